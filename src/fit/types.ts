@@ -1,0 +1,116 @@
+/** What the decoder gives back. Field names, units and nulls are those of the partner API. */
+
+export const FIT_WARNINGS = [
+  "fit_truncated",
+  "fit_crc_mismatch",
+  "fit_segment_unreadable",
+  "fit_trailing_bytes",
+  "clock_not_set",
+  "clock_jump",
+  "elapsed_corrected",
+] as const;
+export type FitWarning = (typeof FIT_WARNINGS)[number];
+
+/** Why bytes give no activity; each is an error code of a file. */
+export type FitProblemCode = "not_fit" | "not_an_activity" | "no_activity_data";
+export interface FitProblem {
+  code: FitProblemCode;
+  /** One sentence for the partner; never holds bytes of the file. */
+  detail: string;
+}
+
+/** Quantities that an activity and a lap have in common. */
+export interface Quantities {
+  elapsed_time_in_seconds: number | null;
+  timer_time_in_seconds: number | null;
+  moving_time_in_seconds: number | null;
+  distance_in_meters: number | null;
+  average_speed_in_meters_per_second: number | null;
+  max_speed_in_meters_per_second: number | null;
+  average_heart_rate_in_beats_per_minute: number | null;
+  max_heart_rate_in_beats_per_minute: number | null;
+  average_power_in_watts: number | null;
+  max_power_in_watts: number | null;
+  normalized_power_in_watts: number | null;
+  work_in_kilojoules: number | null;
+  average_cadence_in_cycles_per_minute: number | null;
+  max_cadence_in_cycles_per_minute: number | null;
+  average_steps_per_minute: number | null;
+  ascent_in_meters: number | null;
+  descent_in_meters: number | null;
+  energy_in_kilocalories: number | null;
+  average_temperature_in_celsius: number | null;
+}
+
+export interface DecodedLap extends Quantities {
+  lap_index: number;
+  start_time_in_seconds: number | null;
+  trigger: string | null;
+}
+
+export interface DecodedLength {
+  length_index: number;
+  lap_index: number | null;
+  type: "active" | "idle" | null;
+  start_time_in_seconds: number | null;
+  elapsed_time_in_seconds: number | null;
+  stroke: string | null;
+  strokes: number | null;
+}
+
+export interface DecodedDevice {
+  device_index: number | null;
+  manufacturer: string | null;
+  product: string | null;
+  serial_number: number | null;
+  software_version: number | null;
+}
+
+export interface DecodedActivity extends Quantities {
+  session_index: number;
+  session_count: number;
+  sport: string;
+  sub_sport: string | null;
+  start_time_in_seconds: number | null;
+  utc_offset_in_seconds: number | null;
+  training_stress_score: number | null;
+  intensity_factor: number | null;
+  threshold_power_in_watts: number | null;
+  training_effect_aerobic: number | null;
+  training_effect_anaerobic: number | null;
+  pool_length_in_meters: number | null;
+  number_of_lengths: number | null;
+  number_of_active_lengths: number | null;
+  start_latitude_in_degrees: number | null;
+  start_longitude_in_degrees: number | null;
+  /** Names of the fields computed from records because the file lacks them. */
+  derived: string[];
+  /** Keys of the streams that `decodeStreams` gives for this activity. */
+  streams: string[];
+  laps: DecodedLap[];
+  lengths: DecodedLength[];
+  devices: DecodedDevice[];
+}
+
+export interface DecodeOptions {
+  /** The ping's start_time_in_seconds, for files whose clock was never set; null when there is none (inspect). */
+  fallbackStartInSeconds: number | null;
+}
+
+export type DecodeResult =
+  | { ok: true; warnings: FitWarning[]; activities: DecodedActivity[] }
+  | { ok: false; problem: FitProblem };
+
+export interface StreamsOptions extends DecodeOptions {
+  sessionIndex: number;
+  /** Only these keys; null: all that the activity has. */
+  keys: readonly string[] | null;
+  /** At most this many points, each bucket's minimum and maximum kept; null: every row. */
+  resolution: number | null;
+}
+
+/** Columns of equal length, null where there is no reading; null when the session does not exist. */
+export interface Streams {
+  downsampled: boolean;
+  columns: Record<string, (number | null)[]>;
+}

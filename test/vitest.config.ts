@@ -1,0 +1,53 @@
+import path from "node:path";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const root = path.join(import.meta.dirname, "..");
+
+/** Two projects: what runs on workerd with the real bindings, and what runs on Node (pure decoding, commands). */
+export default defineConfig(async () => {
+  const migrations = await readD1Migrations(path.join(root, "migrations"));
+  return {
+    root,
+    test: {
+      projects: [
+        {
+          plugins: [
+            cloudflareTest({
+              wrangler: { configPath: path.join(root, "wrangler.toml") },
+              miniflare: {
+                bindings: {
+                  ENVIRONMENT: "local",
+                  TEST_MIGRATIONS: migrations,
+                  TRAINING_PLAN_URL: "",
+                  TRAINING_PLAN_SECRET: "",
+                },
+                compatibilityFlags: ["global_fetch_strictly_public", "service_binding_extra_handlers"],
+                // No test reaches the network; a test that plays a host replaces fetch itself.
+                outboundService: () => new Response("no network in tests", { status: 599 }),
+              },
+            }),
+          ],
+          test: {
+            name: "worker",
+            root,
+            include: ["test/**/*.test.ts"],
+            exclude: ["test/fit/**", "test/cli/**", "test/conformance/**"],
+            setupFiles: ["test/support/setup.ts"],
+            // A rejecting Durable Object call that the test has caught is reported a second time by the runtime.
+            onUnhandledError: (error: { remote?: boolean; durableObjectId?: string }) =>
+              error.remote === true || error.durableObjectId !== undefined ? false : undefined,
+          },
+        },
+        {
+          test: {
+            name: "node",
+            root,
+            environment: "node",
+            include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts"],
+          },
+        },
+      ],
+    },
+  };
+});
