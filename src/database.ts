@@ -1,0 +1,15 @@
+import type { Env } from "./env.ts";
+
+/**
+ * The one door to D1. Every identifier begins with its user's route, so the read model can be split over
+ * several databases by that prefix without moving an id; only this function would learn of it.
+ * `route` is null for what spans all users of a partner.
+ */
+export function databaseFor(env: Pick<Env, "DB">, partnerId: string, route: string | null): D1Database {
+  void partnerId;
+  void route;
+  return env.DB;
+}
+
+/** SQL for the database's own clock in Unix milliseconds: writers set updated_at with it, pollers read below it. */
+export const NOW_MS = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
