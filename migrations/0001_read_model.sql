@@ -20,7 +20,8 @@ CREATE TABLE files (
   revision              INTEGER NOT NULL,           -- given by the collector; only a higher one replaces a row
   stored_version        INTEGER,                    -- the version whose activities are readable
   object_key            TEXT,                       -- where the readable version's original bytes lie
-  sha256                TEXT,
+  failed_object_key     TEXT,                       -- where the newest version's lie, if it was stored and failed
+  sha256                TEXT,                       -- of the readable version, else of the failed one
   size_in_bytes         INTEGER,
   warnings              TEXT NOT NULL DEFAULT '[]', -- JSON array, of the readable version
   activity_count        INTEGER NOT NULL DEFAULT 0, -- sessions of the readable version
@@ -108,6 +109,12 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at, delivery_id);
+
+-- Objects that no file names any more, noted in the transaction that made it so; deleted a little later.
+CREATE TABLE discarded_objects (
+  object_key   TEXT NOT NULL PRIMARY KEY,
+  discarded_at INTEGER NOT NULL
+) WITHOUT ROWID;
 
 -- A deleted person: nothing older than this version may live. Only the hash stays.
 CREATE TABLE erased (
