@@ -244,7 +244,10 @@ export class PingCollector extends DurableObject<Env> {
 
   /** Counts of an import as they are now; null when it is not known here any more. */
   async readImport(importId: string): Promise<(Counts & { total: number }) | null> {
-    return this.#storage.readImport(importId);
+    const row = this.#storage.readImport(importId);
+    if (row === null) return null;
+    const { total, imported, skipped, failed } = row;
+    return { total, imported, skipped, failed };
   }
 
   /** Hands the work of a dispatch to one importer at a time; null when it is settled, superseded or claimed. */
