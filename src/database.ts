@@ -10,6 +10,3 @@ export function databaseFor(env: Pick<Env, "DB">, partnerId: string, route: stri
   void route;
   return env.DB;
 }
-
-/** SQL for the database's own clock in Unix milliseconds: writers set updated_at with it, pollers read below it. */
-export const NOW_MS = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
