@@ -98,8 +98,7 @@ export interface DecodeOptions {
 }
 
 export type DecodeResult =
-  | { ok: true; warnings: FitWarning[]; activities: DecodedActivity[] }
-  | { ok: false; problem: FitProblem };
+  { ok: true; warnings: FitWarning[]; activities: DecodedActivity[] } | { ok: false; problem: FitProblem };
 
 export interface StreamsOptions extends DecodeOptions {
   sessionIndex: number;

@@ -1,0 +1,398 @@
+import { utcOffsetOf, type Clock } from "./clock.ts";
+import {
+  CADENCE,
+  developerColumnsOf,
+  DISTANCE,
+  HEART_RATE,
+  LATITUDE,
+  LONGITUDE,
+  POWER,
+  sourceOf,
+  SPEED,
+  STANDARD_KEYS,
+  TEMPERATURE,
+  TIME_KEY,
+  type DeveloperColumn,
+} from "./columns.ts";
+import { lapsOf, type LegLaps } from "./laps.ts";
+import type { Leg, PartLegs } from "./legs.ts";
+import { listedName, manufacturerName, productName, sportName, subSportName } from "./names.ts";
+import {
+  LAP_TRIGGERS,
+  LENGTH_ACTIVE,
+  LENGTH_TYPES,
+  SWIM_STROKES,
+  type DEVICE_INFO,
+  type LAP,
+  type SESSION,
+  type Values,
+} from "./profile.ts";
+import { readRows } from "./rows.ts";
+import type { Part, TimerEvent } from "./survey.ts";
+import { Totals } from "./totals.ts";
+import type {
+  DecodedActivity,
+  DecodedDevice,
+  DecodedLap,
+  DecodedLength,
+  FitWarning,
+  Quantities,
+} from "./types.ts";
+import { cadence, degrees, enhancedOrPlain, heartRate, isPosition, rounded } from "./values.ts";
+
+/** Decimals that a quantity is given with: what the wire holds, or what an average deserves. */
+const DECIMALS: Readonly<Record<keyof Quantities, number>> = {
+  elapsed_time_in_seconds: 3,
+  timer_time_in_seconds: 3,
+  moving_time_in_seconds: 3,
+  distance_in_meters: 2,
+  average_speed_in_meters_per_second: 3,
+  max_speed_in_meters_per_second: 3,
+  average_heart_rate_in_beats_per_minute: 1,
+  max_heart_rate_in_beats_per_minute: 0,
+  average_power_in_watts: 1,
+  max_power_in_watts: 0,
+  normalized_power_in_watts: 1,
+  work_in_kilojoules: 3,
+  average_cadence_in_cycles_per_minute: 2,
+  max_cadence_in_cycles_per_minute: 2,
+  average_steps_per_minute: 1,
+  ascent_in_meters: 1,
+  descent_in_meters: 1,
+  energy_in_kilocalories: 0,
+  average_temperature_in_celsius: 1,
+};
+/** A degree of latitude is 111 km: a centimetre, the step of the wire. */
+const DEGREE_DECIMALS = 7;
+
+/** running, walking, hiking: the sports whose cadence counts strides of one foot. */
+const SPORTS_ON_FOOT: ReadonlySet<number> = new Set([1, 11, 17]);
+const GENERIC_SPORT = 0;
+const JOULES_PER_KILOJOULE = 1000;
+/** device_index of the device that wrote the file. */
+const CREATOR = 0;
+
+/** What session and lap say by the same names. */
+type Summary = { [K in keyof Values<typeof SESSION> & keyof Values<typeof LAP>]?: number };
+/** NaN: not known. */
+type Numbers = Record<keyof Quantities, number>;
+
+/** The activities of a part; `session_index` and `session_count` are the file's to set. */
+export function activitiesOf(
+  view: DataView,
+  partLegs: PartLegs,
+  fallbackStartInSeconds: number | null,
+  warnings: Set<FitWarning>,
+): DecodedActivity[] {
+  const { part, clock, legs } = partLegs;
+  const developerColumns = developerColumnsOf(part);
+  const totals = totalsOf(view, partLegs, developerColumns, warnings);
+  const laps = lapsOf(partLegs);
+  const devices = devicesOf(part);
+  if (clock.isUnset) warnings.add("clock_not_set");
+  return legs.map((leg, i) => {
+    if (leg.elapsedWasTooShort) warnings.add("elapsed_corrected");
+    if (Number.isNaN(leg.start)) warnings.add("clock_not_set");
+    const legTotals = totals[i] ?? new Totals(0, []);
+    const legLaps = laps[i] ?? { laps: [], lengths: [] };
+    return activityOf(leg, partLegs, developerColumns, legTotals, legLaps, devices, fallbackStartInSeconds);
+  });
+}
+
+function totalsOf(
+  view: DataView,
+  partLegs: PartLegs,
+  developerColumns: readonly DeveloperColumn[],
+  warnings: Set<FitWarning>,
+): Totals[] {
+  const powerColumns = developerColumns.flatMap(({ standsInFor }, i) =>
+    standsInFor === POWER ? [STANDARD_KEYS.length + i] : [],
+  );
+  const totals = partLegs.legs.map(
+    ({ session }) =>
+      new Totals(
+        STANDARD_KEYS.length + developerColumns.length,
+        session.normalized_power === undefined ? [POWER, ...powerColumns] : [],
+      ),
+  );
+  const clockJumped = readRows(view, partLegs, developerColumns, (leg, time, row) =>
+    totals[leg]?.add(time, row),
+  );
+  for (const leg of totals) leg.finish();
+  if (clockJumped) warnings.add("clock_jump");
+  return totals;
+}
+
+function activityOf(
+  leg: Leg,
+  { part, clock }: PartLegs,
+  developerColumns: readonly DeveloperColumn[],
+  totals: Totals,
+  { laps, lengths }: LegLaps,
+  devices: DecodedDevice[],
+  fallbackStartInSeconds: number | null,
+): DecodedActivity {
+  const { session } = leg;
+  const derived: string[] = [];
+  const derive = <T>(name: string, recorded: T | null | undefined, computed: T | null): T | null => {
+    if (recorded !== undefined && recorded !== null) return recorded;
+    if (computed !== null) derived.push(name);
+    return computed;
+  };
+
+  const sport = derive("sport", session.sport, part.sport.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
+  const subSport = derive("sub_sport", session.sub_sport, part.sport.sub_sport ?? null);
+  const start = derive(
+    "start_time_in_seconds",
+    session.start_time === undefined ? null : clock.unix(leg.start),
+    clock.unix(leg.start),
+  );
+  const activeLengths = lengths.filter(({ length }) => length.length_type === LENGTH_ACTIVE).length;
+  const numberOfLengths = derive("number_of_lengths", session.num_lengths, lengths.length || null);
+  const numberOfActiveLengths = derive(
+    "number_of_active_lengths",
+    session.num_active_lengths,
+    activeLengths || null,
+  );
+  const numbers = numbersOf(session, SPORTS_ON_FOOT.has(sport));
+  deriveNumbers(numbers, derived, {
+    leg,
+    totals,
+    developerColumns,
+    isOnFoot: SPORTS_ON_FOOT.has(sport),
+    pausedSeconds: pausedSeconds(part.timer, clock, leg, totals),
+    swumMeters: (numberOfActiveLengths ?? NaN) * (session.pool_length ?? NaN),
+  });
+  const hasStart = isPosition(session.start_position_lat ?? NaN, session.start_position_long ?? NaN);
+  const latitude = derive(
+    "start_latitude_in_degrees",
+    hasStart ? degrees(session.start_position_lat ?? NaN) : null,
+    totals.has(LATITUDE) ? totals.first(LATITUDE) : null,
+  );
+  const longitude = derive(
+    "start_longitude_in_degrees",
+    hasStart ? degrees(session.start_position_long ?? NaN) : null,
+    totals.has(LONGITUDE) ? totals.first(LONGITUDE) : null,
+  );
+  const streams = streamKeysOf(totals, developerColumns, derived);
+
+  return {
+    session_index: 0,
+    session_count: 0,
+    sport: sportName(sport),
+    sub_sport: subSport === null ? null : subSportName(subSport),
+    start_time_in_seconds: start ?? fallbackStartInSeconds,
+    utc_offset_in_seconds: utcOffsetOf(part.activity),
+    ...quantitiesOf(numbers),
+    training_stress_score: rounded(session.training_stress_score, 1),
+    intensity_factor: rounded(session.intensity_factor, 3),
+    threshold_power_in_watts: rounded(session.threshold_power, 0),
+    training_effect_aerobic: rounded(session.total_training_effect, 1),
+    training_effect_anaerobic: rounded(session.total_anaerobic_training_effect, 1),
+    pool_length_in_meters: rounded(session.pool_length, 2),
+    number_of_lengths: numberOfLengths,
+    number_of_active_lengths: numberOfActiveLengths,
+    start_latitude_in_degrees: rounded(latitude ?? NaN, DEGREE_DECIMALS),
+    start_longitude_in_degrees: rounded(longitude ?? NaN, DEGREE_DECIMALS),
+    derived,
+    streams,
+    laps: laps.map((lap, index) => lapOf(lap, index, clock, SPORTS_ON_FOOT.has(sport))),
+    lengths: lengths.map((length, index) => lengthOf(length, index, clock)),
+    devices,
+  };
+}
+
+function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
+  const timer = summary.total_timer_time ?? NaN;
+  const speed = enhancedOrPlain(summary.enhanced_avg_speed ?? NaN, summary.avg_speed ?? NaN);
+  const averageCadence = cadence(summary.avg_cadence ?? NaN, summary.avg_fractional_cadence ?? NaN);
+  return {
+    elapsed_time_in_seconds: summary.total_elapsed_time ?? NaN,
+    timer_time_in_seconds: timer,
+    moving_time_in_seconds: summary.total_moving_time ?? NaN,
+    distance_in_meters: summary.total_distance ?? NaN,
+    // Nothing is fast that took no time.
+    average_speed_in_meters_per_second: timer === 0 ? NaN : speed,
+    max_speed_in_meters_per_second: enhancedOrPlain(
+      summary.enhanced_max_speed ?? NaN,
+      summary.max_speed ?? NaN,
+    ),
+    average_heart_rate_in_beats_per_minute: heartRate(summary.avg_heart_rate ?? NaN),
+    max_heart_rate_in_beats_per_minute: heartRate(summary.max_heart_rate ?? NaN),
+    average_power_in_watts: summary.avg_power ?? NaN,
+    max_power_in_watts: summary.max_power ?? NaN,
+    normalized_power_in_watts: summary.normalized_power ?? NaN,
+    work_in_kilojoules: (summary.total_work ?? NaN) / JOULES_PER_KILOJOULE,
+    average_cadence_in_cycles_per_minute: averageCadence,
+    max_cadence_in_cycles_per_minute: cadence(
+      summary.max_cadence ?? NaN,
+      summary.max_fractional_cadence ?? NaN,
+    ),
+    average_steps_per_minute: isOnFoot ? 2 * averageCadence : NaN,
+    ascent_in_meters: summary.total_ascent ?? NaN,
+    descent_in_meters: summary.total_descent ?? NaN,
+    energy_in_kilocalories: summary.total_calories ?? NaN,
+    average_temperature_in_celsius: summary.avg_temperature ?? NaN,
+  };
+}
+
+function quantitiesOf(numbers: Numbers): Quantities {
+  const of = (name: keyof Quantities) => rounded(numbers[name], DECIMALS[name]);
+  return {
+    elapsed_time_in_seconds: of("elapsed_time_in_seconds"),
+    timer_time_in_seconds: of("timer_time_in_seconds"),
+    moving_time_in_seconds: of("moving_time_in_seconds"),
+    distance_in_meters: of("distance_in_meters"),
+    average_speed_in_meters_per_second: of("average_speed_in_meters_per_second"),
+    max_speed_in_meters_per_second: of("max_speed_in_meters_per_second"),
+    average_heart_rate_in_beats_per_minute: of("average_heart_rate_in_beats_per_minute"),
+    max_heart_rate_in_beats_per_minute: of("max_heart_rate_in_beats_per_minute"),
+    average_power_in_watts: of("average_power_in_watts"),
+    max_power_in_watts: of("max_power_in_watts"),
+    normalized_power_in_watts: of("normalized_power_in_watts"),
+    work_in_kilojoules: of("work_in_kilojoules"),
+    average_cadence_in_cycles_per_minute: of("average_cadence_in_cycles_per_minute"),
+    max_cadence_in_cycles_per_minute: of("max_cadence_in_cycles_per_minute"),
+    average_steps_per_minute: of("average_steps_per_minute"),
+    ascent_in_meters: of("ascent_in_meters"),
+    descent_in_meters: of("descent_in_meters"),
+    energy_in_kilocalories: of("energy_in_kilocalories"),
+    average_temperature_in_celsius: of("average_temperature_in_celsius"),
+  };
+}
+
+interface Evidence {
+  leg: Leg;
+  totals: Totals;
+  developerColumns: readonly DeveloperColumn[];
+  isOnFoot: boolean;
+  pausedSeconds: number;
+  swumMeters: number;
+}
+
+/** Fills in what the session lacks, from its other fields and the rows, and names each in `derived`. */
+function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence): void {
+  const { leg, totals, developerColumns, isOnFoot, pausedSeconds, swumMeters } = evidence;
+  const fillIn = (name: keyof Quantities, computed: number) => {
+    if (!Number.isNaN(numbers[name]) || rounded(computed, DECIMALS[name]) === null) return;
+    numbers[name] = computed;
+    derived.push(name);
+  };
+  const source = (column: number) => sourceOf(column, developerColumns, (candidate) => totals.has(candidate));
+
+  // A timer beyond the elapsed time corrects it; that is a warning, not a derived field.
+  if (leg.elapsedWasTooShort) numbers.elapsed_time_in_seconds = leg.elapsed ?? NaN;
+  fillIn(
+    "elapsed_time_in_seconds",
+    Math.max(leg.timer ?? 0, totals.rows > 0 ? totals.lastTime : (leg.elapsed ?? NaN)),
+  );
+  fillIn("timer_time_in_seconds", Math.max(0, numbers.elapsed_time_in_seconds - pausedSeconds));
+  fillIn("moving_time_in_seconds", Math.min(totals.movingSeconds, numbers.timer_time_in_seconds));
+  fillIn("distance_in_meters", swumMeters);
+  const span = totals.span(source(DISTANCE));
+  fillIn("distance_in_meters", span >= 0 ? span : NaN);
+  const { distance_in_meters: distance, timer_time_in_seconds: timer } = numbers;
+  if (distance > 0 && timer > 0) fillIn("average_speed_in_meters_per_second", distance / timer);
+  fillIn("max_speed_in_meters_per_second", totals.max(source(SPEED)));
+  fillIn("average_heart_rate_in_beats_per_minute", totals.average(source(HEART_RATE)));
+  fillIn("max_heart_rate_in_beats_per_minute", totals.max(source(HEART_RATE)));
+  fillIn("average_power_in_watts", totals.average(source(POWER)));
+  fillIn("max_power_in_watts", totals.max(source(POWER)));
+  fillIn("normalized_power_in_watts", totals.normalizedPower(source(POWER)));
+  fillIn("work_in_kilojoules", totals.integral(source(POWER)) / JOULES_PER_KILOJOULE);
+  fillIn("average_cadence_in_cycles_per_minute", totals.average(source(CADENCE)));
+  fillIn("max_cadence_in_cycles_per_minute", totals.max(source(CADENCE)));
+  if (isOnFoot) fillIn("average_steps_per_minute", 2 * numbers.average_cadence_in_cycles_per_minute);
+  fillIn("ascent_in_meters", totals.ascent);
+  fillIn("descent_in_meters", totals.descent);
+  fillIn("average_temperature_in_celsius", totals.average(source(TEMPERATURE)));
+}
+
+/** The keys of the streams that have readings; one that a developer field stands in for is `derived`. */
+function streamKeysOf(
+  totals: Totals,
+  developerColumns: readonly DeveloperColumn[],
+  derived: string[],
+): string[] {
+  if (totals.rows === 0) return [];
+  const keys = [TIME_KEY];
+  STANDARD_KEYS.forEach((key, column) => {
+    const source = sourceOf(column, developerColumns, (candidate) => totals.has(candidate));
+    if (totals.has(source)) keys.push(key);
+    if (source !== column) derived.push(key);
+  });
+  developerColumns.forEach(({ key }, i) => {
+    if (totals.has(STANDARD_KEYS.length + i)) keys.push(key);
+  });
+  return keys;
+}
+
+/** Seconds of the leg during which the timer stood still, by its start and stop events. */
+function pausedSeconds(timer: readonly TimerEvent[], clock: Clock, leg: Leg, totals: Totals): number {
+  const end = Math.min(leg.end, leg.start + (leg.elapsed ?? totals.lastTime));
+  let paused = 0;
+  let stoppedAt = NaN;
+  for (const { timestamp, running } of timer) {
+    const time = Math.min(Math.max(clock.place(timestamp), leg.start), end);
+    if (!running && Number.isNaN(stoppedAt)) stoppedAt = time;
+    if (running && !Number.isNaN(stoppedAt)) {
+      paused += Math.max(0, time - stoppedAt);
+      stoppedAt = NaN;
+    }
+  }
+  return paused;
+}
+
+function lapOf(lap: Values<typeof LAP>, index: number, clock: Clock, isOnFoot: boolean): DecodedLap {
+  const numbers = numbersOf(lap, isOnFoot);
+  const { distance_in_meters: distance, timer_time_in_seconds: timer } = numbers;
+  if (Number.isNaN(numbers.average_speed_in_meters_per_second) && distance > 0 && timer > 0) {
+    numbers.average_speed_in_meters_per_second = distance / timer;
+  }
+  return {
+    lap_index: index,
+    start_time_in_seconds: unixOf(lap.start_time, clock),
+    trigger: listedName(LAP_TRIGGERS, lap.lap_trigger),
+    ...quantitiesOf(numbers),
+  };
+}
+
+function lengthOf(
+  { length, lapIndex }: LegLaps["lengths"][number],
+  index: number,
+  clock: Clock,
+): DecodedLength {
+  return {
+    length_index: index,
+    lap_index: lapIndex,
+    type: length.length_type === undefined ? null : (LENGTH_TYPES[length.length_type] ?? null),
+    start_time_in_seconds: unixOf(length.start_time, clock),
+    elapsed_time_in_seconds: rounded(length.total_elapsed_time, DECIMALS.elapsed_time_in_seconds),
+    stroke: listedName(SWIM_STROKES, length.swim_stroke),
+    strokes: length.total_strokes ?? null,
+  };
+}
+
+function unixOf(timestamp: number | undefined, clock: Clock): number | null {
+  return timestamp === undefined ? null : clock.unix(clock.place(timestamp));
+}
+
+/** The devices that reported, first the one that wrote the file, which file_id describes as well. */
+function devicesOf({ fileId, devices }: Part): DecodedDevice[] {
+  const { type: _type, ...identity } = fileId;
+  const creator = { ...identity, ...devices.get(String(CREATOR)), device_index: CREATOR };
+  const others = [...devices.values()].filter(({ device_index }) => device_index !== CREATOR);
+  const isKnown = creator.manufacturer !== undefined || devices.has(String(CREATOR));
+  return (isKnown ? [creator, ...others] : others).map(deviceOf);
+}
+
+function deviceOf(device: Values<typeof DEVICE_INFO>): DecodedDevice {
+  const { manufacturer, product, product_name } = device;
+  return {
+    device_index: device.device_index ?? null,
+    manufacturer: manufacturer === undefined ? null : manufacturerName(manufacturer),
+    product: product_name ?? (product === undefined ? null : productName(manufacturer, product)),
+    serial_number: device.serial_number ?? null,
+    software_version: rounded(device.software_version, 2),
+  };
+}

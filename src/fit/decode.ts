@@ -1,0 +1,237 @@
+import type { Definition } from "./frame.ts";
+import type { Decoded, Field, Fields, Message } from "./profile.ts";
+
+/**
+ * Wire to numbers. A definition is compiled once to the list of wanted fields with their offsets; each
+ * message then costs one read per wanted field. The wire decides width and sign, the profile the scale.
+ */
+
+/** Base type numbers are the low five bits of the base type byte. */
+const ENUM = 0;
+const SINT8 = 1;
+const UINT8 = 2;
+const SINT16 = 3;
+const UINT16 = 4;
+const SINT32 = 5;
+const UINT32 = 6;
+const STRING = 7;
+const FLOAT32 = 8;
+const FLOAT64 = 9;
+const UINT8Z = 10;
+const UINT16Z = 11;
+const UINT32Z = 12;
+const BYTE = 13;
+const SINT64 = 14;
+const UINT64 = 15;
+const UINT64Z = 16;
+/** Bytes of one member, by base type number. */
+const MEMBER_BYTES = [1, 1, 1, 2, 2, 4, 4, 1, 4, 8, 1, 2, 4, 1, 8, 8, 8];
+
+/** Where one field lies in the messages of a definition. */
+export interface Placed {
+  readonly number: number;
+  /** Bytes from the start of the message's data. */
+  readonly at: number;
+  readonly size: number;
+  readonly baseType: number;
+}
+
+export interface DeveloperPlaced {
+  readonly number: number;
+  readonly developerDataIndex: number;
+  readonly at: number;
+  readonly size: number;
+}
+
+/** The base type number of a base type byte, or -1 for one that FIT does not know. */
+export function baseTypeOf(byte: number): number {
+  const number = byte & 0x1f;
+  return (byte & 0x60) === 0 && number < MEMBER_BYTES.length ? number : -1;
+}
+
+export function memberBytes(baseType: number): number {
+  return MEMBER_BYTES[baseType] ?? 1;
+}
+
+export function isNumeric(baseType: number): boolean {
+  return baseType >= 0 && baseType !== STRING;
+}
+
+export function isFloat32(baseType: number): boolean {
+  return baseType === FLOAT32;
+}
+
+/**
+ * The readable fields of a definition. Left out: a zero-size field, a size that is no multiple of its base
+ * type, an unknown base type, and the second field of one number.
+ */
+export function placeFields(view: DataView, definition: Definition): Placed[] {
+  const fields: Placed[] = [];
+  const seen = new Set<number>();
+  let at = 0;
+  for (let i = 0; i < definition.fieldCount; i++) {
+    const triplet = definition.fieldsAt + 3 * i;
+    const number = view.getUint8(triplet);
+    const size = view.getUint8(triplet + 1);
+    const baseType = baseTypeOf(view.getUint8(triplet + 2));
+    if (size > 0 && baseType >= 0 && size % memberBytes(baseType) === 0 && !seen.has(number)) {
+      seen.add(number);
+      fields.push({ number, at, size, baseType });
+    }
+    at += size;
+  }
+  return fields;
+}
+
+/** The developer fields of a definition; their base type stands in their field description. */
+export function placeDeveloperFields(view: DataView, definition: Definition): DeveloperPlaced[] {
+  const fields: DeveloperPlaced[] = [];
+  let at = 0;
+  for (let i = 0; i < definition.fieldCount; i++) at += view.getUint8(definition.fieldsAt + 3 * i + 1);
+  for (let i = 0; i < definition.developerFieldCount; i++) {
+    const triplet = definition.developerFieldsAt + 3 * i;
+    const size = view.getUint8(triplet + 1);
+    fields.push({
+      number: view.getUint8(triplet),
+      developerDataIndex: view.getUint8(triplet + 2),
+      at,
+      size,
+    });
+    at += size;
+  }
+  return fields;
+}
+
+/** One member as a number; NaN for its base type's invalid value, and for a float that is not finite. */
+export function readMember(view: DataView, at: number, baseType: number, littleEndian: boolean): number {
+  let value: number;
+  switch (baseType) {
+    case ENUM:
+    case UINT8:
+    case BYTE:
+      value = view.getUint8(at);
+      return value === 0xff ? NaN : value;
+    case SINT8:
+      value = view.getInt8(at);
+      return value === 0x7f ? NaN : value;
+    case UINT16:
+      value = view.getUint16(at, littleEndian);
+      return value === 0xffff ? NaN : value;
+    case SINT16:
+      value = view.getInt16(at, littleEndian);
+      return value === 0x7fff ? NaN : value;
+    case UINT32:
+      value = view.getUint32(at, littleEndian);
+      return value === 0xffffffff ? NaN : value;
+    case SINT32:
+      value = view.getInt32(at, littleEndian);
+      return value === 0x7fffffff ? NaN : value;
+    case UINT8Z:
+      value = view.getUint8(at);
+      return value === 0 ? NaN : value;
+    case UINT16Z:
+      value = view.getUint16(at, littleEndian);
+      return value === 0 ? NaN : value;
+    case UINT32Z:
+      value = view.getUint32(at, littleEndian);
+      return value === 0 ? NaN : value;
+    case FLOAT32:
+      value = view.getFloat32(at, littleEndian);
+      return Number.isFinite(value) ? value : NaN;
+    case FLOAT64:
+      value = view.getFloat64(at, littleEndian);
+      return Number.isFinite(value) ? value : NaN;
+    case SINT64: {
+      const wide = view.getBigInt64(at, littleEndian);
+      return wide === 0x7fffffffffffffffn ? NaN : Number(wide);
+    }
+    case UINT64: {
+      const wide = view.getBigUint64(at, littleEndian);
+      return wide === 0xffffffffffffffffn ? NaN : Number(wide);
+    }
+    case UINT64Z: {
+      const wide = view.getBigUint64(at, littleEndian);
+      return wide === 0n ? NaN : Number(wide);
+    }
+    default:
+      return NaN;
+  }
+}
+
+const UTF8 = new TextDecoder("utf-8");
+
+/** UTF-8 up to the first NUL; a byte that is no UTF-8 becomes the replacement character. */
+export function readText(view: DataView, at: number, size: number): string {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset + at, size);
+  const end = bytes.indexOf(0);
+  return UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end));
+}
+
+/** A compiled definition of a message that is decoded to an object. */
+export interface MessagePlan<F extends Fields> {
+  readonly message: Message<F>;
+  readonly littleEndian: boolean;
+  readonly entries: readonly PlanEntry[];
+}
+interface PlanEntry {
+  readonly name: string;
+  readonly field: Field;
+  readonly placed: Placed;
+}
+
+export function compileMessage<F extends Fields>(
+  view: DataView,
+  definition: Definition,
+  message: Message<F>,
+): MessagePlan<F> {
+  const placed = new Map(placeFields(view, definition).map((place) => [place.number, place]));
+  const entries: PlanEntry[] = [];
+  for (const [name, field] of Object.entries(message.fields)) {
+    const place = placed.get(field.number);
+    if (place !== undefined) entries.push({ name, field, placed: place });
+  }
+  return { message, littleEndian: definition.littleEndian, entries };
+}
+
+export function decodeMessage<F extends Fields>(
+  view: DataView,
+  plan: MessagePlan<F>,
+  at: number,
+): Decoded<F> {
+  const values: Record<string, number | string | number[] | Uint8Array> = {};
+  for (const { name, field, placed } of plan.entries) {
+    const value = decodeField(view, at + placed.at, field, placed, plan.littleEndian);
+    if (value !== undefined) values[name] = value;
+  }
+  // The names are the keys of F and each kind has its own type, which the compiler cannot follow.
+  return values as Decoded<F>;
+}
+
+function decodeField(view: DataView, at: number, field: Field, placed: Placed, littleEndian: boolean) {
+  const { baseType, size } = placed;
+  switch (field.kind) {
+    case "text": {
+      const value = baseType === STRING ? readText(view, at, size).trim() : "";
+      return value === "" ? undefined : value;
+    }
+    case "bytes": {
+      const value = new Uint8Array(view.buffer, view.byteOffset + at, size);
+      return value.every((byte) => byte === 0xff) ? undefined : value;
+    }
+    case "number": {
+      const value = scaled(readMember(view, at, baseType, littleEndian), field.scale, field.offset);
+      return Number.isNaN(value) ? undefined : value;
+    }
+    case "array": {
+      const bytes = memberBytes(baseType);
+      return Array.from({ length: size / bytes }, (_, i) =>
+        scaled(readMember(view, at + i * bytes, baseType, littleEndian), field.scale, field.offset),
+      );
+    }
+  }
+}
+
+/** raw / scale - offset with a single rounding: 1234 of scale 5 and offset 500 is -253.2, without a tail. */
+export function scaled(raw: number, scale: number, offset: number): number {
+  return (raw - offset * scale) / scale;
+}

@@ -1,0 +1,56 @@
+/**
+ * The rows to keep, ascending, so that at most `limit` of `rows` remain: time is cut into as many equal
+ * buckets as fit, and each bucket keeps the rows with the minimum and maximum of every column. Where even
+ * one bucket has too many, earlier columns go first. With room, the first and last row are kept too.
+ */
+export function extremes(columns: readonly Float64Array[], rows: number, limit: number): number[] {
+  let buckets = Math.max(1, Math.floor((limit - 2) / 2));
+  for (;;) {
+    const kept = extremesOfBuckets(columns, rows, buckets, buckets === 1 ? limit : Infinity);
+    if (kept.length <= limit) return kept;
+    buckets = Math.max(1, Math.min(buckets - 1, Math.floor((buckets * limit) / kept.length)));
+  }
+}
+
+function extremesOfBuckets(
+  columns: readonly Float64Array[],
+  rows: number,
+  buckets: number,
+  limit: number,
+): number[] {
+  const isKept = new Uint8Array(rows);
+  let kept = 0;
+  const keep = (row: number) => {
+    if (row < 0 || isKept[row] === 1 || kept >= limit) return;
+    isKept[row] = 1;
+    kept++;
+  };
+  for (let bucket = 0; bucket < buckets; bucket++) {
+    const from = Math.floor((bucket * rows) / buckets);
+    const to = Math.floor(((bucket + 1) * rows) / buckets);
+    for (const column of columns) {
+      let lowest = -1;
+      let highest = -1;
+      let low = Infinity;
+      let high = -Infinity;
+      for (let row = from; row < to; row++) {
+        const reading = column[row] ?? NaN;
+        if (reading < low) {
+          low = reading;
+          lowest = row;
+        }
+        if (reading > high) {
+          high = reading;
+          highest = row;
+        }
+      }
+      keep(lowest);
+      keep(highest);
+    }
+  }
+  keep(0);
+  keep(rows - 1);
+  const result: number[] = [];
+  for (let row = 0; row < rows; row++) if (isKept[row] === 1) result.push(row);
+  return result;
+}

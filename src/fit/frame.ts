@@ -1,0 +1,214 @@
+import type { FitWarning } from "./types.ts";
+
+/**
+ * The envelope: a file is a chain of segments, each with a header, definition and data messages, and a
+ * CRC. Framing knows lengths and timestamps only; what a message means is its reader's affair.
+ */
+
+/** Messages between two byte offsets, all of them whole. */
+export interface Segment {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What a definition message says of the data messages of its local number. */
+export interface Definition {
+  readonly globalNumber: number;
+  readonly littleEndian: boolean;
+  /** Byte offsets of the field triplets (number, size, base type) and (number, size, developer index). */
+  readonly fieldsAt: number;
+  readonly fieldCount: number;
+  readonly developerFieldsAt: number;
+  readonly developerFieldCount: number;
+}
+
+export interface MessageReader<Plan> {
+  /** How to read the messages of this definition; null: skip them by their length. */
+  define(definition: Definition): Plan | null;
+  /** `at` is the first byte after the message header; `timestamp` in FIT seconds, -1 when there is none. */
+  read(plan: Plan, at: number, timestamp: number): void;
+}
+
+/** A header shorter than this cannot hold the ".FIT" marker. */
+const SHORTEST_HEADER_BYTES = 12;
+const USUAL_HEADER_BYTES = 14;
+const CRC_BYTES = 2;
+/** Some writers repeat the definition before every record; a million is 11 days of that. */
+const MAX_DEFINITIONS = 1_000_000;
+/** A chain of more segments than this is no training file. */
+const MAX_SEGMENTS = 1_000;
+const TIMESTAMP_FIELD = 253;
+const NO_TIMESTAMP = 0xffffffff;
+
+/** CRC-16 with the reflected polynomial 0xA001, one entry per byte value. */
+const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
+  return crc;
+});
+
+export function crc16(bytes: Uint8Array, start: number, end: number, seed = 0): number {
+  let crc = seed;
+  for (let at = start; at < end; at++) {
+    crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
+  }
+  return crc;
+}
+
+/** Whether ".FIT" stands at byte 8 of what begins at `at`. */
+export function hasMarker(bytes: Uint8Array, at: number): boolean {
+  return (
+    bytes[at + 8] === 0x2e && bytes[at + 9] === 0x46 && bytes[at + 10] === 0x49 && bytes[at + 11] === 0x54
+  );
+}
+
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+/**
+ * Reads every segment of a file, each with a reader of its own. A damaged segment costs no other one:
+ * what could be read whole is kept, and the warnings say what was wrong.
+ */
+export function readSegments<Reader extends MessageReader<unknown>>(
+  view: DataView,
+  warnings: Set<FitWarning>,
+  open: () => Reader,
+  close: (reader: Reader, segment: Segment) => void,
+): void {
+  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const length = bytes.length;
+  let at = 0;
+  for (let count = 0; at < length; count++) {
+    if (!hasMarker(bytes, at) || count === MAX_SEGMENTS) {
+      warnings.add("fit_trailing_bytes");
+      return;
+    }
+    const headerSize = view.getUint8(at);
+    const start = at + (headerSize >= SHORTEST_HEADER_BYTES ? headerSize : USUAL_HEADER_BYTES);
+    const declaredSize = view.getUint32(at + 4, true);
+    const declaredEnd = start + declaredSize;
+    const sizeIsRight =
+      declaredSize > 0
+        ? declaredEnd <= length
+        : declaredEnd + CRC_BYTES === length || hasMarker(bytes, declaredEnd + CRC_BYTES);
+    const end = sizeIsRight ? declaredEnd : endOfUnknownSize(view, bytes, at, start);
+
+    const reader = open();
+    const stop = walk(view, start, end, reader);
+    close(reader, { start, end: stop });
+
+    if (!sizeIsRight) {
+      warnings.add("fit_truncated");
+      const next = [stop, stop + CRC_BYTES].find((candidate) => hasMarker(bytes, candidate));
+      if (next === undefined) return;
+      at = next;
+      continue;
+    }
+    if (stop < end) warnings.add(stop === start ? "fit_segment_unreadable" : "fit_truncated");
+    if (end + CRC_BYTES > length) {
+      warnings.add("fit_truncated");
+    } else if (
+      crc16(bytes, at, end) !== view.getUint16(end, true) ||
+      headerCrcIsWrong(view, bytes, at, headerSize)
+    ) {
+      warnings.add("fit_crc_mismatch");
+    }
+    at = end + CRC_BYTES;
+  }
+}
+
+/** Headers of 14 bytes and more carry a CRC of their first 12; 0 means that the writer left it out. */
+function headerCrcIsWrong(view: DataView, bytes: Uint8Array, at: number, headerSize: number): boolean {
+  if (headerSize < USUAL_HEADER_BYTES) return false;
+  const stored = view.getUint16(at + SHORTEST_HEADER_BYTES, true);
+  return stored !== 0 && stored !== crc16(bytes, at, at + SHORTEST_HEADER_BYTES);
+}
+
+/**
+ * Where data ends when the header's size is zero or too large. If the CRC is right once the size is put
+ * right, the file is whole and its last two bytes are no message; otherwise all that is there is data.
+ */
+function endOfUnknownSize(view: DataView, bytes: Uint8Array, at: number, start: number): number {
+  const end = bytes.length - CRC_BYTES;
+  if (end <= start) return bytes.length;
+  const header = bytes.slice(at, start);
+  viewOf(header).setUint32(4, end - start, true);
+  const crc = crc16(bytes, start, end, crc16(header, 0, header.length));
+  return crc === view.getUint16(end, true) ? end : bytes.length;
+}
+
+/**
+ * Reads whole messages from `start` up to `end` and returns where it stopped: at `end`, or at the first
+ * byte that is not a whole message of a known definition.
+ */
+export function walk<Plan>(view: DataView, start: number, end: number, reader: MessageReader<Plan>): number {
+  const sizes = new Int32Array(16).fill(-1);
+  const timestampsAt = new Int32Array(16);
+  const littleEndians: boolean[] = Array.from({ length: 16 }, () => true);
+  const plans: (Plan | null)[] = Array.from({ length: 16 }, () => null);
+  let definitions = 0;
+  let reference = -1;
+  let at = start;
+  while (at < end) {
+    const header = view.getUint8(at);
+    if ((header & 0xc0) === 0x40) {
+      const hasDeveloperFields = (header & 0x20) !== 0;
+      if (at + 6 > end || ++definitions > MAX_DEFINITIONS) return at;
+      const local = header & 0x0f;
+      const littleEndian = view.getUint8(at + 2) === 0;
+      const fieldsAt = at + 6;
+      const fieldCount = view.getUint8(at + 5);
+      let next = fieldsAt + 3 * fieldCount;
+      const developerFieldsAt = next + 1;
+      let developerFieldCount = 0;
+      if (hasDeveloperFields) {
+        if (next >= end) return at;
+        developerFieldCount = view.getUint8(next);
+        next = developerFieldsAt + 3 * developerFieldCount;
+      }
+      if (next > end) return at;
+      let size = 0;
+      let timestampAt = -1;
+      for (let field = fieldsAt; field < fieldsAt + 3 * fieldCount; field += 3) {
+        const fieldSize = view.getUint8(field + 1);
+        if (view.getUint8(field) === TIMESTAMP_FIELD && fieldSize === 4 && timestampAt < 0)
+          timestampAt = size;
+        size += fieldSize;
+      }
+      for (let field = developerFieldsAt; field < next; field += 3) size += view.getUint8(field + 1);
+      sizes[local] = size;
+      timestampsAt[local] = timestampAt;
+      littleEndians[local] = littleEndian;
+      plans[local] = reader.define({
+        globalNumber: view.getUint16(at + 3, littleEndian),
+        littleEndian,
+        fieldsAt,
+        fieldCount,
+        developerFieldsAt,
+        developerFieldCount,
+      });
+      at = next;
+      continue;
+    }
+    const compressed = header >= 0x80;
+    const local = compressed ? (header >> 5) & 3 : header & 0x0f;
+    const size = sizes[local] ?? -1;
+    const data = at + 1;
+    if (size < 0 || data + size > end) return at;
+    let timestamp = -1;
+    const timestampAt = timestampsAt[local] ?? -1;
+    if (timestampAt >= 0) {
+      const stored = view.getUint32(data + timestampAt, littleEndians[local]);
+      if (stored !== NO_TIMESTAMP) timestamp = reference = stored;
+    }
+    if (compressed && timestamp < 0 && reference >= 0) {
+      // The five bits are the low bits of the next second that ends in them: a smaller value has rolled over.
+      timestamp = reference += ((header & 0x1f) - (reference & 0x1f)) & 0x1f;
+    }
+    const plan = plans[local];
+    if (plan !== null && plan !== undefined) reader.read(plan, data, timestamp);
+    at = data + size;
+  }
+  return at;
+}

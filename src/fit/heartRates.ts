@@ -1,0 +1,77 @@
+import type { HR, Values } from "./profile.ts";
+
+/** A strap's store of a day, one reading a second; hostile files end here. */
+const MAX_SECONDS = 1 << 20;
+const EVENT_UNITS_PER_SECOND = 1024;
+const PACKED_MASK = 0xfff;
+
+/**
+ * Heart rates that a strap stored by itself and delivered in `hr` messages: one reading a second, found by
+ * the record's timestamp.
+ */
+export class HeartRates {
+  private readonly seconds: number[] = [];
+  private readonly rates: number[] = [];
+  /** FIT seconds at event time 0; the first message with a timestamp tells it. */
+  private eventZero = NaN;
+  /** The last event time, in 1/1024 s. */
+  private lastEvent = NaN;
+
+  /** A message holds event times in full, or as the low 12 bits of the next ones, two in three bytes. */
+  add(message: Values<typeof HR>): void {
+    const rates = message.filtered_bpm ?? [];
+    const full = message.event_timestamp;
+    if (full !== undefined) {
+      const first = full[0] ?? NaN;
+      if (message.timestamp !== undefined && !Number.isNaN(first)) {
+        this.eventZero =
+          message.timestamp + (message.fractional_timestamp ?? 0) - first / EVENT_UNITS_PER_SECOND;
+      }
+      full.forEach((event, i) => this.addReading(event, rates[i]));
+      return;
+    }
+    const packed = message.event_timestamp_12 ?? [];
+    for (let i = 0; 3 * (i >> 1) + (i & 1) + 1 < packed.length; i++) {
+      const at = 3 * (i >> 1);
+      const low = packed[at + (i & 1)] ?? 0;
+      const high = packed[at + (i & 1) + 1] ?? 0;
+      const event12 = i & 1 ? (low >> 4) | (high << 4) : low | ((high & 0xf) << 8);
+      this.addReading(this.lastEvent + ((event12 - (this.lastEvent & PACKED_MASK)) & PACKED_MASK), rates[i]);
+    }
+  }
+
+  append(later: HeartRates): void {
+    later.seconds.forEach((second, i) => this.store(second, later.rates[i] ?? 0));
+  }
+
+  /** The rate of that second, NaN when there is none. */
+  at(second: number): number {
+    let low = 0;
+    let high = this.seconds.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.seconds[middle] ?? 0) < second) low = middle + 1;
+      else high = middle;
+    }
+    return this.seconds[low] === second ? (this.rates[low] ?? NaN) : NaN;
+  }
+
+  get isEmpty(): boolean {
+    return this.seconds.length === 0;
+  }
+
+  private addReading(event: number, rate: number | undefined): void {
+    if (Number.isNaN(event)) return;
+    this.lastEvent = event;
+    const second = Math.floor(this.eventZero + event / EVENT_UNITS_PER_SECOND);
+    if (rate !== undefined && rate > 0 && !Number.isNaN(second)) this.store(second, rate);
+  }
+
+  /** The first reading of a second stands; the search needs them in order. */
+  private store(second: number, rate: number): void {
+    if (this.seconds.length < MAX_SECONDS && second > (this.seconds.at(-1) ?? -1)) {
+      this.seconds.push(second);
+      this.rates.push(rate);
+    }
+  }
+}

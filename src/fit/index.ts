@@ -1,0 +1,71 @@
+import { activitiesOf } from "./activities.ts";
+import { hasMarker, viewOf } from "./frame.ts";
+import { legsOf } from "./legs.ts";
+import { describeNotFit } from "./sniff.ts";
+import { streamsOf } from "./streams.ts";
+import { survey } from "./survey.ts";
+import {
+  FIT_WARNINGS,
+  type DecodeOptions,
+  type DecodeResult,
+  type Streams,
+  type StreamsOptions,
+} from "./types.ts";
+
+export * from "./types.ts";
+
+/** Whether bytes begin like a FIT file; the rest may still be damaged. */
+export function looksLikeFit(bytes: Uint8Array): boolean {
+  return hasMarker(bytes, 0);
+}
+
+/**
+ * The activities of a FIT file, already unwrapped from gzip or zip: one a session, in file order. Damage
+ * costs only what it hit and is told in `warnings`. Never throws, whatever the bytes.
+ */
+export function decodeActivities(bytes: Uint8Array, options: DecodeOptions): DecodeResult {
+  if (!looksLikeFit(bytes)) return { ok: false, problem: { code: "not_fit", detail: describeNotFit(bytes) } };
+  const view = viewOf(bytes);
+  const { parts, hasOtherFileType, warnings } = survey(view);
+  if (parts.length === 0) {
+    return hasOtherFileType
+      ? {
+          ok: false,
+          problem: {
+            code: "not_an_activity",
+            detail:
+              "The FIT file is of another type, such as a course, workout or settings, and holds no session.",
+          },
+        }
+      : {
+          ok: false,
+          problem: { code: "no_activity_data", detail: "The FIT file holds neither a session nor a record." },
+        };
+  }
+  const { fallbackStartInSeconds } = options;
+  const activities = parts.flatMap((part) =>
+    activitiesOf(view, legsOf(part, fallbackStartInSeconds), fallbackStartInSeconds, warnings),
+  );
+  activities.forEach((activity, index) => {
+    activity.session_index = index;
+    activity.session_count = activities.length;
+  });
+  return { ok: true, warnings: FIT_WARNINGS.filter((warning) => warnings.has(warning)), activities };
+}
+
+/**
+ * The streams of one activity of the same bytes, decoded anew: columns of equal length, null where there
+ * is no reading. null when the file has no such session.
+ */
+export function decodeStreams(bytes: Uint8Array, options: StreamsOptions): Streams | null {
+  if (!looksLikeFit(bytes)) return null;
+  const view = viewOf(bytes);
+  let first = 0;
+  for (const part of survey(view).parts) {
+    const partLegs = legsOf(part, options.fallbackStartInSeconds);
+    const leg = options.sessionIndex - first;
+    if (leg >= 0 && leg < partLegs.legs.length) return streamsOf(view, partLegs, leg, options);
+    first += partLegs.legs.length;
+  }
+  return null;
+}

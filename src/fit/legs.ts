@@ -1,0 +1,88 @@
+import { clockOf, type Clock } from "./clock.ts";
+import { SESSION, type Values } from "./profile.ts";
+import type { Part } from "./survey.ts";
+
+/** One activity to be: a session of a part, or the part itself when its records have no session. */
+export interface Leg {
+  readonly session: Values<typeof SESSION>;
+  readonly hasSession: boolean;
+  /** On the part's timeline; NaN when the file has no time for it. */
+  readonly start: number;
+  /** Start plus elapsed; Infinity when the file does not say how long. */
+  readonly end: number;
+  readonly elapsed: number | undefined;
+  readonly timer: number | undefined;
+  /** The file says that the timer ran longer than the activity lasted. */
+  readonly elapsedWasTooShort: boolean;
+}
+
+export interface PartLegs {
+  readonly part: Part;
+  readonly clock: Clock;
+  readonly legs: readonly Leg[];
+}
+
+export function legsOf(part: Part, fallbackStartInSeconds: number | null): PartLegs {
+  const clock = clockOf(part.sessions, part.records, part.activity, fallbackStartInSeconds);
+  const sessions = part.sessions.length > 0 ? part.sessions : [{}];
+  let previousEnd = NaN;
+  const legs = sessions.map((session) => {
+    const { elapsed, timer, elapsedWasTooShort } = durationsOf(session);
+    const start = startOf(session, part, clock, previousEnd, elapsed);
+    const end = start + (elapsed ?? Infinity);
+    previousEnd = Number.isFinite(end) ? end : NaN;
+    return { session, hasSession: part.sessions.length > 0, start, end, elapsed, timer, elapsedWasTooShort };
+  });
+  return { part, clock, legs };
+}
+
+/** An activity lasts at least as long as its timer ran; the timer is what devices get right. */
+function durationsOf(session: Values<typeof SESSION>) {
+  const { total_elapsed_time: elapsed, total_timer_time: timer } = session;
+  const elapsedWasTooShort = elapsed !== undefined && timer !== undefined && elapsed < timer;
+  return { elapsed: elapsedWasTooShort ? timer : (elapsed ?? timer), timer, elapsedWasTooShort };
+}
+
+function startOf(
+  session: Values<typeof SESSION>,
+  part: Part,
+  clock: Clock,
+  previousEnd: number,
+  elapsed: number | undefined,
+): number {
+  if (session.start_time !== undefined) return clock.place(session.start_time);
+  if (!Number.isNaN(previousEnd)) return previousEnd;
+  if (part.records.firstTimestamp >= 0) return clock.place(part.records.firstTimestamp);
+  const lapStart = part.laps.find((lap) => lap.start_time !== undefined)?.start_time;
+  if (lapStart !== undefined) return clock.place(lapStart);
+  // Without records and laps, the summary was written at the end.
+  if (session.timestamp !== undefined) return clock.place(session.timestamp) - (elapsed ?? 0);
+  return NaN;
+}
+
+/**
+ * The leg that a time belongs to: the one whose window holds it, else the nearest; where one ends as the
+ * next begins, the next. Without a time: the leg of what came before it.
+ */
+export function legFinder(legs: readonly Leg[]): (time: number) => number {
+  let current = 0;
+  let from = Infinity;
+  let until = -Infinity;
+  return (time) => {
+    if (legs.length === 1 || (time >= from && time < until) || Number.isNaN(time)) return current;
+    let nearest = Infinity;
+    legs.forEach(({ start, end }, i) => {
+      const distance = time < start ? start - time : time > end ? time - end : 0;
+      const isLater = distance === nearest && start > (legs[current]?.start ?? Infinity);
+      if (distance < nearest || isLater) {
+        nearest = distance;
+        current = i;
+      }
+    });
+    // The same leg holds until it ends or another begins.
+    from = legs[current]?.start ?? Infinity;
+    until = legs[current]?.end ?? -Infinity;
+    for (const { start } of legs) if (start > from) until = Math.min(until, start);
+    return current;
+  };
+}

@@ -1,0 +1,37 @@
+import {
+  getFitGarminProductDisplayName,
+  getFitManufacturerName,
+  getFitSportName,
+  getFitSubSportName,
+} from "fit-file-parser/profile";
+
+/** FIT names for FIT numbers. A number that the profile does not know keeps its number: "unknown_99". */
+
+/** Makers whose product numbers are Garmin's: garmin, dynastream, dynastream_oem. */
+const GARMIN_NUMBERING: ReadonlySet<number> = new Set([1, 13, 15]);
+
+export function sportName(sport: number): string {
+  return getFitSportName(sport) ?? unknown(sport);
+}
+
+export function subSportName(subSport: number): string {
+  return getFitSubSportName(subSport) ?? unknown(subSport);
+}
+
+export function manufacturerName(manufacturer: number): string {
+  return getFitManufacturerName(manufacturer) ?? unknown(manufacturer);
+}
+
+export function productName(manufacturer: number | undefined, product: number): string {
+  const isGarmin = manufacturer !== undefined && GARMIN_NUMBERING.has(manufacturer);
+  return (isGarmin ? getFitGarminProductDisplayName(product) : null) ?? unknown(product);
+}
+
+/** The name at that place of one of the profile's lists. */
+export function listedName(names: readonly string[], number: number | undefined): string | null {
+  return number === undefined ? null : (names[number] ?? unknown(number));
+}
+
+function unknown(number: number): string {
+  return `unknown_${number}`;
+}

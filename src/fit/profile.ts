@@ -1,0 +1,242 @@
+/**
+ * The part of the FIT profile that activities need. A new field is one line here, named as the profile
+ * names it. A wire number becomes a value as raw / scale - offset.
+ */
+
+export interface NumberField {
+  readonly kind: "number";
+  readonly number: number;
+  readonly scale: number;
+  readonly offset: number;
+}
+/** A field whose members matter one by one; an invalid member is NaN. */
+export interface ArrayField {
+  readonly kind: "array";
+  readonly number: number;
+  readonly scale: number;
+  readonly offset: number;
+}
+export interface TextField {
+  readonly kind: "text";
+  readonly number: number;
+}
+/** Bits packed across bytes: bytes as they are, absent when every bit is set. */
+export interface BytesField {
+  readonly kind: "bytes";
+  readonly number: number;
+}
+export type Field = NumberField | ArrayField | TextField | BytesField;
+export type Fields = Readonly<Record<string, Field>>;
+
+export interface Message<F extends Fields> {
+  readonly number: number;
+  readonly fields: F;
+}
+
+/** A decoded message: a field that the file lacks, or that holds its invalid value, is not there. */
+export type Decoded<F extends Fields> = {
+  [K in keyof F]?: F[K] extends TextField
+    ? string
+    : F[K] extends BytesField
+      ? Uint8Array
+      : F[K] extends ArrayField
+        ? number[]
+        : number;
+};
+/** The decoded form of a message of this table, as in `Values<typeof LAP>`. */
+export type Values<M> = M extends Message<infer F> ? Decoded<F> : never;
+
+const field = (number: number, scale = 1, offset = 0): NumberField => ({
+  kind: "number",
+  number,
+  scale,
+  offset,
+});
+const array = (number: number, scale = 1): ArrayField => ({ kind: "array", number, scale, offset: 0 });
+const text = (number: number): TextField => ({ kind: "text", number });
+const bytes = (number: number): BytesField => ({ kind: "bytes", number });
+const message = <F extends Fields>(number: number, fields: F): Message<F> => ({ number, fields });
+
+export const FILE_ID = message(0, {
+  type: field(0),
+  manufacturer: field(1),
+  product: field(2),
+  serial_number: field(3),
+  product_name: text(8),
+});
+
+export const SPORT = message(12, {
+  sport: field(0),
+  sub_sport: field(1),
+});
+
+export const SESSION = message(18, {
+  timestamp: field(253),
+  start_time: field(2),
+  start_position_lat: field(3),
+  start_position_long: field(4),
+  sport: field(5),
+  sub_sport: field(6),
+  total_elapsed_time: field(7, 1000),
+  total_timer_time: field(8, 1000),
+  total_distance: field(9, 100),
+  total_calories: field(11),
+  avg_speed: field(14, 1000),
+  max_speed: field(15, 1000),
+  avg_heart_rate: field(16),
+  max_heart_rate: field(17),
+  avg_cadence: field(18),
+  max_cadence: field(19),
+  avg_power: field(20),
+  max_power: field(21),
+  total_ascent: field(22),
+  total_descent: field(23),
+  total_training_effect: field(24, 10),
+  first_lap_index: field(25),
+  num_laps: field(26),
+  num_lengths: field(33),
+  normalized_power: field(34),
+  training_stress_score: field(35, 10),
+  intensity_factor: field(36, 1000),
+  pool_length: field(44, 100),
+  threshold_power: field(45),
+  num_active_lengths: field(47),
+  total_work: field(48),
+  avg_temperature: field(57),
+  total_moving_time: field(59, 1000),
+  avg_fractional_cadence: field(92, 128),
+  max_fractional_cadence: field(93, 128),
+  enhanced_avg_speed: field(124, 1000),
+  enhanced_max_speed: field(125, 1000),
+  total_anaerobic_training_effect: field(137, 10),
+});
+
+export const LAP = message(19, {
+  timestamp: field(253),
+  start_time: field(2),
+  total_elapsed_time: field(7, 1000),
+  total_timer_time: field(8, 1000),
+  total_distance: field(9, 100),
+  total_calories: field(11),
+  avg_speed: field(13, 1000),
+  max_speed: field(14, 1000),
+  avg_heart_rate: field(15),
+  max_heart_rate: field(16),
+  avg_cadence: field(17),
+  max_cadence: field(18),
+  avg_power: field(19),
+  max_power: field(20),
+  total_ascent: field(21),
+  total_descent: field(22),
+  lap_trigger: field(24),
+  num_lengths: field(32),
+  normalized_power: field(33),
+  first_length_index: field(35),
+  total_work: field(41),
+  avg_temperature: field(50),
+  total_moving_time: field(52, 1000),
+  avg_fractional_cadence: field(80, 128),
+  max_fractional_cadence: field(81, 128),
+  enhanced_avg_speed: field(110, 1000),
+  enhanced_max_speed: field(111, 1000),
+});
+
+export const RECORD = message(20, {
+  position_lat: field(0),
+  position_long: field(1),
+  altitude: field(2, 5, 500),
+  heart_rate: field(3),
+  cadence: field(4),
+  distance: field(5, 100),
+  speed: field(6, 1000),
+  power: field(7),
+  compressed_speed_distance: bytes(8),
+  temperature: field(13),
+  cadence256: field(52, 256),
+  fractional_cadence: field(53, 128),
+  enhanced_speed: field(73, 1000),
+  enhanced_altitude: field(78, 5, 500),
+});
+
+export const EVENT = message(21, {
+  timestamp: field(253),
+  event: field(0),
+  event_type: field(1),
+});
+
+export const DEVICE_INFO = message(23, {
+  device_index: field(0),
+  manufacturer: field(2),
+  serial_number: field(3),
+  product: field(4),
+  software_version: field(5, 100),
+  product_name: text(27),
+});
+
+export const ACTIVITY = message(34, {
+  timestamp: field(253),
+  local_timestamp: field(5),
+});
+
+export const LENGTH = message(101, {
+  message_index: field(254),
+  timestamp: field(253),
+  start_time: field(2),
+  total_elapsed_time: field(3, 1000),
+  total_strokes: field(5),
+  swim_stroke: field(7),
+  length_type: field(12),
+});
+
+export const HR = message(132, {
+  timestamp: field(253),
+  fractional_timestamp: field(0, 32768),
+  filtered_bpm: array(6),
+  event_timestamp: array(9),
+  event_timestamp_12: bytes(10),
+});
+
+export const FIELD_DESCRIPTION = message(206, {
+  developer_data_index: field(0),
+  field_definition_number: field(1),
+  fit_base_type_id: field(2),
+  field_name: text(3),
+  scale: field(6),
+  offset: field(7),
+  units: text(8),
+  native_mesg_num: field(14),
+  native_field_num: field(15),
+});
+
+export const LAP_TRIGGERS = [
+  "manual",
+  "time",
+  "distance",
+  "position_start",
+  "position_lap",
+  "position_waypoint",
+  "position_marked",
+  "session_end",
+  "fitness_equipment",
+] as const;
+
+export const SWIM_STROKES = [
+  "freestyle",
+  "backstroke",
+  "breaststroke",
+  "butterfly",
+  "drill",
+  "mixed",
+  "im",
+  "im_by_round",
+  "rimo",
+] as const;
+
+export const LENGTH_TYPES = ["idle", "active"] as const;
+export const LENGTH_ACTIVE = 1;
+
+export const FILE_TYPE_ACTIVITY = 4;
+export const EVENT_TIMER = 0;
+export const EVENT_TYPE_START = 0;
+/** stop, stop_all, stop_disable, stop_disable_all. */
+export const EVENT_TYPES_STOP: ReadonlySet<number> = new Set([1, 4, 8, 9]);

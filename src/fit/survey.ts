@@ -1,0 +1,229 @@
+import { isSystemTime } from "./clock.ts";
+import { compileMessage, decodeMessage, placeDeveloperFields, type MessagePlan } from "./decode.ts";
+import { readSegments, type Definition, type MessageReader, type Segment } from "./frame.ts";
+import { HeartRates } from "./heartRates.ts";
+import {
+  ACTIVITY,
+  DEVICE_INFO,
+  EVENT,
+  EVENT_TIMER,
+  EVENT_TYPES_STOP,
+  EVENT_TYPE_START,
+  FIELD_DESCRIPTION,
+  FILE_ID,
+  FILE_TYPE_ACTIVITY,
+  HR,
+  LAP,
+  LENGTH,
+  RECORD,
+  SESSION,
+  SPORT,
+  type Decoded,
+  type Fields,
+  type Message,
+  type Values,
+} from "./profile.ts";
+import type { FitWarning } from "./types.ts";
+
+/**
+ * The first pass: everything but the records' values. Sessions mostly stand at the end of a file and field
+ * descriptions may come late, so records are read when all of this is known.
+ */
+
+/** Caps that no training file reaches; they bound the memory a hostile one can take. */
+const MAX_SESSIONS = 100;
+const MAX_LAPS = 10_000;
+const MAX_LENGTHS = 20_000;
+const MAX_DEVICES = 64;
+const MAX_DEVELOPER_FIELDS = 64;
+const MAX_TIMER_EVENTS = 10_000;
+
+/** Times are FIT seconds, or seconds since power-on; -1 while there is none. */
+export interface RecordSurvey {
+  count: number;
+  firstTimestamp: number;
+  firstSystemTime: number;
+  /** The last one counted since power-on before the clock was set. */
+  lastSystemTime: number;
+  firstAbsoluteTime: number;
+}
+
+export interface TimerEvent {
+  timestamp: number;
+  running: boolean;
+}
+
+/** What one segment says beside its records' values. */
+export interface Part {
+  /** Where its messages lie. */
+  segment: Segment;
+  fileId: Values<typeof FILE_ID>;
+  activity: Values<typeof ACTIVITY>;
+  sport: Values<typeof SPORT>;
+  sessions: Values<typeof SESSION>[];
+  laps: Values<typeof LAP>[];
+  lengths: Values<typeof LENGTH>[];
+  devices: Map<string, Values<typeof DEVICE_INFO>>;
+  timer: TimerEvent[];
+  records: RecordSurvey;
+  heartRates: HeartRates;
+  /** By `developerKey`, as is the set of the developer fields that records carry. */
+  descriptions: Map<number, Values<typeof FIELD_DESCRIPTION>>;
+  recordDeveloperKeys: Set<number>;
+}
+
+export interface Survey {
+  /** The segments with an activity in them, in file order. */
+  parts: Part[];
+  /** Whether a segment says that it is another kind of file: a course, settings, a workout. */
+  hasOtherFileType: boolean;
+  warnings: Set<FitWarning>;
+}
+
+/** A developer field's number counts within its developer's index. */
+export function developerKey(developerDataIndex: number, number: number): number {
+  return developerDataIndex * 256 + number;
+}
+
+export function survey(view: DataView): Survey {
+  const warnings = new Set<FitWarning>();
+  const parts: Part[] = [];
+  let hasOtherFileType = false;
+  let sessions = 0;
+  readSegments(
+    view,
+    warnings,
+    () => new PartReader(view),
+    ({ part }, segment) => {
+      part.segment = segment;
+      const isActivity = (part.fileId.type ?? FILE_TYPE_ACTIVITY) === FILE_TYPE_ACTIVITY;
+      hasOtherFileType ||= !isActivity;
+      if (part.sessions.length > 0 || (part.records.count > 0 && isActivity)) {
+        sessions += Math.max(1, part.sessions.length);
+        if (sessions <= MAX_SESSIONS) parts.push(part);
+        else warnings.add("fit_truncated");
+      }
+      // Straps that store heart rate while swimming deliver it in a segment of its own, after the activity.
+      else parts.at(-1)?.heartRates.append(part.heartRates);
+    },
+  );
+  return { parts, hasOtherFileType, warnings };
+}
+
+type Plan = ((at: number) => void) | "record";
+
+class PartReader implements MessageReader<Plan> {
+  readonly part: Part = {
+    segment: { start: 0, end: 0 },
+    fileId: {},
+    activity: {},
+    sport: {},
+    sessions: [],
+    laps: [],
+    lengths: [],
+    devices: new Map(),
+    timer: [],
+    records: { count: 0, firstTimestamp: -1, firstSystemTime: -1, lastSystemTime: -1, firstAbsoluteTime: -1 },
+    heartRates: new HeartRates(),
+    descriptions: new Map(),
+    recordDeveloperKeys: new Set(),
+  };
+  private readonly view: DataView;
+  private readonly messages: ReadonlyMap<number, (definition: Definition) => Plan>;
+
+  constructor(view: DataView) {
+    this.view = view;
+    const { part } = this;
+    this.messages = new Map([
+      this.on(FILE_ID, (values) => addMissing(part.fileId, values)),
+      this.on(ACTIVITY, (values) => addMissing(part.activity, values)),
+      this.on(SPORT, (values) => addMissing(part.sport, values)),
+      this.on(SESSION, (values) => pushUpTo(MAX_SESSIONS, part.sessions, values)),
+      this.on(LAP, (values) => pushUpTo(MAX_LAPS, part.laps, values)),
+      this.on(LENGTH, (values) => pushUpTo(MAX_LENGTHS, part.lengths, values)),
+      this.on(DEVICE_INFO, (values) => this.addDevice(values)),
+      this.on(EVENT, (values) => this.addEvent(values)),
+      this.on(HR, (values) => part.heartRates.add(values)),
+      this.on(FIELD_DESCRIPTION, (values) => this.addDescription(values)),
+    ]);
+  }
+
+  define(definition: Definition): Plan | null {
+    if (definition.globalNumber !== RECORD.number) {
+      return this.messages.get(definition.globalNumber)?.(definition) ?? null;
+    }
+    const keys = this.part.recordDeveloperKeys;
+    for (const { developerDataIndex, number } of placeDeveloperFields(this.view, definition)) {
+      if (keys.size < MAX_DEVELOPER_FIELDS) keys.add(developerKey(developerDataIndex, number));
+    }
+    return "record";
+  }
+
+  read(plan: Plan, at: number, timestamp: number): void {
+    if (plan === "record") this.countRecord(timestamp);
+    else plan(at);
+  }
+
+  private on<F extends Fields>(
+    message: Message<F>,
+    take: (values: Decoded<F>) => void,
+  ): [number, (definition: Definition) => Plan] {
+    return [
+      message.number,
+      (definition) => {
+        const plan: MessagePlan<F> = compileMessage(this.view, definition, message);
+        return (at) => take(decodeMessage(this.view, plan, at));
+      },
+    ];
+  }
+
+  private countRecord(timestamp: number): void {
+    const { records } = this.part;
+    records.count++;
+    if (timestamp < 0) return;
+    if (records.firstTimestamp < 0) records.firstTimestamp = timestamp;
+    if (!isSystemTime(timestamp)) {
+      if (records.firstAbsoluteTime < 0) records.firstAbsoluteTime = timestamp;
+    } else {
+      if (records.firstSystemTime < 0) records.firstSystemTime = timestamp;
+      if (records.firstAbsoluteTime < 0) records.lastSystemTime = timestamp;
+    }
+  }
+
+  /** A device reports again and again, each time with some of its fields: one entry a device. */
+  private addDevice(values: Values<typeof DEVICE_INFO>): void {
+    const { devices } = this.part;
+    const key =
+      values.device_index === undefined
+        ? `${values.manufacturer}/${values.product}/${values.serial_number}`
+        : String(values.device_index);
+    const known = devices.get(key);
+    if (known !== undefined) addMissing(known, values);
+    else if (devices.size < MAX_DEVICES) devices.set(key, values);
+  }
+
+  private addEvent({ timestamp, event, event_type }: Values<typeof EVENT>): void {
+    if (event !== EVENT_TIMER || timestamp === undefined || event_type === undefined) return;
+    const running = event_type === EVENT_TYPE_START;
+    if (running || EVENT_TYPES_STOP.has(event_type)) {
+      pushUpTo(MAX_TIMER_EVENTS, this.part.timer, { timestamp, running });
+    }
+  }
+
+  private addDescription(values: Values<typeof FIELD_DESCRIPTION>): void {
+    const { descriptions } = this.part;
+    if (values.developer_data_index === undefined || values.field_definition_number === undefined) return;
+    const key = developerKey(values.developer_data_index, values.field_definition_number);
+    // Indexes are single bytes, so there are at most 65,536 of these; records use few of them.
+    if (!descriptions.has(key)) descriptions.set(key, values);
+  }
+}
+
+function pushUpTo<T>(limit: number, list: T[], item: T): void {
+  if (list.length < limit) list.push(item);
+}
+
+/** Adds what `known` lacks: the first value of a field stands. */
+function addMissing<T extends object>(known: T, values: T): void {
+  Object.assign(known, { ...values, ...known });
+}
