@@ -16,6 +16,10 @@ function fault(code: UnwrapFaultCode, detail: string) {
   return { ok: false as const, code, detail };
 }
 
+function tooLarge(what: string) {
+  return fault("file_too_large", `${what} is larger than ${MAX_FILE_BYTES} bytes.`);
+}
+
 function startsWith(bytes: Uint8Array, mark: string, at = 0): boolean {
   for (let index = 0; index < mark.length; index += 1) {
     if (bytes[at + index] !== mark.charCodeAt(index)) return false;
@@ -54,14 +58,13 @@ function inflate(
   work: (options: { maxOutputLength: number; chunkSize: number }) => Uint8Array,
   broken: string,
 ): Inflated {
-  const tooLarge = () => fault("file_too_large", `The file inside is larger than ${MAX_FILE_BYTES} bytes.`);
   try {
     // Where exactly zlib stops differs between runtimes by a byte, so the length is checked once more.
     // Larger chunks than its own 16 KiB save growing step by step.
     const bytes = work({ maxOutputLength: MAX_FILE_BYTES + 1, chunkSize: 256 * 1024 });
-    return bytes.byteLength > MAX_FILE_BYTES ? tooLarge() : { ok: true, bytes };
+    return bytes.byteLength > MAX_FILE_BYTES ? tooLarge("The file inside") : { ok: true, bytes };
   } catch (thrown) {
-    return thrown instanceof RangeError ? tooLarge() : fault("archive_invalid", broken);
+    return thrown instanceof RangeError ? tooLarge("The file inside") : fault("archive_invalid", broken);
   }
 }
 
@@ -193,7 +196,7 @@ export function unwrap(bytes: Uint8Array): Unwrapped {
   if (bytes.byteLength === 0) return fault("file_empty", "The file is empty.");
   if (isFit(bytes)) {
     return bytes.byteLength > MAX_FILE_BYTES
-      ? fault("file_too_large", `The file is larger than ${MAX_FILE_BYTES} bytes.`)
+      ? tooLarge("The file")
       : { ok: true, fit: bytes, container: "fit" };
   }
   if (isGzip(bytes)) {

@@ -8,7 +8,8 @@ const bytesOf = (text: string) => new TextEncoder().encode(text);
 
 /** Bytes that begin like a FIT file; what follows is the decoder's affair. */
 function fitOf(size: number, seed = 1): Uint8Array {
-  const bytes = new Uint8Array(size).map((_, index) => (index * seed) & 0xff);
+  const bytes = new Uint8Array(size);
+  if (seed > 0) for (let index = 0; index < size; index += 1) bytes[index] = index * seed;
   bytes.set([14, 0x20, 0, 0, 0, 0, 0, 0, 0x2e, 0x46, 0x49, 0x54]);
   return bytes;
 }
