@@ -14,6 +14,8 @@ export default defineConfig(async () => {
   return {
     root,
     test: {
+      // Log lines of the units of work help only where a test fails.
+      silent: "passed-only",
       projects: [
         {
           plugins: [

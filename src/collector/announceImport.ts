@@ -30,7 +30,7 @@ export async function announceImport(
   const planner = env.TRAINING_PLAN_URL !== "";
   const shared = { partner_id: owner.partner_id, user_id: owner.user_id, import_id: row.import_id };
   const about = { ...importProjection(owner, row), partner_id: owner.partner_id };
-  const now = Date.now();
+  const now = row.completed_at ?? Date.now();
   const statements = [projectImport(database, owner.partner_id, importProjection(owner, row))];
   if (planId !== null) {
     statements.push(

@@ -95,9 +95,14 @@ type FileRecord = {
   held: string | null;
 };
 
-/** The JSON columns hold what this class wrote, so their shape is known. */
+/** The columns hold what this class wrote, so their shape is known; a schema would cost more than the work. */
+function asWritten<T>(value: unknown): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only this class writes these tables
+  return value as T;
+}
+
 function parsed<T>(json: string): T {
-  return JSON.parse(json) as T;
+  return asWritten<T>(JSON.parse(json));
 }
 
 export class CollectorStorage {
@@ -259,16 +264,23 @@ export class CollectorStorage {
       .map((record) => this.#fileRow(record));
   }
 
-  /** The next files of an import that no dispatch has taken yet, by file id. */
+  /**
+   * The next files of an import that no dispatch has taken yet, by file id: held versions in its range, and
+   * those that stand as dispatched because a newer ping of the file was held meanwhile.
+   */
   filesToDrain(row: ImportRow, limit: number): { file_id: string; version: number }[] {
     return this.#sql
       .exec<{ file_id: string; version: number }>(
-        `SELECT file_id, held_version version FROM files
-         WHERE file_id > ? AND held_version > ? AND held_version <= ? ORDER BY file_id LIMIT ?`,
+        `SELECT file_id, CASE WHEN held_version > ?2 AND held_version <= ?3 THEN held_version ELSE version END version
+         FROM files
+         WHERE file_id > ?1 AND ((held_version > ?2 AND held_version <= ?3)
+           OR (state = 'queued' AND import_id = ?5 AND version > ?2 AND version <= ?3))
+         ORDER BY file_id LIMIT ?4`,
         row.drained_to ?? "",
         row.after_version,
         row.through_version,
         limit,
+        row.import_id,
       )
       .toArray();
   }
@@ -374,8 +386,8 @@ export class CollectorStorage {
       .toArray()
       .map((record) => ({
         ...record,
-        queue: record.queue as QueueName,
-        state: record.state as Dispatch["state"],
+        queue: asWritten<QueueName>(record.queue),
+        state: asWritten<Dispatch["state"]>(record.state),
         files: parsed<[string, number][]>(record.files),
       }));
   }

@@ -7,7 +7,12 @@ import { fileId, randomId } from "../../src/identifiers.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
 const SOURCE = "watch";
-const fault: Fault = { code: "callback_gone", detail: "The host answered 404.", http_status: 404, retryable: true };
+const fault: Fault = {
+  code: "callback_gone",
+  detail: "The host answered 404.",
+  http_status: 404,
+  retryable: true,
+};
 
 afterEach(() => {
   vi.useRealTimers();
@@ -222,7 +227,11 @@ describe("tasks", () => {
         await collector.stub.report(
           dispatch_id,
           claim?.claim ?? "",
-          (claim?.items ?? []).map((item) => ({ result: "imported", file_id: item.file_id, version: item.version })),
+          (claim?.items ?? []).map((item) => ({
+            result: "imported",
+            file_id: item.file_id,
+            version: item.version,
+          })),
         );
       }
     }
@@ -242,10 +251,8 @@ describe("tasks", () => {
     for (const { dispatch_id } of await collector.sent()) {
       items.push(...((await collector.stub.claim(dispatch_id))?.items ?? []));
     }
-    expect(items.map((item) => [item.summary_id, item.import_id]).toSorted()).toEqual([
-      ["ride-0", started.import_id],
-      ["ride-1", started.import_id],
-    ]);
+    expect(new Set(items.map((item) => item.summary_id))).toEqual(new Set(["ride-0", "ride-1"]));
+    expect(items.map((item) => item.import_id)).toEqual([started.import_id, started.import_id]);
     const next = await task();
     expect(next).toMatchObject({ repeated: false, import: { total: 1 } });
   });
@@ -336,7 +343,9 @@ describe("outcomes", () => {
     ]);
     expect(await collector.stub.readImport(started.import_id)).toMatchObject({ failed: 1, total: 1 });
     await collector.alarm();
-    const row = await env.DB.prepare("SELECT status, attempts, error ->> 'detail' detail FROM files WHERE file_id = ?")
+    const row = await env.DB.prepare(
+      "SELECT status, attempts, error ->> 'detail' detail FROM files WHERE file_id = ?",
+    )
       .bind(item?.file_id ?? "")
       .first();
     expect(row).toMatchObject({ status: "failed", attempts: 2 });

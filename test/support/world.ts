@@ -1,4 +1,4 @@
-import { createExecutionContext, createMessageBatch, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { createMessageBatch, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import type { Dispatch } from "../../src/collector/storage.ts";
 import { collectorName } from "../../src/identifiers.ts";
@@ -35,7 +35,11 @@ async function dispatchIds(
 }
 
 /** Hands one dispatch to the importer, as its queue would. */
-export async function deliverDispatch(collector: CollectorUnderTest, dispatchId: string, queue = "partner-api-priority") {
+export async function deliverDispatch(
+  collector: CollectorUnderTest,
+  dispatchId: string,
+  queue = "partner-api-priority",
+) {
   const batch = createMessageBatch(queue, [
     {
       id: dispatchId,
@@ -44,14 +48,19 @@ export async function deliverDispatch(collector: CollectorUnderTest, dispatchId:
       body: { collector: collector.name, dispatch_id: dispatchId },
     },
   ]);
-  await worker.queue(batch, env, createExecutionContext());
+  await worker.queue(batch, env);
 }
 
 export async function deliverEvent(partnerId: string, deliveryId: string) {
   const batch = createMessageBatch("partner-api-deliveries", [
-    { id: deliveryId, timestamp: new Date(), attempts: 1, body: { partner_id: partnerId, delivery_id: deliveryId } },
+    {
+      id: deliveryId,
+      timestamp: new Date(),
+      attempts: 1,
+      body: { partner_id: partnerId, delivery_id: deliveryId },
+    },
   ]);
-  await worker.queue(batch, env, createExecutionContext());
+  await worker.queue(batch, env);
 }
 
 /** Rounds of alarms and deliveries until the collector has nothing left to do at this moment. */
