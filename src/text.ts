@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
 
-// eslint-disable-next-line no-control-regex -- control characters are what it looks for
+// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /** Counts characters, not UTF-16 units; a long text is counted only where that can matter. */
 function hasAtMost(text: string, characters: number): boolean {
   if (text.length <= characters) return true;
   if (text.length > 2 * characters) return false;
-  return [...text].length <= characters;
+  return Array.from(text).length <= characters;
 }
 
 /** A text of at most so many characters. */

@@ -12,7 +12,12 @@ export interface Twin {
 export const TWIN_START_TOLERANCE_SECONDS = 60;
 
 /** Sports that two devices may name differently for the same outing. */
-const FAMILIES: Record<string, string> = { e_biking: "cycling", walking: "on_foot", hiking: "on_foot", running: "on_foot" };
+const FAMILIES: Record<string, string> = {
+  e_biking: "cycling",
+  walking: "on_foot",
+  hiking: "on_foot",
+  running: "on_foot",
+};
 
 function familyOf(sport: string): string {
   return FAMILIES[sport] ?? sport;
@@ -43,7 +48,8 @@ export function possibleDuplicateOf(activity: Twin, others: readonly Twin[]): st
     const copied =
       other.file_id !== activity.file_id &&
       cameBefore(other, activity) &&
-      Math.abs(other.start_time_in_seconds - activity.start_time_in_seconds) <= TWIN_START_TOLERANCE_SECONDS &&
+      Math.abs(other.start_time_in_seconds - activity.start_time_in_seconds) <=
+        TWIN_START_TOLERANCE_SECONDS &&
       familyOf(other.sport) === familyOf(activity.sport) &&
       overlapsByHalf(activity, other);
     if (copied && (first === null || cameBefore(other, first))) first = other;

@@ -11,9 +11,7 @@ const COUNTED_FILE_BYTES = 1024 * 1024;
 /** The bytes, what they unwrap to and the columns made of them stand in memory together. */
 const COPIES = 3;
 
-export type StreamsAnswer =
-  | ({ ok: true } & Streams)
-  | { ok: false; code: "no_activity" | "memory_short" };
+export type StreamsAnswer = ({ ok: true } & Streams) | { ok: false; code: "no_activity" | "memory_short" };
 
 /** Decodes an activity's columns from the stored bytes. Throws when stored bytes that were imported do not decode. */
 export async function readStreams(

@@ -63,7 +63,10 @@ export async function readEvent(
     .first<EventRow>();
   if (row === null) return null;
   const attempts = parseColumn(attemptsColumn, row.attempts);
-  return { ...eventOf(row), attempts: attempts.map((attempt) => ({ ...attempt, at: instantOf(attempt.at) })) };
+  return {
+    ...eventOf(row),
+    attempts: attempts.map((attempt) => ({ ...attempt, at: instantOf(attempt.at) })),
+  };
 }
 
 export interface EventFilters {

@@ -1,15 +1,12 @@
+import { looksLikeFit } from "../fit/index.ts";
+
 /** A FIT header says `.FIT` at byte 8, whatever its length. */
-const FIT_MARK_OFFSET = 8;
 const FIT_HEAD_BYTES = 12;
 /** Of a gzip this much is inflated: enough for any header and the first bytes behind it. */
 const GZIP_HEAD_BYTES = 4 * 1024;
 
-function startsWith(bytes: Uint8Array, offset: number, mark: readonly number[]): boolean {
-  return mark.every((byte, index) => bytes[offset + index] === byte);
-}
-
-function beginsLikeFit(bytes: Uint8Array): boolean {
-  return startsWith(bytes, FIT_MARK_OFFSET, [0x2e, 0x46, 0x49, 0x54]);
+function startsWith(bytes: Uint8Array, mark: readonly number[]): boolean {
+  return mark.every((byte, index) => bytes[index] === byte);
 }
 
 /** The first bytes inside a gzip; as many as there are when it ends early or is broken. */
@@ -34,6 +31,6 @@ async function inflatedHead(gzip: Uint8Array): Promise<Uint8Array> {
 
 /** Whether bytes begin like a FIT file, a zip, or a gzip with a FIT file inside. Everything deeper is the import's to find. */
 export async function beginsLikeFitFile(bytes: Uint8Array): Promise<boolean> {
-  if (beginsLikeFit(bytes) || startsWith(bytes, 0, [0x50, 0x4b, 0x03, 0x04])) return true;
-  return startsWith(bytes, 0, [0x1f, 0x8b]) && beginsLikeFit(await inflatedHead(bytes));
+  if (looksLikeFit(bytes) || startsWith(bytes, [0x50, 0x4b, 0x03, 0x04])) return true;
+  return startsWith(bytes, [0x1f, 0x8b]) && looksLikeFit(await inflatedHead(bytes));
 }

@@ -85,7 +85,11 @@ async function readCallback(callbackUrl: string, rules: AddressRules): Promise<C
   }
   const inline = decodeBase64(callbackUrl.replace(DATA_PREFIX, ""));
   if (inline === null) {
-    return { ok: false, code: "invalid_callback", detail: "This is neither an http(s) URL nor a file in base64." };
+    return {
+      ok: false,
+      code: "invalid_callback",
+      detail: "This is neither an http(s) URL nor a file in base64.",
+    };
   }
   if (inline.byteLength > MAX_INLINE_BYTES) {
     return {
@@ -111,7 +115,8 @@ export async function readCallbacks(
   const inline: (Uint8Array | null)[] = [];
   const faults: Fault[] = [];
   for (const [index, callbackUrl] of callbackUrls.entries()) {
-    const callback = callbackUrl === null || callbackUrl === "" ? null : await readCallback(callbackUrl, rules);
+    const callback =
+      callbackUrl === null || callbackUrl === "" ? null : await readCallback(callbackUrl, rules);
     inline.push(callback?.ok === true ? callback.inline : null);
     if (callback?.ok === false) {
       const { code, detail } = callback;

@@ -50,9 +50,7 @@ export const listActivities = endpoint(listRoute, async (c) => {
     position,
     (request) => read.listActivities(c.env, partner_id, filters, request),
     (activity): read.ActivityPosition => [
-      filters.updated_since === undefined
-        ? activity.start_time_in_seconds
-        : Date.parse(activity.updated_at),
+      filters.updated_since === undefined ? activity.start_time_in_seconds : Date.parse(activity.updated_at),
       activity.file_id,
       activity.session_index,
     ],

@@ -35,7 +35,10 @@ export const listEvents = endpoint(listRoute, async (c) => {
     { limit, cursor },
     position,
     (request) => read.listEvents(c.env, partner_id, filters, request),
-    (event): read.EventPosition => [Date.parse(filters.updated_since === undefined ? event.created_at : event.updated_at), event.id],
+    (event): read.EventPosition => [
+      Date.parse(filters.updated_since === undefined ? event.created_at : event.updated_at),
+      event.id,
+    ],
   );
   return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
 });

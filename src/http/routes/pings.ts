@@ -52,7 +52,8 @@ function callbackUrlsIn(body: unknown): (string | null)[] {
   const items = z.object({ activity_files: z.array(z.unknown()) }).safeParse(body);
   if (!items.success) return [];
   return items.data.activity_files.map((item) => {
-    const found = typeof item === "object" && item !== null && "callback_url" in item ? item.callback_url : null;
+    const found =
+      typeof item === "object" && item !== null && "callback_url" in item ? item.callback_url : null;
     return typeof found === "string" ? found : null;
   });
 }
@@ -66,7 +67,10 @@ async function refusePings(c: Answering, result: Refused): Promise<Response> {
   const faults = faultsIn(result);
   if (faults.some((fault) => fault.code === "too_many_items")) return refuseInvalid(c, faults);
   const callbacks = await readCallbacks(callbackUrlsIn(result.data), addressRules(c));
-  return refusal(c, [...faults, ...callbacks.faults].toSorted((a, b) => itemOf(a) - itemOf(b)));
+  return refusal(
+    c,
+    [...faults, ...callbacks.faults].toSorted((a, b) => itemOf(a) - itemOf(b)),
+  );
 }
 
 export const postPings = endpoint(
