@@ -84,7 +84,7 @@ async function firstBytes(response: Response, signal: AbortSignal): Promise<stri
 interface Answer {
   status: number | null;
   text: string;
-  retryAfterSeconds: number | null;
+  retryAfter: string | null;
 }
 
 async function post(
@@ -105,11 +105,11 @@ async function post(
     return {
       status: response.status,
       text: await firstBytes(response, signal),
-      retryAfterSeconds: retryAfterSeconds(response.headers.get("retry-after"), Date.now()),
+      retryAfter: response.headers.get("retry-after"),
     };
   } catch {
     const text = signal.aborted ? "No answer came in time." : "The host could not be reached.";
-    return { status: null, text, retryAfterSeconds: null };
+    return { status: null, text, retryAfter: null };
   }
 }
 
@@ -150,17 +150,18 @@ export async function deliverDue(
   const settlement = settlementOf(target, attempt, {
     failedAttempts: claimed.attempt_count + 1,
     nowMs: endedAt,
-    retryAfterSeconds: answer?.retryAfterSeconds ?? null,
+    retryAfterSeconds: retryAfterSeconds(answer?.retryAfter ?? null, endedAt),
     random: random(),
   });
-  await database.batch(settleDelivery(database, message, claimed, settlement, endedAt));
+  const [settled] = await database.batch(settleDelivery(database, message, claimed, settlement, endedAt));
+  const inTime = settled !== undefined && settled.meta.changes > 0;
 
   const nextInMs = settlement.next_attempt_at === null ? null : settlement.next_attempt_at - endedAt;
   logUnit("delivery", {
     partner_id: message.partner_id,
     delivery_id: message.delivery_id,
     type: claimed.type,
-    outcome: settlement.status,
+    outcome: inTime ? settlement.status : "claim_ran_out",
     attempt: claimed.attempt_count + (settlement.counted ? 1 : 0),
     host: target.send ? new URL(target.url).host : null,
     status: attempt.status,
@@ -169,6 +170,7 @@ export async function deliverDue(
     next_in_milliseconds: nextInMs,
   });
 
+  if (!inTime) return;
   if (claimed.then_deliver !== null && claimed.attempt_count === 0) {
     await env.DELIVERIES.send({ partner_id: message.partner_id, delivery_id: claimed.then_deliver });
   }
