@@ -1,4 +1,5 @@
 import { constants, crc32, gunzipSync, inflateRawSync } from "node:zlib";
+import { describeNotFit, looksLikeFit } from "../fit/index.ts";
 import { MAX_FILE_BYTES } from "./download.ts";
 
 export type UnwrapFaultCode = "not_fit" | "archive_invalid" | "file_empty" | "file_too_large";
@@ -20,36 +21,16 @@ function tooLarge(what: string) {
   return fault("file_too_large", `${what} is larger than ${MAX_FILE_BYTES} bytes.`);
 }
 
-function startsWith(bytes: Uint8Array, mark: string, at = 0): boolean {
+function startsWith(bytes: Uint8Array, mark: string): boolean {
   for (let index = 0; index < mark.length; index += 1) {
-    if (bytes[at + index] !== mark.charCodeAt(index)) return false;
+    if (bytes[index] !== mark.charCodeAt(index)) return false;
   }
   return true;
 }
 
-const isFit = (bytes: Uint8Array) => startsWith(bytes, ".FIT", 8);
 const isGzip = (bytes: Uint8Array) => startsWith(bytes, "\x1f\x8b");
 /** A zip begins with an entry, or with the end record when it is empty. */
 const isZip = (bytes: Uint8Array) => startsWith(bytes, "PK\x03\x04") || startsWith(bytes, "PK\x05\x06");
-
-/** What bytes that are no FIT file look like, for a person. */
-function describe(bytes: Uint8Array): string {
-  // Decoded as a stream, so that a character cut in two at the end is left out.
-  const text = new TextDecoder().decode(bytes.subarray(0, 1024), { stream: true });
-  const start = text.trimStart().toLowerCase();
-  if (start.startsWith("<")) {
-    if (/<gpx[\s>]/.test(start)) return "a GPX file";
-    if (/<trainingcenterdatabase[\s>]/.test(start)) return "a TCX file";
-    if (/<kml[\s>]/.test(start)) return "a KML file";
-    if (/^<!doctype html|<html[\s>]|<head[\s>]|<body[\s>]/.test(start)) return "an HTML page";
-    return "an XML document";
-  }
-  if (/^[{[]/.test(start)) return "JSON";
-  if (startsWith(bytes, "%PDF")) return "a PDF file";
-  // Control characters other than white space, and what UTF-8 cannot decode, mean that it is no text.
-  // eslint-disable-next-line no-control-regex -- control characters are what it looks for
-  return /[\u0000-\u0008\u000e-\u001f\ufffd]/.test(text) ? "data of an unknown kind" : "plain text";
-}
 
 type Inflated = { ok: true; bytes: Uint8Array } | ReturnType<typeof fault>;
 
@@ -72,10 +53,10 @@ function inflate(
 function unwrapped(inflated: Inflated, container: "gzip" | "zip"): Unwrapped {
   if (!inflated.ok) return inflated;
   const { bytes } = inflated;
-  if (isFit(bytes)) return { ok: true, fit: bytes, container };
+  if (looksLikeFit(bytes)) return { ok: true, fit: bytes, container };
   if (bytes.byteLength === 0) return fault("file_empty", `The ${container} archive holds an empty file.`);
   if (isGzip(bytes) || isZip(bytes)) return fault("archive_invalid", "The archive holds another archive.");
-  return fault("not_fit", `The ${container} archive holds no FIT file but ${describe(bytes)}.`);
+  return fault("not_fit", `Inside the ${container} archive: ${describeNotFit(bytes)}`);
 }
 
 interface ZipFile {
@@ -159,7 +140,7 @@ function unwrapZip(bytes: Uint8Array): Unwrapped {
     return fault("archive_invalid", "The zip archive is damaged or in zip64 form.");
 
   const heads = files.map((file) => ({ file, head: peek(file) }));
-  const fits = heads.filter(({ head }) => isFit(head));
+  const fits = heads.filter(({ head }) => looksLikeFit(head));
   const [fit] = fits;
   if (fits.length > 1) return fault("archive_invalid", "The zip archive holds more than one FIT file.");
   if (fit === undefined) {
@@ -194,7 +175,7 @@ function unwrapZip(bytes: Uint8Array): Unwrapped {
  */
 export function unwrap(bytes: Uint8Array): Unwrapped {
   if (bytes.byteLength === 0) return fault("file_empty", "The file is empty.");
-  if (isFit(bytes)) {
+  if (looksLikeFit(bytes)) {
     return bytes.byteLength > MAX_FILE_BYTES
       ? tooLarge("The file")
       : { ok: true, fit: bytes, container: "fit" };
@@ -206,5 +187,5 @@ export function unwrap(bytes: Uint8Array): Unwrapped {
     );
   }
   if (isZip(bytes)) return unwrapZip(bytes);
-  return fault("not_fit", `This is no FIT file but ${describe(bytes)}.`);
+  return fault("not_fit", describeNotFit(bytes));
 }
