@@ -154,11 +154,17 @@ export async function listActivities(
   if (filters.start_after !== undefined) require(`${plus}a.start_time_in_seconds >= ?`, filters.start_after);
   if (filters.start_before !== undefined) require(`${plus}a.start_time_in_seconds < ?`, filters.start_before);
 
-  const read = async (extra: string[], bound: (string | number)[], order: string, rows: number) => {
+  const read = async (
+    index: string,
+    extra: string[],
+    bound: (string | number)[],
+    order: string,
+    rows: number,
+  ) => {
     const found = await db
       .prepare(
-        `SELECT ${COLUMNS} FROM activities a WHERE ${[...conditions, ...extra].join(" AND ")}
-         ORDER BY ${order} LIMIT ?`,
+        `SELECT ${COLUMNS} FROM activities a ${route === null ? `INDEXED BY ${index}` : ""}
+         WHERE ${[...conditions, ...extra].join(" AND ")} ORDER BY ${order} LIMIT ?`,
       )
       .bind(...values, ...bound, rows)
       .all<ActivityRow>();
@@ -166,13 +172,16 @@ export async function listActivities(
   };
   const pageRows = async (): Promise<ActivityRow[]> => {
     if (filters.updated_since !== undefined) {
-      // Rows of the current millisecond wait for the next look: more of them may still be written.
       const column = `${plus}a.updated_at`;
-      const extra = [`${column} >= ?`, `${column} < ${DATABASE_NOW}`];
-      if (after !== null) extra.push(`(${column}, a.file_id, a.session_index) > (?, ?, ?)`);
-      const bound = after === null ? [] : [after[0] ?? 0, after[1], after[2]];
-      const order = `${column}, a.file_id, a.session_index`;
-      return read(extra, [filters.updated_since, ...bound], order, limit);
+      const begin = after === null ? `${column} >= ?` : `(${column}, a.file_id, a.session_index) > (?, ?, ?)`;
+      // Rows of the current millisecond wait for the next look: more of them may still be written.
+      return read(
+        "activities_by_update",
+        [begin, `${column} < ${DATABASE_NOW}`],
+        after === null ? [filters.updated_since] : [after[0] ?? 0, after[1], after[2]],
+        `${column}, a.file_id, a.session_index`,
+        limit,
+      );
     }
     // Null is in no order relation, so activities without a start are a second walk behind the first.
     const column = `${plus}a.start_time_in_seconds`;
@@ -180,6 +189,7 @@ export async function listActivities(
     const started = startless
       ? []
       : await read(
+          "activities_by_start",
           after === null
             ? ["a.start_time_in_seconds IS NOT NULL"]
             : [`(${column}, a.file_id, a.session_index) < (?, ?, ?)`],
@@ -189,6 +199,7 @@ export async function listActivities(
         );
     if (started.length === limit) return started;
     const rest = await read(
+      "activities_by_start",
       ["a.start_time_in_seconds IS NULL", ...(startless ? ["(a.file_id, a.session_index) < (?, ?)"] : [])],
       startless ? [after[1], after[2]] : [],
       "a.file_id DESC, a.session_index DESC",

@@ -95,11 +95,10 @@ export async function listEvents(
   };
   if (filters.status === "pending") require("d.status IN ('pending', 'waiting')");
   else if (filters.status !== undefined) require("d.status = ?", filters.status);
-  // Rows of the current millisecond wait for the next look: more of them may still be written.
-  if (filters.updated_since !== undefined) {
-    require(`${time} >= ? AND ${time} < ${DATABASE_NOW}`, filters.updated_since);
-  }
   if (after !== null) require(`(${time}, d.delivery_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
+  else if (filters.updated_since !== undefined) require(`${time} >= ?`, filters.updated_since);
+  // Rows of the current millisecond wait for the next look: more of them may still be written.
+  if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, d.delivery_id` : `${time} DESC, d.delivery_id DESC`;
   const found = await databaseFor(env, partnerId, null)
     .prepare(`${EVENTS} ${conditions.join(" ")} ORDER BY ${order} LIMIT ?`)

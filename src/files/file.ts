@@ -20,7 +20,7 @@ export const fileSchema = z
     source: z.string(),
     summary_id: z.string(),
     activity_name: z.string().nullable(),
-    priority: z.literal([0, 1]),
+    priority: z.literal([0, 1]).openapi({ type: "integer", enum: [0, 1] }),
     overwrite_mode: z.boolean(),
     start_time_in_seconds: z.string(),
     status: z.enum(FILE_STATUSES),

@@ -7,26 +7,18 @@ import { instantOf, parseColumn } from "../rows.ts";
 import { DATABASE_NOW } from "../sql.ts";
 import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
 
-/** Of a file that is held in its row: the import whose task has taken it, before it settles there. */
-const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
+/** Whether an import's task has taken the held version of a file: a task writes one row of its own and none of theirs. */
+const TAKES = `i.user_id = f.user_id AND i.source = f.source
+  AND f.version > i.after_version AND f.version <= i.through_version`;
+
+/** SQL for the import that has taken a file `f` which is still held in its row; null when none has. */
+export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
   SELECT i.import_id FROM imports i
   WHERE i.partner_id = f.partner_id
     AND i.import_id >= substr(f.file_id, 1, ${ROUTE_LENGTH})
     AND i.import_id < substr(f.file_id, 1, ${ROUTE_LENGTH}) || char(1114111)
-    AND i.user_id = f.user_id AND i.source = f.source
-    AND f.version > i.after_version AND f.version <= i.through_version
+    AND ${TAKES}
   LIMIT 1) END`;
-
-/**
- * SQL for files with the status and import that hold at this moment: a task writes one row of its own and
- * none of theirs. The condition speaks of `f`.
- */
-export function effectiveFiles(condition: string): string {
-  return `SELECT t.*,
-      CASE WHEN t.taken_by IS NULL THEN t.status ELSE 'queued' END AS effective_status,
-      coalesce(t.taken_by, t.import_id) AS effective_import_id
-    FROM (SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE ${condition}) t`;
-}
 
 interface FileRow {
   file_id: string;
@@ -37,12 +29,11 @@ interface FileRow {
   priority: 0 | 1;
   overwrite_mode: 0 | 1;
   start_time_in_seconds: string;
-  effective_status: FileStatus;
+  status: FileStatus;
   attempts: number;
-  effective_import_id: string | null;
+  import_id: string | null;
+  taken_by: string | null;
   error: string | null;
-  object_key: string | null;
-  failed_object_key: string | null;
   sha256: string | null;
   size_in_bytes: number | null;
   warnings: string;
@@ -54,7 +45,8 @@ interface FileRow {
 const warningsColumn = z.array(z.enum(FIT_WARNINGS));
 
 function fileOf(row: FileRow): File {
-  const faulty = row.effective_status === "failed" || row.effective_status === "queued";
+  const status = row.taken_by === null ? row.status : "queued";
+  const faulty = status === "failed" || status === "queued";
   return {
     file_id: row.file_id,
     user_id: row.user_id,
@@ -64,9 +56,9 @@ function fileOf(row: FileRow): File {
     priority: row.priority,
     overwrite_mode: row.overwrite_mode === 1,
     start_time_in_seconds: row.start_time_in_seconds,
-    status: row.effective_status,
+    status,
     attempts: row.attempts,
-    import_id: row.effective_import_id,
+    import_id: row.taken_by ?? row.import_id,
     error: faulty && row.error !== null ? parseColumn(fileErrorSchema, row.error) : null,
     sha256: row.sha256,
     size_in_bytes: row.size_in_bytes,
@@ -77,15 +69,11 @@ function fileOf(row: FileRow): File {
   };
 }
 
-async function readRow(env: Env, partnerId: string, fileId: string): Promise<FileRow | null> {
-  return databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
-    .prepare(effectiveFiles("f.partner_id = ?1 AND f.file_id = ?2"))
+export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
+  const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
+    .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE f.partner_id = ? AND f.file_id = ?`)
     .bind(partnerId, fileId)
     .first<FileRow>();
-}
-
-export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
-  const row = await readRow(env, partnerId, fileId);
   return row === null ? null : fileOf(row);
 }
 
@@ -101,12 +89,15 @@ export async function readOriginal(
   partnerId: string,
   fileId: string,
 ): Promise<StoredOriginal | null> {
-  const row = await readRow(env, partnerId, fileId);
+  const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
+    .prepare(
+      `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds FROM files
+       WHERE partner_id = ? AND file_id = ?`,
+    )
+    .bind(partnerId, fileId)
+    .first<{ object_key: string | null; start_time_in_seconds: string }>();
   if (row === null) return null;
-  return {
-    objectKey: row.object_key ?? row.failed_object_key,
-    startTimeInSeconds: Number(row.start_time_in_seconds),
-  };
+  return { objectKey: row.object_key, startTimeInSeconds: Number(row.start_time_in_seconds) };
 }
 
 export interface FileFilters {
@@ -133,49 +124,46 @@ export async function listFiles(
     filters.user_id !== undefined
       ? userRoute(partnerId, filters.user_id)
       : (filters.import_id?.slice(0, ROUTE_LENGTH) ?? null);
-  const inner = ["f.partner_id = ?"];
-  const outer = ["true"];
-  const innerValues: (string | number)[] = [partnerId];
-  const outerValues: (string | number)[] = [];
-
-  if (route !== null) {
-    inner.push("f.file_id >= ?", "f.file_id < ?");
-    innerValues.push(route, rangeEnd(route));
-  }
-  if (filters.user_id !== undefined) {
-    inner.push("f.user_id = ?");
-    innerValues.push(filters.user_id);
-  }
-  if (filters.source !== undefined) {
-    inner.push("f.source = ?");
-    innerValues.push(filters.source);
+  const conditions = ["f.partner_id = ?"];
+  const values: (string | number)[] = [partnerId];
+  const require = (condition: string, ...bound: (string | number)[]) => {
+    conditions.push(condition);
+    values.push(...bound);
+  };
+  if (route !== null) require("f.file_id >= ? AND f.file_id < ?", route, rangeEnd(route));
+  if (filters.user_id !== undefined) require("f.user_id = ?", filters.user_id);
+  if (filters.source !== undefined) require("f.source = ?", filters.source);
+  if (filters.status !== undefined) require(statusCondition(filters.status));
+  if (filters.import_id !== undefined) {
+    require(`(f.import_id = ? OR f.status = 'held' AND EXISTS (
+         SELECT 1 FROM imports i WHERE i.partner_id = f.partner_id AND i.import_id = ? AND ${TAKES}))`, filters.import_id, filters.import_id);
   }
   // A user's rows lie together, so they are sorted; a partner's are walked along the index of their order.
   const time = `${route === null ? "" : "+"}${byUpdate ? "f.updated_at" : "f.received_at"}`;
-  if (filters.updated_since !== undefined) {
-    // Rows of the current millisecond wait for the next look: more of them may still be written.
-    inner.push(`${time} >= ?`, `${time} < ${DATABASE_NOW}`);
-    innerValues.push(filters.updated_since);
-  }
-  if (after !== null) {
-    inner.push(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`);
-    innerValues.push(...after);
-  }
-  if (filters.status !== undefined) {
-    outer.push("e.effective_status = ?");
-    outerValues.push(filters.status);
-  }
-  if (filters.import_id !== undefined) {
-    outer.push("e.effective_import_id = ?");
-    outerValues.push(filters.import_id);
-  }
-  const order = byUpdate ? "updated_at, e.file_id" : "received_at DESC, e.file_id DESC";
+  if (after !== null) require(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
+  else if (filters.updated_since !== undefined) require(`${time} >= ?`, filters.updated_since);
+  // Rows of the current millisecond wait for the next look: more of them may still be written.
+  if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
+  const order = byUpdate ? `${time}, f.file_id` : `${time} DESC, f.file_id DESC`;
   const found = await databaseFor(env, partnerId, route)
     .prepare(
-      `SELECT * FROM (${effectiveFiles(inner.join(" AND "))}) e
-       WHERE ${outer.join(" AND ")} ORDER BY e.${order} LIMIT ?`,
+      `SELECT f.*, ${TAKEN_BY} AS taken_by
+       FROM (SELECT * FROM files f WHERE ${conditions.join(" AND ")} ORDER BY ${order} LIMIT ?) f
+       ORDER BY ${order}`,
     )
-    .bind(...innerValues, ...outerValues, limit)
+    .bind(...values, limit)
     .all<FileRow>();
   return found.results.map(fileOf);
+}
+
+function statusCondition(status: FileStatus): string {
+  switch (status) {
+    case "held":
+      return `f.status = 'held' AND ${TAKEN_BY} IS NULL`;
+    case "queued":
+      return `(f.status = 'queued' OR ${TAKEN_BY} IS NOT NULL)`;
+    case "imported":
+    case "failed":
+      return `f.status = '${status}'`;
+  }
 }

@@ -5,15 +5,24 @@ import type { Fault } from "../fault.ts";
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 
+/** A whole number in a query: plain digits, nothing that a parser would make one of. */
+export function integer(minimum: number, maximum: number) {
+  return z
+    .string()
+    .superRefine((text, ctx) => {
+      const plain = /^(?:0|[1-9]\d{0,15})$/.test(text);
+      if (plain && Number(text) >= minimum && Number(text) <= maximum) return;
+      ctx.addIssue({ code: "custom", message: `Send a whole number from ${minimum} to ${maximum}.` });
+    })
+    .transform(Number)
+    .openapi({ type: "integer", minimum, maximum });
+}
+
 /** The parameters that every list takes. */
 export const pageQuery = {
-  limit: z
-    .string()
-    .regex(/^[1-9]\d{0,2}$/)
-    .transform(Number)
-    .refine((limit) => limit <= MAX_LIMIT, { error: `At most ${MAX_LIMIT}.` })
+  limit: integer(1, MAX_LIMIT)
     .optional()
-    .openapi({ param: { description: `1 to ${MAX_LIMIT}; ${DEFAULT_LIMIT} unless given.` }, example: "50" }),
+    .openapi({ param: { description: `${DEFAULT_LIMIT} unless given.` }, example: 50 }),
   cursor: z
     .string()
     .min(1)
@@ -30,11 +39,8 @@ export const instant = z.iso
   .datetime({ offset: true, error: "Send an RFC 3339 instant, such as 2026-11-25T08:00:00Z." })
   .transform((text) => Date.parse(text));
 
-/** Unix seconds in a query, as the partner's own times are. */
-export const unixSeconds = z
-  .string()
-  .regex(/^\d{1,10}$/, { error: "Send Unix seconds, 1 to 10 digits." })
-  .transform(Number);
+/** Unix seconds in a query, with as many digits as a ping's own time may have. */
+export const unixSeconds = integer(0, 9_999_999_999);
 
 export function pageOf<T extends z.ZodType>(name: string, item: T) {
   return z.strictObject({ data: z.array(item), next_cursor: z.string().nullable() }).openapi(name);

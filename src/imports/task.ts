@@ -8,10 +8,10 @@ export const MAX_EXPECTED = 20_000;
 export const taskSchema = z
   .object({
     bulk_fit_transfer_complete: z.literal(true),
-    source: nameText(),
+    source: nameText,
     is_initial_import: z.boolean(),
-    user_id: userIdText(),
-    event_id: nameText().nullable().optional(),
+    user_id: userIdText,
+    event_id: nameText.nullable().optional(),
     expected_summary_ids: z
       .preprocess((ids, ctx) => {
         if (Array.isArray(ids) && ids.length > MAX_EXPECTED) {
@@ -22,7 +22,7 @@ export const taskSchema = z
           });
         }
         return ids;
-      }, z.array(nameText()).max(MAX_EXPECTED))
+      }, z.array(nameText).max(MAX_EXPECTED))
       .optional(),
   })
   .openapi("Task");

@@ -31,13 +31,13 @@ export const pingSchema = z
   .object({
     file_type: z.literal("FIT"),
     activity_name: textOf(1_024).nullable(),
-    priority: z.literal([0, 1]),
-    user_id: userIdText(),
-    source: nameText(),
+    priority: z.literal([0, 1]).openapi({ type: "integer", enum: [0, 1] }),
+    user_id: userIdText,
+    source: nameText,
     overwrite_mode: z.boolean(),
     start_time_in_seconds: startTime,
     callback_url: z.string().min(1),
-    summary_id: nameText(),
+    summary_id: nameText,
   })
   .openapi("Ping");
 export type Ping = z.infer<typeof pingSchema>;

@@ -1,6 +1,6 @@
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
-import { effectiveFiles } from "../files/read.ts";
+import { TAKEN_BY } from "../files/read.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
 import { instantOf } from "../rows.ts";
 import type { User, UserWithSources } from "./user.ts";
@@ -45,14 +45,18 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
     .first<UserRow>();
   if (user === null) return null;
   const [sources, running] = await Promise.all([
+    // Without its LIMIT the inner query would be merged away, and the import looked up once for every use.
     db
       .prepare(
-        `SELECT e.source, count(*) AS total, sum(e.effective_status = 'held') AS held,
-           sum(e.effective_status = 'queued') AS queued, sum(e.effective_status = 'imported') AS imported,
-           sum(e.effective_status = 'failed') AS failed, sum(e.activity_count) AS activities,
-           max(e.received_at) AS last_ping_at,
-           min(CASE WHEN e.effective_status = 'held' THEN e.received_at END) AS oldest_held_at
-         FROM (${effectiveFiles("f.partner_id = ? AND f.file_id >= ? AND f.file_id < ? AND f.user_id = ?")}) e
+        `SELECT e.source, count(*) AS total, sum(e.status = 'held') AS held, sum(e.status = 'queued') AS queued,
+           sum(e.status = 'imported') AS imported, sum(e.status = 'failed') AS failed,
+           sum(e.activity_count) AS activities, max(e.received_at) AS last_ping_at,
+           min(CASE WHEN e.status = 'held' THEN e.received_at END) AS oldest_held_at
+         FROM (
+           SELECT f.source, f.activity_count, f.received_at,
+             CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END AS status
+           FROM files f WHERE f.partner_id = ? AND f.file_id >= ? AND f.file_id < ? AND f.user_id = ?
+           LIMIT -1) e
          GROUP BY e.source ORDER BY e.source`,
       )
       .bind(...inRange)

@@ -10,8 +10,20 @@ import * as read from "../../activities/read.ts";
 import { readStreams } from "../../activities/readStreams.ts";
 import { nameText, userIdText } from "../../text.ts";
 import { endpoint } from "../context.ts";
-import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage, unixSeconds } from "../pages.ts";
+import {
+  instant,
+  integer,
+  INVALID_CURSOR,
+  noQuery,
+  pageOf,
+  pageQuery,
+  readPage,
+  unixSeconds,
+} from "../pages.ts";
 import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+
+/** More points than any activity has: a day and a half of records, ten a second. */
+const MAX_POINTS = 1_000_000;
 
 const params = z.object({ activity_id: z.string() });
 
@@ -22,9 +34,9 @@ const listRoute = createRoute({
   request: {
     query: z.strictObject({
       ...pageQuery,
-      user_id: userIdText().optional(),
-      source: nameText().optional(),
-      sport: nameText().optional(),
+      user_id: userIdText.optional(),
+      source: nameText.optional(),
+      sport: nameText.optional(),
       start_after: unixSeconds.optional(),
       start_before: unixSeconds.optional(),
       updated_since: instant.optional(),
@@ -98,10 +110,7 @@ const streamsRoute = createRoute({
         .pipe(z.array(streamKey))
         .optional()
         .openapi({ param: { description: "Only these columns, separated by commas." }, type: "string" }),
-      resolution: z
-        .string()
-        .regex(/^[1-9]\d{0,6}$/, { error: "Send a number of points, from 1." })
-        .transform(Number)
+      resolution: integer(1, MAX_POINTS)
         .optional()
         .openapi({ param: { description: "At most so many points; the extremes stay." } }),
     }),

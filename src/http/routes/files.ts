@@ -16,10 +16,10 @@ const listRoute = createRoute({
   request: {
     query: z.strictObject({
       ...pageQuery,
-      user_id: userIdText().optional(),
-      source: nameText().optional(),
+      user_id: userIdText.optional(),
+      source: nameText.optional(),
       status: z.enum(FILE_STATUSES).optional(),
-      import_id: nameText().optional(),
+      import_id: nameText.optional(),
       updated_since: instant.optional(),
     }),
   },

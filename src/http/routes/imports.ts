@@ -13,8 +13,8 @@ const listRoute = createRoute({
   request: {
     query: z.strictObject({
       ...pageQuery,
-      user_id: userIdText().optional(),
-      source: nameText().optional(),
+      user_id: userIdText.optional(),
+      source: nameText.optional(),
       status: z.enum(IMPORT_STATUSES).optional(),
     }),
   },
