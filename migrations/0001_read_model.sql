@@ -116,10 +116,17 @@ CREATE TABLE discarded_objects (
   discarded_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
--- A deleted person: nothing older than this version may live. Only the hash stays.
+-- A deleted person: nothing older than this version may live. While the deletion is under way the row also says
+-- whose collectors to visit; afterwards only the hash and the bound stay.
 CREATE TABLE erased (
   partner_id     TEXT NOT NULL,
   user_hash      TEXT NOT NULL,
   before_version INTEGER NOT NULL,
+  user_id        TEXT,
+  sources        TEXT,                              -- JSON array
+  next_sweep_at  INTEGER,
+  sweeps_left    INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (partner_id, user_hash)
 ) WITHOUT ROWID;
+
+CREATE INDEX erased_due ON erased (next_sweep_at) WHERE next_sweep_at IS NOT NULL;

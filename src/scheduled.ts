@@ -1,6 +1,7 @@
 import { sweepDeliveries } from "./deliveries/sweep.ts";
 import type { Env } from "./env.ts";
 import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
+import { sweepErasures } from "./users/eraseUser.ts";
 import { faultName, logUnit } from "./log.ts";
 
 /** Minutes of the hour at which a whole past hour is looked through; twice, in case one run is missed. */
@@ -15,6 +16,7 @@ interface Sweep {
 /** What is done by the clock. Each heals what a crash elsewhere may leave; one that fails holds up no other. */
 const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", isDue: () => true, run: sweepDeliveries },
+  { name: "erasures", isDue: () => true, run: sweepErasures },
   { name: "discarded_objects", isDue: () => true, run: sweepDiscardedObjects },
   {
     name: "inline_bytes",

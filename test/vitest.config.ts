@@ -15,7 +15,7 @@ export default defineConfig(async () => {
     root,
     test: {
       // Log lines of the units of work help only where a test fails.
-      silent: "passed-only",
+      silent: "passed-only" as const,
       projects: [
         {
           plugins: [

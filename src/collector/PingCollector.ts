@@ -5,22 +5,30 @@ import { discardObjects, projectFiles, type FileProjection, type NamedObject } f
 import { collectorName, randomId } from "../identifiers.ts";
 import { projectImport, type ImportProjection } from "../imports/write.ts";
 import { faultName, logUnit } from "../log.ts";
-import { touchUsers } from "../users/write.ts";
+import { boundOf, readErased, touchUsers } from "../users/write.ts";
 import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "./ages.ts";
 import { announceImport } from "./announceImport.ts";
 import {
   bulkDispatches,
   clockFor,
   renewClaim,
+  retryDispatches,
   singleDispatch,
   splitAfterSilence,
   type Clock,
 } from "./dispatching.ts";
 import { drainOutbox, type OutboxDeps } from "./drainOutbox.ts";
-import { finishIfSettled, newImport, planIsDue, repeatedImport, type Counts } from "./importing.ts";
-import { firstRevision, judgePing, shrunk, type LedgerRow, type Submission } from "./ledger.ts";
+import { finishIfSettled, mended, newImport, planIsDue, repeatedImport, type Counts } from "./importing.ts";
+import {
+  firstRevision,
+  judgePing,
+  shrunk,
+  type CurrentVersion,
+  type LedgerRow,
+  type Submission,
+} from "./ledger.ts";
 import { importProjection, objectsLeftBehind, ownerOf, projectionOf, type Owner } from "./projection.ts";
-import { expire, fail, inFlight, settle, take, type Outcome } from "./settle.ts";
+import { expire, fail, inFlight, retry, settle, take, type Outcome } from "./settle.ts";
 import {
   CollectorStorage,
   type About,
@@ -123,7 +131,8 @@ export class PingCollector extends DurableObject<Env> {
     entries: PingEntry[],
     now: number,
   ): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
-    const about = this.#introduce(names);
+    this.#introduce(names);
+    const floor = this.#storage.versionFloor();
     const owner = ownerOf(names);
     const rows = this.#storage.readFiles(entries.map((entry) => entry.file_id));
     const changed = new Map<string, LedgerRow>();
@@ -141,15 +150,7 @@ export class PingCollector extends DurableObject<Env> {
         return { file_id: entry.file_id, status, object_taken: false, projection };
       }
       const verb = verdict === "dispatch" ? "dispatch" : "hold";
-      const taken = take(
-        entry.file_id,
-        entry.summary_id,
-        row,
-        entry.submission,
-        verb,
-        about.released_through,
-        now,
-      );
+      const taken = take(entry.file_id, entry.summary_id, row, entry.submission, verb, floor, now);
       for (const key of objectsLeftBehind(owner, row, taken)) {
         discarded.push({ kind: "discard_object", file_id: entry.file_id, object_key: key });
       }
@@ -227,7 +228,8 @@ export class PingCollector extends DurableObject<Env> {
   #overtake(rows: readonly LedgerRow[], into: ImportRow): void {
     for (const row of rows) {
       if (row.current === null || row.held === null) continue;
-      const counts = row.current.import_id === null ? null : this.#storage.readImport(row.current.import_id);
+      const { import_id, retried } = row.current;
+      const counts = import_id === null || retried === true ? null : this.#storage.readImport(import_id);
       if (counts !== null) this.#count(counts, { imported: 0, skipped: 1, failed: 0 });
       const { version, submission } = row.held;
       const current = { ...row.current, version, submission, import_id: into.import_id, attempts: 0 };
@@ -236,10 +238,54 @@ export class PingCollector extends DurableObject<Env> {
           ...row,
           revision: Math.max(row.revision, firstRevision(version)),
           held: null,
-          current: { ...current, fault: null, first_fault: null, failed_object: null },
+          current: { ...current, fault: null, first_fault: null, failed_object: null, retried: false },
         },
       ]);
     }
+  }
+
+  /**
+   * Queues failed files once more, from their stored bytes or their kept URL: those named, or all of an import.
+   * Answers what the read model should say of each; empty when none can be tried again.
+   */
+  async retry(which: { file_ids: string[] } | { import_id: string }): Promise<FileProjection[]> {
+    const now = Date.now();
+    const about = this.#storage.about;
+    if (about === null) return [];
+    const owner = ownerOf(about);
+    const { rows, dispatches } = this.ctx.storage.transactionSync(() => {
+      const failed =
+        "import_id" in which
+          ? this.#storage.failuresOfImport(which.import_id, Number.MAX_SAFE_INTEGER)
+          : [...this.#storage.readFiles(which.file_ids).values()];
+      const floor = this.#storage.versionFloor();
+      const rows = failed.flatMap((row) => retry(row, floor, now) ?? []);
+      this.#storage.writeFiles(rows);
+      const dispatches = retryDispatches(
+        rows.map((row) => ({ file_id: row.file_id, version: row.current.version })),
+        now + SEND_GRACE_MS,
+      );
+      this.#storage.writeDispatches(dispatches);
+      if (rows.length > 0) {
+        this.#storage.addToOutbox([{ kind: "project_files", file_ids: rows.map((row) => row.file_id) }]);
+        this.#alarmBy(now);
+      }
+      return { rows, dispatches };
+    });
+    await this.#send(dispatches);
+    return rows.flatMap((row) => projectionOf(owner, row) ?? []);
+  }
+
+  /**
+   * Erases everything up to the version; what was pinged later stays. Answers the keys of inline bytes that
+   * were named here. Work in flight finds nothing to claim or report to.
+   */
+  async erase(beforeVersion: number): Promise<string[]> {
+    return this.ctx.storage.transactionSync(() => {
+      const keys = this.#storage.objectKeysBefore(beforeVersion);
+      this.#storage.erase(beforeVersion);
+      return keys;
+    });
   }
 
   /** Counts of an import as they are now; null when it is not known here any more. */
@@ -358,7 +404,7 @@ export class PingCollector extends DurableObject<Env> {
       if (settlement.kind === "again") {
         retries.push(singleDispatch("RETRY", row.file_id, row.current.version, settlement.at));
       } else {
-        tally.add(row.current.import_id, settlement.kind);
+        tally.add(row.current, settlement.kind);
       }
       if (settlement.kind !== "imported") project.push(row.file_id);
     }
@@ -378,6 +424,11 @@ export class PingCollector extends DurableObject<Env> {
     for (const [importId, counts] of tally.imports) {
       const row = this.#storage.readImport(importId);
       if (row !== null) this.#count(row, counts);
+    }
+    for (const [importId, imported] of tally.mended) {
+      const row = this.#storage.readImport(importId);
+      if (row !== null) this.#storage.writeImport(mended(row, imported));
+      this.#alarmBy(now);
     }
   }
 
@@ -474,7 +525,7 @@ export class PingCollector extends DurableObject<Env> {
           now,
         ),
       ]);
-      tally.add(row.current.import_id, "failed");
+      tally.add(row.current, "failed");
       failed.push(fileId);
     }
     this.#storage.deleteDispatch(dispatch.dispatch_id);
@@ -577,6 +628,11 @@ export class PingCollector extends DurableObject<Env> {
     }
   }
 
+  /** An erasure that did not know of this collector, because the read model did not, is carried out here. */
+  async #meetErasure(bound: number, projections: readonly FileProjection[]): Promise<void> {
+    if (projections.some((projection) => projection.version <= bound)) await this.erase(bound);
+  }
+
   #outboxDeps(owner: Owner): OutboxDeps {
     const database = databaseFor(this.env, owner.partner_id, owner.user_hash);
     return {
@@ -587,10 +643,12 @@ export class PingCollector extends DurableObject<Env> {
         const projections = rows.flatMap((row) => projectionOf(owner, row) ?? []);
         if (projections.length === 0) return;
         const lastPingAt = Math.max(...projections.map((projection) => projection.received_at));
-        await database.batch([
+        const results = await database.batch([
           ...projectFiles(database, owner.partner_id, projections),
-          ...touchUsers(database, owner.partner_id, [owner.user_id], lastPingAt),
+          ...touchUsers(database, owner.partner_id, [owner], lastPingAt),
+          readErased(database, owner.partner_id, owner.user_hash),
         ]);
+        await this.#meetErasure(boundOf(results.at(-1)), projections);
       },
       discardObject: async (fileId, objectKey) => {
         await database.batch(
@@ -603,24 +661,30 @@ export class PingCollector extends DurableObject<Env> {
         await announceImport(this.env, database, owner, row, (limit) =>
           this.#storage.failuresOfImport(importId, limit),
         );
-        this.#projected(row);
+        this.#projected(row, true);
       },
     };
   }
 
-  /** Tells the read model how far running imports are; the last word on one is its announcement's. */
+  /** Progress, or a failure mended by a retry; the completion itself is told by the announcement. */
+  #hasNews(row: ImportRow): boolean {
+    return row.projected_revision < row.revision && (row.completed_at === null || row.announced);
+  }
+
+  /** Tells the read model how far imports are. */
   async #projectImports(owner: Owner): Promise<void> {
     const database = databaseFor(this.env, owner.partner_id, owner.user_hash);
     for (const row of this.#storage.readImports()) {
-      if (row.completed_at !== null || row.projected_revision >= row.revision) continue;
+      if (!this.#hasNews(row)) continue;
       await projectImport(database, owner.partner_id, importProjection(owner, row)).run();
-      this.#projected(row);
+      this.#projected(row, row.announced);
     }
   }
 
-  #projected(row: ImportRow): void {
+  #projected(row: ImportRow, announced: boolean): void {
     const latest = this.#storage.readImport(row.import_id);
-    if (latest !== null) this.#storage.writeImport({ ...latest, projected_revision: row.revision });
+    if (latest !== null)
+      this.#storage.writeImport({ ...latest, announced, projected_revision: row.revision });
   }
 
   /** The names are kept on the first call: an alarm after a restart has no other way to know them. */
@@ -657,7 +721,7 @@ export class PingCollector extends DurableObject<Env> {
     ) {
       times.push(now);
     }
-    if (imports.some((row) => row.completed_at === null && row.projected_revision < row.revision)) {
+    if (imports.some((row) => this.#hasNews(row))) {
       times.push(now + this.#clock.projectionDelayMs);
     }
     const housekeepingAt = this.#storage.about?.housekeeping_at ?? null;
@@ -673,9 +737,16 @@ export class PingCollector extends DurableObject<Env> {
 /** Counts of settled files, by the import that waits for them. */
 class Tally {
   readonly imports = new Map<string, Counts>();
+  /** Files that an import has counted as failed, and that a retry has imported. */
+  readonly mended = new Map<string, number>();
 
-  add(importId: string | null, settled: "imported" | "failed"): void {
+  add(version: CurrentVersion, settled: "imported" | "failed"): void {
+    const importId = version.import_id;
     if (importId === null) return;
+    if (version.retried === true) {
+      if (settled === "imported") this.mended.set(importId, (this.mended.get(importId) ?? 0) + 1);
+      return;
+    }
     const counts = this.imports.get(importId) ?? { imported: 0, skipped: 0, failed: 0 };
     counts[settled] += 1;
     this.imports.set(importId, counts);

@@ -52,19 +52,30 @@ export function bulkDispatches(
 ): { dispatches: Dispatch[]; drained_to: string | null } {
   const limit = room * FILES_PER_BULK_DISPATCH;
   const files = filesToDrain(limit);
+  const last = files.at(-1)?.file_id ?? null;
+  return { dispatches: packed("BULK", files, nowMs), drained_to: files.length < limit ? null : last };
+}
+
+/** Failed files that somebody asked to try again. */
+export function retryDispatches(
+  files: readonly { file_id: string; version: number }[],
+  dueAt: number,
+): Dispatch[] {
+  return packed("RETRY", files, dueAt);
+}
+
+function packed(
+  queue: QueueName,
+  files: readonly { file_id: string; version: number }[],
+  dueAt: number,
+): Dispatch[] {
   const dispatches: Dispatch[] = [];
   for (let start = 0; start < files.length; start += FILES_PER_BULK_DISPATCH) {
     const batch = files.slice(start, start + FILES_PER_BULK_DISPATCH);
-    dispatches.push(
-      newDispatch(
-        "BULK",
-        batch.map((file) => [file.file_id, file.version]),
-        nowMs,
-      ),
-    );
+    const names = batch.map((file): [string, number] => [file.file_id, file.version]);
+    dispatches.push(newDispatch(queue, names, dueAt));
   }
-  const last = files.at(-1)?.file_id ?? null;
-  return { dispatches, drained_to: files.length < limit ? null : last };
+  return dispatches;
 }
 
 /**

@@ -60,6 +60,7 @@ export function newImport(
     completed_at: null,
     drained_to: found.held === 0 ? null : "",
     plan_requested: false,
+    announced: false,
     revision: 1,
     projected_revision: 0,
   };
@@ -72,6 +73,19 @@ export function finishIfSettled(row: ImportRow, nowMs: number): ImportRow | null
     ...row,
     status: row.failed > 0 ? "completed_with_failures" : "completed",
     completed_at: nowMs,
+    revision: row.revision + 1,
+  };
+}
+
+/** Failures that a retry has imported: the counts follow, and nothing that was announced is announced again. */
+export function mended(row: ImportRow, files: number): ImportRow {
+  const failed = row.failed - files;
+  const completed = failed > 0 ? "completed_with_failures" : "completed";
+  return {
+    ...row,
+    imported: row.imported + files,
+    failed,
+    status: row.completed_at === null ? row.status : completed,
     revision: row.revision + 1,
   };
 }

@@ -45,6 +45,8 @@ export interface CurrentVersion {
   state: "queued" | "imported" | "failed";
   submission: Submission;
   import_id: string | null;
+  /** The import has counted this file as failed already: the outcome only corrects that. */
+  retried?: boolean;
   attempts: number;
   /** The first and the latest thing that went wrong with this version. */
   first_fault: (Fault & { at: number }) | null;

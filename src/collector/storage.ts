@@ -45,6 +45,8 @@ export interface ImportRow {
   drained_to: string | null;
   plan_requested: boolean;
   revision: number;
+  /** Whether its completion was told to all who wait for it. */
+  announced: boolean;
   /** The revision that D1 has; behind `revision` means there is something to project. */
   projected_revision: number;
 }
@@ -80,6 +82,7 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS dispatches (
     dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
     due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL, unheard INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS erased (only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);
 `;
 
@@ -139,6 +142,51 @@ export class CollectorStorage {
       about.released_through,
       about.housekeeping_at,
     );
+  }
+
+  /** Versions up to here are taken or gone: released by a task, or erased with their person. */
+  versionFloor(): number {
+    const erased = this.#sql
+      .exec<{ before_version: number }>("SELECT before_version FROM erased")
+      .toArray()[0];
+    return Math.max(this.#releasedThrough, erased?.before_version ?? 0);
+  }
+
+  /** Everything up to the version goes; the bound stays, so that no version starts again below it. */
+  erase(beforeVersion: number): void {
+    this.#sql.exec(
+      `INSERT INTO erased VALUES (1, ?) ON CONFLICT (only)
+       DO UPDATE SET before_version = max(before_version, excluded.before_version)`,
+      beforeVersion,
+    );
+    this.#sql.exec(
+      "DELETE FROM files WHERE coalesce(version, 0) <= ? AND coalesce(held_version, 0) <= ?",
+      beforeVersion,
+      beforeVersion,
+    );
+    this.#sql.exec("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", beforeVersion);
+    this.#sql.exec(
+      `DELETE FROM dispatches WHERE NOT EXISTS (SELECT 1 FROM json_each(files) f
+         WHERE f.value ->> 1 > ?)`,
+      beforeVersion,
+    );
+    this.#sql.exec("DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)");
+    if (this.#sql.exec("SELECT 1 FROM files LIMIT 1").toArray().length > 0) return;
+    this.#sql.exec("DELETE FROM outbox");
+    this.#sql.exec("DELETE FROM about");
+    this.#about = null;
+  }
+
+  /** Keys of inline bytes, or of bytes kept from a failure, that versions up to this one name. */
+  objectKeysBefore(version: number): string[] {
+    return this.#sql
+      .exec<{ key: string | null }>(
+        `SELECT current ->> '$.submission.object_key' key FROM files WHERE version <= ?1
+         UNION SELECT held ->> '$.object_key' FROM files WHERE held_version <= ?1`,
+        version,
+      )
+      .toArray()
+      .flatMap(({ key }) => (key === null ? [] : [key]));
   }
 
   get #releasedThrough(): number {

@@ -128,6 +128,8 @@ export function importFiles(
              JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
              WHERE f.revision > j.value->>'revision' AND j.value->>'object_key' IS NOT f.object_key
                AND f.version > j.value->>'version'
+           UNION ALL
+           SELECT j.value->>'object_key', NULL FROM json_each(?2) j WHERE NOT ${NOT_ERASED}
          ) old WHERE old.key IS NOT NULL AND old.key IS NOT old.new_key
          ON CONFLICT (object_key) DO NOTHING`,
       )

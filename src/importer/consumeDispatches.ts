@@ -151,7 +151,9 @@ class Reporter {
     const owner = ownerOf(this.#claim.names);
     const database = databaseFor(this.#env, owner.partner_id, owner.user_hash);
     try {
-      return await makeReadable(database, owner, decoded);
+      const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);
+      if (erasedBefore > 0) await this.#collector.erase(erasedBefore);
+      return outcomes;
     } catch (fault) {
       const detail = `A store of ours did not answer (${faultName(fault)}).`;
       return decoded.map((file) => ownFault(file.item, detail));

@@ -2,20 +2,27 @@ import { replaceActivities } from "../activities/write.ts";
 import type { Outcome } from "../collector/settle.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
 import type { Owner } from "../collector/projection.ts";
+import { boundOf, readErased } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
+
+/** What came of it; `erasedBefore` is the bound of an erasure that has overtaken these files, or 0. */
+export interface MadeReadable {
+  outcomes: Outcome[];
+  erasedBefore: number;
+}
 
 /**
  * Makes decoded files readable in one transaction: each replaces what was readable of it, whole, unless a
- * newer version has come meanwhile. Throws when the database is down; repeating it is harmless.
+ * newer version or an erasure has come meanwhile. Throws when the database is down; repeating it is harmless.
  */
 export async function makeReadable(
   database: D1Database,
   owner: Owner,
   files: readonly DecodedFile[],
-): Promise<Outcome[]> {
-  if (files.length === 0) return [];
+): Promise<MadeReadable> {
+  if (files.length === 0) return { outcomes: [], erasedBefore: 0 };
   const { partner_id } = owner;
-  await database.batch([
+  const results = await database.batch([
     ...importFiles(
       database,
       partner_id,
@@ -35,8 +42,15 @@ export async function makeReadable(
         activities: decoded.activities,
       })),
     ),
+    readErased(database, partner_id, owner.user_hash),
   ]);
-  return files.map(({ item }) => ({ result: "imported", file_id: item.file_id, version: item.version }));
+  const outcomes = files.map(({ item }): Outcome => ({
+    result: "imported",
+    file_id: item.file_id,
+    version: item.version,
+  }));
+  const bound = boundOf(results.at(-1));
+  return { outcomes, erasedBefore: files.some(({ item }) => item.version <= bound) ? bound : 0 };
 }
 
 function fileOf(owner: Owner, { item, stored, decoded }: DecodedFile): ImportedFile {

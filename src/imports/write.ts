@@ -29,7 +29,7 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
          imported, skipped, failed, missing_summary_ids, after_version, through_version, revision, requested_at,
          completed_at, updated_at)
        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ${DATABASE_NOW}
-       WHERE NOT EXISTS (SELECT 1 FROM erased WHERE partner_id = ?1 AND user_hash = ?18 AND before_version >= ?14)
+       WHERE NOT EXISTS (SELECT 1 FROM erased WHERE partner_id = ?1 AND user_hash = ?18 AND before_version >= ?16)
        ON CONFLICT (partner_id, import_id) DO UPDATE SET status = excluded.status, total = excluded.total,
          imported = excluded.imported, skipped = excluded.skipped, failed = excluded.failed,
          revision = excluded.revision, completed_at = excluded.completed_at, updated_at = excluded.updated_at

@@ -5,7 +5,7 @@ import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { inlineKey } from "../files/objectKeys.ts";
 import { projectFiles, type FileProjection } from "../files/write.ts";
-import { collectorName, fileId, randomId } from "../identifiers.ts";
+import { collectorName, fileId, randomId, userHash } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
 import type { Partner } from "../partners/partner.ts";
 import { touchUsers } from "../users/write.ts";
@@ -160,7 +160,10 @@ async function tellReadModel(
   for (const { accepted } of taken) {
     for (const entry of accepted) if (entry.projection !== null) newest.set(entry.file_id, entry.projection);
   }
-  const users = [...new Set(taken.map(({ group }) => group.names.user_id))];
+  const users = [...new Set(taken.map(({ group }) => group.names.user_id))].map((user_id) => ({
+    user_id,
+    user_hash: userHash(partnerId, user_id),
+  }));
   if (users.length === 0) return;
   const database = databaseFor(env, partnerId, null);
   try {

@@ -6,74 +6,14 @@ import { randomId } from "../../src/identifiers.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { send } from "../support/http.ts";
 import { once, playOutside, type Answer } from "../support/outside.ts";
-import { newPartner, type TestPartner } from "../support/partner.ts";
+import { newPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
-
-const HOST = "https://files.example.com";
-const RECEIVER = "https://partner.example.com/events";
-const SOURCE = "watch";
+import { base64, HOST, ping, pingOf, read, RECEIVER, SOURCE, task } from "./partnerActs.ts";
 
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
-
-interface PingFields {
-  summary_id: string;
-  callback_url: string;
-  priority?: 0 | 1;
-  overwrite_mode?: boolean;
-  user_id?: string;
-}
-
-function pingOf(fields: PingFields) {
-  return {
-    file_type: "FIT",
-    activity_name: "Morning ride",
-    priority: 1,
-    user_id: "user-1",
-    source: SOURCE,
-    overwrite_mode: false,
-    start_time_in_seconds: String(RIDE.startInSeconds),
-    ...fields,
-  };
-}
-
-const accepted = z.object({
-  files: z.array(z.object({ file_id: z.string(), status: z.string() })),
-});
-
-async function ping(who: TestPartner, ...files: PingFields[]) {
-  const response = await send(who, "POST", "/api/fit_partner_ping/", {
-    body: { activity_files: files.map(pingOf) },
-  });
-  expect(response.status).toBe(202);
-  return accepted.parse(await response.json()).files;
-}
-
-async function task(who: TestPartner, fields: Record<string, unknown> = {}) {
-  const response = await send(who, "POST", "/api/task_partner/", {
-    body: {
-      bulk_fit_transfer_complete: true,
-      source: SOURCE,
-      is_initial_import: false,
-      user_id: "user-1",
-      ...fields,
-    },
-  });
-  expect(response.status).toBe(202);
-  return z
-    .looseObject({ import_id: z.string(), repeated: z.boolean(), status: z.string() })
-    .parse(await response.json());
-}
-
-async function read(who: TestPartner, path: string): Promise<Record<string, unknown>> {
-  const response = await send(who, "GET", path);
-  expect(response.status).toBe(200);
-  return z.record(z.string(), z.unknown()).parse(await response.json());
-}
-
-const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64");
 
 describe("a live ride", () => {
   test("sent inline is readable as an activity, and as the bytes that came", async () => {
