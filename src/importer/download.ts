@@ -117,8 +117,7 @@ function declaredLength(headers: Headers): number | null {
 async function readBody(response: Response, deadline: Deadline): Promise<DownloadResult> {
   const httpStatus = response.status;
   const declared = declaredLength(response.headers);
-  const tooLarge = () =>
-    fault("file_too_large", `The file is larger than ${MAX_FILE_BYTES} bytes.`, { httpStatus });
+  const tooLarge = () => fault("file_too_large", "The file is larger than 32 MiB.", { httpStatus });
   if (declared !== null && declared > MAX_FILE_BYTES) {
     discard(response);
     return tooLarge();
