@@ -243,6 +243,14 @@ describe("a callback_url", () => {
     await accepted(partner, { ...PING, callback_url: url + "x".repeat(8_192 - url.length) });
   });
 
+  test("may not lead back to this service", async () => {
+    const partner = await newPartner();
+    // Test requests are sent to this host.
+    expect(await faults(partner, { ...PING, callback_url: "http://localhost/health/" })).toEqual([
+      ["/activity_files/0/callback_url", "address_refused"],
+    ]);
+  });
+
   test("may be the file itself in any dress of base64", async () => {
     const partner = await newPartner();
     // Bytes that need both special characters and padding.

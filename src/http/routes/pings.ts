@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Fault } from "../../fault.ts";
+import type { AddressRules } from "../../outbound/address.ts";
 import { acceptPings } from "../../pings/acceptPings.ts";
 import { pingRequestSchema, readCallbacks } from "../../pings/ping.ts";
 import { endpoint, type Answering } from "../context.ts";
@@ -43,8 +44,14 @@ const route = createRoute({
   },
 });
 
-function addressRules(c: Answering) {
-  return { local: c.env.ENVIRONMENT === "local", allowedHosts: c.var.partner.callback_hosts };
+type Asked = Answering & { req: { url: string } };
+
+function addressRules(c: Asked): AddressRules {
+  return {
+    local: c.env.ENVIRONMENT === "local",
+    allowedHosts: c.var.partner.callback_hosts,
+    ownHost: new URL(c.req.url).host,
+  };
 }
 
 /** The callback_url of each item of a body that the schema refused, as far as there is one. */
@@ -63,7 +70,7 @@ function itemOf(fault: Fault): number {
 }
 
 /** The schema does not look into callback URLs: what is wrong there is told together with the rest. */
-async function refusePings(c: Answering, result: Refused): Promise<Response> {
+async function refusePings(c: Asked, result: Refused): Promise<Response> {
   const faults = faultsIn(result);
   if (faults.some((fault) => fault.code === "too_many_items")) return refuseInvalid(c, faults);
   const callbacks = await readCallbacks(callbackUrlsIn(result.data), addressRules(c));
