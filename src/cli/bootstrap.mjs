@@ -77,5 +77,10 @@ const child = spawn(node, ["--disable-warning=ExperimentalWarning", path.join(ro
   stdio: "inherit",
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+if (process.env.npm_lifecycle_event !== undefined) {
+  // A signal sent to npm ends npm's shell but not what the shell runs.
+  const shell = process.ppid;
+  setInterval(() => process.ppid !== shell && child.kill("SIGTERM"), 500).unref();
+}
 child.on("error", () => fail(`${node} does not run on this machine.`));
 child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]));
