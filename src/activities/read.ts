@@ -59,7 +59,7 @@ async function withDuplicates<T extends Activity>(
          AND a.start_time_in_seconds BETWEEN (j.value->>2) - ?3 AND (j.value->>2) + ?3
          AND a.file_id >= substr(j.value->>0, 1, ${ROUTE_LENGTH})
          AND a.file_id < substr(j.value->>0, 1, ${ROUTE_LENGTH}) || char(1114111)
-         AND a.file_id <> j.value->>0 AND a.user_id = j.value->>3`,
+         AND a.user_id = j.value->>3`,
     )
     .bind(
       partnerId,

@@ -7,7 +7,7 @@ import { ZodError } from "zod";
 import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
 import type { Answering, AppEnv, Middleware } from "./context.ts";
-import { faultsIn, problem, refuseInvalid } from "./problem.ts";
+import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./problem.ts";
 import { requestLine } from "./requestLine.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
 import { getEvent, listEvents } from "./routes/events.ts";
@@ -51,9 +51,11 @@ function isOurs(fault: Error): boolean {
 }
 
 function answerFault(fault: Error, c: Answering): Response {
-  // The body's validator knows this one fault only: text that is no JSON.
-  if (fault instanceof HTTPException && fault.status === 400) {
-    return problem(c, "malformed_json", "The body is not JSON.");
+  // Of the validators: text that is no JSON, and a media type whose parameters are none.
+  if (fault instanceof HTTPException) {
+    return fault.status === 415
+      ? unsupportedMediaType(c)
+      : problem(c, "malformed_json", "The body is not JSON.");
   }
   c.var.noted["fault"] = faultName(fault);
   if (isOurs(fault)) return problem(c, "internal", "This was not the request's fault.");

@@ -1,6 +1,6 @@
 import { tryReserve, type Release } from "../memoryBudget.ts";
 import type { Middleware } from "./context.ts";
-import { problem } from "./problem.ts";
+import { problem, unsupportedMediaType } from "./problem.ts";
 
 /** Smaller bodies are not worth counting: a hundred of them fit beside the budget. */
 const COUNTED_BODY_BYTES = 1024 * 1024;
@@ -79,7 +79,7 @@ export function jsonBody(maxBytes: number): Middleware {
   return async (c, next) => {
     const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
     if (!JSON_TYPE.test(type.trim().toLowerCase())) {
-      return problem(c, "unsupported_media_type", "Send the body as application/json.");
+      return unsupportedMediaType(c);
     }
     const held: Release[] = [];
     try {

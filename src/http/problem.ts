@@ -99,6 +99,10 @@ export function refuseInvalid(c: Answering, errors: readonly Fault[]) {
     : problem(c, "too_many_items", tooMany.detail, { errors: [tooMany] });
 }
 
+export function unsupportedMediaType(c: Answering) {
+  return problem(c, "unsupported_media_type", "Send the body as application/json.");
+}
+
 const responseOf = { content: { "application/problem+json": { schema: problemSchema } } };
 
 /** What any authenticated read may answer besides its own; for a route's `responses`. */

@@ -4,7 +4,8 @@ import { visibleEventStatus, type DeliveryStatus } from "../deliveries/eventAnsw
 import type { Env } from "../env.ts";
 import { collectorName, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../rows.ts";
-import type { Import, ImportStatus } from "./answers.ts";
+import type { Partner } from "../partners/partner.ts";
+import { NO_EVENT_URL, type Import, type ImportStatus } from "./answers.ts";
 
 interface ImportRow {
   import_id: string;
@@ -25,8 +26,10 @@ interface ImportRow {
   event_attempts: number | null;
 }
 
-const IMPORTS = `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, i.total, i.imported,
-    i.skipped, i.failed, i.missing_summary_ids, i.requested_at, i.completed_at,
+const importsWith = (
+  missing: "i.missing_summary_ids" | "NULL",
+) => `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, i.total, i.imported,
+    i.skipped, i.failed, ${missing} AS missing_summary_ids, i.requested_at, i.completed_at,
     plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
   FROM imports i
   LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = 'plan_' || i.import_id
@@ -44,7 +47,11 @@ function filesOf({ total, imported, skipped, failed }: Counts): Import["files"] 
   return { total, pending: Math.max(0, total - imported - skipped - failed), imported, skipped, failed };
 }
 
-function importOf(row: ImportRow): Import {
+/** As far as its settings matter for how an import reads. */
+type Owner = Pick<Partner, "partner_id" | "event_url">;
+
+function importOf(owner: Owner, row: ImportRow): Import {
+  const unsendable = row.event_id !== null && row.event_status !== "delivered" && owner.event_url === null;
   return {
     import_id: row.import_id,
     user_id: row.user_id,
@@ -57,7 +64,7 @@ function importOf(row: ImportRow): Import {
       ? {}
       : { missing_summary_ids: parseColumn(missingColumn, row.missing_summary_ids) }),
     repeated: false,
-    warnings: [],
+    warnings: unsendable ? [NO_EVENT_URL] : [],
     requested_at: instantOf(row.requested_at),
     completed_at: row.completed_at === null ? null : instantOf(row.completed_at),
     training_plan: row.plan_status === null ? null : { status: planStatus(row.plan_status) },
@@ -80,14 +87,15 @@ async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<
   }
 }
 
-export async function readImport(env: Env, partnerId: string, importId: string): Promise<Import | null> {
+export async function readImport(env: Env, owner: Owner, importId: string): Promise<Import | null> {
+  const partnerId = owner.partner_id;
   const row = await databaseFor(env, partnerId, importId.slice(0, ROUTE_LENGTH))
-    .prepare(`${IMPORTS} WHERE i.partner_id = ? AND i.import_id = ?`)
+    .prepare(`${importsWith("i.missing_summary_ids")} WHERE i.partner_id = ? AND i.import_id = ?`)
     .bind(partnerId, importId)
     .first<ImportRow>();
   if (row === null) return null;
   const counts = row.status === "running" ? await liveCounts(env, partnerId, row) : null;
-  return { ...importOf(row), ...(counts === null ? {} : { files: filesOf(counts) }) };
+  return { ...importOf(owner, row), ...(counts === null ? {} : { files: filesOf(counts) }) };
 }
 
 export interface ImportFilters {
@@ -99,13 +107,17 @@ export interface ImportFilters {
 /** requested_at in Unix milliseconds and the id of the last row. */
 export type ImportPosition = [timeMs: number, importId: string];
 
-/** At most `limit` imports after the position, newest first. Running ones have the counts of their last change here. */
+/**
+ * At most `limit` imports after the position, newest first: without their missing ids, which may be 20,000 each, and running ones
+ * with the counts of their last projection.
+ */
 export async function listImports(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   filters: ImportFilters,
   { limit, after }: { limit: number; after: ImportPosition | null },
 ): Promise<Import[]> {
+  const partnerId = owner.partner_id;
   const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
   const conditions = ["i.partner_id = ?"];
   const values: (string | number)[] = [partnerId];
@@ -121,8 +133,10 @@ export async function listImports(
   if (filters.status !== undefined) require("i.status = ?", filters.status);
   if (after !== null) require(`(${time}, i.import_id) < (?, ?)`, ...after);
   const found = await databaseFor(env, partnerId, route)
-    .prepare(`${IMPORTS} WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
+    .prepare(
+      `${importsWith("NULL")} WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`,
+    )
     .bind(...values, limit)
     .all<ImportRow>();
-  return found.results.map(importOf);
+  return found.results.map((row) => importOf(owner, row));
 }

@@ -69,7 +69,7 @@ describe("who a caller is", () => {
   test("a partner id of any other form is a 401, and the registry is not asked", async () => {
     const { headers } = await newPartner();
     const asked = vi.spyOn(env.PARTNERS, "get");
-    for (const id of ["", " ", "../demo", "a".repeat(65), "de mo", "démo", "partner:demo"]) {
+    for (const id of ["", " ", "../demo", "a".repeat(65), "de mo", "partner:demo"]) {
       await problemOf(await get({ ...headers, "Partner-Id": id }), 401, "unauthorized");
     }
     expect(asked).not.toHaveBeenCalled();

@@ -33,7 +33,7 @@ guardsItself("reading an import", {
 
 describe("an import", () => {
   test("tells what the task was answered, and how it went on", async () => {
-    const partner = await newPartner();
+    const partner = await newPartner({ event_url: "https://partner.example.com/events" });
     const import_id = await seedImport(userOf(partner), {
       is_initial_import: 1,
       event_id: "e-1",
@@ -121,12 +121,13 @@ describe("an import", () => {
           source: "s",
           is_initial_import: false,
           user_id: "u",
-          event_id: null,
+          event_id: "e",
         },
       }),
       202,
       importAnswerSchema,
     );
+    expect(answer.warnings).toHaveLength(1);
     expect(await one(partner, answer.import_id)).toMatchObject(answer);
   });
 });

@@ -75,7 +75,13 @@ describe("bodies", () => {
   };
 
   test("what is not declared as JSON is a 415", async () => {
-    for (const type of ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""]) {
+    for (const type of [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "application/jsonp",
+      "application/json;;",
+      "",
+    ]) {
       await problemOf(await post("{}", { "Content-Type": type }), 415, "unsupported_media_type");
     }
     await problemOf(
@@ -110,6 +116,9 @@ describe("bodies", () => {
     const chunk = new Uint8Array(1024 * 1024).fill(0x20);
     await problemOf(await post(new Blob(Array.from({ length: 17 }, () => chunk))), 413, "body_too_large");
 
+    const declared = await post("{}", { "Content-Length": String(16 * 1024 * 1024 + 1) });
+    await problemOf(declared, 413, "body_too_large");
+
     let sent = 0;
     const endless = new ReadableStream<Uint8Array>({
       pull(controller) {
@@ -124,8 +133,10 @@ describe("bodies", () => {
   test("a large body of nothing but brackets is refused before it is parsed", async () => {
     const brackets = `[${"[],".repeat(1_000_000)}[]]`;
     await problemOf(await post(brackets), 413, "too_many_values");
-    const quoted = JSON.stringify({ ignored: "[{,".repeat(1_000_000) });
-    await problemOf(await post(quoted), 400, "validation_failed");
+    for (const inText of ["[{,", '"[{,', "\\"]) {
+      const quoted = JSON.stringify({ ignored: inText.repeat(1_000_000) });
+      await problemOf(await post(quoted), 400, "validation_failed");
+    }
   });
 
   test("a large body is asked to come again while memory is short, and its memory is given back", async () => {

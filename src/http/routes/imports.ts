@@ -36,7 +36,7 @@ export const listImports = endpoint(listRoute, async (c) => {
     { list: "imports", partnerId: partner_id, filters },
     { limit, cursor },
     position,
-    (request) => read.listImports(c.env, partner_id, filters, request),
+    (request) => read.listImports(c.env, c.var.partner, filters, request),
     (row): read.ImportPosition => [Date.parse(row.requested_at), row.import_id],
   );
   return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
@@ -56,6 +56,6 @@ const getRoute = createRoute({
 
 export const getImport = endpoint(getRoute, async (c) => {
   const { import_id } = c.req.valid("param");
-  const found = await read.readImport(c.env, c.var.partner.partner_id, import_id);
+  const found = await read.readImport(c.env, c.var.partner, import_id);
   return found === null ? problem(c, "not_found", "There is no such import.") : c.json(found, 200);
 });
