@@ -155,6 +155,12 @@ describe("a list of imports", () => {
     expect(found).toEqual(seeded.map((row) => row.id));
   });
 
+  test("leaves out what may be thousands of missing ids: those are told with the one import", async () => {
+    const partner = await newPartner();
+    await seedImport(userOf(partner), { missing_summary_ids: '["never-came"]' });
+    expect((await list(partner)).data[0]).not.toHaveProperty("missing_summary_ids");
+  });
+
   test("can be narrowed by user, source and status", async () => {
     const partner = await newPartner();
     const a = await seedImport(userOf(partner, "u1", "garmin"), { requested_at: 3 });
