@@ -53,6 +53,16 @@ export default defineConfig(async () => {
             include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts", "test/**/*.pure.test.ts"],
           },
         },
+        {
+          test: {
+            name: "conformance",
+            root,
+            environment: "node",
+            include: ["test/conformance/**/*.test.ts"],
+            // A live ride is readable within a second; a busy machine may need many.
+            testTimeout: 60_000,
+          },
+        },
       ],
     },
   };
