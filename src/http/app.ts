@@ -14,6 +14,7 @@ import { getEvent, listEvents } from "./routes/events.ts";
 import { getFile, getOriginal, listFiles } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
 import { getImport, listImports } from "./routes/imports.ts";
+import { postInspect } from "./routes/inspect.ts";
 import { postPings } from "./routes/pings.ts";
 import { postTask } from "./routes/tasks.ts";
 import { getUser, listUsers } from "./routes/users.ts";
@@ -88,6 +89,7 @@ app.openapiRoutes([
   getEvent,
   listUsers,
   getUser,
+  postInspect,
   getHealth,
 ]);
 

@@ -16,6 +16,12 @@ const PROBLEMS = {
   body_too_large: { status: 413, title: "The body is too large" },
   too_many_items: { status: 413, title: "Too many items in one request" },
   too_many_values: { status: 413, title: "Too many values in one body" },
+  file_empty: { status: 422, title: "The file is empty" },
+  file_too_large: { status: 422, title: "The file unpacks to more than an import takes" },
+  not_fit: { status: 422, title: "This is not a FIT file" },
+  archive_invalid: { status: 422, title: "The archive does not hold one FIT file" },
+  not_an_activity: { status: 422, title: "This FIT file is not an activity" },
+  no_activity_data: { status: 422, title: "This FIT file holds no activity" },
   unsupported_media_type: { status: 415, title: "The body must be JSON" },
   internal: { status: 500, title: "Something failed on our side" },
   store_unavailable: { status: 503, title: "A store is not available" },
@@ -116,6 +122,13 @@ export const readProblems = {
 
 export const notFoundProblem = {
   404: { description: "Unknown, or somebody else's: the two cannot be told apart.", ...responseOf },
+};
+
+/** What a POST of a file's bytes may answer besides its own. */
+export const fileProblems = {
+  413: { description: "The file is too large.", ...responseOf },
+  415: { description: "The body is not declared as a file.", ...responseOf },
+  422: { description: "No import would take this file; the code says why.", ...responseOf },
 };
 
 /** What a POST with a body may answer besides its own. */
