@@ -141,7 +141,10 @@ function activityOf(
   };
 
   const sport = derive("sport", session.sport, part.sport.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
-  const subSport = derive("sub_sport", session.sub_sport, part.sport.sub_sport ?? null);
+  const subSport =
+    session.sport === undefined
+      ? derive("sub_sport", session.sub_sport, part.sport.sub_sport ?? null)
+      : session.sub_sport;
   const start = derive(
     "start_time_in_seconds",
     session.start_time === undefined ? null : clock.unix(leg.start),
@@ -180,7 +183,7 @@ function activityOf(
     session_index: 0,
     session_count: 0,
     sport: sportName(sport),
-    sub_sport: subSport === null ? null : subSportName(subSport),
+    sub_sport: subSport === null || subSport === undefined ? null : subSportName(subSport),
     start_time_in_seconds: start ?? fallbackStartInSeconds,
     utc_offset_in_seconds: utcOffsetOf(part.activity),
     ...quantitiesOf(numbers),

@@ -203,11 +203,18 @@ export function decodeMessage<F extends Fields>(
     const value = decodeField(view, at + placed.at, field, placed, plan.littleEndian);
     if (value !== undefined) values[name] = value;
   }
-  // The names are the keys of F and each kind has its own type, which the compiler cannot follow.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the names are the keys of F and each kind decodes to its own type, which the compiler cannot follow
   return values as Decoded<F>;
 }
 
-function decodeField(view: DataView, at: number, field: Field, placed: Placed, littleEndian: boolean) {
+/** undefined: absent or invalid. */
+function decodeField(
+  view: DataView,
+  at: number,
+  field: Field,
+  placed: Placed,
+  littleEndian: boolean,
+): number | string | number[] | Uint8Array | undefined {
   const { baseType, size } = placed;
   switch (field.kind) {
     case "text": {

@@ -15,6 +15,8 @@ export interface Segment {
 export interface Definition {
   readonly globalNumber: number;
   readonly littleEndian: boolean;
+  /** Bytes of each data message after its header. */
+  readonly size: number;
   /** Byte offsets of the field triplets (number, size, base type) and (number, size, developer index). */
   readonly fieldsAt: number;
   readonly fieldCount: number;
@@ -183,6 +185,7 @@ export function walk<Plan>(view: DataView, start: number, end: number, reader: M
       plans[local] = reader.define({
         globalNumber: view.getUint16(at + 3, littleEndian),
         littleEndian,
+        size,
         fieldsAt,
         fieldCount,
         developerFieldsAt,

@@ -84,7 +84,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
   }
 
   define(definition: Definition): RecordPlan | null {
-    if (definition.globalNumber !== RECORD.number) return null;
+    if (definition.globalNumber !== RECORD.number || definition.size === 0) return null;
     const fields: number[] = [];
     let packedAt = -1;
     for (const { number, at, size, baseType } of placeFields(this.view, definition)) {

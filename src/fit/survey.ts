@@ -152,6 +152,8 @@ class PartReader implements MessageReader<Plan> {
     if (definition.globalNumber !== RECORD.number) {
       return this.messages.get(definition.globalNumber)?.(definition) ?? null;
     }
+    // A record without bytes records nothing; a million of them fit in a megabyte.
+    if (definition.size === 0) return null;
     const keys = this.part.recordDeveloperKeys;
     for (const { developerDataIndex, number } of placeDeveloperFields(this.view, definition)) {
       if (keys.size < MAX_DEVELOPER_FIELDS) keys.add(developerKey(developerDataIndex, number));
