@@ -10,12 +10,14 @@ const LONGEST_PAUSE_SECONDS = 86_400;
 
 /**
  * The second pass: the rows of a part in file order, each with its leg and its time since the leg's start,
- * which never decreases (NaN: the record has no time). Returns whether the clock jumped.
+ * which never decreases (NaN: the record has no time). Columns whose `wanted` is 0 may hold anything.
+ * Returns whether the clock jumped.
  */
 export function readRows(
   view: DataView,
   { part, clock, legs }: PartLegs,
   developerColumns: readonly DeveloperColumn[],
+  wanted: Uint16Array,
   take: (leg: number, time: number, row: Float64Array) => void,
 ): boolean {
   const findLeg = legFinder(legs);
@@ -24,7 +26,7 @@ export function readRows(
   const recorded = legs.map(() => NaN);
   const given = legs.map(() => 0);
   let clockJumped = false;
-  const reader = new RecordReader(view, developerColumns, (timestamp, row) => {
+  const reader = new RecordReader(view, developerColumns, wanted, (timestamp, row) => {
     const placed = timestamp < 0 ? NaN : clock.place(timestamp);
     const index = findLeg(placed);
     const leg = legs[index];
