@@ -161,9 +161,10 @@ function unless<T extends number | bigint>(invalid: T, value: T): number {
 function shortestFloat32(value: number): number {
   if (!Number.isFinite(value)) return NaN;
   if (Number.isInteger(value)) return value;
-  const factor = 10 ** (6 - Math.floor(Math.log10(Math.abs(value))));
-  const digits = Math.round(value * factor);
-  return Number.isFinite(factor) ? digits / factor : 0;
+  const magnitude = Math.abs(value);
+  let factor = 1;
+  while (magnitude * factor < 1e6) factor *= 10;
+  return Math.round(value * factor) / factor;
 }
 
 const UTF8 = new TextDecoder("utf-8");
