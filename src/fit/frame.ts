@@ -35,6 +35,8 @@ export interface MessageReader<Plan> {
 const SHORTEST_HEADER_BYTES = 12;
 const USUAL_HEADER_BYTES = 14;
 const CRC_BYTES = 2;
+/** The upper half of the protocol byte. */
+const NEWEST_PROTOCOL = 2;
 /** Some writers repeat the definition before every record; a million is 11 days of that. */
 const MAX_DEFINITIONS = 1_000_000;
 /** A chain of more segments than this is no training file. */
@@ -83,6 +85,10 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+function bytesOf(view: DataView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
 /**
  * Reads every segment of a file, each with a reader of its own. A damaged segment costs no other one:
  * what could be read whole is kept, and the warnings say what was wrong.
@@ -93,7 +99,7 @@ export function readSegments<Reader extends MessageReader<unknown>>(
   open: () => Reader,
   close: (reader: Reader, segment: Segment) => void,
 ): void {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const bytes = bytesOf(view);
   const length = bytes.length;
   let at = 0;
   for (let count = 0; at < length; count++) {
@@ -109,7 +115,8 @@ export function readSegments<Reader extends MessageReader<unknown>>(
       declaredSize > 0
         ? declaredEnd <= length
         : declaredEnd + CRC_BYTES === length || hasMarker(bytes, declaredEnd + CRC_BYTES);
-    const end = sizeIsRight ? declaredEnd : endOfUnknownSize(view, bytes, at, start);
+    const next = sizeIsRight ? declaredEnd + CRC_BYTES : nextHeader(bytes, start);
+    const end = sizeIsRight ? declaredEnd : endOfUnknownSize(view, at, start, next);
 
     const reader = open();
     const stop = walk(view, start, end, reader);
@@ -117,8 +124,6 @@ export function readSegments<Reader extends MessageReader<unknown>>(
 
     if (!sizeIsRight) {
       warnings.add("fit_truncated");
-      const next = [stop, stop + CRC_BYTES].find((candidate) => hasMarker(bytes, candidate));
-      if (next === undefined) return;
       at = next;
       continue;
     }
@@ -131,7 +136,7 @@ export function readSegments<Reader extends MessageReader<unknown>>(
     ) {
       warnings.add("fit_crc_mismatch");
     }
-    at = end + CRC_BYTES;
+    at = next;
   }
 }
 
@@ -142,17 +147,32 @@ function headerCrcIsWrong(view: DataView, bytes: Uint8Array, at: number, headerS
   return stored !== 0 && stored !== crc16(bytes, at, at + SHORTEST_HEADER_BYTES);
 }
 
+/** Where the next header stands that a writer could have written, or the end of the bytes. */
+function nextHeader(bytes: Uint8Array, from: number): number {
+  for (let at = from; at < bytes.length; at++) {
+    const headerSize = bytes[at];
+    const protocol = (bytes[at + 1] ?? 0) >> 4;
+    const isUsual = headerSize === SHORTEST_HEADER_BYTES || headerSize === USUAL_HEADER_BYTES;
+    if (isUsual && protocol > 0 && protocol <= NEWEST_PROTOCOL && hasMarker(bytes, at)) return at;
+  }
+  return bytes.length;
+}
+
 /**
- * Where data ends when the header's size is zero or too large. If the CRC is right once the size is put
- * right, the file is whole and its last two bytes are no message; otherwise all that is there is data.
+ * Where data ends when the header's size is zero or too large. If the CRC fits the header as it stands, or
+ * with its size put right, the last two bytes are that CRC and no message; otherwise all there is is data.
  */
-function endOfUnknownSize(view: DataView, bytes: Uint8Array, at: number, start: number): number {
-  const end = bytes.length - CRC_BYTES;
-  if (end <= start) return bytes.length;
+function endOfUnknownSize(view: DataView, at: number, start: number, next: number): number {
+  const end = next - CRC_BYTES;
+  if (end <= start) return next;
+  const bytes = bytesOf(view);
+  const stored = view.getUint16(end, true);
   const header = bytes.slice(at, start);
+  const crcWith = (headerBytes: Uint8Array) =>
+    crc16(bytes, start, end, crc16(headerBytes, 0, headerBytes.length));
+  if (crcWith(header) === stored) return end;
   viewOf(header).setUint32(4, end - start, true);
-  const crc = crc16(bytes, start, end, crc16(header, 0, header.length));
-  return crc === view.getUint16(end, true) ? end : bytes.length;
+  return crcWith(header) === stored ? end : next;
 }
 
 /**

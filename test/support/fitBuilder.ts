@@ -24,14 +24,21 @@ const BASE_TYPES = {
 } as const;
 
 export type BaseTypeName = keyof typeof BASE_TYPES;
-export const BASE_TYPE_NAMES = Object.keys(BASE_TYPES).filter((name): name is BaseTypeName => name in BASE_TYPES);
+export const BASE_TYPE_NAMES = Object.keys(BASE_TYPES).filter(
+  (name): name is BaseTypeName => name in BASE_TYPES,
+);
 export const baseTypeCode = (type: BaseTypeName): number => BASE_TYPES[type].code;
 
 export type FieldValue = number | bigint | string | readonly number[] | Uint8Array;
 /** Number, base type, value as on the wire; a string's or byte run's size follows from its value. */
 export type Field = readonly [number: number, type: BaseTypeName, value: FieldValue];
 /** Number, developer index, base type, value. */
-export type DeveloperField = readonly [number: number, developer: number, type: BaseTypeName, value: FieldValue];
+export type DeveloperField = readonly [
+  number: number,
+  developer: number,
+  type: BaseTypeName,
+  value: FieldValue,
+];
 
 export interface MessageOptions {
   local?: number;
@@ -70,7 +77,11 @@ export class FitBuilder {
   /** A data message, after its definition unless that already stands. */
   message(globalNumber: number, fields: readonly Field[], options: MessageOptions = {}): this {
     const { local = 0, bigEndian = false, developer = [], compressed } = options;
-    const encoded = fields.map(([number, type, value]) => ({ number, type, bytes: encode(type, value, bigEndian) }));
+    const encoded = fields.map(([number, type, value]) => ({
+      number,
+      type,
+      bytes: encode(type, value, bigEndian),
+    }));
     const developerEncoded = developer.map(([number, index, type, value]) => ({
       number,
       index,
@@ -131,7 +142,13 @@ export class FitBuilder {
     return this.message(101, fields, { local: 4 });
   }
 
-  fieldDescription(number: number, name: string, type: BaseTypeName, more: readonly Field[] = [], developer = 0): this {
+  fieldDescription(
+    number: number,
+    name: string,
+    type: BaseTypeName,
+    more: readonly Field[] = [],
+    developer = 0,
+  ): this {
     const fields: Field[] = [
       [0, "uint8", developer],
       [1, "uint8", number],
