@@ -50,6 +50,8 @@ const PACKED_DISTANCE_SCALE = 16;
 
 interface RecordPlan {
   readonly littleEndian: boolean;
+  /** The definition has no bytes: only a compressed-timestamp header can make it a record. */
+  readonly isBare: boolean;
   /** Quadruples: column, offset in the message, base type, which readings count. */
   readonly steps: Int32Array;
   /** Of each step. */
@@ -94,7 +96,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
   }
 
   define(definition: Definition): RecordPlan | null {
-    if (definition.globalNumber !== RECORD.number || definition.size === 0) return null;
+    if (definition.globalNumber !== RECORD.number) return null;
     const placed = new Map(placeFields(this.view, definition).map((place) => [place.number, place]));
     const place = (field: { number: number }) => placed.get(field.number);
     const steps: number[] = [];
@@ -127,6 +129,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
     const packed = place(RECORD.fields.compressed_speed_distance);
     return {
       littleEndian: definition.littleEndian,
+      isBare: definition.size === 0,
       steps: Int32Array.from(steps),
       scales: Float64Array.from(scales),
       offsets: Float64Array.from(offsets),
@@ -140,6 +143,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
   }
 
   read(plan: RecordPlan, at: number, timestamp: number): void {
+    if (plan.isBare && timestamp < 0) return;
     const { row, wanted } = this;
     if (!this.hasRow || timestamp < 0 || timestamp !== this.timestamp) {
       this.flush();
