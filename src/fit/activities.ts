@@ -1,5 +1,6 @@
 import { utcOffsetOf, type Clock } from "./clock.ts";
 import {
+  ALTITUDE,
   CADENCE,
   developerColumnsOf,
   DISTANCE,
@@ -93,7 +94,7 @@ export function activitiesOf(
   return legs.map((leg, i) => {
     if (leg.elapsedWasTooShort) warnings.add("elapsed_corrected");
     if (Number.isNaN(leg.start)) warnings.add("clock_not_set");
-    const legTotals = totals[i] ?? new Totals(0, []);
+    const legTotals = totals[i] ?? new Totals([], [], new Uint16Array(0));
     const legLaps = laps[i] ?? { laps: [], lengths: [] };
     return activityOf(leg, partLegs, developerColumns, legTotals, legLaps, devices, fallbackStartInSeconds);
   });
@@ -105,22 +106,37 @@ function totalsOf(
   developerColumns: readonly DeveloperColumn[],
   warnings: Set<FitWarning>,
 ): Totals[] {
-  const powerColumns = developerColumns.flatMap(({ standsInFor }, i) =>
-    standsInFor === POWER ? [STANDARD_KEYS.length + i] : [],
-  );
-  const totals = partLegs.legs.map(
-    ({ session }) =>
-      new Totals(
-        STANDARD_KEYS.length + developerColumns.length,
-        session.normalized_power === undefined ? [POWER, ...powerColumns] : [],
-      ),
-  );
-  const clockJumped = readRows(view, partLegs, developerColumns, (leg, time, row) =>
+  const wanted = new Uint16Array(STANDARD_KEYS.length + developerColumns.length).fill(partLegs.legs.length);
+  const totals = partLegs.legs.map(({ session }) => {
+    const summed = [...columnsToSum(session)];
+    developerColumns.forEach(({ standsInFor }, i) => {
+      if (standsInFor !== null && summed.includes(standsInFor)) summed.push(STANDARD_KEYS.length + i);
+    });
+    const isPower = (column: number) =>
+      column === POWER || developerColumns[column - STANDARD_KEYS.length]?.standsInFor === POWER;
+    return new Totals(summed, session.normalized_power === undefined ? summed.filter(isPower) : [], wanted);
+  });
+  const clockJumped = readRows(view, partLegs, developerColumns, wanted, (leg, time, row) =>
     totals[leg]?.add(time, row),
   );
   for (const leg of totals) leg.finish();
   if (clockJumped) warnings.add("clock_jump");
   return totals;
+}
+
+/** The columns from which a field that the session lacks is computed. */
+function columnsToSum(session: Values<typeof SESSION>): number[] {
+  const lacks = (...names: (keyof Values<typeof SESSION>)[]) => names.some((name) => !session[name]);
+  const columns: [column: number, isNeeded: boolean][] = [
+    [DISTANCE, lacks("total_distance")],
+    [ALTITUDE, lacks("total_ascent", "total_descent")],
+    [SPEED, lacks("total_moving_time") || (lacks("max_speed") && lacks("enhanced_max_speed"))],
+    [HEART_RATE, lacks("avg_heart_rate", "max_heart_rate")],
+    [POWER, lacks("avg_power", "max_power", "normalized_power", "total_work")],
+    [CADENCE, lacks("avg_cadence", "max_cadence")],
+    [TEMPERATURE, lacks("avg_temperature")],
+  ];
+  return columns.flatMap(([column, isNeeded]) => (isNeeded ? [column] : []));
 }
 
 function activityOf(
@@ -141,7 +157,10 @@ function activityOf(
   };
 
   const sport = derive("sport", session.sport, part.sport.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
-  const subSport = derive("sub_sport", session.sub_sport, part.sport.sub_sport ?? null);
+  const subSport =
+    session.sport === undefined
+      ? derive("sub_sport", session.sub_sport, part.sport.sub_sport ?? null)
+      : session.sub_sport;
   const start = derive(
     "start_time_in_seconds",
     session.start_time === undefined ? null : clock.unix(leg.start),
@@ -180,7 +199,7 @@ function activityOf(
     session_index: 0,
     session_count: 0,
     sport: sportName(sport),
-    sub_sport: subSport === null ? null : subSportName(subSport),
+    sub_sport: subSport === null || subSport === undefined ? null : subSportName(subSport),
     start_time_in_seconds: start ?? fallbackStartInSeconds,
     utc_offset_in_seconds: utcOffsetOf(part.activity),
     ...quantitiesOf(numbers),

@@ -27,8 +27,8 @@ export const STANDARD_KEYS: readonly string[] = [
 ];
 export const TIME_KEY = "time_in_seconds";
 
-/** The standard column that holds a record field, by the field's number. */
-const COLUMN_OF_NATIVE_FIELD: ReadonlyMap<number, number> = new Map([
+/** The columns that a developer field can stand in for, by the number of the native field. */
+const STANDS_IN_FOR: ReadonlyMap<number, number> = new Map([
   [RECORD.fields.distance.number, DISTANCE],
   [RECORD.fields.altitude.number, ALTITUDE],
   [RECORD.fields.enhanced_altitude.number, ALTITUDE],
@@ -71,8 +71,7 @@ export function developerColumnsOf(part: Part): DeveloperColumn[] {
       baseType,
       scale: description.scale || 1,
       offset: description.offset ?? 0,
-      standsInFor:
-        native_mesg_num === RECORD.number ? (COLUMN_OF_NATIVE_FIELD.get(native_field_num) ?? null) : null,
+      standsInFor: native_mesg_num === RECORD.number ? (STANDS_IN_FOR.get(native_field_num) ?? null) : null,
     });
   }
   return columns;

@@ -57,10 +57,6 @@ export function isNumeric(baseType: number): boolean {
   return baseType >= 0 && baseType !== STRING;
 }
 
-export function isFloat32(baseType: number): boolean {
-  return baseType === FLOAT32;
-}
-
 /**
  * The readable fields of a definition. Left out: a zero-size field, a size that is no multiple of its base
  * type, an unknown base type, and the second field of one number.
@@ -104,11 +100,10 @@ export function placeDeveloperFields(view: DataView, definition: Definition): De
 
 /** One member as a number; NaN for its base type's invalid value, and for a float that is not finite. */
 export function readMember(view: DataView, at: number, baseType: number, littleEndian: boolean): number {
+  // The base types that records are made of; small enough for engines to inline.
   let value: number;
   switch (baseType) {
-    case ENUM:
     case UINT8:
-    case BYTE:
       value = view.getUint8(at);
       return value === 0xff ? NaN : value;
     case SINT8:
@@ -117,45 +112,59 @@ export function readMember(view: DataView, at: number, baseType: number, littleE
     case UINT16:
       value = view.getUint16(at, littleEndian);
       return value === 0xffff ? NaN : value;
-    case SINT16:
-      value = view.getInt16(at, littleEndian);
-      return value === 0x7fff ? NaN : value;
     case UINT32:
       value = view.getUint32(at, littleEndian);
       return value === 0xffffffff ? NaN : value;
     case SINT32:
       value = view.getInt32(at, littleEndian);
       return value === 0x7fffffff ? NaN : value;
+    default:
+      return readRareMember(view, at, baseType, littleEndian);
+  }
+}
+
+function readRareMember(view: DataView, at: number, baseType: number, littleEndian: boolean): number {
+  switch (baseType) {
+    case ENUM:
+    case BYTE:
+      return unless(0xff, view.getUint8(at));
+    case SINT16:
+      return unless(0x7fff, view.getInt16(at, littleEndian));
     case UINT8Z:
-      value = view.getUint8(at);
-      return value === 0 ? NaN : value;
+      return unless(0, view.getUint8(at));
     case UINT16Z:
-      value = view.getUint16(at, littleEndian);
-      return value === 0 ? NaN : value;
+      return unless(0, view.getUint16(at, littleEndian));
     case UINT32Z:
-      value = view.getUint32(at, littleEndian);
-      return value === 0 ? NaN : value;
+      return unless(0, view.getUint32(at, littleEndian));
     case FLOAT32:
-      value = view.getFloat32(at, littleEndian);
+      return shortestFloat32(view.getFloat32(at, littleEndian));
+    case FLOAT64: {
+      const value = view.getFloat64(at, littleEndian);
       return Number.isFinite(value) ? value : NaN;
-    case FLOAT64:
-      value = view.getFloat64(at, littleEndian);
-      return Number.isFinite(value) ? value : NaN;
-    case SINT64: {
-      const wide = view.getBigInt64(at, littleEndian);
-      return wide === 0x7fffffffffffffffn ? NaN : Number(wide);
     }
-    case UINT64: {
-      const wide = view.getBigUint64(at, littleEndian);
-      return wide === 0xffffffffffffffffn ? NaN : Number(wide);
-    }
-    case UINT64Z: {
-      const wide = view.getBigUint64(at, littleEndian);
-      return wide === 0n ? NaN : Number(wide);
-    }
+    case SINT64:
+      return unless(0x7fffffffffffffffn, view.getBigInt64(at, littleEndian));
+    case UINT64:
+      return unless(0xffffffffffffffffn, view.getBigUint64(at, littleEndian));
+    case UINT64Z:
+      return unless(0n, view.getBigUint64(at, littleEndian));
     default:
       return NaN;
   }
+}
+
+function unless<T extends number | bigint>(invalid: T, value: T): number {
+  return value === invalid ? NaN : Number(value);
+}
+
+/** A float32 has seven significant digits; the rest of its 64-bit form is noise: 0.1, not 0.10000000149. */
+function shortestFloat32(value: number): number {
+  if (!Number.isFinite(value)) return NaN;
+  if (Number.isInteger(value)) return value;
+  const magnitude = Math.abs(value);
+  let factor = 1;
+  while (magnitude * factor < 1e6) factor *= 10;
+  return Math.round(value * factor) / factor;
 }
 
 const UTF8 = new TextDecoder("utf-8");
@@ -201,34 +210,38 @@ export function decodeMessage<F extends Fields>(
   const values: Record<string, number | string | number[] | Uint8Array> = {};
   for (const { name, field, placed } of plan.entries) {
     const value = decodeField(view, at + placed.at, field, placed, plan.littleEndian);
-    if (value !== undefined) values[name] = value;
+    if (value !== null) values[name] = value;
   }
-  // The names are the keys of F and each kind has its own type, which the compiler cannot follow.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the names are the keys of F and each kind decodes to its own type, which the compiler cannot follow
   return values as Decoded<F>;
 }
 
-function decodeField(view: DataView, at: number, field: Field, placed: Placed, littleEndian: boolean) {
+/** null: absent or invalid. */
+function decodeField(
+  view: DataView,
+  at: number,
+  field: Field,
+  placed: Placed,
+  littleEndian: boolean,
+): number | string | number[] | Uint8Array | null {
   const { baseType, size } = placed;
-  switch (field.kind) {
-    case "text": {
-      const value = baseType === STRING ? readText(view, at, size).trim() : "";
-      return value === "" ? undefined : value;
-    }
-    case "bytes": {
-      const value = new Uint8Array(view.buffer, view.byteOffset + at, size);
-      return value.every((byte) => byte === 0xff) ? undefined : value;
-    }
-    case "number": {
-      const value = scaled(readMember(view, at, baseType, littleEndian), field.scale, field.offset);
-      return Number.isNaN(value) ? undefined : value;
-    }
-    case "array": {
-      const bytes = memberBytes(baseType);
-      return Array.from({ length: size / bytes }, (_, i) =>
-        scaled(readMember(view, at + i * bytes, baseType, littleEndian), field.scale, field.offset),
-      );
-    }
+  if (field.kind === "text") {
+    const value = baseType === STRING ? readText(view, at, size).trim() : "";
+    return value === "" ? null : value;
   }
+  if (field.kind === "bytes") {
+    const value = new Uint8Array(view.buffer, view.byteOffset + at, size);
+    return value.every((byte) => byte === 0xff) ? null : value;
+  }
+  const { scale, offset } = field;
+  if (field.kind === "number") {
+    const value = scaled(readMember(view, at, baseType, littleEndian), scale, offset);
+    return Number.isNaN(value) ? null : value;
+  }
+  const bytes = memberBytes(baseType);
+  return Array.from({ length: size / bytes }, (_, i) =>
+    scaled(readMember(view, at + i * bytes, baseType, littleEndian), scale, offset),
+  );
 }
 
 /** raw / scale - offset with a single rounding: 1234 of scale 5 and offset 500 is -253.2, without a tail. */

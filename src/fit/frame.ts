@@ -15,6 +15,8 @@ export interface Segment {
 export interface Definition {
   readonly globalNumber: number;
   readonly littleEndian: boolean;
+  /** Bytes of each data message after its header. */
+  readonly size: number;
   /** Byte offsets of the field triplets (number, size, base type) and (number, size, developer index). */
   readonly fieldsAt: number;
   readonly fieldCount: number;
@@ -33,6 +35,8 @@ export interface MessageReader<Plan> {
 const SHORTEST_HEADER_BYTES = 12;
 const USUAL_HEADER_BYTES = 14;
 const CRC_BYTES = 2;
+/** The upper half of the protocol byte. */
+const NEWEST_PROTOCOL = 2;
 /** Some writers repeat the definition before every record; a million is 11 days of that. */
 const MAX_DEFINITIONS = 1_000_000;
 /** A chain of more segments than this is no training file. */
@@ -40,18 +44,33 @@ const MAX_SEGMENTS = 1_000;
 const TIMESTAMP_FIELD = 253;
 const NO_TIMESTAMP = 0xffffffff;
 
-/** CRC-16 with the reflected polynomial 0xA001, one entry per byte value. */
+/** CRC-16 with the reflected polynomial 0xA001: what one byte does to it. */
 const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
   return crc;
 });
+/** What a byte does that is followed by one, two, three more: four bytes then cost one step. */
+const CRC_TABLE_1 = followedByOne(CRC_TABLE);
+const CRC_TABLE_2 = followedByOne(CRC_TABLE_1);
+const CRC_TABLE_3 = followedByOne(CRC_TABLE_2);
+
+function followedByOne(table: Uint16Array): Uint16Array {
+  return table.map((crc) => (crc >>> 8) ^ (CRC_TABLE[crc & 0xff] ?? 0));
+}
 
 export function crc16(bytes: Uint8Array, start: number, end: number, seed = 0): number {
   let crc = seed;
-  for (let at = start; at < end; at++) {
-    crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
+  let at = start;
+  for (; at + 4 <= end; at += 4) {
+    crc ^= (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
+    crc =
+      (CRC_TABLE_3[crc & 0xff] ?? 0) ^
+      (CRC_TABLE_2[crc >>> 8] ?? 0) ^
+      (CRC_TABLE_1[bytes[at + 2] ?? 0] ?? 0) ^
+      (CRC_TABLE[bytes[at + 3] ?? 0] ?? 0);
   }
+  for (; at < end; at++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
   return crc;
 }
 
@@ -66,6 +85,10 @@ export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+function bytesOf(view: DataView): Uint8Array {
+  return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+}
+
 /**
  * Reads every segment of a file, each with a reader of its own. A damaged segment costs no other one:
  * what could be read whole is kept, and the warnings say what was wrong.
@@ -76,7 +99,7 @@ export function readSegments<Reader extends MessageReader<unknown>>(
   open: () => Reader,
   close: (reader: Reader, segment: Segment) => void,
 ): void {
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  const bytes = bytesOf(view);
   const length = bytes.length;
   let at = 0;
   for (let count = 0; at < length; count++) {
@@ -92,7 +115,8 @@ export function readSegments<Reader extends MessageReader<unknown>>(
       declaredSize > 0
         ? declaredEnd <= length
         : declaredEnd + CRC_BYTES === length || hasMarker(bytes, declaredEnd + CRC_BYTES);
-    const end = sizeIsRight ? declaredEnd : endOfUnknownSize(view, bytes, at, start);
+    const next = sizeIsRight ? declaredEnd + CRC_BYTES : nextHeader(bytes, start);
+    const end = sizeIsRight ? declaredEnd : endOfUnknownSize(view, at, start, next);
 
     const reader = open();
     const stop = walk(view, start, end, reader);
@@ -100,8 +124,6 @@ export function readSegments<Reader extends MessageReader<unknown>>(
 
     if (!sizeIsRight) {
       warnings.add("fit_truncated");
-      const next = [stop, stop + CRC_BYTES].find((candidate) => hasMarker(bytes, candidate));
-      if (next === undefined) return;
       at = next;
       continue;
     }
@@ -114,7 +136,7 @@ export function readSegments<Reader extends MessageReader<unknown>>(
     ) {
       warnings.add("fit_crc_mismatch");
     }
-    at = end + CRC_BYTES;
+    at = next;
   }
 }
 
@@ -125,17 +147,32 @@ function headerCrcIsWrong(view: DataView, bytes: Uint8Array, at: number, headerS
   return stored !== 0 && stored !== crc16(bytes, at, at + SHORTEST_HEADER_BYTES);
 }
 
+/** Where the next header stands that a writer could have written, or the end of the bytes. */
+function nextHeader(bytes: Uint8Array, from: number): number {
+  for (let at = from; at < bytes.length; at++) {
+    const headerSize = bytes[at];
+    const protocol = (bytes[at + 1] ?? 0) >> 4;
+    const isUsual = headerSize === SHORTEST_HEADER_BYTES || headerSize === USUAL_HEADER_BYTES;
+    if (isUsual && protocol > 0 && protocol <= NEWEST_PROTOCOL && hasMarker(bytes, at)) return at;
+  }
+  return bytes.length;
+}
+
 /**
- * Where data ends when the header's size is zero or too large. If the CRC is right once the size is put
- * right, the file is whole and its last two bytes are no message; otherwise all that is there is data.
+ * Where data ends when the header's size is zero or too large. If the CRC fits the header as it stands, or
+ * with its size put right, the last two bytes are that CRC and no message; otherwise all there is is data.
  */
-function endOfUnknownSize(view: DataView, bytes: Uint8Array, at: number, start: number): number {
-  const end = bytes.length - CRC_BYTES;
-  if (end <= start) return bytes.length;
+function endOfUnknownSize(view: DataView, at: number, start: number, next: number): number {
+  const end = next - CRC_BYTES;
+  if (end <= start) return next;
+  const bytes = bytesOf(view);
+  const stored = view.getUint16(end, true);
   const header = bytes.slice(at, start);
+  const crcWith = (headerBytes: Uint8Array) =>
+    crc16(bytes, start, end, crc16(headerBytes, 0, headerBytes.length));
+  if (crcWith(header) === stored) return end;
   viewOf(header).setUint32(4, end - start, true);
-  const crc = crc16(bytes, start, end, crc16(header, 0, header.length));
-  return crc === view.getUint16(end, true) ? end : bytes.length;
+  return crcWith(header) === stored ? end : next;
 }
 
 /**
@@ -183,6 +220,7 @@ export function walk<Plan>(view: DataView, start: number, end: number, reader: M
       plans[local] = reader.define({
         globalNumber: view.getUint16(at + 3, littleEndian),
         littleEndian,
+        size,
         fieldsAt,
         fieldCount,
         developerFieldsAt,

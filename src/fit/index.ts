@@ -65,7 +65,7 @@ export function decodeStreams(bytes: Uint8Array, options: StreamsOptions): Strea
   for (const part of survey(view).parts) {
     const partLegs = legsOf(part, options.fallbackStartInSeconds);
     const leg = options.sessionIndex - first;
-    if (leg >= 0 && leg < partLegs.legs.length) return streamsOf(view, partLegs, leg, options);
+    if (partLegs.legs[leg] !== undefined) return streamsOf(view, partLegs, leg, options);
     first += partLegs.legs.length;
   }
   return null;

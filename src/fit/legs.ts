@@ -1,5 +1,5 @@
 import { clockOf, type Clock } from "./clock.ts";
-import { SESSION, type Values } from "./profile.ts";
+import type { SESSION, Values } from "./profile.ts";
 import type { Part } from "./survey.ts";
 
 /** One activity to be: a session of a part, or the part itself when its records have no session. */
@@ -61,28 +61,32 @@ function startOf(
 }
 
 /**
- * The leg that a time belongs to: the one whose window holds it, else the nearest; where one ends as the
- * next begins, the next. Without a time: the leg of what came before it.
+ * The leg that a time belongs to: the one whose window holds it, else the nearest; of several, the one that
+ * began last, so that a leg ends as the next begins. Without a time: the leg of what came before it.
  */
 export function legFinder(legs: readonly Leg[]): (time: number) => number {
   let current = 0;
+  /** The span of time, from the last one looked up, in which the answer stays. */
   let from = Infinity;
   let until = -Infinity;
   return (time) => {
     if (legs.length === 1 || (time >= from && time < until) || Number.isNaN(time)) return current;
     let nearest = Infinity;
-    legs.forEach(({ start, end }, i) => {
-      const distance = time < start ? start - time : time > end ? time - end : 0;
-      const isLater = distance === nearest && start > (legs[current]?.start ?? Infinity);
-      if (distance < nearest || isLater) {
+    let latestStart = -Infinity;
+    let nextStart = Infinity;
+    for (const [i, { start, end }] of legs.entries()) {
+      const distance = time < start ? start - time : Math.max(0, time - end);
+      if (distance < nearest || (distance === nearest && start >= latestStart)) {
         nearest = distance;
+        latestStart = start;
         current = i;
       }
-    });
-    // The same leg holds until it ends or another begins.
-    from = legs[current]?.start ?? Infinity;
-    until = legs[current]?.end ?? -Infinity;
-    for (const { start } of legs) if (start > from) until = Math.min(until, start);
+      if (start > time) nextStart = Math.min(nextStart, start);
+    }
+    const end = legs[current]?.end ?? Infinity;
+    from = time;
+    // Past a leg's end, the next one is nearer from halfway on.
+    until = time < end ? Math.min(end, nextStart) : (end + nextStart) / 2;
     return current;
   };
 }

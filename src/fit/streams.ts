@@ -28,8 +28,11 @@ export function streamsOf(
       ? [STANDARD_KEYS.length + i]
       : [],
   );
-  const table = new Table([...standardColumns, ...extraColumns], partLegs.part.records.count);
-  readRows(view, partLegs, developerColumns, (leg, time, row) => {
+  const collected = [...standardColumns, ...extraColumns];
+  const wanted = new Uint16Array(STANDARD_KEYS.length + developerColumns.length);
+  for (const column of collected) wanted[column] = 1;
+  const table = new Table(collected, partLegs.part.records.count);
+  readRows(view, partLegs, developerColumns, wanted, (leg, time, row) => {
     if (leg === legIndex) table.add(time, row);
   });
 
@@ -56,31 +59,38 @@ export function streamsOf(
 class Table {
   rows = 0;
   isThinned = false;
-  private readonly indexes: readonly number[];
   private readonly times: Float64Array;
-  private readonly columns: readonly Float64Array[];
+  private readonly columns: readonly Column[];
 
   /** `indexes`: the columns to keep of each row; `mostRows`: more than this will not come. */
   constructor(indexes: readonly number[], mostRows: number) {
     const capacity = Math.min(mostRows, Math.floor(MAX_CELLS / (indexes.length + 1)));
-    this.indexes = indexes;
     this.times = new Float64Array(capacity);
-    this.columns = indexes.map(() => new Float64Array(capacity));
+    this.columns = indexes.map((index) => ({
+      index,
+      readings: new Float64Array(capacity),
+      hasReadings: false,
+    }));
   }
 
   add(time: number, row: Float64Array): void {
-    if (this.rows === this.times.length) this.thin(this.rows >> 1, this.indexes);
-    const { rows, indexes, columns } = this;
-    this.times[rows] = time;
-    for (let i = 0; i < indexes.length; i++) {
-      const column = columns[i];
-      if (column !== undefined) column[rows] = row[indexes[i] ?? 0] ?? NaN;
+    if (this.rows === this.times.length) {
+      this.thin(
+        this.rows >> 1,
+        this.columns.map(({ index }) => index),
+      );
+    }
+    this.times[this.rows] = time;
+    for (const column of this.columns) {
+      const reading = row[column.index] ?? NaN;
+      column.readings[this.rows] = reading;
+      if (!Number.isNaN(reading)) column.hasReadings = true;
     }
     this.rows++;
   }
 
   has(index: number): boolean {
-    return this.column(index).some((reading) => !Number.isNaN(reading));
+    return this.columns.some((column) => column.index === index && column.hasReadings);
   }
 
   time(): (number | null)[] {
@@ -88,32 +98,42 @@ class Table {
   }
 
   list(index: number, decimals: number | null): (number | null)[] {
-    return listOf(this.column(index), decimals);
+    return listOf(this.readings(index), decimals);
   }
 
   /** Keeps at most `limit` rows, those with the extremes of these columns. */
   thin(limit: number, indexes: readonly number[]): void {
     if (this.rows <= limit) return;
     const kept = extremes(
-      indexes.map((index) => this.column(index)),
+      indexes.map((index) => this.readings(index)),
       this.rows,
       limit,
     );
-    for (const column of [this.times, ...this.columns]) {
-      kept.forEach((row, i) => (column[i] = column[row] ?? NaN));
+    for (const list of [this.times, ...this.columns.map(({ readings }) => readings)]) {
+      kept.forEach((row, i) => (list[i] = list[row] ?? NaN));
     }
     this.rows = kept.length;
     this.isThinned = true;
   }
 
-  private column(index: number): Float64Array {
-    return (this.columns[this.indexes.indexOf(index)] ?? this.times).subarray(0, this.rows);
+  private readings(index: number): Float64Array {
+    const column = this.columns.find((known) => known.index === index);
+    return (column?.readings ?? new Float64Array(0)).subarray(0, this.rows);
   }
 }
 
+interface Column {
+  readonly index: number;
+  readonly readings: Float64Array;
+  hasReadings: boolean;
+}
+
 function listOf(readings: Float64Array, decimals: number | null): (number | null)[] {
-  return Array.from(readings, (reading) => {
-    if (decimals !== null) return rounded(reading, decimals);
-    return Number.isNaN(reading) ? null : reading;
-  });
+  const list: (number | null)[] = [];
+  for (let i = 0; i < readings.length; i++) {
+    const reading = readings[i] ?? NaN;
+    if (Number.isNaN(reading)) list.push(null);
+    else list.push(decimals === null ? reading : rounded(reading, decimals));
+  }
+  return list;
 }

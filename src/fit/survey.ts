@@ -110,7 +110,7 @@ export function survey(view: DataView): Survey {
   return { parts, hasOtherFileType, warnings };
 }
 
-type Plan = ((at: number) => void) | "record";
+type Plan = ((at: number) => void) | "record" | "bare record";
 
 class PartReader implements MessageReader<Plan> {
   readonly part: Part = {
@@ -156,12 +156,13 @@ class PartReader implements MessageReader<Plan> {
     for (const { developerDataIndex, number } of placeDeveloperFields(this.view, definition)) {
       if (keys.size < MAX_DEVELOPER_FIELDS) keys.add(developerKey(developerDataIndex, number));
     }
-    return "record";
+    return definition.size > 0 ? "record" : "bare record";
   }
 
   read(plan: Plan, at: number, timestamp: number): void {
-    if (plan === "record") this.countRecord(timestamp);
-    else plan(at);
+    if (typeof plan === "function") plan(at);
+    // Without bytes, only a compressed-timestamp header can make it a record.
+    else if (plan === "record" || timestamp >= 0) this.countRecord(timestamp);
   }
 
   private on<F extends Fields>(

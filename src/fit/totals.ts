@@ -20,44 +20,54 @@ export class Totals {
   movingSeconds = NaN;
   ascent = NaN;
   descent = NaN;
-  private readonly counts: Float64Array;
+  private readonly summed: Int32Array;
+  /** Columns without a reading so far. */
+  private readonly missing: number[];
+  private readonly wanted: Uint16Array;
   private readonly firsts: Float64Array;
   private readonly lasts: Float64Array;
   private readonly maxima: Float64Array;
   private readonly sums: Float64Array;
   private readonly seconds: Float64Array;
-  private readonly previous: Float64Array;
-  private readonly powers: Map<number, NormalizedPower>;
-  private previousTime = NaN;
+  private readonly held: Float64Array;
+  private readonly power: readonly { readonly column: number; readonly normalized: NormalizedPower }[];
+  private heldFrom = NaN;
   private climbFrom = NaN;
 
-  /** `powerColumns`: those that a normalized power may be asked of. */
-  constructor(columns: number, powerColumns: readonly number[]) {
-    this.counts = new Float64Array(columns);
+  /**
+   * Adds up the columns of `summed`; of the others only the first reading counts. `wanted` has for each
+   * column how many activities still want its readings; this one takes itself off.
+   */
+  constructor(summed: readonly number[], powerColumns: readonly number[], wanted: Uint16Array) {
+    const columns = wanted.length;
+    this.summed = Int32Array.from(summed);
+    this.missing = Array.from(wanted.keys());
+    this.wanted = wanted;
     this.firsts = new Float64Array(columns).fill(NaN);
     this.lasts = new Float64Array(columns).fill(NaN);
-    this.maxima = new Float64Array(columns).fill(-Infinity);
+    this.maxima = new Float64Array(columns).fill(NaN);
     this.sums = new Float64Array(columns);
     this.seconds = new Float64Array(columns);
-    this.previous = new Float64Array(columns).fill(NaN);
-    this.powers = new Map(powerColumns.map((column) => [column, new NormalizedPower()]));
+    this.held = new Float64Array(columns).fill(NaN);
+    this.power = powerColumns.map((column) => ({ column, normalized: new NormalizedPower() }));
   }
 
   add(time: number, row: Float64Array): void {
-    if (this.rows > 0) this.hold(time);
+    if (this.rows > 0) this.release(time);
     this.rows++;
-    this.previous.set(row);
-    this.previousTime = time;
+    this.heldFrom = time;
     if (!Number.isNaN(time)) this.lastTime = time;
+    for (const column of this.summed) this.held[column] = row[column] ?? NaN;
+    if (this.missing.length > 0) this.notice(row);
   }
 
   /** To be called after the last row. */
   finish(): void {
-    if (this.rows > 0) this.hold(NaN);
+    if (this.rows > 0) this.release(NaN);
   }
 
   has(column: number): boolean {
-    return (this.counts[column] ?? 0) > 0;
+    return !Number.isNaN(this.first(column));
   }
 
   first(column: number): number {
@@ -70,7 +80,7 @@ export class Totals {
   }
 
   max(column: number): number {
-    return this.has(column) ? (this.maxima[column] ?? NaN) : NaN;
+    return this.maxima[column] ?? NaN;
   }
 
   average(column: number): number {
@@ -83,36 +93,44 @@ export class Totals {
   }
 
   normalizedPower(column: number): number {
-    return this.powers.get(column)?.value() ?? NaN;
+    return this.power.find((power) => power.column === column)?.normalized.value() ?? NaN;
   }
 
-  /** Counts the previous row, which held until `time`. */
-  private hold(time: number): void {
-    const gap = time - this.previousTime;
-    const held = gap >= 0 && gap <= LONGEST_HOLD_SECONDS ? gap : 1;
-    const { previous, counts, firsts, lasts, maxima, sums, seconds } = this;
-    for (let column = 0; column < previous.length; column++) {
-      const reading = previous[column] ?? NaN;
+  private notice(row: Float64Array): void {
+    for (let i = this.missing.length - 1; i >= 0; i--) {
+      const column = this.missing[i] ?? 0;
+      const reading = row[column] ?? NaN;
       if (Number.isNaN(reading)) continue;
-      const count = counts[column] ?? 0;
-      if (count === 0) firsts[column] = reading;
-      counts[column] = count + 1;
+      this.firsts[column] = reading;
+      this.missing.splice(i, 1);
+      if (!this.summed.includes(column)) this.wanted[column] = (this.wanted[column] ?? 1) - 1;
+    }
+  }
+
+  /** Counts the readings that held until `time`. */
+  private release(time: number): void {
+    const gap = time - this.heldFrom;
+    const duration = gap >= 0 && gap <= LONGEST_HOLD_SECONDS ? gap : 1;
+    const { held, lasts, maxima, sums, seconds } = this;
+    for (const column of this.summed) {
+      const reading = held[column] ?? NaN;
+      if (Number.isNaN(reading)) continue;
       lasts[column] = reading;
-      if (reading > (maxima[column] ?? NaN)) maxima[column] = reading;
+      if (!(reading <= (maxima[column] ?? NaN))) maxima[column] = reading;
       // An average cadence is that of the time with movement, as devices show it.
       if (column === CADENCE && reading === 0) continue;
-      sums[column] = (sums[column] ?? 0) + reading * held;
-      seconds[column] = (seconds[column] ?? 0) + held;
+      sums[column] = (sums[column] ?? 0) + reading * duration;
+      seconds[column] = (seconds[column] ?? 0) + duration;
     }
-    for (const [column, power] of this.powers) power.add(previous[column] ?? NaN, held);
-    this.addMovement(previous[SPEED] ?? NaN, held);
-    this.addClimb(previous[ALTITUDE] ?? NaN);
+    for (const { column, normalized } of this.power) normalized.add(held[column] ?? NaN, duration);
+    this.addMovement(held[SPEED] ?? NaN, duration);
+    this.addClimb(held[ALTITUDE] ?? NaN);
   }
 
-  private addMovement(speed: number, held: number): void {
+  private addMovement(speed: number, duration: number): void {
     if (Number.isNaN(speed)) return;
     if (Number.isNaN(this.movingSeconds)) this.movingSeconds = 0;
-    if (speed >= MOVING_METERS_PER_SECOND) this.movingSeconds += held;
+    if (speed >= MOVING_METERS_PER_SECOND) this.movingSeconds += duration;
   }
 
   private addClimb(altitude: number): void {

@@ -1,0 +1,244 @@
+/**
+ * How fast and how large decoding is: `node test/bench/fit.ts [--json]`, on Node 24. Times are ratios
+ * within one run, from medians of interleaved rounds. What was not measured is absent.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import FitParser from "fit-file-parser";
+import { decodeActivities, decodeStreams } from "../../src/fit/index.ts";
+import { activityFile, T0, type Field } from "../support/fitBuilder.ts";
+import { corpusFolder, madeFolder } from "../support/fitFolders.ts";
+import { mutants, randomFrom } from "../support/fitMutants.ts";
+import { everythingFile } from "../support/fitSamples.ts";
+
+const MEGABYTE = 1_000_000;
+const MEBIBYTE = 1 << 20;
+/** From this size on, a file's time is that of its records and not of its surroundings. */
+const LARGE_BYTES = 300_000;
+const ROUNDS = 31;
+const WARM_UP_ROUNDS = 20;
+/** The library is slow enough to be measured in fewer rounds. */
+const LIBRARY_ROUNDS = 7;
+const LONG_FILE_BYTES = 20 * MEGABYTE;
+const MUTANTS = 20_000;
+const MUTANT_MILLISECONDS = 200;
+const MUTANT_MILLISECONDS_PER_MEGABYTE = 50;
+
+export interface SpeedFigures {
+  file: string;
+  bytes: number;
+  milliseconds: number;
+  /** How many times longer than a bare framing and CRC pass over the same bytes. */
+  times_bare_pass: number;
+  /** How many times longer fit-file-parser takes, in its mode "list". */
+  times_faster_than_fit_file_parser: number;
+}
+export interface MemoryFigures {
+  bytes: number;
+  import_peak_megabytes: number;
+  streams_peak_megabytes: number;
+}
+export interface HostileFigures {
+  mutants: number;
+  threw: number;
+  too_slow: number;
+  slowest_milliseconds: number;
+}
+export interface BombFigures {
+  file: string;
+  milliseconds: number;
+}
+
+interface Sample {
+  file: string;
+  bytes: Uint8Array;
+}
+
+/** Large files of the corpus, or one of our own making. */
+export function largeSamples(): Sample[] {
+  const samples = corpusSamples().filter(({ bytes }) => bytes.length >= LARGE_BYTES);
+  return samples.length > 0 ? samples : [{ file: "made, 1 MB", bytes: longFile(MEGABYTE) }];
+}
+
+export async function measureSpeed(samples: readonly Sample[] = largeSamples()): Promise<SpeedFigures[]> {
+  const figures: SpeedFigures[] = [];
+  for (const { file, bytes } of samples) {
+    const ours: number[] = [];
+    const bare: number[] = [];
+    const library: number[] = [];
+    for (let round = -WARM_UP_ROUNDS; round < ROUNDS; round++) {
+      const oursTook = took(() => decodeActivities(bytes, { fallbackStartInSeconds: null }));
+      const bareTook = took(() => barePass(bytes));
+      if (round < 0) continue;
+      ours.push(oursTook);
+      bare.push(bareTook);
+      if (round < LIBRARY_ROUNDS) library.push(await libraryTook(bytes));
+    }
+    figures.push({
+      file,
+      bytes: bytes.length,
+      milliseconds: median(ours),
+      times_bare_pass: median(ours) / median(bare),
+      times_faster_than_fit_file_parser: median(library) / median(ours),
+    });
+  }
+  return figures;
+}
+
+/** Peaks of heapUsed + arrayBuffers over what is there before, sampled inside by allocation-heavy rounds. */
+export function measureMemory(bytes: Uint8Array = longFile(LONG_FILE_BYTES)): MemoryFigures {
+  return {
+    bytes: bytes.length,
+    import_peak_megabytes: peakOf(() => decodeActivities(bytes, { fallbackStartInSeconds: null })),
+    streams_peak_megabytes: peakOf(() =>
+      decodeStreams(bytes, { sessionIndex: 0, keys: null, resolution: null, fallbackStartInSeconds: null }),
+    ),
+  };
+}
+
+/** Seeded mutants of the corpus' smaller files, or of our own; each decoded with its streams. */
+export function measureHostile(count: number = MUTANTS): HostileFigures {
+  const corpus = corpusSamples().filter(({ bytes }) => bytes.length < LARGE_BYTES);
+  const samples = corpus.length > 0 ? corpus : [{ file: "made", bytes: everythingFile() }];
+  const figures: HostileFigures = { mutants: 0, threw: 0, too_slow: 0, slowest_milliseconds: 0 };
+  samples.forEach(({ bytes }, i) => {
+    for (const mutant of mutants(bytes, Math.ceil(count / samples.length), i)) {
+      figures.mutants++;
+      try {
+        const milliseconds = took(() => decodeActivities(mutant, { fallbackStartInSeconds: null }));
+        const limit =
+          MUTANT_MILLISECONDS + (MUTANT_MILLISECONDS_PER_MEGABYTE * mutant.length) / MEGABYTE;
+        if (milliseconds > limit) figures.too_slow++;
+        figures.slowest_milliseconds = Math.max(figures.slowest_milliseconds, milliseconds);
+      } catch {
+        figures.threw++;
+      }
+    }
+  });
+  return figures;
+}
+
+/** The synthetic bombs; none without their folder. */
+export function measureBombs(): BombFigures[] {
+  return samplesIn(madeFolder)
+    .filter(({ file }) => file.includes("bomb"))
+    .map(({ file, bytes }) => ({
+      file,
+      milliseconds: took(() => decodeActivities(bytes, { fallbackStartInSeconds: null })),
+    }));
+}
+
+/** A ride that was recorded once a second until it has so many bytes: smooth, and a gap here and there. */
+export function longFile(bytes: number): Uint8Array {
+  const random = randomFrom(1);
+  const file = activityFile();
+  const record = (second: number): Field[] => [
+    [0, "sint32", 500_000_000 + 97 * second],
+    [1, "sint32", 100_000_000 + 83 * second],
+    [5, "uint32", second * 812],
+    [78, "uint32", 3_000 + Math.round(100 * Math.sin(second / 500))],
+    [73, "uint32", 8_000 + Math.floor(random() * 500)],
+    [7, "uint16", Math.floor(random() * 400)],
+    [3, "uint8", random() < 0.01 ? 0xff : 120 + Math.floor(random() * 40)],
+    [4, "uint8", 80 + Math.floor(random() * 20)],
+    [13, "sint8", 15],
+  ];
+  const bytesOfRecord = 30;
+  const seconds = Math.ceil(bytes / bytesOfRecord);
+  for (let second = 0; second < seconds; second++) file.record(second, record(second));
+  return file.session([[253, "uint32", T0 + seconds]], seconds).build();
+}
+
+function corpusSamples(): Sample[] {
+  return samplesIn(corpusFolder);
+}
+
+function samplesIn(folder: string): Sample[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".fit"))
+    .map((file) => ({ file, bytes: new Uint8Array(readFileSync(path.join(folder, file))) }));
+}
+
+const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
+  return crc;
+});
+
+/** The least that any decoder must do: a CRC over one table, and every message skipped by its length. */
+function barePass(bytes: Uint8Array): number {
+  const end = bytes.length - 2;
+  let crc = 0;
+  for (let at = 0; at < end; at++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
+  const sizes = new Int32Array(16);
+  let messages = 0;
+  let at = bytes[0] ?? 0;
+  while (at < end) {
+    const header = bytes[at] ?? 0;
+    if ((header & 0xc0) === 0x40) {
+      let next = at + 6 + 3 * (bytes[at + 5] ?? 0);
+      let size = 0;
+      for (let field = at + 6; field < next; field += 3) size += bytes[field + 1] ?? 0;
+      if (header & 0x20) {
+        const first = next + 1;
+        next = first + 3 * (bytes[next] ?? 0);
+        for (let field = first; field < next; field += 3) size += bytes[field + 1] ?? 0;
+      }
+      sizes[header & 0x0f] = size;
+      at = next;
+    } else {
+      at += 1 + (sizes[header & 0x80 ? (header >> 5) & 3 : header & 0x0f] ?? 0);
+      messages++;
+    }
+  }
+  return crc ^ messages;
+}
+
+async function libraryTook(bytes: Uint8Array): Promise<number> {
+  const copy = bytes.slice();
+  const parser = new FitParser({ force: true, mode: "list" });
+  const start = performance.now();
+  await parser.parseAsync(copy.buffer);
+  return performance.now() - start;
+}
+
+function took(work: () => unknown): number {
+  const start = performance.now();
+  work();
+  return performance.now() - start;
+}
+
+setFlagsFromString("--expose-gc");
+const collectGarbage: () => void = runInNewContext("gc");
+
+/** A garbage collection after every step of the work would hide its peak: the heap is read at its end. */
+function peakOf(work: () => unknown): number {
+  collectGarbage();
+  const used = () => {
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    return heapUsed + arrayBuffers;
+  };
+  const start = used();
+  const kept = work();
+  const end = used();
+  return kept === undefined ? 0 : (end - start) / MEBIBYTE;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+}
+
+async function main(): Promise<void> {
+  const figures = {
+    speed: await measureSpeed(),
+    memory: measureMemory(),
+    hostile: measureHostile(),
+    bombs: measureBombs(),
+  };
+  console.log(JSON.stringify(figures, null, process.argv.includes("--json") ? 0 : 2));
+}
+
+if (import.meta.main) await main();

@@ -1,0 +1,55 @@
+import {
+  decodeActivities,
+  decodeStreams,
+  type DecodedActivity,
+  type FitProblemCode,
+  type FitWarning,
+  type Streams,
+} from "../../src/fit/index.ts";
+
+export interface Decoded {
+  warnings: FitWarning[];
+  activities: DecodedActivity[];
+}
+
+/** The activities of a file that must have some. */
+export function decode(bytes: Uint8Array, fallbackStartInSeconds: number | null = null): Decoded {
+  const result = decodeActivities(bytes, { fallbackStartInSeconds });
+  if (!result.ok) throw new Error(`${result.problem.code}: ${result.problem.detail}`);
+  return result;
+}
+
+/** The one activity of a file. */
+export function decodeOne(bytes: Uint8Array, fallbackStartInSeconds: number | null = null): DecodedActivity {
+  const { activities } = decode(bytes, fallbackStartInSeconds);
+  const [activity] = activities;
+  if (activity === undefined || activities.length > 1) throw new Error(`${activities.length} activities`);
+  return activity;
+}
+
+export function problemOf(bytes: Uint8Array): FitProblemCode | null {
+  const result = decodeActivities(bytes, { fallbackStartInSeconds: null });
+  return result.ok ? null : result.problem.code;
+}
+
+export interface StreamsRequest {
+  sessionIndex?: number;
+  keys?: readonly string[];
+  resolution?: number;
+  fallbackStartInSeconds?: number;
+}
+
+export function columnsOf(bytes: Uint8Array, request: StreamsRequest = {}): Streams["columns"] {
+  return streamsOf(bytes, request).columns;
+}
+
+export function streamsOf(bytes: Uint8Array, request: StreamsRequest = {}): Streams {
+  const streams = decodeStreams(bytes, {
+    sessionIndex: request.sessionIndex ?? 0,
+    keys: request.keys ?? null,
+    resolution: request.resolution ?? null,
+    fallbackStartInSeconds: request.fallbackStartInSeconds ?? null,
+  });
+  if (streams === null) throw new Error("no such session");
+  return streams;
+}

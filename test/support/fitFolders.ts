@@ -1,0 +1,18 @@
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+
+/** Folders of real and synthetic files that live beside the repository; tests of them skip without. */
+const shared = process.env["FIT_SHARED"] ?? path.join(import.meta.dirname, "../../../shared");
+
+export const corpusFolder = process.env["FIT_CORPUS"] ?? path.join(shared, "fit-corpus");
+export const madeFolder = process.env["FIT_MADE"] ?? path.join(shared, "fit-made");
+
+export function isThere(folder: string): boolean {
+  const found = existsSync(folder);
+  if (!found) console.warn(`skipped: ${folder} is not there`);
+  return found;
+}
+
+export function readBytes(folder: string, file: string): Uint8Array {
+  return new Uint8Array(readFileSync(path.join(folder, file)));
+}
