@@ -3,7 +3,8 @@ import { checkAddress } from "../outbound/address.ts";
 import { DEFAULT_LIMITS, live, PARTNER_ID, type Partner } from "../partners/partner.ts";
 import { DEFAULT_STATE, exitWith, readFlags, refuse, type Refusal } from "./command.ts";
 import { newPartner } from "./newPartner.ts";
-import { localRegistry, remoteRegistry, RemoteFault, type Registry } from "./registries.ts";
+import { localRegistry, remoteRegistry, type Registry } from "./registries.ts";
+import { RemoteFault } from "./wrangler.ts";
 
 const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --remote]
   create <partner_id> [--name TEXT] [--event-url URL] [--callback-host HOST]…

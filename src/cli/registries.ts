@@ -1,13 +1,11 @@
-import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import process from "node:process";
-import { stripVTControlCharacters } from "node:util";
 import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
-import { ROOT, type Refusal } from "./command.ts";
+import type { Refusal } from "./command.ts";
 import { openLocalStores } from "./localState.ts";
+import { runWrangler } from "./wrangler.ts";
 
 /** Every partner's key in KV begins with this. */
 const PREFIX = partnerKey("");
@@ -22,9 +20,6 @@ export interface Registry {
   write(partner: Partner): Promise<void>;
   close(): Promise<void>;
 }
-
-/** Wrangler could not do what it was asked for; the message is its own first line of complaint. */
-export class RemoteFault extends Error {}
 
 /** The registry of a state folder; a service that runs on it sees what is written here. */
 export async function localRegistry(state: string): Promise<Registry | Refusal> {
@@ -110,25 +105,5 @@ async function withFile<T>(text: string, use: (file: string) => Promise<T>): Pro
 }
 
 async function wranglerKv(...args: string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const cli = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
-    const child = spawn(process.execPath, [cli, "kv", ...args, "--binding", "PARTNERS", "--remote"], {
-      cwd: ROOT,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
-    });
-    let printed = "";
-    let complaint = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text));
-    child.on("error", reject);
-    child.on("close", (code) => {
-      if (code === 0) resolve(printed);
-      else reject(new RemoteFault(firstComplaint(complaint) ?? `wrangler kv ended with code ${code}.`));
-    });
-  });
-}
-
-function firstComplaint(text: string): string | null {
-  return /\[ERROR\]\s*(.+)/.exec(stripVTControlCharacters(text))?.[1]?.trim() ?? null;
+  return runWrangler(["kv", ...args, "--binding", "PARTNERS", "--remote"]);
 }

@@ -1,0 +1,37 @@
+import { spawn } from "node:child_process";
+import path from "node:path";
+import process from "node:process";
+import { ROOT } from "./command.ts";
+
+/** The entry files of the tools, run on the Node that runs this: their own launchers use whichever comes first. */
+export const TOOLS = {
+  vitest: "vitest/vitest.mjs",
+  wrangler: "wrangler/bin/wrangler.js",
+  tsc: "typescript/bin/tsc",
+  oxlint: "oxlint/bin/oxlint",
+  prettier: "prettier/bin/prettier.cjs",
+} as const;
+
+export interface ToolRun {
+  exitCode: number;
+  /** What it printed, both streams in their order; empty when it was shown at once. */
+  printed: string;
+}
+
+/** Runs a tool of the checkout; `show` lets it write to the terminal itself. */
+export async function runTool(tool: keyof typeof TOOLS, args: string[], show: boolean): Promise<ToolRun> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [path.join(ROOT, "node_modules", TOOLS[tool]), ...args], {
+      cwd: ROOT,
+      stdio: show ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+    });
+    let printed = "";
+    const keep = (text: string) => (printed += text);
+    child.stdout?.setEncoding("utf8").on("data", keep);
+    child.stderr?.setEncoding("utf8").on("data", keep);
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => child.kill(signal));
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ exitCode: code ?? 1, printed }));
+  });
+}
