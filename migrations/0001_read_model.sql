@@ -25,6 +25,7 @@ CREATE TABLE files (
   size_in_bytes         INTEGER,
   warnings              TEXT NOT NULL DEFAULT '[]', -- JSON array, of the readable version
   activity_count        INTEGER NOT NULL DEFAULT 0, -- sessions of the readable version
+  decoder_version       INTEGER NOT NULL DEFAULT 0, -- of the decoder that made the readable version's activities
   received_at           INTEGER NOT NULL,
   updated_at            INTEGER NOT NULL,
   PRIMARY KEY (partner_id, file_id)
@@ -114,6 +115,21 @@ CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at,
 CREATE TABLE discarded_objects (
   object_key   TEXT NOT NULL PRIMARY KEY,
   discarded_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- Long work that an operator asked for, done in bounded steps by the clock.
+CREATE TABLE operator_jobs (
+  job_id        TEXT NOT NULL PRIMARY KEY,
+  kind          TEXT NOT NULL,                      -- redecode
+  parameters    TEXT NOT NULL,                      -- JSON { since, code }
+  after_partner TEXT NOT NULL DEFAULT '',           -- the last file that was looked at
+  after_file    TEXT NOT NULL DEFAULT '',
+  looked_at     INTEGER NOT NULL DEFAULT 0,
+  changed       INTEGER NOT NULL DEFAULT 0,
+  failed        INTEGER NOT NULL DEFAULT 0,
+  claimed_until INTEGER NOT NULL DEFAULT 0,
+  created_at    INTEGER NOT NULL,
+  finished_at   INTEGER
 ) WITHOUT ROWID;
 
 -- A deleted person: nothing older than this version may live. While the deletion is under way the row also says

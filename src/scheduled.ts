@@ -1,8 +1,9 @@
 import { sweepDeliveries } from "./deliveries/sweep.ts";
 import type { Env } from "./env.ts";
 import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
-import { sweepErasures } from "./users/eraseUser.ts";
 import { faultName, logUnit } from "./log.ts";
+import { continueJobs } from "./operator/redecode.ts";
+import { sweepErasures } from "./users/eraseUser.ts";
 
 /** Minutes of the hour at which a whole past hour is looked through; twice, in case one run is missed. */
 const HOURLY_MINUTES = new Set([5, 35]);
@@ -17,6 +18,7 @@ interface Sweep {
 const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", isDue: () => true, run: sweepDeliveries },
   { name: "erasures", isDue: () => true, run: sweepErasures },
+  { name: "operator_jobs", isDue: () => true, run: continueJobs },
   { name: "discarded_objects", isDue: () => true, run: sweepDiscardedObjects },
   {
     name: "inline_bytes",

@@ -258,8 +258,7 @@ export class PingCollector extends DurableObject<Env> {
         "import_id" in which
           ? this.#storage.failuresOfImport(which.import_id, Number.MAX_SAFE_INTEGER)
           : [...this.#storage.readFiles(which.file_ids).values()];
-      const floor = this.#storage.versionFloor();
-      const rows = failed.flatMap((row) => retry(row, floor, now) ?? []);
+      const rows = failed.flatMap((row) => retry(row) ?? []);
       this.#storage.writeFiles(rows);
       const dispatches = retryDispatches(
         rows.map((row) => ({ file_id: row.file_id, version: row.current.version })),
@@ -323,7 +322,7 @@ export class PingCollector extends DurableObject<Env> {
             attempts: row.current.attempts,
             import_id: row.current.import_id,
             submission: row.current.submission,
-            look_first: claims > 1 || row.current.attempts > 0,
+            look_first: claims > 1 || row.current.attempts > 0 || row.current.retried === true,
           },
         ];
       });

@@ -45,7 +45,7 @@ export interface CurrentVersion {
   state: "queued" | "imported" | "failed";
   submission: Submission;
   import_id: string | null;
-  /** The import has counted this file as failed already: the outcome only corrects that. */
+  /** Failed before and asked for once more; its import has counted it already, and the outcome corrects that. */
   retried?: boolean;
   attempts: number;
   /** The first and the latest thing that went wrong with this version. */

@@ -131,26 +131,22 @@ export function expire(row: LedgerRow, nowMs: number): LedgerRow | null {
   return fail({ ...row, held: null, current }, fault, row.revision + 1, nowMs);
 }
 
-/** A failed file queued once more, as a new version of the same ping; null when there is nothing to try it with. */
-export function retry(row: LedgerRow, floor: number, nowMs: number): RowInFlight | null {
+/** A failed version queued once more, as it was pinged; null when there is nothing to try it with. */
+export function retry(row: LedgerRow): RowInFlight | null {
   const failed = row.current;
   if (failed === null || failed.state !== "failed" || row.held !== null) return null;
   const { submission } = failed;
   if (submission.callback_url === null && submission.object_key === null) return null;
-  const version = nextVersion(row, floor, nowMs);
   return {
     ...row,
-    revision: Math.max(row.revision + 1, firstRevision(version)),
+    revision: row.revision + 1,
     current: {
-      version,
+      ...failed,
       state: "queued",
-      submission,
-      import_id: failed.import_id,
-      retried: failed.import_id !== null,
+      retried: true,
       attempts: 0,
       first_fault: null,
       fault: null,
-      failed_object: failed.failed_object,
       settled_at: null,
     },
   };

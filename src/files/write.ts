@@ -31,6 +31,7 @@ export interface ImportedFile extends FileProjection {
   size_in_bytes: number;
   warnings: readonly string[];
   activity_count: number;
+  decoder_version: number;
 }
 
 /** Nothing of an erased person comes back: versions from before the erasure are passed over. */
@@ -136,14 +137,15 @@ export function importFiles(
       .bind(partnerId, slice),
     db
       .prepare(
-        `INSERT INTO files (${SHARED_COLUMNS}, stored_version, object_key, sha256, size_in_bytes, warnings, activity_count)
+        `INSERT INTO files (${SHARED_COLUMNS}, stored_version, object_key, sha256, size_in_bytes, warnings, activity_count,
+           decoder_version)
          SELECT ${SHARED_VALUES}, j.value->>'version', j.value->>'object_key', j.value->>'sha256',
-           j.value->>'size_in_bytes', j.value->>'warnings', j.value->>'activity_count'
+           j.value->>'size_in_bytes', j.value->>'warnings', j.value->>'activity_count', j.value->>'decoder_version'
          FROM json_each(?2) j WHERE ${NOT_ERASED}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
            stored_version = excluded.stored_version, object_key = excluded.object_key, failed_object_key = NULL,
            sha256 = excluded.sha256, size_in_bytes = excluded.size_in_bytes, warnings = excluded.warnings,
-           activity_count = excluded.activity_count,
+           activity_count = excluded.activity_count, decoder_version = excluded.decoder_version,
            version = max(excluded.version, files.version), revision = excluded.revision, updated_at = excluded.updated_at
          WHERE excluded.revision > files.revision`,
       )

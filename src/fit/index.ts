@@ -15,6 +15,9 @@ import {
 export * from "./types.ts";
 export { describeNotFit };
 
+/** To be raised with every change that makes other activities of the same bytes: stored files can be decoded again. */
+export const DECODER_VERSION = 1;
+
 /** Whether bytes begin like a FIT file; the rest may still be damaged. */
 export function looksLikeFit(bytes: Uint8Array): boolean {
   return hasMarker(bytes, 0);

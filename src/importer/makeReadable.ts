@@ -1,8 +1,9 @@
 import { replaceActivities } from "../activities/write.ts";
 import type { Outcome } from "../collector/settle.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
+import { DECODER_VERSION } from "../fit/index.ts";
 import type { Owner } from "../collector/projection.ts";
-import { boundOf, readErased } from "../users/write.ts";
+import { boundOf, readErased, touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
 
 /** What came of it; `erasedBefore` is the bound of an erasure that has overtaken these files, or 0. */
@@ -42,6 +43,13 @@ export async function makeReadable(
         activities: decoded.activities,
       })),
     ),
+    // The request that took the ping may have ended before it could say whose it was.
+    ...touchUsers(
+      database,
+      partner_id,
+      [owner],
+      Math.max(...files.map(({ item }) => item.submission.received_at)),
+    ),
     readErased(database, partner_id, owner.user_hash),
   ]);
   const outcomes = files.map(({ item }): Outcome => ({
@@ -77,5 +85,6 @@ function fileOf(owner: Owner, { item, stored, decoded }: DecodedFile): ImportedF
     size_in_bytes: stored.size_in_bytes,
     warnings: decoded.warnings,
     activity_count: decoded.activities.length,
+    decoder_version: DECODER_VERSION,
   };
 }

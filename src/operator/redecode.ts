@@ -1,0 +1,72 @@
+import { settleAll } from "../concurrency.ts";
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
+import { collectorName } from "../identifiers.ts";
+import { unwrap } from "../importer/unwrap.ts";
+import { reserve } from "../memoryBudget.ts";
+import { claimJob, filesToRedecode, replaceDecoded, saveJob, type Job, type StoredFile } from "./write.ts";
+
+/** Files that one page of a job holds, and how many of them are decoded at a time. */
+const PAGE = 100;
+const AT_ONCE = 4;
+/** A run of the clock takes on no further page after this; the next run goes on. */
+const RUN_MS = 20_000;
+/** A run that died is taken over after this. */
+const CLAIM_MS = 5 * 60_000;
+
+type Result = "changed" | "unchanged" | "failed";
+
+/** Carries on the oldest job by some pages. Answers how many files it looked at. */
+export async function continueJobs(env: Env, nowMs: number): Promise<number> {
+  const database = databaseFor(env, "", null);
+  const claimed = await claimJob(database, nowMs, nowMs + CLAIM_MS);
+  if (claimed === null) return 0;
+  const startedAt = Date.now();
+  let job = claimed;
+  while (job.finished_at === null && Date.now() - startedAt < RUN_MS)
+    job = await redecodePage(env, database, job);
+  await saveJob(database, job);
+  return job.looked_at - claimed.looked_at;
+}
+
+async function redecodePage(env: Env, database: D1Database, job: Job): Promise<Job> {
+  const files = await filesToRedecode(database, job, DECODER_VERSION, PAGE);
+  const results = await settleAll(files, AT_ONCE, async (file) => redecodeFile(env, database, job, file));
+  const count = (wanted: Result) =>
+    results.filter((result) => (result.status === "fulfilled" ? result.value : "failed") === wanted).length;
+  const last = files.at(-1);
+  return {
+    ...job,
+    after_partner: last?.partner_id ?? job.after_partner,
+    after_file: last?.file_id ?? job.after_file,
+    looked_at: job.looked_at + files.length,
+    changed: job.changed + count("changed"),
+    failed: job.failed + count("failed"),
+    finished_at: files.length < PAGE ? Date.now() : null,
+  };
+}
+
+/** No download and no event: a readable file is decoded in place, a failed one is queued again from its bytes. */
+async function redecodeFile(env: Env, database: D1Database, job: Job, file: StoredFile): Promise<Result> {
+  if (job.parameters.code !== null) {
+    const collector = env.COLLECTOR.getByName(collectorName(file.partner_id, file.user_id, file.source));
+    const queued = await collector.retry({ file_ids: [file.file_id] });
+    return queued.length > 0 ? "changed" : "unchanged";
+  }
+  const object = file.object_key === null ? null : await env.FILES.get(file.object_key);
+  if (object === null) return "unchanged";
+  const release = await reserve(object.size);
+  try {
+    const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()));
+    if (!unwrapped.ok) return "failed";
+    const decoded = decodeActivities(unwrapped.fit, {
+      fallbackStartInSeconds: Number(file.start_time_in_seconds),
+    });
+    if (!decoded.ok) return "failed";
+    const [updated] = await database.batch(replaceDecoded(database, file, decoded, DECODER_VERSION));
+    return updated !== undefined && updated.meta.changes > 0 ? "changed" : "unchanged";
+  } finally {
+    release();
+  }
+}

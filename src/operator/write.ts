@@ -1,0 +1,138 @@
+import { z } from "zod";
+import { replaceActivities } from "../activities/write.ts";
+import { FILE_ERROR_CODES } from "../collector/ledger.ts";
+import type { DecodedActivity } from "../fit/index.ts";
+import { DATABASE_NOW } from "../sql.ts";
+
+/** Which stored files to decode again: received since then (Unix milliseconds), and failed with that code if given. */
+export const redecodeParametersSchema = z.object({
+  since: z.number().int(),
+  code: z.enum(FILE_ERROR_CODES).nullable(),
+});
+export type RedecodeParameters = z.infer<typeof redecodeParametersSchema>;
+
+const jobSchema = z.object({
+  job_id: z.string(),
+  parameters: z.string().transform((text) => redecodeParametersSchema.parse(JSON.parse(text))),
+  after_partner: z.string(),
+  after_file: z.string(),
+  looked_at: z.number(),
+  changed: z.number(),
+  failed: z.number(),
+  finished_at: z.number().nullable(),
+});
+export type Job = z.infer<typeof jobSchema>;
+
+/** The statement that asks for stored files to be decoded again, for whoever runs it: the service does the rest. */
+export const INSERT_REDECODE = `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
+  VALUES (?, 'redecode', ?, ${DATABASE_NOW})`;
+
+export const READ_JOB = "SELECT * FROM operator_jobs WHERE job_id = ?";
+
+export function parseJob(row: unknown): Job {
+  return jobSchema.parse(row);
+}
+
+/** Takes the oldest unfinished job for one run of the clock until `untilMs`; null when there is none, or it is taken. */
+export async function claimJob(db: D1Database, nowMs: number, untilMs: number): Promise<Job | null> {
+  const row = await db
+    .prepare(
+      `UPDATE operator_jobs SET claimed_until = ?2 WHERE job_id = (
+         SELECT job_id FROM operator_jobs WHERE finished_at IS NULL ORDER BY created_at, job_id LIMIT 1)
+         AND claimed_until <= ?1
+       RETURNING *`,
+    )
+    .bind(nowMs, untilMs)
+    .first();
+  return row === null ? null : parseJob(row);
+}
+
+export async function saveJob(db: D1Database, job: Job): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE operator_jobs SET after_partner = ?2, after_file = ?3, looked_at = ?4, changed = ?5, failed = ?6,
+         finished_at = ?7, claimed_until = 0 WHERE job_id = ?1`,
+    )
+    .bind(
+      job.job_id,
+      job.after_partner,
+      job.after_file,
+      job.looked_at,
+      job.changed,
+      job.failed,
+      job.finished_at,
+    )
+    .run();
+}
+
+const storedFileSchema = z.object({
+  partner_id: z.string(),
+  file_id: z.string(),
+  user_id: z.string(),
+  source: z.string(),
+  summary_id: z.string(),
+  activity_name: z.string().nullable(),
+  start_time_in_seconds: z.string(),
+  stored_version: z.number().nullable(),
+  revision: z.number(),
+  object_key: z.string().nullable(),
+});
+export type StoredFile = z.infer<typeof storedFileSchema>;
+
+/**
+ * The next files that an older decoder has read, or that failed with the code although their bytes are stored;
+ * in the order of partner and id, at most `limit`.
+ */
+export async function filesToRedecode(
+  db: D1Database,
+  job: Job,
+  decoderVersion: number,
+  limit: number,
+): Promise<StoredFile[]> {
+  const found = await db
+    .prepare(
+      `SELECT partner_id, file_id, user_id, source, summary_id, start_time_in_seconds, stored_version, revision,
+         object_key, (SELECT a.activity_name FROM activities a WHERE a.partner_id = files.partner_id
+           AND a.file_id = files.file_id AND a.session_index = 0) activity_name
+       FROM files
+       WHERE (partner_id, file_id) > (?1, ?2) AND received_at >= ?3 AND CASE
+         WHEN ?4 IS NULL THEN stored_version IS NOT NULL AND decoder_version < ?5
+         ELSE status = 'failed' AND failed_object_key IS NOT NULL AND error ->> 'code' = ?4 END
+       ORDER BY partner_id, file_id LIMIT ?6`,
+    )
+    .bind(job.after_partner, job.after_file, job.parameters.since, job.parameters.code, decoderVersion, limit)
+    .all();
+  return z.array(storedFileSchema).parse(found.results);
+}
+
+/**
+ * Statements that give a readable version other activities: only while nothing about the file has changed since
+ * it was read, and no newer decoder has been there. Run them in one batch; the first tells by its changes
+ * whether they applied.
+ */
+export function replaceDecoded(
+  db: D1Database,
+  file: StoredFile,
+  decoded: { warnings: readonly string[]; activities: readonly DecodedActivity[] },
+  decoderVersion: number,
+): D1PreparedStatement[] {
+  const updated = db
+    .prepare(
+      `UPDATE files SET warnings = ?5, activity_count = ?6, decoder_version = ?7, updated_at = ${DATABASE_NOW}
+       WHERE partner_id = ?1 AND file_id = ?2 AND stored_version = ?3 AND revision = ?4 AND decoder_version < ?7`,
+    )
+    .bind(
+      file.partner_id,
+      file.file_id,
+      file.stored_version,
+      file.revision,
+      JSON.stringify(decoded.warnings),
+      decoded.activities.length,
+      decoderVersion,
+    );
+  const { activities } = decoded;
+  return [
+    updated,
+    ...replaceActivities(db, file.partner_id, [{ ...file, version: file.stored_version ?? 0, activities }]),
+  ];
+}

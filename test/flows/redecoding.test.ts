@@ -1,0 +1,111 @@
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { DECODER_VERSION } from "../../src/fit/index.ts";
+import { randomId } from "../../src/identifiers.ts";
+import { continueJobs } from "../../src/operator/redecode.ts";
+import { INSERT_REDECODE, parseJob, READ_JOB } from "../../src/operator/write.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { playOutside } from "../support/outside.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, settle } from "../support/world.ts";
+import { base64, HOST, ping, read, SOURCE, task } from "./partnerActs.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function redecode(since: number, code: string | null = null) {
+  const jobId = randomId();
+  await env.DB.prepare(INSERT_REDECODE).bind(jobId, JSON.stringify({ since, code })).run();
+  await continueJobs(env, Date.now());
+  return parseJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+}
+
+/** As if an older decoder had read the partner's files, and had taken every ride for a swim. */
+async function asOlderDecoder(who: TestPartner): Promise<void> {
+  await env.DB.batch([
+    env.DB.prepare("UPDATE files SET decoder_version = 0 WHERE partner_id = ?").bind(who.partnerId),
+    env.DB.prepare("UPDATE activities SET sport = 'swimming' WHERE partner_id = ?").bind(who.partnerId),
+  ]);
+}
+
+const sportOf = async (who: TestPartner) =>
+  (await env.DB.prepare("SELECT sport FROM activities WHERE partner_id = ?").bind(who.partnerId).first())?.[
+    "sport"
+  ];
+
+test("a better decoder reads stored files again: no download, no event, the same version", async () => {
+  const who = await newPartner();
+  const outside = playOutside({});
+  const since = Date.now();
+  const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  const before = await read(who, `/api/activities/${file?.file_id}.0/`);
+  await asOlderDecoder(who);
+
+  expect(await redecode(since)).toMatchObject({ changed: 1, failed: 0 });
+  expect(await sportOf(who)).toBe("cycling");
+  const after = await read(who, `/api/activities/${file?.file_id}.0/`);
+  expect(after).toEqual({ ...before, updated_at: after["updated_at"] });
+  expect(outside.sent).toHaveLength(0);
+
+  expect((await redecode(since)).looked_at).toBe(0);
+  const row = await env.DB.prepare("SELECT decoder_version FROM files WHERE partner_id = ?")
+    .bind(who.partnerId)
+    .first();
+  expect(row).toEqual({ decoder_version: DECODER_VERSION });
+});
+
+test("a file that is overwritten meanwhile keeps what the newer version made of it", async () => {
+  const who = await newPartner();
+  const since = Date.now();
+  await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await settle(collector);
+  await asOlderDecoder(who);
+  const get = env.FILES.get.bind(env.FILES);
+  vi.spyOn(env.FILES, "get").mockImplementationOnce(async (key: string) => {
+    const object = await get(key);
+    await ping(who, {
+      summary_id: "ride",
+      callback_url: base64(rideFile({ seconds: 30 })),
+      overwrite_mode: true,
+    });
+    await settle(collector);
+    return object;
+  });
+  expect(await redecode(since)).toMatchObject({ looked_at: 1, changed: 0 });
+  const row = await env.DB.prepare(
+    "SELECT summary ->> 'elapsed_time_in_seconds' elapsed FROM activities WHERE partner_id = ?",
+  )
+    .bind(who.partnerId)
+    .first();
+  expect(row).toEqual({ elapsed: 30 });
+});
+
+test("files that failed with a code are tried again from their bytes, and their import's counts follow", async () => {
+  const who = await newPartner();
+  const outside = playOutside({ [`${HOST}/page`]: () => new Response("<html></html>") });
+  const since = Date.now();
+  const [file] = await ping(who, { summary_id: "page", callback_url: `${HOST}/page`, priority: 0 });
+  const started = await task(who);
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await settle(collector);
+  expect(await read(who, `/api/imports/${started.import_id}/`)).toMatchObject({
+    files: { failed: 1, imported: 0 },
+  });
+  // What could not be read yesterday is what lies there: bytes that today's decoder understands.
+  const row = await env.DB.prepare("SELECT failed_object_key FROM files WHERE file_id = ?")
+    .bind(file?.file_id ?? "")
+    .first();
+  await env.FILES.put(String(row?.["failed_object_key"]), rideFile());
+
+  expect(await redecode(since, "not_fit")).toMatchObject({ looked_at: 1, changed: 1 });
+  await settle(collector);
+  expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported", error: null });
+  expect(await read(who, `/api/imports/${started.import_id}/`)).toMatchObject({
+    status: "completed",
+    files: { total: 1, pending: 0, imported: 1, failed: 0 },
+  });
+  expect(outside.to(`${HOST}/page`)).toHaveLength(1);
+});
