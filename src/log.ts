@@ -12,6 +12,9 @@ export function logUnit(unit: UnitOfWork, fields: Record<string, string | number
 /** The kind of a fault for a log line; its message may quote a URL or SQL, so only known-safe parts are kept. */
 export function faultName(fault: unknown): string {
   if (!(fault instanceof Error)) return typeof fault;
-  const code = "code" in fault && (typeof fault.code === "string" || typeof fault.code === "number") ? `:${fault.code}` : "";
+  const code =
+    "code" in fault && (typeof fault.code === "string" || typeof fault.code === "number")
+      ? `:${fault.code}`
+      : "";
   return fault.name + code;
 }
