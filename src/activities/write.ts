@@ -59,15 +59,16 @@ export function replaceActivities(
       )
       .bind(partnerId, slice),
   );
-  const leftovers = jsonSlices(files.map((file) => [file.file_id, file.version, file.revision])).map((slice) =>
-    db
-      .prepare(
-        `DELETE FROM activities WHERE partner_id = ?1 AND (file_id, session_index) IN (
+  const leftovers = jsonSlices(files.map((file) => [file.file_id, file.version, file.revision])).map(
+    (slice) =>
+      db
+        .prepare(
+          `DELETE FROM activities WHERE partner_id = ?1 AND (file_id, session_index) IN (
            SELECT a.file_id, a.session_index FROM json_each(?2) j
            JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>0 AND f.revision = j.value->>2
            JOIN activities a ON a.partner_id = ?1 AND a.file_id = f.file_id AND a.version <> j.value->>1)`,
-      )
-      .bind(partnerId, slice),
+        )
+        .bind(partnerId, slice),
   );
   return [...inserts, ...leftovers];
 }

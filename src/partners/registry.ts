@@ -5,6 +5,9 @@ const CACHE_SECONDS = 30;
 
 /** Reads a partner's settings; null when there is none. Throws when KV is down. */
 export async function readPartner(partners: KVNamespace, partnerId: string): Promise<Partner | null> {
-  const stored: unknown = await partners.get(partnerKey(partnerId), { type: "json", cacheTtl: CACHE_SECONDS });
+  const stored: unknown = await partners.get(partnerKey(partnerId), {
+    type: "json",
+    cacheTtl: CACHE_SECONDS,
+  });
   return stored === null ? null : partnerSchema.parse(stored);
 }

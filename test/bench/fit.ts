@@ -108,8 +108,7 @@ export function measureHostile(count: number = MUTANTS): HostileFigures {
       figures.mutants++;
       try {
         const milliseconds = took(() => decodeActivities(mutant, { fallbackStartInSeconds: null }));
-        const limit =
-          MUTANT_MILLISECONDS + (MUTANT_MILLISECONDS_PER_MEGABYTE * mutant.length) / MEGABYTE;
+        const limit = MUTANT_MILLISECONDS + (MUTANT_MILLISECONDS_PER_MEGABYTE * mutant.length) / MEGABYTE;
         if (milliseconds > limit) figures.too_slow++;
         figures.slowest_milliseconds = Math.max(figures.slowest_milliseconds, milliseconds);
       } catch {
