@@ -4,6 +4,9 @@ import { defineConfig } from "vitest/config";
 
 const root = path.join(import.meta.dirname, "..");
 
+/** Nothing here is about time: a machine that does ten things at once must not fail a test. */
+const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 /** Tests hand messages to the consumers themselves, in the order that they are about: the queues only gather. */
 const GATHER = { maxBatchSize: 100, maxBatchTimeout: 60 };
 const QUEUES = ["priority", "bulk", "retry", "deliveries", "dispatches-dead", "deliveries-dead"];
@@ -38,6 +41,7 @@ export default defineConfig(async () => {
           test: {
             name: "worker",
             root,
+            ...PATIENCE,
             include: ["test/**/*.test.ts"],
             exclude: ["test/fit/**", "test/cli/**", "test/conformance/**", "test/**/*.pure.test.ts"],
             setupFiles: ["test/support/setup.ts"],
@@ -49,6 +53,7 @@ export default defineConfig(async () => {
           test: {
             name: "node",
             root,
+            ...PATIENCE,
             environment: "node",
             include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts", "test/**/*.pure.test.ts"],
           },
@@ -59,8 +64,7 @@ export default defineConfig(async () => {
             root,
             environment: "node",
             include: ["test/conformance/**/*.test.ts"],
-            // A live ride is readable within a second; a busy machine may need many.
-            testTimeout: 60_000,
+            ...PATIENCE,
           },
         },
       ],
