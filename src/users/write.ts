@@ -132,6 +132,11 @@ export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1Pr
       "plan_",
     ),
     inRange(
+      `DELETE FROM import_missing
+       WHERE partner_id = ?1 AND import_id IN (SELECT import_id FROM imports
+         WHERE partner_id = ?1 AND import_id >= ?2 AND import_id < ?3 AND user_id = ?4 AND requested_at <= ?5)`,
+    ),
+    inRange(
       `DELETE FROM imports
        WHERE partner_id = ?1 AND import_id >= ?2 AND import_id < ?3 AND user_id = ?4 AND requested_at <= ?5`,
     ),
