@@ -12,6 +12,10 @@ const PROBLEMS = {
   unauthorized: { status: 401, title: "Partner id and key do not fit" },
   partner_suspended: { status: 403, title: "This partner is suspended" },
   not_found: { status: 404, title: "There is no such thing" },
+  not_retryable: { status: 409, title: "There is nothing to try again with" },
+  no_event_url: { status: 409, title: "No event_url is configured" },
+  event_in_delivery: { status: 409, title: "This event is still being delivered" },
+  idempotency_in_flight: { status: 409, title: "The same request is being answered" },
   method_not_allowed: { status: 405, title: "This address does not know that method" },
   body_too_large: { status: 413, title: "The body is too large" },
   too_many_items: { status: 413, title: "Too many items in one request" },
@@ -22,6 +26,8 @@ const PROBLEMS = {
   archive_invalid: { status: 422, title: "The archive does not hold one FIT file" },
   not_an_activity: { status: 422, title: "This FIT file is not an activity" },
   no_activity_data: { status: 422, title: "This FIT file holds no activity" },
+  idempotency_key_reused: { status: 422, title: "This idempotency key stands for another request" },
+  rate_limited: { status: 429, title: "Too many requests" },
   unsupported_media_type: { status: 415, title: "The body must be JSON" },
   internal: { status: 500, title: "Something failed on our side" },
   store_unavailable: { status: 503, title: "A store is not available" },
@@ -35,7 +41,7 @@ export type ProblemStatus = StatusOf<ProblemCode>;
 /** As many faults as a person reads; the rest appear once these are mended. */
 const MAX_FAULTS = 100;
 
-const faultSchema = z.strictObject({
+export const faultSchema = z.strictObject({
   pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
   code: z.string(),
   detail: z.string(),
@@ -116,8 +122,17 @@ export const readProblems = {
   400: { description: "Something in the request breaks the contract.", ...responseOf },
   401: { description: "Partner id and key do not fit.", ...responseOf },
   403: { description: "The partner is suspended.", ...responseOf },
+  429: { description: "Too many requests; see Retry-After.", ...responseOf },
   500: { description: "Something failed on our side.", ...responseOf },
   503: { description: "A store is down or memory is short; see Retry-After.", ...responseOf },
+};
+
+export const conflictProblem = {
+  409: { description: "This cannot be done at present; the code says why.", ...responseOf },
+};
+
+export const keyReusedProblem = {
+  422: { description: "The Idempotency-Key stands for another request.", ...responseOf },
 };
 
 export const notFoundProblem = {
