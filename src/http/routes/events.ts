@@ -72,7 +72,6 @@ const accepted = {
     content: { "application/json": { schema: eventWithAttemptsSchema } },
   },
   ...readProblems,
-  ...conflictProblem,
 };
 
 const resendRoute = createRoute({
@@ -80,7 +79,11 @@ const resendRoute = createRoute({
   path: "/api/events/{event_id}/resend/",
   summary: "Send a delivered or failed event again, by a fresh schedule",
   request: { params: z.object({ event_id: z.string() }), query: noQuery },
-  responses: { ...accepted, ...notFoundProblem },
+  responses: {
+    ...accepted,
+    ...notFoundProblem,
+    ...conflictProblem("no_event_url", "event_in_delivery"),
+  },
 });
 
 export const postResend = endpoint(resendRoute, async (c) => {
@@ -100,7 +103,7 @@ const testRoute = createRoute({
   path: "/api/events/test/",
   summary: "Send an event that means nothing, to try out the receiver",
   request: { query: noQuery },
-  responses: accepted,
+  responses: { ...accepted, ...conflictProblem("no_event_url") },
 });
 
 export const postTestEvent = endpoint(testRoute, async (c) => {

@@ -117,7 +117,7 @@ const retryRoute = createRoute({
     },
     ...readProblems,
     ...notFoundProblem,
-    ...conflictProblem,
+    ...conflictProblem("not_retryable"),
   },
 });
 

@@ -75,7 +75,7 @@ const retryRoute = createRoute({
     },
     ...readProblems,
     ...notFoundProblem,
-    ...conflictProblem,
+    ...conflictProblem("not_retryable"),
   },
 });
 

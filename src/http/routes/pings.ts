@@ -85,7 +85,7 @@ const route = createRoute({
       content: { "application/json": { schema: acceptedSchema } },
     },
     ...writeProblems,
-    ...conflictProblem,
+    ...conflictProblem("idempotency_in_flight"),
     ...keyReusedProblem,
   },
 });

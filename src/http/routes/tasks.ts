@@ -35,7 +35,7 @@ const route = createRoute({
       content: { "application/json": { schema: importAnswerSchema } },
     },
     ...writeProblems,
-    ...conflictProblem,
+    ...conflictProblem("idempotency_in_flight"),
     ...keyReusedProblem,
   },
 });
