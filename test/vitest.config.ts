@@ -4,12 +4,18 @@ import { defineConfig } from "vitest/config";
 
 const root = path.join(import.meta.dirname, "..");
 
-/** Two projects: what runs on workerd with the real bindings, and what runs on Node (pure decoding, commands). */
+/** Tests hand messages to the consumers themselves, in the order that they are about: the queues only gather. */
+const GATHER = { maxBatchSize: 100, maxBatchTimeout: 60 };
+const QUEUES = ["priority", "bulk", "retry", "deliveries", "dispatches-dead", "deliveries-dead"];
+
+/** Two projects: what runs on workerd with the real bindings, and what runs on Node (decoding, commands, pure decisions). */
 export default defineConfig(async () => {
   const migrations = await readD1Migrations(path.join(root, "migrations"));
   return {
     root,
     test: {
+      // Log lines of the units of work help only where a test fails.
+      silent: "passed-only" as const,
       projects: [
         {
           plugins: [
@@ -22,6 +28,7 @@ export default defineConfig(async () => {
                   TRAINING_PLAN_URL: "",
                   TRAINING_PLAN_SECRET: "",
                 },
+                queueConsumers: Object.fromEntries(QUEUES.map((name) => [`partner-api-${name}`, GATHER])),
                 compatibilityFlags: ["global_fetch_strictly_public", "service_binding_extra_handlers"],
                 // No test reaches the network; a test that plays a host replaces fetch itself.
                 outboundService: () => new Response("no network in tests", { status: 599 }),
@@ -32,11 +39,10 @@ export default defineConfig(async () => {
             name: "worker",
             root,
             include: ["test/**/*.test.ts"],
-            exclude: ["test/fit/**", "test/cli/**", "test/conformance/**"],
+            exclude: ["test/fit/**", "test/cli/**", "test/conformance/**", "test/**/*.pure.test.ts"],
             setupFiles: ["test/support/setup.ts"],
             // A rejecting Durable Object call that the test has caught is reported a second time by the runtime.
-            onUnhandledError: (error: { remote?: boolean; durableObjectId?: string }) =>
-              error.remote === true || error.durableObjectId !== undefined ? false : undefined,
+            onUnhandledError: (error: object) => !("remote" in error || "durableObjectId" in error),
           },
         },
         {
@@ -44,7 +50,17 @@ export default defineConfig(async () => {
             name: "node",
             root,
             environment: "node",
-            include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts"],
+            include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts", "test/**/*.pure.test.ts"],
+          },
+        },
+        {
+          test: {
+            name: "conformance",
+            root,
+            environment: "node",
+            include: ["test/conformance/**/*.test.ts"],
+            // A live ride is readable within a second; a busy machine may need many.
+            testTimeout: 60_000,
           },
         },
       ],

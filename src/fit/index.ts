@@ -13,6 +13,7 @@ import {
 } from "./types.ts";
 
 export * from "./types.ts";
+export { describeNotFit };
 
 /** Whether bytes begin like a FIT file; the rest may still be damaged. */
 export function looksLikeFit(bytes: Uint8Array): boolean {

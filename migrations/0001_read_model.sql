@@ -1,0 +1,132 @@
+-- The read model that partners query. Times ending in _at are Unix milliseconds; updated_at is set by the
+-- database in the statement that writes. Identifiers begin with 8 characters of hash(partner, user), so that
+-- a user's rows lie together in every clustered primary key.
+
+CREATE TABLE files (
+  partner_id            TEXT NOT NULL,
+  file_id               TEXT NOT NULL,
+  user_id               TEXT NOT NULL,
+  source                TEXT NOT NULL,
+  summary_id            TEXT NOT NULL,
+  activity_name         TEXT,
+  priority              INTEGER NOT NULL,
+  overwrite_mode        INTEGER NOT NULL,
+  start_time_in_seconds TEXT NOT NULL,
+  status                TEXT NOT NULL,              -- held, queued, imported, failed: of the newest version
+  attempts              INTEGER NOT NULL DEFAULT 0,
+  import_id             TEXT,
+  error                 TEXT,                       -- JSON { code, detail, http_status, retryable }
+  version               INTEGER NOT NULL,           -- the newest version that was pinged
+  revision              INTEGER NOT NULL,           -- given by the collector; only a higher one replaces a row
+  stored_version        INTEGER,                    -- the version whose activities are readable
+  object_key            TEXT,                       -- where the readable version's original bytes lie
+  failed_object_key     TEXT,                       -- where the newest version's lie, if it was stored and failed
+  sha256                TEXT,                       -- of the readable version, else of the failed one
+  size_in_bytes         INTEGER,
+  warnings              TEXT NOT NULL DEFAULT '[]', -- JSON array, of the readable version
+  activity_count        INTEGER NOT NULL DEFAULT 0, -- sessions of the readable version
+  received_at           INTEGER NOT NULL,
+  updated_at            INTEGER NOT NULL,
+  PRIMARY KEY (partner_id, file_id)
+) WITHOUT ROWID;
+
+-- A partner's pages over all its users: newest first, and what changed since.
+CREATE INDEX files_by_receipt ON files (partner_id, received_at, file_id);
+CREATE INDEX files_by_update ON files (partner_id, updated_at, file_id);
+
+CREATE TABLE activities (
+  partner_id            TEXT NOT NULL,
+  file_id               TEXT NOT NULL,
+  session_index         INTEGER NOT NULL,
+  version               INTEGER NOT NULL,           -- of the file that it came from
+  user_id               TEXT NOT NULL,
+  source                TEXT NOT NULL,
+  summary_id            TEXT NOT NULL,
+  activity_name         TEXT,
+  sport                 TEXT NOT NULL,
+  start_time_in_seconds REAL,
+  summary               TEXT NOT NULL,              -- JSON: the activity's own quantities
+  details               TEXT NOT NULL,              -- JSON { laps, lengths, devices }
+  created_at            INTEGER NOT NULL,
+  updated_at            INTEGER NOT NULL,
+  PRIMARY KEY (partner_id, file_id, session_index)
+) WITHOUT ROWID;
+
+CREATE INDEX activities_by_start ON activities (partner_id, start_time_in_seconds, file_id, session_index);
+CREATE INDEX activities_by_update ON activities (partner_id, updated_at, file_id, session_index);
+
+CREATE TABLE imports (
+  partner_id            TEXT NOT NULL,
+  import_id             TEXT NOT NULL,
+  user_id               TEXT NOT NULL,
+  source                TEXT NOT NULL,
+  is_initial_import     INTEGER NOT NULL,
+  event_id              TEXT,
+  status                TEXT NOT NULL,              -- running, completed, completed_with_failures
+  total                 INTEGER NOT NULL,
+  imported              INTEGER NOT NULL,
+  skipped               INTEGER NOT NULL,
+  failed                INTEGER NOT NULL,
+  missing_summary_ids   TEXT,                       -- JSON array, when the task said what to expect
+  after_version         INTEGER NOT NULL,           -- held versions in (after_version, through_version]
+  through_version       INTEGER NOT NULL,           --   of this user and source belong to it
+  revision              INTEGER NOT NULL,
+  requested_at          INTEGER NOT NULL,
+  completed_at          INTEGER,
+  updated_at            INTEGER NOT NULL,
+  PRIMARY KEY (partner_id, import_id)
+) WITHOUT ROWID;
+
+CREATE INDEX imports_by_request ON imports (partner_id, requested_at, import_id);
+
+CREATE TABLE users (
+  partner_id   TEXT NOT NULL,
+  user_id      TEXT NOT NULL,
+  last_ping_at INTEGER NOT NULL,
+  created_at   INTEGER NOT NULL,
+  PRIMARY KEY (partner_id, user_id)
+) WITHOUT ROWID;
+
+-- Signed requests to others: the partner's events, and training plans asked of the planner.
+CREATE TABLE deliveries (
+  partner_id      TEXT NOT NULL,
+  delivery_id     TEXT NOT NULL,                    -- evt_… or plan_…, then the import's id
+  kind            TEXT NOT NULL,                    -- event, training_plan
+  type            TEXT NOT NULL,                    -- bulk_fit_import.completed, training_plan.requested, …
+  user_id         TEXT,
+  import_id       TEXT,
+  body            TEXT NOT NULL,                    -- the exact bytes that are signed and sent
+  status          TEXT NOT NULL,                    -- waiting, pending, delivered, failed, recorded
+  attempts        TEXT NOT NULL DEFAULT '[]',       -- JSON [{ at, status, milliseconds, answer }]
+  attempt_count   INTEGER NOT NULL DEFAULT 0,
+  then_deliver    TEXT,                             -- the delivery that may leave once this one was tried
+  next_attempt_at INTEGER,
+  claimed_until   INTEGER,                          -- one consumer at a time
+  created_at      INTEGER NOT NULL,
+  updated_at      INTEGER NOT NULL,
+  PRIMARY KEY (partner_id, delivery_id)
+) WITHOUT ROWID;
+
+CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
+CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at, delivery_id);
+
+-- Objects that no file names any more, noted in the transaction that made it so; deleted a little later.
+CREATE TABLE discarded_objects (
+  object_key   TEXT NOT NULL PRIMARY KEY,
+  discarded_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- A deleted person: nothing older than this version may live. While the deletion is under way the row also says
+-- whose collectors to visit; afterwards only the hash and the bound stay.
+CREATE TABLE erased (
+  partner_id     TEXT NOT NULL,
+  user_hash      TEXT NOT NULL,
+  before_version INTEGER NOT NULL,
+  user_id        TEXT,
+  sources        TEXT,                              -- JSON array
+  next_sweep_at  INTEGER,
+  sweeps_left    INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (partner_id, user_hash)
+) WITHOUT ROWID;
+
+CREATE INDEX erased_due ON erased (next_sweep_at) WHERE next_sweep_at IS NOT NULL;

@@ -1,0 +1,135 @@
+import { z } from "@hono/zod-openapi";
+import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength } from "../fit/types.ts";
+
+const number = z.number().nullable();
+const int = z.number().int().nullable();
+
+const quantities = {
+  elapsed_time_in_seconds: number,
+  timer_time_in_seconds: number,
+  moving_time_in_seconds: number,
+  distance_in_meters: number,
+  average_speed_in_meters_per_second: number,
+  max_speed_in_meters_per_second: number,
+  average_heart_rate_in_beats_per_minute: number,
+  max_heart_rate_in_beats_per_minute: number,
+  average_power_in_watts: number,
+  max_power_in_watts: number,
+  normalized_power_in_watts: number,
+  work_in_kilojoules: number,
+  average_cadence_in_cycles_per_minute: number,
+  max_cadence_in_cycles_per_minute: number,
+  average_steps_per_minute: number,
+  ascent_in_meters: number,
+  descent_in_meters: number,
+  energy_in_kilocalories: number,
+  average_temperature_in_celsius: number,
+};
+
+const lapSchema = z
+  .strictObject({
+    lap_index: z.number().int(),
+    start_time_in_seconds: number,
+    trigger: z.string().nullable(),
+    ...quantities,
+  })
+  .openapi("Lap") satisfies z.ZodType<DecodedLap>;
+
+const lengthSchema = z
+  .strictObject({
+    length_index: z.number().int(),
+    lap_index: int,
+    type: z.enum(["active", "idle"]).nullable(),
+    start_time_in_seconds: number,
+    elapsed_time_in_seconds: number,
+    stroke: z.string().nullable(),
+    strokes: number,
+  })
+  .openapi("Length") satisfies z.ZodType<DecodedLength>;
+
+const deviceSchema = z
+  .strictObject({
+    device_index: int,
+    manufacturer: z.string().nullable(),
+    product: z.string().nullable(),
+    serial_number: number,
+    software_version: number,
+  })
+  .openapi("Device") satisfies z.ZodType<DecodedDevice>;
+
+export const detailsSchema = z.strictObject({
+  laps: z.array(lapSchema),
+  lengths: z.array(lengthSchema),
+  devices: z.array(deviceSchema),
+});
+
+/** What a file says of one session, without its parts. */
+export const summarySchema = z.strictObject({
+  session_index: z.number().int(),
+  session_count: z.number().int(),
+  sport: z.string(),
+  sub_sport: z.string().nullable(),
+  start_time_in_seconds: number,
+  utc_offset_in_seconds: int,
+  ...quantities,
+  training_stress_score: number,
+  intensity_factor: number,
+  threshold_power_in_watts: number,
+  training_effect_aerobic: number,
+  training_effect_anaerobic: number,
+  pool_length_in_meters: number,
+  number_of_lengths: int,
+  number_of_active_lengths: int,
+  start_latitude_in_degrees: number,
+  start_longitude_in_degrees: number,
+  derived: z.array(z.string()),
+  streams: z.array(z.string()),
+}) satisfies z.ZodType<Omit<DecodedActivity, keyof z.infer<typeof detailsSchema>>>;
+
+const names = {
+  activity_id: z.string(),
+  file_id: z.string(),
+  user_id: z.string(),
+  source: z.string(),
+  summary_id: z.string(),
+  activity_name: z.string().nullable(),
+};
+
+const bookkeeping = {
+  /** The activity, received earlier, that this one may be a copy of: same user, another file. */
+  possible_duplicate_of: z.string().nullable(),
+  version: z.number().int(),
+  created_at: z.iso.datetime(),
+  updated_at: z.iso.datetime(),
+};
+
+export const activitySchema = z
+  .strictObject({ ...names, ...summarySchema.shape, ...bookkeeping })
+  .openapi("Activity");
+export type Activity = z.infer<typeof activitySchema>;
+
+export const activityWithPartsSchema = activitySchema
+  .extend(detailsSchema.shape)
+  .openapi("ActivityWithParts");
+export type ActivityWithParts = z.infer<typeof activityWithPartsSchema>;
+
+/** The standard columns of a stream; developer fields come as `developer.<name>`. */
+export const STREAM_KEYS = [
+  "time_in_seconds",
+  "distance_in_meters",
+  "latitude_in_degrees",
+  "longitude_in_degrees",
+  "altitude_in_meters",
+  "speed_in_meters_per_second",
+  "heart_rate_in_beats_per_minute",
+  "power_in_watts",
+  "cadence_in_cycles_per_minute",
+  "temperature_in_celsius",
+] as const;
+export const DEVELOPER_PREFIX = "developer.";
+
+/** Columns of equal length beside the mark that says whether rows were left out. */
+export const streamsSchema = z
+  .object({ downsampled: z.boolean() })
+  .catchall(z.array(z.number().nullable()))
+  .openapi("Streams");

@@ -1,0 +1,211 @@
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { activityId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
+import { instantOf, parseColumn } from "../rows.ts";
+import { DATABASE_NOW } from "../sql.ts";
+import { detailsSchema, summarySchema, type Activity, type ActivityWithParts } from "./activity.ts";
+import { possibleDuplicateOf, TWIN_START_TOLERANCE_SECONDS, type Twin } from "./duplicates.ts";
+
+interface ActivityRow {
+  file_id: string;
+  session_index: number;
+  version: number;
+  user_id: string;
+  source: string;
+  summary_id: string;
+  activity_name: string | null;
+  start_time_in_seconds: number | null;
+  summary: string;
+  created_at: number;
+  updated_at: number;
+}
+
+const COLUMNS = `a.file_id, a.session_index, a.version, a.user_id, a.source, a.summary_id, a.activity_name,
+  a.start_time_in_seconds, a.summary, a.created_at, a.updated_at`;
+
+function activityOf(row: ActivityRow): Activity {
+  return {
+    activity_id: activityId(row.file_id, row.session_index),
+    file_id: row.file_id,
+    user_id: row.user_id,
+    source: row.source,
+    summary_id: row.summary_id,
+    activity_name: row.activity_name,
+    ...parseColumn(summarySchema, row.summary),
+    possible_duplicate_of: null,
+    version: row.version,
+    created_at: instantOf(row.created_at),
+    updated_at: instantOf(row.updated_at),
+  };
+}
+
+type TwinRow = Omit<Twin, "activity_id"> & { of_file: string; of_session: number; session_index: number };
+
+/** Fills in `possible_duplicate_of`, with one query for all of them. */
+async function withDuplicates<T extends Activity>(
+  db: D1Database,
+  partnerId: string,
+  activities: readonly T[],
+): Promise<T[]> {
+  const asked = activities.filter((activity) => activity.start_time_in_seconds !== null);
+  if (asked.length === 0) return [...activities];
+  // Walks the starts around each activity's own: a user's rows are few among them, but no index holds just those.
+  const found = await db
+    .prepare(
+      `SELECT j.value->>0 AS of_file, j.value->>1 AS of_session, a.file_id, a.session_index, a.sport,
+         a.start_time_in_seconds, a.summary->>'elapsed_time_in_seconds' AS elapsed_time_in_seconds, a.created_at
+       FROM json_each(?2) j CROSS JOIN activities a INDEXED BY activities_by_start
+       WHERE a.partner_id = ?1
+         AND a.start_time_in_seconds BETWEEN (j.value->>2) - ?3 AND (j.value->>2) + ?3
+         AND a.file_id >= substr(j.value->>0, 1, ${ROUTE_LENGTH})
+         AND a.file_id < substr(j.value->>0, 1, ${ROUTE_LENGTH}) || char(1114111)
+         AND a.user_id = j.value->>3`,
+    )
+    .bind(
+      partnerId,
+      JSON.stringify(
+        asked.map((activity) => [
+          activity.file_id,
+          activity.session_index,
+          activity.start_time_in_seconds,
+          activity.user_id,
+        ]),
+      ),
+      TWIN_START_TOLERANCE_SECONDS,
+    )
+    .all<TwinRow>();
+  const twins = new Map<string, Twin[]>();
+  for (const { of_file, of_session, ...row } of found.results) {
+    const of = activityId(of_file, of_session);
+    const twin = { ...row, activity_id: activityId(row.file_id, row.session_index) };
+    twins.set(of, [...(twins.get(of) ?? []), twin]);
+  }
+  return activities.map((activity) => {
+    const { activity_id, start_time_in_seconds } = activity;
+    if (start_time_in_seconds === null) return activity;
+    const self = { ...activity, start_time_in_seconds, created_at: Date.parse(activity.created_at) };
+    return { ...activity, possible_duplicate_of: possibleDuplicateOf(self, twins.get(activity_id) ?? []) };
+  });
+}
+
+/** `{file_id}.{session_index}` taken apart; null when it is nothing of the kind. */
+export function parseActivityId(id: string): { fileId: string; sessionIndex: number } | null {
+  const [, fileId, sessionIndex] = /^([0-9a-z]{1,64})\.(0|[1-9]\d{0,3})$/.exec(id) ?? [];
+  if (fileId === undefined || sessionIndex === undefined) return null;
+  return { fileId, sessionIndex: Number(sessionIndex) };
+}
+
+export async function readActivity(
+  env: Env,
+  partnerId: string,
+  id: string,
+): Promise<ActivityWithParts | null> {
+  const parts = parseActivityId(id);
+  if (parts === null) return null;
+  const db = databaseFor(env, partnerId, parts.fileId.slice(0, ROUTE_LENGTH));
+  const row = await db
+    .prepare(
+      `SELECT ${COLUMNS}, a.details FROM activities a
+       WHERE a.partner_id = ? AND a.file_id = ? AND a.session_index = ?`,
+    )
+    .bind(partnerId, parts.fileId, parts.sessionIndex)
+    .first<ActivityRow & { details: string }>();
+  if (row === null) return null;
+  const activity = { ...activityOf(row), ...parseColumn(detailsSchema, row.details) };
+  return (await withDuplicates(db, partnerId, [activity]))[0] ?? null;
+}
+
+export interface ActivityFilters {
+  user_id?: string | undefined;
+  source?: string | undefined;
+  sport?: string | undefined;
+  /** Unix seconds; at or after. */
+  start_after?: number | undefined;
+  /** Unix seconds; before. */
+  start_before?: number | undefined;
+  /** Unix milliseconds; turns the order into ascending by update. */
+  updated_since?: number | undefined;
+}
+
+/** The start in Unix seconds (null: none known), or updated_at in ms with updated_since; then file and session. */
+export type ActivityPosition = [time: number | null, fileId: string, sessionIndex: number];
+
+/** At most `limit` activities after the position, newest start first, or ascending by update with `updated_since`. */
+export async function listActivities(
+  env: Env,
+  partnerId: string,
+  filters: ActivityFilters,
+  { limit, after }: { limit: number; after: ActivityPosition | null },
+): Promise<Activity[]> {
+  const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
+  const db = databaseFor(env, partnerId, route);
+  const conditions = ["a.partner_id = ?"];
+  const values: (string | number)[] = [partnerId];
+  const require = (condition: string, ...bound: (string | number)[]) => {
+    conditions.push(condition);
+    values.push(...bound);
+  };
+  // A user's rows lie together, so they are sorted; a partner's are walked along the index of their order.
+  const plus = route === null ? "" : "+";
+  if (route !== null) require("a.file_id >= ? AND a.file_id < ?", route, rangeEnd(route));
+  if (filters.user_id !== undefined) require("a.user_id = ?", filters.user_id);
+  if (filters.source !== undefined) require("a.source = ?", filters.source);
+  if (filters.sport !== undefined) require("a.sport = ?", filters.sport);
+  if (filters.start_after !== undefined) require(`${plus}a.start_time_in_seconds >= ?`, filters.start_after);
+  if (filters.start_before !== undefined) require(`${plus}a.start_time_in_seconds < ?`, filters.start_before);
+
+  const read = async (
+    index: string,
+    extra: string[],
+    bound: (string | number)[],
+    order: string,
+    rows: number,
+  ) => {
+    const found = await db
+      .prepare(
+        `SELECT ${COLUMNS} FROM activities a ${route === null ? `INDEXED BY ${index}` : ""}
+         WHERE ${[...conditions, ...extra].join(" AND ")} ORDER BY ${order} LIMIT ?`,
+      )
+      .bind(...values, ...bound, rows)
+      .all<ActivityRow>();
+    return found.results;
+  };
+  const pageRows = async (): Promise<ActivityRow[]> => {
+    if (filters.updated_since !== undefined) {
+      const column = `${plus}a.updated_at`;
+      const begin = after === null ? `${column} >= ?` : `(${column}, a.file_id, a.session_index) > (?, ?, ?)`;
+      // Rows of the current millisecond wait for the next look: more of them may still be written.
+      return read(
+        "activities_by_update",
+        [begin, `${column} < ${DATABASE_NOW}`],
+        after === null ? [filters.updated_since] : [after[0] ?? 0, after[1], after[2]],
+        `${column}, a.file_id, a.session_index`,
+        limit,
+      );
+    }
+    // Null is in no order relation, so activities without a start are a second walk behind the first.
+    const column = `${plus}a.start_time_in_seconds`;
+    const startless = after !== null && after[0] === null;
+    const started = startless
+      ? []
+      : await read(
+          "activities_by_start",
+          after === null
+            ? ["a.start_time_in_seconds IS NOT NULL"]
+            : [`(${column}, a.file_id, a.session_index) < (?, ?, ?)`],
+          after === null ? [] : [after[0] ?? 0, after[1], after[2]],
+          `${column} DESC, a.file_id DESC, a.session_index DESC`,
+          limit,
+        );
+    if (started.length === limit) return started;
+    const rest = await read(
+      "activities_by_start",
+      ["a.start_time_in_seconds IS NULL", ...(startless ? ["(a.file_id, a.session_index) < (?, ?)"] : [])],
+      startless ? [after[1], after[2]] : [],
+      "a.file_id DESC, a.session_index DESC",
+      limit - started.length,
+    );
+    return [...started, ...rest];
+  };
+  return withDuplicates(db, partnerId, (await pageRows()).map(activityOf));
+}

@@ -1,0 +1,73 @@
+import type { DecodedActivity } from "../fit/types.ts";
+import { DATABASE_NOW, jsonSlices } from "../sql.ts";
+
+/** The activities of one imported file, in the order of its sessions. */
+export interface ImportedActivities {
+  file_id: string;
+  version: number;
+  revision: number;
+  user_id: string;
+  source: string;
+  summary_id: string;
+  activity_name: string | null;
+  activities: readonly DecodedActivity[];
+}
+
+/**
+ * Statements that replace the activities of files; run them after `importFiles` in the same batch. They touch
+ * only files that have just taken the revision, and leave no activity of another version behind.
+ */
+export function replaceActivities(
+  db: D1Database,
+  partnerId: string,
+  files: readonly ImportedActivities[],
+): D1PreparedStatement[] {
+  const rows = files.flatMap((file) =>
+    file.activities.map((activity) => {
+      const { laps, lengths, devices, ...summary } = activity;
+      return {
+        file_id: file.file_id,
+        session_index: activity.session_index,
+        version: file.version,
+        revision: file.revision,
+        user_id: file.user_id,
+        source: file.source,
+        summary_id: file.summary_id,
+        activity_name: file.activity_name,
+        sport: activity.sport,
+        start_time_in_seconds: activity.start_time_in_seconds,
+        summary: JSON.stringify(summary),
+        details: JSON.stringify({ laps, lengths, devices }),
+      };
+    }),
+  );
+  const inserts = jsonSlices(rows).map((slice) =>
+    db
+      .prepare(
+        `INSERT INTO activities (partner_id, file_id, session_index, version, user_id, source, summary_id,
+           activity_name, sport, start_time_in_seconds, summary, details, created_at, updated_at)
+         SELECT ?1, j.value->>'file_id', j.value->>'session_index', j.value->>'version', j.value->>'user_id',
+           j.value->>'source', j.value->>'summary_id', j.value->>'activity_name', j.value->>'sport',
+           j.value->>'start_time_in_seconds', j.value->>'summary', j.value->>'details', ${DATABASE_NOW}, ${DATABASE_NOW}
+         FROM json_each(?2) j
+         JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id' AND f.revision = j.value->>'revision'
+         WHERE true
+         ON CONFLICT (partner_id, file_id, session_index) DO UPDATE SET version = excluded.version,
+           activity_name = excluded.activity_name, sport = excluded.sport,
+           start_time_in_seconds = excluded.start_time_in_seconds, summary = excluded.summary,
+           details = excluded.details, updated_at = excluded.updated_at`,
+      )
+      .bind(partnerId, slice),
+  );
+  const leftovers = jsonSlices(files.map((file) => [file.file_id, file.version, file.revision])).map((slice) =>
+    db
+      .prepare(
+        `DELETE FROM activities WHERE partner_id = ?1 AND (file_id, session_index) IN (
+           SELECT a.file_id, a.session_index FROM json_each(?2) j
+           JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>0 AND f.revision = j.value->>2
+           JOIN activities a ON a.partner_id = ?1 AND a.file_id = f.file_id AND a.version <> j.value->>1)`,
+      )
+      .bind(partnerId, slice),
+  );
+  return [...inserts, ...leftovers];
+}

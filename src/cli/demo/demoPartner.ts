@@ -1,0 +1,98 @@
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import { hasKey, partnerKey, partnerSchema } from "../../partners/partner.ts";
+import { activityId, fileId } from "../../identifiers.ts";
+import { systemCode } from "../command.ts";
+import { newPartner, partnerWith } from "../newPartner.ts";
+import { rideFile } from "./rideFile.ts";
+
+export const DEMO_PARTNER_ID = "demo";
+
+/** A record every 20 s keeps a ride of 20 minutes under 4 KB of shell. */
+const RIDE = { records: 61, secondsApart: 20 };
+/** The ride began this long before the partner was made. */
+const RIDE_BEFORE_SECONDS = 45 * 60;
+
+const demoSchema = z.object({
+  partner_id: z.literal(DEMO_PARTNER_ID),
+  auth_key: z.string(),
+  webhook_secret: z.string(),
+  created_at: z.string(),
+});
+export type DemoPartner = z.infer<typeof demoSchema>;
+
+const SETTINGS = {
+  name: "Demo",
+  event_url: null,
+  callback_hosts: [],
+  limits: { requests_per_minute: null, files_per_minute: null },
+};
+
+/**
+ * Makes the partner `demo` once for a state folder and keeps its key there, so that every start can show it.
+ * Null when a partner `demo` is registered that has another key: its own maker knows that one.
+ */
+export async function demoPartner(
+  state: string,
+  partners: KVNamespace,
+  now: Date,
+): Promise<DemoPartner | null> {
+  const demo = (await readDemo(state)) ?? (await makeDemo(state, now));
+  const registered: unknown = await partners.get(partnerKey(DEMO_PARTNER_ID), "json");
+  if (registered === null) {
+    const partner = partnerWith(demo, SETTINGS, new Date(demo.created_at));
+    await partners.put(partnerKey(DEMO_PARTNER_ID), JSON.stringify(partner));
+    return demo;
+  }
+  return hasKey(partnerSchema.parse(registered), demo.auth_key, now.getTime()) ? demo : null;
+}
+
+function demoPath(state: string): string {
+  return path.join(state, "demo.json");
+}
+
+async function readDemo(state: string): Promise<DemoPartner | null> {
+  try {
+    return demoSchema.parse(JSON.parse(await readFile(demoPath(state), "utf8")));
+  } catch (fault) {
+    if (systemCode(fault) === "ENOENT") return null;
+    throw fault;
+  }
+}
+
+async function makeDemo(state: string, now: Date): Promise<DemoPartner> {
+  const { credentials } = newPartner({ partner_id: DEMO_PARTNER_ID, ...SETTINGS }, now);
+  const demo = demoSchema.parse({ ...credentials, created_at: now.toISOString() });
+  await writeFile(demoPath(state), JSON.stringify(demo, null, 2), { mode: 0o600 });
+  return demo;
+}
+
+/** Two commands for the shell: one imports a small ride sent inline, one reads the activity that it becomes. */
+export function demoCommands(url: string, demo: DemoPartner): { importRide: string; readActivity: string } {
+  const startInSeconds = Math.floor(Date.parse(demo.created_at) / 1000) - RIDE_BEFORE_SECONDS;
+  const ping = {
+    file_type: "FIT",
+    activity_name: "Morning Ride",
+    priority: 1,
+    user_id: "rider-1",
+    source: "demo-computer",
+    overwrite_mode: false,
+    start_time_in_seconds: String(startInSeconds),
+    callback_url: Buffer.from(rideFile({ startInSeconds, ...RIDE })).toString("base64"),
+    summary_id: "ride-1",
+  };
+  const file = fileId({
+    partnerId: demo.partner_id,
+    userId: ping.user_id,
+    source: ping.source,
+    summaryId: ping.summary_id,
+  });
+  const headers = `-H 'Authorization: Bearer ${demo.auth_key}' -H 'Partner-Id: ${demo.partner_id}'`;
+  const body = JSON.stringify({ activity_files: [ping] });
+  return {
+    importRide: `curl -sS ${headers} -H 'Content-Type: application/json' -d '${body}' ${url}/api/fit_partner_ping/`,
+    // Both lines may be pasted at once: the second then waits for the first one's import.
+    readActivity: `curl -sS --fail --retry 5 --retry-all-errors ${headers} ${url}/api/activities/${activityId(file, 0)}/`,
+  };
+}

@@ -1,0 +1,76 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import process from "node:process";
+import type * as Wrangler from "wrangler";
+import { refuse, ROOT, systemCode, type Refusal } from "./command.ts";
+
+/** The stores of a state folder, opened outside the service; KV may be used while the service runs on them. */
+export interface LocalStores {
+  ok: true;
+  partners: KVNamespace;
+  database: D1Database;
+  close(): Promise<void>;
+}
+
+/** Wrangler, made to keep to the state folder and to this machine. */
+export async function loadWrangler(state: string): Promise<typeof Wrangler> {
+  Object.assign(process.env, {
+    XDG_CONFIG_HOME: path.join(state, "wrangler"),
+    WRANGLER_REGISTRY_PATH: path.join(state, "wrangler", "registry"),
+    WRANGLER_WRITE_LOGS: "false",
+    WRANGLER_SEND_METRICS: "false",
+    // The place that requests seem to come from would be asked of the network.
+    CLOUDFLARE_CF_FETCH_ENABLED: "false",
+    X_LOCAL_EXPLORER: "false",
+    X_LOCAL_OBSERVABILITY: "false",
+  });
+  return import("wrangler");
+}
+
+/** Opens KV and D1 of a state folder, which is made if it is missing. */
+export async function openLocalStores(state: string): Promise<LocalStores | Refusal> {
+  const configuration = path.join(state, "stores.json");
+  const wrangler = await loadWrangler(state);
+  const { name, compatibility_date, kv_namespaces, d1_databases } = wrangler.unstable_readConfig(
+    { config: path.join(ROOT, "wrangler.toml") },
+    { hideWarnings: true },
+  );
+  try {
+    await mkdir(state, { recursive: true, mode: 0o700 });
+    // The other bindings stay closed: a running service may hold them.
+    await writeFile(
+      configuration,
+      JSON.stringify({ name, compatibility_date, kv_namespaces, d1_databases }, null, 2),
+    );
+  } catch (fault) {
+    const code = systemCode(fault);
+    if (code === null) throw fault;
+    return refuse(`The state folder ${state} cannot be written (${code}).`);
+  }
+  const { env, dispose } = await wrangler.getPlatformProxy<{ PARTNERS: KVNamespace; DB: D1Database }>({
+    configPath: configuration,
+    persist: { path: path.join(state, "v3") },
+    envFiles: [],
+    remoteBindings: false,
+  });
+  return { ok: true, partners: env.PARTNERS, database: env.DB, close: dispose };
+}
+
+/** Applies what is new, in the order of the names, and notes it where `wrangler d1 migrations` does. */
+export async function applyMigrations(database: D1Database): Promise<void> {
+  const { unstable_splitSqlQuery: split } = await import("wrangler");
+  await database.exec(
+    "CREATE TABLE IF NOT EXISTS d1_migrations (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT UNIQUE, applied_at TIMESTAMP DEFAULT CURRENT_TIMESTAMP NOT NULL)",
+  );
+  const { results } = await database.prepare("SELECT name FROM d1_migrations").all<{ name: string }>();
+  const applied = new Set(results.map((row) => row.name));
+  const folder = path.join(ROOT, "migrations");
+  const files = (await readdir(folder)).filter((file) => file.endsWith(".sql") && !applied.has(file)).sort();
+  for (const file of files) {
+    const statements = split(await readFile(path.join(folder, file), "utf8"));
+    await database.batch([
+      ...statements.map((statement) => database.prepare(statement)),
+      database.prepare("INSERT INTO d1_migrations (name) VALUES (?)").bind(file),
+    ]);
+  }
+}

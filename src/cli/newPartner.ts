@@ -1,0 +1,43 @@
+import { randomId } from "../identifiers.ts";
+import { digestOf, newAuthKey, newWebhookSecret, type Partner } from "../partners/partner.ts";
+
+/** What a partner is told once, when it is made. */
+export interface Credentials {
+  partner_id: string;
+  auth_key: string;
+  webhook_secret: string;
+}
+
+/** A partner with its first key and webhook secret. */
+export function newPartner(
+  settings: Pick<Partner, "partner_id" | "name" | "event_url" | "callback_hosts" | "limits">,
+  now: Date,
+): { partner: Partner; credentials: Credentials } {
+  const credentials: Credentials = {
+    partner_id: settings.partner_id,
+    auth_key: newAuthKey(),
+    webhook_secret: newWebhookSecret(),
+  };
+  return { credentials, partner: partnerWith(credentials, settings, now) };
+}
+
+/** The record of a partner whose key and secret are given. */
+export function partnerWith(
+  credentials: Credentials,
+  settings: Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits">,
+  now: Date,
+): Partner {
+  const { partner_id, auth_key, webhook_secret } = credentials;
+  const life = { created_at: now.toISOString(), expires_at: null };
+  return {
+    partner_id,
+    name: settings.name,
+    status: "active",
+    created_at: now.toISOString(),
+    keys: [{ key_id: `key_${randomId()}`, digest: digestOf(auth_key), ...life }],
+    event_url: settings.event_url,
+    webhook_secrets: [{ secret_id: `secret_${randomId()}`, secret: webhook_secret, ...life }],
+    callback_hosts: settings.callback_hosts,
+    limits: settings.limits,
+  };
+}

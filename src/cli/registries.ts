@@ -1,0 +1,134 @@
+import { spawn } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { stripVTControlCharacters } from "node:util";
+import { z } from "zod";
+import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
+import { ROOT, type Refusal } from "./command.ts";
+import { openLocalStores } from "./localState.ts";
+
+/** Every partner's key in KV begins with this. */
+const PREFIX = partnerKey("");
+/** The most keys that one bulk read takes. */
+const KEYS_A_READ = 100;
+
+/** Where partners are registered: the KV of a state folder, or the deployed service's. */
+export interface Registry {
+  ok: true;
+  read(partnerId: string): Promise<Partner | null>;
+  list(): Promise<Partner[]>;
+  write(partner: Partner): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Wrangler could not do what it was asked for; the message is its own first line of complaint. */
+export class RemoteFault extends Error {}
+
+/** The registry of a state folder; a service that runs on it sees what is written here. */
+export async function localRegistry(state: string): Promise<Registry | Refusal> {
+  const stores = await openLocalStores(state);
+  if (!stores.ok) return stores;
+  const { partners } = stores;
+  const read = async (key: string) => {
+    const stored: unknown = await partners.get(key, "json");
+    return stored === null ? null : partnerSchema.parse(stored);
+  };
+  return {
+    ok: true,
+    close: async () => stores.close(),
+    read: async (partnerId) => read(partnerKey(partnerId)),
+    list: async () => {
+      const found: Partner[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: KVNamespaceListResult<unknown> = await partners.list({ prefix: PREFIX, cursor });
+        for (const { name } of page.keys) {
+          const partner = await read(name);
+          if (partner !== null) found.push(partner);
+        }
+        cursor = page.list_complete ? null : page.cursor;
+      } while (cursor !== null);
+      return found;
+    },
+    write: async (partner) => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner)),
+  };
+}
+
+const namesSchema = z.array(z.object({ name: z.string() }));
+/** Wrangler gives the value itself or wraps it, depending on where it read; null when there is none. */
+const valuesSchema = z.record(
+  z.string(),
+  z.union([
+    z.string().nullable(),
+    z.object({ value: z.string().nullable() }).transform(({ value }) => value),
+  ]),
+);
+
+/** The deployed service's registry, through `wrangler kv`; its calls throw a RemoteFault when wrangler fails. */
+export function remoteRegistry(): Registry {
+  const readAll = async (keys: string[]) =>
+    withFile(JSON.stringify(keys), async (file) => {
+      const values = valuesSchema.parse(JSON.parse(await wranglerKv("bulk", "get", file)));
+      return keys.flatMap((key) => {
+        const stored = values[key] ?? null;
+        return stored === null ? [] : [partnerSchema.parse(JSON.parse(stored))];
+      });
+    });
+  return {
+    ok: true,
+    close: async () => {},
+    read: async (partnerId) => (await readAll([partnerKey(partnerId)]))[0] ?? null,
+    list: async () => {
+      const listed = namesSchema.parse(JSON.parse(await wranglerKv("key", "list", "--prefix", PREFIX)));
+      const keys = listed.map(({ name }) => name);
+      const found: Partner[] = [];
+      for (let start = 0; start < keys.length; start += KEYS_A_READ) {
+        found.push(...(await readAll(keys.slice(start, start + KEYS_A_READ))));
+      }
+      return found;
+    },
+    write: async (partner) => {
+      await withFile(JSON.stringify(partner), async (file) =>
+        wranglerKv("key", "put", partnerKey(partner.partner_id), "--path", file),
+      );
+    },
+  };
+}
+
+/** What a secret needs on its way to wrangler: a file that only this user reads, gone afterwards. */
+async function withFile<T>(text: string, use: (file: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(path.join(tmpdir(), "partner-"));
+  try {
+    const file = path.join(folder, "value.json");
+    await writeFile(file, text, { mode: 0o600 });
+    return await use(file);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function wranglerKv(...args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const cli = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
+    const child = spawn(process.execPath, [cli, "kv", ...args, "--binding", "PARTNERS", "--remote"], {
+      cwd: ROOT,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+    });
+    let printed = "";
+    let complaint = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text));
+    child.on("error", reject);
+    child.on("close", (code) => {
+      if (code === 0) resolve(printed);
+      else reject(new RemoteFault(firstComplaint(complaint) ?? `wrangler kv ended with code ${code}.`));
+    });
+  });
+}
+
+function firstComplaint(text: string): string | null {
+  return /\[ERROR\]\s*(.+)/.exec(stripVTControlCharacters(text))?.[1]?.trim() ?? null;
+}

@@ -1,0 +1,158 @@
+import { createWriteStream } from "node:fs";
+import { createServer } from "node:net";
+import path from "node:path";
+import { refuse, ROOT, systemCode, type Refusal } from "./command.ts";
+import { demoPartner, type DemoPartner } from "./demo/demoPartner.ts";
+import { applyMigrations, loadWrangler, openLocalStores } from "./localState.ts";
+
+/** Deployed, cron fires every minute; here it stands in for what local queues forget, so it comes sooner. */
+const SCHEDULED_EVERY_MS = 10_000;
+/** A first answer takes about a second; a busy machine may take many. */
+const START_DEADLINE_MS = 30_000;
+/** The isolate may decode for a second or two at a time, and is started anew if it dies: neither lasts this long. */
+const SCHEDULED_TIMEOUT_MS = 20_000;
+const SILENCES_ALLOWED = 3;
+/** Storage closes in well under a second. */
+const STOP_DEADLINE_MS = 5_000;
+
+const HOST = "127.0.0.1";
+
+export interface ServiceOptions {
+  port: number;
+  /** The folder that holds everything the service keeps. */
+  state: string;
+  /** Without the partner `demo`. */
+  empty: boolean;
+}
+
+export interface Service {
+  ok: true;
+  /** `http://127.0.0.1:8787`, without a slash at its end. */
+  url: string;
+  /** One JSON line for each unit of work. */
+  logPath: string;
+  /** Null with `empty`, and when `demo` is registered with a key that is not known here. */
+  demo: DemoPartner | null;
+  /** Resolves, with why, when the service has stopped answering. */
+  silent: Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Starts the service on this machine; what the caller can put right is refused in one line. */
+export async function startService({ port, state, empty }: ServiceOptions): Promise<Service | Refusal> {
+  const portFault = await faultOfPort(port);
+  if (portFault !== null) return refuse(portFault);
+  const stores = await openLocalStores(state);
+  if (!stores.ok) return stores;
+  await applyMigrations(stores.database);
+  const demo = empty ? null : await demoPartner(state, stores.partners, new Date());
+  await stores.close();
+
+  const wrangler = await loadWrangler(state);
+  const logPath = path.join(state, "service.log");
+  const log = createWriteStream(logPath, { flags: "a" });
+  const url = `http://${HOST}:${port}`;
+  const environment = new wrangler.unstable_DevEnv();
+  const built = new Promise<string | null>((resolve) => {
+    environment.once("reloadComplete", () => resolve(null));
+    environment.once("buildFailed", (fault: unknown) => resolve(reasonOf(fault)));
+    environment.on("error", (fault: unknown) => resolve(reasonOf(fault)));
+  });
+  const buildFault = await environment
+    .startWorker({
+      config: path.join(ROOT, "wrangler.toml"),
+      envFiles: [],
+      bindings: { ENVIRONMENT: { type: "plain_text", value: "local" } },
+      dev: {
+        watch: false,
+        liveReload: false,
+        inspector: false,
+        persist: state,
+        server: { hostname: HOST, port },
+        logLevel: "none",
+        structuredLogsHandler: ({ level, message }: { level: string; message: string }) =>
+          log.write(`${logLine(level, message)}\n`),
+      },
+    })
+    .then(async () => built)
+    .catch((fault: unknown) => reasonOf(fault));
+
+  const stopped = new AbortController();
+  const stop = async () => {
+    stopped.abort();
+    await Promise.race([environment.teardown(), delay(STOP_DEADLINE_MS)]);
+    log.end();
+  };
+  if (buildFault !== null) {
+    await stop();
+    return refuse(`The service could not be built: ${buildFault}`);
+  }
+  if (!(await answers(`${url}/health/`, START_DEADLINE_MS))) {
+    await stop();
+    return refuse(`The service does not answer; its log is ${logPath}.`);
+  }
+  return { ok: true, url, logPath, demo, silent: keepTime(url, stopped.signal), stop };
+}
+
+/** Null when the port can be listened on; otherwise why it cannot. */
+async function faultOfPort(port: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", (fault) => {
+      const code = systemCode(fault);
+      resolve(
+        code === "EADDRINUSE"
+          ? `Port ${port} is taken: choose another with --port.`
+          : `Port ${port} cannot be listened on (${code}).`,
+      );
+    });
+    probe.listen(port, HOST, () => probe.close(() => resolve(null)));
+  });
+}
+
+/** The service logs JSON; whatever else the runtime says becomes JSON here. */
+function logLine(level: string, message: string): string {
+  return message.startsWith("{") && !message.includes("\n") ? message : JSON.stringify({ level, message });
+}
+
+/** The innermost reason, which for a build names file and line. */
+function reasonOf(fault: unknown): string {
+  if (typeof fault === "object" && fault !== null) {
+    if ("cause" in fault && fault.cause !== undefined) return reasonOf(fault.cause);
+    if ("message" in fault) return String(fault.message);
+  }
+  return String(fault);
+}
+
+async function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}
+
+async function answers(address: string, withinMs: number): Promise<boolean> {
+  try {
+    await (await fetch(address, { signal: AbortSignal.timeout(withinMs) })).arrayBuffer();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Calls the scheduled handler now and at every interval, which local workerd never does; ends with the service. */
+async function keepTime(url: string, stopped: AbortSignal): Promise<string> {
+  return new Promise((resolve) => {
+    let silences = 0;
+    let calling = false;
+    const tick = async () => {
+      if (calling) return;
+      calling = true;
+      silences = (await answers(`${url}/cdn-cgi/handler/scheduled`, SCHEDULED_TIMEOUT_MS)) ? 0 : silences + 1;
+      calling = false;
+      if (silences >= SILENCES_ALLOWED && !stopped.aborted) resolve("The service has stopped answering.");
+    };
+    const timer = setInterval(() => void tick(), SCHEDULED_EVERY_MS);
+    stopped.addEventListener("abort", () => clearInterval(timer));
+    void tick();
+  });
+}

@@ -1,0 +1,117 @@
+/** What the collector knows of one file, and the decisions about it. Pure: the time is an argument. */
+
+/** A ping as it was taken, without the names that the row and the collector already carry. */
+export interface Submission {
+  activity_name: string | null;
+  priority: 0 | 1;
+  overwrite_mode: boolean;
+  start_time_in_seconds: string;
+  /** Where to download from; null once erased, or when the bytes came with the ping. */
+  callback_url: string | null;
+  /** Where bytes of this version already lie: sent inline, or kept from an attempt that failed later. */
+  object_key: string | null;
+  /** Hash of all nine fields. */
+  digest: string;
+  received_at: number;
+}
+
+export interface Fault {
+  code: FileErrorCode;
+  detail: string;
+  http_status: number | null;
+  retryable: boolean;
+}
+
+export const FILE_ERROR_CODES = [
+  "callback_gone",
+  "callback_http_error",
+  "callback_timeout",
+  "callback_unreachable",
+  "callback_refused",
+  "file_empty",
+  "file_too_large",
+  "not_fit",
+  "archive_invalid",
+  "not_an_activity",
+  "no_activity_data",
+  "held_expired",
+  "internal",
+] as const;
+export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
+
+/** The version that was dispatched last, in flight or settled. */
+export interface CurrentVersion {
+  version: number;
+  state: "queued" | "imported" | "failed";
+  submission: Submission;
+  import_id: string | null;
+  /** The import has counted this file as failed already: the outcome only corrects that. */
+  retried?: boolean;
+  attempts: number;
+  /** The first and the latest thing that went wrong with this version. */
+  first_fault: (Fault & { at: number }) | null;
+  fault: Fault | null;
+  /** Bytes of this version that were stored although it failed. */
+  failed_object: StoredObject | null;
+  settled_at: number | null;
+}
+
+export interface StoredObject {
+  key: string;
+  sha256: string;
+  size_in_bytes: number;
+}
+
+export interface HeldVersion {
+  version: number;
+  submission: Submission;
+}
+
+/** A file has at most one dispatched (or settled) version and one held version. */
+export interface LedgerRow {
+  file_id: string;
+  summary_id: string;
+  /** The highest revision given out for this file; D1 takes strictly higher ones only. */
+  revision: number;
+  current: CurrentVersion | null;
+  held: HeldVersion | null;
+}
+
+/** Within this time an equal ping is a partner repeating a request whose answer it lost. */
+export const REPEAT_WINDOW_MS = 10 * 60_000;
+
+/** Room for the state changes of one version between its revision and the next version's. */
+const REVISIONS_PER_VERSION = 1_000;
+
+export type PingVerdict = "hold" | "held_already" | "dispatch" | "duplicate";
+
+/** What a ping means for its file; `row` is null for a file never pinged before. */
+export function judgePing(
+  row: Pick<LedgerRow, "current" | "held"> | null,
+  ping: Pick<Submission, "priority" | "overwrite_mode" | "digest">,
+  nowMs: number,
+): PingVerdict {
+  const fresh = ping.priority === 1 ? "dispatch" : "hold";
+  if (row === null) return fresh;
+  if (row.held !== null) return row.held.submission.digest === ping.digest ? "held_already" : fresh;
+  const current = row.current;
+  if (current === null || current.state === "failed") return fresh;
+  const repeated =
+    current.submission.digest === ping.digest &&
+    (current.state === "queued" || nowMs - current.submission.received_at < REPEAT_WINDOW_MS);
+  return repeated || !ping.overwrite_mode ? "duplicate" : fresh;
+}
+
+/** Versions never restart: not when the clock steps back, not after a release, not after an erasure. */
+export function nextVersion(row: LedgerRow | null, floor: number, nowMs: number): number {
+  return Math.max(nowMs, floor + 1, (row?.current?.version ?? 0) + 1, (row?.held?.version ?? 0) + 1);
+}
+
+export function firstRevision(version: number): number {
+  return version * REVISIONS_PER_VERSION;
+}
+
+/** A settled version keeps what makes a repeat a duplicate; a failure that can be tried again also its URL. */
+export function shrunk(submission: Submission, keepSource: boolean): Submission {
+  return keepSource ? submission : { ...submission, callback_url: null, object_key: null };
+}

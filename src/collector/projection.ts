@@ -1,0 +1,82 @@
+import { versionKey } from "../files/objectKeys.ts";
+import type { FileProjection } from "../files/write.ts";
+import { userHash } from "../identifiers.ts";
+import type { ImportProjection } from "../imports/write.ts";
+import type { LedgerRow } from "./ledger.ts";
+import type { ImportRow } from "./storage.ts";
+
+/** Whose files a collector holds. */
+export interface Owner {
+  partner_id: string;
+  user_id: string;
+  user_hash: string;
+  source: string;
+}
+
+export function ownerOf(names: { partner_id: string; user_id: string; source: string }): Owner {
+  const { partner_id, user_id, source } = names;
+  return { partner_id, user_id, user_hash: userHash(partner_id, user_id), source };
+}
+
+/** What the read model should say of a file: its newest version's state. */
+export function projectionOf(owner: Owner, row: LedgerRow): FileProjection | null {
+  const newest = row.held ?? row.current;
+  if (newest === null) return null;
+  const current = row.held === null ? row.current : null;
+  const { submission } = newest;
+  return {
+    file_id: row.file_id,
+    user_id: owner.user_id,
+    user_hash: owner.user_hash,
+    source: owner.source,
+    summary_id: row.summary_id,
+    activity_name: submission.activity_name,
+    priority: submission.priority,
+    overwrite_mode: submission.overwrite_mode,
+    start_time_in_seconds: submission.start_time_in_seconds,
+    status: current?.state ?? "held",
+    attempts: current?.attempts ?? 0,
+    import_id: current?.import_id ?? null,
+    error: current?.fault ?? null,
+    version: newest.version,
+    revision: row.revision,
+    received_at: submission.received_at,
+    failed_object: current?.state === "failed" ? current.failed_object : null,
+  };
+}
+
+export function importProjection(owner: Owner, row: ImportRow): ImportProjection {
+  return {
+    import_id: row.import_id,
+    user_id: owner.user_id,
+    user_hash: owner.user_hash,
+    source: owner.source,
+    is_initial_import: row.is_initial_import,
+    event_id: row.event_id,
+    status: row.status,
+    total: row.total,
+    imported: row.imported,
+    skipped: row.skipped,
+    failed: row.failed,
+    missing_summary_ids: row.missing_summary_ids,
+    after_version: row.after_version,
+    through_version: row.through_version,
+    revision: row.revision,
+    requested_at: row.requested_at,
+    completed_at: row.completed_at,
+  };
+}
+
+/** Objects that a newly taken ping leaves without a name in the ledger; the read model may still read from one. */
+export function objectsLeftBehind(owner: Owner, before: LedgerRow | null, after: LedgerRow): string[] {
+  const keys: (string | null | undefined)[] = [];
+  if (before?.held != null) keys.push(before.held.submission.object_key);
+  const replaced = before?.current;
+  if (replaced != null && replaced !== after.current && replaced.state !== "imported") {
+    keys.push(replaced.submission.object_key, replaced.failed_object?.key);
+    if (replaced.state === "queued") {
+      keys.push(versionKey(owner.partner_id, owner.user_id, before?.file_id ?? "", replaced.version));
+    }
+  }
+  return [...new Set(keys.filter((key): key is string => key != null))];
+}

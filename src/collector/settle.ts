@@ -1,0 +1,193 @@
+import {
+  firstRevision,
+  nextVersion,
+  shrunk,
+  type CurrentVersion,
+  type Fault,
+  type LedgerRow,
+  type StoredObject,
+  type Submission,
+} from "./ledger.ts";
+import { nextTryAt, type FaultOrigin } from "./retrySchedule.ts";
+
+/** What an importer says of one file when its attempt has ended. */
+export type Outcome =
+  | { result: "imported"; file_id: string; version: number }
+  | { result: "failed"; file_id: string; version: number; fault: Fault; stored: StoredObject | null }
+  | {
+      result: "try_again";
+      file_id: string;
+      version: number;
+      fault: Fault;
+      stored: StoredObject | null;
+      origin: FaultOrigin;
+      retry_after_seconds: number | null;
+    };
+
+/** What becomes of the file: settled one way or the other, or dispatched again at an instant. */
+export type Settlement =
+  | { kind: "imported"; row: LedgerRow }
+  | { kind: "failed"; row: LedgerRow }
+  | { kind: "again"; row: LedgerRow; at: number };
+
+/** A row whose current version is known to be there. */
+export type RowInFlight = LedgerRow & { current: CurrentVersion };
+
+/** The row, if this version of it is still to be settled; a newer one may have taken its place. */
+export function inFlight(row: LedgerRow | undefined, version: number): RowInFlight | null {
+  const current = row?.current;
+  if (row === undefined || current === null || current === undefined) return null;
+  return current.state === "queued" && current.version === version ? { ...row, current } : null;
+}
+
+/** Applies an attempt's outcome; `revision` is the one that the attempt's claim carried. */
+export function settle(row: RowInFlight, outcome: Outcome, revision: number, nowMs: number): Settlement {
+  const attempts = row.current.attempts + 1;
+  if (outcome.result === "imported") {
+    const current: CurrentVersion = {
+      ...row.current,
+      state: "imported",
+      attempts,
+      submission: shrunk(row.current.submission, false),
+      fault: null,
+      first_fault: null,
+      failed_object: null,
+      settled_at: nowMs,
+    };
+    return { kind: "imported", row: { ...row, revision, current } };
+  }
+  const tried: RowInFlight = {
+    ...row,
+    revision,
+    current: {
+      ...row.current,
+      attempts,
+      fault: outcome.fault,
+      first_fault: row.current.first_fault ?? { ...outcome.fault, at: nowMs },
+      failed_object: outcome.stored ?? row.current.failed_object,
+    },
+  };
+  if (outcome.result === "failed")
+    return { kind: "failed", row: fail(tried, outcome.fault, revision, nowMs) };
+  const at = nextTryAt({
+    origin: outcome.origin,
+    failedAttempts: attempts,
+    firstFaultAt: tried.current.first_fault?.at ?? nowMs,
+    retryAfterSeconds: outcome.retry_after_seconds,
+    nowMs,
+  });
+  if (at !== null) return { kind: "again", row: tried, at };
+  const fault: Fault =
+    outcome.origin === "own_store"
+      ? { ...outcome.fault, code: "internal", detail: "A store of ours was down for too long. Try again." }
+      : outcome.fault;
+  return { kind: "failed", row: fail(tried, fault, revision, nowMs) };
+}
+
+/** Ends a version as failed. Its URL, or its stored bytes, stay for a while so that it can be tried again. */
+export function fail(row: RowInFlight, fault: Fault, revision: number, nowMs: number): LedgerRow {
+  const first = row.current.first_fault;
+  const detail =
+    fault.code === "callback_gone" && first !== null && first.code !== "callback_gone"
+      ? `${fault.detail} The first attempt had failed with ${first.code}: ${first.detail}`
+      : fault.detail;
+  const stored = row.current.failed_object;
+  const submission: Submission =
+    stored === null ? row.current.submission : { ...row.current.submission, object_key: stored.key };
+  const retryable = submission.callback_url !== null || submission.object_key !== null;
+  return {
+    ...row,
+    revision,
+    current: {
+      ...row.current,
+      state: "failed",
+      submission: shrunk(submission, retryable),
+      fault: { ...fault, detail, retryable },
+      settled_at: nowMs,
+    },
+  };
+}
+
+/** A held version that nobody released ends as failed, and can be tried again for as long as its URL is kept. */
+export function expire(row: LedgerRow, nowMs: number): LedgerRow | null {
+  if (row.held === null) return null;
+  const current: CurrentVersion = {
+    version: row.held.version,
+    state: "queued",
+    submission: row.held.submission,
+    import_id: null,
+    attempts: 0,
+    first_fault: null,
+    fault: null,
+    failed_object: null,
+    settled_at: null,
+  };
+  const fault: Fault = {
+    code: "held_expired",
+    detail: "Held for 30 days without a bulk_fit_transfer_complete task for this user and source.",
+    http_status: null,
+    retryable: true,
+  };
+  return fail({ ...row, held: null, current }, fault, row.revision + 1, nowMs);
+}
+
+/** A failed file queued once more, as a new version of the same ping; null when there is nothing to try it with. */
+export function retry(row: LedgerRow, floor: number, nowMs: number): RowInFlight | null {
+  const failed = row.current;
+  if (failed === null || failed.state !== "failed" || row.held !== null) return null;
+  const { submission } = failed;
+  if (submission.callback_url === null && submission.object_key === null) return null;
+  const version = nextVersion(row, floor, nowMs);
+  return {
+    ...row,
+    revision: Math.max(row.revision + 1, firstRevision(version)),
+    current: {
+      version,
+      state: "queued",
+      submission,
+      import_id: failed.import_id,
+      retried: failed.import_id !== null,
+      attempts: 0,
+      first_fault: null,
+      fault: null,
+      failed_object: failed.failed_object,
+      settled_at: null,
+    },
+  };
+}
+
+/** The row with this ping as its newest version, held or dispatched. */
+export function take(
+  fileId: string,
+  summaryId: string,
+  row: LedgerRow | null,
+  submission: Submission,
+  verdict: "hold" | "dispatch",
+  floor: number,
+  nowMs: number,
+): LedgerRow {
+  const version = nextVersion(row, floor, nowMs);
+  const revision = Math.max((row?.revision ?? 0) + 1, firstRevision(version));
+  const names = { file_id: fileId, summary_id: summaryId, revision };
+  if (verdict === "hold") {
+    return { ...names, current: row?.current ?? null, held: { version, submission } };
+  }
+  // In a running import the newer version takes the older one's place: the import waits for it instead.
+  const replaced = row?.current?.state === "queued" ? row.current : null;
+  return {
+    ...names,
+    held: null,
+    current: {
+      version,
+      state: "queued",
+      submission,
+      import_id: replaced?.import_id ?? null,
+      retried: replaced?.retried ?? false,
+      attempts: 0,
+      first_fault: null,
+      fault: null,
+      failed_object: null,
+      settled_at: null,
+    },
+  };
+}

@@ -1,0 +1,508 @@
+import { jsonSlices } from "../sql.ts";
+import {
+  firstRevision,
+  type CurrentVersion,
+  type HeldVersion,
+  type LedgerRow,
+  type Submission,
+} from "./ledger.ts";
+
+/** SQL of the collector's own database. Every method is synchronous: what one turn writes is one commit. */
+
+export type QueueName = "PRIORITY" | "BULK" | "RETRY";
+
+export interface Dispatch {
+  dispatch_id: string;
+  queue: QueueName;
+  /** [file_id, version] of each file still to settle. */
+  files: [string, number][];
+  state: "unsent" | "sent" | "claimed";
+  /** unsent: when to send; sent: when to send again; claimed: when the claim ends. */
+  due_at: number;
+  claim: string | null;
+  /** Claims so far, also those of the dispatch that this one was split from. */
+  claims: number;
+  /** Claims that ended without a word. */
+  unheard: number;
+}
+
+export interface ImportRow {
+  import_id: string;
+  event_id: string | null;
+  is_initial_import: boolean;
+  /** Held versions in (after_version, through_version] belong to it. */
+  after_version: number;
+  through_version: number;
+  total: number;
+  imported: number;
+  skipped: number;
+  failed: number;
+  status: "running" | "completed" | "completed_with_failures";
+  missing_summary_ids: string[] | null;
+  requested_at: number;
+  completed_at: number | null;
+  /** The last file id handed to dispatches; null when all are. */
+  drained_to: string | null;
+  plan_requested: boolean;
+  revision: number;
+  /** Whether its completion was told to all who wait for it. */
+  announced: boolean;
+  /** The revision that D1 has; behind `revision` means there is something to project. */
+  projected_revision: number;
+}
+
+export type OutboxEntry =
+  | { kind: "project_files"; file_ids: string[] }
+  /** An object that no version in the ledger names; it goes unless D1 still reads from it. */
+  | { kind: "discard_object"; file_id: string; object_key: string }
+  | { kind: "complete_import"; import_id: string };
+
+export interface About {
+  partner_id: string;
+  user_id: string;
+  source: string;
+  /** Held versions up to this one were released by a task. */
+  released_through: number;
+  /** When to look for held pings and kept URLs past their age; null: none there. */
+  housekeeping_at: number | null;
+}
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS about (
+    only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,
+    source TEXT NOT NULL, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
+  CREATE TABLE IF NOT EXISTS files (
+    file_id TEXT PRIMARY KEY, summary_id TEXT NOT NULL, revision INTEGER NOT NULL,
+    version INTEGER, state TEXT, import_id TEXT, current TEXT,
+    held_version INTEGER, held TEXT) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS remembered_duplicates (file_id TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS imports (
+    import_id TEXT PRIMARY KEY, after_version INTEGER NOT NULL, through_version INTEGER NOT NULL,
+    import TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS dispatches (
+    dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
+    due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL, unheard INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS erased (only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);
+`;
+
+type FileRecord = {
+  file_id: string;
+  summary_id: string;
+  revision: number;
+  version: number | null;
+  state: string | null;
+  import_id: string | null;
+  current: string | null;
+  held_version: number | null;
+  held: string | null;
+};
+
+/** The columns hold what this class wrote, so their shape is known; a schema would cost more than the work. */
+function asWritten<T>(value: unknown): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only this class writes these tables
+  return value as T;
+}
+
+function parsed<T>(json: string): T {
+  return asWritten<T>(JSON.parse(json));
+}
+
+export class CollectorStorage {
+  readonly #sql: SqlStorage;
+  #about: About | null = null;
+
+  constructor(sql: SqlStorage) {
+    this.#sql = sql;
+    sql.exec(TABLES);
+    this.#about =
+      sql
+        .exec<{
+          partner_id: string;
+          user_id: string;
+          source: string;
+          released_through: number;
+          housekeeping_at: number | null;
+        }>("SELECT partner_id, user_id, source, released_through, housekeeping_at FROM about")
+        .toArray()[0] ?? null;
+  }
+
+  /** Null until the first ping or task. */
+  get about(): About | null {
+    return this.#about;
+  }
+
+  writeAbout(about: About): void {
+    this.#about = about;
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO about VALUES (1, ?, ?, ?, ?, ?)",
+      about.partner_id,
+      about.user_id,
+      about.source,
+      about.released_through,
+      about.housekeeping_at,
+    );
+  }
+
+  /** Versions up to here are taken or gone: released by a task, or erased with their person. */
+  versionFloor(): number {
+    const erased = this.#sql
+      .exec<{ before_version: number }>("SELECT before_version FROM erased")
+      .toArray()[0];
+    return Math.max(this.#releasedThrough, erased?.before_version ?? 0);
+  }
+
+  /** Everything up to the version goes; the bound stays, so that no version starts again below it. */
+  erase(beforeVersion: number): void {
+    this.#sql.exec(
+      `INSERT INTO erased VALUES (1, ?) ON CONFLICT (only)
+       DO UPDATE SET before_version = max(before_version, excluded.before_version)`,
+      beforeVersion,
+    );
+    this.#sql.exec(
+      "DELETE FROM files WHERE coalesce(version, 0) <= ? AND coalesce(held_version, 0) <= ?",
+      beforeVersion,
+      beforeVersion,
+    );
+    this.#sql.exec("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", beforeVersion);
+    this.#sql.exec(
+      `DELETE FROM dispatches WHERE NOT EXISTS (SELECT 1 FROM json_each(files) f
+         WHERE f.value ->> 1 > ?)`,
+      beforeVersion,
+    );
+    this.#sql.exec("DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)");
+    if (this.#sql.exec("SELECT 1 FROM files LIMIT 1").toArray().length > 0) return;
+    this.#sql.exec("DELETE FROM outbox");
+    this.#sql.exec("DELETE FROM about");
+    this.#about = null;
+  }
+
+  /** Keys of inline bytes, or of bytes kept from a failure, that versions up to this one name. */
+  objectKeysBefore(version: number): string[] {
+    return this.#sql
+      .exec<{ key: string | null }>(
+        `SELECT current ->> '$.submission.object_key' key FROM files WHERE version <= ?1
+         UNION SELECT held ->> '$.object_key' FROM files WHERE held_version <= ?1`,
+        version,
+      )
+      .toArray()
+      .flatMap(({ key }) => (key === null ? [] : [key]));
+  }
+
+  get #releasedThrough(): number {
+    return this.#about?.released_through ?? 0;
+  }
+
+  /** A held version that a task has released reads as dispatched: releasing writes no file row. */
+  #fileRow(record: FileRecord): LedgerRow {
+    const row: LedgerRow = {
+      file_id: record.file_id,
+      summary_id: record.summary_id,
+      revision: record.revision,
+      current: null,
+      held: null,
+    };
+    if (record.current !== null) row.current = parsed<CurrentVersion>(record.current);
+    if (record.held_version === null || record.held === null) return row;
+    const held: HeldVersion = { version: record.held_version, submission: parsed<Submission>(record.held) };
+    if (held.version > this.#releasedThrough) return { ...row, held };
+    const current: CurrentVersion = {
+      version: held.version,
+      state: "queued",
+      submission: held.submission,
+      import_id: this.importOfVersion(held.version),
+      attempts: 0,
+      first_fault: null,
+      fault: null,
+      failed_object: null,
+      settled_at: null,
+    };
+    return { ...row, revision: Math.max(row.revision, firstRevision(held.version)), current };
+  }
+
+  readFiles(fileIds: readonly string[]): Map<string, LedgerRow> {
+    const rows = new Map<string, LedgerRow>();
+    for (const slice of jsonSlices(fileIds)) {
+      const records = this.#sql.exec<FileRecord>(
+        "SELECT * FROM files WHERE file_id IN (SELECT value FROM json_each(?))",
+        slice,
+      );
+      for (const record of records) rows.set(record.file_id, this.#fileRow(record));
+    }
+    return rows;
+  }
+
+  writeFiles(rows: readonly LedgerRow[]): void {
+    const values = rows.map((row) => [
+      row.file_id,
+      row.summary_id,
+      row.revision,
+      row.current?.version ?? null,
+      row.current?.state ?? null,
+      row.current?.import_id ?? null,
+      row.current === null ? null : JSON.stringify(row.current),
+      row.held?.version ?? null,
+      row.held === null ? null : JSON.stringify(row.held.submission),
+    ]);
+    for (const slice of jsonSlices(values)) {
+      this.#sql.exec(
+        `INSERT INTO files
+         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8
+         FROM json_each(?) WHERE true
+         ON CONFLICT (file_id) DO UPDATE SET revision = excluded.revision, version = excluded.version,
+           state = excluded.state, import_id = excluded.import_id, current = excluded.current,
+           held_version = excluded.held_version, held = excluded.held`,
+        slice,
+      );
+    }
+  }
+
+  /** What a task finds: files held and not released. */
+  countHeld(): { count: number; newest: number; oldest: number } {
+    const found = this.#sql
+      .exec<{ count: number; newest: number | null; oldest: number | null }>(
+        "SELECT count(*) count, max(held_version) newest, min(held_version) oldest FROM files WHERE held_version > ?",
+        this.#releasedThrough,
+      )
+      .one();
+    return { count: found.count, newest: found.newest ?? 0, oldest: found.oldest ?? 0 };
+  }
+
+  /** Files with a version in flight and a newer one held: at a release the newer takes over. */
+  filesInFlightAndHeld(): LedgerRow[] {
+    return this.#sql
+      .exec<FileRecord>(
+        "SELECT * FROM files WHERE state = 'queued' AND held_version > ?",
+        this.#releasedThrough,
+      )
+      .toArray()
+      .map((record) => this.#fileRow(record));
+  }
+
+  heldBefore(version: number, limit: number): LedgerRow[] {
+    return this.#sql
+      .exec<FileRecord>(
+        "SELECT * FROM files WHERE held_version > ? AND held_version <= ? LIMIT ?",
+        this.#releasedThrough,
+        version,
+        limit,
+      )
+      .toArray()
+      .map((record) => this.#fileRow(record));
+  }
+
+  /** Failed files settled before the instant that still keep a URL, or bytes, for a retry. */
+  keptFailures(): LedgerRow[] {
+    return this.#sql
+      .exec<FileRecord>(
+        `SELECT * FROM files WHERE state = 'failed' AND current->>'$.submission.callback_url' IS NOT NULL`,
+      )
+      .toArray()
+      .map((record) => this.#fileRow(record));
+  }
+
+  failuresOfImport(importId: string, limit: number): LedgerRow[] {
+    return this.#sql
+      .exec<FileRecord>(
+        "SELECT * FROM files WHERE import_id = ? AND state = 'failed' ORDER BY file_id LIMIT ?",
+        importId,
+        limit,
+      )
+      .toArray()
+      .map((record) => this.#fileRow(record));
+  }
+
+  /**
+   * The next files of an import that no dispatch has taken yet, by file id: held versions in its range, and
+   * those that stand as dispatched because a newer ping of the file was held meanwhile.
+   */
+  filesToDrain(row: ImportRow, limit: number): { file_id: string; version: number }[] {
+    return this.#sql
+      .exec<{ file_id: string; version: number }>(
+        `SELECT file_id, CASE WHEN held_version > ?2 AND held_version <= ?3 THEN held_version ELSE version END version
+         FROM files
+         WHERE file_id > ?1 AND ((held_version > ?2 AND held_version <= ?3)
+           OR (state = 'queued' AND import_id = ?5 AND version > ?2 AND version <= ?3))
+         ORDER BY file_id LIMIT ?4`,
+        row.drained_to ?? "",
+        row.after_version,
+        row.through_version,
+        limit,
+        row.import_id,
+      )
+      .toArray();
+  }
+
+  missing(expected: readonly { file_id: string; summary_id: string }[]): string[] {
+    const known = new Set<string>();
+    for (const slice of jsonSlices(expected.map((file) => file.file_id))) {
+      const rows = this.#sql.exec<{ file_id: string }>(
+        "SELECT file_id FROM files WHERE file_id IN (SELECT value FROM json_each(?))",
+        slice,
+      );
+      for (const row of rows) known.add(row.file_id);
+    }
+    return expected.filter((file) => !known.has(file.file_id)).map((file) => file.summary_id);
+  }
+
+  rememberDuplicates(fileIds: readonly string[]): void {
+    for (const slice of jsonSlices(fileIds)) {
+      this.#sql.exec(
+        "INSERT INTO remembered_duplicates SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
+        slice,
+      );
+    }
+  }
+
+  /** Counts remembered duplicates that are not held themselves, and forgets all of them. */
+  takeDuplicates(): number {
+    const { count } = this.#sql
+      .exec<{ count: number }>(
+        `SELECT count(*) count FROM remembered_duplicates d WHERE NOT EXISTS
+           (SELECT 1 FROM files f WHERE f.file_id = d.file_id AND f.held_version > ?)`,
+        this.#releasedThrough,
+      )
+      .one();
+    this.#sql.exec("DELETE FROM remembered_duplicates");
+    return count;
+  }
+
+  importOfVersion(version: number): string | null {
+    return (
+      this.#sql
+        .exec<{ import_id: string }>(
+          "SELECT import_id FROM imports WHERE after_version < ? AND through_version >= ?",
+          version,
+          version,
+        )
+        .toArray()[0]?.import_id ?? null
+    );
+  }
+
+  readImport(importId: string): ImportRow | null {
+    const record = this.#sql
+      .exec<{ import: string }>("SELECT import FROM imports WHERE import_id = ?", importId)
+      .toArray()[0];
+    return record === undefined ? null : parsed<ImportRow>(record.import);
+  }
+
+  readImports(): ImportRow[] {
+    return this.#sql
+      .exec<{ import: string }>("SELECT import FROM imports")
+      .toArray()
+      .map((record) => parsed<ImportRow>(record.import));
+  }
+
+  writeImport(row: ImportRow): void {
+    this.#sql.exec(
+      `INSERT INTO imports VALUES (?, ?, ?, ?) ON CONFLICT (import_id) DO UPDATE SET import = excluded.import`,
+      row.import_id,
+      row.after_version,
+      row.through_version,
+      JSON.stringify(row),
+    );
+  }
+
+  deleteImport(importId: string): void {
+    this.#sql.exec("DELETE FROM imports WHERE import_id = ?", importId);
+  }
+
+  readDispatch(dispatchId: string): Dispatch | null {
+    return this.#dispatches("SELECT * FROM dispatches WHERE dispatch_id = ?", dispatchId)[0] ?? null;
+  }
+
+  dueDispatches(nowMs: number, limit: number): Dispatch[] {
+    return this.#dispatches(
+      "SELECT * FROM dispatches WHERE due_at <= ? ORDER BY due_at LIMIT ?",
+      nowMs,
+      limit,
+    );
+  }
+
+  #dispatches(query: string, ...bindings: (string | number)[]): Dispatch[] {
+    return this.#sql
+      .exec<{
+        dispatch_id: string;
+        queue: string;
+        files: string;
+        state: string;
+        due_at: number;
+        claim: string | null;
+        claims: number;
+        unheard: number;
+      }>(query, ...bindings)
+      .toArray()
+      .map((record) => ({
+        ...record,
+        queue: asWritten<QueueName>(record.queue),
+        state: asWritten<Dispatch["state"]>(record.state),
+        files: parsed<[string, number][]>(record.files),
+      }));
+  }
+
+  countDispatches(queue: QueueName): number {
+    return this.#sql
+      .exec<{ count: number }>("SELECT count(*) count FROM dispatches WHERE queue = ?", queue)
+      .one().count;
+  }
+
+  writeDispatches(dispatches: readonly Dispatch[]): void {
+    const values = dispatches.map((dispatch) => [
+      dispatch.dispatch_id,
+      dispatch.queue,
+      JSON.stringify(dispatch.files),
+      dispatch.state,
+      dispatch.due_at,
+      dispatch.claim,
+      dispatch.claims,
+      dispatch.unheard,
+    ]);
+    for (const slice of jsonSlices(values)) {
+      this.#sql.exec(
+        `INSERT INTO dispatches
+         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+         FROM json_each(?) WHERE true
+         ON CONFLICT (dispatch_id) DO UPDATE SET files = excluded.files, state = excluded.state,
+           due_at = excluded.due_at, claim = excluded.claim, claims = excluded.claims, unheard = excluded.unheard`,
+        slice,
+      );
+    }
+  }
+
+  /** Only those still unsent: a consumer may have claimed one while its send was confirmed. */
+  markSent(dispatchIds: readonly string[], dueAt: number): void {
+    for (const slice of jsonSlices(dispatchIds)) {
+      this.#sql.exec(
+        `UPDATE dispatches SET state = 'sent', due_at = ?
+         WHERE state = 'unsent' AND dispatch_id IN (SELECT value FROM json_each(?))`,
+        dueAt,
+        slice,
+      );
+    }
+  }
+
+  deleteDispatch(dispatchId: string): void {
+    this.#sql.exec("DELETE FROM dispatches WHERE dispatch_id = ?", dispatchId);
+  }
+
+  earliestDispatch(): number | null {
+    return this.#sql.exec<{ due_at: number | null }>("SELECT min(due_at) due_at FROM dispatches").one()
+      .due_at;
+  }
+
+  addToOutbox(entries: readonly OutboxEntry[]): void {
+    for (const entry of entries)
+      this.#sql.exec("INSERT INTO outbox (entry) VALUES (?)", JSON.stringify(entry));
+  }
+
+  outbox(limit: number): { seq: number; entry: OutboxEntry }[] {
+    return this.#sql
+      .exec<{ seq: number; entry: string }>("SELECT seq, entry FROM outbox ORDER BY seq LIMIT ?", limit)
+      .toArray()
+      .map((record) => ({ seq: record.seq, entry: parsed<OutboxEntry>(record.entry) }));
+  }
+
+  removeFromOutbox(seq: number): void {
+    this.#sql.exec("DELETE FROM outbox WHERE seq = ?", seq);
+  }
+}

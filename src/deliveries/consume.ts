@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { settleAll } from "../concurrency.ts";
+import type { Env } from "../env.ts";
+import { faultName, logUnit } from "../log.ts";
+import { deliverDue } from "./deliver.ts";
+
+/** As many as may wait for headers in one invocation; a dead receiver holds up none of the others. */
+const CONCURRENT_DELIVERIES = 6;
+
+const messageSchema = z.object({ partner_id: z.string(), delivery_id: z.string() });
+
+async function consumeOne(message: Message, env: Env): Promise<void> {
+  const parsed = messageSchema.safeParse(message.body);
+  if (!parsed.success) {
+    logUnit("delivery", { outcome: "unreadable_message", message_id: message.id });
+    return;
+  }
+  try {
+    await deliverDue(env, parsed.data);
+  } catch (fault) {
+    // The row says what is due: the sweep sends it again, so the message has served.
+    logUnit("delivery", { ...parsed.data, outcome: "fault", fault: faultName(fault) });
+  }
+}
+
+/** Makes the deliveries that a batch names. Acknowledges each message and never throws. */
+export async function consumeDeliveries(batch: MessageBatch, env: Env): Promise<void> {
+  await settleAll(batch.messages, CONCURRENT_DELIVERIES, async (message) => {
+    await consumeOne(message, env);
+    message.ack();
+  });
+}
+
+/** Messages whose consumer ended before it could acknowledge; the sweep brings their deliveries back. */
+export async function consumeDeadDeliveries(batch: MessageBatch): Promise<void> {
+  for (const message of batch.messages) {
+    const parsed = messageSchema.safeParse(message.body);
+    logUnit("dead_letter", {
+      queue: batch.queue,
+      message_id: message.id,
+      ...(parsed.success ? parsed.data : { outcome: "unreadable_message" }),
+    });
+    message.ack();
+  }
+}

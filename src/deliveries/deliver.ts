@@ -1,0 +1,197 @@
+import { databaseFor } from "../database.ts";
+import type { DeliveryMessage, Env } from "../env.ts";
+import { ROUTE_LENGTH } from "../identifiers.ts";
+import { logUnit } from "../log.ts";
+import { checkAddress } from "../outbound/address.ts";
+import { retryAfterSeconds } from "../outbound/retryAfter.ts";
+import { live } from "../partners/partner.ts";
+import { readPartner } from "../partners/registry.ts";
+import { afterAttempt, MAX_DELAY_MS } from "./schedule.ts";
+import { signedHeaders } from "./sign.ts";
+import {
+  claimDelivery,
+  settleDelivery,
+  type Attempt,
+  type ClaimedDelivery,
+  type Settlement,
+} from "./write.ts";
+
+/** The contract's time for a receiver to answer. */
+const DEADLINE_MS = 15_000;
+/** The deadline, and time to record what came of it; after that another consumer may try. */
+const CLAIM_MS = 60_000;
+/** Enough of an answer to see what the receiver's framework complained of. */
+const ANSWER_BYTES = 500;
+/** How often to look whether a suspended partner is back; its events wait that long. */
+const SUSPENDED_DELAY_MS = 60 * 60_000;
+
+/** Where a delivery goes now, or why it does not. */
+type Target =
+  | { send: true; url: string; secrets: string[] }
+  /** `retried`: an attempt that failed, `postponed`: none was due, `ended`: none will ever be made. */
+  | { send: false; as: "retried" | "postponed" | "failed" | "recorded"; reason: string };
+
+function unsent(as: "retried" | "postponed" | "failed" | "recorded", reason: string): Target {
+  return { send: false, as, reason };
+}
+
+async function targetOf(
+  env: Env,
+  partnerId: string,
+  kind: ClaimedDelivery["kind"],
+  nowMs: number,
+): Promise<Target> {
+  if (kind === "training_plan") {
+    if (env.TRAINING_PLAN_URL === "") return unsent("recorded", "No planner is configured.");
+    const secret = env.TRAINING_PLAN_SECRET ?? "";
+    if (secret === "") return unsent("retried", "The planner's signing secret is not configured.");
+    return { send: true, url: env.TRAINING_PLAN_URL, secrets: [secret] };
+  }
+  const partner = await readPartner(env.PARTNERS, partnerId);
+  if (partner === null || partner.event_url === null) return unsent("failed", "No event_url is configured.");
+  if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
+  const secrets = live(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
+  if (secrets.length === 0) return unsent("retried", "No webhook secret is valid.");
+  const address = checkAddress(partner.event_url, { local: env.ENVIRONMENT === "local", allowedHosts: [] });
+  if (!address.ok) return unsent("retried", `The event_url may not be reached. ${address.detail}`);
+  return { send: true, url: address.url.href, secrets };
+}
+
+/** The beginning of an answer as text, so far as it comes before the signal ends it. */
+async function firstBytes(response: Response, signal: AbortSignal): Promise<string> {
+  if (response.body === null) return "";
+  const reader = response.body.getReader();
+  const stop = () => void reader.cancel().catch(() => undefined);
+  signal.addEventListener("abort", stop);
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (let left = ANSWER_BYTES; left > 0;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      text += decoder.decode(value.subarray(0, left), { stream: true });
+      left -= value.byteLength;
+    }
+  } catch {
+    // The connection broke behind the headers; these decide, and what came is kept.
+  } finally {
+    signal.removeEventListener("abort", stop);
+    stop();
+  }
+  return text;
+}
+
+interface Answer {
+  status: number | null;
+  text: string;
+  retryAfter: string | null;
+}
+
+async function post(
+  url: string,
+  headers: Record<string, string>,
+  body: string,
+  deadlineMs: number,
+): Promise<Answer> {
+  const signal = AbortSignal.timeout(deadlineMs);
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      redirect: "manual",
+      headers: { "content-type": "application/json", "user-agent": "endurance-partner-api", ...headers },
+      body,
+      signal,
+    });
+    return {
+      status: response.status,
+      text: await firstBytes(response, signal),
+      retryAfter: response.headers.get("retry-after"),
+    };
+  } catch {
+    const text = signal.aborted ? "No answer came in time." : "The host could not be reached.";
+    return { status: null, text, retryAfter: null };
+  }
+}
+
+function routeOf(deliveryId: string): string {
+  const start = deliveryId.indexOf("_") + 1;
+  return deliveryId.slice(start, start + ROUTE_LENGTH);
+}
+
+/**
+ * Makes the attempt that a delivery is due for, records it and schedules the next. Does nothing when the delivery
+ * is settled, not due, or in another consumer's hands, so messages may be repeated. Throws when a store of ours
+ * is down; the claim then runs out and the sweep brings the delivery back.
+ */
+export async function deliverDue(
+  env: Env,
+  message: DeliveryMessage,
+  { now = Date.now, random = Math.random, deadlineMs = DEADLINE_MS } = {},
+): Promise<void> {
+  const database = databaseFor(env, message.partner_id, routeOf(message.delivery_id));
+  const startedAt = now();
+  const claimed = await claimDelivery(database, message, startedAt, startedAt + CLAIM_MS);
+  if (claimed === null) return;
+
+  const target = await targetOf(env, message.partner_id, claimed.kind, startedAt);
+  let answer: Answer | null = null;
+  if (target.send) {
+    const secrets = target.secrets;
+    const headers = signedHeaders({ id: message.delivery_id, atMs: startedAt, body: claimed.body, secrets });
+    answer = await post(target.url, headers, claimed.body, deadlineMs);
+  }
+  const endedAt = now();
+  const attempt: Attempt = {
+    at: startedAt,
+    status: answer?.status ?? null,
+    milliseconds: Math.max(0, endedAt - startedAt),
+    answer: answer?.text ?? (target.send ? "" : target.reason),
+  };
+  const settlement = settlementOf(target, attempt, {
+    failedAttempts: claimed.attempt_count + 1,
+    nowMs: endedAt,
+    retryAfterSeconds: retryAfterSeconds(answer?.retryAfter ?? null, endedAt),
+    random: random(),
+  });
+  const [settled] = await database.batch(settleDelivery(database, message, claimed, settlement, endedAt));
+  const inTime = settled !== undefined && settled.meta.changes > 0;
+
+  const nextInMs = settlement.next_attempt_at === null ? null : settlement.next_attempt_at - endedAt;
+  logUnit("delivery", {
+    partner_id: message.partner_id,
+    delivery_id: message.delivery_id,
+    type: claimed.type,
+    outcome: inTime ? settlement.status : "claim_ran_out",
+    attempt: claimed.attempt_count + (settlement.counted ? 1 : 0),
+    host: target.send ? new URL(target.url).host : null,
+    status: attempt.status,
+    milliseconds: attempt.milliseconds,
+    reason: attempt.status === null ? attempt.answer : null,
+    next_in_milliseconds: nextInMs,
+  });
+
+  if (!inTime) return;
+  if (claimed.then_deliver !== null && claimed.attempt_count === 0) {
+    await env.DELIVERIES.send({ partner_id: message.partner_id, delivery_id: claimed.then_deliver });
+  }
+  if (nextInMs !== null) {
+    const delaySeconds = Math.ceil(Math.min(nextInMs, MAX_DELAY_MS) / 1000);
+    await env.DELIVERIES.send(message, { delaySeconds });
+  }
+}
+
+function settlementOf(
+  target: Target,
+  attempt: Attempt,
+  timing: Parameters<typeof afterAttempt>[1],
+): Settlement {
+  if (target.send || target.as === "retried") {
+    return { ...afterAttempt(attempt.status, timing), attempt, counted: true };
+  }
+  if (target.as === "postponed") {
+    const next_attempt_at = timing.nowMs + SUSPENDED_DELAY_MS;
+    return { status: "pending", next_attempt_at, attempt: null, counted: false };
+  }
+  const noted = target.as === "failed" ? attempt : null;
+  return { status: target.as, next_attempt_at: null, attempt: noted, counted: false };
+}

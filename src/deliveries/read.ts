@@ -1,0 +1,108 @@
+import { z } from "@hono/zod-openapi";
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { instantOf, parseColumn } from "../rows.ts";
+import { DATABASE_NOW } from "../sql.ts";
+import {
+  eventBodySchema,
+  visibleEventStatus,
+  type DeliveryStatus,
+  type Event,
+  type EventStatus,
+  type EventWithAttempts,
+} from "./eventAnswer.ts";
+
+interface EventRow {
+  delivery_id: string;
+  user_id: string | null;
+  import_id: string | null;
+  body: string;
+  status: DeliveryStatus;
+  attempts: string;
+  attempt_count: number;
+  next_attempt_at: number | null;
+  created_at: number;
+  updated_at: number;
+}
+
+const EVENTS = `SELECT d.delivery_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
+    d.next_attempt_at, d.created_at, d.updated_at
+  FROM deliveries d WHERE d.partner_id = ? AND d.kind = 'event'`;
+
+const attemptsColumn = z.array(
+  z.object({
+    at: z.number(),
+    status: z.number().int().nullable(),
+    milliseconds: z.number(),
+    answer: z.string().nullable(),
+  }),
+);
+
+function eventOf(row: EventRow): Event {
+  return {
+    id: row.delivery_id,
+    ...parseColumn(eventBodySchema, row.body),
+    import_id: row.import_id,
+    user_id: row.user_id,
+    status: visibleEventStatus(row.status),
+    attempt_count: row.attempt_count,
+    next_attempt_at: row.next_attempt_at === null ? null : instantOf(row.next_attempt_at),
+    created_at: instantOf(row.created_at),
+    updated_at: instantOf(row.updated_at),
+  };
+}
+
+export async function readEvent(
+  env: Env,
+  partnerId: string,
+  eventId: string,
+): Promise<EventWithAttempts | null> {
+  const row = await databaseFor(env, partnerId, null)
+    .prepare(`${EVENTS} AND d.delivery_id = ?`)
+    .bind(partnerId, eventId)
+    .first<EventRow>();
+  if (row === null) return null;
+  const attempts = parseColumn(attemptsColumn, row.attempts);
+  return {
+    ...eventOf(row),
+    attempts: attempts.map((attempt) => ({ ...attempt, at: instantOf(attempt.at) })),
+  };
+}
+
+export interface EventFilters {
+  status?: EventStatus | undefined;
+  /** Unix milliseconds; turns the order into ascending by update. */
+  updated_since?: number | undefined;
+}
+
+/** The time (created_at, or updated_at with updated_since) in Unix milliseconds and the id of the last row. */
+export type EventPosition = [timeMs: number, eventId: string];
+
+/** At most `limit` events after the position, newest first, or ascending by update with `updated_since`. */
+export async function listEvents(
+  env: Env,
+  partnerId: string,
+  filters: EventFilters,
+  { limit, after }: { limit: number; after: EventPosition | null },
+): Promise<Event[]> {
+  const byUpdate = filters.updated_since !== undefined;
+  const time = byUpdate ? "d.updated_at" : "d.created_at";
+  const conditions: string[] = [];
+  const values: (string | number)[] = [];
+  const require = (condition: string, ...bound: (string | number)[]) => {
+    conditions.push(`AND ${condition}`);
+    values.push(...bound);
+  };
+  if (filters.status === "pending") require("d.status IN ('pending', 'waiting')");
+  else if (filters.status !== undefined) require("d.status = ?", filters.status);
+  if (after !== null) require(`(${time}, d.delivery_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
+  else if (filters.updated_since !== undefined) require(`${time} >= ?`, filters.updated_since);
+  // Rows of the current millisecond wait for the next look: more of them may still be written.
+  if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
+  const order = byUpdate ? `${time}, d.delivery_id` : `${time} DESC, d.delivery_id DESC`;
+  const found = await databaseFor(env, partnerId, null)
+    .prepare(`${EVENTS} ${conditions.join(" ")} ORDER BY ${order} LIMIT ?`)
+    .bind(partnerId, ...values, limit)
+    .all<EventRow>();
+  return found.results.map(eventOf);
+}

@@ -1,0 +1,26 @@
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { takeOverdueDeliveries } from "./write.ts";
+
+/** A queue under load is late by seconds; what is later than this it has lost. */
+const GRACE_MS = 2 * 60_000;
+/** Local queues forget on a restart, and somebody is watching. */
+const LOCAL_GRACE_MS = 5_000;
+/** `sendBatch` takes this many messages. */
+const BATCH_MESSAGES = 100;
+/** A store that was down for hours is caught up with in minutes, one run after another. */
+const BATCHES_PER_RUN = 5;
+
+/** Sends again the deliveries that are due and that no message seems to bring. Answers how many. */
+export async function sweepDeliveries(env: Env, nowMs: number): Promise<number> {
+  const database = databaseFor(env, "", null);
+  const beforeMs = nowMs - (env.ENVIRONMENT === "local" ? LOCAL_GRACE_MS : GRACE_MS);
+  let sent = 0;
+  for (let batch = 0; batch < BATCHES_PER_RUN; batch += 1) {
+    const overdue = await takeOverdueDeliveries(database, beforeMs, nowMs, BATCH_MESSAGES);
+    if (overdue.length > 0) await env.DELIVERIES.sendBatch(overdue.map((body) => ({ body })));
+    sent += overdue.length;
+    if (overdue.length < BATCH_MESSAGES) break;
+  }
+  return sent;
+}

@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { DATABASE_NOW } from "../sql.ts";
+import type { DeliveryStatus } from "./eventAnswer.ts";
+
+export interface NewDelivery {
+  partner_id: string;
+  delivery_id: string;
+  kind: "event" | "training_plan";
+  type: string;
+  user_id: string | null;
+  import_id: string | null;
+  body: string;
+  status: DeliveryStatus;
+  then_deliver: string | null;
+  next_attempt_at: number | null;
+}
+
+/**
+ * Stores a delivery once: a repetition changes nothing. One that belongs to an import is stored only where the
+ * import's row stands, so that nothing of an erased person comes back; write that row before, in one batch.
+ */
+export function insertDelivery(db: D1Database, row: NewDelivery): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO deliveries (partner_id, delivery_id, kind, type, user_id, import_id, body, status, then_deliver,
+         next_attempt_at, created_at, updated_at)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ${DATABASE_NOW}, ${DATABASE_NOW}
+       WHERE ?6 IS NULL OR EXISTS (SELECT 1 FROM imports WHERE partner_id = ?1 AND import_id = ?6)
+       ON CONFLICT (partner_id, delivery_id) DO NOTHING`,
+    )
+    .bind(
+      row.partner_id,
+      row.delivery_id,
+      row.kind,
+      row.type,
+      row.user_id,
+      row.import_id,
+      row.body,
+      row.status,
+      row.then_deliver,
+      row.next_attempt_at,
+    );
+}
+
+const claimedSchema = z.object({
+  kind: z.enum(["event", "training_plan"]),
+  type: z.string(),
+  body: z.string(),
+  attempt_count: z.number().int(),
+  then_deliver: z.string().nullable(),
+  /** The claim's own name: what is recorded counts only while it is the current one. */
+  claimed_until: z.number(),
+});
+export type ClaimedDelivery = z.infer<typeof claimedSchema>;
+
+/** Clocks of queue, isolate and database differ a little; a message that comes this early is not turned away. */
+const EARLY_MS = 1_000;
+
+/** Takes a due delivery for one consumer until `untilMs`; null when it is settled, not due, or another's. */
+export async function claimDelivery(
+  db: D1Database,
+  delivery: { partner_id: string; delivery_id: string },
+  nowMs: number,
+  untilMs: number,
+): Promise<ClaimedDelivery | null> {
+  const row = await db
+    .prepare(
+      `UPDATE deliveries SET claimed_until = ?3
+       WHERE partner_id = ?1 AND delivery_id = ?2 AND status = 'pending' AND next_attempt_at <= ?4
+         AND (claimed_until IS NULL OR claimed_until <= ?5)
+       RETURNING kind, type, body, attempt_count, then_deliver, claimed_until`,
+    )
+    .bind(delivery.partner_id, delivery.delivery_id, untilMs, nowMs + EARLY_MS, nowMs)
+    .first();
+  return row === null ? null : claimedSchema.parse(row);
+}
+
+export interface Attempt {
+  /** Unix milliseconds. */
+  at: number;
+  /** Null when there was no answer. */
+  status: number | null;
+  milliseconds: number;
+  /** First bytes of the answer, or why there was none. */
+  answer: string | null;
+}
+
+/** What becomes of a claimed delivery. */
+export interface Settlement {
+  status: "pending" | "delivered" | "failed" | "recorded";
+  next_attempt_at: number | null;
+  attempt: Attempt | null;
+  /** Whether the attempt counts: one that was never made is only noted. */
+  counted: boolean;
+}
+
+/**
+ * Statements that end a claim, and let the delivery that waits for this one leave. An ended claim changes
+ * nothing, so a consumer that comes too late does no harm. Run them in one batch.
+ */
+export function settleDelivery(
+  db: D1Database,
+  delivery: { partner_id: string; delivery_id: string },
+  claimed: ClaimedDelivery,
+  settlement: Settlement,
+  nowMs: number,
+): D1PreparedStatement[] {
+  const settled = db
+    .prepare(
+      `UPDATE deliveries SET status = ?4, next_attempt_at = ?5, claimed_until = NULL,
+         attempts = CASE WHEN ?6 IS NULL THEN attempts ELSE json_insert(attempts, '$[#]', json(?6)) END,
+         attempt_count = attempt_count + ?7, updated_at = ${DATABASE_NOW}
+       WHERE partner_id = ?1 AND delivery_id = ?2 AND claimed_until = ?3`,
+    )
+    .bind(
+      delivery.partner_id,
+      delivery.delivery_id,
+      claimed.claimed_until,
+      settlement.status,
+      settlement.next_attempt_at,
+      settlement.attempt === null ? null : JSON.stringify(settlement.attempt),
+      settlement.counted ? 1 : 0,
+    );
+  if (claimed.then_deliver === null) return [settled];
+  const released = db
+    .prepare(
+      `UPDATE deliveries SET status = 'pending', next_attempt_at = ?3, updated_at = ${DATABASE_NOW}
+       WHERE partner_id = ?1 AND delivery_id = ?2 AND status = 'waiting'`,
+    )
+    .bind(delivery.partner_id, claimed.then_deliver, nowMs);
+  return [settled, released];
+}
+
+const dueSchema = z.array(z.object({ partner_id: z.string(), delivery_id: z.string() }));
+
+/**
+ * Deliveries due before `beforeMs` that nobody has claimed, longest due first; at most `limit`. They are due
+ * from `nowMs` on afterwards, so that the next look leaves them to the queue for as long.
+ */
+export async function takeOverdueDeliveries(
+  db: D1Database,
+  beforeMs: number,
+  nowMs: number,
+  limit: number,
+): Promise<{ partner_id: string; delivery_id: string }[]> {
+  const found = await db
+    .prepare(
+      `UPDATE deliveries SET next_attempt_at = ?2
+       WHERE (partner_id, delivery_id) IN (
+         SELECT partner_id, delivery_id FROM deliveries
+         WHERE next_attempt_at <= ?1 AND status = 'pending' AND (claimed_until IS NULL OR claimed_until <= ?2)
+         ORDER BY next_attempt_at LIMIT ?3)
+       RETURNING partner_id, delivery_id`,
+    )
+    .bind(beforeMs, nowMs, limit)
+    .all();
+  return dueSchema.parse(found.results);
+}

@@ -1,0 +1,21 @@
+import { userHash } from "../identifiers.ts";
+
+/** Where the bytes of a downloaded version lie. */
+export function versionKey(partnerId: string, userId: string, fileId: string, version: number): string {
+  return `${partnerId}/${userHash(partnerId, userId)}/${fileId}/${version}`;
+}
+
+/**
+ * Where bytes that came with a ping lie. The hour comes first, so that those which no ping names in the end
+ * are found by listing one hour; the collector's name and the file's follow, so that they can be asked.
+ */
+export function inlineKey(collector: string, fileId: string, uniqueId: string, nowMs: number): string {
+  return `${INLINE_PREFIX}${hourOf(nowMs)}/${collector}/${fileId}/${uniqueId}`;
+}
+
+export const INLINE_PREFIX = "inline/";
+
+/** `2026-11-25T01` */
+export function hourOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 13);
+}

@@ -1,0 +1,169 @@
+import { z } from "@hono/zod-openapi";
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { FIT_WARNINGS } from "../fit/types.ts";
+import { activityId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
+import { instantOf, parseColumn } from "../rows.ts";
+import { DATABASE_NOW } from "../sql.ts";
+import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
+
+/** Whether an import's task has taken the held version of a file: a task writes one row of its own and none of theirs. */
+const TAKES = `i.user_id = f.user_id AND i.source = f.source
+  AND f.version > i.after_version AND f.version <= i.through_version`;
+
+/** SQL for the import that has taken a file `f` which is still held in its row; null when none has. */
+export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
+  SELECT i.import_id FROM imports i
+  WHERE i.partner_id = f.partner_id
+    AND i.import_id >= substr(f.file_id, 1, ${ROUTE_LENGTH})
+    AND i.import_id < substr(f.file_id, 1, ${ROUTE_LENGTH}) || char(1114111)
+    AND ${TAKES}
+  LIMIT 1) END`;
+
+interface FileRow {
+  file_id: string;
+  user_id: string;
+  source: string;
+  summary_id: string;
+  activity_name: string | null;
+  priority: 0 | 1;
+  overwrite_mode: 0 | 1;
+  start_time_in_seconds: string;
+  status: FileStatus;
+  attempts: number;
+  import_id: string | null;
+  taken_by: string | null;
+  error: string | null;
+  sha256: string | null;
+  size_in_bytes: number | null;
+  warnings: string;
+  activity_count: number;
+  received_at: number;
+  updated_at: number;
+}
+
+const warningsColumn = z.array(z.enum(FIT_WARNINGS));
+
+function fileOf(row: FileRow): File {
+  const status = row.taken_by === null ? row.status : "queued";
+  const faulty = status === "failed" || status === "queued";
+  return {
+    file_id: row.file_id,
+    user_id: row.user_id,
+    source: row.source,
+    summary_id: row.summary_id,
+    activity_name: row.activity_name,
+    priority: row.priority,
+    overwrite_mode: row.overwrite_mode === 1,
+    start_time_in_seconds: row.start_time_in_seconds,
+    status,
+    attempts: row.attempts,
+    import_id: row.taken_by ?? row.import_id,
+    error: faulty && row.error !== null ? parseColumn(fileErrorSchema, row.error) : null,
+    sha256: row.sha256,
+    size_in_bytes: row.size_in_bytes,
+    warnings: parseColumn(warningsColumn, row.warnings),
+    activity_ids: Array.from({ length: row.activity_count }, (_, index) => activityId(row.file_id, index)),
+    received_at: instantOf(row.received_at),
+    updated_at: instantOf(row.updated_at),
+  };
+}
+
+export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
+  const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
+    .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE f.partner_id = ? AND f.file_id = ?`)
+    .bind(partnerId, fileId)
+    .first<FileRow>();
+  return row === null ? null : fileOf(row);
+}
+
+/** Where a file's bytes lie: the readable version's, else those that could not be imported. */
+export interface StoredOriginal {
+  objectKey: string | null;
+  startTimeInSeconds: number;
+}
+
+/** Null when there is no such file; a null key when no bytes of it are stored. */
+export async function readOriginal(
+  env: Env,
+  partnerId: string,
+  fileId: string,
+): Promise<StoredOriginal | null> {
+  const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
+    .prepare(
+      `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds FROM files
+       WHERE partner_id = ? AND file_id = ?`,
+    )
+    .bind(partnerId, fileId)
+    .first<{ object_key: string | null; start_time_in_seconds: string }>();
+  if (row === null) return null;
+  return { objectKey: row.object_key, startTimeInSeconds: Number(row.start_time_in_seconds) };
+}
+
+export interface FileFilters {
+  user_id?: string | undefined;
+  source?: string | undefined;
+  status?: FileStatus | undefined;
+  import_id?: string | undefined;
+  /** Unix milliseconds; turns the order into ascending by update. */
+  updated_since?: number | undefined;
+}
+
+/** The time (received_at, or updated_at with updated_since) and id of the last row. */
+export type FilePosition = [timeMs: number, fileId: string];
+
+/** At most `limit` files after the position, newest first, or ascending by update with `updated_since`. */
+export async function listFiles(
+  env: Env,
+  partnerId: string,
+  filters: FileFilters,
+  { limit, after }: { limit: number; after: FilePosition | null },
+): Promise<File[]> {
+  const byUpdate = filters.updated_since !== undefined;
+  const route =
+    filters.user_id !== undefined
+      ? userRoute(partnerId, filters.user_id)
+      : (filters.import_id?.slice(0, ROUTE_LENGTH) ?? null);
+  const conditions = ["f.partner_id = ?"];
+  const values: (string | number)[] = [partnerId];
+  const require = (condition: string, ...bound: (string | number)[]) => {
+    conditions.push(condition);
+    values.push(...bound);
+  };
+  if (route !== null) require("f.file_id >= ? AND f.file_id < ?", route, rangeEnd(route));
+  if (filters.user_id !== undefined) require("f.user_id = ?", filters.user_id);
+  if (filters.source !== undefined) require("f.source = ?", filters.source);
+  if (filters.status !== undefined) require(statusCondition(filters.status));
+  if (filters.import_id !== undefined) {
+    require(`(f.import_id = ? OR f.status = 'held' AND EXISTS (
+         SELECT 1 FROM imports i WHERE i.partner_id = f.partner_id AND i.import_id = ? AND ${TAKES}))`, filters.import_id, filters.import_id);
+  }
+  // A user's rows lie together, so they are sorted; a partner's are walked along the index of their order.
+  const time = `${route === null ? "" : "+"}${byUpdate ? "f.updated_at" : "f.received_at"}`;
+  if (after !== null) require(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
+  else if (filters.updated_since !== undefined) require(`${time} >= ?`, filters.updated_since);
+  // Rows of the current millisecond wait for the next look: more of them may still be written.
+  if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
+  const order = byUpdate ? `${time}, f.file_id` : `${time} DESC, f.file_id DESC`;
+  const found = await databaseFor(env, partnerId, route)
+    .prepare(
+      `SELECT f.*, ${TAKEN_BY} AS taken_by
+       FROM (SELECT * FROM files f WHERE ${conditions.join(" AND ")} ORDER BY ${order} LIMIT ?) f
+       ORDER BY ${order}`,
+    )
+    .bind(...values, limit)
+    .all<FileRow>();
+  return found.results.map(fileOf);
+}
+
+function statusCondition(status: FileStatus): string {
+  switch (status) {
+    case "held":
+      return `f.status = 'held' AND ${TAKEN_BY} IS NULL`;
+    case "queued":
+      return `(f.status = 'queued' OR ${TAKEN_BY} IS NOT NULL)`;
+    case "imported":
+    case "failed":
+      return `f.status = '${status}'`;
+  }
+}

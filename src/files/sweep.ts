@@ -1,0 +1,66 @@
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { hourOf, INLINE_PREFIX } from "./objectKeys.ts";
+import { discardObjects, forgetDiscarded, readDiscarded, unnamedObjects, type NamedObject } from "./write.ts";
+
+/** R2 deletes, and lists, this many keys at a time. */
+const PAGE = 1_000;
+/** A reader that has just read the old name may still open the object. */
+const GRACE_MS = 60_000;
+const HOUR_MS = 60 * 60_000;
+
+/** Deletes objects that no file names any more; at most one page a run. Answers how many. */
+export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<number> {
+  const database = databaseFor(env, "", null);
+  const keys = await readDiscarded(database, nowMs - GRACE_MS, PAGE);
+  if (keys.length === 0) return 0;
+  await env.FILES.delete(keys);
+  await forgetDiscarded(database, keys);
+  return keys.length;
+}
+
+/**
+ * Finds inline bytes whose ping was never taken, because the request ended between storing and accepting:
+ * everything of the hour before the last whole one that neither the read model nor a collector names.
+ */
+export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number> {
+  let discarded = 0;
+  let cursor: string | undefined;
+  do {
+    const page = await env.FILES.list({
+      prefix: `${INLINE_PREFIX}${hourOf(nowMs - 2 * HOUR_MS)}/`,
+      limit: PAGE,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
+    discarded += await discardUnnamed(
+      env,
+      page.objects.map((object) => objectOf(object.key)),
+    );
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+  return discarded;
+}
+
+/** `inline/{hour}/{partner}/{collector}/{file_id}/{unique}` */
+function objectOf(key: string): NamedObject & { partner_id: string; collector: string } {
+  const [, , partner_id = "", collector = "", file_id = ""] = key.split("/");
+  return { object_key: key, file_id, partner_id, collector: `${partner_id}/${collector}` };
+}
+
+async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]): Promise<number> {
+  let discarded = 0;
+  for (const [partnerId, ofPartner] of Map.groupBy(objects, (object) => object.partner_id)) {
+    const database = databaseFor(env, partnerId, null);
+    const unread = new Set(await unnamedObjects(database, partnerId, ofPartner));
+    const candidates = ofPartner.filter((object) => unread.has(object.object_key));
+    const orphans: NamedObject[] = [];
+    for (const [collector, ofCollector] of Map.groupBy(candidates, (object) => object.collector)) {
+      const named = new Set(await env.COLLECTOR.getByName(collector).namedObjects(ofCollector));
+      orphans.push(...ofCollector.filter((object) => !named.has(object.object_key)));
+    }
+    // What was imported meanwhile is named by the read model now: this asks it once more.
+    if (orphans.length > 0) await database.batch(discardObjects(database, partnerId, orphans));
+    discarded += orphans.length;
+  }
+  return discarded;
+}

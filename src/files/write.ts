@@ -1,0 +1,216 @@
+import type { Fault } from "../collector/ledger.ts";
+import { DATABASE_NOW, jsonSlices } from "../sql.ts";
+
+/** A file as its collector knows it, on the way to the read model. */
+export interface FileProjection {
+  file_id: string;
+  user_id: string;
+  user_hash: string;
+  source: string;
+  summary_id: string;
+  activity_name: string | null;
+  priority: 0 | 1;
+  overwrite_mode: boolean;
+  start_time_in_seconds: string;
+  status: "held" | "queued" | "imported" | "failed";
+  attempts: number;
+  import_id: string | null;
+  error: Fault | null;
+  version: number;
+  revision: number;
+  received_at: number;
+  /** Bytes of the newest version that were stored although it failed. */
+  failed_object: { key: string; sha256: string; size_in_bytes: number } | null;
+}
+
+/** A file whose activities are ready; it replaces what was readable before. */
+export interface ImportedFile extends FileProjection {
+  status: "imported";
+  object_key: string;
+  sha256: string;
+  size_in_bytes: number;
+  warnings: readonly string[];
+  activity_count: number;
+}
+
+/** Nothing of an erased person comes back: versions from before the erasure are passed over. */
+const NOT_ERASED = `NOT EXISTS (SELECT 1 FROM erased e
+  WHERE e.partner_id = ?1 AND e.user_hash = j.value->>'user_hash' AND e.before_version >= j.value->>'version')`;
+
+/** Columns of the newest version; an older version that settles late leaves them as they are. */
+const PING_COLUMNS = [
+  "activity_name",
+  "priority",
+  "overwrite_mode",
+  "start_time_in_seconds",
+  "status",
+  "attempts",
+  "import_id",
+  "error",
+  "received_at",
+];
+
+const KEEP_NEWEST = PING_COLUMNS.map(
+  (column) =>
+    `${column} = CASE WHEN excluded.version >= files.version THEN excluded.${column} ELSE files.${column} END`,
+).join(", ");
+
+const SHARED_COLUMNS = `partner_id, file_id, user_id, source, summary_id, ${PING_COLUMNS.join(", ")}, version, revision, updated_at`;
+
+const SHARED_VALUES = `?1, j.value->>'file_id', j.value->>'user_id', j.value->>'source', j.value->>'summary_id',
+  ${PING_COLUMNS.map((column) => `j.value->>'${column}'`).join(", ")},
+  j.value->>'version', j.value->>'revision', ${DATABASE_NOW}`;
+
+/**
+ * Statements that bring files to a newer revision; rows that already have one as high stay untouched.
+ * Run them in one batch.
+ */
+export function projectFiles(
+  db: D1Database,
+  partnerId: string,
+  files: readonly FileProjection[],
+): D1PreparedStatement[] {
+  const failed = files.filter((file) => file.failed_object !== null);
+  const discards = jsonSlices(failed).map((slice) =>
+    db
+      .prepare(
+        `INSERT INTO discarded_objects (object_key, discarded_at)
+         SELECT f.failed_object_key, ${DATABASE_NOW} FROM json_each(?2) j
+         JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+         WHERE f.revision < j.value->>'revision' AND f.failed_object_key <> j.value->>'$.failed_object.key'
+         ON CONFLICT (object_key) DO NOTHING`,
+      )
+      .bind(partnerId, slice),
+  );
+  const upserts = jsonSlices(files).map((slice) =>
+    db
+      .prepare(
+        `INSERT INTO files (${SHARED_COLUMNS}, failed_object_key, sha256, size_in_bytes)
+         SELECT ${SHARED_VALUES}, j.value->>'$.failed_object.key', j.value->>'$.failed_object.sha256',
+           j.value->>'$.failed_object.size_in_bytes'
+         FROM json_each(?2) j WHERE ${NOT_ERASED}
+         ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
+           failed_object_key = coalesce(excluded.failed_object_key, files.failed_object_key),
+           sha256 = CASE WHEN files.object_key IS NULL THEN coalesce(excluded.sha256, files.sha256) ELSE files.sha256 END,
+           size_in_bytes = CASE WHEN files.object_key IS NULL
+             THEN coalesce(excluded.size_in_bytes, files.size_in_bytes) ELSE files.size_in_bytes END,
+           version = max(excluded.version, files.version), revision = excluded.revision, updated_at = excluded.updated_at
+         WHERE excluded.revision > files.revision`,
+      )
+      .bind(partnerId, slice),
+  );
+  return [...discards, ...upserts];
+}
+
+/**
+ * Statements that make new versions readable in one transaction, together with those of the activities:
+ * objects that will be named no more are noted first, by what the rows say before they change.
+ */
+export function importFiles(
+  db: D1Database,
+  partnerId: string,
+  files: readonly ImportedFile[],
+): D1PreparedStatement[] {
+  return jsonSlices(files).flatMap((slice) => [
+    db
+      .prepare(
+        `INSERT INTO discarded_objects (object_key, discarded_at)
+         SELECT old.key, ${DATABASE_NOW} FROM (
+           SELECT f.object_key key, j.value->>'object_key' new_key FROM json_each(?2) j
+             JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+             WHERE f.revision < j.value->>'revision'
+           UNION ALL
+           SELECT f.failed_object_key, j.value->>'object_key' FROM json_each(?2) j
+             JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+             WHERE f.revision < j.value->>'revision'
+           UNION ALL
+           SELECT j.value->>'object_key', NULL FROM json_each(?2) j
+             JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+             WHERE f.revision > j.value->>'revision' AND j.value->>'object_key' IS NOT f.object_key
+               AND f.version > j.value->>'version'
+           UNION ALL
+           SELECT j.value->>'object_key', NULL FROM json_each(?2) j WHERE NOT ${NOT_ERASED}
+         ) old WHERE old.key IS NOT NULL AND old.key IS NOT old.new_key
+         ON CONFLICT (object_key) DO NOTHING`,
+      )
+      .bind(partnerId, slice),
+    db
+      .prepare(
+        `INSERT INTO files (${SHARED_COLUMNS}, stored_version, object_key, sha256, size_in_bytes, warnings, activity_count)
+         SELECT ${SHARED_VALUES}, j.value->>'version', j.value->>'object_key', j.value->>'sha256',
+           j.value->>'size_in_bytes', j.value->>'warnings', j.value->>'activity_count'
+         FROM json_each(?2) j WHERE ${NOT_ERASED}
+         ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
+           stored_version = excluded.stored_version, object_key = excluded.object_key, failed_object_key = NULL,
+           sha256 = excluded.sha256, size_in_bytes = excluded.size_in_bytes, warnings = excluded.warnings,
+           activity_count = excluded.activity_count,
+           version = max(excluded.version, files.version), revision = excluded.revision, updated_at = excluded.updated_at
+         WHERE excluded.revision > files.revision`,
+      )
+      .bind(partnerId, slice),
+  ]);
+}
+
+/** Notes objects that the collector names no more, unless a readable version still lies there. */
+export function discardObjects(
+  db: D1Database,
+  partnerId: string,
+  objects: readonly NamedObject[],
+): D1PreparedStatement[] {
+  return jsonSlices(objects).map((slice) =>
+    db
+      .prepare(
+        `INSERT INTO discarded_objects (object_key, discarded_at)
+         SELECT j.value->>'object_key', ${DATABASE_NOW} FROM json_each(?2) j
+         WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+           AND (f.object_key = j.value->>'object_key' OR f.failed_object_key = j.value->>'object_key'))
+         ON CONFLICT (object_key) DO NOTHING`,
+      )
+      .bind(partnerId, slice),
+  );
+}
+
+/** Objects discarded before the instant, oldest rows of the table first; at most `limit`. */
+export async function readDiscarded(db: D1Database, beforeMs: number, limit: number): Promise<string[]> {
+  const found = await db
+    .prepare("SELECT object_key FROM discarded_objects WHERE discarded_at < ? LIMIT ?")
+    .bind(beforeMs, limit)
+    .all<{ object_key: string }>();
+  return found.results.map((row) => row.object_key);
+}
+
+export async function forgetDiscarded(db: D1Database, objectKeys: readonly string[]): Promise<void> {
+  await db.batch(
+    jsonSlices(objectKeys).map((slice) =>
+      db
+        .prepare("DELETE FROM discarded_objects WHERE object_key IN (SELECT value FROM json_each(?))")
+        .bind(slice),
+    ),
+  );
+}
+
+export interface NamedObject {
+  file_id: string;
+  object_key: string;
+}
+
+/** Of these objects, the keys that no readable or failed version names. */
+export async function unnamedObjects(
+  db: D1Database,
+  partnerId: string,
+  objects: readonly NamedObject[],
+): Promise<string[]> {
+  const keys: string[] = [];
+  for (const slice of jsonSlices(objects)) {
+    const found = await db
+      .prepare(
+        `SELECT j.value->>'object_key' object_key FROM json_each(?2) j
+         WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+           AND (f.object_key = j.value->>'object_key' OR f.failed_object_key = j.value->>'object_key'))`,
+      )
+      .bind(partnerId, slice)
+      .all<{ object_key: string }>();
+    keys.push(...found.results.map((row) => row.object_key));
+  }
+  return keys;
+}

@@ -1,0 +1,96 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { HTTPException } from "hono/http-exception";
+import { matchedRoutes } from "hono/route";
+import { METHODS } from "hono/router";
+import { getPath } from "hono/utils/url";
+import { ZodError } from "zod";
+import { faultName } from "../log.ts";
+import { authenticate } from "./authentication.ts";
+import type { Answering, AppEnv, Middleware } from "./context.ts";
+import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./problem.ts";
+import { requestLine } from "./requestLine.ts";
+import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
+import { getEvent, listEvents } from "./routes/events.ts";
+import { getFile, getOriginal, listFiles } from "./routes/files.ts";
+import { getHealth } from "./routes/health.ts";
+import { getImport, listImports } from "./routes/imports.ts";
+import { postInspect } from "./routes/inspect.ts";
+import { postPings } from "./routes/pings.ts";
+import { postTask } from "./routes/tasks.ts";
+import { getUser, listUsers } from "./routes/users.ts";
+
+/** How long a caller waits before it asks again while a store is down. */
+const STORE_RETRY_SECONDS = 5;
+
+/** Every documented path ends in a slash; the same path without it is the same route, without a redirect. */
+function routePath(request: Request): string {
+  const path = getPath(request);
+  return path.endsWith("/") ? path : `${path}/`;
+}
+
+/** Stops what no route answers before anything is asked of it: 405 when another method would be. */
+const knownRoute: Middleware = async (c, next) => {
+  if (matchedRoutes(c).some((route) => route.method !== "ALL")) return next();
+  const allowed = METHODS.map((method) => method.toUpperCase()).filter((method) =>
+    app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method !== "ALL"),
+  );
+  if (allowed.length === 0) return problem(c, "not_found", "There is nothing at this address.");
+  const methods = allowed.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
+  return problem(c, "method_not_allowed", `This address takes ${methods}.`, { headers: { Allow: methods } });
+};
+
+/** Faults in our own code, not of a store: asking again would meet them again. */
+function isOurs(fault: Error): boolean {
+  return (
+    !("remote" in fault) &&
+    (fault instanceof TypeError ||
+      fault instanceof RangeError ||
+      fault instanceof ReferenceError ||
+      fault instanceof SyntaxError ||
+      fault instanceof ZodError)
+  );
+}
+
+function answerFault(fault: Error, c: Answering): Response {
+  // Of the validators: text that is no JSON, and a media type whose parameters are none.
+  if (fault instanceof HTTPException) {
+    return fault.status === 415
+      ? unsupportedMediaType(c)
+      : problem(c, "malformed_json", "The body is not JSON.");
+  }
+  c.var.noted["fault"] = faultName(fault);
+  if (isOurs(fault)) return problem(c, "internal", "This was not the request's fault.");
+  return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
+    headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
+  });
+}
+
+export const app = new OpenAPIHono<AppEnv>({
+  getPath: routePath,
+  defaultHook: (result, c) => (result.success ? undefined : refuseInvalid(c, faultsIn(result))),
+});
+
+app.use(requestLine);
+app.use(knownRoute);
+app.use("/api/*", authenticate);
+
+app.openapiRoutes([
+  postPings,
+  postTask,
+  listFiles,
+  getFile,
+  getOriginal,
+  listActivities,
+  getActivity,
+  getStreams,
+  listImports,
+  getImport,
+  listEvents,
+  getEvent,
+  listUsers,
+  getUser,
+  postInspect,
+  getHealth,
+]);
+
+app.onError(answerFault);

@@ -1,0 +1,29 @@
+import type { RouteConfig, RouteHandler, RouteHook } from "@hono/zod-openapi";
+import type { Context, MiddlewareHandler } from "hono";
+import type { Env } from "../env.ts";
+import type { Partner } from "../partners/partner.ts";
+
+export interface AppEnv {
+  Bindings: Env;
+  Variables: {
+    requestId: string;
+    /** Set once the caller has shown a key; every route under /api/ has it. */
+    partner: Partner;
+    /** What the request's log line says beyond the usual: counts, and the kind of a fault. */
+    noted: Record<string, string | number>;
+  };
+}
+
+/** Enough of a request to answer it, whatever its route. */
+export type Answering = Pick<Context<AppEnv>, "json" | "var" | "env">;
+
+export type Middleware = MiddlewareHandler<AppEnv>;
+
+/** A route, what answers it, and what answers a request that breaks its schemas where the usual refusal will not do. */
+export function endpoint<R extends RouteConfig>(
+  route: R,
+  handler: RouteHandler<R, AppEnv>,
+  hook?: RouteHook<R, AppEnv>,
+) {
+  return { route, handler, hook };
+}

@@ -1,0 +1,58 @@
+import { tryReserve, type Release } from "../memoryBudget.ts";
+import type { Middleware } from "./context.ts";
+import { problem } from "./problem.ts";
+
+/** Smaller files are not worth counting. */
+const COUNTED_FILE_BYTES = 1024 * 1024;
+/** First room for a body of unknown length; it doubles from there. */
+const FIRST_BYTES = 64 * 1024;
+
+const NOTHING: Release = () => undefined;
+
+const FILE_TYPES = new Set(["application/octet-stream", "application/vnd.ant.fit"]);
+
+/** Refuses what is not declared as a file before its body is read. */
+export const fileBody: Middleware = async (c, next) => {
+  const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
+  if (FILE_TYPES.has(type.trim().toLowerCase())) return next();
+  return problem(c, "unsupported_media_type", `Send the file's bytes as ${[...FILE_TYPES].join(" or ")}.`);
+};
+
+type FileBody =
+  { ok: true; bytes: Uint8Array; release: Release } | { ok: false; code: "body_too_large" | "memory_short" };
+
+/**
+ * Reads a body's bytes, never more than `maxBytes` whatever its length header says. Their memory is reserved
+ * until `release` is called.
+ */
+export async function readFileBody(request: Request, maxBytes: number): Promise<FileBody> {
+  const length = request.headers.get("Content-Length");
+  const declared = length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
+  if (declared !== null && declared > maxBytes) return { ok: false, code: "body_too_large" };
+
+  let buffer = new Uint8Array(declared ?? FIRST_BYTES);
+  let received = 0;
+  let release: Release | null =
+    declared !== null && declared > COUNTED_FILE_BYTES ? tryReserve(declared) : NOTHING;
+  const refuse = (code: "body_too_large" | "memory_short"): FileBody => {
+    release?.();
+    return { ok: false, code };
+  };
+  const chunks: AsyncIterable<Uint8Array> = request.body ?? new Blob().stream();
+  // Leaving the loop early cancels the stream: what is refused is not read to its end.
+  for await (const chunk of chunks) {
+    if (received + chunk.byteLength > maxBytes) return refuse("body_too_large");
+    if (received + chunk.byteLength > buffer.byteLength) {
+      const bytes = Math.min(maxBytes, Math.max(2 * buffer.byteLength, received + chunk.byteLength));
+      if (release === NOTHING && bytes > COUNTED_FILE_BYTES) release = tryReserve(maxBytes);
+      if (release === null) return refuse("memory_short");
+      const grown = new Uint8Array(bytes);
+      grown.set(buffer.subarray(0, received));
+      buffer = grown;
+    }
+    if (release === null) return refuse("memory_short");
+    buffer.set(chunk, received);
+    received += chunk.byteLength;
+  }
+  return { ok: true, bytes: buffer.subarray(0, received), release: release ?? NOTHING };
+}

@@ -1,0 +1,116 @@
+import { tryReserve, type Release } from "../memoryBudget.ts";
+import type { Middleware } from "./context.ts";
+import { problem, unsupportedMediaType } from "./problem.ts";
+
+/** Smaller bodies are not worth counting: a hundred of them fit beside the budget. */
+const COUNTED_BODY_BYTES = 1024 * 1024;
+/** A body stands in memory as text, and again as the strings and bytes made of it. */
+const COPIES = 2;
+/** 5,000 pings have 50,000 values; a large body of nothing but brackets would become gigabytes of objects. */
+const MAX_VALUES = 500_000;
+
+const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
+const COMMA = 0x2c;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_ARRAY = 0x5b;
+const OPEN_OBJECT = 0x7b;
+
+/** How many values JSON.parse will have to make of a text, at most. */
+function countValues(text: string): number {
+  let values = 1;
+  let inString = false;
+  for (let index = 0; index < text.length; index += 1) {
+    const unit = text.charCodeAt(index);
+    if (inString) {
+      if (unit === BACKSLASH) index += 1;
+      else if (unit === QUOTE) inString = false;
+    } else if (unit === QUOTE) inString = true;
+    else if (unit === COMMA || unit === OPEN_ARRAY || unit === OPEN_OBJECT) values += 1;
+  }
+  return values;
+}
+
+type Body =
+  | { ok: true; text: string }
+  | { ok: false; code: "body_too_large" | "memory_short" | "malformed_json" | "too_many_values" };
+
+/**
+ * Reads a body as UTF-8 text, never more of it than `maxBytes`, whatever its length header says.
+ * `reserve` is asked once, with the bytes to reserve, when the body turns out to be large.
+ */
+async function readBody(
+  request: Request,
+  maxBytes: number,
+  reserve: (bytes: number) => boolean,
+): Promise<Body> {
+  const length = request.headers.get("Content-Length");
+  const declaredBytes = length === null ? null : Number(length);
+  if (declaredBytes !== null && declaredBytes > maxBytes) return { ok: false, code: "body_too_large" };
+
+  if (request.body === null) return { ok: true, text: "" };
+  const chunks: AsyncIterable<Uint8Array> = request.body;
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let text = "";
+  let receivedBytes = 0;
+  let reserved = false;
+  try {
+    // Leaving the loop early cancels the stream: what is refused is not read to its end.
+    for await (const chunk of chunks) {
+      receivedBytes += chunk.byteLength;
+      if (receivedBytes > maxBytes) return { ok: false, code: "body_too_large" };
+      if (receivedBytes > COUNTED_BODY_BYTES && !reserved) {
+        if (!reserve(COPIES * (declaredBytes ?? maxBytes))) return { ok: false, code: "memory_short" };
+        reserved = true;
+      }
+      text += decoder.decode(chunk, { stream: true });
+    }
+    text += decoder.decode();
+  } catch {
+    // Bytes that are not UTF-8, or a caller that went away in the middle.
+    return { ok: false, code: "malformed_json" };
+  }
+  if (reserved && countValues(text) > MAX_VALUES) return { ok: false, code: "too_many_values" };
+  return { ok: true, text };
+}
+
+/** Reads the JSON text of a body within `maxBytes`, for the validators that follow; holds its memory until the answer. */
+export function jsonBody(maxBytes: number): Middleware {
+  return async (c, next) => {
+    const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
+    if (!JSON_TYPE.test(type.trim().toLowerCase())) {
+      return unsupportedMediaType(c);
+    }
+    const held: Release[] = [];
+    try {
+      const body = await readBody(c.req.raw, maxBytes, (bytes) => {
+        const release = tryReserve(bytes);
+        if (release !== null) held.push(release);
+        return release !== null;
+      });
+      if (!body.ok) {
+        switch (body.code) {
+          case "body_too_large":
+            return problem(
+              c,
+              body.code,
+              `A body has at most ${maxBytes} bytes; split it into several requests.`,
+            );
+          case "too_many_values":
+            return problem(c, body.code, `A body has at most ${MAX_VALUES} values.`);
+          case "memory_short":
+            return problem(c, body.code, "Send the same request again in a moment.", {
+              headers: { "Retry-After": "1" },
+            });
+          case "malformed_json":
+            return problem(c, body.code, "The body is not valid UTF-8.");
+        }
+      }
+      // Hono parses what stands in its cache; it expects promises there.
+      Object.assign(c.req.bodyCache, { text: Promise.resolve(body.text) });
+      return await next();
+    } finally {
+      for (const release of held) release();
+    }
+  };
+}

@@ -1,0 +1,139 @@
+import { z } from "@hono/zod-openapi";
+import type { TypedResponse } from "hono";
+import type { ZodError } from "zod";
+import { faultsOf, type Fault } from "../fault.ts";
+import type { Answering } from "./context.ts";
+
+/** Every way in which a request can end other than well; the code is what partners may rely on. */
+const PROBLEMS = {
+  malformed_json: { status: 400, title: "The body is not valid JSON" },
+  validation_failed: { status: 400, title: "The request breaks the contract" },
+  conflicting_credentials: { status: 400, title: "Two different credentials in one request" },
+  unauthorized: { status: 401, title: "Partner id and key do not fit" },
+  partner_suspended: { status: 403, title: "This partner is suspended" },
+  not_found: { status: 404, title: "There is no such thing" },
+  method_not_allowed: { status: 405, title: "This address does not know that method" },
+  body_too_large: { status: 413, title: "The body is too large" },
+  too_many_items: { status: 413, title: "Too many items in one request" },
+  too_many_values: { status: 413, title: "Too many values in one body" },
+  file_empty: { status: 422, title: "The file is empty" },
+  file_too_large: { status: 422, title: "The file unpacks to more than an import takes" },
+  not_fit: { status: 422, title: "This is not a FIT file" },
+  archive_invalid: { status: 422, title: "The archive does not hold one FIT file" },
+  not_an_activity: { status: 422, title: "This FIT file is not an activity" },
+  no_activity_data: { status: 422, title: "This FIT file holds no activity" },
+  unsupported_media_type: { status: 415, title: "The body must be JSON" },
+  internal: { status: 500, title: "Something failed on our side" },
+  store_unavailable: { status: 503, title: "A store is not available" },
+  memory_short: { status: 503, title: "Too much is being received at this moment" },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+type StatusOf<C extends ProblemCode> = (typeof PROBLEMS)[C]["status"];
+export type ProblemStatus = StatusOf<ProblemCode>;
+
+/** As many faults as a person reads; the rest appear once these are mended. */
+const MAX_FAULTS = 100;
+
+const faultSchema = z.strictObject({
+  pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
+  code: z.string(),
+  detail: z.string(),
+});
+
+/** RFC 9457. */
+export const problemSchema = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.string(),
+    request_id: z.string(),
+    errors: z.array(faultSchema).max(MAX_FAULTS).optional(),
+  })
+  .openapi("Problem");
+export type Problem = z.infer<typeof problemSchema>;
+
+export interface ProblemExtras {
+  errors?: readonly Fault[];
+  headers?: Record<string, string>;
+}
+
+/** Answers with a problem document; `detail` is for the partner and holds nothing of anyone else's. */
+export function problem<C extends ProblemCode>(
+  c: Answering,
+  code: C,
+  detail: string,
+  { errors, headers }: ProblemExtras = {},
+): TypedResponse<Problem, StatusOf<C>, "json"> & Response {
+  const { status, title } = PROBLEMS[code];
+  const body: Problem = {
+    type: `/docs/#problem-${code}`,
+    title,
+    status,
+    detail,
+    code,
+    request_id: c.var.requestId,
+    ...(errors === undefined ? {} : { errors: errors.slice(0, MAX_FAULTS) }),
+  };
+  return c.json(body, status, { "Content-Type": "application/problem+json", ...headers });
+}
+
+/** The 400 of a body or a query that breaks the contract. */
+export function refusal(c: Answering, errors: readonly Fault[]) {
+  const count = errors.length === 1 ? "One thing is" : `${errors.length} things are`;
+  const listed = errors.length > MAX_FAULTS ? `; the first ${MAX_FAULTS} are listed` : "";
+  return problem(c, "validation_failed", `${count} wrong with this request${listed}.`, { errors });
+}
+
+/** What a validator says of a request that breaks its schema; `data` is what it looked at. */
+export interface Refused {
+  error: ZodError;
+  data?: unknown;
+}
+
+export function faultsIn({ error, data }: Refused): Fault[] {
+  return faultsOf(error.issues, data);
+}
+
+/** The refusal of what a schema found; a list that is too long is a 413 and nothing else is said of it. */
+export function refuseInvalid(c: Answering, errors: readonly Fault[]) {
+  const tooMany = errors.find((fault) => fault.code === "too_many_items");
+  return tooMany === undefined
+    ? refusal(c, errors)
+    : problem(c, "too_many_items", tooMany.detail, { errors: [tooMany] });
+}
+
+export function unsupportedMediaType(c: Answering) {
+  return problem(c, "unsupported_media_type", "Send the body as application/json.");
+}
+
+const responseOf = { content: { "application/problem+json": { schema: problemSchema } } };
+
+/** What any authenticated read may answer besides its own; for a route's `responses`. */
+export const readProblems = {
+  400: { description: "Something in the request breaks the contract.", ...responseOf },
+  401: { description: "Partner id and key do not fit.", ...responseOf },
+  403: { description: "The partner is suspended.", ...responseOf },
+  500: { description: "Something failed on our side.", ...responseOf },
+  503: { description: "A store is down or memory is short; see Retry-After.", ...responseOf },
+};
+
+export const notFoundProblem = {
+  404: { description: "Unknown, or somebody else's: the two cannot be told apart.", ...responseOf },
+};
+
+/** What a POST of a file's bytes may answer besides its own. */
+export const fileProblems = {
+  413: { description: "The file is too large.", ...responseOf },
+  415: { description: "The body is not declared as a file.", ...responseOf },
+  422: { description: "No import would take this file; the code says why.", ...responseOf },
+};
+
+/** What a POST with a body may answer besides its own. */
+export const writeProblems = {
+  ...readProblems,
+  413: { description: "The body or the list is too large.", ...responseOf },
+  415: { description: "The body is not declared as JSON.", ...responseOf },
+};

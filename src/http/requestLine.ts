@@ -1,0 +1,26 @@
+import { randomUUID } from "node:crypto";
+import { matchedRoutes } from "hono/route";
+import { logUnit } from "../log.ts";
+import type { Middleware } from "./context.ts";
+
+/** Gives the request its id, which every answer carries, and writes its one line when it ends. */
+export const requestLine: Middleware = async (c, next) => {
+  const startedAt = Date.now();
+  const requestId = randomUUID();
+  c.set("requestId", requestId);
+  c.set("noted", {});
+  await next();
+  c.res.headers.set("X-Request-Id", requestId);
+  c.res.headers.set("X-Content-Type-Options", "nosniff");
+  c.res.headers.set("Cache-Control", "no-store");
+  const partner: { partner_id: string } | undefined = c.var.partner;
+  logUnit("request", {
+    request_id: requestId,
+    method: c.req.method,
+    route: matchedRoutes(c).findLast((route) => route.method !== "ALL")?.path ?? null,
+    status: c.res.status,
+    milliseconds: Date.now() - startedAt,
+    partner_id: partner?.partner_id ?? null,
+    ...c.var.noted,
+  });
+};

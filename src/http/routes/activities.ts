@@ -1,0 +1,140 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import {
+  activitySchema,
+  activityWithPartsSchema,
+  DEVELOPER_PREFIX,
+  STREAM_KEYS,
+  streamsSchema,
+} from "../../activities/activity.ts";
+import * as read from "../../activities/read.ts";
+import { readStreams } from "../../activities/readStreams.ts";
+import { nameText, userIdText } from "../../text.ts";
+import { endpoint } from "../context.ts";
+import {
+  instant,
+  integer,
+  INVALID_CURSOR,
+  noQuery,
+  pageOf,
+  pageQuery,
+  readPage,
+  unixSeconds,
+} from "../pages.ts";
+import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+
+/** More points than any activity has: a day and a half of records, ten a second. */
+const MAX_POINTS = 1_000_000;
+
+const params = z.object({ activity_id: z.string() });
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/activities/",
+  summary: "Activities, newest start first; with updated_since in the order of their changes",
+  request: {
+    query: z.strictObject({
+      ...pageQuery,
+      user_id: userIdText.optional(),
+      source: nameText.optional(),
+      sport: nameText.optional(),
+      start_after: unixSeconds.optional(),
+      start_before: unixSeconds.optional(),
+      updated_since: instant.optional(),
+    }),
+  },
+  responses: {
+    200: {
+      description: "A page of activities, without their parts.",
+      content: { "application/json": { schema: pageOf("ActivityPage", activitySchema) } },
+    },
+    ...readProblems,
+  },
+});
+
+const position = z.tuple([z.number().nullable(), z.string(), z.number()]);
+
+export const listActivities = endpoint(listRoute, async (c) => {
+  const { limit, cursor, ...filters } = c.req.valid("query");
+  const { partner_id } = c.var.partner;
+  const page = await readPage(
+    { list: "activities", partnerId: partner_id, filters },
+    { limit, cursor },
+    position,
+    (request) => read.listActivities(c.env, partner_id, filters, request),
+    (activity): read.ActivityPosition => [
+      filters.updated_since === undefined ? activity.start_time_in_seconds : Date.parse(activity.updated_at),
+      activity.file_id,
+      activity.session_index,
+    ],
+  );
+  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
+});
+
+const getRoute = createRoute({
+  method: "get",
+  path: "/api/activities/{activity_id}/",
+  summary: "One activity with its laps, lengths and devices",
+  request: { params, query: noQuery },
+  responses: {
+    200: {
+      description: "The activity.",
+      content: { "application/json": { schema: activityWithPartsSchema } },
+    },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const getActivity = endpoint(getRoute, async (c) => {
+  const { activity_id } = c.req.valid("param");
+  const activity = await read.readActivity(c.env, c.var.partner.partner_id, activity_id);
+  return activity === null ? problem(c, "not_found", "There is no such activity.") : c.json(activity, 200);
+});
+
+const streamKey = z
+  .string()
+  .refine((key) => key.startsWith(DEVELOPER_PREFIX) || STREAM_KEYS.some((known) => known === key), {
+    error: "There is no such stream.",
+  });
+
+const streamsRoute = createRoute({
+  method: "get",
+  path: "/api/activities/{activity_id}/streams/",
+  summary: "An activity's records as columns of equal length",
+  request: {
+    params,
+    query: z.strictObject({
+      keys: z
+        .string()
+        .transform((text) => text.split(","))
+        .pipe(z.array(streamKey))
+        .optional()
+        .openapi({ param: { description: "Only these columns, separated by commas." }, type: "string" }),
+      resolution: integer(1, MAX_POINTS)
+        .optional()
+        .openapi({ param: { description: "At most so many points; the extremes stay." } }),
+    }),
+  },
+  responses: {
+    200: { description: "The columns.", content: { "application/json": { schema: streamsSchema } } },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const getStreams = endpoint(streamsRoute, async (c) => {
+  const { keys, resolution } = c.req.valid("query");
+  const streams = await readStreams(c.env, c.var.partner.partner_id, c.req.valid("param").activity_id, {
+    keys: keys ?? null,
+    resolution: resolution ?? null,
+  });
+  if (streams.ok) return c.json(Object.assign({ downsampled: streams.downsampled }, streams.columns), 200);
+  switch (streams.code) {
+    case "memory_short":
+      return problem(c, "memory_short", "Send the same request again in a moment.", {
+        headers: { "Retry-After": "1" },
+      });
+    case "no_activity":
+      return problem(c, "not_found", "There is no such activity.");
+  }
+});

@@ -1,0 +1,62 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { EVENT_STATUSES, eventSchema, eventWithAttemptsSchema } from "../../deliveries/eventAnswer.ts";
+import * as read from "../../deliveries/read.ts";
+import { endpoint } from "../context.ts";
+import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
+import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/events/",
+  summary: "Events, newest first; with updated_since a feed in the order of their changes",
+  request: {
+    query: z.strictObject({
+      ...pageQuery,
+      status: z.enum(EVENT_STATUSES).optional(),
+      updated_since: instant.optional(),
+    }),
+  },
+  responses: {
+    200: {
+      description: "A page of events.",
+      content: { "application/json": { schema: pageOf("EventPage", eventSchema) } },
+    },
+    ...readProblems,
+  },
+});
+
+const position = z.tuple([z.number(), z.string()]);
+
+export const listEvents = endpoint(listRoute, async (c) => {
+  const { limit, cursor, ...filters } = c.req.valid("query");
+  const { partner_id } = c.var.partner;
+  const page = await readPage(
+    { list: "events", partnerId: partner_id, filters },
+    { limit, cursor },
+    position,
+    (request) => read.listEvents(c.env, partner_id, filters, request),
+    (event): read.EventPosition => [
+      Date.parse(filters.updated_since === undefined ? event.created_at : event.updated_at),
+      event.id,
+    ],
+  );
+  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
+});
+
+const getRoute = createRoute({
+  method: "get",
+  path: "/api/events/{event_id}/",
+  summary: "One event with every attempt to deliver it",
+  request: { params: z.object({ event_id: z.string() }), query: noQuery },
+  responses: {
+    200: { description: "The event.", content: { "application/json": { schema: eventWithAttemptsSchema } } },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const getEvent = endpoint(getRoute, async (c) => {
+  const { event_id } = c.req.valid("param");
+  const event = await read.readEvent(c.env, c.var.partner.partner_id, event_id);
+  return event === null ? problem(c, "not_found", "There is no such event.") : c.json(event, 200);
+});

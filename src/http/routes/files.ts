@@ -1,0 +1,105 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { FILE_STATUSES, fileSchema } from "../../files/file.ts";
+import { openObject, withOriginal } from "../../files/original.ts";
+import * as read from "../../files/read.ts";
+import { nameText, userIdText } from "../../text.ts";
+import { endpoint } from "../context.ts";
+import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
+import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+
+const params = z.object({ file_id: z.string() });
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/files/",
+  summary: "Files, newest first; with updated_since in the order of their changes",
+  request: {
+    query: z.strictObject({
+      ...pageQuery,
+      user_id: userIdText.optional(),
+      source: nameText.optional(),
+      status: z.enum(FILE_STATUSES).optional(),
+      import_id: nameText.optional(),
+      updated_since: instant.optional(),
+    }),
+  },
+  responses: {
+    200: {
+      description: "A page of files.",
+      content: { "application/json": { schema: pageOf("FilePage", fileSchema) } },
+    },
+    ...readProblems,
+  },
+});
+
+const position = z.tuple([z.number(), z.string()]);
+
+export const listFiles = endpoint(listRoute, async (c) => {
+  const { limit, cursor, ...filters } = c.req.valid("query");
+  const { partner_id } = c.var.partner;
+  const page = await readPage(
+    { list: "files", partnerId: partner_id, filters },
+    { limit, cursor },
+    position,
+    (request) => read.listFiles(c.env, partner_id, filters, request),
+    (file): read.FilePosition => [
+      Date.parse(filters.updated_since === undefined ? file.received_at : file.updated_at),
+      file.file_id,
+    ],
+  );
+  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
+});
+
+const getRoute = createRoute({
+  method: "get",
+  path: "/api/files/{file_id}/",
+  summary: "One file",
+  request: { params, query: noQuery },
+  responses: {
+    200: { description: "The file.", content: { "application/json": { schema: fileSchema } } },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const getFile = endpoint(getRoute, async (c) => {
+  const file = await read.readFile(c.env, c.var.partner.partner_id, c.req.valid("param").file_id);
+  return file === null ? problem(c, "not_found", "There is no such file.") : c.json(file, 200);
+});
+
+const binary = { schema: z.string().openapi({ format: "binary" }) };
+
+const originalRoute = createRoute({
+  method: "get",
+  path: "/api/files/{file_id}/original/",
+  summary: "A file's bytes as they were received",
+  request: { params, query: noQuery },
+  responses: {
+    200: {
+      description: "The bytes.",
+      content: { "application/vnd.ant.fit": binary, "application/gzip": binary, "application/zip": binary },
+    },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const getOriginal = endpoint(originalRoute, async (c) => {
+  const { file_id } = c.req.valid("param");
+  const original = await withOriginal(c.env, c.var.partner.partner_id, file_id, (key) =>
+    openObject(c.env.FILES, key),
+  );
+  if (!original.ok) {
+    return problem(
+      c,
+      "not_found",
+      original.code === "no_file" ? "There is no such file." : "No bytes of this file are stored.",
+    );
+  }
+  const { body, contentType, extension, sizeInBytes } = original.found;
+  return c.body(body, 200, {
+    "Content-Type": contentType,
+    "Content-Length": String(sizeInBytes),
+    "Content-Disposition": `attachment; filename="${file_id}.${extension}"`,
+  });
+});

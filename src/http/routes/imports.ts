@@ -1,0 +1,61 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { IMPORT_STATUSES, importSchema } from "../../imports/answers.ts";
+import * as read from "../../imports/read.ts";
+import { nameText, userIdText } from "../../text.ts";
+import { endpoint } from "../context.ts";
+import { INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
+import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/imports/",
+  summary: "Imports, newest first",
+  request: {
+    query: z.strictObject({
+      ...pageQuery,
+      user_id: userIdText.optional(),
+      source: nameText.optional(),
+      status: z.enum(IMPORT_STATUSES).optional(),
+    }),
+  },
+  responses: {
+    200: {
+      description: "A page of imports.",
+      content: { "application/json": { schema: pageOf("ImportPage", importSchema) } },
+    },
+    ...readProblems,
+  },
+});
+
+const position = z.tuple([z.number(), z.string()]);
+
+export const listImports = endpoint(listRoute, async (c) => {
+  const { limit, cursor, ...filters } = c.req.valid("query");
+  const { partner_id } = c.var.partner;
+  const page = await readPage(
+    { list: "imports", partnerId: partner_id, filters },
+    { limit, cursor },
+    position,
+    (request) => read.listImports(c.env, c.var.partner, filters, request),
+    (row): read.ImportPosition => [Date.parse(row.requested_at), row.import_id],
+  );
+  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
+});
+
+const getRoute = createRoute({
+  method: "get",
+  path: "/api/imports/{import_id}/",
+  summary: "One import, with its counts of this moment",
+  request: { params: z.object({ import_id: z.string() }), query: noQuery },
+  responses: {
+    200: { description: "The import.", content: { "application/json": { schema: importSchema } } },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const getImport = endpoint(getRoute, async (c) => {
+  const { import_id } = c.req.valid("param");
+  const found = await read.readImport(c.env, c.var.partner, import_id);
+  return found === null ? problem(c, "not_found", "There is no such import.") : c.json(found, 200);
+});

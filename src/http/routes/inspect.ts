@@ -1,0 +1,89 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { detailsSchema, summarySchema } from "../../activities/activity.ts";
+import { decodeActivities, decodeStreams, FIT_WARNINGS, type DecodedActivity } from "../../fit/index.ts";
+import { MAX_FILE_BYTES } from "../../importer/download.ts";
+import { unwrap } from "../../importer/unwrap.ts";
+import { endpoint } from "../context.ts";
+import { fileBody, readFileBody } from "../fileBody.ts";
+import { fileProblems, problem, readProblems } from "../problem.ts";
+
+/** Inspected bytes come without a ping, so nothing else says when they were recorded. */
+const NO_FALLBACK = { fallbackStartInSeconds: null };
+
+const streamData = z.record(z.string(), z.array(z.number().nullable()));
+
+const inspectionSchema = z
+  .strictObject({
+    warnings: z.array(z.enum(FIT_WARNINGS)),
+    activities: z.array(
+      summarySchema
+        .extend(detailsSchema.shape)
+        .extend({ stream_data: streamData.optional() })
+        .openapi("InspectedActivity"),
+    ),
+  })
+  .openapi("Inspection");
+
+const bytes = { schema: z.string().openapi({ format: "binary" }) };
+
+const route = createRoute({
+  method: "post",
+  path: "/api/fit/inspect/",
+  summary: "What an import would make of a file; stores nothing",
+  middleware: fileBody,
+  request: {
+    query: z.strictObject({
+      streams: z
+        .enum(["true", "false"])
+        .optional()
+        .openapi({
+          param: { description: "With `true`, each activity also has its columns as `stream_data`." },
+        }),
+    }),
+    body: {
+      required: true,
+      description: "The file's bytes: FIT, or one FIT file in a gzip or zip; up to 32 MiB.",
+      content: { "application/octet-stream": bytes, "application/vnd.ant.fit": bytes },
+    },
+  },
+  responses: {
+    200: {
+      description: "The activities as an import would make them.",
+      content: { "application/json": { schema: inspectionSchema } },
+    },
+    ...readProblems,
+    ...fileProblems,
+  },
+});
+
+export const postInspect = endpoint(route, async (c) => {
+  const body = await readFileBody(c.req.raw, MAX_FILE_BYTES);
+  if (!body.ok) {
+    return body.code === "body_too_large"
+      ? problem(c, body.code, `A file has at most ${MAX_FILE_BYTES} bytes.`)
+      : problem(c, body.code, "Send the same request again in a moment.", {
+          headers: { "Retry-After": "1" },
+        });
+  }
+  try {
+    const unwrapped = unwrap(body.bytes);
+    if (!unwrapped.ok) return problem(c, unwrapped.code, unwrapped.detail);
+    const { fit } = unwrapped;
+    const decoded = decodeActivities(fit, NO_FALLBACK);
+    if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
+    const { warnings, activities } = decoded;
+    c.var.noted["activities"] = activities.length;
+    const withStreams = c.req.valid("query").streams === "true";
+    const inspected = activities.map((activity) =>
+      withStreams ? { ...activity, stream_data: streamsOf(fit, activity) } : activity,
+    );
+    return c.json({ warnings, activities: inspected }, 200);
+  } finally {
+    body.release();
+  }
+});
+
+function streamsOf(fit: Uint8Array, activity: DecodedActivity): z.infer<typeof streamData> {
+  const sessionIndex = activity.session_index;
+  return decodeStreams(fit, { ...NO_FALLBACK, sessionIndex, keys: null, resolution: null })?.columns ?? {};
+}

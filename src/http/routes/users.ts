@@ -1,0 +1,52 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import * as read from "../../users/read.ts";
+import { userSchema, userWithSourcesSchema } from "../../users/user.ts";
+import { endpoint } from "../context.ts";
+import { INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
+import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+
+const listRoute = createRoute({
+  method: "get",
+  path: "/api/users/",
+  summary: "Users that were pinged, by id",
+  request: { query: z.strictObject(pageQuery) },
+  responses: {
+    200: {
+      description: "A page of users.",
+      content: { "application/json": { schema: pageOf("UserPage", userSchema) } },
+    },
+    ...readProblems,
+  },
+});
+
+const position = z.tuple([z.string()]);
+
+export const listUsers = endpoint(listRoute, async (c) => {
+  const { partner_id } = c.var.partner;
+  const page = await readPage(
+    { list: "users", partnerId: partner_id, filters: {} },
+    c.req.valid("query"),
+    position,
+    (request) => read.listUsers(c.env, partner_id, request),
+    (user): read.UserPosition => [user.user_id],
+  );
+  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
+});
+
+const getRoute = createRoute({
+  method: "get",
+  path: "/api/users/{user_id}/",
+  summary: "One user: sources, counts, running imports, held pings",
+  request: { params: z.object({ user_id: z.string() }), query: noQuery },
+  responses: {
+    200: { description: "The user.", content: { "application/json": { schema: userWithSourcesSchema } } },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const getUser = endpoint(getRoute, async (c) => {
+  const { user_id } = c.req.valid("param");
+  const user = await read.readUser(c.env, c.var.partner.partner_id, user_id);
+  return user === null ? problem(c, "not_found", "There is no such user.") : c.json(user, 200);
+});

@@ -1,0 +1,81 @@
+import { createHash, randomBytes } from "node:crypto";
+
+/** Lower-case Crockford base32: no look-alikes, sorts as it counts, safe in paths and keys. */
+const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
+
+/** Characters of hash(partner, user) that begin every file, import and delivery id of a user. */
+export const ROUTE_LENGTH = 8;
+/** 26 characters are 130 bits: no two names share a hash by accident. */
+const HASH_LENGTH = 26;
+
+function base32(bytes: Uint8Array, length: number): string {
+  let text = "";
+  let buffer = 0;
+  let bits = 0;
+  for (const byte of bytes) {
+    buffer = ((buffer << 8) | byte) & 0xffff;
+    bits += 8;
+    while (bits >= 5 && text.length < length) {
+      bits -= 5;
+      text += ALPHABET.charAt((buffer >> bits) & 31);
+    }
+    if (text.length >= length) break;
+  }
+  return text;
+}
+
+/** Lengths are hashed with the parts, so that ("ab", "c") and ("a", "bc") differ. */
+function hashOf(kind: string, parts: readonly string[]): string {
+  const hash = createHash("sha256").update(kind);
+  for (const part of parts) hash.update(`\0${part.length}:`).update(part);
+  return base32(hash.digest(), HASH_LENGTH);
+}
+
+/** Stands for (partner, user) wherever the names themselves must not: object keys, the erased list. */
+export function userHash(partnerId: string, userId: string): string {
+  return hashOf("user", [partnerId, userId]);
+}
+
+/** The beginning of every identifier of this user: routes it to a database and keeps the user's rows together. */
+export function userRoute(partnerId: string, userId: string): string {
+  return userHash(partnerId, userId).slice(0, ROUTE_LENGTH);
+}
+
+export interface FileName {
+  partnerId: string;
+  userId: string;
+  source: string;
+  summaryId: string;
+}
+
+/** One file is (partner, user, source, summary_id): a repeated ping names the same file. 34 characters. */
+export function fileId(name: FileName): string {
+  return (
+    userRoute(name.partnerId, name.userId) +
+    hashOf("file", [name.partnerId, name.userId, name.source, name.summaryId])
+  );
+}
+
+/** The name of the collector that owns a user's files from one source. */
+export function collectorName(partnerId: string, userId: string, source: string): string {
+  return `${partnerId}/${userRoute(partnerId, userId)}${hashOf("collector", [partnerId, userId, source])}`;
+}
+
+/** A fresh import id: the user's route, then 26 random characters. */
+export function newImportId(partnerId: string, userId: string): string {
+  return userRoute(partnerId, userId) + randomId();
+}
+
+/** 130 random bits in 26 characters. */
+export function randomId(): string {
+  return base32(randomBytes(17), HASH_LENGTH);
+}
+
+export function activityId(file: string, sessionIndex: number): string {
+  return `${file}.${sessionIndex}`;
+}
+
+/** The first value after every string that begins with this one, for ranges over a clustered key. */
+export function rangeEnd(prefix: string): string {
+  return `${prefix}\u{10ffff}`;
+}

@@ -1,0 +1,146 @@
+import type { WorkItem } from "../collector/PingCollector.ts";
+import type { Fault, StoredObject } from "../collector/ledger.ts";
+import type { Outcome } from "../collector/settle.ts";
+import type { Env } from "../env.ts";
+import { versionKey } from "../files/objectKeys.ts";
+import { decodeActivities, type DecodeResult } from "../fit/index.ts";
+import { faultName } from "../log.ts";
+import { reserve, type Release } from "../memoryBudget.ts";
+import type { AddressRules } from "../outbound/address.ts";
+import { download, MAX_FILE_BYTES } from "./download.ts";
+import { unwrap } from "./unwrap.ts";
+
+/** A file whose bytes are stored and decoded; what is left is to make it readable. */
+export interface DecodedFile {
+  result: "decoded";
+  item: WorkItem;
+  stored: StoredObject;
+  decoded: Extract<DecodeResult, { ok: true }>;
+}
+
+export interface ImportContext {
+  env: Env;
+  partnerId: string;
+  userId: string;
+  rules: AddressRules;
+}
+
+/** Bytes at hand, and where they lie; or why there are none. */
+type Obtained =
+  { ok: true; bytes: Uint8Array; stored: StoredObject; release: Release } | { ok: false; outcome: Outcome };
+
+/**
+ * One attempt at one file: its bytes from the store, or downloaded and stored before anything else; then
+ * decoded. Never throws: a fault of ours is an attempt to be repeated.
+ */
+export async function importFile(context: ImportContext, item: WorkItem): Promise<DecodedFile | Outcome> {
+  try {
+    const obtained = await obtainBytes(context, item);
+    if (!obtained.ok) return obtained.outcome;
+    try {
+      return decodeBytes(item, obtained.bytes, obtained.stored);
+    } finally {
+      obtained.release();
+    }
+  } catch (fault) {
+    return ownFault(item, `A store of ours did not answer (${faultName(fault)}).`);
+  }
+}
+
+async function obtainBytes(context: ImportContext, item: WorkItem): Promise<Obtained> {
+  const { callback_url: url, object_key: givenKey } = item.submission;
+  const key = givenKey ?? versionKey(context.partnerId, context.userId, item.file_id, item.version);
+  if (givenKey !== null || item.look_first) {
+    const found = await readObject(context.env.FILES, key);
+    if (found !== null) return found;
+  }
+  if (url === null) {
+    return { ok: false, outcome: ownFault(item, "The stored bytes of this file could not be found.") };
+  }
+  const downloaded = await download(url, context.rules);
+  if (!downloaded.ok) return { ok: false, outcome: outcomeOf(item, downloaded) };
+  try {
+    const stored = await storeObject(context.env.FILES, key, downloaded.bytes);
+    if (stored !== null) return { ok: true, bytes: downloaded.bytes, stored, release: downloaded.release };
+  } catch (fault) {
+    downloaded.release();
+    throw fault;
+  }
+  // Another attempt has stored this version first: its bytes are the file.
+  downloaded.release();
+  const first = await readObject(context.env.FILES, key);
+  if (first === null) throw new Error("an object that exists could not be read");
+  return first;
+}
+
+async function readObject(files: R2Bucket, key: string): Promise<Extract<Obtained, { ok: true }> | null> {
+  const object = await files.get(key);
+  if (object === null) return null;
+  const release = await reserve(object.size);
+  try {
+    const bytes = new Uint8Array(await object.arrayBuffer());
+    const stored = { key, sha256: await sha256Of(bytes), size_in_bytes: bytes.byteLength };
+    return { ok: true, bytes, stored, release };
+  } catch (fault) {
+    release();
+    throw fault;
+  }
+}
+
+/** Create-if-absent: null when the version is stored already. */
+async function storeObject(files: R2Bucket, key: string, bytes: Uint8Array): Promise<StoredObject | null> {
+  const sha256 = await sha256Of(bytes);
+  const put = await files.put(key, bytes, { onlyIf: { etagDoesNotMatch: "*" }, sha256 });
+  return put === null ? null : { key, sha256, size_in_bytes: bytes.byteLength };
+}
+
+async function sha256Of(bytes: Uint8Array): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+function decodeBytes(item: WorkItem, bytes: Uint8Array, stored: StoredObject): DecodedFile | Outcome {
+  const failed = (code: Fault["code"], detail: string): Outcome => ({
+    result: "failed",
+    file_id: item.file_id,
+    version: item.version,
+    fault: { code, detail, http_status: null, retryable: true },
+    stored,
+  });
+  if (bytes.byteLength > MAX_FILE_BYTES) return failed("file_too_large", "The file is larger than 32 MiB.");
+  const unwrapped = unwrap(bytes);
+  if (!unwrapped.ok) return failed(unwrapped.code, unwrapped.detail);
+  const decoded = decodeActivities(unwrapped.fit, {
+    fallbackStartInSeconds: Number(item.submission.start_time_in_seconds),
+  });
+  if (!decoded.ok) return failed(decoded.problem.code, decoded.problem.detail);
+  return { result: "decoded", item, stored, decoded };
+}
+
+function outcomeOf(
+  item: WorkItem,
+  failed: Extract<Awaited<ReturnType<typeof download>>, { ok: false }>,
+): Outcome {
+  const { file_id, version } = item;
+  const fault: Fault = {
+    code: failed.code,
+    detail: failed.detail,
+    http_status: failed.httpStatus,
+    retryable: true,
+  };
+  if (!failed.again) return { result: "failed", file_id, version, fault, stored: null };
+  const retry_after_seconds = failed.retryAfterSeconds;
+  return { result: "try_again", file_id, version, fault, stored: null, origin: "host", retry_after_seconds };
+}
+
+/** Our own stores failed: tried again for a day before the partner hears of it. */
+export function ownFault(item: WorkItem, detail: string): Outcome {
+  return {
+    result: "try_again",
+    file_id: item.file_id,
+    version: item.version,
+    fault: { code: "internal", detail, http_status: null, retryable: true },
+    stored: null,
+    origin: "own_store",
+    retry_after_seconds: null,
+  };
+}

@@ -1,0 +1,81 @@
+import { replaceActivities } from "../activities/write.ts";
+import type { Outcome } from "../collector/settle.ts";
+import { importFiles, type ImportedFile } from "../files/write.ts";
+import type { Owner } from "../collector/projection.ts";
+import { boundOf, readErased } from "../users/write.ts";
+import type { DecodedFile } from "./importFile.ts";
+
+/** What came of it; `erasedBefore` is the bound of an erasure that has overtaken these files, or 0. */
+export interface MadeReadable {
+  outcomes: Outcome[];
+  erasedBefore: number;
+}
+
+/**
+ * Makes decoded files readable in one transaction: each replaces what was readable of it, whole, unless a
+ * newer version or an erasure has come meanwhile. Throws when the database is down; repeating it is harmless.
+ */
+export async function makeReadable(
+  database: D1Database,
+  owner: Owner,
+  files: readonly DecodedFile[],
+): Promise<MadeReadable> {
+  if (files.length === 0) return { outcomes: [], erasedBefore: 0 };
+  const { partner_id } = owner;
+  const results = await database.batch([
+    ...importFiles(
+      database,
+      partner_id,
+      files.map((file) => fileOf(owner, file)),
+    ),
+    ...replaceActivities(
+      database,
+      partner_id,
+      files.map(({ item, decoded }) => ({
+        file_id: item.file_id,
+        version: item.version,
+        revision: item.revision,
+        user_id: owner.user_id,
+        source: owner.source,
+        summary_id: item.summary_id,
+        activity_name: item.submission.activity_name,
+        activities: decoded.activities,
+      })),
+    ),
+    readErased(database, partner_id, owner.user_hash),
+  ]);
+  const outcomes = files.map(({ item }): Outcome => ({
+    result: "imported",
+    file_id: item.file_id,
+    version: item.version,
+  }));
+  const bound = boundOf(results.at(-1));
+  return { outcomes, erasedBefore: files.some(({ item }) => item.version <= bound) ? bound : 0 };
+}
+
+function fileOf(owner: Owner, { item, stored, decoded }: DecodedFile): ImportedFile {
+  return {
+    file_id: item.file_id,
+    user_id: owner.user_id,
+    user_hash: owner.user_hash,
+    source: owner.source,
+    summary_id: item.summary_id,
+    activity_name: item.submission.activity_name,
+    priority: item.submission.priority,
+    overwrite_mode: item.submission.overwrite_mode,
+    start_time_in_seconds: item.submission.start_time_in_seconds,
+    status: "imported",
+    attempts: item.attempts + 1,
+    import_id: item.import_id,
+    error: null,
+    version: item.version,
+    revision: item.revision,
+    received_at: item.submission.received_at,
+    failed_object: null,
+    object_key: stored.key,
+    sha256: stored.sha256,
+    size_in_bytes: stored.size_in_bytes,
+    warnings: decoded.warnings,
+    activity_count: decoded.activities.length,
+  };
+}

@@ -1,0 +1,192 @@
+import { constants, crc32, gunzipSync, inflateRawSync } from "node:zlib";
+import { describeNotFit, looksLikeFit } from "../fit/index.ts";
+import { MAX_FILE_BYTES } from "./download.ts";
+
+export type UnwrapFaultCode = "not_fit" | "archive_invalid" | "file_empty" | "file_too_large";
+
+export type Unwrapped =
+  | { ok: true; fit: Uint8Array; container: "fit" | "gzip" | "zip" }
+  | { ok: false; code: UnwrapFaultCode; detail: string };
+
+/** Entries that are looked at one by one; a zip around one activity holds a handful. */
+const MAX_ZIP_FILES = 100;
+/** So much of a compressed entry gives at least its first bytes, and at most 1 MB. */
+const PEEK_BYTES = 1024;
+
+function fault(code: UnwrapFaultCode, detail: string) {
+  return { ok: false as const, code, detail };
+}
+
+function tooLarge(what: string) {
+  return fault("file_too_large", `${what} is larger than 32 MiB.`);
+}
+
+function startsWith(bytes: Uint8Array, mark: string): boolean {
+  for (let index = 0; index < mark.length; index += 1) {
+    if (bytes[index] !== mark.charCodeAt(index)) return false;
+  }
+  return true;
+}
+
+const isGzip = (bytes: Uint8Array) => startsWith(bytes, "\x1f\x8b");
+/** A zip begins with an entry, or with the end record when it is empty. */
+const isZip = (bytes: Uint8Array) => startsWith(bytes, "PK\x03\x04") || startsWith(bytes, "PK\x05\x06");
+
+type Inflated = { ok: true; bytes: Uint8Array } | ReturnType<typeof fault>;
+
+/** Runs zlib under the size cap; `broken` says what is wrong when it cannot. */
+function inflate(
+  work: (options: { maxOutputLength: number; chunkSize: number }) => Uint8Array,
+  broken: string,
+): Inflated {
+  try {
+    // Where exactly zlib stops differs between runtimes by a byte, so the length is checked once more.
+    const buffer = work({ maxOutputLength: MAX_FILE_BYTES + 1, chunkSize: 64 * 1024 });
+    if (buffer.byteLength > MAX_FILE_BYTES) return tooLarge("The file inside");
+    // Bytes, and not a Buffer, whose `slice` shares memory where an array's copies.
+    return { ok: true, bytes: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) };
+  } catch (thrown) {
+    return thrown instanceof RangeError ? tooLarge("The file inside") : fault("archive_invalid", broken);
+  }
+}
+
+/** What came out of an archive, if it is a FIT file. */
+function unwrapped(inflated: Inflated, container: "gzip" | "zip"): Unwrapped {
+  if (!inflated.ok) return inflated;
+  const { bytes } = inflated;
+  if (looksLikeFit(bytes)) return { ok: true, fit: bytes, container };
+  if (bytes.byteLength === 0) return fault("file_empty", `The ${container} archive holds an empty file.`);
+  if (isGzip(bytes) || isZip(bytes)) return fault("archive_invalid", "The archive holds another archive.");
+  return fault("not_fit", `Inside the ${container} archive: ${describeNotFit(bytes)}`);
+}
+
+interface ZipFile {
+  isEncrypted: boolean;
+  method: number;
+  crc: number;
+  /** Null when the entry's place or size does not lie within the archive. */
+  data: Uint8Array | null;
+  size: number;
+}
+
+const STORED = 0;
+const DEFLATED = 8;
+
+/** The files of a zip by its central directory, without folders and the resource forks that macOS adds. */
+function zipFiles(bytes: Uint8Array): ZipFile[] | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const END_BYTES = 22;
+  const MAX_COMMENT_BYTES = 0xffff;
+  let end = bytes.byteLength - END_BYTES;
+  const lowest = Math.max(0, end - MAX_COMMENT_BYTES);
+  while (end >= lowest && view.getUint32(end, true) !== 0x06054b50) end -= 1;
+  if (end < lowest) return null;
+
+  const files: ZipFile[] = [];
+  const count = view.getUint16(end + 10, true);
+  let at = view.getUint32(end + 16, true);
+  for (let entry = 0; entry < count; entry += 1) {
+    const HEADER_BYTES = 46;
+    if (at + HEADER_BYTES > end || view.getUint32(at, true) !== 0x02014b50) return null;
+    const nameLength = view.getUint16(at + 28, true);
+    const name = new TextDecoder().decode(bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + nameLength));
+    if (!name.endsWith("/") && !name.startsWith("__MACOSX/")) {
+      if (files.length === MAX_ZIP_FILES) return null;
+      files.push({
+        isEncrypted: (view.getUint16(at + 8, true) & 1) !== 0,
+        method: view.getUint16(at + 10, true),
+        crc: view.getUint32(at + 16, true),
+        data: zipData(view, bytes, view.getUint32(at + 42, true), view.getUint32(at + 20, true)),
+        size: view.getUint32(at + 24, true),
+      });
+    }
+    at += HEADER_BYTES + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
+  }
+  return files;
+}
+
+/** An entry's compressed bytes, behind its local header. */
+function zipData(view: DataView, bytes: Uint8Array, at: number, length: number): Uint8Array | null {
+  const LOCAL_HEADER_BYTES = 30;
+  if (at + LOCAL_HEADER_BYTES > bytes.byteLength || view.getUint32(at, true) !== 0x04034b50) return null;
+  const start = at + LOCAL_HEADER_BYTES + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
+  return start + length > bytes.byteLength ? null : bytes.subarray(start, start + length);
+}
+
+/** The first bytes of an entry, uncompressed; none when that cannot be done. */
+function peek(file: ZipFile): Uint8Array {
+  if (file.data === null || file.isEncrypted) return new Uint8Array();
+  const head = file.data.subarray(0, PEEK_BYTES);
+  if (file.method === STORED) return head;
+  if (file.method !== DEFLATED) return new Uint8Array();
+  const inflated = inflate(
+    (options) => inflateRawSync(head, { ...options, finishFlush: constants.Z_SYNC_FLUSH }),
+    "",
+  );
+  return inflated.ok ? inflated.bytes : new Uint8Array();
+}
+
+function unwrapZip(bytes: Uint8Array): Unwrapped {
+  const files = zipFiles(bytes);
+  if (files === null) {
+    return fault(
+      "archive_invalid",
+      `The zip archive is damaged, cut off, in zip64 form or of more than ${MAX_ZIP_FILES} files.`,
+    );
+  }
+  if (files.length === 0) return fault("archive_invalid", "The zip archive holds no file.");
+  if (files.some((file) => file.isEncrypted))
+    return fault("archive_invalid", "The zip archive is encrypted.");
+  if (files.some((file) => file.data === null))
+    return fault("archive_invalid", "The zip archive is damaged or in zip64 form.");
+
+  const heads = files.map((file) => ({ file, head: peek(file) }));
+  const fits = heads.filter(({ head }) => looksLikeFit(head));
+  const [fit] = fits;
+  if (fits.length > 1) return fault("archive_invalid", "The zip archive holds more than one FIT file.");
+  if (fit === undefined) {
+    if (heads.some(({ head }) => isGzip(head) || isZip(head))) {
+      return fault("archive_invalid", "The archive holds another archive.");
+    }
+    const unsupported = files.some((file) => file.method !== STORED && file.method !== DEFLATED);
+    return fault(
+      "archive_invalid",
+      unsupported
+        ? "The zip archive is compressed by a method other than deflate."
+        : "The zip archive holds no FIT file.",
+    );
+  }
+
+  const { file } = fit;
+  const data = file.data ?? new Uint8Array();
+  const damaged = "The zip archive's FIT file is damaged.";
+  const inflated: Inflated =
+    file.method === STORED
+      ? { ok: true, bytes: data }
+      : inflate((options) => inflateRawSync(data, options), damaged);
+  if (inflated.ok && (inflated.bytes.byteLength !== file.size || crc32(inflated.bytes) !== file.crc)) {
+    return fault("archive_invalid", damaged);
+  }
+  return unwrapped(inflated, "zip");
+}
+
+/**
+ * Takes a file out of its gzip or zip; which it is, the content says, not a name. Never throws.
+ * At most 32 MiB come out, and that is checked while they do. `fit` shares memory with `bytes` when it can.
+ */
+export function unwrap(bytes: Uint8Array): Unwrapped {
+  if (bytes.byteLength === 0) return fault("file_empty", "The file is empty.");
+  if (looksLikeFit(bytes)) {
+    return bytes.byteLength > MAX_FILE_BYTES
+      ? tooLarge("The file")
+      : { ok: true, fit: bytes, container: "fit" };
+  }
+  if (isGzip(bytes)) {
+    return unwrapped(
+      inflate((options) => gunzipSync(bytes, options), "The gzip archive is damaged or cut off."),
+      "gzip",
+    );
+  }
+  if (isZip(bytes)) return unwrapZip(bytes);
+  return fault("not_fit", describeNotFit(bytes));
+}

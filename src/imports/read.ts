@@ -1,0 +1,142 @@
+import { z } from "@hono/zod-openapi";
+import { databaseFor } from "../database.ts";
+import { visibleEventStatus, type DeliveryStatus } from "../deliveries/eventAnswer.ts";
+import type { Env } from "../env.ts";
+import { collectorName, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
+import { instantOf, parseColumn } from "../rows.ts";
+import type { Partner } from "../partners/partner.ts";
+import { NO_EVENT_URL, type Import, type ImportStatus } from "./answers.ts";
+
+interface ImportRow {
+  import_id: string;
+  user_id: string;
+  source: string;
+  is_initial_import: 0 | 1;
+  event_id: string | null;
+  status: ImportStatus;
+  total: number;
+  imported: number;
+  skipped: number;
+  failed: number;
+  missing_summary_ids: string | null;
+  requested_at: number;
+  completed_at: number | null;
+  plan_status: DeliveryStatus | null;
+  event_status: DeliveryStatus | null;
+  event_attempts: number | null;
+}
+
+const importsWith = (
+  missing: "i.missing_summary_ids" | "NULL",
+) => `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, i.total, i.imported,
+    i.skipped, i.failed, ${missing} AS missing_summary_ids, i.requested_at, i.completed_at,
+    plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
+  FROM imports i
+  LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = 'plan_' || i.import_id
+  LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = 'evt_' || i.import_id`;
+
+const missingColumn = z.array(z.string());
+
+function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed" {
+  return status === "delivered" || status === "failed" ? status : "requested";
+}
+
+type Counts = Pick<ImportRow, "total" | "imported" | "skipped" | "failed">;
+
+function filesOf({ total, imported, skipped, failed }: Counts): Import["files"] {
+  return { total, pending: Math.max(0, total - imported - skipped - failed), imported, skipped, failed };
+}
+
+/** As far as its settings matter for how an import reads. */
+type Owner = Pick<Partner, "partner_id" | "event_url">;
+
+function importOf(owner: Owner, row: ImportRow): Import {
+  const unsendable = row.event_id !== null && row.event_status !== "delivered" && owner.event_url === null;
+  return {
+    import_id: row.import_id,
+    user_id: row.user_id,
+    source: row.source,
+    is_initial_import: row.is_initial_import === 1,
+    event_id: row.event_id,
+    status: row.status,
+    files: filesOf(row),
+    ...(row.missing_summary_ids === null
+      ? {}
+      : { missing_summary_ids: parseColumn(missingColumn, row.missing_summary_ids) }),
+    repeated: false,
+    warnings: unsendable ? [NO_EVENT_URL] : [],
+    requested_at: instantOf(row.requested_at),
+    completed_at: row.completed_at === null ? null : instantOf(row.completed_at),
+    training_plan: row.plan_status === null ? null : { status: planStatus(row.plan_status) },
+    event:
+      row.event_status === null
+        ? null
+        : { status: visibleEventStatus(row.event_status), attempts: row.event_attempts ?? 0 },
+  };
+}
+
+/** Counts of a running import as its collector has them now; null when it cannot be asked. */
+async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<Counts | null> {
+  try {
+    return await env.COLLECTOR.getByName(collectorName(partnerId, row.user_id, row.source)).readImport(
+      row.import_id,
+    );
+  } catch {
+    // The row of the read model is a little older and as true.
+    return null;
+  }
+}
+
+export async function readImport(env: Env, owner: Owner, importId: string): Promise<Import | null> {
+  const partnerId = owner.partner_id;
+  const row = await databaseFor(env, partnerId, importId.slice(0, ROUTE_LENGTH))
+    .prepare(`${importsWith("i.missing_summary_ids")} WHERE i.partner_id = ? AND i.import_id = ?`)
+    .bind(partnerId, importId)
+    .first<ImportRow>();
+  if (row === null) return null;
+  const counts = row.status === "running" ? await liveCounts(env, partnerId, row) : null;
+  return { ...importOf(owner, row), ...(counts === null ? {} : { files: filesOf(counts) }) };
+}
+
+export interface ImportFilters {
+  user_id?: string | undefined;
+  source?: string | undefined;
+  status?: ImportStatus | undefined;
+}
+
+/** requested_at in Unix milliseconds and the id of the last row. */
+export type ImportPosition = [timeMs: number, importId: string];
+
+/**
+ * At most `limit` imports after the position, newest first: without their missing ids, which may be 20,000 each, and running ones
+ * with the counts of their last projection.
+ */
+export async function listImports(
+  env: Env,
+  owner: Owner,
+  filters: ImportFilters,
+  { limit, after }: { limit: number; after: ImportPosition | null },
+): Promise<Import[]> {
+  const partnerId = owner.partner_id;
+  const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
+  const conditions = ["i.partner_id = ?"];
+  const values: (string | number)[] = [partnerId];
+  const require = (condition: string, ...bound: (string | number)[]) => {
+    conditions.push(condition);
+    values.push(...bound);
+  };
+  // A user's rows lie together, so they are sorted; a partner's are walked along the index of their order.
+  const time = `${route === null ? "" : "+"}i.requested_at`;
+  if (route !== null) require("i.import_id >= ? AND i.import_id < ?", route, rangeEnd(route));
+  if (filters.user_id !== undefined) require("i.user_id = ?", filters.user_id);
+  if (filters.source !== undefined) require("i.source = ?", filters.source);
+  if (filters.status !== undefined) require("i.status = ?", filters.status);
+  if (after !== null) require(`(${time}, i.import_id) < (?, ?)`, ...after);
+  const found = await databaseFor(env, partnerId, route)
+    .prepare(
+      `${importsWith("NULL")} WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`,
+    )
+    .bind(...values, limit)
+    .all<ImportRow>();
+  return found.results.map((row) => importOf(owner, row));
+}

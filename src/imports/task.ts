@@ -1,0 +1,29 @@
+import { z } from "@hono/zod-openapi";
+import { nameText, userIdText } from "../text.ts";
+
+/** As many files as one task may be checked against; a list of names longer than this is no list to compare. */
+export const MAX_EXPECTED = 20_000;
+
+/** The sentence that a partner's held pings are complete. Fields beyond these are ignored. */
+export const taskSchema = z
+  .object({
+    bulk_fit_transfer_complete: z.literal(true),
+    source: nameText,
+    is_initial_import: z.boolean(),
+    user_id: userIdText,
+    event_id: nameText.nullable().optional(),
+    expected_summary_ids: z
+      .preprocess((ids, ctx) => {
+        if (Array.isArray(ids) && ids.length > MAX_EXPECTED) {
+          ctx.addIssue({
+            code: "custom",
+            params: { code: "too_many_items" },
+            message: `${ids.length} expected_summary_ids; at most ${MAX_EXPECTED}. Leave the field out for larger transfers.`,
+          });
+        }
+        return ids;
+      }, z.array(nameText).max(MAX_EXPECTED))
+      .optional(),
+  })
+  .openapi("Task");
+export type Task = z.infer<typeof taskSchema>;

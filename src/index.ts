@@ -1,0 +1,28 @@
+import { PingCollector } from "./collector/PingCollector.ts";
+import { consumeDeadDeliveries, consumeDeliveries } from "./deliveries/consume.ts";
+import type { Env } from "./env.ts";
+import { app } from "./http/app.ts";
+import { consumeDeadDispatches, consumeDispatches } from "./importer/consumeDispatches.ts";
+import { runScheduled } from "./scheduled.ts";
+
+/** Which consumer serves which queue; staging's queues carry the same names behind a prefix. */
+const CONSUMERS = new Map<string, (batch: MessageBatch, env: Env) => Promise<void>>([
+  ["partner-api-priority", consumeDispatches],
+  ["partner-api-bulk", consumeDispatches],
+  ["partner-api-retry", consumeDispatches],
+  ["partner-api-dispatches-dead", consumeDeadDispatches],
+  ["partner-api-deliveries", consumeDeliveries],
+  ["partner-api-deliveries-dead", consumeDeadDeliveries],
+]);
+
+export { PingCollector };
+
+export default {
+  fetch: app.fetch,
+  async queue(batch, env) {
+    await CONSUMERS.get(batch.queue)?.(batch, env);
+  },
+  async scheduled(controller, env) {
+    await runScheduled(env, controller.scheduledTime);
+  },
+} satisfies ExportedHandler<Env>;

@@ -1,0 +1,70 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+
+/** Partner ids stand in headers, keys and paths as they are. */
+export const PARTNER_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** How long a partner may send, unless its settings say otherwise. */
+export const DEFAULT_LIMITS = { requests_per_minute: 6_000, files_per_minute: 60_000 };
+
+const key = z.object({
+  key_id: z.string(),
+  /** SHA-256 of the key, hexadecimal: a key is 256 random bits, so a plain digest cannot be guessed back. */
+  digest: z.string().length(64),
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+});
+
+const webhookSecret = z.object({
+  secret_id: z.string(),
+  secret: z.string(),
+  created_at: z.string(),
+  expires_at: z.string().nullable(),
+});
+
+/** What the registry keeps of a partner; null limits mean none. */
+export const partnerSchema = z.object({
+  partner_id: z.string().regex(PARTNER_ID),
+  name: z.string().nullable(),
+  status: z.enum(["active", "suspended"]),
+  created_at: z.string(),
+  keys: z.array(key),
+  event_url: z.string().nullable(),
+  webhook_secrets: z.array(webhookSecret),
+  /** Hosts that callback URLs may name; empty: any public host. */
+  callback_hosts: z.array(z.string()),
+  limits: z.object({ requests_per_minute: z.number().nullable(), files_per_minute: z.number().nullable() }),
+});
+export type Partner = z.infer<typeof partnerSchema>;
+
+export function partnerKey(partnerId: string): string {
+  return `partner:${partnerId}`;
+}
+
+export function newAuthKey(): string {
+  return `aep_${randomBytes(32).toString("base64url")}`;
+}
+
+/** A Standard Webhooks secret: `whsec_` and 32 random bytes in base64. */
+export function newWebhookSecret(): string {
+  return `whsec_${randomBytes(32).toString("base64")}`;
+}
+
+export function digestOf(authKey: string): string {
+  return createHash("sha256").update(authKey).digest("hex");
+}
+
+/** Entries whose end has not come. */
+export function live<T extends { expires_at: string | null }>(entries: readonly T[], nowMs: number): T[] {
+  return entries.filter((entry) => entry.expires_at === null || Date.parse(entry.expires_at) > nowMs);
+}
+
+/** Digests are compared, in constant time, against every live key: equal lengths, and no early way out. */
+export function hasKey(partner: Pick<Partner, "keys">, authKey: string, nowMs: number): boolean {
+  const offered = Buffer.from(digestOf(authKey), "hex");
+  let found = false;
+  for (const entry of live(partner.keys, nowMs)) {
+    if (timingSafeEqual(offered, Buffer.from(entry.digest, "hex"))) found = true;
+  }
+  return found;
+}

@@ -1,0 +1,198 @@
+import { createHash } from "node:crypto";
+import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/PingCollector.ts";
+import { settleAll, valuesOf } from "../concurrency.ts";
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { inlineKey } from "../files/objectKeys.ts";
+import { projectFiles, type FileProjection } from "../files/write.ts";
+import { collectorName, fileId, randomId, userHash } from "../identifiers.ts";
+import { faultName, logUnit } from "../log.ts";
+import type { Partner } from "../partners/partner.ts";
+import { touchUsers } from "../users/write.ts";
+import type { ValidPing } from "./ping.ts";
+
+export interface AcceptedFile {
+  file_id: string;
+  user_id: string;
+  source: string;
+  summary_id: string;
+  status: "queued" | "held" | "duplicate";
+}
+
+/** Pings of one user and source, which one collector takes in one turn. */
+interface Group {
+  names: CollectorNames;
+  collector: string;
+  /** Where each ping stood in the request. */
+  places: number[];
+  entries: PingEntry[];
+}
+
+/** Inline files are stored this many at a time: as many connections as an invocation may open at once. */
+const STORE_AT_ONCE = 6;
+/** Keys that one R2 delete takes. */
+const DELETE_LIMIT = 1_000;
+/** A request may name thousands of users; their collectors are called this many at a time. */
+const COLLECTORS_AT_ONCE = 50;
+
+/**
+ * Takes pings so that each of them will end as an imported file or as a failed one with a reason: once this
+ * has resolved they are in their collectors, live rides are in the queue, and all are readable.
+ * Answers in the request's order. Throws when a store is down; what was taken by then stays taken, and the
+ * same pings may be accepted again without harm.
+ */
+export async function acceptPings(
+  env: Env,
+  partner: Partner,
+  pings: readonly ValidPing[],
+  nowMs: number,
+): Promise<AcceptedFile[]> {
+  const groups = groupPings(partner.partner_id, pings, nowMs);
+  const inlineKeys = await storeInlineBytes(env, groups, pings);
+  const results = await settleAll([...groups.values()], COLLECTORS_AT_ONCE, async (group) => ({
+    group,
+    accepted: await collectorOf(env, group).accept(group.names, group.entries),
+  }));
+  const taken = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  await tellReadModel(env, partner.partner_id, taken, nowMs);
+  await dropUntakenBytes(env, taken, inlineKeys);
+  valuesOf(results);
+
+  const answers: AcceptedFile[] = [];
+  for (const { group, accepted } of taken) {
+    for (const [index, place] of group.places.entries()) {
+      const ping = pings[place];
+      const entry = accepted[index];
+      if (ping === undefined || entry === undefined) continue;
+      const { user_id, source, summary_id } = ping;
+      answers[place] = { file_id: entry.file_id, user_id, source, summary_id, status: entry.status };
+    }
+  }
+  return answers;
+}
+
+function groupPings(partnerId: string, pings: readonly ValidPing[], nowMs: number): Map<string, Group> {
+  const groups = new Map<string, Group>();
+  for (const [place, ping] of pings.entries()) {
+    const key = JSON.stringify([ping.user_id, ping.source]);
+    let group = groups.get(key);
+    if (group === undefined) {
+      const names = { partner_id: partnerId, user_id: ping.user_id, source: ping.source };
+      group = {
+        names,
+        collector: collectorName(partnerId, ping.user_id, ping.source),
+        places: [],
+        entries: [],
+      };
+      groups.set(key, group);
+    }
+    const file_id = fileId({
+      partnerId,
+      userId: ping.user_id,
+      source: ping.source,
+      summaryId: ping.summary_id,
+    });
+    group.places.push(place);
+    group.entries.push({
+      file_id,
+      summary_id: ping.summary_id,
+      submission: {
+        activity_name: ping.activity_name,
+        priority: ping.priority,
+        overwrite_mode: ping.overwrite_mode,
+        start_time_in_seconds: ping.start_time_in_seconds,
+        callback_url: ping.inline === null ? ping.callback_url : null,
+        object_key: ping.inline === null ? null : inlineKey(group.collector, file_id, randomId(), nowMs),
+        digest: digestOf(ping),
+        received_at: nowMs,
+      },
+    });
+  }
+  return groups;
+}
+
+/** Equal only for pings that are equal in all nine fields. */
+function digestOf(ping: ValidPing): string {
+  const fields = [
+    ping.file_type,
+    ping.activity_name,
+    ping.priority,
+    ping.user_id,
+    ping.source,
+    ping.overwrite_mode,
+    ping.start_time_in_seconds,
+    ping.callback_url,
+    ping.summary_id,
+  ];
+  return createHash("sha256").update(JSON.stringify(fields)).digest("base64url");
+}
+
+/** Bytes are stored before any collector names them; the keys answer which ones came with this request. */
+async function storeInlineBytes(
+  env: Env,
+  groups: ReadonlyMap<string, Group>,
+  pings: readonly ValidPing[],
+): Promise<Set<string>> {
+  const puts: { key: string; bytes: Uint8Array }[] = [];
+  for (const group of groups.values()) {
+    for (const [index, place] of group.places.entries()) {
+      const key = group.entries[index]?.submission.object_key;
+      const bytes = pings[place]?.inline;
+      if (key != null && bytes != null) puts.push({ key, bytes });
+    }
+  }
+  valuesOf(await settleAll(puts, STORE_AT_ONCE, async ({ key, bytes }) => env.FILES.put(key, bytes)));
+  return new Set(puts.map((put) => put.key));
+}
+
+function collectorOf(env: Env, group: Group) {
+  return env.COLLECTOR.getByName(group.collector);
+}
+
+/** One statement for all files of the request; if the database is down, the collectors tell it later. */
+async function tellReadModel(
+  env: Env,
+  partnerId: string,
+  taken: readonly { group: Group; accepted: AcceptedEntry[] }[],
+  nowMs: number,
+): Promise<void> {
+  const newest = new Map<string, FileProjection>();
+  for (const { accepted } of taken) {
+    for (const entry of accepted) if (entry.projection !== null) newest.set(entry.file_id, entry.projection);
+  }
+  const users = [...new Set(taken.map(({ group }) => group.names.user_id))].map((user_id) => ({
+    user_id,
+    user_hash: userHash(partnerId, user_id),
+  }));
+  if (users.length === 0) return;
+  const database = databaseFor(env, partnerId, null);
+  try {
+    await database.batch([
+      ...projectFiles(database, partnerId, [...newest.values()]),
+      ...touchUsers(database, partnerId, users, nowMs),
+    ]);
+  } catch (fault) {
+    logUnit("request", { partner_id: partnerId, outcome: "projected_later", fault: faultName(fault) });
+    const later = await settleAll(taken, COLLECTORS_AT_ONCE, async ({ group }) =>
+      collectorOf(env, group).projectLater(group.entries.map((entry) => entry.file_id)),
+    );
+    valuesOf(later);
+  }
+}
+
+/** Inline bytes of duplicates are named by nobody. What is missed here is swept after an hour. */
+async function dropUntakenBytes(
+  env: Env,
+  taken: readonly { group: Group; accepted: AcceptedEntry[] }[],
+  inlineKeys: ReadonlySet<string>,
+): Promise<void> {
+  const untaken = taken.flatMap(({ group, accepted }) =>
+    group.entries.flatMap((entry, index) => {
+      const key = entry.submission.object_key;
+      return key !== null && inlineKeys.has(key) && accepted[index]?.object_taken === false ? [key] : [];
+    }),
+  );
+  for (let start = 0; start < untaken.length; start += DELETE_LIMIT) {
+    await env.FILES.delete(untaken.slice(start, start + DELETE_LIMIT)).catch(() => undefined);
+  }
+}

@@ -1,0 +1,45 @@
+import { sweepDeliveries } from "./deliveries/sweep.ts";
+import type { Env } from "./env.ts";
+import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
+import { sweepErasures } from "./users/eraseUser.ts";
+import { faultName, logUnit } from "./log.ts";
+
+/** Minutes of the hour at which a whole past hour is looked through; twice, in case one run is missed. */
+const HOURLY_MINUTES = new Set([5, 35]);
+
+interface Sweep {
+  name: string;
+  isDue(nowMs: number): boolean;
+  run(env: Env, nowMs: number): Promise<number>;
+}
+
+/** What is done by the clock. Each heals what a crash elsewhere may leave; one that fails holds up no other. */
+const SWEEPS: readonly Sweep[] = [
+  { name: "deliveries", isDue: () => true, run: sweepDeliveries },
+  { name: "erasures", isDue: () => true, run: sweepErasures },
+  { name: "discarded_objects", isDue: () => true, run: sweepDiscardedObjects },
+  {
+    name: "inline_bytes",
+    isDue: (nowMs) => HOURLY_MINUTES.has(new Date(nowMs).getUTCMinutes()),
+    run: sweepInlineBytes,
+  },
+];
+
+export async function runScheduled(env: Env, nowMs: number): Promise<void> {
+  for (const sweep of SWEEPS) {
+    if (!sweep.isDue(nowMs)) continue;
+    const startedAt = Date.now();
+    try {
+      const count = await sweep.run(env, nowMs);
+      if (count > 0) {
+        logUnit("scheduled", { sweep: sweep.name, count, milliseconds: Date.now() - startedAt });
+      }
+    } catch (fault) {
+      logUnit("scheduled", {
+        sweep: sweep.name,
+        outcome: faultName(fault),
+        milliseconds: Date.now() - startedAt,
+      });
+    }
+  }
+}

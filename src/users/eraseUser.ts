@@ -1,0 +1,71 @@
+import { settleAll, valuesOf } from "../concurrency.ts";
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { collectorName, userHash } from "../identifiers.ts";
+import { beginErasure, dueErasures, eraseRows, objectKeysOf, type Erasure } from "./write.ts";
+
+/** R2 lists and deletes this many keys at a time. */
+const PAGE = 1_000;
+/** Erasures that one scheduled run carries on. */
+const ERASURES_PER_RUN = 10;
+/** A user has a handful of sources; their collectors are visited this many at a time. */
+const COLLECTORS_AT_ONCE = 10;
+
+/**
+ * Erases a user of a partner: collectors, objects, rows. False when the user is unknown. The bound is written
+ * first, so that work in flight writes nothing back; a crash in the middle is taken up by the clock, which also
+ * sweeps once more after every consumer of today has ended. Pinging the user again starts afresh.
+ */
+export async function eraseUser(
+  env: Env,
+  partnerId: string,
+  userId: string,
+  nowMs: number,
+): Promise<boolean> {
+  const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
+  const erasure = await beginErasure(databaseFor(env, partnerId, user.user_hash), partnerId, user, nowMs);
+  if (erasure === null) return false;
+  await sweep(env, erasure, nowMs);
+  return true;
+}
+
+/** Carries on erasures whose next sweep is due. Answers how many. */
+export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
+  const due = await dueErasures(databaseFor(env, "", null), nowMs, ERASURES_PER_RUN);
+  for (const erasure of due) await sweep(env, erasure, nowMs);
+  return due.length;
+}
+
+async function sweep(env: Env, erasure: Erasure, nowMs: number): Promise<void> {
+  const { partner_id, user_id, before_version } = erasure;
+  const database = databaseFor(env, partner_id, erasure.user_hash);
+  const named = valuesOf(
+    await settleAll(erasure.sources, COLLECTORS_AT_ONCE, async (source): Promise<string[]> =>
+      env.COLLECTOR.getByName(collectorName(partner_id, user_id, source)).erase(before_version),
+    ),
+  );
+  await deleteObjects(env.FILES, [...named.flat(), ...(await objectKeysOf(database, erasure))]);
+  await deleteVersions(env.FILES, `${partner_id}/${erasure.user_hash}/`, before_version);
+  await database.batch(eraseRows(database, erasure, nowMs));
+}
+
+async function deleteObjects(files: R2Bucket, keys: readonly string[]): Promise<void> {
+  const distinct = [...new Set(keys)];
+  for (let start = 0; start < distinct.length; start += PAGE) {
+    await files.delete(distinct.slice(start, start + PAGE));
+  }
+}
+
+/** Downloaded versions carry their number as the last part of the key; later ones are of a new beginning. */
+async function deleteVersions(files: R2Bucket, prefix: string, beforeVersion: number): Promise<void> {
+  let cursor: string | undefined;
+  do {
+    const page = await files.list({ prefix, limit: PAGE, ...(cursor === undefined ? {} : { cursor }) });
+    const keys = page.objects.map((object) => object.key);
+    await deleteObjects(
+      files,
+      keys.filter((key) => Number(key.slice(key.lastIndexOf("/") + 1)) <= beforeVersion),
+    );
+    cursor = page.truncated ? page.cursor : undefined;
+  } while (cursor !== undefined);
+}

@@ -1,0 +1,105 @@
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { TAKEN_BY } from "../files/read.ts";
+import { rangeEnd, userRoute } from "../identifiers.ts";
+import { instantOf } from "../rows.ts";
+import type { User, UserWithSources } from "./user.ts";
+
+interface UserRow {
+  user_id: string;
+  last_ping_at: number;
+  created_at: number;
+}
+
+interface SourceRow {
+  source: string;
+  total: number;
+  held: number;
+  queued: number;
+  imported: number;
+  failed: number;
+  activities: number;
+  last_ping_at: number;
+  oldest_held_at: number | null;
+}
+
+function userOf(row: UserRow): User {
+  return {
+    user_id: row.user_id,
+    last_ping_at: instantOf(row.last_ping_at),
+    created_at: instantOf(row.created_at),
+  };
+}
+
+function instantOrNull(unixMs: number | null): string | null {
+  return unixMs === null ? null : instantOf(unixMs);
+}
+
+export async function readUser(env: Env, partnerId: string, userId: string): Promise<UserWithSources | null> {
+  const route = userRoute(partnerId, userId);
+  const db = databaseFor(env, partnerId, route);
+  const inRange = [partnerId, route, rangeEnd(route), userId];
+  const user = await db
+    .prepare("SELECT user_id, last_ping_at, created_at FROM users WHERE partner_id = ? AND user_id = ?")
+    .bind(partnerId, userId)
+    .first<UserRow>();
+  if (user === null) return null;
+  const [sources, running] = await Promise.all([
+    // Without its LIMIT the inner query would be merged away, and the import looked up once for every use.
+    db
+      .prepare(
+        `SELECT e.source, count(*) AS total, sum(e.status = 'held') AS held, sum(e.status = 'queued') AS queued,
+           sum(e.status = 'imported') AS imported, sum(e.status = 'failed') AS failed,
+           sum(e.activity_count) AS activities, max(e.received_at) AS last_ping_at,
+           min(CASE WHEN e.status = 'held' THEN e.received_at END) AS oldest_held_at
+         FROM (
+           SELECT f.source, f.activity_count, f.received_at,
+             CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END AS status
+           FROM files f WHERE f.partner_id = ? AND f.file_id >= ? AND f.file_id < ? AND f.user_id = ?
+           LIMIT -1) e
+         GROUP BY e.source ORDER BY e.source`,
+      )
+      .bind(...inRange)
+      .all<SourceRow>(),
+    db
+      .prepare(
+        `SELECT import_id FROM imports WHERE partner_id = ? AND import_id >= ? AND import_id < ? AND user_id = ?
+           AND status = 'running' ORDER BY requested_at, import_id`,
+      )
+      .bind(...inRange)
+      .all<{ import_id: string }>(),
+  ]);
+  const oldest = sources.results.flatMap((row) => (row.oldest_held_at === null ? [] : [row.oldest_held_at]));
+  return {
+    ...userOf(user),
+    sources: sources.results.map(({ source, activities, last_ping_at, oldest_held_at, ...files }) => ({
+      source,
+      files,
+      activities,
+      last_ping_at: instantOf(last_ping_at),
+      oldest_held_received_at: instantOrNull(oldest_held_at),
+    })),
+    running_import_ids: running.results.map((row) => row.import_id),
+    held: sources.results.reduce((sum, row) => sum + row.held, 0),
+    oldest_held_received_at: instantOrNull(oldest.length === 0 ? null : Math.min(...oldest)),
+  };
+}
+
+/** The id of the last row. */
+export type UserPosition = [userId: string];
+
+/** At most `limit` users after the position, by id (in the order of its UTF-8 bytes). */
+export async function listUsers(
+  env: Env,
+  partnerId: string,
+  { limit, after }: { limit: number; after: UserPosition | null },
+): Promise<User[]> {
+  const found = await databaseFor(env, partnerId, null)
+    .prepare(
+      `SELECT user_id, last_ping_at, created_at FROM users
+       WHERE partner_id = ? ${after === null ? "" : "AND user_id > ?"} ORDER BY user_id LIMIT ?`,
+    )
+    .bind(partnerId, ...(after ?? []), limit)
+    .all<UserRow>();
+  return found.results.map(userOf);
+}

@@ -1,0 +1,27 @@
+import { z } from "@hono/zod-openapi";
+
+const count = z.number().int().min(0);
+
+export const userSchema = z
+  .strictObject({ user_id: z.string(), last_ping_at: z.iso.datetime(), created_at: z.iso.datetime() })
+  .openapi("User");
+export type User = z.infer<typeof userSchema>;
+
+const sourceSchema = z.strictObject({
+  source: z.string(),
+  files: z.strictObject({ total: count, held: count, queued: count, imported: count, failed: count }),
+  activities: count,
+  last_ping_at: z.iso.datetime(),
+  /** Since when the oldest held ping waits for its task. */
+  oldest_held_received_at: z.iso.datetime().nullable(),
+});
+
+export const userWithSourcesSchema = userSchema
+  .extend({
+    sources: z.array(sourceSchema),
+    running_import_ids: z.array(z.string()),
+    held: count,
+    oldest_held_received_at: z.iso.datetime().nullable(),
+  })
+  .openapi("UserWithSources");
+export type UserWithSources = z.infer<typeof userWithSourcesSchema>;

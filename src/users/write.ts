@@ -1,0 +1,169 @@
+import { z } from "zod";
+import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
+import { jsonSlices } from "../sql.ts";
+
+export interface PingedUser {
+  user_id: string;
+  user_hash: string;
+}
+
+/** Notes that these users were pinged; one row each, made on the first ping after an erasure at the most. */
+export function touchUsers(
+  db: D1Database,
+  partnerId: string,
+  users: readonly PingedUser[],
+  nowMs: number,
+): D1PreparedStatement[] {
+  return jsonSlices(users).map((slice) =>
+    db
+      .prepare(
+        `INSERT INTO users (partner_id, user_id, last_ping_at, created_at)
+         SELECT ?1, j.value->>'user_id', ?3, ?3 FROM json_each(?2) j
+         WHERE NOT EXISTS (SELECT 1 FROM erased e WHERE e.partner_id = ?1
+           AND e.user_hash = j.value->>'user_hash' AND e.before_version >= ?3)
+         ON CONFLICT (partner_id, user_id) DO UPDATE SET last_ping_at = excluded.last_ping_at
+           WHERE excluded.last_ping_at > users.last_ping_at`,
+      )
+      .bind(partnerId, slice, nowMs),
+  );
+}
+
+const erasureSchema = z.object({
+  partner_id: z.string(),
+  user_hash: z.string(),
+  before_version: z.number(),
+  user_id: z.string(),
+  sources: z.string().transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+  sweeps_left: z.number(),
+});
+export type Erasure = z.infer<typeof erasureSchema>;
+
+/** A consumer may run for 15 minutes: what it wrote after the first sweep, the second finds. */
+const SECOND_SWEEP_AFTER_MS = 20 * 60_000;
+const SWEEPS = 2;
+
+/**
+ * Forbids everything of a user up to now, and notes the work that this makes; from here on nothing older comes
+ * back. Null when the user is unknown. Repeating it starts the sweeps again.
+ */
+export async function beginErasure(
+  db: D1Database,
+  partnerId: string,
+  user: PingedUser,
+  nowMs: number,
+): Promise<Erasure | null> {
+  const route = user.user_hash.slice(0, ROUTE_LENGTH);
+  const row = await db
+    .prepare(
+      `INSERT INTO erased (partner_id, user_hash, before_version, user_id, sources, next_sweep_at, sweeps_left)
+       SELECT ?1, ?2, ?3, ?4, (SELECT json_group_array(source) FROM (
+           SELECT source FROM files
+             WHERE partner_id = ?1 AND file_id >= ?5 AND file_id < ?6 AND user_id = ?4
+           UNION SELECT source FROM imports
+             WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4)), ?3, ?7
+       FROM users WHERE partner_id = ?1 AND user_id = ?4
+       ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version),
+         user_id = excluded.user_id, sources = excluded.sources, next_sweep_at = excluded.next_sweep_at,
+         sweeps_left = excluded.sweeps_left
+       RETURNING partner_id, user_hash, before_version, user_id, sources, sweeps_left`,
+    )
+    .bind(partnerId, user.user_hash, nowMs, user.user_id, route, rangeEnd(route), SWEEPS)
+    .first();
+  return row === null ? null : erasureSchema.parse(row);
+}
+
+/** Erasures whose next sweep is due; at most `limit`. */
+export async function dueErasures(db: D1Database, nowMs: number, limit: number): Promise<Erasure[]> {
+  const found = await db
+    .prepare(
+      `SELECT partner_id, user_hash, before_version, user_id, sources, sweeps_left FROM erased
+       WHERE next_sweep_at <= ? ORDER BY next_sweep_at LIMIT ?`,
+    )
+    .bind(nowMs, limit)
+    .all();
+  return z.array(erasureSchema).parse(found.results);
+}
+
+/** Keys of the objects that the read model names for what is erased. */
+export async function objectKeysOf(db: D1Database, erasure: Erasure): Promise<string[]> {
+  const route = erasure.user_hash.slice(0, ROUTE_LENGTH);
+  const found = await db
+    .prepare(
+      `SELECT object_key, failed_object_key FROM files
+       WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4
+         AND (version <= ?5 OR stored_version <= ?5)`,
+    )
+    .bind(erasure.partner_id, route, rangeEnd(route), erasure.user_id, erasure.before_version)
+    .all<{ object_key: string | null; failed_object_key: string | null }>();
+  return found.results
+    .flatMap((row) => [row.object_key, row.failed_object_key])
+    .filter((key) => key !== null);
+}
+
+/** Statements that take everything of the user up to the bound out of the read model, and count the sweep. */
+export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1PreparedStatement[] {
+  const { partner_id, user_id, before_version, user_hash } = erasure;
+  const route = user_hash.slice(0, ROUTE_LENGTH);
+  const inRange = (sql: string, prefix = "") =>
+    db.prepare(sql).bind(partner_id, prefix + route, rangeEnd(prefix + route), user_id, before_version);
+  const last = erasure.sweeps_left <= 1;
+  return [
+    inRange(
+      `DELETE FROM activities
+       WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND version <= ?5`,
+    ),
+    inRange(
+      `DELETE FROM files
+       WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND version <= ?5`,
+    ),
+    inRange(
+      `UPDATE files SET stored_version = NULL, object_key = NULL, failed_object_key = NULL, sha256 = NULL,
+         size_in_bytes = NULL, warnings = '[]', activity_count = 0
+       WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND stored_version <= ?5`,
+    ),
+    inRange(
+      `DELETE FROM deliveries
+       WHERE partner_id = ?1 AND delivery_id >= ?2 AND delivery_id < ?3 AND user_id = ?4 AND created_at <= ?5`,
+      "evt_",
+    ),
+    inRange(
+      `DELETE FROM deliveries
+       WHERE partner_id = ?1 AND delivery_id >= ?2 AND delivery_id < ?3 AND user_id = ?4 AND created_at <= ?5`,
+      "plan_",
+    ),
+    inRange(
+      `DELETE FROM imports
+       WHERE partner_id = ?1 AND import_id >= ?2 AND import_id < ?3 AND user_id = ?4 AND requested_at <= ?5`,
+    ),
+    db
+      .prepare("DELETE FROM users WHERE partner_id = ? AND user_id = ? AND last_ping_at <= ?")
+      .bind(partner_id, user_id, before_version),
+    db
+      .prepare(
+        `UPDATE erased SET sweeps_left = ?4, next_sweep_at = ?3,
+           user_id = CASE WHEN ?4 > 0 THEN user_id END, sources = CASE WHEN ?4 > 0 THEN sources END
+         WHERE partner_id = ?1 AND user_hash = ?2 AND before_version = ?5`,
+      )
+      .bind(
+        partner_id,
+        user_hash,
+        last ? null : nowMs + SECOND_SWEEP_AFTER_MS,
+        last ? 0 : erasure.sweeps_left - 1,
+        before_version,
+      ),
+  ];
+}
+
+/** Asks for `before_version`, the bound of an erased user; no row when nothing was ever erased. */
+export function readErased(db: D1Database, partnerId: string, userHash: string): D1PreparedStatement {
+  return db
+    .prepare("SELECT before_version FROM erased WHERE partner_id = ? AND user_hash = ?")
+    .bind(partnerId, userHash);
+}
+
+/** What `readErased` has found; 0 when nothing was ever erased. */
+export function boundOf(result: D1Result | undefined): number {
+  return (
+    z.array(z.object({ before_version: z.number() })).parse(result?.results ?? [])[0]?.before_version ?? 0
+  );
+}

@@ -1,0 +1,366 @@
+import { evictDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { PingEntry } from "../../src/collector/PingCollector.ts";
+import type { Fault } from "../../src/collector/ledger.ts";
+import { fileId, randomId } from "../../src/identifiers.ts";
+import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
+
+const SOURCE = "watch";
+const fault: Fault = {
+  code: "callback_gone",
+  detail: "The host answered 404.",
+  http_status: 404,
+  retryable: true,
+};
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** A user of its own for each test, so that no two tests share a collector. */
+function newUser() {
+  const names = { partner_id: `partner-${randomId()}`, user_id: "user-1", source: SOURCE };
+  const collector = collectorOf(names.partner_id, names.user_id, names.source);
+  const entry = (summaryId: string, changes: Partial<PingEntry["submission"]> = {}): PingEntry => ({
+    file_id: fileId({ partnerId: names.partner_id, userId: names.user_id, source: SOURCE, summaryId }),
+    summary_id: summaryId,
+    submission: {
+      activity_name: null,
+      priority: 1,
+      overwrite_mode: false,
+      start_time_in_seconds: "1760000000",
+      callback_url: `https://files.example.com/${summaryId}`,
+      object_key: null,
+      digest: randomId(),
+      received_at: Date.now(),
+      ...changes,
+    },
+  });
+  const hold = (count: number) =>
+    collector.stub.accept(
+      names,
+      Array.from({ length: count }, (_, index) => entry(`ride-${index}`, { priority: 0 })),
+    );
+  const task = (changes: { event_id?: string | null; is_initial_import?: boolean } = {}) =>
+    collector.stub.startImport(names, {
+      import_id: randomId(),
+      event_id: null,
+      is_initial_import: false,
+      expected: null,
+      ...changes,
+    });
+  return { names, collector, entry, hold, task };
+}
+
+function pass(milliseconds: number): void {
+  const now = Date.now();
+  if (!vi.isFakeTimers()) vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now + milliseconds);
+}
+
+async function onlySent(collector: CollectorUnderTest): Promise<string> {
+  const sent = await collector.sent();
+  expect(sent).toHaveLength(1);
+  return sent[0]?.dispatch_id ?? "";
+}
+
+describe("taking pings", () => {
+  test("a live ride is in the priority queue before the answer, a held one in none", async () => {
+    const { names, collector, entry } = newUser();
+    const answers = await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })]);
+    expect(answers.map((answer) => answer.status)).toEqual(["queued", "held"]);
+    expect((await collector.sent()).map((dispatch) => dispatch.queue)).toEqual(["PRIORITY"]);
+  });
+
+  test("a live ride that the queue did not take is sent by the alarm", async () => {
+    const { names, collector, entry } = newUser();
+    vi.spyOn(env.PRIORITY, "sendBatch").mockRejectedValueOnce(new Error("the queue is away"));
+    await collector.stub.accept(names, [entry("live")]);
+    expect(await collector.sent()).toHaveLength(0);
+    pass(6_000);
+    await collector.alarm();
+    expect(await collector.sent()).toHaveLength(1);
+  });
+
+  test("a message that nobody claimed is sent again after its lease", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live")]);
+    const send = vi.spyOn(env.PRIORITY, "sendBatch");
+    pass(19_000);
+    await collector.alarm();
+    expect(send).not.toHaveBeenCalled();
+    pass(2_000);
+    await collector.alarm();
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  test("what was taken is there after the object was evicted", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })]);
+    await evictDurableObject(collector.stub);
+    const claim = await collector.stub.claim(await onlySent(collector));
+    expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
+    expect(claim?.names).toEqual(names);
+  });
+
+  test("the same file twice in one request ends as its later ping", async () => {
+    const { names, collector, entry } = newUser();
+    const later = entry("ride", { callback_url: "https://files.example.com/later" });
+    const answers = await collector.stub.accept(names, [entry("ride", { priority: 0 }), later]);
+    expect(answers.map((answer) => answer.status)).toEqual(["held", "queued"]);
+    const claim = await collector.stub.claim(await onlySent(collector));
+    expect(claim?.items[0]?.submission.callback_url).toBe("https://files.example.com/later");
+  });
+});
+
+describe("claims", () => {
+  test("two importers never work on one file", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live")]);
+    const dispatchId = await onlySent(collector);
+    const claims = await Promise.all([collector.stub.claim(dispatchId), collector.stub.claim(dispatchId)]);
+    expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
+  });
+
+  test("an outcome counts only from the current claim", async () => {
+    const { names, collector, entry } = newUser();
+    const live = entry("live");
+    await collector.stub.accept(names, [live]);
+    const dispatchId = await onlySent(collector);
+    const claim = await collector.stub.claim(dispatchId);
+    const version = claim?.items[0]?.version ?? 0;
+    const outcome = { result: "imported" as const, file_id: live.file_id, version };
+    expect(await collector.stub.report(dispatchId, "another claim", [outcome])).toBeNull();
+    pass(61_000);
+    expect(await collector.stub.claim(dispatchId)).toBeNull();
+    await collector.alarm();
+    expect(await collector.stub.report(dispatchId, claim?.claim ?? "", [outcome])).toBeNull();
+    expect(await collector.sent()).toHaveLength(1);
+  });
+
+  test("a report renews the claim for the files that are left", async () => {
+    const { collector, hold, task } = newUser();
+    await hold(2);
+    await task();
+    await collector.alarm();
+    const dispatchId = await onlySent(collector);
+    const claim = await collector.stub.claim(dispatchId);
+    const first = claim?.items[0];
+    pass(50_000);
+    const until = await collector.stub.report(dispatchId, claim?.claim ?? "", [
+      { result: "imported", file_id: first?.file_id ?? "", version: first?.version ?? 0 },
+    ]);
+    expect(until).toBe(Date.now() + 60_000);
+    pass(50_000);
+    expect(await collector.stub.claim(dispatchId)).toBeNull();
+    await collector.alarm();
+    expect(await collector.unsent()).toHaveLength(0);
+  });
+
+  test("files whose importer died go on alone, and fail as internal when it dies three times", async () => {
+    const { collector, hold, task } = newUser();
+    await hold(3);
+    const { import: started } = await task();
+    await collector.alarm();
+    await collector.stub.claim(await onlySent(collector));
+    for (const round of [1, 2]) {
+      pass(61_000);
+      await collector.alarm();
+      const sent = await collector.sent();
+      expect(sent, `round ${round}`).toHaveLength(3);
+      for (const { dispatch_id } of sent) {
+        const claim = await collector.stub.claim(dispatch_id);
+        expect(claim?.items).toHaveLength(1);
+        expect(claim?.items[0]?.look_first).toBe(true);
+      }
+    }
+    pass(61_000);
+    await collector.alarm();
+    expect(await collector.sent()).toHaveLength(0);
+    expect(await collector.stub.readImport(started.import_id)).toMatchObject({ total: 3, failed: 3 });
+    const row = await env.DB.prepare("SELECT status, error ->> 'code' code FROM files WHERE partner_id = ?")
+      .bind(collector.name.split("/")[0] ?? "")
+      .first();
+    expect(row).toEqual({ status: "failed", code: "internal" });
+  });
+
+  test("a newer version takes the place of one in flight, whose outcome no longer counts", async () => {
+    const { names, collector, entry, hold, task } = newUser();
+    await hold(1);
+    const { import: started } = await task();
+    await collector.alarm();
+    const dispatchId = await onlySent(collector);
+    const claim = await collector.stub.claim(dispatchId);
+    const old = claim?.items[0];
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true })]);
+    await collector.stub.report(dispatchId, claim?.claim ?? "", [
+      { result: "imported", file_id: old?.file_id ?? "", version: old?.version ?? 0 },
+    ]);
+    expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 0, total: 1 });
+    const newer = await collector.stub.claim(await onlySent(collector));
+    expect(newer?.items[0]?.import_id).toBe(started.import_id);
+    await collector.stub.report((await idOf(collector, newer?.claim)) ?? "", newer?.claim ?? "", [
+      { result: "imported", file_id: newer?.items[0]?.file_id ?? "", version: newer?.items[0]?.version ?? 0 },
+    ]);
+    expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 1, total: 1 });
+  });
+});
+
+describe("tasks", () => {
+  test("a large history leaves in bounded steps, each file once", async () => {
+    const { collector, hold, task } = newUser();
+    await hold(430);
+    const { import: started } = await task();
+    const seen = new Set<string>();
+    for (let round = 0; round < 20 && seen.size < 430; round += 1) {
+      await collector.alarm();
+      const sent = await collector.sent();
+      expect(sent.length).toBeLessThanOrEqual(8);
+      for (const { dispatch_id } of sent) {
+        const claim = await collector.stub.claim(dispatch_id);
+        for (const item of claim?.items ?? []) {
+          expect(seen.has(item.file_id)).toBe(false);
+          seen.add(item.file_id);
+        }
+        await collector.stub.report(
+          dispatch_id,
+          claim?.claim ?? "",
+          (claim?.items ?? []).map((item) => ({
+            result: "imported",
+            file_id: item.file_id,
+            version: item.version,
+          })),
+        );
+      }
+    }
+    expect(seen.size).toBe(430);
+    expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 430, total: 430 });
+  });
+
+  test("a file overwritten between its release and its dispatch is imported once, as the newer version", async () => {
+    const { names, collector, entry, hold, task } = newUser();
+    await hold(2);
+    const { import: started } = await task();
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })]);
+    await collector.stub.accept(names, [entry("ride-1", { overwrite_mode: true, priority: 1 })]);
+    pass(6_000);
+    await collector.alarm();
+    const items = [];
+    for (const { dispatch_id } of await collector.sent()) {
+      items.push(...((await collector.stub.claim(dispatch_id))?.items ?? []));
+    }
+    expect(new Set(items.map((item) => item.summary_id))).toEqual(new Set(["ride-0", "ride-1"]));
+    expect(items.map((item) => item.import_id)).toEqual([started.import_id, started.import_id]);
+    const next = await task();
+    expect(next).toMatchObject({ repeated: false, import: { total: 1 } });
+  });
+
+  test("a newer version released while the older is in flight goes on alone; the older counts as skipped", async () => {
+    const { names, collector, entry, hold, task } = newUser();
+    await hold(1);
+    const first = await task({ event_id: "first" });
+    await collector.alarm();
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })]);
+    const second = await task({ event_id: "second" });
+    expect(await collector.stub.readImport(first.import.import_id)).toMatchObject({ skipped: 1, total: 1 });
+    expect(await collector.stub.readImport(second.import.import_id)).toMatchObject({ skipped: 0, total: 1 });
+    await collector.alarm();
+    const sent = await collector.sent();
+    const claims = await Promise.all(sent.map(({ dispatch_id }) => collector.stub.claim(dispatch_id)));
+    const items = claims.flatMap((claim) => claim?.items ?? []);
+    expect(items.map((item) => item.import_id)).toEqual([second.import.import_id]);
+  });
+
+  test("duplicates of held pings are counted by the next task as skipped, once a file", async () => {
+    const { names, collector, entry, hold, task } = newUser();
+    await hold(1);
+    const { import: started } = await task();
+    await collector.stub.accept(names, [
+      entry("ride-0", { priority: 0 }),
+      entry("ride-0", { priority: 0 }),
+      entry("ride-9", { priority: 0 }),
+    ]);
+    const next = await task();
+    expect(next).toMatchObject({ repeated: false, import: { total: 2, skipped: 1 } });
+    expect(started.total).toBe(1);
+  });
+
+  test("a task that finds nothing newly held answers the import that is there", async () => {
+    const { hold, task } = newUser();
+    await hold(1);
+    const first = await task({ event_id: "e" });
+    const again = await task({ event_id: "e" });
+    expect(again).toMatchObject({ repeated: true, import: { import_id: first.import.import_id } });
+    const other = await task({ event_id: "f" });
+    expect(other).toMatchObject({ repeated: false, import: { total: 0, status: "completed" } });
+  });
+
+  test("a held file that nobody releases fails after 30 days", async () => {
+    const { names, collector, hold } = newUser();
+    await hold(1);
+    pass(30 * 24 * 60 * 60_000 + 1_000);
+    await collector.alarm();
+    const row = await env.DB.prepare("SELECT status, error ->> 'code' code FROM files WHERE partner_id = ?")
+      .bind(names.partner_id)
+      .first();
+    expect(row).toEqual({ status: "failed", code: "held_expired" });
+  });
+});
+
+describe("outcomes", () => {
+  test("a file to be tried again is dispatched after its delay, in the retry queue, and completes its import", async () => {
+    const { collector, hold, task } = newUser();
+    await hold(1);
+    const { import: started } = await task();
+    await collector.alarm();
+    const dispatchId = await onlySent(collector);
+    const claim = await collector.stub.claim(dispatchId);
+    const item = claim?.items[0];
+    await collector.stub.report(dispatchId, claim?.claim ?? "", [
+      {
+        result: "try_again",
+        file_id: item?.file_id ?? "",
+        version: item?.version ?? 0,
+        fault: { ...fault, code: "callback_timeout" },
+        stored: null,
+        origin: "host",
+        retry_after_seconds: null,
+      },
+    ]);
+    await collector.alarm();
+    expect(await collector.sent()).toHaveLength(0);
+    pass(11_000);
+    await collector.alarm();
+    const [retry] = await collector.sent();
+    expect(retry?.queue).toBe("RETRY");
+    const second = await collector.stub.claim(retry?.dispatch_id ?? "");
+    expect(second?.items[0]).toMatchObject({ attempts: 1, look_first: true });
+    expect(second?.items[0]?.revision).toBeGreaterThan(item?.revision ?? 0);
+    await collector.stub.report(retry?.dispatch_id ?? "", second?.claim ?? "", [
+      { result: "failed", file_id: item?.file_id ?? "", version: item?.version ?? 0, fault, stored: null },
+    ]);
+    expect(await collector.stub.readImport(started.import_id)).toMatchObject({ failed: 1, total: 1 });
+    await collector.alarm();
+    const row = await env.DB.prepare(
+      "SELECT status, attempts, error ->> 'detail' detail FROM files WHERE file_id = ?",
+    )
+      .bind(item?.file_id ?? "")
+      .first();
+    expect(row).toMatchObject({ status: "failed", attempts: 2 });
+    expect(row?.["detail"]).toContain("callback_timeout");
+  });
+});
+
+/** The dispatch that holds a claim. */
+async function idOf(collector: CollectorUnderTest, claim: string | undefined): Promise<string | undefined> {
+  const { runInDurableObject } = await import("cloudflare:test");
+  return runInDurableObject(
+    collector.stub,
+    (_instance, state) =>
+      state.storage.sql
+        .exec<{ dispatch_id: string }>("SELECT dispatch_id FROM dispatches WHERE claim = ?", claim ?? "")
+        .toArray()[0]?.dispatch_id,
+  );
+}

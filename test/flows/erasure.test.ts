@@ -1,0 +1,124 @@
+import { createScheduledController, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { userHash } from "../../src/identifiers.ts";
+import worker from "../../src/index.ts";
+import { eraseUser } from "../../src/users/eraseUser.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { once, playOutside } from "../support/outside.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, deliverDispatch, deliverEvent, settle } from "../support/world.ts";
+import { base64, HOST, ping, RECEIVER, SOURCE, task } from "./partnerActs.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** Everything that is kept of the user, anywhere. */
+async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<string[]> {
+  const found: string[] = [];
+  for (const table of ["files", "activities", "imports", "users", "deliveries"]) {
+    const { results } = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`)
+      .bind(who.partnerId)
+      .all();
+    found.push(...results.map((row) => `${table}: ${JSON.stringify(row)}`));
+  }
+  const objects = await env.FILES.list({ prefix: `${who.partnerId}/` });
+  const inline = await env.FILES.list({ prefix: "inline/" });
+  found.push(...objects.objects.map((object) => object.key));
+  found.push(...inline.objects.map((object) => object.key).filter((key) => key.includes(who.partnerId)));
+  for (const source of sources) {
+    const rows = await runInDurableObject(
+      collectorOf(who.partnerId, "user-1", source).stub,
+      (_instance, state) =>
+        ["files", "imports", "dispatches", "about", "outbox", "remembered_duplicates"].flatMap((table) =>
+          state.storage.sql
+            .exec(`SELECT * FROM ${table}`)
+            .toArray()
+            .map((row) => `${source} ${table}: ${JSON.stringify(row)}`),
+        ),
+    );
+    found.push(...rows);
+  }
+  return found;
+}
+
+const sweepAt = (nowMs: number) =>
+  worker.scheduled(createScheduledController({ scheduledTime: nowMs, cron: "* * * * *" }), env);
+
+test("a deleted user leaves nothing: no rows, no objects, no held pings, no deliveries", async () => {
+  const who = await newPartner({ event_url: RECEIVER });
+  playOutside({ [`${HOST}/1`]: once(rideFile()), [RECEIVER]: () => new Response("ok") });
+  await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+  const started = await task(who, { event_id: "e", is_initial_import: true });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await deliverEvent(who.partnerId, `evt_${started.import_id}`);
+  await ping(who, { summary_id: "inline", callback_url: base64(rideFile()) });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await ping(who, { summary_id: "held", callback_url: base64(rideFile({ seconds: 5 })), priority: 0 });
+  await ping(who, { summary_id: "other", callback_url: `${HOST}/1`, priority: 0, source: "phone" });
+  expect(await traces(who)).not.toEqual([]);
+
+  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+
+  expect(await traces(who, [SOURCE, "phone"])).toEqual([]);
+  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(false);
+});
+
+test("work in flight writes nothing back", async () => {
+  const who = await newPartner();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  playOutside({
+    [`${HOST}/1`]: async () => {
+      await eraseUser(env, who.partnerId, "user-1", Date.now());
+      return new Response(rideFile());
+    },
+  });
+  await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+  for (const { dispatch_id } of await collector.sent()) await deliverDispatch(collector, dispatch_id);
+  await sweepAt(Date.now() + 21 * 60_000);
+  expect(await traces(who)).toEqual([]);
+});
+
+test("a collector that the read model did not know of erases itself when it meets the erasure", async () => {
+  const who = await newPartner();
+  await ping(who, { summary_id: "known", callback_url: `${HOST}/1`, priority: 0 });
+  vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+  await ping(who, { summary_id: "unknown", callback_url: `${HOST}/2`, priority: 0, source: "phone" });
+  await eraseUser(env, who.partnerId, "user-1", Date.now());
+  await collectorOf(who.partnerId, "user-1", "phone").alarm();
+  expect(await traces(who, [SOURCE, "phone"])).toEqual([]);
+});
+
+test("a deletion that was cut short goes on by the clock, and after the second sweep only a hash is left", async () => {
+  const who = await newPartner();
+  await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  vi.spyOn(env.FILES, "delete").mockRejectedValueOnce(new Error("internal"));
+  await expect(eraseUser(env, who.partnerId, "user-1", Date.now())).rejects.toThrow("internal");
+  await sweepAt(Date.now() + 1_000);
+  expect(await traces(who)).toEqual([]);
+  await sweepAt(Date.now() + 21 * 60_000);
+  const left = await env.DB.prepare("SELECT * FROM erased WHERE partner_id = ?").bind(who.partnerId).first();
+  expect(left).toMatchObject({ user_hash: userHash(who.partnerId, "user-1"), user_id: null, sources: null });
+});
+
+test("a user pinged again afterwards starts afresh, and the second sweep leaves that alone", async () => {
+  const who = await newPartner();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
+  await settle(collector);
+  const now = Date.now();
+  await eraseUser(env, who.partnerId, "user-1", now);
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now + 60_000);
+  const [file] = await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
+  expect(file?.status).toBe("queued");
+  await settle(collector);
+  await sweepAt(now + 21 * 60_000);
+  const row = await env.DB.prepare("SELECT status, activity_count FROM files WHERE partner_id = ?")
+    .bind(who.partnerId)
+    .first();
+  expect(row).toEqual({ status: "imported", activity_count: 1 });
+});

@@ -1,0 +1,278 @@
+import { env } from "cloudflare:workers";
+import { Webhook } from "standardwebhooks";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { randomId } from "../../src/identifiers.ts";
+import { collectorOf, deliverEvent, settle } from "../support/world.ts";
+import { send } from "../support/http.ts";
+import { once, playOutside, type Answer } from "../support/outside.ts";
+import { newPartner } from "../support/partner.ts";
+import { RIDE, rideFile } from "../support/rideFile.ts";
+import { base64, HOST, ping, pingOf, read, RECEIVER, SOURCE, task } from "./partnerActs.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+describe("a live ride", () => {
+  test("sent inline is readable as an activity, and as the bytes that came", async () => {
+    const who = await newPartner();
+    const bytes = rideFile();
+    const [file] = await ping(who, { summary_id: "ride", callback_url: base64(bytes) });
+    expect(file?.status).toBe("queued");
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued", attempts: 0 });
+
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "imported",
+      attempts: 1,
+      size_in_bytes: bytes.byteLength,
+      error: null,
+      activity_ids: [`${file?.file_id}.0`],
+    });
+    expect(await read(who, `/api/activities/${file?.file_id}.0/`)).toMatchObject({
+      sport: "cycling",
+      start_time_in_seconds: RIDE.startInSeconds,
+      elapsed_time_in_seconds: RIDE.seconds,
+      average_heart_rate_in_beats_per_minute: RIDE.heartRate,
+      activity_name: "Morning ride",
+    });
+    const original = await send(who, "GET", `/api/files/${file?.file_id}/original/`);
+    expect(new Uint8Array(await original.arrayBuffer())).toEqual(bytes);
+    const streams = await read(
+      who,
+      `/api/activities/${file?.file_id}.0/streams/?keys=heart_rate_in_beats_per_minute`,
+    );
+    expect(JSON.stringify(streams)).toContain(`[${Array(RIDE.seconds).fill(RIDE.heartRate).join(",")}]`);
+  });
+
+  test("named by a URL is downloaded once, even when its message comes twice", async () => {
+    const who = await newPartner();
+    const outside = playOutside({ [`${HOST}/ride`]: once(rideFile()) });
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    await Promise.all([settle(collector), settle(collector)]);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+    expect(outside.to(`${HOST}/ride`)).toHaveLength(1);
+  });
+
+  test("overwritten stays readable as it was until the new version has replaced it whole", async () => {
+    const who = await newPartner();
+    const longer = rideFile({ seconds: 20 });
+    playOutside({ [`${HOST}/1`]: once(rideFile()), [`${HOST}/2`]: once(longer) });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/1` });
+    await settle(collector);
+    await ping(who, { summary_id: "ride", callback_url: `${HOST}/2`, overwrite_mode: true });
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "queued",
+      activity_ids: [`${file?.file_id}.0`],
+    });
+    expect(await read(who, `/api/activities/${file?.file_id}.0/`)).toMatchObject({
+      elapsed_time_in_seconds: 10,
+    });
+    await settle(collector);
+    expect(await read(who, `/api/activities/${file?.file_id}.0/`)).toMatchObject({
+      elapsed_time_in_seconds: 20,
+    });
+    const original = await send(who, "GET", `/api/files/${file?.file_id}/original/`);
+    expect(new Uint8Array(await original.arrayBuffer())).toEqual(longer);
+    const kept = await env.DB.prepare("SELECT count(*) count FROM discarded_objects WHERE object_key LIKE ?")
+      .bind(`${who.partnerId}/%`)
+      .first();
+    expect(kept).toEqual({ count: 1 });
+  });
+
+  test("that its host does not have any more fails with a reason, and is tried again on the next ping", async () => {
+    const who = await newPartner();
+    let answer: Answer = () => new Response("gone", { status: 404 });
+    playOutside({ [`${HOST}/ride`]: (request) => answer(request) });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "failed",
+      error: { code: "callback_gone", http_status: 404, retryable: true },
+    });
+    answer = once(rideFile());
+    const [again] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    expect(again?.status).toBe("queued");
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "imported",
+      error: null,
+    });
+  });
+
+  test("that is no FIT file fails, and its bytes can be read back", async () => {
+    const who = await newPartner();
+    playOutside({ [`${HOST}/page`]: () => new Response("<!doctype html><title>Log in</title>") });
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/page` });
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "failed",
+      error: { code: "not_fit" },
+      size_in_bytes: 36,
+    });
+    const original = await send(who, "GET", `/api/files/${file?.file_id}/original/`);
+    expect(Buffer.from(await original.arrayBuffer()).toString()).toContain("Log in");
+  });
+});
+
+describe("a first import", () => {
+  test("takes all that is held, asks for a plan, and tells the partner once, with what failed", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const received: Answer = () => new Response(null, { status: 204 });
+    const outside = playOutside({
+      ...Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`${HOST}/${index}`, once(rideFile())])),
+      [`${HOST}/0`]: () => new Response(null, { status: 404 }),
+      [`${HOST}/1`]: () => new Response("<gpx></gpx>"),
+      [RECEIVER]: received,
+    });
+    const files = await ping(
+      who,
+      ...Array.from({ length: 30 }, (_, index) => ({
+        summary_id: `ride-${index}`,
+        callback_url: `${HOST}/${index}`,
+        priority: 0 as const,
+      })),
+    );
+    expect(new Set(files.map((file) => file.status))).toEqual(new Set(["held"]));
+    expect(outside.sent).toHaveLength(0);
+
+    const eventId = randomId();
+    const started = await task(who, { is_initial_import: true, event_id: eventId });
+    expect(started).toMatchObject({ status: "running", repeated: false, files: { total: 30, pending: 30 } });
+    expect(await read(who, `/api/files/${files[5]?.file_id}/`)).toMatchObject({
+      status: "queued",
+      import_id: started.import_id,
+    });
+    const repeated = await task(who, { is_initial_import: true, event_id: eventId });
+    expect(repeated).toMatchObject({ import_id: started.import_id, repeated: true });
+
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    await deliverEvent(who.partnerId, `evt_${started.import_id}`);
+    await deliverEvent(who.partnerId, `evt_${started.import_id}`);
+
+    expect(await read(who, `/api/imports/${started.import_id}/`)).toMatchObject({
+      status: "completed_with_failures",
+      files: { total: 30, pending: 0, imported: 28, skipped: 0, failed: 2 },
+      training_plan: { status: "requested" },
+      event: { status: "delivered", attempts: 1 },
+    });
+    const events = outside.to(RECEIVER);
+    expect(events).toHaveLength(1);
+    const [event] = events;
+    const secret = who.partner.webhook_secrets[0]?.secret ?? "";
+    const verified = new Webhook(secret).verify(event?.body ?? "", Object.fromEntries(event?.headers ?? []));
+    expect(verified).toMatchObject({
+      type: "bulk_fit_import.completed",
+      data: {
+        event_id: eventId,
+        import_id: started.import_id,
+        files: { total: 30, imported: 28, skipped: 0, failed: 2 },
+        more_failures: false,
+      },
+    });
+    const { data } = z
+      .object({ data: z.object({ failures: z.array(z.object({ code: z.string() })) }) })
+      .parse(verified);
+    expect(new Set(data.failures.map((failure) => failure.code))).toEqual(
+      new Set(["callback_gone", "not_fit"]),
+    );
+    for (let index = 0; index < 30; index += 1) expect(outside.to(`${HOST}/${index}`)).toHaveLength(1);
+  });
+
+  test("of nothing completes at once and still notifies", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: () => new Response("ok") });
+    const started = await task(who, { event_id: "e1" });
+    expect(started).toMatchObject({ status: "completed", files: { total: 0 } });
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    await deliverEvent(who.partnerId, `evt_${started.import_id}`);
+    expect(outside.to(RECEIVER)).toHaveLength(1);
+    expect(await read(who, `/api/imports/${started.import_id}/`)).toMatchObject({
+      event: { status: "delivered" },
+    });
+  });
+
+  test("takes the task without an event address, and says so", async () => {
+    const who = await newPartner();
+    const started = await task(who, { event_id: "e1" });
+    expect(started["warnings"]).toHaveLength(1);
+  });
+});
+
+describe("another partner", () => {
+  test("sees nothing of a file, an activity, an import or a user, and owns the same names for itself", async () => {
+    const who = await newPartner();
+    const other = await newPartner();
+    const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
+    const started = await task(who);
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    for (const path of [
+      `/api/files/${file?.file_id}/`,
+      `/api/files/${file?.file_id}/original/`,
+      `/api/activities/${file?.file_id}.0/`,
+      `/api/activities/${file?.file_id}.0/streams/`,
+      `/api/imports/${started.import_id}/`,
+      "/api/users/user-1/",
+    ]) {
+      expect((await send(other, "GET", path)).status, path).toBe(404);
+      expect((await send(who, "GET", path)).status, path).toBe(200);
+    }
+    for (const path of ["/api/files/", "/api/activities/", "/api/imports/", "/api/users/"]) {
+      expect(await read(other, path), path).toEqual({ data: [], next_cursor: null });
+    }
+    const [own] = await ping(other, { summary_id: "ride", callback_url: base64(rideFile()) });
+    expect(own?.file_id).not.toBe(file?.file_id);
+  });
+});
+
+describe("stores that are down", () => {
+  test("D1 down while pings come: they are taken, and readable once it is back", async () => {
+    const who = await newPartner();
+    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()), priority: 0 });
+    expect((await send(who, "GET", `/api/files/${file?.file_id}/`)).status).toBe(404);
+    await collectorOf(who.partnerId, "user-1", SOURCE).alarm();
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "held" });
+    expect(await read(who, "/api/users/user-1/")).toMatchObject({ user_id: "user-1" });
+  });
+
+  test("R2 down while an inline file comes: 503, nothing is taken, and the same request works later", async () => {
+    const who = await newPartner();
+    const body = { activity_files: [pingOf({ summary_id: "ride", callback_url: base64(rideFile()) })] };
+    vi.spyOn(env.FILES, "put").mockRejectedValueOnce(new Error("internal"));
+    const refused = await send(who, "POST", "/api/fit_partner_ping/", { body });
+    expect(refused.status).toBe(503);
+    expect(Number(refused.headers.get("Retry-After"))).toBeGreaterThan(0);
+    expect((await send(who, "POST", "/api/fit_partner_ping/", { body })).status).toBe(202);
+  });
+
+  test("D1 down while a file is made readable: it is tried again, from the stored bytes", async () => {
+    const who = await newPartner();
+    const outside = playOutside({ [`${HOST}/ride`]: once(rideFile()) });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "queued",
+      attempts: 1,
+      error: { code: "internal" },
+    });
+    const now = Date.now();
+    vi.useFakeTimers({ toFake: ["Date"] });
+    vi.setSystemTime(now + 10_000);
+    await collector.alarm();
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "imported",
+      attempts: 2,
+    });
+    expect(outside.to(`${HOST}/ride`)).toHaveLength(1);
+  });
+});

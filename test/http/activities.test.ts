@@ -1,0 +1,322 @@
+import { gzipSync } from "node:zlib";
+import { env } from "cloudflare:workers";
+import { describe, expect, test } from "vitest";
+import { activitySchema, activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
+import { pageOf } from "../../src/http/pages.ts";
+import { MEMORY_BUDGET_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+import { answerOf, problemOf, send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { RIDE, rideFile } from "../support/rideFile.ts";
+import { BARE_SUMMARY, NOON, seedActivity, seedFile } from "../support/rows.ts";
+import { guardsItself } from "./strangers.ts";
+
+const page = pageOf("ActivityPage", activitySchema);
+
+const namesOf = (partner: TestPartner, summaryId: string, userId = "user-1", source = "garmin") => ({
+  partnerId: partner.partnerId,
+  userId,
+  source,
+  summaryId,
+});
+
+const list = async (partner: TestPartner, query = "") =>
+  answerOf(await send(partner, "GET", `/api/activities/${query}`), 200, page);
+
+const one = async (partner: TestPartner, id: string) =>
+  answerOf(await send(partner, "GET", `/api/activities/${id}/`), 200, activityWithPartsSchema);
+
+const nothing = `${"0".repeat(34)}.0`;
+
+guardsItself("listing activities", {
+  method: "GET",
+  paths: () => Promise.resolve({ path: "/api/activities/", unknown: null }),
+});
+guardsItself("reading an activity", {
+  method: "GET",
+  paths: async (owner) => {
+    const id = await seedActivity(namesOf(owner, "s"));
+    return { path: `/api/activities/${id}/`, unknown: `/api/activities/${nothing}/` };
+  },
+});
+guardsItself("reading an activity's streams", {
+  method: "GET",
+  paths: async (owner) => {
+    const id = await storedRide(owner, "s");
+    return { path: `/api/activities/${id}/streams/`, unknown: `/api/activities/${nothing}/streams/` };
+  },
+});
+
+/** A ride whose bytes are stored and whose rows stand in the read model. */
+async function storedRide(
+  owner: TestPartner,
+  summaryId: string,
+  bytes: Uint8Array = rideFile(),
+): Promise<string> {
+  const object_key = `${owner.partnerId}/${summaryId}`;
+  await env.FILES.put(object_key, bytes);
+  await seedFile(namesOf(owner, summaryId), { object_key, activity_count: 1 });
+  return seedActivity(namesOf(owner, summaryId));
+}
+
+describe("an activity", () => {
+  test("tells all that is known of it, with its laps, lengths and devices", async () => {
+    const partner = await newPartner();
+    const { elapsed_time_in_seconds, ...quantities } = BARE_SUMMARY;
+    const lap = {
+      lap_index: 0,
+      trigger: "manual",
+      ...Object.fromEntries(
+        Object.entries({ elapsed_time_in_seconds, ...quantities }).filter(([key]) =>
+          Object.keys(activityWithPartsSchema.shape.laps.element.shape).includes(key),
+        ),
+      ),
+    };
+    const details = { laps: [lap], lengths: [], devices: [] };
+    const activity_id = await seedActivity(
+      namesOf(partner, "tri"),
+      { session_index: 1, session_count: 3 },
+      {
+        details: JSON.stringify(details),
+      },
+    );
+    expect(await one(partner, activity_id)).toEqual({
+      ...BARE_SUMMARY,
+      session_index: 1,
+      session_count: 3,
+      activity_id,
+      file_id: activity_id.split(".")[0],
+      user_id: "user-1",
+      source: "garmin",
+      summary_id: "tri",
+      activity_name: "Lunch ride",
+      possible_duplicate_of: null,
+      version: NOON,
+      created_at: "2026-06-01T12:00:00.000Z",
+      updated_at: "2026-06-01T12:00:00.000Z",
+      ...details,
+    });
+  });
+
+  test("is found by its whole id only", async () => {
+    const partner = await newPartner();
+    const id = await seedActivity(namesOf(partner, "s"));
+    const [file] = id.split(".");
+    for (const wrong of [
+      `${file}`,
+      `${file}.1`,
+      `${file}.00`,
+      `${file}.-0`,
+      `${file}.0.0`,
+      `${file}.1e0`,
+      ".0",
+      "%00.0",
+    ]) {
+      await problemOf(await send(partner, "GET", `/api/activities/${wrong}/`), 404, "not_found");
+    }
+  });
+
+  test("points to the one that came before it when it looks like a copy", async () => {
+    const partner = await newPartner();
+    const start = 1_760_000_000;
+    const seed = (
+      name: string,
+      summary: Partial<typeof BARE_SUMMARY>,
+      createdAfterMs: number,
+      user = "user-1",
+    ) =>
+      seedActivity(
+        namesOf(partner, name, user),
+        { start_time_in_seconds: start, ...summary },
+        {
+          created_at: NOON + createdAfterMs,
+        },
+      );
+    const first = await seed("first", {}, 0);
+    const copy = await seed("copy", { start_time_in_seconds: start + 60, sport: "e_biking" }, 1);
+    const third = await seed("third", { start_time_in_seconds: start - 30 }, 2);
+    const late = await seed("late", { start_time_in_seconds: start + 61 }, 3);
+    const run = await seed("run", { sport: "running" }, 4);
+    const warmUp = await seed("warm-up", { elapsed_time_in_seconds: 1_500 }, 5);
+    const somebodyElse = await seed("first", {}, 6, "user-2");
+    const expected = new Map([
+      [first, null],
+      [copy, first],
+      [third, first],
+      [late, copy],
+      [run, null],
+      [warmUp, null],
+      [somebodyElse, null],
+    ]);
+    const listed = await list(partner);
+    expect(
+      new Map(listed.data.map((activity) => [activity.activity_id, activity.possible_duplicate_of])),
+    ).toEqual(expected);
+    for (const [id, duplicate] of expected)
+      expect((await one(partner, id)).possible_duplicate_of).toBe(duplicate);
+  });
+
+  test("is no copy of another session of its own file", async () => {
+    const partner = await newPartner();
+    await seedActivity(namesOf(partner, "s"), { session_index: 0, session_count: 2 });
+    const second = await seedActivity(namesOf(partner, "s"), { session_index: 1, session_count: 2 });
+    expect((await one(partner, second)).possible_duplicate_of).toBeNull();
+  });
+});
+
+describe("a list of activities", () => {
+  const all = async (partner: TestPartner, query: string) => {
+    const found: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const { data, next_cursor } = await list(
+        partner,
+        `?${query}${cursor === null ? "" : `&cursor=${cursor}`}`,
+      );
+      found.push(...data.map((activity) => activity.activity_id));
+      cursor = next_cursor;
+    } while (cursor !== null && found.length < 100);
+    return found;
+  };
+
+  test("is by start, newest first, whole page by page, and ends with those whose start nobody knows", async () => {
+    const partner = await newPartner();
+    await seedActivity(namesOf(await newPartner(), "foreign"));
+    const seeded: { id: string; start: number }[] = [];
+    const starts = [5, 5, 5, null, null, null, 9, 1.5, 7];
+    for (const [index, start_time_in_seconds] of starts.entries()) {
+      const id = await seedActivity(namesOf(partner, `s-${index}`, `u-${index % 2}`), {
+        start_time_in_seconds,
+      });
+      seeded.push({ id, start: start_time_in_seconds ?? -1 });
+    }
+    const legs = { session_count: 2, start_time_in_seconds: 5 };
+    seeded.push({
+      id: await seedActivity(namesOf(partner, "s-0", "u-0"), { ...legs, session_index: 1 }),
+      start: 5,
+    });
+    seeded.sort((a, b) => b.start - a.start || (a.id < b.id ? 1 : -1));
+    const expected = seeded.map((activity) => activity.id);
+    for (const limit of [1, 2, 3, 10, 200]) expect(await all(partner, `limit=${limit}`)).toEqual(expected);
+    const ofUser = new Set(
+      (await list(partner, "?user_id=u-0")).data.map((activity) => activity.activity_id),
+    );
+    expect(ofUser.size).toBe(6);
+    for (const limit of [1, 4]) {
+      expect(await all(partner, `limit=${limit}&user_id=u-0`)).toEqual(
+        expected.filter((id) => ofUser.has(id)),
+      );
+    }
+  });
+
+  test("can be narrowed by user, source, sport and start", async () => {
+    const partner = await newPartner();
+    await seedActivity(namesOf(partner, "a", "u1", "garmin"), { start_time_in_seconds: 100 });
+    await seedActivity(namesOf(partner, "b", "u1", "wahoo"), {
+      start_time_in_seconds: 200,
+      sport: "running",
+    });
+    await seedActivity(namesOf(partner, "c", "u2", "wahoo"), {
+      start_time_in_seconds: 300,
+      sport: "unknown_99",
+    });
+    const names = async (query: string) =>
+      (await list(partner, query)).data.map((activity) => activity.summary_id);
+    expect(await names("?user_id=u1")).toEqual(["b", "a"]);
+    expect(await names("?source=wahoo")).toEqual(["c", "b"]);
+    expect(await names("?sport=unknown_99")).toEqual(["c"]);
+    expect(await names("?start_after=200")).toEqual(["c", "b"]);
+    expect(await names("?start_before=200")).toEqual(["a"]);
+    expect(await names("?start_after=100&start_before=300&user_id=u1")).toEqual(["b", "a"]);
+    for (const query of [
+      "start_after=2026-01-01",
+      "start_before=1760000000000",
+      "sport=",
+      "start_after=-1",
+    ]) {
+      await problemOf(await send(partner, "GET", `/api/activities/?${query}`), 400, "validation_failed");
+    }
+  });
+
+  test("by updated_since runs forward through what changed", async () => {
+    const partner = await newPartner();
+    const seed = (name: string, updated_at: number) =>
+      seedActivity(namesOf(partner, name), {}, { updated_at });
+    await seed("old", NOON - 1);
+    const second = await seed("second", NOON + 1);
+    const first = await seed("first", NOON);
+    await seed("present", Date.now() + 60_000);
+    const since = new Date(NOON).toISOString();
+    expect(await all(partner, `limit=1&updated_since=${since}`)).toEqual([first, second]);
+    expect(await all(partner, `limit=1&user_id=user-1&updated_since=${since}`)).toEqual([first, second]);
+  });
+});
+
+describe("streams", () => {
+  const streams = async (partner: TestPartner, id: string, query = "") =>
+    answerOf(await send(partner, "GET", `/api/activities/${id}/streams/${query}`), 200, streamsSchema);
+
+  test("are columns of equal length, decoded from the bytes that are stored, in any wrapping", async () => {
+    const partner = await newPartner();
+    for (const [name, bytes] of [
+      ["fit", rideFile()],
+      ["gzip", new Uint8Array(gzipSync(rideFile()))],
+    ] as const) {
+      const { downsampled, ...columns } = await streams(partner, await storedRide(partner, name, bytes));
+      expect(downsampled).toBe(false);
+      expect(columns["time_in_seconds"]).toEqual(Array.from({ length: RIDE.seconds }, (_, second) => second));
+      expect(columns["heart_rate_in_beats_per_minute"]).toEqual(Array(RIDE.seconds).fill(RIDE.heartRate));
+      for (const column of Object.values(columns)) expect(column).toHaveLength(RIDE.seconds);
+    }
+  });
+
+  test("can be asked for by key and thinned out", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "long", rideFile({ seconds: 600 }));
+    const { downsampled, ...columns } = await streams(partner, id, "?keys=power_in_watts&resolution=50");
+    expect(downsampled).toBe(true);
+    expect(columns["heart_rate_in_beats_per_minute"]).toBeUndefined();
+    expect(columns["power_in_watts"]?.length).toBeLessThanOrEqual(50);
+    expect((await streams(partner, id, "?resolution=600")).downsampled).toBe(false);
+  });
+
+  test("that nobody knows are refused", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "s");
+    for (const query of [
+      "keys=colour",
+      "keys=",
+      "keys=power_in_watts,",
+      "resolution=0",
+      "resolution=1.5",
+      "resolution=x",
+    ]) {
+      await problemOf(
+        await send(partner, "GET", `/api/activities/${id}/streams/?${query}`),
+        400,
+        "validation_failed",
+      );
+    }
+    expect(await streams(partner, id, "?keys=developer.anything")).toMatchObject({ downsampled: false });
+  });
+
+  test("of a session that the file does not have are a 404", async () => {
+    const partner = await newPartner();
+    const [file] = (await storedRide(partner, "s")).split(".");
+    await problemOf(await send(partner, "GET", `/api/activities/${file}.1/streams/`), 404, "not_found");
+  });
+
+  test("of a large file wait while memory is short", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "large", rideFile({ seconds: 6_000, paddingBytes: 200 }));
+    const release = tryReserve(MEMORY_BUDGET_BYTES);
+    expect(release).not.toBeNull();
+    const refused = await send(partner, "GET", `/api/activities/${id}/streams/`);
+    release?.();
+    await problemOf(refused, 503, "memory_short");
+    expect(refused.headers.get("Retry-After")).toBe("1");
+    expect((await streams(partner, id))["time_in_seconds"]).toHaveLength(6_000);
+    const everything = tryReserve(MEMORY_BUDGET_BYTES);
+    expect(everything).not.toBeNull();
+    everything?.();
+  });
+});

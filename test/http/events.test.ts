@@ -1,0 +1,97 @@
+import { describe, expect, test } from "vitest";
+import { eventSchema, eventWithAttemptsSchema } from "../../src/deliveries/eventAnswer.ts";
+import { pageOf } from "../../src/http/pages.ts";
+import { answerOf, send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { NOON, seedDelivery } from "../support/rows.ts";
+import { guardsItself } from "./strangers.ts";
+
+const page = pageOf("EventPage", eventSchema);
+
+guardsItself("listing events", {
+  method: "GET",
+  paths: () => Promise.resolve({ path: "/api/events/", unknown: null }),
+});
+guardsItself("reading an event", {
+  method: "GET",
+  paths: async (owner) => {
+    await seedDelivery(owner.partnerId, "evt_1");
+    return { path: "/api/events/evt_1/", unknown: "/api/events/evt_2/" };
+  },
+});
+
+const list = async (partner: TestPartner, query = "") =>
+  answerOf(await send(partner, "GET", `/api/events/${query}`), 200, page);
+
+const ids = async (partner: TestPartner, query: string) =>
+  (await list(partner, query)).data.map((event) => event.id);
+
+describe("events", () => {
+  test("tell what was sent and every attempt to send it", async () => {
+    const partner = await newPartner();
+    await seedDelivery(partner.partnerId, "evt_1", {
+      user_id: "u",
+      import_id: "i",
+      attempt_count: 2,
+      attempts: JSON.stringify([
+        { at: NOON, status: 500, milliseconds: 12, answer: "oops" },
+        { at: NOON + 5000, status: null, milliseconds: 15_000, answer: null },
+      ]),
+      next_attempt_at: NOON + 60_000,
+    });
+    const event = await answerOf(
+      await send(partner, "GET", "/api/events/evt_1/"),
+      200,
+      eventWithAttemptsSchema,
+    );
+    expect(event).toEqual({
+      id: "evt_1",
+      type: "bulk_fit_import.completed",
+      timestamp: "2026-06-01T12:00:00.000Z",
+      data: { event_id: "e-1" },
+      import_id: "i",
+      user_id: "u",
+      status: "pending",
+      attempt_count: 2,
+      attempts: [
+        { at: "2026-06-01T12:00:00.000Z", status: 500, milliseconds: 12, answer: "oops" },
+        { at: "2026-06-01T12:00:05.000Z", status: null, milliseconds: 15_000, answer: null },
+      ],
+      next_attempt_at: "2026-06-01T12:01:00.000Z",
+      created_at: "2026-06-01T12:00:00.000Z",
+      updated_at: "2026-06-01T12:00:00.000Z",
+    });
+  });
+
+  test("are all that a partner sees of deliveries: a plan request is none", async () => {
+    const partner = await newPartner();
+    await seedDelivery(partner.partnerId, "plan_1", { kind: "training_plan" });
+    expect(await ids(partner, "")).toEqual([]);
+    expect((await send(partner, "GET", "/api/events/plan_1/")).status).toBe(404);
+  });
+
+  test("are listed newest first, whole page by page, by status if asked", async () => {
+    const partner = await newPartner();
+    await seedDelivery((await newPartner()).partnerId, "evt_foreign");
+    await seedDelivery(partner.partnerId, "evt_a", { created_at: 1, status: "waiting" });
+    await seedDelivery(partner.partnerId, "evt_b", { created_at: 2, status: "delivered" });
+    await seedDelivery(partner.partnerId, "evt_c", { created_at: 2, status: "pending" });
+    const first = await list(partner, "?limit=2");
+    expect(first.data.map((event) => event.id)).toEqual(["evt_c", "evt_b"]);
+    expect(await ids(partner, `?limit=2&cursor=${first.next_cursor}`)).toEqual(["evt_a"]);
+    expect(await ids(partner, "?status=pending")).toEqual(["evt_c", "evt_a"]);
+    expect(await ids(partner, "?status=delivered")).toEqual(["evt_b"]);
+  });
+
+  test("are a feed that can be polled", async () => {
+    const partner = await newPartner();
+    const since = `updated_since=${new Date(NOON).toISOString()}`;
+    await seedDelivery(partner.partnerId, "evt_old", { updated_at: NOON - 1 });
+    await seedDelivery(partner.partnerId, "evt_second", { updated_at: NOON + 1 });
+    await seedDelivery(partner.partnerId, "evt_first", { updated_at: NOON });
+    await seedDelivery(partner.partnerId, "evt_present", { updated_at: Date.now() + 60_000 });
+    const first = await list(partner, `?limit=1&${since}`);
+    expect(first.data[0]).toMatchObject({ id: "evt_first", data: { event_id: "e-1" } });
+    expect(await ids(partner, `?limit=1&${since}&cursor=${first.next_cursor}`)).toEqual(["evt_second"]);
+  });
+});

@@ -1,0 +1,322 @@
+import { gzipSync } from "node:zlib";
+import { env } from "cloudflare:workers";
+import { describe, expect, test } from "vitest";
+import { fileSchema, type File } from "../../src/files/file.ts";
+import { app } from "../../src/http/app.ts";
+import { pageOf } from "../../src/http/pages.ts";
+import { answerOf, problemOf, send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { NOON, seedFile, seedImport } from "../support/rows.ts";
+import { guardsItself } from "./strangers.ts";
+
+const page = pageOf("FilePage", fileSchema);
+
+const namesOf = (partner: TestPartner, summaryId: string, userId = "user-1", source = "garmin") => ({
+  partnerId: partner.partnerId,
+  userId,
+  source,
+  summaryId,
+});
+
+const list = async (partner: TestPartner, query = "") =>
+  answerOf(await send(partner, "GET", `/api/files/${query}`), 200, page);
+
+const one = async (partner: TestPartner, fileId: string) =>
+  answerOf(await send(partner, "GET", `/api/files/${fileId}/`), 200, fileSchema);
+
+guardsItself("listing files", {
+  method: "GET",
+  paths: () => Promise.resolve({ path: "/api/files/", unknown: null }),
+});
+guardsItself("reading a file", {
+  method: "GET",
+  paths: async (owner) => {
+    const id = await seedFile(namesOf(owner, "s"));
+    return { path: `/api/files/${id}/`, unknown: `/api/files/${"0".repeat(34)}/` };
+  },
+});
+guardsItself("reading a file's bytes", {
+  method: "GET",
+  paths: async (owner) => {
+    const id = await seedFile(namesOf(owner, "s"), { object_key: "somewhere" });
+    return { path: `/api/files/${id}/original/`, unknown: `/api/files/${"0".repeat(34)}/original/` };
+  },
+});
+
+describe("a file", () => {
+  test("tells all that is known of it", async () => {
+    const partner = await newPartner();
+    const file_id = await seedFile(namesOf(partner, "ride"), {
+      sha256: "ab",
+      size_in_bytes: 1234,
+      activity_count: 2,
+      warnings: '["fit_truncated"]',
+      overwrite_mode: 1,
+    });
+    expect(await one(partner, file_id)).toEqual({
+      file_id,
+      user_id: "user-1",
+      source: "garmin",
+      summary_id: "ride",
+      activity_name: "Lunch ride",
+      priority: 1,
+      overwrite_mode: true,
+      start_time_in_seconds: "1760000000",
+      status: "imported",
+      attempts: 1,
+      import_id: null,
+      error: null,
+      sha256: "ab",
+      size_in_bytes: 1234,
+      warnings: ["fit_truncated"],
+      activity_ids: [`${file_id}.0`, `${file_id}.1`],
+      received_at: "2026-06-01T12:00:00.000Z",
+      updated_at: "2026-06-01T12:00:00.000Z",
+    });
+  });
+
+  test("shows why its newest version failed, or is being tried again, and nothing else", async () => {
+    const partner = await newPartner();
+    const error = { code: "callback_timeout", detail: "No answer.", http_status: null, retryable: true };
+    for (const [status, shown] of [
+      ["failed", error],
+      ["queued", error],
+      ["held", null],
+      ["imported", null],
+    ] as const) {
+      const id = await seedFile(namesOf(partner, status), { status, error: JSON.stringify(error) });
+      expect((await one(partner, id)).error).toEqual(shown);
+    }
+  });
+
+  test("that a task has taken reads as queued in that import, wherever it is read", async () => {
+    const partner = await newPartner();
+    const user = { partnerId: partner.partnerId, userId: "user-1", source: "garmin" };
+    const import_id = await seedImport(user, { status: "running", after_version: 100, through_version: 200 });
+    await seedImport({ ...user, source: "wahoo" }, { after_version: 0, through_version: 900 });
+    const held = (summaryId: string, version: number) =>
+      seedFile(namesOf(partner, summaryId), { status: "held", version, received_at: version });
+    const before = await held("before", 100);
+    const first = await held("first", 101);
+    const last = await held("last", 200);
+    const after = await held("after", 201);
+    const settled = await seedFile(namesOf(partner, "settled"), {
+      import_id,
+      version: 150,
+      received_at: 150,
+    });
+
+    const statusOf = async (id: string) => {
+      const { status, import_id: of } = await one(partner, id);
+      return [status, of];
+    };
+    expect(await statusOf(before)).toEqual(["held", null]);
+    expect(await statusOf(first)).toEqual(["queued", import_id]);
+    expect(await statusOf(last)).toEqual(["queued", import_id]);
+    expect(await statusOf(after)).toEqual(["held", null]);
+
+    const ids = (files: { data: File[] }) => files.data.map((file) => file.file_id);
+    expect(ids(await list(partner, "?status=held"))).toEqual([after, before]);
+    expect(ids(await list(partner, "?status=queued"))).toEqual([last, first]);
+    expect(ids(await list(partner, `?import_id=${import_id}`))).toEqual([last, settled, first]);
+    expect(ids(await list(partner, `?import_id=${import_id}&status=imported`))).toEqual([settled]);
+    expect(ids(await list(partner, "?user_id=user-1&status=queued"))).toEqual([last, first]);
+  });
+});
+
+describe("a file's bytes", () => {
+  test("come as they were received, with the type that they show", async () => {
+    const partner = await newPartner();
+    const fit = rideFile();
+    const cases: [string, Uint8Array, string][] = [
+      ["fit", fit, "application/vnd.ant.fit"],
+      ["gzip", gzipSync(fit), "application/gzip"],
+      ["zip", new Uint8Array([0x50, 0x4b, 3, 4, 9, 9]), "application/zip"],
+    ];
+    for (const [name, bytes, type] of cases) {
+      const object_key = `${partner.partnerId}/${name}`;
+      await env.FILES.put(object_key, bytes);
+      const id = await seedFile(namesOf(partner, name), { object_key });
+      const response = await send(partner, "GET", `/api/files/${id}/original/`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get("Content-Type")).toBe(type);
+      expect(new Uint8Array(await response.arrayBuffer())).toEqual(new Uint8Array(bytes));
+    }
+  });
+
+  test("of a failed import can be read too", async () => {
+    const partner = await newPartner();
+    const failed_object_key = `${partner.partnerId}/broken`;
+    await env.FILES.put(failed_object_key, "<gpx/>");
+    const id = await seedFile(namesOf(partner, "broken"), { status: "failed", failed_object_key });
+    expect(await (await send(partner, "GET", `/api/files/${id}/original/`)).text()).toBe("<gpx/>");
+  });
+
+  test("that are not stored, or no more, are a 404", async () => {
+    const partner = await newPartner();
+    const held = await seedFile(namesOf(partner, "held"), { status: "held" });
+    const lost = await seedFile(namesOf(partner, "lost"), { object_key: `${partner.partnerId}/lost` });
+    await problemOf(await send(partner, "GET", `/api/files/${held}/original/`), 404, "not_found");
+    await problemOf(await send(partner, "GET", `/api/files/${lost}/original/`), 404, "not_found");
+  });
+
+  test("are found where a new version has just moved them", async () => {
+    const partner = await newPartner();
+    const id = await seedFile(namesOf(partner, "moved"), { object_key: `${partner.partnerId}/old` });
+    const original = env.FILES.get.bind(env.FILES);
+    let looks = 0;
+    const files = new Proxy(env.FILES, {
+      get: (bucket, name) =>
+        name === "get"
+          ? async (key: string, options?: R2GetOptions) => {
+              looks += 1;
+              if (looks === 1) {
+                await env.FILES.put(`${partner.partnerId}/new`, "new bytes");
+                await env.DB.prepare("UPDATE files SET object_key = ? WHERE partner_id = ?")
+                  .bind(`${partner.partnerId}/new`, partner.partnerId)
+                  .run();
+              }
+              return options === undefined ? original(key) : original(key, options);
+            }
+          : Reflect.get(bucket, name),
+    });
+    const response = await app.request(
+      `/api/files/${id}/original/`,
+      { headers: partner.headers },
+      { ...env, FILES: files },
+    );
+    expect(await response.text()).toBe("new bytes");
+  });
+});
+
+describe("a list of files", () => {
+  /** Every page of a list, by the names of its files; none is empty but the only one. */
+  const all = async (partner: TestPartner, query: string) => {
+    const pages = [await list(partner, `?${query}`)];
+    for (let next = pages[0]?.next_cursor; next != null; next = pages.at(-1)?.next_cursor) {
+      pages.push(await list(partner, `?${query}&cursor=${next}`));
+      expect(pages.at(-1)?.data).not.toEqual([]);
+    }
+    return pages.flatMap((page) => page.data.map((file) => file.summary_id));
+  };
+
+  test("is newest first and whole, page by page, even where times are equal", async () => {
+    const partner = await newPartner();
+    await seedFile(namesOf(await newPartner(), "foreign"));
+    const expected: { id: string; name: string; at: number }[] = [];
+    for (let index = 0; index < 11; index += 1) {
+      const at = NOON - Math.floor(index / 4);
+      const name = `s-${index}`;
+      expected.push({
+        name,
+        at,
+        id: await seedFile(namesOf(partner, name, `user-${index % 2}`), { received_at: at }),
+      });
+    }
+    expected.sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
+    const names = expected.map((file) => file.name);
+    for (const limit of [1, 3, 11, 200]) expect(await all(partner, `limit=${limit}`)).toEqual(names);
+    const even = names.filter((name) => Number(name.slice(2)) % 2 === 0);
+    expect(await all(partner, "limit=2&user_id=user-0")).toEqual(even);
+  });
+
+  test("keeps its place while newer files arrive", async () => {
+    const partner = await newPartner();
+    for (const [name, at] of [
+      ["a", 1],
+      ["b", 2],
+      ["c", 3],
+    ] as const) {
+      await seedFile(namesOf(partner, name), { received_at: at });
+    }
+    const first = await list(partner, "?limit=2");
+    await seedFile(namesOf(partner, "d"), { received_at: 4 });
+    const second = await list(partner, `?limit=2&cursor=${first.next_cursor}`);
+    expect([...first.data, ...second.data].map((file) => file.summary_id)).toEqual(["c", "b", "a"]);
+  });
+
+  test("can be narrowed by user, source and status", async () => {
+    const partner = await newPartner();
+    await seedFile(namesOf(partner, "a", "u1", "garmin"));
+    await seedFile(namesOf(partner, "b", "u1", "wahoo"), { status: "failed" });
+    await seedFile(namesOf(partner, "c", "u2", "wahoo"));
+    const names = async (query: string) =>
+      (await list(partner, query)).data.map((file) => file.summary_id).toSorted();
+    expect(await names("?user_id=u1")).toEqual(["a", "b"]);
+    expect(await names("?source=wahoo")).toEqual(["b", "c"]);
+    expect(await names("?status=failed")).toEqual(["b"]);
+    expect(await names("?user_id=u2&source=garmin")).toEqual([]);
+    expect(await names("?user_id=U1")).toEqual([]);
+  });
+
+  test("by updated_since runs forward through what changed, and waits for the present millisecond to end", async () => {
+    const partner = await newPartner();
+    const at = (ms: number) => new Date(ms).toISOString();
+    await seedFile(namesOf(partner, "old"), { updated_at: NOON - 1 });
+    await seedFile(namesOf(partner, "second"), { updated_at: NOON + 5 });
+    await seedFile(namesOf(partner, "first"), { updated_at: NOON });
+    await seedFile(namesOf(partner, "present"), { updated_at: Date.now() + 60_000 });
+    expect(await all(partner, `limit=1&updated_since=${at(NOON)}`)).toEqual(["first", "second"]);
+    expect(await all(partner, `updated_since=${at(NOON + 6)}`)).toEqual([]);
+    expect(await all(partner, `user_id=user-1&updated_since=2026-06-01T14:00:00%2B02:00`)).toEqual([
+      "first",
+      "second",
+    ]);
+  });
+
+  test("refuses cursors that are broken, of another partner, or of other filters", async () => {
+    const partner = await newPartner();
+    const other = await newPartner();
+    for (const name of ["a", "b", "c"]) {
+      await seedFile(namesOf(partner, name));
+      await seedFile(namesOf(other, name));
+    }
+    const { next_cursor } = await list(partner, "?limit=1");
+    const refused = async (who: TestPartner, query: string) => {
+      const problem = await problemOf(
+        await send(who, "GET", `/api/files/?${query}`),
+        400,
+        "validation_failed",
+      );
+      return problem.errors?.map((fault) => [fault.pointer, fault.code]);
+    };
+    const invalid = [["/cursor", "invalid_cursor"]];
+    expect(await refused(partner, "cursor=nonsense")).toEqual(invalid);
+    expect(await refused(partner, `cursor=${next_cursor?.slice(0, -3)}`)).toEqual(invalid);
+    expect(await refused(partner, `source=garmin&cursor=${next_cursor}`)).toEqual(invalid);
+    expect(await refused(other, `cursor=${next_cursor}`)).toEqual(invalid);
+    await problemOf(
+      await send(partner, "GET", `/api/users/?cursor=${next_cursor}`),
+      400,
+      "validation_failed",
+    );
+    expect((await list(partner, `?limit=200&cursor=${next_cursor}`)).data).toHaveLength(2);
+  });
+
+  test("refuses values that no parameter can have", async () => {
+    const partner = await newPartner();
+    const queries: [string, string][] = [
+      ["limit=0", "/limit"],
+      ["limit=201", "/limit"],
+      ["limit=ten", "/limit"],
+      ["limit=", "/limit"],
+      ["limit=1&limit=2", "/limit"],
+      ["status=done", "/status"],
+      ["status=failed&status=failed", "/status"],
+      ["user_id=", "/user_id"],
+      ["user_id=%00", "/user_id"],
+      ["updated_since=yesterday", "/updated_since"],
+      ["updated_since=1760000000", "/updated_since"],
+      ["updated_since=2026-13-01T00:00:00Z", "/updated_since"],
+    ];
+    for (const [query, pointer] of queries) {
+      const refused = await problemOf(
+        await send(partner, "GET", `/api/files/?${query}`),
+        400,
+        "validation_failed",
+      );
+      expect(refused.errors?.[0]?.pointer).toBe(pointer);
+    }
+  });
+});

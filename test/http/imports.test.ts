@@ -1,0 +1,179 @@
+import { env } from "cloudflare:workers";
+import { describe, expect, test } from "vitest";
+import { app } from "../../src/http/app.ts";
+import { pageOf } from "../../src/http/pages.ts";
+import { importAnswerSchema, importSchema } from "../../src/imports/answers.ts";
+import { answerOf, problemOf, send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { NOON, seedDelivery, seedImport } from "../support/rows.ts";
+import { guardsItself } from "./strangers.ts";
+
+const page = pageOf("ImportPage", importSchema);
+
+const userOf = (partner: TestPartner, userId = "user-1", source = "garmin") => ({
+  partnerId: partner.partnerId,
+  userId,
+  source,
+});
+
+const one = async (partner: TestPartner, id: string) =>
+  answerOf(await send(partner, "GET", `/api/imports/${id}/`), 200, importSchema);
+
+guardsItself("listing imports", {
+  method: "GET",
+  paths: () => Promise.resolve({ path: "/api/imports/", unknown: null }),
+});
+guardsItself("reading an import", {
+  method: "GET",
+  paths: async (owner) => {
+    const id = await seedImport(userOf(owner));
+    return { path: `/api/imports/${id}/`, unknown: `/api/imports/${"0".repeat(34)}/` };
+  },
+});
+
+describe("an import", () => {
+  test("tells what the task was answered, and how it went on", async () => {
+    const partner = await newPartner({ event_url: "https://partner.example.com/events" });
+    const import_id = await seedImport(userOf(partner), {
+      is_initial_import: 1,
+      event_id: "e-1",
+      status: "completed_with_failures",
+      total: 10,
+      imported: 7,
+      skipped: 2,
+      failed: 1,
+      missing_summary_ids: '["never-came"]',
+      completed_at: NOON + 1500,
+    });
+    await seedDelivery(partner.partnerId, `plan_${import_id}`, {
+      kind: "training_plan",
+      status: "delivered",
+    });
+    await seedDelivery(partner.partnerId, `evt_${import_id}`, { status: "failed", attempt_count: 10 });
+    expect(await one(partner, import_id)).toEqual({
+      import_id,
+      user_id: "user-1",
+      source: "garmin",
+      is_initial_import: true,
+      event_id: "e-1",
+      status: "completed_with_failures",
+      files: { total: 10, pending: 0, imported: 7, skipped: 2, failed: 1 },
+      missing_summary_ids: ["never-came"],
+      repeated: false,
+      warnings: [],
+      requested_at: "2026-06-01T12:00:00.000Z",
+      completed_at: "2026-06-01T12:00:01.500Z",
+      training_plan: { status: "delivered" },
+      event: { status: "failed", attempts: 10 },
+    });
+  });
+
+  test("shows a plan and an event as a partner understands them", async () => {
+    const partner = await newPartner();
+    for (const [stored, plan, event] of [
+      ["waiting", "requested", "pending"],
+      ["pending", "requested", "pending"],
+      ["recorded", "requested", "pending"],
+      ["delivered", "delivered", "delivered"],
+      ["failed", "failed", "failed"],
+    ] as const) {
+      const import_id = await seedImport(userOf(partner));
+      await seedDelivery(partner.partnerId, `plan_${import_id}`, { kind: "training_plan", status: stored });
+      await seedDelivery(partner.partnerId, `evt_${import_id}`, { status: stored });
+      const read = await one(partner, import_id);
+      expect([read.training_plan?.status, read.event?.status]).toEqual([plan, event]);
+    }
+    const bare = await one(partner, await seedImport(userOf(partner)));
+    expect([bare.training_plan, bare.event]).toEqual([null, null]);
+  });
+
+  test("that runs is counted by its collector, and by the read model when that cannot be asked", async () => {
+    const partner = await newPartner();
+    const row = { status: "running", completed_at: null, total: 9, imported: 1, skipped: 1, failed: 0 };
+    const import_id = await seedImport(userOf(partner), row);
+    const readWith = async (readImport: () => Promise<unknown>) => {
+      const COLLECTOR = { getByName: () => ({ readImport }) };
+      const response = await app.request(
+        `/api/imports/${import_id}/`,
+        { headers: partner.headers },
+        { ...env, COLLECTOR },
+      );
+      return (await answerOf(response, 200, importSchema)).files;
+    };
+    expect(await readWith(() => Promise.resolve({ total: 9, imported: 4, skipped: 1, failed: 2 }))).toEqual({
+      total: 9,
+      pending: 2,
+      imported: 4,
+      skipped: 1,
+      failed: 2,
+    });
+    const older = { total: 9, pending: 7, imported: 1, skipped: 1, failed: 0 };
+    expect(await readWith(() => Promise.resolve(null))).toEqual(older);
+    expect(await readWith(() => Promise.reject(new Error("overloaded")))).toEqual(older);
+  });
+
+  test("just started by a task reads like the task's answer", async () => {
+    const partner = await newPartner();
+    const answer = await answerOf(
+      await send(partner, "POST", "/api/task_partner/", {
+        body: {
+          bulk_fit_transfer_complete: true,
+          source: "s",
+          is_initial_import: false,
+          user_id: "u",
+          event_id: "e",
+        },
+      }),
+      202,
+      importAnswerSchema,
+    );
+    expect(answer.warnings).toHaveLength(1);
+    expect(await one(partner, answer.import_id)).toMatchObject(answer);
+  });
+});
+
+describe("a list of imports", () => {
+  const list = async (partner: TestPartner, query = "") =>
+    answerOf(await send(partner, "GET", `/api/imports/${query}`), 200, page);
+
+  test("is newest first and whole, page by page", async () => {
+    const partner = await newPartner();
+    await seedImport(userOf(await newPartner()));
+    const seeded: { id: string; at: number }[] = [];
+    for (let index = 0; index < 7; index += 1) {
+      const at = NOON - Math.floor(index / 3);
+      seeded.push({ at, id: await seedImport(userOf(partner, `u-${index % 2}`), { requested_at: at }) });
+    }
+    seeded.sort((a, b) => b.at - a.at || (a.id < b.id ? 1 : -1));
+    const found: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const next = await list(partner, `?limit=2${cursor === null ? "" : `&cursor=${cursor}`}`);
+      found.push(...next.data.map((row) => row.import_id));
+      cursor = next.next_cursor;
+    } while (cursor !== null);
+    expect(found).toEqual(seeded.map((row) => row.id));
+  });
+
+  test("leaves out what may be thousands of missing ids: those are told with the one import", async () => {
+    const partner = await newPartner();
+    await seedImport(userOf(partner), { missing_summary_ids: '["never-came"]' });
+    expect((await list(partner)).data[0]).not.toHaveProperty("missing_summary_ids");
+  });
+
+  test("can be narrowed by user, source and status", async () => {
+    const partner = await newPartner();
+    const a = await seedImport(userOf(partner, "u1", "garmin"), { requested_at: 3 });
+    const b = await seedImport(userOf(partner, "u1", "wahoo"), { requested_at: 2, status: "running" });
+    const c = await seedImport(userOf(partner, "u2", "wahoo"), { requested_at: 1 });
+    const ids = async (query: string) => (await list(partner, query)).data.map((row) => row.import_id);
+    expect(await ids("?user_id=u1")).toEqual([a, b]);
+    expect(await ids("?source=wahoo")).toEqual([b, c]);
+    expect(await ids("?status=running")).toEqual([b]);
+    await problemOf(
+      await send(partner, "GET", "/api/imports/?updated_since=2026-01-01T00:00:00Z"),
+      400,
+      "validation_failed",
+    );
+  });
+});

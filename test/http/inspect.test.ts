@@ -1,0 +1,74 @@
+import { gzipSync } from "node:zlib";
+import { env } from "cloudflare:workers";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { app } from "../../src/http/app.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { answerOf, problemOf } from "../support/http.ts";
+import { RIDE, rideFile } from "../support/rideFile.ts";
+
+const inspection = z.looseObject({
+  warnings: z.array(z.string()),
+  activities: z.array(
+    z.looseObject({
+      sport: z.string(),
+      start_time_in_seconds: z.number().nullable(),
+      laps: z.array(z.unknown()),
+      stream_data: z.record(z.string(), z.array(z.number().nullable())).optional(),
+    }),
+  ),
+});
+
+async function inspect(who: TestPartner, body: BodyInit, query = "", type = "application/octet-stream") {
+  const headers = { ...who.headers, "Content-Type": type };
+  return app.request(`/api/fit/inspect/${query}`, { method: "POST", headers, body }, env);
+}
+
+test("a file is answered as an import would make it, and nothing of it is stored", async () => {
+  const who = await newPartner();
+  const found = await answerOf(await inspect(who, rideFile()), 200, inspection);
+  expect(found).toMatchObject({
+    warnings: [],
+    activities: [{ sport: "cycling", start_time_in_seconds: RIDE.startInSeconds }],
+  });
+  expect(found.activities[0]?.laps).toHaveLength(1);
+  expect(found.activities[0]).not.toHaveProperty("stream_data");
+  const { objects } = await env.FILES.list({ prefix: who.partnerId });
+  expect(objects).toEqual([]);
+});
+
+test("with streams=true each activity has its columns", async () => {
+  const who = await newPartner();
+  const found = await answerOf(await inspect(who, rideFile(), "?streams=true"), 200, inspection);
+  expect(found.activities[0]?.stream_data?.["heart_rate_in_beats_per_minute"]).toEqual(
+    Array(RIDE.seconds).fill(RIDE.heartRate),
+  );
+});
+
+test("a gzip of a FIT file, sent in chunks, is answered like the file", async () => {
+  const who = await newPartner();
+  const chunked = new Blob([gzipSync(rideFile({ seconds: 2_000 }))]).stream();
+  const found = await answerOf(await inspect(who, chunked, "", "application/vnd.ant.fit"), 200, inspection);
+  expect(found.activities).toHaveLength(1);
+});
+
+test.each([
+  ["nothing", new Uint8Array(0), "file_empty"],
+  ["a GPX", "<?xml version='1.0'?><gpx></gpx>", "not_fit"],
+  [
+    "a zip without a FIT file",
+    Buffer.from("504b0506000000000000000000000000000000000000", "hex"),
+    "archive_invalid",
+  ],
+])("%s is refused with the code that its import would end with", async (_title, body, code) => {
+  const who = await newPartner();
+  await problemOf(await inspect(who, body), 422, code);
+});
+
+test("more than 32 MiB is refused, also in chunks; other types are refused unread", async () => {
+  const who = await newPartner();
+  const big = new Uint8Array(32 * 1024 * 1024 + 1);
+  await problemOf(await inspect(who, big), 413, "body_too_large");
+  await problemOf(await inspect(who, new Blob([big]).stream()), 413, "body_too_large");
+  await problemOf(await inspect(who, "{}", "", "application/json"), 415, "unsupported_media_type");
+});

@@ -1,0 +1,325 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "vitest";
+import { z } from "@hono/zod-openapi";
+import { fileSchema } from "../../src/files/file.ts";
+import { fileId } from "../../src/identifiers.ts";
+import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { guardsItself } from "./strangers.ts";
+
+const PINGS = "/api/fit_partner_ping/";
+
+const PING = {
+  file_type: "FIT",
+  activity_name: "Morning ride",
+  priority: 0,
+  user_id: "user-1",
+  source: "garmin",
+  overwrite_mode: false,
+  start_time_in_seconds: "1760000000",
+  callback_url: "https://files.example.com/f?token=1",
+  summary_id: "ride-1",
+};
+
+const acceptedSchema = z.strictObject({
+  accepted: z.number(),
+  files: z.array(
+    z.strictObject({
+      file_id: z.string(),
+      user_id: z.string(),
+      source: z.string(),
+      summary_id: z.string(),
+      status: z.enum(["queued", "held", "duplicate"]),
+    }),
+  ),
+});
+
+const post = (partner: TestPartner, ...items: unknown[]) =>
+  send(partner, "POST", PINGS, { body: { activity_files: items } });
+
+const accepted = async (partner: TestPartner, ...items: unknown[]) =>
+  answerOf(await post(partner, ...items), 202, acceptedSchema);
+
+const faults = async (partner: TestPartner, ...items: unknown[]) =>
+  faultsOf(await problemOf(await post(partner, ...items), 400, "validation_failed"));
+
+const base64 = (bytes: Uint8Array, encoding: "base64" | "base64url" = "base64") =>
+  Buffer.from(bytes).toString(encoding);
+
+guardsItself("posting pings", {
+  method: "POST",
+  body: { activity_files: [PING] },
+  paths: () => Promise.resolve({ path: PINGS, unknown: null }),
+});
+
+describe("pings", () => {
+  test("are answered in the request's order, and can be read from then on", async () => {
+    const partner = await newPartner();
+    const items = ["c", "a", "b", "a"].map((summary_id) => ({ ...PING, summary_id, ignored: { deep: [1] } }));
+    const answer = await accepted(partner, ...items);
+    expect(answer.accepted).toBe(4);
+    expect(answer.files.map((file) => file.summary_id)).toEqual(["c", "a", "b", "a"]);
+    for (const file of answer.files) {
+      const names = {
+        partnerId: partner.partnerId,
+        userId: "user-1",
+        source: "garmin",
+        summaryId: file.summary_id,
+      };
+      expect(file.file_id).toBe(fileId(names));
+      const read = await answerOf(await send(partner, "GET", `/api/files/${file.file_id}/`), 200, fileSchema);
+      expect(read).toMatchObject({ status: "held", activity_name: "Morning ride", activity_ids: [] });
+    }
+  });
+
+  test("take odd names byte for byte", async () => {
+    const partner = await newPartner();
+    const names = [
+      "../..",
+      "a/b?c#d%2F",
+      "__proto__",
+      "ü\u{1f6b4}‮",
+      "' OR 1=1 --",
+      "{}",
+      " ",
+      "𝒳".repeat(255),
+    ];
+    const answer = await accepted(
+      partner,
+      ...names.map((name) => ({ ...PING, user_id: name, source: name, summary_id: name })),
+    );
+    expect(answer.files.map((file) => file.user_id)).toEqual(names);
+    for (const { file_id, summary_id } of answer.files) {
+      const read = await answerOf(await send(partner, "GET", `/api/files/${file_id}/`), 200, fileSchema);
+      expect(read).toMatchObject({ user_id: summary_id, source: summary_id, summary_id });
+    }
+  });
+
+  test("may have no activity name, or one with anything in it", async () => {
+    const partner = await newPartner();
+    for (const activity_name of [null, "", "two\nlines\u0000", "\ud800"]) {
+      await accepted(partner, { ...PING, activity_name });
+    }
+  });
+
+  test("are refused as a whole, with everything that is wrong, where it is wrong", async () => {
+    const partner = await newPartner();
+    const wrong = {
+      file_type: "TCX",
+      activity_name: 7,
+      priority: "1",
+      user_id: "",
+      source: "s".repeat(256),
+      overwrite_mode: "false",
+      start_time_in_seconds: 1760000000,
+      summary_id: "a\u0007b",
+    };
+    const found = await faults(
+      partner,
+      { ...PING, summary_id: "good" },
+      wrong,
+      { ...PING, callback_url: "http://10.0.0.1/x" },
+      null,
+    );
+    expect(found).toEqual([
+      ["/activity_files/1/file_type", "invalid_value"],
+      ["/activity_files/1/activity_name", "invalid_type"],
+      ["/activity_files/1/priority", "invalid_value"],
+      ["/activity_files/1/user_id", "too_short"],
+      ["/activity_files/1/source", "too_long"],
+      ["/activity_files/1/overwrite_mode", "invalid_type"],
+      ["/activity_files/1/start_time_in_seconds", "invalid_type"],
+      ["/activity_files/1/callback_url", "required"],
+      ["/activity_files/1/summary_id", "control_character"],
+      ["/activity_files/2/callback_url", "address_refused"],
+      ["/activity_files/3", "invalid_type"],
+    ]);
+    const names = { partnerId: partner.partnerId, userId: "user-1", source: "garmin", summaryId: "good" };
+    await problemOf(await send(partner, "GET", `/api/files/${fileId(names)}/`), 404, "not_found");
+  });
+
+  test("miss no field: each of the nine is required", async () => {
+    const partner = await newPartner();
+    const found = await faults(partner, {});
+    expect(found).toEqual(Object.keys(PING).map((field) => [`/activity_files/0/${field}`, "required"]));
+  });
+
+  test("with a time in milliseconds are told that it is one", async () => {
+    const partner = await newPartner();
+    const cases: [string, string][] = [
+      ["1760000000000", "time_not_in_seconds"],
+      ["17600000000", "time_not_in_seconds"],
+      ["", "invalid_format"],
+      ["-1", "invalid_format"],
+      ["1e9", "invalid_format"],
+      ["1760000000.5", "invalid_format"],
+      [" 1760000000", "invalid_format"],
+      ["１７６", "invalid_format"],
+    ];
+    for (const [start_time_in_seconds, code] of cases) {
+      const refused = await problemOf(
+        await post(partner, { ...PING, start_time_in_seconds }),
+        400,
+        "validation_failed",
+      );
+      expect(refused.errors?.[0]?.code).toBe(code);
+      if (code === "time_not_in_seconds") expect(refused.errors?.[0]?.detail).toContain("milliseconds");
+    }
+    await accepted(
+      partner,
+      { ...PING, start_time_in_seconds: "0" },
+      { ...PING, start_time_in_seconds: "9999999999" },
+    );
+  });
+
+  test("with names that are no text, or no path segment, are refused", async () => {
+    const partner = await newPartner();
+    expect(
+      await faults(
+        partner,
+        { ...PING, user_id: "." },
+        { ...PING, user_id: ".." },
+        { ...PING, summary_id: "\ud800" },
+        { ...PING, source: "a\u0085b" },
+        { ...PING, source: "\u007f" },
+        { ...PING, summary_id: "𝒳".repeat(256) },
+        { ...PING, activity_name: "n".repeat(1025) },
+      ),
+    ).toEqual([
+      ["/activity_files/0/user_id", "invalid_value"],
+      ["/activity_files/1/user_id", "invalid_value"],
+      ["/activity_files/2/summary_id", "lone_surrogate"],
+      ["/activity_files/3/source", "control_character"],
+      ["/activity_files/4/source", "control_character"],
+      ["/activity_files/5/summary_id", "too_long"],
+      ["/activity_files/6/activity_name", "too_long"],
+    ]);
+  });
+
+  test("list the first hundred faults and say how many there are", async () => {
+    const partner = await newPartner();
+    const refused = await problemOf(
+      await post(partner, ...Array.from({ length: 150 }, () => ({ ...PING, priority: 2 }))),
+      400,
+      "validation_failed",
+    );
+    expect(refused.errors).toHaveLength(100);
+    expect(refused.detail).toContain("150");
+  });
+
+  test("are 1 to 5,000 in one request; more is told how to split", async () => {
+    const partner = await newPartner();
+    const refused = await problemOf(
+      await post(partner, ...Array.from({ length: 12_001 }, () => ({}))),
+      413,
+      "too_many_items",
+    );
+    expect(refused.detail).toContain("3 requests");
+    await problemOf(await post(partner), 400, "validation_failed");
+    const most = Array.from({ length: 5_000 }, (_, index) => ({ ...PING, summary_id: `s-${index}` }));
+    expect((await accepted(partner, ...most)).accepted).toBe(5_000);
+  });
+});
+
+describe("a callback_url", () => {
+  test("over 8,192 characters, or to a host that the partner does not list, is refused", async () => {
+    const partner = await newPartner({ callback_hosts: ["files.example.com"] });
+    const url = "https://files.example.com/";
+    expect(
+      await faults(
+        partner,
+        { ...PING, callback_url: url + "x".repeat(8_193 - url.length) },
+        { ...PING, callback_url: "https://elsewhere.example.com/f" },
+        { ...PING, callback_url: "ftp://files.example.com/f" },
+        { ...PING, callback_url: "" },
+      ),
+    ).toEqual([
+      ["/activity_files/0/callback_url", "too_long"],
+      ["/activity_files/1/callback_url", "address_refused"],
+      ["/activity_files/2/callback_url", "invalid_callback"],
+      ["/activity_files/3/callback_url", "too_short"],
+    ]);
+    await accepted(partner, { ...PING, callback_url: url + "x".repeat(8_192 - url.length) });
+  });
+
+  test("may not lead back to this service", async () => {
+    const partner = await newPartner();
+    // Test requests are sent to this host.
+    expect(await faults(partner, { ...PING, callback_url: "http://localhost/health/" })).toEqual([
+      ["/activity_files/0/callback_url", "address_refused"],
+    ]);
+  });
+
+  test("may be the file itself in any dress of base64", async () => {
+    const partner = await newPartner();
+    // Bytes that need both special characters and padding.
+    const fit = Buffer.concat([rideFile(), new Uint8Array([0xfb, 0xff, 0xfe, 0xff])]);
+    const padded = fit.length % 3 === 0 ? Buffer.concat([fit, new Uint8Array(1)]) : fit;
+    const standard = base64(padded);
+    expect(standard).toMatch(/[+/].*=$/);
+    const dresses = [
+      standard,
+      standard.replace(/=+$/, ""),
+      base64(padded, "base64url"),
+      base64(padded, "base64url") + "=".repeat((4 - (base64(padded, "base64url").length % 4)) % 4),
+      standard.replace(/.{76}/g, "$&\r\n"),
+      standard.replace(/.{64}/g, "$&\n"),
+      `data:application/octet-stream;base64,${standard}`,
+      `data:application/vnd.ant.fit;name=a.fit;base64,${standard}`,
+      `data:;base64,${standard}`,
+    ];
+    const answer = await accepted(
+      partner,
+      ...dresses.map((callback_url, index) => ({ ...PING, callback_url, summary_id: `dress-${index}` })),
+    );
+    expect(answer.files.map((file) => file.status)).toEqual(dresses.map(() => "held"));
+  });
+
+  test("may hold a gzip with a FIT file inside, or a zip; everything deeper is found later", async () => {
+    const partner = await newPartner();
+    const zip = new Uint8Array([0x50, 0x4b, 0x03, 0x04, 1, 2, 3]);
+    await accepted(
+      partner,
+      { ...PING, callback_url: base64(gzipSync(rideFile({ seconds: 3_600 }))), summary_id: "gzip" },
+      { ...PING, callback_url: base64(zip), summary_id: "zip" },
+    );
+  });
+
+  test("that decodes to anything else is refused", async () => {
+    const partner = await newPartner();
+    const bomb = gzipSync(new Uint8Array(20 * 1024 * 1024));
+    const inline = (bytes: Uint8Array) => ({ ...PING, callback_url: base64(bytes) });
+    expect(
+      await faults(
+        partner,
+        inline(Buffer.from("<?xml version='1.0'?><TrainingCenterDatabase/>")),
+        inline(gzipSync("<gpx></gpx>, nothing of a FIT file")),
+        inline(bomb),
+        inline(new Uint8Array([0x1f, 0x8b, 8, 0])),
+        inline(new Uint8Array(8)),
+        inline(gzipSync("")),
+        { ...PING, callback_url: "not base64!" },
+        { ...PING, callback_url: "AAA-+A" },
+        { ...PING, callback_url: "A" },
+        { ...PING, callback_url: "data:text/plain,hello" },
+        { ...PING, callback_url: "data:;base64," },
+      ),
+    ).toEqual(
+      [...Array<string>(6).fill("not_fit"), ...Array<string>(4).fill("invalid_callback"), "not_fit"].map(
+        (code, index) => [`/activity_files/${index}/callback_url`, code],
+      ),
+    );
+  });
+
+  test("may hold up to 8 MiB; a larger file needs a URL", async () => {
+    const partner = await newPartner();
+    const large = new Uint8Array(8 * 1024 * 1024 + 1);
+    large.set(rideFile());
+    expect(await faults(partner, { ...PING, callback_url: base64(large) })).toEqual([
+      ["/activity_files/0/callback_url", "file_too_large"],
+    ]);
+    const most = large.slice(0, 8 * 1024 * 1024);
+    expect((await accepted(partner, { ...PING, callback_url: base64(most) })).files[0]?.status).toBe("held");
+  });
+});

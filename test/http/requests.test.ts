@@ -1,0 +1,209 @@
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { app } from "../../src/http/app.ts";
+import { MEMORY_BUDGET_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+import { problemOf, send } from "../support/http.ts";
+import { newPartner } from "../support/partner.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const PINGS = "/api/fit_partner_ping/";
+
+describe("addresses", () => {
+  test("health needs no key", async () => {
+    const response = await send(null, "GET", "/health/");
+    expect(response.status).toBe(200);
+    expect(await response.json()).toEqual({ status: "ok" });
+  });
+
+  test("a path without its slash is served too, without a redirect", async () => {
+    const partner = await newPartner();
+    for (const path of ["/health", "/api/files", "/api/users?limit=1"]) {
+      expect((await send(partner, "GET", path)).status).toBe(200);
+    }
+    await problemOf(await send(partner, "POST", "/api/task_partner", { body: {} }), 400, "validation_failed");
+  });
+
+  test("an address that does not exist is a 404 problem, with or without a key", async () => {
+    const partner = await newPartner();
+    for (const path of ["/", "/api/", "/api/nothing/", "/api/files/a/b/c/", "/favicon.ico"]) {
+      await problemOf(await send(null, "GET", path), 404, "not_found");
+      await problemOf(await send(partner, "GET", path), 404, "not_found");
+    }
+  });
+
+  test("a method that an address does not take is a 405 that names those it takes", async () => {
+    const get = await send(null, "GET", PINGS);
+    await problemOf(get, 405, "method_not_allowed");
+    expect(get.headers.get("Allow")).toBe("POST");
+    const put = await send(null, "PUT", "/api/files/");
+    await problemOf(put, 405, "method_not_allowed");
+    expect(put.headers.get("Allow")).toBe("GET, HEAD");
+  });
+
+  test("HEAD answers like GET, without the body", async () => {
+    const partner = await newPartner();
+    const response = await send(partner, "HEAD", "/api/files/");
+    expect(response.status).toBe(200);
+    expect(await response.text()).toBe("");
+  });
+
+  test("every answer has an id of ours, never the caller's", async () => {
+    const headers = { "X-Request-Id": "chosen-by-the-caller" };
+    const first = await send(null, "GET", "/health/", { headers });
+    const second = await send(null, "GET", "/nowhere/", { headers });
+    const ids = [first, second].map((response) => response.headers.get("X-Request-Id"));
+    expect(new Set(ids).size).toBe(2);
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{8}-/);
+  });
+});
+
+describe("bodies", () => {
+  const post = async (body: BodyInit | null, headers: Record<string, string> = {}) => {
+    const partner = await newPartner();
+    return app.request(
+      PINGS,
+      {
+        method: "POST",
+        headers: { ...partner.headers, "Content-Type": "application/json", ...headers },
+        body,
+      },
+      env,
+    );
+  };
+
+  test("what is not declared as JSON is a 415", async () => {
+    for (const type of [
+      "text/plain",
+      "application/x-www-form-urlencoded",
+      "application/jsonp",
+      "application/json;;",
+      "",
+    ]) {
+      await problemOf(await post("{}", { "Content-Type": type }), 415, "unsupported_media_type");
+    }
+    await problemOf(
+      await post("{}", { "Content-Type": "Application/JSON; charset=utf-8" }),
+      400,
+      "validation_failed",
+    );
+  });
+
+  test("what is no JSON, or no UTF-8, is a 400", async () => {
+    const bytes = new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]);
+    for (const body of ["", "{", "{'a':1}", "[1,]", "undefined", bytes]) {
+      await problemOf(await post(body), 400, "malformed_json");
+    }
+  });
+
+  test("JSON of the wrong shape is a 400, however deep or odd", async () => {
+    const bodies = [
+      "null",
+      "[]",
+      "1e999",
+      '"text"',
+      '{"__proto__":{"activity_files":[]}}',
+      `${"[".repeat(100_000)}${"]".repeat(100_000)}`,
+      '{"activity_files":{"length":1}}',
+      '{"activity_files":[]}',
+    ];
+    for (const body of bodies) await problemOf(await post(body), 400, "validation_failed");
+  });
+
+  test("a body over the cap is a 413, whether its length is declared or found while reading", async () => {
+    const chunk = new Uint8Array(1024 * 1024).fill(0x20);
+    await problemOf(await post(new Blob(Array.from({ length: 17 }, () => chunk))), 413, "body_too_large");
+
+    const declared = await post("{}", { "Content-Length": String(16 * 1024 * 1024 + 1) });
+    await problemOf(declared, 413, "body_too_large");
+
+    let sent = 0;
+    const endless = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        sent += 1;
+        controller.enqueue(chunk.slice());
+      },
+    });
+    await problemOf(await post(endless), 413, "body_too_large");
+    expect(sent).toBeLessThan(24);
+  });
+
+  test("a large body of nothing but brackets is refused before it is parsed", async () => {
+    const brackets = `[${"[],".repeat(1_000_000)}[]]`;
+    await problemOf(await post(brackets), 413, "too_many_values");
+    for (const inText of ["[{,", '"[{,', "\\"]) {
+      const quoted = JSON.stringify({ ignored: inText.repeat(1_000_000) });
+      await problemOf(await post(quoted), 400, "validation_failed");
+    }
+  });
+
+  test("a large body is asked to come again while memory is short, and its memory is given back", async () => {
+    const large = `{"padding":"${"x".repeat(2 * 1024 * 1024)}"}`;
+    const release = tryReserve(MEMORY_BUDGET_BYTES);
+    const refused = await post(large);
+    await problemOf(refused, 503, "memory_short");
+    expect(refused.headers.get("Retry-After")).toBe("1");
+    await problemOf(await post('{"small":true}'), 400, "validation_failed");
+    release?.();
+    await problemOf(await post(large), 400, "validation_failed");
+    const everything = tryReserve(MEMORY_BUDGET_BYTES);
+    expect(everything).not.toBeNull();
+    everything?.();
+  });
+});
+
+describe("faults", () => {
+  test("a store that is down is a 503 that says when to come again, and says nothing else", async () => {
+    const partner = await newPartner();
+    const secret = "SELECT secret FROM elsewhere";
+    vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+      throw new Error(secret);
+    });
+    for (const path of [
+      "/api/files/",
+      "/api/activities/a.0/",
+      "/api/imports/x/",
+      "/api/events/",
+      "/api/users/u/",
+    ]) {
+      const response = await send(partner, "GET", path);
+      expect(response.headers.get("Retry-After")).toMatch(/^\d+$/);
+      const problem = await problemOf(response, 503, "store_unavailable");
+      expect(JSON.stringify(problem)).not.toContain(secret);
+    }
+  });
+
+  test("the registry being down is a 503 as well", async () => {
+    const partner = await newPartner();
+    vi.spyOn(env.PARTNERS, "get").mockRejectedValue(new Error("KV GET failed: 500"));
+    await problemOf(await send(partner, "GET", "/api/files/"), 503, "store_unavailable");
+  });
+});
+
+describe("the log", () => {
+  test("each request writes one line, with its route and without what the caller wrote", async () => {
+    const lines: unknown[] = [];
+    vi.spyOn(console, "log").mockImplementation((line: unknown) => {
+      lines.push(line);
+    });
+    const partner = await newPartner();
+    const response = await send(partner, "GET", "/api/users/secret-user/?limit=secret-value");
+    await problemOf(response, 400, "validation_failed");
+    await send(null, "GET", "/secret/path/");
+    expect(lines).toHaveLength(2);
+    expect(JSON.parse(String(lines[0]))).toEqual({
+      unit: "request",
+      request_id: response.headers.get("X-Request-Id"),
+      method: "GET",
+      route: "/api/users/:user_id/",
+      status: 400,
+      milliseconds: expect.any(Number),
+      partner_id: partner.partnerId,
+    });
+    expect(JSON.parse(String(lines[1]))).toMatchObject({ route: null, status: 404, partner_id: null });
+    expect(lines.join()).not.toContain("secret");
+    expect(lines.join()).not.toContain(partner.authKey);
+  });
+});

@@ -1,0 +1,377 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { download, MAX_FILE_BYTES, type DownloadResult } from "../../src/importer/download.ts";
+import { MEMORY_BUDGET_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+
+const MiB = 1024 * 1024;
+const rules = { local: false, allowedHosts: [] };
+const url = "https://files.example.com/a%2Fb.fit?token=s3cret&x=&y=+";
+const nowMs = Date.parse("2026-11-25T12:00:00Z");
+const now = () => nowMs;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+  // Whatever a download reserved it has given back.
+  const all = tryReserve(MEMORY_BUDGET_BYTES);
+  expect(all).not.toBeNull();
+  all?.();
+});
+
+type Host = (request: Request) => Response | Promise<Response>;
+
+/** Plays the hosts of the outside network; answers the requests that reached them. */
+function play(host: Host): Request[] {
+  const requests: Request[] = [];
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = new Request(input, init);
+    requests.push(request);
+    return host(request);
+  });
+  return requests;
+}
+
+const get = (address = url, deadlineMs?: number): Promise<DownloadResult> =>
+  download(address, rules, now, deadlineMs);
+
+function redirect(location: string | null, status = 302): Response {
+  return new Response(null, { status, headers: location === null ? {} : { location } });
+}
+
+/** So many redirects, then a file. */
+function chain(length: number): Host {
+  let left = length;
+  return () => ((left -= 1) >= 0 ? redirect(`/hop/${left}`) : new Response("bytes"));
+}
+
+async function expectFault(result: Promise<DownloadResult>) {
+  const answer = await result;
+  if (answer.ok) throw new Error("the download succeeded");
+  expect(answer.detail).toMatch(/^[A-Z].*\.$/);
+  expect(answer.detail).not.toMatch(/s3cret|example\.com/);
+  return answer;
+}
+
+/** A body of unknown length, in pieces. */
+function pieces(
+  sizes: number[],
+  atEnd: (controller: ReadableStreamDefaultController) => void = (c) => c.close(),
+) {
+  const left = [...sizes];
+  return new ReadableStream({
+    pull(controller) {
+      const size = left.shift();
+      if (size === undefined) atEnd(controller);
+      else controller.enqueue(new Uint8Array(size).fill(left.length));
+    },
+  });
+}
+
+describe("A file that the host delivers", () => {
+  test("is asked for once, with the URL as given, without credentials and without following redirects blindly", async () => {
+    const requests = play(() => new Response("bytes"));
+    const result = await get();
+    expect(result.ok && new TextDecoder().decode(result.bytes)).toBe("bytes");
+    expect(requests).toHaveLength(1);
+    expect(requests[0]?.url).toBe(url);
+    expect(requests[0]?.method).toBe("GET");
+    expect(requests[0]?.redirect).toBe("manual");
+    expect([...(requests[0]?.headers.keys() ?? [])].sort()).toEqual([
+      "accept",
+      "accept-encoding",
+      "user-agent",
+    ]);
+  });
+
+  test.each([
+    ["of a declared length", [10], { "content-length": "10" }],
+    ["of unknown length", [3, 4, 5], {}],
+    ["of unknown length and more than 1 MiB", [MiB - 1, 1, 1, 2 * MiB], {}],
+    [
+      "whose declared length is that of its gzip coding",
+      [100],
+      { "content-length": "40", "content-encoding": "gzip" },
+    ],
+    ["as large as a file may be", [16 * MiB, 16 * MiB], { "content-length": String(MAX_FILE_BYTES) }],
+    ["as large as a file may be, length unknown", [16 * MiB, 16 * MiB], {}],
+  ])("comes whole when it is %s", async (_, sizes, headers) => {
+    play(() => new Response(pieces(sizes), { headers }));
+    const result = await get();
+    if (!result.ok) throw new Error(result.detail);
+    const expected = sizes.reduce((sum, size) => sum + size, 0);
+    expect(result.bytes.byteLength).toBe(expected);
+    expect(result.bytes[0]).toBe(sizes.length - 1);
+    expect(result.bytes[expected - 1]).toBe(0);
+    result.release();
+  });
+
+  test("keeps its share of the memory budget until the caller gives it back", async () => {
+    play(() => new Response(new Uint8Array(2 * MiB), { headers: { "content-length": String(2 * MiB) } }));
+    const result = await get();
+    if (!result.ok) throw new Error(result.detail);
+    expect(tryReserve(MEMORY_BUDGET_BYTES - 2 * MiB + 1)).toBeNull();
+    result.release();
+    const all = tryReserve(MEMORY_BUDGET_BYTES);
+    expect(all).not.toBeNull();
+    all?.();
+  });
+
+  test("waits its turn when memory is short, without its host being blamed for the time", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const taken = tryReserve(MEMORY_BUDGET_BYTES);
+    play(() => new Response(pieces([2 * MiB])));
+    const result = get(url, 1_000);
+    await vi.advanceTimersByTimeAsync(10_000);
+    taken?.();
+    const answer = await result;
+    expect(answer.ok).toBe(true);
+    if (answer.ok) answer.release();
+  });
+
+  test("may be an HTML page: what it is, the decoder says", async () => {
+    play(() => new Response("<html>", { headers: { "content-type": "text/html" } }));
+    expect((await get()).ok).toBe(true);
+  });
+});
+
+describe("Statuses", () => {
+  test.each([400, 401, 403, 404, 410])("%i ends the file as callback_gone", async (status) => {
+    play(() => new Response("gone", { status }));
+    expect(await expectFault(get())).toMatchObject({
+      code: "callback_gone",
+      httpStatus: status,
+      again: false,
+    });
+  });
+
+  test.each([201, 202, 204, 205, 206, 300, 304, 402, 405, 406, 409, 416, 418, 451, 499])(
+    "%i ends the file as callback_http_error",
+    async (status) => {
+      play(() => new Response(null, { status }));
+      expect(await expectFault(get())).toMatchObject({
+        code: "callback_http_error",
+        httpStatus: status,
+        again: false,
+      });
+    },
+  );
+
+  test.each([408, 425, 429, 500, 502, 503, 504, 522, 599])("%i is worth another try", async (status) => {
+    play(() => new Response("later", { status }));
+    expect(await expectFault(get())).toMatchObject({
+      httpStatus: status,
+      again: true,
+      retryAfterSeconds: null,
+    });
+  });
+
+  test.each([
+    ["120", 120],
+    ["0", 0],
+    ["Wed, 25 Nov 2026 12:01:30 GMT", 90],
+    ["Wednesday, 25-Nov-26 12:01:30 GMT", 90],
+    ["Wed Nov 25 12:01:30 2026", 90],
+    ["Wed, 25 Nov 2026 11:00:00 GMT", 0],
+    ["soon", null],
+    ["-5", null],
+    ["1.5", null],
+    ["2026", 2026],
+    ["", null],
+  ])("Retry-After: %s asks for %s seconds", async (field, seconds) => {
+    play(() => new Response("later", { status: 429, headers: { "retry-after": field } }));
+    expect((await expectFault(get())).retryAfterSeconds).toBe(seconds);
+  });
+
+  test("the body of an answer that is no file is not read", async () => {
+    const cancel = vi.fn<() => void>();
+    for (const status of [404, 302, 503]) {
+      play(() => new Response(new ReadableStream({ cancel }), { status }));
+      await expectFault(get());
+    }
+    expect(cancel).toHaveBeenCalledTimes(3);
+  });
+
+  test.each([
+    ["no body", () => new Response(null)],
+    ["a body of no bytes", () => new Response(pieces([]))],
+    ["a declared length of 0", () => new Response(pieces([]), { headers: { "content-length": "0" } })],
+  ])("200 with %s is file_empty", async (_, answer) => {
+    play(answer);
+    expect(await expectFault(get())).toMatchObject({ code: "file_empty", httpStatus: 200, again: false });
+  });
+});
+
+describe("Size", () => {
+  test("a declared length over the limit is refused without reading", async () => {
+    const cancel = vi.fn<() => void>();
+    const headers = { "content-length": String(MAX_FILE_BYTES + 1) };
+    play(() => new Response(new ReadableStream({ cancel }), { headers }));
+    expect(await expectFault(get())).toMatchObject({ code: "file_too_large", again: false });
+    expect(cancel).toHaveBeenCalledOnce();
+  });
+
+  test("an endless body is cut off at the limit", async () => {
+    let sent = 0;
+    const cancel = vi.fn<() => void>();
+    const endless = new ReadableStream({
+      pull(controller) {
+        sent += MiB;
+        controller.enqueue(new Uint8Array(MiB));
+      },
+      cancel,
+    });
+    play(() => new Response(endless));
+    expect(await expectFault(get())).toMatchObject({ code: "file_too_large", again: false });
+    expect(sent).toBeLessThanOrEqual(MAX_FILE_BYTES + 2 * MiB);
+    expect(cancel).toHaveBeenCalledOnce();
+  });
+});
+
+describe("Hosts that do not deliver", () => {
+  test("no connection: callback_unreachable, tried again", async () => {
+    play(() => Promise.reject(new TypeError("connect to files.example.com refused")));
+    expect(await expectFault(get())).toMatchObject({
+      code: "callback_unreachable",
+      httpStatus: null,
+      again: true,
+    });
+  });
+
+  test("no answer in time: callback_timeout, tried again", async () => {
+    play(
+      (request) =>
+        new Promise((_, reject) => request.signal.addEventListener("abort", () => reject(new Error()))),
+    );
+    expect(await expectFault(get(url, 5))).toMatchObject({
+      code: "callback_timeout",
+      httpStatus: null,
+      again: true,
+    });
+  });
+
+  test("a body that stops coming: the time limit covers the whole body", async () => {
+    const cancel = vi.fn<() => void>();
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new Uint8Array(10)),
+      cancel,
+    });
+    play(() => new Response(body));
+    expect(await expectFault(get(url, 5))).toMatchObject({
+      code: "callback_timeout",
+      httpStatus: 200,
+      again: true,
+    });
+    expect(cancel).toHaveBeenCalledOnce();
+  });
+
+  test("a connection that breaks in the middle: callback_unreachable, tried again", async () => {
+    play(() => new Response(pieces([10, 10], (controller) => controller.error(new Error("reset")))));
+    expect(await expectFault(get())).toMatchObject({
+      code: "callback_unreachable",
+      httpStatus: 200,
+      again: true,
+    });
+  });
+
+  test("fewer bytes than declared: callback_unreachable, tried again", async () => {
+    play(() => new Response(pieces([10, 10]), { headers: { "content-length": String(2 * MiB) } }));
+    expect(await expectFault(get())).toMatchObject({
+      code: "callback_unreachable",
+      httpStatus: 200,
+      again: true,
+    });
+  });
+});
+
+describe("Redirects", () => {
+  test.each([301, 302, 303, 307, 308])("%i is followed by a GET", async (status) => {
+    const requests = play((request) =>
+      request.url === url
+        ? redirect("https://storage.example.com/o?sig=a%2Fb+c&e=", status)
+        : new Response("bytes"),
+    );
+    expect((await get()).ok).toBe(true);
+    expect(requests.map((request) => request.url)).toEqual([
+      url,
+      "https://storage.example.com/o?sig=a%2Fb+c&e=",
+    ]);
+    expect(requests[1]?.method).toBe("GET");
+  });
+
+  test("a relative Location is read against the address that sent it", async () => {
+    const seen = play((request) => {
+      if (request.url === url) return redirect("https://storage.example.com/x/y/z");
+      return request.url.endsWith("/z") ? redirect("../w?b=%2F") : new Response("bytes");
+    });
+    expect((await get()).ok).toBe(true);
+    expect(seen.at(-1)?.url).toBe("https://storage.example.com/x/w?b=%2F");
+  });
+
+  test("five are followed, a sixth is not", async () => {
+    play(chain(5));
+    expect((await get()).ok).toBe(true);
+    const requests = play(chain(6));
+    expect(await expectFault(get())).toMatchObject({
+      code: "callback_unreachable",
+      httpStatus: 302,
+      again: false,
+    });
+    expect(requests).toHaveLength(6);
+  });
+
+  test.each([null, "https://", "https://exa mple.com/"])(
+    "without a target (%s): callback_unreachable",
+    async (location) => {
+      play(() => redirect(location));
+      expect(await expectFault(get())).toMatchObject({
+        code: "callback_unreachable",
+        httpStatus: 302,
+        again: false,
+      });
+    },
+  );
+
+  test.each([
+    "http://files.example.com/",
+    "https://127.0.0.1/",
+    "https://2130706433/",
+    "//0x7f.1/",
+    "https://[::1]/",
+    "https://user:pass@files.example.com/",
+    "https://files.example.com:8443/",
+    "https://metadata.google.internal/",
+    "https:\\\\localhost\\",
+    "ftp://files.example.com/",
+    "file:///etc/passwd",
+  ])("to a forbidden address (%s): callback_refused, and nobody is asked", async (location) => {
+    const requests = play(() => redirect(location));
+    expect(await expectFault(get())).toMatchObject({
+      code: "callback_refused",
+      httpStatus: 302,
+      again: false,
+    });
+    expect(requests).toHaveLength(1);
+  });
+
+  test("may not leave the partner's list of hosts", async () => {
+    play(() => redirect("https://storage.example.com/"));
+    const listed = { local: false, allowedHosts: ["files.example.com"] };
+    expect(await expectFault(download(url, listed, now))).toMatchObject({ code: "callback_refused" });
+  });
+});
+
+test("A forbidden address is never asked", async () => {
+  const requests = play(() => new Response("bytes"));
+  for (const address of [
+    "http://files.example.com/",
+    "https://10.0.0.1/",
+    "https://localhost/",
+    "nonsense",
+  ]) {
+    expect(await expectFault(get(address))).toMatchObject({
+      code: "callback_refused",
+      httpStatus: null,
+      again: false,
+    });
+  }
+  expect(requests).toHaveLength(0);
+});

@@ -1,0 +1,43 @@
+import { env } from "cloudflare:workers";
+import { randomId } from "../../src/identifiers.ts";
+import {
+  digestOf,
+  newAuthKey,
+  newWebhookSecret,
+  partnerKey,
+  type Partner,
+} from "../../src/partners/partner.ts";
+
+export interface TestPartner {
+  partner: Partner;
+  partnerId: string;
+  authKey: string;
+  /** What the partner sends to show who it is. */
+  headers: Record<string, string>;
+}
+
+/** A partner that no other test knows, in the registry, with one live key. */
+export async function newPartner(settings: Partial<Partner> = {}): Promise<TestPartner> {
+  const authKey = newAuthKey();
+  const partnerId = settings.partner_id ?? `p-${randomId()}`;
+  const created_at = new Date().toISOString();
+  const partner: Partner = {
+    partner_id: partnerId,
+    name: null,
+    status: "active",
+    created_at,
+    keys: [{ key_id: randomId(), digest: digestOf(authKey), created_at, expires_at: null }],
+    event_url: null,
+    webhook_secrets: [{ secret_id: randomId(), secret: newWebhookSecret(), created_at, expires_at: null }],
+    callback_hosts: [],
+    limits: { requests_per_minute: null, files_per_minute: null },
+    ...settings,
+  };
+  await env.PARTNERS.put(partnerKey(partnerId), JSON.stringify(partner));
+  return {
+    partner,
+    partnerId,
+    authKey,
+    headers: { Authorization: `Bearer ${authKey}`, "Partner-Id": partnerId },
+  };
+}

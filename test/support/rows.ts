@@ -1,0 +1,173 @@
+import { env } from "cloudflare:workers";
+import type { DecodedActivity } from "../../src/fit/types.ts";
+import { fileId, newImportId } from "../../src/identifiers.ts";
+
+type Value = string | number | null;
+
+async function insert(table: string, row: Record<string, Value>): Promise<void> {
+  const columns = Object.keys(row);
+  await env.DB.prepare(
+    `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+  )
+    .bind(...Object.values(row))
+    .run();
+}
+
+export const NOON = Date.parse("2026-06-01T12:00:00.000Z");
+
+export interface Names {
+  partnerId: string;
+  userId: string;
+  source: string;
+  summaryId: string;
+}
+
+/** A file in the read model, imported unless said otherwise; returns its id. */
+export async function seedFile(names: Names, columns: Record<string, Value> = {}): Promise<string> {
+  const file_id = fileId(names);
+  await insert("files", {
+    partner_id: names.partnerId,
+    file_id,
+    user_id: names.userId,
+    source: names.source,
+    summary_id: names.summaryId,
+    activity_name: "Lunch ride",
+    priority: 1,
+    overwrite_mode: 0,
+    start_time_in_seconds: "1760000000",
+    status: "imported",
+    attempts: 1,
+    version: NOON,
+    revision: NOON * 1000,
+    received_at: NOON,
+    updated_at: NOON,
+    ...columns,
+  });
+  return file_id;
+}
+
+/** Every quantity null, for a test to fill in what it speaks of. */
+export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices"> = {
+  session_index: 0,
+  session_count: 1,
+  sport: "cycling",
+  sub_sport: null,
+  start_time_in_seconds: 1_760_000_000,
+  utc_offset_in_seconds: null,
+  elapsed_time_in_seconds: 3600,
+  timer_time_in_seconds: 3500,
+  moving_time_in_seconds: null,
+  distance_in_meters: 30_000,
+  average_speed_in_meters_per_second: null,
+  max_speed_in_meters_per_second: null,
+  average_heart_rate_in_beats_per_minute: 140,
+  max_heart_rate_in_beats_per_minute: null,
+  average_power_in_watts: null,
+  max_power_in_watts: null,
+  normalized_power_in_watts: null,
+  work_in_kilojoules: null,
+  average_cadence_in_cycles_per_minute: null,
+  max_cadence_in_cycles_per_minute: null,
+  average_steps_per_minute: null,
+  ascent_in_meters: null,
+  descent_in_meters: null,
+  energy_in_kilocalories: null,
+  average_temperature_in_celsius: null,
+  training_stress_score: null,
+  intensity_factor: null,
+  threshold_power_in_watts: null,
+  training_effect_aerobic: null,
+  training_effect_anaerobic: null,
+  pool_length_in_meters: null,
+  number_of_lengths: null,
+  number_of_active_lengths: null,
+  start_latitude_in_degrees: null,
+  start_longitude_in_degrees: null,
+  derived: [],
+  streams: ["time_in_seconds"],
+};
+
+/** An activity of a file in the read model; returns its id. */
+export async function seedActivity(
+  names: Names,
+  summary: Partial<typeof BARE_SUMMARY> = {},
+  columns: Record<string, Value> = {},
+): Promise<string> {
+  const file_id = fileId(names);
+  const whole = { ...BARE_SUMMARY, ...summary };
+  await insert("activities", {
+    partner_id: names.partnerId,
+    file_id,
+    session_index: whole.session_index,
+    version: NOON,
+    user_id: names.userId,
+    source: names.source,
+    summary_id: names.summaryId,
+    activity_name: "Lunch ride",
+    sport: whole.sport,
+    start_time_in_seconds: whole.start_time_in_seconds,
+    summary: JSON.stringify(whole),
+    details: JSON.stringify({ laps: [], lengths: [], devices: [] }),
+    created_at: NOON,
+    updated_at: NOON,
+    ...columns,
+  });
+  return `${file_id}.${whole.session_index}`;
+}
+
+/** An import in the read model, completed unless said otherwise; returns its id. */
+export async function seedImport(
+  names: Omit<Names, "summaryId">,
+  columns: Record<string, Value> = {},
+): Promise<string> {
+  const import_id = newImportId(names.partnerId, names.userId);
+  await insert("imports", {
+    partner_id: names.partnerId,
+    import_id,
+    user_id: names.userId,
+    source: names.source,
+    is_initial_import: 0,
+    event_id: null,
+    status: "completed",
+    total: 1,
+    imported: 1,
+    skipped: 0,
+    failed: 0,
+    after_version: 0,
+    through_version: 0,
+    revision: 1,
+    requested_at: NOON,
+    completed_at: NOON,
+    updated_at: NOON,
+    ...columns,
+  });
+  return import_id;
+}
+
+/** A signed request to somebody: an event unless said otherwise; returns its id. */
+export async function seedDelivery(
+  partnerId: string,
+  delivery_id: string,
+  columns: Record<string, Value> = {},
+): Promise<string> {
+  await insert("deliveries", {
+    partner_id: partnerId,
+    delivery_id,
+    kind: "event",
+    type: "bulk_fit_import.completed",
+    body: JSON.stringify({
+      type: "bulk_fit_import.completed",
+      timestamp: "2026-06-01T12:00:00.000Z",
+      data: { event_id: "e-1" },
+    }),
+    status: "pending",
+    created_at: NOON,
+    updated_at: NOON,
+    ...columns,
+  });
+  return delivery_id;
+}
+
+export async function seedUser(partnerId: string, user_id: string): Promise<void> {
+  await insert("users", { partner_id: partnerId, user_id, last_ping_at: NOON, created_at: NOON });
+}

@@ -1,0 +1,113 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import process from "node:process";
+import { z } from "zod";
+import { eventually } from "./eventually.ts";
+import { freePort } from "./loopback.ts";
+
+const ROOT = path.join(import.meta.dirname, "..", "..");
+/** A busy machine takes many seconds for what an idle one does in four. */
+const START_DEADLINE_SECONDS = 90;
+
+const credentialsSchema = z.object({
+  partner_id: z.string(),
+  auth_key: z.string(),
+  webhook_secret: z.string(),
+});
+export type PartnerCredentials = z.infer<typeof credentialsSchema>;
+
+/** The service as people start it: `npm start -- --empty`, a process group of its own, a state folder of its own. */
+export class ServiceProcess {
+  readonly state: string;
+  readonly url: string;
+  #child: ChildProcess | null = null;
+
+  private constructor(state: string, port: number) {
+    this.state = state;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  static async start(): Promise<ServiceProcess> {
+    const service = new ServiceProcess(await mkdtemp(path.join(tmpdir(), "service-")), await freePort());
+    await service.startAgain();
+    return service;
+  }
+
+  /** Starts on the same state and port. */
+  async startAgain(): Promise<void> {
+    const port = new URL(this.url).port;
+    const child = spawn(
+      "npm",
+      ["start", "--silent", "--", "--empty", "--port", port, "--state", this.state],
+      {
+        cwd: ROOT,
+        detached: true,
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
+    this.#child = child;
+    let printed = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (printed += text));
+    process.on("exit", () => this.#signal("SIGKILL"));
+    await eventually("the service listens", START_DEADLINE_SECONDS, () => {
+      if (child.exitCode !== null) throw new Error(`The service did not start: ${printed}`);
+      return printed.includes(`listens on ${this.url}`) ? true : undefined;
+    });
+  }
+
+  /** `kill -9` of the whole group: nothing gets to finish. */
+  async kill(): Promise<void> {
+    await this.#end("SIGKILL");
+  }
+
+  /** Ctrl-C, then the state folder goes. */
+  async stop(): Promise<void> {
+    await this.#end("SIGINT");
+    await rm(this.state, { recursive: true, force: true });
+  }
+
+  /** Makes a partner with the real command, while the service runs. */
+  async createPartner(partnerId: string, ...flags: string[]): Promise<PartnerCredentials> {
+    const args = ["create", partnerId, "--json", "--state", this.state, ...flags];
+    return credentialsSchema.parse(
+      JSON.parse(await run("npm", ["run", "--silent", "partner", "--", ...args])),
+    );
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (child === null) return;
+    this.#signal(signal);
+    await eventually("the service ends", 20, () => (hasEnded(child) ? true : undefined));
+    this.#child = null;
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    try {
+      process.kill(-pid, signal);
+    } catch {
+      // The group has ended by itself.
+    }
+  }
+}
+
+function hasEnded(child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null;
+}
+
+async function run(command: string, args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+    let printed = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
+    child.on("error", reject);
+    child.on("close", (code) =>
+      code === 0 ? resolve(printed) : reject(new Error(`${command} ${args.join(" ")} ended with ${code}`)),
+    );
+  });
+}

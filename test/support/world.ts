@@ -1,0 +1,85 @@
+import { createMessageBatch, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import type { Dispatch } from "../../src/collector/storage.ts";
+import { collectorName } from "../../src/identifiers.ts";
+import worker from "../../src/index.ts";
+
+/** One user's files from one source, as a test sees them: its collector, and the messages that it has sent. */
+export function collectorOf(partnerId: string, userId: string, source: string) {
+  const name = collectorName(partnerId, userId, source);
+  const stub = env.COLLECTOR.getByName(name);
+  return {
+    name,
+    stub,
+    alarm: () => runDurableObjectAlarm(stub),
+    /** Ids of dispatches that were sent and not claimed, by queue. */
+    sent: () => dispatchIds(stub, "sent"),
+    unsent: () => dispatchIds(stub, "unsent"),
+  };
+}
+
+export type CollectorUnderTest = ReturnType<typeof collectorOf>;
+
+async function dispatchIds(
+  stub: CollectorUnderTest["stub"],
+  state: Dispatch["state"],
+): Promise<{ dispatch_id: string; queue: string }[]> {
+  return runInDurableObject(stub, (_instance, state_) =>
+    state_.storage.sql
+      .exec<{ dispatch_id: string; queue: string }>(
+        "SELECT dispatch_id, queue FROM dispatches WHERE state = ? ORDER BY due_at, dispatch_id",
+        state,
+      )
+      .toArray(),
+  );
+}
+
+/** Hands one dispatch to the importer, as its queue would. */
+export async function deliverDispatch(
+  collector: CollectorUnderTest,
+  dispatchId: string,
+  queue = "partner-api-priority",
+) {
+  const batch = createMessageBatch(queue, [
+    {
+      id: dispatchId,
+      timestamp: new Date(),
+      attempts: 1,
+      body: { collector: collector.name, dispatch_id: dispatchId },
+    },
+  ]);
+  await worker.queue(batch, env);
+}
+
+export async function deliverEvent(partnerId: string, deliveryId: string) {
+  const batch = createMessageBatch("partner-api-deliveries", [
+    {
+      id: deliveryId,
+      timestamp: new Date(),
+      attempts: 1,
+      body: { partner_id: partnerId, delivery_id: deliveryId },
+    },
+  ]);
+  await worker.queue(batch, env);
+}
+
+/** Rounds of alarms and deliveries until the collector has nothing left to do at this moment. */
+export async function settle(collector: CollectorUnderTest): Promise<void> {
+  for (let round = 0; round < 200; round += 1) {
+    const sent = await collector.sent();
+    for (const { dispatch_id, queue } of sent) {
+      await deliverDispatch(collector, dispatch_id, `partner-api-${queue.toLowerCase()}`);
+    }
+    const due = await isDue(collector);
+    if (due) await collector.alarm();
+    if (!due && sent.length === 0) return;
+  }
+  throw new Error("the collector does not come to rest");
+}
+
+async function isDue(collector: CollectorUnderTest): Promise<boolean> {
+  return runInDurableObject(collector.stub, async (_instance, state) => {
+    const alarm = await state.storage.getAlarm();
+    return alarm !== null && alarm <= Date.now() + 2_000;
+  });
+}
