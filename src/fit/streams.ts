@@ -150,10 +150,12 @@ function decimalsOf(column: number): number | null {
 function listOf(readings: Float64Array, known: number, decimals: number | null): List {
   const exact = (reading: number) => (decimals === null ? reading : (rounded(reading, decimals) ?? 0));
   if (known === readings.length) {
+    // oxlint-disable-next-line unicorn/no-new-array -- Array.from would begin with a list of undefined
     const numbers = new Array<number>(readings.length);
     for (let i = 0; i < readings.length; i++) numbers[i] = exact(readings[i] ?? NaN);
     return numbers;
   }
+  // oxlint-disable-next-line unicorn/no-new-array -- as above
   const mixed = new Array<number | null>(readings.length);
   for (let i = 0; i < readings.length; i++) {
     const value = exact(readings[i] ?? NaN);

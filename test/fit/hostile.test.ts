@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeActivities, decodeStreams } from "../../src/fit/index.ts";
 import { columnsOf, decode, decodeOne } from "../support/fitDecode.ts";
