@@ -21,6 +21,9 @@ export interface Registry {
   close(): Promise<void>;
 }
 
+/** The local registry stayed locked; the message is one line for the person at the terminal. */
+export class LockedFault extends Error {}
+
 /** Another process opens or closes the same database for a few milliseconds at a time. */
 const TRIES_WHILE_LOCKED = 20;
 const WAIT_WHILE_LOCKED_MS = 250;
@@ -33,7 +36,7 @@ async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
     } catch (fault) {
       if (!(fault instanceof Error && "remote" in fault)) throw fault;
       if (tries === TRIES_WHILE_LOCKED) {
-        throw new RegistryFault("The local registry is locked by another program; try again.");
+        throw new LockedFault("The local registry is locked by another program; try again.");
       }
       await new Promise((resolve) => {
         setTimeout(resolve, WAIT_WHILE_LOCKED_MS);
@@ -85,7 +88,7 @@ const valuesSchema = z.record(
   ]),
 );
 
-/** The deployed service's registry, through `wrangler kv`; its calls throw a RegistryFault when wrangler fails. */
+/** The deployed service's registry, through `wrangler kv`; its calls throw a RemoteFault when wrangler fails. */
 export function remoteRegistry(): Registry {
   const readAll = async (keys: string[]) =>
     withFile(JSON.stringify(keys), async (file) => {
