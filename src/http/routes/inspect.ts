@@ -78,7 +78,8 @@ export const postInspect = endpoint(route, async (c) => {
     c.var.noted["activities"] = activities.length;
     const withStreams = c.req.valid("query").streams === "true";
     if (withStreams && activities.length * fit.byteLength > MAX_STREAM_WORK_BYTES) {
-      const detail = "This file has too many sessions for its size to give all their streams; ask without streams.";
+      const detail =
+        "This file has too many sessions for its size to give all their streams; ask without streams.";
       return problem(c, "body_too_large", detail);
     }
     const inspected = activities.map((activity) =>
