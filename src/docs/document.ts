@@ -1,4 +1,11 @@
 import { z, type OpenAPIHono } from "@hono/zod-openapi";
+import type {
+  OpenAPIObject,
+  OperationObject,
+  ReferenceObject,
+  ResponseObject,
+  SchemaObject,
+} from "openapi3-ts/oas31";
 import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.ts";
 import type { AppEnv } from "../http/context.ts";
 import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts";
@@ -7,13 +14,7 @@ import { FIELDS } from "./fields.ts";
 import { OPERATIONS, TAGS, type Operation } from "./operations.ts";
 
 type App = OpenAPIHono<AppEnv>;
-export type OpenApiDocument = ReturnType<App["getOpenAPI31Document"]>;
-type PathItem = NonNullable<OpenApiDocument["paths"]>[string];
-export type OpenApiOperation = NonNullable<PathItem["get"]>;
-export type OpenApiResponse = Exclude<NonNullable<OpenApiOperation["responses"]>[string], { $ref: string }>;
-type MediaType = NonNullable<OpenApiResponse["content"]>[string];
-type SchemaOrRef = NonNullable<MediaType["schema"]>;
-export type OpenApiSchema = Exclude<SchemaOrRef, { $ref: string }>;
+export type SchemaOrRef = SchemaObject | ReferenceObject;
 
 export const METHODS = ["get", "post", "delete"] as const;
 
@@ -22,6 +23,14 @@ const SCHEMA_REF = "#/components/schemas/";
 /** The name of the schema that a reference names; null for a schema that stands here itself. */
 export function nameOf(schema: SchemaOrRef | undefined): string | null {
   return schema !== undefined && "$ref" in schema ? schema.$ref.slice(SCHEMA_REF.length) : null;
+}
+
+/** The answers of an operation, which all stand in it. */
+export function answersOf({ responses }: OperationObject): [status: string, response: ResponseObject][] {
+  const all: Record<string, ResponseObject | ReferenceObject> = responses ?? {};
+  return Object.entries(all).flatMap(([status, response]) =>
+    "$ref" in response ? [] : [[status, response]],
+  );
 }
 
 const text = { type: "string" as const };
@@ -47,7 +56,7 @@ type HeaderName = keyof typeof HEADERS;
 /** Ids of requests look like this one. */
 const EXAMPLE_REQUEST_ID = "0b5bd11e-4a0c-4b7a-9f5c-6f6f2d6a2f3b";
 
-const INFO = {
+export const INFO = {
   title: "Partner API",
   version: "1.0.0",
   summary: "FIT files in, training activities out.",
@@ -73,7 +82,7 @@ const SECURITY_SCHEMES = {
 };
 
 /** The document that describes `app`: its routes and schemas, with the words, headers and examples of this folder. */
-export function describe(app: App): OpenApiDocument {
+export function describe(app: App): OpenAPIObject {
   registerWebhooks(app);
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
@@ -117,7 +126,7 @@ const webhookHeaders = z.object({
 });
 
 /** One for each code: error answers refer to them. */
-function problemExamples(): NonNullable<NonNullable<OpenApiDocument["components"]>["examples"]> {
+function problemExamples(): NonNullable<NonNullable<OpenAPIObject["components"]>["examples"]> {
   const fault = { pointer: "/activity_files/3/priority", code: "invalid_value", detail: "Invalid option." };
   const isProblemCode = (code: string): code is ProblemCode => code in PROBLEMS;
   return Object.fromEntries(
@@ -166,11 +175,10 @@ function registerWebhooks(app: App): void {
   }
 }
 
-function enrich(operation: OpenApiOperation, { tag, ...words }: Operation): void {
+function enrich(operation: OperationObject, { tag, ...words }: Operation): void {
   Object.assign(operation, words, { tags: [tag] });
   const open = operation.security?.length === 0;
-  for (const [status, response] of Object.entries(operation.responses ?? {})) {
-    if ("$ref" in response) continue;
+  for (const [status, response] of answersOf(operation)) {
     const names: HeaderName[] = ["X-Request-Id"];
     if (status === "401") names.push("WWW-Authenticate");
     if (status === "429" || status === "503") names.push("Retry-After");
