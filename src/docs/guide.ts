@@ -246,7 +246,7 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
 <li>Keep the <code>updated_at</code> of the last row. Next time ask from there: that row comes again, nothing is left out.</li>
 <li>A minute between two looks is plenty.</li>
 </ol>
-${listing(curl("/api/events/?updated_since=2026-11-25T08:00:00Z"), "Polling events with curl", "poll")}
+${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
 <p>A cursor belongs to its list and its filters. Keep it for a walk, not for a day.</p>`,
     },
     {
