@@ -8,6 +8,18 @@ const root = path.join(import.meta.dirname, "..");
 const GATHER = { maxBatchSize: 100, maxBatchTimeout: 60 };
 const QUEUES = ["priority", "bulk", "retry", "deliveries", "dispatches-dead", "deliveries-dead"];
 
+/** Stories that the model of the intake lives through: in memory, and on the real bindings. */
+const intakeRuns = {
+  memory: Number(process.env["INTAKE_RUNS"] ?? 2_000),
+  real: Number(process.env["INTAKE_RUNS"] ?? 150),
+};
+
+declare module "vitest" {
+  interface ProvidedContext {
+    intakeRuns: { memory: number; real: number };
+  }
+}
+
 /** Two projects: what runs on workerd with the real bindings, and what runs on Node (decoding, commands, pure decisions). */
 export default defineConfig(async () => {
   const migrations = await readD1Migrations(path.join(root, "migrations"));
@@ -16,6 +28,7 @@ export default defineConfig(async () => {
     test: {
       // Log lines of the units of work help only where a test fails.
       silent: "passed-only" as const,
+      provide: { intakeRuns },
       projects: [
         {
           plugins: [
@@ -50,6 +63,7 @@ export default defineConfig(async () => {
             name: "node",
             root,
             environment: "node",
+            alias: { "cloudflare:workers": path.join(root, "test/support/memory/cloudflareWorkers.ts") },
             include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts", "test/**/*.pure.test.ts"],
           },
         },
@@ -58,6 +72,7 @@ export default defineConfig(async () => {
             name: "conformance",
             root,
             environment: "node",
+            alias: { "cloudflare:workers": path.join(root, "test/support/memory/cloudflareWorkers.ts") },
             include: ["test/conformance/**/*.test.ts"],
             // A live ride is readable within a second; a busy machine may need many.
             testTimeout: 60_000,

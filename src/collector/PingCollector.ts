@@ -198,8 +198,9 @@ export class PingCollector extends DurableObject<Env> {
     names: CollectorNames,
     task: TaskEntry,
   ): Promise<{ import: ImportProjection; repeated: boolean }> {
-    const now = Date.now();
     return this.ctx.storage.transactionSync(() => {
+      // The clock that an erasure was dated by may have been ahead of this one.
+      const now = Math.max(Date.now(), this.#storage.erasedBefore() + 1);
       const about = this.#introduce(names);
       const held = this.#storage.countHeld();
       const imports = this.#storage.readImports();
@@ -233,14 +234,14 @@ export class PingCollector extends DurableObject<Env> {
       if (counts !== null) this.#count(counts, { imported: 0, skipped: 1, failed: 0 });
       const { version, submission } = row.held;
       const current = { ...row.current, version, submission, import_id: into.import_id, attempts: 0 };
-      this.#storage.writeFiles([
-        {
-          ...row,
-          revision: Math.max(row.revision, firstRevision(version)),
-          held: null,
-          current: { ...current, fault: null, first_fault: null, failed_object: null, retried: false },
-        },
-      ]);
+      const overtaken: LedgerRow = {
+        ...row,
+        revision: Math.max(row.revision, firstRevision(version)),
+        held: null,
+        current: { ...current, fault: null, first_fault: null, failed_object: null, retried: false },
+      };
+      this.#storage.writeFiles([overtaken]);
+      this.#discardLeftBehind([[row, overtaken]]);
     }
   }
 
@@ -282,7 +283,14 @@ export class PingCollector extends DurableObject<Env> {
   async erase(beforeVersion: number): Promise<string[]> {
     return this.ctx.storage.transactionSync(() => {
       const keys = this.#storage.objectKeysBefore(beforeVersion);
-      this.#storage.erase(beforeVersion);
+      keys.push(...this.#storage.erase(beforeVersion));
+      // A task that came after the erasure, but before it was known here, may have taken files that are gone now.
+      for (const row of this.#storage.readImports()) {
+        if (row.completed_at !== null) continue;
+        const pending = row.total - row.imported - row.skipped - row.failed;
+        const gone = pending - this.#storage.countPending(row);
+        if (gone > 0) this.#count(row, { imported: 0, skipped: gone, failed: 0 });
+      }
       return keys;
     });
   }
@@ -431,6 +439,18 @@ export class PingCollector extends DurableObject<Env> {
     }
   }
 
+  #discardLeftBehind(changes: readonly [before: LedgerRow, after: LedgerRow][]): void {
+    const about = this.#storage.about;
+    if (about === null) return;
+    const owner = ownerOf(about);
+    for (const [before, after] of changes) {
+      const keys = objectsLeftBehind(owner, before, after);
+      this.#storage.addToOutbox(
+        keys.map((object_key) => ({ kind: "discard_object", file_id: after.file_id, object_key })),
+      );
+    }
+  }
+
   #count(row: ImportRow, counts: Counts): void {
     const counted: ImportRow = {
       ...row,
@@ -559,10 +579,12 @@ export class PingCollector extends DurableObject<Env> {
     const kept = this.#storage.keptFailures();
     const stale = kept
       .filter((row) => (row.current?.settled_at ?? now) <= now - KEPT_URL_FOR_MS)
-      .map(withoutUrl);
-    this.#storage.writeFiles([...expired, ...stale]);
-    const touched = [...expired, ...stale].map((row) => row.file_id);
+      .map((row): [LedgerRow, LedgerRow] => [row, withoutUrl(row)]);
+    const written = [...expired, ...stale.map(([, after]) => after)];
+    this.#storage.writeFiles(written);
+    const touched = written.map((row) => row.file_id);
     if (touched.length > 0) this.#storage.addToOutbox([{ kind: "project_files", file_ids: touched }]);
+    this.#discardLeftBehind(stale);
     for (const row of this.#storage.readImports()) {
       if (row.completed_at !== null && row.completed_at <= now - CLOSED_IMPORT_KEPT_FOR_MS) {
         this.#storage.deleteImport(row.import_id);
@@ -641,10 +663,11 @@ export class PingCollector extends DurableObject<Env> {
         const rows = [...this.#storage.readFiles(fileIds).values()];
         const projections = rows.flatMap((row) => projectionOf(owner, row) ?? []);
         if (projections.length === 0) return;
-        const lastPingAt = Math.max(...projections.map((projection) => projection.received_at));
+        const version = Math.max(...projections.map((projection) => projection.version));
+        const pinged_at = Math.max(...projections.map((projection) => projection.received_at));
         const results = await database.batch([
           ...projectFiles(database, owner.partner_id, projections),
-          ...touchUsers(database, owner.partner_id, [owner], lastPingAt),
+          ...touchUsers(database, owner.partner_id, [{ ...owner, version, pinged_at }]),
           readErased(database, owner.partner_id, owner.user_hash),
         ]);
         await this.#meetErasure(boundOf(results.at(-1)), projections);

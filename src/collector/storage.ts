@@ -146,14 +146,22 @@ export class CollectorStorage {
 
   /** Versions up to here are taken or gone: released by a task, or erased with their person. */
   versionFloor(): number {
+    return Math.max(this.#releasedThrough, this.erasedBefore());
+  }
+
+  /** Everything up to here was erased with its person; 0: nothing was. */
+  erasedBefore(): number {
     const erased = this.#sql
       .exec<{ before_version: number }>("SELECT before_version FROM erased")
       .toArray()[0];
-    return Math.max(this.#releasedThrough, erased?.before_version ?? 0);
+    return erased?.before_version ?? 0;
   }
 
-  /** Everything up to the version goes; the bound stays, so that no version starts again below it. */
-  erase(beforeVersion: number): void {
+  /**
+   * Everything up to the version goes; the bound stays, so that no version starts again below it. Answers keys
+   * of objects whose discarding is forgotten with the rest.
+   */
+  erase(beforeVersion: number): string[] {
     this.#sql.exec(
       `INSERT INTO erased VALUES (1, ?) ON CONFLICT (only)
        DO UPDATE SET before_version = max(before_version, excluded.before_version)`,
@@ -164,6 +172,10 @@ export class CollectorStorage {
       beforeVersion,
       beforeVersion,
     );
+    this.#sql.exec(
+      "UPDATE files SET version = NULL, state = NULL, import_id = NULL, current = NULL WHERE version <= ?",
+      beforeVersion,
+    );
     this.#sql.exec("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", beforeVersion);
     this.#sql.exec(
       `DELETE FROM dispatches WHERE NOT EXISTS (SELECT 1 FROM json_each(files) f
@@ -171,10 +183,17 @@ export class CollectorStorage {
       beforeVersion,
     );
     this.#sql.exec("DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)");
-    if (this.#sql.exec("SELECT 1 FROM files LIMIT 1").toArray().length > 0) return;
+    const left = this.#sql.exec("SELECT 1 FROM files UNION ALL SELECT 1 FROM imports LIMIT 1").toArray();
+    if (left.length > 0) return [];
+    const keys = this.#sql
+      .exec<{ key: string }>(
+        "SELECT entry ->> 'object_key' key FROM outbox WHERE entry ->> 'kind' = 'discard_object'",
+      )
+      .toArray();
     this.#sql.exec("DELETE FROM outbox");
     this.#sql.exec("DELETE FROM about");
     this.#about = null;
+    return keys.map(({ key }) => key);
   }
 
   /** Keys of inline bytes, or of bytes kept from a failure, that versions up to this one name. */
@@ -331,6 +350,19 @@ export class CollectorStorage {
         row.import_id,
       )
       .toArray();
+  }
+
+  /** Files of an import that are still to settle. */
+  countPending(row: ImportRow): number {
+    return this.#sql
+      .exec<{ count: number }>(
+        `SELECT count(*) count FROM files WHERE (held_version > ?1 AND held_version <= ?2)
+           OR (state = 'queued' AND import_id = ?3 AND current ->> 'retried' IS NOT 1)`,
+        row.after_version,
+        row.through_version,
+        row.import_id,
+      )
+      .one().count;
   }
 
   missing(expected: readonly { file_id: string; summary_id: string }[]): string[] {

@@ -8,7 +8,7 @@ import { projectFiles, type FileProjection } from "../files/write.ts";
 import { collectorName, fileId, randomId, userHash } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
 import type { Partner } from "../partners/partner.ts";
-import { touchUsers } from "../users/write.ts";
+import { touchUsers, type UserPing } from "../users/write.ts";
 import type { ValidPing } from "./ping.ts";
 
 export interface AcceptedFile {
@@ -157,19 +157,27 @@ async function tellReadModel(
   nowMs: number,
 ): Promise<void> {
   const newest = new Map<string, FileProjection>();
-  for (const { accepted } of taken) {
-    for (const entry of accepted) if (entry.projection !== null) newest.set(entry.file_id, entry.projection);
+  const users = new Map<string, UserPing>();
+  for (const { group, accepted } of taken) {
+    const { user_id } = group.names;
+    const user = users.get(user_id) ?? {
+      user_id,
+      user_hash: userHash(partnerId, user_id),
+      version: 0,
+      pinged_at: nowMs,
+    };
+    for (const { file_id, projection } of accepted) {
+      user.version = Math.max(user.version, projection?.version ?? nowMs);
+      if (projection !== null) newest.set(file_id, projection);
+    }
+    users.set(user_id, user);
   }
-  const users = [...new Set(taken.map(({ group }) => group.names.user_id))].map((user_id) => ({
-    user_id,
-    user_hash: userHash(partnerId, user_id),
-  }));
-  if (users.length === 0) return;
+  if (users.size === 0) return;
   const database = databaseFor(env, partnerId, null);
   try {
     await database.batch([
       ...projectFiles(database, partnerId, [...newest.values()]),
-      ...touchUsers(database, partnerId, users, nowMs),
+      ...touchUsers(database, partnerId, [...users.values()]),
     ]);
   } catch (fault) {
     logUnit("request", { partner_id: partnerId, outcome: "projected_later", fault: faultName(fault) });
