@@ -238,7 +238,7 @@ export class PingCollector extends DurableObject<Env> {
         ...row,
         revision: Math.max(row.revision, firstRevision(version)),
         held: null,
-        current: { ...current, fault: null, first_fault: null, failed_object: null, retried: false },
+        current: { ...current, faulted: {}, fault: null, first_fault: null, failed_object: null, retried: false },
       };
       this.#storage.writeFiles([overtaken]);
       this.#discardLeftBehind([[row, overtaken]]);

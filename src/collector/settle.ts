@@ -69,16 +69,19 @@ export function settle(row: RowInFlight, outcome: Outcome, revision: number, now
   };
   if (outcome.result === "failed")
     return { kind: "failed", row: fail(tried, outcome.fault, revision, nowMs) };
+  const { origin } = outcome;
+  const { times, since } = row.current.faulted?.[origin] ?? { times: 0, since: nowMs };
+  tried.current.faulted = { ...row.current.faulted, [origin]: { times: times + 1, since } };
   const at = nextTryAt({
-    origin: outcome.origin,
-    failedAttempts: attempts,
-    firstFaultAt: tried.current.first_fault?.at ?? nowMs,
+    origin,
+    failedAttempts: times + 1,
+    firstFaultAt: since,
     retryAfterSeconds: outcome.retry_after_seconds,
     nowMs,
   });
   if (at !== null) return { kind: "again", row: tried, at };
   const fault: Fault =
-    outcome.origin === "own_store"
+    origin === "own_store"
       ? { ...outcome.fault, code: "internal", detail: "A store of ours was down for too long. Try again." }
       : outcome.fault;
   return { kind: "failed", row: fail(tried, fault, revision, nowMs) };
@@ -145,6 +148,7 @@ export function retry(row: LedgerRow): RowInFlight | null {
       state: "queued",
       retried: true,
       attempts: 0,
+      faulted: {},
       first_fault: null,
       fault: null,
       settled_at: null,
