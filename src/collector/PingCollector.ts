@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
+import { deleteObjects } from "../files/objectKeys.ts";
 import { discardObjects, projectFiles, type FileProjection, type NamedObject } from "../files/write.ts";
 import { collectorName, randomId } from "../identifiers.ts";
 import { projectImport, type ImportProjection } from "../imports/write.ts";
@@ -238,7 +239,14 @@ export class PingCollector extends DurableObject<Env> {
         ...row,
         revision: Math.max(row.revision, firstRevision(version)),
         held: null,
-        current: { ...current, faulted: {}, fault: null, first_fault: null, failed_object: null, retried: false },
+        current: {
+          ...current,
+          faulted: {},
+          fault: null,
+          first_fault: null,
+          failed_object: null,
+          retried: false,
+        },
       };
       this.#storage.writeFiles([overtaken]);
       this.#discardLeftBehind([[row, overtaken]]);
@@ -277,13 +285,14 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /**
-   * Erases everything up to the version; what was pinged later stays. Answers the keys of inline bytes that
-   * were named here. Work in flight finds nothing to claim or report to.
+   * Erases everything up to the version, with the objects that are named here alone; what was pinged later
+   * stays. Work in flight finds nothing to claim or report to.
    */
-  async erase(beforeVersion: number): Promise<string[]> {
-    return this.ctx.storage.transactionSync(() => {
-      const keys = this.#storage.objectKeysBefore(beforeVersion);
-      keys.push(...this.#storage.erase(beforeVersion));
+  async erase(beforeVersion: number): Promise<void> {
+    // First the objects: without the ledger nobody could tell them.
+    await deleteObjects(this.env.FILES, this.#storage.objectKeysBefore(beforeVersion));
+    this.ctx.storage.transactionSync(() => {
+      this.#storage.erase(beforeVersion);
       // A task that came after the erasure, but before it was known here, may have taken files that are gone now.
       for (const row of this.#storage.readImports()) {
         if (row.completed_at !== null) continue;
@@ -291,7 +300,6 @@ export class PingCollector extends DurableObject<Env> {
         const gone = pending - this.#storage.countPending(row);
         if (gone > 0) this.#count(row, { imported: 0, skipped: gone, failed: 0 });
       }
-      return keys;
     });
   }
 
@@ -650,8 +658,8 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /** An erasure that did not know of this collector, because the read model did not, is carried out here. */
-  async #meetErasure(bound: number, projections: readonly FileProjection[]): Promise<void> {
-    if (projections.some((projection) => projection.version <= bound)) await this.erase(bound);
+  async #meetErasure(bound: number, oldest: number): Promise<void> {
+    if (oldest <= bound) await this.erase(bound);
   }
 
   #outboxDeps(owner: Owner): OutboxDeps {
@@ -670,7 +678,8 @@ export class PingCollector extends DurableObject<Env> {
           ...touchUsers(database, owner.partner_id, [{ ...owner, version, pinged_at }]),
           readErased(database, owner.partner_id, owner.user_hash),
         ]);
-        await this.#meetErasure(boundOf(results.at(-1)), projections);
+        const oldest = Math.min(...projections.map((projection) => projection.version));
+        await this.#meetErasure(boundOf(results.at(-1)), oldest);
       },
       discardObject: async (fileId, objectKey) => {
         await database.batch(
@@ -680,10 +689,11 @@ export class PingCollector extends DurableObject<Env> {
       completeImport: async (importId) => {
         const row = this.#storage.readImport(importId);
         if (row === null) return;
-        await announceImport(this.env, database, owner, row, (limit) =>
+        const erasedBefore = await announceImport(this.env, database, owner, row, (limit) =>
           this.#storage.failuresOfImport(importId, limit),
         );
         this.#projected(row, true);
+        await this.#meetErasure(erasedBefore, row.requested_at);
       },
     };
   }
@@ -698,8 +708,12 @@ export class PingCollector extends DurableObject<Env> {
     const database = databaseFor(this.env, owner.partner_id, owner.user_hash);
     for (const row of this.#storage.readImports()) {
       if (!this.#hasNews(row)) continue;
-      await projectImport(database, owner.partner_id, importProjection(owner, row)).run();
+      const results = await database.batch([
+        projectImport(database, owner.partner_id, importProjection(owner, row)),
+        readErased(database, owner.partner_id, owner.user_hash),
+      ]);
       this.#projected(row, row.announced);
+      await this.#meetErasure(boundOf(results.at(-1)), row.requested_at);
     }
   }
 

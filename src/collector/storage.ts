@@ -157,11 +157,8 @@ export class CollectorStorage {
     return erased?.before_version ?? 0;
   }
 
-  /**
-   * Everything up to the version goes; the bound stays, so that no version starts again below it. Answers keys
-   * of objects whose discarding is forgotten with the rest.
-   */
-  erase(beforeVersion: number): string[] {
+  /** Everything up to the version goes; the bound stays, so that no version starts again below it. */
+  erase(beforeVersion: number): void {
     this.#sql.exec(
       `INSERT INTO erased VALUES (1, ?) ON CONFLICT (only)
        DO UPDATE SET before_version = max(before_version, excluded.before_version)`,
@@ -183,26 +180,37 @@ export class CollectorStorage {
       beforeVersion,
     );
     this.#sql.exec("DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)");
-    const left = this.#sql.exec("SELECT 1 FROM files UNION ALL SELECT 1 FROM imports LIMIT 1").toArray();
-    if (left.length > 0) return [];
-    const keys = this.#sql
-      .exec<{ key: string }>(
-        "SELECT entry ->> 'object_key' key FROM outbox WHERE entry ->> 'kind' = 'discard_object'",
-      )
-      .toArray();
+    if (!this.#endsWith(beforeVersion)) return;
     this.#sql.exec("DELETE FROM outbox");
     this.#sql.exec("DELETE FROM about");
     this.#about = null;
-    return keys.map(({ key }) => key);
   }
 
-  /** Keys of inline bytes, or of bytes kept from a failure, that versions up to this one name. */
+  /** Whether nothing here is newer. */
+  #endsWith(version: number): boolean {
+    return (
+      this.#sql
+        .exec(
+          `SELECT 1 FROM files WHERE version > ?1 OR held_version > ?1
+           UNION ALL SELECT 1 FROM imports WHERE import ->> 'requested_at' > ?1 LIMIT 1`,
+          version,
+        )
+        .toArray().length === 0
+    );
+  }
+
+  /**
+   * Keys of inline bytes, or of bytes kept from a failure, that versions up to this one name; also of those
+   * about to be discarded, if nothing here is newer.
+   */
   objectKeysBefore(version: number): string[] {
     return this.#sql
       .exec<{ key: string | null }>(
         `SELECT current ->> '$.submission.object_key' key FROM files WHERE version <= ?1
-         UNION SELECT held ->> '$.object_key' FROM files WHERE held_version <= ?1`,
+         UNION SELECT held ->> '$.object_key' FROM files WHERE held_version <= ?1
+         UNION SELECT entry ->> 'object_key' FROM outbox WHERE entry ->> 'kind' = 'discard_object' AND ?2`,
         version,
+        this.#endsWith(version) ? 1 : 0,
       )
       .toArray()
       .flatMap(({ key }) => (key === null ? [] : [key]));

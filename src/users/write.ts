@@ -101,15 +101,14 @@ export async function objectKeysOf(db: D1Database, erasure: Erasure): Promise<st
   const route = erasure.user_hash.slice(0, ROUTE_LENGTH);
   const found = await db
     .prepare(
-      `SELECT object_key, failed_object_key FROM files
-       WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4
-         AND (version <= ?5 OR stored_version <= ?5)`,
+      `SELECT CASE WHEN stored_version <= ?5 THEN object_key END readable,
+         CASE WHEN failed_version <= ?5 THEN failed_object_key END failed
+       FROM files WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4
+         AND (stored_version <= ?5 OR failed_version <= ?5)`,
     )
     .bind(erasure.partner_id, route, rangeEnd(route), erasure.user_id, erasure.before_version)
-    .all<{ object_key: string | null; failed_object_key: string | null }>();
-  return found.results
-    .flatMap((row) => [row.object_key, row.failed_object_key])
-    .filter((key) => key !== null);
+    .all<{ readable: string | null; failed: string | null }>();
+  return found.results.flatMap((row) => [row.readable, row.failed]).filter((key) => key !== null);
 }
 
 /** Statements that take everything of the user up to the bound out of the read model, and count the sweep. */
@@ -128,10 +127,17 @@ export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1Pr
       `DELETE FROM files
        WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND version <= ?5`,
     ),
+    // Files pinged again meanwhile stay, without the bytes of before.
     inRange(
-      `UPDATE files SET stored_version = NULL, object_key = NULL, failed_object_key = NULL, sha256 = NULL,
-         size_in_bytes = NULL, warnings = '[]', activity_count = 0
+      `UPDATE files SET stored_version = NULL, object_key = NULL, sha256 = NULL, size_in_bytes = NULL,
+         warnings = '[]', activity_count = 0
        WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND stored_version <= ?5`,
+    ),
+    inRange(
+      `UPDATE files SET failed_version = NULL, failed_object_key = NULL,
+         sha256 = CASE WHEN object_key IS NOT NULL THEN sha256 END,
+         size_in_bytes = CASE WHEN object_key IS NOT NULL THEN size_in_bytes END
+       WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND failed_version <= ?5`,
     ),
     inRange(
       `DELETE FROM imports
@@ -181,4 +187,27 @@ export function boundOf(result: D1Result | undefined): number {
   return (
     z.array(z.object({ before_version: z.number() })).parse(result?.results ?? [])[0]?.before_version ?? 0
   );
+}
+
+/** Asks for the bounds of those of these users that were ever erased. */
+export function readErasures(
+  db: D1Database,
+  partnerId: string,
+  users: readonly PingedUser[],
+): D1PreparedStatement {
+  const hashes = JSON.stringify(users.map((user) => user.user_hash));
+  return db
+    .prepare(
+      `SELECT user_hash, before_version FROM erased
+       WHERE partner_id = ? AND user_hash IN (SELECT value FROM json_each(?))`,
+    )
+    .bind(partnerId, hashes);
+}
+
+/** What `readErasures` has found, by user hash. */
+export function erasuresOf(result: D1Result | undefined): Map<string, number> {
+  const rows = z
+    .array(z.object({ user_hash: z.string(), before_version: z.number() }))
+    .parse(result?.results ?? []);
+  return new Map(rows.map((row) => [row.user_hash, row.before_version]));
 }

@@ -47,14 +47,15 @@ interface Life {
 
 /** An object with its storage, which outlives it. */
 class MemoryObject {
-  readonly database = new MemoryDatabase();
+  readonly database: MemoryDatabase;
   readonly name: string;
   readonly #env: () => Env;
   alarmAt: number | null = null;
   #life: Life | null = null;
 
-  constructor(name: string, env: () => Env) {
+  constructor(name: string, database: MemoryDatabase, env: () => Env) {
     this.name = name;
+    this.database = database;
     this.#env = env;
   }
 
@@ -140,8 +141,10 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
   for (const migration of MIGRATIONS) d1.database.script(migration);
   const files = new MemoryR2();
   const objects = new Map<string, MemoryObject>();
+  // Databases are cleared and used again: making one takes longer than most stories.
+  const spare: MemoryDatabase[] = [];
   const objectOf = (name: string) => {
-    const found = objects.get(name) ?? new MemoryObject(name, () => env);
+    const found = objects.get(name) ?? new MemoryObject(name, spare.pop() ?? new MemoryDatabase(), () => env);
     objects.set(name, found);
     return found;
   };
@@ -151,7 +154,7 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     PARTNERS: new MemoryKV(),
     COLLECTOR: {
       getByName: (name: string) =>
-        new Proxy({}, { get: (_stub, method) => (...args: unknown[]) => objectOf(name).call(as(method), structuredClone(args)) }),
+        new Proxy({}, { get: (_stub, method) => (...args: unknown[]) => objectOf(name).call(as(method), args) }),
     },
     PRIORITY: {},
     BULK: {},
@@ -168,6 +171,10 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     fresh() {
       d1.database.clear();
       files.objects.clear();
+      for (const { database } of objects.values()) {
+        database.clear();
+        spare.push(database);
+      }
       objects.clear();
     },
     setNow(ms) {

@@ -63,6 +63,8 @@ export class Host {
       return { response: new Response("used", { status: 410 }), gave: false };
     }
     this.#given += 1;
-    return { response: new Response(this.content.bytes), gave: true };
+    const { bytes } = this.content;
+    const headers = { "Content-Length": String(bytes.byteLength) };
+    return { response: new Response(bytes, { headers }), gave: true };
   }
 }

@@ -1,5 +1,3 @@
-import { sweepInlineBytes } from "../../src/files/sweep.ts";
-import { INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { current } from "./invocations.ts";
 import type { World } from "./world.ts";
 
@@ -29,9 +27,13 @@ export async function comeToRest(world: World): Promise<void> {
     if (world.messages.length > 0) continue;
     const next = await nextInstant(world);
     if (next === null || next > until) break;
-    world.setNow(Math.max(world.now + 1, next));
+    await world.pass(Math.max(1, next - world.now));
   }
-  await sweepAway(world);
+  // What nobody names any more is found within three hours, and deleted 20 minutes later.
+  for (let hour = 0; hour < 4; hour += 1) {
+    await world.pass(HOUR);
+    await world.scheduled(null, "finish");
+  }
 }
 
 async function deliverAll(world: World): Promise<void> {
@@ -68,17 +70,4 @@ async function nextInstant(world: World): Promise<number | null> {
   );
   if (due?.at != null) times.push(due.at);
   return times.length === 0 ? null : Math.min(...times);
-}
-
-/** The sweeps that look for what nobody names, at the times at which they would look. */
-async function sweepAway(world: World): Promise<void> {
-  const { env } = world.platform;
-  const listed = await current.exit(() => env.FILES.list({ prefix: INLINE_PREFIX }));
-  const hours = new Set(listed.objects.map(({ key }) => key.slice(INLINE_PREFIX.length, INLINE_PREFIX.length + 13)));
-  for (const hour of [...hours].sort()) {
-    const at = Date.parse(`${hour}:00:00.000Z`) + 2 * HOUR + 5 * MINUTE;
-    await current.exit(() => sweepInlineBytes(env, at));
-  }
-  world.setNow(world.now + 25 * MINUTE);
-  await world.scheduled(null, "finish");
 }

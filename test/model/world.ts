@@ -1,6 +1,7 @@
 import type { AcceptedEntry, Claim, CollectorNames, PingEntry, TaskEntry } from "../../src/collector/PingCollector.ts";
 import type { ImportProjection } from "../../src/imports/write.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
+import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";
 import { consumeDeadDispatches, consumeDispatches } from "../../src/importer/consumeDispatches.ts";
 import { startImport } from "../../src/imports/startImport.ts";
@@ -29,6 +30,9 @@ export const RECEIVER = "https://partner.example.com/events";
 export const PLANNER = "https://planner.example.com/plans";
 
 const LONGEST_INVOCATION_MS = 15 * 60_000;
+const HOUR_MS = 60 * 60_000;
+/** Minutes past the hour. */
+const SWEEP_AT_MS = 5 * 60_000;
 
 /** How a command's invocation goes on: to the end, or for some steps, each choosing who goes on. */
 export type Pace = "finish" | number[];
@@ -236,7 +240,7 @@ export class World {
         if (!invocation.ended) current.run(invocation, () => then(result));
         if (label !== "scheduled") this.note(`${label}: ${invocation.ended ? "ended" : "done"}`);
       } catch (fault) {
-        const known = fault instanceof Error && (fault instanceof Ended || fault.name === "StoreFault" || /did not answer|has ended|evicted/.test(fault.message));
+        const known = fault instanceof Error && (fault instanceof Ended || fault.name === "StoreFault" || /did not answer|has ended|evicted|erased while being pinged/.test(fault.message));
         this.note(`${label}: ${fault instanceof Error ? fault.message : String(fault)}`);
         if (!known && !invocation.ended) {
           this.break(`${label} threw ${fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)}`);
@@ -246,10 +250,20 @@ export class World {
     await (pace === "finish" ? this.scheduler.finish() : this.scheduler.steps(pace));
   }
 
-  /** Time passes; no invocation outlives the longest that the platform lets one run. */
-  pass(ms: number): void {
-    this.setNow(this.now + ms);
+  /**
+   * Time passes, or steps back. No invocation outlives the longest that the platform lets one run, and the
+   * hourly sweep runs at its minutes.
+   */
+  async pass(ms: number): Promise<void> {
     if (ms >= LONGEST_INVOCATION_MS) for (const invocation of this.#invocations) invocation.ended = true;
+    const until = this.now + ms;
+    for (;;) {
+      const sweepAt = Math.floor((this.now - SWEEP_AT_MS) / HOUR_MS + 1) * HOUR_MS + SWEEP_AT_MS;
+      if (sweepAt > until) break;
+      this.setNow(sweepAt);
+      await this.faults.without(() => current.exit(() => sweepInlineBytes(this.platform.env, sweepAt)));
+    }
+    this.setNow(until);
   }
 
   /** Ends an invocation that is underway. */
