@@ -69,7 +69,6 @@ CREATE TABLE imports (
   imported              INTEGER NOT NULL,
   skipped               INTEGER NOT NULL,
   failed                INTEGER NOT NULL,
-  missing_summary_ids   TEXT,                       -- JSON array, when the task said what to expect
   after_version         INTEGER NOT NULL,           -- held versions in (after_version, through_version]
   through_version       INTEGER NOT NULL,           --   of this user and source belong to it
   revision              INTEGER NOT NULL,
@@ -80,6 +79,15 @@ CREATE TABLE imports (
 ) WITHOUT ROWID;
 
 CREATE INDEX imports_by_request ON imports (partner_id, requested_at, import_id);
+
+-- What a task expected and never came, in slices that fit a row; at least one slice when it said what to expect.
+CREATE TABLE import_missing (
+  partner_id  TEXT NOT NULL,
+  import_id   TEXT NOT NULL,
+  slice       INTEGER NOT NULL,
+  summary_ids TEXT NOT NULL,                        -- JSON array
+  PRIMARY KEY (partner_id, import_id, slice)
+) WITHOUT ROWID;
 
 CREATE TABLE users (
   partner_id   TEXT NOT NULL,
@@ -111,6 +119,19 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at, delivery_id);
+CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
+
+-- Requests that came with an Idempotency-Key, as hashes. Nothing of what they said stays.
+CREATE TABLE idempotent_requests (
+  partner_id   TEXT NOT NULL,
+  key_hash     TEXT NOT NULL,                       -- of path, query and key
+  request_hash TEXT NOT NULL,                       -- of the body and what else decides its answer
+  answer       TEXT,                                -- rebuilds the answer of a repeated request; null: in flight
+  expires_at   INTEGER NOT NULL,                    -- in flight: after a minute; answered: after a day
+  PRIMARY KEY (partner_id, key_hash)
+) WITHOUT ROWID;
+
+CREATE INDEX idempotent_requests_by_age ON idempotent_requests (expires_at);
 
 -- Objects that no file names any more, noted in the transaction that made it so; deleted a little later.
 CREATE TABLE discarded_objects (

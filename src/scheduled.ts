@@ -1,6 +1,7 @@
 import { sweepDeliveries } from "./deliveries/sweep.ts";
 import type { Env } from "./env.ts";
 import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
+import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
 import { faultName, logUnit } from "./log.ts";
 import { continueJobs } from "./operator/redecode.ts";
 import { sweepErasures } from "./users/eraseUser.ts";
@@ -20,6 +21,7 @@ const SWEEPS: readonly Sweep[] = [
   { name: "erasures", isDue: () => true, run: sweepErasures },
   { name: "operator_jobs", isDue: () => true, run: continueJobs },
   { name: "discarded_objects", isDue: () => true, run: sweepDiscardedObjects },
+  { name: "idempotent_requests", isDue: () => true, run: sweepIdempotentRequests },
   {
     name: "inline_bytes",
     isDue: (nowMs) => HOURLY_MINUTES.has(new Date(nowMs).getUTCMinutes()),

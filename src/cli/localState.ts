@@ -17,6 +17,8 @@ export async function loadWrangler(state: string): Promise<typeof Wrangler> {
   Object.assign(process.env, {
     XDG_CONFIG_HOME: path.join(state, "wrangler"),
     WRANGLER_REGISTRY_PATH: path.join(state, "wrangler", "registry"),
+    // What matters to people comes from here, what matters to operators is in the service's log.
+    WRANGLER_LOG: "none",
     WRANGLER_WRITE_LOGS: "false",
     WRANGLER_SEND_METRICS: "false",
     // The place that requests seem to come from would be asked of the network.

@@ -39,29 +39,44 @@ interface Answer {
 interface Command {
   takesPartner: boolean;
   flags: readonly (keyof typeof FLAGS)[];
+  /** What is wrong with the request itself, told before the registry is opened. */
+  faultOf?(request: Request): string | null;
   run(registry: Registry, request: Request): Promise<Answer | Refusal>;
 }
 
 const COMMANDS = new Map<string, Command>([
-  ["create", { takesPartner: true, flags: ["name", "event-url", "callback-host"], run: create }],
+  [
+    "create",
+    {
+      takesPartner: true,
+      flags: ["name", "event-url", "callback-host"],
+      faultOf: settingsFault,
+      run: create,
+    },
+  ],
   ["list", { takesPartner: false, flags: [], run: list }],
   ["show", { takesPartner: true, flags: [], run: show }],
 ]);
 /** Flags that every command takes. */
 const COMMON = new Set(["json", "local", "remote", "state"]);
 
-async function create(registry: Registry, request: Request): Promise<Answer | Refusal> {
-  const { partnerId, remote, name, eventUrl, callbackHosts } = request;
+function settingsFault({ remote, eventUrl, callbackHosts }: Request): string | null {
+  const rules = { local: !remote, allowedHosts: [] };
   if (eventUrl !== null) {
-    const check = checkAddress(eventUrl, { local: !remote, allowedHosts: [] });
-    if (!check.ok) return refuse(`--event-url: ${check.detail}`);
+    const check = checkAddress(eventUrl, rules);
+    if (!check.ok) return `--event-url: ${check.detail}`;
   }
   for (const host of callbackHosts) {
-    const check = checkAddress(`https://${host}/`, { local: !remote, allowedHosts: [] });
+    const check = checkAddress(`https://${host}/`, rules);
     if (!check.ok || check.url.hostname !== host.toLowerCase()) {
-      return refuse(`--callback-host takes a host's name, not ${JSON.stringify(host)}.`);
+      return `--callback-host takes a host's name, not ${JSON.stringify(host)}.`;
     }
   }
+  return null;
+}
+
+async function create(registry: Registry, request: Request): Promise<Answer | Refusal> {
+  const { partnerId, remote, name, eventUrl, callbackHosts } = request;
   if ((await registry.read(partnerId)) !== null) return refuse(`There is a partner ${partnerId} already.`);
   const { partner, credentials } = newPartner(
     {
@@ -157,24 +172,27 @@ async function main(): Promise<Refusal | null> {
     return refuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
   }
 
+  const request: Request = {
+    partnerId,
+    remote: values.remote,
+    name: values.name ?? null,
+    eventUrl: values["event-url"] ?? null,
+    callbackHosts: values["callback-host"] ?? [],
+  };
+  const fault = command.faultOf?.(request) ?? null;
+  if (fault !== null) return refuse(fault);
   const registry = values.remote
     ? remoteRegistry()
     : await localRegistry(path.resolve(values.state ?? DEFAULT_STATE));
   if (!registry.ok) return registry;
   try {
-    const answer = await command.run(registry, {
-      partnerId,
-      remote: values.remote,
-      name: values.name ?? null,
-      eventUrl: values["event-url"] ?? null,
-      callbackHosts: values["callback-host"] ?? [],
-    });
+    const answer = await command.run(registry, request);
     if (!answer.ok) return answer;
     console.log(values.json ? JSON.stringify(answer.json) : answer.text);
     return null;
-  } catch (fault) {
-    if (fault instanceof RemoteFault) return refuse(fault.message);
-    throw fault;
+  } catch (thrown) {
+    if (thrown instanceof RemoteFault) return refuse(thrown.message);
+    throw thrown;
   } finally {
     await registry.close();
   }

@@ -69,7 +69,6 @@ export async function startService({ port, state, empty }: ServiceOptions): Prom
         inspector: false,
         persist: state,
         server: { hostname: HOST, port },
-        logLevel: "none",
         structuredLogsHandler: ({ level, message }: { level: string; message: string }) =>
           log.write(`${logLine(level, message)}\n`),
       },

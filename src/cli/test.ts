@@ -13,7 +13,9 @@ const reportSchema = z.object({
   numPassedTests: z.number(),
   numFailedTests: z.number(),
   numPendingTests: z.number(),
-  testResults: z.array(z.object({ status: z.string(), assertionResults: z.array(z.unknown()) })),
+  testResults: z.array(
+    z.object({ status: z.string(), assertionResults: z.array(z.object({ status: z.string() })) }),
+  ),
 });
 
 interface Counts {
@@ -24,13 +26,14 @@ interface Counts {
 
 async function readCounts(file: string): Promise<Counts> {
   const report = reportSchema.parse(JSON.parse(await readFile(file, "utf8")));
-  // A file that does not load has no tests to fail; it counts as one that did.
-  const unloaded = report.testResults.filter(
-    ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
+  // A file that does not load, or whose preparation fails, has no test that failed; it counts as one.
+  const unprepared = report.testResults.filter(
+    ({ status, assertionResults }) =>
+      status === "failed" && assertionResults.every((test) => test.status !== "failed"),
   );
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + unloaded.length,
+    failed: report.numFailedTests + unprepared.length,
     skipped: report.numPendingTests,
   };
 }

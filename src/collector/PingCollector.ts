@@ -64,7 +64,15 @@ export interface TaskEntry {
   import_id: string;
   event_id: string | null;
   is_initial_import: boolean;
-  expected: { file_id: string; summary_id: string }[] | null;
+  /** Ids of all files that the partner says it has sent. */
+  expected: string[] | null;
+}
+
+export interface StartedImport {
+  import: ImportProjection;
+  repeated: boolean;
+  /** Places in `expected` of the files that were never pinged. */
+  missing: number[] | null;
 }
 
 export interface WorkItem {
@@ -127,12 +135,13 @@ export class PingCollector extends DurableObject<Env> {
     return accepted;
   }
 
-  #accept(
-    names: CollectorNames,
-    entries: PingEntry[],
-    now: number,
-  ): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
-    this.#introduce(names);
+  /** What `accept` would say of each of these pings at this moment; takes none of them. */
+  async previewPings(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedEntry["status"][]> {
+    return this.#judge(names, entries, Date.now()).accepted.map((entry) => entry.status);
+  }
+
+  /** What these pings mean for their files, one after the other. Writes nothing. */
+  #judge(names: CollectorNames, entries: readonly PingEntry[], now: number) {
     const floor = this.#storage.versionFloor();
     const owner = ownerOf(names);
     const rows = this.#storage.readFiles(entries.map((entry) => entry.file_id));
@@ -169,6 +178,16 @@ export class PingCollector extends DurableObject<Env> {
         projection: projectionOf(owner, taken),
       };
     });
+    return { accepted, rows, changed, dispatches, duplicates, discarded };
+  }
+
+  #accept(
+    names: CollectorNames,
+    entries: readonly PingEntry[],
+    now: number,
+  ): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
+    this.#introduce(names);
+    const { accepted, rows, changed, dispatches, duplicates, discarded } = this.#judge(names, entries, now);
     this.#storage.writeFiles([...changed.values()]);
     this.#storage.rememberDuplicates(duplicates);
     // A file that was replaced twice in one request needs only its last dispatch.
@@ -195,35 +214,47 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /** Releases everything held, as one import; or answers the import that this task asked for already. */
-  async startImport(
-    names: CollectorNames,
-    task: TaskEntry,
-  ): Promise<{ import: ImportProjection; repeated: boolean }> {
+  async startImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
     return this.ctx.storage.transactionSync(() => {
       // The clock that an erasure was dated by may have been ahead of this one.
       const now = Math.max(Date.now(), this.#storage.erasedBefore() + 1);
       const about = this.#introduce(names);
-      const held = this.#storage.countHeld();
-      const imports = this.#storage.readImports();
-      const missing = task.expected === null ? null : this.#storage.missing(task.expected);
-      const repeated = held.count === 0 ? repeatedImport(imports, task, now) : null;
-      if (repeated !== null) {
-        const answer = missing === null ? repeated : { ...repeated, missing_summary_ids: missing };
-        return { import: importProjection(ownerOf(names), answer), repeated: true };
-      }
-      const skipped = this.#storage.takeDuplicates();
-      const overtaken = held.count === 0 ? [] : this.#storage.filesInFlightAndHeld();
-      const after = about.released_through;
-      const through = held.count === 0 ? after : Math.max(now, held.newest);
-      const row = newImport(task, { held: held.count, skipped, after, through, missing, now });
+      const { row, repeated, missing } = this.#judgeTask(task, now);
+      if (repeated) return { import: importProjection(ownerOf(names), row), repeated, missing };
+      const overtaken = this.#storage.filesInFlightAndHeld();
+      this.#storage.forgetDuplicates();
       this.#storage.writeImport(row);
-      this.#storage.writeAbout({ ...about, released_through: through });
+      this.#storage.writeAbout({ ...about, released_through: row.through_version });
       this.#overtake(overtaken, row);
       this.#finish(row, now);
       this.#alarmBy(now);
       const started = this.#storage.readImport(row.import_id) ?? row;
-      return { import: importProjection(ownerOf(names), started), repeated: false };
+      return { import: importProjection(ownerOf(names), started), repeated, missing };
     });
+  }
+
+  /** What `startImport` would answer to this task at this moment; releases nothing. */
+  async previewImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
+    const now = Date.now();
+    const { row, repeated, missing } = this.#judgeTask(task, now);
+    const shown = finishIfSettled(row, now) ?? row;
+    return { import: importProjection(ownerOf(names), shown), repeated, missing };
+  }
+
+  /** The import that this task asked for already, or the one that takes what is held now. Writes nothing. */
+  #judgeTask(task: TaskEntry, now: number): { row: ImportRow; repeated: boolean; missing: number[] | null } {
+    const held = this.#storage.countHeld();
+    const missing = task.expected === null ? null : this.#storage.missing(task.expected);
+    const started = held.count === 0 ? repeatedImport(this.#storage.readImports(), task, now) : null;
+    if (started !== null) return { row: started, repeated: true, missing };
+    const after = this.#storage.about?.released_through ?? 0;
+    const through = held.count === 0 ? after : Math.max(now, held.newest);
+    const skipped = this.#storage.countDuplicates();
+    return {
+      row: newImport(task, { held: held.count, skipped, after, through, now }),
+      repeated: false,
+      missing,
+    };
   }
 
   /** Versions in flight whose newer one was just released: the newer goes on, the older counts as skipped. */

@@ -40,7 +40,6 @@ export function newImport(
     skipped: number;
     after: number;
     through: number;
-    missing: string[] | null;
     now: number;
   },
 ): ImportRow {
@@ -55,7 +54,6 @@ export function newImport(
     skipped: found.skipped,
     failed: 0,
     status: "running",
-    missing_summary_ids: found.missing,
     requested_at: found.now,
     completed_at: null,
     drained_to: found.held === 0 ? null : "",

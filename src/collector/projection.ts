@@ -58,7 +58,6 @@ export function importProjection(owner: Owner, row: ImportRow): ImportProjection
     imported: row.imported,
     skipped: row.skipped,
     failed: row.failed,
-    missing_summary_ids: row.missing_summary_ids,
     after_version: row.after_version,
     through_version: row.through_version,
     revision: row.revision,

@@ -38,7 +38,6 @@ export interface ImportRow {
   skipped: number;
   failed: number;
   status: "running" | "completed" | "completed_with_failures";
-  missing_summary_ids: string[] | null;
   requested_at: number;
   completed_at: number | null;
   /** The last file id handed to dispatches; null when all are. */
@@ -373,16 +372,17 @@ export class CollectorStorage {
       .one().count;
   }
 
-  missing(expected: readonly { file_id: string; summary_id: string }[]): string[] {
+  /** Places in the list of the files that were never pinged. */
+  missing(fileIds: readonly string[]): number[] {
     const known = new Set<string>();
-    for (const slice of jsonSlices(expected.map((file) => file.file_id))) {
+    for (const slice of jsonSlices(fileIds)) {
       const rows = this.#sql.exec<{ file_id: string }>(
         "SELECT file_id FROM files WHERE file_id IN (SELECT value FROM json_each(?))",
         slice,
       );
       for (const row of rows) known.add(row.file_id);
     }
-    return expected.filter((file) => !known.has(file.file_id)).map((file) => file.summary_id);
+    return fileIds.flatMap((fileId, place) => (known.has(fileId) ? [] : [place]));
   }
 
   rememberDuplicates(fileIds: readonly string[]): void {
@@ -394,17 +394,19 @@ export class CollectorStorage {
     }
   }
 
-  /** Counts remembered duplicates that are not held themselves, and forgets all of them. */
-  takeDuplicates(): number {
-    const { count } = this.#sql
+  /** Remembered duplicates that are not held themselves. */
+  countDuplicates(): number {
+    return this.#sql
       .exec<{ count: number }>(
         `SELECT count(*) count FROM remembered_duplicates d WHERE NOT EXISTS
            (SELECT 1 FROM files f WHERE f.file_id = d.file_id AND f.held_version > ?)`,
         this.#releasedThrough,
       )
-      .one();
+      .one().count;
+  }
+
+  forgetDuplicates(): void {
     this.#sql.exec("DELETE FROM remembered_duplicates");
-    return count;
   }
 
   importOfVersion(version: number): string | null {

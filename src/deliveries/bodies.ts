@@ -41,6 +41,12 @@ export const importCompletedEventSchema = z
   .openapi("ImportCompletedEvent");
 export type ImportCompletedEvent = z.infer<typeof importCompletedEventSchema>;
 
+/** Nothing has happened: a partner tries out its receiver. */
+export const testEventSchema = z
+  .strictObject({ type: z.literal("test.ping"), timestamp: z.iso.datetime(), data: z.strictObject({}) })
+  .openapi("TestEvent");
+export type TestEvent = z.infer<typeof testEventSchema>;
+
 /** Asks the planner for a training plan from what was imported. */
 export const trainingPlanRequestSchema = z.strictObject({
   type: z.literal("training_plan.requested"),

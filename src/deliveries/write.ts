@@ -156,3 +156,28 @@ export async function takeOverdueDeliveries(
     .all();
   return dueSchema.parse(found.results);
 }
+
+/** Attempts that a resent event keeps in its log: more than one schedule makes, and far from a row's 2 MB. */
+const ATTEMPTS_KEPT = 50;
+
+/**
+ * Starts the schedule of a settled event afresh, due now. False when there is no such event, or it is not settled.
+ */
+export async function restartDelivery(
+  db: D1Database,
+  delivery: { partner_id: string; delivery_id: string },
+  nowMs: number,
+): Promise<boolean> {
+  const restarted = await db
+    .prepare(
+      `UPDATE deliveries SET status = 'pending', attempt_count = 0, next_attempt_at = ?3, claimed_until = NULL,
+         attempts = (SELECT json_group_array(json(value)) FROM (
+           SELECT a.value FROM json_each(deliveries.attempts) a
+           WHERE a.key >= json_array_length(deliveries.attempts) - ${ATTEMPTS_KEPT} ORDER BY a.key)),
+         updated_at = ${DATABASE_NOW}
+       WHERE partner_id = ?1 AND delivery_id = ?2 AND kind = 'event' AND status IN ('delivered', 'failed')`,
+    )
+    .bind(delivery.partner_id, delivery.delivery_id, nowMs)
+    .run();
+  return restarted.meta.changes > 0;
+}

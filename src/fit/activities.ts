@@ -163,7 +163,7 @@ function activityOf(
       : session.sub_sport;
   const start = derive(
     "start_time_in_seconds",
-    session.start_time === undefined ? null : clock.unix(leg.start),
+    leg.startIsRecorded ? clock.unix(leg.start) : null,
     clock.unix(leg.start),
   );
   const activeLengths = lengths.filter(({ length }) => length.length_type === LENGTH_ACTIVE).length;

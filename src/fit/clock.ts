@@ -16,6 +16,11 @@ export function isSystemTime(timestamp: number): boolean {
   return timestamp < FIRST_ABSOLUTE_TIME;
 }
 
+/** A start in seconds since power-on among records that all know the date was never written. */
+export function isMisplaced(start: number, records: RecordSurvey): boolean {
+  return isSystemTime(start) && records.firstAbsoluteTime >= 0 && records.firstSystemTime < 0;
+}
+
 /** One timeline for all timestamps of a part: FIT seconds once the time since power-on is placed on it. */
 export interface Clock {
   /** Something in the part is timed in seconds since power-on. */
@@ -37,7 +42,9 @@ export function clockOf(
   activity: Values<typeof ACTIVITY>,
   fallbackStartInSeconds: number | null,
 ): Clock {
-  const starts = sessions.flatMap(({ start_time }) => (start_time === undefined ? [] : [start_time]));
+  const starts = sessions.flatMap(({ start_time }) =>
+    start_time === undefined || isMisplaced(start_time, records) ? [] : [start_time],
+  );
   const systemStart = starts.find(isSystemTime);
   const absoluteStart = starts.find((start) => !isSystemTime(start));
   const firstSystem = systemStart ?? (records.firstSystemTime >= 0 ? records.firstSystemTime : undefined);

@@ -1,4 +1,4 @@
-import { clockOf, type Clock } from "./clock.ts";
+import { clockOf, isMisplaced, type Clock } from "./clock.ts";
 import type { SESSION, Values } from "./profile.ts";
 import type { Part } from "./survey.ts";
 
@@ -8,6 +8,8 @@ export interface Leg {
   readonly hasSession: boolean;
   /** On the part's timeline; NaN when the file has no time for it. */
   readonly start: number;
+  /** The session itself says when it began. */
+  readonly startIsRecorded: boolean;
   /** Start plus elapsed; Infinity when the file does not say how long. */
   readonly end: number;
   readonly elapsed: number | undefined;
@@ -28,10 +30,23 @@ export function legsOf(part: Part, fallbackStartInSeconds: number | null): PartL
   let previousEnd = NaN;
   const legs = sessions.map((session) => {
     const { elapsed, timer, elapsedWasTooShort } = durationsOf(session);
-    const start = startOf(session, part, clock, previousEnd, elapsed);
+    const { start_time: recorded } = session;
+    const startIsRecorded = recorded !== undefined && !isMisplaced(recorded, part.records);
+    const start = startIsRecorded
+      ? clock.place(recorded)
+      : startWithoutRecorded(session, part, clock, previousEnd, elapsed);
     const end = start + (elapsed ?? Infinity);
     previousEnd = Number.isFinite(end) ? end : NaN;
-    return { session, hasSession: part.sessions.length > 0, start, end, elapsed, timer, elapsedWasTooShort };
+    return {
+      session,
+      hasSession: part.sessions.length > 0,
+      start,
+      startIsRecorded,
+      end,
+      elapsed,
+      timer,
+      elapsedWasTooShort,
+    };
   });
   return { part, clock, legs };
 }
@@ -43,14 +58,13 @@ function durationsOf(session: Values<typeof SESSION>) {
   return { elapsed: elapsedWasTooShort ? timer : (elapsed ?? timer), timer, elapsedWasTooShort };
 }
 
-function startOf(
+function startWithoutRecorded(
   session: Values<typeof SESSION>,
   part: Part,
   clock: Clock,
   previousEnd: number,
   elapsed: number | undefined,
 ): number {
-  if (session.start_time !== undefined) return clock.place(session.start_time);
   if (!Number.isNaN(previousEnd)) return previousEnd;
   if (part.records.firstTimestamp >= 0) return clock.place(part.records.firstTimestamp);
   const lapStart = part.laps.find((lap) => lap.start_time !== undefined)?.start_time;

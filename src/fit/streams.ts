@@ -5,14 +5,20 @@ import { readRows } from "./rows.ts";
 import type { Streams, StreamsOptions } from "./types.ts";
 import { rounded } from "./values.ts";
 
-/** Numbers held while columns are built, 8 bytes each: a week of ten columns, one row a second. */
-const MAX_CELLS = 6_000_000;
+/** Numbers in one table, 8 bytes each. A longer file is read several times, for some of its columns each. */
+const TABLE_CELLS = 2_000_000;
+/** Numbers in one answer, 8 bytes and more each: eleven days of ten columns, one row a second. */
+const ANSWER_CELLS = 10_000_000;
 /** A degree of latitude is 111 km: this is a centimetre, the step of the wire. */
 const DEGREE_DECIMALS = 7;
 const TIME_DECIMALS = 3;
+/** Stands for the time among the columns of rows. */
+const TIME = -1;
+
+type List = (number | null)[];
 
 /**
- * The columns of one leg. More rows than memory allows are thinned as a `resolution` would, and marked so.
+ * The columns of one leg. More rows than an answer may hold are thinned as by a `resolution`, and marked so.
  */
 export function streamsOf(
   view: DataView,
@@ -22,118 +28,139 @@ export function streamsOf(
 ): Streams {
   const developerColumns = developerColumnsOf(partLegs.part);
   const isWanted = (key: string) => keys === null || keys.includes(key);
-  const standardColumns = STANDARD_KEYS.flatMap((key, column) => (isWanted(key) ? [column] : []));
-  const extraColumns = developerColumns.flatMap(({ key, standsInFor }, i) =>
-    isWanted(key) || (standsInFor !== null && standardColumns.includes(standsInFor))
+  const standard = STANDARD_KEYS.flatMap((key, column) => (isWanted(key) ? [column] : []));
+  const developer = developerColumns.flatMap(({ key, standsInFor }, i) =>
+    isWanted(key) || (standsInFor !== null && standard.includes(standsInFor))
       ? [STANDARD_KEYS.length + i]
       : [],
   );
-  const collected = [...standardColumns, ...extraColumns];
-  const wanted = new Uint16Array(STANDARD_KEYS.length + developerColumns.length);
-  for (const column of collected) wanted[column] = 1;
-  const table = new Table(collected, partLegs.part.records.count);
-  readRows(view, partLegs, developerColumns, wanted, (leg, time, row) => {
-    if (leg === legIndex) table.add(time, row);
-  });
+  const columns = [...(isWanted(TIME_KEY) ? [TIME] : []), ...standard, ...developer];
+  const mostRows = partLegs.part.records.count;
 
-  const sources = new Map<string, number>();
-  for (const column of standardColumns) {
-    const source = sourceOf(column, developerColumns, (candidate) => table.has(candidate));
-    if (table.has(source)) sources.set(STANDARD_KEYS[column] ?? "", source);
+  // Every table uses the same buffers: what is dropped is not always collected in time.
+  const isWhole = resolution === null && mostRows <= TABLE_CELLS && mostRows * columns.length <= ANSWER_CELLS;
+  const atATime = isWhole
+    ? Math.min(columns.length, Math.max(1, Math.floor(TABLE_CELLS / Math.max(1, mostRows))))
+    : columns.length;
+  const capacity = Math.min(mostRows, Math.floor(TABLE_CELLS / Math.max(1, atATime)));
+  const buffers = Array.from({ length: atATime }, () => new Float64Array(capacity));
+  const readTable = (some: readonly number[]) => {
+    const table = new Table(some, buffers, capacity);
+    const wanted = new Uint16Array(STANDARD_KEYS.length + developerColumns.length);
+    for (const column of some) if (column !== TIME) wanted[column] = 1;
+    readRows(view, partLegs, developerColumns, wanted, (leg, time, row) => {
+      if (leg === legIndex) table.add(time, row);
+    });
+    return table;
+  };
+  const lists = new Map<number, List>();
+  let isThinned = false;
+  for (let from = 0; from < columns.length; from += atATime) {
+    const table = readTable(columns.slice(from, from + atATime));
+    if (resolution !== null) table.thin(resolution);
+    table.addListsTo(lists);
+    isThinned = table.isThinned;
+  }
+
+  const named = [{ key: TIME_KEY, list: lists.get(TIME) }];
+  for (const column of standard) {
+    const source = sourceOf(column, developerColumns, (candidate) => lists.has(candidate));
+    named.push({ key: STANDARD_KEYS[column] ?? "", list: lists.get(source) });
   }
   developerColumns.forEach(({ key }, i) => {
-    const column = STANDARD_KEYS.length + i;
-    if (isWanted(key) && table.has(column)) sources.set(key, column);
+    if (isWanted(key)) named.push({ key, list: lists.get(STANDARD_KEYS.length + i) });
   });
-  if (resolution !== null) table.thin(resolution, [...new Set(sources.values())]);
-
-  const columns: Streams["columns"] = {};
-  if (isWanted(TIME_KEY) && table.rows > 0) columns[TIME_KEY] = table.time();
-  for (const [key, source] of sources) {
-    columns[key] = table.list(source, source === LATITUDE || source === LONGITUDE ? DEGREE_DECIMALS : null);
-  }
-  return { downsampled: table.isThinned, columns };
+  return {
+    downsampled: isThinned,
+    columns: Object.fromEntries(named.flatMap(({ key, list }) => (list === undefined ? [] : [[key, list]]))),
+  };
 }
 
 /** Rows as columns, NaN where there is no reading. */
 class Table {
-  rows = 0;
   isThinned = false;
-  private readonly times: Float64Array;
-  private readonly columns: readonly Column[];
+  private rows = 0;
+  private readonly capacity: number;
+  private readonly columns: readonly TableColumn[];
 
-  /** `indexes`: the columns to keep of each row; `mostRows`: more than this will not come. */
-  constructor(indexes: readonly number[], mostRows: number) {
-    const capacity = Math.min(mostRows, Math.floor(MAX_CELLS / (indexes.length + 1)));
-    this.times = new Float64Array(capacity);
-    this.columns = indexes.map((index) => ({
-      index,
-      readings: new Float64Array(capacity),
-      hasReadings: false,
+  /** A full table is thinned to half its rows to make room. */
+  constructor(columns: readonly number[], buffers: readonly Float64Array[], capacity: number) {
+    this.capacity = capacity;
+    this.columns = columns.map((column, i) => ({
+      column,
+      readings: buffers[i] ?? new Float64Array(capacity),
+      known: 0,
     }));
   }
 
   add(time: number, row: Float64Array): void {
-    if (this.rows === this.times.length) {
-      this.thin(
-        this.rows >> 1,
-        this.columns.map(({ index }) => index),
-      );
-    }
-    this.times[this.rows] = time;
-    for (const column of this.columns) {
-      const reading = row[column.index] ?? NaN;
-      column.readings[this.rows] = reading;
-      if (!Number.isNaN(reading)) column.hasReadings = true;
+    if (this.rows === this.capacity) this.thin(this.rows >> 1);
+    for (const into of this.columns) {
+      const reading = into.column === TIME ? time : (row[into.column] ?? NaN);
+      into.readings[this.rows] = reading;
+      if (!Number.isNaN(reading)) into.known++;
     }
     this.rows++;
   }
 
-  has(index: number): boolean {
-    return this.columns.some((column) => column.index === index && column.hasReadings);
-  }
-
-  time(): (number | null)[] {
-    return listOf(this.times.subarray(0, this.rows), TIME_DECIMALS);
-  }
-
-  list(index: number, decimals: number | null): (number | null)[] {
-    return listOf(this.readings(index), decimals);
-  }
-
-  /** Keeps at most `limit` rows, those with the extremes of these columns. */
-  thin(limit: number, indexes: readonly number[]): void {
+  /** Keeps at most `limit` rows, those with the extremes of the columns; time tells nothing by its own. */
+  thin(limit: number): void {
     if (this.rows <= limit) return;
+    const known = this.columns.filter((column) => column.known > 0);
+    const telling = known.length > 1 ? known.filter(({ column }) => column !== TIME) : known;
     const kept = extremes(
-      indexes.map((index) => this.readings(index)),
+      telling.map(({ readings }) => readings),
       this.rows,
       limit,
     );
-    for (const list of [this.times, ...this.columns.map(({ readings }) => readings)]) {
-      kept.forEach((row, i) => (list[i] = list[row] ?? NaN));
+    for (const column of this.columns) {
+      const { readings } = column;
+      kept.forEach((row, i) => (readings[i] = readings[row] ?? NaN));
+      column.known = readings.subarray(0, kept.length).filter((reading) => !Number.isNaN(reading)).length;
     }
     this.rows = kept.length;
     this.isThinned = true;
   }
 
-  private readings(index: number): Float64Array {
-    const column = this.columns.find((known) => known.index === index);
-    return (column?.readings ?? new Float64Array(0)).subarray(0, this.rows);
+  /** Adds the columns that have readings, and the time of rows even where no row has one. */
+  addListsTo(lists: Map<number, List>): void {
+    for (const { column, readings, known } of this.columns) {
+      if (this.rows === 0 || (known === 0 && column !== TIME)) continue;
+      lists.set(column, listOf(readings.subarray(0, this.rows), known, decimalsOf(column)));
+    }
   }
 }
 
-interface Column {
-  readonly index: number;
+interface TableColumn {
+  readonly column: number;
   readonly readings: Float64Array;
-  hasReadings: boolean;
+  /** How many of them are readings. */
+  known: number;
 }
 
-function listOf(readings: Float64Array, decimals: number | null): (number | null)[] {
-  const list: (number | null)[] = [];
-  for (let i = 0; i < readings.length; i++) {
-    const reading = readings[i] ?? NaN;
-    if (Number.isNaN(reading)) list.push(null);
-    else list.push(decimals === null ? reading : rounded(reading, decimals));
+function decimalsOf(column: number): number | null {
+  if (column === TIME) return TIME_DECIMALS;
+  return column === LATITUDE || column === LONGITUDE ? DEGREE_DECIMALS : null;
+}
+
+/**
+ * Beside a null, engines keep every number but small integers in a box of its own: 24 bytes instead of 8.
+ * A list without nulls is made apart, for they learn the kind of list that a line of code makes.
+ */
+function listOf(readings: Float64Array, known: number, decimals: number | null): List {
+  const exact = (reading: number) => (decimals === null ? reading : (rounded(reading, decimals) ?? 0));
+  if (known === readings.length) {
+    // oxlint-disable-next-line unicorn/no-new-array -- Array.from would begin with a list of undefined
+    const numbers = new Array<number>(readings.length);
+    for (let i = 0; i < readings.length; i++) numbers[i] = exact(readings[i] ?? NaN);
+    return numbers;
   }
-  return list;
+  // oxlint-disable-next-line unicorn/no-new-array -- as above
+  const mixed = new Array<number | null>(readings.length);
+  for (let i = 0; i < readings.length; i++) {
+    const value = exact(readings[i] ?? NaN);
+    if (Number.isNaN(readings[i])) mixed[i] = null;
+    else mixed[i] = (value | 0) === value ? value | 0 : value;
+  }
+  return mixed;
 }

@@ -8,16 +8,18 @@ import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
 import type { Answering, AppEnv, Middleware } from "./context.ts";
 import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./problem.ts";
+import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
-import { getEvent, listEvents } from "./routes/events.ts";
-import { getFile, getOriginal, listFiles } from "./routes/files.ts";
+import { getEvent, listEvents, postResend, postTestEvent } from "./routes/events.ts";
+import { getFile, getOriginal, listFiles, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
-import { getImport, listImports } from "./routes/imports.ts";
+import { getImport, listImports, retryImport } from "./routes/imports.ts";
 import { postInspect } from "./routes/inspect.ts";
+import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
 import { postTask } from "./routes/tasks.ts";
-import { getUser, listUsers } from "./routes/users.ts";
+import { deleteUser, getUser, listUsers } from "./routes/users.ts";
 
 /** How long a caller waits before it asks again while a store is down. */
 const STORE_RETRY_SECONDS = 5;
@@ -72,7 +74,7 @@ export const app = new OpenAPIHono<AppEnv>({
 
 app.use(requestLine);
 app.use(knownRoute);
-app.use("/api/*", authenticate);
+app.use("/api/*", authenticate, limitRequests);
 
 app.openapiRoutes([
   postPings,
@@ -80,15 +82,21 @@ app.openapiRoutes([
   listFiles,
   getFile,
   getOriginal,
+  retryFile,
   listActivities,
   getActivity,
   getStreams,
   listImports,
   getImport,
+  retryImport,
   listEvents,
   getEvent,
+  postResend,
+  postTestEvent,
   listUsers,
   getUser,
+  deleteUser,
+  getPartner,
   postInspect,
   getHealth,
 ]);

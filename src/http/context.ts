@@ -2,6 +2,7 @@ import type { RouteConfig, RouteHandler, RouteHook } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
 import type { Partner } from "../partners/partner.ts";
+import type { Quota } from "./tokenBucket.ts";
 
 export interface AppEnv {
   Bindings: Env;
@@ -9,6 +10,8 @@ export interface AppEnv {
     requestId: string;
     /** Set once the caller has shown a key; every route under /api/ has it. */
     partner: Partner;
+    /** How the partner's rate limits stand that this request has counted against. */
+    quotas: Map<string, Quota>;
     /** What the request's log line says beyond the usual: counts, and the kind of a fault. */
     noted: Record<string, string | number>;
   };

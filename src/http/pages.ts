@@ -34,6 +34,16 @@ export const pageQuery = {
 /** Of a route that takes no parameters: any that comes is refused. */
 export const noQuery = z.strictObject({});
 
+/** Of a POST that can be tried out. */
+export const dryRunQuery = z.strictObject({
+  dry_run: z
+    .enum(["true", "false"])
+    .optional()
+    .openapi({
+      param: { description: "With `true`, validates and answers as it would, and stores nothing." },
+    }),
+});
+
 /** An instant as RFC 3339, read as Unix milliseconds; what is finer than a millisecond is cut off. */
 export const instant = z.iso
   .datetime({ offset: true, error: "Send an RFC 3339 instant, such as 2026-11-25T08:00:00Z." })

@@ -5,13 +5,17 @@ import { faultsOf, type Fault } from "../fault.ts";
 import type { Answering } from "./context.ts";
 
 /** Every way in which a request can end other than well; the code is what partners may rely on. */
-const PROBLEMS = {
+export const PROBLEMS = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   validation_failed: { status: 400, title: "The request breaks the contract" },
   conflicting_credentials: { status: 400, title: "Two different credentials in one request" },
   unauthorized: { status: 401, title: "Partner id and key do not fit" },
   partner_suspended: { status: 403, title: "This partner is suspended" },
   not_found: { status: 404, title: "There is no such thing" },
+  not_retryable: { status: 409, title: "There is nothing to try again with" },
+  no_event_url: { status: 409, title: "No event_url is configured" },
+  event_in_delivery: { status: 409, title: "This event is still being delivered" },
+  idempotency_in_flight: { status: 409, title: "The same request is being answered" },
   method_not_allowed: { status: 405, title: "This address does not know that method" },
   body_too_large: { status: 413, title: "The body is too large" },
   too_many_items: { status: 413, title: "Too many items in one request" },
@@ -22,6 +26,8 @@ const PROBLEMS = {
   archive_invalid: { status: 422, title: "The archive does not hold one FIT file" },
   not_an_activity: { status: 422, title: "This FIT file is not an activity" },
   no_activity_data: { status: 422, title: "This FIT file holds no activity" },
+  idempotency_key_reused: { status: 422, title: "This idempotency key stands for another request" },
+  rate_limited: { status: 429, title: "Too many requests" },
   unsupported_media_type: { status: 415, title: "The body must be JSON" },
   internal: { status: 500, title: "Something failed on our side" },
   store_unavailable: { status: 503, title: "A store is not available" },
@@ -30,12 +36,13 @@ const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 type StatusOf<C extends ProblemCode> = (typeof PROBLEMS)[C]["status"];
+type CodeOf<S extends number> = { [C in ProblemCode]: StatusOf<C> extends S ? C : never }[ProblemCode];
 export type ProblemStatus = StatusOf<ProblemCode>;
 
 /** As many faults as a person reads; the rest appear once these are mended. */
 const MAX_FAULTS = 100;
 
-const faultSchema = z.strictObject({
+export const faultSchema = z.strictObject({
   pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
   code: z.string(),
   detail: z.string(),
@@ -60,6 +67,24 @@ export interface ProblemExtras {
   headers?: Record<string, string>;
 }
 
+function problemDocument(
+  code: ProblemCode,
+  detail: string,
+  requestId: string,
+  errors?: readonly Fault[],
+): Problem {
+  const { status, title } = PROBLEMS[code];
+  return {
+    type: `/docs/#problem-${code}`,
+    title,
+    status,
+    detail,
+    code,
+    request_id: requestId,
+    ...(errors === undefined ? {} : { errors: errors.slice(0, MAX_FAULTS) }),
+  };
+}
+
 /** Answers with a problem document; `detail` is for the partner and holds nothing of anyone else's. */
 export function problem<C extends ProblemCode>(
   c: Answering,
@@ -67,16 +92,8 @@ export function problem<C extends ProblemCode>(
   detail: string,
   { errors, headers }: ProblemExtras = {},
 ): TypedResponse<Problem, StatusOf<C>, "json"> & Response {
-  const { status, title } = PROBLEMS[code];
-  const body: Problem = {
-    type: `/docs/#problem-${code}`,
-    title,
-    status,
-    detail,
-    code,
-    request_id: c.var.requestId,
-    ...(errors === undefined ? {} : { errors: errors.slice(0, MAX_FAULTS) }),
-  };
+  const { status }: { status: StatusOf<C> } = PROBLEMS[code];
+  const body = problemDocument(code, detail, c.var.requestId, errors);
   return c.json(body, status, { "Content-Type": "application/problem+json", ...headers });
 }
 
@@ -109,31 +126,74 @@ export function unsupportedMediaType(c: Answering) {
   return problem(c, "unsupported_media_type", "Send the body as application/json.");
 }
 
-const responseOf = { content: { "application/problem+json": { schema: problemSchema } } };
+/** Ids of requests look like this one. */
+const EXAMPLE_REQUEST_ID = "0b5bd11e-4a0c-4b7a-9f5c-6f6f2d6a2f3b";
+
+/** The error answer of one status, for a route's `responses`; each code that it may have is one of its examples. */
+function answer(description: string, ...codes: ProblemCode[]) {
+  const examples = codes.map((code) => {
+    const { title } = PROBLEMS[code];
+    const value = problemDocument(code, `${title}.`, EXAMPLE_REQUEST_ID);
+    return [code, { summary: title, value }] as const;
+  });
+  return {
+    description,
+    content: {
+      "application/problem+json": { schema: problemSchema, examples: Object.fromEntries(examples) },
+    },
+  };
+}
 
 /** What any authenticated read may answer besides its own; for a route's `responses`. */
 export const readProblems = {
-  400: { description: "Something in the request breaks the contract.", ...responseOf },
-  401: { description: "Partner id and key do not fit.", ...responseOf },
-  403: { description: "The partner is suspended.", ...responseOf },
-  500: { description: "Something failed on our side.", ...responseOf },
-  503: { description: "A store is down or memory is short; see Retry-After.", ...responseOf },
+  400: answer(
+    "Something in the request breaks the contract.",
+    "validation_failed",
+    "conflicting_credentials",
+  ),
+  401: answer("Partner id and key do not fit.", "unauthorized"),
+  403: answer("The partner is suspended.", "partner_suspended"),
+  429: answer("Too many requests; see Retry-After.", "rate_limited"),
+  500: answer("Something failed on our side.", "internal"),
+  503: answer("A store is down or memory is short; see Retry-After.", "store_unavailable", "memory_short"),
+};
+
+export function conflictProblem(...codes: CodeOf<409>[]) {
+  return { 409: answer("This cannot be done at present.", ...codes) };
+}
+
+export const keyReusedProblem = {
+  422: answer("The Idempotency-Key stands for another request.", "idempotency_key_reused"),
 };
 
 export const notFoundProblem = {
-  404: { description: "Unknown, or somebody else's: the two cannot be told apart.", ...responseOf },
+  404: answer("Unknown, or somebody else's: the two cannot be told apart.", "not_found"),
 };
 
 /** What a POST of a file's bytes may answer besides its own. */
 export const fileProblems = {
-  413: { description: "The file is too large.", ...responseOf },
-  415: { description: "The body is not declared as a file.", ...responseOf },
-  422: { description: "No import would take this file; the code says why.", ...responseOf },
+  413: answer("The file is too large.", "body_too_large"),
+  415: answer("The body is not declared as a file.", "unsupported_media_type"),
+  422: answer(
+    "No import would take this file.",
+    "file_empty",
+    "file_too_large",
+    "not_fit",
+    "archive_invalid",
+    "not_an_activity",
+    "no_activity_data",
+  ),
 };
 
-/** What a POST with a body may answer besides its own. */
+/** What a POST with a JSON body may answer besides its own. */
 export const writeProblems = {
   ...readProblems,
-  413: { description: "The body or the list is too large.", ...responseOf },
-  415: { description: "The body is not declared as JSON.", ...responseOf },
+  400: answer(
+    "Something in the request breaks the contract.",
+    "validation_failed",
+    "malformed_json",
+    "conflicting_credentials",
+  ),
+  413: answer("The body or the list is too large.", "body_too_large", "too_many_items", "too_many_values"),
+  415: answer("The body is not declared as JSON.", "unsupported_media_type"),
 };

@@ -18,7 +18,6 @@ interface ImportRow {
   imported: number;
   skipped: number;
   failed: number;
-  missing_summary_ids: string | null;
   requested_at: number;
   completed_at: number | null;
   plan_status: DeliveryStatus | null;
@@ -26,11 +25,8 @@ interface ImportRow {
   event_attempts: number | null;
 }
 
-const importsWith = (
-  missing: "i.missing_summary_ids" | "NULL",
-) => `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, i.total, i.imported,
-    i.skipped, i.failed, ${missing} AS missing_summary_ids, i.requested_at, i.completed_at,
-    plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
+const IMPORTS = `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, i.total,
+    i.imported, i.skipped, i.failed, i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
   FROM imports i
   LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = 'plan_' || i.import_id
   LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = 'evt_' || i.import_id`;
@@ -60,9 +56,6 @@ function importOf(owner: Owner, row: ImportRow): Import {
     event_id: row.event_id,
     status: row.status,
     files: filesOf(row),
-    ...(row.missing_summary_ids === null
-      ? {}
-      : { missing_summary_ids: parseColumn(missingColumn, row.missing_summary_ids) }),
     repeated: false,
     warnings: unsendable ? [NO_EVENT_URL] : [],
     requested_at: instantOf(row.requested_at),
@@ -89,13 +82,25 @@ async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<
 
 export async function readImport(env: Env, owner: Owner, importId: string): Promise<Import | null> {
   const partnerId = owner.partner_id;
-  const row = await databaseFor(env, partnerId, importId.slice(0, ROUTE_LENGTH))
-    .prepare(`${importsWith("i.missing_summary_ids")} WHERE i.partner_id = ? AND i.import_id = ?`)
-    .bind(partnerId, importId)
-    .first<ImportRow>();
+  const database = databaseFor(env, partnerId, importId.slice(0, ROUTE_LENGTH));
+  const [row, missing] = await Promise.all([
+    database
+      .prepare(`${IMPORTS} WHERE i.partner_id = ? AND i.import_id = ?`)
+      .bind(partnerId, importId)
+      .first<ImportRow>(),
+    database
+      .prepare("SELECT summary_ids FROM import_missing WHERE partner_id = ? AND import_id = ? ORDER BY slice")
+      .bind(partnerId, importId)
+      .all<{ summary_ids: string }>(),
+  ]);
   if (row === null) return null;
   const counts = row.status === "running" ? await liveCounts(env, partnerId, row) : null;
-  return { ...importOf(owner, row), ...(counts === null ? {} : { files: filesOf(counts) }) };
+  const slices = missing.results.map((slice) => parseColumn(missingColumn, slice.summary_ids));
+  return {
+    ...importOf(owner, row),
+    ...(slices.length === 0 ? {} : { missing_summary_ids: slices.flat() }),
+    ...(counts === null ? {} : { files: filesOf(counts) }),
+  };
 }
 
 export interface ImportFilters {
@@ -133,9 +138,7 @@ export async function listImports(
   if (filters.status !== undefined) require("i.status = ?", filters.status);
   if (after !== null) require(`(${time}, i.import_id) < (?, ?)`, ...after);
   const found = await databaseFor(env, partnerId, route)
-    .prepare(
-      `${importsWith("NULL")} WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`,
-    )
+    .prepare(`${IMPORTS} WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
     .bind(...values, limit)
     .all<ImportRow>();
   return found.results.map((row) => importOf(owner, row));

@@ -1,45 +1,72 @@
+import type { CollectorNames, StartedImport, TaskEntry } from "../collector/PingCollector.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { collectorName, fileId, newImportId } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
-import type { Partner } from "../partners/partner.ts";
-import { NO_EVENT_URL, type ImportAnswer } from "./answers.ts";
 import type { Task } from "./task.ts";
-import { projectImport, type ImportProjection } from "./write.ts";
+import { projectImport, replaceMissing } from "./write.ts";
 
 /**
  * Releases all that is held for the task's user and source as one import; a task that was carried out already
- * answers the import it started then. Throws when the collector cannot be reached; repeating it is harmless.
+ * answers the import it started then. Throws when a store cannot be reached; repeating it is harmless.
  */
-export async function startImport(env: Env, partner: Partner, task: Task): Promise<ImportAnswer> {
-  const partnerId = partner.partner_id;
-  const { user_id, source } = task;
-  const collector = env.COLLECTOR.getByName(collectorName(partnerId, user_id, source));
-  const event_id = task.event_id ?? null;
-  const started = await collector.startImport(
-    { partner_id: partnerId, user_id, source },
-    {
-      import_id: newImportId(partnerId, user_id),
-      event_id,
-      is_initial_import: task.is_initial_import,
-      expected:
-        task.expected_summary_ids?.map((summaryId) => ({
-          file_id: fileId({ partnerId, userId: user_id, source, summaryId }),
-          summary_id: summaryId,
-        })) ?? null,
-    },
-  );
-  const row: ImportProjection = started.import;
-  await tellReadModel(env, partnerId, row);
-  const warnings = event_id !== null && partner.event_url === null ? [NO_EVENT_URL] : [];
-  return importAnswer(row, started.repeated, warnings);
+export async function startImport(env: Env, partnerId: string, task: Task): Promise<StartedImport> {
+  const names = namesOf(partnerId, task);
+  const started: StartedImport = await collectorOf(env, names).startImport(names, entryOf(partnerId, task));
+  await tellReadModel(env, partnerId, started, missingOf(task, started.missing));
+  return started;
 }
 
-/** If the database is down, the collector's alarm tells it later. */
-async function tellReadModel(env: Env, partnerId: string, row: ImportProjection): Promise<void> {
+/** What `startImport` would answer at this moment, with an import_id that names nothing. */
+export async function previewImport(env: Env, partnerId: string, task: Task): Promise<StartedImport> {
+  const names = namesOf(partnerId, task);
+  return collectorOf(env, names).previewImport(names, entryOf(partnerId, task));
+}
+
+/** The names that the task expected at these places; null when it did not say what to expect. */
+export function missingOf(task: Task, places: readonly number[] | null): string[] | null {
+  const expected = task.expected_summary_ids;
+  if (places === null || expected === undefined) return null;
+  return places.flatMap((place) => expected[place] ?? []);
+}
+
+function namesOf(partnerId: string, { user_id, source }: Task): CollectorNames {
+  return { partner_id: partnerId, user_id, source };
+}
+
+function collectorOf(env: Env, names: CollectorNames) {
+  return env.COLLECTOR.getByName(collectorName(names.partner_id, names.user_id, names.source));
+}
+
+function entryOf(partnerId: string, task: Task): TaskEntry {
+  const { user_id: userId, source } = task;
+  return {
+    import_id: newImportId(partnerId, userId),
+    event_id: task.event_id ?? null,
+    is_initial_import: task.is_initial_import,
+    expected:
+      task.expected_summary_ids?.map((summaryId) => fileId({ partnerId, userId, source, summaryId })) ?? null,
+  };
+}
+
+/**
+ * If the database is down, the collector's alarm tells it of the import later. It does not know the names that
+ * are missing: with these the task fails, and its repetition tells them.
+ */
+async function tellReadModel(
+  env: Env,
+  partnerId: string,
+  { import: row }: StartedImport,
+  missing: string[] | null,
+): Promise<void> {
+  const database = databaseFor(env, partnerId, row.import_id);
   try {
-    await projectImport(databaseFor(env, partnerId, row.import_id), partnerId, row).run();
+    await database.batch([
+      projectImport(database, partnerId, row),
+      ...(missing === null ? [] : replaceMissing(database, partnerId, row.import_id, missing)),
+    ]);
   } catch (fault) {
+    if (missing !== null) throw fault;
     logUnit("request", {
       partner_id: partnerId,
       import_id: row.import_id,
@@ -47,21 +74,4 @@ async function tellReadModel(env: Env, partnerId: string, row: ImportProjection)
       fault: faultName(fault),
     });
   }
-}
-
-function importAnswer(row: ImportProjection, repeated: boolean, warnings: string[]): ImportAnswer {
-  const { import_id, user_id, source, is_initial_import, event_id, status, missing_summary_ids } = row;
-  const { total, imported, skipped, failed } = row;
-  return {
-    import_id,
-    user_id,
-    source,
-    is_initial_import,
-    event_id,
-    status,
-    files: { total, pending: total - imported - skipped - failed, imported, skipped, failed },
-    ...(missing_summary_ids === null ? {} : { missing_summary_ids }),
-    repeated,
-    warnings,
-  };
 }

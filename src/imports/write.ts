@@ -1,4 +1,4 @@
-import { DATABASE_NOW } from "../sql.ts";
+import { DATABASE_NOW, jsonSlices } from "../sql.ts";
 
 /** An import as its collector knows it, on the way to the read model. */
 export interface ImportProjection {
@@ -13,7 +13,6 @@ export interface ImportProjection {
   imported: number;
   skipped: number;
   failed: number;
-  missing_summary_ids: string[] | null;
   after_version: number;
   through_version: number;
   revision: number;
@@ -26,10 +25,9 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
   return db
     .prepare(
       `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, event_id, status, total,
-         imported, skipped, failed, missing_summary_ids, after_version, through_version, revision, requested_at,
-         completed_at, updated_at)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ${DATABASE_NOW}
-       WHERE NOT EXISTS (SELECT 1 FROM erased WHERE partner_id = ?1 AND user_hash = ?18 AND before_version >= ?16)
+         imported, skipped, failed, after_version, through_version, revision, requested_at, completed_at, updated_at)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ${DATABASE_NOW}
+       WHERE NOT EXISTS (SELECT 1 FROM erased WHERE partner_id = ?1 AND user_hash = ?17 AND before_version >= ?15)
        ON CONFLICT (partner_id, import_id) DO UPDATE SET status = excluded.status, total = excluded.total,
          imported = excluded.imported, skipped = excluded.skipped, failed = excluded.failed,
          revision = excluded.revision, completed_at = excluded.completed_at, updated_at = excluded.updated_at
@@ -47,7 +45,6 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
       row.imported,
       row.skipped,
       row.failed,
-      row.missing_summary_ids === null ? null : JSON.stringify(row.missing_summary_ids),
       row.after_version,
       row.through_version,
       row.revision,
@@ -55,4 +52,28 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
       row.completed_at,
       row.user_hash,
     );
+}
+
+/**
+ * Statements that note what an import's task expected and never came, in place of what was noted before. Nothing
+ * is noted where the import's row does not stand: write it before, in one batch.
+ */
+export function replaceMissing(
+  db: D1Database,
+  partnerId: string,
+  importId: string,
+  summaryIds: readonly string[],
+): D1PreparedStatement[] {
+  const slices = summaryIds.length === 0 ? ["[]"] : jsonSlices(summaryIds);
+  return [
+    db.prepare("DELETE FROM import_missing WHERE partner_id = ? AND import_id = ?").bind(partnerId, importId),
+    ...slices.map((slice, index) =>
+      db
+        .prepare(
+          `INSERT INTO import_missing (partner_id, import_id, slice, summary_ids)
+           SELECT ?1, ?2, ?3, ?4 FROM imports WHERE partner_id = ?1 AND import_id = ?2`,
+        )
+        .bind(partnerId, importId, index, slice),
+    ),
+  ];
 }

@@ -55,15 +55,41 @@ export async function acceptPings(
   await tellReadModel(env, partner.partner_id, taken, nowMs);
   await dropUntakenBytes(env, taken, inlineKeys);
   valuesOf(results);
+  return inOrder(
+    pings,
+    taken.map(({ group, accepted }) => ({ group, statuses: accepted.map((entry) => entry.status) })),
+  );
+}
 
+/** What `acceptPings` would answer at this moment, as far as the collectors know; takes and stores nothing. */
+export async function previewPings(
+  env: Env,
+  partner: Partner,
+  pings: readonly ValidPing[],
+  nowMs: number,
+): Promise<AcceptedFile[]> {
+  const groups = groupPings(partner.partner_id, pings, nowMs);
+  const results = await settleAll([...groups.values()], COLLECTORS_AT_ONCE, async (group) => ({
+    group,
+    statuses: await collectorOf(env, group).previewPings(group.names, group.entries),
+  }));
+  return inOrder(pings, valuesOf(results));
+}
+
+/** The answers of all groups, each at the place where its ping stood in the request. */
+function inOrder(
+  pings: readonly ValidPing[],
+  answered: readonly { group: Group; statuses: readonly AcceptedFile["status"][] }[],
+): AcceptedFile[] {
   const answers: AcceptedFile[] = [];
-  for (const { group, accepted } of taken) {
+  for (const { group, statuses } of answered) {
     for (const [index, place] of group.places.entries()) {
       const ping = pings[place];
-      const entry = accepted[index];
-      if (ping === undefined || entry === undefined) continue;
+      const entry = group.entries[index];
+      const status = statuses[index];
+      if (ping === undefined || entry === undefined || status === undefined) continue;
       const { user_id, source, summary_id } = ping;
-      answers[place] = { file_id: entry.file_id, user_id, source, summary_id, status: entry.status };
+      answers[place] = { file_id: entry.file_id, user_id, source, summary_id, status };
     }
   }
   return answers;

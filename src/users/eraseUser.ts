@@ -3,6 +3,7 @@ import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import { collectorName, userHash } from "../identifiers.ts";
+import { faultName, logUnit } from "../log.ts";
 import { beginErasure, dueErasures, eraseRows, objectKeysOf, type Erasure } from "./write.ts";
 
 /** R2 lists this many keys at a time. */
@@ -14,8 +15,8 @@ const COLLECTORS_AT_ONCE = 10;
 
 /**
  * Erases a user of a partner: collectors, objects, rows. False when the user is unknown. The bound is written
- * first, so that work in flight writes nothing back; a crash in the middle is taken up by the clock, which also
- * sweeps once more after every consumer of today has ended. Pinging the user again starts afresh.
+ * first, so that work in flight writes nothing back; a fault or crash after that is taken up by the clock, which
+ * also sweeps once more after every consumer of today has ended. Pinging the user again starts afresh.
  */
 export async function eraseUser(
   env: Env,
@@ -26,7 +27,11 @@ export async function eraseUser(
   const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
   const erasure = await beginErasure(databaseFor(env, partnerId, user.user_hash), partnerId, user, nowMs);
   if (erasure === null) return false;
-  await sweep(env, erasure, nowMs);
+  try {
+    await sweep(env, erasure, nowMs);
+  } catch (fault) {
+    logUnit("request", { partner_id: partnerId, outcome: "erased_later", fault: faultName(fault) });
+  }
   return true;
 }
 

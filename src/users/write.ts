@@ -140,6 +140,11 @@ export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1Pr
        WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND failed_version <= ?5`,
     ),
     inRange(
+      `DELETE FROM import_missing
+       WHERE partner_id = ?1 AND import_id IN (SELECT import_id FROM imports
+         WHERE partner_id = ?1 AND import_id >= ?2 AND import_id < ?3 AND user_id = ?4 AND requested_at <= ?5)`,
+    ),
+    inRange(
       `DELETE FROM imports
        WHERE partner_id = ?1 AND import_id >= ?2 AND import_id < ?3 AND user_id = ?4 AND requested_at <= ?5`,
     ),

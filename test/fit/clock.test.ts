@@ -77,6 +77,17 @@ describe("a clock that was never set", () => {
   });
 });
 
+test("a session that began at 0, among records that know the date, begins with the first of them", () => {
+  const bytes = activityFile()
+    .record(0, [heartRate])
+    .record(1, [heartRate])
+    .session([[2, "uint32", 0]])
+    .build();
+  expect(decode(bytes).warnings).toEqual([]);
+  expect(decodeOne(bytes).start_time_in_seconds).toBe(T0_UNIX);
+  expect(columnsOf(bytes)["time_in_seconds"]).toEqual([0, 1]);
+});
+
 describe("no time anywhere", () => {
   const bytes = activityFile()
     .record(null, [heartRate])

@@ -1,7 +1,7 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeActivities, decodeStreams } from "../../src/fit/index.ts";
-import { columnsOf, decode, decodeOne } from "../support/fitDecode.ts";
+import { columnsOf, decode, decodeOne, streamsOf } from "../support/fitDecode.ts";
 import { activityFile, concat, T0, type FitBuilder } from "../support/fitBuilder.ts";
 import { mutants } from "../support/fitMutants.ts";
 import { everythingFile } from "../support/fitSamples.ts";
@@ -122,4 +122,25 @@ describe("bounds", () => {
     expect(columnsOf(bytes)["time_in_seconds"]).toHaveLength(100_000);
     expect(decodeOne(bytes).average_heart_rate_in_beats_per_minute).toBe(149.5);
   });
+
+  test(
+    "more rows than an answer holds come thinned, extremes kept, and marked so",
+    { timeout: 60_000 },
+    () => {
+      const rates = (i: number) => (i === 1_000_000 ? 220 : i === 1_500_000 ? 30 : 120);
+      const file = activityFile();
+      for (let i = 0; i < 2_100_000; i++) {
+        if (i === 0)
+          file.record(0, [[3, "uint8", rates(0)]]).record(null, [[3, "uint8", rates(0)]], { compressed: 0 });
+        // The definition of the second record stands: from here on a record is two bytes, a second later each.
+        else file.raw(0xa0 | (i & 0x1f), rates(i));
+      }
+      const { columns, downsampled } = streamsOf(file.build());
+      const readings = columns["heart_rate_in_beats_per_minute"] ?? [];
+      expect(downsampled).toBe(true);
+      expect(readings.length).toBeLessThanOrEqual(2_000_000);
+      expect(new Set(readings)).toEqual(new Set([120, 220, 30]));
+      expect(columns["time_in_seconds"]?.at(-1)).toBe(2_099_999);
+    },
+  );
 });

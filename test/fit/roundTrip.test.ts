@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { columnsOf, decodeOne } from "../support/fitDecode.ts";
 import { activityFile, T0_UNIX, type BaseTypeName, type Field } from "../support/fitBuilder.ts";

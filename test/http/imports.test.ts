@@ -5,7 +5,7 @@ import { pageOf } from "../../src/http/pages.ts";
 import { importAnswerSchema, importSchema } from "../../src/imports/answers.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
-import { NOON, seedDelivery, seedImport } from "../support/rows.ts";
+import { NOON, seedDelivery, seedImport, seedMissing } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
 
 const page = pageOf("ImportPage", importSchema);
@@ -42,9 +42,9 @@ describe("an import", () => {
       imported: 7,
       skipped: 2,
       failed: 1,
-      missing_summary_ids: '["never-came"]',
       completed_at: NOON + 1500,
     });
+    await seedMissing(partner.partnerId, import_id, ["never-came"]);
     await seedDelivery(partner.partnerId, `plan_${import_id}`, {
       kind: "training_plan",
       status: "delivered",
@@ -157,7 +157,7 @@ describe("a list of imports", () => {
 
   test("leaves out what may be thousands of missing ids: those are told with the one import", async () => {
     const partner = await newPartner();
-    await seedImport(userOf(partner), { missing_summary_ids: '["never-came"]' });
+    await seedMissing(partner.partnerId, await seedImport(userOf(partner)), ["never-came"]);
     expect((await list(partner)).data[0]).not.toHaveProperty("missing_summary_ids");
   });
 

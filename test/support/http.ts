@@ -1,11 +1,39 @@
 import { env } from "cloudflare:workers";
 import { expect } from "vitest";
-import type { z } from "zod";
+import { z } from "zod";
 import { app } from "../../src/http/app.ts";
 import { problemSchema, type Problem } from "../../src/http/problem.ts";
 import type { TestPartner } from "./partner.ts";
 
-/** Sends a request as a partner would; an object as body is sent as JSON. */
+/** The routes as the OpenAPI document has them; those without parameters first, as the router takes them. */
+const documented = app.openAPIRegistry.definitions
+  .flatMap((definition) => (definition.type === "route" ? [definition.route] : []))
+  .map(({ method, path, responses }) => ({
+    method,
+    path: new RegExp(`^${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`),
+    parameters: path.split("{").length,
+    responses,
+  }))
+  .toSorted((a, b) => a.parameters - b.parameters);
+
+/** The schema that a route documents for this answer; null when the answer has no JSON body. */
+function schemaFor(method: string, path: string, response: Response): z.ZodType | null {
+  const type = response.headers.get("Content-Type")?.split(";")[0] ?? "";
+  const asked = `${path.split("?")[0]}/`.replace(/\/+$/, "/");
+  const known = method === "HEAD" ? "get" : method.toLowerCase();
+  const route = documented.find((candidate) => candidate.method === known && candidate.path.test(asked));
+  // An address or a method that no route has.
+  if (route === undefined) return problemSchema;
+  const answer = route.responses[response.status];
+  expect(Object.keys(route.responses), `${method} ${asked}`).toContain(String(response.status));
+  if (answer === undefined || "$ref" in answer) throw new Error("answers are documented in place");
+  expect(answer.content, `${method} ${asked} ${response.status}`).toHaveProperty([type]);
+  const content = answer.content?.[type];
+  const schema = content !== undefined && "schema" in content ? content.schema : null;
+  return schema instanceof z.ZodType && /json$/.test(type) && method !== "HEAD" ? schema : null;
+}
+
+/** Sends a request as a partner would; an object as body is sent as JSON. The answer is one that the route documents. */
 export async function send(
   who: Pick<TestPartner, "headers"> | null,
   method: string,
@@ -17,7 +45,9 @@ export async function send(
     body === undefined
       ? { method, headers: all }
       : { method, headers: { "Content-Type": "application/json", ...all }, body: JSON.stringify(body) };
-  return app.request(path, init, env);
+  const response = await app.request(path, init, env);
+  schemaFor(method, path, response)?.parse(await response.clone().json());
+  return response;
 }
 
 /** The answer's body, which must have this status and be all that the schema says and nothing more. */

@@ -144,6 +144,20 @@ export async function seedImport(
   return import_id;
 }
 
+/** What an import's task expected and never came, one slice. */
+export async function seedMissing(
+  partner_id: string,
+  import_id: string,
+  summaryIds: string[],
+): Promise<void> {
+  await insert("import_missing", {
+    partner_id,
+    import_id,
+    slice: 0,
+    summary_ids: JSON.stringify(summaryIds),
+  });
+}
+
 /** A signed request to somebody: an event unless said otherwise; returns its id. */
 export async function seedDelivery(
   partnerId: string,

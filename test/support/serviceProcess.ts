@@ -18,19 +18,25 @@ const credentialsSchema = z.object({
 });
 export type PartnerCredentials = z.infer<typeof credentialsSchema>;
 
-/** The service as people start it: `npm start -- --empty`, a process group of its own, a state folder of its own. */
+/** The service as people start it, with npm: a process group of its own, a state folder of its own. */
 export class ServiceProcess {
   readonly state: string;
   readonly url: string;
+  /** What the last start printed. */
+  printed = "";
+  readonly #flags: readonly string[];
   #child: ChildProcess | null = null;
 
-  private constructor(state: string, port: number) {
+  private constructor(state: string, port: number, flags: readonly string[]) {
     this.state = state;
     this.url = `http://127.0.0.1:${port}`;
+    this.#flags = flags;
   }
 
-  static async start(): Promise<ServiceProcess> {
-    const service = new ServiceProcess(await mkdtemp(path.join(tmpdir(), "service-")), await freePort());
+  /** `npm start -- --empty`, or with other flags; port and state folder are its own. */
+  static async start(flags: readonly string[] = ["--empty"]): Promise<ServiceProcess> {
+    const state = await mkdtemp(path.join(tmpdir(), "service-"));
+    const service = new ServiceProcess(state, await freePort(), flags);
     await service.startAgain();
     return service;
   }
@@ -38,23 +44,16 @@ export class ServiceProcess {
   /** Starts on the same state and port. */
   async startAgain(): Promise<void> {
     const port = new URL(this.url).port;
-    const child = spawn(
-      "npm",
-      ["start", "--silent", "--", "--empty", "--port", port, "--state", this.state],
-      {
-        cwd: ROOT,
-        detached: true,
-        stdio: ["ignore", "pipe", "pipe"],
-      },
-    );
+    const args = ["start", "--silent", "--", "--port", port, "--state", this.state, ...this.#flags];
+    const child = spawn("npm", args, { cwd: ROOT, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
-    let printed = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (printed += text));
+    this.printed = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (this.printed += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (this.printed += text));
     process.on("exit", () => this.#signal("SIGKILL"));
     await eventually("the service listens", START_DEADLINE_SECONDS, () => {
-      if (child.exitCode !== null) throw new Error(`The service did not start: ${printed}`);
-      return printed.includes(`listens on ${this.url}`) ? true : undefined;
+      if (child.exitCode !== null) throw new Error(`The service did not start: ${this.printed}`);
+      return this.printed.includes("Ctrl-C") ? true : undefined;
     });
   }
 

@@ -9,7 +9,7 @@ import { rideFile } from "./rideFile.ts";
 
 export const DEMO_PARTNER_ID = "demo";
 
-/** A record every 20 s keeps a ride of 20 minutes under 4 KB of shell. */
+/** A record every 10 s keeps a ride of ten minutes under 4 KB of shell. */
 const RIDE = { records: 61, secondsApart: 10 };
 /** The ride began this long before the partner was made. */
 const RIDE_BEFORE_SECONDS = 45 * 60;

@@ -1,9 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { EVENT_STATUSES, eventSchema, eventWithAttemptsSchema } from "../../deliveries/eventAnswer.ts";
 import * as read from "../../deliveries/read.ts";
-import { endpoint } from "../context.ts";
+import { resendEvent, sendTestEvent } from "../../deliveries/sendEvent.ts";
+import { endpoint, type Answering } from "../context.ts";
 import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
-import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import { conflictProblem, notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
 
 const listRoute = createRoute({
   method: "get",
@@ -59,4 +60,57 @@ export const getEvent = endpoint(getRoute, async (c) => {
   const { event_id } = c.req.valid("param");
   const event = await read.readEvent(c.env, c.var.partner.partner_id, event_id);
   return event === null ? problem(c, "not_found", "There is no such event.") : c.json(event, 200);
+});
+
+function noEventUrl(c: Answering) {
+  return problem(c, "no_event_url", "There is no event_url to send it to.");
+}
+
+const accepted = {
+  202: {
+    description: "The event; it is sent at once and then by its schedule.",
+    content: { "application/json": { schema: eventWithAttemptsSchema } },
+  },
+  ...readProblems,
+};
+
+const resendRoute = createRoute({
+  method: "post",
+  path: "/api/events/{event_id}/resend/",
+  summary: "Send a delivered or failed event again, by a fresh schedule",
+  request: { params: z.object({ event_id: z.string() }), query: noQuery },
+  responses: {
+    ...accepted,
+    ...notFoundProblem,
+    ...conflictProblem("no_event_url", "event_in_delivery"),
+  },
+});
+
+export const postResend = endpoint(resendRoute, async (c) => {
+  const { event_id } = c.req.valid("param");
+  const { partner_id, event_url } = c.var.partner;
+  const event = await read.readEvent(c.env, partner_id, event_id);
+  if (event === null) return problem(c, "not_found", "There is no such event.");
+  if (event_url === null) return noEventUrl(c);
+  if (!(await resendEvent(c.env, partner_id, event_id, Date.now()))) {
+    return problem(c, "event_in_delivery", "Its schedule has not ended; attempts are still made.");
+  }
+  return c.json((await read.readEvent(c.env, partner_id, event_id)) ?? event, 202);
+});
+
+const testRoute = createRoute({
+  method: "post",
+  path: "/api/events/test/",
+  summary: "Send an event that means nothing, to try out the receiver",
+  request: { query: noQuery },
+  responses: { ...accepted, ...conflictProblem("no_event_url") },
+});
+
+export const postTestEvent = endpoint(testRoute, async (c) => {
+  const { partner_id, event_url } = c.var.partner;
+  if (event_url === null) return noEventUrl(c);
+  const eventId = await sendTestEvent(c.env, partner_id, Date.now());
+  const event = await read.readEvent(c.env, partner_id, eventId);
+  if (event === null) throw new Error("the event that was just stored cannot be read");
+  return c.json(event, 202);
 });

@@ -2,10 +2,11 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { FILE_STATUSES, fileSchema } from "../../files/file.ts";
 import { openObject, withOriginal } from "../../files/original.ts";
 import * as read from "../../files/read.ts";
+import { retryFiles } from "../../files/retryFiles.ts";
 import { nameText, userIdText } from "../../text.ts";
 import { endpoint } from "../context.ts";
 import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
-import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import { conflictProblem, notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
 
 const params = z.object({ file_id: z.string() });
 
@@ -102,4 +103,38 @@ export const getOriginal = endpoint(originalRoute, async (c) => {
     "Content-Length": String(sizeInBytes),
     "Content-Disposition": `attachment; filename="${file_id}.${extension}"`,
   });
+});
+
+const retryRoute = createRoute({
+  method: "post",
+  path: "/api/files/{file_id}/retry/",
+  summary: "Try a failed file once more, from its stored bytes or its kept URL",
+  request: { params, query: noQuery },
+  responses: {
+    202: {
+      description: "The file, queued again.",
+      content: { "application/json": { schema: fileSchema } },
+    },
+    ...readProblems,
+    ...notFoundProblem,
+    ...conflictProblem("not_retryable"),
+  },
+});
+
+export const retryFile = endpoint(retryRoute, async (c) => {
+  const { file_id } = c.req.valid("param");
+  const { partner_id } = c.var.partner;
+  const found = await read.readFile(c.env, partner_id, file_id);
+  if (found === null) return problem(c, "not_found", "There is no such file.");
+  if ((await retryFiles(c.env, partner_id, found, { file_ids: [file_id] })) === 0) {
+    return problem(
+      c,
+      "not_retryable",
+      found.status === "failed"
+        ? "Neither its bytes nor its URL are kept any more; ping it again."
+        : `Only a failed file can be tried again; this one is ${found.status}.`,
+    );
+  }
+  const queued = await read.readFile(c.env, partner_id, file_id);
+  return c.json(queued ?? found, 202);
 });

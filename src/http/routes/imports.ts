@@ -1,10 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { retryFiles } from "../../files/retryFiles.ts";
 import { IMPORT_STATUSES, importSchema } from "../../imports/answers.ts";
 import * as read from "../../imports/read.ts";
 import { nameText, userIdText } from "../../text.ts";
 import { endpoint } from "../context.ts";
 import { INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
-import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import { conflictProblem, notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
 
 const listRoute = createRoute({
   method: "get",
@@ -42,11 +43,13 @@ export const listImports = endpoint(listRoute, async (c) => {
   return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
 });
 
+const params = z.object({ import_id: z.string() });
+
 const getRoute = createRoute({
   method: "get",
   path: "/api/imports/{import_id}/",
   summary: "One import, with its counts of this moment",
-  request: { params: z.object({ import_id: z.string() }), query: noQuery },
+  request: { params, query: noQuery },
   responses: {
     200: { description: "The import.", content: { "application/json": { schema: importSchema } } },
     ...readProblems,
@@ -58,4 +61,33 @@ export const getImport = endpoint(getRoute, async (c) => {
   const { import_id } = c.req.valid("param");
   const found = await read.readImport(c.env, c.var.partner, import_id);
   return found === null ? problem(c, "not_found", "There is no such import.") : c.json(found, 200);
+});
+
+const retryRoute = createRoute({
+  method: "post",
+  path: "/api/imports/{import_id}/retry/",
+  summary: "Try the failed files of an import once more",
+  request: { params, query: noQuery },
+  responses: {
+    202: {
+      description: "The import; its counts and its status follow as the files settle.",
+      content: { "application/json": { schema: importSchema } },
+    },
+    ...readProblems,
+    ...notFoundProblem,
+    ...conflictProblem("not_retryable"),
+  },
+});
+
+export const retryImport = endpoint(retryRoute, async (c) => {
+  const { import_id } = c.req.valid("param");
+  const { partner } = c.var;
+  const found = await read.readImport(c.env, partner, import_id);
+  if (found === null) return problem(c, "not_found", "There is no such import.");
+  const files = await retryFiles(c.env, partner.partner_id, found, { import_id });
+  if (files === 0) {
+    return problem(c, "not_retryable", "None of its files has failed and can be tried again.");
+  }
+  c.var.noted["files"] = files;
+  return c.json(found, 202);
 });

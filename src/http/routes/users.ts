@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { eraseUser } from "../../users/eraseUser.ts";
 import * as read from "../../users/read.ts";
 import { userSchema, userWithSourcesSchema } from "../../users/user.ts";
 import { endpoint } from "../context.ts";
@@ -49,4 +50,33 @@ export const getUser = endpoint(getRoute, async (c) => {
   const { user_id } = c.req.valid("param");
   const user = await read.readUser(c.env, c.var.partner.partner_id, user_id);
   return user === null ? problem(c, "not_found", "There is no such user.") : c.json(user, 200);
+});
+
+const deleteRoute = createRoute({
+  method: "delete",
+  path: "/api/users/{user_id}/",
+  summary: "Erase a user with everything that is kept of it",
+  request: { params: z.object({ user_id: z.string() }), query: noQuery },
+  responses: {
+    202: {
+      description: "It is gone, or will be in a moment. Pinging the user again starts afresh.",
+      content: {
+        "application/json": {
+          schema: z
+            .strictObject({ user_id: z.string(), status: z.literal("deleting") })
+            .openapi("DeletedUser"),
+        },
+      },
+    },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const deleteUser = endpoint(deleteRoute, async (c) => {
+  const { user_id } = c.req.valid("param");
+  const known = await eraseUser(c.env, c.var.partner.partner_id, user_id, Date.now());
+  return known
+    ? c.json({ user_id, status: "deleting" as const }, 202)
+    : problem(c, "not_found", "There is no such user.");
 });

@@ -1,0 +1,47 @@
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { randomId } from "../identifiers.ts";
+import { faultName, logUnit } from "../log.ts";
+import type { TestEvent } from "./bodies.ts";
+import { insertDelivery, restartDelivery } from "./write.ts";
+
+/** Sends a settled event again, by a fresh schedule and under its own id. False when it is not settled. */
+export async function resendEvent(
+  env: Env,
+  partnerId: string,
+  eventId: string,
+  nowMs: number,
+): Promise<boolean> {
+  const delivery = { partner_id: partnerId, delivery_id: eventId };
+  if (!(await restartDelivery(databaseFor(env, partnerId, null), delivery, nowMs))) return false;
+  await announce(env, delivery);
+  return true;
+}
+
+/** Sends an event that means nothing, by which a partner tries out its receiver. Answers its id. */
+export async function sendTestEvent(env: Env, partnerId: string, nowMs: number): Promise<string> {
+  const delivery = { partner_id: partnerId, delivery_id: `evt_${randomId()}` };
+  const body: TestEvent = { type: "test.ping", timestamp: new Date(nowMs).toISOString(), data: {} };
+  await insertDelivery(databaseFor(env, partnerId, null), {
+    ...delivery,
+    kind: "event",
+    type: body.type,
+    user_id: null,
+    import_id: null,
+    body: JSON.stringify(body),
+    status: "pending",
+    then_deliver: null,
+    next_attempt_at: nowMs,
+  }).run();
+  await announce(env, delivery);
+  return delivery.delivery_id;
+}
+
+/** What the queue does not take, the sweep finds due. */
+async function announce(env: Env, delivery: { partner_id: string; delivery_id: string }): Promise<void> {
+  try {
+    await env.DELIVERIES.send(delivery);
+  } catch (fault) {
+    logUnit("delivery", { ...delivery, outcome: "sent_later", fault: faultName(fault) });
+  }
+}

@@ -1,0 +1,28 @@
+import { databaseFor } from "../database.ts";
+import type { Env } from "../env.ts";
+import { collectorName, userRoute } from "../identifiers.ts";
+import { faultName, logUnit } from "../log.ts";
+import { projectFiles, type FileProjection } from "./write.ts";
+
+/**
+ * Queues failed files of one user and source once more: those named, or all of an import. Answers how many; those
+ * with neither bytes nor a URL left are passed over. Throws when the collector cannot be reached.
+ */
+export async function retryFiles(
+  env: Env,
+  partnerId: string,
+  owner: { user_id: string; source: string },
+  which: { file_ids: string[] } | { import_id: string },
+): Promise<number> {
+  const collector = env.COLLECTOR.getByName(collectorName(partnerId, owner.user_id, owner.source));
+  const queued: FileProjection[] = await collector.retry(which);
+  if (queued.length === 0) return 0;
+  const database = databaseFor(env, partnerId, userRoute(partnerId, owner.user_id));
+  try {
+    await database.batch(projectFiles(database, partnerId, queued));
+  } catch (fault) {
+    // The collector's outbox holds the same.
+    logUnit("request", { partner_id: partnerId, outcome: "projected_later", fault: faultName(fault) });
+  }
+  return queued.length;
+}

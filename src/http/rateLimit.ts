@@ -1,0 +1,64 @@
+import { take, type Bucket, type Quota } from "./tokenBucket.ts";
+import type { Answering, Middleware } from "./context.ts";
+import { problem } from "./problem.ts";
+
+/** Buckets of this isolate, by partner and policy; there are a few for each partner. */
+const buckets = new Map<string, Bucket>();
+
+/** The platform's own counter ends with its minute. */
+const CEILING_RETRY_SECONDS = 60;
+
+type Policy = "intake" | "read" | "files";
+
+/** Takes from a partner's bucket, and notes for the answer's fields how it stands. */
+function spend(c: Answering, policy: Policy, limitPerMinute: number, amount: number): Quota {
+  const key = `${policy}/${c.var.partner.partner_id}`;
+  const { bucket, quota } = take(buckets.get(key) ?? null, limitPerMinute, amount, Date.now());
+  buckets.set(key, bucket);
+  c.var.quotas.set(policy, quota);
+  return quota;
+}
+
+function tooMany(c: Answering, detail: string, retryAfterSeconds: number) {
+  return problem(c, "rate_limited", detail, { headers: { "Retry-After": String(retryAfterSeconds) } });
+}
+
+/** How many files a partner may send; null: they may be taken. For a request that is otherwise in order. */
+export function spendFiles(c: Answering, files: number) {
+  const limit = c.var.partner.limits.files_per_minute;
+  if (limit === null) return null;
+  const quota = spend(c, "files", limit, files);
+  if (quota.granted) return null;
+  return tooMany(
+    c,
+    `At most ${limit} files a minute; send this request again later.`,
+    quota.retryAfterSeconds,
+  );
+}
+
+/**
+ * Counts a partner's requests, what brings work apart from what reads, and writes the `RateLimit` fields of
+ * draft-ietf-httpapi-ratelimit-headers. The platform's limiter is the ceiling over all isolates of a place.
+ */
+export const limitRequests: Middleware = async (c, next) => {
+  c.set("quotas", new Map());
+  const { partner_id, limits } = c.var.partner;
+  const limit = limits.requests_per_minute;
+  const reads = c.req.method === "GET" || c.req.method === "HEAD";
+  const quota = limit === null ? null : spend(c, reads ? "read" : "intake", limit, 1);
+  if (quota !== null && !quota.granted) {
+    c.res = tooMany(c, `At most ${limit} requests a minute.`, quota.retryAfterSeconds);
+  } else if (quota !== null && !(await c.env.REQUEST_CEILING.limit({ key: partner_id })).success) {
+    c.res = tooMany(c, "More requests than this service takes of one partner.", CEILING_RETRY_SECONDS);
+  } else {
+    await next();
+  }
+  const stands = [...c.var.quotas];
+  if (stands.length === 0) return;
+  const policies = stands.map(([policy, { limit }]) => `"${policy}";q=${limit};w=60`);
+  const left = stands.map(
+    ([policy, { remaining, fullInSeconds }]) => `"${policy}";r=${remaining};t=${fullInSeconds}`,
+  );
+  c.res.headers.set("RateLimit-Policy", policies.join(", "));
+  c.res.headers.set("RateLimit", left.join(", "));
+};

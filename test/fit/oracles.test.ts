@@ -1,0 +1,114 @@
+import { readdirSync } from "node:fs";
+import { Decoder, Stream } from "@garmin/fitsdk";
+import FitParser from "fit-file-parser";
+import { describe, expect, test } from "vitest";
+import { decodeActivities, type DecodedActivity } from "../../src/fit/index.ts";
+import { corpusFolder, isThere, readBytes } from "../support/fitFolders.ts";
+
+/** A session's fields: ours, fit-file-parser's names for it, the SDK's; the first that is there counts. */
+const FIELDS: readonly (readonly [ours: keyof DecodedActivity, parser: string[], sdk: string[]])[] = [
+  ["elapsed_time_in_seconds", ["total_elapsed_time"], ["totalElapsedTime"]],
+  ["timer_time_in_seconds", ["total_timer_time"], ["totalTimerTime"]],
+  ["moving_time_in_seconds", ["total_moving_time"], ["totalMovingTime"]],
+  ["distance_in_meters", ["total_distance"], ["totalDistance"]],
+  ["max_speed_in_meters_per_second", ["enhanced_max_speed", "max_speed"], ["enhancedMaxSpeed", "maxSpeed"]],
+  ["average_heart_rate_in_beats_per_minute", ["avg_heart_rate"], ["avgHeartRate"]],
+  ["max_heart_rate_in_beats_per_minute", ["max_heart_rate"], ["maxHeartRate"]],
+  ["average_power_in_watts", ["avg_power"], ["avgPower"]],
+  ["max_power_in_watts", ["max_power"], ["maxPower"]],
+  ["normalized_power_in_watts", ["normalized_power"], ["normalizedPower"]],
+  ["ascent_in_meters", ["total_ascent"], ["totalAscent"]],
+  ["descent_in_meters", ["total_descent"], ["totalDescent"]],
+  ["energy_in_kilocalories", ["total_calories"], ["totalCalories"]],
+  ["average_temperature_in_celsius", ["avg_temperature"], ["avgTemperature"]],
+  ["training_stress_score", ["training_stress_score"], ["trainingStressScore"]],
+  ["intensity_factor", ["intensity_factor"], ["intensityFactor"]],
+  ["threshold_power_in_watts", ["threshold_power"], ["thresholdPower"]],
+  ["training_effect_aerobic", ["total_training_effect"], ["totalTrainingEffect"]],
+  ["pool_length_in_meters", ["pool_length"], ["poolLength"]],
+  ["number_of_lengths", ["num_lengths"], ["numLengths"]],
+];
+/** Half of the last decimal that an answer has. */
+const TOLERANCE = 0.0051;
+
+const ELAPSED = ["elapsed_time_in_seconds"];
+const HEART_RATES = ["average_heart_rate_in_beats_per_minute", "max_heart_rate_in_beats_per_minute"];
+const START = ["start_time_in_seconds"];
+/** Where both libraries hand on what the file says and a partner must not get it. */
+const EXCEPTIONS: Readonly<Record<string, { fields: readonly string[]; because: string }>> = {
+  "0134902991.fit": { fields: HEART_RATES, because: "a heart rate of 0 is no reading" },
+  "null_compressed_speed_dist.fit": {
+    fields: [...ELAPSED, ...HEART_RATES],
+    because: "a heart rate of 0 is no reading, and the timer ran longer than the elapsed time",
+  },
+  "activity_424479793.fit": { fields: ELAPSED, because: "the timer ran longer than the elapsed time" },
+  "snorkeling-unknown-sport.fit": { fields: ELAPSED, because: "the timer ran longer than the elapsed time" },
+  "suunto-weight.fit": { fields: ELAPSED, because: "the timer ran longer than the elapsed time" },
+  "zwift_non_utf8_20260130.fit": { fields: ELAPSED, because: "the timer ran longer than the elapsed time" },
+  "activity_217470507.fit": { fields: START, because: "its clock was never set: both say 1989" },
+  "antfs-dump.63.fit": { fields: START, because: "its clock was never set: both say 1990" },
+  "compressed-speed-distance.fit": { fields: START, because: "its clock was never set: both say 1990" },
+};
+/** fit-file-parser stops after the first segment of a chain. */
+const PARSER_LOSES_SESSIONS: ReadonlySet<string> = new Set(["activity-activity-filecrc.fit"]);
+
+type Session = Readonly<Record<string, unknown>>;
+
+async function parserSessions(bytes: Uint8Array): Promise<readonly Session[]> {
+  const parser = new FitParser({
+    force: true,
+    mode: "list",
+    lengthUnit: "m",
+    speedUnit: "m/s",
+    temperatureUnit: "celsius",
+  });
+  const { sessions } = await parser.parseAsync(bytes.slice().buffer);
+  return (sessions ?? []).map((session) => ({ ...session }));
+}
+
+function sdkSessions(bytes: Uint8Array): readonly Session[] {
+  const { messages } = new Decoder(Stream.fromByteArray(bytes)).read({ mergeHeartRates: false });
+  return (messages.sessionMesgs ?? []).map((session) => ({ ...session }));
+}
+
+function compare(
+  file: string,
+  activities: readonly DecodedActivity[],
+  sessions: readonly Session[],
+  library: 1 | 2,
+): void {
+  const excepted = new Set(EXCEPTIONS[file]?.fields);
+  expect(activities).toHaveLength(sessions.length);
+  sessions.forEach((session, i) => {
+    const activity = activities[i];
+    if (activity === undefined) throw new Error("no activity");
+    const differences: unknown[] = [];
+    const check = (name: keyof DecodedActivity, theirs: number | null) => {
+      const ours = activity.derived.includes(name) ? null : activity[name];
+      const isSame =
+        typeof ours === "number" && theirs !== null ? Math.abs(ours - theirs) <= TOLERANCE : ours === theirs;
+      // An exception that has become none must go from the list.
+      if (isSame === excepted.has(name)) differences.push([name, ours, theirs]);
+    };
+    for (const field of FIELDS) {
+      const theirs = field[library].map((name) => session[name]).find((value) => typeof value === "number");
+      check(field[0], theirs ?? null);
+    }
+    const start = session[library === 1 ? "start_time" : "startTime"];
+    const started = typeof start === "number" || typeof start === "string" || start instanceof Date;
+    check("start_time_in_seconds", started ? new Date(start).getTime() / 1000 : null);
+    expect(differences).toEqual([]);
+  });
+}
+
+const files = isThere(corpusFolder) ? readdirSync(corpusFolder).filter((file) => file.endsWith(".fit")) : [];
+
+describe.skipIf(files.length === 0)("a session says what two independent libraries read", () => {
+  test.each(files)("%s", async (file) => {
+    const bytes = readBytes(corpusFolder, file);
+    const result = decodeActivities(bytes, { fallbackStartInSeconds: null });
+    if (!result.ok) return;
+    compare(file, result.activities, sdkSessions(bytes), 2);
+    if (!PARSER_LOSES_SESSIONS.has(file)) compare(file, result.activities, await parserSessions(bytes), 1);
+  });
+});
