@@ -23,13 +23,13 @@ import { finishIfSettled, mended, newImport, planIsDue, repeatedImport, type Cou
 import {
   firstRevision,
   judgePing,
-  shrunk,
+  REVISIONS_OF_CLAIMS,
   type CurrentVersion,
   type LedgerRow,
   type Submission,
 } from "./ledger.ts";
 import { importProjection, objectsLeftBehind, ownerOf, projectionOf, type Owner } from "./projection.ts";
-import { expire, fail, inFlight, retry, settle, take, type Outcome } from "./settle.ts";
+import { expire, fail, inFlight, retry, settle, take, withoutSource, type Outcome } from "./settle.ts";
 import {
   CollectorStorage,
   type About,
@@ -268,7 +268,8 @@ export class PingCollector extends DurableObject<Env> {
       const current = { ...row.current, version, submission, import_id: into.import_id, attempts: 0 };
       const overtaken: LedgerRow = {
         ...row,
-        revision: Math.max(row.revision, firstRevision(version)),
+        // An importer may still write the older version, with a revision from its claim.
+        revision: Math.max(row.revision, firstRevision(version)) + REVISIONS_OF_CLAIMS,
         held: null,
         current: {
           ...current,
@@ -439,6 +440,7 @@ export class PingCollector extends DurableObject<Env> {
   #settleOutcomes(dispatch: Dispatch, outcomes: readonly Outcome[], now: number): void {
     const rows = this.#storage.readFiles(outcomes.map((outcome) => outcome.file_id));
     const changed: LedgerRow[] = [];
+    const failed: [LedgerRow, LedgerRow][] = [];
     const retries: Dispatch[] = [];
     const project: string[] = [];
     const tally = new Tally();
@@ -452,12 +454,14 @@ export class PingCollector extends DurableObject<Env> {
       } else {
         tally.add(row.current, settlement.kind);
       }
+      if (settlement.kind === "failed") failed.push([row, settlement.row]);
       if (settlement.kind !== "imported") project.push(row.file_id);
     }
     this.#storage.writeFiles(changed);
     this.#storage.writeDispatches(retries);
     for (const retry of retries) this.#alarmBy(retry.due_at);
     this.#settled(project, tally, now);
+    this.#discardLeftBehind(failed);
   }
 
   /** What follows when files were settled: the read model is told of failures, imports count and may complete. */
@@ -565,30 +569,34 @@ export class PingCollector extends DurableObject<Env> {
     const files = dispatch.files.filter(([fileId, version]) => inFlight(rows.get(fileId), version) !== null);
     const { again, poison } = splitAfterSilence({ ...dispatch, files }, now);
     const tally = new Tally();
-    const failed: string[] = [];
+    const failed: [LedgerRow, LedgerRow][] = [];
     for (const [fileId, version] of poison) {
       const row = inFlight(rows.get(fileId), version);
       if (row === null) continue;
       const revision = row.revision + dispatch.claims + 1;
-      this.#storage.writeFiles([
-        fail(
-          row,
-          {
-            code: "internal",
-            detail: "The import of this file ended without an answer several times. We were told of it.",
-            http_status: null,
-            retryable: true,
-          },
-          revision,
-          now,
-        ),
-      ]);
+      const ended = fail(
+        row,
+        {
+          code: "internal",
+          detail: "The import of this file ended without an answer several times. We were told of it.",
+          http_status: null,
+          retryable: true,
+        },
+        revision,
+        now,
+      );
+      this.#storage.writeFiles([ended]);
       tally.add(row.current, "failed");
-      failed.push(fileId);
+      failed.push([row, ended]);
     }
     this.#storage.deleteDispatch(dispatch.dispatch_id);
     this.#storage.writeDispatches(again);
-    this.#settled(failed, tally, now);
+    this.#settled(
+      failed.map(([row]) => row.file_id),
+      tally,
+      now,
+    );
+    this.#discardLeftBehind(failed);
     logUnit("dispatch", {
       dispatch_id: dispatch.dispatch_id,
       outcome: "claim_unheard",
@@ -820,14 +828,9 @@ class Tally {
   }
 }
 
-/** A failure whose time has passed: nothing is left to try it again with. */
+/** A failure whose time has passed. */
 function withoutUrl(row: LedgerRow): LedgerRow {
-  if (row.current === null) return row;
-  const fault = row.current.fault === null ? null : { ...row.current.fault, retryable: false };
-  const submission = shrunk(row.current.submission, false);
-  return {
-    ...row,
-    revision: row.revision + 1,
-    current: { ...row.current, submission, fault, failed_object: null },
-  };
+  return row.current === null
+    ? row
+    : { ...row, revision: row.revision + 1, current: withoutSource(row.current) };
 }

@@ -87,6 +87,9 @@ export const REPEAT_WINDOW_MS = 10 * 60_000;
 /** Room for the state changes of one version between its revision and the next version's. */
 const REVISIONS_PER_VERSION = 1_000;
 
+/** More than the claims that one dispatch can see: their revisions are in no ledger until they report. */
+export const REVISIONS_OF_CLAIMS = 100;
+
 export type PingVerdict = "hold" | "held_already" | "dispatch" | "duplicate";
 
 /** What a ping means for its file; `row` is null for a file never pinged before. */

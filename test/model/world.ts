@@ -1,5 +1,4 @@
-import type { AcceptedEntry, Claim, CollectorNames, PingEntry, TaskEntry } from "../../src/collector/PingCollector.ts";
-import type { ImportProjection } from "../../src/imports/write.ts";
+import type { AcceptedEntry, Claim, CollectorNames, PingEntry, StartedImport, TaskEntry } from "../../src/collector/PingCollector.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";
@@ -81,7 +80,7 @@ export interface CollectorTask {
   to: number;
   event_id: string | null;
   initial: boolean;
-  answer: { import: ImportProjection; repeated: boolean } | null;
+  answer: StartedImport | null;
 }
 
 export interface Erasure {
@@ -342,8 +341,8 @@ export class World {
       `task ${task.user_id}/${task.source} ${task.event_id} ${initial ? "initial" : ""}`,
       endsAt,
       pace,
-      () => startImport(this.platform.env, this.partner, task),
-      (answer) => this.note(`  ${answer.import_id.slice(-4)} total ${answer.files.total} ${answer.repeated ? "repeated" : ""}`),
+      () => startImport(this.platform.env, this.partner.partner_id, task),
+      (answer) => this.note(`  ${answer.import.import_id.slice(-4)} total ${answer.import.total} ${answer.repeated ? "repeated" : ""}`),
     );
   }
 
@@ -471,7 +470,7 @@ export class World {
         };
         this.tasks.push(observed);
         return (result) => {
-          observed.answer = result as CollectorTask["answer"];
+          observed.answer = result as StartedImport;
           if (!this.platform.interleaving) observed.to = this.moment();
         };
       }
