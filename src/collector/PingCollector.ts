@@ -186,6 +186,7 @@ export class PingCollector extends DurableObject<Env> {
     entries: readonly PingEntry[],
     now: number,
   ): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
+    const isFirst = this.#storage.about === null;
     this.#introduce(names);
     const { accepted, rows, changed, dispatches, duplicates, discarded } = this.#judge(names, entries, now);
     this.#storage.writeFiles([...changed.values()]);
@@ -195,12 +196,13 @@ export class PingCollector extends DurableObject<Env> {
       dispatch.files.every(([fileId, version]) => inFlight(rows.get(fileId), version) !== null),
     );
     this.#storage.writeDispatches(live);
-    // What replaced an object must reach the read model before the object may go.
-    if (discarded.length > 0) {
+    // What replaced an object must reach the read model before the object may go. And once a collector is there,
+    // the read model must hear of it, even if the request ends before it can say so: an erasure looks there.
+    if (isFirst || discarded.length > 0) {
       this.#storage.addToOutbox([{ kind: "project_files", file_ids: [...changed.keys()] }, ...discarded]);
     }
     if ([...changed.values()].some((row) => row.held !== null)) this.#housekeepBy(now + HELD_FOR_MS);
-    if (live.length > 0) this.#alarmBy(now + SEND_GRACE_MS);
+    if (isFirst || live.length > 0) this.#alarmBy(now + SEND_GRACE_MS);
     if (discarded.length > 0) this.#alarmBy(now);
     return { accepted, dispatches: live };
   }

@@ -324,7 +324,13 @@ function erasedIsGone(world: World, remains: Remains): void {
   for (const erasure of world.erasures) {
     if (!erasure.done) continue;
     const { user } = erasure;
-    const pingedLater = world.pings.some((ping) => ping.to > erasure.from && userOf(world, ping.collector) === user);
+    // A ping that nobody was told of may be dated by a clock ahead of the erasure's.
+    const bound = remains.bounds.get(user) ?? 0;
+    const pingedLater = world.pings.some(
+      (ping) =>
+        userOf(world, ping.collector) === user &&
+        (ping.to > erasure.from || (!ping.answered && (ping.version ?? bound + 1) > bound)),
+    );
     const askedLater = world.tasks.some((task) => task.to > erasure.from && task.user === user);
     if (pingedLater || askedLater) continue;
     const traces = [
