@@ -48,7 +48,10 @@ const pingSpec: fc.Arbitrary<PingSpec> = fc.record({
   overwrite: fc.boolean(),
   from: fc.oneof(
     { weight: 5, arbitrary: fc.record({ host: fc.constantFrom("once" as const, ...HOST_KINDS) }) },
-    { weight: 2, arbitrary: fc.record({ inline: fc.constantFrom("good" as const, "good" as const, "bad" as const) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ inline: fc.constantFrom("good" as const, "good" as const, "bad" as const) }),
+    },
     { weight: 2, arbitrary: fc.record({ repeat: fc.nat(3), same: fc.boolean() }) },
   ),
 });
@@ -86,7 +89,17 @@ const retryFile = fc.record({
 const retryImport = fc.record({ do: fc.constant("retry import" as const), pick, pace });
 const pass = fc.record({
   do: fc.constant("pass" as const),
-  ms: fc.constantFrom(1, SECOND, 11 * SECOND, 25 * SECOND, 61 * SECOND, 11 * MINUTE, HOUR, 7 * HOUR, -2 * SECOND),
+  ms: fc.constantFrom(
+    1,
+    SECOND,
+    11 * SECOND,
+    25 * SECOND,
+    61 * SECOND,
+    11 * MINUTE,
+    HOUR,
+    7 * HOUR,
+    -2 * SECOND,
+  ),
 });
 const actor: fc.Arbitrary<Command> = fc.oneof(ping, task, deliver, alarm, erase, retryFile);
 
@@ -97,7 +110,10 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 5, arbitrary: alarm },
   { weight: 4, arbitrary: pass },
   { weight: 4, arbitrary: fc.record({ do: fc.constant("work" as const) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("both" as const), first: actor, second: actor, pace }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant("both" as const), first: actor, second: actor, pace }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("go on" as const), pace }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("lose" as const), pick }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("bury" as const), pick, pace }) },
@@ -115,7 +131,14 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       kind: fc.constantFrom("refused" as const, "unheard" as const),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("outage" as const), store: fc.constantFrom(...STORES), down: fc.boolean() }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("outage" as const),
+      store: fc.constantFrom(...STORES),
+      down: fc.boolean(),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({

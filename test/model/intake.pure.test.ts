@@ -22,7 +22,8 @@ const chance = vi.hoisted(() => {
 
 vi.mock("node:crypto", async (importOriginal) => ({
   ...(await importOriginal<typeof import("node:crypto")>()),
-  randomBytes: (count: number) => Buffer.from(Array.from({ length: count }, () => Math.floor(chance.next() * 256))),
+  randomBytes: (count: number) =>
+    Buffer.from(Array.from({ length: count }, () => Math.floor(chance.next() * 256))),
 }));
 
 const RUNS = inject("intakeRuns").memory;
@@ -38,7 +39,9 @@ beforeAll(() => {
   vi.spyOn(Math, "random").mockImplementation(() => chance.next());
   // The runtime's own digest answers from another thread, at a time that no test decides.
   vi.spyOn(crypto.subtle, "digest").mockImplementation(async (_algorithm, bytes) => {
-    const view = ArrayBuffer.isView(bytes) ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength) : new Uint8Array(bytes);
+    const view = ArrayBuffer.isView(bytes)
+      ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+      : new Uint8Array(bytes);
     return new Uint8Array(createHash("sha256").update(view).digest()).buffer;
   });
 });
@@ -48,14 +51,18 @@ afterAll(() => {
   vi.restoreAllMocks();
 });
 
-test("whatever happens to the intake, nothing is lost and nothing is done twice", { timeout: 3_600_000 }, async () => {
-  const platform = memoryPlatform();
-  await fc.assert(
-    fc.asyncProperty(story, async ({ planner, commands }) => {
-      chance.restart();
-      platform.fresh();
-      await live(new World(platform, START, planner), commands);
-    }),
-    { numRuns: RUNS },
-  );
-});
+test(
+  "whatever happens to the intake, nothing is lost and nothing is done twice",
+  { timeout: 3_600_000 },
+  async () => {
+    const platform = memoryPlatform();
+    await fc.assert(
+      fc.asyncProperty(story, async ({ planner, commands }) => {
+        chance.restart();
+        platform.fresh();
+        await live(new World(platform, START, planner), commands);
+      }),
+      { numRuns: RUNS },
+    );
+  },
+);

@@ -154,7 +154,15 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     PARTNERS: new MemoryKV(),
     COLLECTOR: {
       getByName: (name: string) =>
-        new Proxy({}, { get: (_stub, method) => (...args: unknown[]) => objectOf(name).call(as(method), args) }),
+        new Proxy(
+          {},
+          {
+            get:
+              (_stub, method) =>
+              (...args: unknown[]) =>
+                objectOf(name).call(as(method), args),
+          },
+        ),
     },
     PRIORITY: {},
     BULK: {},

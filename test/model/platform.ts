@@ -1,7 +1,12 @@
 import { z } from "zod";
 import type { PingCollector } from "../../src/collector/PingCollector.ts";
 import type { LedgerRow } from "../../src/collector/ledger.ts";
-import { CollectorStorage, type Dispatch, type ImportRow, type OutboxEntry } from "../../src/collector/storage.ts";
+import {
+  CollectorStorage,
+  type Dispatch,
+  type ImportRow,
+  type OutboxEntry,
+} from "../../src/collector/storage.ts";
 import type { Env } from "../../src/env.ts";
 import type { Faults, Store } from "./faults.ts";
 import { current, type Scheduler } from "./invocations.ts";
@@ -70,7 +75,7 @@ export const COLLECTOR_METHODS = [
   "report",
   "abandon",
   "namedObjects",
-]  as const satisfies (keyof PingCollector)[];
+] as const satisfies (keyof PingCollector)[];
 export type CollectorMethod = (typeof COLLECTOR_METHODS)[number];
 
 export const QUEUES = ["PRIORITY", "BULK", "RETRY", "DELIVERIES"] as const;
@@ -115,7 +120,8 @@ export function instrument(env: Env, scheduler: Scheduler, faults: Faults, obser
     replace(env[queue], "send", (body: unknown) => reach("queue", async () => observer.sent(queue, body)));
     replace(env[queue], "sendBatch", (messages: unknown) =>
       reach("queue", async () => {
-        for (const { body } of z.array(z.object({ body: z.unknown() })).parse(messages)) observer.sent(queue, body);
+        for (const { body } of z.array(z.object({ body: z.unknown() })).parse(messages))
+          observer.sent(queue, body);
       }),
     );
   }

@@ -76,7 +76,8 @@ async function gather(world: World): Promise<Remains> {
     return z.array(schema).parse(found.results);
   };
   const ledgers = [];
-  for (const collector of world.collectors()) ledgers.push({ ...collector, ledger: await look(collector.name) });
+  for (const collector of world.collectors())
+    ledgers.push({ ...collector, ledger: await look(collector.name) });
   const objects = new Map<string, Uint8Array>();
   for (const prefix of [`${partnerId}/`, "inline/"]) {
     const listed = await env.FILES.list({ prefix });
@@ -120,7 +121,8 @@ function nothingWaits(world: World, { ledgers, deliveries }: Remains): void {
   for (const { user, source, ledger } of ledgers) {
     if (ledger.dispatches.length > 0) world.break(`no dispatch is left (${user}/${source})`);
     if (ledger.outbox.length > 0) world.break(`no outbox entry is left (${user}/${source})`);
-    if (ledger.files.some((file) => file.current?.state === "queued")) world.break(`no file stays queued (${user}/${source})`);
+    if (ledger.files.some((file) => file.current?.state === "queued"))
+      world.break(`no file stays queued (${user}/${source})`);
   }
   for (const delivery of deliveries) {
     if (delivery.status !== "delivered" && delivery.status !== "recorded" && delivery.status !== "failed") {
@@ -129,7 +131,10 @@ function nothingWaits(world: World, { ledgers, deliveries }: Remains): void {
   }
 }
 
-function filesAreSettled(world: World, { ledgers, files, activities, bounds, objects, users }: Remains): void {
+function filesAreSettled(
+  world: World,
+  { ledgers, files, activities, bounds, objects, users }: Remains,
+): void {
   const known = new Set<string>();
   for (const { user, source, ledger } of ledgers) {
     const owner = ownerOf({ partner_id: world.partner.partner_id, user_id: user, source });
@@ -139,14 +144,23 @@ function filesAreSettled(world: World, { ledgers, files, activities, bounds, obj
       const read = files.find((file) => file.file_id === row.file_id);
       // A request that ended before its answer may have left a held ping that its repetition makes readable.
       const { held } = row;
-      const heard = world.pings.some((ping) => ping.answered && ping.file_id === row.file_id && ping.version === held?.version);
+      const heard = world.pings.some(
+        (ping) => ping.answered && ping.file_id === row.file_id && ping.version === held?.version,
+      );
       if (held !== null && !heard) continue;
       if (says === null || read === undefined) {
         world.break(`a file of the collector can be read (${user}/${source}/${row.summary_id})`);
         continue;
       }
       const { status, attempts, import_id, error, version, revision } = read;
-      const readAs = { status, attempts, import_id, error: error === null ? null : z.json().parse(JSON.parse(error)), version, revision };
+      const readAs = {
+        status,
+        attempts,
+        import_id,
+        error: error === null ? null : z.json().parse(JSON.parse(error)),
+        version,
+        revision,
+      };
       const saysIt = {
         status: says.status,
         attempts: says.attempts,
@@ -156,11 +170,15 @@ function filesAreSettled(world: World, { ledgers, files, activities, bounds, obj
         revision: says.revision,
       };
       if (JSON.stringify(readAs, sorted) !== JSON.stringify(saysIt, sorted)) {
-        world.break(`collector and read model agree: ${JSON.stringify(saysIt)} is read as ${JSON.stringify(readAs)}`);
+        world.break(
+          `collector and read model agree: ${JSON.stringify(saysIt)} is read as ${JSON.stringify(readAs)}`,
+        );
       }
       if (read.status === "failed" && read.error === null) world.break("a failed file has a reason");
-      if (read.status === "imported" && read.stored_version !== read.version) world.break("an imported file is readable as its newest version");
-      if (!users.some(({ user_id }) => user_id === user)) world.break(`a user with files can be read (${user})`);
+      if (read.status === "imported" && read.stored_version !== read.version)
+        world.break("an imported file is readable as its newest version");
+      if (!users.some(({ user_id }) => user_id === user))
+        world.break(`a user with files can be read (${user})`);
     }
   }
   for (const file of files) {
@@ -175,14 +193,17 @@ function filesAreSettled(world: World, { ledgers, files, activities, bounds, obj
         average_heart_rate: summary.average_heart_rate_in_beats_per_minute,
         elapsed_time: summary.elapsed_time_in_seconds,
       });
-      if (mark !== stored?.mark) world.break(`an activity is that of its version: ${mark} instead of ${stored?.mark}`);
+      if (mark !== stored?.mark)
+        world.break(`an activity is that of its version: ${mark} instead of ${stored?.mark}`);
       if (activity.version !== file.stored_version) world.break("no activity of another version stays");
     }
     const bytes = file.object_key === null ? undefined : objects.get(file.object_key);
     if (bytes === undefined) world.break("a readable file's bytes are stored");
     else {
-      if (stored !== undefined && Buffer.compare(bytes, stored.bytes) !== 0) world.break("the bytes stored are those of the readable version");
-      if (createHash("sha256").update(bytes).digest("hex") !== file.sha256) world.break("sha256 is of the bytes stored");
+      if (stored !== undefined && Buffer.compare(bytes, stored.bytes) !== 0)
+        world.break("the bytes stored are those of the readable version");
+      if (createHash("sha256").update(bytes).digest("hex") !== file.sha256)
+        world.break("sha256 is of the bytes stored");
     }
   }
   for (const { file_id, user, from } of world.answered) {
@@ -212,25 +233,34 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
       const candidates = lastTaken(pings);
       const last = candidates.find((ping) => ping.digest === newest?.submission.digest);
       if (last === undefined) {
-        world.break(`the newest ping wins (${user}/${row.summary_id}: ${candidates.map((ping) => ping.content.mark).join()})`);
+        world.break(
+          `the newest ping wins (${user}/${row.summary_id}: ${candidates.map((ping) => ping.content.mark).join()})`,
+        );
         continue;
       }
       const read = files.find((file) => file.file_id === row.file_id);
       if (row.current?.state === "failed" && row.held === null && last.gives && last.content.good) {
         const { fault } = row.current;
-        const excused = fault?.code === "callback_gone" || fault?.code === "held_expired" || fault?.code === "internal";
+        const excused =
+          fault?.code === "callback_gone" || fault?.code === "held_expired" || fault?.code === "internal";
         if (!excused) world.break(`a good file is imported (${fault?.code})`);
       }
       if (row.current?.state === "imported" && row.held === null && read?.stored_version != null) {
         const stored = world.claimed.get(`${row.file_id}/${read.stored_version}`);
-        if (stored?.mark !== last.content.mark) world.break(`what is imported is the newest ping's file: ${stored?.mark} instead of ${last.content.mark}`);
+        if (stored?.mark !== last.content.mark)
+          world.break(
+            `what is imported is the newest ping's file: ${stored?.mark} instead of ${last.content.mark}`,
+          );
       }
     }
     // A duplicate is no new work, so nothing may be lost by it.
     for (const ping of world.pings) {
       if (ping.collector !== name || ping.status !== "duplicate" || !ping.overwrite) continue;
-      const before = world.pings.filter((other) => other.file_id === ping.file_id && other.from <= ping.to && other !== ping);
-      if (!before.some((other) => other.digest === ping.digest)) world.break("an overwriting ping is a duplicate only of its equal");
+      const before = world.pings.filter(
+        (other) => other.file_id === ping.file_id && other.from <= ping.to && other !== ping,
+      );
+      if (!before.some((other) => other.digest === ping.digest))
+        world.break("an overwriting ping is a duplicate only of its equal");
     }
   }
   void bounds;
@@ -243,7 +273,9 @@ function tasksRelease(world: World, { ledgers }: Remains): void {
       const held = row.held.submission.digest;
       const pings = world.pings.filter((ping) => ping.file_id === row.file_id && ping.digest === held);
       const latest = Math.max(...pings.map((ping) => ping.to));
-      const task = world.tasks.find((task) => task.collector === name && task.answer !== null && task.from > latest);
+      const task = world.tasks.find(
+        (task) => task.collector === name && task.answer !== null && task.from > latest,
+      );
       if (task !== undefined) world.break(`a task takes all that is held (${row.summary_id})`);
     }
   }
@@ -253,11 +285,17 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
   const plans = new Map<string, number[]>();
   for (const row of imports) {
     const { total, imported, skipped, failed, status, completed_at } = row;
-    if (completed_at === null || status === "running") world.break(`every import completes: ${JSON.stringify(row)}`);
-    if (imported + skipped + failed !== total) world.break(`an import's counts add up: ${JSON.stringify(row)}`);
-    if ((status === "completed_with_failures") !== failed > 0) world.break("an import's status says whether files failed");
-    const events = deliveries.filter((delivery) => delivery.import_id === row.import_id && delivery.kind === "event");
-    if (events.length !== (row.event_id === null ? 0 : 1)) world.break(`one event for each import with an event_id: ${events.length}`);
+    if (completed_at === null || status === "running")
+      world.break(`every import completes: ${JSON.stringify(row)}`);
+    if (imported + skipped + failed !== total)
+      world.break(`an import's counts add up: ${JSON.stringify(row)}`);
+    if ((status === "completed_with_failures") !== failed > 0)
+      world.break("an import's status says whether files failed");
+    const events = deliveries.filter(
+      (delivery) => delivery.import_id === row.import_id && delivery.kind === "event",
+    );
+    if (events.length !== (row.event_id === null ? 0 : 1))
+      world.break(`one event for each import with an event_id: ${events.length}`);
     for (const delivery of deliveries) {
       if (delivery.import_id !== row.import_id || delivery.kind !== "training_plan") continue;
       const key = `${row.user_id}/${row.event_id}/${world.tasks.find((task) => task.answer?.import.import_id === row.import_id)?.collector}`;
@@ -267,7 +305,8 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
   for (const times of plans.values()) {
     times.sort((a, b) => a - b);
     for (const [index, at] of times.entries()) {
-      if (index > 0 && at - (times[index - 1] ?? 0) < 24 * 60 * 60_000) world.break("one plan for each event_id in a day");
+      if (index > 0 && at - (times[index - 1] ?? 0) < 24 * 60 * 60_000)
+        world.break("one plan for each event_id in a day");
     }
   }
   for (const { ledger } of ledgers) {
@@ -278,7 +317,10 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
         continue;
       }
       for (const field of ["total", "imported", "skipped", "failed", "status", "completed_at"] as const) {
-        if (read[field] !== row[field]) world.break(`collector and read model agree on an import's ${field}: ${row[field]} is read as ${read[field]}`);
+        if (read[field] !== row[field])
+          world.break(
+            `collector and read model agree on an import's ${field}: ${row[field]} is read as ${read[field]}`,
+          );
       }
     }
   }
@@ -286,9 +328,14 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
     const answer = task.answer;
     if (answer === null) continue;
     const erased = (bounds.get(task.user) ?? 0) >= answer.import.requested_at;
-    if (!erased && !imports.some((row) => row.import_id === answer.import.import_id)) world.break("the import that a task answers can be read");
-    const erasedBefore = world.erasures.some((erasure) => erasure.user === task.user && erasure.to < task.from);
-    const erasedLater = world.erasures.some((erasure) => erasure.user === task.user && erasure.to > task.from);
+    if (!erased && !imports.some((row) => row.import_id === answer.import.import_id))
+      world.break("the import that a task answers can be read");
+    const erasedBefore = world.erasures.some(
+      (erasure) => erasure.user === task.user && erasure.to < task.from,
+    );
+    const erasedLater = world.erasures.some(
+      (erasure) => erasure.user === task.user && erasure.to > task.from,
+    );
     if (erased && erasedBefore && !erasedLater) world.break("a task after a deletion is not swallowed by it");
   }
 }
@@ -299,7 +346,10 @@ function bytesAreThere(world: World, { ledgers, files, objects }: Remains): void
     for (const key of [file.object_key, file.failed_object_key]) {
       if (key === null) continue;
       named.add(key);
-      if (!objects.has(key)) world.break(`the bytes that a file names are stored (${key === file.object_key ? "readable" : "failed"})`);
+      if (!objects.has(key))
+        world.break(
+          `the bytes that a file names are stored (${key === file.object_key ? "readable" : "failed"})`,
+        );
     }
   }
   for (const { ledger, user } of ledgers) {
@@ -310,13 +360,19 @@ function bytesAreThere(world: World, { ledgers, files, objects }: Remains): void
       for (const key of [row.held?.submission.object_key, row.current?.submission.object_key]) {
         if (key == null) continue;
         named.add(key);
-        const url = key === row.held?.submission.object_key ? row.held.submission.callback_url : row.current?.submission.callback_url;
+        const url =
+          key === row.held?.submission.object_key
+            ? row.held.submission.callback_url
+            : row.current?.submission.callback_url;
         if (!objects.has(key) && url == null) world.break("the bytes that a collector names are stored");
       }
     }
   }
   for (const key of objects.keys()) {
-    if (!named.has(key)) world.break(`no object stays that nothing names (${key.startsWith("inline/") ? "inline" : "downloaded"} ${world.objects.get(key)?.mark})`);
+    if (!named.has(key))
+      world.break(
+        `no object stays that nothing names (${key.startsWith("inline/") ? "inline" : "downloaded"} ${world.objects.get(key)?.mark})`,
+      );
   }
 }
 
@@ -340,7 +396,11 @@ function erasedIsGone(world: World, remains: Remains): void {
       ...remains.deliveries.filter((row) => row.user_id === user).map((row) => row.kind),
       ...remains.users.filter((row) => row.user_id === user).map(() => "user"),
       ...[...remains.objects.keys()]
-        .filter((key) => key.includes(userHash(world.partner.partner_id, user)) || remains.ledgers.some((ledger) => ledger.user === user && key.includes(ledger.name)))
+        .filter(
+          (key) =>
+            key.includes(userHash(world.partner.partner_id, user)) ||
+            remains.ledgers.some((ledger) => ledger.user === user && key.includes(ledger.name)),
+        )
         .map(() => "object"),
       ...remains.ledgers
         .filter((ledger) => ledger.user === user)

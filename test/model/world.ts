@@ -1,4 +1,11 @@
-import type { AcceptedEntry, Claim, CollectorNames, PingEntry, StartedImport, TaskEntry } from "../../src/collector/PingCollector.ts";
+import type {
+  AcceptedEntry,
+  Claim,
+  CollectorNames,
+  PingEntry,
+  StartedImport,
+  TaskEntry,
+} from "../../src/collector/PingCollector.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";
@@ -239,10 +246,16 @@ export class World {
         if (!invocation.ended) current.run(invocation, () => then(result));
         if (label !== "scheduled") this.note(`${label}: ${invocation.ended ? "ended" : "done"}`);
       } catch (fault) {
-        const known = fault instanceof Error && (fault instanceof Ended || fault.name === "StoreFault" || /did not answer|has ended|evicted|erased while being pinged/.test(fault.message));
+        const known =
+          fault instanceof Error &&
+          (fault instanceof Ended ||
+            fault.name === "StoreFault" ||
+            /did not answer|has ended|evicted|a user was erased while/.test(fault.message));
         this.note(`${label}: ${fault instanceof Error ? fault.message : String(fault)}`);
         if (!known && !invocation.ended) {
-          this.break(`${label} threw ${fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)}`);
+          this.break(
+            `${label} threw ${fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)}`,
+          );
         }
       }
     });
@@ -309,7 +322,9 @@ export class World {
     if ("repeat" in from) {
       const earlier = this.sent.filter(
         (ping) =>
-          ping.user_id === names.user_id && ping.source === names.source && ping.summary_id === names.summary_id,
+          ping.user_id === names.user_id &&
+          ping.source === names.source &&
+          ping.summary_id === names.summary_id,
       );
       const found = earlier[earlier.length - 1 - (from.repeat % Math.max(1, earlier.length))];
       if (found !== undefined) return from.same ? found : { ...found, ...fields };
@@ -342,7 +357,10 @@ export class World {
       endsAt,
       pace,
       () => startImport(this.platform.env, this.partner.partner_id, task),
-      (answer) => this.note(`  ${answer.import.import_id.slice(-4)} total ${answer.import.total} ${answer.repeated ? "repeated" : ""}`),
+      (answer) =>
+        this.note(
+          `  ${answer.import.import_id.slice(-4)} total ${answer.import.total} ${answer.repeated ? "repeated" : ""}`,
+        ),
     );
   }
 
@@ -414,13 +432,27 @@ export class World {
     );
   }
 
-  retryFile({ user, source, summary }: { user: number; source: number; summary: number }, pace: Pace): Promise<void> {
-    const names = { partnerId: this.partner.partner_id, userId: USERS[user] ?? "", source: SOURCES[source] ?? "" };
+  retryFile(
+    { user, source, summary }: { user: number; source: number; summary: number },
+    pace: Pace,
+  ): Promise<void> {
+    const names = {
+      partnerId: this.partner.partner_id,
+      userId: USERS[user] ?? "",
+      source: SOURCES[source] ?? "",
+    };
     const file_id = fileId({ ...names, summaryId: SUMMARIES[summary] ?? "" });
     const { COLLECTOR } = this.platform.env;
-    return this.invoke(`retry ${names.userId}/${names.source}/${SUMMARIES[summary]}`, null, pace, async () => {
-      await COLLECTOR.getByName(collectorName(names.partnerId, names.userId, names.source)).retry({ file_ids: [file_id] });
-    });
+    return this.invoke(
+      `retry ${names.userId}/${names.source}/${SUMMARIES[summary]}`,
+      null,
+      pace,
+      async () => {
+        await COLLECTOR.getByName(collectorName(names.partnerId, names.userId, names.source)).retry({
+          file_ids: [file_id],
+        });
+      },
+    );
   }
 
   retryImport(pick: number, pace: Pace): Promise<void> {
@@ -438,7 +470,11 @@ export class World {
     const version = Number(key.split("/").at(-1));
     const file_id = key.split("/").at(-2);
     for (const download of this.downloads) {
-      if (download.invocation === invocation && download.file_id === file_id && download.version === version) {
+      if (
+        download.invocation === invocation &&
+        download.file_id === file_id &&
+        download.version === version
+      ) {
         download.stored = true;
       }
     }
@@ -582,7 +618,8 @@ export class World {
     const id = request.headers.get("webhook-id") ?? "";
     for (const earlier of this.posts) {
       if (earlier.id !== id || !earlier.ok) continue;
-      const excused = earlier.invocation.ended || earlier.invocation.faults > 0 || earlier.at + 60_000 <= this.now;
+      const excused =
+        earlier.invocation.ended || earlier.invocation.faults > 0 || earlier.at + 60_000 <= this.now;
       if (!excused) this.break("what a receiver has taken is not sent again");
     }
     await this.faults.without(() => this.#checkPost(id));
@@ -602,14 +639,16 @@ export class World {
         .bind(this.partner.partner_id, importId)
         .first(),
     );
-    if (row?.["completed_at"] == null) this.break("an import can be read as completed before anybody hears of it");
+    if (row?.["completed_at"] == null)
+      this.break("an import can be read as completed before anybody hears of it");
     if (id.startsWith("plan_")) return;
     const plan = await look(() =>
       DB.prepare("SELECT status, attempt_count FROM deliveries WHERE partner_id = ? AND delivery_id = ?")
         .bind(this.partner.partner_id, `plan_${importId}`)
         .first(),
     );
-    if (plan?.["status"] === "pending" && plan["attempt_count"] === 0) this.break("the plan is asked for before the event");
+    if (plan?.["status"] === "pending" && plan["attempt_count"] === 0)
+      this.break("the plan is asked for before the event");
     const collector = this.tasks.find((task) => task.answer?.import.import_id === importId)?.collector;
     if (collector === undefined) return;
     const ledger = await look(() => this.platform.look(collector));

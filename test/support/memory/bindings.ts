@@ -52,17 +52,24 @@ export class MemoryD1 {
 export class MemoryR2 {
   readonly objects = new Map<string, Uint8Array>();
 
-  async put(key: string, bytes: Uint8Array, options: { onlyIf?: { etagDoesNotMatch: "*" }; sha256?: string } = {}) {
+  async put(
+    key: string,
+    bytes: Uint8Array,
+    options: { onlyIf?: { etagDoesNotMatch: "*" }; sha256?: string } = {},
+  ) {
     if (options.onlyIf !== undefined && this.objects.has(key)) return null;
     const sha256 = createHash("sha256").update(bytes).digest("hex");
-    if (options.sha256 !== undefined && options.sha256 !== sha256) throw new Error("the sha256 does not match");
+    if (options.sha256 !== undefined && options.sha256 !== sha256)
+      throw new Error("the sha256 does not match");
     this.objects.set(key, bytes.slice());
     return { key, size: bytes.byteLength };
   }
 
   async get(key: string) {
     const bytes = this.objects.get(key);
-    return bytes === undefined ? null : { key, size: bytes.byteLength, arrayBuffer: async () => bytes.slice().buffer };
+    return bytes === undefined
+      ? null
+      : { key, size: bytes.byteLength, arrayBuffer: async () => bytes.slice().buffer };
   }
 
   async delete(keys: string | string[]): Promise<void> {
@@ -70,7 +77,11 @@ export class MemoryR2 {
   }
 
   /** A cursor is the last key that was listed. */
-  async list({ prefix = "", limit = 1_000, cursor = "" }: { prefix?: string; limit?: number; cursor?: string } = {}) {
+  async list({
+    prefix = "",
+    limit = 1_000,
+    cursor = "",
+  }: { prefix?: string; limit?: number; cursor?: string } = {}) {
     const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && key > cursor).sort();
     const objects = keys.slice(0, limit).map((key) => ({ key }));
     const last = objects.at(-1)?.key ?? "";
