@@ -63,8 +63,8 @@ const SHARED_VALUES = `?1, j.value->>'file_id', j.value->>'user_id', j.value->>'
   j.value->>'version', j.value->>'revision', ${DATABASE_NOW}`;
 
 /**
- * Statements that bring files to a newer revision; rows that already have one as high stay untouched.
- * Run them in one batch.
+ * Statements that bring files to a newer revision, or to a version not heard of yet: an older one may have been
+ * imported before this could be said. Other rows stay untouched. Run them in one batch.
  */
 export function projectFiles(
   db: D1Database,
@@ -98,8 +98,9 @@ export function projectFiles(
            sha256 = CASE WHEN files.object_key IS NULL THEN coalesce(excluded.sha256, files.sha256) ELSE files.sha256 END,
            size_in_bytes = CASE WHEN files.object_key IS NULL
              THEN coalesce(excluded.size_in_bytes, files.size_in_bytes) ELSE files.size_in_bytes END,
-           version = max(excluded.version, files.version), revision = excluded.revision, updated_at = excluded.updated_at
-         WHERE excluded.revision > files.revision`,
+           version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
+           updated_at = excluded.updated_at
+         WHERE excluded.revision > files.revision OR excluded.version > files.version`,
       )
       .bind(partnerId, slice),
   );

@@ -154,6 +154,24 @@ describe("a newer version", () => {
   });
 });
 
+describe("a held version", () => {
+  test("can be read as such although an older one was imported before the read model heard of it", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    playOutside({ [`${HOST}/1`]: once(rideFile()) });
+    const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/2`, priority: 0, overwrite_mode: true });
+    const [sent] = await collector.sent();
+    await deliverDispatch(collector, sent?.dispatch_id ?? "");
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "held",
+      activity_ids: [`${file?.file_id}.0`],
+    });
+  });
+});
+
 describe("an outage of our own stores", () => {
   test("uses up no host's attempts: a host that is busy afterwards is asked again", async () => {
     freeze();
@@ -262,8 +280,11 @@ describe("a deletion", () => {
     pass(1_000);
     await ping(who, { summary_id: "1", callback_url: `${HOST}/2`, priority: 0, overwrite_mode: true });
     await collector.stub.erase(bound);
-    expect(await collector.unsent()).toEqual([]);
     expect(await collector.sent()).toEqual([]);
+    const left = await runInDurableObject(collector.stub, (_instance, state) =>
+      state.storage.sql.exec("SELECT current, held ->> 'callback_url' held FROM files").toArray(),
+    );
+    expect(left).toEqual([{ current: null, held: `${HOST}/2` }]);
     playOutside({ [`${HOST}/2`]: once(rideFile()) });
     await task(who);
     await settle(collector);
