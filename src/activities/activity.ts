@@ -108,8 +108,8 @@ export const activitySchema = z
   .openapi("Activity");
 export type Activity = z.infer<typeof activitySchema>;
 
-export const activityWithPartsSchema = activitySchema
-  .extend(detailsSchema.shape)
+export const activityWithPartsSchema = z
+  .strictObject({ ...activitySchema.shape, ...detailsSchema.shape })
   .openapi("ActivityWithParts");
 export type ActivityWithParts = z.infer<typeof activityWithPartsSchema>;
 

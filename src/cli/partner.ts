@@ -3,7 +3,7 @@ import { checkAddress } from "../outbound/address.ts";
 import { DEFAULT_LIMITS, live, PARTNER_ID, type Partner } from "../partners/partner.ts";
 import { DEFAULT_STATE, exitWith, readFlags, refuse, type Refusal } from "./command.ts";
 import { newPartner } from "./newPartner.ts";
-import { localRegistry, remoteRegistry, type Registry } from "./registries.ts";
+import { LockedFault, localRegistry, remoteRegistry, type Registry } from "./registries.ts";
 import { RemoteFault } from "./wrangler.ts";
 
 const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --remote]
@@ -191,7 +191,7 @@ async function main(): Promise<Refusal | null> {
     console.log(values.json ? JSON.stringify(answer.json) : answer.text);
     return null;
   } catch (thrown) {
-    if (thrown instanceof RemoteFault) return refuse(thrown.message);
+    if (thrown instanceof RemoteFault || thrown instanceof LockedFault) return refuse(thrown.message);
     throw thrown;
   } finally {
     await registry.close();

@@ -21,13 +21,37 @@ export interface Registry {
   close(): Promise<void>;
 }
 
+/** The local registry stayed locked; the message is one line for the person at the terminal. */
+export class LockedFault extends Error {}
+
+/** Another process opens or closes the same database for a few milliseconds at a time. */
+const TRIES_WHILE_LOCKED = 20;
+const WAIT_WHILE_LOCKED_MS = 250;
+
+/** Repeats what the local store refuses while a service, or another command, has it locked. */
+async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await operation();
+    } catch (fault) {
+      if (!(fault instanceof Error && "remote" in fault)) throw fault;
+      if (tries === TRIES_WHILE_LOCKED) {
+        throw new LockedFault("The local registry is locked by another program; try again.");
+      }
+      await new Promise((resolve) => {
+        setTimeout(resolve, WAIT_WHILE_LOCKED_MS);
+      });
+    }
+  }
+}
+
 /** The registry of a state folder; a service that runs on it sees what is written here. */
 export async function localRegistry(state: string): Promise<Registry | Refusal> {
   const stores = await openLocalStores(state);
   if (!stores.ok) return stores;
   const { partners } = stores;
   const read = async (key: string) => {
-    const stored: unknown = await partners.get(key, "json");
+    const stored: unknown = await whenUnlocked(async () => partners.get(key, "json"));
     return stored === null ? null : partnerSchema.parse(stored);
   };
   return {
@@ -38,7 +62,9 @@ export async function localRegistry(state: string): Promise<Registry | Refusal> 
       const found: Partner[] = [];
       let cursor: string | null = null;
       do {
-        const page: KVNamespaceListResult<unknown> = await partners.list({ prefix: PREFIX, cursor });
+        const page: KVNamespaceListResult<unknown> = await whenUnlocked(async () =>
+          partners.list({ prefix: PREFIX, cursor }),
+        );
         for (const { name } of page.keys) {
           const partner = await read(name);
           if (partner !== null) found.push(partner);
@@ -47,7 +73,8 @@ export async function localRegistry(state: string): Promise<Registry | Refusal> 
       } while (cursor !== null);
       return found;
     },
-    write: async (partner) => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner)),
+    write: async (partner) =>
+      whenUnlocked(async () => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner))),
   };
 }
 

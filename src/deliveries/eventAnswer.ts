@@ -43,7 +43,7 @@ const attemptSchema = z.strictObject({
   answer: z.string().nullable(),
 });
 
-export const eventWithAttemptsSchema = eventSchema
-  .extend({ attempts: z.array(attemptSchema) })
+export const eventWithAttemptsSchema = z
+  .strictObject({ ...eventSchema.shape, attempts: z.array(attemptSchema) })
   .openapi("EventWithAttempts");
 export type EventWithAttempts = z.infer<typeof eventWithAttemptsSchema>;

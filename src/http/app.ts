@@ -11,6 +11,7 @@ import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./proble
 import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
+import { serveDocs } from "./routes/docs.ts";
 import { getEvent, listEvents, postResend, postTestEvent } from "./routes/events.ts";
 import { getFile, getOriginal, listFiles, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
@@ -100,5 +101,7 @@ app.openapiRoutes([
   postInspect,
   getHealth,
 ]);
+
+serveDocs(app);
 
 app.onError(answerFault);

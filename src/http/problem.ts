@@ -67,7 +67,8 @@ export interface ProblemExtras {
   headers?: Record<string, string>;
 }
 
-function problemDocument(
+/** The body of a problem; `detail` is for the partner and holds nothing of anyone else's. */
+export function problemDocument(
   code: ProblemCode,
   detail: string,
   requestId: string,
@@ -85,7 +86,7 @@ function problemDocument(
   };
 }
 
-/** Answers with a problem document; `detail` is for the partner and holds nothing of anyone else's. */
+/** Answers with a problem document. */
 export function problem<C extends ProblemCode>(
   c: Answering,
   code: C,
@@ -126,23 +127,16 @@ export function unsupportedMediaType(c: Answering) {
   return problem(c, "unsupported_media_type", "Send the body as application/json.");
 }
 
-/** Ids of requests look like this one. */
-const EXAMPLE_REQUEST_ID = "0b5bd11e-4a0c-4b7a-9f5c-6f6f2d6a2f3b";
-
 /** The error answer of one status, for a route's `responses`; each code that it may have is one of its examples. */
 function answer(description: string, ...codes: ProblemCode[]) {
-  const examples = codes.map((code) => {
-    const { title } = PROBLEMS[code];
-    const value = problemDocument(code, `${title}.`, EXAMPLE_REQUEST_ID);
-    return [code, { summary: title, value }] as const;
-  });
-  return {
-    description,
-    content: {
-      "application/problem+json": { schema: problemSchema, examples: Object.fromEntries(examples) },
-    },
-  };
+  const examples = Object.fromEntries(
+    codes.map((code) => [code, { $ref: `#/components/examples/${code}` }] as const),
+  );
+  return { description, content: { "application/problem+json": { schema: problemSchema, examples } } };
 }
+
+/** What a route answers that takes no key and no parameters. */
+export const openProblems = { 400: answer("There are no parameters here.", "validation_failed") };
 
 /** What any authenticated read may answer besides its own; for a route's `responses`. */
 export const readProblems = {

@@ -26,8 +26,9 @@ export const importAnswerSchema = z
 export type ImportAnswer = z.infer<typeof importAnswerSchema>;
 
 /** An import as a partner reads it later. */
-export const importSchema = importAnswerSchema
-  .extend({
+export const importSchema = z
+  .strictObject({
+    ...importAnswerSchema.shape,
     requested_at: z.iso.datetime(),
     completed_at: z.iso.datetime().nullable(),
     training_plan: z.strictObject({ status: z.enum(["requested", "delivered", "failed"]) }).nullable(),

@@ -16,8 +16,9 @@ const sourceSchema = z.strictObject({
   oldest_held_received_at: z.iso.datetime().nullable(),
 });
 
-export const userWithSourcesSchema = userSchema
-  .extend({
+export const userWithSourcesSchema = z
+  .strictObject({
+    ...userSchema.shape,
     sources: z.array(sourceSchema),
     running_import_ids: z.array(z.string()),
     held: count,

@@ -4,7 +4,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 
 /** A route as the common promises need it: something of the owner's to ask for, and its like that does not exist. */
 export interface GuardedRoute {
-  method: "GET" | "POST";
+  method: "GET" | "POST" | "DELETE";
   body?: unknown;
   /** Paths below which the owner finds something, and what nobody has; without a second, there is nothing to guess. */
   paths: (owner: TestPartner) => Promise<{ path: string; unknown: string | null }>;

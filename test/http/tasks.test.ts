@@ -1,8 +1,16 @@
-import { describe, expect, test } from "vitest";
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { importAnswerSchema, importSchema } from "../../src/imports/answers.ts";
 import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
-import { newPartner } from "../support/partner.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { collectorOf } from "../support/world.ts";
+import { HOST, ping } from "../flows/partnerActs.ts";
 import { guardsItself } from "./strangers.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const TASKS = "/api/task_partner/";
 const TASK = {
@@ -67,5 +75,94 @@ describe("a task", () => {
     const partner = await newPartner();
     const body = { ...TASK, expected_summary_ids: Array(20_001).fill("s") };
     await problemOf(await send(partner, "POST", TASKS, { body }), 413, "too_many_items");
+  });
+});
+
+describe("files that a task expects", () => {
+  const expecting = async (partner: TestPartner, expected_summary_ids: string[]) =>
+    answerOf(
+      await send(partner, "POST", TASKS, { body: { ...TASK, expected_summary_ids } }),
+      202,
+      importAnswerSchema,
+    );
+  const missingOf = async (partner: TestPartner, importId: string) =>
+    (await answerOf(await send(partner, "GET", `/api/imports/${importId}/`), 200, importSchema))
+      .missing_summary_ids;
+
+  test("and that never came are named, in the task's order, and can be read later", async () => {
+    const partner = await newPartner();
+    await ping(partner, { summary_id: "came", callback_url: `${HOST}/1`, source: "garmin", priority: 0 });
+    const answer = await expecting(partner, ["never", "came", "nor-this", "never"]);
+    expect(answer.missing_summary_ids).toEqual(["never", "nor-this", "never"]);
+    expect(await missingOf(partner, answer.import_id)).toEqual(["never", "nor-this", "never"]);
+  });
+
+  test("and that all came leave an empty list; who expects nothing is told of none", async () => {
+    const partner = await newPartner();
+    await ping(partner, { summary_id: "came", callback_url: `${HOST}/1`, source: "garmin" });
+    const answer = await expecting(partner, ["came"]);
+    expect(answer.missing_summary_ids).toEqual([]);
+    expect(await missingOf(partner, answer.import_id)).toEqual([]);
+    const silent = await answerOf(
+      await send(partner, "POST", TASKS, { body: { ...TASK, event_id: "e" } }),
+      202,
+      importAnswerSchema,
+    );
+    expect(silent).not.toHaveProperty("missing_summary_ids");
+    expect(await missingOf(partner, silent.import_id)).toBeUndefined();
+  });
+
+  test("are compared anew when the task is repeated: what came late is missing no more", async () => {
+    const partner = await newPartner();
+    const first = await expecting(partner, ["late", "never"]);
+    await ping(partner, { summary_id: "late", callback_url: `${HOST}/1`, source: "garmin" });
+    const again = await expecting(partner, ["late", "never"]);
+    expect(again).toMatchObject({
+      import_id: first.import_id,
+      repeated: true,
+      missing_summary_ids: ["never"],
+    });
+    expect(await missingOf(partner, first.import_id)).toEqual(["never"]);
+  });
+
+  test("may be 20,000 with names of 255 characters in any script: nothing stored is longer than a row", async () => {
+    const partner = await newPartner();
+    const names = Array.from({ length: 20_000 }, (_, index) => String(index).padEnd(255, "\u4e2d"));
+    const answer = await expecting(partner, names);
+    expect(answer.missing_summary_ids).toEqual(names);
+    expect(await missingOf(partner, answer.import_id)).toEqual(names);
+    const longest = await env.DB.prepare(
+      `SELECT max(length(CAST(summary_ids AS BLOB))) bytes, count(*) slices FROM import_missing WHERE partner_id = ?`,
+    )
+      .bind(partner.partnerId)
+      .first<{ bytes: number; slices: number }>();
+    expect(longest?.bytes).toBeLessThanOrEqual(2_000_000);
+    expect(longest?.slices).toBeGreaterThan(5);
+    const inCollector = await runInDurableObject(
+      collectorOf(partner.partnerId, "user-1", "garmin").stub,
+      (_instance, state) => state.storage.sql.databaseSize,
+    );
+    expect(inCollector).toBeLessThan(200_000);
+  });
+
+  test("while the read model is down are a 503, and the repeated task tells of them", async () => {
+    const partner = await newPartner();
+    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    const body = { ...TASK, expected_summary_ids: ["never"] };
+    await problemOf(await send(partner, "POST", TASKS, { body }), 503, "store_unavailable");
+    const again = await expecting(partner, ["never"]);
+    expect(again).toMatchObject({ repeated: true, missing_summary_ids: ["never"] });
+    expect(await missingOf(partner, again.import_id)).toEqual(["never"]);
+  });
+
+  test("go with their user", async () => {
+    const partner = await newPartner();
+    await ping(partner, { summary_id: "came", callback_url: `${HOST}/1`, source: "garmin" });
+    await expecting(partner, ["never"]);
+    expect((await send(partner, "DELETE", "/api/users/user-1/")).status).toBe(202);
+    const left = await env.DB.prepare("SELECT count(*) count FROM import_missing WHERE partner_id = ?")
+      .bind(partner.partnerId)
+      .first();
+    expect(left).toEqual({ count: 0 });
   });
 });

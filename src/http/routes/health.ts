@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { endpoint } from "../context.ts";
 import { noQuery } from "../pages.ts";
+import { openProblems } from "../problem.ts";
 
 const healthSchema = z.strictObject({ status: z.literal("ok") }).openapi("Health");
 
@@ -10,7 +11,10 @@ const route = createRoute({
   summary: "Whether the service answers",
   security: [],
   request: { query: noQuery },
-  responses: { 200: { description: "It does.", content: { "application/json": { schema: healthSchema } } } },
+  responses: {
+    200: { description: "It does.", content: { "application/json": { schema: healthSchema } } },
+    ...openProblems,
+  },
 });
 
 export const getHealth = endpoint(route, (c) => c.json({ status: "ok" as const }, 200));

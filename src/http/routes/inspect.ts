@@ -10,6 +10,9 @@ import { fileProblems, problem, readProblems } from "../problem.ts";
 /** Inspected bytes come without a ping, so nothing else says when they were recorded. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
 
+/** Each session's columns are one pass over the file: sixteen sessions of the largest file, seconds of work. */
+const MAX_STREAM_WORK_BYTES = 16 * MAX_FILE_BYTES;
+
 const streamData = z.record(z.string(), z.array(z.number().nullable()));
 
 const inspectionSchema = z
@@ -74,6 +77,11 @@ export const postInspect = endpoint(route, async (c) => {
     const { warnings, activities } = decoded;
     c.var.noted["activities"] = activities.length;
     const withStreams = c.req.valid("query").streams === "true";
+    if (withStreams && activities.length * fit.byteLength > MAX_STREAM_WORK_BYTES) {
+      const detail =
+        "This file has too many sessions for its size to give all their streams; ask without streams.";
+      return problem(c, "body_too_large", detail);
+    }
     const inspected = activities.map((activity) =>
       withStreams ? { ...activity, stream_data: streamsOf(fit, activity) } : activity,
     );

@@ -1,0 +1,87 @@
+import type { FileErrorCode } from "../collector/ledger.ts";
+import type { FitWarning } from "../fit/index.ts";
+import type { ProblemCode } from "../http/problem.ts";
+
+/** What to do about each problem. */
+export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
+  malformed_json: "Send one JSON value in UTF-8.",
+  validation_failed:
+    "`errors` lists everything that is wrong, each with a pointer. Mend it; sending it again as it is will not help.",
+  conflicting_credentials:
+    "A header came in its own name and in its `HTTP_` spelling, with different values. Send one of them.",
+  unauthorized:
+    "Check `Partner-Id` and key. An unknown partner and a wrong, expired or revoked key look the same. A key that has just been made may take a minute.",
+  partner_suspended: "Ask us why.",
+  not_found: "Check the id and the address. What belongs to another partner looks like what does not exist.",
+  not_retryable: "Neither bytes nor URL are kept, or nothing has failed. Send a new ping.",
+  no_event_url: "Ask us to set your `event_url`.",
+  event_in_delivery: "It is still being sent by its schedule; `next_attempt_at` says when.",
+  idempotency_in_flight:
+    "The first request with this key has not been answered yet. Wait as long as `Retry-After` says.",
+  method_not_allowed: "`Allow` lists the methods that this address takes.",
+  body_too_large: "Send fewer items in one request, or URLs instead of base64.",
+  too_many_items: "Split the list; `detail` says into how many.",
+  too_many_values: "A body has at most 500,000 values. Split it.",
+  file_empty: "There are no bytes.",
+  file_too_large: "It unpacks to more than an import takes.",
+  not_fit: "It does not begin as a FIT file does.",
+  archive_invalid: "A gzip or zip must hold exactly one FIT file, without a password.",
+  not_an_activity: "It is a FIT file of another kind: a workout, a course, settings.",
+  no_activity_data: "It says that it is an activity, and holds none.",
+  idempotency_key_reused: "A key stands for one request for 24 hours. Use a new one for a new request.",
+  rate_limited: "Wait as long as `Retry-After` says.",
+  unsupported_media_type: "Name the body's type: `application/json`, or for files what the operation lists.",
+  internal: "This was our fault, and it is in our log under `request_id`. Repeat the request later.",
+  store_unavailable: "Repeat the same request after `Retry-After`. Repeating it does no harm.",
+  memory_short: "Repeat the same request after `Retry-After`.",
+};
+
+/** What is wrong with one field of a request: `errors[].code`. */
+export const FAULT_CODES: Readonly<Record<string, string>> = {
+  required: "The field is missing.",
+  invalid_type: "It is of another type: numbers are numbers, ids are strings.",
+  invalid_value: "It is not one of the values that are allowed here.",
+  invalid_format: "It is not written as this field must be.",
+  too_short: "It has too few characters or items.",
+  too_long: "It has too many characters or items.",
+  too_small: "The number is too small.",
+  too_big: "The number is too large.",
+  too_many_items: "The list is longer than one request may be.",
+  time_not_in_seconds: "Eleven digits or more: these are milliseconds. Send seconds.",
+  control_character: "It holds a control character.",
+  lone_surrogate: "It holds half of a surrogate pair, which is no character.",
+  unknown_parameter: "There is no such query parameter here.",
+  invalid_cursor: "The cursor is of another list, or of other filters.",
+  invalid_callback: "It is neither an `http(s)` URL nor base64.",
+  address_refused: "We do not download from such an address; `detail` says why.",
+  file_too_large: "The file in base64 has more than 8 MiB. Send a URL.",
+  not_fit: "The bytes begin like no FIT, gzip or zip file.",
+};
+
+/** Why a file failed: `error.code`. */
+export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
+  callback_gone: "The host answered 400, 401, 403, 404 or 410. Ping again with a fresh URL.",
+  callback_http_error: "The host answered with another status that is no success, or without a body.",
+  callback_timeout: "The whole file did not come within 30 seconds, in any attempt.",
+  callback_unreachable: "No connection, a body that broke off, or redirects that lead nowhere.",
+  callback_refused: "The URL, or one that it redirects to, is not public or not one of your hosts.",
+  file_empty: "The file has no bytes.",
+  file_too_large: "It has more than 32 MiB, or unpacks to more than an import takes.",
+  not_fit: "It is not a FIT file.",
+  archive_invalid: "A gzip or zip that does not hold exactly one FIT file.",
+  not_an_activity: "A FIT file of another kind: a workout, a course, settings.",
+  no_activity_data: "A FIT activity that holds none.",
+  held_expired: "It was held for 30 days and no task came.",
+  internal: "Our fault. `retry` helps once it is mended.",
+};
+
+/** What was odd about a file that was imported all the same. */
+export const FILE_WARNINGS: Readonly<Record<FitWarning, string>> = {
+  fit_truncated: "The file ends too early; what was there was read.",
+  fit_crc_mismatch: "The checksum is wrong.",
+  fit_segment_unreadable: "A part of the file could not be read.",
+  fit_trailing_bytes: "There is something behind the file's end.",
+  clock_not_set: "The device did not know the time; the ping's `start_time_in_seconds` was used.",
+  clock_jump: "The device's clock jumped on the way.",
+  elapsed_corrected: "The elapsed time was shorter than the timer's, and was corrected.",
+};

@@ -1,0 +1,220 @@
+import { z, type OpenAPIHono } from "@hono/zod-openapi";
+import type {
+  OpenAPIObject,
+  OperationObject,
+  ReferenceObject,
+  ResponseObject,
+  SchemaObject,
+} from "openapi3-ts/oas31";
+import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.ts";
+import type { AppEnv } from "../http/context.ts";
+import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts";
+import { REQUEST_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
+import { FIELDS } from "./fields.ts";
+import { OPERATIONS, TAGS, type Operation } from "./operations.ts";
+
+type App = OpenAPIHono<AppEnv>;
+export type SchemaOrRef = SchemaObject | ReferenceObject;
+
+export const METHODS = ["get", "post", "delete"] as const;
+
+const SCHEMA_REF = "#/components/schemas/";
+
+/** The name of the schema that a reference names; null for a schema that stands here itself. */
+export function nameOf(schema: SchemaOrRef | undefined): string | null {
+  return schema !== undefined && "$ref" in schema ? schema.$ref.slice(SCHEMA_REF.length) : null;
+}
+
+/** The answers of an operation, which all stand in it. */
+export function answersOf({ responses }: OperationObject): [status: string, response: ResponseObject][] {
+  const all: Record<string, ResponseObject | ReferenceObject> = responses ?? {};
+  return Object.entries(all).flatMap(([status, response]) =>
+    "$ref" in response ? [] : [[status, response]],
+  );
+}
+
+const text = { type: "string" as const };
+const seconds = { type: "integer" as const, minimum: 0 };
+
+/** What the middleware puts on answers, whatever their route. */
+const HEADERS = {
+  "X-Request-Id": { description: "Names this answer; on every one.", schema: text },
+  "Retry-After": { description: "Seconds to wait before the same request is sent again.", schema: seconds },
+  "WWW-Authenticate": { description: "`Bearer`.", schema: text },
+  "RateLimit-Policy": {
+    description:
+      'What a minute allows: `"read";q=6000;w=60`. Absent for partners without limits. Draft of the IETF\'s HTTPAPI group.',
+    schema: text,
+  },
+  RateLimit: {
+    description: 'What is left of it: `"read";r=5999;t=1`, full again in `t` seconds.',
+    schema: text,
+  },
+};
+type HeaderName = keyof typeof HEADERS;
+
+/** Ids of requests look like this one. */
+const EXAMPLE_REQUEST_ID = "0b5bd11e-4a0c-4b7a-9f5c-6f6f2d6a2f3b";
+
+export const INFO = {
+  title: "Partner API",
+  version: "1.0.0",
+  summary: "FIT files in, training activities out.",
+  description:
+    "The guide, with limits, errors and how to verify an event: `/docs/`. Every path is served without its last slash " +
+    "too. Unknown query parameters are refused. A method that an address does not take is answered with 405 and `Allow`.",
+  license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
+};
+
+const SECURITY_SCHEMES = {
+  key: {
+    type: "http" as const,
+    scheme: "bearer",
+    description:
+      "`Authorization: Bearer <auth_key>`. The literal spelling `HTTP_AUTHORIZATION` is accepted as well; both with different values are a 400.",
+  },
+  partner: {
+    type: "apiKey" as const,
+    in: "header" as const,
+    name: "Partner-Id",
+    description: "The partner's id. The literal spelling `HTTP_PARTNER_ID` is accepted as well.",
+  },
+};
+
+/** The document that describes `app`: its routes and schemas, with the words, headers and examples of this folder. */
+export function describe(app: App): OpenAPIObject {
+  registerWebhooks(app);
+  const document = app.getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: INFO,
+    servers: [{ url: "/", description: "Where this document comes from." }],
+    tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
+    security: [{ key: [], partner: [] }],
+  });
+  document.components = {
+    ...document.components,
+    securitySchemes: SECURITY_SCHEMES,
+    headers: HEADERS,
+    examples: problemExamples(),
+  };
+  for (const [path, item] of Object.entries(document.paths ?? {})) {
+    for (const method of METHODS) {
+      const operation = item[method];
+      const words = OPERATIONS[`${method.toUpperCase()} ${path}`];
+      if (operation !== undefined && words !== undefined) enrich(operation, words);
+    }
+  }
+  for (const [name, schema] of Object.entries(document.components.schemas ?? {})) {
+    describeFields(schema, [name]);
+    const example = SCHEMA_EXAMPLES.get(name);
+    if (example !== undefined && !("$ref" in schema)) schema.examples = [example];
+  }
+  return document;
+}
+
+const webhookHeaders = z.object({
+  "webhook-id": z
+    .string()
+    .openapi({ param: { description: "One for each event, the same on every attempt." } }),
+  "webhook-timestamp": z.string().openapi({ param: { description: "Unix seconds of this attempt." } }),
+  "webhook-signature": z.string().openapi({
+    param: {
+      description:
+        "`v1,` and a signature in base64; several, with spaces between, while a secret is rotated.",
+    },
+  }),
+});
+
+/** One for each code: error answers refer to them. */
+function problemExamples(): NonNullable<NonNullable<OpenAPIObject["components"]>["examples"]> {
+  const fault = { pointer: "/activity_files/3/priority", code: "invalid_value", detail: "Invalid option." };
+  const isProblemCode = (code: string): code is ProblemCode => code in PROBLEMS;
+  return Object.fromEntries(
+    Object.keys(PROBLEMS)
+      .filter(isProblemCode)
+      // Belongs to no operation: it answers where there is none.
+      .filter((code) => code !== "method_not_allowed")
+      .map((code) => {
+        const errors = code === "validation_failed" ? [fault] : undefined;
+        const { title } = PROBLEMS[code];
+        return [
+          code,
+          { summary: title, value: problemDocument(code, `${title}.`, EXAMPLE_REQUEST_ID, errors) },
+        ];
+      }),
+  );
+}
+
+function registerWebhooks(app: App): void {
+  const events = [
+    [
+      "bulk_fit_import.completed",
+      "importCompleted",
+      "A bulk import has completed",
+      importCompletedEventSchema,
+    ],
+    ["test.ping", "testEvent", "Means nothing: sent by `POST /api/events/test/`", testEventSchema],
+  ] as const;
+  for (const [path, operationId, summary, schema] of events) {
+    app.openAPIRegistry.registerWebhook({
+      method: "post",
+      path,
+      operationId,
+      summary,
+      tags: ["Events"],
+      security: [],
+      description:
+        "Signed by Standard Webhooks; see the guide. Answer with any 2xx within 15 seconds. It may come more than once: " +
+        "`webhook-id` tells. 410 ends the attempts; anything else is tried again for about three days.",
+      request: {
+        headers: webhookHeaders,
+        body: { required: true, content: { "application/json": { schema } } },
+      },
+      responses: { "2XX": { description: "Taken." }, "410": { description: "Never send this event again." } },
+    });
+  }
+}
+
+function enrich(operation: OperationObject, { tag, ...words }: Operation): void {
+  Object.assign(operation, words, { tags: [tag] });
+  const open = operation.security?.length === 0;
+  for (const [status, response] of answersOf(operation)) {
+    const names: HeaderName[] = ["X-Request-Id"];
+    if (status === "401") names.push("WWW-Authenticate");
+    if (status === "429" || status === "503") names.push("Retry-After");
+    if (!open && status !== "401" && status !== "403") names.push("RateLimit-Policy", "RateLimit");
+    response.headers = {
+      ...response.headers,
+      ...Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
+    };
+  }
+  for (const parameter of operation.parameters ?? []) {
+    if ("$ref" in parameter) continue;
+    parameter.description ??= FIELDS[`${parameter.in}.${parameter.name}`] ?? FIELDS[parameter.name] ?? "";
+  }
+  const body = operation.requestBody;
+  const media = body === undefined || "$ref" in body ? undefined : body.content["application/json"];
+  const examples = Object.entries(REQUEST_EXAMPLES).find(([name]) => name === words.operationId)?.[1];
+  if (media !== undefined && examples !== undefined) media.examples = { ...examples };
+  if (media?.schema !== undefined) describeFields(media.schema, [words.operationId]);
+}
+
+/** Gives each field without words of its own those of the longest name that fits: `Schema.path.field` … `field`. */
+function describeFields(schema: SchemaOrRef, path: readonly string[]): void {
+  if ("$ref" in schema) return;
+  const properties: Record<string, SchemaOrRef> = schema.properties ?? {};
+  for (const [field, property] of Object.entries(properties)) {
+    const at = [...path, field];
+    const words = FIELDS[at.join(".")] ?? FIELDS[`${at[0]}.${field}`] ?? FIELDS[field];
+    if (words !== undefined) property.description ??= words;
+    describeFields(property, at);
+  }
+  const inner: readonly (SchemaOrRef | undefined)[] = [
+    schema.items,
+    typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined,
+    ...(schema.oneOf ?? []),
+    ...(schema.anyOf ?? []),
+    ...(schema.allOf ?? []),
+  ];
+  for (const part of inner) if (part !== undefined) describeFields(part, path);
+}

@@ -1,0 +1,271 @@
+import type { Activity, ActivityWithParts } from "../activities/activity.ts";
+import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
+import type { Event, EventWithAttempts } from "../deliveries/eventAnswer.ts";
+import type { File } from "../files/file.ts";
+import type { Import, ImportAnswer } from "../imports/answers.ts";
+import type { Task } from "../imports/task.ts";
+import { DEFAULT_LIMITS } from "../partners/partner.ts";
+import type { Ping } from "../pings/ping.ts";
+import type { User, UserWithSources } from "../users/user.ts";
+
+/** The smallest file that is a ride: two records and a session, in base64. */
+export const SMALL_RIDE =
+  "DiBkCGEAAAAuRklUfspAAAAAAAIAAQABAoQABAEAQQAAFAAD/QSGAwECBQSGAQDKmjt4AAAAAAEI0Zo7jNASEwBAAAASAAb9BIYCBIYFAQAHBIYIBIYJBIYACNGaOwDKmjsCQHcbAEB3GwDQEhMArY8=";
+/** When it began, as a ping says it. */
+export const SMALL_RIDE_START = "1631065600";
+
+const ROUTE = "3k9x2v7q";
+const FILE_ID = `${ROUTE}7f8m2c4tq0w9z5n1r6x3b8d2hj`;
+const HELD_FILE_ID = `${ROUTE}x1c5g8k2n4q7s0v3y6b9d2f5hm`;
+const IMPORT_ID = `${ROUTE}p4r8t2w6y0a3c7e1g5j9m2q6sz`;
+const EVENT_ID = `evt_${IMPORT_ID}`;
+
+const names = { user_id: "rider-1", source: "head-unit" };
+const liveName = { ...names, summary_id: "ride-1" };
+const heldName = { ...names, summary_id: "history-0001" };
+
+const livePing: Ping = {
+  file_type: "FIT",
+  activity_name: "Morning ride",
+  priority: 1,
+  user_id: names.user_id,
+  source: names.source,
+  overwrite_mode: false,
+  start_time_in_seconds: SMALL_RIDE_START,
+  callback_url: SMALL_RIDE,
+  summary_id: liveName.summary_id,
+};
+const heldPing: Ping = {
+  ...livePing,
+  activity_name: null,
+  priority: 0,
+  callback_url: "https://files.partner.example/history-0001.fit?signature=c2lnbmF0dXJl",
+  summary_id: heldName.summary_id,
+};
+const task: Task = {
+  bulk_fit_transfer_complete: true,
+  ...names,
+  is_initial_import: true,
+  event_id: "history-of-rider-1",
+  expected_summary_ids: [heldName.summary_id, "history-0002"],
+};
+
+/** Of request bodies, by operation; each is a body that is taken as it stands. */
+export const REQUEST_EXAMPLES = {
+  postPings: {
+    url: { summary: "A file of a history, to be downloaded", value: { activity_files: [heldPing] } },
+    inline: { summary: "A ride that has just ended, in base64", value: { activity_files: [livePing] } },
+  },
+  postTask: { task: { summary: "A history that is complete", value: task } },
+} as const;
+
+const counts = { total: 1, imported: 0, skipped: 0, failed: 0 };
+const importAnswer: ImportAnswer = {
+  import_id: IMPORT_ID,
+  ...names,
+  is_initial_import: true,
+  event_id: "history-of-rider-1",
+  status: "running",
+  files: { ...counts, pending: 1 },
+  missing_summary_ids: ["history-0002"],
+  repeated: false,
+  warnings: [],
+};
+const completedImport: Import = {
+  ...importAnswer,
+  status: "completed",
+  files: { ...counts, pending: 0, imported: 1 },
+  requested_at: "2026-11-25T08:00:04.000Z",
+  completed_at: "2026-11-25T08:00:09.000Z",
+  training_plan: { status: "delivered" },
+  event: { status: "delivered", attempts: 1 },
+};
+
+const file: File = {
+  file_id: FILE_ID,
+  ...liveName,
+  activity_name: "Morning ride",
+  priority: 1,
+  overwrite_mode: false,
+  start_time_in_seconds: SMALL_RIDE_START,
+  status: "imported",
+  attempts: 1,
+  import_id: null,
+  error: null,
+  sha256: "f652031b10218a1cf4b44b8e655023cc41f4363ef04587f42b78c464d46f4f10",
+  size_in_bytes: 113,
+  warnings: [],
+  activity_ids: [`${FILE_ID}.0`],
+  received_at: "2026-11-25T08:00:00.000Z",
+  updated_at: "2026-11-25T08:00:01.000Z",
+};
+
+const quantities = {
+  elapsed_time_in_seconds: 1800,
+  timer_time_in_seconds: 1800,
+  moving_time_in_seconds: null,
+  distance_in_meters: 12500,
+  average_speed_in_meters_per_second: 6.944,
+  max_speed_in_meters_per_second: null,
+  average_heart_rate_in_beats_per_minute: 130,
+  max_heart_rate_in_beats_per_minute: 140,
+  average_power_in_watts: null,
+  max_power_in_watts: null,
+  normalized_power_in_watts: null,
+  work_in_kilojoules: null,
+  average_cadence_in_cycles_per_minute: null,
+  max_cadence_in_cycles_per_minute: null,
+  average_steps_per_minute: null,
+  ascent_in_meters: null,
+  descent_in_meters: null,
+  energy_in_kilocalories: null,
+  average_temperature_in_celsius: null,
+};
+const summary = {
+  session_index: 0,
+  session_count: 1,
+  sport: "cycling",
+  sub_sport: null,
+  start_time_in_seconds: 1631065600,
+  utc_offset_in_seconds: null,
+  ...quantities,
+  training_stress_score: null,
+  intensity_factor: null,
+  threshold_power_in_watts: null,
+  training_effect_aerobic: null,
+  training_effect_anaerobic: null,
+  pool_length_in_meters: null,
+  number_of_lengths: null,
+  number_of_active_lengths: null,
+  start_latitude_in_degrees: null,
+  start_longitude_in_degrees: null,
+  derived: [
+    "average_speed_in_meters_per_second",
+    "average_heart_rate_in_beats_per_minute",
+    "max_heart_rate_in_beats_per_minute",
+  ],
+  streams: ["time_in_seconds", "distance_in_meters", "heart_rate_in_beats_per_minute"],
+};
+const activity: Activity = {
+  activity_id: `${FILE_ID}.0`,
+  file_id: FILE_ID,
+  ...liveName,
+  activity_name: "Morning ride",
+  ...summary,
+  possible_duplicate_of: null,
+  version: 1795593600000,
+  created_at: "2026-11-25T08:00:01.000Z",
+  updated_at: "2026-11-25T08:00:01.000Z",
+};
+const parts: Pick<ActivityWithParts, "laps" | "lengths" | "devices"> = {
+  laps: [],
+  lengths: [],
+  devices: [
+    {
+      device_index: 0,
+      manufacturer: "garmin",
+      product: null,
+      serial_number: null,
+      software_version: null,
+    },
+  ],
+};
+const streams = {
+  time_in_seconds: [0, 1800],
+  distance_in_meters: [0, 12500],
+  heart_rate_in_beats_per_minute: [120, 140],
+};
+
+const importCompleted: ImportCompletedEvent = {
+  type: "bulk_fit_import.completed",
+  timestamp: "2026-11-25T08:00:09.000Z",
+  data: {
+    event_id: "history-of-rider-1",
+    import_id: IMPORT_ID,
+    ...names,
+    is_initial_import: true,
+    status: "completed",
+    files: { ...counts, imported: 1 },
+    failures: [],
+    more_failures: false,
+  },
+};
+const testEvent: TestEvent = { type: "test.ping", timestamp: "2026-11-25T08:00:00.000Z", data: {} };
+const event: Event = {
+  id: EVENT_ID,
+  ...importCompleted,
+  import_id: IMPORT_ID,
+  user_id: names.user_id,
+  status: "delivered",
+  attempt_count: 1,
+  next_attempt_at: null,
+  created_at: "2026-11-25T08:00:09.000Z",
+  updated_at: "2026-11-25T08:00:10.000Z",
+};
+const eventWithAttempts: EventWithAttempts = {
+  ...event,
+  attempts: [{ at: "2026-11-25T08:00:10.000Z", status: 204, milliseconds: 84, answer: "" }],
+};
+
+const user: User = {
+  user_id: names.user_id,
+  last_ping_at: "2026-11-25T08:00:00.000Z",
+  created_at: "2026-11-25T08:00:00.000Z",
+};
+const userWithSources: UserWithSources = {
+  ...user,
+  sources: [
+    {
+      source: names.source,
+      files: { total: 1, held: 0, queued: 0, imported: 1, failed: 0 },
+      activities: 1,
+      last_ping_at: user.last_ping_at,
+      oldest_held_received_at: null,
+    },
+  ],
+  running_import_ids: [],
+  held: 0,
+  oldest_held_received_at: null,
+};
+
+const page = (row: unknown) => ({ data: [row], next_cursor: null });
+
+/** Of answers and events, by the name of their schema. */
+export const SCHEMA_EXAMPLES = new Map<string, unknown>(
+  Object.entries({
+    AcceptedPings: { accepted: 1, files: [{ file_id: HELD_FILE_ID, ...heldName, status: "held" }] },
+    ImportAnswer: importAnswer,
+    Import: completedImport,
+    ImportPage: page(completedImport),
+    File: file,
+    FilePage: page(file),
+    Activity: activity,
+    ActivityPage: page(activity),
+    ActivityWithParts: { ...activity, ...parts },
+    Streams: { downsampled: false, ...streams },
+    Inspection: { warnings: [], activities: [{ ...summary, ...parts, stream_data: streams }] },
+    Event: event,
+    EventPage: page(event),
+    EventWithAttempts: eventWithAttempts,
+    ImportCompletedEvent: importCompleted,
+    TestEvent: testEvent,
+    User: user,
+    UserPage: page(user),
+    UserWithSources: userWithSources,
+    DeletedUser: { user_id: names.user_id, status: "deleting" },
+    PartnerSettings: {
+      partner_id: "acme",
+      name: "Acme Watches",
+      status: "active",
+      created_at: "2026-11-01T08:00:00.000Z",
+      keys: [{ key_id: "w9z5n1r6x3", created_at: "2026-11-01T08:00:00.000Z", expires_at: null }],
+      event_url: "https://partner.example/events",
+      webhook_secrets: [
+        { secret_id: "b8d2hj7f8m", created_at: "2026-11-01T08:00:00.000Z", expires_at: null },
+      ],
+      callback_hosts: ["files.partner.example"],
+      limits: DEFAULT_LIMITS,
+    },
+    Health: { status: "ok" },
+  }),
+);

@@ -1,0 +1,303 @@
+import { MAX_PINGS } from "../pings/ping.ts";
+import { FAULT_CODES, FILE_ERRORS, FILE_WARNINGS, PROBLEM_ADVICE } from "./codes.ts";
+import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
+import { SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
+import { escape, listing, prose, table } from "./html.ts";
+import { VERIFY_NODE, VERIFY_PYTHON, VERIFY_SHELL } from "./snippets.ts";
+
+const HEADERS = [`-H "Authorization: Bearer $AUTH_KEY"`, `-H "Partner-Id: $PARTNER_ID"`];
+const JSON_TYPE = `-H 'Content-Type: application/json'`;
+
+const FIRST_PING = {
+  activity_files: [
+    {
+      file_type: "FIT",
+      activity_name: "Morning ride",
+      priority: 1,
+      user_id: "rider-1",
+      source: "head-unit",
+      overwrite_mode: false,
+      start_time_in_seconds: SMALL_RIDE_START,
+      callback_url: SMALL_RIDE,
+      summary_id: "first-ride",
+    },
+  ],
+};
+const HISTORY = {
+  activity_files: [
+    { ...FIRST_PING.activity_files[0], priority: 0, summary_id: "history-0001" },
+    { ...FIRST_PING.activity_files[0], priority: 0, summary_id: "history-0002" },
+  ],
+};
+const TASK = {
+  bulk_fit_transfer_complete: true,
+  user_id: "rider-1",
+  source: "head-unit",
+  is_initial_import: true,
+  event_id: "history-of-rider-1",
+  expected_summary_ids: ["history-0001", "history-0002"],
+};
+
+/** A command for the shell, one header a line. */
+function curl(path: string, ...options: string[]): string {
+  return [`curl -sS "$API${path}"`, ...HEADERS, ...options].join(" \\\n  ");
+}
+
+function post(path: string, body: object, ...options: string[]): string {
+  return curl(path, JSON_TYPE, ...options, `-d '${JSON.stringify(body, null, 2)}'`);
+}
+
+interface Section {
+  id: string;
+  title: string;
+  html: string;
+}
+
+const isProblemCode = (code: string): code is ProblemCode => code in PROBLEMS;
+
+function codeTable(words: Readonly<Record<string, string>>, prefix: string): string {
+  return table(
+    ["Code", "Meaning"],
+    Object.entries(words).map(([code, meaning]) => [`<code>${escape(code)}</code>`, prose(meaning)]),
+    Object.keys(words).map((code) => `${prefix}-${code}`),
+  );
+}
+
+function problemTable(): string {
+  const codes = Object.keys(PROBLEMS).filter(isProblemCode);
+  codes.sort((a, b) => PROBLEMS[a].status - PROBLEMS[b].status);
+  return table(
+    ["Code", "Status", "Meaning", "What to do"],
+    codes.map((code) => [
+      `<code>${code}</code>`,
+      String(PROBLEMS[code].status),
+      escape(PROBLEMS[code].title),
+      prose(PROBLEM_ADVICE[code]),
+    ]),
+    codes.map((code) => `problem-${code}`),
+  );
+}
+
+/** The integration guide, in its order; `html` is the section without its heading. */
+export function guide(): Section[] {
+  return [
+    {
+      id: "first-ping",
+      title: "First ping in five minutes",
+      html: `
+<p>You tell us of FIT files with <em>pings</em>; we fetch each file once, keep it as it came, and decode it into activities
+that you can read back. You need the address of the service, your partner id and a key.</p>
+<p>Every request under <code>/api/</code> carries both in two headers. (<code>HTTP_AUTHORIZATION</code> and
+<code>HTTP_PARTNER_ID</code>, spelled like that, are accepted as well.)</p>
+${listing(`export API=https://the.address.you.were.given\nexport PARTNER_ID=your-id\nexport AUTH_KEY=your-key`, "Settings for the shell")}
+<p><strong>1. Send a ride.</strong> This one is small enough to stand in the request, in base64. Paste it as it is:</p>
+${listing(post("/api/fit_partner_ping/", FIRST_PING), "Sending a ride with curl", "first-ping")}
+<p>The answer is <code>202</code>, and it lists the file:</p>
+${listing(`{ "accepted": 1, "files": [ { "file_id": "…", "user_id": "rider-1", "source": "head-unit",\n  "summary_id": "first-ride", "status": "queued" } ] }`, "The answer")}
+<p>202 is a promise: whatever happens next, this file ends as <code>imported</code>, or as <code>failed</code> with a reason.</p>
+<p><strong>2. Read what it became.</strong> A live ride takes about a second.</p>
+${listing(curl("/api/activities/?user_id=rider-1"), "Reading activities with curl", "first-read")}
+<p><strong>3. Send your own.</strong> Put an <code>https://</code> URL into <code>callback_url</code>. It is used once, byte for
+byte as you wrote it, so that a signed URL for one download is enough.</p>`,
+    },
+    {
+      id: "limits",
+      title: "Limits",
+      html:
+        table(
+          ["What", "At most"],
+          [
+            ["Body of a request", "16 MiB; also when it is sent in chunks"],
+            ["Files in one ping request", MAX_PINGS.toLocaleString("en")],
+            ["A file in base64", "8 MiB, decoded"],
+            [
+              "A file by URL",
+              "32 MiB, also what a gzip or zip unpacks to; 30 s for the whole download; 5 redirects",
+            ],
+            ["<code>expected_summary_ids</code>", "20,000"],
+            [
+              "<code>user_id</code>, <code>source</code>, <code>summary_id</code>",
+              "255 characters, no control characters",
+            ],
+            ["<code>activity_name</code>", "1,024 characters"],
+            ["A URL", "8,192 characters; <code>https</code>, port 443, a public host name"],
+            ["Rows on a page of a list", "200; 50 unless you say <code>limit</code>"],
+            ["Held files", "30 days until the task must come"],
+            ["Requests", "6,000 a minute to send, 6,000 to read, unless agreed otherwise"],
+            ["Files", "60,000 a minute, unless agreed otherwise"],
+          ],
+        ) +
+        `<p><code>RateLimit</code> in each answer says how much of the minute is left; with 429 and 503 wait as long as <code>Retry-After</code> says.
+<code>GET /api/partner/</code> shows your own limits.</p>`,
+    },
+    {
+      id: "statuses",
+      title: "What each status means",
+      html: `${table(
+        ["Status", "Meaning", "Send it again?"],
+        [
+          ["200", "Here it is.", "No need."],
+          ["202", "Taken, and durable.", "No need; harmless."],
+          [
+            "400",
+            "Something in the request breaks the contract; <code>errors</code> lists all of it.",
+            "Not as it is.",
+          ],
+          ["401", "Partner id and key do not fit.", "Not with this key."],
+          ["403", "You are suspended.", "No. Ask us."],
+          ["404", "Unknown, or somebody else's.", "No."],
+          ["405", "The address does not take this method; see <code>Allow</code>.", "No."],
+          [
+            "409",
+            "This cannot be done at present; the code says why.",
+            "Only <code>idempotency_in_flight</code>.",
+          ],
+          ["413", "Too large, or too many items.", "In smaller parts."],
+          [
+            "415",
+            "The body's type is not what this operation takes.",
+            "With the right <code>Content-Type</code>.",
+          ],
+          [
+            "422",
+            "The idempotency key stands for another request; or the file to inspect cannot be read.",
+            "With a key of its own.",
+          ],
+          ["429", "Too many requests.", "Yes, after <code>Retry-After</code>."],
+          ["500", "Our fault.", "Yes, later."],
+          ["503", "A store is down or memory is short.", "Yes, after <code>Retry-After</code>."],
+        ],
+      )}
+<p>Every error is a problem document (RFC 9457, <code>application/problem+json</code>). Decide by <code>code</code>: it is stable. Words may change.
+All codes are <a href="#problems">listed below</a>. Every answer carries <code>X-Request-Id</code>: name it when you ask us about an answer.</p>`,
+    },
+    {
+      id: "bulk-import",
+      title: "Importing a history",
+      html: `
+<ol>
+<li><p><strong>Ping every file</strong> with <code>priority</code> 0, up to ${MAX_PINGS.toLocaleString("en")} in a request. The files are <code>held</code>: nothing is downloaded yet,
+so their URLs must live until the import runs.</p>
+${listing(post("/api/fit_partner_ping/", HISTORY), "Pinging a history with curl", "history-ping")}</li>
+<li><p><strong>Wait for every answer.</strong> A request without an answer, or with a 503, is sent again as it was.</p></li>
+<li><p><strong>Say that it is complete.</strong> The task takes all that is held for this user and source.</p>
+${listing(post("/api/task_partner/", TASK), "Sending the task with curl", "task")}
+<p><code>missing_summary_ids</code> in the answer names what never arrived.
+<code>is_initial_import: true</code> asks for a training plan when the import completes; say it once for each user, with the first history.</p></li>
+<li><p><strong>Learn when it is done.</strong> With an <code>event_id</code> you are told at your <code>event_url</code>; or ask:</p>
+${listing(curl("/api/imports/?user_id=rider-1&source=head-unit"), "Reading imports with curl", "imports")}
+<p>Every import completes, once, when each of its files is imported, skipped or failed.</p></li>
+<li><p><strong>Look at what failed:</strong></p>
+${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed files with curl", "failed-files")}
+<p><a href="#file-errors"><code>error.code</code></a> says why, <code>retryable</code> whether
+<a href="#retryFile">retry</a> can work. Otherwise ping the file again, with a fresh URL.</p></li>
+</ol>
+<p>A ride that has just ended does not wait for any of this: ping it with <code>priority</code> 1.</p>`,
+    },
+    {
+      id: "repeating",
+      title: "Repeating requests safely",
+      html: `
+<p>Repeating a ping is harmless. One file is (user_id, source, summary_id): a repetition names the same file and is answered
+<code>duplicate</code> when there is nothing new to do.</p>
+<ul>
+<li><code>overwrite_mode: true</code> imports the file again. What was stored stays readable until the new version has replaced it whole. The newest ping wins.</li>
+<li>A file whose last attempt failed is tried again on any new ping.</li>
+<li>A task that finds nothing newly held within 24 hours of the same task answers the import that was started then, with <code>repeated: true</code>: no second plan, no second event.</li>
+</ul>
+<p>If you want the very same answer again, send an <code>Idempotency-Key</code> with pings and tasks. It is kept for 24 hours. While the first request is being
+answered the second gets 409; another body under the same key gets 422. Answers with 5xx are not kept.</p>
+${listing(post("/api/fit_partner_ping/", FIRST_PING, `-H 'Idempotency-Key: ride-1-attempt'`), "Sending an idempotency key with curl", "idempotency")}
+<p><code>?dry_run=true</code> checks a request and stores nothing. With <code>Prefer: handling=lenient</code> the good items of a ping request are taken and the bad ones
+come back as <code>rejected</code>; without it one bad item refuses them all.</p>
+<p>Try again with growing pauses: after 1, 2, 4, 8 … seconds up to a minute, each with some chance in it, and never sooner than <code>Retry-After</code>.</p>`,
+    },
+    {
+      id: "events",
+      title: "Taking events",
+      html: `
+<p>We POST events to your <code>event_url</code>, signed as Standard Webhooks say; a library of theirs will do as well as the listings below.</p>
+<ol>
+<li>Verify the signature over the bytes as they came. Refuse what is older than five minutes.</li>
+<li>Keep the event, then answer with any 2xx within 15 seconds, then work.</li>
+<li>An event may come more than once: <code>webhook-id</code> is the same each time.</li>
+<li>Answer 2xx to types that you do not know.</li>
+</ol>
+<p>Anything but 2xx is tried again after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. Redirects are not followed. 410 ends the attempts.
+Each attempt and your answer to it can be read at <a href="#getEvent"><code>GET /api/events/{id}/</code></a>, and
+<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends you one to try with. An event leaves only after what it announces can be read.</p>
+<h3 id="verifying">Verifying the signature</h3>
+<p>Your secret begins with <code>whsec_</code>. While it is being rotated there are several signatures, and one that fits is enough.</p>
+<h4>Node</h4>
+${listing(VERIFY_NODE, "Verifying in Node", "verify-node")}
+<h4>Python</h4>
+${listing(VERIFY_PYTHON, "Verifying in Python", "verify-python")}
+<h4>Shell, to try it by hand</h4>
+${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
+    },
+    {
+      id: "polling",
+      title: "Polling instead of events",
+      html: `
+<p>Without a public address, ask. <code>?updated_since=</code> turns the lists of files, activities and events into feeds, in the order of their changes.</p>
+<ol>
+<li>Begin with an instant before your first ping. Follow <code>next_cursor</code> until it is null.</li>
+<li>Keep the <code>updated_at</code> of the last row. Next time ask from there: that row comes again, nothing is left out.</li>
+<li>A minute between two looks is plenty.</li>
+</ol>
+${listing(curl("/api/events/?updated_since=2026-11-25T08:00:00Z"), "Polling events with curl", "poll")}
+<p>A cursor belongs to its list and its filters. Keep it for a walk, not for a day.</p>`,
+    },
+    {
+      id: "reading",
+      title: "Reading activities and streams",
+      html: `
+<p>One file gives one activity for each session in it: a triathlon gives its legs and its transitions.
+Each quantity has its unit in its name. What was not measured is <code>null</code>, never 0.
+<code>derived</code> names the fields that the file lacked and that we computed from its records.</p>
+${listing(curl("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "Listing activities with curl", "activities")}
+<p>Streams are columns of equal length: index <em>n</em> of every column is the same instant. <code>resolution</code> asks for at most so many points; highs and lows stay.</p>
+${listing(curl("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "Reading streams with curl", "streams")}
+<p><a href="#getOriginal"><code>GET /api/files/{file_id}/original/</code></a> gives the file back as you sent it.</p>
+<h3 id="file-warnings">Warnings of a file</h3>
+<p>The file was imported all the same.</p>
+${codeTable(FILE_WARNINGS, "warning")}`,
+    },
+    {
+      id: "deleting",
+      title: "Deleting a user",
+      html: `
+${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl", "delete")}
+<p>Everything of this user goes: files, activities, held pings, imports and events. Work in flight writes nothing back. The answer is 202; an unknown user is 404.
+Pinging the user again later starts afresh.</p>`,
+    },
+    {
+      id: "going-live",
+      title: "Going live",
+      html: `
+<ul>
+<li>Key and webhook secret are kept where secrets are kept, and differ between test and production.</li>
+<li><code>callback_url</code> is <code>https</code> on a public host, works for one GET without headers of yours, and lives as long as the file may be held.</li>
+<li>Ids are yours and lasting: <code>user_id</code> and <code>summary_id</code> never change for the same user and file.</li>
+<li>Times are Unix <em>seconds</em>, sent as strings.</li>
+<li>Requests without an answer, 429 and 5xx are repeated with growing pauses; 400 is logged with <code>errors</code> and looked at by a person.</li>
+<li>The task is sent after the last ping's answer, with <code>expected_summary_ids</code>.</li>
+<li>Your receiver verifies signatures, answers before it works, and knows an event that it has seen. <code>POST /api/events/test/</code> has been answered with 2xx.</li>
+<li>Somebody looks at files with status <code>failed</code>.</li>
+<li>Deleting a user on your side deletes it here.</li>
+<li>A key is rotated without an outage: you get a second one, use it, and we revoke the first. A revoked key stops working within about a minute.</li>
+</ul>`,
+    },
+    { id: "problems", title: "Problems, by code", html: problemTable() },
+    {
+      id: "faults",
+      title: "Faults in a request",
+      html: `<p><code>errors[].code</code> of a <a href="#problem-validation_failed"><code>validation_failed</code></a>; <code>pointer</code> says where.</p>${codeTable(FAULT_CODES, "fault")}`,
+    },
+    {
+      id: "file-errors",
+      title: "Why a file failed",
+      html: `<p><code>error.code</code> of a file, and the code of a failed file in an event. Hosts that are slow, busy (408, 425, 429) or faulty (5xx) are asked again for hours before that.</p>${codeTable(FILE_ERRORS, "error")}`,
+    },
+  ];
+}

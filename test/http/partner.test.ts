@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { digestOf } from "../../src/partners/partner.ts";
+import { send } from "../support/http.ts";
+import { newPartner } from "../support/partner.ts";
+import { read } from "../flows/partnerActs.ts";
+import { guardsItself } from "./strangers.ts";
+
+guardsItself("reading one's settings", {
+  method: "GET",
+  paths: () => Promise.resolve({ path: "/api/partner/", unknown: null }),
+});
+
+test("a partner reads its own settings, with the names of its keys and secrets and never these themselves", async () => {
+  const who = await newPartner({
+    name: "Acme Watches",
+    event_url: "https://partner.example.com/events",
+    callback_hosts: ["files.example.com"],
+    limits: { requests_per_minute: 600, files_per_minute: null },
+  });
+  const [key] = who.partner.keys;
+  const [secret] = who.partner.webhook_secrets;
+  const settings = await read(who, "/api/partner/");
+  expect(settings).toEqual({
+    partner_id: who.partnerId,
+    name: "Acme Watches",
+    status: "active",
+    created_at: who.partner.created_at,
+    keys: [{ key_id: key?.key_id, created_at: key?.created_at, expires_at: null }],
+    event_url: "https://partner.example.com/events",
+    webhook_secrets: [{ secret_id: secret?.secret_id, created_at: secret?.created_at, expires_at: null }],
+    callback_hosts: ["files.example.com"],
+    limits: { requests_per_minute: 600, files_per_minute: null },
+  });
+  const text = await (await send(who, "GET", "/api/partner/")).text();
+  for (const hidden of [who.authKey, digestOf(who.authKey), secret?.secret ?? "whsec_"]) {
+    expect(text).not.toContain(hidden);
+  }
+});

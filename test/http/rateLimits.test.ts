@@ -1,0 +1,157 @@
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { app } from "../../src/http/app.ts";
+import { newAuthKey } from "../../src/partners/partner.ts";
+import { problemOf, send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { HOST, pingOf } from "../flows/partnerActs.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** A structured-fields list of strings with integer parameters, as draft-ietf-httpapi-ratelimit-headers has them. */
+function fieldOf(response: Response, name: string): Record<string, Record<string, number>> {
+  const field = response.headers.get(name) ?? "";
+  return Object.fromEntries(
+    field.split(", ").map((item) => {
+      expect(item).toMatch(/^"[a-z]+"(;[a-z]+=\d+)+$/);
+      const [policy = "", ...parameters] = item.split(";");
+      return [
+        policy.slice(1, -1),
+        Object.fromEntries(parameters.map((pair) => [pair.split("=")[0], Number(pair.split("=")[1])])),
+      ];
+    }),
+  );
+}
+
+const limited = (requests_per_minute: number | null, files_per_minute: number | null) =>
+  newPartner({ limits: { requests_per_minute, files_per_minute } });
+
+const post = (who: TestPartner, ...names: string[]) =>
+  send(who, "POST", "/api/fit_partner_ping/", {
+    body: {
+      activity_files: names.map((summary_id) => pingOf({ summary_id, callback_url: `${HOST}/f`, priority: 0 })),
+    },
+  });
+
+function stopTheClock() {
+  const now = Date.now();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now);
+  return (seconds: number) => vi.setSystemTime(now + seconds * 1000);
+}
+
+describe("a partner's limits", () => {
+  test("are told on every answer, requests that bring work apart from those that read", async () => {
+    const who = await limited(60, 1_000);
+    stopTheClock();
+    const first = await post(who, "a", "b", "c");
+    expect(fieldOf(first, "RateLimit-Policy")).toEqual({ intake: { q: 60, w: 60 }, files: { q: 1_000, w: 60 } });
+    expect(fieldOf(first, "RateLimit")).toEqual({ intake: { r: 59, t: 1 }, files: { r: 997, t: 1 } });
+    const second = await send(who, "GET", "/api/files/");
+    expect(fieldOf(second, "RateLimit-Policy")).toEqual({ read: { q: 60, w: 60 } });
+    expect(fieldOf(second, "RateLimit")).toEqual({ read: { r: 59, t: 1 } });
+    const refused = await send(who, "GET", "/api/files/?limit=0");
+    expect(fieldOf(refused, "RateLimit")).toEqual({ read: { r: 58, t: 2 } });
+    expect(refused.status).toBe(400);
+  });
+
+  test("end in a 429 that says when to come again, and that is when it works again", async () => {
+    const who = await limited(3, null);
+    const pass = stopTheClock();
+    for (let request = 0; request < 3; request += 1) expect((await send(who, "GET", "/api/files/")).status).toBe(200);
+    const refused = await send(who, "GET", "/api/files/");
+    await problemOf(refused, 429, "rate_limited");
+    expect(fieldOf(refused, "RateLimit")).toEqual({ read: { r: 0, t: 60 } });
+    expect(refused.headers.get("Retry-After")).toBe("20");
+    expect((await post(who, "still-taken")).status).toBe(202);
+    pass(19);
+    expect((await send(who, "GET", "/api/files/")).status).toBe(429);
+    pass(20);
+    expect((await send(who, "GET", "/api/files/")).status).toBe(200);
+  });
+
+  test("count files: too many at once are refused as a whole, and later taken as a whole", async () => {
+    const who = await limited(null, 4);
+    const pass = stopTheClock();
+    expect((await post(who, "a", "b", "c")).status).toBe(202);
+    const refused = await post(who, "d", "e");
+    await problemOf(refused, 429, "rate_limited");
+    expect(refused.headers.get("Retry-After")).toBe("15");
+    expect(fieldOf(refused, "RateLimit")).toEqual({ files: { r: 1, t: 45 } });
+    expect((await post(who, "d")).status).toBe(202);
+    pass(60);
+    expect((await post(who, "1", "2", "3", "4", "5", "6")).status).toBe(202);
+    expect((await post(who, "7")).status).toBe(429);
+    const listed = await (await send(who, "GET", "/api/files/")).json();
+    expect(listed).toMatchObject({ data: { length: 10 } });
+  });
+
+  test("are nobody else's", async () => {
+    const who = await limited(1, null);
+    const other = await limited(1, null);
+    expect((await send(who, "GET", "/api/files/")).status).toBe(200);
+    expect((await send(who, "GET", "/api/files/")).status).toBe(429);
+    expect((await send(other, "GET", "/api/files/")).status).toBe(200);
+  });
+
+  test("that are null are none: no fields, and the platform's ceiling is not asked", async () => {
+    const who = await limited(null, null);
+    const ceiling = vi.spyOn(env.REQUEST_CEILING, "limit");
+    for (const response of [await post(who, "a"), await send(who, "GET", "/api/files/")]) {
+      expect(response.headers.get("RateLimit")).toBeNull();
+      expect(response.headers.get("RateLimit-Policy")).toBeNull();
+    }
+    expect(ceiling).not.toHaveBeenCalled();
+  });
+
+  test("end at the platform's ceiling, which counts over all isolates", async () => {
+    const who = await limited(6_000, null);
+    const ceiling = vi.spyOn(env.REQUEST_CEILING, "limit").mockResolvedValue({ success: false });
+    const refused = await send(who, "GET", "/api/files/");
+    await problemOf(refused, 429, "rate_limited");
+    expect(refused.headers.get("Retry-After")).toBe("60");
+    expect(ceiling).toHaveBeenCalledWith({ key: who.partnerId });
+  });
+});
+
+describe("failed authentications", () => {
+  const from = (address: string, headers: Record<string, string>) =>
+    app.request("/api/users/", { headers: { ...headers, "CF-Connecting-IP": address } }, env);
+  const wrongKey = (who: TestPartner) => ({ ...who.headers, Authorization: `Bearer ${newAuthKey()}` });
+
+  test("are limited by partner id and address, and say when to come again", async () => {
+    const who = await newPartner();
+    const pass = stopTheClock();
+    const codes: number[] = [];
+    for (let guess = 0; guess < 70; guess += 1) codes.push((await from("203.0.113.7", wrongKey(who))).status);
+    expect(codes).toEqual([...Array<number>(60).fill(401), ...Array<number>(10).fill(429)]);
+    const refused = await from("203.0.113.7", wrongKey(who));
+    expect(refused.headers.get("Retry-After")).toBe("1");
+    await problemOf(refused, 429, "rate_limited");
+    expect((await from("203.0.113.8", wrongKey(who))).status).toBe(401);
+    expect((await from("203.0.113.7", wrongKey(await newPartner()))).status).toBe(401);
+    pass(1);
+    expect((await from("203.0.113.7", wrongKey(who))).status).toBe(401);
+  });
+
+  test("lock nobody out: a live key gets in from everywhere, also from where somebody guesses", async () => {
+    const who = await newPartner();
+    stopTheClock();
+    for (let guess = 0; guess < 65; guess += 1) await from("203.0.113.7", wrongKey(who));
+    expect((await from("198.51.100.1", who.headers)).status).toBe(200);
+    expect((await from("203.0.113.7", who.headers)).status).toBe(200);
+    expect((await from("203.0.113.7", wrongKey(who))).status).toBe(429);
+  });
+
+  test("of unknown partners, and without any id, are limited like those of known ones", async () => {
+    stopTheClock();
+    for (const headers of [{ "Partner-Id": "nobody-at-all", Authorization: "Bearer x" }, {}]) {
+      const codes: number[] = [];
+      for (let guess = 0; guess < 62; guess += 1) codes.push((await from("203.0.113.9", headers)).status);
+      expect(codes.slice(59)).toEqual([401, 429, 429]);
+    }
+  });
+});

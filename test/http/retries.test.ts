@@ -1,0 +1,156 @@
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { fileSchema } from "../../src/files/file.ts";
+import { importSchema } from "../../src/imports/answers.ts";
+import { answerOf, problemOf, send } from "../support/http.ts";
+import { once, playOutside, type Answer } from "../support/outside.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, deliverEvent, settle } from "../support/world.ts";
+import { HOST, ping, read, RECEIVER, SOURCE, task } from "../flows/partnerActs.ts";
+import { NOON, seedFile, seedImport } from "../support/rows.ts";
+import { guardsItself } from "./strangers.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+guardsItself("retrying a file", {
+  method: "POST",
+  paths: async (owner) => {
+    const names = { partnerId: owner.partnerId, userId: "u", source: "s", summaryId: "f" };
+    const id = await seedFile(names, { status: "failed" });
+    return { path: `/api/files/${id}/retry/`, unknown: `/api/files/${"0".repeat(34)}/retry/` };
+  },
+});
+guardsItself("retrying an import", {
+  method: "POST",
+  paths: async (owner) => {
+    const id = await seedImport({ partnerId: owner.partnerId, userId: "u", source: "s" });
+    return { path: `/api/imports/${id}/retry/`, unknown: `/api/imports/${"0".repeat(34)}/retry/` };
+  },
+});
+
+const gone: Answer = () => new Response(null, { status: 404 });
+const retryFile = (who: TestPartner, fileId: string | undefined) => send(who, "POST", `/api/files/${fileId}/retry/`);
+
+describe("a failed file", () => {
+  test("is tried once more from its kept URL, and reads as queued from the answer on", async () => {
+    const who = await newPartner();
+    let host = gone;
+    playOutside({ [`${HOST}/ride`]: (request) => host(request) });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    await settle(collector);
+    host = once(rideFile());
+    const queued = await answerOf(await retryFile(who, file?.file_id), 202, fileSchema);
+    expect(queued).toMatchObject({ file_id: file?.file_id, status: "queued", error: null });
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+  });
+
+  test("whose bytes are stored is tried again without a download", async () => {
+    const who = await newPartner();
+    const outside = playOutside({ [`${HOST}/ride`]: once(new TextEncoder().encode("<gpx></gpx>")) });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    await settle(collector);
+    expect((await retryFile(who, file?.file_id)).status).toBe(202);
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "failed",
+      error: { code: "not_fit" },
+    });
+    expect(outside.to(`${HOST}/ride`)).toHaveLength(1);
+  });
+
+  test("with nothing left to try it with must be pinged again", async () => {
+    const who = await newPartner();
+    playOutside({ [`${HOST}/ride`]: gone });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    await settle(collector);
+    vi.useFakeTimers({ toFake: ["Date"] });
+    vi.setSystemTime(Date.now() + 8 * 86_400_000);
+    await collector.alarm();
+    await collector.alarm();
+    const refused = await problemOf(await retryFile(who, file?.file_id), 409, "not_retryable");
+    expect(refused.detail).toContain("ping it again");
+  });
+});
+
+test("a file that has not failed is not tried again", async () => {
+  const who = await newPartner();
+  const [held, queued] = await ping(
+    who,
+    { summary_id: "held", callback_url: `${HOST}/held`, priority: 0 },
+    { summary_id: "queued", callback_url: `${HOST}/queued` },
+  );
+  for (const file of [held, queued]) {
+    const refused = await problemOf(await retryFile(who, file?.file_id), 409, "not_retryable");
+    expect(refused.detail).toContain(file?.status);
+  }
+});
+
+test("a retry that the read model did not hear of is told by the collector", async () => {
+  const who = await newPartner();
+  playOutside({ [`${HOST}/ride`]: gone });
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+  await settle(collector);
+  vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+  expect((await retryFile(who, file?.file_id)).status).toBe(202);
+  await collector.alarm();
+  expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
+});
+
+describe("an import with failures", () => {
+  test("tries those that can be; its counts follow, its completion and its event do not come again", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    let host = gone;
+    const outside = playOutside({
+      [`${HOST}/a`]: once(rideFile()),
+      [`${HOST}/b`]: (request) => host(request),
+      [`${HOST}/c`]: gone,
+      [RECEIVER]: () => new Response("ok"),
+    });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    await ping(
+      who,
+      ...["a", "b", "c"].map((name) => ({
+        summary_id: name,
+        callback_url: `${HOST}/${name}`,
+        priority: 0 as const,
+      })),
+    );
+    const { import_id } = await task(who, { event_id: "e", is_initial_import: true });
+    await settle(collector);
+    await deliverEvent(who.partnerId, `evt_${import_id}`);
+    const before = await read(who, `/api/imports/${import_id}/`);
+    expect(before).toMatchObject({ status: "completed_with_failures", files: { imported: 1, failed: 2 } });
+
+    host = once(rideFile());
+    const retry = () => send(who, "POST", `/api/imports/${import_id}/retry/`);
+    expect(await answerOf(await retry(), 202, importSchema)).toMatchObject({ import_id });
+    await settle(collector);
+    await deliverEvent(who.partnerId, `evt_${import_id}`);
+    expect(await read(who, `/api/imports/${import_id}/`)).toEqual({
+      ...before,
+      files: { total: 3, pending: 0, imported: 2, skipped: 0, failed: 1 },
+    });
+    expect(outside.to(RECEIVER)).toHaveLength(1);
+  });
+
+  test("and nothing to try again says so", async () => {
+    const who = await newPartner();
+    const { import_id } = await task(who);
+    await problemOf(await send(who, "POST", `/api/imports/${import_id}/retry/`), 409, "not_retryable");
+    const old = await seedImport(
+      { partnerId: who.partnerId, userId: "forgotten", source: "s" },
+      { status: "completed_with_failures", failed: 1, completed_at: NOON },
+    );
+    await problemOf(await send(who, "POST", `/api/imports/${old}/retry/`), 409, "not_retryable");
+  });
+});

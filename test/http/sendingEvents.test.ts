@@ -1,0 +1,153 @@
+import { env } from "cloudflare:workers";
+import { Webhook } from "standardwebhooks";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { testEventSchema } from "../../src/deliveries/bodies.ts";
+import { eventWithAttemptsSchema } from "../../src/deliveries/eventAnswer.ts";
+import { answerOf, problemOf, send } from "../support/http.ts";
+import { playOutside } from "../support/outside.ts";
+import { newPartner } from "../support/partner.ts";
+import { NOON, seedDelivery } from "../support/rows.ts";
+import { deliverEvent } from "../support/world.ts";
+import { RECEIVER, read } from "../flows/partnerActs.ts";
+import { guardsItself } from "./strangers.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+guardsItself("resending an event", {
+  method: "POST",
+  paths: async (owner) => {
+    await seedDelivery(owner.partnerId, "evt_1", { status: "failed" });
+    return { path: "/api/events/evt_1/resend/", unknown: "/api/events/evt_2/resend/" };
+  },
+});
+guardsItself("sending a test event", {
+  method: "POST",
+  paths: () => Promise.resolve({ path: "/api/events/test/", unknown: null }),
+});
+
+describe("an event", () => {
+  test("that was delivered or has failed is sent again under its own id, by a fresh schedule", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: () => new Response("busy", { status: 500 }) });
+    const queued = vi.spyOn(env.DELIVERIES, "send");
+    for (const status of ["delivered", "failed"]) {
+      const id = await seedDelivery(who.partnerId, `evt_${status}`, {
+        status,
+        attempt_count: 10,
+        attempts: JSON.stringify([{ at: NOON, status: 500, milliseconds: 1, answer: "old" }]),
+      });
+      const resent = await answerOf(
+        await send(who, "POST", `/api/events/${id}/resend/`),
+        202,
+        eventWithAttemptsSchema,
+      );
+      expect(resent).toMatchObject({ id, status: "pending", attempt_count: 0, attempts: [{ answer: "old" }] });
+      expect(Date.parse(resent.updated_at)).toBeGreaterThan(NOON);
+      expect(queued).toHaveBeenLastCalledWith({ partner_id: who.partnerId, delivery_id: id });
+
+      await deliverEvent(who.partnerId, id);
+      expect(await read(who, `/api/events/${id}/`)).toMatchObject({
+        status: "pending",
+        attempt_count: 1,
+        attempts: [{ answer: "old" }, { status: 500, answer: "busy" }],
+      });
+    }
+    expect(outside.to(RECEIVER).map((request) => request.headers.get("webhook-id"))).toEqual([
+      "evt_delivered",
+      "evt_failed",
+    ]);
+  });
+
+  test("that is being delivered, or waits to be, is not sent a second time", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    for (const status of ["pending", "waiting"]) {
+      const id = await seedDelivery(who.partnerId, `evt_${status}`, { status, next_attempt_at: NOON });
+      await problemOf(await send(who, "POST", `/api/events/${id}/resend/`), 409, "event_in_delivery");
+    }
+  });
+
+  test("has nowhere to go without an event_url", async () => {
+    const who = await newPartner();
+    const id = await seedDelivery(who.partnerId, "evt_1", { status: "failed" });
+    await problemOf(await send(who, "POST", `/api/events/${id}/resend/`), 409, "no_event_url");
+    await problemOf(await send(who, "POST", "/api/events/test/"), 409, "no_event_url");
+    expect(await read(who, "/api/events/")).toMatchObject({ data: [{ id, status: "failed" }] });
+  });
+
+  test("that is no event but a plan request cannot be resent", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const id = await seedDelivery(who.partnerId, "plan_1", { kind: "training_plan", status: "failed" });
+    await problemOf(await send(who, "POST", `/api/events/${id}/resend/`), 404, "not_found");
+  });
+
+  test("keeps the log of its last attempts, however often it is sent again", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const attempts = Array.from({ length: 300 }, (_, index) => ({
+      at: NOON + index,
+      status: 500,
+      milliseconds: index,
+      answer: "x".repeat(500),
+    }));
+    const id = await seedDelivery(who.partnerId, "evt_1", {
+      status: "failed",
+      attempts: JSON.stringify(attempts),
+    });
+    const resent = await answerOf(
+      await send(who, "POST", `/api/events/${id}/resend/`),
+      202,
+      eventWithAttemptsSchema,
+    );
+    expect(resent.attempts.map((attempt) => attempt.milliseconds)).toEqual(
+      Array.from({ length: 50 }, (_, index) => 250 + index),
+    );
+  });
+});
+
+describe("a test event", () => {
+  test("goes to the partner's event_url, signed, and can be read like any other", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: () => new Response("thanks") });
+    const sent = await answerOf(await send(who, "POST", "/api/events/test/"), 202, eventWithAttemptsSchema);
+    expect(sent).toMatchObject({ type: "test.ping", status: "pending", import_id: null, user_id: null });
+    await deliverEvent(who.partnerId, sent.id);
+    const [request] = outside.to(RECEIVER);
+    const secret = who.partner.webhook_secrets[0]?.secret ?? "";
+    const body = new Webhook(secret).verify(request?.body ?? "", Object.fromEntries(request?.headers ?? []));
+    expect(testEventSchema.parse(body).timestamp).toBe(sent.timestamp);
+    expect(await read(who, `/api/events/${sent.id}/`)).toMatchObject({
+      status: "delivered",
+      attempts: [{ status: 200, answer: "thanks" }],
+    });
+    expect(await read(who, "/api/events/")).toMatchObject({ data: [{ id: sent.id }] });
+  });
+
+  test("that the queue does not take is found by the clock", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    vi.spyOn(env.DELIVERIES, "send").mockRejectedValueOnce(new Error("Queue is overloaded."));
+    const sent = await answerOf(await send(who, "POST", "/api/events/test/"), 202, eventWithAttemptsSchema);
+    const due = await env.DB.prepare("SELECT next_attempt_at <= ? due FROM deliveries WHERE delivery_id = ?")
+      .bind(Date.now(), sent.id)
+      .first();
+    expect(due).toEqual({ due: 1 });
+  });
+});
+
+test("the feed of events and the pages of files are read along an index, not sorted", async () => {
+  const who = await newPartner();
+  const prepared = vi.spyOn(env.DB, "prepare");
+  for (const list of ["events", "files"]) {
+    await read(who, `/api/${list}/?updated_since=2026-01-01T00:00:00Z`);
+  }
+  const queries = prepared.mock.calls.map(([sql]) => sql).filter((sql) => sql.includes("updated_at >="));
+  prepared.mockRestore();
+  expect(queries).toHaveLength(2);
+  for (const sql of queries) {
+    const bound = Array.from({ length: sql.split("?").length - 1 }, (_, index) => (index === 0 ? "p" : 1));
+    const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...bound).all<{ detail: string }>();
+    const steps = plan.results.map((step) => step.detail).join("\n");
+    expect(steps).toMatch(/USING (?:COVERING )?INDEX \w+_by_update \(.*updated_at[><]/);
+    expect(steps.split("\n").filter((step) => /TEMP B-TREE/.test(step) && sql.includes("deliveries"))).toEqual([]);
+  }
+});

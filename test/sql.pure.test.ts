@@ -1,0 +1,26 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { jsonSlices } from "../src/sql.ts";
+
+/** What D1 and a Durable Object bind at most. */
+const MAX_BYTES = 2_000_000;
+
+const bytesOf = (text: string) => new TextEncoder().encode(text).byteLength;
+
+test("rows in any script come in slices that can be bound, all of them and in order", () => {
+  const text = fc.constantFrom("a", "\u00e9", "\u4e2d", "\u{1f6b4}", "\ud800", '"', "\u0000");
+  fc.assert(
+    fc.property(fc.array(fc.tuple(text, fc.integer({ min: 0, max: 9_000 })), { maxLength: 400 }), (rows) => {
+      const texts = rows.map(([letter, count]) => letter.repeat(count));
+      const slices = jsonSlices(texts);
+      for (const slice of slices) expect(bytesOf(slice)).toBeLessThanOrEqual(MAX_BYTES);
+      expect(slices.flatMap((slice) => JSON.parse(slice) as string[])).toEqual(texts);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("not even rows of nothing but three-byte letters make a slice too long", () => {
+  const slices = jsonSlices(Array.from({ length: 3_000 }, () => "\u4e2d".repeat(1_000)));
+  for (const slice of slices) expect(bytesOf(slice)).toBeLessThanOrEqual(MAX_BYTES);
+});
