@@ -21,6 +21,7 @@ CREATE TABLE files (
   stored_version        INTEGER,                    -- the version whose activities are readable
   object_key            TEXT,                       -- where the readable version's original bytes lie
   failed_object_key     TEXT,                       -- where the newest version's lie, if it was stored and failed
+  failed_version        INTEGER,                    -- the version that failed_object_key is of
   sha256                TEXT,                       -- of the readable version, else of the failed one
   size_in_bytes         INTEGER,
   warnings              TEXT NOT NULL DEFAULT '[]', -- JSON array, of the readable version

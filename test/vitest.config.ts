@@ -11,6 +11,18 @@ const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
 const GATHER = { maxBatchSize: 100, maxBatchTimeout: 60 };
 const QUEUES = ["priority", "bulk", "retry", "deliveries", "dispatches-dead", "deliveries-dead"];
 
+/** Stories that the model of the intake lives through: in memory, and on the real bindings. */
+const intakeRuns = {
+  memory: Number(process.env["INTAKE_RUNS"] ?? 2_000),
+  real: Number(process.env["INTAKE_RUNS"] ?? 150),
+};
+
+declare module "vitest" {
+  interface ProvidedContext {
+    intakeRuns: { memory: number; real: number };
+  }
+}
+
 /** Two projects: what runs on workerd with the real bindings, and what runs on Node (decoding, commands, pure decisions). */
 export default defineConfig(async () => {
   const migrations = await readD1Migrations(path.join(root, "migrations"));
@@ -19,6 +31,7 @@ export default defineConfig(async () => {
     test: {
       // Log lines of the units of work help only where a test fails.
       silent: "passed-only" as const,
+      provide: { intakeRuns },
       projects: [
         {
           plugins: [
@@ -55,6 +68,7 @@ export default defineConfig(async () => {
             root,
             ...PATIENCE,
             environment: "node",
+            alias: { "cloudflare:workers": path.join(root, "test/support/memory/cloudflareWorkers.ts") },
             include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts", "test/**/*.pure.test.ts"],
           },
         },
@@ -63,6 +77,7 @@ export default defineConfig(async () => {
             name: "conformance",
             root,
             environment: "node",
+            alias: { "cloudflare:workers": path.join(root, "test/support/memory/cloudflareWorkers.ts") },
             include: ["test/conformance/**/*.test.ts"],
             ...PATIENCE,
           },

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
+import { deleteObjects } from "../files/objectKeys.ts";
 import { discardObjects, projectFiles, type FileProjection, type NamedObject } from "../files/write.ts";
 import { collectorName, randomId } from "../identifiers.ts";
 import { projectImport, type ImportProjection } from "../imports/write.ts";
@@ -22,13 +23,13 @@ import { finishIfSettled, mended, newImport, planIsDue, repeatedImport, type Cou
 import {
   firstRevision,
   judgePing,
-  shrunk,
+  REVISIONS_OF_CLAIMS,
   type CurrentVersion,
   type LedgerRow,
   type Submission,
 } from "./ledger.ts";
 import { importProjection, objectsLeftBehind, ownerOf, projectionOf, type Owner } from "./projection.ts";
-import { expire, fail, inFlight, retry, settle, take, type Outcome } from "./settle.ts";
+import { expire, fail, inFlight, retry, settle, take, withoutSource, type Outcome } from "./settle.ts";
 import {
   CollectorStorage,
   type About,
@@ -185,6 +186,7 @@ export class PingCollector extends DurableObject<Env> {
     entries: readonly PingEntry[],
     now: number,
   ): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
+    const isFirst = this.#storage.about === null;
     this.#introduce(names);
     const { accepted, rows, changed, dispatches, duplicates, discarded } = this.#judge(names, entries, now);
     this.#storage.writeFiles([...changed.values()]);
@@ -194,12 +196,13 @@ export class PingCollector extends DurableObject<Env> {
       dispatch.files.every(([fileId, version]) => inFlight(rows.get(fileId), version) !== null),
     );
     this.#storage.writeDispatches(live);
-    // What replaced an object must reach the read model before the object may go.
-    if (discarded.length > 0) {
+    // What replaced an object must reach the read model before the object may go. And once a collector is there,
+    // the read model must hear of it, even if the request ends before it can say so: an erasure looks there.
+    if (isFirst || discarded.length > 0) {
       this.#storage.addToOutbox([{ kind: "project_files", file_ids: [...changed.keys()] }, ...discarded]);
     }
     if ([...changed.values()].some((row) => row.held !== null)) this.#housekeepBy(now + HELD_FOR_MS);
-    if (live.length > 0) this.#alarmBy(now + SEND_GRACE_MS);
+    if (isFirst || live.length > 0) this.#alarmBy(now + SEND_GRACE_MS);
     if (discarded.length > 0) this.#alarmBy(now);
     return { accepted, dispatches: live };
   }
@@ -214,8 +217,9 @@ export class PingCollector extends DurableObject<Env> {
 
   /** Releases everything held, as one import; or answers the import that this task asked for already. */
   async startImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
-    const now = Date.now();
     return this.ctx.storage.transactionSync(() => {
+      // The clock that an erasure was dated by may have been ahead of this one.
+      const now = Math.max(Date.now(), this.#storage.erasedBefore() + 1);
       const about = this.#introduce(names);
       const { row, repeated, missing } = this.#judgeTask(task, now);
       if (repeated) return { import: importProjection(ownerOf(names), row), repeated, missing };
@@ -264,14 +268,22 @@ export class PingCollector extends DurableObject<Env> {
       if (counts !== null) this.#count(counts, { imported: 0, skipped: 1, failed: 0 });
       const { version, submission } = row.held;
       const current = { ...row.current, version, submission, import_id: into.import_id, attempts: 0 };
-      this.#storage.writeFiles([
-        {
-          ...row,
-          revision: Math.max(row.revision, firstRevision(version)),
-          held: null,
-          current: { ...current, fault: null, first_fault: null, failed_object: null, retried: false },
+      const overtaken: LedgerRow = {
+        ...row,
+        // An importer may still write the older version, with a revision from its claim.
+        revision: Math.max(row.revision, firstRevision(version)) + REVISIONS_OF_CLAIMS,
+        held: null,
+        current: {
+          ...current,
+          faulted: {},
+          fault: null,
+          first_fault: null,
+          failed_object: null,
+          retried: false,
         },
-      ]);
+      };
+      this.#storage.writeFiles([overtaken]);
+      this.#discardLeftBehind([[row, overtaken]]);
     }
   }
 
@@ -307,14 +319,21 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /**
-   * Erases everything up to the version; what was pinged later stays. Answers the keys of inline bytes that
-   * were named here. Work in flight finds nothing to claim or report to.
+   * Erases everything up to the version, with the objects that are named here alone; what was pinged later
+   * stays. Work in flight finds nothing to claim or report to.
    */
-  async erase(beforeVersion: number): Promise<string[]> {
-    return this.ctx.storage.transactionSync(() => {
-      const keys = this.#storage.objectKeysBefore(beforeVersion);
+  async erase(beforeVersion: number): Promise<void> {
+    // First the objects: without the ledger nobody could tell them.
+    await deleteObjects(this.env.FILES, this.#storage.objectKeysBefore(beforeVersion));
+    this.ctx.storage.transactionSync(() => {
       this.#storage.erase(beforeVersion);
-      return keys;
+      // A task that came after the erasure, but before it was known here, may have taken files that are gone now.
+      for (const row of this.#storage.readImports()) {
+        if (row.completed_at !== null) continue;
+        const pending = row.total - row.imported - row.skipped - row.failed;
+        const gone = pending - this.#storage.countPending(row);
+        if (gone > 0) this.#count(row, { imported: 0, skipped: gone, failed: 0 });
+      }
     });
   }
 
@@ -423,6 +442,7 @@ export class PingCollector extends DurableObject<Env> {
   #settleOutcomes(dispatch: Dispatch, outcomes: readonly Outcome[], now: number): void {
     const rows = this.#storage.readFiles(outcomes.map((outcome) => outcome.file_id));
     const changed: LedgerRow[] = [];
+    const failed: [LedgerRow, LedgerRow][] = [];
     const retries: Dispatch[] = [];
     const project: string[] = [];
     const tally = new Tally();
@@ -436,12 +456,14 @@ export class PingCollector extends DurableObject<Env> {
       } else {
         tally.add(row.current, settlement.kind);
       }
+      if (settlement.kind === "failed") failed.push([row, settlement.row]);
       if (settlement.kind !== "imported") project.push(row.file_id);
     }
     this.#storage.writeFiles(changed);
     this.#storage.writeDispatches(retries);
     for (const retry of retries) this.#alarmBy(retry.due_at);
     this.#settled(project, tally, now);
+    this.#discardLeftBehind(failed);
   }
 
   /** What follows when files were settled: the read model is told of failures, imports count and may complete. */
@@ -459,6 +481,18 @@ export class PingCollector extends DurableObject<Env> {
       const row = this.#storage.readImport(importId);
       if (row !== null) this.#storage.writeImport(mended(row, imported));
       this.#alarmBy(now);
+    }
+  }
+
+  #discardLeftBehind(changes: readonly [before: LedgerRow, after: LedgerRow][]): void {
+    const about = this.#storage.about;
+    if (about === null) return;
+    const owner = ownerOf(about);
+    for (const [before, after] of changes) {
+      const keys = objectsLeftBehind(owner, before, after);
+      this.#storage.addToOutbox(
+        keys.map((object_key) => ({ kind: "discard_object", file_id: after.file_id, object_key })),
+      );
     }
   }
 
@@ -537,30 +571,34 @@ export class PingCollector extends DurableObject<Env> {
     const files = dispatch.files.filter(([fileId, version]) => inFlight(rows.get(fileId), version) !== null);
     const { again, poison } = splitAfterSilence({ ...dispatch, files }, now);
     const tally = new Tally();
-    const failed: string[] = [];
+    const failed: [LedgerRow, LedgerRow][] = [];
     for (const [fileId, version] of poison) {
       const row = inFlight(rows.get(fileId), version);
       if (row === null) continue;
       const revision = row.revision + dispatch.claims + 1;
-      this.#storage.writeFiles([
-        fail(
-          row,
-          {
-            code: "internal",
-            detail: "The import of this file ended without an answer several times. We were told of it.",
-            http_status: null,
-            retryable: true,
-          },
-          revision,
-          now,
-        ),
-      ]);
+      const ended = fail(
+        row,
+        {
+          code: "internal",
+          detail: "The import of this file ended without an answer several times. We were told of it.",
+          http_status: null,
+          retryable: true,
+        },
+        revision,
+        now,
+      );
+      this.#storage.writeFiles([ended]);
       tally.add(row.current, "failed");
-      failed.push(fileId);
+      failed.push([row, ended]);
     }
     this.#storage.deleteDispatch(dispatch.dispatch_id);
     this.#storage.writeDispatches(again);
-    this.#settled(failed, tally, now);
+    this.#settled(
+      failed.map(([row]) => row.file_id),
+      tally,
+      now,
+    );
+    this.#discardLeftBehind(failed);
     logUnit("dispatch", {
       dispatch_id: dispatch.dispatch_id,
       outcome: "claim_unheard",
@@ -590,10 +628,12 @@ export class PingCollector extends DurableObject<Env> {
     const kept = this.#storage.keptFailures();
     const stale = kept
       .filter((row) => (row.current?.settled_at ?? now) <= now - KEPT_URL_FOR_MS)
-      .map(withoutUrl);
-    this.#storage.writeFiles([...expired, ...stale]);
-    const touched = [...expired, ...stale].map((row) => row.file_id);
+      .map((row): [LedgerRow, LedgerRow] => [row, withoutUrl(row)]);
+    const written = [...expired, ...stale.map(([, after]) => after)];
+    this.#storage.writeFiles(written);
+    const touched = written.map((row) => row.file_id);
     if (touched.length > 0) this.#storage.addToOutbox([{ kind: "project_files", file_ids: touched }]);
+    this.#discardLeftBehind(stale);
     for (const row of this.#storage.readImports()) {
       if (row.completed_at !== null && row.completed_at <= now - CLOSED_IMPORT_KEPT_FOR_MS) {
         this.#storage.deleteImport(row.import_id);
@@ -659,8 +699,8 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /** An erasure that did not know of this collector, because the read model did not, is carried out here. */
-  async #meetErasure(bound: number, projections: readonly FileProjection[]): Promise<void> {
-    if (projections.some((projection) => projection.version <= bound)) await this.erase(bound);
+  async #meetErasure(bound: number, oldest: number): Promise<void> {
+    if (oldest <= bound) await this.erase(bound);
   }
 
   #outboxDeps(owner: Owner): OutboxDeps {
@@ -672,13 +712,15 @@ export class PingCollector extends DurableObject<Env> {
         const rows = [...this.#storage.readFiles(fileIds).values()];
         const projections = rows.flatMap((row) => projectionOf(owner, row) ?? []);
         if (projections.length === 0) return;
-        const lastPingAt = Math.max(...projections.map((projection) => projection.received_at));
+        const version = Math.max(...projections.map((projection) => projection.version));
+        const pinged_at = Math.max(...projections.map((projection) => projection.received_at));
         const results = await database.batch([
           ...projectFiles(database, owner.partner_id, projections),
-          ...touchUsers(database, owner.partner_id, [owner], lastPingAt),
+          ...touchUsers(database, owner.partner_id, [{ ...owner, version, pinged_at }]),
           readErased(database, owner.partner_id, owner.user_hash),
         ]);
-        await this.#meetErasure(boundOf(results.at(-1)), projections);
+        const oldest = Math.min(...projections.map((projection) => projection.version));
+        await this.#meetErasure(boundOf(results.at(-1)), oldest);
       },
       discardObject: async (fileId, objectKey) => {
         await database.batch(
@@ -688,10 +730,11 @@ export class PingCollector extends DurableObject<Env> {
       completeImport: async (importId) => {
         const row = this.#storage.readImport(importId);
         if (row === null) return;
-        await announceImport(this.env, database, owner, row, (limit) =>
+        const erasedBefore = await announceImport(this.env, database, owner, row, (limit) =>
           this.#storage.failuresOfImport(importId, limit),
         );
         this.#projected(row, true);
+        await this.#meetErasure(erasedBefore, row.requested_at);
       },
     };
   }
@@ -706,8 +749,12 @@ export class PingCollector extends DurableObject<Env> {
     const database = databaseFor(this.env, owner.partner_id, owner.user_hash);
     for (const row of this.#storage.readImports()) {
       if (!this.#hasNews(row)) continue;
-      await projectImport(database, owner.partner_id, importProjection(owner, row)).run();
+      const results = await database.batch([
+        projectImport(database, owner.partner_id, importProjection(owner, row)),
+        readErased(database, owner.partner_id, owner.user_hash),
+      ]);
       this.#projected(row, row.announced);
+      await this.#meetErasure(boundOf(results.at(-1)), row.requested_at);
     }
   }
 
@@ -783,14 +830,9 @@ class Tally {
   }
 }
 
-/** A failure whose time has passed: nothing is left to try it again with. */
+/** A failure whose time has passed. */
 function withoutUrl(row: LedgerRow): LedgerRow {
-  if (row.current === null) return row;
-  const fault = row.current.fault === null ? null : { ...row.current.fault, retryable: false };
-  const submission = shrunk(row.current.submission, false);
-  return {
-    ...row,
-    revision: row.revision + 1,
-    current: { ...row.current, submission, fault, failed_object: null },
-  };
+  return row.current === null
+    ? row
+    : { ...row, revision: row.revision + 1, current: withoutSource(row.current) };
 }

@@ -7,6 +7,7 @@ import {
 import { insertDelivery } from "../deliveries/write.ts";
 import type { Env } from "../env.ts";
 import { projectImport } from "../imports/write.ts";
+import { boundOf, readErased } from "../users/write.ts";
 import type { LedgerRow } from "./ledger.ts";
 import { importProjection, type Owner } from "./projection.ts";
 import type { ImportRow } from "./storage.ts";
@@ -17,6 +18,7 @@ const FAILURES_IN_EVENT = 100;
 /**
  * Makes a completed import readable, and in the same transaction queues what follows from it: the request for
  * a training plan, and after its first attempt the partner's event. Repeating it changes nothing.
+ * Answers the bound of the person's last erasure, or 0: what is from before it stays unsaid.
  */
 export async function announceImport(
   env: Env,
@@ -24,7 +26,7 @@ export async function announceImport(
   owner: Owner,
   row: ImportRow,
   readFailures: (limit: number) => LedgerRow[],
-): Promise<void> {
+): Promise<number> {
   const eventId = row.event_id === null ? null : deliveryIdOfEvent(row.import_id);
   const planId = row.plan_requested ? deliveryIdOfPlan(row.import_id) : null;
   const planner = env.TRAINING_PLAN_URL !== "";
@@ -64,9 +66,13 @@ export async function announceImport(
       }),
     );
   }
-  await database.batch(statements);
+  statements.push(readErased(database, owner.partner_id, owner.user_hash));
+  const erasedBefore = boundOf((await database.batch(statements)).at(-1));
   const first = planId !== null && planner ? planId : eventId;
-  if (first !== null) await env.DELIVERIES.send({ partner_id: owner.partner_id, delivery_id: first });
+  if (first !== null && row.requested_at > erasedBefore) {
+    await env.DELIVERIES.send({ partner_id: owner.partner_id, delivery_id: first });
+  }
+  return erasedBefore;
 }
 
 function failureOf(row: LedgerRow): { file_id: string; summary_id: string; code: string; detail: string } {

@@ -1,3 +1,5 @@
+import type { FaultOrigin } from "./retrySchedule.ts";
+
 /** What the collector knows of one file, and the decisions about it. Pure: the time is an argument. */
 
 /** A ping as it was taken, without the names that the row and the collector already carry. */
@@ -48,6 +50,8 @@ export interface CurrentVersion {
   /** Failed before and asked for once more; its import has counted it already, and the outcome corrects that. */
   retried?: boolean;
   attempts: number;
+  /** Attempts that each side's faults have cost, and since when: an outage of ours uses up no host's time. */
+  faulted?: Partial<Record<FaultOrigin, { times: number; since: number }>>;
   /** The first and the latest thing that went wrong with this version. */
   first_fault: (Fault & { at: number }) | null;
   fault: Fault | null;
@@ -82,6 +86,9 @@ export const REPEAT_WINDOW_MS = 10 * 60_000;
 
 /** Room for the state changes of one version between its revision and the next version's. */
 const REVISIONS_PER_VERSION = 1_000;
+
+/** More than the claims that one dispatch can see: their revisions are in no ledger until they report. */
+export const REVISIONS_OF_CLAIMS = 100;
 
 export type PingVerdict = "hold" | "held_already" | "dispatch" | "duplicate";
 

@@ -66,16 +66,20 @@ export function importProjection(owner: Owner, row: ImportRow): ImportProjection
   };
 }
 
-/** Objects that a newly taken ping leaves without a name in the ledger; the read model may still read from one. */
+/** Objects that the ledger named before and names no more; the read model may still read from one. */
 export function objectsLeftBehind(owner: Owner, before: LedgerRow | null, after: LedgerRow): string[] {
-  const keys: (string | null | undefined)[] = [];
-  if (before?.held != null) keys.push(before.held.submission.object_key);
-  const replaced = before?.current;
-  if (replaced != null && replaced !== after.current && replaced.state !== "imported") {
-    keys.push(replaced.submission.object_key, replaced.failed_object?.key);
-    if (replaced.state === "queued") {
-      keys.push(versionKey(owner.partner_id, owner.user_id, before?.file_id ?? "", replaced.version));
+  const kept = new Set(objectsNamed(owner, after));
+  return before === null ? [] : objectsNamed(owner, before).filter((key) => !kept.has(key));
+}
+
+/** Where bytes of a version to come, in flight or failed lie, or may lie; an imported one's are the read model's. */
+function objectsNamed(owner: Owner, { file_id, held, current }: LedgerRow): string[] {
+  const keys: (string | null | undefined)[] = [held?.submission.object_key];
+  if (current !== null && current.state !== "imported") {
+    keys.push(current.submission.object_key, current.failed_object?.key);
+    if (current.submission.callback_url !== null) {
+      keys.push(versionKey(owner.partner_id, owner.user_id, file_id, current.version));
     }
   }
-  return [...new Set(keys.filter((key): key is string => key != null))];
+  return [...new Set(keys.filter((key) => key != null))];
 }

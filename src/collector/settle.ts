@@ -69,22 +69,28 @@ export function settle(row: RowInFlight, outcome: Outcome, revision: number, now
   };
   if (outcome.result === "failed")
     return { kind: "failed", row: fail(tried, outcome.fault, revision, nowMs) };
+  const { origin } = outcome;
+  const { times, since } = row.current.faulted?.[origin] ?? { times: 0, since: nowMs };
+  tried.current.faulted = { ...row.current.faulted, [origin]: { times: times + 1, since } };
   const at = nextTryAt({
-    origin: outcome.origin,
-    failedAttempts: attempts,
-    firstFaultAt: tried.current.first_fault?.at ?? nowMs,
+    origin,
+    failedAttempts: times + 1,
+    firstFaultAt: since,
     retryAfterSeconds: outcome.retry_after_seconds,
     nowMs,
   });
   if (at !== null) return { kind: "again", row: tried, at };
   const fault: Fault =
-    outcome.origin === "own_store"
+    origin === "own_store"
       ? { ...outcome.fault, code: "internal", detail: "A store of ours was down for too long. Try again." }
       : outcome.fault;
   return { kind: "failed", row: fail(tried, fault, revision, nowMs) };
 }
 
-/** Ends a version as failed. Its URL, or its stored bytes, stay for a while so that it can be tried again. */
+/**
+ * Ends a version as failed. Its URL, or its stored bytes, stay for a while so that it can be tried again; where
+ * a newer version is held already, nobody will.
+ */
 export function fail(row: RowInFlight, fault: Fault, revision: number, nowMs: number): LedgerRow {
   const first = row.current.first_fault;
   const detail =
@@ -95,16 +101,23 @@ export function fail(row: RowInFlight, fault: Fault, revision: number, nowMs: nu
   const submission: Submission =
     stored === null ? row.current.submission : { ...row.current.submission, object_key: stored.key };
   const retryable = submission.callback_url !== null || submission.object_key !== null;
+  const current: CurrentVersion = {
+    ...row.current,
+    state: "failed",
+    submission: shrunk(submission, retryable),
+    fault: { ...fault, detail, retryable },
+    settled_at: nowMs,
+  };
+  return { ...row, revision, current: row.held === null ? current : withoutSource(current) };
+}
+
+/** A failure that nothing is left to try again with. */
+export function withoutSource(failed: CurrentVersion): CurrentVersion {
   return {
-    ...row,
-    revision,
-    current: {
-      ...row.current,
-      state: "failed",
-      submission: shrunk(submission, retryable),
-      fault: { ...fault, detail, retryable },
-      settled_at: nowMs,
-    },
+    ...failed,
+    submission: shrunk(failed.submission, false),
+    fault: failed.fault === null ? null : { ...failed.fault, retryable: false },
+    failed_object: null,
   };
 }
 
@@ -145,6 +158,7 @@ export function retry(row: LedgerRow): RowInFlight | null {
       state: "queued",
       retried: true,
       attempts: 0,
+      faulted: {},
       first_fault: null,
       fault: null,
       settled_at: null,
@@ -166,7 +180,12 @@ export function take(
   const revision = Math.max((row?.revision ?? 0) + 1, firstRevision(version));
   const names = { file_id: fileId, summary_id: summaryId, revision };
   if (verdict === "hold") {
-    return { ...names, current: row?.current ?? null, held: { version, submission } };
+    const current = row?.current ?? null;
+    return {
+      ...names,
+      current: current?.state === "failed" ? withoutSource(current) : current,
+      held: { version, submission },
+    };
   }
   // In a running import the newer version takes the older one's place: the import waits for it instead.
   const replaced = row?.current?.state === "queued" ? row.current : null;

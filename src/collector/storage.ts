@@ -145,10 +145,15 @@ export class CollectorStorage {
 
   /** Versions up to here are taken or gone: released by a task, or erased with their person. */
   versionFloor(): number {
+    return Math.max(this.#releasedThrough, this.erasedBefore());
+  }
+
+  /** Everything up to here was erased with its person; 0: nothing was. */
+  erasedBefore(): number {
     const erased = this.#sql
       .exec<{ before_version: number }>("SELECT before_version FROM erased")
       .toArray()[0];
-    return Math.max(this.#releasedThrough, erased?.before_version ?? 0);
+    return erased?.before_version ?? 0;
   }
 
   /** Everything up to the version goes; the bound stays, so that no version starts again below it. */
@@ -163,6 +168,10 @@ export class CollectorStorage {
       beforeVersion,
       beforeVersion,
     );
+    this.#sql.exec(
+      "UPDATE files SET version = NULL, state = NULL, import_id = NULL, current = NULL WHERE version <= ?",
+      beforeVersion,
+    );
     this.#sql.exec("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", beforeVersion);
     this.#sql.exec(
       `DELETE FROM dispatches WHERE NOT EXISTS (SELECT 1 FROM json_each(files) f
@@ -170,19 +179,37 @@ export class CollectorStorage {
       beforeVersion,
     );
     this.#sql.exec("DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)");
-    if (this.#sql.exec("SELECT 1 FROM files LIMIT 1").toArray().length > 0) return;
+    if (!this.#endsWith(beforeVersion)) return;
     this.#sql.exec("DELETE FROM outbox");
     this.#sql.exec("DELETE FROM about");
     this.#about = null;
   }
 
-  /** Keys of inline bytes, or of bytes kept from a failure, that versions up to this one name. */
+  /** Whether nothing here is newer. */
+  #endsWith(version: number): boolean {
+    return (
+      this.#sql
+        .exec(
+          `SELECT 1 FROM files WHERE version > ?1 OR held_version > ?1
+           UNION ALL SELECT 1 FROM imports WHERE import ->> 'requested_at' > ?1 LIMIT 1`,
+          version,
+        )
+        .toArray().length === 0
+    );
+  }
+
+  /**
+   * Keys of inline bytes, or of bytes kept from a failure, that versions up to this one name; also of those
+   * about to be discarded, if nothing here is newer.
+   */
   objectKeysBefore(version: number): string[] {
     return this.#sql
       .exec<{ key: string | null }>(
         `SELECT current ->> '$.submission.object_key' key FROM files WHERE version <= ?1
-         UNION SELECT held ->> '$.object_key' FROM files WHERE held_version <= ?1`,
+         UNION SELECT held ->> '$.object_key' FROM files WHERE held_version <= ?1
+         UNION SELECT entry ->> 'object_key' FROM outbox WHERE entry ->> 'kind' = 'discard_object' AND ?2`,
         version,
+        this.#endsWith(version) ? 1 : 0,
       )
       .toArray()
       .flatMap(({ key }) => (key === null ? [] : [key]));
@@ -330,6 +357,19 @@ export class CollectorStorage {
         row.import_id,
       )
       .toArray();
+  }
+
+  /** Files of an import that are still to settle. */
+  countPending(row: ImportRow): number {
+    return this.#sql
+      .exec<{ count: number }>(
+        `SELECT count(*) count FROM files WHERE (held_version > ?1 AND held_version <= ?2)
+           OR (state = 'queued' AND import_id = ?3 AND current ->> 'retried' IS NOT 1)`,
+        row.after_version,
+        row.through_version,
+        row.import_id,
+      )
+      .one().count;
   }
 
   /** Places in the list of the files that were never pinged. */

@@ -19,3 +19,14 @@ export const INLINE_PREFIX = "inline/";
 export function hourOf(ms: number): string {
   return new Date(ms).toISOString().slice(0, 13);
 }
+
+/** Keys that one R2 delete takes. */
+const DELETE_LIMIT = 1_000;
+
+/** Deletes objects, however many; those that are not there are no fault. */
+export async function deleteObjects(files: R2Bucket, keys: readonly string[]): Promise<void> {
+  const distinct = [...new Set(keys)];
+  for (let start = 0; start < distinct.length; start += DELETE_LIMIT) {
+    await files.delete(distinct.slice(start, start + DELETE_LIMIT));
+  }
+}

@@ -5,8 +5,8 @@ import { discardObjects, forgetDiscarded, readDiscarded, unnamedObjects, type Na
 
 /** R2 deletes, and lists, this many keys at a time. */
 const PAGE = 1_000;
-/** A reader that has just read the old name may still open the object. */
-const GRACE_MS = 60_000;
+/** A consumer may run for 15 minutes, and put what it has downloaded after its version was replaced. */
+const GRACE_MS = 20 * 60_000;
 const HOUR_MS = 60 * 60_000;
 
 /** Deletes objects that no file names any more; at most one page a run. Answers how many. */

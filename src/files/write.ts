@@ -63,8 +63,8 @@ const SHARED_VALUES = `?1, j.value->>'file_id', j.value->>'user_id', j.value->>'
   j.value->>'version', j.value->>'revision', ${DATABASE_NOW}`;
 
 /**
- * Statements that bring files to a newer revision; rows that already have one as high stay untouched.
- * Run them in one batch.
+ * Statements that bring files to a newer revision, or to a version not heard of yet: an older one may have been
+ * imported before this could be said. Other rows stay untouched. Run them in one batch.
  */
 export function projectFiles(
   db: D1Database,
@@ -86,17 +86,21 @@ export function projectFiles(
   const upserts = jsonSlices(files).map((slice) =>
     db
       .prepare(
-        `INSERT INTO files (${SHARED_COLUMNS}, failed_object_key, sha256, size_in_bytes)
-         SELECT ${SHARED_VALUES}, j.value->>'$.failed_object.key', j.value->>'$.failed_object.sha256',
+        `INSERT INTO files (${SHARED_COLUMNS}, failed_object_key, failed_version, sha256, size_in_bytes)
+         SELECT ${SHARED_VALUES}, j.value->>'$.failed_object.key',
+           CASE WHEN j.value->>'$.failed_object.key' IS NOT NULL THEN j.value->>'version' END,
+           j.value->>'$.failed_object.sha256',
            j.value->>'$.failed_object.size_in_bytes'
          FROM json_each(?2) j WHERE ${NOT_ERASED}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
            failed_object_key = coalesce(excluded.failed_object_key, files.failed_object_key),
+           failed_version = coalesce(excluded.failed_version, files.failed_version),
            sha256 = CASE WHEN files.object_key IS NULL THEN coalesce(excluded.sha256, files.sha256) ELSE files.sha256 END,
            size_in_bytes = CASE WHEN files.object_key IS NULL
              THEN coalesce(excluded.size_in_bytes, files.size_in_bytes) ELSE files.size_in_bytes END,
-           version = max(excluded.version, files.version), revision = excluded.revision, updated_at = excluded.updated_at
-         WHERE excluded.revision > files.revision`,
+           version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
+           updated_at = excluded.updated_at
+         WHERE excluded.revision > files.revision OR excluded.version > files.version`,
       )
       .bind(partnerId, slice),
   );
@@ -144,6 +148,7 @@ export function importFiles(
          FROM json_each(?2) j WHERE ${NOT_ERASED}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
            stored_version = excluded.stored_version, object_key = excluded.object_key, failed_object_key = NULL,
+           failed_version = NULL,
            sha256 = excluded.sha256, size_in_bytes = excluded.size_in_bytes, warnings = excluded.warnings,
            activity_count = excluded.activity_count, decoder_version = excluded.decoder_version,
            version = max(excluded.version, files.version), revision = excluded.revision, updated_at = excluded.updated_at

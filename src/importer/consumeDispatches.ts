@@ -156,7 +156,7 @@ class Reporter {
       return outcomes;
     } catch (fault) {
       const detail = `A store of ours did not answer (${faultName(fault)}).`;
-      return decoded.map((file) => ownFault(file.item, detail));
+      return decoded.map((file) => ownFault(file.item, detail, file.stored));
     }
   }
 }

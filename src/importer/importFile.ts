@@ -133,13 +133,13 @@ function outcomeOf(
 }
 
 /** Our own stores failed: tried again for a day before the partner hears of it. */
-export function ownFault(item: WorkItem, detail: string): Outcome {
+export function ownFault(item: WorkItem, detail: string, stored: StoredObject | null = null): Outcome {
   return {
     result: "try_again",
     file_id: item.file_id,
     version: item.version,
     fault: { code: "internal", detail, http_status: null, retryable: true },
-    stored: null,
+    stored,
     origin: "own_store",
     retry_after_seconds: null,
   };

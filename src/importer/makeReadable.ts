@@ -44,12 +44,13 @@ export async function makeReadable(
       })),
     ),
     // The request that took the ping may have ended before it could say whose it was.
-    ...touchUsers(
-      database,
-      partner_id,
-      [owner],
-      Math.max(...files.map(({ item }) => item.submission.received_at)),
-    ),
+    ...touchUsers(database, partner_id, [
+      {
+        ...owner,
+        version: Math.max(...files.map(({ item }) => item.version)),
+        pinged_at: Math.max(...files.map(({ item }) => item.submission.received_at)),
+      },
+    ]),
     readErased(database, partner_id, owner.user_hash),
   ]);
   const outcomes = files.map(({ item }): Outcome => ({

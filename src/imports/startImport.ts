@@ -3,6 +3,7 @@ import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { collectorName, fileId, newImportId } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
+import { boundOf, readErased } from "../users/write.ts";
 import type { Task } from "./task.ts";
 import { projectImport, replaceMissing } from "./write.ts";
 
@@ -13,7 +14,12 @@ import { projectImport, replaceMissing } from "./write.ts";
 export async function startImport(env: Env, partnerId: string, task: Task): Promise<StartedImport> {
   const names = namesOf(partnerId, task);
   const started: StartedImport = await collectorOf(env, names).startImport(names, entryOf(partnerId, task));
-  await tellReadModel(env, partnerId, started, missingOf(task, started.missing));
+  const erasedBefore = await tellReadModel(env, partnerId, started, missingOf(task, started.missing));
+  if (started.import.requested_at <= erasedBefore) {
+    // An erasure that did not know of this collector, by a clock ahead of its own: the task may be repeated.
+    await collectorOf(env, names).erase(erasedBefore);
+    throw new Error("a user was erased while a task came");
+  }
   return started;
 }
 
@@ -51,20 +57,23 @@ function entryOf(partnerId: string, task: Task): TaskEntry {
 
 /**
  * If the database is down, the collector's alarm tells it of the import later. It does not know the names that
- * are missing: with these the task fails, and its repetition tells them.
+ * are missing: with these the task fails, and its repetition tells them. Answers the bound of the user's last
+ * erasure, or 0.
  */
 async function tellReadModel(
   env: Env,
   partnerId: string,
   { import: row }: StartedImport,
   missing: string[] | null,
-): Promise<void> {
+): Promise<number> {
   const database = databaseFor(env, partnerId, row.import_id);
   try {
-    await database.batch([
+    const results = await database.batch([
       projectImport(database, partnerId, row),
       ...(missing === null ? [] : replaceMissing(database, partnerId, row.import_id, missing)),
+      readErased(database, partnerId, row.user_hash),
     ]);
+    return boundOf(results.at(-1));
   } catch (fault) {
     if (missing !== null) throw fault;
     logUnit("request", {
@@ -73,5 +82,6 @@ async function tellReadModel(
       outcome: "projected_later",
       fault: faultName(fault),
     });
+    return 0;
   }
 }

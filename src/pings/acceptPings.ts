@@ -3,12 +3,12 @@ import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/Ping
 import { settleAll, valuesOf } from "../concurrency.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
-import { inlineKey } from "../files/objectKeys.ts";
+import { deleteObjects, inlineKey } from "../files/objectKeys.ts";
 import { projectFiles, type FileProjection } from "../files/write.ts";
 import { collectorName, fileId, randomId, userHash } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
 import type { Partner } from "../partners/partner.ts";
-import { touchUsers } from "../users/write.ts";
+import { erasuresOf, readErasures, touchUsers, type UserPing } from "../users/write.ts";
 import type { ValidPing } from "./ping.ts";
 
 export interface AcceptedFile {
@@ -30,8 +30,6 @@ interface Group {
 
 /** Inline files are stored this many at a time: as many connections as an invocation may open at once. */
 const STORE_AT_ONCE = 6;
-/** Keys that one R2 delete takes. */
-const DELETE_LIMIT = 1_000;
 /** A request may name thousands of users; their collectors are called this many at a time. */
 const COLLECTORS_AT_ONCE = 50;
 
@@ -183,19 +181,29 @@ async function tellReadModel(
   nowMs: number,
 ): Promise<void> {
   const newest = new Map<string, FileProjection>();
-  for (const { accepted } of taken) {
-    for (const entry of accepted) if (entry.projection !== null) newest.set(entry.file_id, entry.projection);
+  const users = new Map<string, UserPing>();
+  for (const { group, accepted } of taken) {
+    const { user_id } = group.names;
+    const user = users.get(user_id) ?? {
+      user_id,
+      user_hash: userHash(partnerId, user_id),
+      version: 0,
+      pinged_at: nowMs,
+    };
+    for (const { file_id, projection } of accepted) {
+      user.version = Math.max(user.version, projection?.version ?? nowMs);
+      if (projection !== null) newest.set(file_id, projection);
+    }
+    users.set(user_id, user);
   }
-  const users = [...new Set(taken.map(({ group }) => group.names.user_id))].map((user_id) => ({
-    user_id,
-    user_hash: userHash(partnerId, user_id),
-  }));
-  if (users.length === 0) return;
+  if (users.size === 0) return;
   const database = databaseFor(env, partnerId, null);
+  let results: D1Result[];
   try {
-    await database.batch([
+    results = await database.batch([
       ...projectFiles(database, partnerId, [...newest.values()]),
-      ...touchUsers(database, partnerId, users, nowMs),
+      ...touchUsers(database, partnerId, [...users.values()]),
+      readErasures(database, partnerId, [...users.values()]),
     ]);
   } catch (fault) {
     logUnit("request", { partner_id: partnerId, outcome: "projected_later", fault: faultName(fault) });
@@ -203,7 +211,29 @@ async function tellReadModel(
       collectorOf(env, group).projectLater(group.entries.map((entry) => entry.file_id)),
     );
     valuesOf(later);
+    return;
   }
+  await meetErasures(env, erasuresOf(results.at(-1)), taken);
+}
+
+/**
+ * A collector that an erasure did not visit may have given these pings versions from before it, by a clock that
+ * is behind. Nothing may live there, and nothing was answered yet: once the collector knows, the request may be
+ * repeated and its pings begin afresh.
+ */
+async function meetErasures(
+  env: Env,
+  erasures: ReadonlyMap<string, number>,
+  taken: readonly { group: Group; accepted: AcceptedEntry[] }[],
+): Promise<void> {
+  let met = false;
+  for (const { group, accepted } of taken) {
+    const bound = erasures.get(userHash(group.names.partner_id, group.names.user_id)) ?? 0;
+    if (!accepted.some(({ projection }) => projection !== null && projection.version <= bound)) continue;
+    await collectorOf(env, group).erase(bound);
+    met = true;
+  }
+  if (met) throw new Error("a user was erased while being pinged");
 }
 
 /** Inline bytes of duplicates are named by nobody. What is missed here is swept after an hour. */
@@ -218,7 +248,5 @@ async function dropUntakenBytes(
       return key !== null && inlineKeys.has(key) && accepted[index]?.object_taken === false ? [key] : [];
     }),
   );
-  for (let start = 0; start < untaken.length; start += DELETE_LIMIT) {
-    await env.FILES.delete(untaken.slice(start, start + DELETE_LIMIT)).catch(() => undefined);
-  }
+  await deleteObjects(env.FILES, untaken).catch(() => undefined);
 }

@@ -1,11 +1,12 @@
 import { settleAll, valuesOf } from "../concurrency.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
+import { deleteObjects } from "../files/objectKeys.ts";
 import { collectorName, userHash } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
 import { beginErasure, dueErasures, eraseRows, objectKeysOf, type Erasure } from "./write.ts";
 
-/** R2 lists and deletes this many keys at a time. */
+/** R2 lists this many keys at a time. */
 const PAGE = 1_000;
 /** Erasures that one scheduled run carries on. */
 const ERASURES_PER_RUN = 10;
@@ -44,21 +45,14 @@ export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
 async function sweep(env: Env, erasure: Erasure, nowMs: number): Promise<void> {
   const { partner_id, user_id, before_version } = erasure;
   const database = databaseFor(env, partner_id, erasure.user_hash);
-  const named = valuesOf(
-    await settleAll(erasure.sources, COLLECTORS_AT_ONCE, async (source): Promise<string[]> =>
+  valuesOf(
+    await settleAll(erasure.sources, COLLECTORS_AT_ONCE, async (source) =>
       env.COLLECTOR.getByName(collectorName(partner_id, user_id, source)).erase(before_version),
     ),
   );
-  await deleteObjects(env.FILES, [...named.flat(), ...(await objectKeysOf(database, erasure))]);
+  await deleteObjects(env.FILES, await objectKeysOf(database, erasure));
   await deleteVersions(env.FILES, `${partner_id}/${erasure.user_hash}/`, before_version);
   await database.batch(eraseRows(database, erasure, nowMs));
-}
-
-async function deleteObjects(files: R2Bucket, keys: readonly string[]): Promise<void> {
-  const distinct = [...new Set(keys)];
-  for (let start = 0; start < distinct.length; start += PAGE) {
-    await files.delete(distinct.slice(start, start + PAGE));
-  }
 }
 
 /** Downloaded versions carry their number as the last part of the key; later ones are of a new beginning. */

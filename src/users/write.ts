@@ -7,24 +7,31 @@ export interface PingedUser {
   user_hash: string;
 }
 
+/** A user as one of its pings names it. */
+export interface UserPing extends PingedUser {
+  /** The newest version that the ping gave a file: what decides whether an erasure has taken it. */
+  version: number;
+  /** Unix milliseconds. */
+  pinged_at: number;
+}
+
 /** Notes that these users were pinged; one row each, made on the first ping after an erasure at the most. */
 export function touchUsers(
   db: D1Database,
   partnerId: string,
-  users: readonly PingedUser[],
-  nowMs: number,
+  users: readonly UserPing[],
 ): D1PreparedStatement[] {
   return jsonSlices(users).map((slice) =>
     db
       .prepare(
         `INSERT INTO users (partner_id, user_id, last_ping_at, created_at)
-         SELECT ?1, j.value->>'user_id', ?3, ?3 FROM json_each(?2) j
+         SELECT ?1, j.value->>'user_id', j.value->>'pinged_at', j.value->>'pinged_at' FROM json_each(?2) j
          WHERE NOT EXISTS (SELECT 1 FROM erased e WHERE e.partner_id = ?1
-           AND e.user_hash = j.value->>'user_hash' AND e.before_version >= ?3)
+           AND e.user_hash = j.value->>'user_hash' AND e.before_version >= j.value->>'version')
          ON CONFLICT (partner_id, user_id) DO UPDATE SET last_ping_at = excluded.last_ping_at
            WHERE excluded.last_ping_at > users.last_ping_at`,
       )
-      .bind(partnerId, slice, nowMs),
+      .bind(partnerId, slice),
   );
 }
 
@@ -44,7 +51,8 @@ const SWEEPS = 2;
 
 /**
  * Forbids everything of a user up to now, and notes the work that this makes; from here on nothing older comes
- * back. Null when the user is unknown. Repeating it starts the sweeps again.
+ * back. Versions may be ahead of this clock, so what can be read of the user pushes the bound.
+ * Null when the user is unknown. Repeating it starts the sweeps again.
  */
 export async function beginErasure(
   db: D1Database,
@@ -56,7 +64,11 @@ export async function beginErasure(
   const row = await db
     .prepare(
       `INSERT INTO erased (partner_id, user_hash, before_version, user_id, sources, next_sweep_at, sweeps_left)
-       SELECT ?1, ?2, ?3, ?4, (SELECT json_group_array(source) FROM (
+       SELECT ?1, ?2, max(?3,
+           (SELECT coalesce(max(version), 0) FROM files
+             WHERE partner_id = ?1 AND file_id >= ?5 AND file_id < ?6 AND user_id = ?4),
+           (SELECT coalesce(max(requested_at), 0) FROM imports
+             WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4)), ?4, (SELECT json_group_array(source) FROM (
            SELECT source FROM files
              WHERE partner_id = ?1 AND file_id >= ?5 AND file_id < ?6 AND user_id = ?4
            UNION SELECT source FROM imports
@@ -89,23 +101,22 @@ export async function objectKeysOf(db: D1Database, erasure: Erasure): Promise<st
   const route = erasure.user_hash.slice(0, ROUTE_LENGTH);
   const found = await db
     .prepare(
-      `SELECT object_key, failed_object_key FROM files
-       WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4
-         AND (version <= ?5 OR stored_version <= ?5)`,
+      `SELECT CASE WHEN stored_version <= ?5 THEN object_key END readable,
+         CASE WHEN failed_version <= ?5 THEN failed_object_key END failed
+       FROM files WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4
+         AND (stored_version <= ?5 OR failed_version <= ?5)`,
     )
     .bind(erasure.partner_id, route, rangeEnd(route), erasure.user_id, erasure.before_version)
-    .all<{ object_key: string | null; failed_object_key: string | null }>();
-  return found.results
-    .flatMap((row) => [row.object_key, row.failed_object_key])
-    .filter((key) => key !== null);
+    .all<{ readable: string | null; failed: string | null }>();
+  return found.results.flatMap((row) => [row.readable, row.failed]).filter((key) => key !== null);
 }
 
 /** Statements that take everything of the user up to the bound out of the read model, and count the sweep. */
 export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1PreparedStatement[] {
   const { partner_id, user_id, before_version, user_hash } = erasure;
   const route = user_hash.slice(0, ROUTE_LENGTH);
-  const inRange = (sql: string, prefix = "") =>
-    db.prepare(sql).bind(partner_id, prefix + route, rangeEnd(prefix + route), user_id, before_version);
+  const inRange = (sql: string) =>
+    db.prepare(sql).bind(partner_id, route, rangeEnd(route), user_id, before_version);
   const last = erasure.sweeps_left <= 1;
   return [
     inRange(
@@ -116,20 +127,17 @@ export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1Pr
       `DELETE FROM files
        WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND version <= ?5`,
     ),
+    // Files pinged again meanwhile stay, without the bytes of before.
     inRange(
-      `UPDATE files SET stored_version = NULL, object_key = NULL, failed_object_key = NULL, sha256 = NULL,
-         size_in_bytes = NULL, warnings = '[]', activity_count = 0
+      `UPDATE files SET stored_version = NULL, object_key = NULL, sha256 = NULL, size_in_bytes = NULL,
+         warnings = '[]', activity_count = 0
        WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND stored_version <= ?5`,
     ),
     inRange(
-      `DELETE FROM deliveries
-       WHERE partner_id = ?1 AND delivery_id >= ?2 AND delivery_id < ?3 AND user_id = ?4 AND created_at <= ?5`,
-      "evt_",
-    ),
-    inRange(
-      `DELETE FROM deliveries
-       WHERE partner_id = ?1 AND delivery_id >= ?2 AND delivery_id < ?3 AND user_id = ?4 AND created_at <= ?5`,
-      "plan_",
+      `UPDATE files SET failed_version = NULL, failed_object_key = NULL,
+         sha256 = CASE WHEN object_key IS NOT NULL THEN sha256 END,
+         size_in_bytes = CASE WHEN object_key IS NOT NULL THEN size_in_bytes END
+       WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND failed_version <= ?5`,
     ),
     inRange(
       `DELETE FROM import_missing
@@ -140,9 +148,22 @@ export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1Pr
       `DELETE FROM imports
        WHERE partner_id = ?1 AND import_id >= ?2 AND import_id < ?3 AND user_id = ?4 AND requested_at <= ?5`,
     ),
+    // A delivery may be made a moment after the bound, of an import from before it.
+    ...["evt_", "plan_"].map((prefix) =>
+      db
+        .prepare(
+          `DELETE FROM deliveries
+           WHERE partner_id = ?1 AND delivery_id >= ?2 AND delivery_id < ?3 AND user_id = ?4 AND NOT EXISTS (
+             SELECT 1 FROM imports i WHERE i.partner_id = ?1 AND i.import_id = deliveries.import_id)`,
+        )
+        .bind(partner_id, prefix + route, rangeEnd(prefix + route), user_id),
+    ),
     db
-      .prepare("DELETE FROM users WHERE partner_id = ? AND user_id = ? AND last_ping_at <= ?")
-      .bind(partner_id, user_id, before_version),
+      .prepare(
+        `DELETE FROM users WHERE partner_id = ?1 AND user_id = ?4 AND NOT EXISTS (
+           SELECT 1 FROM files WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4)`,
+      )
+      .bind(partner_id, route, rangeEnd(route), user_id),
     db
       .prepare(
         `UPDATE erased SET sweeps_left = ?4, next_sweep_at = ?3,
@@ -171,4 +192,27 @@ export function boundOf(result: D1Result | undefined): number {
   return (
     z.array(z.object({ before_version: z.number() })).parse(result?.results ?? [])[0]?.before_version ?? 0
   );
+}
+
+/** Asks for the bounds of those of these users that were ever erased. */
+export function readErasures(
+  db: D1Database,
+  partnerId: string,
+  users: readonly PingedUser[],
+): D1PreparedStatement {
+  const hashes = JSON.stringify(users.map((user) => user.user_hash));
+  return db
+    .prepare(
+      `SELECT user_hash, before_version FROM erased
+       WHERE partner_id = ? AND user_hash IN (SELECT value FROM json_each(?))`,
+    )
+    .bind(partnerId, hashes);
+}
+
+/** What `readErasures` has found, by user hash. */
+export function erasuresOf(result: D1Result | undefined): Map<string, number> {
+  const rows = z
+    .array(z.object({ user_hash: z.string(), before_version: z.number() }))
+    .parse(result?.results ?? []);
+  return new Map(rows.map((row) => [row.user_hash, row.before_version]));
 }

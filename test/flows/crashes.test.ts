@@ -1,0 +1,319 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { fileId } from "../../src/identifiers.ts";
+import { eraseUser } from "../../src/users/eraseUser.ts";
+import { send } from "../support/http.ts";
+import { once, playOutside } from "../support/outside.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, deliverDispatch, settle, type CollectorUnderTest } from "../support/world.ts";
+import { base64, HOST, ping, pingOf, read, SOURCE, task } from "./partnerActs.ts";
+
+const HOUR = 60 * 60_000;
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+/** Takes the clock over, so that nothing passes unless a test lets it. */
+function freeze(): void {
+  const now = Date.now();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now);
+}
+
+function pass(milliseconds: number): void {
+  vi.setSystemTime(Date.now() + milliseconds);
+}
+
+async function watch(): Promise<{ who: TestPartner; collector: CollectorUnderTest }> {
+  const who = await newPartner();
+  return { who, collector: collectorOf(who.partnerId, "user-1", SOURCE) };
+}
+
+/** The request ends after the collector has taken its ping, before it can say anything to anybody. */
+async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Promise<void> {
+  const names = { partner_id: who.partnerId, user_id: "user-1", source };
+  const submission = {
+    activity_name: null,
+    priority,
+    overwrite_mode: false,
+    start_time_in_seconds: "1760000000",
+    callback_url: `${HOST}/1`,
+    object_key: null,
+    digest: "digest",
+    received_at: Date.now(),
+  };
+  const file_id = fileId({ partnerId: who.partnerId, userId: "user-1", source, summaryId: "1" });
+  await collectorOf(who.partnerId, "user-1", source).stub.accept(names, [
+    { file_id, summary_id: "1", submission },
+  ]);
+}
+
+const keysOf = async (who: TestPartner) => {
+  const inline = await env.FILES.list({ prefix: "inline/" });
+  const versions = await env.FILES.list({ prefix: `${who.partnerId}/` });
+  return [...inline.objects, ...versions.objects]
+    .map(({ key }) => key)
+    .filter((key) => key.includes(who.partnerId));
+};
+
+const discardedOf = async (who: TestPartner) => {
+  const { results } = await env.DB.prepare("SELECT object_key FROM discarded_objects").all<{
+    object_key: string;
+  }>();
+  return results.map((row) => row.object_key).filter((key) => key.includes(who.partnerId));
+};
+
+describe("a ping whose request ended before its answer", () => {
+  test("belongs to a user that can be read, and deleted, once its file is imported", async () => {
+    const { who, collector } = await watch();
+    playOutside({ [`${HOST}/1`]: once(rideFile()) });
+    await pingAndDie(who, SOURCE, 1);
+    for (const { dispatch_id } of await collector.sent()) await deliverDispatch(collector, dispatch_id);
+    expect(await read(who, "/api/users/user-1/")).toMatchObject({ user_id: "user-1" });
+    expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  });
+
+  test("is found by a deletion although it was the first of its source", async () => {
+    freeze();
+    const { who } = await watch();
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+    await pingAndDie(who, "phone", 0);
+    const phone = collectorOf(who.partnerId, "user-1", "phone");
+    pass(6_000);
+    await phone.alarm();
+    await eraseUser(env, who.partnerId, "user-1", Date.now());
+    const left = await runInDurableObject(phone.stub, (_instance, state) =>
+      state.storage.sql.exec("SELECT file_id FROM files UNION ALL SELECT user_id FROM about").toArray(),
+    );
+    expect(left).toEqual([]);
+  });
+});
+
+describe("a newer version", () => {
+  test("released while the older one is being imported ends as what is readable", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    const newer = rideFile({ seconds: 20 });
+    let release: () => void = () => undefined;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    playOutside({
+      [`${HOST}/1`]: async () => {
+        await released;
+        return new Response(rideFile());
+      },
+      [`${HOST}/2`]: once(newer),
+    });
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    const [sent] = await collector.sent();
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/2`, priority: 0, overwrite_mode: true });
+    const older = deliverDispatch(collector, sent?.dispatch_id ?? "");
+    await vi.waitFor(() => expect(vi.mocked(fetch)).toHaveBeenCalled());
+    await task(who);
+    release();
+    await older;
+    await settle(collector);
+    const { data } = await read(who, "/api/files/").then((page) => page as { data: { file_id: string }[] });
+    expect(await read(who, `/api/files/${data[0]?.file_id}/`)).toMatchObject({
+      status: "imported",
+      size_in_bytes: newer.byteLength,
+    });
+    expect(await read(who, `/api/activities/${data[0]?.file_id}.0/`)).toMatchObject({
+      elapsed_time_in_seconds: 20,
+    });
+  });
+
+  test("leaves no bytes of the one it has overtaken", async () => {
+    const { who, collector } = await watch();
+    playOutside({ [`${HOST}/1`]: once(rideFile()), [`${HOST}/2`]: once(rideFile({ seconds: 20 })) });
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    const [sent] = await collector.sent();
+    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    await deliverDispatch(collector, sent?.dispatch_id ?? "");
+    const [stored] = await keysOf(who);
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/2`, priority: 0, overwrite_mode: true });
+    await task(who);
+    await settle(collector);
+    expect(await discardedOf(who)).toEqual([stored]);
+  });
+
+  test("held while the older one failed leaves no bytes of it", async () => {
+    const { who, collector } = await watch();
+    playOutside({ [`${HOST}/page`]: () => new Response("<!doctype html>") });
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/page` });
+    await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0, overwrite_mode: true });
+    const [inline] = await keysOf(who);
+    await settle(collector);
+    await task(who);
+    await settle(collector);
+    const discarded = await discardedOf(who);
+    expect((await keysOf(who)).filter((key) => !discarded.includes(key))).toEqual([inline]);
+  });
+});
+
+describe("a held version", () => {
+  test("can be read as such although an older one was imported before the read model heard of it", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    playOutside({ [`${HOST}/1`]: once(rideFile()) });
+    const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/2`, priority: 0, overwrite_mode: true });
+    const [sent] = await collector.sent();
+    await deliverDispatch(collector, sent?.dispatch_id ?? "");
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "held",
+      activity_ids: [`${file?.file_id}.0`],
+    });
+  });
+});
+
+describe("an outage of our own stores", () => {
+  test("uses up no host's attempts: a host that is busy afterwards is asked again", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    let asked = 0;
+    playOutside({
+      [`${HOST}/1`]: () => {
+        asked += 1;
+        return asked === 1 ? new Response(null, { status: 503 }) : new Response(rideFile());
+      },
+    });
+    const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    vi.spyOn(env.PARTNERS, "get").mockRejectedValueOnce(new Error("KV is away"));
+    await settle(collector);
+    pass(7 * HOUR);
+    await settle(collector);
+    expect(asked).toBe(1);
+    pass(HOUR);
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+  });
+
+  test("of more than a day leaves the downloaded bytes for another try", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    const outside = playOutside({ [`${HOST}/1`]: once(rideFile()) });
+    const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    const [sent] = await collector.sent();
+    const down = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("D1_ERROR: overloaded"));
+    await deliverDispatch(collector, sent?.dispatch_id ?? "");
+    pass(25 * HOUR);
+    await collector.alarm();
+    for (const { dispatch_id } of await collector.sent()) await deliverDispatch(collector, dispatch_id);
+    down.mockRestore();
+    pass(61_000);
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "failed",
+      error: { code: "internal", retryable: true },
+      size_in_bytes: rideFile().byteLength,
+    });
+    await send(who, "POST", `/api/files/${file?.file_id}/retry/`);
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+    expect(outside.to(`${HOST}/1`)).toHaveLength(1);
+  });
+
+  test("an importer that died after storing the bytes, three times, leaves them for another try", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    const outside = playOutside({ [`${HOST}/1`]: once(rideFile()) });
+    const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    for (let death = 0; death < 3; death += 1) {
+      const [sent] = await collector.sent();
+      const batch = vi.spyOn(env.DB, "batch").mockImplementation(() => new Promise(() => undefined));
+      void deliverDispatch(collector, sent?.dispatch_id ?? "");
+      await vi.waitFor(() => expect(batch).toHaveBeenCalled());
+      batch.mockRestore();
+      pass(61_000);
+      await collector.alarm();
+    }
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "failed",
+      error: { code: "internal" },
+    });
+    await send(who, "POST", `/api/files/${file?.file_id}/retry/`);
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+    expect(outside.to(`${HOST}/1`)).toHaveLength(1);
+  });
+});
+
+describe("a deletion", () => {
+  test("takes what was dated by a clock ahead of its own", async () => {
+    freeze();
+    const { who } = await watch();
+    await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0 });
+    pass(-5_000);
+    await eraseUser(env, who.partnerId, "user-1", Date.now());
+    expect((await send(who, "GET", "/api/users/user-1/")).status).toBe(404);
+    expect(await read(who, "/api/files/")).toMatchObject({ data: [] });
+    expect(await keysOf(who)).toEqual([]);
+  });
+
+  test("swallows no ping that comes after it by a clock behind: its request is to be repeated", async () => {
+    freeze();
+    const { who } = await watch();
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+    await eraseUser(env, who.partnerId, "user-1", Date.now());
+    pass(-5_000);
+    const body = {
+      activity_files: [pingOf({ summary_id: "1", callback_url: `${HOST}/1`, priority: 0, source: "phone" })],
+    };
+    expect((await send(who, "POST", "/api/fit_partner_ping/", { body })).status).toBe(503);
+    expect((await send(who, "POST", "/api/fit_partner_ping/", { body })).status).toBe(202);
+    expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "held", source: "phone" }] });
+    expect(await read(who, "/api/users/user-1/")).toMatchObject({ held: 1 });
+  });
+
+  test("keeps the newer ping of a file, and nothing of the older one that was on its way", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    const bound = Date.now();
+    pass(1_000);
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/2`, priority: 0, overwrite_mode: true });
+    await collector.stub.erase(bound);
+    expect(await collector.sent()).toEqual([]);
+    const left = await runInDurableObject(collector.stub, (_instance, state) =>
+      state.storage.sql.exec("SELECT current, held ->> 'callback_url' held FROM files").toArray(),
+    );
+    expect(left).toEqual([{ current: null, held: `${HOST}/2` }]);
+    playOutside({ [`${HOST}/2`]: once(rideFile()) });
+    await task(who);
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+  });
+
+  test("lets an import complete that had taken files just before they were deleted", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+    const bound = Date.now();
+    pass(1_000);
+    const started = await task(who, { event_id: "e" });
+    await collector.stub.erase(bound);
+    await settle(collector);
+    expect(await read(who, `/api/imports/${started.import_id}/`)).toMatchObject({
+      status: "completed",
+      files: { total: 1, skipped: 1, pending: 0 },
+    });
+  });
+
+  test("that a collector meets by itself takes the bytes that came with its pings", async () => {
+    const { who } = await watch();
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0, source: "phone" });
+    await eraseUser(env, who.partnerId, "user-1", Date.now());
+    expect(await keysOf(who)).toHaveLength(1);
+    await collectorOf(who.partnerId, "user-1", "phone").alarm();
+    expect(await keysOf(who)).toEqual([]);
+  });
+});

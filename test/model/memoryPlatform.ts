@@ -1,0 +1,196 @@
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { PingCollector } from "../../src/collector/PingCollector.ts";
+import type { Env } from "../../src/env.ts";
+import { MemoryD1, MemoryKV, MemoryR2 } from "../support/memory/bindings.ts";
+import { MemoryDatabase, type Row } from "../support/memory/sqlite.ts";
+import { current, Ended, Invocation } from "./invocations.ts";
+import { readLedger, type CollectorMethod, type Platform } from "./platform.ts";
+
+const MIGRATIONS = ["0001_read_model.sql"].map((name) =>
+  readFileSync(path.join(import.meta.dirname, "../../migrations", name), "utf8"),
+);
+
+/** The played parts have what src uses of the platform's interfaces, and nothing more. */
+function as<T>(played: unknown): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- played parts stand in for the platform's
+  return played as T;
+}
+
+function sqlOver(database: MemoryDatabase, mayRun: () => void): SqlStorage {
+  const exec = (sql: string, ...bindings: (string | number | null)[]) => {
+    mayRun();
+    if (bindings.length === 0 && sql.includes(";")) {
+      database.script(sql);
+      return { toArray: (): Row[] => [] };
+    }
+    const { rows } = database.run(sql, bindings);
+    return {
+      toArray: () => rows,
+      one: () => {
+        if (rows.length !== 1) throw new Error("not exactly one row");
+        return rows[0];
+      },
+      [Symbol.iterator]: () => rows[Symbol.iterator](),
+    };
+  };
+  return as<SqlStorage>({ exec });
+}
+
+/** One life of an object: it ends by eviction, and what it still does then has no effect. */
+interface Life {
+  invocation: Invocation;
+  instance: PingCollector;
+  ready: Promise<unknown>;
+  alarmIsRunning: boolean;
+}
+
+/** An object with its storage, which outlives it. */
+class MemoryObject {
+  readonly database: MemoryDatabase;
+  readonly name: string;
+  readonly #env: () => Env;
+  alarmAt: number | null = null;
+  #life: Life | null = null;
+
+  constructor(name: string, database: MemoryDatabase, env: () => Env) {
+    this.name = name;
+    this.database = database;
+    this.#env = env;
+  }
+
+  live(): Life {
+    if (this.#life === null || this.#life.invocation.ended) this.#life = this.#begin();
+    return this.#life;
+  }
+
+  #begin(): Life {
+    const invocation = new Invocation(`object ${this.name.slice(-6)}`);
+    const mayRun = () => {
+      if (invocation.ended) throw new Ended("the object was evicted");
+    };
+    let ready: Promise<unknown> = Promise.resolve();
+    const storage = {
+      sql: sqlOver(this.database, mayRun),
+      transactionSync: <T>(work: () => T) => {
+        mayRun();
+        return this.database.atomically(work);
+      },
+      getAlarm: async () => this.alarmAt,
+      setAlarm: (at: number) => {
+        mayRun();
+        this.alarmAt = at;
+        return Promise.resolve();
+      },
+    };
+    const ctx = {
+      id: { toString: () => this.name },
+      storage,
+      blockConcurrencyWhile: (work: () => Promise<unknown>) => {
+        ready = work();
+        return ready;
+      },
+    };
+    const instance = new PingCollector(as<DurableObjectState>(ctx), this.#env());
+    return { invocation, instance, ready, alarmIsRunning: false };
+  }
+
+  evict(): void {
+    const life = this.#life;
+    if (life === null) return;
+    life.invocation.ended = true;
+    this.#life = null;
+  }
+
+  async call(method: CollectorMethod, args: unknown[]): Promise<unknown> {
+    const life = this.live();
+    await life.ready;
+    return current.run(life.invocation, async () => {
+      const call: unknown = Reflect.get(life.instance, method);
+      if (typeof call !== "function") throw new Error(`there is no ${method}`);
+      const result: unknown = await Reflect.apply(call, life.instance, structuredClone(args));
+      return structuredClone(result);
+    });
+  }
+
+  /** As the platform does: one at a time, and once more when it did not end well. */
+  async alarm(endsAfterGates: number | null): Promise<boolean> {
+    const life = this.live();
+    const at = this.alarmAt;
+    if (life.alarmIsRunning || at === null) return false;
+    const { invocation } = life;
+    if (endsAfterGates !== null) invocation.endsAt = invocation.gates + endsAfterGates;
+    life.alarmIsRunning = true;
+    await life.ready;
+    this.alarmAt = null;
+    try {
+      await current.run(invocation, () => life.instance.alarm());
+    } catch (fault) {
+      if (!(fault instanceof Ended)) throw fault;
+    } finally {
+      life.alarmIsRunning = false;
+    }
+    if (invocation.ended) this.alarmAt ??= at;
+    return true;
+  }
+}
+
+/** Played bindings and objects under the real code: every step can be stopped, and everything can be looked at. */
+export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } {
+  const d1 = new MemoryD1();
+  for (const migration of MIGRATIONS) d1.database.script(migration);
+  const files = new MemoryR2();
+  const objects = new Map<string, MemoryObject>();
+  // Databases are cleared and used again: making one takes longer than most stories.
+  const spare: MemoryDatabase[] = [];
+  const objectOf = (name: string) => {
+    const found = objects.get(name) ?? new MemoryObject(name, spare.pop() ?? new MemoryDatabase(), () => env);
+    objects.set(name, found);
+    return found;
+  };
+  const env = as<Env>({
+    DB: d1,
+    FILES: files,
+    PARTNERS: new MemoryKV(),
+    COLLECTOR: {
+      getByName: (name: string) =>
+        new Proxy(
+          {},
+          {
+            get:
+              (_stub, method) =>
+              (...args: unknown[]) =>
+                objectOf(name).call(as(method), args),
+          },
+        ),
+    },
+    PRIORITY: {},
+    BULK: {},
+    RETRY: {},
+    DELIVERIES: {},
+    ENVIRONMENT: "local",
+    TRAINING_PLAN_URL: "",
+    TRAINING_PLAN_SECRET: "",
+  });
+  return {
+    env,
+    files,
+    interleaving: true,
+    fresh() {
+      d1.database.clear();
+      files.objects.clear();
+      for (const { database } of objects.values()) {
+        database.clear();
+        spare.push(database);
+      }
+      objects.clear();
+    },
+    setNow(ms) {
+      Date.now = () => ms;
+    },
+    alarm: (name, endsAfterGates) => objectOf(name).alarm(endsAfterGates),
+    alarmAt: async (name) => objectOf(name).alarmAt,
+    evict: async (name) => objectOf(name).evict(),
+    look: async (name) => readLedger(sqlOver(objectOf(name).database, () => undefined)),
+  };
+}

@@ -1,0 +1,70 @@
+import { rideFile } from "../support/rideFile.ts";
+
+/** Content of a file, told from all others by the mark that its bytes carry. */
+export interface Content {
+  mark: number;
+  bytes: Uint8Array<ArrayBuffer>;
+  /** Whether it is an activity that an import takes. */
+  good: boolean;
+}
+
+const files = new Map<number, Uint8Array<ArrayBuffer>>();
+
+/** The mark is the average heart rate, and what exceeds its range the duration. */
+export function goodContent(mark: number): Content {
+  let bytes = files.get(mark);
+  if (bytes === undefined) {
+    bytes = rideFile({ seconds: 2 + Math.floor(mark / 100), heartRate: 60 + (mark % 100) });
+    files.set(mark, bytes);
+  }
+  return { mark, bytes, good: true };
+}
+
+export function markOf(activity: { average_heart_rate: unknown; elapsed_time: unknown }): number {
+  return (Number(activity.elapsed_time) - 2) * 100 + Number(activity.average_heart_rate) - 60;
+}
+
+/** Begins like a zip, as far as a ping's check goes, and holds nothing. */
+export function badContent(mark: number): Content {
+  const bytes = Uint8Array.from(Buffer.from(`PK\u0003\u0004 ${mark} is no archive`));
+  return { mark, bytes, good: false };
+}
+
+export const HOST_KINDS = ["once", "gone", "busy", "limited", "dropping", "page", "always"] as const;
+export type HostKind = (typeof HOST_KINDS)[number];
+
+/** A host of one file. Those that give it do so once, unless they say otherwise. */
+export class Host {
+  readonly kind: HostKind;
+  readonly content: Content;
+  #asked = 0;
+  #given = 0;
+
+  constructor(kind: HostKind, mark: number) {
+    this.kind = kind;
+    this.content = kind === "page" ? badContent(mark) : goodContent(mark);
+  }
+
+  /** What it would give now or later, unless it has given it already. */
+  get willGive(): boolean {
+    return this.kind !== "gone";
+  }
+
+  answer(): { response: Response; gave: boolean } {
+    this.#asked += 1;
+    const first = this.#asked === 1;
+    if (this.kind === "gone") return { response: new Response("gone", { status: 404 }), gave: false };
+    if (this.kind === "busy" && first) return { response: new Response(null, { status: 503 }), gave: false };
+    if (this.kind === "limited" && first) {
+      return { response: new Response(null, { status: 429, headers: { "Retry-After": "90" } }), gave: false };
+    }
+    if (this.kind === "dropping" && first) throw new TypeError("Network connection lost.");
+    if (this.#given > 0 && this.kind !== "always") {
+      return { response: new Response("used", { status: 410 }), gave: false };
+    }
+    this.#given += 1;
+    const { bytes } = this.content;
+    const headers = { "Content-Length": String(bytes.byteLength) };
+    return { response: new Response(bytes, { headers }), gave: true };
+  }
+}

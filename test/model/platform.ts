@@ -1,0 +1,191 @@
+import { z } from "zod";
+import type { PingCollector } from "../../src/collector/PingCollector.ts";
+import type { LedgerRow } from "../../src/collector/ledger.ts";
+import {
+  CollectorStorage,
+  type Dispatch,
+  type ImportRow,
+  type OutboxEntry,
+} from "../../src/collector/storage.ts";
+import type { Env } from "../../src/env.ts";
+import type { Faults, Store } from "./faults.ts";
+import { current, type Scheduler } from "./invocations.ts";
+
+/** Where the intake runs: its bindings, and what a test does to its objects from outside. */
+export interface Platform {
+  env: Env;
+  /** Whether invocations can be stopped between two steps, and objects die in the middle. */
+  interleaving: boolean;
+  setNow(ms: number): void;
+  /** Runs the object's alarm as if its time had come; false: it has none, or it is running. */
+  alarm(name: string, endsAfterGates: number | null): Promise<boolean>;
+  /** Runs the handler although no alarm is due: at least once may be twice. */
+  alarmAt(name: string): Promise<number | null>;
+  evict(name: string): Promise<void>;
+  look(name: string): Promise<Ledger>;
+}
+
+/** All that a collector's storage holds. */
+export interface Ledger {
+  released_through: number;
+  erased_before: number;
+  known: boolean;
+  files: LedgerRow[];
+  imports: ImportRow[];
+  dispatches: Dispatch[];
+  outbox: OutboxEntry[];
+  remembered: string[];
+}
+
+export function readLedger(sql: SqlStorage): Ledger {
+  const storage = new CollectorStorage(sql);
+  const ids = (query: string) =>
+    sql
+      .exec<{ id: string }>(query)
+      .toArray()
+      .map((row) => row.id);
+  const bounds = sql.exec<{ before_version: number }>("SELECT before_version FROM erased").toArray();
+  return {
+    released_through: storage.about?.released_through ?? 0,
+    erased_before: bounds[0]?.before_version ?? 0,
+    known: storage.about !== null,
+    files: [...storage.readFiles(ids("SELECT file_id id FROM files")).values()],
+    imports: storage.readImports(),
+    dispatches: storage.dueDispatches(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+    outbox: storage.outbox(Number.MAX_SAFE_INTEGER).map(({ entry }) => entry),
+    remembered: ids("SELECT file_id id FROM remembered_duplicates"),
+  };
+}
+
+/** Calls between objects, as an observer sees them. `before` answers what `after` is called with. */
+export interface Observer {
+  called(method: CollectorMethod, collector: string, args: unknown[]): (result: unknown) => void;
+  sent(queue: QueueBinding, body: unknown): void;
+  stored(key: string, bytes: Uint8Array): void;
+}
+
+export const COLLECTOR_METHODS = [
+  "accept",
+  "projectLater",
+  "startImport",
+  "retry",
+  "erase",
+  "readImport",
+  "claim",
+  "report",
+  "abandon",
+  "namedObjects",
+] as const satisfies (keyof PingCollector)[];
+export type CollectorMethod = (typeof COLLECTOR_METHODS)[number];
+
+export const QUEUES = ["PRIORITY", "BULK", "RETRY", "DELIVERIES"] as const;
+export type QueueBinding = (typeof QUEUES)[number];
+
+/**
+ * Puts gates, faults and the observer around every call to a binding, in place. Messages to queues end with the
+ * observer: it delivers, repeats, reorders or loses them.
+ */
+export function instrument(env: Env, scheduler: Scheduler, faults: Faults, observer: Observer): void {
+  const reach = async (store: Store, effect: () => Promise<unknown>): Promise<unknown> => {
+    const invocation = current.getStore();
+    if (invocation !== undefined) await scheduler.gate(invocation);
+    try {
+      return await faults.meet(store, effect);
+    } catch (fault) {
+      if (invocation !== undefined) invocation.faults += 1;
+      throw fault;
+    } finally {
+      if (invocation !== undefined) await scheduler.gate(invocation);
+    }
+  };
+
+  for (const [method, store] of [
+    ["get", "r2.get"],
+    ["delete", "r2.delete"],
+    ["list", "r2.list"],
+  ] as const) {
+    around(env.FILES, method, (call) => reach(store, async () => call()));
+  }
+  around(env.FILES, "put", (call, [key, bytes]) =>
+    reach("r2.put", async () => {
+      const put: unknown = await call();
+      if (put !== null && typeof key === "string" && bytes instanceof Uint8Array) observer.stored(key, bytes);
+      return put;
+    }),
+  );
+  around(env.PARTNERS, "get", (call) => reach("kv", async () => call()));
+  around(env.DB, "batch", (call) => reach("d1", async () => call()));
+  around(env.DB, "prepare", (call) => statementAround(call(), reach));
+  for (const queue of QUEUES) {
+    replace(env[queue], "send", (body: unknown) => reach("queue", async () => observer.sent(queue, body)));
+    replace(env[queue], "sendBatch", (messages: unknown) =>
+      reach("queue", async () => {
+        for (const { body } of z.array(z.object({ body: z.unknown() })).parse(messages))
+          observer.sent(queue, body);
+      }),
+    );
+  }
+  around(env.COLLECTOR, "getByName", (call, [name]) => {
+    const stub: unknown = call();
+    return Object.fromEntries(
+      COLLECTOR_METHODS.map((method) => [
+        method,
+        (...args: unknown[]) =>
+          reach("rpc", async () => {
+            const done = observer.called(method, String(name), args);
+            const result: unknown = await callOf(stub, method)(...args);
+            done(result);
+            return result;
+          }),
+      ]),
+    );
+  });
+}
+
+function statementAround(
+  statement: unknown,
+  reach: (store: Store, effect: () => Promise<unknown>) => Promise<unknown>,
+): unknown {
+  if (typeof statement !== "object" || statement === null) throw new Error("no statement");
+  const run = (method: string) => {
+    const inner = callOf(statement, method);
+    return (...args: unknown[]) => reach("d1", async () => inner(...args));
+  };
+  const bind = callOf(statement, "bind");
+  return Object.assign(statement, {
+    run: run("run"),
+    first: run("first"),
+    all: run("all"),
+    bind: (...args: unknown[]) => statementAround(bind(...args), reach),
+  });
+}
+
+type Call = (...args: unknown[]) => unknown;
+
+function callOf(target: unknown, name: string): Call {
+  if ((typeof target !== "object" && typeof target !== "function") || target === null) throw new Error(name);
+  const call: unknown = Reflect.get(target, name);
+  if (typeof call !== "function") throw new Error(`there is no ${name}`);
+  return (...args) => Reflect.apply(call, target, args) as unknown;
+}
+
+const restored: (() => void)[] = [];
+
+function replace(target: object, name: string, call: Call): void {
+  const own = Object.getOwnPropertyDescriptor(target, name);
+  Reflect.set(target, name, call);
+  restored.push(() => {
+    if (own === undefined) Reflect.deleteProperty(target, name);
+    else Reflect.defineProperty(target, name, own);
+  });
+}
+
+function around(target: object, name: string, wrap: (call: () => unknown, args: unknown[]) => unknown): void {
+  const inner = callOf(target, name);
+  replace(target, name, (...args) => wrap(() => inner(...args), args));
+}
+
+/** Takes all instruments away again. */
+export function restoreBindings(): void {
+  for (const restore of restored.splice(0).reverse()) restore();
+}

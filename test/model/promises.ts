@@ -1,0 +1,422 @@
+import { createHash } from "node:crypto";
+import { z } from "zod";
+import { ownerOf, projectionOf } from "../../src/collector/projection.ts";
+import { versionKey } from "../../src/files/objectKeys.ts";
+import { userHash } from "../../src/identifiers.ts";
+import { current } from "./invocations.ts";
+import { markOf } from "./outside.ts";
+import type { Ledger } from "./platform.ts";
+import { USERS, type CollectorPing, type World } from "./world.ts";
+
+const fileRow = z.object({
+  file_id: z.string(),
+  user_id: z.string(),
+  source: z.string(),
+  status: z.enum(["held", "queued", "imported", "failed"]),
+  attempts: z.number(),
+  import_id: z.string().nullable(),
+  error: z.string().nullable(),
+  version: z.number(),
+  revision: z.number(),
+  stored_version: z.number().nullable(),
+  object_key: z.string().nullable(),
+  failed_object_key: z.string().nullable(),
+  sha256: z.string().nullable(),
+  activity_count: z.number(),
+});
+const activityRow = z.object({
+  file_id: z.string(),
+  user_id: z.string(),
+  version: z.number(),
+  summary: z.string(),
+});
+const importRow = z.object({
+  import_id: z.string(),
+  user_id: z.string(),
+  event_id: z.string().nullable(),
+  status: z.string(),
+  total: z.number(),
+  imported: z.number(),
+  skipped: z.number(),
+  failed: z.number(),
+  requested_at: z.number(),
+  completed_at: z.number().nullable(),
+});
+const deliveryRow = z.object({
+  delivery_id: z.string(),
+  user_id: z.string(),
+  import_id: z.string(),
+  kind: z.string(),
+  status: z.string(),
+  created_at: z.number(),
+});
+const summaryColumn = z.object({
+  average_heart_rate_in_beats_per_minute: z.number().nullable(),
+  elapsed_time_in_seconds: z.number().nullable(),
+});
+
+/** All that is readable and stored once the world is quiet. */
+interface Remains {
+  ledgers: { name: string; user: string; source: string; ledger: Ledger }[];
+  files: z.infer<typeof fileRow>[];
+  activities: z.infer<typeof activityRow>[];
+  imports: z.infer<typeof importRow>[];
+  deliveries: z.infer<typeof deliveryRow>[];
+  users: { user_id: string }[];
+  objects: Map<string, Uint8Array>;
+  /** By user: everything up to this version is gone. */
+  bounds: Map<string, number>;
+}
+
+async function gather(world: World): Promise<Remains> {
+  const { env, look } = world.platform;
+  const partnerId = world.partner.partner_id;
+  const rows = async <T extends z.ZodType>(table: string, schema: T): Promise<z.infer<T>[]> => {
+    const found = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`).bind(partnerId).all();
+    return z.array(schema).parse(found.results);
+  };
+  const ledgers = [];
+  for (const collector of world.collectors())
+    ledgers.push({ ...collector, ledger: await look(collector.name) });
+  const objects = new Map<string, Uint8Array>();
+  for (const prefix of [`${partnerId}/`, "inline/"]) {
+    const listed = await env.FILES.list({ prefix });
+    for (const { key } of listed.objects) {
+      if (!key.includes(partnerId)) continue;
+      const object = await env.FILES.get(key);
+      if (object !== null) objects.set(key, new Uint8Array(await object.arrayBuffer()));
+    }
+  }
+  const erased = await rows("erased", z.object({ user_hash: z.string(), before_version: z.number() }));
+  return {
+    ledgers,
+    files: await rows("files", fileRow),
+    activities: await rows("activities", activityRow),
+    imports: await rows("imports", importRow),
+    deliveries: await rows("deliveries", deliveryRow),
+    users: await rows("users", z.object({ user_id: z.string() })),
+    objects,
+    bounds: new Map(
+      USERS.map((user) => [
+        user,
+        erased.find((row) => row.user_hash === userHash(partnerId, user))?.before_version ?? 0,
+      ]),
+    ),
+  };
+}
+
+/** Every promise that must hold once all is quiet; what is broken is noted in the world. */
+export async function checkPromises(world: World): Promise<void> {
+  const remains = await current.exit(() => gather(world));
+  nothingWaits(world, remains);
+  filesAreSettled(world, remains);
+  newestPingWins(world, remains);
+  tasksRelease(world, remains);
+  importsComplete(world, remains);
+  bytesAreThere(world, remains);
+  erasedIsGone(world, remains);
+}
+
+function nothingWaits(world: World, { ledgers, deliveries }: Remains): void {
+  for (const { user, source, ledger } of ledgers) {
+    if (ledger.dispatches.length > 0) world.break(`no dispatch is left (${user}/${source})`);
+    if (ledger.outbox.length > 0) world.break(`no outbox entry is left (${user}/${source})`);
+    if (ledger.files.some((file) => file.current?.state === "queued"))
+      world.break(`no file stays queued (${user}/${source})`);
+  }
+  for (const delivery of deliveries) {
+    if (delivery.status !== "delivered" && delivery.status !== "recorded" && delivery.status !== "failed") {
+      world.break(`no delivery stays ${delivery.status}`);
+    }
+  }
+}
+
+function filesAreSettled(
+  world: World,
+  { ledgers, files, activities, bounds, objects, users }: Remains,
+): void {
+  const known = new Set<string>();
+  for (const { user, source, ledger } of ledgers) {
+    const owner = ownerOf({ partner_id: world.partner.partner_id, user_id: user, source });
+    for (const row of ledger.files) {
+      known.add(row.file_id);
+      const says = projectionOf(owner, row);
+      const read = files.find((file) => file.file_id === row.file_id);
+      // A request that ended before its answer may have left a held ping that its repetition makes readable.
+      const { held } = row;
+      const heard = world.pings.some(
+        (ping) => ping.answered && ping.file_id === row.file_id && ping.version === held?.version,
+      );
+      if (held !== null && !heard) continue;
+      if (says === null || read === undefined) {
+        world.break(`a file of the collector can be read (${user}/${source}/${row.summary_id})`);
+        continue;
+      }
+      const { status, attempts, import_id, error, version, revision } = read;
+      const readAs = {
+        status,
+        attempts,
+        import_id,
+        error: error === null ? null : z.json().parse(JSON.parse(error)),
+        version,
+        revision,
+      };
+      const saysIt = {
+        status: says.status,
+        attempts: says.attempts,
+        import_id: says.import_id,
+        error: says.error === null ? null : z.json().parse(JSON.parse(JSON.stringify(says.error))),
+        version: says.version,
+        revision: says.revision,
+      };
+      if (JSON.stringify(readAs, sorted) !== JSON.stringify(saysIt, sorted)) {
+        world.break(
+          `collector and read model agree: ${JSON.stringify(saysIt)} is read as ${JSON.stringify(readAs)}`,
+        );
+      }
+      if (read.status === "failed" && read.error === null) world.break("a failed file has a reason");
+      if (read.status === "imported" && read.stored_version !== read.version)
+        world.break("an imported file is readable as its newest version");
+      if (!users.some(({ user_id }) => user_id === user))
+        world.break(`a user with files can be read (${user})`);
+    }
+  }
+  for (const file of files) {
+    if (!known.has(file.file_id)) world.break(`a readable file is known to its collector (${file.status})`);
+    const own = activities.filter((activity) => activity.file_id === file.file_id);
+    if (own.length !== file.activity_count) world.break("a file's activities are readable whole");
+    if (file.stored_version === null) continue;
+    const stored = world.claimed.get(`${file.file_id}/${file.stored_version}`);
+    for (const activity of own) {
+      const summary = summaryColumn.parse(JSON.parse(activity.summary));
+      const mark = markOf({
+        average_heart_rate: summary.average_heart_rate_in_beats_per_minute,
+        elapsed_time: summary.elapsed_time_in_seconds,
+      });
+      if (mark !== stored?.mark)
+        world.break(`an activity is that of its version: ${mark} instead of ${stored?.mark}`);
+      if (activity.version !== file.stored_version) world.break("no activity of another version stays");
+    }
+    const bytes = file.object_key === null ? undefined : objects.get(file.object_key);
+    if (bytes === undefined) world.break("a readable file's bytes are stored");
+    else {
+      if (stored !== undefined && Buffer.compare(bytes, stored.bytes) !== 0)
+        world.break("the bytes stored are those of the readable version");
+      if (createHash("sha256").update(bytes).digest("hex") !== file.sha256)
+        world.break("sha256 is of the bytes stored");
+    }
+  }
+  for (const { file_id, user, from } of world.answered) {
+    if (known.has(file_id)) continue;
+    const erasedLater = world.erasures.some((erasure) => erasure.user === user && erasure.to > from);
+    if (!erasedLater) world.break(`an accepted ping's file is not lost (bound ${bounds.get(user)})`);
+  }
+}
+
+function sorted(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Pings that the collector may have taken last for a file: none was certainly taken after them. */
+function lastTaken(pings: readonly CollectorPing[]): CollectorPing[] {
+  const taken = pings.filter((ping) => ping.status === "queued" || ping.status === "held");
+  const unknown = pings.filter((ping) => ping.status === null);
+  return [...taken, ...unknown].filter((ping) => !taken.some((other) => other.from > ping.to));
+}
+
+function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void {
+  for (const { user, ledger, name } of ledgers) {
+    for (const row of ledger.files) {
+      const newest = row.held ?? row.current;
+      const pings = world.pings.filter((ping) => ping.file_id === row.file_id && ping.collector === name);
+      const candidates = lastTaken(pings);
+      const last = candidates.find((ping) => ping.digest === newest?.submission.digest);
+      if (last === undefined) {
+        world.break(
+          `the newest ping wins (${user}/${row.summary_id}: ${candidates.map((ping) => ping.content.mark).join()})`,
+        );
+        continue;
+      }
+      const read = files.find((file) => file.file_id === row.file_id);
+      if (row.current?.state === "failed" && row.held === null && last.gives && last.content.good) {
+        const { fault } = row.current;
+        const excused =
+          fault?.code === "callback_gone" || fault?.code === "held_expired" || fault?.code === "internal";
+        if (!excused) world.break(`a good file is imported (${fault?.code})`);
+      }
+      if (row.current?.state === "imported" && row.held === null && read?.stored_version != null) {
+        const stored = world.claimed.get(`${row.file_id}/${read.stored_version}`);
+        if (stored?.mark !== last.content.mark)
+          world.break(
+            `what is imported is the newest ping's file: ${stored?.mark} instead of ${last.content.mark}`,
+          );
+      }
+    }
+    // A duplicate is no new work, so nothing may be lost by it.
+    for (const ping of world.pings) {
+      if (ping.collector !== name || ping.status !== "duplicate" || !ping.overwrite) continue;
+      const before = world.pings.filter(
+        (other) => other.file_id === ping.file_id && other.from <= ping.to && other !== ping,
+      );
+      if (!before.some((other) => other.digest === ping.digest))
+        world.break("an overwriting ping is a duplicate only of its equal");
+    }
+  }
+  void bounds;
+}
+
+function tasksRelease(world: World, { ledgers }: Remains): void {
+  for (const { name, ledger } of ledgers) {
+    for (const row of ledger.files) {
+      if (row.held === null) continue;
+      const held = row.held.submission.digest;
+      const pings = world.pings.filter((ping) => ping.file_id === row.file_id && ping.digest === held);
+      const latest = Math.max(...pings.map((ping) => ping.to));
+      const task = world.tasks.find(
+        (task) => task.collector === name && task.answer !== null && task.from > latest,
+      );
+      if (task !== undefined) world.break(`a task takes all that is held (${row.summary_id})`);
+    }
+  }
+}
+
+function importsComplete(world: World, { ledgers, imports, deliveries, bounds }: Remains): void {
+  const plans = new Map<string, number[]>();
+  for (const row of imports) {
+    const { total, imported, skipped, failed, status, completed_at } = row;
+    if (completed_at === null || status === "running")
+      world.break(`every import completes: ${JSON.stringify(row)}`);
+    if (imported + skipped + failed !== total)
+      world.break(`an import's counts add up: ${JSON.stringify(row)}`);
+    if ((status === "completed_with_failures") !== failed > 0)
+      world.break("an import's status says whether files failed");
+    const events = deliveries.filter(
+      (delivery) => delivery.import_id === row.import_id && delivery.kind === "event",
+    );
+    if (events.length !== (row.event_id === null ? 0 : 1))
+      world.break(`one event for each import with an event_id: ${events.length}`);
+    for (const delivery of deliveries) {
+      if (delivery.import_id !== row.import_id || delivery.kind !== "training_plan") continue;
+      const key = `${row.user_id}/${row.event_id}/${world.tasks.find((task) => task.answer?.import.import_id === row.import_id)?.collector}`;
+      plans.set(key, [...(plans.get(key) ?? []), row.completed_at ?? 0]);
+    }
+  }
+  for (const times of plans.values()) {
+    times.sort((a, b) => a - b);
+    for (const [index, at] of times.entries()) {
+      if (index > 0 && at - (times[index - 1] ?? 0) < 24 * 60 * 60_000)
+        world.break("one plan for each event_id in a day");
+    }
+  }
+  for (const { ledger } of ledgers) {
+    for (const row of ledger.imports) {
+      const read = imports.find((other) => other.import_id === row.import_id);
+      if (read === undefined) {
+        world.break("an import of the collector can be read");
+        continue;
+      }
+      for (const field of ["total", "imported", "skipped", "failed", "status", "completed_at"] as const) {
+        if (read[field] !== row[field])
+          world.break(
+            `collector and read model agree on an import's ${field}: ${row[field]} is read as ${read[field]}`,
+          );
+      }
+    }
+  }
+  for (const task of world.tasks) {
+    const answer = task.answer;
+    if (answer === null) continue;
+    const erased = (bounds.get(task.user) ?? 0) >= answer.import.requested_at;
+    if (!erased && !imports.some((row) => row.import_id === answer.import.import_id))
+      world.break("the import that a task answers can be read");
+    const erasedBefore = world.erasures.some(
+      (erasure) => erasure.user === task.user && erasure.to < task.from,
+    );
+    const erasedLater = world.erasures.some(
+      (erasure) => erasure.user === task.user && erasure.to > task.from,
+    );
+    if (erased && erasedBefore && !erasedLater) world.break("a task after a deletion is not swallowed by it");
+  }
+}
+
+function bytesAreThere(world: World, { ledgers, files, objects }: Remains): void {
+  const named = new Set<string>();
+  for (const file of files) {
+    for (const key of [file.object_key, file.failed_object_key]) {
+      if (key === null) continue;
+      named.add(key);
+      if (!objects.has(key))
+        world.break(
+          `the bytes that a file names are stored (${key === file.object_key ? "readable" : "failed"})`,
+        );
+    }
+  }
+  for (const { ledger, user } of ledgers) {
+    for (const row of ledger.files) {
+      if (row.current?.state === "failed" && row.current.submission.callback_url !== null) {
+        named.add(versionKey(world.partner.partner_id, user, row.file_id, row.current.version));
+      }
+      for (const key of [row.held?.submission.object_key, row.current?.submission.object_key]) {
+        if (key == null) continue;
+        named.add(key);
+        const url =
+          key === row.held?.submission.object_key
+            ? row.held.submission.callback_url
+            : row.current?.submission.callback_url;
+        if (!objects.has(key) && url == null) world.break("the bytes that a collector names are stored");
+      }
+    }
+  }
+  for (const key of objects.keys()) {
+    if (!named.has(key))
+      world.break(
+        `no object stays that nothing names (${key.startsWith("inline/") ? "inline" : "downloaded"} ${world.objects.get(key)?.mark})`,
+      );
+  }
+}
+
+function erasedIsGone(world: World, remains: Remains): void {
+  for (const erasure of world.erasures) {
+    if (!erasure.done) continue;
+    const { user } = erasure;
+    // A ping that nobody was told of may be dated by a clock ahead of the erasure's.
+    const bound = remains.bounds.get(user) ?? 0;
+    const pingedLater = world.pings.some(
+      (ping) =>
+        userOf(world, ping.collector) === user &&
+        (ping.to > erasure.from || (!ping.answered && (ping.version ?? bound + 1) > bound)),
+    );
+    const askedLater = world.tasks.some((task) => task.to > erasure.from && task.user === user);
+    if (pingedLater || askedLater) continue;
+    const traces = [
+      ...remains.files.filter((row) => row.user_id === user).map(() => "file"),
+      ...remains.activities.filter((row) => row.user_id === user).map(() => "activity"),
+      ...remains.imports.filter((row) => row.user_id === user).map(() => "import"),
+      ...remains.deliveries.filter((row) => row.user_id === user).map((row) => row.kind),
+      ...remains.users.filter((row) => row.user_id === user).map(() => "user"),
+      ...[...remains.objects.keys()]
+        .filter(
+          (key) =>
+            key.includes(userHash(world.partner.partner_id, user)) ||
+            remains.ledgers.some((ledger) => ledger.user === user && key.includes(ledger.name)),
+        )
+        .map(() => "object"),
+      ...remains.ledgers
+        .filter((ledger) => ledger.user === user)
+        .flatMap(({ ledger }) => [
+          ...(ledger.known ? ["names"] : []),
+          ...ledger.files.map(() => "ledger row"),
+          ...ledger.imports.map(() => "ledger import"),
+          ...ledger.dispatches.map(() => "dispatch"),
+          ...ledger.outbox.map((entry) => `outbox ${entry.kind}`),
+          ...ledger.remembered.map(() => "remembered duplicate"),
+        ]),
+    ];
+    if (traces.length > 0) world.break(`nothing of a deleted user stays: ${traces.join(", ")}`);
+  }
+}
+
+function userOf(world: World, collector: string): string | undefined {
+  return world.collectors().find(({ name }) => name === collector)?.user;
+}

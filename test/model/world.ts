@@ -1,0 +1,692 @@
+import type {
+  AcceptedEntry,
+  Claim,
+  CollectorNames,
+  PingEntry,
+  StartedImport,
+  TaskEntry,
+} from "../../src/collector/PingCollector.ts";
+import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
+import { sweepInlineBytes } from "../../src/files/sweep.ts";
+import { collectorName, fileId } from "../../src/identifiers.ts";
+import { consumeDeadDispatches, consumeDispatches } from "../../src/importer/consumeDispatches.ts";
+import { startImport } from "../../src/imports/startImport.ts";
+import { digestOf, newWebhookSecret, partnerKey, type Partner } from "../../src/partners/partner.ts";
+import { acceptPings } from "../../src/pings/acceptPings.ts";
+import type { ValidPing } from "../../src/pings/ping.ts";
+import { runScheduled } from "../../src/scheduled.ts";
+import { eraseUser } from "../../src/users/eraseUser.ts";
+import { Faults } from "./faults.ts";
+import { current, Ended, Invocation, Scheduler } from "./invocations.ts";
+import { badContent, goodContent, Host, type Content, type HostKind } from "./outside.ts";
+import {
+  instrument,
+  QUEUES,
+  restoreBindings,
+  type CollectorMethod,
+  type Platform,
+  type QueueBinding,
+} from "./platform.ts";
+
+export const USERS = ["ada", "ben"] as const;
+export const SOURCES = ["watch", "phone"] as const;
+export const SUMMARIES = ["ride-1", "ride-2", "ride-3"] as const;
+export const EVENTS = [null, "event-1", "event-2"] as const;
+export const RECEIVER = "https://partner.example.com/events";
+export const PLANNER = "https://planner.example.com/plans";
+
+const LONGEST_INVOCATION_MS = 15 * 60_000;
+const HOUR_MS = 60 * 60_000;
+/** Minutes past the hour. */
+const SWEEP_AT_MS = 5 * 60_000;
+
+/** How a command's invocation goes on: to the end, or for some steps, each choosing who goes on. */
+export type Pace = "finish" | number[];
+
+export interface PingSpec {
+  user: number;
+  source: number;
+  summary: number;
+  priority: 0 | 1;
+  overwrite: boolean;
+  /** Where the bytes come from; a number repeats the URL or the bytes of an earlier ping of the file. */
+  from: { host: HostKind } | { inline: "good" | "bad" } | { repeat: number; same: boolean };
+}
+
+export interface TaskSpec {
+  user: number;
+  source: number;
+  event: number;
+  initial: boolean;
+}
+
+/** A ping that a collector was called with; which of two calls came first is known where their spans do not meet. */
+export interface CollectorPing {
+  collector: string;
+  file_id: string;
+  priority: 0 | 1;
+  overwrite: boolean;
+  digest: string;
+  content: Content;
+  /** Whether its host would give the bytes. */
+  gives: boolean;
+  from: number;
+  to: number;
+  /** Null while unknown: the call ended without an answer. */
+  status: AcceptedEntry["status"] | null;
+  version: number | null;
+  invocation: Invocation | undefined;
+  /** Whether the partner has heard that it was taken. */
+  answered: boolean;
+}
+
+export interface CollectorTask {
+  collector: string;
+  user: string;
+  from: number;
+  to: number;
+  event_id: string | null;
+  initial: boolean;
+  answer: StartedImport | null;
+}
+
+export interface Erasure {
+  user: string;
+  from: number;
+  to: number;
+  at: number;
+  done: boolean;
+}
+
+interface Download {
+  invocation: Invocation;
+  file_id: string;
+  version: number;
+  dispatch: string;
+  stored: boolean;
+}
+
+interface Post {
+  id: string;
+  invocation: Invocation;
+  at: number;
+  ok: boolean;
+}
+
+export interface Message {
+  queue: QueueBinding;
+  body: unknown;
+}
+
+export type ReceiverMood = "well" | "failing" | "away";
+
+/** A promise that was broken. */
+export class Broken extends Error {
+  override name = "Broken";
+}
+
+let worlds = 0;
+
+/** One run: a partner of its own, what it has done, what hosts and receivers saw, and what must come of it. */
+export class World {
+  readonly platform: Platform;
+  readonly faults = new Faults();
+  readonly scheduler: Scheduler;
+  readonly partner: Partner;
+  readonly planner: boolean;
+  now: number;
+  /** Orders what is observed. */
+  #moment = 0;
+  readonly messages: Message[] = [];
+  readonly pings: CollectorPing[] = [];
+  readonly tasks: CollectorTask[] = [];
+  readonly erasures: Erasure[] = [];
+  readonly hosts = new Map<string, Host>();
+  /** What objects were put with, by key. */
+  readonly objects = new Map<string, Content>();
+  /** Content of each version that an importer has claimed. */
+  readonly claimed = new Map<string, Content>();
+  readonly downloads: Download[] = [];
+  readonly posts: Post[] = [];
+  /** Pings that a partner has sent, so that it can repeat one. */
+  readonly sent: ValidPing[] = [];
+  readonly answered: { file_id: string; collector: string; user: string; from: number }[] = [];
+  readonly broken: string[] = [];
+  readonly trace: string[] = [];
+  receiver: ReceiverMood = "well";
+  #invocations: Invocation[] = [];
+  #marks = 0;
+  readonly #contents = new Map<string, Content>();
+  readonly #fetch = globalThis.fetch;
+
+  constructor(platform: Platform, startAt: number, planner: boolean) {
+    worlds += 1;
+    this.platform = platform;
+    this.scheduler = new Scheduler(platform.interleaving);
+    this.now = startAt;
+    this.planner = planner;
+    const created_at = new Date(startAt).toISOString();
+    this.partner = {
+      partner_id: `model-${worlds}-${startAt}`,
+      name: null,
+      status: "active",
+      created_at,
+      keys: [{ key_id: "key", digest: digestOf("key"), created_at, expires_at: null }],
+      event_url: RECEIVER,
+      webhook_secrets: [{ secret_id: "secret", secret: newWebhookSecret(), created_at, expires_at: null }],
+      callback_hosts: [],
+      limits: { requests_per_minute: null, files_per_minute: null },
+    };
+  }
+
+  async open(): Promise<void> {
+    const { env } = this.platform;
+    this.platform.setNow(this.now);
+    await env.PARTNERS.put(partnerKey(this.partner.partner_id), JSON.stringify(this.partner));
+    env.TRAINING_PLAN_URL = this.planner ? PLANNER : "";
+    env.TRAINING_PLAN_SECRET = this.planner ? newWebhookSecret() : "";
+    instrument(env, this.scheduler, this.faults, {
+      called: (method, collector, args) => this.#called(method, collector, args),
+      sent: (queue, body) => {
+        this.messages.push({ queue, body });
+      },
+      stored: (key, bytes) => this.#stored(key, bytes),
+    });
+    globalThis.fetch = async (input, init) => this.#answer(new Request(input, init));
+  }
+
+  close(): void {
+    restoreBindings();
+    globalThis.fetch = this.#fetch;
+  }
+
+  moment(): number {
+    this.#moment += 1;
+    return this.#moment;
+  }
+
+  note(line: string): void {
+    this.trace.push(line);
+  }
+
+  break(promise: string): void {
+    this.broken.push(promise);
+    this.trace.push(`BROKEN ${promise}`);
+  }
+
+  setNow(ms: number): void {
+    this.now = ms;
+    this.platform.setNow(ms);
+  }
+
+  collectors(): { name: string; user: string; source: string }[] {
+    return USERS.flatMap((user) =>
+      SOURCES.map((source) => ({ name: collectorName(this.partner.partner_id, user, source), user, source })),
+    );
+  }
+
+  collectorAt(pick: number): string {
+    const all = this.collectors();
+    return all[pick % all.length]?.name ?? "";
+  }
+
+  /** Starts an invocation; its own failure is what a caller would see, and no fault of the model's. */
+  async invoke<T>(
+    label: string,
+    endsAt: number | null,
+    pace: Pace,
+    work: () => Promise<T>,
+    then: (result: T) => void = () => undefined,
+  ): Promise<void> {
+    const invocation = new Invocation(label, endsAt);
+    this.#invocations.push(invocation);
+    this.scheduler.start(async () => {
+      try {
+        const result = await current.run(invocation, work);
+        if (!invocation.ended) current.run(invocation, () => then(result));
+        if (label !== "scheduled") this.note(`${label}: ${invocation.ended ? "ended" : "done"}`);
+      } catch (fault) {
+        const known =
+          fault instanceof Error &&
+          (fault instanceof Ended ||
+            fault.name === "StoreFault" ||
+            /did not answer|has ended|evicted|a user was erased while/.test(fault.message));
+        this.note(`${label}: ${fault instanceof Error ? fault.message : String(fault)}`);
+        if (!known && !invocation.ended) {
+          this.break(
+            `${label} threw ${fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)}`,
+          );
+        }
+      }
+    });
+    await (pace === "finish" ? this.scheduler.finish() : this.scheduler.steps(pace));
+  }
+
+  /**
+   * Time passes, or steps back. No invocation outlives the longest that the platform lets one run, and the
+   * hourly sweep runs at its minutes.
+   */
+  async pass(ms: number): Promise<void> {
+    if (ms >= LONGEST_INVOCATION_MS) for (const invocation of this.#invocations) invocation.ended = true;
+    const until = this.now + ms;
+    for (;;) {
+      const sweepAt = Math.floor((this.now - SWEEP_AT_MS) / HOUR_MS + 1) * HOUR_MS + SWEEP_AT_MS;
+      if (sweepAt > until) break;
+      this.setNow(sweepAt);
+      await this.faults.without(() => current.exit(() => sweepInlineBytes(this.platform.env, sweepAt)));
+    }
+    this.setNow(until);
+  }
+
+  /** Ends an invocation that is underway. */
+  kill(pick: number): void {
+    const alive = this.#invocations.filter((invocation) => !invocation.ended);
+    const invocation = alive[alive.length - 1 - (pick % Math.max(1, alive.length))];
+    if (invocation !== undefined) invocation.ended = true;
+  }
+
+  ping(specs: readonly PingSpec[], endsAt: number | null, pace: Pace): Promise<void> {
+    const pings = specs.map((spec) => this.#pingOf(spec));
+    this.sent.push(...pings);
+    const from = this.moment();
+    return this.invoke(
+      `ping ${pings.map((ping) => `${ping.user_id}/${ping.source}/${ping.summary_id}:p${ping.priority}${ping.overwrite_mode ? "o" : ""}=${ping.activity_name}`).join(" ")}`,
+      endsAt,
+      pace,
+      () => acceptPings(this.platform.env, this.partner, pings, this.now),
+      (answers) => {
+        for (const ping of this.pings) if (ping.invocation === current.getStore()) ping.answered = true;
+        if (answers.length !== pings.length) this.break("every ping of a request is answered");
+        for (const answer of answers) {
+          const collector = collectorName(this.partner.partner_id, answer.user_id, answer.source);
+          this.answered.push({ file_id: answer.file_id, collector, user: answer.user_id, from });
+          this.note(`  ${answer.user_id}/${answer.source}/${answer.summary_id} ${answer.status}`);
+        }
+      },
+    );
+  }
+
+  #pingOf({ user, source, summary, priority, overwrite, from }: PingSpec): ValidPing {
+    const names = {
+      user_id: USERS[user] ?? "",
+      source: SOURCES[source] ?? "",
+      summary_id: SUMMARIES[summary] ?? "",
+    };
+    const fields = {
+      file_type: "FIT" as const,
+      ...names,
+      priority,
+      overwrite_mode: overwrite,
+      start_time_in_seconds: "1760000000",
+    };
+    if ("repeat" in from) {
+      const earlier = this.sent.filter(
+        (ping) =>
+          ping.user_id === names.user_id &&
+          ping.source === names.source &&
+          ping.summary_id === names.summary_id,
+      );
+      const found = earlier[earlier.length - 1 - (from.repeat % Math.max(1, earlier.length))];
+      if (found !== undefined) return from.same ? found : { ...found, ...fields };
+      return this.#pingOf({ user, source, summary, priority, overwrite, from: { host: "once" } });
+    }
+    this.#marks += 1;
+    const mark = this.#marks;
+    const activity_name = `${"host" in from ? from.host : from.inline} ${mark}`;
+    if ("host" in from) {
+      const callback_url = `https://files.example.com/${this.partner.partner_id}/${mark}`;
+      this.hosts.set(callback_url, new Host(from.host, mark));
+      return { ...fields, activity_name, callback_url, inline: null };
+    }
+    const content = from.inline === "good" ? goodContent(mark) : badContent(mark);
+    const callback_url = Buffer.from(content.bytes).toString("base64");
+    this.#contents.set(callback_url, content);
+    return { ...fields, activity_name, callback_url, inline: content.bytes };
+  }
+
+  task({ user, source, event, initial }: TaskSpec, endsAt: number | null, pace: Pace): Promise<void> {
+    const task = {
+      bulk_fit_transfer_complete: true as const,
+      user_id: USERS[user] ?? "",
+      source: SOURCES[source] ?? "",
+      is_initial_import: initial,
+      event_id: EVENTS[event] ?? null,
+    };
+    return this.invoke(
+      `task ${task.user_id}/${task.source} ${task.event_id} ${initial ? "initial" : ""}`,
+      endsAt,
+      pace,
+      () => startImport(this.platform.env, this.partner.partner_id, task),
+      (answer) =>
+        this.note(
+          `  ${answer.import.import_id.slice(-4)} total ${answer.import.total} ${answer.repeated ? "repeated" : ""}`,
+        ),
+    );
+  }
+
+  /** Hands messages of one queue to its consumer: the one picked, and those behind it. */
+  deliver(pick: number, count: number, keep: boolean, endsAt: number | null, pace: Pace): Promise<void> {
+    const first = this.messages[pick % Math.max(1, this.messages.length)];
+    if (first === undefined) return Promise.resolve();
+    const batch = this.messages
+      .filter((message) => message.queue === first.queue)
+      .slice(0, first.queue === "BULK" ? 1 : count);
+    if (!batch.includes(first)) batch[0] = first;
+    if (!keep) for (const message of batch) this.messages.splice(this.messages.indexOf(message), 1);
+    return this.hand(first.queue, batch, endsAt, pace);
+  }
+
+  hand(queue: QueueBinding, messages: readonly Message[], endsAt: number | null, pace: Pace): Promise<void> {
+    const consume = queue === "DELIVERIES" ? consumeDeliveries : consumeDispatches;
+    return this.invoke(`deliver ${queue} x${messages.length}`, endsAt, pace, () =>
+      consume(batchOf(queue, messages), this.platform.env),
+    );
+  }
+
+  lose(pick: number): void {
+    const [lost] = this.messages.splice(pick % Math.max(1, this.messages.length), 1);
+    this.note(`lose ${lost?.queue ?? "nothing"}`);
+  }
+
+  /** The queue gives a message up. */
+  bury(pick: number, pace: Pace): Promise<void> {
+    const [message] = this.messages.splice(pick % Math.max(1, this.messages.length), 1);
+    if (message === undefined) return Promise.resolve();
+    const batch = batchOf(message.queue, [message]);
+    return this.invoke(`bury ${message.queue}`, null, pace, () =>
+      message.queue === "DELIVERIES"
+        ? consumeDeadDeliveries(batch)
+        : consumeDeadDispatches(batch, this.platform.env),
+    );
+  }
+
+  alarm(name: string, endsAt: number | null, pace: Pace): Promise<void> {
+    // The handler belongs to the object's life, not to who makes it run.
+    this.scheduler.start(() => current.exit(() => this.platform.alarm(name, endsAt)));
+    return pace === "finish" ? this.scheduler.finish() : this.scheduler.steps(pace);
+  }
+
+  scheduled(endsAt: number | null, pace: Pace): Promise<void> {
+    return this.invoke("scheduled", endsAt, pace, () => runScheduled(this.platform.env, this.now));
+  }
+
+  erase(user: number, endsAt: number | null, pace: Pace): Promise<void> {
+    const erasure: Erasure = {
+      user: USERS[user] ?? "",
+      from: this.moment(),
+      to: Number.POSITIVE_INFINITY,
+      at: this.now,
+      done: false,
+    };
+    this.erasures.push(erasure);
+    return this.invoke(
+      `erase ${erasure.user}`,
+      endsAt,
+      pace,
+      () => eraseUser(this.platform.env, this.partner.partner_id, erasure.user, this.now),
+      (known) => {
+        erasure.done = known;
+        erasure.to = this.moment();
+        this.note(`  ${known ? "gone" : "unknown"}`);
+      },
+    );
+  }
+
+  retryFile(
+    { user, source, summary }: { user: number; source: number; summary: number },
+    pace: Pace,
+  ): Promise<void> {
+    const names = {
+      partnerId: this.partner.partner_id,
+      userId: USERS[user] ?? "",
+      source: SOURCES[source] ?? "",
+    };
+    const file_id = fileId({ ...names, summaryId: SUMMARIES[summary] ?? "" });
+    const { COLLECTOR } = this.platform.env;
+    return this.invoke(
+      `retry ${names.userId}/${names.source}/${SUMMARIES[summary]}`,
+      null,
+      pace,
+      async () => {
+        await COLLECTOR.getByName(collectorName(names.partnerId, names.userId, names.source)).retry({
+          file_ids: [file_id],
+        });
+      },
+    );
+  }
+
+  retryImport(pick: number, pace: Pace): Promise<void> {
+    const started = this.tasks.filter((task) => task.answer !== null);
+    const task = started[pick % Math.max(1, started.length)];
+    const import_id = task?.answer?.import.import_id;
+    if (task === undefined || import_id === undefined) return Promise.resolve();
+    return this.invoke(`retry import ${import_id.slice(-4)}`, null, pace, async () => {
+      await this.platform.env.COLLECTOR.getByName(task.collector).retry({ import_id });
+    });
+  }
+
+  #stored(key: string, bytes: Uint8Array): void {
+    const invocation = current.getStore();
+    const version = Number(key.split("/").at(-1));
+    const file_id = key.split("/").at(-2);
+    for (const download of this.downloads) {
+      if (
+        download.invocation === invocation &&
+        download.file_id === file_id &&
+        download.version === version
+      ) {
+        download.stored = true;
+      }
+    }
+    this.objects.set(key, this.#contentOf(bytes));
+  }
+
+  #contentOf(bytes: Uint8Array): Content {
+    const same = (content: Content) => Buffer.compare(content.bytes, bytes) === 0;
+    for (const host of this.hosts.values()) if (same(host.content)) return host.content;
+    for (const content of this.#contents.values()) if (same(content)) return content;
+    throw new Broken("bytes were stored that nobody sent");
+  }
+
+  #called(method: CollectorMethod, collector: string, args: unknown[]): (result: unknown) => void {
+    switch (method) {
+      case "accept":
+        return this.#accepting(collector, args as Parameters<AcceptCall>);
+      case "startImport": {
+        const [names, task] = args as [CollectorNames, TaskEntry];
+        const from = this.moment();
+        const observed: CollectorTask = {
+          collector,
+          user: names.user_id,
+          from,
+          to: this.platform.interleaving ? from : Number.POSITIVE_INFINITY,
+          event_id: task.event_id,
+          initial: task.is_initial_import,
+          answer: null,
+        };
+        this.tasks.push(observed);
+        return (result) => {
+          observed.answer = result as StartedImport;
+          if (!this.platform.interleaving) observed.to = this.moment();
+        };
+      }
+      case "claim": {
+        const invocation = current.getStore();
+        const [dispatchId] = args as [string];
+        return (result) => {
+          const claim = result as Claim | null;
+          if (claim === null) return;
+          invocation?.claims.set(dispatchId, { until: claim.until, items: claim.items });
+          for (const item of claim.items) {
+            const { callback_url, object_key } = item.submission;
+            const host = callback_url === null ? undefined : this.hosts.get(callback_url);
+            const content = (object_key === null ? undefined : this.objects.get(object_key)) ?? host?.content;
+            if (content !== undefined) this.claimed.set(`${item.file_id}/${item.version}`, content);
+          }
+        };
+      }
+      case "report": {
+        const invocation = current.getStore();
+        const [dispatchId] = args as [string];
+        return (result) => {
+          const claim = invocation?.claims.get(dispatchId);
+          if (claim !== undefined && typeof result === "number") claim.until = result;
+        };
+      }
+      case "projectLater":
+      case "retry":
+      case "erase":
+      case "readImport":
+      case "abandon":
+      case "namedObjects":
+        return () => undefined;
+    }
+  }
+
+  #accepting(collector: string, [, entries]: Parameters<AcceptCall>): (result: unknown) => void {
+    const from = this.moment();
+    const observed = entries.map((entry): CollectorPing => {
+      const { callback_url, object_key, digest, priority, overwrite_mode } = entry.submission;
+      const host = callback_url === null ? undefined : this.hosts.get(callback_url);
+      const content = host?.content ?? (object_key === null ? undefined : this.objects.get(object_key));
+      if (content === undefined) throw new Broken("a collector was told of bytes that are not stored");
+      return {
+        collector,
+        file_id: entry.file_id,
+        priority,
+        overwrite: overwrite_mode,
+        digest,
+        content,
+        gives: host?.willGive ?? true,
+        from: from + 0,
+        to: this.platform.interleaving ? from : Number.POSITIVE_INFINITY,
+        status: null,
+        version: null,
+        invocation: current.getStore(),
+        answered: false,
+      };
+    });
+    this.pings.push(...observed);
+    return (result) => {
+      const accepted = result as AcceptedEntry[];
+      for (const [index, ping] of observed.entries()) {
+        ping.status = accepted[index]?.status ?? null;
+        ping.version = accepted[index]?.projection?.version ?? null;
+        if (!this.platform.interleaving) ping.to = this.moment();
+      }
+    };
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const invocation = current.getStore();
+    if (invocation === undefined) throw new TypeError("Network connection lost.");
+    await this.scheduler.gate(invocation);
+    const answer =
+      request.url === RECEIVER || request.url === PLANNER
+        ? await this.#receive(request, invocation)
+        : this.#give(request.url, invocation);
+    await this.scheduler.gate(invocation);
+    return answer;
+  }
+
+  #give(url: string, invocation: Invocation): Response {
+    const host = this.hosts.get(url);
+    if (host === undefined) throw new TypeError("Network connection lost.");
+    const [dispatch, item] =
+      [...invocation.claims]
+        .flatMap(([id, claim]) => claim.items.map((item) => [id, item] as const))
+        .find(([, item]) => item.submission.callback_url === url) ?? [];
+    if (dispatch === undefined || item === undefined) {
+      this.break("a URL is used by its claim alone");
+      return new Response(null, { status: 500 });
+    }
+    const { file_id, version } = item;
+    for (const earlier of this.downloads) {
+      if (earlier.file_id !== file_id || earlier.version !== version) continue;
+      const until = earlier.invocation.claims.get(earlier.dispatch)?.until ?? 0;
+      const excused =
+        !earlier.stored && (earlier.invocation.ended || earlier.invocation.faults > 0 || until <= this.now);
+      if (!excused) this.break(`no URL is downloaded twice: ${host.kind} ${host.content.mark}`);
+    }
+    const { response, gave } = host.answer();
+    this.note(`  GET ${host.kind} ${host.content.mark}: ${response.status}`);
+    if (gave) this.downloads.push({ invocation, file_id, version, dispatch, stored: false });
+    return response;
+  }
+
+  async #receive(request: Request, invocation: Invocation): Promise<Response> {
+    const id = request.headers.get("webhook-id") ?? "";
+    for (const earlier of this.posts) {
+      if (earlier.id !== id || !earlier.ok) continue;
+      const excused =
+        earlier.invocation.ended || earlier.invocation.faults > 0 || earlier.at + 60_000 <= this.now;
+      if (!excused) this.break("what a receiver has taken is not sent again");
+    }
+    await this.faults.without(() => this.#checkPost(id));
+    this.note(`  POST ${id.slice(0, 4)}${id.slice(-4)} ${this.receiver}`);
+    this.posts.push({ id, invocation, at: this.now, ok: this.receiver === "well" });
+    if (this.receiver === "away") throw new TypeError("Network connection lost.");
+    return new Response(null, { status: this.receiver === "well" ? 204 : 500 });
+  }
+
+  /** What must be true at the moment when a receiver hears of an import. */
+  async #checkPost(id: string): Promise<void> {
+    const importId = id.slice(id.indexOf("_") + 1);
+    const { DB } = this.platform.env;
+    const look = <T>(work: () => Promise<T>) => current.exit(work);
+    const row = await look(() =>
+      DB.prepare("SELECT status, completed_at FROM imports WHERE partner_id = ? AND import_id = ?")
+        .bind(this.partner.partner_id, importId)
+        .first(),
+    );
+    if (row?.["completed_at"] == null)
+      this.break("an import can be read as completed before anybody hears of it");
+    if (id.startsWith("plan_")) return;
+    const plan = await look(() =>
+      DB.prepare("SELECT status, attempt_count FROM deliveries WHERE partner_id = ? AND delivery_id = ?")
+        .bind(this.partner.partner_id, `plan_${importId}`)
+        .first(),
+    );
+    if (plan?.["status"] === "pending" && plan["attempt_count"] === 0)
+      this.break("the plan is asked for before the event");
+    const collector = this.tasks.find((task) => task.answer?.import.import_id === importId)?.collector;
+    if (collector === undefined) return;
+    const ledger = await look(() => this.platform.look(collector));
+    for (const file of ledger.files) {
+      if (file.current?.import_id !== importId || file.current.retried === true) continue;
+      const read = await look(() =>
+        DB.prepare("SELECT status, version, stored_version FROM files WHERE partner_id = ? AND file_id = ?")
+          .bind(this.partner.partner_id, file.file_id)
+          .first(),
+      );
+      const { state, version } = file.current;
+      const readable =
+        state === "imported"
+          ? Number(read?.["stored_version"] ?? 0) >= version
+          : state === "failed" && (read?.["status"] === "failed" || Number(read?.["version"] ?? 0) > version);
+      if (!readable) this.break(`a file of an import is readable before its event (${state})`);
+    }
+  }
+}
+
+type AcceptCall = (names: CollectorNames, entries: PingEntry[]) => void;
+
+function batchOf(queue: QueueBinding, messages: readonly Message[]): MessageBatch {
+  const batch = {
+    queue: `partner-api-${queue.toLowerCase()}`,
+    messages: messages.map(({ body }, index) => ({
+      id: String(index),
+      timestamp: new Date(),
+      attempts: 1,
+      body,
+      ack: () => undefined,
+      retry: () => undefined,
+    })),
+    ackAll: () => undefined,
+    retryAll: () => undefined,
+  };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- consumers read no more of a batch than this
+  return batch as unknown as MessageBatch;
+}
+
+export { QUEUES };

@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+import type { SQLInputValue } from "node:sqlite";
+import { MemoryDatabase, type Row } from "./sqlite.ts";
+
+/** Played bindings, each with no more of its interface than src uses. All answer in the same turn. */
+
+export class MemoryStatement {
+  readonly #database: MemoryDatabase;
+  readonly #sql: string;
+  readonly #bindings: readonly SQLInputValue[];
+
+  constructor(database: MemoryDatabase, sql: string, bindings: readonly SQLInputValue[] = []) {
+    this.#database = database;
+    this.#sql = sql;
+    this.#bindings = bindings;
+  }
+
+  bind(...bindings: SQLInputValue[]): MemoryStatement {
+    return new MemoryStatement(this.#database, this.#sql, bindings);
+  }
+
+  now() {
+    const { rows, changes } = this.#database.run(this.#sql, this.#bindings);
+    return { success: true, results: rows, meta: { changes } };
+  }
+
+  async run() {
+    return this.now();
+  }
+
+  async all() {
+    return this.now();
+  }
+
+  async first(): Promise<Row | null> {
+    return this.now().results[0] ?? null;
+  }
+}
+
+export class MemoryD1 {
+  readonly database = new MemoryDatabase();
+
+  prepare(sql: string): MemoryStatement {
+    return new MemoryStatement(this.database, sql);
+  }
+
+  async batch(statements: MemoryStatement[]) {
+    return this.database.atomically(() => statements.map((statement) => statement.now()));
+  }
+}
+
+export class MemoryR2 {
+  readonly objects = new Map<string, Uint8Array>();
+
+  async put(
+    key: string,
+    bytes: Uint8Array,
+    options: { onlyIf?: { etagDoesNotMatch: "*" }; sha256?: string } = {},
+  ) {
+    if (options.onlyIf !== undefined && this.objects.has(key)) return null;
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
+    if (options.sha256 !== undefined && options.sha256 !== sha256)
+      throw new Error("the sha256 does not match");
+    this.objects.set(key, bytes.slice());
+    return { key, size: bytes.byteLength };
+  }
+
+  async get(key: string) {
+    const bytes = this.objects.get(key);
+    return bytes === undefined
+      ? null
+      : { key, size: bytes.byteLength, arrayBuffer: async () => bytes.slice().buffer };
+  }
+
+  async delete(keys: string | string[]): Promise<void> {
+    for (const key of [keys].flat()) this.objects.delete(key);
+  }
+
+  /** A cursor is the last key that was listed. */
+  async list({
+    prefix = "",
+    limit = 1_000,
+    cursor = "",
+  }: { prefix?: string; limit?: number; cursor?: string } = {}) {
+    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && key > cursor).sort();
+    const objects = keys.slice(0, limit).map((key) => ({ key }));
+    const last = objects.at(-1)?.key ?? "";
+    return keys.length > limit ? { objects, truncated: true, cursor: last } : { objects, truncated: false };
+  }
+}
+
+export class MemoryKV {
+  readonly #values = new Map<string, string>();
+
+  async put(key: string, value: string): Promise<void> {
+    this.#values.set(key, value);
+  }
+
+  async get(key: string): Promise<unknown> {
+    const value = this.#values.get(key);
+    return value === undefined ? null : JSON.parse(value);
+  }
+}
