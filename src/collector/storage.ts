@@ -82,7 +82,7 @@ const TABLES = `
     dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
     due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL, unheard INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS erased (only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
 `;
 
 type FileRecord = {
@@ -317,7 +317,7 @@ export class CollectorStorage {
       .map((record) => this.#fileRow(record));
   }
 
-  /** Failed files settled before the instant that still keep a URL, or bytes, for a retry. */
+  /** Failed files that still keep a URL for a retry. */
   keptFailures(): LedgerRow[] {
     return this.#sql
       .exec<FileRecord>(
