@@ -29,7 +29,7 @@ import {
   type Submission,
 } from "./ledger.ts";
 import { importProjection, objectsLeftBehind, ownerOf, projectionOf, type Owner } from "./projection.ts";
-import { expire, fail, inFlight, retry, settle, take, type Outcome } from "./settle.ts";
+import { expire, fail, inFlight, interrupt, retry, settle, take, type Outcome } from "./settle.ts";
 import {
   CollectorStorage,
   type About,
@@ -594,6 +594,12 @@ export class PingCollector extends DurableObject<Env> {
     }
     this.#storage.deleteDispatch(dispatch.dispatch_id);
     this.#storage.writeDispatches(again);
+    if (dispatch.state === "claimed") {
+      const interrupted = again.flatMap(({ files: alone }) =>
+        alone.flatMap(([fileId, version]) => inFlight(rows.get(fileId), version) ?? []),
+      );
+      this.#storage.writeFiles(interrupted.map((row) => interrupt(row, now)));
+    }
     this.#settled(
       failed.map(([row]) => row.file_id),
       tally,

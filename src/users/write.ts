@@ -73,7 +73,9 @@ export async function beginErasure(
              WHERE partner_id = ?1 AND file_id >= ?5 AND file_id < ?6 AND user_id = ?4
            UNION SELECT source FROM imports
              WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4)), ?3, ?7
-       FROM users WHERE partner_id = ?1 AND user_id = ?4
+       WHERE EXISTS (SELECT 1 FROM users WHERE partner_id = ?1 AND user_id = ?4)
+         OR EXISTS (SELECT 1 FROM imports
+           WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4)
        ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version),
          user_id = excluded.user_id, sources = excluded.sources, next_sweep_at = excluded.next_sweep_at,
          sweeps_left = excluded.sweeps_left
