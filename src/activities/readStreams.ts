@@ -3,7 +3,7 @@ import { withOriginal } from "../files/original.ts";
 import { decodeStreams } from "../fit/index.ts";
 import type { Streams } from "../fit/types.ts";
 import { unwrap } from "../importer/unwrap.ts";
-import { tryReserve } from "../memoryBudget.ts";
+import { INTAKE_BYTES, tryReserve } from "../memoryBudget.ts";
 import { parseActivityId } from "./read.ts";
 
 /** Smaller files are not worth counting. */
@@ -25,7 +25,10 @@ export async function readStreams(
   const original = await withOriginal(env, partnerId, parts.fileId, (key) => env.FILES.get(key));
   if (!original.ok) return { ok: false, code: "no_activity" };
   const object = original.found;
-  const release = object.size > COUNTED_FILE_BYTES ? tryReserve(COPIES * object.size) : () => undefined;
+  const release =
+    object.size > COUNTED_FILE_BYTES
+      ? tryReserve(Math.min(COPIES * object.size, INTAKE_BYTES))
+      : () => undefined;
   if (release === null) return { ok: false, code: "memory_short" };
   try {
     const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()));

@@ -30,13 +30,27 @@ import type { FitWarning } from "./types.ts";
  * descriptions may come late, so records are read when all of this is known.
  */
 
-/** Caps that no training file reaches; they bound the memory a hostile one can take. */
+/** Caps that no training file reaches; they bound the memory and the time that a hostile one can take. */
 const MAX_SESSIONS = 100;
-const MAX_LAPS = 10_000;
-const MAX_LENGTHS = 20_000;
 const MAX_DEVICES = 64;
 const MAX_DEVELOPER_FIELDS = 64;
-const MAX_TIMER_EVENTS = 10_000;
+
+/** What a whole file may still hold, over all its segments. */
+interface Allowance {
+  records: number;
+  laps: number;
+  lengths: number;
+  timerEvents: number;
+  descriptions: number;
+}
+
+/**
+ * Five weeks of one record a second; laps and lengths that, written out, stay below the 2 MB of a database row
+ * (about 800 and 170 bytes each); descriptions for every developer field of a dozen apps.
+ */
+function allowanceOfFile(): Allowance {
+  return { records: 3_000_000, laps: 1_000, lengths: 4_000, timerEvents: 10_000, descriptions: 4_096 };
+}
 
 /** Times are FIT seconds, or seconds since power-on; -1 while there is none. */
 export interface RecordSurvey {
@@ -90,12 +104,15 @@ export function survey(view: DataView): Survey {
   const parts: Part[] = [];
   let hasOtherFileType = false;
   let sessions = 0;
+  const allowance = allowanceOfFile();
   readSegments(
     view,
     warnings,
-    () => new PartReader(view),
-    ({ part }, segment) => {
-      part.segment = segment;
+    () => new PartReader(view, allowance),
+    (reader, segment) => {
+      const { part } = reader;
+      part.segment = { ...segment, end: Math.min(segment.end, reader.recordsEnd) };
+      if (reader.hasMore) warnings.add("fit_truncated");
       const isActivity = (part.fileId.type ?? FILE_TYPE_ACTIVITY) === FILE_TYPE_ACTIVITY;
       hasOtherFileType ||= !isActivity;
       if (part.sessions.length > 0 || (part.records.count > 0 && isActivity)) {
@@ -128,19 +145,28 @@ class PartReader implements MessageReader<Plan> {
     descriptions: new Map(),
     recordDeveloperKeys: new Set(),
   };
+  /** Where the records end that the file may have; Infinity while it has not had them. */
+  recordsEnd = Infinity;
+  /** Whether something was left out because the file has too much of it. */
+  hasMore = false;
   private readonly view: DataView;
+  private readonly allowance: Allowance;
   private readonly messages: ReadonlyMap<number, (definition: Definition) => Plan>;
 
-  constructor(view: DataView) {
+  constructor(view: DataView, allowance: Allowance) {
     this.view = view;
+    this.allowance = allowance;
     const { part } = this;
     this.messages = new Map([
       this.on(FILE_ID, (values) => addMissing(part.fileId, values)),
       this.on(ACTIVITY, (values) => addMissing(part.activity, values)),
       this.on(SPORT, (values) => addMissing(part.sport, values)),
-      this.on(SESSION, (values) => pushUpTo(MAX_SESSIONS, part.sessions, values)),
-      this.on(LAP, (values) => pushUpTo(MAX_LAPS, part.laps, values)),
-      this.on(LENGTH, (values) => pushUpTo(MAX_LENGTHS, part.lengths, values)),
+      this.on(SESSION, (values) => {
+        if (part.sessions.length < MAX_SESSIONS) part.sessions.push(values);
+        else this.hasMore = true;
+      }),
+      this.on(LAP, (values) => this.allow("laps") && part.laps.push(values)),
+      this.on(LENGTH, (values) => this.allow("lengths") && part.lengths.push(values)),
       this.on(DEVICE_INFO, (values) => this.addDevice(values)),
       this.on(EVENT, (values) => this.addEvent(values)),
       this.on(HR, (values) => part.heartRates.add(values)),
@@ -162,7 +188,19 @@ class PartReader implements MessageReader<Plan> {
   read(plan: Plan, at: number, timestamp: number): void {
     if (typeof plan === "function") plan(at);
     // Without bytes, only a compressed-timestamp header can make it a record.
-    else if (plan === "record" || timestamp >= 0) this.countRecord(timestamp);
+    else if (plan === "record" || timestamp >= 0) {
+      if (this.allow("records")) this.countRecord(timestamp);
+      else this.recordsEnd = Math.min(this.recordsEnd, at);
+    }
+  }
+
+  private allow(kind: keyof Allowance): boolean {
+    if (this.allowance[kind] > 0) {
+      this.allowance[kind] -= 1;
+      return true;
+    }
+    this.hasMore = true;
+    return false;
   }
 
   private on<F extends Fields>(
@@ -207,7 +245,7 @@ class PartReader implements MessageReader<Plan> {
     if (event !== EVENT_TIMER || timestamp === undefined || event_type === undefined) return;
     const running = event_type === EVENT_TYPE_START;
     if (running || EVENT_TYPES_STOP.has(event_type)) {
-      pushUpTo(MAX_TIMER_EVENTS, this.part.timer, { timestamp, running });
+      if (this.allow("timerEvents")) this.part.timer.push({ timestamp, running });
     }
   }
 
@@ -215,13 +253,8 @@ class PartReader implements MessageReader<Plan> {
     const { descriptions } = this.part;
     if (values.developer_data_index === undefined || values.field_definition_number === undefined) return;
     const key = developerKey(values.developer_data_index, values.field_definition_number);
-    // Indexes are single bytes, so there are at most 65,536 of these; records use few of them.
-    if (!descriptions.has(key)) descriptions.set(key, values);
+    if (!descriptions.has(key) && this.allow("descriptions")) descriptions.set(key, values);
   }
-}
-
-function pushUpTo<T>(limit: number, list: T[], item: T): void {
-  if (list.length < limit) list.push(item);
 }
 
 /** Adds what `known` lacks: the first value of a field stands. */

@@ -1,4 +1,5 @@
 import { tryReserve, type Release } from "../memoryBudget.ts";
+import { bodyChunks } from "./bodyChunks.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 
@@ -38,10 +39,9 @@ export async function readFileBody(request: Request, maxBytes: number): Promise<
     release?.();
     return { ok: false, code };
   };
-  const chunks: AsyncIterable<Uint8Array> = request.body ?? new Blob().stream();
   // Leaving the loop early cancels the stream: what is refused is not read to its end.
   try {
-    for await (const chunk of chunks) {
+    for await (const chunk of bodyChunks(request)) {
       if (received + chunk.byteLength > maxBytes) return refuse("body_too_large");
       if (received + chunk.byteLength > buffer.byteLength) {
         const bytes = Math.min(maxBytes, Math.max(2 * buffer.byteLength, received + chunk.byteLength));

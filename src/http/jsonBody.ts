@@ -1,4 +1,5 @@
 import { tryReserve, type Release } from "../memoryBudget.ts";
+import { bodyChunks } from "./bodyChunks.ts";
 import type { Middleware } from "./context.ts";
 import { problem, unsupportedMediaType } from "./problem.ts";
 
@@ -48,15 +49,13 @@ async function readBody(
   const declaredBytes = length === null ? null : Number(length);
   if (declaredBytes !== null && declaredBytes > maxBytes) return { ok: false, code: "body_too_large" };
 
-  if (request.body === null) return { ok: true, text: "" };
-  const chunks: AsyncIterable<Uint8Array> = request.body;
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
   let receivedBytes = 0;
   let reserved = false;
   try {
     // Leaving the loop early cancels the stream: what is refused is not read to its end.
-    for await (const chunk of chunks) {
+    for await (const chunk of bodyChunks(request)) {
       receivedBytes += chunk.byteLength;
       if (receivedBytes > maxBytes) return { ok: false, code: "body_too_large" };
       if (receivedBytes > COUNTED_BODY_BYTES && !reserved) {

@@ -25,6 +25,9 @@ export interface ImportContext {
   rules: AddressRules;
 }
 
+/** Smaller files are not worth waiting for a turn. */
+const UNRESERVED_BYTES = 1024 * 1024;
+
 /** Bytes at hand, and where they lie; or why there are none. */
 type Obtained =
   { ok: true; bytes: Uint8Array; stored: StoredObject; release: Release } | { ok: false; outcome: Outcome };
@@ -76,7 +79,7 @@ async function obtainBytes(context: ImportContext, item: WorkItem): Promise<Obta
 async function readObject(files: R2Bucket, key: string): Promise<Extract<Obtained, { ok: true }> | null> {
   const object = await files.get(key);
   if (object === null) return null;
-  const release = await reserve(object.size);
+  const release = object.size > UNRESERVED_BYTES ? await reserve(object.size) : () => undefined;
   try {
     const bytes = new Uint8Array(await object.arrayBuffer());
     const stored = { key, sha256: await sha256Of(bytes), size_in_bytes: bytes.byteLength };

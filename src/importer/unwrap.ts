@@ -10,8 +10,10 @@ export type Unwrapped =
 
 /** Entries that are looked at one by one; a zip around one activity holds a handful. */
 const MAX_ZIP_FILES = 100;
-/** So much of a compressed entry gives at least its first bytes, and at most 1 MB. */
+/** So much of a compressed entry gives its first bytes, behind its Huffman tables; and at most 1 MB. */
 const PEEK_BYTES = 1024;
+/** What tells a FIT file, a gzip or a zip: no more is kept of an entry while the others are looked at. */
+const HEAD_BYTES = 16;
 
 function fault(code: UnwrapFaultCode, detail: string) {
   return { ok: false as const, code, detail };
@@ -83,6 +85,7 @@ function zipFiles(bytes: Uint8Array): ZipFile[] | null {
   if (end < lowest) return null;
 
   const files: ZipFile[] = [];
+  const places = new Set<number>();
   const count = view.getUint16(end + 10, true);
   let at = view.getUint32(end + 16, true);
   for (let entry = 0; entry < count; entry += 1) {
@@ -91,12 +94,15 @@ function zipFiles(bytes: Uint8Array): ZipFile[] | null {
     const nameLength = view.getUint16(at + 28, true);
     const name = new TextDecoder().decode(bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + nameLength));
     if (!name.endsWith("/") && !name.startsWith("__MACOSX/")) {
-      if (files.length === MAX_ZIP_FILES) return null;
+      const place = view.getUint32(at + 42, true);
+      // Entries that share their bytes are a bomb, never a file.
+      if (files.length === MAX_ZIP_FILES || places.has(place)) return null;
+      places.add(place);
       files.push({
         isEncrypted: (view.getUint16(at + 8, true) & 1) !== 0,
         method: view.getUint16(at + 10, true),
         crc: view.getUint32(at + 16, true),
-        data: zipData(view, bytes, view.getUint32(at + 42, true), view.getUint32(at + 20, true)),
+        data: zipData(view, bytes, place, view.getUint32(at + 20, true)),
         size: view.getUint32(at + 24, true),
       });
     }
@@ -117,13 +123,13 @@ function zipData(view: DataView, bytes: Uint8Array, at: number, length: number):
 function peek(file: ZipFile): Uint8Array {
   if (file.data === null || file.isEncrypted) return new Uint8Array();
   const head = file.data.subarray(0, PEEK_BYTES);
-  if (file.method === STORED) return head;
+  if (file.method === STORED) return head.slice(0, HEAD_BYTES);
   if (file.method !== DEFLATED) return new Uint8Array();
   const inflated = inflate(
     (options) => inflateRawSync(head, { ...options, finishFlush: constants.Z_SYNC_FLUSH }),
     "",
   );
-  return inflated.ok ? inflated.bytes : new Uint8Array();
+  return inflated.ok ? inflated.bytes.slice(0, HEAD_BYTES) : new Uint8Array();
 }
 
 function unwrapZip(bytes: Uint8Array): Unwrapped {

@@ -74,6 +74,8 @@ export async function beginErasure(
            UNION SELECT source FROM imports
              WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4)), ?3, ?7
        WHERE EXISTS (SELECT 1 FROM users WHERE partner_id = ?1 AND user_id = ?4)
+         OR EXISTS (SELECT 1 FROM files
+           WHERE partner_id = ?1 AND file_id >= ?5 AND file_id < ?6 AND user_id = ?4)
          OR EXISTS (SELECT 1 FROM imports
            WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4)
        ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version),
@@ -125,6 +127,8 @@ export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1Pr
     db.prepare(sql).bind(partner_id, route, rangeEnd(route), user_id, before_version);
   const last = erasure.sweeps_left <= 1;
   return [
+    // A kept answer would tell a repeated ping that its file is queued; the ping is to start afresh.
+    db.prepare("DELETE FROM idempotent_requests WHERE partner_id = ?").bind(partner_id),
     inRange(
       `DELETE FROM activities
        WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND version <= ?5`,

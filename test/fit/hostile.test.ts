@@ -91,8 +91,8 @@ describe("bounds", () => {
     });
     const activity = decodeOne(file.session().build());
     expect(activity.devices.length).toBeLessThanOrEqual(65);
-    expect(activity.laps.length).toBeLessThanOrEqual(10_000);
-    expect(activity.lengths.length).toBeLessThanOrEqual(20_000);
+    expect(activity.laps.length).toBeLessThanOrEqual(1_000);
+    expect(activity.lengths.length).toBeLessThanOrEqual(4_000);
 
     const sessions = many(3_000, (builder) => builder.session());
     expect(decode(sessions.build()).activities.length).toBeLessThanOrEqual(100);

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { activitySchema, activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
 import { pageOf } from "../../src/http/pages.ts";
-import { MEMORY_BUDGET_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+import { INTAKE_BYTES, tryReserve } from "../../src/memoryBudget.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
@@ -308,14 +308,14 @@ describe("streams", () => {
   test("of a large file wait while memory is short", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "large", rideFile({ seconds: 6_000, paddingBytes: 200 }));
-    const release = tryReserve(MEMORY_BUDGET_BYTES);
+    const release = tryReserve(INTAKE_BYTES);
     expect(release).not.toBeNull();
     const refused = await send(partner, "GET", `/api/activities/${id}/streams/`);
     release?.();
     await problemOf(refused, 503, "memory_short");
     expect(refused.headers.get("Retry-After")).toBe("1");
     expect((await streams(partner, id))["time_in_seconds"]).toHaveLength(6_000);
-    const everything = tryReserve(MEMORY_BUDGET_BYTES);
+    const everything = tryReserve(INTAKE_BYTES);
     expect(everything).not.toBeNull();
     everything?.();
   });

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { MEMORY_BUDGET_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+import { INTAKE_BYTES, tryReserve } from "../../src/memoryBudget.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
 
@@ -130,14 +130,14 @@ describe("bodies", () => {
 
   test("a large body is asked to come again while memory is short, and its memory is given back", async () => {
     const large = `{"padding":"${"x".repeat(2 * 1024 * 1024)}"}`;
-    const release = tryReserve(MEMORY_BUDGET_BYTES);
+    const release = tryReserve(INTAKE_BYTES);
     const refused = await post(large);
     await problemOf(refused, 503, "memory_short");
     expect(refused.headers.get("Retry-After")).toBe("1");
     await problemOf(await post('{"small":true}'), 400, "validation_failed");
     release?.();
     await problemOf(await post(large), 400, "validation_failed");
-    const everything = tryReserve(MEMORY_BUDGET_BYTES);
+    const everything = tryReserve(INTAKE_BYTES);
     expect(everything).not.toBeNull();
     everything?.();
   });

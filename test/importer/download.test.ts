@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { download, MAX_FILE_BYTES, type DownloadResult } from "../../src/importer/download.ts";
-import { MEMORY_BUDGET_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+import { MEMORY_BUDGET_BYTES, reserve, type Release } from "../../src/memoryBudget.ts";
 
 const MiB = 1024 * 1024;
 const rules = { local: false, allowedHosts: [] };
@@ -8,11 +8,19 @@ const url = "https://files.example.com/a%2Fb.fit?token=s3cret&x=&y=+";
 const nowMs = Date.parse("2026-11-25T12:00:00Z");
 const now = () => nowMs;
 
-afterEach(() => {
+/** Memory that is free at this moment; null when it is not, and then nothing stays reserved. */
+async function reserveNow(bytes: number): Promise<Release | null> {
+  const turn = reserve(bytes);
+  const release = await Promise.race([turn, Promise.resolve(null)]);
+  if (release === null) void turn.then((late) => late());
+  return release;
+}
+
+afterEach(async () => {
   vi.restoreAllMocks();
   vi.useRealTimers();
   // Whatever a download reserved it has given back.
-  const all = tryReserve(MEMORY_BUDGET_BYTES);
+  const all = await reserveNow(MEMORY_BUDGET_BYTES);
   expect(all).not.toBeNull();
   all?.();
 });
@@ -108,16 +116,21 @@ describe("A file that the host delivers", () => {
     play(() => new Response(new Uint8Array(2 * MiB), { headers: { "content-length": String(2 * MiB) } }));
     const result = await get();
     if (!result.ok) throw new Error(result.detail);
-    expect(tryReserve(MEMORY_BUDGET_BYTES - 2 * MiB + 1)).toBeNull();
+    const fits = await reserveNow(MEMORY_BUDGET_BYTES - 2 * MiB);
+    expect(fits).not.toBeNull();
+    fits?.();
+    const tooMuch = reserve(MEMORY_BUDGET_BYTES - 2 * MiB + 1);
+    expect(await Promise.race([tooMuch, Promise.resolve(null)])).toBeNull();
     result.release();
-    const all = tryReserve(MEMORY_BUDGET_BYTES);
+    (await tooMuch)();
+    const all = await reserveNow(MEMORY_BUDGET_BYTES);
     expect(all).not.toBeNull();
     all?.();
   });
 
   test("waits its turn when memory is short, without its host being blamed for the time", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const taken = tryReserve(MEMORY_BUDGET_BYTES);
+    const taken = await reserveNow(MEMORY_BUDGET_BYTES);
     play(() => new Response(pieces([2 * MiB])));
     const result = get(url, 1_000);
     await vi.advanceTimersByTimeAsync(10_000);

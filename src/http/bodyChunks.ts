@@ -1,0 +1,24 @@
+/** A body of 16 MiB at 5 Mbit/s; who sends more slowly would hold memory that others wait for. */
+const DEADLINE_MS = 30_000;
+
+/** A body's chunks; throws when the caller goes away, or has not sent it all in time. */
+export async function* bodyChunks(request: Request): AsyncGenerator<Uint8Array> {
+  if (request.body === null) return;
+  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    void reader.cancel().catch(() => undefined);
+  }, DEADLINE_MS);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (isLate) throw new Error("the body did not come in time");
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    clearTimeout(timer);
+    void reader.cancel().catch(() => undefined);
+  }
+}
