@@ -66,6 +66,7 @@ export interface About {
   housekeeping_at: number | null;
 }
 
+/** A number in the outbox is never used twice: an entry that was erased may still be in an alarm's hands. */
 const TABLES = `
   CREATE TABLE IF NOT EXISTS about (
     only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,
@@ -82,7 +83,7 @@ const TABLES = `
     dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
     due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL, unheard INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS erased (only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
-  CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
 `;
 
 type FileRecord = {

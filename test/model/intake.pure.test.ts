@@ -26,7 +26,7 @@ vi.mock("node:crypto", async (importOriginal) => ({
     Buffer.from(Array.from({ length: count }, () => Math.floor(chance.next() * 256))),
 }));
 
-const RUNS = inject("intakeRuns").memory;
+const { runsInMemory, replay } = inject("intake");
 const START = Date.parse("2026-11-25T10:00:00.000Z");
 
 const realNow = Date.now;
@@ -62,7 +62,7 @@ test(
         platform.fresh();
         await live(new World(platform, START, planner), commands);
       }),
-      { numRuns: RUNS },
+      { numRuns: runsInMemory, ...replay },
     );
   },
 );
