@@ -33,10 +33,9 @@ async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await operation();
-    } catch (fault) {
-      if (!(fault instanceof Error && "remote" in fault)) throw fault;
+    } catch {
       if (tries === TRIES_WHILE_LOCKED) {
-        throw new LockedFault("The local registry is locked by another program; try again.");
+        throw new LockedFault("The local registry does not answer: another program may have it locked.");
       }
       await new Promise((resolve) => {
         setTimeout(resolve, WAIT_WHILE_LOCKED_MS);

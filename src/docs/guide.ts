@@ -1,3 +1,4 @@
+import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
 import { MAX_PINGS } from "../pings/ping.ts";
 import { FAULT_CODES, FILE_ERRORS, FILE_WARNINGS, PROBLEM_ADVICE } from "./codes.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
@@ -245,7 +246,7 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
 <li>Keep the <code>updated_at</code> of the last row. Next time ask from there: that row comes again, nothing is left out.</li>
 <li>A minute between two looks is plenty.</li>
 </ol>
-${listing(curl("/api/events/?updated_since=2026-11-25T08:00:00Z"), "Polling events with curl", "poll")}
+${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
 <p>A cursor belongs to its list and its filters. Keep it for a walk, not for a day.</p>`,
     },
     {
@@ -256,7 +257,8 @@ ${listing(curl("/api/events/?updated_since=2026-11-25T08:00:00Z"), "Polling even
 Each quantity has its unit in its name. What was not measured is <code>null</code>, never 0.
 <code>derived</code> names the fields that the file lacked and that we computed from its records.</p>
 ${listing(curl("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "Listing activities with curl", "activities")}
-<p>Streams are columns of equal length: index <em>n</em> of every column is the same instant. <code>resolution</code> asks for at most so many points; highs and lows stay.</p>
+<p>Streams are columns of equal length: index <em>n</em> of every column is the same instant. <code>resolution</code> asks for at most so many points; highs and lows stay.
+The keys are ${STREAM_KEYS.map((key) => `<code>${key}</code>`).join(", ")}, and <code>${DEVELOPER_PREFIX}<em>name</em></code> for fields of developers; an activity's <code>streams</code> lists those that it has.</p>
 ${listing(curl("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "Reading streams with curl", "streams")}
 <p><a href="#getOriginal"><code>GET /api/files/{file_id}/original/</code></a> gives the file back as you sent it.</p>
 <h3 id="file-warnings">Warnings of a file</h3>

@@ -184,8 +184,13 @@ function fieldRows(schema: SchemaOrRef, path: string, links: ReadonlyMap<string,
   const variants = [...(schema.oneOf ?? []), ...(schema.anyOf ?? [])].flatMap((part) =>
     fieldRows(part, path, links),
   );
+  const { additionalProperties } = schema;
+  const columns =
+    path === "" && typeof additionalProperties === "object"
+      ? [["<em>any other</em>", typeHtml(additionalProperties), "A column, under its key."]]
+      : [];
   const items = schema.items === undefined ? [] : fieldRows(schema.items, `${path}[]`, links);
-  return [...own, ...items, ...withoutRepetition(variants)];
+  return [...own, ...columns, ...items, ...withoutRepetition(variants)];
 }
 
 /** Variants of one object have most fields in common. */

@@ -1,0 +1,91 @@
+import { execFile, spawnSync } from "node:child_process";
+import process from "node:process";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { listingsOf } from "../docs/listings.ts";
+import { eventually } from "../support/eventually.ts";
+import { ServiceProcess } from "../support/serviceProcess.ts";
+
+const RUNS = spawnSync("sh", ["-c", "command -v curl"]).status === 0;
+const listings = listingsOf();
+
+const listSchema = z.object({ data: z.array(z.looseObject({ activity_id: z.string().optional() })) });
+
+let service: ServiceProcess;
+let settings: Record<string, string>;
+
+beforeAll(async () => {
+  if (!RUNS) return;
+  service = await ServiceProcess.start();
+  const { partner_id, auth_key } = await service.createPartner("reader");
+  settings = { API: service.url, PARTNER_ID: partner_id, AUTH_KEY: auth_key };
+});
+afterAll(async () => {
+  if (RUNS) await service.stop();
+});
+
+/** Pastes a listing of the guide into a shell, as it stands; what it prints is JSON. */
+async function paste(name: string): Promise<unknown> {
+  const listing = listings.get(name);
+  if (listing === undefined) throw new Error(`the guide has no listing ${name}`);
+  return new Promise((resolve, reject) => {
+    execFile("sh", ["-c", listing], { env: { ...process.env, ...settings } }, (fault, stdout) => {
+      if (fault === null) resolve(JSON.parse(stdout));
+      else reject(new Error(`the listing ${name} failed`));
+    });
+  });
+}
+
+const list = async (name: string) => listSchema.parse(await paste(name)).data;
+
+describe.runIf(RUNS)("the guide's commands, pasted one after the other", () => {
+  test("import a first ride and read it", async () => {
+    expect(await paste("first-ping")).toMatchObject({ accepted: 1, files: [{ status: "queued" }] });
+    const activity = await eventually("the ride can be read", 60, async () => (await list("first-read"))[0]);
+    expect(await list("activities")).toEqual([activity]);
+    settings["ACTIVITY_ID"] = z.string().parse(activity.activity_id);
+    expect(await paste("streams")).toMatchObject({ time_in_seconds: [0, 1800] });
+  });
+
+  test("repeat a request under a key without doing it again", async () => {
+    const first = await paste("idempotency");
+    expect(first).toMatchObject({ accepted: 1 });
+    expect(await paste("idempotency")).toEqual(first);
+  });
+
+  test("import a history", async () => {
+    const held = { status: "held" };
+    expect(await paste("history-ping")).toMatchObject({ accepted: 2, files: [held, held] });
+    expect(await paste("task")).toMatchObject({
+      status: "running",
+      files: { total: 2 },
+      missing_summary_ids: [],
+    });
+    const done = await eventually("the import completes", 60, async () =>
+      (await list("imports")).find((row) => row["status"] !== "running"),
+    );
+    expect(done).toMatchObject({ status: "completed", files: { imported: 2 } });
+    expect(await list("failed-files")).toEqual([]);
+    const event = await eventually("the event is in the feed", 60, async () => (await list("poll"))[0]);
+    expect(event).toMatchObject({ type: "bulk_fit_import.completed", user_id: "rider-1" });
+  });
+
+  test("delete the user", async () => {
+    expect(await paste("delete")).toMatchObject({ user_id: "rider-1" });
+    expect(await list("first-read")).toEqual([]);
+  });
+
+  test("are all of them tried here or in another test", () => {
+    const tried = [
+      "first-ping",
+      "first-read",
+      "activities",
+      "streams",
+      "idempotency",
+      "history-ping",
+      "task",
+    ];
+    tried.push("imports", "failed-files", "poll", "delete", "verify-node", "verify-python", "verify-shell");
+    expect([...listings.keys()].toSorted()).toEqual(tried.toSorted());
+  });
+});

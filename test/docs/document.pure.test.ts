@@ -1,0 +1,111 @@
+import { createConfig, lintFromString } from "@redocly/openapi-core";
+import { describe as group, expect, test } from "vitest";
+import { answersOf, describe, METHODS } from "../../src/docs/document.ts";
+import { app } from "../../src/http/app.ts";
+
+const document = describe(app);
+
+const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
+  METHODS.flatMap((method) => {
+    const operation = item[method];
+    return operation === undefined ? [] : [{ name: `${method.toUpperCase()} ${path}`, path, operation }];
+  }),
+);
+
+/** Every place in the document where a field or parameter is described, with its words. */
+function described(node: unknown, at: string): [at: string, words: unknown][] {
+  if (typeof node !== "object" || node === null) return [];
+  if (Array.isArray(node)) return node.flatMap((item, index) => described(item, `${at}/${index}`));
+  return Object.entries(node).flatMap(([key, value]: [string, unknown]) => {
+    if (key === "examples" || key === "example") return [];
+    const inside = described(value, `${at}/${key}`);
+    if (key !== "properties" || typeof value !== "object" || value === null) return inside;
+    const own = Object.entries(value).map(([field, schema]: [string, unknown]): [string, unknown] => {
+      const isSchema = typeof schema === "object" && schema !== null;
+      const words = isSchema && "description" in schema ? schema.description : undefined;
+      return [`${at}/${field}`, isSchema && "$ref" in schema ? "told where it stands" : words];
+    });
+    return [...own, ...inside];
+  });
+}
+
+group("the OpenAPI document", () => {
+  test("is valid 3.1, its examples fit their schemas, and a linter finds nothing to say", async () => {
+    const config = await createConfig({
+      extends: ["recommended-strict"],
+      rules: {
+        "no-invalid-media-type-examples": "error",
+        // The contract's paths have always ended in a slash.
+        "no-path-trailing-slash": "off",
+      },
+    });
+    const found = await lintFromString({ source: JSON.stringify(document), config });
+    expect(found.map(({ ruleId, message, location }) => [ruleId, message, location[0]?.pointer])).toEqual([]);
+    expect(document.openapi).toBe("3.1.0");
+  });
+
+  test("has words for every operation, parameter and field", () => {
+    expect(operations.length).toBeGreaterThan(20);
+    for (const { name, operation } of operations) {
+      expect({ name, ...operation }).toMatchObject({
+        operationId: expect.stringMatching(/^[a-z][A-Za-z]+$/),
+        summary: expect.stringMatching(/./),
+        description: expect.stringMatching(/./),
+        tags: [expect.stringMatching(/./)],
+      });
+      for (const parameter of operation.parameters ?? []) {
+        expect({ name, parameter }).toMatchObject({ parameter: { description: expect.stringMatching(/./) } });
+      }
+    }
+    const fields = described(document, "#");
+    expect(fields.length).toBeGreaterThan(200);
+    expect(fields.filter(([, words]) => typeof words !== "string" || words === "")).toEqual([]);
+  });
+
+  test("shows an example of every answer in JSON and of every body", () => {
+    const without = operations.flatMap(({ name, operation }) =>
+      answersOf(operation).flatMap(([status, { content = {} }]) => {
+        const media = content["application/json"];
+        const schema = media?.schema;
+        if (schema === undefined || !("$ref" in schema))
+          return media === undefined ? [] : [`${name} ${status}`];
+        const shown = document.components?.schemas?.[schema.$ref.split("/").at(-1) ?? ""];
+        return shown !== undefined && !("$ref" in shown) && shown.examples?.length === 1
+          ? []
+          : [`${name} ${status}`];
+      }),
+    );
+    expect(without).toEqual([]);
+    for (const { name, operation } of operations) {
+      const body = operation.requestBody;
+      const media = body === undefined || "$ref" in body ? undefined : body.content["application/json"];
+      if (media !== undefined)
+        expect([name, Object.keys(media.examples ?? {}).length]).not.toEqual([name, 0]);
+    }
+  });
+
+  test("names every way in which a request under a key can end, with the headers that come along", () => {
+    for (const { path, operation } of operations.filter(({ path }) => path.startsWith("/api/"))) {
+      const answers = Object.fromEntries(answersOf(operation));
+      expect([path, Object.keys(answers)]).toEqual([
+        path,
+        expect.arrayContaining(["400", "401", "403", "429", "500", "503"]),
+      ]);
+      for (const [status, { headers = {}, content = {} }] of Object.entries(answers)) {
+        expect(Object.keys(headers)).toContain("X-Request-Id");
+        if (["429", "503"].includes(status)) expect(Object.keys(headers)).toContain("Retry-After");
+        if (Number(status) < 400) continue;
+        expect(Object.keys(content["application/problem+json"]?.examples ?? {})).not.toEqual([]);
+      }
+      if (path.includes("{")) expect(Object.keys(answers)).toContain("404");
+    }
+  });
+
+  test("tells which events are sent, and that they are signed", () => {
+    expect(Object.keys(document.webhooks ?? {})).toEqual(["bulk_fit_import.completed", "test.ping"]);
+    for (const item of Object.values(document.webhooks ?? {})) {
+      const names = item.post?.parameters?.map((parameter) => ("name" in parameter ? parameter.name : ""));
+      expect(names).toEqual(["webhook-id", "webhook-timestamp", "webhook-signature"]);
+    }
+  });
+});
