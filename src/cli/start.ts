@@ -38,7 +38,10 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => void stop(0));
 }
 
-const lines = [`The partner API listens on ${service.url} (log: ${service.logPath})`];
+const lines = [
+  `The partner API listens on ${service.url} (log: ${service.logPath})`,
+  `Documentation: ${service.url}/docs/`,
+];
 if (service.demo !== null) {
   const { importRide, readActivity } = demoCommands(service.url, service.demo);
   lines.push(

@@ -9,6 +9,8 @@ import { partnerClient, type PartnerClient } from "./partnerClient.ts";
 const FILES = 60;
 /** The service is killed when its host has handed out this many. */
 const KILLED_AFTER = 20;
+/** A message's files are downloaded six at a time, and local queues hand out one message at a time. */
+const ON_THEIR_WAY = 6;
 
 let service: ServiceProcess;
 let host: FileHost;
@@ -69,7 +71,7 @@ test("killed in the middle of an import and started again, every file is account
   });
   expect(files.filter(({ status }) => status === "imported")).toHaveLength(FILES - lost.length);
 
-  // A URL works once: what was on its way at the kill is gone, and says so; nothing else was asked for twice.
+  // A URL works once: what was on its way at the kill is gone, and says so; what was stored is not asked for again.
   for (const { summary_id, status, error } of files) {
     const asked = host.asked(urls[Number(summary_id.replace("ride-", ""))] ?? "");
     expect({ summary_id, asked: status === "imported" ? asked : Math.min(asked, 2) }).toEqual({
@@ -79,7 +81,7 @@ test("killed in the middle of an import and started again, every file is account
     if (status === "failed")
       expect({ summary_id, code: error?.code }).toEqual({ summary_id, code: "callback_gone" });
   }
-  expect(lost.length).toBeLessThanOrEqual(25);
+  expect(lost.length).toBeLessThanOrEqual(ON_THEIR_WAY);
 
   const activities = await partner.listActivities("user_id=rider");
   expect(activities.map(({ summary_id }) => summary_id).sort()).toEqual(

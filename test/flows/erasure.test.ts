@@ -2,6 +2,7 @@ import { createScheduledController, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { userHash } from "../../src/identifiers.ts";
+import { send } from "../support/http.ts";
 import worker from "../../src/index.ts";
 import { eraseUser } from "../../src/users/eraseUser.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -18,7 +19,7 @@ afterEach(() => {
 /** Everything that is kept of the user, anywhere. */
 async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<string[]> {
   const found: string[] = [];
-  for (const table of ["files", "activities", "imports", "users", "deliveries"]) {
+  for (const table of ["files", "activities", "imports", "import_missing", "users", "deliveries"]) {
     const { results } = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`)
       .bind(who.partnerId)
       .all();
@@ -51,7 +52,11 @@ test("a deleted user leaves nothing: no rows, no objects, no held pings, no deli
   const who = await newPartner({ event_url: RECEIVER });
   playOutside({ [`${HOST}/1`]: once(rideFile()), [RECEIVER]: () => new Response("ok") });
   await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
-  const started = await task(who, { event_id: "e", is_initial_import: true });
+  const started = await task(who, {
+    event_id: "e",
+    is_initial_import: true,
+    expected_summary_ids: ["1", "never-came"],
+  });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
   await deliverEvent(who.partnerId, `evt_${started.import_id}`);
   await ping(who, { summary_id: "inline", callback_url: base64(rideFile()) });
@@ -60,10 +65,10 @@ test("a deleted user leaves nothing: no rows, no objects, no held pings, no deli
   await ping(who, { summary_id: "other", callback_url: `${HOST}/1`, priority: 0, source: "phone" });
   expect(await traces(who)).not.toEqual([]);
 
-  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
 
   expect(await traces(who, [SOURCE, "phone"])).toEqual([]);
-  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(false);
+  expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(404);
 });
 
 test("work in flight writes nothing back", async () => {

@@ -38,6 +38,15 @@ const statuses = async (response: Response) => {
   return files.map((file) => file.status);
 };
 
+/** Does something in the middle of the next request, while it stores the file that came along. */
+function whileStoring(act: () => Promise<void>) {
+  const { put } = env.FILES;
+  vi.spyOn(env.FILES, "put").mockImplementationOnce(async (...stored) => {
+    await act();
+    return put.apply(env.FILES, stored);
+  });
+}
+
 const records = async (who: TestPartner) =>
   (await env.DB.prepare("SELECT * FROM idempotent_requests WHERE partner_id = ?").bind(who.partnerId).all())
     .results;
@@ -134,11 +143,9 @@ describe("a request with an Idempotency-Key", () => {
 
   test("is refused while the same is being answered, and may come again", async () => {
     const who = await newPartner();
-    const put = env.FILES.put.bind(env.FILES);
     let meanwhile: Response | null = null;
-    vi.spyOn(env.FILES, "put").mockImplementationOnce(async (key, bytes) => {
+    whileStoring(async () => {
       meanwhile = await pings(who, "key", [INLINE]);
-      return put(key, bytes as ArrayBuffer);
     });
     expect(await statuses(await pings(who, "key", [INLINE]))).toEqual(["queued"]);
     if (meanwhile === null) throw new Error("the second request was not sent");
@@ -148,14 +155,12 @@ describe("a request with an Idempotency-Key", () => {
 
   test("that was cut off blocks its key for a minute and no longer", async () => {
     const who = await newPartner();
-    const put = env.FILES.put.bind(env.FILES);
     const now = Date.now();
     let afterAMinute: Response | null = null;
-    vi.spyOn(env.FILES, "put").mockImplementationOnce(async (key, bytes) => {
+    whileStoring(async () => {
       vi.useFakeTimers({ toFake: ["Date"] });
       vi.setSystemTime(now + 61_000);
       afterAMinute = await pings(who, "key", [INLINE]);
-      return put(key, bytes as ArrayBuffer);
     });
     const late = await pings(who, "key", [INLINE]);
     if (afterAMinute === null) throw new Error("the second request was not sent");

@@ -1,6 +1,5 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { app } from "../../src/http/app.ts";
 import { newAuthKey } from "../../src/partners/partner.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -32,7 +31,9 @@ const limited = (requests_per_minute: number | null, files_per_minute: number | 
 const post = (who: TestPartner, ...names: string[]) =>
   send(who, "POST", "/api/fit_partner_ping/", {
     body: {
-      activity_files: names.map((summary_id) => pingOf({ summary_id, callback_url: `${HOST}/f`, priority: 0 })),
+      activity_files: names.map((summary_id) =>
+        pingOf({ summary_id, callback_url: `${HOST}/f`, priority: 0 }),
+      ),
     },
   });
 
@@ -48,7 +49,10 @@ describe("a partner's limits", () => {
     const who = await limited(60, 1_000);
     stopTheClock();
     const first = await post(who, "a", "b", "c");
-    expect(fieldOf(first, "RateLimit-Policy")).toEqual({ intake: { q: 60, w: 60 }, files: { q: 1_000, w: 60 } });
+    expect(fieldOf(first, "RateLimit-Policy")).toEqual({
+      intake: { q: 60, w: 60 },
+      files: { q: 1_000, w: 60 },
+    });
     expect(fieldOf(first, "RateLimit")).toEqual({ intake: { r: 59, t: 1 }, files: { r: 997, t: 1 } });
     const second = await send(who, "GET", "/api/files/");
     expect(fieldOf(second, "RateLimit-Policy")).toEqual({ read: { q: 60, w: 60 } });
@@ -61,7 +65,8 @@ describe("a partner's limits", () => {
   test("end in a 429 that says when to come again, and that is when it works again", async () => {
     const who = await limited(3, null);
     const pass = stopTheClock();
-    for (let request = 0; request < 3; request += 1) expect((await send(who, "GET", "/api/files/")).status).toBe(200);
+    for (let request = 0; request < 3; request += 1)
+      expect((await send(who, "GET", "/api/files/")).status).toBe(200);
     const refused = await send(who, "GET", "/api/files/");
     await problemOf(refused, 429, "rate_limited");
     expect(fieldOf(refused, "RateLimit")).toEqual({ read: { r: 0, t: 60 } });
@@ -119,7 +124,7 @@ describe("a partner's limits", () => {
 
 describe("failed authentications", () => {
   const from = (address: string, headers: Record<string, string>) =>
-    app.request("/api/users/", { headers: { ...headers, "CF-Connecting-IP": address } }, env);
+    send({ headers }, "GET", "/api/users/", { headers: { "CF-Connecting-IP": address } });
   const wrongKey = (who: TestPartner) => ({ ...who.headers, Authorization: `Bearer ${newAuthKey()}` });
 
   test("are limited by partner id and address, and say when to come again", async () => {

@@ -33,7 +33,8 @@ guardsItself("retrying an import", {
 });
 
 const gone: Answer = () => new Response(null, { status: 404 });
-const retryFile = (who: TestPartner, fileId: string | undefined) => send(who, "POST", `/api/files/${fileId}/retry/`);
+const retryFile = (who: TestPartner, fileId: string | undefined) =>
+  send(who, "POST", `/api/files/${fileId}/retry/`);
 
 describe("a failed file", () => {
   test("is tried once more from its kept URL, and reads as queued from the answer on", async () => {
@@ -53,7 +54,7 @@ describe("a failed file", () => {
 
   test("whose bytes are stored is tried again without a download", async () => {
     const who = await newPartner();
-    const outside = playOutside({ [`${HOST}/ride`]: once(new TextEncoder().encode("<gpx></gpx>")) });
+    const outside = playOutside({ [`${HOST}/ride`]: once(new Uint8Array(Buffer.from("<gpx></gpx>"))) });
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
     await settle(collector);

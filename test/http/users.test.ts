@@ -20,6 +20,27 @@ guardsItself("reading a user", {
   },
 });
 
+guardsItself("erasing a user", {
+  method: "DELETE",
+  paths: async (owner) => {
+    await seedUser(owner.partnerId, "known");
+    return { path: "/api/users/known/", unknown: "/api/users/unknown/" };
+  },
+});
+
+test("an erased user is gone at once, and its odd name is said back byte for byte", async () => {
+  const partner = await newPartner();
+  await seedUser(partner.partnerId, "a/b %2F");
+  await seedUser(partner.partnerId, "a");
+  const path = `/api/users/${encodeURIComponent("a/b %2F")}/`;
+  const erased = await send(partner, "DELETE", path);
+  expect(erased.status).toBe(202);
+  expect(await erased.json()).toEqual({ user_id: "a/b %2F", status: "deleting" });
+  await problemOf(await send(partner, "GET", path), 404, "not_found");
+  await problemOf(await send(partner, "DELETE", path), 404, "not_found");
+  expect((await send(partner, "GET", "/api/users/a/")).status).toBe(200);
+});
+
 describe("users", () => {
   const one = async (partner: TestPartner, userId: string) =>
     answerOf(

@@ -20,8 +20,10 @@ const documented = app.openAPIRegistry.definitions
 function schemaFor(method: string, path: string, response: Response): z.ZodType | null {
   const type = response.headers.get("Content-Type")?.split(";")[0] ?? "";
   const asked = `${path.split("?")[0]}/`.replace(/\/+$/, "/");
-  const known = method === "HEAD" ? "get" : method.toLowerCase();
-  const route = documented.find((candidate) => candidate.method === known && candidate.path.test(asked));
+  const route = documented.find(
+    (candidate) => candidate.method === method.toLowerCase() && candidate.path.test(asked),
+  );
+  if (method === "HEAD") return null;
   // An address or a method that no route has.
   if (route === undefined) return problemSchema;
   const answer = route.responses[response.status];
@@ -30,21 +32,25 @@ function schemaFor(method: string, path: string, response: Response): z.ZodType 
   expect(answer.content, `${method} ${asked} ${response.status}`).toHaveProperty([type]);
   const content = answer.content?.[type];
   const schema = content !== undefined && "schema" in content ? content.schema : null;
-  return schema instanceof z.ZodType && /json$/.test(type) && method !== "HEAD" ? schema : null;
+  return schema instanceof z.ZodType && /json$/.test(type) ? schema : null;
 }
 
-/** Sends a request as a partner would; an object as body is sent as JSON. The answer is one that the route documents. */
+/**
+ * Sends a request as a partner would, with `body` as JSON or `raw` as it is. The answer is one that the route
+ * documents, with a body of its schema.
+ */
 export async function send(
   who: Pick<TestPartner, "headers"> | null,
   method: string,
   path: string,
-  { body, headers }: { body?: unknown; headers?: Record<string, string> } = {},
+  { body, raw, headers }: { body?: unknown; raw?: BodyInit; headers?: Record<string, string> } = {},
 ): Promise<Response> {
   const all = { ...who?.headers, ...headers };
+  const content = body === undefined ? raw : JSON.stringify(body);
   const init: RequestInit =
-    body === undefined
+    content === undefined
       ? { method, headers: all }
-      : { method, headers: { "Content-Type": "application/json", ...all }, body: JSON.stringify(body) };
+      : { method, headers: { "Content-Type": "application/json", ...all }, body: content };
   const response = await app.request(path, init, env);
   schemaFor(method, path, response)?.parse(await response.clone().json());
   return response;

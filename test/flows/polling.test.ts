@@ -1,0 +1,132 @@
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { projectFiles } from "../../src/files/write.ts";
+import { fileId } from "../../src/identifiers.ts";
+import { send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { seedDelivery, seedFile } from "../support/rows.ts";
+import { HOST, ping } from "./partnerActs.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const pageSchema = z.object({
+  data: z.array(z.looseObject({ updated_at: z.string(), attempts: z.number().optional() })),
+  next_cursor: z.string().nullable(),
+});
+
+/** A partner that polls a list: it goes on where the last row was, and keeps the newest of each it has seen. */
+function pollerOf(who: TestPartner, list: "files" | "events") {
+  let since = "2020-01-01T00:00:00.000Z";
+  const seen = new Map<string, Record<string, unknown>>();
+  return {
+    seen,
+    async look() {
+      let cursor: string | null = null;
+      do {
+        const next: string = cursor === null ? "" : `&cursor=${cursor}`;
+        const response = await send(who, "GET", `/api/${list}/?limit=7&updated_since=${since}${next}`);
+        const page = pageSchema.parse(await response.json());
+        for (const row of page.data) seen.set(String(row["file_id"] ?? row["id"]), row);
+        const last = page.data.at(-1);
+        cursor = page.next_cursor;
+        if (cursor === null && last !== undefined) since = last.updated_at;
+      } while (cursor !== null);
+    },
+  };
+}
+
+/** Waits until the database's clock has left the millisecond of the last write behind. */
+async function nextMillisecond() {
+  const now = Date.now();
+  while (Date.now() <= now) await env.DB.prepare("SELECT 1").run();
+}
+
+test("who polls files while pings come and attempts are told misses none of them, nor the last word on any", async () => {
+  const who = await newPartner();
+  const poller = pollerOf(who, "files");
+  const names = Array.from({ length: 60 }, (_, index) => `ride-${index}`);
+  const owner = { partnerId: who.partnerId, userId: "user-2", source: "s" };
+  for (const name of names) await seedFile({ ...owner, summaryId: name }, { attempts: 0, updated_at: 1 });
+  for (let round = 1; round <= 12; round += 1) {
+    const name = `live-${round}`;
+    await Promise.all([
+      ping(who, { summary_id: name, callback_url: `${HOST}/${name}`, priority: 0 }),
+      // What many consumers tell of their attempts, several in one millisecond.
+      ...[0, 1, 2, 3].map(async (lane) =>
+        env.DB.batch(
+          projectFiles(
+            env.DB,
+            who.partnerId,
+            names
+              .filter((_, index) => index % 4 === lane && (index + round) % 3 === 0)
+              .map((summary_id) => attemptOf(owner, summary_id, round)),
+          ),
+        ),
+      ),
+      poller.look().then(poller.look).then(poller.look),
+    ]);
+  }
+  await nextMillisecond();
+  await poller.look();
+
+  const { results } = await env.DB.prepare(
+    "SELECT file_id, attempts FROM files WHERE partner_id = ? AND updated_at > 1",
+  )
+    .bind(who.partnerId)
+    .all<{ file_id: string; attempts: number }>();
+  expect(results.length).toBe(72);
+  const missed = results.filter((row) => poller.seen.get(row.file_id)?.["attempts"] !== row.attempts);
+  expect(missed).toEqual([]);
+}, 60_000);
+
+function attemptOf(
+  owner: { partnerId: string; userId: string; source: string },
+  summary_id: string,
+  attempts: number,
+) {
+  const version = Date.parse("2026-06-01T12:00:00.000Z");
+  return {
+    file_id: fileId({ ...owner, summaryId: summary_id }),
+    user_id: owner.userId,
+    user_hash: "",
+    source: owner.source,
+    summary_id,
+    activity_name: null,
+    priority: 1 as const,
+    overwrite_mode: false,
+    start_time_in_seconds: "1760000000",
+    status: "queued" as const,
+    attempts,
+    import_id: null,
+    error: null,
+    version,
+    revision: version * 1000 + attempts,
+    received_at: version,
+    failed_object: null,
+  };
+}
+
+test("a row written in the very millisecond of a look is seen by the next one", async () => {
+  const who = await newPartner();
+  const poller = pollerOf(who, "events");
+  const now = Date.now();
+  // The database's clock stands still while one of two events of the same millisecond is there.
+  const prepare = env.DB.prepare.bind(env.DB);
+  const spied = vi
+    .spyOn(env.DB, "prepare")
+    .mockImplementation((sql) =>
+      prepare(sql.replaceAll("CAST(unixepoch('subsec') * 1000 AS INTEGER)", String(now))),
+    );
+  await seedDelivery(who.partnerId, "evt_b", { updated_at: now });
+  await seedDelivery(who.partnerId, "evt_older", { updated_at: now - 1 });
+  await poller.look();
+  expect([...poller.seen.keys()]).toEqual(["evt_older"]);
+  await seedDelivery(who.partnerId, "evt_a", { updated_at: now });
+  spied.mockRestore();
+  await nextMillisecond();
+  await poller.look();
+  expect([...poller.seen.keys()].toSorted()).toEqual(["evt_a", "evt_b", "evt_older"]);
+});
