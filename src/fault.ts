@@ -22,7 +22,8 @@ export function faultsOf(issues: readonly z.core.$ZodIssue[], input: unknown): F
       }));
     }
     const pointer = pointerOf(issue.path);
-    return valueAt(input, issue.path) === undefined
+    const isMissing = issue.code !== "custom" && valueAt(input, issue.path) === undefined;
+    return isMissing
       ? [{ pointer, code: "required", detail: "This field is required." }]
       : [{ pointer, code: codeOf(issue), detail: issue.message }];
   });

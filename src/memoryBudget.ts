@@ -1,28 +1,46 @@
 /** An isolate has 128 MB for all its requests; this much of it may hold file bytes at one time. */
 export const MEMORY_BUDGET_BYTES = 48 * 1024 * 1024;
 
-let reservedBytes = 0;
+/** No download and no request lasts this long: whoever held memory since then was cancelled, and cannot say so. */
+const LAPSES_AFTER_MS = 5 * 60_000;
+
+interface Reservation {
+  bytes: number;
+  since: number;
+}
+
+const reservations = new Set<Reservation>();
 const waiting: { bytes: number; admit: () => void }[] = [];
 
 /** Gives reserved memory back; calling it twice is harmless. */
 export type Release = () => void;
 
+function fits(bytes: number): boolean {
+  let reserved = 0;
+  for (const reservation of reservations) {
+    if (Date.now() - reservation.since > LAPSES_AFTER_MS) reservations.delete(reservation);
+    else reserved += reservation.bytes;
+  }
+  return reserved + bytes <= MEMORY_BUDGET_BYTES;
+}
+
+function admitWaiting(): void {
+  while (waiting[0] !== undefined && fits(waiting[0].bytes)) waiting.shift()?.admit();
+}
+
 function take(bytes: number): Release {
-  reservedBytes += bytes;
-  let held = true;
+  const reservation = { bytes, since: Date.now() };
+  reservations.add(reservation);
   return () => {
-    if (!held) return;
-    held = false;
-    reservedBytes -= bytes;
-    while (waiting[0] !== undefined && reservedBytes + waiting[0].bytes <= MEMORY_BUDGET_BYTES) {
-      waiting.shift()?.admit();
-    }
+    reservations.delete(reservation);
+    admitWaiting();
   };
 }
 
 /** Reserves at once or not at all: for intake, which answers 503 when memory is short. */
 export function tryReserve(bytes: number): Release | null {
-  return waiting.length === 0 && reservedBytes + bytes <= MEMORY_BUDGET_BYTES ? take(bytes) : null;
+  admitWaiting();
+  return waiting.length === 0 && fits(bytes) ? take(bytes) : null;
 }
 
 /** Waits its turn, first come first served: for imports. More than the whole budget is taken as the whole budget. */

@@ -5,7 +5,6 @@ import { DATABASE_NOW, jsonSlices } from "../sql.ts";
 export interface ImportedActivities {
   file_id: string;
   version: number;
-  revision: number;
   user_id: string;
   source: string;
   summary_id: string;
@@ -15,7 +14,7 @@ export interface ImportedActivities {
 
 /**
  * Statements that replace the activities of files; run them after `importFiles` in the same batch. They touch
- * only files that have just taken the revision, and leave no activity of another version behind.
+ * only files whose readable version this is, and leave no activity of another version behind.
  */
 export function replaceActivities(
   db: D1Database,
@@ -29,7 +28,6 @@ export function replaceActivities(
         file_id: file.file_id,
         session_index: activity.session_index,
         version: file.version,
-        revision: file.revision,
         user_id: file.user_id,
         source: file.source,
         summary_id: file.summary_id,
@@ -50,7 +48,8 @@ export function replaceActivities(
            j.value->>'source', j.value->>'summary_id', j.value->>'activity_name', j.value->>'sport',
            j.value->>'start_time_in_seconds', j.value->>'summary', j.value->>'details', ${DATABASE_NOW}, ${DATABASE_NOW}
          FROM json_each(?2) j
-         JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id' AND f.revision = j.value->>'revision'
+         JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+           AND f.stored_version = j.value->>'version'
          WHERE true
          ON CONFLICT (partner_id, file_id, session_index) DO UPDATE SET version = excluded.version,
            activity_name = excluded.activity_name, sport = excluded.sport,
@@ -59,16 +58,15 @@ export function replaceActivities(
       )
       .bind(partnerId, slice),
   );
-  const leftovers = jsonSlices(files.map((file) => [file.file_id, file.version, file.revision])).map(
-    (slice) =>
-      db
-        .prepare(
-          `DELETE FROM activities WHERE partner_id = ?1 AND (file_id, session_index) IN (
+  const leftovers = jsonSlices(files.map((file) => [file.file_id, file.version])).map((slice) =>
+    db
+      .prepare(
+        `DELETE FROM activities WHERE partner_id = ?1 AND (file_id, session_index) IN (
            SELECT a.file_id, a.session_index FROM json_each(?2) j
-           JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>0 AND f.revision = j.value->>2
+           JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>0 AND f.stored_version = j.value->>1
            JOIN activities a ON a.partner_id = ?1 AND a.file_id = f.file_id AND a.version <> j.value->>1)`,
-        )
-        .bind(partnerId, slice),
+      )
+      .bind(partnerId, slice),
   );
   return [...inserts, ...leftovers];
 }

@@ -29,7 +29,7 @@ import {
   type Submission,
 } from "./ledger.ts";
 import { importProjection, objectsLeftBehind, ownerOf, projectionOf, type Owner } from "./projection.ts";
-import { expire, fail, inFlight, retry, settle, take, withoutSource, type Outcome } from "./settle.ts";
+import { expire, fail, inFlight, interrupt, retry, settle, take, type Outcome } from "./settle.ts";
 import {
   CollectorStorage,
   type About,
@@ -378,6 +378,7 @@ export class PingCollector extends DurableObject<Env> {
       });
       if (items.length === 0) {
         this.#storage.deleteDispatch(dispatchId);
+        this.#drainIfWaiting(now);
         return null;
       }
       const claimed = renewClaim({ ...dispatch, claims, claim: randomId() }, this.#clock, now);
@@ -593,6 +594,12 @@ export class PingCollector extends DurableObject<Env> {
     }
     this.#storage.deleteDispatch(dispatch.dispatch_id);
     this.#storage.writeDispatches(again);
+    if (dispatch.state === "claimed") {
+      const interrupted = again.flatMap(({ files: alone }) =>
+        alone.flatMap(([fileId, version]) => inFlight(rows.get(fileId), version) ?? []),
+      );
+      this.#storage.writeFiles(interrupted.map((row) => interrupt(row, now)));
+    }
     this.#settled(
       failed.map(([row]) => row.file_id),
       tally,
@@ -787,6 +794,7 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   #nextAlarm(now: number): number | null {
+    if (this.#storage.about === null) return null;
     const times: number[] = [];
     const earliest = this.#storage.earliestDispatch();
     if (earliest !== null) times.push(earliest);
@@ -830,9 +838,18 @@ class Tally {
   }
 }
 
-/** A failure whose time has passed. */
+/** A failure whose URL is too old to be tried again; bytes that were stored can be. */
 function withoutUrl(row: LedgerRow): LedgerRow {
-  return row.current === null
-    ? row
-    : { ...row, revision: row.revision + 1, current: withoutSource(row.current) };
+  if (row.current === null) return row;
+  const submission = { ...row.current.submission, callback_url: null };
+  const { fault } = row.current;
+  return {
+    ...row,
+    revision: row.revision + 1,
+    current: {
+      ...row.current,
+      submission,
+      fault: fault === null ? null : { ...fault, retryable: submission.object_key !== null },
+    },
+  };
 }

@@ -2,7 +2,7 @@ const DAY_MS = 24 * 60 * 60_000;
 
 /** A partner that has not sent its task by now never will: the held file ends as failed. */
 export const HELD_FOR_MS = 30 * DAY_MS;
-/** How long a failed file keeps its URL or bytes for another try; signed URLs rarely live longer. */
+/** How long a failed file keeps its URL for another try; signed URLs rarely live longer. */
 export const KEPT_URL_FOR_MS = 7 * DAY_MS;
 /** A repeated task, or a second plan, is told from a new one within this. */
 export const REPEATED_TASK_WINDOW_MS = DAY_MS;

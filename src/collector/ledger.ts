@@ -103,10 +103,14 @@ export function judgePing(
   if (row.held !== null) return row.held.submission.digest === ping.digest ? "held_already" : fresh;
   const current = row.current;
   if (current === null || current.state === "failed") return fresh;
-  const repeated =
-    current.submission.digest === ping.digest &&
-    (current.state === "queued" || nowMs - current.submission.received_at < REPEAT_WINDOW_MS);
-  return repeated || !ping.overwrite_mode ? "duplicate" : fresh;
+  const equal = current.submission.digest === ping.digest;
+  if (current.state === "imported") {
+    const repeated = equal && nowMs - current.submission.received_at < REPEAT_WINDOW_MS;
+    return repeated || !ping.overwrite_mode ? "duplicate" : fresh;
+  }
+  // In flight after an attempt that failed, any other ping may bring the URL that works.
+  const lastAttemptFailed = current.fault !== null || current.retried === true;
+  return equal || !(ping.overwrite_mode || lastAttemptFailed) ? "duplicate" : fresh;
 }
 
 /** Versions never restart: not when the clock steps back, not after a release, not after an erasure. */

@@ -144,6 +144,18 @@ export function expire(row: LedgerRow, nowMs: number): LedgerRow | null {
   return fail({ ...row, held: null, current }, fault, row.revision + 1, nowMs);
 }
 
+/** An attempt that ended without a word: it may have used up the URL, and a later fault should say so. */
+export function interrupt(row: RowInFlight, nowMs: number): LedgerRow {
+  const first_fault = row.current.first_fault ?? {
+    code: "internal" as const,
+    detail: "That attempt was interrupted on our side.",
+    http_status: null,
+    retryable: true,
+    at: nowMs,
+  };
+  return { ...row, current: { ...row.current, attempts: row.current.attempts + 1, first_fault } };
+}
+
 /** A failed version queued once more, as it was pinged; null when there is nothing to try it with. */
 export function retry(row: LedgerRow): RowInFlight | null {
   const failed = row.current;

@@ -318,7 +318,7 @@ export class CollectorStorage {
       .map((record) => this.#fileRow(record));
   }
 
-  /** Failed files settled before the instant that still keep a URL, or bytes, for a retry. */
+  /** Failed files that still keep a URL for a retry. */
   keptFailures(): LedgerRow[] {
     return this.#sql
       .exec<FileRecord>(

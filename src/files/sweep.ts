@@ -7,16 +7,24 @@ import { discardObjects, forgetDiscarded, readDiscarded, unnamedObjects, type Na
 const PAGE = 1_000;
 /** A consumer may run for 15 minutes, and put what it has downloaded after its version was replaced. */
 const GRACE_MS = 20 * 60_000;
+/** Pages that one run deletes: a backlog shrinks, and the run stays short. */
+const PAGES_PER_RUN = 10;
 const HOUR_MS = 60 * 60_000;
 
-/** Deletes objects that no file names any more; at most one page a run. Answers how many. */
+/** Deletes objects that no file names any more, a few pages a run. Answers how many. */
 export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<number> {
   const database = databaseFor(env, "", null);
-  const keys = await readDiscarded(database, nowMs - GRACE_MS, PAGE);
-  if (keys.length === 0) return 0;
-  await env.FILES.delete(keys);
-  await forgetDiscarded(database, keys);
-  return keys.length;
+  let deleted = 0;
+  for (let page = 0; page < PAGES_PER_RUN; page += 1) {
+    const keys = await readDiscarded(database, nowMs - GRACE_MS, PAGE);
+    if (keys.length > 0) {
+      await env.FILES.delete(keys);
+      await forgetDiscarded(database, keys);
+    }
+    deleted += keys.length;
+    if (keys.length < PAGE) break;
+  }
+  return deleted;
 }
 
 /**

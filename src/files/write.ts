@@ -108,6 +108,16 @@ export function projectFiles(
 }
 
 /**
+ * Whether an imported version becomes the readable one: with a higher revision; or, while a newer version is only
+ * held, because it is newer than what is readable. A dispatched newer version leaves no room for an older one.
+ */
+function takesOver(row: string, incoming: (column: string) => string): string {
+  return `(${row}.revision < ${incoming("revision")} OR (${row}.status = 'held'
+    AND ${row}.version > ${incoming("version")} AND coalesce(${row}.stored_version, 0) < ${incoming("version")}))`;
+}
+const TAKES_OVER = takesOver("f", (column) => `j.value->>'${column}'`);
+
+/**
  * Statements that make new versions readable in one transaction, together with those of the activities:
  * objects that will be named no more are noted first, by what the rows say before they change.
  */
@@ -123,16 +133,16 @@ export function importFiles(
          SELECT old.key, ${DATABASE_NOW} FROM (
            SELECT f.object_key key, j.value->>'object_key' new_key FROM json_each(?2) j
              JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
-             WHERE f.revision < j.value->>'revision'
+             WHERE ${TAKES_OVER}
            UNION ALL
            SELECT f.failed_object_key, j.value->>'object_key' FROM json_each(?2) j
              JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
-             WHERE f.revision < j.value->>'revision'
+             WHERE ${TAKES_OVER}
            UNION ALL
            SELECT j.value->>'object_key', NULL FROM json_each(?2) j
              JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
-             WHERE f.revision > j.value->>'revision' AND j.value->>'object_key' IS NOT f.object_key
-               AND f.version > j.value->>'version'
+             WHERE NOT ${TAKES_OVER} AND f.version > j.value->>'version'
+               AND j.value->>'object_key' IS NOT f.object_key
            UNION ALL
            SELECT j.value->>'object_key', NULL FROM json_each(?2) j WHERE NOT ${NOT_ERASED}
          ) old WHERE old.key IS NOT NULL AND old.key IS NOT old.new_key
@@ -151,8 +161,17 @@ export function importFiles(
            failed_version = NULL,
            sha256 = excluded.sha256, size_in_bytes = excluded.size_in_bytes, warnings = excluded.warnings,
            activity_count = excluded.activity_count, decoder_version = excluded.decoder_version,
-           version = max(excluded.version, files.version), revision = excluded.revision, updated_at = excluded.updated_at
-         WHERE excluded.revision > files.revision`,
+           version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
+           updated_at = excluded.updated_at
+         WHERE ${takesOver("files", (column) => `excluded.${column}`)}`,
+      )
+      .bind(partnerId, slice),
+    // What was noted as nobody's may have been waiting for just this.
+    db
+      .prepare(
+        `DELETE FROM discarded_objects WHERE object_key IN (SELECT f.object_key FROM json_each(?2) j
+           JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+             AND f.object_key = j.value->>'object_key')`,
       )
       .bind(partnerId, slice),
   ]);
@@ -177,7 +196,7 @@ export function discardObjects(
   );
 }
 
-/** Objects discarded before the instant, oldest rows of the table first; at most `limit`. */
+/** Objects discarded before the instant; at most `limit`. */
 export async function readDiscarded(db: D1Database, beforeMs: number, limit: number): Promise<string[]> {
   const found = await db
     .prepare("SELECT object_key FROM discarded_objects WHERE discarded_at < ? LIMIT ?")

@@ -40,19 +40,24 @@ export async function readFileBody(request: Request, maxBytes: number): Promise<
   };
   const chunks: AsyncIterable<Uint8Array> = request.body ?? new Blob().stream();
   // Leaving the loop early cancels the stream: what is refused is not read to its end.
-  for await (const chunk of chunks) {
-    if (received + chunk.byteLength > maxBytes) return refuse("body_too_large");
-    if (received + chunk.byteLength > buffer.byteLength) {
-      const bytes = Math.min(maxBytes, Math.max(2 * buffer.byteLength, received + chunk.byteLength));
-      if (release === NOTHING && bytes > COUNTED_FILE_BYTES) release = tryReserve(maxBytes);
+  try {
+    for await (const chunk of chunks) {
+      if (received + chunk.byteLength > maxBytes) return refuse("body_too_large");
+      if (received + chunk.byteLength > buffer.byteLength) {
+        const bytes = Math.min(maxBytes, Math.max(2 * buffer.byteLength, received + chunk.byteLength));
+        if (release === NOTHING && bytes > COUNTED_FILE_BYTES) release = tryReserve(maxBytes);
+        if (release === null) return refuse("memory_short");
+        const grown = new Uint8Array(bytes);
+        grown.set(buffer.subarray(0, received));
+        buffer = grown;
+      }
       if (release === null) return refuse("memory_short");
-      const grown = new Uint8Array(bytes);
-      grown.set(buffer.subarray(0, received));
-      buffer = grown;
+      buffer.set(chunk, received);
+      received += chunk.byteLength;
     }
-    if (release === null) return refuse("memory_short");
-    buffer.set(chunk, received);
-    received += chunk.byteLength;
+  } catch (fault) {
+    release?.();
+    throw fault;
   }
   return { ok: true, bytes: buffer.subarray(0, received), release: release ?? NOTHING };
 }

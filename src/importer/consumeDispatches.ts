@@ -133,7 +133,7 @@ class Reporter {
 
   /** Reports follow one another: each renews the claim for the next. */
   async finish(): Promise<void> {
-    this.#reporting = this.#reporting.then(() => this.#report());
+    this.#reporting = this.#reporting.catch(() => undefined).then(() => this.#report());
     await this.#reporting;
   }
 
@@ -143,7 +143,12 @@ class Reporter {
     if (decoded.length + outcomes.length === 0) return;
     this.#reportedAt = Date.now();
     outcomes.push(...(await this.#makeReadable(decoded)));
-    this.#until = await this.#collector.report(this.#dispatchId, this.#claim.claim, outcomes);
+    try {
+      this.#until = await this.#collector.report(this.#dispatchId, this.#claim.claim, outcomes);
+    } catch (fault) {
+      this.#outcomes.unshift(...outcomes);
+      throw fault;
+    }
     for (const outcome of outcomes) this.#tally[outcome.result] += 1;
   }
 

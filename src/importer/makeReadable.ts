@@ -35,7 +35,6 @@ export async function makeReadable(
       files.map(({ item, decoded }) => ({
         file_id: item.file_id,
         version: item.version,
-        revision: item.revision,
         user_id: owner.user_id,
         source: owner.source,
         summary_id: item.summary_id,

@@ -24,9 +24,12 @@ export async function continueJobs(env: Env, nowMs: number): Promise<number> {
   if (claimed === null) return 0;
   const startedAt = Date.now();
   let job = claimed;
-  while (job.finished_at === null && Date.now() - startedAt < RUN_MS)
+  while (job.finished_at === null && Date.now() - startedAt < RUN_MS) {
     job = await redecodePage(env, database, job);
-  await saveJob(database, job);
+    // A page that kills the run costs that page: the next run goes on behind what is saved.
+    await saveJob(database, job, Date.now() + CLAIM_MS);
+  }
+  await saveJob(database, job, 0);
   return job.looked_at - claimed.looked_at;
 }
 

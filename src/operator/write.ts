@@ -47,11 +47,12 @@ export async function claimJob(db: D1Database, nowMs: number, untilMs: number): 
   return row === null ? null : parseJob(row);
 }
 
-export async function saveJob(db: D1Database, job: Job): Promise<void> {
+/** Keeps how far the job is, and that it is taken until the instant; 0: it is free. */
+export async function saveJob(db: D1Database, job: Job, claimedUntilMs: number): Promise<void> {
   await db
     .prepare(
       `UPDATE operator_jobs SET after_partner = ?2, after_file = ?3, looked_at = ?4, changed = ?5, failed = ?6,
-         finished_at = ?7, claimed_until = 0 WHERE job_id = ?1`,
+         finished_at = ?7, claimed_until = ?8 WHERE job_id = ?1`,
     )
     .bind(
       job.job_id,
@@ -61,6 +62,7 @@ export async function saveJob(db: D1Database, job: Job): Promise<void> {
       job.changed,
       job.failed,
       job.finished_at,
+      claimedUntilMs,
     )
     .run();
 }

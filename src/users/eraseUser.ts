@@ -4,7 +4,7 @@ import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import { collectorName, userHash } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
-import { beginErasure, dueErasures, eraseRows, objectKeysOf, type Erasure } from "./write.ts";
+import { beginErasure, takeDueErasures, eraseRows, objectKeysOf, type Erasure } from "./write.ts";
 
 /** R2 lists this many keys at a time. */
 const PAGE = 1_000;
@@ -35,11 +35,20 @@ export async function eraseUser(
   return true;
 }
 
-/** Carries on erasures whose next sweep is due. Answers how many. */
+/** Carries on erasures whose next sweep is due; one that fails holds up no other. Answers how many went through. */
 export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
-  const due = await dueErasures(databaseFor(env, "", null), nowMs, ERASURES_PER_RUN);
-  for (const erasure of due) await sweep(env, erasure, nowMs);
-  return due.length;
+  const due = await takeDueErasures(databaseFor(env, "", null), nowMs, ERASURES_PER_RUN);
+  let swept = 0;
+  for (const erasure of due) {
+    try {
+      await sweep(env, erasure, nowMs);
+      swept += 1;
+    } catch (fault) {
+      const { partner_id, user_hash } = erasure;
+      logUnit("scheduled", { sweep: "erasure", partner_id, user_hash, outcome: faultName(fault) });
+    }
+  }
+  return swept;
 }
 
 async function sweep(env: Env, erasure: Erasure, nowMs: number): Promise<void> {

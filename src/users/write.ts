@@ -73,7 +73,9 @@ export async function beginErasure(
              WHERE partner_id = ?1 AND file_id >= ?5 AND file_id < ?6 AND user_id = ?4
            UNION SELECT source FROM imports
              WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4)), ?3, ?7
-       FROM users WHERE partner_id = ?1 AND user_id = ?4
+       WHERE EXISTS (SELECT 1 FROM users WHERE partner_id = ?1 AND user_id = ?4)
+         OR EXISTS (SELECT 1 FROM imports
+           WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4)
        ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version),
          user_id = excluded.user_id, sources = excluded.sources, next_sweep_at = excluded.next_sweep_at,
          sweeps_left = excluded.sweeps_left
@@ -84,14 +86,18 @@ export async function beginErasure(
   return row === null ? null : erasureSchema.parse(row);
 }
 
-/** Erasures whose next sweep is due; at most `limit`. */
-export async function dueErasures(db: D1Database, nowMs: number, limit: number): Promise<Erasure[]> {
+/** One that fails is tried again after this, behind the others. */
+const SWEEP_AGAIN_AFTER_MS = 60_000;
+
+/** Erasures whose next sweep is due, longest due first; at most `limit`. The next look leaves them out for a while. */
+export async function takeDueErasures(db: D1Database, nowMs: number, limit: number): Promise<Erasure[]> {
   const found = await db
     .prepare(
-      `SELECT partner_id, user_hash, before_version, user_id, sources, sweeps_left FROM erased
-       WHERE next_sweep_at <= ? ORDER BY next_sweep_at LIMIT ?`,
+      `UPDATE erased SET next_sweep_at = ?2 WHERE (partner_id, user_hash) IN (
+         SELECT partner_id, user_hash FROM erased WHERE next_sweep_at <= ?1 ORDER BY next_sweep_at LIMIT ?3)
+       RETURNING partner_id, user_hash, before_version, user_id, sources, sweeps_left`,
     )
-    .bind(nowMs, limit)
+    .bind(nowMs, nowMs + SWEEP_AGAIN_AFTER_MS, limit)
     .all();
   return z.array(erasureSchema).parse(found.results);
 }

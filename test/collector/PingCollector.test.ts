@@ -173,7 +173,7 @@ describe("claims", () => {
       for (const { dispatch_id } of sent) {
         const claim = await collector.stub.claim(dispatch_id);
         expect(claim?.items).toHaveLength(1);
-        expect(claim?.items[0]?.look_first).toBe(true);
+        expect(claim?.items[0]).toMatchObject({ look_first: true, attempts: round });
       }
     }
     pass(61_000);

@@ -43,6 +43,7 @@ function current(state: CurrentVersion["state"], changes: Partial<CurrentVersion
 
 const held = { version: NOW + 1, submission: submission({ priority: 0, digest: "held" }) };
 const other = "another";
+const FAULT = { code: "callback_timeout", detail: "", http_status: null, retryable: true } as const;
 
 describe("what a ping means for its file", () => {
   const live = { priority: 1, overwrite_mode: false, digest: other } as const;
@@ -110,6 +111,18 @@ describe("what a ping means for its file", () => {
       "a repeated overwrite of a file in flight is a duplicate",
       { current: current("queued"), held: null },
       { ...live, overwrite_mode: true, digest: "first" },
+      "duplicate",
+    ],
+    [
+      "a file waiting for another attempt takes a new URL",
+      { current: current("queued", { fault: FAULT }), held: null },
+      live,
+      "dispatch",
+    ],
+    [
+      "but not the same ping again",
+      { current: current("queued", { fault: FAULT }), held: null },
+      { ...live, digest: "first" },
       "duplicate",
     ],
   ];

@@ -71,6 +71,14 @@ test("a deleted user leaves nothing: no rows, no objects, no held pings, no deli
   expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(404);
 });
 
+test("a user known from a task alone can be deleted, with the import and the event", async () => {
+  const who = await newPartner({ event_url: RECEIVER });
+  await task(who, { event_id: "e" });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  expect(await traces(who)).toEqual([]);
+});
+
 test("work in flight writes nothing back", async () => {
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);

@@ -85,6 +85,32 @@ describe("a live ride", () => {
     expect(kept).toEqual({ count: 1 });
   });
 
+  test("pinged again for the next task while it is in flight is readable first as it was, then as it is", async () => {
+    const who = await newPartner();
+    playOutside({ [`${HOST}/1`]: once(rideFile()), [`${HOST}/2`]: once(rideFile({ seconds: 20 })) });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    await ping(who, { summary_id: "ride", callback_url: `${HOST}/1`, priority: 0 });
+    const first = await task(who, { event_id: "first" });
+    const [file] = await ping(who, {
+      summary_id: "ride",
+      callback_url: `${HOST}/2`,
+      priority: 0,
+      overwrite_mode: true,
+    });
+    await settle(collector);
+    expect(await read(who, `/api/imports/${first.import_id}/`)).toMatchObject({ files: { imported: 1 } });
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "held" });
+    expect(await read(who, `/api/activities/${file?.file_id}.0/`)).toMatchObject({
+      elapsed_time_in_seconds: 10,
+    });
+    await task(who, { event_id: "second" });
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+    expect(await read(who, `/api/activities/${file?.file_id}.0/`)).toMatchObject({
+      elapsed_time_in_seconds: 20,
+    });
+  });
+
   test("that its host does not have any more fails with a reason, and is tried again on the next ping", async () => {
     const who = await newPartner();
     let answer: Answer = () => new Response("gone", { status: 404 });

@@ -23,7 +23,7 @@ function pollerOf(who: TestPartner, list: "files" | "events") {
   const seen = new Map<string, Record<string, unknown>>();
   return {
     seen,
-    async look() {
+    look: async () => {
       let cursor: string | null = null;
       do {
         const next: string = cursor === null ? "" : `&cursor=${cursor}`;

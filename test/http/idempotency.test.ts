@@ -40,10 +40,10 @@ const statuses = async (response: Response) => {
 
 /** Does something in the middle of the next request, while it stores the file that came along. */
 function whileStoring(act: () => Promise<void>) {
-  const { put } = env.FILES;
+  const put = env.FILES.put.bind(env.FILES);
   vi.spyOn(env.FILES, "put").mockImplementationOnce(async (...stored) => {
     await act();
-    return put.apply(env.FILES, stored);
+    return put(...stored);
   });
 }
 

@@ -43,7 +43,12 @@ describe("an event", () => {
         202,
         eventWithAttemptsSchema,
       );
-      expect(resent).toMatchObject({ id, status: "pending", attempt_count: 0, attempts: [{ answer: "old" }] });
+      expect(resent).toMatchObject({
+        id,
+        status: "pending",
+        attempt_count: 0,
+        attempts: [{ answer: "old" }],
+      });
       expect(Date.parse(resent.updated_at)).toBeGreaterThan(NOON);
       expect(queued).toHaveBeenLastCalledWith({ partner_id: who.partnerId, delivery_id: id });
 
@@ -145,9 +150,13 @@ test("the feed of events and the pages of files are read along an index, not sor
   expect(queries).toHaveLength(2);
   for (const sql of queries) {
     const bound = Array.from({ length: sql.split("?").length - 1 }, (_, index) => (index === 0 ? "p" : 1));
-    const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(...bound).all<{ detail: string }>();
+    const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .bind(...bound)
+      .all<{ detail: string }>();
     const steps = plan.results.map((step) => step.detail).join("\n");
     expect(steps).toMatch(/USING (?:COVERING )?INDEX \w+_by_update \(.*updated_at[><]/);
-    expect(steps.split("\n").filter((step) => /TEMP B-TREE/.test(step) && sql.includes("deliveries"))).toEqual([]);
+    expect(
+      steps.split("\n").filter((step) => /TEMP B-TREE/.test(step) && sql.includes("deliveries")),
+    ).toEqual([]);
   }
 });

@@ -5,6 +5,8 @@ export interface Ride {
   startInSeconds: number;
   seconds: number;
   heartRate: number;
+  /** In degrees, where the whole ride takes place. */
+  position?: { latitude: number; longitude: number };
   /** Padding of this many bytes a record, in a field that no activity needs, for files of a given size. */
   paddingBytes?: number;
 }
@@ -34,6 +36,13 @@ export function rideFile(changes: Partial<Ride> = {}): Uint8Array<ArrayBuffer> {
       field(5, FitBaseType.Uint32, 4, second * 800),
       field(7, FitBaseType.Uint16, 2, 200),
     ];
+    if (ride.position !== undefined) {
+      const semicircles = (degrees: number) => Math.round((degrees / 180) * 2 ** 31);
+      fields.push(
+        field(0, FitBaseType.Sint32, 4, semicircles(ride.position.latitude)),
+        field(1, FitBaseType.Sint32, 4, semicircles(ride.position.longitude)),
+      );
+    }
     if (ride.paddingBytes !== undefined) {
       fields.push({
         number: 200,

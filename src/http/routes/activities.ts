@@ -91,11 +91,16 @@ export const getActivity = endpoint(getRoute, async (c) => {
   return activity === null ? problem(c, "not_found", "There is no such activity.") : c.json(activity, 200);
 });
 
-const streamKey = z
+function isStream(key: string): boolean {
+  return key.startsWith(DEVELOPER_PREFIX) || STREAM_KEYS.some((known) => known === key);
+}
+
+const streamKeys = z
   .string()
-  .refine((key) => key.startsWith(DEVELOPER_PREFIX) || STREAM_KEYS.some((known) => known === key), {
-    error: "There is no such stream.",
-  });
+  .refine((text) => text.split(",").every(isStream), {
+    error: "Send names of streams, separated by commas.",
+  })
+  .transform((text) => text.split(","));
 
 const streamsRoute = createRoute({
   method: "get",
@@ -104,10 +109,7 @@ const streamsRoute = createRoute({
   request: {
     params,
     query: z.strictObject({
-      keys: z
-        .string()
-        .transform((text) => text.split(","))
-        .pipe(z.array(streamKey))
+      keys: streamKeys
         .optional()
         .openapi({ param: { description: "Only these columns, separated by commas." }, type: "string" }),
       resolution: integer(1, MAX_POINTS)
