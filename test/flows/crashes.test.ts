@@ -306,6 +306,21 @@ describe("a deletion", () => {
     });
   });
 
+  test("leaves no file behind that a task took by a clock behind the file's", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    const bound = Date.now();
+    pass(1_000);
+    const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+    playOutside({ [`${HOST}/1`]: once(rideFile()) });
+    pass(-2_000);
+    await task(who);
+    await collector.stub.erase(bound);
+    pass(10_000);
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+  });
+
   test("in the middle of an alarm costs no later import its event", async () => {
     freeze();
     const { who, collector } = await watch();
