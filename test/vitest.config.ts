@@ -11,15 +11,20 @@ const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
 const GATHER = { maxBatchSize: 100, maxBatchTimeout: 60 };
 const QUEUES = ["priority", "bulk", "retry", "deliveries", "dispatches-dead", "deliveries-dead"];
 
-/** Stories that the model of the intake lives through: in memory, and on the real bindings. */
-const intakeRuns = {
-  memory: Number(process.env["INTAKE_RUNS"] ?? 2_000),
-  real: Number(process.env["INTAKE_RUNS"] ?? 150),
+/**
+ * Stories that the model of the intake lives through: in memory, and on the real bindings. INTAKE_RUNS sets how
+ * many; INTAKE_REPLAY, the seed and path that a failure has printed, makes it live through that one.
+ */
+const [replaySeed, replayPath] = process.env["INTAKE_REPLAY"]?.split(" ") ?? [];
+const intake = {
+  runsInMemory: Number(process.env["INTAKE_RUNS"] ?? 2_000),
+  realRuns: Number(process.env["INTAKE_RUNS"] ?? 150),
+  replay: replaySeed === undefined ? {} : { seed: Number(replaySeed), path: replayPath ?? "0" },
 };
 
 declare module "vitest" {
   interface ProvidedContext {
-    intakeRuns: { memory: number; real: number };
+    intake: typeof intake;
   }
 }
 
@@ -31,7 +36,7 @@ export default defineConfig(async () => {
     test: {
       // Log lines of the units of work help only where a test fails.
       silent: "passed-only" as const,
-      provide: { intakeRuns },
+      provide: { intake },
       projects: [
         {
           plugins: [

@@ -218,8 +218,9 @@ export class PingCollector extends DurableObject<Env> {
   /** Releases everything held, as one import; or answers the import that this task asked for already. */
   async startImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
     return this.ctx.storage.transactionSync(() => {
-      // The clock that an erasure was dated by may have been ahead of this one.
-      const now = Math.max(Date.now(), this.#storage.erasedBefore() + 1);
+      // Not before what it takes, nor before an erasure: other clocks may have been ahead of this one.
+      const { newest } = this.#storage.countHeld();
+      const now = Math.max(Date.now(), newest, this.#storage.erasedBefore() + 1);
       const about = this.#introduce(names);
       const { row, repeated, missing } = this.#judgeTask(task, now);
       if (repeated) return { import: importProjection(ownerOf(names), row), repeated, missing };

@@ -66,6 +66,7 @@ export interface About {
   housekeeping_at: number | null;
 }
 
+/** A number in the outbox is never used twice: an entry that was erased may still be in an alarm's hands. */
 const TABLES = `
   CREATE TABLE IF NOT EXISTS about (
     only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,

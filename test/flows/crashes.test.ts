@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { fileId } from "../../src/identifiers.ts";
+import { fileId, newImportId } from "../../src/identifiers.ts";
 import { eraseUser } from "../../src/users/eraseUser.ts";
 import { send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
@@ -304,6 +304,41 @@ describe("a deletion", () => {
       status: "completed",
       files: { total: 1, skipped: 1, pending: 0 },
     });
+  });
+
+  test("leaves no file behind that a task took by a clock behind the file's", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    const bound = Date.now();
+    pass(1_000);
+    const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+    playOutside({ [`${HOST}/1`]: once(rideFile()) });
+    pass(-2_000);
+    await task(who);
+    await collector.stub.erase(bound);
+    pass(10_000);
+    await settle(collector);
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+  });
+
+  test("in the middle of an alarm costs no later import its event", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+    pass(6_000);
+    const import_id = newImportId(who.partnerId, "user-1");
+    vi.spyOn(env.DB, "batch").mockImplementationOnce(async () => {
+      const stub = env.COLLECTOR.getByName(collector.name);
+      await stub.erase(Date.now());
+      pass(1_000);
+      const names = { partner_id: who.partnerId, user_id: "user-1", source: SOURCE };
+      const entry = { import_id, event_id: "e", is_initial_import: false, expected: null };
+      await stub.startImport(names, entry);
+      return [];
+    });
+    await collector.alarm();
+    await settle(collector);
+    expect(await read(who, `/api/imports/${import_id}/`)).toMatchObject({ event: { attempts: 0 } });
   });
 
   test("that a collector meets by itself takes the bytes that came with its pings", async () => {

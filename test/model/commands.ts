@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { STORES, type FaultKind, type Store } from "./faults.ts";
 import { HOST_KINDS } from "./outside.ts";
+import { as } from "./platform.ts";
 import { checkPromises } from "./promises.ts";
 import { comeToRest } from "./quiet.ts";
 import { Broken, type Pace, type PingSpec, type ReceiverMood, type TaskSpec, type World } from "./world.ts";
@@ -196,8 +197,8 @@ async function perform(world: World, command: Command): Promise<void> {
       return work(world);
     case "both": {
       const started = [
-        perform(world, { ...command.first, pace: NO_STEPS } as Command),
-        perform(world, { ...command.second, pace: NO_STEPS } as Command),
+        perform(world, as<Command>({ ...command.first, pace: NO_STEPS })),
+        perform(world, as<Command>({ ...command.second, pace: NO_STEPS })),
       ];
       await Promise.all(started);
       return goOn(world, command.pace);
@@ -211,7 +212,7 @@ function goOn(world: World, pace: Pace): Promise<void> {
 
 /** An ordinary while without anything in particular: alarms that are due ring, messages arrive. */
 async function work(world: World): Promise<void> {
-  for (const { name } of world.collectors()) {
+  for (const name of world.called) {
     const at = await world.platform.alarmAt(name);
     if (at !== null && at <= world.now) await world.alarm(name, null, "finish");
   }

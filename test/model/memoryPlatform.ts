@@ -5,17 +5,11 @@ import type { Env } from "../../src/env.ts";
 import { MemoryD1, MemoryKV, MemoryR2 } from "../support/memory/bindings.ts";
 import { MemoryDatabase, type Row } from "../support/memory/sqlite.ts";
 import { current, Ended, Invocation } from "./invocations.ts";
-import { readLedger, type CollectorMethod, type Platform } from "./platform.ts";
+import { as, readLedger, type CollectorMethod, type Platform } from "./platform.ts";
 
 const MIGRATIONS = ["0001_read_model.sql"].map((name) =>
   readFileSync(path.join(import.meta.dirname, "../../migrations", name), "utf8"),
 );
-
-/** The played parts have what src uses of the platform's interfaces, and nothing more. */
-function as<T>(played: unknown): T {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- played parts stand in for the platform's
-  return played as T;
-}
 
 function sqlOver(database: MemoryDatabase, mayRun: () => void): SqlStorage {
   const exec = (sql: string, ...bindings: (string | number | null)[]) => {

@@ -11,6 +11,12 @@ import type { Env } from "../../src/env.ts";
 import type { Faults, Store } from "./faults.ts";
 import { current, type Scheduler } from "./invocations.ts";
 
+/** Played parts have what src uses of the platform's interfaces; what an observer sees passed between typed callers. */
+export function as<T>(value: unknown): T {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
+  return value as T;
+}
+
 /** Where the intake runs: its bindings, and what a test does to its objects from outside. */
 export interface Platform {
   env: Env;

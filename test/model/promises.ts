@@ -69,15 +69,17 @@ interface Remains {
 }
 
 async function gather(world: World): Promise<Remains> {
-  const { env, look } = world.platform;
+  const { env } = world.platform;
   const partnerId = world.partner.partner_id;
   const rows = async <T extends z.ZodType>(table: string, schema: T): Promise<z.infer<T>[]> => {
     const found = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`).bind(partnerId).all();
     return z.array(schema).parse(found.results);
   };
   const ledgers = [];
-  for (const collector of world.collectors())
-    ledgers.push({ ...collector, ledger: await look(collector.name) });
+  for (const collector of world.collectors()) {
+    if (!world.called.has(collector.name)) continue;
+    ledgers.push({ ...collector, ledger: await world.platform.look(collector.name) });
+  }
   const objects = new Map<string, Uint8Array>();
   for (const prefix of [`${partnerId}/`, "inline/"]) {
     const listed = await env.FILES.list({ prefix });
@@ -387,7 +389,12 @@ function erasedIsGone(world: World, remains: Remains): void {
         userOf(world, ping.collector) === user &&
         (ping.to > erasure.from || (!ping.answered && (ping.version ?? bound + 1) > bound)),
     );
-    const askedLater = world.tasks.some((task) => task.to > erasure.from && task.user === user);
+    const askedLater = world.tasks.some(
+      (task) =>
+        task.user === user &&
+        (task.to > erasure.from ||
+          (!task.answered && (task.answer?.import.requested_at ?? bound + 1) > bound)),
+    );
     if (pingedLater || askedLater) continue;
     const traces = [
       ...remains.files.filter((row) => row.user_id === user).map(() => "file"),

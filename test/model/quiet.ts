@@ -21,13 +21,18 @@ export async function comeToRest(world: World): Promise<void> {
       return;
     }
     await deliverAll(world);
-    if (await ringDue(world)) continue;
-    if (world.messages.length > 0) continue;
-    await world.scheduled(null, "finish");
-    if (world.messages.length > 0) continue;
-    const next = await nextInstant(world);
-    if (next === null || next > until) break;
-    await world.pass(Math.max(1, next - world.now));
+    const alarms = await alarmsOf(world);
+    const ringing = alarms.filter(({ at }) => at <= world.now);
+    for (const { name } of ringing) await world.alarm(name, null, "finish");
+    if (ringing.length > 0 || world.messages.length > 0) continue;
+    const dueAt = await dueInReadModel(world);
+    if (dueAt !== null && dueAt <= world.now) {
+      await world.scheduled(null, "finish");
+      continue;
+    }
+    const next = Math.min(...alarms.map(({ at }) => at), dueAt ?? Number.POSITIVE_INFINITY);
+    if (next > until) break;
+    await world.pass(next - world.now);
   }
   // What nobody names any more is found within three hours, and deleted 20 minutes later.
   for (let hour = 0; hour < 4; hour += 1) {
@@ -41,24 +46,17 @@ async function deliverAll(world: World): Promise<void> {
   for (const message of messages) await world.hand(message.queue, [message], null, "finish");
 }
 
-async function ringDue(world: World): Promise<boolean> {
-  let rang = false;
-  for (const { name } of world.collectors()) {
+async function alarmsOf(world: World): Promise<{ name: string; at: number }[]> {
+  const alarms = [];
+  for (const name of world.called) {
     const at = await world.platform.alarmAt(name);
-    if (at === null || at > world.now) continue;
-    await world.alarm(name, null, "finish");
-    rang = true;
+    if (at !== null) alarms.push({ name, at });
   }
-  return rang;
+  return alarms;
 }
 
-/** When something is due next: an alarm, a delivery, another sweep of an erasure. */
-async function nextInstant(world: World): Promise<number | null> {
-  const times: number[] = [];
-  for (const { name } of world.collectors()) {
-    const at = await world.platform.alarmAt(name);
-    if (at !== null) times.push(at);
-  }
+/** When a delivery, or another sweep of an erasure, is due that the clock has to bring. */
+async function dueInReadModel(world: World): Promise<number | null> {
   const due = await current.exit(() =>
     world.platform.env.DB.prepare(
       `SELECT min(at) at FROM (
@@ -68,6 +66,5 @@ async function nextInstant(world: World): Promise<number | null> {
       .bind(world.partner.partner_id)
       .first<{ at: number | null }>(),
   );
-  if (due?.at != null) times.push(due.at);
-  return times.length === 0 ? null : Math.min(...times);
+  return due?.at ?? null;
 }

@@ -7,6 +7,7 @@ import type {
   TaskEntry,
 } from "../../src/collector/PingCollector.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
+import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";
 import { consumeDeadDispatches, consumeDispatches } from "../../src/importer/consumeDispatches.ts";
@@ -20,8 +21,8 @@ import { Faults } from "./faults.ts";
 import { current, Ended, Invocation, Scheduler } from "./invocations.ts";
 import { badContent, goodContent, Host, type Content, type HostKind } from "./outside.ts";
 import {
+  as,
   instrument,
-  QUEUES,
   restoreBindings,
   type CollectorMethod,
   type Platform,
@@ -88,6 +89,9 @@ export interface CollectorTask {
   event_id: string | null;
   initial: boolean;
   answer: StartedImport | null;
+  invocation: Invocation | undefined;
+  /** Whether the partner has heard of it. */
+  answered: boolean;
 }
 
 export interface Erasure {
@@ -154,6 +158,8 @@ export class World {
   readonly broken: string[] = [];
   readonly trace: string[] = [];
   receiver: ReceiverMood = "well";
+  /** Collectors that anybody has called. */
+  readonly called = new Set<string>();
   #invocations: Invocation[] = [];
   #marks = 0;
   readonly #contents = new Map<string, Content>();
@@ -273,9 +279,16 @@ export class World {
       const sweepAt = Math.floor((this.now - SWEEP_AT_MS) / HOUR_MS + 1) * HOUR_MS + SWEEP_AT_MS;
       if (sweepAt > until) break;
       this.setNow(sweepAt);
+      if (!this.#storedInlineAt(sweepAt - 2 * HOUR_MS)) continue;
       await this.faults.without(() => current.exit(() => sweepInlineBytes(this.platform.env, sweepAt)));
     }
     this.setNow(until);
+  }
+
+  /** Whether the sweep of that hour has anything to look at. */
+  #storedInlineAt(ms: number): boolean {
+    const prefix = `${INLINE_PREFIX}${hourOf(ms)}/`;
+    return [...this.objects.keys()].some((key) => key.startsWith(prefix));
   }
 
   /** Ends an invocation that is underway. */
@@ -357,10 +370,11 @@ export class World {
       endsAt,
       pace,
       () => startImport(this.platform.env, this.partner.partner_id, task),
-      (answer) =>
-        this.note(
-          `  ${answer.import.import_id.slice(-4)} total ${answer.import.total} ${answer.repeated ? "repeated" : ""}`,
-        ),
+      (answer) => {
+        for (const heard of this.tasks) if (heard.invocation === current.getStore()) heard.answered = true;
+        const { import_id, total } = answer.import;
+        this.note(`  ${import_id.slice(-4)} total ${total} ${answer.repeated ? "repeated" : ""}`);
+      },
     );
   }
 
@@ -489,11 +503,12 @@ export class World {
   }
 
   #called(method: CollectorMethod, collector: string, args: unknown[]): (result: unknown) => void {
+    this.called.add(collector);
     switch (method) {
       case "accept":
-        return this.#accepting(collector, args as Parameters<AcceptCall>);
+        return this.#accepting(collector, as(args));
       case "startImport": {
-        const [names, task] = args as [CollectorNames, TaskEntry];
+        const [names, task] = as<[CollectorNames, TaskEntry]>(args);
         const from = this.moment();
         const observed: CollectorTask = {
           collector,
@@ -503,18 +518,20 @@ export class World {
           event_id: task.event_id,
           initial: task.is_initial_import,
           answer: null,
+          invocation: current.getStore(),
+          answered: false,
         };
         this.tasks.push(observed);
         return (result) => {
-          observed.answer = result as StartedImport;
+          observed.answer = as<StartedImport>(result);
           if (!this.platform.interleaving) observed.to = this.moment();
         };
       }
       case "claim": {
         const invocation = current.getStore();
-        const [dispatchId] = args as [string];
+        const [dispatchId] = as<[string]>(args);
         return (result) => {
-          const claim = result as Claim | null;
+          const claim = as<Claim | null>(result);
           if (claim === null) return;
           invocation?.claims.set(dispatchId, { until: claim.until, items: claim.items });
           for (const item of claim.items) {
@@ -527,7 +544,7 @@ export class World {
       }
       case "report": {
         const invocation = current.getStore();
-        const [dispatchId] = args as [string];
+        const [dispatchId] = as<[string]>(args);
         return (result) => {
           const claim = invocation?.claims.get(dispatchId);
           if (claim !== undefined && typeof result === "number") claim.until = result;
@@ -558,7 +575,7 @@ export class World {
         digest,
         content,
         gives: host?.willGive ?? true,
-        from: from + 0,
+        from,
         to: this.platform.interleaving ? from : Number.POSITIVE_INFINITY,
         status: null,
         version: null,
@@ -568,7 +585,7 @@ export class World {
     });
     this.pings.push(...observed);
     return (result) => {
-      const accepted = result as AcceptedEntry[];
+      const accepted = as<AcceptedEntry[]>(result);
       for (const [index, ping] of observed.entries()) {
         ping.status = accepted[index]?.status ?? null;
         ping.version = accepted[index]?.projection?.version ?? null;
@@ -685,8 +702,5 @@ function batchOf(queue: QueueBinding, messages: readonly Message[]): MessageBatc
     ackAll: () => undefined,
     retryAll: () => undefined,
   };
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- consumers read no more of a batch than this
-  return batch as unknown as MessageBatch;
+  return as<MessageBatch>(batch);
 }
-
-export { QUEUES };

@@ -1,0 +1,40 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, inject, test, vi } from "vitest";
+import { live, story } from "./commands.ts";
+import { realPlatform } from "./realPlatform.ts";
+import { World } from "./world.ts";
+
+const { realRuns, replay } = inject("intake");
+
+const DAY_MS = 24 * 60 * 60_000;
+/** Far ahead of the real clock, so that no alarm rings by itself; each story has weeks of its own. */
+const START_AFTER_MS = 100 * DAY_MS;
+const STORY_MS = 14 * DAY_MS;
+
+beforeAll(() => {
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.spyOn(console, "log").mockImplementation(() => undefined);
+});
+
+afterAll(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+test(
+  "whatever happens to the intake on the real stores, nothing is lost and nothing is done twice",
+  {
+    timeout: 3_600_000,
+  },
+  async () => {
+    const platform = realPlatform();
+    let startAt = Date.now() + START_AFTER_MS;
+    await fc.assert(
+      fc.asyncProperty(story, async ({ planner, commands }) => {
+        startAt += STORY_MS;
+        await live(new World(platform, startAt, planner), commands);
+      }),
+      { numRuns: realRuns, ...replay },
+    );
+  },
+);
