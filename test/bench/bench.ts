@@ -11,6 +11,11 @@ const SECTIONS: Record<string, () => Promise<Figure[]>> = {
   fit: async () => (await import("./fitFigures.ts")).fitFigures(),
   workerd: async () => (await import("./decoding.ts")).decodingFigures(),
   edge: async () => (await import("./edge.ts")).edgeFigures(),
+  live: async () => (await import("./imports.ts")).liveFigures(),
+  bill: async () => (await import("./bill.ts")).billFigures(),
+  memory: async () => (await import("./memory.ts")).memoryFigures(),
+  bundle: async () => (await import("./bundle.ts")).bundleFigures(),
+  bulk: async () => (await import("./imports.ts")).bulkFigures(),
 };
 
 const flags = readFlags({

@@ -22,6 +22,10 @@ export interface Workerd {
   inspector: URL | null;
   /** A partner without limits, known to the Worker from now on. */
   credentials: Credentials;
+  /** The Worker's database, from outside of it. */
+  database: D1Database;
+  /** From the start of workerd to its first answer. */
+  firstAnswerMs: number;
   stop(): Promise<void>;
 }
 
@@ -33,6 +37,8 @@ export interface WorkerdOptions {
   /** Without consumers, messages are taken and nothing is done about them. */
   consumers: boolean;
   inspector?: boolean;
+  /** Asked for as soon as workerd has started. */
+  firstAsk?: string;
   /** Classes of Durable Objects besides the collector, as `{ BINDING: "Class" }`. */
   classes?: Record<string, string>;
 }
@@ -68,9 +74,13 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     // What the Worker logs is part of its work; nobody reads it here.
     handleStructuredLogs: () => undefined,
   });
+  const startedAt = performance.now();
   const miniflare = new Miniflare(settings);
   const url = await miniflare.ready;
-  await applyMigrations(await miniflare.getD1Database("DB"));
+  if (options.firstAsk !== undefined) await (await fetch(new URL(options.firstAsk, url))).arrayBuffer();
+  const firstAnswerMs = performance.now() - startedAt;
+  const database = await miniflare.getD1Database("DB");
+  await applyMigrations(database);
   const { partner, credentials } = newPartner(
     {
       partner_id: "bench",
@@ -87,6 +97,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     url,
     inspector: options.inspector === true ? await miniflare.getInspectorURL() : null,
     credentials,
+    database,
+    firstAnswerMs,
     stop: async () => {
       await miniflare.dispose();
       await rm(state, { recursive: true, force: true });
