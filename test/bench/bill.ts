@@ -10,8 +10,8 @@ const MILLION = 1_000_000;
 const GIGABYTE = 1e9;
 /** What is run; everything is scaled from it to a million files. */
 const HISTORIES = 2;
-const FILES_A_HISTORY = 900;
-const LIVE_RIDES = 200;
+const FILES_A_HISTORY = 450;
+const LIVE_RIDES = 100;
 const FILES = HISTORIES * FILES_A_HISTORY + LIVE_RIDES;
 const TARGET_USD = 12.5;
 
@@ -62,10 +62,7 @@ export async function billFigures(): Promise<Figure[]> {
     const imported = await counted();
 
     for (let read = 0; read < READS; read += 1) {
-      for (const path of [
-        "/api/activities/?user_id=history-0",
-        `/api/activities/${lastRide}.0/streams/`,
-      ]) {
+      for (const path of ["/api/activities/?user_id=history-0", `/api/activities/${lastRide}.0/streams/`]) {
         await expectAnswer(200, "GET", new URL(path, worker.url), worker.credentials);
       }
     }
@@ -87,7 +84,10 @@ function minus(later: Counts, earlier: Counts): Counts {
 /** Sums what was counted by what it is billed as: `d1_rows_written/files` is a `d1_rows_written`. */
 function billed(counts: Counts): Record<Billable, number> {
   const sum = (...kinds: string[]) =>
-    Object.entries(counts).reduce((all, [what, n]) => all + (kinds.includes(what.split("/")[0] ?? "") ? n : 0), 0);
+    Object.entries(counts).reduce(
+      (all, [what, n]) => all + (kinds.includes(what.split("/")[0] ?? "") ? n : 0),
+      0,
+    );
   return {
     worker_requests: sum("worker_requests"),
     queue_operations: sum("queue_writes", "queue_reads_and_deletes"),

@@ -47,12 +47,7 @@ export async function expectAnswer(
   credentials: Credentials,
   body?: unknown,
 ): Promise<string> {
-  const answer = await send(
-    method,
-    url,
-    credentials,
-    body === undefined ? undefined : JSON.stringify(body),
-  );
+  const answer = await send(method, url, credentials, body === undefined ? undefined : JSON.stringify(body));
   if (answer.status !== status) {
     throw new Error(`${method} ${url.pathname} answered ${answer.status}: ${answer.text.slice(0, 300)}`);
   }

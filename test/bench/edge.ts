@@ -60,11 +60,17 @@ async function measured(load: Load, service: Workerd, bare: Workerd): Promise<Fi
     }
   }
   // Rounds stand side by side: what slows the machine down slows all three.
-  const ratio = (over: number[]) => median(doors.service.rates.map((rate, round) => rate / (over[round] ?? NaN)));
+  const ratio = (over: number[]) =>
+    median(doors.service.rates.map((rate, round) => rate / (over[round] ?? NaN)));
   const section = "edge";
   return [
     { section, name: load.name, value: median(doors.service.rates), unit: "requests/s" },
-    { section, name: `${load.name}: bare platform calls`, value: median(doors.bare.rates), unit: "requests/s" },
+    {
+      section,
+      name: `${load.name}: bare platform calls`,
+      value: median(doors.bare.rates),
+      unit: "requests/s",
+    },
     { section, name: `${load.name}: parsing only`, value: median(doors.parse.rates), unit: "requests/s" },
     {
       section,

@@ -203,7 +203,12 @@ export async function liveFigures(): Promise<Figure[]> {
         target: { at: "most", value: Math.round(1.5 * bareMs + 1_000) },
         note: "1.5 × bare + 1 s",
       },
-      { section, name: "median without the second of batching", value: median(idle) / bareMs, unit: "× bare" },
+      {
+        section,
+        name: "median without the second of batching",
+        value: median(idle) / bareMs,
+        unit: "× bare",
+      },
       { section, name: "p95 alone", value: quantile(idle, 0.95), unit: "ms" },
       ...(busy.length === 0
         ? []
@@ -241,7 +246,12 @@ export async function bulkFigures(): Promise<Figure[]> {
     const ratio = median(ours.map((took, round) => took / (theirs[round] ?? NaN)));
     return [
       { section, name: `${HISTORY_FILES} files: a file`, value: median(ours) / HISTORY_FILES, unit: "ms" },
-      { section, name: `${HISTORY_FILES} files, bare: a file`, value: median(theirs) / HISTORY_FILES, unit: "ms" },
+      {
+        section,
+        name: `${HISTORY_FILES} files, bare: a file`,
+        value: median(theirs) / HISTORY_FILES,
+        unit: "ms",
+      },
       {
         section,
         name: `${HISTORY_FILES} files, over the bare loop`,
@@ -249,8 +259,18 @@ export async function bulkFigures(): Promise<Figure[]> {
         unit: "×",
         target: { at: "most", value: 1.6 },
       },
-      { section, name: `${SMALL_HISTORY_FILES} files: a file`, value: median(small) / SMALL_HISTORY_FILES, unit: "ms" },
-      { section, name: `${LARGE_HISTORY_FILES} files: a file`, value: large / LARGE_HISTORY_FILES, unit: "ms" },
+      {
+        section,
+        name: `${SMALL_HISTORY_FILES} files: a file`,
+        value: median(small) / SMALL_HISTORY_FILES,
+        unit: "ms",
+      },
+      {
+        section,
+        name: `${LARGE_HISTORY_FILES} files: a file`,
+        value: large / LARGE_HISTORY_FILES,
+        unit: "ms",
+      },
       {
         section,
         name: `${LARGE_HISTORY_FILES} files, over the bare loop right after`,

@@ -4,13 +4,14 @@ import { inParallel, type Figure } from "./figures.ts";
 import { startHost } from "./files.ts";
 import { longFile } from "./fit.ts";
 import { Benched } from "./imports.ts";
-import { startWorkerd } from "./workerd.ts";
+import { startWorkerd, WORKER_NAME } from "./workerd.ts";
 
 const MEBIBYTE = 1 << 20;
 const ISOLATE_MIB = 128;
 /** Often enough to see the isolate between two turns of its loop. */
 const SAMPLE_MS = 10;
-const HOW = "used heap + array buffers, by the inspector between turns of the isolate; all of it in one isolate";
+const HOW =
+  "used heap + array buffers, by the inspector between turns of the isolate; all of it in one isolate";
 
 /** What the isolate holds at the most while large files pass, and what it does when too much comes at once. */
 export async function memoryFigures(): Promise<Figure[]> {
@@ -71,7 +72,9 @@ async function flood(): Promise<Figure[]> {
     const peak = await watched(service.inspector, async () =>
       inParallel(PINGS, PINGS, async (ping) => {
         const body = JSON.stringify({
-          activity_files: [pingOf({ user_id: `rider-${ping}`, summary_id: "ride", priority: 1, callback_url })],
+          activity_files: [
+            pingOf({ user_id: `rider-${ping}`, summary_id: "ride", priority: 1, callback_url }),
+          ],
         });
         statuses.push((await send("POST", url, service.credentials, body)).status);
       }),
@@ -81,7 +84,14 @@ async function flood(): Promise<Figure[]> {
     const section = "memory";
     const name = `${PINGS} pings of ${Math.round(file.byteLength / MEBIBYTE)} MiB at once`;
     return [
-      { section, name: `${name}: peak`, value: peak, unit: "MiB", target: { at: "most", value: ISOLATE_MIB }, note: HOW },
+      {
+        section,
+        name: `${name}: peak`,
+        value: peak,
+        unit: "MiB",
+        target: { at: "most", value: ISOLATE_MIB },
+        note: HOW,
+      },
       { section, name: `${name}: taken (202)`, value: of(202), unit: "" },
       { section, name: `${name}: told to come again (503)`, value: of(503), unit: "" },
       {
@@ -112,9 +122,7 @@ interface HeapUsage {
 /** The most that the isolate was seen to hold during the work, in MiB. */
 async function watched(inspector: URL | null, work: () => Promise<unknown>): Promise<number> {
   if (inspector === null) throw new Error("The inspector was not asked for.");
-  const address = new URL("/bench", inspector);
-  address.protocol = "ws:";
-  const socket = new WebSocket(address);
+  const socket = new WebSocket(new URL(`/core:user:${WORKER_NAME}`, inspector));
   await new Promise((resolve, reject) => {
     socket.addEventListener("open", resolve);
     socket.addEventListener("error", () => reject(new Error("The inspector cannot be reached.")));

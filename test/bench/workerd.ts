@@ -10,6 +10,8 @@ import { ROOT } from "../../src/cli/command.ts";
 import { newPartner, type Credentials } from "../../src/cli/newPartner.ts";
 import { partnerKey } from "../../src/partners/partner.ts";
 
+export const WORKER_NAME = "bench";
+
 /** Waiting for this machine's disk would hide what the Worker costs, and says nothing of the platform's. */
 const MEMORY_DISK = "/dev/shm";
 
@@ -52,7 +54,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const collector = Object.values(durableObjects ?? {})[0];
   const settings = convertV4MiniflareOptions({
     ...rest,
-    name: "bench",
+    name: WORKER_NAME,
     modules: [{ type: "ESModule", path: "worker.js", contents: await bundled(options.entry) }],
     bindings: { ...bindings, ENVIRONMENT: options.environment },
     durableObjects: {

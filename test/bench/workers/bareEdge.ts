@@ -10,7 +10,9 @@ interface BareEnv {
 
 /** Only what the bare edge reads; nothing is checked for anybody's sake. */
 const bodySchema = z.object({
-  activity_files: z.array(z.custom<{ user_id: string; source: string; summary_id: string; priority: number }>()),
+  activity_files: z.array(
+    z.custom<{ user_id: string; source: string; summary_id: string; priority: number }>(),
+  ),
 });
 
 /** Stores rows in one statement, and that is all. */
@@ -48,7 +50,8 @@ export default {
       )
         .bind(rows, Date.now())
         .run();
-      if (first.priority === 1) await env.PRIORITY.send({ collector: first.user_id, dispatch_id: first.summary_id });
+      if (first.priority === 1)
+        await env.PRIORITY.send({ collector: first.user_id, dispatch_id: first.summary_id });
     }
     const files = items.map(({ user_id, source, summary_id }) => ({
       file_id: summary_id,

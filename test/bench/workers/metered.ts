@@ -8,8 +8,8 @@ function count(what: string, times: number): void {
   counts.set(what, (counts.get(what) ?? 0) + times);
 }
 
-/** Cursors say what they wrote and read once they are through; which is by the time that somebody asks. */
-const cursors: { table: string; cursor: SqlStorageCursor<Record<string, SqlStorageValue>> }[] = [];
+/** Cursors say what they wrote and read once they are through, which they are when the next turn begins. */
+let cursors: { table: string; cursor: SqlStorageCursor<Record<string, SqlStorageValue>> }[] = [];
 
 function tableOf(sql: string): string {
   return /(?:INSERT (?:OR REPLACE )?INTO|DELETE FROM|UPDATE)\s+(\w+)/i.exec(sql)?.[1] ?? "other";
@@ -18,7 +18,11 @@ function tableOf(sql: string): string {
 type Method = (this: unknown, ...args: never[]) => unknown;
 
 /** Puts `before` in front of a method, for all objects of its kind. */
-function wrap(object: object, method: string, around: (call: () => unknown, self: object, args: unknown[]) => unknown) {
+function wrap(
+  object: object,
+  method: string,
+  around: (call: () => unknown, self: object, args: unknown[]) => unknown,
+) {
   const prototype: Record<string, unknown> = Object.getPrototypeOf(object);
   const original = prototype[method] as Method;
   Object.defineProperty(prototype, method, {
@@ -30,7 +34,12 @@ function wrap(object: object, method: string, around: (call: () => unknown, self
   });
 }
 
-function counted(object: object, method: string, what: string, timesOf: (args: unknown[]) => number = () => 1) {
+function counted(
+  object: object,
+  method: string,
+  what: string,
+  timesOf: (args: unknown[]) => number = () => 1,
+) {
   wrap(object, method, (call, _self, args) => {
     count(what, timesOf(args));
     return call();
@@ -48,7 +57,12 @@ function meter(env: Env): void {
   counted(env.FILES, "get", "r2_class_b");
   counted(env.FILES, "head", "r2_class_b");
   counted(env.PRIORITY, "send", "queue_writes");
-  counted(env.PRIORITY, "sendBatch", "queue_writes", ([messages]) => [...(messages as Iterable<unknown>)].length);
+  counted(
+    env.PRIORITY,
+    "sendBatch",
+    "queue_writes",
+    ([messages]) => [...(messages as Iterable<unknown>)].length,
+  );
   const rows = (sql: string, { meta }: D1Result) => {
     count(`d1_rows_written/${tableOf(sql)}`, meta.rows_written);
     count("d1_rows_read", meta.rows_read);
@@ -102,6 +116,7 @@ for (const method of Object.getOwnPropertyNames(Collector.prototype)) {
   const original = (Collector.prototype as unknown as Record<string, Method>)[method];
   Object.defineProperty(PingCollector.prototype, method, {
     value(this: unknown, ...args: never[]) {
+      countCursors();
       count(`do_requests/${method}`, 1);
       return original?.apply(this, args);
     },
@@ -111,18 +126,24 @@ for (const method of Object.getOwnPropertyNames(Collector.prototype)) {
 const log = console.log.bind(console);
 console.log = (...args: unknown[]) => {
   count("log_lines", 1);
-  count("log_bytes", args.reduce<number>((sum, arg) => sum + String(arg).length, 0));
+  count(
+    "log_bytes",
+    args.reduce<number>((sum, arg) => sum + String(arg).length, 0),
+  );
   log(...args);
 };
 
-function asked(): Response {
-  const all = new Map(counts);
+function countCursors(): void {
   for (const { table, cursor } of cursors) {
-    const add = (what: string, times: number) => all.set(what, (all.get(what) ?? 0) + times);
-    if (cursor.rowsWritten > 0) add(`do_rows_written/${table}`, cursor.rowsWritten);
-    add("do_rows_read", cursor.rowsRead);
+    count(`do_rows_written/${table}`, cursor.rowsWritten);
+    count("do_rows_read", cursor.rowsRead);
   }
-  return Response.json(Object.fromEntries(all));
+  cursors = [];
+}
+
+function asked(): Response {
+  countCursors();
+  return Response.json(Object.fromEntries(counts));
 }
 
 export default {
