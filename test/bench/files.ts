@@ -11,10 +11,23 @@ export interface Host {
   close(): Promise<void>;
 }
 
-/** A host on this machine that hands the same file out at every address: a ride, unless it is given another. */
-export async function startHost(bytes: Uint8Array = rideFile(RIDE)): Promise<Host> {
+/** So many rides of as many days; a user who had all of them on one day would have nothing but duplicates. */
+const DAYS = 60;
+const DAY_SECONDS = 86_400;
+
+function rides(): Uint8Array[] {
+  return Array.from({ length: DAYS }, (_, day) =>
+    rideFile({ ...RIDE, startInSeconds: 1_750_000_000 + day * DAY_SECONDS }),
+  );
+}
+
+/** A host on this machine that hands these files out in turn, whatever the address: rides, unless it is given others. */
+export async function startHost(files: readonly Uint8Array[] = rides()): Promise<Host> {
+  let asked = 0;
   const server = createServer((request, response) => {
     request.resume();
+    const bytes = files[asked % files.length] ?? new Uint8Array();
+    asked += 1;
     response.writeHead(200, { "content-length": bytes.length }).end(bytes);
   });
   server.keepAliveTimeout = 60_000;
@@ -23,7 +36,7 @@ export async function startHost(bytes: Uint8Array = rideFile(RIDE)): Promise<Hos
   const { port } = server.address() as AddressInfo;
   return {
     url: new URL(`http://127.0.0.1:${port}/`),
-    bytesEach: bytes.length,
+    bytesEach: files[0]?.length ?? 0,
     close: async () =>
       new Promise((resolve) => {
         server.closeAllConnections();

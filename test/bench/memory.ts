@@ -23,7 +23,7 @@ export async function memoryFigures(): Promise<Figure[]> {
 }
 
 async function peakOfImports(name: string, files: number, bytes: Uint8Array): Promise<Figure> {
-  const host = await startHost(bytes);
+  const host = await startHost([bytes]);
   const service = await startWorkerd({
     entry: "src/index.ts",
     environment: "local",
