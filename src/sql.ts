@@ -1,7 +1,10 @@
 /** A string bound to SQLite ends at 2 MB, in D1 as in a Durable Object; a UTF-16 unit takes up to 3 bytes there. */
 const SLICE_CHARACTERS = 600_000;
 
-/** Rows as JSON arrays for `json_each(?)`, each short enough to be one bound parameter. */
+/**
+ * Rows as JSON arrays for `json_each(?)`, each short enough to be one bound parameter. Join tables to it with
+ * CROSS JOIN: SQLite cannot tell how few rows it has, and would otherwise read the whole table first.
+ */
 export function jsonSlices(rows: readonly unknown[]): string[] {
   const slices: string[] = [];
   let parts: string[] = [];

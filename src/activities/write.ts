@@ -48,7 +48,7 @@ export function replaceActivities(
            j.value->>'source', j.value->>'summary_id', j.value->>'activity_name', j.value->>'sport',
            j.value->>'start_time_in_seconds', j.value->>'summary', j.value->>'details', ${DATABASE_NOW}, ${DATABASE_NOW}
          FROM json_each(?2) j
-         JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+         CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
            AND f.stored_version = j.value->>'version'
          WHERE true
          ON CONFLICT (partner_id, file_id, session_index) DO UPDATE SET version = excluded.version,
@@ -63,8 +63,8 @@ export function replaceActivities(
       .prepare(
         `DELETE FROM activities WHERE partner_id = ?1 AND (file_id, session_index) IN (
            SELECT a.file_id, a.session_index FROM json_each(?2) j
-           JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>0 AND f.stored_version = j.value->>1
-           JOIN activities a ON a.partner_id = ?1 AND a.file_id = f.file_id AND a.version <> j.value->>1)`,
+           CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>0 AND f.stored_version = j.value->>1
+           CROSS JOIN activities a ON a.partner_id = ?1 AND a.file_id = f.file_id AND a.version <> j.value->>1)`,
       )
       .bind(partnerId, slice),
   );

@@ -77,7 +77,7 @@ export function projectFiles(
       .prepare(
         `INSERT INTO discarded_objects (object_key, discarded_at)
          SELECT f.failed_object_key, ${DATABASE_NOW} FROM json_each(?2) j
-         JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+         CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
          WHERE f.revision < j.value->>'revision' AND f.failed_object_key <> j.value->>'$.failed_object.key'
          ON CONFLICT (object_key) DO NOTHING`,
       )
@@ -132,15 +132,15 @@ export function importFiles(
         `INSERT INTO discarded_objects (object_key, discarded_at)
          SELECT old.key, ${DATABASE_NOW} FROM (
            SELECT f.object_key key, j.value->>'object_key' new_key FROM json_each(?2) j
-             JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+             CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
              WHERE ${TAKES_OVER}
            UNION ALL
            SELECT f.failed_object_key, j.value->>'object_key' FROM json_each(?2) j
-             JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+             CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
              WHERE ${TAKES_OVER}
            UNION ALL
            SELECT j.value->>'object_key', NULL FROM json_each(?2) j
-             JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+             CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
              WHERE NOT ${TAKES_OVER} AND f.version > j.value->>'version'
                AND j.value->>'object_key' IS NOT f.object_key
            UNION ALL
@@ -170,7 +170,7 @@ export function importFiles(
     db
       .prepare(
         `DELETE FROM discarded_objects WHERE object_key IN (SELECT f.object_key FROM json_each(?2) j
-           JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+           CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
              AND f.object_key = j.value->>'object_key')`,
       )
       .bind(partnerId, slice),

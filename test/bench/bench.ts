@@ -1,0 +1,65 @@
+/**
+ * npm run bench [-- --json] [-- --only fit,edge]: what users of the service would feel and its owner would pay.
+ * Ratios are of one run on one machine, from medians of interleaved rounds. What was not measured is absent.
+ */
+import os from "node:os";
+import process from "node:process";
+import { exitWith, readFlags, refuse } from "../../src/cli/command.ts";
+import { meets, type Figure } from "./figures.ts";
+
+const SECTIONS: Record<string, () => Promise<Figure[]>> = {
+  fit: async () => (await import("./fitFigures.ts")).fitFigures(),
+  workerd: async () => (await import("./decoding.ts")).decodingFigures(),
+  edge: async () => (await import("./edge.ts")).edgeFigures(),
+  live: async () => (await import("./imports.ts")).liveFigures(),
+  bill: async () => (await import("./bill.ts")).billFigures(),
+  memory: async () => (await import("./memory.ts")).memoryFigures(),
+  bundle: async () => (await import("./bundle.ts")).bundleFigures(),
+  bulk: async () => (await import("./imports.ts")).bulkFigures(),
+};
+
+const flags = readFlags({
+  options: { json: { type: "boolean", default: false }, only: { type: "string" } },
+});
+if (!flags.ok) exitWith(flags);
+const { json, only } = flags.values;
+const names = only === undefined ? Object.keys(SECTIONS) : only.split(",");
+const unknown = names.find((name) => SECTIONS[name] === undefined);
+if (unknown !== undefined) {
+  exitWith(refuse(`There is no section "${unknown}"; there are ${Object.keys(SECTIONS).join(", ")}.`));
+}
+
+const machine = `${os.availableParallelism()} × ${os.cpus()[0]?.model.trim() ?? "unknown processor"}`;
+const measured_at = new Date().toISOString();
+if (!json) console.log(`${measured_at}  ${machine}  Node ${process.version}`);
+const figures: Figure[] = [];
+for (const name of names) {
+  const found = (await SECTIONS[name]?.()) ?? [];
+  figures.push(...found);
+  if (!json) printTable(name, found);
+}
+if (json) {
+  console.log(JSON.stringify({ measured_at, machine, node: process.version, figures }, null, 2));
+}
+// Connections that are kept alive would hold the process up.
+process.exit(0);
+
+function printTable(section: string, found: readonly Figure[]): void {
+  console.log(`\n${section}`);
+  const rows = found.map((figure) => [
+    figure.name,
+    `${rounded(figure.value)} ${figure.unit}`,
+    figure.target === undefined ? "" : `at ${figure.target.at} ${figure.target.value}`,
+    { true: "met", false: "MISSED", null: "" }[String(meets(figure))] ?? "",
+    figure.note ?? "",
+  ]);
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  for (const row of rows) {
+    console.log(`  ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ")}`.trimEnd());
+  }
+}
+
+function rounded(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  return Math.abs(value) >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+}

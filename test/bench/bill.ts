@@ -1,0 +1,139 @@
+import { z } from "zod";
+import { expectAnswer } from "./client.ts";
+import { startHost } from "./files.ts";
+import type { Figure } from "./figures.ts";
+import { Benched } from "./imports.ts";
+import { PRICES, PRICES_OF, type Billable } from "./prices.ts";
+import { startWorkerd } from "./workerd.ts";
+
+const MILLION = 1_000_000;
+const GIGABYTE = 1e9;
+/** What is run; everything is scaled from it to a million files. */
+const HISTORIES = 2;
+const FILES_A_HISTORY = 450;
+const LIVE_RIDES = 100;
+const FILES = HISTORIES * FILES_A_HISTORY + LIVE_RIDES;
+const TARGET_USD = 12.5;
+
+const READS = 50;
+const READS_SCALED_TO = 1_000;
+
+const countsSchema = z.record(z.string(), z.number());
+type Counts = Record<string, number>;
+
+/** Counts every billable operation of real imports and of reading back, and prices them. */
+export async function billFigures(): Promise<Figure[]> {
+  const host = await startHost();
+  const worker = await startWorkerd({
+    entry: "test/bench/workers/metered.ts",
+    environment: "local",
+    consumers: true,
+  });
+  try {
+    const benched = new Benched(worker, host);
+    const counted = async () =>
+      countsSchema.parse(
+        JSON.parse(await expectAnswer(200, "GET", new URL("/metered/", worker.url), worker.credentials)),
+      );
+    const settled = async (count: number) =>
+      benched.until(async () => {
+        const row = await worker.database
+          .prepare("SELECT count(*) files FROM files WHERE status = 'imported'")
+          .first<{ files: number }>();
+        return row?.files === count;
+      });
+
+    for (let history = 0; history < HISTORIES; history += 1) {
+      await benched.hold(`history-${history}`, FILES_A_HISTORY);
+      await benched.release(`history-${history}`);
+    }
+    await settled(HISTORIES * FILES_A_HISTORY);
+    await benched.until(async () => {
+      const row = await worker.database
+        .prepare("SELECT count(*) imports FROM imports WHERE status = 'completed'")
+        .first<{ imports: number }>();
+      return row?.imports === HISTORIES;
+    });
+    let lastRide = "";
+    for (let ride = 0; ride < LIVE_RIDES; ride += 1) {
+      lastRide = await benched.pingLive(`history-${ride % HISTORIES}`, `live-${ride}`);
+    }
+    await settled(FILES);
+    const imported = await counted();
+
+    for (let read = 0; read < READS; read += 1) {
+      for (const path of ["/api/activities/?user_id=history-0", `/api/activities/${lastRide}.0/streams/`]) {
+        await expectAnswer(200, "GET", new URL(path, worker.url), worker.credentials);
+      }
+    }
+    const readBack = minus(await counted(), imported);
+    return [
+      ...figuresOf(imported, MILLION / FILES, "1,000,000 files", TARGET_USD),
+      ...figuresOf(readBack, READS_SCALED_TO / READS, "1,000 lists and 1,000 streams", null),
+    ];
+  } finally {
+    await worker.stop();
+    await host.close();
+  }
+}
+
+function minus(later: Counts, earlier: Counts): Counts {
+  return Object.fromEntries(Object.entries(later).map(([what, n]) => [what, n - (earlier[what] ?? 0)]));
+}
+
+/** Sums what was counted by what it is billed as: `d1_rows_written/files` is a `d1_rows_written`. */
+function billed(counts: Counts): Record<Billable, number> {
+  const sum = (...kinds: string[]) =>
+    Object.entries(counts).reduce(
+      (all, [what, n]) => all + (kinds.includes(what.split("/")[0] ?? "") ? n : 0),
+      0,
+    );
+  return {
+    worker_requests: sum("worker_requests"),
+    queue_operations: sum("queue_writes", "queue_reads_and_deletes"),
+    d1_rows_written: sum("d1_rows_written"),
+    d1_rows_read: sum("d1_rows_read"),
+    do_requests: sum("do_requests"),
+    do_rows_written: sum("do_rows_written"),
+    do_rows_read: sum("do_rows_read"),
+    r2_class_a: sum("r2_class_a"),
+    r2_class_b: sum("r2_class_b"),
+    kv_reads: sum("kv_reads"),
+    log_gigabytes: sum("log_bytes") / GIGABYTE,
+  };
+}
+
+function figuresOf(counts: Counts, scale: number, name: string, target: number | null): Figure[] {
+  const section = "bill";
+  const rows: Figure[] = [];
+  let total = 0;
+  for (const [kind, amount] of Object.entries(billed(counts))) {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- keys of a Record<Billable, …>
+    const { usd, buys } = PRICES[kind as Billable];
+    const scaled = amount * scale;
+    const cost = kind === "log_gigabytes" ? scaled * usd : (scaled * usd) / MILLION;
+    total += cost;
+    const parts = Object.entries(counts)
+      .filter(([what, n]) => what.startsWith(`${kind}/`) && n > 0)
+      .map(([what, n]) => `${what.slice(kind.length + 1)} ${Math.round(n * scale)}`);
+    const detail = parts.length > 1 ? ` (${parts.join(", ")})` : "";
+    rows.push({
+      section,
+      name: `${name}: ${kind.replaceAll("_", " ")} × ${kind === "log_gigabytes" ? scaled.toFixed(2) : Math.round(scaled)}`,
+      value: cost,
+      unit: "USD",
+      note: buys + detail,
+    });
+  }
+  return [
+    ...rows,
+    {
+      section,
+      name: `${name}: all`,
+      value: total,
+      unit: "USD",
+      ...(target === null ? undefined : { target: { at: "most" as const, value: target } }),
+      note: `list prices of ${PRICES_OF} without allowances; ${scale} × what was counted; no CPU time, durations or storage`,
+    },
+  ];
+}

@@ -1,0 +1,53 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { gzipSync } from "node:zlib";
+import { runWrangler } from "../../src/cli/wrangler.ts";
+import { median, type Figure } from "./figures.ts";
+import { startWorkerd } from "./workerd.ts";
+
+const KILOBYTE = 1_000;
+const ROUNDS = 5;
+
+/** What a deployment uploads, and how much later its first answer comes than that of a Worker of a few lines. */
+export async function bundleFigures(): Promise<Figure[]> {
+  const folder = await mkdtemp(path.join(tmpdir(), "bundle-"));
+  try {
+    await runWrangler(["deploy", "--dry-run", "--outdir", folder]);
+    const script = await readFile(path.join(folder, "index.js"));
+    const started = { service: [] as number[], small: [] as number[] };
+    const shared = { environment: "production", consumers: false } as const;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      started.small.push(
+        await firstAnswer({ ...shared, entry: "test/bench/workers/decoding.ts", classes: {} }, "/?times=0"),
+      );
+      started.service.push(await firstAnswer({ ...shared, entry: "src/index.ts" }, "/nothing/"));
+    }
+    const section = "bundle";
+    return [
+      { section, name: "script", value: script.byteLength / KILOBYTE, unit: "KB" },
+      {
+        section,
+        name: "script, gzip",
+        value: gzipSync(script).byteLength / KILOBYTE,
+        unit: "KB",
+        target: { at: "most", value: 300 },
+      },
+      { section, name: "start of workerd to the first answer", value: median(started.service), unit: "ms" },
+      {
+        section,
+        name: "of that more than a small Worker takes",
+        value: median(started.service) - median(started.small),
+        unit: "ms",
+      },
+    ];
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function firstAnswer(options: Parameters<typeof startWorkerd>[0], address: string): Promise<number> {
+  const worker = await startWorkerd({ ...options, firstAsk: address });
+  await worker.stop();
+  return worker.firstAnswerMs;
+}

@@ -1,0 +1,152 @@
+import { rideFile } from "../support/rideFile.ts";
+import { pingOf, send } from "./client.ts";
+import { inParallel, type Figure } from "./figures.ts";
+import { startHost } from "./files.ts";
+import { longFile } from "./fit.ts";
+import { Benched } from "./imports.ts";
+import { startWorkerd, WORKER_NAME } from "./workerd.ts";
+
+const MEBIBYTE = 1 << 20;
+const ISOLATE_MIB = 128;
+/** Often enough to see the isolate between two turns of its loop. */
+const SAMPLE_MS = 10;
+const HOW =
+  "used heap + array buffers, by the inspector between turns of the isolate; all of it in one isolate";
+
+/** What the isolate holds at the most while large files pass, and what it does when too much comes at once. */
+export async function memoryFigures(): Promise<Figure[]> {
+  return [
+    await peakOfImports("a file of 20 MB", 1, longFile(20_000_000)),
+    await peakOfImports("6 files of 3 MB at once", 6, longFile(3_000_000)),
+    ...(await flood()),
+  ];
+}
+
+async function peakOfImports(name: string, files: number, bytes: Uint8Array): Promise<Figure> {
+  const host = await startHost([bytes]);
+  const service = await startWorkerd({
+    entry: "src/index.ts",
+    environment: "local",
+    consumers: true,
+    inspector: true,
+  });
+  try {
+    const benched = new Benched(service, host);
+    const peak = await watched(service.inspector, async () => {
+      await inParallel(files, files, async (file) => benched.pingLive(`rider-${file}`, "ride"));
+      await benched.until(async () => {
+        const row = await service.database
+          .prepare("SELECT count(*) files FROM files WHERE status = 'imported'")
+          .first<{ files: number }>();
+        return row?.files === files;
+      });
+    });
+    return {
+      section: "memory",
+      name: `${name}: peak`,
+      value: peak,
+      unit: "MiB",
+      target: { at: "most", value: ISOLATE_MIB },
+      note: HOW,
+    };
+  } finally {
+    await service.stop();
+    await host.close();
+  }
+}
+
+/** 20 pings of 8 MiB inline at once: some are taken, the rest is told to come again, and the service lives. */
+async function flood(): Promise<Figure[]> {
+  const PINGS = 20;
+  const file = rideFile({ seconds: 33_000, paddingBytes: 245 }).subarray(0, 8 * MEBIBYTE);
+  const service = await startWorkerd({
+    entry: "src/index.ts",
+    environment: "local",
+    consumers: false,
+    inspector: true,
+  });
+  try {
+    const statuses: number[] = [];
+    const callback_url = Buffer.from(file).toString("base64");
+    const url = new URL("/api/fit_partner_ping/", service.url);
+    const peak = await watched(service.inspector, async () =>
+      inParallel(PINGS, PINGS, async (ping) => {
+        const body = JSON.stringify({
+          activity_files: [
+            pingOf({ user_id: `rider-${ping}`, summary_id: "ride", priority: 1, callback_url }),
+          ],
+        });
+        statuses.push((await send("POST", url, service.credentials, body)).status);
+      }),
+    );
+    const alive = await send("GET", new URL("/api/partner/", service.url), service.credentials);
+    const of = (status: number) => statuses.filter((found) => found === status).length;
+    const section = "memory";
+    const name = `${PINGS} pings of ${Math.round(file.byteLength / MEBIBYTE)} MiB at once`;
+    return [
+      {
+        section,
+        name: `${name}: peak`,
+        value: peak,
+        unit: "MiB",
+        target: { at: "most", value: ISOLATE_MIB },
+        note: HOW,
+      },
+      { section, name: `${name}: taken (202)`, value: of(202), unit: "" },
+      { section, name: `${name}: told to come again (503)`, value: of(503), unit: "" },
+      {
+        section,
+        name: `${name}: neither`,
+        value: PINGS - of(202) - of(503),
+        unit: "",
+        target: { at: "most", value: 0 },
+      },
+      {
+        section,
+        name: `${name}: answers afterwards with`,
+        value: alive.status,
+        unit: "",
+        target: { at: "most", value: 200 },
+      },
+    ];
+  } finally {
+    await service.stop();
+  }
+}
+
+interface HeapUsage {
+  id: number;
+  result?: { usedSize: number; embedderHeapUsedSize?: number; backingStorageSize?: number };
+}
+
+/** The most that the isolate was seen to hold during the work, in MiB. */
+async function watched(inspector: URL | null, work: () => Promise<unknown>): Promise<number> {
+  if (inspector === null) throw new Error("The inspector was not asked for.");
+  const socket = new WebSocket(new URL(`/core:user:${WORKER_NAME}`, inspector));
+  await new Promise((resolve, reject) => {
+    socket.addEventListener("open", resolve);
+    socket.addEventListener("error", () => reject(new Error("The inspector cannot be reached.")));
+  });
+  let peak = 0;
+  let id = 0;
+  const ask = () => {
+    id += 1;
+    socket.send(JSON.stringify({ id, method: "Runtime.getHeapUsage" }));
+  };
+  socket.addEventListener("message", ({ data }) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the inspector's protocol
+    const { result } = JSON.parse(String(data)) as HeapUsage;
+    if (result?.usedSize === undefined) return;
+    peak = Math.max(peak, result.usedSize + (result.backingStorageSize ?? 0));
+  });
+  const timer = setInterval(ask, SAMPLE_MS);
+  try {
+    await work();
+    ask();
+  } finally {
+    clearInterval(timer);
+    socket.close();
+  }
+  if (peak === 0) throw new Error("The inspector told nothing of the heap.");
+  return peak / MEBIBYTE;
+}

@@ -1,0 +1,125 @@
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { build } from "esbuild";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
+import { applyMigrations } from "../../src/cli/localState.ts";
+import { ROOT } from "../../src/cli/command.ts";
+import { newPartner, type Credentials } from "../../src/cli/newPartner.ts";
+import { partnerKey } from "../../src/partners/partner.ts";
+
+export const WORKER_NAME = "bench";
+
+/** Waiting for this machine's disk would hide what the Worker costs, and says nothing of the platform's. */
+const MEMORY_DISK = "/dev/shm";
+
+const CONFIG = path.join(ROOT, "wrangler.toml");
+
+/** A Worker in workerd, with the bindings of wrangler.toml on a disk folder of its own. */
+export interface Workerd {
+  url: URL;
+  /** Where workerd's inspector listens; null unless it was asked for. */
+  inspector: URL | null;
+  /** A partner without limits, known to the Worker from now on. */
+  credentials: Credentials;
+  /** The Worker's database, from outside of it. */
+  database: D1Database;
+  /** From the start of workerd to its first answer. */
+  firstAnswerMs: number;
+  stop(): Promise<void>;
+}
+
+export interface WorkerdOptions {
+  /** The Worker's module, from the root of the checkout. */
+  entry: string;
+  /** "production" refuses loopback addresses and waits long for lost messages; "local" does neither. */
+  environment: "local" | "production";
+  /** Without consumers, messages are taken and nothing is done about them. */
+  consumers: boolean;
+  inspector?: boolean;
+  /** Asked for as soon as workerd has started. */
+  firstAsk?: string;
+  /** Classes of Durable Objects besides the collector, as `{ BINDING: "Class" }`. */
+  classes?: Record<string, string>;
+}
+
+export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
+  const state = await mkdtemp(path.join(existsSync(MEMORY_DISK) ? MEMORY_DISK : tmpdir(), "bench-"));
+  const { workerOptions } = unstable_getMiniflareWorkerOptions(
+    unstable_readConfig({ config: CONFIG }, { hideWarnings: true }),
+  );
+  const { queueConsumers, durableObjects, bindings, ...rest } = workerOptions;
+  const collector = Object.values(durableObjects ?? {})[0];
+  const settings = convertV4MiniflareOptions({
+    ...rest,
+    name: WORKER_NAME,
+    modules: [{ type: "ESModule", path: "worker.js", contents: await bundled(options.entry) }],
+    bindings: { ...bindings, ENVIRONMENT: options.environment },
+    durableObjects: {
+      ...(options.classes === undefined ? { COLLECTOR: collector } : undefined),
+      ...Object.fromEntries(
+        Object.entries(options.classes ?? {}).map(([binding, className]) => [
+          binding,
+          { className, useSQLite: true },
+        ]),
+      ),
+    },
+    ...(options.consumers ? { queueConsumers } : undefined),
+    ...(options.inspector === true ? { inspectorPort: 0 } : undefined),
+    resourcePersistencePath: state,
+    cf: false,
+    host: "127.0.0.1",
+    port: 0,
+    log: new Log(LogLevel.ERROR),
+    // What the Worker logs is part of its work; nobody reads it here.
+    handleStructuredLogs: () => undefined,
+  });
+  const startedAt = performance.now();
+  const miniflare = new Miniflare(settings);
+  const url = await miniflare.ready;
+  if (options.firstAsk !== undefined) await (await fetch(new URL(options.firstAsk, url))).arrayBuffer();
+  const firstAnswerMs = performance.now() - startedAt;
+  const database = await miniflare.getD1Database("DB");
+  await applyMigrations(database);
+  const { partner, credentials } = newPartner(
+    {
+      partner_id: "bench",
+      name: null,
+      event_url: null,
+      callback_hosts: [],
+      limits: { requests_per_minute: null, files_per_minute: null },
+    },
+    new Date(),
+  );
+  const partners = await miniflare.getKVNamespace("PARTNERS");
+  await partners.put(partnerKey(partner.partner_id), JSON.stringify(partner));
+  return {
+    url,
+    inspector: options.inspector === true ? await miniflare.getInspectorURL() : null,
+    credentials,
+    database,
+    firstAnswerMs,
+    stop: async () => {
+      await miniflare.dispose();
+      await rm(state, { recursive: true, force: true });
+    },
+  };
+}
+
+async function bundled(entry: string): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [path.join(ROOT, entry)],
+    bundle: true,
+    write: false,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    conditions: ["workerd", "worker", "browser"],
+    target: "es2024",
+    external: ["cloudflare:*", "node:*", "buffer"],
+    logLevel: "error",
+  });
+  return outputFiles[0]?.text ?? "";
+}
