@@ -28,7 +28,7 @@ export const PROBLEMS = {
   no_activity_data: { status: 422, title: "This FIT file holds no activity" },
   idempotency_key_reused: { status: 422, title: "This idempotency key stands for another request" },
   rate_limited: { status: 429, title: "Too many requests" },
-  unsupported_media_type: { status: 415, title: "The body must be JSON" },
+  unsupported_media_type: { status: 415, title: "The body is of another media type" },
   internal: { status: 500, title: "Something failed on our side" },
   store_unavailable: { status: 503, title: "A store is not available" },
   memory_short: { status: 503, title: "Too much is being received at this moment" },
