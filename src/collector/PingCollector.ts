@@ -54,6 +54,8 @@ export interface PingEntry {
 export interface AcceptedEntry {
   file_id: string;
   status: "queued" | "held" | "duplicate";
+  /** The file's newest version, which this ping is or repeats. */
+  version: number;
   /** Inline bytes of this ping are named by a version; false: whoever put them takes them away again. */
   object_taken: boolean;
   /** What the read model should say; null where it has said so already. */
@@ -157,7 +159,8 @@ export class PingCollector extends DurableObject<Env> {
         const projection =
           row.held !== null || row.current?.state === "queued" ? projectionOf(owner, row) : null;
         const status = verdict === "duplicate" ? "duplicate" : "held";
-        return { file_id: entry.file_id, status, object_taken: false, projection };
+        const version = (row.held ?? row.current)?.version ?? 0;
+        return { file_id: entry.file_id, status, version, object_taken: false, projection };
       }
       const verb = verdict === "dispatch" ? "dispatch" : "hold";
       const taken = take(entry.file_id, entry.summary_id, row, entry.submission, verb, floor, now);
@@ -174,6 +177,7 @@ export class PingCollector extends DurableObject<Env> {
       return {
         file_id: entry.file_id,
         status: taken.held === null ? "queued" : "held",
+        version: (taken.held ?? taken.current)?.version ?? 0,
         object_taken: true,
         projection: projectionOf(owner, taken),
       };

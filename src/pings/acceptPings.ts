@@ -190,8 +190,8 @@ async function tellReadModel(
       version: 0,
       pinged_at: nowMs,
     };
-    for (const { file_id, projection } of accepted) {
-      user.version = Math.max(user.version, projection?.version ?? nowMs);
+    for (const { file_id, version, projection } of accepted) {
+      user.version = Math.max(user.version, version);
       if (projection !== null) newest.set(file_id, projection);
     }
     users.set(user_id, user);
@@ -217,9 +217,9 @@ async function tellReadModel(
 }
 
 /**
- * A collector that an erasure did not visit may have given these pings versions from before it, by a clock that
- * is behind. Nothing may live there, and nothing was answered yet: once the collector knows, the request may be
- * repeated and its pings begin afresh.
+ * A collector that an erasure has not visited yet may have taken these pings for repetitions of what is erased,
+ * or given them versions from before it, by a clock that is behind. Nothing may live there, and nothing was
+ * answered yet: once the collector knows, the request may be repeated and its pings begin afresh.
  */
 async function meetErasures(
   env: Env,
@@ -229,7 +229,7 @@ async function meetErasures(
   let met = false;
   for (const { group, accepted } of taken) {
     const bound = erasures.get(userHash(group.names.partner_id, group.names.user_id)) ?? 0;
-    if (!accepted.some(({ projection }) => projection !== null && projection.version <= bound)) continue;
+    if (!accepted.some(({ version }) => version <= bound)) continue;
     await collectorOf(env, group).erase(bound);
     met = true;
   }

@@ -2,6 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { fileId, newImportId } from "../../src/identifiers.ts";
+import { runScheduled } from "../../src/scheduled.ts";
 import { eraseUser } from "../../src/users/eraseUser.ts";
 import { send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
@@ -50,6 +51,16 @@ async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Pr
   await collectorOf(who.partnerId, "user-1", source).stub.accept(names, [
     { file_id, summary_id: "1", submission },
   ]);
+}
+
+/** A store is down after the deletion has been noted. */
+async function eraseUserLater(who: TestPartner): Promise<void> {
+  vi.spyOn(env.FILES, "list").mockRejectedValueOnce(new Error("internal"));
+  vi.spyOn(env.COLLECTOR, "getByName").mockImplementationOnce(() => {
+    throw new Error("the collector is away");
+  });
+  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  vi.restoreAllMocks();
 }
 
 const keysOf = async (who: TestPartner) => {
@@ -270,6 +281,23 @@ describe("a deletion", () => {
     expect((await send(who, "POST", "/api/fit_partner_ping/", { body })).status).toBe(202);
     expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "held", source: "phone" }] });
     expect(await read(who, "/api/users/user-1/")).toMatchObject({ held: 1 });
+  });
+
+  test("that goes on later swallows no repeated ping: its request is to be sent once more", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    const body = { activity_files: [pingOf({ summary_id: "1", callback_url: base64(rideFile()) })] };
+    await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
+    await settle(collector);
+    pass(1_000);
+    await eraseUserLater(who);
+    pass(1_000);
+    expect((await send(who, "POST", "/api/fit_partner_ping/", { body })).status).toBe(503);
+    expect((await send(who, "POST", "/api/fit_partner_ping/", { body })).status).toBe(202);
+    await settle(collector);
+    pass(2 * 60_000);
+    await runScheduled(env, Date.now());
+    expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "imported" }] });
   });
 
   test("keeps the newer ping of a file, and nothing of the older one that was on its way", async () => {

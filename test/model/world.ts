@@ -588,7 +588,7 @@ export class World {
       const accepted = as<AcceptedEntry[]>(result);
       for (const [index, ping] of observed.entries()) {
         ping.status = accepted[index]?.status ?? null;
-        ping.version = accepted[index]?.projection?.version ?? null;
+        ping.version = accepted[index]?.version ?? null;
         if (!this.platform.interleaving) ping.to = this.moment();
       }
     };
