@@ -17,7 +17,7 @@ export async function send(
   body?: string,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method, agent, headers: headersOf(credentials, body) }, (response) => {
+    const sent = request(url.href, { method, agent, headers: headersOf(credentials, body) }, (response) => {
       let text = "";
       response.setEncoding("utf8");
       response.on("data", (part: string) => (text += part));

@@ -178,11 +178,12 @@ export async function liveFigures(): Promise<Figure[]> {
     const user = `beside-${users}`;
     await benched.hold(user, HISTORY_FILES);
     let running = true;
-    const history = benched.release(user).then(async (importId) => {
-      await benched.completed(importId);
+    const history = (async () => {
+      await benched.completed(await benched.release(user));
       running = false;
-    });
+    })();
     const busy: number[] = [];
+    // oxlint-disable-next-line no-unmodified-loop-condition -- the history ends it
     while (running) {
       const took = await benched.liveRide();
       // A ride that outlived the history was no longer beside it.

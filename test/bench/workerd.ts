@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { build } from "esbuild";
-import { convertV4MiniflareOptions, Log, LogLevel, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import { applyMigrations } from "../../src/cli/localState.ts";
 import { ROOT } from "../../src/cli/command.ts";
@@ -50,13 +50,13 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const { workerOptions } = unstable_getMiniflareWorkerOptions(
     unstable_readConfig({ config: CONFIG }, { hideWarnings: true }),
   );
-  const { queueConsumers, durableObjects, bindings, ...rest } = workerOptions;
+  const { queueConsumers, durableObjects, bindings, modulesRules: _ours, ...rest } = workerOptions;
   const collector = Object.values(durableObjects ?? {})[0];
-  const settings = convertV4MiniflareOptions({
+  const settings = {
     ...rest,
     name: WORKER_NAME,
-    modules: [{ type: "ESModule", path: "worker.js", contents: await bundled(options.entry) }],
-    bindings: { ...bindings, ENVIRONMENT: options.environment },
+    modules: [{ type: "ESModule" as const, path: "worker.js", contents: await bundled(options.entry) }],
+    bindings: Object.assign({}, bindings, { ENVIRONMENT: options.environment }),
     durableObjects: {
       ...(options.classes === undefined ? { COLLECTOR: collector } : undefined),
       ...Object.fromEntries(
@@ -75,9 +75,12 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     log: new Log(LogLevel.ERROR),
     // What the Worker logs is part of its work; nobody reads it here.
     handleStructuredLogs: () => undefined,
-  });
+  };
   const startedAt = performance.now();
-  const miniflare = new Miniflare(settings);
+  const miniflare = new Miniflare(
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what wrangler's own reader answers is untyped
+    convertV4MiniflareOptions(settings as V4MiniflareOptions),
+  );
   const url = await miniflare.ready;
   if (options.firstAsk !== undefined) await (await fetch(new URL(options.firstAsk, url))).arrayBuffer();
   const firstAnswerMs = performance.now() - startedAt;

@@ -16,7 +16,7 @@ const bodySchema = z.object({
 });
 
 /** Stores rows in one statement, and that is all. */
-export class BareLedger extends DurableObject {
+export class BareLedger extends DurableObject<BareEnv> {
   constructor(ctx: DurableObjectState, env: BareEnv) {
     super(ctx, env);
     ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS files (id TEXT PRIMARY KEY, ping TEXT) WITHOUT ROWID");

@@ -1,3 +1,4 @@
+// oxlint-disable typescript/no-unsafe-type-assertion -- it puts itself in front of methods whose types it cannot name
 import type { Env } from "../../../src/env.ts";
 import service, { PingCollector as Collector } from "../../../src/index.ts";
 
