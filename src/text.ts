@@ -19,16 +19,13 @@ function checkedText(faultOf: (text: string) => { code: string; message: string 
   });
 }
 
-const LONE_SURROGATE = { code: "lone_surrogate", message: "Half of a surrogate pair is not text." };
-
 /** A text of at most so many characters. */
 export function textOf(maxCharacters: number) {
-  return checkedText((text) => {
-    if (!hasAtMost(text, maxCharacters)) {
-      return { code: "too_long", message: `At most ${maxCharacters} characters.` };
-    }
-    return text.isWellFormed() ? null : LONE_SURROGATE;
-  }).openapi({ maxLength: maxCharacters });
+  return checkedText((text) =>
+    hasAtMost(text, maxCharacters)
+      ? null
+      : { code: "too_long", message: `At most ${maxCharacters} characters.` },
+  ).openapi({ maxLength: maxCharacters });
 }
 
 /** As many characters as fit an index entry and a log line of any store. */
@@ -41,7 +38,9 @@ function nameFault(text: string): { code: string; message: string } | null {
   }
   if (CONTROL.test(text))
     return { code: "control_character", message: "Control characters are not allowed." };
-  return text.isWellFormed() ? null : LONE_SURROGATE;
+  return text.isWellFormed()
+    ? null
+    : { code: "lone_surrogate", message: "Half of a surrogate pair is not text." };
 }
 
 const nameLength = { minLength: 1, maxLength: MAX_NAME_CHARACTERS };

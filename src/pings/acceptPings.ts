@@ -121,7 +121,8 @@ function groupPings(partnerId: string, pings: readonly ValidPing[], nowMs: numbe
       file_id,
       summary_id: ping.summary_id,
       submission: {
-        activity_name: ping.activity_name,
+        // Half of a surrogate pair is no text that a store could keep; a title is kept as far as it is one.
+        activity_name: ping.activity_name?.toWellFormed() ?? null,
         priority: ping.priority,
         overwrite_mode: ping.overwrite_mode,
         start_time_in_seconds: ping.start_time_in_seconds,
