@@ -25,8 +25,8 @@ const intake = {
   replay: replaySeed === undefined ? everyday() : { seed: Number(replaySeed), path: replayPath ?? "0" },
 };
 
-function everyday(): { seed?: number; path?: string } {
-  return hunting ? {} : { seed: EVERYDAY_SEED };
+function everyday(): { seed: number; path?: string } {
+  return { seed: hunting ? Date.now() % 2 ** 31 : EVERYDAY_SEED };
 }
 
 declare module "vitest" {
@@ -69,7 +69,7 @@ export default defineConfig(async () => {
             ...PATIENCE,
             include: ["test/**/*.test.ts"],
             exclude: ["test/fit/**", "test/cli/**", "test/conformance/**", "test/**/*.pure.test.ts"],
-            setupFiles: ["test/support/setup.ts"],
+            setupFiles: ["test/support/seed.ts", "test/support/setup.ts"],
             // A rejecting Durable Object call that the test has caught is reported a second time by the runtime.
             onUnhandledError: (error: object) => !("remote" in error || "durableObjectId" in error),
           },
@@ -80,6 +80,7 @@ export default defineConfig(async () => {
             root,
             ...PATIENCE,
             environment: "node",
+            setupFiles: ["test/support/seed.ts"],
             alias: { "cloudflare:workers": path.join(root, "test/support/memory/cloudflareWorkers.ts") },
             include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts", "test/**/*.pure.test.ts"],
           },

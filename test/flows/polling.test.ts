@@ -109,24 +109,34 @@ function attemptOf(
   };
 }
 
-test("a row written in the very millisecond of a look is seen by the next one", async () => {
-  const who = await newPartner();
-  const poller = pollerOf(who, "events");
-  const now = Date.now();
-  // The database's clock stands still while one of two events of the same millisecond is there.
-  const prepare = env.DB.prepare.bind(env.DB);
-  const spied = vi
-    .spyOn(env.DB, "prepare")
-    .mockImplementation((sql) =>
-      prepare(sql.replaceAll("CAST(unixepoch('subsec') * 1000 AS INTEGER)", String(now))),
-    );
-  await seedDelivery(who.partnerId, "evt_b", { updated_at: now });
-  await seedDelivery(who.partnerId, "evt_older", { updated_at: now - 1 });
-  await poller.look();
-  expect([...poller.seen.keys()]).toEqual(["evt_older"]);
-  await seedDelivery(who.partnerId, "evt_a", { updated_at: now });
-  spied.mockRestore();
-  await nextMillisecond();
-  await poller.look();
-  expect([...poller.seen.keys()].toSorted()).toEqual(["evt_a", "evt_b", "evt_older"]);
-});
+const ROWS = {
+  events: async (who: TestPartner, name: string, updated_at: number) =>
+    seedDelivery(who.partnerId, `evt_${name}`, { updated_at }),
+  files: async (who: TestPartner, name: string, updated_at: number) =>
+    seedFile({ partnerId: who.partnerId, userId: "u", source: "s", summaryId: name }, { updated_at }),
+};
+
+test.each(["files", "events"] as const)(
+  "a row of %s written in the very millisecond of a look is seen by the next one",
+  async (list) => {
+    const who = await newPartner();
+    const poller = pollerOf(who, list);
+    const now = Date.now();
+    // The database's clock stands still while one of two rows of the same millisecond is there.
+    const prepare = env.DB.prepare.bind(env.DB);
+    const spied = vi
+      .spyOn(env.DB, "prepare")
+      .mockImplementation((sql) =>
+        prepare(sql.replaceAll("CAST(unixepoch('subsec') * 1000 AS INTEGER)", String(now))),
+      );
+    const first = await ROWS[list](who, "b", now);
+    const older = await ROWS[list](who, "older", now - 1);
+    await poller.look();
+    expect([...poller.seen.keys()]).toEqual([older]);
+    const second = await ROWS[list](who, "a", now);
+    spied.mockRestore();
+    await nextMillisecond();
+    await poller.look();
+    expect(new Set(poller.seen.keys())).toEqual(new Set([first, second, older]));
+  },
+);
