@@ -656,6 +656,9 @@ export class World {
         .bind(this.partner.partner_id, importId)
         .first(),
     );
+    // A deletion may overtake what is on its way already.
+    const task = this.tasks.find(({ answer }) => answer?.import.import_id === importId);
+    if (row === null && this.erasures.some((erasure) => erasure.user === task?.user)) return;
     if (row?.["completed_at"] == null)
       this.break("an import can be read as completed before anybody hears of it");
     if (id.startsWith("plan_")) return;
@@ -666,9 +669,8 @@ export class World {
     );
     if (plan?.["status"] === "pending" && plan["attempt_count"] === 0)
       this.break("the plan is asked for before the event");
-    const collector = this.tasks.find((task) => task.answer?.import.import_id === importId)?.collector;
-    if (collector === undefined) return;
-    const ledger = await look(() => this.platform.look(collector));
+    if (task === undefined) return;
+    const ledger = await look(() => this.platform.look(task.collector));
     for (const file of ledger.files) {
       if (file.current?.import_id !== importId || file.current.retried === true) continue;
       const read = await look(() =>
