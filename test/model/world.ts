@@ -158,6 +158,8 @@ export class World {
   readonly broken: string[] = [];
   readonly trace: string[] = [];
   receiver: ReceiverMood = "well";
+  /** Whether one clock of the service has been behind another. */
+  skewed = false;
   /** Collectors that anybody has called. */
   readonly called = new Set<string>();
   #invocations: Invocation[] = [];
@@ -274,6 +276,7 @@ export class World {
    */
   async pass(ms: number): Promise<void> {
     if (ms >= LONGEST_INVOCATION_MS) for (const invocation of this.#invocations) invocation.ended = true;
+    if (ms < 0) this.skewed = true;
     const until = this.now + ms;
     for (;;) {
       const sweepAt = Math.floor((this.now - SWEEP_AT_MS) / HOUR_MS + 1) * HOUR_MS + SWEEP_AT_MS;
