@@ -146,7 +146,7 @@ function filesAreSettled(
       // A request that ended before its answer may have left a held ping that its repetition makes readable.
       const { held } = row;
       const heard = world.pings.some(
-        (ping) => ping.answered && ping.file_id === row.file_id && ping.version === held?.version,
+        (ping) => ping.answered !== null && ping.file_id === row.file_id && ping.version === held?.version,
       );
       if (held !== null && !heard) continue;
       if (says === null || read === undefined) {
@@ -344,7 +344,7 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
     const erasedLater = world.erasures.some(
       (erasure) => erasure.user === task.user && erasure.to > task.from,
     );
-    if (task.answered && erased && erasedBefore && !erasedLater && !erasureUnheard(world))
+    if (task.answered !== null && erased && erasedBefore && !erasedLater && !erasureUnheard(world))
       world.break("a task after a deletion is not swallowed by it");
   }
 }
@@ -389,10 +389,10 @@ function erasedIsGone(world: World, remains: Remains): void {
   for (const erasure of world.erasures) {
     if (!erasure.done) continue;
     const { user } = erasure;
-    // What the read model has not heard of may be dated by a clock ahead of the erasure's.
+    // What nobody has heard of when it begins may be dated by a clock ahead of the erasure's.
     const bound = remains.bounds.get(user) ?? 0;
-    const outlives = (heard: boolean, at: number | undefined) =>
-      (!heard || world.faults.met.has("d1")) && (at ?? bound + 1) > bound;
+    const outlives = (heard: number | null, at: number | undefined) =>
+      (heard === null || heard > erasure.from || world.faults.met.has("d1")) && (at ?? bound + 1) > bound;
     const pingedLater = world.pings.some(
       (ping) =>
         userOf(world, ping.collector) === user &&

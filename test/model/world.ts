@@ -77,8 +77,8 @@ export interface CollectorPing {
   status: AcceptedEntry["status"] | null;
   version: number | null;
   invocation: Invocation | undefined;
-  /** Whether the partner has heard that it was taken. */
-  answered: boolean;
+  /** When the partner heard that it was taken; null: it did not. */
+  answered: number | null;
 }
 
 export interface CollectorTask {
@@ -90,8 +90,8 @@ export interface CollectorTask {
   initial: boolean;
   answer: StartedImport | null;
   invocation: Invocation | undefined;
-  /** Whether the partner has heard of it. */
-  answered: boolean;
+  /** When the partner heard of it; null: it did not. */
+  answered: number | null;
 }
 
 export interface Erasure {
@@ -311,7 +311,8 @@ export class World {
       pace,
       () => acceptPings(this.platform.env, this.partner, pings, this.now),
       (answers) => {
-        for (const ping of this.pings) if (ping.invocation === current.getStore()) ping.answered = true;
+        for (const ping of this.pings)
+          if (ping.invocation === current.getStore()) ping.answered = this.moment();
         if (answers.length !== pings.length) this.break("every ping of a request is answered");
         for (const answer of answers) {
           const collector = collectorName(this.partner.partner_id, answer.user_id, answer.source);
@@ -374,7 +375,8 @@ export class World {
       pace,
       () => startImport(this.platform.env, this.partner.partner_id, task),
       (answer) => {
-        for (const heard of this.tasks) if (heard.invocation === current.getStore()) heard.answered = true;
+        for (const heard of this.tasks)
+          if (heard.invocation === current.getStore()) heard.answered = this.moment();
         const { import_id, total } = answer.import;
         this.note(`  ${import_id.slice(-4)} total ${total} ${answer.repeated ? "repeated" : ""}`);
       },
@@ -522,7 +524,7 @@ export class World {
           initial: task.is_initial_import,
           answer: null,
           invocation: current.getStore(),
-          answered: false,
+          answered: null,
         };
         this.tasks.push(observed);
         return (result) => {
@@ -583,7 +585,7 @@ export class World {
         status: null,
         version: null,
         invocation: current.getStore(),
-        answered: false,
+        answered: null,
       };
     });
     this.pings.push(...observed);
