@@ -214,11 +214,13 @@ function filesAreSettled(
 }
 
 /**
- * With the read model down and a clock behind, a collector that an erasure did not know of cannot tell what came
- * after it; it is the one case in which a ping or task is swallowed.
+ * With the read model down, a collector that an erasure did not know of, or could not visit yet, cannot tell what
+ * came after it: where another clock is behind, or another store down as well, a ping or task may be swallowed.
  */
 function erasureUnheard(world: World): boolean {
-  return world.skewed && world.faults.met.has("d1");
+  const { met } = world.faults;
+  const unvisited = met.has("r2.delete") || met.has("r2.list") || met.has("rpc");
+  return met.has("d1") && (world.skewed || unvisited);
 }
 
 function sorted(_key: string, value: unknown): unknown {
