@@ -12,7 +12,8 @@ import { nextTryAt, type FaultOrigin } from "./retrySchedule.ts";
 
 /** What an importer says of one file when its attempt has ended. */
 export type Outcome =
-  | { result: "imported"; file_id: string; version: number }
+  /** `revision` is the one that the read model was given. */
+  | { result: "imported"; file_id: string; version: number; revision: number }
   | { result: "failed"; file_id: string; version: number; fault: Fault; stored: StoredObject | null }
   | {
       result: "try_again";
@@ -54,7 +55,8 @@ export function settle(row: RowInFlight, outcome: Outcome, revision: number, now
       failed_object: null,
       settled_at: nowMs,
     };
-    return { kind: "imported", row: { ...row, revision, current } };
+    // A newer ping held meanwhile may have brought the read model further than this attempt did.
+    return { kind: "imported", row: { ...row, revision: Math.max(row.revision, outcome.revision), current } };
   }
   const tried: RowInFlight = {
     ...row,

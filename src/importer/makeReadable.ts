@@ -56,6 +56,7 @@ export async function makeReadable(
     result: "imported",
     file_id: item.file_id,
     version: item.version,
+    revision: item.revision,
   }));
   const bound = boundOf(results.at(-1));
   return { outcomes, erasedBefore: files.some(({ item }) => item.version <= bound) ? bound : 0 };

@@ -1,7 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { PingEntry } from "../../src/collector/PingCollector.ts";
+import type { PingEntry, WorkItem } from "../../src/collector/PingCollector.ts";
 import type { Fault } from "../../src/collector/ledger.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
@@ -52,6 +52,12 @@ function newUser() {
       ...changes,
     });
   return { names, collector, entry, hold, task };
+}
+
+/** What an importer says of a file that it has made readable. */
+function imported(item: WorkItem | undefined) {
+  const { file_id = "", version = 0, revision = 0 } = item ?? {};
+  return { result: "imported" as const, file_id, version, revision };
 }
 
 function pass(milliseconds: number): void {
@@ -131,7 +137,7 @@ describe("claims", () => {
     const dispatchId = await onlySent(collector);
     const claim = await collector.stub.claim(dispatchId);
     const version = claim?.items[0]?.version ?? 0;
-    const outcome = { result: "imported" as const, file_id: live.file_id, version };
+    const outcome = { result: "imported" as const, file_id: live.file_id, version, revision: 0 };
     expect(await collector.stub.report(dispatchId, "another claim", [outcome])).toBeNull();
     pass(61_000);
     expect(await collector.stub.claim(dispatchId)).toBeNull();
@@ -149,9 +155,7 @@ describe("claims", () => {
     const claim = await collector.stub.claim(dispatchId);
     const first = claim?.items[0];
     pass(50_000);
-    const until = await collector.stub.report(dispatchId, claim?.claim ?? "", [
-      { result: "imported", file_id: first?.file_id ?? "", version: first?.version ?? 0 },
-    ]);
+    const until = await collector.stub.report(dispatchId, claim?.claim ?? "", [imported(first)]);
     expect(until).toBe(Date.now() + 60_000);
     pass(50_000);
     expect(await collector.stub.claim(dispatchId)).toBeNull();
@@ -195,14 +199,12 @@ describe("claims", () => {
     const claim = await collector.stub.claim(dispatchId);
     const old = claim?.items[0];
     await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true })]);
-    await collector.stub.report(dispatchId, claim?.claim ?? "", [
-      { result: "imported", file_id: old?.file_id ?? "", version: old?.version ?? 0 },
-    ]);
+    await collector.stub.report(dispatchId, claim?.claim ?? "", [imported(old)]);
     expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 0, total: 1 });
     const newer = await collector.stub.claim(await onlySent(collector));
     expect(newer?.items[0]?.import_id).toBe(started.import_id);
     await collector.stub.report((await idOf(collector, newer?.claim)) ?? "", newer?.claim ?? "", [
-      { result: "imported", file_id: newer?.items[0]?.file_id ?? "", version: newer?.items[0]?.version ?? 0 },
+      imported(newer?.items[0]),
     ]);
     expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 1, total: 1 });
   });
@@ -224,15 +226,7 @@ describe("tasks", () => {
           expect(seen.has(item.file_id)).toBe(false);
           seen.add(item.file_id);
         }
-        await collector.stub.report(
-          dispatch_id,
-          claim?.claim ?? "",
-          (claim?.items ?? []).map((item) => ({
-            result: "imported",
-            file_id: item.file_id,
-            version: item.version,
-          })),
-        );
+        await collector.stub.report(dispatch_id, claim?.claim ?? "", (claim?.items ?? []).map(imported));
       }
     }
     expect(seen.size).toBe(430);
