@@ -8,6 +8,8 @@ export type FaultKind = "refused" | "unheard";
 export class Faults {
   readonly #next = new Map<Store, FaultKind[]>();
   readonly #down = new Set<Store>();
+  /** Stores that have failed at least once. */
+  readonly met = new Set<Store>();
   #paused = 0;
 
   /** The store's next call fails. */
@@ -38,6 +40,7 @@ export class Faults {
   async meet<T>(store: Store, effect: () => Promise<T>): Promise<T> {
     if (this.#paused > 0) return effect();
     const kind = this.#down.has(store) ? "refused" : this.#next.get(store)?.shift();
+    if (kind !== undefined) this.met.add(store);
     if (kind === "refused") throw new StoreFault(store);
     const result = await effect();
     if (kind === "unheard") throw new StoreFault(store);

@@ -36,7 +36,9 @@ interface Life {
   invocation: Invocation;
   instance: PingCollector;
   ready: Promise<unknown>;
+  /** Its alarm handler runs, and has set no other alarm yet: the one that rings is still stored. */
   alarmIsRunning: boolean;
+  alarmIsRinging: boolean;
 }
 
 /** An object with its storage, which outlives it. */
@@ -64,16 +66,18 @@ class MemoryObject {
       if (invocation.ended) throw new Ended("the object was evicted");
     };
     let ready: Promise<unknown> = Promise.resolve();
+    let life: Life | null = null;
     const storage = {
       sql: sqlOver(this.database, mayRun),
       transactionSync: <T>(work: () => T) => {
         mayRun();
         return this.database.atomically(work);
       },
-      getAlarm: async () => this.alarmAt,
+      getAlarm: async () => (life?.alarmIsRinging === true ? null : this.alarmAt),
       setAlarm: (at: number) => {
         mayRun();
         this.alarmAt = at;
+        if (life !== null) life.alarmIsRinging = false;
         return Promise.resolve();
       },
     };
@@ -86,7 +90,8 @@ class MemoryObject {
       },
     };
     const instance = new PingCollector(as<DurableObjectState>(ctx), this.#env());
-    return { invocation, instance, ready, alarmIsRunning: false };
+    life = { invocation, instance, ready, alarmIsRunning: false, alarmIsRinging: false };
+    return life;
   }
 
   evict(): void {
@@ -107,24 +112,24 @@ class MemoryObject {
     });
   }
 
-  /** As the platform does: one at a time, and once more when it did not end well. */
+  /** As the platform does: one at a time, and an alarm stays until its handler has ended well. */
   async alarm(endsAfterGates: number | null): Promise<boolean> {
     const life = this.live();
-    const at = this.alarmAt;
-    if (life.alarmIsRunning || at === null) return false;
+    if (life.alarmIsRunning || this.alarmAt === null) return false;
     const { invocation } = life;
     if (endsAfterGates !== null) invocation.endsAt = invocation.gates + endsAfterGates;
     life.alarmIsRunning = true;
     await life.ready;
-    this.alarmAt = null;
+    life.alarmIsRinging = true;
     try {
       await current.run(invocation, () => life.instance.alarm());
+      if (life.alarmIsRinging) this.alarmAt = null;
     } catch (fault) {
       if (!(fault instanceof Ended)) throw fault;
     } finally {
       life.alarmIsRunning = false;
+      life.alarmIsRinging = false;
     }
-    if (invocation.ended) this.alarmAt ??= at;
     return true;
   }
 }

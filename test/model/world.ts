@@ -77,8 +77,8 @@ export interface CollectorPing {
   status: AcceptedEntry["status"] | null;
   version: number | null;
   invocation: Invocation | undefined;
-  /** Whether the partner has heard that it was taken. */
-  answered: boolean;
+  /** When the partner heard that it was taken; null: it did not. */
+  answered: number | null;
 }
 
 export interface CollectorTask {
@@ -90,8 +90,8 @@ export interface CollectorTask {
   initial: boolean;
   answer: StartedImport | null;
   invocation: Invocation | undefined;
-  /** Whether the partner has heard of it. */
-  answered: boolean;
+  /** When the partner heard of it; null: it did not. */
+  answered: number | null;
 }
 
 export interface Erasure {
@@ -158,6 +158,8 @@ export class World {
   readonly broken: string[] = [];
   readonly trace: string[] = [];
   receiver: ReceiverMood = "well";
+  /** Whether one clock of the service has been behind another. */
+  skewed = false;
   /** Collectors that anybody has called. */
   readonly called = new Set<string>();
   #invocations: Invocation[] = [];
@@ -274,6 +276,7 @@ export class World {
    */
   async pass(ms: number): Promise<void> {
     if (ms >= LONGEST_INVOCATION_MS) for (const invocation of this.#invocations) invocation.ended = true;
+    if (ms < 0) this.skewed = true;
     const until = this.now + ms;
     for (;;) {
       const sweepAt = Math.floor((this.now - SWEEP_AT_MS) / HOUR_MS + 1) * HOUR_MS + SWEEP_AT_MS;
@@ -308,7 +311,8 @@ export class World {
       pace,
       () => acceptPings(this.platform.env, this.partner, pings, this.now),
       (answers) => {
-        for (const ping of this.pings) if (ping.invocation === current.getStore()) ping.answered = true;
+        for (const ping of this.pings)
+          if (ping.invocation === current.getStore()) ping.answered = this.moment();
         if (answers.length !== pings.length) this.break("every ping of a request is answered");
         for (const answer of answers) {
           const collector = collectorName(this.partner.partner_id, answer.user_id, answer.source);
@@ -371,7 +375,8 @@ export class World {
       pace,
       () => startImport(this.platform.env, this.partner.partner_id, task),
       (answer) => {
-        for (const heard of this.tasks) if (heard.invocation === current.getStore()) heard.answered = true;
+        for (const heard of this.tasks)
+          if (heard.invocation === current.getStore()) heard.answered = this.moment();
         const { import_id, total } = answer.import;
         this.note(`  ${import_id.slice(-4)} total ${total} ${answer.repeated ? "repeated" : ""}`);
       },
@@ -519,7 +524,7 @@ export class World {
           initial: task.is_initial_import,
           answer: null,
           invocation: current.getStore(),
-          answered: false,
+          answered: null,
         };
         this.tasks.push(observed);
         return (result) => {
@@ -580,7 +585,7 @@ export class World {
         status: null,
         version: null,
         invocation: current.getStore(),
-        answered: false,
+        answered: null,
       };
     });
     this.pings.push(...observed);
@@ -656,6 +661,9 @@ export class World {
         .bind(this.partner.partner_id, importId)
         .first(),
     );
+    // A deletion may overtake what is on its way already.
+    const task = this.tasks.find(({ answer }) => answer?.import.import_id === importId);
+    if (row === null && this.erasures.some((erasure) => erasure.user === task?.user)) return;
     if (row?.["completed_at"] == null)
       this.break("an import can be read as completed before anybody hears of it");
     if (id.startsWith("plan_")) return;
@@ -666,9 +674,8 @@ export class World {
     );
     if (plan?.["status"] === "pending" && plan["attempt_count"] === 0)
       this.break("the plan is asked for before the event");
-    const collector = this.tasks.find((task) => task.answer?.import.import_id === importId)?.collector;
-    if (collector === undefined) return;
-    const ledger = await look(() => this.platform.look(collector));
+    if (task === undefined) return;
+    const ledger = await look(() => this.platform.look(task.collector));
     for (const file of ledger.files) {
       if (file.current?.import_id !== importId || file.current.retried === true) continue;
       const read = await look(() =>
