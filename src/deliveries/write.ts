@@ -17,7 +17,8 @@ export interface NewDelivery {
 
 /**
  * Stores a delivery once: a repetition changes nothing. One that belongs to an import is stored only where the
- * import's row stands, so that nothing of an erased person comes back; write that row before, in one batch.
+ * import's row stands as completed, so that nothing of an erased person comes back or is told; write that row
+ * before, in one batch.
  */
 export function insertDelivery(db: D1Database, row: NewDelivery): D1PreparedStatement {
   return db
@@ -25,7 +26,8 @@ export function insertDelivery(db: D1Database, row: NewDelivery): D1PreparedStat
       `INSERT INTO deliveries (partner_id, delivery_id, kind, type, user_id, import_id, body, status, then_deliver,
          next_attempt_at, created_at, updated_at)
        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ${DATABASE_NOW}, ${DATABASE_NOW}
-       WHERE ?6 IS NULL OR EXISTS (SELECT 1 FROM imports WHERE partner_id = ?1 AND import_id = ?6)
+       WHERE ?6 IS NULL OR EXISTS (
+         SELECT 1 FROM imports WHERE partner_id = ?1 AND import_id = ?6 AND completed_at IS NOT NULL)
        ON CONFLICT (partner_id, delivery_id) DO NOTHING`,
     )
     .bind(

@@ -349,6 +349,22 @@ describe("a deletion", () => {
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
   });
 
+  test("that goes on later lets nobody hear of an import that completes meanwhile", async () => {
+    freeze();
+    const { who, collector } = await watch();
+    await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0 });
+    const started = await task(who, { event_id: "e" });
+    await collector.alarm();
+    for (const { dispatch_id } of await collector.sent()) await deliverDispatch(collector, dispatch_id);
+    pass(1_000);
+    await eraseUserLater(who);
+    await collector.alarm();
+    const told = await env.DB.prepare("SELECT delivery_id FROM deliveries WHERE import_id = ?")
+      .bind(started.import_id)
+      .all();
+    expect(told.results).toEqual([]);
+  });
+
   test("in the middle of an alarm costs no later import its event", async () => {
     freeze();
     const { who, collector } = await watch();
