@@ -1,9 +1,32 @@
 import type { z } from "zod";
 
+/** What may be wrong with one field of a request; a closed list, which the documentation explains. */
+export const FAULT_CODES = [
+  "required",
+  "invalid_type",
+  "invalid_value",
+  "invalid_format",
+  "too_short",
+  "too_long",
+  "too_small",
+  "too_big",
+  "too_many_items",
+  "time_not_in_seconds",
+  "control_character",
+  "lone_surrogate",
+  "unknown_parameter",
+  "invalid_cursor",
+  "invalid_callback",
+  "address_refused",
+  "file_too_large",
+  "not_fit",
+] as const;
+export type FaultCode = (typeof FAULT_CODES)[number];
+
 /** One thing wrong with a request: where (a JSON pointer, RFC 6901), a stable code, a sentence. */
 export interface Fault {
   pointer: string;
-  code: string;
+  code: FaultCode;
   detail: string;
 }
 
@@ -38,7 +61,7 @@ function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return value;
 }
 
-function codeOf(issue: Exclude<z.core.$ZodIssue, z.core.$ZodIssueUnrecognizedKeys>): string {
+function codeOf(issue: Exclude<z.core.$ZodIssue, z.core.$ZodIssueUnrecognizedKeys>): FaultCode {
   switch (issue.code) {
     case "too_small":
     case "too_big": {
@@ -48,15 +71,16 @@ function codeOf(issue: Exclude<z.core.$ZodIssue, z.core.$ZodIssueUnrecognizedKey
     }
     case "custom": {
       const code: unknown = issue.params?.["code"];
-      return typeof code === "string" ? code : "invalid_value";
+      return FAULT_CODES.find((known) => known === code) ?? "invalid_value";
     }
     case "invalid_type":
     case "invalid_format":
+      return issue.code;
     case "not_multiple_of":
     case "invalid_union":
     case "invalid_key":
     case "invalid_element":
     case "invalid_value":
-      return issue.code;
+      return "invalid_value";
   }
 }

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { FaultCode } from "./fault.ts";
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
@@ -11,7 +12,7 @@ function hasAtMost(text: string, characters: number): boolean {
 }
 
 /** A text with whatever `faultOf` finds wrong with it; one check, because a request may hold 15,000 names. */
-function checkedText(faultOf: (text: string) => { code: string; message: string } | null) {
+function checkedText(faultOf: (text: string) => { code: FaultCode; message: string } | null) {
   return z.string().superRefine((text, ctx) => {
     const fault = faultOf(text);
     if (fault !== null)
@@ -31,7 +32,7 @@ export function textOf(maxCharacters: number) {
 /** As many characters as fit an index entry and a log line of any store. */
 const MAX_NAME_CHARACTERS = 255;
 
-function nameFault(text: string): { code: string; message: string } | null {
+function nameFault(text: string): { code: FaultCode; message: string } | null {
   if (text === "") return { code: "too_short", message: "At least one character." };
   if (!hasAtMost(text, MAX_NAME_CHARACTERS)) {
     return { code: "too_long", message: `At most ${MAX_NAME_CHARACTERS} characters.` };

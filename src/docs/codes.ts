@@ -1,4 +1,5 @@
 import type { FileErrorCode } from "../collector/ledger.ts";
+import type { FaultCode } from "../fault.ts";
 import type { FitWarning } from "../fit/index.ts";
 import type { ProblemCode } from "../http/problem.ts";
 
@@ -37,7 +38,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
 };
 
 /** What is wrong with one field of a request: `errors[].code`. */
-export const FAULT_CODES: Readonly<Record<string, string>> = {
+export const FAULT_CODES: Readonly<Record<FaultCode, string>> = {
   required: "The field is missing.",
   invalid_type: "It is of another type: numbers are numbers, ids are strings.",
   invalid_value: "It is not one of the values that are allowed here.",

@@ -6,6 +6,7 @@ import type {
   ResponseObject,
   SchemaObject,
 } from "openapi3-ts/oas31";
+import type { Fault } from "../fault.ts";
 import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.ts";
 import type { AppEnv } from "../http/context.ts";
 import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts";
@@ -127,7 +128,11 @@ const webhookHeaders = z.object({
 
 /** One for each code: error answers refer to them. */
 function problemExamples(): NonNullable<NonNullable<OpenAPIObject["components"]>["examples"]> {
-  const fault = { pointer: "/activity_files/3/priority", code: "invalid_value", detail: "Invalid option." };
+  const fault: Fault = {
+    pointer: "/activity_files/3/priority",
+    code: "invalid_value",
+    detail: "Invalid option.",
+  };
   const isProblemCode = (code: string): code is ProblemCode => code in PROBLEMS;
   return Object.fromEntries(
     Object.keys(PROBLEMS)

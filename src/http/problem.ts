@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
-import { faultsOf, type Fault } from "../fault.ts";
+import { FAULT_CODES, faultsOf, type Fault } from "../fault.ts";
 import type { Answering } from "./context.ts";
 
 /** Every way in which a request can end other than well; the code is what partners may rely on. */
@@ -44,7 +44,7 @@ const MAX_FAULTS = 100;
 
 export const faultSchema = z.strictObject({
   pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
-  code: z.string(),
+  code: z.enum(FAULT_CODES),
   detail: z.string(),
 });
 

@@ -54,6 +54,13 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || LOOPBACK_V4.test(host);
 }
 
+/** Whether a URL leads to `ownHost`: the same port, and the same name or another spelling of loopback. */
+function isOwn(url: URL, ownHost: string): boolean {
+  const own = URL.parse(`${url.protocol}//${ownHost}`);
+  if (own === null || own.port !== url.port) return false;
+  return own.hostname === url.hostname || (isLoopback(own.hostname) && isLoopback(url.hostname));
+}
+
 /** Null when the host is a public DNS name in plain form; otherwise why it is not. */
 function publicHostFault(host: string): string | null {
   if (host.startsWith("[")) return "The host is an IP address; use a DNS name.";
@@ -129,7 +136,7 @@ export function checkAddress(address: string, rules: AddressRules): AddressCheck
       "The URL's path or query holds dot segments or characters that must be percent-encoded (such as \" < > ' { }).",
     );
   }
-  if (rules.ownHost !== undefined && url.host === rules.ownHost.toLowerCase()) {
+  if (rules.ownHost !== undefined && isOwn(url, rules.ownHost)) {
     return refused("The URL leads back to this service.");
   }
   return { ok: true, url };

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { pointerOf, type Fault } from "../fault.ts";
+import { pointerOf, type Fault, type FaultCode } from "../fault.ts";
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { nameText, textOf, userIdText } from "../text.ts";
 import { beginsLikeFitFile } from "./beginsLikeFitFile.ts";
@@ -60,7 +60,7 @@ export const pingRequestSchema = z.object({
 });
 
 /** What a callback_url turned out to hold. */
-type Callback = { ok: true; inline: Uint8Array | null } | { ok: false; code: string; detail: string };
+type Callback = { ok: true; inline: Uint8Array | null } | { ok: false; code: FaultCode; detail: string };
 
 const DATA_PREFIX = /^data:[^,]{0,200};base64,/i;
 

@@ -300,6 +300,16 @@ test("We never call ourselves", () => {
   expect(checkAddress("https://files.example.com/", rules).ok).toBe(true);
 });
 
+test("Loopback in another spelling is still ourselves on a local service; another port is another host", () => {
+  for (const ownHost of ["127.0.0.1:8787", "localhost:8787", "[::1]:8787"]) {
+    const rules = { ...local, ownHost };
+    for (const host of ["127.0.0.1", "localhost", "LOCALHOST", "127.1.2.3", "[::1]"]) {
+      expect(checkAddress(`http://${host}:8787/health/`, rules).ok).toBe(false);
+      expect(checkAddress(`http://${host}:8788/health/`, rules).ok).toBe(true);
+    }
+  }
+});
+
 test("A refusal never quotes the address", () => {
   for (const address of Object.values(hostile).flat()) {
     const check = checkAddress(address.replaceAll(/\/(a|latest).*$/g, "/secret-token"), production);
