@@ -1,4 +1,4 @@
-import type { WorkItem } from "../collector/PingCollector.ts";
+import type { WorkItem } from "../collector/calls.ts";
 import type { Fault, StoredObject } from "../collector/ledger.ts";
 import type { Outcome } from "../collector/settle.ts";
 import type { Env } from "../env.ts";
