@@ -5,7 +5,7 @@ import { deleteObjects } from "../files/objectKeys.ts";
 import type { FileProjection, NamedObject } from "../files/write.ts";
 import { collectorName, randomId } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
-import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "./ages.ts";
+import { HELD_FOR_MS } from "./ages.ts";
 import type {
   AcceptedEntry,
   Claim,
@@ -15,40 +15,27 @@ import type {
   TaskEntry,
   WorkItem,
 } from "./calls.ts";
-import {
-  bulkDispatches,
-  clockFor,
-  renewClaim,
-  retryDispatches,
-  singleDispatch,
-  splitAfterSilence,
-  type Clock,
-} from "./dispatching.ts";
+import { countIntoImport, finishImport } from "./countIntoImport.ts";
+import { countSilence } from "./countSilence.ts";
+import { clockFor, renewClaim, retryDispatches, singleDispatch, type Clock } from "./dispatching.ts";
+import { BULK_WINDOW, drainImports } from "./drainImports.ts";
 import { drainOutbox } from "./drainOutbox.ts";
 import { housekeep, nextHousekeeping } from "./housekeep.ts";
-import {
-  finishIfSettled,
-  hasNews,
-  mended,
-  newImport,
-  planIsDue,
-  repeatedImport,
-  type Counts,
-} from "./importing.ts";
+import { finishIfSettled, hasNews, type Counts } from "./importing.ts";
 import { judgePings, type Judged } from "./judgePings.ts";
+import { judgeTask } from "./judgeTask.ts";
 import type { LedgerRow } from "./ledger.ts";
 import { nextAlarm } from "./nextAlarm.ts";
 import { projectImports } from "./projectImports.ts";
-import { importProjection, objectsLeftBehind, ownerOf, projectionOf } from "./projection.ts";
+import { importProjection, ownerOf, projectionOf } from "./projection.ts";
 import { sendDispatches } from "./sendDispatches.ts";
-import { fail, inFlight, interrupt, overtake, retry, settle, type Outcome } from "./settle.ts";
+import { inFlight, overtake, retry, type Outcome } from "./settle.ts";
+import { discardLeftBehind, settleOutcomes, type SettlingTurn } from "./settleOutcomes.ts";
 import { CollectorStorage, type About, type Dispatch, type ImportRow } from "./storage.ts";
-import { Tally } from "./tally.ts";
+import { workItem } from "./workItem.ts";
 
 /** Live rides are sent by the request that took them; the alarm sends what is left after this. */
 const SEND_GRACE_MS = 5_000;
-/** Bulk dispatches of one collector that may be out at once: a large history leaves room for others. */
-const BULK_WINDOW = 8;
 /** Dispatches that one alarm looks at; what is left makes the next alarm come at once. */
 const ALARM_LIMIT = 500;
 
@@ -60,6 +47,7 @@ const ALARM_LIMIT = 500;
 export class PingCollector extends DurableObject<Env> {
   readonly #storage: CollectorStorage;
   readonly #clock: Clock;
+  readonly #turn: SettlingTurn;
   #alarmAt: number | null = null;
   #failuresInARow = 0;
 
@@ -67,6 +55,12 @@ export class PingCollector extends DurableObject<Env> {
     super(ctx, env);
     this.#storage = new CollectorStorage(ctx.storage.sql);
     this.#clock = clockFor(env.ENVIRONMENT);
+    this.#turn = {
+      storage: this.#storage,
+      projectionDelayMs: this.#clock.projectionDelayMs,
+      alarmBy: (at) => this.#alarmBy(at),
+      housekeepBy: (at) => this.#housekeepBy(at),
+    };
     void ctx.blockConcurrencyWhile(async () => {
       this.#alarmAt = await ctx.storage.getAlarm();
     });
@@ -133,14 +127,14 @@ export class PingCollector extends DurableObject<Env> {
       const { newest } = this.#storage.countHeld();
       const now = Math.max(Date.now(), newest, this.#storage.erasedBefore() + 1);
       const about = this.#introduce(names);
-      const { row, repeated, missing } = this.#judgeTask(task, now);
+      const { row, repeated, missing } = judgeTask(this.#storage, task, now);
       if (repeated) return { import: importProjection(ownerOf(names), row), repeated, missing };
       const overtaken = this.#storage.filesInFlightAndHeld();
       this.#storage.forgetDuplicates();
       this.#storage.writeImport(row);
       this.#storage.writeAbout({ ...about, released_through: row.through_version });
       this.#overtake(overtaken, row);
-      this.#finish(row, now);
+      finishImport(this.#turn, row, now);
       this.#alarmBy(now);
       const started = this.#storage.readImport(row.import_id) ?? row;
       return { import: importProjection(ownerOf(names), started), repeated, missing };
@@ -150,25 +144,9 @@ export class PingCollector extends DurableObject<Env> {
   /** What `startImport` would answer to this task at this moment; releases nothing. */
   async previewImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
     const now = Date.now();
-    const { row, repeated, missing } = this.#judgeTask(task, now);
+    const { row, repeated, missing } = judgeTask(this.#storage, task, now);
     const shown = finishIfSettled(row, now) ?? row;
     return { import: importProjection(ownerOf(names), shown), repeated, missing };
-  }
-
-  /** The import that this task asked for already, or the one that takes what is held now. Writes nothing. */
-  #judgeTask(task: TaskEntry, now: number): { row: ImportRow; repeated: boolean; missing: number[] | null } {
-    const held = this.#storage.countHeld();
-    const missing = task.expected === null ? null : this.#storage.missing(task.expected);
-    const started = held.count === 0 ? repeatedImport(this.#storage.readImports(), task, now) : null;
-    if (started !== null) return { row: started, repeated: true, missing };
-    const after = this.#storage.about?.released_through ?? 0;
-    const through = held.count === 0 ? after : Math.max(now, held.newest);
-    const skipped = this.#storage.countDuplicates();
-    return {
-      row: newImport(task, { held: held.count, skipped, after, through, now }),
-      repeated: false,
-      missing,
-    };
   }
 
   /** Versions in flight whose newer one was just released: the newer goes on, the older counts as skipped. */
@@ -178,9 +156,10 @@ export class PingCollector extends DurableObject<Env> {
       if (row.current === null || overtaken === null) continue;
       const { import_id, retried } = row.current;
       const counts = import_id === null || retried === true ? null : this.#storage.readImport(import_id);
-      if (counts !== null) this.#count(counts, { imported: 0, skipped: 1, failed: 0 });
+      if (counts !== null)
+        countIntoImport(this.#turn, counts, { imported: 0, skipped: 1, failed: 0 }, Date.now());
       this.#storage.writeFiles([overtaken]);
-      this.#discardLeftBehind([[row, overtaken]]);
+      discardLeftBehind(this.#turn, [[row, overtaken]]);
     }
   }
 
@@ -229,7 +208,7 @@ export class PingCollector extends DurableObject<Env> {
         if (row.completed_at !== null) continue;
         const pending = row.total - row.imported - row.skipped - row.failed;
         const gone = pending - this.#storage.countPending(row);
-        if (gone > 0) this.#count(row, { imported: 0, skipped: gone, failed: 0 });
+        if (gone > 0) countIntoImport(this.#turn, row, { imported: 0, skipped: gone, failed: 0 }, Date.now());
       }
     });
   }
@@ -259,19 +238,7 @@ export class PingCollector extends DurableObject<Env> {
       const claims = dispatch.claims + 1;
       const items = dispatch.files.flatMap(([fileId, version]): WorkItem[] => {
         const row = inFlight(rows.get(fileId), version);
-        if (row === null) return [];
-        return [
-          {
-            file_id: fileId,
-            summary_id: row.summary_id,
-            version,
-            revision: row.revision + claims,
-            attempts: row.current.attempts,
-            import_id: row.current.import_id,
-            submission: row.current.submission,
-            look_first: claims > 1 || row.current.attempts > 0 || row.current.retried === true,
-          },
-        ];
+        return row === null ? [] : [workItem(row, claims)];
       });
       if (items.length === 0) {
         this.#storage.deleteDispatch(dispatchId);
@@ -301,7 +268,7 @@ export class PingCollector extends DurableObject<Env> {
     return this.#commit(() => {
       const dispatch = this.#storage.readDispatch(dispatchId);
       if (dispatch === null || dispatch.claim !== claim || dispatch.state !== "claimed") return null;
-      this.#settleOutcomes(dispatch, outcomes, now);
+      settleOutcomes(this.#turn, dispatch, outcomes, now);
       const reported = new Set(outcomes.map((outcome) => outcome.file_id));
       const files = dispatch.files.filter(([fileId]) => !reported.has(fileId));
       if (files.length === 0) {
@@ -322,7 +289,7 @@ export class PingCollector extends DurableObject<Env> {
     this.#commit(() => {
       const dispatch = this.#storage.readDispatch(dispatchId);
       if (dispatch === null || (dispatch.state === "claimed" && dispatch.due_at > now)) return;
-      this.#countSilence(dispatch, now);
+      countSilence(this.#turn, dispatch, now);
       this.#alarmBy(now);
     });
   }
@@ -335,87 +302,6 @@ export class PingCollector extends DurableObject<Env> {
       const names = [row?.held?.submission.object_key, row?.current?.submission.object_key];
       return names.includes(object_key) ? [object_key] : [];
     });
-  }
-
-  #settleOutcomes(dispatch: Dispatch, outcomes: readonly Outcome[], now: number): void {
-    const rows = this.#storage.readFiles(outcomes.map((outcome) => outcome.file_id));
-    const changed: LedgerRow[] = [];
-    const failed: [LedgerRow, LedgerRow][] = [];
-    const retries: Dispatch[] = [];
-    const project: string[] = [];
-    const tally = new Tally();
-    for (const outcome of outcomes) {
-      const row = inFlight(rows.get(outcome.file_id), outcome.version);
-      if (row === null) continue;
-      const settlement = settle(row, outcome, row.revision + dispatch.claims, now);
-      changed.push(settlement.row);
-      if (settlement.kind === "again") {
-        retries.push(singleDispatch("RETRY", row.file_id, row.current.version, settlement.at));
-      } else {
-        tally.add(row.current, settlement.kind);
-      }
-      if (settlement.kind === "failed") failed.push([row, settlement.row]);
-      if (settlement.kind !== "imported") project.push(row.file_id);
-    }
-    this.#storage.writeFiles(changed);
-    this.#storage.writeDispatches(retries);
-    for (const retry of retries) this.#alarmBy(retry.due_at);
-    this.#settled(project, tally, now);
-    this.#discardLeftBehind(failed);
-  }
-
-  /** What follows when files were settled: the read model is told of failures, imports count and may complete. */
-  #settled(failedFiles: readonly string[], tally: Tally, now: number): void {
-    if (failedFiles.length > 0) {
-      this.#storage.addToOutbox([{ kind: "project_files", file_ids: [...failedFiles] }]);
-      this.#housekeepBy(now + KEPT_URL_FOR_MS);
-      this.#alarmBy(now);
-    }
-    for (const [importId, counts] of tally.imports) {
-      const row = this.#storage.readImport(importId);
-      if (row !== null) this.#count(row, counts);
-    }
-    for (const [importId, imported] of tally.mended) {
-      const row = this.#storage.readImport(importId);
-      if (row !== null) this.#storage.writeImport(mended(row, imported));
-      this.#alarmBy(now);
-    }
-  }
-
-  #discardLeftBehind(changes: readonly [before: LedgerRow, after: LedgerRow][]): void {
-    const about = this.#storage.about;
-    if (about === null) return;
-    const owner = ownerOf(about);
-    for (const [before, after] of changes) {
-      const keys = objectsLeftBehind(owner, before, after);
-      this.#storage.addToOutbox(
-        keys.map((object_key) => ({ kind: "discard_object", file_id: after.file_id, object_key })),
-      );
-    }
-  }
-
-  #count(row: ImportRow, counts: Counts): void {
-    const counted: ImportRow = {
-      ...row,
-      imported: row.imported + counts.imported,
-      skipped: row.skipped + counts.skipped,
-      failed: row.failed + counts.failed,
-      revision: row.revision + 1,
-    };
-    this.#storage.writeImport(counted);
-    this.#finish(counted, Date.now());
-  }
-
-  /** Completes an import once, when its last file is settled; what follows from it leaves through the outbox. */
-  #finish(row: ImportRow, now: number): void {
-    const finished = finishIfSettled(row, now);
-    this.#alarmBy(now + this.#clock.projectionDelayMs);
-    if (finished === null) return;
-    const plan_requested = planIsDue(this.#storage.readImports(), finished, now);
-    this.#storage.writeImport({ ...finished, plan_requested });
-    this.#storage.addToOutbox([{ kind: "complete_import", import_id: row.import_id }]);
-    this.#housekeepBy(now + CLOSED_IMPORT_KEPT_FOR_MS);
-    this.#alarmBy(now);
   }
 
   #drainIfWaiting(now: number): void {
@@ -462,78 +348,17 @@ export class PingCollector extends DurableObject<Env> {
     for (const dispatch of this.#storage.dueDispatches(now, ALARM_LIMIT)) {
       if (dispatch.state === "sent")
         this.#storage.writeDispatches([{ ...dispatch, state: "unsent", due_at: now }]);
-      if (dispatch.state === "claimed") this.#countSilence(dispatch, now);
+      if (dispatch.state === "claimed") countSilence(this.#turn, dispatch, now);
     }
-    this.#drainImports(now);
+    drainImports(this.#storage, now);
     const about = this.#storage.about;
     if (about?.housekeeping_at != null && about.housekeeping_at <= now) this.#housekeep(now);
-  }
-
-  #countSilence(dispatch: Dispatch, now: number): void {
-    const rows = this.#storage.readFiles(dispatch.files.map(([fileId]) => fileId));
-    const files = dispatch.files.filter(([fileId, version]) => inFlight(rows.get(fileId), version) !== null);
-    const { again, poison } = splitAfterSilence({ ...dispatch, files }, now);
-    const tally = new Tally();
-    const failed: [LedgerRow, LedgerRow][] = [];
-    for (const [fileId, version] of poison) {
-      const row = inFlight(rows.get(fileId), version);
-      if (row === null) continue;
-      const revision = row.revision + dispatch.claims + 1;
-      const ended = fail(
-        row,
-        {
-          code: "internal",
-          detail: "The import of this file ended without an answer several times. We were told of it.",
-          http_status: null,
-          retryable: true,
-        },
-        revision,
-        now,
-      );
-      this.#storage.writeFiles([ended]);
-      tally.add(row.current, "failed");
-      failed.push([row, ended]);
-    }
-    this.#storage.deleteDispatch(dispatch.dispatch_id);
-    this.#storage.writeDispatches(again);
-    if (dispatch.state === "claimed") {
-      const interrupted = again.flatMap(({ files: alone }) =>
-        alone.flatMap(([fileId, version]) => inFlight(rows.get(fileId), version) ?? []),
-      );
-      this.#storage.writeFiles(interrupted.map((row) => interrupt(row, now)));
-    }
-    this.#settled(
-      failed.map(([row]) => row.file_id),
-      tally,
-      now,
-    );
-    this.#discardLeftBehind(failed);
-    logUnit("dispatch", {
-      dispatch_id: dispatch.dispatch_id,
-      outcome: "claim_unheard",
-      files: files.length,
-      unheard: dispatch.unheard + 1,
-      failed: failed.length,
-    });
-  }
-
-  #drainImports(now: number): void {
-    let room = BULK_WINDOW - this.#storage.countDispatches("BULK");
-    for (const row of this.#storage.readImports()) {
-      if (row.drained_to === null || room <= 0) continue;
-      const { dispatches, drained_to } = bulkDispatches(room, now, (limit) =>
-        this.#storage.filesToDrain(row, limit),
-      );
-      room -= dispatches.length;
-      this.#storage.writeDispatches(dispatches);
-      this.#storage.writeImport({ ...row, drained_to });
-    }
   }
 
   #housekeep(now: number): void {
     const about = this.#storage.about;
     if (about === null) return;
-    this.#discardLeftBehind(housekeep(this.#storage, now, ALARM_LIMIT));
+    discardLeftBehind(this.#turn, housekeep(this.#storage, now, ALARM_LIMIT));
     const housekeeping_at = nextHousekeeping(
       this.#storage.countHeld(),
       this.#storage.keptFailures(),

@@ -1,12 +1,11 @@
+import type { Fault, StoredObject } from "../files/file.ts";
 import {
   firstRevision,
   nextVersion,
   REVISIONS_OF_CLAIMS,
   shrunk,
   type CurrentVersion,
-  type Fault,
   type LedgerRow,
-  type StoredObject,
   type Submission,
 } from "./ledger.ts";
 import { nextTryAt, type FaultOrigin } from "./retrySchedule.ts";

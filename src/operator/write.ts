@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { replaceActivities } from "../activities/write.ts";
-import { FILE_ERROR_CODES } from "../collector/ledger.ts";
+import { FILE_ERROR_CODES } from "../files/file.ts";
 import type { DecodedActivity } from "../fit/index.ts";
 import { DATABASE_NOW } from "../sql.ts";
 

@@ -2,7 +2,7 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { PingEntry, WorkItem } from "../../src/collector/calls.ts";
-import type { Fault } from "../../src/collector/ledger.ts";
+import type { Fault } from "../../src/files/file.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
