@@ -114,7 +114,7 @@ export function fail(row: RowInFlight, fault: Fault, revision: number, nowMs: nu
 }
 
 /** A failure that nothing is left to try again with. */
-export function withoutSource(failed: CurrentVersion): CurrentVersion {
+function withoutSource(failed: CurrentVersion): CurrentVersion {
   return {
     ...failed,
     submission: shrunk(failed.submission, false),
