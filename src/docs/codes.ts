@@ -1,5 +1,5 @@
-import type { FileErrorCode } from "../collector/ledger.ts";
 import type { FaultCode } from "../fault.ts";
+import type { FileErrorCode } from "../files/file.ts";
 import type { FitWarning } from "../fit/index.ts";
 import type { ProblemCode } from "../http/problem.ts";
 
