@@ -61,7 +61,7 @@ const COMMANDS = new Map<string, Command>([
 const COMMON = new Set(["json", "local", "remote", "state"]);
 
 function settingsFault({ remote, eventUrl, callbackHosts }: Request): string | null {
-  const rules = { local: !remote, allowedHosts: [] };
+  const rules = { local: !remote, allowedHosts: [], ownHost: null };
   if (eventUrl !== null) {
     const check = checkAddress(eventUrl, rules);
     if (!check.ok) return `--event-url: ${check.detail}`;

@@ -67,9 +67,9 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /** Takes pings of this user and source, in order. Once it has answered, each of them will be settled. */
-  async accept(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedEntry[]> {
+  async accept(names: CollectorNames, entries: PingEntry[], ownHost: string): Promise<AcceptedEntry[]> {
     const now = Date.now();
-    const { accepted, dispatches } = this.#commit(() => this.#accept(names, entries, now));
+    const { accepted, dispatches } = this.#commit(() => this.#accept(names, entries, ownHost, now));
     await this.#send(dispatches);
     return accepted;
   }
@@ -87,10 +87,12 @@ export class PingCollector extends DurableObject<Env> {
   #accept(
     names: CollectorNames,
     entries: readonly PingEntry[],
+    ownHost: string,
     now: number,
   ): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
     const isFirst = this.#storage.about === null;
-    this.#introduce(names);
+    const about = this.#introduce(names);
+    if (about.own_host !== ownHost) this.#storage.writeAbout({ ...about, own_host: ownHost });
     const { accepted, changed, live, duplicates, discarded } = this.#judge(names, entries, now);
     this.#storage.writeFiles(changed);
     this.#storage.rememberDuplicates(duplicates);
@@ -254,6 +256,7 @@ export class PingCollector extends DurableObject<Env> {
         claim: claimed.claim ?? "",
         until: claimed.due_at,
         names: { partner_id: about.partner_id, user_id: about.user_id, source: about.source },
+        own_host: about.own_host,
         items,
       };
     });
@@ -399,7 +402,14 @@ export class PingCollector extends DurableObject<Env> {
     const known = this.#storage.about;
     if (known !== null) return known;
     const { partner_id, user_id, source } = names;
-    const about: About = { partner_id, user_id, source, released_through: 0, housekeeping_at: null };
+    const about: About = {
+      partner_id,
+      user_id,
+      source,
+      own_host: null,
+      released_through: 0,
+      housekeeping_at: null,
+    };
     this.#storage.writeAbout(about);
     return about;
   }

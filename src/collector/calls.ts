@@ -59,5 +59,7 @@ export interface Claim {
   /** Unix milliseconds; a report before then renews it. */
   until: number;
   names: CollectorNames;
+  /** Where pings come in; downloads never lead back there. */
+  own_host: string | null;
   items: WorkItem[];
 }

@@ -60,6 +60,8 @@ export interface About {
   partner_id: string;
   user_id: string;
   source: string;
+  /** The host that the newest ping came in by: no redirect may lead back to it. Null: only tasks came. */
+  own_host: string | null;
   /** Held versions up to this one were released by a task. */
   released_through: number;
   /** When to look for held pings and kept URLs past their age; null: none there. */
@@ -70,7 +72,7 @@ export interface About {
 const TABLES = `
   CREATE TABLE IF NOT EXISTS about (
     only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,
-    source TEXT NOT NULL, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
+    source TEXT NOT NULL, own_host TEXT, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
   CREATE TABLE IF NOT EXISTS files (
     file_id TEXT PRIMARY KEY, summary_id TEXT NOT NULL, revision INTEGER NOT NULL,
     version INTEGER, state TEXT, import_id TEXT, current TEXT,
@@ -138,9 +140,10 @@ export class CollectorStorage {
           partner_id: string;
           user_id: string;
           source: string;
+          own_host: string | null;
           released_through: number;
           housekeeping_at: number | null;
-        }>("SELECT partner_id, user_id, source, released_through, housekeeping_at FROM about")
+        }>("SELECT partner_id, user_id, source, own_host, released_through, housekeeping_at FROM about")
         .toArray()[0] ?? null;
   }
 
@@ -152,10 +155,11 @@ export class CollectorStorage {
   writeAbout(about: About): void {
     this.#about = about;
     this.#sql.exec(
-      "INSERT OR REPLACE INTO about VALUES (1, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO about VALUES (1, ?, ?, ?, ?, ?, ?)",
       about.partner_id,
       about.user_id,
       about.source,
+      about.own_host,
       about.released_through,
       about.housekeeping_at,
     );

@@ -52,7 +52,11 @@ async function targetOf(
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
   const secrets = live(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
   if (secrets.length === 0) return unsent("retried", "No webhook secret is valid.");
-  const address = checkAddress(partner.event_url, { local: env.ENVIRONMENT === "local", allowedHosts: [] });
+  const address = checkAddress(partner.event_url, {
+    local: env.ENVIRONMENT === "local",
+    allowedHosts: [],
+    ownHost: null,
+  });
   if (!address.ok) return unsent("retried", `The event_url may not be reached. ${address.detail}`);
   return { send: true, url: address.url.href, secrets };
 }

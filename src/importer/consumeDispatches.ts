@@ -77,7 +77,11 @@ async function importDispatch(
     env,
     partnerId: claim.names.partner_id,
     userId: claim.names.user_id,
-    rules: { local: env.ENVIRONMENT === "local", allowedHosts: partner?.callback_hosts ?? [] },
+    rules: {
+      local: env.ENVIRONMENT === "local",
+      allowedHosts: partner?.callback_hosts ?? [],
+      ownHost: claim.own_host,
+    },
   };
   await settleAll(claim.items, CONNECTIONS, async (item) => {
     if (partner === undefined) {

@@ -5,7 +5,7 @@ export interface AddressRules {
   /** When not empty, only these hosts, compared whole and without regard to case. */
   allowedHosts: readonly string[];
   /** Our own host, with its port if it has one, where the caller knows it: we never call ourselves. */
-  ownHost?: string;
+  ownHost: string | null;
 }
 
 export type AddressCheck = { ok: true; url: URL } | { ok: false; detail: string };
@@ -136,7 +136,7 @@ export function checkAddress(address: string, rules: AddressRules): AddressCheck
       "The URL's path or query holds dot segments or characters that must be percent-encoded (such as \" < > ' { }).",
     );
   }
-  if (rules.ownHost !== undefined && isOwn(url, rules.ownHost)) {
+  if (rules.ownHost !== null && isOwn(url, rules.ownHost)) {
     return refused("The URL leads back to this service.");
   }
   return { ok: true, url };

@@ -36,6 +36,7 @@ const COLLECTORS_AT_ONCE = 50;
 /**
  * Takes pings so that each of them will end as an imported file or as a failed one with a reason: once this
  * has resolved they are in their collectors, live rides are in the queue, and all are readable.
+ * `ownHost` is where the request came in: no download leads back there.
  * Answers in the request's order. Throws when a store is down; what was taken by then stays taken, and the
  * same pings may be accepted again without harm.
  */
@@ -43,13 +44,14 @@ export async function acceptPings(
   env: Env,
   partner: Partner,
   pings: readonly ValidPing[],
+  ownHost: string,
   nowMs: number,
 ): Promise<AcceptedFile[]> {
   const groups = groupPings(partner.partner_id, pings, nowMs);
   const inlineKeys = await storeInlineBytes(env, groups, pings);
   const results = await settleAll([...groups.values()], COLLECTORS_AT_ONCE, async (group) => ({
     group,
-    accepted: await collectorOf(env, group).accept(group.names, group.entries),
+    accepted: await collectorOf(env, group).accept(group.names, group.entries, ownHost),
   }));
   const taken = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   await tellReadModel(env, partner.partner_id, taken, nowMs);

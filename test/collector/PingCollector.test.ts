@@ -6,6 +6,7 @@ import type { Fault } from "../../src/files/file.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
+const OWN_HOST = "api.example.com";
 const SOURCE = "watch";
 const fault: Fault = {
   code: "callback_gone",
@@ -42,6 +43,7 @@ function newUser() {
     collector.stub.accept(
       names,
       Array.from({ length: count }, (_, index) => entry(`ride-${index}`, { priority: 0 })),
+      OWN_HOST,
     );
   const task = (changes: { event_id?: string | null; is_initial_import?: boolean } = {}) =>
     collector.stub.startImport(names, {
@@ -75,7 +77,11 @@ async function onlySent(collector: CollectorUnderTest): Promise<string> {
 describe("taking pings", () => {
   test("a live ride is in the priority queue before the answer, a held one in none", async () => {
     const { names, collector, entry } = newUser();
-    const answers = await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })]);
+    const answers = await collector.stub.accept(
+      names,
+      [entry("live"), entry("held", { priority: 0 })],
+      OWN_HOST,
+    );
     expect(answers.map((answer) => answer.status)).toEqual(["queued", "held"]);
     expect((await collector.sent()).map((dispatch) => dispatch.queue)).toEqual(["PRIORITY"]);
   });
@@ -83,7 +89,7 @@ describe("taking pings", () => {
   test("a live ride that the queue did not take is sent by the alarm", async () => {
     const { names, collector, entry } = newUser();
     vi.spyOn(env.PRIORITY, "sendBatch").mockRejectedValueOnce(new Error("the queue is away"));
-    await collector.stub.accept(names, [entry("live")]);
+    await collector.stub.accept(names, [entry("live")], OWN_HOST);
     expect(await collector.sent()).toHaveLength(0);
     pass(6_000);
     await collector.alarm();
@@ -92,7 +98,7 @@ describe("taking pings", () => {
 
   test("a message that nobody claimed is sent again after its lease", async () => {
     const { names, collector, entry } = newUser();
-    await collector.stub.accept(names, [entry("live")]);
+    await collector.stub.accept(names, [entry("live")], OWN_HOST);
     const send = vi.spyOn(env.PRIORITY, "sendBatch");
     pass(19_000);
     await collector.alarm();
@@ -104,7 +110,7 @@ describe("taking pings", () => {
 
   test("what was taken is there after the object was evicted", async () => {
     const { names, collector, entry } = newUser();
-    await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })]);
+    await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })], OWN_HOST);
     await evictDurableObject(collector.stub);
     const claim = await collector.stub.claim(await onlySent(collector));
     expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
@@ -117,13 +123,13 @@ describe("taking pings", () => {
       vi.spyOn(state.storage, "setAlarm").mockImplementationOnce(() => {
         throw new Error("no alarm can be set");
       });
-      return instance.accept(names, [entry("lost")]).then(
+      return instance.accept(names, [entry("lost")], OWN_HOST).then(
         () => "accepted",
         (fault: unknown) => String(fault),
       );
     });
     expect(message).toContain("no alarm can be set");
-    await collector.stub.accept(names, [entry("live")]);
+    await collector.stub.accept(names, [entry("live")], OWN_HOST);
     const alarmAt = await runInDurableObject(collector.stub, (_, state) => state.storage.getAlarm());
     expect(alarmAt).not.toBeNull();
     await evictDurableObject(collector.stub);
@@ -148,7 +154,7 @@ describe("taking pings", () => {
   test("the same file twice in one request ends as its later ping", async () => {
     const { names, collector, entry } = newUser();
     const later = entry("ride", { callback_url: "https://files.example.com/later" });
-    const answers = await collector.stub.accept(names, [entry("ride", { priority: 0 }), later]);
+    const answers = await collector.stub.accept(names, [entry("ride", { priority: 0 }), later], OWN_HOST);
     expect(answers.map((answer) => answer.status)).toEqual(["held", "queued"]);
     const claim = await collector.stub.claim(await onlySent(collector));
     expect(claim?.items[0]?.submission.callback_url).toBe("https://files.example.com/later");
@@ -158,7 +164,7 @@ describe("taking pings", () => {
 describe("claims", () => {
   test("two importers never work on one file", async () => {
     const { names, collector, entry } = newUser();
-    await collector.stub.accept(names, [entry("live")]);
+    await collector.stub.accept(names, [entry("live")], OWN_HOST);
     const dispatchId = await onlySent(collector);
     const claims = await Promise.all([collector.stub.claim(dispatchId), collector.stub.claim(dispatchId)]);
     expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
@@ -167,7 +173,7 @@ describe("claims", () => {
   test("an outcome counts only from the current claim", async () => {
     const { names, collector, entry } = newUser();
     const live = entry("live");
-    await collector.stub.accept(names, [live]);
+    await collector.stub.accept(names, [live], OWN_HOST);
     const dispatchId = await onlySent(collector);
     const claim = await collector.stub.claim(dispatchId);
     const version = claim?.items[0]?.version ?? 0;
@@ -232,7 +238,7 @@ describe("claims", () => {
     const dispatchId = await onlySent(collector);
     const claim = await collector.stub.claim(dispatchId);
     const old = claim?.items[0];
-    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true })]);
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true })], OWN_HOST);
     await collector.stub.report(dispatchId, claim?.claim ?? "", [imported(old)]);
     expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 0, total: 1 });
     const newer = await collector.stub.claim(await onlySent(collector));
@@ -271,8 +277,8 @@ describe("tasks", () => {
     const { names, collector, entry, hold, task } = newUser();
     await hold(2);
     const { import: started } = await task();
-    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })]);
-    await collector.stub.accept(names, [entry("ride-1", { overwrite_mode: true, priority: 1 })]);
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })], OWN_HOST);
+    await collector.stub.accept(names, [entry("ride-1", { overwrite_mode: true, priority: 1 })], OWN_HOST);
     pass(6_000);
     await collector.alarm();
     const items = [];
@@ -290,7 +296,7 @@ describe("tasks", () => {
     await hold(1);
     const first = await task({ event_id: "first" });
     await collector.alarm();
-    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })]);
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })], OWN_HOST);
     const second = await task({ event_id: "second" });
     expect(await collector.stub.readImport(first.import.import_id)).toMatchObject({ skipped: 1, total: 1 });
     expect(await collector.stub.readImport(second.import.import_id)).toMatchObject({ skipped: 0, total: 1 });
@@ -305,11 +311,11 @@ describe("tasks", () => {
     const { names, collector, entry, hold, task } = newUser();
     await hold(1);
     const { import: started } = await task();
-    await collector.stub.accept(names, [
-      entry("ride-0", { priority: 0 }),
-      entry("ride-0", { priority: 0 }),
-      entry("ride-9", { priority: 0 }),
-    ]);
+    await collector.stub.accept(
+      names,
+      [entry("ride-0", { priority: 0 }), entry("ride-0", { priority: 0 }), entry("ride-9", { priority: 0 })],
+      OWN_HOST,
+    );
     const next = await task();
     expect(next).toMatchObject({ repeated: false, import: { total: 2, skipped: 1 } });
     expect(started.total).toBe(1);

@@ -309,7 +309,7 @@ export class World {
       `ping ${pings.map((ping) => `${ping.user_id}/${ping.source}/${ping.summary_id}:p${ping.priority}${ping.overwrite_mode ? "o" : ""}=${ping.activity_name}`).join(" ")}`,
       endsAt,
       pace,
-      () => acceptPings(this.platform.env, this.partner, pings, this.now),
+      () => acceptPings(this.platform.env, this.partner, pings, "api.example.com", this.now),
       (answers) => {
         for (const ping of this.pings)
           if (ping.invocation === current.getStore()) ping.answered = this.moment();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { checkAddress } from "../../src/outbound/address.ts";
 
-const production = { local: false, allowedHosts: [] };
-const local = { local: true, allowedHosts: [] };
+const production = { local: false, allowedHosts: [], ownHost: null };
+const local = { local: true, allowedHosts: [], ownHost: null };
 
 /** Each must be refused on a deployed service. */
 const hostile = {
@@ -274,7 +274,7 @@ describe("Under the local start", () => {
 });
 
 describe("With a partner's list of hosts", () => {
-  const listed = { local: false, allowedHosts: ["files.example.com", "CDN.example.com"] };
+  const listed = { ...production, allowedHosts: ["files.example.com", "CDN.example.com"] };
   test.each(["https://files.example.com/a", "https://FILES.example.com/a", "https://cdn.example.com/a"])(
     "a listed host passes: %j",
     (address) => expect(checkAddress(address, listed).ok).toBe(true),
@@ -288,7 +288,7 @@ describe("With a partner's list of hosts", () => {
 
   test("a listed private name is refused all the same", () => {
     for (const host of ["127.0.0.1", "localhost", "db.internal"]) {
-      expect(checkAddress(`https://${host}/`, { local: false, allowedHosts: [host] }).ok).toBe(false);
+      expect(checkAddress(`https://${host}/`, { ...production, allowedHosts: [host] }).ok).toBe(false);
     }
   });
 });

@@ -96,11 +96,13 @@ function isLenient(c: Asked): boolean {
   return preference(c.req.header("Prefer"), "handling") === "lenient";
 }
 
+const ownHost = (c: Asked): string => new URL(c.req.url).host;
+
 function addressRules(c: Asked): AddressRules {
   return {
     local: c.env.ENVIRONMENT === "local",
     allowedHosts: c.var.partner.callback_hosts,
-    ownHost: new URL(c.req.url).host,
+    ownHost: ownHost(c),
   };
 }
 
@@ -168,7 +170,7 @@ async function takePings(c: Asked, items: readonly JudgedItem[]) {
   const taken = dryRun
     ? { ok: true as const, outcome: await previewPings(c.env, partner, pings, Date.now()) }
     : await once(c, c.req.header("Idempotency-Key"), {
-        run: async () => acceptPings(c.env, partner, pings, Date.now()),
+        run: async () => acceptPings(c.env, partner, pings, ownHost(c), Date.now()),
         keep: (files) => files.map((file) => LETTERS[file.status]).join(""),
         rebuild: (letters) => rebuilt(partner.partner_id, pings, letters),
       });
