@@ -3,12 +3,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { FILE_ERROR_CODES, type FileErrorCode } from "../collector/ledger.ts";
 import { randomId } from "../identifiers.ts";
 import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../operator/write.ts";
-import { DEFAULT_STATE, exitWith, readFlags, refuse, type Refusal } from "./command.ts";
+import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse, type Refusal } from "./command.ts";
 import { openLocalStores } from "./localState.ts";
-import { runWrangler, RemoteFault } from "./wrangler.ts";
+import { environmentOf, RemoteFault, wranglerFor, type RunWrangler } from "./wrangler.ts";
 
-/** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote] */
-const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote]
+/** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]] */
+const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
   Decodes stored files again that were received since then: those an older decoder has read, or with --code
   those that failed with it. The service works it off; this command shows how far it is.`;
 
@@ -30,20 +30,26 @@ const flags = readFlags({
     local: { type: "boolean", default: false },
     remote: { type: "boolean", default: false },
     state: { type: "string" },
+    env: { type: "string" },
   },
 });
 if (!flags.ok) exitWith(flags);
-const { since: sinceText, code: codeText, json, local, remote, state } = flags.values;
-if (sinceText === undefined) exitWith(refuse(USAGE));
+const { since: sinceText, code: codeText, json, local, remote, state, env } = flags.values;
+if (sinceText === undefined) exitWith(misuse(USAGE));
 const since = Date.parse(sinceText);
 if (Number.isNaN(since))
-  exitWith(refuse(`--since takes a date such as 2026-11-25 or 2026-11-25T06:00:00Z, not ${sinceText}.`));
+  exitWith(misuse(`--since takes a date such as 2026-11-25 or 2026-11-25T06:00:00Z, not ${sinceText}.`));
 const code = codeOf(codeText);
-if (code === undefined) exitWith(refuse(`--code takes one of ${FILE_ERROR_CODES.join(", ")}.`));
-if (local && remote) exitWith(refuse("--local and --remote exclude each other."));
-if (remote && state !== undefined) exitWith(refuse("--state belongs to --local."));
+if (code === undefined) exitWith(misuse(`--code takes one of ${FILE_ERROR_CODES.join(", ")}.`));
+if (local && remote) exitWith(misuse("--local and --remote exclude each other."));
+if (remote && state !== undefined) exitWith(misuse("--state belongs to --local."));
+if (!remote && env !== undefined) exitWith(misuse("--env belongs to --remote."));
+const environment = environmentOf(env);
+if (environment === null) exitWith(misuse(`--env takes staging, not ${JSON.stringify(env)}.`));
 
-const database = remote ? remoteDatabase() : await localDatabase(path.resolve(state ?? DEFAULT_STATE));
+const database = remote
+  ? remoteDatabase(wranglerFor(environment))
+  : await localDatabase(path.resolve(state ?? DEFAULT_STATE));
 if (!database.ok) exitWith(database);
 try {
   const jobId = randomId();
@@ -100,7 +106,7 @@ async function localDatabase(folder: string): Promise<Database | Refusal> {
 }
 
 /** Values are our own ids and JSON of numbers and codes: quoting them is enough for a command that takes no bindings. */
-function remoteDatabase(): Database {
+function remoteDatabase(wrangler: RunWrangler): Database {
   return {
     ok: true,
     run: async (sql, ...values) => {
@@ -108,7 +114,7 @@ function remoteDatabase(): Database {
         (text, value) => text.replace("?", () => `'${value.replaceAll("'", "''")}'`),
         sql,
       );
-      const printed = await runWrangler(["d1", "execute", "DB", "--remote", "--json", "--command", bound]);
+      const printed = await wrangler(["d1", "execute", "DB", "--remote", "--json", "--command", bound]);
       const answers: unknown = JSON.parse(printed);
       const first: unknown = Array.isArray(answers) ? answers[0] : null;
       return typeof first === "object" && first !== null && "results" in first && Array.isArray(first.results)

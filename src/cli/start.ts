@@ -1,6 +1,6 @@
 import path from "node:path";
 import process from "node:process";
-import { DEFAULT_STATE, exitWith, readFlags, refuse } from "./command.ts";
+import { DEFAULT_STATE, exitWith, misuse, readFlags } from "./command.ts";
 import { demoCommands } from "./demo/demoPartner.ts";
 import { startService } from "./service.ts";
 
@@ -15,9 +15,9 @@ const flags = readFlags({
 if (!flags.ok) exitWith(flags);
 const { port, state, empty } = flags.values;
 if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) {
-  exitWith(refuse(`--port takes a number from 1 to 65535, not ${JSON.stringify(port)}.`));
+  exitWith(misuse(`--port takes a number from 1 to 65535, not ${JSON.stringify(port)}.`));
 }
-if (state === "") exitWith(refuse("--state takes a folder."));
+if (state === "") exitWith(misuse("--state takes a folder."));
 
 // A service that is stopped while it starts has nothing to close: storage recovers from any moment.
 const endNow = () => process.exit(0);
