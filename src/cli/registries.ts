@@ -18,6 +18,7 @@ export interface Registry {
   read(partnerId: string): Promise<Partner | null>;
   list(): Promise<Partner[]>;
   write(partner: Partner): Promise<void>;
+  remove(partnerId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -74,6 +75,7 @@ export async function localRegistry(state: string): Promise<Registry | Refusal> 
     },
     write: async (partner) =>
       whenUnlocked(async () => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner))),
+    remove: async (partnerId) => whenUnlocked(async () => partners.delete(partnerKey(partnerId))),
   };
 }
 
@@ -116,6 +118,9 @@ export function remoteRegistry(wrangler: RunWrangler): Registry {
       await withFile(JSON.stringify(partner), async (file) =>
         wranglerKv("key", "put", partnerKey(partner.partner_id), "--path", file),
       );
+    },
+    remove: async (partnerId) => {
+      await wranglerKv("key", "delete", partnerKey(partnerId));
     },
   };
 }

@@ -7,7 +7,7 @@ import { refuse, systemCode, type Refusal } from "./command.ts";
  * Keeps a second service off a state folder: two of them on one set of databases lose writes. The lock holds the
  * process id; one whose process has ended is taken over. Answers how to let go, or who holds it.
  */
-export function lockState(state: string): { ok: true; release(): void } | Refusal {
+export function lockState(state: string): { ok: true; release: () => void } | Refusal {
   const file = path.join(state, "service.pid");
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 });

@@ -23,8 +23,12 @@ export function environmentOf(flag: string | undefined): Environment | null {
 
 /** Wrangler, told which environment each command is about. */
 export function wranglerFor(environment: Environment, cli = WRANGLER): RunWrangler {
-  const about = environment === "production" ? ["--env="] : ["--env", environment];
-  return async (args, env = {}) => runWrangler(cli, [...args, ...about], env);
+  return async (args, env = {}) => runWrangler(cli, [...args, ...environmentFlag(environment)], env);
+}
+
+/** Said always: without it wrangler warns that production was not meant. */
+export function environmentFlag(environment: Environment): string[] {
+  return environment === "production" ? ["--env="] : ["--env", environment];
 }
 
 async function runWrangler(
@@ -51,6 +55,12 @@ async function runWrangler(
   });
 }
 
+/** The line after `[ERROR]`; of a request to Cloudflare the next one, which has the reason and its code. */
 function firstComplaint(text: string): string | null {
-  return /\[ERROR\]\s*(.+)/.exec(stripVTControlCharacters(text))?.[1]?.trim() ?? null;
+  const [, complaint, reason] =
+    /\[ERROR\]\s*(.+)(?:\s*\n\s*(\S.*))?/.exec(stripVTControlCharacters(text)) ?? [];
+  if (complaint === undefined) return null;
+  return (
+    complaint.startsWith("A request to the Cloudflare API") && reason !== undefined ? reason : complaint
+  ).trim();
 }
