@@ -5,7 +5,7 @@ import { deleteObjects } from "../files/objectKeys.ts";
 import { discardObjects, projectFiles, type FileProjection, type NamedObject } from "../files/write.ts";
 import { collectorName, randomId } from "../identifiers.ts";
 import { projectImport, type ImportProjection } from "../imports/write.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback, logUnit } from "../log.ts";
 import { boundOf, readErased, touchUsers } from "../users/write.ts";
 import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "./ages.ts";
 import { announceImport } from "./announceImport.ts";
@@ -534,6 +534,7 @@ export class PingCollector extends DurableObject<Env> {
     const startedAt = Date.now();
     this.#alarmAt = null;
     let outcome = "done";
+    let thrown: string | null = null;
     try {
       if (this.#storage.about !== null) {
         const owner = ownerOf(this.#storage.about);
@@ -547,13 +548,15 @@ export class PingCollector extends DurableObject<Env> {
       this.#failuresInARow = 0;
     } catch (fault) {
       this.#failuresInARow += 1;
-      outcome = faultName(fault);
+      outcome = "fault";
+      thrown = faultName(fault);
     } finally {
       const next = this.#nextAlarm(Date.now());
       if (next !== null) this.#alarmBy(next);
       logUnit("alarm", {
-        collector: this.ctx.id.toString(),
+        collector: this.#storage.about === null ? null : this.#name(),
         outcome,
+        ...(thrown === null ? {} : { fault: thrown }),
         next_in_milliseconds: next === null ? null : next - startedAt,
         milliseconds: Date.now() - startedAt,
       });
@@ -611,9 +614,9 @@ export class PingCollector extends DurableObject<Env> {
       now,
     );
     this.#discardLeftBehind(failed);
-    logUnit("dispatch", {
+    logSetback("claim_unheard", {
+      collector: this.#name(),
       dispatch_id: dispatch.dispatch_id,
-      outcome: "claim_unheard",
       files: files.length,
       unheard: dispatch.unheard + 1,
       failed: failed.length,
@@ -692,9 +695,9 @@ export class PingCollector extends DurableObject<Env> {
             batch.map((dispatch) => ({ body: { collector, dispatch_id: dispatch.dispatch_id } })),
           );
         } catch (fault) {
-          logUnit("dispatch", {
+          logSetback("sent_later", {
+            collector,
             queue,
-            outcome: "not_sent",
             messages: batch.length,
             fault: faultName(fault),
           });
