@@ -3,9 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { FILE_ERROR_CODES, type FileErrorCode } from "../collector/ledger.ts";
 import { randomId } from "../identifiers.ts";
 import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../operator/write.ts";
-import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse, type Refusal } from "./command.ts";
-import { openLocalStores } from "./localState.ts";
-import { environmentOf, RemoteFault, wranglerFor, type RunWrangler } from "./wrangler.ts";
+import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse } from "./command.ts";
+import { localDatabase, remoteDatabase, type Database } from "./databases.ts";
+import { environmentOf, RemoteFault, wranglerFor } from "./wrangler.ts";
 
 /** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]] */
 const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
@@ -14,13 +14,6 @@ const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local 
 
 /** The service looks for work every minute, deployed, and every 10 s here. */
 const LOOK_EVERY_MS = 2_000;
-
-/** One D1, here or deployed. */
-interface Database {
-  ok: true;
-  run(sql: string, ...values: string[]): Promise<unknown[]>;
-  close(): Promise<void>;
-}
 
 const flags = readFlags({
   options: {
@@ -87,40 +80,4 @@ function codeOf(text: string | undefined): FileErrorCode | null | undefined {
 
 async function readJob(from: Database, jobId: string): Promise<Job> {
   return parseJob((await from.run(READ_JOB, jobId))[0]);
-}
-
-async function localDatabase(folder: string): Promise<Database | Refusal> {
-  const stores = await openLocalStores(folder);
-  if (!stores.ok) return stores;
-  return {
-    ok: true,
-    run: async (sql, ...values) =>
-      (
-        await stores.database
-          .prepare(sql)
-          .bind(...values)
-          .all()
-      ).results,
-    close: async () => stores.close(),
-  };
-}
-
-/** Values are our own ids and JSON of numbers and codes: quoting them is enough for a command that takes no bindings. */
-function remoteDatabase(wrangler: RunWrangler): Database {
-  return {
-    ok: true,
-    run: async (sql, ...values) => {
-      const bound = values.reduce(
-        (text, value) => text.replace("?", () => `'${value.replaceAll("'", "''")}'`),
-        sql,
-      );
-      const printed = await wrangler(["d1", "execute", "DB", "--remote", "--json", "--command", bound]);
-      const answers: unknown = JSON.parse(printed);
-      const first: unknown = Array.isArray(answers) ? answers[0] : null;
-      return typeof first === "object" && first !== null && "results" in first && Array.isArray(first.results)
-        ? first.results
-        : [];
-    },
-    close: async () => {},
-  };
 }

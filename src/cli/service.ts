@@ -119,9 +119,11 @@ async function faultOfPort(port: number): Promise<string | null> {
   });
 }
 
-/** The service logs JSON; whatever else the runtime says becomes JSON here. */
+/** The service logs JSON, to which the platform would add the time; whatever else the runtime says becomes JSON here. */
 function logLine(level: string, message: string): string {
-  return message.startsWith("{") && !message.includes("\n") ? message : JSON.stringify({ level, message });
+  const line =
+    message.startsWith("{") && !message.includes("\n") ? message : JSON.stringify({ level, message });
+  return `{"at":"${new Date().toISOString()}",${line.slice(1)}`;
 }
 
 /** The innermost reason, which for a build names file and line. */
