@@ -5,7 +5,7 @@ import { app } from "./http/app.ts";
 import { consumeDeadDispatches, consumeDispatches } from "./importer/consumeDispatches.ts";
 import { runScheduled } from "./scheduled.ts";
 
-/** Which consumer serves which queue. */
+/** Which consumer serves which queue; staging's are named alike, with its own ending. */
 const CONSUMERS = new Map<string, (batch: MessageBatch, env: Env) => Promise<void>>([
   ["partner-api-priority", consumeDispatches],
   ["partner-api-bulk", consumeDispatches],
@@ -20,7 +20,7 @@ export { PingCollector };
 export default {
   fetch: app.fetch,
   async queue(batch, env) {
-    const consume = CONSUMERS.get(batch.queue);
+    const consume = CONSUMERS.get(batch.queue.replace(/-staging$/, ""));
     // Thrown, the messages come back until somebody has told this table of their queue.
     if (consume === undefined) throw new Error(`no consumer serves ${batch.queue}`);
     await consume(batch, env);

@@ -29,21 +29,23 @@ const SWEEPS: readonly Sweep[] = [
   },
 ];
 
+/** One run of the clock; its line says how much each sweep found, so that a clock that stands still is seen. */
 export async function runScheduled(env: Env, nowMs: number): Promise<void> {
+  const startedAt = Date.now();
+  const found: Record<string, number> = {};
+  const faults: string[] = [];
   for (const sweep of SWEEPS) {
     if (!sweep.isDue(nowMs)) continue;
-    const startedAt = Date.now();
     try {
-      const count = await sweep.run(env, nowMs);
-      if (count > 0) {
-        logUnit("scheduled", { sweep: sweep.name, count, milliseconds: Date.now() - startedAt });
-      }
+      found[sweep.name] = await sweep.run(env, nowMs);
     } catch (fault) {
-      logUnit("scheduled", {
-        sweep: sweep.name,
-        outcome: faultName(fault),
-        milliseconds: Date.now() - startedAt,
-      });
+      faults.push(`${sweep.name}:${faultName(fault)}`);
     }
   }
+  logUnit("scheduled", {
+    ...found,
+    outcome: faults.length === 0 ? "done" : "fault",
+    ...(faults.length === 0 ? {} : { fault: faults.join(" ") }),
+    milliseconds: Date.now() - startedAt,
+  });
 }

@@ -1,18 +1,5 @@
 import process from "node:process";
-import { runTool, type TOOLS } from "./runTool.ts";
+import { runChecks } from "./checks.ts";
 
-/** npm run check: what can be told without running the product. */
-const CHECKS: readonly { name: string; tool: keyof typeof TOOLS; args: string[] }[] = [
-  { name: "types", tool: "tsc", args: ["--noEmit", "--project", "tsconfig.json"] },
-  { name: "lint", tool: "oxlint", args: ["--type-aware", "--deny-warnings"] },
-  { name: "format", tool: "prettier", args: ["--check", "."] },
-];
-
-for (const { name, tool, args } of CHECKS) {
-  const { exitCode, printed } = await runTool(tool, args, false);
-  if (exitCode !== 0) {
-    process.exitCode = 1;
-    console.log(printed.trimEnd());
-  }
-  console.log(`${name.padEnd(6)}  ${exitCode === 0 ? "ok" : "failed"}`);
-}
+/** npm run check */
+if (!(await runChecks())) process.exitCode = 1;

@@ -12,10 +12,17 @@ export const DEFAULT_STATE = path.join(ROOT, ".state");
 export interface Refusal {
   ok: false;
   problem: string;
+  /** 1: it could not be done. 2: the command was misused, and nothing was tried. */
+  exitCode: 1 | 2;
 }
 
 export function refuse(problem: string): Refusal {
-  return { ok: false, problem };
+  return { ok: false, problem, exitCode: 1 };
+}
+
+/** The command line itself is wrong. */
+export function misuse(problem: string): Refusal {
+  return { ok: false, problem, exitCode: 2 };
 }
 
 type Parsed<T extends ParseArgsConfig> = { ok: true } & ReturnType<typeof parseArgs<T>>;
@@ -28,14 +35,14 @@ export function readFlags<T extends ParseArgsConfig>(config: T): Parsed<T> | Ref
     if (!(fault instanceof TypeError && "code" in fault && String(fault.code).startsWith("ERR_PARSE_ARGS"))) {
       throw fault;
     }
-    return refuse(fault.message.split(/\.\s|\n/)[0]?.replace(/\.?$/, ".") ?? fault.message);
+    return misuse(fault.message.split(/\.\s|\n/)[0]?.replace(/\.?$/, ".") ?? fault.message);
   }
 }
 
-/** Ends the command with the refusal's line and exit code 1. */
+/** Ends the command with the refusal's line and exit code. */
 export function exitWith(refusal: Refusal): never {
   process.stderr.write(`${refusal.problem}\n`);
-  process.exit(1);
+  process.exit(refusal.exitCode);
 }
 
 /** The code of a fault of the operating system (`EACCES`, …); null for any other fault. */

@@ -1,192 +1,124 @@
 import path from "node:path";
-import { checkAddress } from "../outbound/address.ts";
-import { DEFAULT_LIMITS, live, PARTNER_ID, type Partner } from "../partners/partner.ts";
-import { DEFAULT_STATE, exitWith, readFlags, refuse, type Refusal } from "./command.ts";
-import { newPartner } from "./newPartner.ts";
-import { LockedFault, localRegistry, remoteRegistry, type Registry } from "./registries.ts";
-import { RemoteFault } from "./wrangler.ts";
+import { PARTNER_ID } from "../partners/partner.ts";
+import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse, type Refusal } from "./command.ts";
+import { COMMANDS, settingsFault, SETTINGS, type Request } from "./partnerCommands.ts";
+import { LockedFault, localRegistry, remoteRegistry } from "./registries.ts";
+import { environmentOf, RemoteFault, wranglerFor } from "./wrangler.ts";
 
-const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --remote]
-  create <partner_id> [--name TEXT] [--event-url URL] [--callback-host HOST]…
+const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
+  create <partner_id> [settings]
   list
-  show <partner_id>`;
+  show <partner_id>
+  set <partner_id> settings
+  rotate-key <partner_id> [--overlap 24h]
+  revoke-key <partner_id> <key_id>
+  rotate-secret <partner_id> [--overlap 24h]
+  suspend <partner_id>
+  resume <partner_id>
+settings, each cleared by "none":
+  --name TEXT  --event-url URL  --callback-host HOST …  --requests-per-minute N  --files-per-minute N`;
 
 const FLAGS = {
   json: { type: "boolean", default: false },
   local: { type: "boolean", default: false },
   remote: { type: "boolean", default: false },
   state: { type: "string" },
+  env: { type: "string" },
   name: { type: "string" },
   "event-url": { type: "string" },
   "callback-host": { type: "string", multiple: true },
+  "requests-per-minute": { type: "string" },
+  "files-per-minute": { type: "string" },
+  // A day: whoever runs the partner's servers, wherever, has a working morning to bring the new one in.
+  overlap: { type: "string", default: "24h" },
 } as const;
 
-interface Request {
-  partnerId: string;
-  remote: boolean;
-  name: string | null;
-  eventUrl: string | null;
-  callbackHosts: string[];
-}
-
-/** What a command has to say: to programs, and to people. */
-interface Answer {
-  ok: true;
-  json: unknown;
-  text: string;
-}
-
-interface Command {
-  takesPartner: boolean;
-  flags: readonly (keyof typeof FLAGS)[];
-  /** What is wrong with the request itself, told before the registry is opened. */
-  faultOf?(request: Request): string | null;
-  run(registry: Registry, request: Request): Promise<Answer | Refusal>;
-}
-
-const COMMANDS = new Map<string, Command>([
-  [
-    "create",
-    {
-      takesPartner: true,
-      flags: ["name", "event-url", "callback-host"],
-      faultOf: settingsFault,
-      run: create,
-    },
-  ],
-  ["list", { takesPartner: false, flags: [], run: list }],
-  ["show", { takesPartner: true, flags: [], run: show }],
-]);
 /** Flags that every command takes. */
-const COMMON = new Set(["json", "local", "remote", "state"]);
+const COMMON = new Set(["json", "local", "remote", "state", "env"]);
 
-function settingsFault({ remote, eventUrl, callbackHosts }: Request): string | null {
-  const rules = { local: !remote, allowedHosts: [], ownHost: null };
-  if (eventUrl !== null) {
-    const check = checkAddress(eventUrl, rules);
-    if (!check.ok) return `--event-url: ${check.detail}`;
-  }
-  for (const host of callbackHosts) {
-    const check = checkAddress(`https://${host}/`, rules);
-    if (!check.ok || check.url.hostname !== host.toLowerCase()) {
-      return `--callback-host takes a host's name, not ${JSON.stringify(host)}.`;
-    }
-  }
-  return null;
+/** Clears a setting. */
+const NONE = "none";
+
+const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `30m`, `24h`, `7d`; null when it is no such length. */
+function lengthMs(text: string): number | null {
+  const [, count, unit] = /^(\d{1,4})([smhd])$/.exec(text) ?? [];
+  const unitMs = unit === undefined ? undefined : UNIT_MS[unit];
+  return count === undefined || unitMs === undefined ? null : Number(count) * unitMs;
 }
 
-async function create(registry: Registry, request: Request): Promise<Answer | Refusal> {
-  const { partnerId, remote, name, eventUrl, callbackHosts } = request;
-  if ((await registry.read(partnerId)) !== null) return refuse(`There is a partner ${partnerId} already.`);
-  const { partner, credentials } = newPartner(
-    {
-      partner_id: partnerId,
-      name,
-      event_url: eventUrl,
-      callback_hosts: callbackHosts.map((host) => host.toLowerCase()),
-      // On one's own machine nobody else waits.
-      limits: remote ? DEFAULT_LIMITS : { requests_per_minute: null, files_per_minute: null },
-    },
-    new Date(),
-  );
-  await registry.write(partner);
-  const lines = [
-    `Partner-Id:      ${credentials.partner_id}`,
-    `Key:             ${credentials.auth_key}`,
-    `Webhook secret:  ${credentials.webhook_secret}`,
-    "Key and secret are shown this once.",
-  ];
-  if (remote) lines.push("The service caches what it does not find: the key may take a minute to work.");
-  return { ok: true, json: credentials, text: lines.join("\n") };
+/** A limit a minute; undefined when not given, null for none, NaN when it is no number that limits. */
+function limitOf(text: string | undefined): number | null | undefined {
+  if (text === undefined) return undefined;
+  if (text === NONE) return null;
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : Number.NaN;
 }
 
-async function list(registry: Registry): Promise<Answer> {
-  const partners = await registry.list();
-  const width = Math.max(0, ...partners.map(({ partner_id }) => partner_id.length));
-  return {
-    ok: true,
-    json: { data: partners.map(shown) },
-    text:
-      partners.length === 0
-        ? "No partners."
-        : partners
-            .map(({ partner_id, status, created_at, name }) =>
-              [partner_id.padEnd(width), status.padEnd(9), created_at, name ?? ""].join("  ").trimEnd(),
-            )
-            .join("\n"),
-  };
-}
-
-async function show(registry: Registry, { partnerId }: Request): Promise<Answer | Refusal> {
-  const partner = await registry.read(partnerId);
-  if (partner === null) return refuse(`There is no partner ${partnerId}.`);
-  const view = shown(partner);
-  return { ok: true, json: view, text: JSON.stringify(view, null, 2) };
-}
-
-/** A partner without its keys' digests and without its secrets. */
-function shown(partner: Partner) {
-  const now = Date.now();
-  return {
-    partner_id: partner.partner_id,
-    name: partner.name,
-    status: partner.status,
-    created_at: partner.created_at,
-    event_url: partner.event_url,
-    callback_hosts: partner.callback_hosts,
-    limits: partner.limits,
-    keys: live(partner.keys, now).map(({ key_id, created_at, expires_at }) => ({
-      key_id,
-      created_at,
-      expires_at,
-    })),
-    webhook_secrets: live(partner.webhook_secrets, now).map(({ secret_id, created_at, expires_at }) => ({
-      secret_id,
-      created_at,
-      expires_at,
-    })),
-  };
+function cleared(text: string | undefined): string | null | undefined {
+  return text === NONE ? null : text;
 }
 
 async function main(): Promise<Refusal | null> {
-  const flags = readFlags({ options: FLAGS, allowPositionals: true });
+  const flags = readFlags({ options: FLAGS, allowPositionals: true, tokens: true });
   if (!flags.ok) return flags;
-  const { values, positionals } = flags;
+  const { values, positionals, tokens } = flags;
   const [name, ...rest] = positionals;
-  if (name === undefined) return refuse(USAGE);
+  if (name === undefined) return misuse(USAGE);
   const command = COMMANDS.get(name);
   if (command === undefined) {
-    return refuse(`There is no command ${JSON.stringify(name)}: use ${[...COMMANDS.keys()].join(", ")}.`);
+    return misuse(`There is no command ${JSON.stringify(name)}: use ${[...COMMANDS.keys()].join(", ")}.`);
   }
-  const misplaced = Object.entries(values).find(
-    ([flag, value]) => value !== false && !COMMON.has(flag) && !command.flags.some((taken) => taken === flag),
-  );
-  if (misplaced !== undefined) return refuse(`${name} takes no --${misplaced[0]}.`);
-  if (values.local && values.remote) return refuse("Choose one of --local and --remote.");
-  if (values.remote && values.state !== undefined) return refuse("--state belongs to --local.");
-  if (rest.length !== (command.takesPartner ? 1 : 0)) {
-    return refuse(`${name} takes ${command.takesPartner ? "one partner id" : "no further arguments"}.`);
+  const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
+  const misplaced = given.find((flag) => !COMMON.has(flag) && !command.flags.some((taken) => taken === flag));
+  if (misplaced !== undefined) return misuse(`${name} takes no --${misplaced}.`);
+  if (values.local && values.remote) return misuse("Choose one of --local and --remote.");
+  if (values.remote && values.state !== undefined) return misuse("--state belongs to --local.");
+  if (!values.remote && values.env !== undefined) return misuse("--env belongs to --remote.");
+  const environment = environmentOf(values.env);
+  if (environment === null) return misuse(`--env takes staging, not ${JSON.stringify(values.env)}.`);
+  if (rest.length !== command.takes.length) {
+    const wanted = command.takes.map((argument) => `<${argument}>`).join(" ");
+    return misuse(`${name} takes ${wanted === "" ? "no further arguments" : wanted}.`);
   }
-  const partnerId = rest[0] ?? "";
-  if (command.takesPartner && !PARTNER_ID.test(partnerId)) {
-    return refuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
+  const [partnerId = "", keyId = ""] = rest;
+  if (rest.length > 0 && !PARTNER_ID.test(partnerId)) {
+    return misuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
+  }
+  if (name === "set" && !given.some((flag) => SETTINGS.some((setting) => setting === flag))) {
+    return misuse(`set takes at least one of ${SETTINGS.map((setting) => `--${setting}`).join(", ")}.`);
   }
 
+  const requestsPerMinute = limitOf(values["requests-per-minute"]);
+  const filesPerMinute = limitOf(values["files-per-minute"]);
+  const overlapMs = lengthMs(values.overlap);
+  if (Number.isNaN(requestsPerMinute) || Number.isNaN(filesPerMinute)) {
+    const flag = Number.isNaN(requestsPerMinute) ? "requests-per-minute" : "files-per-minute";
+    return misuse(`--${flag} takes a number of at least 1, or none, not ${JSON.stringify(values[flag])}.`);
+  }
+  if (overlapMs === null) {
+    return misuse(`--overlap takes a length such as 30m, 24h or 7d, not ${JSON.stringify(values.overlap)}.`);
+  }
+  const hosts = values["callback-host"];
   const request: Request = {
     partnerId,
+    keyId,
     remote: values.remote,
-    name: values.name ?? null,
-    eventUrl: values["event-url"] ?? null,
-    callbackHosts: values["callback-host"] ?? [],
+    name: cleared(values.name),
+    eventUrl: cleared(values["event-url"]),
+    callbackHosts: hosts?.length === 1 && hosts[0] === NONE ? [] : hosts,
+    requestsPerMinute,
+    filesPerMinute,
+    overlapMs,
   };
-  const fault = command.faultOf?.(request) ?? null;
-  if (fault !== null) return refuse(fault);
+  const fault = settingsFault(request);
+  if (fault !== null) return misuse(fault);
   const registry = values.remote
-    ? remoteRegistry()
+    ? remoteRegistry(wranglerFor(environment))
     : await localRegistry(path.resolve(values.state ?? DEFAULT_STATE));
   if (!registry.ok) return registry;
   try {
-    const answer = await command.run(registry, request);
+    const answer = await command.run(registry, request, new Date());
     if (!answer.ok) return answer;
     console.log(values.json ? JSON.stringify(answer.json) : answer.text);
     return null;

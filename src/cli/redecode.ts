@@ -3,24 +3,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import { FILE_ERROR_CODES, type FileErrorCode } from "../files/file.ts";
 import { randomId } from "../identifiers.ts";
 import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../operator/write.ts";
-import { DEFAULT_STATE, exitWith, readFlags, refuse, type Refusal } from "./command.ts";
-import { openLocalStores } from "./localState.ts";
-import { runWrangler, RemoteFault } from "./wrangler.ts";
+import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse } from "./command.ts";
+import { localDatabase, remoteDatabase, type Database } from "./databases.ts";
+import { environmentOf, RemoteFault, wranglerFor } from "./wrangler.ts";
 
-/** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote] */
-const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote]
+/** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]] */
+const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
   Decodes stored files again that were received since then: those an older decoder has read, or with --code
   those that failed with it. The service works it off; this command shows how far it is.`;
 
 /** The service looks for work every minute, deployed, and every 10 s here. */
 const LOOK_EVERY_MS = 2_000;
-
-/** One D1, here or deployed. */
-interface Database {
-  ok: true;
-  run(sql: string, ...values: string[]): Promise<unknown[]>;
-  close(): Promise<void>;
-}
 
 const flags = readFlags({
   options: {
@@ -30,20 +23,26 @@ const flags = readFlags({
     local: { type: "boolean", default: false },
     remote: { type: "boolean", default: false },
     state: { type: "string" },
+    env: { type: "string" },
   },
 });
 if (!flags.ok) exitWith(flags);
-const { since: sinceText, code: codeText, json, local, remote, state } = flags.values;
-if (sinceText === undefined) exitWith(refuse(USAGE));
+const { since: sinceText, code: codeText, json, local, remote, state, env } = flags.values;
+if (sinceText === undefined) exitWith(misuse(USAGE));
 const since = Date.parse(sinceText);
 if (Number.isNaN(since))
-  exitWith(refuse(`--since takes a date such as 2026-11-25 or 2026-11-25T06:00:00Z, not ${sinceText}.`));
+  exitWith(misuse(`--since takes a date such as 2026-11-25 or 2026-11-25T06:00:00Z, not ${sinceText}.`));
 const code = codeOf(codeText);
-if (code === undefined) exitWith(refuse(`--code takes one of ${FILE_ERROR_CODES.join(", ")}.`));
-if (local && remote) exitWith(refuse("--local and --remote exclude each other."));
-if (remote && state !== undefined) exitWith(refuse("--state belongs to --local."));
+if (code === undefined) exitWith(misuse(`--code takes one of ${FILE_ERROR_CODES.join(", ")}.`));
+if (local && remote) exitWith(misuse("--local and --remote exclude each other."));
+if (remote && state !== undefined) exitWith(misuse("--state belongs to --local."));
+if (!remote && env !== undefined) exitWith(misuse("--env belongs to --remote."));
+const environment = environmentOf(env);
+if (environment === null) exitWith(misuse(`--env takes staging, not ${JSON.stringify(env)}.`));
 
-const database = remote ? remoteDatabase() : await localDatabase(path.resolve(state ?? DEFAULT_STATE));
+const database = remote
+  ? remoteDatabase(wranglerFor(environment))
+  : await localDatabase(path.resolve(state ?? DEFAULT_STATE));
 if (!database.ok) exitWith(database);
 try {
   const jobId = randomId();
@@ -81,40 +80,4 @@ function codeOf(text: string | undefined): FileErrorCode | null | undefined {
 
 async function readJob(from: Database, jobId: string): Promise<Job> {
   return parseJob((await from.run(READ_JOB, jobId))[0]);
-}
-
-async function localDatabase(folder: string): Promise<Database | Refusal> {
-  const stores = await openLocalStores(folder);
-  if (!stores.ok) return stores;
-  return {
-    ok: true,
-    run: async (sql, ...values) =>
-      (
-        await stores.database
-          .prepare(sql)
-          .bind(...values)
-          .all()
-      ).results,
-    close: async () => stores.close(),
-  };
-}
-
-/** Values are our own ids and JSON of numbers and codes: quoting them is enough for a command that takes no bindings. */
-function remoteDatabase(): Database {
-  return {
-    ok: true,
-    run: async (sql, ...values) => {
-      const bound = values.reduce(
-        (text, value) => text.replace("?", () => `'${value.replaceAll("'", "''")}'`),
-        sql,
-      );
-      const printed = await runWrangler(["d1", "execute", "DB", "--remote", "--json", "--command", bound]);
-      const answers: unknown = JSON.parse(printed);
-      const first: unknown = Array.isArray(answers) ? answers[0] : null;
-      return typeof first === "object" && first !== null && "results" in first && Array.isArray(first.results)
-        ? first.results
-        : [];
-    },
-    close: async () => {},
-  };
 }

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
 import type { Refusal } from "./command.ts";
 import { openLocalStores } from "./localState.ts";
-import { runWrangler } from "./wrangler.ts";
+import type { RunWrangler } from "./wrangler.ts";
 
 /** Every partner's key in KV begins with this. */
 const PREFIX = partnerKey("");
@@ -18,6 +18,7 @@ export interface Registry {
   read(partnerId: string): Promise<Partner | null>;
   list(): Promise<Partner[]>;
   write(partner: Partner): Promise<void>;
+  remove(partnerId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -74,6 +75,7 @@ export async function localRegistry(state: string): Promise<Registry | Refusal> 
     },
     write: async (partner) =>
       whenUnlocked(async () => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner))),
+    remove: async (partnerId) => whenUnlocked(async () => partners.delete(partnerKey(partnerId))),
   };
 }
 
@@ -88,7 +90,9 @@ const valuesSchema = z.record(
 );
 
 /** The deployed service's registry, through `wrangler kv`; its calls throw a RemoteFault when wrangler fails. */
-export function remoteRegistry(): Registry {
+export function remoteRegistry(wrangler: RunWrangler): Registry {
+  const wranglerKv = async (...args: string[]) =>
+    wrangler(["kv", ...args, "--binding", "PARTNERS", "--remote"]);
   const readAll = async (keys: string[]) =>
     withFile(JSON.stringify(keys), async (file) => {
       const values = valuesSchema.parse(JSON.parse(await wranglerKv("bulk", "get", file)));
@@ -115,6 +119,9 @@ export function remoteRegistry(): Registry {
         wranglerKv("key", "put", partnerKey(partner.partner_id), "--path", file),
       );
     },
+    remove: async (partnerId) => {
+      await wranglerKv("key", "delete", partnerKey(partnerId));
+    },
   };
 }
 
@@ -128,8 +135,4 @@ async function withFile<T>(text: string, use: (file: string) => Promise<T>): Pro
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-async function wranglerKv(...args: string[]): Promise<string> {
-  return runWrangler(["kv", ...args, "--binding", "PARTNERS", "--remote"]);
 }

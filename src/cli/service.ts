@@ -1,9 +1,11 @@
 import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
+import process from "node:process";
 import { refuse, ROOT, systemCode, type Refusal } from "./command.ts";
 import { demoPartner, type DemoPartner } from "./demo/demoPartner.ts";
 import { applyMigrations, loadWrangler, openLocalStores } from "./localState.ts";
+import { lockState } from "./stateLock.ts";
 
 /** Deployed, cron fires every minute; here it stands in for what local queues forget, so it comes sooner. */
 const SCHEDULED_EVERY_MS = 10_000;
@@ -21,8 +23,8 @@ export interface ServiceOptions {
   port: number;
   /** The folder that holds everything the service keeps. */
   state: string;
-  /** Without the partner `demo`. */
-  empty: boolean;
+  /** Where the partner `demo` receives events; null: without that partner. */
+  demoEventUrl: string | null;
 }
 
 export interface Service {
@@ -31,7 +33,7 @@ export interface Service {
   url: string;
   /** One JSON line for each unit of work. */
   logPath: string;
-  /** Null with `empty`, and when `demo` is registered with a key that is not known here. */
+  /** Null where none was asked for, and when `demo` is registered with a key that is not known here. */
   demo: DemoPartner | null;
   /** Resolves, with why, when the service has stopped answering. */
   silent: Promise<string>;
@@ -39,13 +41,21 @@ export interface Service {
 }
 
 /** Starts the service on this machine; what the caller can put right is refused in one line. */
-export async function startService({ port, state, empty }: ServiceOptions): Promise<Service | Refusal> {
+export async function startService({
+  port,
+  state,
+  demoEventUrl,
+}: ServiceOptions): Promise<Service | Refusal> {
   const portFault = await faultOfPort(port);
   if (portFault !== null) return refuse(portFault);
+  const lock = lockState(state);
+  if (!lock.ok) return lock;
+  process.once("exit", lock.release);
   const stores = await openLocalStores(state);
   if (!stores.ok) return stores;
   await applyMigrations(stores.database);
-  const demo = empty ? null : await demoPartner(state, stores.partners, new Date());
+  const demo =
+    demoEventUrl === null ? null : await demoPartner(state, stores.partners, demoEventUrl, new Date());
   await stores.close();
 
   const wrangler = await loadWrangler(state);
@@ -109,9 +119,11 @@ async function faultOfPort(port: number): Promise<string | null> {
   });
 }
 
-/** The service logs JSON; whatever else the runtime says becomes JSON here. */
+/** The service logs JSON, to which the platform would add the time; whatever else the runtime says becomes JSON here. */
 function logLine(level: string, message: string): string {
-  return message.startsWith("{") && !message.includes("\n") ? message : JSON.stringify({ level, message });
+  const line =
+    message.startsWith("{") && !message.includes("\n") ? message : JSON.stringify({ level, message });
+  return `{"at":"${new Date().toISOString()}",${line.slice(1)}`;
 }
 
 /** The innermost reason, which for a build names file and line. */

@@ -1,7 +1,9 @@
 import path from "node:path";
 import process from "node:process";
-import { DEFAULT_STATE, exitWith, readFlags, refuse } from "./command.ts";
+import { DEFAULT_STATE, exitWith, misuse, readFlags } from "./command.ts";
 import { demoCommands } from "./demo/demoPartner.ts";
+import { playFirstDay } from "./demo/firstDay.ts";
+import { startPartnerHost } from "./demo/partnerHost.ts";
 import { startService } from "./service.ts";
 
 /** npm start [-- --port N] [--state DIR] [--empty] */
@@ -15,15 +17,20 @@ const flags = readFlags({
 if (!flags.ok) exitWith(flags);
 const { port, state, empty } = flags.values;
 if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) {
-  exitWith(refuse(`--port takes a number from 1 to 65535, not ${JSON.stringify(port)}.`));
+  exitWith(misuse(`--port takes a number from 1 to 65535, not ${JSON.stringify(port)}.`));
 }
-if (state === "") exitWith(refuse("--state takes a folder."));
+if (state === "") exitWith(misuse("--state takes a folder."));
 
 // A service that is stopped while it starts has nothing to close: storage recovers from any moment.
 const endNow = () => process.exit(0);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, endNow);
 
-const service = await startService({ port: Number(port), state: path.resolve(state), empty });
+const host = empty ? null : await startPartnerHost();
+const service = await startService({
+  port: Number(port),
+  state: path.resolve(state),
+  demoEventUrl: host?.eventUrl ?? null,
+});
 if (!service.ok) exitWith(service);
 
 let stopping = false;
@@ -38,28 +45,29 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(signal, () => void stop(0));
 }
 
-const lines = [
-  `The partner API listens on ${service.url} (log: ${service.logPath})`,
-  `Documentation: ${service.url}/docs/`,
-];
-if (service.demo !== null) {
+console.log(`The partner API listens on ${service.url} (log: ${service.logPath})`);
+console.log(`Documentation: ${service.url}/docs/`);
+if (service.demo !== null && host !== null) {
+  console.log("");
+  await playFirstDay(service.url, service.demo, host);
   const { importRide, readActivity } = demoCommands(service.url, service.demo);
-  lines.push(
-    "",
-    `Partner-Id:  ${service.demo.partner_id}`,
-    `Key:         ${service.demo.auth_key}`,
-    "",
-    "Import a ride:",
-    importRide,
-    "",
-    "Read the activity it became:",
-    readActivity,
+  console.log(
+    [
+      "",
+      `Partner-Id:  ${service.demo.partner_id}`,
+      `Key:         ${service.demo.auth_key}`,
+      "",
+      "Import a ride:",
+      importRide,
+      "",
+      "Read the activity it became:",
+      readActivity,
+    ].join("\n"),
   );
 } else if (!empty) {
-  lines.push("", "The partner demo has a key of its own here, which this command does not know.");
+  console.log("\nThe partner demo has a key of its own here, which this command does not know.");
 }
-lines.push("", "Ctrl-C stops it.");
-console.log(lines.join("\n"));
+console.log("\nCtrl-C stops it.");
 
 const why = await service.silent;
 process.stderr.write(`${why} Its log is ${service.logPath}.\n`);

@@ -7,14 +7,40 @@ import { ROOT } from "./command.ts";
 /** Wrangler could not do what it was asked for; the message is its own first line of complaint. */
 export class RemoteFault extends Error {}
 
-/** What a wrangler command prints; throws a RemoteFault when it fails. */
-export async function runWrangler(args: readonly string[]): Promise<string> {
+const WRANGLER = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
+
+/** The deployed environments that wrangler.toml describes; the top of that file is production. */
+export type Environment = "production" | "staging";
+
+/** Runs one wrangler command and answers what it prints; throws a RemoteFault when it fails. */
+export type RunWrangler = (args: readonly string[], env?: Record<string, string>) => Promise<string>;
+
+/** What the command line says of the environment: `--env staging`, or nothing; null for any other name. */
+export function environmentOf(flag: string | undefined): Environment | null {
+  if (flag === undefined) return "production";
+  return flag === "staging" ? flag : null;
+}
+
+/** Wrangler, told which environment each command is about. */
+export function wranglerFor(environment: Environment, cli = WRANGLER): RunWrangler {
+  return async (args, env = {}) => runWrangler(cli, [...args, ...environmentFlag(environment)], env);
+}
+
+/** Said always: without it wrangler warns that production was not meant. */
+export function environmentFlag(environment: Environment): string[] {
+  return environment === "production" ? ["--env="] : ["--env", environment];
+}
+
+async function runWrangler(
+  cli: string,
+  args: readonly string[],
+  env: Record<string, string>,
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const cli = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
     const child = spawn(process.execPath, [cli, ...args], {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+      env: { ...process.env, WRANGLER_SEND_METRICS: "false", ...env },
     });
     let printed = "";
     let complaint = "";
@@ -29,6 +55,12 @@ export async function runWrangler(args: readonly string[]): Promise<string> {
   });
 }
 
+/** The line after `[ERROR]`; of a request to Cloudflare the next one, which has the reason and its code. */
 function firstComplaint(text: string): string | null {
-  return /\[ERROR\]\s*(.+)/.exec(stripVTControlCharacters(text))?.[1]?.trim() ?? null;
+  const [, complaint, reason] =
+    /\[ERROR\]\s*(.+)(?:\s*\n\s*(\S.*))?/.exec(stripVTControlCharacters(text)) ?? [];
+  if (complaint === undefined) return null;
+  return (
+    complaint.startsWith("A request to the Cloudflare API") && reason !== undefined ? reason : complaint
+  ).trim();
 }

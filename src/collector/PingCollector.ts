@@ -292,7 +292,7 @@ export class PingCollector extends DurableObject<Env> {
     this.#commit(() => {
       const dispatch = this.#storage.readDispatch(dispatchId);
       if (dispatch === null || (dispatch.state === "claimed" && dispatch.due_at > now)) return;
-      countSilence(this.#turn, dispatch, now);
+      countSilence(this.#turn, this.#name(), dispatch, now);
       this.#alarmBy(now);
     });
   }
@@ -315,6 +315,7 @@ export class PingCollector extends DurableObject<Env> {
     const startedAt = Date.now();
     this.#alarmAt = null;
     let outcome = "done";
+    let thrown: string | null = null;
     try {
       if (this.#storage.about !== null) {
         const owner = ownerOf(this.#storage.about);
@@ -333,13 +334,15 @@ export class PingCollector extends DurableObject<Env> {
       this.#failuresInARow = 0;
     } catch (fault) {
       this.#failuresInARow += 1;
-      outcome = faultName(fault);
+      outcome = "fault";
+      thrown = faultName(fault);
     } finally {
       const next = this.#nextAlarm(Date.now());
       if (next !== null) this.#alarmBy(next);
       logUnit("alarm", {
-        collector: this.ctx.id.toString(),
+        collector: this.#storage.about === null ? null : this.#name(),
         outcome,
+        ...(thrown === null ? {} : { fault: thrown }),
         next_in_milliseconds: next === null ? null : next - startedAt,
         milliseconds: Date.now() - startedAt,
       });
@@ -351,7 +354,7 @@ export class PingCollector extends DurableObject<Env> {
     for (const dispatch of this.#storage.dueDispatches(now, ALARM_LIMIT)) {
       if (dispatch.state === "sent")
         this.#storage.writeDispatches([{ ...dispatch, state: "unsent", due_at: now }]);
-      if (dispatch.state === "claimed") countSilence(this.#turn, dispatch, now);
+      if (dispatch.state === "claimed") countSilence(this.#turn, this.#name(), dispatch, now);
     }
     drainImports(this.#storage, now);
     const about = this.#storage.about;

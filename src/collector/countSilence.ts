@@ -1,4 +1,4 @@
-import { logUnit } from "../log.ts";
+import { logSetback } from "../log.ts";
 import { splitAfterSilence } from "./dispatching.ts";
 import type { LedgerRow } from "./ledger.ts";
 import { fail, inFlight, interrupt } from "./settle.ts";
@@ -7,7 +7,7 @@ import type { Dispatch } from "./storage.ts";
 import { Tally } from "./tally.ts";
 
 /** A dispatch whose importer ended without a word: its files go on alone, or fail once that happened too often. */
-export function countSilence(turn: SettlingTurn, dispatch: Dispatch, nowMs: number): void {
+export function countSilence(turn: SettlingTurn, collector: string, dispatch: Dispatch, nowMs: number): void {
   const rows = turn.storage.readFiles(dispatch.files.map(([fileId]) => fileId));
   const files = dispatch.files.filter(([fileId, version]) => inFlight(rows.get(fileId), version) !== null);
   const { again, poison } = splitAfterSilence({ ...dispatch, files }, nowMs);
@@ -47,9 +47,9 @@ export function countSilence(turn: SettlingTurn, dispatch: Dispatch, nowMs: numb
     nowMs,
   );
   discardLeftBehind(turn, failed);
-  logUnit("dispatch", {
+  logSetback("claim_unheard", {
+    collector,
     dispatch_id: dispatch.dispatch_id,
-    outcome: "claim_unheard",
     files: files.length,
     unheard: dispatch.unheard + 1,
     failed: failed.length,

@@ -1,5 +1,5 @@
 import type { Env } from "../env.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback } from "../log.ts";
 import type { Dispatch, QueueName } from "./storage.ts";
 
 /** Messages that one sendBatch takes. */
@@ -24,7 +24,7 @@ export async function sendDispatches(
           batch.map((dispatch) => ({ body: { collector, dispatch_id: dispatch.dispatch_id } })),
         );
       } catch (fault) {
-        logUnit("dispatch", { queue, outcome: "not_sent", messages: batch.length, fault: faultName(fault) });
+        logSetback("sent_later", { collector, queue, messages: batch.length, fault: faultName(fault) });
         continue;
       }
       sent(batch.map((dispatch) => dispatch.dispatch_id));

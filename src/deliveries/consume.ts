@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { settleAll } from "../concurrency.ts";
 import type { Env } from "../env.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback, logUnit } from "../log.ts";
 import { deliverDue } from "./deliver.ts";
 
 /** As many as may wait for headers in one invocation; a dead receiver holds up none of the others. */
@@ -9,10 +9,10 @@ const CONCURRENT_DELIVERIES = 6;
 
 const messageSchema = z.object({ partner_id: z.string(), delivery_id: z.string() });
 
-async function consumeOne(message: Message, env: Env): Promise<void> {
+async function consumeOne(message: Message, queue: string, env: Env): Promise<void> {
   const parsed = messageSchema.safeParse(message.body);
   if (!parsed.success) {
-    logUnit("delivery", { outcome: "unreadable_message", message_id: message.id });
+    logSetback("unreadable_message", { queue, message_id: message.id });
     return;
   }
   try {
@@ -26,7 +26,7 @@ async function consumeOne(message: Message, env: Env): Promise<void> {
 /** Makes the deliveries that a batch names. Acknowledges each message and never throws. */
 export async function consumeDeliveries(batch: MessageBatch, env: Env): Promise<void> {
   await settleAll(batch.messages, CONCURRENT_DELIVERIES, async (message) => {
-    await consumeOne(message, env);
+    await consumeOne(message, batch.queue, env);
     message.ack();
   });
 }
@@ -38,7 +38,8 @@ export async function consumeDeadDeliveries(batch: MessageBatch): Promise<void> 
     logUnit("dead_letter", {
       queue: batch.queue,
       message_id: message.id,
-      ...(parsed.success ? parsed.data : { outcome: "unreadable_message" }),
+      ...(parsed.success ? parsed.data : {}),
+      outcome: parsed.success ? "done" : "unreadable_message",
     });
     message.ack();
   }

@@ -1,7 +1,7 @@
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback } from "../log.ts";
 import type { TestEvent } from "./bodies.ts";
 import { insertDelivery, restartDelivery } from "./write.ts";
 
@@ -42,6 +42,6 @@ async function announce(env: Env, delivery: { partner_id: string; delivery_id: s
   try {
     await env.DELIVERIES.send(delivery);
   } catch (fault) {
-    logUnit("delivery", { ...delivery, outcome: "sent_later", fault: faultName(fault) });
+    logSetback("sent_later", { ...delivery, fault: faultName(fault) });
   }
 }

@@ -1,7 +1,7 @@
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { collectorName, userRoute } from "../identifiers.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback } from "../log.ts";
 import { projectFiles, type FileProjection } from "./write.ts";
 
 /**
@@ -22,7 +22,7 @@ export async function retryFiles(
     await database.batch(projectFiles(database, partnerId, queued));
   } catch (fault) {
     // The collector's outbox holds the same.
-    logUnit("request", { partner_id: partnerId, outcome: "projected_later", fault: faultName(fault) });
+    logSetback("projected_later", { partner_id: partnerId, fault: faultName(fault) });
   }
   return queued.length;
 }

@@ -6,7 +6,7 @@ import type { Outcome } from "../collector/settle.ts";
 import { settleAll } from "../concurrency.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback, logUnit } from "../log.ts";
 import { readPartner } from "../partners/registry.ts";
 import { importFile, ownFault, type DecodedFile } from "./importFile.ts";
 import { makeReadable } from "./makeReadable.ts";
@@ -25,33 +25,55 @@ export async function consumeDispatches(batch: MessageBatch, env: Env): Promise<
     const startedAt = Date.now();
     const parsed = messageSchema.safeParse(message.body);
     if (!parsed.success) {
-      logUnit("dispatch", { queue: batch.queue, outcome: "unreadable_message" });
+      logSetback("unreadable_message", { queue: batch.queue, message_id: message.id });
       message.ack();
       return;
     }
     const { collector, dispatch_id } = parsed.data;
-    const about = { queue: batch.queue, collector, dispatch_id, attempt: message.attempts };
+    const about = {
+      queue: batch.queue,
+      partner_id: partnerOf(collector),
+      collector,
+      dispatch_id,
+      attempt: message.attempts,
+    };
     try {
       const tally = await importDispatch(env, collector, dispatch_id, connections);
       logUnit("dispatch", { ...about, ...tally, milliseconds: Date.now() - startedAt });
     } catch (fault) {
       // The collector counts a claim without a word, and sends again a message that claimed nothing.
-      logUnit("dispatch", { ...about, outcome: faultName(fault), milliseconds: Date.now() - startedAt });
+      logUnit("dispatch", {
+        ...about,
+        outcome: "fault",
+        fault: faultName(fault),
+        milliseconds: Date.now() - startedAt,
+      });
     }
     message.ack();
   });
+}
+
+/** A collector's name begins with its partner's id. */
+function partnerOf(collector: string): string {
+  return collector.slice(0, Math.max(0, collector.indexOf("/")));
 }
 
 /** A dispatch that its queue gave up on: the collector's leases bring the work back, so it is only counted here. */
 export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Promise<void> {
   for (const message of batch.messages) {
     const parsed = messageSchema.safeParse(message.body);
-    const about = parsed.success ? parsed.data : {};
-    logUnit("dead_letter", { queue: batch.queue, ...about });
+    const about = parsed.success
+      ? { partner_id: partnerOf(parsed.data.collector), ...parsed.data }
+      : { message_id: message.id };
+    logUnit("dead_letter", {
+      queue: batch.queue,
+      ...about,
+      outcome: parsed.success ? "done" : "unreadable_message",
+    });
     if (parsed.success) {
       await env.COLLECTOR.getByName(parsed.data.collector)
         .abandon(parsed.data.dispatch_id)
-        .catch((fault: unknown) => logUnit("dead_letter", { ...about, outcome: faultName(fault) }));
+        .catch((fault: unknown) => logSetback("abandon_unheard", { ...about, fault: faultName(fault) }));
     }
     message.ack();
   }

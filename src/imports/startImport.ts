@@ -2,7 +2,7 @@ import type { CollectorNames, StartedImport, TaskEntry } from "../collector/call
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { collectorName, fileId, newImportId } from "../identifiers.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback } from "../log.ts";
 import { boundOf, readErased } from "../users/write.ts";
 import type { Task } from "./task.ts";
 import { projectImport, replaceMissing } from "./write.ts";
@@ -76,10 +76,9 @@ async function tellReadModel(
     return boundOf(results.at(-1));
   } catch (fault) {
     if (missing !== null) throw fault;
-    logUnit("request", {
+    logSetback("projected_later", {
       partner_id: partnerId,
       import_id: row.import_id,
-      outcome: "projected_later",
       fault: faultName(fault),
     });
     return 0;

@@ -24,9 +24,9 @@ export type Job = z.infer<typeof jobSchema>;
 
 /** The statement that asks for stored files to be decoded again, for whoever runs it: the service does the rest. */
 export const INSERT_REDECODE = `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
-  VALUES (?, 'redecode', ?, ${DATABASE_NOW})`;
+  VALUES (?1, 'redecode', ?2, ${DATABASE_NOW})`;
 
-export const READ_JOB = "SELECT * FROM operator_jobs WHERE job_id = ?";
+export const READ_JOB = "SELECT * FROM operator_jobs WHERE job_id = ?1";
 
 export function parseJob(row: unknown): Job {
   return jobSchema.parse(row);

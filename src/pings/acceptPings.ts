@@ -6,7 +6,7 @@ import type { Env } from "../env.ts";
 import { deleteObjects, inlineKey } from "../files/objectKeys.ts";
 import { projectFiles, type FileProjection } from "../files/write.ts";
 import { collectorName, fileId, randomId, userHash } from "../identifiers.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback } from "../log.ts";
 import type { Partner } from "../partners/partner.ts";
 import { erasuresOf, readErasures, touchUsers, type UserPing } from "../users/write.ts";
 import type { ValidPing } from "./ping.ts";
@@ -209,7 +209,7 @@ async function tellReadModel(
       readErasures(database, partnerId, [...users.values()]),
     ]);
   } catch (fault) {
-    logUnit("request", { partner_id: partnerId, outcome: "projected_later", fault: faultName(fault) });
+    logSetback("projected_later", { partner_id: partnerId, fault: faultName(fault) });
     const later = await settleAll(taken, COLLECTORS_AT_ONCE, async ({ group }) =>
       collectorOf(env, group).projectLater(group.entries.map((entry) => entry.file_id)),
     );

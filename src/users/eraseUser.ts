@@ -3,7 +3,7 @@ import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import { collectorName, userHash } from "../identifiers.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logSetback } from "../log.ts";
 import { beginErasure, takeDueErasures, eraseRows, objectKeysOf, type Erasure } from "./write.ts";
 
 /** R2 lists this many keys at a time. */
@@ -30,7 +30,7 @@ export async function eraseUser(
   try {
     await sweep(env, erasure, nowMs);
   } catch (fault) {
-    logUnit("request", { partner_id: partnerId, outcome: "erased_later", fault: faultName(fault) });
+    logSetback("erased_later", { partner_id: partnerId, fault: faultName(fault) });
   }
   return true;
 }
@@ -45,7 +45,7 @@ export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
       swept += 1;
     } catch (fault) {
       const { partner_id, user_hash } = erasure;
-      logUnit("scheduled", { sweep: "erasure", partner_id, user_hash, outcome: faultName(fault) });
+      logSetback("erased_later", { partner_id, user_hash, fault: faultName(fault) });
     }
   }
   return swept;

@@ -50,20 +50,10 @@ const SECOND_SWEEP_AFTER_MS = 20 * 60_000;
 const SWEEPS = 2;
 
 /**
- * Forbids everything of a user up to now, and notes the work that this makes; from here on nothing older comes
- * back. Versions may be ahead of this clock, so what can be read of the user pushes the bound.
- * Null when the user is unknown. Repeating it starts the sweeps again.
+ * Forbids everything of a user up to now, and notes the work that this makes, which the clock takes up by itself;
+ * for whoever runs it, with `erasureValues`. It answers no row when the user is unknown.
  */
-export async function beginErasure(
-  db: D1Database,
-  partnerId: string,
-  user: PingedUser,
-  nowMs: number,
-): Promise<Erasure | null> {
-  const route = user.user_hash.slice(0, ROUTE_LENGTH);
-  const row = await db
-    .prepare(
-      `INSERT INTO erased (partner_id, user_hash, before_version, user_id, sources, next_sweep_at, sweeps_left)
+export const BEGIN_ERASURE = `INSERT INTO erased (partner_id, user_hash, before_version, user_id, sources, next_sweep_at, sweeps_left)
        SELECT ?1, ?2, max(?3,
            (SELECT coalesce(max(version), 0) FROM files
              WHERE partner_id = ?1 AND file_id >= ?5 AND file_id < ?6 AND user_id = ?4),
@@ -81,12 +71,34 @@ export async function beginErasure(
        ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version),
          user_id = excluded.user_id, sources = excluded.sources, next_sweep_at = excluded.next_sweep_at,
          sweeps_left = excluded.sweeps_left
-       RETURNING partner_id, user_hash, before_version, user_id, sources, sweeps_left`,
-    )
-    .bind(partnerId, user.user_hash, nowMs, user.user_id, route, rangeEnd(route), SWEEPS)
+       RETURNING partner_id, user_hash, before_version, user_id, sources, sweeps_left`;
+
+export function erasureValues(partnerId: string, user: PingedUser, nowMs: number): (string | number)[] {
+  const route = user.user_hash.slice(0, ROUTE_LENGTH);
+  return [partnerId, user.user_hash, nowMs, user.user_id, route, rangeEnd(route), SWEEPS];
+}
+
+/**
+ * Forbids everything of a user up to now, and notes the work that this makes; from here on nothing older comes
+ * back. Versions may be ahead of this clock, so what can be read of the user pushes the bound.
+ * Null when the user is unknown. Repeating it starts the sweeps again.
+ */
+export async function beginErasure(
+  db: D1Database,
+  partnerId: string,
+  user: PingedUser,
+  nowMs: number,
+): Promise<Erasure | null> {
+  const row = await db
+    .prepare(BEGIN_ERASURE)
+    .bind(...erasureValues(partnerId, user, nowMs))
     .first();
   return row === null ? null : erasureSchema.parse(row);
 }
+
+/** The bound of every erasure that was ever begun, and every user: what a restored database is compared by. */
+export const ALL_ERASED = "SELECT partner_id, user_hash, before_version FROM erased";
+export const ALL_USERS = "SELECT partner_id, user_id FROM users";
 
 /** One that fails is tried again after this, behind the others. */
 const SWEEP_AGAIN_AFTER_MS = 60_000;

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { runWrangler } from "../../src/cli/wrangler.ts";
+import { wranglerFor } from "../../src/cli/wrangler.ts";
 import { median, type Figure } from "./figures.ts";
 import { startWorkerd } from "./workerd.ts";
 
@@ -13,7 +13,7 @@ const ROUNDS = 5;
 export async function bundleFigures(): Promise<Figure[]> {
   const folder = await mkdtemp(path.join(tmpdir(), "bundle-"));
   try {
-    await runWrangler(["deploy", "--dry-run", "--outdir", folder]);
+    await wranglerFor("production")(["deploy", "--dry-run", "--outdir", folder]);
     const script = await readFile(path.join(folder, "index.js"));
     const started = { service: [] as number[], small: [] as number[] };
     const shared = { environment: "production", consumers: false } as const;

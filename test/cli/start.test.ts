@@ -16,7 +16,7 @@ afterAll(async () => {
 
 const start = async (...args: string[]) => runNode(["src/cli/start.ts", ...args]);
 
-describe("npm start refuses in one line, with exit code 1,", () => {
+describe("npm start refuses in one line", () => {
   test.each<[string, string[], RegExp]>([
     ["an unknown flag", ["--prot", "8787"], /^Unknown option '--prot'\.$/],
     ["a flag without its value", ["--port"], /^Option '--port <value>' argument missing\.$/],
@@ -28,7 +28,7 @@ describe("npm start refuses in one line, with exit code 1,", () => {
     ["an empty state folder", ["--state", ""], /^--state takes a folder\.$/],
   ])("%s", async (_what, args, line) => {
     const { exitCode, out, err } = await start(...args);
-    expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
     expect(err.trimEnd()).toMatch(line);
   });
 

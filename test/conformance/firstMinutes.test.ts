@@ -4,6 +4,8 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { runNode } from "../cli/commandRun.ts";
+import { freePort } from "../support/loopback.ts";
 import { ServiceProcess } from "../support/serviceProcess.ts";
 
 let service: ServiceProcess;
@@ -14,9 +16,11 @@ afterAll(async () => {
   await service.stop();
 }, 60_000);
 
+const commandsOf = (printed: string) => printed.split("\n").filter((line) => line.startsWith("curl "));
+
 /** The commands that the start prints, pasted into a shell one after the other without a pause. */
 async function pasted(): Promise<unknown[]> {
-  const commands = service.printed.split("\n").filter((line) => line.startsWith("curl "));
+  const commands = commandsOf(service.printed);
   expect(commands).toHaveLength(2);
   const answers: unknown[] = [];
   for (const command of commands) {
@@ -25,6 +29,72 @@ async function pasted(): Promise<unknown[]> {
   }
   return answers;
 }
+
+/** What the demo's partner reads over HTTP with the key that its start has printed. */
+async function read(address: string): Promise<unknown> {
+  const key = /^Key: +(\S+)$/m.exec(service.printed)?.[1] ?? "";
+  const headers = { Authorization: `Bearer ${key}`, "Partner-Id": "demo" };
+  return (await fetch(service.url + address, { headers })).json();
+}
+
+const listSchema = z.object({ data: z.array(z.looseObject({})) });
+const everything = async () => ({
+  files: listSchema.parse(await read("/api/files/?user_id=athlete-1&limit=200")).data,
+  activities: listSchema.parse(await read("/api/activities/?user_id=athlete-1&limit=200")).data,
+  imports: listSchema.parse(await read("/api/imports/?user_id=athlete-1")).data,
+  events: listSchema.parse(await read("/api/events/")).data,
+});
+
+test("the first day is played: a history imported once, the event verified, a live ride, what failed and why", async () => {
+  const day = service.printed;
+  for (const said of [
+    "24 held.",
+    "24 of 24",
+    "22 imported, 2 failed for good.",
+    "The event has come, and its signature is good.",
+    "A live ride with priority 1 can be read after",
+    "lost-ride: callback_gone (The host answered 404.)",
+    "planned-route: not_fit (",
+  ]) {
+    expect(day).toContain(said);
+  }
+  const first = await everything();
+  expect(first.files).toHaveLength(25);
+  // 22 files, of which the triathlon gives five activities, and the live ride.
+  expect(first.activities).toHaveLength(27);
+  expect(first.imports).toMatchObject([
+    {
+      status: "completed_with_failures",
+      is_initial_import: true,
+      files: { total: 24, imported: 22, skipped: 0, failed: 2 },
+      event: { status: "delivered" },
+      training_plan: { status: "requested" },
+    },
+  ]);
+
+  await service.kill();
+  await service.startAgain();
+  expect(service.printed).toContain("was played here already: nothing is imported twice.");
+  expect(await everything()).toEqual(first);
+}, 180_000);
+
+test("a second start on the same state folder is refused in one line", async () => {
+  const second = await runNode([
+    "src/cli/start.ts",
+    "--port",
+    String(await freePort()),
+    "--state",
+    service.state,
+  ]);
+  expect(second).toEqual({
+    exitCode: 1,
+    out: "",
+    err: expect.stringMatching(
+      /^A service runs on \S+ already \(process \d+\): stop it, or choose [^\n]+\n$/,
+    ),
+  });
+  expect((await fetch(`${service.url}/health/`)).status).toBe(200);
+});
 
 const activitySchema = z.looseObject({ start_time_in_seconds: z.number(), version: z.number() });
 
@@ -41,10 +111,10 @@ test("the two printed commands import a ride and read it, as printed, and still 
   expect(age).toBeGreaterThan(600);
   expect(age).toBeLessThan(86_400);
 
-  const printed = service.printed;
+  const printed = commandsOf(service.printed);
   await service.kill();
   await service.startAgain();
-  expect(service.printed).toBe(printed);
+  expect(commandsOf(service.printed)).toEqual(printed);
   const [again, second] = await pasted();
   expect(again).toMatchObject({ accepted: 1, files: [{ status: "duplicate" }] });
   expect(activitySchema.parse(second)).toEqual(activity);

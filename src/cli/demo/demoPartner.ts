@@ -5,12 +5,13 @@ import { hasKey, partnerKey, partnerSchema } from "../../partners/partner.ts";
 import { activityId, fileId } from "../../identifiers.ts";
 import { systemCode } from "../command.ts";
 import { newPartner, partnerWith } from "../newPartner.ts";
-import { rideFile } from "./rideFile.ts";
+import { rideFile } from "./outings.ts";
+import { EVENT_PATH } from "./partnerHost.ts";
 
 const DEMO_PARTNER_ID = "demo";
 
 /** A record every 10 s keeps a ride of ten minutes under 4 KB of shell. */
-const RIDE = { records: 61, secondsApart: 10 };
+const RIDE = { seconds: 600, secondsApart: 10, effort: 1 };
 /** The ride began this long before the partner was made. */
 const RIDE_BEFORE_SECONDS = 45 * 60;
 
@@ -24,28 +25,32 @@ export type DemoPartner = z.infer<typeof demoSchema>;
 
 const SETTINGS = {
   name: "Demo",
-  event_url: null,
   callback_hosts: [],
   limits: { requests_per_minute: null, files_per_minute: null },
 };
 
 /**
- * Makes the partner `demo` once for a state folder and keeps its key there, so that every start can show it.
- * Null when a partner `demo` is registered that has another key: its own maker knows that one.
+ * Makes the partner `demo` once for a state folder and keeps its key there, so that every start can show it. Its
+ * events go to this start's receiver, unless somebody has set another. Null when a partner `demo` is registered
+ * that has another key: its own maker knows that one.
  */
 export async function demoPartner(
   state: string,
   partners: KVNamespace,
+  eventUrl: string,
   now: Date,
 ): Promise<DemoPartner | null> {
   const demo = (await readDemo(state)) ?? (await makeDemo(state, now));
-  const registered: unknown = await partners.get(partnerKey(DEMO_PARTNER_ID), "json");
-  if (registered === null) {
-    const partner = partnerWith(demo, SETTINGS, new Date(demo.created_at));
-    await partners.put(partnerKey(DEMO_PARTNER_ID), JSON.stringify(partner));
-    return demo;
+  const stored: unknown = await partners.get(partnerKey(DEMO_PARTNER_ID), "json");
+  const registered =
+    stored === null
+      ? partnerWith(demo, { ...SETTINGS, event_url: null }, new Date(demo.created_at))
+      : partnerSchema.parse(stored);
+  if (!hasKey(registered, demo.auth_key, now.getTime())) return null;
+  if (registered.event_url === null || registered.event_url.endsWith(EVENT_PATH)) {
+    await partners.put(partnerKey(DEMO_PARTNER_ID), JSON.stringify({ ...registered, event_url: eventUrl }));
   }
-  return hasKey(partnerSchema.parse(registered), demo.auth_key, now.getTime()) ? demo : null;
+  return demo;
 }
 
 function demoPath(state: string): string {
@@ -62,7 +67,7 @@ async function readDemo(state: string): Promise<DemoPartner | null> {
 }
 
 async function makeDemo(state: string, now: Date): Promise<DemoPartner> {
-  const { credentials } = newPartner({ partner_id: DEMO_PARTNER_ID, ...SETTINGS }, now);
+  const { credentials } = newPartner({ partner_id: DEMO_PARTNER_ID, ...SETTINGS, event_url: null }, now);
   const demo = demoSchema.parse({ ...credentials, created_at: now.toISOString() });
   await writeFile(demoPath(state), JSON.stringify(demo, null, 2), { mode: 0o600 });
   return demo;

@@ -1,0 +1,238 @@
+import { FitBaseType, FitEncoder, type FitEncoderField } from "fit-file-parser/encoder";
+
+/** FIT positions count 2^31 to half a turn. */
+const SEMICIRCLES_A_DEGREE = 2 ** 31 / 180;
+/** Altitudes are kept from 500 m below the sea, in fifths of a metre. */
+const ALTITUDE = { offset: 500, scale: 5 };
+
+const MESSAGE = { fileId: 0, session: 18, lap: 19, record: 20, event: 21, activity: 34, length: 101 };
+/** Fields that every message with them numbers alike. */
+const TIMESTAMP = 253;
+const INDEX = 254;
+
+const SIZE: Partial<Record<FitBaseType, number>> = {
+  [FitBaseType.Enum]: 1,
+  [FitBaseType.Uint8]: 1,
+  [FitBaseType.Uint16]: 2,
+  [FitBaseType.Sint32]: 4,
+  [FitBaseType.Uint32]: 4,
+  [FitBaseType.Uint32z]: 4,
+};
+
+/** One instant of an outing; what is absent is not written. */
+export interface Reading {
+  /** Since the file's beginning. */
+  seconds: number;
+  latitudeInDegrees?: number;
+  longitudeInDegrees?: number;
+  altitudeInMeters?: number;
+  heartRate?: number;
+  /** Pedal turns, or strides of one foot. */
+  cadence?: number;
+  distanceInMeters?: number;
+  speedInMetersPerSecond?: number;
+  powerInWatts?: number;
+  /** Bytes in a field that no activity needs, for files of a given size. */
+  padding?: Uint8Array;
+}
+
+/** What a head unit sums up; what is absent is not written. */
+export interface Totals {
+  distanceInMeters?: number;
+  averageSpeedInMetersPerSecond?: number;
+  maxSpeedInMetersPerSecond?: number;
+  averageHeartRate?: number;
+  maxHeartRate?: number;
+  averageCadence?: number;
+  maxCadence?: number;
+  averagePowerInWatts?: number;
+  maxPowerInWatts?: number;
+  normalizedPowerInWatts?: number;
+  workInJoules?: number;
+  ascentInMeters?: number;
+  descentInMeters?: number;
+  energyInKilocalories?: number;
+  poolLengthInMeters?: number;
+}
+
+export interface Lap {
+  startSeconds: number;
+  seconds: number;
+  distanceInMeters?: number;
+}
+
+/** One length of a pool. */
+export interface Length {
+  startSeconds: number;
+  seconds: number;
+  strokes: number;
+}
+
+/** One session of a file: a leg of a triathlon, or all of anything else. */
+export interface Leg {
+  /** Numbers of the FIT profile. */
+  sport: number;
+  subSport?: number;
+  startSeconds: number;
+  seconds: number;
+  readings: readonly Reading[];
+  laps: readonly Lap[];
+  lengths?: readonly Length[];
+  totals: Totals;
+}
+
+/** Null where there is nothing to write. */
+type Written = FitEncoderField | null;
+
+function field(number: number, baseType: FitBaseType, value: number | undefined, scale = 1): Written {
+  if (value === undefined) return null;
+  return { number, size: SIZE[baseType] ?? 1, baseType, value: Math.round(value * scale) };
+}
+const enumeration = (number: number, value?: number) => field(number, FitBaseType.Enum, value);
+const uint8 = (number: number, value?: number) => field(number, FitBaseType.Uint8, value);
+const uint16 = (number: number, value?: number, scale?: number) =>
+  field(number, FitBaseType.Uint16, value, scale);
+const uint32 = (number: number, value?: number, scale?: number) =>
+  field(number, FitBaseType.Uint32, value, scale);
+const position = (number: number, degrees?: number) =>
+  field(number, FitBaseType.Sint32, degrees, SEMICIRCLES_A_DEGREE);
+
+/** An activity file with one session for each leg, in their order. The same values give the same bytes. */
+export function activityFile(startInSeconds: number, legs: readonly Leg[]): Uint8Array<ArrayBuffer> {
+  const start = FitEncoder.toFitTimestamp(new Date(startInSeconds * 1000));
+  const encoder = new FitEncoder();
+  const write = (message: number, fields: readonly Written[]) =>
+    encoder.writeMessage(
+      message,
+      fields.filter((written) => written !== null),
+    );
+
+  write(MESSAGE.fileId, [
+    enumeration(0, 4), // an activity
+    uint16(1, 255), // manufacturer: development
+    uint16(2, 1),
+    field(3, FitBaseType.Uint32z, 1_000_001),
+    uint32(4, start),
+  ]);
+  write(MESSAGE.event, [uint32(TIMESTAMP, start), enumeration(0, 0), enumeration(1, 0)]);
+
+  let end = start;
+  const lengthsBefore: number[] = [];
+  let lengthIndex = 0;
+  for (const leg of legs) {
+    end = Math.max(end, start + leg.startSeconds + leg.seconds);
+    for (const reading of leg.readings) writeReading(encoder, start, reading);
+    lengthsBefore.push(lengthIndex);
+    for (const length of leg.lengths ?? []) {
+      write(MESSAGE.length, [
+        uint16(INDEX, lengthIndex),
+        uint32(TIMESTAMP, start + length.startSeconds + length.seconds),
+        uint32(2, start + length.startSeconds),
+        uint32(3, length.seconds, 1000),
+        uint32(4, length.seconds, 1000),
+        uint16(5, length.strokes),
+        enumeration(7, 0), // freestyle
+        enumeration(12, 1), // active
+      ]);
+      lengthIndex += 1;
+    }
+  }
+  write(MESSAGE.event, [uint32(TIMESTAMP, end), enumeration(0, 0), enumeration(1, 4)]);
+
+  let lapIndex = 0;
+  const lapsBefore: number[] = [];
+  for (const [index, leg] of legs.entries()) {
+    lapsBefore.push(lapIndex);
+    for (const lap of leg.laps) {
+      const within = (leg.lengths ?? []).flatMap(({ startSeconds }, at) =>
+        startSeconds >= lap.startSeconds && startSeconds < lap.startSeconds + lap.seconds ? [at] : [],
+      );
+      const [first] = within;
+      write(MESSAGE.lap, [
+        uint16(INDEX, lapIndex),
+        uint32(TIMESTAMP, start + lap.startSeconds + lap.seconds),
+        uint32(2, start + lap.startSeconds),
+        uint32(7, lap.seconds, 1000),
+        uint32(8, lap.seconds, 1000),
+        uint32(9, lap.distanceInMeters, 100),
+        enumeration(25, leg.sport),
+        ...(first === undefined
+          ? []
+          : [
+              uint16(32, within.length),
+              uint16(35, (lengthsBefore[index] ?? 0) + first),
+              uint16(40, within.length),
+            ]),
+      ]);
+      lapIndex += 1;
+    }
+  }
+
+  for (const [index, leg] of legs.entries()) {
+    const { totals } = leg;
+    const lengths = leg.lengths?.length;
+    write(MESSAGE.session, [
+      uint16(INDEX, index),
+      uint32(TIMESTAMP, start + leg.startSeconds + leg.seconds),
+      uint32(2, start + leg.startSeconds),
+      enumeration(5, leg.sport),
+      enumeration(6, leg.subSport),
+      uint32(7, leg.seconds, 1000),
+      uint32(8, leg.seconds, 1000),
+      uint32(9, totals.distanceInMeters, 100),
+      uint16(11, totals.energyInKilocalories),
+      uint16(14, totals.averageSpeedInMetersPerSecond, 1000),
+      uint16(15, totals.maxSpeedInMetersPerSecond, 1000),
+      uint8(16, totals.averageHeartRate),
+      uint8(17, totals.maxHeartRate),
+      uint8(18, totals.averageCadence),
+      uint8(19, totals.maxCadence),
+      uint16(20, totals.averagePowerInWatts),
+      uint16(21, totals.maxPowerInWatts),
+      uint16(22, totals.ascentInMeters),
+      uint16(23, totals.descentInMeters),
+      uint16(25, lapsBefore[index]),
+      uint16(26, leg.laps.length),
+      uint16(33, lengths),
+      uint16(34, totals.normalizedPowerInWatts),
+      uint16(44, totals.poolLengthInMeters, 100),
+      enumeration(46, lengths === undefined ? undefined : 0), // metric
+      uint16(47, lengths),
+      uint32(48, totals.workInJoules),
+    ]);
+  }
+  write(MESSAGE.activity, [
+    uint32(TIMESTAMP, end),
+    uint32(0, end - start, 1000),
+    uint16(1, legs.length),
+    enumeration(2, 0),
+    enumeration(3, 26),
+    enumeration(4, 1),
+    uint32(5, end), // the local clock shows UTC
+  ]);
+  return new Uint8Array(encoder.close());
+}
+
+function writeReading(encoder: FitEncoder, start: number, reading: Reading): void {
+  const { altitudeInMeters: altitude, padding } = reading;
+  const fields: Written[] = [
+    uint32(TIMESTAMP, start + reading.seconds),
+    position(0, reading.latitudeInDegrees),
+    position(1, reading.longitudeInDegrees),
+    uint16(2, altitude === undefined ? undefined : altitude + ALTITUDE.offset, ALTITUDE.scale),
+    uint8(3, reading.heartRate),
+    uint8(4, reading.cadence),
+    uint32(5, reading.distanceInMeters, 100),
+    uint16(6, reading.speedInMetersPerSecond, 1000),
+    uint16(7, reading.powerInWatts),
+  ];
+  if (padding !== undefined) {
+    fields.push({ number: 200, baseType: FitBaseType.Byte, size: padding.length, value: padding });
+  }
+  // A local number of its own: its definition then stands for all records that are alike.
+  encoder.writeMessage(
+    MESSAGE.record,
+    fields.filter((written) => written !== null),
+    1,
+  );
+}

@@ -1,0 +1,219 @@
+import { activityFile, type Lap, type Leg, type Length, type Reading } from "./fitWriter.ts";
+
+/** Where everything happens: Reykjavík, whose clocks show UTC all year. */
+const HOME = { latitude: 64.1466, longitude: -21.9426 };
+/** Degrees of latitude in one metre. */
+const DEGREES_A_METER = 1 / 111_195;
+const POOL_METERS = 25;
+/** Seconds of rest after each four lengths. */
+const REST_SECONDS = 20;
+
+const SPORT = { running: 1, cycling: 2, transition: 3, swimming: 5 };
+const SUB_SPORT = { road: 7, street: 2, poolSwimming: 17, openWater: 18 };
+
+/** How somebody moves: the middle of each value, and how far the hills swing it. */
+interface Motion {
+  sport: number;
+  subSport?: number;
+  speed: number;
+  speedSwing: number;
+  heartRate: number;
+  cadence?: number;
+  power?: number;
+  /** Metres that the way rises and falls. */
+  hill: number;
+}
+
+const RIDING: Motion = {
+  sport: SPORT.cycling,
+  subSport: SUB_SPORT.road,
+  speed: 7.9,
+  speedSwing: 1.6,
+  heartRate: 140,
+  cadence: 86,
+  power: 168,
+  hill: 11,
+};
+const RUNNING: Motion = {
+  sport: SPORT.running,
+  subSport: SUB_SPORT.street,
+  speed: 3.1,
+  speedSwing: 0.35,
+  heartRate: 152,
+  cadence: 84,
+  hill: 6,
+};
+const OPEN_WATER: Motion = {
+  sport: SPORT.swimming,
+  subSport: SUB_SPORT.openWater,
+  speed: 1.15,
+  speedSwing: 0.1,
+  heartRate: 138,
+  hill: 0,
+};
+const CHANGING: Motion = { sport: SPORT.transition, speed: 1.2, speedSwing: 0.3, heartRate: 132, hill: 0 };
+
+/** One outing: when, how long, how often it is read, and how hard (1 is everyday). */
+export interface Outing {
+  /** Unix seconds. */
+  startInSeconds: number;
+  seconds: number;
+  secondsApart: number;
+  effort: number;
+}
+
+/** The FIT file of a road ride with position, power, heart rate and cadence: a loop that rolls gently. */
+export function rideFile(outing: Outing): Uint8Array<ArrayBuffer> {
+  return activityFile(outing.startInSeconds, [moved(RIDING, 0, outing)]);
+}
+
+/** The FIT file of a run through the streets, without power. */
+export function runFile(outing: Outing): Uint8Array<ArrayBuffer> {
+  return activityFile(outing.startInSeconds, [moved(RUNNING, 0, outing)]);
+}
+
+/** The FIT file of a triathlon: swim, change, ride, change, run; its five parts take the outing's time. */
+export function triathlonFile(outing: Outing): Uint8Array<ArrayBuffer> {
+  const parts: [Motion, number][] = [
+    [OPEN_WATER, 0.19],
+    [CHANGING, 0.02],
+    [RIDING, 0.47],
+    [CHANGING, 0.01],
+    [RUNNING, 0.31],
+  ];
+  let startSeconds = 0;
+  const legs = parts.map(([motion, share]) => {
+    const leg = moved(motion, startSeconds, { ...outing, seconds: Math.round(outing.seconds * share) });
+    startSeconds += leg.seconds;
+    return leg;
+  });
+  return activityFile(outing.startInSeconds, legs);
+}
+
+/** The FIT file of a swim in a 25 m pool: lengths in sets of four, a heart rate and no position. */
+export function poolSwimFile({ startInSeconds, seconds, effort }: Outing): Uint8Array<ArrayBuffer> {
+  const lengths: Length[] = [];
+  const laps: Lap[] = [];
+  const readings: Reading[] = [];
+  let at = 0;
+  while (at < seconds) {
+    const startSeconds = at;
+    for (let each = 0; each < 4; each += 1) {
+      const length = Math.round((24 + 2 * Math.sin(lengths.length * 0.7)) / effort);
+      lengths.push({
+        startSeconds: at,
+        seconds: length,
+        strokes: 10 + Math.round(Math.sin(lengths.length * 1.3)),
+      });
+      at += length;
+      readings.push({
+        seconds: at,
+        heartRate: 128 + 8 * each,
+        distanceInMeters: lengths.length * POOL_METERS,
+      });
+    }
+    laps.push({ startSeconds, seconds: at - startSeconds, distanceInMeters: 4 * POOL_METERS });
+    at += REST_SECONDS;
+  }
+  const whole = at - REST_SECONDS;
+  const distanceInMeters = lengths.length * POOL_METERS;
+  return activityFile(startInSeconds, [
+    {
+      sport: SPORT.swimming,
+      subSport: SUB_SPORT.poolSwimming,
+      startSeconds: 0,
+      seconds: whole,
+      readings,
+      laps,
+      lengths,
+      totals: {
+        distanceInMeters,
+        averageSpeedInMetersPerSecond: distanceInMeters / whole,
+        averageHeartRate: 140,
+        maxHeartRate: 152,
+        energyInKilocalories: (whole / 60) * 9 * effort,
+        poolLengthInMeters: POOL_METERS,
+      },
+    },
+  ]);
+}
+
+/** A loop with hills: one leg that begins `startSeconds` into its file. */
+function moved(motion: Motion, startSeconds: number, { seconds, secondsApart, effort }: Outing): Leg {
+  const count = Math.floor(seconds / secondsApart) + 1;
+  const readings: Reading[] = [];
+  let distance = 0;
+  let { latitude, longitude } = HOME;
+  for (let index = 0; index < count; index += 1) {
+    const part = index / Math.max(1, count - 1);
+    const hill = Math.sin(part * 6 * Math.PI);
+    const warm = Math.min(1, part * 5);
+    const speed =
+      motion.speed * effort - motion.speedSwing * hill + 0.04 * motion.speed * Math.sin(index * 1.7);
+    readings.push({
+      seconds: startSeconds + index * secondsApart,
+      latitudeInDegrees: latitude,
+      longitudeInDegrees: longitude,
+      altitudeInMeters: 24 - motion.hill * Math.cos(part * 6 * Math.PI),
+      heartRate: motion.heartRate * effort - 36 * (1 - warm) + 9 * hill,
+      ...(motion.cadence === undefined
+        ? {}
+        : { cadence: motion.cadence - 5 * hill + 2 * Math.sin(index * 2.3) }),
+      distanceInMeters: distance,
+      speedInMetersPerSecond: speed,
+      ...(motion.power === undefined
+        ? {}
+        : { powerInWatts: motion.power * effort + 52 * hill + 14 * Math.sin(index * 3.1) }),
+    });
+    const heading = part * 2 * Math.PI;
+    distance += speed * secondsApart;
+    latitude += speed * secondsApart * Math.cos(heading) * DEGREES_A_METER;
+    longitude +=
+      (speed * secondsApart * Math.sin(heading) * DEGREES_A_METER) / Math.cos((latitude * Math.PI) / 180);
+  }
+  const duration = (count - 1) * secondsApart;
+  const distanceInMeters = readings.at(-1)?.distanceInMeters ?? 0;
+  const heartRates = valuesOf(readings, "heartRate");
+  const cadences = valuesOf(readings, "cadence");
+  const powers = valuesOf(readings, "powerInWatts");
+  return {
+    sport: motion.sport,
+    ...(motion.subSport === undefined ? {} : { subSport: motion.subSport }),
+    startSeconds,
+    seconds: duration,
+    readings,
+    laps: [{ startSeconds, seconds: duration, distanceInMeters }],
+    totals: {
+      distanceInMeters,
+      averageSpeedInMetersPerSecond: distanceInMeters / Math.max(1, duration),
+      maxSpeedInMetersPerSecond: Math.max(...valuesOf(readings, "speedInMetersPerSecond")),
+      averageHeartRate: average(heartRates),
+      maxHeartRate: Math.max(...heartRates),
+      ascentInMeters: motion.hill * 6,
+      descentInMeters: motion.hill * 6,
+      energyInKilocalories: (duration / 60) * 10 * effort,
+      ...(cadences.length === 0
+        ? {}
+        : { averageCadence: average(cadences), maxCadence: Math.max(...cadences) }),
+      ...(powers.length === 0
+        ? {}
+        : {
+            averagePowerInWatts: average(powers),
+            maxPowerInWatts: Math.max(...powers),
+            normalizedPowerInWatts: average(powers) * 1.03,
+            workInJoules: average(powers) * duration,
+          }),
+    },
+  };
+}
+
+function valuesOf(
+  readings: readonly Reading[],
+  key: "heartRate" | "cadence" | "powerInWatts" | "speedInMetersPerSecond",
+): number[] {
+  return readings.flatMap((reading) => reading[key] ?? []);
+}
+
+function average(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}

@@ -1,0 +1,213 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { z } from "zod";
+import { refuse, type Refusal } from "../command.ts";
+import { environmentFlag, RemoteFault, type Environment, type RunWrangler } from "../wrangler.ts";
+import type { Settings } from "./settings.ts";
+
+const SECRET = "TRAINING_PLAN_SECRET";
+
+/** What a deployment needs of the machine that it runs on. */
+export interface Deployer {
+  wrangler: RunWrangler;
+  /** Types, lint and format; false, with everything said, when one fails. */
+  check(): Promise<boolean>;
+  /** Asks a person for a secret; null where nobody is to be asked. */
+  askSecret(name: string): Promise<string | null>;
+  /** Null when the service at this address works; otherwise what does not. */
+  smokeTest(url: string): Promise<string | null>;
+  say: (line: string) => void;
+}
+
+/** Each wrangler command of a deployment, by what it is for; they are also what --dry-run prints. */
+const COMMANDS = {
+  account: () => ["whoami", "--json"],
+  versions: () => ["deployments", "list", "--json"],
+  databases: () => ["d1", "list", "--json"],
+  createDatabase: ({ databaseName }: Settings) => ["d1", "create", databaseName],
+  bookmark: () => ["d1", "time-travel", "info", "DB", "--json"],
+  secrets: () => ["secret", "list", "--format", "json"],
+  migrate: () => ["d1", "migrations", "apply", "DB", "--remote"],
+  deploy: (secretsFile: string | null) =>
+    secretsFile === null ? ["deploy"] : ["deploy", "--secrets-file", secretsFile],
+};
+
+/** The steps in words, each with its exact command. */
+export function planOf(environment: Environment, settings: Settings): string {
+  const shown = (args: readonly string[]) =>
+    `npx wrangler ${[...args, ...environmentFlag(environment)].join(" ")}`;
+  const steps: [string, string[]][] = [
+    ["Types, lint and format hold", ["npm run check"]],
+    ["Somebody is logged in", [shown(COMMANDS.account())]],
+    ["The version that runs now is noted, as the way back", [shown(COMMANDS.versions())]],
+    [
+      `The database ${settings.databaseName} is there, or is created`,
+      [shown(COMMANDS.databases()), shown(COMMANDS.createDatabase(settings))],
+    ],
+    ["Its state is noted, as the way back (not on a first deployment)", [shown(COMMANDS.bookmark())]],
+    [
+      settings.trainingPlanUrl === ""
+        ? "No secret is needed: TRAINING_PLAN_URL is empty"
+        : `${SECRET} is there, or is asked for once and goes with the code`,
+      settings.trainingPlanUrl === "" ? [] : [shown(COMMANDS.secrets())],
+    ],
+    ["The database is migrated, before any code needs it", [shown(COMMANDS.migrate())]],
+    [
+      "The code is deployed; wrangler creates the KV namespace, the bucket and the queues that are missing",
+      [shown(COMMANDS.deploy(settings.trainingPlanUrl === "" ? null : "<file, on a first deployment>"))],
+    ],
+    ["A passing partner is made, imports a ride at the deployed address, and is removed", []],
+  ];
+  return steps
+    .map(([what, commands], index) =>
+      [`${index + 1}. ${what}`, ...commands.map((line) => `   ${line}`)].join("\n"),
+    )
+    .join("\n");
+}
+
+/** Deploys an environment: nothing after a step that fails is tried. */
+export async function deploy(
+  environment: Environment,
+  settings: Settings,
+  url: string | null,
+  deployer: Deployer,
+): Promise<{ ok: true } | Refusal> {
+  const { wrangler, say } = deployer;
+  if (!(await deployer.check())) return refuse("Nothing was deployed: the checks fail as shown above.");
+  let stage = "Nothing was deployed";
+  try {
+    await wrangler(COMMANDS.account()).catch(() => {
+      throw new RemoteFault("Nobody is logged in: npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
+    });
+    const previous = await runningVersion(wrangler);
+    say(
+      previous === null
+        ? `${settings.worker} is deployed for the first time.`
+        : `${settings.worker} runs ${previous}.`,
+    );
+
+    const bookmark = (await hasDatabase(wrangler, settings)) ? await bookmarkOf(wrangler) : null;
+    if (bookmark === null) {
+      await wrangler(COMMANDS.createDatabase(settings));
+      say(`Database ${settings.databaseName} created.`);
+    }
+
+    const isMissing = settings.trainingPlanUrl !== "" && (previous === null || !(await hasSecret(wrangler)));
+    const secret = isMissing ? await deployer.askSecret(SECRET) : null;
+    if (isMissing && secret === null) {
+      return refuse(
+        `Nothing was deployed: TRAINING_PLAN_URL is set, so ${SECRET} is needed in the environment.`,
+      );
+    }
+
+    stage = "The code was not deployed: a migration failed";
+    await wrangler(COMMANDS.migrate());
+    say("Database migrated.");
+
+    stage = "The deployment failed";
+    const { version, targets } = await upload(wrangler, secret);
+    const address = url ?? addressAmong(targets);
+    say(`Version ${version} deployed${address === null ? "" : ` at ${address}`}.`);
+
+    const wayBack = wayBackFrom(environment, previous, bookmark);
+    if (address === null) {
+      return refuse(`Deployed, but not tried: no address is known. Say it with --url.\n${wayBack}`);
+    }
+    stage = `Deployed, but not tried`;
+    const fault = await deployer.smokeTest(address);
+    if (fault !== null) return refuse(`Deployed, but the smoke test failed: ${fault}\n${wayBack}`);
+    say(`Smoke test passed.\n${wayBack}`);
+    return { ok: true };
+  } catch (fault) {
+    if (!(fault instanceof RemoteFault)) throw fault;
+    return refuse(`${stage}: ${fault.message}`);
+  }
+}
+
+/** How to undo it: code and data have each their own way back. */
+function wayBackFrom(environment: Environment, previous: string | null, bookmark: string | null): string {
+  const flag = environmentFlag(environment).join(" ");
+  const lines = [
+    previous === null
+      ? "There is no earlier version to roll back to."
+      : `Roll the code back:      npx wrangler rollback ${previous} ${flag}`,
+  ];
+  if (bookmark !== null) {
+    lines.push(`Database as it was, if a migration is at fault (what came since is lost there):
+                         npx wrangler d1 time-travel restore DB --bookmark=${bookmark} ${flag}`);
+  }
+  return lines.join("\n");
+}
+
+/** What wrangler has printed as JSON; anything else is its fault. */
+function answered<T>(schema: z.ZodType<T>, printed: string): T {
+  try {
+    return schema.parse(JSON.parse(printed));
+  } catch {
+    throw new RemoteFault("wrangler answers in a form that this command does not know.");
+  }
+}
+
+const namesSchema = z.array(z.object({ name: z.string() }));
+const deploymentsSchema = z.array(
+  z.object({ created_on: z.string(), versions: z.array(z.object({ version_id: z.string() })) }),
+);
+
+/** The version that serves now; null before the first deployment. */
+async function runningVersion(wrangler: RunWrangler): Promise<string | null> {
+  const listed = await wrangler(COMMANDS.versions()).catch((fault: unknown) => {
+    // Cloudflare's code of a script that is not there.
+    if (fault instanceof RemoteFault && fault.message.includes("10007")) return "[]";
+    throw fault;
+  });
+  const deployments = answered(deploymentsSchema, listed);
+  const newest = deployments.toSorted((a, b) => a.created_on.localeCompare(b.created_on)).at(-1);
+  return newest?.versions[0]?.version_id ?? null;
+}
+
+async function hasDatabase(wrangler: RunWrangler, { databaseName }: Settings): Promise<boolean> {
+  return answered(namesSchema, await wrangler(COMMANDS.databases())).some(
+    ({ name }) => name === databaseName,
+  );
+}
+
+async function bookmarkOf(wrangler: RunWrangler): Promise<string> {
+  return answered(z.object({ bookmark: z.string() }), await wrangler(COMMANDS.bookmark())).bookmark;
+}
+
+async function hasSecret(wrangler: RunWrangler): Promise<boolean> {
+  return answered(namesSchema, await wrangler(COMMANDS.secrets())).some(({ name }) => name === SECRET);
+}
+
+const outputSchema = z.object({ version_id: z.string(), targets: z.array(z.string()) });
+
+/** Deploys the code. Wrangler writes what came of it as JSON lines to a file; a secret goes by a file as well. */
+async function upload(
+  wrangler: RunWrangler,
+  secret: string | null,
+): Promise<{ version: string; targets: string[] }> {
+  const folder = await mkdtemp(path.join(tmpdir(), "deployment-"));
+  try {
+    const output = path.join(folder, "output.jsonl");
+    const secretsFile = secret === null ? null : path.join(folder, "secrets.json");
+    if (secretsFile !== null) {
+      await writeFile(secretsFile, JSON.stringify({ [SECRET]: secret }), { mode: 0o600 });
+    }
+    await wrangler(COMMANDS.deploy(secretsFile), { WRANGLER_OUTPUT_FILE_PATH: output });
+    const lines = (await readFile(output, "utf8")).trim().split("\n");
+    for (const line of lines) {
+      const entry = outputSchema.safeParse(JSON.parse(line));
+      if (entry.success) return { version: entry.data.version_id, targets: entry.data.targets };
+    }
+    throw new RemoteFault("wrangler does not say which version it has deployed.");
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+/** The first of the places that is an address; routes and schedules are listed with them. */
+function addressAmong(targets: readonly string[]): string | null {
+  const address = targets.find((target) => target.startsWith("https://"));
+  return address === undefined ? null : address.replace(/\/$/, "");
+}

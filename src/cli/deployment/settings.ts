@@ -1,0 +1,33 @@
+import path from "node:path";
+import { unstable_readConfig as readConfig } from "wrangler";
+import { z } from "zod";
+import { ROOT } from "../command.ts";
+import type { Environment } from "../wrangler.ts";
+
+/** What a deployment has to know of wrangler.toml. */
+export interface Settings {
+  worker: string;
+  databaseName: string;
+  trainingPlanUrl: string;
+}
+
+const configSchema = z.looseObject({
+  name: z.string(),
+  d1_databases: z.tuple([z.looseObject({ database_name: z.string() })]),
+  vars: z.looseObject({ TRAINING_PLAN_URL: z.string() }),
+});
+
+/** The settings of an environment. Throws when wrangler.toml lacks one: that is ours to mend. */
+export function readSettings(environment: Environment): Settings {
+  const { name, d1_databases, vars } = configSchema.parse(
+    readConfig(
+      { config: path.join(ROOT, "wrangler.toml"), env: environment === "production" ? "" : environment },
+      { hideWarnings: true },
+    ),
+  );
+  return {
+    worker: name,
+    databaseName: d1_databases[0].database_name,
+    trainingPlanUrl: vars.TRAINING_PLAN_URL,
+  };
+}

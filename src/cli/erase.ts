@@ -1,0 +1,94 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import { userHash } from "../identifiers.ts";
+import { PARTNER_ID } from "../partners/partner.ts";
+import { erasedAgain, erasedSchema, usersSchema } from "../users/erasedAgain.ts";
+import { ALL_ERASED, ALL_USERS, BEGIN_ERASURE, erasureValues } from "../users/write.ts";
+import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse, systemCode, type Refusal } from "./command.ts";
+import { localDatabase, remoteDatabase, type Database } from "./databases.ts";
+import { environmentOf, RemoteFault, wranglerFor } from "./wrangler.ts";
+
+const USAGE = `npm run erase -- <partner_id> <user_id> [--local [--state DIR] | --remote [--env staging]]
+  Erases a person's data without the partner's key: what DELETE /api/users/{user_id}/ does, by the service's clock.
+npm run erase -- --again FILE …
+  Erases again whom a restored database has brought back; FILE holds what wrangler d1 execute --json has printed of
+  "${ALL_ERASED}" before the restoration.`;
+
+async function main(): Promise<Refusal | null> {
+  const flags = readFlags({
+    options: {
+      again: { type: "string" },
+      local: { type: "boolean", default: false },
+      remote: { type: "boolean", default: false },
+      state: { type: "string" },
+      env: { type: "string" },
+    },
+    allowPositionals: true,
+  });
+  if (!flags.ok) return flags;
+  const { again, local, remote, state, env } = flags.values;
+  const [partnerId = "", userId = ""] = flags.positionals;
+  if (flags.positionals.length !== (again === undefined ? 2 : 0)) return misuse(USAGE);
+  if (again === undefined && !PARTNER_ID.test(partnerId)) {
+    return misuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
+  }
+  if (local && remote) return misuse("Choose one of --local and --remote.");
+  if (remote && state !== undefined) return misuse("--state belongs to --local.");
+  if (!remote && env !== undefined) return misuse("--env belongs to --remote.");
+  const environment = environmentOf(env);
+  if (environment === null) return misuse(`--env takes staging, not ${JSON.stringify(env)}.`);
+  const saved = again === undefined ? null : await readSaved(again);
+  if (saved !== null && !saved.ok) return saved;
+
+  const database = remote
+    ? remoteDatabase(wranglerFor(environment))
+    : await localDatabase(path.resolve(state ?? DEFAULT_STATE));
+  if (!database.ok) return database;
+  try {
+    if (saved === null) {
+      if (!(await begin(database, partnerId, userId))) return refuse(`${partnerId} has no user of this id.`);
+    } else {
+      const restored = erasedSchema.parse(await database.run(ALL_ERASED));
+      const users = usersSchema.parse(await database.run(ALL_USERS));
+      const back = erasedAgain(saved.rows, restored, users);
+      for (const { partner_id, user_id } of back) await begin(database, partner_id, user_id);
+      console.log(`Users that had come back: ${back.length}.`);
+      if (back.length === 0) return null;
+    }
+    console.log(
+      `Begun: nothing older is taken or written any more. The service's clock erases it within ${remote ? "a minute" : "10 seconds"}, and looks once more after 20 minutes.`,
+    );
+    return null;
+  } catch (fault) {
+    if (fault instanceof RemoteFault) return refuse(fault.message);
+    throw fault;
+  } finally {
+    await database.close();
+  }
+}
+
+/** False when the partner has no such user. */
+async function begin(database: Database, partnerId: string, userId: string): Promise<boolean> {
+  const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
+  return (await database.run(BEGIN_ERASURE, ...erasureValues(partnerId, user, Date.now()))).length > 0;
+}
+
+const savedSchema = z.tuple([z.object({ results: erasedSchema })]);
+
+async function readSaved(file: string): Promise<{ ok: true; rows: z.infer<typeof erasedSchema> } | Refusal> {
+  try {
+    const [{ results }] = savedSchema.parse(JSON.parse(await readFile(file, "utf8")));
+    return { ok: true, rows: results };
+  } catch (fault) {
+    const code = systemCode(fault);
+    return refuse(
+      code === null
+        ? `${file} is not what wrangler d1 execute --json has printed of the erased.`
+        : `${file} cannot be read (${code}).`,
+    );
+  }
+}
+
+const refusal = await main();
+if (refusal !== null) exitWith(refusal);

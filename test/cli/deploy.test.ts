@@ -1,0 +1,284 @@
+import { existsSync } from "node:fs";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { deploy } from "../../src/cli/deployment/deploy.ts";
+import { smokeTest } from "../../src/cli/deployment/smokeTest.ts";
+import { remoteRegistry } from "../../src/cli/registries.ts";
+import { wranglerFor } from "../../src/cli/wrangler.ts";
+import { hasKey, partnerSchema, type Partner } from "../../src/partners/partner.ts";
+import { listenOnLoopback, type LoopbackServer } from "../support/loopback.ts";
+import { runNode } from "./commandRun.ts";
+
+/**
+ * Plays wrangler: notes its arguments and what a secrets file held, keeps KV as files, and answers from
+ * `answers.json`, where a text that begins with "ERROR" is a failure.
+ */
+const FAKE = `const fs = require("node:fs"), path = require("node:path");
+const home = __dirname, args = process.argv.slice(2);
+const answers = JSON.parse(fs.readFileSync(path.join(home, "answers.json"), "utf8"));
+const after = (flag) => args[args.indexOf(flag) + 1];
+const secrets = args.includes("--secrets-file") ? JSON.parse(fs.readFileSync(after("--secrets-file"), "utf8")) : null;
+fs.appendFileSync(path.join(home, "ran.jsonl"), JSON.stringify({ args, secrets }) + "\\n");
+const file = (key) => path.join(home, "kv", encodeURIComponent(key));
+const run = {
+  "kv key put": () => fs.copyFileSync(after("--path"), file(args[3])),
+  "kv key delete": () => fs.rmSync(file(args[3])),
+}[args.slice(0, 3).join(" ")];
+if (run) { run(); process.exit(0); }
+if (args[0] === "deploy") {
+  const entry = { type: "deploy", version_id: "v-new", targets: ["schedule: * * * * *", answers.address] };
+  fs.appendFileSync(process.env.WRANGLER_OUTPUT_FILE_PATH, JSON.stringify({ type: "wrangler-session" }) + "\\n" + JSON.stringify(entry) + "\\n");
+}
+const answer = Object.entries(answers).find(([command]) => args.join(" ").startsWith(command))?.[1] ?? "";
+if (answer.startsWith("ERROR")) { process.stderr.write(answer.replace("ERROR", "X [ERROR]")); process.exit(1); }
+process.stdout.write(answer);`;
+
+const NO_WORKER =
+  "ERROR A request to the Cloudflare API (/accounts/0/workers/scripts/x/deployments) failed.\n\n  This Worker does not exist on your account. [code: 10007]\n";
+const FIRST: Record<string, string> = {
+  "whoami --json": '{"loggedIn":true}',
+  "deployments list --json": NO_WORKER,
+  "d1 list --json": "[]",
+  "secret list": NO_WORKER,
+};
+const SECOND: Record<string, string> = {
+  ...FIRST,
+  "deployments list --json": JSON.stringify([
+    { created_on: "2026-11-02T00:00:00Z", versions: [{ version_id: "v-old" }] },
+    { created_on: "2026-11-01T00:00:00Z", versions: [{ version_id: "v-older" }] },
+  ]),
+  "d1 list --json": JSON.stringify([{ name: "another" }, { name: "partner-api" }]),
+  "d1 time-travel info": '{"bookmark":"mark-1"}',
+  "secret list": '[{"name":"TRAINING_PLAN_SECRET","type":"secret_text"}]',
+};
+const SETTINGS = { worker: "partner-api", databaseName: "partner-api", trainingPlanUrl: "" };
+
+let home: string;
+let service: LoopbackServer;
+/** What the deployed service does wrong. */
+let broken: "nothing" | "everything" | "literal headers" | "imports";
+let asked: string[];
+let said: string[];
+
+beforeEach(async () => {
+  home = await mkdtemp(path.join(tmpdir(), "deploy-"));
+  await mkdir(path.join(home, "kv"));
+  await writeFile(path.join(home, "wrangler.cjs"), FAKE);
+  broken = "nothing";
+  asked = [];
+  said = [];
+  service = await listenOnLoopback((request, response) => {
+    const answer = async (): Promise<[number, unknown]> => {
+      const address = request.url ?? "";
+      asked.push(`${request.method} ${address}`);
+      if (broken === "everything") return [500, {}];
+      if (address === "/health/") return [200, { status: "ok" }];
+      const literal = request.headers["http_authorization"];
+      if (literal !== undefined && broken === "literal headers") return [401, {}];
+      const key = String(literal ?? request.headers.authorization).replace("Bearer ", "");
+      const partner = await registered(
+        String(request.headers["http_partner_id"] ?? request.headers["partner-id"]),
+      );
+      if (partner === null || !hasKey(partner, key, Date.now())) return [401, {}];
+      if (address === "/api/fit_partner_ping/") return [202, { files: [{ file_id: "f", status: "queued" }] }];
+      if (address === "/api/files/f/")
+        return [200, { status: broken === "imports" ? "queued" : "imported", activity_ids: [] }];
+      return [request.method === "DELETE" ? 202 : 200, {}];
+    };
+    void answer().then(([status, body]) => response.writeHead(status).end(JSON.stringify(body)));
+  });
+});
+afterEach(async () => {
+  await service.close();
+  await rm(home, { recursive: true });
+});
+
+async function registered(partnerId: string): Promise<Partner | null> {
+  const file = path.join(home, "kv", encodeURIComponent(`partner:${partnerId}`));
+  return existsSync(file) ? partnerSchema.parse(JSON.parse(await readFile(file, "utf8"))) : null;
+}
+
+const ranSchema = z.object({
+  args: z.array(z.string()),
+  secrets: z.record(z.string(), z.string()).nullable(),
+});
+
+/** What wrangler was asked for, without the files that only this run had. */
+async function ran(): Promise<string[]> {
+  const lines = (await readFile(path.join(home, "ran.jsonl"), "utf8")).trim().split("\n");
+  return lines.map((line) =>
+    ranSchema
+      .parse(JSON.parse(line))
+      .args.map((arg) => (path.isAbsolute(arg) ? "FILE" : arg.replace(/smoke-\w+/, "smoke-X")))
+      .join(" "),
+  );
+}
+
+async function deployed(
+  answers: Record<string, string>,
+  changes: Partial<typeof SETTINGS & { secret: string; fails: boolean }> = {},
+) {
+  const { secret = null, fails = false, ...settings } = changes;
+  await writeFile(
+    path.join(home, "answers.json"),
+    JSON.stringify({ ...answers, address: "https://deployed.example" }),
+  );
+  const wrangler = wranglerFor("production", path.join(home, "wrangler.cjs"));
+  const addresses: string[] = [];
+  const outcome = await deploy("production", { ...SETTINGS, ...settings }, null, {
+    wrangler,
+    check: async () => !fails,
+    askSecret: async () => secret,
+    smokeTest: async (address) => {
+      addresses.push(address);
+      return smokeTest(service.url, remoteRegistry(wrangler), { forMs: 300, everyMs: 20 });
+    },
+    say: (line) => said.push(line),
+  });
+  return { outcome, addresses };
+}
+
+const KV = "--binding PARTNERS --remote --env=";
+
+test("a first deployment makes the database, migrates it, deploys, tries the service and leaves no partner", async () => {
+  const { outcome, addresses } = await deployed(FIRST);
+  expect(outcome).toEqual({ ok: true });
+  expect(await ran()).toEqual([
+    "whoami --json --env=",
+    "deployments list --json --env=",
+    "d1 list --json --env=",
+    "d1 create partner-api --env=",
+    "d1 migrations apply DB --remote --env=",
+    "deploy --env=",
+    `kv key put partner:smoke-X --path FILE ${KV}`,
+    `kv key delete partner:smoke-X ${KV}`,
+  ]);
+  expect(addresses).toEqual(["https://deployed.example"]);
+  expect(asked).toContain("DELETE /api/users/smoke-test/");
+  expect(said.at(-1)).toContain("There is no earlier version to roll back to.");
+});
+
+test("a second deployment creates nothing, and says how to take back code and data", async () => {
+  const { outcome } = await deployed(SECOND);
+  expect(outcome).toEqual({ ok: true });
+  expect(await ran()).toEqual([
+    "whoami --json --env=",
+    "deployments list --json --env=",
+    "d1 list --json --env=",
+    "d1 time-travel info DB --json --env=",
+    "d1 migrations apply DB --remote --env=",
+    "deploy --env=",
+    expect.stringMatching(/^kv key put/),
+    expect.stringMatching(/^kv key delete/),
+  ]);
+  expect(said.at(-1)).toContain("npx wrangler rollback v-old --env=");
+  expect(said.at(-1)).toContain("npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=");
+});
+
+test("a migration that fails stops everything before the code", async () => {
+  const { outcome } = await deployed({
+    ...SECOND,
+    "d1 migrations apply": 'ERROR near "CREAT": syntax error\n',
+  });
+  expect(outcome).toMatchObject({
+    ok: false,
+    exitCode: 1,
+    problem: 'The code was not deployed: a migration failed: near "CREAT": syntax error',
+  });
+  expect((await ran()).at(-1)).toBe("d1 migrations apply DB --remote --env=");
+});
+
+describe("a service that does not work after its deployment", () => {
+  test.each<[typeof broken, RegExp]>([
+    ["everything", /GET \/health\/: 500 instead of 200\./],
+    ["literal headers", /HTTP_AUTHORIZATION and HTTP_PARTNER_ID: 401 instead of 200\./],
+    ["imports", /The import of a live ride: queued instead of imported\./],
+  ])("is a failure that names the way back, and leaves no partner: %s", async (what, fault) => {
+    broken = what;
+    const { outcome } = await deployed(SECOND);
+    expect(outcome).toMatchObject({ ok: false, exitCode: 1, problem: expect.stringMatching(fault) });
+    expect(outcome).toMatchObject({ problem: expect.stringContaining("npx wrangler rollback v-old --env=") });
+    expect((await ran()).at(-1)).toMatch(/^kv key delete/);
+  });
+});
+
+describe("the planner's secret", () => {
+  const trainingPlanUrl = "https://planner.example.com/plans";
+  const secretsGiven = async () =>
+    (await readFile(path.join(home, "ran.jsonl"), "utf8"))
+      .trim()
+      .split("\n")
+      .map((line) => ranSchema.parse(JSON.parse(line)).secrets)
+      .filter((secrets) => secrets !== null);
+
+  test("is asked for where it is missing, and goes with the code in a file", async () => {
+    expect((await deployed(FIRST, { trainingPlanUrl, secret: "whsec_x" })).outcome).toEqual({ ok: true });
+    expect(await secretsGiven()).toEqual([{ TRAINING_PLAN_SECRET: "whsec_x" }]);
+    expect((await ran()).join("\n")).not.toContain("whsec_x");
+  });
+
+  test("is not asked for again", async () => {
+    expect((await deployed(SECOND, { trainingPlanUrl })).outcome).toEqual({ ok: true });
+    expect(await secretsGiven()).toEqual([]);
+  });
+
+  test("stops the deployment before anything changes where nobody gives it", async () => {
+    const missing = await deployed({ ...SECOND, "secret list": "[]" }, { trainingPlanUrl });
+    expect(missing.outcome).toMatchObject({
+      ok: false,
+      problem: expect.stringContaining("TRAINING_PLAN_SECRET"),
+    });
+    expect((await ran()).at(-1)).toBe("secret list --format json --env=");
+  });
+});
+
+test("nothing is asked of Cloudflare while a check fails, and nothing is changed while nobody is logged in", async () => {
+  expect((await deployed(FIRST, { fails: true })).outcome).toMatchObject({ ok: false, exitCode: 1 });
+  expect(existsSync(path.join(home, "ran.jsonl"))).toBe(false);
+  const { outcome } = await deployed({ ...FIRST, "whoami --json": "ERROR no\n" });
+  expect(outcome).toMatchObject({ ok: false, problem: expect.stringContaining("npx wrangler login") });
+  expect(await ran()).toEqual(["whoami --json --env="]);
+});
+
+test("another fault of Cloudflare is not taken for a first deployment", async () => {
+  const { outcome } = await deployed({
+    ...SECOND,
+    "deployments list --json":
+      "ERROR A request to the Cloudflare API (/accounts/0/x) failed.\n\n  Internal error [code: 10000]\n",
+  });
+  expect(outcome).toMatchObject({ problem: "Nothing was deployed: Internal error [code: 10000]" });
+});
+
+describe("npm run deploy", () => {
+  test("shows every step with its command on --dry-run, and runs none of them", async () => {
+    const { exitCode, out, err } = await runNode(["src/cli/deploy.ts", "--dry-run", "--env", "staging"]);
+    expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+    const commands = out.split("\n").flatMap((line) => /^ {3}(.*)$/.exec(line)?.[1] ?? []);
+    expect(commands).toEqual([
+      "npm run check",
+      "npx wrangler whoami --json --env staging",
+      "npx wrangler deployments list --json --env staging",
+      "npx wrangler d1 list --json --env staging",
+      "npx wrangler d1 create partner-api-staging --env staging",
+      "npx wrangler d1 time-travel info DB --json --env staging",
+      "npx wrangler d1 migrations apply DB --remote --env staging",
+      "npx wrangler deploy --env staging",
+    ]);
+  });
+
+  test.each<[string[], RegExp]>([
+    [["--env", "prod"], /^--env takes staging, not "prod"\.\n$/],
+    [
+      ["--url", "http://x"],
+      /^--url takes an address such as https:\/\/api\.example\.com, not "http:\/\/x"\.\n$/,
+    ],
+    [["--now"], /^Unknown option '--now'\.\n$/],
+  ])("refuses %j with exit code 2", async (args, line) => {
+    const { exitCode, out, err } = await runNode(["src/cli/deploy.ts", ...args]);
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+    expect(err).toMatch(line);
+  });
+});

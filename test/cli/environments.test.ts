@@ -1,0 +1,96 @@
+import path from "node:path";
+import { describe, expect, test } from "vitest";
+import { unstable_readConfig as readConfig } from "wrangler";
+import { z } from "zod";
+import worker from "../../src/index.ts";
+
+const configSchema = z.looseObject({
+  name: z.string(),
+  vars: z.record(z.string(), z.string()),
+  ratelimits: z.array(z.looseObject({ namespace_id: z.string() })),
+  queues: z.object({
+    producers: z.array(z.object({ binding: z.string(), queue: z.string() })),
+    consumers: z.array(z.looseObject({ queue: z.string(), dead_letter_queue: z.string().optional() })),
+  }),
+  r2_buckets: z.array(z.looseObject({ bucket_name: z.string() })),
+  d1_databases: z.array(z.looseObject({ database_name: z.string() })),
+});
+type Config = z.infer<typeof configSchema>;
+
+const ROOT = path.join(import.meta.dirname, "..", "..");
+const read = (env: string): Config =>
+  configSchema.parse(readConfig({ config: path.join(ROOT, "wrangler.toml"), env }, { hideWarnings: true }));
+const production = read("");
+const staging = read("staging");
+
+/** Every key of an environment that a Worker is bound to or made of; what only names the file or the environment is left. */
+const { name, vars, ratelimits, ...rest } = production;
+const SAME = Object.keys(rest).filter(
+  (key) =>
+    !["configPath", "userConfigPath", "topLevelName", "targetEnvironment", "definedEnvironments"].includes(
+      key,
+    ),
+);
+
+/** The same with `-staging` on each resource of ours, wherever it is named. */
+function staged(value: unknown): unknown {
+  if (typeof value === "string") return /^partner-api($|-)/.test(value) ? `${value}-staging` : value;
+  if (Array.isArray(value)) return value.map(staged);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, staged(inner)]));
+}
+
+describe("staging is production on resources of its own:", () => {
+  test.each(SAME)("%s", (key) => {
+    expect(staging[key]).toEqual(staged(production[key]));
+  });
+
+  test("another Worker, which has the same variables and says what it is", () => {
+    expect(staging.name).toBe(`${name}-staging`);
+    expect(Object.keys(staging.vars)).toEqual(Object.keys(vars));
+    expect([vars["ENVIRONMENT"], staging.vars["ENVIRONMENT"]]).toEqual(["production", "staging"]);
+  });
+
+  test("the same ceilings, whose counters are its own", () => {
+    const withoutId = (limits: Config["ratelimits"]) =>
+      limits.map(({ namespace_id: _id, ...limit }) => limit);
+    expect(withoutId(staging.ratelimits)).toEqual(withoutId(ratelimits));
+    const ids = [...ratelimits, ...staging.ratelimits].map(({ namespace_id }) => namespace_id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+
+  test("no resource is shared: every queue, bucket and database of production has another name there", () => {
+    expect(production.queues.producers.length).toBeGreaterThan(0);
+    const resources = (config: Config) => [
+      ...config.queues.producers.map(({ queue }) => queue),
+      ...config.r2_buckets.map(({ bucket_name }) => bucket_name),
+      ...config.d1_databases.map(({ database_name }) => database_name),
+    ];
+    const ours = new Set(resources(production));
+    expect(resources(staging).filter((resource) => ours.has(resource))).toEqual([]);
+  });
+});
+
+/** A batch without messages: what a consumer does with it is nothing, and not to be refused. */
+const emptyBatch = (queue: string) => ({
+  queue,
+  messages: [],
+  metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } },
+  ackAll() {},
+  retryAll() {},
+});
+
+test("each queue that is consumed, in either environment, has its consumer, and its producer creates it", async () => {
+  for (const { queues } of [production, staging]) {
+    expect(queues.consumers.map(({ queue }) => queue).toSorted()).toEqual(
+      queues.producers.map(({ queue }) => queue).toSorted(),
+    );
+    for (const { queue, dead_letter_queue } of queues.consumers) {
+      await worker.queue(emptyBatch(queue), {} as never);
+      if (dead_letter_queue !== undefined) {
+        expect(queues.producers.map((producer) => producer.queue)).toContain(dead_letter_queue);
+      }
+    }
+  }
+  await expect(worker.queue(emptyBatch("partner-api-other"), {} as never)).rejects.toThrow("no consumer");
+});

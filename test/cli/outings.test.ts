@@ -1,0 +1,67 @@
+import { describe, expect, test } from "vitest";
+import { poolSwimFile, rideFile, runFile, triathlonFile } from "../../src/cli/demo/outings.ts";
+import { decodeActivities, type DecodedActivity } from "../../src/fit/index.ts";
+
+const START = 1_760_000_000;
+const outing = { startInSeconds: START, seconds: 3_600, secondsApart: 2, effort: 1 };
+
+function decoded(bytes: Uint8Array): DecodedActivity[] {
+  const result = decodeActivities(bytes, { fallbackStartInSeconds: 0 });
+  if (!result.ok) throw new Error(result.problem.code);
+  expect(result.warnings).toEqual([]);
+  return result.activities;
+}
+
+describe("the demo's files hold what a watch would have recorded:", () => {
+  test("a ride with power, and a way that can be drawn", () => {
+    const [ride, ...others] = decoded(rideFile(outing));
+    expect(others).toEqual([]);
+    expect(ride).toMatchObject({
+      sport: "cycling",
+      sub_sport: "road",
+      start_time_in_seconds: START,
+      timer_time_in_seconds: 3_600,
+    });
+    expect(ride?.average_power_in_watts).toBeGreaterThan(120);
+    expect(ride?.average_power_in_watts).toBeLessThan(250);
+    expect(ride?.distance_in_meters).toBeGreaterThan(20_000);
+    expect(ride?.max_heart_rate_in_beats_per_minute).toBeLessThan(185);
+    expect(ride?.streams).toEqual(
+      expect.arrayContaining(["latitude_in_degrees", "altitude_in_meters", "power_in_watts"]),
+    );
+  });
+
+  test("a run with steps and without power", () => {
+    const [run] = decoded(runFile(outing));
+    expect(run).toMatchObject({ sport: "running", average_power_in_watts: null });
+    expect(run?.average_steps_per_minute).toBeGreaterThan(150);
+    expect(run?.average_steps_per_minute).toBeLessThan(190);
+  });
+
+  test("a pool swim whose lengths stand in its laps", () => {
+    const [swim] = decoded(poolSwimFile({ ...outing, seconds: 1_200 }));
+    expect(swim).toMatchObject({ sport: "swimming", sub_sport: "lap_swimming", pool_length_in_meters: 25 });
+    expect(swim?.lengths).toHaveLength(swim?.number_of_lengths ?? -1);
+    expect(swim?.lengths.map(({ lap_index }) => lap_index)).toEqual(
+      swim?.lengths.map((_length, index) => Math.floor(index / 4)),
+    );
+    expect(swim?.distance_in_meters).toBe((swim?.lengths.length ?? 0) * 25);
+  });
+
+  test("a triathlon of five parts, one after the other", () => {
+    const legs = decoded(triathlonFile(outing));
+    expect(legs.map(({ sport }) => sport)).toEqual([
+      "swimming",
+      "transition",
+      "cycling",
+      "transition",
+      "running",
+    ]);
+    for (const [index, leg] of legs.entries()) {
+      const next = legs[index + 1];
+      if (next === undefined) continue;
+      const end = (leg.start_time_in_seconds ?? 0) + (leg.elapsed_time_in_seconds ?? 0);
+      expect(next.start_time_in_seconds).toBeGreaterThanOrEqual(end - 3);
+    }
+  });
+});

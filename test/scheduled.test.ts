@@ -1,0 +1,44 @@
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { runScheduled } from "../src/scheduled.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+const HALF_PAST = Date.parse("2026-11-25T12:30:00Z");
+
+async function lineOf(environment: typeof env): Promise<unknown> {
+  const lines: unknown[] = [];
+  vi.spyOn(console, "log").mockImplementation((line: unknown) => {
+    lines.push(line);
+  });
+  await runScheduled(environment, HALF_PAST);
+  expect(lines).toHaveLength(1);
+  return JSON.parse(String(lines[0]));
+}
+
+test("each run of the clock writes one line, also when it finds nothing, so that a silent clock is seen", async () => {
+  expect(await lineOf(env)).toEqual({
+    unit: "scheduled",
+    deliveries: 0,
+    erasures: 0,
+    operator_jobs: 0,
+    discarded_objects: 0,
+    idempotent_requests: 0,
+    outcome: "done",
+    milliseconds: expect.any(Number),
+  });
+});
+
+test("a sweep whose store is down is named in the line, without the store's own words, and the others run", async () => {
+  const down = new Proxy(env.DB, {
+    get() {
+      throw new Error("SELECT secret");
+    },
+  });
+  const line = await lineOf({ ...env, DB: down });
+  expect(line).toMatchObject({ unit: "scheduled", outcome: "fault" });
+  expect(JSON.stringify(line)).toMatch(
+    /"fault":"deliveries:Error erasures:Error [^"]*discarded_objects:Error/,
+  );
+  expect(JSON.stringify(line)).not.toContain("secret");
+});
