@@ -58,7 +58,10 @@ test("an operator reads what came of a job for 30 days; one that is not finished
   }
   await runScheduled(env, now);
   const left = await env.DB.prepare("SELECT job_id FROM operator_jobs").all();
-  expect(left.results.map((row) => ids.get(String(row["job_id"])) ?? "").sort()).toEqual(["unfinished", "young"]);
+  expect(left.results.map((row) => ids.get(String(row["job_id"])) ?? "").sort()).toEqual([
+    "unfinished",
+    "young",
+  ]);
 });
 
 test("what a collector keeps of a closed import goes after 30 days; the partner reads it on", async () => {
