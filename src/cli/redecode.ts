@@ -1,6 +1,6 @@
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { FILE_ERROR_CODES, type FileErrorCode } from "../collector/ledger.ts";
+import { FILE_ERROR_CODES, type FileErrorCode } from "../files/file.ts";
 import { randomId } from "../identifiers.ts";
 import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../operator/write.ts";
 import { DEFAULT_STATE, exitWith, readFlags, refuse, type Refusal } from "./command.ts";

@@ -102,3 +102,8 @@ export function planIsDue(imports: readonly ImportRow[], finished: ImportRow, no
     )
   );
 }
+
+/** Progress, or a failure mended by a retry; the completion itself is told by the announcement. */
+export function hasNews(row: ImportRow): boolean {
+  return row.projected_revision < row.revision && (row.completed_at === null || row.announced);
+}

@@ -1,3 +1,4 @@
+import type { Fault, StoredObject } from "../files/file.ts";
 import type { FaultOrigin } from "./retrySchedule.ts";
 
 /** What the collector knows of one file, and the decisions about it. Pure: the time is an argument. */
@@ -17,30 +18,6 @@ export interface Submission {
   received_at: number;
 }
 
-export interface Fault {
-  code: FileErrorCode;
-  detail: string;
-  http_status: number | null;
-  retryable: boolean;
-}
-
-export const FILE_ERROR_CODES = [
-  "callback_gone",
-  "callback_http_error",
-  "callback_timeout",
-  "callback_unreachable",
-  "callback_refused",
-  "file_empty",
-  "file_too_large",
-  "not_fit",
-  "archive_invalid",
-  "not_an_activity",
-  "no_activity_data",
-  "held_expired",
-  "internal",
-] as const;
-export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
-
 /** The version that was dispatched last, in flight or settled. */
 export interface CurrentVersion {
   version: number;
@@ -58,12 +35,6 @@ export interface CurrentVersion {
   /** Bytes of this version that were stored although it failed. */
   failed_object: StoredObject | null;
   settled_at: number | null;
-}
-
-export interface StoredObject {
-  key: string;
-  sha256: string;
-  size_in_bytes: number;
 }
 
 export interface HeldVersion {

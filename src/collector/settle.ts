@@ -1,11 +1,11 @@
+import type { Fault, StoredObject } from "../files/file.ts";
 import {
   firstRevision,
   nextVersion,
+  REVISIONS_OF_CLAIMS,
   shrunk,
   type CurrentVersion,
-  type Fault,
   type LedgerRow,
-  type StoredObject,
   type Submission,
 } from "./ledger.ts";
 import { nextTryAt, type FaultOrigin } from "./retrySchedule.ts";
@@ -114,7 +114,7 @@ export function fail(row: RowInFlight, fault: Fault, revision: number, nowMs: nu
 }
 
 /** A failure that nothing is left to try again with. */
-export function withoutSource(failed: CurrentVersion): CurrentVersion {
+function withoutSource(failed: CurrentVersion): CurrentVersion {
   return {
     ...failed,
     submission: shrunk(failed.submission, false),
@@ -217,6 +217,46 @@ export function take(
       fault: null,
       failed_object: null,
       settled_at: null,
+    },
+  };
+}
+
+/** A failure whose URL is too old to be tried again; bytes that were stored can be. */
+export function withoutUrl(row: LedgerRow): LedgerRow {
+  if (row.current === null) return row;
+  const submission = { ...row.current.submission, callback_url: null };
+  const { fault } = row.current;
+  return {
+    ...row,
+    revision: row.revision + 1,
+    current: {
+      ...row.current,
+      submission,
+      fault: fault === null ? null : { ...fault, retryable: submission.object_key !== null },
+    },
+  };
+}
+
+/** A version in flight whose newer, held one this import has released: the newer goes on in its place. */
+export function overtake(row: LedgerRow, importId: string): LedgerRow | null {
+  if (row.current === null || row.held === null) return null;
+  const { version, submission } = row.held;
+  return {
+    ...row,
+    // An importer may still write the older version, with a revision from its claim.
+    revision: Math.max(row.revision, firstRevision(version)) + REVISIONS_OF_CLAIMS,
+    held: null,
+    current: {
+      ...row.current,
+      version,
+      submission,
+      import_id: importId,
+      attempts: 0,
+      faulted: {},
+      fault: null,
+      first_fault: null,
+      failed_object: null,
+      retried: false,
     },
   };
 }

@@ -108,6 +108,18 @@ function parsed<T>(json: string): T {
   return asWritten<T>(JSON.parse(json));
 }
 
+/** Ids in one outbox entry: with 5,000 of them a row stays far below SQLite's 2 MB. */
+const FILES_PER_ENTRY = 5_000;
+
+function bounded(entry: OutboxEntry): OutboxEntry[] {
+  if (entry.kind !== "project_files") return [entry];
+  const entries: OutboxEntry[] = [];
+  for (let start = 0; start < entry.file_ids.length; start += FILES_PER_ENTRY) {
+    entries.push({ ...entry, file_ids: entry.file_ids.slice(start, start + FILES_PER_ENTRY) });
+  }
+  return entries;
+}
+
 export class CollectorStorage {
   readonly #sql: SqlStorage;
   #about: About | null = null;
@@ -115,8 +127,13 @@ export class CollectorStorage {
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     sql.exec(TABLES);
+    this.readAbout();
+  }
+
+  /** Reads what is cached: at the start, and after a rollback, which does not reach memory. */
+  readAbout(): void {
     this.#about =
-      sql
+      this.#sql
         .exec<{
           partner_id: string;
           user_id: string;
@@ -534,7 +551,7 @@ export class CollectorStorage {
   }
 
   addToOutbox(entries: readonly OutboxEntry[]): void {
-    for (const entry of entries)
+    for (const entry of entries.flatMap(bounded))
       this.#sql.exec("INSERT INTO outbox (entry) VALUES (?)", JSON.stringify(entry));
   }
 

@@ -1,4 +1,4 @@
-import type { FileErrorCode } from "../collector/ledger.ts";
+import type { FileErrorCode } from "../files/file.ts";
 import type { FitWarning } from "../fit/index.ts";
 import type { ProblemCode } from "../http/problem.ts";
 

@@ -1,6 +1,40 @@
 import { z } from "@hono/zod-openapi";
-import { FILE_ERROR_CODES } from "../collector/ledger.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
+
+/** The contract's largest file. */
+export const MAX_FILE_BYTES = 32 * 1024 * 1024;
+
+export const FILE_ERROR_CODES = [
+  "callback_gone",
+  "callback_http_error",
+  "callback_timeout",
+  "callback_unreachable",
+  "callback_refused",
+  "file_empty",
+  "file_too_large",
+  "not_fit",
+  "archive_invalid",
+  "not_an_activity",
+  "no_activity_data",
+  "held_expired",
+  "internal",
+] as const;
+export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
+
+/** Why a version of a file could not be imported. */
+export interface Fault {
+  code: FileErrorCode;
+  detail: string;
+  http_status: number | null;
+  retryable: boolean;
+}
+
+/** Bytes of a file as they lie in the store. */
+export interface StoredObject {
+  key: string;
+  sha256: string;
+  size_in_bytes: number;
+}
 
 export const FILE_STATUSES = ["held", "queued", "imported", "failed"] as const;
 export type FileStatus = (typeof FILE_STATUSES)[number];

@@ -1,4 +1,4 @@
-import type { Fault } from "../collector/ledger.ts";
+import type { Fault } from "./file.ts";
 import { DATABASE_NOW, jsonSlices } from "../sql.ts";
 
 /** A file as its collector knows it, on the way to the read model. */

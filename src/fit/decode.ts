@@ -170,7 +170,7 @@ function shortestFloat32(value: number): number {
 const UTF8 = new TextDecoder("utf-8");
 
 /** UTF-8 up to the first NUL; a byte that is no UTF-8 becomes the replacement character. */
-export function readText(view: DataView, at: number, size: number): string {
+function readText(view: DataView, at: number, size: number): string {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, size);
   const end = bytes.indexOf(0);
   return UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end));

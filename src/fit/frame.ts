@@ -59,7 +59,7 @@ function followedByOne(table: Uint16Array): Uint16Array {
   return table.map((crc) => (crc >>> 8) ^ (CRC_TABLE[crc & 0xff] ?? 0));
 }
 
-export function crc16(bytes: Uint8Array, start: number, end: number, seed = 0): number {
+function crc16(bytes: Uint8Array, start: number, end: number, seed = 0): number {
   let crc = seed;
   let at = start;
   for (; at + 4 <= end; at += 4) {

@@ -77,12 +77,12 @@ function bindingOf(name: ListName): string {
 }
 
 /** A cursor says where its page ended and, in a hash, in which list of which partner under which filters. */
-export function writeCursor(name: ListName, position: Position): string {
+function writeCursor(name: ListName, position: Position): string {
   return Buffer.from(JSON.stringify([bindingOf(name), ...position])).toString("base64url");
 }
 
 /** The position of a cursor, read by the schema of its list's keys; null when it is malformed or of another list. */
-export function readCursor<P extends Position>(name: ListName, cursor: string, keys: z.ZodType<P>): P | null {
+function readCursor<P extends Position>(name: ListName, cursor: string, keys: z.ZodType<P>): P | null {
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
     if (!Array.isArray(parts) || parts[0] !== bindingOf(name)) return null;

@@ -37,7 +37,6 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 type StatusOf<C extends ProblemCode> = (typeof PROBLEMS)[C]["status"];
 type CodeOf<S extends number> = { [C in ProblemCode]: StatusOf<C> extends S ? C : never }[ProblemCode];
-export type ProblemStatus = StatusOf<ProblemCode>;
 
 /** As many faults as a person reads; the rest appear once these are mended. */
 const MAX_FAULTS = 100;

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { Claim, PingCollector } from "../collector/PingCollector.ts";
+import type { PingCollector } from "../collector/PingCollector.ts";
+import type { Claim } from "../collector/calls.ts";
 import { ownerOf } from "../collector/projection.ts";
 import type { Outcome } from "../collector/settle.ts";
 import { settleAll } from "../concurrency.ts";

@@ -1,9 +1,8 @@
+import { MAX_FILE_BYTES } from "../files/file.ts";
 import { reserve, type Release } from "../memoryBudget.ts";
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 
-/** The contract's largest file. */
-export const MAX_FILE_BYTES = 32 * 1024 * 1024;
 /** Enough for 32 MiB at 9 Mbit/s; a slower host is tried again, away from everybody else's files. */
 const DEADLINE_MS = 30_000;
 /** Real hosts use one or two (a short link, then storage); more is a circle. */

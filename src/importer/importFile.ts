@@ -1,5 +1,5 @@
-import type { WorkItem } from "../collector/PingCollector.ts";
-import type { Fault, StoredObject } from "../collector/ledger.ts";
+import type { WorkItem } from "../collector/calls.ts";
+import { MAX_FILE_BYTES, type Fault, type StoredObject } from "../files/file.ts";
 import type { Outcome } from "../collector/settle.ts";
 import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
@@ -7,7 +7,7 @@ import { decodeActivities, type DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
 import { reserve, type Release } from "../memoryBudget.ts";
 import type { AddressRules } from "../outbound/address.ts";
-import { download, MAX_FILE_BYTES } from "./download.ts";
+import { download } from "./download.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** A file whose bytes are stored and decoded; what is left is to make it readable. */

@@ -1,6 +1,6 @@
 import { constants, crc32, gunzipSync, inflateRawSync } from "node:zlib";
 import { describeNotFit, looksLikeFit } from "../fit/index.ts";
-import { MAX_FILE_BYTES } from "./download.ts";
+import { MAX_FILE_BYTES } from "../files/file.ts";
 
 export type UnwrapFaultCode = "not_fit" | "archive_invalid" | "file_empty" | "file_too_large";
 

@@ -1,4 +1,4 @@
-import type { CollectorNames, StartedImport, TaskEntry } from "../collector/PingCollector.ts";
+import type { CollectorNames, StartedImport, TaskEntry } from "../collector/calls.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { collectorName, fileId, newImportId } from "../identifiers.ts";

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { nameText, userIdText } from "../text.ts";
 
 /** As many files as one task may be checked against; a list of names longer than this is no list to compare. */
-export const MAX_EXPECTED = 20_000;
+const MAX_EXPECTED = 20_000;
 
 /** The sentence that a partner's held pings are complete. Fields beyond these are ignored. */
 export const taskSchema = z

@@ -1,15 +1,14 @@
 import { z } from "zod";
 import { replaceActivities } from "../activities/write.ts";
-import { FILE_ERROR_CODES } from "../collector/ledger.ts";
+import { FILE_ERROR_CODES } from "../files/file.ts";
 import type { DecodedActivity } from "../fit/index.ts";
 import { DATABASE_NOW } from "../sql.ts";
 
 /** Which stored files to decode again: received since then (Unix milliseconds), and failed with that code if given. */
-export const redecodeParametersSchema = z.object({
+const redecodeParametersSchema = z.object({
   since: z.number().int(),
   code: z.enum(FILE_ERROR_CODES).nullable(),
 });
-export type RedecodeParameters = z.infer<typeof redecodeParametersSchema>;
 
 const jobSchema = z.object({
   job_id: z.string(),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/PingCollector.ts";
+import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/calls.ts";
 import { settleAll, valuesOf } from "../concurrency.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";

@@ -7,7 +7,7 @@ import { beginsLikeFitFile } from "./beginsLikeFitFile.ts";
 /** More is split by the partner: one request is one statement to each store. */
 export const MAX_PINGS = 5_000;
 /** What one base64 file may hold: with its neighbours it must fit the body and the isolate. */
-export const MAX_INLINE_BYTES = 8 * 1024 * 1024;
+const MAX_INLINE_BYTES = 8 * 1024 * 1024;
 /** Signed URLs run to a few thousand characters; 8,192 is what servers accept as a request line. */
 const MAX_URL_CHARACTERS = 8_192;
 

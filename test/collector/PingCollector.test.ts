@@ -1,8 +1,8 @@
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { PingEntry, WorkItem } from "../../src/collector/PingCollector.ts";
-import type { Fault } from "../../src/collector/ledger.ts";
+import type { PingEntry, WorkItem } from "../../src/collector/calls.ts";
+import type { Fault } from "../../src/files/file.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
@@ -109,6 +109,40 @@ describe("taking pings", () => {
     const claim = await collector.stub.claim(await onlySent(collector));
     expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
     expect(claim?.names).toEqual(names);
+  });
+
+  test("a turn that failed leaves nothing behind, in storage or in memory: the next ping is kept and woken for", async () => {
+    const { names, collector, entry } = newUser();
+    const message = await runInDurableObject(collector.stub, async (instance, state) => {
+      vi.spyOn(state.storage, "setAlarm").mockImplementationOnce(() => {
+        throw new Error("no alarm can be set");
+      });
+      return instance.accept(names, [entry("lost")]).then(
+        () => "accepted",
+        (fault: unknown) => String(fault),
+      );
+    });
+    expect(message).toContain("no alarm can be set");
+    await collector.stub.accept(names, [entry("live")]);
+    const alarmAt = await runInDurableObject(collector.stub, (_, state) => state.storage.getAlarm());
+    expect(alarmAt).not.toBeNull();
+    await evictDurableObject(collector.stub);
+    const claim = await collector.stub.claim(await onlySent(collector));
+    expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
+  });
+
+  test("any number of files is told to the read model in outbox entries of bounded size, in order", async () => {
+    const { collector } = newUser();
+    const ids = Array.from({ length: 10_001 }, (_, index) => `file-${index}`);
+    await collector.stub.projectLater(ids);
+    const entries = await runInDurableObject(collector.stub, (_, state) =>
+      state.storage.sql
+        .exec<{ ids: string }>("SELECT entry ->> 'file_ids' ids FROM outbox ORDER BY seq")
+        .toArray()
+        .map((row): string[] => JSON.parse(row.ids)),
+    );
+    expect(entries.map((entry) => entry.length)).toEqual([5_000, 5_000, 1]);
+    expect(entries.flat()).toEqual(ids);
   });
 
   test("the same file twice in one request ends as its later ping", async () => {

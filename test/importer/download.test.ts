@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { download, MAX_FILE_BYTES, type DownloadResult } from "../../src/importer/download.ts";
+import { MAX_FILE_BYTES } from "../../src/files/file.ts";
+import { download, type DownloadResult } from "../../src/importer/download.ts";
 import { MEMORY_BUDGET_BYTES, reserve, type Release } from "../../src/memoryBudget.ts";
 
 const MiB = 1024 * 1024;

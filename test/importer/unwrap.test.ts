@@ -1,6 +1,6 @@
 import { crc32, deflateRawSync, gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { MAX_FILE_BYTES } from "../../src/importer/download.ts";
+import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/importer/unwrap.ts";
 
 const MiB = 1024 * 1024;

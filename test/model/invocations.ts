@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Claim } from "../../src/collector/PingCollector.ts";
+import type { Claim } from "../../src/collector/calls.ts";
 
 /** What an invocation meets that has ended in the middle: nothing it does has an effect any more. */
 export class Ended extends Error {

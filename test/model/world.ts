@@ -5,7 +5,7 @@ import type {
   PingEntry,
   StartedImport,
   TaskEntry,
-} from "../../src/collector/PingCollector.ts";
+} from "../../src/collector/calls.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";

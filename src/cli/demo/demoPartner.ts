@@ -7,7 +7,7 @@ import { systemCode } from "../command.ts";
 import { newPartner, partnerWith } from "../newPartner.ts";
 import { rideFile } from "./rideFile.ts";
 
-export const DEMO_PARTNER_ID = "demo";
+const DEMO_PARTNER_ID = "demo";
 
 /** A record every 10 s keeps a ride of ten minutes under 4 KB of shell. */
 const RIDE = { records: 61, secondsApart: 10 };

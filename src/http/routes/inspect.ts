@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { detailsSchema, summarySchema } from "../../activities/activity.ts";
 import { decodeActivities, decodeStreams, FIT_WARNINGS, type DecodedActivity } from "../../fit/index.ts";
-import { MAX_FILE_BYTES } from "../../importer/download.ts";
+import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import type { StartedImport } from "../../collector/PingCollector.ts";
+import type { StartedImport } from "../../collector/calls.ts";
 import {
   IMPORT_STATUSES,
   importAnswerSchema,

@@ -1,0 +1,33 @@
+import type { Env } from "../env.ts";
+import { faultName, logUnit } from "../log.ts";
+import type { Dispatch, QueueName } from "./storage.ts";
+
+/** Messages that one sendBatch takes. */
+const SEND_LIMIT = 100;
+
+/**
+ * Sends dispatches to their queues and tells `sent` of each batch that its queue took; those that could not be
+ * sent stay for the alarm.
+ */
+export async function sendDispatches(
+  queues: Pick<Env, QueueName>,
+  collector: string,
+  dispatches: readonly Dispatch[],
+  sent: (dispatchIds: string[]) => void,
+): Promise<void> {
+  for (const queue of ["PRIORITY", "BULK", "RETRY"] satisfies QueueName[]) {
+    const unsent = dispatches.filter((dispatch) => dispatch.queue === queue);
+    for (let start = 0; start < unsent.length; start += SEND_LIMIT) {
+      const batch = unsent.slice(start, start + SEND_LIMIT);
+      try {
+        await queues[queue].sendBatch(
+          batch.map((dispatch) => ({ body: { collector, dispatch_id: dispatch.dispatch_id } })),
+        );
+      } catch (fault) {
+        logUnit("dispatch", { queue, outcome: "not_sent", messages: batch.length, fault: faultName(fault) });
+        continue;
+      }
+      sent(batch.map((dispatch) => dispatch.dispatch_id));
+    }
+  }
+}
