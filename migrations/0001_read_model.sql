@@ -108,7 +108,8 @@ CREATE TABLE deliveries (
   body            TEXT NOT NULL,                    -- the exact bytes that are signed and sent
   status          TEXT NOT NULL,                    -- waiting, pending, delivered, failed, recorded
   attempts        TEXT NOT NULL DEFAULT '[]',       -- JSON [{ at, status, milliseconds, answer }]
-  attempt_count   INTEGER NOT NULL DEFAULT 0,
+  attempt_count   INTEGER NOT NULL DEFAULT 0,       -- all that were ever made
+  attempts_before INTEGER NOT NULL DEFAULT 0,       -- of these, made before the schedule was last started afresh
   then_deliver    TEXT,                             -- the delivery that may leave once this one was tried
   next_attempt_at INTEGER,
   claimed_until   INTEGER,                          -- one consumer at a time
@@ -119,6 +120,7 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at, delivery_id);
+CREATE INDEX test_events_by_creation ON deliveries (created_at) WHERE type = 'test.ping';
 CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
 
 -- Requests that came with an Idempotency-Key, as hashes. Nothing of what they said stays.

@@ -1,9 +1,10 @@
-import { sweepDeliveries } from "./deliveries/sweep.ts";
+import { sweepDeliveries, sweepTestEvents } from "./deliveries/sweep.ts";
 import type { Env } from "./env.ts";
 import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
 import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
 import { faultName, logUnit } from "./log.ts";
 import { continueJobs } from "./operator/redecode.ts";
+import { sweepFinishedJobs } from "./operator/sweep.ts";
 import { sweepErasures } from "./users/eraseUser.ts";
 
 /** Minutes of the hour at which a whole past hour is looked through; twice, in case one run is missed. */
@@ -22,6 +23,8 @@ const SWEEPS: readonly Sweep[] = [
   { name: "operator_jobs", isDue: () => true, run: continueJobs },
   { name: "discarded_objects", isDue: () => true, run: sweepDiscardedObjects },
   { name: "idempotent_requests", isDue: () => true, run: sweepIdempotentRequests },
+  { name: "test_events", isDue: () => true, run: sweepTestEvents },
+  { name: "finished_jobs", isDue: () => true, run: sweepFinishedJobs },
   {
     name: "inline_bytes",
     isDue: (nowMs) => HOURLY_MINUTES.has(new Date(nowMs).getUTCMinutes()),

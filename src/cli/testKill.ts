@@ -1,9 +1,11 @@
 import process from "node:process";
 import { runTool } from "./runTool.ts";
 
-/** npm run test:kill: the long form of the test that kills the service; `KILL_SEED=n` plays a run again. */
+/**
+ * npm run test:kill: the long form of the test that kills the service. `KILL_SEED=n` tries the moments of an earlier
+ * run again, so far as two runs can be the same.
+ */
 process.env["KILL_FILES"] ??= "1000";
-process.env["KILL_TIMES"] ??= "7";
 
 const { exitCode } = await runTool(
   "vitest",

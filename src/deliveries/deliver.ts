@@ -152,7 +152,7 @@ export async function deliverDue(
     answer: answer?.text ?? (target.send ? "" : target.reason),
   };
   const settlement = settlementOf(target, attempt, {
-    failedAttempts: claimed.attempt_count + 1,
+    failedAttempts: claimed.attempt_count - claimed.attempts_before + 1,
     nowMs: endedAt,
     retryAfterSeconds: retryAfterSeconds(answer?.retryAfter ?? null, endedAt),
     random: random(),

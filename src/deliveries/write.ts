@@ -49,6 +49,8 @@ const claimedSchema = z.object({
   type: z.string(),
   body: z.string(),
   attempt_count: z.number().int(),
+  /** Made before the schedule was last started afresh. */
+  attempts_before: z.number().int(),
   then_deliver: z.string().nullable(),
   /** The claim's own name: what is recorded counts only while it is the current one. */
   claimed_until: z.number(),
@@ -70,7 +72,7 @@ export async function claimDelivery(
       `UPDATE deliveries SET claimed_until = ?3
        WHERE partner_id = ?1 AND delivery_id = ?2 AND status = 'pending' AND next_attempt_at <= ?4
          AND (claimed_until IS NULL OR claimed_until <= ?5)
-       RETURNING kind, type, body, attempt_count, then_deliver, claimed_until`,
+       RETURNING kind, type, body, attempt_count, attempts_before, then_deliver, claimed_until`,
     )
     .bind(delivery.partner_id, delivery.delivery_id, untilMs, nowMs + EARLY_MS, nowMs)
     .first();
@@ -163,7 +165,8 @@ export async function takeOverdueDeliveries(
 const ATTEMPTS_KEPT = 50;
 
 /**
- * Starts the schedule of a settled event afresh, due now. False when there is no such event, or it is not settled.
+ * Starts the schedule of a settled event afresh, due now; its attempts count on. False when there is no such event,
+ * or it is not settled.
  */
 export async function restartDelivery(
   db: D1Database,
@@ -172,7 +175,7 @@ export async function restartDelivery(
 ): Promise<boolean> {
   const restarted = await db
     .prepare(
-      `UPDATE deliveries SET status = 'pending', attempt_count = 0, next_attempt_at = ?3, claimed_until = NULL,
+      `UPDATE deliveries SET status = 'pending', attempts_before = attempt_count, next_attempt_at = ?3, claimed_until = NULL,
          attempts = (SELECT json_group_array(json(value)) FROM (
            SELECT a.value FROM json_each(deliveries.attempts) a
            WHERE a.key >= json_array_length(deliveries.attempts) - ${ATTEMPTS_KEPT} ORDER BY a.key)),
@@ -182,4 +185,17 @@ export async function restartDelivery(
     .bind(delivery.partner_id, delivery.delivery_id, nowMs)
     .run();
   return restarted.meta.changes > 0;
+}
+
+/** Deletes at most `limit` test events from before the instant. Answers how many. */
+export async function deleteTestEvents(db: D1Database, beforeMs: number, limit: number): Promise<number> {
+  const deleted = await db
+    .prepare(
+      `DELETE FROM deliveries WHERE (partner_id, delivery_id) IN (
+         SELECT partner_id, delivery_id FROM deliveries
+         WHERE type = 'test.ping' AND created_at < ? ORDER BY created_at LIMIT ?)`,
+    )
+    .bind(beforeMs, limit)
+    .run();
+  return deleted.meta.changes;
 }

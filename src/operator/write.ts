@@ -66,6 +66,12 @@ export async function saveJob(db: D1Database, job: Job, claimedUntilMs: number):
     .run();
 }
 
+/** Deletes jobs that were finished before the instant. Answers how many. */
+export async function deleteFinishedJobs(db: D1Database, beforeMs: number): Promise<number> {
+  const deleted = await db.prepare("DELETE FROM operator_jobs WHERE finished_at < ?").bind(beforeMs).run();
+  return deleted.meta.changes;
+}
+
 const storedFileSchema = z.object({
   partner_id: z.string(),
   file_id: z.string(),

@@ -14,6 +14,7 @@ const SECTIONS: Record<string, () => Promise<Figure[]>> = {
   live: async () => (await import("./imports.ts")).liveFigures(),
   bill: async () => (await import("./bill.ts")).billFigures(),
   memory: async () => (await import("./memory.ts")).memoryFigures(),
+  growth: async () => (await import("./growth.ts")).growthFigures(),
   bundle: async () => (await import("./bundle.ts")).bundleFigures(),
   bulk: async () => (await import("./imports.ts")).bulkFigures(),
 };

@@ -120,7 +120,7 @@ interface HeapUsage {
 }
 
 /** The most that the isolate was seen to hold during the work, in MiB. */
-async function watched(inspector: URL | null, work: () => Promise<unknown>): Promise<number> {
+export async function watched(inspector: URL | null, work: () => Promise<unknown>): Promise<number> {
   if (inspector === null) throw new Error("The inspector was not asked for.");
   const socket = new WebSocket(new URL(`/core:user:${WORKER_NAME}`, inspector).href);
   await new Promise((resolve, reject) => {

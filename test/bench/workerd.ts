@@ -41,6 +41,8 @@ export interface WorkerdOptions {
   inspector?: boolean;
   /** Asked for as soon as workerd has started. */
   firstAsk?: string;
+  /** Takes what the Worker logs, line by line. */
+  onLog?: (line: string) => void;
   /** Classes of Durable Objects besides the collector, as `{ BINDING: "Class" }`. */
   classes?: Record<string, string>;
 }
@@ -73,8 +75,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     host: "127.0.0.1",
     port: 0,
     log: new Log(LogLevel.ERROR),
-    // What the Worker logs is part of its work; nobody reads it here.
-    handleStructuredLogs: () => undefined,
+    // What the Worker logs is part of its work, whether or not somebody reads it here.
+    handleStructuredLogs: ({ message }: { message: string }) => options.onLog?.(message),
   };
   const startedAt = performance.now();
   const miniflare = new Miniflare(

@@ -130,6 +130,7 @@ export function partnerClient(url: string, credentials: Pick<PartnerCredentials,
       call("GET", `/api/activities/${activityId}/`, 200, activitySchema),
     listFiles: async (query: string) => listAll(`/api/files/?limit=50&${query}`, fileSchema),
     listActivities: async (query: string) => listAll(`/api/activities/?limit=50&${query}`, activitySchema),
+    listImports: async (query: string) => listAll(`/api/imports/?limit=50&${query}`, importSchema),
     listEvents: async () => listAll("/api/events/?limit=50", eventSchema),
     /** The file once it is imported or has failed. */
     settledFile: async (fileId: string, deadlineInSeconds = 30): Promise<File> =>

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { deliverDue } from "../../src/deliveries/deliver.ts";
 import { readEvent } from "../../src/deliveries/read.ts";
+import { resendEvent } from "../../src/deliveries/sendEvent.ts";
 import { sweepDeliveries } from "../../src/deliveries/sweep.ts";
 import { claimDelivery, insertDelivery, type NewDelivery } from "../../src/deliveries/write.ts";
 import type { DeliveryMessage, Env } from "../../src/env.ts";
@@ -221,6 +222,25 @@ describe("An event", () => {
     });
     const event = await readEvent(env, who.partnerId, message.delivery_id);
     expect(event?.attempts).toHaveLength(10);
+  });
+
+  test("that is sent again goes through the whole schedule once more, and its attempts count on", async () => {
+    const who = await partnerWith();
+    const message = await store({ partner_id: who.partnerId });
+    play(() => new Response("gone", { status: 410 }));
+    await deliver(message);
+    expect(await resendEvent(world, who.partnerId, message.delivery_id, nowMs)).toBe(true);
+    const received = play(() => new Response("down", { status: 503 }));
+    const delays: number[] = [];
+    for (let next: (typeof sent)[number] | undefined = sent[0]; next !== undefined; next = sent[0]) {
+      sent = [];
+      nowMs += next.delaySeconds * 1000;
+      await deliver(message);
+      delays.push(...sent.map(({ delaySeconds }) => delaySeconds));
+    }
+    expect(delays).toEqual([5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]);
+    expect(received).toHaveLength(10);
+    expect(await rowOf(message)).toMatchObject({ status: "failed", attempt_count: 11 });
   });
 
   test("ends with 410", async () => {

@@ -28,7 +28,7 @@ guardsItself("sending a test event", {
 });
 
 describe("an event", () => {
-  test("that was delivered or has failed is sent again under its own id, by a fresh schedule", async () => {
+  test("that was delivered or has failed is sent again under its own id; its attempts count on", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const outside = playOutside({ [RECEIVER]: () => new Response("busy", { status: 500 }) });
     const queued = vi.spyOn(env.DELIVERIES, "send");
@@ -46,7 +46,7 @@ describe("an event", () => {
       expect(resent).toMatchObject({
         id,
         status: "pending",
-        attempt_count: 0,
+        attempt_count: 10,
         attempts: [{ answer: "old" }],
       });
       expect(Date.parse(resent.updated_at)).toBeGreaterThan(NOON);
@@ -55,7 +55,7 @@ describe("an event", () => {
       await deliverEvent(who.partnerId, id);
       expect(await read(who, `/api/events/${id}/`)).toMatchObject({
         status: "pending",
-        attempt_count: 1,
+        attempt_count: 11,
         attempts: [{ answer: "old" }, { status: 500, answer: "busy" }],
       });
     }

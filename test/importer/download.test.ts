@@ -172,6 +172,7 @@ describe("Statuses", () => {
   test.each([408, 425, 429, 500, 502, 503, 504, 522, 599])("%i is worth another try", async (status) => {
     play(() => new Response("later", { status }));
     expect(await expectFault(get())).toMatchObject({
+      code: "callback_http_error",
       httpStatus: status,
       again: true,
       retryAfterSeconds: null,
@@ -277,6 +278,24 @@ describe("Hosts that do not deliver", () => {
     expect(cancel).toHaveBeenCalledOnce();
   });
 
+  test("a body that drips: 30 s for all of it, however regularly a byte comes", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+    let dripping: ReturnType<typeof setInterval> | undefined;
+    const body = new ReadableStream({
+      start(controller) {
+        dripping = setInterval(() => controller.enqueue(new Uint8Array(1)), 1_000);
+      },
+      cancel: () => clearInterval(dripping),
+    });
+    play(() => new Response(body));
+    let ended = false;
+    const result = expectFault(get()).finally(() => (ended = true));
+    await vi.advanceTimersByTimeAsync(29_900);
+    expect(ended).toBe(false);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(await result).toMatchObject({ code: "callback_timeout", httpStatus: 200, again: true });
+  });
+
   test("a connection that breaks in the middle: callback_unreachable, tried again", async () => {
     play(() => new Response(pieces([10, 10], (controller) => controller.error(new Error("reset")))));
     expect(await expectFault(get())).toMatchObject({
@@ -286,8 +305,11 @@ describe("Hosts that do not deliver", () => {
     });
   });
 
-  test("fewer bytes than declared: callback_unreachable, tried again", async () => {
-    play(() => new Response(pieces([10, 10]), { headers: { "content-length": String(2 * MiB) } }));
+  test.each([
+    ["fewer", 2 * MiB],
+    ["more", 15],
+  ])("%s bytes than declared: callback_unreachable, tried again", async (_, declared) => {
+    play(() => new Response(pieces([10, 10]), { headers: { "content-length": String(declared) } }));
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
       httpStatus: 200,

@@ -37,6 +37,7 @@ export class ServiceProcess {
   static async start(flags: readonly string[] = ["--empty"]): Promise<ServiceProcess> {
     const state = await mkdtemp(path.join(tmpdir(), "service-"));
     const service = new ServiceProcess(state, await freePort(), flags);
+    process.on("exit", () => service.#signal("SIGKILL"));
     await service.startAgain();
     return service;
   }
@@ -50,7 +51,6 @@ export class ServiceProcess {
     this.printed = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (this.printed += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (this.printed += text));
-    process.on("exit", () => this.#signal("SIGKILL"));
     await eventually("the service listens", START_DEADLINE_SECONDS, () => {
       if (child.exitCode !== null) throw new Error(`The service did not start: ${this.printed}`);
       return this.printed.includes("Ctrl-C") ? true : undefined;

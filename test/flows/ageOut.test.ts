@@ -1,0 +1,88 @@
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { sweepTestEvents } from "../../src/deliveries/sweep.ts";
+import { randomId } from "../../src/identifiers.ts";
+import { INSERT_REDECODE } from "../../src/operator/write.ts";
+import { runScheduled } from "../../src/scheduled.ts";
+import { newPartner } from "../support/partner.ts";
+import { seedDelivery } from "../support/rows.ts";
+import { collectorOf, settle } from "../support/world.ts";
+import { ping, SOURCE, task } from "./partnerActs.ts";
+
+const DAY_MS = 24 * 60 * 60_000;
+const now = Date.parse("2026-11-25T12:00:00Z");
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+test("a test event can be read for 30 days; an import's event for as long as its user is there", async () => {
+  const { partnerId } = await newPartner();
+  await seedDelivery(partnerId, "evt_old", { type: "test.ping", created_at: now - 30 * DAY_MS - 1 });
+  await seedDelivery(partnerId, "evt_young", { type: "test.ping", created_at: now - 30 * DAY_MS + 1 });
+  await seedDelivery(partnerId, "evt_import", { created_at: now - 400 * DAY_MS });
+  await runScheduled(env, now);
+  const left = await env.DB.prepare(
+    "SELECT delivery_id FROM deliveries WHERE partner_id = ? ORDER BY delivery_id",
+  )
+    .bind(partnerId)
+    .all();
+  expect(left.results.map((row) => row["delivery_id"])).toEqual(["evt_import", "evt_young"]);
+});
+
+test("old test events are found along an index, not by reading every event", async () => {
+  const prepared = vi.spyOn(env.DB, "prepare");
+  await sweepTestEvents(env, now);
+  const sql = prepared.mock.calls[0]?.[0] ?? "";
+  prepared.mockRestore();
+  const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(1, 1).all<{ detail: string }>();
+  expect(plan.results.map((step) => step.detail).join("\n")).toMatch(/INDEX test_events_by_creation/);
+});
+
+test("an operator reads what came of a job for 30 days; one that is not finished stays", async () => {
+  const jobs = { old: now - 30 * DAY_MS - 1, young: now - 30 * DAY_MS + 1, unfinished: null };
+  const ids = new Map<string, string>();
+  for (const [name, finishedAt] of Object.entries(jobs)) {
+    const id = randomId();
+    ids.set(id, name);
+    await env.DB.batch([
+      env.DB.prepare(INSERT_REDECODE).bind(id, JSON.stringify({ since: now, code: null })),
+      // Another run has it, so that this one does not finish it.
+      env.DB.prepare("UPDATE operator_jobs SET finished_at = ?, claimed_until = ? WHERE job_id = ?").bind(
+        finishedAt,
+        now + DAY_MS,
+        id,
+      ),
+    ]);
+  }
+  await runScheduled(env, now);
+  const left = await env.DB.prepare("SELECT job_id FROM operator_jobs").all();
+  expect(left.results.map((row) => ids.get(String(row["job_id"])) ?? "").sort()).toEqual([
+    "unfinished",
+    "young",
+  ]);
+});
+
+test("what a collector keeps of a closed import goes after 30 days; the partner reads it on", async () => {
+  const who = await newPartner();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await ping(who, { summary_id: "ride", priority: 0, callback_url: "https://gone.example.com/ride" });
+  const { import_id } = await task(who, {});
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(null, { status: 410 }));
+  await settle(collector);
+  const closed = { total: 1, imported: 0, skipped: 0, failed: 1 };
+  const start = Date.now();
+  for (const [days, kept] of [
+    [29, closed],
+    [31, null],
+  ] as const) {
+    vi.useFakeTimers({ toFake: ["Date"], now: start + days * DAY_MS });
+    await collector.alarm();
+    expect(await collector.stub.readImport(import_id)).toEqual(kept);
+  }
+  const row = await env.DB.prepare("SELECT status, failed FROM imports WHERE import_id = ?")
+    .bind(import_id)
+    .first();
+  expect(row).toEqual({ status: "completed_with_failures", failed: 1 });
+});

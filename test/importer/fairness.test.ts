@@ -1,0 +1,116 @@
+import { createMessageBatch } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import worker from "../../src/index.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, deliverDispatch, type CollectorUnderTest } from "../support/world.ts";
+import { HOST, ping, SOURCE, task } from "../flows/partnerActs.ts";
+
+/** The platform lets so many connections of one invocation wait for headers. */
+const CONNECTIONS = 6;
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Every request waits for its headers until it is let go; `waiting` are those of this moment. */
+function hangingHost() {
+  const waiting: (() => void)[] = [];
+  let most = 0;
+  let asked = 0;
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
+    asked += 1;
+    await new Promise<void>((resolve) => {
+      waiting.push(resolve);
+      most = Math.max(most, waiting.length);
+    });
+    return new Response(rideFile());
+  });
+  return {
+    most: () => most,
+    asked: () => asked,
+    /** Answers all that wait, and those that come after them, until so many were asked for. */
+    answer: async (files: number) => {
+      let answered = 0;
+      while (answered < files) {
+        await vi.waitFor(() => expect(waiting.length).toBeGreaterThan(0));
+        for (const letGo of waiting.splice(0)) {
+          letGo();
+          answered += 1;
+        }
+      }
+    },
+  };
+}
+
+async function hold(who: TestPartner, files: number): Promise<CollectorUnderTest> {
+  const pings = Array.from({ length: files }, (_, index) => ({
+    summary_id: `ride-${index}`,
+    callback_url: `${HOST}/${index}`,
+    priority: 0 as const,
+  }));
+  await ping(who, ...pings);
+  return collectorOf(who.partnerId, "user-1", SOURCE);
+}
+
+describe("A host that lets wait for its headers", () => {
+  test("holds six connections of an invocation at the most, however many files a message names", async () => {
+    const who = await newPartner();
+    const collector = await hold(who, 25);
+    await task(who);
+    await collector.alarm();
+    const [dispatch] = await collector.sent();
+    const host = hangingHost();
+    const done = deliverDispatch(collector, dispatch?.dispatch_id ?? "", "partner-api-bulk");
+    await host.answer(25);
+    await done;
+    expect({ asked: host.asked(), most: host.most() }).toEqual({ asked: 25, most: CONNECTIONS });
+  });
+
+  test("holds six connections of an invocation at the most, however many messages come together", async () => {
+    const who = await newPartner();
+    const collector = await hold(who, 60);
+    await task(who);
+    await collector.alarm();
+    const sent = await collector.sent();
+    expect(sent).toHaveLength(3);
+    const host = hangingHost();
+    const messages = sent.map(({ dispatch_id }) => ({
+      id: dispatch_id,
+      timestamp: new Date(),
+      attempts: 1,
+      body: { collector: collector.name, dispatch_id },
+    }));
+    const done = worker.queue(createMessageBatch("partner-api-retry", messages), env);
+    await host.answer(60);
+    await done;
+    expect({ asked: host.asked(), most: host.most() }).toEqual({ asked: 60, most: CONNECTIONS });
+  });
+});
+
+describe("A history of thousands", () => {
+  test("has eight messages in the queue at a time, so that another partner's comes ninth", async () => {
+    const queued: string[] = [];
+    vi.spyOn(env.BULK, "sendBatch").mockImplementation(async (messages) => {
+      for (const { body } of messages) queued.push(body.collector);
+      return { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+    });
+    const [large, small] = [await newPartner(), await newPartner()];
+    const history = await hold(large, 2_000);
+    await task(large);
+    await history.alarm();
+    await history.alarm();
+    const other = await hold(small, 10);
+    await task(small);
+    await other.alarm();
+    expect(queued).toEqual([...Array<string>(8).fill(history.name), other.name]);
+
+    // Each message that is done makes room for one more: the history goes on at the queue's own pace.
+    vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(null, { status: 410 }));
+    const [first] = await history.sent();
+    await deliverDispatch(history, first?.dispatch_id ?? "", "partner-api-bulk");
+    await history.alarm();
+    expect(queued.slice(9)).toEqual([history.name]);
+  });
+});
