@@ -41,6 +41,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 const lines = [
   `The partner API listens on ${service.url} (log: ${service.logPath})`,
   `Documentation: ${service.url}/docs/`,
+  `Console: ${service.url}/console/`,
 ];
 if (service.demo !== null) {
   const { importRide, readActivity } = demoCommands(service.url, service.demo);
