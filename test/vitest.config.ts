@@ -4,6 +4,9 @@ import { defineConfig } from "vitest/config";
 
 const root = path.join(import.meta.dirname, "..");
 
+/** The Worker's configuration names the console's folder, which must be there. */
+const CONSOLE_BUILD = path.join(root, "src/console/build.mjs");
+
 /** Nothing here is about time: a machine that does ten things at once must not fail a test. */
 const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
 
@@ -37,6 +40,7 @@ declare module "vitest" {
 
 /** Two projects: what runs on workerd with the real bindings, and what runs on Node (decoding, commands, pure decisions). */
 export default defineConfig(async () => {
+  await import(CONSOLE_BUILD);
   const migrations = await readD1Migrations(path.join(root, "migrations"));
   return {
     root,
@@ -68,7 +72,13 @@ export default defineConfig(async () => {
             root,
             ...PATIENCE,
             include: ["test/**/*.test.ts"],
-            exclude: ["test/fit/**", "test/cli/**", "test/conformance/**", "test/**/*.pure.test.ts"],
+            exclude: [
+              "test/fit/**",
+              "test/cli/**",
+              "test/conformance/**",
+              "test/console/**",
+              "test/**/*.pure.test.ts",
+            ],
             setupFiles: ["test/support/seed.ts", "test/support/setup.ts"],
             // A rejecting Durable Object call that the test has caught is reported a second time by the runtime.
             onUnhandledError: (error: object) => !("remote" in error || "durableObjectId" in error),
@@ -93,6 +103,17 @@ export default defineConfig(async () => {
             alias: { "cloudflare:workers": path.join(root, "test/support/memory/cloudflareWorkers.ts") },
             include: ["test/conformance/**/*.test.ts"],
             ...PATIENCE,
+          },
+        },
+        {
+          test: {
+            name: "console",
+            root,
+            environment: "node",
+            include: ["test/console/**/*.test.ts"],
+            globalSetup: ["test/support/browserSetup.ts"],
+            testTimeout: 120_000,
+            hookTimeout: 180_000,
           },
         },
       ],

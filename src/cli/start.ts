@@ -47,6 +47,7 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 console.log(`The partner API listens on ${service.url} (log: ${service.logPath})`);
 console.log(`Documentation: ${service.url}/docs/`);
+console.log(`Console: ${service.url}/console/`);
 if (service.demo !== null && host !== null) {
   console.log("");
   await playFirstDay(service.url, service.demo, host);

@@ -7,7 +7,7 @@ import { systemCode } from "./command.ts";
 import { runTool } from "./runTool.ts";
 
 /** npm test [-- filter…]: everything that can be tried in-process, then the started service. */
-const PARTS = [["worker", "node"], ["conformance"]];
+const PARTS = [["worker", "node"], ["conformance"], ["console"]];
 
 const reportSchema = z.object({
   numPassedTests: z.number(),

@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
+import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection, NamedObject } from "../files/write.ts";
 import { collectorName, randomId } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
@@ -32,6 +33,7 @@ import { sendDispatches } from "./sendDispatches.ts";
 import { inFlight, overtake, retry, type Outcome } from "./settle.ts";
 import { discardLeftBehind, settleOutcomes, type SettlingTurn } from "./settleOutcomes.ts";
 import { CollectorStorage, type About, type Dispatch, type ImportRow } from "./storage.ts";
+import { timelineOf } from "./timeline.ts";
 import { workItem } from "./workItem.ts";
 
 /** Live rides are sent by the request that took them; the alarm sends what is left after this. */
@@ -165,6 +167,15 @@ export class PingCollector extends DurableObject<Env> {
     }
   }
 
+  /** The life of a file's newest version, in order; empty when nothing is known of it. */
+  async timeline(fileId: string): Promise<Timeline["data"]> {
+    const row = this.#storage.readFiles([fileId]).get(fileId);
+    if (row === undefined) return [];
+    const importId = row.current?.import_id ?? null;
+    const released = importId === null ? null : this.#storage.readImport(importId);
+    return timelineOf(row, released?.requested_at ?? null);
+  }
+
   /**
    * Queues failed files once more, from their stored bytes or their kept URL: those named, or all of an import.
    * Answers what the read model should say of each; empty when none can be tried again.
@@ -179,7 +190,7 @@ export class PingCollector extends DurableObject<Env> {
         "import_id" in which
           ? this.#storage.failuresOfImport(which.import_id, Number.MAX_SAFE_INTEGER)
           : [...this.#storage.readFiles(which.file_ids).values()];
-      const rows = failed.flatMap((row) => retry(row) ?? []);
+      const rows = failed.flatMap((row) => retry(row, now) ?? []);
       this.#storage.writeFiles(rows);
       const dispatches = retryDispatches(
         rows.map((row) => ({ file_id: row.file_id, version: row.current.version })),

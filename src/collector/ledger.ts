@@ -1,4 +1,4 @@
-import type { Fault, StoredObject } from "../files/file.ts";
+import type { Fault, FileErrorCode, StoredObject } from "../files/file.ts";
 import type { FaultOrigin } from "./retrySchedule.ts";
 
 /** What the collector knows of one file, and the decisions about it. Pure: the time is an argument. */
@@ -18,6 +18,14 @@ export interface Submission {
   received_at: number;
 }
 
+/** What happened to a version, when (Unix milliseconds), in which attempt. */
+export interface Step {
+  at: number;
+  what: "attempt_failed" | "attempt_interrupted" | "imported" | "failed" | "retried";
+  attempt?: number;
+  code?: FileErrorCode;
+}
+
 /** The version that was dispatched last, in flight or settled. */
 export interface CurrentVersion {
   version: number;
@@ -35,6 +43,8 @@ export interface CurrentVersion {
   /** Bytes of this version that were stored although it failed. */
   failed_object: StoredObject | null;
   settled_at: number | null;
+  /** What happened since it was dispatched, bounded. */
+  steps?: Step[];
 }
 
 export interface HeldVersion {

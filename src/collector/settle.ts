@@ -9,6 +9,7 @@ import {
   type Submission,
 } from "./ledger.ts";
 import { nextTryAt, type FaultOrigin } from "./retrySchedule.ts";
+import { withStep } from "./timeline.ts";
 
 /** What an importer says of one file when its attempt has ended. */
 export type Outcome =
@@ -54,6 +55,7 @@ export function settle(row: RowInFlight, outcome: Outcome, revision: number, now
       first_fault: null,
       failed_object: null,
       settled_at: nowMs,
+      steps: withStep(row.current, { at: nowMs, what: "imported", attempt: attempts }),
     };
     // A newer ping held meanwhile may have brought the read model further than this attempt did.
     return { kind: "imported", row: { ...row, revision: Math.max(row.revision, outcome.revision), current } };
@@ -81,7 +83,11 @@ export function settle(row: RowInFlight, outcome: Outcome, revision: number, now
     retryAfterSeconds: outcome.retry_after_seconds,
     nowMs,
   });
-  if (at !== null) return { kind: "again", row: tried, at };
+  if (at !== null) {
+    const step = { at: nowMs, what: "attempt_failed" as const, attempt: attempts, code: outcome.fault.code };
+    tried.current.steps = withStep(row.current, step);
+    return { kind: "again", row: tried, at };
+  }
   const fault: Fault =
     origin === "own_store"
       ? { ...outcome.fault, code: "internal", detail: "A store of ours was down for too long. Try again." }
@@ -109,6 +115,12 @@ export function fail(row: RowInFlight, fault: Fault, revision: number, nowMs: nu
     submission: shrunk(submission, retryable),
     fault: { ...fault, detail, retryable },
     settled_at: nowMs,
+    steps: withStep(row.current, {
+      at: nowMs,
+      what: "failed",
+      ...(row.current.attempts === 0 ? {} : { attempt: row.current.attempts }),
+      code: fault.code,
+    }),
   };
   return { ...row, revision, current: row.held === null ? current : withoutSource(current) };
 }
@@ -155,11 +167,13 @@ export function interrupt(row: RowInFlight, nowMs: number): LedgerRow {
     retryable: true,
     at: nowMs,
   };
-  return { ...row, current: { ...row.current, attempts: row.current.attempts + 1, first_fault } };
+  const attempts = row.current.attempts + 1;
+  const steps = withStep(row.current, { at: nowMs, what: "attempt_interrupted", attempt: attempts });
+  return { ...row, current: { ...row.current, attempts, first_fault, steps } };
 }
 
 /** A failed version queued once more, as it was pinged; null when there is nothing to try it with. */
-export function retry(row: LedgerRow): RowInFlight | null {
+export function retry(row: LedgerRow, nowMs: number): RowInFlight | null {
   const failed = row.current;
   if (failed === null || failed.state !== "failed" || row.held !== null) return null;
   const { submission } = failed;
@@ -176,6 +190,7 @@ export function retry(row: LedgerRow): RowInFlight | null {
       first_fault: null,
       fault: null,
       settled_at: null,
+      steps: withStep(failed, { at: nowMs, what: "retried" }),
     },
   };
 }
@@ -257,6 +272,7 @@ export function overtake(row: LedgerRow, importId: string): LedgerRow | null {
       first_fault: null,
       failed_object: null,
       retried: false,
+      steps: [],
     },
   };
 }

@@ -43,7 +43,11 @@ export type ImportCompletedEvent = z.infer<typeof importCompletedEventSchema>;
 
 /** Nothing has happened: a partner tries out its receiver. */
 export const testEventSchema = z
-  .strictObject({ type: z.literal("test.ping"), timestamp: z.iso.datetime(), data: z.strictObject({}) })
+  .strictObject({
+    type: z.literal("test.ping"),
+    timestamp: z.iso.datetime(),
+    data: z.strictObject({ challenge: z.string().optional() }),
+  })
   .openapi("TestEvent");
 export type TestEvent = z.infer<typeof testEventSchema>;
 

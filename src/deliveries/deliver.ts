@@ -6,6 +6,7 @@ import { checkAddress } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import { live } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
+import { afterForgery, FORGED, secretOfNobody } from "./forged.ts";
 import { afterAttempt, MAX_DELAY_MS } from "./schedule.ts";
 import { signedHeaders } from "./sign.ts";
 import {
@@ -140,7 +141,7 @@ export async function deliverDue(
   const target = await targetOf(env, message.partner_id, claimed.kind, startedAt);
   let answer: Answer | null = null;
   if (target.send) {
-    const secrets = target.secrets;
+    const secrets = claimed.type === FORGED ? [secretOfNobody()] : target.secrets;
     const headers = signedHeaders({ id: message.delivery_id, atMs: startedAt, body: claimed.body, secrets });
     answer = await post(target.url, headers, claimed.body, deadlineMs);
   }
@@ -151,7 +152,7 @@ export async function deliverDue(
     milliseconds: Math.max(0, endedAt - startedAt),
     answer: answer?.text ?? (target.send ? "" : target.reason),
   };
-  const settlement = settlementOf(target, attempt, {
+  const settlement = settlementOf(target, claimed.type, attempt, {
     failedAttempts: claimed.attempt_count - claimed.attempts_before + 1,
     nowMs: endedAt,
     retryAfterSeconds: retryAfterSeconds(answer?.retryAfter ?? null, endedAt),
@@ -186,11 +187,13 @@ export async function deliverDue(
 
 function settlementOf(
   target: Target,
+  type: string,
   attempt: Attempt,
   timing: Parameters<typeof afterAttempt>[1],
 ): Settlement {
   if (target.send || target.as === "retried") {
-    return { ...afterAttempt(attempt.status, timing), attempt, counted: true };
+    const next = type === FORGED ? afterForgery(attempt.status) : afterAttempt(attempt.status, timing);
+    return { ...next, attempt, counted: true };
   }
   if (target.as === "postponed") {
     const next_attempt_at = timing.nowMs + SUSPENDED_DELAY_MS;

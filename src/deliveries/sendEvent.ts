@@ -3,6 +3,7 @@ import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logSetback } from "../log.ts";
 import type { TestEvent } from "./bodies.ts";
+import { FORGED } from "./forged.ts";
 import { insertDelivery, restartDelivery } from "./write.ts";
 
 /** Sends a settled event again, by a fresh schedule and under its own id. False when it is not settled. */
@@ -18,14 +19,29 @@ export async function resendEvent(
   return true;
 }
 
+/** How to try out a receiver: with something to repeat, or with a signature that it must refuse. */
+export interface Trial {
+  challenge?: string | undefined;
+  signature?: "wrong" | undefined;
+}
+
 /** Sends an event that means nothing, by which a partner tries out its receiver. Answers its id. */
-export async function sendTestEvent(env: Env, partnerId: string, nowMs: number): Promise<string> {
+export async function sendTestEvent(
+  env: Env,
+  partnerId: string,
+  { challenge, signature }: Trial,
+  nowMs: number,
+): Promise<string> {
   const delivery = { partner_id: partnerId, delivery_id: `evt_${randomId()}` };
-  const body: TestEvent = { type: "test.ping", timestamp: new Date(nowMs).toISOString(), data: {} };
+  const body: TestEvent = {
+    type: "test.ping",
+    timestamp: new Date(nowMs).toISOString(),
+    data: challenge === undefined ? {} : { challenge },
+  };
   await insertDelivery(databaseFor(env, partnerId, null), {
     ...delivery,
     kind: "event",
-    type: body.type,
+    type: signature === "wrong" ? FORGED : body.type,
     user_id: null,
     import_id: null,
     body: JSON.stringify(body),

@@ -1,6 +1,4 @@
 import type { FaultCode } from "../fault.ts";
-import type { FileErrorCode } from "../files/file.ts";
-import type { FitWarning } from "../fit/index.ts";
 import type { ProblemCode } from "../http/problem.ts";
 
 /** What to do about each problem. */
@@ -57,32 +55,4 @@ export const FAULT_CODES: Readonly<Record<FaultCode, string>> = {
   address_refused: "We do not download from such an address; `detail` says why.",
   file_too_large: "The file in base64 has more than 8 MiB. Send a URL.",
   not_fit: "The bytes begin like no FIT, gzip or zip file.",
-};
-
-/** Why a file failed: `error.code`. */
-export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
-  callback_gone: "The host answered 400, 401, 403, 404 or 410. Ping again with a fresh URL.",
-  callback_http_error: "The host answered with another status that is no success, or without a body.",
-  callback_timeout: "The whole file did not come within 30 seconds, in any attempt.",
-  callback_unreachable: "No connection, a body that broke off, or redirects that lead nowhere.",
-  callback_refused: "The URL, or one that it redirects to, is not public or not one of your hosts.",
-  file_empty: "The file has no bytes.",
-  file_too_large: "It has more than 32 MiB, or unpacks to more than an import takes.",
-  not_fit: "It is not a FIT file.",
-  archive_invalid: "A gzip or zip that does not hold exactly one FIT file.",
-  not_an_activity: "A FIT file of another kind: a workout, a course, settings.",
-  no_activity_data: "A FIT activity that holds none.",
-  held_expired: "It was held for 30 days and no task came.",
-  internal: "Our fault. `retry` helps once it is mended.",
-};
-
-/** What was odd about a file that was imported all the same. */
-export const FILE_WARNINGS: Readonly<Record<FitWarning, string>> = {
-  fit_truncated: "The file ends too early; what was there was read.",
-  fit_crc_mismatch: "The checksum is wrong.",
-  fit_segment_unreadable: "A part of the file could not be read.",
-  fit_trailing_bytes: "There is something behind the file's end.",
-  clock_not_set: "The device did not know the time; the ping's `start_time_in_seconds` was used.",
-  clock_jump: "The device's clock jumped on the way.",
-  elapsed_corrected: "The elapsed time was shorter than the timer's, and was corrected.",
 };

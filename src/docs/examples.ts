@@ -2,8 +2,10 @@ import type { Activity, ActivityWithParts } from "../activities/activity.ts";
 import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
 import type { Event, EventWithAttempts } from "../deliveries/eventAnswer.ts";
 import type { File } from "../files/file.ts";
+import type { Timeline } from "../files/timeline.ts";
 import type { Import, ImportAnswer } from "../imports/answers.ts";
 import type { Task } from "../imports/task.ts";
+import type { Overview } from "../overview/overview.ts";
 import { DEFAULT_LIMITS } from "../partners/partner.ts";
 import type { Ping } from "../pings/ping.ts";
 import type { User, UserWithSources } from "../users/user.ts";
@@ -100,6 +102,33 @@ const file: File = {
   updated_at: "2026-11-25T08:00:01.000Z",
 };
 
+const timeline: Timeline = {
+  data: [
+    { at: "2026-11-25T08:00:00.000Z", what: "pinged" },
+    { at: "2026-11-25T08:00:00.000Z", what: "dispatched" },
+    {
+      at: "2026-11-25T08:00:01.000Z",
+      what: "attempt_failed",
+      attempt: 1,
+      code: "callback_unreachable",
+      detail: "The host answered 503.",
+    },
+    { at: "2026-11-25T08:00:31.000Z", what: "imported", attempt: 2 },
+  ],
+};
+
+const byStatus = { held: 1, queued: 0, imported: 41, failed: 2 };
+const overview: Overview = {
+  since: "2026-11-12T00:00:00.000Z",
+  capped: false,
+  files: byStatus,
+  days: [{ day: "2026-11-25", ...byStatus }],
+  failures: [{ code: "callback_gone", files: 2 }],
+  held: { files: 1, oldest_received_at: "2026-11-25T08:00:00.000Z" },
+  imports: { running: 1 },
+  events: { pending: 0, retrying: 0, failed: 0 },
+};
+
 const quantities = {
   elapsed_time_in_seconds: 1800,
   timer_time_in_seconds: 1800,
@@ -190,7 +219,11 @@ const importCompleted: ImportCompletedEvent = {
     more_failures: false,
   },
 };
-const testEvent: TestEvent = { type: "test.ping", timestamp: "2026-11-25T08:00:00.000Z", data: {} };
+const testEvent: TestEvent = {
+  type: "test.ping",
+  timestamp: "2026-11-25T08:00:00.000Z",
+  data: { challenge: "q9d2k1" },
+};
 const event: Event = {
   id: EVENT_ID,
   ...importCompleted,
@@ -239,6 +272,8 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     ImportPage: page(completedImport),
     File: file,
     FilePage: page(file),
+    Timeline: timeline,
+    Overview: overview,
     Activity: activity,
     ActivityPage: page(activity),
     ActivityWithParts: { ...activity, ...parts },

@@ -160,6 +160,32 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "UserWithSources.held": "How many files wait for the task.",
   "PartnerSettings.status": "`active`, or `suspended`: then every request is answered with 403.",
 
+  "query.summary_id": "Only the file of this name, with its `user_id` and `source`.",
+  "query.challenge": "Comes back to the receiver as `data.challenge`.",
+  "query.signature": "`wrong`: signed with a secret that nobody has. A receiver must refuse it.",
+  "TestEvent.data.challenge":
+    "What the request asked for: to be answered by a receiver that has verified the event.",
+
+  // Overview and timeline
+  since: "Where the 14 days begin.",
+  capped: "`true`: there is more than was looked at, and the counts are of the newest 10,000.",
+  days: "By day (UTC) of the newest ping, oldest day first.",
+  day: "A day, UTC.",
+  "Overview.failures": "Failed files by code, most first.",
+  "Overview.held": "Files that wait for a task, and since when the oldest does.",
+  "Overview.files": "Files of these days, by status.",
+  "Overview.failures.files": "How many files.",
+  "Overview.held.files": "How many files.",
+  "Overview.imports": "Imports of these days.",
+  "Overview.events": "Events of these days.",
+  "Overview.events.pending": "Not taken yet.",
+  "Overview.events.failed": "No more attempts are made.",
+  retrying: "Of those not taken yet, how many were tried and refused.",
+  running: "How many are running.",
+  oldest_received_at: "When the oldest of them came; null when there is none.",
+  what: "What happened.",
+  attempt: "In which attempt, from 1.",
+
   // Everywhere
   next_cursor: "For `cursor`, to get the next page; null on the last one.",
   type: "What kind it is.",

@@ -1,6 +1,7 @@
 import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
 import { MAX_PINGS } from "../pings/ping.ts";
-import { FAULT_CODES, FILE_ERRORS, FILE_WARNINGS, PROBLEM_ADVICE } from "./codes.ts";
+import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
+import { FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
 import { escape, listing, prose, table } from "./html.ts";

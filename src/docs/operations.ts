@@ -36,7 +36,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /api/files/": {
     operationId: "listFiles",
     tag: "Files",
-    description: "Right after a task a file may still read `held` for a moment.",
+    description:
+      "Right after a task a file may still read `held` for a moment. `summary_id` needs `user_id` and `source` beside it.",
   },
   "GET /api/files/{file_id}/": {
     operationId: "getFile",
@@ -48,6 +49,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Files",
     description:
       "Byte for byte; the content type tells a FIT file from a gzip or a zip. 404 until they are stored.",
+  },
+  "GET /api/files/{file_id}/timeline/": {
+    operationId: "getTimeline",
+    tag: "Files",
+    description:
+      "When it was pinged, held, released, tried, imported: of the newest version. Of many attempts the first and the " +
+      "latest are kept.",
   },
   "POST /api/files/{file_id}/retry/": {
     operationId: "retryFile",
@@ -104,7 +112,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /api/events/test/": {
     operationId: "sendTestEvent",
     tag: "Events",
-    description: "Its type is `test.ping`, and it is signed as all others are.",
+    description:
+      "Its type is `test.ping`, and it is signed as all others are. A receiver that has verified it proves so by " +
+      'answering `{"challenge":"…"}` with the `challenge` in its `data`: the answer stands in the event\'s attempts. ' +
+      "With `signature=wrong` it is signed with a secret that nobody has and sent once: `delivered` then means that " +
+      "the receiver refused it with a 4xx, `failed` that it did not.",
   },
   "GET /api/users/": {
     operationId: "listUsers",
@@ -120,6 +132,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "deleteUser",
     tag: "Users",
     description: "Files, activities, held pings, imports and events go; work in flight writes nothing back.",
+  },
+  "GET /api/overview/": {
+    operationId: "getOverview",
+    tag: "Service",
+    description:
+      "Files by the day of their newest ping and by status, failures by code, imports that run, events that wait or " +
+      "have failed. Only the newest 10,000 of each are looked at, of the last 14 days (UTC).",
   },
   "GET /api/partner/": {
     operationId: "getPartner",

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
-import { activityId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
+import { activityId, fileId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../rows.ts";
 import { DATABASE_NOW } from "../sql.ts";
 import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
@@ -105,6 +105,8 @@ export interface FileFilters {
   source?: string | undefined;
   status?: FileStatus | undefined;
   import_id?: string | undefined;
+  /** With user_id and source, which together name one file. */
+  summary_id?: string | undefined;
   /** Unix milliseconds; turns the order into ascending by update. */
   updated_since?: number | undefined;
 }
@@ -133,6 +135,10 @@ export async function listFiles(
   if (route !== null) require("f.file_id >= ? AND f.file_id < ?", route, rangeEnd(route));
   if (filters.user_id !== undefined) require("f.user_id = ?", filters.user_id);
   if (filters.source !== undefined) require("f.source = ?", filters.source);
+  const { user_id: userId, source, summary_id: summaryId } = filters;
+  if (summaryId !== undefined && userId !== undefined && source !== undefined) {
+    require("f.file_id = ?", fileId({ partnerId, userId, source, summaryId }));
+  }
   if (filters.status !== undefined) require(statusCondition(filters.status));
   if (filters.import_id !== undefined) {
     require(`(f.import_id = ? OR f.status = 'held' AND EXISTS (

@@ -13,10 +13,11 @@ import { requestLine } from "./requestLine.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
 import { getEvent, listEvents, postResend, postTestEvent } from "./routes/events.ts";
-import { getFile, getOriginal, listFiles, retryFile } from "./routes/files.ts";
+import { getFile, getOriginal, getTimeline, listFiles, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
 import { getImport, listImports, retryImport } from "./routes/imports.ts";
 import { postInspect } from "./routes/inspect.ts";
+import { getOverview } from "./routes/overview.ts";
 import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
 import { postTask } from "./routes/tasks.ts";
@@ -83,6 +84,7 @@ app.openapiRoutes([
   listFiles,
   getFile,
   getOriginal,
+  getTimeline,
   retryFile,
   listActivities,
   getActivity,
@@ -97,6 +99,7 @@ app.openapiRoutes([
   listUsers,
   getUser,
   deleteUser,
+  getOverview,
   getPartner,
   postInspect,
   getHealth,

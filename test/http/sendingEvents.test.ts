@@ -128,6 +128,53 @@ describe("a test event", () => {
     expect(await read(who, "/api/events/")).toMatchObject({ data: [{ id: sent.id }] });
   });
 
+  test("carries a challenge, and what the receiver made of it can be read", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    playOutside({
+      [RECEIVER]: (request) => {
+        const { data } = testEventSchema.parse(JSON.parse(request.body));
+        return Response.json({ challenge: data.challenge });
+      },
+    });
+    const sent = await answerOf(
+      await send(who, "POST", "/api/events/test/?challenge=abc-1"),
+      202,
+      eventWithAttemptsSchema,
+    );
+    await deliverEvent(who.partnerId, sent.id);
+    expect(await read(who, `/api/events/${sent.id}/`)).toMatchObject({
+      data: { challenge: "abc-1" },
+      attempts: [{ answer: '{"challenge":"abc-1"}' }],
+    });
+    await problemOf(await send(who, "POST", "/api/events/test/?challenge=a%20b"), 400, "validation_failed");
+    await problemOf(await send(who, "POST", "/api/events/test/?signature=right"), 400, "validation_failed");
+  });
+
+  test.each([
+    ["refuses", 401, "delivered"],
+    ["takes", 200, "failed"],
+    ["fails at", 500, "failed"],
+  ])("with a wrong signature, which the receiver %s, is sent once and says so", async (_does, status, as) => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: () => new Response("seen", { status }) });
+    const sent = await answerOf(
+      await send(who, "POST", "/api/events/test/?signature=wrong"),
+      202,
+      eventWithAttemptsSchema,
+    );
+    await deliverEvent(who.partnerId, sent.id);
+    const [request] = outside.to(RECEIVER);
+    const webhook = new Webhook(who.partner.webhook_secrets[0]?.secret ?? "");
+    const headers = Object.fromEntries(request?.headers ?? []);
+    expect(() => webhook.verify(request?.body ?? "", headers)).toThrow("No matching signature");
+    expect(await read(who, `/api/events/${sent.id}/`)).toMatchObject({
+      type: "test.ping",
+      status: as,
+      next_attempt_at: null,
+      attempts: [{ status, answer: "seen" }],
+    });
+  });
+
   test("that the queue does not take is found by the clock", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     vi.spyOn(env.DELIVERIES, "send").mockRejectedValueOnce(new Error("Queue is overloaded."));

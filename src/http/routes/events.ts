@@ -102,14 +102,22 @@ const testRoute = createRoute({
   method: "post",
   path: "/api/events/test/",
   summary: "Send an event that means nothing, to try out the receiver",
-  request: { query: noQuery },
+  request: {
+    query: z.strictObject({
+      challenge: z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,64}$/)
+        .optional(),
+      signature: z.literal("wrong").optional(),
+    }),
+  },
   responses: { ...accepted, ...conflictProblem("no_event_url") },
 });
 
 export const postTestEvent = endpoint(testRoute, async (c) => {
   const { partner_id, event_url } = c.var.partner;
   if (event_url === null) return noEventUrl(c);
-  const eventId = await sendTestEvent(c.env, partner_id, Date.now());
+  const eventId = await sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
   const event = await read.readEvent(c.env, partner_id, eventId);
   if (event === null) throw new Error("the event that was just stored cannot be read");
   return c.json(event, 202);

@@ -3,6 +3,8 @@ import { FILE_STATUSES, fileSchema } from "../../files/file.ts";
 import { openObject, withOriginal } from "../../files/original.ts";
 import * as read from "../../files/read.ts";
 import { retryFiles } from "../../files/retryFiles.ts";
+import { readTimeline } from "../../files/readTimeline.ts";
+import { timelineSchema } from "../../files/timeline.ts";
 import { nameText, userIdText } from "../../text.ts";
 import { endpoint } from "../context.ts";
 import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
@@ -10,19 +12,35 @@ import { conflictProblem, notFoundProblem, problem, readProblems, refusal } from
 
 const params = z.object({ file_id: z.string() });
 
+/** A summary_id alone names no file, and finding it would mean a look at every file. */
+function namesOneFile(
+  query: { summary_id?: string | undefined; user_id?: string | undefined; source?: string | undefined },
+  ctx: z.RefinementCtx,
+): void {
+  if (query.summary_id === undefined) return;
+  for (const name of ["user_id", "source"] as const) {
+    if (query[name] !== undefined) continue;
+    const message = "A summary_id is looked for with its user_id and source.";
+    ctx.addIssue({ code: "custom", path: [name], params: { code: "required" }, message });
+  }
+}
+
 const listRoute = createRoute({
   method: "get",
   path: "/api/files/",
   summary: "Files, newest first; with updated_since in the order of their changes",
   request: {
-    query: z.strictObject({
-      ...pageQuery,
-      user_id: userIdText.optional(),
-      source: nameText.optional(),
-      status: z.enum(FILE_STATUSES).optional(),
-      import_id: nameText.optional(),
-      updated_since: instant.optional(),
-    }),
+    query: z
+      .strictObject({
+        ...pageQuery,
+        user_id: userIdText.optional(),
+        source: nameText.optional(),
+        status: z.enum(FILE_STATUSES).optional(),
+        import_id: nameText.optional(),
+        summary_id: nameText.optional(),
+        updated_since: instant.optional(),
+      })
+      .superRefine(namesOneFile),
   },
   responses: {
     200: {
@@ -103,6 +121,27 @@ export const getOriginal = endpoint(originalRoute, async (c) => {
     "Content-Length": String(sizeInBytes),
     "Content-Disposition": `attachment; filename="${file_id}.${extension}"`,
   });
+});
+
+const timelineRoute = createRoute({
+  method: "get",
+  path: "/api/files/{file_id}/timeline/",
+  summary: "What happened to a file, step by step",
+  request: { params, query: noQuery },
+  responses: {
+    200: {
+      description: "The steps of its newest version, oldest first.",
+      content: { "application/json": { schema: timelineSchema } },
+    },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const getTimeline = endpoint(timelineRoute, async (c) => {
+  const { file_id } = c.req.valid("param");
+  const timeline = await readTimeline(c.env, c.var.partner.partner_id, file_id);
+  return timeline === null ? problem(c, "not_found", "There is no such file.") : c.json(timeline, 200);
 });
 
 const retryRoute = createRoute({

@@ -1,0 +1,88 @@
+import type { Session } from "./session.ts";
+
+/** What a problem document says, or what stands in for one when no answer came. */
+export interface Problem {
+  status: number;
+  code: string;
+  title: string;
+  detail: string;
+  request_id?: string;
+}
+
+export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
+
+export interface Page<T> {
+  data: T[];
+  next_cursor: string | null;
+}
+
+export interface PartnerSettings {
+  partner_id: string;
+  name: string | null;
+  event_url: string | null;
+  webhook_secrets: { secret_id: string; created_at: string; expires_at: string | null }[];
+}
+
+export type Streams = { downsampled: boolean } & Record<string, (number | null)[]>;
+
+const NO_ANSWER: Problem = {
+  status: 0,
+  code: "no_answer",
+  title: "The service does not answer",
+  detail: "Check your connection, then try again.",
+};
+
+export class Api {
+  readonly #session: Session;
+  readonly #signedOut: () => void;
+
+  /** `signedOut` is called when the service does not take the key any more. */
+  constructor(session: Session, signedOut: () => void) {
+    this.#session = session;
+    this.#signedOut = signedOut;
+  }
+
+  get partnerId(): string {
+    return this.#session.partnerId;
+  }
+
+  get key(): string {
+    return this.#session.key;
+  }
+
+  async get<T>(path: string): Promise<Result<T>> {
+    return this.#send<T>("GET", path);
+  }
+
+  async post<T>(path: string, body?: Blob): Promise<Result<T>> {
+    return this.#send<T>("POST", path, body);
+  }
+
+  /** The answers' shapes are the service's own, whose types this page is compiled against. */
+  async #send<T>(method: string, path: string, body?: Blob): Promise<Result<T>> {
+    try {
+      const response = await fetch(path, {
+        method,
+        headers: {
+          Authorization: `Bearer ${this.#session.key}`,
+          "Partner-Id": this.#session.partnerId,
+          ...(body === undefined ? {} : { "Content-Type": "application/octet-stream" }),
+        },
+        ...(body === undefined ? {} : { body }),
+      });
+      if (response.status === 401) this.#signedOut();
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the service that served this page answers
+      if (response.ok) return { ok: true, value: (await response.json()) as T };
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every error is a problem document
+      return { ok: false, problem: (await response.json()) as Problem };
+    } catch {
+      return { ok: false, problem: NO_ANSWER };
+    }
+  }
+}
+
+/** `/api/files/` with those parameters that are not empty. */
+export function withQuery(path: string, parameters: Readonly<Record<string, string>>): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== "");
+  return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
+}

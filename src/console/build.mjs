@@ -1,0 +1,43 @@
+// Builds the console into .console/, which the platform serves as static assets. Plain JavaScript: wrangler runs it on
+// whatever Node the machine has.  node src/console/build.mjs
+import { cp, mkdir, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { build } from "esbuild";
+
+const source = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
+const assets = path.join(source, "..", "..", ".console");
+
+/** The page, its script and its style come from here, and it speaks to this service alone. */
+const POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+const HEADERS = `/console/*
+  Content-Security-Policy: ${POLICY}
+  Referrer-Policy: no-referrer
+  X-Content-Type-Options: nosniff
+  Cache-Control: no-cache
+`;
+
+await mkdir(path.join(assets, "console"), { recursive: true });
+await build({
+  entryPoints: { app: path.join(source, "main.tsx"), style: path.join(source, "style.css") },
+  outdir: path.join(assets, "console"),
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  legalComments: "none",
+  logLevel: "warning",
+});
+await cp(path.join(source, "index.html"), path.join(assets, "console", "index.html"));
+await writeFile(path.join(assets, "_headers"), HEADERS);
+await rm(path.join(assets, "console", "app.css"), { force: true });

@@ -1,0 +1,76 @@
+/** Numbers and times as people read them; a value that is not there is a dash. */
+
+const NONE = "–";
+
+export function when(instant: string | null | undefined): string {
+  if (instant == null) return NONE;
+  return new Date(instant).toLocaleString(undefined, {
+    day: "2-digit",
+    month: "short",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+  });
+}
+
+/** An activity's start in its own clock, where the file says what that showed. */
+export function startOf(activity: {
+  start_time_in_seconds: number | null;
+  utc_offset_in_seconds: number | null;
+}): string {
+  const { start_time_in_seconds: start, utc_offset_in_seconds: offset } = activity;
+  if (start === null) return NONE;
+  return new Date((start + (offset ?? 0)) * 1000).toLocaleString(undefined, {
+    day: "2-digit",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    hour12: false,
+    timeZone: "UTC",
+  });
+}
+
+/** `4 min`, `3 h`, `12 d` */
+export function age(instant: string): string {
+  const minutes = Math.max(0, (Date.now() - Date.parse(instant)) / 60_000);
+  if (minutes < 1) return "under a minute";
+  if (minutes < 90) return `${Math.round(minutes)} min`;
+  return minutes < 2_880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1_440)} d`;
+}
+
+export function duration(seconds: number | null): string {
+  if (seconds === null) return NONE;
+  const whole = Math.round(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (value: number) => String(value).padStart(2, "0");
+  return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+export function number(value: number | null | undefined, digits = 0, unit = ""): string {
+  if (value == null) return NONE;
+  const text = value.toLocaleString(undefined, {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+  return unit === "" ? text : `${text}\u00a0${unit}`;
+}
+
+export function kilometers(meters: number | null): string {
+  return number(meters === null ? null : meters / 1000, 2, "km");
+}
+
+export function kilometersAnHour(metersPerSecond: number | null): string {
+  return number(metersPerSecond === null ? null : metersPerSecond * 3.6, 1, "km/h");
+}
+
+export function bytes(count: number | null): string {
+  if (count === null) return NONE;
+  return count < 10_000 ? number(count, 0, "B") : number(count / 1024, 0, "KiB");
+}
+
+/** `lap_swimming` → `lap swimming` */
+export function words(name: string | null): string {
+  return name === null ? NONE : name.replaceAll("_", " ");
+}

@@ -1,0 +1,209 @@
+import uPlot from "uplot";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Streams } from "../api.ts";
+import { duration, number } from "../format.ts";
+
+const SERIES = [
+  ["heart_rate_in_beats_per_minute", "Heart rate", "bpm", 1, 0, "--heart"],
+  ["power_in_watts", "Power", "W", 1, 0, "--power"],
+  ["speed_in_meters_per_second", "Speed", "km/h", 3.6, 1, "--speed"],
+  ["altitude_in_meters", "Altitude", "m", 1, 0, "--altitude"],
+] as const;
+
+type Axis = "time" | "distance";
+const HEIGHT = 150;
+
+interface Row {
+  key: string;
+  title: string;
+  unit: string;
+  digits: number;
+  color: string;
+  values: (number | null)[];
+}
+
+function rowsOf(streams: Streams): Row[] {
+  return SERIES.flatMap(([key, title, unit, factor, digits, color]) => {
+    const column = streams[key];
+    if (column === undefined || column.every((value) => value === null)) return [];
+    const values = column.map((value) => (value === null ? null : value * factor));
+    return [{ key, title, unit, digits, color, values }];
+  });
+}
+
+/** Places of the records along an axis; over distance, those that have one and do not step back. */
+function alongOf(streams: Streams, axis: Axis): { x: number[]; places: number[] } {
+  const column = streams[axis === "time" ? "time_in_seconds" : "distance_in_meters"] ?? [];
+  const x: number[] = [];
+  const places: number[] = [];
+  column.forEach((value, place) => {
+    if (value === null || value < (x.at(-1) ?? -Infinity)) return;
+    x.push(axis === "time" ? value : value / 1000);
+    places.push(place);
+  });
+  return { x, places };
+}
+
+function useScheme(): boolean {
+  const query = useMemo(() => matchMedia("(prefers-color-scheme: dark)"), []);
+  const [dark, setDark] = useState(query.matches);
+  useEffect(() => {
+    const changed = () => setDark(query.matches);
+    query.addEventListener("change", changed);
+    return () => query.removeEventListener("change", changed);
+  }, [query]);
+  return dark;
+}
+
+export function Charts({
+  streams,
+  at,
+  onAt,
+}: {
+  streams: Streams;
+  at: number | null;
+  onAt: (at: number | null) => void;
+}) {
+  const [axis, setAxis] = useState<Axis>("time");
+  const rows = useMemo(() => rowsOf(streams), [streams]);
+  const along = useMemo(() => alongOf(streams, axis), [streams, axis]);
+  const hasDistance = (streams["distance_in_meters"] ?? []).some((value) => value !== null && value > 0);
+  if (rows.length === 0) return null;
+  const place = at === null ? -1 : along.places.indexOf(at);
+  const position = along.x[place];
+  const label = (value: number) => (axis === "time" ? duration(value) : number(value, 2, "km"));
+  return (
+    <div class="charts">
+      <fieldset class="switch">
+        <legend class="unseen">Draw over</legend>
+        {(["time", "distance"] as const).map((choice) => (
+          <label key={choice}>
+            <input
+              type="radio"
+              name="axis"
+              checked={axis === choice}
+              disabled={choice === "distance" && !hasDistance}
+              onChange={() => setAxis(choice)}
+            />
+            <span>over {choice}</span>
+          </label>
+        ))}
+      </fieldset>
+      <div class="cursor">
+        <label>
+          <span class="unseen">Place along the activity</span>
+          <input
+            type="range"
+            min={0}
+            max={Math.max(0, along.x.length - 1)}
+            value={Math.max(0, place)}
+            aria-valuetext={position === undefined ? "none" : label(position)}
+            onInput={(event) => onAt(along.places[Number(event.currentTarget.value)] ?? null)}
+          />
+        </label>
+        <output class="numbers">
+          {position === undefined
+            ? "Move along a chart to read it."
+            : `${label(position)} · ${rows.map((row) => number(row.values[at ?? 0], row.digits, row.unit)).join(" · ")}`}
+        </output>
+      </div>
+      {rows.map((row) => (
+        <Chart key={row.key} row={row} along={along} axis={axis} place={place} onAt={onAt} />
+      ))}
+    </div>
+  );
+}
+
+function Chart({
+  row,
+  along,
+  axis,
+  place,
+  onAt,
+}: {
+  row: Row;
+  along: { x: number[]; places: number[] };
+  axis: Axis;
+  place: number;
+  onAt: (at: number | null) => void;
+}) {
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<uPlot | null>(null);
+  const dark = useScheme();
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return undefined;
+    const style = getComputedStyle(element);
+    const color = (name: string) => style.getPropertyValue(name).trim();
+    const axisStyle = {
+      stroke: color("--soft"),
+      grid: { stroke: color("--line"), width: 1 },
+      ticks: { show: false },
+    };
+    const drawn = new uPlot(
+      {
+        width: element.clientWidth,
+        height: HEIGHT,
+        scales: { x: { time: false } },
+        legend: { show: false },
+        cursor: { y: false, drag: { x: false, y: false }, points: { size: 7 } },
+        axes: [
+          {
+            ...axisStyle,
+            size: 28,
+            values: (_, ticks) =>
+              ticks.map((tick) => (axis === "time" ? duration(tick) : `${number(tick, 1)} km`)),
+            space: 70,
+          },
+          { ...axisStyle, size: 46, space: 30 },
+        ],
+        series: [
+          {},
+          {
+            stroke: color(row.color),
+            fill: `${color(row.color)}22`,
+            width: 1.5,
+            points: { show: false },
+            spanGaps: false,
+          },
+        ],
+        hooks: {
+          setCursor: [
+            ({ cursor }) => {
+              // Only what the pointer does: the others' cursors follow what the page tells them.
+              if (cursor.event != null && cursor.idx != null) onAt(along.places[cursor.idx] ?? null);
+            },
+          ],
+        },
+      },
+      [along.x, along.places.map((index) => row.values[index] ?? null)],
+      element,
+    );
+    chart.current = drawn;
+    const resized = new ResizeObserver(() => {
+      if (element.clientWidth > 0) drawn.setSize({ width: element.clientWidth, height: HEIGHT });
+    });
+    resized.observe(element);
+    return () => {
+      resized.disconnect();
+      drawn.destroy();
+    };
+  }, [row, along, axis, dark, onAt]);
+  useEffect(() => {
+    const drawn = chart.current;
+    const x = along.x[place];
+    if (drawn === null || x === undefined) return;
+    drawn.setCursor({ left: drawn.valToPos(x, "x"), top: 0 }, false);
+  }, [place, along, axis, dark]);
+  const known = row.values.filter((value) => value !== null);
+  const range = `${number(Math.min(...known), row.digits)} to ${number(Math.max(...known), row.digits, row.unit)}`;
+  return (
+    <figure class="chart">
+      <figcaption>
+        <span class="swatch" data-series={row.color.slice(2)} />
+        <strong>{row.title}</strong> <span class="soft">{range}</span>
+      </figcaption>
+      <div ref={box} role="img" aria-label={`${row.title} over ${axis}: ${range}`} />
+    </figure>
+  );
+}

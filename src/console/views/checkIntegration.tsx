@@ -1,0 +1,79 @@
+import { useState } from "preact/hooks";
+import { STEPS } from "../../verify/steps.ts";
+import type { Report, StepResult } from "../../verify/report.ts";
+import { verify } from "../../verify/verify.ts";
+import type { Api } from "../api.ts";
+import { number } from "../format.ts";
+import { Heading, Status } from "../parts.tsx";
+
+export function CheckView({ api }: { api: Api }) {
+  const [running, setRunning] = useState(false);
+  const [results, setResults] = useState<StepResult[]>([]);
+  const [report, setReport] = useState<Report | null>(null);
+  const begin = async () => {
+    setRunning(true);
+    setReport(null);
+    setResults([]);
+    const target = { base: location.origin, partnerId: api.partnerId, key: api.key };
+    const done = await verify(target, (step) => setResults((before) => [...before, step]));
+    setReport(done);
+    setRunning(false);
+  };
+  const next = running ? STEPS[results.length]?.id : undefined;
+  return (
+    <>
+      <Heading title="Check my integration">
+        <button type="button" class="primary" disabled={running} onClick={() => void begin()}>
+          {running ? "Running …" : report === null ? "Begin" : "Run again"}
+        </button>
+      </Heading>
+      <p class="soft">
+        Plays a whole integration with a user of its own, <code>verify-…</code>, and deletes it in the end.
+        Your receiver gets an event of an import and two test events. The same in a terminal:{" "}
+        <code>
+          npm run verify -- --base {location.origin} --partner {api.partnerId}
+        </code>
+      </p>
+      <ol class="steps">
+        {STEPS.map(({ id, title }) => {
+          const result = results.find((step) => step.id === id);
+          return (
+            <li key={id}>
+              <div>
+                <strong>{title}</strong>
+                <p class="soft">{result?.detail ?? (id === next ? "Running …" : "Not run yet.")}</p>
+              </div>
+              <span class="soft numbers">
+                {result === undefined ? "" : number(result.milliseconds / 1000, 1, "s")}
+              </span>
+              {result === undefined ? <span /> : <Status of={result.status} />}
+            </li>
+          );
+        })}
+      </ol>
+      <div role="status">
+        {report === null ? null : (
+          <p class={report.ok ? "note" : "problem"}>
+            {report.ok ? "Nothing failed." : "Not ready to go live: see the steps that failed."}
+          </p>
+        )}
+      </div>
+      {report === null ? null : (
+        <button type="button" onClick={() => download(report)}>
+          Download as JSON
+        </button>
+      )}
+    </>
+  );
+}
+
+function download(report: Report): void {
+  const address = URL.createObjectURL(
+    new Blob([JSON.stringify(report, null, 2)], { type: "application/json" }),
+  );
+  const link = document.createElement("a");
+  link.href = address;
+  link.download = `integration-${report.partner_id}-${report.finished_at.slice(0, 10)}.json`;
+  link.click();
+  URL.revokeObjectURL(address);
+}

@@ -1,0 +1,170 @@
+import type { Event, EventStatus, EventWithAttempts } from "../../deliveries/eventAnswer.ts";
+import { withQuery, type Api, type PartnerSettings } from "../api.ts";
+import { number, when } from "../format.ts";
+import { useList, useLoad } from "../load.ts";
+import {
+  Action,
+  Empty,
+  Facts,
+  FilterField,
+  Heading,
+  List,
+  Loading,
+  ProblemBox,
+  Status,
+  Table,
+} from "../parts.tsx";
+import { addressOf, go, type Place } from "../router.ts";
+
+const EVERY_MS = 3_000;
+const STATUSES: readonly EventStatus[] = ["pending", "delivered", "failed"];
+
+export function EventsView({ api, place }: { api: Api; place: Place }) {
+  const { status = "" } = place.query;
+  const list = useList<Event>(api, withQuery("/api/events/", { status }), EVERY_MS);
+  const partner = useLoad<PartnerSettings>(api, "/api/partner/");
+  return (
+    <>
+      <Heading title="Events" />
+      <ProblemBox problem={partner.problem} />
+      {partner.value === null ? null : <Receiver of={partner.value} />}
+      <div class="filters">
+        <FilterField
+          label="Status"
+          value={status}
+          options={STATUSES}
+          onValue={(value) => go(["events"], { status: value })}
+        />
+        <Action api={api} path="/api/events/test/" done="Sent." onDone={list.reload}>
+          Send a test event
+        </Action>
+      </div>
+      <List list={list} empty="No event. One is made for each task that gave an event_id.">
+        {(rows) => (
+          <Table
+            label="Events"
+            head={["Created", "Type", "User", "Status", ["Attempts", "number"], "Next attempt"]}
+          >
+            {rows.map((event) => (
+              <tr key={event.id}>
+                <td>
+                  <a href={addressOf(["events", event.id])}>{when(event.created_at)}</a>
+                </td>
+                <td>
+                  <code>{event.type}</code>
+                </td>
+                <td>{event.user_id ?? "–"}</td>
+                <td>
+                  <Status of={event.status} />
+                </td>
+                <td class="number">{number(event.attempt_count)}</td>
+                <td>{when(event.next_attempt_at)}</td>
+              </tr>
+            ))}
+          </Table>
+        )}
+      </List>
+    </>
+  );
+}
+
+function Receiver({ of }: { of: PartnerSettings }) {
+  const secrets = of.webhook_secrets.length;
+  return (
+    <Facts
+      of={[
+        [
+          "Sent to",
+          of.event_url === null ? (
+            "nowhere: ask us to set an event_url, or poll this list"
+          ) : (
+            <code key="url">{of.event_url}</code>
+          ),
+        ],
+        [
+          "Signed with",
+          <>
+            {secrets > 1 ? `${secrets} secrets: a rotation is under way. ` : ""}
+            {of.webhook_secrets.map(({ secret_id, expires_at }) => (
+              <span key={secret_id}>
+                <code>{secret_id}</code> {expires_at === null ? "stays" : `ends ${when(expires_at)}`}{" "}
+              </span>
+            ))}
+          </>,
+        ],
+      ]}
+    />
+  );
+}
+
+export function EventView({ api, id }: { api: Api; id: string }) {
+  const path = `/api/events/${encodeURIComponent(id)}/`;
+  const { value, problem, reload } = useLoad<EventWithAttempts>(
+    api,
+    path,
+    EVERY_MS,
+    (found) => found.status === "pending",
+  );
+  return (
+    <>
+      <Heading title="Event" />
+      <ProblemBox problem={problem} />
+      {value === null ? (
+        problem === null && <Loading />
+      ) : (
+        <>
+          <div class="lead">
+            <Status of={value.status} />
+            {value.status !== "pending" && (
+              <Action api={api} path={`${path}resend/`} done="It is sent again." onDone={reload}>
+                Resend
+              </Action>
+            )}
+          </div>
+          <Facts
+            of={[
+              ["Type", <code key="type">{value.type}</code>],
+              ["Created", when(value.created_at)],
+              ["Next attempt", when(value.next_attempt_at)],
+              ["User", value.user_id ?? "–"],
+              [
+                "Import",
+                value.import_id === null ? (
+                  "–"
+                ) : (
+                  <a href={addressOf(["imports", value.import_id])}>the import</a>
+                ),
+              ],
+              ["webhook-id", <code key="id">{value.id}</code>],
+            ]}
+          />
+          <section>
+            <h2>Attempts</h2>
+            {value.attempts.length === 0 ? (
+              <Empty>None yet.</Empty>
+            ) : (
+              <Table label="Attempts" head={["Time", "Answer", ["Took", "number"], "First bytes"]}>
+                {value.attempts.toReversed().map((attempt, index) => (
+                  <tr key={index}>
+                    <td>{when(attempt.at)}</td>
+                    <td>{attempt.status ?? "none"}</td>
+                    <td class="number">{number(attempt.milliseconds, 0, "ms")}</td>
+                    <td class="wide">
+                      <code>{attempt.answer === "" ? "(empty)" : attempt.answer}</code>
+                    </td>
+                  </tr>
+                ))}
+              </Table>
+            )}
+          </section>
+          <section>
+            <h2>Body</h2>
+            <pre tabIndex={0} aria-label="Body of the event">
+              {JSON.stringify({ type: value.type, timestamp: value.timestamp, data: value.data }, null, 2)}
+            </pre>
+          </section>
+        </>
+      )}
+    </>
+  );
+}

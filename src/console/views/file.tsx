@@ -1,0 +1,143 @@
+import { FILE_WARNINGS } from "../../docs/fileWords.ts";
+import type { File } from "../../files/file.ts";
+import type { Timeline } from "../../files/timeline.ts";
+import type { Api } from "../api.ts";
+import { bytes, number, when } from "../format.ts";
+import { useLoad } from "../load.ts";
+import { Action, Facts, Heading, Loading, ProblemBox, Status } from "../parts.tsx";
+import { addressOf } from "../router.ts";
+import { Words } from "../words.tsx";
+import { Advice } from "./imports.tsx";
+
+const EVERY_MS = 2_000;
+
+const STEPS: Readonly<Record<Timeline["data"][number]["what"], string>> = {
+  pinged: "Pinged",
+  held: "Held, until the bulk task",
+  released: "Released by the task",
+  dispatched: "Sent to the importer",
+  attempt_failed: "An attempt failed; another follows",
+  attempt_interrupted: "An attempt was interrupted on our side",
+  imported: "Downloaded, decoded and imported",
+  failed: "Failed",
+  retried: "Tried again on request",
+};
+
+export function FileView({ api, id }: { api: Api; id: string }) {
+  const path = `/api/files/${encodeURIComponent(id)}/`;
+  const file = useLoad<File>(api, path, EVERY_MS, (found) => found.status === "queued");
+  const timeline = useLoad<Timeline>(
+    api,
+    `${path}timeline/`,
+    EVERY_MS,
+    () => file.value?.status === "queued",
+  );
+  const reload = async () => {
+    await Promise.all([file.reload(), timeline.reload()]);
+  };
+  const { value } = file;
+  return (
+    <>
+      <Heading title={value === null ? "File" : value.summary_id} />
+      <ProblemBox problem={file.problem} />
+      {value === null ? (
+        file.problem === null && <Loading />
+      ) : (
+        <>
+          <div class="lead">
+            <Status of={value.status} />
+            {value.status === "failed" && (
+              <Action api={api} path={`${path}retry/`} done="Queued once more." onDone={reload}>
+                Retry
+              </Action>
+            )}
+          </div>
+          {value.error !== null && (
+            <div class="problem">
+              <strong>
+                <code>{value.error.code}</code>
+              </strong>
+              <p>{value.error.detail}</p>
+              <p>
+                <Advice of={value} />
+              </p>
+            </div>
+          )}
+          <div class="columns">
+            <section>
+              <h2>Timeline</h2>
+              <ProblemBox problem={timeline.problem} />
+              <ol class="timeline">
+                {(timeline.value?.data ?? []).map((step, index) => (
+                  <li key={index} class={step.what}>
+                    <time dateTime={step.at}>{when(step.at)}</time>
+                    <div>
+                      <strong>{STEPS[step.what]}</strong>
+                      {step.attempt === undefined ? null : (
+                        <span class="soft"> · attempt {step.attempt}</span>
+                      )}
+                      {step.code === undefined ? null : (
+                        <p>
+                          <code>{step.code}</code> {step.detail}
+                        </p>
+                      )}
+                      {step.import_id === undefined ? null : (
+                        <p>
+                          <a href={addressOf(["imports", step.import_id])}>the import</a>
+                        </p>
+                      )}
+                    </div>
+                  </li>
+                ))}
+              </ol>
+            </section>
+            <section>
+              <h2>The file</h2>
+              <Facts
+                of={[
+                  ["User", value.user_id],
+                  ["Source", value.source],
+                  ["Name", value.activity_name ?? "–"],
+                  ["Priority", value.priority === 1 ? "1, live" : "0, history"],
+                  ["Overwrite", value.overwrite_mode ? "yes" : "no"],
+                  ["Attempts", number(value.attempts)],
+                  ["Size", bytes(value.size_in_bytes)],
+                  ["Received", when(value.received_at)],
+                  ["Updated", when(value.updated_at)],
+                  ["SHA-256", <code key="hash">{value.sha256 ?? "–"}</code>],
+                  ["File id", <code key="id">{value.file_id}</code>],
+                ]}
+              />
+              <h3>Activities</h3>
+              {value.activity_ids.length === 0 ? <p class="soft">None can be read.</p> : null}
+              <ul class="plainlist">
+                {value.activity_ids.map((activity, index) => (
+                  <li key={activity}>
+                    <a href={addressOf(["activities", activity])}>Session {index + 1}</a>
+                  </li>
+                ))}
+              </ul>
+              <Warnings of={value.warnings} />
+            </section>
+          </div>
+        </>
+      )}
+    </>
+  );
+}
+
+export function Warnings({ of }: { of: File["warnings"] }) {
+  if (of.length === 0) return null;
+  return (
+    <>
+      <h3>Warnings</h3>
+      <ul class="plainlist">
+        {of.map((warning) => (
+          <li key={warning}>
+            <code>{warning}</code> <Words of={FILE_WARNINGS[warning]} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

@@ -1,0 +1,84 @@
+import type { File, FileStatus } from "../../files/file.ts";
+import { withQuery, type Api } from "../api.ts";
+import { bytes, number, when } from "../format.ts";
+import { useList } from "../load.ts";
+import { FilterField, Heading, List, Status, Table } from "../parts.tsx";
+import { addressOf, go, type Place } from "../router.ts";
+
+const EVERY_MS = 5_000;
+const STATUSES: readonly FileStatus[] = ["held", "queued", "imported", "failed"];
+
+export function FilesView({ api, place }: { api: Api; place: Place }) {
+  const { user_id = "", source = "", status = "", summary_id = "" } = place.query;
+  // A summary_id names a file only together with its user and source; without them it narrows what is shown.
+  const exact = user_id !== "" && source !== "" ? summary_id : "";
+  const list = useList<File>(
+    api,
+    withQuery("/api/files/", { user_id, source, status, summary_id: exact }),
+    EVERY_MS,
+  );
+  const narrow = (change: Record<string, string>) => go(["files"], { ...place.query, ...change });
+  const shown = (rows: File[]) => rows.filter((file) => file.summary_id.includes(summary_id));
+  return (
+    <>
+      <Heading title="Files" />
+      <div class="filters">
+        <FilterField label="User" value={user_id} onValue={(value) => narrow({ user_id: value })} />
+        <FilterField label="Source" value={source} onValue={(value) => narrow({ source: value })} />
+        <FilterField
+          label="Status"
+          value={status}
+          options={STATUSES}
+          onValue={(value) => narrow({ status: value })}
+        />
+        <FilterField
+          label="Summary id"
+          value={summary_id}
+          onValue={(value) => narrow({ summary_id: value })}
+        />
+      </div>
+      {summary_id !== "" && exact === "" && (
+        <p class="note">
+          With user and source the file of this summary id is found at once; without them only the files shown
+          below are searched.
+        </p>
+      )}
+      <List list={list} empty="No file fits.">
+        {(rows) =>
+          shown(rows).length === 0 ? (
+            <p class="empty">None of the {number(rows.length)} files shown has this summary id.</p>
+          ) : (
+            <Table
+              label="Files"
+              head={[
+                "Summary id",
+                "User",
+                "Source",
+                "Status",
+                "Received",
+                ["Attempts", "number"],
+                ["Size", "number"],
+              ]}
+            >
+              {shown(rows).map((file) => (
+                <tr key={file.file_id}>
+                  <td>
+                    <a href={addressOf(["files", file.file_id])}>{file.summary_id}</a>
+                  </td>
+                  <td>{file.user_id}</td>
+                  <td>{file.source}</td>
+                  <td>
+                    <Status of={file.status} /> {file.error === null ? null : <code>{file.error.code}</code>}
+                  </td>
+                  <td>{when(file.received_at)}</td>
+                  <td class="number">{number(file.attempts)}</td>
+                  <td class="number">{bytes(file.size_in_bytes)}</td>
+                </tr>
+              ))}
+            </Table>
+          )
+        }
+      </List>
+    </>
+  );
+}

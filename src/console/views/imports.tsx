@@ -1,0 +1,192 @@
+import { FILE_ERRORS } from "../../docs/fileWords.ts";
+import type { File } from "../../files/file.ts";
+import type { Import } from "../../imports/answers.ts";
+import { withQuery, type Api } from "../api.ts";
+import { number, when } from "../format.ts";
+import { useList, useLoad } from "../load.ts";
+import {
+  Action,
+  Empty,
+  Facts,
+  FilterField,
+  Heading,
+  List,
+  Loading,
+  ProblemBox,
+  Status,
+  Table,
+} from "../parts.tsx";
+import { addressOf, go, type Place } from "../router.ts";
+import { Words } from "../words.tsx";
+import { Progress } from "./progress.tsx";
+
+const EVERY_MS = 2_000;
+
+export function ImportsView({ api, place }: { api: Api; place: Place }) {
+  const { user_id = "", status = "" } = place.query;
+  const list = useList<Import>(api, withQuery("/api/imports/", { user_id, status }), EVERY_MS);
+  const narrow = (change: Record<string, string>) => go(["imports"], { ...place.query, ...change });
+  return (
+    <>
+      <Heading title="Imports" />
+      <div class="filters">
+        <FilterField label="User" value={user_id} onValue={(value) => narrow({ user_id: value })} />
+        <FilterField
+          label="Status"
+          value={status}
+          options={["running", "completed", "completed_with_failures"]}
+          onValue={(value) => narrow({ status: value })}
+        />
+      </div>
+      <List list={list} empty="No import. One begins with each bulk task.">
+        {(rows) => (
+          <Table
+            label="Imports"
+            head={["Requested", "User", "Source", "Status", "Progress", ["Failed", "number"]]}
+          >
+            {rows.map((row) => (
+              <tr key={row.import_id}>
+                <td>
+                  <a href={addressOf(["imports", row.import_id])}>{when(row.requested_at)}</a>
+                </td>
+                <td>{row.user_id}</td>
+                <td>{row.source}</td>
+                <td>
+                  <Status of={row.status} />
+                </td>
+                <td>
+                  <Progress of={row} />
+                </td>
+                <td class="number">{number(row.files.failed)}</td>
+              </tr>
+            ))}
+          </Table>
+        )}
+      </List>
+    </>
+  );
+}
+
+export function ImportView({ api, id }: { api: Api; id: string }) {
+  const path = `/api/imports/${encodeURIComponent(id)}/`;
+  const { value, problem, reload } = useLoad<Import>(api, path, EVERY_MS, (found) => found.files.pending > 0);
+  const failed = useList<File>(api, withQuery("/api/files/", { import_id: id, status: "failed" }), EVERY_MS);
+  const missing = value?.missing_summary_ids;
+  return (
+    <>
+      <Heading title="Import" />
+      <ProblemBox problem={problem} />
+      {value === null ? (
+        problem === null && <Loading />
+      ) : (
+        <>
+          <div class="lead">
+            <Status of={value.status} />
+            <Progress of={value} />
+          </div>
+          <Facts
+            of={[
+              ["User", value.user_id],
+              ["Source", value.source],
+              ["Imported", number(value.files.imported)],
+              ["Skipped", number(value.files.skipped)],
+              ["Failed", number(value.files.failed)],
+              ["Pending", number(value.files.pending)],
+              ["Requested", when(value.requested_at)],
+              ["Completed", when(value.completed_at)],
+              ["Initial import", value.is_initial_import ? "yes" : "no"],
+              [
+                "Training plan",
+                value.training_plan === null ? "–" : <Status of={value.training_plan.status} />,
+              ],
+              [
+                "Event",
+                value.event === null ? (
+                  "–"
+                ) : (
+                  <a href={addressOf(["events", `evt_${value.import_id}`])}>
+                    {value.event.status}, {number(value.event.attempts)} sent
+                  </a>
+                ),
+              ],
+              ["Import id", <code key="id">{value.import_id}</code>],
+            ]}
+          />
+          {value.warnings.map((warning) => (
+            <p key={warning} class="note">
+              {warning}
+            </p>
+          ))}
+          {missing === undefined || missing.length === 0 ? null : (
+            <section>
+              <h2>Never arrived</h2>
+              <p class="soft">
+                The task expected these, and no ping named them. Ping them, then send the task again.
+              </p>
+              <ul class="ids">
+                {missing.slice(0, 200).map((name) => (
+                  <li key={name}>
+                    <code>{name}</code>
+                  </li>
+                ))}
+              </ul>
+              {missing.length > 200 && <p class="soft">… and {number(missing.length - 200)} more.</p>}
+            </section>
+          )}
+          <section>
+            <h2>Failures</h2>
+            {failed.rows !== null && failed.rows.length > 0 && (
+              <Action
+                api={api}
+                path={`${path}retry/`}
+                done="Queued once more."
+                onDone={async () => {
+                  await Promise.all([reload(), failed.reload()]);
+                }}
+              >
+                Retry failed
+              </Action>
+            )}
+            {failed.rows?.length === 0 ? (
+              <Empty>
+                {value.files.failed === 0 ? "None." : "The failed files have been pinged anew since."}
+              </Empty>
+            ) : (
+              <List list={failed} empty="None.">
+                {(rows) => (
+                  <Table label="Failed files" head={["File", "Why", "What to do"]}>
+                    {rows.map((file) => (
+                      <tr key={file.file_id}>
+                        <td>
+                          <a href={addressOf(["files", file.file_id])}>{file.summary_id}</a>
+                        </td>
+                        <td class="wide">
+                          <code>{file.error?.code}</code> {file.error?.detail}
+                        </td>
+                        <td class="wide">
+                          <Advice of={file} />
+                        </td>
+                      </tr>
+                    ))}
+                  </Table>
+                )}
+              </List>
+            )}
+          </section>
+        </>
+      )}
+    </>
+  );
+}
+
+export function Advice({ of }: { of: File }) {
+  if (of.error === null) return null;
+  return (
+    <>
+      <Words of={FILE_ERRORS[of.error.code]} />{" "}
+      {of.error.retryable
+        ? "Its source is still kept: it can be tried again."
+        : "Ping it again with a fresh URL."}
+    </>
+  );
+}

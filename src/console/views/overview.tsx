@@ -1,0 +1,199 @@
+import type { Import } from "../../imports/answers.ts";
+import type { Overview } from "../../overview/overview.ts";
+import { FILE_ERRORS } from "../../docs/fileWords.ts";
+import type { Api } from "../api.ts";
+import { age, number } from "../format.ts";
+import { useList, useLoad } from "../load.ts";
+import { Empty, Heading, Loading, ProblemBox } from "../parts.tsx";
+import { addressOf } from "../router.ts";
+import { Progress } from "./progress.tsx";
+import { Words } from "../words.tsx";
+
+const EVERY_MS = 10_000;
+const RUNNING_EVERY_MS = 2_000;
+const KINDS = ["imported", "queued", "held", "failed"] as const;
+
+export function OverviewView({ api }: { api: Api }) {
+  const { value, problem } = useLoad<Overview>(api, "/api/overview/", EVERY_MS);
+  return (
+    <>
+      <Heading title="Overview">
+        <span class="soft">The last 14 days, UTC</span>
+      </Heading>
+      <ProblemBox problem={problem} />
+      {value === null ? (
+        problem === null && <Loading />
+      ) : (
+        <>
+          {value.capped && (
+            <p class="note">There is more than one look counts: these are the newest 10,000 files.</p>
+          )}
+          <Figures of={value} />
+          <section>
+            <h2>Files by day</h2>
+            <Days of={value} />
+          </section>
+          <div class="columns">
+            <section>
+              <h2>Imports running</h2>
+              <Running api={api} />
+            </section>
+            <section>
+              <h2>Failures by code</h2>
+              <Failures of={value} />
+            </section>
+          </div>
+        </>
+      )}
+    </>
+  );
+}
+
+function Figures({ of }: { of: Overview }) {
+  const oldest = of.held.oldest_received_at;
+  const { events } = of;
+  const figures = [
+    ["Imported", of.files.imported, "files readable", ["files"], { status: "imported" }, ""],
+    ["On their way", of.files.queued, "files queued", ["files"], { status: "queued" }, ""],
+    [
+      "Held",
+      of.held.files,
+      oldest === null ? "nothing waits for a task" : `oldest for ${age(oldest)}`,
+      ["files"],
+      { status: "held" },
+      "",
+    ],
+    [
+      "Failed",
+      of.files.failed,
+      of.files.failed === 0 ? "no file has failed" : "files to look at",
+      ["files"],
+      { status: "failed" },
+      of.files.failed === 0 ? "" : "bad",
+    ],
+    [
+      "Deliveries failing",
+      events.failed + events.retrying,
+      `${number(events.retrying)} still tried, ${number(events.failed)} given up`,
+      ["events"],
+      { status: events.failed > 0 ? "failed" : "pending" },
+      events.failed + events.retrying === 0 ? "" : "bad",
+    ],
+  ] as const;
+  return (
+    <ul class="figures">
+      {figures.map(([title, count, words, parts, query, tone]) => (
+        <li key={title}>
+          <a href={addressOf(parts, query)} class={tone}>
+            <span class="soft">{title}</span>
+            <strong>{number(count)}</strong>
+            <span class="soft">{words}</span>
+          </a>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+const HEIGHT = 120;
+const BAR = 30;
+
+/** A column a day, stacked by status; the same numbers as a table for those who listen. */
+function Days({ of }: { of: Overview }) {
+  const most = Math.max(1, ...of.days.map((day) => KINDS.reduce((sum, kind) => sum + day[kind], 0)));
+  if (of.days.every((day) => KINDS.every((kind) => day[kind] === 0))) {
+    return (
+      <Empty>
+        No file came in these days. The <a href="/docs/#first-ping">guide</a> sends a first one in five
+        minutes.
+      </Empty>
+    );
+  }
+  return (
+    <>
+      <ul class="legend" aria-hidden="true">
+        {KINDS.map((kind) => (
+          <li key={kind}>
+            <span class={`swatch ${kind}`} />
+            {kind}
+          </li>
+        ))}
+        <li class="soft">highest day: {number(most)}</li>
+      </ul>
+      <svg class="days" viewBox={`0 0 ${of.days.length * BAR} ${HEIGHT + 20}`} aria-hidden="true">
+        {of.days.map((day, index) => {
+          let top = HEIGHT;
+          return (
+            <g key={day.day}>
+              <rect class="track" x={index * BAR + 3} y={0} width={BAR - 6} height={HEIGHT} rx={2} />
+              {KINDS.map((kind) => {
+                const height = (day[kind] / most) * HEIGHT;
+                top -= height;
+                return (
+                  <rect key={kind} class={kind} x={index * BAR + 3} y={top} width={BAR - 6} height={height}>
+                    <title>{`${day.day}: ${day[kind]} ${kind}`}</title>
+                  </rect>
+                );
+              })}
+              <text x={index * BAR + BAR / 2} y={HEIGHT + 14}>
+                {day.day.slice(8)}
+              </text>
+            </g>
+          );
+        })}
+      </svg>
+      <table class="unseen">
+        <caption>Files by day and status</caption>
+        <tbody>
+          {of.days.map((day) => (
+            <tr key={day.day}>
+              <th scope="row">{day.day}</th>
+              {KINDS.map((kind) => (
+                <td key={kind}>{`${day[kind]} ${kind}`}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+function Running({ api }: { api: Api }) {
+  const list = useList<Import>(api, "/api/imports/?status=running&limit=10", RUNNING_EVERY_MS);
+  if (list.problem !== null) return <ProblemBox problem={list.problem} />;
+  if (list.rows === null) return <Loading />;
+  if (list.rows.length === 0) return <Empty>No import is running.</Empty>;
+  return (
+    <ul class="plainlist">
+      {list.rows.map((row) => (
+        <li key={row.import_id}>
+          <a href={addressOf(["imports", row.import_id])}>
+            {row.user_id} · {row.source}
+          </a>
+          <Progress of={row} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Failures({ of }: { of: Overview }) {
+  if (of.failures.length === 0) return <Empty>No file has failed.</Empty>;
+  return (
+    <ul class="plainlist">
+      {of.failures.map(({ code, files }) => (
+        <li key={code} class="failure">
+          <strong>{number(files)}</strong>
+          <span>
+            <code>{code}</code>
+            <br />
+            <span class="soft">
+              <Words of={FILE_ERRORS[code]} />
+            </span>
+          </span>
+        </li>
+      ))}
+    </ul>
+  );
+}

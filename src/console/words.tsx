@@ -1,0 +1,6 @@
+/** A sentence of the documentation: what stands in backquotes is code. */
+export function Words({ of }: { of: string }) {
+  return (
+    <>{of.split("`").map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>
+  );
+}

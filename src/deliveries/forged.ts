@@ -1,0 +1,16 @@
+import { randomBytes } from "node:crypto";
+import type { Next } from "./schedule.ts";
+
+/** The stored type of a test event that is signed with a secret of nobody's; its body does not tell. */
+export const FORGED = "test.forged";
+
+/** A secret that no receiver knows. */
+export function secretOfNobody(): string {
+  return `whsec_${randomBytes(32).toString("base64")}`;
+}
+
+/** A forged event is sent once. Its receiver has done right when it refused it with a 4xx. */
+export function afterForgery(httpStatus: number | null): Next {
+  const refused = httpStatus !== null && httpStatus >= 400 && httpStatus < 500;
+  return { status: refused ? "delivered" : "failed", next_attempt_at: null };
+}

@@ -1,0 +1,31 @@
+import { z } from "@hono/zod-openapi";
+import { FILE_ERROR_CODES } from "./file.ts";
+
+export const STEPS = [
+  "pinged",
+  "held",
+  "released",
+  "dispatched",
+  "attempt_failed",
+  "attempt_interrupted",
+  "imported",
+  "failed",
+  "retried",
+] as const;
+
+/** One file's life, in order: of its newest version. */
+export const timelineSchema = z
+  .strictObject({
+    data: z.array(
+      z.strictObject({
+        at: z.iso.datetime(),
+        what: z.enum(STEPS),
+        attempt: z.number().int().optional(),
+        code: z.enum(FILE_ERROR_CODES).optional(),
+        detail: z.string().optional(),
+        import_id: z.string().optional(),
+      }),
+    ),
+  })
+  .openapi("Timeline");
+export type Timeline = z.infer<typeof timelineSchema>;

@@ -1,0 +1,21 @@
+import { createRoute } from "@hono/zod-openapi";
+import { overviewSchema } from "../../overview/overview.ts";
+import { readOverview } from "../../overview/read.ts";
+import { endpoint } from "../context.ts";
+import { noQuery } from "../pages.ts";
+import { readProblems } from "../problem.ts";
+
+const route = createRoute({
+  method: "get",
+  path: "/api/overview/",
+  summary: "How the last 14 days went, in counts",
+  request: { query: noQuery },
+  responses: {
+    200: { description: "The counts.", content: { "application/json": { schema: overviewSchema } } },
+    ...readProblems,
+  },
+});
+
+export const getOverview = endpoint(route, async (c) =>
+  c.json(await readOverview(c.env, c.var.partner.partner_id, Date.now()), 200),
+);

@@ -1,0 +1,23 @@
+import { z } from "@hono/zod-openapi";
+import { FILE_ERROR_CODES } from "../files/file.ts";
+
+const count = z.number().int().min(0);
+const instant = z.iso.datetime();
+
+const filesByStatus = z.strictObject({ held: count, queued: count, imported: count, failed: count });
+
+/** How a partner's last days went, for a first look. */
+export const overviewSchema = z
+  .strictObject({
+    since: instant,
+    capped: z.boolean(),
+    files: filesByStatus,
+    days: z.array(z.strictObject({ day: z.iso.date(), ...filesByStatus.shape })),
+    failures: z.array(z.strictObject({ code: z.enum(FILE_ERROR_CODES), files: count })),
+    held: z.strictObject({ files: count, oldest_received_at: instant.nullable() }),
+    imports: z.strictObject({ running: count }),
+    events: z.strictObject({ pending: count, retrying: count, failed: count }),
+  })
+  .openapi("Overview");
+export type Overview = z.infer<typeof overviewSchema>;
+export type FilesByStatus = z.infer<typeof filesByStatus>;

@@ -1,0 +1,102 @@
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { MAX_ROWS } from "../../src/overview/read.ts";
+import { overviewSchema } from "../../src/overview/overview.ts";
+import { answerOf, send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { seedDelivery, seedFile, seedImport } from "../support/rows.ts";
+import { guardsItself } from "./strangers.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+guardsItself("reading the overview", {
+  method: "GET",
+  paths: () => Promise.resolve({ path: "/api/overview/", unknown: null }),
+});
+
+const DAY_MS = 24 * 60 * 60_000;
+
+const overviewOf = async (who: TestPartner) =>
+  answerOf(await send(who, "GET", "/api/overview/"), 200, overviewSchema);
+
+test("the overview counts the last fourteen days: files by day and status, failures by code, what waits", async () => {
+  const who = await newPartner();
+  const now = Date.now();
+  const today = Math.floor(now / DAY_MS) * DAY_MS;
+  const names = { partnerId: who.partnerId, userId: "u", source: "watch" };
+  const seed = async (
+    summaryId: string,
+    received_at: number,
+    columns: Record<string, string | number> = {},
+  ) => seedFile({ ...names, summaryId }, { received_at, ...columns });
+  const failed = (code: string) => ({
+    status: "failed",
+    error: JSON.stringify({ code, detail: "d", http_status: null, retryable: true }),
+  });
+  await seed("1", now);
+  await seed("2", now, failed("callback_gone"));
+  await seed("3", today - DAY_MS, failed("callback_gone"));
+  await seed("4", today - DAY_MS, failed("not_fit"));
+  await seed("5", today - 2 * DAY_MS, { status: "held", version: 500 });
+  await seed("6", today - 2 * DAY_MS, { status: "held", version: 50 });
+  await seed("7", today - 14 * DAY_MS);
+  await seedImport(names, { status: "running", through_version: 100, requested_at: now, completed_at: null });
+  await seedImport(names, { requested_at: now });
+  await seedDelivery(who.partnerId, "evt_1", { created_at: now, attempt_count: 2 });
+  await seedDelivery(who.partnerId, "evt_2", { created_at: now, status: "failed" });
+  await seedDelivery(who.partnerId, "evt_3", { created_at: now, status: "delivered" });
+  const overview = await overviewOf(who);
+  expect(overview).toMatchObject({
+    since: new Date(today - 13 * DAY_MS).toISOString(),
+    capped: false,
+    files: { held: 1, queued: 1, imported: 1, failed: 3 },
+    failures: [
+      { code: "callback_gone", files: 2 },
+      { code: "not_fit", files: 1 },
+    ],
+    held: { files: 1, oldest_received_at: new Date(today - 2 * DAY_MS).toISOString() },
+    imports: { running: 1 },
+    events: { pending: 1, retrying: 1, failed: 1 },
+  });
+  expect(overview.days).toHaveLength(14);
+  expect(overview.days.slice(-3)).toEqual([
+    { day: dayOf(today - 2 * DAY_MS), held: 1, queued: 1, imported: 0, failed: 0 },
+    { day: dayOf(today - DAY_MS), held: 0, queued: 0, imported: 0, failed: 2 },
+    { day: dayOf(today), held: 0, queued: 0, imported: 1, failed: 1 },
+  ]);
+});
+
+const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
+
+test("the overview of a partner with more files than one look may cost says that it is capped", async () => {
+  const who = await newPartner();
+  const id = await seedFile({ partnerId: who.partnerId, userId: "u", source: "s", summaryId: "0" }, {});
+  await env.DB.prepare(
+    `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
+       start_time_in_seconds, status, version, revision, received_at, updated_at)
+     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+     SELECT ?1, ?3 || i, 'u', 's', 'x' || i, 1, 0, '1', 'imported', 1, 1, ?4, ?4 FROM n`,
+  )
+    .bind(who.partnerId, MAX_ROWS + 5, id, Date.now())
+    .run();
+  expect(await overviewOf(who)).toMatchObject({ capped: true, files: { imported: MAX_ROWS } });
+});
+
+test("the overview is read along indexes, whatever else a partner has", async () => {
+  const who = await newPartner();
+  const prepared = vi.spyOn(env.DB, "prepare");
+  await overviewOf(who);
+  const queries = prepared.mock.calls.map(([sql]) => sql).filter((sql) => sql.includes("LIMIT ?"));
+  prepared.mockRestore();
+  expect(queries).toHaveLength(3);
+  for (const sql of queries) {
+    const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind("p", 1, 1).all<{ detail: string }>();
+    const steps = plan.results.map((step) => step.detail).join("\n");
+    expect(steps).toMatch(
+      /USING (?:COVERING )?INDEX (?:files_by_receipt|imports_by_request|deliveries_by_creation)/,
+    );
+    expect(steps).not.toMatch(/ORDER BY/);
+  }
+});

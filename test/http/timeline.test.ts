@@ -1,0 +1,89 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { timelineSchema } from "../../src/files/timeline.ts";
+import { answerOf, send } from "../support/http.ts";
+import { playOutside } from "../support/outside.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { seedFile } from "../support/rows.ts";
+import { collectorOf, settle } from "../support/world.ts";
+import { base64, HOST, ping, SOURCE, task } from "../flows/partnerActs.ts";
+import { guardsItself } from "./strangers.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+guardsItself("reading a file's timeline", {
+  method: "GET",
+  paths: async (owner) => {
+    const id = await seedFile({ partnerId: owner.partnerId, userId: "u", source: "s", summaryId: "1" });
+    return { path: `/api/files/${id}/timeline/`, unknown: `/api/files/${"0".repeat(34)}/timeline/` };
+  },
+});
+
+async function lifeOf(who: TestPartner, fileId: string | undefined) {
+  return (await answerOf(await send(who, "GET", `/api/files/${fileId}/timeline/`), 200, timelineSchema)).data;
+}
+
+test("a file of a history tells when it was pinged, held, released and imported, and into which import", async () => {
+  const who = await newPartner();
+  const [file] = await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0 });
+  expect((await lifeOf(who, file?.file_id)).map((step) => step.what)).toEqual(["pinged", "held"]);
+  const { import_id } = await task(who);
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  const life = await lifeOf(who, file?.file_id);
+  expect(life).toMatchObject([
+    { what: "pinged" },
+    { what: "held" },
+    { what: "released", import_id },
+    { what: "imported", attempt: 1 },
+  ]);
+  expect(life.map((step) => step.at)).toEqual(life.map((step) => step.at).toSorted());
+});
+
+test("a failure tells its code and its reason, and a retry is a step of the same life", async () => {
+  const who = await newPartner();
+  let found = false;
+  playOutside({
+    [`${HOST}/1`]: () => (found ? new Response(rideFile()) : new Response(null, { status: 404 })),
+  });
+  const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await settle(collector);
+  found = true;
+  expect((await send(who, "POST", `/api/files/${file?.file_id}/retry/`)).status).toBe(202);
+  await settle(collector);
+  expect(await lifeOf(who, file?.file_id)).toMatchObject([
+    { what: "pinged" },
+    { what: "dispatched" },
+    { what: "failed", attempt: 1, code: "callback_gone" },
+    { what: "retried" },
+    { what: "imported", attempt: 1 },
+  ]);
+});
+
+test("of a file that fails without end, the first step and the latest are kept", async () => {
+  const who = await newPartner();
+  playOutside({ [`${HOST}/1`]: () => new Response(null, { status: 404 }) });
+  const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  for (let times = 0; times < 15; times += 1) {
+    await settle(collector);
+    await send(who, "POST", `/api/files/${file?.file_id}/retry/`);
+  }
+  const life = await lifeOf(who, file?.file_id);
+  expect(life).toHaveLength(22);
+  expect(life.slice(0, 3)).toMatchObject([{ what: "pinged" }, { what: "dispatched" }, { what: "failed" }]);
+  expect(life.at(-1)).toMatchObject({ what: "retried" });
+});
+
+test("a file that was deleted with its person, and pinged again, begins a life of its own", async () => {
+  const who = await newPartner();
+  playOutside({ [`${HOST}/1`]: () => new Response(null, { status: 404 }) });
+  const again = async () => ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+  await again();
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
+  const [file] = await again();
+  expect((await lifeOf(who, file?.file_id)).map((step) => step.what)).toEqual(["pinged", "dispatched"]);
+});
