@@ -5,6 +5,7 @@ const CHECKS: readonly { name: string; tool: keyof typeof TOOLS; args: string[] 
   { name: "types", tool: "tsc", args: ["--noEmit", "--project", "tsconfig.json"] },
   // What runs in a browser has other types about it than a Worker.
   { name: "page", tool: "tsc", args: ["--noEmit", "--project", "src/console/tsconfig.json"] },
+  { name: "browse", tool: "tsc", args: ["--noEmit", "--project", "test/console/tsconfig.json"] },
   { name: "lint", tool: "oxlint", args: ["--type-aware", "--deny-warnings"] },
   { name: "format", tool: "prettier", args: ["--check", "."] },
 ];

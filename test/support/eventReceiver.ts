@@ -1,5 +1,8 @@
 import { Webhook } from "standardwebhooks";
+import { z } from "zod";
 import { listenOnLoopback } from "./loopback.ts";
+
+const trialSchema = z.object({ type: z.literal("test.ping"), data: z.object({ challenge: z.string() }) });
 
 export interface ReceivedEvent {
   id: string;
@@ -35,7 +38,9 @@ export async function startEventReceiver(): Promise<EventReceiver> {
           "webhook-signature": header("webhook-signature"),
         });
         received.push({ id: header("webhook-id"), body });
-        response.writeHead(204).end();
+        const trial = trialSchema.safeParse(body);
+        if (trial.success) response.end(JSON.stringify({ challenge: trial.data.data.challenge }));
+        else response.writeHead(204).end();
       } catch {
         refused += 1;
         response.writeHead(400).end();

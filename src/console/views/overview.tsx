@@ -142,19 +142,21 @@ function Days({ of }: { of: Overview }) {
           );
         })}
       </svg>
-      <table class="unseen">
-        <caption>Files by day and status</caption>
-        <tbody>
-          {of.days.map((day) => (
-            <tr key={day.day}>
-              <th scope="row">{day.day}</th>
-              {KINDS.map((kind) => (
-                <td key={kind}>{`${day[kind]} ${kind}`}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <div class="unseen">
+        <table>
+          <caption>Files by day and status</caption>
+          <tbody>
+            {of.days.map((day) => (
+              <tr key={day.day}>
+                <th scope="row">{day.day}</th>
+                {KINDS.map((kind) => (
+                  <td key={kind}>{`${day[kind]} ${kind}`}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </>
   );
 }

@@ -1,0 +1,272 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { rideFile as demoRide } from "../../src/cli/demo/outings.ts";
+import { partnerClient, type PartnerClient } from "../conformance/partnerClient.ts";
+import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
+import { startFileHost, type FileHost } from "../support/fileHost.ts";
+import { ServiceProcess, type PartnerCredentials } from "../support/serviceProcess.ts";
+import { openConsole, signIn, type ConsolePage } from "./consolePage.ts";
+
+const chromium = inject("chromium");
+const START = 1_760_000_000;
+
+let service: ServiceProcess;
+let host: FileHost;
+let receiver: EventReceiver;
+let credentials: PartnerCredentials;
+let partner: PartnerClient;
+let console_: ConsolePage;
+let rideId: string;
+
+const ride = (startInSeconds: number) =>
+  demoRide({ startInSeconds, seconds: 1_200, secondsApart: 5, effort: 1 });
+
+async function open(options: Parameters<typeof openConsole>[2] = {}): Promise<ConsolePage> {
+  const opened = await openConsole(chromium ?? "", service.url, options);
+  await signIn(opened.page, credentials.partner_id, credentials.auth_key);
+  return opened;
+}
+
+async function visit(page: ConsolePage["page"], place: string, title: string | RegExp): Promise<void> {
+  await page.evaluate((hash) => location.assign(hash), `#/${place}`);
+  await page.getByRole("heading", { level: 1, name: title }).waitFor();
+  await page.getByText("Loading …").first().waitFor({ state: "detached" });
+}
+
+describe.skipIf(chromium === null)("the console", () => {
+  beforeAll(async () => {
+    [service, host, receiver] = await Promise.all([
+      ServiceProcess.start(),
+      startFileHost(),
+      startEventReceiver(),
+    ]);
+    credentials = await service.createPartner("acme", "--local", "--event-url", receiver.url);
+    receiver.expect(credentials.webhook_secret);
+    partner = partnerClient(service.url, credentials);
+    const { files } = await partner.ping({
+      summary_id: "ride-1",
+      callback_url: host.serve(ride(START)),
+      priority: 1,
+      user_id: "rider-1",
+      start_time_in_seconds: String(START),
+    });
+    rideId = files[0]?.file_id ?? "";
+    await partner.ping({
+      summary_id: "lost",
+      callback_url: host.serve(ride(START)).replace("/1.fit", "/later.fit"),
+      priority: 1,
+      user_id: "rider-1",
+      start_time_in_seconds: String(START),
+    });
+    console_ = await openConsole(chromium ?? "", service.url);
+  }, 180_000);
+
+  afterAll(async () => {
+    await console_.close();
+    await Promise.all([service.stop(), host.close(), receiver.close()]);
+  });
+
+  test("refuses a wrong key in the service's own words, and lets the right one in by keyboard alone", async () => {
+    const { page } = console_;
+    await page.getByLabel("Partner id").focus();
+    await page.keyboard.type("acme");
+    await page.keyboard.press("Tab");
+    await page.keyboard.type("aep_wrong");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").getByText("Partner id and key do not fit").waitFor();
+    await page.getByLabel("Key").fill("");
+    await page.getByLabel("Key").focus();
+    await page.keyboard.type(credentials.auth_key);
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
+    expect(page.url()).not.toContain(credentials.auth_key);
+    // Through the rooms by Tab and Enter: the new page's heading has the focus.
+    await page.getByRole("link", { name: "Overview", exact: true }).focus();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Imports" }).waitFor();
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Imports");
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "Imports" }).waitFor();
+  });
+
+  test("shows an import while it runs, and its end, without being asked again", async () => {
+    const { page } = console_;
+    for (let index = 0; index < 30; index += 1) {
+      await partner.ping({
+        summary_id: `history-${index}`,
+        callback_url: host.serve(ride(START + 10_000 * (index + 1)), { delayInMs: 1_500 }),
+        priority: 0,
+        user_id: "rider-2",
+        start_time_in_seconds: String(START),
+      });
+    }
+    const { import_id } = await partner.task({
+      user_id: "rider-2",
+      is_initial_import: false,
+      event_id: "e-1",
+    });
+    await visit(page, `imports/${import_id}`, "Import");
+    const bar = page.getByRole("progressbar");
+    await page.getByText("running", { exact: true }).waitFor();
+    expect(Number(await bar.getAttribute("aria-valuenow"))).toBeLessThan(30);
+    await page.getByText("completed", { exact: true }).waitFor({ timeout: 60_000 });
+    await page.getByText("30 of 30").waitFor();
+    expect(await bar.getAttribute("aria-valuenow")).toBe("30");
+  });
+
+  test("tells why a file failed, tries it again, and shows both in the file's life", async () => {
+    const { page } = console_;
+    await visit(page, "files?status=failed", "Files");
+    await page.getByRole("link", { name: "lost" }).click();
+    await page.getByRole("heading", { level: 1, name: "lost" }).waitFor();
+    await page.locator(".problem").getByText("callback_gone").waitFor();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.locator(".timeline").getByText("Tried again on request").waitFor();
+    await expect.poll(async () => page.locator(".timeline .failed").count(), { timeout: 30_000 }).toBe(2);
+  });
+
+  test("draws a route and charts, whose cursor marks the same place everywhere", async () => {
+    const { page } = console_;
+    await visit(page, `activities/${rideId}.0`, /./);
+    const line = page.locator(".route .line");
+    expect((await line.getAttribute("d"))?.length ?? 0).toBeGreaterThan(1_000);
+    const painted = async () =>
+      page.locator(".chart canvas").evaluateAll((canvases) =>
+        canvases.map((canvas) => {
+          if (!(canvas instanceof HTMLCanvasElement)) return 0;
+          const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+          const colors = new Set<string>();
+          for (let at = 0; at < pixels.length; at += 4) {
+            if (Number(pixels[at + 3]) > 200) colors.add([pixels[at], pixels[at + 1], pixels[at + 2]].join());
+          }
+          return colors.size;
+        }),
+      );
+    const charts = await painted();
+    expect(charts).toHaveLength(4);
+    for (const colors of charts) expect(colors).toBeGreaterThan(3);
+    // The route in the colour of the page's accent, as the screen shows it.
+    const shot = await page.locator(".route svg").screenshot();
+    const marked = await page.evaluate(async (base64) => {
+      const image = new Image();
+      image.src = `data:image/png;base64,${base64}`;
+      await image.decode();
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [image.width, image.height];
+      const context = canvas.getContext("2d");
+      context?.drawImage(image, 0, 0);
+      const pixels = context?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+      let accent = 0;
+      for (let at = 0; at < pixels.length; at += 4) {
+        if (pixels[at] === 11 && pixels[at + 1] === 87 && pixels[at + 2] === 184) accent += 1;
+      }
+      return accent;
+    }, shot.toString("base64"));
+    expect(marked).toBeGreaterThan(300);
+
+    const box = await page.locator(".u-over").first().boundingBox();
+    if (box === null) throw new Error("no chart");
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.locator(".route .here").waitFor();
+    const cursors = async () =>
+      page
+        .locator(".u-cursor-x")
+        .evaluateAll((lines) => lines.map((line) => getComputedStyle(line).transform));
+    await expect.poll(async () => new Set(await cursors()).size).toBe(1);
+    expect((await cursors())[0]).not.toBe("none");
+    const before = await page.locator("output").textContent();
+    await page.getByText("over distance").click();
+    await page.getByRole("slider").focus();
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(async () => page.locator("output").textContent()).not.toBe(before);
+    expect(await page.locator("output").textContent()).toContain("km");
+  });
+
+  test("says what an import would make of a dropped file, and why it would take another one not", async () => {
+    const { page } = console_;
+    await visit(page, "try", "Try it");
+    const drop = async (bytes: Uint8Array, name: string) => {
+      const data = await page.evaluateHandle(
+        ([content, fileName]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([Uint8Array.from(content)], fileName));
+          return transfer;
+        },
+        [[...bytes], name] as const,
+      );
+      await page.dispatchEvent(".drop", "drop", { dataTransfer: data });
+    };
+    await drop(ride(START), "ride.fit");
+    await page.getByText("ride.fit: one activity.").waitFor();
+    expect(await page.locator(".chart canvas").count()).toBe(4);
+    await drop(new Uint8Array(200), "zeros.fit");
+    await page.getByRole("alert").getByText("This is not a FIT file").waitFor();
+    // The refusal of that file is what the browser logs as an error.
+    await expect.poll(() => console_.errors.length).toBeGreaterThan(0);
+  });
+
+  test("proves an integration whose receiver verifies signatures ready, as a page and as JSON", async () => {
+    const { page } = console_;
+    await visit(page, "check", "Check my integration");
+    await page.getByRole("button", { name: "Begin" }).click();
+    await page.getByText("Nothing failed.").waitFor({ timeout: 100_000 });
+    expect(await page.locator(".steps .status").allTextContents()).toEqual(
+      Array.from({ length: 9 }, () => "passed"),
+    );
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Download as JSON" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toMatch(/^integration-acme-.*\.json$/);
+  });
+
+  test("has no serious accessibility fault in any view, light or dark, and never scrolls sideways at 360 px", async () => {
+    const [event] = await partner.listEvents();
+    const [file] = await partner.listFiles("status=failed");
+    const [imported] = await partner.listFiles("user_id=rider-2");
+    const views = [
+      ["overview", "Overview"],
+      ["imports", "Imports"],
+      [`imports/${imported?.import_id}`, "Import"],
+      ["files", "Files"],
+      [`files/${file?.file_id}`, "lost"],
+      ["activities", "Activities"],
+      [`activities/${rideId}.0`, /./],
+      ["events", "Events"],
+      [`events/${event?.id}`, "Event"],
+      ["try", "Try it"],
+      ["check", "Check my integration"],
+    ] as const;
+    for (const dark of [false, true]) {
+      const opened = await openConsole(chromium ?? "", service.url, { dark });
+      const { page } = opened;
+      expect([dark, "sign in", await opened.faults()]).toEqual([dark, "sign in", []]);
+      await signIn(page, credentials.partner_id, credentials.auth_key);
+      for (const [place, title] of views) {
+        await page.setViewportSize({ width: 1280, height: 900 });
+        await visit(page, place, title);
+        expect([dark, place, await opened.faults()]).toEqual([dark, place, []]);
+        await page.setViewportSize({ width: 360, height: 740 });
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+        expect([dark, place, wide]).toEqual([dark, place, 360]);
+      }
+      expect(opened.errors).toEqual([]);
+      expect(opened.strangers).toEqual([]);
+      await opened.close();
+    }
+  });
+
+  test("asks nobody but the service, and reports no error but the refusals that these journeys provoke", () => {
+    expect(console_.strangers).toEqual([]);
+    for (const error of console_.errors) expect(error).toMatch(/status of (?:401|404|422)/);
+  });
+
+  test("signs out by forgetting the key", async () => {
+    const opened = await open();
+    await opened.page.getByRole("button", { name: "Sign out" }).click();
+    await opened.page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();
+    expect(await opened.page.evaluate(() => JSON.stringify(sessionStorage))).toBe("{}");
+    await opened.close();
+  });
+});
