@@ -4,7 +4,7 @@ import type { Api, Page, Problem } from "./api.ts";
 export interface Loaded<T> {
   value: T | null;
   problem: Problem | null;
-  reload(): Promise<void>;
+  reload: () => Promise<void>;
 }
 
 /** Reads `path` now, on `reload`, and every `everyMs` for as long as `wanted` says so of what was read. */
@@ -46,7 +46,7 @@ export interface LoadedList<T> {
   rows: T[] | null;
   problem: Problem | null;
   more: (() => Promise<void>) | null;
-  reload(): Promise<void>;
+  reload: () => Promise<void>;
 }
 
 /** A list that grows page by page; looking again brings the first page anew. */
@@ -72,7 +72,7 @@ export function useList<T>(api: Api, path: string, everyMs = 0): LoadedList<T> {
     rows: first.value === null ? null : [...first.value.data, ...(later?.rows ?? [])],
     problem: first.problem ?? problem,
     more: cursor === null ? null : more,
-    async reload() {
+    reload: async () => {
       setRest(null);
       await first.reload();
     },

@@ -83,7 +83,7 @@ function attemptsOf(event: Answer["body"]): Record<string, unknown>[] {
 function answered(attempt: Record<string, unknown>): string {
   return attempt["status"] === null
     ? `there was no answer (${String(attempt["answer"])})`
-    : `your receiver answered ${String(attempt["status"])}`;
+    : `your receiver answered ${Number(attempt["status"])}`;
 }
 
 function challengeIn(answer: unknown): unknown {

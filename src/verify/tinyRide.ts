@@ -59,7 +59,7 @@ export function tinyRide(startInSeconds: number, seconds: number): Uint8Array {
     ]),
   );
   const head = [HEADER_BYTES, 0x20, ...littleEndian(2100, 2), ...littleEndian(body.length, 4)];
-  head.push(...[...".FIT"].map((letter) => letter.charCodeAt(0)));
+  head.push(...new TextEncoder().encode(".FIT"));
   const file = [...head, ...littleEndian(crcOf(head), 2), ...body];
   return Uint8Array.from([...file, ...littleEndian(crcOf(file), 2)]);
 }
