@@ -49,36 +49,48 @@ const GOOD = {
   deletion: "passed",
 };
 
-test("npm run verify finds a partner ready whose receiver verifies, and leaves nothing behind", async () => {
-  const partner = await service.createPartner("ready", "--local", "--event-url", receiver.url);
-  receiver.expect(partner.webhook_secret);
-  expect(await verified(partner)).toEqual({
-    exitCode: 0,
-    ok: true,
-    found: { ...GOOD, event: "passed", challenge: "passed", wrong_signature: "passed" },
-  });
-  expect(receiver.refused()).toBe(1);
-  const users = await fetch(`${service.url}/api/users/`, {
-    headers: { Authorization: `Bearer ${partner.auth_key}`, "Partner-Id": "ready" },
-  });
-  expect(await users.json()).toEqual({ data: [], next_cursor: null });
-}, SLOW_MS);
+test(
+  "npm run verify finds a partner ready whose receiver verifies, and leaves nothing behind",
+  async () => {
+    const partner = await service.createPartner("ready", "--local", "--event-url", receiver.url);
+    receiver.expect(partner.webhook_secret);
+    expect(await verified(partner)).toEqual({
+      exitCode: 0,
+      ok: true,
+      found: { ...GOOD, event: "passed", challenge: "passed", wrong_signature: "passed" },
+    });
+    expect(receiver.refused()).toBe(1);
+    const users = await fetch(`${service.url}/api/users/`, {
+      headers: { Authorization: `Bearer ${partner.auth_key}`, "Partner-Id": "ready" },
+    });
+    expect(await users.json()).toEqual({ data: [], next_cursor: null });
+  },
+  SLOW_MS,
+);
 
-test("a receiver that takes whatever comes is found out", async () => {
-  const partner = await service.createPartner("careless", "--local", "--event-url", `${careless.url}/`);
-  expect(await verified(partner)).toEqual({
-    exitCode: 1,
-    ok: false,
-    found: { ...GOOD, event: "passed", challenge: "failed", wrong_signature: "failed" },
-  });
-}, SLOW_MS);
+test(
+  "a receiver that takes whatever comes is found out",
+  async () => {
+    const partner = await service.createPartner("careless", "--local", "--event-url", `${careless.url}/`);
+    expect(await verified(partner)).toEqual({
+      exitCode: 1,
+      ok: false,
+      found: { ...GOOD, event: "passed", challenge: "failed", wrong_signature: "failed" },
+    });
+  },
+  SLOW_MS,
+);
 
-test("without an event_url events are skipped; with a wrong key nothing but the key is tried", async () => {
-  const partner = await service.createPartner("polling", "--local");
-  const skipped = { event: "skipped", challenge: "skipped", wrong_signature: "skipped" };
-  expect(await verified(partner)).toEqual({ exitCode: 0, ok: true, found: { ...GOOD, ...skipped } });
-  const { exitCode, found } = await verified({ ...partner, auth_key: "aep_wrong" });
-  expect(exitCode).toBe(1);
-  expect(found["key"]).toBe("failed");
-  expect(new Set(Object.values(found))).toEqual(new Set(["failed", "skipped"]));
-}, SLOW_MS);
+test(
+  "without an event_url events are skipped; with a wrong key nothing but the key is tried",
+  async () => {
+    const partner = await service.createPartner("polling", "--local");
+    const skipped = { event: "skipped", challenge: "skipped", wrong_signature: "skipped" };
+    expect(await verified(partner)).toEqual({ exitCode: 0, ok: true, found: { ...GOOD, ...skipped } });
+    const { exitCode, found } = await verified({ ...partner, auth_key: "aep_wrong" });
+    expect(exitCode).toBe(1);
+    expect(found["key"]).toBe("failed");
+    expect(new Set(Object.values(found))).toEqual(new Set(["failed", "skipped"]));
+  },
+  SLOW_MS,
+);

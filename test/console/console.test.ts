@@ -261,6 +261,16 @@ describe.skipIf(chromium === null)("the console", () => {
     for (const error of console_.errors) expect(error).toMatch(/status of (?:401|404|422)/);
   });
 
+  test("is served with and without its slash, under a policy that lets in nothing from elsewhere", async () => {
+    for (const address of ["/console", "/console/", "/console/app.js"]) {
+      const answer = await fetch(service.url + address);
+      expect([address, answer.status]).toEqual([address, 200]);
+      const policy = answer.headers.get("content-security-policy") ?? "";
+      expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+      expect(policy).not.toContain("unsafe");
+    }
+  });
+
   test("signs out by forgetting the key", async () => {
     const opened = await open();
     await opened.page.getByRole("button", { name: "Sign out" }).click();

@@ -44,7 +44,9 @@ test("a file of a history tells when it was pinged, held, released and imported,
 test("a failure tells its code and its reason, and a retry is a step of the same life", async () => {
   const who = await newPartner();
   let found = false;
-  playOutside({ [`${HOST}/1`]: () => (found ? new Response(rideFile()) : new Response(null, { status: 404 })) });
+  playOutside({
+    [`${HOST}/1`]: () => (found ? new Response(rideFile()) : new Response(null, { status: 404 })),
+  });
   const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   await settle(collector);
