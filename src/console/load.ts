@@ -72,7 +72,7 @@ export function useList<T>(api: Api, path: string, everyMs = 0): LoadedList<T> {
     rows: first.value === null ? null : [...first.value.data, ...(later?.rows ?? [])],
     problem: first.problem ?? problem,
     more: cursor === null ? null : more,
-    async reload() {
+    reload: async () => {
       setRest(null);
       await first.reload();
     },

@@ -278,6 +278,14 @@ Pinging the user again later starts afresh.</p>`,
       id: "going-live",
       title: "Going live",
       html: `
+<p><strong>Let it be proved.</strong> <a href="/console/#/check">Check my integration</a> in the console plays a whole integration with a user of its own and deletes it:
+a live ping, a history with its task, an overwrite, a duplicate, the event. <code>npm run verify</code> does the same in a terminal. Your receiver shows that it verifies signatures by two
+<a href="#sendTestEvent">test events</a>:</p>
+<ol>
+<li>One carries <code>data.challenge</code>. Having verified the signature, answer 200 with <code>{"challenge": "…"}</code>, the same text.</li>
+<li>One is signed with a secret that nobody has. Answer it with a 4xx, as you would answer anybody's forgery.</li>
+</ol>
+<p>Then look at the rest yourself:</p>
 <ul>
 <li>Key and webhook secret are kept where secrets are kept, and differ between test and production.</li>
 <li><code>callback_url</code> is <code>https</code> on a public host, works for one GET without headers of yours, and lives as long as the file may be held.</li>

@@ -52,7 +52,7 @@ describe.skipIf(chromium === null)("the console", () => {
     rideId = files[0]?.file_id ?? "";
     await partner.ping({
       summary_id: "lost",
-      callback_url: host.serve(ride(START)).replace("/1.fit", "/later.fit"),
+      callback_url: host.serve(new Uint8Array(), { status: 404 }),
       priority: 1,
       user_id: "rider-1",
       start_time_in_seconds: String(START),
@@ -260,6 +260,16 @@ describe.skipIf(chromium === null)("the console", () => {
   test("asks nobody but the service, and reports no error but the refusals that these journeys provoke", () => {
     expect(console_.strangers).toEqual([]);
     for (const error of console_.errors) expect(error).toMatch(/status of (?:401|404|422)/);
+  });
+
+  test("is served with and without its slash, under a policy that lets in nothing from elsewhere", async () => {
+    for (const address of ["/console", "/console/", "/console/app.js"]) {
+      const answer = await fetch(service.url + address);
+      expect([address, answer.status]).toEqual([address, 200]);
+      const policy = answer.headers.get("content-security-policy") ?? "";
+      expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
+      expect(policy).not.toContain("unsafe");
+    }
   });
 
   test("signs out by forgetting the key", async () => {

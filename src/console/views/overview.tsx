@@ -95,8 +95,7 @@ function Figures({ of }: { of: Overview }) {
   );
 }
 
-const HEIGHT = 120;
-const BAR = 30;
+const HEIGHT = 100;
 
 /** A column a day, stacked by status; the same numbers as a table for those who listen. */
 function Days({ of }: { of: Overview }) {
@@ -120,28 +119,28 @@ function Days({ of }: { of: Overview }) {
         ))}
         <li class="soft">highest day: {number(most)}</li>
       </ul>
-      <svg class="days" viewBox={`0 0 ${of.days.length * BAR} ${HEIGHT + 20}`} aria-hidden="true">
-        {of.days.map((day, index) => {
+      <ol class="days" aria-hidden="true">
+        {of.days.map((day) => {
           let top = HEIGHT;
           return (
-            <g key={day.day}>
-              <rect class="track" x={index * BAR + 3} y={0} width={BAR - 6} height={HEIGHT} rx={2} />
-              {KINDS.map((kind) => {
-                const height = (day[kind] / most) * HEIGHT;
-                top -= height;
-                return (
-                  <rect key={kind} class={kind} x={index * BAR + 3} y={top} width={BAR - 6} height={height}>
-                    <title>{`${day.day}: ${day[kind]} ${kind}`}</title>
-                  </rect>
-                );
-              })}
-              <text x={index * BAR + BAR / 2} y={HEIGHT + 14}>
-                {day.day.slice(8)}
-              </text>
-            </g>
+            <li key={day.day}>
+              <svg viewBox={`0 0 10 ${HEIGHT}`} preserveAspectRatio="none">
+                <rect class="track" width={10} height={HEIGHT} />
+                {KINDS.map((kind) => {
+                  const height = (day[kind] / most) * HEIGHT;
+                  top -= height;
+                  return (
+                    <rect key={kind} class={kind} y={top} width={10} height={height}>
+                      <title>{`${day.day}: ${day[kind]} ${kind}`}</title>
+                    </rect>
+                  );
+                })}
+              </svg>
+              {day.day.slice(8)}
+            </li>
           );
         })}
-      </svg>
+      </ol>
       <div class="unseen">
         <table>
           <caption>Files by day and status</caption>

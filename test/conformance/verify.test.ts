@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { runNode } from "../cli/commandRun.ts";
+import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
+import { listenOnLoopback, type LoopbackServer } from "../support/loopback.ts";
+import { ServiceProcess, type PartnerCredentials } from "../support/serviceProcess.ts";
+
+let service: ServiceProcess;
+let receiver: EventReceiver;
+let careless: LoopbackServer;
+
+beforeAll(async () => {
+  [service, receiver, careless] = await Promise.all([
+    ServiceProcess.start(),
+    startEventReceiver(),
+    listenOnLoopback((_request, response) => response.writeHead(200).end("thanks")),
+  ]);
+}, 180_000);
+afterAll(async () => {
+  await Promise.all([service.stop(), receiver.close(), careless.close()]);
+}, 60_000);
+
+/** Making a partner and playing a whole integration take seconds each, on a busy machine many. */
+const SLOW_MS = 180_000;
+
+const reportSchema = z.object({
+  ok: z.boolean(),
+  steps: z.array(z.object({ id: z.string(), status: z.string(), detail: z.string() })),
+});
+
+async function verified({ partner_id, auth_key }: PartnerCredentials) {
+  const args = ["--base", service.url, "--partner", partner_id, "--key", auth_key, "--json"];
+  const { exitCode, out } = await runNode(["src/cli/verify.ts", ...args]);
+  expect(out).not.toContain(auth_key);
+  const report = reportSchema.parse(JSON.parse(out));
+  return {
+    exitCode,
+    ok: report.ok,
+    found: Object.fromEntries(report.steps.map((step) => [step.id, step.status])),
+  };
+}
+
+const GOOD = {
+  key: "passed",
+  live_ping: "passed",
+  bulk_import: "passed",
+  overwrite: "passed",
+  duplicate: "passed",
+  deletion: "passed",
+};
+
+test(
+  "npm run verify finds a partner ready whose receiver verifies, and leaves nothing behind",
+  async () => {
+    const partner = await service.createPartner("ready", "--local", "--event-url", receiver.url);
+    receiver.expect(partner.webhook_secret);
+    expect(await verified(partner)).toEqual({
+      exitCode: 0,
+      ok: true,
+      found: { ...GOOD, event: "passed", challenge: "passed", wrong_signature: "passed" },
+    });
+    expect(receiver.refused()).toBe(1);
+    const users = await fetch(`${service.url}/api/users/`, {
+      headers: { Authorization: `Bearer ${partner.auth_key}`, "Partner-Id": "ready" },
+    });
+    expect(await users.json()).toEqual({ data: [], next_cursor: null });
+  },
+  SLOW_MS,
+);
+
+test(
+  "a receiver that takes whatever comes is found out",
+  async () => {
+    const partner = await service.createPartner("careless", "--local", "--event-url", `${careless.url}/`);
+    expect(await verified(partner)).toEqual({
+      exitCode: 1,
+      ok: false,
+      found: { ...GOOD, event: "passed", challenge: "failed", wrong_signature: "failed" },
+    });
+  },
+  SLOW_MS,
+);
+
+test(
+  "without an event_url events are skipped; with a wrong key nothing but the key is tried",
+  async () => {
+    const partner = await service.createPartner("polling", "--local");
+    const skipped = { event: "skipped", challenge: "skipped", wrong_signature: "skipped" };
+    expect(await verified(partner)).toEqual({ exitCode: 0, ok: true, found: { ...GOOD, ...skipped } });
+    const { exitCode, found } = await verified({ ...partner, auth_key: "aep_wrong" });
+    expect(exitCode).toBe(1);
+    expect(found["key"]).toBe("failed");
+    expect(new Set(Object.values(found))).toEqual(new Set(["failed", "skipped"]));
+  },
+  SLOW_MS,
+);
