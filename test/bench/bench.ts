@@ -15,6 +15,7 @@ const SECTIONS: Record<string, () => Promise<Figure[]>> = {
   bill: async () => (await import("./bill.ts")).billFigures(),
   memory: async () => (await import("./memory.ts")).memoryFigures(),
   growth: async () => (await import("./growth.ts")).growthFigures(),
+  hostile: async () => (await import("./hostile.ts")).hostileFigures(),
   bundle: async () => (await import("./bundle.ts")).bundleFigures(),
   bulk: async () => (await import("./imports.ts")).bulkFigures(),
 };

@@ -1,0 +1,119 @@
+import process from "node:process";
+import { gzipSync } from "node:zlib";
+import { possibleDuplicateOf, type Twin } from "../../src/activities/duplicates.ts";
+import { faultsOf } from "../../src/fault.ts";
+import { MAX_FILE_BYTES } from "../../src/files/file.ts";
+import { unwrap } from "../../src/importer/unwrap.ts";
+import { pingRequestSchema, readCallbacks } from "../../src/pings/ping.ts";
+import { median, type Figure } from "./figures.ts";
+
+const ROUNDS = 5;
+/** A request or a file that costs more than this would be felt by its neighbours in the isolate. */
+const CPU_MS = 1_000;
+const ITEMS = 1_000;
+const rules = { local: false, allowedHosts: [], ownHost: null };
+
+/** A gzip of a FIT header and zeros that unpacks to just over the largest file. */
+function gzipBomb(): Uint8Array {
+  const content = new Uint8Array(MAX_FILE_BYTES + 1);
+  content.set([14, 0x20, 0, 0, 0xff, 0xff, 0xff, 0x7f, 0x2e, 0x46, 0x49, 0x54]);
+  return gzipSync(content);
+}
+
+function gzipOfManyMembers(): Uint8Array {
+  const member = gzipSync(new Uint8Array(4 * 1024 * 1024));
+  return new Uint8Array(Buffer.concat(Array.from({ length: 200 }, () => member)));
+}
+
+/** A body of 1,000 items, each as long as it may be, with a URL that only its last characters spoil. */
+const longBody = (): string =>
+  JSON.stringify({
+    activity_files: Array.from({ length: ITEMS }, (_, index) => ({
+      file_type: "FIT",
+      activity_name: "n".repeat(1_024),
+      priority: 0,
+      user_id: "u".repeat(255),
+      source: "s".repeat(255),
+      overwrite_mode: false,
+      start_time_in_seconds: "1760000000",
+      callback_url: `https://files.example.com/${"%2F".repeat(2_600)}${index}/../x`,
+      summary_id: String(index),
+    })),
+  });
+
+/** A body of 1,000 items with every field wrong. */
+const wrongBody = (): string =>
+  JSON.stringify({
+    activity_files: Array.from({ length: ITEMS }, () => ({
+      file_type: "TCX",
+      activity_name: 1,
+      priority: "1",
+      user_id: "\u0001".repeat(5_000),
+      source: "\ud800",
+      overwrite_mode: "no",
+      start_time_in_seconds: "1".repeat(5_000),
+      callback_url: "=".repeat(8_000),
+      summary_id: null,
+    })),
+  });
+
+async function judge(body: string): Promise<void> {
+  const value: unknown = JSON.parse(body);
+  const parsed = pingRequestSchema.safeParse(value);
+  if (!parsed.success) faultsOf(parsed.error.issues, value);
+  else
+    await readCallbacks(
+      parsed.data.activity_files.map((ping) => ping.callback_url),
+      rules,
+    );
+}
+
+/** A page of activities that all start together, which is what a search for duplicates likes least. */
+function twins(): Twin[] {
+  return Array.from({ length: ITEMS }, (_, index) => ({
+    activity_id: `${index}.0`,
+    file_id: String(index),
+    sport: "cycling",
+    start_time_in_seconds: 1_760_000_000,
+    elapsed_time_in_seconds: 3_600,
+    created_at: ITEMS - index,
+  }));
+}
+
+/** What hostile input costs: processor time, and what stays allocated outside the heap while it is read. */
+export async function hostileFigures(): Promise<Figure[]> {
+  const [bomb, members, long, wrong, page] = [
+    gzipBomb(),
+    gzipOfManyMembers(),
+    longBody(),
+    wrongBody(),
+    twins(),
+  ];
+  const cases: Record<string, () => unknown> = {
+    "a gzip that unpacks to more than 32 MiB": () => unwrap(bomb),
+    "a gzip of 200 members of 4 MiB": () => unwrap(members),
+    "1,000 pings as long as may be": async () => judge(long),
+    "1,000 pings with every field wrong": async () => judge(wrong),
+    "200 activities among 1,000 that start together": () =>
+      page.slice(0, 200).map((activity) => possibleDuplicateOf(activity, page)),
+  };
+  const figures: Figure[] = [];
+  for (const [name, work] of Object.entries(cases)) {
+    const cpu: number[] = [];
+    let bytes = 0;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const before = process.memoryUsage().arrayBuffers;
+      const start = process.cpuUsage();
+      await work();
+      const { user, system } = process.cpuUsage(start);
+      cpu.push((user + system) / 1_000);
+      bytes = Math.max(bytes, process.memoryUsage().arrayBuffers - before);
+    }
+    const section = "hostile";
+    figures.push(
+      { section, name, value: median(cpu), unit: "ms CPU", target: { at: "most", value: CPU_MS } },
+      { section, name: `${name}: buffers`, value: bytes / 2 ** 20, unit: "MiB" },
+    );
+  }
+  return figures;
+}
