@@ -22,6 +22,8 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     deliveries: 0,
     erasures: 0,
     operator_jobs: 0,
+    finished_jobs: 0,
+    test_events: 0,
     discarded_objects: 0,
     idempotent_requests: 0,
     outcome: "done",
