@@ -1,12 +1,17 @@
 import type { Refusal } from "./command.ts";
 import { openLocalStores } from "./localState.ts";
-import type { RunWrangler } from "./wrangler.ts";
+import type { Place } from "./place.ts";
+import { wranglerFor, type RunWrangler } from "./wrangler.ts";
 
 /** One D1, here or deployed: runs one statement whose parameters are numbered, `?1` first. */
 export interface Database {
   ok: true;
   run(sql: string, ...values: readonly (string | number)[]): Promise<unknown[]>;
   close(): Promise<void>;
+}
+
+export async function databaseAt(place: Place): Promise<Database | Refusal> {
+  return place.remote ? remoteDatabase(wranglerFor(place.environment)) : localDatabase(place.state);
 }
 
 /** The database of a state folder; a service may run on it meanwhile. */
@@ -27,7 +32,7 @@ export async function localDatabase(state: string): Promise<Database | Refusal> 
 }
 
 /** The deployed database, through `wrangler d1 execute`, which takes no bindings: values stand in the text, quoted. */
-export function remoteDatabase(wrangler: RunWrangler): Database {
+function remoteDatabase(wrangler: RunWrangler): Database {
   return {
     ok: true,
     run: async (sql, ...values) => {

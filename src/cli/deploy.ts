@@ -6,8 +6,9 @@ import { exitWith, misuse, readFlags } from "./command.ts";
 import { deploy, planOf } from "./deployment/deploy.ts";
 import { readSettings } from "./deployment/settings.ts";
 import { DEPLOYED, smokeTest } from "./deployment/smokeTest.ts";
+import { readEnvironment } from "./place.ts";
 import { remoteRegistry } from "./registries.ts";
-import { environmentOf, wranglerFor } from "./wrangler.ts";
+import { wranglerFor } from "./wrangler.ts";
 
 /** npm run deploy [-- --env staging] [-- --url ADDRESS] [-- --dry-run] */
 const flags = readFlags({
@@ -20,8 +21,9 @@ const flags = readFlags({
 });
 if (!flags.ok) exitWith(flags);
 const { env, url = null, "dry-run": isDryRun } = flags.values;
-const environment = environmentOf(env);
-if (environment === null) exitWith(misuse(`--env takes staging, not ${JSON.stringify(env)}.`));
+const named = readEnvironment(env);
+if (!named.ok) exitWith(named);
+const { environment } = named;
 if (url !== null && !/^https:\/\/[^/]+$/.test(url)) {
   exitWith(misuse(`--url takes an address such as https://api.example.com, not ${JSON.stringify(url)}.`));
 }

@@ -1,13 +1,13 @@
 import { readFile } from "node:fs/promises";
-import path from "node:path";
 import { z } from "zod";
 import { userHash } from "../identifiers.ts";
 import { PARTNER_ID } from "../partners/partner.ts";
 import { erasedAgain, erasedSchema, usersSchema } from "../users/erasedAgain.ts";
 import { ALL_ERASED, ALL_USERS, BEGIN_ERASURE, erasureValues } from "../users/write.ts";
-import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse, systemCode, type Refusal } from "./command.ts";
-import { localDatabase, remoteDatabase, type Database } from "./databases.ts";
-import { environmentOf, RemoteFault, wranglerFor } from "./wrangler.ts";
+import { exitWith, misuse, readFlags, refuse, systemCode, type Refusal } from "./command.ts";
+import { databaseAt, type Database } from "./databases.ts";
+import { PLACE_FLAGS, readPlace } from "./place.ts";
+import { RemoteFault } from "./wrangler.ts";
 
 const USAGE = `npm run erase -- <partner_id> <user_id> [--local [--state DIR] | --remote [--env staging]]
   Erases a person's data without the partner's key: what DELETE /api/users/{user_id}/ does, by the service's clock.
@@ -19,31 +19,23 @@ async function main(): Promise<Refusal | null> {
   const flags = readFlags({
     options: {
       again: { type: "string" },
-      local: { type: "boolean", default: false },
-      remote: { type: "boolean", default: false },
-      state: { type: "string" },
-      env: { type: "string" },
+      ...PLACE_FLAGS,
     },
     allowPositionals: true,
   });
   if (!flags.ok) return flags;
-  const { again, local, remote, state, env } = flags.values;
+  const { again } = flags.values;
   const [partnerId = "", userId = ""] = flags.positionals;
   if (flags.positionals.length !== (again === undefined ? 2 : 0)) return misuse(USAGE);
   if (again === undefined && !PARTNER_ID.test(partnerId)) {
     return misuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
   }
-  if (local && remote) return misuse("Choose one of --local and --remote.");
-  if (remote && state !== undefined) return misuse("--state belongs to --local.");
-  if (!remote && env !== undefined) return misuse("--env belongs to --remote.");
-  const environment = environmentOf(env);
-  if (environment === null) return misuse(`--env takes staging, not ${JSON.stringify(env)}.`);
+  const place = readPlace(flags.values);
+  if (!place.ok) return place;
   const saved = again === undefined ? null : await readSaved(again);
   if (saved !== null && !saved.ok) return saved;
 
-  const database = remote
-    ? remoteDatabase(wranglerFor(environment))
-    : await localDatabase(path.resolve(state ?? DEFAULT_STATE));
+  const database = await databaseAt(place);
   if (!database.ok) return database;
   try {
     if (saved === null) {
@@ -57,7 +49,7 @@ async function main(): Promise<Refusal | null> {
       if (back.length === 0) return null;
     }
     console.log(
-      `Begun: nothing older is taken or written any more. The service's clock erases it within ${remote ? "a minute" : "10 seconds"}, and looks once more after 20 minutes.`,
+      `Begun: nothing older is taken or written any more. The service's clock erases it within ${place.remote ? "a minute" : "10 seconds"}, and looks once more after 20 minutes.`,
     );
     return null;
   } catch (fault) {

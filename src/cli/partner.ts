@@ -1,9 +1,9 @@
-import path from "node:path";
 import { PARTNER_ID } from "../partners/partner.ts";
-import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse, type Refusal } from "./command.ts";
+import { exitWith, misuse, readFlags, refuse, type Refusal } from "./command.ts";
 import { COMMANDS, settingsFault, SETTINGS, type Request } from "./partnerCommands.ts";
+import { PLACE_FLAGS, readPlace } from "./place.ts";
 import { LockedFault, localRegistry, remoteRegistry } from "./registries.ts";
-import { environmentOf, RemoteFault, wranglerFor } from "./wrangler.ts";
+import { RemoteFault, wranglerFor } from "./wrangler.ts";
 
 const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
   create <partner_id> [settings]
@@ -20,10 +20,7 @@ settings, each cleared by "none":
 
 const FLAGS = {
   json: { type: "boolean", default: false },
-  local: { type: "boolean", default: false },
-  remote: { type: "boolean", default: false },
-  state: { type: "string" },
-  env: { type: "string" },
+  ...PLACE_FLAGS,
   name: { type: "string" },
   "event-url": { type: "string" },
   "callback-host": { type: "string", multiple: true },
@@ -34,7 +31,7 @@ const FLAGS = {
 } as const;
 
 /** Flags that every command takes. */
-const COMMON = new Set(["json", "local", "remote", "state", "env"]);
+const COMMON = new Set(["json", ...Object.keys(PLACE_FLAGS)]);
 
 /** Clears a setting. */
 const NONE = "none";
@@ -72,11 +69,8 @@ async function main(): Promise<Refusal | null> {
   const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
   const misplaced = given.find((flag) => !COMMON.has(flag) && !command.flags.some((taken) => taken === flag));
   if (misplaced !== undefined) return misuse(`${name} takes no --${misplaced}.`);
-  if (values.local && values.remote) return misuse("Choose one of --local and --remote.");
-  if (values.remote && values.state !== undefined) return misuse("--state belongs to --local.");
-  if (!values.remote && values.env !== undefined) return misuse("--env belongs to --remote.");
-  const environment = environmentOf(values.env);
-  if (environment === null) return misuse(`--env takes staging, not ${JSON.stringify(values.env)}.`);
+  const place = readPlace(values);
+  if (!place.ok) return place;
   if (rest.length !== command.takes.length) {
     const wanted = command.takes.map((argument) => `<${argument}>`).join(" ");
     return misuse(`${name} takes ${wanted === "" ? "no further arguments" : wanted}.`);
@@ -103,7 +97,7 @@ async function main(): Promise<Refusal | null> {
   const request: Request = {
     partnerId,
     keyId,
-    remote: values.remote,
+    remote: place.remote,
     name: cleared(values.name),
     eventUrl: cleared(values["event-url"]),
     callbackHosts: hosts?.length === 1 && hosts[0] === NONE ? [] : hosts,
@@ -113,9 +107,9 @@ async function main(): Promise<Refusal | null> {
   };
   const fault = settingsFault(request);
   if (fault !== null) return misuse(fault);
-  const registry = values.remote
-    ? remoteRegistry(wranglerFor(environment))
-    : await localRegistry(path.resolve(values.state ?? DEFAULT_STATE));
+  const registry = place.remote
+    ? remoteRegistry(wranglerFor(place.environment))
+    : await localRegistry(place.state);
   if (!registry.ok) return registry;
   try {
     const answer = await command.run(registry, request, new Date());

@@ -44,14 +44,27 @@ export interface Command {
 export const COMMANDS = new Map<string, Command>([
   ["create", { takes: ["partner_id"], flags: SETTINGS, run: create }],
   ["list", { takes: [], flags: [], run: list }],
-  ["show", { takes: ["partner_id"], flags: [], run: show }],
-  ["set", { takes: ["partner_id"], flags: SETTINGS, run: set }],
-  ["rotate-key", { takes: ["partner_id"], flags: ["overlap"], run: giveKey }],
-  ["revoke-key", { takes: ["partner_id", "key_id"], flags: [], run: takeKey }],
-  ["rotate-secret", { takes: ["partner_id"], flags: ["overlap"], run: giveSecret }],
-  ["suspend", { takes: ["partner_id"], flags: [], run: suspend }],
-  ["resume", { takes: ["partner_id"], flags: [], run: resume }],
+  ["show", { takes: ["partner_id"], flags: [], run: ofPartner(show) }],
+  ["set", { takes: ["partner_id"], flags: SETTINGS, run: ofPartner(set) }],
+  ["rotate-key", { takes: ["partner_id"], flags: ["overlap"], run: ofPartner(giveKey) }],
+  ["revoke-key", { takes: ["partner_id", "key_id"], flags: [], run: ofPartner(takeKey) }],
+  ["rotate-secret", { takes: ["partner_id"], flags: ["overlap"], run: ofPartner(giveSecret) }],
+  ["suspend", { takes: ["partner_id"], flags: [], run: ofPartner(suspend) }],
+  ["resume", { takes: ["partner_id"], flags: [], run: ofPartner(resume) }],
 ]);
+
+/** What a command does with the partner that it names. */
+type Act = (partner: Partner, registry: Registry, request: Request, now: Date) => Promise<Answer | Refusal>;
+
+/** A command about a partner that must be there. */
+function ofPartner(act: Act): Command["run"] {
+  return async (registry, request, now) => {
+    const partner = await registry.read(request.partnerId);
+    return partner === null
+      ? refuse(`There is no partner ${request.partnerId}.`)
+      : act(partner, registry, request, now);
+  };
+}
 
 /** Null when the settings may stand as they are; otherwise what is wrong with one of them. */
 export function settingsFault({ remote, eventUrl, callbackHosts = [] }: Request): string | null {
@@ -109,20 +122,15 @@ async function list(registry: Registry, _request: Request, now: Date): Promise<A
   };
 }
 
-async function show(registry: Registry, { partnerId }: Request, now: Date): Promise<Answer | Refusal> {
-  const partner = await registry.read(partnerId);
-  return partner === null ? unknown(partnerId) : answerOf(partner, now);
+async function show(partner: Partner, _registry: Registry, _request: Request, now: Date): Promise<Answer> {
+  return answerOf(partner, now);
 }
 
-async function set(registry: Registry, request: Request, now: Date): Promise<Answer | Refusal> {
-  const partner = await registry.read(request.partnerId);
-  if (partner === null) return unknown(request.partnerId);
+async function set(partner: Partner, registry: Registry, request: Request, now: Date): Promise<Answer> {
   return stored(registry, { ...partner, ...changed(partner, request) }, now);
 }
 
-async function giveKey(registry: Registry, request: Request, now: Date): Promise<Answer | Refusal> {
-  const partner = await registry.read(request.partnerId);
-  if (partner === null) return unknown(request.partnerId);
+async function giveKey(partner: Partner, registry: Registry, request: Request, now: Date): Promise<Answer> {
   const authKey = newAuthKey();
   const rotated = rotateKey(partner, authKey, request.overlapMs, now);
   await registry.write(rotated.partner);
@@ -138,9 +146,12 @@ async function giveKey(registry: Registry, request: Request, now: Date): Promise
   };
 }
 
-async function giveSecret(registry: Registry, request: Request, now: Date): Promise<Answer | Refusal> {
-  const partner = await registry.read(request.partnerId);
-  if (partner === null) return unknown(request.partnerId);
+async function giveSecret(
+  partner: Partner,
+  registry: Registry,
+  request: Request,
+  now: Date,
+): Promise<Answer> {
   const secret = newWebhookSecret();
   const rotated = rotateSecret(partner, secret, request.overlapMs, now);
   await registry.write(rotated.partner);
@@ -168,9 +179,12 @@ function endsOf({ old }: Rotated, remote: boolean): string[] {
   return lines;
 }
 
-async function takeKey(registry: Registry, request: Request, now: Date): Promise<Answer | Refusal> {
-  const partner = await registry.read(request.partnerId);
-  if (partner === null) return unknown(request.partnerId);
+async function takeKey(
+  partner: Partner,
+  registry: Registry,
+  request: Request,
+  now: Date,
+): Promise<Answer | Refusal> {
   const left = revokeKey(partner, request.keyId, now);
   if (left === null) return refuse(`${request.partnerId} has no live key ${request.keyId}.`);
   const answer = await stored(registry, left, now);
@@ -181,22 +195,12 @@ async function takeKey(registry: Registry, request: Request, now: Date): Promise
   };
 }
 
-async function suspend(registry: Registry, request: Request, now: Date): Promise<Answer | Refusal> {
-  return withStatus(registry, request, "suspended", now);
+async function suspend(partner: Partner, registry: Registry, _request: Request, now: Date): Promise<Answer> {
+  return stored(registry, { ...partner, status: "suspended" }, now);
 }
 
-async function resume(registry: Registry, request: Request, now: Date): Promise<Answer | Refusal> {
-  return withStatus(registry, request, "active", now);
-}
-
-async function withStatus(
-  registry: Registry,
-  { partnerId }: Request,
-  status: Partner["status"],
-  now: Date,
-): Promise<Answer | Refusal> {
-  const partner = await registry.read(partnerId);
-  return partner === null ? unknown(partnerId) : stored(registry, { ...partner, status }, now);
+async function resume(partner: Partner, registry: Registry, _request: Request, now: Date): Promise<Answer> {
+  return stored(registry, { ...partner, status: "active" }, now);
 }
 
 type Settings = Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits">;
@@ -224,10 +228,6 @@ async function stored(registry: Registry, partner: Partner, now: Date): Promise<
 function answerOf(partner: Partner, now: Date): Answer {
   const view = shown(partner, now);
   return { ok: true, json: view, text: JSON.stringify(view, null, 2) };
-}
-
-function unknown(partnerId: string): Refusal {
-  return refuse(`There is no partner ${partnerId}.`);
 }
 
 /** A partner without its keys' digests and without its secrets. */

@@ -1,11 +1,11 @@
-import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { FILE_ERROR_CODES, type FileErrorCode } from "../files/file.ts";
 import { randomId } from "../identifiers.ts";
 import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../operator/write.ts";
-import { DEFAULT_STATE, exitWith, misuse, readFlags, refuse } from "./command.ts";
-import { localDatabase, remoteDatabase, type Database } from "./databases.ts";
-import { environmentOf, RemoteFault, wranglerFor } from "./wrangler.ts";
+import { exitWith, misuse, readFlags, refuse } from "./command.ts";
+import { databaseAt, type Database } from "./databases.ts";
+import { PLACE_FLAGS, readPlace } from "./place.ts";
+import { RemoteFault } from "./wrangler.ts";
 
 /** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]] */
 const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
@@ -20,36 +20,28 @@ const flags = readFlags({
     since: { type: "string" },
     code: { type: "string" },
     json: { type: "boolean", default: false },
-    local: { type: "boolean", default: false },
-    remote: { type: "boolean", default: false },
-    state: { type: "string" },
-    env: { type: "string" },
+    ...PLACE_FLAGS,
   },
 });
 if (!flags.ok) exitWith(flags);
-const { since: sinceText, code: codeText, json, local, remote, state, env } = flags.values;
+const { since: sinceText, code: codeText, json } = flags.values;
 if (sinceText === undefined) exitWith(misuse(USAGE));
 const since = Date.parse(sinceText);
 if (Number.isNaN(since))
   exitWith(misuse(`--since takes a date such as 2026-11-25 or 2026-11-25T06:00:00Z, not ${sinceText}.`));
 const code = codeOf(codeText);
 if (code === undefined) exitWith(misuse(`--code takes one of ${FILE_ERROR_CODES.join(", ")}.`));
-if (local && remote) exitWith(misuse("--local and --remote exclude each other."));
-if (remote && state !== undefined) exitWith(misuse("--state belongs to --local."));
-if (!remote && env !== undefined) exitWith(misuse("--env belongs to --remote."));
-const environment = environmentOf(env);
-if (environment === null) exitWith(misuse(`--env takes staging, not ${JSON.stringify(env)}.`));
+const place = readPlace(flags.values);
+if (!place.ok) exitWith(place);
 
-const database = remote
-  ? remoteDatabase(wranglerFor(environment))
-  : await localDatabase(path.resolve(state ?? DEFAULT_STATE));
+const database = await databaseAt(place);
 if (!database.ok) exitWith(database);
 try {
   const jobId = randomId();
   await database.run(INSERT_REDECODE, jobId, JSON.stringify({ since, code }));
   if (!json)
     console.log(
-      `Asked for. The service looks for such work every ${remote ? "minute" : "10 seconds"}; Ctrl-C leaves it to it.`,
+      `Asked for. The service looks for such work every ${place.remote ? "minute" : "10 seconds"}; Ctrl-C leaves it to it.`,
     );
   let job = await readJob(database, jobId);
   let shown = "";

@@ -15,12 +15,6 @@ export type Environment = "production" | "staging";
 /** Runs one wrangler command and answers what it prints; throws a RemoteFault when it fails. */
 export type RunWrangler = (args: readonly string[], env?: Record<string, string>) => Promise<string>;
 
-/** What the command line says of the environment: `--env staging`, or nothing; null for any other name. */
-export function environmentOf(flag: string | undefined): Environment | null {
-  if (flag === undefined) return "production";
-  return flag === "staging" ? flag : null;
-}
-
 /** Wrangler, told which environment each command is about. */
 export function wranglerFor(environment: Environment, cli = WRANGLER): RunWrangler {
   return async (args, env = {}) => runWrangler(cli, [...args, ...environmentFlag(environment)], env);
