@@ -120,7 +120,7 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at, delivery_id);
-CREATE INDEX test_events_by_creation ON deliveries (created_at) WHERE type = 'test.ping';
+CREATE INDEX test_events_by_creation ON deliveries (created_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
 
 -- Requests that came with an Idempotency-Key, as hashes. Nothing of what they said stays.

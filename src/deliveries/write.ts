@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DATABASE_NOW } from "../sql.ts";
 import type { DeliveryStatus } from "./eventAnswer.ts";
+import { FORGED } from "./forged.ts";
 
 export interface NewDelivery {
   partner_id: string;
@@ -193,7 +194,7 @@ export async function deleteTestEvents(db: D1Database, beforeMs: number, limit: 
     .prepare(
       `DELETE FROM deliveries WHERE (partner_id, delivery_id) IN (
          SELECT partner_id, delivery_id FROM deliveries
-         WHERE type = 'test.ping' AND created_at < ? ORDER BY created_at LIMIT ?)`,
+         WHERE type IN ('test.ping', '${FORGED}') AND created_at < ? ORDER BY created_at LIMIT ?)`,
     )
     .bind(beforeMs, limit)
     .run();

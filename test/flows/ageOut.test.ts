@@ -20,6 +20,7 @@ afterEach(() => {
 test("a test event can be read for 30 days; an import's event for as long as its user is there", async () => {
   const { partnerId } = await newPartner();
   await seedDelivery(partnerId, "evt_old", { type: "test.ping", created_at: now - 30 * DAY_MS - 1 });
+  await seedDelivery(partnerId, "evt_forged_old", { type: "test.forged", created_at: now - 30 * DAY_MS - 1 });
   await seedDelivery(partnerId, "evt_young", { type: "test.ping", created_at: now - 30 * DAY_MS + 1 });
   await seedDelivery(partnerId, "evt_import", { created_at: now - 400 * DAY_MS });
   await runScheduled(env, now);
