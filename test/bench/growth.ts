@@ -56,7 +56,13 @@ export async function growthFigures(): Promise<Figure[]> {
     const section = "growth";
     const name = `${HELD_FILES} held files of one user`;
     return [
-      { section, name: `${name}: the task`, value: taskMs, unit: "ms", target: { at: "most", value: STEP_MS } },
+      {
+        section,
+        name: `${name}: the task`,
+        value: taskMs,
+        unit: "ms",
+        target: { at: "most", value: STEP_MS },
+      },
       { section, name: `${name}: alarms`, value: alarms.length, unit: "" },
       { section, name: `${name}: an alarm, median`, value: quantile(alarms, 0.5), unit: "ms" },
       {
