@@ -327,11 +327,12 @@ export class PingCollector extends DurableObject<Env> {
     this.#alarmAt = null;
     let outcome = "done";
     let thrown: string | null = null;
+    let allSent = true;
     try {
       if (this.#storage.about !== null) {
         const owner = ownerOf(this.#storage.about);
         this.#commit(() => this.#turnOver(startedAt));
-        await this.#send(
+        allSent = await this.#send(
           this.#storage.dueDispatches(startedAt, ALARM_LIMIT).filter((due) => due.state === "unsent"),
         );
         const database = databaseFor(this.env, owner.partner_id, owner.user_hash);
@@ -342,7 +343,8 @@ export class PingCollector extends DurableObject<Env> {
         await drainOutbox(this.#storage, progress, this.env, database, owner);
         await projectImports(this.#storage.readImports(), progress, database, owner);
       }
-      this.#failuresInARow = 0;
+      // A queue that is down is no fault of this round, but asking it again at once would help nobody.
+      this.#failuresInARow = allSent ? 0 : this.#failuresInARow + 1;
     } catch (fault) {
       this.#failuresInARow += 1;
       outcome = "fault";
@@ -392,8 +394,8 @@ export class PingCollector extends DurableObject<Env> {
     this.#alarmBy(at);
   }
 
-  async #send(dispatches: readonly Dispatch[]): Promise<void> {
-    await sendDispatches(this.env, this.#name(), dispatches, (dispatchIds) => {
+  async #send(dispatches: readonly Dispatch[]): Promise<boolean> {
+    return sendDispatches(this.env, this.#name(), dispatches, (dispatchIds) => {
       const resendAt = Date.now() + this.#clock.leaseMs;
       this.#storage.markSent(dispatchIds, resendAt);
       this.#alarmBy(resendAt);

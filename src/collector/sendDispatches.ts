@@ -7,14 +7,15 @@ const SEND_LIMIT = 100;
 
 /**
  * Sends dispatches to their queues and tells `sent` of each batch that its queue took; those that could not be
- * sent stay for the alarm.
+ * sent stay for the alarm. Answers whether all were taken.
  */
 export async function sendDispatches(
   queues: Pick<Env, QueueName>,
   collector: string,
   dispatches: readonly Dispatch[],
   sent: (dispatchIds: string[]) => void,
-): Promise<void> {
+): Promise<boolean> {
+  let allSent = true;
   for (const queue of ["PRIORITY", "BULK", "RETRY"] satisfies QueueName[]) {
     const unsent = dispatches.filter((dispatch) => dispatch.queue === queue);
     for (let start = 0; start < unsent.length; start += SEND_LIMIT) {
@@ -25,9 +26,11 @@ export async function sendDispatches(
         );
       } catch (fault) {
         logSetback("sent_later", { collector, queue, messages: batch.length, fault: faultName(fault) });
+        allSent = false;
         continue;
       }
       sent(batch.map((dispatch) => dispatch.dispatch_id));
     }
   }
+  return allSent;
 }

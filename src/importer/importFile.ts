@@ -28,6 +28,9 @@ export interface ImportContext {
 /** Smaller files are not worth waiting for a turn. */
 const UNRESERVED_BYTES = 1024 * 1024;
 
+/** Downloaded bytes may not come twice: what the store refuses once or twice, it usually takes then. */
+const PUT_TRIES = 3;
+
 /** Bytes at hand, and where they lie; or why there are none. */
 type Obtained =
   { ok: true; bytes: Uint8Array; stored: StoredObject; release: Release } | { ok: false; outcome: Outcome };
@@ -93,8 +96,14 @@ async function readObject(files: R2Bucket, key: string): Promise<Extract<Obtaine
 /** Create-if-absent: null when the version is stored already. */
 async function storeObject(files: R2Bucket, key: string, bytes: Uint8Array): Promise<StoredObject | null> {
   const sha256 = await sha256Of(bytes);
-  const put = await files.put(key, bytes, { onlyIf: { etagDoesNotMatch: "*" }, sha256 });
-  return put === null ? null : { key, sha256, size_in_bytes: bytes.byteLength };
+  for (let tries = 1; ; tries += 1) {
+    try {
+      const put = await files.put(key, bytes, { onlyIf: { etagDoesNotMatch: "*" }, sha256 });
+      return put === null ? null : { key, sha256, size_in_bytes: bytes.byteLength };
+    } catch (fault) {
+      if (tries === PUT_TRIES) throw fault;
+    }
+  }
 }
 
 async function sha256Of(bytes: Uint8Array): Promise<string> {

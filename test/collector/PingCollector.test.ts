@@ -96,6 +96,24 @@ describe("taking pings", () => {
     expect(await collector.sent()).toHaveLength(1);
   });
 
+  test("a queue that stays away is asked again after growing pauses, a minute at the most", async () => {
+    const { names, collector, entry } = newUser();
+    const send = vi.spyOn(env.PRIORITY, "sendBatch").mockRejectedValue(new Error("the queue is away"));
+    await collector.stub.accept(names, [entry("live")], OWN_HOST);
+    pass(6_000);
+    const pauses: number[] = [];
+    for (let round = 0; round < 8; round += 1) {
+      await collector.alarm();
+      const next = await runInDurableObject(collector.stub, async (_, state) => state.storage.getAlarm());
+      pauses.push((next ?? 0) - Date.now());
+      pass(pauses.at(-1) ?? 0);
+    }
+    expect(pauses).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+    send.mockRestore();
+    await collector.alarm();
+    expect(await collector.sent()).toHaveLength(1);
+  });
+
   test("a message that nobody claimed is sent again after its lease", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live")], OWN_HOST);

@@ -101,6 +101,7 @@ class Run {
   readonly #tell: (line: string) => void;
   readonly #startedAt = Date.now();
   #given: Given[] = [];
+  #killsInImport = 0;
   #requests = 0;
   #answered = 0;
   #tasked = false;
@@ -132,7 +133,7 @@ class Run {
     });
     return {
       kills: stages.length,
-      ...(await this.#examine(completed.import_id, stages.length)),
+      ...(await this.#examine(completed.import_id)),
       eventArrivals: this.#receiver.received.length,
       seconds: this.#seconds(),
     };
@@ -193,7 +194,8 @@ class Run {
       await new Promise((resolve) => {
         setTimeout(resolve, moment);
       });
-      const { pinged, asked } = this.#progress();
+      const { pinged, asked, tasked } = this.#progress();
+      if (tasked) this.#killsInImport += 1;
       await this.#service.kill();
       this.#tell(
         `killed ${stage}: ${this.#seconds()} s, ${percent(pinged)} pinged, ${percent(asked)} of the files asked for`,
@@ -208,7 +210,7 @@ class Run {
     return { pinged, asked, tasked: this.#tasked, completed: this.#completed };
   }
 
-  async #examine(importId: string, kills: number): Promise<Pick<KillReport, "imported" | "gone" | "broken">> {
+  async #examine(importId: string): Promise<Pick<KillReport, "imported" | "gone" | "broken">> {
     const broken: string[] = [];
     const expect = (promise: string, found: unknown, expected: unknown) => {
       if (JSON.stringify(found) !== JSON.stringify(expected)) {
@@ -252,6 +254,7 @@ class Run {
         expect(`${summary_id}, which failed, has no activity`, made.length, 0);
       }
     }
+    const kills = this.#killsInImport;
     if (gone > kills * ON_THEIR_WAY) broken.push(`${gone} URLs were used up by ${kills} kills`);
     expect("one import", imports.length, 1);
     const counts = { total: this.#given.length, pending: 0, imported, skipped: 0, failed: gone };

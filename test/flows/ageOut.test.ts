@@ -1,13 +1,16 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { sweepTestEvents } from "../../src/deliveries/sweep.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { INSERT_REDECODE } from "../../src/operator/write.ts";
 import { runScheduled } from "../../src/scheduled.ts";
+import { once, playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
 import { seedDelivery } from "../support/rows.ts";
 import { collectorOf, settle } from "../support/world.ts";
-import { ping, SOURCE, task } from "./partnerActs.ts";
+import { HOST, ping, SOURCE, task } from "./partnerActs.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const now = Date.parse("2026-11-25T12:00:00Z");
@@ -63,6 +66,25 @@ test("an operator reads what came of a job for 30 days; one that is not finished
     "unfinished",
     "young",
   ]);
+});
+
+test("an imported file leaves little in its collector, without its URL; years later it is still known", async () => {
+  const who = await newPartner();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  const callback_url = `${HOST}/ride?token=${"t".repeat(2_000)}`;
+  playOutside({ [callback_url]: once(rideFile()) });
+  await ping(who, { summary_id: "ride", callback_url });
+  await settle(collector);
+  const ledger = await runInDurableObject(collector.stub, (_, state) =>
+    JSON.stringify(state.storage.sql.exec("SELECT * FROM files").one()),
+  );
+  expect(ledger).toContain("imported");
+  expect(ledger).not.toContain("token");
+  expect(ledger.length).toBeLessThan(800);
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 1_000 * DAY_MS });
+  await collector.alarm();
+  const again = await ping(who, { summary_id: "ride", callback_url: `${HOST}/another` });
+  expect(again).toMatchObject([{ status: "duplicate" }]);
 });
 
 test("what a collector keeps of a closed import goes after 30 days; the partner reads it on", async () => {
