@@ -130,6 +130,11 @@ export interface ActivityFilters {
 /** The start in Unix seconds (null: none known), or updated_at in ms with updated_since; then file and session. */
 export type ActivityPosition = [time: number | null, fileId: string, sessionIndex: number];
 
+const BY_START = "activities a INDEXED BY activities_by_start";
+/** Along the batches that changed files: an activity is written together with its file. */
+const BY_UPDATE = `file_batches b INDEXED BY file_batches_by_update CROSS JOIN json_each(b.file_ids) j
+  CROSS JOIN activities a ON a.partner_id = b.partner_id AND a.file_id = j.value AND a.updated_batch = b.batch_id`;
+
 /** At most `limit` activities after the position, newest start first, or ascending by update with `updated_since`. */
 export async function listActivities(
   env: Env,
@@ -139,7 +144,8 @@ export async function listActivities(
 ): Promise<Activity[]> {
   const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
   const db = databaseFor(env, partnerId, route);
-  const conditions = ["a.partner_id = ?"];
+  const byUpdate = route === null && filters.updated_since !== undefined;
+  const conditions = [byUpdate ? "b.partner_id = ?" : "a.partner_id = ?"];
   const values: (string | number)[] = [partnerId];
   const require = (condition: string, ...bound: (string | number)[]) => {
     conditions.push(condition);
@@ -155,7 +161,7 @@ export async function listActivities(
   if (filters.start_before !== undefined) require(`${plus}a.start_time_in_seconds < ?`, filters.start_before);
 
   const read = async (
-    index: string,
+    from: string,
     extra: string[],
     bound: (string | number)[],
     order: string,
@@ -163,7 +169,7 @@ export async function listActivities(
   ) => {
     const found = await db
       .prepare(
-        `SELECT ${COLUMNS} FROM activities a ${route === null ? `INDEXED BY ${index}` : ""}
+        `SELECT ${COLUMNS} FROM ${route === null ? from : "activities a"}
          WHERE ${[...conditions, ...extra].join(" AND ")} ORDER BY ${order} LIMIT ?`,
       )
       .bind(...values, ...bound, rows)
@@ -172,13 +178,14 @@ export async function listActivities(
   };
   const pageRows = async (): Promise<ActivityRow[]> => {
     if (filters.updated_since !== undefined) {
-      const column = `${plus}a.updated_at`;
-      const begin = after === null ? `${column} >= ?` : `(${column}, a.file_id, a.session_index) > (?, ?, ?)`;
+      const column = route === null ? "b.updated_at" : "a.updated_at";
+      const begin = [`${column} >= ?`];
+      if (after !== null) begin.push(`(${column}, a.file_id, a.session_index) > (?, ?, ?)`);
       // Rows of the current millisecond wait for the next look: more of them may still be written.
       return read(
-        "activities_by_update",
-        [begin, `${column} < ${DATABASE_NOW}`],
-        after === null ? [filters.updated_since] : [after[0] ?? 0, after[1], after[2]],
+        BY_UPDATE,
+        [...begin, `${column} < ${DATABASE_NOW}`],
+        after === null ? [filters.updated_since] : [after[0] ?? 0, after[0] ?? 0, after[1], after[2]],
         `${column}, a.file_id, a.session_index`,
         limit,
       );
@@ -189,7 +196,7 @@ export async function listActivities(
     const started = startless
       ? []
       : await read(
-          "activities_by_start",
+          BY_START,
           after === null
             ? ["a.start_time_in_seconds IS NOT NULL"]
             : [`(${column}, a.file_id, a.session_index) < (?, ?, ?)`],
@@ -199,7 +206,7 @@ export async function listActivities(
         );
     if (started.length === limit) return started;
     const rest = await read(
-      "activities_by_start",
+      BY_START,
       ["a.start_time_in_seconds IS NULL", ...(startless ? ["(a.file_id, a.session_index) < (?, ?)"] : [])],
       startless ? [after[1], after[2]] : [],
       "a.file_id DESC, a.session_index DESC",
