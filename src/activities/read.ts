@@ -39,7 +39,33 @@ function activityOf(row: ActivityRow): Activity {
   };
 }
 
-type TwinRow = Omit<Twin, "activity_id"> & { of_file: string; of_session: number; session_index: number };
+type TwinRow = Omit<Twin, "activity_id"> & { user_id: string; session_index: number };
+
+/** Starts of one user's activities within which copies of some of them begin. */
+interface StartRange {
+  user_id: string;
+  route: string;
+  from: number;
+  to: number;
+}
+
+/** The ranges around these starts, joined where they touch: however many start together are asked for once. */
+function rangesAround(activities: readonly Activity[]): StartRange[] {
+  const ranges: StartRange[] = [];
+  const byUser = Map.groupBy(activities, (activity) => activity.user_id);
+  for (const [user_id, ofUser] of byUser) {
+    const route = ofUser[0]?.file_id.slice(0, ROUTE_LENGTH) ?? "";
+    const starts = ofUser.flatMap((activity) => activity.start_time_in_seconds ?? []);
+    let open: StartRange | null = null;
+    for (const start of starts.toSorted((a, b) => a - b)) {
+      const from = start - TWIN_START_TOLERANCE_SECONDS;
+      const to = start + TWIN_START_TOLERANCE_SECONDS;
+      if (open !== null && from <= open.to) open.to = to;
+      else ranges.push((open = { user_id, route, from, to }));
+    }
+  }
+  return ranges;
+}
 
 /** Fills in `possible_duplicate_of`, with one query for all of them. */
 async function withDuplicates<T extends Activity>(
@@ -47,44 +73,34 @@ async function withDuplicates<T extends Activity>(
   partnerId: string,
   activities: readonly T[],
 ): Promise<T[]> {
-  const asked = activities.filter((activity) => activity.start_time_in_seconds !== null);
-  if (asked.length === 0) return [...activities];
-  // Walks the starts around each activity's own: a user's rows are few among them, but no index holds just those.
+  const ranges = rangesAround(activities);
+  if (ranges.length === 0) return [...activities];
+  // Walks the starts around the activities' own: a user's rows are few among them, but no index holds just those.
   const found = await db
     .prepare(
-      `SELECT j.value->>0 AS of_file, j.value->>1 AS of_session, a.file_id, a.session_index, a.sport,
-         a.start_time_in_seconds, a.summary->>'elapsed_time_in_seconds' AS elapsed_time_in_seconds, a.created_at
+      `SELECT a.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds,
+         a.summary->>'elapsed_time_in_seconds' AS elapsed_time_in_seconds, a.created_at
        FROM json_each(?2) j CROSS JOIN activities a INDEXED BY activities_by_start
        WHERE a.partner_id = ?1
-         AND a.start_time_in_seconds BETWEEN (j.value->>2) - ?3 AND (j.value->>2) + ?3
-         AND a.file_id >= substr(j.value->>0, 1, ${ROUTE_LENGTH})
-         AND a.file_id < substr(j.value->>0, 1, ${ROUTE_LENGTH}) || char(1114111)
-         AND a.user_id = j.value->>3`,
+         AND a.start_time_in_seconds BETWEEN (j.value->>'from') AND (j.value->>'to')
+         AND a.file_id >= j.value->>'route' AND a.file_id < (j.value->>'route') || char(1114111)
+         AND a.user_id = j.value->>'user_id'`,
     )
-    .bind(
-      partnerId,
-      JSON.stringify(
-        asked.map((activity) => [
-          activity.file_id,
-          activity.session_index,
-          activity.start_time_in_seconds,
-          activity.user_id,
-        ]),
-      ),
-      TWIN_START_TOLERANCE_SECONDS,
-    )
+    .bind(partnerId, JSON.stringify(ranges))
     .all<TwinRow>();
-  const twins = new Map<string, Twin[]>();
-  for (const { of_file, of_session, ...row } of found.results) {
-    const of = activityId(of_file, of_session);
-    const twin = { ...row, activity_id: activityId(row.file_id, row.session_index) };
-    twins.set(of, [...(twins.get(of) ?? []), twin]);
-  }
+  const twins = Map.groupBy(
+    found.results.map(({ user_id, ...row }) => ({
+      user_id,
+      twin: { ...row, activity_id: activityId(row.file_id, row.session_index) },
+    })),
+    ({ user_id }) => user_id,
+  );
+  const ofUser = new Map([...twins].map(([user, rows]) => [user, rows.map(({ twin }) => twin)]));
   return activities.map((activity) => {
-    const { activity_id, start_time_in_seconds } = activity;
+    const { user_id, start_time_in_seconds } = activity;
     if (start_time_in_seconds === null) return activity;
     const self = { ...activity, start_time_in_seconds, created_at: Date.parse(activity.created_at) };
-    return { ...activity, possible_duplicate_of: possibleDuplicateOf(self, twins.get(activity_id) ?? []) };
+    return { ...activity, possible_duplicate_of: possibleDuplicateOf(self, ofUser.get(user_id) ?? []) };
   });
 }
 
