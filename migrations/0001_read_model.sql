@@ -28,13 +28,27 @@ CREATE TABLE files (
   activity_count        INTEGER NOT NULL DEFAULT 0, -- sessions of the readable version
   decoder_version       INTEGER NOT NULL DEFAULT 0, -- of the decoder that made the readable version's activities
   received_at           INTEGER NOT NULL,
+  received_batch        TEXT,                       -- the file_batches row that lists it by received_at
   updated_at            INTEGER NOT NULL,
+  updated_batch         TEXT,                       -- the one that lists it by updated_at
   PRIMARY KEY (partner_id, file_id)
 ) WITHOUT ROWID;
 
--- A partner's pages over all its users: newest first, and what changed since.
-CREATE INDEX files_by_receipt ON files (partner_id, received_at, file_id);
-CREATE INDEX files_by_update ON files (partner_id, updated_at, file_id);
+-- Which of a user's files one statement wrote: a partner's pages over all its users walk these rows, newest first
+-- or by change, where an index over the files would cost several written rows a file. A file counts only in the
+-- batches that its own row names, so a batch that is out of date lists nothing.
+CREATE TABLE file_batches (
+  partner_id    TEXT NOT NULL,
+  first_file_id TEXT NOT NULL,                      -- the least of file_ids: a user's batches lie together
+  batch_id      TEXT NOT NULL,
+  received_at   INTEGER,                            -- of files that were received with it; null: they were before
+  updated_at    INTEGER NOT NULL,
+  file_ids      TEXT NOT NULL,                      -- JSON array
+  PRIMARY KEY (partner_id, first_file_id, batch_id)
+) WITHOUT ROWID;
+
+CREATE INDEX file_batches_by_receipt ON file_batches (partner_id, received_at) WHERE received_at IS NOT NULL;
+CREATE INDEX file_batches_by_update ON file_batches (partner_id, updated_at);
 
 CREATE TABLE activities (
   partner_id            TEXT NOT NULL,
@@ -50,12 +64,12 @@ CREATE TABLE activities (
   summary               TEXT NOT NULL,              -- JSON: the activity's own quantities
   details               TEXT NOT NULL,              -- JSON { laps, lengths, devices }
   created_at            INTEGER NOT NULL,
-  updated_at            INTEGER NOT NULL,
+  updated_at            INTEGER NOT NULL,           -- when the file's row was written with it
+  updated_batch         TEXT,                       -- the file_batches row that lists its file by updated_at
   PRIMARY KEY (partner_id, file_id, session_index)
 ) WITHOUT ROWID;
 
 CREATE INDEX activities_by_start ON activities (partner_id, start_time_in_seconds, file_id, session_index);
-CREATE INDEX activities_by_update ON activities (partner_id, updated_at, file_id, session_index);
 
 CREATE TABLE imports (
   partner_id            TEXT NOT NULL,

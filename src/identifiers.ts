@@ -33,9 +33,15 @@ function hashOf(kind: string, parts: readonly string[]): string {
   return base32(createHash("sha256").update(text).digest(), HASH_LENGTH);
 }
 
+/** Files of one user come together: the hash of the last one saves a third of a request's hashing. */
+let lastUser = { partnerId: "", userId: "", hash: hashOf("user", ["", ""]) };
+
 /** Stands for (partner, user) wherever the names themselves must not: object keys, the erased list. */
 export function userHash(partnerId: string, userId: string): string {
-  return hashOf("user", [partnerId, userId]);
+  if (lastUser.partnerId !== partnerId || lastUser.userId !== userId) {
+    lastUser = { partnerId, userId, hash: hashOf("user", [partnerId, userId]) };
+  }
+  return lastUser.hash;
 }
 
 /** The beginning of every identifier of this user: routes it to a database and keeps the user's rows together. */

@@ -39,7 +39,33 @@ function activityOf(row: ActivityRow): Activity {
   };
 }
 
-type TwinRow = Omit<Twin, "activity_id"> & { of_file: string; of_session: number; session_index: number };
+type TwinRow = Omit<Twin, "activity_id"> & { user_id: string; session_index: number };
+
+/** Starts of one user's activities within which copies of some of them begin. */
+interface StartRange {
+  user_id: string;
+  route: string;
+  from: number;
+  to: number;
+}
+
+/** The ranges around these starts, joined where they touch: however many start together are asked for once. */
+function rangesAround(activities: readonly Activity[]): StartRange[] {
+  const ranges: StartRange[] = [];
+  const byUser = Map.groupBy(activities, (activity) => activity.user_id);
+  for (const [user_id, ofUser] of byUser) {
+    const route = ofUser[0]?.file_id.slice(0, ROUTE_LENGTH) ?? "";
+    const starts = ofUser.flatMap((activity) => activity.start_time_in_seconds ?? []);
+    let open: StartRange | null = null;
+    for (const start of starts.toSorted((a, b) => a - b)) {
+      const from = start - TWIN_START_TOLERANCE_SECONDS;
+      const to = start + TWIN_START_TOLERANCE_SECONDS;
+      if (open !== null && from <= open.to) open.to = to;
+      else ranges.push((open = { user_id, route, from, to }));
+    }
+  }
+  return ranges;
+}
 
 /** Fills in `possible_duplicate_of`, with one query for all of them. */
 async function withDuplicates<T extends Activity>(
@@ -47,44 +73,34 @@ async function withDuplicates<T extends Activity>(
   partnerId: string,
   activities: readonly T[],
 ): Promise<T[]> {
-  const asked = activities.filter((activity) => activity.start_time_in_seconds !== null);
-  if (asked.length === 0) return [...activities];
-  // Walks the starts around each activity's own: a user's rows are few among them, but no index holds just those.
+  const ranges = rangesAround(activities);
+  if (ranges.length === 0) return [...activities];
+  // Walks the starts around the activities' own: a user's rows are few among them, but no index holds just those.
   const found = await db
     .prepare(
-      `SELECT j.value->>0 AS of_file, j.value->>1 AS of_session, a.file_id, a.session_index, a.sport,
-         a.start_time_in_seconds, a.summary->>'elapsed_time_in_seconds' AS elapsed_time_in_seconds, a.created_at
+      `SELECT a.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds,
+         a.summary->>'elapsed_time_in_seconds' AS elapsed_time_in_seconds, a.created_at
        FROM json_each(?2) j CROSS JOIN activities a INDEXED BY activities_by_start
        WHERE a.partner_id = ?1
-         AND a.start_time_in_seconds BETWEEN (j.value->>2) - ?3 AND (j.value->>2) + ?3
-         AND a.file_id >= substr(j.value->>0, 1, ${ROUTE_LENGTH})
-         AND a.file_id < substr(j.value->>0, 1, ${ROUTE_LENGTH}) || char(1114111)
-         AND a.user_id = j.value->>3`,
+         AND a.start_time_in_seconds BETWEEN (j.value->>'from') AND (j.value->>'to')
+         AND a.file_id >= j.value->>'route' AND a.file_id < (j.value->>'route') || char(1114111)
+         AND a.user_id = j.value->>'user_id'`,
     )
-    .bind(
-      partnerId,
-      JSON.stringify(
-        asked.map((activity) => [
-          activity.file_id,
-          activity.session_index,
-          activity.start_time_in_seconds,
-          activity.user_id,
-        ]),
-      ),
-      TWIN_START_TOLERANCE_SECONDS,
-    )
+    .bind(partnerId, JSON.stringify(ranges))
     .all<TwinRow>();
-  const twins = new Map<string, Twin[]>();
-  for (const { of_file, of_session, ...row } of found.results) {
-    const of = activityId(of_file, of_session);
-    const twin = { ...row, activity_id: activityId(row.file_id, row.session_index) };
-    twins.set(of, [...(twins.get(of) ?? []), twin]);
-  }
+  const twins = Map.groupBy(
+    found.results.map(({ user_id, ...row }) => ({
+      user_id,
+      twin: { ...row, activity_id: activityId(row.file_id, row.session_index) },
+    })),
+    ({ user_id }) => user_id,
+  );
+  const ofUser = new Map([...twins].map(([user, rows]) => [user, rows.map(({ twin }) => twin)]));
   return activities.map((activity) => {
-    const { activity_id, start_time_in_seconds } = activity;
+    const { user_id, start_time_in_seconds } = activity;
     if (start_time_in_seconds === null) return activity;
     const self = { ...activity, start_time_in_seconds, created_at: Date.parse(activity.created_at) };
-    return { ...activity, possible_duplicate_of: possibleDuplicateOf(self, twins.get(activity_id) ?? []) };
+    return { ...activity, possible_duplicate_of: possibleDuplicateOf(self, ofUser.get(user_id) ?? []) };
   });
 }
 
@@ -130,6 +146,11 @@ export interface ActivityFilters {
 /** The start in Unix seconds (null: none known), or updated_at in ms with updated_since; then file and session. */
 export type ActivityPosition = [time: number | null, fileId: string, sessionIndex: number];
 
+const BY_START = "activities a INDEXED BY activities_by_start";
+/** Along the batches that changed files: an activity is written together with its file. */
+const BY_UPDATE = `file_batches b INDEXED BY file_batches_by_update CROSS JOIN json_each(b.file_ids) j
+  CROSS JOIN activities a ON a.partner_id = b.partner_id AND a.file_id = j.value AND a.updated_batch = b.batch_id`;
+
 /** At most `limit` activities after the position, newest start first, or ascending by update with `updated_since`. */
 export async function listActivities(
   env: Env,
@@ -139,7 +160,8 @@ export async function listActivities(
 ): Promise<Activity[]> {
   const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
   const db = databaseFor(env, partnerId, route);
-  const conditions = ["a.partner_id = ?"];
+  const byUpdate = route === null && filters.updated_since !== undefined;
+  const conditions = [byUpdate ? "b.partner_id = ?" : "a.partner_id = ?"];
   const values: (string | number)[] = [partnerId];
   const require = (condition: string, ...bound: (string | number)[]) => {
     conditions.push(condition);
@@ -155,7 +177,7 @@ export async function listActivities(
   if (filters.start_before !== undefined) require(`${plus}a.start_time_in_seconds < ?`, filters.start_before);
 
   const read = async (
-    index: string,
+    from: string,
     extra: string[],
     bound: (string | number)[],
     order: string,
@@ -163,7 +185,7 @@ export async function listActivities(
   ) => {
     const found = await db
       .prepare(
-        `SELECT ${COLUMNS} FROM activities a ${route === null ? `INDEXED BY ${index}` : ""}
+        `SELECT ${COLUMNS} FROM ${route === null ? from : "activities a"}
          WHERE ${[...conditions, ...extra].join(" AND ")} ORDER BY ${order} LIMIT ?`,
       )
       .bind(...values, ...bound, rows)
@@ -172,13 +194,14 @@ export async function listActivities(
   };
   const pageRows = async (): Promise<ActivityRow[]> => {
     if (filters.updated_since !== undefined) {
-      const column = `${plus}a.updated_at`;
-      const begin = after === null ? `${column} >= ?` : `(${column}, a.file_id, a.session_index) > (?, ?, ?)`;
+      const column = route === null ? "b.updated_at" : "a.updated_at";
+      const begin = [`${column} >= ?`];
+      if (after !== null) begin.push(`(${column}, a.file_id, a.session_index) > (?, ?, ?)`);
       // Rows of the current millisecond wait for the next look: more of them may still be written.
       return read(
-        "activities_by_update",
-        [begin, `${column} < ${DATABASE_NOW}`],
-        after === null ? [filters.updated_since] : [after[0] ?? 0, after[1], after[2]],
+        BY_UPDATE,
+        [...begin, `${column} < ${DATABASE_NOW}`],
+        after === null ? [filters.updated_since] : [after[0] ?? 0, after[0] ?? 0, after[1], after[2]],
         `${column}, a.file_id, a.session_index`,
         limit,
       );
@@ -189,7 +212,7 @@ export async function listActivities(
     const started = startless
       ? []
       : await read(
-          "activities_by_start",
+          BY_START,
           after === null
             ? ["a.start_time_in_seconds IS NOT NULL"]
             : [`(${column}, a.file_id, a.session_index) < (?, ?, ?)`],
@@ -199,7 +222,7 @@ export async function listActivities(
         );
     if (started.length === limit) return started;
     const rest = await read(
-      "activities_by_start",
+      BY_START,
       ["a.start_time_in_seconds IS NULL", ...(startless ? ["(a.file_id, a.session_index) < (?, ?)"] : [])],
       startless ? [after[1], after[2]] : [],
       "a.file_id DESC, a.session_index DESC",

@@ -1,5 +1,5 @@
 import type { DecodedActivity } from "../fit/types.ts";
-import { DATABASE_NOW, jsonSlices } from "../sql.ts";
+import { jsonSlices } from "../sql.ts";
 
 /** The activities of one imported file, in the order of its sessions. */
 export interface ImportedActivities {
@@ -13,13 +13,14 @@ export interface ImportedActivities {
 }
 
 /**
- * Statements that replace the activities of files; run them after `importFiles` in the same batch. They touch
- * only files whose readable version this is, and leave no activity of another version behind.
+ * Statements that replace the activities of files; run them in one transaction after what writes the files under
+ * this batch. They touch only files that it has changed, and leave no activity of what was readable before.
  */
 export function replaceActivities(
   db: D1Database,
   partnerId: string,
   files: readonly ImportedActivities[],
+  batchId: string,
 ): D1PreparedStatement[] {
   const rows = files.flatMap((file) =>
     file.activities.map((activity) => {
@@ -43,30 +44,30 @@ export function replaceActivities(
     db
       .prepare(
         `INSERT INTO activities (partner_id, file_id, session_index, version, user_id, source, summary_id,
-           activity_name, sport, start_time_in_seconds, summary, details, created_at, updated_at)
+           activity_name, sport, start_time_in_seconds, summary, details, created_at, updated_at, updated_batch)
          SELECT ?1, j.value->>'file_id', j.value->>'session_index', j.value->>'version', j.value->>'user_id',
            j.value->>'source', j.value->>'summary_id', j.value->>'activity_name', j.value->>'sport',
-           j.value->>'start_time_in_seconds', j.value->>'summary', j.value->>'details', ${DATABASE_NOW}, ${DATABASE_NOW}
+           j.value->>'start_time_in_seconds', j.value->>'summary', j.value->>'details',
+           f.updated_at, f.updated_at, f.updated_batch
          FROM json_each(?2) j
-         CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
-           AND f.stored_version = j.value->>'version'
+         CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id' AND f.updated_batch = ?3
          WHERE true
          ON CONFLICT (partner_id, file_id, session_index) DO UPDATE SET version = excluded.version,
            activity_name = excluded.activity_name, sport = excluded.sport,
            start_time_in_seconds = excluded.start_time_in_seconds, summary = excluded.summary,
-           details = excluded.details, updated_at = excluded.updated_at`,
+           details = excluded.details, updated_at = excluded.updated_at, updated_batch = excluded.updated_batch`,
       )
-      .bind(partnerId, slice),
+      .bind(partnerId, slice, batchId),
   );
-  const leftovers = jsonSlices(files.map((file) => [file.file_id, file.version])).map((slice) =>
+  const leftovers = jsonSlices(files.map((file) => file.file_id)).map((slice) =>
     db
       .prepare(
         `DELETE FROM activities WHERE partner_id = ?1 AND (file_id, session_index) IN (
            SELECT a.file_id, a.session_index FROM json_each(?2) j
-           CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>0 AND f.stored_version = j.value->>1
-           CROSS JOIN activities a ON a.partner_id = ?1 AND a.file_id = f.file_id AND a.version <> j.value->>1)`,
+           CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value AND f.updated_batch = ?3
+           CROSS JOIN activities a ON a.partner_id = ?1 AND a.file_id = f.file_id AND a.updated_batch IS NOT ?3)`,
       )
-      .bind(partnerId, slice),
+      .bind(partnerId, slice, batchId),
   );
   return [...inserts, ...leftovers];
 }

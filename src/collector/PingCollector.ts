@@ -50,6 +50,8 @@ export class PingCollector extends DurableObject<Env> {
   readonly #storage: CollectorStorage;
   readonly #clock: Clock;
   readonly #turn: SettlingTurn;
+  /** Sent dispatches whose rows do not say so yet: nearly all are claimed before the alarm would read that. */
+  readonly sentAtOnce = new Set<string>();
   #alarmAt: number | null = null;
   #failuresInARow = 0;
 
@@ -72,7 +74,7 @@ export class PingCollector extends DurableObject<Env> {
   async accept(names: CollectorNames, entries: PingEntry[], ownHost: string): Promise<AcceptedEntry[]> {
     const now = Date.now();
     const { accepted, dispatches } = this.#commit(() => this.#accept(names, entries, ownHost, now));
-    await this.#send(dispatches);
+    await this.#sendAtOnce(dispatches);
     return accepted;
   }
 
@@ -203,7 +205,7 @@ export class PingCollector extends DurableObject<Env> {
       }
       return { rows, dispatches };
     });
-    await this.#send(dispatches);
+    await this.#sendAtOnce(dispatches);
     return rows.flatMap((row) => projectionOf(owner, row) ?? []);
   }
 
@@ -237,6 +239,7 @@ export class PingCollector extends DurableObject<Env> {
   /** Hands the work of a dispatch to one importer at a time; null when it is settled, superseded or claimed. */
   async claim(dispatchId: string): Promise<Claim | null> {
     const now = Date.now();
+    this.sentAtOnce.delete(dispatchId);
     return this.#commit(() => {
       const about = this.#storage.about;
       const dispatch = this.#storage.readDispatch(dispatchId);
@@ -332,7 +335,7 @@ export class PingCollector extends DurableObject<Env> {
       if (this.#storage.about !== null) {
         const owner = ownerOf(this.#storage.about);
         this.#commit(() => this.#turnOver(startedAt));
-        allSent = await this.#send(
+        allSent = await this.#sendLeft(
           this.#storage.dueDispatches(startedAt, ALARM_LIMIT).filter((due) => due.state === "unsent"),
         );
         const database = databaseFor(this.env, owner.partner_id, owner.user_hash);
@@ -394,8 +397,26 @@ export class PingCollector extends DurableObject<Env> {
     this.#alarmBy(at);
   }
 
-  async #send(dispatches: readonly Dispatch[]): Promise<boolean> {
-    return sendDispatches(this.env, this.#name(), dispatches, (dispatchIds) => {
+  /** Sends what this request has dispatched; a crash before the alarm forgets that, and they are sent twice. */
+  async #sendAtOnce(dispatches: readonly Dispatch[]): Promise<void> {
+    await sendDispatches(this.env, this.#name(), dispatches, (dispatchIds) => {
+      for (const id of dispatchIds) {
+        if (this.#storage.readDispatch(id)?.state === "unsent") this.sentAtOnce.add(id);
+      }
+    });
+  }
+
+  /** Sends what no request has sent, and answers whether the queues took it all. */
+  async #sendLeft(dispatches: readonly Dispatch[]): Promise<boolean> {
+    const sent = dispatches.filter(({ dispatch_id }) => this.sentAtOnce.delete(dispatch_id));
+    this.#storage.writeDispatches(
+      sent.map((dispatch) => {
+        const due_at = dispatch.due_at - SEND_GRACE_MS + this.#clock.leaseMs;
+        return { ...dispatch, state: "sent", due_at };
+      }),
+    );
+    const left = dispatches.filter((dispatch) => !sent.includes(dispatch));
+    return sendDispatches(this.env, this.#name(), left, (dispatchIds) => {
       const resendAt = Date.now() + this.#clock.leaseMs;
       this.#storage.markSent(dispatchIds, resendAt);
       this.#alarmBy(resendAt);

@@ -2,7 +2,7 @@ import { randomId } from "../identifiers.ts";
 import type { Dispatch, QueueName } from "./storage.ts";
 
 /** Files that one bulk message carries: one message a file costs three times as much. */
-const FILES_PER_BULK_DISPATCH = 25;
+export const FILES_PER_BULK_DISPATCH = 25;
 
 /** A file whose import has ended without a word this often fails: it may kill whatever imports it. */
 const UNHEARD_LIMIT = 3;

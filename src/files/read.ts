@@ -126,7 +126,8 @@ export async function listFiles(
     filters.user_id !== undefined
       ? userRoute(partnerId, filters.user_id)
       : (filters.import_id?.slice(0, ROUTE_LENGTH) ?? null);
-  const conditions = ["f.partner_id = ?"];
+  const conditions = [route === null ? "b.partner_id = ?" : "f.partner_id = ?"];
+  if (route === null && !byUpdate) conditions.push("b.received_at IS NOT NULL");
   const values: (string | number)[] = [partnerId];
   const require = (condition: string, ...bound: (string | number)[]) => {
     conditions.push(condition);
@@ -144,22 +145,32 @@ export async function listFiles(
     require(`(f.import_id = ? OR f.status = 'held' AND EXISTS (
          SELECT 1 FROM imports i WHERE i.partner_id = f.partner_id AND i.import_id = ? AND ${TAKES}))`, filters.import_id, filters.import_id);
   }
-  // A user's rows lie together, so they are sorted; a partner's are walked along the index of their order.
-  const time = `${route === null ? "" : "+"}${byUpdate ? "f.updated_at" : "f.received_at"}`;
-  if (after !== null) require(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
-  else if (filters.updated_since !== undefined) require(`${time} >= ?`, filters.updated_since);
+  // A user's rows lie together, so they are sorted; a partner's are found along its batches.
+  const time = `${route === null ? "b" : "f"}.${byUpdate ? "updated_at" : "received_at"}`;
+  if (after !== null) {
+    require(`${time} ${byUpdate ? ">=" : "<="} ?`, after[0]);
+    require(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
+  } else if (filters.updated_since !== undefined) require(`${time} >= ?`, filters.updated_since);
   // Rows of the current millisecond wait for the next look: more of them may still be written.
   if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, f.file_id` : `${time} DESC, f.file_id DESC`;
+  const rows = route === null ? batched(byUpdate ? "update" : "receipt") : "files f";
   const found = await databaseFor(env, partnerId, route)
     .prepare(
       `SELECT f.*, ${TAKEN_BY} AS taken_by
-       FROM (SELECT * FROM files f WHERE ${conditions.join(" AND ")} ORDER BY ${order} LIMIT ?) f
-       ORDER BY ${order}`,
+       FROM (SELECT f.* FROM ${rows} WHERE ${conditions.join(" AND ")} ORDER BY ${order} LIMIT ?) f
+       ORDER BY ${order.replaceAll("b.", "f.")}`,
     )
     .bind(...values, limit)
     .all<FileRow>();
   return found.results.map(fileOf);
+}
+
+/** SQL for a partner's files `f` with their batches `b`, along the order of their receipt or their last change. */
+export function batched(by: "receipt" | "update"): string {
+  const column = by === "receipt" ? "received_batch" : "updated_batch";
+  return `file_batches b INDEXED BY file_batches_by_${by} CROSS JOIN json_each(b.file_ids) j
+    CROSS JOIN files f ON f.partner_id = b.partner_id AND f.file_id = j.value AND f.${column} = b.batch_id`;
 }
 
 function statusCondition(status: FileStatus): string {

@@ -1,4 +1,5 @@
 import type { Fault } from "./file.ts";
+import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW, jsonSlices } from "../sql.ts";
 
 /** A file as its collector knows it, on the way to the read model. */
@@ -56,11 +57,40 @@ const KEEP_NEWEST = PING_COLUMNS.map(
     `${column} = CASE WHEN excluded.version >= files.version THEN excluded.${column} ELSE files.${column} END`,
 ).join(", ");
 
-const SHARED_COLUMNS = `partner_id, file_id, user_id, source, summary_id, ${PING_COLUMNS.join(", ")}, version, revision, updated_at`;
+/** What an upsert under the batch `?3` says of the batches that list the file. */
+const LIST_IN_BATCH = `updated_at = excluded.updated_at, updated_batch = excluded.updated_batch,
+  received_batch = CASE WHEN excluded.version >= files.version AND excluded.received_at <> files.received_at
+    THEN excluded.received_batch ELSE files.received_batch END`;
+
+const SHARED_COLUMNS = `partner_id, file_id, user_id, source, summary_id, ${PING_COLUMNS.join(", ")}, version, revision,
+  updated_at, updated_batch, received_batch`;
 
 const SHARED_VALUES = `?1, j.value->>'file_id', j.value->>'user_id', j.value->>'source', j.value->>'summary_id',
   ${PING_COLUMNS.map((column) => `j.value->>'${column}'`).join(", ")},
-  j.value->>'version', j.value->>'revision', ${DATABASE_NOW}`;
+  j.value->>'version', j.value->>'revision', ${DATABASE_NOW}, ?3, ?3`;
+
+/**
+ * Lists the files that were written under a batch: the statement to run right after. `files` is a JSON array of
+ * objects with a `file_id`.
+ */
+export function listBatch(
+  db: D1Database,
+  partnerId: string,
+  files: string,
+  batchId: string,
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO file_batches (partner_id, first_file_id, batch_id, received_at, updated_at, file_ids)
+       SELECT ?1, min(f.file_id), ?3, CASE WHEN f.received_batch = ?3 THEN f.received_at END received,
+         max(f.updated_at), json_group_array(DISTINCT f.file_id)
+       FROM json_each(?2) j CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+       WHERE f.updated_batch = ?3
+       GROUP BY substr(f.file_id, 1, ${ROUTE_LENGTH}), received
+       ON CONFLICT (partner_id, first_file_id, batch_id) DO NOTHING`,
+    )
+    .bind(partnerId, files, batchId);
+}
 
 /**
  * Statements that bring files to a newer revision, or to a version not heard of yet: an older one may have been
@@ -83,7 +113,8 @@ export function projectFiles(
       )
       .bind(partnerId, slice),
   );
-  const upserts = jsonSlices(files).map((slice) =>
+  const batchId = randomId();
+  const upserts = jsonSlices(files).flatMap((slice) => [
     db
       .prepare(
         `INSERT INTO files (${SHARED_COLUMNS}, failed_object_key, failed_version, sha256, size_in_bytes)
@@ -99,11 +130,12 @@ export function projectFiles(
            size_in_bytes = CASE WHEN files.object_key IS NULL
              THEN coalesce(excluded.size_in_bytes, files.size_in_bytes) ELSE files.size_in_bytes END,
            version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
-           updated_at = excluded.updated_at
+           ${LIST_IN_BATCH}
          WHERE excluded.revision > files.revision OR excluded.version > files.version`,
       )
-      .bind(partnerId, slice),
-  );
+      .bind(partnerId, slice, batchId),
+    listBatch(db, partnerId, slice, batchId),
+  ]);
   return [...discards, ...upserts];
 }
 
@@ -118,13 +150,15 @@ function takesOver(row: string, incoming: (column: string) => string): string {
 const TAKES_OVER = takesOver("f", (column) => `j.value->>'${column}'`);
 
 /**
- * Statements that make new versions readable in one transaction, together with those of the activities:
- * objects that will be named no more are noted first, by what the rows say before they change.
+ * Statements that make new versions readable in one transaction, together with those of the activities, which
+ * know the files by the batch. Objects that will be named no more are noted first, by what the rows say before
+ * they change.
  */
 export function importFiles(
   db: D1Database,
   partnerId: string,
   files: readonly ImportedFile[],
+  batchId: string,
 ): D1PreparedStatement[] {
   return jsonSlices(files).flatMap((slice) => [
     db
@@ -162,10 +196,11 @@ export function importFiles(
            sha256 = excluded.sha256, size_in_bytes = excluded.size_in_bytes, warnings = excluded.warnings,
            activity_count = excluded.activity_count, decoder_version = excluded.decoder_version,
            version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
-           updated_at = excluded.updated_at
+           ${LIST_IN_BATCH}
          WHERE ${takesOver("files", (column) => `excluded.${column}`)}`,
       )
-      .bind(partnerId, slice),
+      .bind(partnerId, slice, batchId),
+    listBatch(db, partnerId, slice, batchId),
     // What was noted as nobody's may have been waiting for just this.
     db
       .prepare(

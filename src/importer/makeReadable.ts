@@ -2,6 +2,7 @@ import { replaceActivities } from "../activities/write.ts";
 import type { Outcome } from "../collector/settle.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
 import { DECODER_VERSION } from "../fit/index.ts";
+import { randomId } from "../identifiers.ts";
 import type { Owner } from "../collector/projection.ts";
 import { boundOf, readErased, touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
@@ -23,11 +24,13 @@ export async function makeReadable(
 ): Promise<MadeReadable> {
   if (files.length === 0) return { outcomes: [], erasedBefore: 0 };
   const { partner_id } = owner;
+  const batchId = randomId();
   const results = await database.batch([
     ...importFiles(
       database,
       partner_id,
       files.map((file) => fileOf(owner, file)),
+      batchId,
     ),
     ...replaceActivities(
       database,
@@ -41,6 +44,7 @@ export async function makeReadable(
         activity_name: item.submission.activity_name,
         activities: decoded.activities,
       })),
+      batchId,
     ),
     // The request that took the ping may have ended before it could say whose it was.
     ...touchUsers(database, partner_id, [

@@ -1,7 +1,9 @@
 import { z } from "zod";
 import { replaceActivities } from "../activities/write.ts";
 import { FILE_ERROR_CODES } from "../files/file.ts";
+import { listBatch } from "../files/write.ts";
 import type { DecodedActivity } from "../fit/index.ts";
+import { randomId } from "../identifiers.ts";
 import { DATABASE_NOW } from "../sql.ts";
 
 /** Which stored files to decode again: received since then (Unix milliseconds), and failed with that code if given. */
@@ -123,9 +125,11 @@ export function replaceDecoded(
   decoded: { warnings: readonly string[]; activities: readonly DecodedActivity[] },
   decoderVersion: number,
 ): D1PreparedStatement[] {
+  const batchId = randomId();
   const updated = db
     .prepare(
-      `UPDATE files SET warnings = ?5, activity_count = ?6, decoder_version = ?7, updated_at = ${DATABASE_NOW}
+      `UPDATE files SET warnings = ?5, activity_count = ?6, decoder_version = ?7, updated_at = ${DATABASE_NOW},
+         updated_batch = ?8
        WHERE partner_id = ?1 AND file_id = ?2 AND stored_version = ?3 AND revision = ?4 AND decoder_version < ?7`,
     )
     .bind(
@@ -136,10 +140,13 @@ export function replaceDecoded(
       JSON.stringify(decoded.warnings),
       decoded.activities.length,
       decoderVersion,
+      batchId,
     );
-  const { activities } = decoded;
+  const { file_id, partner_id } = file;
+  const version = file.stored_version ?? 0;
   return [
     updated,
-    ...replaceActivities(db, file.partner_id, [{ ...file, version: file.stored_version ?? 0, activities }]),
+    listBatch(db, partner_id, JSON.stringify([{ file_id }]), batchId),
+    ...replaceActivities(db, partner_id, [{ ...file, version, activities: decoded.activities }], batchId),
   ];
 }

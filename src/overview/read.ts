@@ -1,7 +1,7 @@
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
-import { TAKEN_BY } from "../files/read.ts";
+import { batched, TAKEN_BY } from "../files/read.ts";
 import { instantOf } from "../rows.ts";
 import type { FilesByStatus, Overview } from "./overview.ts";
 
@@ -36,8 +36,8 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
         `SELECT received_at / ${DAY_MS} AS day, status, code, count(*) AS files, min(received_at) AS oldest
          FROM (SELECT f.received_at, CASE WHEN f.status = 'failed' THEN f.error ->> 'code' END AS code,
              CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END AS status
-           FROM files f WHERE f.partner_id = ? AND f.received_at >= ?
-           ORDER BY f.received_at DESC, f.file_id DESC LIMIT ?)
+           FROM ${batched("receipt")} WHERE b.partner_id = ? AND b.received_at >= ?
+           ORDER BY b.received_at DESC LIMIT ?)
          GROUP BY day, status, code`,
       )
       .bind(...bound)

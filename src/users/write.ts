@@ -149,6 +149,13 @@ export function eraseRows(db: D1Database, erasure: Erasure, nowMs: number): D1Pr
       `DELETE FROM files
        WHERE partner_id = ?1 AND file_id >= ?2 AND file_id < ?3 AND user_id = ?4 AND version <= ?5`,
     ),
+    db
+      .prepare(
+        `DELETE FROM file_batches WHERE partner_id = ?1 AND first_file_id >= ?2 AND first_file_id < ?3
+           AND NOT EXISTS (SELECT 1 FROM json_each(file_ids) j
+             CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value)`,
+      )
+      .bind(partner_id, route, rangeEnd(route)),
     // Files pinged again meanwhile stay, without the bytes of before.
     inRange(
       `UPDATE files SET stored_version = NULL, object_key = NULL, sha256 = NULL, size_in_bytes = NULL,

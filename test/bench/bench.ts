@@ -1,5 +1,6 @@
 /**
- * npm run bench [-- --json] [-- --only fit,edge]: what users of the service would feel and its owner would pay.
+ * npm run bench [-- --json] [-- --only fit,edge] [-- --simulate]: what users of the service would feel and its
+ * owner would pay. `--simulate` runs only a morning on which 100,000 users connect at once.
  * Ratios are of one run on one machine, from medians of interleaved rounds. What was not measured is absent.
  */
 import os from "node:os";
@@ -17,15 +18,21 @@ const SECTIONS: Record<string, () => Promise<Figure[]>> = {
   growth: async () => (await import("./growth.ts")).growthFigures(),
   hostile: async () => (await import("./hostile.ts")).hostileFigures(),
   bundle: async () => (await import("./bundle.ts")).bundleFigures(),
+  simulate: async () => (await import("./simulate.ts")).simulateFigures(),
   bulk: async () => (await import("./imports.ts")).bulkFigures(),
 };
 
 const flags = readFlags({
-  options: { json: { type: "boolean", default: false }, only: { type: "string" } },
+  options: {
+    json: { type: "boolean", default: false },
+    only: { type: "string" },
+    simulate: { type: "boolean", default: false },
+  },
 });
 if (!flags.ok) exitWith(flags);
-const { json, only } = flags.values;
-const names = only === undefined ? Object.keys(SECTIONS) : only.split(",");
+const { json, only, simulate } = flags.values;
+const all = only === undefined ? Object.keys(SECTIONS) : only.split(",");
+const names = simulate ? ["simulate"] : all;
 const unknown = names.find((name) => SECTIONS[name] === undefined);
 if (unknown !== undefined) {
   exitWith(refuse(`There is no section "${unknown}"; there are ${Object.keys(SECTIONS).join(", ")}.`));

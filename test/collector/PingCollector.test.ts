@@ -126,11 +126,22 @@ describe("taking pings", () => {
     expect(send).toHaveBeenCalledTimes(1);
   });
 
+  test("a live ride whose sending was forgotten in a crash is sent again within seconds", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live")], OWN_HOST);
+    await evictDurableObject(collector.stub);
+    const send = vi.spyOn(env.PRIORITY, "sendBatch");
+    pass(6_000);
+    await collector.alarm();
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
   test("what was taken is there after the object was evicted", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })], OWN_HOST);
+    const sent = await onlySent(collector);
     await evictDurableObject(collector.stub);
-    const claim = await collector.stub.claim(await onlySent(collector));
+    const claim = await collector.stub.claim(sent);
     expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
     expect(claim?.names).toEqual(names);
   });
@@ -150,8 +161,9 @@ describe("taking pings", () => {
     await collector.stub.accept(names, [entry("live")], OWN_HOST);
     const alarmAt = await runInDurableObject(collector.stub, (_, state) => state.storage.getAlarm());
     expect(alarmAt).not.toBeNull();
+    const sent = await onlySent(collector);
     await evictDurableObject(collector.stub);
-    const claim = await collector.stub.claim(await onlySent(collector));
+    const claim = await collector.stub.claim(sent);
     expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
   });
 

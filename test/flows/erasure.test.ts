@@ -19,7 +19,15 @@ afterEach(() => {
 /** Everything that is kept of the user, anywhere. */
 async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<string[]> {
   const found: string[] = [];
-  for (const table of ["files", "activities", "imports", "import_missing", "users", "deliveries"]) {
+  for (const table of [
+    "files",
+    "file_batches",
+    "activities",
+    "imports",
+    "import_missing",
+    "users",
+    "deliveries",
+  ]) {
     const { results } = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`)
       .bind(who.partnerId)
       .all();

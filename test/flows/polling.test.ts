@@ -6,7 +6,9 @@ import { fileId } from "../../src/identifiers.ts";
 import { send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { seedDelivery, seedFile } from "../support/rows.ts";
-import { HOST, ping } from "./partnerActs.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, settle } from "../support/world.ts";
+import { base64, HOST, ping, SOURCE } from "./partnerActs.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -140,3 +142,26 @@ test.each(["files", "events"] as const)(
     expect(new Set(poller.seen.keys())).toEqual(new Set([first, second, older]));
   },
 );
+
+test("who polls activities sees each import, and an overwritten one once more, in its new place", async () => {
+  const who = await newPartner();
+  const seen = async () => {
+    const response = await send(
+      who,
+      "GET",
+      "/api/activities/?limit=200&updated_since=2020-01-01T00:00:00.000Z",
+    );
+    return pageSchema.parse(await response.json()).data.map((row) => row["summary_id"]);
+  };
+  const imported = async (summary_id: string, seconds: number) => {
+    const callback_url = base64(rideFile({ seconds }));
+    await ping(who, { summary_id, callback_url, overwrite_mode: true });
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    await nextMillisecond();
+  };
+  await imported("first", 10);
+  await imported("second", 10);
+  expect(await seen()).toEqual(["first", "second"]);
+  await imported("first", 20);
+  expect(await seen()).toEqual(["second", "first"]);
+});

@@ -72,15 +72,21 @@ const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
 test("the overview of a partner with more files than one look may cost says that it is capped", async () => {
   const who = await newPartner();
-  const id = await seedFile({ partnerId: who.partnerId, userId: "u", source: "s", summaryId: "0" }, {});
-  await env.DB.prepare(
-    `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
-       start_time_in_seconds, status, version, revision, received_at, updated_at)
-     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-     SELECT ?1, ?3 || i, 'u', 's', 'x' || i, 1, 0, '1', 'imported', 1, 1, ?4, ?4 FROM n`,
-  )
-    .bind(who.partnerId, MAX_ROWS + 5, id, Date.now())
-    .run();
+  const id = await seedFile({ partnerId: who.partnerId, userId: "u", source: "s", summaryId: "0" });
+  const now = Date.now();
+  await env.DB.batch([
+    env.DB.prepare(
+      `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
+         start_time_in_seconds, status, version, revision, received_at, received_batch, updated_at, updated_batch)
+       WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
+       SELECT ?1, ?3 || i, 'u', 's', 'x' || i, 1, 0, '1', 'imported', 1, 1, ?4, 'many', ?4, 'many' FROM n`,
+    ).bind(who.partnerId, MAX_ROWS + 5, id, now),
+    env.DB.prepare(
+      `INSERT INTO file_batches (partner_id, first_file_id, batch_id, received_at, updated_at, file_ids)
+       SELECT ?1, min(file_id), 'many', ?2, ?2, json_group_array(file_id) FROM files
+       WHERE partner_id = ?1 AND received_batch = 'many'`,
+    ).bind(who.partnerId, now),
+  ]);
   expect(await overviewOf(who)).toMatchObject({ capped: true, files: { imported: MAX_ROWS } });
 });
 
@@ -95,7 +101,7 @@ test("the overview is read along indexes, whatever else a partner has", async ()
     const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind("p", 1, 1).all<{ detail: string }>();
     const steps = plan.results.map((step) => step.detail).join("\n");
     expect(steps).toMatch(
-      /USING (?:COVERING )?INDEX (?:files_by_receipt|imports_by_request|deliveries_by_creation)/,
+      /USING (?:COVERING )?INDEX (?:file_batches_by_receipt|imports_by_request|deliveries_by_creation)/,
     );
     expect(steps).not.toMatch(/ORDER BY/);
   }

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import type { DecodedActivity } from "../../src/fit/types.ts";
-import { fileId, newImportId } from "../../src/identifiers.ts";
+import { fileId, newImportId, randomId } from "../../src/identifiers.ts";
 
 type Value = string | number | null;
 
@@ -22,10 +22,22 @@ export interface Names {
   summaryId: string;
 }
 
+/** The batch that lists a file of its own; returns its id. */
+async function seedBatch(partner_id: string, file_id: string, times: Record<string, Value>): Promise<string> {
+  const batch_id = randomId();
+  const file_ids = JSON.stringify([file_id]);
+  await insert("file_batches", { partner_id, first_file_id: file_id, batch_id, file_ids, ...times });
+  return batch_id;
+}
+
 /** A file in the read model, imported unless said otherwise; returns its id. */
 export async function seedFile(names: Names, columns: Record<string, Value> = {}): Promise<string> {
   const file_id = fileId(names);
+  const { received_at = NOON, updated_at = NOON } = columns;
+  const batch = await seedBatch(names.partnerId, file_id, { received_at, updated_at });
   await insert("files", {
+    received_batch: batch,
+    updated_batch: batch,
     partner_id: names.partnerId,
     file_id,
     user_id: names.userId,
@@ -95,6 +107,8 @@ export async function seedActivity(
 ): Promise<string> {
   const file_id = fileId(names);
   const whole = { ...BARE_SUMMARY, ...summary };
+  const { updated_at = NOON } = columns;
+  const updated_batch = await seedBatch(names.partnerId, file_id, { updated_at });
   await insert("activities", {
     partner_id: names.partnerId,
     file_id,
@@ -110,6 +124,7 @@ export async function seedActivity(
     details: JSON.stringify({ laps: [], lengths: [], devices: [] }),
     created_at: NOON,
     updated_at: NOON,
+    updated_batch,
     ...columns,
   });
   return `${file_id}.${whole.session_index}`;

@@ -1,6 +1,5 @@
 import { createMessageBatch, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import type { Dispatch } from "../../src/collector/storage.ts";
 import { collectorName } from "../../src/identifiers.ts";
 import worker from "../../src/index.ts";
 
@@ -13,8 +12,8 @@ export function collectorOf(partnerId: string, userId: string, source: string) {
     stub,
     alarm: () => runDurableObjectAlarm(stub),
     /** Ids of dispatches that were sent and not claimed, by queue. */
-    sent: () => dispatchIds(stub, "sent"),
-    unsent: () => dispatchIds(stub, "unsent"),
+    sent: () => dispatchIds(stub, true),
+    unsent: () => dispatchIds(stub, false),
   };
 }
 
@@ -22,15 +21,16 @@ export type CollectorUnderTest = ReturnType<typeof collectorOf>;
 
 async function dispatchIds(
   stub: CollectorUnderTest["stub"],
-  state: Dispatch["state"],
+  sent: boolean,
 ): Promise<{ dispatch_id: string; queue: string }[]> {
-  return runInDurableObject(stub, (_instance, state_) =>
-    state_.storage.sql
-      .exec<{ dispatch_id: string; queue: string }>(
-        "SELECT dispatch_id, queue FROM dispatches WHERE state = ? ORDER BY due_at, dispatch_id",
-        state,
+  return runInDurableObject(stub, (instance, { storage }) =>
+    storage.sql
+      .exec<{ dispatch_id: string; queue: string; state: string }>(
+        "SELECT dispatch_id, queue, state FROM dispatches WHERE state <> 'claimed' ORDER BY due_at, dispatch_id",
       )
-      .toArray(),
+      .toArray()
+      .filter(({ dispatch_id, state }) => sent === (state === "sent" || instance.sentAtOnce.has(dispatch_id)))
+      .map(({ dispatch_id, queue }) => ({ dispatch_id, queue })),
   );
 }
 
