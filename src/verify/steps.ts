@@ -13,6 +13,12 @@ export interface Run {
 export interface Step {
   id: string;
   title: string;
+  /** A failure says nothing about the steps behind it, and does not end the run. */
+  independent?: true;
+  /** The user may be there from this step on. */
+  makesUser?: true;
+  /** Is tried in any case once the user may be there. */
+  removesUser?: true;
   /** Answers what was seen; `skipped` when it could not be tried. Throws a StepFailure. */
   run(run: Run): Promise<string | { skipped: string }>;
 }
@@ -106,7 +112,7 @@ const NO_EVENTS = {
   skipped: "No event_url is set. Events can be polled instead; ask us to set one to be told.",
 };
 
-/** What proves an integration, in its order. A step that fails ends the run, except for the events. */
+/** What proves an integration, in its order. */
 export const STEPS: readonly Step[] = [
   {
     id: "key",
@@ -123,6 +129,7 @@ export const STEPS: readonly Step[] = [
   {
     id: "live_ping",
     title: "A live ping becomes an activity",
+    makesUser: true,
     async run(run) {
       const startedAt = Date.now();
       const { fileId, status } = await ping(run, "live");
@@ -181,13 +188,12 @@ export const STEPS: readonly Step[] = [
   {
     id: "event",
     title: "The event of the import arrives",
+    independent: true,
     async run(run) {
       if (run.eventUrl === null) return NO_EVENTS;
       const event = await eventually("an attempt to deliver the import's event", EVENT_SECONDS, async () => {
         const { status, body } = await ask(run.target, "GET", `/api/events/evt_${run.importId}/`);
-        return status === 200 && (body["status"] === "delivered" || attemptsOf(body).length > 1)
-          ? body
-          : null;
+        return status === 200 && (body["status"] !== "pending" || attemptsOf(body).length > 1) ? body : null;
       });
       const attempt = attemptsOf(event).at(-1) ?? {};
       if (event["status"] !== "delivered") throw new StepFailure(`Not taken: ${answered(attempt)}.`);
@@ -197,6 +203,7 @@ export const STEPS: readonly Step[] = [
   {
     id: "challenge",
     title: "The receiver answers a challenge",
+    independent: true,
     async run(run) {
       if (run.eventUrl === null) return NO_EVENTS;
       const challenge = randomName();
@@ -213,6 +220,7 @@ export const STEPS: readonly Step[] = [
   {
     id: "wrong_signature",
     title: "The receiver refuses a wrong signature",
+    independent: true,
     async run(run) {
       if (run.eventUrl === null) return NO_EVENTS;
       const event = await testEvent(run, `signature=wrong&challenge=${randomName()}`);
@@ -228,6 +236,7 @@ export const STEPS: readonly Step[] = [
   {
     id: "deletion",
     title: "Deleting the user removes everything",
+    removesUser: true,
     async run(run) {
       const path = `/api/users/${run.userId}/`;
       await call(run.target, "DELETE", path, 202);

@@ -2,9 +2,6 @@ import { StepFailure, type Target } from "./api.ts";
 import type { Report, StepResult, StepStatus } from "./report.ts";
 import { randomName, STEPS, type Run, type Step } from "./steps.ts";
 
-/** Steps that say nothing about the ones behind them: their failure does not end the run. */
-const INDEPENDENT = new Set(["event", "challenge", "wrong_signature"]);
-
 /** The test rides began so long ago: no clock takes them for the future's. */
 const BEGAN_BEFORE_SECONDS = 3_600;
 
@@ -23,17 +20,17 @@ export async function verify(target: Target, onStep: (step: StepResult) => void)
   };
   const steps: StepResult[] = [];
   let broken: string | null = null;
+  let hasUser = false;
   for (const step of STEPS) {
-    // The user goes in any case, once there may be one.
-    const owed =
-      step.id === "deletion" && steps.some(({ id, status }) => id === "live_ping" && status !== "skipped");
-    const result =
-      broken !== null && !owed
-        ? missed(step, `Not tried, because “${broken}” has failed.`)
-        : await tried(step, run);
+    const owed = step.removesUser === true && hasUser;
+    const isTried = broken === null || owed;
+    if (isTried && step.makesUser === true) hasUser = true;
+    const result = isTried
+      ? await tried(step, run)
+      : missed(step, `Not tried, because “${broken}” has failed.`);
     steps.push(result);
     onStep(result);
-    if (result.status === "failed" && !INDEPENDENT.has(step.id)) broken ??= step.title;
+    if (result.status === "failed" && step.independent !== true) broken ??= step.title;
   }
   return {
     ok: steps.every((step) => step.status !== "failed"),

@@ -8,16 +8,18 @@ import { ServiceProcess, type PartnerCredentials } from "../support/serviceProce
 let service: ServiceProcess;
 let receiver: EventReceiver;
 let careless: LoopbackServer;
+let gone: LoopbackServer;
 
 beforeAll(async () => {
-  [service, receiver, careless] = await Promise.all([
+  [service, receiver, careless, gone] = await Promise.all([
     ServiceProcess.start(),
     startEventReceiver(),
     listenOnLoopback((_request, response) => response.writeHead(200).end("thanks")),
+    listenOnLoopback((_request, response) => response.writeHead(410).end()),
   ]);
 }, 180_000);
 afterAll(async () => {
-  await Promise.all([service.stop(), receiver.close(), careless.close()]);
+  await Promise.all([service.stop(), receiver.close(), careless.close(), gone.close()]);
 }, 60_000);
 
 /** Making a partner and playing a whole integration take seconds each, on a busy machine many. */
@@ -37,6 +39,7 @@ async function verified({ partner_id, auth_key }: PartnerCredentials) {
     exitCode,
     ok: report.ok,
     found: Object.fromEntries(report.steps.map((step) => [step.id, step.status])),
+    details: Object.fromEntries(report.steps.map((step) => [step.id, step.detail])),
   };
 }
 
@@ -54,7 +57,7 @@ test(
   async () => {
     const partner = await service.createPartner("ready", "--local", "--event-url", receiver.url);
     receiver.expect(partner.webhook_secret);
-    expect(await verified(partner)).toEqual({
+    expect(await verified(partner)).toMatchObject({
       exitCode: 0,
       ok: true,
       found: { ...GOOD, event: "passed", challenge: "passed", wrong_signature: "passed" },
@@ -72,10 +75,23 @@ test(
   "a receiver that takes whatever comes is found out",
   async () => {
     const partner = await service.createPartner("careless", "--local", "--event-url", `${careless.url}/`);
-    expect(await verified(partner)).toEqual({
+    expect(await verified(partner)).toMatchObject({
       exitCode: 1,
       ok: false,
       found: { ...GOOD, event: "passed", challenge: "failed", wrong_signature: "failed" },
+    });
+  },
+  SLOW_MS,
+);
+
+test(
+  "of a receiver that wants no more events it is said what it answered",
+  async () => {
+    const partner = await service.createPartner("gone", "--local", "--event-url", `${gone.url}/`);
+    expect(await verified(partner)).toMatchObject({
+      exitCode: 1,
+      found: { ...GOOD, event: "failed" },
+      details: { event: "Not taken: your receiver answered 410." },
     });
   },
   SLOW_MS,
@@ -86,7 +102,7 @@ test(
   async () => {
     const partner = await service.createPartner("polling", "--local");
     const skipped = { event: "skipped", challenge: "skipped", wrong_signature: "skipped" };
-    expect(await verified(partner)).toEqual({ exitCode: 0, ok: true, found: { ...GOOD, ...skipped } });
+    expect(await verified(partner)).toMatchObject({ exitCode: 0, ok: true, found: { ...GOOD, ...skipped } });
     const { exitCode, found } = await verified({ ...partner, auth_key: "aep_wrong" });
     expect(exitCode).toBe(1);
     expect(found["key"]).toBe("failed");
