@@ -166,6 +166,7 @@ CREATE TABLE operator_jobs (
   changed       INTEGER NOT NULL DEFAULT 0,
   failed        INTEGER NOT NULL DEFAULT 0,
   claimed_until INTEGER NOT NULL DEFAULT 0,
+  claims        INTEGER NOT NULL DEFAULT 0,         -- runs that have taken it since it last got on
   created_at    INTEGER NOT NULL,
   finished_at   INTEGER
 ) WITHOUT ROWID;

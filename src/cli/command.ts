@@ -1,6 +1,7 @@
 import path from "node:path";
 import process from "node:process";
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { PARTNER_ID } from "../partners/partner.ts";
 
 /** The checkout that the commands belong to. */
 export const ROOT = path.join(import.meta.dirname, "..", "..");
@@ -23,6 +24,22 @@ export function refuse(problem: string): Refusal {
 /** The command line itself is wrong. */
 export function misuse(problem: string): Refusal {
   return { ok: false, problem, exitCode: 2 };
+}
+
+/** What a command asks for was not done, and it cannot go on; the message is one line for the person at the terminal. */
+export class CommandFault extends Error {}
+
+/** The refusal that a CommandFault stands for; any other fault is thrown on. */
+export function refusalOf(fault: unknown): Refusal {
+  if (fault instanceof CommandFault) return refuse(fault.message);
+  throw fault;
+}
+
+/** Null for what can be a partner's id. */
+export function partnerIdFault(partnerId: string): Refusal | null {
+  return PARTNER_ID.test(partnerId)
+    ? null
+    : misuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
 }
 
 type Parsed<T extends ParseArgsConfig> = { ok: true } & ReturnType<typeof parseArgs<T>>;

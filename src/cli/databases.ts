@@ -1,9 +1,13 @@
-import type { Refusal } from "./command.ts";
-import { openLocalStores } from "./localState.ts";
+import { z } from "zod";
+import { refusalOf, refuse, type Refusal } from "./command.ts";
+import { hasLocalStores, openLocalStores, whenUnlocked } from "./localState.ts";
 import type { Place } from "./place.ts";
-import { wranglerFor, type RunWrangler } from "./wrangler.ts";
+import { answered, wranglerFor, type RunWrangler } from "./wrangler.ts";
 
-/** One D1, here or deployed: runs one statement whose parameters are numbered, `?1` first. */
+/**
+ * One D1, here or deployed: runs one statement that may be repeated, and whose parameters are numbered, `?1` first.
+ * Throws a CommandFault.
+ */
 export interface Database {
   ok: true;
   run(sql: string, ...values: readonly (string | number)[]): Promise<unknown[]>;
@@ -14,35 +18,43 @@ export async function databaseAt(place: Place): Promise<Database | Refusal> {
   return place.remote ? remoteDatabase(wranglerFor(place.environment)) : localDatabase(place.state);
 }
 
-/** The database of a state folder; a service may run on it meanwhile. */
+/** The database of a state folder that a service has used; one may run on it meanwhile. */
 export async function localDatabase(state: string): Promise<Database | Refusal> {
+  const unused = refuse(`No service has run on ${state}: start one there, or name its folder with --state.`);
+  if (!hasLocalStores(state)) return unused;
   const stores = await openLocalStores(state);
   if (!stores.ok) return stores;
-  return {
+  const database: Database = {
     ok: true,
-    run: async (sql, ...values) =>
-      (
-        await stores.database
-          .prepare(sql)
-          .bind(...values)
-          .all()
-      ).results,
+    run: async (sql, ...values) => {
+      const statement = stores.database.prepare(sql).bind(...values);
+      return (await whenUnlocked(async () => statement.all())).results;
+    },
     close: async () => stores.close(),
   };
+  try {
+    if ((await database.run(HAS_TABLES)).length > 0) return database;
+    await database.close();
+    return unused;
+  } catch (fault) {
+    await database.close();
+    return refusalOf(fault);
+  }
 }
 
+/** Partners are registered before a first start, too: then there is a database without tables. */
+const HAS_TABLES = "SELECT 1 FROM sqlite_master WHERE name = 'd1_migrations'";
+
+const answersSchema = z.tuple([z.object({ results: z.array(z.unknown()) })]);
+
 /** The deployed database, through `wrangler d1 execute`, which takes no bindings: values stand in the text, quoted. */
-function remoteDatabase(wrangler: RunWrangler): Database {
+export function remoteDatabase(wrangler: RunWrangler): Database {
   return {
     ok: true,
     run: async (sql, ...values) => {
       const command = withValues(sql, values);
       const printed = await wrangler(["d1", "execute", "DB", "--remote", "--json", "--command", command]);
-      const answers: unknown = JSON.parse(printed);
-      const first: unknown = Array.isArray(answers) ? answers[0] : null;
-      return typeof first === "object" && first !== null && "results" in first && Array.isArray(first.results)
-        ? first.results
-        : [];
+      return answered(answersSchema, printed)[0].results;
     },
     close: async () => {},
   };

@@ -1,13 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { userHash } from "../identifiers.ts";
-import { PARTNER_ID } from "../partners/partner.ts";
 import { erasedAgain, erasedSchema, usersSchema } from "../users/erasedAgain.ts";
-import { ALL_ERASED, ALL_USERS, BEGIN_ERASURE, erasureValues } from "../users/write.ts";
-import { exitWith, misuse, readFlags, refuse, systemCode, type Refusal } from "./command.ts";
-import { databaseAt, type Database } from "./databases.ts";
-import { PLACE_FLAGS, readPlace } from "./place.ts";
-import { RemoteFault } from "./wrangler.ts";
+import { ALL_ERASED, ALL_USERS, BEGIN_ERASURE, ERASE_AGAIN, erasureValues } from "../users/write.ts";
+import {
+  exitWith,
+  misuse,
+  partnerIdFault,
+  readFlags,
+  refusalOf,
+  refuse,
+  systemCode,
+  type Refusal,
+} from "./command.ts";
+import { databaseAt } from "./databases.ts";
+import { clockPause, PLACE_FLAGS, readPlace } from "./place.ts";
 
 const USAGE = `npm run erase -- <partner_id> <user_id> [--local [--state DIR] | --remote [--env staging]]
   Erases a person's data without the partner's key: what DELETE /api/users/{user_id}/ does, by the service's clock.
@@ -27,9 +34,8 @@ async function main(): Promise<Refusal | null> {
   const { again } = flags.values;
   const [partnerId = "", userId = ""] = flags.positionals;
   if (flags.positionals.length !== (again === undefined ? 2 : 0)) return misuse(USAGE);
-  if (again === undefined && !PARTNER_ID.test(partnerId)) {
-    return misuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
-  }
+  const idFault = again === undefined ? partnerIdFault(partnerId) : null;
+  if (idFault !== null) return idFault;
   const place = readPlace(flags.values);
   if (!place.ok) return place;
   const saved = again === undefined ? null : await readSaved(again);
@@ -39,31 +45,28 @@ async function main(): Promise<Refusal | null> {
   if (!database.ok) return database;
   try {
     if (saved === null) {
-      if (!(await begin(database, partnerId, userId))) return refuse(`${partnerId} has no user of this id.`);
+      const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
+      const begun = await database.run(BEGIN_ERASURE, ...erasureValues(partnerId, user, Date.now()));
+      if (begun.length === 0) return refuse(`${partnerId} has no user of this id.`);
     } else {
       const restored = erasedSchema.parse(await database.run(ALL_ERASED));
       const users = usersSchema.parse(await database.run(ALL_USERS));
       const back = erasedAgain(saved.rows, restored, users);
-      for (const { partner_id, user_id } of back) await begin(database, partner_id, user_id);
+      for (const { partner_id, before_version, ...user } of back) {
+        await database.run(ERASE_AGAIN, ...erasureValues(partner_id, user, before_version));
+      }
       console.log(`Users that had come back: ${back.length}.`);
       if (back.length === 0) return null;
     }
     console.log(
-      `Begun: nothing older is taken or written any more. The service's clock erases it within ${place.remote ? "a minute" : "10 seconds"}, and looks once more after 20 minutes.`,
+      `Begun: nothing older is taken or written any more. The service's clock, which looks every ${clockPause(place)}, erases the rest, and looks once more after 20 minutes.`,
     );
     return null;
   } catch (fault) {
-    if (fault instanceof RemoteFault) return refuse(fault.message);
-    throw fault;
+    return refusalOf(fault);
   } finally {
     await database.close();
   }
-}
-
-/** False when the partner has no such user. */
-async function begin(database: Database, partnerId: string, userId: string): Promise<boolean> {
-  const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
-  return (await database.run(BEGIN_ERASURE, ...erasureValues(partnerId, user, Date.now()))).length > 0;
 }
 
 const savedSchema = z.tuple([z.object({ results: erasedSchema })]);

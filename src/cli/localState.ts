@@ -1,8 +1,9 @@
+import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import type * as Wrangler from "wrangler";
-import { refuse, ROOT, systemCode, type Refusal } from "./command.ts";
+import { CommandFault, refuse, ROOT, systemCode, type Refusal } from "./command.ts";
 
 /** The stores of a state folder, opened outside the service; KV may be used while the service runs on them. */
 export interface LocalStores {
@@ -29,9 +30,42 @@ export async function loadWrangler(state: string): Promise<typeof Wrangler> {
   return import("wrangler");
 }
 
+/** What opens the stores of a state folder: written by whoever does. */
+function configurationOf(state: string): string {
+  return path.join(state, "stores.json");
+}
+
+/** Whether the stores of this state folder were ever opened. */
+export function hasLocalStores(state: string): boolean {
+  return existsSync(configurationOf(state));
+}
+
+/** Another process opens or closes the same database for a few milliseconds at a time. */
+const TRIES_WHILE_LOCKED = 20;
+const WAIT_WHILE_LOCKED_MS = 250;
+
+/** Repeats what a local store refuses while a service, or another command, has it locked. Throws a CommandFault. */
+export async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await operation();
+    } catch (cause) {
+      if (tries === TRIES_WHILE_LOCKED) {
+        throw new CommandFault(
+          "The local stores do not answer: another program may have them locked, or another version made them.",
+          { cause },
+        );
+      }
+      await new Promise((resolve) => {
+        setTimeout(resolve, WAIT_WHILE_LOCKED_MS);
+      });
+    }
+  }
+}
+
 /** Opens KV and D1 of a state folder, which is made if it is missing. */
 export async function openLocalStores(state: string): Promise<LocalStores | Refusal> {
-  const configuration = path.join(state, "stores.json");
+  const configuration = configurationOf(state);
   const wrangler = await loadWrangler(state);
   const { name, compatibility_date, kv_namespaces, d1_databases } = wrangler.unstable_readConfig(
     { config: path.join(ROOT, "wrangler.toml") },

@@ -1,9 +1,8 @@
-import { PARTNER_ID } from "../partners/partner.ts";
-import { exitWith, misuse, readFlags, refuse, type Refusal } from "./command.ts";
+import { exitWith, misuse, partnerIdFault, readFlags, refusalOf, type Refusal } from "./command.ts";
 import { COMMANDS, settingsFault, SETTINGS, type Request } from "./partnerCommands.ts";
 import { PLACE_FLAGS, readPlace } from "./place.ts";
-import { LockedFault, localRegistry, remoteRegistry } from "./registries.ts";
-import { RemoteFault, wranglerFor } from "./wrangler.ts";
+import { localRegistry, remoteRegistry } from "./registries.ts";
+import { wranglerFor } from "./wrangler.ts";
 
 const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
   create <partner_id> [settings]
@@ -76,9 +75,8 @@ async function main(): Promise<Refusal | null> {
     return misuse(`${name} takes ${wanted === "" ? "no further arguments" : wanted}.`);
   }
   const [partnerId = "", keyId = ""] = rest;
-  if (rest.length > 0 && !PARTNER_ID.test(partnerId)) {
-    return misuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
-  }
+  const idFault = rest.length > 0 ? partnerIdFault(partnerId) : null;
+  if (idFault !== null) return idFault;
   if (name === "set" && !given.some((flag) => SETTINGS.some((setting) => setting === flag))) {
     return misuse(`set takes at least one of ${SETTINGS.map((setting) => `--${setting}`).join(", ")}.`);
   }
@@ -117,8 +115,7 @@ async function main(): Promise<Refusal | null> {
     console.log(values.json ? JSON.stringify(answer.json) : answer.text);
     return null;
   } catch (thrown) {
-    if (thrown instanceof RemoteFault || thrown instanceof LockedFault) return refuse(thrown.message);
-    throw thrown;
+    return refusalOf(thrown);
   } finally {
     await registry.close();
   }

@@ -10,6 +10,14 @@ export const PLACE_FLAGS = {
   env: { type: "string" },
 } as const;
 
+/** Deployed, cron fires every minute; here it stands in for what local queues forget, so it comes sooner. */
+export const LOCAL_CLOCK_MS = 10_000;
+
+/** How long the service's clock waits between two looks for work. */
+export function clockPause({ remote }: Pick<Place, "remote">): string {
+  return remote ? "minute" : `${LOCAL_CLOCK_MS / 1_000} seconds`;
+}
+
 /** A deployed environment, or a state folder on this machine. */
 export type Place =
   { ok: true; remote: true; environment: Environment } | { ok: true; remote: false; state: string };

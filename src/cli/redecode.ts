@@ -2,17 +2,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import { FILE_ERROR_CODES, type FileErrorCode } from "../files/file.ts";
 import { randomId } from "../identifiers.ts";
 import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../operator/write.ts";
-import { exitWith, misuse, readFlags, refuse } from "./command.ts";
+import { exitWith, misuse, readFlags, refusalOf } from "./command.ts";
 import { databaseAt, type Database } from "./databases.ts";
-import { PLACE_FLAGS, readPlace } from "./place.ts";
-import { RemoteFault } from "./wrangler.ts";
+import { clockPause, PLACE_FLAGS, readPlace } from "./place.ts";
 
 /** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]] */
 const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
   Decodes stored files again that were received since then: those an older decoder has read, or with --code
   those that failed with it. The service works it off; this command shows how far it is.`;
 
-/** The service looks for work every minute, deployed, and every 10 s here. */
+/** Often enough for somebody who watches; deployed, a look takes about as long. */
 const LOOK_EVERY_MS = 2_000;
 
 const flags = readFlags({
@@ -41,7 +40,7 @@ try {
   await database.run(INSERT_REDECODE, jobId, JSON.stringify({ since, code }));
   if (!json)
     console.log(
-      `Asked for. The service looks for such work every ${place.remote ? "minute" : "10 seconds"}; Ctrl-C leaves it to it.`,
+      `Asked for. The service looks for such work every ${clockPause(place)}; Ctrl-C leaves it to it.`,
     );
   let job = await readJob(database, jobId);
   let shown = "";
@@ -59,8 +58,7 @@ try {
       : `Done: ${looked_at} looked at, ${changed} decoded again, ${failed} could not be.`,
   );
 } catch (fault) {
-  if (!(fault instanceof RemoteFault)) throw fault;
-  exitWith(refuse(fault.message));
+  exitWith(refusalOf(fault));
 } finally {
   await database.close();
 }

@@ -4,8 +4,8 @@ import path from "node:path";
 import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
 import type { Refusal } from "./command.ts";
-import { openLocalStores } from "./localState.ts";
-import type { RunWrangler } from "./wrangler.ts";
+import { openLocalStores, whenUnlocked } from "./localState.ts";
+import { answered, type RunWrangler } from "./wrangler.ts";
 
 /** Every partner's key in KV begins with this. */
 const PREFIX = partnerKey("");
@@ -20,29 +20,6 @@ export interface Registry {
   write(partner: Partner): Promise<void>;
   remove(partnerId: string): Promise<void>;
   close(): Promise<void>;
-}
-
-/** The local registry stayed locked; the message is one line for the person at the terminal. */
-export class LockedFault extends Error {}
-
-/** Another process opens or closes the same database for a few milliseconds at a time. */
-const TRIES_WHILE_LOCKED = 20;
-const WAIT_WHILE_LOCKED_MS = 250;
-
-/** Repeats what the local store refuses while a service, or another command, has it locked. */
-async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      return await operation();
-    } catch {
-      if (tries === TRIES_WHILE_LOCKED) {
-        throw new LockedFault("The local registry does not answer: another program may have it locked.");
-      }
-      await new Promise((resolve) => {
-        setTimeout(resolve, WAIT_WHILE_LOCKED_MS);
-      });
-    }
-  }
 }
 
 /** The registry of a state folder; a service that runs on it sees what is written here. */
@@ -95,7 +72,7 @@ export function remoteRegistry(wrangler: RunWrangler): Registry {
     wrangler(["kv", ...args, "--binding", "PARTNERS", "--remote"]);
   const readAll = async (keys: string[]) =>
     withFile(JSON.stringify(keys), async (file) => {
-      const values = valuesSchema.parse(JSON.parse(await wranglerKv("bulk", "get", file)));
+      const values = answered(valuesSchema, await wranglerKv("bulk", "get", file));
       return keys.flatMap((key) => {
         const stored = values[key] ?? null;
         return stored === null ? [] : [partnerSchema.parse(JSON.parse(stored))];
@@ -106,7 +83,7 @@ export function remoteRegistry(wrangler: RunWrangler): Registry {
     close: async () => {},
     read: async (partnerId) => (await readAll([partnerKey(partnerId)]))[0] ?? null,
     list: async () => {
-      const listed = namesSchema.parse(JSON.parse(await wranglerKv("key", "list", "--prefix", PREFIX)));
+      const listed = answered(namesSchema, await wranglerKv("key", "list", "--prefix", PREFIX));
       const keys = listed.map(({ name }) => name);
       const found: Partner[] = [];
       for (let start = 0; start < keys.length; start += KEYS_A_READ) {

@@ -5,10 +5,9 @@ import process from "node:process";
 import { refuse, ROOT, systemCode, type Refusal } from "./command.ts";
 import { demoPartner, type DemoPartner } from "./demo/demoPartner.ts";
 import { applyMigrations, loadWrangler, openLocalStores } from "./localState.ts";
+import { LOCAL_CLOCK_MS } from "./place.ts";
 import { lockState } from "./stateLock.ts";
 
-/** Deployed, cron fires every minute; here it stands in for what local queues forget, so it comes sooner. */
-const SCHEDULED_EVERY_MS = 10_000;
 /** A first answer takes about a second; a busy machine may take many. */
 const START_DEADLINE_MS = 30_000;
 /** The isolate may decode for a second or two at a time, and is started anew if it dies: neither lasts this long. */
@@ -162,7 +161,7 @@ async function keepTime(url: string, stopped: AbortSignal): Promise<string> {
       calling = false;
       if (silences >= SILENCES_ALLOWED && !stopped.aborted) resolve("The service has stopped answering.");
     };
-    const timer = setInterval(() => void tick(), SCHEDULED_EVERY_MS);
+    const timer = setInterval(() => void tick(), LOCAL_CLOCK_MS);
     stopped.addEventListener("abort", () => clearInterval(timer));
     void tick();
   });

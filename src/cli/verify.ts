@@ -1,7 +1,7 @@
 import process from "node:process";
 import type { StepStatus } from "../verify/report.ts";
 import { verify } from "../verify/verify.ts";
-import { exitWith, readFlags, refuse } from "./command.ts";
+import { exitWith, misuse, readFlags } from "./command.ts";
 
 /** npm run verify -- --base URL --partner ID [--key KEY] [--json]; the key may come as AUTH_KEY instead. */
 const flags = readFlags({
@@ -16,11 +16,11 @@ if (!flags.ok) exitWith(flags);
 const { base, partner, json } = flags.values;
 const key = flags.values.key ?? process.env["AUTH_KEY"];
 if (base === undefined || !URL.canParse(base) || !/^https?:$/.test(new URL(base).protocol)) {
-  exitWith(refuse("--base takes the service's address, such as https://api.example.com."));
+  exitWith(misuse("--base takes the service's address, such as https://api.example.com."));
 }
-if (partner === undefined) exitWith(refuse("--partner takes your partner id."));
+if (partner === undefined) exitWith(misuse("--partner takes your partner id."));
 if (key === undefined || !/^[\x21-\x7e]+$/.test(key))
-  exitWith(refuse("The key is missing: set AUTH_KEY, or give --key."));
+  exitWith(misuse("The key is missing: set AUTH_KEY, or give --key."));
 
 const MARKS: Readonly<Record<StepStatus, string>> = { passed: "ok  ", failed: "FAIL", skipped: "--  " };
 

@@ -2,10 +2,19 @@ import { spawn } from "node:child_process";
 import path from "node:path";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
-import { ROOT } from "./command.ts";
+import type { z } from "zod";
+import { CommandFault, ROOT } from "./command.ts";
 
 /** Wrangler could not do what it was asked for; the message is its own first line of complaint. */
-export class RemoteFault extends Error {}
+export class RemoteFault extends CommandFault {
+  /** What it printed all the same. */
+  readonly printed: string;
+
+  constructor(message: string, printed = "") {
+    super(message);
+    this.printed = printed;
+  }
+}
 
 const WRANGLER = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
 
@@ -43,10 +52,21 @@ async function runWrangler(
     child.on("error", reject);
     child.on("close", (code) => {
       if (code === 0) resolve(printed);
-      else
-        reject(new RemoteFault(firstComplaint(complaint) ?? `wrangler ${args[0]} ended with code ${code}.`));
+      else {
+        const why = firstComplaint(complaint) ?? `wrangler ${args[0]} ended with code ${code}.`;
+        reject(new RemoteFault(why, printed));
+      }
     });
   });
+}
+
+/** What wrangler has printed as JSON; anything else is its fault. */
+export function answered<T>(schema: z.ZodType<T>, printed: string): T {
+  try {
+    return schema.parse(JSON.parse(printed));
+  } catch {
+    throw new RemoteFault("wrangler answers in a form that this command does not know.");
+  }
 }
 
 /** The line after `[ERROR]`; of a request to Cloudflare the next one, which has the reason and its code. */

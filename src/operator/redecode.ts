@@ -24,30 +24,35 @@ export async function continueJobs(env: Env, nowMs: number): Promise<number> {
   if (claimed === null) return 0;
   const startedAt = Date.now();
   let job = claimed;
+  // The run before died over its page: this one goes through it file by file, to find which one kills.
+  let alone = claimed.claims > 1 ? PAGE : 0;
   while (job.finished_at === null && Date.now() - startedAt < RUN_MS) {
-    job = await redecodePage(env, database, job);
-    // A page that kills the run costs that page: the next run goes on behind what is saved.
+    job = await redecodePage(env, database, job, alone > 0 ? 1 : PAGE);
     await saveJob(database, job, Date.now() + CLAIM_MS);
+    alone -= 1;
   }
   await saveJob(database, job, 0);
   return job.looked_at - claimed.looked_at;
 }
 
-async function redecodePage(env: Env, database: D1Database, job: Job): Promise<Job> {
-  const files = await filesToRedecode(database, job, DECODER_VERSION, PAGE);
-  const results = await settleAll(files, AT_ONCE, async (file) => redecodeFile(env, database, job, file));
-  const count = (wanted: Result) =>
-    results.filter((result) => (result.status === "fulfilled" ? result.value : "failed") === wanted).length;
+async function redecodePage(env: Env, database: D1Database, job: Job, limit: number): Promise<Job> {
+  const files = await filesToRedecode(database, job, DECODER_VERSION, limit);
   const last = files.at(-1);
-  return {
+  const passed: Job = {
     ...job,
     after_partner: last?.partner_id ?? job.after_partner,
     after_file: last?.file_id ?? job.after_file,
     looked_at: job.looked_at + files.length,
-    changed: job.changed + count("changed"),
-    failed: job.failed + count("failed"),
-    finished_at: files.length < PAGE ? Date.now() : null,
+    finished_at: files.length < limit ? Date.now() : null,
   };
+  if (limit === 1 && last !== undefined) {
+    // Should this file kill the run, it has failed, and the next run goes on behind it.
+    await saveJob(database, { ...passed, failed: job.failed + 1 }, Date.now() + CLAIM_MS);
+  }
+  const results = await settleAll(files, AT_ONCE, async (file) => redecodeFile(env, database, job, file));
+  const count = (wanted: Result) =>
+    results.filter((result) => (result.status === "fulfilled" ? result.value : "failed") === wanted).length;
+  return { ...passed, changed: job.changed + count("changed"), failed: job.failed + count("failed") };
 }
 
 /** No download and no event: a readable file is decoded in place, a failed one is queued again from its bytes. */

@@ -20,13 +20,14 @@ const jobSchema = z.object({
   looked_at: z.number(),
   changed: z.number(),
   failed: z.number(),
+  claims: z.number(),
   finished_at: z.number().nullable(),
 });
 export type Job = z.infer<typeof jobSchema>;
 
 /** The statement that asks for stored files to be decoded again, for whoever runs it: the service does the rest. */
 export const INSERT_REDECODE = `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
-  VALUES (?1, 'redecode', ?2, ${DATABASE_NOW})`;
+  VALUES (?1, 'redecode', ?2, ${DATABASE_NOW}) ON CONFLICT (job_id) DO NOTHING`;
 
 export const READ_JOB = "SELECT * FROM operator_jobs WHERE job_id = ?1";
 
@@ -38,7 +39,7 @@ export function parseJob(row: unknown): Job {
 export async function claimJob(db: D1Database, nowMs: number, untilMs: number): Promise<Job | null> {
   const row = await db
     .prepare(
-      `UPDATE operator_jobs SET claimed_until = ?2 WHERE job_id = (
+      `UPDATE operator_jobs SET claimed_until = ?2, claims = claims + 1 WHERE job_id = (
          SELECT job_id FROM operator_jobs WHERE finished_at IS NULL ORDER BY created_at, job_id LIMIT 1)
          AND claimed_until <= ?1
        RETURNING *`,
@@ -48,12 +49,12 @@ export async function claimJob(db: D1Database, nowMs: number, untilMs: number): 
   return row === null ? null : parseJob(row);
 }
 
-/** Keeps how far the job is, and that it is taken until the instant; 0: it is free. */
+/** Keeps how far the job is, which ends the count of claims, and that it is taken until the instant; 0: it is free. */
 export async function saveJob(db: D1Database, job: Job, claimedUntilMs: number): Promise<void> {
   await db
     .prepare(
       `UPDATE operator_jobs SET after_partner = ?2, after_file = ?3, looked_at = ?4, changed = ?5, failed = ?6,
-         finished_at = ?7, claimed_until = ?8 WHERE job_id = ?1`,
+         finished_at = ?7, claimed_until = ?8, claims = 0 WHERE job_id = ?1`,
     )
     .bind(
       job.job_id,

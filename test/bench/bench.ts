@@ -5,7 +5,7 @@
  */
 import os from "node:os";
 import process from "node:process";
-import { exitWith, readFlags, refuse } from "../../src/cli/command.ts";
+import { exitWith, misuse, readFlags } from "../../src/cli/command.ts";
 import { meets, type Figure } from "./figures.ts";
 
 const SECTIONS: Record<string, () => Promise<Figure[]>> = {
@@ -31,12 +31,14 @@ const flags = readFlags({
 });
 if (!flags.ok) exitWith(flags);
 const { json, only, simulate } = flags.values;
-const all = only === undefined ? Object.keys(SECTIONS) : only.split(",");
-const names = simulate ? ["simulate"] : all;
-const unknown = names.find((name) => SECTIONS[name] === undefined);
-if (unknown !== undefined) {
-  exitWith(refuse(`There is no section "${unknown}"; there are ${Object.keys(SECTIONS).join(", ")}.`));
+if (simulate && only !== undefined) exitWith(misuse("Choose one of --only and --simulate."));
+const given = only?.split(",");
+// The simulation has a flag of its own.
+if (given?.some((name) => name === "simulate" || SECTIONS[name] === undefined) === true) {
+  const sections = Object.keys(SECTIONS).filter((name) => name !== "simulate");
+  exitWith(misuse(`--only takes some of ${sections.join(",")}, not ${JSON.stringify(only)}.`));
 }
+const names = simulate ? ["simulate"] : (given ?? Object.keys(SECTIONS));
 
 const machine = `${os.availableParallelism()} × ${os.cpus()[0]?.model.trim() ?? "unknown processor"}`;
 const measured_at = new Date().toISOString();

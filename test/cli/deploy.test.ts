@@ -14,7 +14,7 @@ import { runNode } from "./commandRun.ts";
 
 /**
  * Plays wrangler: notes its arguments and what a secrets file held, keeps KV as files, and answers from
- * `answers.json`, where a text that begins with "ERROR" is a failure.
+ * `answers.json`, where a text that begins with "ERROR" is a failure, and "ENDS" one with a word to programs only.
  */
 const FAKE = `const fs = require("node:fs"), path = require("node:path");
 const home = __dirname, args = process.argv.slice(2);
@@ -34,7 +34,8 @@ if (args[0] === "deploy") {
 }
 const answer = Object.entries(answers).find(([command]) => args.join(" ").startsWith(command))?.[1] ?? "";
 if (answer.startsWith("ERROR")) { process.stderr.write(answer.replace("ERROR", "X [ERROR]")); process.exit(1); }
-process.stdout.write(answer);`;
+process.stdout.write(answer.replace(/^ENDS/, ""));
+process.exitCode = answer.startsWith("ENDS") ? 1 : 0;`;
 
 const NO_WORKER =
   "ERROR A request to the Cloudflare API (/accounts/0/workers/scripts/x/deployments) failed.\n\n  This Worker does not exist on your account. [code: 10007]\n";
@@ -58,8 +59,8 @@ const SETTINGS = { worker: "partner-api", databaseName: "partner-api", trainingP
 
 let home: string;
 let service: LoopbackServer;
-/** What the deployed service does wrong. */
-let broken: "nothing" | "everything" | "literal headers" | "imports";
+/** What the deployed service does wrong: every import fails. */
+let broken: "everything" | "literal headers" | "imports" | "to be tried by others";
 let asked: string[];
 let said: string[];
 
@@ -67,7 +68,7 @@ beforeEach(async () => {
   home = await mkdtemp(path.join(tmpdir(), "deploy-"));
   await mkdir(path.join(home, "kv"));
   await writeFile(path.join(home, "wrangler.cjs"), FAKE);
-  broken = "nothing";
+  broken = "to be tried by others";
   asked = [];
   said = [];
   service = await listenOnLoopback((request, response) => {
@@ -84,9 +85,9 @@ beforeEach(async () => {
       );
       if (partner === null || !hasKey(partner, key, Date.now())) return [401, {}];
       if (address === "/api/fit_partner_ping/") return [202, { files: [{ file_id: "f", status: "queued" }] }];
-      if (address === "/api/files/f/")
-        return [200, { status: broken === "imports" ? "queued" : "imported", activity_ids: [] }];
-      return [request.method === "DELETE" ? 202 : 200, {}];
+      if (address === "/api/files/f/") return [200, { status: "failed", error: { detail: "It was lost." } }];
+      if (address.startsWith("/api/users/")) return [request.method === "DELETE" ? 202 : 404, {}];
+      return [200, {}];
     };
     void answer().then(([status, body]) => response.writeHead(status).end(JSON.stringify(body)));
   });
@@ -134,6 +135,7 @@ async function deployed(
     askSecret: async () => secret,
     smokeTest: async (address) => {
       addresses.push(address);
+      if (broken === "to be tried by others") return null;
       return smokeTest(service.url, remoteRegistry(wrangler), { forMs: 300, everyMs: 20 });
     },
     say: (line) => said.push(line),
@@ -143,7 +145,7 @@ async function deployed(
 
 const KV = "--binding PARTNERS --remote --env=";
 
-test("a first deployment makes the database, migrates it, deploys, tries the service and leaves no partner", async () => {
+test("a first deployment makes the database, migrates it, deploys and tries the service", async () => {
   const { outcome, addresses } = await deployed(FIRST);
   expect(outcome).toEqual({ ok: true });
   expect(await ran()).toEqual([
@@ -153,11 +155,8 @@ test("a first deployment makes the database, migrates it, deploys, tries the ser
     "d1 create partner-api --env=",
     "d1 migrations apply DB --remote --env=",
     "deploy --env=",
-    `kv key put partner:smoke-X --path FILE ${KV}`,
-    `kv key delete partner:smoke-X ${KV}`,
   ]);
   expect(addresses).toEqual(["https://deployed.example"]);
-  expect(asked).toContain("DELETE /api/users/smoke-test/");
   expect(said.at(-1)).toContain("There is no earlier version to roll back to.");
 });
 
@@ -171,14 +170,16 @@ test("a second deployment creates nothing, and says how to take back code and da
     "d1 time-travel info DB --json --env=",
     "d1 migrations apply DB --remote --env=",
     "deploy --env=",
-    expect.stringMatching(/^kv key put/),
-    expect.stringMatching(/^kv key delete/),
   ]);
   expect(said.at(-1)).toContain("npx wrangler rollback v-old --env=");
   expect(said.at(-1)).toContain("npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=");
 });
 
-test("a migration that fails stops everything before the code", async () => {
+const WAY_BACK = `Roll the code back:      npx wrangler rollback v-old --env=
+Database as it was, if a migration is at fault (what came since is lost there):
+                         npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=`;
+
+test("a migration that fails stops everything before the code, and the last lines are the way back", async () => {
   const { outcome } = await deployed({
     ...SECOND,
     "d1 migrations apply": 'ERROR near "CREAT": syntax error\n',
@@ -186,22 +187,38 @@ test("a migration that fails stops everything before the code", async () => {
   expect(outcome).toMatchObject({
     ok: false,
     exitCode: 1,
-    problem: 'The code was not deployed: a migration failed: near "CREAT": syntax error',
+    problem: `The code was not deployed: a migration failed: near "CREAT": syntax error\n${WAY_BACK}`,
   });
   expect((await ran()).at(-1)).toBe("d1 migrations apply DB --remote --env=");
+});
+
+test("an upload that fails ends with the way back, too: the database is another one by then", async () => {
+  const { outcome } = await deployed({ ...SECOND, deploy: "ERROR Too large\n" });
+  expect(outcome).toMatchObject({ ok: false, problem: `The deployment failed: Too large\n${WAY_BACK}` });
 });
 
 describe("a service that does not work after its deployment", () => {
   test.each<[typeof broken, RegExp]>([
     ["everything", /GET \/health\/: 500 instead of 200\./],
     ["literal headers", /HTTP_AUTHORIZATION and HTTP_PARTNER_ID: 401 instead of 200\./],
-    ["imports", /The import of a live ride: queued instead of imported\./],
+    ["imports", /A live ping becomes an activity: The file failed: It was lost\./],
   ])("is a failure that names the way back, and leaves no partner: %s", async (what, fault) => {
     broken = what;
     const { outcome } = await deployed(SECOND);
     expect(outcome).toMatchObject({ ok: false, exitCode: 1, problem: expect.stringMatching(fault) });
-    expect(outcome).toMatchObject({ problem: expect.stringContaining("npx wrangler rollback v-old --env=") });
-    expect((await ran()).at(-1)).toMatch(/^kv key delete/);
+    expect(outcome).toMatchObject({ problem: expect.stringContaining(`\n${WAY_BACK}`) });
+    expect((await ran()).slice(-2)).toEqual([
+      `kv key put partner:smoke-X --path FILE ${KV}`,
+      `kv key delete partner:smoke-X ${KV}`,
+    ]);
+  });
+
+  test("whatever fails after its ping, the user that it made is deleted", async () => {
+    broken = "imports";
+    await deployed(SECOND);
+    expect(asked.filter((request) => request.startsWith("DELETE "))).toEqual([
+      expect.stringMatching(/^DELETE \/api\/users\/verify-\w+\/$/),
+    ]);
   });
 });
 
@@ -238,9 +255,14 @@ describe("the planner's secret", () => {
 test("nothing is asked of Cloudflare while a check fails, and nothing is changed while nobody is logged in", async () => {
   expect((await deployed(FIRST, { fails: true })).outcome).toMatchObject({ ok: false, exitCode: 1 });
   expect(existsSync(path.join(home, "ran.jsonl"))).toBe(false);
-  const { outcome } = await deployed({ ...FIRST, "whoami --json": "ERROR no\n" });
+  const { outcome } = await deployed({ ...FIRST, "whoami --json": 'ENDS{"loggedIn":false}' });
   expect(outcome).toMatchObject({ ok: false, problem: expect.stringContaining("npx wrangler login") });
   expect(await ran()).toEqual(["whoami --json --env="]);
+});
+
+test("a network that is away is not taken for nobody logged in", async () => {
+  const { outcome } = await deployed({ ...FIRST, "whoami --json": "ERROR Unable to resolve the hostname\n" });
+  expect(outcome).toMatchObject({ problem: "Nothing was deployed: Unable to resolve the hostname" });
 });
 
 test("another fault of Cloudflare is not taken for a first deployment", async () => {

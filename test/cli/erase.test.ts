@@ -1,10 +1,14 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { localDatabase, withValues, type Database } from "../../src/cli/databases.ts";
+import { localDatabase, remoteDatabase, withValues, type Database } from "../../src/cli/databases.ts";
 import { applyMigrations, openLocalStores } from "../../src/cli/localState.ts";
+import { fileId } from "../../src/identifiers.ts";
+import { RemoteFault } from "../../src/cli/wrangler.ts";
 import { ALL_ERASED } from "../../src/users/write.ts";
 import { runNode } from "./commandRun.ts";
 
@@ -32,6 +36,11 @@ async function using<T>(work: (database: Database) => Promise<T>): Promise<T> {
   }
 }
 
+const insertFile = `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
+    start_time_in_seconds, status, version, revision, received_at, updated_at)
+  VALUES ('acme', ?1, ?2, 'watch', 'ride', 1, 0, '1', 'queued', ?3, 1, 1, 1)`;
+const fileIdOf = (userId: string) =>
+  fileId({ partnerId: "acme", userId, source: "watch", summaryId: "ride" });
 const insertUser = "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?1, ?2, 1, 1)";
 
 test("a person is erased by the operator's word: noted for the clock, once for each user that there is", async () => {
@@ -59,29 +68,83 @@ test("a person is erased by the operator's word: noted for the clock, once for e
   });
 });
 
-test("whom a restored database has brought back is erased again, by the list that was saved before", async () => {
+test("whom a restored database has brought back is erased again, by the list that was saved before, and no further", async () => {
   await using(async (database) => database.run(insertUser, "acme", "leaver"));
   expect((await erase("acme", "leaver", "--state", state)).exitCode).toBe(0);
   const saved = path.join(state, "erased.json");
   const rows = await using(async (database) => database.run(ALL_ERASED));
   await writeFile(saved, JSON.stringify([{ results: rows, success: true }]));
-  // As a restoration would: the erasure is forgotten, the user is there.
-  await using(async (database) => database.run("DELETE FROM erased WHERE user_id = ?1", "leaver"));
+  // As a restoration would: the erasure is forgotten, the user is there; and has come back by itself since.
+  await using(async (database) => {
+    await database.run("DELETE FROM erased WHERE user_id = ?1", "leaver");
+    await database.run(insertFile, fileIdOf("leaver"), "leaver", Date.now());
+  });
   const again = await erase("--again", saved, "--state", state);
   expect(again.out).toMatch(/^Users that had come back: 1\.\nBegun: /);
-  expect(await using(async (database) => database.run(ALL_ERASED))).toHaveLength(rows.length);
+  expect(new Set(await using(async (database) => database.run(ALL_ERASED)))).toEqual(new Set(rows));
   expect((await erase("--again", saved, "--state", state)).out).toBe("Users that had come back: 0.\n");
 }, 120_000);
 
 describe("npm run erase refuses, with exit code 2,", () => {
-  test.each<[string, string[]]>([
-    ["a user without a partner", ["leaver"]],
-    ["a user beside a list", ["acme", "leaver", "--again", "x"]],
-    ["a staging that is local", ["acme", "leaver", "--env", "staging"]],
-  ])("%s", async (_what, args) => {
-    const { exitCode, out } = await erase(...args);
+  test.each<[string, string[], RegExp]>([
+    ["a user without a partner", ["leaver"], /^npm run erase -- <partner_id> <user_id> /],
+    ["a user beside a list", ["acme", "leaver", "--again", "x"], /^npm run erase -- <partner_id> <user_id> /],
+    ["a partner id with a space", ["a b", "leaver"], /^A partner id is 1 to 64 letters/],
+    ["a staging that is local", ["acme", "leaver", "--env", "staging"], /^--env belongs to --remote\.\n$/],
+  ])("%s", async (_what, args, line) => {
+    const { exitCode, out, err } = await erase(...args);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
+    expect(err).toMatch(line);
   });
+});
+
+describe("a state folder that no service has used is refused in one line by", () => {
+  test.each([
+    ["erase", ["src/cli/erase.ts", "acme", "leaver"]],
+    ["redecode", ["src/cli/redecode.ts", "--since", "2026-11-25"]],
+  ])("npm run %s, which does not make it", async (_command, args) => {
+    const typo = path.join(state, "typo");
+    expect(await runNode([...args, "--state", typo])).toEqual({
+      exitCode: 1,
+      out: "",
+      err: `No service has run on ${typo}: start one there, or name its folder with --state.\n`,
+    });
+    expect(existsSync(typo)).toBe(false);
+  });
+
+  test("npm run erase, also when a partner was registered there before the first start", async () => {
+    const unstarted = await mkdtemp(path.join(tmpdir(), "unstarted-"));
+    expect((await runNode(["src/cli/partner.ts", "create", "acme", "--state", unstarted])).exitCode).toBe(0);
+    const { exitCode, err } = await erase("acme", "leaver", "--state", unstarted);
+    await rm(unstarted, { recursive: true });
+    expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^No service has run on /) });
+  });
+});
+
+test("of a database that another program keeps locked the last line says so", async () => {
+  const folder = path.join(state, "v3", "d1", "miniflare-D1DatabaseObject");
+  const file = (await readdir(folder)).find((name) => /^\w{64}\.sqlite$/.test(name)) ?? "";
+  const other = new DatabaseSync(path.join(folder, file));
+  other.exec("BEGIN EXCLUSIVE");
+  const { exitCode, out, err } = await erase("acme", "leaver", "--state", state);
+  other.exec("COMMIT");
+  other.close();
+  expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
+  // Above it stands what workerd says of each try.
+  expect(err.trimEnd().split("\n").at(-1)).toMatch(/^The local stores do not answer: another program may /);
+}, 120_000);
+
+test("what wrangler prints in another form than a database's answer is said, and not read as no rows", async () => {
+  const run = async (printed: string) =>
+    remoteDatabase(async () => printed)
+      .run("SELECT 1")
+      .catch((fault: unknown) => fault);
+  expect(await run('[{"results":[{"a":1}],"success":true}]')).toEqual([{ a: 1 }]);
+  for (const printed of ["Done.", "{}", "[]", '[{"success":true}]']) {
+    expect(await run(printed)).toEqual(
+      new RemoteFault("wrangler answers in a form that this command does not know."),
+    );
+  }
 });
 
 test("values stand in a statement as SQLite reads them, whatever they hold", () => {

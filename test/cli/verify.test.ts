@@ -5,7 +5,7 @@ import { runNode } from "./commandRun.ts";
 const verify = async (env: Record<string, string>, ...args: string[]) =>
   runNode(["src/cli/verify.ts", ...args], { AUTH_KEY: "", ...env });
 
-describe("npm run verify refuses in one line, with exit code 1,", () => {
+describe("npm run verify refuses in one line, with exit code 2,", () => {
   test.each<[string, string[], RegExp]>([
     ["no address", ["--partner", "acme", "--key", "k"], /^--base takes the service's address/],
     ["an address of another kind", ["--base", "ftp://a", "--partner", "acme", "--key", "k"], /^--base takes/],
@@ -13,7 +13,7 @@ describe("npm run verify refuses in one line, with exit code 1,", () => {
     ["no key", ["--base", "http://127.0.0.1:1", "--partner", "acme"], /^The key is missing: set AUTH_KEY/],
   ])("%s", async (_what, args, line) => {
     const { exitCode, out, err } = await verify({}, ...args);
-    expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
+    expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
     expect(err.trimEnd()).toMatch(line);
   });
 });

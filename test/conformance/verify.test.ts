@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { localDatabase } from "../../src/cli/databases.ts";
+import { smokeTest } from "../../src/cli/deployment/smokeTest.ts";
+import { localRegistry } from "../../src/cli/registries.ts";
 import { runNode } from "../cli/commandRun.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
 import { listenOnLoopback, type LoopbackServer } from "../support/loopback.ts";
@@ -107,6 +110,29 @@ test(
     expect(exitCode).toBe(1);
     expect(found["key"]).toBe("failed");
     expect(new Set(Object.values(found))).toEqual(new Set(["failed", "skipped"]));
+  },
+  SLOW_MS,
+);
+
+test(
+  "the smoke test of a deployment passes where the service works, and leaves no file, no user and no partner",
+  async () => {
+    const registry = await localRegistry(service.state);
+    const database = await localDatabase(service.state);
+    if (!registry.ok || !database.ok) throw new Error("The service's stores cannot be opened.");
+    try {
+      expect(await smokeTest(service.url, registry, { forMs: 30_000, everyMs: 100 })).toBeNull();
+      const left = `SELECT partner_id FROM files WHERE partner_id LIKE 'smoke-%'
+        UNION ALL SELECT partner_id FROM users WHERE partner_id LIKE 'smoke-%'`;
+      expect(await database.run(left)).toEqual([]);
+      // It was there: its erasure was noted.
+      expect(await database.run("SELECT 1 FROM erased WHERE partner_id LIKE 'smoke-%'")).toHaveLength(1);
+      expect((await registry.list()).filter((partner) => partner.partner_id.startsWith("smoke-"))).toEqual(
+        [],
+      );
+    } finally {
+      await Promise.all([registry.close(), database.close()]);
+    }
   },
   SLOW_MS,
 );

@@ -83,6 +83,43 @@ test("a file that is overwritten meanwhile keeps what the newer version made of 
   expect(row).toEqual({ elapsed: 30 });
 });
 
+test("a file that kills whoever decodes it is passed over and counted, and the others are decoded", async () => {
+  const who = await newPartner();
+  const since = Date.now();
+  const pinged = [];
+  for (const summary_id of ["1", "2", "3"]) {
+    pinged.push((await ping(who, { summary_id, callback_url: base64(rideFile()) }))[0]);
+  }
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await asOlderDecoder(who);
+  const poison = pinged.map((file) => file?.file_id ?? "").toSorted()[1] ?? "";
+
+  // From the poison on nothing of a run comes to an end, as when its isolate has died.
+  let dead = Promise.withResolvers<null>();
+  const get = env.FILES.get.bind(env.FILES);
+  vi.spyOn(env.FILES, "get").mockImplementation(async (key: string) => {
+    const { resolve, promise } = dead;
+    if (key.includes(poison)) resolve(null);
+    const object = await get(key);
+    return (await Promise.race([promise, Promise.resolve("alive")])) === null
+      ? new Promise(() => {})
+      : object;
+  });
+  const jobId = randomId();
+  await env.DB.prepare(INSERT_REDECODE)
+    .bind(jobId, JSON.stringify({ since, code: null }))
+    .run();
+  const runs = [];
+  for (const minutes of [0, 6, 12]) {
+    dead = Promise.withResolvers();
+    runs.push(await Promise.race([continueJobs(env, Date.now() + minutes * 60_000), dead.promise]));
+  }
+
+  expect(runs).toEqual([null, null, 1]);
+  const job = parseJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+  expect(job).toMatchObject({ looked_at: 3, changed: 2, failed: 1, finished_at: expect.any(Number) });
+});
+
 test("files that failed with a code are tried again from their bytes, and their import's counts follow", async () => {
   const who = await newPartner();
   const outside = playOutside({ [`${HOST}/page`]: () => new Response("<html></html>") });

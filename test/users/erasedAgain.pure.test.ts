@@ -9,7 +9,7 @@ const erased = (user: string, before_version: number) => ({
 });
 const user = (user_id: string, partner_id = "p") => ({ partner_id, user_id });
 
-test("a restored database's users are erased again exactly when their erasure is newer than what was restored", () => {
+test("a restored database's users are erased again exactly when their erasure is newer than what was restored, up to its bound", () => {
   const saved = [
     erased("since-then", 50),
     erased("again-since-then", 60),
@@ -24,5 +24,8 @@ test("a restored database's users are erased again exactly when their erasure is
     user("never-erased"),
     user("since-then", "another-partner"),
   ];
-  expect(erasedAgain(saved, restored, users)).toEqual([user("since-then"), user("again-since-then")]);
+  expect(erasedAgain(saved, restored, users)).toEqual([
+    { ...user("since-then"), user_hash: userHash("p", "since-then"), before_version: 50 },
+    { ...user("again-since-then"), user_hash: userHash("p", "again-since-then"), before_version: 60 },
+  ]);
 });

@@ -1,9 +1,10 @@
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import { refuse, type Refusal } from "../command.ts";
-import { environmentFlag, RemoteFault, type Environment, type RunWrangler } from "../wrangler.ts";
+import { CommandFault, refuse, type Refusal } from "../command.ts";
+import { answered, environmentFlag, RemoteFault, type Environment, type RunWrangler } from "../wrangler.ts";
 import type { Settings } from "./settings.ts";
 
 const SECRET = "TRAINING_PLAN_SECRET";
@@ -57,7 +58,10 @@ export function planOf(environment: Environment, settings: Settings): string {
       "The code is deployed; wrangler creates the KV namespace, the bucket and the queues that are missing",
       [shown(COMMANDS.deploy(settings.trainingPlanUrl === "" ? null : "<file, on a first deployment>"))],
     ],
-    ["A passing partner is made, imports a ride at the deployed address, and is removed", []],
+    [
+      "A passing partner is made, proves itself at the deployed address like npm run verify, and is removed",
+      [],
+    ],
   ];
   return steps
     .map(([what, commands], index) =>
@@ -76,9 +80,13 @@ export async function deploy(
   const { wrangler, say } = deployer;
   if (!(await deployer.check())) return refuse("Nothing was deployed: the checks fail as shown above.");
   let stage = "Nothing was deployed";
+  // From the first step on that changes what runs, nobody is left without the way back.
+  let wayBack: string | null = null;
+  const refused = (problem: string) => refuse(wayBack === null ? problem : `${problem}\n${wayBack}`);
   try {
-    await wrangler(COMMANDS.account()).catch(() => {
-      throw new RemoteFault("Nobody is logged in: npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
+    await wrangler(COMMANDS.account()).catch((fault: unknown) => {
+      if (!(fault instanceof RemoteFault) || !isLoggedOut(fault.printed)) throw fault;
+      throw new CommandFault("nobody is logged in; use npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
     });
     const previous = await runningVersion(wrangler);
     say(
@@ -96,11 +104,12 @@ export async function deploy(
     const isMissing = settings.trainingPlanUrl !== "" && (previous === null || !(await hasSecret(wrangler)));
     const secret = isMissing ? await deployer.askSecret(SECRET) : null;
     if (isMissing && secret === null) {
-      return refuse(
+      return refused(
         `Nothing was deployed: TRAINING_PLAN_URL is set, so ${SECRET} is needed in the environment.`,
       );
     }
 
+    wayBack = wayBackFrom(environment, previous, bookmark);
     stage = "The code was not deployed: a migration failed";
     await wrangler(COMMANDS.migrate());
     say("Database migrated.");
@@ -110,19 +119,21 @@ export async function deploy(
     const address = url ?? addressAmong(targets);
     say(`Version ${version} deployed${address === null ? "" : ` at ${address}`}.`);
 
-    const wayBack = wayBackFrom(environment, previous, bookmark);
-    if (address === null) {
-      return refuse(`Deployed, but not tried: no address is known. Say it with --url.\n${wayBack}`);
-    }
-    stage = `Deployed, but not tried`;
+    if (address === null) return refused("Deployed, but not tried: no address is known. Say it with --url.");
+    stage = "Deployed, but not tried";
     const fault = await deployer.smokeTest(address);
-    if (fault !== null) return refuse(`Deployed, but the smoke test failed: ${fault}\n${wayBack}`);
+    if (fault !== null) return refused(`Deployed, but the smoke test failed: ${fault}`);
     say(`Smoke test passed.\n${wayBack}`);
     return { ok: true };
   } catch (fault) {
-    if (!(fault instanceof RemoteFault)) throw fault;
-    return refuse(`${stage}: ${fault.message}`);
+    if (!(fault instanceof CommandFault)) throw fault;
+    return refused(`${stage}: ${fault.message}`);
   }
+}
+
+/** What `whoami` prints, beside its failure, where there is no login; any other failure is of something else. */
+function isLoggedOut(printed: string): boolean {
+  return /"loggedIn":\s*false/.test(printed);
 }
 
 /** How to undo it: code and data have each their own way back. */
@@ -138,15 +149,6 @@ function wayBackFrom(environment: Environment, previous: string | null, bookmark
                          npx wrangler d1 time-travel restore DB --bookmark=${bookmark} ${flag}`);
   }
   return lines.join("\n");
-}
-
-/** What wrangler has printed as JSON; anything else is its fault. */
-function answered<T>(schema: z.ZodType<T>, printed: string): T {
-  try {
-    return schema.parse(JSON.parse(printed));
-  } catch {
-    throw new RemoteFault("wrangler answers in a form that this command does not know.");
-  }
 }
 
 const namesSchema = z.array(z.object({ name: z.string() }));
@@ -195,12 +197,12 @@ async function upload(
       await writeFile(secretsFile, JSON.stringify({ [SECRET]: secret }), { mode: 0o600 });
     }
     await wrangler(COMMANDS.deploy(secretsFile), { WRANGLER_OUTPUT_FILE_PATH: output });
-    const lines = (await readFile(output, "utf8")).trim().split("\n");
-    for (const line of lines) {
-      const entry = outputSchema.safeParse(JSON.parse(line));
+    const written = existsSync(output) ? (await readFile(output, "utf8")).trim().split("\n") : [];
+    for (const line of written) {
+      const entry = outputSchema.safeParse(answered(z.unknown(), line));
       if (entry.success) return { version: entry.data.version_id, targets: entry.data.targets };
     }
-    throw new RemoteFault("wrangler does not say which version it has deployed.");
+    throw new CommandFault("wrangler does not say which version it has deployed.");
   } finally {
     await rm(folder, { recursive: true });
   }
