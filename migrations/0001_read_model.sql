@@ -88,7 +88,6 @@ CREATE TABLE imports (
   revision              INTEGER NOT NULL,
   requested_at          INTEGER NOT NULL,
   completed_at          INTEGER,
-  updated_at            INTEGER NOT NULL,
   PRIMARY KEY (partner_id, import_id)
 ) WITHOUT ROWID;
 

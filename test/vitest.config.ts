@@ -38,7 +38,10 @@ declare module "vitest" {
   }
 }
 
-/** Two projects: what runs on workerd with the real bindings, and what runs on Node (decoding, commands, pure decisions). */
+/**
+ * Four projects: what runs on workerd with the real bindings, what runs on Node (decoding, commands, pure decisions),
+ * the started service, and the console in a browser.
+ */
 export default defineConfig(async () => {
   await import(CONSOLE_BUILD);
   const migrations = await readD1Migrations(path.join(root, "migrations"));

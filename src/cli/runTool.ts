@@ -6,7 +6,6 @@ import { ROOT } from "./command.ts";
 /** The entry files of the tools, run on the Node that runs this: their own launchers use whichever comes first. */
 export const TOOLS = {
   vitest: "vitest/vitest.mjs",
-  wrangler: "wrangler/bin/wrangler.js",
   tsc: "typescript/bin/tsc",
   oxlint: "oxlint/bin/oxlint",
   prettier: "prettier/bin/prettier.cjs",

@@ -1,4 +1,4 @@
-import type { Fault, FileErrorCode, StoredObject } from "../files/file.ts";
+import type { FileError, FileErrorCode, StoredObject } from "../files/file.ts";
 import type { FaultOrigin } from "./retrySchedule.ts";
 
 /** What the collector knows of one file, and the decisions about it. Pure: the time is an argument. */
@@ -38,8 +38,8 @@ export interface CurrentVersion {
   /** Attempts that each side's faults have cost, and since when: an outage of ours uses up no host's time. */
   faulted?: Partial<Record<FaultOrigin, { times: number; since: number }>>;
   /** The first and the latest thing that went wrong with this version. */
-  first_fault: (Fault & { at: number }) | null;
-  fault: Fault | null;
+  first_fault: (FileError & { at: number }) | null;
+  fault: FileError | null;
   /** Bytes of this version that were stored although it failed. */
   failed_object: StoredObject | null;
   settled_at: number | null;

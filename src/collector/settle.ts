@@ -1,4 +1,4 @@
-import type { Fault, StoredObject } from "../files/file.ts";
+import type { FileError, StoredObject } from "../files/file.ts";
 import {
   firstRevision,
   nextVersion,
@@ -15,12 +15,12 @@ import { withStep } from "./timeline.ts";
 export type Outcome =
   /** `revision` is the one that the read model was given. */
   | { result: "imported"; file_id: string; version: number; revision: number }
-  | { result: "failed"; file_id: string; version: number; fault: Fault; stored: StoredObject | null }
+  | { result: "failed"; file_id: string; version: number; fault: FileError; stored: StoredObject | null }
   | {
       result: "try_again";
       file_id: string;
       version: number;
-      fault: Fault;
+      fault: FileError;
       stored: StoredObject | null;
       origin: FaultOrigin;
       retry_after_seconds: number | null;
@@ -88,7 +88,7 @@ export function settle(row: RowInFlight, outcome: Outcome, revision: number, now
     tried.current.steps = withStep(row.current, step);
     return { kind: "again", row: tried, at };
   }
-  const fault: Fault =
+  const fault: FileError =
     origin === "own_store"
       ? { ...outcome.fault, code: "internal", detail: "A store of ours was down for too long. Try again." }
       : outcome.fault;
@@ -99,7 +99,7 @@ export function settle(row: RowInFlight, outcome: Outcome, revision: number, now
  * Ends a version as failed. Its URL, or its stored bytes, stay for a while so that it can be tried again; where
  * a newer version is held already, nobody will.
  */
-export function fail(row: RowInFlight, fault: Fault, revision: number, nowMs: number): LedgerRow {
+export function fail(row: RowInFlight, fault: FileError, revision: number, nowMs: number): LedgerRow {
   const first = row.current.first_fault;
   const detail =
     fault.code === "callback_gone" && first !== null && first.code !== "callback_gone"
@@ -149,7 +149,7 @@ export function expire(row: LedgerRow, nowMs: number): LedgerRow | null {
     failed_object: null,
     settled_at: null,
   };
-  const fault: Fault = {
+  const fault: FileError = {
     code: "held_expired",
     detail: "Held for 30 days without a bulk_fit_transfer_complete task for this user and source.",
     http_status: null,

@@ -258,7 +258,7 @@ export class CollectorStorage {
       version: held.version,
       state: "queued",
       submission: held.submission,
-      import_id: this.importOfVersion(held.version),
+      import_id: this.#importOfVersion(held.version),
       attempts: 0,
       first_fault: null,
       fault: null,
@@ -431,7 +431,7 @@ export class CollectorStorage {
     this.#sql.exec("DELETE FROM remembered_duplicates");
   }
 
-  importOfVersion(version: number): string | null {
+  #importOfVersion(version: number): string | null {
     return (
       this.#sql
         .exec<{ import_id: string }>(

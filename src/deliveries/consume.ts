@@ -15,11 +15,23 @@ async function consumeOne(message: Message, queue: string, env: Env): Promise<vo
     logSetback("unreadable_message", { queue, message_id: message.id });
     return;
   }
+  const startedAt = Date.now();
   try {
     await deliverDue(env, parsed.data);
   } catch (fault) {
-    // The row says what is due: the sweep sends it again, so the message has served.
-    logUnit("delivery", { ...parsed.data, outcome: "fault", fault: faultName(fault) });
+    // The row says what is due: the sweep sends it again, so the message has served. What it says is not known here.
+    logUnit("delivery", {
+      ...parsed.data,
+      type: null,
+      outcome: "fault",
+      fault: faultName(fault),
+      attempt: null,
+      host: null,
+      status: null,
+      milliseconds: Date.now() - startedAt,
+      reason: null,
+      next_in_milliseconds: null,
+    });
   }
 }
 

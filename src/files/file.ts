@@ -21,14 +21,6 @@ export const FILE_ERROR_CODES = [
 ] as const;
 export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
 
-/** Why a version of a file could not be imported. */
-export interface Fault {
-  code: FileErrorCode;
-  detail: string;
-  http_status: number | null;
-  retryable: boolean;
-}
-
 /** Bytes of a file as they lie in the store. */
 export interface StoredObject {
   key: string;
@@ -39,12 +31,14 @@ export interface StoredObject {
 export const FILE_STATUSES = ["held", "queued", "imported", "failed"] as const;
 export type FileStatus = (typeof FILE_STATUSES)[number];
 
+/** Why a version of a file could not be imported. */
 export const fileErrorSchema = z.strictObject({
   code: z.enum(FILE_ERROR_CODES),
   detail: z.string(),
   http_status: z.number().int().nullable(),
   retryable: z.boolean(),
 });
+export type FileError = z.infer<typeof fileErrorSchema>;
 
 /** A file as a partner reads it: `status` is of the newest version, `activity_ids` are of the readable one. */
 export const fileSchema = z

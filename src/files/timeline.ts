@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { FILE_ERROR_CODES } from "./file.ts";
 
-export const STEPS = [
+const TIMELINE_STEPS = [
   "pinged",
   "held",
   "released",
@@ -19,7 +19,7 @@ export const timelineSchema = z
     data: z.array(
       z.strictObject({
         at: z.iso.datetime(),
-        what: z.enum(STEPS),
+        what: z.enum(TIMELINE_STEPS),
         attempt: z.number().int().optional(),
         code: z.enum(FILE_ERROR_CODES).optional(),
         detail: z.string().optional(),

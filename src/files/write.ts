@@ -1,4 +1,4 @@
-import type { Fault } from "./file.ts";
+import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW, jsonSlices } from "../sql.ts";
 
@@ -13,15 +13,15 @@ export interface FileProjection {
   priority: 0 | 1;
   overwrite_mode: boolean;
   start_time_in_seconds: string;
-  status: "held" | "queued" | "imported" | "failed";
+  status: FileStatus;
   attempts: number;
   import_id: string | null;
-  error: Fault | null;
+  error: FileError | null;
   version: number;
   revision: number;
   received_at: number;
   /** Bytes of the newest version that were stored although it failed. */
-  failed_object: { key: string; sha256: string; size_in_bytes: number } | null;
+  failed_object: StoredObject | null;
 }
 
 /** A file whose activities are ready; it replaces what was readable before. */
@@ -212,6 +212,10 @@ export function importFiles(
   ]);
 }
 
+/** No readable or failed version of its file names the object. */
+const UNNAMED = `NOT EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+  AND (f.object_key = j.value->>'object_key' OR f.failed_object_key = j.value->>'object_key'))`;
+
 /** Notes objects that the collector names no more, unless a readable version still lies there. */
 export function discardObjects(
   db: D1Database,
@@ -223,8 +227,7 @@ export function discardObjects(
       .prepare(
         `INSERT INTO discarded_objects (object_key, discarded_at)
          SELECT j.value->>'object_key', ${DATABASE_NOW} FROM json_each(?2) j
-         WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
-           AND (f.object_key = j.value->>'object_key' OR f.failed_object_key = j.value->>'object_key'))
+         WHERE ${UNNAMED}
          ON CONFLICT (object_key) DO NOTHING`,
       )
       .bind(partnerId, slice),
@@ -266,8 +269,7 @@ export async function unnamedObjects(
     const found = await db
       .prepare(
         `SELECT j.value->>'object_key' object_key FROM json_each(?2) j
-         WHERE NOT EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
-           AND (f.object_key = j.value->>'object_key' OR f.failed_object_key = j.value->>'object_key'))`,
+         WHERE ${UNNAMED}`,
       )
       .bind(partnerId, slice)
       .all<{ object_key: string }>();

@@ -245,6 +245,6 @@ function decodeField(
 }
 
 /** raw / scale - offset with a single rounding: 1234 of scale 5 and offset 500 is -253.2, without a tail. */
-export function scaled(raw: number, scale: number, offset: number): number {
+function scaled(raw: number, scale: number, offset: number): number {
   return (raw - offset * scale) / scale;
 }

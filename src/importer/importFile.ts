@@ -1,5 +1,5 @@
 import type { WorkItem } from "../collector/calls.ts";
-import { MAX_FILE_BYTES, type Fault, type StoredObject } from "../files/file.ts";
+import { MAX_FILE_BYTES, type FileError, type StoredObject } from "../files/file.ts";
 import type { Outcome } from "../collector/settle.ts";
 import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
@@ -111,7 +111,7 @@ async function sha256Of(bytes: Uint8Array): Promise<string> {
 }
 
 function decodeBytes(item: WorkItem, bytes: Uint8Array, stored: StoredObject): DecodedFile | Outcome {
-  const failed = (code: Fault["code"], detail: string): Outcome => ({
+  const failed = (code: FileError["code"], detail: string): Outcome => ({
     result: "failed",
     file_id: item.file_id,
     version: item.version,
@@ -133,7 +133,7 @@ function outcomeOf(
   failed: Extract<Awaited<ReturnType<typeof download>>, { ok: false }>,
 ): Outcome {
   const { file_id, version } = item;
-  const fault: Fault = {
+  const fault: FileError = {
     code: failed.code,
     detail: failed.detail,
     http_status: failed.httpStatus,

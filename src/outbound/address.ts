@@ -90,11 +90,9 @@ function isSentAsGiven(rest: string, url: URL): boolean {
 }
 
 /**
- * Decides whether an address may be reached: callback URLs, every redirect hop, event URLs.
- * The text is judged as it stands, before any parser repairs it. What passes is sent byte for byte as given
- * (a fragment is never sent); what a parser would rewrite is refused, and `detail` says how to write it.
+ * Decides whether an address may be reached, by its text as it stands: what passes is sent byte for byte (but no
+ * fragment), what a parser would rewrite is refused, with a `detail` that says how to write it and never quotes it.
  * A punycode host passes: it names one host exactly, and no person is there to mistake it for another.
- * Details never quote the address.
  */
 export function checkAddress(address: string, rules: AddressRules): AddressCheck {
   if (!/^[\x21-\x7e]*$/.test(address)) {

@@ -34,11 +34,9 @@ const STORE_AT_ONCE = 6;
 const COLLECTORS_AT_ONCE = 50;
 
 /**
- * Takes pings so that each of them will end as an imported file or as a failed one with a reason: once this
- * has resolved they are in their collectors, live rides are in the queue, and all are readable.
+ * Takes pings for good: once resolved, live rides are in the queue. Answers in the request's order.
  * `ownHost` is where the request came in: no download leads back there.
- * Answers in the request's order. Throws when a store is down; what was taken by then stays taken, and the
- * same pings may be accepted again without harm.
+ * Throws when a store is down; what was taken stays taken, and repeating the same pings does no harm.
  */
 export async function acceptPings(
   env: Env,
@@ -176,7 +174,7 @@ function collectorOf(env: Env, group: Group) {
   return env.COLLECTOR.getByName(group.collector);
 }
 
-/** One statement for all files of the request; if the database is down, the collectors tell it later. */
+/** One batch of statements for all files of the request; if the database is down, the collectors tell it later. */
 async function tellReadModel(
   env: Env,
   partnerId: string,

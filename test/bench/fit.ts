@@ -12,6 +12,7 @@ import { activityFile, T0, type Field } from "../support/fitBuilder.ts";
 import { corpusFolder, madeFolder } from "../support/fitFolders.ts";
 import { mutants, randomFrom } from "../support/fitMutants.ts";
 import { everythingFile } from "../support/fitSamples.ts";
+import { median } from "./figures.ts";
 
 const MEGABYTE = 1_000_000;
 const MEBIBYTE = 1 << 20;
@@ -234,10 +235,6 @@ function peakOf(work: () => unknown): number {
     peaks.push(usedHeapSize + externalMemory - external);
   }
   return kept === undefined ? NaN : (Math.max(...peaks) - start) / MEBIBYTE;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 }
 
 async function main(): Promise<void> {

@@ -4,7 +4,7 @@ import { expectAnswer } from "./client.ts";
 import { quantile, timed, type Figure } from "./figures.ts";
 import { startHost } from "./files.ts";
 import { Benched } from "./imports.ts";
-import { watched } from "./memory.ts";
+import { ISOLATE_MIB, watched } from "./memory.ts";
 import { startWorkerd } from "./workerd.ts";
 
 /** Years of a life with sport; what one collector may have to release at once. */
@@ -14,7 +14,6 @@ const RELEASED_FILES = Number(process.env["BENCH_RELEASED_FILES"] ?? 1_000);
 const USER = "veteran";
 /** The platform ends an alarm after 15 minutes; a step this short leaves the collector to everybody in between. */
 const STEP_MS = 1_000;
-const ISOLATE_MIB = 128;
 
 const countsSchema = z.object({ files: z.object({ imported: z.number(), failed: z.number() }) });
 const alarmSchema = z.object({ unit: z.literal("alarm"), milliseconds: z.number() });

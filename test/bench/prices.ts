@@ -1,5 +1,5 @@
 /** When these were the list prices of the platform's paid plan; included allowances are left out. */
-export const PRICES_OF = "2026-12-01";
+export const PRICES_OF = "2026-11-25";
 
 /** USD for a million, unless the unit says otherwise. */
 export const PRICES = {
@@ -22,6 +22,6 @@ export const PRICES = {
   r2_class_a: { usd: 4.5, buys: "the original bytes, stored before anything is decoded" },
   r2_class_b: { usd: 0.36, buys: "streams and originals, read back from the stored bytes" },
   kv_reads: { usd: 0.5, buys: "keys and settings of the partner, at the door and at the import" },
-  log_gigabytes: { usd: 0.25, buys: "one line a unit of work, USD a GB" },
+  log_gigabytes: { usd: 0.25, buys: "one line a unit of work, USD a GB; announced for 2026-12-01" },
 } as const;
 export type Billable = keyof typeof PRICES;

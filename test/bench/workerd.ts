@@ -43,7 +43,7 @@ export interface WorkerdOptions {
   firstAsk?: string;
   /** Takes what the Worker logs, line by line. */
   onLog?: (line: string) => void;
-  /** Classes of Durable Objects besides the collector, as `{ BINDING: "Class" }`. */
+  /** Classes of Durable Objects instead of the collector, as `{ BINDING: "Class" }`. */
   classes?: Record<string, string>;
 }
 

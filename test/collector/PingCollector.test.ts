@@ -2,13 +2,13 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { PingEntry, WorkItem } from "../../src/collector/calls.ts";
-import type { Fault } from "../../src/files/file.ts";
+import type { FileError } from "../../src/files/file.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
 const OWN_HOST = "api.example.com";
 const SOURCE = "watch";
-const fault: Fault = {
+const fault: FileError = {
   code: "callback_gone",
   detail: "The host answered 404.",
   http_status: 404,

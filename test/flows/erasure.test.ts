@@ -4,7 +4,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { userHash } from "../../src/identifiers.ts";
 import { send } from "../support/http.ts";
 import worker from "../../src/index.ts";
-import { eraseUser } from "../../src/users/eraseUser.ts";
+import { eraseUser, sweepErasures } from "../../src/users/eraseUser.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -124,6 +124,16 @@ test("a deletion that was cut short goes on by the clock, and after the second s
   await sweepAt(Date.now() + 21 * 60_000);
   const left = await env.DB.prepare("SELECT * FROM erased WHERE partner_id = ?").bind(who.partnerId).first();
   expect(left).toMatchObject({ user_hash: userHash(who.partnerId, "user-1"), user_id: null, sources: null });
+});
+
+test("the clock counts erasures that were due, also those that must be tried again", async () => {
+  const who = await newPartner();
+  await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
+  const deletions = vi.spyOn(env.FILES, "list").mockRejectedValue(new Error("internal"));
+  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  expect(await sweepErasures(env, Date.now() + 1_000)).toBe(1);
+  deletions.mockRestore();
+  expect(await sweepErasures(env, Date.now() + 2 * 60_000)).toBe(1);
 });
 
 test("a user pinged again afterwards starts afresh, and the second sweep leaves that alone", async () => {

@@ -48,7 +48,7 @@ export class Faults {
   }
 }
 
-export class StoreFault extends Error {
+class StoreFault extends Error {
   override name = "StoreFault";
 
   constructor(store: Store) {

@@ -70,7 +70,7 @@ export interface Observer {
   stored(key: string, bytes: Uint8Array): void;
 }
 
-export const COLLECTOR_METHODS = [
+const COLLECTOR_METHODS = [
   "accept",
   "projectLater",
   "startImport",

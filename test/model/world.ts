@@ -30,11 +30,11 @@ import {
 } from "./platform.ts";
 
 export const USERS = ["ada", "ben"] as const;
-export const SOURCES = ["watch", "phone"] as const;
-export const SUMMARIES = ["ride-1", "ride-2", "ride-3"] as const;
-export const EVENTS = [null, "event-1", "event-2"] as const;
-export const RECEIVER = "https://partner.example.com/events";
-export const PLANNER = "https://planner.example.com/plans";
+const SOURCES = ["watch", "phone"] as const;
+const SUMMARIES = ["ride-1", "ride-2", "ride-3"] as const;
+const EVENTS = [null, "event-1", "event-2"] as const;
+const RECEIVER = "https://partner.example.com/events";
+const PLANNER = "https://planner.example.com/plans";
 
 const LONGEST_INVOCATION_MS = 15 * 60_000;
 const HOUR_MS = 60 * 60_000;

@@ -24,10 +24,7 @@ const BASE_TYPES = {
 } as const;
 
 export type BaseTypeName = keyof typeof BASE_TYPES;
-export const BASE_TYPE_NAMES = Object.keys(BASE_TYPES).filter(
-  (name): name is BaseTypeName => name in BASE_TYPES,
-);
-export const baseTypeCode = (type: BaseTypeName): number => BASE_TYPES[type].code;
+const baseTypeCode = (type: BaseTypeName): number => BASE_TYPES[type].code;
 
 export type FieldValue = number | bigint | string | readonly number[] | Uint8Array;
 /** Number, base type, value as on the wire; a string's or byte run's size follows from its value. */
@@ -62,7 +59,7 @@ export const T0 = 1_000_000_000;
 /** T0 in Unix seconds. */
 export const T0_UNIX = 1_631_065_600;
 
-export const ACTIVITY_FILE = 4;
+const ACTIVITY_FILE = 4;
 
 export class FitBuilder {
   private readonly data: number[] = [];

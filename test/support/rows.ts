@@ -153,7 +153,6 @@ export async function seedImport(
     revision: 1,
     requested_at: NOON,
     completed_at: NOON,
-    updated_at: NOON,
     ...columns,
   });
   return import_id;

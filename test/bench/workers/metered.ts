@@ -18,7 +18,7 @@ function tableOf(sql: string): string {
 
 type Method = (this: unknown, ...args: never[]) => unknown;
 
-/** Puts `before` in front of a method, for all objects of its kind. */
+/** Puts `around` in place of a method, for all objects of its kind; it is given the call to the original. */
 function wrap(
   object: object,
   method: string,
