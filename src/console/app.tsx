@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api } from "./api.ts";
-import { Empty } from "./parts.tsx";
+import { Empty } from "./parts/page.tsx";
 import { addressOf, usePlace, type Place } from "./router.ts";
 import { endSession, keepSession, readSession, type Session } from "./session.ts";
 import { ActivitiesView } from "./views/activities.tsx";

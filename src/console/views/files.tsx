@@ -1,8 +1,10 @@
 import type { File, FileStatus } from "../../files/file.ts";
-import { withQuery, type Api } from "../api.ts";
+import type { Api } from "../api.ts";
+import { withQuery } from "../withQuery.ts";
 import { bytes, number, when } from "../format.ts";
 import { useList } from "../load.ts";
-import { FilterField, Heading, List, Status, Table } from "../parts.tsx";
+import { FilterField, List, Table } from "../parts/list.tsx";
+import { Heading, Status } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 
 const EVERY_MS = 5_000;

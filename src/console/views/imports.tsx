@@ -1,24 +1,14 @@
-import { FILE_ERRORS } from "../../docs/fileWords.ts";
 import type { File } from "../../files/file.ts";
 import type { Import } from "../../imports/answers.ts";
-import { withQuery, type Api } from "../api.ts";
-import { number, when } from "../format.ts";
+import type { Api } from "../api.ts";
+import { withQuery } from "../withQuery.ts";
+import { number, when, NONE } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
-import {
-  Action,
-  Empty,
-  Facts,
-  FilterField,
-  Heading,
-  List,
-  Loading,
-  ProblemBox,
-  Status,
-  Table,
-} from "../parts.tsx";
+import { FilterField, List, Table } from "../parts/list.tsx";
+import { Action, Empty, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
-import { Words } from "../words.tsx";
-import { Progress } from "./progress.tsx";
+import { Advice } from "../parts/advice.tsx";
+import { Progress } from "../parts/progress.tsx";
 
 const EVERY_MS = 2_000;
 
@@ -97,12 +87,12 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
               ["Initial import", value.is_initial_import ? "yes" : "no"],
               [
                 "Training plan",
-                value.training_plan === null ? "–" : <Status of={value.training_plan.status} />,
+                value.training_plan === null ? NONE : <Status of={value.training_plan.status} />,
               ],
               [
                 "Event",
                 value.event === null ? (
-                  "–"
+                  NONE
                 ) : (
                   <a href={addressOf(["events", `evt_${value.import_id}`])}>
                     {value.event.status}, {number(value.event.attempts)} sent
@@ -175,18 +165,6 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           </section>
         </>
       )}
-    </>
-  );
-}
-
-export function Advice({ of }: { of: File }) {
-  if (of.error === null) return null;
-  return (
-    <>
-      <Words of={FILE_ERRORS[of.error.code]} />{" "}
-      {of.error.retryable
-        ? "Its source is still kept: it can be tried again."
-        : "Ping it again with a fresh URL."}
     </>
   );
 }

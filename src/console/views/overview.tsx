@@ -4,10 +4,10 @@ import { FILE_ERRORS } from "../../docs/fileWords.ts";
 import type { Api } from "../api.ts";
 import { age, number } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
-import { Empty, Heading, Loading, ProblemBox } from "../parts.tsx";
+import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
-import { Progress } from "./progress.tsx";
-import { Words } from "../words.tsx";
+import { Progress } from "../parts/progress.tsx";
+import { Sentence } from "../parts/sentence.tsx";
 
 const EVERY_MS = 10_000;
 const RUNNING_EVERY_MS = 2_000;
@@ -82,12 +82,12 @@ function Figures({ of }: { of: Overview }) {
   ] as const;
   return (
     <ul class="figures">
-      {figures.map(([title, count, words, parts, query, tone]) => (
+      {figures.map(([title, count, note, parts, query, tone]) => (
         <li key={title}>
           <a href={addressOf(parts, query)} class={tone}>
             <span class="soft">{title}</span>
             <strong>{number(count)}</strong>
-            <span class="soft">{words}</span>
+            <span class="soft">{note}</span>
           </a>
         </li>
       ))}
@@ -190,7 +190,7 @@ function Failures({ of }: { of: Overview }) {
             <code>{code}</code>
             <br />
             <span class="soft">
-              <Words of={FILE_ERRORS[code]} />
+              <Sentence of={FILE_ERRORS[code]} />
             </span>
           </span>
         </li>
