@@ -50,6 +50,14 @@ export function List<T>({
   return (
     <>
       <ProblemBox problem={list.problem} />
+      {list.still && (
+        <p class="note still">
+          While more of it is open, this list stands as it was read.
+          <button type="button" onClick={() => void list.reload()}>
+            Refresh
+          </button>
+        </p>
+      )}
       {list.rows === null ? (
         list.problem === null && <Loading />
       ) : list.rows.length === 0 ? (

@@ -1,3 +1,4 @@
+import { useEffect } from "preact/hooks";
 import type { File } from "../../files/file.ts";
 import type { Timeline } from "../../files/timeline.ts";
 import type { Api } from "../api.ts";
@@ -31,6 +32,9 @@ export function FileView({ api, id }: { api: Api; id: string }) {
     EVERY_MS,
     () => file.value?.status === "queued",
   );
+  // The last step may have come between the last look at the timeline and the end.
+  const status = file.value?.status;
+  useEffect(() => void timeline.reload(), [status]);
   const reload = async () => {
     await Promise.all([file.reload(), timeline.reload()]);
   };

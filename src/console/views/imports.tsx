@@ -1,3 +1,4 @@
+import { useEffect } from "preact/hooks";
 import type { File } from "../../files/file.ts";
 import type { Import } from "../../imports/answers.ts";
 import type { Api } from "../api.ts";
@@ -60,7 +61,17 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
 export function ImportView({ api, id }: { api: Api; id: string }) {
   const path = `/api/imports/${encodeURIComponent(id)}/`;
   const { value, problem, reload } = useLoad<Import>(api, path, EVERY_MS, (found) => found.files.pending > 0);
-  const failed = useList<File>(api, withQuery("/api/files/", { import_id: id, status: "failed" }), EVERY_MS);
+  const ended = value !== null && value.files.pending === 0;
+  const failed = useList<File>(
+    api,
+    withQuery("/api/files/", { import_id: id, status: "failed" }),
+    EVERY_MS,
+    () => !ended,
+  );
+  // The last failure may have come between the last look at the files and the end.
+  useEffect(() => {
+    if (ended) void failed.reload();
+  }, [ended]);
   const missing = value?.missing_summary_ids;
   return (
     <>
