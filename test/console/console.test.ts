@@ -126,6 +126,55 @@ describe.skipIf(chromium === null)("the console", () => {
     await expect.poll(async () => page.locator(".timeline .failed").count(), { timeout: 30_000 }).toBe(2);
   });
 
+  test("offers a retry, and speaks of one, only where it can end otherwise", async () => {
+    const { files } = await partner.ping({
+      summary_id: "notes",
+      callback_url: host.serve(new TextEncoder().encode("Felt good on the climb.")),
+      priority: 1,
+      user_id: "rider-1",
+      start_time_in_seconds: String(START),
+    });
+    const notes = await partner.settledFile(files[0]?.file_id ?? "");
+    const opened = await open();
+    const { page } = opened;
+    await visit(page, `files/${notes.file_id}`, "notes");
+    const told = page.locator(".problem");
+    await told.getByText("not_fit").waitFor();
+    expect(await told.textContent()).toContain("Ping again with the FIT file.");
+    expect(await told.textContent()).not.toMatch(/retry|tried again/i);
+    expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(0);
+    const lost = (await partner.listFiles("status=failed")).find((file) => file.summary_id === "lost");
+    await visit(page, `files/${lost?.file_id}`, "lost");
+    await told.getByText("a retry asks for the same one").waitFor();
+    expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(1);
+    await opened.close();
+  });
+
+  test("tells a partner without an event_url that its events are kept, not that deliveries fail", async () => {
+    const who = await service.createPartner("quiet", "--local");
+    const quiet = partnerClient(service.url, who);
+    const { files } = await quiet.ping({
+      summary_id: "first",
+      callback_url: host.serve(ride(START)),
+      priority: 0,
+      user_id: "reader",
+      start_time_in_seconds: String(START),
+    });
+    await quiet.task({ user_id: "reader", is_initial_import: false, event_id: "e-1" });
+    await quiet.settledFile(files[0]?.file_id ?? "");
+    await expect
+      .poll(async () => (await quiet.listEvents()).map(({ status }) => status), { timeout: 30_000 })
+      .toEqual(["failed"]);
+    const opened = await openConsole(chromium ?? "", service.url);
+    const { page } = opened;
+    await signIn(page, who.partner_id, who.auth_key);
+    const figure = page.locator(".figures a[href^='#/events']");
+    await figure.getByText("you have no event_url").waitFor();
+    expect(await figure.textContent()).toMatch(/^Events not sent1/);
+    expect(await figure.getAttribute("class")).toBe("");
+    await opened.close();
+  });
+
   test("shows each row of a list once, also when rows arrive and leave while more of it is open", async () => {
     const who = await service.createPartner("crowd", "--local");
     const crowd = partnerClient(service.url, who);

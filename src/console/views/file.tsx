@@ -7,7 +7,7 @@ import { useLoad } from "../load.ts";
 import { Action, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
 import { Warnings } from "../parts/warnings.tsx";
-import { Advice } from "../parts/advice.tsx";
+import { Advice, canRetry } from "../parts/advice.tsx";
 
 const EVERY_MS = 2_000;
 
@@ -49,7 +49,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
         <>
           <div class="lead">
             <Status of={value.status} />
-            {value.status === "failed" && (
+            {canRetry(value) && (
               <Action api={api} path={`${path}retry/`} done="Queued once more." onDone={reload}>
                 Retry
               </Action>

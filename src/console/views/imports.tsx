@@ -8,7 +8,7 @@ import { useList, useLoad } from "../load.ts";
 import { FilterField, List, Table } from "../parts/list.tsx";
 import { Action, Empty, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
-import { Advice } from "../parts/advice.tsx";
+import { Advice, canRetry } from "../parts/advice.tsx";
 import { Progress } from "../parts/progress.tsx";
 
 const EVERY_MS = 2_000;
@@ -106,7 +106,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
                   NONE
                 ) : (
                   <a href={addressOf(["events", `evt_${value.import_id}`])}>
-                    {value.event.status}, {number(value.event.attempts)} sent
+                    {value.event.status}, attempts: {number(value.event.attempts)}
                   </a>
                 ),
               ],
@@ -136,7 +136,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           )}
           <section>
             <h2>Failures</h2>
-            {failed.rows !== null && failed.rows.length > 0 && (
+            {failed.rows?.some(canRetry) && (
               <Action
                 api={api}
                 path={`${path}retry/`}
