@@ -358,7 +358,7 @@ describe.skipIf(chromium === null)("the console", () => {
 
   test("has no serious accessibility fault in any view, light or dark, and never scrolls sideways at 360 px", async () => {
     const [event] = await partner.listEvents();
-    const [file] = await partner.listFiles("status=failed");
+    const file = (await partner.listFiles("status=failed")).find(({ summary_id }) => summary_id === "lost");
     const [imported] = await partner.listFiles("user_id=rider-2");
     const views = [
       ["overview", "Overview"],
@@ -405,6 +405,18 @@ describe.skipIf(chromium === null)("the console", () => {
       expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
       expect(policy).not.toContain("unsafe");
     }
+  });
+
+  test("keeps a place within it that is named without the slash, through signing in", async () => {
+    const opened = await openConsole(chromium ?? "", service.url);
+    const { page } = opened;
+    await page.goto(`${service.url}/console#/files?status=held`);
+    await page.getByLabel("Partner id").fill(credentials.partner_id);
+    await page.getByLabel("Key").fill(credentials.auth_key);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Files" }).waitFor();
+    expect(page.url()).toBe(`${service.url}/console/#/files?status=held`);
+    await opened.close();
   });
 
   test("signs out by forgetting the key", async () => {

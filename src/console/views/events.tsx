@@ -35,7 +35,7 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
         {(rows) => (
           <Table
             label="Events"
-            head={["Created", "Type", "User", "Status", ["Attempts", "number"], "Next attempt"]}
+            head={["Created", "Status", "Type", "User", ["Attempts", "number"], "Next attempt"]}
           >
             {rows.map((event) => (
               <tr key={event.id}>
@@ -43,12 +43,12 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
                   <a href={addressOf(["events", event.id])}>{when(event.created_at)}</a>
                 </td>
                 <td>
+                  <Status of={event.status} />
+                </td>
+                <td>
                   <code>{event.type}</code>
                 </td>
                 <td>{event.user_id ?? NONE}</td>
-                <td>
-                  <Status of={event.status} />
-                </td>
                 <td class="number">{number(event.attempt_count)}</td>
                 <td>{when(event.next_attempt_at)}</td>
               </tr>

@@ -33,18 +33,18 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
         {(rows) => (
           <Table
             label="Imports"
-            head={["Requested", "User", "Source", "Status", "Progress", ["Failed", "number"]]}
+            head={["Requested", "Status", "User", "Source", "Progress", ["Failed", "number"]]}
           >
             {rows.map((row) => (
               <tr key={row.import_id}>
                 <td>
                   <a href={addressOf(["imports", row.import_id])}>{when(row.requested_at)}</a>
                 </td>
-                <td>{row.user_id}</td>
-                <td>{row.source}</td>
                 <td>
                   <Status of={row.status} />
                 </td>
+                <td>{row.user_id}</td>
+                <td>{row.source}</td>
                 <td>
                   <Progress of={row} />
                 </td>
