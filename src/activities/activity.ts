@@ -133,3 +133,4 @@ export const streamsSchema = z
   .object({ downsampled: z.boolean() })
   .catchall(z.array(z.number().nullable()))
   .openapi("Streams");
+export type ActivityStreams = z.infer<typeof streamsSchema>;

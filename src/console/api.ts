@@ -1,13 +1,9 @@
+import type { Problem as ProblemDocument } from "../http/problemSchema.ts";
 import type { Session } from "./session.ts";
 
-/** What a problem document says, or what stands in for one when no answer came. */
-export interface Problem {
-  status: number;
-  code: string;
-  title: string;
-  detail: string;
-  request_id?: string;
-}
+/** What is shown of a problem document, or stands in for one when no answer came. */
+export type Problem = Pick<ProblemDocument, "code" | "title" | "detail"> &
+  Partial<Pick<ProblemDocument, "request_id">>;
 
 export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
 
@@ -16,17 +12,7 @@ export interface Page<T> {
   next_cursor: string | null;
 }
 
-export interface PartnerSettings {
-  partner_id: string;
-  name: string | null;
-  event_url: string | null;
-  webhook_secrets: { secret_id: string; created_at: string; expires_at: string | null }[];
-}
-
-export type Streams = { downsampled: boolean } & Record<string, (number | null)[]>;
-
 const NO_ANSWER: Problem = {
-  status: 0,
   code: "no_answer",
   title: "The service does not answer",
   detail: "Check your connection, then try again.",
@@ -79,10 +65,4 @@ export class Api {
       return { ok: false, problem: NO_ANSWER };
     }
   }
-}
-
-/** `/api/files/` with those parameters that are not empty. */
-export function withQuery(path: string, parameters: Readonly<Record<string, string>>): string {
-  const given = Object.entries(parameters).filter(([, value]) => value !== "");
-  return given.length === 0 ? path : `${path}?${new URLSearchParams(given).toString()}`;
 }

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api } from "./api.ts";
-import { Empty } from "./parts.tsx";
+import { Empty, Heading } from "./parts/page.tsx";
 import { addressOf, usePlace, type Place } from "./router.ts";
 import { endSession, keepSession, readSession, type Session } from "./session.ts";
 import { ActivitiesView } from "./views/activities.tsx";
@@ -46,7 +46,12 @@ function View({ api, place }: { api: Api; place: Place }) {
     case "check":
       return <CheckView api={api} />;
     default:
-      return <Empty>There is no such page.</Empty>;
+      return (
+        <>
+          <Heading title="Nothing here" />
+          <Empty>There is no such page.</Empty>
+        </>
+      );
   }
 }
 

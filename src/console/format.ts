@@ -1,6 +1,7 @@
-/** Numbers and times as people read them; a value that is not there is a dash. */
+/** Numbers and times as people read them. */
 
-const NONE = "–";
+/** Stands for a value that is not there. */
+export const NONE = "–";
 
 export function when(instant: string | null | undefined): string {
   if (instant == null) return NONE;
@@ -71,6 +72,6 @@ export function bytes(count: number | null): string {
 }
 
 /** `lap_swimming` → `lap swimming` */
-export function words(name: string | null): string {
+export function spaced(name: string | null): string {
   return name === null ? NONE : name.replaceAll("_", " ");
 }

@@ -46,34 +46,44 @@ export interface LoadedList<T> {
   rows: T[] | null;
   problem: Problem | null;
   more: (() => Promise<void>) | null;
+  /** Whether a list that is otherwise kept up to date stands as it was read. */
+  still: boolean;
   readonly reload: () => Promise<void>;
 }
 
-/** A list that grows page by page; looking again brings the first page anew. */
-export function useList<T>(api: Api, path: string, everyMs = 0): LoadedList<T> {
-  const first = useLoad<Page<T>>(api, path, everyMs);
-  const [rest, setRest] = useState<{ path: string; rows: T[]; cursor: string | null } | null>(null);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const later = rest?.path === path ? rest : null;
-  const cursor = later === null ? (first.value?.next_cursor ?? null) : later.cursor;
+/**
+ * A list that grows page by page. Its first page is read anew every `everyMs` for as long as `wanted`; once more of
+ * it is open it stands still, as its later pages begin where the first one ended then. `reload` begins again.
+ */
+export function useList<T>(
+  api: Api,
+  path: string,
+  everyMs = 0,
+  wanted: () => boolean = () => true,
+): LoadedList<T> {
+  const [grown, setGrown] = useState<{ path: string; page: Page<T> } | null>(null);
+  const [refused, setRefused] = useState<{ path: string; problem: Problem } | null>(null);
+  const opened = grown?.path === path ? grown.page : null;
+  const first = useLoad<Page<T>>(api, path, everyMs, () => opened === null && wanted());
+  const list = opened ?? first.value;
+  const cursor = list?.next_cursor ?? null;
   const more = async () => {
     const join = path.includes("?") ? "&" : "?";
     const result = await api.get<Page<T>>(`${path}${join}cursor=${encodeURIComponent(cursor ?? "")}`);
-    setProblem(result.ok ? null : result.problem);
+    setRefused(result.ok ? null : { path, problem: result.problem });
     if (result.ok) {
-      setRest({
-        path,
-        rows: [...(later?.rows ?? []), ...result.value.data],
-        cursor: result.value.next_cursor,
-      });
+      const data = [...(list?.data ?? []), ...result.value.data];
+      setGrown({ path, page: { data, next_cursor: result.value.next_cursor } });
     }
   };
   return {
-    rows: first.value === null ? null : [...first.value.data, ...(later?.rows ?? [])],
-    problem: first.problem ?? problem,
+    rows: list?.data ?? null,
+    problem: first.problem ?? (refused?.path === path ? refused.problem : null),
     more: cursor === null ? null : more,
+    still: opened !== null && everyMs > 0 && wanted(),
     reload: async () => {
-      setRest(null);
+      setGrown(null);
+      setRefused(null);
       await first.reload();
     },
   };

@@ -1,9 +1,19 @@
 import { useEffect, useState } from "preact/hooks";
+import { withQuery } from "./withQuery.ts";
 
 /** A place in the console: `#/files/abc?status=failed`. */
 export interface Place {
   parts: string[];
   query: Record<string, string>;
+}
+
+/** A part of an address that nobody has encoded, such as `%`, names itself: the place is then an unknown one. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function placeNow(): Place {
@@ -12,7 +22,7 @@ function placeNow(): Place {
     parts: path
       .split("/")
       .filter((part) => part !== "")
-      .map(decodeURIComponent),
+      .map(decoded),
     query: Object.fromEntries(new URLSearchParams(query)),
   };
 }
@@ -28,9 +38,7 @@ export function usePlace(): Place {
 }
 
 export function addressOf(parts: readonly string[], query: Readonly<Record<string, string>> = {}): string {
-  const given = Object.entries(query).filter(([, value]) => value !== "");
-  const search = given.length === 0 ? "" : `?${new URLSearchParams(given).toString()}`;
-  return `#/${parts.map(encodeURIComponent).join("/")}${search}`;
+  return withQuery(`#/${parts.map(encodeURIComponent).join("/")}`, query);
 }
 
 export function go(parts: readonly string[], query: Readonly<Record<string, string>> = {}): void {

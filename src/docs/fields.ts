@@ -168,11 +168,13 @@ export const FIELDS: Readonly<Record<string, string>> = {
 
   // Overview and timeline
   since: "Where the 14 days begin.",
-  capped: "`true`: there is more than was looked at, and the counts are of the newest 10,000.",
+  capped:
+    "`true`: there is more than was looked at, and of files, imports or events only the newest 10,000 are counted.",
   days: "By day (UTC) of the newest ping, oldest day first.",
   day: "A day, UTC.",
   "Overview.failures": "Failed files by code, most first.",
-  "Overview.held": "Files that wait for a task, and since when the oldest does.",
+  "Overview.held":
+    "Files that wait for a task, of all the 30 days that they may, and since when the oldest does.",
   "Overview.files": "Files of these days, by status.",
   "Overview.failures.files": "How many files.",
   "Overview.held.files": "How many files.",

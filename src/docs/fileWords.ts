@@ -3,7 +3,7 @@ import type { FitWarning } from "../fit/types.ts";
 
 /** Why a file failed: `error.code`. */
 export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
-  callback_gone: "The host answered 400, 401, 403, 404 or 410. Ping again with a fresh URL.",
+  callback_gone: "The host answered 400, 401, 403, 404 or 410.",
   callback_http_error: "The host answered with another status that is no success, or without a body.",
   callback_timeout: "The whole file did not come within 30 seconds, in any attempt.",
   callback_unreachable: "No connection, a body that broke off, or redirects that lead nowhere.",
@@ -15,7 +15,38 @@ export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
   not_an_activity: "A FIT file of another kind: a workout, a course, settings.",
   no_activity_data: "A FIT activity that holds none.",
   held_expired: "It was held for 30 days and no task came.",
-  internal: "Our fault. `retry` helps once it is mended.",
+  internal: "Our fault.",
+};
+
+/** What to do about each, and whether a retry from the kept bytes or URL can end otherwise. */
+export const FILE_ADVICE: Readonly<Record<FileErrorCode, { advice: string; retryCanHelp: boolean }>> = {
+  callback_gone: {
+    advice:
+      "Ping again with a fresh URL; a retry asks for the same one, so it helps once that one works again.",
+    retryCanHelp: true,
+  },
+  callback_http_error: { advice: "Mend the host, then retry.", retryCanHelp: true },
+  callback_timeout: { advice: "Make the host faster, then retry.", retryCanHelp: true },
+  callback_unreachable: { advice: "Mend the host, then retry.", retryCanHelp: true },
+  callback_refused: {
+    advice:
+      "Ping again with a public URL on one of your hosts. If it is a new host, ask us to add it, then retry.",
+    retryCanHelp: true,
+  },
+  file_empty: { advice: "Ping again with the whole file.", retryCanHelp: false },
+  file_too_large: { advice: "Split it, and ping its parts.", retryCanHelp: false },
+  not_fit: { advice: "Ping again with the FIT file.", retryCanHelp: false },
+  archive_invalid: {
+    advice: "Ping again with one FIT file, packed without a password or not at all.",
+    retryCanHelp: false,
+  },
+  not_an_activity: { advice: "Nothing: ping activities only.", retryCanHelp: false },
+  no_activity_data: {
+    advice: "Nothing, if the device recorded none; else ping the whole file.",
+    retryCanHelp: false,
+  },
+  held_expired: { advice: "Retry imports it without a task.", retryCanHelp: true },
+  internal: { advice: "Retry; if it fails again, ask us.", retryCanHelp: true },
 };
 
 /** What was odd about a file that was imported all the same. */

@@ -1,7 +1,8 @@
 import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
+import { FILE_ERROR_CODES } from "../files/file.ts";
 import { MAX_PINGS } from "../pings/ping.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
-import { FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
+import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
 import { escape, listing, prose, table } from "./html.ts";
@@ -62,6 +63,18 @@ function codeTable(words: Readonly<Record<string, string>>, prefix: string): str
     ["Code", "Meaning"],
     Object.entries(words).map(([code, meaning]) => [`<code>${escape(code)}</code>`, prose(meaning)]),
     Object.keys(words).map((code) => `${prefix}-${code}`),
+  );
+}
+
+function fileErrorTable(): string {
+  return table(
+    ["Code", "Meaning", "What to do"],
+    FILE_ERROR_CODES.map((code) => [
+      `<code>${code}</code>`,
+      prose(FILE_ERRORS[code]),
+      prose(FILE_ADVICE[code].advice),
+    ]),
+    FILE_ERROR_CODES.map((code) => `error-${code}`),
   );
 }
 
@@ -308,7 +321,7 @@ a live ping, a history with its task, an overwrite, a duplicate, the event. <cod
     {
       id: "file-errors",
       title: "Why a file failed",
-      html: `<p><code>error.code</code> of a file, and the code of a failed file in an event. Hosts that are slow, busy (408, 425, 429) or faulty (5xx) are asked again for hours before that.</p>${codeTable(FILE_ERRORS, "error")}`,
+      html: `<p><code>error.code</code> of a file, and the code of a failed file in an event. Hosts that are slow, busy (408, 425, 429) or faulty (5xx) are asked again for hours before that. A retry (<code>POST /api/files/{file_id}/retry/</code>, or of a whole import) needs <code>error.retryable</code>: the bytes, or for seven days the URL, are kept; without it, ping again.</p>${fileErrorTable()}`,
     },
   ];
 }

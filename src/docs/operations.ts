@@ -138,7 +138,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Service",
     description:
       "Files by the day of their newest ping and by status, failures by code, imports that run, events that wait or " +
-      "have failed. Only the newest 10,000 of each are looked at, of the last 14 days (UTC).",
+      "have failed, of the last 14 days (UTC); and all files that are held. Only the newest 10,000 of each are looked at.",
   },
   "GET /api/partner/": {
     operationId: "getPartner",

@@ -20,6 +20,9 @@ export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
     AND ${TAKES}
   LIMIT 1) END`;
 
+/** SQL for the status that a partner reads of a file `f`: one that is held, but taken by a task, reads as queued. */
+export const READ_STATUS = `CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END`;
+
 interface FileRow {
   file_id: string;
   user_id: string;
@@ -176,9 +179,9 @@ export function batched(by: "receipt" | "update"): string {
 function statusCondition(status: FileStatus): string {
   switch (status) {
     case "held":
-      return `f.status = 'held' AND ${TAKEN_BY} IS NULL`;
     case "queued":
-      return `(f.status = 'queued' OR ${TAKEN_BY} IS NOT NULL)`;
+      return `${READ_STATUS} = '${status}'`;
+    // These stand in the row as they are read, so no held file's import is looked for.
     case "imported":
     case "failed":
       return `f.status = '${status}'`;

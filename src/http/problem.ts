@@ -1,8 +1,8 @@
-import { z } from "@hono/zod-openapi";
 import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
-import { FAULT_CODES, faultsOf, type Fault } from "../fault.ts";
+import { faultsOf, type Fault } from "../fault.ts";
 import type { Answering } from "./context.ts";
+import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 
 /** Every way in which a request can end other than well; the code is what partners may rely on. */
 export const PROBLEMS = {
@@ -37,29 +37,6 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 type StatusOf<C extends ProblemCode> = (typeof PROBLEMS)[C]["status"];
 type CodeOf<S extends number> = { [C in ProblemCode]: StatusOf<C> extends S ? C : never }[ProblemCode];
-
-/** As many faults as a person reads; the rest appear once these are mended. */
-const MAX_FAULTS = 100;
-
-export const faultSchema = z.strictObject({
-  pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
-  code: z.enum(FAULT_CODES),
-  detail: z.string(),
-});
-
-/** RFC 9457. */
-export const problemSchema = z
-  .strictObject({
-    type: z.string(),
-    title: z.string(),
-    status: z.number().int(),
-    detail: z.string(),
-    code: z.string(),
-    request_id: z.string(),
-    errors: z.array(faultSchema).max(MAX_FAULTS).optional(),
-  })
-  .openapi("Problem");
-export type Problem = z.infer<typeof problemSchema>;
 
 export interface ProblemExtras {
   errors?: readonly Fault[];

@@ -1,7 +1,8 @@
+import { HELD_FOR_MS } from "../collector/ages.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
-import { batched, TAKEN_BY } from "../files/read.ts";
+import { batched, READ_STATUS } from "../files/read.ts";
 import { instantOf } from "../rows.ts";
 import type { FilesByStatus, Overview } from "./overview.ts";
 
@@ -17,50 +18,65 @@ interface FileCount {
   code: FileErrorCode | null;
   files: number;
   oldest: number;
+  /** Of all groups together. */
+  found: number;
 }
 
 const none = (): FilesByStatus => ({ held: 0, queued: 0, imported: 0, failed: 0 });
 
+/** SQL for the rows of `select` that one look counts, the newest; one more of them is found, to know of it. */
+function newestOf(select: string): string {
+  return `WITH found AS (${select} LIMIT ?3 + 1), newest AS (SELECT * FROM found LIMIT ?3)`;
+}
+
 /**
- * Counts a partner's files, imports and events of the last 14 UTC days. Of each, only the newest 10,000 are
- * looked at, along the index of their order; `capped` says that there were more.
+ * Counts a partner's files, imports and events of the last 14 UTC days, and the files that are held in all the days
+ * that they may be. Of each kind only the newest 10,000 are looked at, along the index of their order; `capped` says
+ * that there were more.
  */
 export async function readOverview(env: Env, partnerId: string, nowMs: number): Promise<Overview> {
   const firstDay = Math.floor(nowMs / DAY_MS) - (DAYS - 1);
   const since = firstDay * DAY_MS;
   const database = databaseFor(env, partnerId, null);
-  const bound = [partnerId, since, MAX_ROWS];
   const [files, imports, events] = await Promise.all([
     database
       .prepare(
-        `SELECT received_at / ${DAY_MS} AS day, status, code, count(*) AS files, min(received_at) AS oldest
-         FROM (SELECT f.received_at, CASE WHEN f.status = 'failed' THEN f.error ->> 'code' END AS code,
-             CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END AS status
-           FROM ${batched("receipt")} WHERE b.partner_id = ? AND b.received_at >= ?
-           ORDER BY b.received_at DESC LIMIT ?)
-         GROUP BY day, status, code`,
+        `${newestOf(
+          `SELECT f.received_at, CASE WHEN f.status = 'failed' THEN f.error ->> 'code' END AS code,
+             ${READ_STATUS} AS status
+           FROM ${batched("receipt")} WHERE b.partner_id = ?1 AND b.received_at >= ?2
+           ORDER BY b.received_at DESC`,
+        )}
+         SELECT received_at / ${DAY_MS} AS day, status, code, count(*) AS files, min(received_at) AS oldest,
+           (SELECT count(*) FROM found) AS found
+         FROM newest GROUP BY day, status, code`,
       )
-      .bind(...bound)
+      .bind(partnerId, Math.min(since, nowMs - HELD_FOR_MS), MAX_ROWS)
       .all<FileCount>(),
     database
       .prepare(
-        `SELECT count(*) AS looked_at, coalesce(sum(status = 'running'), 0) AS running
-         FROM (SELECT status FROM imports WHERE partner_id = ? AND requested_at >= ?
-           ORDER BY requested_at DESC, import_id DESC LIMIT ?)`,
+        `${newestOf(
+          `SELECT status FROM imports WHERE partner_id = ?1 AND requested_at >= ?2
+           ORDER BY requested_at DESC, import_id DESC`,
+        )}
+         SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'running'), 0) AS running FROM newest`,
       )
-      .bind(...bound)
-      .first<{ looked_at: number; running: number }>(),
+      .bind(partnerId, since, MAX_ROWS)
+      .first<{ found: number; running: number }>(),
     database
       .prepare(
-        `SELECT count(*) AS looked_at, coalesce(sum(status = 'failed'), 0) AS failed,
+        `${newestOf(
+          `SELECT status, attempt_count FROM deliveries
+           WHERE partner_id = ?1 AND kind = 'event' AND created_at >= ?2
+           ORDER BY created_at DESC, delivery_id DESC`,
+        )}
+         SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'failed'), 0) AS failed,
            coalesce(sum(status IN ('pending', 'waiting')), 0) AS pending,
            coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying
-         FROM (SELECT status, attempt_count FROM deliveries
-           WHERE partner_id = ? AND kind = 'event' AND created_at >= ?
-           ORDER BY created_at DESC, delivery_id DESC LIMIT ?)`,
+         FROM newest`,
       )
-      .bind(...bound)
-      .first<{ looked_at: number; pending: number; retrying: number; failed: number }>(),
+      .bind(partnerId, since, MAX_ROWS)
+      .first<{ found: number; pending: number; retrying: number; failed: number }>(),
   ]);
   const total = none();
   const days = Array.from({ length: DAYS }, (_, index) => ({
@@ -68,24 +84,27 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
     ...none(),
   }));
   const failures = new Map<FileErrorCode, number>();
-  for (const row of files.results) {
+  for (const row of files.results.filter(({ day }) => day >= firstDay)) {
     total[row.status] += row.files;
     // A receipt ahead of this clock belongs to today.
     const day = days[Math.min(DAYS - 1, row.day - firstDay)];
     if (day !== undefined) day[row.status] += row.files;
     if (row.code !== null) failures.set(row.code, (failures.get(row.code) ?? 0) + row.files);
   }
-  const held = files.results.filter((row) => row.status === "held").map((row) => row.oldest);
-  const lookedAt = files.results.reduce((sum, row) => sum + row.files, 0);
+  const held = files.results.filter((row) => row.status === "held");
+  const found = [files.results[0]?.found ?? 0, imports?.found ?? 0, events?.found ?? 0];
   return {
     since: instantOf(since),
-    capped: [lookedAt, imports?.looked_at ?? 0, events?.looked_at ?? 0].some((rows) => rows >= MAX_ROWS),
+    capped: Math.max(...found) > MAX_ROWS,
     files: total,
     days,
     failures: [...failures]
       .map(([code, files]) => ({ code, files }))
       .sort((a, b) => b.files - a.files || (a.code < b.code ? -1 : 1)),
-    held: { files: total.held, oldest_received_at: held.length === 0 ? null : instantOf(Math.min(...held)) },
+    held: {
+      files: held.reduce((sum, row) => sum + row.files, 0),
+      oldest_received_at: held.length === 0 ? null : instantOf(Math.min(...held.map((row) => row.oldest))),
+    },
     imports: { running: imports?.running ?? 0 },
     events: {
       pending: events?.pending ?? 0,

@@ -1,6 +1,6 @@
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
-import { TAKEN_BY } from "../files/read.ts";
+import { READ_STATUS } from "../files/read.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
 import { instantOf } from "../rows.ts";
 import type { User, UserWithSources } from "./user.ts";
@@ -53,8 +53,7 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
            sum(e.activity_count) AS activities, max(e.received_at) AS last_ping_at,
            min(CASE WHEN e.status = 'held' THEN e.received_at END) AS oldest_held_at
          FROM (
-           SELECT f.source, f.activity_count, f.received_at,
-             CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END AS status
+           SELECT f.source, f.activity_count, f.received_at, ${READ_STATUS} AS status
            FROM files f WHERE f.partner_id = ? AND f.file_id >= ? AND f.file_id < ? AND f.user_id = ?
            LIMIT -1) e
          GROUP BY e.source ORDER BY e.source`,

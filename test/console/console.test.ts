@@ -126,6 +126,141 @@ describe.skipIf(chromium === null)("the console", () => {
     await expect.poll(async () => page.locator(".timeline .failed").count(), { timeout: 30_000 }).toBe(2);
   });
 
+  test("offers a retry, and speaks of one, only where it can end otherwise", async () => {
+    const { files } = await partner.ping({
+      summary_id: "notes",
+      callback_url: host.serve(new TextEncoder().encode("Felt good on the climb.")),
+      priority: 1,
+      user_id: "rider-1",
+      start_time_in_seconds: String(START),
+    });
+    const notes = await partner.settledFile(files[0]?.file_id ?? "");
+    const opened = await open();
+    const { page } = opened;
+    await visit(page, `files/${notes.file_id}`, "notes");
+    const told = page.locator(".problem");
+    await told.getByText("not_fit").waitFor();
+    expect(await told.textContent()).toContain("Ping again with the FIT file.");
+    expect(await told.textContent()).not.toMatch(/retry|tried again/i);
+    expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(0);
+    const lost = (await partner.listFiles("status=failed")).find((file) => file.summary_id === "lost");
+    await visit(page, `files/${lost?.file_id}`, "lost");
+    await told.getByText("a retry asks for the same one").waitFor();
+    expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(1);
+    await opened.close();
+  });
+
+  test("tells a partner without an event_url that its events are kept, not that deliveries fail", async () => {
+    const who = await service.createPartner("quiet", "--local");
+    const quiet = partnerClient(service.url, who);
+    const { files } = await quiet.ping({
+      summary_id: "first",
+      callback_url: host.serve(ride(START)),
+      priority: 0,
+      user_id: "reader",
+      start_time_in_seconds: String(START),
+    });
+    await quiet.task({ user_id: "reader", is_initial_import: false, event_id: "e-1" });
+    await quiet.settledFile(files[0]?.file_id ?? "");
+    await expect
+      .poll(async () => (await quiet.listEvents()).map(({ status }) => status), { timeout: 30_000 })
+      .toEqual(["failed"]);
+    const opened = await openConsole(chromium ?? "", service.url);
+    const { page } = opened;
+    await signIn(page, who.partner_id, who.auth_key);
+    const figure = page.locator(".figures a[href^='#/events']");
+    await figure.getByText("you have no event_url").waitFor();
+    expect(await figure.textContent()).toMatch(/^Events not sent1/);
+    expect(await figure.getAttribute("class")).toBe("");
+    await opened.close();
+  });
+
+  test("shows each row of a list once, also when rows arrive and leave while more of it is open", async () => {
+    const who = await service.createPartner("crowd", "--local");
+    const crowd = partnerClient(service.url, who);
+    const hold = async (...summaryIds: string[]) =>
+      crowd.ping(
+        ...summaryIds.map((summary_id) => ({
+          summary_id,
+          callback_url: host.serve(ride(START)),
+          priority: 0 as const,
+          user_id: summary_id.startsWith("going") ? "runner" : "walker",
+          start_time_in_seconds: String(START),
+        })),
+      );
+    const staying = Array.from({ length: 60 }, (_, index) => `staying-${index}.`);
+    await hold(...staying);
+    await hold(...Array.from({ length: 5 }, (_, index) => `going-${index}.`));
+    const opened = await openConsole(chromium ?? "", service.url);
+    const { page } = opened;
+    await page.clock.install();
+    await signIn(page, who.partner_id, who.auth_key);
+    await visit(page, "files?status=held", "Files");
+    const shown = async () => page.locator("tbody tr td:first-child").allTextContents();
+    await page.getByRole("button", { name: "Show more" }).click();
+    await expect.poll(async () => (await shown()).length).toBe(65);
+    await hold("new-0.", "new-1.", "new-2.");
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.clock.runFor(30_000);
+    await crowd.task({ user_id: "runner", is_initial_import: false });
+    await page.clock.runFor(30_000);
+    const rows = await shown();
+    expect(rows.toSorted()).toEqual([...new Set(rows)].toSorted());
+    expect(staying.filter((name) => !rows.includes(name))).toEqual([]);
+    expect(asked).toEqual([]);
+    await page.getByRole("button", { name: "Refresh" }).click();
+    await expect
+      .poll(async () => (await shown()).slice(0, 3).toSorted())
+      .toEqual(["new-0.", "new-1.", "new-2."]);
+    await opened.close();
+  });
+
+  test("asks for an import's failures for as long as there may be more of them", async () => {
+    const { files } = await partner.ping({
+      summary_id: "gone",
+      callback_url: host.serve(new Uint8Array(), { status: 404 }),
+      priority: 0,
+      user_id: "rider-3",
+      start_time_in_seconds: String(START),
+    });
+    const { import_id } = await partner.task({ user_id: "rider-3", is_initial_import: false });
+    const opened = await openConsole(chromium ?? "", service.url);
+    const { page } = opened;
+    await page.clock.install();
+    await signIn(page, credentials.partner_id, credentials.auth_key);
+    await visit(page, `imports/${import_id}`, "Import");
+    await expect
+      .poll(async () => {
+        await page.clock.runFor(2_000);
+        return page.locator(`a[href="#/files/${files[0]?.file_id}"]`).count();
+      })
+      .toBe(1);
+    await page.getByText("completed with failures", { exact: true }).waitFor();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await expect
+      .poll(async () => {
+        asked.length = 0;
+        await page.clock.runFor(60_000);
+        return asked;
+      })
+      .toEqual([]);
+    await opened.close();
+  });
+
+  test("takes an address that nobody has encoded for one that leads nowhere", async () => {
+    const opened = await open();
+    const { page } = opened;
+    await visit(page, "files/%", "File");
+    await page.getByRole("alert").getByText("not_found").waitFor();
+    await page.reload();
+    await page.getByRole("alert").getByText("not_found").waitFor();
+    await page.evaluate(() => location.assign("#/%E0%A4%A"));
+    await page.getByText("There is no such page.").waitFor();
+    await opened.close();
+  });
+
   test("draws a route and charts, whose cursor marks the same place everywhere", async () => {
     const { page } = console_;
     await visit(page, `activities/${rideId}.0`, /./);
@@ -223,7 +358,7 @@ describe.skipIf(chromium === null)("the console", () => {
 
   test("has no serious accessibility fault in any view, light or dark, and never scrolls sideways at 360 px", async () => {
     const [event] = await partner.listEvents();
-    const [file] = await partner.listFiles("status=failed");
+    const file = (await partner.listFiles("status=failed")).find(({ summary_id }) => summary_id === "lost");
     const [imported] = await partner.listFiles("user_id=rider-2");
     const views = [
       ["overview", "Overview"],
@@ -270,6 +405,18 @@ describe.skipIf(chromium === null)("the console", () => {
       expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
       expect(policy).not.toContain("unsafe");
     }
+  });
+
+  test("keeps a place within it that is named without the slash, through signing in", async () => {
+    const opened = await openConsole(chromium ?? "", service.url);
+    const { page } = opened;
+    await page.goto(`${service.url}/console#/files?status=held`);
+    await page.getByLabel("Partner id").fill(credentials.partner_id);
+    await page.getByLabel("Key").fill(credentials.auth_key);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 1, name: "Files" }).waitFor();
+    expect(page.url()).toBe(`${service.url}/console/#/files?status=held`);
+    await opened.close();
   });
 
   test("signs out by forgetting the key", async () => {

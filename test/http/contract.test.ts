@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { app } from "../../src/http/app.ts";
-import { problemSchema } from "../../src/http/problem.ts";
+import { problemSchema } from "../../src/http/problemSchema.ts";
 import { send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";

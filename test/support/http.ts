@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { expect } from "vitest";
 import { z } from "zod";
 import { app } from "../../src/http/app.ts";
-import { problemSchema, type Problem } from "../../src/http/problem.ts";
+import { problemSchema, type Problem } from "../../src/http/problemSchema.ts";
 import type { TestPartner } from "./partner.ts";
 
 /** The routes as the OpenAPI document has them; those without parameters first, as the router takes them. */

@@ -1,8 +1,10 @@
 import type { Activity } from "../../activities/activity.ts";
-import { withQuery, type Api } from "../api.ts";
-import { duration, kilometers, number, startOf, words } from "../format.ts";
+import type { Api } from "../api.ts";
+import { withQuery } from "../withQuery.ts";
+import { duration, kilometers, number, startOf, spaced } from "../format.ts";
 import { useList } from "../load.ts";
-import { FilterField, Heading, List, Table } from "../parts.tsx";
+import { FilterField, List, Table } from "../parts/list.tsx";
+import { Heading } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 
 export function ActivitiesView({ api, place }: { api: Api; place: Place }) {
@@ -36,7 +38,7 @@ export function ActivitiesView({ api, place }: { api: Api; place: Place }) {
                 <td>
                   <a href={addressOf(["activities", row.activity_id])}>{startOf(row)}</a>
                 </td>
-                <td>{words(row.sport)}</td>
+                <td>{spaced(row.sport)}</td>
                 <td class="wide">{row.activity_name ?? row.summary_id}</td>
                 <td>{row.user_id}</td>
                 <td class="number">{duration(row.timer_time_in_seconds ?? row.elapsed_time_in_seconds)}</td>

@@ -1,15 +1,15 @@
 import { useState } from "preact/hooks";
-import type { ActivityWithParts } from "../../activities/activity.ts";
+import type { ActivityStreams, ActivityWithParts } from "../../activities/activity.ts";
 import type { File } from "../../files/file.ts";
-import type { Api, Streams } from "../api.ts";
-import { kilometers, startOf, words } from "../format.ts";
+import type { Api } from "../api.ts";
+import { kilometers, startOf, spaced } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Empty, Heading, Loading, ProblemBox } from "../parts.tsx";
+import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
-import { Charts } from "./charts.tsx";
-import { Derived, Lengths, Laps, Totals } from "./quantities.tsx";
-import { Route } from "./route.tsx";
-import { Warnings } from "./file.tsx";
+import { Charts } from "../parts/charts.tsx";
+import { Derived, Lengths, Laps, Totals } from "../parts/quantities.tsx";
+import { Route } from "../parts/route.tsx";
+import { Warnings } from "../parts/warnings.tsx";
 
 /** More points than a wide screen has pixels; the extremes stay. */
 const POINTS = 2_000;
@@ -17,7 +17,7 @@ const POINTS = 2_000;
 export function ActivityView({ api, id }: { api: Api; id: string }) {
   const path = `/api/activities/${encodeURIComponent(id)}/`;
   const activity = useLoad<ActivityWithParts>(api, path);
-  const streams = useLoad<Streams>(api, `${path}streams/?resolution=${POINTS}`);
+  const streams = useLoad<ActivityStreams>(api, `${path}streams/?resolution=${POINTS}`);
   const file = useLoad<File>(api, `/api/files/${encodeURIComponent(id.split(".")[0] ?? "")}/`);
   const [at, setAt] = useState<number | null>(null);
   const { value } = activity;
@@ -32,11 +32,12 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
   return (
     <>
       <Heading
-        title={value.activity_name ?? `${words(value.sport)}, ${kilometers(value.distance_in_meters)}`}
+        title={value.activity_name ?? `${spaced(value.sport)}, ${kilometers(value.distance_in_meters)}`}
       >
         <span class="soft">
-          {words(value.sport)}
-          {value.sub_sport === null ? "" : `, ${words(value.sub_sport)}`} · {startOf(value)} · {value.user_id}
+          {spaced(value.sport)}
+          {value.sub_sport === null ? "" : `, ${spaced(value.sub_sport)}`} · {startOf(value)} ·{" "}
+          {value.user_id}
         </span>
       </Heading>
       <Totals of={value} />

@@ -4,7 +4,7 @@ import type { Report, StepResult } from "../../verify/report.ts";
 import { verify } from "../../verify/verify.ts";
 import type { Api } from "../api.ts";
 import { number } from "../format.ts";
-import { Heading, Status } from "../parts.tsx";
+import { Heading, Status } from "../parts/page.tsx";
 
 export function CheckView({ api }: { api: Api }) {
   const [running, setRunning] = useState(false);

@@ -1,19 +1,11 @@
 import type { Event, EventStatus, EventWithAttempts } from "../../deliveries/eventAnswer.ts";
-import { withQuery, type Api, type PartnerSettings } from "../api.ts";
-import { number, when } from "../format.ts";
+import type { PartnerSettings } from "../../partners/settings.ts";
+import type { Api } from "../api.ts";
+import { withQuery } from "../withQuery.ts";
+import { number, when, NONE } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
-import {
-  Action,
-  Empty,
-  Facts,
-  FilterField,
-  Heading,
-  List,
-  Loading,
-  ProblemBox,
-  Status,
-  Table,
-} from "../parts.tsx";
+import { FilterField, List, Table } from "../parts/list.tsx";
+import { Action, Empty, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 
 const EVERY_MS = 3_000;
@@ -43,7 +35,7 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
         {(rows) => (
           <Table
             label="Events"
-            head={["Created", "Type", "User", "Status", ["Attempts", "number"], "Next attempt"]}
+            head={["Created", "Status", "Type", "User", ["Attempts", "number"], "Next attempt"]}
           >
             {rows.map((event) => (
               <tr key={event.id}>
@@ -51,12 +43,12 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
                   <a href={addressOf(["events", event.id])}>{when(event.created_at)}</a>
                 </td>
                 <td>
-                  <code>{event.type}</code>
-                </td>
-                <td>{event.user_id ?? "–"}</td>
-                <td>
                   <Status of={event.status} />
                 </td>
+                <td>
+                  <code>{event.type}</code>
+                </td>
+                <td>{event.user_id ?? NONE}</td>
                 <td class="number">{number(event.attempt_count)}</td>
                 <td>{when(event.next_attempt_at)}</td>
               </tr>
@@ -126,11 +118,11 @@ export function EventView({ api, id }: { api: Api; id: string }) {
               ["Type", <code key="type">{value.type}</code>],
               ["Created", when(value.created_at)],
               ["Next attempt", when(value.next_attempt_at)],
-              ["User", value.user_id ?? "–"],
+              ["User", value.user_id ?? NONE],
               [
                 "Import",
                 value.import_id === null ? (
-                  "–"
+                  NONE
                 ) : (
                   <a href={addressOf(["imports", value.import_id])}>the import</a>
                 ),

@@ -1,13 +1,13 @@
-import { FILE_WARNINGS } from "../../docs/fileWords.ts";
+import { useEffect } from "preact/hooks";
 import type { File } from "../../files/file.ts";
 import type { Timeline } from "../../files/timeline.ts";
 import type { Api } from "../api.ts";
-import { bytes, number, when } from "../format.ts";
+import { bytes, number, when, NONE } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Action, Facts, Heading, Loading, ProblemBox, Status } from "../parts.tsx";
+import { Action, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
-import { Words } from "../words.tsx";
-import { Advice } from "./imports.tsx";
+import { Warnings } from "../parts/warnings.tsx";
+import { Advice, canRetry } from "../parts/advice.tsx";
 
 const EVERY_MS = 2_000;
 
@@ -32,6 +32,9 @@ export function FileView({ api, id }: { api: Api; id: string }) {
     EVERY_MS,
     () => file.value?.status === "queued",
   );
+  // The last step may have come between the last look at the timeline and the end.
+  const status = file.value?.status;
+  useEffect(() => void timeline.reload(), [status]);
   const reload = async () => {
     await Promise.all([file.reload(), timeline.reload()]);
   };
@@ -46,7 +49,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
         <>
           <div class="lead">
             <Status of={value.status} />
-            {value.status === "failed" && (
+            {canRetry(value) && (
               <Action api={api} path={`${path}retry/`} done="Queued once more." onDone={reload}>
                 Retry
               </Action>
@@ -97,14 +100,14 @@ export function FileView({ api, id }: { api: Api; id: string }) {
                 of={[
                   ["User", value.user_id],
                   ["Source", value.source],
-                  ["Name", value.activity_name ?? "–"],
+                  ["Name", value.activity_name ?? NONE],
                   ["Priority", value.priority === 1 ? "1, live" : "0, history"],
                   ["Overwrite", value.overwrite_mode ? "yes" : "no"],
                   ["Attempts", number(value.attempts)],
                   ["Size", bytes(value.size_in_bytes)],
                   ["Received", when(value.received_at)],
                   ["Updated", when(value.updated_at)],
-                  ["SHA-256", <code key="hash">{value.sha256 ?? "–"}</code>],
+                  ["SHA-256", <code key="hash">{value.sha256 ?? NONE}</code>],
                   ["File id", <code key="id">{value.file_id}</code>],
                 ]}
               />
@@ -122,22 +125,6 @@ export function FileView({ api, id }: { api: Api; id: string }) {
           </div>
         </>
       )}
-    </>
-  );
-}
-
-export function Warnings({ of }: { of: File["warnings"] }) {
-  if (of.length === 0) return null;
-  return (
-    <>
-      <h3>Warnings</h3>
-      <ul class="plainlist">
-        {of.map((warning) => (
-          <li key={warning}>
-            <code>{warning}</code> <Words of={FILE_WARNINGS[warning]} />
-          </li>
-        ))}
-      </ul>
     </>
   );
 }

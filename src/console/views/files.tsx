@@ -1,8 +1,10 @@
 import type { File, FileStatus } from "../../files/file.ts";
-import { withQuery, type Api } from "../api.ts";
+import type { Api } from "../api.ts";
+import { withQuery } from "../withQuery.ts";
 import { bytes, number, when } from "../format.ts";
 import { useList } from "../load.ts";
-import { FilterField, Heading, List, Status, Table } from "../parts.tsx";
+import { FilterField, List, Table } from "../parts/list.tsx";
+import { Heading, Status } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 
 const EVERY_MS = 5_000;
@@ -52,9 +54,9 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
               label="Files"
               head={[
                 "Summary id",
+                "Status",
                 "User",
                 "Source",
-                "Status",
                 "Received",
                 ["Attempts", "number"],
                 ["Size", "number"],
@@ -65,11 +67,11 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
                   <td>
                     <a href={addressOf(["files", file.file_id])}>{file.summary_id}</a>
                   </td>
-                  <td>{file.user_id}</td>
-                  <td>{file.source}</td>
                   <td>
                     <Status of={file.status} /> {file.error === null ? null : <code>{file.error.code}</code>}
                   </td>
+                  <td>{file.user_id}</td>
+                  <td>{file.source}</td>
                   <td>{when(file.received_at)}</td>
                   <td class="number">{number(file.attempts)}</td>
                   <td class="number">{bytes(file.size_in_bytes)}</td>

@@ -1,24 +1,15 @@
-import { FILE_ERRORS } from "../../docs/fileWords.ts";
+import { useEffect } from "preact/hooks";
 import type { File } from "../../files/file.ts";
 import type { Import } from "../../imports/answers.ts";
-import { withQuery, type Api } from "../api.ts";
-import { number, when } from "../format.ts";
+import type { Api } from "../api.ts";
+import { withQuery } from "../withQuery.ts";
+import { number, when, NONE } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
-import {
-  Action,
-  Empty,
-  Facts,
-  FilterField,
-  Heading,
-  List,
-  Loading,
-  ProblemBox,
-  Status,
-  Table,
-} from "../parts.tsx";
+import { FilterField, List, Table } from "../parts/list.tsx";
+import { Action, Empty, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
-import { Words } from "../words.tsx";
-import { Progress } from "./progress.tsx";
+import { Advice, canRetry } from "../parts/advice.tsx";
+import { Progress } from "../parts/progress.tsx";
 
 const EVERY_MS = 2_000;
 
@@ -42,18 +33,18 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
         {(rows) => (
           <Table
             label="Imports"
-            head={["Requested", "User", "Source", "Status", "Progress", ["Failed", "number"]]}
+            head={["Requested", "Status", "User", "Source", "Progress", ["Failed", "number"]]}
           >
             {rows.map((row) => (
               <tr key={row.import_id}>
                 <td>
                   <a href={addressOf(["imports", row.import_id])}>{when(row.requested_at)}</a>
                 </td>
-                <td>{row.user_id}</td>
-                <td>{row.source}</td>
                 <td>
                   <Status of={row.status} />
                 </td>
+                <td>{row.user_id}</td>
+                <td>{row.source}</td>
                 <td>
                   <Progress of={row} />
                 </td>
@@ -70,7 +61,17 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
 export function ImportView({ api, id }: { api: Api; id: string }) {
   const path = `/api/imports/${encodeURIComponent(id)}/`;
   const { value, problem, reload } = useLoad<Import>(api, path, EVERY_MS, (found) => found.files.pending > 0);
-  const failed = useList<File>(api, withQuery("/api/files/", { import_id: id, status: "failed" }), EVERY_MS);
+  const ended = value !== null && value.files.pending === 0;
+  const failed = useList<File>(
+    api,
+    withQuery("/api/files/", { import_id: id, status: "failed" }),
+    EVERY_MS,
+    () => !ended,
+  );
+  // The last failure may have come between the last look at the files and the end.
+  useEffect(() => {
+    if (ended) void failed.reload();
+  }, [ended]);
   const missing = value?.missing_summary_ids;
   return (
     <>
@@ -97,15 +98,15 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
               ["Initial import", value.is_initial_import ? "yes" : "no"],
               [
                 "Training plan",
-                value.training_plan === null ? "–" : <Status of={value.training_plan.status} />,
+                value.training_plan === null ? NONE : <Status of={value.training_plan.status} />,
               ],
               [
                 "Event",
                 value.event === null ? (
-                  "–"
+                  NONE
                 ) : (
                   <a href={addressOf(["events", `evt_${value.import_id}`])}>
-                    {value.event.status}, {number(value.event.attempts)} sent
+                    {value.event.status}, attempts: {number(value.event.attempts)}
                   </a>
                 ),
               ],
@@ -135,7 +136,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           )}
           <section>
             <h2>Failures</h2>
-            {failed.rows !== null && failed.rows.length > 0 && (
+            {failed.rows?.some(canRetry) && (
               <Action
                 api={api}
                 path={`${path}retry/`}
@@ -175,18 +176,6 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           </section>
         </>
       )}
-    </>
-  );
-}
-
-export function Advice({ of }: { of: File }) {
-  if (of.error === null) return null;
-  return (
-    <>
-      <Words of={FILE_ERRORS[of.error.code]} />{" "}
-      {of.error.retryable
-        ? "Its source is still kept: it can be tried again."
-        : "Ping it again with a fresh URL."}
     </>
   );
 }

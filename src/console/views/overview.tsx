@@ -1,13 +1,14 @@
 import type { Import } from "../../imports/answers.ts";
 import type { Overview } from "../../overview/overview.ts";
 import { FILE_ERRORS } from "../../docs/fileWords.ts";
+import type { PartnerSettings } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
 import { age, number } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
-import { Empty, Heading, Loading, ProblemBox } from "../parts.tsx";
+import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
-import { Progress } from "./progress.tsx";
-import { Words } from "../words.tsx";
+import { Progress } from "../parts/progress.tsx";
+import { Sentence } from "../parts/sentence.tsx";
 
 const EVERY_MS = 10_000;
 const RUNNING_EVERY_MS = 2_000;
@@ -15,20 +16,24 @@ const KINDS = ["imported", "queued", "held", "failed"] as const;
 
 export function OverviewView({ api }: { api: Api }) {
   const { value, problem } = useLoad<Overview>(api, "/api/overview/", EVERY_MS);
+  const partner = useLoad<PartnerSettings>(api, "/api/partner/");
   return (
     <>
       <Heading title="Overview">
         <span class="soft">The last 14 days, UTC</span>
       </Heading>
-      <ProblemBox problem={problem} />
+      <ProblemBox problem={problem ?? partner.problem} />
       {value === null ? (
         problem === null && <Loading />
       ) : (
         <>
           {value.capped && (
-            <p class="note">There is more than one look counts: these are the newest 10,000 files.</p>
+            <p class="note">
+              There is more than one look counts: of files, imports and events, at most the newest 10,000 each
+              are counted here.
+            </p>
           )}
-          <Figures of={value} />
+          <Figures of={value} receives={partner.value === null || partner.value.event_url !== null} />
           <section>
             <h2>Files by day</h2>
             <Days of={value} />
@@ -36,7 +41,7 @@ export function OverviewView({ api }: { api: Api }) {
           <div class="columns">
             <section>
               <h2>Imports running</h2>
-              <Running api={api} />
+              <Running api={api} running={value.imports.running} />
             </section>
             <section>
               <h2>Failures by code</h2>
@@ -49,16 +54,22 @@ export function OverviewView({ api }: { api: Api }) {
   );
 }
 
-function Figures({ of }: { of: Overview }) {
+/** `receives`: whether the partner has an address that events are sent to. */
+function Figures({ of, receives }: { of: Overview; receives: boolean }) {
   const oldest = of.held.oldest_received_at;
   const { events } = of;
+  const unsent = events.failed + events.retrying;
   const figures = [
     ["Imported", of.files.imported, "files readable", ["files"], { status: "imported" }, ""],
     ["On their way", of.files.queued, "files queued", ["files"], { status: "queued" }, ""],
     [
       "Held",
       of.held.files,
-      oldest === null ? "nothing waits for a task" : `oldest for ${age(oldest)}`,
+      oldest !== null
+        ? `oldest for ${age(oldest)}`
+        : of.capped
+          ? "none of those counted"
+          : "nothing waits for a task",
       ["files"],
       { status: "held" },
       "",
@@ -66,28 +77,30 @@ function Figures({ of }: { of: Overview }) {
     [
       "Failed",
       of.files.failed,
-      of.files.failed === 0 ? "no file has failed" : "files to look at",
+      of.files.failed === 0 ? "none in these 14 days" : "files to look at",
       ["files"],
       { status: "failed" },
       of.files.failed === 0 ? "" : "bad",
     ],
     [
-      "Deliveries failing",
-      events.failed + events.retrying,
-      `${number(events.retrying)} still tried, ${number(events.failed)} given up`,
+      receives ? "Deliveries failing" : "Events not sent",
+      unsent,
+      receives
+        ? `${number(events.retrying)} still tried, ${number(events.failed)} given up`
+        : "you have no event_url: read them here",
       ["events"],
-      { status: events.failed > 0 ? "failed" : "pending" },
-      events.failed + events.retrying === 0 ? "" : "bad",
+      { status: events.failed > 0 || events.retrying === 0 ? "failed" : "pending" },
+      receives && unsent > 0 ? "bad" : "",
     ],
   ] as const;
   return (
     <ul class="figures">
-      {figures.map(([title, count, words, parts, query, tone]) => (
+      {figures.map(([title, count, note, parts, query, tone]) => (
         <li key={title}>
           <a href={addressOf(parts, query)} class={tone}>
             <span class="soft">{title}</span>
             <strong>{number(count)}</strong>
-            <span class="soft">{words}</span>
+            <span class="soft">{note}</span>
           </a>
         </li>
       ))}
@@ -160,27 +173,36 @@ function Days({ of }: { of: Overview }) {
   );
 }
 
-function Running({ api }: { api: Api }) {
+function Running({ api, running }: { api: Api; running: number }) {
   const list = useList<Import>(api, "/api/imports/?status=running&limit=10", RUNNING_EVERY_MS);
   if (list.problem !== null) return <ProblemBox problem={list.problem} />;
   if (list.rows === null) return <Loading />;
   if (list.rows.length === 0) return <Empty>No import is running.</Empty>;
   return (
-    <ul class="plainlist">
-      {list.rows.map((row) => (
-        <li key={row.import_id}>
-          <a href={addressOf(["imports", row.import_id])}>
-            {row.user_id} · {row.source}
+    <>
+      <ul class="plainlist">
+        {list.rows.map((row) => (
+          <li key={row.import_id}>
+            <a href={addressOf(["imports", row.import_id])}>
+              {row.user_id} · {row.source}
+            </a>
+            <Progress of={row} />
+          </li>
+        ))}
+      </ul>
+      {list.more !== null && (
+        <p>
+          <a href={addressOf(["imports"], { status: "running" })}>
+            All {running > list.rows.length ? number(running) : ""} that are running
           </a>
-          <Progress of={row} />
-        </li>
-      ))}
-    </ul>
+        </p>
+      )}
+    </>
   );
 }
 
 function Failures({ of }: { of: Overview }) {
-  if (of.failures.length === 0) return <Empty>No file has failed.</Empty>;
+  if (of.failures.length === 0) return <Empty>No file has failed in these 14 days.</Empty>;
   return (
     <ul class="plainlist">
       {of.failures.map(({ code, files }) => (
@@ -190,7 +212,7 @@ function Failures({ of }: { of: Overview }) {
             <code>{code}</code>
             <br />
             <span class="soft">
-              <Words of={FILE_ERRORS[code]} />
+              <Sentence of={FILE_ERRORS[code]} />
             </span>
           </span>
         </li>

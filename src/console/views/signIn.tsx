@@ -1,6 +1,7 @@
 import { useState } from "preact/hooks";
-import { Api, type PartnerSettings, type Problem } from "../api.ts";
-import { ProblemBox } from "../parts.tsx";
+import type { PartnerSettings } from "../../partners/settings.ts";
+import { Api, type Problem } from "../api.ts";
+import { ProblemBox } from "../parts/page.tsx";
 import type { Session } from "../session.ts";
 
 export function SignIn({ onSignIn }: { onSignIn: (session: Session) => void }) {

@@ -1,18 +1,12 @@
 import { useState } from "preact/hooks";
-import type { ActivityWithParts } from "../../activities/activity.ts";
-import type { File as ImportedFile } from "../../files/file.ts";
-import type { Api, Problem, Streams } from "../api.ts";
-import { startOf, words } from "../format.ts";
-import { Heading, Loading, ProblemBox } from "../parts.tsx";
-import { Charts } from "./charts.tsx";
-import { Warnings } from "./file.tsx";
-import { Derived, Laps, Lengths, Totals } from "./quantities.tsx";
-import { Route } from "./route.tsx";
-
-interface Inspection {
-  warnings: ImportedFile["warnings"];
-  activities: (Omit<ActivityWithParts, "activity_id"> & { stream_data?: Streams })[];
-}
+import type { Inspection } from "../../activities/inspection.ts";
+import type { Api, Problem } from "../api.ts";
+import { startOf, spaced } from "../format.ts";
+import { Heading, Loading, ProblemBox } from "../parts/page.tsx";
+import { Charts } from "../parts/charts.tsx";
+import { Warnings } from "../parts/warnings.tsx";
+import { Derived, Laps, Lengths, Totals } from "../parts/quantities.tsx";
+import { Route } from "../parts/route.tsx";
 
 export function TryItView({ api }: { api: Api }) {
   const [name, setName] = useState<string | null>(null);
@@ -76,7 +70,7 @@ function Inspected({ of }: { of: Inspection["activities"][number] }) {
   return (
     <section>
       <h2>
-        {words(of.sport)} · {startOf(of)}
+        {spaced(of.sport)} · {startOf(of)}
       </h2>
       <Totals of={of} />
       {of.stream_data === undefined ? null : (

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { detailsSchema, summarySchema } from "../../activities/activity.ts";
-import { decodeActivities, decodeStreams, FIT_WARNINGS, type DecodedActivity } from "../../fit/index.ts";
+import { inspectionSchema } from "../../activities/inspection.ts";
+import { decodeActivities, decodeStreams, type DecodedActivity, type Streams } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
 import { endpoint } from "../context.ts";
@@ -12,20 +12,6 @@ const NO_FALLBACK = { fallbackStartInSeconds: null };
 
 /** Each session's columns are one pass over the file: sixteen sessions of the largest file, seconds of work. */
 const MAX_STREAM_WORK_BYTES = 16 * MAX_FILE_BYTES;
-
-const streamData = z.record(z.string(), z.array(z.number().nullable()));
-
-const inspectionSchema = z
-  .strictObject({
-    warnings: z.array(z.enum(FIT_WARNINGS)),
-    activities: z.array(
-      summarySchema
-        .extend(detailsSchema.shape)
-        .extend({ stream_data: streamData.optional() })
-        .openapi("InspectedActivity"),
-    ),
-  })
-  .openapi("Inspection");
 
 const bytes = { schema: z.string().openapi({ format: "binary" }) };
 
@@ -91,7 +77,7 @@ export const postInspect = endpoint(route, async (c) => {
   }
 });
 
-function streamsOf(fit: Uint8Array, activity: DecodedActivity): z.infer<typeof streamData> {
+function streamsOf(fit: Uint8Array, activity: DecodedActivity): Streams["columns"] {
   const sessionIndex = activity.session_index;
   return decodeStreams(fit, { ...NO_FALLBACK, sessionIndex, keys: null, resolution: null })?.columns ?? {};
 }

@@ -1,30 +1,8 @@
-import { createRoute, z } from "@hono/zod-openapi";
+import { createRoute } from "@hono/zod-openapi";
+import { partnerSettingsSchema } from "../../partners/settings.ts";
 import { endpoint } from "../context.ts";
 import { noQuery } from "../pages.ts";
 import { readProblems } from "../problem.ts";
-
-const instant = z.iso.datetime();
-const perMinute = z.number().int().nullable().openapi({ description: "Null: no limit." });
-
-const partnerSettingsSchema = z
-  .strictObject({
-    partner_id: z.string(),
-    name: z.string().nullable(),
-    status: z.enum(["active", "suspended"]),
-    created_at: instant,
-    keys: z.array(
-      z.strictObject({ key_id: z.string(), created_at: instant, expires_at: instant.nullable() }),
-    ),
-    event_url: z.string().nullable(),
-    webhook_secrets: z.array(
-      z.strictObject({ secret_id: z.string(), created_at: instant, expires_at: instant.nullable() }),
-    ),
-    callback_hosts: z
-      .array(z.string())
-      .openapi({ description: "Hosts that callback URLs may name; empty: any public one." }),
-    limits: z.strictObject({ requests_per_minute: perMinute, files_per_minute: perMinute }),
-  })
-  .openapi("PartnerSettings");
 
 const route = createRoute({
   method: "get",

@@ -13,7 +13,6 @@ import { dryRunQuery } from "../pages.ts";
 import { preference } from "../prefer.ts";
 import {
   conflictProblem,
-  faultSchema,
   faultsIn,
   keyReusedProblem,
   refusal,
@@ -21,6 +20,7 @@ import {
   writeProblems,
   type Refused,
 } from "../problem.ts";
+import { faultSchema } from "../problemSchema.ts";
 import { spendFiles } from "../rateLimit.ts";
 
 /** 5,000 pings with long signed URLs, or one 8 MiB file in base64 with room for others. */

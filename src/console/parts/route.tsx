@@ -1,5 +1,5 @@
 import { useMemo } from "preact/hooks";
-import type { Streams } from "../api.ts";
+import type { Streams } from "../../fit/types.ts";
 
 /** Side of the drawing that is the longer one, in units of its own. */
 const SIDE = 400;
@@ -56,7 +56,7 @@ function draw(latitudes: readonly (number | null)[], longitudes: readonly (numbe
   };
 }
 
-export function Route({ streams, at }: { streams: Streams; at: number | null }) {
+export function Route({ streams, at }: { streams: Streams["columns"]; at: number | null }) {
   const drawing = useMemo(
     () => draw(streams["latitude_in_degrees"] ?? [], streams["longitude_in_degrees"] ?? []),
     [streams],

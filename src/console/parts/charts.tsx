@@ -1,6 +1,6 @@
 import uPlot from "uplot";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import type { Streams } from "../api.ts";
+import type { Streams } from "../../fit/types.ts";
 import { duration, number } from "../format.ts";
 
 const SERIES = [
@@ -22,7 +22,7 @@ interface Row {
   values: (number | null)[];
 }
 
-function rowsOf(streams: Streams): Row[] {
+function rowsOf(streams: Streams["columns"]): Row[] {
   return SERIES.flatMap(([key, title, unit, factor, digits, color]) => {
     const column = streams[key];
     if (column === undefined || column.every((value) => value === null)) return [];
@@ -32,7 +32,7 @@ function rowsOf(streams: Streams): Row[] {
 }
 
 /** Places of the records along an axis; over distance, those that have one and do not step back. */
-function alongOf(streams: Streams, axis: Axis): { x: number[]; places: number[] } {
+function alongOf(streams: Streams["columns"], axis: Axis): { x: number[]; places: number[] } {
   const column = streams[axis === "time" ? "time_in_seconds" : "distance_in_meters"] ?? [];
   const x: number[] = [];
   const places: number[] = [];
@@ -60,7 +60,7 @@ export function Charts({
   at,
   onAt,
 }: {
-  streams: Streams;
+  streams: Streams["columns"];
   at: number | null;
   onAt: (at: number | null) => void;
 }) {

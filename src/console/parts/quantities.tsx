@@ -1,6 +1,7 @@
 import type { ActivityWithParts } from "../../activities/activity.ts";
-import { duration, kilometers, kilometersAnHour, number, words } from "../format.ts";
-import { Facts, Table } from "../parts.tsx";
+import { duration, kilometers, kilometersAnHour, number, spaced, NONE } from "../format.ts";
+import { Table } from "./list.tsx";
+import { Facts } from "./page.tsx";
 
 /** What an activity is in numbers; both for one that was imported and one that is tried out. */
 type Quantities = Omit<
@@ -39,7 +40,7 @@ export function Totals({ of }: { of: Quantities }) {
     ["Pool", number(of.pool_length_in_meters, 0, "m")],
     ["Lengths", number(of.number_of_active_lengths)],
   ] as const;
-  return <Facts of={all.filter(([, value]) => value !== "–")} />;
+  return <Facts of={all.filter(([, value]) => value !== NONE)} />;
 }
 
 export function Laps({ of }: { of: ActivityWithParts["laps"] }) {
@@ -69,7 +70,7 @@ export function Laps({ of }: { of: ActivityWithParts["laps"] }) {
             <td class="number">{number(lap.average_heart_rate_in_beats_per_minute, 0, "bpm")}</td>
             <td class="number">{number(lap.average_power_in_watts, 0, "W")}</td>
             <td class="number">{number(lap.ascent_in_meters, 0, "m")}</td>
-            <td>{words(lap.trigger)}</td>
+            <td>{spaced(lap.trigger)}</td>
           </tr>
         ))}
       </Table>
@@ -96,9 +97,9 @@ export function Lengths({ of }: { of: ActivityWithParts["lengths"] }) {
         {of.map((length) => (
           <tr key={length.length_index}>
             <td class="number">{length.length_index + 1}</td>
-            <td class="number">{length.lap_index === null ? "–" : length.lap_index + 1}</td>
-            <td>{words(length.type)}</td>
-            <td>{words(length.stroke)}</td>
+            <td class="number">{length.lap_index === null ? NONE : length.lap_index + 1}</td>
+            <td>{spaced(length.type)}</td>
+            <td>{spaced(length.stroke)}</td>
             <td class="number">{number(length.strokes)}</td>
             <td class="number">{number(length.elapsed_time_in_seconds, 1, "s")}</td>
           </tr>
@@ -119,7 +120,7 @@ export function Derived({ of }: { of: Pick<ActivityWithParts, "derived"> }) {
           <p class="soft">The file does not say these; they were computed from its records.</p>
           <ul class="ids">
             {of.derived.map((name) => (
-              <li key={name}>{words(name)}</li>
+              <li key={name}>{spaced(name)}</li>
             ))}
           </ul>
         </>

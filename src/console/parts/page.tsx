@@ -1,10 +1,9 @@
 import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
-import type { Api, Problem } from "./api.ts";
-import { words } from "./format.ts";
-import type { LoadedList } from "./load.ts";
+import type { Api, Problem } from "../api.ts";
+import { spaced } from "../format.ts";
 
-/** What several views are made of. */
+/** What every view is made of. */
 
 export function Heading({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
@@ -45,7 +44,7 @@ const MARKS: Readonly<Record<string, string>> = {
 };
 
 export function Status({ of }: { of: string }) {
-  return <span class={`status ${MARKS[of] ?? "wait"}`}>{words(of)}</span>;
+  return <span class={`status ${MARKS[of] ?? "wait"}`}>{spaced(of)}</span>;
 }
 
 export function Empty({ children }: { children: ComponentChildren }) {
@@ -57,69 +56,6 @@ export function Loading() {
     <p class="empty" role="status">
       Loading …
     </p>
-  );
-}
-
-/** A table that scrolls sideways by itself, so that the page never does. */
-export function Table({
-  label,
-  head,
-  children,
-}: {
-  label: string;
-  head: readonly (string | [text: string, kind: "number"])[];
-  children: ComponentChildren;
-}) {
-  return (
-    <div class="table" role="region" aria-label={label} tabIndex={0}>
-      <table>
-        <thead>
-          <tr>
-            {head.map((cell) =>
-              typeof cell === "string" ? (
-                <th key={cell} scope="col">
-                  {cell}
-                </th>
-              ) : (
-                <th key={cell[0]} scope="col" class="number">
-                  {cell[0]}
-                </th>
-              ),
-            )}
-          </tr>
-        </thead>
-        <tbody>{children}</tbody>
-      </table>
-    </div>
-  );
-}
-
-/** A list's problem, its emptiness or its rows, and what asks for more of them. */
-export function List<T>({
-  list,
-  empty,
-  children,
-}: {
-  list: LoadedList<T>;
-  empty: ComponentChildren;
-  children: (rows: T[]) => ComponentChildren;
-}) {
-  return (
-    <>
-      <ProblemBox problem={list.problem} />
-      {list.rows === null ? (
-        list.problem === null && <Loading />
-      ) : list.rows.length === 0 ? (
-        <Empty>{empty}</Empty>
-      ) : (
-        children(list.rows)
-      )}
-      {list.more === null ? null : (
-        <button type="button" onClick={() => void list.more?.()}>
-          Show more
-        </button>
-      )}
-    </>
   );
 }
 
@@ -168,40 +104,5 @@ export function Facts({ of }: { of: readonly (readonly [name: string, value: Com
         </div>
       ))}
     </dl>
-  );
-}
-
-/** A field of a filter: it takes effect when it is left, or with Enter. */
-export function FilterField({
-  label,
-  value,
-  onValue,
-  options,
-}: {
-  label: string;
-  value: string;
-  onValue: (value: string) => void;
-  options?: readonly string[];
-}) {
-  return (
-    <label class="field">
-      {label}
-      {options === undefined ? (
-        <input
-          value={value}
-          autocomplete="off"
-          onChange={(event) => onValue(event.currentTarget.value.trim())}
-        />
-      ) : (
-        <select value={value} onChange={(event) => onValue(event.currentTarget.value)}>
-          <option value="">any</option>
-          {options.map((option) => (
-            <option key={option} value={option}>
-              {words(option)}
-            </option>
-          ))}
-        </select>
-      )}
-    </label>
   );
 }

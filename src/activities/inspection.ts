@@ -1,0 +1,19 @@
+import { z } from "@hono/zod-openapi";
+import { FIT_WARNINGS } from "../fit/types.ts";
+import { detailsSchema, summarySchema } from "./activity.ts";
+
+const streamData = z.record(z.string(), z.array(z.number().nullable()));
+
+/** What an import would make of a file. */
+export const inspectionSchema = z
+  .strictObject({
+    warnings: z.array(z.enum(FIT_WARNINGS)),
+    activities: z.array(
+      summarySchema
+        .extend(detailsSchema.shape)
+        .extend({ stream_data: streamData.optional() })
+        .openapi("InspectedActivity"),
+    ),
+  })
+  .openapi("Inspection");
+export type Inspection = z.infer<typeof inspectionSchema>;

@@ -1,0 +1,5 @@
+/** An address with those parameters that are not empty: `/api/files/?status=failed`, `#/files?status=failed`. */
+export function withQuery(address: string, parameters: Readonly<Record<string, string>>): string {
+  const given = Object.entries(parameters).filter(([, value]) => value !== "");
+  return given.length === 0 ? address : `${address}?${new URLSearchParams(given).toString()}`;
+}

@@ -1,0 +1,26 @@
+import { z } from "@hono/zod-openapi";
+
+const instant = z.iso.datetime();
+const perMinute = z.number().int().nullable().openapi({ description: "Null: no limit." });
+
+/** What a partner reads of its own settings: no digest and no secret. */
+export const partnerSettingsSchema = z
+  .strictObject({
+    partner_id: z.string(),
+    name: z.string().nullable(),
+    status: z.enum(["active", "suspended"]),
+    created_at: instant,
+    keys: z.array(
+      z.strictObject({ key_id: z.string(), created_at: instant, expires_at: instant.nullable() }),
+    ),
+    event_url: z.string().nullable(),
+    webhook_secrets: z.array(
+      z.strictObject({ secret_id: z.string(), created_at: instant, expires_at: instant.nullable() }),
+    ),
+    callback_hosts: z
+      .array(z.string())
+      .openapi({ description: "Hosts that callback URLs may name; empty: any public one." }),
+    limits: z.strictObject({ requests_per_minute: perMinute, files_per_minute: perMinute }),
+  })
+  .openapi("PartnerSettings");
+export type PartnerSettings = z.infer<typeof partnerSettingsSchema>;
