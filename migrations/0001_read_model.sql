@@ -92,6 +92,9 @@ CREATE TABLE imports (
 ) WITHOUT ROWID;
 
 CREATE INDEX imports_by_request ON imports (partner_id, requested_at, import_id);
+-- Which import has taken a held file; those that took none are left out.
+CREATE INDEX imports_by_versions ON imports (partner_id, user_id, source, through_version, after_version)
+  WHERE through_version > after_version;
 
 -- What a task expected and never came, in slices that fit a row; at least one slice when it said what to expect.
 CREATE TABLE import_missing (

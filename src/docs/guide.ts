@@ -296,7 +296,7 @@ a live ping, a history with its task, an overwrite, a duplicate, the event. <cod
 <a href="#sendTestEvent">test events</a>:</p>
 <ol>
 <li>One carries <code>data.challenge</code>. Having verified the signature, answer 200 with <code>{"challenge": "…"}</code>, the same text.</li>
-<li>One is signed with a secret that nobody has. Answer it with a 4xx, as you would answer anybody's forgery.</li>
+<li>One is signed with a secret that nobody has. Answer it with 400, 401, 403 or 422, as you would answer anybody's forgery.</li>
 </ol>
 <p>Then look at the rest yourself:</p>
 <ul>

@@ -116,7 +116,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       "Its type is `test.ping`, and it is signed as all others are. A receiver that has verified it proves so by " +
       'answering `{"challenge":"…"}` with the `challenge` in its `data`: the answer stands in the event\'s attempts. ' +
       "With `signature=wrong` it is signed with a secret that nobody has and sent once: `delivered` then means that " +
-      "the receiver refused it with a 4xx, `failed` that it did not.",
+      "the receiver refused it with 400, 401, 403 or 422, `failed` that it did not.",
   },
   "GET /api/users/": {
     operationId: "listUsers",

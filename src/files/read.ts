@@ -11,14 +11,15 @@ import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
 const TAKES = `i.user_id = f.user_id AND i.source = f.source
   AND f.version > i.after_version AND f.version <= i.through_version`;
 
-/** SQL for the import that has taken a file `f` which is still held in its row; null when none has. */
+/**
+ * SQL for the import that has taken a file `f` which is still held in its row; null when none has. Imports of a user
+ * and source follow one another, so it is the first that reaches as far: one row is looked at, however many there are.
+ */
 export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
-  SELECT i.import_id FROM imports i
-  WHERE i.partner_id = f.partner_id
-    AND i.import_id >= substr(f.file_id, 1, ${ROUTE_LENGTH})
-    AND i.import_id < substr(f.file_id, 1, ${ROUTE_LENGTH}) || char(1114111)
-    AND ${TAKES}
-  LIMIT 1) END`;
+  SELECT CASE WHEN i.after_version < f.version THEN i.import_id END FROM imports i INDEXED BY imports_by_versions
+  WHERE i.partner_id = f.partner_id AND i.user_id = f.user_id AND i.source = f.source
+    AND i.through_version >= f.version AND i.through_version > i.after_version
+  ORDER BY i.through_version LIMIT 1) END`;
 
 /** SQL for the status that a partner reads of a file `f`: one that is held, but taken by a task, reads as queued. */
 export const READ_STATUS = `CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END`;
@@ -170,7 +171,7 @@ export async function listFiles(
 }
 
 /** SQL for a partner's files `f` with their batches `b`, along the order of their receipt or their last change. */
-export function batched(by: "receipt" | "update"): string {
+function batched(by: "receipt" | "update"): string {
   const column = by === "receipt" ? "received_batch" : "updated_batch";
   return `file_batches b INDEXED BY file_batches_by_${by} CROSS JOIN json_each(b.file_ids) j
     CROSS JOIN files f ON f.partner_id = b.partner_id AND f.file_id = j.value AND f.${column} = b.batch_id`;

@@ -2,7 +2,7 @@ import { HELD_FOR_MS } from "../collector/ages.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
-import { batched, READ_STATUS } from "../files/read.ts";
+import { READ_STATUS } from "../files/read.ts";
 import { instantOf } from "../rows.ts";
 import type { FilesByStatus, Overview } from "./overview.ts";
 
@@ -14,7 +14,8 @@ export const MAX_ROWS = 10_000;
 
 interface FileCount {
   day: number;
-  status: FileStatus;
+  /** Null for what is listed where its file is no more. */
+  status: FileStatus | null;
   code: FileErrorCode | null;
   files: number;
   oldest: number;
@@ -41,15 +42,18 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
   const [files, imports, events] = await Promise.all([
     database
       .prepare(
+        // What is listed is bounded before it is looked up: a file that came again stands in older batches, too.
         `${newestOf(
-          `SELECT f.received_at, CASE WHEN f.status = 'failed' THEN f.error ->> 'code' END AS code,
-             ${READ_STATUS} AS status
-           FROM ${batched("receipt")} WHERE b.partner_id = ?1 AND b.received_at >= ?2
-           ORDER BY b.received_at DESC`,
+          `SELECT b.batch_id, j.value AS file_id
+           FROM file_batches b INDEXED BY file_batches_by_receipt CROSS JOIN json_each(b.file_ids) j
+           WHERE b.partner_id = ?1 AND b.received_at >= ?2 ORDER BY b.received_at DESC`,
         )}
-         SELECT received_at / ${DAY_MS} AS day, status, code, count(*) AS files, min(received_at) AS oldest,
-           (SELECT count(*) FROM found) AS found
-         FROM newest GROUP BY day, status, code`,
+         SELECT f.received_at / ${DAY_MS} AS day, ${READ_STATUS} AS status,
+           CASE WHEN f.status = 'failed' THEN f.error ->> 'code' END AS code, count(*) AS files,
+           min(f.received_at) AS oldest, (SELECT count(*) FROM found) AS found
+         FROM newest n LEFT JOIN files f
+           ON f.partner_id = ?1 AND f.file_id = n.file_id AND f.received_batch = n.batch_id
+         GROUP BY 1, 2, 3`,
       )
       .bind(partnerId, Math.min(since, nowMs - HELD_FOR_MS), MAX_ROWS)
       .all<FileCount>(),
@@ -84,7 +88,8 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
     ...none(),
   }));
   const failures = new Map<FileErrorCode, number>();
-  for (const row of files.results.filter(({ day }) => day >= firstDay)) {
+  for (const row of files.results) {
+    if (row.status === null || row.day < firstDay) continue;
     total[row.status] += row.files;
     // A receipt ahead of this clock belongs to today.
     const day = days[Math.min(DAYS - 1, row.day - firstDay)];

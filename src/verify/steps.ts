@@ -227,7 +227,7 @@ export const STEPS: readonly Step[] = [
       const [attempt = {}] = attemptsOf(event);
       if (event["status"] !== "delivered") {
         throw new StepFailure(
-          `An event that we did not sign must be refused with a 4xx; ${answered(attempt)}. Verify webhook-signature.`,
+          `An event that we did not sign must be refused with 400, 401, 403 or 422; ${answered(attempt)}. Verify webhook-signature.`,
         );
       }
       return `Refused: ${answered(attempt)}.`;

@@ -1,4 +1,5 @@
 import { createServer } from "node:http";
+import { z } from "zod";
 import { signedHeaders } from "../../deliveries/sign.ts";
 
 /** Events come here; by it a start knows the address that an earlier one gave the partner. */
@@ -34,8 +35,10 @@ export async function startPartnerHost(): Promise<PartnerHost> {
       request.on("data", (part: Buffer) => parts.push(part));
       request.on("end", () => {
         const body = Buffer.concat(parts).toString();
-        listener({ body, verified: isSigned(request.headers, body, secret) });
-        response.writeHead(204).end();
+        const verified = isSigned(request.headers, body, secret);
+        listener({ body, verified });
+        if (verified) response.writeHead(200).end(answerTo(body));
+        else response.writeHead(401).end();
       });
       return;
     }
@@ -65,6 +68,14 @@ export async function startPartnerHost(): Promise<PartnerHost> {
       listener = told;
     },
   };
+}
+
+const challengeSchema = z.object({ data: z.object({ challenge: z.string() }) });
+
+/** The answer to an event: a test event may ask for its challenge back. */
+function answerTo(body: string): string {
+  const asked = challengeSchema.safeParse(JSON.parse(body));
+  return JSON.stringify(asked.success ? { challenge: asked.data.data.challenge } : {});
 }
 
 /** Standard Webhooks: one of the signatures is the secret's over id, time and body, and the time is now. */
