@@ -158,6 +158,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Problem.status": "The status of the answer.",
   "UserWithSources.sources.activities": "How many activities can be read.",
   "UserWithSources.held": "How many files wait for the task.",
+  "PartnerSettings.keys": "The keys that are live, without these themselves.",
+  "PartnerSettings.webhook_secrets": "The secrets that are live, without these themselves.",
   "PartnerSettings.status": "`active`, or `suspended`: then every request is answered with 403.",
 
   "query.summary_id": "Only the file of this name, with its `user_id` and `source`.",

@@ -1,4 +1,4 @@
-import { hasKey, PARTNER_ID, type Partner } from "../partners/partner.ts";
+import { liveKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
@@ -78,11 +78,17 @@ export const authenticate: Middleware = async (c, next) => {
   if (key === null || claimed === null) return refuse();
 
   const partner = await readPartner(c.env.PARTNERS, claimed);
-  const proven = hasKey(partner ?? NOBODY, key, Date.now());
-  if (partner === null || !proven) return refuse();
+  const keyId = liveKeyId(partner ?? NOBODY, key, Date.now());
+  if (partner === null) return refuse();
+  if (keyId === null) {
+    // Of the registry: a header's text that names nobody could be anything, also a key.
+    c.var.noted["claimed_partner_id"] = partner.partner_id;
+    return refuse();
+  }
+  c.set("partner", partner);
+  c.var.noted["key_id"] = keyId;
   if (partner.status === "suspended") {
     return problem(c, "partner_suspended", "This partner may not use the service at present.");
   }
-  c.set("partner", partner);
   return next();
 };

@@ -8,11 +8,11 @@ export interface AppEnv {
   Bindings: Env;
   Variables: {
     requestId: string;
-    /** Set once the caller has shown a key; every route under /api/ has it. */
+    /** Set once the caller has shown a live key; every route under /api/ has it. */
     partner: Partner;
     /** How the partner's rate limits stand that this request has counted against. */
     quotas: Map<string, Quota>;
-    /** What the request's log line says beyond the usual: counts, and the kind of a fault. */
+    /** What the request's log line says beyond the usual: ids, counts, and the kind of a fault. */
     noted: Record<string, string | number>;
   };
 }

@@ -59,12 +59,19 @@ export function live<T extends { expires_at: string | null }>(entries: readonly 
   return entries.filter((entry) => entry.expires_at === null || Date.parse(entry.expires_at) > nowMs);
 }
 
-/** Digests are compared, in constant time, against every live key: equal lengths, and no early way out. */
-export function hasKey(partner: Pick<Partner, "keys">, authKey: string, nowMs: number): boolean {
+/**
+ * The `key_id` of the live key that this is, or null. Digests are compared, in constant time, against every live
+ * key: equal lengths, and no early way out.
+ */
+export function liveKeyId(partner: Pick<Partner, "keys">, authKey: string, nowMs: number): string | null {
   const offered = Buffer.from(digestOf(authKey), "hex");
-  let found = false;
+  let found: string | null = null;
   for (const entry of live(partner.keys, nowMs)) {
-    if (timingSafeEqual(offered, Buffer.from(entry.digest, "hex"))) found = true;
+    if (timingSafeEqual(offered, Buffer.from(entry.digest, "hex"))) found = entry.key_id;
   }
   return found;
+}
+
+export function hasKey(partner: Pick<Partner, "keys">, authKey: string, nowMs: number): boolean {
+  return liveKeyId(partner, authKey, nowMs) !== null;
 }

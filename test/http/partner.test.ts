@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { digestOf } from "../../src/partners/partner.ts";
+import { digestOf, newAuthKey, newWebhookSecret } from "../../src/partners/partner.ts";
 import { send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
 import { read } from "../flows/partnerActs.ts";
@@ -35,4 +35,41 @@ test("a partner reads its own settings, with the names of its keys and secrets a
   for (const hidden of [who.authKey, digestOf(who.authKey), secret?.secret ?? "whsec_"]) {
     expect(text).not.toContain(hidden);
   }
+});
+
+test("a key or secret that has ended is not among those in use", async () => {
+  const ended = new Date(Date.now() - 1).toISOString();
+  const ending = new Date(Date.now() + 60_000).toISOString();
+  const created_at = "2026-01-01T00:00:00.000Z";
+  const key = (key_id: string, authKey: string, expires_at: string | null) => ({
+    key_id,
+    digest: digestOf(authKey),
+    created_at,
+    expires_at,
+  });
+  const secret = (secret_id: string, expires_at: string | null) => ({
+    secret_id,
+    secret: newWebhookSecret(),
+    created_at,
+    expires_at,
+  });
+  const authKey = newAuthKey();
+  const who = await newPartner({
+    keys: [key("ended", newAuthKey(), ended), key("ending", newAuthKey(), ending), key("new", authKey, null)],
+    webhook_secrets: [secret("ended", ended), secret("ending", ending), secret("new", null)],
+  });
+  const settings = await read(
+    { ...who, headers: { ...who.headers, Authorization: `Bearer ${authKey}` } },
+    "/api/partner/",
+  );
+  expect(settings).toMatchObject({
+    keys: [
+      { key_id: "ending", expires_at: ending },
+      { key_id: "new", expires_at: null },
+    ],
+    webhook_secrets: [
+      { secret_id: "ending", expires_at: ending },
+      { secret_id: "new", expires_at: null },
+    ],
+  });
 });

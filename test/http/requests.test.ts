@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
 import { INTAKE_BYTES, tryReserve } from "../../src/memoryBudget.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
@@ -190,9 +191,70 @@ describe("the log", () => {
       status: 400,
       milliseconds: expect.any(Number),
       partner_id: partner.partnerId,
+      key_id: partner.partner.keys[0]?.key_id,
     });
     expect(JSON.parse(String(lines[1]))).toMatchObject({ route: null, status: 404, partner_id: null });
     expect(lines.join()).not.toContain("secret");
     expect(lines.join()).not.toContain(partner.authKey);
+  });
+
+  /** The lines of the requests that `ask` makes. */
+  async function linesOf(ask: () => Promise<void>): Promise<unknown[]> {
+    const lines: string[] = [];
+    const logged = vi.spyOn(console, "log").mockImplementation((line: unknown) => {
+      lines.push(String(line));
+    });
+    await ask();
+    logged.mockRestore();
+    return lines.map((line): unknown => JSON.parse(line));
+  }
+
+  test("a call with a key that is not live is found by the partner that it claims to be of, never by another text", async () => {
+    const partner = await newPartner();
+    const stranger = newAuthKey();
+    const lines = await linesOf(async () => {
+      for (const id of [partner.partnerId, stranger, "not an id"]) {
+        const headers = { "Partner-Id": id, Authorization: `Bearer ${newAuthKey()}` };
+        await problemOf(await send({ headers }, "GET", "/api/files/"), 401, "unauthorized");
+      }
+    });
+    expect(lines).toMatchObject([
+      { status: 401, partner_id: null, claimed_partner_id: partner.partnerId },
+      { status: 401, partner_id: null },
+      { status: 401, partner_id: null },
+    ]);
+    expect(lines.slice(1)).not.toContainEqual(
+      expect.objectContaining({ claimed_partner_id: expect.anything() }),
+    );
+    expect(JSON.stringify(lines)).not.toContain(stranger);
+  });
+
+  test("a suspended partner's calls are found by its id, for its key has proven it", async () => {
+    const partner = await newPartner({ status: "suspended" });
+    const lines = await linesOf(async () => {
+      await problemOf(await send(partner, "GET", "/api/files/"), 403, "partner_suspended");
+    });
+    expect(lines).toMatchObject([
+      { status: 403, partner_id: partner.partnerId, key_id: partner.partner.keys[0]?.key_id },
+    ]);
+  });
+
+  test("calls with one of a partner's keys can be told from those with another", async () => {
+    const leaked = newAuthKey();
+    const own = newAuthKey();
+    const created_at = "2026-01-01T00:00:00.000Z";
+    const { headers } = await newPartner({
+      keys: [
+        { key_id: "key_leaked", digest: digestOf(leaked), created_at, expires_at: null },
+        { key_id: "key_own", digest: digestOf(own), created_at, expires_at: null },
+      ],
+    });
+    const lines = await linesOf(async () => {
+      for (const key of [own, leaked]) {
+        const withKey = { headers: { ...headers, Authorization: `Bearer ${key}` } };
+        expect((await send(withKey, "GET", "/api/files/")).status).toBe(200);
+      }
+    });
+    expect(lines).toMatchObject([{ key_id: "key_own" }, { key_id: "key_leaked" }]);
   });
 });
