@@ -3,7 +3,8 @@ import type { FitWarning } from "../fit/types.ts";
 
 /** Why a file failed: `error.code`. */
 export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
-  callback_gone: "The host answered 400, 401, 403, 404 or 410. Ping again with a fresh URL.",
+  callback_gone:
+    "The host answered 400, 401, 403, 404 or 410. Ping again with a fresh URL and priority 1 (with 0 it waits for another task).",
   callback_http_error: "The host answered with another status that is no success, or without a body.",
   callback_timeout: "The whole file did not come within 30 seconds, in any attempt.",
   callback_unreachable: "No connection, a body that broke off, or redirects that lead nowhere.",
