@@ -25,12 +25,25 @@ export function logSetback(outcome: Setback, fields: Fields): void {
   console.log(JSON.stringify({ unit: "setback", outcome, ...fields }));
 }
 
-/** The kind of a fault for a log line; its message may quote a URL or SQL, so only known-safe parts are kept. */
+/** How the platform begins what its stores throw; what follows may quote SQL, a key or a name. */
+const STORES: readonly (readonly [store: string, beginning: RegExp])[] = [
+  ["D1", /^D1_[A-Z]*ERROR: /],
+  ["R2", /^(?:head|get|put|delete|list): /],
+  ["KV", /^KV [A-Z_]+ failed: /],
+  ["queue", /^Queue (?:send(?:Batch)? failed: |is overloaded)/],
+  ["collector", /^Durable Object (?:is|reset|storage|exceeded)\b/],
+];
+
+/**
+ * The kind of a fault for a log line, as `D1:Error`: the store where its message begins as that store's do, its
+ * name, its code. The message itself may quote a URL or SQL, so nothing else of it is kept.
+ */
 export function faultName(fault: unknown): string {
   if (!(fault instanceof Error)) return typeof fault;
   const code =
     "code" in fault && (typeof fault.code === "string" || typeof fault.code === "number")
       ? `:${fault.code}`
       : "";
-  return fault.name + code;
+  const store = STORES.find(([, beginning]) => beginning.test(fault.message));
+  return (store === undefined ? "" : `${store[0]}:`) + fault.name + code;
 }

@@ -23,8 +23,8 @@ const DEADLINE_MS = 15_000;
 const CLAIM_MS = 60_000;
 /** Enough of an answer to see what the receiver's framework complained of. */
 const ANSWER_BYTES = 500;
-/** How often to look whether a suspended partner is back; its events wait that long. */
-const SUSPENDED_DELAY_MS = 60 * 60_000;
+/** How long events wait at most once a partner is back. A thousand that wait cost about a dollar a day so. */
+const SUSPENDED_DELAY_MS = 10 * 60_000;
 
 /** Where a delivery goes now, or why it does not. */
 type Target =
@@ -152,7 +152,7 @@ export async function deliverDue(
     milliseconds: Math.max(0, endedAt - startedAt),
     answer: answer?.text ?? (target.send ? "" : target.reason),
   };
-  const settlement = settlementOf(target, claimed.type, attempt, {
+  const settlement = settlementOf(target, claimed, attempt, {
     failedAttempts: claimed.attempt_count - claimed.attempts_before + 1,
     nowMs: endedAt,
     retryAfterSeconds: retryAfterSeconds(answer?.retryAfter ?? null, endedAt),
@@ -187,7 +187,7 @@ export async function deliverDue(
 
 function settlementOf(
   target: Target,
-  type: string,
+  { type, last_answer }: ClaimedDelivery,
   attempt: Attempt,
   timing: Parameters<typeof afterAttempt>[1],
 ): Settlement {
@@ -197,7 +197,9 @@ function settlementOf(
   }
   if (target.as === "postponed") {
     const next_attempt_at = timing.nowMs + SUSPENDED_DELAY_MS;
-    return { status: "pending", next_attempt_at, attempt: null, counted: false };
+    // Looked at every few minutes, maybe for weeks: why it waits is noted once.
+    const noted = last_answer === attempt.answer ? null : attempt;
+    return { status: "pending", next_attempt_at, attempt: noted, counted: false };
   }
   const noted = target.as === "failed" ? attempt : null;
   return { status: target.as, next_attempt_at: null, attempt: noted, counted: false };

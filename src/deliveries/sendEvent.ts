@@ -6,7 +6,10 @@ import type { TestEvent } from "./bodies.ts";
 import { FORGED } from "./forged.ts";
 import { insertDelivery, restartDelivery } from "./write.ts";
 
-/** Sends a settled event again, by a fresh schedule and under its own id. False when it is not settled. */
+/**
+ * Sends an event again, by a fresh schedule and under its own id; one that waits for a later attempt leaves now.
+ * False when it is being delivered, or is about to be.
+ */
 export async function resendEvent(
   env: Env,
   partnerId: string,

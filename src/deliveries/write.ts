@@ -53,6 +53,8 @@ const claimedSchema = z.object({
   /** Made before the schedule was last started afresh. */
   attempts_before: z.number().int(),
   then_deliver: z.string().nullable(),
+  /** Of the latest attempt. */
+  last_answer: z.string().nullable(),
   /** The claim's own name: what is recorded counts only while it is the current one. */
   claimed_until: z.number(),
 });
@@ -73,7 +75,8 @@ export async function claimDelivery(
       `UPDATE deliveries SET claimed_until = ?3
        WHERE partner_id = ?1 AND delivery_id = ?2 AND status = 'pending' AND next_attempt_at <= ?4
          AND (claimed_until IS NULL OR claimed_until <= ?5)
-       RETURNING kind, type, body, attempt_count, attempts_before, then_deliver, claimed_until`,
+       RETURNING kind, type, body, attempt_count, attempts_before, then_deliver,
+         attempts ->> '$[#-1].answer' AS last_answer, claimed_until`,
     )
     .bind(delivery.partner_id, delivery.delivery_id, untilMs, nowMs + EARLY_MS, nowMs)
     .first();
@@ -166,8 +169,8 @@ export async function takeOverdueDeliveries(
 const ATTEMPTS_KEPT = 50;
 
 /**
- * Starts the schedule of a settled event afresh, due now; its attempts count on. False when there is no such event,
- * or it is not settled.
+ * Starts the schedule of an event afresh, due now; its attempts count on. False when there is no such event, or it
+ * is being delivered, due, or waits for the plan request that goes before it.
  */
 export async function restartDelivery(
   db: D1Database,
@@ -181,7 +184,9 @@ export async function restartDelivery(
            SELECT a.value FROM json_each(deliveries.attempts) a
            WHERE a.key >= json_array_length(deliveries.attempts) - ${ATTEMPTS_KEPT} ORDER BY a.key)),
          updated_at = ${DATABASE_NOW}
-       WHERE partner_id = ?1 AND delivery_id = ?2 AND kind = 'event' AND status IN ('delivered', 'failed')`,
+       WHERE partner_id = ?1 AND delivery_id = ?2 AND kind = 'event'
+         AND (status IN ('delivered', 'failed')
+           OR (status = 'pending' AND next_attempt_at > ?3 AND (claimed_until IS NULL OR claimed_until <= ?3)))`,
     )
     .bind(delivery.partner_id, delivery.delivery_id, nowMs)
     .run();

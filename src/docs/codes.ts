@@ -14,7 +14,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   not_found: "Check the id and the address. What belongs to another partner looks like what does not exist.",
   not_retryable: "Neither bytes nor URL are kept, or nothing has failed. Send a new ping.",
   no_event_url: "Ask us to set your `event_url`.",
-  event_in_delivery: "It is still being sent by its schedule; `next_attempt_at` says when.",
+  event_in_delivery:
+    "It is being delivered at this moment, or is about to be. Look at its attempts in a minute.",
   idempotency_in_flight:
     "The first request with this key has not been answered yet. Wait as long as `Retry-After` says.",
   method_not_allowed: "`Allow` lists the methods that this address takes.",

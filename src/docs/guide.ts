@@ -205,7 +205,8 @@ ${listing(curl("/api/imports/?user_id=rider-1&source=head-unit"), "Reading impor
 <li><p><strong>Look at what failed:</strong></p>
 ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed files with curl", "failed-files")}
 <p><a href="#file-errors"><code>error.code</code></a> says why, <code>retryable</code> whether
-<a href="#retryFile">retry</a> can work. Otherwise ping the file again, with a fresh URL.</p></li>
+<a href="#retryFile">retry</a> can work. Otherwise ping the file again, with a fresh URL: with
+<code>priority</code> 1 it is fetched at once; with 0 it is held until you send the task again.</p></li>
 </ol>
 <p>A ride that has just ended does not wait for any of this: ping it with <code>priority</code> 1.</p>`,
     },
@@ -217,7 +218,8 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
 <code>duplicate</code> when there is nothing new to do.</p>
 <ul>
 <li><code>overwrite_mode: true</code> imports the file again. What was stored stays readable until the new version has replaced it whole. The newest ping wins.</li>
-<li>A file whose last attempt failed is tried again on any new ping.</li>
+<li>A file whose last attempt failed is tried again on any new ping, also while its import is still running and would ask the host again:
+with <code>priority</code> 1 at once, counted in that import; with 0 only when you send the task again, as part of a new import.</li>
 <li>A task that finds nothing newly held within 24 hours of the same task answers the import that was started then, with <code>repeated: true</code>: no second plan, no second event.</li>
 </ul>
 <p>If you want the very same answer again, send an <code>Idempotency-Key</code> with pings and tasks. It is kept for 24 hours. While the first request is being
@@ -240,7 +242,8 @@ come back as <code>rejected</code>; without it one bad item refuses them all.</p
 </ol>
 <p>Anything but 2xx is tried again after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. Redirects are not followed. 410 ends the attempts.
 Each attempt and your answer to it can be read at <a href="#getEvent"><code>GET /api/events/{id}/</code></a>, and
-<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends you one to try with. An event leaves only after what it announces can be read.</p>
+<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends you one to try with. Mended your receiver? <a href="#resendEvent"><code>POST /api/events/{id}/resend/</code></a> sends
+an event now instead of at its next attempt. An event leaves only after what it announces can be read.</p>
 <h3 id="verifying">Verifying the signature</h3>
 <p>Your secret begins with <code>whsec_</code>. While it is being rotated there are several signatures, and one that fits is enough.</p>
 <h4>Node</h4>

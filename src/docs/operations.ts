@@ -60,7 +60,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /api/files/{file_id}/retry/": {
     operationId: "retryFile",
     tag: "Files",
-    description: "If neither bytes nor URL are kept any more, the answer is 409: send a new ping.",
+    description:
+      "If neither bytes nor URL are kept any more, the answer is 409: send a new ping, with priority 1 unless you send the task again.",
   },
   "GET /api/activities/": {
     operationId: "listActivities",
@@ -107,7 +108,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /api/events/{event_id}/resend/": {
     operationId: "resendEvent",
     tag: "Events",
-    description: "Under the same `webhook-id`: a receiver that has it already may leave it.",
+    description:
+      "Under the same `webhook-id`: a receiver that has it already may leave it. One that waits for its next attempt leaves now; 409 means that it is being delivered, or is about to be.",
   },
   "POST /api/events/test/": {
     operationId: "sendTestEvent",

@@ -341,12 +341,26 @@ describe("An event", () => {
     const received = play(() => new Response("ok"));
     await deliver(message);
     expect(received).toHaveLength(0);
-    expect(await rowOf(message)).toMatchObject({ status: "pending", attempt_count: 0, attempts: "[]" });
-    expect(sent).toEqual([{ message, delaySeconds: 3_600 }]);
+    expect(await rowOf(message)).toMatchObject({ status: "pending", attempt_count: 0 });
+    expect(sent).toEqual([{ message, delaySeconds: 600 }]);
     await env.PARTNERS.put(partnerKey(who.partnerId), JSON.stringify({ ...who.partner, status: "active" }));
-    nowMs += HOUR_MS;
+    nowMs += 10 * MINUTE_MS;
     await deliver(message);
     expect(await rowOf(message)).toMatchObject({ status: "delivered", attempt_count: 1 });
+  });
+
+  test("of a suspended partner says why it waits, once, however long", async () => {
+    const who = await partnerWith({ status: "suspended" });
+    const message = await store({ partner_id: who.partnerId });
+    for (let look = 0; look < 3; look += 1) {
+      await deliver(message);
+      nowMs += 10 * MINUTE_MS;
+    }
+    expect(await readEvent(env, who.partnerId, message.delivery_id)).toMatchObject({
+      status: "pending",
+      attempt_count: 0,
+      attempts: [{ at: new Date(startMs).toISOString(), status: null, answer: "The partner is suspended." }],
+    });
   });
 
   test("never goes to an address that may not be reached", async () => {

@@ -65,12 +65,40 @@ describe("an event", () => {
     ]);
   });
 
-  test("that is being delivered, or waits to be, is not sent a second time", async () => {
+  test("that is being delivered, or is about to be, is not sent a second time", async () => {
     const who = await newPartner({ event_url: RECEIVER });
-    for (const status of ["pending", "waiting"]) {
-      const id = await seedDelivery(who.partnerId, `evt_${status}`, { status, next_attempt_at: NOON });
+    const soon = Date.now() + 60_000;
+    for (const [name, columns] of Object.entries({
+      due: { status: "pending", next_attempt_at: NOON },
+      claimed: { status: "pending", next_attempt_at: soon, claimed_until: soon },
+      behind_a_plan: { status: "waiting", next_attempt_at: null },
+    })) {
+      const id = await seedDelivery(who.partnerId, `evt_${name}`, columns);
       await problemOf(await send(who, "POST", `/api/events/${id}/resend/`), 409, "event_in_delivery");
     }
+  });
+
+  test("that waits for a later attempt leaves at once when it is asked for, by a fresh schedule", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: () => new Response("busy", { status: 500 }) });
+    const inAnHour = Date.now() + 3_600_000;
+    const id = await seedDelivery(who.partnerId, "evt_1", {
+      status: "pending",
+      attempt_count: 6,
+      attempts: JSON.stringify([
+        { at: NOON, status: null, milliseconds: 0, answer: "The partner is suspended." },
+      ]),
+      next_attempt_at: inAnHour,
+    });
+    await deliverEvent(who.partnerId, id);
+    expect(outside.to(RECEIVER)).toEqual([]);
+    await answerOf(await send(who, "POST", `/api/events/${id}/resend/`), 202, eventWithAttemptsSchema);
+    await deliverEvent(who.partnerId, id);
+    expect(outside.to(RECEIVER)).toHaveLength(1);
+    const after = await read(who, `/api/events/${id}/`);
+    expect(after).toMatchObject({ status: "pending", attempt_count: 7 });
+    // The first delay of a schedule is five seconds.
+    expect(Date.parse(String(after["next_attempt_at"]))).toBeLessThan(Date.now() + 6_000);
   });
 
   test("has nowhere to go without an event_url", async () => {

@@ -77,7 +77,7 @@ const accepted = {
 const resendRoute = createRoute({
   method: "post",
   path: "/api/events/{event_id}/resend/",
-  summary: "Send a delivered or failed event again, by a fresh schedule",
+  summary: "Send an event again now, by a fresh schedule",
   request: { params: z.object({ event_id: z.string() }), query: noQuery },
   responses: {
     ...accepted,
@@ -93,7 +93,7 @@ export const postResend = endpoint(resendRoute, async (c) => {
   if (event === null) return problem(c, "not_found", "There is no such event.");
   if (event_url === null) return noEventUrl(c);
   if (!(await resendEvent(c.env, partner_id, event_id, Date.now()))) {
-    return problem(c, "event_in_delivery", "Its schedule has not ended; attempts are still made.");
+    return problem(c, "event_in_delivery", "It is being delivered, or is due.");
   }
   return c.json((await read.readEvent(c.env, partner_id, event_id)) ?? event, 202);
 });

@@ -1,0 +1,58 @@
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { playOutside } from "../support/outside.ts";
+import { newPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, settle } from "../support/world.ts";
+import { HOST, ping, read, SOURCE, task } from "./partnerActs.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+/** A partner whose history of one file waits, in a running import, for a host that answers 500. */
+async function waitingHistory() {
+  const who = await newPartner();
+  const outside = playOutside({
+    [`${HOST}/broken`]: () => new Response("down", { status: 500 }),
+    [`${HOST}/mended`]: () => new Response(rideFile()),
+  });
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/broken`, priority: 0 });
+  const { import_id } = await task(who);
+  await settle(collector);
+  const filePath = `/api/files/${file?.file_id}/`;
+  const importPath = `/api/imports/${import_id}/`;
+  expect(await read(who, filePath)).toMatchObject({ status: "queued", attempts: 1 });
+  expect(await read(who, importPath)).toMatchObject({ status: "running" });
+  return { who, outside, collector, filePath, importPath };
+}
+
+describe("a file of a running import that waits for its host", () => {
+  test("is imported at once from a new URL pinged with priority 1, and counts in that import", async () => {
+    const { who, collector, filePath, importPath } = await waitingHistory();
+    const mended = { summary_id: "ride", callback_url: `${HOST}/mended`, priority: 1 as const };
+    expect(await ping(who, mended)).toMatchObject([{ status: "queued" }]);
+    await settle(collector);
+    expect(await read(who, filePath)).toMatchObject({ status: "imported" });
+    expect(await read(who, importPath)).toMatchObject({
+      status: "completed",
+      files: { total: 1, imported: 1, skipped: 0, pending: 0 },
+    });
+  });
+
+  test("takes a new URL pinged with priority 0 with the next task, which is an import of its own", async () => {
+    const { who, outside, collector, filePath, importPath } = await waitingHistory();
+    const mended = { summary_id: "ride", callback_url: `${HOST}/mended`, priority: 0 as const };
+    expect(await ping(who, mended)).toMatchObject([{ status: "held" }]);
+    await settle(collector);
+    expect(outside.to(`${HOST}/mended`)).toEqual([]);
+    expect(await read(who, importPath)).toMatchObject({ status: "running" });
+    const next = await task(who);
+    expect(next.repeated).toBe(false);
+    await settle(collector);
+    expect(await read(who, filePath)).toMatchObject({ status: "imported", import_id: next.import_id });
+    expect(await read(who, `/api/imports/${next.import_id}/`)).toMatchObject({ files: { imported: 1 } });
+    expect(await read(who, importPath)).toMatchObject({
+      status: "completed",
+      files: { total: 1, skipped: 1, pending: 0 },
+    });
+  });
+});
