@@ -22,7 +22,7 @@ export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
 export const FILE_ADVICE: Readonly<Record<FileErrorCode, { advice: string; retryCanHelp: boolean }>> = {
   callback_gone: {
     advice:
-      "Ping again with a fresh URL and priority 1 (with 0 it waits for a task); a retry asks for the same URL, so it helps once that works again.",
+      "Ping again with a fresh URL and priority 1 (with 0 it waits for a task); a retry asks for the same one, so it helps once that works again.",
     retryCanHelp: true,
   },
   callback_http_error: { advice: "Mend the host, then retry.", retryCanHelp: true },

@@ -334,6 +334,7 @@ describe.skipIf(chromium === null)("the console", () => {
     };
     await drop(ride(START), "ride.fit");
     await page.getByText("ride.fit: one activity.").waitFor();
+    await page.locator(".chart canvas").nth(3).waitFor();
     expect(await page.locator(".chart canvas").count()).toBe(4);
     await drop(new Uint8Array(200), "zeros.fit");
     await page.getByRole("alert").getByText("This is not a FIT file").waitFor();
