@@ -7,13 +7,10 @@ import { instantOf, parseColumn } from "../rows.ts";
 import { DATABASE_NOW } from "../sql.ts";
 import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
 
-/** Whether an import's task has taken the held version of a file: a task writes one row of its own and none of theirs. */
-const TAKES = `i.user_id = f.user_id AND i.source = f.source
-  AND f.version > i.after_version AND f.version <= i.through_version`;
-
 /**
- * SQL for the import that has taken a file `f` which is still held in its row; null when none has. Imports of a user
- * and source follow one another, so it is the first that reaches as far: one row is looked at, however many there are.
+ * SQL for the import that has taken a file `f` which is still held in its row: a task writes one row of its own and
+ * none of theirs. Null when none has. Imports of a user and source follow one another, so it is the first that
+ * reaches as far: one row is looked at, however many there are.
  */
 export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
   SELECT CASE WHEN i.after_version < f.version THEN i.import_id END FROM imports i INDEXED BY imports_by_versions
@@ -146,8 +143,7 @@ export async function listFiles(
   }
   if (filters.status !== undefined) require(statusCondition(filters.status));
   if (filters.import_id !== undefined) {
-    require(`(f.import_id = ? OR f.status = 'held' AND EXISTS (
-         SELECT 1 FROM imports i WHERE i.partner_id = f.partner_id AND i.import_id = ? AND ${TAKES}))`, filters.import_id, filters.import_id);
+    require(`(f.import_id = ? OR ${TAKEN_BY} = ?)`, filters.import_id, filters.import_id);
   }
   // A user's rows lie together, so they are sorted; a partner's are found along its batches.
   const time = `${route === null ? "b" : "f"}.${byUpdate ? "updated_at" : "received_at"}`;

@@ -71,7 +71,3 @@ export function liveKeyId(partner: Pick<Partner, "keys">, authKey: string, nowMs
   }
   return found;
 }
-
-export function hasKey(partner: Pick<Partner, "keys">, authKey: string, nowMs: number): boolean {
-  return liveKeyId(partner, authKey, nowMs) !== null;
-}

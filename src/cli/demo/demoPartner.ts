@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { hasKey, partnerKey, partnerSchema } from "../../partners/partner.ts";
+import { liveKeyId, partnerKey, partnerSchema } from "../../partners/partner.ts";
 import { activityId, fileId } from "../../identifiers.ts";
 import { systemCode } from "../command.ts";
 import { newPartner, partnerWith } from "../newPartner.ts";
@@ -46,7 +46,7 @@ export async function demoPartner(
     stored === null
       ? partnerWith(demo, { ...SETTINGS, event_url: null }, new Date(demo.created_at))
       : partnerSchema.parse(stored);
-  if (!hasKey(registered, demo.auth_key, now.getTime())) return null;
+  if (liveKeyId(registered, demo.auth_key, now.getTime()) === null) return null;
   if (registered.event_url === null || registered.event_url.endsWith(EVENT_PATH)) {
     await partners.put(partnerKey(DEMO_PARTNER_ID), JSON.stringify({ ...registered, event_url: eventUrl }));
   }
