@@ -56,12 +56,34 @@ export interface FileName {
   summaryId: string;
 }
 
+/** Of a file's own 26 characters so many are shared with files of like names; the other 16 are 80 bits. */
+const NEARBY_LENGTH = 10;
+const OWN_LENGTH = HASH_LENGTH - NEARBY_LENGTH;
+/** Counters and dates change here: what stays are a thousand rides, or a month. */
+const VARYING_CHARACTERS = 3;
+
+/** A request names files in turn: the hash of the last beginning serves most of them. */
+let lastNearby = { key: "", hash: "" };
+
+/**
+ * The same for names that differ in their last characters only: partners number files as they come, so the rows of
+ * one ping lie on few pages of every store. A hash, because object keys and logs are not to spell names.
+ */
+function nearby({ partnerId, userId, source, summaryId }: FileName): string {
+  const beginning = summaryId.slice(0, -VARYING_CHARACTERS);
+  const key = JSON.stringify([partnerId, userId, source, beginning]);
+  if (lastNearby.key !== key) {
+    const hash = hashOf("nearby", [partnerId, userId, source, beginning]).slice(0, NEARBY_LENGTH);
+    lastNearby = { key, hash };
+  }
+  return lastNearby.hash;
+}
+
 /** One file is (partner, user, source, summary_id): a repeated ping names the same file. 34 characters. */
 export function fileId(name: FileName): string {
-  return (
-    userRoute(name.partnerId, name.userId) +
-    hashOf("file", [name.partnerId, name.userId, name.source, name.summaryId])
-  );
+  const { partnerId, userId, source, summaryId } = name;
+  const own = hashOf("file", [partnerId, userId, source, summaryId]).slice(0, OWN_LENGTH);
+  return userRoute(partnerId, userId) + nearby(name) + own;
 }
 
 /** The name of the collector that owns a user's files from one source. */
@@ -77,6 +99,11 @@ export function newImportId(partnerId: string, userId: string): string {
 /** 130 random bits in 26 characters. */
 export function randomId(): string {
   return base32(randomBytes(17), HASH_LENGTH);
+}
+
+/** Stands for a callback_url that is not kept: one that was used up, or the bytes of a file. */
+export function callbackDigest(callbackUrl: string): string {
+  return createHash("sha256").update(callbackUrl).digest("base64url");
 }
 
 export function activityId(file: string, sessionIndex: number): string {
