@@ -41,28 +41,16 @@ function activityOf(row: ActivityRow): Activity {
 
 type TwinRow = Omit<Twin, "activity_id"> & { user_id: string; session_index: number };
 
-/** Starts of one user's activities within which copies of some of them begin. */
-interface StartRange {
-  user_id: string;
-  route: string;
-  from: number;
-  to: number;
-}
-
-/** The ranges around these starts, joined where they touch: however many start together are asked for once. */
-function rangesAround(activities: readonly Activity[]): StartRange[] {
-  const ranges: StartRange[] = [];
-  const byUser = Map.groupBy(activities, (activity) => activity.user_id);
-  for (const [user_id, ofUser] of byUser) {
-    const route = ofUser[0]?.file_id.slice(0, ROUTE_LENGTH) ?? "";
-    const starts = ofUser.flatMap((activity) => activity.start_time_in_seconds ?? []);
-    let open: StartRange | null = null;
-    for (const start of starts.toSorted((a, b) => a - b)) {
-      const from = start - TWIN_START_TOLERANCE_SECONDS;
-      const to = start + TWIN_START_TOLERANCE_SECONDS;
-      if (open !== null && from <= open.to) open.to = to;
-      else ranges.push((open = { user_id, route, from, to }));
-    }
+/** Ranges of starts within which copies of these activities begin, joined where they touch: each is walked once. */
+function rangesAround(activities: readonly Activity[]): { from: number; to: number }[] {
+  const ranges: { from: number; to: number }[] = [];
+  const starts = activities.flatMap((activity) => activity.start_time_in_seconds ?? []);
+  for (const start of starts.toSorted((a, b) => a - b)) {
+    const from = start - TWIN_START_TOLERANCE_SECONDS;
+    const to = start + TWIN_START_TOLERANCE_SECONDS;
+    const last = ranges.at(-1);
+    if (last !== undefined && from <= last.to) last.to = to;
+    else ranges.push({ from, to });
   }
   return ranges;
 }
@@ -75,18 +63,19 @@ async function withDuplicates<T extends Activity>(
 ): Promise<T[]> {
   const ranges = rangesAround(activities);
   if (ranges.length === 0) return [...activities];
-  // Walks the starts around the activities' own: a user's rows are few among them, but no index holds just those.
+  const routes = new Set(activities.map((activity) => activity.file_id.slice(0, ROUTE_LENGTH)));
+  // No index holds a user's starts: the partner's are walked, in the index alone, and these users' rows looked up.
   const found = await db
     .prepare(
       `SELECT a.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds,
          a.summary->>'elapsed_time_in_seconds' AS elapsed_time_in_seconds, a.created_at
-       FROM json_each(?2) j CROSS JOIN activities a INDEXED BY activities_by_start
-       WHERE a.partner_id = ?1
-         AND a.start_time_in_seconds BETWEEN (j.value->>'from') AND (j.value->>'to')
-         AND a.file_id >= j.value->>'route' AND a.file_id < (j.value->>'route') || char(1114111)
-         AND a.user_id = j.value->>'user_id'`,
+       FROM json_each(?2) j CROSS JOIN activities i INDEXED BY activities_by_start CROSS JOIN activities a
+       WHERE i.partner_id = ?1
+         AND i.start_time_in_seconds BETWEEN (j.value->>'from') AND (j.value->>'to')
+         AND substr(i.file_id, 1, ${ROUTE_LENGTH}) IN (SELECT value FROM json_each(?3))
+         AND a.partner_id = i.partner_id AND a.file_id = i.file_id AND a.session_index = i.session_index`,
     )
-    .bind(partnerId, JSON.stringify(ranges))
+    .bind(partnerId, JSON.stringify(ranges), JSON.stringify([...routes]))
     .all<TwinRow>();
   const twins = Map.groupBy(
     found.results.map(({ user_id, ...row }) => ({

@@ -1,8 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { activitySchema, activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
 import { pageOf } from "../../src/http/pages.ts";
+import { fileId } from "../../src/identifiers.ts";
 import { INTAKE_BYTES, tryReserve } from "../../src/memoryBudget.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -24,6 +25,10 @@ const list = async (partner: TestPartner, query = "") =>
 
 const one = async (partner: TestPartner, id: string) =>
   answerOf(await send(partner, "GET", `/api/activities/${id}/`), 200, activityWithPartsSchema);
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 const nothing = `${"0".repeat(34)}.0`;
 
@@ -161,6 +166,41 @@ describe("an activity", () => {
     const second = await seedActivity(namesOf(partner, "s"), { session_index: 1, session_count: 2 });
     expect((await one(partner, second)).possible_duplicate_of).toBeNull();
   });
+});
+
+test("a page of a hundred users who all start together walks their starts once, not once for each", async () => {
+  const partner = await newPartner();
+  await seedActivity(namesOf(partner, "first"));
+  const users = Array.from({ length: 100 }, (_, user) => namesOf(partner, "s", `user-${user}`)).map(fileId);
+  await env.DB.prepare(
+    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+     INSERT INTO activities (partner_id, file_id, session_index, version, user_id, source, summary_id, sport,
+       start_time_in_seconds, summary, details, created_at, updated_at)
+     SELECT a.partner_id, j.value, n.i, a.version, j.key, a.source, j.key, a.sport, a.start_time_in_seconds,
+       a.summary, a.details, a.created_at, a.updated_at
+     FROM activities a, json_each(?2) j, n WHERE a.partner_id = ?1`,
+  )
+    .bind(partner.partnerId, JSON.stringify(users))
+    .run();
+  const prepare = env.DB.prepare.bind(env.DB);
+  let rowsRead = 0;
+  vi.spyOn(env.DB, "prepare").mockImplementation((query) => {
+    const statement = prepare(query);
+    const bind = statement.bind.bind(statement);
+    statement.bind = (...values) => {
+      const bound = bind(...values);
+      const all = bound.all.bind(bound);
+      bound.all = async <T>() => {
+        const result = await all<T>();
+        rowsRead += result.meta.rows_read;
+        return result;
+      };
+      return bound;
+    };
+    return statement;
+  });
+  expect((await list(partner, "?limit=100")).data).toHaveLength(100);
+  expect(rowsRead).toBeLessThan(3 * 2_001);
 });
 
 describe("a list of activities", () => {
