@@ -215,9 +215,10 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
       title: "Repeating requests safely",
       html: `
 <p>Repeating a ping is harmless. One file is (user_id, source, summary_id): a repetition names the same file and is answered
-<code>duplicate</code> when there is nothing new to do.</p>
+<code>duplicate</code> when there is nothing new to do: also when the answer to the first never reached you.</p>
 <ul>
-<li><code>overwrite_mode: true</code> imports the file again. What was stored stays readable until the new version has replaced it whole. The newest ping wins.</li>
+<li><code>overwrite_mode: true</code> imports the file again. What was stored stays readable until the new version has replaced it whole. The newest ping wins.
+The same overwriting ping again within ten minutes is taken for a repetition, <code>duplicate</code>; later it is a new one.</li>
 <li>A file whose last attempt failed is tried again on any new ping, also while its import is still running and would ask the host again:
 with <code>priority</code> 1 at once, counted in that import; with 0 only when you send the task again, as part of a new import.</li>
 <li>A task that finds nothing newly held within 24 hours of the same task answers the import that was started then, with <code>repeated: true</code>: no second plan, no second event.</li>
@@ -262,8 +263,11 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
 <li>Begin with an instant before your first ping. Follow <code>next_cursor</code> until it is null.</li>
 <li>Keep the <code>updated_at</code> of the last row. Next time ask from there: that row comes again, nothing is left out.</li>
 <li>A minute between two looks is plenty.</li>
+<li>A task makes held files read as <code>queued</code> at once, but is no change of each: they come again when they are imported or have failed.</li>
+<li>What you delete is gone from the lists, without a last word.</li>
 </ol>
 ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
+<p>Without <code>updated_since</code> files come by their newest ping, the newest first: one that you ping again while you walk moves to a page that you have passed.</p>
 <p>A cursor belongs to its list and its filters. Keep it for a walk, not for a day.</p>`,
     },
     {
