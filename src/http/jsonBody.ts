@@ -1,5 +1,5 @@
 import { tryReserve, type Release } from "../memoryBudget.ts";
-import { bodyChunks } from "./bodyChunks.ts";
+import { bodyChunks, wholeBody } from "./bodyChunks.ts";
 import type { Middleware } from "./context.ts";
 import { problem, unsupportedMediaType } from "./problem.ts";
 
@@ -54,6 +54,11 @@ async function readBody(
   let receivedBytes = 0;
   let reserved = false;
   try {
+    if (declaredBytes !== null && declaredBytes <= COUNTED_BODY_BYTES) {
+      const bytes = await wholeBody(request);
+      if (bytes.byteLength > maxBytes) return { ok: false, code: "body_too_large" };
+      return { ok: true, text: decoder.decode(bytes) };
+    }
     // Leaving the loop early cancels the stream: what is refused is not read to its end.
     for await (const chunk of bodyChunks(request)) {
       receivedBytes += chunk.byteLength;

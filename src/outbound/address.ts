@@ -89,6 +89,28 @@ function isSentAsGiven(rest: string, url: URL): boolean {
   return url.href === `${url.origin}${given}`;
 }
 
+const ORIGIN = /^https?:\/\/[^/?#]*/;
+/** A path and query that no parser rewrites: none of the characters it would encode, no dot segments, no fragment. */
+const PLAIN_REST = /^\/[\w~!$&()*+,;=:@/?%.-]*$/;
+const DOT_SEGMENT = /\/(?:\.|%2e)/i;
+
+/**
+ * `checkAddress` for many addresses under the same rules: what is wrong with one, or null. Where an address that
+ * passed leads to the same host, a plain path and query need no parser.
+ */
+export function addressFaults(rules: AddressRules): (address: string) => string | null {
+  const passed = new Set<string>();
+  return (address) => {
+    const [origin = ""] = ORIGIN.exec(address) ?? [];
+    const rest = address.slice(origin.length);
+    if (passed.has(origin) && PLAIN_REST.test(rest) && !DOT_SEGMENT.test(rest)) return null;
+    const check = checkAddress(address, rules);
+    if (!check.ok) return check.detail;
+    passed.add(origin);
+    return null;
+  };
+}
+
 /**
  * Decides whether an address may be reached, by its text as it stands: what passes is sent byte for byte (but no
  * fragment), what a parser would rewrite is refused, with a `detail` that says how to write it and never quotes it.

@@ -50,8 +50,13 @@ export function newWebhookSecret(): string {
   return `whsec_${randomBytes(32).toString("base64")}`;
 }
 
+/** What stands for a key wherever it is kept. */
 export function digestOf(authKey: string): string {
-  return createHash("sha256").update(authKey).digest("hex");
+  return sha256(authKey).toString("hex");
+}
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
 }
 
 /** Entries whose end has not come. */
@@ -64,7 +69,7 @@ export function live<T extends { expires_at: string | null }>(entries: readonly 
  * key: equal lengths, and no early way out.
  */
 export function liveKeyId(partner: Pick<Partner, "keys">, authKey: string, nowMs: number): string | null {
-  const offered = Buffer.from(digestOf(authKey), "hex");
+  const offered = sha256(authKey);
   let found: string | null = null;
   for (const entry of live(partner.keys, nowMs)) {
     if (timingSafeEqual(offered, Buffer.from(entry.digest, "hex"))) found = entry.key_id;

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { pointerOf, type Fault, type FaultCode } from "../fault.ts";
-import { checkAddress, type AddressRules } from "../outbound/address.ts";
+import { addressFaults, type AddressRules } from "../outbound/address.ts";
 import { nameText, textOf, userIdText } from "../text.ts";
 import { beginsLikeFitFile } from "./beginsLikeFitFile.ts";
 
@@ -73,15 +73,16 @@ function decodeBase64(text: string): Uint8Array | null {
   }
 }
 
-async function readCallback(callbackUrl: string, rules: AddressRules): Promise<Callback> {
+async function readCallback(
+  callbackUrl: string,
+  faultOf: (address: string) => string | null,
+): Promise<Callback> {
   if (/^https?:\/\//i.test(callbackUrl)) {
     if (callbackUrl.length > MAX_URL_CHARACTERS) {
       return { ok: false, code: "too_long", detail: `A URL has at most ${MAX_URL_CHARACTERS} characters.` };
     }
-    const address = checkAddress(callbackUrl, rules);
-    return address.ok
-      ? { ok: true, inline: null }
-      : { ok: false, code: "address_refused", detail: address.detail };
+    const detail = faultOf(callbackUrl);
+    return detail === null ? { ok: true, inline: null } : { ok: false, code: "address_refused", detail };
   }
   const inline = decodeBase64(callbackUrl.replace(DATA_PREFIX, ""));
   if (inline === null) {
@@ -114,9 +115,10 @@ export async function readCallbacks(
 ): Promise<{ inline: (Uint8Array | null)[]; faults: Fault[] }> {
   const inline: (Uint8Array | null)[] = [];
   const faults: Fault[] = [];
+  const faultOf = addressFaults(rules);
   for (const [index, callbackUrl] of callbackUrls.entries()) {
     const callback =
-      callbackUrl === null || callbackUrl === "" ? null : await readCallback(callbackUrl, rules);
+      callbackUrl === null || callbackUrl === "" ? null : await readCallback(callbackUrl, faultOf);
     inline.push(callback?.ok === true ? callback.inline : null);
     if (callback?.ok === false) {
       const { code, detail } = callback;

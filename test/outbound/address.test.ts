@@ -1,5 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkAddress } from "../../src/outbound/address.ts";
+import { addressFaults, checkAddress } from "../../src/outbound/address.ts";
 
 const production = { local: false, allowedHosts: [], ownHost: null };
 const local = { local: true, allowedHosts: [], ownHost: null };
@@ -315,4 +316,69 @@ test("A refusal never quotes the address", () => {
     const check = checkAddress(address.replaceAll(/\/(a|latest).*$/g, "/secret-token"), production);
     if (!check.ok) expect(check.detail).not.toMatch(/secret|example|127/);
   }
+});
+
+describe("Many addresses of one request are judged as each alone", () => {
+  const alone = (address: string, rules: Parameters<typeof checkAddress>[1]) => {
+    const check = checkAddress(address, rules);
+    return check.ok ? null : check.detail;
+  };
+  const origins = [
+    "https://files.example.com",
+    "https://files.example.co",
+    "https://FILES.example.com",
+    "https://files.example.com:443",
+    "https://user@files.example.com",
+    "https://files.example.com.",
+    "https://localhost",
+    "http://files.example.com",
+    "http://127.0.0.1:9000",
+    "",
+  ];
+  const pieces = [
+    "/",
+    ".",
+    "..",
+    "%2e",
+    "%2E",
+    "%2f",
+    "?",
+    "#",
+    "a",
+    "Z9",
+    "-_~!$&()*+,;=:@%",
+    "\\",
+    "'",
+    '"',
+    "<",
+    " ",
+    "ü",
+  ];
+  const addresses = fc.array(
+    fc
+      .tuple(fc.constantFrom(...origins), fc.array(fc.constantFrom(...pieces), { maxLength: 8 }))
+      .map(([origin, rest]) => origin + rest.join("")),
+    { minLength: 1, maxLength: 12 },
+  );
+
+  test.each([
+    ["on a deployed service", production],
+    ["under the local start", local],
+    ["with a list of hosts", { ...production, allowedHosts: ["files.example.com"] }],
+  ])("%s", (_where, rules) => {
+    fc.assert(
+      fc.property(addresses, (list) => {
+        const faultOf = addressFaults(rules);
+        for (const address of list) expect(faultOf(address)).toBe(alone(address, rules));
+      }),
+      { seed: 20261125, numRuns: 2_000 },
+    );
+  });
+
+  test("also where one host's name begins with another's", () => {
+    const faultOf = addressFaults({ ...production, allowedHosts: ["files.example.com"] });
+    expect(faultOf("https://files.example.com")).toBeNull();
+    expect(faultOf("https://files.example.co/a")).toBe("The host is not among the partner's allowed hosts.");
+    expect(faultOf("https://files.example.com.evil.com/a")).not.toBeNull();
+  });
 });

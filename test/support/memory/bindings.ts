@@ -96,8 +96,7 @@ export class MemoryKV {
     this.#values.set(key, value);
   }
 
-  async get(key: string): Promise<unknown> {
-    const value = this.#values.get(key);
-    return value === undefined ? null : JSON.parse(value);
+  async get(key: string): Promise<string | null> {
+    return this.#values.get(key) ?? null;
   }
 }
