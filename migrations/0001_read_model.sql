@@ -34,14 +34,14 @@ CREATE TABLE files (
   PRIMARY KEY (partner_id, file_id)
 ) WITHOUT ROWID;
 
--- Which of a user's files one statement wrote: a partner's pages over all its users walk these rows, newest first
+-- Which of a user's files one statement was about: a partner's pages over all its users walk these rows, newest first
 -- or by change, where an index over the files would cost several written rows a file. A file counts only in the
 -- batches that its own row names, so a batch that is out of date lists nothing.
 CREATE TABLE file_batches (
   partner_id    TEXT NOT NULL,
-  first_file_id TEXT NOT NULL,                      -- the least of file_ids: a user's batches lie together
+  first_file_id TEXT NOT NULL,                      -- one of file_ids: a user's batches lie together
   batch_id      TEXT NOT NULL,
-  received_at   INTEGER,                            -- of files that were received with it; null: they were before
+  received_at   INTEGER,                            -- of files that were received with it; null: none was
   updated_at    INTEGER NOT NULL,
   file_ids      TEXT NOT NULL,                      -- JSON array
   PRIMARY KEY (partner_id, first_file_id, batch_id)

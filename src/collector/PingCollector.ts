@@ -50,7 +50,7 @@ export class PingCollector extends DurableObject<Env> {
   readonly #storage: CollectorStorage;
   readonly #clock: Clock;
   readonly #turn: SettlingTurn;
-  /** Sent dispatches whose rows do not say so yet: nearly all are claimed before the alarm would read that. */
+  /** What requests have sent since the last alarm: nearly all is claimed before a row would be read that says so. */
   readonly sentAtOnce = new Set<string>();
   #alarmAt: number | null = null;
   #failuresInARow = 0;
@@ -95,8 +95,7 @@ export class PingCollector extends DurableObject<Env> {
     now: number,
   ): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
     const isFirst = this.#storage.about === null;
-    const about = this.#introduce(names);
-    if (about.own_host !== ownHost) this.#storage.writeAbout({ ...about, own_host: ownHost });
+    this.#introduce(names, ownHost);
     const { accepted, changed, live, duplicates, discarded } = this.#judge(names, entries, now);
     this.#storage.writeFiles(changed);
     this.#storage.rememberDuplicates(duplicates);
@@ -104,11 +103,12 @@ export class PingCollector extends DurableObject<Env> {
       singleDispatch("PRIORITY", fileId, version, now + SEND_GRACE_MS),
     );
     this.#storage.writeDispatches(dispatches);
-    // What replaced an object must reach the read model before the object may go. And once a collector is there,
-    // the read model must hear of it, even if the request ends before it can say so: an erasure looks there.
-    if (isFirst || discarded.length > 0) {
+    // What replaced an object must reach the read model before the object may go. And once a collector is there, one
+    // file of it must, even if the request ends before it can say so: an erasure looks there.
+    const told = discarded.length > 0 ? changed : isFirst ? changed.slice(0, 1) : [];
+    if (told.length > 0) {
       this.#storage.addToOutbox([
-        { kind: "project_files", file_ids: changed.map((row) => row.file_id) },
+        { kind: "project_files", file_ids: told.map((row) => row.file_id) },
         ...discarded,
       ]);
     }
@@ -131,8 +131,8 @@ export class PingCollector extends DurableObject<Env> {
     return this.#commit(() => {
       // Not before what it takes, nor before an erasure: other clocks may have been ahead of this one.
       const { newest } = this.#storage.countHeld();
-      const now = Math.max(Date.now(), newest, this.#storage.erasedBefore() + 1);
-      const about = this.#introduce(names);
+      const now = Math.max(Date.now(), newest, this.#storage.erasedBefore + 1);
+      const about = this.#introduce(names, null);
       const { row, repeated, missing } = judgeTask(this.#storage, task, now);
       if (repeated) return { import: importProjection(ownerOf(names), row), repeated, missing };
       const overtaken = this.#storage.filesInFlightAndHeld();
@@ -239,7 +239,6 @@ export class PingCollector extends DurableObject<Env> {
   /** Hands the work of a dispatch to one importer at a time; null when it is settled, superseded or claimed. */
   async claim(dispatchId: string): Promise<Claim | null> {
     const now = Date.now();
-    this.sentAtOnce.delete(dispatchId);
     return this.#commit(() => {
       const about = this.#storage.about;
       const dispatch = this.#storage.readDispatch(dispatchId);
@@ -334,7 +333,11 @@ export class PingCollector extends DurableObject<Env> {
     try {
       if (this.#storage.about !== null) {
         const owner = ownerOf(this.#storage.about);
-        this.#commit(() => this.#turnOver(startedAt));
+        this.#commit(() => {
+          this.#storage.markSentAtOnce([...this.sentAtOnce], this.#clock.leaseMs - SEND_GRACE_MS);
+          this.#turnOver(startedAt);
+        });
+        this.sentAtOnce.clear();
         allSent = await this.#sendLeft(
           this.#storage.dueDispatches(startedAt, ALARM_LIMIT).filter((due) => due.state === "unsent"),
         );
@@ -400,23 +403,13 @@ export class PingCollector extends DurableObject<Env> {
   /** Sends what this request has dispatched; a crash before the alarm forgets that, and they are sent twice. */
   async #sendAtOnce(dispatches: readonly Dispatch[]): Promise<void> {
     await sendDispatches(this.env, this.#name(), dispatches, (dispatchIds) => {
-      for (const id of dispatchIds) {
-        if (this.#storage.readDispatch(id)?.state === "unsent") this.sentAtOnce.add(id);
-      }
+      for (const id of dispatchIds) this.sentAtOnce.add(id);
     });
   }
 
   /** Sends what no request has sent, and answers whether the queues took it all. */
   async #sendLeft(dispatches: readonly Dispatch[]): Promise<boolean> {
-    const sent = dispatches.filter(({ dispatch_id }) => this.sentAtOnce.delete(dispatch_id));
-    this.#storage.writeDispatches(
-      sent.map((dispatch) => {
-        const due_at = dispatch.due_at - SEND_GRACE_MS + this.#clock.leaseMs;
-        return { ...dispatch, state: "sent", due_at };
-      }),
-    );
-    const left = dispatches.filter((dispatch) => !sent.includes(dispatch));
-    return sendDispatches(this.env, this.#name(), left, (dispatchIds) => {
+    return sendDispatches(this.env, this.#name(), dispatches, (dispatchIds) => {
       const resendAt = Date.now() + this.#clock.leaseMs;
       this.#storage.markSent(dispatchIds, resendAt);
       this.#alarmBy(resendAt);
@@ -435,17 +428,13 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /** The names are kept on the first call: an alarm after a restart has no other way to know them. */
-  #introduce(names: CollectorNames): About {
+  #introduce(names: CollectorNames, ownHost: string | null): About {
     const known = this.#storage.about;
-    if (known !== null) return known;
+    if (known !== null && (ownHost === null || known.own_host === ownHost)) return known;
     const { partner_id, user_id, source } = names;
     const about: About = {
-      partner_id,
-      user_id,
-      source,
-      own_host: null,
-      released_through: 0,
-      housekeeping_at: null,
+      ...(known ?? { partner_id, user_id, source, released_through: 0, housekeeping_at: null }),
+      own_host: ownHost,
     };
     this.#storage.writeAbout(about);
     return about;
@@ -462,7 +451,7 @@ export class PingCollector extends DurableObject<Env> {
     try {
       return this.ctx.storage.transactionSync(work);
     } catch (fault) {
-      this.#storage.readAbout();
+      this.#storage.reload();
       this.#alarmAt = alarmAt;
       throw fault;
     }

@@ -1,4 +1,4 @@
-import type { FileProjection } from "../files/write.ts";
+import type { FileState } from "../files/write.ts";
 import type { ImportProjection } from "../imports/write.ts";
 import type { Submission } from "./ledger.ts";
 
@@ -16,16 +16,26 @@ export interface PingEntry {
   submission: Submission;
 }
 
-export interface AcceptedEntry {
-  file_id: string;
-  status: "queued" | "held" | "duplicate";
-  /** The file's newest version, which this ping is or repeats. */
+/** A ping that was taken as a version of its file. Short, because a request has thousands. */
+export interface TakenEntry {
+  status: "queued" | "held";
   version: number;
-  /** Inline bytes of this ping are named by a version; false: whoever put them takes them away again. */
-  object_taken: boolean;
-  /** What the read model should say; null where it has said so already. */
-  projection: FileProjection | null;
+  /** What the read model should say of it, beyond what the ping says itself. */
+  taken: { revision: number; import_id: string | null };
 }
+
+/** A ping that repeats its file's newest version; bytes that it brought along are named by nobody. */
+export interface RepeatedEntry {
+  status: "held" | "duplicate";
+  /** Of the version that it repeats. */
+  version: number;
+  taken: null;
+  /** What the read model should say of that version; null where it has said so, or another entry tells. */
+  state: FileState | null;
+}
+
+/** What became of a ping; answers stand in the order of the entries. */
+export type AcceptedEntry = TakenEntry | RepeatedEntry;
 
 export interface TaskEntry {
   import_id: string;

@@ -1,6 +1,6 @@
 import type { AcceptedEntry, PingEntry } from "./calls.ts";
 import { judgePing, type LedgerRow } from "./ledger.ts";
-import { objectsLeftBehind, projectionOf, type Owner } from "./projection.ts";
+import { objectsLeftBehind, stateOf, type Owner } from "./projection.ts";
 import { inFlight, take } from "./settle.ts";
 import type { OutboxEntry } from "./storage.ts";
 
@@ -32,16 +32,22 @@ export function judgePings(
   const live: [string, number][] = [];
   const duplicates: string[] = [];
   const discarded: OutboxEntry[] = [];
+  const repeated = new Set<string>();
   const accepted = entries.map((entry): AcceptedEntry => {
     const row = rows.get(entry.file_id) ?? null;
     const verdict = judgePing(row, entry.submission, nowMs);
     if (row !== null && (verdict === "duplicate" || verdict === "held_already")) {
       if (verdict === "duplicate" && entry.submission.priority === 0) duplicates.push(entry.file_id);
-      const projection =
-        row.held !== null || row.current?.state === "queued" ? projectionOf(owner, row) : null;
-      const status = verdict === "duplicate" ? "duplicate" : "held";
-      const version = (row.held ?? row.current)?.version ?? 0;
-      return { file_id: entry.file_id, status, version, object_taken: false, projection };
+      // A state may be long, and a request may repeat one file thousands of times: it is said once.
+      const told = changed.has(entry.file_id) || repeated.has(entry.file_id);
+      const open = row.held !== null || row.current?.state === "queued";
+      repeated.add(entry.file_id);
+      return {
+        status: verdict === "duplicate" ? "duplicate" : "held",
+        version: (row.held ?? row.current)?.version ?? 0,
+        taken: null,
+        state: open && !told ? stateOf(row) : null,
+      };
     }
     const verb = verdict === "dispatch" ? "dispatch" : "hold";
     const taken = take(entry.file_id, entry.summary_id, row, entry.submission, verb, floor, nowMs);
@@ -52,11 +58,12 @@ export function judgePings(
     rows.set(entry.file_id, taken);
     changed.set(entry.file_id, taken);
     return {
-      file_id: entry.file_id,
       status: taken.held === null ? "queued" : "held",
       version: (taken.held ?? taken.current)?.version ?? 0,
-      object_taken: true,
-      projection: projectionOf(owner, taken),
+      taken: {
+        revision: taken.revision,
+        import_id: taken.held === null ? (taken.current?.import_id ?? null) : null,
+      },
     };
   });
   return {

@@ -1,4 +1,5 @@
 import type { FileError, FileErrorCode, StoredObject } from "../files/file.ts";
+import { callbackDigest } from "../identifiers.ts";
 import type { FaultOrigin } from "./retrySchedule.ts";
 
 /** What the collector knows of one file, and the decisions about it. Pure: the time is an argument. */
@@ -13,8 +14,8 @@ export interface Submission {
   callback_url: string | null;
   /** Where bytes of this version already lie: sent inline, or kept from an attempt that failed later. */
   object_key: string | null;
-  /** Hash of all nine fields. */
-  digest: string;
+  /** Hash of callback_url as it was pinged, where that is not kept; null where it is. */
+  callback_digest: string | null;
   received_at: number;
 }
 
@@ -73,18 +74,35 @@ export const REVISIONS_OF_CLAIMS = 100;
 
 export type PingVerdict = "hold" | "held_already" | "dispatch" | "duplicate";
 
+function callbackDigestOf({ callback_digest, callback_url }: Submission): string | null {
+  return callback_digest ?? (callback_url === null ? null : callbackDigest(callback_url));
+}
+
+/** Whether two pings of one file are equal in all nine fields. A URL is hashed only where it meets a hash. */
+export function saysTheSame(a: Submission, b: Submission): boolean {
+  return (
+    a.activity_name === b.activity_name &&
+    a.priority === b.priority &&
+    a.overwrite_mode === b.overwrite_mode &&
+    a.start_time_in_seconds === b.start_time_in_seconds &&
+    (a.callback_url !== null && b.callback_url !== null
+      ? a.callback_url === b.callback_url
+      : callbackDigestOf(a) === callbackDigestOf(b))
+  );
+}
+
 /** What a ping means for its file; `row` is null for a file never pinged before. */
 export function judgePing(
   row: Pick<LedgerRow, "current" | "held"> | null,
-  ping: Pick<Submission, "priority" | "overwrite_mode" | "digest">,
+  ping: Submission,
   nowMs: number,
 ): PingVerdict {
   const fresh = ping.priority === 1 ? "dispatch" : "hold";
   if (row === null) return fresh;
-  if (row.held !== null) return row.held.submission.digest === ping.digest ? "held_already" : fresh;
+  if (row.held !== null) return saysTheSame(row.held.submission, ping) ? "held_already" : fresh;
   const current = row.current;
   if (current === null || current.state === "failed") return fresh;
-  const equal = current.submission.digest === ping.digest;
+  const equal = saysTheSame(current.submission, ping);
   if (current.state === "imported") {
     const repeated = equal && nowMs - current.submission.received_at < REPEAT_WINDOW_MS;
     return repeated || !ping.overwrite_mode ? "duplicate" : fresh;
@@ -105,5 +123,10 @@ export function firstRevision(version: number): number {
 
 /** A settled version keeps what makes a repeat a duplicate; a failure that can be tried again also its URL. */
 export function shrunk(submission: Submission, keepSource: boolean): Submission {
-  return keepSource ? submission : { ...submission, callback_url: null, object_key: null };
+  return keepSource ? submission : { ...withoutCallback(submission), object_key: null };
+}
+
+/** The submission without its URL, but so that a repetition of it is still recognized. */
+export function withoutCallback(submission: Submission): Submission {
+  return { ...submission, callback_url: null, callback_digest: callbackDigestOf(submission) };
 }

@@ -1,5 +1,5 @@
 import { versionKey } from "../files/objectKeys.ts";
-import type { FileProjection } from "../files/write.ts";
+import type { FileProjection, FileState } from "../files/write.ts";
 import { userHash } from "../identifiers.ts";
 import type { ImportProjection } from "../imports/write.ts";
 import type { LedgerRow } from "./ledger.ts";
@@ -20,16 +20,19 @@ export function ownerOf(names: { partner_id: string; user_id: string; source: st
 
 /** What the read model should say of a file: its newest version's state. */
 export function projectionOf(owner: Owner, row: LedgerRow): FileProjection | null {
+  const state = stateOf(row);
+  if (state === null) return null;
+  const { user_id, user_hash, source } = owner;
+  return { file_id: row.file_id, user_id, user_hash, source, summary_id: row.summary_id, ...state };
+}
+
+/** The same without the names, for those who know them. */
+export function stateOf(row: LedgerRow): FileState | null {
   const newest = row.held ?? row.current;
   if (newest === null) return null;
   const current = row.held === null ? row.current : null;
   const { submission } = newest;
   return {
-    file_id: row.file_id,
-    user_id: owner.user_id,
-    user_hash: owner.user_hash,
-    source: owner.source,
-    summary_id: row.summary_id,
     activity_name: submission.activity_name,
     priority: submission.priority,
     overwrite_mode: submission.overwrite_mode,

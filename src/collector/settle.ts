@@ -4,6 +4,7 @@ import {
   nextVersion,
   REVISIONS_OF_CLAIMS,
   shrunk,
+  withoutCallback,
   type CurrentVersion,
   type LedgerRow,
   type Submission,
@@ -239,7 +240,7 @@ export function take(
 /** A failure whose URL is too old to be tried again; bytes that were stored can be. */
 export function withoutUrl(row: LedgerRow): LedgerRow {
   if (row.current === null) return row;
-  const submission = { ...row.current.submission, callback_url: null };
+  const submission = withoutCallback(row.current.submission);
   const { fault } = row.current;
   return {
     ...row,

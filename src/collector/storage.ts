@@ -125,15 +125,16 @@ function bounded(entry: OutboxEntry): OutboxEntry[] {
 export class CollectorStorage {
   readonly #sql: SqlStorage;
   #about: About | null = null;
+  #erasedBefore = 0;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
     sql.exec(TABLES);
-    this.readAbout();
+    this.reload();
   }
 
-  /** Reads what is cached: at the start, and after a rollback, which does not reach memory. */
-  readAbout(): void {
+  /** Reads what is kept in memory: at the start, and after a rollback, which does not reach there. */
+  reload(): void {
     this.#about =
       this.#sql
         .exec<{
@@ -145,6 +146,9 @@ export class CollectorStorage {
           housekeeping_at: number | null;
         }>("SELECT partner_id, user_id, source, own_host, released_through, housekeeping_at FROM about")
         .toArray()[0] ?? null;
+    this.#erasedBefore =
+      this.#sql.exec<{ before_version: number }>("SELECT before_version FROM erased").toArray()[0]
+        ?.before_version ?? 0;
   }
 
   /** Null until the first ping or task. */
@@ -167,15 +171,12 @@ export class CollectorStorage {
 
   /** Versions up to here are taken or gone: released by a task, or erased with their person. */
   versionFloor(): number {
-    return Math.max(this.#releasedThrough, this.erasedBefore());
+    return Math.max(this.#releasedThrough, this.#erasedBefore);
   }
 
   /** Everything up to here was erased with its person; 0: nothing was. */
-  erasedBefore(): number {
-    const erased = this.#sql
-      .exec<{ before_version: number }>("SELECT before_version FROM erased")
-      .toArray()[0];
-    return erased?.before_version ?? 0;
+  get erasedBefore(): number {
+    return this.#erasedBefore;
   }
 
   /** Everything up to the version goes; the bound stays, so that no version starts again below it. */
@@ -185,6 +186,7 @@ export class CollectorStorage {
        DO UPDATE SET before_version = max(before_version, excluded.before_version)`,
       beforeVersion,
     );
+    this.#erasedBefore = Math.max(this.#erasedBefore, beforeVersion);
     this.#sql.exec(
       "DELETE FROM files WHERE coalesce(version, 0) <= ? AND coalesce(held_version, 0) <= ?",
       beforeVersion,
@@ -540,6 +542,18 @@ export class CollectorStorage {
         `UPDATE dispatches SET state = 'sent', due_at = ?
          WHERE state = 'unsent' AND dispatch_id IN (SELECT value FROM json_each(?))`,
         dueAt,
+        slice,
+      );
+    }
+  }
+
+  /** The same for what was sent as soon as it was written: due again so much later than it was to be sent. */
+  markSentAtOnce(dispatchIds: readonly string[], laterMs: number): void {
+    for (const slice of jsonSlices(dispatchIds)) {
+      this.#sql.exec(
+        `UPDATE dispatches SET state = 'sent', due_at = due_at + ?
+         WHERE state = 'unsent' AND dispatch_id IN (SELECT value FROM json_each(?))`,
+        laterMs,
         slice,
       );
     }

@@ -1,14 +1,9 @@
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
-import { DATABASE_NOW, jsonSlices } from "../sql.ts";
+import { DATABASE_NOW, jsonSlices, sliced } from "../sql.ts";
 
-/** A file as its collector knows it, on the way to the read model. */
-export interface FileProjection {
-  file_id: string;
-  user_id: string;
-  user_hash: string;
-  source: string;
-  summary_id: string;
+/** What a file's collector says of its newest version, on the way to the read model. */
+export interface FileState {
   activity_name: string | null;
   priority: 0 | 1;
   overwrite_mode: boolean;
@@ -24,6 +19,18 @@ export interface FileProjection {
   failed_object: StoredObject | null;
 }
 
+/** A file with its names and its newest version's state. */
+export interface FileProjection extends FileState {
+  file_id: string;
+  user_id: string;
+  user_hash: string;
+  source: string;
+  summary_id: string;
+}
+
+/** A file whose newest version a ping has just become: it was received with the request, and nothing was tried. */
+export type PingedFile = Omit<FileProjection, "attempts" | "error" | "received_at" | "failed_object">;
+
 /** A file whose activities are ready; it replaces what was readable before. */
 export interface ImportedFile extends FileProjection {
   status: "imported";
@@ -36,8 +43,11 @@ export interface ImportedFile extends FileProjection {
 }
 
 /** Nothing of an erased person comes back: versions from before the erasure are passed over. */
-const NOT_ERASED = `NOT EXISTS (SELECT 1 FROM erased e
-  WHERE e.partner_id = ?1 AND e.user_hash = j.value->>'user_hash' AND e.before_version >= j.value->>'version')`;
+function notErased(userHash: string | number, version: string | number): string {
+  return `NOT EXISTS (SELECT 1 FROM erased e
+    WHERE e.partner_id = ?1 AND e.user_hash = j.value->>${userHash} AND e.before_version >= j.value->>${version})`;
+}
+const NOT_ERASED = notErased("'user_hash'", "'version'");
 
 /** Columns of the newest version; an older version that settles late leaves them as they are. */
 const PING_COLUMNS = [
@@ -137,6 +147,76 @@ export function projectFiles(
     listBatch(db, partnerId, slice, batchId),
   ]);
   return [...discards, ...upserts];
+}
+
+const PINGED_COLUMNS = [
+  "file_id",
+  "user_id",
+  "source",
+  "summary_id",
+  "activity_name",
+  "priority",
+  "overwrite_mode",
+  "start_time_in_seconds",
+  "status",
+  "import_id",
+  "version",
+  "revision",
+] as const;
+
+/** What a row of `pinged` files says, each by its place; short, because every ping pays for it. */
+const PINGED_FIELDS = [...PINGED_COLUMNS, "user_hash"] as const;
+const pingedPlace = (field: (typeof PINGED_FIELDS)[number]) => PINGED_FIELDS.indexOf(field);
+
+/**
+ * Statements that tell of files which were just pinged, each file once: what `projectFiles` says, for less. Run
+ * `writes`, then `lists`, in one batch. The writes change a row for each file, but for those whose user was erased
+ * or whose newer version is known. What a ping does not say is in `excluded` as the columns' defaults.
+ */
+export function projectPinged(
+  db: D1Database,
+  partnerId: string,
+  files: readonly PingedFile[],
+  receivedAt: number,
+): { writes: D1PreparedStatement[]; lists: D1PreparedStatement[] } {
+  const batchId = randomId();
+  const slices = sliced(files, (file) => PINGED_FIELDS.map((field) => file[field]));
+  const columns = PINGED_COLUMNS.join(", ");
+  const values = PINGED_COLUMNS.map((column) => `j.value->>${pingedPlace(column)}`).join(", ");
+  const writes = slices.map(({ json }) =>
+    db
+      .prepare(
+        `INSERT INTO files (partner_id, ${columns}, received_at, updated_at, updated_batch, received_batch)
+         SELECT ?1, ${values}, ?4, ${DATABASE_NOW}, ?3, ?3
+         FROM json_each(?2) j WHERE ${notErased(pingedPlace("user_hash"), pingedPlace("version"))}
+         ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
+           version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
+           ${LIST_IN_BATCH}
+         WHERE excluded.revision > files.revision OR excluded.version > files.version`,
+      )
+      .bind(partnerId, json, batchId, receivedAt),
+  );
+  // What one statement has written has one updated_at, so any of a user's rows tells it.
+  const lists = slices.map((slice) =>
+    db
+      .prepare(
+        `INSERT INTO file_batches (partner_id, first_file_id, batch_id, received_at, updated_at, file_ids)
+         SELECT ?1, first, ?3, ?4, updated_at, file_ids FROM (
+           SELECT g.value->>0 first, g.value file_ids, (
+             SELECT f.updated_at FROM json_each(g.value) j
+             CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value
+             WHERE f.updated_batch = ?3 LIMIT 1) updated_at
+           FROM json_each(?2) g)
+         WHERE updated_at IS NOT NULL`,
+      )
+      .bind(partnerId, JSON.stringify(byUser(slice.rows.map((file) => file.file_id))), batchId, receivedAt),
+  );
+  return { writes, lists };
+}
+
+/** Ids of files, those of one user together. */
+function byUser(fileIds: readonly string[]): string[][] {
+  return [...Map.groupBy(fileIds, (fileId) => fileId.slice(0, ROUTE_LENGTH)).values()];
 }
 
 /**

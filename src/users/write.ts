@@ -222,11 +222,11 @@ export function readErased(db: D1Database, partnerId: string, userHash: string):
     .bind(partnerId, userHash);
 }
 
+const boundRows = z.array(z.object({ before_version: z.number() }));
+
 /** What `readErased` has found; 0 when nothing was ever erased. */
 export function boundOf(result: D1Result | undefined): number {
-  return (
-    z.array(z.object({ before_version: z.number() })).parse(result?.results ?? [])[0]?.before_version ?? 0
-  );
+  return boundRows.parse(result?.results ?? [])[0]?.before_version ?? 0;
 }
 
 /** Asks for the bounds of those of these users that were ever erased. */
@@ -244,10 +244,10 @@ export function readErasures(
     .bind(partnerId, hashes);
 }
 
+const erasureRows = z.array(z.object({ user_hash: z.string(), before_version: z.number() }));
+
 /** What `readErasures` has found, by user hash. */
 export function erasuresOf(result: D1Result | undefined): Map<string, number> {
-  const rows = z
-    .array(z.object({ user_hash: z.string(), before_version: z.number() }))
-    .parse(result?.results ?? []);
+  const rows = erasureRows.parse(result?.results ?? []);
   return new Map(rows.map((row) => [row.user_hash, row.before_version]));
 }

@@ -32,9 +32,9 @@ function newUser() {
       priority: 1,
       overwrite_mode: false,
       start_time_in_seconds: "1760000000",
-      callback_url: `https://files.example.com/${summaryId}`,
+      callback_url: `https://files.example.com/${summaryId}?${randomId()}`,
       object_key: null,
-      digest: randomId(),
+      callback_digest: null,
       received_at: Date.now(),
       ...changes,
     },
@@ -124,6 +124,33 @@ describe("taking pings", () => {
     pass(2_000);
     await collector.alarm();
     expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  test("however many live rides come in one request, the alarm sends none of them a second time", async () => {
+    const { names, collector, entry } = newUser();
+    const rides = Array.from({ length: 600 }, (_, index) => entry(`live-${index}`));
+    await collector.stub.accept(names, rides, OWN_HOST);
+    const send = vi.spyOn(env.PRIORITY, "sendBatch");
+    pass(6_000);
+    await collector.alarm();
+    await collector.alarm();
+    expect(send).not.toHaveBeenCalled();
+    expect(await collector.sent()).toHaveLength(600);
+  });
+
+  test("the state of a file that one request repeats is said once, however often it does", async () => {
+    const { names, collector, entry } = newUser();
+    const ride = entry("live");
+    const later = entry("later");
+    await collector.stub.accept(names, [ride], OWN_HOST);
+    const answers = await collector.stub.accept(names, [ride, ride, later, later], OWN_HOST);
+    expect(answers.map(({ status }) => status)).toEqual(["duplicate", "duplicate", "queued", "duplicate"]);
+    expect(answers.map((answer) => answer.taken === null && answer.state !== null)).toEqual([
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 
   test("a live ride whose sending was forgotten in a crash is sent again within seconds", async () => {

@@ -4,13 +4,19 @@ import {
   judgePing,
   nextVersion,
   REPEAT_WINDOW_MS,
+  saysTheSame,
+  shrunk,
   type CurrentVersion,
   type LedgerRow,
   type Submission,
 } from "../../src/collector/ledger.ts";
+import { callbackDigest } from "../../src/identifiers.ts";
 import { take } from "../../src/collector/settle.ts";
 
 const NOW = 1_780_000_000_000;
+const FIRST = "https://files.example.com/1.fit";
+const OTHER = "https://files.example.com/other.fit";
+const HELD = "https://files.example.com/held.fit";
 
 function submission(changes: Partial<Submission> = {}): Submission {
   return {
@@ -18,9 +24,9 @@ function submission(changes: Partial<Submission> = {}): Submission {
     priority: 1,
     overwrite_mode: false,
     start_time_in_seconds: "1780000000",
-    callback_url: "https://files.example.com/1.fit",
+    callback_url: FIRST,
     object_key: null,
-    digest: "first",
+    callback_digest: null,
     received_at: NOW,
     ...changes,
   };
@@ -41,13 +47,13 @@ function current(state: CurrentVersion["state"], changes: Partial<CurrentVersion
   };
 }
 
-const held = { version: NOW + 1, submission: submission({ priority: 0, digest: "held" }) };
-const other = "another";
+const held = { version: NOW + 1, submission: submission({ priority: 0, callback_url: HELD }) };
 const FAULT = { code: "callback_timeout", detail: "", http_status: null, retryable: true } as const;
 
 describe("what a ping means for its file", () => {
-  const live = { priority: 1, overwrite_mode: false, digest: other } as const;
-  const bulk = { priority: 0, overwrite_mode: false, digest: other } as const;
+  const live = submission({ priority: 1, callback_url: OTHER });
+  const bulk = submission({ priority: 0, callback_url: OTHER });
+  const overwriting = submission({ overwrite_mode: true });
   const cases: [
     string,
     Pick<LedgerRow, "current" | "held"> | null,
@@ -66,7 +72,7 @@ describe("what a ping means for its file", () => {
     [
       "the same held ping again changes nothing",
       { current: null, held },
-      { ...bulk, digest: "held" },
+      { ...bulk, callback_url: HELD },
       "held_already",
     ],
     [
@@ -104,13 +110,13 @@ describe("what a ping means for its file", () => {
     [
       "the same failed ping is tried again too",
       { current: current("failed"), held: null },
-      { ...live, digest: "first" },
+      { ...live, callback_url: FIRST },
       "dispatch",
     ],
     [
       "a repeated overwrite of a file in flight is a duplicate",
-      { current: current("queued"), held: null },
-      { ...live, overwrite_mode: true, digest: "first" },
+      { current: current("queued", { submission: overwriting }), held: null },
+      overwriting,
       "duplicate",
     ],
     [
@@ -122,7 +128,7 @@ describe("what a ping means for its file", () => {
     [
       "but not the same ping again",
       { current: current("queued", { fault: FAULT }), held: null },
-      { ...live, digest: "first" },
+      { ...live, callback_url: FIRST },
       "duplicate",
     ],
   ];
@@ -131,10 +137,38 @@ describe("what a ping means for its file", () => {
   });
 
   test("an overwrite repeated within ten minutes is a duplicate, later it is a new one", () => {
-    const row = { current: current("imported"), held: null };
-    const repeat = { priority: 1, overwrite_mode: true, digest: "first" } as const;
+    const repeat = submission({ overwrite_mode: true });
+    const row = { current: current("imported", { submission: shrunk(repeat, false) }), held: null };
     expect(judgePing(row, repeat, NOW + REPEAT_WINDOW_MS - 1)).toBe("duplicate");
     expect(judgePing(row, repeat, NOW + REPEAT_WINDOW_MS)).toBe("dispatch");
+  });
+});
+
+describe("two pings of one file say the same", () => {
+  test("when all that they say is equal, also after the URL was used up", () => {
+    const settled = shrunk(submission(), false);
+    expect(settled.callback_url).toBeNull();
+    expect(saysTheSame(submission(), submission())).toBe(true);
+    expect(saysTheSame(settled, submission())).toBe(true);
+    expect(saysTheSame(settled, shrunk(settled, false))).toBe(true);
+    expect(saysTheSame(settled, submission({ callback_url: OTHER }))).toBe(false);
+  });
+
+  test.each<Partial<Submission>>([
+    { activity_name: "Morning ride" },
+    { priority: 0 },
+    { overwrite_mode: true },
+    { start_time_in_seconds: "1780000001" },
+    { callback_url: OTHER },
+    { callback_url: null, callback_digest: callbackDigest(OTHER) },
+  ])("and not when %o differs", (change) => {
+    expect(saysTheSame(submission(), submission(change))).toBe(false);
+  });
+
+  test("and file bytes are told apart by their base64", () => {
+    const bytes = (text: string) => submission({ callback_url: null, callback_digest: callbackDigest(text) });
+    expect(saysTheSame(bytes("DhAh"), bytes("DhAh"))).toBe(true);
+    expect(saysTheSame(bytes("DhAh"), bytes("DhAg"))).toBe(false);
   });
 });
 
@@ -154,7 +188,7 @@ describe("versions", () => {
       current: current("queued", { import_id: "import-1" }),
       held: null,
     };
-    const taken = take("f", "s", row, submission({ digest: other }), "dispatch", 0, NOW);
+    const taken = take("f", "s", row, submission({ callback_url: OTHER }), "dispatch", 0, NOW);
     expect(taken.current).toMatchObject({
       version: NOW + 1,
       state: "queued",

@@ -44,7 +44,7 @@ async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Pr
     start_time_in_seconds: "1760000000",
     callback_url: `${HOST}/1`,
     object_key: null,
-    digest: "digest",
+    callback_digest: null,
     received_at: Date.now(),
   };
   const file_id = fileId({ partnerId: who.partnerId, userId: "user-1", source, summaryId: "1" });
@@ -90,20 +90,23 @@ describe("a ping whose request ended before its answer", () => {
     expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
   });
 
-  test("is found by a deletion although it was the first of its source", async () => {
-    freeze();
-    const { who } = await watch();
-    await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
-    await pingAndDie(who, "phone", 0);
-    const phone = collectorOf(who.partnerId, "user-1", "phone");
-    pass(6_000);
-    await phone.alarm();
-    await eraseUser(env, who.partnerId, "user-1", Date.now());
-    const left = await runInDurableObject(phone.stub, (_instance, state) =>
-      state.storage.sql.exec("SELECT file_id FROM files UNION ALL SELECT user_id FROM about").toArray(),
-    );
-    expect(left).toEqual([]);
-  });
+  test.each([0, 1] as const)(
+    "is found by a deletion, as the first of its source: priority %i",
+    async (priority) => {
+      freeze();
+      const { who } = await watch();
+      await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+      await pingAndDie(who, "phone", priority);
+      const phone = collectorOf(who.partnerId, "user-1", "phone");
+      pass(6_000);
+      await phone.alarm();
+      await eraseUser(env, who.partnerId, "user-1", Date.now());
+      const left = await runInDurableObject(phone.stub, (_instance, state) =>
+        state.storage.sql.exec("SELECT file_id FROM files UNION ALL SELECT user_id FROM about").toArray(),
+      );
+      expect(left).toEqual([]);
+    },
+  );
 });
 
 describe("a newer version", () => {

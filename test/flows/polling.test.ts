@@ -165,3 +165,38 @@ test("who polls activities sees each import, and an overwritten one once more, i
   await imported("first", 20);
   expect(await seen()).toEqual(["second", "first"]);
 });
+
+test("files of many users and long titles in one request are each listed once, by receipt and by change", async () => {
+  const who = await newPartner();
+  const poller = pollerOf(who, "files");
+  const activity_files = Array.from({ length: 750 }, (_, index) => ({
+    file_type: "FIT",
+    activity_name: "r".repeat(1_024),
+    priority: 0,
+    user_id: `user-${index % 3}`,
+    source: SOURCE,
+    overwrite_mode: false,
+    start_time_in_seconds: "1760000000",
+    callback_url: `${HOST}/${index}`,
+    summary_id: `ride-${index}`,
+  }));
+  const taken = await send(who, "POST", "/api/fit_partner_ping/", { body: { activity_files } });
+  expect(taken.status).toBe(202);
+  await nextMillisecond();
+  await poller.look();
+  expect(poller.seen.size).toBe(750);
+  const listed: string[] = [];
+  let cursor: string | null = "";
+  while (cursor !== null) {
+    const response = await send(
+      who,
+      "GET",
+      `/api/files/?limit=100${cursor === "" ? "" : `&cursor=${cursor}`}`,
+    );
+    const page = pageSchema.parse(await response.json());
+    listed.push(...page.data.map((row) => String(row["file_id"])));
+    cursor = page.next_cursor;
+  }
+  expect(listed).toHaveLength(750);
+  expect(new Set(listed).size).toBe(750);
+});

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { saysTheSame } from "../../src/collector/ledger.ts";
 import { ownerOf, projectionOf } from "../../src/collector/projection.ts";
 import { INLINE_PREFIX, versionKey } from "../../src/files/objectKeys.ts";
 import { userHash } from "../../src/identifiers.ts";
@@ -240,7 +241,9 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
       const newest = row.held ?? row.current;
       const pings = world.pings.filter((ping) => ping.file_id === row.file_id && ping.collector === name);
       const candidates = lastTaken(pings);
-      const last = candidates.find((ping) => ping.digest === newest?.submission.digest);
+      const last = candidates.find(
+        (ping) => newest !== null && saysTheSame(ping.submission, newest.submission),
+      );
       if (last === undefined) {
         world.break(
           `the newest ping wins (${user}/${row.summary_id}: ${candidates.map((ping) => ping.content.mark).join()})`,
@@ -268,7 +271,7 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
       const before = world.pings.filter(
         (other) => other.file_id === ping.file_id && other.from <= ping.to && other !== ping,
       );
-      if (!before.some((other) => other.digest === ping.digest))
+      if (!before.some((other) => saysTheSame(other.submission, ping.submission)))
         world.break("an overwriting ping is a duplicate only of its equal");
     }
   }
@@ -279,8 +282,10 @@ function tasksRelease(world: World, { ledgers }: Remains): void {
   for (const { name, ledger } of ledgers) {
     for (const row of ledger.files) {
       if (row.held === null) continue;
-      const held = row.held.submission.digest;
-      const pings = world.pings.filter((ping) => ping.file_id === row.file_id && ping.digest === held);
+      const { submission } = row.held;
+      const pings = world.pings.filter(
+        (ping) => ping.file_id === row.file_id && saysTheSame(ping.submission, submission),
+      );
       const latest = Math.max(...pings.map((ping) => ping.to));
       const task = world.tasks.find(
         (task) => task.collector === name && task.answer !== null && task.from > latest,

@@ -6,6 +6,7 @@ import type {
   StartedImport,
   TaskEntry,
 } from "../../src/collector/calls.ts";
+import type { Submission } from "../../src/collector/ledger.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
@@ -67,7 +68,7 @@ export interface CollectorPing {
   file_id: string;
   priority: 0 | 1;
   overwrite: boolean;
-  digest: string;
+  submission: Submission;
   content: Content;
   /** Whether its host would give the bytes. */
   gives: boolean;
@@ -568,7 +569,7 @@ export class World {
   #accepting(collector: string, [, entries]: Parameters<AcceptCall>): (result: unknown) => void {
     const from = this.moment();
     const observed = entries.map((entry): CollectorPing => {
-      const { callback_url, object_key, digest, priority, overwrite_mode } = entry.submission;
+      const { callback_url, object_key, priority, overwrite_mode } = entry.submission;
       const host = callback_url === null ? undefined : this.hosts.get(callback_url);
       const content = host?.content ?? (object_key === null ? undefined : this.objects.get(object_key));
       if (content === undefined) throw new Broken("a collector was told of bytes that are not stored");
@@ -577,7 +578,7 @@ export class World {
         file_id: entry.file_id,
         priority,
         overwrite: overwrite_mode,
-        digest,
+        submission: entry.submission,
         content,
         gives: host?.willGive ?? true,
         from,

@@ -1,0 +1,61 @@
+import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/calls.ts";
+import { inlineKey } from "../files/objectKeys.ts";
+import { callbackDigest, collectorName, fileId, randomId } from "../identifiers.ts";
+import type { ValidPing } from "./ping.ts";
+
+/** Pings of one user and source, which one collector takes in one turn. */
+export interface Group {
+  names: CollectorNames;
+  collector: string;
+  /** Where each ping stood in the request. */
+  places: number[];
+  entries: PingEntry[];
+}
+
+/** What a group's collector has said of each of its pings. */
+export interface TakenGroup {
+  group: Group;
+  accepted: AcceptedEntry[];
+}
+
+/** A request's pings by user and source, each group in the request's order. */
+export function groupPings(partnerId: string, pings: readonly ValidPing[], nowMs: number): Group[] {
+  const groups = new Map<string, Group>();
+  let group: Group | undefined;
+  for (const [place, ping] of pings.entries()) {
+    // Most requests are about one user: the group of the last ping is nearly always this one's.
+    if (group?.names.user_id !== ping.user_id || group.names.source !== ping.source) {
+      const key = JSON.stringify([ping.user_id, ping.source]);
+      group = groups.get(key) ?? {
+        names: { partner_id: partnerId, user_id: ping.user_id, source: ping.source },
+        collector: collectorName(partnerId, ping.user_id, ping.source),
+        places: [],
+        entries: [],
+      };
+      groups.set(key, group);
+    }
+    const file_id = fileId({
+      partnerId,
+      userId: ping.user_id,
+      source: ping.source,
+      summaryId: ping.summary_id,
+    });
+    group.places.push(place);
+    group.entries.push({
+      file_id,
+      summary_id: ping.summary_id,
+      submission: {
+        // Half of a surrogate pair is no text that a store could keep; a title is kept as far as it is one.
+        activity_name: ping.activity_name?.toWellFormed() ?? null,
+        priority: ping.priority,
+        overwrite_mode: ping.overwrite_mode,
+        start_time_in_seconds: ping.start_time_in_seconds,
+        callback_url: ping.inline === null ? ping.callback_url : null,
+        object_key: ping.inline === null ? null : inlineKey(group.collector, file_id, randomId(), nowMs),
+        callback_digest: ping.inline === null ? null : callbackDigest(ping.callback_url),
+        received_at: nowMs,
+      },
+    });
+  }
+  return [...groups.values()];
+}
