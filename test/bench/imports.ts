@@ -161,6 +161,10 @@ class Bare {
   }
 }
 
+/** A ride may take so much longer than the bare work, and wait for its queue besides. */
+const ALLOWED_OVER_BARE = 1.5;
+const ALLOWED_BATCHING_MS = 1_000;
+
 /** How soon a live ride is readable: alone, and while a history is imported. */
 export async function liveFigures(): Promise<Figure[]> {
   return withBoth(async (benched, bare) => {
@@ -202,7 +206,13 @@ export async function liveFigures(): Promise<Figure[]> {
         name: "from the answer to readable, over bare: median",
         value: median(idle) / bareMs,
         unit: "×",
-        target: { at: "most", value: 1.5 },
+      },
+      {
+        section,
+        name: `from the answer to readable, beyond ${ALLOWED_OVER_BARE} × bare: median`,
+        value: median(idle) - ALLOWED_OVER_BARE * bareMs,
+        unit: "ms",
+        target: { at: "most", value: ALLOWED_BATCHING_MS },
       },
       { section, name: "p95 alone", value: quantile(idle, 0.95), unit: "ms" },
       ...(busy.length === 0
@@ -272,13 +282,16 @@ export async function bulkFigures(): Promise<Figure[]> {
         value: large / largeBare,
         unit: "×",
       },
-      {
+      ...[
+        { files: HISTORY_FILES, took: median(ours) },
+        { files: SMALL_HISTORY_FILES, took: median(small) },
+      ].map(({ files, took }): Figure => ({
         section,
-        name: `a file of ${LARGE_HISTORY_FILES}, over a file of ${HISTORY_FILES}`,
-        value: large / LARGE_HISTORY_FILES / (median(ours) / HISTORY_FILES),
+        name: `a file of ${LARGE_HISTORY_FILES}, over a file of ${files}`,
+        value: large / LARGE_HISTORY_FILES / (took / files),
         unit: "×",
         target: { at: "most", value: 1.15 },
-      },
+      })),
     ];
   });
 }
