@@ -1,5 +1,6 @@
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import type * as Wrangler from "wrangler";
@@ -74,10 +75,13 @@ export async function openLocalStores(state: string): Promise<LocalStores | Refu
   try {
     await mkdir(state, { recursive: true, mode: 0o700 });
     // The other bindings stay closed: a running service may hold them.
+    // Whole or not at all: another command may be reading it at this moment.
+    const draft = `${configuration}.${randomUUID()}`;
     await writeFile(
-      configuration,
+      draft,
       JSON.stringify({ name, compatibility_date, kv_namespaces, d1_databases }, null, 2),
     );
+    await rename(draft, configuration);
   } catch (fault) {
     const code = systemCode(fault);
     if (code === null) throw fault;

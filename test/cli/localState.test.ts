@@ -1,0 +1,32 @@
+import { readFileSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, test } from "vitest";
+import { openLocalStores } from "../../src/cli/localState.ts";
+
+test("a command that opens a state folder never shows another one half of what is there", async () => {
+  const state = await mkdtemp(path.join(tmpdir(), "stores-"));
+  const open = async () => {
+    const stores = await openLocalStores(state);
+    if (!stores.ok) throw new Error(stores.problem);
+    await stores.close();
+  };
+  try {
+    await open();
+    const whole = readFileSync(path.join(state, "stores.json"), "utf8");
+    const seen = new Set<string>();
+    let opening = true;
+    const others = Promise.all([open(), open()]).finally(() => (opening = false));
+    // oxlint-disable-next-line no-unmodified-loop-condition -- the others end it
+    while (opening) {
+      seen.add(readFileSync(path.join(state, "stores.json"), "utf8"));
+      await new Promise(setImmediate);
+    }
+    await others;
+    expect([...seen]).toEqual([whole]);
+    expect((await readdir(state)).filter((name) => name.startsWith("stores"))).toEqual(["stores.json"]);
+  } finally {
+    await rm(state, { recursive: true });
+  }
+});
