@@ -75,12 +75,10 @@ export async function openLocalStores(state: string): Promise<LocalStores | Refu
   try {
     await mkdir(state, { recursive: true, mode: 0o700 });
     // The other bindings stay closed: a running service may hold them.
+    const opened = { name, compatibility_date, kv_namespaces, d1_databases };
     // Whole or not at all: another command may be reading it at this moment.
     const draft = `${configuration}.${randomUUID()}`;
-    await writeFile(
-      draft,
-      JSON.stringify({ name, compatibility_date, kv_namespaces, d1_databases }, null, 2),
-    );
+    await writeFile(draft, JSON.stringify(opened, null, 2));
     await rename(draft, configuration);
   } catch (fault) {
     const code = systemCode(fault);

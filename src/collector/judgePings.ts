@@ -1,5 +1,5 @@
 import type { AcceptedEntry, PingEntry } from "./calls.ts";
-import { judgePing, type LedgerRow } from "./ledger.ts";
+import { judgePing, newestOf, type LedgerRow } from "./ledger.ts";
 import { objectsLeftBehind, stateOf, type Owner } from "./projection.ts";
 import { inFlight, take } from "./settle.ts";
 import type { OutboxEntry } from "./storage.ts";
@@ -44,7 +44,7 @@ export function judgePings(
       repeated.add(entry.file_id);
       return {
         status: verdict === "duplicate" ? "duplicate" : "held",
-        version: (row.held ?? row.current)?.version ?? 0,
+        version: newestOf(row)?.version ?? 0,
         taken: null,
         state: open && !told ? stateOf(row) : null,
       };
@@ -59,7 +59,7 @@ export function judgePings(
     changed.set(entry.file_id, taken);
     return {
       status: taken.held === null ? "queued" : "held",
-      version: (taken.held ?? taken.current)?.version ?? 0,
+      version: newestOf(taken)?.version ?? 0,
       taken: {
         revision: taken.revision,
         import_id: taken.held === null ? (taken.current?.import_id ?? null) : null,

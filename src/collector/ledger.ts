@@ -63,6 +63,11 @@ export interface LedgerRow {
   held: HeldVersion | null;
 }
 
+/** The version that a file is about: the held one, for it came last. Null: all of it was erased. */
+export function newestOf(row: LedgerRow): HeldVersion | CurrentVersion | null {
+  return row.held ?? row.current;
+}
+
 /** Within this time an equal ping is a partner repeating a request whose answer it lost. */
 export const REPEAT_WINDOW_MS = 10 * 60_000;
 

@@ -2,7 +2,7 @@ import { versionKey } from "../files/objectKeys.ts";
 import type { FileProjection, FileState } from "../files/write.ts";
 import { userHash } from "../identifiers.ts";
 import type { ImportProjection } from "../imports/write.ts";
-import type { LedgerRow } from "./ledger.ts";
+import { newestOf, type LedgerRow } from "./ledger.ts";
 import type { ImportRow } from "./storage.ts";
 
 /** Whose files a collector holds. */
@@ -28,7 +28,7 @@ export function projectionOf(owner: Owner, row: LedgerRow): FileProjection | nul
 
 /** The same without the names, for those who know them. */
 export function stateOf(row: LedgerRow): FileState | null {
-  const newest = row.held ?? row.current;
+  const newest = newestOf(row);
   if (newest === null) return null;
   const current = row.held === null ? row.current : null;
   const { submission } = newest;

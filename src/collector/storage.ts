@@ -535,25 +535,23 @@ export class CollectorStorage {
     }
   }
 
-  /** Only those still unsent: a consumer may have claimed one while its send was confirmed. */
+  /** What was sent now is due again at the instant. */
   markSent(dispatchIds: readonly string[], dueAt: number): void {
-    for (const slice of jsonSlices(dispatchIds)) {
-      this.#sql.exec(
-        `UPDATE dispatches SET state = 'sent', due_at = ?
-         WHERE state = 'unsent' AND dispatch_id IN (SELECT value FROM json_each(?))`,
-        dueAt,
-        slice,
-      );
-    }
+    this.#markSent(dispatchIds, "?1", dueAt);
   }
 
-  /** The same for what was sent as soon as it was written: due again so much later than it was to be sent. */
+  /** What was sent as soon as it was written is due again so much later than it was to be sent. */
   markSentAtOnce(dispatchIds: readonly string[], laterMs: number): void {
+    this.#markSent(dispatchIds, "due_at + ?1", laterMs);
+  }
+
+  /** Only those still unsent: a consumer may have claimed one while its send was confirmed. */
+  #markSent(dispatchIds: readonly string[], dueAt: "?1" | "due_at + ?1", value: number): void {
     for (const slice of jsonSlices(dispatchIds)) {
       this.#sql.exec(
-        `UPDATE dispatches SET state = 'sent', due_at = due_at + ?
-         WHERE state = 'unsent' AND dispatch_id IN (SELECT value FROM json_each(?))`,
-        laterMs,
+        `UPDATE dispatches SET state = 'sent', due_at = ${dueAt}
+         WHERE state = 'unsent' AND dispatch_id IN (SELECT value FROM json_each(?2))`,
+        value,
         slice,
       );
     }

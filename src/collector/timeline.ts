@@ -1,6 +1,6 @@
 import type { Timeline } from "../files/timeline.ts";
 import { instantOf } from "../rows.ts";
-import type { CurrentVersion, LedgerRow, Step } from "./ledger.ts";
+import { newestOf, type CurrentVersion, type LedgerRow, type Step } from "./ledger.ts";
 
 /** As many as show how a file that fails for hours began and ended; they stand in a row that is written anyway. */
 const MAX_STEPS = 20;
@@ -18,7 +18,7 @@ type Entry = Timeline["data"][number];
  * null when no task has taken it, or the collector has forgotten that import.
  */
 export function timelineOf(row: LedgerRow, releasedAt: number | null): Entry[] {
-  const newest = row.held ?? row.current;
+  const newest = newestOf(row);
   if (newest === null) return [];
   const { received_at, priority } = newest.submission;
   const at = instantOf(received_at);

@@ -62,15 +62,18 @@ const PING_COLUMNS = [
   "received_at",
 ];
 
-const KEEP_NEWEST = PING_COLUMNS.map(
+/** What an upsert under the batch `?3` says of a file that is there: the newest version's ping, and where it is listed. */
+const KEEP_NEWEST = `${PING_COLUMNS.map(
   (column) =>
     `${column} = CASE WHEN excluded.version >= files.version THEN excluded.${column} ELSE files.${column} END`,
-).join(", ");
-
-/** What an upsert under the batch `?3` says of the batches that list the file. */
-const LIST_IN_BATCH = `updated_at = excluded.updated_at, updated_batch = excluded.updated_batch,
+).join(", ")},
+  version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
+  updated_at = excluded.updated_at, updated_batch = excluded.updated_batch,
   received_batch = CASE WHEN excluded.version >= files.version AND excluded.received_at <> files.received_at
     THEN excluded.received_batch ELSE files.received_batch END`;
+
+/** Whether an upsert has anything to say: a newer revision, or a version not heard of yet. */
+const IS_NEWS = "excluded.revision > files.revision OR excluded.version > files.version";
 
 const SHARED_COLUMNS = `partner_id, file_id, user_id, source, summary_id, ${PING_COLUMNS.join(", ")}, version, revision,
   updated_at, updated_batch, received_batch`;
@@ -138,10 +141,8 @@ export function projectFiles(
            failed_version = coalesce(excluded.failed_version, files.failed_version),
            sha256 = CASE WHEN files.object_key IS NULL THEN coalesce(excluded.sha256, files.sha256) ELSE files.sha256 END,
            size_in_bytes = CASE WHEN files.object_key IS NULL
-             THEN coalesce(excluded.size_in_bytes, files.size_in_bytes) ELSE files.size_in_bytes END,
-           version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
-           ${LIST_IN_BATCH}
-         WHERE excluded.revision > files.revision OR excluded.version > files.version`,
+             THEN coalesce(excluded.size_in_bytes, files.size_in_bytes) ELSE files.size_in_bytes END
+         WHERE ${IS_NEWS}`,
       )
       .bind(partnerId, slice, batchId),
     listBatch(db, partnerId, slice, batchId),
@@ -189,10 +190,8 @@ export function projectPinged(
         `INSERT INTO files (partner_id, ${columns}, received_at, updated_at, updated_batch, received_batch)
          SELECT ?1, ${values}, ?4, ${DATABASE_NOW}, ?3, ?3
          FROM json_each(?2) j WHERE ${notErased(pingedPlace("user_hash"), pingedPlace("version"))}
-         ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
-           version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
-           ${LIST_IN_BATCH}
-         WHERE excluded.revision > files.revision OR excluded.version > files.version`,
+         ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST}
+         WHERE ${IS_NEWS}`,
       )
       .bind(partnerId, json, batchId, receivedAt),
   );
@@ -274,9 +273,7 @@ export function importFiles(
            stored_version = excluded.stored_version, object_key = excluded.object_key, failed_object_key = NULL,
            failed_version = NULL,
            sha256 = excluded.sha256, size_in_bytes = excluded.size_in_bytes, warnings = excluded.warnings,
-           activity_count = excluded.activity_count, decoder_version = excluded.decoder_version,
-           version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
-           ${LIST_IN_BATCH}
+           activity_count = excluded.activity_count, decoder_version = excluded.decoder_version
          WHERE ${takesOver("files", (column) => `excluded.${column}`)}`,
       )
       .bind(partnerId, slice, batchId),

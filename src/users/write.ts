@@ -49,16 +49,18 @@ export type Erasure = z.infer<typeof erasureSchema>;
 const SECOND_SWEEP_AFTER_MS = 20 * 60_000;
 const SWEEPS = 2;
 
+/** SQL for the rows of the user to erase, in a table whose ids begin with the user's route. */
+const ofUser = (id: string) => `partner_id = ?1 AND ${id} >= ?5 AND ${id} < ?6 AND user_id = ?4`;
+
 /** The statement that begins an erasure up to `bound`, an SQL expression. */
 function erasureUpTo(bound: string): string {
-  const inRange = (id: string) => `partner_id = ?1 AND ${id} >= ?5 AND ${id} < ?6 AND user_id = ?4`;
   return `INSERT INTO erased (partner_id, user_hash, before_version, user_id, sources, next_sweep_at, sweeps_left)
     SELECT ?1, ?2, ${bound}, ?4, (SELECT json_group_array(source) FROM (
-        SELECT source FROM files WHERE ${inRange("file_id")}
-        UNION SELECT source FROM imports WHERE ${inRange("import_id")})), ?3, ?7
+        SELECT source FROM files WHERE ${ofUser("file_id")}
+        UNION SELECT source FROM imports WHERE ${ofUser("import_id")})), ?3, ?7
     WHERE EXISTS (SELECT 1 FROM users WHERE partner_id = ?1 AND user_id = ?4)
-      OR EXISTS (SELECT 1 FROM files WHERE ${inRange("file_id")})
-      OR EXISTS (SELECT 1 FROM imports WHERE ${inRange("import_id")})
+      OR EXISTS (SELECT 1 FROM files WHERE ${ofUser("file_id")})
+      OR EXISTS (SELECT 1 FROM imports WHERE ${ofUser("import_id")})
     ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version),
       user_id = excluded.user_id, sources = excluded.sources, next_sweep_at = excluded.next_sweep_at,
       sweeps_left = excluded.sweeps_left
@@ -70,10 +72,8 @@ function erasureUpTo(bound: string): string {
  * for whoever runs it, with `erasureValues`. It answers no row when the user is unknown.
  */
 export const BEGIN_ERASURE = erasureUpTo(`max(?3,
-  (SELECT coalesce(max(version), 0) FROM files
-    WHERE partner_id = ?1 AND file_id >= ?5 AND file_id < ?6 AND user_id = ?4),
-  (SELECT coalesce(max(requested_at), 0) FROM imports
-    WHERE partner_id = ?1 AND import_id >= ?5 AND import_id < ?6 AND user_id = ?4))`);
+  (SELECT coalesce(max(version), 0) FROM files WHERE ${ofUser("file_id")}),
+  (SELECT coalesce(max(requested_at), 0) FROM imports WHERE ${ofUser("import_id")}))`);
 
 /** The same up to a bound of before, however new what can be read of the user is: that came after it. */
 export const ERASE_AGAIN = erasureUpTo("?3");
