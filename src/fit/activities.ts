@@ -94,7 +94,7 @@ export function activitiesOf(
   return legs.map((leg, i) => {
     if (leg.elapsedWasTooShort) warnings.add("elapsed_corrected");
     if (Number.isNaN(leg.start)) warnings.add("clock_not_set");
-    const legTotals = totals[i] ?? new Totals([], [], new Uint16Array(0));
+    const legTotals = totals[i] ?? new Totals([], [], new Uint16Array(0), false);
     const legLaps = laps[i] ?? { laps: [], lengths: [] };
     return activityOf(leg, partLegs, developerColumns, legTotals, legLaps, devices, fallbackStartInSeconds);
   });
@@ -108,13 +108,9 @@ function totalsOf(
 ): Totals[] {
   const wanted = new Uint16Array(STANDARD_KEYS.length + developerColumns.length).fill(partLegs.legs.length);
   const totals = partLegs.legs.map(({ session }) => {
-    const summed = [...columnsToSum(session)];
-    developerColumns.forEach(({ standsInFor }, i) => {
-      if (standsInFor !== null && summed.includes(standsInFor)) summed.push(STANDARD_KEYS.length + i);
-    });
-    const isPower = (column: number) =>
-      column === POWER || developerColumns[column - STANDARD_KEYS.length]?.standsInFor === POWER;
-    return new Totals(summed, session.normalized_power === undefined ? summed.filter(isPower) : [], wanted);
+    const summed = columnsToSum(session);
+    const normalizesPower = summed.includes(POWER) && session.normalized_power === undefined;
+    return new Totals(summed, developerColumns, wanted, normalizesPower);
   });
   const clockJumped = readRows(view, partLegs, developerColumns, wanted, (leg, time, row) =>
     totals[leg]?.add(time, row),
@@ -177,7 +173,6 @@ function activityOf(
   deriveNumbers(numbers, derived, {
     leg,
     totals,
-    developerColumns,
     isOnFoot: SPORTS_ON_FOOT.has(sport),
     pausedSeconds: pausedSeconds(part.timer, clock, leg, totals),
     swumMeters: (numberOfActiveLengths ?? NaN) * (session.pool_length ?? NaN),
@@ -283,7 +278,6 @@ function quantitiesOf(numbers: Numbers): Quantities {
 interface Evidence {
   leg: Leg;
   totals: Totals;
-  developerColumns: readonly DeveloperColumn[];
   isOnFoot: boolean;
   pausedSeconds: number;
   swumMeters: number;
@@ -291,13 +285,12 @@ interface Evidence {
 
 /** Fills in what the session lacks, from its other fields and the rows, and names each in `derived`. */
 function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence): void {
-  const { leg, totals, developerColumns, isOnFoot, pausedSeconds, swumMeters } = evidence;
+  const { leg, totals, isOnFoot, pausedSeconds, swumMeters } = evidence;
   const fillIn = (name: keyof Quantities, computed: number) => {
     if (!Number.isNaN(numbers[name]) || rounded(computed, DECIMALS[name]) === null) return;
     numbers[name] = computed;
     derived.push(name);
   };
-  const source = (column: number) => sourceOf(column, developerColumns, (candidate) => totals.has(candidate));
 
   // A timer beyond the elapsed time corrects it; that is a warning, not a derived field.
   if (leg.elapsedWasTooShort) numbers.elapsed_time_in_seconds = leg.elapsed ?? NaN;
@@ -308,23 +301,23 @@ function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence):
   fillIn("timer_time_in_seconds", Math.max(0, numbers.elapsed_time_in_seconds - pausedSeconds));
   fillIn("moving_time_in_seconds", Math.min(totals.movingSeconds, numbers.timer_time_in_seconds));
   fillIn("distance_in_meters", swumMeters);
-  const span = totals.span(source(DISTANCE));
+  const span = totals.span(DISTANCE);
   fillIn("distance_in_meters", span >= 0 ? span : NaN);
   const { distance_in_meters: distance, timer_time_in_seconds: timer } = numbers;
   if (distance > 0 && timer > 0) fillIn("average_speed_in_meters_per_second", distance / timer);
-  fillIn("max_speed_in_meters_per_second", totals.max(source(SPEED)));
-  fillIn("average_heart_rate_in_beats_per_minute", totals.average(source(HEART_RATE)));
-  fillIn("max_heart_rate_in_beats_per_minute", totals.max(source(HEART_RATE)));
-  fillIn("average_power_in_watts", totals.average(source(POWER)));
-  fillIn("max_power_in_watts", totals.max(source(POWER)));
-  fillIn("normalized_power_in_watts", totals.normalizedPower(source(POWER)));
-  fillIn("work_in_kilojoules", totals.integral(source(POWER)) / JOULES_PER_KILOJOULE);
-  fillIn("average_cadence_in_cycles_per_minute", totals.average(source(CADENCE)));
-  fillIn("max_cadence_in_cycles_per_minute", totals.max(source(CADENCE)));
+  fillIn("max_speed_in_meters_per_second", totals.max(SPEED));
+  fillIn("average_heart_rate_in_beats_per_minute", totals.average(HEART_RATE));
+  fillIn("max_heart_rate_in_beats_per_minute", totals.max(HEART_RATE));
+  fillIn("average_power_in_watts", totals.average(POWER));
+  fillIn("max_power_in_watts", totals.max(POWER));
+  fillIn("normalized_power_in_watts", totals.normalizedPower());
+  fillIn("work_in_kilojoules", totals.integral(POWER) / JOULES_PER_KILOJOULE);
+  fillIn("average_cadence_in_cycles_per_minute", totals.average(CADENCE));
+  fillIn("max_cadence_in_cycles_per_minute", totals.max(CADENCE));
   if (isOnFoot) fillIn("average_steps_per_minute", 2 * numbers.average_cadence_in_cycles_per_minute);
   fillIn("ascent_in_meters", totals.ascent);
   fillIn("descent_in_meters", totals.descent);
-  fillIn("average_temperature_in_celsius", totals.average(source(TEMPERATURE)));
+  fillIn("average_temperature_in_celsius", totals.average(TEMPERATURE));
 }
 
 /** The keys of the streams that have readings; one that a developer field stands in for is `derived`. */

@@ -1,5 +1,6 @@
 import type { Definition } from "./frame.ts";
 import type { Decoded, Field, Fields, Message } from "./profile.ts";
+import { SUMMARY_UNITS, TEXT_UNITS } from "./work.ts";
 
 /**
  * Wire to numbers. A definition is compiled once to the list of wanted fields with their offsets; each
@@ -58,21 +59,19 @@ export function isNumeric(baseType: number): boolean {
 }
 
 /**
- * The readable fields of a definition. Left out: a zero-size field, a size that is no multiple of its base
- * type, an unknown base type, and the second field of one number.
+ * The readable fields of a definition by their number. Left out: a zero-size field, a size that is no multiple of
+ * its base type, an unknown base type, and the second field of one number.
  */
-export function placeFields(view: DataView, definition: Definition): Placed[] {
-  const fields: Placed[] = [];
-  const seen = new Set<number>();
+export function placeFields(view: DataView, definition: Definition): Map<number, Placed> {
+  const fields = new Map<number, Placed>();
   let at = 0;
   for (let i = 0; i < definition.fieldCount; i++) {
     const triplet = definition.fieldsAt + 3 * i;
     const number = view.getUint8(triplet);
     const size = view.getUint8(triplet + 1);
     const baseType = baseTypeOf(view.getUint8(triplet + 2));
-    if (size > 0 && baseType >= 0 && size % memberBytes(baseType) === 0 && !seen.has(number)) {
-      seen.add(number);
-      fields.push({ number, at, size, baseType });
+    if (size > 0 && baseType >= 0 && size % memberBytes(baseType) === 0 && !fields.has(number)) {
+      fields.set(number, { number, at, size, baseType });
     }
     at += size;
   }
@@ -181,6 +180,8 @@ export interface MessagePlan<F extends Fields> {
   readonly message: Message<F>;
   readonly littleEndian: boolean;
   readonly entries: readonly PlanEntry[];
+  /** What one message of it costs, in units of `Work`. */
+  readonly units: number;
 }
 interface PlanEntry {
   readonly name: string;
@@ -193,13 +194,21 @@ export function compileMessage<F extends Fields>(
   definition: Definition,
   message: Message<F>,
 ): MessagePlan<F> {
-  const placed = new Map(placeFields(view, definition).map((place) => [place.number, place]));
+  const placed = placeFields(view, definition);
   const entries: PlanEntry[] = [];
-  for (const [name, field] of Object.entries(message.fields)) {
+  for (const [name, field] of message.entries) {
     const place = placed.get(field.number);
     if (place !== undefined) entries.push({ name, field, placed: place });
   }
-  return { message, littleEndian: definition.littleEndian, entries };
+  return { message, littleEndian: definition.littleEndian, entries, units: unitsOf(entries) };
+}
+
+function unitsOf(entries: readonly PlanEntry[]): number {
+  let units = SUMMARY_UNITS;
+  for (const { field, placed } of entries) {
+    units += field.kind === "number" ? 1 : field.kind === "text" ? TEXT_UNITS + placed.size : placed.size;
+  }
+  return units;
 }
 
 export function decodeMessage<F extends Fields>(
@@ -239,9 +248,11 @@ function decodeField(
     return Number.isNaN(value) ? null : value;
   }
   const bytes = memberBytes(baseType);
-  return Array.from({ length: size / bytes }, (_, i) =>
-    scaled(readMember(view, at + i * bytes, baseType, littleEndian), scale, offset),
-  );
+  const members: number[] = [];
+  for (let from = 0; from < size; from += bytes) {
+    members.push(scaled(readMember(view, at + from, baseType, littleEndian), scale, offset));
+  }
+  return members;
 }
 
 /** raw / scale - offset with a single rounding: 1234 of scale 5 and offset 500 is -253.2, without a tail. */

@@ -1,15 +1,42 @@
+/** Readings looked at while the number of buckets shrinks in proportion to the rows that were too many. */
+const SHRINKING_READINGS = 16_000_000;
+/** Tries between a number of buckets that fits and one that does not. */
+const NARROWING_ROUNDS = 4;
+
 /**
  * The rows to keep, ascending, so that at most `limit` of `rows` remain: time is cut into as many equal
  * buckets as fit, and each bucket keeps the rows with the minimum and maximum of every column. Where even
  * one bucket has too many, earlier columns go first. With room, the first and last row are kept too.
+ * The rounds are bounded: where rows share no extremes, the last ones settle for fewer buckets than might fit.
  */
 export function extremes(columns: readonly Float64Array[], rows: number, limit: number): number[] {
   let buckets = Math.max(1, Math.floor((limit - 2) / 2));
-  for (;;) {
+  const rounds = SHRINKING_READINGS / Math.max(1, columns.length * rows);
+  for (let round = 0; round < rounds; round++) {
     const kept = extremesOfBuckets(columns, rows, buckets, buckets === 1 ? limit : Infinity);
     if (kept.length <= limit) return kept;
     buckets = Math.max(1, Math.min(buckets - 1, Math.floor((buckets * limit) / kept.length)));
   }
+  let fitting = surelyFitting(columns, limit);
+  let best = extremesOfBuckets(columns, rows, fitting, limit);
+  for (let round = 0; round < NARROWING_ROUNDS && buckets - fitting > 1; round++) {
+    const middle = (fitting + buckets) >> 1;
+    const kept = extremesOfBuckets(columns, rows, middle, Infinity);
+    if (kept.length <= limit) {
+      fitting = middle;
+      best = kept;
+    } else buckets = middle;
+  }
+  return best;
+}
+
+/** As `extremes`, in one round: of so few buckets that all their extremes are within the limit. */
+export function fewerExtremes(columns: readonly Float64Array[], rows: number, limit: number): number[] {
+  return extremesOfBuckets(columns, rows, surelyFitting(columns, limit), limit);
+}
+
+function surelyFitting(columns: readonly Float64Array[], limit: number): number {
+  return Math.max(1, Math.floor((limit - 2) / (2 * Math.max(1, columns.length))));
 }
 
 function extremesOfBuckets(

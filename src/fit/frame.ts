@@ -1,4 +1,5 @@
 import type { FitWarning } from "./types.ts";
+import { MESSAGE_UNITS, type Work } from "./work.ts";
 
 /**
  * The envelope: a file is a chain of segments, each with a header, definition and data messages, and a
@@ -9,6 +10,8 @@ import type { FitWarning } from "./types.ts";
 export interface Segment {
   readonly start: number;
   readonly end: number;
+  /** Number of data messages, of every kind. */
+  readonly messages: number;
 }
 
 /** What a definition message says of the data messages of its local number. */
@@ -37,8 +40,6 @@ const USUAL_HEADER_BYTES = 14;
 const CRC_BYTES = 2;
 /** The upper half of the protocol byte. */
 const NEWEST_PROTOCOL = 2;
-/** Some writers repeat the definition before every record; a million is 11 days of that. */
-const MAX_DEFINITIONS = 1_000_000;
 /** A chain of more segments than this is no training file. */
 const MAX_SEGMENTS = 1_000;
 const TIMESTAMP_FIELD = 253;
@@ -91,11 +92,12 @@ function bytesOf(view: DataView): Uint8Array {
 
 /**
  * Reads every segment of a file, each with a reader of its own. A damaged segment costs no other one:
- * what could be read whole is kept, and the warnings say what was wrong.
+ * what could be read whole is kept, and the warnings say what was wrong. The file ends where `work` is used up.
  */
 export function readSegments<Reader extends MessageReader<unknown>>(
   view: DataView,
   warnings: Set<FitWarning>,
+  work: Work,
   open: () => Reader,
   close: (reader: Reader, segment: Segment) => void,
 ): void {
@@ -119,9 +121,13 @@ export function readSegments<Reader extends MessageReader<unknown>>(
     const end = sizeIsRight ? declaredEnd : endOfUnknownSize(view, at, start, next);
 
     const reader = open();
-    const stop = walk(view, start, end, reader);
-    close(reader, { start, end: stop });
+    const { stop, messages } = walk(view, start, end, reader, work);
+    close(reader, { start, end: stop, messages });
 
+    if (work.left <= 0 && (stop < end || next < length)) {
+      warnings.add("fit_truncated");
+      return;
+    }
     if (!sizeIsRight) {
       warnings.add("fit_truncated");
       at = next;
@@ -176,22 +182,34 @@ function endOfUnknownSize(view: DataView, at: number, start: number, next: numbe
 }
 
 /**
- * Reads whole messages from `start` up to `end` and returns where it stopped: at `end`, or at the first
- * byte that is not a whole message of a known definition.
+ * Reads whole messages from `start` up to `end` and returns where it stopped: at `end`, at the first byte that is
+ * not a whole message of a known definition, or where `work` was used up.
  */
-export function walk<Plan>(view: DataView, start: number, end: number, reader: MessageReader<Plan>): number {
+export function walk<Plan>(
+  view: DataView,
+  start: number,
+  end: number,
+  reader: MessageReader<Plan>,
+  work: Work,
+): { stop: number; messages: number } {
   const sizes = new Int32Array(16).fill(-1);
   const timestampsAt = new Int32Array(16);
   const littleEndians: boolean[] = Array.from({ length: 16 }, () => true);
   const plans: (Plan | null)[] = Array.from({ length: 16 }, () => null);
-  let definitions = 0;
+  const definedAt = new Int32Array(16);
+  const definitionBytes = new Int32Array(16);
+  /** Units of the walk itself, which are taken off at its end: the loop then only reads what is left. */
+  let walked = 0;
+  let messages = 0;
   let reference = -1;
   let at = start;
   while (at < end) {
     const header = view.getUint8(at);
+    if (work.left <= walked) break;
+    walked += MESSAGE_UNITS;
     if ((header & 0xc0) === 0x40) {
       const hasDeveloperFields = (header & 0x20) !== 0;
-      if (at + 6 > end || ++definitions > MAX_DEFINITIONS) return at;
+      if (at + 6 > end) break;
       const local = header & 0x0f;
       const littleEndian = view.getUint8(at + 2) === 0;
       const fieldsAt = at + 6;
@@ -200,11 +218,19 @@ export function walk<Plan>(view: DataView, start: number, end: number, reader: M
       const developerFieldsAt = next + 1;
       let developerFieldCount = 0;
       if (hasDeveloperFields) {
-        if (next >= end) return at;
+        if (next >= end) break;
         developerFieldCount = view.getUint8(next);
         next = developerFieldsAt + 3 * developerFieldCount;
       }
-      if (next > end) return at;
+      if (next > end) break;
+      // Some writers repeat the definition before every record.
+      if (next - at === definitionBytes[local] && isSame(view, at, definedAt[local] ?? 0, next - at)) {
+        walked += (next - at) >> 3;
+        at = next;
+        continue;
+      }
+      definedAt[local] = at;
+      definitionBytes[local] = next - at;
       let size = 0;
       let timestampAt = -1;
       for (let field = fieldsAt; field < fieldsAt + 3 * fieldCount; field += 3) {
@@ -233,7 +259,7 @@ export function walk<Plan>(view: DataView, start: number, end: number, reader: M
     const local = compressed ? (header >> 5) & 3 : header & 0x0f;
     const size = sizes[local] ?? -1;
     const data = at + 1;
-    if (size < 0 || data + size > end) return at;
+    if (size < 0 || data + size > end) break;
     let timestamp = -1;
     const timestampAt = timestampsAt[local] ?? -1;
     if (timestampAt >= 0) {
@@ -246,7 +272,14 @@ export function walk<Plan>(view: DataView, start: number, end: number, reader: M
     }
     const plan = plans[local];
     if (plan !== null && plan !== undefined) reader.read(plan, data, timestamp);
+    messages++;
     at = data + size;
   }
-  return at;
+  work.left -= walked;
+  return { stop: at, messages };
+}
+
+function isSame(view: DataView, at: number, other: number, length: number): boolean {
+  for (let i = 0; i < length; i++) if (view.getUint8(at + i) !== view.getUint8(other + i)) return false;
+  return true;
 }

@@ -69,7 +69,7 @@ export class HeartRates {
 
   /** The first reading of a second stands; the search needs them in order. */
   private store(second: number, rate: number): void {
-    if (this.seconds.length < MAX_SECONDS && second > (this.seconds.at(-1) ?? -1)) {
+    if (this.seconds.length < MAX_SECONDS && second > (this.seconds[this.seconds.length - 1] ?? -1)) {
       this.seconds.push(second);
       this.rates.push(rate);
     }

@@ -2,7 +2,7 @@ import { activitiesOf } from "./activities.ts";
 import { hasMarker, viewOf } from "./frame.ts";
 import { legsOf } from "./legs.ts";
 import { describeNotFit } from "./sniff.ts";
-import { streamsOf } from "./streams.ts";
+import { cellsOf, streamsOf } from "./streams.ts";
 import { survey } from "./survey.ts";
 import {
   FIT_WARNINGS,
@@ -11,6 +11,7 @@ import {
   type Streams,
   type StreamsOptions,
 } from "./types.ts";
+import { Work } from "./work.ts";
 
 export * from "./types.ts";
 export { describeNotFit };
@@ -30,7 +31,7 @@ export function looksLikeFit(bytes: Uint8Array): boolean {
 export function decodeActivities(bytes: Uint8Array, options: DecodeOptions): DecodeResult {
   if (!looksLikeFit(bytes)) return { ok: false, problem: { code: "not_fit", detail: describeNotFit(bytes) } };
   const view = viewOf(bytes);
-  const { parts, hasOtherFileType, warnings } = survey(view);
+  const { parts, hasOtherFileType, warnings } = survey(view, new Work());
   if (parts.length === 0) {
     return hasOtherFileType
       ? {
@@ -65,11 +66,27 @@ export function decodeStreams(bytes: Uint8Array, options: StreamsOptions): Strea
   if (!looksLikeFit(bytes)) return null;
   const view = viewOf(bytes);
   let first = 0;
-  for (const part of survey(view).parts) {
+  for (const part of survey(view, new Work()).parts) {
     const partLegs = legsOf(part, options.fallbackStartInSeconds);
     const leg = options.sessionIndex - first;
-    if (partLegs.legs[leg] !== undefined) return streamsOf(view, partLegs, leg, options);
+    if (partLegs.legs[leg] !== undefined) return streamsOf(view, partLegs, [leg], options)[0] ?? null;
     first += partLegs.legs.length;
   }
   return null;
+}
+
+/**
+ * The streams of every activity of the same bytes, with all their keys, in the activities' order. Together they
+ * hold no more numbers than the streams of one activity may; beyond that all are thinned.
+ */
+export function decodeAllStreams(bytes: Uint8Array, options: DecodeOptions): Streams[] {
+  if (!looksLikeFit(bytes)) return [];
+  const view = viewOf(bytes);
+  const parts = survey(view, new Work()).parts.map((part) => legsOf(part, options.fallbackStartInSeconds));
+  const cells = parts.reduce((sum, part) => sum + cellsOf(part), 0);
+  return parts.flatMap((part) => {
+    const share = cells > 0 ? cellsOf(part) / cells : 1;
+    const legs = Array.from(part.legs.keys());
+    return streamsOf(view, part, legs, { keys: null, resolution: null }, share);
+  });
 }

@@ -79,28 +79,53 @@ function startWithoutRecorded(
  * began last, so that a leg ends as the next begins. Without a time: the leg of what came before it.
  */
 export function legFinder(legs: readonly Leg[]): (time: number) => number {
+  if (legs.length === 1) return () => 0;
+  const bounds = boundsOf(legs);
+  /** Of each bound: the leg at it, and the leg from there to the next. */
+  const at = bounds.map((bound) => legAt(legs, bound));
+  const after = bounds.map((bound, i) => legAt(legs, (bound + (bounds[i + 1] ?? bound + 2)) / 2));
+  const before = legAt(legs, (bounds[0] ?? 0) - 1);
   let current = 0;
-  /** The span of time, from the last one looked up, in which the answer stays. */
+  /** The last bound before the time looked up before, and the one after that. */
   let from = Infinity;
   let until = -Infinity;
   return (time) => {
-    if (legs.length === 1 || (time >= from && time < until) || Number.isNaN(time)) return current;
-    let nearest = Infinity;
-    let latestStart = -Infinity;
-    let nextStart = Infinity;
-    for (const [i, { start, end }] of legs.entries()) {
-      const distance = time < start ? start - time : Math.max(0, time - end);
-      if (distance < nearest || (distance === nearest && start >= latestStart)) {
-        nearest = distance;
-        latestStart = start;
-        current = i;
-      }
-      if (start > time) nextStart = Math.min(nextStart, start);
+    if ((time > from && time < until) || Number.isNaN(time)) return current;
+    let low = 0;
+    let high = bounds.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((bounds[middle] ?? Infinity) <= time) low = middle + 1;
+      else high = middle;
     }
-    const end = legs[current]?.end ?? Infinity;
-    from = time;
-    // Past a leg's end, the next one is nearer from halfway on.
-    until = time < end ? Math.min(end, nextStart) : (end + nextStart) / 2;
+    from = bounds[low - 1] ?? -Infinity;
+    until = bounds[low] ?? Infinity;
+    current = (time === from ? at[low - 1] : after[low - 1]) ?? before;
     return current;
   };
+}
+
+/** Where the answer can change: at starts and ends, and halfway between each two neighbours. */
+function boundsOf(legs: readonly Leg[]): number[] {
+  const times = new Set(legs.flatMap(({ start, end }) => [start, end]).filter(Number.isFinite));
+  const edges = [...times].toSorted((a, b) => a - b);
+  return edges.flatMap((edge, i) => {
+    const next = edges[i + 1];
+    return next === undefined ? [edge] : [edge, (edge + next) / 2];
+  });
+}
+
+function legAt(legs: readonly Leg[], time: number): number {
+  let found = 0;
+  let nearest = Infinity;
+  let latestStart = -Infinity;
+  for (const [i, { start, end }] of legs.entries()) {
+    const distance = time < start ? start - time : Math.max(0, time - end);
+    if (distance < nearest || (distance === nearest && start >= latestStart)) {
+      nearest = distance;
+      latestStart = start;
+      found = i;
+    }
+  }
+  return found;
 }

@@ -31,6 +31,8 @@ export type Fields = Readonly<Record<string, Field>>;
 export interface Message<F extends Fields> {
   readonly number: number;
   readonly fields: F;
+  /** The same fields, as pairs of name and field. */
+  readonly entries: readonly (readonly [name: string, field: Field])[];
 }
 
 /** A decoded message: a field that the file lacks, or that holds its invalid value, is not there. */
@@ -55,7 +57,11 @@ const field = (number: number, scale = 1, offset = 0): NumberField => ({
 const array = (number: number, scale = 1): ArrayField => ({ kind: "array", number, scale, offset: 0 });
 const text = (number: number): TextField => ({ kind: "text", number });
 const bytes = (number: number): BytesField => ({ kind: "bytes", number });
-const message = <F extends Fields>(number: number, fields: F): Message<F> => ({ number, fields });
+const message = <F extends Fields>(number: number, fields: F): Message<F> => ({
+  number,
+  fields,
+  entries: Object.entries(fields),
+});
 
 export const FILE_ID = message(0, {
   type: field(0),

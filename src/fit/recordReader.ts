@@ -74,6 +74,8 @@ interface RecordPlan {
 export class RecordReader implements MessageReader<RecordPlan> {
   private readonly view: DataView;
   private readonly developerColumns: readonly DeveloperColumn[];
+  /** The index of a developer column by its `developerKey`. */
+  private readonly indexes: ReadonlyMap<number, number>;
   private readonly wanted: Uint16Array;
   private readonly emit: (timestamp: number, row: Float64Array) => void;
   private readonly row: Float64Array;
@@ -90,6 +92,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
   ) {
     this.view = view;
     this.developerColumns = developerColumns;
+    this.indexes = new Map(developerColumns.map((column, index) => [column.developerKey, index]));
     this.wanted = wanted;
     this.emit = emit;
     this.row = new Float64Array(wanted.length);
@@ -97,7 +100,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
 
   define(definition: Definition): RecordPlan | null {
     if (definition.globalNumber !== RECORD.number) return null;
-    const placed = new Map(placeFields(this.view, definition).map((place) => [place.number, place]));
+    const placed = placeFields(this.view, definition);
     const place = (field: { number: number }) => placed.get(field.number);
     const steps: number[] = [];
     const scales: number[] = [];
@@ -119,8 +122,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
       if (found !== undefined) addStep(column, found.at, found.baseType, which, field.scale, field.offset);
     }
     for (const { number, developerDataIndex, at, size } of placeDeveloperFields(this.view, definition)) {
-      const key = developerKey(developerDataIndex, number);
-      const index = this.developerColumns.findIndex((known) => known.developerKey === key);
+      const index = this.indexes.get(developerKey(developerDataIndex, number)) ?? -1;
       const column = this.developerColumns[index];
       if (column === undefined || size === 0 || size % memberBytes(column.baseType) !== 0) continue;
       const which = column.standsInFor === HEART_RATE ? NOT_ZERO : ANY;
@@ -159,7 +161,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
 
   /** To be called after the last record. */
   flush(): void {
-    if (this.hasRow && (this.timestamp >= 0 || this.row.some((reading) => !Number.isNaN(reading)))) {
+    if (this.hasRow && (this.timestamp >= 0 || hasReading(this.row))) {
       this.emit(this.timestamp, this.row);
     }
     this.hasRow = false;
@@ -220,4 +222,9 @@ export class RecordReader implements MessageReader<RecordPlan> {
   private fill(column: number, reading: number): void {
     if (Number.isNaN(this.row[column])) this.row[column] = reading;
   }
+}
+
+function hasReading(row: Float64Array): boolean {
+  for (const reading of row) if (!Number.isNaN(reading)) return true;
+  return false;
 }

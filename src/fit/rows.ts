@@ -2,11 +2,15 @@ import { HEART_RATE, type DeveloperColumn } from "./columns.ts";
 import { walk } from "./frame.ts";
 import { legFinder, type PartLegs } from "./legs.ts";
 import { RecordReader } from "./recordReader.ts";
+import { Work } from "./work.ts";
 
 /** A clock that goes back by more than this, or leaps over the activity's end by it, has been moved. */
 const CLOCK_JUMP_SECONDS = 60;
 /** Where the file does not say how long the activity was: no recording pauses longer than this. */
 const LONGEST_PAUSE_SECONDS = 86_400;
+
+/** More than any walk over a file costs: the first pass has paid for this one. A small integer, as in the first. */
+const PAID_UNITS = 2 ** 30 - 1;
 
 /**
  * The second pass: the rows of a part in file order, each with its leg and its time since the leg's start,
@@ -48,7 +52,7 @@ export function readRows(
     }
     take(index, time, row);
   });
-  walk(view, segment.start, segment.end, reader);
+  walk(view, segment.start, segment.end, reader, new Work(PAID_UNITS));
   reader.flush();
   return clockJumped;
 }

@@ -1,5 +1,5 @@
 import { developerColumnsOf, LATITUDE, LONGITUDE, sourceOf, STANDARD_KEYS, TIME_KEY } from "./columns.ts";
-import { extremes } from "./extremes.ts";
+import { extremes, fewerExtremes } from "./extremes.ts";
 import type { PartLegs } from "./legs.ts";
 import { readRows } from "./rows.ts";
 import type { Streams, StreamsOptions } from "./types.ts";
@@ -9,6 +9,10 @@ import { rounded } from "./values.ts";
 const TABLE_CELLS = 2_000_000;
 /** Numbers in one answer, 8 bytes and more each: eleven days of ten columns, one row a second. */
 const ANSWER_CELLS = 10_000_000;
+/** Messages walked over for one answer, over all its tables: five times the most records of a file. */
+const ANSWER_MESSAGES = 15_000_000;
+/** Rows that each of several activities has room for in an answer that is thinned. */
+const LEAST_ROWS = 100;
 /** A degree of latitude is 111 km: this is a centimetre, the step of the wire. */
 const DEGREE_DECIMALS = 7;
 const TIME_DECIMALS = 3;
@@ -17,15 +21,22 @@ const TIME = -1;
 
 type List = (number | null)[];
 
+/** Numbers in an answer with all columns of a part's rows. */
+export function cellsOf({ part }: PartLegs): number {
+  return part.records.count * (1 + STANDARD_KEYS.length + part.recordDeveloperKeys.size);
+}
+
 /**
- * The columns of one leg. More rows than an answer may hold are thinned as by a `resolution`, and marked so.
+ * The columns of some legs of a part, in one reading of them all. More rows than an answer may hold are thinned as
+ * by a `resolution`, and marked so. `share` is the part of an answer that they may fill.
  */
 export function streamsOf(
   view: DataView,
   partLegs: PartLegs,
-  legIndex: number,
+  legs: readonly number[],
   { keys, resolution }: Pick<StreamsOptions, "keys" | "resolution">,
-): Streams {
+  share = 1,
+): Streams[] {
   const developerColumns = developerColumnsOf(partLegs.part);
   const isWanted = (key: string) => keys === null || keys.includes(key);
   const standard = STANDARD_KEYS.flatMap((key, column) => (isWanted(key) ? [column] : []));
@@ -35,45 +46,83 @@ export function streamsOf(
       : [],
   );
   const columns = [...(isWanted(TIME_KEY) ? [TIME] : []), ...standard, ...developer];
-  const mostRows = partLegs.part.records.count;
-
-  // Every table uses the same buffers: what is dropped is not always collected in time.
-  const isWhole = resolution === null && mostRows <= TABLE_CELLS && mostRows * columns.length <= ANSWER_CELLS;
-  const atATime = isWhole
-    ? Math.min(columns.length, Math.max(1, Math.floor(TABLE_CELLS / Math.max(1, mostRows))))
-    : columns.length;
-  const capacity = Math.min(mostRows, Math.floor(TABLE_CELLS / Math.max(1, atATime)));
-  const buffers = Array.from({ length: atATime }, () => new Float64Array(capacity));
-  const readTable = (some: readonly number[]) => {
-    const table = new Table(some, buffers, capacity);
+  const { records, segment } = partLegs.part;
+  const mostRows = records.count;
+  const readRowsOf = (
+    some: readonly number[],
+    take: (leg: number, time: number, row: Float64Array) => void,
+  ) => {
     const wanted = new Uint16Array(STANDARD_KEYS.length + developerColumns.length);
     for (const column of some) if (column !== TIME) wanted[column] = 1;
-    readRows(view, partLegs, developerColumns, wanted, (leg, time, row) => {
-      if (leg === legIndex) table.add(time, row);
-    });
-    return table;
+    readRows(view, partLegs, developerColumns, wanted, take);
   };
-  const lists = new Map<number, List>();
-  let isThinned = false;
+
+  // Every table uses the same buffers: what is dropped is not always collected in time.
+  const mostAtATime = Math.min(columns.length, Math.max(1, Math.floor(TABLE_CELLS / Math.max(1, mostRows))));
+  const isWhole =
+    resolution === null &&
+    mostRows <= TABLE_CELLS &&
+    mostRows * columns.length <= ANSWER_CELLS * share &&
+    Math.ceil(columns.length / mostAtATime) * segment.messages <= ANSWER_MESSAGES;
+  const atATime = isWhole ? mostAtATime : columns.length;
+  const capacity = isWhole
+    ? mostRows
+    : Math.min(mostRows, Math.max(LEAST_ROWS, Math.floor((TABLE_CELLS * share) / Math.max(1, atATime))));
+
+  const rowsOfLegs = partLegs.legs.map(() => mostRows);
+  if (legs.length > 1) {
+    rowsOfLegs.fill(0);
+    readRowsOf(columns, (leg) => (rowsOfLegs[leg] = (rowsOfLegs[leg] ?? 0) + 1));
+  }
+  const capacities = legs.map((leg) => {
+    const rows = rowsOfLegs[leg] ?? 0;
+    return isWhole || legs.length === 1
+      ? Math.min(rows, capacity)
+      : Math.min(rows, Math.max(LEAST_ROWS, Math.floor((rows / mostRows) * capacity)));
+  });
+  const places = capacities.map((_, i) => capacities.slice(0, i).reduce((sum, rows) => sum + rows, 0));
+  const buffers = Array.from(
+    { length: atATime },
+    () => new Float64Array(capacities.reduce((sum, rows) => sum + rows, 0)),
+  );
+  const found = legs.map(() => ({ lists: new Map<number, List>(), isThinned: false }));
   for (let from = 0; from < columns.length; from += atATime) {
-    const table = readTable(columns.slice(from, from + atATime));
-    if (resolution !== null) table.thin(resolution);
-    table.addListsTo(lists);
-    isThinned = table.isThinned;
+    const some = columns.slice(from, from + atATime);
+    const tables = capacities.map((rows, i) => {
+      const place = places[i] ?? 0;
+      return new Table(
+        some,
+        buffers.map((buffer) => buffer.subarray(place, place + rows)),
+        rows,
+      );
+    });
+    const tableOfLeg = partLegs.legs.map((_, leg) => tables[legs.indexOf(leg)]);
+    readRowsOf(some, (leg, time, row) => tableOfLeg[leg]?.add(time, row));
+    tables.forEach((table, i) => {
+      const into = found[i];
+      if (into === undefined) return;
+      if (resolution !== null) table.thin(resolution);
+      table.addListsTo(into.lists);
+      into.isThinned = table.isThinned;
+    });
   }
 
-  const named = [{ key: TIME_KEY, list: lists.get(TIME) }];
-  for (const column of standard) {
-    const source = sourceOf(column, developerColumns, (candidate) => lists.has(candidate));
-    named.push({ key: STANDARD_KEYS[column] ?? "", list: lists.get(source) });
-  }
-  developerColumns.forEach(({ key }, i) => {
-    if (isWanted(key)) named.push({ key, list: lists.get(STANDARD_KEYS.length + i) });
+  return found.map(({ lists, isThinned }) => {
+    const named = [{ key: TIME_KEY, list: lists.get(TIME) }];
+    for (const column of standard) {
+      const source = sourceOf(column, developerColumns, (candidate) => lists.has(candidate));
+      named.push({ key: STANDARD_KEYS[column] ?? "", list: lists.get(source) });
+    }
+    developerColumns.forEach(({ key }, i) => {
+      if (isWanted(key)) named.push({ key, list: lists.get(STANDARD_KEYS.length + i) });
+    });
+    return {
+      downsampled: isThinned,
+      columns: Object.fromEntries(
+        named.flatMap(({ key, list }) => (list === undefined ? [] : [[key, list]])),
+      ),
+    };
   });
-  return {
-    downsampled: isThinned,
-    columns: Object.fromEntries(named.flatMap(({ key, list }) => (list === undefined ? [] : [[key, list]]))),
-  };
 }
 
 /** Rows as columns, NaN where there is no reading. */
@@ -83,7 +132,7 @@ class Table {
   private readonly capacity: number;
   private readonly columns: readonly TableColumn[];
 
-  /** A full table is thinned to half its rows to make room. */
+  /** A full table is thinned to a quarter of its rows to make room. */
   constructor(columns: readonly number[], buffers: readonly Float64Array[], capacity: number) {
     this.capacity = capacity;
     this.columns = columns.map((column, i) => ({
@@ -94,7 +143,7 @@ class Table {
   }
 
   add(time: number, row: Float64Array): void {
-    if (this.rows === this.capacity) this.thin(this.rows >> 1);
+    if (this.rows === this.capacity) this.keep(fewerExtremes(this.telling(), this.rows, this.rows >> 2));
     for (const into of this.columns) {
       const reading = into.column === TIME ? time : (row[into.column] ?? NaN);
       into.readings[this.rows] = reading;
@@ -106,17 +155,26 @@ class Table {
   /** Keeps at most `limit` rows, those with the extremes of the columns; time tells nothing by its own. */
   thin(limit: number): void {
     if (this.rows <= limit) return;
+    this.keep(extremes(this.telling(), this.rows, limit));
+  }
+
+  private telling(): Float64Array[] {
     const known = this.columns.filter((column) => column.known > 0);
     const telling = known.length > 1 ? known.filter(({ column }) => column !== TIME) : known;
-    const kept = extremes(
-      telling.map(({ readings }) => readings),
-      this.rows,
-      limit,
-    );
+    return telling.map(({ readings }) => readings);
+  }
+
+  private keep(kept: readonly number[]): void {
     for (const column of this.columns) {
+      if (column.known === 0) continue;
       const { readings } = column;
-      kept.forEach((row, i) => (readings[i] = readings[row] ?? NaN));
-      column.known = readings.subarray(0, kept.length).filter((reading) => !Number.isNaN(reading)).length;
+      let known = 0;
+      for (let i = 0; i < kept.length; i++) {
+        const reading = readings[kept[i] ?? 0] ?? NaN;
+        readings[i] = reading;
+        if (!Number.isNaN(reading)) known++;
+      }
+      column.known = known;
     }
     this.rows = kept.length;
     this.isThinned = true;

@@ -24,6 +24,7 @@ import {
   type Values,
 } from "./profile.ts";
 import type { FitWarning } from "./types.ts";
+import { CELL_UNITS, DEFINITION_UNITS, PLACED_FIELD_UNITS, RECORD_UNITS, type Work } from "./work.ts";
 
 /**
  * The first pass: everything but the records' values. Sessions mostly stand at the end of a file and field
@@ -99,7 +100,7 @@ export function developerKey(developerDataIndex: number, number: number): number
   return developerDataIndex * 256 + number;
 }
 
-export function survey(view: DataView): Survey {
+export function survey(view: DataView, work: Work): Survey {
   const warnings = new Set<FitWarning>();
   const parts: Part[] = [];
   let hasOtherFileType = false;
@@ -108,7 +109,8 @@ export function survey(view: DataView): Survey {
   readSegments(
     view,
     warnings,
-    () => new PartReader(view, allowance),
+    work,
+    () => new PartReader(view, allowance, work),
     (reader, segment) => {
       const { part } = reader;
       part.segment = { ...segment, end: Math.min(segment.end, reader.recordsEnd) };
@@ -117,8 +119,8 @@ export function survey(view: DataView): Survey {
       hasOtherFileType ||= !isActivity;
       if (part.sessions.length > 0 || (part.records.count > 0 && isActivity)) {
         sessions += Math.max(1, part.sessions.length);
+        if (!payForColumns(part, work) || sessions > MAX_SESSIONS) warnings.add("fit_truncated");
         if (sessions <= MAX_SESSIONS) parts.push(part);
-        else warnings.add("fit_truncated");
       }
       // Straps that store heart rate while swimming deliver it in a segment of its own, after the activity.
       else parts.at(-1)?.heartRates.append(part.heartRates);
@@ -127,11 +129,30 @@ export function survey(view: DataView): Survey {
   return { parts, hasOtherFileType, warnings };
 }
 
-type Plan = ((at: number) => void) | "record" | "bare record";
+/**
+ * Every row has a place for each developer field that some record carries. Forgets the last of them that the work
+ * left does not pay for, and returns whether it paid for all.
+ */
+function payForColumns({ records, recordDeveloperKeys: keys }: Part, work: Work): boolean {
+  const affordable = Math.floor(Math.max(0, work.left) / Math.max(1, CELL_UNITS * records.count));
+  const forgotten = [...keys].slice(affordable);
+  for (const key of forgotten) keys.delete(key);
+  work.left -= CELL_UNITS * keys.size * records.count;
+  return forgotten.length === 0;
+}
+
+type Plan = ((at: number) => void) | RecordPlan;
+
+interface RecordPlan {
+  /** Without bytes, only a compressed-timestamp header can make it a record. */
+  readonly isBare: boolean;
+  /** What one record of it costs. */
+  readonly units: number;
+}
 
 class PartReader implements MessageReader<Plan> {
   readonly part: Part = {
-    segment: { start: 0, end: 0 },
+    segment: { start: 0, end: 0, messages: 0 },
     fileId: {},
     activity: {},
     sport: {},
@@ -151,11 +172,13 @@ class PartReader implements MessageReader<Plan> {
   hasMore = false;
   private readonly view: DataView;
   private readonly allowance: Allowance;
+  private readonly work: Work;
   private readonly messages: ReadonlyMap<number, (definition: Definition) => Plan>;
 
-  constructor(view: DataView, allowance: Allowance) {
+  constructor(view: DataView, allowance: Allowance, work: Work) {
     this.view = view;
     this.allowance = allowance;
+    this.work = work;
     const { part } = this;
     this.messages = new Map([
       this.on(FILE_ID, (values) => addMissing(part.fileId, values)),
@@ -175,22 +198,28 @@ class PartReader implements MessageReader<Plan> {
   }
 
   define(definition: Definition): Plan | null {
+    const fields = definition.fieldCount + definition.developerFieldCount;
     if (definition.globalNumber !== RECORD.number) {
-      return this.messages.get(definition.globalNumber)?.(definition) ?? null;
+      const compile = this.messages.get(definition.globalNumber);
+      if (compile === undefined) return null;
+      this.work.left -= DEFINITION_UNITS + PLACED_FIELD_UNITS * fields;
+      return compile(definition);
     }
+    this.work.left -= DEFINITION_UNITS + PLACED_FIELD_UNITS * fields;
     const keys = this.part.recordDeveloperKeys;
     for (const { developerDataIndex, number } of placeDeveloperFields(this.view, definition)) {
       if (keys.size < MAX_DEVELOPER_FIELDS) keys.add(developerKey(developerDataIndex, number));
     }
-    return definition.size > 0 ? "record" : "bare record";
+    return { isBare: definition.size === 0, units: RECORD_UNITS + Math.min(fields, definition.size) };
   }
 
   read(plan: Plan, at: number, timestamp: number): void {
     if (typeof plan === "function") plan(at);
-    // Without bytes, only a compressed-timestamp header can make it a record.
-    else if (plan === "record" || timestamp >= 0) {
-      if (this.allow("records")) this.countRecord(timestamp);
-      else this.recordsEnd = Math.min(this.recordsEnd, at);
+    else if (!plan.isBare || timestamp >= 0) {
+      if (this.allow("records")) {
+        this.work.left -= plan.units;
+        this.countRecord(timestamp);
+      } else this.recordsEnd = Math.min(this.recordsEnd, at);
     }
   }
 
@@ -211,7 +240,10 @@ class PartReader implements MessageReader<Plan> {
       message.number,
       (definition) => {
         const plan: MessagePlan<F> = compileMessage(this.view, definition, message);
-        return (at) => take(decodeMessage(this.view, plan, at));
+        return (at) => {
+          this.work.left -= plan.units;
+          take(decodeMessage(this.view, plan, at));
+        };
       },
     ];
   }

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { inspectionSchema } from "../../activities/inspection.ts";
-import { decodeActivities, decodeStreams, type DecodedActivity, type Streams } from "../../fit/index.ts";
+import { decodeActivities, decodeAllStreams } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
 import { endpoint } from "../context.ts";
@@ -9,9 +9,6 @@ import { fileProblems, problem, readProblems } from "../problem.ts";
 
 /** Inspected bytes come without a ping, so nothing else says when they were recorded. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
-
-/** Each session's columns are one pass over the file: sixteen sessions of the largest file, seconds of work. */
-const MAX_STREAM_WORK_BYTES = 16 * MAX_FILE_BYTES;
 
 const bytes = { schema: z.string().openapi({ format: "binary" }) };
 
@@ -63,21 +60,12 @@ export const postInspect = endpoint(route, async (c) => {
     const { warnings, activities } = decoded;
     c.var.noted["activities"] = activities.length;
     const withStreams = c.req.valid("query").streams === "true";
-    if (withStreams && activities.length * fit.byteLength > MAX_STREAM_WORK_BYTES) {
-      const detail =
-        "This file has too many sessions for its size to give all their streams; ask without streams.";
-      return problem(c, "body_too_large", detail);
-    }
+    const streams = withStreams ? decodeAllStreams(fit, NO_FALLBACK) : [];
     const inspected = activities.map((activity) =>
-      withStreams ? { ...activity, stream_data: streamsOf(fit, activity) } : activity,
+      withStreams ? { ...activity, stream_data: streams[activity.session_index]?.columns ?? {} } : activity,
     );
     return c.json({ warnings, activities: inspected }, 200);
   } finally {
     body.release();
   }
 });
-
-function streamsOf(fit: Uint8Array, activity: DecodedActivity): Streams["columns"] {
-  const sessionIndex = activity.session_index;
-  return decodeStreams(fit, { ...NO_FALLBACK, sessionIndex, keys: null, resolution: null })?.columns ?? {};
-}
