@@ -3,17 +3,15 @@ import { withOriginal } from "../files/original.ts";
 import { decodeStreams } from "../fit/index.ts";
 import type { Streams } from "../fit/types.ts";
 import { unwrap } from "../importer/unwrap.ts";
-import { INTAKE_BYTES, tryReserve } from "../memoryBudget.ts";
+import { MemoryShortage, requestMemory } from "../memoryBudget.ts";
 import { parseActivityId } from "./read.ts";
-
-/** Smaller files are not worth counting. */
-const COUNTED_FILE_BYTES = 1024 * 1024;
-/** The bytes, what they unwrap to and the columns made of them stand in memory together. */
-const COPIES = 3;
 
 export type StreamsAnswer = ({ ok: true } & Streams) | { ok: false; code: "no_activity" | "memory_short" };
 
-/** Decodes an activity's columns from the stored bytes. Throws when stored bytes that were imported do not decode. */
+/**
+ * Decodes an activity's columns from the stored bytes. Memory is reserved for the bytes, for what they unpack to and
+ * for the columns, each before it is allocated. Throws when stored bytes that were imported do not decode.
+ */
 export async function readStreams(
   env: Env,
   partnerId: string,
@@ -25,22 +23,26 @@ export async function readStreams(
   const original = await withOriginal(env, partnerId, parts.fileId, (key) => env.FILES.get(key));
   if (!original.ok) return { ok: false, code: "no_activity" };
   const object = original.found;
-  const release =
-    object.size > COUNTED_FILE_BYTES
-      ? tryReserve(Math.min(COPIES * object.size, INTAKE_BYTES))
-      : () => undefined;
-  if (release === null) return { ok: false, code: "memory_short" };
+  const hold = requestMemory(partnerId);
   try {
-    const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()));
+    hold.add(object.size);
+    const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()), hold.add);
     const streams = unwrapped.ok
-      ? decodeStreams(unwrapped.fit, {
-          ...wanted,
-          sessionIndex: parts.sessionIndex,
-          fallbackStartInSeconds: original.startTimeInSeconds,
-        })
+      ? decodeStreams(
+          unwrapped.fit,
+          {
+            ...wanted,
+            sessionIndex: parts.sessionIndex,
+            fallbackStartInSeconds: original.startTimeInSeconds,
+          },
+          hold.add,
+        )
       : null;
     return streams === null ? { ok: false, code: "no_activity" } : { ok: true, ...streams };
+  } catch (fault) {
+    if (fault instanceof MemoryShortage) return { ok: false, code: "memory_short" };
+    throw fault;
   } finally {
-    release();
+    hold.release();
   }
 }

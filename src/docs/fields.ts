@@ -105,7 +105,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   product: "What it is.",
   serial_number: "Its serial number.",
   software_version: "Version of its software.",
-  downsampled: "`true`: rows were left out to meet `resolution`.",
+  downsampled:
+    "`true`: rows were left out to meet `resolution`, or because the whole would have more than 2,000,000 numbers.",
   stream_data: "The streams, as columns of equal length; only with `streams=true`.",
   activities: "The activities, one for each session.",
 

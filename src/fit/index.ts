@@ -2,7 +2,7 @@ import { activitiesOf } from "./activities.ts";
 import { hasMarker, viewOf } from "./frame.ts";
 import { legsOf } from "./legs.ts";
 import { describeNotFit } from "./sniff.ts";
-import { streamsOf } from "./streams.ts";
+import { ANSWER_CELLS, streamsOf, type BeforeAllocating } from "./streams.ts";
 import { survey } from "./survey.ts";
 import {
   FIT_WARNINGS,
@@ -13,7 +13,7 @@ import {
 } from "./types.ts";
 
 export * from "./types.ts";
-export { describeNotFit };
+export { ANSWER_CELLS, describeNotFit };
 
 /** To be raised with every change that makes other activities of the same bytes: stored files can be decoded again. */
 export const DECODER_VERSION = 1;
@@ -61,14 +61,18 @@ export function decodeActivities(bytes: Uint8Array, options: DecodeOptions): Dec
  * The streams of one activity of the same bytes, decoded anew: columns of equal length, null where there
  * is no reading. null when the file has no such session.
  */
-export function decodeStreams(bytes: Uint8Array, options: StreamsOptions): Streams | null {
+export function decodeStreams(
+  bytes: Uint8Array,
+  options: StreamsOptions,
+  beforeAllocating: BeforeAllocating = () => undefined,
+): Streams | null {
   if (!looksLikeFit(bytes)) return null;
   const view = viewOf(bytes);
   let first = 0;
   for (const part of survey(view).parts) {
     const partLegs = legsOf(part, options.fallbackStartInSeconds);
     const leg = options.sessionIndex - first;
-    if (partLegs.legs[leg] !== undefined) return streamsOf(view, partLegs, leg, options);
+    if (partLegs.legs[leg] !== undefined) return streamsOf(view, partLegs, leg, options, beforeAllocating);
     first += partLegs.legs.length;
   }
   return null;

@@ -7,8 +7,11 @@ import { rounded } from "./values.ts";
 
 /** Numbers in one table, 8 bytes each. A longer file is read several times, for some of its columns each. */
 const TABLE_CELLS = 2_000_000;
-/** Numbers in one answer, 8 bytes and more each: eleven days of ten columns, one row a second. */
-const ANSWER_CELLS = 10_000_000;
+const TABLE_CELL_BYTES = 8;
+/** A number in a list, often in a box of its own, and twice as text: in JSON, and as the bytes of the answer. */
+const ANSWER_CELL_BYTES = 24;
+/** Numbers in one answer: 55 hours of ten columns, one row a second. With their JSON they take up to half an isolate. */
+export const ANSWER_CELLS = 2_000_000;
 /** A degree of latitude is 111 km: this is a centimetre, the step of the wire. */
 const DEGREE_DECIMALS = 7;
 const TIME_DECIMALS = 3;
@@ -16,6 +19,9 @@ const TIME_DECIMALS = 3;
 const TIME = -1;
 
 type List = (number | null)[];
+
+/** Asked before so many bytes are allocated for tables and columns; may throw. */
+export type BeforeAllocating = (bytes: number) => void;
 
 /**
  * The columns of one leg. More rows than an answer may hold are thinned as by a `resolution`, and marked so.
@@ -25,6 +31,7 @@ export function streamsOf(
   partLegs: PartLegs,
   legIndex: number,
   { keys, resolution }: Pick<StreamsOptions, "keys" | "resolution">,
+  beforeAllocating: BeforeAllocating,
 ): Streams {
   const developerColumns = developerColumnsOf(partLegs.part);
   const isWanted = (key: string) => keys === null || keys.includes(key);
@@ -43,6 +50,8 @@ export function streamsOf(
     ? Math.min(columns.length, Math.max(1, Math.floor(TABLE_CELLS / Math.max(1, mostRows))))
     : columns.length;
   const capacity = Math.min(mostRows, Math.floor(TABLE_CELLS / Math.max(1, atATime)));
+  const answerCells = columns.length * Math.min(capacity, resolution ?? capacity);
+  beforeAllocating(TABLE_CELL_BYTES * atATime * capacity + ANSWER_CELL_BYTES * answerCells);
   const buffers = Array.from({ length: atATime }, () => new Float64Array(capacity));
   const readTable = (some: readonly number[]) => {
     const table = new Table(some, buffers, capacity);

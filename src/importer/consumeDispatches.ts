@@ -7,6 +7,7 @@ import { settleAll } from "../concurrency.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { faultName, logSetback, logUnit } from "../log.ts";
+import { sharedMemory } from "../memoryBudget.ts";
 import { readPartner } from "../partners/registry.ts";
 import { importFile, ownFault, type DecodedFile } from "./importFile.ts";
 import { makeReadable } from "./makeReadable.ts";
@@ -15,8 +16,8 @@ const messageSchema = z.object({ collector: z.string().min(1), dispatch_id: z.st
 
 /** The platform lets 6 connections of an invocation wait for headers; the seventh would queue behind them. */
 const CONNECTIONS = 6;
-/** A claim lives 60 s without a word: outcomes are reported well before. */
-const REPORT_EVERY_MS = 20_000;
+/** A claim ends 60 s after its last report. A file that starts after this long has 55 s of it left, and needs up to 50. */
+const REPORT_EVERY_MS = 5_000;
 
 /** Imports what dispatches name. Never throws: a throw would deliver every message of the batch again. */
 export async function consumeDispatches(batch: MessageBatch, env: Env): Promise<void> {
@@ -104,6 +105,7 @@ async function importDispatch(
       allowedHosts: partner?.callback_hosts ?? [],
       ownHost: claim.own_host,
     },
+    memory: sharedMemory(claim.names.partner_id),
   };
   await settleAll(claim.items, CONNECTIONS, async (item) => {
     if (partner === undefined) {
@@ -111,15 +113,16 @@ async function importDispatch(
       return;
     }
     await connections.use(async () => {
-      if (reporter.claimIsOver()) return;
-      await reporter.add(await importFile(context, item));
+      const untilMs = reporter.claimedUntil();
+      if (untilMs === null) return;
+      await reporter.add(await importFile(context, item, untilMs));
     });
   });
   await reporter.finish();
   return tally;
 }
 
-/** Gathers what became of the files, makes it readable and tells the collector: at the end, or every 20 s. */
+/** Gathers what became of the files, makes it readable and tells the collector: at the end, or every 5 s. */
 class Reporter {
   readonly #env: Env;
   readonly #collector: DurableObjectStub<PingCollector>;
@@ -147,9 +150,9 @@ class Reporter {
     this.#until = claim.until;
   }
 
-  /** Somebody else may have the rest by now: no further URL is used. */
-  claimIsOver(): boolean {
-    return this.#until === null || Date.now() >= this.#until;
+  /** Unix time in milliseconds. Null when the claim is over: another importer may have the rest, so no further URL is used. */
+  claimedUntil(): number | null {
+    return this.#until !== null && Date.now() < this.#until ? this.#until : null;
   }
 
   async add(file: DecodedFile | Outcome): Promise<void> {

@@ -8,6 +8,9 @@ export type Unwrapped =
   | { ok: true; fit: Uint8Array; container: "fit" | "gzip" | "zip" }
   | { ok: false; code: UnwrapFaultCode; detail: string };
 
+/** Asked before so many bytes are unpacked; may throw. An archive's own word is asked first, then the largest size. */
+export type BeforeUnpacking = (bytes: number) => void;
+
 /** Entries that are looked at one by one; a zip around one activity holds a handful. */
 const MAX_ZIP_FILES = 100;
 /** So much of a compressed entry gives its first bytes, behind its Huffman tables; and at most 1 MB. */
@@ -35,21 +38,39 @@ const isGzip = (bytes: Uint8Array) => startsWith(bytes, "\x1f\x8b");
 const isZip = (bytes: Uint8Array) => startsWith(bytes, "PK\x03\x04") || startsWith(bytes, "PK\x05\x06");
 
 type Inflated = { ok: true; bytes: Uint8Array } | ReturnType<typeof fault>;
+type ZlibBounds = { maxOutputLength: number; chunkSize: number };
 
 /** Runs zlib under the size cap; `broken` says what is wrong when it cannot. */
 function inflate(
-  work: (options: { maxOutputLength: number; chunkSize: number }) => Uint8Array,
+  work: (options: ZlibBounds) => Uint8Array,
   broken: string,
+  maxBytes = MAX_FILE_BYTES,
 ): Inflated {
   try {
     // Where exactly zlib stops differs between runtimes by a byte, so the length is checked once more.
-    const buffer = work({ maxOutputLength: MAX_FILE_BYTES + 1, chunkSize: 64 * 1024 });
-    if (buffer.byteLength > MAX_FILE_BYTES) return tooLarge("The file inside");
+    const buffer = work({ maxOutputLength: maxBytes + 1, chunkSize: 64 * 1024 });
+    if (buffer.byteLength > maxBytes) return tooLarge("The file inside");
     // Bytes, and not a Buffer, whose `slice` shares memory where an array's copies.
     return { ok: true, bytes: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) };
   } catch (thrown) {
     return thrown instanceof RangeError ? tooLarge("The file inside") : fault("archive_invalid", broken);
   }
+}
+
+/** Unpacks under the size that the archive gives, which may be wrong, then under the largest size. */
+function inflateWhole(
+  work: (options: ZlibBounds) => Uint8Array,
+  broken: string,
+  givenBytes: number,
+  beforeUnpacking: BeforeUnpacking,
+): Inflated {
+  if (givenBytes < MAX_FILE_BYTES) {
+    beforeUnpacking(givenBytes);
+    const inflated = inflate(work, broken, givenBytes);
+    if (inflated.ok || inflated.code !== "file_too_large") return inflated;
+  }
+  beforeUnpacking(MAX_FILE_BYTES);
+  return inflate(work, broken);
 }
 
 /** What came out of an archive, if it is a FIT file. */
@@ -132,7 +153,7 @@ function peek(file: ZipFile): Uint8Array {
   return inflated.ok ? inflated.bytes.slice(0, HEAD_BYTES) : new Uint8Array();
 }
 
-function unwrapZip(bytes: Uint8Array): Unwrapped {
+function unwrapZip(bytes: Uint8Array, beforeUnpacking: BeforeUnpacking): Unwrapped {
   const files = zipFiles(bytes);
   if (files === null) {
     return fault(
@@ -169,18 +190,24 @@ function unwrapZip(bytes: Uint8Array): Unwrapped {
   const inflated: Inflated =
     file.method === STORED
       ? { ok: true, bytes: data }
-      : inflate((options) => inflateRawSync(data, options), damaged);
+      : inflateWhole((options) => inflateRawSync(data, options), damaged, file.size, beforeUnpacking);
   if (inflated.ok && (inflated.bytes.byteLength !== file.size || crc32(inflated.bytes) !== file.crc)) {
     return fault("archive_invalid", damaged);
   }
   return unwrapped(inflated, "zip");
 }
 
+/** The size in a gzip's last 4 bytes: that of its last member, modulo 4 GiB, or anything. */
+function givenSize(gzip: Uint8Array): number {
+  const view = new DataView(gzip.buffer, gzip.byteOffset, gzip.byteLength);
+  return gzip.byteLength < 4 ? 0 : view.getUint32(gzip.byteLength - 4, true);
+}
+
 /**
  * Takes a file out of its gzip or zip; which it is, the content says, not a name. Never throws.
  * At most 32 MiB come out, and that is checked while they do. `fit` shares memory with `bytes` when it can.
  */
-export function unwrap(bytes: Uint8Array): Unwrapped {
+export function unwrap(bytes: Uint8Array, beforeUnpacking: BeforeUnpacking = () => undefined): Unwrapped {
   if (bytes.byteLength === 0) return fault("file_empty", "The file is empty.");
   if (looksLikeFit(bytes)) {
     return bytes.byteLength > MAX_FILE_BYTES
@@ -188,11 +215,15 @@ export function unwrap(bytes: Uint8Array): Unwrapped {
       : { ok: true, fit: bytes, container: "fit" };
   }
   if (isGzip(bytes)) {
-    return unwrapped(
-      inflate((options) => gunzipSync(bytes, options), "The gzip archive is damaged or cut off."),
-      "gzip",
+    const damaged = "The gzip archive is damaged or cut off.";
+    const inflated = inflateWhole(
+      (options) => gunzipSync(bytes, options),
+      damaged,
+      givenSize(bytes),
+      beforeUnpacking,
     );
+    return unwrapped(inflated, "gzip");
   }
-  if (isZip(bytes)) return unwrapZip(bytes);
+  if (isZip(bytes)) return unwrapZip(bytes, beforeUnpacking);
   return fault("not_fit", describeNotFit(bytes));
 }

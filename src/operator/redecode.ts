@@ -4,7 +4,7 @@ import type { Env } from "../env.ts";
 import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
 import { collectorName } from "../identifiers.ts";
 import { unwrap } from "../importer/unwrap.ts";
-import { reserve } from "../memoryBudget.ts";
+import { sharedMemory } from "../memoryBudget.ts";
 import { claimJob, filesToRedecode, replaceDecoded, saveJob, type Job, type StoredFile } from "./write.ts";
 
 /** Files that one page of a job holds, and how many of them are decoded at a time. */
@@ -12,6 +12,8 @@ const PAGE = 100;
 const AT_ONCE = 4;
 /** A run of the clock takes on no further page after this; the next run goes on. */
 const RUN_MS = 20_000;
+/** Longer than requests and imports hold memory. A file that finds none counts as failed. */
+const MEMORY_WAIT_MS = 60_000;
 /** A run that died is taken over after this. */
 const CLAIM_MS = 5 * 60_000;
 
@@ -64,7 +66,11 @@ async function redecodeFile(env: Env, database: D1Database, job: Job, file: Stor
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);
   if (object === null) return "unchanged";
-  const release = await reserve(object.size);
+  const hold = await sharedMemory(file.partner_id).reserve(object.size, Date.now() + MEMORY_WAIT_MS);
+  if (hold === null) {
+    void object.body.cancel().catch(() => undefined);
+    return "failed";
+  }
   try {
     const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()));
     if (!unwrapped.ok) return "failed";
@@ -75,6 +81,6 @@ async function redecodeFile(env: Env, database: D1Database, job: Job, file: Stor
     const [updated] = await database.batch(replaceDecoded(database, file, decoded, DECODER_VERSION));
     return updated !== undefined && updated.meta.changes > 0 ? "changed" : "unchanged";
   } finally {
-    release();
+    hold.release();
   }
 }

@@ -108,6 +108,12 @@ export function partnerClient(url: string, credentials: Pick<PartnerCredentials,
 
   return {
     send,
+    sendFile: async (path: string, bytes: Uint8Array<ArrayBuffer>): Promise<Response> =>
+      fetch(url + path, {
+        method: "POST",
+        headers: { ...headers, "Content-Type": "application/octet-stream" },
+        body: bytes,
+      }),
     ping: async (...items: PingFields[]) =>
       call("POST", "/api/fit_partner_ping/", 202, acceptedSchema, {
         activity_files: items.map((item) => ({

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
-import { INTAKE_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+import { INTAKE_BYTES, requestMemory } from "../../src/memoryBudget.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
 
@@ -131,16 +131,16 @@ describe("bodies", () => {
 
   test("a large body is asked to come again while memory is short, and its memory is given back", async () => {
     const large = `{"padding":"${"x".repeat(2 * 1024 * 1024)}"}`;
-    const release = tryReserve(INTAKE_BYTES);
+    const taken = requestMemory("another-partner");
+    expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
     const refused = await post(large);
     await problemOf(refused, 503, "memory_short");
     expect(refused.headers.get("Retry-After")).toBe("1");
     await problemOf(await post('{"small":true}'), 400, "validation_failed");
-    release?.();
+    taken.release();
     await problemOf(await post(large), 400, "validation_failed");
-    const everything = tryReserve(INTAKE_BYTES);
-    expect(everything).not.toBeNull();
-    everything?.();
+    expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    taken.release();
   });
 });
 

@@ -1,9 +1,16 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { inspectionSchema } from "../../activities/inspection.ts";
-import { decodeActivities, decodeStreams, type DecodedActivity, type Streams } from "../../fit/index.ts";
+import { inspectionSchema, type Inspection } from "../../activities/inspection.ts";
+import {
+  ANSWER_CELLS,
+  decodeActivities,
+  decodeStreams,
+  type DecodedActivity,
+  type Streams,
+} from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
-import { endpoint } from "../context.ts";
+import { MemoryShortage, type IntakeHold } from "../../memoryBudget.ts";
+import { endpoint, type Answering } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
 import { fileProblems, problem, readProblems } from "../problem.ts";
 
@@ -46,16 +53,15 @@ const route = createRoute({
 });
 
 export const postInspect = endpoint(route, async (c) => {
-  const body = await readFileBody(c.req.raw, MAX_FILE_BYTES);
+  const body = await readFileBody(c.req.raw, MAX_FILE_BYTES, c.var.partner.partner_id);
   if (!body.ok) {
     return body.code === "body_too_large"
       ? problem(c, body.code, `A file has at most ${MAX_FILE_BYTES} bytes.`)
-      : problem(c, body.code, "Send the same request again in a moment.", {
-          headers: { "Retry-After": "1" },
-        });
+      : memoryShort(c);
   }
+  const { hold } = body;
   try {
-    const unwrapped = unwrap(body.bytes);
+    const unwrapped = unwrap(body.bytes, hold.add);
     if (!unwrapped.ok) return problem(c, unwrapped.code, unwrapped.detail);
     const { fit } = unwrapped;
     const decoded = decodeActivities(fit, NO_FALLBACK);
@@ -68,16 +74,40 @@ export const postInspect = endpoint(route, async (c) => {
         "This file has too many sessions for its size to give all their streams; ask without streams.";
       return problem(c, "body_too_large", detail);
     }
-    const inspected = activities.map((activity) =>
-      withStreams ? { ...activity, stream_data: streamsOf(fit, activity) } : activity,
-    );
+    let numbers = 0;
+    const inspected: Inspection["activities"] = [];
+    for (const activity of activities) {
+      if (!withStreams) {
+        inspected.push(activity);
+        continue;
+      }
+      const stream_data = streamsOf(fit, activity, hold);
+      for (const column of Object.values(stream_data)) numbers += column.length;
+      if (numbers > ANSWER_CELLS) {
+        return problem(
+          c,
+          "body_too_large",
+          `This file's streams have more than ${ANSWER_CELLS} numbers; ask without streams.`,
+        );
+      }
+      inspected.push({ ...activity, stream_data });
+    }
     return c.json({ warnings, activities: inspected }, 200);
+  } catch (fault) {
+    if (fault instanceof MemoryShortage) return memoryShort(c);
+    throw fault;
   } finally {
-    body.release();
+    hold.release();
   }
 });
 
-function streamsOf(fit: Uint8Array, activity: DecodedActivity): Streams["columns"] {
-  const sessionIndex = activity.session_index;
-  return decodeStreams(fit, { ...NO_FALLBACK, sessionIndex, keys: null, resolution: null })?.columns ?? {};
+function memoryShort(c: Answering) {
+  return problem(c, "memory_short", "Send the same request again in a moment.", {
+    headers: { "Retry-After": "1" },
+  });
+}
+
+function streamsOf(fit: Uint8Array, activity: DecodedActivity, hold: IntakeHold): Streams["columns"] {
+  const options = { ...NO_FALLBACK, sessionIndex: activity.session_index, keys: null, resolution: null };
+  return decodeStreams(fit, options, hold.add)?.columns ?? {};
 }
