@@ -8,7 +8,8 @@ export type Setback =
   | "sent_later"
   | "claim_unheard"
   | "unreadable_message"
-  | "abandon_unheard";
+  | "abandon_unheard"
+  | "original_missing";
 
 type Fields = Record<string, string | number | boolean | null>;
 

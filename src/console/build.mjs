@@ -18,7 +18,11 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join("; ");
-const HEADERS = `/console/*
+/** The same as the Worker's own answers have; a test compares the two. */
+const STRICT_TRANSPORT_SECURITY = "max-age=63072000";
+const HEADERS = `/*
+  Strict-Transport-Security: ${STRICT_TRANSPORT_SECURITY}
+/console/*
   Content-Security-Policy: ${POLICY}
   Referrer-Policy: no-referrer
   X-Content-Type-Options: nosniff
