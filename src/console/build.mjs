@@ -18,7 +18,7 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join("; ");
-/** The same as the Worker's own answers have; a test compares the two. */
+/** The value that `src/http/transport.ts` gives the Worker's answers; a test compares the two. */
 const STRICT_TRANSPORT_SECURITY = "max-age=63072000";
 const HEADERS = `/*
   Strict-Transport-Security: ${STRICT_TRANSPORT_SECURITY}
