@@ -1,11 +1,7 @@
-import { containerOf } from "../files/container.ts";
-
-/** What bytes that are no FIT file look like, for a partner who sent the wrong thing. */
+/** What bytes that are neither a FIT file nor an archive look like, for a partner who sent the wrong thing. */
 
 const SNIFFED_BYTES = 1024;
 const UTF8 = new TextDecoder("utf-8");
-
-const ARCHIVES = { gzip: "gzip", zip: "a zip archive", empty_zip: "an empty zip archive" } as const;
 
 const MARKUP: readonly { readonly pattern: RegExp; readonly looksLike: string }[] = [
   { pattern: /<gpx[\s>]/i, looksLike: "GPX" },
@@ -25,8 +21,6 @@ export function describeNotFit(bytes: Uint8Array): string {
 }
 
 function lookOf(bytes: Uint8Array): string | null {
-  const container = containerOf(bytes);
-  if (container !== null && container !== "fit") return ARCHIVES[container];
   const text = UTF8.decode(bytes.subarray(0, SNIFFED_BYTES)).trim();
   const markup = MARKUP.find(({ pattern }) => pattern.test(text));
   if (markup !== undefined) return markup.looksLike;
