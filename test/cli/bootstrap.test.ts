@@ -35,8 +35,8 @@ const lockfileSchema = z.object({
     z.string(),
     z.object({
       version: z.string().optional(),
-      os: z.unknown(),
-      cpu: z.unknown(),
+      os: z.unknown().optional(),
+      cpu: z.unknown().optional(),
       bin: z.record(z.string(), z.string()).optional(),
     }),
   ),
