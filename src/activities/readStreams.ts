@@ -4,9 +4,10 @@ import { decodeStreams } from "../fit/index.ts";
 import type { Streams } from "../fit/types.ts";
 import { unwrap } from "../importer/unwrap.ts";
 import { MemoryShortage, requestMemory } from "../memoryBudget.ts";
-import { parseActivityId } from "./read.ts";
+import { parseActivityId, readActivity } from "./read.ts";
 
-export type StreamsAnswer = ({ ok: true } & Streams) | { ok: false; code: "no_activity" | "memory_short" };
+export type StreamsAnswer =
+  ({ ok: true } & Streams) | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
 
 /**
  * Decodes an activity's columns from the stored bytes. Memory is reserved for the bytes, for what they unpack to and
@@ -20,8 +21,12 @@ export async function readStreams(
 ): Promise<StreamsAnswer> {
   const parts = parseActivityId(id);
   if (parts === null) return { ok: false, code: "no_activity" };
-  const original = await withOriginal(env, partnerId, parts.fileId, (key) => env.FILES.get(key));
-  if (!original.ok) return { ok: false, code: "no_activity" };
+  const original = await withOriginal(env, partnerId, parts.fileId, (_original, key) => env.FILES.get(key));
+  if (!original.ok) {
+    // Only an activity that the partner can read has lost its bytes.
+    const lost = original.code === "missing" && (await readActivity(env, partnerId, id)) !== null;
+    return { ok: false, code: lost ? "original_missing" : "no_activity" };
+  }
   const object = original.found;
   const hold = requestMemory(partnerId);
   try {

@@ -5,7 +5,7 @@ import { FIT_WARNINGS } from "../fit/types.ts";
 import { activityId, fileId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../rows.ts";
 import { DATABASE_NOW } from "../sql.ts";
-import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
+import { fileErrorSchema, type File, type FileErrorCode, type FileStatus } from "./file.ts";
 
 /**
  * SQL for the import that has taken a file `f` which is still held in its row: a task writes one row of its own and
@@ -81,6 +81,8 @@ export async function readFile(env: Env, partnerId: string, fileId: string): Pro
 /** Where a file's bytes lie: the readable version's, else those that could not be imported. */
 export interface StoredOriginal {
   objectKey: string | null;
+  /** Why the version that these bytes are of could not be imported; null when it was, or is tried again. */
+  failedWith: FileErrorCode | null;
   startTimeInSeconds: number;
 }
 
@@ -92,13 +94,15 @@ export async function readOriginal(
 ): Promise<StoredOriginal | null> {
   const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
     .prepare(
-      `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds FROM files
-       WHERE partner_id = ? AND file_id = ?`,
+      `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds,
+         CASE WHEN object_key IS NULL THEN error ->> 'code' END AS failed_with
+       FROM files WHERE partner_id = ? AND file_id = ?`,
     )
     .bind(partnerId, fileId)
-    .first<{ object_key: string | null; start_time_in_seconds: string }>();
+    .first<{ object_key: string | null; start_time_in_seconds: string; failed_with: FileErrorCode | null }>();
   if (row === null) return null;
-  return { objectKey: row.object_key, startTimeInSeconds: Number(row.start_time_in_seconds) };
+  const { object_key: objectKey, failed_with: failedWith } = row;
+  return { objectKey, failedWith, startTimeInSeconds: Number(row.start_time_in_seconds) };
 }
 
 export interface FileFilters {

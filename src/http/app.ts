@@ -10,6 +10,7 @@ import type { Answering, AppEnv, Middleware } from "./context.ts";
 import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./problem.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
+import { secureTransport, strictTransport } from "./transport.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
 import { getEvent, listEvents, postResend, postTestEvent } from "./routes/events.ts";
@@ -74,7 +75,7 @@ export const app = new OpenAPIHono<AppEnv>({
   defaultHook: (result, c) => (result.success ? undefined : refuseInvalid(c, faultsIn(result))),
 });
 
-app.use(requestLine);
+app.use(requestLine, strictTransport, secureTransport);
 app.use(knownRoute);
 app.use("/api/*", authenticate, limitRequests);
 

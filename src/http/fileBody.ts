@@ -1,5 +1,6 @@
 import { requestMemory, type IntakeHold } from "../memoryBudget.ts";
 import { bodyChunks } from "./bodyChunks.ts";
+import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 
@@ -8,11 +9,13 @@ const FIRST_BYTES = 64 * 1024;
 
 const FILE_TYPES = new Set(["application/octet-stream", "application/vnd.ant.fit"]);
 
-/** Refuses what is not declared as a file before its body is read. */
+/** Refuses what is not declared as a file, or is encoded, before its body is read. */
 export const fileBody: Middleware = async (c, next) => {
   const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
-  if (FILE_TYPES.has(type.trim().toLowerCase())) return next();
-  return problem(c, "unsupported_media_type", `Send the file's bytes as ${[...FILE_TYPES].join(" or ")}.`);
+  if (!FILE_TYPES.has(type.trim().toLowerCase())) {
+    return problem(c, "unsupported_media_type", `Send the file's bytes as ${[...FILE_TYPES].join(" or ")}.`);
+  }
+  return refuseEncoded(c) ?? next();
 };
 
 type FileBody =

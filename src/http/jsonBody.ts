@@ -1,5 +1,6 @@
 import { requestMemory } from "../memoryBudget.ts";
 import { bodyChunks, wholeBody } from "./bodyChunks.ts";
+import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
 import { problem, unsupportedMediaType } from "./problem.ts";
 
@@ -85,6 +86,8 @@ export function jsonBody(maxBytes: number): Middleware {
     if (!JSON_TYPE.test(type.trim().toLowerCase())) {
       return unsupportedMediaType(c);
     }
+    const encoded = refuseEncoded(c);
+    if (encoded !== null) return encoded;
     const hold = requestMemory(c.var.partner.partner_id);
     try {
       const body = await readBody(c.req.raw, maxBytes, (bytes) => hold.tryGrowTo(bytes));

@@ -10,10 +10,12 @@ export const PROBLEMS = {
   validation_failed: { status: 400, title: "The request breaks the contract" },
   conflicting_credentials: { status: 400, title: "Two different credentials in one request" },
   unauthorized: { status: 401, title: "Partner id and key do not fit" },
+  https_required: { status: 403, title: "The request came over plain http" },
   partner_suspended: { status: 403, title: "This partner is suspended" },
   not_found: { status: 404, title: "There is no such thing" },
   not_retryable: { status: 409, title: "There is nothing to try again with" },
   no_event_url: { status: 409, title: "No event_url is configured" },
+  original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
   event_in_delivery: { status: 409, title: "This event is still being delivered" },
   idempotency_in_flight: { status: 409, title: "The same request is being answered" },
   method_not_allowed: { status: 405, title: "This address does not know that method" },
@@ -29,7 +31,9 @@ export const PROBLEMS = {
   idempotency_key_reused: { status: 422, title: "This idempotency key stands for another request" },
   rate_limited: { status: 429, title: "Too many requests" },
   unsupported_media_type: { status: 415, title: "The body is of another media type" },
+  unsupported_content_encoding: { status: 415, title: "The body is encoded" },
   internal: { status: 500, title: "Something failed on our side" },
+  original_missing: { status: 500, title: "The stored bytes of this file are lost" },
   store_unavailable: { status: 503, title: "A store is not available" },
   memory_short: { status: 503, title: "Too much is being received at this moment" },
 } as const;
@@ -99,6 +103,15 @@ export function refuseInvalid(c: Answering, errors: readonly Fault[]) {
     : problem(c, "too_many_items", tooMany.detail, { errors: [tooMany] });
 }
 
+/** The bytes were stored, and the store has them no more: our loss, so a 5xx, and one that repeating does not help. */
+export function originalMissing(c: Answering) {
+  return problem(
+    c,
+    "original_missing",
+    "We stored the bytes of this file, but our store does not have them now. Ping the file again with `overwrite_mode: true`.",
+  );
+}
+
 export function unsupportedMediaType(c: Answering) {
   return problem(c, "unsupported_media_type", "Send the body as application/json.");
 }
@@ -112,7 +125,10 @@ function answer(description: string, ...codes: ProblemCode[]) {
 }
 
 /** What a route answers that takes no key and no parameters. */
-export const openProblems = { 400: answer("There are no parameters here.", "validation_failed") };
+export const openProblems = {
+  400: answer("There are no parameters here.", "validation_failed"),
+  403: answer("The request came over plain http.", "https_required"),
+};
 
 /** What any authenticated read may answer besides its own; for a route's `responses`. */
 export const readProblems = {
@@ -122,10 +138,19 @@ export const readProblems = {
     "conflicting_credentials",
   ),
   401: answer("Partner id and key do not fit.", "unauthorized"),
-  403: answer("The partner is suspended.", "partner_suspended"),
+  403: answer(
+    "The partner is suspended, or the request came over plain http.",
+    "partner_suspended",
+    "https_required",
+  ),
   429: answer("Too many requests; see Retry-After.", "rate_limited"),
   500: answer("Something failed on our side.", "internal"),
   503: answer("A store is down or memory is short; see Retry-After.", "store_unavailable", "memory_short"),
+};
+
+/** What a read of stored bytes may answer besides. It follows `readProblems`, whose 500 it completes. */
+export const originalMissingProblem = {
+  500: answer("Something failed on our side.", "internal", "original_missing"),
 };
 
 export function conflictProblem(...codes: CodeOf<409>[]) {
@@ -143,7 +168,11 @@ export const notFoundProblem = {
 /** What a POST of a file's bytes may answer besides its own. */
 export const fileProblems = {
   413: answer("The file is too large.", "body_too_large"),
-  415: answer("The body is not declared as a file.", "unsupported_media_type"),
+  415: answer(
+    "The body is not declared as a file, or is encoded.",
+    "unsupported_media_type",
+    "unsupported_content_encoding",
+  ),
   422: answer(
     "No import would take this file.",
     "file_empty",
@@ -165,5 +194,9 @@ export const writeProblems = {
     "conflicting_credentials",
   ),
   413: answer("The body or the list is too large.", "body_too_large", "too_many_items", "too_many_values"),
-  415: answer("The body is not declared as JSON.", "unsupported_media_type"),
+  415: answer(
+    "The body is not declared as JSON, or is encoded.",
+    "unsupported_media_type",
+    "unsupported_content_encoding",
+  ),
 };

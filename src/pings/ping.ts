@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { pointerOf, type Fault, type FaultCode } from "../fault.ts";
+import { beginsLikeFitFile } from "../files/container.ts";
 import { addressFaults, type AddressRules } from "../outbound/address.ts";
 import { nameText, textOf, userIdText } from "../text.ts";
-import { beginsLikeFitFile } from "./beginsLikeFitFile.ts";
 
 /** More is split by the partner: one request is one statement to each store. */
 export const MAX_PINGS = 5_000;

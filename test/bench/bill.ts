@@ -26,7 +26,6 @@ export async function billFigures(): Promise<Figure[]> {
   const host = await startHost();
   const worker = await startWorkerd({
     entry: "test/bench/workers/metered.ts",
-    environment: "local",
     consumers: true,
   });
   try {

@@ -23,7 +23,7 @@ const LOADS: readonly Load[] = [
 
 /** How many pings the service takes, against a Worker that only makes the platform calls, and one that only parses. */
 export async function edgeFigures(): Promise<Figure[]> {
-  const shared = { environment: "production", consumers: false } as const;
+  const shared = { consumers: false } as const;
   const service = await startWorkerd({ ...shared, entry: "src/index.ts" });
   const bare = await startWorkerd({
     ...shared,

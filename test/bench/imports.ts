@@ -126,10 +126,9 @@ export class Benched {
 
 async function withBoth(work: (benched: Benched, bare: Bare) => Promise<Figure[]>): Promise<Figure[]> {
   const host = await startHost();
-  const service = await startWorkerd({ entry: "src/index.ts", environment: "local", consumers: true });
+  const service = await startWorkerd({ entry: "src/index.ts", consumers: true });
   const bare = await startWorkerd({
     entry: "test/bench/workers/bareImport.ts",
-    environment: "local",
     consumers: false,
     classes: {},
   });

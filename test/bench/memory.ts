@@ -27,7 +27,6 @@ async function peakOfImports(name: string, files: number, bytes: Uint8Array): Pr
   const host = await startHost([bytes]);
   const service = await startWorkerd({
     entry: "src/index.ts",
-    environment: "local",
     consumers: true,
     inspector: true,
   });
@@ -62,7 +61,6 @@ async function flood(): Promise<Figure[]> {
   const file = rideFile({ seconds: 33_000, paddingBytes: 245 }).subarray(0, 8 * MEBIBYTE);
   const service = await startWorkerd({
     entry: "src/index.ts",
-    environment: "local",
     consumers: false,
     inspector: true,
   });

@@ -19,7 +19,7 @@ const BATCHES = 9;
 /** Measures what a dispatch, a live ride and their statements take, then simulates a morning with it. */
 export async function simulateFigures(): Promise<Figure[]> {
   const host = await startHost();
-  const worker = await startWorkerd({ entry: "src/index.ts", environment: "local", consumers: true });
+  const worker = await startWorkerd({ entry: "src/index.ts", consumers: true });
   try {
     const benched = new Benched(worker, host);
     await benched.history(WARM_UP_FILES);

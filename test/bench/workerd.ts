@@ -35,7 +35,6 @@ export interface WorkerdOptions {
   /** The Worker's module, from the root of the checkout. */
   entry: string;
   /** "production" refuses loopback addresses and waits long for lost messages; "local" does neither. */
-  environment: "local" | "production";
   /** Without consumers, messages are taken and nothing is done about them. */
   consumers: boolean;
   inspector?: boolean;
@@ -58,7 +57,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     ...rest,
     name: WORKER_NAME,
     modules: [{ type: "ESModule" as const, path: "worker.js", contents: await bundled(options.entry) }],
-    bindings: Object.assign({}, bindings, { ENVIRONMENT: options.environment }),
+    bindings: Object.assign({}, bindings, { ENVIRONMENT: "local" }),
     durableObjects: {
       ...(options.classes === undefined ? { COLLECTOR: collector } : undefined),
       ...Object.fromEntries(

@@ -7,6 +7,7 @@ import worker from "../../src/index.ts";
 const configSchema = z.looseObject({
   name: z.string(),
   vars: z.record(z.string(), z.string()),
+  observability: z.looseObject({}),
   ratelimits: z.array(z.looseObject({ namespace_id: z.string() })),
   queues: z.object({
     producers: z.array(z.object({ binding: z.string(), queue: z.string() })),
@@ -69,6 +70,16 @@ describe("staging is production on resources of its own:", () => {
     const ours = new Set(resources(production));
     expect(resources(staging).filter((resource) => ours.has(resource))).toEqual([]);
   });
+});
+
+test("neither environment keeps traces, nor query strings in its log lines", () => {
+  for (const { observability } of [production, staging]) {
+    expect(observability).toMatchObject({
+      redact_query_string: true,
+      logs: { enabled: true, invocation_logs: false },
+      traces: { enabled: false },
+    });
+  }
 });
 
 /** A batch without messages: what a consumer does with it is nothing, and not to be refused. */

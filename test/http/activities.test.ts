@@ -345,6 +345,17 @@ describe("streams", () => {
     await problemOf(await send(partner, "GET", `/api/activities/${file}.1/streams/`), 404, "not_found");
   });
 
+  test("of an activity whose bytes our store has lost are a 500 that says so; of one that never was, a 404", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "lost");
+    await env.FILES.delete(`${partner.partnerId}/lost`);
+    await problemOf(await send(partner, "GET", `/api/activities/${id}/streams/`), 500, "original_missing");
+    const other = id.replace(/0$/, "1");
+    await problemOf(await send(partner, "GET", `/api/activities/${other}/streams/`), 404, "not_found");
+    const held = await seedFile(namesOf(partner, "held"), { status: "held" });
+    await problemOf(await send(partner, "GET", `/api/activities/${held}.0/streams/`), 404, "not_found");
+  });
+
   test("of a large file wait while memory is short", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "large", rideFile({ seconds: 6_000, paddingBytes: 200 }));

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
@@ -79,6 +80,33 @@ describe("bodies", () => {
       400,
       "validation_failed",
     );
+  });
+
+  test("a compressed body is a 415 that says that none is accepted, on every route that reads one", async () => {
+    const partner = await newPartner();
+    const ping = { activity_files: [] };
+    const json = "application/json";
+    const routes: [path: string, type: string, plain: string, codeWhenPlain: string][] = [
+      [PINGS, json, JSON.stringify(ping), "validation_failed"],
+      ["/api/task_partner/", json, "{}", "validation_failed"],
+      ["/api/fit/inspect/", "application/octet-stream", "no FIT", "not_fit"],
+    ];
+    for (const [path, type, plain, codeWhenPlain] of routes) {
+      const ask = async (raw: BodyInit, encoding: string) =>
+        send(partner, "POST", path, {
+          raw,
+          headers: { "Content-Type": type, "Content-Encoding": encoding },
+        });
+      for (const encoding of ["gzip", "GZIP", "br", "deflate", "zstd", "identity, gzip", "aws-chunked"]) {
+        const refused = await ask(gzipSync(plain), encoding);
+        expect(refused.headers.get("Accept-Encoding")).toBe("identity");
+        const { detail } = await problemOf(refused, 415, "unsupported_content_encoding");
+        expect(detail).toMatch(/Content-Encoding, and none is accepted/);
+      }
+      for (const encoding of ["identity", "Identity", ""]) {
+        expect(await (await ask(plain, encoding)).json()).toMatchObject({ code: codeWhenPlain });
+      }
+    }
   });
 
   test("what is no JSON, or no UTF-8, is a 400", async () => {

@@ -1,7 +1,8 @@
-import { crc32, deflateRawSync, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/importer/unwrap.ts";
+import { zipOf } from "../support/zip.ts";
 
 const MiB = 1024 * 1024;
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -16,47 +17,6 @@ function fitOf(size: number, seed = 1): Uint8Array {
 
 function joined(...parts: Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
-}
-
-interface Entry {
-  name: string;
-  content: Uint8Array;
-  method?: number;
-  flags?: number;
-  /** What the archive claims, where that is not the truth. */
-  claims?: { crc?: number; size?: number; compressedSize?: number; offset?: number };
-}
-
-/** A zip with its sizes in the local headers, as most tools write it. */
-function zipOf(entries: Entry[], comment = ""): Uint8Array {
-  const locals: Uint8Array[] = [];
-  const directory: Uint8Array[] = [];
-  let offset = 0;
-  for (const { name, content, method = 8, flags = 0, claims = {} } of entries) {
-    const data = method === 8 ? deflateRawSync(content) : content;
-    const label = bytesOf(name);
-    const local = Buffer.alloc(30);
-    local.writeUInt32LE(0x04034b50, 0);
-    local.writeUInt16LE(label.length, 26);
-    const central = Buffer.alloc(46);
-    central.writeUInt32LE(0x02014b50, 0);
-    central.writeUInt16LE(flags, 8);
-    central.writeUInt16LE(method, 10);
-    central.writeUInt32LE(claims.crc ?? crc32(content), 16);
-    central.writeUInt32LE(claims.compressedSize ?? data.length, 20);
-    central.writeUInt32LE(claims.size ?? content.length, 24);
-    central.writeUInt16LE(label.length, 28);
-    central.writeUInt32LE(claims.offset ?? offset, 42);
-    locals.push(local, label, data);
-    directory.push(central, label);
-    offset += local.length + label.length + data.length;
-  }
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(entries.length, 10);
-  end.writeUInt32LE(offset, 16);
-  end.writeUInt16LE(comment.length, 20);
-  return joined(...locals, ...directory, end, bytesOf(comment));
 }
 
 function expectFit(bytes: Uint8Array, container: string, fit: Uint8Array) {

@@ -20,7 +20,14 @@ import {
   readPage,
   unixSeconds,
 } from "../pages.ts";
-import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import {
+  notFoundProblem,
+  originalMissing,
+  originalMissingProblem,
+  problem,
+  readProblems,
+  refusal,
+} from "../problem.ts";
 
 /** More points than any activity has: a day and a half of records, ten a second. */
 const MAX_POINTS = 1_000_000;
@@ -120,6 +127,7 @@ const streamsRoute = createRoute({
   responses: {
     200: { description: "The columns.", content: { "application/json": { schema: streamsSchema } } },
     ...readProblems,
+    ...originalMissingProblem,
     ...notFoundProblem,
   },
 });
@@ -138,5 +146,7 @@ export const getStreams = endpoint(streamsRoute, async (c) => {
       });
     case "no_activity":
       return problem(c, "not_found", "There is no such activity.");
+    case "original_missing":
+      return originalMissing(c);
   }
 });
