@@ -27,6 +27,14 @@ vi.mock("node:crypto", async (importOriginal) => ({
     Buffer.from(Array.from({ length: count }, () => Math.floor(chance.next() * 256))),
 }));
 
+/** Waits of the code take no time of this machine: others go on, and the clock is the story's. */
+vi.mock("../../src/wait.ts", () => ({
+  wait: async () =>
+    new Promise((resolve) => {
+      setImmediate(resolve);
+    }),
+}));
+
 const { runsInMemory, replay } = inject("intake");
 const START = Date.parse("2026-11-25T10:00:00.000Z");
 

@@ -4,6 +4,14 @@ import { live, story } from "./commands.ts";
 import { realPlatform } from "./realPlatform.ts";
 import { World } from "./world.ts";
 
+/** Waits of the code take no time of this machine: others go on, and the clock is the story's. */
+vi.mock("../../src/wait.ts", () => ({
+  wait: async () =>
+    new Promise((resolve) => {
+      setTimeout(resolve, 0);
+    }),
+}));
+
 const { realRuns, replay } = inject("intake");
 
 const DAY_MS = 24 * 60 * 60_000;
