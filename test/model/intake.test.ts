@@ -1,16 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, inject, test, vi } from "vitest";
+import { shortenWaits } from "../support/shortWaits.ts";
 import { live, story } from "./commands.ts";
 import { realPlatform } from "./realPlatform.ts";
 import { World } from "./world.ts";
-
-/** Waits of the code take no time of this machine: others go on, and the clock is the story's. */
-vi.mock("../../src/wait.ts", () => ({
-  wait: async () =>
-    new Promise((resolve) => {
-      setTimeout(resolve, 0);
-    }),
-}));
 
 const { realRuns, replay } = inject("intake");
 
@@ -22,6 +15,7 @@ const STORY_MS = 14 * DAY_MS;
 beforeAll(() => {
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.spyOn(console, "log").mockImplementation(() => undefined);
+  shortenWaits();
 });
 
 afterAll(() => {
