@@ -57,15 +57,15 @@ interface Place {
 /** Reserved memory of one invocation. */
 export interface Hold {
   /** Gives back all but these bytes. */
-  keep(bytes: number): void;
+  keep: (bytes: number) => void;
   /** Gives everything back. Calling it twice is harmless. */
-  release(): void;
+  release: () => void;
 }
 
 /** The first bytes of a download. */
 export interface StartedHold extends Hold {
   /** Waits for room for so many bytes in all. Returns false when there was none by then; it holds its first bytes still. */
-  growTo(bytes: number, untilMs: number): Promise<boolean>;
+  growTo: (bytes: number, untilMs: number) => Promise<boolean>;
 }
 
 /** Memory of a request: it reserves at once or not at all, and is answered with 503 when memory is short. */
@@ -74,17 +74,17 @@ export interface IntakeHold extends Pick<Hold, "release"> {
    * Reserves so many bytes in all, at most what intake may take. Returns false when memory is short; it holds what it
    * held. The first MiB is not counted.
    */
-  tryGrowTo(bytes: number): boolean;
+  tryGrowTo: (bytes: number) => boolean;
   /** Reserves so many bytes on top. Throws a `MemoryShortage`. */
-  add(bytes: number): void;
+  add: (bytes: number) => void;
 }
 
 /** Where an import reserves its memory. `untilMs` is Unix time: waits end then, with null. */
 export interface Memory {
   /** Reserves the first bytes of a download. */
-  start(untilMs: number): Promise<StartedHold | null>;
+  start: (untilMs: number) => Promise<StartedHold | null>;
   /** Reserves a number of bytes that is known. More than the larger reservations may take is cut to that. */
-  reserve(bytes: number, untilMs: number): Promise<Hold | null>;
+  reserve: (bytes: number, untilMs: number) => Promise<Hold | null>;
 }
 
 // Plain data that each invocation reads for itself: the runtime ends an invocation that waits for another one.

@@ -12,7 +12,9 @@ import {
   STARTED_BYTES_OF_PARTNER,
   WAITING_LAPSES_AFTER_MS,
   type Hold,
+  type StartedHold,
 } from "../src/memoryBudget.ts";
+import { wait } from "../src/wait.ts";
 
 const MiB = 1024 * 1024;
 const LARGEST = 32 * MiB;
@@ -30,10 +32,12 @@ const granted: (Pick<Hold, "release"> | null)[] = [];
 /** Keeps what comes of a reservation, as soon as it comes. */
 function follow<T extends Pick<Hold, "release"> | null>(reserving: Promise<T>) {
   const followed: { hold: T | undefined; ended: boolean } = { hold: undefined, ended: false };
-  void reserving.then((hold) => {
+  const note = async () => {
+    const hold = await reserving;
     granted.push(hold);
     Object.assign(followed, { hold, ended: true });
-  });
+  };
+  void note();
   return followed;
 }
 
@@ -148,16 +152,13 @@ describe("Downloads", () => {
     );
     const started = await Promise.all(partners.map(async (id) => now(sharedMemory(id).start(AT_ONCE))));
     let done = 0;
-    for (const hold of started) {
-      void hold.growTo(LARGEST, inSeconds(60)).then(async (hasGrown) => {
-        expect(hasGrown).toBe(true);
-        await new Promise((resolve) => {
-          setTimeout(resolve, 500);
-        });
-        hold.release();
-        done += 1;
-      });
-    }
+    const download = async (hold: StartedHold) => {
+      if (!(await hold.growTo(LARGEST, inSeconds(60)))) return;
+      await wait(500);
+      hold.release();
+      done += 1;
+    };
+    for (const hold of started) void download(hold);
     await pass(1_000);
     expect(done).toBeGreaterThan(0);
     expect(done).toBeLessThan(3);

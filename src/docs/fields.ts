@@ -1,3 +1,5 @@
+import { ANSWER_CELLS } from "../fit/index.ts";
+
 /**
  * What a field means wherever it stands. `Schema.field` wins over `field`, and what a schema says itself over both.
  */
@@ -105,8 +107,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   product: "What it is.",
   serial_number: "Its serial number.",
   software_version: "Version of its software.",
-  downsampled:
-    "`true`: rows were left out to meet `resolution`, or because the whole would have more than 2,000,000 numbers.",
+  downsampled: `\`true\`: rows were left out to meet \`resolution\`, or because the whole would have more than ${ANSWER_CELLS.toLocaleString("en")} numbers.`,
   stream_data: "The streams, as columns of equal length; only with `streams=true`.",
   activities: "The activities, one for each session.",
 

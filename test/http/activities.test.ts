@@ -356,6 +356,17 @@ describe("streams", () => {
     await problemOf(await send(partner, "GET", `/api/activities/${held}.0/streams/`), 404, "not_found");
   });
 
+  test("of a small gzip of many rows wait while memory is short for the columns", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "packed", gzipSync(rideFile({ seconds: 20_000 })));
+    const taken = requestMemory("another-partner");
+    expect(taken.tryGrowTo(INTAKE_BYTES - 2 * 1024 * 1024)).toBe(true);
+    const refused = await send(partner, "GET", `/api/activities/${id}/streams/`);
+    taken.release();
+    await problemOf(refused, 503, "memory_short");
+    expect((await streams(partner, id))["time_in_seconds"]).toHaveLength(20_000);
+  });
+
   test("of a large file wait while memory is short", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "large", rideFile({ seconds: 6_000, paddingBytes: 200 }));

@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/importer/unwrap.ts";
+import { rideFile } from "../support/rideFile.ts";
 import { zipOf } from "../support/zip.ts";
 
 const MiB = 1024 * 1024;
@@ -183,5 +184,25 @@ describe("Bombs end at 32 MiB", () => {
     }));
     const zip = joined(first.subarray(0, -22 - 47), zipOf(shared));
     expect(unwrap(zip).ok).toBe(false);
+  });
+});
+
+describe("Before it unpacks, an archive says how much", () => {
+  const fit = rideFile({ seconds: 2_000 });
+  const asked = (bytes: Uint8Array) => {
+    const sizes: number[] = [];
+    const result = unwrap(bytes, (size) => sizes.push(size));
+    return { sizes, ok: result.ok };
+  };
+
+  test("its own size when that is the truth, and nothing for a bare file", () => {
+    expect(asked(gzipSync(fit))).toEqual({ sizes: [fit.byteLength], ok: true });
+    expect(asked(fit)).toEqual({ sizes: [], ok: true });
+  });
+
+  test("the largest size too when more comes out than it said", () => {
+    const lying = new Uint8Array(gzipSync(new Uint8Array(Buffer.concat([fit, new Uint8Array(50_000)]))));
+    const members = new Uint8Array(Buffer.concat([lying, gzipSync(new Uint8Array(10))]));
+    expect(asked(members)).toEqual({ sizes: [10, MAX_FILE_BYTES], ok: true });
   });
 });
