@@ -21,12 +21,19 @@ afterEach(() => {
 /** Takes the clock over, so that nothing passes unless a test lets it. */
 function freeze(): void {
   const now = Date.now();
-  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
   vi.setSystemTime(now);
 }
 
 function pass(milliseconds: number): void {
   vi.setSystemTime(Date.now() + milliseconds);
+}
+
+/** The timers of an invocation end with it, and so does what it reserved. */
+function endInvocations(): void {
+  const now = Date.now();
+  vi.clearAllTimers();
+  vi.setSystemTime(now);
 }
 
 async function watch(): Promise<{ who: TestPartner; collector: CollectorUnderTest }> {
@@ -244,7 +251,11 @@ describe("an outage of our own stores", () => {
       void deliverDispatch(collector, sent?.dispatch_id ?? "");
       await vi.waitFor(() => expect(batch).toHaveBeenCalled());
       batch.mockRestore();
+      endInvocations();
       pass(61_000);
+      await collector.alarm();
+      // After the second death it waits for a time when it can be alone in memory.
+      pass(10_000);
       await collector.alarm();
     }
     await settle(collector);
