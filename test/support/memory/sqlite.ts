@@ -41,6 +41,8 @@ export class MemoryDatabase {
     } catch (fault) {
       this.#database.exec("ROLLBACK TO turn");
       this.#database.exec("RELEASE turn");
+      // What a script of this turn made is gone with it.
+      this.#scripts.clear();
       throw fault;
     }
   }
