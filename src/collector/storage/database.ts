@@ -18,7 +18,10 @@ export class UnreadableSchema extends Error {
   }
 }
 
-/** The version of the tables. Its own shape never changes, so that every version of the code can read it. */
+/**
+ * The version of the tables, in a row: workerd does not authorize `PRAGMA user_version`. The shape of this table never
+ * changes, so that every version of the code can read it.
+ */
 const SCHEMA_TABLE = `CREATE TABLE IF NOT EXISTS schema (
   only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL, readable_from INTEGER NOT NULL);`;
 
