@@ -174,7 +174,7 @@ CREATE TABLE operator_jobs (
 ) WITHOUT ROWID;
 
 -- A deleted person: nothing older than this version may live. While the deletion is under way the row also says
--- whose collectors to visit; afterwards only the hash and the bound stay.
+-- whose collectors to visit; afterwards the hash and the bound stay, until 90 days after the bound, which is a time.
 CREATE TABLE erased (
   partner_id     TEXT NOT NULL,
   user_hash      TEXT NOT NULL,
@@ -187,3 +187,4 @@ CREATE TABLE erased (
 ) WITHOUT ROWID;
 
 CREATE INDEX erased_due ON erased (next_sweep_at) WHERE next_sweep_at IS NOT NULL;
+CREATE INDEX erased_by_age ON erased (before_version) WHERE next_sweep_at IS NULL;

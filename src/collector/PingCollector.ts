@@ -4,10 +4,11 @@ import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection, NamedObject } from "../files/write.ts";
-import { faultName, logSetback, logUnit } from "../log.ts";
+import { faultName, logUnit } from "../log.ts";
 import type {
   AcceptedEntry,
   Claim,
+  Claimant,
   CollectorNames,
   Outcome,
   PingEntry,
@@ -19,7 +20,7 @@ import { abandonDispatch } from "./dispatches/expireClaim.ts";
 import { reportOutcomes } from "./dispatches/reportOutcomes.ts";
 import { DispatchSender } from "./dispatches/sender.ts";
 import { doDueWork, nextDueWork } from "./dueWork.ts";
-import { eraseUpTo } from "./erase.ts";
+import { erasureExpiresAt, eraseUpTo, expireErasure } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
 import { projectionOf } from "./files/projection.ts";
 import { readTimeline } from "./files/timeline.ts";
@@ -47,27 +48,17 @@ export class PingCollector extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#turns = new CollectorTurns(ctx.storage, env.ENVIRONMENT);
+    this.#turns = new CollectorTurns(ctx, env.ENVIRONMENT);
     this.#storage = this.#turns.storage;
     this.#sender = new DispatchSender(env);
-    const { refusal } = this.#storage;
-    if (refusal !== null) {
-      const { version, readableFrom, known } = refusal;
-      logSetback("schema_refused", {
-        collector: ctx.id.name ?? null,
-        version,
-        readable_from: readableFrom,
-        known,
-      });
-    }
     void ctx.blockConcurrencyWhile(() => this.#turns.readAlarm());
   }
 
   /** Accepts pings of this user and source, in order. Once it has returned, each of them will be settled. */
-  async accept(names: CollectorNames, entries: PingEntry[], ownHost: string): Promise<AcceptedEntry[]> {
+  async accept(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedEntry[]> {
     const { turn, accepted, dispatches } = this.#turns.commit(() => {
       const isFirst = this.#storage.identity.get() === null;
-      this.#storage.identity.introduce(names, ownHost);
+      this.#storage.identity.introduce(names);
       const turn = this.#turns.begin(identityOf(names));
       return { turn, ...acceptPings(turn, entries, isFirst) };
     });
@@ -82,16 +73,16 @@ export class PingCollector extends DurableObject<Env> {
 
   /** Projects these files from the alarm, because the read model could not be reached. */
   async projectLater(fileIds: string[]): Promise<void> {
-    this.#turns.commit(() => {
-      this.#storage.outbox.add([{ kind: "project_files", file_ids: fileIds }]);
-      this.#turns.alarmBy(Date.now());
+    this.#turns.commitIfKnown((turn) => {
+      turn.storage.outbox.add([{ kind: "project_files", file_ids: fileIds }]);
+      turn.alarmBy(turn.now);
     });
   }
 
   /** Releases everything held as one import, or returns the import that an equal task started before. */
   async startImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
     return this.#turns.commit(() => {
-      this.#storage.identity.introduce(names, null);
+      this.#storage.identity.introduce(names);
       return startImport(this.#turns.begin(identityOf(names)), task);
     });
   }
@@ -123,9 +114,12 @@ export class PingCollector extends DurableObject<Env> {
     // The objects first: once the rows are gone, their keys are unknown.
     await deleteObjects(this.env.FILES, this.#storage.objectKeysUpTo(beforeVersion));
     const turn = this.#turns.beginIfKnown();
-    this.#turns.commit(() =>
-      turn === null ? this.#storage.eraseUpTo(beforeVersion) : eraseUpTo(turn, beforeVersion),
-    );
+    this.#turns.commit(() => {
+      if (turn === null) this.#storage.eraseUpTo(beforeVersion);
+      else eraseUpTo(turn, beforeVersion);
+      const expiresAt = erasureExpiresAt(this.#storage);
+      if (expiresAt !== null) this.#turns.alarmBy(expiresAt);
+    });
   }
 
   /** Counts of an import now; null when it is not kept here any more. */
@@ -134,9 +128,9 @@ export class PingCollector extends DurableObject<Env> {
     return row === null ? null : countsOf(row);
   }
 
-  /** Gives a dispatch to one importer at a time. Null when it is settled, superseded or claimed. */
-  async claim(dispatchId: string): Promise<Claim | null> {
-    return this.#turns.commitIfKnown((turn) => claimDispatch(turn, dispatchId));
+  /** Gives a dispatch to one importer at a time. Null when it is settled, superseded or claimed by another. */
+  async claim(dispatchId: string, claimant: Claimant): Promise<Claim | null> {
+    return this.#turns.commitIfKnown((turn) => claimDispatch(turn, dispatchId, claimant));
   }
 
   /** Applies outcomes of the current claim. Returns until when the claim lasts; null when it is over. */
@@ -144,7 +138,7 @@ export class PingCollector extends DurableObject<Env> {
     return this.#turns.commitIfKnown((turn) => reportOutcomes(turn, dispatchId, claim, outcomes));
   }
 
-  /** The queue gave up on a dispatch: the importer that had it is not going to report. */
+  /** The queue gave up on a message: an expired claim ends, and an unclaimed dispatch is sent again. */
   async abandon(dispatchId: string): Promise<void> {
     this.#turns.commitIfKnown((turn) => abandonDispatch(turn, dispatchId));
   }
@@ -179,6 +173,7 @@ export class PingCollector extends DurableObject<Env> {
 
   /** Does and sends what is due, then writes to the read model. Returns whether the queues took everything. */
   async #work(): Promise<boolean> {
+    await expireErasure(this.#turns, Date.now());
     const turn = this.#turns.beginIfKnown();
     if (turn === null) return true;
     const unsent = this.#turns.commit(() => {

@@ -1,6 +1,7 @@
 import type { CollectorClock } from "./clock.ts";
 import { BULK_WINDOW, type Dispatch } from "./dispatches/dispatch.ts";
 import { expireClaim } from "./dispatches/expireClaim.ts";
+import { erasureExpiresAt } from "./erase.ts";
 import { housekeep } from "./housekeep.ts";
 import { drainImports } from "./imports/drainImports.ts";
 import { needsProjection } from "./imports/import.ts";
@@ -36,16 +37,17 @@ export function nextDueWork(
 ): number | null {
   // The alarm outlives a roll-back: the newer code finds it set.
   if (storage.refusal !== null) return nowMs + LONGEST_PAUSE_MS;
-  if (storage.identity.get() === null) return null;
+  const isKnown = storage.identity.get() !== null;
   const imports = storage.imports.all();
   return nextAlarm({
     earliestDispatch: storage.dispatches.earliestDue(),
-    outboxWaits: storage.outbox.first(1).length > 0,
+    outboxWaits: isKnown && storage.outbox.first(1).length > 0,
     bulkWaits:
       imports.some((row) => row.drained_to !== null) && storage.dispatches.count("BULK") < BULK_WINDOW,
     progressWaits: imports.some(needsProjection),
     projectionDelayMs: clock.projectionDelayMs,
     housekeepingAt: storage.identity.housekeepingAt,
+    erasureExpiresAt: erasureExpiresAt(storage),
     failuresInARow,
     nowMs,
   });

@@ -1,3 +1,4 @@
+import { logSetback } from "../log.ts";
 import { clockFor, type CollectorClock } from "./clock.ts";
 import type { CollectorIdentity } from "./identity.ts";
 import { CollectorStorage } from "./storage/storage.ts";
@@ -10,10 +11,14 @@ export class CollectorTurns {
   readonly #durable: DurableObjectStorage;
   #alarmAt: number | null = null;
 
-  constructor(durable: DurableObjectStorage, environment: string) {
-    this.#durable = durable;
+  constructor({ id, storage }: DurableObjectState, environment: string) {
+    this.#durable = storage;
     this.clock = clockFor(environment);
-    this.storage = durable.transactionSync(() => new CollectorStorage(durable.sql));
+    this.storage = storage.transactionSync(() => new CollectorStorage(storage.sql));
+    const { refusal } = this.storage;
+    if (refusal === null) return;
+    const { version, readableFrom, known } = refusal;
+    logSetback("schema_refused", { collector: id.name ?? null, version, readable_from: readableFrom, known });
   }
 
   begin(identity: CollectorIdentity): CollectorTurn {
@@ -50,6 +55,14 @@ export class CollectorTurns {
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
     void this.#durable.setAlarm(at);
+  }
+
+  /** Deletes everything, with the alarm. */
+  async deleteAll(): Promise<void> {
+    const deleted = this.#durable.deleteAll();
+    this.storage.reload();
+    this.#alarmAt = null;
+    await deleted;
   }
 
   /** The stored alarm, once the object has woken. */

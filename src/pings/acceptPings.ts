@@ -20,21 +20,19 @@ const STORE_AT_ONCE = 6;
 
 /**
  * Takes pings for good: once resolved, live rides are in the queue. Answers in the request's order.
- * `ownHost` is where the request came in: no download leads back there.
  * Throws when a store is down; what was taken stays taken, and repeating the same pings does no harm.
  */
 export async function acceptPings(
   env: Env,
   partner: Partner,
   pings: readonly ValidPing[],
-  ownHost: string,
   nowMs: number,
 ): Promise<AcceptedFile[]> {
   const groups = groupPings(partner.partner_id, pings, nowMs);
   const inlineKeys = await storeInlineBytes(env, groups, pings);
   const results = await settleAll(groups, COLLECTORS_AT_ONCE, async (group) => ({
     group,
-    accepted: await collectorOf(env, group).accept(group.names, group.entries, ownHost),
+    accepted: await collectorOf(env, group).accept(group.names, group.entries),
   }));
   const taken = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   await tellReadModel(env, partner.partner_id, taken, nowMs);

@@ -1,15 +1,25 @@
+import { ERASURE_KEPT_FOR_MS } from "../collector/ages.ts";
 import { settleAll, valuesOf } from "../concurrency.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import { collectorName, userHash } from "../identifiers.ts";
 import { faultName, logSetback } from "../log.ts";
-import { beginErasure, takeDueErasures, eraseRows, objectKeysOf, type Erasure } from "./write.ts";
+import {
+  beginErasure,
+  deleteExpiredErasures,
+  eraseRows,
+  objectKeysOf,
+  takeDueErasures,
+  type Erasure,
+} from "./write.ts";
 
 /** R2 lists this many keys at a time. */
 const PAGE = 1_000;
 /** Erasures that one scheduled run carries on. */
 const ERASURES_PER_RUN = 10;
+/** Users that one scheduled run forgets: more than can be erased in a minute. */
+const EXPIRED_PER_RUN = 1_000;
 /** A user has a handful of sources; their collectors are visited this many at a time. */
 const COLLECTORS_AT_ONCE = 10;
 
@@ -47,6 +57,11 @@ export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
     }
   }
   return due.length;
+}
+
+/** Forgets users whose erasure nothing can be older than any more. Returns how many. */
+export async function sweepExpiredErasures(env: Env, nowMs: number): Promise<number> {
+  return deleteExpiredErasures(databaseFor(env, "", null), nowMs - ERASURE_KEPT_FOR_MS, EXPIRED_PER_RUN);
 }
 
 async function sweep(env: Env, erasure: Erasure, nowMs: number): Promise<void> {

@@ -102,7 +102,7 @@ export async function beginErasure(
   return row === null ? null : erasureSchema.parse(row);
 }
 
-/** The bound of every erasure that was ever begun, and every user: what a restored database is compared by. */
+/** The bound of every erasure that is remembered, and every user: what a restored database is compared by. */
 export const ALL_ERASED = "SELECT partner_id, user_hash, before_version FROM erased";
 export const ALL_USERS = "SELECT partner_id, user_id FROM users";
 
@@ -120,6 +120,23 @@ export async function takeDueErasures(db: D1Database, nowMs: number, limit: numb
     .bind(nowMs, nowMs + SWEEP_AGAIN_AFTER_MS, limit)
     .all();
   return z.array(erasureSchema).parse(found.results);
+}
+
+/** Deletes finished erasures up to this bound, in Unix milliseconds, oldest first and at most `limit`. Returns how many. */
+export async function deleteExpiredErasures(
+  db: D1Database,
+  throughMs: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      `DELETE FROM erased WHERE (partner_id, user_hash) IN (
+         SELECT partner_id, user_hash FROM erased WHERE next_sweep_at IS NULL AND before_version <= ?
+         ORDER BY before_version LIMIT ?)`,
+    )
+    .bind(throughMs, limit)
+    .run();
+  return meta.changes;
 }
 
 /** Keys of the objects that the read model names for what is erased. */

@@ -8,7 +8,6 @@ import { CollectorStorage } from "../../src/collector/storage/storage.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
-const OWN_HOST = "api.example.com";
 const SOURCE = "watch";
 
 afterEach(() => {
@@ -33,7 +32,7 @@ function newUser() {
     },
   });
   const ping = (summaryId: string, priority: 0 | 1 = 1) =>
-    collector.stub.accept(names, [entry(summaryId, priority)], OWN_HOST);
+    collector.stub.accept(names, [entry(summaryId, priority)]);
   return { names, collector, entry, ping };
 }
 
@@ -133,7 +132,7 @@ describe("an object that an older version of the code wrote", () => {
     });
     await wake(collector);
     const [sent] = await collector.sent();
-    const claim = await collector.stub.claim(sent?.dispatch_id ?? "");
+    const claim = await collector.claim(sent?.dispatch_id ?? "");
     expect(claim?.items).toMatchObject([{ version: accepted?.version, attempts: 0, look_first: false }]);
   });
 });
@@ -157,7 +156,7 @@ describe("an object that a newer version of the code wrote", () => {
     });
     await wake(collector);
     const [sent] = await collector.sent();
-    const claim = await collector.stub.claim(sent?.dispatch_id ?? "");
+    const claim = await collector.claim(sent?.dispatch_id ?? "");
     const item = claim?.items[0];
     expect(item?.submission).toEqual({ ...entry("ride", 1).submission, received_at: expect.any(Number) });
     const { file_id = "", version = 0, revision = 0 } = item ?? {};
@@ -210,7 +209,8 @@ describe("an object that a newer version of the code wrote", () => {
     });
     const [sent] = await collector.sent();
     for (const call of [
-      (instance: PingCollector) => instance.claim(sent?.dispatch_id ?? ""),
+      (instance: PingCollector) =>
+        instance.claim(sent?.dispatch_id ?? "", { claim: "claim", message_id: "message", attempt: 1 }),
       (instance: PingCollector) => instance.erase(Date.now()),
       (instance: PingCollector) => instance.timeline("file"),
     ]) {
@@ -231,7 +231,7 @@ describe("an object that a newer version of the code wrote", () => {
       sql.exec("UPDATE schema SET version = ?, readable_from = 1", MIGRATIONS.length),
     );
     await wake(collector);
-    const claim = await collector.stub.claim(sent?.dispatch_id ?? "");
+    const claim = await collector.claim(sent?.dispatch_id ?? "");
     expect(claim?.items.map((item) => item.summary_id)).toEqual(["ride"]);
   });
 });

@@ -1,4 +1,5 @@
 import { randomId } from "../../identifiers.ts";
+import type { Claimant } from "../calls.ts";
 import type { CollectorClock } from "../clock.ts";
 
 export const QUEUES = ["PRIORITY", "BULK", "RETRY"] as const;
@@ -16,11 +17,14 @@ export interface Dispatch {
   state: DispatchState;
   /** unsent: when to send; sent: when to send again; claimed: when the claim expires. */
   due_at: number;
-  claim: string | null;
+  /** The importer that claimed it last. */
+  claim: Claimant | null;
   /** Claims so far, including those of the dispatch that this one was split from. */
   claims: number;
   /** Claims that expired without a report. */
   expired_claims: number;
+  /** Whether its file is imported with no other file in memory. */
+  exclusive: boolean;
 }
 
 /** A request sends its own dispatches; the alarm sends those that are still unsent after this. */
@@ -32,8 +36,11 @@ export const FILES_PER_BULK_DISPATCH = 25;
 /** Bulk dispatches of one collector in flight at once: a large history leaves room for others. */
 export const BULK_WINDOW = 8;
 
-/** A file whose claims expire this often may kill every importer that works on it. */
-const EXPIRED_CLAIMS_LIMIT = 3;
+/**
+ * After this many expired claims a file gets one attempt with no other file in memory. Fewer prove nothing: another
+ * file may have ended the importer.
+ */
+const EXPIRED_CLAIMS_LIMIT = 2;
 
 /** A dispatch of one file, due at `dueAt` unless it has been sent by then. */
 export function dispatchOne(queue: QueueName, fileId: string, version: number, dueAt: number): Dispatch {
@@ -50,6 +57,7 @@ function newDispatch(queue: QueueName, files: [string, number][], dueAt: number)
     claim: null,
     claims: 0,
     expired_claims: 0,
+    exclusive: false,
   };
 }
 
@@ -93,21 +101,32 @@ function packed(
 }
 
 /**
- * The files of a dispatch whose claim expired. Each goes on alone, so that a file that kills its importer does not
- * take others with it; one that did so too often is lost.
+ * The dispatches of files whose claim expired. Each file goes on alone; from the second expiry on, alone in memory and
+ * after a random delay. `lost` are files whose exclusive claim expired: they end their importer. `random` returns
+ * numbers from 0 up to 1, as Math.random does.
  */
 export function splitExpired(
   dispatch: Dispatch,
+  { exclusiveDelayMs: { least, most } }: Pick<CollectorClock, "exclusiveDelayMs">,
+  random: () => number,
   nowMs: number,
 ): { again: Dispatch[]; lost: [string, number][] } {
+  if (dispatch.exclusive) return { again: [], lost: dispatch.files };
   const expired_claims = dispatch.expired_claims + 1;
-  if (expired_claims >= EXPIRED_CLAIMS_LIMIT && dispatch.files.length === 1) {
-    return { again: [], lost: dispatch.files };
-  }
-  const again = dispatch.files.map(([fileId, version]) => ({
-    ...dispatchOne("RETRY", fileId, version, nowMs),
-    claims: dispatch.claims,
-    expired_claims,
-  }));
+  const exclusive = expired_claims >= EXPIRED_CLAIMS_LIMIT;
+  const again = dispatch.files.map(([fileId, version]) => {
+    const dueAt = exclusive ? nowMs + Math.floor(least + random() * (most - least)) : nowMs;
+    return {
+      ...dispatchOne("RETRY", fileId, version, dueAt),
+      claims: dispatch.claims,
+      expired_claims,
+      exclusive,
+    };
+  });
   return { again, lost: [] };
+}
+
+/** Whether the importer that holds the claim has ended: its queue has delivered the same message again since. */
+export function hasEnded(holder: Claimant, claimant: Claimant): boolean {
+  return holder.message_id === claimant.message_id && holder.attempt < claimant.attempt;
 }

@@ -18,7 +18,8 @@ import { nextTryAt } from "./retrySchedule.ts";
 
 /**
  * Applies the outcomes of the current claim and renews it. Returns until when the claim lasts. Null when it is over:
- * all files are settled, or another importer has the dispatch; then nothing is applied.
+ * all files are settled, or another importer has the dispatch; then nothing is applied. Outcomes that were reported
+ * before change nothing.
  */
 export function reportOutcomes(
   turn: CollectorTurn,
@@ -28,8 +29,13 @@ export function reportOutcomes(
 ): number | null {
   const { storage, now } = turn;
   const dispatch = storage.dispatches.read(dispatchId);
-  if (dispatch === null || dispatch.claim !== claim || dispatch.state !== "claimed") return null;
-  applyOutcomes(turn, dispatch, outcomes);
+  if (dispatch === null || dispatch.claim?.claim !== claim || dispatch.state !== "claimed") return null;
+  const open = new Set(dispatch.files.map(([fileId]) => fileId));
+  applyOutcomes(
+    turn,
+    dispatch,
+    outcomes.filter((outcome) => open.has(outcome.file_id)),
+  );
   const reported = new Set(outcomes.map((outcome) => outcome.file_id));
   const files = dispatch.files.filter(([fileId]) => !reported.has(fileId));
   if (files.length === 0) {
@@ -60,7 +66,8 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
     changed.push(after);
     if (outcome.result !== "imported") project.push(file_id);
     if (retryAt !== null) {
-      retries.push(dispatchOne("RETRY", file_id, version, retryAt));
+      // A file that has to be alone in memory stays so until it is settled.
+      retries.push({ ...dispatchOne("RETRY", file_id, version, retryAt), exclusive: dispatch.exclusive });
       continue;
     }
     tally.add(queued, outcome.result === "imported" ? "imported" : "failed");

@@ -1,9 +1,10 @@
 import { jsonSlices } from "../../sql.ts";
+import type { Claimant } from "../calls.ts";
 import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispatches/dispatch.ts";
 import type { CollectorDatabase } from "./database.ts";
-import { count, list, memberOf, text } from "./parse.ts";
+import { count, fieldsOfJson, list, memberOf, text } from "./parse.ts";
 
-const COLUMNS = "dispatch_id, queue, files, state, due_at, claim, claims, expired_claims";
+const COLUMNS = "dispatch_id, queue, files, state, due_at, claim, claims, expired_claims, exclusive";
 
 type DispatchRow = {
   dispatch_id: string;
@@ -14,6 +15,7 @@ type DispatchRow = {
   claim: string | null;
   claims: number;
   expired_claims: number;
+  exclusive: number;
 };
 
 export class DispatchStorage {
@@ -53,18 +55,20 @@ export class DispatchStorage {
       JSON.stringify(dispatch.files),
       dispatch.state,
       dispatch.due_at,
-      dispatch.claim,
+      dispatch.claim === null ? null : JSON.stringify(dispatch.claim),
       dispatch.claims,
       dispatch.expired_claims,
+      dispatch.exclusive ? 1 : 0,
     ]);
     for (const slice of jsonSlices(values)) {
       this.#database.write(
         `INSERT INTO dispatches (${COLUMNS})
-         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
+           value->>8
          FROM json_each(?) WHERE true
          ON CONFLICT (dispatch_id) DO UPDATE SET files = excluded.files, state = excluded.state,
            due_at = excluded.due_at, claim = excluded.claim, claims = excluded.claims,
-           expired_claims = excluded.expired_claims`,
+           expired_claims = excluded.expired_claims, exclusive = excluded.exclusive`,
         slice,
       );
     }
@@ -120,8 +124,14 @@ function parseDispatch(row: DispatchRow): Dispatch {
     }),
     state: memberOf(DISPATCH_STATES, row.state),
     due_at: row.due_at,
-    claim: row.claim,
+    claim: row.claim === null ? null : parseClaimant(row.claim),
     claims: row.claims,
     expired_claims: row.expired_claims,
+    exclusive: row.exclusive === 1,
   };
+}
+
+function parseClaimant(json: string): Claimant {
+  const { claim, message_id, attempt } = fieldsOfJson(json);
+  return { claim: text(claim), message_id: text(message_id), attempt: count(attempt) };
 }

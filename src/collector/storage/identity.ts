@@ -6,7 +6,6 @@ type IdentityRow = {
   partner_id: string;
   user_id: string;
   source: string;
-  own_host: string | null;
   released_through: number;
   housekeeping_at: number | null;
 };
@@ -25,7 +24,7 @@ export class IdentityStorage {
   /** Fills the cache: at the start, and after a rollback. */
   reload(): void {
     const rows = this.#database.read<IdentityRow>(
-      "SELECT partner_id, user_id, source, own_host, released_through, housekeeping_at FROM identity",
+      "SELECT partner_id, user_id, source, released_through, housekeeping_at FROM identity",
     );
     this.#cache(rows[0] ?? null);
     this.#erasedBefore =
@@ -40,19 +39,9 @@ export class IdentityStorage {
   }
 
   /** Stores the names on the first call: an alarm after a restart has no other way to know them. */
-  introduce(names: CollectorNames, ownHost: string | null): void {
-    const row = this.#row;
-    if (row !== null && (ownHost === null || row.own_host === ownHost)) return;
-    const { partner_id, user_id, source } = names;
-    this.#write({
-      ...(row ?? { partner_id, user_id, source, released_through: 0, housekeeping_at: null }),
-      own_host: ownHost,
-    });
-  }
-
-  /** The host that the newest ping came in by; null when only tasks came. */
-  get ownHost(): string | null {
-    return this.#row?.own_host ?? null;
+  introduce({ partner_id, user_id, source }: CollectorNames): void {
+    if (this.#row !== null) return;
+    this.#write({ partner_id, user_id, source, released_through: 0, housekeeping_at: null });
   }
 
   /** Held versions up to this one are released. */
@@ -87,6 +76,12 @@ export class IdentityStorage {
     this.#erasedBefore = Math.max(this.#erasedBefore, version);
   }
 
+  /** Deletes the bound of the last erasure. */
+  forgetErasure(): void {
+    this.#database.change("DELETE FROM erased");
+    this.#erasedBefore = 0;
+  }
+
   /** Deletes the names; the bound of the erasure stays, so that no version starts again below it. */
   forget(): void {
     this.#database.change("DELETE FROM identity");
@@ -101,13 +96,11 @@ export class IdentityStorage {
   #write(row: IdentityRow): void {
     this.#cache(row);
     this.#database.write(
-      `INSERT INTO identity (only, partner_id, user_id, source, own_host, released_through, housekeeping_at)
-       VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET own_host = excluded.own_host,
-         released_through = excluded.released_through, housekeeping_at = excluded.housekeeping_at`,
+      `INSERT INTO identity (only, partner_id, user_id, source, released_through, housekeeping_at)
+       VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET released_through = excluded.released_through, housekeeping_at = excluded.housekeeping_at`,
       row.partner_id,
       row.user_id,
       row.source,
-      row.own_host,
       row.released_through,
       row.housekeeping_at,
     );

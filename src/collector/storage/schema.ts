@@ -21,7 +21,7 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: `
       CREATE TABLE IF NOT EXISTS identity (
         only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,
-        source TEXT NOT NULL, own_host TEXT, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
+        source TEXT NOT NULL, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
       CREATE TABLE IF NOT EXISTS files (
         file_id TEXT PRIMARY KEY, summary_id TEXT NOT NULL, revision INTEGER NOT NULL,
         version INTEGER, state TEXT, import_id TEXT, current TEXT,
@@ -33,7 +33,7 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE TABLE IF NOT EXISTS dispatches (
         dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
         due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL,
-        expired_claims INTEGER NOT NULL) WITHOUT ROWID;
+        expired_claims INTEGER NOT NULL, exclusive INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS erased (
         only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
