@@ -64,6 +64,14 @@ test("questions about a user who was never pinged leave no tables behind", async
   expect(await inStorage(collector, tablesOf)).toEqual([]);
 });
 
+test("no step of the schema claims to be readable by code that the step before has shut out", () => {
+  const bounds = MIGRATIONS.map((step) => step.readableFrom);
+  for (const [index, bound] of bounds.entries()) {
+    expect(bound).toBeLessThanOrEqual(index + 1);
+    expect(bound).toBeGreaterThanOrEqual(bounds[index - 1] ?? 1);
+  }
+});
+
 describe("an object that an older version of the code wrote", () => {
   /** A made-up history: files had no revision, then a breaking step renamed a column. */
   const first: Migration = {
