@@ -7,6 +7,7 @@ export type Setback =
   | "erased_later"
   | "sent_later"
   | "claim_unheard"
+  | "schema_refused"
   | "unreadable_message"
   | "abandon_unheard"
   | "original_missing";

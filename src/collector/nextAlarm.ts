@@ -1,5 +1,5 @@
 /** After a fault that stays, how long an alarm waits at most: an outage that ends is noticed within this. */
-const LONGEST_PAUSE_MS = 60_000;
+export const LONGEST_PAUSE_MS = 60_000;
 
 /** When the alarm has something to do next, in Unix milliseconds; null: nothing is left. Pure. */
 export function nextAlarm(waiting: {

@@ -1,8 +1,7 @@
 import { z } from "zod";
 import type { PingCollector } from "../collector/PingCollector.ts";
-import type { Claim, Claimant } from "../collector/calls.ts";
-import { ownerOf } from "../collector/projection.ts";
-import type { Outcome } from "../collector/settle.ts";
+import type { Claim, Claimant, Outcome } from "../collector/calls.ts";
+import { identityOf } from "../collector/identity.ts";
 import { settleAll } from "../concurrency.ts";
 import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
@@ -217,7 +216,7 @@ class Reporter {
   }
 
   async #makeReadable(decoded: DecodedFile[]): Promise<Outcome[]> {
-    const owner = ownerOf(this.#claim.names);
+    const owner = identityOf(this.#claim.names);
     const database = databaseFor(this.#env, owner.partner_id, owner.user_hash);
     try {
       const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);

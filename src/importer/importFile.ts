@@ -1,6 +1,6 @@
 import type { WorkItem } from "../collector/calls.ts";
 import { MAX_FILE_BYTES, type FileError, type StoredObject } from "../files/file.ts";
-import type { Outcome } from "../collector/settle.ts";
+import type { Outcome } from "../collector/calls.ts";
 import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
 import { decodeActivities, type DecodeResult } from "../fit/index.ts";

@@ -1,9 +1,9 @@
 import { replaceActivities } from "../activities/write.ts";
-import type { Outcome } from "../collector/settle.ts";
+import type { Outcome } from "../collector/calls.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
 import { DECODER_VERSION } from "../fit/index.ts";
 import { randomId } from "../identifiers.ts";
-import type { Owner } from "../collector/projection.ts";
+import type { CollectorIdentity } from "../collector/identity.ts";
 import { boundOf, readErased, touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
 
@@ -19,7 +19,7 @@ export interface MadeReadable {
  */
 export async function makeReadable(
   database: D1Database,
-  owner: Owner,
+  owner: CollectorIdentity,
   files: readonly DecodedFile[],
 ): Promise<MadeReadable> {
   if (files.length === 0) return { outcomes: [], erasedBefore: 0 };
@@ -66,7 +66,7 @@ export async function makeReadable(
   return { outcomes, erasedBefore: files.some(({ item }) => item.version <= bound) ? bound : 0 };
 }
 
-function fileOf(owner: Owner, { item, stored, decoded }: DecodedFile): ImportedFile {
+function fileOf(owner: CollectorIdentity, { item, stored, decoded }: DecodedFile): ImportedFile {
   return {
     file_id: item.file_id,
     user_id: owner.user_id,

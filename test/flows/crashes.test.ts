@@ -107,7 +107,7 @@ describe("a ping whose request ended before its answer", () => {
       await phone.alarm();
       await eraseUser(env, who.partnerId, "user-1", Date.now());
       const left = await runInDurableObject(phone.stub, (_instance, state) =>
-        state.storage.sql.exec("SELECT file_id FROM files UNION ALL SELECT user_id FROM about").toArray(),
+        state.storage.sql.exec("SELECT file_id FROM files UNION ALL SELECT user_id FROM identity").toArray(),
       );
       expect(left).toEqual([]);
     },

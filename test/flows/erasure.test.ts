@@ -41,7 +41,7 @@ async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<s
     const rows = await runInDurableObject(
       collectorOf(who.partnerId, "user-1", source).stub,
       (_instance, state) =>
-        ["files", "imports", "dispatches", "about", "outbox", "remembered_duplicates"].flatMap((table) =>
+        ["files", "imports", "dispatches", "identity", "outbox", "remembered_duplicates"].flatMap((table) =>
           state.storage.sql
             .exec(`SELECT * FROM ${table}`)
             .toArray()

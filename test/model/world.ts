@@ -6,7 +6,7 @@ import type {
   StartedImport,
   TaskEntry,
 } from "../../src/collector/calls.ts";
-import type { Submission } from "../../src/collector/ledger.ts";
+import type { Submission } from "../../src/collector/files/submission.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
@@ -732,7 +732,7 @@ export class World {
     if (task === undefined) return;
     const ledger = await look(() => this.platform.look(task.collector));
     for (const file of ledger.files) {
-      if (file.current?.import_id !== importId || file.current.retried === true) continue;
+      if (file.current?.import_id !== importId || file.current.retried) continue;
       const read = await look(() =>
         DB.prepare("SELECT status, version, stored_version FROM files WHERE partner_id = ? AND file_id = ?")
           .bind(this.partner.partner_id, file.file_id)
