@@ -341,7 +341,7 @@ export class PingCollector extends DurableObject<Env> {
         allSent = await this.#sendLeft(
           this.#storage.dueDispatches(startedAt, ALARM_LIMIT).filter((due) => due.state === "unsent"),
         );
-        const database = databaseFor(this.env, owner.partner_id, owner.user_hash);
+        const database = databaseFor(this.env, owner.partner_id);
         const progress = {
           projected: (row: ImportRow, announced: boolean) => this.#projected(row, announced),
           meetErasure: (bound: number, oldest: number) => this.#meetErasure(bound, oldest),

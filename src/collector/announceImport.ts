@@ -1,13 +1,9 @@
-import {
-  deliveryIdOfEvent,
-  deliveryIdOfPlan,
-  importCompletedEvent,
-  trainingPlanRequest,
-} from "../deliveries/bodies.ts";
+import { importCompletedEvent, trainingPlanRequest } from "../deliveries/bodies.ts";
+import { deliveryIdOfEvent, deliveryIdOfPlan } from "../deliveries/ids.ts";
 import { insertDelivery } from "../deliveries/write.ts";
 import type { Env } from "../env.ts";
+import { boundOf, readErased } from "../erasure/read.ts";
 import { projectImport } from "../imports/write.ts";
-import { boundOf, readErased } from "../users/write.ts";
 import type { LedgerRow } from "./ledger.ts";
 import { importProjection, type Owner } from "./projection.ts";
 import type { ImportRow } from "./storage.ts";

@@ -1,6 +1,7 @@
 import type { Env } from "../env.ts";
+import { boundOf, readErased } from "../erasure/read.ts";
 import { discardObjects, projectFiles } from "../files/write.ts";
-import { boundOf, readErased, touchUsers } from "../users/write.ts";
+import { touchUsers } from "../users/write.ts";
 import { announceImport } from "./announceImport.ts";
 import type { LedgerRow } from "./ledger.ts";
 import type { Progress } from "./projectImports.ts";

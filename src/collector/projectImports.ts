@@ -1,5 +1,5 @@
+import { boundOf, readErased } from "../erasure/read.ts";
 import { projectImport } from "../imports/write.ts";
-import { boundOf, readErased } from "../users/write.ts";
 import { hasNews } from "./importing.ts";
 import { importProjection, type Owner } from "./projection.ts";
 import type { ImportRow } from "./storage.ts";

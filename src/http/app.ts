@@ -7,7 +7,7 @@ import { ZodError } from "zod";
 import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
 import type { Answering, AppEnv, Middleware } from "./context.ts";
-import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./problem.ts";
+import { faultsIn, problem, refuseInvalid, storeUnavailable, unsupportedMediaType } from "./problem.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
@@ -22,9 +22,6 @@ import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
 import { postTask } from "./routes/tasks.ts";
 import { deleteUser, getUser, listUsers } from "./routes/users.ts";
-
-/** How long a caller waits before it asks again while a store is down. */
-const STORE_RETRY_SECONDS = 5;
 
 /** Every documented path ends in a slash; the same path without it is the same route, without a redirect. */
 function routePath(request: Request): string {
@@ -64,9 +61,7 @@ function answerFault(fault: Error, c: Answering): Response {
   }
   c.var.noted["fault"] = faultName(fault);
   if (isOurs(fault)) return problem(c, "internal", "This was not the request's fault.");
-  return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
-    headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
-  });
+  return storeUnavailable(c);
 }
 
 export const app = new OpenAPIHono<AppEnv>({

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { PingCollector } from "../collector/PingCollector.ts";
 import type { Claim } from "../collector/calls.ts";
+import { collectorNamed, type Collector } from "../collector/client.ts";
 import { ownerOf } from "../collector/projection.ts";
 import type { Outcome } from "../collector/settle.ts";
 import { settleAll } from "../concurrency.ts";
@@ -71,7 +71,7 @@ export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Prom
       outcome: parsed.success ? "done" : "unreadable_message",
     });
     if (parsed.success) {
-      await env.COLLECTOR.getByName(parsed.data.collector)
+      await collectorNamed(env, parsed.data.collector)
         .abandon(parsed.data.dispatch_id)
         .catch((fault: unknown) => logSetback("abandon_unheard", { ...about, fault: faultName(fault) }));
     }
@@ -88,7 +88,7 @@ async function importDispatch(
   connections: Connections,
 ): Promise<DispatchTally> {
   const tally: DispatchTally = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
-  const collector = env.COLLECTOR.getByName(collectorName);
+  const collector = collectorNamed(env, collectorName);
   const claim: Claim | null = await collector.claim(dispatchId);
   if (claim === null) return { ...tally, outcome: "nothing_to_claim" };
   tally.files = claim.items.length;
@@ -122,7 +122,7 @@ async function importDispatch(
 /** Gathers what became of the files, makes it readable and tells the collector: at the end, or every 20 s. */
 class Reporter {
   readonly #env: Env;
-  readonly #collector: DurableObjectStub<PingCollector>;
+  readonly #collector: Collector;
   readonly #dispatchId: string;
   readonly #claim: Claim;
   readonly #tally: DispatchTally;
@@ -132,13 +132,7 @@ class Reporter {
   #reportedAt = Date.now();
   #reporting: Promise<void> = Promise.resolve();
 
-  constructor(
-    env: Env,
-    collector: DurableObjectStub<PingCollector>,
-    dispatchId: string,
-    claim: Claim,
-    tally: DispatchTally,
-  ) {
+  constructor(env: Env, collector: Collector, dispatchId: string, claim: Claim, tally: DispatchTally) {
     this.#env = env;
     this.#collector = collector;
     this.#dispatchId = dispatchId;
@@ -181,7 +175,7 @@ class Reporter {
 
   async #makeReadable(decoded: DecodedFile[]): Promise<Outcome[]> {
     const owner = ownerOf(this.#claim.names);
-    const database = databaseFor(this.#env, owner.partner_id, owner.user_hash);
+    const database = databaseFor(this.#env, owner.partner_id);
     try {
       const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);
       if (erasedBefore > 0) await this.#collector.erase(erasedBefore);
