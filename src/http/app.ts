@@ -3,11 +3,11 @@ import { HTTPException } from "hono/http-exception";
 import { matchedRoutes } from "hono/route";
 import { METHODS } from "hono/router";
 import { getPath } from "hono/utils/url";
-import { ZodError } from "zod";
 import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
 import type { Answering, AppEnv, Middleware } from "./context.ts";
 import { faultsIn, problem, refuseInvalid, storeUnavailable, unsupportedMediaType } from "./problem.ts";
+import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
@@ -40,18 +40,6 @@ const knownRoute: Middleware = async (c, next) => {
   return problem(c, "method_not_allowed", `This address takes ${methods}.`, { headers: { Allow: methods } });
 };
 
-/** Faults in our own code, not of a store: asking again would meet them again. */
-function isOurs(fault: Error): boolean {
-  return (
-    !("remote" in fault) &&
-    (fault instanceof TypeError ||
-      fault instanceof RangeError ||
-      fault instanceof ReferenceError ||
-      fault instanceof SyntaxError ||
-      fault instanceof ZodError)
-  );
-}
-
 function answerFault(fault: Error, c: Answering): Response {
   // Of the validators: text that is no JSON, and a media type whose parameters are none.
   if (fault instanceof HTTPException) {
@@ -60,7 +48,7 @@ function answerFault(fault: Error, c: Answering): Response {
       : problem(c, "malformed_json", "The body is not JSON.");
   }
   c.var.noted["fault"] = faultName(fault);
-  if (isOurs(fault)) return problem(c, "internal", "This was not the request's fault.");
+  if (isProgrammingError(fault)) return problem(c, "internal", "This was not the request's fault.");
   return storeUnavailable(c);
 }
 

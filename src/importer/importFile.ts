@@ -31,6 +31,8 @@ const UNRESERVED_BYTES = 1024 * 1024;
 /** Downloaded bytes may not come twice: what the store refuses once or twice, it usually takes then. */
 const PUT_TRIES = 3;
 
+const BYTES_MISSING = "The stored bytes of this file could not be found.";
+
 /** Bytes at hand, and where they lie; or why there are none. */
 type Obtained =
   { ok: true; bytes: Uint8Array; stored: StoredObject; release: Release } | { ok: false; outcome: Outcome };
@@ -61,7 +63,7 @@ async function obtainBytes(context: ImportContext, item: WorkItem): Promise<Obta
     if (found !== null) return found;
   }
   if (url === null) {
-    return { ok: false, outcome: ownFault(item, "The stored bytes of this file could not be found.") };
+    return { ok: false, outcome: ownFault(item, BYTES_MISSING) };
   }
   const downloaded = await download(url, context.rules);
   if (!downloaded.ok) return { ok: false, outcome: outcomeOf(item, downloaded) };
@@ -75,8 +77,9 @@ async function obtainBytes(context: ImportContext, item: WorkItem): Promise<Obta
   // Another attempt has stored this version first: its bytes are the file.
   downloaded.release();
   const first = await readObject(context.env.FILES, key);
-  if (first === null) throw new Error("an object that exists could not be read");
-  return first;
+  if (first !== null) return first;
+  // An erasure has deleted them since.
+  return { ok: false, outcome: ownFault(item, BYTES_MISSING) };
 }
 
 async function readObject(files: R2Bucket, key: string): Promise<Extract<Obtained, { ok: true }> | null> {
