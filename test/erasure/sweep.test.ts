@@ -152,6 +152,16 @@ test("collectors of a user with hundreds of sources are visited once a run, a pa
   expect(await countRows(who.partnerId)).toBe(0);
 });
 
+test("files pinged again meanwhile stay, more of them than a page holds, and the sweep gets past them", async () => {
+  const who = await newPartner();
+  const files = 2 * ROWS_PER_PAGE + 1;
+  await seedHistory(who.partnerId, "leaver", { files, version: Date.now() + 60 * MINUTE });
+  const seeded = await countRows(who.partnerId);
+  await eraseUser(env, who.partnerId, "leaver", Date.now());
+  expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 1 });
+  expect(await countRows(who.partnerId)).toBe(seeded);
+});
+
 test("rows that name a collector stay until it was visited", async () => {
   const who = await newPartner();
   await seedHistory(who.partnerId, "leaver", { files: 20, sources: 2, imports: 2 });
