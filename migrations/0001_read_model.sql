@@ -176,12 +176,12 @@ CREATE TABLE operator_jobs (
 ) WITHOUT ROWID;
 
 -- Erased users: no version up to the bound may be stored. While the erasure is under way the row also holds the user's
--- id and how far its sweep has come; afterwards only the hash and the bounds stay.
+-- id and how far its sweep has come; afterwards only the hash and the bounds stay, until 90 days after the bound.
 CREATE TABLE erased (
   partner_id         TEXT NOT NULL,
   user_hash          TEXT NOT NULL,
   before_version     INTEGER NOT NULL,
-  answers_void_until INTEGER NOT NULL,              -- idempotent requests claimed by then are carried out again
+  answers_void_until INTEGER NOT NULL DEFAULT 0,    -- idempotent requests claimed by then are carried out again
   user_id            TEXT,
   step               TEXT,                          -- files, file_batches, …: where the sweep continues; null: at the first
   after_id           TEXT NOT NULL DEFAULT '',      -- the last id that the step has handled
@@ -191,3 +191,4 @@ CREATE TABLE erased (
 ) WITHOUT ROWID;
 
 CREATE INDEX erased_due ON erased (next_sweep_at) WHERE next_sweep_at IS NOT NULL;
+CREATE INDEX erased_by_age ON erased (before_version) WHERE next_sweep_at IS NULL;

@@ -59,6 +59,7 @@ export default defineConfig(async () => {
               miniflare: {
                 bindings: {
                   ENVIRONMENT: "local",
+                  OWN_HOSTS: "api.example.com",
                   TEST_MIGRATIONS: migrations,
                   TRAINING_PLAN_URL: "",
                   TRAINING_PLAN_SECRET: "",

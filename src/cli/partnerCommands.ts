@@ -68,7 +68,7 @@ function ofPartner(act: Act): Command["run"] {
 
 /** Null when the settings may stand as they are; otherwise what is wrong with one of them. */
 export function settingsFault({ remote, eventUrl, callbackHosts = [] }: Request): string | null {
-  const rules = { local: !remote, allowedHosts: [], ownHost: null };
+  const rules = { local: !remote, allowedHosts: [], ownHosts: [] };
   if (typeof eventUrl === "string") {
     const check = checkAddress(eventUrl, rules);
     if (!check.ok) return `--event-url: ${check.detail}`;

@@ -4,12 +4,13 @@ import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection, NamedObject } from "../files/write.ts";
-import { collectorName, randomId } from "../identifiers.ts";
+import { collectorName } from "../identifiers.ts";
 import { faultName, logUnit } from "../log.ts";
-import { HELD_FOR_MS } from "./ages.ts";
+import { ERASURE_KEPT_FOR_MS, HELD_FOR_MS } from "./ages.ts";
 import type {
   AcceptedEntry,
   Claim,
+  Claimant,
   CollectorNames,
   PingEntry,
   StartedImport,
@@ -17,8 +18,15 @@ import type {
   WorkItem,
 } from "./calls.ts";
 import { countIntoImport, finishImport } from "./countIntoImport.ts";
-import { countSilence } from "./countSilence.ts";
-import { clockFor, renewClaim, retryDispatches, singleDispatch, type Clock } from "./dispatching.ts";
+import { countSilence, type SilenceTurn } from "./countSilence.ts";
+import {
+  clockFor,
+  hasEnded,
+  renewClaim,
+  retryDispatches,
+  singleDispatch,
+  type Clock,
+} from "./dispatching.ts";
 import { BULK_WINDOW, drainImports } from "./drainImports.ts";
 import { drainOutbox } from "./drainOutbox.ts";
 import { housekeep, nextHousekeeping } from "./housekeep.ts";
@@ -31,7 +39,7 @@ import { projectImports } from "./projectImports.ts";
 import { importProjection, ownerOf, projectionOf } from "./projection.ts";
 import { sendDispatches } from "./sendDispatches.ts";
 import { inFlight, overtake, retry, type Outcome } from "./settle.ts";
-import { discardLeftBehind, settleOutcomes, type SettlingTurn } from "./settleOutcomes.ts";
+import { discardLeftBehind, settleOutcomes } from "./settleOutcomes.ts";
 import { CollectorStorage, type About, type Dispatch, type ImportRow } from "./storage.ts";
 import { timelineOf } from "./timeline.ts";
 import { workItem } from "./workItem.ts";
@@ -49,7 +57,7 @@ const ALARM_LIMIT = 500;
 export class PingCollector extends DurableObject<Env> {
   readonly #storage: CollectorStorage;
   readonly #clock: Clock;
-  readonly #turn: SettlingTurn;
+  readonly #turn: SilenceTurn;
   /** What requests have sent since the last alarm: nearly all is claimed before a row would be read that says so. */
   readonly sentAtOnce = new Set<string>();
   #alarmAt: number | null = null;
@@ -61,6 +69,7 @@ export class PingCollector extends DurableObject<Env> {
     this.#clock = clockFor(env.ENVIRONMENT);
     this.#turn = {
       storage: this.#storage,
+      clock: this.#clock,
       projectionDelayMs: this.#clock.projectionDelayMs,
       alarmBy: (at) => this.#alarmBy(at),
       housekeepBy: (at) => this.#housekeepBy(at),
@@ -71,9 +80,9 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /** Takes pings of this user and source, in order. Once it has answered, each of them will be settled. */
-  async accept(names: CollectorNames, entries: PingEntry[], ownHost: string): Promise<AcceptedEntry[]> {
+  async accept(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedEntry[]> {
     const now = Date.now();
-    const { accepted, dispatches } = this.#commit(() => this.#accept(names, entries, ownHost, now));
+    const { accepted, dispatches } = this.#commit(() => this.#accept(names, entries, now));
     await this.#sendAtOnce(dispatches);
     return accepted;
   }
@@ -91,11 +100,10 @@ export class PingCollector extends DurableObject<Env> {
   #accept(
     names: CollectorNames,
     entries: readonly PingEntry[],
-    ownHost: string,
     now: number,
   ): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
     const isFirst = this.#storage.about === null;
-    this.#introduce(names, ownHost);
+    this.#introduce(names);
     const { accepted, changed, live, duplicates, discarded } = this.#judge(names, entries, now);
     this.#storage.writeFiles(changed);
     this.#storage.rememberDuplicates(duplicates);
@@ -120,6 +128,7 @@ export class PingCollector extends DurableObject<Env> {
 
   /** The read model could not be told of these files: the outbox tells it later. */
   async projectLater(fileIds: string[]): Promise<void> {
+    if (this.#storage.about === null) return;
     this.#commit(() => {
       this.#storage.addToOutbox([{ kind: "project_files", file_ids: fileIds }]);
       this.#alarmBy(Date.now());
@@ -132,7 +141,7 @@ export class PingCollector extends DurableObject<Env> {
       // Not before what it takes, nor before an erasure: other clocks may have been ahead of this one.
       const { newest } = this.#storage.countHeld();
       const now = Math.max(Date.now(), newest, this.#storage.erasedBefore + 1);
-      const about = this.#introduce(names, null);
+      const about = this.#introduce(names);
       const { row, repeated, missing } = judgeTask(this.#storage, task, now);
       if (repeated) return { import: importProjection(ownerOf(names), row), repeated, missing };
       const overtaken = this.#storage.filesInFlightAndHeld();
@@ -225,6 +234,7 @@ export class PingCollector extends DurableObject<Env> {
         const gone = pending - this.#storage.countPending(row);
         if (gone > 0) countIntoImport(this.#turn, row, { imported: 0, skipped: gone, failed: 0 }, Date.now());
       }
+      this.#alarmBy(this.#storage.erasedBefore + ERASURE_KEPT_FOR_MS);
     });
   }
 
@@ -236,21 +246,28 @@ export class PingCollector extends DurableObject<Env> {
     return { total, imported, skipped, failed };
   }
 
-  /** Hands the work of a dispatch to one importer at a time; null when it is settled, superseded or claimed. */
-  async claim(dispatchId: string): Promise<Claim | null> {
+  /**
+   * Hands the work of a dispatch to one importer at a time; null when it is settled, superseded or claimed. The same
+   * claimant may ask again and gets the same claim.
+   */
+  async claim(dispatchId: string, claimant: Claimant): Promise<Claim | null> {
     const now = Date.now();
     return this.#commit(() => {
       const about = this.#storage.about;
       const dispatch = this.#storage.readDispatch(dispatchId);
       if (about === null || dispatch === null) return null;
-      if (dispatch.state === "claimed" && dispatch.due_at > now) return null;
-      if (dispatch.state === "claimed") {
-        // An unheard claim is the alarm's to count; it dispatches what is left of it.
+      const holder = dispatch.state === "claimed" ? dispatch.claim : null;
+      const isOver = holder !== null && (dispatch.due_at <= now || hasEnded(holder, claimant));
+      if (isOver) {
+        // Its files are dispatched again. One of them may have ended the importer: each goes on alone.
+        countSilence(this.#turn, this.#name(), dispatch, now);
         this.#alarmBy(now);
         return null;
       }
+      const isRepeated = holder?.claim === claimant.claim;
+      if (holder !== null && !isRepeated) return null;
       const rows = this.#storage.readFiles(dispatch.files.map(([fileId]) => fileId));
-      const claims = dispatch.claims + 1;
+      const claims = isRepeated ? dispatch.claims : dispatch.claims + 1;
       const items = dispatch.files.flatMap(([fileId, version]): WorkItem[] => {
         const row = inFlight(rows.get(fileId), version);
         return row === null ? [] : [workItem(row, claims)];
@@ -260,31 +277,34 @@ export class PingCollector extends DurableObject<Env> {
         this.#drainIfWaiting(now);
         return null;
       }
-      const claimed = renewClaim({ ...dispatch, claims, claim: randomId() }, this.#clock, now);
+      const claimed = renewClaim({ ...dispatch, claims, claim: claimant }, this.#clock, now);
       this.#storage.writeDispatches([
         { ...claimed, files: items.map((item) => [item.file_id, item.version]) },
       ]);
       this.#alarmBy(claimed.due_at);
       return {
-        claim: claimed.claim ?? "",
+        claim: claimant.claim,
         until: claimed.due_at,
         names: { partner_id: about.partner_id, user_id: about.user_id, source: about.source },
-        own_host: about.own_host,
+        exclusive: dispatch.exclusive,
         items,
       };
     });
   }
 
   /**
-   * Takes outcomes from the current claim and renews it; from any other claim, nothing. Answers until when the
-   * claim lives on, or null when it is over: all files are settled, or somebody else has it.
+   * Takes outcomes from the current claim and renews it; from any other claim, nothing. Returns until when the
+   * claim lives on, or null when it is over: all files are settled, or another importer has it. Outcomes that were
+   * reported before change nothing.
    */
   async report(dispatchId: string, claim: string, outcomes: Outcome[]): Promise<number | null> {
     const now = Date.now();
     return this.#commit(() => {
       const dispatch = this.#storage.readDispatch(dispatchId);
-      if (dispatch === null || dispatch.claim !== claim || dispatch.state !== "claimed") return null;
-      settleOutcomes(this.#turn, dispatch, outcomes, now);
+      if (dispatch === null || dispatch.claim?.claim !== claim || dispatch.state !== "claimed") return null;
+      const open = new Set(dispatch.files.map(([fileId]) => fileId));
+      const fresh = outcomes.filter((outcome) => open.has(outcome.file_id));
+      settleOutcomes(this.#turn, dispatch, fresh, now);
       const reported = new Set(outcomes.map((outcome) => outcome.file_id));
       const files = dispatch.files.filter(([fileId]) => !reported.has(fileId));
       if (files.length === 0) {
@@ -299,13 +319,14 @@ export class PingCollector extends DurableObject<Env> {
     });
   }
 
-  /** A dispatch that its queue gave up on: whoever had it is not going to report. */
+  /** A dispatch whose message the queue has given up: an expired claim ends, and what was not claimed is sent again. */
   async abandon(dispatchId: string): Promise<void> {
     const now = Date.now();
     this.#commit(() => {
       const dispatch = this.#storage.readDispatch(dispatchId);
       if (dispatch === null || (dispatch.state === "claimed" && dispatch.due_at > now)) return;
-      countSilence(this.#turn, this.#name(), dispatch, now);
+      if (dispatch.state === "claimed") countSilence(this.#turn, this.#name(), dispatch, now);
+      else this.#storage.writeDispatches([{ ...dispatch, state: "unsent", due_at: now }]);
       this.#alarmBy(now);
     });
   }
@@ -331,6 +352,7 @@ export class PingCollector extends DurableObject<Env> {
     let thrown: string | null = null;
     let allSent = true;
     try {
+      await this.#expireErasure(startedAt);
       if (this.#storage.about !== null) {
         const owner = ownerOf(this.#storage.about);
         this.#commit(() => {
@@ -378,6 +400,23 @@ export class PingCollector extends DurableObject<Env> {
     drainImports(this.#storage, now);
     const about = this.#storage.about;
     if (about?.housekeeping_at != null && about.housekeeping_at <= now) this.#housekeep(now);
+  }
+
+  /**
+   * Forgets an erasure that nothing old enough can be left of. A collector that holds nothing else deletes its storage
+   * with its alarm.
+   */
+  async #expireErasure(now: number): Promise<void> {
+    const { about, erasedBefore } = this.#storage;
+    if (erasedBefore === 0 || now < erasedBefore + ERASURE_KEPT_FOR_MS) return;
+    if (about !== null) {
+      this.#commit(() => this.#storage.forgetErasure());
+      return;
+    }
+    const deleted = this.ctx.storage.deleteAll();
+    this.#storage.reload();
+    this.#alarmAt = null;
+    await deleted;
   }
 
   #housekeep(now: number): void {
@@ -428,14 +467,10 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   /** The names are kept on the first call: an alarm after a restart has no other way to know them. */
-  #introduce(names: CollectorNames, ownHost: string | null): About {
+  #introduce({ partner_id, user_id, source }: CollectorNames): About {
     const known = this.#storage.about;
-    if (known !== null && (ownHost === null || known.own_host === ownHost)) return known;
-    const { partner_id, user_id, source } = names;
-    const about: About = {
-      ...(known ?? { partner_id, user_id, source, released_through: 0, housekeeping_at: null }),
-      own_host: ownHost,
-    };
+    if (known !== null) return known;
+    const about: About = { partner_id, user_id, source, released_through: 0, housekeeping_at: null };
     this.#storage.writeAbout(about);
     return about;
   }
@@ -465,17 +500,17 @@ export class PingCollector extends DurableObject<Env> {
   }
 
   #nextAlarm(now: number): number | null {
-    const about = this.#storage.about;
-    if (about === null) return null;
+    const { about, erasedBefore } = this.#storage;
     const imports = this.#storage.readImports();
     return nextAlarm({
       earliestDispatch: this.#storage.earliestDispatch(),
-      outboxWaits: this.#storage.outbox(1).length > 0,
+      outboxWaits: about !== null && this.#storage.outbox(1).length > 0,
       bulkWaits:
         imports.some((row) => row.drained_to !== null) && this.#storage.countDispatches("BULK") < BULK_WINDOW,
       progressWaits: imports.some(hasNews),
       projectionDelayMs: this.#clock.projectionDelayMs,
-      housekeepingAt: about.housekeeping_at,
+      housekeepingAt: about?.housekeeping_at ?? null,
+      erasureExpiresAt: erasedBefore === 0 ? null : erasedBefore + ERASURE_KEPT_FOR_MS,
       failuresInARow: this.#failuresInARow,
       nowMs: now,
     });

@@ -64,12 +64,22 @@ export interface WorkItem {
   look_first: boolean;
 }
 
+/** An importer that asks for a dispatch. */
+export interface Claimant {
+  /** Chosen by the importer. Asking again with the same one returns the same claim: the first answer may be lost. */
+  claim: string;
+  /** The queue message that it works on. */
+  message_id: string;
+  /** Which delivery of the message this is, from 1. A higher one means that the earlier delivery has ended. */
+  attempt: number;
+}
+
 export interface Claim {
   claim: string;
   /** Unix milliseconds; a report before then renews it. */
   until: number;
   names: CollectorNames;
-  /** Where pings come in; downloads never lead back there. */
-  own_host: string | null;
+  /** The file may kill its importer: import it with no other file in memory. */
+  exclusive: boolean;
   items: WorkItem[];
 }

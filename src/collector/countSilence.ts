@@ -1,16 +1,21 @@
 import { logSetback } from "../log.ts";
-import { splitAfterSilence } from "./dispatching.ts";
+import { splitAfterSilence, type Clock } from "./dispatching.ts";
 import type { LedgerRow } from "./ledger.ts";
 import { fail, inFlight, interrupt } from "./settle.ts";
 import { discardLeftBehind, followSettled, type SettlingTurn } from "./settleOutcomes.ts";
 import type { Dispatch } from "./storage.ts";
 import { Tally } from "./tally.ts";
 
-/** A dispatch whose importer ended without a word: its files go on alone, or fail once that happened too often. */
-export function countSilence(turn: SettlingTurn, collector: string, dispatch: Dispatch, nowMs: number): void {
+/** What ending a claim needs of the collector's turn. */
+export interface SilenceTurn extends SettlingTurn {
+  clock: Pick<Clock, "exclusiveDelayMs">;
+}
+
+/** Ends a claim whose importer never reported: its files are dispatched alone, or fail if they were alone in memory. */
+export function countSilence(turn: SilenceTurn, collector: string, dispatch: Dispatch, nowMs: number): void {
   const rows = turn.storage.readFiles(dispatch.files.map(([fileId]) => fileId));
   const files = dispatch.files.filter(([fileId, version]) => inFlight(rows.get(fileId), version) !== null);
-  const { again, poison } = splitAfterSilence({ ...dispatch, files }, nowMs);
+  const { again, poison } = splitAfterSilence({ ...dispatch, files }, turn.clock, Math.random, nowMs);
   const tally = new Tally();
   const failed: [LedgerRow, LedgerRow][] = [];
   for (const [fileId, version] of poison) {
@@ -34,12 +39,10 @@ export function countSilence(turn: SettlingTurn, collector: string, dispatch: Di
   }
   turn.storage.deleteDispatch(dispatch.dispatch_id);
   turn.storage.writeDispatches(again);
-  if (dispatch.state === "claimed") {
-    const interrupted = again.flatMap(({ files: alone }) =>
-      alone.flatMap(([fileId, version]) => inFlight(rows.get(fileId), version) ?? []),
-    );
-    turn.storage.writeFiles(interrupted.map((row) => interrupt(row, nowMs)));
-  }
+  const interrupted = again.flatMap(({ files: alone }) =>
+    alone.flatMap(([fileId, version]) => inFlight(rows.get(fileId), version) ?? []),
+  );
+  turn.storage.writeFiles(interrupted.map((row) => interrupt(row, nowMs)));
   followSettled(
     turn,
     failed.map(([row]) => row.file_id),

@@ -1,11 +1,15 @@
 import { randomId } from "../identifiers.ts";
+import type { Claimant } from "./calls.ts";
 import type { Dispatch, QueueName } from "./storage.ts";
 
 /** Files that one bulk message carries: one message a file costs three times as much. */
 export const FILES_PER_BULK_DISPATCH = 25;
 
-/** A file whose import has ended without a word this often fails: it may kill whatever imports it. */
-const UNHEARD_LIMIT = 3;
+/**
+ * After this many claims that expired, a file is tried once with no other file in memory. Fewer prove nothing: a
+ * neighbour may have ended the isolate.
+ */
+const EXPIRED_CLAIMS_LIMIT = 2;
 
 export interface Clock {
   /** How long an importer may work without reporting. */
@@ -14,12 +18,19 @@ export interface Clock {
   leaseMs: number;
   /** How long progress of an import gathers before the read model is told. */
   projectionDelayMs: number;
+  /** How long a file waits for its exclusive try: a random time between the two, so that such files do not meet. */
+  exclusiveDelayMs: { least: number; most: number };
 }
 
 /** Local queues live in memory and forget on a restart, so there a message is missed much sooner. */
 export function clockFor(environment: string): Clock {
-  const leaseMs = environment === "local" ? 20_000 : 900_000;
-  return { claimMs: 60_000, leaseMs, projectionDelayMs: 1_000 };
+  const isLocal = environment === "local";
+  return {
+    claimMs: 60_000,
+    leaseMs: isLocal ? 20_000 : 900_000,
+    projectionDelayMs: 1_000,
+    exclusiveDelayMs: isLocal ? { least: 2_000, most: 10_000 } : { least: 120_000, most: 600_000 },
+  };
 }
 
 /** One file on its own; it is sent at `dueAt`, unless it has been sent by then. */
@@ -37,6 +48,7 @@ function newDispatch(queue: QueueName, files: [string, number][], dueAt: number)
     claim: null,
     claims: 0,
     unheard: 0,
+    exclusive: false,
   };
 }
 
@@ -79,19 +91,32 @@ function packed(
 }
 
 /**
- * What becomes of files whose claim ended without a word: each goes on alone, so that one that kills its
- * importer takes no neighbour along, and counts as poison once it has done so too often.
+ * Returns what happens to the files of a claim that expired. Each is dispatched alone; after the second expiry alone
+ * in memory as well, later. `poison` are files whose exclusive claim expired: they end their importer. `random`
+ * returns numbers from 0 up to 1, as Math.random does.
  */
 export function splitAfterSilence(
   dispatch: Dispatch,
+  { exclusiveDelayMs: { least, most } }: Pick<Clock, "exclusiveDelayMs">,
+  random: () => number,
   nowMs: number,
 ): { again: Dispatch[]; poison: [string, number][] } {
+  if (dispatch.exclusive) return { again: [], poison: dispatch.files };
   const unheard = dispatch.unheard + 1;
-  if (unheard >= UNHEARD_LIMIT && dispatch.files.length === 1) return { again: [], poison: dispatch.files };
-  const again = dispatch.files.map(([fileId, version]) => ({
-    ...singleDispatch("RETRY", fileId, version, nowMs),
-    claims: dispatch.claims,
-    unheard,
-  }));
+  const exclusive = unheard >= EXPIRED_CLAIMS_LIMIT;
+  const again = dispatch.files.map(([fileId, version]) => {
+    const dueAt = exclusive ? nowMs + Math.floor(least + random() * (most - least)) : nowMs;
+    return {
+      ...singleDispatch("RETRY", fileId, version, dueAt),
+      claims: dispatch.claims,
+      unheard,
+      exclusive,
+    };
+  });
   return { again, poison: [] };
+}
+
+/** Whether the importer that holds the claim has ended: its queue has delivered the same message again since. */
+export function hasEnded(holder: Claimant, claimant: Claimant): boolean {
+  return holder.message_id === claimant.message_id && holder.attempt < claimant.attempt;
 }

@@ -36,7 +36,9 @@ export function settleOutcomes(
     const settlement = settle(row, outcome, row.revision + dispatch.claims, nowMs);
     changed.push(settlement.row);
     if (settlement.kind === "again") {
-      retries.push(singleDispatch("RETRY", row.file_id, row.current.version, settlement.at));
+      // A file that has to be alone in memory stays so until it is settled.
+      const next = singleDispatch("RETRY", row.file_id, row.current.version, settlement.at);
+      retries.push({ ...next, exclusive: dispatch.exclusive });
     } else {
       tally.add(row.current, settlement.kind);
     }

@@ -1,4 +1,5 @@
 import { jsonSlices } from "../sql.ts";
+import type { Claimant } from "./calls.ts";
 import {
   firstRevision,
   type CurrentVersion,
@@ -19,11 +20,14 @@ export interface Dispatch {
   state: "unsent" | "sent" | "claimed";
   /** unsent: when to send; sent: when to send again; claimed: when the claim ends. */
   due_at: number;
-  claim: string | null;
+  /** Who has claimed it, last. */
+  claim: Claimant | null;
   /** Claims so far, also those of the dispatch that this one was split from. */
   claims: number;
-  /** Claims that ended without a word. */
+  /** Claims that expired without a report. */
   unheard: number;
+  /** Whether its file is imported with no other file in memory. */
+  exclusive: boolean;
 }
 
 export interface ImportRow {
@@ -60,8 +64,6 @@ export interface About {
   partner_id: string;
   user_id: string;
   source: string;
-  /** The host that the newest ping came in by: no redirect may lead back to it. Null: only tasks came. */
-  own_host: string | null;
   /** Held versions up to this one were released by a task. */
   released_through: number;
   /** When to look for held pings and kept URLs past their age; null: none there. */
@@ -72,7 +74,7 @@ export interface About {
 const TABLES = `
   CREATE TABLE IF NOT EXISTS about (
     only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,
-    source TEXT NOT NULL, own_host TEXT, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
+    source TEXT NOT NULL, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
   CREATE TABLE IF NOT EXISTS files (
     file_id TEXT PRIMARY KEY, summary_id TEXT NOT NULL, revision INTEGER NOT NULL,
     version INTEGER, state TEXT, import_id TEXT, current TEXT,
@@ -83,7 +85,8 @@ const TABLES = `
     import TEXT NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS dispatches (
     dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
-    due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL, unheard INTEGER NOT NULL) WITHOUT ROWID;
+    due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL, unheard INTEGER NOT NULL,
+    exclusive INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS erased (only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
 `;
@@ -122,33 +125,55 @@ function bounded(entry: OutboxEntry): OutboxEntry[] {
   return entries;
 }
 
+type Value = string | number | null;
+
+/**
+ * The tables are created by the first write. A collector that is only read, such as by a dry run or for a user that
+ * does not exist, stores nothing.
+ */
 export class CollectorStorage {
   readonly #sql: SqlStorage;
+  #hasTables = false;
   #about: About | null = null;
   #erasedBefore = 0;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
-    sql.exec(TABLES);
     this.reload();
+  }
+
+  /** Rows of a query; none before the first write. */
+  #read<T extends Record<string, SqlStorageValue>>(query: string, ...bindings: Value[]): T[] {
+    return this.#hasTables ? this.#sql.exec<T>(query, ...bindings).toArray() : [];
+  }
+
+  /** Runs a statement that adds rows. */
+  #write(statement: string, ...bindings: Value[]): void {
+    if (!this.#hasTables) {
+      this.#sql.exec(TABLES);
+      this.#hasTables = true;
+    }
+    this.#sql.exec(statement, ...bindings);
+  }
+
+  /** Runs a statement that only changes or deletes rows; before the first write none exist. */
+  #change(statement: string, ...bindings: Value[]): void {
+    if (this.#hasTables) this.#sql.exec(statement, ...bindings);
   }
 
   /** Reads what is kept in memory: at the start, and after a rollback, which does not reach there. */
   reload(): void {
+    this.#hasTables = this.#sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'about'").toArray().length > 0;
     this.#about =
-      this.#sql
-        .exec<{
-          partner_id: string;
-          user_id: string;
-          source: string;
-          own_host: string | null;
-          released_through: number;
-          housekeeping_at: number | null;
-        }>("SELECT partner_id, user_id, source, own_host, released_through, housekeeping_at FROM about")
-        .toArray()[0] ?? null;
+      this.#read<{
+        partner_id: string;
+        user_id: string;
+        source: string;
+        released_through: number;
+        housekeeping_at: number | null;
+      }>("SELECT partner_id, user_id, source, released_through, housekeeping_at FROM about")[0] ?? null;
     this.#erasedBefore =
-      this.#sql.exec<{ before_version: number }>("SELECT before_version FROM erased").toArray()[0]
-        ?.before_version ?? 0;
+      this.#read<{ before_version: number }>("SELECT before_version FROM erased")[0]?.before_version ?? 0;
   }
 
   /** Null until the first ping or task. */
@@ -158,12 +183,11 @@ export class CollectorStorage {
 
   writeAbout(about: About): void {
     this.#about = about;
-    this.#sql.exec(
-      "INSERT OR REPLACE INTO about VALUES (1, ?, ?, ?, ?, ?, ?)",
+    this.#write(
+      "INSERT OR REPLACE INTO about VALUES (1, ?, ?, ?, ?, ?)",
       about.partner_id,
       about.user_id,
       about.source,
-      about.own_host,
       about.released_through,
       about.housekeeping_at,
     );
@@ -181,44 +205,48 @@ export class CollectorStorage {
 
   /** Everything up to the version goes; the bound stays, so that no version starts again below it. */
   erase(beforeVersion: number): void {
-    this.#sql.exec(
+    this.#write(
       `INSERT INTO erased VALUES (1, ?) ON CONFLICT (only)
        DO UPDATE SET before_version = max(before_version, excluded.before_version)`,
       beforeVersion,
     );
     this.#erasedBefore = Math.max(this.#erasedBefore, beforeVersion);
-    this.#sql.exec(
+    this.#change(
       "DELETE FROM files WHERE coalesce(version, 0) <= ? AND coalesce(held_version, 0) <= ?",
       beforeVersion,
       beforeVersion,
     );
-    this.#sql.exec(
+    this.#change(
       "UPDATE files SET version = NULL, state = NULL, import_id = NULL, current = NULL WHERE version <= ?",
       beforeVersion,
     );
-    this.#sql.exec("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", beforeVersion);
-    this.#sql.exec(
+    this.#change("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", beforeVersion);
+    this.#change(
       `DELETE FROM dispatches WHERE NOT EXISTS (SELECT 1 FROM json_each(files) f
          WHERE f.value ->> 1 > ?)`,
       beforeVersion,
     );
-    this.#sql.exec("DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)");
+    this.#change("DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)");
     if (!this.#endsWith(beforeVersion)) return;
-    this.#sql.exec("DELETE FROM outbox");
-    this.#sql.exec("DELETE FROM about");
+    this.#change("DELETE FROM outbox");
+    this.#change("DELETE FROM about");
     this.#about = null;
+  }
+
+  /** Deletes the bound of the last erasure. */
+  forgetErasure(): void {
+    this.#change("DELETE FROM erased");
+    this.#erasedBefore = 0;
   }
 
   /** Whether nothing here is newer. */
   #endsWith(version: number): boolean {
     return (
-      this.#sql
-        .exec(
-          `SELECT 1 FROM files WHERE version > ?1 OR held_version > ?1
+      this.#read(
+        `SELECT 1 FROM files WHERE version > ?1 OR held_version > ?1
            UNION ALL SELECT 1 FROM imports WHERE import ->> 'requested_at' > ?1 LIMIT 1`,
-          version,
-        )
-        .toArray().length === 0
+        version,
+      ).length === 0
     );
   }
 
@@ -227,16 +255,13 @@ export class CollectorStorage {
    * about to be discarded, if nothing here is newer.
    */
   objectKeysBefore(version: number): string[] {
-    return this.#sql
-      .exec<{ key: string | null }>(
-        `SELECT current ->> '$.submission.object_key' key FROM files WHERE version <= ?1
+    return this.#read<{ key: string | null }>(
+      `SELECT current ->> '$.submission.object_key' key FROM files WHERE version <= ?1
          UNION SELECT held ->> '$.object_key' FROM files WHERE held_version <= ?1
          UNION SELECT entry ->> 'object_key' FROM outbox WHERE entry ->> 'kind' = 'discard_object' AND ?2`,
-        version,
-        this.#endsWith(version) ? 1 : 0,
-      )
-      .toArray()
-      .flatMap(({ key }) => (key === null ? [] : [key]));
+      version,
+      this.#endsWith(version) ? 1 : 0,
+    ).flatMap(({ key }) => (key === null ? [] : [key]));
   }
 
   get #releasedThrough(): number {
@@ -273,7 +298,7 @@ export class CollectorStorage {
   readFiles(fileIds: readonly string[]): Map<string, LedgerRow> {
     const rows = new Map<string, LedgerRow>();
     for (const slice of jsonSlices(fileIds)) {
-      const records = this.#sql.exec<FileRecord>(
+      const records = this.#read<FileRecord>(
         "SELECT * FROM files WHERE file_id IN (SELECT value FROM json_each(?))",
         slice,
       );
@@ -295,7 +320,7 @@ export class CollectorStorage {
       row.held === null ? null : JSON.stringify(row.held.submission),
     ]);
     for (const slice of jsonSlices(values)) {
-      this.#sql.exec(
+      this.#write(
         `INSERT INTO files
          SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8
          FROM json_each(?) WHERE true
@@ -309,57 +334,43 @@ export class CollectorStorage {
 
   /** What a task finds: files held and not released. */
   countHeld(): { count: number; newest: number; oldest: number } {
-    const found = this.#sql
-      .exec<{ count: number; newest: number | null; oldest: number | null }>(
-        "SELECT count(*) count, max(held_version) newest, min(held_version) oldest FROM files WHERE held_version > ?",
-        this.#releasedThrough,
-      )
-      .one();
-    return { count: found.count, newest: found.newest ?? 0, oldest: found.oldest ?? 0 };
+    const found = this.#read<{ count: number; newest: number | null; oldest: number | null }>(
+      "SELECT count(*) count, max(held_version) newest, min(held_version) oldest FROM files WHERE held_version > ?",
+      this.#releasedThrough,
+    )[0];
+    return { count: found?.count ?? 0, newest: found?.newest ?? 0, oldest: found?.oldest ?? 0 };
   }
 
   /** Files with a version in flight and a newer one held: at a release the newer takes over. */
   filesInFlightAndHeld(): LedgerRow[] {
-    return this.#sql
-      .exec<FileRecord>(
-        "SELECT * FROM files WHERE state = 'queued' AND held_version > ?",
-        this.#releasedThrough,
-      )
-      .toArray()
-      .map((record) => this.#fileRow(record));
+    return this.#read<FileRecord>(
+      "SELECT * FROM files WHERE state = 'queued' AND held_version > ?",
+      this.#releasedThrough,
+    ).map((record) => this.#fileRow(record));
   }
 
   heldBefore(version: number, limit: number): LedgerRow[] {
-    return this.#sql
-      .exec<FileRecord>(
-        "SELECT * FROM files WHERE held_version > ? AND held_version <= ? LIMIT ?",
-        this.#releasedThrough,
-        version,
-        limit,
-      )
-      .toArray()
-      .map((record) => this.#fileRow(record));
+    return this.#read<FileRecord>(
+      "SELECT * FROM files WHERE held_version > ? AND held_version <= ? LIMIT ?",
+      this.#releasedThrough,
+      version,
+      limit,
+    ).map((record) => this.#fileRow(record));
   }
 
   /** Failed files that still keep a URL for a retry. */
   keptFailures(): LedgerRow[] {
-    return this.#sql
-      .exec<FileRecord>(
-        `SELECT * FROM files WHERE state = 'failed' AND current->>'$.submission.callback_url' IS NOT NULL`,
-      )
-      .toArray()
-      .map((record) => this.#fileRow(record));
+    return this.#read<FileRecord>(
+      `SELECT * FROM files WHERE state = 'failed' AND current->>'$.submission.callback_url' IS NOT NULL`,
+    ).map((record) => this.#fileRow(record));
   }
 
   failuresOfImport(importId: string, limit: number): LedgerRow[] {
-    return this.#sql
-      .exec<FileRecord>(
-        "SELECT * FROM files WHERE import_id = ? AND state = 'failed' ORDER BY file_id LIMIT ?",
-        importId,
-        limit,
-      )
-      .toArray()
-      .map((record) => this.#fileRow(record));
+    return this.#read<FileRecord>(
+      "SELECT * FROM files WHERE import_id = ? AND state = 'failed' ORDER BY file_id LIMIT ?",
+      importId,
+      limit,
+    ).map((record) => this.#fileRow(record));
   }
 
   /**
@@ -367,40 +378,38 @@ export class CollectorStorage {
    * those that stand as dispatched because a newer ping of the file was held meanwhile.
    */
   filesToDrain(row: ImportRow, limit: number): { file_id: string; version: number }[] {
-    return this.#sql
-      .exec<{ file_id: string; version: number }>(
-        `SELECT file_id, CASE WHEN held_version > ?2 AND held_version <= ?3 THEN held_version ELSE version END version
+    return this.#read<{ file_id: string; version: number }>(
+      `SELECT file_id, CASE WHEN held_version > ?2 AND held_version <= ?3 THEN held_version ELSE version END version
          FROM files
          WHERE file_id > ?1 AND ((held_version > ?2 AND held_version <= ?3)
            OR (state = 'queued' AND import_id = ?5 AND version > ?2 AND version <= ?3))
          ORDER BY file_id LIMIT ?4`,
-        row.drained_to ?? "",
-        row.after_version,
-        row.through_version,
-        limit,
-        row.import_id,
-      )
-      .toArray();
+      row.drained_to ?? "",
+      row.after_version,
+      row.through_version,
+      limit,
+      row.import_id,
+    );
   }
 
   /** Files of an import that are still to settle. */
   countPending(row: ImportRow): number {
-    return this.#sql
-      .exec<{ count: number }>(
+    return (
+      this.#read<{ count: number }>(
         `SELECT count(*) count FROM files WHERE (held_version > ?1 AND held_version <= ?2)
            OR (state = 'queued' AND import_id = ?3 AND current ->> 'retried' IS NOT 1)`,
         row.after_version,
         row.through_version,
         row.import_id,
-      )
-      .one().count;
+      )[0]?.count ?? 0
+    );
   }
 
   /** Places in the list of the files that were never pinged. */
   missing(fileIds: readonly string[]): number[] {
     const known = new Set<string>();
     for (const slice of jsonSlices(fileIds)) {
-      const rows = this.#sql.exec<{ file_id: string }>(
+      const rows = this.#read<{ file_id: string }>(
         "SELECT file_id FROM files WHERE file_id IN (SELECT value FROM json_each(?))",
         slice,
       );
@@ -411,7 +420,7 @@ export class CollectorStorage {
 
   rememberDuplicates(fileIds: readonly string[]): void {
     for (const slice of jsonSlices(fileIds)) {
-      this.#sql.exec(
+      this.#write(
         "INSERT INTO remembered_duplicates SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING",
         slice,
       );
@@ -420,47 +429,45 @@ export class CollectorStorage {
 
   /** Remembered duplicates that are not held themselves. */
   countDuplicates(): number {
-    return this.#sql
-      .exec<{ count: number }>(
+    return (
+      this.#read<{ count: number }>(
         `SELECT count(*) count FROM remembered_duplicates d WHERE NOT EXISTS
            (SELECT 1 FROM files f WHERE f.file_id = d.file_id AND f.held_version > ?)`,
         this.#releasedThrough,
-      )
-      .one().count;
+      )[0]?.count ?? 0
+    );
   }
 
   forgetDuplicates(): void {
-    this.#sql.exec("DELETE FROM remembered_duplicates");
+    this.#change("DELETE FROM remembered_duplicates");
   }
 
   #importOfVersion(version: number): string | null {
     return (
-      this.#sql
-        .exec<{ import_id: string }>(
-          "SELECT import_id FROM imports WHERE after_version < ? AND through_version >= ?",
-          version,
-          version,
-        )
-        .toArray()[0]?.import_id ?? null
+      this.#read<{ import_id: string }>(
+        "SELECT import_id FROM imports WHERE after_version < ? AND through_version >= ?",
+        version,
+        version,
+      )[0]?.import_id ?? null
     );
   }
 
   readImport(importId: string): ImportRow | null {
-    const record = this.#sql
-      .exec<{ import: string }>("SELECT import FROM imports WHERE import_id = ?", importId)
-      .toArray()[0];
+    const record = this.#read<{ import: string }>(
+      "SELECT import FROM imports WHERE import_id = ?",
+      importId,
+    )[0];
     return record === undefined ? null : parsed<ImportRow>(record.import);
   }
 
   readImports(): ImportRow[] {
-    return this.#sql
-      .exec<{ import: string }>("SELECT import FROM imports")
-      .toArray()
-      .map((record) => parsed<ImportRow>(record.import));
+    return this.#read<{ import: string }>("SELECT import FROM imports").map((record) =>
+      parsed<ImportRow>(record.import),
+    );
   }
 
   writeImport(row: ImportRow): void {
-    this.#sql.exec(
+    this.#write(
       `INSERT INTO imports VALUES (?, ?, ?, ?) ON CONFLICT (import_id) DO UPDATE SET import = excluded.import`,
       row.import_id,
       row.after_version,
@@ -470,7 +477,7 @@ export class CollectorStorage {
   }
 
   deleteImport(importId: string): void {
-    this.#sql.exec("DELETE FROM imports WHERE import_id = ?", importId);
+    this.#change("DELETE FROM imports WHERE import_id = ?", importId);
   }
 
   readDispatch(dispatchId: string): Dispatch | null {
@@ -486,30 +493,31 @@ export class CollectorStorage {
   }
 
   #dispatches(query: string, ...bindings: (string | number)[]): Dispatch[] {
-    return this.#sql
-      .exec<{
-        dispatch_id: string;
-        queue: string;
-        files: string;
-        state: string;
-        due_at: number;
-        claim: string | null;
-        claims: number;
-        unheard: number;
-      }>(query, ...bindings)
-      .toArray()
-      .map((record) => ({
-        ...record,
-        queue: asWritten<QueueName>(record.queue),
-        state: asWritten<Dispatch["state"]>(record.state),
-        files: parsed<[string, number][]>(record.files),
-      }));
+    return this.#read<{
+      dispatch_id: string;
+      queue: string;
+      files: string;
+      state: string;
+      due_at: number;
+      claim: string | null;
+      claims: number;
+      unheard: number;
+      exclusive: number;
+    }>(query, ...bindings).map((record) => ({
+      ...record,
+      queue: asWritten<QueueName>(record.queue),
+      state: asWritten<Dispatch["state"]>(record.state),
+      files: parsed<[string, number][]>(record.files),
+      claim: record.claim === null ? null : parsed<Claimant>(record.claim),
+      exclusive: record.exclusive === 1,
+    }));
   }
 
   countDispatches(queue: QueueName): number {
-    return this.#sql
-      .exec<{ count: number }>("SELECT count(*) count FROM dispatches WHERE queue = ?", queue)
-      .one().count;
+    return (
+      this.#read<{ count: number }>("SELECT count(*) count FROM dispatches WHERE queue = ?", queue)[0]
+        ?.count ?? 0
+    );
   }
 
   writeDispatches(dispatches: readonly Dispatch[]): void {
@@ -519,17 +527,20 @@ export class CollectorStorage {
       JSON.stringify(dispatch.files),
       dispatch.state,
       dispatch.due_at,
-      dispatch.claim,
+      dispatch.claim === null ? null : JSON.stringify(dispatch.claim),
       dispatch.claims,
       dispatch.unheard,
+      dispatch.exclusive ? 1 : 0,
     ]);
     for (const slice of jsonSlices(values)) {
-      this.#sql.exec(
+      this.#write(
         `INSERT INTO dispatches
-         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7
+         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
+           value->>8
          FROM json_each(?) WHERE true
          ON CONFLICT (dispatch_id) DO UPDATE SET files = excluded.files, state = excluded.state,
-           due_at = excluded.due_at, claim = excluded.claim, claims = excluded.claims, unheard = excluded.unheard`,
+           due_at = excluded.due_at, claim = excluded.claim, claims = excluded.claims, unheard = excluded.unheard,
+           exclusive = excluded.exclusive`,
         slice,
       );
     }
@@ -548,7 +559,7 @@ export class CollectorStorage {
   /** Only those still unsent: a consumer may have claimed one while its send was confirmed. */
   #markSent(dispatchIds: readonly string[], dueAt: "?1" | "due_at + ?1", value: number): void {
     for (const slice of jsonSlices(dispatchIds)) {
-      this.#sql.exec(
+      this.#change(
         `UPDATE dispatches SET state = 'sent', due_at = ${dueAt}
          WHERE state = 'unsent' AND dispatch_id IN (SELECT value FROM json_each(?2))`,
         value,
@@ -558,27 +569,28 @@ export class CollectorStorage {
   }
 
   deleteDispatch(dispatchId: string): void {
-    this.#sql.exec("DELETE FROM dispatches WHERE dispatch_id = ?", dispatchId);
+    this.#change("DELETE FROM dispatches WHERE dispatch_id = ?", dispatchId);
   }
 
   earliestDispatch(): number | null {
-    return this.#sql.exec<{ due_at: number | null }>("SELECT min(due_at) due_at FROM dispatches").one()
-      .due_at;
+    return (
+      this.#read<{ due_at: number | null }>("SELECT min(due_at) due_at FROM dispatches")[0]?.due_at ?? null
+    );
   }
 
   addToOutbox(entries: readonly OutboxEntry[]): void {
     for (const entry of entries.flatMap(bounded))
-      this.#sql.exec("INSERT INTO outbox (entry) VALUES (?)", JSON.stringify(entry));
+      this.#write("INSERT INTO outbox (entry) VALUES (?)", JSON.stringify(entry));
   }
 
   outbox(limit: number): { seq: number; entry: OutboxEntry }[] {
-    return this.#sql
-      .exec<{ seq: number; entry: string }>("SELECT seq, entry FROM outbox ORDER BY seq LIMIT ?", limit)
-      .toArray()
-      .map((record) => ({ seq: record.seq, entry: parsed<OutboxEntry>(record.entry) }));
+    return this.#read<{ seq: number; entry: string }>(
+      "SELECT seq, entry FROM outbox ORDER BY seq LIMIT ?",
+      limit,
+    ).map((record) => ({ seq: record.seq, entry: parsed<OutboxEntry>(record.entry) }));
   }
 
   removeFromOutbox(seq: number): void {
-    this.#sql.exec("DELETE FROM outbox WHERE seq = ?", seq);
+    this.#change("DELETE FROM outbox WHERE seq = ?", seq);
   }
 }

@@ -2,6 +2,7 @@ import { databaseFor } from "../database.ts";
 import type { DeliveryMessage, Env } from "../env.ts";
 import { logUnit } from "../log.ts";
 import { checkAddress } from "../outbound/address.ts";
+import { addressRules } from "../outbound/rules.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import { live } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
@@ -52,11 +53,7 @@ async function targetOf(
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
   const secrets = live(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
   if (secrets.length === 0) return unsent("retried", "No webhook secret is valid.");
-  const address = checkAddress(partner.event_url, {
-    local: env.ENVIRONMENT === "local",
-    allowedHosts: [],
-    ownHost: null,
-  });
+  const address = checkAddress(partner.event_url, addressRules(env, []));
   if (!address.ok) return unsent("retried", `The event_url may not be reached. ${address.detail}`);
   return { send: true, url: address.url.href, secrets };
 }

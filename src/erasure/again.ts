@@ -2,7 +2,7 @@ import { z } from "zod";
 import { userHash } from "../identifiers.ts";
 import type { ErasedUser } from "./begin.ts";
 
-/** The bound of every erasure that was ever begun, and every user: what a restored database is compared by. */
+/** The bound of every erasure that is remembered, and every user: what a restored database is compared by. */
 export const ALL_ERASED = "SELECT partner_id, user_hash, before_version FROM erased";
 export const ALL_USERS = "SELECT partner_id, user_id FROM users";
 

@@ -287,3 +287,20 @@ export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): 
       .bind(...sweepValues(erasure), last ? null : nowMs + NEXT_SWEEP_AFTER_MS),
   ];
 }
+
+/** Deletes completed erasures up to this bound, in Unix milliseconds, oldest first and at most `limit`. Returns how many. */
+export async function deleteExpiredErasures(
+  db: D1Database,
+  throughMs: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      `DELETE FROM erased WHERE (partner_id, user_hash) IN (
+         SELECT partner_id, user_hash FROM erased WHERE next_sweep_at IS NULL AND before_version <= ?
+         ORDER BY before_version LIMIT ?)`,
+    )
+    .bind(throughMs, limit)
+    .run();
+  return meta.changes;
+}

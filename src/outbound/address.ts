@@ -4,8 +4,8 @@ export interface AddressRules {
   local: boolean;
   /** When not empty, only these hosts, compared whole and without regard to case. */
   allowedHosts: readonly string[];
-  /** Our own host, with its port if it has one, where the caller knows it: we never call ourselves. */
-  ownHost: string | null;
+  /** Hosts of this service, each with its port where it is not the scheme's own: we never call ourselves. */
+  ownHosts: readonly string[];
 }
 
 export type AddressCheck = { ok: true; url: URL } | { ok: false; detail: string };
@@ -156,7 +156,7 @@ export function checkAddress(address: string, rules: AddressRules): AddressCheck
       "The URL's path or query holds dot segments or characters that must be percent-encoded (such as \" < > ' { }).",
     );
   }
-  if (rules.ownHost !== null && isOwn(url, rules.ownHost)) {
+  if (rules.ownHosts.some((ownHost) => isOwn(url, ownHost))) {
     return refused("The URL leads back to this service.");
   }
   return { ok: true, url };

@@ -21,21 +21,19 @@ const STORE_AT_ONCE = 6;
 
 /**
  * Takes pings for good: once resolved, live rides are in the queue. Answers in the request's order.
- * `ownHost` is where the request came in: no download leads back there.
  * Throws when a store is down; what was accepted stays accepted, and repeating the same pings does no harm.
  */
 export async function acceptPings(
   env: Env,
   partner: Partner,
   pings: readonly ValidPing[],
-  ownHost: string,
   nowMs: number,
 ): Promise<{ ok: true; outcome: AcceptedFile[] } | UserErased> {
   const groups = groupPings(partner.partner_id, pings, nowMs);
   const inlineKeys = await storeInlineBytes(env, groups, pings);
   const results = await settleAll(groups, COLLECTORS_AT_ONCE, async (group) => ({
     group,
-    accepted: await collectorNamed(env, group.collector).accept(group.names, group.entries, ownHost),
+    accepted: await collectorNamed(env, group.collector).accept(group.names, group.entries),
   }));
   const taken = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   const told = await tellReadModel(env, partner.partner_id, taken, nowMs);

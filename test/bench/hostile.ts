@@ -11,7 +11,7 @@ const ROUNDS = 5;
 /** A request or a file that costs more than this would be felt by its neighbours in the isolate. */
 const CPU_MS = 1_000;
 const ITEMS = 1_000;
-const rules = { local: false, allowedHosts: [], ownHost: null };
+const rules = { local: false, allowedHosts: [], ownHosts: [] };
 
 /** A gzip of a FIT header and zeros that unpacks to just over the largest file. */
 function gzipBomb(): Uint8Array {

@@ -6,7 +6,6 @@ import type { FileError } from "../../src/files/file.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
-const OWN_HOST = "api.example.com";
 const SOURCE = "watch";
 const fault: FileError = {
   code: "callback_gone",
@@ -43,7 +42,6 @@ function newUser() {
     collector.stub.accept(
       names,
       Array.from({ length: count }, (_, index) => entry(`ride-${index}`, { priority: 0 })),
-      OWN_HOST,
     );
   const task = (changes: { event_id?: string | null; is_initial_import?: boolean } = {}) =>
     collector.stub.startImport(names, {
@@ -77,11 +75,7 @@ async function onlySent(collector: CollectorUnderTest): Promise<string> {
 describe("taking pings", () => {
   test("a live ride is in the priority queue before the answer, a held one in none", async () => {
     const { names, collector, entry } = newUser();
-    const answers = await collector.stub.accept(
-      names,
-      [entry("live"), entry("held", { priority: 0 })],
-      OWN_HOST,
-    );
+    const answers = await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })]);
     expect(answers.map((answer) => answer.status)).toEqual(["queued", "held"]);
     expect((await collector.sent()).map((dispatch) => dispatch.queue)).toEqual(["PRIORITY"]);
   });
@@ -89,7 +83,7 @@ describe("taking pings", () => {
   test("a live ride that the queue did not take is sent by the alarm", async () => {
     const { names, collector, entry } = newUser();
     vi.spyOn(env.PRIORITY, "sendBatch").mockRejectedValueOnce(new Error("the queue is away"));
-    await collector.stub.accept(names, [entry("live")], OWN_HOST);
+    await collector.stub.accept(names, [entry("live")]);
     expect(await collector.sent()).toHaveLength(0);
     pass(6_000);
     await collector.alarm();
@@ -99,7 +93,7 @@ describe("taking pings", () => {
   test("a queue that stays away is asked again after growing pauses, a minute at the most", async () => {
     const { names, collector, entry } = newUser();
     const send = vi.spyOn(env.PRIORITY, "sendBatch").mockRejectedValue(new Error("the queue is away"));
-    await collector.stub.accept(names, [entry("live")], OWN_HOST);
+    await collector.stub.accept(names, [entry("live")]);
     pass(6_000);
     const pauses: number[] = [];
     for (let round = 0; round < 8; round += 1) {
@@ -116,7 +110,7 @@ describe("taking pings", () => {
 
   test("a message that nobody claimed is sent again after its lease", async () => {
     const { names, collector, entry } = newUser();
-    await collector.stub.accept(names, [entry("live")], OWN_HOST);
+    await collector.stub.accept(names, [entry("live")]);
     const send = vi.spyOn(env.PRIORITY, "sendBatch");
     pass(19_000);
     await collector.alarm();
@@ -129,7 +123,7 @@ describe("taking pings", () => {
   test("however many live rides come in one request, the alarm sends none of them a second time", async () => {
     const { names, collector, entry } = newUser();
     const rides = Array.from({ length: 600 }, (_, index) => entry(`live-${index}`));
-    await collector.stub.accept(names, rides, OWN_HOST);
+    await collector.stub.accept(names, rides);
     const send = vi.spyOn(env.PRIORITY, "sendBatch");
     pass(6_000);
     await collector.alarm();
@@ -142,8 +136,8 @@ describe("taking pings", () => {
     const { names, collector, entry } = newUser();
     const ride = entry("live");
     const later = entry("later");
-    await collector.stub.accept(names, [ride], OWN_HOST);
-    const answers = await collector.stub.accept(names, [ride, ride, later, later], OWN_HOST);
+    await collector.stub.accept(names, [ride]);
+    const answers = await collector.stub.accept(names, [ride, ride, later, later]);
     expect(answers.map(({ status }) => status)).toEqual(["duplicate", "duplicate", "queued", "duplicate"]);
     expect(answers.map((answer) => answer.taken === null && answer.state !== null)).toEqual([
       true,
@@ -155,7 +149,7 @@ describe("taking pings", () => {
 
   test("a live ride whose sending was forgotten in a crash is sent again within seconds", async () => {
     const { names, collector, entry } = newUser();
-    await collector.stub.accept(names, [entry("live")], OWN_HOST);
+    await collector.stub.accept(names, [entry("live")]);
     await evictDurableObject(collector.stub);
     const send = vi.spyOn(env.PRIORITY, "sendBatch");
     pass(6_000);
@@ -165,10 +159,10 @@ describe("taking pings", () => {
 
   test("what was taken is there after the object was evicted", async () => {
     const { names, collector, entry } = newUser();
-    await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })], OWN_HOST);
+    await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })]);
     const sent = await onlySent(collector);
     await evictDurableObject(collector.stub);
-    const claim = await collector.stub.claim(sent);
+    const claim = await collector.claim(sent);
     expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
     expect(claim?.names).toEqual(names);
   });
@@ -179,18 +173,18 @@ describe("taking pings", () => {
       vi.spyOn(state.storage, "setAlarm").mockImplementationOnce(() => {
         throw new Error("no alarm can be set");
       });
-      return instance.accept(names, [entry("lost")], OWN_HOST).then(
+      return instance.accept(names, [entry("lost")]).then(
         () => "accepted",
         (fault: unknown) => String(fault),
       );
     });
     expect(message).toContain("no alarm can be set");
-    await collector.stub.accept(names, [entry("live")], OWN_HOST);
+    await collector.stub.accept(names, [entry("live")]);
     const alarmAt = await runInDurableObject(collector.stub, (_, state) => state.storage.getAlarm());
     expect(alarmAt).not.toBeNull();
     const sent = await onlySent(collector);
     await evictDurableObject(collector.stub);
-    const claim = await collector.stub.claim(sent);
+    const claim = await collector.claim(sent);
     expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
   });
 
@@ -211,9 +205,9 @@ describe("taking pings", () => {
   test("the same file twice in one request ends as its later ping", async () => {
     const { names, collector, entry } = newUser();
     const later = entry("ride", { callback_url: "https://files.example.com/later" });
-    const answers = await collector.stub.accept(names, [entry("ride", { priority: 0 }), later], OWN_HOST);
+    const answers = await collector.stub.accept(names, [entry("ride", { priority: 0 }), later]);
     expect(answers.map((answer) => answer.status)).toEqual(["held", "queued"]);
-    const claim = await collector.stub.claim(await onlySent(collector));
+    const claim = await collector.claim(await onlySent(collector));
     expect(claim?.items[0]?.submission.callback_url).toBe("https://files.example.com/later");
   });
 });
@@ -221,23 +215,23 @@ describe("taking pings", () => {
 describe("claims", () => {
   test("two importers never work on one file", async () => {
     const { names, collector, entry } = newUser();
-    await collector.stub.accept(names, [entry("live")], OWN_HOST);
+    await collector.stub.accept(names, [entry("live")]);
     const dispatchId = await onlySent(collector);
-    const claims = await Promise.all([collector.stub.claim(dispatchId), collector.stub.claim(dispatchId)]);
+    const claims = await Promise.all([collector.claim(dispatchId), collector.claim(dispatchId)]);
     expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
   });
 
   test("an outcome counts only from the current claim", async () => {
     const { names, collector, entry } = newUser();
     const live = entry("live");
-    await collector.stub.accept(names, [live], OWN_HOST);
+    await collector.stub.accept(names, [live]);
     const dispatchId = await onlySent(collector);
-    const claim = await collector.stub.claim(dispatchId);
+    const claim = await collector.claim(dispatchId);
     const version = claim?.items[0]?.version ?? 0;
     const outcome = { result: "imported" as const, file_id: live.file_id, version, revision: 0 };
     expect(await collector.stub.report(dispatchId, "another claim", [outcome])).toBeNull();
     pass(61_000);
-    expect(await collector.stub.claim(dispatchId)).toBeNull();
+    expect(await collector.claim(dispatchId)).toBeNull();
     await collector.alarm();
     expect(await collector.stub.report(dispatchId, claim?.claim ?? "", [outcome])).toBeNull();
     expect(await collector.sent()).toHaveLength(1);
@@ -249,13 +243,13 @@ describe("claims", () => {
     await task();
     await collector.alarm();
     const dispatchId = await onlySent(collector);
-    const claim = await collector.stub.claim(dispatchId);
+    const claim = await collector.claim(dispatchId);
     const first = claim?.items[0];
     pass(50_000);
     const until = await collector.stub.report(dispatchId, claim?.claim ?? "", [imported(first)]);
     expect(until).toBe(Date.now() + 60_000);
     pass(50_000);
-    expect(await collector.stub.claim(dispatchId)).toBeNull();
+    expect(await collector.claim(dispatchId)).toBeNull();
     await collector.alarm();
     expect(await collector.unsent()).toHaveLength(0);
   });
@@ -265,14 +259,14 @@ describe("claims", () => {
     await hold(3);
     const { import: started } = await task();
     await collector.alarm();
-    await collector.stub.claim(await onlySent(collector));
+    await collector.claim(await onlySent(collector));
     for (const round of [1, 2]) {
       pass(61_000);
       await collector.alarm();
       const sent = await collector.sent();
       expect(sent, `round ${round}`).toHaveLength(3);
       for (const { dispatch_id } of sent) {
-        const claim = await collector.stub.claim(dispatch_id);
+        const claim = await collector.claim(dispatch_id);
         expect(claim?.items).toHaveLength(1);
         expect(claim?.items[0]).toMatchObject({ look_first: true, attempts: round });
       }
@@ -293,12 +287,12 @@ describe("claims", () => {
     const { import: started } = await task();
     await collector.alarm();
     const dispatchId = await onlySent(collector);
-    const claim = await collector.stub.claim(dispatchId);
+    const claim = await collector.claim(dispatchId);
     const old = claim?.items[0];
-    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true })], OWN_HOST);
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true })]);
     await collector.stub.report(dispatchId, claim?.claim ?? "", [imported(old)]);
     expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 0, total: 1 });
-    const newer = await collector.stub.claim(await onlySent(collector));
+    const newer = await collector.claim(await onlySent(collector));
     expect(newer?.items[0]?.import_id).toBe(started.import_id);
     await collector.stub.report((await idOf(collector, newer?.claim)) ?? "", newer?.claim ?? "", [
       imported(newer?.items[0]),
@@ -318,7 +312,7 @@ describe("tasks", () => {
       const sent = await collector.sent();
       expect(sent.length).toBeLessThanOrEqual(8);
       for (const { dispatch_id } of sent) {
-        const claim = await collector.stub.claim(dispatch_id);
+        const claim = await collector.claim(dispatch_id);
         for (const item of claim?.items ?? []) {
           expect(seen.has(item.file_id)).toBe(false);
           seen.add(item.file_id);
@@ -334,13 +328,13 @@ describe("tasks", () => {
     const { names, collector, entry, hold, task } = newUser();
     await hold(2);
     const { import: started } = await task();
-    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })], OWN_HOST);
-    await collector.stub.accept(names, [entry("ride-1", { overwrite_mode: true, priority: 1 })], OWN_HOST);
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })]);
+    await collector.stub.accept(names, [entry("ride-1", { overwrite_mode: true, priority: 1 })]);
     pass(6_000);
     await collector.alarm();
     const items = [];
     for (const { dispatch_id } of await collector.sent()) {
-      items.push(...((await collector.stub.claim(dispatch_id))?.items ?? []));
+      items.push(...((await collector.claim(dispatch_id))?.items ?? []));
     }
     expect(new Set(items.map((item) => item.summary_id))).toEqual(new Set(["ride-0", "ride-1"]));
     expect(items.map((item) => item.import_id)).toEqual([started.import_id, started.import_id]);
@@ -353,13 +347,13 @@ describe("tasks", () => {
     await hold(1);
     const first = await task({ event_id: "first" });
     await collector.alarm();
-    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })], OWN_HOST);
+    await collector.stub.accept(names, [entry("ride-0", { overwrite_mode: true, priority: 0 })]);
     const second = await task({ event_id: "second" });
     expect(await collector.stub.readImport(first.import.import_id)).toMatchObject({ skipped: 1, total: 1 });
     expect(await collector.stub.readImport(second.import.import_id)).toMatchObject({ skipped: 0, total: 1 });
     await collector.alarm();
     const sent = await collector.sent();
-    const claims = await Promise.all(sent.map(({ dispatch_id }) => collector.stub.claim(dispatch_id)));
+    const claims = await Promise.all(sent.map(({ dispatch_id }) => collector.claim(dispatch_id)));
     const items = claims.flatMap((claim) => claim?.items ?? []);
     expect(items.map((item) => item.import_id)).toEqual([second.import.import_id]);
   });
@@ -368,11 +362,11 @@ describe("tasks", () => {
     const { names, collector, entry, hold, task } = newUser();
     await hold(1);
     const { import: started } = await task();
-    await collector.stub.accept(
-      names,
-      [entry("ride-0", { priority: 0 }), entry("ride-0", { priority: 0 }), entry("ride-9", { priority: 0 })],
-      OWN_HOST,
-    );
+    await collector.stub.accept(names, [
+      entry("ride-0", { priority: 0 }),
+      entry("ride-0", { priority: 0 }),
+      entry("ride-9", { priority: 0 }),
+    ]);
     const next = await task();
     expect(next).toMatchObject({ repeated: false, import: { total: 2, skipped: 1 } });
     expect(started.total).toBe(1);
@@ -407,7 +401,7 @@ describe("outcomes", () => {
     const { import: started } = await task();
     await collector.alarm();
     const dispatchId = await onlySent(collector);
-    const claim = await collector.stub.claim(dispatchId);
+    const claim = await collector.claim(dispatchId);
     const item = claim?.items[0];
     await collector.stub.report(dispatchId, claim?.claim ?? "", [
       {
@@ -426,7 +420,7 @@ describe("outcomes", () => {
     await collector.alarm();
     const [retry] = await collector.sent();
     expect(retry?.queue).toBe("RETRY");
-    const second = await collector.stub.claim(retry?.dispatch_id ?? "");
+    const second = await collector.claim(retry?.dispatch_id ?? "");
     expect(second?.items[0]).toMatchObject({ attempts: 1, look_first: true });
     expect(second?.items[0]?.revision).toBeGreaterThan(item?.revision ?? 0);
     await collector.stub.report(retry?.dispatch_id ?? "", second?.claim ?? "", [
@@ -451,7 +445,10 @@ async function idOf(collector: CollectorUnderTest, claim: string | undefined): P
     collector.stub,
     (_instance, state) =>
       state.storage.sql
-        .exec<{ dispatch_id: string }>("SELECT dispatch_id FROM dispatches WHERE claim = ?", claim ?? "")
+        .exec<{ dispatch_id: string }>(
+          "SELECT dispatch_id FROM dispatches WHERE claim ->> 'claim' = ?",
+          claim ?? "",
+        )
         .toArray()[0]?.dispatch_id,
   );
 }

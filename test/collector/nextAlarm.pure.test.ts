@@ -9,6 +9,7 @@ const idle: Parameters<typeof nextAlarm>[0] = {
   progressWaits: false,
   projectionDelayMs: 1_000,
   housekeepingAt: null,
+  erasureExpiresAt: null,
   failuresInARow: 0,
   nowMs: now,
 };

@@ -48,11 +48,9 @@ async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Pr
     received_at: Date.now(),
   };
   const file_id = fileId({ partnerId: who.partnerId, userId: "user-1", source, summaryId: "1" });
-  await collectorOf(who.partnerId, "user-1", source).stub.accept(
-    names,
-    [{ file_id, summary_id: "1", submission }],
-    "api.example.com",
-  );
+  await collectorOf(who.partnerId, "user-1", source).stub.accept(names, [
+    { file_id, summary_id: "1", submission },
+  ]);
 }
 
 /** A store is down after the deletion has been noted. */

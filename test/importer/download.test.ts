@@ -4,7 +4,7 @@ import { download, type DownloadResult } from "../../src/importer/download.ts";
 import { MEMORY_BUDGET_BYTES, reserve, type Release } from "../../src/memoryBudget.ts";
 
 const MiB = 1024 * 1024;
-const rules = { local: false, allowedHosts: [], ownHost: null };
+const rules = { local: false, allowedHosts: [], ownHosts: [] };
 const url = "https://files.example.com/a%2Fb.fit?token=s3cret&x=&y=+";
 const nowMs = Date.parse("2026-11-25T12:00:00Z");
 const now = () => nowMs;

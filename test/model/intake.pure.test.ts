@@ -27,6 +27,9 @@ vi.mock("node:crypto", async (importOriginal) => ({
     Buffer.from(Array.from({ length: count }, () => Math.floor(chance.next() * 256))),
 }));
 
+// A story has a clock of its own, and nobody waits by another.
+vi.mock("../../src/wait.ts", () => ({ wait: async () => undefined }));
+
 const { runsInMemory, replay } = inject("intake");
 const START = Date.parse("2026-11-25T10:00:00.000Z");
 

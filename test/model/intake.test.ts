@@ -4,6 +4,9 @@ import { live, story } from "./commands.ts";
 import { realPlatform } from "./realPlatform.ts";
 import { World } from "./world.ts";
 
+// A story has a clock of its own, and nobody waits by another.
+vi.mock("../../src/wait.ts", () => ({ wait: async () => undefined }));
+
 const { realRuns, replay } = inject("intake");
 
 const DAY_MS = 24 * 60 * 60_000;

@@ -45,15 +45,18 @@ export interface Ledger {
 
 export function readLedger(sql: SqlStorage): Ledger {
   const storage = new CollectorStorage(sql);
+  // A collector that was never written to has no tables.
+  const hasTables = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'files'").toArray().length > 0;
   const ids = (query: string) =>
-    sql
-      .exec<{ id: string }>(query)
-      .toArray()
-      .map((row) => row.id);
-  const bounds = sql.exec<{ before_version: number }>("SELECT before_version FROM erased").toArray();
+    hasTables
+      ? sql
+          .exec<{ id: string }>(query)
+          .toArray()
+          .map((row) => row.id)
+      : [];
   return {
     released_through: storage.about?.released_through ?? 0,
-    erased_before: bounds[0]?.before_version ?? 0,
+    erased_before: storage.erasedBefore,
     known: storage.about !== null,
     files: [...storage.readFiles(ids("SELECT file_id id FROM files")).values()],
     imports: storage.readImports(),

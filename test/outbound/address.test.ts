@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addressFaults, checkAddress } from "../../src/outbound/address.ts";
 
-const production = { local: false, allowedHosts: [], ownHost: null };
-const local = { local: true, allowedHosts: [], ownHost: null };
+const production = { local: false, allowedHosts: [], ownHosts: [] };
+const local = { local: true, allowedHosts: [], ownHosts: [] };
 
 /** Each must be refused on a deployed service. */
 const hostile = {
@@ -295,7 +295,7 @@ describe("With a partner's list of hosts", () => {
 });
 
 test("We never call ourselves", () => {
-  const rules = { ...production, ownHost: "API.example.com" };
+  const rules = { ...production, ownHosts: ["files.api.example.com", "API.example.com"] };
   expect(checkAddress("https://api.example.com/health/", rules).ok).toBe(false);
   expect(checkAddress("https://api.example.com:443/", rules).ok).toBe(false);
   expect(checkAddress("https://files.example.com/", rules).ok).toBe(true);
@@ -303,7 +303,7 @@ test("We never call ourselves", () => {
 
 test("Loopback in another spelling is still ourselves on a local service; another port is another host", () => {
   for (const ownHost of ["127.0.0.1:8787", "localhost:8787", "[::1]:8787"]) {
-    const rules = { ...local, ownHost };
+    const rules = { ...local, ownHosts: [ownHost] };
     for (const host of ["127.0.0.1", "localhost", "LOCALHOST", "127.1.2.3", "[::1]"]) {
       expect(checkAddress(`http://${host}:8787/health/`, rules).ok).toBe(false);
       expect(checkAddress(`http://${host}:8788/health/`, rules).ok).toBe(true);

@@ -1,6 +1,6 @@
 import { createMessageBatch, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { collectorName } from "../../src/identifiers.ts";
+import { collectorName, randomId } from "../../src/identifiers.ts";
 import worker from "../../src/index.ts";
 
 /** One user's files from one source, as a test sees them: its collector, and the messages that it has sent. */
@@ -11,6 +11,9 @@ export function collectorOf(partnerId: string, userId: string, source: string) {
     name,
     stub,
     alarm: () => runDurableObjectAlarm(stub),
+    /** Claims a dispatch as the first delivery of a message of its own. */
+    claim: (dispatchId: string) =>
+      stub.claim(dispatchId, { claim: randomId(), message_id: randomId(), attempt: 1 }),
     /** Ids of dispatches that were sent and not claimed, by queue. */
     sent: () => dispatchIds(stub, true),
     unsent: () => dispatchIds(stub, false),

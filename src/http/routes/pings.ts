@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Fault } from "../../fault.ts";
 import { fileId, userHash } from "../../identifiers.ts";
-import type { AddressRules } from "../../outbound/address.ts";
+import { addressRules } from "../../outbound/rules.ts";
 import { acceptPings, previewPings, type AcceptedFile } from "../../pings/acceptPings.ts";
 import { pingRequestSchema, pingSchema, readCallbacks, type ValidPing } from "../../pings/ping.ts";
 import { nameText, userIdText } from "../../text.ts";
@@ -96,16 +96,6 @@ function isLenient(c: Asked): boolean {
   return preference(c.req.header("Prefer"), "handling") === "lenient";
 }
 
-const ownHost = (c: Asked): string => new URL(c.req.url).host;
-
-function addressRules(c: Asked): AddressRules {
-  return {
-    local: c.env.ENVIRONMENT === "local",
-    allowedHosts: c.var.partner.callback_hosts,
-    ownHost: ownHost(c),
-  };
-}
-
 const anyItems = z.object({ activity_files: z.array(z.unknown()) });
 const anyItem = z.record(z.string(), z.unknown());
 
@@ -176,7 +166,7 @@ async function takePings(c: Asked, items: readonly JudgedItem[]) {
     ? { ok: true as const, outcome: await previewPings(c.env, partner, pings, Date.now()) }
     : await once(c, c.req.header("Idempotency-Key"), {
         userHashes: userHashesOf(partner.partner_id, pings),
-        run: async () => acceptPings(c.env, partner, pings, ownHost(c), Date.now()),
+        run: async () => acceptPings(c.env, partner, pings, Date.now()),
         keep: (files) => files.map((file) => LETTERS[file.status]).join(""),
         rebuild: (letters) => rebuilt(partner.partner_id, pings, letters),
       });
@@ -195,7 +185,10 @@ async function answerInvalid(c: Asked, result: Refused): Promise<Response> {
   const faults = faultsIn(result);
   const items = anyItems.safeParse(result.data).data?.activity_files ?? [];
   if (faults.some((fault) => fault.code === "too_many_items")) return refuseInvalid(c, faults);
-  const callbacks = await readCallbacks(callbackUrlsIn(items), addressRules(c));
+  const callbacks = await readCallbacks(
+    callbackUrlsIn(items),
+    addressRules(c.env, c.var.partner.callback_hosts),
+  );
   const all = [...faults, ...callbacks.faults];
   if (!isLenient(c) || all.some((fault) => itemOf(fault) === null)) {
     return refusal(
@@ -219,7 +212,7 @@ export const postPings = endpoint(
     const pings = c.req.valid("json").activity_files;
     const { inline, faults } = await readCallbacks(
       pings.map((ping) => ping.callback_url),
-      addressRules(c),
+      addressRules(c.env, c.var.partner.callback_hosts),
     );
     if (faults.length > 0 && !isLenient(c)) return refusal(c, faults);
     const byItem = Map.groupBy(faults, itemOf);
