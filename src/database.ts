@@ -1,12 +1,15 @@
 import type { Env } from "./env.ts";
 
 /**
- * The one door to D1. Every identifier begins with its user's route, so the read model can be split over
- * several databases by that prefix without moving an id; only this function would learn of it.
- * `route` is null for what spans all users of a partner.
+ * Returns the database that holds a partner's read model. With `allDatabases` the only way to D1: splitting the
+ * read model over several databases by partner changes these two functions alone.
  */
-export function databaseFor(env: Pick<Env, "DB">, partnerId: string, route: string | null): D1Database {
+export function databaseFor(env: Pick<Env, "DB">, partnerId: string): D1Database {
   void partnerId;
-  void route;
   return env.DB;
+}
+
+/** Returns every database, for sweeps over all partners. */
+export function allDatabases(env: Pick<Env, "DB">): D1Database[] {
+  return [env.DB];
 }

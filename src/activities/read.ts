@@ -107,7 +107,7 @@ export async function readActivity(
 ): Promise<ActivityWithParts | null> {
   const parts = parseActivityId(id);
   if (parts === null) return null;
-  const db = databaseFor(env, partnerId, parts.fileId.slice(0, ROUTE_LENGTH));
+  const db = databaseFor(env, partnerId);
   const row = await db
     .prepare(
       `SELECT ${COLUMNS}, a.details FROM activities a
@@ -148,7 +148,7 @@ export async function listActivities(
   { limit, after }: { limit: number; after: ActivityPosition | null },
 ): Promise<Activity[]> {
   const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
-  const db = databaseFor(env, partnerId, route);
+  const db = databaseFor(env, partnerId);
   const byUpdate = route === null && filters.updated_since !== undefined;
   const conditions = [byUpdate ? "b.partner_id = ?" : "a.partner_id = ?"];
   const values: (string | number)[] = [partnerId];

@@ -182,7 +182,7 @@ export class PingCollector extends DurableObject<Env> {
     });
     this.#sender.forgetSentAtOnce();
     const allSent = await this.#sender.sendUnsent(turn, unsent);
-    const database = databaseFor(this.env, turn.identity.partner_id, turn.identity.user_hash);
+    const database = databaseFor(this.env, turn.identity.partner_id);
     const meetErasure: MeetErasure = async (bound, oldest) => {
       if (oldest <= bound) await this.erase(bound);
     };

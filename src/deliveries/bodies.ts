@@ -1,15 +1,5 @@
 import { z } from "@hono/zod-openapi";
 
-/** One event for each import: also its `webhook-id`, and what keeps it from being made twice. */
-export function deliveryIdOfEvent(importId: string): string {
-  return `evt_${importId}`;
-}
-
-/** One training plan asked for each import. */
-export function deliveryIdOfPlan(importId: string): string {
-  return `plan_${importId}`;
-}
-
 const count = z.number().int().min(0);
 const files = z.strictObject({ total: count, imported: count, skipped: count, failed: count });
 

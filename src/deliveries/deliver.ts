@@ -1,6 +1,5 @@
 import { databaseFor } from "../database.ts";
 import type { DeliveryMessage, Env } from "../env.ts";
-import { ROUTE_LENGTH } from "../identifiers.ts";
 import { logUnit } from "../log.ts";
 import { checkAddress } from "../outbound/address.ts";
 import { addressRules } from "../outbound/rules.ts";
@@ -115,11 +114,6 @@ async function post(
   }
 }
 
-function routeOf(deliveryId: string): string {
-  const start = deliveryId.indexOf("_") + 1;
-  return deliveryId.slice(start, start + ROUTE_LENGTH);
-}
-
 /**
  * Makes the attempt that a delivery is due for, records it and schedules the next. Does nothing when the delivery
  * is settled, not due, or in another consumer's hands, so messages may be repeated. Throws when a store of ours
@@ -130,7 +124,7 @@ export async function deliverDue(
   message: DeliveryMessage,
   { now = Date.now, random = Math.random, deadlineMs = DEADLINE_MS } = {},
 ): Promise<void> {
-  const database = databaseFor(env, message.partner_id, routeOf(message.delivery_id));
+  const database = databaseFor(env, message.partner_id);
   const startedAt = now();
   const claimed = await claimDelivery(database, message, startedAt, startedAt + CLAIM_MS);
   if (claimed === null) return;

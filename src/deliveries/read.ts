@@ -57,7 +57,7 @@ export async function readEvent(
   partnerId: string,
   eventId: string,
 ): Promise<EventWithAttempts | null> {
-  const row = await databaseFor(env, partnerId, null)
+  const row = await databaseFor(env, partnerId)
     .prepare(`${EVENTS} AND d.delivery_id = ?`)
     .bind(partnerId, eventId)
     .first<EventRow>();
@@ -100,7 +100,7 @@ export async function listEvents(
   // Rows of the current millisecond wait for the next look: more of them may still be written.
   if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, d.delivery_id` : `${time} DESC, d.delivery_id DESC`;
-  const found = await databaseFor(env, partnerId, null)
+  const found = await databaseFor(env, partnerId)
     .prepare(`${EVENTS} ${conditions.join(" ")} ORDER BY ${order} LIMIT ?`)
     .bind(partnerId, ...values, limit)
     .all<EventRow>();

@@ -1,6 +1,7 @@
 import type { Activity, ActivityWithParts } from "../activities/activity.ts";
 import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
 import type { Event, EventWithAttempts } from "../deliveries/eventAnswer.ts";
+import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import type { File } from "../files/file.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { Import, ImportAnswer } from "../imports/answers.ts";
@@ -20,7 +21,7 @@ const ROUTE = "3k9x2v7q";
 const FILE_ID = `${ROUTE}7f8m2c4tq0w9z5n1r6x3b8d2hj`;
 const HELD_FILE_ID = `${ROUTE}x1c5g8k2n4q7s0v3y6b9d2f5hm`;
 const IMPORT_ID = `${ROUTE}p4r8t2w6y0a3c7e1g5j9m2q6sz`;
-const EVENT_ID = `evt_${IMPORT_ID}`;
+const EVENT_ID = deliveryIdOfEvent(IMPORT_ID);
 
 const names = { user_id: "rider-1", source: "head-unit" };
 const liveName = { ...names, summary_id: "ride-1" };

@@ -71,7 +71,7 @@ function fileOf(row: FileRow): File {
 }
 
 export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
-  const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
+  const row = await databaseFor(env, partnerId)
     .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE f.partner_id = ? AND f.file_id = ?`)
     .bind(partnerId, fileId)
     .first<FileRow>();
@@ -92,7 +92,7 @@ export async function readOriginal(
   partnerId: string,
   fileId: string,
 ): Promise<StoredOriginal | null> {
-  const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
+  const row = await databaseFor(env, partnerId)
     .prepare(
       `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds,
          CASE WHEN object_key IS NULL THEN error ->> 'code' END AS failed_with
@@ -159,7 +159,7 @@ export async function listFiles(
   if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, f.file_id` : `${time} DESC, f.file_id DESC`;
   const rows = route === null ? batched(byUpdate ? "update" : "receipt") : "files f";
-  const found = await databaseFor(env, partnerId, route)
+  const found = await databaseFor(env, partnerId)
     .prepare(
       `SELECT f.*, ${TAKEN_BY} AS taken_by
        FROM (SELECT f.* FROM ${rows} WHERE ${conditions.join(" AND ")} ORDER BY ${order} LIMIT ?) f

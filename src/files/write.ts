@@ -1,3 +1,4 @@
+import { notErased } from "../erasure/guard.ts";
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW, jsonSlices, sliced } from "../sql.ts";
@@ -42,12 +43,8 @@ export interface ImportedFile extends FileProjection {
   decoder_version: number;
 }
 
-/** Nothing of an erased person comes back: versions from before the erasure are passed over. */
-function notErased(userHash: string | number, version: string | number): string {
-  return `NOT EXISTS (SELECT 1 FROM erased e
-    WHERE e.partner_id = ?1 AND e.user_hash = j.value->>${userHash} AND e.before_version >= j.value->>${version})`;
-}
-const NOT_ERASED = notErased("'user_hash'", "'version'");
+/** Skips versions that an erasure covers. */
+const NOT_ERASED = notErased("j.value->>'user_hash'", "j.value->>'version'");
 
 /** Columns of the newest version; an older version that settles late leaves them as they are. */
 const PING_COLUMNS = [
@@ -167,7 +164,7 @@ const PINGED_COLUMNS = [
 
 /** What a row of `pinged` files says, each by its place; short, because every ping pays for it. */
 const PINGED_FIELDS = [...PINGED_COLUMNS, "user_hash"] as const;
-const pingedPlace = (field: (typeof PINGED_FIELDS)[number]) => PINGED_FIELDS.indexOf(field);
+const pingedValue = (field: (typeof PINGED_FIELDS)[number]) => `j.value->>${PINGED_FIELDS.indexOf(field)}`;
 
 /**
  * Statements that tell of files which were just pinged, each file once: what `projectFiles` says, for less. Run
@@ -183,13 +180,13 @@ export function projectPinged(
   const batchId = randomId();
   const slices = sliced(files, (file) => PINGED_FIELDS.map((field) => file[field]));
   const columns = PINGED_COLUMNS.join(", ");
-  const values = PINGED_COLUMNS.map((column) => `j.value->>${pingedPlace(column)}`).join(", ");
+  const values = PINGED_COLUMNS.map(pingedValue).join(", ");
   const writes = slices.map(({ json }) =>
     db
       .prepare(
         `INSERT INTO files (partner_id, ${columns}, received_at, updated_at, updated_batch, received_batch)
          SELECT ?1, ${values}, ?4, ${DATABASE_NOW}, ?3, ?3
-         FROM json_each(?2) j WHERE ${notErased(pingedPlace("user_hash"), pingedPlace("version"))}
+         FROM json_each(?2) j WHERE ${notErased(pingedValue("user_hash"), pingedValue("version"))}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST}
          WHERE ${IS_NEWS}`,
       )

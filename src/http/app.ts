@@ -3,11 +3,11 @@ import { HTTPException } from "hono/http-exception";
 import { matchedRoutes } from "hono/route";
 import { METHODS } from "hono/router";
 import { getPath } from "hono/utils/url";
-import { ZodError } from "zod";
 import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
 import type { Answering, AppEnv, Middleware } from "./context.ts";
-import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./problem.ts";
+import { faultsIn, problem, refuseInvalid, storeUnavailable, unsupportedMediaType } from "./problem.ts";
+import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
 import { secureTransport, strictTransport } from "./transport.ts";
@@ -23,9 +23,6 @@ import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
 import { postTask } from "./routes/tasks.ts";
 import { deleteUser, getUser, listUsers } from "./routes/users.ts";
-
-/** How long a caller waits before it asks again while a store is down. */
-const STORE_RETRY_SECONDS = 5;
 
 /** Every documented path ends in a slash; the same path without it is the same route, without a redirect. */
 function routePath(request: Request): string {
@@ -44,18 +41,6 @@ const knownRoute: Middleware = async (c, next) => {
   return problem(c, "method_not_allowed", `This address takes ${methods}.`, { headers: { Allow: methods } });
 };
 
-/** Faults in our own code, not of a store: asking again would meet them again. */
-function isOurs(fault: Error): boolean {
-  return (
-    !("remote" in fault) &&
-    (fault instanceof TypeError ||
-      fault instanceof RangeError ||
-      fault instanceof ReferenceError ||
-      fault instanceof SyntaxError ||
-      fault instanceof ZodError)
-  );
-}
-
 function answerFault(fault: Error, c: Answering): Response {
   // Of the validators: text that is no JSON, and a media type whose parameters are none.
   if (fault instanceof HTTPException) {
@@ -64,10 +49,8 @@ function answerFault(fault: Error, c: Answering): Response {
       : problem(c, "malformed_json", "The body is not JSON.");
   }
   c.var.noted["fault"] = faultName(fault);
-  if (isOurs(fault)) return problem(c, "internal", "This was not the request's fault.");
-  return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
-    headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
-  });
+  if (isProgrammingError(fault)) return problem(c, "internal", "This was not the request's fault.");
+  return storeUnavailable(c);
 }
 
 export const app = new OpenAPIHono<AppEnv>({

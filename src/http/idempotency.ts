@@ -2,10 +2,11 @@ import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { databaseFor } from "../database.ts";
+import type { UserErased } from "../erasure/userErased.ts";
 import { claimRequest, keepAnswer, releaseRequest, type RequestName } from "../idempotency/write.ts";
 import { faultName } from "../log.ts";
 import type { AppEnv } from "./context.ts";
-import { problem } from "./problem.ts";
+import { problem, userErased } from "./problem.ts";
 
 /** For a route's `headers`. Any visible text, so that keys of the draft's quoted form are taken as they are. */
 export const idempotencyKey = z
@@ -29,7 +30,9 @@ function hashOf(...parts: string[]): string {
 
 /** What is done, and what of its outcome is kept: enough to rebuild it from the same request, and nothing personal. */
 export interface Deed<T> {
-  run(): Promise<T>;
+  /** Hashes of the users that the request names. An erasure of one of them voids what was kept. */
+  userHashes: readonly string[];
+  run(): Promise<{ ok: true; outcome: T } | UserErased>;
   keep(outcome: T): string;
   rebuild(kept: string): T;
 }
@@ -39,15 +42,18 @@ export interface Deed<T> {
  * outcome, or the problem that answers instead. Throws what the deed throws, and when the database is down.
  */
 export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed: Deed<T>) {
-  if (key === undefined) return { ok: true as const, outcome: await deed.run() };
+  if (key === undefined) return outcomeOf<T>(c, await deed.run());
   const { partner_id } = c.var.partner;
-  const database = databaseFor(c.env, partner_id, null);
+  const database = databaseFor(c.env, partner_id);
   const name: RequestName = {
     partner_id,
     key_hash: hashOf(c.req.path, new URL(c.req.url).search, key),
   };
-  const requestHash = hashOf(c.req.header("Prefer") ?? "", await c.req.text());
-  const claimed = await claimRequest(database, name, requestHash, Date.now());
+  const content = {
+    request_hash: hashOf(c.req.header("Prefer") ?? "", await c.req.text()),
+    user_hashes: deed.userHashes,
+  };
+  const claimed = await claimRequest(database, name, content, Date.now());
   switch (claimed.state) {
     case "answered":
       return { ok: true as const, outcome: deed.rebuild(claimed.answer) };
@@ -71,17 +77,28 @@ export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed:
         ),
       };
     case "ours": {
-      const outcome = await deed.run().catch(async (fault: unknown) => {
-        await releaseRequest(database, name, claimed.until).catch(() => undefined);
+      const release = async () => releaseRequest(database, name, claimed.until).catch(() => undefined);
+      const done = await deed.run().catch(async (fault: unknown) => {
+        await release();
         throw fault;
       });
+      if (!done.ok) {
+        await release();
+        return outcomeOf<T>(c, done);
+      }
       // It is done: an answer that cannot be kept is an answer all the same, and its claim lapses.
-      await keepAnswer(database, name, claimed.until, deed.keep(outcome), Date.now()).catch(
+      await keepAnswer(database, name, claimed.until, deed.keep(done.outcome), Date.now()).catch(
         (fault: unknown) => {
           c.var.noted["not_kept"] = faultName(fault);
         },
       );
-      return { ok: true as const, outcome };
+      return outcomeOf<T>(c, done);
     }
   }
+}
+
+function outcomeOf<T>(c: Context<AppEnv>, done: { ok: true; outcome: T } | UserErased) {
+  return done.ok
+    ? { ok: true as const, outcome: done.outcome }
+    : { ok: false as const, refusal: userErased(c) };
 }

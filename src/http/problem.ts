@@ -1,5 +1,6 @@
 import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
+import { USER_ERASED } from "../erasure/userErased.ts";
 import { faultsOf, type Fault } from "../fault.ts";
 import type { Answering } from "./context.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
@@ -47,6 +48,9 @@ export interface ProblemExtras {
   headers?: Record<string, string>;
 }
 
+/** How long a caller waits before it asks again while a store is down. */
+const STORE_RETRY_SECONDS = 5;
+
 /** The body of a problem; `detail` is for the partner and holds nothing of anyone else's. */
 export function problemDocument(
   code: ProblemCode,
@@ -76,6 +80,19 @@ export function problem<C extends ProblemCode>(
   const { status }: { status: StatusOf<C> } = PROBLEMS[code];
   const body = problemDocument(code, detail, c.var.requestId, errors);
   return c.json(body, status, { "Content-Type": "application/problem+json", ...headers });
+}
+
+/** The answer to a request that failed, and may be sent again. */
+export function storeUnavailable(c: Answering) {
+  return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
+    headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
+  });
+}
+
+/** The answer to a request whose user was erased meanwhile: sent again, it starts afresh. */
+export function userErased(c: Answering) {
+  c.var.noted["fault"] = USER_ERASED.code;
+  return storeUnavailable(c);
 }
 
 /** The 400 of a body or a query that breaks the contract. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import type { PingCollector } from "../collector/PingCollector.ts";
 import type { Claim, Claimant, Outcome } from "../collector/calls.ts";
+import { collectorNamed, type Collector } from "../collector/client.ts";
 import { identityOf } from "../collector/identity.ts";
 import { settleAll } from "../concurrency.ts";
 import { databaseFor } from "../database.ts";
@@ -96,7 +96,7 @@ export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Prom
     });
     if (parsed.success) {
       try {
-        await env.COLLECTOR.getByName(parsed.data.collector).abandon(parsed.data.dispatch_id);
+        await collectorNamed(env, parsed.data.collector).abandon(parsed.data.dispatch_id);
       } catch (fault) {
         // After the last delivery the collector's lease sends the work again.
         logSetback("abandon_unheard", { ...about, fault: faultName(fault) });
@@ -118,7 +118,7 @@ async function importDispatch(
 ): Promise<DispatchTally> {
   const tally: DispatchTally = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
   // A stub whose call has thrown may stay broken, so each call gets its own.
-  const collector = () => env.COLLECTOR.getByName(collectorName);
+  const collector = () => collectorNamed(env, collectorName);
   const claim = await persistently(async (): Promise<Claim | null> =>
     collector().claim(dispatchId, claimant),
   );
@@ -155,7 +155,7 @@ async function importDispatch(
 /** Gathers what became of the files, makes it readable and tells the collector: at the end, or every 5 s. */
 class Reporter {
   readonly #env: Env;
-  readonly #collector: () => DurableObjectStub<PingCollector>;
+  readonly #collector: () => Collector;
   readonly #dispatchId: string;
   readonly #claim: Claim;
   readonly #tally: DispatchTally;
@@ -165,13 +165,7 @@ class Reporter {
   #reportedAt = Date.now();
   #reporting: Promise<void> = Promise.resolve();
 
-  constructor(
-    env: Env,
-    collector: () => DurableObjectStub<PingCollector>,
-    dispatchId: string,
-    claim: Claim,
-    tally: DispatchTally,
-  ) {
+  constructor(env: Env, collector: () => Collector, dispatchId: string, claim: Claim, tally: DispatchTally) {
     this.#env = env;
     this.#collector = collector;
     this.#dispatchId = dispatchId;
@@ -217,7 +211,7 @@ class Reporter {
 
   async #makeReadable(decoded: DecodedFile[]): Promise<Outcome[]> {
     const owner = identityOf(this.#claim.names);
-    const database = databaseFor(this.#env, owner.partner_id, owner.user_hash);
+    const database = databaseFor(this.#env, owner.partner_id);
     try {
       const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);
       if (erasedBefore > 0) await this.#collector().erase(erasedBefore);

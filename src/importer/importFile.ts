@@ -33,6 +33,8 @@ const PUT_DELAYS_MS = [500, 1_000, 2_000, 4_000];
 /** Time that storing takes at most, with all its tries. */
 const STORING_MS = 10_000;
 
+const BYTES_MISSING = "The stored bytes of this file could not be found.";
+
 /** Bytes at hand, and where they lie; or why there are none. */
 type Obtained =
   { ok: true; bytes: Uint8Array; stored: StoredObject; hold: Hold } | { ok: false; outcome: Outcome };
@@ -68,7 +70,7 @@ async function obtainBytes(context: ImportContext, item: WorkItem, untilMs: numb
     if (found !== null) return found;
   }
   if (url === null) {
-    return { ok: false, outcome: ownFault(item, "The stored bytes of this file could not be found.") };
+    return { ok: false, outcome: ownFault(item, BYTES_MISSING) };
   }
   const bounds = { memory: context.memory, untilMs: untilMs - STORING_MS };
   const downloaded = await download(url, context.rules, bounds);
@@ -84,8 +86,8 @@ async function obtainBytes(context: ImportContext, item: WorkItem, untilMs: numb
   // Another attempt has stored this version first: its bytes are the file.
   hold.release();
   const first = await readObject(context, item, key, untilMs);
-  if (first === null) throw new Error("an object that exists could not be read");
-  return first;
+  // An erasure may have deleted them since.
+  return first ?? { ok: false, outcome: ownFault(item, BYTES_MISSING) };
 }
 
 /** Null when the object does not exist. */

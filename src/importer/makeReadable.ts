@@ -1,10 +1,11 @@
 import { replaceActivities } from "../activities/write.ts";
 import type { Outcome } from "../collector/calls.ts";
+import type { CollectorIdentity } from "../collector/identity.ts";
+import { boundOf, readErased } from "../erasure/read.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
 import { DECODER_VERSION } from "../fit/index.ts";
 import { randomId } from "../identifiers.ts";
-import type { CollectorIdentity } from "../collector/identity.ts";
-import { boundOf, readErased, touchUsers } from "../users/write.ts";
+import { touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
 
 /** What came of it; `erasedBefore` is the bound of an erasure that has overtaken these files, or 0. */

@@ -1,8 +1,10 @@
 import { z } from "@hono/zod-openapi";
+import { collectorFor } from "../collector/client.ts";
 import { databaseFor } from "../database.ts";
 import { visibleEventStatus, type DeliveryStatus } from "../deliveries/eventAnswer.ts";
+import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import type { Env } from "../env.ts";
-import { collectorName, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
+import { rangeEnd, userRoute } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../rows.ts";
 import type { Partner } from "../partners/partner.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./answers.ts";
@@ -28,8 +30,8 @@ interface ImportRow {
 const IMPORTS = `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, i.total,
     i.imported, i.skipped, i.failed, i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
   FROM imports i
-  LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = 'plan_' || i.import_id
-  LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = 'evt_' || i.import_id`;
+  LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
+  LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = '${EVENT_PREFIX}' || i.import_id`;
 
 const missingColumn = z.array(z.string());
 
@@ -71,9 +73,8 @@ function importOf(owner: Owner, row: ImportRow): Import {
 /** Counts of a running import as its collector has them now; null when it cannot be asked. */
 async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<Counts | null> {
   try {
-    return await env.COLLECTOR.getByName(collectorName(partnerId, row.user_id, row.source)).readImport(
-      row.import_id,
-    );
+    const { user_id, source, import_id } = row;
+    return await collectorFor(env, { partner_id: partnerId, user_id, source }).readImport(import_id);
   } catch {
     // The row of the read model is a little older and as true.
     return null;
@@ -82,7 +83,7 @@ async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<
 
 export async function readImport(env: Env, owner: Owner, importId: string): Promise<Import | null> {
   const partnerId = owner.partner_id;
-  const database = databaseFor(env, partnerId, importId.slice(0, ROUTE_LENGTH));
+  const database = databaseFor(env, partnerId);
   const [row, missing] = await Promise.all([
     database
       .prepare(`${IMPORTS} WHERE i.partner_id = ? AND i.import_id = ?`)
@@ -137,7 +138,7 @@ export async function listImports(
   if (filters.source !== undefined) require("i.source = ?", filters.source);
   if (filters.status !== undefined) require("i.status = ?", filters.status);
   if (after !== null) require(`(${time}, i.import_id) < (?, ?)`, ...after);
-  const found = await databaseFor(env, partnerId, route)
+  const found = await databaseFor(env, partnerId)
     .prepare(`${IMPORTS} WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
     .bind(...values, limit)
     .all<ImportRow>();

@@ -1,3 +1,4 @@
+import { notErased } from "../erasure/guard.ts";
 import { jsonSlices } from "../sql.ts";
 
 /** An import as its collector knows it, on the way to the read model. */
@@ -27,7 +28,7 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
       `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, event_id, status, total,
          imported, skipped, failed, after_version, through_version, revision, requested_at, completed_at)
        SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
-       WHERE NOT EXISTS (SELECT 1 FROM erased WHERE partner_id = ?1 AND user_hash = ?17 AND before_version >= ?15)
+       WHERE ${notErased("?17", "?15")}
        ON CONFLICT (partner_id, import_id) DO UPDATE SET status = excluded.status, total = excluded.total,
          imported = excluded.imported, skipped = excluded.skipped, failed = excluded.failed,
          revision = excluded.revision, completed_at = excluded.completed_at

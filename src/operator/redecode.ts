@@ -1,8 +1,8 @@
+import { collectorFor } from "../collector/client.ts";
 import { settleAll } from "../concurrency.ts";
-import { databaseFor } from "../database.ts";
+import { allDatabases } from "../database.ts";
 import type { Env } from "../env.ts";
 import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
-import { collectorName } from "../identifiers.ts";
 import { unwrap } from "../importer/unwrap.ts";
 import { sharedMemory } from "../memoryBudget.ts";
 import { claimJob, filesToRedecode, replaceDecoded, saveJob, type Job, type StoredFile } from "./write.ts";
@@ -19,9 +19,14 @@ const CLAIM_MS = 5 * 60_000;
 
 type Result = "changed" | "unchanged" | "failed";
 
-/** Carries on the oldest job by some pages. Answers how many files it looked at. */
+/** Continues each database's oldest job by some pages. Returns how many files it looked at. */
 export async function continueJobs(env: Env, nowMs: number): Promise<number> {
-  const database = databaseFor(env, "", null);
+  let files = 0;
+  for (const database of allDatabases(env)) files += await continueJob(env, database, nowMs);
+  return files;
+}
+
+async function continueJob(env: Env, database: D1Database, nowMs: number): Promise<number> {
   const claimed = await claimJob(database, nowMs, nowMs + CLAIM_MS);
   if (claimed === null) return 0;
   const startedAt = Date.now();
@@ -60,8 +65,7 @@ async function redecodePage(env: Env, database: D1Database, job: Job, limit: num
 /** No download and no event: a readable file is decoded in place, a failed one is queued again from its bytes. */
 async function redecodeFile(env: Env, database: D1Database, job: Job, file: StoredFile): Promise<Result> {
   if (job.parameters.code !== null) {
-    const collector = env.COLLECTOR.getByName(collectorName(file.partner_id, file.user_id, file.source));
-    const queued = await collector.retry({ file_ids: [file.file_id] });
+    const queued = await collectorFor(env, file).retry({ file_ids: [file.file_id] });
     return queued.length > 0 ? "changed" : "unchanged";
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);

@@ -38,7 +38,7 @@ function newestOf(select: string): string {
 export async function readOverview(env: Env, partnerId: string, nowMs: number): Promise<Overview> {
   const firstDay = Math.floor(nowMs / DAY_MS) - (DAYS - 1);
   const since = firstDay * DAY_MS;
-  const database = databaseFor(env, partnerId, null);
+  const database = databaseFor(env, partnerId);
   const [files, imports, events] = await Promise.all([
     database
       .prepare(

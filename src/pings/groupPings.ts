@@ -3,6 +3,9 @@ import { inlineKey } from "../files/objectKeys.ts";
 import { callbackDigest, collectorName, fileId, randomId } from "../identifiers.ts";
 import type { ValidPing } from "./ping.ts";
 
+/** A request may name thousands of users; their collectors are called this many at a time. */
+export const COLLECTORS_AT_ONCE = 50;
+
 /** Pings of one user and source, which one collector takes in one turn. */
 export interface Group {
   names: CollectorNames;

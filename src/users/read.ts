@@ -37,7 +37,7 @@ function instantOrNull(unixMs: number | null): string | null {
 
 export async function readUser(env: Env, partnerId: string, userId: string): Promise<UserWithSources | null> {
   const route = userRoute(partnerId, userId);
-  const db = databaseFor(env, partnerId, route);
+  const db = databaseFor(env, partnerId);
   const inRange = [partnerId, route, rangeEnd(route), userId];
   const user = await db
     .prepare("SELECT user_id, last_ping_at, created_at FROM users WHERE partner_id = ? AND user_id = ?")
@@ -93,7 +93,7 @@ export async function listUsers(
   partnerId: string,
   { limit, after }: { limit: number; after: UserPosition | null },
 ): Promise<User[]> {
-  const found = await databaseFor(env, partnerId, null)
+  const found = await databaseFor(env, partnerId)
     .prepare(
       `SELECT user_id, last_ping_at, created_at FROM users
        WHERE partner_id = ? ${after === null ? "" : "AND user_id > ?"} ORDER BY user_id LIMIT ?`,

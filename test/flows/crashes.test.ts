@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { fileId, newImportId } from "../../src/identifiers.ts";
 import { runScheduled } from "../../src/scheduled.ts";
-import { eraseUser } from "../../src/users/eraseUser.ts";
+import { eraseUser } from "../../src/erasure/eraseUser.ts";
 import { send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";

@@ -4,7 +4,9 @@ import { afterEach, expect, test, vi } from "vitest";
 import { userHash } from "../../src/identifiers.ts";
 import { send } from "../support/http.ts";
 import worker from "../../src/index.ts";
-import { eraseUser, sweepErasures, sweepExpiredErasures } from "../../src/users/eraseUser.ts";
+import { eraseUser } from "../../src/erasure/eraseUser.ts";
+import { sweepExpiredErasures } from "../../src/erasure/expire.ts";
+import { sweepErasures } from "../../src/erasure/sweep.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -123,7 +125,12 @@ test("a deletion that was cut short goes on by the clock, and after the second s
   expect(await traces(who)).toEqual([]);
   await sweepAt(Date.now() + 21 * 60_000);
   const left = await env.DB.prepare("SELECT * FROM erased WHERE partner_id = ?").bind(who.partnerId).first();
-  expect(left).toMatchObject({ user_hash: userHash(who.partnerId, "user-1"), user_id: null, sources: null });
+  expect(left).toMatchObject({
+    user_hash: userHash(who.partnerId, "user-1"),
+    user_id: null,
+    step: null,
+    after_id: "",
+  });
 });
 
 test("the clock counts erasures that were due, also those that must be tried again", async () => {

@@ -17,7 +17,7 @@ import { digestOf, newWebhookSecret, partnerKey, type Partner } from "../../src/
 import { acceptPings } from "../../src/pings/acceptPings.ts";
 import type { ValidPing } from "../../src/pings/ping.ts";
 import { runScheduled } from "../../src/scheduled.ts";
-import { eraseUser } from "../../src/users/eraseUser.ts";
+import { eraseUser } from "../../src/erasure/eraseUser.ts";
 import { Faults } from "./faults.ts";
 import { current, Ended, Invocation, Scheduler } from "./invocations.ts";
 import { badContent, goodContent, Host, type Content, type HostKind } from "./outside.ts";
@@ -268,7 +268,7 @@ export class World {
           fault instanceof Error &&
           (fault instanceof Ended ||
             fault.name === "StoreFault" ||
-            /did not answer|has ended|evicted|a user was erased while/.test(fault.message));
+            /did not answer|has ended|evicted/.test(fault.message));
         this.note(`${label}: ${fault instanceof Error ? fault.message : String(fault)}`);
         if (!known && !invocation.ended) {
           this.break(
@@ -320,7 +320,9 @@ export class World {
       endsAt,
       pace,
       () => acceptPings(this.platform.env, this.partner, pings, this.now),
-      (answers) => {
+      (done) => {
+        if (!done.ok) return this.note(`  ${done.code}`);
+        const answers = done.outcome;
         for (const ping of this.pings)
           if (ping.invocation === current.getStore()) ping.answered = this.moment();
         if (answers.length !== pings.length) this.break("every ping of a request is answered");
@@ -384,7 +386,9 @@ export class World {
       endsAt,
       pace,
       () => startImport(this.platform.env, this.partner.partner_id, task),
-      (answer) => {
+      (done) => {
+        if (!done.ok) return this.note(`  ${done.code}`);
+        const answer = done.outcome;
         for (const heard of this.tasks)
           if (heard.invocation === current.getStore()) heard.answered = this.moment();
         const { import_id, total } = answer.import;

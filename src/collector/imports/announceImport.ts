@@ -1,13 +1,9 @@
-import {
-  deliveryIdOfEvent,
-  deliveryIdOfPlan,
-  importCompletedEvent,
-  trainingPlanRequest,
-} from "../../deliveries/bodies.ts";
+import { importCompletedEvent, trainingPlanRequest } from "../../deliveries/bodies.ts";
+import { deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
 import { insertDelivery } from "../../deliveries/write.ts";
 import type { Env } from "../../env.ts";
+import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectImport } from "../../imports/write.ts";
-import { boundOf, readErased } from "../../users/write.ts";
 import type { FileVersions } from "../files/versions.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import { importProjection, type ImportState } from "./import.ts";

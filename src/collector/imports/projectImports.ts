@@ -1,5 +1,5 @@
+import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectImport } from "../../imports/write.ts";
-import { boundOf, readErased } from "../../users/write.ts";
 import type { MeetErasure } from "../outbox/meetErasure.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";

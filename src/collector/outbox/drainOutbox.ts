@@ -1,6 +1,7 @@
 import type { Env } from "../../env.ts";
+import { boundOf, readErased } from "../../erasure/read.ts";
 import { discardObjects, projectFiles } from "../../files/write.ts";
-import { boundOf, readErased, touchUsers } from "../../users/write.ts";
+import { touchUsers } from "../../users/write.ts";
 import { projectionOf } from "../files/projection.ts";
 import type { FileVersions } from "../files/versions.ts";
 import type { CollectorIdentity } from "../identity.ts";

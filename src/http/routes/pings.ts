@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Fault } from "../../fault.ts";
-import { fileId } from "../../identifiers.ts";
+import { fileId, userHash } from "../../identifiers.ts";
 import { addressRules } from "../../outbound/rules.ts";
 import { acceptPings, previewPings, type AcceptedFile } from "../../pings/acceptPings.ts";
 import { pingRequestSchema, pingSchema, readCallbacks, type ValidPing } from "../../pings/ping.ts";
@@ -150,6 +150,11 @@ function rebuilt(partnerId: string, pings: readonly ValidPing[], letters: string
   }));
 }
 
+function userHashesOf(partnerId: string, pings: readonly ValidPing[]): string[] {
+  const userIds = new Set(pings.map((ping) => ping.user_id));
+  return [...userIds].map((userId) => userHash(partnerId, userId));
+}
+
 /** Takes the good items of a request and answers for all of them. */
 async function takePings(c: Asked, items: readonly JudgedItem[]) {
   const { partner } = c.var;
@@ -160,6 +165,7 @@ async function takePings(c: Asked, items: readonly JudgedItem[]) {
   const taken = dryRun
     ? { ok: true as const, outcome: await previewPings(c.env, partner, pings, Date.now()) }
     : await once(c, c.req.header("Idempotency-Key"), {
+        userHashes: userHashesOf(partner.partner_id, pings),
         run: async () => acceptPings(c.env, partner, pings, Date.now()),
         keep: (files) => files.map((file) => LETTERS[file.status]).join(""),
         rebuild: (letters) => rebuilt(partner.partner_id, pings, letters),

@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { StartedImport } from "../../collector/calls.ts";
+import { userHash } from "../../identifiers.ts";
 import {
   IMPORT_STATUSES,
   importAnswerSchema,
@@ -88,7 +89,11 @@ export const postTask = endpoint(route, async (c) => {
     return c.json(answerOf(task, kept(partner, started)), 202);
   }
   const started = await once(c, c.req.valid("header")["Idempotency-Key"], {
-    run: async () => kept(partner, await startImport(c.env, partner.partner_id, task)),
+    userHashes: [userHash(partner.partner_id, task.user_id)],
+    run: async () => {
+      const done = await startImport(c.env, partner.partner_id, task);
+      return done.ok ? { ok: true, outcome: kept(partner, done.outcome) } : done;
+    },
     keep: (outcome) => JSON.stringify(outcome),
     rebuild: (text) => keptSchema.parse(JSON.parse(text)),
   });

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { eraseUser } from "../../users/eraseUser.ts";
+import { eraseUser } from "../../erasure/eraseUser.ts";
 import * as read from "../../users/read.ts";
 import { userSchema, userWithSourcesSchema } from "../../users/user.ts";
 import { endpoint } from "../context.ts";

@@ -1,6 +1,10 @@
 import { z } from "zod";
 import { userHash } from "../identifiers.ts";
-import type { PingedUser } from "./write.ts";
+import type { ErasedUser } from "./begin.ts";
+
+/** The bound of every erasure that is remembered, and every user: what a restored database is compared by. */
+export const ALL_ERASED = "SELECT partner_id, user_hash, before_version FROM erased";
+export const ALL_USERS = "SELECT partner_id, user_id FROM users";
 
 /** Rows of `ALL_ERASED`. */
 export const erasedSchema = z.array(
@@ -9,15 +13,15 @@ export const erasedSchema = z.array(
 /** Rows of `ALL_USERS`. */
 export const usersSchema = z.array(z.object({ partner_id: z.string(), user_id: z.string() }));
 
-/** Somebody to erase again, up to the version that the saved erasure forbade. */
-export interface BroughtBack extends PingedUser {
+/** A user to erase again, up to the saved erasure's bound. */
+export interface BroughtBack extends ErasedUser {
   partner_id: string;
   before_version: number;
 }
 
 /**
- * Users that a restored database has brought back: erased by what was saved before the restoration, and not, or
- * only up to an earlier bound, by what is there now.
+ * Returns the users that a restored database has brought back: the list saved before the restoration has them as
+ * erased, and the restored one does not, or only up to a lower bound.
  */
 export function erasedAgain(
   saved: z.infer<typeof erasedSchema>,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { userHash } from "../../src/identifiers.ts";
-import { erasedAgain } from "../../src/users/erasedAgain.ts";
+import { erasedAgain } from "../../src/erasure/again.ts";
 
 const erased = (user: string, before_version: number) => ({
   partner_id: "p",
