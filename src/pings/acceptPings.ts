@@ -2,18 +2,11 @@ import { settleAll, valuesOf } from "../concurrency.ts";
 import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Partner } from "../partners/partner.ts";
+import type { AcceptedFile } from "./acceptedPings.ts";
 import { collectorOf, COLLECTORS_AT_ONCE } from "./collectors.ts";
 import { groupPings, type Group, type TakenGroup } from "./groupPings.ts";
 import type { ValidPing } from "./ping.ts";
 import { tellReadModel } from "./tellReadModel.ts";
-
-export interface AcceptedFile {
-  file_id: string;
-  user_id: string;
-  source: string;
-  summary_id: string;
-  status: "queued" | "held" | "duplicate";
-}
 
 /** Inline files are stored this many at a time: as many connections as an invocation may open at once. */
 const STORE_AT_ONCE = 6;

@@ -1,7 +1,7 @@
 import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/calls.ts";
 import { inlineKey } from "../files/objectKeys.ts";
-import { callbackDigest, collectorName, fileId, randomId } from "../identifiers.ts";
-import type { ValidPing } from "./ping.ts";
+import { callbackDigest, collectorName, randomId } from "../identifiers.ts";
+import { fileIdOf, type ValidPing } from "./ping.ts";
 
 /** Pings of one user and source, which one collector takes in one turn. */
 export interface Group {
@@ -34,12 +34,7 @@ export function groupPings(partnerId: string, pings: readonly ValidPing[], nowMs
       };
       groups.set(key, group);
     }
-    const file_id = fileId({
-      partnerId,
-      userId: ping.user_id,
-      source: ping.source,
-      summaryId: ping.summary_id,
-    });
+    const file_id = fileIdOf(partnerId, ping);
     group.places.push(place);
     group.entries.push({
       file_id,

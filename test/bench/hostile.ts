@@ -1,10 +1,10 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { possibleDuplicateOf, type Twin } from "../../src/activities/duplicates.ts";
-import { faultsOf } from "../../src/fault.ts";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/importer/unwrap.ts";
-import { pingRequestSchema, readCallbacks } from "../../src/pings/ping.ts";
+import { judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
+import { pingRequestSchema } from "../../src/pings/ping.ts";
 import { median, type Figure } from "./figures.ts";
 
 const ROUNDS = 5;
@@ -60,12 +60,8 @@ const wrongBody = (): string =>
 async function judge(body: string): Promise<void> {
   const value: unknown = JSON.parse(body);
   const parsed = pingRequestSchema.safeParse(value);
-  if (!parsed.success) faultsOf(parsed.error.issues, value);
-  else
-    await readCallbacks(
-      parsed.data.activity_files.map((ping) => ping.callback_url),
-      rules,
-    );
+  if (parsed.success) await judgePings(parsed.data.activity_files, rules);
+  else await judgeRefused(value, parsed.error.issues, rules);
 }
 
 /** A page of activities that all start together, which is what a search for duplicates likes least. */
