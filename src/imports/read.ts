@@ -4,6 +4,7 @@ import { visibleEventStatus, type DeliveryStatus } from "../deliveries/eventAnsw
 import type { Env } from "../env.ts";
 import { collectorName, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../rows.ts";
+import { Where } from "../sql.ts";
 import type { Partner } from "../partners/partner.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./answers.ts";
 
@@ -124,22 +125,18 @@ export async function listImports(
 ): Promise<Import[]> {
   const partnerId = owner.partner_id;
   const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
-  const conditions = ["i.partner_id = ?"];
-  const values: (string | number)[] = [partnerId];
-  const require = (condition: string, ...bound: (string | number)[]) => {
-    conditions.push(condition);
-    values.push(...bound);
-  };
-  // A user's rows lie together, so they are sorted; a partner's are walked along the index of their order.
+  const where = new Where().and("i.partner_id = ?", partnerId);
+  if (route !== null) where.and("i.import_id >= ? AND i.import_id < ?", route, rangeEnd(route));
+  where
+    .andEqual("i.user_id", filters.user_id)
+    .andEqual("i.source", filters.source)
+    .andEqual("i.status", filters.status);
+  // A user's rows are stored together: sort them. A partner's rows are read along the index of their order.
   const time = `${route === null ? "" : "+"}i.requested_at`;
-  if (route !== null) require("i.import_id >= ? AND i.import_id < ?", route, rangeEnd(route));
-  if (filters.user_id !== undefined) require("i.user_id = ?", filters.user_id);
-  if (filters.source !== undefined) require("i.source = ?", filters.source);
-  if (filters.status !== undefined) require("i.status = ?", filters.status);
-  if (after !== null) require(`(${time}, i.import_id) < (?, ?)`, ...after);
+  if (after !== null) where.and(`(${time}, i.import_id) < (?, ?)`, ...after);
   const found = await databaseFor(env, partnerId, route)
-    .prepare(`${IMPORTS} WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
-    .bind(...values, limit)
+    .prepare(`${IMPORTS} WHERE ${where.sql} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
+    .bind(...where.values, limit)
     .all<ImportRow>();
   return found.results.map((row) => importOf(owner, row));
 }

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
-import { possibleDuplicateOf, type Twin } from "../../src/activities/duplicates.ts";
+import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.ts";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/importer/unwrap.ts";
 import { judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
@@ -65,7 +65,7 @@ async function judge(body: string): Promise<void> {
 }
 
 /** A page of activities that all start together, which is what a search for duplicates likes least. */
-function twins(): Twin[] {
+function candidates(): DuplicateCandidate[] {
   return Array.from({ length: ITEMS }, (_, index) => ({
     activity_id: `${index}.0`,
     file_id: String(index),
@@ -83,7 +83,7 @@ export async function hostileFigures(): Promise<Figure[]> {
     gzipOfManyMembers(),
     longBody(),
     wrongBody(),
-    twins(),
+    candidates(),
   ];
   const cases: Record<string, () => unknown> = {
     "a gzip that unpacks to more than 32 MiB": () => unwrap(bomb),
