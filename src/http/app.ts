@@ -6,7 +6,7 @@ import { getPath } from "hono/utils/url";
 import { ZodError } from "zod";
 import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
-import type { Answering, AppEnv, Middleware } from "./context.ts";
+import type { RequestContext, AppEnv, Middleware } from "./context.ts";
 import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./problem.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
@@ -55,14 +55,14 @@ function isOurs(fault: Error): boolean {
   );
 }
 
-function answerFault(fault: Error, c: Answering): Response {
+function answerFault(fault: Error, c: RequestContext): Response {
   // Of the validators: text that is no JSON, and a media type whose parameters are none.
   if (fault instanceof HTTPException) {
     return fault.status === 415
       ? unsupportedMediaType(c)
       : problem(c, "malformed_json", "The body is not JSON.");
   }
-  c.var.noted["fault"] = faultName(fault);
+  c.var.logFields["fault"] = faultName(fault);
   if (isOurs(fault)) return problem(c, "internal", "This was not the request's fault.");
   return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
     headers: { "Retry-After": String(STORE_RETRY_SECONDS) },

@@ -13,12 +13,12 @@ export interface AppEnv {
     /** How the partner's rate limits stand that this request has counted against. */
     quotas: Map<string, Quota>;
     /** What the request's log line says beyond the usual: ids, counts, and the kind of a fault. */
-    noted: Record<string, string | number>;
+    logFields: Record<string, string | number>;
   };
 }
 
 /** Enough of a request to answer it, whatever its route. */
-export type Answering = Pick<Context<AppEnv>, "json" | "var" | "env">;
+export type RequestContext = Pick<Context<AppEnv>, "json" | "var" | "env">;
 
 export type Middleware = MiddlewareHandler<AppEnv>;
 

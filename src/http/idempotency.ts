@@ -78,7 +78,7 @@ export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed:
       // It is done: an answer that cannot be kept is an answer all the same, and its claim lapses.
       await keepAnswer(database, name, claimed.until, deed.keep(outcome), Date.now()).catch(
         (fault: unknown) => {
-          c.var.noted["not_kept"] = faultName(fault);
+          c.var.logFields["not_kept"] = faultName(fault);
         },
       );
       return { ok: true as const, outcome };

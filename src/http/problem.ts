@@ -1,7 +1,7 @@
 import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
 import { faultsOf, type Fault } from "../fault.ts";
-import type { Answering } from "./context.ts";
+import type { RequestContext } from "./context.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 
 /** Every way in which a request can end other than well; the code is what partners may rely on. */
@@ -64,7 +64,7 @@ export function problemDocument(
 
 /** Answers with a problem document. */
 export function problem<C extends ProblemCode>(
-  c: Answering,
+  c: RequestContext,
   code: C,
   detail: string,
   { errors, headers }: ProblemExtras = {},
@@ -75,7 +75,7 @@ export function problem<C extends ProblemCode>(
 }
 
 /** The 400 of a body or a query that breaks the contract. */
-export function refusal(c: Answering, errors: readonly Fault[]) {
+export function refusal(c: RequestContext, errors: readonly Fault[]) {
   const count = errors.length === 1 ? "One thing is" : `${errors.length} things are`;
   const listed = errors.length > MAX_FAULTS ? `; the first ${MAX_FAULTS} are listed` : "";
   return problem(c, "validation_failed", `${count} wrong with this request${listed}.`, { errors });
@@ -92,14 +92,14 @@ export function faultsIn({ error, data }: Refused): Fault[] {
 }
 
 /** The refusal of what a schema found; a list that is too long is a 413 and nothing else is said of it. */
-export function refuseInvalid(c: Answering, errors: readonly Fault[]) {
+export function refuseInvalid(c: RequestContext, errors: readonly Fault[]) {
   const tooMany = errors.find((fault) => fault.code === "too_many_items");
   return tooMany === undefined
     ? refusal(c, errors)
     : problem(c, "too_many_items", tooMany.detail, { errors: [tooMany] });
 }
 
-export function unsupportedMediaType(c: Answering) {
+export function unsupportedMediaType(c: RequestContext) {
   return problem(c, "unsupported_media_type", "Send the body as application/json.");
 }
 

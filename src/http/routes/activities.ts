@@ -10,17 +10,9 @@ import * as read from "../../activities/read.ts";
 import { readStreams } from "../../activities/readStreams.ts";
 import { nameText, userIdText } from "../../text.ts";
 import { endpoint } from "../context.ts";
-import {
-  instant,
-  integer,
-  INVALID_CURSOR,
-  noQuery,
-  pageOf,
-  pageQuery,
-  readPage,
-  unixSeconds,
-} from "../pages.ts";
-import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import { answerPage, pageOf, pageQuery } from "../pages.ts";
+import { notFoundProblem, problem, readProblems } from "../problem.ts";
+import { instant, integer, noQuery, unixSeconds } from "../query.ts";
 
 /** More points than any activity has: a day and a half of records, ten a second. */
 const MAX_POINTS = 1_000_000;
@@ -51,24 +43,18 @@ const listRoute = createRoute({
   },
 });
 
-const position = z.tuple([z.number().nullable(), z.string(), z.number()]);
-
-export const listActivities = endpoint(listRoute, async (c) => {
-  const { limit, cursor, ...filters } = c.req.valid("query");
-  const { partner_id } = c.var.partner;
-  const page = await readPage(
-    { list: "activities", partnerId: partner_id, filters },
-    { limit, cursor },
-    position,
-    (request) => read.listActivities(c.env, partner_id, filters, request),
-    (activity): read.ActivityPosition => [
-      filters.updated_since === undefined ? activity.start_time_in_seconds : Date.parse(activity.updated_at),
+export const listActivities = endpoint(listRoute, async (c) =>
+  answerPage(c, c.req.valid("query"), {
+    name: "activities",
+    position: z.tuple([z.number().nullable(), z.string(), z.number()]),
+    read: async (filters, page) => read.listActivities(c.env, c.var.partner.partner_id, filters, page),
+    positionOf: (activity, { updated_since }): read.ActivityPosition => [
+      updated_since === undefined ? activity.start_time_in_seconds : Date.parse(activity.updated_at),
       activity.file_id,
       activity.session_index,
     ],
-  );
-  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
-});
+  }),
+);
 
 const getRoute = createRoute({
   method: "get",

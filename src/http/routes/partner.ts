@@ -2,8 +2,8 @@ import { createRoute } from "@hono/zod-openapi";
 import { partnerSettingsSchema } from "../../partners/settings.ts";
 import { live } from "../../partners/partner.ts";
 import { endpoint } from "../context.ts";
-import { noQuery } from "../pages.ts";
 import { readProblems } from "../problem.ts";
+import { noQuery } from "../query.ts";
 
 const route = createRoute({
   method: "get",

@@ -13,7 +13,6 @@ import { pingRequestSchema } from "../../pings/ping.ts";
 import { endpoint, type AppEnv } from "../context.ts";
 import { idempotencyKey, once } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
-import { dryRunQuery } from "../pages.ts";
 import { preference } from "../prefer.ts";
 import {
   conflictProblem,
@@ -24,6 +23,7 @@ import {
   writeProblems,
   type Refused,
 } from "../problem.ts";
+import { dryRunQuery } from "../query.ts";
 import { spendFiles } from "../rateLimit.ts";
 
 /** 5,000 pings with long signed URLs, or one 8 MiB file in base64 with room for others. */
@@ -106,7 +106,7 @@ async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
   const files = items.flatMap((item) =>
     item.ok ? (acceptedFiles.next().value ?? []) : rejectedFile(partner.partner_id, item.item, item.faults),
   );
-  c.var.noted["files"] = pings.length;
+  c.var.logFields["files"] = pings.length;
   if (isLenient(c)) c.header("Preference-Applied", "handling=lenient");
   return c.json({ accepted: pings.length, files }, 202);
 }

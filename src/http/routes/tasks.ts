@@ -12,8 +12,8 @@ import type { Partner } from "../../partners/partner.ts";
 import { endpoint } from "../context.ts";
 import { idempotencyKey, once } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
-import { dryRunQuery } from "../pages.ts";
 import { conflictProblem, keyReusedProblem, writeProblems } from "../problem.ts";
+import { dryRunQuery } from "../query.ts";
 
 /** 20,000 expected ids of 255 characters, each character up to three bytes long. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -94,7 +94,7 @@ export const postTask = endpoint(route, async (c) => {
   });
   if (!started.ok) return started.refusal;
   const answer = answerOf(task, started.outcome);
-  c.var.noted["import_id"] = answer.import_id;
-  c.var.noted["files"] = answer.files.total;
+  c.var.logFields["import_id"] = answer.import_id;
+  c.var.logFields["files"] = answer.files.total;
   return c.json(answer, 202);
 });
