@@ -10,7 +10,7 @@ import {
   type Event,
   type EventStatus,
   type EventWithAttempts,
-} from "./eventAnswer.ts";
+} from "./event.ts";
 
 interface EventRow {
   delivery_id: string;

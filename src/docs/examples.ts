@@ -1,9 +1,9 @@
 import type { Activity, ActivityWithParts } from "../activities/activity.ts";
 import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
-import type { Event, EventWithAttempts } from "../deliveries/eventAnswer.ts";
+import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import type { File } from "../files/file.ts";
 import type { Timeline } from "../files/timeline.ts";
-import type { Import, ImportAnswer } from "../imports/answers.ts";
+import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
 import type { Overview } from "../overview/overview.ts";
 import { DEFAULT_LIMITS } from "../partners/partner.ts";

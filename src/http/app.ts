@@ -12,11 +12,11 @@ import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
-import { getEvent, listEvents, postResend, postTestEvent } from "./routes/events.ts";
+import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
 import { getFile, getOriginal, getTimeline, listFiles, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
 import { getImport, listImports, retryImport } from "./routes/imports.ts";
-import { postInspect } from "./routes/inspect.ts";
+import { inspectFile } from "./routes/inspect.ts";
 import { getOverview } from "./routes/overview.ts";
 import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
@@ -43,8 +43,8 @@ const knownRoute: Middleware = async (c, next) => {
   return problem(c, "method_not_allowed", `This address takes ${methods}.`, { headers: { Allow: methods } });
 };
 
-/** Faults in our own code, not of a store: asking again would meet them again. */
-function isOurs(fault: Error): boolean {
+/** Whether a fault lies in our own code, not in a store: a repeated request would meet it again. */
+function isProgrammingError(fault: Error): boolean {
   return (
     !("remote" in fault) &&
     (fault instanceof TypeError ||
@@ -63,7 +63,7 @@ function answerFault(fault: Error, c: RequestContext): Response {
       : problem(c, "malformed_json", "The body is not JSON.");
   }
   c.var.logFields["fault"] = faultName(fault);
-  if (isOurs(fault)) return problem(c, "internal", "This was not the request's fault.");
+  if (isProgrammingError(fault)) return problem(c, "internal", "This was not the request's fault.");
   return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
     headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
   });
@@ -94,14 +94,14 @@ app.openapiRoutes([
   retryImport,
   listEvents,
   getEvent,
-  postResend,
-  postTestEvent,
+  resendEvent,
+  sendTestEvent,
   listUsers,
   getUser,
   deleteUser,
   getOverview,
   getPartner,
-  postInspect,
+  inspectFile,
   getHealth,
 ]);
 

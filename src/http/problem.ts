@@ -99,6 +99,13 @@ export function refuseInvalid(c: RequestContext, errors: readonly Fault[]) {
     : problem(c, "too_many_items", tooMany.detail, { errors: [tooMany] });
 }
 
+/** The 503 when too many bodies are in memory at once. */
+export function memoryShort(c: RequestContext) {
+  return problem(c, "memory_short", "Send the same request again in a moment.", {
+    headers: { "Retry-After": "1" },
+  });
+}
+
 export function unsupportedMediaType(c: RequestContext) {
   return problem(c, "unsupported_media_type", "Send the body as application/json.");
 }

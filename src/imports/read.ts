@@ -1,12 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { databaseFor } from "../database.ts";
-import { visibleEventStatus, type DeliveryStatus } from "../deliveries/eventAnswer.ts";
+import { visibleEventStatus, type DeliveryStatus } from "../deliveries/event.ts";
 import type { Env } from "../env.ts";
 import { collectorName, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../rows.ts";
 import { Where } from "../sql.ts";
 import type { Partner } from "../partners/partner.ts";
-import { NO_EVENT_URL, type Import, type ImportStatus } from "./answers.ts";
+import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
 
 interface ImportRow {
   import_id: string;
@@ -44,11 +44,11 @@ function filesOf({ total, imported, skipped, failed }: Counts): Import["files"] 
   return { total, pending: Math.max(0, total - imported - skipped - failed), imported, skipped, failed };
 }
 
-/** As far as its settings matter for how an import reads. */
-type Owner = Pick<Partner, "partner_id" | "event_url">;
+/** The settings of a partner that decide how its imports read. */
+type PartnerView = Pick<Partner, "partner_id" | "event_url">;
 
-function importOf(owner: Owner, row: ImportRow): Import {
-  const unsendable = row.event_id !== null && row.event_status !== "delivered" && owner.event_url === null;
+function importOf(partner: PartnerView, row: ImportRow): Import {
+  const unsendable = row.event_id !== null && row.event_status !== "delivered" && partner.event_url === null;
   return {
     import_id: row.import_id,
     user_id: row.user_id,
@@ -81,8 +81,8 @@ async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<
   }
 }
 
-export async function readImport(env: Env, owner: Owner, importId: string): Promise<Import | null> {
-  const partnerId = owner.partner_id;
+export async function readImport(env: Env, partner: PartnerView, importId: string): Promise<Import | null> {
+  const partnerId = partner.partner_id;
   const database = databaseFor(env, partnerId, importId.slice(0, ROUTE_LENGTH));
   const [row, missing] = await Promise.all([
     database
@@ -98,7 +98,7 @@ export async function readImport(env: Env, owner: Owner, importId: string): Prom
   const counts = row.status === "running" ? await liveCounts(env, partnerId, row) : null;
   const slices = missing.results.map((slice) => parseColumn(missingColumn, slice.summary_ids));
   return {
-    ...importOf(owner, row),
+    ...importOf(partner, row),
     ...(slices.length === 0 ? {} : { missing_summary_ids: slices.flat() }),
     ...(counts === null ? {} : { files: filesOf(counts) }),
   };
@@ -119,11 +119,11 @@ export type ImportPosition = [timeMs: number, importId: string];
  */
 export async function listImports(
   env: Env,
-  owner: Owner,
+  partner: PartnerView,
   filters: ImportFilters,
   { limit, after }: { limit: number; after: ImportPosition | null },
 ): Promise<Import[]> {
-  const partnerId = owner.partner_id;
+  const partnerId = partner.partner_id;
   const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
   const where = new Where().and("i.partner_id = ?", partnerId);
   if (route !== null) where.and("i.import_id >= ? AND i.import_id < ?", route, rangeEnd(route));
@@ -138,5 +138,5 @@ export async function listImports(
     .prepare(`${IMPORTS} WHERE ${where.sql} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
     .bind(...where.values, limit)
     .all<ImportRow>();
-  return found.results.map((row) => importOf(owner, row));
+  return found.results.map((row) => importOf(partner, row));
 }

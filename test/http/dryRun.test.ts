@@ -2,7 +2,7 @@ import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { acceptedPingsSchema } from "../../src/pings/acceptedPings.ts";
-import { importAnswerSchema } from "../../src/imports/answers.ts";
+import { importAnswerSchema } from "../../src/imports/import.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";

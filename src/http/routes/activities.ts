@@ -11,7 +11,7 @@ import { readStreams } from "../../activities/readStreams.ts";
 import { nameText, userIdText } from "../../text.ts";
 import { endpoint } from "../context.ts";
 import { answerPage, pageOf, pageQuery } from "../pages.ts";
-import { notFoundProblem, problem, readProblems } from "../problem.ts";
+import { memoryShort, notFoundProblem, problem, readProblems } from "../problem.ts";
 import { instant, integer, noQuery, unixSeconds } from "../query.ts";
 
 /** More points than any activity has: a day and a half of records, ten a second. */
@@ -119,9 +119,7 @@ export const getStreams = endpoint(streamsRoute, async (c) => {
   if (streams.ok) return c.json(Object.assign({ downsampled: streams.downsampled }, streams.columns), 200);
   switch (streams.code) {
     case "memory_short":
-      return problem(c, "memory_short", "Send the same request again in a moment.", {
-        headers: { "Retry-After": "1" },
-      });
+      return memoryShort(c);
     case "no_activity":
       return problem(c, "not_found", "There is no such activity.");
   }

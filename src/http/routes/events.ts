@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { EVENT_STATUSES, eventSchema, eventWithAttemptsSchema } from "../../deliveries/eventAnswer.ts";
+import { EVENT_STATUSES, eventSchema, eventWithAttemptsSchema } from "../../deliveries/event.ts";
 import * as read from "../../deliveries/read.ts";
-import { resendEvent, sendTestEvent } from "../../deliveries/sendEvent.ts";
+import * as sending from "../../deliveries/sendEvent.ts";
 import { endpoint, type RequestContext } from "../context.ts";
 import { answerPage, pageOf, pageQuery } from "../pages.ts";
 import { conflictProblem, notFoundProblem, problem, readProblems } from "../problem.ts";
@@ -81,13 +81,13 @@ const resendRoute = createRoute({
   },
 });
 
-export const postResend = endpoint(resendRoute, async (c) => {
+export const resendEvent = endpoint(resendRoute, async (c) => {
   const { event_id } = c.req.valid("param");
   const { partner_id, event_url } = c.var.partner;
   const event = await read.readEvent(c.env, partner_id, event_id);
   if (event === null) return problem(c, "not_found", "There is no such event.");
   if (event_url === null) return noEventUrl(c);
-  if (!(await resendEvent(c.env, partner_id, event_id, Date.now()))) {
+  if (!(await sending.resendEvent(c.env, partner_id, event_id, Date.now()))) {
     return problem(c, "event_in_delivery", "It is being delivered, or is due.");
   }
   return c.json((await read.readEvent(c.env, partner_id, event_id)) ?? event, 202);
@@ -109,10 +109,10 @@ const testRoute = createRoute({
   responses: { ...accepted, ...conflictProblem("no_event_url") },
 });
 
-export const postTestEvent = endpoint(testRoute, async (c) => {
+export const sendTestEvent = endpoint(testRoute, async (c) => {
   const { partner_id, event_url } = c.var.partner;
   if (event_url === null) return noEventUrl(c);
-  const eventId = await sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
+  const eventId = await sending.sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
   const event = await read.readEvent(c.env, partner_id, eventId);
   if (event === null) throw new Error("the event that was just stored cannot be read");
   return c.json(event, 202);

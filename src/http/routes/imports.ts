@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { retryFiles } from "../../files/retryFiles.ts";
-import { IMPORT_STATUSES, importSchema } from "../../imports/answers.ts";
+import { IMPORT_STATUSES, importSchema } from "../../imports/import.ts";
 import * as read from "../../imports/read.ts";
 import { nameText, userIdText } from "../../text.ts";
 import { endpoint } from "../context.ts";

@@ -5,7 +5,7 @@ import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
-import { fileProblems, problem, readProblems } from "../problem.ts";
+import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";
 
 /** Inspected bytes come without a ping, so nothing else says when they were recorded. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
@@ -45,14 +45,12 @@ const route = createRoute({
   },
 });
 
-export const postInspect = endpoint(route, async (c) => {
+export const inspectFile = endpoint(route, async (c) => {
   const body = await readFileBody(c.req.raw, MAX_FILE_BYTES);
   if (!body.ok) {
     return body.code === "body_too_large"
       ? problem(c, body.code, `A file has at most ${MAX_FILE_BYTES} bytes.`)
-      : problem(c, body.code, "Send the same request again in a moment.", {
-          headers: { "Retry-After": "1" },
-        });
+      : memoryShort(c);
   }
   try {
     const unwrapped = unwrap(body.bytes);

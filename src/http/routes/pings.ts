@@ -11,7 +11,7 @@ import { acceptPings, previewPings } from "../../pings/acceptPings.ts";
 import { itemFaults, judgePings, judgeRefused, type JudgedItem } from "../../pings/judgeItems.ts";
 import { pingRequestSchema } from "../../pings/ping.ts";
 import { endpoint, type AppEnv } from "../context.ts";
-import { idempotencyKey, once } from "../idempotency.ts";
+import { idempotencyKey, runOnce } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
 import { preference } from "../prefer.ts";
 import {
@@ -96,7 +96,7 @@ async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
   const accepted =
     c.req.query("dry_run") === "true"
       ? { ok: true as const, outcome: await previewPings(c.env, partner, pings, Date.now()) }
-      : await once(c, c.req.header("Idempotency-Key"), {
+      : await runOnce(c, c.req.header("Idempotency-Key"), {
           run: async () => acceptPings(c.env, partner, pings, ownHost(c), Date.now()),
           keep: statusLetters,
           rebuild: (letters) => filesFromLetters(partner.partner_id, pings, letters),

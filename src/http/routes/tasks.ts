@@ -5,12 +5,12 @@ import {
   importAnswerSchema,
   NO_EVENT_URL,
   type ImportAnswer,
-} from "../../imports/answers.ts";
+} from "../../imports/import.ts";
 import { missingOf, previewImport, startImport } from "../../imports/startImport.ts";
 import { taskSchema, type Task } from "../../imports/task.ts";
 import type { Partner } from "../../partners/partner.ts";
 import { endpoint } from "../context.ts";
-import { idempotencyKey, once } from "../idempotency.ts";
+import { idempotencyKey, runOnce } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
 import { conflictProblem, keyReusedProblem, writeProblems } from "../problem.ts";
 import { dryRunQuery } from "../query.ts";
@@ -87,7 +87,7 @@ export const postTask = endpoint(route, async (c) => {
     const started = await previewImport(c.env, partner.partner_id, task);
     return c.json(answerOf(task, kept(partner, started)), 202);
   }
-  const started = await once(c, c.req.valid("header")["Idempotency-Key"], {
+  const started = await runOnce(c, c.req.valid("header")["Idempotency-Key"], {
     run: async () => kept(partner, await startImport(c.env, partner.partner_id, task)),
     keep: (outcome) => JSON.stringify(outcome),
     rebuild: (text) => keptSchema.parse(JSON.parse(text)),
