@@ -131,11 +131,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   // The partner
   partner_id: "The partner's id.",
   name: "The partner's name.",
-  keys: "Live and expired keys, without the keys themselves.",
   key_id: "Names a key.",
   expires_at: "When it stops working; null: not at all.",
   event_url: "Where events are sent; null: nowhere.",
-  webhook_secrets: "Secrets that events are signed with, without the secrets themselves.",
   secret_id: "Names a secret.",
   limits: "Rate limits.",
 

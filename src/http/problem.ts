@@ -4,7 +4,7 @@ import { faultsOf, type Fault } from "../fault.ts";
 import type { RequestContext } from "./context.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 
-/** Every way in which a request can end other than well; the code is what partners may rely on. */
+/** Every problem that a request can end with, by status. Partners may rely on the codes. */
 export const PROBLEMS = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   validation_failed: { status: 400, title: "The request breaks the contract" },
@@ -12,14 +12,15 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: "Partner id and key do not fit" },
   partner_suspended: { status: 403, title: "This partner is suspended" },
   not_found: { status: 404, title: "There is no such thing" },
+  method_not_allowed: { status: 405, title: "This address does not know that method" },
   not_retryable: { status: 409, title: "There is nothing to try again with" },
   no_event_url: { status: 409, title: "No event_url is configured" },
   event_in_delivery: { status: 409, title: "This event is still being delivered" },
   idempotency_in_flight: { status: 409, title: "The same request is being answered" },
-  method_not_allowed: { status: 405, title: "This address does not know that method" },
   body_too_large: { status: 413, title: "The body is too large" },
   too_many_items: { status: 413, title: "Too many items in one request" },
   too_many_values: { status: 413, title: "Too many values in one body" },
+  unsupported_media_type: { status: 415, title: "The body is of another media type" },
   file_empty: { status: 422, title: "The file is empty" },
   file_too_large: { status: 422, title: "The file unpacks to more than an import takes" },
   not_fit: { status: 422, title: "This is not a FIT file" },
@@ -28,7 +29,6 @@ export const PROBLEMS = {
   no_activity_data: { status: 422, title: "This FIT file holds no activity" },
   idempotency_key_reused: { status: 422, title: "This idempotency key stands for another request" },
   rate_limited: { status: 429, title: "Too many requests" },
-  unsupported_media_type: { status: 415, title: "The body is of another media type" },
   internal: { status: 500, title: "Something failed on our side" },
   store_unavailable: { status: 503, title: "A store is not available" },
   memory_short: { status: 503, title: "Too much is being received at this moment" },

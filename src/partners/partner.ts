@@ -4,7 +4,7 @@ import { z } from "zod";
 /** Partner ids stand in headers, keys and paths as they are. */
 export const PARTNER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** How long a partner may send, unless its settings say otherwise. */
+/** Rate limits of a new partner of a deployed service, unless the operator sets others. */
 export const DEFAULT_LIMITS = { requests_per_minute: 6_000, files_per_minute: 60_000 };
 
 const key = z.object({
