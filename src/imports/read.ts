@@ -6,19 +6,16 @@ import { collectorName, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers
 import { instantOf, parseColumn } from "../rows.ts";
 import { Where } from "../sql.ts";
 import type { Partner } from "../partners/partner.ts";
+import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
 
-interface ImportRow {
+interface ImportRow extends ImportCounts {
   import_id: string;
   user_id: string;
   source: string;
   is_initial_import: 0 | 1;
   event_id: string | null;
   status: ImportStatus;
-  total: number;
-  imported: number;
-  skipped: number;
-  failed: number;
   requested_at: number;
   completed_at: number | null;
   plan_status: DeliveryStatus | null;
@@ -26,8 +23,10 @@ interface ImportRow {
   event_attempts: number | null;
 }
 
-const IMPORTS = `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, i.total,
-    i.imported, i.skipped, i.failed, i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
+const COUNTS = IMPORT_COUNTS.map((count) => `i.${count}`).join(", ");
+
+const IMPORTS = `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
+    i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
   FROM imports i
   LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = 'plan_' || i.import_id
   LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = 'evt_' || i.import_id`;
@@ -36,12 +35,6 @@ const missingColumn = z.array(z.string());
 
 function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed" {
   return status === "delivered" || status === "failed" ? status : "requested";
-}
-
-type Counts = Pick<ImportRow, "total" | "imported" | "skipped" | "failed">;
-
-function filesOf({ total, imported, skipped, failed }: Counts): Import["files"] {
-  return { total, pending: Math.max(0, total - imported - skipped - failed), imported, skipped, failed };
 }
 
 /** The settings of a partner that decide how its imports read. */
@@ -56,7 +49,7 @@ function importOf(partner: PartnerView, row: ImportRow): Import {
     is_initial_import: row.is_initial_import === 1,
     event_id: row.event_id,
     status: row.status,
-    files: filesOf(row),
+    files: importFilesOf(row),
     repeated: false,
     warnings: unsendable ? [NO_EVENT_URL] : [],
     requested_at: instantOf(row.requested_at),
@@ -69,14 +62,14 @@ function importOf(partner: PartnerView, row: ImportRow): Import {
   };
 }
 
-/** Counts of a running import as its collector has them now; null when it cannot be asked. */
-async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<Counts | null> {
+/** Reads the current counts of a running import from its collector; null when that cannot be reached. */
+async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<ImportCounts | null> {
   try {
     return await env.COLLECTOR.getByName(collectorName(partnerId, row.user_id, row.source)).readImport(
       row.import_id,
     );
   } catch {
-    // The row of the read model is a little older and as true.
+    // The counts of the read model are only a little older.
     return null;
   }
 }
@@ -100,7 +93,7 @@ export async function readImport(env: Env, partner: PartnerView, importId: strin
   return {
     ...importOf(partner, row),
     ...(slices.length === 0 ? {} : { missing_summary_ids: slices.flat() }),
-    ...(counts === null ? {} : { files: filesOf(counts) }),
+    ...(counts === null ? {} : { files: importFilesOf(counts) }),
   };
 }
 

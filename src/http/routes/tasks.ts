@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { StartedImport } from "../../collector/calls.ts";
+import { countsOf, importCountsSchema, importFilesOf } from "../../imports/counts.ts";
 import {
   IMPORT_STATUSES,
   importAnswerSchema,
@@ -40,16 +41,11 @@ const route = createRoute({
   },
 });
 
-const count = z.number();
-
-/** What is kept of an answer: with the same task, enough to give it again. */
+/** What is stored of an answer: with the same task, enough to give it again. */
 const keptSchema = z.object({
   import_id: z.string(),
   status: z.enum(IMPORT_STATUSES),
-  total: count,
-  imported: count,
-  skipped: count,
-  failed: count,
+  ...importCountsSchema.shape,
   repeated: z.boolean(),
   missing: z.array(z.number()).nullable(),
   sendable: z.boolean(),
@@ -57,14 +53,14 @@ const keptSchema = z.object({
 type Kept = z.infer<typeof keptSchema>;
 
 function kept(partner: Partner, { import: row, repeated, missing }: StartedImport): Kept {
-  const { import_id, status, total, imported, skipped, failed } = row;
+  const { import_id, status } = row;
   const sendable = partner.event_url !== null;
-  return { import_id, status, total, imported, skipped, failed, repeated, missing, sendable };
+  return { import_id, status, ...countsOf(row), repeated, missing, sendable };
 }
 
 function answerOf(task: Task, outcome: Kept): ImportAnswer {
   const { user_id, source, is_initial_import, event_id = null } = task;
-  const { import_id, status, total, imported, skipped, failed, repeated, sendable } = outcome;
+  const { import_id, status, repeated, sendable } = outcome;
   const missing = missingOf(task, outcome.missing);
   return {
     import_id,
@@ -73,7 +69,7 @@ function answerOf(task: Task, outcome: Kept): ImportAnswer {
     is_initial_import,
     event_id,
     status,
-    files: { total, pending: total - imported - skipped - failed, imported, skipped, failed },
+    files: importFilesOf(outcome),
     ...(missing === null ? {} : { missing_summary_ids: missing }),
     repeated,
     warnings: event_id !== null && !sendable ? [NO_EVENT_URL] : [],
