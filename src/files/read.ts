@@ -6,6 +6,7 @@ import { activityId, fileId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identi
 import { instantOf, parseColumn } from "../rows.ts";
 import { DATABASE_NOW, Where } from "../sql.ts";
 import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
+import { pingFieldsOf, type PingFields } from "./pingFields.ts";
 
 /**
  * SQL for the import that has taken a file `f` which is still held in its row: a task writes one row of its own and
@@ -21,15 +22,12 @@ export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
 /** SQL for the status that a partner reads of a file `f`: one that is held, but taken by a task, reads as queued. */
 export const READ_STATUS = `CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END`;
 
-interface FileRow {
+interface FileRow extends Omit<PingFields, "overwrite_mode"> {
   file_id: string;
   user_id: string;
   source: string;
   summary_id: string;
-  activity_name: string | null;
-  priority: 0 | 1;
   overwrite_mode: 0 | 1;
-  start_time_in_seconds: string;
   status: FileStatus;
   attempts: number;
   import_id: string | null;
@@ -53,10 +51,7 @@ function fileOf(row: FileRow): File {
     user_id: row.user_id,
     source: row.source,
     summary_id: row.summary_id,
-    activity_name: row.activity_name,
-    priority: row.priority,
-    overwrite_mode: row.overwrite_mode === 1,
-    start_time_in_seconds: row.start_time_in_seconds,
+    ...pingFieldsOf({ ...row, overwrite_mode: row.overwrite_mode === 1 }),
     status,
     attempts: row.attempts,
     import_id: row.taken_by ?? row.import_id,
