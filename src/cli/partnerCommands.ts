@@ -1,6 +1,12 @@
 import { checkAddress } from "../outbound/address.ts";
-import { DEFAULT_LIMITS, live, newAuthKey, newWebhookSecret, type Partner } from "../partners/partner.ts";
-import { settingsOf } from "../partners/settings.ts";
+import {
+  DEFAULT_LIMITS,
+  live,
+  newAuthKey,
+  newWebhookSecret,
+  settingsOf,
+  type Partner,
+} from "../partners/partner.ts";
 import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/rotate.ts";
 import { refuse, type Refusal } from "./command.ts";
 import { newPartner } from "./newPartner.ts";

@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import { live, type Partner } from "./partner.ts";
 
 const instant = z.iso.datetime();
 const perMinute = z.number().int().nullable().openapi({ description: "Null: no limit." });
@@ -25,24 +24,3 @@ export const partnerSettingsSchema = z
   })
   .openapi("PartnerSettings");
 export type PartnerSettings = z.infer<typeof partnerSettingsSchema>;
-
-/** Returns the settings as the partner and the operator read them, with the keys and secrets that are live. */
-export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
-  const { partner_id, name, status, created_at, keys, event_url, webhook_secrets, callback_hosts, limits } =
-    partner;
-  return {
-    partner_id,
-    name,
-    status,
-    created_at,
-    keys: live(keys, nowMs).map(({ key_id, created_at, expires_at }) => ({ key_id, created_at, expires_at })),
-    event_url,
-    webhook_secrets: live(webhook_secrets, nowMs).map(({ secret_id, created_at, expires_at }) => ({
-      secret_id,
-      created_at,
-      expires_at,
-    })),
-    callback_hosts,
-    limits,
-  };
-}

@@ -1,7 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { faultSchema, type Fault } from "../fault.ts";
-import { nameText, userIdText } from "../text.ts";
-import { fieldOf } from "./judgeItems.ts";
+import { faultSchema } from "../fault.ts";
 import { fileIdOf, type ValidPing } from "./ping.ts";
 
 const acceptedFileSchema = z.strictObject({
@@ -38,22 +36,6 @@ export const acceptedPingsSchema = z
 
 /** The same for a request without `handling=lenient`: a client reads no rejected items there. */
 export const allAcceptedSchema = acceptedPingsSchema.extend({ files: z.array(acceptedFileSchema) });
-
-/** Returns the answer's entry for an item that was not accepted. */
-export function rejectedFile(partnerId: string, item: unknown, errors: Fault[]): RejectedFile {
-  const user_id = userIdText.safeParse(fieldOf(item, "user_id")).data ?? null;
-  const source = nameText.safeParse(fieldOf(item, "source")).data ?? null;
-  const summary_id = nameText.safeParse(fieldOf(item, "summary_id")).data ?? null;
-  const isNamed = user_id !== null && source !== null && summary_id !== null;
-  return {
-    file_id: isNamed ? fileIdOf(partnerId, { user_id, source, summary_id }) : null,
-    user_id,
-    source,
-    summary_id,
-    status: "rejected",
-    errors,
-  };
-}
 
 const LETTERS = { queued: "q", held: "h", duplicate: "d" } as const;
 const STATUSES = new Map(Object.entries({ q: "queued", h: "held", d: "duplicate" } as const));

@@ -1,8 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { faultsOf, pointerOf, type Fault } from "../fault.ts";
 import type { AddressRules } from "../outbound/address.ts";
+import { nameText, userIdText } from "../text.ts";
+import type { RejectedFile } from "./acceptedPings.ts";
 import { callbackReader, type Callback } from "./callback.ts";
-import { pingSchema, type Ping, type ValidPing } from "./ping.ts";
+import { fileIdOf, pingSchema, type Ping, type ValidPing } from "./ping.ts";
 
 /** One item of a request: a ping to accept, or what is wrong with it. */
 export type JudgedItem = { ok: true; ping: ValidPing } | { ok: false; item: unknown; faults: Fault[] };
@@ -19,7 +21,7 @@ const anyRequest = z.object({ [ITEMS]: z.array(z.unknown()) });
 const anyItem = z.record(z.string(), z.unknown());
 
 /** Reads a field of an item that may be anything; undefined when the item has no such field. */
-export function fieldOf(item: unknown, field: string): unknown {
+function fieldOf(item: unknown, field: string): unknown {
   return anyItem.safeParse(item).data?.[field];
 }
 
@@ -84,4 +86,20 @@ function callbackFaults(index: number, callback: Callback): Fault[] {
 /** The index of the item that an issue is about; null when it is about the request. */
 function itemIndexOf({ path: [list, index] }: z.core.$ZodIssue): number | null {
   return list === ITEMS && typeof index === "number" ? index : null;
+}
+
+/** Returns the answer's entry for an item that was not accepted. */
+export function rejectedFile(partnerId: string, item: unknown, errors: Fault[]): RejectedFile {
+  const user_id = userIdText.safeParse(fieldOf(item, "user_id")).data ?? null;
+  const source = nameText.safeParse(fieldOf(item, "source")).data ?? null;
+  const summary_id = nameText.safeParse(fieldOf(item, "summary_id")).data ?? null;
+  const isNamed = user_id !== null && source !== null && summary_id !== null;
+  return {
+    file_id: isNamed ? fileIdOf(partnerId, { user_id, source, summary_id }) : null,
+    user_id,
+    source,
+    summary_id,
+    status: "rejected",
+    errors,
+  };
 }

@@ -1,5 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
-import { partnerSettingsSchema, settingsOf } from "../../partners/settings.ts";
+import { settingsOf } from "../../partners/partner.ts";
+import { partnerSettingsSchema } from "../../partners/settings.ts";
 import { endpoint } from "../context.ts";
 import { readProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";

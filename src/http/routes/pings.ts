@@ -1,14 +1,15 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { AddressRules } from "../../outbound/address.ts";
-import {
-  acceptedPingsSchema,
-  filesFromLetters,
-  rejectedFile,
-  statusLetters,
-} from "../../pings/acceptedPings.ts";
+import { acceptedPingsSchema, filesFromLetters, statusLetters } from "../../pings/acceptedPings.ts";
 import { acceptPings, previewPings } from "../../pings/acceptPings.ts";
-import { itemFaults, judgePings, judgeRefused, type JudgedItem } from "../../pings/judgeItems.ts";
+import {
+  itemFaults,
+  judgePings,
+  judgeRefused,
+  rejectedFile,
+  type JudgedItem,
+} from "../../pings/judgeItems.ts";
 import { pingRequestSchema } from "../../pings/ping.ts";
 import { endpoint, type AppEnv } from "../context.ts";
 import { idempotencyKey, runOnce } from "../idempotency.ts";
