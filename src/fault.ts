@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import { z } from "@hono/zod-openapi";
 
 /** What may be wrong with one field of a request; a closed list, which the documentation explains. */
 export const FAULT_CODES = [
@@ -24,11 +24,12 @@ export const FAULT_CODES = [
 export type FaultCode = (typeof FAULT_CODES)[number];
 
 /** One thing wrong with a request: where (a JSON pointer, RFC 6901), a stable code, a sentence. */
-export interface Fault {
-  pointer: string;
-  code: FaultCode;
-  detail: string;
-}
+export const faultSchema = z.strictObject({
+  pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
+  code: z.enum(FAULT_CODES),
+  detail: z.string(),
+});
+export type Fault = z.infer<typeof faultSchema>;
 
 export function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");

@@ -39,5 +39,27 @@ export function jsonSlices(rows: readonly unknown[]): string[] {
   return sliced(rows, (row) => row).map((slice) => slice.json);
 }
 
+/** The conditions of a WHERE clause, joined by AND, with the values that they bind in their order. */
+export class Where {
+  readonly values: (string | number | null)[] = [];
+  readonly #conditions: string[] = [];
+
+  /** Adds a condition with a value for each `?` in it. */
+  and(condition: string, ...values: (string | number | null)[]): this {
+    this.#conditions.push(condition);
+    this.values.push(...values);
+    return this;
+  }
+
+  /** Adds `column = ?`, unless the filter is not given. */
+  andEqual(column: string, value: string | number | undefined): this {
+    return value === undefined ? this : this.and(`${column} = ?`, value);
+  }
+
+  get sql(): string {
+    return this.#conditions.join(" AND ");
+  }
+}
+
 /** D1's own clock in Unix milliseconds, set in the statement that writes: a poller that sorts by it misses nothing. */
 export const DATABASE_NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { jsonSlices, sliced } from "../src/sql.ts";
+import { jsonSlices, sliced, Where } from "../src/sql.ts";
 
 /** What D1 and a Durable Object bind at most. */
 const MAX_BYTES = 2_000_000;
@@ -36,4 +36,15 @@ test("each slice says which rows it holds", () => {
   }
   expect(sliced([], String)).toEqual([]);
   expect(sliced([1, 2], String)).toEqual([{ rows: [1, 2], json: '["1","2"]' }]);
+});
+
+test("a Where joins its conditions and keeps the values in the order of their parameters", () => {
+  const where = new Where()
+    .and("a = ?", "p")
+    .andEqual("b", undefined)
+    .and("(c, d) < (?, ?)", 1, null)
+    .andEqual("e", 0)
+    .and("f IS NULL");
+  expect(where.sql).toBe("a = ? AND (c, d) < (?, ?) AND e = ? AND f IS NULL");
+  expect(where.values).toEqual(["p", 1, null, 0]);
 });

@@ -1,10 +1,11 @@
 import type { Activity, ActivityWithParts } from "../activities/activity.ts";
 import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
-import type { Event, EventWithAttempts } from "../deliveries/eventAnswer.ts";
+import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import type { File } from "../files/file.ts";
 import type { Timeline } from "../files/timeline.ts";
-import type { Import, ImportAnswer } from "../imports/answers.ts";
+import { quantities, type Quantities } from "../fit/quantities.ts";
+import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
 import type { Overview } from "../overview/overview.ts";
 import { DEFAULT_LIMITS } from "../partners/partner.ts";
@@ -130,26 +131,14 @@ const overview: Overview = {
   events: { pending: 0, retrying: 0, failed: 0 },
 };
 
-const quantities = {
+const rideQuantities: Quantities = {
+  ...quantities(() => null),
   elapsed_time_in_seconds: 1800,
   timer_time_in_seconds: 1800,
-  moving_time_in_seconds: null,
   distance_in_meters: 12500,
   average_speed_in_meters_per_second: 6.944,
-  max_speed_in_meters_per_second: null,
   average_heart_rate_in_beats_per_minute: 130,
   max_heart_rate_in_beats_per_minute: 140,
-  average_power_in_watts: null,
-  max_power_in_watts: null,
-  normalized_power_in_watts: null,
-  work_in_kilojoules: null,
-  average_cadence_in_cycles_per_minute: null,
-  max_cadence_in_cycles_per_minute: null,
-  average_steps_per_minute: null,
-  ascent_in_meters: null,
-  descent_in_meters: null,
-  energy_in_kilocalories: null,
-  average_temperature_in_celsius: null,
 };
 const summary = {
   session_index: 0,
@@ -158,7 +147,7 @@ const summary = {
   sub_sport: null,
   start_time_in_seconds: 1631065600,
   utc_offset_in_seconds: null,
-  ...quantities,
+  ...rideQuantities,
   training_stress_score: null,
   intensity_factor: null,
   threshold_power_in_watts: null,

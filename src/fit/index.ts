@@ -13,6 +13,7 @@ import {
 } from "./types.ts";
 
 export * from "./types.ts";
+export type { Quantities } from "./quantities.ts";
 export { ANSWER_CELLS, describeNotFit };
 
 /** To be raised with every change that makes other activities of the same bytes: stored files can be decoded again. */

@@ -5,7 +5,7 @@ import { METHODS } from "hono/router";
 import { getPath } from "hono/utils/url";
 import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
-import type { Answering, AppEnv, Middleware } from "./context.ts";
+import type { RequestContext, AppEnv, Middleware } from "./context.ts";
 import { faultsIn, problem, refuseInvalid, storeUnavailable, unsupportedMediaType } from "./problem.ts";
 import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
@@ -13,11 +13,11 @@ import { requestLine } from "./requestLine.ts";
 import { secureTransport, strictTransport } from "./transport.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
-import { getEvent, listEvents, postResend, postTestEvent } from "./routes/events.ts";
+import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
 import { getFile, getOriginal, getTimeline, listFiles, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
 import { getImport, listImports, retryImport } from "./routes/imports.ts";
-import { postInspect } from "./routes/inspect.ts";
+import { inspectFile } from "./routes/inspect.ts";
 import { getOverview } from "./routes/overview.ts";
 import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
@@ -41,14 +41,14 @@ const knownRoute: Middleware = async (c, next) => {
   return problem(c, "method_not_allowed", `This address takes ${methods}.`, { headers: { Allow: methods } });
 };
 
-function answerFault(fault: Error, c: Answering): Response {
+function answerFault(fault: Error, c: RequestContext): Response {
   // Of the validators: text that is no JSON, and a media type whose parameters are none.
   if (fault instanceof HTTPException) {
     return fault.status === 415
       ? unsupportedMediaType(c)
       : problem(c, "malformed_json", "The body is not JSON.");
   }
-  c.var.noted["fault"] = faultName(fault);
+  c.var.logFields["fault"] = faultName(fault);
   if (isProgrammingError(fault)) return problem(c, "internal", "This was not the request's fault.");
   return storeUnavailable(c);
 }
@@ -78,14 +78,14 @@ app.openapiRoutes([
   retryImport,
   listEvents,
   getEvent,
-  postResend,
-  postTestEvent,
+  resendEvent,
+  sendTestEvent,
   listUsers,
   getUser,
   deleteUser,
   getOverview,
   getPartner,
-  postInspect,
+  inspectFile,
   getHealth,
 ]);
 

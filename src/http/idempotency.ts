@@ -8,7 +8,7 @@ import { faultName } from "../log.ts";
 import type { AppEnv } from "./context.ts";
 import { problem, userErased } from "./problem.ts";
 
-/** For a route's `headers`. Any visible text, so that keys of the draft's quoted form are taken as they are. */
+/** For a route's `headers`. Accepts any visible text, so that keys in the quoted form of the IETF draft pass. */
 export const idempotencyKey = z
   .string()
   .regex(/^[\x20-\x7e]{1,255}$/, "Send 1 to 255 visible ASCII characters.")
@@ -28,21 +28,22 @@ function hashOf(...parts: string[]): string {
   return hash.digest("base64url");
 }
 
-/** What is done, and what of its outcome is kept: enough to rebuild it from the same request, and nothing personal. */
-export interface Deed<T> {
+/** An action that is carried out once, however often its request is repeated. */
+interface IdempotentAction<T> {
   /** Hashes of the users that the request names. An erasure of one of them voids what was kept. */
   userHashes: readonly string[];
   run(): Promise<{ ok: true; outcome: T } | UserErased>;
+  /** Returns what to store of the outcome: enough to rebuild it from the same request, and nothing personal. */
   keep(outcome: T): string;
   rebuild(kept: string): T;
 }
 
 /**
- * Does a deed once for each `Idempotency-Key` of a partner, path and query; without a key, just does it. The
- * outcome, or the problem that answers instead. Throws what the deed throws, and when the database is down.
+ * Runs an action once for each `Idempotency-Key` of a partner, path and query; without a key, always runs it. Returns
+ * the outcome, or the problem to answer with. Throws what the action throws, and when the database is down.
  */
-export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed: Deed<T>) {
-  if (key === undefined) return outcomeOf<T>(c, await deed.run());
+export async function runOnce<T>(c: Context<AppEnv>, key: string | undefined, action: IdempotentAction<T>) {
+  if (key === undefined) return outcomeOf<T>(c, await action.run());
   const { partner_id } = c.var.partner;
   const database = databaseFor(c.env, partner_id);
   const name: RequestName = {
@@ -51,12 +52,12 @@ export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed:
   };
   const content = {
     request_hash: hashOf(c.req.header("Prefer") ?? "", await c.req.text()),
-    user_hashes: deed.userHashes,
+    user_hashes: action.userHashes,
   };
   const claimed = await claimRequest(database, name, content, Date.now());
   switch (claimed.state) {
     case "answered":
-      return { ok: true as const, outcome: deed.rebuild(claimed.answer) };
+      return { ok: true as const, outcome: action.rebuild(claimed.answer) };
     case "in_flight":
       return {
         ok: false as const,
@@ -78,7 +79,7 @@ export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed:
       };
     case "ours": {
       const release = async () => releaseRequest(database, name, claimed.until).catch(() => undefined);
-      const done = await deed.run().catch(async (fault: unknown) => {
+      const done = await action.run().catch(async (fault: unknown) => {
         await release();
         throw fault;
       });
@@ -86,10 +87,10 @@ export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed:
         await release();
         return outcomeOf<T>(c, done);
       }
-      // It is done: an answer that cannot be kept is an answer all the same, and its claim lapses.
-      await keepAnswer(database, name, claimed.until, deed.keep(done.outcome), Date.now()).catch(
+      // The action is done. When its answer cannot be stored, the claim expires and the answer is sent all the same.
+      await keepAnswer(database, name, claimed.until, action.keep(done.outcome), Date.now()).catch(
         (fault: unknown) => {
-          c.var.noted["not_kept"] = faultName(fault);
+          c.var.logFields["not_kept"] = faultName(fault);
         },
       );
       return outcomeOf<T>(c, done);

@@ -2,7 +2,7 @@ import { requestMemory } from "../memoryBudget.ts";
 import { bodyChunks, wholeBody } from "./bodyChunks.ts";
 import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
-import { problem, unsupportedMediaType } from "./problem.ts";
+import { memoryShort, problem, unsupportedMediaType } from "./problem.ts";
 
 /** Smaller bodies need no reservation. */
 const COUNTED_BODY_BYTES = 1024 * 1024;
@@ -102,9 +102,7 @@ export function jsonBody(maxBytes: number): Middleware {
           case "too_many_values":
             return problem(c, body.code, `A body has at most ${MAX_VALUES} values.`);
           case "memory_short":
-            return problem(c, body.code, "Send the same request again in a moment.", {
-              headers: { "Retry-After": "1" },
-            });
+            return memoryShort(c);
           case "malformed_json":
             return problem(c, body.code, "The body is not valid UTF-8.");
         }

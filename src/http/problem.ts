@@ -2,10 +2,10 @@ import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
 import { USER_ERASED } from "../erasure/userErased.ts";
 import { faultsOf, type Fault } from "../fault.ts";
-import type { Answering } from "./context.ts";
+import type { RequestContext } from "./context.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 
-/** Every way in which a request can end other than well; the code is what partners may rely on. */
+/** Every problem that a request can end with, by status. Partners may rely on the codes. */
 export const PROBLEMS = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   validation_failed: { status: 400, title: "The request breaks the contract" },
@@ -14,15 +14,17 @@ export const PROBLEMS = {
   https_required: { status: 403, title: "The request came over plain http" },
   partner_suspended: { status: 403, title: "This partner is suspended" },
   not_found: { status: 404, title: "There is no such thing" },
+  method_not_allowed: { status: 405, title: "This address does not know that method" },
   not_retryable: { status: 409, title: "There is nothing to try again with" },
   no_event_url: { status: 409, title: "No event_url is configured" },
   original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
   event_in_delivery: { status: 409, title: "This event is still being delivered" },
   idempotency_in_flight: { status: 409, title: "The same request is being answered" },
-  method_not_allowed: { status: 405, title: "This address does not know that method" },
   body_too_large: { status: 413, title: "The body is too large" },
   too_many_items: { status: 413, title: "Too many items in one request" },
   too_many_values: { status: 413, title: "Too many values in one body" },
+  unsupported_media_type: { status: 415, title: "The body is of another media type" },
+  unsupported_content_encoding: { status: 415, title: "The body is encoded" },
   file_empty: { status: 422, title: "The file is empty" },
   file_too_large: { status: 422, title: "The file unpacks to more than an import takes" },
   not_fit: { status: 422, title: "This is not a FIT file" },
@@ -31,8 +33,6 @@ export const PROBLEMS = {
   no_activity_data: { status: 422, title: "This FIT file holds no activity" },
   idempotency_key_reused: { status: 422, title: "This idempotency key stands for another request" },
   rate_limited: { status: 429, title: "Too many requests" },
-  unsupported_media_type: { status: 415, title: "The body is of another media type" },
-  unsupported_content_encoding: { status: 415, title: "The body is encoded" },
   internal: { status: 500, title: "Something failed on our side" },
   original_missing: { status: 500, title: "The stored bytes of this file are lost" },
   store_unavailable: { status: 503, title: "A store is not available" },
@@ -72,7 +72,7 @@ export function problemDocument(
 
 /** Answers with a problem document. */
 export function problem<C extends ProblemCode>(
-  c: Answering,
+  c: RequestContext,
   code: C,
   detail: string,
   { errors, headers }: ProblemExtras = {},
@@ -83,20 +83,20 @@ export function problem<C extends ProblemCode>(
 }
 
 /** The answer to a request that failed, and may be sent again. */
-export function storeUnavailable(c: Answering) {
+export function storeUnavailable(c: RequestContext) {
   return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
     headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
   });
 }
 
 /** The answer to a request whose user was erased meanwhile: sent again, it starts afresh. */
-export function userErased(c: Answering) {
-  c.var.noted["fault"] = USER_ERASED.code;
+export function userErased(c: RequestContext) {
+  c.var.logFields["fault"] = USER_ERASED.code;
   return storeUnavailable(c);
 }
 
 /** The 400 of a body or a query that breaks the contract. */
-export function refusal(c: Answering, errors: readonly Fault[]) {
+export function refusal(c: RequestContext, errors: readonly Fault[]) {
   const count = errors.length === 1 ? "One thing is" : `${errors.length} things are`;
   const listed = errors.length > MAX_FAULTS ? `; the first ${MAX_FAULTS} are listed` : "";
   return problem(c, "validation_failed", `${count} wrong with this request${listed}.`, { errors });
@@ -113,7 +113,7 @@ export function faultsIn({ error, data }: Refused): Fault[] {
 }
 
 /** The refusal of what a schema found; a list that is too long is a 413 and nothing else is said of it. */
-export function refuseInvalid(c: Answering, errors: readonly Fault[]) {
+export function refuseInvalid(c: RequestContext, errors: readonly Fault[]) {
   const tooMany = errors.find((fault) => fault.code === "too_many_items");
   return tooMany === undefined
     ? refusal(c, errors)
@@ -121,7 +121,7 @@ export function refuseInvalid(c: Answering, errors: readonly Fault[]) {
 }
 
 /** The bytes were stored, and the store has them no more: our loss, so a 5xx, and one that repeating does not help. */
-export function originalMissing(c: Answering) {
+export function originalMissing(c: RequestContext) {
   return problem(
     c,
     "original_missing",
@@ -129,7 +129,14 @@ export function originalMissing(c: Answering) {
   );
 }
 
-export function unsupportedMediaType(c: Answering) {
+/** The 503 when too many bodies are in memory at once. */
+export function memoryShort(c: RequestContext) {
+  return problem(c, "memory_short", "Send the same request again in a moment.", {
+    headers: { "Retry-After": "1" },
+  });
+}
+
+export function unsupportedMediaType(c: RequestContext) {
   return problem(c, "unsupported_media_type", "Send the body as application/json.");
 }
 

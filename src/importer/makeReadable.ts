@@ -2,6 +2,7 @@ import { replaceActivities } from "../activities/write.ts";
 import type { Outcome } from "../collector/calls.ts";
 import type { CollectorIdentity } from "../collector/identity.ts";
 import { boundOf, readErased } from "../erasure/read.ts";
+import { pingFieldsOf } from "../files/pingFields.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
 import { DECODER_VERSION } from "../fit/index.ts";
 import { randomId } from "../identifiers.ts";
@@ -74,10 +75,7 @@ function fileOf(owner: CollectorIdentity, { item, stored, decoded }: DecodedFile
     user_hash: owner.user_hash,
     source: owner.source,
     summary_id: item.summary_id,
-    activity_name: item.submission.activity_name,
-    priority: item.submission.priority,
-    overwrite_mode: item.submission.overwrite_mode,
-    start_time_in_seconds: item.submission.start_time_in_seconds,
+    ...pingFieldsOf(item.submission),
     status: "imported",
     attempts: item.attempts + 1,
     import_id: item.import_id,

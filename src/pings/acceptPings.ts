@@ -4,17 +4,10 @@ import type { Env } from "../env.ts";
 import type { UserErased } from "../erasure/userErased.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Partner } from "../partners/partner.ts";
+import type { AcceptedFile } from "./acceptedPings.ts";
 import { COLLECTORS_AT_ONCE, groupPings, type Group, type TakenGroup } from "./groupPings.ts";
 import type { ValidPing } from "./ping.ts";
 import { tellReadModel } from "./tellReadModel.ts";
-
-export interface AcceptedFile {
-  file_id: string;
-  user_id: string;
-  source: string;
-  summary_id: string;
-  status: "queued" | "held" | "duplicate";
-}
 
 /** Inline files are stored this many at a time: as many connections as an invocation may open at once. */
 const STORE_AT_ONCE = 6;

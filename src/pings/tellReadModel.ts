@@ -4,6 +4,7 @@ import { databaseFor } from "../database.ts";
 import type { Env } from "../env.ts";
 import { erasuresOf, readErasures } from "../erasure/read.ts";
 import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";
+import { pingFieldsOf } from "../files/pingFields.ts";
 import { projectFiles, projectPinged, type FileProjection, type PingedFile } from "../files/write.ts";
 import { userHash } from "../identifiers.ts";
 import { faultName, logSetback } from "../log.ts";
@@ -85,9 +86,13 @@ function tidingsOf(partnerId: string, taken: readonly TakenGroup[], nowMs: numbe
         if (answer.state !== null) repeated.push({ ...names, ...answer.state });
         continue;
       }
-      const { activity_name, priority, overwrite_mode, start_time_in_seconds } = submission;
-      const fields = { activity_name, priority, overwrite_mode, start_time_in_seconds };
-      pinged.set(file_id, { ...names, ...fields, status: answer.status, version, ...answer.taken });
+      pinged.set(file_id, {
+        ...names,
+        ...pingFieldsOf(submission),
+        status: answer.status,
+        version,
+        ...answer.taken,
+      });
     }
   }
   return {

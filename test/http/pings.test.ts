@@ -1,10 +1,10 @@
 import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
-import { z } from "@hono/zod-openapi";
 import { fileSchema } from "../../src/files/file.ts";
 import { app } from "../../src/http/app.ts";
 import { fileId } from "../../src/identifiers.ts";
+import { allAcceptedSchema } from "../../src/pings/acceptedPings.ts";
 import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -24,24 +24,11 @@ const PING = {
   summary_id: "ride-1",
 };
 
-const acceptedSchema = z.strictObject({
-  accepted: z.number(),
-  files: z.array(
-    z.strictObject({
-      file_id: z.string(),
-      user_id: z.string(),
-      source: z.string(),
-      summary_id: z.string(),
-      status: z.enum(["queued", "held", "duplicate"]),
-    }),
-  ),
-});
-
 const post = (partner: TestPartner, ...items: unknown[]) =>
   send(partner, "POST", PINGS, { body: { activity_files: items } });
 
 const accepted = async (partner: TestPartner, ...items: unknown[]) =>
-  answerOf(await post(partner, ...items), 202, acceptedSchema);
+  answerOf(await post(partner, ...items), 202, allAcceptedSchema);
 
 const faults = async (partner: TestPartner, ...items: unknown[]) =>
   faultsOf(await problemOf(await post(partner, ...items), 400, "validation_failed"));

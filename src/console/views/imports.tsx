@@ -1,7 +1,7 @@
 import { useEffect } from "preact/hooks";
 import { deliveryIdOfEvent } from "../../deliveries/ids.ts";
 import type { File } from "../../files/file.ts";
-import type { Import } from "../../imports/answers.ts";
+import type { Import } from "../../imports/import.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
 import { number, when, NONE } from "../format.ts";

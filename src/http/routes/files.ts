@@ -7,7 +7,7 @@ import { readTimeline } from "../../files/readTimeline.ts";
 import { timelineSchema } from "../../files/timeline.ts";
 import { nameText, userIdText } from "../../text.ts";
 import { endpoint } from "../context.ts";
-import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
+import { answerPage, pageOf, pageQuery } from "../pages.ts";
 import {
   conflictProblem,
   notFoundProblem,
@@ -15,8 +15,8 @@ import {
   originalMissingProblem,
   problem,
   readProblems,
-  refusal,
 } from "../problem.ts";
+import { instant, noQuery } from "../query.ts";
 
 const params = z.object({ file_id: z.string() });
 
@@ -59,23 +59,17 @@ const listRoute = createRoute({
   },
 });
 
-const position = z.tuple([z.number(), z.string()]);
-
-export const listFiles = endpoint(listRoute, async (c) => {
-  const { limit, cursor, ...filters } = c.req.valid("query");
-  const { partner_id } = c.var.partner;
-  const page = await readPage(
-    { list: "files", partnerId: partner_id, filters },
-    { limit, cursor },
-    position,
-    (request) => read.listFiles(c.env, partner_id, filters, request),
-    (file): read.FilePosition => [
-      Date.parse(filters.updated_since === undefined ? file.received_at : file.updated_at),
+export const listFiles = endpoint(listRoute, async (c) =>
+  answerPage(c, c.req.valid("query"), {
+    name: "files",
+    position: z.tuple([z.number(), z.string()]),
+    read: async (filters, page) => read.listFiles(c.env, c.var.partner.partner_id, filters, page),
+    positionOf: (file, { updated_since }): read.FilePosition => [
+      Date.parse(updated_since === undefined ? file.received_at : file.updated_at),
       file.file_id,
     ],
-  );
-  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
-});
+  }),
+);
 
 const getRoute = createRoute({
   method: "get",

@@ -10,9 +10,9 @@ import {
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
 import { MemoryShortage, type IntakeHold } from "../../memoryBudget.ts";
-import { endpoint, type Answering } from "../context.ts";
+import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
-import { fileProblems, problem, readProblems } from "../problem.ts";
+import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";
 
 /** Inspected bytes come without a ping, so nothing else says when they were recorded. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
@@ -52,7 +52,7 @@ const route = createRoute({
   },
 });
 
-export const postInspect = endpoint(route, async (c) => {
+export const inspectFile = endpoint(route, async (c) => {
   const body = await readFileBody(c.req.raw, MAX_FILE_BYTES, c.var.partner.partner_id);
   if (!body.ok) {
     return body.code === "body_too_large"
@@ -67,7 +67,7 @@ export const postInspect = endpoint(route, async (c) => {
     const decoded = decodeActivities(fit, NO_FALLBACK);
     if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
     const { warnings, activities } = decoded;
-    c.var.noted["activities"] = activities.length;
+    c.var.logFields["activities"] = activities.length;
     const withStreams = c.req.valid("query").streams === "true";
     if (withStreams && activities.length * fit.byteLength > MAX_STREAM_WORK_BYTES) {
       const detail =
@@ -100,12 +100,6 @@ export const postInspect = endpoint(route, async (c) => {
     hold.release();
   }
 });
-
-function memoryShort(c: Answering) {
-  return problem(c, "memory_short", "Send the same request again in a moment.", {
-    headers: { "Retry-After": "1" },
-  });
-}
 
 function streamsOf(fit: Uint8Array, activity: DecodedActivity, hold: IntakeHold): Streams["columns"] {
   const options = { ...NO_FALLBACK, sessionIndex: activity.session_index, keys: null, resolution: null };

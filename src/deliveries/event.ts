@@ -1,17 +1,17 @@
 import { z } from "@hono/zod-openapi";
 
-/** `waiting` for another delivery's first attempt, `recorded` where nobody is configured to receive it. */
+/** `waiting`: for another delivery's first attempt. `recorded`: no receiver is configured. */
 export type DeliveryStatus = "waiting" | "pending" | "delivered" | "failed" | "recorded";
 
 export const EVENT_STATUSES = ["pending", "delivered", "failed"] as const;
 export type EventStatus = (typeof EVENT_STATUSES)[number];
 
-/** What a partner sees of it: an event that waits is one that will be sent. */
+/** Returns the status that a partner reads: an event that waits is pending. */
 export function visibleEventStatus(status: DeliveryStatus): EventStatus {
   return status === "delivered" || status === "failed" ? status : "pending";
 }
 
-/** The JSON that is sent, and what it says. */
+/** The JSON that is sent. */
 export const eventBodySchema = z.strictObject({
   type: z.string(),
   timestamp: z.string(),
@@ -36,10 +36,10 @@ export type Event = z.infer<typeof eventSchema>;
 
 const attemptSchema = z.strictObject({
   at: z.iso.datetime(),
-  /** Null when there was no answer. */
+  /** Null when the receiver did not answer. */
   status: z.number().int().nullable(),
   milliseconds: z.number(),
-  /** First bytes of the answer, or why there was none. */
+  /** First bytes of the answer, or the reason why there was none. */
   answer: z.string().nullable(),
 });
 
