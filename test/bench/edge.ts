@@ -85,32 +85,29 @@ async function measured(
     unit: "requests/s",
   });
   // Rounds stand side by side: what slows the machine down slows all doors.
-  const percentOf = ({ rates }: { rates: number[] }) =>
-    100 * median(doors.service.rates.map((rate, round) => rate / (rates[round] ?? NaN)));
+  const percentOf = (name: string, { rates }: { rates: number[] }): Figure => {
+    const percents = doors.service.rates.map((rate, round) => (100 * rate) / (rates[round] ?? NaN));
+    return {
+      section,
+      name: `${load.name}: of ${name}`,
+      value: median(percents),
+      unit: "%",
+      note: `${Math.min(...percents).toFixed(0)} to ${Math.max(...percents).toFixed(0)} in ${ROUNDS} rounds`,
+    };
+  };
   return [
     rateOf(load.name, doors.service),
     rateOf(`${load.name}: bare, D1 in the request`, doors.writing),
     rateOf(`${load.name}: bare, D1 in alarms`, doors.projecting),
     rateOf(`${load.name}: parsing only`, doors.parsing),
     {
-      section,
-      name: `${load.name}: of the bare Worker's with D1 in the request`,
-      value: percentOf(doors.writing),
-      unit: "%",
+      ...percentOf("the bare Worker's with D1 in the request", doors.writing),
       target: { at: "least", value: writing },
     },
     {
-      section,
-      name: `${load.name}: of the bare Worker's with D1 in alarms`,
-      value: percentOf(doors.projecting),
-      unit: "%",
+      ...percentOf("the bare Worker's with D1 in alarms", doors.projecting),
       target: { at: "least", value: projecting },
     },
-    {
-      section,
-      name: `${load.name}: of the parsing Worker's`,
-      value: percentOf(doors.parsing),
-      unit: "%",
-    },
+    percentOf("the parsing Worker's", doors.parsing),
   ];
 }
