@@ -1,6 +1,6 @@
 import type { FileProjection, FileState } from "../../files/write.ts";
 import type { CollectorIdentity } from "../identity.ts";
-import { pingFieldsOf } from "./submission.ts";
+import { pingFieldsOf } from "../../files/pingFields.ts";
 import { newestOf, type FileVersions } from "./versions.ts";
 
 /** The state of a file's newest version, with the file's names, for the read model. */

@@ -1,12 +1,5 @@
+import { pingFieldsOf, type PingFields } from "../../files/pingFields.ts";
 import { callbackDigest } from "../../identifiers.ts";
-
-/** The fields of a ping that describe its file. */
-export interface PingFields {
-  activity_name: string | null;
-  priority: 0 | 1;
-  overwrite_mode: boolean;
-  start_time_in_seconds: string;
-}
 
 /** A ping as the collector keeps it. The file's row and the collector's identity carry its names. */
 export interface Submission extends PingFields {
@@ -18,11 +11,6 @@ export interface Submission extends PingFields {
   callback_digest: string | null;
   /** Unix milliseconds. */
   received_at: number;
-}
-
-export function pingFieldsOf(ping: PingFields): PingFields {
-  const { activity_name, priority, overwrite_mode, start_time_in_seconds } = ping;
-  return { activity_name, priority, overwrite_mode, start_time_in_seconds };
 }
 
 function callbackDigestOf({ callback_digest, callback_url }: Submission): string | null {
