@@ -292,7 +292,9 @@ ${codeTable(FILE_WARNINGS, "warning")}`,
       html: `
 ${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl", "delete")}
 <p>Everything of this user goes: files, activities, held pings, imports and events. Work in flight writes nothing back. The answer is 202; an unknown user is 404.
-Pinging the user again later starts afresh.</p>`,
+Pinging the user again later starts afresh.</p>
+<p>For 90 days we keep a hash of your id and the user's id, with the time of the deletion, so that no late work writes anything back. If your user ids can be guessed, so can the
+id behind a hash: use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>`,
     },
     {
       id: "going-live",

@@ -189,7 +189,8 @@ describe("taking pings", () => {
   });
 
   test("any number of files is told to the read model in outbox entries of bounded size, in order", async () => {
-    const { collector } = newUser();
+    const { collector, hold } = newUser();
+    await hold(1);
     const ids = Array.from({ length: 10_001 }, (_, index) => `file-${index}`);
     await collector.stub.projectLater(ids);
     const entries = await runInDurableObject(collector.stub, (_, state) =>
@@ -198,8 +199,9 @@ describe("taking pings", () => {
         .toArray()
         .map((row): string[] => JSON.parse(row.ids)),
     );
-    expect(entries.map((entry) => entry.length)).toEqual([5_000, 5_000, 1]);
-    expect(entries.flat()).toEqual(ids);
+    // The first entry is of the collector's first ping.
+    expect(entries.map((entry) => entry.length)).toEqual([1, 5_000, 5_000, 1]);
+    expect(entries.slice(1).flat()).toEqual(ids);
   });
 
   test("the same file twice in one request ends as its later ping", async () => {
@@ -254,7 +256,7 @@ describe("claims", () => {
     expect(await collector.unsent()).toHaveLength(0);
   });
 
-  test("files whose importer died go on alone, and fail as internal when it dies three times", async () => {
+  test("files whose importer died go on alone, then alone in memory, and fail as internal when it dies again", async () => {
     const { collector, hold, task } = newUser();
     await hold(3);
     const { import: started } = await task();
@@ -263,10 +265,20 @@ describe("claims", () => {
     for (const round of [1, 2]) {
       pass(61_000);
       await collector.alarm();
+      if (round === 2) {
+        // At random within 2 to 10 s, so that such files do not meet.
+        expect(await collector.sent()).toHaveLength(0);
+        pass(1_900);
+        await collector.alarm();
+        expect(await collector.sent()).toHaveLength(0);
+        pass(8_200);
+        await collector.alarm();
+      }
       const sent = await collector.sent();
       expect(sent, `round ${round}`).toHaveLength(3);
       for (const { dispatch_id } of sent) {
         const claim = await collector.claim(dispatch_id);
+        expect(claim?.exclusive).toBe(round === 2);
         expect(claim?.items).toHaveLength(1);
         expect(claim?.items[0]).toMatchObject({ look_first: true, attempts: round });
       }
@@ -279,6 +291,75 @@ describe("claims", () => {
       .bind(collector.name.split("/")[0] ?? "")
       .first();
     expect(row).toEqual({ status: "failed", code: "internal" });
+  });
+
+  test("a claim whose answer was lost is given once more to its importer, and to no other", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live")]);
+    const dispatchId = await onlySent(collector);
+    const claimant = { claim: "a", message_id: "m", attempt: 1 };
+    pass(0);
+    const first = await collector.stub.claim(dispatchId, claimant);
+    pass(5_000);
+    const repeated = await collector.stub.claim(dispatchId, claimant);
+    expect(repeated).toEqual({ ...first, until: (first?.until ?? 0) + 5_000 });
+    expect(await collector.stub.claim(dispatchId, { ...claimant, claim: "b" })).toBeNull();
+    expect(await collector.stub.claim(dispatchId, { claim: "c", message_id: "n", attempt: 2 })).toBeNull();
+  });
+
+  test("a message that comes again ends the claim of its earlier delivery, without waiting for it to expire", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live")]);
+    const dispatchId = await onlySent(collector);
+    const first = await collector.stub.claim(dispatchId, { claim: "a", message_id: "m", attempt: 1 });
+    const again = { claim: "b", message_id: "m", attempt: 2 };
+    expect(await collector.stub.claim(dispatchId, again)).toBeNull();
+    await collector.alarm();
+    const next = await onlySent(collector);
+    expect(next).not.toBe(dispatchId);
+    expect((await collector.claim(next))?.items[0]).toMatchObject({ look_first: true, attempts: 1 });
+    expect(await collector.stub.report(dispatchId, "a", [imported(first?.items[0])])).toBeNull();
+  });
+
+  test("outcomes that are reported twice count once, also while other files of the claim are open", async () => {
+    const { collector, hold, task } = newUser();
+    await hold(2);
+    const { import: started } = await task();
+    await collector.alarm();
+    const dispatchId = await onlySent(collector);
+    const claim = await collector.claim(dispatchId);
+    const [first, second] = claim?.items ?? [];
+    const again = {
+      result: "try_again",
+      fault,
+      stored: null,
+      origin: "host",
+      retry_after_seconds: null,
+    } as const;
+    const outcome = { ...again, file_id: first?.file_id ?? "", version: first?.version ?? 0 };
+    for (let report = 0; report < 2; report += 1) {
+      expect(await collector.stub.report(dispatchId, claim?.claim ?? "", [outcome])).not.toBeNull();
+    }
+    expect(await collector.stub.report(dispatchId, claim?.claim ?? "", [imported(second)])).toBeNull();
+    pass(11_000);
+    await collector.alarm();
+    const retried = await collector.claim(await onlySent(collector));
+    expect(retried?.items[0]).toMatchObject({ attempts: 1 });
+    expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 1, failed: 0 });
+  });
+
+  test("a dispatch whose message was given up before any claim is sent again at once, and counts no claim", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live")]);
+    const dispatchId = await onlySent(collector);
+    pass(6_000);
+    await collector.alarm();
+    const send = vi.spyOn(env.PRIORITY, "sendBatch");
+    await collector.stub.abandon(dispatchId);
+    await collector.alarm();
+    expect(send).toHaveBeenCalledTimes(1);
+    const claim = await collector.claim(await onlySent(collector));
+    expect(claim).toMatchObject({ exclusive: false, items: [{ attempts: 0 }] });
   });
 
   test("a newer version takes the place of one in flight, whose outcome no longer counts", async () => {
@@ -452,3 +533,96 @@ async function idOf(collector: CollectorUnderTest, claim: string | undefined): P
         .toArray()[0]?.dispatch_id,
   );
 }
+
+/** What a collector stores: the names of its tables, and its alarm. */
+async function stored(collector: CollectorUnderTest): Promise<{ tables: unknown[]; alarm: number | null }> {
+  return runInDurableObject(collector.stub, async (_instance, { storage }) => ({
+    tables: storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
+    alarm: await storage.getAlarm(),
+  }));
+}
+
+describe("a collector that is only asked", () => {
+  test("stores nothing and has no alarm, whatever it is asked", async () => {
+    const { names, collector, entry } = newUser();
+    const { stub } = collector;
+    const live = entry("live");
+    const task = { import_id: randomId(), event_id: "e", is_initial_import: true, expected: [live.file_id] };
+    expect(await stub.previewPings(names, [live, entry("held", { priority: 0 })])).toEqual([
+      "queued",
+      "held",
+    ]);
+    expect(await stub.previewImport(names, task)).toMatchObject({ repeated: false, missing: [0] });
+    expect(await stub.timeline(live.file_id)).toEqual([]);
+    expect(await stub.readImport("none")).toBeNull();
+    expect(await stub.namedObjects([{ file_id: live.file_id, object_key: "none" }])).toEqual([]);
+    expect(await stub.retry({ file_ids: [live.file_id] })).toEqual([]);
+    expect(await stub.retry({ import_id: "none" })).toEqual([]);
+    expect(await collector.claim("none")).toBeNull();
+    expect(await stub.report("none", "none", [])).toBeNull();
+    await stub.abandon("none");
+    await stub.projectLater([live.file_id]);
+    expect(await stored(collector)).toEqual({ tables: [], alarm: null });
+  });
+
+  test("takes pings afterwards as if it had not been", async () => {
+    const { names, collector, entry, hold } = newUser();
+    await collector.stub.previewPings(names, [entry("ride-0", { priority: 0 })]);
+    await hold(1);
+    expect(await collector.stub.previewPings(names, [entry("ride-0")])).toEqual(["queued"]);
+    expect((await stored(collector)).tables).not.toEqual([]);
+  });
+
+  test("and whose first turn failed stores nothing either, and takes the next ping", async () => {
+    const { names, collector, entry } = newUser();
+    await runInDurableObject(collector.stub, async (instance, state) => {
+      vi.spyOn(state.storage, "setAlarm").mockImplementationOnce(() => {
+        throw new Error("no alarm can be set");
+      });
+      await instance.accept(names, [entry("lost")]).catch(() => undefined);
+    });
+    expect((await stored(collector)).tables).toEqual([]);
+    await collector.stub.accept(names, [entry("live")]);
+    expect(await collector.claim(await onlySent(collector))).toMatchObject({
+      items: [{ summary_id: "live" }],
+    });
+  });
+});
+
+const NINETY_DAYS = 90 * 24 * 60 * 60_000;
+
+describe("what a collector keeps of an erased user", () => {
+  test("goes after 90 days, with all its storage and its alarm", async () => {
+    const { collector, hold } = newUser();
+    await hold(3);
+    pass(1_000);
+    const bound = Date.now();
+    await collector.stub.erase(bound);
+    pass(6_000);
+    await collector.alarm();
+    expect((await stored(collector)).alarm).toBe(bound + NINETY_DAYS);
+    pass(NINETY_DAYS - 7_000);
+    await collector.alarm();
+    expect((await stored(collector)).tables).not.toEqual([]);
+    pass(2_000);
+    await collector.alarm();
+    expect(await stored(collector)).toEqual({ tables: [], alarm: null });
+    await hold(1);
+    expect((await stored(collector)).tables).not.toEqual([]);
+  });
+
+  test("is forgotten after 90 days where the user has come back, whose files stay", async () => {
+    const { names, collector, entry, hold } = newUser();
+    await hold(1);
+    await collector.stub.erase(Date.now());
+    pass(NINETY_DAYS - 1_000);
+    await collector.stub.accept(names, [entry("back")]);
+    pass(2_000);
+    await collector.alarm();
+    const left = await runInDurableObject(collector.stub, (_instance, { storage }) => [
+      ...storage.sql.exec("SELECT summary_id FROM files"),
+      ...storage.sql.exec("SELECT before_version FROM erased"),
+    ]);
+    expect(left).toEqual([{ summary_id: "back" }]);
+  });
+});

@@ -246,6 +246,9 @@ describe("an outage of our own stores", () => {
       batch.mockRestore();
       pass(61_000);
       await collector.alarm();
+      // After the second death it waits for a time when it can be alone in memory.
+      pass(10_000);
+      await collector.alarm();
     }
     await settle(collector);
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({

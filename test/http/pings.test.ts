@@ -1,7 +1,9 @@
 import { gzipSync } from "node:zlib";
+import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { z } from "@hono/zod-openapi";
 import { fileSchema } from "../../src/files/file.ts";
+import { app } from "../../src/http/app.ts";
 import { fileId } from "../../src/identifiers.ts";
 import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -243,13 +245,26 @@ describe("a callback_url", () => {
     await accepted(partner, { ...PING, callback_url: url + "x".repeat(8_192 - url.length) });
   });
 
-  test("may not lead back to this service", async () => {
-    const partner = await newPartner();
-    // Test requests are sent to this host.
-    expect(await faults(partner, { ...PING, callback_url: "http://localhost/health/" })).toEqual([
-      ["/activity_files/0/callback_url", "address_refused"],
-    ]);
-  });
+  test.each(["api.example.com", "elsewhere.example.com", "localhost"])(
+    "may not lead back to this service, whatever the Host header says: %s",
+    async (host) => {
+      const partner = await newPartner();
+      const headers = { ...partner.headers, Host: host, "Content-Type": "application/json" };
+      const ask = (callback_url: string) =>
+        app.request(
+          `https://${host}${PINGS}`,
+          {
+            method: "POST",
+            headers,
+            body: JSON.stringify({ activity_files: [{ ...PING, priority: 0, callback_url }] }),
+          },
+          env,
+        );
+      const refused = await problemOf(await ask("https://API.example.com/health/"), 400, "validation_failed");
+      expect(faultsOf(refused)).toEqual([["/activity_files/0/callback_url", "address_refused"]]);
+      expect((await ask("https://elsewhere.example.com/health/")).status).toBe(202);
+    },
+  );
 
   test("may be the file itself in any dress of base64", async () => {
     const partner = await newPartner();

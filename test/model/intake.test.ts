@@ -1,11 +1,9 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, inject, test, vi } from "vitest";
+import { skipPauses } from "../support/pauses.ts";
 import { live, story } from "./commands.ts";
 import { realPlatform } from "./realPlatform.ts";
 import { World } from "./world.ts";
-
-// A story has a clock of its own, and nobody waits by another.
-vi.mock("../../src/wait.ts", () => ({ wait: async () => undefined }));
 
 const { realRuns, replay } = inject("intake");
 
@@ -17,6 +15,7 @@ const STORY_MS = 14 * DAY_MS;
 beforeAll(() => {
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.spyOn(console, "log").mockImplementation(() => undefined);
+  skipPauses();
 });
 
 afterAll(() => {
