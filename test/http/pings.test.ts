@@ -245,7 +245,7 @@ describe("a callback_url", () => {
             headers,
             body: JSON.stringify({ activity_files: [{ ...PING, priority: 0, callback_url }] }),
           },
-          env,
+          { ...env, ENVIRONMENT: "production" },
         );
       const refused = await problemOf(await ask("https://API.example.com/health/"), 400, "validation_failed");
       expect(faultsOf(refused)).toEqual([["/activity_files/0/callback_url", "address_refused"]]);
