@@ -1,8 +1,8 @@
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { activityId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
-import { instantOf, parseColumn } from "../rows.ts";
-import { DATABASE_NOW, Where } from "../sql.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { detailsSchema, summarySchema, type Activity, type ActivityWithParts } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.ts";
 

@@ -3,7 +3,7 @@ import { withOriginal } from "../files/original.ts";
 import { decodeStreams } from "../fit/index.ts";
 import type { Streams } from "../fit/types.ts";
 import { unwrap } from "../importer/unwrap.ts";
-import { MemoryShortage, requestMemory } from "../memoryBudget.ts";
+import { MemoryShortage, requestMemory } from "../memory/budget.ts";
 import { parseActivityId, readActivity } from "./read.ts";
 
 export type StreamsAnswer =

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Timeline } from "../files/timeline.ts";

@@ -1,4 +1,4 @@
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { DeliveryMessage, Env } from "../env.ts";
 import { logUnit } from "../log.ts";
 import { checkAddress } from "../outbound/address.ts";

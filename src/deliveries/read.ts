@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { instantOf, parseColumn } from "../rows.ts";
-import { DATABASE_NOW, Where } from "../sql.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { DATABASE_NOW, Where } from "../database/sql.ts";
 import {
   eventBodySchema,
   visibleEventStatus,

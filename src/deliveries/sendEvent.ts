@@ -1,4 +1,4 @@
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logSetback } from "../log.ts";

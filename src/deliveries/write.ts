@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DATABASE_NOW } from "../sql.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
 import type { DeliveryStatus } from "./event.ts";
 import { FORGED } from "./forged.ts";
 

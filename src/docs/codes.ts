@@ -1,4 +1,4 @@
-import type { FaultCode } from "../fault.ts";
+import type { FaultCode } from "../contract/fault.ts";
 import type { ProblemCode } from "../http/problem.ts";
 
 /** What to do about each problem. */

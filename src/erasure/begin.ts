@@ -1,5 +1,5 @@
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
-import { DATABASE_NOW } from "../sql.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
 
 /** A user, and the hash that stands for it wherever its id must not. */
 export interface ErasedUser {

@@ -1,5 +1,5 @@
 import { ERASURE_KEPT_FOR_MS } from "../collector/ages.ts";
-import { allDatabases } from "../database.ts";
+import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredErasures } from "./write.ts";
 

@@ -1,4 +1,4 @@
-import { allDatabases } from "../database.ts";
+import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { faultName, logSetback } from "../log.ts";
 import { HANDLERS, type Sweep } from "./steps.ts";

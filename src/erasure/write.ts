@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
-import { DATABASE_NOW } from "../sql.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
 import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, type ErasedUser } from "./begin.ts";
 
 /**

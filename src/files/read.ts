@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
 import { activityId, fileId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
-import { instantOf, parseColumn } from "../rows.ts";
-import { DATABASE_NOW, Where } from "../sql.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { fileErrorSchema, type File, type FileErrorCode, type FileStatus } from "./file.ts";
 import { pingFieldsOf, type PingFields } from "./pingFields.ts";
 

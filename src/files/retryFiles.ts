@@ -1,5 +1,5 @@
 import { collectorFor } from "../collector/client.ts";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { faultName, logSetback } from "../log.ts";
 import { projectFiles, type FileProjection } from "./write.ts";

@@ -1,5 +1,5 @@
 import { collectorNamed } from "../collector/client.ts";
-import { allDatabases, databaseFor } from "../database.ts";
+import { allDatabases, databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { hourOf, INLINE_PREFIX } from "./objectKeys.ts";
 import { discardObjects, forgetDiscarded, readDiscarded, unnamedObjects, type NamedObject } from "./write.ts";

@@ -2,7 +2,7 @@ import { notErased } from "../erasure/guard.ts";
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { PING_FIELDS, type PingFields } from "./pingFields.ts";
 import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
-import { DATABASE_NOW, jsonSlices, sliced } from "../sql.ts";
+import { DATABASE_NOW, jsonSlices, sliced } from "../database/sql.ts";
 
 /** The state of a file's newest version, as its collector writes it to the read model. */
 export interface FileState extends PingFields {

@@ -1,4 +1,4 @@
-import { requestMemory, type IntakeHold } from "../memoryBudget.ts";
+import { requestMemory, type IntakeHold } from "../memory/budget.ts";
 import { bodyChunks } from "./bodyChunks.ts";
 import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { UserErased } from "../erasure/userErased.ts";
 import { claimRequest, keepAnswer, releaseRequest, type RequestName } from "../idempotency/write.ts";
 import { faultName } from "../log.ts";

@@ -1,4 +1,4 @@
-import { requestMemory } from "../memoryBudget.ts";
+import { requestMemory } from "../memory/budget.ts";
 import { bodyChunks, wholeBody } from "./bodyChunks.ts";
 import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
-import type { Fault } from "../fault.ts";
+import type { Fault } from "../contract/fault.ts";
 import type { RequestContext } from "./context.ts";
 import { refusal } from "./problem.ts";
 import { integer } from "./query.ts";

@@ -1,7 +1,7 @@
 import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
 import { USER_ERASED } from "../erasure/userErased.ts";
-import { faultsOf, type Fault } from "../fault.ts";
+import { faultsOf, type Fault } from "../contract/fault.ts";
 import type { RequestContext } from "./context.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 

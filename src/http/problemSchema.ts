@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { faultSchema } from "../fault.ts";
+import { faultSchema } from "../contract/fault.ts";
 
 /** As many faults as a person reads; the rest appear once these are mended. */
 export const MAX_FAULTS = 100;

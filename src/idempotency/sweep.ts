@@ -1,4 +1,4 @@
-import { allDatabases } from "../database.ts";
+import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredRequests } from "./write.ts";
 

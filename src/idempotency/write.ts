@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DATABASE_NOW } from "../sql.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
 
 /** A request by its partner and its key; the key itself may be a name of somebody and is not kept. */
 export interface RequestName {

@@ -1,5 +1,5 @@
 import { MAX_FILE_BYTES } from "../files/file.ts";
-import { FIRST_BYTES, type Hold, type Memory, type StartedHold } from "../memoryBudget.ts";
+import { FIRST_BYTES, type Hold, type Memory, type StartedHold } from "../memory/budget.ts";
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 

@@ -5,10 +5,10 @@ import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
 import { decodeActivities, type DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
-import type { Hold, Memory } from "../memoryBudget.ts";
+import type { Hold, Memory } from "../memory/budget.ts";
 import type { AddressRules } from "../outbound/address.ts";
 import { download } from "./download.ts";
-import { wait } from "../wait.ts";
+import { wait } from "../concurrency/wait.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** A file whose bytes are stored and decoded; what is left is to make it readable. */

@@ -1,12 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { collectorFor } from "../collector/client.ts";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import { visibleEventStatus, type DeliveryStatus } from "../deliveries/event.ts";
 import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import type { Env } from "../env.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
-import { instantOf, parseColumn } from "../rows.ts";
-import { Where } from "../sql.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { Where } from "../database/sql.ts";
 import type { Partner } from "../partners/partner.ts";
 import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";

@@ -1,6 +1,6 @@
 import type { CollectorNames, StartedImport, TaskEntry } from "../collector/calls.ts";
 import { collectorFor } from "../collector/client.ts";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { boundOf, readErased } from "../erasure/read.ts";
 import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";

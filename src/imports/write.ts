@@ -1,5 +1,5 @@
 import { notErased } from "../erasure/guard.ts";
-import { jsonSlices } from "../sql.ts";
+import { jsonSlices } from "../database/sql.ts";
 import { IMPORT_COUNTS, type ImportCounts } from "./counts.ts";
 import type { ImportStatus } from "./import.ts";
 

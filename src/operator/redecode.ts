@@ -1,10 +1,10 @@
 import { collectorFor } from "../collector/client.ts";
-import { settleAll } from "../concurrency.ts";
-import { allDatabases } from "../database.ts";
+import { settleAll } from "../concurrency/settleAll.ts";
+import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
 import { unwrap } from "../importer/unwrap.ts";
-import { sharedMemory } from "../memoryBudget.ts";
+import { sharedMemory } from "../memory/budget.ts";
 import { claimJob, filesToRedecode, replaceDecoded, saveJob, type Job, type StoredFile } from "./write.ts";
 
 /** Files that one page of a job holds, and how many of them are decoded at a time. */

@@ -1,5 +1,5 @@
 import { collectorNamed } from "../collector/client.ts";
-import { settleAll, valuesOf } from "../concurrency.ts";
+import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
 import type { Env } from "../env.ts";
 import type { UserErased } from "../erasure/userErased.ts";
 import { deleteObjects } from "../files/objectKeys.ts";

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { faultSchema } from "../fault.ts";
+import { faultSchema } from "../contract/fault.ts";
 import { fileIdOf, type ValidPing } from "./ping.ts";
 
 const acceptedFileSchema = z.strictObject({

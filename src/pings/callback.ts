@@ -1,4 +1,4 @@
-import type { FaultCode } from "../fault.ts";
+import type { FaultCode } from "../contract/fault.ts";
 import { beginsLikeFitFile } from "../files/container.ts";
 import { addressFaults, type AddressRules } from "../outbound/address.ts";
 

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { faultsOf, pointerOf, type Fault } from "../fault.ts";
+import { faultsOf, pointerOf, type Fault } from "../contract/fault.ts";
 import type { AddressRules } from "../outbound/address.ts";
-import { nameText, userIdText } from "../text.ts";
+import { nameText, userIdText } from "../contract/text.ts";
 import type { RejectedFile } from "./acceptedPings.ts";
 import { callbackReader, type Callback } from "./callback.ts";
 import { fileIdOf, pingSchema, type Ping, type ValidPing } from "./ping.ts";

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { fileId } from "../identifiers.ts";
-import { nameText, textOf, userIdText } from "../text.ts";
+import { nameText, textOf, userIdText } from "../contract/text.ts";
 
 /** Maximum number of pings in one request: a request becomes one statement to each store. */
 export const MAX_PINGS = 5_000;

@@ -1,6 +1,6 @@
 import { collectorNamed } from "../collector/client.ts";
-import { settleAll, valuesOf } from "../concurrency.ts";
-import { databaseFor } from "../database.ts";
+import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { erasuresOf, readErasures } from "../erasure/read.ts";
 import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";

@@ -1,8 +1,8 @@
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { READ_STATUS } from "../files/read.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
-import { instantOf } from "../rows.ts";
+import { instantOf } from "../database/rows.ts";
 import type { User, UserWithSources } from "./user.ts";
 
 interface UserRow {

@@ -1,5 +1,5 @@
 import { notErased } from "../erasure/guard.ts";
-import { jsonSlices } from "../sql.ts";
+import { jsonSlices } from "../database/sql.ts";
 
 /** A user as one of its pings names it. */
 export interface UserPing {

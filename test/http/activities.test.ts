@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { activitySchema, activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { fileId } from "../../src/identifiers.ts";
-import { INTAKE_BYTES, requestMemory } from "../../src/memoryBudget.ts";
+import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";

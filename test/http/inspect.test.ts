@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { app } from "../../src/http/app.ts";
-import { INTAKE_BYTES, requestMemory } from "../../src/memoryBudget.ts";
+import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { answerOf, problemOf } from "../support/http.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";

@@ -2,7 +2,7 @@ import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
-import { INTAKE_BYTES, requestMemory } from "../../src/memoryBudget.ts";
+import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
 

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { PingCollector } from "../../src/collector/PingCollector.ts";
 import worker from "../../src/index.ts";
-import { EXCLUSIVE_WAIT_MS, INTAKE_BYTES, requestMemory } from "../../src/memoryBudget.ts";
+import { EXCLUSIVE_WAIT_MS, INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { HOST, ping, read, SOURCE } from "../flows/partnerActs.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";

@@ -7,7 +7,7 @@ import {
   sharedMemory,
   STARTED_BYTES_OF_PARTNER,
   type Hold,
-} from "../../src/memoryBudget.ts";
+} from "../../src/memory/budget.ts";
 
 const MiB = 1024 * 1024;
 const rules = { local: false, allowedHosts: [], ownHosts: [] };

@@ -1,5 +1,5 @@
 import type { Timeline } from "../../files/timeline.ts";
-import { instantOf } from "../../rows.ts";
+import { instantOf } from "../../database/rows.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { Step } from "./steps.ts";
 import { newestOf, type CurrentVersion, type FileVersions } from "./versions.ts";

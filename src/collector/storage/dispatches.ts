@@ -1,4 +1,4 @@
-import { jsonSlices } from "../../sql.ts";
+import { jsonSlices } from "../../database/sql.ts";
 import type { Claimant } from "../calls.ts";
 import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispatches/dispatch.ts";
 import type { CollectorDatabase } from "./database.ts";

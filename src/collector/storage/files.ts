@@ -1,4 +1,4 @@
-import { jsonSlices } from "../../sql.ts";
+import { jsonSlices } from "../../database/sql.ts";
 import { release, type FileVersions } from "../files/versions.ts";
 import type { ImportState } from "../imports/import.ts";
 import type { CollectorDatabase } from "./database.ts";

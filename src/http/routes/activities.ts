@@ -8,7 +8,7 @@ import {
 } from "../../activities/activity.ts";
 import * as read from "../../activities/read.ts";
 import { readStreams } from "../../activities/readStreams.ts";
-import { nameText, userIdText } from "../../text.ts";
+import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
 import { answerPage, pageOf, pageQuery } from "../pages.ts";
 import {

@@ -5,7 +5,7 @@ import * as read from "../../files/read.ts";
 import { retryFiles } from "../../files/retryFiles.ts";
 import { readTimeline } from "../../files/readTimeline.ts";
 import { timelineSchema } from "../../files/timeline.ts";
-import { nameText, userIdText } from "../../text.ts";
+import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
 import { answerPage, pageOf, pageQuery } from "../pages.ts";
 import {

@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { retryFiles } from "../../files/retryFiles.ts";
 import { IMPORT_STATUSES, importSchema } from "../../imports/import.ts";
 import * as read from "../../imports/read.ts";
-import { nameText, userIdText } from "../../text.ts";
+import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
 import { answerPage, pageOf, pageQuery } from "../pages.ts";
 import { conflictProblem, notFoundProblem, problem, readProblems } from "../problem.ts";

@@ -9,7 +9,7 @@ import {
 } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
-import { MemoryShortage, type IntakeHold } from "../../memoryBudget.ts";
+import { MemoryShortage, type IntakeHold } from "../../memory/budget.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
 import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";

@@ -1,4 +1,4 @@
-import type { Env } from "./env.ts";
+import type { Env } from "../env.ts";
 
 /**
  * Returns the database that holds a partner's read model. With `allDatabases` the only way to D1: splitting the

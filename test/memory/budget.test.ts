@@ -13,8 +13,8 @@ import {
   WAITING_LAPSES_AFTER_MS,
   type Hold,
   type StartedHold,
-} from "../src/memoryBudget.ts";
-import { wait } from "../src/wait.ts";
+} from "../../src/memory/budget.ts";
+import { wait } from "../../src/concurrency/wait.ts";
 
 const MiB = 1024 * 1024;
 const LARGEST = 32 * MiB;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { jsonSlices, sliced, Where } from "../src/sql.ts";
+import { jsonSlices, sliced, Where } from "../../src/database/sql.ts";
 
 /** What D1 and a Durable Object bind at most. */
 const MAX_BYTES = 2_000_000;

@@ -1,4 +1,4 @@
-import { wait } from "./wait.ts";
+import { wait } from "../concurrency/wait.ts";
 
 const MIB = 1024 * 1024;
 
