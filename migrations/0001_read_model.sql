@@ -106,10 +106,11 @@ CREATE TABLE import_missing (
 ) WITHOUT ROWID;
 
 CREATE TABLE users (
-  partner_id   TEXT NOT NULL,
-  user_id      TEXT NOT NULL,
-  last_ping_at INTEGER NOT NULL,
-  created_at   INTEGER NOT NULL,
+  partner_id     TEXT NOT NULL,
+  user_id        TEXT NOT NULL,
+  last_ping_at   INTEGER NOT NULL,
+  created_at     INTEGER NOT NULL,
+  newest_version INTEGER NOT NULL DEFAULT 0,        -- of the user's files: an erasure reaches at least as far
   PRIMARY KEY (partner_id, user_id)
 ) WITHOUT ROWID;
 
@@ -144,6 +145,7 @@ CREATE TABLE idempotent_requests (
   partner_id   TEXT NOT NULL,
   key_hash     TEXT NOT NULL,                       -- of path, query and key
   request_hash TEXT NOT NULL,                       -- of the body and what else decides its answer
+  claimed_at   INTEGER NOT NULL,                    -- the answer is void if a user of the request is erased after this
   answer       TEXT,                                -- rebuilds the answer of a repeated request; null: in flight
   expires_at   INTEGER NOT NULL,                    -- in flight: after a minute; answered: after a day
   PRIMARY KEY (partner_id, key_hash)
@@ -173,17 +175,20 @@ CREATE TABLE operator_jobs (
   finished_at   INTEGER
 ) WITHOUT ROWID;
 
--- A deleted person: nothing older than this version may live. While the deletion is under way the row also says
--- whose collectors to visit; afterwards only the hash and the bound stay.
+-- Erased users: no version up to the bound may be stored. While the erasure is under way the row also holds the user's
+-- id and how far its sweep has come; afterwards only the hash and the bounds stay, until 90 days after the bound.
 CREATE TABLE erased (
-  partner_id     TEXT NOT NULL,
-  user_hash      TEXT NOT NULL,
-  before_version INTEGER NOT NULL,
-  user_id        TEXT,
-  sources        TEXT,                              -- JSON array
-  next_sweep_at  INTEGER,
-  sweeps_left    INTEGER NOT NULL DEFAULT 0,
+  partner_id         TEXT NOT NULL,
+  user_hash          TEXT NOT NULL,
+  before_version     INTEGER NOT NULL,
+  answers_void_until INTEGER NOT NULL DEFAULT 0,    -- idempotent requests claimed by then are carried out again
+  user_id            TEXT,
+  step               TEXT,                          -- files, file_batches, …: where the sweep continues; null: at the first
+  after_id           TEXT NOT NULL DEFAULT '',      -- the last id that the step has handled
+  next_sweep_at      INTEGER,
+  sweeps_left        INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (partner_id, user_hash)
 ) WITHOUT ROWID;
 
 CREATE INDEX erased_due ON erased (next_sweep_at) WHERE next_sweep_at IS NOT NULL;
+CREATE INDEX erased_by_age ON erased (before_version) WHERE next_sweep_at IS NULL;

@@ -15,6 +15,8 @@ export interface Env {
   REQUEST_CEILING: RateLimit;
   /** "local" only under the local start and in tests; anything else is a deployed service. */
   ENVIRONMENT: string;
+  /** Hosts of this service, comma separated, with a port where it is not the scheme's own. No address leads back there. */
+  OWN_HOSTS: string;
   /** Where training plans are asked for; empty: requests are recorded only. */
   TRAINING_PLAN_URL: string;
   /** The planner's signing secret, `whsec_…`; needed with TRAINING_PLAN_URL. */

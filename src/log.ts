@@ -1,14 +1,16 @@
 /** The units of work: each writes exactly one line when it ends. The README says what their fields mean. */
 export type UnitOfWork = "request" | "dispatch" | "alarm" | "delivery" | "scheduled" | "dead_letter";
 
-/** What goes wrong within a unit and heals by itself; the unit's own line still comes. */
+/** Faults within a unit, whose own line still comes. All heal without an operator, except `original_missing`. */
 export type Setback =
   | "projected_later"
   | "erased_later"
   | "sent_later"
   | "claim_unheard"
+  | "schema_refused"
   | "unreadable_message"
-  | "abandon_unheard";
+  | "abandon_unheard"
+  | "original_missing";
 
 type Fields = Record<string, string | number | boolean | null>;
 

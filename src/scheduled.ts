@@ -1,11 +1,12 @@
 import { sweepDeliveries, sweepTestEvents } from "./deliveries/sweep.ts";
 import type { Env } from "./env.ts";
+import { sweepExpiredErasures } from "./erasure/expire.ts";
+import { sweepErasures } from "./erasure/sweep.ts";
 import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
 import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
 import { faultName, logUnit } from "./log.ts";
 import { continueJobs } from "./operator/redecode.ts";
 import { sweepFinishedJobs } from "./operator/sweep.ts";
-import { sweepErasures } from "./users/eraseUser.ts";
 
 /** Minutes of the hour at which a whole past hour is looked through; twice, in case one run is missed. */
 const HOURLY_MINUTES = new Set([5, 35]);
@@ -20,6 +21,7 @@ interface Sweep {
 const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", isDue: () => true, run: sweepDeliveries },
   { name: "erasures", isDue: () => true, run: sweepErasures },
+  { name: "expired_erasures", isDue: () => true, run: sweepExpiredErasures },
   { name: "operator_jobs", isDue: () => true, run: continueJobs },
   { name: "discarded_objects", isDue: () => true, run: sweepDiscardedObjects },
   { name: "idempotent_requests", isDue: () => true, run: sweepIdempotentRequests },

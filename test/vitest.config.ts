@@ -1,5 +1,5 @@
 import path from "node:path";
-import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
+import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-pool-workers";
 import { defineConfig } from "vitest/config";
 
 const root = path.join(import.meta.dirname, "..");
@@ -59,6 +59,7 @@ export default defineConfig(async () => {
               miniflare: {
                 bindings: {
                   ENVIRONMENT: "local",
+                  OWN_HOSTS: "api.example.com",
                   TEST_MIGRATIONS: migrations,
                   TRAINING_PLAN_URL: "",
                   TRAINING_PLAN_SECRET: "",

@@ -1,37 +1,16 @@
 import { z } from "@hono/zod-openapi";
+import { quantities } from "../fit/quantities.ts";
 import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength } from "../fit/types.ts";
 
 const number = z.number().nullable();
 const int = z.number().int().nullable();
-
-const quantities = {
-  elapsed_time_in_seconds: number,
-  timer_time_in_seconds: number,
-  moving_time_in_seconds: number,
-  distance_in_meters: number,
-  average_speed_in_meters_per_second: number,
-  max_speed_in_meters_per_second: number,
-  average_heart_rate_in_beats_per_minute: number,
-  max_heart_rate_in_beats_per_minute: number,
-  average_power_in_watts: number,
-  max_power_in_watts: number,
-  normalized_power_in_watts: number,
-  work_in_kilojoules: number,
-  average_cadence_in_cycles_per_minute: number,
-  max_cadence_in_cycles_per_minute: number,
-  average_steps_per_minute: number,
-  ascent_in_meters: number,
-  descent_in_meters: number,
-  energy_in_kilocalories: number,
-  average_temperature_in_celsius: number,
-};
 
 const lapSchema = z
   .strictObject({
     lap_index: z.number().int(),
     start_time_in_seconds: number,
     trigger: z.string().nullable(),
-    ...quantities,
+    ...quantities(() => number),
   })
   .openapi("Lap") satisfies z.ZodType<DecodedLap>;
 
@@ -71,7 +50,7 @@ export const summarySchema = z.strictObject({
   sub_sport: z.string().nullable(),
   start_time_in_seconds: number,
   utc_offset_in_seconds: int,
-  ...quantities,
+  ...quantities(() => number),
   training_stress_score: number,
   intensity_factor: number,
   threshold_power_in_watts: number,

@@ -1,5 +1,5 @@
-/** An activity as far as it matters for being a copy of another. */
-export interface Twin {
+/** The fields of an activity that decide whether it duplicates another. */
+export interface DuplicateCandidate {
   activity_id: string;
   file_id: string;
   sport: string;
@@ -8,10 +8,10 @@ export interface Twin {
   created_at: number;
 }
 
-/** Two devices of one person start within this time; a second ride does not begin so soon. */
-export const TWIN_START_TOLERANCE_SECONDS = 60;
+/** Two devices that record one ride start within this time. A second ride does not start so soon. */
+export const START_TOLERANCE_SECONDS = 60;
 
-/** Sports that two devices may name differently for the same outing. */
+/** Sports that two devices may name differently for the same activity. */
 const FAMILIES: Record<string, string> = {
   e_biking: "cycling",
   walking: "on_foot",
@@ -23,8 +23,8 @@ function familyOf(sport: string): string {
   return FAMILIES[sport] ?? sport;
 }
 
-/** Seconds that both last, against the longer of the two: a warm-up inside a long ride is no copy of it. */
-function overlapsByHalf(a: Twin, b: Twin): boolean {
+/** Whether the two overlap for more than half of the longer one: a warm-up inside a long ride is no duplicate of it. */
+function overlapsByHalf(a: DuplicateCandidate, b: DuplicateCandidate): boolean {
   if (a.elapsed_time_in_seconds === null || b.elapsed_time_in_seconds === null) return false;
   const start = Math.max(a.start_time_in_seconds, b.start_time_in_seconds);
   const end = Math.min(
@@ -34,25 +34,27 @@ function overlapsByHalf(a: Twin, b: Twin): boolean {
   return end - start > Math.max(a.elapsed_time_in_seconds, b.elapsed_time_in_seconds) / 2;
 }
 
-function cameBefore(a: Twin, b: Twin): boolean {
+function cameBefore(a: DuplicateCandidate, b: DuplicateCandidate): boolean {
   return a.created_at < b.created_at || (a.created_at === b.created_at && a.activity_id < b.activity_id);
 }
 
 /**
- * The earliest activity of the same user that this one may be a copy of, or null. Only the later of two
- * points to the other, so that whoever leaves copies out keeps one.
+ * Returns the id of the earliest activity that this one may duplicate, or null; `others` are of the same user. Only
+ * the later of two names the other, so that a partner who skips duplicates keeps one.
  */
-export function possibleDuplicateOf(activity: Twin, others: readonly Twin[]): string | null {
-  let first: Twin | null = null;
+export function possibleDuplicateOf(
+  activity: DuplicateCandidate,
+  others: readonly DuplicateCandidate[],
+): string | null {
+  let first: DuplicateCandidate | null = null;
   for (const other of others) {
-    const copied =
+    const isDuplicate =
       other.file_id !== activity.file_id &&
       cameBefore(other, activity) &&
-      Math.abs(other.start_time_in_seconds - activity.start_time_in_seconds) <=
-        TWIN_START_TOLERANCE_SECONDS &&
+      Math.abs(other.start_time_in_seconds - activity.start_time_in_seconds) <= START_TOLERANCE_SECONDS &&
       familyOf(other.sport) === familyOf(activity.sport) &&
       overlapsByHalf(activity, other);
-    if (copied && (first === null || cameBefore(other, first))) first = other;
+    if (isDuplicate && (first === null || cameBefore(other, first))) first = other;
   }
   return first?.activity_id ?? null;
 }

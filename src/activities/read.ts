@@ -1,10 +1,10 @@
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { activityId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
-import { instantOf, parseColumn } from "../rows.ts";
-import { DATABASE_NOW } from "../sql.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { detailsSchema, summarySchema, type Activity, type ActivityWithParts } from "./activity.ts";
-import { possibleDuplicateOf, TWIN_START_TOLERANCE_SECONDS, type Twin } from "./duplicates.ts";
+import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.ts";
 
 interface ActivityRow {
   file_id: string;
@@ -39,15 +39,15 @@ function activityOf(row: ActivityRow): Activity {
   };
 }
 
-type TwinRow = Omit<Twin, "activity_id"> & { user_id: string; session_index: number };
+type CandidateRow = Omit<DuplicateCandidate, "activity_id"> & { user_id: string; session_index: number };
 
-/** Ranges of starts within which copies of these activities begin, joined where they touch: each is walked once. */
+/** Returns the ranges of starts in which duplicates of these activities begin. Ranges that touch are joined, so that each is read once. */
 function rangesAround(activities: readonly Activity[]): { from: number; to: number }[] {
   const ranges: { from: number; to: number }[] = [];
   const starts = activities.flatMap((activity) => activity.start_time_in_seconds ?? []);
   for (const start of starts.toSorted((a, b) => a - b)) {
-    const from = start - TWIN_START_TOLERANCE_SECONDS;
-    const to = start + TWIN_START_TOLERANCE_SECONDS;
+    const from = start - START_TOLERANCE_SECONDS;
+    const to = start + START_TOLERANCE_SECONDS;
     const last = ranges.at(-1);
     if (last !== undefined && from <= last.to) last.to = to;
     else ranges.push({ from, to });
@@ -76,20 +76,17 @@ async function withDuplicates<T extends Activity>(
          AND a.partner_id = i.partner_id AND a.file_id = i.file_id AND a.session_index = i.session_index`,
     )
     .bind(partnerId, JSON.stringify(ranges), JSON.stringify([...routes]))
-    .all<TwinRow>();
-  const twins = Map.groupBy(
-    found.results.map(({ user_id, ...row }) => ({
-      user_id,
-      twin: { ...row, activity_id: activityId(row.file_id, row.session_index) },
-    })),
-    ({ user_id }) => user_id,
-  );
-  const ofUser = new Map([...twins].map(([user, rows]) => [user, rows.map(({ twin }) => twin)]));
+    .all<CandidateRow>();
+  const candidates = found.results.map((row) => ({
+    ...row,
+    activity_id: activityId(row.file_id, row.session_index),
+  }));
+  const candidatesOf = Map.groupBy(candidates, ({ user_id }) => user_id);
   return activities.map((activity) => {
     const { user_id, start_time_in_seconds } = activity;
     if (start_time_in_seconds === null) return activity;
     const self = { ...activity, start_time_in_seconds, created_at: Date.parse(activity.created_at) };
-    return { ...activity, possible_duplicate_of: possibleDuplicateOf(self, ofUser.get(user_id) ?? []) };
+    return { ...activity, possible_duplicate_of: possibleDuplicateOf(self, candidatesOf.get(user_id) ?? []) };
   });
 }
 
@@ -107,7 +104,7 @@ export async function readActivity(
 ): Promise<ActivityWithParts | null> {
   const parts = parseActivityId(id);
   if (parts === null) return null;
-  const db = databaseFor(env, partnerId, parts.fileId.slice(0, ROUTE_LENGTH));
+  const db = databaseFor(env, partnerId);
   const row = await db
     .prepare(
       `SELECT ${COLUMNS}, a.details FROM activities a
@@ -136,88 +133,108 @@ export interface ActivityFilters {
 export type ActivityPosition = [time: number | null, fileId: string, sessionIndex: number];
 
 const BY_START = "activities a INDEXED BY activities_by_start";
-/** Along the batches that changed files: an activity is written together with its file. */
+/** Reads along the batches that changed files: an activity is written together with its file. */
 const BY_UPDATE = `file_batches b INDEXED BY file_batches_by_update CROSS JOIN json_each(b.file_ids) j
   CROSS JOIN activities a ON a.partner_id = b.partner_id AND a.file_id = j.value AND a.updated_batch = b.batch_id`;
 
-/** At most `limit` activities after the position, newest start first, or ascending by update with `updated_since`. */
+/** A list to read: a partner's activities, or with `route` those of one user. */
+interface List {
+  db: D1Database;
+  partnerId: string;
+  route: string | null;
+  filters: ActivityFilters;
+}
+
+interface PageOfList {
+  limit: number;
+  after: ActivityPosition | null;
+}
+
+/** Returns at most `limit` activities after the position: newest start first, or with `updated_since` by update. */
 export async function listActivities(
   env: Env,
   partnerId: string,
   filters: ActivityFilters,
-  { limit, after }: { limit: number; after: ActivityPosition | null },
+  page: PageOfList,
 ): Promise<Activity[]> {
   const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
-  const db = databaseFor(env, partnerId, route);
-  const byUpdate = route === null && filters.updated_since !== undefined;
-  const conditions = [byUpdate ? "b.partner_id = ?" : "a.partner_id = ?"];
-  const values: (string | number)[] = [partnerId];
-  const require = (condition: string, ...bound: (string | number)[]) => {
-    conditions.push(condition);
-    values.push(...bound);
-  };
-  // A user's rows lie together, so they are sorted; a partner's are walked along the index of their order.
-  const plus = route === null ? "" : "+";
-  if (route !== null) require("a.file_id >= ? AND a.file_id < ?", route, rangeEnd(route));
-  if (filters.user_id !== undefined) require("a.user_id = ?", filters.user_id);
-  if (filters.source !== undefined) require("a.source = ?", filters.source);
-  if (filters.sport !== undefined) require("a.sport = ?", filters.sport);
-  if (filters.start_after !== undefined) require(`${plus}a.start_time_in_seconds >= ?`, filters.start_after);
-  if (filters.start_before !== undefined) require(`${plus}a.start_time_in_seconds < ?`, filters.start_before);
+  const db = databaseFor(env, partnerId);
+  const list = { db, partnerId, route, filters };
+  const { updated_since: since } = filters;
+  const rows = since === undefined ? await rowsByStart(list, page) : await rowsByUpdate(list, since, page);
+  return withDuplicates(db, partnerId, rows.map(activityOf));
+}
 
-  const read = async (
-    from: string,
-    extra: string[],
-    bound: (string | number)[],
-    order: string,
-    rows: number,
-  ) => {
-    const found = await db
-      .prepare(
-        `SELECT ${COLUMNS} FROM ${route === null ? from : "activities a"}
-         WHERE ${[...conditions, ...extra].join(" AND ")} ORDER BY ${order} LIMIT ?`,
-      )
-      .bind(...values, ...bound, rows)
-      .all<ActivityRow>();
-    return found.results;
-  };
-  const pageRows = async (): Promise<ActivityRow[]> => {
-    if (filters.updated_since !== undefined) {
-      const column = route === null ? "b.updated_at" : "a.updated_at";
-      const begin = [`${column} >= ?`];
-      if (after !== null) begin.push(`(${column}, a.file_id, a.session_index) > (?, ?, ?)`);
-      // Rows of the current millisecond wait for the next look: more of them may still be written.
-      return read(
-        BY_UPDATE,
-        [...begin, `${column} < ${DATABASE_NOW}`],
-        after === null ? [filters.updated_since] : [after[0] ?? 0, after[0] ?? 0, after[1], after[2]],
-        `${column}, a.file_id, a.session_index`,
-        limit,
-      );
-    }
-    // Null is in no order relation, so activities without a start are a second walk behind the first.
-    const column = `${plus}a.start_time_in_seconds`;
-    const startless = after !== null && after[0] === null;
-    const started = startless
-      ? []
-      : await read(
-          BY_START,
-          after === null
-            ? ["a.start_time_in_seconds IS NOT NULL"]
-            : [`(${column}, a.file_id, a.session_index) < (?, ?, ?)`],
-          after === null ? [] : [after[0] ?? 0, after[1], after[2]],
-          `${column} DESC, a.file_id DESC, a.session_index DESC`,
-          limit,
-        );
-    if (started.length === limit) return started;
-    const rest = await read(
-      BY_START,
-      ["a.start_time_in_seconds IS NULL", ...(startless ? ["(a.file_id, a.session_index) < (?, ?)"] : [])],
-      startless ? [after[1], after[2]] : [],
-      "a.file_id DESC, a.session_index DESC",
-      limit - started.length,
-    );
-    return [...started, ...rest];
-  };
-  return withDuplicates(db, partnerId, (await pageRows()).map(activityOf));
+async function rowsByUpdate(list: List, since: number, { limit, after }: PageOfList): Promise<ActivityRow[]> {
+  const time = list.route === null ? "b.updated_at" : "a.updated_at";
+  const where = filtered(list, list.route === null ? "b" : "a");
+  if (after === null) where.and(`${time} >= ?`, since);
+  else {
+    const [updatedAt, ...names] = after;
+    where.and(`${time} >= ?`, updatedAt);
+    where.and(`(${time}, a.file_id, a.session_index) > (?, ?, ?)`, updatedAt, ...names);
+  }
+  // Rows of the current millisecond wait for the next poll: more of them may still be written.
+  where.and(`${time} < ${DATABASE_NOW}`);
+  return readRows(list, BY_UPDATE, where, `${time}, a.file_id, a.session_index`, limit);
+}
+
+/** Activities without a start follow all others. NULL compares with nothing, so they need a query of their own. */
+async function rowsByStart(list: List, { limit, after }: PageOfList): Promise<ActivityRow[]> {
+  if (after !== null && after[0] === null) return rowsWithoutStart(list, { limit, after });
+  const time = startColumn(list);
+  const where = filtered(list, "a");
+  if (after === null) where.and("a.start_time_in_seconds IS NOT NULL");
+  else where.and(`(${time}, a.file_id, a.session_index) < (?, ?, ?)`, ...after);
+  const order = `${time} DESC, a.file_id DESC, a.session_index DESC`;
+  const started = await readRows(list, BY_START, where, order, limit);
+  if (started.length === limit) return started;
+  return [...started, ...(await rowsWithoutStart(list, { limit: limit - started.length, after: null }))];
+}
+
+async function rowsWithoutStart(list: List, { limit, after }: PageOfList): Promise<ActivityRow[]> {
+  const where = filtered(list, "a").and("a.start_time_in_seconds IS NULL");
+  if (after !== null) where.and("(a.file_id, a.session_index) < (?, ?)", after[1], after[2]);
+  return readRows(list, BY_START, where, "a.file_id DESC, a.session_index DESC", limit);
+}
+
+/** The filters as conditions; `partnerOf` is the table whose index on the partner is used. */
+function filtered(list: List, partnerOf: "a" | "b"): Where {
+  const { partnerId, route, filters } = list;
+  const time = startColumn(list);
+  const where = new Where().and(`${partnerOf}.partner_id = ?`, partnerId);
+  if (route !== null) where.and("a.file_id >= ? AND a.file_id < ?", route, rangeEnd(route));
+  where
+    .andEqual("a.user_id", filters.user_id)
+    .andEqual("a.source", filters.source)
+    .andEqual("a.sport", filters.sport);
+  if (filters.start_after !== undefined) where.and(`${time} >= ?`, filters.start_after);
+  if (filters.start_before !== undefined) where.and(`${time} < ?`, filters.start_before);
+  return where;
+}
+
+/**
+ * A user's rows are stored together: sort them, and keep SQLite from the partner's index with a `+`. A partner's
+ * rows are read along that index.
+ */
+function startColumn({ route }: List): string {
+  return `${route === null ? "" : "+"}a.start_time_in_seconds`;
+}
+
+/** `from` is where a partner's rows are read; a user's are read by their ids. */
+async function readRows(
+  { db, route }: List,
+  from: string,
+  where: Where,
+  order: string,
+  limit: number,
+): Promise<ActivityRow[]> {
+  const found = await db
+    .prepare(
+      `SELECT ${COLUMNS} FROM ${route === null ? from : "activities a"}
+       WHERE ${where.sql} ORDER BY ${order} LIMIT ?`,
+    )
+    .bind(...where.values, limit)
+    .all<ActivityRow>();
+  return found.results;
 }

@@ -3,17 +3,16 @@ import { withOriginal } from "../files/original.ts";
 import { decodeStreams } from "../fit/index.ts";
 import type { Streams } from "../fit/types.ts";
 import { unwrap } from "../importer/unwrap.ts";
-import { INTAKE_BYTES, tryReserve } from "../memoryBudget.ts";
-import { parseActivityId } from "./read.ts";
+import { MemoryShortage, requestMemory } from "../memory/budget.ts";
+import { parseActivityId, readActivity } from "./read.ts";
 
-/** Smaller files are not worth counting. */
-const COUNTED_FILE_BYTES = 1024 * 1024;
-/** The bytes, what they unwrap to and the columns made of them stand in memory together. */
-const COPIES = 3;
+export type StreamsAnswer =
+  ({ ok: true } & Streams) | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
 
-export type StreamsAnswer = ({ ok: true } & Streams) | { ok: false; code: "no_activity" | "memory_short" };
-
-/** Decodes an activity's columns from the stored bytes. Throws when stored bytes that were imported do not decode. */
+/**
+ * Decodes an activity's columns from the stored bytes. Memory is reserved for the bytes, for what they unpack to and
+ * for the columns, each before it is allocated. Throws when stored bytes that were imported do not decode.
+ */
 export async function readStreams(
   env: Env,
   partnerId: string,
@@ -22,25 +21,33 @@ export async function readStreams(
 ): Promise<StreamsAnswer> {
   const parts = parseActivityId(id);
   if (parts === null) return { ok: false, code: "no_activity" };
-  const original = await withOriginal(env, partnerId, parts.fileId, (key) => env.FILES.get(key));
-  if (!original.ok) return { ok: false, code: "no_activity" };
+  const original = await withOriginal(env, partnerId, parts.fileId, (_original, key) => env.FILES.get(key));
+  if (!original.ok) {
+    // Only an activity that the partner can read has lost its bytes.
+    const lost = original.code === "missing" && (await readActivity(env, partnerId, id)) !== null;
+    return { ok: false, code: lost ? "original_missing" : "no_activity" };
+  }
   const object = original.found;
-  const release =
-    object.size > COUNTED_FILE_BYTES
-      ? tryReserve(Math.min(COPIES * object.size, INTAKE_BYTES))
-      : () => undefined;
-  if (release === null) return { ok: false, code: "memory_short" };
+  const hold = requestMemory(partnerId);
   try {
-    const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()));
+    hold.add(object.size);
+    const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()), hold.add);
     const streams = unwrapped.ok
-      ? decodeStreams(unwrapped.fit, {
-          ...wanted,
-          sessionIndex: parts.sessionIndex,
-          fallbackStartInSeconds: original.startTimeInSeconds,
-        })
+      ? decodeStreams(
+          unwrapped.fit,
+          {
+            ...wanted,
+            sessionIndex: parts.sessionIndex,
+            fallbackStartInSeconds: original.startTimeInSeconds,
+          },
+          hold.add,
+        )
       : null;
     return streams === null ? { ok: false, code: "no_activity" } : { ok: true, ...streams };
+  } catch (fault) {
+    if (fault instanceof MemoryShortage) return { ok: false, code: "memory_short" };
+    throw fault;
   } finally {
-    release();
+    hold.release();
   }
 }

@@ -1,5 +1,5 @@
 import type { DecodedActivity } from "../fit/types.ts";
-import { jsonSlices } from "../sql.ts";
+import { jsonSlices } from "../database/sql.ts";
 
 /** The activities of one imported file, in the order of its sessions. */
 export interface ImportedActivities {

@@ -47,8 +47,7 @@ function pinnedNode(locked) {
 
 function install() {
   process.stderr.write("Installing packages from the lockfile, once …\n");
-  // No package here needs its install script: native parts come as packages of their own.
-  const options = ["ci", "--ignore-scripts", "--include=dev", "--include=optional", "--loglevel=error"];
+  const options = ["ci", "--include=dev", "--include=optional", "--loglevel=error"];
   const stdio = ["ignore", "ignore", "inherit"];
   const { npm_execpath: npm, npm_node_execpath: node } = process.env;
   // Under npm, the same npm on the same Node: the one first in the PATH may be the one being replaced.

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
+import { ALL_ERASED, ALL_USERS, erasedAgain, erasedSchema, usersSchema } from "../erasure/again.ts";
+import { BEGIN_ERASURE, ERASE_AGAIN, erasureValues } from "../erasure/begin.ts";
 import { userHash } from "../identifiers.ts";
-import { erasedAgain, erasedSchema, usersSchema } from "../users/erasedAgain.ts";
-import { ALL_ERASED, ALL_USERS, BEGIN_ERASURE, ERASE_AGAIN, erasureValues } from "../users/write.ts";
 import {
   exitWith,
   misuse,

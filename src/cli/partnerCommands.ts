@@ -1,5 +1,12 @@
 import { checkAddress } from "../outbound/address.ts";
-import { DEFAULT_LIMITS, live, newAuthKey, newWebhookSecret, type Partner } from "../partners/partner.ts";
+import {
+  DEFAULT_LIMITS,
+  live,
+  newAuthKey,
+  newWebhookSecret,
+  settingsOf,
+  type Partner,
+} from "../partners/partner.ts";
 import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/rotate.ts";
 import { refuse, type Refusal } from "./command.ts";
 import { newPartner } from "./newPartner.ts";
@@ -68,7 +75,7 @@ function ofPartner(act: Act): Command["run"] {
 
 /** Null when the settings may stand as they are; otherwise what is wrong with one of them. */
 export function settingsFault({ remote, eventUrl, callbackHosts = [] }: Request): string | null {
-  const rules = { local: !remote, allowedHosts: [], ownHost: null };
+  const rules = { local: !remote, allowedHosts: [], ownHosts: [] };
   if (typeof eventUrl === "string") {
     const check = checkAddress(eventUrl, rules);
     if (!check.ok) return `--event-url: ${check.detail}`;
@@ -110,7 +117,7 @@ async function list(registry: Registry, _request: Request, now: Date): Promise<A
   const width = Math.max(0, ...partners.map(({ partner_id }) => partner_id.length));
   return {
     ok: true,
-    json: { data: partners.map((partner) => shown(partner, now)) },
+    json: { data: partners.map((partner) => settingsOf(partner, now.getTime())) },
     text:
       partners.length === 0
         ? "No partners."
@@ -226,27 +233,6 @@ async function stored(registry: Registry, partner: Partner, now: Date): Promise<
 }
 
 function answerOf(partner: Partner, now: Date): Answer {
-  const view = shown(partner, now);
-  return { ok: true, json: view, text: JSON.stringify(view, null, 2) };
-}
-
-/** A partner without its keys' digests and without its secrets. */
-function shown(partner: Partner, now: Date) {
-  return {
-    partner_id: partner.partner_id,
-    name: partner.name,
-    status: partner.status,
-    created_at: partner.created_at,
-    event_url: partner.event_url,
-    callback_hosts: partner.callback_hosts,
-    limits: partner.limits,
-    keys: live(partner.keys, now.getTime()).map(({ key_id, created_at, expires_at }) => ({
-      key_id,
-      created_at,
-      expires_at,
-    })),
-    webhook_secrets: live(partner.webhook_secrets, now.getTime()).map(
-      ({ secret_id, created_at, expires_at }) => ({ secret_id, created_at, expires_at }),
-    ),
-  };
+  const settings = settingsOf(partner, now.getTime());
+  return { ok: true, json: settings, text: JSON.stringify(settings, null, 2) };
 }

@@ -71,7 +71,10 @@ export async function startService({
     .startWorker({
       config: path.join(ROOT, "wrangler.toml"),
       envFiles: [],
-      bindings: { ENVIRONMENT: { type: "plain_text", value: "local" } },
+      bindings: {
+        ENVIRONMENT: { type: "plain_text", value: "local" },
+        OWN_HOSTS: { type: "plain_text", value: `${HOST}:${port}` },
+      },
       dev: {
         watch: false,
         liveReload: false,

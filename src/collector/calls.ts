@@ -1,9 +1,12 @@
+import type { FileError, StoredObject } from "../files/file.ts";
 import type { FileState } from "../files/write.ts";
 import type { ImportProjection } from "../imports/write.ts";
-import type { Submission } from "./ledger.ts";
+import type { FaultOrigin } from "./dispatches/retrySchedule.ts";
+import type { Submission } from "./files/submission.ts";
 
-/** What goes in and out of the collector's methods. */
+/** Arguments and results of the collector's methods. */
 
+/** Whose files a collector owns: one user's from one source. */
 export interface CollectorNames {
   partner_id: string;
   user_id: string;
@@ -16,39 +19,39 @@ export interface PingEntry {
   submission: Submission;
 }
 
-/** A ping that was taken as a version of its file. Short, because a request has thousands. */
+/** A ping that became a version of its file. Short, because a request has thousands. */
 export interface TakenEntry {
   status: "queued" | "held";
   version: number;
-  /** What the read model should say of it, beyond what the ping says itself. */
+  /** What the read model needs besides the ping itself. */
   taken: { revision: number; import_id: string | null };
 }
 
-/** A ping that repeats its file's newest version; bytes that it brought along are named by nobody. */
+/** A ping that repeats its file's newest version. No version references bytes that it brought. */
 export interface RepeatedEntry {
   status: "held" | "duplicate";
-  /** Of the version that it repeats. */
+  /** The version that it repeats. */
   version: number;
   taken: null;
-  /** What the read model should say of that version; null where it has said so, or another entry tells. */
+  /** The state of that version for the read model; null when it is settled, or another entry carries it. */
   state: FileState | null;
 }
 
-/** What became of a ping; answers stand in the order of the entries. */
+/** What became of a ping. Results have the order of the entries. */
 export type AcceptedEntry = TakenEntry | RepeatedEntry;
 
 export interface TaskEntry {
   import_id: string;
   event_id: string | null;
   is_initial_import: boolean;
-  /** Ids of all files that the partner says it has sent. */
+  /** Ids of all files that the partner says it has sent; null when it does not say. */
   expected: string[] | null;
 }
 
 export interface StartedImport {
   import: ImportProjection;
   repeated: boolean;
-  /** Places in `expected` of the files that were never pinged. */
+  /** Indexes in `expected` of the files that were never pinged. */
   missing: number[] | null;
 }
 
@@ -60,8 +63,18 @@ export interface WorkItem {
   attempts: number;
   import_id: string | null;
   submission: Submission;
-  /** Bytes of this version may lie in the store already: look there before any download. */
+  /** Bytes of this version may be stored already: look there before any download. */
   look_first: boolean;
+}
+
+/** An importer that asks for a dispatch. */
+export interface Claimant {
+  /** Chosen by the importer. Asking again with the same one returns the same claim: the first answer may be lost. */
+  claim: string;
+  /** The queue message that it works on. */
+  message_id: string;
+  /** Which delivery of the message this is, from 1. A higher one means that the earlier delivery has ended. */
+  attempt: number;
 }
 
 export interface Claim {
@@ -69,7 +82,22 @@ export interface Claim {
   /** Unix milliseconds; a report before then renews it. */
   until: number;
   names: CollectorNames;
-  /** Where pings come in; downloads never lead back there. */
-  own_host: string | null;
+  /** The file may kill its importer: import it with no other file in memory. */
+  exclusive: boolean;
   items: WorkItem[];
 }
+
+/** An importer's report on one file when its attempt has ended. */
+export type Outcome =
+  /** `revision` is the one that the read model was given. */
+  | { result: "imported"; file_id: string; version: number; revision: number }
+  | { result: "failed"; file_id: string; version: number; fault: FileError; stored: StoredObject | null }
+  | {
+      result: "try_again";
+      file_id: string;
+      version: number;
+      fault: FileError;
+      stored: StoredObject | null;
+      origin: FaultOrigin;
+      retry_after_seconds: number | null;
+    };

@@ -1,51 +1,50 @@
 import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "./ages.ts";
-import type { LedgerRow } from "./ledger.ts";
-import { expire, withoutUrl } from "./settle.ts";
-import type { ImportRow, OutboxEntry } from "./storage.ts";
+import { discardUnreferenced } from "./files/unreferencedObjects.ts";
+import { dropUrl, expire, type FileVersions } from "./files/versions.ts";
+import type { CollectorStorage } from "./storage/storage.ts";
+import type { CollectorTurn } from "./turn.ts";
 
-/** What housekeeping needs of the storage. */
-export interface HousekeptLedger {
-  heldBefore(version: number, limit: number): LedgerRow[];
-  keptFailures(): LedgerRow[];
-  writeFiles(rows: readonly LedgerRow[]): void;
-  addToOutbox(entries: readonly OutboxEntry[]): void;
-  readImports(): ImportRow[];
-  deleteImport(importId: string): void;
-}
-
-/**
- * Ends held pings, kept URLs and closed imports that are past their age; of held pings at most `limit`.
- * Answers the failures that lost their URL, before and after: objects may be left behind.
- */
-export function housekeep(ledger: HousekeptLedger, nowMs: number, limit: number): [LedgerRow, LedgerRow][] {
-  const expired = ledger.heldBefore(nowMs - HELD_FOR_MS, limit).flatMap((row) => expire(row, nowMs) ?? []);
-  const stale = ledger
-    .keptFailures()
-    .filter((row) => (row.current?.settled_at ?? nowMs) <= nowMs - KEPT_URL_FOR_MS)
-    .map((row): [LedgerRow, LedgerRow] => [row, withoutUrl(row)]);
-  const written = [...expired, ...stale.map(([, after]) => after)];
-  ledger.writeFiles(written);
-  const touched = written.map((row) => row.file_id);
-  if (touched.length > 0) ledger.addToOutbox([{ kind: "project_files", file_ids: touched }]);
-  for (const row of ledger.readImports()) {
-    if (row.completed_at !== null && row.completed_at <= nowMs - CLOSED_IMPORT_KEPT_FOR_MS) {
-      ledger.deleteImport(row.import_id);
+/** Expires held pings, kept URLs and closed imports that are past their age; at most `limit` held pings. */
+export function housekeep({ storage, identity, now }: CollectorTurn, limit: number): void {
+  const expired = storage.files.heldUpTo(now - HELD_FOR_MS, limit).map((file) => expire(file, now));
+  const stale = storage.files
+    .failuresWithUrl()
+    .filter((file) => settledAt(file, now) <= now - KEPT_URL_FOR_MS)
+    .map((before) => ({ before, after: dropUrl(before) }));
+  const changed = [...expired, ...stale.map(({ after }) => after)];
+  storage.files.write(changed);
+  if (changed.length > 0) {
+    storage.outbox.add([{ kind: "project_files", file_ids: changed.map((file) => file.file_id) }]);
+  }
+  for (const row of storage.imports.all()) {
+    if (row.completed_at !== null && row.completed_at <= now - CLOSED_IMPORT_KEPT_FOR_MS) {
+      storage.imports.delete(row.import_id);
     }
   }
-  return stale;
+  for (const { before, after } of stale) storage.outbox.add(discardUnreferenced(identity, before, after));
+  storage.identity.setHousekeeping(nextHousekeeping(storage, now));
 }
 
-/** When the oldest held ping, kept URL or closed import comes of age; null: none there. */
-export function nextHousekeeping(
-  held: { count: number; oldest: number },
-  keptFailures: readonly LedgerRow[],
-  imports: readonly ImportRow[],
-  nowMs: number,
-): number | null {
-  const times = keptFailures.map((row) => (row.current?.settled_at ?? nowMs) + KEPT_URL_FOR_MS);
+/** Makes sure that housekeeping, and the alarm that does it, come by then. */
+export function housekeepBy(turn: CollectorTurn, at: number): void {
+  const { identity } = turn.storage;
+  const planned = identity.housekeepingAt;
+  if (planned !== null && planned <= at) return;
+  identity.setHousekeeping(at);
+  turn.alarmBy(at);
+}
+
+/** When the oldest held ping, kept URL or closed import is past its age; null when there is none. */
+function nextHousekeeping({ files, imports }: CollectorStorage, nowMs: number): number | null {
+  const times = files.failuresWithUrl().map((file) => settledAt(file, nowMs) + KEPT_URL_FOR_MS);
+  const held = files.countHeld();
   if (held.count > 0) times.push(held.oldest + HELD_FOR_MS);
-  for (const row of imports) {
+  for (const row of imports.all()) {
     if (row.completed_at !== null) times.push(row.completed_at + CLOSED_IMPORT_KEPT_FOR_MS);
   }
   return times.reduce<number | null>((least, time) => (least === null || time < least ? time : least), null);
+}
+
+function settledAt({ current }: FileVersions, nowMs: number): number {
+  return current?.state === "failed" ? current.settled_at : nowMs;
 }

@@ -1,5 +1,5 @@
 /** After a fault that stays, how long an alarm waits at most: an outage that ends is noticed within this. */
-const LONGEST_PAUSE_MS = 60_000;
+export const LONGEST_PAUSE_MS = 60_000;
 
 /** When the alarm has something to do next, in Unix milliseconds; null: nothing is left. Pure. */
 export function nextAlarm(waiting: {
@@ -11,6 +11,7 @@ export function nextAlarm(waiting: {
   progressWaits: boolean;
   projectionDelayMs: number;
   housekeepingAt: number | null;
+  erasureExpiresAt: number | null;
   /** Alarms that ended in a fault, since the last that did not. */
   failuresInARow: number;
   nowMs: number;
@@ -21,6 +22,7 @@ export function nextAlarm(waiting: {
   if (waiting.outboxWaits || waiting.bulkWaits) times.push(nowMs);
   if (waiting.progressWaits) times.push(nowMs + waiting.projectionDelayMs);
   if (waiting.housekeepingAt !== null) times.push(waiting.housekeepingAt);
+  if (waiting.erasureExpiresAt !== null) times.push(waiting.erasureExpiresAt);
   if (times.length === 0) return null;
   // After a fault everything waits a little longer each time; six throwing alarms would be the last.
   const pause = failuresInARow === 0 ? 0 : Math.min(1_000 * 2 ** failuresInARow, LONGEST_PAUSE_MS);

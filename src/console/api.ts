@@ -18,6 +18,12 @@ const NO_ANSWER: Problem = {
   detail: "Check your connection, then try again.",
 };
 
+const INSECURE: Problem = {
+  code: "https_required",
+  title: "This page came over plain http",
+  detail: "Your key was not sent. Open this page with https:// in place of http://.",
+};
+
 export class Api {
   readonly #session: Session;
   readonly #signedOut: () => void;
@@ -46,6 +52,7 @@ export class Api {
 
   /** The answers' shapes are the service's own, whose types this page is compiled against. */
   async #send<T>(method: string, path: string, body?: Blob): Promise<Result<T>> {
+    if (!isSecureContext) return { ok: false, problem: INSECURE };
     try {
       const response = await fetch(path, {
         method,

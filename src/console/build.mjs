@@ -18,7 +18,11 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join("; ");
-const HEADERS = `/console/*
+/** The value that `src/http/transport.ts` gives the Worker's answers; a test compares the two. */
+const STRICT_TRANSPORT_SECURITY = "max-age=63072000";
+const HEADERS = `/*
+  Strict-Transport-Security: ${STRICT_TRANSPORT_SECURITY}
+/console/*
   Content-Security-Policy: ${POLICY}
   Referrer-Policy: no-referrer
   X-Content-Type-Options: nosniff

@@ -1,17 +1,5 @@
 import { z } from "@hono/zod-openapi";
-
-/** One event for each import: also its `webhook-id`, and what keeps it from being made twice. */
-export function deliveryIdOfEvent(importId: string): string {
-  return `evt_${importId}`;
-}
-
-/** One training plan asked for each import. */
-export function deliveryIdOfPlan(importId: string): string {
-  return `plan_${importId}`;
-}
-
-const count = z.number().int().min(0);
-const files = z.strictObject({ total: count, imported: count, skipped: count, failed: count });
+import { countsOf, importCountsSchema, type ImportCounts } from "../imports/counts.ts";
 
 const failureSchema = z.strictObject({
   file_id: z.string(),
@@ -33,7 +21,7 @@ export const importCompletedEventSchema = z
       source: z.string(),
       is_initial_import: z.boolean(),
       status: z.enum(["completed", "completed_with_failures"]),
-      files,
+      files: importCountsSchema,
       failures: z.array(failureSchema),
       more_failures: z.boolean(),
     }),
@@ -61,32 +49,24 @@ export const trainingPlanRequestSchema = z.strictObject({
     source: z.string(),
     import_id: z.string(),
     event_id: z.string().nullable(),
-    files,
+    files: importCountsSchema,
   }),
 });
 export type TrainingPlanRequest = z.infer<typeof trainingPlanRequestSchema>;
 
-/** A completed import, as far as others are told of it. */
-export interface CompletedImport {
+/** What bodies need of a completed import. */
+export interface CompletedImport extends ImportCounts {
   partner_id: string;
   import_id: string;
   user_id: string;
   source: string;
   event_id: string | null;
   is_initial_import: boolean;
-  total: number;
-  imported: number;
-  skipped: number;
-  failed: number;
-}
-
-function filesOf({ total, imported, skipped, failed }: CompletedImport) {
-  return { total, imported, skipped, failed };
 }
 
 /** `failures` are the ones to name; that there are more than these, the counts tell. */
 export function importCompletedEvent(
-  about: CompletedImport,
+  completed: CompletedImport,
   failures: ImportFailure[],
   completedAtMs: number,
 ): ImportCompletedEvent {
@@ -94,30 +74,30 @@ export function importCompletedEvent(
     type: "bulk_fit_import.completed",
     timestamp: new Date(completedAtMs).toISOString(),
     data: {
-      event_id: about.event_id,
-      import_id: about.import_id,
-      user_id: about.user_id,
-      source: about.source,
-      is_initial_import: about.is_initial_import,
-      status: about.failed > 0 ? "completed_with_failures" : "completed",
-      files: filesOf(about),
+      event_id: completed.event_id,
+      import_id: completed.import_id,
+      user_id: completed.user_id,
+      source: completed.source,
+      is_initial_import: completed.is_initial_import,
+      status: completed.failed > 0 ? "completed_with_failures" : "completed",
+      files: countsOf(completed),
       failures,
-      more_failures: about.failed > failures.length,
+      more_failures: completed.failed > failures.length,
     },
   };
 }
 
-export function trainingPlanRequest(about: CompletedImport, completedAtMs: number): TrainingPlanRequest {
+export function trainingPlanRequest(completed: CompletedImport, completedAtMs: number): TrainingPlanRequest {
   return {
     type: "training_plan.requested",
     timestamp: new Date(completedAtMs).toISOString(),
     data: {
-      partner_id: about.partner_id,
-      user_id: about.user_id,
-      source: about.source,
-      import_id: about.import_id,
-      event_id: about.event_id,
-      files: filesOf(about),
+      partner_id: completed.partner_id,
+      user_id: completed.user_id,
+      source: completed.source,
+      import_id: completed.import_id,
+      event_id: completed.event_id,
+      files: countsOf(completed),
     },
   };
 }

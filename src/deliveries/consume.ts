@@ -1,11 +1,7 @@
 import { z } from "zod";
-import { settleAll } from "../concurrency.ts";
 import type { Env } from "../env.ts";
 import { faultName, logSetback, logUnit } from "../log.ts";
 import { deliverDue } from "./deliver.ts";
-
-/** As many as may wait for headers in one invocation; a dead receiver holds up none of the others. */
-const CONCURRENT_DELIVERIES = 6;
 
 const messageSchema = z.object({ partner_id: z.string(), delivery_id: z.string() });
 
@@ -35,12 +31,12 @@ async function consumeOne(message: Message, queue: string, env: Env): Promise<vo
   }
 }
 
-/** Makes the deliveries that a batch names. Acknowledges each message and never throws. */
+/** Makes the delivery that each message names, and acknowledges the message. Never throws. */
 export async function consumeDeliveries(batch: MessageBatch, env: Env): Promise<void> {
-  await settleAll(batch.messages, CONCURRENT_DELIVERIES, async (message) => {
+  for (const message of batch.messages) {
     await consumeOne(message, batch.queue, env);
     message.ack();
-  });
+  }
 }
 
 /** Messages whose consumer ended before it could acknowledge; the sweep brings their deliveries back. */

@@ -1,20 +1,20 @@
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { DeliveryMessage, Env } from "../env.ts";
-import { ROUTE_LENGTH } from "../identifiers.ts";
 import { logUnit } from "../log.ts";
 import { checkAddress } from "../outbound/address.ts";
+import { addressRules } from "../outbound/rules.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
-import { live } from "../partners/partner.ts";
+import { live, newWebhookSecret } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
-import { afterForgery, FORGED, secretOfNobody } from "./forged.ts";
+import { afterForgery, FORGED } from "./forged.ts";
 import { afterAttempt, MAX_DELAY_MS } from "./schedule.ts";
 import { signedHeaders } from "./sign.ts";
 import {
   claimDelivery,
-  settleDelivery,
+  recordAttempt,
   type Attempt,
   type ClaimedDelivery,
-  type Settlement,
+  type AttemptResult,
 } from "./write.ts";
 
 /** The contract's time for a receiver to answer. */
@@ -53,11 +53,7 @@ async function targetOf(
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
   const secrets = live(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
   if (secrets.length === 0) return unsent("retried", "No webhook secret is valid.");
-  const address = checkAddress(partner.event_url, {
-    local: env.ENVIRONMENT === "local",
-    allowedHosts: [],
-    ownHost: null,
-  });
+  const address = checkAddress(partner.event_url, addressRules(env, []));
   if (!address.ok) return unsent("retried", `The event_url may not be reached. ${address.detail}`);
   return { send: true, url: address.url.href, secrets };
 }
@@ -118,11 +114,6 @@ async function post(
   }
 }
 
-function routeOf(deliveryId: string): string {
-  const start = deliveryId.indexOf("_") + 1;
-  return deliveryId.slice(start, start + ROUTE_LENGTH);
-}
-
 /**
  * Makes the attempt that a delivery is due for, records it and schedules the next. Does nothing when the delivery
  * is settled, not due, or in another consumer's hands, so messages may be repeated. Throws when a store of ours
@@ -133,7 +124,7 @@ export async function deliverDue(
   message: DeliveryMessage,
   { now = Date.now, random = Math.random, deadlineMs = DEADLINE_MS } = {},
 ): Promise<void> {
-  const database = databaseFor(env, message.partner_id, routeOf(message.delivery_id));
+  const database = databaseFor(env, message.partner_id);
   const startedAt = now();
   const claimed = await claimDelivery(database, message, startedAt, startedAt + CLAIM_MS);
   if (claimed === null) return;
@@ -141,7 +132,7 @@ export async function deliverDue(
   const target = await targetOf(env, message.partner_id, claimed.kind, startedAt);
   let answer: Answer | null = null;
   if (target.send) {
-    const secrets = claimed.type === FORGED ? [secretOfNobody()] : target.secrets;
+    const secrets = claimed.type === FORGED ? [newWebhookSecret()] : target.secrets;
     const headers = signedHeaders({ id: message.delivery_id, atMs: startedAt, body: claimed.body, secrets });
     answer = await post(target.url, headers, claimed.body, deadlineMs);
   }
@@ -152,22 +143,22 @@ export async function deliverDue(
     milliseconds: Math.max(0, endedAt - startedAt),
     answer: answer?.text ?? (target.send ? "" : target.reason),
   };
-  const settlement = settlementOf(target, claimed, attempt, {
+  const result = resultOf(target, claimed, attempt, {
     failedAttempts: claimed.attempt_count - claimed.attempts_before + 1,
     nowMs: endedAt,
     retryAfterSeconds: retryAfterSeconds(answer?.retryAfter ?? null, endedAt),
     random: random(),
   });
-  const [settled] = await database.batch(settleDelivery(database, message, claimed, settlement, endedAt));
+  const [settled] = await database.batch(recordAttempt(database, message, claimed, result, endedAt));
   const inTime = settled !== undefined && settled.meta.changes > 0;
 
-  const nextInMs = settlement.next_attempt_at === null ? null : settlement.next_attempt_at - endedAt;
+  const nextInMs = result.next_attempt_at === null ? null : result.next_attempt_at - endedAt;
   logUnit("delivery", {
     partner_id: message.partner_id,
     delivery_id: message.delivery_id,
     type: claimed.type,
-    outcome: inTime ? settlement.status : "claim_ran_out",
-    attempt: claimed.attempt_count + (settlement.counted ? 1 : 0),
+    outcome: inTime ? result.status : "claim_ran_out",
+    attempt: claimed.attempt_count + (result.counted ? 1 : 0),
     host: target.send ? new URL(target.url).host : null,
     status: attempt.status,
     milliseconds: attempt.milliseconds,
@@ -185,22 +176,22 @@ export async function deliverDue(
   }
 }
 
-function settlementOf(
+function resultOf(
   target: Target,
   { type, last_answer }: ClaimedDelivery,
   attempt: Attempt,
   timing: Parameters<typeof afterAttempt>[1],
-): Settlement {
+): AttemptResult {
   if (target.send || target.as === "retried") {
     const next = type === FORGED ? afterForgery(attempt.status) : afterAttempt(attempt.status, timing);
     return { ...next, attempt, counted: true };
   }
   if (target.as === "postponed") {
     const next_attempt_at = timing.nowMs + SUSPENDED_DELAY_MS;
-    // Looked at every few minutes, maybe for weeks: why it waits is noted once.
-    const noted = last_answer === attempt.answer ? null : attempt;
-    return { status: "pending", next_attempt_at, attempt: noted, counted: false };
+    // It is postponed again every few minutes, for weeks perhaps: record the reason once.
+    const recorded = last_answer === attempt.answer ? null : attempt;
+    return { status: "pending", next_attempt_at, attempt: recorded, counted: false };
   }
-  const noted = target.as === "failed" ? attempt : null;
-  return { status: target.as, next_attempt_at: null, attempt: noted, counted: false };
+  const recorded = target.as === "failed" ? attempt : null;
+  return { status: target.as, next_attempt_at: null, attempt: recorded, counted: false };
 }

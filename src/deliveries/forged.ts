@@ -1,18 +1,12 @@
-import { randomBytes } from "node:crypto";
 import type { Next } from "./schedule.ts";
 
-/** The stored type of a test event that is signed with a secret of nobody's; its body does not tell. */
+/** Stored type of a test event that is signed with a throw-away secret. Its body looks like any test event. */
 export const FORGED = "test.forged";
 
-/** A secret that no receiver knows. */
-export function secretOfNobody(): string {
-  return `whsec_${randomBytes(32).toString("base64")}`;
-}
-
-/** How receivers answer a signature that is wrong. Others, such as 404 or 429, say nothing about it. */
+/** Statuses with which a receiver refuses a wrong signature. Others, such as 404 or 429, say nothing about it. */
 const REFUSALS = new Set([400, 401, 403, 422]);
 
-/** A forged event is sent once. Its receiver has done right when it refused it for what it is. */
+/** A forged event is sent once, and counts as delivered when its receiver refuses it. */
 export function afterForgery(httpStatus: number | null): Next {
   const refused = httpStatus !== null && REFUSALS.has(httpStatus);
   return { status: refused ? "delivered" : "failed", next_attempt_at: null };

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { instantOf, parseColumn } from "../rows.ts";
-import { DATABASE_NOW } from "../sql.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { DATABASE_NOW, Where } from "../database/sql.ts";
 import {
   eventBodySchema,
   visibleEventStatus,
@@ -10,7 +10,7 @@ import {
   type Event,
   type EventStatus,
   type EventWithAttempts,
-} from "./eventAnswer.ts";
+} from "./event.ts";
 
 interface EventRow {
   delivery_id: string;
@@ -27,7 +27,11 @@ interface EventRow {
 
 const EVENTS = `SELECT d.delivery_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
     d.next_attempt_at, d.created_at, d.updated_at
-  FROM deliveries d WHERE d.partner_id = ? AND d.kind = 'event'`;
+  FROM deliveries d`;
+
+function eventsOf(partnerId: string): Where {
+  return new Where().and("d.partner_id = ?", partnerId).and("d.kind = 'event'");
+}
 
 const attemptsColumn = z.array(
   z.object({
@@ -57,9 +61,10 @@ export async function readEvent(
   partnerId: string,
   eventId: string,
 ): Promise<EventWithAttempts | null> {
-  const row = await databaseFor(env, partnerId, null)
-    .prepare(`${EVENTS} AND d.delivery_id = ?`)
-    .bind(partnerId, eventId)
+  const where = eventsOf(partnerId).and("d.delivery_id = ?", eventId);
+  const row = await databaseFor(env, partnerId)
+    .prepare(`${EVENTS} WHERE ${where.sql}`)
+    .bind(...where.values)
     .first<EventRow>();
   if (row === null) return null;
   const attempts = parseColumn(attemptsColumn, row.attempts);
@@ -87,22 +92,17 @@ export async function listEvents(
 ): Promise<Event[]> {
   const byUpdate = filters.updated_since !== undefined;
   const time = byUpdate ? "d.updated_at" : "d.created_at";
-  const conditions: string[] = [];
-  const values: (string | number)[] = [];
-  const require = (condition: string, ...bound: (string | number)[]) => {
-    conditions.push(`AND ${condition}`);
-    values.push(...bound);
-  };
-  if (filters.status === "pending") require("d.status IN ('pending', 'waiting')");
-  else if (filters.status !== undefined) require("d.status = ?", filters.status);
-  if (after !== null) require(`(${time}, d.delivery_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
-  else if (filters.updated_since !== undefined) require(`${time} >= ?`, filters.updated_since);
-  // Rows of the current millisecond wait for the next look: more of them may still be written.
-  if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
+  const where = eventsOf(partnerId);
+  if (filters.status === "pending") where.and("d.status IN ('pending', 'waiting')");
+  else where.andEqual("d.status", filters.status);
+  if (after !== null) where.and(`(${time}, d.delivery_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
+  else if (filters.updated_since !== undefined) where.and(`${time} >= ?`, filters.updated_since);
+  // Rows of the current millisecond wait for the next poll: more of them may still be written.
+  if (byUpdate) where.and(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, d.delivery_id` : `${time} DESC, d.delivery_id DESC`;
-  const found = await databaseFor(env, partnerId, null)
-    .prepare(`${EVENTS} ${conditions.join(" ")} ORDER BY ${order} LIMIT ?`)
-    .bind(partnerId, ...values, limit)
+  const found = await databaseFor(env, partnerId)
+    .prepare(`${EVENTS} WHERE ${where.sql} ORDER BY ${order} LIMIT ?`)
+    .bind(...where.values, limit)
     .all<EventRow>();
   return found.results.map(eventOf);
 }

@@ -1,9 +1,10 @@
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logSetback } from "../log.ts";
 import type { TestEvent } from "./bodies.ts";
 import { FORGED } from "./forged.ts";
+import { EVENT_PREFIX } from "./ids.ts";
 import { insertDelivery, restartDelivery } from "./write.ts";
 
 /**
@@ -17,7 +18,7 @@ export async function resendEvent(
   nowMs: number,
 ): Promise<boolean> {
   const delivery = { partner_id: partnerId, delivery_id: eventId };
-  if (!(await restartDelivery(databaseFor(env, partnerId, null), delivery, nowMs))) return false;
+  if (!(await restartDelivery(databaseFor(env, partnerId), delivery, nowMs))) return false;
   await announce(env, delivery);
   return true;
 }
@@ -35,13 +36,13 @@ export async function sendTestEvent(
   { challenge, signature }: Trial,
   nowMs: number,
 ): Promise<string> {
-  const delivery = { partner_id: partnerId, delivery_id: `evt_${randomId()}` };
+  const delivery = { partner_id: partnerId, delivery_id: EVENT_PREFIX + randomId() };
   const body: TestEvent = {
     type: "test.ping",
     timestamp: new Date(nowMs).toISOString(),
     data: challenge === undefined ? {} : { challenge },
   };
-  await insertDelivery(databaseFor(env, partnerId, null), {
+  await insertDelivery(databaseFor(env, partnerId), {
     ...delivery,
     kind: "event",
     type: signature === "wrong" ? FORGED : body.type,

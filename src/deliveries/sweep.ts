@@ -1,4 +1,4 @@
-import { databaseFor } from "../database.ts";
+import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteTestEvents, takeOverdueDeliveries } from "./write.ts";
 
@@ -17,20 +17,24 @@ const TEST_EVENTS_PER_RUN = 10_000;
 
 /** Sends again the deliveries that are due and that no message seems to bring. Answers how many. */
 export async function sweepDeliveries(env: Env, nowMs: number): Promise<number> {
-  const database = databaseFor(env, "", null);
   const beforeMs = nowMs - (env.ENVIRONMENT === "local" ? LOCAL_GRACE_MS : GRACE_MS);
   let sent = 0;
-  for (let batch = 0; batch < BATCHES_PER_RUN; batch += 1) {
-    const overdue = await takeOverdueDeliveries(database, beforeMs, nowMs, BATCH_MESSAGES);
-    if (overdue.length > 0) await env.DELIVERIES.sendBatch(overdue.map((body) => ({ body })));
-    sent += overdue.length;
-    if (overdue.length < BATCH_MESSAGES) break;
+  for (const database of allDatabases(env)) {
+    for (let batch = 0; batch < BATCHES_PER_RUN; batch += 1) {
+      const overdue = await takeOverdueDeliveries(database, beforeMs, nowMs, BATCH_MESSAGES);
+      if (overdue.length > 0) await env.DELIVERIES.sendBatch(overdue.map((body) => ({ body })));
+      sent += overdue.length;
+      if (overdue.length < BATCH_MESSAGES) break;
+    }
   }
   return sent;
 }
 
 /** Forgets test events past their age. Answers how many. */
 export async function sweepTestEvents(env: Env, nowMs: number): Promise<number> {
-  const database = databaseFor(env, "", null);
-  return deleteTestEvents(database, nowMs - TEST_EVENT_KEPT_FOR_MS, TEST_EVENTS_PER_RUN);
+  let deleted = 0;
+  for (const database of allDatabases(env)) {
+    deleted += await deleteTestEvents(database, nowMs - TEST_EVENT_KEPT_FOR_MS, TEST_EVENTS_PER_RUN);
+  }
+  return deleted;
 }

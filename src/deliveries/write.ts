@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { DATABASE_NOW } from "../sql.ts";
-import type { DeliveryStatus } from "./eventAnswer.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
+import type { DeliveryStatus } from "./event.ts";
 import { FORGED } from "./forged.ts";
 
 export interface NewDelivery {
@@ -93,24 +93,24 @@ export interface Attempt {
   answer: string | null;
 }
 
-/** What becomes of a claimed delivery. */
-export interface Settlement {
+/** How a claimed delivery goes on after an attempt, or without one. */
+export interface AttemptResult {
   status: "pending" | "delivered" | "failed" | "recorded";
   next_attempt_at: number | null;
   attempt: Attempt | null;
-  /** Whether the attempt counts: one that was never made is only noted. */
+  /** Whether a request was made: only then does `attempt` count. */
   counted: boolean;
 }
 
 /**
- * Statements that end a claim, and let the delivery that waits for this one leave. An ended claim changes
- * nothing, so a consumer that comes too late does no harm. Run them in one batch.
+ * Returns the statements that record an attempt, end its claim and release the delivery that waits for this one.
+ * They change nothing once the claim has expired. Run them in one batch.
  */
-export function settleDelivery(
+export function recordAttempt(
   db: D1Database,
   delivery: { partner_id: string; delivery_id: string },
   claimed: ClaimedDelivery,
-  settlement: Settlement,
+  result: AttemptResult,
   nowMs: number,
 ): D1PreparedStatement[] {
   const settled = db
@@ -124,10 +124,10 @@ export function settleDelivery(
       delivery.partner_id,
       delivery.delivery_id,
       claimed.claimed_until,
-      settlement.status,
-      settlement.next_attempt_at,
-      settlement.attempt === null ? null : JSON.stringify(settlement.attempt),
-      settlement.counted ? 1 : 0,
+      result.status,
+      result.next_attempt_at,
+      result.attempt === null ? null : JSON.stringify(result.attempt),
+      result.counted ? 1 : 0,
     );
   if (claimed.then_deliver === null) return [settled];
   const released = db

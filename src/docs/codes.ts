@@ -1,4 +1,4 @@
-import type { FaultCode } from "../fault.ts";
+import type { FaultCode } from "../contract/fault.ts";
 import type { ProblemCode } from "../http/problem.ts";
 
 /** What to do about each problem. */
@@ -10,9 +10,13 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
     "A header came in its own name and in its `HTTP_` spelling, with different values. Send one of them.",
   unauthorized:
     "Check `Partner-Id` and key. An unknown partner and a wrong, expired or revoked key look the same. A key that has just been made may take a minute.",
+  https_required:
+    "Send the request to the `https://` address. The key of the refused one went over the network in clear: ask us for a new key. A local service accepts plain http under a loopback name.",
   partner_suspended: "Ask us why.",
   not_found: "Check the id and the address. What belongs to another partner looks like what does not exist.",
   not_retryable: "Neither bytes nor URL are kept, or nothing has failed. Send a new ping.",
+  original_not_fit:
+    "Only FIT files, and gzip or zip files with a FIT file, are returned. The file's `error` says what was received. Ping it again with a URL that returns the FIT file.",
   no_event_url: "Ask us to set your `event_url`.",
   event_in_delivery:
     "It is being delivered at this moment, or is about to be. Look at its attempts in a minute.",
@@ -31,7 +35,11 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   idempotency_key_reused: "A key stands for one request for 24 hours. Use a new one for a new request.",
   rate_limited: "Wait as long as `Retry-After` says.",
   unsupported_media_type: "Name the body's type: `application/json`, or for files what the operation lists.",
+  unsupported_content_encoding:
+    "Send the body as it is, without `Content-Encoding` (or with `identity`). No other encoding is accepted.",
   internal: "This was our fault, and it is in our log under `request_id`. Repeat the request later.",
+  original_missing:
+    "This was our fault, and repeating the request does not help. Ping the file again with `overwrite_mode: true`, and tell us the `request_id`.",
   store_unavailable: "Repeat the same request after `Retry-After`. Repeating it does no harm.",
   memory_short: "Repeat the same request after `Retry-After`.",
 };

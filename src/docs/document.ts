@@ -6,7 +6,7 @@ import type {
   ResponseObject,
   SchemaObject,
 } from "openapi3-ts/oas31";
-import type { Fault } from "../fault.ts";
+import type { Fault } from "../contract/fault.ts";
 import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.ts";
 import type { AppEnv } from "../http/context.ts";
 import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts";

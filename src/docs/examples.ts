@@ -1,9 +1,11 @@
 import type { Activity, ActivityWithParts } from "../activities/activity.ts";
 import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
-import type { Event, EventWithAttempts } from "../deliveries/eventAnswer.ts";
+import type { Event, EventWithAttempts } from "../deliveries/event.ts";
+import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import type { File } from "../files/file.ts";
 import type { Timeline } from "../files/timeline.ts";
-import type { Import, ImportAnswer } from "../imports/answers.ts";
+import { quantities, type Quantities } from "../fit/quantities.ts";
+import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
 import type { Overview } from "../overview/overview.ts";
 import { DEFAULT_LIMITS } from "../partners/partner.ts";
@@ -20,7 +22,7 @@ const ROUTE = "3k9x2v7q";
 const FILE_ID = `${ROUTE}7f8m2c4tq0w9z5n1r6x3b8d2hj`;
 const HELD_FILE_ID = `${ROUTE}x1c5g8k2n4q7s0v3y6b9d2f5hm`;
 const IMPORT_ID = `${ROUTE}p4r8t2w6y0a3c7e1g5j9m2q6sz`;
-const EVENT_ID = `evt_${IMPORT_ID}`;
+const EVENT_ID = deliveryIdOfEvent(IMPORT_ID);
 
 const names = { user_id: "rider-1", source: "head-unit" };
 const liveName = { ...names, summary_id: "ride-1" };
@@ -129,26 +131,14 @@ const overview: Overview = {
   events: { pending: 0, retrying: 0, failed: 0 },
 };
 
-const quantities = {
+const rideQuantities: Quantities = {
+  ...quantities(() => null),
   elapsed_time_in_seconds: 1800,
   timer_time_in_seconds: 1800,
-  moving_time_in_seconds: null,
   distance_in_meters: 12500,
   average_speed_in_meters_per_second: 6.944,
-  max_speed_in_meters_per_second: null,
   average_heart_rate_in_beats_per_minute: 130,
   max_heart_rate_in_beats_per_minute: 140,
-  average_power_in_watts: null,
-  max_power_in_watts: null,
-  normalized_power_in_watts: null,
-  work_in_kilojoules: null,
-  average_cadence_in_cycles_per_minute: null,
-  max_cadence_in_cycles_per_minute: null,
-  average_steps_per_minute: null,
-  ascent_in_meters: null,
-  descent_in_meters: null,
-  energy_in_kilocalories: null,
-  average_temperature_in_celsius: null,
 };
 const summary = {
   session_index: 0,
@@ -157,7 +147,7 @@ const summary = {
   sub_sport: null,
   start_time_in_seconds: 1631065600,
   utc_offset_in_seconds: null,
-  ...quantities,
+  ...rideQuantities,
   training_stress_score: null,
   intensity_factor: null,
   threshold_power_in_watts: null,

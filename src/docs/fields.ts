@@ -1,3 +1,6 @@
+import { ANSWER_CELLS } from "../fit/index.ts";
+import { quantities } from "../fit/quantities.ts";
+
 /**
  * What a field means wherever it stands. `Schema.field` wins over `field`, and what a schema says itself over both.
  */
@@ -57,26 +60,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   session_count: "How many sessions the file has.",
   sport: "A sport of the FIT profile, such as `cycling`; one that is not known by name is `unknown_n`.",
   sub_sport: "A sub-sport of the FIT profile, such as `road`.",
+  ...quantities((_decimals, description) => description),
   utc_offset_in_seconds: "What the clock on the wall showed beyond UTC; null when the file does not tell.",
-  elapsed_time_in_seconds: "From start to end, pauses too.",
-  timer_time_in_seconds: "While the timer ran.",
-  moving_time_in_seconds: "While there was movement.",
-  distance_in_meters: "Distance covered.",
-  average_speed_in_meters_per_second: "Distance over timer time, or what the device says.",
-  max_speed_in_meters_per_second: "Highest speed.",
-  average_heart_rate_in_beats_per_minute: "Average heart rate.",
-  max_heart_rate_in_beats_per_minute: "Highest heart rate.",
-  average_power_in_watts: "Average power.",
-  max_power_in_watts: "Highest power.",
-  normalized_power_in_watts: "Normalized power.",
-  work_in_kilojoules: "Mechanical work.",
-  average_cadence_in_cycles_per_minute: "Pedal turns, strides of one foot, or arm cycles.",
-  max_cadence_in_cycles_per_minute: "Highest cadence, counted likewise.",
-  average_steps_per_minute: "Both feet; walking and running only.",
-  ascent_in_meters: "Metres climbed.",
-  descent_in_meters: "Metres descended.",
-  energy_in_kilocalories: "Energy spent, by the device's estimate.",
-  average_temperature_in_celsius: "Average temperature at the device.",
   training_stress_score: "Training stress score, as the device computed it.",
   intensity_factor: "Intensity factor, as the device computed it.",
   threshold_power_in_watts: "The functional threshold power that the device was set to.",
@@ -105,7 +90,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   product: "What it is.",
   serial_number: "Its serial number.",
   software_version: "Version of its software.",
-  downsampled: "`true`: rows were left out to meet `resolution`.",
+  downsampled: `\`true\`: rows were left out to meet \`resolution\`, or because the whole would have more than ${ANSWER_CELLS.toLocaleString("en")} numbers.`,
   stream_data: "The streams, as columns of equal length; only with `streams=true`.",
   activities: "The activities, one for each session.",
 
@@ -131,11 +116,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   // The partner
   partner_id: "The partner's id.",
   name: "The partner's name.",
-  keys: "Live and expired keys, without the keys themselves.",
   key_id: "Names a key.",
   expires_at: "When it stops working; null: not at all.",
   event_url: "Where events are sent; null: nowhere.",
-  webhook_secrets: "Secrets that events are signed with, without the secrets themselves.",
   secret_id: "Names a secret.",
   limits: "Rate limits.",
 

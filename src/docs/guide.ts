@@ -159,7 +159,11 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             "Not as it is.",
           ],
           ["401", "Partner id and key do not fit.", "Not with this key."],
-          ["403", "You are suspended.", "No. Ask us."],
+          [
+            "403",
+            "You are suspended, or the request came over plain <code>http</code>.",
+            "Over <code>https</code>; if you are suspended, ask us.",
+          ],
           ["404", "Unknown, or somebody else's.", "No."],
           ["405", "The address does not take this method; see <code>Allow</code>.", "No."],
           [
@@ -170,8 +174,8 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
           ["413", "Too large, or too many items.", "In smaller parts."],
           [
             "415",
-            "The body's type is not what this operation takes.",
-            "With the right <code>Content-Type</code>.",
+            "The body's type is not what this operation takes, or the body is compressed.",
+            "With the right <code>Content-Type</code>, and without <code>Content-Encoding</code>.",
           ],
           [
             "422",
@@ -179,7 +183,7 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             "With a key of its own.",
           ],
           ["429", "Too many requests.", "Yes, after <code>Retry-After</code>."],
-          ["500", "Our fault.", "Yes, later."],
+          ["500", "Our fault.", "Yes, later; not after <code>original_missing</code>."],
           ["503", "A store is down or memory is short.", "Yes, after <code>Retry-After</code>."],
         ],
       )}
@@ -292,7 +296,9 @@ ${codeTable(FILE_WARNINGS, "warning")}`,
       html: `
 ${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl", "delete")}
 <p>Everything of this user goes: files, activities, held pings, imports and events. Work in flight writes nothing back. The answer is 202; an unknown user is 404.
-Pinging the user again later starts afresh.</p>`,
+Pinging the user again later starts afresh.</p>
+<p>For 90 days we keep a hash of your id and the user's id, with the time of the deletion, so that no late work writes anything back. If your user ids can be guessed, so can the
+id behind a hash: use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>`,
     },
     {
       id: "going-live",

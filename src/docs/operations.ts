@@ -48,7 +48,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getOriginal",
     tag: "Files",
     description:
-      "Byte for byte; the content type tells a FIT file from a gzip or a zip. 404 until they are stored.",
+      "Byte for byte; the content type tells a FIT file from a gzip or a zip. 404 until they are stored. Bytes that hold " +
+      "no FIT file, such as a page that a host returned, are never returned: 409 `original_not_fit`.",
   },
   "GET /api/files/{file_id}/timeline/": {
     operationId: "getTimeline",

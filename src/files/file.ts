@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { FIT_WARNINGS } from "../fit/types.ts";
+import { pingFieldsSchema } from "./pingFields.ts";
 
 /** The contract's largest file. */
 export const MAX_FILE_BYTES = 32 * 1024 * 1024;
@@ -47,10 +48,7 @@ export const fileSchema = z
     user_id: z.string(),
     source: z.string(),
     summary_id: z.string(),
-    activity_name: z.string().nullable(),
-    priority: z.literal([0, 1]).openapi({ type: "integer", enum: [0, 1] }),
-    overwrite_mode: z.boolean(),
-    start_time_in_seconds: z.string(),
+    ...pingFieldsSchema.shape,
     status: z.enum(FILE_STATUSES),
     attempts: z.number().int(),
     import_id: z.string().nullable(),

@@ -1,10 +1,13 @@
 import type { Env } from "../env.ts";
-import { readOriginal } from "./read.ts";
+import { logSetback } from "../log.ts";
+import { beginsLikeFitFile, containerOf, FILE_HEAD_BYTES, type Container } from "./container.ts";
+import type { FileErrorCode } from "./file.ts";
+import { readOriginal, type StoredOriginal } from "./read.ts";
 
 export type Original<T> =
   | { ok: true; startTimeInSeconds: number; found: T }
-  /** No such file, or none of its bytes are stored. */
-  | { ok: false; code: "no_file" | "no_bytes" };
+  /** No such file; none of its bytes were ever stored; the store has lost them. */
+  | { ok: false; code: "no_file" | "no_bytes" | "missing" };
 
 /**
  * Finds a file's bytes with `get`. An import may replace the object between the look into the read model and
@@ -14,37 +17,53 @@ export async function withOriginal<T>(
   env: Env,
   partnerId: string,
   fileId: string,
-  get: (objectKey: string) => Promise<T | null>,
+  get: (original: StoredOriginal, objectKey: string) => Promise<T | null>,
 ): Promise<Original<T>> {
   for (let look = 0; look < 2; look += 1) {
     const original = await readOriginal(env, partnerId, fileId);
     if (original === null) return { ok: false, code: "no_file" };
     if (original.objectKey === null) return { ok: false, code: "no_bytes" };
-    const found = await get(original.objectKey);
+    const found = await get(original, original.objectKey);
     if (found !== null) return { ok: true, startTimeInSeconds: original.startTimeInSeconds, found };
   }
-  return { ok: false, code: "no_bytes" };
+  logSetback("original_missing", { partner_id: partnerId, file_id: fileId });
+  return { ok: false, code: "missing" };
 }
 
-/** Bytes that tell a FIT file from a gzip and a zip. */
-const HEAD_BYTES = 4;
+const TYPES = {
+  fit: { contentType: "application/vnd.ant.fit", extension: "fit" },
+  gzip: { contentType: "application/gzip", extension: "gz" },
+  zip: { contentType: "application/zip", extension: "zip" },
+} as const satisfies Partial<Record<Container, { contentType: string; extension: string }>>;
 
-export interface StoredBytes {
-  contentType: "application/vnd.ant.fit" | "application/gzip" | "application/zip";
-  extension: "fit" | "gz" | "zip";
-  sizeInBytes: number;
-  body: ReadableStream;
-}
+/** Errors of files in which the importer found no FIT file, whatever their bytes begin with. */
+const NO_FIT_INSIDE: ReadonlySet<FileErrorCode> = new Set(["not_fit", "archive_invalid"]);
 
-/** The whole object as a stream, with its type by what it begins with. */
-export async function openObject(files: R2Bucket, objectKey: string): Promise<StoredBytes | null> {
-  const head = await files.get(objectKey, { range: { offset: 0, length: HEAD_BYTES } });
+export type OpenedObject =
+  | ({ ok: true; sizeInBytes: number; body: ReadableStream } & (typeof TYPES)[keyof typeof TYPES])
+  /** The bytes hold no FIT file: a page that a host returned, for example. */
+  | { ok: false };
+
+/** Opens the object as a stream, with its type by its first bytes. Null when the store does not have it. */
+export async function openObject(
+  files: R2Bucket,
+  { failedWith }: StoredOriginal,
+  objectKey: string,
+): Promise<OpenedObject | null> {
+  const head = await files.get(objectKey, { range: { offset: 0, length: FILE_HEAD_BYTES } });
   if (head === null) return null;
-  const [first, second] = new Uint8Array(await head.arrayBuffer());
+  const bytes = new Uint8Array(await head.arrayBuffer());
+  const container = containerOf(bytes);
+  if (
+    container === null ||
+    container === "empty_zip" ||
+    (failedWith !== null && NO_FIT_INSIDE.has(failedWith)) ||
+    !(await beginsLikeFitFile(bytes))
+  ) {
+    return { ok: false };
+  }
   const object = await files.get(objectKey);
-  if (object === null) return null;
-  const rest = { sizeInBytes: object.size, body: object.body };
-  if (first === 0x1f && second === 0x8b) return { contentType: "application/gzip", extension: "gz", ...rest };
-  if (first === 0x50 && second === 0x4b) return { contentType: "application/zip", extension: "zip", ...rest };
-  return { contentType: "application/vnd.ant.fit", extension: "fit", ...rest };
+  return object === null
+    ? null
+    : { ok: true, sizeInBytes: object.size, body: object.body, ...TYPES[container] };
 }

@@ -1,11 +1,12 @@
 import { z } from "@hono/zod-openapi";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
 import { activityId, fileId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
-import { instantOf, parseColumn } from "../rows.ts";
-import { DATABASE_NOW } from "../sql.ts";
-import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { DATABASE_NOW, Where } from "../database/sql.ts";
+import { fileErrorSchema, type File, type FileErrorCode, type FileStatus } from "./file.ts";
+import { pingFieldsOf, type PingFields } from "./pingFields.ts";
 
 /**
  * SQL for the import that has taken a file `f` which is still held in its row: a task writes one row of its own and
@@ -21,15 +22,12 @@ export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
 /** SQL for the status that a partner reads of a file `f`: one that is held, but taken by a task, reads as queued. */
 export const READ_STATUS = `CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END`;
 
-interface FileRow {
+interface FileRow extends Omit<PingFields, "overwrite_mode"> {
   file_id: string;
   user_id: string;
   source: string;
   summary_id: string;
-  activity_name: string | null;
-  priority: 0 | 1;
   overwrite_mode: 0 | 1;
-  start_time_in_seconds: string;
   status: FileStatus;
   attempts: number;
   import_id: string | null;
@@ -53,10 +51,7 @@ function fileOf(row: FileRow): File {
     user_id: row.user_id,
     source: row.source,
     summary_id: row.summary_id,
-    activity_name: row.activity_name,
-    priority: row.priority,
-    overwrite_mode: row.overwrite_mode === 1,
-    start_time_in_seconds: row.start_time_in_seconds,
+    ...pingFieldsOf({ ...row, overwrite_mode: row.overwrite_mode === 1 }),
     status,
     attempts: row.attempts,
     import_id: row.taken_by ?? row.import_id,
@@ -71,7 +66,7 @@ function fileOf(row: FileRow): File {
 }
 
 export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
-  const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
+  const row = await databaseFor(env, partnerId)
     .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE f.partner_id = ? AND f.file_id = ?`)
     .bind(partnerId, fileId)
     .first<FileRow>();
@@ -81,6 +76,8 @@ export async function readFile(env: Env, partnerId: string, fileId: string): Pro
 /** Where a file's bytes lie: the readable version's, else those that could not be imported. */
 export interface StoredOriginal {
   objectKey: string | null;
+  /** Why the version that these bytes are of could not be imported; null when it was, or is tried again. */
+  failedWith: FileErrorCode | null;
   startTimeInSeconds: number;
 }
 
@@ -90,15 +87,17 @@ export async function readOriginal(
   partnerId: string,
   fileId: string,
 ): Promise<StoredOriginal | null> {
-  const row = await databaseFor(env, partnerId, fileId.slice(0, ROUTE_LENGTH))
+  const row = await databaseFor(env, partnerId)
     .prepare(
-      `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds FROM files
-       WHERE partner_id = ? AND file_id = ?`,
+      `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds,
+         CASE WHEN object_key IS NULL THEN error ->> 'code' END AS failed_with
+       FROM files WHERE partner_id = ? AND file_id = ?`,
     )
     .bind(partnerId, fileId)
-    .first<{ object_key: string | null; start_time_in_seconds: string }>();
+    .first<{ object_key: string | null; start_time_in_seconds: string; failed_with: FileErrorCode | null }>();
   if (row === null) return null;
-  return { objectKey: row.object_key, startTimeInSeconds: Number(row.start_time_in_seconds) };
+  const { object_key: objectKey, failed_with: failedWith } = row;
+  return { objectKey, failedWith, startTimeInSeconds: Number(row.start_time_in_seconds) };
 }
 
 export interface FileFilters {
@@ -127,41 +126,35 @@ export async function listFiles(
     filters.user_id !== undefined
       ? userRoute(partnerId, filters.user_id)
       : (filters.import_id?.slice(0, ROUTE_LENGTH) ?? null);
-  const conditions = [route === null ? "b.partner_id = ?" : "f.partner_id = ?"];
-  if (route === null && !byUpdate) conditions.push("b.received_at IS NOT NULL");
-  const values: (string | number)[] = [partnerId];
-  const require = (condition: string, ...bound: (string | number)[]) => {
-    conditions.push(condition);
-    values.push(...bound);
-  };
-  if (route !== null) require("f.file_id >= ? AND f.file_id < ?", route, rangeEnd(route));
-  if (filters.user_id !== undefined) require("f.user_id = ?", filters.user_id);
-  if (filters.source !== undefined) require("f.source = ?", filters.source);
+  const where = new Where().and(route === null ? "b.partner_id = ?" : "f.partner_id = ?", partnerId);
+  if (route === null && !byUpdate) where.and("b.received_at IS NOT NULL");
+  if (route !== null) where.and("f.file_id >= ? AND f.file_id < ?", route, rangeEnd(route));
+  where.andEqual("f.user_id", filters.user_id).andEqual("f.source", filters.source);
   const { user_id: userId, source, summary_id: summaryId } = filters;
   if (summaryId !== undefined && userId !== undefined && source !== undefined) {
-    require("f.file_id = ?", fileId({ partnerId, userId, source, summaryId }));
+    where.and("f.file_id = ?", fileId({ partnerId, userId, source, summaryId }));
   }
-  if (filters.status !== undefined) require(statusCondition(filters.status));
+  if (filters.status !== undefined) where.and(statusCondition(filters.status));
   if (filters.import_id !== undefined) {
-    require(`(f.import_id = ? OR ${TAKEN_BY} = ?)`, filters.import_id, filters.import_id);
+    where.and(`(f.import_id = ? OR ${TAKEN_BY} = ?)`, filters.import_id, filters.import_id);
   }
-  // A user's rows lie together, so they are sorted; a partner's are found along its batches.
+  // A user's rows are stored together: sort them. A partner's rows are found along its batches.
   const time = `${route === null ? "b" : "f"}.${byUpdate ? "updated_at" : "received_at"}`;
   if (after !== null) {
-    require(`${time} ${byUpdate ? ">=" : "<="} ?`, after[0]);
-    require(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
-  } else if (filters.updated_since !== undefined) require(`${time} >= ?`, filters.updated_since);
-  // Rows of the current millisecond wait for the next look: more of them may still be written.
-  if (byUpdate) require(`${time} < ${DATABASE_NOW}`);
+    where.and(`${time} ${byUpdate ? ">=" : "<="} ?`, after[0]);
+    where.and(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
+  } else if (filters.updated_since !== undefined) where.and(`${time} >= ?`, filters.updated_since);
+  // Rows of the current millisecond wait for the next poll: more of them may still be written.
+  if (byUpdate) where.and(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, f.file_id` : `${time} DESC, f.file_id DESC`;
   const rows = route === null ? batched(byUpdate ? "update" : "receipt") : "files f";
-  const found = await databaseFor(env, partnerId, route)
+  const found = await databaseFor(env, partnerId)
     .prepare(
       `SELECT f.*, ${TAKEN_BY} AS taken_by
-       FROM (SELECT f.* FROM ${rows} WHERE ${conditions.join(" AND ")} ORDER BY ${order} LIMIT ?) f
+       FROM (SELECT f.* FROM ${rows} WHERE ${where.sql} ORDER BY ${order} LIMIT ?) f
        ORDER BY ${order.replaceAll("b.", "f.")}`,
     )
-    .bind(...values, limit)
+    .bind(...where.values, limit)
     .all<FileRow>();
   return found.results.map(fileOf);
 }

@@ -1,5 +1,5 @@
+import { collectorFor } from "../collector/client.ts";
 import type { Env } from "../env.ts";
-import { collectorName } from "../identifiers.ts";
 import { readFile } from "./read.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -7,6 +7,7 @@ import type { Timeline } from "./timeline.ts";
 export async function readTimeline(env: Env, partnerId: string, fileId: string): Promise<Timeline | null> {
   const file = await readFile(env, partnerId, fileId);
   if (file === null) return null;
-  const collector = env.COLLECTOR.getByName(collectorName(partnerId, file.user_id, file.source));
+  const { user_id, source } = file;
+  const collector = collectorFor(env, { partner_id: partnerId, user_id, source });
   return { data: await collector.timeline(fileId) };
 }

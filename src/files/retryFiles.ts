@@ -1,6 +1,6 @@
-import { databaseFor } from "../database.ts";
+import { collectorFor } from "../collector/client.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { collectorName, userRoute } from "../identifiers.ts";
 import { faultName, logSetback } from "../log.ts";
 import { projectFiles, type FileProjection } from "./write.ts";
 
@@ -14,10 +14,11 @@ export async function retryFiles(
   owner: { user_id: string; source: string },
   which: { file_ids: string[] } | { import_id: string },
 ): Promise<number> {
-  const collector = env.COLLECTOR.getByName(collectorName(partnerId, owner.user_id, owner.source));
+  const { user_id, source } = owner;
+  const collector = collectorFor(env, { partner_id: partnerId, user_id, source });
   const queued: FileProjection[] = await collector.retry(which);
   if (queued.length === 0) return 0;
-  const database = databaseFor(env, partnerId, userRoute(partnerId, owner.user_id));
+  const database = databaseFor(env, partnerId);
   try {
     await database.batch(projectFiles(database, partnerId, queued));
   } catch (fault) {

@@ -1,4 +1,5 @@
-import { databaseFor } from "../database.ts";
+import { collectorNamed } from "../collector/client.ts";
+import { allDatabases, databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { hourOf, INLINE_PREFIX } from "./objectKeys.ts";
 import { discardObjects, forgetDiscarded, readDiscarded, unnamedObjects, type NamedObject } from "./write.ts";
@@ -13,16 +14,17 @@ const HOUR_MS = 60 * 60_000;
 
 /** Deletes objects that no file names any more, a few pages a run. Answers how many. */
 export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<number> {
-  const database = databaseFor(env, "", null);
   let deleted = 0;
-  for (let page = 0; page < PAGES_PER_RUN; page += 1) {
-    const keys = await readDiscarded(database, nowMs - GRACE_MS, PAGE);
-    if (keys.length > 0) {
-      await env.FILES.delete(keys);
-      await forgetDiscarded(database, keys);
+  for (const database of allDatabases(env)) {
+    for (let page = 0; page < PAGES_PER_RUN; page += 1) {
+      const keys = await readDiscarded(database, nowMs - GRACE_MS, PAGE);
+      if (keys.length > 0) {
+        await env.FILES.delete(keys);
+        await forgetDiscarded(database, keys);
+      }
+      deleted += keys.length;
+      if (keys.length < PAGE) break;
     }
-    deleted += keys.length;
-    if (keys.length < PAGE) break;
   }
   return deleted;
 }
@@ -58,12 +60,12 @@ function objectOf(key: string): NamedObject & { partner_id: string; collector: s
 async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]): Promise<number> {
   let discarded = 0;
   for (const [partnerId, ofPartner] of Map.groupBy(objects, (object) => object.partner_id)) {
-    const database = databaseFor(env, partnerId, null);
+    const database = databaseFor(env, partnerId);
     const unread = new Set(await unnamedObjects(database, partnerId, ofPartner));
     const candidates = ofPartner.filter((object) => unread.has(object.object_key));
     const orphans: NamedObject[] = [];
     for (const [collector, ofCollector] of Map.groupBy(candidates, (object) => object.collector)) {
-      const named = new Set(await env.COLLECTOR.getByName(collector).namedObjects(ofCollector));
+      const named = new Set(await collectorNamed(env, collector).namedObjects(ofCollector));
       orphans.push(...ofCollector.filter((object) => !named.has(object.object_key)));
     }
     // What was imported meanwhile is named by the read model now: this asks it once more.

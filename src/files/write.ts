@@ -1,13 +1,11 @@
+import { notErased } from "../erasure/guard.ts";
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
+import { PING_FIELDS, type PingFields } from "./pingFields.ts";
 import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
-import { DATABASE_NOW, jsonSlices, sliced } from "../sql.ts";
+import { DATABASE_NOW, jsonSlices, sliced } from "../database/sql.ts";
 
-/** What a file's collector says of its newest version, on the way to the read model. */
-export interface FileState {
-  activity_name: string | null;
-  priority: 0 | 1;
-  overwrite_mode: boolean;
-  start_time_in_seconds: string;
+/** The state of a file's newest version, as its collector writes it to the read model. */
+export interface FileState extends PingFields {
   status: FileStatus;
   attempts: number;
   import_id: string | null;
@@ -28,7 +26,7 @@ export interface FileProjection extends FileState {
   summary_id: string;
 }
 
-/** A file whose newest version a ping has just become: it was received with the request, and nothing was tried. */
+/** A file of which a new ping is the newest version: received with the request, without an attempt. */
 export type PingedFile = Omit<FileProjection, "attempts" | "error" | "received_at" | "failed_object">;
 
 /** A file whose activities are ready; it replaces what was readable before. */
@@ -42,27 +40,20 @@ export interface ImportedFile extends FileProjection {
   decoder_version: number;
 }
 
-/** Nothing of an erased person comes back: versions from before the erasure are passed over. */
-function notErased(userHash: string | number, version: string | number): string {
-  return `NOT EXISTS (SELECT 1 FROM erased e
-    WHERE e.partner_id = ?1 AND e.user_hash = j.value->>${userHash} AND e.before_version >= j.value->>${version})`;
-}
-const NOT_ERASED = notErased("'user_hash'", "'version'");
+/** Skips versions that an erasure covers. */
+const NOT_ERASED = notErased("j.value->>'user_hash'", "j.value->>'version'");
 
-/** Columns of the newest version; an older version that settles late leaves them as they are. */
+/** Columns of the newest version. An older version that settles late leaves them unchanged. */
 const PING_COLUMNS = [
-  "activity_name",
-  "priority",
-  "overwrite_mode",
-  "start_time_in_seconds",
+  ...PING_FIELDS,
   "status",
   "attempts",
   "import_id",
   "error",
   "received_at",
-];
+] as const satisfies (keyof FileState)[];
 
-/** What an upsert under the batch `?3` says of a file that is there: the newest version's ping, and where it is listed. */
+/** SET clause for an existing row: keep the newest version's ping fields and record batch `?3`. */
 const KEEP_NEWEST = `${PING_COLUMNS.map(
   (column) =>
     `${column} = CASE WHEN excluded.version >= files.version THEN excluded.${column} ELSE files.${column} END`,
@@ -155,19 +146,16 @@ const PINGED_COLUMNS = [
   "user_id",
   "source",
   "summary_id",
-  "activity_name",
-  "priority",
-  "overwrite_mode",
-  "start_time_in_seconds",
+  ...PING_FIELDS,
   "status",
   "import_id",
   "version",
   "revision",
 ] as const;
 
-/** What a row of `pinged` files says, each by its place; short, because every ping pays for it. */
+/** The fields of a pinged file. A row is an array of their values, without names: every ping pays for its length. */
 const PINGED_FIELDS = [...PINGED_COLUMNS, "user_hash"] as const;
-const pingedPlace = (field: (typeof PINGED_FIELDS)[number]) => PINGED_FIELDS.indexOf(field);
+const pingedValue = (field: (typeof PINGED_FIELDS)[number]) => `j.value->>${PINGED_FIELDS.indexOf(field)}`;
 
 /**
  * Statements that tell of files which were just pinged, each file once: what `projectFiles` says, for less. Run
@@ -183,13 +171,13 @@ export function projectPinged(
   const batchId = randomId();
   const slices = sliced(files, (file) => PINGED_FIELDS.map((field) => file[field]));
   const columns = PINGED_COLUMNS.join(", ");
-  const values = PINGED_COLUMNS.map((column) => `j.value->>${pingedPlace(column)}`).join(", ");
+  const values = PINGED_COLUMNS.map(pingedValue).join(", ");
   const writes = slices.map(({ json }) =>
     db
       .prepare(
         `INSERT INTO files (partner_id, ${columns}, received_at, updated_at, updated_batch, received_batch)
          SELECT ?1, ${values}, ?4, ${DATABASE_NOW}, ?3, ?3
-         FROM json_each(?2) j WHERE ${notErased(pingedPlace("user_hash"), pingedPlace("version"))}
+         FROM json_each(?2) j WHERE ${notErased(pingedValue("user_hash"), pingedValue("version"))}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST}
          WHERE ${IS_NEWS}`,
       )

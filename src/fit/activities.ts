@@ -28,41 +28,19 @@ import {
   type SESSION,
   type Values,
 } from "./profile.ts";
+import {
+  quantities,
+  QUANTITY_DECIMALS,
+  QUANTITY_NAMES,
+  type Quantities,
+  type QuantityName,
+} from "./quantities.ts";
 import { readRows } from "./rows.ts";
 import type { Part, TimerEvent } from "./survey.ts";
 import { Totals } from "./totals.ts";
-import type {
-  DecodedActivity,
-  DecodedDevice,
-  DecodedLap,
-  DecodedLength,
-  FitWarning,
-  Quantities,
-} from "./types.ts";
+import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength, FitWarning } from "./types.ts";
 import { cadence, degrees, enhancedOrPlain, heartRate, isPosition, rounded } from "./values.ts";
 
-/** Decimals that a quantity is given with: what the wire holds, or what an average deserves. */
-const DECIMALS: Readonly<Record<keyof Quantities, number>> = {
-  elapsed_time_in_seconds: 3,
-  timer_time_in_seconds: 3,
-  moving_time_in_seconds: 3,
-  distance_in_meters: 2,
-  average_speed_in_meters_per_second: 3,
-  max_speed_in_meters_per_second: 3,
-  average_heart_rate_in_beats_per_minute: 1,
-  max_heart_rate_in_beats_per_minute: 0,
-  average_power_in_watts: 1,
-  max_power_in_watts: 0,
-  normalized_power_in_watts: 1,
-  work_in_kilojoules: 3,
-  average_cadence_in_cycles_per_minute: 2,
-  max_cadence_in_cycles_per_minute: 2,
-  average_steps_per_minute: 1,
-  ascent_in_meters: 1,
-  descent_in_meters: 1,
-  energy_in_kilocalories: 0,
-  average_temperature_in_celsius: 1,
-};
 /** A degree of latitude is 111 km: a centimetre, the step of the wire. */
 const DEGREE_DECIMALS = 7;
 
@@ -76,7 +54,7 @@ const CREATOR = 0;
 /** What session and lap say by the same names. */
 type Summary = { [K in keyof Values<typeof SESSION> & keyof Values<typeof LAP>]?: number };
 /** NaN: not known. */
-type Numbers = Record<keyof Quantities, number>;
+type Numbers = Record<QuantityName, number>;
 
 /** The activities of a part; `session_index` and `session_count` are the file's to set. */
 export function activitiesOf(
@@ -251,28 +229,9 @@ function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
 }
 
 function quantitiesOf(numbers: Numbers): Quantities {
-  const of = (name: keyof Quantities) => rounded(numbers[name], DECIMALS[name]);
-  return {
-    elapsed_time_in_seconds: of("elapsed_time_in_seconds"),
-    timer_time_in_seconds: of("timer_time_in_seconds"),
-    moving_time_in_seconds: of("moving_time_in_seconds"),
-    distance_in_meters: of("distance_in_meters"),
-    average_speed_in_meters_per_second: of("average_speed_in_meters_per_second"),
-    max_speed_in_meters_per_second: of("max_speed_in_meters_per_second"),
-    average_heart_rate_in_beats_per_minute: of("average_heart_rate_in_beats_per_minute"),
-    max_heart_rate_in_beats_per_minute: of("max_heart_rate_in_beats_per_minute"),
-    average_power_in_watts: of("average_power_in_watts"),
-    max_power_in_watts: of("max_power_in_watts"),
-    normalized_power_in_watts: of("normalized_power_in_watts"),
-    work_in_kilojoules: of("work_in_kilojoules"),
-    average_cadence_in_cycles_per_minute: of("average_cadence_in_cycles_per_minute"),
-    max_cadence_in_cycles_per_minute: of("max_cadence_in_cycles_per_minute"),
-    average_steps_per_minute: of("average_steps_per_minute"),
-    ascent_in_meters: of("ascent_in_meters"),
-    descent_in_meters: of("descent_in_meters"),
-    energy_in_kilocalories: of("energy_in_kilocalories"),
-    average_temperature_in_celsius: of("average_temperature_in_celsius"),
-  };
+  const given: Quantities = quantities(() => null);
+  for (const name of QUANTITY_NAMES) given[name] = rounded(numbers[name], QUANTITY_DECIMALS[name]);
+  return given;
 }
 
 interface Evidence {
@@ -286,8 +245,8 @@ interface Evidence {
 /** Fills in what the session lacks, from its other fields and the rows, and names each in `derived`. */
 function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence): void {
   const { leg, totals, isOnFoot, pausedSeconds, swumMeters } = evidence;
-  const fillIn = (name: keyof Quantities, computed: number) => {
-    if (!Number.isNaN(numbers[name]) || rounded(computed, DECIMALS[name]) === null) return;
+  const fillIn = (name: QuantityName, computed: number) => {
+    if (!Number.isNaN(numbers[name]) || rounded(computed, QUANTITY_DECIMALS[name]) === null) return;
     numbers[name] = computed;
     derived.push(name);
   };
@@ -379,7 +338,7 @@ function lengthOf(
     lap_index: lapIndex,
     type: length.length_type === undefined ? null : (LENGTH_TYPES[length.length_type] ?? null),
     start_time_in_seconds: unixOf(length.start_time, clock),
-    elapsed_time_in_seconds: rounded(length.total_elapsed_time, DECIMALS.elapsed_time_in_seconds),
+    elapsed_time_in_seconds: rounded(length.total_elapsed_time, QUANTITY_DECIMALS.elapsed_time_in_seconds),
     stroke: listedName(SWIM_STROKES, length.swim_stroke),
     strokes: length.total_strokes ?? null,
   };

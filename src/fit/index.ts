@@ -2,7 +2,7 @@ import { activitiesOf } from "./activities.ts";
 import { hasMarker, viewOf } from "./frame.ts";
 import { legsOf } from "./legs.ts";
 import { describeNotFit } from "./sniff.ts";
-import { cellsOf, streamsOf } from "./streams.ts";
+import { ANSWER_CELLS, cellsOf, streamsOf, type BeforeAllocating } from "./streams.ts";
 import { survey } from "./survey.ts";
 import {
   FIT_WARNINGS,
@@ -14,7 +14,8 @@ import {
 import { Work } from "./work.ts";
 
 export * from "./types.ts";
-export { describeNotFit };
+export type { Quantities } from "./quantities.ts";
+export { ANSWER_CELLS, describeNotFit };
 
 /** To be raised with every change that makes other activities of the same bytes: stored files can be decoded again. */
 export const DECODER_VERSION = 1;
@@ -62,14 +63,20 @@ export function decodeActivities(bytes: Uint8Array, options: DecodeOptions): Dec
  * The streams of one activity of the same bytes, decoded anew: columns of equal length, null where there
  * is no reading. null when the file has no such session.
  */
-export function decodeStreams(bytes: Uint8Array, options: StreamsOptions): Streams | null {
+export function decodeStreams(
+  bytes: Uint8Array,
+  options: StreamsOptions,
+  beforeAllocating: BeforeAllocating = () => undefined,
+): Streams | null {
   if (!looksLikeFit(bytes)) return null;
   const view = viewOf(bytes);
   let first = 0;
   for (const part of survey(view, new Work()).parts) {
     const partLegs = legsOf(part, options.fallbackStartInSeconds);
     const leg = options.sessionIndex - first;
-    if (partLegs.legs[leg] !== undefined) return streamsOf(view, partLegs, [leg], options)[0] ?? null;
+    if (partLegs.legs[leg] !== undefined) {
+      return streamsOf(view, partLegs, [leg], options, beforeAllocating)[0] ?? null;
+    }
     first += partLegs.legs.length;
   }
   return null;
@@ -79,7 +86,11 @@ export function decodeStreams(bytes: Uint8Array, options: StreamsOptions): Strea
  * The streams of every activity of the same bytes, with all their keys, in the activities' order. Together they
  * hold no more numbers than the streams of one activity may; beyond that all are thinned.
  */
-export function decodeAllStreams(bytes: Uint8Array, options: DecodeOptions): Streams[] {
+export function decodeAllStreams(
+  bytes: Uint8Array,
+  options: DecodeOptions,
+  beforeAllocating: BeforeAllocating = () => undefined,
+): Streams[] {
   if (!looksLikeFit(bytes)) return [];
   const view = viewOf(bytes);
   const parts = survey(view, new Work()).parts.map((part) => legsOf(part, options.fallbackStartInSeconds));
@@ -87,6 +98,6 @@ export function decodeAllStreams(bytes: Uint8Array, options: DecodeOptions): Str
   return parts.flatMap((part) => {
     const share = cells > 0 ? cellsOf(part) / cells : 1;
     const legs = Array.from(part.legs.keys());
-    return streamsOf(view, part, legs, { keys: null, resolution: null }, share);
+    return streamsOf(view, part, legs, { keys: null, resolution: null }, beforeAllocating, share);
   });
 }

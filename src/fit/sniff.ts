@@ -1,14 +1,7 @@
-/** What bytes that are no FIT file look like, for a partner who sent the wrong thing. */
+/** What bytes that are neither a FIT file nor an archive look like, for a partner who sent the wrong thing. */
 
 const SNIFFED_BYTES = 1024;
 const UTF8 = new TextDecoder("utf-8");
-
-const SIGNATURES: readonly { readonly bytes: readonly number[]; readonly looksLike: string }[] = [
-  { bytes: [0x1f, 0x8b], looksLike: "gzip" },
-  { bytes: [0x50, 0x4b, 0x03, 0x04], looksLike: "a zip archive" },
-  { bytes: [0x50, 0x4b, 0x05, 0x06], looksLike: "an empty zip archive" },
-  { bytes: [0x25, 0x50, 0x44, 0x46], looksLike: "PDF" },
-];
 
 const MARKUP: readonly { readonly pattern: RegExp; readonly looksLike: string }[] = [
   { pattern: /<gpx[\s>]/i, looksLike: "GPX" },
@@ -16,6 +9,7 @@ const MARKUP: readonly { readonly pattern: RegExp; readonly looksLike: string }[
   { pattern: /<kml[\s>]/i, looksLike: "KML" },
   { pattern: /<!doctype html|<html[\s>]/i, looksLike: "HTML" },
   { pattern: /^<\?xml|^<[a-z]/i, looksLike: "XML" },
+  { pattern: /^%PDF/, looksLike: "PDF" },
   { pattern: /^[{[]/, looksLike: "JSON" },
 ];
 
@@ -27,8 +21,6 @@ export function describeNotFit(bytes: Uint8Array): string {
 }
 
 function lookOf(bytes: Uint8Array): string | null {
-  const signature = SIGNATURES.find((known) => known.bytes.every((byte, i) => bytes[i] === byte));
-  if (signature !== undefined) return signature.looksLike;
   const text = UTF8.decode(bytes.subarray(0, SNIFFED_BYTES)).trim();
   const markup = MARKUP.find(({ pattern }) => pattern.test(text));
   if (markup !== undefined) return markup.looksLike;

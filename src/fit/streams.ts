@@ -7,9 +7,12 @@ import { rounded } from "./values.ts";
 
 /** Numbers in one table, 8 bytes each. A longer file is read several times, for some of its columns each. */
 const TABLE_CELLS = 2_000_000;
-/** Numbers in one answer, 8 bytes and more each: eleven days of ten columns, one row a second. */
-const ANSWER_CELLS = 10_000_000;
-/** Messages walked over for one answer, over all its tables: five times the most records of a file. */
+const TABLE_CELL_BYTES = 8;
+/** A number in a list, often in a box of its own, and twice as text: in JSON, and as the bytes of the answer. */
+const ANSWER_CELL_BYTES = 24;
+/** Numbers in one answer: 55 hours of ten columns, one row a second. With their JSON they take up to half an isolate. */
+export const ANSWER_CELLS = 2_000_000;
+/** Messages read for one answer, over all its tables: five times the most records of a file. */
 const ANSWER_MESSAGES = 15_000_000;
 /** Rows that each of several activities has room for in an answer that is thinned. */
 const LEAST_ROWS = 100;
@@ -26,6 +29,9 @@ export function cellsOf({ part }: PartLegs): number {
   return part.records.count * (1 + STANDARD_KEYS.length + part.recordDeveloperKeys.size);
 }
 
+/** Asked before so many bytes are allocated for tables and columns; may throw. */
+export type BeforeAllocating = (bytes: number) => void;
+
 /**
  * The columns of some legs of a part, in one reading of them all. More rows than an answer may hold are thinned as
  * by a `resolution`, and marked so. `share` is the part of an answer that they may fill.
@@ -35,6 +41,7 @@ export function streamsOf(
   partLegs: PartLegs,
   legs: readonly number[],
   { keys, resolution }: Pick<StreamsOptions, "keys" | "resolution">,
+  beforeAllocating: BeforeAllocating,
   share = 1,
 ): Streams[] {
   const developerColumns = developerColumnsOf(partLegs.part);
@@ -80,11 +87,12 @@ export function streamsOf(
       ? Math.min(rows, capacity)
       : Math.min(rows, Math.max(LEAST_ROWS, Math.floor((rows / mostRows) * capacity)));
   });
-  const places = capacities.map((_, i) => capacities.slice(0, i).reduce((sum, rows) => sum + rows, 0));
-  const buffers = Array.from(
-    { length: atATime },
-    () => new Float64Array(capacities.reduce((sum, rows) => sum + rows, 0)),
+  const places = capacities.map((_, i) => sumOf(capacities.slice(0, i)));
+  const answerRows = sumOf(capacities.map((rows) => Math.min(rows, resolution ?? rows)));
+  beforeAllocating(
+    TABLE_CELL_BYTES * atATime * sumOf(capacities) + ANSWER_CELL_BYTES * columns.length * answerRows,
   );
+  const buffers = Array.from({ length: atATime }, () => new Float64Array(sumOf(capacities)));
   const found = legs.map(() => ({ lists: new Map<number, List>(), isThinned: false }));
   for (let from = 0; from < columns.length; from += atATime) {
     const some = columns.slice(from, from + atATime);
@@ -123,6 +131,10 @@ export function streamsOf(
       ),
     };
   });
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
 }
 
 /** Rows as columns, NaN where there is no reading. */

@@ -1,4 +1,6 @@
-/** What the decoder gives back. Field names, units and nulls are those of the partner API. */
+import type { Quantities } from "./quantities.ts";
+
+/** What the decoder returns. Field names, units and nulls are those of the partner API. */
 
 export const FIT_WARNINGS = [
   "fit_truncated",
@@ -17,29 +19,6 @@ export interface FitProblem {
   code: FitProblemCode;
   /** One sentence for the partner; never holds bytes of the file. */
   detail: string;
-}
-
-/** Quantities that an activity and a lap have in common. */
-export interface Quantities {
-  elapsed_time_in_seconds: number | null;
-  timer_time_in_seconds: number | null;
-  moving_time_in_seconds: number | null;
-  distance_in_meters: number | null;
-  average_speed_in_meters_per_second: number | null;
-  max_speed_in_meters_per_second: number | null;
-  average_heart_rate_in_beats_per_minute: number | null;
-  max_heart_rate_in_beats_per_minute: number | null;
-  average_power_in_watts: number | null;
-  max_power_in_watts: number | null;
-  normalized_power_in_watts: number | null;
-  work_in_kilojoules: number | null;
-  average_cadence_in_cycles_per_minute: number | null;
-  max_cadence_in_cycles_per_minute: number | null;
-  average_steps_per_minute: number | null;
-  ascent_in_meters: number | null;
-  descent_in_meters: number | null;
-  energy_in_kilocalories: number | null;
-  average_temperature_in_celsius: number | null;
 }
 
 export interface DecodedLap extends Quantities {

@@ -3,28 +3,26 @@ import { HTTPException } from "hono/http-exception";
 import { matchedRoutes } from "hono/route";
 import { METHODS } from "hono/router";
 import { getPath } from "hono/utils/url";
-import { ZodError } from "zod";
 import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
-import type { Answering, AppEnv, Middleware } from "./context.ts";
-import { faultsIn, problem, refuseInvalid, unsupportedMediaType } from "./problem.ts";
+import type { RequestContext, AppEnv, Middleware } from "./context.ts";
+import { faultsIn, problem, refuseInvalid, storeUnavailable, unsupportedMediaType } from "./problem.ts";
+import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
+import { secureTransport, strictTransport } from "./transport.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
-import { getEvent, listEvents, postResend, postTestEvent } from "./routes/events.ts";
+import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
 import { getFile, getOriginal, getTimeline, listFiles, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
 import { getImport, listImports, retryImport } from "./routes/imports.ts";
-import { postInspect } from "./routes/inspect.ts";
+import { inspectFile } from "./routes/inspect.ts";
 import { getOverview } from "./routes/overview.ts";
 import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
 import { postTask } from "./routes/tasks.ts";
 import { deleteUser, getUser, listUsers } from "./routes/users.ts";
-
-/** How long a caller waits before it asks again while a store is down. */
-const STORE_RETRY_SECONDS = 5;
 
 /** Every documented path ends in a slash; the same path without it is the same route, without a redirect. */
 function routePath(request: Request): string {
@@ -43,30 +41,16 @@ const knownRoute: Middleware = async (c, next) => {
   return problem(c, "method_not_allowed", `This address takes ${methods}.`, { headers: { Allow: methods } });
 };
 
-/** Faults in our own code, not of a store: asking again would meet them again. */
-function isOurs(fault: Error): boolean {
-  return (
-    !("remote" in fault) &&
-    (fault instanceof TypeError ||
-      fault instanceof RangeError ||
-      fault instanceof ReferenceError ||
-      fault instanceof SyntaxError ||
-      fault instanceof ZodError)
-  );
-}
-
-function answerFault(fault: Error, c: Answering): Response {
+function answerFault(fault: Error, c: RequestContext): Response {
   // Of the validators: text that is no JSON, and a media type whose parameters are none.
   if (fault instanceof HTTPException) {
     return fault.status === 415
       ? unsupportedMediaType(c)
       : problem(c, "malformed_json", "The body is not JSON.");
   }
-  c.var.noted["fault"] = faultName(fault);
-  if (isOurs(fault)) return problem(c, "internal", "This was not the request's fault.");
-  return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
-    headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
-  });
+  c.var.logFields["fault"] = faultName(fault);
+  if (isProgrammingError(fault)) return problem(c, "internal", "This was not the request's fault.");
+  return storeUnavailable(c);
 }
 
 export const app = new OpenAPIHono<AppEnv>({
@@ -74,7 +58,7 @@ export const app = new OpenAPIHono<AppEnv>({
   defaultHook: (result, c) => (result.success ? undefined : refuseInvalid(c, faultsIn(result))),
 });
 
-app.use(requestLine);
+app.use(requestLine, strictTransport, secureTransport);
 app.use(knownRoute);
 app.use("/api/*", authenticate, limitRequests);
 
@@ -94,14 +78,14 @@ app.openapiRoutes([
   retryImport,
   listEvents,
   getEvent,
-  postResend,
-  postTestEvent,
+  resendEvent,
+  sendTestEvent,
   listUsers,
   getUser,
   deleteUser,
   getOverview,
   getPartner,
-  postInspect,
+  inspectFile,
   getHealth,
 ]);
 

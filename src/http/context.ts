@@ -8,21 +8,21 @@ export interface AppEnv {
   Bindings: Env;
   Variables: {
     requestId: string;
-    /** Set once the caller has shown a live key; every route under /api/ has it. */
+    /** The authenticated partner; set on every route under /api/. */
     partner: Partner;
-    /** How the partner's rate limits stand that this request has counted against. */
+    /** What is left of each rate limit that this request counted against. */
     quotas: Map<string, Quota>;
-    /** What the request's log line says beyond the usual: ids, counts, and the kind of a fault. */
-    noted: Record<string, string | number>;
+    /** Fields of the request's log line beyond the usual ones: ids, counts, and the kind of a fault. */
+    logFields: Record<string, string | number>;
   };
 }
 
-/** Enough of a request to answer it, whatever its route. */
-export type Answering = Pick<Context<AppEnv>, "json" | "var" | "env">;
+/** The parts of a request's context that answers need, whatever the route. */
+export type RequestContext = Pick<Context<AppEnv>, "json" | "var" | "env">;
 
 export type Middleware = MiddlewareHandler<AppEnv>;
 
-/** A route, what answers it, and what answers a request that breaks its schemas where the usual refusal will not do. */
+/** A route, its handler, and a hook for requests that break its schemas where the default answer will not do. */
 export function endpoint<R extends RouteConfig>(
   route: R,
   handler: RouteHandler<R, AppEnv>,

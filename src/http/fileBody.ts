@@ -1,63 +1,60 @@
-import { tryReserve, type Release } from "../memoryBudget.ts";
+import { requestMemory, type IntakeHold } from "../memory/budget.ts";
 import { bodyChunks } from "./bodyChunks.ts";
+import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 
-/** Smaller files are not worth counting. */
-const COUNTED_FILE_BYTES = 1024 * 1024;
 /** First room for a body of unknown length; it doubles from there. */
 const FIRST_BYTES = 64 * 1024;
 
-const NOTHING: Release = () => undefined;
-
 const FILE_TYPES = new Set(["application/octet-stream", "application/vnd.ant.fit"]);
 
-/** Refuses what is not declared as a file before its body is read. */
+/** Refuses what is not declared as a file, or is encoded, before its body is read. */
 export const fileBody: Middleware = async (c, next) => {
   const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
-  if (FILE_TYPES.has(type.trim().toLowerCase())) return next();
-  return problem(c, "unsupported_media_type", `Send the file's bytes as ${[...FILE_TYPES].join(" or ")}.`);
+  if (!FILE_TYPES.has(type.trim().toLowerCase())) {
+    return problem(c, "unsupported_media_type", `Send the file's bytes as ${[...FILE_TYPES].join(" or ")}.`);
+  }
+  return refuseEncoded(c) ?? next();
 };
 
 type FileBody =
-  { ok: true; bytes: Uint8Array; release: Release } | { ok: false; code: "body_too_large" | "memory_short" };
+  { ok: true; bytes: Uint8Array; hold: IntakeHold } | { ok: false; code: "body_too_large" | "memory_short" };
 
 /**
- * Reads a body's bytes, never more than `maxBytes` whatever its length header says. Their memory is reserved
- * until `release` is called.
+ * Reads a body's bytes, never more than `maxBytes` whatever its length header says. `hold` is their reserved
+ * memory: release it when done with them.
  */
-export async function readFileBody(request: Request, maxBytes: number): Promise<FileBody> {
+export async function readFileBody(request: Request, maxBytes: number, partnerId: string): Promise<FileBody> {
   const length = request.headers.get("Content-Length");
   const declared = length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
   if (declared !== null && declared > maxBytes) return { ok: false, code: "body_too_large" };
 
-  let buffer = new Uint8Array(declared ?? FIRST_BYTES);
-  let received = 0;
-  let release: Release | null =
-    declared !== null && declared > COUNTED_FILE_BYTES ? tryReserve(declared) : NOTHING;
+  const hold = requestMemory(partnerId);
+  if (!hold.tryGrowTo(declared ?? FIRST_BYTES)) return { ok: false, code: "memory_short" };
   const refuse = (code: "body_too_large" | "memory_short"): FileBody => {
-    release?.();
+    hold.release();
     return { ok: false, code };
   };
+  let buffer = new Uint8Array(declared ?? FIRST_BYTES);
+  let received = 0;
   // Leaving the loop early cancels the stream: what is refused is not read to its end.
   try {
     for await (const chunk of bodyChunks(request)) {
       if (received + chunk.byteLength > maxBytes) return refuse("body_too_large");
       if (received + chunk.byteLength > buffer.byteLength) {
         const bytes = Math.min(maxBytes, Math.max(2 * buffer.byteLength, received + chunk.byteLength));
-        if (release === NOTHING && bytes > COUNTED_FILE_BYTES) release = tryReserve(maxBytes);
-        if (release === null) return refuse("memory_short");
+        if (!hold.tryGrowTo(bytes)) return refuse("memory_short");
         const grown = new Uint8Array(bytes);
         grown.set(buffer.subarray(0, received));
         buffer = grown;
       }
-      if (release === null) return refuse("memory_short");
       buffer.set(chunk, received);
       received += chunk.byteLength;
     }
   } catch (fault) {
-    release?.();
+    hold.release();
     throw fault;
   }
-  return { ok: true, bytes: buffer.subarray(0, received), release: release ?? NOTHING };
+  return { ok: true, bytes: buffer.subarray(0, received), hold };
 }

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
+import type { UserErased } from "../erasure/userErased.ts";
 import { claimRequest, keepAnswer, releaseRequest, type RequestName } from "../idempotency/write.ts";
 import { faultName } from "../log.ts";
 import type { AppEnv } from "./context.ts";
-import { problem } from "./problem.ts";
+import { problem, userErased } from "./problem.ts";
 
-/** For a route's `headers`. Any visible text, so that keys of the draft's quoted form are taken as they are. */
+/** For a route's `headers`. Accepts any visible text, so that keys in the quoted form of the IETF draft pass. */
 export const idempotencyKey = z
   .string()
   .regex(/^[\x20-\x7e]{1,255}$/, "Send 1 to 255 visible ASCII characters.")
@@ -27,30 +28,36 @@ function hashOf(...parts: string[]): string {
   return hash.digest("base64url");
 }
 
-/** What is done, and what of its outcome is kept: enough to rebuild it from the same request, and nothing personal. */
-export interface Deed<T> {
-  run(): Promise<T>;
+/** An action that is carried out once, however often its request is repeated. */
+interface IdempotentAction<T> {
+  /** Hashes of the users that the request names. An erasure of one of them voids what was kept. */
+  userHashes: readonly string[];
+  run(): Promise<{ ok: true; outcome: T } | UserErased>;
+  /** Returns what to store of the outcome: enough to rebuild it from the same request, and nothing personal. */
   keep(outcome: T): string;
   rebuild(kept: string): T;
 }
 
 /**
- * Does a deed once for each `Idempotency-Key` of a partner, path and query; without a key, just does it. The
- * outcome, or the problem that answers instead. Throws what the deed throws, and when the database is down.
+ * Runs an action once for each `Idempotency-Key` of a partner, path and query; without a key, always runs it. Returns
+ * the outcome, or the problem to answer with. Throws what the action throws, and when the database is down.
  */
-export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed: Deed<T>) {
-  if (key === undefined) return { ok: true as const, outcome: await deed.run() };
+export async function runOnce<T>(c: Context<AppEnv>, key: string | undefined, action: IdempotentAction<T>) {
+  if (key === undefined) return outcomeOf<T>(c, await action.run());
   const { partner_id } = c.var.partner;
-  const database = databaseFor(c.env, partner_id, null);
+  const database = databaseFor(c.env, partner_id);
   const name: RequestName = {
     partner_id,
     key_hash: hashOf(c.req.path, new URL(c.req.url).search, key),
   };
-  const requestHash = hashOf(c.req.header("Prefer") ?? "", await c.req.text());
-  const claimed = await claimRequest(database, name, requestHash, Date.now());
+  const content = {
+    request_hash: hashOf(c.req.header("Prefer") ?? "", await c.req.text()),
+    user_hashes: action.userHashes,
+  };
+  const claimed = await claimRequest(database, name, content, Date.now());
   switch (claimed.state) {
     case "answered":
-      return { ok: true as const, outcome: deed.rebuild(claimed.answer) };
+      return { ok: true as const, outcome: action.rebuild(claimed.answer) };
     case "in_flight":
       return {
         ok: false as const,
@@ -71,17 +78,28 @@ export async function once<T>(c: Context<AppEnv>, key: string | undefined, deed:
         ),
       };
     case "ours": {
-      const outcome = await deed.run().catch(async (fault: unknown) => {
-        await releaseRequest(database, name, claimed.until).catch(() => undefined);
+      const release = async () => releaseRequest(database, name, claimed.until).catch(() => undefined);
+      const done = await action.run().catch(async (fault: unknown) => {
+        await release();
         throw fault;
       });
-      // It is done: an answer that cannot be kept is an answer all the same, and its claim lapses.
-      await keepAnswer(database, name, claimed.until, deed.keep(outcome), Date.now()).catch(
+      if (!done.ok) {
+        await release();
+        return outcomeOf<T>(c, done);
+      }
+      // The action is done. When its answer cannot be stored, the claim expires and the answer is sent all the same.
+      await keepAnswer(database, name, claimed.until, action.keep(done.outcome), Date.now()).catch(
         (fault: unknown) => {
-          c.var.noted["not_kept"] = faultName(fault);
+          c.var.logFields["not_kept"] = faultName(fault);
         },
       );
-      return { ok: true as const, outcome };
+      return outcomeOf<T>(c, done);
     }
   }
+}
+
+function outcomeOf<T>(c: Context<AppEnv>, done: { ok: true; outcome: T } | UserErased) {
+  return done.ok
+    ? { ok: true as const, outcome: done.outcome }
+    : { ok: false as const, refusal: userErased(c) };
 }

@@ -1,9 +1,10 @@
-import { tryReserve, type Release } from "../memoryBudget.ts";
+import { requestMemory } from "../memory/budget.ts";
 import { bodyChunks, wholeBody } from "./bodyChunks.ts";
+import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
-import { problem, unsupportedMediaType } from "./problem.ts";
+import { memoryShort, problem, unsupportedMediaType } from "./problem.ts";
 
-/** Smaller bodies are not worth counting: a hundred of them fit beside the budget. */
+/** Smaller bodies need no reservation. */
 const COUNTED_BODY_BYTES = 1024 * 1024;
 /** A body stands in memory as text, and again as the strings and bytes made of it. */
 const COPIES = 2;
@@ -85,13 +86,11 @@ export function jsonBody(maxBytes: number): Middleware {
     if (!JSON_TYPE.test(type.trim().toLowerCase())) {
       return unsupportedMediaType(c);
     }
-    const held: Release[] = [];
+    const encoded = refuseEncoded(c);
+    if (encoded !== null) return encoded;
+    const hold = requestMemory(c.var.partner.partner_id);
     try {
-      const body = await readBody(c.req.raw, maxBytes, (bytes) => {
-        const release = tryReserve(bytes);
-        if (release !== null) held.push(release);
-        return release !== null;
-      });
+      const body = await readBody(c.req.raw, maxBytes, (bytes) => hold.tryGrowTo(bytes));
       if (!body.ok) {
         switch (body.code) {
           case "body_too_large":
@@ -103,9 +102,7 @@ export function jsonBody(maxBytes: number): Middleware {
           case "too_many_values":
             return problem(c, body.code, `A body has at most ${MAX_VALUES} values.`);
           case "memory_short":
-            return problem(c, body.code, "Send the same request again in a moment.", {
-              headers: { "Retry-After": "1" },
-            });
+            return memoryShort(c);
           case "malformed_json":
             return problem(c, body.code, "The body is not valid UTF-8.");
         }
@@ -114,7 +111,7 @@ export function jsonBody(maxBytes: number): Middleware {
       Object.assign(c.req.bodyCache, { text: Promise.resolve(body.text) });
       return await next();
     } finally {
-      for (const release of held) release();
+      hold.release();
     }
   };
 }

@@ -1,25 +1,30 @@
 import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
-import { faultsOf, type Fault } from "../fault.ts";
-import type { Answering } from "./context.ts";
+import { USER_ERASED } from "../erasure/userErased.ts";
+import { faultsOf, type Fault } from "../contract/fault.ts";
+import type { RequestContext } from "./context.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 
-/** Every way in which a request can end other than well; the code is what partners may rely on. */
+/** Every problem that a request can end with, by status. Partners may rely on the codes. */
 export const PROBLEMS = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   validation_failed: { status: 400, title: "The request breaks the contract" },
   conflicting_credentials: { status: 400, title: "Two different credentials in one request" },
   unauthorized: { status: 401, title: "Partner id and key do not fit" },
+  https_required: { status: 403, title: "The request came over plain http" },
   partner_suspended: { status: 403, title: "This partner is suspended" },
   not_found: { status: 404, title: "There is no such thing" },
+  method_not_allowed: { status: 405, title: "This address does not know that method" },
   not_retryable: { status: 409, title: "There is nothing to try again with" },
   no_event_url: { status: 409, title: "No event_url is configured" },
+  original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
   event_in_delivery: { status: 409, title: "This event is still being delivered" },
   idempotency_in_flight: { status: 409, title: "The same request is being answered" },
-  method_not_allowed: { status: 405, title: "This address does not know that method" },
   body_too_large: { status: 413, title: "The body is too large" },
   too_many_items: { status: 413, title: "Too many items in one request" },
   too_many_values: { status: 413, title: "Too many values in one body" },
+  unsupported_media_type: { status: 415, title: "The body is of another media type" },
+  unsupported_content_encoding: { status: 415, title: "The body is encoded" },
   file_empty: { status: 422, title: "The file is empty" },
   file_too_large: { status: 422, title: "The file unpacks to more than an import takes" },
   not_fit: { status: 422, title: "This is not a FIT file" },
@@ -28,8 +33,8 @@ export const PROBLEMS = {
   no_activity_data: { status: 422, title: "This FIT file holds no activity" },
   idempotency_key_reused: { status: 422, title: "This idempotency key stands for another request" },
   rate_limited: { status: 429, title: "Too many requests" },
-  unsupported_media_type: { status: 415, title: "The body is of another media type" },
   internal: { status: 500, title: "Something failed on our side" },
+  original_missing: { status: 500, title: "The stored bytes of this file are lost" },
   store_unavailable: { status: 503, title: "A store is not available" },
   memory_short: { status: 503, title: "Too much is being received at this moment" },
 } as const;
@@ -42,6 +47,9 @@ export interface ProblemExtras {
   errors?: readonly Fault[];
   headers?: Record<string, string>;
 }
+
+/** How long a caller waits before it asks again while a store is down. */
+const STORE_RETRY_SECONDS = 5;
 
 /** The body of a problem; `detail` is for the partner and holds nothing of anyone else's. */
 export function problemDocument(
@@ -64,7 +72,7 @@ export function problemDocument(
 
 /** Answers with a problem document. */
 export function problem<C extends ProblemCode>(
-  c: Answering,
+  c: RequestContext,
   code: C,
   detail: string,
   { errors, headers }: ProblemExtras = {},
@@ -74,8 +82,21 @@ export function problem<C extends ProblemCode>(
   return c.json(body, status, { "Content-Type": "application/problem+json", ...headers });
 }
 
+/** The answer to a request that failed, and may be sent again. */
+export function storeUnavailable(c: RequestContext) {
+  return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
+    headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
+  });
+}
+
+/** The answer to a request whose user was erased meanwhile: sent again, it starts afresh. */
+export function userErased(c: RequestContext) {
+  c.var.logFields["fault"] = USER_ERASED.code;
+  return storeUnavailable(c);
+}
+
 /** The 400 of a body or a query that breaks the contract. */
-export function refusal(c: Answering, errors: readonly Fault[]) {
+export function refusal(c: RequestContext, errors: readonly Fault[]) {
   const count = errors.length === 1 ? "One thing is" : `${errors.length} things are`;
   const listed = errors.length > MAX_FAULTS ? `; the first ${MAX_FAULTS} are listed` : "";
   return problem(c, "validation_failed", `${count} wrong with this request${listed}.`, { errors });
@@ -92,14 +113,30 @@ export function faultsIn({ error, data }: Refused): Fault[] {
 }
 
 /** The refusal of what a schema found; a list that is too long is a 413 and nothing else is said of it. */
-export function refuseInvalid(c: Answering, errors: readonly Fault[]) {
+export function refuseInvalid(c: RequestContext, errors: readonly Fault[]) {
   const tooMany = errors.find((fault) => fault.code === "too_many_items");
   return tooMany === undefined
     ? refusal(c, errors)
     : problem(c, "too_many_items", tooMany.detail, { errors: [tooMany] });
 }
 
-export function unsupportedMediaType(c: Answering) {
+/** The bytes were stored, and the store has them no more: our loss, so a 5xx, and one that repeating does not help. */
+export function originalMissing(c: RequestContext) {
+  return problem(
+    c,
+    "original_missing",
+    "We stored the bytes of this file, but our store does not have them now. Ping the file again with `overwrite_mode: true`.",
+  );
+}
+
+/** The 503 when too many bodies are in memory at once. */
+export function memoryShort(c: RequestContext) {
+  return problem(c, "memory_short", "Send the same request again in a moment.", {
+    headers: { "Retry-After": "1" },
+  });
+}
+
+export function unsupportedMediaType(c: RequestContext) {
   return problem(c, "unsupported_media_type", "Send the body as application/json.");
 }
 
@@ -112,7 +149,10 @@ function answer(description: string, ...codes: ProblemCode[]) {
 }
 
 /** What a route answers that takes no key and no parameters. */
-export const openProblems = { 400: answer("There are no parameters here.", "validation_failed") };
+export const openProblems = {
+  400: answer("There are no parameters here.", "validation_failed"),
+  403: answer("The request came over plain http.", "https_required"),
+};
 
 /** What any authenticated read may answer besides its own; for a route's `responses`. */
 export const readProblems = {
@@ -122,10 +162,19 @@ export const readProblems = {
     "conflicting_credentials",
   ),
   401: answer("Partner id and key do not fit.", "unauthorized"),
-  403: answer("The partner is suspended.", "partner_suspended"),
+  403: answer(
+    "The partner is suspended, or the request came over plain http.",
+    "partner_suspended",
+    "https_required",
+  ),
   429: answer("Too many requests; see Retry-After.", "rate_limited"),
   500: answer("Something failed on our side.", "internal"),
   503: answer("A store is down or memory is short; see Retry-After.", "store_unavailable", "memory_short"),
+};
+
+/** What a read of stored bytes may answer besides. It follows `readProblems`, whose 500 it completes. */
+export const originalMissingProblem = {
+  500: answer("Something failed on our side.", "internal", "original_missing"),
 };
 
 export function conflictProblem(...codes: CodeOf<409>[]) {
@@ -143,7 +192,11 @@ export const notFoundProblem = {
 /** What a POST of a file's bytes may answer besides its own. */
 export const fileProblems = {
   413: answer("The file is too large.", "body_too_large"),
-  415: answer("The body is not declared as a file.", "unsupported_media_type"),
+  415: answer(
+    "The body is not declared as a file, or is encoded.",
+    "unsupported_media_type",
+    "unsupported_content_encoding",
+  ),
   422: answer(
     "No import would take this file.",
     "file_empty",
@@ -165,5 +218,9 @@ export const writeProblems = {
     "conflicting_credentials",
   ),
   413: answer("The body or the list is too large.", "body_too_large", "too_many_items", "too_many_values"),
-  415: answer("The body is not declared as JSON.", "unsupported_media_type"),
+  415: answer(
+    "The body is not declared as JSON, or is encoded.",
+    "unsupported_media_type",
+    "unsupported_content_encoding",
+  ),
 };

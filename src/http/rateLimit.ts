@@ -1,5 +1,5 @@
 import { take, type Bucket, type Quota } from "./tokenBucket.ts";
-import type { Answering, Middleware } from "./context.ts";
+import type { RequestContext, Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 
 /** Buckets of this isolate, by partner and policy; there are a few for each partner. */
@@ -11,7 +11,7 @@ const CEILING_RETRY_SECONDS = 60;
 type Policy = "intake" | "read" | "files";
 
 /** Takes from a partner's bucket, and notes for the answer's fields how it stands. */
-function spend(c: Answering, policy: Policy, limitPerMinute: number, amount: number): Quota {
+function spend(c: RequestContext, policy: Policy, limitPerMinute: number, amount: number): Quota {
   const key = `${policy}/${c.var.partner.partner_id}`;
   const { bucket, quota } = take(buckets.get(key) ?? null, limitPerMinute, amount, Date.now());
   buckets.set(key, bucket);
@@ -19,12 +19,12 @@ function spend(c: Answering, policy: Policy, limitPerMinute: number, amount: num
   return quota;
 }
 
-function tooMany(c: Answering, detail: string, retryAfterSeconds: number) {
+function tooMany(c: RequestContext, detail: string, retryAfterSeconds: number) {
   return problem(c, "rate_limited", detail, { headers: { "Retry-After": String(retryAfterSeconds) } });
 }
 
 /** How many files a partner may send; null: they may be taken. For a request that is otherwise in order. */
-export function spendFiles(c: Answering, files: number) {
+export function spendFiles(c: RequestContext, files: number) {
   const limit = c.var.partner.limits.files_per_minute;
   if (limit === null) return null;
   const quota = spend(c, "files", limit, files);

@@ -8,7 +8,7 @@ export const requestLine: Middleware = async (c, next) => {
   const startedAt = Date.now();
   const requestId = randomUUID();
   c.set("requestId", requestId);
-  c.set("noted", {});
+  c.set("logFields", {});
   await next();
   c.res.headers.set("X-Request-Id", requestId);
   c.res.headers.set("X-Content-Type-Options", "nosniff");
@@ -21,6 +21,6 @@ export const requestLine: Middleware = async (c, next) => {
     status: c.res.status,
     milliseconds: Date.now() - startedAt,
     partner_id: partner?.partner_id ?? null,
-    ...c.var.noted,
+    ...c.var.logFields,
   });
 };

@@ -1,4 +1,4 @@
-import { databaseFor } from "../database.ts";
+import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredRequests } from "./write.ts";
 
@@ -7,5 +7,9 @@ const RECORDS_PER_RUN = 10_000;
 
 /** Forgets requests whose day is over. Answers how many. */
 export async function sweepIdempotentRequests(env: Env, nowMs: number): Promise<number> {
-  return deleteExpiredRequests(databaseFor(env, "", null), nowMs, RECORDS_PER_RUN);
+  let deleted = 0;
+  for (const database of allDatabases(env)) {
+    deleted += await deleteExpiredRequests(database, nowMs, RECORDS_PER_RUN);
+  }
+  return deleted;
 }

@@ -1,9 +1,17 @@
 import { z } from "zod";
+import { DATABASE_NOW } from "../database/sql.ts";
 
 /** A request by its partner and its key; the key itself may be a name of somebody and is not kept. */
 export interface RequestName {
   partner_id: string;
   key_hash: string;
+}
+
+/** What tells a request from another one under the same key, and which erasures concern it. */
+export interface RequestContent {
+  request_hash: string;
+  /** Hashes of the users that the request names. */
+  user_hashes: readonly string[];
 }
 
 /** Longer than any request takes; one that was cut off blocks its key for no longer than this. */
@@ -24,23 +32,32 @@ export type ClaimedRequest =
   | { state: "in_flight" }
   | { state: "another_request" };
 
-/** Claims a key for a request, in one transaction with the look at what it was used for before. */
+/**
+ * Claims a key for a request, in one transaction with the look at what it was used for before. An answer from before the
+ * erasure of one of the request's users is void: it would say of an erased file that it is queued. Both times are the
+ * database's own, so no other clock decides which came first.
+ */
 export async function claimRequest(
   db: D1Database,
   name: RequestName,
-  requestHash: string,
+  { request_hash, user_hashes }: RequestContent,
   nowMs: number,
 ): Promise<ClaimedRequest> {
   const until = nowMs + IN_FLIGHT_MS;
   const [claimed, found] = await db.batch([
     db
       .prepare(
-        `INSERT INTO idempotent_requests (partner_id, key_hash, request_hash, expires_at) VALUES (?1, ?2, ?3, ?4)
+        `INSERT INTO idempotent_requests (partner_id, key_hash, request_hash, claimed_at, expires_at)
+         VALUES (?1, ?2, ?3, ${DATABASE_NOW}, ?4)
          ON CONFLICT (partner_id, key_hash) DO UPDATE SET request_hash = excluded.request_hash, answer = NULL,
-           expires_at = excluded.expires_at
-         WHERE idempotent_requests.expires_at <= ?5`,
+           claimed_at = excluded.claimed_at, expires_at = excluded.expires_at
+         WHERE idempotent_requests.expires_at <= ?5
+           OR (idempotent_requests.request_hash = excluded.request_hash
+             AND idempotent_requests.answer IS NOT NULL
+             AND EXISTS (SELECT 1 FROM json_each(?6) j CROSS JOIN erased e ON e.partner_id = ?1
+               AND e.user_hash = j.value AND e.answers_void_until >= idempotent_requests.claimed_at))`,
       )
-      .bind(name.partner_id, name.key_hash, requestHash, until, nowMs),
+      .bind(name.partner_id, name.key_hash, request_hash, until, nowMs, JSON.stringify(user_hashes)),
     db
       .prepare(
         "SELECT request_hash, answer, expires_at FROM idempotent_requests WHERE partner_id = ? AND key_hash = ?",
@@ -49,7 +66,7 @@ export async function claimRequest(
   ]);
   if (claimed !== undefined && claimed.meta.changes > 0) return { state: "ours", until };
   const record = recordSchema.parse(found?.results[0]);
-  if (record.request_hash !== requestHash) return { state: "another_request" };
+  if (record.request_hash !== request_hash) return { state: "another_request" };
   return record.answer === null ? { state: "in_flight" } : { state: "answered", answer: record.answer };
 }
 

@@ -1,13 +1,16 @@
 import { z } from "zod";
-import type { PingCollector } from "../collector/PingCollector.ts";
-import type { Claim } from "../collector/calls.ts";
-import { ownerOf } from "../collector/projection.ts";
-import type { Outcome } from "../collector/settle.ts";
-import { settleAll } from "../concurrency.ts";
-import { databaseFor } from "../database.ts";
+import type { Claim, Claimant, Outcome } from "../collector/calls.ts";
+import { collectorNamed, type Collector } from "../collector/client.ts";
+import { identityOf } from "../collector/identity.ts";
+import { settleAll } from "../concurrency/settleAll.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
+import { randomId } from "../identifiers.ts";
 import { faultName, logSetback, logUnit } from "../log.ts";
+import { reserveAll, sharedMemory } from "../memory/budget.ts";
+import { addressRules } from "../outbound/rules.ts";
 import { readPartner } from "../partners/registry.ts";
+import { wait } from "../concurrency/wait.ts";
 import { importFile, ownFault, type DecodedFile } from "./importFile.ts";
 import { makeReadable } from "./makeReadable.ts";
 
@@ -15,42 +18,63 @@ const messageSchema = z.object({ collector: z.string().min(1), dispatch_id: z.st
 
 /** The platform lets 6 connections of an invocation wait for headers; the seventh would queue behind them. */
 const CONNECTIONS = 6;
-/** A claim lives 60 s without a word: outcomes are reported well before. */
-const REPORT_EVERY_MS = 20_000;
+/** A claim ends 60 s after its last report. A file that starts after this long has 55 s of it left, and needs up to 50. */
+const REPORT_EVERY_MS = 5_000;
 
-/** Imports what dispatches name. Never throws: a throw would deliver every message of the batch again. */
+/** A message whose collector could not be reached is delivered again after this. */
+const RETRY = { delaySeconds: 1 };
+/** A collector is away for moments while its object is replaced, so a call that fails is repeated after these pauses. */
+const PAUSES_MS = [250, 500, 1_000, 2_000];
+
+/** Imports what dispatches name. Acknowledges each message, or has it delivered again; never throws. */
 export async function consumeDispatches(batch: MessageBatch, env: Env): Promise<void> {
-  const connections = new Connections(CONNECTIONS);
-  await settleAll(batch.messages, batch.messages.length, async (message) => {
-    const startedAt = Date.now();
-    const parsed = messageSchema.safeParse(message.body);
-    if (!parsed.success) {
-      logSetback("unreadable_message", { queue: batch.queue, message_id: message.id });
-      message.ack();
-      return;
-    }
-    const { collector, dispatch_id } = parsed.data;
-    const about = {
-      queue: batch.queue,
-      partner_id: partnerOf(collector),
-      collector,
-      dispatch_id,
-      attempt: message.attempts,
-    };
-    try {
-      const tally = await importDispatch(env, collector, dispatch_id, connections);
-      logUnit("dispatch", { ...about, ...tally, milliseconds: Date.now() - startedAt });
-    } catch (fault) {
-      // The collector counts a claim without a word, and sends again a message that claimed nothing.
-      logUnit("dispatch", {
-        ...about,
-        outcome: "fault",
-        fault: faultName(fault),
-        milliseconds: Date.now() - startedAt,
-      });
-    }
+  for (const message of batch.messages) await consumeDispatch(message, batch.queue, env);
+}
+
+async function consumeDispatch(message: Message, queue: string, env: Env): Promise<void> {
+  const startedAt = Date.now();
+  const parsed = messageSchema.safeParse(message.body);
+  if (!parsed.success) {
+    logSetback("unreadable_message", { queue, message_id: message.id });
     message.ack();
-  });
+    return;
+  }
+  const { collector, dispatch_id } = parsed.data;
+  const about = {
+    queue,
+    partner_id: partnerOf(collector),
+    collector,
+    dispatch_id,
+    attempt: message.attempts,
+  };
+  const claimant = { claim: randomId(), message_id: message.id, attempt: message.attempts };
+  try {
+    const tally = await importDispatch(env, collector, dispatch_id, claimant);
+    logUnit("dispatch", { ...about, ...tally, milliseconds: Date.now() - startedAt });
+    message.ack();
+  } catch (fault) {
+    logUnit("dispatch", {
+      ...about,
+      outcome: "fault",
+      fault: faultName(fault),
+      milliseconds: Date.now() - startedAt,
+    });
+    // The next delivery tells the collector that this one has ended: no claim of it has to expire first.
+    message.retry(RETRY);
+  }
+}
+
+/** Repeats a call that throws, with pauses, until it may not be repeated any more. Throws the last fault. */
+async function persistently<T>(call: () => Promise<T>, mayRepeat: () => boolean = () => true): Promise<T> {
+  for (const pauseMs of PAUSES_MS) {
+    try {
+      return await call();
+    } catch (fault) {
+      if (!mayRepeat()) throw fault;
+      await wait(pauseMs);
+    }
+  }
+  return call();
 }
 
 /** A collector's name begins with its partner's id. */
@@ -58,7 +82,7 @@ function partnerOf(collector: string): string {
   return collector.slice(0, Math.max(0, collector.indexOf("/")));
 }
 
-/** A dispatch that its queue gave up on: the collector's leases bring the work back, so it is only counted here. */
+/** Tells collectors of dispatches whose messages the queue has given up, so that they send the work again at once. */
 export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Promise<void> {
   for (const message of batch.messages) {
     const parsed = messageSchema.safeParse(message.body);
@@ -71,9 +95,14 @@ export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Prom
       outcome: parsed.success ? "done" : "unreadable_message",
     });
     if (parsed.success) {
-      await env.COLLECTOR.getByName(parsed.data.collector)
-        .abandon(parsed.data.dispatch_id)
-        .catch((fault: unknown) => logSetback("abandon_unheard", { ...about, fault: faultName(fault) }));
+      try {
+        await collectorNamed(env, parsed.data.collector).abandon(parsed.data.dispatch_id);
+      } catch (fault) {
+        // After the last delivery the collector's lease sends the work again.
+        logSetback("abandon_unheard", { ...about, fault: faultName(fault) });
+        message.retry(RETRY);
+        continue;
+      }
     }
     message.ack();
   }
@@ -85,44 +114,48 @@ async function importDispatch(
   env: Env,
   collectorName: string,
   dispatchId: string,
-  connections: Connections,
+  claimant: Claimant,
 ): Promise<DispatchTally> {
   const tally: DispatchTally = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
-  const collector = env.COLLECTOR.getByName(collectorName);
-  const claim: Claim | null = await collector.claim(dispatchId);
+  // A stub whose call has thrown may stay broken, so each call gets its own.
+  const collector = () => collectorNamed(env, collectorName);
+  const claim = await persistently(async (): Promise<Claim | null> =>
+    collector().claim(dispatchId, claimant),
+  );
   if (claim === null) return { ...tally, outcome: "nothing_to_claim" };
   tally.files = claim.items.length;
 
   const reporter = new Reporter(env, collector, dispatchId, claim, tally);
   const partner = await readPartner(env.PARTNERS, claim.names.partner_id).catch(() => undefined);
-  const context = {
-    env,
-    partnerId: claim.names.partner_id,
-    userId: claim.names.user_id,
-    rules: {
-      local: env.ENVIRONMENT === "local",
-      allowedHosts: partner?.callback_hosts ?? [],
-      ownHost: claim.own_host,
-    },
-  };
-  await settleAll(claim.items, CONNECTIONS, async (item) => {
-    if (partner === undefined) {
-      await reporter.add(ownFault(item, "The partner registry did not answer."));
-      return;
-    }
-    await connections.use(async () => {
-      if (reporter.claimIsOver()) return;
-      await reporter.add(await importFile(context, item));
+  const { partner_id: partnerId, user_id: userId } = claim.names;
+  const wholeBudget = claim.exclusive ? await reserveAll(partnerId, claim.until) : null;
+  const memory = claim.exclusive ? wholeBudget : sharedMemory(partnerId);
+  try {
+    await settleAll(claim.items, CONNECTIONS, async (item) => {
+      if (partner === undefined) {
+        await reporter.add(ownFault(item, "The partner registry did not answer."));
+        return;
+      }
+      if (memory === null) {
+        await reporter.add(ownFault(item, "This service was short of memory."));
+        return;
+      }
+      const untilMs = reporter.claimedUntil();
+      if (untilMs === null) return;
+      const rules = addressRules(env, partner?.callback_hosts ?? []);
+      await reporter.add(await importFile({ env, partnerId, userId, rules, memory }, item, untilMs));
     });
-  });
-  await reporter.finish();
+    await reporter.finish();
+  } finally {
+    wholeBudget?.release();
+  }
   return tally;
 }
 
-/** Gathers what became of the files, makes it readable and tells the collector: at the end, or every 20 s. */
+/** Gathers what became of the files, makes it readable and tells the collector: at the end, or every 5 s. */
 class Reporter {
   readonly #env: Env;
-  readonly #collector: DurableObjectStub<PingCollector>;
+  readonly #collector: () => Collector;
   readonly #dispatchId: string;
   readonly #claim: Claim;
   readonly #tally: DispatchTally;
@@ -132,13 +165,7 @@ class Reporter {
   #reportedAt = Date.now();
   #reporting: Promise<void> = Promise.resolve();
 
-  constructor(
-    env: Env,
-    collector: DurableObjectStub<PingCollector>,
-    dispatchId: string,
-    claim: Claim,
-    tally: DispatchTally,
-  ) {
+  constructor(env: Env, collector: () => Collector, dispatchId: string, claim: Claim, tally: DispatchTally) {
     this.#env = env;
     this.#collector = collector;
     this.#dispatchId = dispatchId;
@@ -147,9 +174,9 @@ class Reporter {
     this.#until = claim.until;
   }
 
-  /** Somebody else may have the rest by now: no further URL is used. */
-  claimIsOver(): boolean {
-    return this.#until === null || Date.now() >= this.#until;
+  /** Unix time in milliseconds. Null when the claim is over: another importer may have the rest, so no further URL is used. */
+  claimedUntil(): number | null {
+    return this.#until !== null && Date.now() < this.#until ? this.#until : null;
   }
 
   async add(file: DecodedFile | Outcome): Promise<void> {
@@ -171,7 +198,10 @@ class Reporter {
     this.#reportedAt = Date.now();
     outcomes.push(...(await this.#makeReadable(decoded)));
     try {
-      this.#until = await this.#collector.report(this.#dispatchId, this.#claim.claim, outcomes);
+      this.#until = await persistently(
+        async () => this.#collector().report(this.#dispatchId, this.#claim.claim, outcomes),
+        () => this.claimedUntil() !== null,
+      );
     } catch (fault) {
       this.#outcomes.unshift(...outcomes);
       throw fault;
@@ -180,37 +210,15 @@ class Reporter {
   }
 
   async #makeReadable(decoded: DecodedFile[]): Promise<Outcome[]> {
-    const owner = ownerOf(this.#claim.names);
-    const database = databaseFor(this.#env, owner.partner_id, owner.user_hash);
+    const owner = identityOf(this.#claim.names);
+    const database = databaseFor(this.#env, owner.partner_id);
     try {
       const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);
-      if (erasedBefore > 0) await this.#collector.erase(erasedBefore);
+      if (erasedBefore > 0) await this.#collector().erase(erasedBefore);
       return outcomes;
     } catch (fault) {
       const detail = `A store of ours did not answer (${faultName(fault)}).`;
       return decoded.map((file) => ownFault(file.item, detail, file.stored));
-    }
-  }
-}
-
-/** At most so many of an invocation's files are underway at a time, whichever message they came with. */
-class Connections {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async use(work: () => Promise<void>): Promise<void> {
-    if (this.#free === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#free -= 1;
-    try {
-      await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next === undefined) this.#free += 1;
-      else next();
     }
   }
 }

@@ -1,5 +1,5 @@
 import { MAX_FILE_BYTES } from "../files/file.ts";
-import { reserve, type Release } from "../memoryBudget.ts";
+import { FIRST_BYTES, type Hold, type Memory, type StartedHold } from "../memory/budget.ts";
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 
@@ -7,8 +7,8 @@ import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 const DEADLINE_MS = 30_000;
 /** Real hosts use one or two (a short link, then storage); more is a circle. */
 const MAX_REDIRECTS = 5;
-/** Bodies up to this size are small beside what an isolate holds anyway, and need no turn. */
-const UNRESERVED_BYTES = 1024 * 1024;
+/** What is left of a download's time after it has waited for memory: enough for a host that sent the rest meanwhile. */
+const LEAST_READING_MS = 10_000;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** The URL will not work again: used up, expired, or never valid. */
@@ -38,8 +38,27 @@ export interface DownloadFault {
   retryAfterSeconds: number | null;
 }
 
-/** `release` gives the memory of `bytes` back to the isolate's budget: call it when done with them. */
-export type DownloadResult = { ok: true; bytes: Uint8Array; release: Release } | DownloadFault;
+/** This service, not the host, kept the download from ending in its time: memory was short. */
+export interface MemoryShort {
+  ok: false;
+  code: "memory_short";
+  detail: string;
+}
+
+/** `hold` is the reserved memory of `bytes`: release it when done with them. */
+export type DownloadResult = { ok: true; bytes: Uint8Array; hold: Hold } | DownloadFault | MemoryShort;
+
+/** Whose memory a download takes, and the Unix time in milliseconds at which it ends at the latest. */
+export interface DownloadBounds {
+  memory: Memory;
+  untilMs: number;
+}
+
+const MEMORY_SHORT: MemoryShort = {
+  ok: false,
+  code: "memory_short",
+  detail: "This service was short of memory.",
+};
 
 function fault(
   code: DownloadFaultCode,
@@ -56,24 +75,37 @@ function fault(
   };
 }
 
-/** A time limit over several steps; it stands still while we, not the host, keep the download waiting. */
-function startDeadline(limitMs: number, now: () => number) {
+/**
+ * The time of the host, over several steps. It does not run while the download waits for memory. `untilMs` ends it
+ * in any case, and then the host is not to blame.
+ */
+function startDeadline(limitMs: number, untilMs: number, now: () => number) {
   const controller = new AbortController();
-  const expire = () => controller.abort();
   let leftMs = limitMs;
-  let runningSince = now();
-  let timer = setTimeout(expire, leftMs);
+  let runningSince = 0;
+  let isHostsFault = true;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const run = () => {
+    runningSince = now();
+    const untilEndMs = untilMs - runningSince;
+    isHostsFault = leftMs <= untilEndMs;
+    timer = setTimeout(() => controller.abort(), Math.max(0, Math.min(leftMs, untilEndMs)));
+  };
+  run();
   return {
     signal: controller.signal,
     stop: () => clearTimeout(timer),
-    pause: () => {
+    /** Lets the host's time stand still during this work of ours. */
+    pauseFor: async <T>(work: () => Promise<T>): Promise<T> => {
       clearTimeout(timer);
       leftMs -= now() - runningSince;
+      try {
+        return await work();
+      } finally {
+        run();
+      }
     },
-    resume: () => {
-      runningSince = now();
-      timer = setTimeout(expire, Math.max(0, leftMs));
-    },
+    fault: (httpStatus?: number) => (isHostsFault ? timedOut(httpStatus) : MEMORY_SHORT),
   };
 }
 type Deadline = ReturnType<typeof startDeadline>;
@@ -85,8 +117,6 @@ function timedOut(httpStatus?: number): DownloadFault {
     again: true,
   });
 }
-
-const nothingReserved: Release = () => undefined;
 
 function discard(response: Response): void {
   response.body?.cancel().catch(() => undefined);
@@ -112,11 +142,21 @@ function declaredLength(headers: Headers): number | null {
   return encoding === "identity" && length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
 }
 
-/** Reads the body of a 200 under the size cap and the deadline. */
-async function readBody(response: Response, deadline: Deadline): Promise<DownloadResult> {
+/** Reads the body of a 200 under the size cap and the deadline. `hold` stays with the caller when that fails. */
+async function readBody(
+  response: Response,
+  deadline: Deadline,
+  hold: StartedHold,
+  growUntilMs: number,
+): Promise<DownloadResult> {
   const httpStatus = response.status;
   const declared = declaredLength(response.headers);
   const tooLarge = () => fault("file_too_large", "The file is larger than 32 MiB.", { httpStatus });
+  const cutOff = () =>
+    fault("callback_unreachable", "The connection ended before the whole file had come.", {
+      httpStatus,
+      again: true,
+    });
   if (declared !== null && declared > MAX_FILE_BYTES) {
     discard(response);
     return tooLarge();
@@ -127,29 +167,26 @@ async function readBody(response: Response, deadline: Deadline): Promise<Downloa
   const reader = response.body.getReader();
   const stopReading = () => void reader.cancel().catch(() => undefined);
   deadline.signal.addEventListener("abort", stopReading);
-  let release = nothingReserved;
-  const reserveOnce = async (bytes: number) => {
-    deadline.pause();
-    release = await reserve(bytes);
-    deadline.resume();
-  };
-  const fail = (result: DownloadFault) => {
+  const fail = (result: DownloadFault | MemoryShort) => {
     stopReading();
-    release();
     return result;
   };
+  const hasRoomFor = async (bytes: number) => deadline.pauseFor(async () => hold.growTo(bytes, growUntilMs));
 
   try {
-    if (declared !== null && declared > UNRESERVED_BYTES) await reserveOnce(declared);
-    let buffer = new Uint8Array(declared ?? UNRESERVED_BYTES);
+    if (declared !== null && declared > FIRST_BYTES && !(await hasRoomFor(declared))) {
+      return fail(MEMORY_SHORT);
+    }
+    let buffer = new Uint8Array(declared ?? FIRST_BYTES);
     let length = 0;
     for (;;) {
       const { done, value } = await reader.read();
       if (done) break;
       if (length + value.byteLength > MAX_FILE_BYTES) return fail(tooLarge());
       if (length + value.byteLength > buffer.byteLength) {
-        // Of unknown length: past the free part, one buffer of the largest size takes the rest.
-        if (release === nothingReserved) await reserveOnce(MAX_FILE_BYTES);
+        // More came than was declared, or nothing was: one buffer of the largest size takes the rest.
+        if (declared !== null) return fail(cutOff());
+        if (!(await hasRoomFor(MAX_FILE_BYTES))) return fail(MEMORY_SHORT);
         const grown = new Uint8Array(MAX_FILE_BYTES);
         grown.set(buffer.subarray(0, length));
         buffer = grown;
@@ -157,28 +194,16 @@ async function readBody(response: Response, deadline: Deadline): Promise<Downloa
       buffer.set(value, length);
       length += value.byteLength;
     }
-    if (deadline.signal.aborted) return fail(timedOut(httpStatus));
-    if (declared !== null && length !== declared) {
-      return fail(
-        fault("callback_unreachable", "The connection ended before the whole file had come.", {
-          httpStatus,
-          again: true,
-        }),
-      );
-    }
+    if (deadline.signal.aborted) return fail(deadline.fault(httpStatus));
+    if (declared !== null && length !== declared) return fail(cutOff());
     if (length === 0)
       return fail(fault("file_empty", "The host answered 200 without a body.", { httpStatus }));
     // A transfer frees the larger buffer at once, where a copy would leave both until the next collection.
     const bytes = length === buffer.byteLength ? buffer : new Uint8Array(buffer.buffer.transfer(length));
-    return { ok: true, bytes, release };
+    hold.keep(length);
+    return { ok: true, bytes, hold };
   } catch {
-    if (deadline.signal.aborted) return fail(timedOut(httpStatus));
-    return fail(
-      fault("callback_unreachable", "The connection ended before the whole file had come.", {
-        httpStatus,
-        again: true,
-      }),
-    );
+    return fail(deadline.signal.aborted ? deadline.fault(httpStatus) : cutOff());
   } finally {
     deadline.signal.removeEventListener("abort", stopReading);
   }
@@ -186,19 +211,36 @@ async function readBody(response: Response, deadline: Deadline): Promise<Downloa
 
 /**
  * Downloads one file: a GET without credentials, redirects followed by hand with each hop's address checked.
+ * Waits for memory before the GET, while the host still has its whole time, and again before a body passes 1 MiB.
  * Never throws; everything a host can do is a `DownloadFault`. `now` is in milliseconds.
  */
 export async function download(
   url: string,
   rules: AddressRules,
+  bounds: DownloadBounds,
   now: () => number = Date.now,
   deadlineMs = DEADLINE_MS,
 ): Promise<DownloadResult> {
   const first = checkAddress(url, rules);
   if (!first.ok) return fault("callback_refused", first.detail);
-  const deadline = startDeadline(deadlineMs, now);
+  const hold = await bounds.memory.start(bounds.untilMs - deadlineMs);
+  if (hold === null) return MEMORY_SHORT;
+  const result = await follow(first.url, rules, bounds.untilMs, hold, now, deadlineMs);
+  if (!result.ok) hold.release();
+  return result;
+}
+
+async function follow(
+  first: URL,
+  rules: AddressRules,
+  untilMs: number,
+  hold: StartedHold,
+  now: () => number,
+  deadlineMs: number,
+): Promise<DownloadResult> {
+  const deadline = startDeadline(deadlineMs, untilMs, now);
   try {
-    let address = first.url;
+    let address = first;
     for (let redirects = 0; ; redirects += 1) {
       let response: Response;
       try {
@@ -211,11 +253,11 @@ export async function download(
         });
       } catch {
         return deadline.signal.aborted
-          ? timedOut()
+          ? deadline.fault()
           : fault("callback_unreachable", "The host could not be reached.", { again: true });
       }
       const httpStatus = response.status;
-      if (httpStatus === 200) return await readBody(response, deadline);
+      if (httpStatus === 200) return await readBody(response, deadline, hold, untilMs - LEAST_READING_MS);
       discard(response);
       if (!REDIRECTS.has(httpStatus)) return statusFault(response, now());
 

@@ -1,13 +1,14 @@
 import type { WorkItem } from "../collector/calls.ts";
 import { MAX_FILE_BYTES, type FileError, type StoredObject } from "../files/file.ts";
-import type { Outcome } from "../collector/settle.ts";
+import type { Outcome } from "../collector/calls.ts";
 import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
 import { decodeActivities, type DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
-import { reserve, type Release } from "../memoryBudget.ts";
+import type { Hold, Memory } from "../memory/budget.ts";
 import type { AddressRules } from "../outbound/address.ts";
 import { download } from "./download.ts";
+import { wait } from "../concurrency/wait.ts";
 import { unwrap } from "./unwrap.ts";
 
 /** A file whose bytes are stored and decoded; what is left is to make it readable. */
@@ -23,85 +24,113 @@ export interface ImportContext {
   partnerId: string;
   userId: string;
   rules: AddressRules;
+  /** Where this partner's files reserve their memory. */
+  memory: Memory;
 }
 
-/** Smaller files are not worth waiting for a turn. */
-const UNRESERVED_BYTES = 1024 * 1024;
+/** Downloaded bytes may not come twice. R2 allows one write a second for a key, so each try waits longer. */
+const PUT_DELAYS_MS = [500, 1_000, 2_000, 4_000];
+/** Time that storing takes at most, with all its tries. */
+const STORING_MS = 10_000;
 
-/** Downloaded bytes may not come twice: what the store refuses once or twice, it usually takes then. */
-const PUT_TRIES = 3;
+const BYTES_MISSING = "The stored bytes of this file could not be found.";
 
 /** Bytes at hand, and where they lie; or why there are none. */
 type Obtained =
-  { ok: true; bytes: Uint8Array; stored: StoredObject; release: Release } | { ok: false; outcome: Outcome };
+  { ok: true; bytes: Uint8Array; stored: StoredObject; hold: Hold } | { ok: false; outcome: Outcome };
 
 /**
  * One attempt at one file: its bytes from the store, or downloaded and stored before anything else; then
- * decoded. Never throws: a fault of ours is an attempt to be repeated.
+ * decoded. Every wait ends before `untilMs`, the Unix time at which the claim ends. Never throws: a fault of ours is
+ * an attempt to be repeated.
  */
-export async function importFile(context: ImportContext, item: WorkItem): Promise<DecodedFile | Outcome> {
+export async function importFile(
+  context: ImportContext,
+  item: WorkItem,
+  untilMs: number,
+): Promise<DecodedFile | Outcome> {
   try {
-    const obtained = await obtainBytes(context, item);
+    const obtained = await obtainBytes(context, item, untilMs);
     if (!obtained.ok) return obtained.outcome;
     try {
       return decodeBytes(item, obtained.bytes, obtained.stored);
     } finally {
-      obtained.release();
+      obtained.hold.release();
     }
   } catch (fault) {
     return ownFault(item, `A store of ours did not answer (${faultName(fault)}).`);
   }
 }
 
-async function obtainBytes(context: ImportContext, item: WorkItem): Promise<Obtained> {
+async function obtainBytes(context: ImportContext, item: WorkItem, untilMs: number): Promise<Obtained> {
   const { callback_url: url, object_key: givenKey } = item.submission;
   const key = givenKey ?? versionKey(context.partnerId, context.userId, item.file_id, item.version);
   if (givenKey !== null || item.look_first) {
-    const found = await readObject(context.env.FILES, key);
+    const found = await readObject(context, item, key, untilMs);
     if (found !== null) return found;
   }
   if (url === null) {
-    return { ok: false, outcome: ownFault(item, "The stored bytes of this file could not be found.") };
+    return { ok: false, outcome: ownFault(item, BYTES_MISSING) };
   }
-  const downloaded = await download(url, context.rules);
+  const bounds = { memory: context.memory, untilMs: untilMs - STORING_MS };
+  const downloaded = await download(url, context.rules, bounds);
   if (!downloaded.ok) return { ok: false, outcome: outcomeOf(item, downloaded) };
+  const { bytes, hold } = downloaded;
   try {
-    const stored = await storeObject(context.env.FILES, key, downloaded.bytes);
-    if (stored !== null) return { ok: true, bytes: downloaded.bytes, stored, release: downloaded.release };
+    const stored = await storeObject(context.env.FILES, key, bytes, untilMs);
+    if (stored !== null) return { ok: true, bytes, stored, hold };
   } catch (fault) {
-    downloaded.release();
+    hold.release();
     throw fault;
   }
   // Another attempt has stored this version first: its bytes are the file.
-  downloaded.release();
-  const first = await readObject(context.env.FILES, key);
-  if (first === null) throw new Error("an object that exists could not be read");
-  return first;
+  hold.release();
+  const first = await readObject(context, item, key, untilMs);
+  // An erasure may have deleted them since.
+  return first ?? { ok: false, outcome: ownFault(item, BYTES_MISSING) };
 }
 
-async function readObject(files: R2Bucket, key: string): Promise<Extract<Obtained, { ok: true }> | null> {
-  const object = await files.get(key);
+/** Null when the object does not exist. */
+async function readObject(
+  { env, memory }: ImportContext,
+  item: WorkItem,
+  key: string,
+  untilMs: number,
+): Promise<Obtained | null> {
+  const object = await env.FILES.get(key);
   if (object === null) return null;
-  const release = object.size > UNRESERVED_BYTES ? await reserve(object.size) : () => undefined;
+  const hold = await memory.reserve(object.size, untilMs - STORING_MS);
+  if (hold === null) {
+    void object.body.cancel().catch(() => undefined);
+    return { ok: false, outcome: ownFault(item, "This service was short of memory.") };
+  }
   try {
     const bytes = new Uint8Array(await object.arrayBuffer());
     const stored = { key, sha256: await sha256Of(bytes), size_in_bytes: bytes.byteLength };
-    return { ok: true, bytes, stored, release };
+    return { ok: true, bytes, stored, hold };
   } catch (fault) {
-    release();
+    hold.release();
     throw fault;
   }
 }
 
 /** Create-if-absent: null when the version is stored already. */
-async function storeObject(files: R2Bucket, key: string, bytes: Uint8Array): Promise<StoredObject | null> {
+async function storeObject(
+  files: R2Bucket,
+  key: string,
+  bytes: Uint8Array,
+  untilMs: number,
+): Promise<StoredObject | null> {
   const sha256 = await sha256Of(bytes);
-  for (let tries = 1; ; tries += 1) {
+  const delays = PUT_DELAYS_MS.values();
+  for (;;) {
     try {
       const put = await files.put(key, bytes, { onlyIf: { etagDoesNotMatch: "*" }, sha256 });
       return put === null ? null : { key, sha256, size_in_bytes: bytes.byteLength };
     } catch (fault) {
-      if (tries === PUT_TRIES) throw fault;
+      const delayMs = delays.next().value;
+      if (delayMs === undefined || Date.now() + delayMs >= untilMs) throw fault;
+      await wait(delayMs);
     }
   }
 }
@@ -132,6 +161,7 @@ function outcomeOf(
   item: WorkItem,
   failed: Extract<Awaited<ReturnType<typeof download>>, { ok: false }>,
 ): Outcome {
+  if (failed.code === "memory_short") return ownFault(item, failed.detail);
   const { file_id, version } = item;
   const fault: FileError = {
     code: failed.code,

@@ -1,10 +1,12 @@
 import { replaceActivities } from "../activities/write.ts";
-import type { Outcome } from "../collector/settle.ts";
+import type { Outcome } from "../collector/calls.ts";
+import type { CollectorIdentity } from "../collector/identity.ts";
+import { boundOf, readErased } from "../erasure/read.ts";
+import { pingFieldsOf } from "../files/pingFields.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
 import { DECODER_VERSION } from "../fit/index.ts";
 import { randomId } from "../identifiers.ts";
-import type { Owner } from "../collector/projection.ts";
-import { boundOf, readErased, touchUsers } from "../users/write.ts";
+import { touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
 
 /** What came of it; `erasedBefore` is the bound of an erasure that has overtaken these files, or 0. */
@@ -19,7 +21,7 @@ export interface MadeReadable {
  */
 export async function makeReadable(
   database: D1Database,
-  owner: Owner,
+  owner: CollectorIdentity,
   files: readonly DecodedFile[],
 ): Promise<MadeReadable> {
   if (files.length === 0) return { outcomes: [], erasedBefore: 0 };
@@ -66,17 +68,14 @@ export async function makeReadable(
   return { outcomes, erasedBefore: files.some(({ item }) => item.version <= bound) ? bound : 0 };
 }
 
-function fileOf(owner: Owner, { item, stored, decoded }: DecodedFile): ImportedFile {
+function fileOf(owner: CollectorIdentity, { item, stored, decoded }: DecodedFile): ImportedFile {
   return {
     file_id: item.file_id,
     user_id: owner.user_id,
     user_hash: owner.user_hash,
     source: owner.source,
     summary_id: item.summary_id,
-    activity_name: item.submission.activity_name,
-    priority: item.submission.priority,
-    overwrite_mode: item.submission.overwrite_mode,
-    start_time_in_seconds: item.submission.start_time_in_seconds,
+    ...pingFieldsOf(item.submission),
     status: "imported",
     attempts: item.attempts + 1,
     import_id: item.import_id,

@@ -1,5 +1,6 @@
 import { constants, crc32, gunzipSync, inflateRawSync } from "node:zlib";
-import { describeNotFit, looksLikeFit } from "../fit/index.ts";
+import { describeNotFit } from "../fit/index.ts";
+import { CONTAINER_BYTES, containerOf } from "../files/container.ts";
 import { MAX_FILE_BYTES } from "../files/file.ts";
 
 export type UnwrapFaultCode = "not_fit" | "archive_invalid" | "file_empty" | "file_too_large";
@@ -8,12 +9,13 @@ export type Unwrapped =
   | { ok: true; fit: Uint8Array; container: "fit" | "gzip" | "zip" }
   | { ok: false; code: UnwrapFaultCode; detail: string };
 
+/** Asked before so many bytes are unpacked; may throw. An archive's own word is asked first, then the largest size. */
+export type BeforeUnpacking = (bytes: number) => void;
+
 /** Entries that are looked at one by one; a zip around one activity holds a handful. */
 const MAX_ZIP_FILES = 100;
 /** So much of a compressed entry gives its first bytes, behind its Huffman tables; and at most 1 MB. */
 const PEEK_BYTES = 1024;
-/** What tells a FIT file, a gzip or a zip: no more is kept of an entry while the others are looked at. */
-const HEAD_BYTES = 16;
 
 function fault(code: UnwrapFaultCode, detail: string) {
   return { ok: false as const, code, detail };
@@ -23,28 +25,22 @@ function tooLarge(what: string) {
   return fault("file_too_large", `${what} is larger than 32 MiB.`);
 }
 
-function startsWith(bytes: Uint8Array, mark: string): boolean {
-  for (let index = 0; index < mark.length; index += 1) {
-    if (bytes[index] !== mark.charCodeAt(index)) return false;
-  }
-  return true;
-}
-
-const isGzip = (bytes: Uint8Array) => startsWith(bytes, "\x1f\x8b");
-/** A zip begins with an entry, or with the end record when it is empty. */
-const isZip = (bytes: Uint8Array) => startsWith(bytes, "PK\x03\x04") || startsWith(bytes, "PK\x05\x06");
+const isFit = (bytes: Uint8Array) => containerOf(bytes) === "fit";
+const isArchive = (bytes: Uint8Array) => !isFit(bytes) && containerOf(bytes) !== null;
 
 type Inflated = { ok: true; bytes: Uint8Array } | ReturnType<typeof fault>;
+type ZlibBounds = { maxOutputLength: number; chunkSize: number };
 
 /** Runs zlib under the size cap; `broken` says what is wrong when it cannot. */
 function inflate(
-  work: (options: { maxOutputLength: number; chunkSize: number }) => Uint8Array,
+  work: (options: ZlibBounds) => Uint8Array,
   broken: string,
+  maxBytes = MAX_FILE_BYTES,
 ): Inflated {
   try {
     // Where exactly zlib stops differs between runtimes by a byte, so the length is checked once more.
-    const buffer = work({ maxOutputLength: MAX_FILE_BYTES + 1, chunkSize: 64 * 1024 });
-    if (buffer.byteLength > MAX_FILE_BYTES) return tooLarge("The file inside");
+    const buffer = work({ maxOutputLength: maxBytes + 1, chunkSize: 64 * 1024 });
+    if (buffer.byteLength > maxBytes) return tooLarge("The file inside");
     // Bytes, and not a Buffer, whose `slice` shares memory where an array's copies.
     return { ok: true, bytes: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) };
   } catch (thrown) {
@@ -52,13 +48,29 @@ function inflate(
   }
 }
 
+/** Unpacks under the size that the archive gives, which may be wrong, then under the largest size. */
+function inflateWhole(
+  work: (options: ZlibBounds) => Uint8Array,
+  broken: string,
+  givenBytes: number,
+  beforeUnpacking: BeforeUnpacking,
+): Inflated {
+  if (givenBytes < MAX_FILE_BYTES) {
+    beforeUnpacking(givenBytes);
+    const inflated = inflate(work, broken, givenBytes);
+    if (inflated.ok || inflated.code !== "file_too_large") return inflated;
+  }
+  beforeUnpacking(MAX_FILE_BYTES);
+  return inflate(work, broken);
+}
+
 /** What came out of an archive, if it is a FIT file. */
 function unwrapped(inflated: Inflated, container: "gzip" | "zip"): Unwrapped {
   if (!inflated.ok) return inflated;
   const { bytes } = inflated;
-  if (looksLikeFit(bytes)) return { ok: true, fit: bytes, container };
+  if (isFit(bytes)) return { ok: true, fit: bytes, container };
   if (bytes.byteLength === 0) return fault("file_empty", `The ${container} archive holds an empty file.`);
-  if (isGzip(bytes) || isZip(bytes)) return fault("archive_invalid", "The archive holds another archive.");
+  if (isArchive(bytes)) return fault("archive_invalid", "The archive holds another archive.");
   return fault("not_fit", `Inside the ${container} archive: ${describeNotFit(bytes)}`);
 }
 
@@ -123,16 +135,16 @@ function zipData(view: DataView, bytes: Uint8Array, at: number, length: number):
 function peek(file: ZipFile): Uint8Array {
   if (file.data === null || file.isEncrypted) return new Uint8Array();
   const head = file.data.subarray(0, PEEK_BYTES);
-  if (file.method === STORED) return head.slice(0, HEAD_BYTES);
+  if (file.method === STORED) return head.slice(0, CONTAINER_BYTES);
   if (file.method !== DEFLATED) return new Uint8Array();
   const inflated = inflate(
     (options) => inflateRawSync(head, { ...options, finishFlush: constants.Z_SYNC_FLUSH }),
     "",
   );
-  return inflated.ok ? inflated.bytes.slice(0, HEAD_BYTES) : new Uint8Array();
+  return inflated.ok ? inflated.bytes.slice(0, CONTAINER_BYTES) : new Uint8Array();
 }
 
-function unwrapZip(bytes: Uint8Array): Unwrapped {
+function unwrapZip(bytes: Uint8Array, beforeUnpacking: BeforeUnpacking): Unwrapped {
   const files = zipFiles(bytes);
   if (files === null) {
     return fault(
@@ -147,11 +159,11 @@ function unwrapZip(bytes: Uint8Array): Unwrapped {
     return fault("archive_invalid", "The zip archive is damaged or in zip64 form.");
 
   const heads = files.map((file) => ({ file, head: peek(file) }));
-  const fits = heads.filter(({ head }) => looksLikeFit(head));
+  const fits = heads.filter(({ head }) => isFit(head));
   const [fit] = fits;
   if (fits.length > 1) return fault("archive_invalid", "The zip archive holds more than one FIT file.");
   if (fit === undefined) {
-    if (heads.some(({ head }) => isGzip(head) || isZip(head))) {
+    if (heads.some(({ head }) => isArchive(head))) {
       return fault("archive_invalid", "The archive holds another archive.");
     }
     const unsupported = files.some((file) => file.method !== STORED && file.method !== DEFLATED);
@@ -169,30 +181,44 @@ function unwrapZip(bytes: Uint8Array): Unwrapped {
   const inflated: Inflated =
     file.method === STORED
       ? { ok: true, bytes: data }
-      : inflate((options) => inflateRawSync(data, options), damaged);
+      : inflateWhole((options) => inflateRawSync(data, options), damaged, file.size, beforeUnpacking);
   if (inflated.ok && (inflated.bytes.byteLength !== file.size || crc32(inflated.bytes) !== file.crc)) {
     return fault("archive_invalid", damaged);
   }
   return unwrapped(inflated, "zip");
 }
 
+/** The size in a gzip's last 4 bytes: that of its last member, modulo 4 GiB, or anything. */
+function givenSize(gzip: Uint8Array): number {
+  const view = new DataView(gzip.buffer, gzip.byteOffset, gzip.byteLength);
+  return gzip.byteLength < 4 ? 0 : view.getUint32(gzip.byteLength - 4, true);
+}
+
 /**
  * Takes a file out of its gzip or zip; which it is, the content says, not a name. Never throws.
  * At most 32 MiB come out, and that is checked while they do. `fit` shares memory with `bytes` when it can.
  */
-export function unwrap(bytes: Uint8Array): Unwrapped {
+export function unwrap(bytes: Uint8Array, beforeUnpacking: BeforeUnpacking = () => undefined): Unwrapped {
   if (bytes.byteLength === 0) return fault("file_empty", "The file is empty.");
-  if (looksLikeFit(bytes)) {
-    return bytes.byteLength > MAX_FILE_BYTES
-      ? tooLarge("The file")
-      : { ok: true, fit: bytes, container: "fit" };
+  switch (containerOf(bytes)) {
+    case "fit":
+      return bytes.byteLength > MAX_FILE_BYTES
+        ? tooLarge("The file")
+        : { ok: true, fit: bytes, container: "fit" };
+    case "gzip":
+      return unwrapped(
+        inflateWhole(
+          (options) => gunzipSync(bytes, options),
+          "The gzip archive is damaged or cut off.",
+          givenSize(bytes),
+          beforeUnpacking,
+        ),
+        "gzip",
+      );
+    case "zip":
+    case "empty_zip":
+      return unwrapZip(bytes, beforeUnpacking);
+    case null:
+      return fault("not_fit", describeNotFit(bytes));
   }
-  if (isGzip(bytes)) {
-    return unwrapped(
-      inflate((options) => gunzipSync(bytes, options), "The gzip archive is damaged or cut off."),
-      "gzip",
-    );
-  }
-  if (isZip(bytes)) return unwrapZip(bytes);
-  return fault("not_fit", describeNotFit(bytes));
 }

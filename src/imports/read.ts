@@ -1,23 +1,23 @@
 import { z } from "@hono/zod-openapi";
-import { databaseFor } from "../database.ts";
-import { visibleEventStatus, type DeliveryStatus } from "../deliveries/eventAnswer.ts";
+import { collectorFor } from "../collector/client.ts";
+import { databaseFor } from "../database/databases.ts";
+import { visibleEventStatus, type DeliveryStatus } from "../deliveries/event.ts";
+import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import type { Env } from "../env.ts";
-import { collectorName, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
-import { instantOf, parseColumn } from "../rows.ts";
+import { rangeEnd, userRoute } from "../identifiers.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { Where } from "../database/sql.ts";
 import type { Partner } from "../partners/partner.ts";
-import { NO_EVENT_URL, type Import, type ImportStatus } from "./answers.ts";
+import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.ts";
+import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
 
-interface ImportRow {
+interface ImportRow extends ImportCounts {
   import_id: string;
   user_id: string;
   source: string;
   is_initial_import: 0 | 1;
   event_id: string | null;
   status: ImportStatus;
-  total: number;
-  imported: number;
-  skipped: number;
-  failed: number;
   requested_at: number;
   completed_at: number | null;
   plan_status: DeliveryStatus | null;
@@ -25,11 +25,13 @@ interface ImportRow {
   event_attempts: number | null;
 }
 
-const IMPORTS = `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, i.total,
-    i.imported, i.skipped, i.failed, i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
+const COUNTS = IMPORT_COUNTS.map((count) => `i.${count}`).join(", ");
+
+const IMPORTS = `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
+    i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
   FROM imports i
-  LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = 'plan_' || i.import_id
-  LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = 'evt_' || i.import_id`;
+  LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
+  LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = '${EVENT_PREFIX}' || i.import_id`;
 
 const missingColumn = z.array(z.string());
 
@@ -37,17 +39,11 @@ function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed
   return status === "delivered" || status === "failed" ? status : "requested";
 }
 
-type Counts = Pick<ImportRow, "total" | "imported" | "skipped" | "failed">;
+/** The settings of a partner that decide how its imports read. */
+type PartnerView = Pick<Partner, "partner_id" | "event_url">;
 
-function filesOf({ total, imported, skipped, failed }: Counts): Import["files"] {
-  return { total, pending: Math.max(0, total - imported - skipped - failed), imported, skipped, failed };
-}
-
-/** As far as its settings matter for how an import reads. */
-type Owner = Pick<Partner, "partner_id" | "event_url">;
-
-function importOf(owner: Owner, row: ImportRow): Import {
-  const unsendable = row.event_id !== null && row.event_status !== "delivered" && owner.event_url === null;
+function importOf(partner: PartnerView, row: ImportRow): Import {
+  const unsendable = row.event_id !== null && row.event_status !== "delivered" && partner.event_url === null;
   return {
     import_id: row.import_id,
     user_id: row.user_id,
@@ -55,7 +51,7 @@ function importOf(owner: Owner, row: ImportRow): Import {
     is_initial_import: row.is_initial_import === 1,
     event_id: row.event_id,
     status: row.status,
-    files: filesOf(row),
+    files: importFilesOf(row),
     repeated: false,
     warnings: unsendable ? [NO_EVENT_URL] : [],
     requested_at: instantOf(row.requested_at),
@@ -68,21 +64,20 @@ function importOf(owner: Owner, row: ImportRow): Import {
   };
 }
 
-/** Counts of a running import as its collector has them now; null when it cannot be asked. */
-async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<Counts | null> {
+/** Reads the current counts of a running import from its collector; null when that cannot be reached. */
+async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<ImportCounts | null> {
   try {
-    return await env.COLLECTOR.getByName(collectorName(partnerId, row.user_id, row.source)).readImport(
-      row.import_id,
-    );
+    const { user_id, source, import_id } = row;
+    return await collectorFor(env, { partner_id: partnerId, user_id, source }).readImport(import_id);
   } catch {
-    // The row of the read model is a little older and as true.
+    // The counts of the read model are only a little older.
     return null;
   }
 }
 
-export async function readImport(env: Env, owner: Owner, importId: string): Promise<Import | null> {
-  const partnerId = owner.partner_id;
-  const database = databaseFor(env, partnerId, importId.slice(0, ROUTE_LENGTH));
+export async function readImport(env: Env, partner: PartnerView, importId: string): Promise<Import | null> {
+  const partnerId = partner.partner_id;
+  const database = databaseFor(env, partnerId);
   const [row, missing] = await Promise.all([
     database
       .prepare(`${IMPORTS} WHERE i.partner_id = ? AND i.import_id = ?`)
@@ -97,9 +92,9 @@ export async function readImport(env: Env, owner: Owner, importId: string): Prom
   const counts = row.status === "running" ? await liveCounts(env, partnerId, row) : null;
   const slices = missing.results.map((slice) => parseColumn(missingColumn, slice.summary_ids));
   return {
-    ...importOf(owner, row),
+    ...importOf(partner, row),
     ...(slices.length === 0 ? {} : { missing_summary_ids: slices.flat() }),
-    ...(counts === null ? {} : { files: filesOf(counts) }),
+    ...(counts === null ? {} : { files: importFilesOf(counts) }),
   };
 }
 
@@ -118,28 +113,24 @@ export type ImportPosition = [timeMs: number, importId: string];
  */
 export async function listImports(
   env: Env,
-  owner: Owner,
+  partner: PartnerView,
   filters: ImportFilters,
   { limit, after }: { limit: number; after: ImportPosition | null },
 ): Promise<Import[]> {
-  const partnerId = owner.partner_id;
+  const partnerId = partner.partner_id;
   const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
-  const conditions = ["i.partner_id = ?"];
-  const values: (string | number)[] = [partnerId];
-  const require = (condition: string, ...bound: (string | number)[]) => {
-    conditions.push(condition);
-    values.push(...bound);
-  };
-  // A user's rows lie together, so they are sorted; a partner's are walked along the index of their order.
+  const where = new Where().and("i.partner_id = ?", partnerId);
+  if (route !== null) where.and("i.import_id >= ? AND i.import_id < ?", route, rangeEnd(route));
+  where
+    .andEqual("i.user_id", filters.user_id)
+    .andEqual("i.source", filters.source)
+    .andEqual("i.status", filters.status);
+  // A user's rows are stored together: sort them. A partner's rows are read along the index of their order.
   const time = `${route === null ? "" : "+"}i.requested_at`;
-  if (route !== null) require("i.import_id >= ? AND i.import_id < ?", route, rangeEnd(route));
-  if (filters.user_id !== undefined) require("i.user_id = ?", filters.user_id);
-  if (filters.source !== undefined) require("i.source = ?", filters.source);
-  if (filters.status !== undefined) require("i.status = ?", filters.status);
-  if (after !== null) require(`(${time}, i.import_id) < (?, ?)`, ...after);
-  const found = await databaseFor(env, partnerId, route)
-    .prepare(`${IMPORTS} WHERE ${conditions.join(" AND ")} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
-    .bind(...values, limit)
+  if (after !== null) where.and(`(${time}, i.import_id) < (?, ?)`, ...after);
+  const found = await databaseFor(env, partnerId)
+    .prepare(`${IMPORTS} WHERE ${where.sql} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
+    .bind(...where.values, limit)
     .all<ImportRow>();
-  return found.results.map((row) => importOf(owner, row));
+  return found.results.map((row) => importOf(partner, row));
 }

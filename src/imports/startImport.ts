@@ -1,32 +1,38 @@
 import type { CollectorNames, StartedImport, TaskEntry } from "../collector/calls.ts";
-import { databaseFor } from "../database.ts";
+import { collectorFor } from "../collector/client.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { collectorName, fileId, newImportId } from "../identifiers.ts";
+import { boundOf, readErased } from "../erasure/read.ts";
+import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";
+import { fileId, newImportId } from "../identifiers.ts";
 import { faultName, logSetback } from "../log.ts";
-import { boundOf, readErased } from "../users/write.ts";
 import type { Task } from "./task.ts";
 import { projectImport, replaceMissing } from "./write.ts";
 
 /**
  * Releases all that is held for the task's user and source as one import; a task that was carried out already
- * answers the import it started then. Throws when a store cannot be reached; repeating it is harmless.
+ * returns the import it started then. Throws when a store cannot be reached; repeating it is harmless.
  */
-export async function startImport(env: Env, partnerId: string, task: Task): Promise<StartedImport> {
+export async function startImport(
+  env: Env,
+  partnerId: string,
+  task: Task,
+): Promise<{ ok: true; outcome: StartedImport } | UserErased> {
   const names = namesOf(partnerId, task);
-  const started: StartedImport = await collectorOf(env, names).startImport(names, entryOf(partnerId, task));
+  const started: StartedImport = await collectorFor(env, names).startImport(names, entryOf(partnerId, task));
   const erasedBefore = await tellReadModel(env, partnerId, started, missingOf(task, started.missing));
   if (started.import.requested_at <= erasedBefore) {
     // An erasure that did not know of this collector, by a clock ahead of its own: the task may be repeated.
-    await collectorOf(env, names).erase(erasedBefore);
-    throw new Error("a user was erased while a task came");
+    await collectorFor(env, names).erase(erasedBefore);
+    return USER_ERASED;
   }
-  return started;
+  return { ok: true, outcome: started };
 }
 
 /** What `startImport` would answer at this moment, with an import_id that names nothing. */
 export async function previewImport(env: Env, partnerId: string, task: Task): Promise<StartedImport> {
   const names = namesOf(partnerId, task);
-  return collectorOf(env, names).previewImport(names, entryOf(partnerId, task));
+  return collectorFor(env, names).previewImport(names, entryOf(partnerId, task));
 }
 
 /** The names that the task expected at these places; null when it did not say what to expect. */
@@ -38,10 +44,6 @@ export function missingOf(task: Task, places: readonly number[] | null): string[
 
 function namesOf(partnerId: string, { user_id, source }: Task): CollectorNames {
   return { partner_id: partnerId, user_id, source };
-}
-
-function collectorOf(env: Env, names: CollectorNames) {
-  return env.COLLECTOR.getByName(collectorName(names.partner_id, names.user_id, names.source));
 }
 
 function entryOf(partnerId: string, task: Task): TaskEntry {
@@ -66,7 +68,7 @@ async function tellReadModel(
   { import: row }: StartedImport,
   missing: string[] | null,
 ): Promise<number> {
-  const database = databaseFor(env, partnerId, row.import_id);
+  const database = databaseFor(env, partnerId);
   try {
     const results = await database.batch([
       projectImport(database, partnerId, row),

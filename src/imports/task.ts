@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { nameText, userIdText } from "../text.ts";
+import { nameText, userIdText } from "../contract/text.ts";
 
 /** As many files as one task may be checked against; a list of names longer than this is no list to compare. */
 const MAX_EXPECTED = 20_000;

@@ -1,18 +1,17 @@
-import { jsonSlices } from "../sql.ts";
+import { notErased } from "../erasure/guard.ts";
+import { jsonSlices } from "../database/sql.ts";
+import { IMPORT_COUNTS, type ImportCounts } from "./counts.ts";
+import type { ImportStatus } from "./import.ts";
 
 /** An import as its collector knows it, on the way to the read model. */
-export interface ImportProjection {
+export interface ImportProjection extends ImportCounts {
   import_id: string;
   user_id: string;
   user_hash: string;
   source: string;
   is_initial_import: boolean;
   event_id: string | null;
-  status: "running" | "completed" | "completed_with_failures";
-  total: number;
-  imported: number;
-  skipped: number;
-  failed: number;
+  status: ImportStatus;
   after_version: number;
   through_version: number;
   revision: number;
@@ -20,17 +19,20 @@ export interface ImportProjection {
   completed_at: number | null;
 }
 
-/** Brings an import to a newer revision; nothing of an erased person comes back. */
+/** The counts' parameters in `projectImport`: those after the other fields. */
+const COUNT_PARAMETERS = IMPORT_COUNTS.map((_, index) => `?${14 + index}`).join(", ");
+const UPDATED_COUNTS = IMPORT_COUNTS.map((count) => `${count} = excluded.${count}`).join(", ");
+
+/** Writes an import's newer revision. Writes nothing for an erased user. */
 export function projectImport(db: D1Database, partnerId: string, row: ImportProjection): D1PreparedStatement {
   return db
     .prepare(
-      `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, event_id, status, total,
-         imported, skipped, failed, after_version, through_version, revision, requested_at, completed_at)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16
-       WHERE NOT EXISTS (SELECT 1 FROM erased WHERE partner_id = ?1 AND user_hash = ?17 AND before_version >= ?15)
-       ON CONFLICT (partner_id, import_id) DO UPDATE SET status = excluded.status, total = excluded.total,
-         imported = excluded.imported, skipped = excluded.skipped, failed = excluded.failed,
-         revision = excluded.revision, completed_at = excluded.completed_at
+      `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, event_id, status,
+         after_version, through_version, revision, requested_at, completed_at, ${IMPORT_COUNTS.join(", ")})
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ${COUNT_PARAMETERS}
+       WHERE ${notErased("?13", "?11")}
+       ON CONFLICT (partner_id, import_id) DO UPDATE SET status = excluded.status,
+         revision = excluded.revision, completed_at = excluded.completed_at, ${UPDATED_COUNTS}
        WHERE excluded.revision > imports.revision`,
     )
     .bind(
@@ -41,16 +43,13 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
       row.is_initial_import ? 1 : 0,
       row.event_id,
       row.status,
-      row.total,
-      row.imported,
-      row.skipped,
-      row.failed,
       row.after_version,
       row.through_version,
       row.revision,
       row.requested_at,
       row.completed_at,
       row.user_hash,
+      ...IMPORT_COUNTS.map((count) => row[count]),
     );
 }
 

@@ -1,10 +1,10 @@
-import { settleAll } from "../concurrency.ts";
-import { databaseFor } from "../database.ts";
+import { collectorFor } from "../collector/client.ts";
+import { settleAll } from "../concurrency/settleAll.ts";
+import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
-import { collectorName } from "../identifiers.ts";
 import { unwrap } from "../importer/unwrap.ts";
-import { reserve } from "../memoryBudget.ts";
+import { sharedMemory } from "../memory/budget.ts";
 import { claimJob, filesToRedecode, replaceDecoded, saveJob, type Job, type StoredFile } from "./write.ts";
 
 /** Files that one page of a job holds, and how many of them are decoded at a time. */
@@ -12,14 +12,21 @@ const PAGE = 100;
 const AT_ONCE = 4;
 /** A run of the clock takes on no further page after this; the next run goes on. */
 const RUN_MS = 20_000;
+/** Longer than requests and imports hold memory. A file that finds none counts as failed. */
+const MEMORY_WAIT_MS = 60_000;
 /** A run that died is taken over after this. */
 const CLAIM_MS = 5 * 60_000;
 
 type Result = "changed" | "unchanged" | "failed";
 
-/** Carries on the oldest job by some pages. Answers how many files it looked at. */
+/** Continues each database's oldest job by some pages. Returns how many files it looked at. */
 export async function continueJobs(env: Env, nowMs: number): Promise<number> {
-  const database = databaseFor(env, "", null);
+  let files = 0;
+  for (const database of allDatabases(env)) files += await continueJob(env, database, nowMs);
+  return files;
+}
+
+async function continueJob(env: Env, database: D1Database, nowMs: number): Promise<number> {
   const claimed = await claimJob(database, nowMs, nowMs + CLAIM_MS);
   if (claimed === null) return 0;
   const startedAt = Date.now();
@@ -58,13 +65,16 @@ async function redecodePage(env: Env, database: D1Database, job: Job, limit: num
 /** No download and no event: a readable file is decoded in place, a failed one is queued again from its bytes. */
 async function redecodeFile(env: Env, database: D1Database, job: Job, file: StoredFile): Promise<Result> {
   if (job.parameters.code !== null) {
-    const collector = env.COLLECTOR.getByName(collectorName(file.partner_id, file.user_id, file.source));
-    const queued = await collector.retry({ file_ids: [file.file_id] });
+    const queued = await collectorFor(env, file).retry({ file_ids: [file.file_id] });
     return queued.length > 0 ? "changed" : "unchanged";
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);
   if (object === null) return "unchanged";
-  const release = await reserve(object.size);
+  const hold = await sharedMemory(file.partner_id).reserve(object.size, Date.now() + MEMORY_WAIT_MS);
+  if (hold === null) {
+    void object.body.cancel().catch(() => undefined);
+    return "failed";
+  }
   try {
     const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()));
     if (!unwrapped.ok) return "failed";
@@ -75,6 +85,6 @@ async function redecodeFile(env: Env, database: D1Database, job: Job, file: Stor
     const [updated] = await database.batch(replaceDecoded(database, file, decoded, DECODER_VERSION));
     return updated !== undefined && updated.meta.changes > 0 ? "changed" : "unchanged";
   } finally {
-    release();
+    hold.release();
   }
 }

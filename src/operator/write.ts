@@ -4,7 +4,7 @@ import { FILE_ERROR_CODES } from "../files/file.ts";
 import { listBatch } from "../files/write.ts";
 import type { DecodedActivity } from "../fit/index.ts";
 import { randomId } from "../identifiers.ts";
-import { DATABASE_NOW } from "../sql.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
 
 /** Which stored files to decode again: received since then (Unix milliseconds), and failed with that code if given. */
 const redecodeParametersSchema = z.object({

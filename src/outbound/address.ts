@@ -4,8 +4,8 @@ export interface AddressRules {
   local: boolean;
   /** When not empty, only these hosts, compared whole and without regard to case. */
   allowedHosts: readonly string[];
-  /** Our own host, with its port if it has one, where the caller knows it: we never call ourselves. */
-  ownHost: string | null;
+  /** Hosts of this service, each with its port where it is not the scheme's own: we never call ourselves. */
+  ownHosts: readonly string[];
 }
 
 export type AddressCheck = { ok: true; url: URL } | { ok: false; detail: string };
@@ -50,7 +50,8 @@ function refused(detail: string): AddressCheck {
   return { ok: false, detail };
 }
 
-function isLoopback(host: string): boolean {
+/** Whether a host, as `URL.hostname` writes it, is this machine. */
+export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "[::1]" || LOOPBACK_V4.test(host);
 }
 
@@ -89,7 +90,7 @@ function isSentAsGiven(rest: string, url: URL): boolean {
   return url.href === `${url.origin}${given}`;
 }
 
-const ORIGIN = /^https?:\/\/[^/?#]*/;
+const ORIGIN = /^https?:\/\/[^/?#]*/i;
 /** A path and query that no parser rewrites: none of the characters it would encode, no dot segments, no fragment. */
 const PLAIN_REST = /^\/[\w~!$&()*+,;=:@/?%.-]*$/;
 const DOT_SEGMENT = /\/(?:\.|%2e)/i;
@@ -121,19 +122,20 @@ export function checkAddress(address: string, rules: AddressRules): AddressCheck
     return refused("The URL holds a space, a control character or a non-ASCII character; percent-encode it.");
   }
   if (address.includes("\\")) return refused("The URL holds a backslash; percent-encode it.");
-  const parts = /^(https?):\/\/([^/?#]*)(.*)$/.exec(address);
-  const [, scheme, authority, rest] = parts ?? [];
+  const parts = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(address);
+  const [, written, authority, rest] = parts ?? [];
+  const scheme = written?.toLowerCase();
   if (scheme === undefined || authority === undefined || rest === undefined) {
     return refused("The URL does not begin with http:// or https://.");
   }
   if (authority.includes("@")) return refused("The URL holds a user name or password.");
 
-  const [, written, port] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(authority) ?? [];
-  if (written === undefined || written === "") return refused("The URL names no host.");
+  const [, name, port] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(authority) ?? [];
+  if (name === undefined || name === "") return refused("The URL names no host.");
   if (port !== undefined && (!PORT.test(port) || Number(port) > 65_535)) {
     return refused("The URL's port is not a number from 1 to 65535 in plain digits.");
   }
-  const host = written.toLowerCase();
+  const host = name.toLowerCase();
 
   if (!(rules.local && isLoopback(host))) {
     if (scheme === "http" && !rules.local) return refused("The URL must use https.");
@@ -156,7 +158,7 @@ export function checkAddress(address: string, rules: AddressRules): AddressCheck
       "The URL's path or query holds dot segments or characters that must be percent-encoded (such as \" < > ' { }).",
     );
   }
-  if (rules.ownHost !== null && isOwn(url, rules.ownHost)) {
+  if (rules.ownHosts.some((ownHost) => isOwn(url, ownHost))) {
     return refused("The URL leads back to this service.");
   }
   return { ok: true, url };

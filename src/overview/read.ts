@@ -1,9 +1,9 @@
 import { HELD_FOR_MS } from "../collector/ages.ts";
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
 import { READ_STATUS } from "../files/read.ts";
-import { instantOf } from "../rows.ts";
+import { instantOf } from "../database/rows.ts";
 import type { FilesByStatus, Overview } from "./overview.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -38,7 +38,7 @@ function newestOf(select: string): string {
 export async function readOverview(env: Env, partnerId: string, nowMs: number): Promise<Overview> {
   const firstDay = Math.floor(nowMs / DAY_MS) - (DAYS - 1);
   const since = firstDay * DAY_MS;
-  const database = databaseFor(env, partnerId, null);
+  const database = databaseFor(env, partnerId);
   const [files, imports, events] = await Promise.all([
     database
       .prepare(

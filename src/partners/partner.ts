@@ -1,10 +1,11 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import type { PartnerSettings } from "./settings.ts";
 
 /** Partner ids stand in headers, keys and paths as they are. */
 export const PARTNER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** How long a partner may send, unless its settings say otherwise. */
+/** Rate limits of a new partner of a deployed service, unless the operator sets others. */
 export const DEFAULT_LIMITS = { requests_per_minute: 6_000, files_per_minute: 60_000 };
 
 const key = z.object({
@@ -62,6 +63,27 @@ function sha256(text: string): Buffer {
 /** Entries whose end has not come. */
 export function live<T extends { expires_at: string | null }>(entries: readonly T[], nowMs: number): T[] {
   return entries.filter((entry) => entry.expires_at === null || Date.parse(entry.expires_at) > nowMs);
+}
+
+/** Returns the settings as the partner and the operator read them, with the keys and secrets that are live. */
+export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
+  const { partner_id, name, status, created_at, keys, event_url, webhook_secrets, callback_hosts, limits } =
+    partner;
+  return {
+    partner_id,
+    name,
+    status,
+    created_at,
+    keys: live(keys, nowMs).map(({ key_id, created_at, expires_at }) => ({ key_id, created_at, expires_at })),
+    event_url,
+    webhook_secrets: live(webhook_secrets, nowMs).map(({ secret_id, created_at, expires_at }) => ({
+      secret_id,
+      created_at,
+      expires_at,
+    })),
+    callback_hosts,
+    limits,
+  };
 }
 
 /**

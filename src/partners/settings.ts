@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 const instant = z.iso.datetime();
 const perMinute = z.number().int().nullable().openapi({ description: "Null: no limit." });
 
-/** What a partner reads of its own settings: no digest and no secret. */
+/** The settings of a partner, without digests and secrets. */
 export const partnerSettingsSchema = z
   .strictObject({
     partner_id: z.string(),

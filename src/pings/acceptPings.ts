@@ -1,49 +1,43 @@
-import { settleAll, valuesOf } from "../concurrency.ts";
+import { collectorNamed } from "../collector/client.ts";
+import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
 import type { Env } from "../env.ts";
+import type { UserErased } from "../erasure/userErased.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Partner } from "../partners/partner.ts";
-import { collectorOf, COLLECTORS_AT_ONCE } from "./collectors.ts";
-import { groupPings, type Group, type TakenGroup } from "./groupPings.ts";
+import type { AcceptedFile } from "./acceptedPings.ts";
+import { COLLECTORS_AT_ONCE, groupPings, type Group, type TakenGroup } from "./groupPings.ts";
 import type { ValidPing } from "./ping.ts";
 import { tellReadModel } from "./tellReadModel.ts";
-
-export interface AcceptedFile {
-  file_id: string;
-  user_id: string;
-  source: string;
-  summary_id: string;
-  status: "queued" | "held" | "duplicate";
-}
 
 /** Inline files are stored this many at a time: as many connections as an invocation may open at once. */
 const STORE_AT_ONCE = 6;
 
 /**
  * Takes pings for good: once resolved, live rides are in the queue. Answers in the request's order.
- * `ownHost` is where the request came in: no download leads back there.
- * Throws when a store is down; what was taken stays taken, and repeating the same pings does no harm.
+ * Throws when a store is down; what was accepted stays accepted, and repeating the same pings does no harm.
  */
 export async function acceptPings(
   env: Env,
   partner: Partner,
   pings: readonly ValidPing[],
-  ownHost: string,
   nowMs: number,
-): Promise<AcceptedFile[]> {
+): Promise<{ ok: true; outcome: AcceptedFile[] } | UserErased> {
   const groups = groupPings(partner.partner_id, pings, nowMs);
   const inlineKeys = await storeInlineBytes(env, groups, pings);
   const results = await settleAll(groups, COLLECTORS_AT_ONCE, async (group) => ({
     group,
-    accepted: await collectorOf(env, group).accept(group.names, group.entries, ownHost),
+    accepted: await collectorNamed(env, group.collector).accept(group.names, group.entries),
   }));
   const taken = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  await tellReadModel(env, partner.partner_id, taken, nowMs);
+  const told = await tellReadModel(env, partner.partner_id, taken, nowMs);
   await dropUntakenBytes(env, taken, inlineKeys);
   valuesOf(results);
-  return inOrder(
+  if (!told.ok) return told;
+  const outcome = inOrder(
     pings,
     taken.map(({ group, accepted }) => ({ group, statuses: accepted.map((entry) => entry.status) })),
   );
+  return { ok: true, outcome };
 }
 
 /** What `acceptPings` would answer at this moment, as far as the collectors know; takes and stores nothing. */
@@ -56,7 +50,7 @@ export async function previewPings(
   const groups = groupPings(partner.partner_id, pings, nowMs);
   const results = await settleAll(groups, COLLECTORS_AT_ONCE, async (group) => ({
     group,
-    statuses: await collectorOf(env, group).previewPings(group.names, group.entries),
+    statuses: await collectorNamed(env, group.collector).previewPings(group.names, group.entries),
   }));
   return inOrder(pings, valuesOf(results));
 }

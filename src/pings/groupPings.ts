@@ -1,7 +1,11 @@
 import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/calls.ts";
 import { inlineKey } from "../files/objectKeys.ts";
-import { callbackDigest, collectorName, fileId, randomId } from "../identifiers.ts";
-import type { ValidPing } from "./ping.ts";
+import { pingFieldsOf } from "../files/pingFields.ts";
+import { callbackDigest, collectorName, randomId } from "../identifiers.ts";
+import { fileIdOf, type ValidPing } from "./ping.ts";
+
+/** A request may name thousands of users; their collectors are called this many at a time. */
+export const COLLECTORS_AT_ONCE = 50;
 
 /** Pings of one user and source, which one collector takes in one turn. */
 export interface Group {
@@ -34,22 +38,15 @@ export function groupPings(partnerId: string, pings: readonly ValidPing[], nowMs
       };
       groups.set(key, group);
     }
-    const file_id = fileId({
-      partnerId,
-      userId: ping.user_id,
-      source: ping.source,
-      summaryId: ping.summary_id,
-    });
+    const file_id = fileIdOf(partnerId, ping);
     group.places.push(place);
     group.entries.push({
       file_id,
       summary_id: ping.summary_id,
       submission: {
-        // Half of a surrogate pair is no text that a store could keep; a title is kept as far as it is one.
+        ...pingFieldsOf(ping),
+        // No store keeps half of a surrogate pair.
         activity_name: ping.activity_name?.toWellFormed() ?? null,
-        priority: ping.priority,
-        overwrite_mode: ping.overwrite_mode,
-        start_time_in_seconds: ping.start_time_in_seconds,
         callback_url: ping.inline === null ? ping.callback_url : null,
         object_key: ping.inline === null ? null : inlineKey(group.collector, file_id, randomId(), nowMs),
         callback_digest: ping.inline === null ? null : callbackDigest(ping.callback_url),

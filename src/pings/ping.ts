@@ -1,15 +1,9 @@
 import { z } from "@hono/zod-openapi";
-import { pointerOf, type Fault, type FaultCode } from "../fault.ts";
-import { addressFaults, type AddressRules } from "../outbound/address.ts";
-import { nameText, textOf, userIdText } from "../text.ts";
-import { beginsLikeFitFile } from "./beginsLikeFitFile.ts";
+import { fileId } from "../identifiers.ts";
+import { nameText, textOf, userIdText } from "../contract/text.ts";
 
-/** More is split by the partner: one request is one statement to each store. */
+/** Maximum number of pings in one request: a request becomes one statement to each store. */
 export const MAX_PINGS = 5_000;
-/** What one base64 file may hold: with its neighbours it must fit the body and the isolate. */
-const MAX_INLINE_BYTES = 8 * 1024 * 1024;
-/** Signed URLs run to a few thousand characters; 8,192 is what servers accept as a request line. */
-const MAX_URL_CHARACTERS = 8_192;
 
 const startTime = z
   .string()
@@ -26,7 +20,7 @@ const startTime = z
   })
   .openapi({ pattern: "^[0-9]{1,10}$", example: "1712001600" });
 
-/** One file that a partner announces, or brings along. Fields beyond these are ignored. */
+/** One file that a partner announces, or sends along. Other fields are ignored. */
 export const pingSchema = z
   .object({
     file_type: z.literal("FIT"),
@@ -42,10 +36,18 @@ export const pingSchema = z
   .openapi("Ping");
 export type Ping = z.infer<typeof pingSchema>;
 
-/** A ping whose callback_url holds what it should: an address that may be reached, or these bytes. */
+/** A ping whose callback_url is a URL that may be reached (`inline` is null) or holds these bytes. */
 export type ValidPing = Ping & { inline: Uint8Array | null };
 
-/** Judged before its items are: a list that is too long is not worth a list of its faults. */
+/** Returns the id of the file that a ping names. */
+export function fileIdOf(
+  partnerId: string,
+  { user_id: userId, source, summary_id: summaryId }: Pick<Ping, "user_id" | "source" | "summary_id">,
+): string {
+  return fileId({ partnerId, userId, source, summaryId });
+}
+
+/** The length of the list is checked before its items: a list that is too long gets one fault. */
 export const pingRequestSchema = z.object({
   activity_files: z.preprocess((items, ctx) => {
     if (Array.isArray(items) && items.length > MAX_PINGS) {
@@ -58,72 +60,3 @@ export const pingRequestSchema = z.object({
     return items;
   }, z.array(pingSchema).min(1).max(MAX_PINGS)),
 });
-
-/** What a callback_url turned out to hold. */
-type Callback = { ok: true; inline: Uint8Array | null } | { ok: false; code: FaultCode; detail: string };
-
-const DATA_PREFIX = /^data:[^,]{0,200};base64,/i;
-
-/** Standard or URL-safe, padded or not, with or without line breaks; null when it is none of these. */
-function decodeBase64(text: string): Uint8Array | null {
-  try {
-    return Uint8Array.fromBase64(text, { alphabet: /[-_]/.test(text) ? "base64url" : "base64" });
-  } catch {
-    return null;
-  }
-}
-
-async function readCallback(
-  callbackUrl: string,
-  faultOf: (address: string) => string | null,
-): Promise<Callback> {
-  if (/^https?:\/\//i.test(callbackUrl)) {
-    if (callbackUrl.length > MAX_URL_CHARACTERS) {
-      return { ok: false, code: "too_long", detail: `A URL has at most ${MAX_URL_CHARACTERS} characters.` };
-    }
-    const detail = faultOf(callbackUrl);
-    return detail === null ? { ok: true, inline: null } : { ok: false, code: "address_refused", detail };
-  }
-  const inline = decodeBase64(callbackUrl.replace(DATA_PREFIX, ""));
-  if (inline === null) {
-    return {
-      ok: false,
-      code: "invalid_callback",
-      detail: "This is neither an http(s) URL nor a file in base64.",
-    };
-  }
-  if (inline.byteLength > MAX_INLINE_BYTES) {
-    return {
-      ok: false,
-      code: "file_too_large",
-      detail: `A file in base64 has at most ${MAX_INLINE_BYTES} bytes; send a URL for larger ones.`,
-    };
-  }
-  if (!(await beginsLikeFitFile(inline))) {
-    return { ok: false, code: "not_fit", detail: "The decoded bytes begin like no FIT, gzip or zip file." };
-  }
-  return { ok: true, inline };
-}
-
-/**
- * Looks into the callback_url of each item; null where there is none to look into, because it is no text.
- * `inline[i]` belongs to item i and says something only where there are no faults.
- */
-export async function readCallbacks(
-  callbackUrls: readonly (string | null)[],
-  rules: AddressRules,
-): Promise<{ inline: (Uint8Array | null)[]; faults: Fault[] }> {
-  const inline: (Uint8Array | null)[] = [];
-  const faults: Fault[] = [];
-  const faultOf = addressFaults(rules);
-  for (const [index, callbackUrl] of callbackUrls.entries()) {
-    const callback =
-      callbackUrl === null || callbackUrl === "" ? null : await readCallback(callbackUrl, faultOf);
-    inline.push(callback?.ok === true ? callback.inline : null);
-    if (callback?.ok === false) {
-      const { code, detail } = callback;
-      faults.push({ pointer: pointerOf(["activity_files", index, "callback_url"]), code, detail });
-    }
-  }
-  return { inline, faults };
-}

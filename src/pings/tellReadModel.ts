@@ -1,25 +1,27 @@
-import { settleAll, valuesOf } from "../concurrency.ts";
-import { databaseFor } from "../database.ts";
+import { collectorNamed } from "../collector/client.ts";
+import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
+import { erasuresOf, readErasures } from "../erasure/read.ts";
+import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";
+import { pingFieldsOf } from "../files/pingFields.ts";
 import { projectFiles, projectPinged, type FileProjection, type PingedFile } from "../files/write.ts";
 import { userHash } from "../identifiers.ts";
 import { faultName, logSetback } from "../log.ts";
-import { erasuresOf, readErasures, touchUsers, type UserPing } from "../users/write.ts";
-import { collectorOf, COLLECTORS_AT_ONCE } from "./collectors.ts";
-import type { TakenGroup } from "./groupPings.ts";
+import { touchUsers, type UserPing } from "../users/write.ts";
+import { COLLECTORS_AT_ONCE, type TakenGroup } from "./groupPings.ts";
 
 /**
  * One batch of statements for all files of the request; if the database is down, the collectors tell it later.
- * Throws when a user turns out to be erased.
  */
 export async function tellReadModel(
   env: Env,
   partnerId: string,
   taken: readonly TakenGroup[],
   nowMs: number,
-): Promise<void> {
-  if (taken.length === 0) return;
-  const database = databaseFor(env, partnerId, null);
+): Promise<{ ok: true } | UserErased> {
+  if (taken.length === 0) return TOLD;
+  const database = databaseFor(env, partnerId);
   const { pinged, repeated, anyRepeats, users } = tidingsOf(partnerId, taken, nowMs);
   const { writes, lists } = projectPinged(database, partnerId, pinged, nowMs);
   let erasures: ReadonlyMap<string, number>;
@@ -32,18 +34,26 @@ export async function tellReadModel(
     ]);
     const written = results.slice(0, writes.length).reduce((rows, { meta }) => rows + meta.changes, 0);
     // New files that all have their row have met no erasure; of repetitions no row would tell.
-    if (!anyRepeats && written === pinged.length) return;
-    erasures = erasuresOf(await readErasures(database, partnerId, users).all());
+    if (!anyRepeats && written === pinged.length) return TOLD;
+    erasures = erasuresOf(
+      await readErasures(
+        database,
+        partnerId,
+        users.map((user) => user.user_hash),
+      ).all(),
+    );
   } catch (fault) {
     logSetback("projected_later", { partner_id: partnerId, fault: faultName(fault) });
     const later = await settleAll(taken, COLLECTORS_AT_ONCE, async ({ group }) =>
-      collectorOf(env, group).projectLater(group.entries.map((entry) => entry.file_id)),
+      collectorNamed(env, group.collector).projectLater(group.entries.map((entry) => entry.file_id)),
     );
     valuesOf(later);
-    return;
+    return TOLD;
   }
-  await meetErasures(env, erasures, taken);
+  return meetErasures(env, erasures, taken);
 }
+
+const TOLD = { ok: true } as const;
 
 /** What the read model should hear of a request. */
 interface Tidings {
@@ -76,9 +86,13 @@ function tidingsOf(partnerId: string, taken: readonly TakenGroup[], nowMs: numbe
         if (answer.state !== null) repeated.push({ ...names, ...answer.state });
         continue;
       }
-      const { activity_name, priority, overwrite_mode, start_time_in_seconds } = submission;
-      const fields = { activity_name, priority, overwrite_mode, start_time_in_seconds };
-      pinged.set(file_id, { ...names, ...fields, status: answer.status, version, ...answer.taken });
+      pinged.set(file_id, {
+        ...names,
+        ...pingFieldsOf(submission),
+        status: answer.status,
+        version,
+        ...answer.taken,
+      });
     }
   }
   return {
@@ -98,13 +112,13 @@ async function meetErasures(
   env: Env,
   erasures: ReadonlyMap<string, number>,
   taken: readonly TakenGroup[],
-): Promise<void> {
+): Promise<{ ok: true } | UserErased> {
   let met = false;
   for (const { group, accepted } of taken) {
     const bound = erasures.get(userHash(group.names.partner_id, group.names.user_id)) ?? 0;
     if (!accepted.some(({ version }) => version <= bound)) continue;
-    await collectorOf(env, group).erase(bound);
+    await collectorNamed(env, group.collector).erase(bound);
     met = true;
   }
-  if (met) throw new Error("a user was erased while being pinged");
+  return met ? USER_ERASED : TOLD;
 }

@@ -1,8 +1,8 @@
-import { databaseFor } from "../database.ts";
+import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { READ_STATUS } from "../files/read.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
-import { instantOf } from "../rows.ts";
+import { instantOf } from "../database/rows.ts";
 import type { User, UserWithSources } from "./user.ts";
 
 interface UserRow {
@@ -37,7 +37,7 @@ function instantOrNull(unixMs: number | null): string | null {
 
 export async function readUser(env: Env, partnerId: string, userId: string): Promise<UserWithSources | null> {
   const route = userRoute(partnerId, userId);
-  const db = databaseFor(env, partnerId, route);
+  const db = databaseFor(env, partnerId);
   const inRange = [partnerId, route, rangeEnd(route), userId];
   const user = await db
     .prepare("SELECT user_id, last_ping_at, created_at FROM users WHERE partner_id = ? AND user_id = ?")
@@ -93,7 +93,7 @@ export async function listUsers(
   partnerId: string,
   { limit, after }: { limit: number; after: UserPosition | null },
 ): Promise<User[]> {
-  const found = await databaseFor(env, partnerId, null)
+  const found = await databaseFor(env, partnerId)
     .prepare(
       `SELECT user_id, last_ping_at, created_at FROM users
        WHERE partner_id = ? ${after === null ? "" : "AND user_id > ?"} ORDER BY user_id LIMIT ?`,

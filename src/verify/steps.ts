@@ -1,3 +1,4 @@
+import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import { ask, call, eventually, object, StepFailure, type Answer, type Target } from "./api.ts";
 import { tinyRide } from "./tinyRide.ts";
 
@@ -192,7 +193,11 @@ export const STEPS: readonly Step[] = [
     async run(run) {
       if (run.eventUrl === null) return NO_EVENTS;
       const event = await eventually("an attempt to deliver the import's event", EVENT_SECONDS, async () => {
-        const { status, body } = await ask(run.target, "GET", `/api/events/evt_${run.importId}/`);
+        const { status, body } = await ask(
+          run.target,
+          "GET",
+          `/api/events/${deliveryIdOfEvent(run.importId ?? "")}/`,
+        );
         return status === 200 && (body["status"] !== "pending" || attemptsOf(body).length > 1) ? body : null;
       });
       const attempt = attemptsOf(event).at(-1) ?? {};

@@ -12,6 +12,7 @@ const SECTIONS: Record<string, () => Promise<Figure[]>> = {
   fit: async () => (await import("./fitFigures.ts")).fitFigures(),
   workerd: async () => (await import("./decoding.ts")).decodingFigures(),
   edge: async () => (await import("./edge.ts")).edgeFigures(),
+  profile: async () => (await import("./profile.ts")).profileFigures(),
   live: async () => (await import("./imports.ts")).liveFigures(),
   bill: async () => (await import("./bill.ts")).billFigures(),
   memory: async () => (await import("./memory.ts")).memoryFigures(),

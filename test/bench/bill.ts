@@ -1,10 +1,12 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { clockFor } from "../../src/collector/clock.ts";
 import { expectAnswer } from "./client.ts";
 import { startHost } from "./files.ts";
 import type { Figure } from "./figures.ts";
 import { Benched } from "./imports.ts";
 import { PRICES, PRICES_OF, type Billable } from "./prices.ts";
-import { startWorkerd } from "./workerd.ts";
+import { ENVIRONMENT, startWorkerd } from "./workerd.ts";
 
 const MILLION = 1_000_000;
 const GIGABYTE = 1e9;
@@ -13,7 +15,13 @@ const HISTORIES = 2;
 const FILES_A_HISTORY = 450;
 const LIVE_RIDES = 100;
 const FILES = HISTORIES * FILES_A_HISTORY + LIVE_RIDES;
-const TARGET_USD = 12.5;
+/** A user's next ride comes after the projection of the last one: rides that share a projection cost less. */
+const RIDE_PAUSE_MS = (2 * clockFor(ENVIRONMENT).projectionDelayMs) / HISTORIES;
+/** The alarms of the last ride have rung by then. */
+const LAST_ALARM_MS = 6_000;
+/** A queue under load: a live ride's ping is projected before its import starts. */
+const LATE_SECONDS = 3;
+const TARGET_USD = 11.8;
 
 const READS = 50;
 const READS_SCALED_TO = 1_000;
@@ -23,15 +31,27 @@ type Counts = Record<string, number>;
 
 /** Counts every billable operation of real imports and of reading back, and prices them. */
 export async function billFigures(): Promise<Figure[]> {
+  const { imported, readBack } = await counted(0);
+  const late = await counted(LATE_SECONDS);
+  const files = "1,000,000 files";
+  const scale = MILLION / FILES;
+  return [
+    ...figuresOf(imported, scale, files, TARGET_USD),
+    ...figuresOf(late.imported, scale, `${files}, live rides ${LATE_SECONDS} s in the queue`, TARGET_USD),
+    ...figuresOf(readBack, READS_SCALED_TO / READS, "1,000 lists and 1,000 streams", null),
+  ];
+}
+
+async function counted(priorityDelaySeconds: number): Promise<{ imported: Counts; readBack: Counts }> {
   const host = await startHost();
   const worker = await startWorkerd({
     entry: "test/bench/workers/metered.ts",
-    environment: "local",
     consumers: true,
+    priorityDelaySeconds,
   });
   try {
     const benched = new Benched(worker, host);
-    const counted = async () =>
+    const countsNow = async () =>
       countsSchema.parse(
         JSON.parse(await expectAnswer(200, "GET", new URL("/metered/", worker.url), worker.credentials)),
       );
@@ -57,20 +77,18 @@ export async function billFigures(): Promise<Figure[]> {
     let lastRide = "";
     for (let ride = 0; ride < LIVE_RIDES; ride += 1) {
       lastRide = await benched.pingLive(`history-${ride % HISTORIES}`, `live-${ride}`);
+      await delay(RIDE_PAUSE_MS);
     }
     await settled(FILES);
-    const imported = await counted();
+    await delay(LAST_ALARM_MS);
+    const imported = await countsNow();
 
     for (let read = 0; read < READS; read += 1) {
       for (const path of ["/api/activities/?user_id=history-0", `/api/activities/${lastRide}.0/streams/`]) {
         await expectAnswer(200, "GET", new URL(path, worker.url), worker.credentials);
       }
     }
-    const readBack = minus(await counted(), imported);
-    return [
-      ...figuresOf(imported, MILLION / FILES, "1,000,000 files", TARGET_USD),
-      ...figuresOf(readBack, READS_SCALED_TO / READS, "1,000 lists and 1,000 streams", null),
-    ];
+    return { imported, readBack: minus(await countsNow(), imported) };
   } finally {
     await worker.stop();
     await host.close();

@@ -16,7 +16,7 @@ export async function bundleFigures(): Promise<Figure[]> {
     await wranglerFor("production")(["deploy", "--dry-run", "--outdir", folder]);
     const script = await readFile(path.join(folder, "index.js"));
     const started = { service: [] as number[], small: [] as number[] };
-    const shared = { environment: "production", consumers: false } as const;
+    const shared = { consumers: false } as const;
     for (let round = 0; round < ROUNDS; round += 1) {
       started.small.push(
         await firstAnswer({ ...shared, entry: "test/bench/workers/decoding.ts", classes: {} }, "/?times=0"),

@@ -11,7 +11,6 @@ const MOST_TIMES = 64;
 export async function decodingFigures(): Promise<Figure[]> {
   const worker = await startWorkerd({
     entry: "test/bench/workers/decoding.ts",
-    environment: "local",
     consumers: false,
     classes: {},
   });

@@ -1,5 +1,5 @@
 /**
- * How fast and how large decoding is: `node test/bench/fit.ts [--json]`, on Node 24. Times are ratios
+ * How fast and how large decoding is: `node test/bench/fit.ts [--json]`, on the pinned Node. Times are ratios
  * within one run, from medians of interleaved rounds. What was not measured is absent.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";

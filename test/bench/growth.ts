@@ -24,7 +24,6 @@ export async function growthFigures(): Promise<Figure[]> {
   const alarms: number[] = [];
   const service = await startWorkerd({
     entry: "src/index.ts",
-    environment: "local",
     consumers: true,
     inspector: true,
     onLog: (line) => {

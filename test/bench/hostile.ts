@@ -1,17 +1,17 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
-import { possibleDuplicateOf, type Twin } from "../../src/activities/duplicates.ts";
-import { faultsOf } from "../../src/fault.ts";
+import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.ts";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/importer/unwrap.ts";
-import { pingRequestSchema, readCallbacks } from "../../src/pings/ping.ts";
+import { judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
+import { pingRequestSchema } from "../../src/pings/ping.ts";
 import { median, type Figure } from "./figures.ts";
 
 const ROUNDS = 5;
 /** A request or a file that costs more than this would be felt by its neighbours in the isolate. */
 const CPU_MS = 1_000;
 const ITEMS = 1_000;
-const rules = { local: false, allowedHosts: [], ownHost: null };
+const rules = { local: false, allowedHosts: [], ownHosts: [] };
 
 /** A gzip of a FIT header and zeros that unpacks to just over the largest file. */
 function gzipBomb(): Uint8Array {
@@ -60,16 +60,12 @@ const wrongBody = (): string =>
 async function judge(body: string): Promise<void> {
   const value: unknown = JSON.parse(body);
   const parsed = pingRequestSchema.safeParse(value);
-  if (!parsed.success) faultsOf(parsed.error.issues, value);
-  else
-    await readCallbacks(
-      parsed.data.activity_files.map((ping) => ping.callback_url),
-      rules,
-    );
+  if (parsed.success) await judgePings(parsed.data.activity_files, rules);
+  else await judgeRefused(value, parsed.error.issues, rules);
 }
 
 /** A page of activities that all start together, which is what a search for duplicates likes least. */
-function twins(): Twin[] {
+function candidates(): DuplicateCandidate[] {
   return Array.from({ length: ITEMS }, (_, index) => ({
     activity_id: `${index}.0`,
     file_id: String(index),
@@ -87,7 +83,7 @@ export async function hostileFigures(): Promise<Figure[]> {
     gzipOfManyMembers(),
     longBody(),
     wrongBody(),
-    twins(),
+    candidates(),
   ];
   const cases: Record<string, () => unknown> = {
     "a gzip that unpacks to more than 32 MiB": () => unwrap(bomb),

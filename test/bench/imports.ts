@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { allAcceptedSchema } from "../../src/pings/acceptedPings.ts";
 import { expectAnswer, pingOf, send, SOURCE } from "./client.ts";
 import { inParallel, median, quantile, timed, type Figure } from "./figures.ts";
 import { startHost, type Host } from "./files.ts";
@@ -22,7 +23,6 @@ const importSchema = z.object({
   status: z.string(),
   files: z.object({ total: z.number(), imported: z.number() }),
 });
-const acceptedSchema = z.object({ files: z.array(z.object({ file_id: z.string() })) });
 
 let users = 0;
 
@@ -93,7 +93,7 @@ export class Benched {
   async pingLive(user: string, summary: string): Promise<string> {
     const ping = pingOf({ user_id: user, summary_id: summary, priority: 1, callback_url: this.callback() });
     const answer = await this.#post("/api/fit_partner_ping/", { activity_files: [ping] });
-    return acceptedSchema.parse(JSON.parse(answer)).files[0]?.file_id ?? "";
+    return allAcceptedSchema.parse(JSON.parse(answer)).files[0]?.file_id ?? "";
   }
 
   /** Milliseconds from the task to the import's completion. */
@@ -126,10 +126,9 @@ export class Benched {
 
 async function withBoth(work: (benched: Benched, bare: Bare) => Promise<Figure[]>): Promise<Figure[]> {
   const host = await startHost();
-  const service = await startWorkerd({ entry: "src/index.ts", environment: "local", consumers: true });
+  const service = await startWorkerd({ entry: "src/index.ts", consumers: true });
   const bare = await startWorkerd({
     entry: "test/bench/workers/bareImport.ts",
-    environment: "local",
     consumers: false,
     classes: {},
   });

@@ -1,10 +1,12 @@
+import { z } from "zod";
 import { rideFile } from "../support/rideFile.ts";
 import { pingOf, send } from "./client.ts";
 import { inParallel, type Figure } from "./figures.ts";
 import { startHost } from "./files.ts";
 import { longFile } from "./fit.ts";
 import { Benched } from "./imports.ts";
-import { startWorkerd, WORKER_NAME } from "./workerd.ts";
+import { Inspector } from "./inspector.ts";
+import { startWorkerd } from "./workerd.ts";
 
 const MEBIBYTE = 1 << 20;
 /** The platform ends an isolate that holds more. */
@@ -27,7 +29,6 @@ async function peakOfImports(name: string, files: number, bytes: Uint8Array): Pr
   const host = await startHost([bytes]);
   const service = await startWorkerd({
     entry: "src/index.ts",
-    environment: "local",
     consumers: true,
     inspector: true,
   });
@@ -62,7 +63,6 @@ async function flood(): Promise<Figure[]> {
   const file = rideFile({ seconds: 33_000, paddingBytes: 245 }).subarray(0, 8 * MEBIBYTE);
   const service = await startWorkerd({
     entry: "src/index.ts",
-    environment: "local",
     consumers: false,
     inspector: true,
   });
@@ -115,39 +115,23 @@ async function flood(): Promise<Figure[]> {
   }
 }
 
-interface HeapUsage {
-  id: number;
-  result?: { usedSize: number; embedderHeapUsedSize?: number; backingStorageSize?: number };
-}
+const heapSchema = z.object({ usedSize: z.number(), backingStorageSize: z.number().optional() });
 
 /** The most that the isolate was seen to hold during the work, in MiB. */
-export async function watched(inspector: URL | null, work: () => Promise<unknown>): Promise<number> {
-  if (inspector === null) throw new Error("The inspector was not asked for.");
-  const socket = new WebSocket(new URL(`/core:user:${WORKER_NAME}`, inspector).href);
-  await new Promise((resolve, reject) => {
-    socket.addEventListener("open", resolve);
-    socket.addEventListener("error", () => reject(new Error("The inspector cannot be reached.")));
-  });
+export async function watched(address: URL | null, work: () => Promise<unknown>): Promise<number> {
+  const inspector = await Inspector.connect(address);
   let peak = 0;
-  let id = 0;
-  const ask = () => {
-    id += 1;
-    socket.send(JSON.stringify({ id, method: "Runtime.getHeapUsage" }));
+  const sample = async () => {
+    const { usedSize, backingStorageSize } = heapSchema.parse(await inspector.ask("Runtime.getHeapUsage"));
+    peak = Math.max(peak, usedSize + (backingStorageSize ?? 0));
   };
-  socket.addEventListener("message", ({ data }) => {
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the inspector's protocol
-    const { result } = JSON.parse(String(data)) as HeapUsage;
-    if (result?.usedSize === undefined) return;
-    peak = Math.max(peak, result.usedSize + (result.backingStorageSize ?? 0));
-  });
-  const timer = setInterval(ask, SAMPLE_MS);
+  const timer = setInterval(() => void sample(), SAMPLE_MS);
   try {
     await work();
-    ask();
+    await sample();
   } finally {
     clearInterval(timer);
-    socket.close();
+    inspector.close();
   }
-  if (peak === 0) throw new Error("The inspector told nothing of the heap.");
   return peak / MEBIBYTE;
 }

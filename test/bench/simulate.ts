@@ -1,5 +1,5 @@
 import { replaceActivities } from "../../src/activities/write.ts";
-import { FILES_PER_BULK_DISPATCH } from "../../src/collector/dispatching.ts";
+import { FILES_PER_BULK_DISPATCH } from "../../src/collector/dispatches/dispatch.ts";
 import { importFiles, type ImportedFile } from "../../src/files/write.ts";
 import { DECODER_VERSION, decodeActivities } from "../../src/fit/index.ts";
 import { fileId, randomId, userHash } from "../../src/identifiers.ts";
@@ -19,7 +19,7 @@ const BATCHES = 9;
 /** Measures what a dispatch, a live ride and their statements take, then simulates a morning with it. */
 export async function simulateFigures(): Promise<Figure[]> {
   const host = await startHost();
-  const worker = await startWorkerd({ entry: "src/index.ts", environment: "local", consumers: true });
+  const worker = await startWorkerd({ entry: "src/index.ts", consumers: true });
   try {
     const benched = new Benched(worker, host);
     await benched.history(WARM_UP_FILES);

@@ -1,7 +1,8 @@
-import { BULK_WINDOW, drainImports } from "../../src/collector/drainImports.ts";
-import { FILES_PER_BULK_DISPATCH } from "../../src/collector/dispatching.ts";
-import { newImport } from "../../src/collector/importing.ts";
-import type { ImportRow } from "../../src/collector/storage.ts";
+import {
+  BULK_WINDOW,
+  bulkDispatches,
+  FILES_PER_BULK_DISPATCH,
+} from "../../src/collector/dispatches/dispatch.ts";
 import { quantile, type Figure } from "./figures.ts";
 
 /** Milliseconds that things take, as they were measured. */
@@ -35,7 +36,8 @@ class History {
   readonly partner: number;
   readonly files: number;
   readonly startedAt: number;
-  row: ImportRow;
+  /** Files that are in no dispatch yet. */
+  waiting: number;
   out = 0;
   settled = 0;
 
@@ -43,29 +45,18 @@ class History {
     this.partner = partner;
     this.files = files;
     this.startedAt = startedAt;
-    this.row = newImport(
-      { import_id: "", event_id: null, is_initial_import: true },
-      { held: files, skipped: 0, after: 0, through: 1, now: startedAt },
-    );
+    this.waiting = files;
   }
 
   /** What the collector's alarm would send now: files of each dispatch. */
   drain(nowMs: number): number[] {
-    const sent: number[] = [];
-    drainImports(
-      {
-        countDispatches: () => this.out,
-        readImports: () => [this.row],
-        filesToDrain: (row, limit) => {
-          const from = row.drained_to === null || row.drained_to === "" ? 0 : Number(row.drained_to) + 1;
-          const count = Math.max(0, Math.min(limit, this.files - from));
-          return Array.from({ length: count }, (_, place) => ({ file_id: String(from + place), version: 1 }));
-        },
-        writeDispatches: (dispatches) => sent.push(...dispatches.map((dispatch) => dispatch.files.length)),
-        writeImport: (row) => (this.row = row),
-      },
-      nowMs,
+    const room = BULK_WINDOW - this.out;
+    if (room <= 0 || this.waiting === 0) return [];
+    const { dispatches } = bulkDispatches(room, nowMs, (limit) =>
+      Array.from({ length: Math.min(limit, this.waiting) }, () => ({ file_id: "", version: 1 })),
     );
+    const sent = dispatches.map((dispatch) => dispatch.files.length);
+    this.waiting -= sent.reduce((files, count) => files + count, 0);
     this.out += sent.length;
     return sent;
   }

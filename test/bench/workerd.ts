@@ -11,6 +11,8 @@ import { newPartner, type Credentials } from "../../src/cli/newPartner.ts";
 import { partnerKey } from "../../src/partners/partner.ts";
 
 export const WORKER_NAME = "bench";
+/** The name of the one module that workerd runs. */
+export const SCRIPT = "worker.js";
 
 /** Waiting for this machine's disk would hide what the Worker costs, and says nothing of the platform's. */
 const MEMORY_DISK = "/dev/shm";
@@ -20,6 +22,8 @@ const CONFIG = path.join(ROOT, "wrangler.toml");
 /** A Worker in workerd, with the bindings of wrangler.toml on a disk folder of its own. */
 export interface Workerd {
   url: URL;
+  /** The bundled module that workerd runs. */
+  script: string;
   /** Where workerd's inspector listens; null unless it was asked for. */
   inspector: URL | null;
   /** A partner without limits, known to the Worker from now on. */
@@ -31,13 +35,16 @@ export interface Workerd {
   stop(): Promise<void>;
 }
 
+/** A deployed service refuses plain http, which is all that a benchmark speaks. */
+export const ENVIRONMENT = "local";
+
 export interface WorkerdOptions {
   /** The Worker's module, from the root of the checkout. */
   entry: string;
-  /** "production" refuses loopback addresses and waits long for lost messages; "local" does neither. */
-  environment: "local" | "production";
   /** Without consumers, messages are taken and nothing is done about them. */
   consumers: boolean;
+  /** How long a live ride's message waits in its queue before a consumer gets it. */
+  priorityDelaySeconds?: number;
   inspector?: boolean;
   /** Asked for as soon as workerd has started. */
   firstAsk?: string;
@@ -52,13 +59,21 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   const { workerOptions } = unstable_getMiniflareWorkerOptions(
     unstable_readConfig({ config: CONFIG }, { hideWarnings: true }),
   );
-  const { queueConsumers, durableObjects, bindings, modulesRules: _ours, ...rest } = workerOptions;
+  const {
+    queueConsumers,
+    queueProducers,
+    durableObjects,
+    bindings,
+    modulesRules: _ours,
+    ...rest
+  } = workerOptions;
   const collector = Object.values(durableObjects ?? {})[0];
+  const script = await bundled(options.entry);
   const settings = {
     ...rest,
     name: WORKER_NAME,
-    modules: [{ type: "ESModule" as const, path: "worker.js", contents: await bundled(options.entry) }],
-    bindings: Object.assign({}, bindings, { ENVIRONMENT: options.environment }),
+    modules: [{ type: "ESModule" as const, path: SCRIPT, contents: script }],
+    bindings: Object.assign({}, bindings, { ENVIRONMENT }),
     durableObjects: {
       ...(options.classes === undefined ? { COLLECTOR: collector } : undefined),
       ...Object.fromEntries(
@@ -68,6 +83,9 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
         ]),
       ),
     },
+    queueProducers: Object.assign({}, queueProducers, {
+      PRIORITY: { queueName: "partner-api-priority", deliveryDelay: options.priorityDelaySeconds },
+    }),
     ...(options.consumers ? { queueConsumers } : undefined),
     ...(options.inspector === true ? { inspectorPort: 0 } : undefined),
     resourcePersistencePath: state,
@@ -102,6 +120,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   await partners.put(partnerKey(partner.partner_id), JSON.stringify(partner));
   return {
     url,
+    script,
     inspector: options.inspector === true ? await miniflare.getInspectorURL() : null,
     credentials,
     database,

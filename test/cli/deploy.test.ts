@@ -39,6 +39,12 @@ process.exitCode = answer.startsWith("ENDS") ? 1 : 0;`;
 
 const NO_WORKER =
   "ERROR A request to the Cloudflare API (/accounts/0/workers/scripts/x/deployments) failed.\n\n  This Worker does not exist on your account. [code: 10007]\n";
+/** What Cloudflare says of a version, with the hosts that it was deployed with. */
+function versionThatKnows(hosts: string): string {
+  const ownHosts = { type: "plain_text", name: "OWN_HOSTS", text: hosts };
+  return JSON.stringify({ id: "v-old", resources: { bindings: [{ type: "d1", name: "DB" }, ownHosts] } });
+}
+
 const FIRST: Record<string, string> = {
   "whoami --json": '{"loggedIn":true}',
   "deployments list --json": NO_WORKER,
@@ -54,6 +60,7 @@ const SECOND: Record<string, string> = {
   "d1 list --json": JSON.stringify([{ name: "another" }, { name: "partner-api" }]),
   "d1 time-travel info": '{"bookmark":"mark-1"}',
   "secret list": '[{"name":"TRAINING_PLAN_SECRET","type":"secret_text"}]',
+  "versions view v-old --json": versionThatKnows("deployed.example"),
 };
 const SETTINGS = { worker: "partner-api", databaseName: "partner-api", trainingPlanUrl: "" };
 
@@ -120,16 +127,16 @@ async function ran(): Promise<string[]> {
 
 async function deployed(
   answers: Record<string, string>,
-  changes: Partial<typeof SETTINGS & { secret: string; fails: boolean }> = {},
+  changes: Partial<typeof SETTINGS & { secret: string; fails: boolean; url: string }> = {},
 ) {
-  const { secret = null, fails = false, ...settings } = changes;
+  const { secret = null, fails = false, url = null, ...settings } = changes;
   await writeFile(
     path.join(home, "answers.json"),
     JSON.stringify({ ...answers, address: "https://deployed.example" }),
   );
   const wrangler = wranglerFor("production", path.join(home, "wrangler.cjs"));
   const addresses: string[] = [];
-  const outcome = await deploy("production", { ...SETTINGS, ...settings }, null, {
+  const outcome = await deploy("production", { ...SETTINGS, ...settings }, url, {
     wrangler,
     check: async () => !fails,
     askSecret: async () => secret,
@@ -155,6 +162,7 @@ test("a first deployment makes the database, migrates it, deploys and tries the 
     "d1 create partner-api --env=",
     "d1 migrations apply DB --remote --env=",
     "deploy --env=",
+    "deploy --var OWN_HOSTS:deployed.example --env=",
   ]);
   expect(addresses).toEqual(["https://deployed.example"]);
   expect(said.at(-1)).toContain("There is no earlier version to roll back to.");
@@ -166,13 +174,29 @@ test("a second deployment creates nothing, and says how to take back code and da
   expect(await ran()).toEqual([
     "whoami --json --env=",
     "deployments list --json --env=",
+    "versions view v-old --json --env=",
     "d1 list --json --env=",
     "d1 time-travel info DB --json --env=",
     "d1 migrations apply DB --remote --env=",
-    "deploy --env=",
+    "deploy --var OWN_HOSTS:deployed.example --env=",
   ]);
   expect(said.at(-1)).toContain("npx wrangler rollback v-old --env=");
   expect(said.at(-1)).toContain("npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=");
+});
+
+test.each(["", "old.example", "deployed.example,old.example"])(
+  "a service whose running version knows other hosts than it is served at is deployed with these: %j",
+  async (hosts) => {
+    const { outcome } = await deployed({ ...SECOND, "versions view v-old --json": versionThatKnows(hosts) });
+    expect(outcome).toEqual({ ok: true });
+    expect((await ran()).at(-1)).toBe("deploy --var OWN_HOSTS:deployed.example --env=");
+  },
+);
+
+test("a service with an address of its own knows it, and the one at workers.dev as well", async () => {
+  const { outcome } = await deployed(FIRST, { url: "https://api.example.com" });
+  expect(outcome).toEqual({ ok: true });
+  expect((await ran()).at(-1)).toBe("deploy --var OWN_HOSTS:api.example.com,deployed.example --env=");
 });
 
 const WAY_BACK = `Roll the code back:      npx wrangler rollback v-old --env=
@@ -283,11 +307,12 @@ describe("npm run deploy", () => {
       "npm run check",
       "npx wrangler whoami --json --env staging",
       "npx wrangler deployments list --json --env staging",
+      "npx wrangler versions view <version> --json --env staging",
       "npx wrangler d1 list --json --env staging",
       "npx wrangler d1 create partner-api-staging --env staging",
       "npx wrangler d1 time-travel info DB --json --env staging",
       "npx wrangler d1 migrations apply DB --remote --env staging",
-      "npx wrangler deploy --env staging",
+      "npx wrangler deploy --var OWN_HOSTS:<hosts> --env staging",
     ]);
   });
 

@@ -7,10 +7,17 @@ import worker from "../../src/index.ts";
 const configSchema = z.looseObject({
   name: z.string(),
   vars: z.record(z.string(), z.string()),
+  observability: z.looseObject({}),
   ratelimits: z.array(z.looseObject({ namespace_id: z.string() })),
   queues: z.object({
     producers: z.array(z.object({ binding: z.string(), queue: z.string() })),
-    consumers: z.array(z.looseObject({ queue: z.string(), dead_letter_queue: z.string().optional() })),
+    consumers: z.array(
+      z.looseObject({
+        queue: z.string(),
+        max_batch_size: z.number(),
+        dead_letter_queue: z.string().optional(),
+      }),
+    ),
   }),
   r2_buckets: z.array(z.looseObject({ bucket_name: z.string() })),
   d1_databases: z.array(z.looseObject({ database_name: z.string() })),
@@ -69,6 +76,25 @@ describe("staging is production on resources of its own:", () => {
     const ours = new Set(resources(production));
     expect(resources(staging).filter((resource) => ours.has(resource))).toEqual([]);
   });
+});
+
+test("neither environment keeps traces, nor query strings in its log lines", () => {
+  for (const { observability } of [production, staging]) {
+    expect(observability).toMatchObject({
+      redact_query_string: true,
+      logs: { enabled: true, invocation_logs: false },
+      traces: { enabled: false },
+    });
+  }
+});
+
+test("a file that ends its isolate takes no other partner's work along: one message an invocation", () => {
+  for (const { queues } of [production, staging]) {
+    const sizes = queues.consumers.flatMap(({ dead_letter_queue, max_batch_size }) =>
+      dead_letter_queue === undefined ? [] : [max_batch_size],
+    );
+    expect(sizes).toEqual([1, 1, 1, 1]);
+  }
 });
 
 /** A batch without messages: what a consumer does with it is nothing, and not to be refused. */

@@ -9,7 +9,7 @@ import { localDatabase, remoteDatabase, withValues, type Database } from "../../
 import { applyMigrations, openLocalStores } from "../../src/cli/localState.ts";
 import { fileId } from "../../src/identifiers.ts";
 import { RemoteFault } from "../../src/cli/wrangler.ts";
-import { ALL_ERASED } from "../../src/users/write.ts";
+import { ALL_ERASED } from "../../src/erasure/again.ts";
 import { runNode } from "./commandRun.ts";
 
 let state: string;

@@ -9,6 +9,7 @@ const idle: Parameters<typeof nextAlarm>[0] = {
   progressWaits: false,
   projectionDelayMs: 1_000,
   housekeepingAt: null,
+  erasureExpiresAt: null,
   failuresInARow: 0,
   nowMs: now,
 };
@@ -22,6 +23,7 @@ test.each<[string, Partial<typeof idle>, number | null]>([
   ["bulk work has room: at once", { bulkWaits: true, housekeepingAt: now + 5_000 }, now],
   ["progress gathers for its delay", { progressWaits: true, housekeepingAt: now + 5_000 }, now + 1_000],
   ["something comes of age", { housekeepingAt: now + 5_000 }, now + 5_000],
+  ["an erasure is to be forgotten", { erasureExpiresAt: now + 5_000 }, now + 5_000],
   ["the first fault: two seconds", { outboxWaits: true, failuresInARow: 1 }, now + 2_000],
   ["the third fault: eight seconds", { outboxWaits: true, failuresInARow: 3 }, now + 8_000],
   ["an outage of hours: a minute", { outboxWaits: true, failuresInARow: 2_000 }, now + 60_000],

@@ -72,8 +72,14 @@ const HOSTS: Record<string, { answer: (socket: Socket) => void; becomes: string 
     answer: (socket) => socket.end(`${OK}Content-Type: text/html\r\n${length(22)}<html>Log in!</html>\r\n`),
     becomes: "not_fit",
   },
+  "redirects to a page": {
+    answer: (socket) => socket.end(`HTTP/1.1 302 Found\r\nLocation: ${page}\r\n${length(0)}`),
+    becomes: "not_fit",
+  },
 };
 
+/** The address of a page that a redirect leads to. */
+let page = "";
 let service: ServiceProcess;
 let partner: PartnerClient;
 const closing: (() => void)[] = [];
@@ -81,6 +87,9 @@ const closing: (() => void)[] = [];
 beforeAll(async () => {
   service = await ServiceProcess.start();
   partner = partnerClient(service.url, await service.createPartner("acme"));
+  page = await listen((socket) =>
+    socket.end(`${OK}Content-Type: text/html\r\n${length(22)}<html>Log in!</html>\r\n`),
+  );
 }, 180_000);
 
 afterAll(async () => {
@@ -120,7 +129,12 @@ test.each(Object.entries(HOSTS))("a host that %s", async (name, { answer, become
   expect(file.status).toBe(
     { imported: "imported", callback_unreachable: "queued", not_fit: "failed" }[becomes],
   );
+  const original = await partner.send("GET", `/api/files/${file.file_id}/original/`);
   if (becomes === "imported") {
     expect(file.sha256).toBe(createHash("sha256").update(FILE).digest("hex"));
+    expect(original.status).toBe(200);
+  } else {
+    expect(original.status).toBe(becomes === "not_fit" ? 409 : 404);
+    expect(await original.text()).not.toContain("Log in");
   }
 });

@@ -1,12 +1,9 @@
 import { z } from "zod";
+import { allAcceptedSchema } from "../../src/pings/acceptedPings.ts";
 import { eventually } from "../support/eventually.ts";
 import type { PartnerCredentials } from "../support/serviceProcess.ts";
 
 /** What these journeys read of the answers, written down anew from the contract. */
-const acceptedSchema = z.object({
-  accepted: z.number(),
-  files: z.array(z.object({ file_id: z.string(), summary_id: z.string(), status: z.string() })),
-});
 const fileSchema = z.object({
   file_id: z.string(),
   summary_id: z.string(),
@@ -108,8 +105,14 @@ export function partnerClient(url: string, credentials: Pick<PartnerCredentials,
 
   return {
     send,
+    sendFile: async (path: string, bytes: Uint8Array<ArrayBuffer>): Promise<Response> =>
+      fetch(url + path, {
+        method: "POST",
+        headers: { ...headers, "Content-Type": "application/octet-stream" },
+        body: bytes,
+      }),
     ping: async (...items: PingFields[]) =>
-      call("POST", "/api/fit_partner_ping/", 202, acceptedSchema, {
+      call("POST", "/api/fit_partner_ping/", 202, allAcceptedSchema, {
         activity_files: items.map((item) => ({
           file_type: "FIT",
           activity_name: "Morning ride",

@@ -393,6 +393,25 @@ describe.skipIf(chromium === null)("the console", () => {
     }
   });
 
+  test("sends no key from a page that came over plain http, and says what to do", async () => {
+    const opened = await openConsole(chromium ?? "", service.url);
+    const { page } = opened;
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    await page.route("http://console.example/**", async (route) => {
+      const { pathname } = new URL(route.request().url());
+      await route.fulfill({ response: await route.fetch({ url: service.url + pathname }) });
+    });
+    await page.goto("http://console.example/console/");
+    await page.getByLabel("Partner id").fill("acme");
+    await page.getByLabel("Key").fill("a key");
+    await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByRole("alert").getByText("Open this page with https://").waitFor();
+    expect(asked).toContain("/console/app.js");
+    expect(asked.filter((path) => path.startsWith("/api/"))).toEqual([]);
+    await opened.close();
+  });
+
   test("asks nobody but the service, and reports no error but the refusals that these journeys provoke", () => {
     expect(console_.strangers).toEqual([]);
     for (const error of console_.errors) expect(error).toMatch(/status of (?:401|404|422)/);

@@ -187,7 +187,7 @@ describe("what is no activity", () => {
     ["<?xml?><kml xmlns=", "KML"],
     ["<workout_file><name>", "XML"],
     ["time,power\n0,200\n1,210\n", "text"],
-    ["PK\u0003\u0004\u0014\u0000", "zip"],
+    ["%PDF-1.7\n%\u00e2\u00e3\u00cf\u00d3", "PDF"],
   ])("%j is not FIT, and the detail says what it looks like", (content, looksLike) => {
     const result = decodeActivities(new TextEncoder().encode(content), { fallbackStartInSeconds: null });
     expect(result).toMatchObject({ ok: false, problem: { code: "not_fit" } });

@@ -4,7 +4,9 @@ import { afterEach, expect, test, vi } from "vitest";
 import { userHash } from "../../src/identifiers.ts";
 import { send } from "../support/http.ts";
 import worker from "../../src/index.ts";
-import { eraseUser, sweepErasures } from "../../src/users/eraseUser.ts";
+import { eraseUser } from "../../src/erasure/eraseUser.ts";
+import { sweepExpiredErasures } from "../../src/erasure/expire.ts";
+import { sweepErasures } from "../../src/erasure/sweep.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -41,7 +43,7 @@ async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<s
     const rows = await runInDurableObject(
       collectorOf(who.partnerId, "user-1", source).stub,
       (_instance, state) =>
-        ["files", "imports", "dispatches", "about", "outbox", "remembered_duplicates"].flatMap((table) =>
+        ["files", "imports", "dispatches", "identity", "outbox", "remembered_duplicates"].flatMap((table) =>
           state.storage.sql
             .exec(`SELECT * FROM ${table}`)
             .toArray()
@@ -123,7 +125,12 @@ test("a deletion that was cut short goes on by the clock, and after the second s
   expect(await traces(who)).toEqual([]);
   await sweepAt(Date.now() + 21 * 60_000);
   const left = await env.DB.prepare("SELECT * FROM erased WHERE partner_id = ?").bind(who.partnerId).first();
-  expect(left).toMatchObject({ user_hash: userHash(who.partnerId, "user-1"), user_id: null, sources: null });
+  expect(left).toMatchObject({
+    user_hash: userHash(who.partnerId, "user-1"),
+    user_id: null,
+    step: null,
+    after_id: "",
+  });
 });
 
 test("the clock counts erasures that were due, also those that must be tried again", async () => {
@@ -153,4 +160,38 @@ test("a user pinged again afterwards starts afresh, and the second sweep leaves 
     .bind(who.partnerId)
     .first();
   expect(row).toEqual({ status: "imported", activity_count: 1 });
+});
+
+const DAY = 24 * 60 * 60_000;
+
+test("what is kept of deleted users goes after 90 days, a bounded number at a time, and not while a deletion is under way", async () => {
+  const who = await newPartner();
+  const other = await newPartner();
+  const now = Date.now();
+  await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+  await eraseUser(env, who.partnerId, "user-1", now);
+  await ping(other, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+  await eraseUser(env, other.partnerId, "user-1", now);
+  const left = async ({ partnerId }: TestPartner) => {
+    const { results } = await env.DB.prepare("SELECT user_hash, user_id FROM erased WHERE partner_id = ?")
+      .bind(partnerId)
+      .all();
+    return results;
+  };
+  const hash = userHash(who.partnerId, "user-1");
+  await sweepExpiredErasures(env, now + 91 * DAY);
+  expect(await left(who)).toEqual([{ user_hash: hash, user_id: "user-1" }]);
+  await sweepErasures(env, now + 21 * 60_000);
+  await sweepExpiredErasures(env, now + 89 * DAY);
+  expect(await left(who)).toEqual([{ user_hash: hash, user_id: null }]);
+
+  const many = Array.from({ length: 1_500 }, (_, index) => `user-${index}`);
+  await env.DB.prepare(
+    "INSERT INTO erased (partner_id, user_hash, before_version) SELECT ?, value, ? FROM json_each(?)",
+  )
+    .bind(who.partnerId, now - DAY, JSON.stringify(many))
+    .run();
+  expect(await sweepExpiredErasures(env, now + 91 * DAY)).toBe(1_000);
+  expect(await sweepExpiredErasures(env, now + 91 * DAY)).toBeGreaterThanOrEqual(502);
+  expect([...(await left(who)), ...(await left(other))]).toEqual([]);
 });

@@ -1,13 +1,15 @@
+import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { randomId } from "../../src/identifiers.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
-import { send } from "../support/http.ts";
+import { problemOf, send } from "../support/http.ts";
 import { once, playOutside, type Answer } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
+import { zipOf } from "../support/zip.ts";
 import { base64, HOST, ping, pingOf, read, RECEIVER, SOURCE, task } from "./partnerActs.ts";
 
 afterEach(() => {
@@ -132,18 +134,52 @@ describe("a live ride", () => {
     });
   });
 
-  test("that is no FIT file fails, and its bytes can be read back", async () => {
+  const page = "<!doctype html><title>Log in</title>";
+  test.each<[string, Record<string, () => Response>, string, string]>([
+    ["a page", { "/ride": () => new Response(page) }, "not_fit", "HTML"],
+    [
+      "a redirect to a page",
+      {
+        "/ride": () => new Response(null, { status: 302, headers: { Location: `${HOST}/login` } }),
+        "/login": () => new Response(page),
+      },
+      "not_fit",
+      "HTML",
+    ],
+    ["a page in a gzip", { "/ride": () => new Response(gzipSync(page)) }, "not_fit", "Inside the gzip"],
+    [
+      "a page in a zip",
+      { "/ride": () => new Response(zipOf([{ name: "index.html", content: Buffer.from(page) }])) },
+      "archive_invalid",
+      "holds no FIT file",
+    ],
+  ])("that is %s fails, and nobody can read the page through us", async (_what, answers, code, says) => {
     const who = await newPartner();
-    playOutside({ [`${HOST}/page`]: () => new Response("<!doctype html><title>Log in</title>") });
-    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/page` });
+    playOutside(Object.fromEntries(Object.entries(answers).map(([path, answer]) => [HOST + path, answer])));
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
     await settle(collectorOf(who.partnerId, "user-1", SOURCE));
-    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+    const address = `/api/files/${file?.file_id}/`;
+    expect(await read(who, address)).toMatchObject({
       status: "failed",
-      error: { code: "not_fit" },
-      size_in_bytes: 36,
+      error: { code, detail: expect.stringContaining(says) },
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
-    const original = await send(who, "GET", `/api/files/${file?.file_id}/original/`);
-    expect(Buffer.from(await original.arrayBuffer()).toString()).toContain("Log in");
+    const texts: string[] = [];
+    for (const path of [
+      address,
+      `${address}original/`,
+      `${address}timeline/`,
+      "/api/files/",
+      "/api/activities/",
+    ]) {
+      texts.push(await (await send(who, "GET", path)).text());
+    }
+    const original = await send(who, "GET", `${address}original/`);
+    await problemOf(original, 409, "original_not_fit");
+    const streams = await send(who, "GET", `/api/activities/${file?.file_id}.0/streams/`);
+    await problemOf(streams.clone(), 404, "not_found");
+    texts.push(await streams.text());
+    expect(texts.join()).not.toContain("Log in");
   });
 });
 

@@ -1,5 +1,6 @@
 import { expect } from "vitest";
 import { z } from "zod";
+import { allAcceptedSchema } from "../../src/pings/acceptedPings.ts";
 import { send } from "../support/http.ts";
 import type { TestPartner } from "../support/partner.ts";
 import { RIDE } from "../support/rideFile.ts";
@@ -32,16 +33,12 @@ export function pingOf(fields: PingFields) {
   };
 }
 
-const accepted = z.object({
-  files: z.array(z.object({ file_id: z.string(), status: z.string() })),
-});
-
 export async function ping(who: TestPartner, ...files: PingFields[]) {
   const response = await send(who, "POST", "/api/fit_partner_ping/", {
     body: { activity_files: files.map(pingOf) },
   });
   expect(response.status).toBe(202);
-  return accepted.parse(await response.json()).files;
+  return allAcceptedSchema.parse(await response.json()).files;
 }
 
 export async function task(who: TestPartner, fields: Record<string, unknown> = {}) {

@@ -4,6 +4,7 @@ import { problemOf, send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
+import { shortenWaits } from "../support/shortWaits.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { base64, HOST, ping, pingOf, read, RECEIVER, SOURCE, task } from "./partnerActs.ts";
 
@@ -54,12 +55,15 @@ describe("the store of objects down", () => {
     expect(await read(who, `/api/activities/${id}.0/`)).toMatchObject({ sport: "cycling" });
   });
 
-  test("for one call after a download: the bytes are stored all the same, for their URL works once", async () => {
+  test("for four calls after a download: the bytes are stored all the same, at R2's pace, for their URL works once", async () => {
     const who = await newPartner();
     const outside = playOutside({ [`${HOST}/ride`]: once(rideFile()) });
     const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
-    vi.spyOn(env.FILES, "put").mockRejectedValueOnce(away);
+    const put = vi.spyOn(env.FILES, "put");
+    for (let call = 0; call < 4; call += 1) put.mockRejectedValueOnce(away);
+    const waits = shortenWaits();
     await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    expect(waits.filter((milliseconds) => milliseconds >= 500)).toEqual([500, 1_000, 2_000, 4_000]);
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
       status: "imported",
       attempts: 1,
@@ -73,6 +77,7 @@ describe("the store of objects down", () => {
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
     const put = vi.spyOn(env.FILES, "put").mockRejectedValue(away);
+    shortenWaits();
     await settle(collector);
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
       status: "queued",

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { activitySchema, activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { fileId } from "../../src/identifiers.ts";
-import { INTAKE_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
@@ -345,18 +345,39 @@ describe("streams", () => {
     await problemOf(await send(partner, "GET", `/api/activities/${file}.1/streams/`), 404, "not_found");
   });
 
+  test("of an activity whose bytes our store has lost are a 500 that says so; of one that never was, a 404", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "lost");
+    await env.FILES.delete(`${partner.partnerId}/lost`);
+    await problemOf(await send(partner, "GET", `/api/activities/${id}/streams/`), 500, "original_missing");
+    const other = id.replace(/0$/, "1");
+    await problemOf(await send(partner, "GET", `/api/activities/${other}/streams/`), 404, "not_found");
+    const held = await seedFile(namesOf(partner, "held"), { status: "held" });
+    await problemOf(await send(partner, "GET", `/api/activities/${held}.0/streams/`), 404, "not_found");
+  });
+
+  test("of a small gzip of many rows wait while memory is short for the columns", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "packed", gzipSync(rideFile({ seconds: 20_000 })));
+    const taken = requestMemory("another-partner");
+    expect(taken.tryGrowTo(INTAKE_BYTES - 2 * 1024 * 1024)).toBe(true);
+    const refused = await send(partner, "GET", `/api/activities/${id}/streams/`);
+    taken.release();
+    await problemOf(refused, 503, "memory_short");
+    expect((await streams(partner, id))["time_in_seconds"]).toHaveLength(20_000);
+  });
+
   test("of a large file wait while memory is short", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "large", rideFile({ seconds: 6_000, paddingBytes: 200 }));
-    const release = tryReserve(INTAKE_BYTES);
-    expect(release).not.toBeNull();
+    const taken = requestMemory("another-partner");
+    expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
     const refused = await send(partner, "GET", `/api/activities/${id}/streams/`);
-    release?.();
+    taken.release();
     await problemOf(refused, 503, "memory_short");
     expect(refused.headers.get("Retry-After")).toBe("1");
     expect((await streams(partner, id))["time_in_seconds"]).toHaveLength(6_000);
-    const everything = tryReserve(INTAKE_BYTES);
-    expect(everything).not.toBeNull();
-    everything?.();
+    expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    taken.release();
   });
 });

@@ -1,8 +1,8 @@
 import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { z } from "zod";
-import { importAnswerSchema } from "../../src/imports/answers.ts";
+import { acceptedPingsSchema } from "../../src/pings/acceptedPings.ts";
+import { importAnswerSchema } from "../../src/imports/import.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -16,12 +16,10 @@ afterEach(() => {
 const PINGS = "/api/fit_partner_ping/";
 const TASKS = "/api/task_partner/";
 
-const answered = z.object({ accepted: z.number(), files: z.array(z.looseObject({ status: z.string() })) });
-
 const post = async (who: TestPartner, query: string, items: unknown[], headers = {}) => {
   const response = await send(who, "POST", PINGS + query, { body: { activity_files: items }, headers });
   expect(response.status).toBe(202);
-  return answered.parse(await response.json());
+  return acceptedPingsSchema.parse(await response.json());
 };
 
 const TABLES = [
@@ -49,12 +47,17 @@ async function stored(who: TestPartner): Promise<unknown[]> {
   }
   const collector = await runInDurableObject(
     collectorOf(who.partnerId, "user-1", SOURCE).stub,
-    async (_instance, state) => [
-      await state.storage.getAlarm(),
-      ...["about", "files", "imports", "dispatches", "outbox", "remembered_duplicates"].map((table) =>
-        state.storage.sql.exec(`SELECT * FROM ${table}`).toArray(),
-      ),
-    ],
+    async (_instance, { storage }) => {
+      // A collector that was never written to has no tables.
+      const exists = (table: string) =>
+        storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = ?", table).toArray().length > 0;
+      return [
+        await storage.getAlarm(),
+        ...["identity", "files", "imports", "dispatches", "outbox", "remembered_duplicates"].map((table) =>
+          exists(table) ? storage.sql.exec(`SELECT * FROM ${table}`).toArray() : [],
+        ),
+      ];
+    },
   );
   return [...rows, ...collector];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { eventSchema, eventWithAttemptsSchema } from "../../src/deliveries/eventAnswer.ts";
+import { eventSchema, eventWithAttemptsSchema } from "../../src/deliveries/event.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { answerOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";

@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { fileSchema, type File } from "../../src/files/file.ts";
 import { app } from "../../src/http/app.ts";
 import { pageOf } from "../../src/http/pages.ts";
@@ -145,25 +145,103 @@ describe("a file's bytes", () => {
     }
   });
 
-  test("of a failed import can be read too", async () => {
+  /** What `/original/` answers for a file whose newest version failed with these bytes. */
+  const failedWith = async (bytes: Uint8Array | string, code: string | null) => {
     const partner = await newPartner();
-    const failed_object_key = `${partner.partnerId}/broken`;
-    await env.FILES.put(failed_object_key, "<gpx/>");
-    const id = await seedFile(namesOf(partner, "broken"), { status: "failed", failed_object_key });
-    expect(await (await send(partner, "GET", `/api/files/${id}/original/`)).text()).toBe("<gpx/>");
+    const failed_object_key = `${partner.partnerId}/failed`;
+    await env.FILES.put(failed_object_key, bytes);
+    const error =
+      code === null ? null : JSON.stringify({ code, detail: ".", http_status: null, retryable: true });
+    const id = await seedFile(namesOf(partner, "failed"), { status: "failed", failed_object_key, error });
+    return send(partner, "GET", `/api/files/${id}/original/`);
+  };
+
+  test("of a FIT file that could not be imported can be read too", async () => {
+    const fit = rideFile();
+    for (const [bytes, code] of [
+      [fit, "no_activity_data"],
+      [fit, "not_an_activity"],
+      [gzipSync(fit), "not_an_activity"],
+      [fit, "internal"],
+    ] as const) {
+      const response = await failedWith(bytes, code);
+      expect(response.status).toBe(200);
+      expect(new Uint8Array(await response.arrayBuffer())).toEqual(new Uint8Array(bytes));
+    }
   });
 
-  test("that are not stored, or no more, are a 404", async () => {
+  const page = "<!doctype html><title>Admin console</title>";
+  const zipOfPage = Buffer.concat([Buffer.from("504b0304", "hex"), Buffer.alloc(26), Buffer.from(page)]);
+  test.each<[string, Uint8Array | string, string | null]>([
+    ["a page", page, "not_fit"],
+    ["a page whose file is being tried again", page, null],
+    ["a page whose retry failed through our fault", page, "internal"],
+    ["a page in a gzip", gzipSync(page), "not_fit"],
+    ["a page in a gzip whose file is being tried again", gzipSync(page), null],
+    ["a page in a zip", zipOfPage, "archive_invalid"],
+    ["a GPX", "<gpx/>", "not_fit"],
+    ["JSON", '{"token":"1"}', "not_fit"],
+    ["three bytes", "key", "not_fit"],
+    ["bytes of no format", new Uint8Array(5_000).fill(7), "not_fit"],
+  ])(
+    "that are %s are not returned, and the problem says why without a word of them",
+    async (_what, bytes, code) => {
+      const response = await failedWith(bytes, code);
+      const { detail } = await problemOf(response, 409, "original_not_fit");
+      expect(detail).toMatch(/hold no FIT file/);
+      expect(detail).not.toMatch(/Admin|token|key/);
+    },
+  );
+
+  test("run in no browser: they are an attachment of a declared type, in a sandbox", async () => {
     const partner = await newPartner();
-    const held = await seedFile(namesOf(partner, "held"), { status: "held" });
-    const lost = await seedFile(namesOf(partner, "lost"), { object_key: `${partner.partnerId}/lost` });
-    await problemOf(await send(partner, "GET", `/api/files/${held}/original/`), 404, "not_found");
-    await problemOf(await send(partner, "GET", `/api/files/${lost}/original/`), 404, "not_found");
+    const object_key = `${partner.partnerId}/ride`;
+    await env.FILES.put(object_key, rideFile());
+    const id = await seedFile(namesOf(partner, "ride"), { object_key });
+    const { headers } = await send(partner, "GET", `/api/files/${id}/original/`);
+    expect(Object.fromEntries(headers)).toMatchObject({
+      "content-type": "application/vnd.ant.fit",
+      "content-disposition": `attachment; filename="${id}.fit"`,
+      "content-security-policy": "default-src 'none'; sandbox",
+      "x-content-type-options": "nosniff",
+    });
+  });
+
+  test("that were never stored are a 404 that says so, and nothing is logged as lost", async () => {
+    const partner = await newPartner();
+    const lines = vi.spyOn(console, "log");
+    for (const status of ["held", "queued", "failed"]) {
+      const id = await seedFile(namesOf(partner, status), { status });
+      const response = await send(partner, "GET", `/api/files/${id}/original/`);
+      const { detail } = await problemOf(response, 404, "not_found");
+      expect(detail).toMatch(/^No bytes of this file were stored/);
+    }
+    expect(lines.mock.calls.join()).not.toContain("original_missing");
+    lines.mockRestore();
+  });
+
+  test("that our store has lost are a 500 that says so, and an operator finds the file in the log", async () => {
+    const partner = await newPartner();
+    const id = await seedFile(namesOf(partner, "lost ride"), { object_key: `${partner.partnerId}/lost` });
+    const lines: string[] = [];
+    const logged = vi.spyOn(console, "log").mockImplementation((line: unknown) => {
+      lines.push(String(line));
+    });
+    const response = await send(partner, "GET", `/api/files/${id}/original/`);
+    logged.mockRestore();
+    const { detail } = await problemOf(response, 500, "original_missing");
+    expect(detail).toMatch(/our store does not have them now.*overwrite_mode/);
+    const setbacks = lines.map((line): unknown => JSON.parse(line)).slice(0, -1);
+    expect(setbacks).toEqual([
+      { unit: "setback", outcome: "original_missing", partner_id: partner.partnerId, file_id: id },
+    ]);
+    expect(lines.join()).not.toMatch(/lost ride|user-1/);
   });
 
   test("are found where a new version has just moved them", async () => {
     const partner = await newPartner();
     const id = await seedFile(namesOf(partner, "moved"), { object_key: `${partner.partnerId}/old` });
+    const moved = rideFile();
     const original = env.FILES.get.bind(env.FILES);
     let looks = 0;
     const files = new Proxy(env.FILES, {
@@ -172,7 +250,7 @@ describe("a file's bytes", () => {
           ? async (key: string, options?: R2GetOptions) => {
               looks += 1;
               if (looks === 1) {
-                await env.FILES.put(`${partner.partnerId}/new`, "new bytes");
+                await env.FILES.put(`${partner.partnerId}/new`, moved);
                 await env.DB.prepare("UPDATE files SET object_key = ? WHERE partner_id = ?")
                   .bind(`${partner.partnerId}/new`, partner.partnerId)
                   .run();
@@ -186,7 +264,7 @@ describe("a file's bytes", () => {
       { headers: partner.headers },
       { ...env, FILES: files },
     );
-    expect(await response.text()).toBe("new bytes");
+    expect(new Uint8Array(await response.arrayBuffer())).toEqual(new Uint8Array(moved));
   });
 });
 

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { app } from "../../src/http/app.ts";
 import { pageOf } from "../../src/http/pages.ts";
-import { importAnswerSchema, importSchema } from "../../src/imports/answers.ts";
+import { importAnswerSchema, importSchema } from "../../src/imports/import.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { NOON, seedDelivery, seedImport, seedMissing } from "../support/rows.ts";

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { app } from "../../src/http/app.ts";
+import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { answerOf, problemOf } from "../support/http.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
@@ -71,4 +72,22 @@ test("more than 32 MiB is refused, also in chunks; other types are refused unrea
   await problemOf(await inspect(who, big), 413, "body_too_large");
   await problemOf(await inspect(who, new Blob([big]).stream()), 413, "body_too_large");
   await problemOf(await inspect(who, "{}", "", "application/json"), 415, "unsupported_media_type");
+});
+
+test("a small gzip of a large file is asked to come again while memory is short, with or without streams", async () => {
+  const who = await newPartner();
+  const large = rideFile({ seconds: 12_000, paddingBytes: 235 });
+  const small = gzipSync(large);
+  expect(small.byteLength).toBeLessThan(1024 * 1024);
+  const taken = requestMemory("another-partner");
+  expect(taken.tryGrowTo(INTAKE_BYTES - large.byteLength)).toBe(true);
+  for (const query of ["", "?streams=true"]) {
+    const refused = await inspect(who, small, query);
+    await problemOf(refused, 503, "memory_short");
+    expect(refused.headers.get("Retry-After")).toBe("1");
+  }
+  taken.release();
+  await answerOf(await inspect(who, small, "?streams=true"), 200, inspection);
+  expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
+  taken.release();
 });

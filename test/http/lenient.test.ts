@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
 import { fileId } from "../../src/identifiers.ts";
+import { acceptedPingsSchema } from "../../src/pings/acceptedPings.ts";
 import { faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { pingOf, read } from "../flows/partnerActs.ts";
@@ -12,8 +12,6 @@ const post = (who: TestPartner, items: unknown, prefer = "handling=lenient", key
     body: { activity_files: items },
     headers: { Prefer: prefer, ...(key === undefined ? {} : { "Idempotency-Key": key }) },
   });
-
-const answerSchema = z.object({ accepted: z.number(), files: z.array(z.record(z.string(), z.unknown())) });
 
 describe("with Prefer: handling=lenient", () => {
   test("good items are taken, bad ones come back with what is wrong, in the request's order", async () => {
@@ -28,7 +26,7 @@ describe("with Prefer: handling=lenient", () => {
     ]);
     expect(response.status).toBe(202);
     expect(response.headers.get("Preference-Applied")).toBe("handling=lenient");
-    const answer = answerSchema.parse(await response.json());
+    const answer = acceptedPingsSchema.parse(await response.json());
     const names = { partnerId: who.partnerId, userId: "user-1", source: "watch" };
     const rejected = (place: number, faults: [field: string, code: string][]) =>
       faults.map(([field, code]) => ({
@@ -74,7 +72,7 @@ describe("with Prefer: handling=lenient", () => {
 
   test("a list of nothing but bad items is answered, and takes nothing", async () => {
     const who = await newPartner();
-    const answer = answerSchema.parse(await (await post(who, [{}, 7])).json());
+    const answer = acceptedPingsSchema.parse(await (await post(who, [{}, 7])).json());
     expect(answer).toMatchObject({ accepted: 0, files: [{ status: "rejected" }, { status: "rejected" }] });
     expect((await read(who, "/api/files/"))["data"]).toEqual([]);
   });

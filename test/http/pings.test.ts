@@ -1,8 +1,10 @@
 import { gzipSync } from "node:zlib";
+import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
-import { z } from "@hono/zod-openapi";
 import { fileSchema } from "../../src/files/file.ts";
+import { app } from "../../src/http/app.ts";
 import { fileId } from "../../src/identifiers.ts";
+import { allAcceptedSchema } from "../../src/pings/acceptedPings.ts";
 import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -22,24 +24,11 @@ const PING = {
   summary_id: "ride-1",
 };
 
-const acceptedSchema = z.strictObject({
-  accepted: z.number(),
-  files: z.array(
-    z.strictObject({
-      file_id: z.string(),
-      user_id: z.string(),
-      source: z.string(),
-      summary_id: z.string(),
-      status: z.enum(["queued", "held", "duplicate"]),
-    }),
-  ),
-});
-
 const post = (partner: TestPartner, ...items: unknown[]) =>
   send(partner, "POST", PINGS, { body: { activity_files: items } });
 
 const accepted = async (partner: TestPartner, ...items: unknown[]) =>
-  answerOf(await post(partner, ...items), 202, acceptedSchema);
+  answerOf(await post(partner, ...items), 202, allAcceptedSchema);
 
 const faults = async (partner: TestPartner, ...items: unknown[]) =>
   faultsOf(await problemOf(await post(partner, ...items), 400, "validation_failed"));
@@ -243,13 +232,26 @@ describe("a callback_url", () => {
     await accepted(partner, { ...PING, callback_url: url + "x".repeat(8_192 - url.length) });
   });
 
-  test("may not lead back to this service", async () => {
-    const partner = await newPartner();
-    // Test requests are sent to this host.
-    expect(await faults(partner, { ...PING, callback_url: "http://localhost/health/" })).toEqual([
-      ["/activity_files/0/callback_url", "address_refused"],
-    ]);
-  });
+  test.each(["api.example.com", "elsewhere.example.com", "localhost"])(
+    "may not lead back to this service, whatever the Host header says: %s",
+    async (host) => {
+      const partner = await newPartner();
+      const headers = { ...partner.headers, Host: host, "Content-Type": "application/json" };
+      const ask = (callback_url: string) =>
+        app.request(
+          `https://${host}${PINGS}`,
+          {
+            method: "POST",
+            headers,
+            body: JSON.stringify({ activity_files: [{ ...PING, priority: 0, callback_url }] }),
+          },
+          { ...env, ENVIRONMENT: "production" },
+        );
+      const refused = await problemOf(await ask("https://API.example.com/health/"), 400, "validation_failed");
+      expect(faultsOf(refused)).toEqual([["/activity_files/0/callback_url", "address_refused"]]);
+      expect((await ask("https://elsewhere.example.com/health/")).status).toBe(202);
+    },
+  );
 
   test("may be the file itself in any dress of base64", async () => {
     const partner = await newPartner();

@@ -1,7 +1,8 @@
+import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
-import { INTAKE_BYTES, tryReserve } from "../../src/memoryBudget.ts";
+import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
 
@@ -81,6 +82,33 @@ describe("bodies", () => {
     );
   });
 
+  test("a compressed body is a 415 that says that none is accepted, on every route that reads one", async () => {
+    const partner = await newPartner();
+    const ping = { activity_files: [] };
+    const json = "application/json";
+    const routes: [path: string, type: string, plain: string, codeWhenPlain: string][] = [
+      [PINGS, json, JSON.stringify(ping), "validation_failed"],
+      ["/api/task_partner/", json, "{}", "validation_failed"],
+      ["/api/fit/inspect/", "application/octet-stream", "no FIT", "not_fit"],
+    ];
+    for (const [path, type, plain, codeWhenPlain] of routes) {
+      const ask = async (raw: BodyInit, encoding: string) =>
+        send(partner, "POST", path, {
+          raw,
+          headers: { "Content-Type": type, "Content-Encoding": encoding },
+        });
+      for (const encoding of ["gzip", "GZIP", "br", "deflate", "zstd", "identity, gzip", "aws-chunked"]) {
+        const refused = await ask(gzipSync(plain), encoding);
+        expect(refused.headers.get("Accept-Encoding")).toBe("identity");
+        const { detail } = await problemOf(refused, 415, "unsupported_content_encoding");
+        expect(detail).toMatch(/Content-Encoding, and none is accepted/);
+      }
+      for (const encoding of ["identity", "Identity", ""]) {
+        expect(await (await ask(plain, encoding)).json()).toMatchObject({ code: codeWhenPlain });
+      }
+    }
+  });
+
   test("what is no JSON, or no UTF-8, is a 400", async () => {
     const bytes = new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]);
     for (const body of ["", "{", "{'a':1}", "[1,]", "undefined", bytes]) {
@@ -131,16 +159,16 @@ describe("bodies", () => {
 
   test("a large body is asked to come again while memory is short, and its memory is given back", async () => {
     const large = `{"padding":"${"x".repeat(2 * 1024 * 1024)}"}`;
-    const release = tryReserve(INTAKE_BYTES);
+    const taken = requestMemory("another-partner");
+    expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
     const refused = await post(large);
     await problemOf(refused, 503, "memory_short");
     expect(refused.headers.get("Retry-After")).toBe("1");
     await problemOf(await post('{"small":true}'), 400, "validation_failed");
-    release?.();
+    taken.release();
     await problemOf(await post(large), 400, "validation_failed");
-    const everything = tryReserve(INTAKE_BYTES);
-    expect(everything).not.toBeNull();
-    everything?.();
+    expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    taken.release();
   });
 });
 

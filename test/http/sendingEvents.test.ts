@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { testEventSchema } from "../../src/deliveries/bodies.ts";
-import { eventWithAttemptsSchema } from "../../src/deliveries/eventAnswer.ts";
+import { eventWithAttemptsSchema } from "../../src/deliveries/event.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";

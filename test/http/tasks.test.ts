@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { importAnswerSchema, importSchema } from "../../src/imports/answers.ts";
+import { importAnswerSchema, importSchema } from "../../src/imports/import.ts";
 import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { collectorOf } from "../support/world.ts";

@@ -1,29 +1,43 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { download, type DownloadResult } from "../../src/importer/download.ts";
-import { MEMORY_BUDGET_BYTES, reserve, type Release } from "../../src/memoryBudget.ts";
+import {
+  FIRST_BYTES,
+  reserveAll,
+  sharedMemory,
+  STARTED_BYTES_OF_PARTNER,
+  type Hold,
+} from "../../src/memory/budget.ts";
 
 const MiB = 1024 * 1024;
-const rules = { local: false, allowedHosts: [], ownHost: null };
+const rules = { local: false, allowedHosts: [], ownHosts: [] };
 const url = "https://files.example.com/a%2Fb.fit?token=s3cret&x=&y=+";
 const nowMs = Date.parse("2026-11-25T12:00:00Z");
 const now = () => nowMs;
 
-/** Memory that is free at this moment; null when it is not, and then nothing stays reserved. */
-async function reserveNow(bytes: number): Promise<Release | null> {
-  const turn = reserve(bytes);
-  const release = await Promise.race([turn, Promise.resolve(null)]);
-  if (release === null) void turn.then((late) => late());
-  return release;
+const memory = sharedMemory("acme");
+/** A claim's time. */
+const bounds = () => ({ memory, untilMs: nowMs + 50_000 });
+/** A wait that ends before it begins. */
+const AT_ONCE = 0;
+
+function fakeTime(): void {
+  const toFake = ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] as const;
+  vi.useFakeTimers({ toFake: [...toFake], now: nowMs });
+}
+
+/** Whether nothing at all is reserved. */
+async function isAllFree(): Promise<boolean> {
+  const all = await reserveAll("acme", AT_ONCE);
+  all?.release();
+  return all !== null;
 }
 
 afterEach(async () => {
   vi.restoreAllMocks();
   vi.useRealTimers();
   // Whatever a download reserved it has given back.
-  const all = await reserveNow(MEMORY_BUDGET_BYTES);
-  expect(all).not.toBeNull();
-  all?.();
+  expect(await isAllFree()).toBe(true);
 });
 
 type Host = (request: Request) => Response | Promise<Response>;
@@ -40,7 +54,7 @@ function play(host: Host): Request[] {
 }
 
 const get = (address = url, deadlineMs?: number): Promise<DownloadResult> =>
-  download(address, rules, now, deadlineMs);
+  download(address, rules, bounds(), now, deadlineMs);
 
 function redirect(location: string | null, status = 302): Response {
   return new Response(null, { status, headers: location === null ? {} : { location } });
@@ -52,9 +66,16 @@ function chain(length: number): Host {
   return () => ((left -= 1) >= 0 ? redirect(`/hop/${left}`) : new Response("bytes"));
 }
 
+async function expectFile() {
+  const result = await get();
+  expect(result.ok).toBe(true);
+  if (result.ok) result.hold.release();
+}
+
 async function expectFault(result: Promise<DownloadResult>) {
   const answer = await result;
   if (answer.ok) throw new Error("the download succeeded");
+  if (answer.code === "memory_short") throw new Error(answer.detail);
   expect(answer.detail).toMatch(/^[A-Z].*\.$/);
   expect(answer.detail).not.toMatch(/s3cret|example\.com/);
   return answer;
@@ -79,7 +100,9 @@ describe("A file that the host delivers", () => {
   test("is asked for once, with the URL as given, without credentials and without following redirects blindly", async () => {
     const requests = play(() => new Response("bytes"));
     const result = await get();
-    expect(result.ok && new TextDecoder().decode(result.bytes)).toBe("bytes");
+    if (!result.ok) throw new Error(result.detail);
+    expect(new TextDecoder().decode(result.bytes)).toBe("bytes");
+    result.hold.release();
     expect(requests).toHaveLength(1);
     expect(requests[0]?.url).toBe(url);
     expect(requests[0]?.method).toBe("GET");
@@ -110,40 +133,78 @@ describe("A file that the host delivers", () => {
     expect(result.bytes.byteLength).toBe(expected);
     expect(result.bytes[0]).toBe(sizes.length - 1);
     expect(result.bytes[expected - 1]).toBe(0);
-    result.release();
+    result.hold.release();
   });
 
-  test("keeps its share of the memory budget until the caller gives it back", async () => {
-    play(() => new Response(new Uint8Array(2 * MiB), { headers: { "content-length": String(2 * MiB) } }));
+  test("keeps its share of the memory budget until the caller gives it back, and no more than its length", async () => {
+    play(() => new Response(pieces([2 * MiB])));
     const result = await get();
     if (!result.ok) throw new Error(result.detail);
-    const fits = await reserveNow(MEMORY_BUDGET_BYTES - 2 * MiB);
-    expect(fits).not.toBeNull();
-    fits?.();
-    const tooMuch = reserve(MEMORY_BUDGET_BYTES - 2 * MiB + 1);
-    expect(await Promise.race([tooMuch, Promise.resolve(null)])).toBeNull();
-    result.release();
-    (await tooMuch)();
-    const all = await reserveNow(MEMORY_BUDGET_BYTES);
-    expect(all).not.toBeNull();
-    all?.();
+    const beside = await sharedMemory("other").reserve(38 * MiB, AT_ONCE);
+    expect(beside).not.toBeNull();
+    beside?.release();
+    expect(await sharedMemory("other").reserve(38 * MiB + 1, AT_ONCE)).toBeNull();
+    result.hold.release();
+    expect(await isAllFree()).toBe(true);
   });
 
   test("waits its turn when memory is short, without its host being blamed for the time", async () => {
-    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const taken = await reserveNow(MEMORY_BUDGET_BYTES);
+    fakeTime();
+    const taken = await sharedMemory("other").reserve(32 * MiB, AT_ONCE);
     play(() => new Response(pieces([2 * MiB])));
-    const result = get(url, 1_000);
+    const result = download(url, rules, bounds(), Date.now, 1_000);
     await vi.advanceTimersByTimeAsync(10_000);
-    taken?.();
+    taken?.release();
+    await vi.advanceTimersByTimeAsync(100);
     const answer = await result;
     expect(answer.ok).toBe(true);
-    if (answer.ok) answer.release();
+    if (answer.ok) answer.hold.release();
+  });
+
+  test("is not asked for while there is no room for its first bytes: its URL still works afterwards", async () => {
+    fakeTime();
+    const started: (Hold | null)[] = [];
+    for (let bytes = 0; bytes < STARTED_BYTES_OF_PARTNER; bytes += FIRST_BYTES) {
+      started.push(await memory.start(AT_ONCE));
+    }
+    const requests = play(() => new Response("bytes"));
+    const result = download(url, rules, bounds());
+    await vi.advanceTimersByTimeAsync(20_100);
+    expect(await result).toMatchObject({ ok: false, code: "memory_short" });
+    expect(requests).toHaveLength(0);
+    for (const hold of started) hold?.release();
+  });
+
+  test.each([
+    ["of unknown length", {}],
+    ["of a declared length", { "content-length": String(2 * MiB) }],
+  ])(
+    "of more than 1 MiB and %s ends as a fault of this service when memory stays short",
+    async (_, headers) => {
+      fakeTime();
+      const taken = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
+      play(() => new Response(pieces([MiB, MiB]), { headers }));
+      const result = download(url, rules, bounds());
+      await vi.advanceTimersByTimeAsync(50_100);
+      expect(await result).toMatchObject({ ok: false, code: "memory_short" });
+      taken?.release();
+    },
+  );
+
+  test("and its host has little time after a long wait: when that ends, the host is not blamed", async () => {
+    fakeTime();
+    const taken = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
+    play(() => new Response(pieces([MiB, MiB], () => undefined)));
+    const result = download(url, rules, bounds());
+    await vi.advanceTimersByTimeAsync(35_000);
+    taken?.release();
+    await vi.advanceTimersByTimeAsync(15_100);
+    expect(await result).toMatchObject({ ok: false, code: "memory_short" });
   });
 
   test("may be an HTML page: what it is, the decoder says", async () => {
     play(() => new Response("<html>", { headers: { "content-type": "text/html" } }));
-    expect((await get()).ok).toBe(true);
+    await expectFile();
   });
 });
 
@@ -325,7 +386,7 @@ describe("Redirects", () => {
         ? redirect("https://storage.example.com/o?sig=a%2Fb+c&e=", status)
         : new Response("bytes"),
     );
-    expect((await get()).ok).toBe(true);
+    await expectFile();
     expect(requests.map((request) => request.url)).toEqual([
       url,
       "https://storage.example.com/o?sig=a%2Fb+c&e=",
@@ -338,13 +399,13 @@ describe("Redirects", () => {
       if (request.url === url) return redirect("https://storage.example.com/x/y/z");
       return request.url.endsWith("/z") ? redirect("../w?b=%2F") : new Response("bytes");
     });
-    expect((await get()).ok).toBe(true);
+    await expectFile();
     expect(seen.at(-1)?.url).toBe("https://storage.example.com/x/w?b=%2F");
   });
 
   test("five are followed, a sixth is not", async () => {
     play(chain(5));
-    expect((await get()).ok).toBe(true);
+    await expectFile();
     const requests = play(chain(6));
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
@@ -391,7 +452,9 @@ describe("Redirects", () => {
   test("may not leave the partner's list of hosts", async () => {
     play(() => redirect("https://storage.example.com/"));
     const listed = { ...rules, allowedHosts: ["files.example.com"] };
-    expect(await expectFault(download(url, listed, now))).toMatchObject({ code: "callback_refused" });
+    expect(await expectFault(download(url, listed, bounds(), now))).toMatchObject({
+      code: "callback_refused",
+    });
   });
 });
 

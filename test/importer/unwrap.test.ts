@@ -1,7 +1,9 @@
-import { crc32, deflateRawSync, gzipSync } from "node:zlib";
+import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/importer/unwrap.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { zipOf } from "../support/zip.ts";
 
 const MiB = 1024 * 1024;
 const bytesOf = (text: string) => new TextEncoder().encode(text);
@@ -16,47 +18,6 @@ function fitOf(size: number, seed = 1): Uint8Array {
 
 function joined(...parts: Uint8Array[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts));
-}
-
-interface Entry {
-  name: string;
-  content: Uint8Array;
-  method?: number;
-  flags?: number;
-  /** What the archive claims, where that is not the truth. */
-  claims?: { crc?: number; size?: number; compressedSize?: number; offset?: number };
-}
-
-/** A zip with its sizes in the local headers, as most tools write it. */
-function zipOf(entries: Entry[], comment = ""): Uint8Array {
-  const locals: Uint8Array[] = [];
-  const directory: Uint8Array[] = [];
-  let offset = 0;
-  for (const { name, content, method = 8, flags = 0, claims = {} } of entries) {
-    const data = method === 8 ? deflateRawSync(content) : content;
-    const label = bytesOf(name);
-    const local = Buffer.alloc(30);
-    local.writeUInt32LE(0x04034b50, 0);
-    local.writeUInt16LE(label.length, 26);
-    const central = Buffer.alloc(46);
-    central.writeUInt32LE(0x02014b50, 0);
-    central.writeUInt16LE(flags, 8);
-    central.writeUInt16LE(method, 10);
-    central.writeUInt32LE(claims.crc ?? crc32(content), 16);
-    central.writeUInt32LE(claims.compressedSize ?? data.length, 20);
-    central.writeUInt32LE(claims.size ?? content.length, 24);
-    central.writeUInt16LE(label.length, 28);
-    central.writeUInt32LE(claims.offset ?? offset, 42);
-    locals.push(local, label, data);
-    directory.push(central, label);
-    offset += local.length + label.length + data.length;
-  }
-  const end = Buffer.alloc(22);
-  end.writeUInt32LE(0x06054b50, 0);
-  end.writeUInt16LE(entries.length, 10);
-  end.writeUInt32LE(offset, 16);
-  end.writeUInt16LE(comment.length, 20);
-  return joined(...locals, ...directory, end, bytesOf(comment));
 }
 
 function expectFit(bytes: Uint8Array, container: string, fit: Uint8Array) {
@@ -223,5 +184,25 @@ describe("Bombs end at 32 MiB", () => {
     }));
     const zip = joined(first.subarray(0, -22 - 47), zipOf(shared));
     expect(unwrap(zip).ok).toBe(false);
+  });
+});
+
+describe("Before it unpacks, an archive says how much", () => {
+  const fit = rideFile({ seconds: 2_000 });
+  const asked = (bytes: Uint8Array) => {
+    const sizes: number[] = [];
+    const result = unwrap(bytes, (size) => sizes.push(size));
+    return { sizes, ok: result.ok };
+  };
+
+  test("its own size when that is the truth, and nothing for a bare file", () => {
+    expect(asked(gzipSync(fit))).toEqual({ sizes: [fit.byteLength], ok: true });
+    expect(asked(fit)).toEqual({ sizes: [], ok: true });
+  });
+
+  test("the largest size too when more comes out than it said", () => {
+    const lying = new Uint8Array(gzipSync(new Uint8Array(Buffer.concat([fit, new Uint8Array(50_000)]))));
+    const members = new Uint8Array(Buffer.concat([lying, gzipSync(new Uint8Array(10))]));
+    expect(asked(members)).toEqual({ sizes: [10, MAX_FILE_BYTES], ok: true });
   });
 });

@@ -216,7 +216,7 @@ async function work(world: World): Promise<void> {
     const at = await world.platform.alarmAt(name);
     if (at !== null && at <= world.now) await world.alarm(name, null, "finish");
   }
-  for (const message of world.messages.splice(0)) await world.hand(message.queue, [message], null, "finish");
+  for (const message of world.messages.splice(0)) await world.hand(message, null, "finish");
 }
 
 /** Lets the story happen, then comes to rest, and checks every promise. Throws with the trace when one is broken. */

@@ -2,6 +2,7 @@ import type * as Crypto from "node:crypto";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, inject, test, vi } from "vitest";
+import { shortenWaits } from "../support/shortWaits.ts";
 import { live, story } from "./commands.ts";
 import { memoryPlatform } from "./memoryPlatform.ts";
 import { World } from "./world.ts";
@@ -27,6 +28,9 @@ vi.mock("node:crypto", async (importOriginal) => ({
     Buffer.from(Array.from({ length: count }, () => Math.floor(chance.next() * 256))),
 }));
 
+// A story has a clock of its own, and nobody waits by another.
+vi.mock("../../src/wait.ts", () => ({ wait: async () => undefined }));
+
 const { runsInMemory, replay } = inject("intake");
 const START = Date.parse("2026-11-25T10:00:00.000Z");
 
@@ -42,6 +46,7 @@ beforeAll(() => {
     },
   });
   vi.spyOn(console, "log").mockImplementation(() => undefined);
+  shortenWaits();
   vi.spyOn(Math, "random").mockImplementation(() => chance.next());
   // The runtime's own digest answers from another thread, at a time that no test decides.
   vi.spyOn(crypto.subtle, "digest").mockImplementation(async (_algorithm, bytes) => {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, inject, test, vi } from "vitest";
+import { shortenWaits } from "../support/shortWaits.ts";
 import { live, story } from "./commands.ts";
 import { realPlatform } from "./realPlatform.ts";
 import { World } from "./world.ts";
@@ -14,6 +15,7 @@ const STORY_MS = 14 * DAY_MS;
 beforeAll(() => {
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.spyOn(console, "log").mockImplementation(() => undefined);
+  shortenWaits();
 });
 
 afterAll(() => {

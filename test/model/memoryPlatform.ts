@@ -80,6 +80,11 @@ class MemoryObject {
         if (life !== null) life.alarmIsRinging = false;
         return Promise.resolve();
       },
+      deleteAll: async () => {
+        mayRun();
+        this.database.clear();
+        this.alarmAt = null;
+      },
     };
     const ctx = {
       id: { toString: () => this.name },
@@ -168,6 +173,7 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     RETRY: {},
     DELIVERIES: {},
     ENVIRONMENT: "local",
+    OWN_HOSTS: "",
     TRAINING_PLAN_URL: "",
     TRAINING_PLAN_SECRET: "",
   });

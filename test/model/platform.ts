@@ -1,12 +1,11 @@
 import { z } from "zod";
 import type { PingCollector } from "../../src/collector/PingCollector.ts";
-import type { LedgerRow } from "../../src/collector/ledger.ts";
-import {
-  CollectorStorage,
-  type Dispatch,
-  type ImportRow,
-  type OutboxEntry,
-} from "../../src/collector/storage.ts";
+import type { Dispatch } from "../../src/collector/dispatches/dispatch.ts";
+import type { FileVersions } from "../../src/collector/files/versions.ts";
+import type { ImportState } from "../../src/collector/imports/import.ts";
+import type { OutboxEntry } from "../../src/collector/outbox/entry.ts";
+import { CollectorDatabase } from "../../src/collector/storage/database.ts";
+import { CollectorStorage } from "../../src/collector/storage/storage.ts";
 import type { Env } from "../../src/env.ts";
 import type { Faults, Store } from "./faults.ts";
 import { current, type Scheduler } from "./invocations.ts";
@@ -36,8 +35,8 @@ export interface Ledger {
   released_through: number;
   erased_before: number;
   known: boolean;
-  files: LedgerRow[];
-  imports: ImportRow[];
+  files: FileVersions[];
+  imports: ImportState[];
   dispatches: Dispatch[];
   outbox: OutboxEntry[];
   remembered: string[];
@@ -45,20 +44,16 @@ export interface Ledger {
 
 export function readLedger(sql: SqlStorage): Ledger {
   const storage = new CollectorStorage(sql);
-  const ids = (query: string) =>
-    sql
-      .exec<{ id: string }>(query)
-      .toArray()
-      .map((row) => row.id);
-  const bounds = sql.exec<{ before_version: number }>("SELECT before_version FROM erased").toArray();
+  const database = new CollectorDatabase(sql);
+  const ids = (query: string) => database.read<{ id: string }>(query).map((row) => row.id);
   return {
-    released_through: storage.about?.released_through ?? 0,
-    erased_before: bounds[0]?.before_version ?? 0,
-    known: storage.about !== null,
-    files: [...storage.readFiles(ids("SELECT file_id id FROM files")).values()],
-    imports: storage.readImports(),
-    dispatches: storage.dueDispatches(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
-    outbox: storage.outbox(Number.MAX_SAFE_INTEGER).map(({ entry }) => entry),
+    released_through: storage.identity.releasedThrough,
+    erased_before: storage.erasedBefore,
+    known: storage.identity.get() !== null,
+    files: [...storage.files.read(ids("SELECT file_id id FROM files")).values()],
+    imports: storage.imports.all(),
+    dispatches: storage.dispatches.due(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
+    outbox: storage.outbox.first(Number.MAX_SAFE_INTEGER).map(({ entry }) => entry),
     remembered: ids("SELECT file_id id FROM remembered_duplicates"),
   };
 }

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { saysTheSame } from "../../src/collector/ledger.ts";
-import { ownerOf, projectionOf } from "../../src/collector/projection.ts";
+import { saysTheSame } from "../../src/collector/files/submission.ts";
+import { projectionOf } from "../../src/collector/files/projection.ts";
+import { identityOf } from "../../src/collector/identity.ts";
 import { INLINE_PREFIX, versionKey } from "../../src/files/objectKeys.ts";
 import { userHash } from "../../src/identifiers.ts";
 import { current } from "./invocations.ts";
@@ -138,7 +139,7 @@ function filesAreSettled(
 ): void {
   const known = new Set<string>();
   for (const { user, source, ledger } of ledgers) {
-    const owner = ownerOf({ partner_id: world.partner.partner_id, user_id: user, source });
+    const owner = identityOf({ partner_id: world.partner.partner_id, user_id: user, source });
     for (const row of ledger.files) {
       known.add(row.file_id);
       const says = projectionOf(owner, row);

@@ -43,7 +43,7 @@ export async function comeToRest(world: World): Promise<void> {
 
 async function deliverAll(world: World): Promise<void> {
   const messages = world.messages.splice(0);
-  for (const message of messages) await world.hand(message.queue, [message], null, "finish");
+  for (const message of messages) await world.hand(message, null, "finish");
 }
 
 async function alarmsOf(world: World): Promise<{ name: string; at: number }[]> {

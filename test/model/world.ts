@@ -6,7 +6,7 @@ import type {
   StartedImport,
   TaskEntry,
 } from "../../src/collector/calls.ts";
-import type { Submission } from "../../src/collector/ledger.ts";
+import type { Submission } from "../../src/collector/files/submission.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
@@ -17,7 +17,7 @@ import { digestOf, newWebhookSecret, partnerKey, type Partner } from "../../src/
 import { acceptPings } from "../../src/pings/acceptPings.ts";
 import type { ValidPing } from "../../src/pings/ping.ts";
 import { runScheduled } from "../../src/scheduled.ts";
-import { eraseUser } from "../../src/users/eraseUser.ts";
+import { eraseUser } from "../../src/erasure/eraseUser.ts";
 import { Faults } from "./faults.ts";
 import { current, Ended, Invocation, Scheduler } from "./invocations.ts";
 import { badContent, goodContent, Host, type Content, type HostKind } from "./outside.ts";
@@ -41,6 +41,8 @@ const LONGEST_INVOCATION_MS = 15 * 60_000;
 const HOUR_MS = 60 * 60_000;
 /** Minutes past the hour. */
 const SWEEP_AT_MS = 5 * 60_000;
+/** The first, and three retries. */
+const DELIVERIES_OF_MESSAGE = 4;
 
 /** How a command's invocation goes on: to the end, or for some steps, each choosing who goes on. */
 export type Pace = "finish" | number[];
@@ -121,6 +123,9 @@ interface Post {
 export interface Message {
   queue: QueueBinding;
   body: unknown;
+  id: string;
+  /** Deliveries so far, with the next one. A message that is delivered twice at once counts one. */
+  attempts: number;
 }
 
 export type ReceiverMood = "well" | "failing" | "away";
@@ -165,6 +170,9 @@ export class World {
   readonly called = new Set<string>();
   #invocations: Invocation[] = [];
   #marks = 0;
+  #sent = 0;
+  /** Deliveries of a message that are underway. */
+  readonly #delivering = new Map<string, number>();
   readonly #contents = new Map<string, Content>();
   readonly #fetch = globalThis.fetch;
 
@@ -197,7 +205,8 @@ export class World {
     instrument(env, this.scheduler, this.faults, {
       called: (method, collector, args) => this.#called(method, collector, args),
       sent: (queue, body) => {
-        this.messages.push({ queue, body });
+        this.#sent += 1;
+        this.messages.push({ queue, body, id: `message-${this.#sent}`, attempts: 1 });
       },
       stored: (key, bytes) => this.#stored(key, bytes),
     });
@@ -259,7 +268,7 @@ export class World {
           fault instanceof Error &&
           (fault instanceof Ended ||
             fault.name === "StoreFault" ||
-            /did not answer|has ended|evicted|a user was erased while/.test(fault.message));
+            /did not answer|has ended|evicted/.test(fault.message));
         this.note(`${label}: ${fault instanceof Error ? fault.message : String(fault)}`);
         if (!known && !invocation.ended) {
           this.break(
@@ -310,8 +319,10 @@ export class World {
       `ping ${pings.map((ping) => `${ping.user_id}/${ping.source}/${ping.summary_id}:p${ping.priority}${ping.overwrite_mode ? "o" : ""}=${ping.activity_name}`).join(" ")}`,
       endsAt,
       pace,
-      () => acceptPings(this.platform.env, this.partner, pings, "api.example.com", this.now),
-      (answers) => {
+      () => acceptPings(this.platform.env, this.partner, pings, this.now),
+      (done) => {
+        if (!done.ok) return this.note(`  ${done.code}`);
+        const answers = done.outcome;
         for (const ping of this.pings)
           if (ping.invocation === current.getStore()) ping.answered = this.moment();
         if (answers.length !== pings.length) this.break("every ping of a request is answered");
@@ -375,7 +386,9 @@ export class World {
       endsAt,
       pace,
       () => startImport(this.platform.env, this.partner.partner_id, task),
-      (answer) => {
+      (done) => {
+        if (!done.ok) return this.note(`  ${done.code}`);
+        const answer = done.outcome;
         for (const heard of this.tasks)
           if (heard.invocation === current.getStore()) heard.answered = this.moment();
         const { import_id, total } = answer.import;
@@ -385,22 +398,63 @@ export class World {
   }
 
   /** Hands messages of one queue to its consumer: the one picked, and those behind it. */
-  deliver(pick: number, count: number, keep: boolean, endsAt: number | null, pace: Pace): Promise<void> {
+  async deliver(
+    pick: number,
+    count: number,
+    keep: boolean,
+    endsAt: number | null,
+    pace: Pace,
+  ): Promise<void> {
     const first = this.messages[pick % Math.max(1, this.messages.length)];
-    if (first === undefined) return Promise.resolve();
-    const batch = this.messages
-      .filter((message) => message.queue === first.queue)
-      .slice(0, first.queue === "BULK" ? 1 : count);
+    if (first === undefined) return;
+    const batch = this.messages.filter((message) => message.queue === first.queue).slice(0, count);
     if (!batch.includes(first)) batch[0] = first;
     if (!keep) for (const message of batch) this.messages.splice(this.messages.indexOf(message), 1);
-    return this.hand(first.queue, batch, endsAt, pace);
+    for (const message of batch) await this.hand(message, endsAt, pace);
   }
 
-  hand(queue: QueueBinding, messages: readonly Message[], endsAt: number | null, pace: Pace): Promise<void> {
+  /**
+   * Hands one message to its consumer, in an invocation of its own. A message that came back is delivered once every
+   * earlier delivery of it has ended; false: one has not.
+   */
+  async hand(message: Message, endsAt: number | null, pace: Pace): Promise<boolean> {
+    const { queue, id } = message;
+    const underway = this.#delivering.get(id) ?? 0;
+    if (message.attempts > 1 && underway > 0) {
+      if (!this.messages.includes(message)) this.messages.push(message);
+      return false;
+    }
+    this.#delivering.set(id, underway + 1);
     const consume = queue === "DELIVERIES" ? consumeDeliveries : consumeDispatches;
-    return this.invoke(`deliver ${queue} x${messages.length}`, endsAt, pace, () =>
-      consume(batchOf(queue, messages), this.platform.env),
-    );
+    await this.invoke(`deliver ${queue} ${id} #${message.attempts}`, endsAt, pace, async () => {
+      try {
+        await consume(this.#batchOf(message), this.platform.env);
+      } finally {
+        this.#delivering.set(id, (this.#delivering.get(id) ?? 1) - 1);
+      }
+    });
+    return true;
+  }
+
+  #batchOf(message: Message): MessageBatch {
+    const batch = {
+      queue: `partner-api-${message.queue.toLowerCase()}`,
+      messages: [
+        {
+          ...message,
+          timestamp: new Date(),
+          ack: () => undefined,
+          retry: () => {
+            // After its last delivery the queue gives it up.
+            if (message.attempts < DELIVERIES_OF_MESSAGE)
+              this.messages.push({ ...message, attempts: message.attempts + 1 });
+          },
+        },
+      ],
+      ackAll: () => undefined,
+      retryAll: () => undefined,
+    };
+    return as<MessageBatch>(batch);
   }
 
   lose(pick: number): void {
@@ -412,7 +466,7 @@ export class World {
   bury(pick: number, pace: Pace): Promise<void> {
     const [message] = this.messages.splice(pick % Math.max(1, this.messages.length), 1);
     if (message === undefined) return Promise.resolve();
-    const batch = batchOf(message.queue, [message]);
+    const batch = this.#batchOf(message);
     return this.invoke(`bury ${message.queue}`, null, pace, () =>
       message.queue === "DELIVERIES"
         ? consumeDeadDeliveries(batch)
@@ -682,7 +736,7 @@ export class World {
     if (task === undefined) return;
     const ledger = await look(() => this.platform.look(task.collector));
     for (const file of ledger.files) {
-      if (file.current?.import_id !== importId || file.current.retried === true) continue;
+      if (file.current?.import_id !== importId || file.current.retried) continue;
       const read = await look(() =>
         DB.prepare("SELECT status, version, stored_version FROM files WHERE partner_id = ? AND file_id = ?")
           .bind(this.partner.partner_id, file.file_id)
@@ -699,20 +753,3 @@ export class World {
 }
 
 type AcceptCall = (names: CollectorNames, entries: PingEntry[]) => void;
-
-function batchOf(queue: QueueBinding, messages: readonly Message[]): MessageBatch {
-  const batch = {
-    queue: `partner-api-${queue.toLowerCase()}`,
-    messages: messages.map(({ body }, index) => ({
-      id: String(index),
-      timestamp: new Date(),
-      attempts: 1,
-      body,
-      ack: () => undefined,
-      retry: () => undefined,
-    })),
-    ackAll: () => undefined,
-    retryAll: () => undefined,
-  };
-  return as<MessageBatch>(batch);
-}

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { addressFaults, checkAddress } from "../../src/outbound/address.ts";
 
-const production = { local: false, allowedHosts: [], ownHost: null };
-const local = { local: true, allowedHosts: [], ownHost: null };
+const production = { local: false, allowedHosts: [], ownHosts: [] };
+const local = { local: true, allowedHosts: [], ownHosts: [] };
 
 /** Each must be refused on a deployed service. */
 const hostile = {
@@ -20,7 +20,7 @@ const hostile = {
     "https:/files.example.com/a",
     "https:files.example.com/a",
     "https:///files.example.com/a",
-    "HTTPS://files.example.com/a",
+    "HTTP://files.example.com/a.fit",
     "http://files.example.com/a.fit",
     "http://files.example.com:443/a.fit",
   ],
@@ -189,6 +189,8 @@ const good = [
   "https://files.example.com/",
   "https://files.example.com:443/a.fit",
   "https://Files.Example.COM/A.fit",
+  "HTTPS://files.example.com/a%2Fb?x=",
+  "hTTps://files.example.com",
   "https://a.b.c.d.e.example.co.uk/a",
   "https://my_bucket.s3.eu-central-1.amazonaws.com/a%2Fb.fit?X-Amz-Signature=0a&X-Amz-Credential=k%2F20261124%2Feu",
   "https://acct.blob.core.windows.net/c/f.fit?sv=2024-08-04&sig=Ab%2Fc%2Bd%3D%3D&se=2026-11-25T00%3A00%3A00Z",
@@ -228,10 +230,10 @@ describe("Ordinary and signed URLs pass", () => {
   test.each(good)("and are sent as given: %j", (address) => {
     const check = checkAddress(address, production);
     if (!check.ok) throw new Error(check.detail);
-    const rest = /^https:\/\/[^/?]*(.*)$/.exec(address)?.[1] ?? "";
+    const rest = /^https:\/\/[^/?]*(.*)$/i.exec(address)?.[1] ?? "";
     const sent = new Request(check.url).url.replace(/^https:\/\/[^/]*/, "");
     expect(sent).toBe(rest.startsWith("/") ? rest : `/${rest}`);
-    expect(check.url.origin).toBe(`https://${/^https:\/\/([^/?:]*)/.exec(address)?.[1]?.toLowerCase()}`);
+    expect(check.url.origin).toBe(`https://${/^https:\/\/([^/?:]*)/i.exec(address)?.[1]?.toLowerCase()}`);
   });
 });
 
@@ -242,6 +244,7 @@ describe("Under the local start", () => {
     "https://localhost:8443/",
     "http://localhost/",
     "http://[::1]:1/",
+    "HTTP://localhost:9000/",
     "http://files.example.com/",
     "https://files.example.com/",
   ])("http and loopback are reachable: %j", (address) => {
@@ -295,7 +298,7 @@ describe("With a partner's list of hosts", () => {
 });
 
 test("We never call ourselves", () => {
-  const rules = { ...production, ownHost: "API.example.com" };
+  const rules = { ...production, ownHosts: ["files.api.example.com", "API.example.com"] };
   expect(checkAddress("https://api.example.com/health/", rules).ok).toBe(false);
   expect(checkAddress("https://api.example.com:443/", rules).ok).toBe(false);
   expect(checkAddress("https://files.example.com/", rules).ok).toBe(true);
@@ -303,7 +306,7 @@ test("We never call ourselves", () => {
 
 test("Loopback in another spelling is still ourselves on a local service; another port is another host", () => {
   for (const ownHost of ["127.0.0.1:8787", "localhost:8787", "[::1]:8787"]) {
-    const rules = { ...local, ownHost };
+    const rules = { ...local, ownHosts: [ownHost] };
     for (const host of ["127.0.0.1", "localhost", "LOCALHOST", "127.1.2.3", "[::1]"]) {
       expect(checkAddress(`http://${host}:8787/health/`, rules).ok).toBe(false);
       expect(checkAddress(`http://${host}:8788/health/`, rules).ok).toBe(true);
@@ -327,6 +330,8 @@ describe("Many addresses of one request are judged as each alone", () => {
     "https://files.example.com",
     "https://files.example.co",
     "https://FILES.example.com",
+    "HTTPS://files.example.com",
+    "HTTP://files.example.com",
     "https://files.example.com:443",
     "https://user@files.example.com",
     "https://files.example.com.",

@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import { quantities } from "../../src/fit/quantities.ts";
 import type { DecodedActivity } from "../../src/fit/types.ts";
 import { fileId, newImportId, randomId } from "../../src/identifiers.ts";
 
@@ -66,25 +67,11 @@ export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices">
   sub_sport: null,
   start_time_in_seconds: 1_760_000_000,
   utc_offset_in_seconds: null,
+  ...quantities<number | null>(() => null),
   elapsed_time_in_seconds: 3600,
   timer_time_in_seconds: 3500,
-  moving_time_in_seconds: null,
   distance_in_meters: 30_000,
-  average_speed_in_meters_per_second: null,
-  max_speed_in_meters_per_second: null,
   average_heart_rate_in_beats_per_minute: 140,
-  max_heart_rate_in_beats_per_minute: null,
-  average_power_in_watts: null,
-  max_power_in_watts: null,
-  normalized_power_in_watts: null,
-  work_in_kilojoules: null,
-  average_cadence_in_cycles_per_minute: null,
-  max_cadence_in_cycles_per_minute: null,
-  average_steps_per_minute: null,
-  ascent_in_meters: null,
-  descent_in_meters: null,
-  energy_in_kilocalories: null,
-  average_temperature_in_celsius: null,
   training_stress_score: null,
   intensity_factor: null,
   threshold_power_in_watts: null,

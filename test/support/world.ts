@@ -1,6 +1,6 @@
 import { createMessageBatch, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { collectorName } from "../../src/identifiers.ts";
+import { collectorName, randomId } from "../../src/identifiers.ts";
 import worker from "../../src/index.ts";
 
 /** One user's files from one source, as a test sees them: its collector, and the messages that it has sent. */
@@ -11,7 +11,10 @@ export function collectorOf(partnerId: string, userId: string, source: string) {
     name,
     stub,
     alarm: () => runDurableObjectAlarm(stub),
-    /** Ids of dispatches that were sent and not claimed, by queue. */
+    /** Claims a dispatch as the first delivery of a message of its own. */
+    claim: (dispatchId: string) =>
+      stub.claim(dispatchId, { claim: randomId(), message_id: randomId(), attempt: 1 }),
+    /** Ids and queues of dispatches that a queue took and no importer has claimed. */
     sent: () => dispatchIds(stub, true),
     unsent: () => dispatchIds(stub, false),
   };
@@ -19,18 +22,30 @@ export function collectorOf(partnerId: string, userId: string, source: string) {
 
 export type CollectorUnderTest = ReturnType<typeof collectorOf>;
 
+/** Ids of dispatches that a queue took. */
+const taken = new Set<string>();
+
+for (const queue of [env.PRIORITY, env.BULK, env.RETRY]) {
+  const sendBatch = queue.sendBatch.bind(queue);
+  queue.sendBatch = async (messages, options) => {
+    const batch = [...messages];
+    const result = await sendBatch(batch, options);
+    for (const { body } of batch) taken.add(body.dispatch_id);
+    return result;
+  };
+}
+
 async function dispatchIds(
   stub: CollectorUnderTest["stub"],
   sent: boolean,
 ): Promise<{ dispatch_id: string; queue: string }[]> {
-  return runInDurableObject(stub, (instance, { storage }) =>
+  return runInDurableObject(stub, (_instance, { storage }) =>
     storage.sql
-      .exec<{ dispatch_id: string; queue: string; state: string }>(
-        "SELECT dispatch_id, queue, state FROM dispatches WHERE state <> 'claimed' ORDER BY due_at, dispatch_id",
+      .exec<{ dispatch_id: string; queue: string }>(
+        "SELECT dispatch_id, queue FROM dispatches WHERE state <> 'claimed' ORDER BY due_at, dispatch_id",
       )
       .toArray()
-      .filter(({ dispatch_id, state }) => sent === (state === "sent" || instance.sentAtOnce.has(dispatch_id)))
-      .map(({ dispatch_id, queue }) => ({ dispatch_id, queue })),
+      .filter(({ dispatch_id }) => sent === taken.has(dispatch_id)),
   );
 }
 

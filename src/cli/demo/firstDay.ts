@@ -1,6 +1,7 @@
 import process from "node:process";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { allAcceptedSchema } from "../../pings/acceptedPings.ts";
 import type { DemoPartner } from "./demoPartner.ts";
 import { DAY_SOURCE, DAY_USER, historyPings, livePing } from "./history.ts";
 import type { PartnerHost, ReceivedEvent } from "./partnerHost.ts";
@@ -20,9 +21,6 @@ const importSchema = z.looseObject({
   files: z.looseObject({ total: z.number(), pending: z.number(), imported: z.number(), failed: z.number() }),
 });
 const importsSchema = z.looseObject({ data: z.array(importSchema) });
-const acceptedSchema = z.looseObject({
-  files: z.array(z.looseObject({ file_id: z.string(), status: z.string() })),
-});
 const fileSchema = z.looseObject({
   summary_id: z.string(),
   status: z.string(),
@@ -90,7 +88,7 @@ async function bringHistory(
   events: readonly ReceivedEvent[],
 ): Promise<void> {
   console.log(`A first day of the partner demo: ${pings.length} files of ${DAY_USER} are announced …`);
-  const { files } = acceptedSchema.parse(
+  const { files } = allAcceptedSchema.parse(
     await ask("POST", "/api/fit_partner_ping/", { activity_files: pings }),
   );
   const held = files.filter(({ status }) => status === "held").length;
@@ -123,7 +121,7 @@ async function bringHistory(
 
 async function bringLiveRide(ask: Ask, ping: ReturnType<typeof livePing>): Promise<void> {
   const startedAt = Date.now();
-  const { files } = acceptedSchema.parse(
+  const { files } = allAcceptedSchema.parse(
     await ask("POST", "/api/fit_partner_ping/", { activity_files: [ping] }),
   );
   const [file] = files;

@@ -8,6 +8,8 @@ import { answered, environmentFlag, RemoteFault, type Environment, type RunWrang
 import type { Settings } from "./settings.ts";
 
 const SECRET = "TRAINING_PLAN_SECRET";
+/** The variable that lists the service's own hosts. */
+const OWN_HOSTS = "OWN_HOSTS";
 
 /** What a deployment needs of the machine that it runs on. */
 export interface Deployer {
@@ -30,8 +32,12 @@ const COMMANDS = {
   bookmark: () => ["d1", "time-travel", "info", "DB", "--json"],
   secrets: () => ["secret", "list", "--format", "json"],
   migrate: () => ["d1", "migrations", "apply", "DB", "--remote"],
-  deploy: (secretsFile: string | null) =>
-    secretsFile === null ? ["deploy"] : ["deploy", "--secrets-file", secretsFile],
+  version: (versionId: string) => ["versions", "view", versionId, "--json"],
+  deploy: (secretsFile: string | null, ownHosts: readonly string[]) => [
+    "deploy",
+    ...(secretsFile === null ? [] : ["--secrets-file", secretsFile]),
+    ...(ownHosts.length === 0 ? [] : ["--var", `${OWN_HOSTS}:${ownHosts.join(",")}`]),
+  ],
 };
 
 /** The steps in words, each with its exact command. */
@@ -41,7 +47,10 @@ export function planOf(environment: Environment, settings: Settings): string {
   const steps: [string, string[]][] = [
     ["Types, lint and format hold", ["npm run check"]],
     ["Somebody is logged in", [shown(COMMANDS.account())]],
-    ["The version that runs now is noted, as the way back", [shown(COMMANDS.versions())]],
+    [
+      "The version that runs now is noted, as the way back, and the hosts that it knows as its own",
+      [shown(COMMANDS.versions()), shown(COMMANDS.version("<version>"))],
+    ],
     [
       `The database ${settings.databaseName} is there, or is created`,
       [shown(COMMANDS.databases()), shown(COMMANDS.createDatabase(settings))],
@@ -55,8 +64,14 @@ export function planOf(environment: Environment, settings: Settings): string {
     ],
     ["The database is migrated, before any code needs it", [shown(COMMANDS.migrate())]],
     [
-      "The code is deployed; wrangler creates the KV namespace, the bucket and the queues that are missing",
-      [shown(COMMANDS.deploy(settings.trainingPlanUrl === "" ? null : "<file, on a first deployment>"))],
+      "The code is deployed (once more where its addresses have changed); wrangler creates the KV namespace, the bucket and the queues that are missing",
+      [
+        shown(
+          COMMANDS.deploy(settings.trainingPlanUrl === "" ? null : "<file, on a first deployment>", [
+            "<hosts>",
+          ]),
+        ),
+      ],
     ],
     [
       "A passing partner is made, proves itself at the deployed address like npm run verify, and is removed",
@@ -94,6 +109,10 @@ export async function deploy(
         ? `${settings.worker} is deployed for the first time.`
         : `${settings.worker} runs ${previous}.`,
     );
+    const expectedHosts = hostsOf([
+      ...(url === null ? [] : [url]),
+      ...(previous === null ? [] : await ownAddressesOf(wrangler, previous)),
+    ]);
 
     const bookmark = (await hasDatabase(wrangler, settings)) ? await bookmarkOf(wrangler) : null;
     if (bookmark === null) {
@@ -115,7 +134,13 @@ export async function deploy(
     say("Database migrated.");
 
     stage = "The deployment failed";
-    const { version, targets } = await upload(wrangler, secret);
+    let { version, targets } = await upload(wrangler, secret, expectedHosts);
+    const ownHosts = hostsOf([...(url === null ? [] : [url]), ...targets]);
+    if (ownHosts.join() !== expectedHosts.join()) {
+      // Cloudflare says where a Worker is served only once it is.
+      stage = `Version ${version} deployed, but it does not know its own hosts`;
+      ({ version, targets } = await upload(wrangler, null, ownHosts));
+    }
     const address = url ?? addressAmong(targets);
     say(`Version ${version} deployed${address === null ? "" : ` at ${address}`}.`);
 
@@ -182,12 +207,34 @@ async function hasSecret(wrangler: RunWrangler): Promise<boolean> {
   return answered(namesSchema, await wrangler(COMMANDS.secrets())).some(({ name }) => name === SECRET);
 }
 
+const versionSchema = z.object({
+  resources: z.object({
+    bindings: z.array(z.looseObject({ name: z.string(), text: z.string().optional() })),
+  }),
+});
+
+/** Addresses that a version knows as its own; none where it was deployed without them. */
+async function ownAddressesOf(wrangler: RunWrangler, versionId: string): Promise<string[]> {
+  const { resources } = answered(versionSchema, await wrangler(COMMANDS.version(versionId)));
+  const listed = resources.bindings.find(({ name }) => name === OWN_HOSTS)?.text ?? "";
+  return listed.split(",").map((host) => `https://${host}`);
+}
+
+/** The hosts of those that are addresses, each once and in order; routes and schedules are listed with them. */
+function hostsOf(targets: readonly string[]): string[] {
+  const hosts = targets.flatMap((target) =>
+    target.startsWith("https://") ? (URL.parse(target)?.host ?? []) : [],
+  );
+  return [...new Set(hosts)].toSorted();
+}
+
 const outputSchema = z.object({ version_id: z.string(), targets: z.array(z.string()) });
 
 /** Deploys the code. Wrangler writes what came of it as JSON lines to a file; a secret goes by a file as well. */
 async function upload(
   wrangler: RunWrangler,
   secret: string | null,
+  ownHosts: readonly string[],
 ): Promise<{ version: string; targets: string[] }> {
   const folder = await mkdtemp(path.join(tmpdir(), "deployment-"));
   try {
@@ -196,7 +243,7 @@ async function upload(
     if (secretsFile !== null) {
       await writeFile(secretsFile, JSON.stringify({ [SECRET]: secret }), { mode: 0o600 });
     }
-    await wrangler(COMMANDS.deploy(secretsFile), { WRANGLER_OUTPUT_FILE_PATH: output });
+    await wrangler(COMMANDS.deploy(secretsFile, ownHosts), { WRANGLER_OUTPUT_FILE_PATH: output });
     const written = existsSync(output) ? (await readFile(output, "utf8")).trim().split("\n") : [];
     for (const line of written) {
       const entry = outputSchema.safeParse(answered(z.unknown(), line));

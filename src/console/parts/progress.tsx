@@ -1,4 +1,4 @@
-import type { Import } from "../../imports/answers.ts";
+import type { Import } from "../../imports/import.ts";
 import { number } from "../format.ts";
 
 const KINDS = ["imported", "skipped", "failed"] as const;

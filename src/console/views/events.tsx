@@ -1,4 +1,4 @@
-import type { Event, EventStatus, EventWithAttempts } from "../../deliveries/eventAnswer.ts";
+import type { Event, EventStatus, EventWithAttempts } from "../../deliveries/event.ts";
 import type { PartnerSettings } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";

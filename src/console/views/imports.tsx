@@ -1,6 +1,7 @@
 import { useEffect } from "preact/hooks";
+import { deliveryIdOfEvent } from "../../deliveries/ids.ts";
 import type { File } from "../../files/file.ts";
-import type { Import } from "../../imports/answers.ts";
+import type { Import } from "../../imports/import.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
 import { number, when, NONE } from "../format.ts";
@@ -105,7 +106,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
                 value.event === null ? (
                   NONE
                 ) : (
-                  <a href={addressOf(["events", `evt_${value.import_id}`])}>
+                  <a href={addressOf(["events", deliveryIdOfEvent(value.import_id)])}>
                     {value.event.status}, attempts: {number(value.event.attempts)}
                   </a>
                 ),

@@ -1,4 +1,4 @@
-import type { Import } from "../../imports/answers.ts";
+import type { Import } from "../../imports/import.ts";
 import type { Overview } from "../../overview/overview.ts";
 import { FILE_ERRORS } from "../../docs/fileWords.ts";
 import type { PartnerSettings } from "../../partners/settings.ts";

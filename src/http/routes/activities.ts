@@ -8,19 +8,18 @@ import {
 } from "../../activities/activity.ts";
 import * as read from "../../activities/read.ts";
 import { readStreams } from "../../activities/readStreams.ts";
-import { nameText, userIdText } from "../../text.ts";
+import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
+import { answerPage, pageOf, pageQuery } from "../pages.ts";
 import {
-  instant,
-  integer,
-  INVALID_CURSOR,
-  noQuery,
-  pageOf,
-  pageQuery,
-  readPage,
-  unixSeconds,
-} from "../pages.ts";
-import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+  memoryShort,
+  notFoundProblem,
+  originalMissing,
+  originalMissingProblem,
+  problem,
+  readProblems,
+} from "../problem.ts";
+import { instant, integer, noQuery, unixSeconds } from "../query.ts";
 
 /** More points than any activity has: a day and a half of records, ten a second. */
 const MAX_POINTS = 1_000_000;
@@ -51,24 +50,18 @@ const listRoute = createRoute({
   },
 });
 
-const position = z.tuple([z.number().nullable(), z.string(), z.number()]);
-
-export const listActivities = endpoint(listRoute, async (c) => {
-  const { limit, cursor, ...filters } = c.req.valid("query");
-  const { partner_id } = c.var.partner;
-  const page = await readPage(
-    { list: "activities", partnerId: partner_id, filters },
-    { limit, cursor },
-    position,
-    (request) => read.listActivities(c.env, partner_id, filters, request),
-    (activity): read.ActivityPosition => [
-      filters.updated_since === undefined ? activity.start_time_in_seconds : Date.parse(activity.updated_at),
+export const listActivities = endpoint(listRoute, async (c) =>
+  answerPage(c, c.req.valid("query"), {
+    name: "activities",
+    position: z.tuple([z.number().nullable(), z.string(), z.number()]),
+    read: async (filters, page) => read.listActivities(c.env, c.var.partner.partner_id, filters, page),
+    positionOf: (activity, { updated_since }): read.ActivityPosition => [
+      updated_since === undefined ? activity.start_time_in_seconds : Date.parse(activity.updated_at),
       activity.file_id,
       activity.session_index,
     ],
-  );
-  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
-});
+  }),
+);
 
 const getRoute = createRoute({
   method: "get",
@@ -120,6 +113,7 @@ const streamsRoute = createRoute({
   responses: {
     200: { description: "The columns.", content: { "application/json": { schema: streamsSchema } } },
     ...readProblems,
+    ...originalMissingProblem,
     ...notFoundProblem,
   },
 });
@@ -133,10 +127,10 @@ export const getStreams = endpoint(streamsRoute, async (c) => {
   if (streams.ok) return c.json(Object.assign({ downsampled: streams.downsampled }, streams.columns), 200);
   switch (streams.code) {
     case "memory_short":
-      return problem(c, "memory_short", "Send the same request again in a moment.", {
-        headers: { "Retry-After": "1" },
-      });
+      return memoryShort(c);
     case "no_activity":
       return problem(c, "not_found", "There is no such activity.");
+    case "original_missing":
+      return originalMissing(c);
   }
 });

@@ -1,10 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { EVENT_STATUSES, eventSchema, eventWithAttemptsSchema } from "../../deliveries/eventAnswer.ts";
+import { EVENT_STATUSES, eventSchema, eventWithAttemptsSchema } from "../../deliveries/event.ts";
 import * as read from "../../deliveries/read.ts";
-import { resendEvent, sendTestEvent } from "../../deliveries/sendEvent.ts";
-import { endpoint, type Answering } from "../context.ts";
-import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
-import { conflictProblem, notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import * as sending from "../../deliveries/sendEvent.ts";
+import { endpoint, type RequestContext } from "../context.ts";
+import { answerPage, pageOf, pageQuery } from "../pages.ts";
+import { conflictProblem, notFoundProblem, problem, readProblems } from "../problem.ts";
+import { instant, noQuery } from "../query.ts";
 
 const listRoute = createRoute({
   method: "get",
@@ -26,23 +27,17 @@ const listRoute = createRoute({
   },
 });
 
-const position = z.tuple([z.number(), z.string()]);
-
-export const listEvents = endpoint(listRoute, async (c) => {
-  const { limit, cursor, ...filters } = c.req.valid("query");
-  const { partner_id } = c.var.partner;
-  const page = await readPage(
-    { list: "events", partnerId: partner_id, filters },
-    { limit, cursor },
-    position,
-    (request) => read.listEvents(c.env, partner_id, filters, request),
-    (event): read.EventPosition => [
-      Date.parse(filters.updated_since === undefined ? event.created_at : event.updated_at),
+export const listEvents = endpoint(listRoute, async (c) =>
+  answerPage(c, c.req.valid("query"), {
+    name: "events",
+    position: z.tuple([z.number(), z.string()]),
+    read: async (filters, page) => read.listEvents(c.env, c.var.partner.partner_id, filters, page),
+    positionOf: (event, { updated_since }): read.EventPosition => [
+      Date.parse(updated_since === undefined ? event.created_at : event.updated_at),
       event.id,
     ],
-  );
-  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
-});
+  }),
+);
 
 const getRoute = createRoute({
   method: "get",
@@ -62,7 +57,7 @@ export const getEvent = endpoint(getRoute, async (c) => {
   return event === null ? problem(c, "not_found", "There is no such event.") : c.json(event, 200);
 });
 
-function noEventUrl(c: Answering) {
+function noEventUrl(c: RequestContext) {
   return problem(c, "no_event_url", "There is no event_url to send it to.");
 }
 
@@ -86,13 +81,13 @@ const resendRoute = createRoute({
   },
 });
 
-export const postResend = endpoint(resendRoute, async (c) => {
+export const resendEvent = endpoint(resendRoute, async (c) => {
   const { event_id } = c.req.valid("param");
   const { partner_id, event_url } = c.var.partner;
   const event = await read.readEvent(c.env, partner_id, event_id);
   if (event === null) return problem(c, "not_found", "There is no such event.");
   if (event_url === null) return noEventUrl(c);
-  if (!(await resendEvent(c.env, partner_id, event_id, Date.now()))) {
+  if (!(await sending.resendEvent(c.env, partner_id, event_id, Date.now()))) {
     return problem(c, "event_in_delivery", "It is being delivered, or is due.");
   }
   return c.json((await read.readEvent(c.env, partner_id, event_id)) ?? event, 202);
@@ -114,10 +109,10 @@ const testRoute = createRoute({
   responses: { ...accepted, ...conflictProblem("no_event_url") },
 });
 
-export const postTestEvent = endpoint(testRoute, async (c) => {
+export const sendTestEvent = endpoint(testRoute, async (c) => {
   const { partner_id, event_url } = c.var.partner;
   if (event_url === null) return noEventUrl(c);
-  const eventId = await sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
+  const eventId = await sending.sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
   const event = await read.readEvent(c.env, partner_id, eventId);
   if (event === null) throw new Error("the event that was just stored cannot be read");
   return c.json(event, 202);

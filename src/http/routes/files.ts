@@ -5,10 +5,18 @@ import * as read from "../../files/read.ts";
 import { retryFiles } from "../../files/retryFiles.ts";
 import { readTimeline } from "../../files/readTimeline.ts";
 import { timelineSchema } from "../../files/timeline.ts";
-import { nameText, userIdText } from "../../text.ts";
+import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
-import { instant, INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
-import { conflictProblem, notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import { answerPage, pageOf, pageQuery } from "../pages.ts";
+import {
+  conflictProblem,
+  notFoundProblem,
+  originalMissing,
+  originalMissingProblem,
+  problem,
+  readProblems,
+} from "../problem.ts";
+import { instant, noQuery } from "../query.ts";
 
 const params = z.object({ file_id: z.string() });
 
@@ -51,23 +59,17 @@ const listRoute = createRoute({
   },
 });
 
-const position = z.tuple([z.number(), z.string()]);
-
-export const listFiles = endpoint(listRoute, async (c) => {
-  const { limit, cursor, ...filters } = c.req.valid("query");
-  const { partner_id } = c.var.partner;
-  const page = await readPage(
-    { list: "files", partnerId: partner_id, filters },
-    { limit, cursor },
-    position,
-    (request) => read.listFiles(c.env, partner_id, filters, request),
-    (file): read.FilePosition => [
-      Date.parse(filters.updated_since === undefined ? file.received_at : file.updated_at),
+export const listFiles = endpoint(listRoute, async (c) =>
+  answerPage(c, c.req.valid("query"), {
+    name: "files",
+    position: z.tuple([z.number(), z.string()]),
+    read: async (filters, page) => read.listFiles(c.env, c.var.partner.partner_id, filters, page),
+    positionOf: (file, { updated_since }): read.FilePosition => [
+      Date.parse(updated_since === undefined ? file.received_at : file.updated_at),
       file.file_id,
     ],
-  );
-  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
-});
+  }),
+);
 
 const getRoute = createRoute({
   method: "get",
@@ -99,20 +101,39 @@ const originalRoute = createRoute({
       content: { "application/vnd.ant.fit": binary, "application/gzip": binary, "application/zip": binary },
     },
     ...readProblems,
+    ...originalMissingProblem,
     ...notFoundProblem,
+    ...conflictProblem("original_not_fit"),
   },
 });
 
+/** A browser that opens the bytes all the same runs nothing in them. */
+const NOTHING_RUNS = "default-src 'none'; sandbox";
+
 export const getOriginal = endpoint(originalRoute, async (c) => {
   const { file_id } = c.req.valid("param");
-  const original = await withOriginal(c.env, c.var.partner.partner_id, file_id, (key) =>
-    openObject(c.env.FILES, key),
+  const original = await withOriginal(c.env, c.var.partner.partner_id, file_id, (stored, key) =>
+    openObject(c.env.FILES, stored, key),
   );
   if (!original.ok) {
+    switch (original.code) {
+      case "no_file":
+        return problem(c, "not_found", "There is no such file.");
+      case "no_bytes":
+        return problem(
+          c,
+          "not_found",
+          "No bytes of this file were stored; its `status` and `error` say why.",
+        );
+      case "missing":
+        return originalMissing(c);
+    }
+  }
+  if (!original.found.ok) {
     return problem(
       c,
-      "not_found",
-      original.code === "no_file" ? "There is no such file." : "No bytes of this file are stored.",
+      "original_not_fit",
+      "The stored bytes hold no FIT file, so they are not returned. The file's `error` says what was received; ping it again with a URL that returns the FIT file.",
     );
   }
   const { body, contentType, extension, sizeInBytes } = original.found;
@@ -120,6 +141,7 @@ export const getOriginal = endpoint(originalRoute, async (c) => {
     "Content-Type": contentType,
     "Content-Length": String(sizeInBytes),
     "Content-Disposition": `attachment; filename="${file_id}.${extension}"`,
+    "Content-Security-Policy": NOTHING_RUNS,
   });
 });
 

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { endpoint } from "../context.ts";
-import { noQuery } from "../pages.ts";
 import { openProblems } from "../problem.ts";
+import { noQuery } from "../query.ts";
 
 const healthSchema = z.strictObject({ status: z.literal("ok") }).openapi("Health");
 

@@ -1,11 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { retryFiles } from "../../files/retryFiles.ts";
-import { IMPORT_STATUSES, importSchema } from "../../imports/answers.ts";
+import { IMPORT_STATUSES, importSchema } from "../../imports/import.ts";
 import * as read from "../../imports/read.ts";
-import { nameText, userIdText } from "../../text.ts";
+import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
-import { INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
-import { conflictProblem, notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import { answerPage, pageOf, pageQuery } from "../pages.ts";
+import { conflictProblem, notFoundProblem, problem, readProblems } from "../problem.ts";
+import { noQuery } from "../query.ts";
 
 const listRoute = createRoute({
   method: "get",
@@ -28,20 +29,14 @@ const listRoute = createRoute({
   },
 });
 
-const position = z.tuple([z.number(), z.string()]);
-
-export const listImports = endpoint(listRoute, async (c) => {
-  const { limit, cursor, ...filters } = c.req.valid("query");
-  const { partner_id } = c.var.partner;
-  const page = await readPage(
-    { list: "imports", partnerId: partner_id, filters },
-    { limit, cursor },
-    position,
-    (request) => read.listImports(c.env, c.var.partner, filters, request),
-    (row): read.ImportPosition => [Date.parse(row.requested_at), row.import_id],
-  );
-  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
-});
+export const listImports = endpoint(listRoute, async (c) =>
+  answerPage(c, c.req.valid("query"), {
+    name: "imports",
+    position: z.tuple([z.number(), z.string()]),
+    read: async (filters, page) => read.listImports(c.env, c.var.partner, filters, page),
+    positionOf: (row): read.ImportPosition => [Date.parse(row.requested_at), row.import_id],
+  }),
+);
 
 const params = z.object({ import_id: z.string() });
 
@@ -88,6 +83,6 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   if (files === 0) {
     return problem(c, "not_retryable", "None of its files has failed and can be tried again.");
   }
-  c.var.noted["files"] = files;
+  c.var.logFields["files"] = files;
   return c.json(found, 202);
 });

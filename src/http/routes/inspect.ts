@@ -3,9 +3,10 @@ import { inspectionSchema } from "../../activities/inspection.ts";
 import { decodeActivities, decodeAllStreams } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
+import { MemoryShortage } from "../../memory/budget.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
-import { fileProblems, problem, readProblems } from "../problem.ts";
+import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";
 
 /** Inspected bytes come without a ping, so nothing else says when they were recorded. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
@@ -42,30 +43,32 @@ const route = createRoute({
   },
 });
 
-export const postInspect = endpoint(route, async (c) => {
-  const body = await readFileBody(c.req.raw, MAX_FILE_BYTES);
+export const inspectFile = endpoint(route, async (c) => {
+  const body = await readFileBody(c.req.raw, MAX_FILE_BYTES, c.var.partner.partner_id);
   if (!body.ok) {
     return body.code === "body_too_large"
       ? problem(c, body.code, `A file has at most ${MAX_FILE_BYTES} bytes.`)
-      : problem(c, body.code, "Send the same request again in a moment.", {
-          headers: { "Retry-After": "1" },
-        });
+      : memoryShort(c);
   }
+  const { hold } = body;
   try {
-    const unwrapped = unwrap(body.bytes);
+    const unwrapped = unwrap(body.bytes, hold.add);
     if (!unwrapped.ok) return problem(c, unwrapped.code, unwrapped.detail);
     const { fit } = unwrapped;
     const decoded = decodeActivities(fit, NO_FALLBACK);
     if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
     const { warnings, activities } = decoded;
-    c.var.noted["activities"] = activities.length;
+    c.var.logFields["activities"] = activities.length;
     const withStreams = c.req.valid("query").streams === "true";
-    const streams = withStreams ? decodeAllStreams(fit, NO_FALLBACK) : [];
+    const streams = withStreams ? decodeAllStreams(fit, NO_FALLBACK, hold.add) : [];
     const inspected = activities.map((activity) =>
       withStreams ? { ...activity, stream_data: streams[activity.session_index]?.columns ?? {} } : activity,
     );
     return c.json({ warnings, activities: inspected }, 200);
+  } catch (fault) {
+    if (fault instanceof MemoryShortage) return memoryShort(c);
+    throw fault;
   } finally {
-    body.release();
+    hold.release();
   }
 });

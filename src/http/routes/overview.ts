@@ -2,8 +2,8 @@ import { createRoute } from "@hono/zod-openapi";
 import { overviewSchema } from "../../overview/overview.ts";
 import { readOverview } from "../../overview/read.ts";
 import { endpoint } from "../context.ts";
-import { noQuery } from "../pages.ts";
 import { readProblems } from "../problem.ts";
+import { noQuery } from "../query.ts";
 
 const route = createRoute({
   method: "get",

@@ -1,9 +1,9 @@
 import { createRoute } from "@hono/zod-openapi";
+import { settingsOf } from "../../partners/partner.ts";
 import { partnerSettingsSchema } from "../../partners/settings.ts";
-import { live } from "../../partners/partner.ts";
 import { endpoint } from "../context.ts";
-import { noQuery } from "../pages.ts";
 import { readProblems } from "../problem.ts";
+import { noQuery } from "../query.ts";
 
 const route = createRoute({
   method: "get",
@@ -16,30 +16,4 @@ const route = createRoute({
   },
 });
 
-export const getPartner = endpoint(route, (c) => {
-  const { partner_id, name, status, created_at, keys, event_url, webhook_secrets, callback_hosts, limits } =
-    c.var.partner;
-  const nowMs = Date.now();
-  return c.json(
-    {
-      partner_id,
-      name,
-      status,
-      created_at,
-      keys: live(keys, nowMs).map(({ key_id, created_at, expires_at }) => ({
-        key_id,
-        created_at,
-        expires_at,
-      })),
-      event_url,
-      webhook_secrets: live(webhook_secrets, nowMs).map(({ secret_id, created_at, expires_at }) => ({
-        secret_id,
-        created_at,
-        expires_at,
-      })),
-      callback_hosts,
-      limits,
-    },
-    200,
-  );
-});
+export const getPartner = endpoint(route, (c) => c.json(settingsOf(c.var.partner, Date.now()), 200));

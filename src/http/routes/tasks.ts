@@ -1,19 +1,21 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { StartedImport } from "../../collector/calls.ts";
+import { userHash } from "../../identifiers.ts";
+import { countsOf, importCountsSchema, importFilesOf } from "../../imports/counts.ts";
 import {
   IMPORT_STATUSES,
   importAnswerSchema,
   NO_EVENT_URL,
   type ImportAnswer,
-} from "../../imports/answers.ts";
+} from "../../imports/import.ts";
 import { missingOf, previewImport, startImport } from "../../imports/startImport.ts";
 import { taskSchema, type Task } from "../../imports/task.ts";
 import type { Partner } from "../../partners/partner.ts";
 import { endpoint } from "../context.ts";
-import { idempotencyKey, once } from "../idempotency.ts";
+import { idempotencyKey, runOnce } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
-import { dryRunQuery } from "../pages.ts";
 import { conflictProblem, keyReusedProblem, writeProblems } from "../problem.ts";
+import { dryRunQuery } from "../query.ts";
 
 /** 20,000 expected ids of 255 characters, each character up to three bytes long. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
@@ -40,16 +42,11 @@ const route = createRoute({
   },
 });
 
-const count = z.number();
-
-/** What is kept of an answer: with the same task, enough to give it again. */
+/** What is stored of an answer: with the same task, enough to give it again. */
 const keptSchema = z.object({
   import_id: z.string(),
   status: z.enum(IMPORT_STATUSES),
-  total: count,
-  imported: count,
-  skipped: count,
-  failed: count,
+  ...importCountsSchema.shape,
   repeated: z.boolean(),
   missing: z.array(z.number()).nullable(),
   sendable: z.boolean(),
@@ -57,14 +54,14 @@ const keptSchema = z.object({
 type Kept = z.infer<typeof keptSchema>;
 
 function kept(partner: Partner, { import: row, repeated, missing }: StartedImport): Kept {
-  const { import_id, status, total, imported, skipped, failed } = row;
+  const { import_id, status } = row;
   const sendable = partner.event_url !== null;
-  return { import_id, status, total, imported, skipped, failed, repeated, missing, sendable };
+  return { import_id, status, ...countsOf(row), repeated, missing, sendable };
 }
 
 function answerOf(task: Task, outcome: Kept): ImportAnswer {
   const { user_id, source, is_initial_import, event_id = null } = task;
-  const { import_id, status, total, imported, skipped, failed, repeated, sendable } = outcome;
+  const { import_id, status, repeated, sendable } = outcome;
   const missing = missingOf(task, outcome.missing);
   return {
     import_id,
@@ -73,7 +70,7 @@ function answerOf(task: Task, outcome: Kept): ImportAnswer {
     is_initial_import,
     event_id,
     status,
-    files: { total, pending: total - imported - skipped - failed, imported, skipped, failed },
+    files: importFilesOf(outcome),
     ...(missing === null ? {} : { missing_summary_ids: missing }),
     repeated,
     warnings: event_id !== null && !sendable ? [NO_EVENT_URL] : [],
@@ -87,14 +84,18 @@ export const postTask = endpoint(route, async (c) => {
     const started = await previewImport(c.env, partner.partner_id, task);
     return c.json(answerOf(task, kept(partner, started)), 202);
   }
-  const started = await once(c, c.req.valid("header")["Idempotency-Key"], {
-    run: async () => kept(partner, await startImport(c.env, partner.partner_id, task)),
+  const started = await runOnce(c, c.req.valid("header")["Idempotency-Key"], {
+    userHashes: [userHash(partner.partner_id, task.user_id)],
+    run: async () => {
+      const done = await startImport(c.env, partner.partner_id, task);
+      return done.ok ? { ok: true, outcome: kept(partner, done.outcome) } : done;
+    },
     keep: (outcome) => JSON.stringify(outcome),
     rebuild: (text) => keptSchema.parse(JSON.parse(text)),
   });
   if (!started.ok) return started.refusal;
   const answer = answerOf(task, started.outcome);
-  c.var.noted["import_id"] = answer.import_id;
-  c.var.noted["files"] = answer.files.total;
+  c.var.logFields["import_id"] = answer.import_id;
+  c.var.logFields["files"] = answer.files.total;
   return c.json(answer, 202);
 });

@@ -1,10 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { eraseUser } from "../../users/eraseUser.ts";
+import { eraseUser } from "../../erasure/eraseUser.ts";
 import * as read from "../../users/read.ts";
 import { userSchema, userWithSourcesSchema } from "../../users/user.ts";
 import { endpoint } from "../context.ts";
-import { INVALID_CURSOR, noQuery, pageOf, pageQuery, readPage } from "../pages.ts";
-import { notFoundProblem, problem, readProblems, refusal } from "../problem.ts";
+import { answerPage, pageOf, pageQuery } from "../pages.ts";
+import { notFoundProblem, problem, readProblems } from "../problem.ts";
+import { noQuery } from "../query.ts";
 
 const listRoute = createRoute({
   method: "get",
@@ -20,19 +21,14 @@ const listRoute = createRoute({
   },
 });
 
-const position = z.tuple([z.string()]);
-
-export const listUsers = endpoint(listRoute, async (c) => {
-  const { partner_id } = c.var.partner;
-  const page = await readPage(
-    { list: "users", partnerId: partner_id, filters: {} },
-    c.req.valid("query"),
-    position,
-    (request) => read.listUsers(c.env, partner_id, request),
-    (user): read.UserPosition => [user.user_id],
-  );
-  return page === null ? refusal(c, [INVALID_CURSOR]) : c.json(page, 200);
-});
+export const listUsers = endpoint(listRoute, async (c) =>
+  answerPage(c, c.req.valid("query"), {
+    name: "users",
+    position: z.tuple([z.string()]),
+    read: async (_filters, page) => read.listUsers(c.env, c.var.partner.partner_id, page),
+    positionOf: (user): read.UserPosition => [user.user_id],
+  }),
+);
 
 const getRoute = createRoute({
   method: "get",

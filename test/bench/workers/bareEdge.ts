@@ -1,55 +1,106 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
+import { clockFor } from "../../../src/collector/clock.ts";
 
 interface BareEnv {
   PARTNERS: KVNamespace;
   DB: D1Database;
   PRIORITY: Queue;
-  LEDGER: DurableObjectNamespace<BareLedger>;
+  COLLECTOR: DurableObjectNamespace<BareCollector>;
+  ENVIRONMENT: string;
 }
 
-/** Only what the bare edge reads; nothing is checked for anybody's sake. */
+/** The fields that the bare Worker reads. It validates nothing. */
 const bodySchema = z.object({
   activity_files: z.array(
     z.custom<{ user_id: string; source: string; summary_id: string; priority: number }>(),
   ),
 });
 
-/** Stores rows in one statement, and that is all. */
-export class BareLedger extends DurableObject<BareEnv> {
+/** Writes a JSON array of pings to D1 in one statement. */
+async function project(database: D1Database, pings: string): Promise<void> {
+  await database
+    .prepare(
+      `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, activity_name, priority, overwrite_mode,
+         start_time_in_seconds, status, version, revision, received_at, updated_at)
+       SELECT 'bench', (value->>'user_id') || (value->>'summary_id'), value->>'user_id', value->>'source',
+         value->>'summary_id', value->>'activity_name', value->>'priority', value->>'overwrite_mode',
+         value->>'start_time_in_seconds', 'held', 1, 1, ?2, ?2 FROM json_each(?1) WHERE true
+       ON CONFLICT (partner_id, file_id) DO NOTHING`,
+    )
+    .bind(pings, Date.now())
+    .run();
+}
+
+/** Stores pings, one statement a request; if asked to, writes them to D1 from an alarm. */
+export class BareCollector extends DurableObject<BareEnv> {
+  readonly #sql: SqlStorage;
+  #alarmIsSet = false;
+
   constructor(ctx: DurableObjectState, env: BareEnv) {
     super(ctx, env);
-    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS files (id TEXT PRIMARY KEY, ping TEXT) WITHOUT ROWID");
+    this.#sql = ctx.storage.sql;
+    this.#sql.exec(`
+      CREATE TABLE IF NOT EXISTS files (id TEXT PRIMARY KEY, ping TEXT) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, ids TEXT NOT NULL)`);
   }
 
-  async store(rows: string): Promise<void> {
-    this.ctx.storage.sql.exec(
+  async store(pings: string): Promise<void> {
+    this.#write(pings);
+  }
+
+  #write(pings: string): void {
+    this.#sql.exec(
       "INSERT OR REPLACE INTO files SELECT value->>'summary_id', value FROM json_each(?)",
-      rows,
+      pings,
     );
+  }
+
+  /** One commit: the pings, an outbox row that names them, and the alarm, which comes as late as the service's. */
+  async storeAndProjectLater(pings: string, ids: string[]): Promise<void> {
+    this.#write(pings);
+    this.#sql.exec("INSERT INTO outbox (ids) VALUES (?)", JSON.stringify(ids));
+    if (this.#alarmIsSet) return;
+    this.#alarmIsSet = true;
+    void this.ctx.storage.setAlarm(Date.now() + clockFor(this.env.ENVIRONMENT).projectionDelayMs);
+  }
+
+  override async alarm(): Promise<void> {
+    this.#alarmIsSet = false;
+    const { pings, through } = this.#sql
+      .exec<{ pings: string; through: number }>(
+        `SELECT json_group_array(json(f.ping)) pings, max(o.seq) through
+         FROM outbox o, json_each(o.ids) j CROSS JOIN files f ON f.id = j.value`,
+      )
+      .one();
+    await project(this.env.DB, pings);
+    this.#sql.exec("DELETE FROM outbox WHERE seq <= ?", through);
   }
 }
 
-/** Just the platform calls that the promise of a ping needs (`/`), or not even these (`/parse/`). */
+/**
+ * Only the platform calls that the promise of a ping needs: with D1 in the request (`/`), with D1 in an alarm
+ * (`/projecting/`), or none of them (`/parsing/`).
+ */
 export default {
   async fetch(request, env) {
     const body = await request.json();
     const { activity_files: items } = bodySchema.parse(body);
     const first = items[0];
-    if (new URL(request.url).pathname !== "/parse/" && first !== undefined) {
+    const { pathname } = new URL(request.url);
+    if (pathname !== "/parsing/" && first !== undefined) {
       await env.PARTNERS.get("partner:bench", { type: "json", cacheTtl: 30 });
-      const rows = JSON.stringify(items);
-      await env.LEDGER.getByName(`${first.user_id}/${first.source}`).store(rows);
-      await env.DB.prepare(
-        `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, activity_name, priority, overwrite_mode,
-           start_time_in_seconds, status, version, revision, received_at, updated_at)
-         SELECT 'bench', (value->>'user_id') || (value->>'summary_id'), value->>'user_id', value->>'source',
-           value->>'summary_id', value->>'activity_name', value->>'priority', value->>'overwrite_mode',
-           value->>'start_time_in_seconds', 'held', 1, 1, ?2, ?2 FROM json_each(?1) WHERE true
-         ON CONFLICT (partner_id, file_id) DO NOTHING`,
-      )
-        .bind(rows, Date.now())
-        .run();
+      const pings = JSON.stringify(items);
+      const collector = env.COLLECTOR.getByName(`${first.user_id}/${first.source}`);
+      if (pathname === "/projecting/") {
+        await collector.storeAndProjectLater(
+          pings,
+          items.map((item) => item.summary_id),
+        );
+      } else {
+        await collector.store(pings);
+        await project(env.DB, pings);
+      }
       if (first.priority === 1)
         await env.PRIORITY.send({ collector: first.user_id, dispatch_id: first.summary_id });
     }

@@ -81,8 +81,10 @@ export class MemoryR2 {
     prefix = "",
     limit = 1_000,
     cursor = "",
-  }: { prefix?: string; limit?: number; cursor?: string } = {}) {
-    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && key > cursor).sort();
+    startAfter = "",
+  }: { prefix?: string; limit?: number; cursor?: string; startAfter?: string } = {}) {
+    const after = cursor === "" ? startAfter : cursor;
+    const keys = [...this.objects.keys()].filter((key) => key.startsWith(prefix) && key > after).sort();
     const objects = keys.slice(0, limit).map((key) => ({ key }));
     const last = objects.at(-1)?.key ?? "";
     return keys.length > limit ? { objects, truncated: true, cursor: last } : { objects, truncated: false };

@@ -6,17 +6,14 @@ export type Row = Record<string, string | number | null>;
 export class MemoryDatabase {
   readonly #database = new DatabaseSync(":memory:");
   readonly #statements = new Map<string, { statement: StatementSync; answers: boolean }>();
-  readonly #scripts = new Set<string>();
 
   constructor() {
     // A function of our own takes the place of SQLite's: the database lives in the same virtual time.
     this.#database.function("unixepoch", { varargs: true }, () => Date.now() / 1000);
   }
 
-  /** Statements that make what is not there; once is enough. */
+  /** Runs several statements. */
   script(sql: string): void {
-    if (this.#scripts.has(sql)) return;
-    this.#scripts.add(sql);
     this.#database.exec(sql);
   }
 

@@ -1,0 +1,49 @@
+import type { Claim, Claimant, WorkItem } from "../calls.ts";
+import { queuedVersion } from "../files/versions.ts";
+import { drainLater } from "../imports/drainImports.ts";
+import type { CollectorTurn } from "../turn.ts";
+import { hasEnded, renewClaim } from "./dispatch.ts";
+import { expireClaim } from "./expireClaim.ts";
+import { workItem } from "./workItem.ts";
+
+/**
+ * Gives a dispatch to one importer at a time. Null when it is settled, superseded or claimed. The same claimant may ask
+ * again and gets the same claim.
+ */
+export function claimDispatch(turn: CollectorTurn, dispatchId: string, claimant: Claimant): Claim | null {
+  const { storage, identity, now } = turn;
+  const dispatch = storage.dispatches.read(dispatchId);
+  if (dispatch === null) return null;
+  const holder = dispatch.state === "claimed" ? dispatch.claim : null;
+  if (holder !== null && (dispatch.due_at <= now || hasEnded(holder, claimant))) {
+    // Its files are dispatched again. One of them may have ended the importer: each goes on alone.
+    expireClaim(turn, dispatch);
+    turn.alarmBy(now);
+    return null;
+  }
+  const isRepeated = holder?.claim === claimant.claim;
+  if (holder !== null && !isRepeated) return null;
+  const files = storage.files.read(dispatch.files.map(([fileId]) => fileId));
+  const claims = isRepeated ? dispatch.claims : dispatch.claims + 1;
+  const items = dispatch.files.flatMap(([fileId, version]): WorkItem[] => {
+    const file = files.get(fileId);
+    const queued = queuedVersion(file, version);
+    return file === undefined || queued === null ? [] : [workItem(file, queued, claims)];
+  });
+  if (items.length === 0) {
+    storage.dispatches.delete(dispatchId);
+    drainLater(turn);
+    return null;
+  }
+  const claimed = renewClaim({ ...dispatch, claims, claim: claimant }, turn.clock, now);
+  storage.dispatches.write([{ ...claimed, files: items.map((item) => [item.file_id, item.version]) }]);
+  turn.alarmBy(claimed.due_at);
+  const { partner_id, user_id, source } = identity;
+  return {
+    claim: claimant.claim,
+    until: claimed.due_at,
+    names: { partner_id, user_id, source },
+    exclusive: dispatch.exclusive,
+    items,
+  };
+}

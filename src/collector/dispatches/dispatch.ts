@@ -1,0 +1,132 @@
+import { randomId } from "../../identifiers.ts";
+import type { Claimant } from "../calls.ts";
+import type { CollectorClock } from "../clock.ts";
+
+export const QUEUES = ["PRIORITY", "BULK", "RETRY"] as const;
+export type QueueName = (typeof QUEUES)[number];
+
+export const DISPATCH_STATES = ["unsent", "sent", "claimed"] as const;
+export type DispatchState = (typeof DISPATCH_STATES)[number];
+
+/** One unit of work for an importer, sent as one queue message. */
+export interface Dispatch {
+  dispatch_id: string;
+  queue: QueueName;
+  /** [file_id, version] of each file still to settle. */
+  files: [string, number][];
+  state: DispatchState;
+  /** unsent: when to send; sent: when to send again; claimed: when the claim expires. */
+  due_at: number;
+  /** The importer that claimed it last. */
+  claim: Claimant | null;
+  /** Claims so far, including those of the dispatch that this one was split from. */
+  claims: number;
+  /** Claims that expired without a report. */
+  expired_claims: number;
+  /** Whether its file is imported with no other file in memory. */
+  exclusive: boolean;
+}
+
+/** A request sends its own dispatches; the alarm sends those that are still unsent after this. */
+export const SEND_GRACE_MS = 5_000;
+
+/** Files in one bulk message: one message per file costs three times as much. */
+export const FILES_PER_BULK_DISPATCH = 25;
+
+/** Bulk dispatches of one collector in flight at once: a large history leaves room for others. */
+export const BULK_WINDOW = 8;
+
+/**
+ * After this many expired claims a file gets one attempt with no other file in memory. Fewer prove nothing: another
+ * file may have ended the importer.
+ */
+const EXPIRED_CLAIMS_LIMIT = 2;
+
+/** A dispatch of one file, due at `dueAt` unless it has been sent by then. */
+export function dispatchOne(queue: QueueName, fileId: string, version: number, dueAt: number): Dispatch {
+  return newDispatch(queue, [[fileId, version]], dueAt);
+}
+
+function newDispatch(queue: QueueName, files: [string, number][], dueAt: number): Dispatch {
+  return {
+    dispatch_id: randomId(),
+    queue,
+    files,
+    state: "unsent",
+    due_at: dueAt,
+    claim: null,
+    claims: 0,
+    expired_claims: 0,
+    exclusive: false,
+  };
+}
+
+/** The claim lasts for another full period. */
+export function renewClaim(dispatch: Dispatch, clock: CollectorClock, nowMs: number): Dispatch {
+  return { ...dispatch, state: "claimed", due_at: nowMs + clock.claimMs };
+}
+
+/** The next dispatches of an import's files, at most `room` of them, and the import's new `drained_to`. */
+export function bulkDispatches(
+  room: number,
+  nowMs: number,
+  filesToDrain: (limit: number) => { file_id: string; version: number }[],
+): { dispatches: Dispatch[]; drained_to: string | null } {
+  const limit = room * FILES_PER_BULK_DISPATCH;
+  const files = filesToDrain(limit);
+  const last = files.at(-1)?.file_id ?? null;
+  return { dispatches: packed("BULK", files, nowMs), drained_to: files.length < limit ? null : last };
+}
+
+/** Dispatches of failed files that are retried on request. */
+export function retryDispatches(
+  files: readonly { file_id: string; version: number }[],
+  dueAt: number,
+): Dispatch[] {
+  return packed("RETRY", files, dueAt);
+}
+
+function packed(
+  queue: QueueName,
+  files: readonly { file_id: string; version: number }[],
+  dueAt: number,
+): Dispatch[] {
+  const dispatches: Dispatch[] = [];
+  for (let start = 0; start < files.length; start += FILES_PER_BULK_DISPATCH) {
+    const batch = files.slice(start, start + FILES_PER_BULK_DISPATCH);
+    const names = batch.map((file): [string, number] => [file.file_id, file.version]);
+    dispatches.push(newDispatch(queue, names, dueAt));
+  }
+  return dispatches;
+}
+
+/**
+ * The dispatches of files whose claim expired. Each file goes on alone; from the second expiry on, alone in memory and
+ * after a random delay. `lost` are files whose exclusive claim expired: they end their importer. `random` returns
+ * numbers from 0 up to 1, as Math.random does.
+ */
+export function splitExpired(
+  dispatch: Dispatch,
+  { exclusiveDelayMs: { least, most } }: Pick<CollectorClock, "exclusiveDelayMs">,
+  random: () => number,
+  nowMs: number,
+): { again: Dispatch[]; lost: [string, number][] } {
+  if (dispatch.exclusive) return { again: [], lost: dispatch.files };
+  const expired_claims = dispatch.expired_claims + 1;
+  const exclusive = expired_claims >= EXPIRED_CLAIMS_LIMIT;
+  const again = dispatch.files.map(([fileId, version]) => {
+    const dueAt = exclusive ? nowMs + Math.floor(least + random() * (most - least)) : nowMs;
+    return {
+      ...dispatchOne("RETRY", fileId, version, dueAt),
+      claims: dispatch.claims,
+      expired_claims,
+      exclusive,
+    };
+  });
+  return { again, lost: [] };
+}
+
+/** Whether the importer that holds the claim has ended: its queue has delivered the same message again since. */
+export function hasEnded(holder: Claimant, claimant: Claimant): boolean {
+  return holder.message_id === claimant.message_id && holder.attempt < claimant.attempt;
+}

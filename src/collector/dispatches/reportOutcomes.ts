@@ -1,0 +1,112 @@
+import type { FileError } from "../../files/file.ts";
+import type { Outcome } from "../calls.ts";
+import { followSettled } from "../files/followSettled.ts";
+import {
+  failAttempt,
+  giveUp,
+  nextFaultSeries,
+  queuedVersion,
+  succeed,
+  type FileVersions,
+  type QueuedVersion,
+} from "../files/versions.ts";
+import { drainLater } from "../imports/drainImports.ts";
+import { Tally } from "../imports/tally.ts";
+import type { CollectorTurn } from "../turn.ts";
+import { dispatchOne, renewClaim, type Dispatch } from "./dispatch.ts";
+import { nextTryAt } from "./retrySchedule.ts";
+
+/**
+ * Applies the outcomes of the current claim and renews it. Returns until when the claim lasts. Null when it is over:
+ * all files are settled, or another importer has the dispatch; then nothing is applied. Outcomes that were reported
+ * before change nothing.
+ */
+export function reportOutcomes(
+  turn: CollectorTurn,
+  dispatchId: string,
+  claim: string,
+  outcomes: readonly Outcome[],
+): number | null {
+  const { storage, now } = turn;
+  const dispatch = storage.dispatches.read(dispatchId);
+  if (dispatch === null || dispatch.claim?.claim !== claim || dispatch.state !== "claimed") return null;
+  const open = new Set(dispatch.files.map(([fileId]) => fileId));
+  applyOutcomes(
+    turn,
+    dispatch,
+    outcomes.filter((outcome) => open.has(outcome.file_id)),
+  );
+  const reported = new Set(outcomes.map((outcome) => outcome.file_id));
+  const files = dispatch.files.filter(([fileId]) => !reported.has(fileId));
+  if (files.length === 0) {
+    storage.dispatches.delete(dispatchId);
+    drainLater(turn);
+    return null;
+  }
+  const renewed = renewClaim({ ...dispatch, files }, turn.clock, now);
+  storage.dispatches.write([renewed]);
+  turn.alarmBy(renewed.due_at);
+  return renewed.due_at;
+}
+
+function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readonly Outcome[]): void {
+  const { storage, now } = turn;
+  const files = storage.files.read(outcomes.map((outcome) => outcome.file_id));
+  const changed: FileVersions[] = [];
+  const failed: { before: FileVersions; after: FileVersions }[] = [];
+  const project: string[] = [];
+  const retries: Dispatch[] = [];
+  const tally = new Tally();
+  for (const outcome of outcomes) {
+    const { file_id, version } = outcome;
+    const before = files.get(file_id);
+    const queued = queuedVersion(before, version);
+    if (before === undefined || queued === null) continue;
+    const { file: after, retryAt } = applyOutcome(before, queued, outcome, dispatch.claims, now);
+    changed.push(after);
+    if (outcome.result !== "imported") project.push(file_id);
+    if (retryAt !== null) {
+      // A file that has to be alone in memory stays so until it is settled.
+      retries.push({ ...dispatchOne("RETRY", file_id, version, retryAt), exclusive: dispatch.exclusive });
+      continue;
+    }
+    tally.add(queued, outcome.result === "imported" ? "imported" : "failed");
+    if (outcome.result !== "imported") failed.push({ before, after });
+  }
+  storage.files.write(changed);
+  storage.dispatches.write(retries);
+  for (const retry of retries) turn.alarmBy(retry.due_at);
+  followSettled(turn, { project, failed, tally });
+}
+
+/** The file after an attempt, and when the next one is due; null when it is settled. */
+function applyOutcome(
+  file: FileVersions,
+  queued: QueuedVersion,
+  outcome: Outcome,
+  claims: number,
+  nowMs: number,
+): { file: FileVersions; retryAt: number | null } {
+  const { version } = queued;
+  if (outcome.result === "imported") {
+    return { file: succeed(file, version, outcome.revision, nowMs), retryAt: null };
+  }
+  const revision = file.revision + claims;
+  if (outcome.result === "failed") {
+    return { file: giveUp(file, version, outcome, revision, nowMs), retryAt: null };
+  }
+  const { times, since } = nextFaultSeries(queued, outcome.origin, nowMs);
+  const retryAt = nextTryAt({
+    origin: outcome.origin,
+    failedAttempts: times,
+    firstFaultAt: since,
+    retryAfterSeconds: outcome.retry_after_seconds,
+    nowMs,
+  });
+  if (retryAt !== null) return { file: failAttempt(file, version, outcome, revision, nowMs), retryAt };
+  const fault: FileError =
+    outcome.origin === "own_store"
+      ? { ...outcome.fault, code: "internal", detail: "A store of ours was down for too long. Try again." }
+      : outcome.fault;
+  return { file: giveUp(file, version, { fault, stored: outcome.stored }, revision, nowMs), retryAt: null };
+}

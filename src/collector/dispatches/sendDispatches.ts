@@ -1,0 +1,36 @@
+import type { Env } from "../../env.ts";
+import { faultName, logSetback } from "../../log.ts";
+import { QUEUES, type Dispatch, type QueueName } from "./dispatch.ts";
+
+/** Messages that one sendBatch takes. */
+const SEND_LIMIT = 100;
+
+/**
+ * Sends dispatches to their queues, and calls `sent` after each batch that its queue took. Returns whether all were
+ * taken; the alarm sends the others later.
+ */
+export async function sendDispatches(
+  queues: Pick<Env, QueueName>,
+  collector: string,
+  dispatches: readonly Dispatch[],
+  sent: (dispatchIds: string[]) => void,
+): Promise<boolean> {
+  let allSent = true;
+  for (const queue of QUEUES) {
+    const unsent = dispatches.filter((dispatch) => dispatch.queue === queue);
+    for (let start = 0; start < unsent.length; start += SEND_LIMIT) {
+      const batch = unsent.slice(start, start + SEND_LIMIT);
+      try {
+        await queues[queue].sendBatch(
+          batch.map((dispatch) => ({ body: { collector, dispatch_id: dispatch.dispatch_id } })),
+        );
+      } catch (fault) {
+        logSetback("sent_later", { collector, queue, messages: batch.length, fault: faultName(fault) });
+        allSent = false;
+        continue;
+      }
+      sent(batch.map((dispatch) => dispatch.dispatch_id));
+    }
+  }
+  return allSent;
+}

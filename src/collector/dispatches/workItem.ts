@@ -1,0 +1,17 @@
+import type { WorkItem } from "../calls.ts";
+import type { FileVersions, QueuedVersion } from "../files/versions.ts";
+
+/** An importer's work on one file. `claims` counts those of its dispatch, with this one. Pure. */
+export function workItem(file: FileVersions, queued: QueuedVersion, claims: number): WorkItem {
+  const { version, attempts, import_id, submission, retried } = queued;
+  return {
+    file_id: file.file_id,
+    summary_id: file.summary_id,
+    version,
+    revision: file.revision + claims,
+    attempts,
+    import_id,
+    submission,
+    look_first: claims > 1 || attempts > 0 || retried,
+  };
+}

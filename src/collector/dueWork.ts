@@ -1,0 +1,54 @@
+import type { CollectorClock } from "./clock.ts";
+import { BULK_WINDOW, type Dispatch } from "./dispatches/dispatch.ts";
+import { expireClaim } from "./dispatches/expireClaim.ts";
+import { erasureExpiresAt } from "./erase.ts";
+import { housekeep } from "./housekeep.ts";
+import { drainImports } from "./imports/drainImports.ts";
+import { needsProjection } from "./imports/import.ts";
+import { LONGEST_PAUSE_MS, nextAlarm } from "./nextAlarm.ts";
+import type { CollectorStorage } from "./storage/storage.ts";
+import type { CollectorTurn } from "./turn.ts";
+
+/** Dispatches, or held pings, that one alarm handles. The next alarm comes at once when more are due. */
+const ALARM_LIMIT = 500;
+
+/**
+ * Does what is due: claims expire, lost messages become unsent, imports are drained, old things expire. Returns the
+ * dispatches to send.
+ */
+export function doDueWork(turn: CollectorTurn): Dispatch[] {
+  const { storage, now } = turn;
+  for (const dispatch of storage.dispatches.due(now, ALARM_LIMIT)) {
+    if (dispatch.state === "sent") storage.dispatches.write([{ ...dispatch, state: "unsent", due_at: now }]);
+    if (dispatch.state === "claimed") expireClaim(turn, dispatch);
+  }
+  drainImports(turn);
+  const { housekeepingAt } = storage.identity;
+  if (housekeepingAt !== null && housekeepingAt <= now) housekeep(turn, ALARM_LIMIT);
+  return storage.dispatches.due(now, ALARM_LIMIT).filter((due) => due.state === "unsent");
+}
+
+/** When the next work is due, in Unix milliseconds; null when nothing waits. */
+export function nextDueWork(
+  storage: CollectorStorage,
+  clock: CollectorClock,
+  failuresInARow: number,
+  nowMs: number,
+): number | null {
+  // The alarm outlives a roll-back: the newer code finds it set.
+  if (storage.refusal !== null) return nowMs + LONGEST_PAUSE_MS;
+  const isKnown = storage.identity.get() !== null;
+  const imports = storage.imports.all();
+  return nextAlarm({
+    earliestDispatch: storage.dispatches.earliestDue(),
+    outboxWaits: isKnown && storage.outbox.first(1).length > 0,
+    bulkWaits:
+      imports.some((row) => row.drained_to !== null) && storage.dispatches.count("BULK") < BULK_WINDOW,
+    progressWaits: imports.some(needsProjection),
+    projectionDelayMs: clock.projectionDelayMs,
+    housekeepingAt: storage.identity.housekeepingAt,
+    erasureExpiresAt: erasureExpiresAt(storage),
+    failuresInARow,
+    nowMs,
+  });
+}

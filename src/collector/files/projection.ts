@@ -1,0 +1,27 @@
+import type { FileProjection, FileState } from "../../files/write.ts";
+import type { CollectorIdentity } from "../identity.ts";
+import { pingFieldsOf } from "../../files/pingFields.ts";
+import { newestOf, type FileVersions } from "./versions.ts";
+
+/** The state of a file's newest version, with the file's names, for the read model. */
+export function projectionOf(identity: CollectorIdentity, file: FileVersions): FileProjection {
+  const { user_id, user_hash, source } = identity;
+  return { file_id: file.file_id, user_id, user_hash, source, summary_id: file.summary_id, ...stateOf(file) };
+}
+
+/** The same without the names. */
+export function stateOf(file: FileVersions): FileState {
+  const newest = newestOf(file);
+  const dispatched = newest.state === "held" ? null : newest;
+  return {
+    ...pingFieldsOf(newest.submission),
+    status: newest.state,
+    attempts: dispatched?.attempts ?? 0,
+    import_id: dispatched?.import_id ?? null,
+    error: newest.state === "queued" || newest.state === "failed" ? newest.fault : null,
+    version: newest.version,
+    revision: file.revision,
+    received_at: newest.submission.received_at,
+    failed_object: newest.state === "failed" ? newest.failed_object : null,
+  };
+}

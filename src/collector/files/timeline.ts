@@ -1,0 +1,47 @@
+import type { Timeline } from "../../files/timeline.ts";
+import { instantOf } from "../../database/rows.ts";
+import type { CollectorStorage } from "../storage/storage.ts";
+import type { Step } from "./steps.ts";
+import { newestOf, type CurrentVersion, type FileVersions } from "./versions.ts";
+
+type Entry = Timeline["data"][number];
+
+/** The life of a file's newest version, in order; empty for an unknown file. */
+export function readTimeline(storage: CollectorStorage, fileId: string): Entry[] {
+  const file = storage.files.read([fileId]).get(fileId);
+  if (file === undefined) return [];
+  const importId = file.current?.import_id ?? null;
+  const released = importId === null ? null : storage.imports.read(importId);
+  return timelineOf(file, released?.requested_at ?? null);
+}
+
+/**
+ * The life of a file's newest version. `releasedAt` is when the task of its import came, in Unix milliseconds;
+ * null when no task released it, or the collector no longer has that import.
+ */
+export function timelineOf(file: FileVersions, releasedAt: number | null): Entry[] {
+  const newest = newestOf(file);
+  const { received_at, priority } = newest.submission;
+  const at = instantOf(received_at);
+  const begun: Entry[] = [
+    { at, what: "pinged" },
+    { at, what: priority === 0 ? "held" : "dispatched" },
+  ];
+  if (newest.state === "held") return begun;
+  if (priority === 0 && releasedAt !== null && newest.import_id !== null) {
+    begun.push({ at: instantOf(releasedAt), what: "released", import_id: newest.import_id });
+  }
+  return [...begun, ...newest.steps.map((step) => entryOf(newest, step))];
+}
+
+function entryOf(version: CurrentVersion, { at, what, attempt, code }: Step): Entry {
+  const faults = version.state === "imported" ? [] : [version.fault, version.first_fault];
+  const detail = code === null ? undefined : faults.find((fault) => fault?.code === code)?.detail;
+  return {
+    at: instantOf(at),
+    what,
+    ...(attempt === null ? {} : { attempt }),
+    ...(code === null ? {} : { code }),
+    ...(detail === undefined ? {} : { detail }),
+  };
+}

@@ -1,0 +1,41 @@
+import { versionKey } from "../../files/objectKeys.ts";
+import type { NamedObject } from "../../files/write.ts";
+import type { CollectorIdentity } from "../identity.ts";
+import type { OutboxEntry } from "../outbox/entry.ts";
+import type { CollectorStorage } from "../storage/storage.ts";
+import type { FileVersions } from "./versions.ts";
+
+/** Outbox entries for objects that a change leaves without a reference here. The read model may still use one. */
+export function discardUnreferenced(
+  identity: CollectorIdentity,
+  before: FileVersions | null,
+  after: FileVersions,
+): OutboxEntry[] {
+  if (before === null) return [];
+  const kept = new Set(objectsReferenced(identity, after));
+  return objectsReferenced(identity, before)
+    .filter((key) => !kept.has(key))
+    .map((object_key) => ({ kind: "discard_object", file_id: after.file_id, object_key }));
+}
+
+/** Where bytes of a held, queued or failed version are, or may be. The read model references imported bytes. */
+function objectsReferenced(identity: CollectorIdentity, { file_id, held, current }: FileVersions): string[] {
+  const keys: (string | null | undefined)[] = [held?.submission.object_key];
+  if (current !== null && current.state !== "imported") {
+    keys.push(current.submission.object_key, current.failed_object?.key);
+    if (current.submission.callback_url !== null) {
+      keys.push(versionKey(identity.partner_id, identity.user_id, file_id, current.version));
+    }
+  }
+  return [...new Set(keys.filter((key) => key != null))];
+}
+
+/** Of these inline objects, the keys that a version here still references. */
+export function referencedObjects(storage: CollectorStorage, objects: readonly NamedObject[]): string[] {
+  const files = storage.files.read(objects.map((object) => object.file_id));
+  return objects.flatMap(({ file_id, object_key }) => {
+    const file = files.get(file_id);
+    const referenced = [file?.held?.submission.object_key, file?.current?.submission.object_key];
+    return referenced.includes(object_key) ? [object_key] : [];
+  });
+}

@@ -1,0 +1,87 @@
+import { importCompletedEvent, trainingPlanRequest } from "../../deliveries/bodies.ts";
+import { deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
+import { insertDelivery } from "../../deliveries/write.ts";
+import type { Env } from "../../env.ts";
+import { boundOf, readErased } from "../../erasure/read.ts";
+import { projectImport } from "../../imports/write.ts";
+import type { FileVersions } from "../files/versions.ts";
+import type { CollectorIdentity } from "../identity.ts";
+import { importProjection, type ImportState } from "./import.ts";
+
+/** Failures that an event lists; further ones are only counted. */
+const FAILURES_IN_EVENT = 100;
+
+/**
+ * Makes a completed import readable. The same transaction queues the request for a training plan, and the partner's
+ * event after that request's first attempt. Repeating it changes nothing. Returns the bound of the user's last
+ * erasure, or 0; an import from before it is not announced.
+ */
+export async function announceImport(
+  env: Env,
+  database: D1Database,
+  identity: CollectorIdentity,
+  row: ImportState,
+  readFailures: (limit: number) => FileVersions[],
+): Promise<number> {
+  const eventId = row.event_id === null ? null : deliveryIdOfEvent(row.import_id);
+  const planId = row.plan_requested ? deliveryIdOfPlan(row.import_id) : null;
+  const planner = env.TRAINING_PLAN_URL !== "";
+  const shared = { partner_id: identity.partner_id, user_id: identity.user_id, import_id: row.import_id };
+  const announced = { ...importProjection(identity, row), partner_id: identity.partner_id };
+  const now = row.completed_at ?? Date.now();
+  const statements = [projectImport(database, identity.partner_id, importProjection(identity, row))];
+  if (planId !== null) {
+    statements.push(
+      insertDelivery(database, {
+        ...shared,
+        delivery_id: planId,
+        kind: "training_plan",
+        type: "training_plan.requested",
+        body: JSON.stringify(trainingPlanRequest(announced, now)),
+        status: planner ? "pending" : "recorded",
+        then_deliver: planner ? eventId : null,
+        next_attempt_at: planner ? now : null,
+      }),
+    );
+  }
+  const eventWaits = planId !== null && planner;
+  if (eventId !== null) {
+    const failures = readFailures(FAILURES_IN_EVENT + 1);
+    statements.push(
+      insertDelivery(database, {
+        ...shared,
+        delivery_id: eventId,
+        kind: "event",
+        type: "bulk_fit_import.completed",
+        body: JSON.stringify(
+          importCompletedEvent(announced, failures.slice(0, FAILURES_IN_EVENT).map(failureOf), now),
+        ),
+        status: eventWaits ? "waiting" : "pending",
+        then_deliver: null,
+        next_attempt_at: eventWaits ? null : now,
+      }),
+    );
+  }
+  statements.push(readErased(database, identity.partner_id, identity.user_hash));
+  const erasedBefore = boundOf((await database.batch(statements)).at(-1));
+  const first = planId !== null && planner ? planId : eventId;
+  if (first !== null && row.requested_at > erasedBefore) {
+    await env.DELIVERIES.send({ partner_id: identity.partner_id, delivery_id: first });
+  }
+  return erasedBefore;
+}
+
+function failureOf(file: FileVersions): {
+  file_id: string;
+  summary_id: string;
+  code: string;
+  detail: string;
+} {
+  const fault = file.current?.state === "failed" ? file.current.fault : null;
+  return {
+    file_id: file.file_id,
+    summary_id: file.summary_id,
+    code: fault?.code ?? "internal",
+    detail: fault?.detail ?? "",
+  };
+}

@@ -1,0 +1,51 @@
+import { CLOSED_IMPORT_KEPT_FOR_MS } from "../ages.ts";
+import { housekeepBy } from "../housekeep.ts";
+import type { CollectorTurn } from "../turn.ts";
+import {
+  addSettled,
+  applyRetries,
+  finishIfSettled,
+  planIsDue,
+  type ImportState,
+  type SettledCounts,
+} from "./import.ts";
+import type { Tally } from "./tally.ts";
+
+/** Adds the tally to its imports, and completes each import whose last file it settles. */
+export function applyTally(turn: CollectorTurn, tally: Tally): void {
+  const { imports } = turn.storage;
+  for (const [importId, settled] of tally.settled) {
+    const row = imports.read(importId);
+    if (row !== null) addToImport(turn, row, settled, turn.now);
+  }
+  for (const [importId, imported] of tally.retried) {
+    const row = imports.read(importId);
+    if (row !== null) imports.write(applyRetries(row, imported));
+    turn.alarmBy(turn.now);
+  }
+}
+
+/** Adds settled files to the counts of their import, and completes it if they were its last. */
+export function addToImport(
+  turn: CollectorTurn,
+  row: ImportState,
+  settled: SettledCounts,
+  nowMs: number,
+): void {
+  const counted = addSettled(row, settled);
+  turn.storage.imports.write(counted);
+  completeIfSettled(turn, counted, nowMs);
+}
+
+/** Completes an import once its last file is settled. The outbox announces it. */
+export function completeIfSettled(turn: CollectorTurn, row: ImportState, nowMs: number): void {
+  const { storage, clock } = turn;
+  const finished = finishIfSettled(row, nowMs);
+  turn.alarmBy(nowMs + clock.projectionDelayMs);
+  if (finished === null) return;
+  const plan_requested = planIsDue(storage.imports.all(), finished, nowMs);
+  storage.imports.write({ ...finished, plan_requested });
+  storage.outbox.add([{ kind: "complete_import", import_id: row.import_id }]);
+  housekeepBy(turn, nowMs + CLOSED_IMPORT_KEPT_FOR_MS);
+  turn.alarmBy(nowMs);
+}

@@ -1,0 +1,180 @@
+import type { ImportProjection } from "../../imports/write.ts";
+import { REPEATED_TASK_WINDOW_MS } from "../ages.ts";
+import type { CollectorIdentity } from "../identity.ts";
+
+/** An import, and the decisions about it. Pure: the time is an argument. */
+
+/** Settled files of an import, by how they ended. */
+export interface SettledCounts {
+  imported: number;
+  skipped: number;
+  failed: number;
+}
+
+/** All files of an import, and those that are settled. */
+export interface ImportCounts extends SettledCounts {
+  total: number;
+}
+
+export function countsOf({ total, imported, skipped, failed }: ImportCounts): ImportCounts {
+  return { total, imported, skipped, failed };
+}
+
+/** Files of an import that are not settled. */
+export function pendingOf({ total, imported, skipped, failed }: ImportCounts): number {
+  return total - imported - skipped - failed;
+}
+
+export const IMPORT_STATUSES = ["running", "completed", "completed_with_failures"] as const;
+export type ImportStatus = (typeof IMPORT_STATUSES)[number];
+
+/** An import as its collector keeps it. */
+export interface ImportState extends ImportCounts {
+  import_id: string;
+  event_id: string | null;
+  is_initial_import: boolean;
+  /** Held versions in (after_version, through_version] belong to it. */
+  after_version: number;
+  through_version: number;
+  status: ImportStatus;
+  requested_at: number;
+  completed_at: number | null;
+  /** The last file id that is in a dispatch; null when all are. */
+  drained_to: string | null;
+  plan_requested: boolean;
+  revision: number;
+  /** Whether its completion, with its event, is in the read model. */
+  announced: boolean;
+  /** The revision that the read model has; lower than `revision` when there is something to project. */
+  projected_revision: number;
+}
+
+/** What a task asks for. */
+export interface TaskIdentity {
+  import_id: string;
+  event_id: string | null;
+  is_initial_import: boolean;
+}
+
+/** The import that an earlier, equal task started, for a task that finds nothing newly held. */
+export function repeatedImport(
+  imports: readonly ImportState[],
+  task: Pick<TaskIdentity, "event_id" | "is_initial_import">,
+  nowMs: number,
+): ImportState | null {
+  const same = imports.filter(
+    (row) =>
+      row.event_id === task.event_id &&
+      row.is_initial_import === task.is_initial_import &&
+      nowMs - row.requested_at < REPEATED_TASK_WINDOW_MS,
+  );
+  return same.reduce<ImportState | null>(
+    (newest, row) => (newest === null || row.requested_at > newest.requested_at ? row : newest),
+    null,
+  );
+}
+
+export function newImport(
+  task: TaskIdentity,
+  found: {
+    held: number;
+    skipped: number;
+    after: number;
+    through: number;
+    now: number;
+  },
+): ImportState {
+  return {
+    import_id: task.import_id,
+    event_id: task.event_id,
+    is_initial_import: task.is_initial_import,
+    after_version: found.after,
+    through_version: found.through,
+    total: found.held + found.skipped,
+    imported: 0,
+    skipped: found.skipped,
+    failed: 0,
+    status: "running",
+    requested_at: found.now,
+    completed_at: null,
+    drained_to: found.held === 0 ? null : "",
+    plan_requested: false,
+    announced: false,
+    revision: 1,
+    projected_revision: 0,
+  };
+}
+
+/** Adds settled files to an import's counts. */
+export function addSettled(row: ImportState, settled: SettledCounts): ImportState {
+  return {
+    ...row,
+    imported: row.imported + settled.imported,
+    skipped: row.skipped + settled.skipped,
+    failed: row.failed + settled.failed,
+    revision: row.revision + 1,
+  };
+}
+
+/** The import as completed; null when files are pending or it was completed before. */
+export function finishIfSettled(row: ImportState, nowMs: number): ImportState | null {
+  if (row.completed_at !== null || pendingOf(row) > 0) return null;
+  return {
+    ...row,
+    status: row.failed > 0 ? "completed_with_failures" : "completed",
+    completed_at: nowMs,
+    revision: row.revision + 1,
+  };
+}
+
+/** Corrects the counts for failed files that a retry imported. Nothing is announced again. */
+export function applyRetries(row: ImportState, imported: number): ImportState {
+  const failed = row.failed - imported;
+  const completed = failed > 0 ? "completed_with_failures" : "completed";
+  return {
+    ...row,
+    imported: row.imported + imported,
+    failed,
+    status: row.completed_at === null ? row.status : completed,
+    revision: row.revision + 1,
+  };
+}
+
+/** An initial import requests one training plan, at most once per event id within a day. */
+export function planIsDue(imports: readonly ImportState[], finished: ImportState, nowMs: number): boolean {
+  return (
+    finished.is_initial_import &&
+    !imports.some(
+      (row) =>
+        row.import_id !== finished.import_id &&
+        row.plan_requested &&
+        row.event_id === finished.event_id &&
+        row.completed_at !== null &&
+        nowMs - row.completed_at < REPEATED_TASK_WINDOW_MS,
+    )
+  );
+}
+
+/** Whether progress, or a failure corrected by a retry, is to be projected. The announcement projects completion. */
+export function needsProjection(row: ImportState): boolean {
+  return row.projected_revision < row.revision && (row.completed_at === null || row.announced);
+}
+
+/** The import for the read model. */
+export function importProjection(identity: CollectorIdentity, row: ImportState): ImportProjection {
+  return {
+    import_id: row.import_id,
+    user_id: identity.user_id,
+    user_hash: identity.user_hash,
+    source: identity.source,
+    is_initial_import: row.is_initial_import,
+    event_id: row.event_id,
+    status: row.status,
+    ...countsOf(row),
+    after_version: row.after_version,
+    through_version: row.through_version,
+    revision: row.revision,
+    requested_at: row.requested_at,
+    completed_at: row.completed_at,
+  };
+}

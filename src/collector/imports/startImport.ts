@@ -1,0 +1,70 @@
+import type { StartedImport, TaskEntry } from "../calls.ts";
+import { discardUnreferenced } from "../files/unreferencedObjects.ts";
+import { supersede, type FileVersions } from "../files/versions.ts";
+import type { CollectorIdentity } from "../identity.ts";
+import type { CollectorStorage } from "../storage/storage.ts";
+import type { CollectorTurn } from "../turn.ts";
+import { addToImport, completeIfSettled } from "./completeImport.ts";
+import { finishIfSettled, importProjection, newImport, repeatedImport, type ImportState } from "./import.ts";
+
+/** Releases everything held as one import, or returns the import that an equal task started before. */
+export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport {
+  const { storage, identity } = turn;
+  // Not before what it releases, nor before an erasure: other clocks may have been ahead of this one.
+  const now = Math.max(turn.now, storage.files.countHeld().newest, storage.erasedBefore + 1);
+  const { row, repeated, missing } = judgeTask(storage, task, now);
+  if (repeated) return { import: importProjection(identity, row), repeated, missing };
+  const superseded = storage.files.queuedAndHeld();
+  storage.files.forgetDuplicates();
+  storage.imports.write(row);
+  storage.identity.releaseThrough(row.through_version);
+  for (const file of superseded) supersedeQueued(turn, file, row.import_id);
+  completeIfSettled(turn, row, now);
+  turn.alarmBy(now);
+  const started = storage.imports.read(row.import_id) ?? row;
+  return { import: importProjection(identity, started), repeated, missing };
+}
+
+/** What `startImport` would return now. Writes nothing. */
+export function previewImport(
+  storage: CollectorStorage,
+  identity: CollectorIdentity,
+  task: TaskEntry,
+  nowMs: number,
+): StartedImport {
+  const { row, repeated, missing } = judgeTask(storage, task, nowMs);
+  return { import: importProjection(identity, finishIfSettled(row, nowMs) ?? row), repeated, missing };
+}
+
+/** The import that an equal task started before, or a new one of everything held. */
+function judgeTask(
+  storage: CollectorStorage,
+  task: TaskEntry,
+  nowMs: number,
+): { row: ImportState; repeated: boolean; missing: number[] | null } {
+  const held = storage.files.countHeld();
+  const missing = task.expected === null ? null : storage.files.missing(task.expected);
+  const started = held.count === 0 ? repeatedImport(storage.imports.all(), task, nowMs) : null;
+  if (started !== null) return { row: started, repeated: true, missing };
+  const after = storage.identity.releasedThrough;
+  const through = held.count === 0 ? after : Math.max(nowMs, held.newest);
+  const skipped = storage.files.countDuplicates();
+  return {
+    row: newImport(task, { held: held.count, skipped, after, through, now: nowMs }),
+    repeated: false,
+    missing,
+  };
+}
+
+/** The released version replaces an older one that is queued; the older one's import counts it as skipped. */
+function supersedeQueued(turn: CollectorTurn, before: FileVersions, importId: string): void {
+  const { storage, identity } = turn;
+  const after = supersede(before, importId);
+  const replaced = before.current;
+  if (after === before || replaced?.state !== "queued") return;
+  const counts =
+    replaced.import_id === null || replaced.retried ? null : storage.imports.read(replaced.import_id);
+  if (counts !== null) addToImport(turn, counts, { imported: 0, skipped: 1, failed: 0 }, turn.now);
+  storage.files.write([after]);
+  storage.outbox.add(discardUnreferenced(identity, before, after));
+}

@@ -1,0 +1,137 @@
+import { jsonSlices } from "../../database/sql.ts";
+import type { Claimant } from "../calls.ts";
+import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispatches/dispatch.ts";
+import type { CollectorDatabase } from "./database.ts";
+import { count, fieldsOfJson, list, memberOf, text } from "./parse.ts";
+
+const COLUMNS = "dispatch_id, queue, files, state, due_at, claim, claims, expired_claims, exclusive";
+
+type DispatchRow = {
+  dispatch_id: string;
+  queue: string;
+  files: string;
+  state: string;
+  due_at: number;
+  claim: string | null;
+  claims: number;
+  expired_claims: number;
+  exclusive: number;
+};
+
+export class DispatchStorage {
+  readonly #database: CollectorDatabase;
+
+  constructor(database: CollectorDatabase) {
+    this.#database = database;
+  }
+
+  read(dispatchId: string): Dispatch | null {
+    return this.#select("dispatch_id = ?", dispatchId)[0] ?? null;
+  }
+
+  /** Dispatches that are due, longest overdue first. */
+  due(nowMs: number, limit: number): Dispatch[] {
+    return this.#select("due_at <= ? ORDER BY due_at LIMIT ?", nowMs, limit);
+  }
+
+  #select(condition: string, ...bindings: (string | number)[]): Dispatch[] {
+    return this.#database
+      .read<DispatchRow>(`SELECT ${COLUMNS} FROM dispatches WHERE ${condition}`, ...bindings)
+      .map(parseDispatch);
+  }
+
+  count(queue: QueueName): number {
+    const [row] = this.#database.read<{ count: number }>(
+      "SELECT count(*) count FROM dispatches WHERE queue = ?",
+      queue,
+    );
+    return row?.count ?? 0;
+  }
+
+  write(dispatches: readonly Dispatch[]): void {
+    const values = dispatches.map((dispatch) => [
+      dispatch.dispatch_id,
+      dispatch.queue,
+      JSON.stringify(dispatch.files),
+      dispatch.state,
+      dispatch.due_at,
+      dispatch.claim === null ? null : JSON.stringify(dispatch.claim),
+      dispatch.claims,
+      dispatch.expired_claims,
+      dispatch.exclusive ? 1 : 0,
+    ]);
+    for (const slice of jsonSlices(values)) {
+      this.#database.write(
+        `INSERT INTO dispatches (${COLUMNS})
+         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
+           value->>8
+         FROM json_each(?) WHERE true
+         ON CONFLICT (dispatch_id) DO UPDATE SET files = excluded.files, state = excluded.state,
+           due_at = excluded.due_at, claim = excluded.claim, claims = excluded.claims,
+           expired_claims = excluded.expired_claims, exclusive = excluded.exclusive`,
+        slice,
+      );
+    }
+  }
+
+  /** Dispatches sent now; they are due again at this time. */
+  markSent(dispatchIds: readonly string[], dueAt: number): void {
+    this.#markSent(dispatchIds, "?1", dueAt);
+  }
+
+  /** Dispatches sent as soon as they were written; they are due again this much later than they were to be sent. */
+  markSentAtOnce(dispatchIds: readonly string[], laterMs: number): void {
+    this.#markSent(dispatchIds, "due_at + ?1", laterMs);
+  }
+
+  /** Only those still unsent: a consumer may have claimed one before its send was confirmed. */
+  #markSent(dispatchIds: readonly string[], dueAt: "?1" | "due_at + ?1", value: number): void {
+    for (const slice of jsonSlices(dispatchIds)) {
+      this.#database.change(
+        `UPDATE dispatches SET state = 'sent', due_at = ${dueAt}
+         WHERE state = 'unsent' AND dispatch_id IN (SELECT value FROM json_each(?2))`,
+        value,
+        slice,
+      );
+    }
+  }
+
+  delete(dispatchId: string): void {
+    this.#database.change("DELETE FROM dispatches WHERE dispatch_id = ?", dispatchId);
+  }
+
+  earliestDue(): number | null {
+    const [row] = this.#database.read<{ due_at: number | null }>("SELECT min(due_at) due_at FROM dispatches");
+    return row?.due_at ?? null;
+  }
+
+  /** Deletes dispatches without a version after this one. */
+  eraseUpTo(version: number): void {
+    this.#database.change(
+      "DELETE FROM dispatches WHERE NOT EXISTS (SELECT 1 FROM json_each(files) f WHERE f.value ->> 1 > ?)",
+      version,
+    );
+  }
+}
+
+function parseDispatch(row: DispatchRow): Dispatch {
+  return {
+    dispatch_id: row.dispatch_id,
+    queue: memberOf(QUEUES, row.queue),
+    files: list(JSON.parse(row.files)).map((file): [string, number] => {
+      const [fileId, version] = list(file);
+      return [text(fileId), count(version)];
+    }),
+    state: memberOf(DISPATCH_STATES, row.state),
+    due_at: row.due_at,
+    claim: row.claim === null ? null : parseClaimant(row.claim),
+    claims: row.claims,
+    expired_claims: row.expired_claims,
+    exclusive: row.exclusive === 1,
+  };
+}
+
+function parseClaimant(json: string): Claimant {
+  const { claim, message_id, attempt } = fieldsOfJson(json);
+  return { claim: text(claim), message_id: text(message_id), attempt: count(attempt) };
+}

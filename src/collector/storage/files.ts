@@ -1,0 +1,231 @@
+import { jsonSlices } from "../../database/sql.ts";
+import { release, type FileVersions } from "../files/versions.ts";
+import type { ImportState } from "../imports/import.ts";
+import type { CollectorDatabase } from "./database.ts";
+import type { IdentityStorage } from "./identity.ts";
+import type { ImportStorage } from "./imports.ts";
+import { parseCurrent, parseSubmission } from "./parseVersions.ts";
+
+const COLUMNS = "file_id, summary_id, revision, version, state, import_id, current, held_version, held";
+
+type FileRow = {
+  file_id: string;
+  summary_id: string;
+  revision: number;
+  current: string | null;
+  held_version: number | null;
+  held: string | null;
+};
+
+/** Files with their versions, and the duplicates that the next import counts. */
+export class FileStorage {
+  readonly #database: CollectorDatabase;
+  readonly #identity: IdentityStorage;
+  readonly #imports: ImportStorage;
+
+  constructor(database: CollectorDatabase, identity: IdentityStorage, imports: ImportStorage) {
+    this.#database = database;
+    this.#identity = identity;
+    this.#imports = imports;
+  }
+
+  #select(condition: string, ...bindings: (string | number)[]): FileVersions[] {
+    return this.#database
+      .read<FileRow>(
+        `SELECT file_id, summary_id, revision, current, held_version, held FROM files WHERE ${condition}`,
+        ...bindings,
+      )
+      .flatMap((row) => this.#parse(row) ?? []);
+  }
+
+  /** A held version that a task has released reads as queued: releasing writes no file row. */
+  #parse(row: FileRow): FileVersions | null {
+    const { file_id, summary_id, revision } = row;
+    const current = row.current === null ? null : parseCurrent(row.current);
+    if (row.held_version === null || row.held === null) {
+      return current === null ? null : { file_id, summary_id, revision, current, held: null };
+    }
+    const file: FileVersions = {
+      file_id,
+      summary_id,
+      revision,
+      current,
+      held: { version: row.held_version, state: "held", submission: parseSubmission(row.held) },
+    };
+    return row.held_version > this.#identity.releasedThrough
+      ? file
+      : release(file, this.#imports.idOfVersion(row.held_version));
+  }
+
+  read(fileIds: readonly string[]): Map<string, FileVersions> {
+    const files = new Map<string, FileVersions>();
+    for (const slice of jsonSlices(fileIds)) {
+      for (const file of this.#select("file_id IN (SELECT value FROM json_each(?))", slice)) {
+        files.set(file.file_id, file);
+      }
+    }
+    return files;
+  }
+
+  write(files: readonly FileVersions[]): void {
+    const values = files.map(({ file_id, summary_id, revision, current, held }) => [
+      file_id,
+      summary_id,
+      revision,
+      current?.version ?? null,
+      current?.state ?? null,
+      current?.import_id ?? null,
+      current === null ? null : JSON.stringify(current),
+      held?.version ?? null,
+      held === null ? null : JSON.stringify(held.submission),
+    ]);
+    for (const slice of jsonSlices(values)) {
+      this.#database.write(
+        `INSERT INTO files (${COLUMNS})
+         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8
+         FROM json_each(?) WHERE true
+         ON CONFLICT (file_id) DO UPDATE SET revision = excluded.revision, version = excluded.version,
+           state = excluded.state, import_id = excluded.import_id, current = excluded.current,
+           held_version = excluded.held_version, held = excluded.held`,
+        slice,
+      );
+    }
+  }
+
+  /** Held files that no task has released, with their newest and oldest version; 0 when there are none. */
+  countHeld(): { count: number; newest: number; oldest: number } {
+    const found = this.#database.read<{ count: number; newest: number | null; oldest: number | null }>(
+      "SELECT count(*) count, max(held_version) newest, min(held_version) oldest FROM files WHERE held_version > ?",
+      this.#identity.releasedThrough,
+    )[0];
+    return { count: found?.count ?? 0, newest: found?.newest ?? 0, oldest: found?.oldest ?? 0 };
+  }
+
+  /** Files with a queued version and a newer held one, which replaces it at a release. */
+  queuedAndHeld(): FileVersions[] {
+    return this.#select("state = 'queued' AND held_version > ?", this.#identity.releasedThrough);
+  }
+
+  /** Held files with a version up to this one. */
+  heldUpTo(version: number, limit: number): FileVersions[] {
+    return this.#select(
+      "held_version > ? AND held_version <= ? LIMIT ?",
+      this.#identity.releasedThrough,
+      version,
+      limit,
+    );
+  }
+
+  /** Failed files that keep a URL for a retry. */
+  failuresWithUrl(): FileVersions[] {
+    return this.#select("state = 'failed' AND current ->> '$.submission.callback_url' IS NOT NULL");
+  }
+
+  failuresOf(importId: string, limit: number): FileVersions[] {
+    return this.#select("import_id = ? AND state = 'failed' ORDER BY file_id LIMIT ?", importId, limit);
+  }
+
+  /**
+   * The next files of an import that are in no dispatch yet, by file id: held versions in its range, and those that
+   * are stored as queued because a newer ping of the file was held meanwhile.
+   */
+  toDrain(row: ImportState, limit: number): { file_id: string; version: number }[] {
+    return this.#database.read<{ file_id: string; version: number }>(
+      `SELECT file_id, CASE WHEN held_version > ?2 AND held_version <= ?3 THEN held_version ELSE version END version
+       FROM files
+       WHERE file_id > ?1 AND ((held_version > ?2 AND held_version <= ?3)
+         OR (state = 'queued' AND import_id = ?5 AND version > ?2 AND version <= ?3))
+       ORDER BY file_id LIMIT ?4`,
+      row.drained_to ?? "",
+      row.after_version,
+      row.through_version,
+      limit,
+      row.import_id,
+    );
+  }
+
+  /** Files of an import that are still to settle. */
+  countPending(row: ImportState): number {
+    return this.#count(
+      `SELECT count(*) count FROM files WHERE (held_version > ?1 AND held_version <= ?2)
+         OR (state = 'queued' AND import_id = ?3 AND current ->> 'retried' IS NOT 1)`,
+      row.after_version,
+      row.through_version,
+      row.import_id,
+    );
+  }
+
+  /** Indexes in the list of the files that were never pinged. */
+  missing(fileIds: readonly string[]): number[] {
+    const known = new Set<string>();
+    for (const slice of jsonSlices(fileIds)) {
+      const rows = this.#database.read<{ file_id: string }>(
+        "SELECT file_id FROM files WHERE file_id IN (SELECT value FROM json_each(?))",
+        slice,
+      );
+      for (const row of rows) known.add(row.file_id);
+    }
+    return fileIds.flatMap((fileId, index) => (known.has(fileId) ? [] : [index]));
+  }
+
+  rememberDuplicates(fileIds: readonly string[]): void {
+    for (const slice of jsonSlices(fileIds)) {
+      this.#database.write(
+        `INSERT INTO remembered_duplicates (file_id)
+         SELECT value FROM json_each(?) WHERE true ON CONFLICT DO NOTHING`,
+        slice,
+      );
+    }
+  }
+
+  /** Remembered duplicates that are not held themselves. */
+  countDuplicates(): number {
+    return this.#count(
+      `SELECT count(*) count FROM remembered_duplicates d WHERE NOT EXISTS
+         (SELECT 1 FROM files f WHERE f.file_id = d.file_id AND f.held_version > ?)`,
+      this.#identity.releasedThrough,
+    );
+  }
+
+  forgetDuplicates(): void {
+    this.#database.change("DELETE FROM remembered_duplicates");
+  }
+
+  #count(query: string, ...bindings: (string | number)[]): number {
+    return this.#database.read<{ count: number }>(query, ...bindings)[0]?.count ?? 0;
+  }
+
+  eraseUpTo(version: number): void {
+    this.#database.change(
+      "DELETE FROM files WHERE coalesce(version, 0) <= ? AND coalesce(held_version, 0) <= ?",
+      version,
+      version,
+    );
+    this.#database.change(
+      "UPDATE files SET version = NULL, state = NULL, import_id = NULL, current = NULL WHERE version <= ?",
+      version,
+    );
+    this.#database.change(
+      "DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)",
+    );
+  }
+
+  hasAnyAfter(version: number): boolean {
+    const found = this.#database.read(
+      "SELECT 1 FROM files WHERE version > ?1 OR held_version > ?1 LIMIT 1",
+      version,
+    );
+    return found.length > 0;
+  }
+
+  /** Keys of inline bytes, or of bytes kept from a failure, that versions up to this one reference. */
+  objectKeysUpTo(version: number): string[] {
+    return this.#database
+      .read<{ key: string | null }>(
+        `SELECT current ->> '$.submission.object_key' key FROM files WHERE version <= ?1
+         UNION SELECT held ->> '$.object_key' FROM files WHERE held_version <= ?1`,
+        version,
+      )
+      .flatMap(({ key }) => (key === null ? [] : [key]));
+  }
+}

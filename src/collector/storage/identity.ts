@@ -1,0 +1,108 @@
+import type { CollectorNames } from "../calls.ts";
+import { identityOf, type CollectorIdentity } from "../identity.ts";
+import type { CollectorDatabase } from "./database.ts";
+
+type IdentityRow = {
+  partner_id: string;
+  user_id: string;
+  source: string;
+  released_through: number;
+  housekeeping_at: number | null;
+};
+
+/** Whose collector this is, and the bounds of its versions. Cached in memory. */
+export class IdentityStorage {
+  readonly #database: CollectorDatabase;
+  #row: IdentityRow | null = null;
+  #identity: CollectorIdentity | null = null;
+  #erasedBefore = 0;
+
+  constructor(database: CollectorDatabase) {
+    this.#database = database;
+  }
+
+  /** Fills the cache: at the start, and after a rollback. */
+  reload(): void {
+    const rows = this.#database.read<IdentityRow>(
+      "SELECT partner_id, user_id, source, released_through, housekeeping_at FROM identity",
+    );
+    this.#cache(rows[0] ?? null);
+    this.#erasedBefore =
+      this.#database.read<{ before_version: number }>("SELECT before_version FROM erased")[0]
+        ?.before_version ?? 0;
+  }
+
+  /** Null until the first ping or task. */
+  get(): CollectorIdentity | null {
+    this.#database.assertReadable();
+    return this.#identity;
+  }
+
+  /** Stores the names on the first call: an alarm after a restart has no other way to know them. */
+  introduce({ partner_id, user_id, source }: CollectorNames): void {
+    if (this.#row !== null) return;
+    this.#write({ partner_id, user_id, source, released_through: 0, housekeeping_at: null });
+  }
+
+  /** Held versions up to this one are released. */
+  get releasedThrough(): number {
+    return this.#row?.released_through ?? 0;
+  }
+
+  releaseThrough(version: number): void {
+    if (this.#row !== null) this.#write({ ...this.#row, released_through: version });
+  }
+
+  /** When to look for held pings, kept URLs and imports past their age; null when there are none. */
+  get housekeepingAt(): number | null {
+    return this.#row?.housekeeping_at ?? null;
+  }
+
+  setHousekeeping(at: number | null): void {
+    if (this.#row !== null) this.#write({ ...this.#row, housekeeping_at: at });
+  }
+
+  /** Everything up to this version was erased; 0 before the first erasure. */
+  get erasedBefore(): number {
+    return this.#erasedBefore;
+  }
+
+  noteErasure(version: number): void {
+    this.#database.write(
+      `INSERT INTO erased (only, before_version) VALUES (1, ?) ON CONFLICT (only)
+       DO UPDATE SET before_version = max(before_version, excluded.before_version)`,
+      version,
+    );
+    this.#erasedBefore = Math.max(this.#erasedBefore, version);
+  }
+
+  /** Deletes the bound of the last erasure. */
+  forgetErasure(): void {
+    this.#database.change("DELETE FROM erased");
+    this.#erasedBefore = 0;
+  }
+
+  /** Deletes the names; the bound of the erasure stays, so that no version starts again below it. */
+  forget(): void {
+    this.#database.change("DELETE FROM identity");
+    this.#cache(null);
+  }
+
+  #cache(row: IdentityRow | null): void {
+    this.#row = row;
+    this.#identity = row === null ? null : identityOf(row);
+  }
+
+  #write(row: IdentityRow): void {
+    this.#cache(row);
+    this.#database.write(
+      `INSERT INTO identity (only, partner_id, user_id, source, released_through, housekeeping_at)
+       VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET released_through = excluded.released_through, housekeeping_at = excluded.housekeeping_at`,
+      row.partner_id,
+      row.user_id,
+      row.source,
+      row.released_through,
+      row.housekeeping_at,
+    );
+  }
+}

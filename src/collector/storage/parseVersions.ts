@@ -1,0 +1,113 @@
+import { FILE_ERROR_CODES, type FileError, type StoredObject } from "../../files/file.ts";
+import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.ts";
+import { STEP_KINDS, type Step } from "../files/steps.ts";
+import type { Submission } from "../files/submission.ts";
+import type { CurrentVersion, FirstFault } from "../files/versions.ts";
+import {
+  count,
+  fieldsOf,
+  fieldsOfJson,
+  list,
+  memberOf,
+  memberOrNull,
+  numberOrNull,
+  text,
+  textOrNull,
+  type Fields,
+} from "./parse.ts";
+
+const CURRENT_STATES = ["queued", "imported", "failed"] as const;
+
+/** The version in a file's `current` column. */
+export function parseCurrent(json: string): CurrentVersion {
+  const fields = fieldsOfJson(json);
+  const dispatched = {
+    version: count(fields["version"]),
+    submission: submissionOf(fieldsOf(fields["submission"])),
+    import_id: textOrNull(fields["import_id"]),
+    retried: fields["retried"] === true,
+    attempts: count(fields["attempts"]),
+    steps: list(fields["steps"]).flatMap((step) => stepOf(fieldsOf(step)) ?? []),
+  };
+  const state = memberOf(CURRENT_STATES, fields["state"]);
+  if (state === "imported") return { ...dispatched, state, settled_at: count(fields["settled_at"]) };
+  const first_fault = firstFaultOf(fields["first_fault"]);
+  const failed_object = storedObjectOf(fields["failed_object"]);
+  if (state === "failed") {
+    const fault = faultOf(fieldsOf(fields["fault"]));
+    return {
+      ...dispatched,
+      state,
+      fault,
+      first_fault,
+      failed_object,
+      settled_at: count(fields["settled_at"]),
+    };
+  }
+  const fault = fields["fault"] == null ? null : faultOf(fieldsOf(fields["fault"]));
+  return { ...dispatched, state, fault, first_fault, faults: faultsOf(fields["faults"]), failed_object };
+}
+
+/** The submission in a file's `held` column. */
+export function parseSubmission(json: string): Submission {
+  return submissionOf(fieldsOfJson(json));
+}
+
+function submissionOf(fields: Fields): Submission {
+  return {
+    activity_name: textOrNull(fields["activity_name"]),
+    priority: fields["priority"] === 1 ? 1 : 0,
+    overwrite_mode: fields["overwrite_mode"] === true,
+    start_time_in_seconds: text(fields["start_time_in_seconds"]),
+    callback_url: textOrNull(fields["callback_url"]),
+    object_key: textOrNull(fields["object_key"]),
+    callback_digest: textOrNull(fields["callback_digest"]),
+    received_at: count(fields["received_at"]),
+  };
+}
+
+/** A code that this version does not know is one of ours: partners read it as `internal`. */
+function faultOf(fields: Fields): FileError {
+  return {
+    code: memberOrNull(FILE_ERROR_CODES, fields["code"]) ?? "internal",
+    detail: textOrNull(fields["detail"]) ?? "",
+    http_status: numberOrNull(fields["http_status"]),
+    retryable: fields["retryable"] === true,
+  };
+}
+
+function firstFaultOf(value: unknown): FirstFault | null {
+  if (value == null) return null;
+  const fields = fieldsOf(value);
+  return { ...faultOf(fields), at: count(fields["at"]) };
+}
+
+function faultsOf(value: unknown): Partial<Record<FaultOrigin, FaultSeries>> {
+  const faults: Partial<Record<FaultOrigin, FaultSeries>> = {};
+  if (value == null) return faults;
+  const fields = fieldsOf(value);
+  for (const origin of FAULT_ORIGINS) {
+    if (fields[origin] == null) continue;
+    const { times, since } = fieldsOf(fields[origin]);
+    faults[origin] = { times: count(times), since: count(since) };
+  }
+  return faults;
+}
+
+function storedObjectOf(value: unknown): StoredObject | null {
+  if (value == null) return null;
+  const { key, sha256, size_in_bytes } = fieldsOf(value);
+  return { key: text(key), sha256: text(sha256), size_in_bytes: count(size_in_bytes) };
+}
+
+/** Null for a step of a kind that this version does not know. */
+function stepOf({ at, what, attempt, code }: Fields): Step | null {
+  const kind = memberOrNull(STEP_KINDS, what);
+  if (kind === null) return null;
+  return {
+    at: count(at),
+    what: kind,
+    attempt: numberOrNull(attempt),
+    code: memberOrNull(FILE_ERROR_CODES, code),
+  };
+}

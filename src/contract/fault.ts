@@ -1,0 +1,87 @@
+import { z } from "@hono/zod-openapi";
+
+/** What may be wrong with one field of a request; a closed list, which the documentation explains. */
+export const FAULT_CODES = [
+  "required",
+  "invalid_type",
+  "invalid_value",
+  "invalid_format",
+  "too_short",
+  "too_long",
+  "too_small",
+  "too_big",
+  "too_many_items",
+  "time_not_in_seconds",
+  "control_character",
+  "lone_surrogate",
+  "unknown_parameter",
+  "invalid_cursor",
+  "invalid_callback",
+  "address_refused",
+  "file_too_large",
+  "not_fit",
+] as const;
+export type FaultCode = (typeof FAULT_CODES)[number];
+
+/** One thing wrong with a request: where (a JSON pointer, RFC 6901), a stable code, a sentence. */
+export const faultSchema = z.strictObject({
+  pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
+  code: z.enum(FAULT_CODES),
+  detail: z.string(),
+});
+export type Fault = z.infer<typeof faultSchema>;
+
+export function pointerOf(path: readonly PropertyKey[]): string {
+  return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+}
+
+/** Names what zod found wrong with `input` in the contract's words; every unknown key is a fault of its own. */
+export function faultsOf(issues: readonly z.core.$ZodIssue[], input: unknown): Fault[] {
+  return issues.flatMap((issue) => {
+    if (issue.code === "unrecognized_keys") {
+      return issue.keys.map((key) => ({
+        pointer: pointerOf([...issue.path, key]),
+        code: "unknown_parameter",
+        detail: "There is no such parameter here.",
+      }));
+    }
+    const pointer = pointerOf(issue.path);
+    const isMissing = issue.code !== "custom" && valueAt(input, issue.path) === undefined;
+    return isMissing
+      ? [{ pointer, code: "required", detail: "This field is required." }]
+      : [{ pointer, code: codeOf(issue), detail: issue.message }];
+  });
+}
+
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  let value = input;
+  for (const part of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = Reflect.get(value, part);
+  }
+  return value;
+}
+
+function codeOf(issue: Exclude<z.core.$ZodIssue, z.core.$ZodIssueUnrecognizedKeys>): FaultCode {
+  switch (issue.code) {
+    case "too_small":
+    case "too_big": {
+      const counted = issue.origin === "string" || issue.origin === "array";
+      if (issue.code === "too_small") return counted ? "too_short" : "too_small";
+      return counted ? "too_long" : "too_big";
+    }
+    case "custom": {
+      const code: unknown = issue.params?.["code"];
+      return FAULT_CODES.find((known) => known === code) ?? "invalid_value";
+    }
+    case "invalid_type":
+    case "invalid_format":
+      return issue.code;
+    case "not_multiple_of":
+    case "invalid_union":
+    case "invalid_key":
+    case "invalid_element":
+    case "invalid_value":
+      return "invalid_value";
+  }
+}

@@ -1,0 +1,49 @@
+import { z } from "@hono/zod-openapi";
+
+/** `waiting`: for another delivery's first attempt. `recorded`: no receiver is configured. */
+export type DeliveryStatus = "waiting" | "pending" | "delivered" | "failed" | "recorded";
+
+export const EVENT_STATUSES = ["pending", "delivered", "failed"] as const;
+export type EventStatus = (typeof EVENT_STATUSES)[number];
+
+/** Returns the status that a partner reads: an event that waits is pending. */
+export function visibleEventStatus(status: DeliveryStatus): EventStatus {
+  return status === "delivered" || status === "failed" ? status : "pending";
+}
+
+/** The JSON that is sent. */
+export const eventBodySchema = z.strictObject({
+  type: z.string(),
+  timestamp: z.string(),
+  data: z.record(z.string(), z.unknown()),
+});
+
+export const eventSchema = z
+  .strictObject({
+    /** The `webhook-id`. */
+    id: z.string(),
+    ...eventBodySchema.shape,
+    import_id: z.string().nullable(),
+    user_id: z.string().nullable(),
+    status: z.enum(EVENT_STATUSES),
+    attempt_count: z.number().int(),
+    next_attempt_at: z.iso.datetime().nullable(),
+    created_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
+  })
+  .openapi("Event");
+export type Event = z.infer<typeof eventSchema>;
+
+const attemptSchema = z.strictObject({
+  at: z.iso.datetime(),
+  /** Null when the receiver did not answer. */
+  status: z.number().int().nullable(),
+  milliseconds: z.number(),
+  /** First bytes of the answer, or the reason why there was none. */
+  answer: z.string().nullable(),
+});
+
+export const eventWithAttemptsSchema = z
+  .strictObject({ ...eventSchema.shape, attempts: z.array(attemptSchema) })
+  .openapi("EventWithAttempts");
+export type EventWithAttempts = z.infer<typeof eventWithAttemptsSchema>;

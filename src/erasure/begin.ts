@@ -1,0 +1,48 @@
+import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
+
+/** A user, and the hash that stands for it wherever its id must not. */
+export interface ErasedUser {
+  user_id: string;
+  user_hash: string;
+}
+
+/** Work in flight may write for up to 15 minutes: what it leaves behind after the first sweep, the second finds. */
+export const SWEEPS = 2;
+
+/** Columns of an erasure under way. */
+export const ERASURE_COLUMNS = "partner_id, user_hash, before_version, user_id, sweeps_left, step, after_id";
+
+/** SQL for the rows of the user to erase, in a table whose ids begin with the user's route. */
+const ofUser = (id: string) => `partner_id = ?1 AND ${id} >= ?5 AND ${id} < ?6 AND user_id = ?4`;
+
+/** Returns the statement that begins an erasure up to `bound`, an SQL expression. It does not walk the user's files. */
+function erasureUpTo(bound: string): string {
+  return `INSERT INTO erased (partner_id, user_hash, before_version, user_id, answers_void_until, next_sweep_at, sweeps_left)
+    SELECT ?1, ?2, ${bound}, ?4, ${DATABASE_NOW}, ?3, ?7
+    WHERE EXISTS (SELECT 1 FROM users WHERE partner_id = ?1 AND user_id = ?4)
+      OR EXISTS (SELECT 1 FROM files WHERE ${ofUser("file_id")})
+      OR EXISTS (SELECT 1 FROM imports WHERE ${ofUser("import_id")})
+    ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version),
+      user_id = excluded.user_id, answers_void_until = excluded.answers_void_until,
+      next_sweep_at = excluded.next_sweep_at, sweeps_left = excluded.sweeps_left, step = NULL, after_id = ''
+    RETURNING ${ERASURE_COLUMNS}`;
+}
+
+/**
+ * Forbids everything of a user up to now, and records the sweeps that are due, which the clock runs. Versions may be
+ * ahead of this clock, so the newest one of the user that the read model knows raises the bound. Bind
+ * `erasureValues`. Returns no row when the user is unknown. Repeating it starts the sweeps again.
+ */
+export const BEGIN_ERASURE = erasureUpTo(`max(?3,
+  coalesce((SELECT newest_version FROM users WHERE partner_id = ?1 AND user_id = ?4), 0),
+  (SELECT coalesce(max(requested_at), 0) FROM imports WHERE ${ofUser("import_id")}))`);
+
+/** The same up to an earlier erasure's bound: what the read model has of the user above it came later and stays. */
+export const ERASE_AGAIN = erasureUpTo("?3");
+
+/** Returns the values of either statement; `boundMs` is now, or the earlier erasure's bound. */
+export function erasureValues(partnerId: string, user: ErasedUser, boundMs: number): (string | number)[] {
+  const route = user.user_hash.slice(0, ROUTE_LENGTH);
+  return [partnerId, user.user_hash, boundMs, user.user_id, route, rangeEnd(route), SWEEPS];
+}

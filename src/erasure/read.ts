@@ -1,0 +1,37 @@
+import { z } from "zod";
+
+/** Reads `before_version`, the bound up to which a user is erased; no row when the user was never erased. */
+export function readErased(db: D1Database, partnerId: string, userHash: string): D1PreparedStatement {
+  return db
+    .prepare("SELECT before_version FROM erased WHERE partner_id = ? AND user_hash = ?")
+    .bind(partnerId, userHash);
+}
+
+const boundRows = z.array(z.object({ before_version: z.number() }));
+
+/** Returns the bound that `readErased` has found; 0 when the user was never erased. */
+export function boundOf(result: D1Result | undefined): number {
+  return boundRows.parse(result?.results ?? [])[0]?.before_version ?? 0;
+}
+
+/** Reads the bounds of those of these users that were ever erased. */
+export function readErasures(
+  db: D1Database,
+  partnerId: string,
+  userHashes: readonly string[],
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `SELECT user_hash, before_version FROM erased
+       WHERE partner_id = ? AND user_hash IN (SELECT value FROM json_each(?))`,
+    )
+    .bind(partnerId, JSON.stringify(userHashes));
+}
+
+const erasureRows = z.array(z.object({ user_hash: z.string(), before_version: z.number() }));
+
+/** Returns the bounds that `readErasures` has found, by user hash. */
+export function erasuresOf(result: D1Result | undefined): Map<string, number> {
+  const rows = erasureRows.parse(result?.results ?? []);
+  return new Map(rows.map((row) => [row.user_hash, row.before_version]));
+}

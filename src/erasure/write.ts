@@ -1,0 +1,306 @@
+import { z } from "zod";
+import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
+import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
+import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, type ErasedUser } from "./begin.ts";
+
+/**
+ * The steps of a sweep, in this order: each may rely on the rows of the earlier ones being gone. Files and imports name
+ * the sources whose collectors must be visited, so these rows go only after their collectors were.
+ */
+export const STEPS = ["files", "file_batches", "imports", "events", "plans", "objects"] as const;
+export type Step = (typeof STEPS)[number];
+
+const erasureSchema = z.object({
+  partner_id: z.string(),
+  user_hash: z.string(),
+  /** Nothing up to this version may be stored. */
+  before_version: z.number(),
+  user_id: z.string(),
+  sweeps_left: z.number(),
+  step: z.enum(STEPS).nullable(),
+  after_id: z.string(),
+});
+export type Erasure = z.infer<typeof erasureSchema>;
+
+/** Begins an erasure of a user up to now. Returns null when the user is unknown. */
+export async function beginErasure(
+  db: D1Database,
+  partnerId: string,
+  user: ErasedUser,
+  nowMs: number,
+): Promise<Erasure | null> {
+  const row = await db
+    .prepare(BEGIN_ERASURE)
+    .bind(...erasureValues(partnerId, user, nowMs))
+    .first();
+  return row === null ? null : erasureSchema.parse(row);
+}
+
+/** A sweep that fails, or has more to do than one run, is due again after this: before the clock's next minute. */
+const SWEEP_AGAIN_AFTER_MS = 30_000;
+/** Longer than the 15 minutes that a consumer may run. */
+const NEXT_SWEEP_AFTER_MS = 20 * 60_000;
+
+/**
+ * Returns at most `limit` erasures whose sweep is due, and leaves them out of the next look for a while. Partners take
+ * turns, each with its longest due first: the many erasures of one do not delay another's.
+ */
+export async function takeDueErasures(db: D1Database, nowMs: number, limit: number): Promise<Erasure[]> {
+  const found = await db
+    .prepare(
+      `UPDATE erased SET next_sweep_at = ?2 WHERE (partner_id, user_hash) IN (
+         SELECT partner_id, user_hash FROM (
+           SELECT partner_id, user_hash, next_sweep_at,
+             row_number() OVER (PARTITION BY partner_id ORDER BY next_sweep_at) AS turn
+           FROM erased WHERE next_sweep_at <= ?1)
+         ORDER BY turn, next_sweep_at LIMIT ?3)
+       RETURNING ${ERASURE_COLUMNS}`,
+    )
+    .bind(nowMs, nowMs + SWEEP_AGAIN_AFTER_MS, limit)
+    .all();
+  return z.array(erasureSchema).parse(found.results);
+}
+
+/** What a step may delete: the user's ids after one up to and including another. */
+export interface IdRange {
+  after: string;
+  through: string;
+}
+
+/** Returns what is left of a step after the last id that it has handled; an empty one stands for none. */
+export function rangeAfter(erasure: Erasure, step: Exclude<Step, "objects">, afterId: string): IdRange {
+  const prefix = ID_PREFIXES[step] + erasure.user_hash.slice(0, ROUTE_LENGTH);
+  return { after: afterId === "" ? prefix : afterId, through: rangeEnd(prefix) };
+}
+
+/** What ids have before their user's route. */
+const ID_PREFIXES = {
+  files: "",
+  file_batches: "",
+  imports: "",
+  events: EVENT_PREFIX,
+  plans: PLAN_PREFIX,
+} as const satisfies Record<Exclude<Step, "objects">, string>;
+
+/** SQL for the user's rows of a range; bind `rangeValues`. */
+const inRange = (id: string) => `partner_id = ?1 AND ${id} > ?2 AND ${id} <= ?3 AND user_id = ?4`;
+
+function rangeValues(
+  erasure: Erasure,
+  { after, through }: IdRange,
+): [string, string, string, string, number] {
+  return [erasure.partner_id, after, through, erasure.user_id, erasure.before_version];
+}
+
+const fileRows = z.array(
+  z.object({
+    file_id: z.string(),
+    source: z.string(),
+    activity_count: z.number(),
+    /** Keys of the objects to delete. */
+    readable: z.string().nullable(),
+    failed: z.string().nullable(),
+  }),
+);
+export type FileToErase = z.infer<typeof fileRows>[number];
+
+/** Reads the range's first files, also those that stay because they were pinged again. */
+export async function readFiles(
+  db: D1Database,
+  erasure: Erasure,
+  range: IdRange,
+  limit: number,
+): Promise<FileToErase[]> {
+  const found = await db
+    .prepare(
+      `SELECT file_id, source, activity_count,
+         CASE WHEN stored_version <= ?5 THEN object_key END AS readable,
+         CASE WHEN failed_version <= ?5 THEN failed_object_key END AS failed
+       FROM files WHERE ${inRange("file_id")} ORDER BY file_id LIMIT ?6`,
+    )
+    .bind(...rangeValues(erasure, range), limit)
+    .all();
+  return fileRows.parse(found.results);
+}
+
+/** Statements that delete the range's files up to the bound with their activities. */
+export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement[] {
+  return [
+    `DELETE FROM activities WHERE ${inRange("file_id")} AND version <= ?5`,
+    `DELETE FROM files WHERE ${inRange("file_id")} AND version <= ?5`,
+    // Files that were pinged again stay, without the bytes of before.
+    `UPDATE files SET stored_version = NULL, object_key = NULL, sha256 = NULL, size_in_bytes = NULL,
+       warnings = '[]', activity_count = 0
+     WHERE ${inRange("file_id")} AND stored_version <= ?5`,
+    `UPDATE files SET failed_version = NULL, failed_object_key = NULL,
+       sha256 = CASE WHEN object_key IS NOT NULL THEN sha256 END,
+       size_in_bytes = CASE WHEN object_key IS NOT NULL THEN size_in_bytes END
+     WHERE ${inRange("file_id")} AND failed_version <= ?5`,
+  ].map((sql) => db.prepare(sql).bind(...rangeValues(erasure, range)));
+}
+
+/** A batch has no id of its own: its first file and its number name it, in this order. */
+const BATCH_ID = "first_file_id || '/' || batch_id";
+const BATCHES_IN_RANGE = `partner_id = ?1
+  AND (first_file_id, batch_id) > (?2, ?3) AND (first_file_id, batch_id) <= (?4, ?5)`;
+
+function batchValues(
+  erasure: Erasure,
+  { after, through }: IdRange,
+): [string, string, string, string, string] {
+  const [afterFile = "", afterBatch = ""] = after.split("/");
+  const [throughFile = "", throughBatch = ""] = through.split("/");
+  return [erasure.partner_id, afterFile, afterBatch, throughFile, throughBatch];
+}
+
+const batchRows = z.array(z.object({ batch_id: z.string(), files: z.number() }));
+export type BatchToErase = z.infer<typeof batchRows>[number];
+
+/** Reads the range's first batches, each with its number of files. */
+export async function readBatches(
+  db: D1Database,
+  erasure: Erasure,
+  range: IdRange,
+  limit: number,
+): Promise<BatchToErase[]> {
+  const found = await db
+    .prepare(
+      `SELECT ${BATCH_ID} AS batch_id, json_array_length(file_ids) AS files
+       FROM file_batches WHERE ${BATCHES_IN_RANGE} ORDER BY first_file_id, batch_id LIMIT ?6`,
+    )
+    .bind(...batchValues(erasure, range), limit)
+    .all();
+  return batchRows.parse(found.results);
+}
+
+/** The statement that deletes the range's batches of which no file is left. */
+export function deleteBatches(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement {
+  return db
+    .prepare(
+      `DELETE FROM file_batches WHERE ${BATCHES_IN_RANGE}
+         AND NOT EXISTS (SELECT 1 FROM json_each(file_ids) j
+           CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value)`,
+    )
+    .bind(...batchValues(erasure, range));
+}
+
+const importRows = z.array(z.object({ import_id: z.string(), source: z.string() }));
+export type ImportToErase = z.infer<typeof importRows>[number];
+
+/** Reads the range's first imports, also those that stay because they were asked for later. */
+export async function readImports(
+  db: D1Database,
+  erasure: Erasure,
+  range: IdRange,
+  limit: number,
+): Promise<ImportToErase[]> {
+  const { partner_id, user_id } = erasure;
+  const found = await db
+    .prepare(
+      `SELECT import_id, source FROM imports WHERE ${inRange("import_id")} ORDER BY import_id LIMIT ?5`,
+    )
+    .bind(partner_id, range.after, range.through, user_id, limit)
+    .all();
+  return importRows.parse(found.results);
+}
+
+/** Statements that delete the range's imports up to the bound. */
+export function deleteImports(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement[] {
+  return [
+    `DELETE FROM import_missing WHERE partner_id = ?1 AND import_id > ?2 AND import_id <= ?3
+       AND import_id IN (SELECT import_id FROM imports WHERE ${inRange("import_id")} AND requested_at <= ?5)`,
+    `DELETE FROM imports WHERE ${inRange("import_id")} AND requested_at <= ?5`,
+  ].map((sql) => db.prepare(sql).bind(...rangeValues(erasure, range)));
+}
+
+const deliveryRows = z.array(z.object({ delivery_id: z.string() }));
+
+/** Reads the ids of the range's first deliveries. */
+export async function readDeliveries(
+  db: D1Database,
+  erasure: Erasure,
+  range: IdRange,
+  limit: number,
+): Promise<string[]> {
+  const { partner_id, user_id } = erasure;
+  const found = await db
+    .prepare(
+      `SELECT delivery_id FROM deliveries WHERE ${inRange("delivery_id")} ORDER BY delivery_id LIMIT ?5`,
+    )
+    .bind(partner_id, range.after, range.through, user_id, limit)
+    .all();
+  return deliveryRows.parse(found.results).map((row) => row.delivery_id);
+}
+
+/**
+ * The statement that deletes the range's deliveries whose import is gone. Their own time does not tell: a delivery may be
+ * made a moment after the bound, of an import from before it.
+ */
+export function deleteDeliveries(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement {
+  const { partner_id, user_id } = erasure;
+  return db
+    .prepare(
+      `DELETE FROM deliveries WHERE ${inRange("delivery_id")} AND NOT EXISTS (
+         SELECT 1 FROM imports i WHERE i.partner_id = ?1 AND i.import_id = deliveries.import_id)`,
+    )
+    .bind(partner_id, range.after, range.through, user_id);
+}
+
+/** SQL for an erasure that neither another run has completed nor a repetition has begun again. */
+const SAME_SWEEP = "partner_id = ?1 AND user_hash = ?2 AND before_version = ?3 AND sweeps_left = ?4";
+
+function sweepValues({ partner_id, user_hash, before_version, sweeps_left }: Erasure) {
+  return [partner_id, user_hash, before_version, sweeps_left] as const;
+}
+
+/**
+ * The statement that records where the sweep continues. In the order of the due it moves behind the erasures that the
+ * run has not reached.
+ */
+export function saveProgress(db: D1Database, erasure: Erasure): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE erased SET step = ?5, after_id = ?6, next_sweep_at = next_sweep_at + 1 WHERE ${SAME_SWEEP}`,
+    )
+    .bind(...sweepValues(erasure), erasure.step, erasure.after_id);
+}
+
+/** Statements that complete a sweep: they delete the user without files, and schedule the next sweep or end the erasure. */
+export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): D1PreparedStatement[] {
+  const { after, through } = rangeAfter(erasure, "files", "");
+  const last = erasure.sweeps_left <= 1;
+  return [
+    db
+      .prepare(
+        `DELETE FROM users WHERE partner_id = ?1 AND user_id = ?4 AND NOT EXISTS (
+           SELECT 1 FROM files WHERE ${inRange("file_id")})`,
+      )
+      .bind(erasure.partner_id, after, through, erasure.user_id),
+    // Until now a collector may have taken a ping for a repetition of what is erased.
+    db
+      .prepare(
+        `UPDATE erased SET sweeps_left = sweeps_left - 1, next_sweep_at = ?5, step = NULL, after_id = '',
+           answers_void_until = ${DATABASE_NOW}, user_id = CASE WHEN ?5 IS NOT NULL THEN user_id END
+         WHERE ${SAME_SWEEP}`,
+      )
+      .bind(...sweepValues(erasure), last ? null : nowMs + NEXT_SWEEP_AFTER_MS),
+  ];
+}
+
+/** Deletes completed erasures up to this bound, in Unix milliseconds, oldest first and at most `limit`. Returns how many. */
+export async function deleteExpiredErasures(
+  db: D1Database,
+  throughMs: number,
+  limit: number,
+): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      `DELETE FROM erased WHERE (partner_id, user_hash) IN (
+         SELECT partner_id, user_hash FROM erased WHERE next_sweep_at IS NULL AND before_version <= ?
+         ORDER BY before_version LIMIT ?)`,
+    )
+    .bind(throughMs, limit)
+    .run();
+  return meta.changes;
+}

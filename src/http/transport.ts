@@ -1,0 +1,37 @@
+import { isLoopback } from "../outbound/address.ts";
+import type { Middleware } from "./context.ts";
+import { problem } from "./problem.ts";
+
+/** Two years. Subdomains are left out: they need not be ours. */
+export const STRICT_TRANSPORT_SECURITY = "max-age=63072000";
+
+/**
+ * Refuses a request that others could have read or sent in somebody's name, before any credentials are looked at.
+ * A redirect would hide from the caller that its key has gone out in clear.
+ */
+export const secureTransport: Middleware = async (c, next) => {
+  const { protocol, hostname } = new URL(c.req.url);
+  if (c.env.ENVIRONMENT === "local") {
+    // A foreign name that resolves to this machine is how a page of another site reaches local services.
+    if (isLoopback(hostname)) return next();
+    return problem(
+      c,
+      "https_required",
+      "A local service accepts requests to 127.0.0.1, localhost and [::1] only; the Host header names another host.",
+    );
+  }
+  if (protocol === "https:") return next();
+  return problem(
+    c,
+    "https_required",
+    "This request came over plain http, and nothing was done. Send it to the same address with https://. If it carried a key, ask us for a new one.",
+  );
+};
+
+/** Tells browsers to use https from now on. A local service has none. */
+export const strictTransport: Middleware = async (c, next) => {
+  await next();
+  if (c.env.ENVIRONMENT !== "local") {
+    c.res.headers.set("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);
+  }
+};

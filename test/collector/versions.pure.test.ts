@@ -1,0 +1,402 @@
+import { describe, expect, test } from "vitest";
+import { saysTheSame, withoutSource, type Submission } from "../../src/collector/files/submission.ts";
+import * as versions from "../../src/collector/files/versions.ts";
+import type { FailedVersion, FileVersions, QueuedVersion } from "../../src/collector/files/versions.ts";
+import { callbackDigest } from "../../src/identifiers.ts";
+
+const NOW = 1_780_000_000_000;
+const LATER = NOW + 60_000;
+const FIRST = "https://files.example.com/1.fit";
+const HELD = "https://files.example.com/held.fit";
+const OTHER = "https://files.example.com/other.fit";
+const names = { file_id: "file", summary_id: "summary" };
+const TIMEOUT = {
+  code: "callback_timeout",
+  detail: "Too slow.",
+  http_status: null,
+  retryable: true,
+} as const;
+const STORED = { key: "stored", sha256: "0".repeat(64), size_in_bytes: 9 };
+
+function submission(changes: Partial<Submission> = {}): Submission {
+  return {
+    activity_name: null,
+    priority: 1,
+    overwrite_mode: false,
+    start_time_in_seconds: "1780000000",
+    callback_url: FIRST,
+    object_key: null,
+    callback_digest: null,
+    received_at: NOW,
+    ...changes,
+  };
+}
+
+const live = submission({ callback_url: OTHER });
+const bulk = submission({ callback_url: OTHER, priority: 0 });
+const heldPing = submission({ callback_url: HELD, priority: 0 });
+
+/** Every file below came about by transitions alone, as files do. */
+function accepted(file: FileVersions | null, ping: Submission, at = NOW): FileVersions {
+  return versions.accept(file, { ...names, submission: ping }, 0, at);
+}
+
+const queued = accepted(null, submission());
+const held = accepted(null, heldPing);
+const version = versions.newestOf(queued).version;
+const imported = versions.succeed(queued, version, queued.revision + 1, NOW);
+const failed = versions.giveUp(queued, version, { fault: TIMEOUT, stored: null }, queued.revision + 1, NOW);
+const attempted = versions.failAttempt(
+  queued,
+  version,
+  { fault: TIMEOUT, stored: null, origin: "host" },
+  queued.revision + 1,
+  NOW,
+);
+const alsoHeld = (file: FileVersions) => accepted(file, { ...heldPing, overwrite_mode: true });
+
+const STATES: Record<string, FileVersions> = {
+  held,
+  queued,
+  "queued, attempted": attempted,
+  imported,
+  failed,
+  "queued and held": alsoHeld(queued),
+  "imported and held": alsoHeld(imported),
+  "failed and held": alsoHeld(failed),
+};
+
+const EVENTS: Record<string, (file: FileVersions) => FileVersions> = {
+  "accept live": (file) => accepted(file, live, LATER),
+  "accept bulk": (file) => accepted(file, bulk, LATER),
+  "accept live overwrite": (file) => accepted(file, { ...live, overwrite_mode: true }, LATER),
+  "accept repeat": (file) => accepted(file, { ...versions.newestOf(file).submission }, LATER),
+  release: (file) => versions.release(file, "import"),
+  supersede: (file) => versions.supersede(file, "import"),
+  succeed: (file) => versions.succeed(file, version, file.revision + 1, LATER),
+  failAttempt: (file) =>
+    versions.failAttempt(
+      file,
+      version,
+      { fault: TIMEOUT, stored: null, origin: "host" },
+      file.revision + 1,
+      LATER,
+    ),
+  giveUp: (file) =>
+    versions.giveUp(file, version, { fault: TIMEOUT, stored: null }, file.revision + 1, LATER),
+  expireClaim: (file) => versions.expireClaim(file, version, LATER),
+  lose: (file) => versions.lose(file, version, file.revision + 1, LATER),
+  expire: (file) => versions.expire(file, LATER),
+  retry: (file) => versions.retry(file, LATER),
+  dropUrl: (file) => versions.dropUrl(file),
+};
+
+const SAME = "same";
+
+/** What each event makes of each state. An event that is not listed changes nothing. */
+const EXPECTED: Record<keyof typeof STATES, Record<string, string>> = {
+  held: {
+    "accept live": "queued",
+    "accept bulk": "held",
+    "accept live overwrite": "queued",
+    release: "queued",
+    expire: "failed",
+  },
+  queued: {
+    "accept live overwrite": "queued",
+    succeed: "imported",
+    failAttempt: "queued",
+    giveUp: "failed",
+    expireClaim: "queued",
+    lose: "failed",
+  },
+  "queued, attempted": {
+    "accept live": "queued",
+    "accept bulk": "queued and held",
+    "accept live overwrite": "queued",
+    succeed: "imported",
+    failAttempt: "queued",
+    giveUp: "failed",
+    expireClaim: "queued",
+    lose: "failed",
+  },
+  imported: { "accept live overwrite": "queued" },
+  failed: {
+    "accept live": "queued",
+    "accept bulk": "held over failed",
+    "accept live overwrite": "queued",
+    "accept repeat": "queued",
+    retry: "queued",
+    dropUrl: "failed",
+  },
+  "queued and held": {
+    "accept live": "queued",
+    "accept bulk": "queued and held",
+    "accept live overwrite": "queued",
+    supersede: "queued",
+    succeed: "imported and held",
+    failAttempt: "queued and held",
+    giveUp: "held over failed",
+    expireClaim: "queued and held",
+    lose: "held over failed",
+    expire: "failed",
+  },
+  "imported and held": {
+    "accept live": "queued",
+    "accept bulk": "imported and held",
+    "accept live overwrite": "queued",
+    release: "queued",
+    expire: "failed",
+  },
+  "failed and held": {
+    "accept live": "queued",
+    "accept bulk": "held over failed",
+    "accept live overwrite": "queued",
+    release: "queued",
+    expire: "failed",
+  },
+};
+
+function nameOf({ current, held }: FileVersions): string {
+  if (held === null) return current.state;
+  if (current === null) return "held";
+  return current.state === "failed" ? "held over failed" : `${current.state} and held`;
+}
+
+describe("every event in every state", () => {
+  const cases = Object.keys(STATES).flatMap((state) =>
+    Object.keys(EVENTS).map((event): [string, string, string] => [
+      state,
+      event,
+      EXPECTED[state]?.[event] ?? SAME,
+    ]),
+  );
+
+  test.each(cases)("%s, %s: %s", (state, event, expected) => {
+    const before = STATES[state];
+    if (before === undefined) throw new Error(state);
+    const unchanged = structuredClone(before);
+    const after = EVENTS[event]?.(before);
+    expect(before).toEqual(unchanged);
+    if (after === undefined) throw new Error(event);
+    if (expected === SAME) {
+      expect(after).toBe(before);
+      return;
+    }
+    expect(after).not.toBe(before);
+    expect(nameOf(after)).toBe(expected);
+    expect(after.file_id).toBe(before.file_id);
+    // An expired claim is not projected, so it needs no revision of its own.
+    if (event === "expireClaim") expect(after.revision).toBe(before.revision);
+    else if (event === "release") expect(after.revision).toBeGreaterThanOrEqual(before.revision);
+    else expect(after.revision).toBeGreaterThan(before.revision);
+    expect(versions.newestOf(after).version).toBeGreaterThanOrEqual(versions.newestOf(before).version);
+  });
+
+  test("an event for another version changes nothing", () => {
+    const other = version - 1;
+    expect(versions.succeed(queued, other, 1, NOW)).toBe(queued);
+    expect(
+      versions.failAttempt(queued, other, { fault: TIMEOUT, stored: null, origin: "host" }, 1, NOW),
+    ).toBe(queued);
+    expect(versions.giveUp(queued, other, { fault: TIMEOUT, stored: null }, 1, NOW)).toBe(queued);
+    expect(versions.expireClaim(queued, other, NOW)).toBe(queued);
+    expect(versions.lose(queued, other, 1, NOW)).toBe(queued);
+  });
+});
+
+function queuedOf(file: FileVersions): QueuedVersion {
+  if (file.current?.state !== "queued") throw new Error(`${file.current?.state} is not queued`);
+  return file.current;
+}
+
+function failedOf(file: FileVersions): FailedVersion {
+  if (file.current?.state !== "failed") throw new Error(`${file.current?.state} has not failed`);
+  return file.current;
+}
+
+describe("accepting a ping", () => {
+  test("a first ping is queued with priority 1 and held with priority 0", () => {
+    expect(nameOf(accepted(null, live))).toBe("queued");
+    expect(nameOf(accepted(null, bulk))).toBe("held");
+  });
+
+  test("an imported file is not imported again without overwrite_mode, nor held again", () => {
+    expect(accepted(imported, live)).toBe(imported);
+    expect(accepted(imported, bulk)).toBe(imported);
+  });
+
+  test("an overwrite repeated within ten minutes is a repetition, later it is a new one", () => {
+    const overwrite = submission({ overwrite_mode: true });
+    const first = accepted(null, overwrite);
+    const done = versions.succeed(first, NOW, first.revision + 1, NOW);
+    expect(accepted(done, overwrite, NOW + versions.REPEAT_WINDOW_MS - 1)).toBe(done);
+    expect(nameOf(accepted(done, overwrite, NOW + versions.REPEAT_WINDOW_MS))).toBe("queued");
+  });
+
+  test("a repeated overwrite of a queued file is a repetition however late", () => {
+    const overwrite = submission({ overwrite_mode: true });
+    const first = accepted(null, overwrite);
+    expect(accepted(first, overwrite, NOW + 2 * versions.REPEAT_WINDOW_MS)).toBe(first);
+  });
+
+  test("a retried file that is queued again accepts another URL", () => {
+    const retried = versions.retry(failed, NOW);
+    expect(queuedOf(accepted(retried, live)).submission.callback_url).toBe(OTHER);
+    expect(accepted(retried, submission())).toBe(retried);
+  });
+
+  test("a newer version takes the older one's place in its import", () => {
+    const released = versions.release(held, "import-1");
+    const after = accepted(released, { ...live, overwrite_mode: true });
+    expect(queuedOf(after)).toMatchObject({ version: NOW + 1, import_id: "import-1", attempts: 0 });
+    expect(after.revision).toBe(versions.firstRevision(NOW + 1));
+  });
+
+  test("a settled version does not pass its import on", () => {
+    const released = versions.release(held, "import-1");
+    const settled = versions.succeed(released, NOW, released.revision + 1, NOW);
+    expect(queuedOf(accepted(settled, { ...live, overwrite_mode: true })).import_id).toBeNull();
+  });
+
+  test("a held version leaves the queued one as it is, and takes the source from a failed one", () => {
+    expect(alsoHeld(queued).current).toBe(queued.current);
+    const over = failedOf(alsoHeld(failed));
+    expect(over.submission).toMatchObject({ callback_url: null, object_key: null });
+    expect(over.fault.retryable).toBe(false);
+    expect(over.failed_object).toBeNull();
+  });
+});
+
+describe("versions and revisions", () => {
+  test("versions never restart, not when the clock steps back nor below an erasure or a release", () => {
+    const both = alsoHeld(imported);
+    expect(versions.nextVersion(null, 0, NOW)).toBe(NOW);
+    expect(versions.nextVersion(both, 0, NOW - 60_000)).toBe(versions.newestOf(both).version + 1);
+    expect(versions.nextVersion(null, NOW + 500, NOW)).toBe(NOW + 501);
+  });
+
+  test("a superseding version is above every revision that a claim of the older one can report", () => {
+    const both = alsoHeld(queued);
+    const after = versions.supersede(both, "import");
+    expect(after.revision).toBe(both.revision + 100);
+    expect(queuedOf(after)).toMatchObject({ import_id: "import", retried: false, attempts: 0, steps: [] });
+  });
+
+  test("an import reported late does not lower the revision that a newer held ping has", () => {
+    const both = alsoHeld(queued);
+    expect(versions.succeed(both, version, queued.revision + 1, LATER).revision).toBe(both.revision);
+  });
+});
+
+describe("attempts", () => {
+  test("a success keeps what makes a repetition a repetition, and nothing to download from", () => {
+    expect(imported.current).toMatchObject({ attempts: 1, settled_at: NOW });
+    expect(imported.current?.submission).toEqual(withoutSource(submission()));
+    expect(JSON.stringify(imported)).not.toContain(FIRST);
+  });
+
+  test("the faults of each origin are counted apart, from their own first time", () => {
+    const attempt = { fault: TIMEOUT, stored: null };
+    const own = versions.failAttempt(attempted, version, { ...attempt, origin: "own_store" }, 2, LATER);
+    const again = versions.failAttempt(own, version, { ...attempt, origin: "host" }, 3, LATER + 1);
+    expect(queuedOf(again)).toMatchObject({
+      attempts: 3,
+      faults: { host: { times: 2, since: NOW }, own_store: { times: 1, since: LATER } },
+    });
+  });
+
+  test("a URL that is gone after another failure says how the first attempt failed", () => {
+    const gone = { ...TIMEOUT, code: "callback_gone", detail: "404." } as const;
+    const ended = versions.giveUp(attempted, version, { fault: gone, stored: null }, 9, LATER);
+    expect(failedOf(ended).fault.detail).toBe(
+      "404. The first attempt had failed with callback_timeout: Too slow.",
+    );
+    const interrupted = versions.expireClaim(queued, version, NOW);
+    const after = versions.giveUp(interrupted, version, { fault: gone, stored: null }, 9, LATER);
+    expect(failedOf(after).fault.detail).toContain("interrupted on our side");
+    expect(failedOf(after).attempts).toBe(2);
+  });
+
+  test("bytes stored by a failed attempt stay for a retry, also when its URL is dropped", () => {
+    const ended = versions.giveUp(queued, version, { fault: TIMEOUT, stored: STORED }, 9, NOW);
+    expect(failedOf(ended)).toMatchObject({ failed_object: STORED, submission: { object_key: "stored" } });
+    const dropped = failedOf(versions.dropUrl(ended));
+    expect(dropped.submission).toMatchObject({ callback_url: null, object_key: "stored" });
+    expect(dropped.fault.retryable).toBe(true);
+    expect(queuedOf(versions.retry(versions.dropUrl(ended), LATER)).failed_object).toEqual(STORED);
+  });
+
+  test("a failure without stored bytes cannot be retried once its URL is dropped", () => {
+    const dropped = versions.dropUrl(failed);
+    expect(failedOf(dropped).fault.retryable).toBe(false);
+    expect(versions.retry(dropped, LATER)).toBe(dropped);
+    expect(versions.dropUrl(dropped)).toBe(dropped);
+  });
+
+  test("a retried version starts afresh, in the import that counted it", () => {
+    const released = versions.release(held, "import-1");
+    const ended = versions.giveUp(
+      released,
+      NOW,
+      { fault: TIMEOUT, stored: null },
+      released.revision + 1,
+      NOW,
+    );
+    expect(queuedOf(versions.retry(ended, LATER))).toMatchObject({
+      version: NOW,
+      import_id: "import-1",
+      retried: true,
+      attempts: 0,
+      fault: null,
+      first_fault: null,
+      faults: {},
+    });
+  });
+
+  test("a held version that expires fails without an attempt and keeps its URL", () => {
+    const expired = failedOf(versions.expire(held, LATER));
+    expect(expired).toMatchObject({ attempts: 0, import_id: null, submission: { callback_url: HELD } });
+    expect(expired.fault).toMatchObject({ code: "held_expired", retryable: true });
+    expect(expired.steps).toEqual([{ at: LATER, what: "failed", attempt: null, code: "held_expired" }]);
+  });
+
+  test("of many steps the first and the latest stay", () => {
+    let file = queued;
+    for (let attempt = 1; attempt <= 30; attempt += 1) {
+      file = versions.expireClaim(file, version, NOW + attempt);
+    }
+    const { steps } = queuedOf(file);
+    expect(steps).toHaveLength(20);
+    expect(steps[0]?.attempt).toBe(1);
+    expect(steps.slice(1).map((step) => step.attempt)).toEqual(Array.from({ length: 19 }, (_, i) => i + 12));
+  });
+});
+
+describe("two pings of one file say the same", () => {
+  test("when all that they say is equal, also after the URL was used up", () => {
+    const settled = withoutSource(submission());
+    expect(settled.callback_url).toBeNull();
+    expect(saysTheSame(submission(), submission())).toBe(true);
+    expect(saysTheSame(settled, submission())).toBe(true);
+    expect(saysTheSame(settled, withoutSource(settled))).toBe(true);
+    expect(saysTheSame(settled, submission({ callback_url: OTHER }))).toBe(false);
+  });
+
+  test.each<Partial<Submission>>([
+    { activity_name: "Morning ride" },
+    { priority: 0 },
+    { overwrite_mode: true },
+    { start_time_in_seconds: "1780000001" },
+    { callback_url: OTHER },
+    { callback_url: null, callback_digest: callbackDigest(OTHER) },
+  ])("and not when %o differs", (change) => {
+    expect(saysTheSame(submission(), submission(change))).toBe(false);
+  });
+
+  test("and file bytes are told apart by their base64", () => {
+    const bytes = (text: string) => submission({ callback_url: null, callback_digest: callbackDigest(text) });
+    expect(saysTheSame(bytes("DhAh"), bytes("DhAh"))).toBe(true);
+    expect(saysTheSame(bytes("DhAh"), bytes("DhAg"))).toBe(false);
+  });
+});

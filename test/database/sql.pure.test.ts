@@ -1,0 +1,50 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { jsonSlices, sliced, Where } from "../../src/database/sql.ts";
+
+/** What D1 and a Durable Object bind at most. */
+const MAX_BYTES = 2_000_000;
+
+const bytesOf = (text: string) => new TextEncoder().encode(text).byteLength;
+
+test("rows in any script come in slices that can be bound, all of them and in order", () => {
+  const text = fc.constantFrom("a", "\u00e9", "\u4e2d", "\u{1f6b4}", "\ud800", '"', "\u0000");
+  fc.assert(
+    fc.property(fc.array(fc.tuple(text, fc.integer({ min: 0, max: 9_000 })), { maxLength: 400 }), (rows) => {
+      const texts = rows.map(([letter, count]) => letter.repeat(count));
+      const slices = jsonSlices(texts);
+      for (const slice of slices) expect(bytesOf(slice)).toBeLessThanOrEqual(MAX_BYTES);
+      expect(slices.flatMap((slice) => z.array(z.string()).parse(JSON.parse(slice)))).toEqual(texts);
+    }),
+    { numRuns: 40 },
+  );
+});
+
+test("not even rows of nothing but three-byte letters make a slice too long", () => {
+  const slices = jsonSlices(Array.from({ length: 3_000 }, () => "\u4e2d".repeat(1_000)));
+  for (const slice of slices) expect(bytesOf(slice)).toBeLessThanOrEqual(MAX_BYTES);
+});
+
+test("each slice says which rows it holds", () => {
+  const rows = Array.from({ length: 900 }, (_, index) => ({ index, text: "x".repeat(1_000) }));
+  const slices = sliced(rows, (row) => [row.index, row.text]);
+  expect(slices.length).toBeGreaterThan(1);
+  expect(slices.flatMap((slice) => slice.rows)).toEqual(rows);
+  for (const { rows: held, json } of slices) {
+    expect(JSON.parse(json)).toEqual(held.map((row) => [row.index, row.text]));
+  }
+  expect(sliced([], String)).toEqual([]);
+  expect(sliced([1, 2], String)).toEqual([{ rows: [1, 2], json: '["1","2"]' }]);
+});
+
+test("a Where joins its conditions and keeps the values in the order of their parameters", () => {
+  const where = new Where()
+    .and("a = ?", "p")
+    .andEqual("b", undefined)
+    .and("(c, d) < (?, ?)", 1, null)
+    .andEqual("e", 0)
+    .and("f IS NULL");
+  expect(where.sql).toBe("a = ? AND (c, d) < (?, ?) AND e = ? AND f IS NULL");
+  expect(where.values).toEqual(["p", 1, null, 0]);
+});

@@ -1,0 +1,112 @@
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { eraseUser } from "../../src/erasure/eraseUser.ts";
+import { claimRequest, keepAnswer } from "../../src/idempotency/write.ts";
+import { userHash } from "../../src/identifiers.ts";
+import { base64, pingOf, read, type PingFields } from "../flows/partnerActs.ts";
+import { send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { seedUser } from "../support/rows.ts";
+import { rideFile } from "../support/rideFile.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+const RIDE = base64(rideFile());
+const rideOf = (user_id: string): PingFields => ({ user_id, summary_id: "ride", callback_url: RIDE });
+
+const answered = z.object({ files: z.array(z.object({ file_id: z.string(), status: z.string() })) });
+
+/** Sends pings under a key. */
+async function ping(who: TestPartner, key: string, ...files: PingFields[]) {
+  const response = await send(who, "POST", "/api/fit_partner_ping/", {
+    body: { activity_files: files.map(pingOf) },
+    headers: { "Idempotency-Key": key },
+  });
+  expect(response.status).toBe(202);
+  return answered.parse(await response.json()).files;
+}
+
+async function task(who: TestPartner, key: string, user_id: string) {
+  const response = await send(who, "POST", "/api/task_partner/", {
+    body: { bulk_fit_transfer_complete: true, source: "watch", is_initial_import: false, user_id },
+    headers: { "Idempotency-Key": key },
+  });
+  expect(response.status).toBe(202);
+  return z.looseObject({ import_id: z.string() }).parse(await response.json());
+}
+
+const erase = async (who: TestPartner, userId: string) =>
+  expect((await send(who, "DELETE", `/api/users/${userId}/`)).status).toBe(202);
+
+const users = async (who: TestPartner) =>
+  z
+    .object({ data: z.array(z.object({ user_id: z.string() })) })
+    .parse(await read(who, "/api/users/"))
+    .data.map((user) => user.user_id);
+
+test("an erased user's requests are carried out again; another user's keep their answers", async () => {
+  const who = await newPartner();
+  const keys = ["leaver", "stayer"] as const;
+  for (const user of keys) await ping(who, user, rideOf(user));
+  const leaverTask = await task(who, "task-leaver", "leaver");
+  const stayerTask = await task(who, "task-stayer", "stayer");
+
+  await erase(who, "leaver");
+
+  expect(await ping(who, "stayer", rideOf("stayer"))).toMatchObject([{ status: "queued" }]);
+  expect(await task(who, "task-stayer", "stayer")).toEqual(stayerTask);
+  expect(await users(who)).toEqual(["stayer"]);
+  // The answer is the same, but now it is true again.
+  const [file] = await ping(who, "leaver", rideOf("leaver"));
+  expect(file).toMatchObject({ status: "queued" });
+  expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
+  expect((await task(who, "task-leaver", "leaver")).import_id).not.toBe(leaverTask.import_id);
+});
+
+test("the answer to a request of 5,000 users is void once one of them is erased, and not before", async () => {
+  const { partnerId } = await newPartner();
+  const user_hashes = Array.from({ length: 5_000 }, (_, user) => userHash(partnerId, `user-${user}`));
+  const name = { partner_id: partnerId, key_hash: "key" };
+  const content = { request_hash: "request", user_hashes };
+  const claim = async () => claimRequest(env.DB, name, content, Date.now());
+  const erasureOf = async (user_id: string) => {
+    await seedUser(partnerId, user_id);
+    expect(await eraseUser(env, partnerId, user_id, Date.now())).toBe(true);
+  };
+  const claimed = await claim();
+  if (claimed.state !== "ours") throw new Error(claimed.state);
+  await keepAnswer(env.DB, name, claimed.until, "q", Date.now());
+  await erasureOf("another user");
+  expect(await claim()).toEqual({ state: "answered", answer: "q" });
+  await erasureOf("user-4999");
+  expect(await claim()).toMatchObject({ state: "ours" });
+});
+
+test("a request in flight while its user is erased keeps no answer for its repetition", async () => {
+  const who = await newPartner();
+  const batch = env.DB.batch.bind(env.DB);
+  let batches = 0;
+  vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+    const results = await batch<T>(statements);
+    batches += 1;
+    // The key is claimed, the ping can be read; its answer is not kept yet.
+    if (batches === 2) await eraseUser(env, who.partnerId, "leaver", Date.now());
+    return results;
+  });
+  await ping(who, "key", rideOf("leaver"));
+  vi.restoreAllMocks();
+  expect(await users(who)).toEqual([]);
+  const [file] = await ping(who, "key", rideOf("leaver"));
+  expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
+});
+
+test("an answer given after the erasure is kept", async () => {
+  const who = await newPartner();
+  await ping(who, "before", rideOf("leaver"));
+  await erase(who, "leaver");
+  await ping(who, "after", rideOf("leaver"));
+  const prepared = vi.spyOn(env.DB, "prepare");
+  expect(await ping(who, "after", rideOf("leaver"))).toMatchObject([{ status: "queued" }]);
+  expect(prepared.mock.calls.filter(([sql]) => sql.includes("INTO files"))).toEqual([]);
+});

@@ -1,0 +1,200 @@
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { eraseUser } from "../../src/erasure/eraseUser.ts";
+import { ROWS_PER_PAGE } from "../../src/erasure/steps.ts";
+import { sweepErasures } from "../../src/erasure/sweep.ts";
+import { takeDueErasures } from "../../src/erasure/write.ts";
+import { userHash } from "../../src/identifiers.ts";
+import { as } from "../model/platform.ts";
+import { newPartner } from "../support/partner.ts";
+import { countRows, seedHistory } from "./history.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+const MINUTE = 60_000;
+
+interface ErasedRow {
+  sweeps_left: number;
+  step: string | null;
+  after_id: string;
+  user_id: string | null;
+}
+
+const erasureOf = async (partnerId: string, userId: string) =>
+  env.DB.prepare(
+    "SELECT sweeps_left, step, after_id, user_id FROM erased WHERE partner_id = ? AND user_hash = ?",
+  )
+    .bind(partnerId, userHash(partnerId, userId))
+    .first<ErasedRow>();
+
+/** Records the rows that each batch changes; the batches of these numbers fail, without effect. */
+function watchBatches(failing: readonly number[] = []): number[] {
+  const changes: number[] = [];
+  const batch = env.DB.batch.bind(env.DB);
+  vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+    if (failing.includes(changes.length)) {
+      changes.push(0);
+      throw new Error("D1_ERROR: overloaded");
+    }
+    const results = await batch<T>(statements);
+    changes.push(results.reduce((rows, { meta }) => rows + meta.changes, 0));
+    return results;
+  });
+  return changes;
+}
+
+/** Runs the clock each minute until the user's first sweep is complete. Returns the number of runs. */
+async function runUntilSwept(partnerId: string, userId: string, from: number): Promise<number> {
+  for (let runs = 0; runs < 20; runs += 1) {
+    if ((await erasureOf(partnerId, userId))?.sweeps_left !== 2) return runs;
+    await sweepErasures(env, from + (runs + 1) * MINUTE);
+  }
+  throw new Error("the sweep does not come to its end");
+}
+
+const filesLeft = async (partnerId: string, userId: string) =>
+  (
+    await env.DB.prepare(
+      "SELECT file_id, source FROM files WHERE partner_id = ? AND user_id = ? ORDER BY file_id",
+    )
+      .bind(partnerId, userId)
+      .all<{ file_id: string; source: string }>()
+  ).results;
+
+test("an erasure of 20,000 rows deletes them page by page, continues where it was interrupted, and spares other users", async () => {
+  const who = await newPartner();
+  const other = await newPartner();
+  await seedHistory(other.partnerId, "leaver", { files: 50, imports: 2 });
+  await seedHistory(who.partnerId, "stayer", { files: 50, imports: 2 });
+  const spared = await countRows(other.partnerId);
+  expect(await countRows(who.partnerId)).toBe(spared);
+  await seedHistory(who.partnerId, "leaver", { files: 9_700, sources: 3, imports: 40 });
+  expect(await countRows(who.partnerId)).toBeGreaterThan(19_900 + spared - 50);
+
+  const changes = watchBatches([2, 4]);
+  const now = Date.now();
+  expect(await eraseUser(env, who.partnerId, "leaver", now)).toBe(true);
+  // Two pages are gone, and the third failed.
+  const interrupted = await erasureOf(who.partnerId, "leaver");
+  expect(interrupted).toMatchObject({ sweeps_left: 2, step: "files", user_id: "leaver" });
+  const left = await filesLeft(who.partnerId, "leaver");
+  expect(left.length).toBeGreaterThan(5_000);
+  expect(left.length).toBeLessThan(9_700 - 3_000);
+  expect((left[0]?.file_id ?? "") > (interrupted?.after_id ?? "~")).toBe(true);
+
+  expect(await runUntilSwept(who.partnerId, "leaver", now)).toBe(2);
+  expect(await countRows(who.partnerId)).toBe(spared);
+  expect(await countRows(other.partnerId)).toBe(spared);
+  // The page's rows, and the erasure's own.
+  expect(Math.max(...changes)).toBeLessThanOrEqual(ROWS_PER_PAGE + 1);
+  expect(changes.length).toBeLessThan(20);
+  expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 1, step: null });
+});
+
+test.each(["files", "file_batches", "imports", "events", "plans"])(
+  "an erasure whose answer got lost after a page of %s misses nothing",
+  async (table) => {
+    const who = await newPartner();
+    await seedHistory(who.partnerId, "leaver", { files: 120, sources: 2, imports: 120 });
+    const batch = env.DB.batch.bind(env.DB);
+    const begun = Date.now();
+    const lost = vi
+      .spyOn(env.DB, "batch")
+      .mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+        const step = (await erasureOf(who.partnerId, "leaver"))?.step ?? "files";
+        const results = await batch<T>(statements);
+        if (step === table) throw new Error("D1_ERROR: Network connection lost.");
+        return results;
+      });
+    await eraseUser(env, who.partnerId, "leaver", begun);
+    lost.mockRestore();
+    expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 2 });
+    await sweepErasures(env, begun + MINUTE);
+    expect(await countRows(who.partnerId)).toBe(0);
+  },
+);
+
+test("an erasure of more than one request has time for is completed by the clock", async () => {
+  const who = await newPartner();
+  await seedHistory(who.partnerId, "leaver", { files: 10, imports: 2_500 });
+  const begun = Date.now();
+  expect(await eraseUser(env, who.partnerId, "leaver", begun)).toBe(true);
+  expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 2, step: "imports" });
+  expect(await countRows(who.partnerId)).toBeGreaterThan(1_000);
+  expect(await runUntilSwept(who.partnerId, "leaver", begun)).toBeGreaterThanOrEqual(1);
+  expect(await countRows(who.partnerId)).toBe(0);
+  expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 1 });
+});
+
+test("collectors of a user with hundreds of sources are visited once a run, a page's at a time", async () => {
+  const who = await newPartner();
+  await seedHistory(who.partnerId, "leaver", { files: 500, sources: 250 });
+  const visits: string[] = [];
+  vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) =>
+    as({
+      erase: async () => {
+        visits.push(name);
+      },
+    }),
+  );
+  let visited = 0;
+  const perPage: number[] = [];
+  const batch = env.DB.batch.bind(env.DB);
+  vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+    perPage.push(visits.length - visited);
+    visited = visits.length;
+    return batch<T>(statements);
+  });
+  await eraseUser(env, who.partnerId, "leaver", Date.now());
+  expect(new Set(visits).size).toBe(250);
+  expect(visits).toHaveLength(250);
+  expect(Math.max(...perPage)).toBeLessThanOrEqual(100);
+  expect(await countRows(who.partnerId)).toBe(0);
+});
+
+test("files pinged again meanwhile stay, more of them than a page holds, and the sweep gets past them", async () => {
+  const who = await newPartner();
+  const files = 2 * ROWS_PER_PAGE + 1;
+  await seedHistory(who.partnerId, "leaver", { files, version: Date.now() + 60 * MINUTE });
+  const seeded = await countRows(who.partnerId);
+  await eraseUser(env, who.partnerId, "leaver", Date.now());
+  expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 1 });
+  expect(await countRows(who.partnerId)).toBe(seeded);
+});
+
+test("rows that name a collector stay until it was visited", async () => {
+  const who = await newPartner();
+  await seedHistory(who.partnerId, "leaver", { files: 20, sources: 2, imports: 2 });
+  const getByName = env.COLLECTOR.getByName.bind(env.COLLECTOR);
+  let calls = 0;
+  const away = vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) => {
+    calls += 1;
+    if (calls === 2) throw new Error("the collector is away");
+    return getByName(name);
+  });
+  const begun = Date.now();
+  await eraseUser(env, who.partnerId, "leaver", begun);
+  const left = await filesLeft(who.partnerId, "leaver");
+  expect(new Set(left.map((file) => file.source))).toEqual(new Set(["source-0", "source-1"]));
+  away.mockRestore();
+  await sweepErasures(env, begun + MINUTE);
+  expect(await countRows(who.partnerId)).toBe(0);
+});
+
+test("the many erasures of one partner do not delay another's", async () => {
+  const [busy, quiet] = [await newPartner(), await newPartner()];
+  const due = Date.parse("2026-06-01T12:00:00.000Z");
+  const insert = `INSERT INTO erased (partner_id, user_hash, before_version, answers_void_until, user_id, next_sweep_at, sweeps_left)
+    VALUES (?1, ?2, 1, 1, 'leaver', ?3, 1)`;
+  await env.DB.batch([
+    ...Array.from({ length: 40 }, (_, user) =>
+      env.DB.prepare(insert).bind(busy.partnerId, `hash-${user}`, due),
+    ),
+    env.DB.prepare(insert).bind(quiet.partnerId, "hash", due + 1_000),
+  ]);
+  const taken = await takeDueErasures(env.DB, due + 2_000, 10);
+  expect(taken).toHaveLength(10);
+  expect(taken.map((erasure) => erasure.partner_id)).toContain(quiet.partnerId);
+  expect(await takeDueErasures(env.DB, due + 2_000, 10)).toHaveLength(10);
+  await env.DB.prepare("DELETE FROM erased WHERE partner_id = ?").bind(busy.partnerId).run();
+});

@@ -1,0 +1,87 @@
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { app } from "../../src/http/app.ts";
+import { STRICT_TRANSPORT_SECURITY } from "../../src/http/transport.ts";
+import { problemOf } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+const HOST = "api.partner.example";
+const PATHS = ["/health/", "/docs/", "/openapi.json", "/nowhere/", "/api/partner/", "/api/fit_partner_ping/"];
+
+const ask = async (
+  environment: string,
+  url: string,
+  who: TestPartner | null = null,
+  init: RequestInit = {},
+) => app.request(url, { headers: { ...who?.headers }, ...init }, { ...env, ENVIRONMENT: environment });
+
+describe.each(["production", "staging"])("a deployed service (%s)", (environment) => {
+  test("refuses plain http on every address before it looks at a key, and does not redirect", async () => {
+    const who = await newPartner();
+    const looked = vi.spyOn(env.PARTNERS, "get");
+    for (const path of PATHS) {
+      const response = await ask(environment, `http://${HOST}${path}`, who);
+      expect(response.headers.get("Location")).toBeNull();
+      const { detail } = await problemOf(response, 403, "https_required");
+      expect(detail).toMatch(/https:\/\//);
+      expect(detail).not.toContain(HOST);
+    }
+    expect(looked).not.toHaveBeenCalled();
+  });
+
+  test("refuses plain http under a loopback name too: Host is the caller's to choose", async () => {
+    await problemOf(await ask(environment, "http://127.0.0.1/health/"), 403, "https_required");
+  });
+
+  test("serves a partner over https", async () => {
+    const response = await ask(environment, `https://${HOST}/api/partner/`, await newPartner());
+    expect(response.status).toBe(200);
+  });
+
+  test("tells browsers on every answer to come over https only, also on errors", async () => {
+    const who = await newPartner();
+    vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+      throw new Error("D1_ERROR: down");
+    });
+    const answers = await Promise.all([
+      ...PATHS.flatMap((path) => [
+        ask(environment, `https://${HOST}${path}`),
+        ask(environment, `https://${HOST}${path}`, who),
+        ask(environment, `http://${HOST}${path}`),
+      ]),
+      ask(environment, `https://${HOST}/api/files/`, who),
+      ask(environment, `https://${HOST}/health/`, null, { method: "POST" }),
+    ]);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200, 401, 403, 404, 405, 503]));
+    for (const { headers } of answers) {
+      expect(headers.get("Strict-Transport-Security")).toBe(STRICT_TRANSPORT_SECURITY);
+    }
+  });
+});
+
+describe("a local service", () => {
+  test.each(["127.0.0.1:8787", "localhost:8787", "LOCALHOST", "[::1]:8787", "127.8.9.10"])(
+    "serves plain http to %s",
+    async (host) => {
+      const response = await ask("local", `http://${host}/api/partner/`, await newPartner());
+      expect(response.status).toBe(200);
+      expect(response.headers.get("Strict-Transport-Security")).toBeNull();
+    },
+  );
+
+  test.each(["rebound.example:8787", "127.0.0.1.nip.io", "0.0.0.0:8787", "192.168.0.7:8787", "a.localhost"])(
+    "refuses a request for %s, whose page a browser could be made to open, before it looks at a key",
+    async (host) => {
+      const who = await newPartner();
+      const looked = vi.spyOn(env.PARTNERS, "get");
+      for (const scheme of ["http", "https"]) {
+        await problemOf(await ask("local", `${scheme}://${host}/api/partner/`, who), 403, "https_required");
+      }
+      expect(looked).not.toHaveBeenCalled();
+    },
+  );
+});

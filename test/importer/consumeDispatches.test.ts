@@ -1,0 +1,208 @@
+import { createMessageBatch, getQueueResult, createExecutionContext } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { PingCollector } from "../../src/collector/PingCollector.ts";
+import worker from "../../src/index.ts";
+import { EXCLUSIVE_WAIT_MS, INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
+import { HOST, ping, read, SOURCE } from "../flows/partnerActs.ts";
+import { once, playOutside } from "../support/outside.ts";
+import { newPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { shortenWaits } from "../support/shortWaits.ts";
+import { collectorOf, settle, type CollectorUnderTest } from "../support/world.ts";
+
+let paused: number[] = [];
+
+beforeEach(() => {
+  paused = shortenWaits();
+});
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+type Method = "claim" | "report" | "abandon";
+/** `refused`: the call did nothing; `unheard`: it was carried out, and its answer was lost. */
+type Failure = "refused" | "unheard";
+
+/** Lets calls of one method fail, in this order; what comes after them succeeds. Returns how often it was called. */
+function failCalls(method: Method, failures: Failure[]): () => number {
+  const left = failures.values();
+  let calls = 0;
+  const { COLLECTOR } = env;
+  const getByName = COLLECTOR.getByName.bind(COLLECTOR);
+  vi.spyOn(COLLECTOR, "getByName").mockImplementation((name) => {
+    const stub: DurableObjectStub<PingCollector> = getByName(name);
+    return new Proxy(stub, {
+      get(target, property) {
+        const value: unknown = Reflect.get(target, property);
+        if (property !== method || typeof value !== "function") return value;
+        return async (...args: unknown[]) => {
+          calls += 1;
+          const failure = left.next().value;
+          if (failure === "refused") throw new Error("Durable Object reset because its code was updated.");
+          const result: unknown = await Reflect.apply(value, target, args);
+          if (failure === "unheard") throw new Error("Network connection lost.");
+          return result;
+        };
+      },
+    });
+  });
+  return () => calls;
+}
+
+const times = (count: number, failure: Failure) => Array<Failure>(count).fill(failure);
+/** Calls that one delivery of a message makes at most: the first, and one after each pause. */
+const CALLS = 5;
+
+async function deliver(
+  collector: CollectorUnderTest,
+  dispatchId: string,
+  attempts: number,
+  queue = "priority",
+) {
+  const batch = createMessageBatch(`partner-api-${queue}`, [
+    {
+      id: `message of ${dispatchId}`,
+      timestamp: new Date(),
+      attempts,
+      body: { collector: collector.name, dispatch_id: dispatchId },
+    },
+  ]);
+  const retry = vi.spyOn(batch.messages[0] ?? { retry: () => undefined }, "retry");
+  await worker.queue(batch, env);
+  const { explicitAcks } = await getQueueResult(batch, createExecutionContext());
+  return { acknowledged: explicitAcks.length === 1, retried: retry.mock.calls.map(([options]) => options) };
+}
+
+async function liveRide() {
+  const who = await newPartner();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  const outside = playOutside({ [`${HOST}/1`]: once(rideFile()) });
+  const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+  const [sent] = await collector.sent();
+  const status = async () => (await read(who, `/api/files/${file?.file_id}/`))["status"];
+  return {
+    collector,
+    dispatchId: sent?.dispatch_id ?? "",
+    downloads: () => outside.to(`${HOST}/1`).length,
+    status,
+  };
+}
+
+const DONE = { acknowledged: true, retried: [] };
+const AGAIN = { acknowledged: false, retried: [{ delaySeconds: 1 }] };
+
+describe.each(["claim", "report"] as const)("A live ride whose %s fails", (method) => {
+  test.each<Failure>(["refused", "unheard"])(
+    "a few times is imported by the same delivery: %s",
+    async (failure) => {
+      const { collector, dispatchId, downloads, status } = await liveRide();
+      const calls = failCalls(method, times(CALLS - 1, failure));
+      expect(await deliver(collector, dispatchId, 1)).toEqual(DONE);
+      expect({ calls: calls(), paused, downloads: downloads(), status: await status() }).toEqual({
+        calls: CALLS,
+        paused: [250, 500, 1_000, 2_000],
+        downloads: 1,
+        status: "imported",
+      });
+    },
+  );
+
+  test.each<Failure>(["refused", "unheard"])(
+    "for the whole of a delivery is imported by the next ones, with no lease and no claim to wait for: %s",
+    async (failure) => {
+      const { collector, dispatchId, downloads, status } = await liveRide();
+      const now = Date.now();
+      vi.useFakeTimers({ toFake: ["Date"] });
+      vi.setSystemTime(now);
+      failCalls(method, times(CALLS, failure));
+      expect(await deliver(collector, dispatchId, 1)).toEqual(AGAIN);
+      vi.setSystemTime(now + 1_000);
+      expect(await deliver(collector, dispatchId, 2)).toEqual(DONE);
+      await settle(collector);
+      expect({ downloads: downloads(), status: await status() }).toEqual({
+        downloads: 1,
+        status: "imported",
+      });
+    },
+  );
+});
+
+test("A message that comes twice at once is worked on once, however late its claim is heard", async () => {
+  const { collector, dispatchId, downloads, status } = await liveRide();
+  failCalls("claim", ["unheard"]);
+  const both = await Promise.all([deliver(collector, dispatchId, 1), deliver(collector, dispatchId, 1)]);
+  expect(both).toEqual([DONE, DONE]);
+  expect({ downloads: downloads(), status: await status() }).toEqual({ downloads: 1, status: "imported" });
+});
+
+test("A given-up message whose collector cannot be told is delivered again, and its work is then sent at once", async () => {
+  const { collector, dispatchId, status } = await liveRide();
+  failCalls("abandon", ["refused"]);
+  expect(await deliver(collector, dispatchId, 1, "dispatches-dead")).toEqual(AGAIN);
+  expect(await deliver(collector, dispatchId, 2, "dispatches-dead")).toEqual(DONE);
+  await settle(collector);
+  expect(await status()).toBe("imported");
+});
+
+describe("A file that was there when two importers ended", () => {
+  async function suspected() {
+    const ride = await liveRide();
+    const now = Date.now();
+    vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
+    vi.setSystemTime(now);
+    let dispatchId = ride.dispatchId;
+    for (let death = 1; death <= 2; death += 1) {
+      expect(await ride.collector.claim(dispatchId)).toMatchObject({ exclusive: false });
+      vi.setSystemTime(Date.now() + 61_000);
+      await ride.collector.alarm();
+      vi.setSystemTime(Date.now() + 11_000);
+      await ride.collector.alarm();
+      const [next] = await ride.collector.sent();
+      dispatchId = next?.dispatch_id ?? "";
+    }
+    return { ...ride, dispatchId };
+  }
+
+  test("is imported by its third, alone in memory: it has failed for no neighbour", async () => {
+    const { collector, dispatchId, status } = await suspected();
+    expect(await deliver(collector, dispatchId, 1, "retry")).toEqual(DONE);
+    expect(await status()).toBe("imported");
+    const afterwards = requestMemory(collector.name);
+    expect(afterwards.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    afterwards.release();
+  });
+
+  test("is tried again later, and not failed, while other files are in memory", async () => {
+    const { collector, dispatchId, downloads, status } = await suspected();
+    const other = requestMemory("another-partner");
+    expect(other.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    paused.length = 0;
+    const delivered = deliver(collector, dispatchId, 1, "retry");
+    await vi.waitFor(() => expect(paused).not.toEqual([]));
+    vi.advanceTimersByTime(EXCLUSIVE_WAIT_MS);
+    expect(await delivered).toEqual(DONE);
+    expect({ downloads: downloads(), status: await status() }).toEqual({ downloads: 0, status: "queued" });
+    other.release();
+    vi.setSystemTime(Date.now() + 60 * 60_000);
+    await collector.alarm();
+    const [next] = await collector.sent();
+    expect(await collector.claim(next?.dispatch_id ?? "")).toMatchObject({ exclusive: true });
+  });
+});
+
+test("A redirect to a host of this service is refused", async () => {
+  const who = await newPartner();
+  const outside = playOutside({
+    [`${HOST}/1`]: () =>
+      new Response(null, { status: 302, headers: { Location: "https://api.example.com/health/" } }),
+  });
+  const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+    status: "failed",
+    error: { code: "callback_refused" },
+  });
+  expect(outside.to("https://api.example.com/health/")).toHaveLength(0);
+});

@@ -1,0 +1,264 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import {
+  EXCLUSIVE_WAIT_MS,
+  FIRST_BYTES,
+  HELD_LAPSES_AFTER_MS,
+  INTAKE_BYTES,
+  LARGE_BYTES,
+  requestMemory,
+  reserveAll,
+  sharedMemory,
+  STARTED_BYTES,
+  STARTED_BYTES_OF_PARTNER,
+  WAITING_LAPSES_AFTER_MS,
+  type Hold,
+  type StartedHold,
+} from "../../src/memory/budget.ts";
+import { wait } from "../../src/concurrency/wait.ts";
+
+const MiB = 1024 * 1024;
+const LARGEST = 32 * MiB;
+/** A wait that ends before it begins. */
+const AT_ONCE = 0;
+const HOUR = 3_600;
+const inSeconds = (seconds: number) => Date.now() + seconds * 1_000;
+
+const acme = sharedMemory("acme");
+const other = sharedMemory("other");
+
+/** What a test was granted: all of it is given back afterwards. */
+const granted: (Pick<Hold, "release"> | null)[] = [];
+
+/** Keeps what comes of a reservation, as soon as it comes. */
+function follow<T extends Pick<Hold, "release"> | null>(reserving: Promise<T>) {
+  const followed: { hold: T | undefined; ended: boolean } = { hold: undefined, ended: false };
+  const note = async () => {
+    const hold = await reserving;
+    granted.push(hold);
+    Object.assign(followed, { hold, ended: true });
+  };
+  void note();
+  return followed;
+}
+
+async function now<T extends Pick<Hold, "release"> | null>(reserving: Promise<T>): Promise<NonNullable<T>> {
+  const hold = await reserving;
+  if (hold === null) throw new Error("no room");
+  granted.push(hold);
+  return hold;
+}
+
+const pass = async (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
+
+/** The runtime drops the timers of an invocation with the invocation: here, those of all that runs. */
+function endInvocations(): void {
+  const nowMs = Date.now();
+  vi.clearAllTimers();
+  vi.setSystemTime(nowMs);
+}
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+});
+
+afterEach(async () => {
+  // Those that still wait get their turn, one after the other.
+  for (let turn = 0; turn < 5; turn += 1) {
+    for (const hold of granted.splice(0)) hold?.release();
+    await pass(100);
+  }
+  const all = await reserveAll("acme", AT_ONCE);
+  expect(all).not.toBeNull();
+  all?.release();
+  vi.useRealTimers();
+});
+
+describe("An invocation that has ended", () => {
+  test("while it waited is never granted memory, and holds up nobody", async () => {
+    const first = await now(acme.reserve(LARGEST, AT_ONCE));
+    const dead = follow(other.reserve(LARGEST, inSeconds(60)));
+    await pass(100);
+    endInvocations();
+    const next = follow(other.reserve(LARGEST, inSeconds(60)));
+    first.release();
+    await pass(WAITING_LAPSES_AFTER_MS + 100);
+    expect(next.hold).toBeTruthy();
+    expect(dead.ended).toBe(false);
+    next.hold?.release();
+    await pass(10_000);
+    expect(dead.ended).toBe(false);
+  });
+
+  test("while it held memory keeps it for seconds, where one that lives keeps it", async () => {
+    await now(acme.reserve(LARGEST, AT_ONCE));
+    await pass(3 * HELD_LAPSES_AFTER_MS);
+    expect(requestMemory("other").tryGrowTo(LARGEST)).toBe(false);
+    endInvocations();
+    await pass(HELD_LAPSES_AFTER_MS + 100);
+    const request = requestMemory("other");
+    granted.push(request);
+    expect(request.tryGrowTo(LARGEST)).toBe(true);
+  });
+});
+
+describe("Waiting", () => {
+  test("ends at its time, with nothing reserved", async () => {
+    const first = await now(acme.reserve(LARGEST, AT_ONCE));
+    const late = follow(other.reserve(LARGEST, inSeconds(5)));
+    await pass(4_900);
+    expect(late.ended).toBe(false);
+    await pass(200);
+    expect(late).toEqual({ hold: null, ended: true });
+    first.release();
+  });
+
+  test("is first come, first served, however much time an invocation was blocked", async () => {
+    const first = await now(acme.reserve(LARGEST, AT_ONCE));
+    const second = follow(other.reserve(LARGEST, inSeconds(60)));
+    const third = follow(sharedMemory("third").reserve(9 * MiB, inSeconds(60)));
+    // Nobody looks while one of them decodes.
+    vi.setSystemTime(Date.now() + WAITING_LAPSES_AFTER_MS + 500);
+    await pass(100);
+    expect([second.ended, third.ended]).toEqual([false, false]);
+    first.release();
+    await pass(100);
+    expect(second.hold).toBeTruthy();
+    expect(third.ended).toBe(false);
+    second.hold?.release();
+    await pass(100);
+    expect(third.hold).toBeTruthy();
+  });
+
+  test("of imports comes before requests; those that fit beside it go on after it", async () => {
+    const first = await now(acme.reserve(LARGEST, AT_ONCE));
+    const waiting = follow(other.reserve(LARGEST, inSeconds(60)));
+    await pass(100);
+    const request = requestMemory("third");
+    granted.push(request);
+    expect(request.tryGrowTo(2 * MiB)).toBe(false);
+    expect(request.tryGrowTo(MiB)).toBe(true);
+    first.release();
+    await pass(100);
+    expect(waiting.hold).toBeTruthy();
+    expect(request.tryGrowTo(2 * MiB)).toBe(true);
+  });
+});
+
+describe("Downloads", () => {
+  test("that all grow to the largest file get through one after the other", async () => {
+    const partners = Array.from(
+      { length: STARTED_BYTES / FIRST_BYTES },
+      (_, index) => `partner-${index % 4}`,
+    );
+    const started = await Promise.all(partners.map(async (id) => now(sharedMemory(id).start(AT_ONCE))));
+    let done = 0;
+    const download = async (hold: StartedHold) => {
+      if (!(await hold.growTo(LARGEST, inSeconds(60)))) return;
+      await wait(500);
+      hold.release();
+      done += 1;
+    };
+    for (const hold of started) void download(hold);
+    await pass(1_000);
+    expect(done).toBeGreaterThan(0);
+    expect(done).toBeLessThan(3);
+    await pass(10_000);
+    expect(done).toBe(partners.length);
+  });
+
+  test("that wait to grow go before others, and hold what they held when no room comes", async () => {
+    const started = await now(acme.start(AT_ONCE));
+    const first = await now(other.reserve(LARGEST, AT_ONCE));
+    const waiting = follow(sharedMemory("third").reserve(LARGEST, inSeconds(60)));
+    await pass(100);
+    const growing = started.growTo(LARGEST, inSeconds(5));
+    await pass(5_100);
+    expect(await growing).toBe(false);
+    const again = started.growTo(LARGEST, inSeconds(5));
+    first.release();
+    await pass(100);
+    expect(await again).toBe(true);
+    expect(waiting.ended).toBe(false);
+    started.keep(2 * MiB);
+    await pass(100);
+    expect(waiting.hold).toBeTruthy();
+  });
+
+  test("of small files start while large ones fill the rest and others wait", async () => {
+    await now(acme.reserve(LARGEST, AT_ONCE));
+    await now(other.reserve(8 * MiB, AT_ONCE));
+    follow(other.reserve(8 * MiB, inSeconds(60)));
+    await pass(100);
+    for (let count = 0; count < 8; count += 1) await now(sharedMemory("third").start(AT_ONCE));
+    expect(await sharedMemory("third").start(AT_ONCE)).toBeNull();
+  });
+});
+
+describe("One partner", () => {
+  test("holds one body over 16 MiB at a time; another partner's goes before its second", async () => {
+    const first = await now(acme.reserve(LARGE_BYTES + 1, AT_ONCE));
+    const second = follow(acme.reserve(LARGE_BYTES + 1, inSeconds(60)));
+    await pass(100);
+    expect(second.ended).toBe(false);
+    await now(other.reserve(LARGE_BYTES + 1, AT_ONCE));
+    await now(acme.reserve(MiB, AT_ONCE));
+    first.release();
+    await pass(100);
+    expect(second.hold).toBeTruthy();
+  });
+
+  test("cannot take all first bytes with hosts that never answer", async () => {
+    for (let bytes = 0; bytes < STARTED_BYTES_OF_PARTNER; bytes += FIRST_BYTES)
+      await now(acme.start(AT_ONCE));
+    const waiting = follow(acme.start(inSeconds(60)));
+    await pass(100);
+    expect(waiting.ended).toBe(false);
+    await now(other.start(AT_ONCE));
+  });
+
+  test("cannot take what belongs to imports by its requests", async () => {
+    const requests = Array.from({ length: 5 }, () => requestMemory("acme"));
+    granted.push(...requests);
+    const taken = requests.filter((request) => request.tryGrowTo(8 * MiB));
+    expect(taken).toHaveLength(INTAKE_BYTES / (8 * MiB));
+    await now(other.reserve(8 * MiB, AT_ONCE));
+  });
+});
+
+describe("An exclusive reservation", () => {
+  test("waits for all others, and lets nobody but growing downloads go ahead", async () => {
+    const started = await now(acme.start(AT_ONCE));
+    const exclusive = follow(reserveAll("other", inSeconds(60)));
+    await pass(100);
+    const late = [follow(acme.start(inSeconds(60))), follow(acme.reserve(MiB, inSeconds(60)))];
+    expect(requestMemory("acme").tryGrowTo(2 * MiB)).toBe(false);
+    expect(await started.growTo(LARGEST, AT_ONCE)).toBe(true);
+    await pass(1_000);
+    expect([exclusive.ended, ...late.map(({ ended }) => ended)]).toEqual([false, false, false]);
+    started.release();
+    await pass(100);
+    expect(exclusive.hold).toBeTruthy();
+    expect(late.map(({ ended }) => ended)).toEqual([false, false]);
+    expect(requestMemory("acme").tryGrowTo(2 * MiB)).toBe(false);
+    exclusive.hold?.release();
+    await pass(100);
+    for (const { hold } of late) expect(hold).toBeTruthy();
+  });
+
+  test("is memory for any file without a further wait", async () => {
+    const all = await now(reserveAll("acme", AT_ONCE));
+    const started = await now(all.start(AT_ONCE));
+    expect(await started.growTo(LARGEST, AT_ONCE)).toBe(true);
+    await now(all.reserve(LARGEST, AT_ONCE));
+    started.release();
+    expect(await other.start(AT_ONCE)).toBeNull();
+  });
+
+  test("ends its wait, which holds up all downloads, well within a claim", async () => {
+    await now(acme.start(AT_ONCE));
+    const exclusive = follow(reserveAll("other", inSeconds(HOUR)));
+    await pass(EXCLUSIVE_WAIT_MS + 100);
+    expect(exclusive).toEqual({ hold: null, ended: true });
+    await now(other.start(AT_ONCE));
+  });
+});

@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { itemFaults, judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
+import { MAX_PINGS, pingRequestSchema } from "../../src/pings/ping.ts";
+
+const RULES = { local: false, allowedHosts: [], ownHosts: [] };
+const PING = {
+  file_type: "FIT",
+  activity_name: null,
+  priority: 1,
+  user_id: "u",
+  source: "s",
+  overwrite_mode: false,
+  start_time_in_seconds: "1760000000",
+  callback_url: "https://files.example.com/f",
+  summary_id: "x",
+};
+const PRIVATE = "http://10.0.0.1/f";
+
+/** Judges a body as the route does: by its schema, then its callback URLs. */
+async function judge(body: unknown) {
+  const parsed = pingRequestSchema.safeParse(body);
+  return parsed.success
+    ? { faults: [], items: await judgePings(parsed.data.activity_files, RULES) }
+    : judgeRefused(body, parsed.error.issues, RULES);
+}
+
+const pointers = (faults: readonly { pointer: string }[]) => faults.map(({ pointer }) => pointer);
+
+describe("judging the items of a ping request", () => {
+  test("reports faults of schema and callback_url with their item, in the request's order", async () => {
+    const items: unknown[] = Array.from({ length: 12 }, () => PING);
+    items[10] = { ...PING, priority: 7 };
+    items[2] = { ...PING, callback_url: PRIVATE, priority: 7 };
+    items[1] = { ...PING, callback_url: PRIVATE };
+    const judged = await judge({ activity_files: items });
+    expect(judged.items.flatMap((item, index) => (item.ok ? [] : [index]))).toEqual([1, 2, 10]);
+    expect(judged.faults).toEqual([]);
+    expect(pointers(itemFaults(judged.items))).toEqual([
+      "/activity_files/1/callback_url",
+      "/activity_files/2/priority",
+      "/activity_files/2/callback_url",
+      "/activity_files/10/priority",
+    ]);
+  });
+
+  test("reports callback URLs also where the schema finds nothing wrong", async () => {
+    const { faults, items } = await judge({ activity_files: [PING, { ...PING, callback_url: PRIVATE }] });
+    expect(faults).toEqual([]);
+    expect(items).toEqual([
+      { ok: true, ping: { ...PING, inline: null } },
+      {
+        ok: false,
+        item: { ...PING, callback_url: PRIVATE },
+        faults: [expect.objectContaining({ code: "address_refused" })],
+      },
+    ]);
+  });
+
+  test("reports a body without a list as a fault of the request", async () => {
+    for (const body of [null, [], { activity_files: "x" }, { activity_files: [] }]) {
+      const { faults, items } = await judge(body);
+      expect(faults).toHaveLength(1);
+      expect(items).toEqual([]);
+    }
+  });
+
+  test("does not judge the items of a list that is too long", async () => {
+    const items = Array.from({ length: MAX_PINGS + 1 }, () => ({ ...PING, callback_url: PRIVATE }));
+    const judged = await judge({ activity_files: items });
+    expect(judged.faults.map(({ code }) => code)).toEqual(["too_many_items"]);
+    expect(judged.items).toEqual([]);
+  });
+});
