@@ -3,7 +3,7 @@ import { hasMarker, viewOf } from "./frame.ts";
 import { legsOf } from "./legs.ts";
 import { describeNotFit } from "./sniff.ts";
 import { ANSWER_CELLS, cellsOf, streamsOf, type BeforeAllocating } from "./streams.ts";
-import { survey } from "./survey.ts";
+import { survey, type Survey } from "./survey.ts";
 import {
   FIT_WARNINGS,
   type DecodeOptions,
@@ -11,7 +11,7 @@ import {
   type Streams,
   type StreamsOptions,
 } from "./types.ts";
-import { Work } from "./work.ts";
+import { FILE_UNITS, UNITS_WITH_STREAMS, Work } from "./work.ts";
 
 export * from "./types.ts";
 export type { Quantities } from "./quantities.ts";
@@ -25,30 +25,44 @@ export function looksLikeFit(bytes: Uint8Array): boolean {
   return hasMarker(bytes, 0);
 }
 
+type Surveyed =
+  | { ok: true; view: DataView; survey: Survey; usedUnits: number }
+  | { ok: false; problem: Extract<DecodeResult, { ok: false }>["problem"] };
+
+function surveyed(bytes: Uint8Array): Surveyed {
+  if (!looksLikeFit(bytes)) return { ok: false, problem: { code: "not_fit", detail: describeNotFit(bytes) } };
+  const view = viewOf(bytes);
+  const work = new Work();
+  const found = survey(view, work);
+  if (found.parts.length > 0) {
+    return { ok: true, view, survey: found, usedUnits: FILE_UNITS - work.left };
+  }
+  const problem = found.hasOtherFileType
+    ? {
+        code: "not_an_activity" as const,
+        detail:
+          "The FIT file is of another type, such as a course, workout or settings, and holds no session.",
+      }
+    : {
+        code: "no_activity_data" as const,
+        detail: "The FIT file holds neither a session nor a record.",
+      };
+  return { ok: false, problem };
+}
+
 /**
  * The activities of a FIT file, already unwrapped from gzip or zip: one a session, in file order. Damage
  * costs only what it hit and is told in `warnings`. Never throws, whatever the bytes.
  */
 export function decodeActivities(bytes: Uint8Array, options: DecodeOptions): DecodeResult {
-  if (!looksLikeFit(bytes)) return { ok: false, problem: { code: "not_fit", detail: describeNotFit(bytes) } };
-  const view = viewOf(bytes);
-  const { parts, hasOtherFileType, warnings } = survey(view, new Work());
-  if (parts.length === 0) {
-    return hasOtherFileType
-      ? {
-          ok: false,
-          problem: {
-            code: "not_an_activity",
-            detail:
-              "The FIT file is of another type, such as a course, workout or settings, and holds no session.",
-          },
-        }
-      : {
-          ok: false,
-          problem: { code: "no_activity_data", detail: "The FIT file holds neither a session nor a record." },
-        };
-  }
-  const { fallbackStartInSeconds } = options;
+  const found = surveyed(bytes);
+  return found.ok ? activitiesIn(found, options) : found;
+}
+
+function activitiesIn(
+  { view, survey: { parts, warnings } }: Extract<Surveyed, { ok: true }>,
+  { fallbackStartInSeconds }: DecodeOptions,
+): Extract<DecodeResult, { ok: true }> {
   const activities = parts.flatMap((part) =>
     activitiesOf(view, legsOf(part, fallbackStartInSeconds), fallbackStartInSeconds, warnings),
   );
@@ -57,6 +71,34 @@ export function decodeActivities(bytes: Uint8Array, options: DecodeOptions): Dec
     activity.session_count = activities.length;
   });
   return { ok: true, warnings: FIT_WARNINGS.filter((warning) => warnings.has(warning)), activities };
+}
+
+/** As `decodeActivities`, with the streams of each activity; null streams: the file is too large for both at once. */
+export type DecodeResultWithStreams =
+  | Extract<DecodeResult, { ok: false }>
+  | (Extract<DecodeResult, { ok: true }> & { streams: Streams[] | null });
+
+/**
+ * The activities and the streams of each with all their keys, in one order. All streams together hold no more
+ * numbers than the streams of one activity may; beyond that all are thinned.
+ */
+export function decodeWithStreams(
+  bytes: Uint8Array,
+  options: DecodeOptions,
+  beforeAllocating: BeforeAllocating = () => undefined,
+): DecodeResultWithStreams {
+  const found = surveyed(bytes);
+  if (!found.ok) return found;
+  const decoded = activitiesIn(found, options);
+  if (found.usedUnits > UNITS_WITH_STREAMS) return { ...decoded, streams: null };
+  const parts = found.survey.parts.map((part) => legsOf(part, options.fallbackStartInSeconds));
+  const cells = parts.reduce((sum, part) => sum + cellsOf(part), 0);
+  const streams = parts.flatMap((part) => {
+    const share = cells > 0 ? cellsOf(part) / cells : 1;
+    const legs = Array.from(part.legs.keys());
+    return streamsOf(found.view, part, legs, { keys: null, resolution: null }, beforeAllocating, share);
+  });
+  return { ...decoded, streams };
 }
 
 /**
@@ -80,24 +122,4 @@ export function decodeStreams(
     first += partLegs.legs.length;
   }
   return null;
-}
-
-/**
- * The streams of every activity of the same bytes, with all their keys, in the activities' order. Together they
- * hold no more numbers than the streams of one activity may; beyond that all are thinned.
- */
-export function decodeAllStreams(
-  bytes: Uint8Array,
-  options: DecodeOptions,
-  beforeAllocating: BeforeAllocating = () => undefined,
-): Streams[] {
-  if (!looksLikeFit(bytes)) return [];
-  const view = viewOf(bytes);
-  const parts = survey(view, new Work()).parts.map((part) => legsOf(part, options.fallbackStartInSeconds));
-  const cells = parts.reduce((sum, part) => sum + cellsOf(part), 0);
-  return parts.flatMap((part) => {
-    const share = cells > 0 ? cellsOf(part) / cells : 1;
-    const legs = Array.from(part.legs.keys());
-    return streamsOf(view, part, legs, { keys: null, resolution: null }, beforeAllocating, share);
-  });
 }

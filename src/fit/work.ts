@@ -8,6 +8,8 @@
  * 57,000,000 units, 480,000 records of 64 developer fields 52,000,000.
  */
 export const FILE_UNITS = 64_000_000;
+/** A file that costs more is not decoded into activities and all their streams at once. */
+export const UNITS_WITH_STREAMS = FILE_UNITS / 2;
 
 /** The walk over one message. */
 export const MESSAGE_UNITS = 1;

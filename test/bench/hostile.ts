@@ -2,15 +2,24 @@ import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.ts";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
+import { decodeActivities, decodeStreams, decodeWithStreams } from "../../src/fit/index.ts";
 import { unwrap } from "../../src/importer/unwrap.ts";
 import { judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
 import { pingRequestSchema } from "../../src/pings/ping.ts";
+import { HOSTILE_FILES, sparseRows } from "../support/fitHostile.ts";
 import { median, type Figure } from "./figures.ts";
 
 const ROUNDS = 5;
 /** A request or a file that costs more than this would be felt by its neighbours in the isolate. */
 const CPU_MS = 1_000;
+/** The same for a FIT file of 32 MiB, whatever is in it, in an import, an inspection or its streams. */
+const FILE_CPU_MS = 2_000;
+/** Sparse rows thinned to any number of points. */
+const THINNED_BYTES = 560_000;
+const THINNED_CPU_MS = 200;
+const RESOLUTIONS = [1, 2, 10, 100, 1_000, 10_000, 100_000];
 const ITEMS = 1_000;
+const NO_FALLBACK = { fallbackStartInSeconds: null };
 const rules = { local: false, allowedHosts: [], ownHosts: [] };
 
 /** A gzip of a FIT header and zeros that unpacks to just over the largest file. */
@@ -76,6 +85,60 @@ function candidates(): DuplicateCandidate[] {
   }));
 }
 
+async function cpuOf(work: () => unknown): Promise<number> {
+  const start = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(start);
+  return (user + system) / 1_000;
+}
+
+/** What files of 32 MiB cost that are made to cost as much as they can: the dearest kinds of each way to read them. */
+async function fileFigures(): Promise<Figure[]> {
+  const streams = (bytes: Uint8Array, resolution: number | null) =>
+    decodeStreams(bytes, { ...NO_FALLBACK, sessionIndex: 0, keys: null, resolution });
+  const ways: Record<string, (bytes: Uint8Array) => unknown> = {
+    import: (bytes) => decodeActivities(bytes, NO_FALLBACK),
+    inspect: (bytes) => JSON.stringify(decodeWithStreams(bytes, NO_FALLBACK)),
+    streams: (bytes) => JSON.stringify(streams(bytes, null)),
+    "1,000 points": (bytes) => JSON.stringify(streams(bytes, 1_000)),
+  };
+  const dearest = new Map<string, { cpu: number; kind: string }>();
+  for (const [kind, make] of Object.entries(HOSTILE_FILES)) {
+    const bytes = make(MAX_FILE_BYTES);
+    for (const [way, work] of Object.entries(ways)) {
+      const cpu = await cpuOf(() => work(bytes));
+      if (cpu > (dearest.get(way)?.cpu ?? 0)) dearest.set(way, { cpu, kind });
+    }
+  }
+  const sparse = sparseRows(THINNED_BYTES, 1);
+  let thinning = 0;
+  for (const resolution of RESOLUTIONS) {
+    streams(sparse, resolution);
+    thinning = Math.max(thinning, await cpuOf(() => streams(sparse, resolution)));
+  }
+  const section = "hostile";
+  return [
+    ...[...dearest].map(([way, { cpu, kind }]): Figure => {
+      const name = `dearest of ${Object.keys(HOSTILE_FILES).length} FIT files: ${way}`;
+      return {
+        section,
+        name,
+        value: cpu,
+        unit: "ms CPU",
+        target: { at: "most", value: FILE_CPU_MS },
+        note: kind,
+      };
+    }),
+    {
+      section,
+      name: "0.56 MB of sparse rows, at the dearest of 7 resolutions",
+      value: thinning,
+      unit: "ms CPU",
+      target: { at: "most", value: THINNED_CPU_MS },
+    },
+  ];
+}
+
 /** What hostile input costs: processor time, and what stays allocated outside the heap while it is read. */
 export async function hostileFigures(): Promise<Figure[]> {
   const [bomb, members, long, wrong, page] = [
@@ -99,10 +162,7 @@ export async function hostileFigures(): Promise<Figure[]> {
     let bytes = 0;
     for (let round = 0; round < ROUNDS; round += 1) {
       const before = process.memoryUsage().arrayBuffers;
-      const start = process.cpuUsage();
-      await work();
-      const { user, system } = process.cpuUsage(start);
-      cpu.push((user + system) / 1_000);
+      cpu.push(await cpuOf(work));
       bytes = Math.max(bytes, process.memoryUsage().arrayBuffers - before);
     }
     const section = "hostile";
@@ -111,5 +171,5 @@ export async function hostileFigures(): Promise<Figure[]> {
       { section, name: `${name}: buffers`, value: bytes / 2 ** 20, unit: "MiB" },
     );
   }
-  return figures;
+  return [...figures, ...(await fileFigures())];
 }

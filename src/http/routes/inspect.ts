@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { inspectionSchema } from "../../activities/inspection.ts";
-import { decodeActivities, decodeAllStreams } from "../../fit/index.ts";
+import { decodeActivities, decodeWithStreams } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../importer/unwrap.ts";
 import { MemoryShortage } from "../../memory/budget.ts";
@@ -55,14 +55,22 @@ export const inspectFile = endpoint(route, async (c) => {
     const unwrapped = unwrap(body.bytes, hold.add);
     if (!unwrapped.ok) return problem(c, unwrapped.code, unwrapped.detail);
     const { fit } = unwrapped;
-    const decoded = decodeActivities(fit, NO_FALLBACK);
-    if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
-    const { warnings, activities } = decoded;
-    c.var.logFields["activities"] = activities.length;
     const withStreams = c.req.valid("query").streams === "true";
-    const streams = withStreams ? decodeAllStreams(fit, NO_FALLBACK, hold.add) : [];
-    const inspected = activities.map((activity) =>
-      withStreams ? { ...activity, stream_data: streams[activity.session_index]?.columns ?? {} } : activity,
+    const decoded = withStreams
+      ? decodeWithStreams(fit, NO_FALLBACK, hold.add)
+      : { ...decodeActivities(fit, NO_FALLBACK), streams: [] };
+    if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
+    const { warnings, activities, streams } = decoded;
+    c.var.logFields["activities"] = activities.length;
+    if (streams === null) {
+      return problem(
+        c,
+        "body_too_large",
+        "This file is too large to inspect with streams. Ask without them.",
+      );
+    }
+    const inspected = activities.map((activity, index) =>
+      withStreams ? { ...activity, stream_data: streams[index]?.columns ?? {} } : activity,
     );
     return c.json({ warnings, activities: inspected }, 200);
   } catch (fault) {
