@@ -9,7 +9,7 @@
  */
 export const FILE_UNITS = 64_000_000;
 /** A file that costs more is not decoded into activities and all their streams at once. */
-export const UNITS_WITH_STREAMS = FILE_UNITS / 2;
+export const UNITS_WITH_STREAMS = FILE_UNITS / 4;
 
 /** The walk over one message. */
 export const MESSAGE_UNITS = 1;
