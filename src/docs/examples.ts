@@ -3,6 +3,7 @@ import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
 import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import type { File } from "../files/file.ts";
+import { pingFieldsOf } from "../files/pingFields.ts";
 import type { Timeline } from "../files/timeline.ts";
 import { quantities, type Quantities } from "../fit/quantities.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
@@ -88,10 +89,7 @@ const completedImport: Import = {
 const file: File = {
   file_id: FILE_ID,
   ...liveName,
-  activity_name: "Morning ride",
-  priority: 1,
-  overwrite_mode: false,
-  start_time_in_seconds: SMALL_RIDE_START,
+  ...pingFieldsOf(livePing),
   status: "imported",
   attempts: 1,
   import_id: null,
