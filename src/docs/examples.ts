@@ -6,6 +6,7 @@ import type { File } from "../files/file.ts";
 import { pingFieldsOf } from "../files/pingFields.ts";
 import type { Timeline } from "../files/timeline.ts";
 import { quantities, type Quantities } from "../fit/quantities.ts";
+import { countsOf, importFilesOf } from "../imports/counts.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
 import type { Overview } from "../overview/overview.ts";
@@ -64,14 +65,14 @@ export const REQUEST_EXAMPLES = {
   postTask: { task: { summary: "A history that is complete", value: task } },
 } as const;
 
-const counts = { total: 1, imported: 0, skipped: 0, failed: 0 };
+const counts = countsOf({ total: 1 });
 const importAnswer: ImportAnswer = {
   import_id: IMPORT_ID,
   ...names,
   is_initial_import: true,
   event_id: "history-of-rider-1",
   status: "running",
-  files: { ...counts, pending: 1 },
+  files: importFilesOf(counts),
   missing_summary_ids: ["history-0002"],
   repeated: false,
   warnings: [],
@@ -79,7 +80,7 @@ const importAnswer: ImportAnswer = {
 const completedImport: Import = {
   ...importAnswer,
   status: "completed",
-  files: { ...counts, pending: 0, imported: 1 },
+  files: importFilesOf({ ...counts, imported: 1 }),
   requested_at: "2026-11-25T08:00:04.000Z",
   completed_at: "2026-11-25T08:00:09.000Z",
   training_plan: { status: "delivered" },

@@ -6,6 +6,7 @@ import {
   trainingPlanRequestSchema,
   type CompletedImport,
 } from "../../src/deliveries/bodies.ts";
+import { countsOf } from "../../src/imports/counts.ts";
 
 const atMs = Date.parse("2026-11-25T12:00:00.500Z");
 const about: CompletedImport = {
@@ -15,10 +16,7 @@ const about: CompletedImport = {
   source: "s",
   event_id: null,
   is_initial_import: true,
-  total: 120,
-  imported: 10,
-  skipped: 9,
-  failed: 101,
+  ...countsOf({ total: 120, imported: 10, skipped: 9, failed: 101 }),
 };
 const failure = { file_id: "f", summary_id: "x", code: "callback_gone", detail: "The host answered 404." };
 
