@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { itemFaults, judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
-import { MAX_PINGS, pingRequestSchema } from "../../src/pings/ping.ts";
+import { MAX_PINGS, pingRequestSchema, pingSchema } from "../../src/pings/ping.ts";
 
 const RULES = { local: false, allowedHosts: [], ownHosts: [] };
 const PING = {
@@ -47,7 +47,7 @@ describe("judging the items of a ping request", () => {
     const { faults, items } = await judge({ activity_files: [PING, { ...PING, callback_url: PRIVATE }] });
     expect(faults).toEqual([]);
     expect(items).toEqual([
-      { ok: true, ping: { ...PING, inline: null } },
+      { ok: true, ping: { ...pingSchema.parse(PING), inline: null } },
       {
         ok: false,
         item: { ...PING, callback_url: PRIVATE },
