@@ -3,7 +3,7 @@ import { itemFaults, judgePings, judgeRefused } from "../../src/pings/judgeItems
 import { MAX_PINGS, pingRequestSchema, pingSchema } from "../../src/pings/ping.ts";
 
 const RULES = { local: false, allowedHosts: [], ownHosts: [] };
-const PING = {
+const PING = pingSchema.parse({
   file_type: "FIT",
   activity_name: null,
   priority: 1,
@@ -13,7 +13,7 @@ const PING = {
   start_time_in_seconds: "1760000000",
   callback_url: "https://files.example.com/f",
   summary_id: "x",
-};
+});
 const PRIVATE = "http://10.0.0.1/f";
 
 /** Judges a body as the route does: by its schema, then its callback URLs. */
@@ -47,7 +47,7 @@ describe("judging the items of a ping request", () => {
     const { faults, items } = await judge({ activity_files: [PING, { ...PING, callback_url: PRIVATE }] });
     expect(faults).toEqual([]);
     expect(items).toEqual([
-      { ok: true, ping: { ...pingSchema.parse(PING), inline: null } },
+      { ok: true, ping: { ...PING, inline: null } },
       {
         ok: false,
         item: { ...PING, callback_url: PRIVATE },
