@@ -4,6 +4,7 @@ import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection, NamedObject } from "../files/write.ts";
+import { countsOf, type ImportCounts } from "../imports/counts.ts";
 import { faultName, logUnit } from "../log.ts";
 import type {
   AcceptedEntry,
@@ -27,7 +28,6 @@ import { readTimeline } from "./files/timeline.ts";
 import { retryFiles, type FailedFiles } from "./files/retryFiles.ts";
 import { referencedObjects } from "./files/unreferencedObjects.ts";
 import { identityOf, nameOf } from "./identity.ts";
-import { countsOf, type ImportCounts } from "./imports/import.ts";
 import { projectImports } from "./imports/projectImports.ts";
 import { previewImport, startImport } from "./imports/startImport.ts";
 import { drainOutbox } from "./outbox/drainOutbox.ts";

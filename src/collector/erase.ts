@@ -1,6 +1,6 @@
+import { pendingOf } from "../imports/counts.ts";
 import { ERASURE_KEPT_FOR_MS } from "./ages.ts";
 import { addToImport } from "./imports/completeImport.ts";
-import { pendingOf } from "./imports/import.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 import type { CollectorTurns } from "./turns.ts";
@@ -13,7 +13,7 @@ export function eraseUpTo(turn: CollectorTurn, version: number): void {
   for (const row of storage.imports.all()) {
     if (row.completed_at !== null) continue;
     const gone = pendingOf(row) - storage.files.countPending(row);
-    if (gone > 0) addToImport(turn, row, { imported: 0, skipped: gone, failed: 0 }, now);
+    if (gone > 0) addToImport(turn, row, { skipped: gone }, now);
   }
 }
 

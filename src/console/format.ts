@@ -75,3 +75,8 @@ export function bytes(count: number | null): string {
 export function spaced(name: string | null): string {
   return name === null ? NONE : name.replaceAll("_", " ");
 }
+
+/** `imported` → `Imported` */
+export function titled(name: string): string {
+  return name.charAt(0).toUpperCase() + spaced(name).slice(1);
+}

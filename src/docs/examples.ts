@@ -3,8 +3,10 @@ import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
 import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import type { File } from "../files/file.ts";
+import { pingFieldsOf } from "../files/pingFields.ts";
 import type { Timeline } from "../files/timeline.ts";
 import { quantities, type Quantities } from "../fit/quantities.ts";
+import { countsOf, importFilesOf } from "../imports/counts.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
 import type { Overview } from "../overview/overview.ts";
@@ -63,14 +65,14 @@ export const REQUEST_EXAMPLES = {
   postTask: { task: { summary: "A history that is complete", value: task } },
 } as const;
 
-const counts = { total: 1, imported: 0, skipped: 0, failed: 0 };
+const counts = countsOf({ total: 1 });
 const importAnswer: ImportAnswer = {
   import_id: IMPORT_ID,
   ...names,
   is_initial_import: true,
   event_id: "history-of-rider-1",
   status: "running",
-  files: { ...counts, pending: 1 },
+  files: importFilesOf(counts),
   missing_summary_ids: ["history-0002"],
   repeated: false,
   warnings: [],
@@ -78,7 +80,7 @@ const importAnswer: ImportAnswer = {
 const completedImport: Import = {
   ...importAnswer,
   status: "completed",
-  files: { ...counts, pending: 0, imported: 1 },
+  files: importFilesOf({ ...counts, imported: 1 }),
   requested_at: "2026-11-25T08:00:04.000Z",
   completed_at: "2026-11-25T08:00:09.000Z",
   training_plan: { status: "delivered" },
@@ -88,10 +90,7 @@ const completedImport: Import = {
 const file: File = {
   file_id: FILE_ID,
   ...liveName,
-  activity_name: "Morning ride",
-  priority: 1,
-  overwrite_mode: false,
-  start_time_in_seconds: SMALL_RIDE_START,
+  ...pingFieldsOf(livePing),
   status: "imported",
   attempts: 1,
   import_id: null,

@@ -6,7 +6,7 @@ import { activityId, fileId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identi
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { fileErrorSchema, type File, type FileErrorCode, type FileStatus } from "./file.ts";
-import { pingFieldsOf, type PingFields } from "./pingFields.ts";
+import { parsePingFields, type PingFields } from "./pingFields.ts";
 
 /**
  * SQL for the import that has taken a file `f` which is still held in its row: a task writes one row of its own and
@@ -22,12 +22,11 @@ export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
 /** SQL for the status that a partner reads of a file `f`: one that is held, but taken by a task, reads as queued. */
 export const READ_STATUS = `CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END`;
 
-interface FileRow extends Omit<PingFields, "overwrite_mode"> {
+interface FileRow extends Record<keyof PingFields, unknown> {
   file_id: string;
   user_id: string;
   source: string;
   summary_id: string;
-  overwrite_mode: 0 | 1;
   status: FileStatus;
   attempts: number;
   import_id: string | null;
@@ -51,7 +50,7 @@ function fileOf(row: FileRow): File {
     user_id: row.user_id,
     source: row.source,
     summary_id: row.summary_id,
-    ...pingFieldsOf({ ...row, overwrite_mode: row.overwrite_mode === 1 }),
+    ...parsePingFields(row),
     status,
     attempts: row.attempts,
     import_id: row.taken_by ?? row.import_id,

@@ -1,35 +1,22 @@
 import { z } from "@hono/zod-openapi";
 import { fileId } from "../identifiers.ts";
-import { nameText, textOf, userIdText } from "../contract/text.ts";
+import { nameText, userIdText } from "../contract/text.ts";
+import { pingFieldsSchema } from "../files/pingFields.ts";
 
 /** Maximum number of pings in one request: a request becomes one statement to each store. */
 export const MAX_PINGS = 5_000;
 
-const startTime = z
-  .string()
-  .superRefine((text, ctx) => {
-    if (/^\d{1,10}$/.test(text)) return;
-    const milliseconds = /^\d{11,}$/.test(text);
-    ctx.addIssue({
-      code: "custom",
-      params: { code: milliseconds ? "time_not_in_seconds" : "invalid_format" },
-      message: milliseconds
-        ? "This looks like milliseconds; send Unix seconds, 1 to 10 digits."
-        : "Send Unix seconds as a string of 1 to 10 decimal digits.",
-    });
-  })
-  .openapi({ pattern: "^[0-9]{1,10}$", example: "1712001600" });
+const { activity_name, priority, ...otherFields } = pingFieldsSchema.shape;
 
-/** One file that a partner announces, or sends along. Other fields are ignored. */
+/** One file that a partner announces, or sends along. Other fields are ignored. Faults come in the order of this list. */
 export const pingSchema = z
   .object({
     file_type: z.literal("FIT"),
-    activity_name: textOf(1_024).nullable(),
-    priority: z.literal([0, 1]).openapi({ type: "integer", enum: [0, 1] }),
+    activity_name,
+    priority,
     user_id: userIdText,
     source: nameText,
-    overwrite_mode: z.boolean(),
-    start_time_in_seconds: startTime,
+    ...otherFields,
     callback_url: z.string().min(1),
     summary_id: nameText,
   })

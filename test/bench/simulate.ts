@@ -3,6 +3,7 @@ import { FILES_PER_BULK_DISPATCH } from "../../src/collector/dispatches/dispatch
 import { importFiles, type ImportedFile } from "../../src/files/write.ts";
 import { DECODER_VERSION, decodeActivities } from "../../src/fit/index.ts";
 import { fileId, randomId, userHash } from "../../src/identifiers.ts";
+import { pingFields } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { SOURCE } from "./client.ts";
 import { median, timed, type Figure } from "./figures.ts";
@@ -48,7 +49,7 @@ async function statementsMs(database: D1Database, count: number): Promise<number
   const took: number[] = [];
   for (let batch = 0; batch < BATCHES; batch += 1) {
     const user_id = `statements-${count}-${batch}`;
-    const names = { user_id, source: SOURCE, activity_name: "Afternoon Ride" };
+    const names = { user_id, source: SOURCE, ...pingFields({ activity_name: "Afternoon Ride" }) };
     const files = Array.from({ length: count }, (_, place): ImportedFile => {
       const summary_id = `ride-${place}`;
       const file_id = fileId({
@@ -62,9 +63,6 @@ async function statementsMs(database: D1Database, count: number): Promise<number
         file_id,
         summary_id,
         user_hash: userHash(partner_id, user_id),
-        priority: 0,
-        overwrite_mode: false,
-        start_time_in_seconds: "1760000000",
         status: "imported",
         attempts: 1,
         import_id: null,

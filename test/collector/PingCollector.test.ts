@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { PingEntry, WorkItem } from "../../src/collector/calls.ts";
 import type { FileError } from "../../src/files/file.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
+import { submissionOf } from "../support/pings.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
 const SOURCE = "watch";
@@ -26,17 +27,10 @@ function newUser() {
   const entry = (summaryId: string, changes: Partial<PingEntry["submission"]> = {}): PingEntry => ({
     file_id: fileId({ partnerId: names.partner_id, userId: names.user_id, source: SOURCE, summaryId }),
     summary_id: summaryId,
-    submission: {
-      activity_name: null,
-      priority: 1,
-      overwrite_mode: false,
-      start_time_in_seconds: "1760000000",
+    submission: submissionOf({
       callback_url: `https://files.example.com/${summaryId}?${randomId()}`,
-      object_key: null,
-      callback_digest: null,
-      received_at: Date.now(),
       ...changes,
-    },
+    }),
   });
   const hold = (count: number) =>
     collector.stub.accept(

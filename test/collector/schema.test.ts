@@ -6,6 +6,7 @@ import { UnreadableSchema } from "../../src/collector/storage/database.ts";
 import { MIGRATIONS, type Migration } from "../../src/collector/storage/schema.ts";
 import { CollectorStorage } from "../../src/collector/storage/storage.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
+import { submissionOf } from "../support/pings.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
 const SOURCE = "watch";
@@ -20,16 +21,7 @@ function newUser() {
   const entry = (summaryId: string, priority: 0 | 1): PingEntry => ({
     file_id: fileId({ partnerId: names.partner_id, userId: names.user_id, source: SOURCE, summaryId }),
     summary_id: summaryId,
-    submission: {
-      activity_name: null,
-      priority,
-      overwrite_mode: false,
-      start_time_in_seconds: "1760000000",
-      callback_url: `https://files.example.com/${summaryId}`,
-      object_key: null,
-      callback_digest: null,
-      received_at: Date.now(),
-    },
+    submission: submissionOf({ priority, callback_url: `https://files.example.com/${summaryId}` }),
   });
   const ping = (summaryId: string, priority: 0 | 1 = 1) =>
     collector.stub.accept(names, [entry(summaryId, priority)]);

@@ -3,6 +3,7 @@ import { saysTheSame, withoutSource, type Submission } from "../../src/collector
 import * as versions from "../../src/collector/files/versions.ts";
 import type { FailedVersion, FileVersions, QueuedVersion } from "../../src/collector/files/versions.ts";
 import { callbackDigest } from "../../src/identifiers.ts";
+import { submissionOf } from "../support/pings.ts";
 
 const NOW = 1_780_000_000_000;
 const LATER = NOW + 60_000;
@@ -19,17 +20,12 @@ const TIMEOUT = {
 const STORED = { key: "stored", sha256: "0".repeat(64), size_in_bytes: 9 };
 
 function submission(changes: Partial<Submission> = {}): Submission {
-  return {
-    activity_name: null,
-    priority: 1,
-    overwrite_mode: false,
+  return submissionOf({
     start_time_in_seconds: "1780000000",
     callback_url: FIRST,
-    object_key: null,
-    callback_digest: null,
     received_at: NOW,
     ...changes,
-  };
+  });
 }
 
 const live = submission({ callback_url: OTHER });

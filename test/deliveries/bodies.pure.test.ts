@@ -6,6 +6,7 @@ import {
   trainingPlanRequestSchema,
   type CompletedImport,
 } from "../../src/deliveries/bodies.ts";
+import { countsOf } from "../../src/imports/counts.ts";
 
 const atMs = Date.parse("2026-11-25T12:00:00.500Z");
 const about: CompletedImport = {
@@ -15,10 +16,7 @@ const about: CompletedImport = {
   source: "s",
   event_id: null,
   is_initial_import: true,
-  total: 120,
-  imported: 10,
-  skipped: 9,
-  failed: 101,
+  ...countsOf({ total: 120, imported: 10, skipped: 9, failed: 101 }),
 };
 const failure = { file_id: "f", summary_id: "x", code: "callback_gone", detail: "The host answered 404." };
 
@@ -38,7 +36,7 @@ test("The event says what was imported, and which files failed", () => {
       source: "s",
       is_initial_import: true,
       status: "completed_with_failures",
-      files: { total: 120, imported: 10, skipped: 9, failed: 101 },
+      files: countsOf({ total: 120, imported: 10, skipped: 9, failed: 101 }),
       failures: Array.from({ length: 100 }, () => failure),
       more_failures: true,
     },
@@ -67,7 +65,7 @@ test("A training plan is asked for by partner, user, source and import", () => {
       source: "s",
       import_id: "0123456789",
       event_id: null,
-      files: { total: 120, imported: 10, skipped: 9, failed: 101 },
+      files: countsOf({ total: 120, imported: 10, skipped: 9, failed: 101 }),
     },
   });
 });

@@ -6,6 +6,7 @@ import process from "node:process";
 import { afterAll, beforeAll, describe as group, expect, test } from "vitest";
 import { importCompletedEvent } from "../../src/deliveries/bodies.ts";
 import { signedHeaders } from "../../src/deliveries/sign.ts";
+import { countsOf } from "../../src/imports/counts.ts";
 import { newWebhookSecret } from "../../src/partners/partner.ts";
 import { listingsOf } from "./listings.ts";
 
@@ -22,10 +23,7 @@ const BODY = JSON.stringify(
       source: "head-unit",
       event_id: null,
       is_initial_import: true,
-      total: 1,
-      imported: 1,
-      skipped: 0,
-      failed: 0,
+      ...countsOf({ total: 1, imported: 1 }),
     },
     [],
     Date.now(),

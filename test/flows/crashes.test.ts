@@ -7,6 +7,7 @@ import { eraseUser } from "../../src/erasure/eraseUser.ts";
 import { send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { submissionOf } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, deliverDispatch, settle, type CollectorUnderTest } from "../support/world.ts";
 import { base64, HOST, ping, pingOf, read, SOURCE, task } from "./partnerActs.ts";
@@ -44,16 +45,7 @@ async function watch(): Promise<{ who: TestPartner; collector: CollectorUnderTes
 /** The request ends after the collector has taken its ping, before it can say anything to anybody. */
 async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Promise<void> {
   const names = { partner_id: who.partnerId, user_id: "user-1", source };
-  const submission = {
-    activity_name: null,
-    priority,
-    overwrite_mode: false,
-    start_time_in_seconds: "1760000000",
-    callback_url: `${HOST}/1`,
-    object_key: null,
-    callback_digest: null,
-    received_at: Date.now(),
-  };
+  const submission = submissionOf({ priority, callback_url: `${HOST}/1` });
   const file_id = fileId({ partnerId: who.partnerId, userId: "user-1", source, summaryId: "1" });
   await collectorOf(who.partnerId, "user-1", source).stub.accept(names, [
     { file_id, summary_id: "1", submission },

@@ -5,6 +5,7 @@ import { projectFiles } from "../../src/files/write.ts";
 import { fileId } from "../../src/identifiers.ts";
 import { send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { pingFields } from "../support/pings.ts";
 import { seedDelivery, seedFile } from "../support/rows.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, settle } from "../support/world.ts";
@@ -96,10 +97,7 @@ function attemptOf(
     user_hash: "",
     source: owner.source,
     summary_id,
-    activity_name: null,
-    priority: 1 as const,
-    overwrite_mode: false,
-    start_time_in_seconds: "1760000000",
+    ...pingFields({ priority: 1 }),
     status: "queued" as const,
     attempts,
     import_id: null,

@@ -6,6 +6,7 @@ import { app } from "../../src/http/app.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { pingFields } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { NOON, seedFile, seedImport } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
@@ -59,10 +60,7 @@ describe("a file", () => {
       user_id: "user-1",
       source: "garmin",
       summary_id: "ride",
-      activity_name: "Lunch ride",
-      priority: 1,
-      overwrite_mode: true,
-      start_time_in_seconds: "1760000000",
+      ...pingFields({ activity_name: "Lunch ride", priority: 1, overwrite_mode: true }),
       status: "imported",
       attempts: 1,
       import_id: null,

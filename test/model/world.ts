@@ -18,6 +18,7 @@ import { acceptPings } from "../../src/pings/acceptPings.ts";
 import type { ValidPing } from "../../src/pings/ping.ts";
 import { runScheduled } from "../../src/scheduled.ts";
 import { eraseUser } from "../../src/erasure/eraseUser.ts";
+import { pingFields } from "../support/pings.ts";
 import { Faults } from "./faults.ts";
 import { current, Ended, Invocation, Scheduler } from "./invocations.ts";
 import { badContent, goodContent, Host, type Content, type HostKind } from "./outside.ts";
@@ -344,9 +345,7 @@ export class World {
     const fields = {
       file_type: "FIT" as const,
       ...names,
-      priority,
-      overwrite_mode: overwrite,
-      start_time_in_seconds: "1760000000",
+      ...pingFields({ priority, overwrite_mode: overwrite }),
     };
     if ("repeat" in from) {
       const earlier = this.sent.filter(
@@ -356,7 +355,8 @@ export class World {
           ping.summary_id === names.summary_id,
       );
       const found = earlier[earlier.length - 1 - (from.repeat % Math.max(1, earlier.length))];
-      if (found !== undefined) return from.same ? found : { ...found, ...fields };
+      if (found !== undefined)
+        return from.same ? found : { ...found, ...fields, activity_name: found.activity_name };
       return this.#pingOf({ user, source, summary, priority, overwrite, from: { host: "once" } });
     }
     this.#marks += 1;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { itemFaults, judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
-import { MAX_PINGS, pingRequestSchema } from "../../src/pings/ping.ts";
+import { MAX_PINGS, pingRequestSchema, pingSchema } from "../../src/pings/ping.ts";
 
 const RULES = { local: false, allowedHosts: [], ownHosts: [] };
-const PING = {
+const PING = pingSchema.parse({
   file_type: "FIT",
   activity_name: null,
   priority: 1,
@@ -13,7 +13,7 @@ const PING = {
   start_time_in_seconds: "1760000000",
   callback_url: "https://files.example.com/f",
   summary_id: "x",
-};
+});
 const PRIVATE = "http://10.0.0.1/f";
 
 /** Judges a body as the route does: by its schema, then its callback URLs. */

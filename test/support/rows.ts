@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { quantities } from "../../src/fit/quantities.ts";
 import type { DecodedActivity } from "../../src/fit/types.ts";
+import { countsOf } from "../../src/imports/counts.ts";
 import { fileId, newImportId, randomId } from "../../src/identifiers.ts";
 
 type Value = string | number | null;
@@ -131,10 +132,7 @@ export async function seedImport(
     is_initial_import: 0,
     event_id: null,
     status: "completed",
-    total: 1,
-    imported: 1,
-    skipped: 0,
-    failed: 0,
+    ...countsOf({ total: 1, imported: 1 }),
     after_version: 0,
     through_version: 0,
     revision: 1,

@@ -1,14 +1,8 @@
+import type { SettledCounts } from "../../imports/counts.ts";
 import { CLOSED_IMPORT_KEPT_FOR_MS } from "../ages.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorTurn } from "../turn.ts";
-import {
-  addSettled,
-  applyRetries,
-  finishIfSettled,
-  planIsDue,
-  type ImportState,
-  type SettledCounts,
-} from "./import.ts";
+import { addSettled, applyRetries, finishIfSettled, planIsDue, type ImportState } from "./import.ts";
 import type { Tally } from "./tally.ts";
 
 /** Adds the tally to its imports, and completes each import whose last file it settles. */
@@ -29,7 +23,7 @@ export function applyTally(turn: CollectorTurn, tally: Tally): void {
 export function addToImport(
   turn: CollectorTurn,
   row: ImportState,
-  settled: SettledCounts,
+  settled: Partial<SettledCounts>,
   nowMs: number,
 ): void {
   const counted = addSettled(row, settled);

@@ -1,32 +1,16 @@
+import {
+  addSettledFiles,
+  countsOf,
+  pendingOf,
+  type ImportCounts,
+  type SettledCounts,
+} from "../../imports/counts.ts";
+import type { ImportStatus } from "../../imports/import.ts";
 import type { ImportProjection } from "../../imports/write.ts";
 import { REPEATED_TASK_WINDOW_MS } from "../ages.ts";
 import type { CollectorIdentity } from "../identity.ts";
 
 /** An import, and the decisions about it. Pure: the time is an argument. */
-
-/** Settled files of an import, by how they ended. */
-export interface SettledCounts {
-  imported: number;
-  skipped: number;
-  failed: number;
-}
-
-/** All files of an import, and those that are settled. */
-export interface ImportCounts extends SettledCounts {
-  total: number;
-}
-
-export function countsOf({ total, imported, skipped, failed }: ImportCounts): ImportCounts {
-  return { total, imported, skipped, failed };
-}
-
-/** Files of an import that are not settled. */
-export function pendingOf({ total, imported, skipped, failed }: ImportCounts): number {
-  return total - imported - skipped - failed;
-}
-
-export const IMPORT_STATUSES = ["running", "completed", "completed_with_failures"] as const;
-export type ImportStatus = (typeof IMPORT_STATUSES)[number];
 
 /** An import as its collector keeps it. */
 export interface ImportState extends ImportCounts {
@@ -90,10 +74,7 @@ export function newImport(
     is_initial_import: task.is_initial_import,
     after_version: found.after,
     through_version: found.through,
-    total: found.held + found.skipped,
-    imported: 0,
-    skipped: found.skipped,
-    failed: 0,
+    ...countsOf({ total: found.held + found.skipped, skipped: found.skipped }),
     status: "running",
     requested_at: found.now,
     completed_at: null,
@@ -106,14 +87,8 @@ export function newImport(
 }
 
 /** Adds settled files to an import's counts. */
-export function addSettled(row: ImportState, settled: SettledCounts): ImportState {
-  return {
-    ...row,
-    imported: row.imported + settled.imported,
-    skipped: row.skipped + settled.skipped,
-    failed: row.failed + settled.failed,
-    revision: row.revision + 1,
-  };
+export function addSettled(row: ImportState, settled: Partial<SettledCounts>): ImportState {
+  return { ...row, ...addSettledFiles(row, settled), revision: row.revision + 1 };
 }
 
 /** The import as completed; null when files are pending or it was completed before. */
@@ -129,12 +104,11 @@ export function finishIfSettled(row: ImportState, nowMs: number): ImportState | 
 
 /** Corrects the counts for failed files that a retry imported. Nothing is announced again. */
 export function applyRetries(row: ImportState, imported: number): ImportState {
-  const failed = row.failed - imported;
-  const completed = failed > 0 ? "completed_with_failures" : "completed";
+  const counts = addSettledFiles(row, { imported, failed: -imported });
+  const completed = counts.failed > 0 ? "completed_with_failures" : "completed";
   return {
     ...row,
-    imported: row.imported + imported,
-    failed,
+    ...counts,
     status: row.completed_at === null ? row.status : completed,
     revision: row.revision + 1,
   };

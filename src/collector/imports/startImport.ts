@@ -64,7 +64,7 @@ function supersedeQueued(turn: CollectorTurn, before: FileVersions, importId: st
   if (after === before || replaced?.state !== "queued") return;
   const counts =
     replaced.import_id === null || replaced.retried ? null : storage.imports.read(replaced.import_id);
-  if (counts !== null) addToImport(turn, counts, { imported: 0, skipped: 1, failed: 0 }, turn.now);
+  if (counts !== null) addToImport(turn, counts, { skipped: 1 }, turn.now);
   storage.files.write([after]);
   storage.outbox.add(discardUnreferenced(identity, before, after));
 }

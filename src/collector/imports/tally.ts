@@ -1,9 +1,9 @@
+import type { SettledCounts } from "../../imports/counts.ts";
 import type { QueuedVersion } from "../files/versions.ts";
-import type { SettledCounts } from "./import.ts";
 
 /** Files settled in one turn, by their import. */
 export class Tally {
-  readonly settled = new Map<string, SettledCounts>();
+  readonly settled = new Map<string, Partial<SettledCounts>>();
   /** Files that an import has counted as failed, and that a retry imported. */
   readonly retried = new Map<string, number>();
 
@@ -13,8 +13,8 @@ export class Tally {
       if (result === "imported") this.retried.set(import_id, (this.retried.get(import_id) ?? 0) + 1);
       return;
     }
-    const counts = this.settled.get(import_id) ?? { imported: 0, skipped: 0, failed: 0 };
-    counts[result] += 1;
+    const counts = this.settled.get(import_id) ?? {};
+    counts[result] = (counts[result] ?? 0) + 1;
     this.settled.set(import_id, counts);
   }
 }

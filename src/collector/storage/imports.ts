@@ -1,6 +1,8 @@
-import { IMPORT_STATUSES, type ImportState } from "../imports/import.ts";
+import { countsOf } from "../../imports/counts.ts";
+import { IMPORT_STATUSES } from "../../imports/import.ts";
+import type { ImportState } from "../imports/import.ts";
 import type { CollectorDatabase } from "./database.ts";
-import { count, fieldsOfJson, memberOf, numberOrNull, text, textOrNull } from "./parse.ts";
+import { count, fieldsOfJson, memberOf, numberOrNull, text, textOrNull } from "../../database/parse.ts";
 
 export class ImportStorage {
   readonly #database: CollectorDatabase;
@@ -68,10 +70,7 @@ function parseImport(json: string): ImportState {
     is_initial_import: fields["is_initial_import"] === true,
     after_version: count(fields["after_version"]),
     through_version: count(fields["through_version"]),
-    total: count(fields["total"]),
-    imported: count(fields["imported"]),
-    skipped: count(fields["skipped"]),
-    failed: count(fields["failed"]),
+    ...countsOf(fields),
     status: memberOf(IMPORT_STATUSES, fields["status"]),
     requested_at: count(fields["requested_at"]),
     completed_at: numberOrNull(fields["completed_at"]),

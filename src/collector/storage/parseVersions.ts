@@ -1,4 +1,5 @@
 import { FILE_ERROR_CODES, type FileError, type StoredObject } from "../../files/file.ts";
+import { parsePingFields } from "../../files/pingFields.ts";
 import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.ts";
 import { STEP_KINDS, type Step } from "../files/steps.ts";
 import type { Submission } from "../files/submission.ts";
@@ -14,7 +15,7 @@ import {
   text,
   textOrNull,
   type Fields,
-} from "./parse.ts";
+} from "../../database/parse.ts";
 
 const CURRENT_STATES = ["queued", "imported", "failed"] as const;
 
@@ -55,10 +56,7 @@ export function parseSubmission(json: string): Submission {
 
 function submissionOf(fields: Fields): Submission {
   return {
-    activity_name: textOrNull(fields["activity_name"]),
-    priority: fields["priority"] === 1 ? 1 : 0,
-    overwrite_mode: fields["overwrite_mode"] === true,
-    start_time_in_seconds: text(fields["start_time_in_seconds"]),
+    ...parsePingFields(fields),
     callback_url: textOrNull(fields["callback_url"]),
     object_key: textOrNull(fields["object_key"]),
     callback_digest: textOrNull(fields["callback_digest"]),

@@ -1,12 +1,11 @@
 import type { Import } from "../../imports/import.ts";
 import { number } from "../format.ts";
 
-const KINDS = ["imported", "skipped", "failed"] as const;
-
 /** How far an import is: settled of all, by what became of them. */
 export function Progress({ of }: { of: Import }) {
-  const { total } = of.files;
-  const settled = KINDS.reduce((sum, kind) => sum + of.files[kind], 0);
+  const { total, pending: _pending, ...settledFiles } = of.files;
+  const outcomes = Object.entries(settledFiles);
+  const settled = outcomes.reduce((sum, [, files]) => sum + files, 0);
   const whole = Math.max(1, total);
   let left = 0;
   return (
@@ -21,11 +20,11 @@ export function Progress({ of }: { of: Import }) {
         aria-valuenow={settled}
       >
         <rect class="track" width={100} height={6} />
-        {KINDS.map((kind) => {
-          const width = total === 0 && kind === "imported" ? 100 : (of.files[kind] / whole) * 100;
+        {outcomes.map(([outcome, files]) => {
+          const width = total === 0 && outcome === "imported" ? 100 : (files / whole) * 100;
           const x = left;
           left += width;
-          return <rect key={kind} class={kind} x={x} width={width} height={6} />;
+          return <rect key={outcome} class={outcome} x={x} width={width} height={6} />;
         })}
       </svg>
       <span class="soft numbers">

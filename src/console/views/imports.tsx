@@ -4,7 +4,7 @@ import type { File } from "../../files/file.ts";
 import type { Import } from "../../imports/import.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
-import { number, when, NONE } from "../format.ts";
+import { number, titled, when, NONE } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
 import { FilterField, List, Table } from "../parts/list.tsx";
 import { Action, Empty, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
@@ -90,10 +90,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
             of={[
               ["User", value.user_id],
               ["Source", value.source],
-              ["Imported", number(value.files.imported)],
-              ["Skipped", number(value.files.skipped)],
-              ["Failed", number(value.files.failed)],
-              ["Pending", number(value.files.pending)],
+              ...countFacts(value),
               ["Requested", when(value.requested_at)],
               ["Completed", when(value.completed_at)],
               ["Initial import", value.is_initial_import ? "yes" : "no"],
@@ -179,4 +176,10 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
       )}
     </>
   );
+}
+
+function countFacts({
+  files: { total: _total, pending, ...outcomes },
+}: Import): [name: string, value: string][] {
+  return Object.entries({ ...outcomes, pending }).map(([name, files]) => [titled(name), number(files)]);
 }

@@ -1,6 +1,6 @@
 /**
- * Reads stored JSON written by any readable version of the code: unknown keys are dropped, missing ones get their
- * default. By hand, because a schema library costs more than the rest of a claim.
+ * Reads stored JSON and rows written by any readable version of the code: unknown keys are dropped, missing ones get
+ * their default. By hand, because a schema library costs more than the rest of a claim.
  */
 export type Fields = Record<string, unknown>;
 
@@ -29,6 +29,11 @@ export function text(value: unknown): string {
 
 export function textOrNull(value: unknown): string | null {
   return typeof value === "string" ? value : null;
+}
+
+/** True of JSON, or the 1 that SQLite makes of it. */
+export function flag(value: unknown): boolean {
+  return value === true || value === 1;
 }
 
 export function count(value: unknown): number {
