@@ -67,14 +67,14 @@ export function activitiesOf(
   const developerColumns = developerColumnsOf(part);
   const totals = totalsOf(view, partLegs, developerColumns, warnings);
   const laps = lapsOf(partLegs);
-  const devices = devicesOf(part);
+  const shared = { partLegs, developerColumns, devices: devicesOf(part), fallbackStartInSeconds };
   if (clock.isUnset) warnings.add("clock_not_set");
   return legs.map((leg, i) => {
     if (leg.elapsedWasTooShort) warnings.add("elapsed_corrected");
     if (Number.isNaN(leg.start)) warnings.add("clock_not_set");
     const legTotals = totals[i] ?? new Totals([], [], new Uint16Array(0), false);
     const legLaps = laps[i] ?? { laps: [], lengths: [] };
-    return activityOf(leg, partLegs, developerColumns, legTotals, legLaps, devices, fallbackStartInSeconds);
+    return activityOf(leg, legTotals, legLaps, shared);
   });
 }
 
@@ -113,84 +113,116 @@ function columnsToSum(session: Values<typeof SESSION>): number[] {
   return columns.flatMap(([column, isNeeded]) => (isNeeded ? [column] : []));
 }
 
+/** What all activities of a part share. */
+interface PartEvidence {
+  partLegs: PartLegs;
+  developerColumns: readonly DeveloperColumn[];
+  devices: DecodedDevice[];
+  fallbackStartInSeconds: number | null;
+}
+
+/** Returns the recorded value, else the computed one, which is then named in the activity's `derived`. */
+type Derive = <T>(name: string, recorded: T | null | undefined, computed: T | null) => T | null;
+
 function activityOf(
   leg: Leg,
-  { part, clock }: PartLegs,
-  developerColumns: readonly DeveloperColumn[],
   totals: Totals,
   { laps, lengths }: LegLaps,
-  devices: DecodedDevice[],
-  fallbackStartInSeconds: number | null,
+  shared: PartEvidence,
 ): DecodedActivity {
+  const { part, clock } = shared.partLegs;
   const { session } = leg;
   const derived: string[] = [];
-  const derive = <T>(name: string, recorded: T | null | undefined, computed: T | null): T | null => {
+  const derive: Derive = (name, recorded, computed) => {
     if (recorded !== undefined && recorded !== null) return recorded;
     if (computed !== null) derived.push(name);
     return computed;
   };
-
-  const sport = derive("sport", session.sport, part.sport.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
-  const subSport =
-    session.sport === undefined
-      ? derive("sub_sport", session.sub_sport, part.sport.sub_sport ?? null)
-      : session.sub_sport;
-  const start = derive(
-    "start_time_in_seconds",
-    leg.startIsRecorded ? clock.unix(leg.start) : null,
-    clock.unix(leg.start),
-  );
-  const activeLengths = lengths.filter(({ length }) => length.length_type === LENGTH_ACTIVE).length;
-  const numberOfLengths = derive("number_of_lengths", session.num_lengths, lengths.length || null);
-  const numberOfActiveLengths = derive(
-    "number_of_active_lengths",
-    session.num_active_lengths,
-    activeLengths || null,
-  );
-  const numbers = numbersOf(session, SPORTS_ON_FOOT.has(sport));
+  const { sport, subSport } = sportOf(session, part.sport, derive);
+  const isOnFoot = SPORTS_ON_FOOT.has(sport);
+  const recordedStart = leg.startIsRecorded ? clock.unix(leg.start) : null;
+  const start = derive("start_time_in_seconds", recordedStart, clock.unix(leg.start));
+  const counts = lengthCountsOf(session, lengths, derive);
+  const numbers = numbersOf(session, isOnFoot);
   deriveNumbers(numbers, derived, {
     leg,
     totals,
-    isOnFoot: SPORTS_ON_FOOT.has(sport),
+    isOnFoot,
     pausedSeconds: pausedSeconds(part.timer, clock, leg, totals),
-    swumMeters: (numberOfActiveLengths ?? NaN) * (session.pool_length ?? NaN),
+    swumMeters: (counts.number_of_active_lengths ?? NaN) * (session.pool_length ?? NaN),
   });
-  const hasStart = isPosition(session.start_position_lat ?? NaN, session.start_position_long ?? NaN);
-  const latitude = derive(
-    "start_latitude_in_degrees",
-    hasStart ? degrees(session.start_position_lat ?? NaN) : null,
-    totals.has(LATITUDE) ? totals.first(LATITUDE) : null,
-  );
-  const longitude = derive(
-    "start_longitude_in_degrees",
-    hasStart ? degrees(session.start_position_long ?? NaN) : null,
-    totals.has(LONGITUDE) ? totals.first(LONGITUDE) : null,
-  );
-  const streams = streamKeysOf(totals, developerColumns, derived);
-
+  const position = startPositionOf(session, totals, derive);
+  const streams = streamKeysOf(totals, shared.developerColumns, derived);
   return {
     session_index: 0,
     session_count: 0,
     sport: sportName(sport),
-    sub_sport: subSport === null || subSport === undefined ? null : subSportName(subSport),
-    start_time_in_seconds: start ?? fallbackStartInSeconds,
+    sub_sport: subSport === null ? null : subSportName(subSport),
+    start_time_in_seconds: start ?? shared.fallbackStartInSeconds,
     utc_offset_in_seconds: utcOffsetOf(part.activity),
     ...quantitiesOf(numbers),
+    ...trainingOf(session),
+    pool_length_in_meters: rounded(session.pool_length, 2),
+    ...counts,
+    ...position,
+    derived,
+    streams,
+    laps: laps.map((lap, index) => lapOf(lap, index, clock, isOnFoot)),
+    lengths: lengths.map((length, index) => lengthOf(length, index, clock)),
+    devices: shared.devices,
+  };
+}
+
+/** The sport message stands in for a session without a sport. */
+function sportOf(
+  session: Values<typeof SESSION>,
+  stated: PartLegs["part"]["sport"],
+  derive: Derive,
+): { sport: number; subSport: number | null } {
+  const sport = derive("sport", session.sport, stated.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
+  const subSport =
+    session.sport === undefined
+      ? derive("sub_sport", session.sub_sport, stated.sub_sport ?? null)
+      : (session.sub_sport ?? null);
+  return { sport, subSport };
+}
+
+function lengthCountsOf(
+  session: Values<typeof SESSION>,
+  lengths: LegLaps["lengths"],
+  derive: Derive,
+): Pick<DecodedActivity, "number_of_lengths" | "number_of_active_lengths"> {
+  const active = lengths.filter(({ length }) => length.length_type === LENGTH_ACTIVE).length;
+  return {
+    number_of_lengths: derive("number_of_lengths", session.num_lengths, lengths.length || null),
+    number_of_active_lengths: derive("number_of_active_lengths", session.num_active_lengths, active || null),
+  };
+}
+
+function startPositionOf(
+  session: Values<typeof SESSION>,
+  totals: Totals,
+  derive: Derive,
+): Pick<DecodedActivity, "start_latitude_in_degrees" | "start_longitude_in_degrees"> {
+  const [latitude, longitude] = [session.start_position_lat ?? NaN, session.start_position_long ?? NaN];
+  const hasStart = isPosition(latitude, longitude);
+  const firstOf = (column: number) => (totals.has(column) ? totals.first(column) : null);
+  const degreesOf = (name: string, semicircles: number, column: number) =>
+    rounded(derive(name, hasStart ? degrees(semicircles) : null, firstOf(column)) ?? NaN, DEGREE_DECIMALS);
+  return {
+    start_latitude_in_degrees: degreesOf("start_latitude_in_degrees", latitude, LATITUDE),
+    start_longitude_in_degrees: degreesOf("start_longitude_in_degrees", longitude, LONGITUDE),
+  };
+}
+
+/** Scores of the device and the threshold behind them. */
+function trainingOf(session: Values<typeof SESSION>) {
+  return {
     training_stress_score: rounded(session.training_stress_score, 1),
     intensity_factor: rounded(session.intensity_factor, 3),
     threshold_power_in_watts: rounded(session.threshold_power, 0),
     training_effect_aerobic: rounded(session.total_training_effect, 1),
     training_effect_anaerobic: rounded(session.total_anaerobic_training_effect, 1),
-    pool_length_in_meters: rounded(session.pool_length, 2),
-    number_of_lengths: numberOfLengths,
-    number_of_active_lengths: numberOfActiveLengths,
-    start_latitude_in_degrees: rounded(latitude ?? NaN, DEGREE_DECIMALS),
-    start_longitude_in_degrees: rounded(longitude ?? NaN, DEGREE_DECIMALS),
-    derived,
-    streams,
-    laps: laps.map((lap, index) => lapOf(lap, index, clock, SPORTS_ON_FOOT.has(sport))),
-    lengths: lengths.map((length, index) => lengthOf(length, index, clock)),
-    devices,
   };
 }
 

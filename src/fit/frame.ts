@@ -192,66 +192,20 @@ export function walk<Plan>(
   reader: MessageReader<Plan>,
   work: Work,
 ): { stop: number; messages: number } {
-  const sizes = new Int32Array(16).fill(-1);
-  const timestampsAt = new Int32Array(16);
-  const littleEndians: boolean[] = Array.from({ length: 16 }, () => true);
-  const plans: (Plan | null)[] = Array.from({ length: 16 }, () => null);
-  const definedAt = new Int32Array(16);
-  const definitionBytes = new Int32Array(16);
+  const definitions = new Definitions(view, end, reader);
+  const { sizes, timestampsAt, littleEndians, plans } = definitions;
   /** Units of the walk itself, which are taken off at its end: the loop then only reads what is left. */
   let walked = 0;
   let messages = 0;
   let reference = -1;
   let at = start;
-  while (at < end) {
+  while (at < end && work.left > walked) {
     const header = view.getUint8(at);
-    if (work.left <= walked) break;
     walked += MESSAGE_UNITS;
     if ((header & 0xc0) === 0x40) {
-      const hasDeveloperFields = (header & 0x20) !== 0;
-      if (at + 6 > end) break;
-      const local = header & 0x0f;
-      const littleEndian = view.getUint8(at + 2) === 0;
-      const fieldsAt = at + 6;
-      const fieldCount = view.getUint8(at + 5);
-      let next = fieldsAt + 3 * fieldCount;
-      const developerFieldsAt = next + 1;
-      let developerFieldCount = 0;
-      if (hasDeveloperFields) {
-        if (next >= end) break;
-        developerFieldCount = view.getUint8(next);
-        next = developerFieldsAt + 3 * developerFieldCount;
-      }
-      if (next > end) break;
-      // Some writers repeat the definition before every record.
-      if (next - at === definitionBytes[local] && isSame(view, at, definedAt[local] ?? 0, next - at)) {
-        walked += (next - at) >> 3;
-        at = next;
-        continue;
-      }
-      definedAt[local] = at;
-      definitionBytes[local] = next - at;
-      let size = 0;
-      let timestampAt = -1;
-      for (let field = fieldsAt; field < fieldsAt + 3 * fieldCount; field += 3) {
-        const fieldSize = view.getUint8(field + 1);
-        if (view.getUint8(field) === TIMESTAMP_FIELD && fieldSize === 4 && timestampAt < 0)
-          timestampAt = size;
-        size += fieldSize;
-      }
-      for (let field = developerFieldsAt; field < next; field += 3) size += view.getUint8(field + 1);
-      sizes[local] = size;
-      timestampsAt[local] = timestampAt;
-      littleEndians[local] = littleEndian;
-      plans[local] = reader.define({
-        globalNumber: view.getUint16(at + 3, littleEndian),
-        littleEndian,
-        size,
-        fieldsAt,
-        fieldCount,
-        developerFieldsAt,
-        developerFieldCount,
-      });
+      const next = definitions.read(at, header);
+      if (next < 0) break;
+      if (definitions.isRepeated) walked += (next - at) >> 3;
       at = next;
       continue;
     }
@@ -277,6 +231,91 @@ export function walk<Plan>(
   }
   work.left -= walked;
   return { stop: at, messages };
+}
+
+/** The latest definition of each of the 16 local message numbers. */
+class Definitions<Plan> {
+  /** Bytes of a data message after its header; -1: not defined. */
+  readonly sizes = new Int32Array(16).fill(-1);
+  /** Where the timestamp is in a data message; -1: it has none. */
+  readonly timestampsAt = new Int32Array(16);
+  readonly littleEndians: boolean[] = Array.from({ length: 16 }, () => true);
+  readonly plans: (Plan | null)[] = Array.from({ length: 16 }, () => null);
+  /** Whether the definition that was read last is byte for byte the one that was in force. */
+  isRepeated = false;
+  private readonly definedAt = new Int32Array(16);
+  private readonly definitionBytes = new Int32Array(16);
+  private readonly view: DataView;
+  private readonly end: number;
+  private readonly reader: MessageReader<Plan>;
+
+  constructor(view: DataView, end: number, reader: MessageReader<Plan>) {
+    this.view = view;
+    this.end = end;
+    this.reader = reader;
+  }
+
+  /** Reads the definition message at `at`. Returns where the next message begins, or -1 when this one is not whole. */
+  read(at: number, header: number): number {
+    const { view, end } = this;
+    if (at + 6 > end) return -1;
+    const local = header & 0x0f;
+    const littleEndian = view.getUint8(at + 2) === 0;
+    const fieldsAt = at + 6;
+    const fieldCount = view.getUint8(at + 5);
+    let next = fieldsAt + 3 * fieldCount;
+    const developerFieldsAt = next + 1;
+    let developerFieldCount = 0;
+    if ((header & 0x20) !== 0) {
+      if (next >= end) return -1;
+      developerFieldCount = view.getUint8(next);
+      next = developerFieldsAt + 3 * developerFieldCount;
+    }
+    if (next > end) return -1;
+    this.isRepeated = this.repeats(local, at, next - at);
+    // Some writers repeat the definition before every record.
+    if (this.isRepeated) return next;
+    this.definedAt[local] = at;
+    this.definitionBytes[local] = next - at;
+    const size = this.measure(local, fieldsAt, fieldCount, developerFieldsAt, next);
+    this.littleEndians[local] = littleEndian;
+    this.plans[local] = this.reader.define({
+      globalNumber: view.getUint16(at + 3, littleEndian),
+      littleEndian,
+      size,
+      fieldsAt,
+      fieldCount,
+      developerFieldsAt,
+      developerFieldCount,
+    });
+    return next;
+  }
+
+  private repeats(local: number, at: number, bytes: number): boolean {
+    return this.definitionBytes[local] === bytes && isSame(this.view, at, this.definedAt[local] ?? 0, bytes);
+  }
+
+  /** Notes and returns the size of the data messages, and notes where their timestamp is. */
+  private measure(
+    local: number,
+    fieldsAt: number,
+    fieldCount: number,
+    developerFieldsAt: number,
+    next: number,
+  ): number {
+    const { view } = this;
+    let size = 0;
+    let timestampAt = -1;
+    for (let field = fieldsAt; field < fieldsAt + 3 * fieldCount; field += 3) {
+      const fieldSize = view.getUint8(field + 1);
+      if (view.getUint8(field) === TIMESTAMP_FIELD && fieldSize === 4 && timestampAt < 0) timestampAt = size;
+      size += fieldSize;
+    }
+    for (let field = developerFieldsAt; field < next; field += 3) size += view.getUint8(field + 1);
+    this.sizes[local] = size;
+    this.timestampsAt[local] = timestampAt;
+    return size;
+  }
 }
 
 function isSame(view: DataView, at: number, other: number, length: number): boolean {
