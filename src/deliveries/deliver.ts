@@ -130,23 +130,12 @@ export async function deliverDue(
   if (claimed === null) return;
 
   const target = await targetOf(env, message.partner_id, claimed.kind, startedAt);
-  let answer: Answer | null = null;
-  if (target.send) {
-    const secrets = claimed.type === FORGED ? [newWebhookSecret()] : target.secrets;
-    const headers = signedHeaders({ id: message.delivery_id, atMs: startedAt, body: claimed.body, secrets });
-    answer = await post(target.url, headers, claimed.body, deadlineMs);
-  }
-  const endedAt = now();
-  const attempt: Attempt = {
-    at: startedAt,
-    status: answer?.status ?? null,
-    milliseconds: Math.max(0, endedAt - startedAt),
-    answer: answer?.text ?? (target.send ? "" : target.reason),
-  };
+  const { attempt, retryAfter } = await makeAttempt(target, message, claimed, startedAt, now, deadlineMs);
+  const endedAt = startedAt + attempt.milliseconds;
   const result = resultOf(target, claimed, attempt, {
     failedAttempts: claimed.attempt_count - claimed.attempts_before + 1,
     nowMs: endedAt,
-    retryAfterSeconds: retryAfterSeconds(answer?.retryAfter ?? null, endedAt),
+    retryAfterSeconds: retryAfterSeconds(retryAfter, endedAt),
     random: random(),
   });
   const [settled] = await database.batch(recordAttempt(database, message, claimed, result, endedAt));
@@ -174,6 +163,26 @@ export async function deliverDue(
     const delaySeconds = Math.ceil(Math.min(nextInMs, MAX_DELAY_MS) / 1000);
     await env.DELIVERIES.send(message, { delaySeconds });
   }
+}
+
+/** Sends the request of a delivery, if its target allows one. Returns the attempt as it is recorded. */
+async function makeAttempt(
+  target: Target,
+  { delivery_id }: DeliveryMessage,
+  { type, body }: ClaimedDelivery,
+  startedAt: number,
+  now: () => number,
+  deadlineMs: number,
+): Promise<{ attempt: Attempt; retryAfter: string | null }> {
+  const at = startedAt;
+  if (!target.send) {
+    const attempt = { at, status: null, milliseconds: Math.max(0, now() - at), answer: target.reason };
+    return { attempt, retryAfter: null };
+  }
+  const secrets = type === FORGED ? [newWebhookSecret()] : target.secrets;
+  const headers = signedHeaders({ id: delivery_id, atMs: at, body, secrets });
+  const { status, text, retryAfter } = await post(target.url, headers, body, deadlineMs);
+  return { attempt: { at, status, milliseconds: Math.max(0, now() - at), answer: text }, retryAfter };
 }
 
 function resultOf(

@@ -77,25 +77,33 @@ export async function runOnce<T>(c: Context<AppEnv>, key: string | undefined, ac
           "Within 24 hours a key stands for one request, byte for byte. Send this one under a key of its own.",
         ),
       };
-    case "ours": {
-      const release = async () => releaseRequest(database, name, claimed.until).catch(() => undefined);
-      const done = await action.run().catch(async (fault: unknown) => {
-        await release();
-        throw fault;
-      });
-      if (!done.ok) {
-        await release();
-        return outcomeOf<T>(c, done);
-      }
-      // The action is done. When its answer cannot be stored, the claim expires and the answer is sent all the same.
-      await keepAnswer(database, name, claimed.until, action.keep(done.outcome), Date.now()).catch(
-        (fault: unknown) => {
-          c.var.logFields["not_kept"] = faultName(fault);
-        },
-      );
-      return outcomeOf<T>(c, done);
-    }
+    case "ours":
+      return outcomeOf<T>(c, await runAndKeep(c, database, name, claimed.until, action));
   }
+}
+
+/** Runs a claimed action and stores what to keep of its outcome. Releases the claim when there is no outcome. */
+async function runAndKeep<T>(
+  c: Context<AppEnv>,
+  database: D1Database,
+  name: RequestName,
+  until: number,
+  action: IdempotentAction<T>,
+): Promise<{ ok: true; outcome: T } | UserErased> {
+  const release = async () => releaseRequest(database, name, until).catch(() => undefined);
+  const done = await action.run().catch(async (fault: unknown) => {
+    await release();
+    throw fault;
+  });
+  if (!done.ok) {
+    await release();
+    return done;
+  }
+  // The action is done. When its answer cannot be stored, the claim expires and the answer is sent all the same.
+  await keepAnswer(database, name, until, action.keep(done.outcome), Date.now()).catch((fault: unknown) => {
+    c.var.logFields["not_kept"] = faultName(fault);
+  });
+  return done;
 }
 
 function outcomeOf<T>(c: Context<AppEnv>, done: { ok: true; outcome: T } | UserErased) {

@@ -1,3 +1,22 @@
+import { z } from "@hono/zod-openapi";
+
+/** The `Prefer` header of a route that can accept a part of a request. */
+export const handlingPreference = z
+  .string()
+  .optional()
+  .openapi({
+    param: {
+      description:
+        "`handling=lenient` (RFC 7240): take the good items and answer the bad ones as `rejected`.",
+    },
+    example: "handling=lenient",
+  });
+
+/** Whether a `Prefer` field asks to accept the good items of a request that has bad ones. */
+export function prefersLenient(field: string | undefined): boolean {
+  return preference(field, "handling") === "lenient";
+}
+
 /** Splits at a separator, except inside quotes. */
 function splitOutsideQuotes(text: string, separator: "," | ";"): string[] {
   const parts: string[] = [];
@@ -21,8 +40,8 @@ function unquoted(word: string): string {
 }
 
 /**
- * The value of a preference in a `Prefer` field (RFC 7240): names in any case, quotes or none, parameters
- * passed over, the first of several. Null when it is not there; what cannot be read is no preference.
+ * Returns the value of a preference in a `Prefer` field (RFC 7240), or null when the field does not have it. Names
+ * match in any case, values may be quoted, parameters are ignored, the first of several preferences counts.
  */
 export function preference(field: string | undefined, name: string): string | null {
   for (const preferred of splitOutsideQuotes(field ?? "", ",")) {

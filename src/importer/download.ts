@@ -142,6 +142,19 @@ function declaredLength(headers: Headers): number | null {
   return encoding === "identity" && length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
 }
 
+function tooLarge(httpStatus: number): DownloadFault {
+  return fault("file_too_large", "The file is larger than 32 MiB.", { httpStatus });
+}
+
+function cutOff(httpStatus: number): DownloadFault {
+  const about = { httpStatus, again: true };
+  return fault("callback_unreachable", "The connection ended before the whole file had come.", about);
+}
+
+function withoutBody(httpStatus: number): DownloadFault {
+  return fault("file_empty", "The host answered 200 without a body.", { httpStatus });
+}
+
 /** Reads the body of a 200 under the size cap and the deadline. `hold` stays with the caller when that fails. */
 async function readBody(
   response: Response,
@@ -151,62 +164,63 @@ async function readBody(
 ): Promise<DownloadResult> {
   const httpStatus = response.status;
   const declared = declaredLength(response.headers);
-  const tooLarge = () => fault("file_too_large", "The file is larger than 32 MiB.", { httpStatus });
-  const cutOff = () =>
-    fault("callback_unreachable", "The connection ended before the whole file had come.", {
-      httpStatus,
-      again: true,
-    });
   if (declared !== null && declared > MAX_FILE_BYTES) {
     discard(response);
-    return tooLarge();
+    return tooLarge(httpStatus);
   }
-  if (response.body === null)
-    return fault("file_empty", "The host answered 200 without a body.", { httpStatus });
+  if (response.body === null) return withoutBody(httpStatus);
 
   const reader = response.body.getReader();
   const stopReading = () => void reader.cancel().catch(() => undefined);
   deadline.signal.addEventListener("abort", stopReading);
-  const fail = (result: DownloadFault | MemoryShort) => {
-    stopReading();
-    return result;
-  };
-  const hasRoomFor = async (bytes: number) => deadline.pauseFor(async () => hold.growTo(bytes, growUntilMs));
-
+  const reserve = async (bytes: number) => deadline.pauseFor(async () => hold.growTo(bytes, growUntilMs));
   try {
-    if (declared !== null && declared > FIRST_BYTES && !(await hasRoomFor(declared))) {
-      return fail(MEMORY_SHORT);
-    }
-    let buffer = new Uint8Array(declared ?? FIRST_BYTES);
-    let length = 0;
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      if (length + value.byteLength > MAX_FILE_BYTES) return fail(tooLarge());
-      if (length + value.byteLength > buffer.byteLength) {
-        // More came than was declared, or nothing was: one buffer of the largest size takes the rest.
-        if (declared !== null) return fail(cutOff());
-        if (!(await hasRoomFor(MAX_FILE_BYTES))) return fail(MEMORY_SHORT);
-        const grown = new Uint8Array(MAX_FILE_BYTES);
-        grown.set(buffer.subarray(0, length));
-        buffer = grown;
-      }
-      buffer.set(value, length);
-      length += value.byteLength;
-    }
-    if (deadline.signal.aborted) return fail(deadline.fault(httpStatus));
-    if (declared !== null && length !== declared) return fail(cutOff());
-    if (length === 0)
-      return fail(fault("file_empty", "The host answered 200 without a body.", { httpStatus }));
-    // A transfer frees the larger buffer at once, where a copy would leave both until the next collection.
-    const bytes = length === buffer.byteLength ? buffer : new Uint8Array(buffer.buffer.transfer(length));
-    hold.keep(length);
-    return { ok: true, bytes, hold };
+    const collected = await collect(reader, declared, reserve);
+    if (collected === "memory_short") return MEMORY_SHORT;
+    if (collected === "too_large") return tooLarge(httpStatus);
+    if (collected === "longer_than_declared") return cutOff(httpStatus);
+    if (deadline.signal.aborted) return deadline.fault(httpStatus);
+    if (declared !== null && collected.byteLength !== declared) return cutOff(httpStatus);
+    if (collected.byteLength === 0) return withoutBody(httpStatus);
+    hold.keep(collected.byteLength);
+    return { ok: true, bytes: collected, hold };
   } catch {
-    return fail(deadline.signal.aborted ? deadline.fault(httpStatus) : cutOff());
+    return deadline.signal.aborted ? deadline.fault(httpStatus) : cutOff(httpStatus);
   } finally {
     deadline.signal.removeEventListener("abort", stopReading);
+    stopReading();
   }
+}
+
+/**
+ * Reads a body to its end, into one buffer of its declared length. The buffer of an undeclared length grows once, from
+ * the memory that every download has to the largest size. Throws when the connection breaks.
+ */
+async function collect(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  declared: number | null,
+  reserve: (bytes: number) => Promise<boolean>,
+): Promise<Uint8Array | "memory_short" | "too_large" | "longer_than_declared"> {
+  if (declared !== null && declared > FIRST_BYTES && !(await reserve(declared))) return "memory_short";
+  let buffer = new Uint8Array(declared ?? FIRST_BYTES);
+  let length = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    const needed = length + value.byteLength;
+    if (needed > MAX_FILE_BYTES) return "too_large";
+    if (needed > buffer.byteLength) {
+      if (declared !== null) return "longer_than_declared";
+      if (!(await reserve(MAX_FILE_BYTES))) return "memory_short";
+      const grown = new Uint8Array(MAX_FILE_BYTES);
+      grown.set(buffer.subarray(0, length));
+      buffer = grown;
+    }
+    buffer.set(value, length);
+    length = needed;
+  }
+  // A transfer frees the larger buffer at once, where a copy would leave both until the next collection.
+  return length === buffer.byteLength ? buffer : new Uint8Array(buffer.buffer.transfer(length));
 }
 
 /**
@@ -242,46 +256,56 @@ async function follow(
   try {
     let address = first;
     for (let redirects = 0; ; redirects += 1) {
-      let response: Response;
-      try {
-        response = await fetch(address.href, {
-          redirect: "manual",
-          cache: "no-store",
-          // Uncompressed answers have a known length, and their bytes are the file's own.
-          headers: { accept: "*/*", "accept-encoding": "identity", "user-agent": "endurance-partner-api" },
-          signal: deadline.signal,
-        });
-      } catch {
-        return deadline.signal.aborted
-          ? deadline.fault()
-          : fault("callback_unreachable", "The host could not be reached.", { again: true });
-      }
+      const response = await get(address, deadline);
+      if (!(response instanceof Response)) return response;
       const httpStatus = response.status;
       if (httpStatus === 200) return await readBody(response, deadline, hold, untilMs - LEAST_READING_MS);
       discard(response);
       if (!REDIRECTS.has(httpStatus)) return statusFault(response, now());
-
-      const location = response.headers.get("location");
-      const target = location === null ? null : URL.parse(location, address.href);
-      if (target === null) {
-        return fault("callback_unreachable", `The host answered ${httpStatus} without a usable Location.`, {
-          httpStatus,
-        });
-      }
-      if (redirects === MAX_REDIRECTS) {
-        return fault("callback_unreachable", `The host redirected more than ${MAX_REDIRECTS} times.`, {
-          httpStatus,
-        });
-      }
-      const hop = checkAddress(target.href, rules);
-      if (!hop.ok) {
-        return fault("callback_refused", `A redirect leads to a forbidden address. ${hop.detail}`, {
-          httpStatus,
-        });
-      }
-      address = hop.url;
+      const next = nextAddress(response, address, redirects, rules);
+      if (!next.ok) return next;
+      address = next.url;
     }
   } finally {
     deadline.stop();
   }
+}
+
+async function get(address: URL, deadline: Deadline): Promise<Response | DownloadFault | MemoryShort> {
+  try {
+    return await fetch(address.href, {
+      redirect: "manual",
+      cache: "no-store",
+      // Uncompressed answers have a known length, and their bytes are the file's own.
+      headers: { accept: "*/*", "accept-encoding": "identity", "user-agent": "endurance-partner-api" },
+      signal: deadline.signal,
+    });
+  } catch {
+    return deadline.signal.aborted
+      ? deadline.fault()
+      : fault("callback_unreachable", "The host could not be reached.", { again: true });
+  }
+}
+
+/** Returns where a redirect leads, after so many others, or why it is not followed. */
+function nextAddress(
+  response: Response,
+  address: URL,
+  redirects: number,
+  rules: AddressRules,
+): { ok: true; url: URL } | DownloadFault {
+  const httpStatus = response.status;
+  const location = response.headers.get("location");
+  const target = location === null ? null : URL.parse(location, address.href);
+  if (target === null) {
+    const detail = `The host answered ${httpStatus} without a usable Location.`;
+    return fault("callback_unreachable", detail, { httpStatus });
+  }
+  if (redirects === MAX_REDIRECTS) {
+    const detail = `The host redirected more than ${MAX_REDIRECTS} times.`;
+    return fault("callback_unreachable", detail, { httpStatus });
+  }
+  const hop = checkAddress(target.href, rules);
+  if (hop.ok) return hop;
+  return fault("callback_refused", `A redirect leads to a forbidden address. ${hop.detail}`, { httpStatus });
 }

@@ -40,55 +40,88 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
   const since = firstDay * DAY_MS;
   const database = databaseFor(env, partnerId);
   const [files, imports, events] = await Promise.all([
-    database
-      .prepare(
-        // What is listed is bounded before it is looked up: a file that came again stands in older batches, too.
-        `${newestOf(
-          `SELECT b.batch_id, j.value AS file_id
-           FROM file_batches b INDEXED BY file_batches_by_receipt CROSS JOIN json_each(b.file_ids) j
-           WHERE b.partner_id = ?1 AND b.received_at >= ?2 ORDER BY b.received_at DESC`,
-        )}
-         SELECT f.received_at / ${DAY_MS} AS day, ${READ_STATUS} AS status,
-           CASE WHEN f.status = 'failed' THEN f.error ->> 'code' END AS code, count(*) AS files,
-           min(f.received_at) AS oldest, (SELECT count(*) FROM found) AS found
-         FROM newest n LEFT JOIN files f
-           ON f.partner_id = ?1 AND f.file_id = n.file_id AND f.received_batch = n.batch_id
-         GROUP BY 1, 2, 3`,
-      )
-      .bind(partnerId, Math.min(since, nowMs - HELD_FOR_MS), MAX_ROWS)
-      .all<FileCount>(),
-    database
-      .prepare(
-        `${newestOf(
-          `SELECT status FROM imports WHERE partner_id = ?1 AND requested_at >= ?2
-           ORDER BY requested_at DESC, import_id DESC`,
-        )}
-         SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'running'), 0) AS running FROM newest`,
-      )
-      .bind(partnerId, since, MAX_ROWS)
-      .first<{ found: number; running: number }>(),
-    database
-      .prepare(
-        `${newestOf(
-          `SELECT status, attempt_count FROM deliveries
-           WHERE partner_id = ?1 AND kind = 'event' AND created_at >= ?2
-           ORDER BY created_at DESC, delivery_id DESC`,
-        )}
-         SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'failed'), 0) AS failed,
-           coalesce(sum(status IN ('pending', 'waiting')), 0) AS pending,
-           coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying
-         FROM newest`,
-      )
-      .bind(partnerId, since, MAX_ROWS)
-      .first<{ found: number; pending: number; retrying: number; failed: number }>(),
+    countFiles(database, partnerId, Math.min(since, nowMs - HELD_FOR_MS)),
+    countImports(database, partnerId, since),
+    countEvents(database, partnerId, since),
   ]);
+  const found = [files[0]?.found ?? 0, imports?.found ?? 0, events?.found ?? 0];
+  return {
+    since: instantOf(since),
+    capped: Math.max(...found) > MAX_ROWS,
+    ...filesByDay(files, firstDay),
+    held: heldFiles(files),
+    imports: { running: imports?.running ?? 0 },
+    events: {
+      pending: events?.pending ?? 0,
+      retrying: events?.retrying ?? 0,
+      failed: events?.failed ?? 0,
+    },
+  };
+}
+
+async function countFiles(database: D1Database, partnerId: string, since: number): Promise<FileCount[]> {
+  const counted = await database
+    .prepare(
+      // What is listed is bounded before it is looked up: a file that came again stands in older batches, too.
+      `${newestOf(
+        `SELECT b.batch_id, j.value AS file_id
+         FROM file_batches b INDEXED BY file_batches_by_receipt CROSS JOIN json_each(b.file_ids) j
+         WHERE b.partner_id = ?1 AND b.received_at >= ?2 ORDER BY b.received_at DESC`,
+      )}
+       SELECT f.received_at / ${DAY_MS} AS day, ${READ_STATUS} AS status,
+         CASE WHEN f.status = 'failed' THEN f.error ->> 'code' END AS code, count(*) AS files,
+         min(f.received_at) AS oldest, (SELECT count(*) FROM found) AS found
+       FROM newest n LEFT JOIN files f
+         ON f.partner_id = ?1 AND f.file_id = n.file_id AND f.received_batch = n.batch_id
+       GROUP BY 1, 2, 3`,
+    )
+    .bind(partnerId, since, MAX_ROWS)
+    .all<FileCount>();
+  return counted.results;
+}
+
+async function countImports(database: D1Database, partnerId: string, since: number) {
+  return database
+    .prepare(
+      `${newestOf(
+        `SELECT status FROM imports WHERE partner_id = ?1 AND requested_at >= ?2
+         ORDER BY requested_at DESC, import_id DESC`,
+      )}
+       SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'running'), 0) AS running FROM newest`,
+    )
+    .bind(partnerId, since, MAX_ROWS)
+    .first<{ found: number; running: number }>();
+}
+
+async function countEvents(database: D1Database, partnerId: string, since: number) {
+  return database
+    .prepare(
+      `${newestOf(
+        `SELECT status, attempt_count FROM deliveries
+         WHERE partner_id = ?1 AND kind = 'event' AND created_at >= ?2
+         ORDER BY created_at DESC, delivery_id DESC`,
+      )}
+       SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'failed'), 0) AS failed,
+         coalesce(sum(status IN ('pending', 'waiting')), 0) AS pending,
+         coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying
+       FROM newest`,
+    )
+    .bind(partnerId, since, MAX_ROWS)
+    .first<{ found: number; pending: number; retrying: number; failed: number }>();
+}
+
+/** Adds up the files from `firstDay` on: all of them, by day, and those that failed by code, most first. */
+function filesByDay(
+  counts: readonly FileCount[],
+  firstDay: number,
+): Pick<Overview, "files" | "days" | "failures"> {
   const total = none();
   const days = Array.from({ length: DAYS }, (_, index) => ({
     day: instantOf((firstDay + index) * DAY_MS).slice(0, 10),
     ...none(),
   }));
   const failures = new Map<FileErrorCode, number>();
-  for (const row of files.results) {
+  for (const row of counts) {
     if (row.status === null || row.day < firstDay) continue;
     total[row.status] += row.files;
     // A receipt ahead of this clock belongs to today.
@@ -96,25 +129,19 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
     if (day !== undefined) day[row.status] += row.files;
     if (row.code !== null) failures.set(row.code, (failures.get(row.code) ?? 0) + row.files);
   }
-  const held = files.results.filter((row) => row.status === "held");
-  const found = [files.results[0]?.found ?? 0, imports?.found ?? 0, events?.found ?? 0];
   return {
-    since: instantOf(since),
-    capped: Math.max(...found) > MAX_ROWS,
     files: total,
     days,
     failures: [...failures]
       .map(([code, files]) => ({ code, files }))
       .sort((a, b) => b.files - a.files || (a.code < b.code ? -1 : 1)),
-    held: {
-      files: held.reduce((sum, row) => sum + row.files, 0),
-      oldest_received_at: held.length === 0 ? null : instantOf(Math.min(...held.map((row) => row.oldest))),
-    },
-    imports: { running: imports?.running ?? 0 },
-    events: {
-      pending: events?.pending ?? 0,
-      retrying: events?.retrying ?? 0,
-      failed: events?.failed ?? 0,
-    },
+  };
+}
+
+function heldFiles(counts: readonly FileCount[]): Overview["held"] {
+  const held = counts.filter((row) => row.status === "held");
+  return {
+    files: held.reduce((sum, row) => sum + row.files, 0),
+    oldest_received_at: held.length === 0 ? null : instantOf(Math.min(...held.map((row) => row.oldest))),
   };
 }

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { faultsOf, pointerOf, type Fault } from "../contract/fault.ts";
 import type { AddressRules } from "../outbound/address.ts";
 import { nameText, userIdText } from "../contract/text.ts";
-import type { RejectedFile } from "./acceptedPings.ts";
+import type { AcceptedFile, RejectedFile } from "./acceptedPings.ts";
 import { callbackReader, type Callback } from "./callback.ts";
 import { fileIdOf, pingSchema, type Ping, type ValidPing } from "./ping.ts";
 
@@ -88,8 +88,19 @@ function itemIndexOf({ path: [list, index] }: z.core.$ZodIssue): number | null {
   return list === ITEMS && typeof index === "number" ? index : null;
 }
 
-/** Returns the answer's entry for an item that was not accepted. */
-export function rejectedFile(partnerId: string, item: unknown, errors: Fault[]): RejectedFile {
+/** Returns the answer's entry for each item; `accepted` are those of the good items, in their order. */
+export function filesOfItems(
+  partnerId: string,
+  items: readonly JudgedItem[],
+  accepted: readonly AcceptedFile[],
+): (AcceptedFile | RejectedFile)[] {
+  const acceptedFiles = accepted.values();
+  return items.flatMap((item) =>
+    item.ok ? (acceptedFiles.next().value ?? []) : rejectedFile(partnerId, item.item, item.faults),
+  );
+}
+
+function rejectedFile(partnerId: string, item: unknown, errors: Fault[]): RejectedFile {
   const user_id = userIdText.safeParse(fieldOf(item, "user_id")).data ?? null;
   const source = nameText.safeParse(fieldOf(item, "source")).data ?? null;
   const summary_id = nameText.safeParse(fieldOf(item, "summary_id")).data ?? null;

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { fileId } from "../identifiers.ts";
+import { fileId, userHash } from "../identifiers.ts";
 import { nameText, userIdText } from "../contract/text.ts";
 import { pingFieldsSchema } from "../files/pingFields.ts";
 
@@ -32,6 +32,12 @@ export function fileIdOf(
   { user_id: userId, source, summary_id: summaryId }: Pick<Ping, "user_id" | "source" | "summary_id">,
 ): string {
   return fileId({ partnerId, userId, source, summaryId });
+}
+
+/** Returns the hashes of the users that pings name, each once. */
+export function userHashesOf(partnerId: string, pings: readonly Ping[]): string[] {
+  const userIds = new Set(pings.map((ping) => ping.user_id));
+  return [...userIds].map((userId) => userHash(partnerId, userId));
 }
 
 /** The length of the list is checked before its items: a list that is too long gets one fault. */

@@ -1,21 +1,20 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { userHash } from "../../identifiers.ts";
 import { addressRules } from "../../outbound/rules.ts";
 import { acceptedPingsSchema, filesFromLetters, statusLetters } from "../../pings/acceptedPings.ts";
 import { acceptPings, previewPings } from "../../pings/acceptPings.ts";
 import {
+  filesOfItems,
   itemFaults,
   judgePings,
   judgeRefused,
-  rejectedFile,
   type JudgedItem,
 } from "../../pings/judgeItems.ts";
-import { pingRequestSchema, type ValidPing } from "../../pings/ping.ts";
+import { pingRequestSchema, userHashesOf } from "../../pings/ping.ts";
 import { endpoint, type AppEnv } from "../context.ts";
 import { idempotencyKey, runOnce } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
-import { preference } from "../prefer.ts";
+import { handlingPreference, prefersLenient } from "../prefer.ts";
 import {
   conflictProblem,
   faultsIn,
@@ -40,16 +39,7 @@ const route = createRoute({
     query: dryRunQuery,
     headers: z.object({
       "Idempotency-Key": idempotencyKey,
-      Prefer: z
-        .string()
-        .optional()
-        .openapi({
-          param: {
-            description:
-              "`handling=lenient` (RFC 7240): take the good items and answer the bad ones as `rejected`.",
-          },
-          example: "handling=lenient",
-        }),
+      Prefer: handlingPreference,
     }),
     body: { required: true, content: { "application/json": { schema: pingRequestSchema } } },
   },
@@ -69,16 +59,9 @@ const route = createRoute({
 
 type PingContext = Context<AppEnv>;
 
-function isLenient(c: PingContext): boolean {
-  return preference(c.req.header("Prefer"), "handling") === "lenient";
-}
+const isLenient = (c: PingContext) => prefersLenient(c.req.header("Prefer"));
 
 const rulesOf = (c: PingContext) => addressRules(c.env, c.var.partner.callback_hosts);
-
-function userHashesOf(partnerId: string, pings: readonly ValidPing[]): string[] {
-  const userIds = new Set(pings.map((ping) => ping.user_id));
-  return [...userIds].map((userId) => userHash(partnerId, userId));
-}
 
 /** Rejects the whole request if it has faults and the partner did not ask for lenient handling. */
 async function answerItems(c: PingContext, items: readonly JudgedItem[]) {
@@ -102,10 +85,7 @@ async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
           rebuild: (letters) => filesFromLetters(partner.partner_id, pings, letters),
         });
   if (!accepted.ok) return accepted.refusal;
-  const acceptedFiles = accepted.outcome.values();
-  const files = items.flatMap((item) =>
-    item.ok ? (acceptedFiles.next().value ?? []) : rejectedFile(partner.partner_id, item.item, item.faults),
-  );
+  const files = filesOfItems(partner.partner_id, items, accepted.outcome);
   c.var.logFields["files"] = pings.length;
   if (isLenient(c)) c.header("Preference-Applied", "handling=lenient");
   return c.json({ accepted: pings.length, files }, 202);
