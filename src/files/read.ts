@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
-import { activityId, fileId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
+import { activityId, collectorPrefixOf, fileId, idPrefix, isId, rangeEnd } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { fileErrorSchema, type File, type FileErrorCode, type FileStatus } from "./file.ts";
@@ -121,16 +121,19 @@ export async function listFiles(
   filters: FileFilters,
   { limit, after }: { limit: number; after: FilePosition | null },
 ): Promise<File[]> {
+  if (filters.import_id !== undefined && !isId(filters.import_id)) return [];
   const byUpdate = filters.updated_since !== undefined;
-  const route =
-    filters.user_id !== undefined
-      ? userRoute(partnerId, filters.user_id)
-      : (filters.import_id?.slice(0, ROUTE_LENGTH) ?? null);
-  const where = new Where().and(route === null ? "b.partner_id = ?" : "f.partner_id = ?", partnerId);
-  if (route === null && !byUpdate) where.and("b.received_at IS NOT NULL");
-  if (route !== null) where.and("f.file_id >= ? AND f.file_id < ?", route, rangeEnd(route));
-  where.andEqual("f.user_id", filters.user_id).andEqual("f.source", filters.source);
   const { user_id: userId, source, summary_id: summaryId } = filters;
+  const prefix =
+    filters.import_id !== undefined
+      ? collectorPrefixOf(filters.import_id)
+      : userId === undefined
+        ? null
+        : idPrefix(partnerId, userId, source);
+  const where = new Where().and(prefix === null ? "b.partner_id = ?" : "f.partner_id = ?", partnerId);
+  if (prefix === null && !byUpdate) where.and("b.received_at IS NOT NULL");
+  if (prefix !== null) where.and("f.file_id >= ? AND f.file_id < ?", prefix, rangeEnd(prefix));
+  where.andEqual("f.user_id", userId).andEqual("f.source", source);
   if (summaryId !== undefined && userId !== undefined && source !== undefined) {
     where.and("f.file_id = ?", fileId({ partnerId, userId, source, summaryId }));
   }
@@ -139,7 +142,7 @@ export async function listFiles(
     where.and(`(f.import_id = ? OR ${TAKEN_BY} = ?)`, filters.import_id, filters.import_id);
   }
   // A user's rows are stored together: sort them. A partner's rows are found along its batches.
-  const time = `${route === null ? "b" : "f"}.${byUpdate ? "updated_at" : "received_at"}`;
+  const time = `${prefix === null ? "b" : "f"}.${byUpdate ? "updated_at" : "received_at"}`;
   if (after !== null) {
     where.and(`${time} ${byUpdate ? ">=" : "<="} ?`, after[0]);
     where.and(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
@@ -147,7 +150,7 @@ export async function listFiles(
   // Rows of the current millisecond wait for the next poll: more of them may still be written.
   if (byUpdate) where.and(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, f.file_id` : `${time} DESC, f.file_id DESC`;
-  const rows = route === null ? batched(byUpdate ? "update" : "receipt") : "files f";
+  const rows = prefix === null ? batched(byUpdate ? "update" : "receipt") : "files f";
   const found = await databaseFor(env, partnerId)
     .prepare(
       `SELECT f.*, ${TAKEN_BY} AS taken_by

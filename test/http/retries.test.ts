@@ -8,7 +8,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { HOST, ping, read, RECEIVER, SOURCE, task } from "../flows/partnerActs.ts";
-import { NOON, seedFile, seedImport } from "../support/rows.ts";
+import { NOON, seedFile, seedImport, UNKNOWN_ID } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
 
 afterEach(() => {
@@ -21,14 +21,14 @@ guardsItself("retrying a file", {
   paths: async (owner) => {
     const names = { partnerId: owner.partnerId, userId: "u", source: "s", summaryId: "f" };
     const id = await seedFile(names, { status: "failed" });
-    return { path: `/api/files/${id}/retry/`, unknown: `/api/files/${"0".repeat(34)}/retry/` };
+    return { path: `/api/files/${id}/retry/`, unknown: `/api/files/${UNKNOWN_ID}/retry/` };
   },
 });
 guardsItself("retrying an import", {
   method: "POST",
   paths: async (owner) => {
     const id = await seedImport({ partnerId: owner.partnerId, userId: "u", source: "s" });
-    return { path: `/api/imports/${id}/retry/`, unknown: `/api/imports/${"0".repeat(34)}/retry/` };
+    return { path: `/api/imports/${id}/retry/`, unknown: `/api/imports/${UNKNOWN_ID}/retry/` };
   },
 });
 
