@@ -211,7 +211,7 @@ const requestOf = (operation: (typeof operations)[number]): fc.Arbitrary<Request
           name,
           fc
             .oneof(
-              fc.constantFrom("0".repeat(42), "..%2F", "a.0", "a.-1", "evt_x"),
+              fc.constantFrom("0".repeat(34), "..%2F", "a.0", "a.-1", "evt_x"),
               fc.string({ unit: "binary", minLength: 1 }),
             )
             .filter((text) => text !== "." && text !== ".."),
