@@ -3,8 +3,16 @@ import { createHash, randomBytes } from "node:crypto";
 /** Lower-case Crockford base32: no look-alikes, sorts as it counts, safe in paths and keys. */
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
-/** Characters of hash(partner, user) that begin every file, import and delivery id of a user. */
+/** Length of file and import ids. */
+const ID_LENGTH = 42;
+/** Characters of hash(partner, user) that begin every id of a user's files and imports. */
 export const ROUTE_LENGTH = 8;
+/** Characters that begin every id of a user's files and imports from one source: the route, then 60 bits. */
+const COLLECTOR_LENGTH = 20;
+/** Files with similar names share this many characters more. */
+const NEARBY_LENGTH = 6;
+/** A file's own 80 bits. */
+const OWN_LENGTH = ID_LENGTH - COLLECTOR_LENGTH - NEARBY_LENGTH;
 /** 26 characters are 130 bits: no two names share a hash by accident. */
 const HASH_LENGTH = 26;
 
@@ -56,9 +64,42 @@ export interface FileName {
   summaryId: string;
 }
 
-/** Of a file's own 26 characters so many are shared with files of like names; the other 16 are 80 bits. */
-const NEARBY_LENGTH = 10;
-const OWN_LENGTH = HASH_LENGTH - NEARBY_LENGTH;
+/** Pings of one user and source come together: a request hashes their names once. */
+let lastCollector: { partnerId: string; userId: string; source: string; prefix: string } | null = null;
+
+/** The beginning of every file and import id of this user and source. The collector's name ends with it. */
+function collectorPrefix(partnerId: string, userId: string, source: string): string {
+  if (
+    lastCollector?.partnerId !== partnerId ||
+    lastCollector.userId !== userId ||
+    lastCollector.source !== source
+  ) {
+    const own = hashOf("collector", [partnerId, userId, source]).slice(0, COLLECTOR_LENGTH - ROUTE_LENGTH);
+    lastCollector = { partnerId, userId, source, prefix: userRoute(partnerId, userId) + own };
+  }
+  return lastCollector.prefix;
+}
+
+/** The beginning of every file and import id of a user; with a source, of those from it. */
+export function idPrefix(partnerId: string, userId: string, source: string | undefined): string {
+  return source === undefined ? userRoute(partnerId, userId) : collectorPrefix(partnerId, userId, source);
+}
+
+/** The name of the collector that owns a user's files from one source. */
+export function collectorName(partnerId: string, userId: string, source: string): string {
+  return `${partnerId}/${collectorPrefix(partnerId, userId, source)}`;
+}
+
+/** The name of the collector that owns this file, or started this import. Always one of this partner's. */
+export function collectorNameOfId(partnerId: string, id: string): string {
+  return `${partnerId}/${collectorPrefixOf(id)}`;
+}
+
+/** What this id has in common with all files and imports of its user and source. */
+export function collectorPrefixOf(id: string): string {
+  return id.slice(0, COLLECTOR_LENGTH);
+}
+
 /** Counters and dates change here: what stays are a thousand rides, or a month. */
 const VARYING_CHARACTERS = 3;
 
@@ -69,31 +110,31 @@ let lastNearby = { key: "", hash: "" };
  * The same for names that differ in their last characters only: partners number files as they come, so the rows of
  * one ping lie on few pages of every store. A hash, because object keys and logs are not to spell names.
  */
-function nearby({ partnerId, userId, source, summaryId }: FileName): string {
-  const beginning = summaryId.slice(0, -VARYING_CHARACTERS);
-  const key = JSON.stringify([partnerId, userId, source, beginning]);
+function nearby(prefix: string, summaryId: string): string {
+  const key = prefix + summaryId.slice(0, -VARYING_CHARACTERS);
   if (lastNearby.key !== key) {
-    const hash = hashOf("nearby", [partnerId, userId, source, beginning]).slice(0, NEARBY_LENGTH);
-    lastNearby = { key, hash };
+    lastNearby = { key, hash: hashOf("nearby", [key]).slice(0, NEARBY_LENGTH) };
   }
   return lastNearby.hash;
 }
 
-/** One file is (partner, user, source, summary_id): a repeated ping names the same file. 34 characters. */
-export function fileId(name: FileName): string {
-  const { partnerId, userId, source, summaryId } = name;
-  const own = hashOf("file", [partnerId, userId, source, summaryId]).slice(0, OWN_LENGTH);
-  return userRoute(partnerId, userId) + nearby(name) + own;
+/** One file is (partner, user, source, summary_id): a repeated ping names the same file. */
+export function fileId({ partnerId, userId, source, summaryId }: FileName): string {
+  const prefix = collectorPrefix(partnerId, userId, source);
+  const own = hashOf("file", [prefix, summaryId]).slice(0, OWN_LENGTH);
+  return prefix + nearby(prefix, summaryId) + own;
 }
 
-/** The name of the collector that owns a user's files from one source. */
-export function collectorName(partnerId: string, userId: string, source: string): string {
-  return `${partnerId}/${userRoute(partnerId, userId)}${hashOf("collector", [partnerId, userId, source])}`;
+/** A fresh import id: the collector's prefix, then 110 random bits. */
+export function newImportId(partnerId: string, userId: string, source: string): string {
+  return collectorPrefix(partnerId, userId, source) + randomId().slice(0, ID_LENGTH - COLLECTOR_LENGTH);
 }
 
-/** A fresh import id: the user's route, then 26 random characters. */
-export function newImportId(partnerId: string, userId: string): string {
-  return userRoute(partnerId, userId) + randomId();
+const ID_PATTERN = new RegExp(`^[${ALPHABET}]{${ID_LENGTH}}$`);
+
+/** Whether a text has the form of file and import ids. No other text can name one. */
+export function isId(text: string): boolean {
+  return ID_PATTERN.test(text);
 }
 
 /** 130 random bits in 26 characters. */

@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { fileId, userRoute } from "../src/identifiers.ts";
+import {
+  collectorName,
+  collectorNameOfId,
+  fileId,
+  idPrefix,
+  isId,
+  newImportId,
+  userRoute,
+} from "../src/identifiers.ts";
 
 const name = { partnerId: "acme", userId: "user-1", source: "watch", summaryId: "ride-20261125-17" };
 
@@ -11,9 +19,50 @@ function shared(first: string, second: string): number {
 }
 
 test("a file's id is fixed by its four names, whatever runs it", () => {
-  expect(fileId(name)).toBe("jaqq30wyrc5w1r70z9v0er791k6ffrzjp2");
-  expect(fileId(name)).toMatch(/^[0-9a-hjkmnp-tv-z]{34}$/);
+  expect(fileId(name)).toBe("jaqq30wye6j789v6zg5keep8pmex8dbv281zc2smgt");
+  expect(fileId(name)).toMatch(/^[0-9a-hjkmnp-tv-z]{42}$/);
   expect(fileId(name).startsWith(userRoute("acme", "user-1"))).toBe(true);
+});
+
+test("a file's and an import's id lead to the collector of their user and source, and to no other partner's", () => {
+  const names: [string, string, string][] = [
+    ["acme", "user-1", "watch"],
+    ["acme", "user-1", "bike"],
+    ["acme", "user-2", "watch"],
+    ["acm", "euser-1", "watch"],
+    ["acme", "", ""],
+  ];
+  // In turn and again, so that no answer is the one of the names before.
+  for (const [partnerId, userId, source] of [...names, ...names]) {
+    const collector = collectorName(partnerId, userId, source);
+    for (const id of [
+      fileId({ partnerId, userId, source, summaryId: "1" }),
+      newImportId(partnerId, userId, source),
+    ]) {
+      expect(collectorNameOfId(partnerId, id)).toBe(collector);
+      expect(collectorNameOfId("other", id).startsWith("other/")).toBe(true);
+      expect(id.startsWith(idPrefix(partnerId, userId, undefined))).toBe(true);
+      expect(id.startsWith(idPrefix(partnerId, userId, source))).toBe(true);
+    }
+  }
+  expect(new Set(names.map(([...of]) => collectorName(...of))).size).toBe(names.length);
+});
+
+test("a text of another length or alphabet is no id", () => {
+  const id = fileId(name);
+  expect(isId(id)).toBe(true);
+  expect(isId(newImportId("acme", "user-1", "watch"))).toBe(true);
+  for (const other of [
+    "",
+    id.slice(1),
+    `${id}0`,
+    `${id}\n`,
+    id.toUpperCase(),
+    `u${id.slice(1)}`,
+    `/${id.slice(1)}`,
+  ]) {
+    expect([other, isId(other)]).toEqual([other, false]);
+  }
 });
 
 test("each of the four names makes another file", () => {
@@ -28,13 +77,13 @@ test("each of the four names makes another file", () => {
   expect(new Set([name, ...others].map(fileId)).size).toBe(1 + others.length);
 });
 
-test("files whose names differ in their end lie together among their user's, and others apart", () => {
+test("files whose names differ in their end lie together among their source's, and others apart", () => {
   const next = fileId({ ...name, summaryId: "ride-20261125-18" });
   const later = fileId({ ...name, summaryId: "ride-20261125-118" });
   const month = fileId({ ...name, summaryId: "ride-20261225-17" });
-  expect(shared(fileId(name), next)).toBe(18);
-  expect(shared(fileId(name), later)).toBe(8);
-  expect(shared(fileId(name), month)).toBe(8);
+  expect(shared(fileId(name), next)).toBe(26);
+  expect(shared(fileId(name), later)).toBe(20);
+  expect(shared(fileId(name), month)).toBe(20);
 });
 
 test("no letter of a name shows in an id: the same beginning looks different for every user and source", () => {
@@ -44,11 +93,11 @@ test("no letter of a name shows in an id: the same beginning looks different for
     { ...name, source: "bike" },
     { ...name, partnerId: "b" },
   ];
-  expect(new Set(others.map((other) => fileId(other).slice(8, 18))).size).toBe(4);
+  expect(new Set(others.map((other) => fileId(other).slice(8, 26))).size).toBe(4);
 });
 
 test("short names and names in any script have ids of the same form", () => {
   for (const summaryId of ["1", "é中🚴", "x".repeat(255)]) {
-    expect(fileId({ ...name, summaryId })).toMatch(/^[0-9a-hjkmnp-tv-z]{34}$/);
+    expect(fileId({ ...name, summaryId })).toMatch(/^[0-9a-hjkmnp-tv-z]{42}$/);
   }
 });

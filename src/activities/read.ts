@@ -1,6 +1,6 @@
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { activityId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
+import { activityId, idPrefix, isId, rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { detailsSchema, summarySchema, type Activity, type ActivityWithParts } from "./activity.ts";
@@ -92,8 +92,8 @@ async function withDuplicates<T extends Activity>(
 
 /** `{file_id}.{session_index}` taken apart; null when it is nothing of the kind. */
 export function parseActivityId(id: string): { fileId: string; sessionIndex: number } | null {
-  const [, fileId, sessionIndex] = /^([0-9a-z]{1,64})\.(0|[1-9]\d{0,3})$/.exec(id) ?? [];
-  if (fileId === undefined || sessionIndex === undefined) return null;
+  const [, fileId, sessionIndex] = /^([^.]*)\.(0|[1-9]\d{0,3})$/.exec(id) ?? [];
+  if (fileId === undefined || sessionIndex === undefined || !isId(fileId)) return null;
   return { fileId, sessionIndex: Number(sessionIndex) };
 }
 
@@ -137,11 +137,11 @@ const BY_START = "activities a INDEXED BY activities_by_start";
 const BY_UPDATE = `file_batches b INDEXED BY file_batches_by_update CROSS JOIN json_each(b.file_ids) j
   CROSS JOIN activities a ON a.partner_id = b.partner_id AND a.file_id = j.value AND a.updated_batch = b.batch_id`;
 
-/** A list to read: a partner's activities, or with `route` those of one user. */
+/** A list to read: a partner's activities, or with `prefix` those whose ids begin so. */
 interface List {
   db: D1Database;
   partnerId: string;
-  route: string | null;
+  prefix: string | null;
   filters: ActivityFilters;
 }
 
@@ -157,17 +157,18 @@ export async function listActivities(
   filters: ActivityFilters,
   page: PageOfList,
 ): Promise<Activity[]> {
-  const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
+  const { user_id, source } = filters;
+  const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
   const db = databaseFor(env, partnerId);
-  const list = { db, partnerId, route, filters };
+  const list = { db, partnerId, prefix, filters };
   const { updated_since: since } = filters;
   const rows = since === undefined ? await rowsByStart(list, page) : await rowsByUpdate(list, since, page);
   return withDuplicates(db, partnerId, rows.map(activityOf));
 }
 
 async function rowsByUpdate(list: List, since: number, { limit, after }: PageOfList): Promise<ActivityRow[]> {
-  const time = list.route === null ? "b.updated_at" : "a.updated_at";
-  const where = filtered(list, list.route === null ? "b" : "a");
+  const time = list.prefix === null ? "b.updated_at" : "a.updated_at";
+  const where = filtered(list, list.prefix === null ? "b" : "a");
   if (after === null) where.and(`${time} >= ?`, since);
   else {
     const [updatedAt, ...names] = after;
@@ -200,10 +201,10 @@ async function rowsWithoutStart(list: List, { limit, after }: PageOfList): Promi
 
 /** The filters as conditions; `partnerOf` is the table whose index on the partner is used. */
 function filtered(list: List, partnerOf: "a" | "b"): Where {
-  const { partnerId, route, filters } = list;
+  const { partnerId, prefix, filters } = list;
   const time = startColumn(list);
   const where = new Where().and(`${partnerOf}.partner_id = ?`, partnerId);
-  if (route !== null) where.and("a.file_id >= ? AND a.file_id < ?", route, rangeEnd(route));
+  if (prefix !== null) where.and("a.file_id >= ? AND a.file_id < ?", prefix, rangeEnd(prefix));
   where
     .andEqual("a.user_id", filters.user_id)
     .andEqual("a.source", filters.source)
@@ -217,13 +218,13 @@ function filtered(list: List, partnerOf: "a" | "b"): Where {
  * A user's rows are stored together: sort them, and keep SQLite from the partner's index with a `+`. A partner's
  * rows are read along that index.
  */
-function startColumn({ route }: List): string {
-  return `${route === null ? "" : "+"}a.start_time_in_seconds`;
+function startColumn({ prefix }: List): string {
+  return `${prefix === null ? "" : "+"}a.start_time_in_seconds`;
 }
 
 /** `from` is where a partner's rows are read; a user's are read by their ids. */
 async function readRows(
-  { db, route }: List,
+  { db, prefix }: List,
   from: string,
   where: Where,
   order: string,
@@ -231,7 +232,7 @@ async function readRows(
 ): Promise<ActivityRow[]> {
   const found = await db
     .prepare(
-      `SELECT ${COLUMNS} FROM ${route === null ? from : "activities a"}
+      `SELECT ${COLUMNS} FROM ${prefix === null ? from : "activities a"}
        WHERE ${where.sql} ORDER BY ${order} LIMIT ?`,
     )
     .bind(...where.values, limit)

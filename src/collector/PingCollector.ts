@@ -23,7 +23,7 @@ import { DispatchSender } from "./dispatches/sender.ts";
 import { doDueWork, nextDueWork } from "./dueWork.ts";
 import { erasureExpiresAt, eraseUpTo, expireErasure } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
-import { projectionOf } from "./files/projection.ts";
+import { readFile } from "./files/readFile.ts";
 import { readTimeline } from "./files/timeline.ts";
 import { retryFiles, type FailedFiles } from "./files/retryFiles.ts";
 import { referencedObjects } from "./files/unreferencedObjects.ts";
@@ -92,18 +92,23 @@ export class PingCollector extends DurableObject<Env> {
     return previewImport(this.#storage, identityOf(names), task, Date.now());
   }
 
+  /** The newest version of a file, with the file's names; null for an unknown file. */
+  async readFile(fileId: string): Promise<FileProjection | null> {
+    return readFile(this.#storage, fileId);
+  }
+
   /** The life of a file's newest version, in order; empty for an unknown file. */
   async timeline(fileId: string): Promise<Timeline["data"]> {
     return readTimeline(this.#storage, fileId);
   }
 
-  /** Queues failed files again, as far as they can be retried. Returns these, for the read model. */
-  async retry(which: FailedFiles): Promise<FileProjection[]> {
+  /** Queues failed files again, as far as they can be retried. Returns how many. */
+  async retry(which: FailedFiles): Promise<number> {
     const turn = this.#turns.beginIfKnown();
-    if (turn === null) return [];
+    if (turn === null) return 0;
     const { retried, dispatches } = this.#turns.commit(() => retryFiles(turn, which));
     await this.#sender.sendAtOnce(turn, dispatches);
-    return retried.map((file) => projectionOf(turn.identity, file));
+    return retried.length;
   }
 
   /**

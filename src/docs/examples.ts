@@ -20,10 +20,11 @@ export const SMALL_RIDE =
 /** When it began, as a ping says it. */
 export const SMALL_RIDE_START = "1631065600";
 
-const ROUTE = "3k9x2v7q";
-const FILE_ID = `${ROUTE}7f8m2c4tq0w9z5n1r6x3b8d2hj`;
-const HELD_FILE_ID = `${ROUTE}x1c5g8k2n4q7s0v3y6b9d2f5hm`;
-const IMPORT_ID = `${ROUTE}p4r8t2w6y0a3c7e1g5j9m2q6sz`;
+/** The ids of one user's files and imports from one source begin alike. */
+const ID_PREFIX = "3k9x2v7q7f8m2c4tq0w9";
+const FILE_ID = `${ID_PREFIX}z5n1r6x3b8d2hjx1c5g8k2`;
+const HELD_FILE_ID = `${ID_PREFIX}n4q7s0v3y6b9d2f5hm3c7e`;
+const IMPORT_ID = `${ID_PREFIX}p4r8t2w6y0a3c7e1g5j9m2`;
 const EVENT_ID = deliveryIdOfEvent(IMPORT_ID);
 
 const names = { user_id: "rider-1", source: "head-unit" };

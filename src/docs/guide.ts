@@ -109,7 +109,8 @@ ${listing(`export API=https://the.address.you.were.given\nexport PARTNER_ID=your
 ${listing(post("/api/fit_partner_ping/", FIRST_PING), "Sending a ride with curl", "first-ping")}
 <p>The answer is <code>202</code>, and it lists the file:</p>
 ${listing(`{ "accepted": 1, "files": [ { "file_id": "…", "user_id": "rider-1", "source": "head-unit",\n  "summary_id": "first-ride", "status": "queued" } ] }`, "The answer")}
-<p>202 is a promise: whatever happens next, this file ends as <code>imported</code>, or as <code>failed</code> with a reason.</p>
+<p>202 is a promise: whatever happens next, this file ends as <code>imported</code>, or as <code>failed</code> with a reason.
+You can read it by its <code>file_id</code> from now on; lists, users and the overview follow within about 3 seconds.</p>
 <p><strong>2. Read what it became.</strong> A live ride takes about a second.</p>
 ${listing(curl("/api/activities/?user_id=rider-1"), "Reading activities with curl", "first-read")}
 <p><strong>3. Send your own.</strong> Put an <code>https://</code> URL into <code>callback_url</code>. It is used once, byte for

@@ -37,12 +37,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "listFiles",
     tag: "Files",
     description:
-      "Right after a task a file may still read `held` for a moment. `summary_id` needs `user_id` and `source` beside it.",
+      "A ping, or a change of a file, is in the list within about 3 seconds. `summary_id` needs `user_id` and `source` beside it.",
   },
   "GET /api/files/{file_id}/": {
     operationId: "getFile",
     tag: "Files",
-    description: "Readable from the moment that its ping is answered. `error.code` is one of a closed list.",
+    description:
+      "Readable from the moment that its ping is answered, before the lists have it. `error.code` is one of a closed list.",
   },
   "GET /api/files/{file_id}/original/": {
     operationId: "getOriginal",
@@ -56,7 +57,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Files",
     description:
       "When it was pinged, held, released, tried, imported: of the newest version. Of many attempts the first and the " +
-      "latest are kept.",
+      "latest are kept. Readable from the moment that its ping is answered.",
   },
   "POST /api/files/{file_id}/retry/": {
     operationId: "retryFile",
@@ -124,12 +125,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /api/users/": {
     operationId: "listUsers",
     tag: "Users",
-    description: "Everyone of whom a ping was taken and who was not deleted since.",
+    description:
+      "Everyone of whom a ping was taken and who was not deleted since. A new user is in the list within about 3 seconds.",
   },
   "GET /api/users/{user_id}/": {
     operationId: "getUser",
     tag: "Users",
-    description: "Shows what waits: held files, and imports that run.",
+    description:
+      "Shows what waits: held files, and imports that run. Counts follow pings within about 3 seconds.",
   },
   "DELETE /api/users/{user_id}/": {
     operationId: "deleteUser",
@@ -141,7 +144,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Service",
     description:
       "Files by the day of their newest ping and by status, failures by code, imports that run, events that wait or " +
-      "have failed, of the last 14 days (UTC); and all files that are held. Only the newest 10,000 of each are looked at.",
+      "have failed, of the last 14 days (UTC); and all files that are held. Only the newest 10,000 of each are looked at. " +
+      "Counts follow pings within about 3 seconds.",
   },
   "GET /api/partner/": {
     operationId: "getPartner",

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { rangeEnd } from "../identifiers.ts";
 
 /** Reads `before_version`, the bound up to which a user is erased; no row when the user was never erased. */
 export function readErased(db: D1Database, partnerId: string, userHash: string): D1PreparedStatement {
@@ -28,9 +29,18 @@ export function readErasures(
     .bind(partnerId, JSON.stringify(userHashes));
 }
 
+/** Reads the same of all users with this route: nearly always one. */
+export function readErasuresOfRoute(db: D1Database, partnerId: string, route: string): D1PreparedStatement {
+  return db
+    .prepare(
+      "SELECT user_hash, before_version FROM erased WHERE partner_id = ? AND user_hash >= ? AND user_hash < ?",
+    )
+    .bind(partnerId, route, rangeEnd(route));
+}
+
 const erasureRows = z.array(z.object({ user_hash: z.string(), before_version: z.number() }));
 
-/** Returns the bounds that `readErasures` has found, by user hash. */
+/** Returns the bounds that these statements have found, by user hash. */
 export function erasuresOf(result: D1Result | undefined): Map<string, number> {
   const rows = erasureRows.parse(result?.results ?? []);
   return new Map(rows.map((row) => [row.user_hash, row.before_version]));

@@ -7,10 +7,10 @@ export function versionKey(partnerId: string, userId: string, fileId: string, ve
 
 /**
  * Where bytes that came with a ping lie. The hour comes first, so that those which no ping names in the end
- * are found by listing one hour; the collector's name and the file's follow, so that they can be asked.
+ * are found by listing one hour. The partner and the file follow: they lead to the collector to ask.
  */
-export function inlineKey(collector: string, fileId: string, uniqueId: string, nowMs: number): string {
-  return `${INLINE_PREFIX}${hourOf(nowMs)}/${collector}/${fileId}/${uniqueId}`;
+export function inlineKey(partnerId: string, fileId: string, uniqueId: string, nowMs: number): string {
+  return `${INLINE_PREFIX}${hourOf(nowMs)}/${partnerId}/${fileId}/${uniqueId}`;
 }
 
 export const INLINE_PREFIX = "inline/";

@@ -2,11 +2,23 @@ import { z } from "@hono/zod-openapi";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
-import { activityId, fileId, rangeEnd, ROUTE_LENGTH, userRoute } from "../identifiers.ts";
+import { collectorOfId } from "../collector/client.ts";
+import { erasuresOf, readErasuresOfRoute } from "../erasure/read.ts";
+import {
+  activityId,
+  collectorPrefixOf,
+  fileId,
+  idPrefix,
+  isId,
+  rangeEnd,
+  ROUTE_LENGTH,
+  userHash,
+} from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { fileErrorSchema, type File, type FileErrorCode, type FileStatus } from "./file.ts";
-import { parsePingFields, type PingFields } from "./pingFields.ts";
+import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.ts";
+import type { FileProjection } from "./write.ts";
 
 /**
  * SQL for the import that has taken a file `f` which is still held in its row: a task writes one row of its own and
@@ -36,6 +48,8 @@ interface FileRow extends Record<keyof PingFields, unknown> {
   size_in_bytes: number | null;
   warnings: string;
   activity_count: number;
+  version: number;
+  revision: number;
   received_at: number;
   updated_at: number;
 }
@@ -64,12 +78,69 @@ function fileOf(row: FileRow): File {
   };
 }
 
+/** The file with the state of its newest version, which its collector knows before the read model does. */
+function withNewest(file: File | null, newest: FileProjection): File {
+  const { file_id, user_id, source, summary_id, status, attempts, import_id, error, failed_object } = newest;
+  const received_at = instantOf(newest.received_at);
+  return {
+    file_id,
+    user_id,
+    source,
+    summary_id,
+    ...pingFieldsOf(newest),
+    status,
+    attempts,
+    import_id,
+    error,
+    sha256: file?.sha256 ?? failed_object?.sha256 ?? null,
+    size_in_bytes: file?.size_in_bytes ?? failed_object?.size_in_bytes ?? null,
+    warnings: file?.warnings ?? [],
+    activity_ids: file?.activity_ids ?? [],
+    received_at,
+    updated_at: file !== null && file.updated_at > received_at ? file.updated_at : received_at,
+  };
+}
+
+/**
+ * Reads one file: the newest version from its collector, unless the importer has brought the read model further; bytes
+ * and activities from the read model. Null for an unknown or erased file. Throws when the read model cannot be read, or
+ * does not have the file and the collector cannot be reached.
+ */
 export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
-  const row = await databaseFor(env, partnerId)
-    .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE f.partner_id = ? AND f.file_id = ?`)
-    .bind(partnerId, fileId)
-    .first<FileRow>();
-  return row === null ? null : fileOf(row);
+  if (!isId(fileId)) return null;
+  const askCollector = async (): Promise<FileProjection | null> =>
+    collectorOfId(env, partnerId, fileId).readFile(fileId);
+  const [found, [asked]] = await Promise.all([
+    readRow(env, partnerId, fileId),
+    Promise.allSettled([askCollector()]),
+  ]);
+  const newest = asked.status === "fulfilled" ? asked.value : null;
+  // Imported between the two reads: the importer writes the activities before it reports to the collector.
+  const isOutdated = newest?.status === "imported" && (found.row?.revision ?? 0) < newest.revision;
+  const { row, erasures } = isOutdated ? await readRow(env, partnerId, fileId) : found;
+  if (row === null && asked.status === "rejected") throw asked.reason;
+  // An erasure may still have to delete rows, and to reach a collector. What it covers is gone from its answer on.
+  const remains = ({ user_id, version }: { user_id: string; version: number }) =>
+    version > (erasures.get(userHash(partnerId, user_id)) ?? 0);
+  const file = row !== null && remains(row) ? fileOf(row) : null;
+  if (newest === null || !remains(newest) || (row !== null && row.revision > newest.revision)) return file;
+  return withNewest(file, newest);
+}
+
+/** A file's row, with the bounds of erasures that may cover it, by user hash. */
+async function readRow(
+  env: Env,
+  partnerId: string,
+  fileId: string,
+): Promise<{ row: FileRow | null; erasures: ReadonlyMap<string, number> }> {
+  const db = databaseFor(env, partnerId);
+  const [rows, erasures] = await db.batch<FileRow>([
+    db
+      .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE f.partner_id = ? AND f.file_id = ?`)
+      .bind(partnerId, fileId),
+    readErasuresOfRoute(db, partnerId, fileId.slice(0, ROUTE_LENGTH)),
+  ]);
+  return { row: rows?.results[0] ?? null, erasures: erasuresOf(erasures) };
 }
 
 /** Where a file's bytes lie: the readable version's, else those that could not be imported. */
@@ -86,6 +157,7 @@ export async function readOriginal(
   partnerId: string,
   fileId: string,
 ): Promise<StoredOriginal | null> {
+  if (!isId(fileId)) return null;
   const row = await databaseFor(env, partnerId)
     .prepare(
       `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds,
@@ -120,16 +192,19 @@ export async function listFiles(
   filters: FileFilters,
   { limit, after }: { limit: number; after: FilePosition | null },
 ): Promise<File[]> {
+  if (filters.import_id !== undefined && !isId(filters.import_id)) return [];
   const byUpdate = filters.updated_since !== undefined;
-  const route =
-    filters.user_id !== undefined
-      ? userRoute(partnerId, filters.user_id)
-      : (filters.import_id?.slice(0, ROUTE_LENGTH) ?? null);
-  const where = new Where().and(route === null ? "b.partner_id = ?" : "f.partner_id = ?", partnerId);
-  if (route === null && !byUpdate) where.and("b.received_at IS NOT NULL");
-  if (route !== null) where.and("f.file_id >= ? AND f.file_id < ?", route, rangeEnd(route));
-  where.andEqual("f.user_id", filters.user_id).andEqual("f.source", filters.source);
   const { user_id: userId, source, summary_id: summaryId } = filters;
+  const prefix =
+    filters.import_id !== undefined
+      ? collectorPrefixOf(filters.import_id)
+      : userId === undefined
+        ? null
+        : idPrefix(partnerId, userId, source);
+  const where = new Where().and(prefix === null ? "b.partner_id = ?" : "f.partner_id = ?", partnerId);
+  if (prefix === null && !byUpdate) where.and("b.received_at IS NOT NULL");
+  if (prefix !== null) where.and("f.file_id >= ? AND f.file_id < ?", prefix, rangeEnd(prefix));
+  where.andEqual("f.user_id", userId).andEqual("f.source", source);
   if (summaryId !== undefined && userId !== undefined && source !== undefined) {
     where.and("f.file_id = ?", fileId({ partnerId, userId, source, summaryId }));
   }
@@ -138,7 +213,7 @@ export async function listFiles(
     where.and(`(f.import_id = ? OR ${TAKEN_BY} = ?)`, filters.import_id, filters.import_id);
   }
   // A user's rows are stored together: sort them. A partner's rows are found along its batches.
-  const time = `${route === null ? "b" : "f"}.${byUpdate ? "updated_at" : "received_at"}`;
+  const time = `${prefix === null ? "b" : "f"}.${byUpdate ? "updated_at" : "received_at"}`;
   if (after !== null) {
     where.and(`${time} ${byUpdate ? ">=" : "<="} ?`, after[0]);
     where.and(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
@@ -146,7 +221,7 @@ export async function listFiles(
   // Rows of the current millisecond wait for the next poll: more of them may still be written.
   if (byUpdate) where.and(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, f.file_id` : `${time} DESC, f.file_id DESC`;
-  const rows = route === null ? batched(byUpdate ? "update" : "receipt") : "files f";
+  const rows = prefix === null ? batched(byUpdate ? "update" : "receipt") : "files f";
   const found = await databaseFor(env, partnerId)
     .prepare(
       `SELECT f.*, ${TAKEN_BY} AS taken_by

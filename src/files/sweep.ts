@@ -1,6 +1,7 @@
 import { collectorNamed } from "../collector/client.ts";
 import { allDatabases, databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
+import { collectorNameOfId } from "../identifiers.ts";
 import { hourOf, INLINE_PREFIX } from "./objectKeys.ts";
 import { discardObjects, forgetDiscarded, readDiscarded, unnamedObjects, type NamedObject } from "./write.ts";
 
@@ -51,10 +52,10 @@ export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number>
   return discarded;
 }
 
-/** `inline/{hour}/{partner}/{collector}/{file_id}/{unique}` */
+/** `inline/{hour}/{partner}/{file_id}/{unique}` */
 function objectOf(key: string): NamedObject & { partner_id: string; collector: string } {
-  const [, , partner_id = "", collector = "", file_id = ""] = key.split("/");
-  return { object_key: key, file_id, partner_id, collector: `${partner_id}/${collector}` };
+  const [, , partner_id = "", file_id = ""] = key.split("/");
+  return { object_key: key, file_id, partner_id, collector: collectorNameOfId(partner_id, file_id) };
 }
 
 async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]): Promise<number> {

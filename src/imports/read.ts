@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
-import { collectorFor } from "../collector/client.ts";
+import { collectorOfId } from "../collector/client.ts";
 import { databaseFor } from "../database/databases.ts";
 import { visibleEventStatus, type DeliveryStatus } from "../deliveries/event.ts";
 import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import type { Env } from "../env.ts";
-import { rangeEnd, userRoute } from "../identifiers.ts";
+import { idPrefix, isId, rangeEnd } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { Where } from "../database/sql.ts";
 import type { Partner } from "../partners/partner.ts";
@@ -65,10 +65,9 @@ function importOf(partner: PartnerView, row: ImportRow): Import {
 }
 
 /** Reads the current counts of a running import from its collector; null when that cannot be reached. */
-async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<ImportCounts | null> {
+async function liveCounts(env: Env, partnerId: string, importId: string): Promise<ImportCounts | null> {
   try {
-    const { user_id, source, import_id } = row;
-    return await collectorFor(env, { partner_id: partnerId, user_id, source }).readImport(import_id);
+    return await collectorOfId(env, partnerId, importId).readImport(importId);
   } catch {
     // The counts of the read model are only a little older.
     return null;
@@ -76,6 +75,7 @@ async function liveCounts(env: Env, partnerId: string, row: ImportRow): Promise<
 }
 
 export async function readImport(env: Env, partner: PartnerView, importId: string): Promise<Import | null> {
+  if (!isId(importId)) return null;
   const partnerId = partner.partner_id;
   const database = databaseFor(env, partnerId);
   const [row, missing] = await Promise.all([
@@ -89,7 +89,7 @@ export async function readImport(env: Env, partner: PartnerView, importId: strin
       .all<{ summary_ids: string }>(),
   ]);
   if (row === null) return null;
-  const counts = row.status === "running" ? await liveCounts(env, partnerId, row) : null;
+  const counts = row.status === "running" ? await liveCounts(env, partnerId, importId) : null;
   const slices = missing.results.map((slice) => parseColumn(missingColumn, slice.summary_ids));
   return {
     ...importOf(partner, row),
@@ -118,15 +118,13 @@ export async function listImports(
   { limit, after }: { limit: number; after: ImportPosition | null },
 ): Promise<Import[]> {
   const partnerId = partner.partner_id;
-  const route = filters.user_id === undefined ? null : userRoute(partnerId, filters.user_id);
+  const { user_id, source, status } = filters;
+  const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
   const where = new Where().and("i.partner_id = ?", partnerId);
-  if (route !== null) where.and("i.import_id >= ? AND i.import_id < ?", route, rangeEnd(route));
-  where
-    .andEqual("i.user_id", filters.user_id)
-    .andEqual("i.source", filters.source)
-    .andEqual("i.status", filters.status);
+  if (prefix !== null) where.and("i.import_id >= ? AND i.import_id < ?", prefix, rangeEnd(prefix));
+  where.andEqual("i.user_id", user_id).andEqual("i.source", source).andEqual("i.status", status);
   // A user's rows are stored together: sort them. A partner's rows are read along the index of their order.
-  const time = `${route === null ? "" : "+"}i.requested_at`;
+  const time = `${prefix === null ? "" : "+"}i.requested_at`;
   if (after !== null) where.and(`(${time}, i.import_id) < (?, ?)`, ...after);
   const found = await databaseFor(env, partnerId)
     .prepare(`${IMPORTS} WHERE ${where.sql} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)

@@ -49,7 +49,7 @@ function namesOf(partnerId: string, { user_id, source }: Task): CollectorNames {
 function entryOf(partnerId: string, task: Task): TaskEntry {
   const { user_id: userId, source } = task;
   return {
-    import_id: newImportId(partnerId, userId),
+    import_id: newImportId(partnerId, userId, source),
     event_id: task.event_id ?? null,
     is_initial_import: task.is_initial_import,
     expected:

@@ -1,4 +1,4 @@
-import { collectorFor } from "../collector/client.ts";
+import { collectorOfId } from "../collector/client.ts";
 import { settleAll } from "../concurrency/settleAll.ts";
 import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
@@ -65,8 +65,9 @@ async function redecodePage(env: Env, database: D1Database, job: Job, limit: num
 /** No download and no event: a readable file is decoded in place, a failed one is queued again from its bytes. */
 async function redecodeFile(env: Env, database: D1Database, job: Job, file: StoredFile): Promise<Result> {
   if (job.parameters.code !== null) {
-    const queued = await collectorFor(env, file).retry({ file_ids: [file.file_id] });
-    return queued.length > 0 ? "changed" : "unchanged";
+    const { partner_id, file_id } = file;
+    const queued = await collectorOfId(env, partner_id, file_id).retry({ file_ids: [file_id] });
+    return queued > 0 ? "changed" : "unchanged";
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);
   if (object === null) return "unchanged";

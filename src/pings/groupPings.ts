@@ -48,7 +48,7 @@ export function groupPings(partnerId: string, pings: readonly ValidPing[], nowMs
         // No store keeps half of a surrogate pair.
         activity_name: ping.activity_name?.toWellFormed() ?? null,
         callback_url: ping.inline === null ? ping.callback_url : null,
-        object_key: ping.inline === null ? null : inlineKey(group.collector, file_id, randomId(), nowMs),
+        object_key: ping.inline === null ? null : inlineKey(partnerId, file_id, randomId(), nowMs),
         callback_digest: ping.inline === null ? null : callbackDigest(ping.callback_url),
         received_at: nowMs,
       },

@@ -547,11 +547,12 @@ describe("a collector that is only asked", () => {
       "held",
     ]);
     expect(await stub.previewImport(names, task)).toMatchObject({ repeated: false, missing: [0] });
+    expect(await stub.readFile(live.file_id)).toBeNull();
     expect(await stub.timeline(live.file_id)).toEqual([]);
     expect(await stub.readImport("none")).toBeNull();
     expect(await stub.namedObjects([{ file_id: live.file_id, object_key: "none" }])).toEqual([]);
-    expect(await stub.retry({ file_ids: [live.file_id] })).toEqual([]);
-    expect(await stub.retry({ import_id: "none" })).toEqual([]);
+    expect(await stub.retry({ file_ids: [live.file_id] })).toBe(0);
+    expect(await stub.retry({ import_id: "none" })).toBe(0);
     expect(await collector.claim("none")).toBeNull();
     expect(await stub.report("none", "none", [])).toBeNull();
     await stub.abandon("none");

@@ -376,7 +376,7 @@ describe("a deletion", () => {
     const { who, collector } = await watch();
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
     pass(6_000);
-    const import_id = newImportId(who.partnerId, "user-1");
+    const import_id = newImportId(who.partnerId, "user-1", SOURCE);
     vi.spyOn(env.DB, "batch").mockImplementationOnce(async () => {
       const stub = env.COLLECTOR.getByName(collector.name);
       await stub.erase(Date.now());

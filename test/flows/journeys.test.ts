@@ -294,13 +294,14 @@ describe("another partner", () => {
 });
 
 describe("stores that are down", () => {
-  test("D1 down while pings come: they are taken, and readable once it is back", async () => {
+  test("D1 down while pings come: they are accepted, readable by id once it is back, and in the lists soon after", async () => {
     const who = await newPartner();
     vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()), priority: 0 });
-    expect((await send(who, "GET", `/api/files/${file?.file_id}/`)).status).toBe(404);
-    await collectorOf(who.partnerId, "user-1", SOURCE).alarm();
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "held" });
+    expect(await read(who, "/api/files/")).toMatchObject({ data: [] });
+    await collectorOf(who.partnerId, "user-1", SOURCE).alarm();
+    expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "held" }] });
     expect(await read(who, "/api/users/user-1/")).toMatchObject({ user_id: "user-1" });
   });
 

@@ -4,6 +4,7 @@ import { problemOf, send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
+import { UNKNOWN_ID } from "../support/rows.ts";
 import { shortenWaits } from "../support/shortWaits.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { base64, HOST, ping, pingOf, read, RECEIVER, SOURCE, task } from "./partnerActs.ts";
@@ -29,8 +30,8 @@ async function expectComeAgain(response: Response): Promise<void> {
 
 describe("the database down", () => {
   test.each([
-    ["POST", "/api/files/aaaaaaaa1/retry/"],
-    ["POST", "/api/imports/aaaaaaaa1/retry/"],
+    ["POST", `/api/files/${UNKNOWN_ID}/retry/`],
+    ["POST", `/api/imports/${UNKNOWN_ID}/retry/`],
     ["POST", "/api/events/evt_1/resend/"],
     ["POST", "/api/events/test/"],
     ["DELETE", "/api/users/user-1/"],

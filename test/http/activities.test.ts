@@ -8,7 +8,7 @@ import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
-import { BARE_SUMMARY, NOON, seedActivity, seedFile } from "../support/rows.ts";
+import { BARE_SUMMARY, NOON, seedActivity, seedFile, UNKNOWN_ID } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
 
 const page = pageOf("ActivityPage", activitySchema);
@@ -30,7 +30,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const nothing = `${"0".repeat(34)}.0`;
+const nothing = `${UNKNOWN_ID}.0`;
 
 guardsItself("listing activities", {
   method: "GET",

@@ -8,7 +8,7 @@ import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { pingFields } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
-import { NOON, seedFile, seedImport } from "../support/rows.ts";
+import { NOON, seedFile, seedImport, UNKNOWN_ID } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
 
 const page = pageOf("FilePage", fileSchema);
@@ -34,14 +34,14 @@ guardsItself("reading a file", {
   method: "GET",
   paths: async (owner) => {
     const id = await seedFile(namesOf(owner, "s"));
-    return { path: `/api/files/${id}/`, unknown: `/api/files/${"0".repeat(34)}/` };
+    return { path: `/api/files/${id}/`, unknown: `/api/files/${UNKNOWN_ID}/` };
   },
 });
 guardsItself("reading a file's bytes", {
   method: "GET",
   paths: async (owner) => {
     const id = await seedFile(namesOf(owner, "s"), { object_key: "somewhere" });
-    return { path: `/api/files/${id}/original/`, unknown: `/api/files/${"0".repeat(34)}/original/` };
+    return { path: `/api/files/${id}/original/`, unknown: `/api/files/${UNKNOWN_ID}/original/` };
   },
 });
 

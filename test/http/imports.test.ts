@@ -6,7 +6,7 @@ import { importAnswerSchema, importSchema } from "../../src/imports/import.ts";
 import { countsOf } from "../../src/imports/counts.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
-import { NOON, seedDelivery, seedImport, seedMissing } from "../support/rows.ts";
+import { NOON, seedDelivery, seedImport, seedMissing, UNKNOWN_ID } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
 
 const page = pageOf("ImportPage", importSchema);
@@ -28,7 +28,7 @@ guardsItself("reading an import", {
   method: "GET",
   paths: async (owner) => {
     const id = await seedImport(userOf(owner));
-    return { path: `/api/imports/${id}/`, unknown: `/api/imports/${"0".repeat(34)}/` };
+    return { path: `/api/imports/${id}/`, unknown: `/api/imports/${UNKNOWN_ID}/` };
   },
 });
 

@@ -4,6 +4,7 @@ import { send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
+import { UNKNOWN_ID } from "../support/rows.ts";
 import { collectorOf, settle } from "../support/world.ts";
 import { base64, HOST, ping, RECEIVER, SOURCE, task } from "../flows/partnerActs.ts";
 
@@ -29,12 +30,11 @@ async function propertyOf(owner: TestPartner): Promise<Map<string, { owned: stri
     expected_summary_ids: ["none"],
   });
   await settle(collectorOf(owner.partnerId, "user-1", SOURCE));
-  const nobodys = "0".repeat(34);
   return new Map([
-    ["file_id", { owned: failed?.file_id ?? "", unknown: nobodys }],
-    ["activity_id", { owned: `${file?.file_id}.0`, unknown: `${nobodys}.0` }],
-    ["import_id", { owned: started.import_id, unknown: nobodys }],
-    ["event_id", { owned: `evt_${started.import_id}`, unknown: `evt_${nobodys}` }],
+    ["file_id", { owned: failed?.file_id ?? "", unknown: UNKNOWN_ID }],
+    ["activity_id", { owned: `${file?.file_id}.0`, unknown: `${UNKNOWN_ID}.0` }],
+    ["import_id", { owned: started.import_id, unknown: UNKNOWN_ID }],
+    ["event_id", { owned: `evt_${started.import_id}`, unknown: `evt_${UNKNOWN_ID}` }],
     ["user_id", { owned: "user-1", unknown: "user-2" }],
     ["source", { owned: SOURCE, unknown: "nothing" }],
   ]);

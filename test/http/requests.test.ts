@@ -5,6 +5,7 @@ import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
+import { UNKNOWN_ID } from "../support/rows.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -181,8 +182,8 @@ describe("faults", () => {
     });
     for (const path of [
       "/api/files/",
-      "/api/activities/a.0/",
-      "/api/imports/x/",
+      `/api/activities/${UNKNOWN_ID}.0/`,
+      `/api/imports/${UNKNOWN_ID}/`,
       "/api/events/",
       "/api/users/u/",
     ]) {

@@ -1,4 +1,3 @@
-import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { fileSchema } from "../../src/files/file.ts";
 import { importSchema } from "../../src/imports/import.ts";
@@ -9,7 +8,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { HOST, ping, read, RECEIVER, SOURCE, task } from "../flows/partnerActs.ts";
-import { NOON, seedFile, seedImport } from "../support/rows.ts";
+import { NOON, seedFile, seedImport, UNKNOWN_ID } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
 
 afterEach(() => {
@@ -22,14 +21,14 @@ guardsItself("retrying a file", {
   paths: async (owner) => {
     const names = { partnerId: owner.partnerId, userId: "u", source: "s", summaryId: "f" };
     const id = await seedFile(names, { status: "failed" });
-    return { path: `/api/files/${id}/retry/`, unknown: `/api/files/${"0".repeat(34)}/retry/` };
+    return { path: `/api/files/${id}/retry/`, unknown: `/api/files/${UNKNOWN_ID}/retry/` };
   },
 });
 guardsItself("retrying an import", {
   method: "POST",
   paths: async (owner) => {
     const id = await seedImport({ partnerId: owner.partnerId, userId: "u", source: "s" });
-    return { path: `/api/imports/${id}/retry/`, unknown: `/api/imports/${"0".repeat(34)}/retry/` };
+    return { path: `/api/imports/${id}/retry/`, unknown: `/api/imports/${UNKNOWN_ID}/retry/` };
   },
 });
 
@@ -96,16 +95,19 @@ test("a file that has not failed is not tried again", async () => {
   }
 });
 
-test("a retry that the read model did not hear of is told by the collector", async () => {
+test("a retried file reads as queued in the lists, too, once its collector's alarm has run", async () => {
   const who = await newPartner();
   playOutside({ [`${HOST}/ride`]: gone });
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
   await settle(collector);
-  vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+  expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "failed" }] });
   expect((await retryFile(who, file?.file_id)).status).toBe(202);
   await collector.alarm();
-  expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
+  const { file_id } = file ?? {};
+  expect(await read(who, "/api/files/")).toMatchObject({
+    data: [{ file_id, status: "queued", error: null }],
+  });
 });
 
 describe("an import with failures", () => {

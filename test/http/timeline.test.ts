@@ -4,7 +4,7 @@ import { answerOf, send } from "../support/http.ts";
 import { playOutside } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
-import { seedFile } from "../support/rows.ts";
+import { seedFile, UNKNOWN_ID } from "../support/rows.ts";
 import { collectorOf, settle } from "../support/world.ts";
 import { base64, HOST, ping, SOURCE, task } from "../flows/partnerActs.ts";
 import { guardsItself } from "./strangers.ts";
@@ -17,7 +17,7 @@ guardsItself("reading a file's timeline", {
   method: "GET",
   paths: async (owner) => {
     const id = await seedFile({ partnerId: owner.partnerId, userId: "u", source: "s", summaryId: "1" });
-    return { path: `/api/files/${id}/timeline/`, unknown: `/api/files/${"0".repeat(34)}/timeline/` };
+    return { path: `/api/files/${id}/timeline/`, unknown: `/api/files/${UNKNOWN_ID}/timeline/` };
   },
 });
 

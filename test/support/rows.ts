@@ -15,6 +15,9 @@ async function insert(table: string, row: Record<string, Value>): Promise<void> 
     .run();
 }
 
+/** Has the form of file and import ids, and names none. */
+export const UNKNOWN_ID = "0".repeat(42);
+
 export const NOON = Date.parse("2026-06-01T12:00:00.000Z");
 
 export interface Names {
@@ -123,7 +126,7 @@ export async function seedImport(
   names: Omit<Names, "summaryId">,
   columns: Record<string, Value> = {},
 ): Promise<string> {
-  const import_id = newImportId(names.partnerId, names.userId);
+  const import_id = newImportId(names.partnerId, names.userId, names.source);
   await insert("imports", {
     partner_id: names.partnerId,
     import_id,

@@ -187,7 +187,7 @@ export const retryFile = endpoint(retryRoute, async (c) => {
   const { partner_id } = c.var.partner;
   const found = await read.readFile(c.env, partner_id, file_id);
   if (found === null) return problem(c, "not_found", "There is no such file.");
-  if ((await retryFiles(c.env, partner_id, found, { file_ids: [file_id] })) === 0) {
+  if ((await retryFiles(c.env, partner_id, { file_id })) === 0) {
     return problem(
       c,
       "not_retryable",

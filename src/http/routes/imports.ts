@@ -79,7 +79,7 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   const { partner } = c.var;
   const found = await read.readImport(c.env, partner, import_id);
   if (found === null) return problem(c, "not_found", "There is no such import.");
-  const files = await retryFiles(c.env, partner.partner_id, found, { import_id });
+  const files = await retryFiles(c.env, partner.partner_id, { import_id });
   if (files === 0) {
     return problem(c, "not_retryable", "None of its files has failed and can be tried again.");
   }

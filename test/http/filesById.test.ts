@@ -1,0 +1,283 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { fileSchema, type File } from "../../src/files/file.ts";
+import { timelineSchema } from "../../src/files/timeline.ts";
+import { collectorNameOfId, fileId } from "../../src/identifiers.ts";
+import { answerOf, problemOf, send } from "../support/http.ts";
+import { once, playOutside } from "../support/outside.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { RIDE, rideFile } from "../support/rideFile.ts";
+import { seedFile, UNKNOWN_ID } from "../support/rows.ts";
+import { collectorOf, settle } from "../support/world.ts";
+import { base64, HOST, ping, read, SOURCE, task, type PingFields } from "../flows/partnerActs.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Pings one file. */
+async function pingOne(who: TestPartner, fields: PingFields): Promise<string> {
+  const [file] = await ping(who, fields);
+  return file?.file_id ?? "";
+}
+
+/** The read model as it is before the collector has projected anything of this partner. */
+async function forget(who: TestPartner, ...tables: ("files" | "imports")[]): Promise<void> {
+  await env.DB.batch(
+    tables.map((table) => env.DB.prepare(`DELETE FROM ${table} WHERE partner_id = ?`).bind(who.partnerId)),
+  );
+}
+
+const get = async (who: TestPartner, id: string): Promise<File> =>
+  answerOf(await send(who, "GET", `/api/files/${id}/`), 200, fileSchema);
+
+/** Every request that names one file and goes to its collector. */
+const BY_ID = [
+  ["GET", ""],
+  ["GET", "timeline/"],
+  ["POST", "retry/"],
+] as const;
+
+describe("a file that the read model does not know yet", () => {
+  test("can be read from its ping's answer on, with its timeline, before the lists have it", async () => {
+    const who = await newPartner();
+    for (const [priority, status] of [
+      [1, "queued"],
+      [0, "held"],
+    ] as const) {
+      const fields = { summary_id: status, callback_url: `${HOST}/${status}`, priority };
+      const id = await pingOne(who, fields);
+      await forget(who, "files");
+      const file = await get(who, id);
+      expect(file).toEqual({
+        file_id: id,
+        user_id: "user-1",
+        source: SOURCE,
+        summary_id: status,
+        activity_name: "Morning ride",
+        priority,
+        overwrite_mode: false,
+        start_time_in_seconds: String(RIDE.startInSeconds),
+        status,
+        attempts: 0,
+        import_id: null,
+        error: null,
+        sha256: null,
+        size_in_bytes: null,
+        warnings: [],
+        activity_ids: [],
+        received_at: file.received_at,
+        updated_at: file.updated_at,
+      });
+      expect(Date.now() - Date.parse(file.received_at)).toBeLessThan(60_000);
+      expect(Date.parse(file.updated_at)).toBeGreaterThanOrEqual(Date.parse(file.received_at));
+      const { data } = await answerOf(
+        await send(who, "GET", `/api/files/${id}/timeline/`),
+        200,
+        timelineSchema,
+      );
+      expect(data.map((step) => step.what)).toEqual(["pinged", priority === 0 ? "held" : "dispatched"]);
+    }
+  });
+
+  test("reads as queued in its import once a task has taken it", async () => {
+    const who = await newPartner();
+    const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
+    const { import_id } = await task(who);
+    await forget(who, "files", "imports");
+    expect(await get(who, id)).toMatchObject({ status: "queued", import_id });
+  });
+
+  test("can be retried when it has failed", async () => {
+    const who = await newPartner();
+    let found = false;
+    playOutside({
+      [`${HOST}/1`]: () => (found ? new Response(rideFile()) : new Response(null, { status: 404 })),
+    });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    await settle(collector);
+    await forget(who, "files");
+    expect(await get(who, id)).toMatchObject({ status: "failed", error: { code: "callback_gone" } });
+    found = true;
+    const queued = await answerOf(await send(who, "POST", `/api/files/${id}/retry/`), 202, fileSchema);
+    expect(queued).toMatchObject({ file_id: id, status: "queued", error: null });
+    await settle(collector);
+    expect(await get(who, id)).toMatchObject({ status: "imported", activity_ids: [`${id}.0`] });
+  });
+
+  test("shows the digest and size of bytes that could not be imported", async () => {
+    const who = await newPartner();
+    const bytes = new Uint8Array(Buffer.from("<gpx></gpx>"));
+    playOutside({ [`${HOST}/1`]: once(bytes) });
+    const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    const known = await get(who, id);
+    expect(known).toMatchObject({ error: { code: "not_fit" }, size_in_bytes: bytes.length });
+    await forget(who, "files");
+    expect(await get(who, id)).toEqual({ ...known, updated_at: known.received_at });
+  });
+
+  test("belongs to its partner alone: another one's requests are answered as for an unknown id, and change nothing", async () => {
+    const owner = await newPartner();
+    const other = await newPartner();
+    playOutside({ [`${HOST}/1`]: () => new Response(null, { status: 404 }) });
+    const id = await pingOne(owner, { summary_id: "1", callback_url: `${HOST}/1` });
+    await settle(collectorOf(owner.partnerId, "user-1", SOURCE));
+    await forget(owner, "files");
+    const before = await get(owner, id);
+    for (const [method, path] of BY_ID) {
+      const ask = async (value: string) => {
+        const response = await send(other, method, `/api/files/${value}/${path}`);
+        const { request_id: _, ...problem } = await problemOf(response, 404, "not_found");
+        return problem;
+      };
+      expect(await ask(id)).toEqual(await ask(UNKNOWN_ID));
+    }
+    expect(await get(owner, id)).toEqual(before);
+  });
+});
+
+describe("a file that the read model knows in an older version", () => {
+  test("reads as its newest ping says, with the activities that can still be read", async () => {
+    const who = await newPartner();
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const id = await pingOne(who, { summary_id: "1", callback_url: base64(rideFile()) });
+    await settle(collector);
+    const imported = await get(who, id);
+    const row = await env.DB.prepare("SELECT * FROM files WHERE file_id = ?")
+      .bind(id)
+      .first<Record<string, string>>();
+    await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1`, overwrite_mode: true });
+    const columns = Object.keys(row ?? {});
+    await env.DB.prepare(
+      `INSERT OR REPLACE INTO files (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+    )
+      .bind(...Object.values(row ?? {}))
+      .run();
+    const pinged = await get(who, id);
+    expect(pinged).toEqual({
+      ...imported,
+      overwrite_mode: true,
+      status: "queued",
+      attempts: 0,
+      received_at: pinged.received_at,
+      updated_at: pinged.updated_at,
+    });
+    expect(Date.parse(pinged.received_at)).toBeGreaterThan(Date.parse(imported.received_at));
+    expect(Date.parse(pinged.updated_at)).toBeGreaterThanOrEqual(Date.parse(pinged.received_at));
+  });
+});
+
+test("a file that is imported while it is read is never shown as imported without its activities", async () => {
+  const who = await newPartner();
+  const id = await pingOne(who, { summary_id: "1", callback_url: base64(rideFile()) });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  const imported = await get(who, id);
+  const nothing = await env.DB.batch([
+    env.DB.prepare("SELECT * FROM files WHERE false"),
+    env.DB.prepare("SELECT * FROM erased WHERE false"),
+  ]);
+  vi.spyOn(env.DB, "batch").mockResolvedValueOnce(nothing);
+  expect(await get(who, id)).toEqual(imported);
+});
+
+describe("a collector that cannot be reached", () => {
+  const down = () =>
+    vi.spyOn(env.COLLECTOR, "getByName").mockImplementation(() => {
+      throw new Error("Durable Object is overloaded.");
+    });
+
+  test("leaves its files as the read model knows them", async () => {
+    const who = await newPartner();
+    const id = await pingOne(who, { summary_id: "1", callback_url: base64(rideFile()) });
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    const file = await get(who, id);
+    down();
+    expect(await get(who, id)).toEqual(file);
+  });
+
+  test("makes every other request for one file a 503, never a 404", async () => {
+    const who = await newPartner();
+    const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    await forget(who, "files");
+    down();
+    for (const [method, path] of BY_ID) {
+      const response = await send(who, method, `/api/files/${id}/${path}`);
+      await problemOf(response, 503, "store_unavailable");
+    }
+  });
+});
+
+describe("after a user's deletion", () => {
+  test("files are unknown by id, also while their collector has not been reached", async () => {
+    const who = await newPartner();
+    const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    const down = vi.spyOn(env.COLLECTOR, "getByName").mockImplementation(() => {
+      throw new Error("Durable Object is overloaded.");
+    });
+    expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
+    down.mockRestore();
+    await forget(who, "files");
+    await problemOf(await send(who, "GET", `/api/files/${id}/`), 404, "not_found");
+  });
+
+  test("files are unknown by id, also while their rows are still to be deleted", async () => {
+    const who = await newPartner();
+    await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
+    const names = { partnerId: who.partnerId, userId: "user-1", source: SOURCE, summaryId: "1" };
+    const id = await seedFile(names);
+    await problemOf(await send(who, "GET", `/api/files/${id}/`), 404, "not_found");
+    await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
+    expect(await get(who, id)).toMatchObject({ status: "queued", activity_ids: [] });
+  });
+});
+
+describe("an id", () => {
+  test("of another form is unknown, without a query to any store", async () => {
+    const who = await newPartner();
+    const id = fileId({ partnerId: who.partnerId, userId: "user-1", source: SOURCE, summaryId: "1" });
+    const prepare = vi.spyOn(env.DB, "prepare");
+    const collector = vi.spyOn(env.COLLECTOR, "getByName");
+    for (const other of [
+      id.slice(1),
+      `${id}0`,
+      id.toUpperCase(),
+      `u${id.slice(1)}`,
+      "a",
+      `..${id.slice(2)}`,
+    ]) {
+      for (const [method, path] of [
+        ...BY_ID.map(([asked, rest]) => [asked, `/api/files/${other}/${rest}`] as const),
+        ["GET", `/api/files/${other}/original/`],
+        ["GET", `/api/imports/${other}/`],
+        ["POST", `/api/imports/${other}/retry/`],
+        ["GET", `/api/activities/${other}.0/`],
+        ["GET", `/api/activities/${other}.0/streams/`],
+      ] as const) {
+        await problemOf(await send(who, method, path), 404, "not_found");
+      }
+      expect(await read(who, `/api/files/?import_id=${other}`)).toMatchObject({ data: [] });
+    }
+    expect(prepare).not.toHaveBeenCalled();
+    expect(collector).not.toHaveBeenCalled();
+  });
+
+  test("that names nothing leaves nothing behind in the object that it leads to", async () => {
+    const who = await newPartner();
+    for (const [method, path] of BY_ID) {
+      await problemOf(await send(who, method, `/api/files/${UNKNOWN_ID}/${path}`), 404, "not_found");
+    }
+    await problemOf(await send(who, "POST", `/api/imports/${UNKNOWN_ID}/retry/`), 404, "not_found");
+    const stub = env.COLLECTOR.getByName(collectorNameOfId(who.partnerId, UNKNOWN_ID));
+    const stored = await runInDurableObject(stub, async (_instance, { storage }) => ({
+      tables: storage.sql
+        .exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_cf\\_%' ESCAPE '\\'")
+        .toArray(),
+      alarm: await storage.getAlarm(),
+    }));
+    expect(stored).toEqual({ tables: [], alarm: null });
+  });
+});
