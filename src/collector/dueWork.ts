@@ -28,7 +28,10 @@ export function doDueWork(turn: CollectorTurn): Dispatch[] {
   return storage.dispatches.due(now, ALARM_LIMIT).filter((due) => due.state === "unsent");
 }
 
-/** When the next work is due, in Unix milliseconds; null when nothing waits. */
+/**
+ * When the next work is due, in Unix milliseconds; null when nothing waits. Never throws: the platform gives up an alarm
+ * that throws six times.
+ */
 export function nextDueWork(
   storage: CollectorStorage,
   clock: CollectorClock,
@@ -37,6 +40,19 @@ export function nextDueWork(
 ): number | null {
   // The alarm outlives a roll-back: the newer code finds it set.
   if (storage.refusal !== null) return nowMs + LONGEST_PAUSE_MS;
+  try {
+    return dueWork(storage, clock, failuresInARow, nowMs);
+  } catch {
+    return nowMs + LONGEST_PAUSE_MS;
+  }
+}
+
+function dueWork(
+  storage: CollectorStorage,
+  clock: CollectorClock,
+  failuresInARow: number,
+  nowMs: number,
+): number | null {
   const isKnown = storage.identity.get() !== null;
   const imports = storage.imports.all();
   return nextAlarm({

@@ -1,15 +1,14 @@
 import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "./ages.ts";
 import { discardUnreferenced } from "./files/unreferencedObjects.ts";
-import { dropUrl, expire, type FileVersions } from "./files/versions.ts";
+import { dropUrl, expire } from "./files/versions.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 
-/** Expires held pings, kept URLs and closed imports that are past their age; at most `limit` held pings. */
+/** Expires held pings, kept URLs and closed imports that are past their age; at most `limit` pings and URLs each. */
 export function housekeep({ storage, identity, now }: CollectorTurn, limit: number): void {
   const expired = storage.files.heldUpTo(now - HELD_FOR_MS, limit).map((file) => expire(file, now));
   const stale = storage.files
-    .failuresWithUrl()
-    .filter((file) => settledAt(file, now) <= now - KEPT_URL_FOR_MS)
+    .failuresWithUrl(now - KEPT_URL_FOR_MS, limit)
     .map((before) => ({ before, after: dropUrl(before) }));
   const changed = [...expired, ...stale.map(({ after }) => after)];
   storage.files.write(changed);
@@ -22,7 +21,7 @@ export function housekeep({ storage, identity, now }: CollectorTurn, limit: numb
     }
   }
   for (const { before, after } of stale) storage.outbox.add(discardUnreferenced(identity, before, after));
-  storage.identity.setHousekeeping(nextHousekeeping(storage, now));
+  storage.identity.setHousekeeping(nextHousekeeping(storage));
 }
 
 /** Makes sure that housekeeping, and the alarm that does it, come by then. */
@@ -35,16 +34,13 @@ export function housekeepBy(turn: CollectorTurn, at: number): void {
 }
 
 /** When the oldest held ping, kept URL or closed import is past its age; null when there is none. */
-function nextHousekeeping({ files, imports }: CollectorStorage, nowMs: number): number | null {
-  const times = files.failuresWithUrl().map((file) => settledAt(file, nowMs) + KEPT_URL_FOR_MS);
+function nextHousekeeping({ files, imports }: CollectorStorage): number | null {
+  const failure = files.oldestFailureWithUrl();
+  const times = failure === null ? [] : [failure + KEPT_URL_FOR_MS];
   const held = files.countHeld();
   if (held.count > 0) times.push(held.oldest + HELD_FOR_MS);
   for (const row of imports.all()) {
     if (row.completed_at !== null) times.push(row.completed_at + CLOSED_IMPORT_KEPT_FOR_MS);
   }
   return times.reduce<number | null>((least, time) => (least === null || time < least ? time : least), null);
-}
-
-function settledAt({ current }: FileVersions, nowMs: number): number {
-  return current?.state === "failed" ? current.settled_at : nowMs;
 }

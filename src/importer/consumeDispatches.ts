@@ -20,6 +20,10 @@ const messageSchema = z.object({ collector: z.string().min(1), dispatch_id: z.st
 const CONNECTIONS = 6;
 /** A claim ends 60 s after its last report. A file that starts after this long has 55 s of it left, and needs up to 50. */
 const REPORT_EVERY_MS = 5_000;
+/** A claim with less time left is renewed when a file asks for its end: a download needs 30 s, and storing 10 s. */
+const RENEW_BELOW_MS = 45_000;
+/** How long one file may take, with all its waits for memory. */
+const LONGEST_FILE_MS = 5 * 60_000;
 
 /** A message whose collector could not be reached is delivered again after this. */
 const RETRY = { delaySeconds: 1 };
@@ -140,10 +144,11 @@ async function importDispatch(
         await reporter.add(ownFault(item, "This service was short of memory."));
         return;
       }
-      const untilMs = reporter.claimedUntil();
-      if (untilMs === null) return;
+      if (reporter.claimedUntil() === null) return;
+      const endsAt = Date.now() + LONGEST_FILE_MS;
+      const until = () => Math.min(endsAt, reporter.claimedUntil() ?? 0);
       const rules = addressRules(env, partner?.callback_hosts ?? []);
-      await reporter.add(await importFile({ env, partnerId, userId, rules, memory }, item, untilMs));
+      await reporter.add(await importFile({ env, partnerId, userId, rules, memory }, item, until));
     });
     await reporter.finish();
   } finally {
@@ -164,6 +169,7 @@ class Reporter {
   #until: number | null;
   #reportedAt = Date.now();
   #reporting: Promise<void> = Promise.resolve();
+  #isRenewing = false;
 
   constructor(env: Env, collector: () => Collector, dispatchId: string, claim: Claim, tally: DispatchTally) {
     this.#env = env;
@@ -174,9 +180,30 @@ class Reporter {
     this.#until = claim.until;
   }
 
-  /** Unix time in milliseconds. Null when the claim is over: another importer may have the rest, so no further URL is used. */
+  /**
+   * Unix time in milliseconds. Null when the claim is over: another importer may have the rest, so no further URL is
+   * used. A file that waits for memory asks again and again, and so keeps the claim.
+   */
   claimedUntil(): number | null {
-    return this.#until !== null && Date.now() < this.#until ? this.#until : null;
+    const leftMs = (this.#until ?? 0) - Date.now();
+    if (leftMs <= 0) return null;
+    if (leftMs < RENEW_BELOW_MS) this.#renew();
+    return this.#until;
+  }
+
+  /** Renews the claim without an outcome. After a renewal that fails, the next question tries again. */
+  #renew(): void {
+    if (this.#isRenewing) return;
+    this.#isRenewing = true;
+    this.#reporting = this.#reporting
+      .catch(() => undefined)
+      .then(async () => {
+        this.#until = await this.#collector().report(this.#dispatchId, this.#claim.claim, []);
+      })
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isRenewing = false;
+      });
   }
 
   async add(file: DecodedFile | Outcome): Promise<void> {

@@ -1,5 +1,5 @@
 import { MAX_FILE_BYTES } from "../files/file.ts";
-import { FIRST_BYTES, type Hold, type Memory, type StartedHold } from "../memory/budget.ts";
+import { FIRST_BYTES, type Hold, type Memory, type StartedHold, type Until } from "../memory/budget.ts";
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 
@@ -48,10 +48,10 @@ export interface MemoryShort {
 /** `hold` is the reserved memory of `bytes`: release it when done with them. */
 export type DownloadResult = { ok: true; bytes: Uint8Array; hold: Hold } | DownloadFault | MemoryShort;
 
-/** Whose memory a download takes, and the Unix time in milliseconds at which it ends at the latest. */
+/** Whose memory a download takes, and when it ends at the latest. */
 export interface DownloadBounds {
   memory: Memory;
-  untilMs: number;
+  until: Until;
 }
 
 const MEMORY_SHORT: MemoryShort = {
@@ -76,10 +76,10 @@ function fault(
 }
 
 /**
- * The time of the host, over several steps. It does not run while the download waits for memory. `untilMs` ends it
+ * The time of the host, over several steps. It does not run while the download waits for memory. `until` ends it
  * in any case, and then the host is not to blame.
  */
-function startDeadline(limitMs: number, untilMs: number, now: () => number) {
+function startDeadline(limitMs: number, until: Until, now: () => number) {
   const controller = new AbortController();
   let leftMs = limitMs;
   let runningSince = 0;
@@ -87,9 +87,15 @@ function startDeadline(limitMs: number, untilMs: number, now: () => number) {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const run = () => {
     runningSince = now();
-    const untilEndMs = untilMs - runningSince;
+    const untilEndMs = until() - runningSince;
     isHostsFault = leftMs <= untilEndMs;
-    timer = setTimeout(() => controller.abort(), Math.max(0, Math.min(leftMs, untilEndMs)));
+    timer = setTimeout(expire, Math.max(0, Math.min(leftMs, untilEndMs)));
+  };
+  const expire = () => {
+    leftMs -= now() - runningSince;
+    // The end may have been put off since.
+    if (!isHostsFault && until() > now()) run();
+    else controller.abort();
   };
   run();
   return {
@@ -160,7 +166,7 @@ async function readBody(
   response: Response,
   deadline: Deadline,
   hold: StartedHold,
-  growUntilMs: number,
+  growUntil: Until,
 ): Promise<DownloadResult> {
   const httpStatus = response.status;
   const declared = declaredLength(response.headers);
@@ -173,7 +179,7 @@ async function readBody(
   const reader = response.body.getReader();
   const stopReading = () => void reader.cancel().catch(() => undefined);
   deadline.signal.addEventListener("abort", stopReading);
-  const reserve = async (bytes: number) => deadline.pauseFor(async () => hold.growTo(bytes, growUntilMs));
+  const reserve = async (bytes: number) => deadline.pauseFor(async () => hold.growTo(bytes, growUntil));
   try {
     const collected = await collect(reader, declared, reserve);
     if (collected === "memory_short") return MEMORY_SHORT;
@@ -237,9 +243,10 @@ export async function download(
 ): Promise<DownloadResult> {
   const first = checkAddress(url, rules);
   if (!first.ok) return fault("callback_refused", first.detail);
-  const hold = await bounds.memory.start(bounds.untilMs - deadlineMs);
+  const { memory, until } = bounds;
+  const hold = await memory.start(() => until() - deadlineMs);
   if (hold === null) return MEMORY_SHORT;
-  const result = await follow(first.url, rules, bounds.untilMs, hold, now, deadlineMs);
+  const result = await follow(first.url, rules, until, hold, now, deadlineMs);
   if (!result.ok) hold.release();
   return result;
 }
@@ -247,19 +254,20 @@ export async function download(
 async function follow(
   first: URL,
   rules: AddressRules,
-  untilMs: number,
+  until: Until,
   hold: StartedHold,
   now: () => number,
   deadlineMs: number,
 ): Promise<DownloadResult> {
-  const deadline = startDeadline(deadlineMs, untilMs, now);
+  const deadline = startDeadline(deadlineMs, until, now);
   try {
     let address = first;
     for (let redirects = 0; ; redirects += 1) {
       const response = await get(address, deadline);
       if (!(response instanceof Response)) return response;
       const httpStatus = response.status;
-      if (httpStatus === 200) return await readBody(response, deadline, hold, untilMs - LEAST_READING_MS);
+      if (httpStatus === 200)
+        return await readBody(response, deadline, hold, () => until() - LEAST_READING_MS);
       discard(response);
       if (!REDIRECTS.has(httpStatus)) return statusFault(response, now());
       const next = nextAddress(response, address, redirects, rules);

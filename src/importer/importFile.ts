@@ -5,7 +5,7 @@ import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
 import { decodeActivities, type DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
-import type { Hold, Memory } from "../memory/budget.ts";
+import type { Hold, Memory, Until } from "../memory/budget.ts";
 import type { AddressRules } from "../outbound/address.ts";
 import { download } from "./download.ts";
 import { wait } from "../concurrency/wait.ts";
@@ -41,16 +41,16 @@ type Obtained =
 
 /**
  * One attempt at one file: its bytes from the store, or downloaded and stored before anything else; then
- * decoded. Every wait ends before `untilMs`, the Unix time at which the claim ends. Never throws: a fault of ours is
+ * decoded. Every wait ends before `until`, when the claim ends. Never throws: a fault of ours is
  * an attempt to be repeated.
  */
 export async function importFile(
   context: ImportContext,
   item: WorkItem,
-  untilMs: number,
+  until: Until,
 ): Promise<DecodedFile | Outcome> {
   try {
-    const obtained = await obtainBytes(context, item, untilMs);
+    const obtained = await obtainBytes(context, item, until);
     if (!obtained.ok) return obtained.outcome;
     try {
       return decodeBytes(item, obtained.bytes, obtained.stored);
@@ -62,22 +62,22 @@ export async function importFile(
   }
 }
 
-async function obtainBytes(context: ImportContext, item: WorkItem, untilMs: number): Promise<Obtained> {
+async function obtainBytes(context: ImportContext, item: WorkItem, until: Until): Promise<Obtained> {
   const { callback_url: url, object_key: givenKey } = item.submission;
   const key = givenKey ?? versionKey(context.partnerId, context.userId, item.file_id, item.version);
   if (givenKey !== null || item.look_first) {
-    const found = await readObject(context, item, key, untilMs);
+    const found = await readObject(context, item, key, until);
     if (found !== null) return found;
   }
   if (url === null) {
     return { ok: false, outcome: ownFault(item, BYTES_MISSING) };
   }
-  const bounds = { memory: context.memory, untilMs: untilMs - STORING_MS };
+  const bounds = { memory: context.memory, until: () => until() - STORING_MS };
   const downloaded = await download(url, context.rules, bounds);
   if (!downloaded.ok) return { ok: false, outcome: outcomeOf(item, downloaded) };
   const { bytes, hold } = downloaded;
   try {
-    const stored = await storeObject(context.env.FILES, key, bytes, untilMs);
+    const stored = await storeObject(context.env.FILES, key, bytes, until);
     if (stored !== null) return { ok: true, bytes, stored, hold };
   } catch (fault) {
     hold.release();
@@ -85,7 +85,7 @@ async function obtainBytes(context: ImportContext, item: WorkItem, untilMs: numb
   }
   // Another attempt has stored this version first: its bytes are the file.
   hold.release();
-  const first = await readObject(context, item, key, untilMs);
+  const first = await readObject(context, item, key, until);
   // An erasure may have deleted them since.
   return first ?? { ok: false, outcome: ownFault(item, BYTES_MISSING) };
 }
@@ -95,11 +95,11 @@ async function readObject(
   { env, memory }: ImportContext,
   item: WorkItem,
   key: string,
-  untilMs: number,
+  until: Until,
 ): Promise<Obtained | null> {
   const object = await env.FILES.get(key);
   if (object === null) return null;
-  const hold = await memory.reserve(object.size, untilMs - STORING_MS);
+  const hold = await memory.reserve(object.size, () => until() - STORING_MS);
   if (hold === null) {
     void object.body.cancel().catch(() => undefined);
     return { ok: false, outcome: ownFault(item, "This service was short of memory.") };
@@ -119,7 +119,7 @@ async function storeObject(
   files: R2Bucket,
   key: string,
   bytes: Uint8Array,
-  untilMs: number,
+  until: Until,
 ): Promise<StoredObject | null> {
   const sha256 = await sha256Of(bytes);
   const delays = PUT_DELAYS_MS.values();
@@ -129,7 +129,7 @@ async function storeObject(
       return put === null ? null : { key, sha256, size_in_bytes: bytes.byteLength };
     } catch (fault) {
       const delayMs = delays.next().value;
-      if (delayMs === undefined || Date.now() + delayMs >= untilMs) throw fault;
+      if (delayMs === undefined || Date.now() + delayMs >= until()) throw fault;
       await wait(delayMs);
     }
   }

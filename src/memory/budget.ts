@@ -62,10 +62,13 @@ export interface Hold {
   release: () => void;
 }
 
+/** Returns when a wait ends, in Unix milliseconds. Asked at every look; the end may have been put off meanwhile. */
+export type Until = () => number;
+
 /** The first bytes of a download. */
 export interface StartedHold extends Hold {
   /** Waits for room for so many bytes in all. Returns false when there was none by then; it holds its first bytes still. */
-  growTo: (bytes: number, untilMs: number) => Promise<boolean>;
+  growTo: (bytes: number, until: Until) => Promise<boolean>;
 }
 
 /** Memory of a request: it reserves at once or not at all, and is answered with 503 when memory is short. */
@@ -79,12 +82,12 @@ export interface IntakeHold extends Pick<Hold, "release"> {
   add: (bytes: number) => void;
 }
 
-/** Where an import reserves its memory. `untilMs` is Unix time: waits end then, with null. */
+/** Where an import reserves its memory. Waits end at `until`, with null. */
 export interface Memory {
   /** Reserves the first bytes of a download. */
-  start: (untilMs: number) => Promise<StartedHold | null>;
+  start: (until: Until) => Promise<StartedHold | null>;
   /** Reserves a number of bytes that is known. More than the larger reservations may take is cut to that. */
-  reserve: (bytes: number, untilMs: number) => Promise<Hold | null>;
+  reserve: (bytes: number, until: Until) => Promise<Hold | null>;
 }
 
 // Plain data that each invocation reads for itself: the runtime ends an invocation that waits for another one.
@@ -116,6 +119,8 @@ function exceedsOwnShare(asked: Asked): boolean {
   if (kind === "exclusive") return false;
   const own = (held: Reservation) => held.partnerId === partnerId;
   if (kind === "started") {
+    // A host may not wait while this partner's larger files take turns, so no further GET of it is sent meanwhile.
+    for (const place of line) if (place.grows !== null && place.wanted.partnerId === partnerId) return true;
     const started = bytesHeld(asked, (held) => own(held) && held.kind === "started");
     return started + bytes > STARTED_BYTES_OF_PARTNER;
   }
@@ -162,13 +167,13 @@ function isNext(place: Place): boolean {
 }
 
 /** Waits in line until there is room and takes it in the same turn of the loop; null when the time is over. */
-async function takeTurn<T>(asked: Asked, untilMs: number, take: () => T): Promise<T | null> {
+async function takeTurn<T>(asked: Asked, until: Until, take: () => T): Promise<T | null> {
   tickets += 1;
   const place: Place = { ...asked, ticket: tickets, refreshedAt: Date.now() };
   try {
     while (!isNext(place)) {
       place.refreshedAt = Date.now();
-      if (place.refreshedAt >= untilMs) return null;
+      if (place.refreshedAt >= until()) return null;
       line.add(place);
       await wait(LOOK_EVERY_MS);
     }
@@ -239,13 +244,13 @@ function fitsAtOnce(asked: Asked): boolean {
 /** The budget that all imports of the isolate share, as one partner may use it. */
 export function sharedMemory(partnerId: string): Memory {
   return {
-    async start(untilMs) {
+    async start(until) {
       const wanted = { partnerId, kind: "started" as const, bytes: FIRST_BYTES };
-      return takeTurn({ wanted, grows: null }, untilMs, () => startedHold(hold(wanted)));
+      return takeTurn({ wanted, grows: null }, until, () => startedHold(hold(wanted)));
     },
-    async reserve(bytes, untilMs) {
+    async reserve(bytes, until) {
       const wanted = { partnerId, kind: "import" as const, bytes: Math.min(bytes, LARGER_BYTES) };
-      return takeTurn({ wanted, grows: null }, untilMs, () => hold(wanted).holding);
+      return takeTurn({ wanted, grows: null }, until, () => hold(wanted).holding);
     },
   };
 }
@@ -253,10 +258,10 @@ export function sharedMemory(partnerId: string): Memory {
 function startedHold({ held, holding }: ReturnType<typeof hold>): StartedHold {
   return {
     ...holding,
-    async growTo(bytes, untilMs) {
+    async growTo(bytes, until) {
       const wanted = { partnerId: held.partnerId, kind: "import" as const, bytes };
       const grow = () => Object.assign(held, wanted);
-      return (await takeTurn({ wanted, grows: held }, untilMs, grow)) !== null;
+      return (await takeTurn({ wanted, grows: held }, until, grow)) !== null;
     },
   };
 }
@@ -272,9 +277,13 @@ export async function reserveAll(partnerId: string, untilMs: number): Promise<Ex
   const wanted = { partnerId, kind: "exclusive" as const, bytes: MEMORY_BUDGET_BYTES };
   const waitsUntilMs = Math.min(untilMs, Date.now() + EXCLUSIVE_WAIT_MS);
   const part: StartedHold = { growTo: async () => true, keep: () => undefined, release: () => undefined };
-  return takeTurn({ wanted, grows: null }, waitsUntilMs, () => ({
-    start: async () => part,
-    reserve: async () => part,
-    release: hold(wanted).holding.release,
-  }));
+  return takeTurn(
+    { wanted, grows: null },
+    () => waitsUntilMs,
+    () => ({
+      start: async () => part,
+      reserve: async () => part,
+      release: hold(wanted).holding.release,
+    }),
+  );
 }

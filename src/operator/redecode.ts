@@ -71,7 +71,8 @@ async function redecodeFile(env: Env, database: D1Database, job: Job, file: Stor
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);
   if (object === null) return "unchanged";
-  const hold = await sharedMemory(file.partner_id).reserve(object.size, Date.now() + MEMORY_WAIT_MS);
+  const untilMs = Date.now() + MEMORY_WAIT_MS;
+  const hold = await sharedMemory(file.partner_id).reserve(object.size, () => untilMs);
   if (hold === null) {
     void object.body.cancel().catch(() => undefined);
     return "failed";

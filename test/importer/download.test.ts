@@ -17,9 +17,9 @@ const now = () => nowMs;
 
 const memory = sharedMemory("acme");
 /** A claim's time. */
-const bounds = () => ({ memory, untilMs: nowMs + 50_000 });
+const bounds = () => ({ memory, until: () => nowMs + 50_000 });
 /** A wait that ends before it begins. */
-const AT_ONCE = 0;
+const AT_ONCE = () => 0;
 
 function fakeTime(): void {
   const toFake = ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] as const;
@@ -28,7 +28,7 @@ function fakeTime(): void {
 
 /** Whether nothing at all is reserved. */
 async function isAllFree(): Promise<boolean> {
-  const all = await reserveAll("acme", AT_ONCE);
+  const all = await reserveAll("acme", AT_ONCE());
   all?.release();
   return all !== null;
 }

@@ -19,9 +19,12 @@ import { wait } from "../../src/concurrency/wait.ts";
 const MiB = 1024 * 1024;
 const LARGEST = 32 * MiB;
 /** A wait that ends before it begins. */
-const AT_ONCE = 0;
+const AT_ONCE = () => 0;
 const HOUR = 3_600;
-const inSeconds = (seconds: number) => Date.now() + seconds * 1_000;
+const inSeconds = (seconds: number) => {
+  const untilMs = Date.now() + seconds * 1_000;
+  return () => untilMs;
+};
 
 const acme = sharedMemory("acme");
 const other = sharedMemory("other");
@@ -67,7 +70,7 @@ afterEach(async () => {
     for (const hold of granted.splice(0)) hold?.release();
     await pass(100);
   }
-  const all = await reserveAll("acme", AT_ONCE);
+  const all = await reserveAll("acme", AT_ONCE());
   expect(all).not.toBeNull();
   all?.release();
   vi.useRealTimers();
@@ -216,6 +219,25 @@ describe("One partner", () => {
     await now(other.start(AT_ONCE));
   });
 
+  test("sends no further GET while one of its downloads waits to grow, and keeps others' from none", async () => {
+    const [first, second] = [await now(acme.start(AT_ONCE)), await now(acme.start(AT_ONCE))];
+    expect(await first.growTo(LARGEST, AT_ONCE)).toBe(true);
+    let untilMs = Date.now() + 1_000;
+    const growing = second.growTo(LARGEST, () => untilMs);
+    await pass(100);
+    const third = follow(acme.start(inSeconds(600)));
+    await pass(100);
+    expect(third.ended).toBe(false);
+    await now(other.start(AT_ONCE));
+    // The end of a wait may be put off, as a claim is renewed.
+    untilMs += 60_000;
+    await pass(30_000);
+    first.release();
+    await pass(100);
+    expect(await growing).toBe(true);
+    expect(third.hold).toBeTruthy();
+  });
+
   test("cannot take what belongs to imports by its requests", async () => {
     const requests = Array.from({ length: 5 }, () => requestMemory("acme"));
     granted.push(...requests);
@@ -228,7 +250,7 @@ describe("One partner", () => {
 describe("An exclusive reservation", () => {
   test("waits for all others, and lets nobody but growing downloads go ahead", async () => {
     const started = await now(acme.start(AT_ONCE));
-    const exclusive = follow(reserveAll("other", inSeconds(60)));
+    const exclusive = follow(reserveAll("other", inSeconds(60)()));
     await pass(100);
     const late = [follow(acme.start(inSeconds(60))), follow(acme.reserve(MiB, inSeconds(60)))];
     expect(requestMemory("acme").tryGrowTo(2 * MiB)).toBe(false);
@@ -246,7 +268,7 @@ describe("An exclusive reservation", () => {
   });
 
   test("is memory for any file without a further wait", async () => {
-    const all = await now(reserveAll("acme", AT_ONCE));
+    const all = await now(reserveAll("acme", AT_ONCE()));
     const started = await now(all.start(AT_ONCE));
     expect(await started.growTo(LARGEST, AT_ONCE)).toBe(true);
     await now(all.reserve(LARGEST, AT_ONCE));
@@ -256,7 +278,7 @@ describe("An exclusive reservation", () => {
 
   test("ends its wait, which holds up all downloads, well within a claim", async () => {
     await now(acme.start(AT_ONCE));
-    const exclusive = follow(reserveAll("other", inSeconds(HOUR)));
+    const exclusive = follow(reserveAll("other", inSeconds(HOUR)()));
     await pass(EXCLUSIVE_WAIT_MS + 100);
     expect(exclusive).toEqual({ hold: null, ended: true });
     await now(other.start(AT_ONCE));

@@ -72,7 +72,7 @@ export class CollectorDatabase {
       `INSERT INTO schema (only, version, readable_from) VALUES (1, ?, ?)
        ON CONFLICT (only) DO UPDATE SET version = excluded.version, readable_from = excluded.readable_from`,
       this.#migrations.length,
-      missing.at(-1)?.readableFrom ?? 1,
+      Math.max(...this.#migrations.map(({ readableFrom }) => readableFrom)),
     );
   }
 

@@ -17,6 +17,9 @@ type FileRow = {
   held: string | null;
 };
 
+/** SQL for a failed file that keeps a URL. */
+const FAILED_WITH_URL = "state = 'failed' AND current ->> '$.submission.callback_url' IS NOT NULL";
+
 /** Files with their versions, and the duplicates that the next import counts. */
 export class FileStorage {
   readonly #database: CollectorDatabase;
@@ -116,9 +119,22 @@ export class FileStorage {
     );
   }
 
-  /** Failed files that keep a URL for a retry. */
-  failuresWithUrl(): FileVersions[] {
-    return this.#select("state = 'failed' AND current ->> '$.submission.callback_url' IS NOT NULL");
+  /** Files that failed up to this time and keep a URL for a retry. */
+  failuresWithUrl(settledBy: number, limit: number): FileVersions[] {
+    return this.#select(
+      `${FAILED_WITH_URL} AND current ->> '$.settled_at' <= ? ORDER BY current ->> '$.settled_at' LIMIT ?`,
+      settledBy,
+      limit,
+    );
+  }
+
+  /** When the first of the files failed that keep a URL, in Unix milliseconds; null when there is none. */
+  oldestFailureWithUrl(): number | null {
+    return (
+      this.#database.read<{ oldest: number | null }>(
+        `SELECT min(current ->> '$.settled_at') oldest FROM files WHERE ${FAILED_WITH_URL}`,
+      )[0]?.oldest ?? null
+    );
   }
 
   failuresOf(importId: string, limit: number): FileVersions[] {

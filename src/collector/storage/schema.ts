@@ -4,7 +4,7 @@ export interface Migration {
   sql: string;
   /**
    * The oldest version whose code can still read and write the tables after this step. An additive step (a table, a
-   * column with a default, a key in JSON) leaves it as it was; any other step sets its own version.
+   * column with a default, a key in JSON) keeps that of the step before; any other step sets its own version.
    */
   readableFrom: number;
 }
@@ -19,24 +19,24 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     readableFrom: 1,
     sql: `
-      CREATE TABLE IF NOT EXISTS identity (
+      CREATE TABLE identity (
         only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,
         source TEXT NOT NULL, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
-      CREATE TABLE IF NOT EXISTS files (
+      CREATE TABLE files (
         file_id TEXT PRIMARY KEY, summary_id TEXT NOT NULL, revision INTEGER NOT NULL,
         version INTEGER, state TEXT, import_id TEXT, current TEXT,
         held_version INTEGER, held TEXT) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS remembered_duplicates (file_id TEXT PRIMARY KEY) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS imports (
+      CREATE TABLE remembered_duplicates (file_id TEXT PRIMARY KEY) WITHOUT ROWID;
+      CREATE TABLE imports (
         import_id TEXT PRIMARY KEY, after_version INTEGER NOT NULL, through_version INTEGER NOT NULL,
         import TEXT NOT NULL) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS dispatches (
+      CREATE TABLE dispatches (
         dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
         due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL,
         expired_claims INTEGER NOT NULL, exclusive INTEGER NOT NULL) WITHOUT ROWID;
-      CREATE TABLE IF NOT EXISTS erased (
+      CREATE TABLE erased (
         only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
-      CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
+      CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
     `,
   },
 ];
