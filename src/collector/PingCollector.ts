@@ -4,7 +4,7 @@ import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection, NamedObject } from "../files/write.ts";
-import { faultName, logUnit } from "../log.ts";
+import { faultName, logLine } from "../log.ts";
 import type {
   AcceptedEntry,
   Claim,
@@ -162,10 +162,11 @@ export class PingCollector extends DurableObject<Env> {
     const identity = this.#storage.refusal === null ? this.#storage.identity.get() : null;
     const next = nextDueWork(this.#storage, this.#turns.clock, this.#failuresInARow, Date.now());
     if (next !== null) this.#turns.alarmBy(next);
-    logUnit("alarm", {
+    logLine({
+      unit: "alarm",
       collector: identity === null ? null : nameOf(identity),
       outcome: fault === null ? "done" : "fault",
-      ...(fault === null ? {} : { fault: faultName(fault) }),
+      fault: fault === null ? undefined : faultName(fault),
       next_in_milliseconds: next === null ? null : next - startedAt,
       milliseconds: Date.now() - startedAt,
     });

@@ -1,4 +1,4 @@
-import { logSetback } from "../log.ts";
+import { logLine } from "../log.ts";
 import { clockFor, type CollectorClock } from "./clock.ts";
 import type { CollectorIdentity } from "./identity.ts";
 import { CollectorStorage } from "./storage/storage.ts";
@@ -18,7 +18,14 @@ export class CollectorTurns {
     const { refusal } = this.storage;
     if (refusal === null) return;
     const { version, readableFrom, known } = refusal;
-    logSetback("schema_refused", { collector: id.name ?? null, version, readable_from: readableFrom, known });
+    logLine({
+      unit: "setback",
+      outcome: "schema_refused",
+      collector: id.name ?? null,
+      version,
+      readable_from: readableFrom,
+      known,
+    });
   }
 
   begin(identity: CollectorIdentity): CollectorTurn {

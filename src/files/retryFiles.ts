@@ -1,7 +1,7 @@
 import { collectorFor } from "../collector/client.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { faultName, logSetback } from "../log.ts";
+import { faultName, logLine } from "../log.ts";
 import { projectFiles, type FileProjection } from "./write.ts";
 
 /**
@@ -23,7 +23,7 @@ export async function retryFiles(
     await database.batch(projectFiles(database, partnerId, queued));
   } catch (fault) {
     // The collector's outbox holds the same.
-    logSetback("projected_later", { partner_id: partnerId, fault: faultName(fault) });
+    logLine({ unit: "setback", outcome: "projected_later", partner_id: partnerId, fault: faultName(fault) });
   }
   return queued.length;
 }

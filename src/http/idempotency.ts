@@ -90,7 +90,7 @@ export async function runOnce<T>(c: Context<AppEnv>, key: string | undefined, ac
       // The action is done. When its answer cannot be stored, the claim expires and the answer is sent all the same.
       await keepAnswer(database, name, claimed.until, action.keep(done.outcome), Date.now()).catch(
         (fault: unknown) => {
-          c.var.logFields["not_kept"] = faultName(fault);
+          c.var.logFields.not_kept = faultName(fault);
         },
       );
       return outcomeOf<T>(c, done);

@@ -1,4 +1,4 @@
-import { logSetback } from "../../log.ts";
+import { logLine } from "../../log.ts";
 import { followSettled } from "../files/followSettled.ts";
 import * as versions from "../files/versions.ts";
 import { nameOf } from "../identity.ts";
@@ -37,11 +37,13 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
     }),
   );
   followSettled(turn, { project: failed.map(({ after }) => after.file_id), failed, tally });
-  logSetback("claim_unheard", {
+  logLine({
+    unit: "setback",
+    outcome: "claim_expired",
     collector: nameOf(turn.identity),
     dispatch_id: dispatch.dispatch_id,
     files: files.length,
-    unheard: dispatch.expired_claims + 1,
+    expired_claims: dispatch.expired_claims + 1,
     failed: failed.length,
   });
 }

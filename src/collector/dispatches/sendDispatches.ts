@@ -1,5 +1,5 @@
 import type { Env } from "../../env.ts";
-import { faultName, logSetback } from "../../log.ts";
+import { faultName, logLine } from "../../log.ts";
 import { QUEUES, type Dispatch, type QueueName } from "./dispatch.ts";
 
 /** Messages that one sendBatch takes. */
@@ -25,7 +25,14 @@ export async function sendDispatches(
           batch.map((dispatch) => ({ body: { collector, dispatch_id: dispatch.dispatch_id } })),
         );
       } catch (fault) {
-        logSetback("sent_later", { collector, queue, messages: batch.length, fault: faultName(fault) });
+        logLine({
+          unit: "setback",
+          outcome: "sent_later",
+          collector,
+          queue,
+          messages: batch.length,
+          fault: faultName(fault),
+        });
         allSent = false;
         continue;
       }

@@ -67,7 +67,7 @@ export const inspectFile = endpoint(route, async (c) => {
     const decoded = decodeActivities(fit, NO_FALLBACK);
     if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
     const { warnings, activities } = decoded;
-    c.var.logFields["activities"] = activities.length;
+    c.var.logFields.activities = activities.length;
     const withStreams = c.req.valid("query").streams === "true";
     if (withStreams && activities.length * fit.byteLength > MAX_STREAM_WORK_BYTES) {
       const detail =

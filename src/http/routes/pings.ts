@@ -106,7 +106,7 @@ async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
   const files = items.flatMap((item) =>
     item.ok ? (acceptedFiles.next().value ?? []) : rejectedFile(partner.partner_id, item.item, item.faults),
   );
-  c.var.logFields["files"] = pings.length;
+  c.var.logFields.files = pings.length;
   if (isLenient(c)) c.header("Preference-Applied", "handling=lenient");
   return c.json({ accepted: pings.length, files }, 202);
 }

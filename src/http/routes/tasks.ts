@@ -95,7 +95,7 @@ export const postTask = endpoint(route, async (c) => {
   });
   if (!started.ok) return started.refusal;
   const answer = answerOf(task, started.outcome);
-  c.var.logFields["import_id"] = answer.import_id;
-  c.var.logFields["files"] = answer.files.total;
+  c.var.logFields.import_id = answer.import_id;
+  c.var.logFields.files = answer.files.total;
   return c.json(answer, 202);
 });
