@@ -1,6 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
 import { databaseFor } from "../database/databases.ts";
-import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection, NamedObject } from "../files/write.ts";
@@ -20,6 +19,7 @@ import { abandonDispatch } from "./dispatches/expireClaim.ts";
 import { reportOutcomes } from "./dispatches/reportOutcomes.ts";
 import { DispatchSender } from "./dispatches/sender.ts";
 import { doDueWork, nextDueWork } from "./dueWork.ts";
+import type { CollectorEnv } from "./env.ts";
 import { erasureExpiresAt, eraseUpTo, expireErasure } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
 import { projectionOf } from "./files/projection.ts";
@@ -40,13 +40,13 @@ import { CollectorTurns } from "./turns.ts";
  * and settled, and which import waits for it. This class commits, sends and sets the alarm; the decisions are in the
  * files beside it. Rows, outbox and alarm of one turn are one commit.
  */
-export class PingCollector extends DurableObject<Env> {
+export class PingCollector extends DurableObject<CollectorEnv> {
   readonly #turns: CollectorTurns;
   readonly #storage: CollectorStorage;
   readonly #sender: DispatchSender;
   #failuresInARow = 0;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: CollectorEnv) {
     super(ctx, env);
     this.#turns = new CollectorTurns(ctx, env.ENVIRONMENT);
     this.#storage = this.#turns.storage;

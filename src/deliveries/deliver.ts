@@ -1,5 +1,5 @@
 import { databaseFor } from "../database/databases.ts";
-import type { DeliveryMessage, Env } from "../env.ts";
+import type { Env } from "../env.ts";
 import { logLine } from "../log.ts";
 import { checkAddress } from "../outbound/address.ts";
 import { addressRules } from "../outbound/rules.ts";
@@ -7,6 +7,7 @@ import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import { live, newWebhookSecret } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
 import { afterForgery, FORGED } from "./forged.ts";
+import type { DeliveryMessage } from "./message.ts";
 import { afterAttempt, MAX_DELAY_MS } from "./schedule.ts";
 import { signedHeaders } from "./sign.ts";
 import {

@@ -2,7 +2,7 @@ import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.ts";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
-import { unwrap } from "../../src/importer/unwrap.ts";
+import { unwrap } from "../../src/files/unwrap.ts";
 import { judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
 import { pingRequestSchema } from "../../src/pings/ping.ts";
 import { median, type Figure } from "./figures.ts";

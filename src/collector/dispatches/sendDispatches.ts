@@ -1,5 +1,5 @@
-import type { Env } from "../../env.ts";
 import { faultName, logLine } from "../../log.ts";
+import type { CollectorEnv } from "../env.ts";
 import { QUEUES, type Dispatch, type QueueName } from "./dispatch.ts";
 
 /** Messages that one sendBatch takes. */
@@ -10,7 +10,7 @@ const SEND_LIMIT = 100;
  * taken; the alarm sends the others later.
  */
 export async function sendDispatches(
-  queues: Pick<Env, QueueName>,
+  queues: Pick<CollectorEnv, QueueName>,
   collector: string,
   dispatches: readonly Dispatch[],
   sent: (dispatchIds: string[]) => void,

@@ -8,7 +8,7 @@ import {
   type Streams,
 } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
-import { unwrap } from "../../importer/unwrap.ts";
+import { unwrap } from "../../files/unwrap.ts";
 import { MemoryShortage, type IntakeHold } from "../../memory/budget.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
