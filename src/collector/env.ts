@@ -1,6 +1,6 @@
 import type { Databases } from "../database/databases.ts";
 import type { DeliveryMessage } from "../deliveries/message.ts";
-import type { QueueName } from "./dispatches/dispatch.ts";
+import type { QueueName } from "./dispatches/dispatch.pure.ts";
 
 /** Names work to do. The importer asks the collector for everything else about it. */
 export interface DispatchMessage {

@@ -1,6 +1,6 @@
-import { ERASURE_KEPT_FOR_MS } from "./ages.ts";
+import { ERASURE_KEPT_FOR_MS } from "./ages.pure.ts";
 import { addToImport } from "./imports/completeImport.ts";
-import { pendingOf } from "./imports/import.ts";
+import { pendingOf } from "./imports/import.pure.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 import type { CollectorTurns } from "./turns.ts";

@@ -8,7 +8,7 @@ import { live, newWebhookSecret } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
 import { afterForgery, FORGED } from "./forged.ts";
 import type { DeliveryMessage } from "./message.ts";
-import { afterAttempt, MAX_DELAY_MS } from "./schedule.ts";
+import { afterAttempt, MAX_DELAY_MS } from "./schedule.pure.ts";
 import { signedHeaders } from "./sign.ts";
 import {
   claimDelivery,

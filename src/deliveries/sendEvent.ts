@@ -2,7 +2,7 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
-import type { TestEvent } from "./bodies.ts";
+import type { TestEvent } from "./bodies.pure.ts";
 import { FORGED } from "./forged.ts";
 import { EVENT_PREFIX } from "./ids.ts";
 import { insertDelivery, restartDelivery } from "./write.ts";

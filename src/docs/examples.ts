@@ -1,5 +1,5 @@
 import type { Activity, ActivityWithParts } from "../activities/activity.ts";
-import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
+import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.pure.ts";
 import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import type { File } from "../files/file.ts";

@@ -2,7 +2,7 @@ import { liveKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
-import { take, type Bucket } from "./tokenBucket.ts";
+import { take, type Bucket } from "./tokenBucket.pure.ts";
 
 /** Compared against when a partner is unknown, so that it costs what a wrong key costs. No key has this digest. */
 const NOBODY: Pick<Partner, "keys"> = {

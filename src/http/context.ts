@@ -3,7 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
 import type { RequestFields } from "../log.ts";
 import type { Partner } from "../partners/partner.ts";
-import type { Quota } from "./tokenBucket.ts";
+import type { Quota } from "./tokenBucket.pure.ts";
 
 export interface AppEnv {
   Bindings: Env;

@@ -1,6 +1,6 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
-import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.ts";
+import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.pure.ts";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
 import { judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";

@@ -5,7 +5,7 @@ import {
   trainingPlanRequest,
   trainingPlanRequestSchema,
   type CompletedImport,
-} from "../../src/deliveries/bodies.ts";
+} from "../../src/deliveries/bodies.pure.ts";
 
 const atMs = Date.parse("2026-11-25T12:00:00.500Z");
 const about: CompletedImport = {

@@ -1,6 +1,6 @@
 import { faultName, logLine } from "../../log.ts";
 import type { CollectorEnv } from "../env.ts";
-import { QUEUES, type Dispatch, type QueueName } from "./dispatch.ts";
+import { QUEUES, type Dispatch, type QueueName } from "./dispatch.pure.ts";
 
 /** Messages that one sendBatch takes. */
 const SEND_LIMIT = 100;

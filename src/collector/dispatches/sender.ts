@@ -1,7 +1,7 @@
 import type { CollectorEnv } from "../env.ts";
 import { nameOf } from "../identity.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { SEND_GRACE_MS, type Dispatch, type QueueName } from "./dispatch.ts";
+import { SEND_GRACE_MS, type Dispatch, type QueueName } from "./dispatch.pure.ts";
 import { sendDispatches } from "./sendDispatches.ts";
 
 /** Sends a collector's dispatches and notes which were sent. */

@@ -1,4 +1,4 @@
-import { CLOSED_IMPORT_KEPT_FOR_MS } from "../ages.ts";
+import { CLOSED_IMPORT_KEPT_FOR_MS } from "../ages.pure.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorTurn } from "../turn.ts";
 import {
@@ -8,8 +8,8 @@ import {
   planIsDue,
   type ImportState,
   type SettledCounts,
-} from "./import.ts";
-import type { Tally } from "./tally.ts";
+} from "./import.pure.ts";
+import type { Tally } from "./tally.pure.ts";
 
 /** Adds the tally to its imports, and completes each import whose last file it settles. */
 export function applyTally(turn: CollectorTurn, tally: Tally): void {

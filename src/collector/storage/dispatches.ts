@@ -1,8 +1,8 @@
 import { jsonSlices } from "../../database/sql.ts";
 import type { Claimant } from "../calls.ts";
-import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispatches/dispatch.ts";
+import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispatches/dispatch.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
-import { count, fieldsOfJson, list, memberOf, text } from "./parse.ts";
+import { count, fieldsOfJson, list, memberOf, text } from "./parse.pure.ts";
 
 const COLUMNS = "dispatch_id, queue, files, state, due_at, claim, claims, expired_claims, exclusive";
 

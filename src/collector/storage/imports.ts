@@ -1,6 +1,6 @@
-import { IMPORT_STATUSES, type ImportState } from "../imports/import.ts";
+import { IMPORT_STATUSES, type ImportState } from "../imports/import.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
-import { count, fieldsOfJson, memberOf, numberOrNull, text, textOrNull } from "./parse.ts";
+import { count, fieldsOfJson, memberOf, numberOrNull, text, textOrNull } from "./parse.pure.ts";
 
 export class ImportStorage {
   readonly #database: CollectorDatabase;

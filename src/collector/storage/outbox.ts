@@ -1,6 +1,6 @@
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorDatabase } from "./database.ts";
-import { fieldsOfJson, list, memberOf, text } from "./parse.ts";
+import { fieldsOfJson, list, memberOf, text } from "./parse.pure.ts";
 
 /** Ids in one entry: a row with this many stays far below SQLite's 2 MB. */
 const FILES_PER_ENTRY = 5_000;

@@ -15,7 +15,7 @@ import { pingRequestSchema, type ValidPing } from "../../pings/ping.ts";
 import { endpoint, type AppEnv } from "../context.ts";
 import { idempotencyKey, runOnce } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
-import { preference } from "../prefer.ts";
+import { preference } from "../prefer.pure.ts";
 import {
   conflictProblem,
   faultsIn,

@@ -1,5 +1,5 @@
 import type { ImportProjection } from "../../imports/write.ts";
-import { REPEATED_TASK_WINDOW_MS } from "../ages.ts";
+import { REPEATED_TASK_WINDOW_MS } from "../ages.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 
 /** An import, and the decisions about it. Pure: the time is an argument. */

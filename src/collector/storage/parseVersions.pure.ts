@@ -1,8 +1,8 @@
 import { FILE_ERROR_CODES, type FileError, type StoredObject } from "../../files/file.ts";
-import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.ts";
-import { STEP_KINDS, type Step } from "../files/steps.ts";
-import type { Submission } from "../files/submission.ts";
-import type { CurrentVersion, FirstFault } from "../files/versions.ts";
+import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.pure.ts";
+import { STEP_KINDS, type Step } from "../files/steps.pure.ts";
+import type { Submission } from "../files/submission.pure.ts";
+import type { CurrentVersion, FirstFault } from "../files/versions.pure.ts";
 import {
   count,
   fieldsOf,
@@ -14,7 +14,7 @@ import {
   text,
   textOrNull,
   type Fields,
-} from "./parse.ts";
+} from "./parse.pure.ts";
 
 const CURRENT_STATES = ["queued", "imported", "failed"] as const;
 

@@ -1,5 +1,5 @@
-import type { QueuedVersion } from "../files/versions.ts";
-import type { SettledCounts } from "./import.ts";
+import type { QueuedVersion } from "../files/versions.pure.ts";
+import type { SettledCounts } from "./import.pure.ts";
 
 /** Files settled in one turn, by their import. */
 export class Tally {
