@@ -4,7 +4,7 @@ import { sweepExpiredErasures } from "./erasure/expire.ts";
 import { sweepErasures } from "./erasure/sweep.ts";
 import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
 import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
-import { faultName, logUnit } from "./log.ts";
+import { faultName, logLine, type SweepCounts } from "./log.ts";
 import { continueJobs } from "./operator/redecode.ts";
 import { sweepFinishedJobs } from "./operator/sweep.ts";
 
@@ -12,7 +12,7 @@ import { sweepFinishedJobs } from "./operator/sweep.ts";
 const HOURLY_MINUTES = new Set([5, 35]);
 
 interface Sweep {
-  name: string;
+  name: keyof SweepCounts;
   isDue(nowMs: number): boolean;
   run(env: Env, nowMs: number): Promise<number>;
 }
@@ -37,7 +37,7 @@ const SWEEPS: readonly Sweep[] = [
 /** One run of the clock; its line says how much each sweep found, so that a clock that stands still is seen. */
 export async function runScheduled(env: Env, nowMs: number): Promise<void> {
   const startedAt = Date.now();
-  const found: Record<string, number> = {};
+  const found: SweepCounts = {};
   const faults: string[] = [];
   for (const sweep of SWEEPS) {
     if (!sweep.isDue(nowMs)) continue;
@@ -47,10 +47,11 @@ export async function runScheduled(env: Env, nowMs: number): Promise<void> {
       faults.push(`${sweep.name}:${faultName(fault)}`);
     }
   }
-  logUnit("scheduled", {
+  logLine({
+    unit: "scheduled",
     ...found,
     outcome: faults.length === 0 ? "done" : "fault",
-    ...(faults.length === 0 ? {} : { fault: faults.join(" ") }),
+    fault: faults.length === 0 ? undefined : faults.join(" "),
     milliseconds: Date.now() - startedAt,
   });
 }

@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
-import { expect, test } from "vitest";
-import { faultName } from "../src/log.ts";
+import { expect, test, vi } from "vitest";
+import { faultName, logLine } from "../src/log.ts";
 
 async function thrownBy(act: () => Promise<unknown>): Promise<unknown> {
   try {
@@ -33,3 +33,28 @@ test.each([
     expect(faultName(new Error(message))).toBe(name);
   },
 );
+
+test("a field that its type does not name reaches no line, not even spread from a wider object", () => {
+  const written = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  const file = { partner_id: "acme", file_id: "file" };
+  const owned = { ...file, user_id: "athlete-1" };
+  const unit = { unit: "setback", outcome: "original_missing" } as const;
+  logLine({ ...unit, ...file });
+  expect(written.mock.calls).toEqual([
+    ['{"unit":"setback","outcome":"original_missing","partner_id":"acme","file_id":"file"}'],
+  ]);
+  // The promise itself is kept by the compiler: each of these is an error, or `npm run check` fails.
+  const refused = [
+    // @ts-expect-error -- spread from an object that also has a user id
+    () => logLine({ ...unit, ...owned }),
+    // @ts-expect-error -- written out
+    () => logLine({ ...unit, partner_id: "acme", file_id: "file", url: "https://files.example.com/" }),
+    // @ts-expect-error -- a field of another unit's line
+    () => logLine({ ...unit, ...file, route: "/api/files/" }),
+    // @ts-expect-error -- an outcome that no line of this unit has
+    () => logLine({ unit: "setback", outcome: "done", ...file }),
+    // @ts-expect-error -- without one of the outcome's ids
+    () => logLine({ ...unit, partner_id: "acme" }),
+  ];
+  expect(refused).toHaveLength(5);
+});

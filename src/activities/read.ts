@@ -4,7 +4,7 @@ import { activityId, idPrefix, isId, rangeEnd, ROUTE_LENGTH } from "../identifie
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { detailsSchema, summarySchema, type Activity, type ActivityWithParts } from "./activity.ts";
-import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.ts";
+import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
 
 interface ActivityRow {
   file_id: string;

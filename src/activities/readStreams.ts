@@ -1,8 +1,8 @@
 import type { Env } from "../env.ts";
 import { withOriginal } from "../files/original.ts";
+import { unwrap } from "../files/unwrap.ts";
 import { decodeStreams } from "../fit/index.ts";
 import type { Streams } from "../fit/types.ts";
-import { unwrap } from "../importer/unwrap.ts";
 import { MemoryShortage, requestMemory } from "../memory/budget.ts";
 import { parseActivityId, readActivity } from "./read.ts";
 

@@ -1,11 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import { databaseFor } from "../database/databases.ts";
-import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection, NamedObject } from "../files/write.ts";
-import { countsOf, type ImportCounts } from "../imports/counts.ts";
-import { faultName, logUnit } from "../log.ts";
+import { countsOf, type ImportCounts } from "../imports/counts.pure.ts";
+import { faultName, logLine } from "../log.ts";
 import type {
   AcceptedEntry,
   Claim,
@@ -21,10 +20,11 @@ import { abandonDispatch } from "./dispatches/expireClaim.ts";
 import { reportOutcomes } from "./dispatches/reportOutcomes.ts";
 import { DispatchSender } from "./dispatches/sender.ts";
 import { doDueWork, nextDueWork } from "./dueWork.ts";
+import type { CollectorEnv } from "./env.ts";
 import { erasureExpiresAt, eraseUpTo, expireErasure } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
 import { readFile } from "./files/readFile.ts";
-import { readTimeline } from "./files/timeline.ts";
+import { readTimeline } from "./files/timeline.pure.ts";
 import { retryFiles, type FailedFiles } from "./files/retryFiles.ts";
 import { referencedObjects } from "./files/unreferencedObjects.ts";
 import { identityOf, nameOf } from "./identity.ts";
@@ -40,13 +40,13 @@ import { CollectorTurns } from "./turns.ts";
  * and settled, and which import waits for it. This class commits, sends and sets the alarm; the decisions are in the
  * files beside it. Rows, outbox and alarm of one turn are one commit.
  */
-export class PingCollector extends DurableObject<Env> {
+export class PingCollector extends DurableObject<CollectorEnv> {
   readonly #turns: CollectorTurns;
   readonly #storage: CollectorStorage;
   readonly #sender: DispatchSender;
   #failuresInARow = 0;
 
-  constructor(ctx: DurableObjectState, env: Env) {
+  constructor(ctx: DurableObjectState, env: CollectorEnv) {
     super(ctx, env);
     this.#turns = new CollectorTurns(ctx, env.ENVIRONMENT);
     this.#storage = this.#turns.storage;
@@ -167,10 +167,11 @@ export class PingCollector extends DurableObject<Env> {
     const identity = this.#storage.refusal === null ? this.#storage.identity.get() : null;
     const next = nextDueWork(this.#storage, this.#turns.clock, this.#failuresInARow, Date.now());
     if (next !== null) this.#turns.alarmBy(next);
-    logUnit("alarm", {
+    logLine({
+      unit: "alarm",
       collector: identity === null ? null : nameOf(identity),
       outcome: fault === null ? "done" : "fault",
-      ...(fault === null ? {} : { fault: faultName(fault) }),
+      fault: fault === null ? undefined : faultName(fault),
       next_in_milliseconds: next === null ? null : next - startedAt,
       milliseconds: Date.now() - startedAt,
     });

@@ -1,8 +1,8 @@
 import type { FileError, StoredObject } from "../files/file.ts";
 import type { FileState } from "../files/write.ts";
 import type { ImportProjection } from "../imports/write.ts";
-import type { FaultOrigin } from "./dispatches/retrySchedule.ts";
-import type { Submission } from "./files/submission.ts";
+import type { FaultOrigin } from "./dispatches/retrySchedule.pure.ts";
+import type { Submission } from "./files/submission.pure.ts";
 
 /** Arguments and results of the collector's methods. */
 

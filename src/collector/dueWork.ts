@@ -1,11 +1,11 @@
-import type { CollectorClock } from "./clock.ts";
-import { BULK_WINDOW, type Dispatch } from "./dispatches/dispatch.ts";
+import type { CollectorClock } from "./clock.pure.ts";
+import { BULK_WINDOW, type Dispatch } from "./dispatches/dispatch.pure.ts";
 import { expireClaim } from "./dispatches/expireClaim.ts";
 import { erasureExpiresAt } from "./erase.ts";
 import { housekeep } from "./housekeep.ts";
 import { drainImports } from "./imports/drainImports.ts";
-import { needsProjection } from "./imports/import.ts";
-import { LONGEST_PAUSE_MS, nextAlarm } from "./nextAlarm.ts";
+import { needsProjection } from "./imports/import.pure.ts";
+import { LONGEST_PAUSE_MS, nextAlarm } from "./nextAlarm.pure.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 

@@ -1,5 +1,5 @@
-import { pendingOf } from "../imports/counts.ts";
-import { ERASURE_KEPT_FOR_MS } from "./ages.ts";
+import { pendingOf } from "../imports/counts.pure.ts";
+import { ERASURE_KEPT_FOR_MS } from "./ages.pure.ts";
 import { addToImport } from "./imports/completeImport.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";

@@ -1,6 +1,6 @@
-import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "./ages.ts";
+import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "./ages.pure.ts";
 import { discardUnreferenced } from "./files/unreferencedObjects.ts";
-import { dropUrl, expire } from "./files/versions.ts";
+import { dropUrl, expire } from "./files/versions.pure.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 

@@ -1,4 +1,5 @@
-import type { CollectorClock } from "./clock.ts";
+import type { CollectorClock } from "./clock.pure.ts";
+import type { Chance } from "./dispatches/dispatch.pure.ts";
 import type { CollectorIdentity } from "./identity.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 
@@ -6,7 +7,7 @@ import type { CollectorStorage } from "./storage/storage.ts";
  * One call of the collector, or one alarm. Everything that a turn writes, and its alarm, is one commit. Work of a
  * turn is synchronous.
  */
-export interface CollectorTurn {
+export interface CollectorTurn extends Chance {
   readonly storage: CollectorStorage;
   readonly identity: CollectorIdentity;
   readonly clock: CollectorClock;

@@ -1,5 +1,6 @@
-import { logSetback } from "../log.ts";
-import { clockFor, type CollectorClock } from "./clock.ts";
+import { randomId } from "../identifiers.ts";
+import { logLine } from "../log.ts";
+import { clockFor, type CollectorClock } from "./clock.pure.ts";
 import type { CollectorIdentity } from "./identity.ts";
 import { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
@@ -18,12 +19,20 @@ export class CollectorTurns {
     const { refusal } = this.storage;
     if (refusal === null) return;
     const { version, readableFrom, known } = refusal;
-    logSetback("schema_refused", { collector: id.name ?? null, version, readable_from: readableFrom, known });
+    logLine({
+      unit: "setback",
+      outcome: "schema_refused",
+      collector: id.name ?? null,
+      version,
+      readable_from: readableFrom,
+      known,
+    });
   }
 
   begin(identity: CollectorIdentity): CollectorTurn {
     const alarmBy = (at: number) => this.alarmBy(at);
-    return { storage: this.storage, identity, clock: this.clock, now: Date.now(), alarmBy };
+    const chance = { newId: randomId, random: Math.random };
+    return { storage: this.storage, identity, clock: this.clock, now: Date.now(), ...chance, alarmBy };
   }
 
   /** Null for a collector that was never pinged. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Env } from "../env.ts";
-import { faultName, logSetback, logUnit } from "../log.ts";
+import { faultName, logLine } from "../log.ts";
 import { deliverDue } from "./deliver.ts";
 
 const messageSchema = z.object({ partner_id: z.string(), delivery_id: z.string() });
@@ -8,7 +8,7 @@ const messageSchema = z.object({ partner_id: z.string(), delivery_id: z.string()
 async function consumeOne(message: Message, queue: string, env: Env): Promise<void> {
   const parsed = messageSchema.safeParse(message.body);
   if (!parsed.success) {
-    logSetback("unreadable_message", { queue, message_id: message.id });
+    logLine({ unit: "setback", outcome: "unreadable_message", queue, message_id: message.id });
     return;
   }
   const startedAt = Date.now();
@@ -16,8 +16,10 @@ async function consumeOne(message: Message, queue: string, env: Env): Promise<vo
     await deliverDue(env, parsed.data);
   } catch (fault) {
     // The row says what is due: the sweep sends it again, so the message has served. What it says is not known here.
-    logUnit("delivery", {
-      ...parsed.data,
+    logLine({
+      unit: "delivery",
+      partner_id: parsed.data.partner_id,
+      delivery_id: parsed.data.delivery_id,
       type: null,
       outcome: "fault",
       fault: faultName(fault),
@@ -43,12 +45,9 @@ export async function consumeDeliveries(batch: MessageBatch, env: Env): Promise<
 export async function consumeDeadDeliveries(batch: MessageBatch): Promise<void> {
   for (const message of batch.messages) {
     const parsed = messageSchema.safeParse(message.body);
-    logUnit("dead_letter", {
-      queue: batch.queue,
-      message_id: message.id,
-      ...(parsed.success ? parsed.data : {}),
-      outcome: parsed.success ? "done" : "unreadable_message",
-    });
+    const names = { unit: "dead_letter", queue: batch.queue, message_id: message.id } as const;
+    if (parsed.success) logLine({ ...names, ...parsed.data, outcome: "done" });
+    else logLine({ ...names, outcome: "unreadable_message" });
     message.ack();
   }
 }

@@ -1,13 +1,14 @@
 import { databaseFor } from "../database/databases.ts";
-import type { DeliveryMessage, Env } from "../env.ts";
-import { logUnit } from "../log.ts";
+import type { Env } from "../env.ts";
+import { logLine } from "../log.ts";
 import { checkAddress } from "../outbound/address.ts";
 import { addressRules } from "../outbound/rules.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import { live, newWebhookSecret } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
 import { afterForgery, FORGED } from "./forged.ts";
-import { afterAttempt, MAX_DELAY_MS } from "./schedule.ts";
+import type { DeliveryMessage } from "./message.ts";
+import { afterAttempt, MAX_DELAY_MS } from "./schedule.pure.ts";
 import { signedHeaders } from "./sign.ts";
 import {
   claimDelivery,
@@ -142,11 +143,12 @@ export async function deliverDue(
   const inTime = settled !== undefined && settled.meta.changes > 0;
 
   const nextInMs = result.next_attempt_at === null ? null : result.next_attempt_at - endedAt;
-  logUnit("delivery", {
+  logLine({
+    unit: "delivery",
     partner_id: message.partner_id,
     delivery_id: message.delivery_id,
     type: claimed.type,
-    outcome: inTime ? result.status : "claim_ran_out",
+    outcome: inTime ? result.status : "claim_expired",
     attempt: claimed.attempt_count + (result.counted ? 1 : 0),
     host: target.send ? new URL(target.url).host : null,
     status: attempt.status,

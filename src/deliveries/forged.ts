@@ -1,4 +1,4 @@
-import type { Next } from "./schedule.ts";
+import type { Next } from "./schedule.pure.ts";
 
 /** Stored type of a test event that is signed with a throw-away secret. Its body looks like any test event. */
 export const FORGED = "test.forged";

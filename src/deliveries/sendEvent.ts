@@ -1,8 +1,8 @@
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
-import { faultName, logSetback } from "../log.ts";
-import type { TestEvent } from "./bodies.ts";
+import { faultName, logLine } from "../log.ts";
+import type { TestEvent } from "./bodies.pure.ts";
 import { FORGED } from "./forged.ts";
 import { EVENT_PREFIX } from "./ids.ts";
 import { insertDelivery, restartDelivery } from "./write.ts";
@@ -62,6 +62,6 @@ async function announce(env: Env, delivery: { partner_id: string; delivery_id: s
   try {
     await env.DELIVERIES.send(delivery);
   } catch (fault) {
-    logSetback("sent_later", { ...delivery, fault: faultName(fault) });
+    logLine({ unit: "setback", outcome: "sent_later", ...delivery, fault: faultName(fault) });
   }
 }

@@ -7,7 +7,7 @@ import type {
   SchemaObject,
 } from "openapi3-ts/oas31";
 import type { Fault } from "../contract/fault.ts";
-import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.ts";
+import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.pure.ts";
 import type { AppEnv } from "../http/context.ts";
 import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { REQUEST_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";

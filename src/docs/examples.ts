@@ -1,12 +1,12 @@
 import type { Activity, ActivityWithParts } from "../activities/activity.ts";
-import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.ts";
+import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.pure.ts";
 import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import type { File } from "../files/file.ts";
-import { pingFieldsOf } from "../files/pingFields.ts";
+import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import type { Timeline } from "../files/timeline.ts";
 import { quantities, type Quantities } from "../fit/quantities.ts";
-import { countsOf, importFilesOf } from "../imports/counts.ts";
+import { countsOf, importFilesOf } from "../imports/counts.pure.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
 import type { Overview } from "../overview/overview.ts";

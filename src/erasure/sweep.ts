@@ -1,6 +1,6 @@
 import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { faultName, logSetback } from "../log.ts";
+import { faultName, logLine } from "../log.ts";
 import { HANDLERS, type Sweep } from "./steps.ts";
 import { completeSweep, saveProgress, STEPS, takeDueErasures, type Erasure } from "./write.ts";
 
@@ -59,7 +59,7 @@ async function advanceInTurn(
         if (!(await advance(sweep, nowMs))) incomplete.push(sweep);
       } catch (fault) {
         const { partner_id, user_hash } = sweep.erasure;
-        logSetback("erased_later", { partner_id, user_hash, fault: faultName(fault) });
+        logLine({ unit: "setback", outcome: "erased_later", partner_id, user_hash, fault: faultName(fault) });
       }
     }
     open = incomplete;

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { FIT_WARNINGS } from "../fit/types.ts";
-import { pingFieldsSchema } from "./pingFields.ts";
+import { pingFieldsSchema } from "./pingFields.pure.ts";
 
 /** The contract's largest file. */
 export const MAX_FILE_BYTES = 32 * 1024 * 1024;

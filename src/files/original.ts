@@ -1,5 +1,5 @@
 import type { Env } from "../env.ts";
-import { logSetback } from "../log.ts";
+import { logLine } from "../log.ts";
 import { beginsLikeFitFile, containerOf, FILE_HEAD_BYTES, type Container } from "./container.ts";
 import type { FileErrorCode } from "./file.ts";
 import { readOriginal, type StoredOriginal } from "./read.ts";
@@ -26,7 +26,7 @@ export async function withOriginal<T>(
     const found = await get(original, original.objectKey);
     if (found !== null) return { ok: true, startTimeInSeconds: original.startTimeInSeconds, found };
   }
-  logSetback("original_missing", { partner_id: partnerId, file_id: fileId });
+  logLine({ unit: "setback", outcome: "original_missing", partner_id: partnerId, file_id: fileId });
   return { ok: false, code: "missing" };
 }
 

@@ -17,7 +17,7 @@ import {
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { fileErrorSchema, type File, type FileErrorCode, type FileStatus } from "./file.ts";
-import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.ts";
+import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
 import type { FileProjection } from "./write.ts";
 
 /**

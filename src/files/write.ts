@@ -1,6 +1,6 @@
 import { notErased } from "../erasure/guard.ts";
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
-import { PING_FIELDS, type PingFields } from "./pingFields.ts";
+import { PING_FIELDS, type PingFields } from "./pingFields.pure.ts";
 import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW, jsonSlices, sliced } from "../database/sql.ts";
 

@@ -1,5 +1,4 @@
 import type { ACTIVITY, SESSION, Values } from "./profile.ts";
-import type { RecordSurvey } from "./survey.ts";
 
 /** Unix seconds of FIT second 0, 1989-12-31T00:00:00Z. */
 const FIT_EPOCH = 631_065_600;
@@ -12,12 +11,20 @@ const OFFSET_DRIFT_SECONDS = 60;
 const SMALLEST_OFFSET = -12 * 3600;
 const LARGEST_OFFSET = 14 * 3600;
 
+/** FIT timestamps of a part's records. -1 when no record has one. */
+export interface RecordTimes {
+  firstSystemTime: number;
+  /** The last one counted since power-on before the clock was set. */
+  lastSystemTime: number;
+  firstAbsoluteTime: number;
+}
+
 export function isSystemTime(timestamp: number): boolean {
   return timestamp < FIRST_ABSOLUTE_TIME;
 }
 
 /** A start in seconds since power-on among records that all know the date was never written. */
-export function isMisplaced(start: number, records: RecordSurvey): boolean {
+export function isMisplaced(start: number, records: RecordTimes): boolean {
   return isSystemTime(start) && records.firstAbsoluteTime >= 0 && records.firstSystemTime < 0;
 }
 
@@ -38,7 +45,7 @@ export interface Clock {
  */
 export function clockOf(
   sessions: readonly Values<typeof SESSION>[],
-  records: RecordSurvey,
+  records: RecordTimes,
   activity: Values<typeof ACTIVITY>,
   fallbackStartInSeconds: number | null,
 ): Clock {

@@ -1,4 +1,4 @@
-import { isSystemTime } from "./clock.ts";
+import { isSystemTime, type RecordTimes } from "./clock.ts";
 import { compileMessage, decodeMessage, placeDeveloperFields, type MessagePlan } from "./decode.ts";
 import { readSegments, type Definition, type MessageReader, type Segment } from "./frame.ts";
 import { HeartRates } from "./heartRates.ts";
@@ -54,13 +54,9 @@ function allowanceOfFile(): Allowance {
 }
 
 /** Times are FIT seconds, or seconds since power-on; -1 while there is none. */
-export interface RecordSurvey {
+export interface RecordSurvey extends RecordTimes {
   count: number;
   firstTimestamp: number;
-  firstSystemTime: number;
-  /** The last one counted since power-on before the clock was set. */
-  lastSystemTime: number;
-  firstAbsoluteTime: number;
 }
 
 export interface TimerEvent {

@@ -48,7 +48,7 @@ function answerFault(fault: Error, c: RequestContext): Response {
       ? unsupportedMediaType(c)
       : problem(c, "malformed_json", "The body is not JSON.");
   }
-  c.var.logFields["fault"] = faultName(fault);
+  c.var.logFields.fault = faultName(fault);
   if (isProgrammingError(fault)) return problem(c, "internal", "This was not the request's fault.");
   return storeUnavailable(c);
 }

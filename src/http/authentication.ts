@@ -2,7 +2,7 @@ import { liveKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
-import { take, type Bucket } from "./tokenBucket.ts";
+import { take, type Bucket } from "./tokenBucket.pure.ts";
 
 /** Compared against when a partner is unknown, so that it costs what a wrong key costs. No key has this digest. */
 const NOBODY: Pick<Partner, "keys"> = {
@@ -82,11 +82,11 @@ export const authenticate: Middleware = async (c, next) => {
   if (partner === null) return refuse();
   if (keyId === null) {
     // Of the registry: a header's text that names nobody could be anything, also a key.
-    c.var.logFields["claimed_partner_id"] = partner.partner_id;
+    c.var.logFields.claimed_partner_id = partner.partner_id;
     return refuse();
   }
   c.set("partner", partner);
-  c.var.logFields["key_id"] = keyId;
+  c.var.logFields.key_id = keyId;
   if (partner.status === "suspended") {
     return problem(c, "partner_suspended", "This partner may not use the service at present.");
   }

@@ -1,8 +1,9 @@
 import type { RouteConfig, RouteHandler, RouteHook } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
+import type { RequestFields } from "../log.ts";
 import type { Partner } from "../partners/partner.ts";
-import type { Quota } from "./tokenBucket.ts";
+import type { Quota } from "./tokenBucket.pure.ts";
 
 export interface AppEnv {
   Bindings: Env;
@@ -12,8 +13,8 @@ export interface AppEnv {
     partner: Partner;
     /** What is left of each rate limit that this request counted against. */
     quotas: Map<string, Quota>;
-    /** Fields of the request's log line beyond the usual ones: ids, counts, and the kind of a fault. */
-    logFields: Record<string, string | number>;
+    /** What the handling of the request adds to its log line. */
+    logFields: RequestFields;
   };
 }
 

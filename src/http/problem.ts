@@ -91,7 +91,7 @@ export function storeUnavailable(c: RequestContext) {
 
 /** The answer to a request whose user was erased meanwhile: sent again, it starts afresh. */
 export function userErased(c: RequestContext) {
-  c.var.logFields["fault"] = USER_ERASED.code;
+  c.var.logFields.fault = USER_ERASED.code;
   return storeUnavailable(c);
 }
 

@@ -1,4 +1,4 @@
-import { take, type Bucket, type Quota } from "./tokenBucket.ts";
+import { take, type Bucket, type Quota } from "./tokenBucket.pure.ts";
 import type { RequestContext, Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 

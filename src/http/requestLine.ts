@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { matchedRoutes } from "hono/route";
-import { logUnit } from "../log.ts";
+import { logLine } from "../log.ts";
 import type { Middleware } from "./context.ts";
 
 /** Gives the request its id, which every answer carries, and writes its one line when it ends. */
@@ -14,7 +14,8 @@ export const requestLine: Middleware = async (c, next) => {
   c.res.headers.set("X-Content-Type-Options", "nosniff");
   c.res.headers.set("Cache-Control", "no-store");
   const partner: { partner_id: string } | undefined = c.var.partner;
-  logUnit("request", {
+  logLine({
+    unit: "request",
     request_id: requestId,
     method: c.req.method,
     route: matchedRoutes(c).findLast((route) => route.method !== "ALL")?.path ?? null,

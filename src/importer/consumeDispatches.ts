@@ -6,7 +6,7 @@ import { settleAll } from "../concurrency/settleAll.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
-import { faultName, logSetback, logUnit } from "../log.ts";
+import { faultName, logLine, type DispatchResult } from "../log.ts";
 import { reserveAll, sharedMemory } from "../memory/budget.ts";
 import { addressRules } from "../outbound/rules.ts";
 import { readPartner } from "../partners/registry.ts";
@@ -39,12 +39,13 @@ async function consumeDispatch(message: Message, queue: string, env: Env): Promi
   const startedAt = Date.now();
   const parsed = messageSchema.safeParse(message.body);
   if (!parsed.success) {
-    logSetback("unreadable_message", { queue, message_id: message.id });
+    logLine({ unit: "setback", outcome: "unreadable_message", queue, message_id: message.id });
     message.ack();
     return;
   }
   const { collector, dispatch_id } = parsed.data;
-  const about = {
+  const fields = {
+    unit: "dispatch" as const,
     queue,
     partner_id: partnerOf(collector),
     collector,
@@ -53,12 +54,12 @@ async function consumeDispatch(message: Message, queue: string, env: Env): Promi
   };
   const claimant = { claim: randomId(), message_id: message.id, attempt: message.attempts };
   try {
-    const tally = await importDispatch(env, collector, dispatch_id, claimant);
-    logUnit("dispatch", { ...about, ...tally, milliseconds: Date.now() - startedAt });
+    const result = await importDispatch(env, collector, dispatch_id, claimant);
+    logLine({ ...fields, ...result, milliseconds: Date.now() - startedAt });
     message.ack();
   } catch (fault) {
-    logUnit("dispatch", {
-      ...about,
+    logLine({
+      ...fields,
       outcome: "fault",
       fault: faultName(fault),
       milliseconds: Date.now() - startedAt,
@@ -90,37 +91,33 @@ function partnerOf(collector: string): string {
 export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Promise<void> {
   for (const message of batch.messages) {
     const parsed = messageSchema.safeParse(message.body);
-    const about = parsed.success
-      ? { partner_id: partnerOf(parsed.data.collector), ...parsed.data }
-      : { message_id: message.id };
-    logUnit("dead_letter", {
-      queue: batch.queue,
-      ...about,
-      outcome: parsed.success ? "done" : "unreadable_message",
-    });
-    if (parsed.success) {
-      try {
-        await collectorNamed(env, parsed.data.collector).abandon(parsed.data.dispatch_id);
-      } catch (fault) {
-        // After the last delivery the collector's lease sends the work again.
-        logSetback("abandon_unheard", { ...about, fault: faultName(fault) });
-        message.retry(RETRY);
-        continue;
-      }
+    const unit = { unit: "dead_letter" as const, queue: batch.queue };
+    if (!parsed.success) {
+      logLine({ ...unit, message_id: message.id, outcome: "unreadable_message" });
+      message.ack();
+      continue;
     }
-    message.ack();
+    const { collector, dispatch_id } = parsed.data;
+    const names = { partner_id: partnerOf(collector), collector, dispatch_id };
+    logLine({ ...unit, ...names, outcome: "done" });
+    try {
+      await collectorNamed(env, collector).abandon(dispatch_id);
+      message.ack();
+    } catch (fault) {
+      // After the last delivery the collector's lease sends the work again.
+      logLine({ unit: "setback", outcome: "abandon_failed", ...names, fault: faultName(fault) });
+      message.retry(RETRY);
+    }
   }
 }
-
-type DispatchTally = { outcome: string; files: number; imported: number; failed: number; try_again: number };
 
 async function importDispatch(
   env: Env,
   collectorName: string,
   dispatchId: string,
   claimant: Claimant,
-): Promise<DispatchTally> {
-  const tally: DispatchTally = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
+): Promise<DispatchResult> {
+  const tally: DispatchResult = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
   // A stub whose call has thrown may stay broken, so each call gets its own.
   const collector = () => collectorNamed(env, collectorName);
   const claim = await persistently(async (): Promise<Claim | null> =>
@@ -163,7 +160,7 @@ class Reporter {
   readonly #collector: () => Collector;
   readonly #dispatchId: string;
   readonly #claim: Claim;
-  readonly #tally: DispatchTally;
+  readonly #tally: DispatchResult;
   #decoded: DecodedFile[] = [];
   #outcomes: Outcome[] = [];
   #until: number | null;
@@ -171,7 +168,7 @@ class Reporter {
   #reporting: Promise<void> = Promise.resolve();
   #isRenewing = false;
 
-  constructor(env: Env, collector: () => Collector, dispatchId: string, claim: Claim, tally: DispatchTally) {
+  constructor(env: Env, collector: () => Collector, dispatchId: string, claim: Claim, tally: DispatchResult) {
     this.#env = env;
     this.#collector = collector;
     this.#dispatchId = dispatchId;
@@ -195,15 +192,18 @@ class Reporter {
   #renew(): void {
     if (this.#isRenewing) return;
     this.#isRenewing = true;
-    this.#reporting = this.#reporting
-      .catch(() => undefined)
-      .then(async () => {
-        this.#until = await this.#collector().report(this.#dispatchId, this.#claim.claim, []);
-      })
-      .catch(() => undefined)
-      .finally(() => {
-        this.#isRenewing = false;
-      });
+    this.#reporting = this.#renewAfter(this.#reporting);
+  }
+
+  async #renewAfter(earlier: Promise<void>): Promise<void> {
+    try {
+      await earlier.catch(() => undefined);
+      this.#until = await this.#collector().report(this.#dispatchId, this.#claim.claim, []);
+    } catch {
+      // The claim has time left, and is asked for again.
+    } finally {
+      this.#isRenewing = false;
+    }
   }
 
   async add(file: DecodedFile | Outcome): Promise<void> {

@@ -3,13 +3,13 @@ import { MAX_FILE_BYTES, type FileError, type StoredObject } from "../files/file
 import type { Outcome } from "../collector/calls.ts";
 import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
+import { unwrap } from "../files/unwrap.ts";
 import { decodeActivities, type DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
 import type { Hold, Memory, Until } from "../memory/budget.ts";
 import type { AddressRules } from "../outbound/address.ts";
 import { download } from "./download.ts";
 import { wait } from "../concurrency/wait.ts";
-import { unwrap } from "./unwrap.ts";
 
 /** A file whose bytes are stored and decoded; what is left is to make it readable. */
 export interface DecodedFile {

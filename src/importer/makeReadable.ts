@@ -2,7 +2,7 @@ import { replaceActivities } from "../activities/write.ts";
 import type { Outcome } from "../collector/calls.ts";
 import type { CollectorIdentity } from "../collector/identity.ts";
 import { boundOf, readErased } from "../erasure/read.ts";
-import { pingFieldsOf } from "../files/pingFields.ts";
+import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
 import { DECODER_VERSION } from "../fit/index.ts";
 import { randomId } from "../identifiers.ts";

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { importFilesSchema } from "./counts.ts";
+import { importFilesSchema } from "./counts.pure.ts";
 
 export const IMPORT_STATUSES = ["running", "completed", "completed_with_failures"] as const;
 export type ImportStatus = (typeof IMPORT_STATUSES)[number];

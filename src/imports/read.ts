@@ -8,7 +8,7 @@ import { idPrefix, isId, rangeEnd } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { Where } from "../database/sql.ts";
 import type { Partner } from "../partners/partner.ts";
-import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.ts";
+import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.pure.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
 
 interface ImportRow extends ImportCounts {

@@ -5,7 +5,7 @@ import type { Env } from "../env.ts";
 import { boundOf, readErased } from "../erasure/read.ts";
 import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";
 import { fileId, newImportId } from "../identifiers.ts";
-import { faultName, logSetback } from "../log.ts";
+import { faultName, logLine } from "../log.ts";
 import type { Task } from "./task.ts";
 import { projectImport, replaceMissing } from "./write.ts";
 
@@ -78,7 +78,9 @@ async function tellReadModel(
     return boundOf(results.at(-1));
   } catch (fault) {
     if (missing !== null) throw fault;
-    logSetback("projected_later", {
+    logLine({
+      unit: "setback",
+      outcome: "projected_later",
       partner_id: partnerId,
       import_id: row.import_id,
       fault: faultName(fault),

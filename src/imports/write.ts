@@ -1,6 +1,6 @@
 import { notErased } from "../erasure/guard.ts";
 import { jsonSlices } from "../database/sql.ts";
-import { IMPORT_COUNTS, type ImportCounts } from "./counts.ts";
+import { IMPORT_COUNTS, type ImportCounts } from "./counts.pure.ts";
 import type { ImportStatus } from "./import.ts";
 
 /** An import as its collector knows it, on the way to the read model. */

@@ -2,8 +2,8 @@ import { collectorOfId } from "../collector/client.ts";
 import { settleAll } from "../concurrency/settleAll.ts";
 import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
+import { unwrap } from "../files/unwrap.ts";
 import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
-import { unwrap } from "../importer/unwrap.ts";
 import { sharedMemory } from "../memory/budget.ts";
 import { claimJob, filesToRedecode, replaceDecoded, saveJob, type Job, type StoredFile } from "./write.ts";
 

@@ -1,4 +1,4 @@
-import { HELD_FOR_MS } from "../collector/ages.ts";
+import { HELD_FOR_MS } from "../collector/ages.pure.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";

@@ -1,6 +1,6 @@
 import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/calls.ts";
 import { inlineKey } from "../files/objectKeys.ts";
-import { pingFieldsOf } from "../files/pingFields.ts";
+import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import { callbackDigest, collectorName, randomId } from "../identifiers.ts";
 import { fileIdOf, type ValidPing } from "./ping.ts";
 

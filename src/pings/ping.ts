@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { fileId, userHash } from "../identifiers.ts";
 import { nameText, userIdText } from "../contract/text.ts";
-import { pingFieldsSchema } from "../files/pingFields.ts";
+import { pingFieldsSchema } from "../files/pingFields.pure.ts";
 
 /** Maximum number of pings in one request: a request becomes one statement to each store. */
 export const MAX_PINGS = 5_000;

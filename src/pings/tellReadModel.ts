@@ -4,10 +4,10 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { erasuresOf, readErasures } from "../erasure/read.ts";
 import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";
-import { pingFieldsOf } from "../files/pingFields.ts";
+import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import { projectFiles, projectPinged, type FileProjection, type PingedFile } from "../files/write.ts";
 import { userHash } from "../identifiers.ts";
-import { faultName, logSetback } from "../log.ts";
+import { faultName, logLine } from "../log.ts";
 import { touchUsers, type UserPing } from "../users/write.ts";
 import { COLLECTORS_AT_ONCE, type TakenGroup } from "./groupPings.ts";
 
@@ -43,7 +43,7 @@ export async function tellReadModel(
       ).all(),
     );
   } catch (fault) {
-    logSetback("projected_later", { partner_id: partnerId, fault: faultName(fault) });
+    logLine({ unit: "setback", outcome: "projected_later", partner_id: partnerId, fault: faultName(fault) });
     const later = await settleAll(taken, COLLECTORS_AT_ONCE, async ({ group }) =>
       collectorNamed(env, group.collector).projectLater(group.entries.map((entry) => entry.file_id)),
     );

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { clockFor } from "../../src/collector/clock.ts";
+import { clockFor } from "../../src/collector/clock.pure.ts";
 import { expectAnswer } from "./client.ts";
 import { startHost } from "./files.ts";
 import type { Figure } from "./figures.ts";

@@ -1,4 +1,4 @@
-import { clockFor } from "../../src/collector/clock.ts";
+import { clockFor } from "../../src/collector/clock.pure.ts";
 import { databaseFigures } from "./edgeDatabase.ts";
 import { median, type Figure } from "./figures.ts";
 import { HELD, Intake, LIVE, type Load } from "./intake.ts";

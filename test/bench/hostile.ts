@@ -1,9 +1,9 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
-import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.ts";
+import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.pure.ts";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
+import { unwrap } from "../../src/files/unwrap.ts";
 import { decodeActivities, decodeStreams, decodeWithStreams } from "../../src/fit/index.ts";
-import { unwrap } from "../../src/importer/unwrap.ts";
 import { judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
 import { pingRequestSchema } from "../../src/pings/ping.ts";
 import { HOSTILE_FILES, sparseRows } from "../support/fitHostile.ts";

@@ -1,5 +1,5 @@
 import { replaceActivities } from "../../src/activities/write.ts";
-import { FILES_PER_BULK_DISPATCH } from "../../src/collector/dispatches/dispatch.ts";
+import { FILES_PER_BULK_DISPATCH } from "../../src/collector/dispatches/dispatch.pure.ts";
 import { importFiles, type ImportedFile } from "../../src/files/write.ts";
 import { DECODER_VERSION, decodeActivities } from "../../src/fit/index.ts";
 import { fileId, randomId, userHash } from "../../src/identifiers.ts";

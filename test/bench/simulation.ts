@@ -2,7 +2,8 @@ import {
   BULK_WINDOW,
   bulkDispatches,
   FILES_PER_BULK_DISPATCH,
-} from "../../src/collector/dispatches/dispatch.ts";
+} from "../../src/collector/dispatches/dispatch.pure.ts";
+import { randomId } from "../../src/identifiers.ts";
 import { quantile, type Figure } from "./figures.ts";
 
 /** Milliseconds that things take, as they were measured. */
@@ -52,7 +53,7 @@ class History {
   drain(nowMs: number): number[] {
     const room = BULK_WINDOW - this.out;
     if (room <= 0 || this.waiting === 0) return [];
-    const { dispatches } = bulkDispatches(room, nowMs, (limit) =>
+    const { dispatches } = bulkDispatches({ newId: randomId }, room, nowMs, (limit) =>
       Array.from({ length: Math.min(limit, this.waiting) }, () => ({ file_id: "", version: 1 })),
     );
     const sent = dispatches.map((dispatch) => dispatch.files.length);

@@ -1,21 +1,25 @@
 import { describe, expect, test } from "vitest";
-import { clockFor } from "../../src/collector/clock.ts";
+import { clockFor } from "../../src/collector/clock.pure.ts";
 import {
   dispatchOne,
   hasEnded,
   splitExpired,
   type Dispatch,
-} from "../../src/collector/dispatches/dispatch.ts";
+} from "../../src/collector/dispatches/dispatch.pure.ts";
 
 const NOW = 1_780_000_000_000;
 const claimed = (changes: Partial<Dispatch> = {}): Dispatch => ({
-  ...dispatchOne("BULK", "file-1", 7, NOW),
+  ...dispatchOne("dispatch", "BULK", "file-1", 7, NOW),
   state: "claimed",
   claims: 1,
   ...changes,
 });
-const never = () => {
-  throw new Error("no chance is taken here");
+const newId = () => "new";
+const never = {
+  newId,
+  random: () => {
+    throw new Error("no chance is taken here");
+  },
 };
 
 describe("a claim that expires", () => {
@@ -45,7 +49,7 @@ describe("a claim that expires", () => {
       const { again, lost } = splitExpired(
         claimed({ expired_claims: 1 }),
         clockFor(where),
-        () => chance,
+        { newId, random: () => chance },
         NOW,
       );
       expect(lost).toEqual([]);
@@ -64,7 +68,7 @@ describe("a claim that expires", () => {
     const { again } = splitExpired(
       claimed({ files, expired_claims: 1 }),
       clockFor("production"),
-      () => chances.next().value ?? 0,
+      { newId, random: () => chances.next().value ?? 0 },
       NOW,
     );
     expect(again.map(({ due_at }) => due_at - NOW)).toEqual([120_000, 360_000]);

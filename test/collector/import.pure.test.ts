@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { finishIfSettled, newImport, planIsDue, repeatedImport } from "../../src/collector/imports/import.ts";
+import {
+  finishIfSettled,
+  newImport,
+  planIsDue,
+  repeatedImport,
+} from "../../src/collector/imports/import.pure.ts";
 
 const NOW = 1_780_000_000_000;
 const DAY = 24 * 60 * 60_000;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextAlarm } from "../../src/collector/nextAlarm.ts";
+import { nextAlarm } from "../../src/collector/nextAlarm.pure.ts";
 
 const now = 1_780_000_000_000;
 const idle: Parameters<typeof nextAlarm>[0] = {

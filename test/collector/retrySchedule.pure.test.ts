@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextTryAt } from "../../src/collector/dispatches/retrySchedule.ts";
+import { nextTryAt } from "../../src/collector/dispatches/retrySchedule.pure.ts";
 
 const HOUR = 60 * 60_000;
 const start = 1_780_000_000_000;

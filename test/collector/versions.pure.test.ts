@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { saysTheSame, withoutSource, type Submission } from "../../src/collector/files/submission.ts";
-import * as versions from "../../src/collector/files/versions.ts";
-import type { FailedVersion, FileVersions, QueuedVersion } from "../../src/collector/files/versions.ts";
+import { saysTheSame, withoutSource, type Submission } from "../../src/collector/files/submission.pure.ts";
+import * as versions from "../../src/collector/files/versions.pure.ts";
+import type { FailedVersion, FileVersions, QueuedVersion } from "../../src/collector/files/versions.pure.ts";
 import { callbackDigest } from "../../src/identifiers.ts";
 import { submissionOf } from "../support/pings.ts";
 

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
-import { PING_FIELDS } from "../../src/files/pingFields.ts";
-import { IMPORT_COUNTS } from "../../src/imports/counts.ts";
+import { PING_FIELDS } from "../../src/files/pingFields.pure.ts";
+import { IMPORT_COUNTS } from "../../src/imports/counts.pure.ts";
 
 async function columnsOf(table: "files" | "imports"): Promise<string[]> {
   const { results } = await env.DB.prepare(`SELECT name FROM pragma_table_info('${table}')`).all<{

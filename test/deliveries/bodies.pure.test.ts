@@ -5,8 +5,8 @@ import {
   trainingPlanRequest,
   trainingPlanRequestSchema,
   type CompletedImport,
-} from "../../src/deliveries/bodies.ts";
-import { countsOf } from "../../src/imports/counts.ts";
+} from "../../src/deliveries/bodies.pure.ts";
+import { countsOf } from "../../src/imports/counts.pure.ts";
 
 const atMs = Date.parse("2026-11-25T12:00:00.500Z");
 const about: CompletedImport = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { afterAttempt, nextAttemptAt } from "../../src/deliveries/schedule.ts";
+import { afterAttempt, nextAttemptAt } from "../../src/deliveries/schedule.pure.ts";
 
 const nowMs = Date.parse("2026-11-25T12:00:00Z");
 const HOUR = 3_600;

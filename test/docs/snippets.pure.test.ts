@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { afterAll, beforeAll, describe as group, expect, test } from "vitest";
-import { importCompletedEvent } from "../../src/deliveries/bodies.ts";
+import { importCompletedEvent } from "../../src/deliveries/bodies.pure.ts";
 import { signedHeaders } from "../../src/deliveries/sign.ts";
-import { countsOf } from "../../src/imports/counts.ts";
+import { countsOf } from "../../src/imports/counts.pure.ts";
 import { newWebhookSecret } from "../../src/partners/partner.ts";
 import { listingsOf } from "./listings.ts";
 

@@ -5,7 +5,7 @@ import { sweepTestEvents } from "../../src/deliveries/sweep.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { INSERT_REDECODE } from "../../src/operator/write.ts";
 import { runScheduled } from "../../src/scheduled.ts";
-import { countsOf } from "../../src/imports/counts.ts";
+import { countsOf } from "../../src/imports/counts.pure.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";

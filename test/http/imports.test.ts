@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { app } from "../../src/http/app.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { importAnswerSchema, importSchema } from "../../src/imports/import.ts";
-import { countsOf } from "../../src/imports/counts.ts";
+import { countsOf } from "../../src/imports/counts.pure.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { NOON, seedDelivery, seedImport, seedMissing, UNKNOWN_ID } from "../support/rows.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { preference } from "../../src/http/prefer.ts";
+import { preference } from "../../src/http/prefer.pure.ts";
 
 test("a preference is found as RFC 7240 writes it, and only there", () => {
   const cases: [field: string | undefined, value: string | null][] = [

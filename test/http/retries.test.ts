@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { fileSchema } from "../../src/files/file.ts";
 import { importSchema } from "../../src/imports/import.ts";
-import { countsOf } from "../../src/imports/counts.ts";
+import { countsOf } from "../../src/imports/counts.pure.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { once, playOutside, type Answer } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { testEventSchema } from "../../src/deliveries/bodies.ts";
+import { testEventSchema } from "../../src/deliveries/bodies.pure.ts";
 import { eventWithAttemptsSchema } from "../../src/deliveries/event.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { playOutside } from "../support/outside.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { take, type Bucket } from "../../src/http/tokenBucket.ts";
+import { take, type Bucket } from "../../src/http/tokenBucket.pure.ts";
 
 /** Takes one after the other and tells what was granted. */
 function takeAll(limit: number, asks: readonly [atMs: number, amount: number][]) {

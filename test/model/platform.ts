@@ -1,8 +1,8 @@
 import { z } from "zod";
 import type { PingCollector } from "../../src/collector/PingCollector.ts";
-import type { Dispatch } from "../../src/collector/dispatches/dispatch.ts";
-import type { FileVersions } from "../../src/collector/files/versions.ts";
-import type { ImportState } from "../../src/collector/imports/import.ts";
+import type { Dispatch } from "../../src/collector/dispatches/dispatch.pure.ts";
+import type { FileVersions } from "../../src/collector/files/versions.pure.ts";
+import type { ImportState } from "../../src/collector/imports/import.pure.ts";
 import type { OutboxEntry } from "../../src/collector/outbox/entry.ts";
 import { CollectorDatabase } from "../../src/collector/storage/database.ts";
 import { CollectorStorage } from "../../src/collector/storage/storage.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { saysTheSame } from "../../src/collector/files/submission.ts";
-import { projectionOf } from "../../src/collector/files/projection.ts";
+import { saysTheSame } from "../../src/collector/files/submission.pure.ts";
+import { projectionOf } from "../../src/collector/files/projection.pure.ts";
 import { identityOf } from "../../src/collector/identity.ts";
 import { INLINE_PREFIX, versionKey } from "../../src/files/objectKeys.ts";
 import { userHash } from "../../src/identifiers.ts";

@@ -6,7 +6,7 @@ import type {
   StartedImport,
   TaskEntry,
 } from "../../src/collector/calls.ts";
-import type { Submission } from "../../src/collector/files/submission.ts";
+import type { Submission } from "../../src/collector/files/submission.pure.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";

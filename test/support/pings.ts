@@ -1,5 +1,5 @@
-import type { Submission } from "../../src/collector/files/submission.ts";
-import { parsePingFields, type PingFields } from "../../src/files/pingFields.ts";
+import type { Submission } from "../../src/collector/files/submission.pure.ts";
+import { parsePingFields, type PingFields } from "../../src/files/pingFields.pure.ts";
 
 /** A ping's fields with their defaults and these changes. */
 export function pingFields(changes: Partial<PingFields> = {}): PingFields {

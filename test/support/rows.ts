@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import { quantities } from "../../src/fit/quantities.ts";
 import type { DecodedActivity } from "../../src/fit/types.ts";
-import { countsOf } from "../../src/imports/counts.ts";
+import { countsOf } from "../../src/imports/counts.pure.ts";
 import { fileId, newImportId, randomId } from "../../src/identifiers.ts";
 
 type Value = string | number | null;

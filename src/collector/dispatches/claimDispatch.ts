@@ -1,10 +1,10 @@
 import type { Claim, Claimant, WorkItem } from "../calls.ts";
-import { queuedVersion } from "../files/versions.ts";
+import { queuedVersion } from "../files/versions.pure.ts";
 import { drainLater } from "../imports/drainImports.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { hasEnded, renewClaim } from "./dispatch.ts";
+import { hasEnded, renewClaim } from "./dispatch.pure.ts";
 import { expireClaim } from "./expireClaim.ts";
-import { workItem } from "./workItem.ts";
+import { workItem } from "./workItem.pure.ts";
 
 /**
  * Gives a dispatch to one importer at a time. Null when it is settled, superseded or claimed. The same claimant may ask

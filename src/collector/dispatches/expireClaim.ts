@@ -1,10 +1,10 @@
-import { logSetback } from "../../log.ts";
+import { logLine } from "../../log.ts";
 import { followSettled } from "../files/followSettled.ts";
-import * as versions from "../files/versions.ts";
+import * as versions from "../files/versions.pure.ts";
 import { nameOf } from "../identity.ts";
-import { Tally } from "../imports/tally.ts";
+import { Tally } from "../imports/tally.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { splitExpired, type Dispatch } from "./dispatch.ts";
+import { splitExpired, type Dispatch } from "./dispatch.pure.ts";
 
 /** A claim expired without a report: its files go on alone, or fail if they were alone in memory. */
 export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
@@ -13,7 +13,7 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
   const files = dispatch.files.filter(
     ([fileId, version]) => versions.queuedVersion(found.get(fileId), version) !== null,
   );
-  const { again, lost } = splitExpired({ ...dispatch, files }, turn.clock, Math.random, now);
+  const { again, lost } = splitExpired({ ...dispatch, files }, turn.clock, turn, now);
   const tally = new Tally();
   const failed: { before: versions.FileVersions; after: versions.FileVersions }[] = [];
   for (const [fileId, version] of lost) {
@@ -37,11 +37,13 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
     }),
   );
   followSettled(turn, { project: failed.map(({ after }) => after.file_id), failed, tally });
-  logSetback("claim_unheard", {
+  logLine({
+    unit: "setback",
+    outcome: "claim_expired",
     collector: nameOf(turn.identity),
     dispatch_id: dispatch.dispatch_id,
     files: files.length,
-    unheard: dispatch.expired_claims + 1,
+    expired_claims: dispatch.expired_claims + 1,
     failed: failed.length,
   });
 }

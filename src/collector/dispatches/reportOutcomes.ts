@@ -9,12 +9,12 @@ import {
   succeed,
   type FileVersions,
   type QueuedVersion,
-} from "../files/versions.ts";
+} from "../files/versions.pure.ts";
 import { drainLater } from "../imports/drainImports.ts";
-import { Tally } from "../imports/tally.ts";
+import { Tally } from "../imports/tally.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { dispatchOne, renewClaim, type Dispatch } from "./dispatch.ts";
-import { nextTryAt } from "./retrySchedule.ts";
+import { dispatchOne, renewClaim, type Dispatch } from "./dispatch.pure.ts";
+import { nextTryAt } from "./retrySchedule.pure.ts";
 
 /**
  * Applies the outcomes of the current claim and renews it. Returns until when the claim lasts. Null when it is over:
@@ -67,7 +67,8 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
     if (outcome.result !== "imported") project.push(file_id);
     if (retryAt !== null) {
       // A file that has to be alone in memory stays so until it is settled.
-      retries.push({ ...dispatchOne("RETRY", file_id, version, retryAt), exclusive: dispatch.exclusive });
+      const alone = dispatchOne(turn.newId(), "RETRY", file_id, version, retryAt);
+      retries.push({ ...alone, exclusive: dispatch.exclusive });
       continue;
     }
     tally.add(queued, outcome.result === "imported" ? "imported" : "failed");

@@ -1,6 +1,6 @@
-import type { Env } from "../../env.ts";
-import { faultName, logSetback } from "../../log.ts";
-import { QUEUES, type Dispatch, type QueueName } from "./dispatch.ts";
+import { faultName, logLine } from "../../log.ts";
+import type { CollectorEnv } from "../env.ts";
+import { QUEUES, type Dispatch, type QueueName } from "./dispatch.pure.ts";
 
 /** Messages that one sendBatch takes. */
 const SEND_LIMIT = 100;
@@ -10,7 +10,7 @@ const SEND_LIMIT = 100;
  * taken; the alarm sends the others later.
  */
 export async function sendDispatches(
-  queues: Pick<Env, QueueName>,
+  queues: Pick<CollectorEnv, QueueName>,
   collector: string,
   dispatches: readonly Dispatch[],
   sent: (dispatchIds: string[]) => void,
@@ -25,7 +25,14 @@ export async function sendDispatches(
           batch.map((dispatch) => ({ body: { collector, dispatch_id: dispatch.dispatch_id } })),
         );
       } catch (fault) {
-        logSetback("sent_later", { collector, queue, messages: batch.length, fault: faultName(fault) });
+        logLine({
+          unit: "setback",
+          outcome: "sent_later",
+          collector,
+          queue,
+          messages: batch.length,
+          fault: faultName(fault),
+        });
         allSent = false;
         continue;
       }

@@ -1,16 +1,16 @@
-import type { Env } from "../../env.ts";
+import type { CollectorEnv } from "../env.ts";
 import { nameOf } from "../identity.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { SEND_GRACE_MS, type Dispatch, type QueueName } from "./dispatch.ts";
+import { SEND_GRACE_MS, type Dispatch, type QueueName } from "./dispatch.pure.ts";
 import { sendDispatches } from "./sendDispatches.ts";
 
 /** Sends a collector's dispatches and notes which were sent. */
 export class DispatchSender {
-  readonly #queues: Pick<Env, QueueName>;
+  readonly #queues: Pick<CollectorEnv, QueueName>;
   /** Dispatches sent by requests since the last alarm. In memory: most are claimed before the alarm reads a row. */
   readonly #sentAtOnce = new Set<string>();
 
-  constructor(queues: Pick<Env, QueueName>) {
+  constructor(queues: Pick<CollectorEnv, QueueName>) {
     this.#queues = queues;
   }
 

@@ -1,14 +1,14 @@
-import { HELD_FOR_MS } from "../ages.ts";
+import { HELD_FOR_MS } from "../ages.pure.ts";
 import type { AcceptedEntry, PingEntry } from "../calls.ts";
-import { dispatchOne, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.ts";
+import { dispatchOne, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { stateOf } from "./projection.ts";
+import { stateOf } from "./projection.pure.ts";
 import { discardUnreferenced } from "./unreferencedObjects.ts";
-import { accept, newestOf, queuedVersion, type FileVersions } from "./versions.ts";
+import { accept, newestOf, queuedVersion, type FileVersions } from "./versions.pure.ts";
 
 /** Pings become versions of their files, in order. Returns the dispatches to send at once. */
 export function acceptPings(
@@ -21,7 +21,7 @@ export function acceptPings(
   storage.files.write(changed);
   storage.files.rememberDuplicates(duplicates);
   const dispatches = live.map(([fileId, version]) =>
-    dispatchOne("PRIORITY", fileId, version, now + SEND_GRACE_MS),
+    dispatchOne(turn.newId(), "PRIORITY", fileId, version, now + SEND_GRACE_MS),
   );
   storage.dispatches.write(dispatches);
   // What replaced an object must reach the read model before the object is deleted. And the outbox projects one

@@ -1,10 +1,10 @@
-import { KEPT_URL_FOR_MS } from "../ages.ts";
+import { KEPT_URL_FOR_MS } from "../ages.pure.ts";
 import { housekeepBy } from "../housekeep.ts";
 import { applyTally } from "../imports/completeImport.ts";
-import type { Tally } from "../imports/tally.ts";
+import type { Tally } from "../imports/tally.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { discardUnreferenced } from "./unreferencedObjects.ts";
-import type { FileVersions } from "./versions.ts";
+import type { FileVersions } from "./versions.pure.ts";
 
 /** What attempts changed, once the files are written. */
 export interface Settled {

@@ -1,6 +1,6 @@
 import type { FileProjection } from "../../files/write.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
-import { projectionOf } from "./projection.ts";
+import { projectionOf } from "./projection.pure.ts";
 
 /** A file's newest version as it is now, with the file's names. Null for an unknown file. Writes nothing. */
 export function readFile(storage: CollectorStorage, fileId: string): FileProjection | null {

@@ -1,6 +1,6 @@
-import { retryDispatches, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.ts";
+import { retryDispatches, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { newestOf, retry, type FileVersions } from "./versions.ts";
+import { newestOf, retry, type FileVersions } from "./versions.pure.ts";
 
 /** Failed files to retry: those named, or all of an import. */
 export type FailedFiles = { file_ids: string[] } | { import_id: string };
@@ -21,6 +21,7 @@ export function retryFiles(
   });
   storage.files.write(retried);
   const dispatches = retryDispatches(
+    turn,
     retried.map((file) => ({ file_id: file.file_id, version: newestOf(file).version })),
     now + SEND_GRACE_MS,
   );

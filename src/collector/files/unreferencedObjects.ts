@@ -3,7 +3,7 @@ import type { NamedObject } from "../../files/write.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
-import type { FileVersions } from "./versions.ts";
+import type { FileVersions } from "./versions.pure.ts";
 
 /** Outbox entries for objects that a change leaves without a reference here. The read model may still use one. */
 export function discardUnreferenced(

@@ -1,12 +1,12 @@
-import { importCompletedEvent, trainingPlanRequest } from "../../deliveries/bodies.ts";
+import { importCompletedEvent, trainingPlanRequest } from "../../deliveries/bodies.pure.ts";
 import { deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
 import { insertDelivery } from "../../deliveries/write.ts";
-import type { Env } from "../../env.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectImport } from "../../imports/write.ts";
-import type { FileVersions } from "../files/versions.ts";
+import type { CollectorEnv } from "../env.ts";
+import type { FileVersions } from "../files/versions.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
-import { importProjection, type ImportState } from "./import.ts";
+import { importProjection, type ImportState } from "./import.pure.ts";
 
 /** Failures that an event lists; further ones are only counted. */
 const FAILURES_IN_EVENT = 100;
@@ -17,7 +17,7 @@ const FAILURES_IN_EVENT = 100;
  * erasure, or 0; an import from before it is not announced.
  */
 export async function announceImport(
-  env: Env,
+  env: CollectorEnv,
   database: D1Database,
   identity: CollectorIdentity,
   row: ImportState,

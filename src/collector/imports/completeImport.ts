@@ -1,9 +1,9 @@
-import type { SettledCounts } from "../../imports/counts.ts";
-import { CLOSED_IMPORT_KEPT_FOR_MS } from "../ages.ts";
+import type { SettledCounts } from "../../imports/counts.pure.ts";
+import { CLOSED_IMPORT_KEPT_FOR_MS } from "../ages.pure.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { addSettled, applyRetries, finishIfSettled, planIsDue, type ImportState } from "./import.ts";
-import type { Tally } from "./tally.ts";
+import { addSettled, applyRetries, finishIfSettled, planIsDue, type ImportState } from "./import.pure.ts";
+import type { Tally } from "./tally.pure.ts";
 
 /** Adds the tally to its imports, and completes each import whose last file it settles. */
 export function applyTally(turn: CollectorTurn, tally: Tally): void {

@@ -1,12 +1,13 @@
-import { BULK_WINDOW, bulkDispatches } from "../dispatches/dispatch.ts";
+import { BULK_WINDOW, bulkDispatches } from "../dispatches/dispatch.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
 
 /** Dispatches the next files of the imports, as many as the window has room for. */
-export function drainImports({ storage, now }: CollectorTurn): void {
+export function drainImports(turn: CollectorTurn): void {
+  const { storage, now } = turn;
   let room = BULK_WINDOW - storage.dispatches.count("BULK");
   for (const row of storage.imports.all()) {
     if (row.drained_to === null || room <= 0) continue;
-    const { dispatches, drained_to } = bulkDispatches(room, now, (limit) =>
+    const { dispatches, drained_to } = bulkDispatches(turn, room, now, (limit) =>
       storage.files.toDrain(row, limit),
     );
     room -= dispatches.length;

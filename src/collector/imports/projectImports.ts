@@ -3,7 +3,7 @@ import { projectImport } from "../../imports/write.ts";
 import type { MeetErasure } from "../outbox/meetErasure.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { importProjection, needsProjection, type ImportState } from "./import.ts";
+import { importProjection, needsProjection, type ImportState } from "./import.pure.ts";
 
 /** Writes the progress of imports to the read model. */
 export async function projectImports(

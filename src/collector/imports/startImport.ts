@@ -1,11 +1,17 @@
 import type { StartedImport, TaskEntry } from "../calls.ts";
 import { discardUnreferenced } from "../files/unreferencedObjects.ts";
-import { supersede, type FileVersions } from "../files/versions.ts";
+import { supersede, type FileVersions } from "../files/versions.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { addToImport, completeIfSettled } from "./completeImport.ts";
-import { finishIfSettled, importProjection, newImport, repeatedImport, type ImportState } from "./import.ts";
+import {
+  finishIfSettled,
+  importProjection,
+  newImport,
+  repeatedImport,
+  type ImportState,
+} from "./import.pure.ts";
 
 /** Releases everything held as one import, or returns the import that an equal task started before. */
 export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport {

@@ -1,9 +1,9 @@
-import type { Env } from "../../env.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { discardObjects, projectFiles } from "../../files/write.ts";
 import { touchUsers } from "../../users/write.ts";
-import { projectionOf } from "../files/projection.ts";
-import type { FileVersions } from "../files/versions.ts";
+import type { CollectorEnv } from "../env.ts";
+import { projectionOf } from "../files/projection.pure.ts";
+import type { FileVersions } from "../files/versions.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import { announceImport } from "../imports/announceImport.ts";
 import { markProjected } from "../imports/projectImports.ts";
@@ -20,7 +20,7 @@ const ENTRIES_PER_ALARM = 200;
  */
 export async function drainOutbox(
   { storage, identity }: CollectorTurn,
-  env: Env,
+  env: CollectorEnv,
   database: D1Database,
   meetErasure: MeetErasure,
 ): Promise<void> {

@@ -1,6 +1,6 @@
 import { jsonSlices } from "../../database/sql.ts";
 import type { Claimant } from "../calls.ts";
-import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispatches/dispatch.ts";
+import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispatches/dispatch.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
 import { count, fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
 

@@ -1,10 +1,10 @@
 import { jsonSlices } from "../../database/sql.ts";
-import { release, type FileVersions } from "../files/versions.ts";
-import type { ImportState } from "../imports/import.ts";
+import { release, type FileVersions } from "../files/versions.pure.ts";
+import type { ImportState } from "../imports/import.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
 import type { IdentityStorage } from "./identity.ts";
 import type { ImportStorage } from "./imports.ts";
-import { parseCurrent, parseSubmission } from "./parseVersions.ts";
+import { parseCurrent, parseSubmission } from "./parseVersions.pure.ts";
 
 const COLUMNS = "file_id, summary_id, revision, version, state, import_id, current, held_version, held";
 

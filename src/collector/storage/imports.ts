@@ -1,6 +1,6 @@
-import { countsOf } from "../../imports/counts.ts";
+import { countsOf } from "../../imports/counts.pure.ts";
 import { IMPORT_STATUSES } from "../../imports/import.ts";
-import type { ImportState } from "../imports/import.ts";
+import type { ImportState } from "../imports/import.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
 import { count, fieldsOfJson, memberOf, numberOrNull, text, textOrNull } from "../../database/parse.ts";
 

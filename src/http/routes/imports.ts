@@ -83,6 +83,6 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   if (files === 0) {
     return problem(c, "not_retryable", "None of its files has failed and can be tried again.");
   }
-  c.var.logFields["files"] = files;
+  c.var.logFields.files = files;
   return c.json(found, 202);
 });

@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { inspectionSchema } from "../../activities/inspection.ts";
 import { decodeActivities, decodeWithStreams } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
-import { unwrap } from "../../importer/unwrap.ts";
+import { unwrap } from "../../files/unwrap.ts";
 import { MemoryShortage } from "../../memory/budget.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";

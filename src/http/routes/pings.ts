@@ -14,7 +14,7 @@ import { pingRequestSchema, userHashesOf } from "../../pings/ping.ts";
 import { endpoint, type AppEnv } from "../context.ts";
 import { idempotencyKey, runOnce } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
-import { handlingPreference, prefersLenient } from "../prefer.ts";
+import { handlingPreference, prefersLenient } from "../prefer.pure.ts";
 import {
   conflictProblem,
   faultsIn,
@@ -86,7 +86,7 @@ async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
         });
   if (!accepted.ok) return accepted.refusal;
   const files = filesOfItems(partner.partner_id, items, accepted.outcome);
-  c.var.logFields["files"] = pings.length;
+  c.var.logFields.files = pings.length;
   if (isLenient(c)) c.header("Preference-Applied", "handling=lenient");
   return c.json({ accepted: pings.length, files }, 202);
 }

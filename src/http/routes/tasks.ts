@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { StartedImport } from "../../collector/calls.ts";
 import { userHash } from "../../identifiers.ts";
-import { countsOf, importCountsSchema, importFilesOf } from "../../imports/counts.ts";
+import { countsOf, importCountsSchema, importFilesOf } from "../../imports/counts.pure.ts";
 import {
   IMPORT_STATUSES,
   importAnswerSchema,
@@ -95,7 +95,7 @@ export const postTask = endpoint(route, async (c) => {
   });
   if (!started.ok) return started.refusal;
   const answer = answerOf(task, started.outcome);
-  c.var.logFields["import_id"] = answer.import_id;
-  c.var.logFields["files"] = answer.files.total;
+  c.var.logFields.import_id = answer.import_id;
+  c.var.logFields.files = answer.files.total;
   return c.json(answer, 202);
 });

@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { z } from "zod";
-import { clockFor } from "../../../src/collector/clock.ts";
+import { clockFor } from "../../../src/collector/clock.pure.ts";
 
 interface BareEnv {
   PARTNERS: KVNamespace;

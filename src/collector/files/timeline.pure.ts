@@ -1,8 +1,8 @@
 import type { Timeline } from "../../files/timeline.ts";
 import { instantOf } from "../../database/rows.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
-import type { Step } from "./steps.ts";
-import { newestOf, type CurrentVersion, type FileVersions } from "./versions.ts";
+import type { Step } from "./steps.pure.ts";
+import { newestOf, type CurrentVersion, type FileVersions } from "./versions.pure.ts";
 
 type Entry = Timeline["data"][number];
 

@@ -1,5 +1,5 @@
 import type { WorkItem } from "../calls.ts";
-import type { FileVersions, QueuedVersion } from "../files/versions.ts";
+import type { FileVersions, QueuedVersion } from "../files/versions.pure.ts";
 
 /** An importer's work on one file. `claims` counts those of its dispatch, with this one. Pure. */
 export function workItem(file: FileVersions, queued: QueuedVersion, claims: number): WorkItem {

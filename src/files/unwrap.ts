@@ -1,7 +1,7 @@
 import { constants, crc32, gunzipSync, inflateRawSync } from "node:zlib";
 import { describeNotFit } from "../fit/index.ts";
-import { CONTAINER_BYTES, containerOf } from "../files/container.ts";
-import { MAX_FILE_BYTES } from "../files/file.ts";
+import { CONTAINER_BYTES, containerOf } from "./container.ts";
+import { MAX_FILE_BYTES } from "./file.ts";
 
 export type UnwrapFaultCode = "not_fit" | "archive_invalid" | "file_empty" | "file_too_large";
 

@@ -1,7 +1,13 @@
 import type { FileError, StoredObject } from "../../files/file.ts";
-import type { FaultOrigin, FaultSeries } from "../dispatches/retrySchedule.ts";
-import { withStep, type Step } from "./steps.ts";
-import { hasSource, saysTheSame, withoutCallback, withoutSource, type Submission } from "./submission.ts";
+import type { FaultOrigin, FaultSeries } from "../dispatches/retrySchedule.pure.ts";
+import { withStep, type Step } from "./steps.pure.ts";
+import {
+  hasSource,
+  saysTheSame,
+  withoutCallback,
+  withoutSource,
+  type Submission,
+} from "./submission.pure.ts";
 
 /**
  * The versions of one file, and everything that can happen to them. Pure: the time is an argument. A transition

@@ -1,7 +1,7 @@
 import type { FileProjection, FileState } from "../../files/write.ts";
 import type { CollectorIdentity } from "../identity.ts";
-import { pingFieldsOf } from "../../files/pingFields.ts";
-import { newestOf, type FileVersions } from "./versions.ts";
+import { pingFieldsOf } from "../../files/pingFields.pure.ts";
+import { newestOf, type FileVersions } from "./versions.pure.ts";
 
 /** The state of a file's newest version, with the file's names, for the read model. */
 export function projectionOf(identity: CollectorIdentity, file: FileVersions): FileProjection {

@@ -1,9 +1,9 @@
 import { FILE_ERROR_CODES, type FileError, type StoredObject } from "../../files/file.ts";
-import { parsePingFields } from "../../files/pingFields.ts";
-import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.ts";
-import { STEP_KINDS, type Step } from "../files/steps.ts";
-import type { Submission } from "../files/submission.ts";
-import type { CurrentVersion, FirstFault } from "../files/versions.ts";
+import { parsePingFields } from "../../files/pingFields.pure.ts";
+import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.pure.ts";
+import { STEP_KINDS, type Step } from "../files/steps.pure.ts";
+import type { Submission } from "../files/submission.pure.ts";
+import type { CurrentVersion, FirstFault } from "../files/versions.pure.ts";
 import {
   count,
   fieldsOf,

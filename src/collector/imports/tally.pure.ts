@@ -1,5 +1,5 @@
-import type { SettledCounts } from "../../imports/counts.ts";
-import type { QueuedVersion } from "../files/versions.ts";
+import type { SettledCounts } from "../../imports/counts.pure.ts";
+import type { QueuedVersion } from "../files/versions.pure.ts";
 
 /** Files settled in one turn, by their import. */
 export class Tally {

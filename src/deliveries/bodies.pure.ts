@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { countsOf, importCountsSchema, type ImportCounts } from "../imports/counts.ts";
+import { countsOf, importCountsSchema, type ImportCounts } from "../imports/counts.pure.ts";
 
 const failureSchema = z.strictObject({
   file_id: z.string(),

@@ -4,10 +4,10 @@ import {
   pendingOf,
   type ImportCounts,
   type SettledCounts,
-} from "../../imports/counts.ts";
+} from "../../imports/counts.pure.ts";
 import type { ImportStatus } from "../../imports/import.ts";
 import type { ImportProjection } from "../../imports/write.ts";
-import { REPEATED_TASK_WINDOW_MS } from "../ages.ts";
+import { REPEATED_TASK_WINDOW_MS } from "../ages.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 
 /** An import, and the decisions about it. Pure: the time is an argument. */

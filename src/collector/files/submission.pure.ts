@@ -1,4 +1,4 @@
-import { pingFieldsOf, type PingFields } from "../../files/pingFields.ts";
+import { pingFieldsOf, type PingFields } from "../../files/pingFields.pure.ts";
 import { callbackDigest } from "../../identifiers.ts";
 
 /** A ping as the collector keeps it. The file's row and the collector's identity carry its names. */

@@ -1,6 +1,5 @@
-import { randomId } from "../../identifiers.ts";
 import type { Claimant } from "../calls.ts";
-import type { CollectorClock } from "../clock.ts";
+import type { CollectorClock } from "../clock.pure.ts";
 
 export const QUEUES = ["PRIORITY", "BULK", "RETRY"] as const;
 export type QueueName = (typeof QUEUES)[number];
@@ -42,14 +41,28 @@ export const BULK_WINDOW = 8;
  */
 const EXPIRED_CLAIMS_LIMIT = 2;
 
-/** A dispatch of one file, due at `dueAt` unless it has been sent by then. */
-export function dispatchOne(queue: QueueName, fileId: string, version: number, dueAt: number): Dispatch {
-  return newDispatch(queue, [[fileId, version]], dueAt);
+/** Where decisions get ids and chance from. */
+export interface Chance {
+  /** Returns a fresh dispatch id. */
+  readonly newId: () => string;
+  /** Returns a number from 0 up to 1, as Math.random does. */
+  readonly random: () => number;
 }
 
-function newDispatch(queue: QueueName, files: [string, number][], dueAt: number): Dispatch {
+/** A dispatch of one file, due at `dueAt` unless it has been sent by then. */
+export function dispatchOne(
+  id: string,
+  queue: QueueName,
+  fileId: string,
+  version: number,
+  dueAt: number,
+): Dispatch {
+  return newDispatch(id, queue, [[fileId, version]], dueAt);
+}
+
+function newDispatch(id: string, queue: QueueName, files: [string, number][], dueAt: number): Dispatch {
   return {
-    dispatch_id: randomId(),
+    dispatch_id: id,
     queue,
     files,
     state: "unsent",
@@ -68,6 +81,7 @@ export function renewClaim(dispatch: Dispatch, clock: CollectorClock, nowMs: num
 
 /** The next dispatches of an import's files, at most `room` of them, and the import's new `drained_to`. */
 export function bulkDispatches(
+  { newId }: Pick<Chance, "newId">,
   room: number,
   nowMs: number,
   filesToDrain: (limit: number) => { file_id: string; version: number }[],
@@ -75,18 +89,20 @@ export function bulkDispatches(
   const limit = room * FILES_PER_BULK_DISPATCH;
   const files = filesToDrain(limit);
   const last = files.at(-1)?.file_id ?? null;
-  return { dispatches: packed("BULK", files, nowMs), drained_to: files.length < limit ? null : last };
+  return { dispatches: packed(newId, "BULK", files, nowMs), drained_to: files.length < limit ? null : last };
 }
 
 /** Dispatches of failed files that are retried on request. */
 export function retryDispatches(
+  { newId }: Pick<Chance, "newId">,
   files: readonly { file_id: string; version: number }[],
   dueAt: number,
 ): Dispatch[] {
-  return packed("RETRY", files, dueAt);
+  return packed(newId, "RETRY", files, dueAt);
 }
 
 function packed(
+  newId: () => string,
   queue: QueueName,
   files: readonly { file_id: string; version: number }[],
   dueAt: number,
@@ -95,29 +111,28 @@ function packed(
   for (let start = 0; start < files.length; start += FILES_PER_BULK_DISPATCH) {
     const batch = files.slice(start, start + FILES_PER_BULK_DISPATCH);
     const names = batch.map((file): [string, number] => [file.file_id, file.version]);
-    dispatches.push(newDispatch(queue, names, dueAt));
+    dispatches.push(newDispatch(newId(), queue, names, dueAt));
   }
   return dispatches;
 }
 
 /**
  * The dispatches of files whose claim expired. Each file goes on alone; from the second expiry on, alone in memory and
- * after a random delay. `lost` are files whose exclusive claim expired: they end their importer. `random` returns
- * numbers from 0 up to 1, as Math.random does.
+ * after a random delay. `lost` are files whose exclusive claim expired: they end their importer.
  */
 export function splitExpired(
   dispatch: Dispatch,
   { exclusiveDelayMs: { least, most } }: Pick<CollectorClock, "exclusiveDelayMs">,
-  random: () => number,
+  chance: Chance,
   nowMs: number,
 ): { again: Dispatch[]; lost: [string, number][] } {
   if (dispatch.exclusive) return { again: [], lost: dispatch.files };
   const expired_claims = dispatch.expired_claims + 1;
   const exclusive = expired_claims >= EXPIRED_CLAIMS_LIMIT;
   const again = dispatch.files.map(([fileId, version]) => {
-    const dueAt = exclusive ? nowMs + Math.floor(least + random() * (most - least)) : nowMs;
+    const dueAt = exclusive ? nowMs + Math.floor(least + chance.random() * (most - least)) : nowMs;
     return {
-      ...dispatchOne("RETRY", fileId, version, dueAt),
+      ...dispatchOne(chance.newId(), "RETRY", fileId, version, dueAt),
       claims: dispatch.claims,
       expired_claims,
       exclusive,
