@@ -10,8 +10,8 @@ import { MESSAGE_UNITS, type Work } from "./work.ts";
 export interface Segment {
   readonly start: number;
   readonly end: number;
-  /** Number of data messages, of every kind. */
-  readonly messages: number;
+  /** Units of work that the first pass counted for it. */
+  readonly units: number;
 }
 
 /** What a definition message says of the data messages of its local number. */
@@ -121,8 +121,9 @@ export function readSegments<Reader extends MessageReader<unknown>>(
     const end = sizeIsRight ? declaredEnd : endOfUnknownSize(view, at, start, next);
 
     const reader = open();
-    const { stop, messages } = walk(view, start, end, reader, work);
-    close(reader, { start, end: stop, messages });
+    const before = work.left;
+    const stop = walk(view, start, end, reader, work);
+    close(reader, { start, end: stop, units: before - work.left });
 
     if (work.left <= 0 && (stop < end || next < length)) {
       warnings.add("fit_truncated");
@@ -191,12 +192,11 @@ export function walk<Plan>(
   end: number,
   reader: MessageReader<Plan>,
   work: Work,
-): { stop: number; messages: number } {
+): number {
   const definitions = new Definitions(view, end, reader);
   const { sizes, timestampsAt, littleEndians, plans } = definitions;
   /** Units of the walk itself, which are taken off at its end: the loop then only reads what is left. */
   let walked = 0;
-  let messages = 0;
   let reference = -1;
   let at = start;
   while (at < end && work.left > walked) {
@@ -226,11 +226,10 @@ export function walk<Plan>(
     }
     const plan = plans[local];
     if (plan !== null && plan !== undefined) reader.read(plan, data, timestamp);
-    messages++;
     at = data + size;
   }
   work.left -= walked;
-  return { stop: at, messages };
+  return at;
 }
 
 /** The latest definition of each of the 16 local message numbers. */

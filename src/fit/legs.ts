@@ -86,7 +86,7 @@ export function legFinder(legs: readonly Leg[]): (time: number) => number {
   const after = bounds.map((bound, i) => legAt(legs, (bound + (bounds[i + 1] ?? bound + 2)) / 2));
   const before = legAt(legs, (bounds[0] ?? 0) - 1);
   let current = 0;
-  /** The last bound before the time looked up before, and the one after that. */
+  /** The bounds before and after the time looked up last; none when that lay on a bound itself. */
   let from = Infinity;
   let until = -Infinity;
   return (time) => {
@@ -98,9 +98,10 @@ export function legFinder(legs: readonly Leg[]): (time: number) => number {
       if ((bounds[middle] ?? Infinity) <= time) low = middle + 1;
       else high = middle;
     }
-    from = bounds[low - 1] ?? -Infinity;
+    const isOnBound = bounds[low - 1] === time;
+    from = isOnBound ? Infinity : (bounds[low - 1] ?? -Infinity);
     until = bounds[low] ?? Infinity;
-    current = (time === from ? at[low - 1] : after[low - 1]) ?? before;
+    current = (isOnBound ? at[low - 1] : after[low - 1]) ?? before;
     return current;
   };
 }

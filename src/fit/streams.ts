@@ -12,8 +12,8 @@ const TABLE_CELL_BYTES = 8;
 const ANSWER_CELL_BYTES = 24;
 /** Numbers in one answer: 55 hours of ten columns, one row a second. With their JSON they take up to half an isolate. */
 export const ANSWER_CELLS = 2_000_000;
-/** Messages read for one answer, over all its tables: five times the most records of a file. */
-const ANSWER_MESSAGES = 15_000_000;
+/** Units of work that the first pass counted, over all readings of a file for one answer. */
+const ANSWER_UNITS = 150_000_000;
 /** Rows that each of several activities has room for in an answer that is thinned. */
 const LEAST_ROWS = 100;
 /** A degree of latitude is 111 km: this is a centimetre, the step of the wire. */
@@ -70,7 +70,7 @@ export function streamsOf(
     resolution === null &&
     mostRows <= TABLE_CELLS &&
     mostRows * columns.length <= ANSWER_CELLS * share &&
-    Math.ceil(columns.length / mostAtATime) * segment.messages <= ANSWER_MESSAGES;
+    Math.ceil(columns.length / mostAtATime) * segment.units <= ANSWER_UNITS;
   const atATime = isWhole ? mostAtATime : columns.length;
   const capacity = isWhole
     ? mostRows

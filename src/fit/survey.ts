@@ -24,7 +24,14 @@ import {
   type Values,
 } from "./profile.ts";
 import type { FitWarning } from "./types.ts";
-import { CELL_UNITS, DEFINITION_UNITS, PLACED_FIELD_UNITS, RECORD_UNITS, type Work } from "./work.ts";
+import {
+  CELL_UNITS,
+  DEFINITION_UNITS,
+  LEAP_UNITS,
+  PLACED_FIELD_UNITS,
+  RECORD_UNITS,
+  type Work,
+} from "./work.ts";
 
 /**
  * The first pass: everything but the records' values. Sessions mostly stand at the end of a file and field
@@ -133,7 +140,7 @@ function payForColumns({ records, recordDeveloperKeys: keys }: Part, work: Work)
   const affordable = Math.floor(Math.max(0, work.left) / Math.max(1, CELL_UNITS * records.count));
   const forgotten = [...keys].slice(affordable);
   for (const key of forgotten) keys.delete(key);
-  work.left -= CELL_UNITS * keys.size * records.count;
+  work.left -= Math.ceil(CELL_UNITS * keys.size * records.count);
   return forgotten.length === 0;
 }
 
@@ -148,7 +155,7 @@ interface RecordPlan {
 
 class PartReader implements MessageReader<Plan> {
   readonly part: Part = {
-    segment: { start: 0, end: 0, messages: 0 },
+    segment: { start: 0, end: 0, units: 0 },
     fileId: {},
     activity: {},
     sport: {},
@@ -166,6 +173,7 @@ class PartReader implements MessageReader<Plan> {
   recordsEnd = Infinity;
   /** Whether something was left out because the file has too much of it. */
   hasMore = false;
+  private lastTimestamp = -1;
   private readonly view: DataView;
   private readonly allowance: Allowance;
   private readonly work: Work;
@@ -248,6 +256,8 @@ class PartReader implements MessageReader<Plan> {
     const { records } = this.part;
     records.count++;
     if (timestamp < 0) return;
+    if (timestamp < this.lastTimestamp) this.work.left -= LEAP_UNITS;
+    this.lastTimestamp = timestamp;
     if (records.firstTimestamp < 0) records.firstTimestamp = timestamp;
     if (!isSystemTime(timestamp)) {
       if (records.firstAbsoluteTime < 0) records.firstAbsoluteTime = timestamp;

@@ -15,6 +15,8 @@ export const UNITS_WITH_STREAMS = FILE_UNITS / 4;
 export const MESSAGE_UNITS = 1;
 /** A record becomes a row: its leg, its totals, and up to 10 seconds that it holds for normalized power. */
 export const RECORD_UNITS = 10;
+/** A record earlier than the one before: its session and its stored heart rate are searched for. */
+export const LEAP_UNITS = 60;
 /** A definition is compiled, at most twice. */
 export const DEFINITION_UNITS = 100;
 /** One field of a definition. */
@@ -24,7 +26,7 @@ export const SUMMARY_UNITS = 40;
 /** A text of a message. */
 export const TEXT_UNITS = 40;
 /** The place of a developer field in a row, with a reading in it or not. */
-export const CELL_UNITS = 1;
+export const CELL_UNITS = 0.6;
 
 /** What is left of it. */
 export class Work {

@@ -1,113 +1,262 @@
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { extremes } from "../../src/fit/extremes.ts";
-import { decodeActivities, decodeStreams, decodeWithStreams } from "../../src/fit/index.ts";
+import { extremes, fewerExtremes } from "../../src/fit/extremes.ts";
 import { viewOf } from "../../src/fit/frame.ts";
+import { decodeActivities, decodeStreams, decodeWithStreams, type Streams } from "../../src/fit/index.ts";
+import { legFinder, type Leg } from "../../src/fit/legs.ts";
 import { survey } from "../../src/fit/survey.ts";
 import { FILE_UNITS, Work } from "../../src/fit/work.ts";
+import { activityFile, concat, T0, type FitBuilder } from "../support/fitBuilder.ts";
+import { columnsOf, decode, decodeOne } from "../support/fitDecode.ts";
 import { HOSTILE_FILES, leapingSessions, sparseRows } from "../support/fitHostile.ts";
-import { everythingFile } from "../support/fitSamples.ts";
 
-const NO_FALLBACK = { fallbackStartInSeconds: null };
-const MIB = 1024 * 1024;
-/** One step past the budget is possible: a message is paid for once it has been read. */
-const LARGEST_STEP = 1_000_000;
+const MEBIBYTE = 2 ** 20;
 
-function unitsOf(bytes: Uint8Array): { used: number; isTruncated: boolean } {
-  const work = new Work();
-  const { warnings } = survey(viewOf(bytes), work);
-  return { used: FILE_UNITS - work.left, isTruncated: warnings.has("fit_truncated") };
+function allStreamsOf(bytes: Uint8Array): Streams[] {
+  const decoded = decodeWithStreams(bytes, { fallbackStartInSeconds: null });
+  if (!decoded.ok || decoded.streams === null) throw new Error("no streams");
+  return decoded.streams;
 }
 
-describe("The work that a file may cost", () => {
-  test.each(Object.entries(HOSTILE_FILES))(
-    "is bounded for %s, and what was read by then stays",
-    (_, make) => {
-      const { used, isTruncated } = unitsOf(make(8 * MIB));
-      expect(used).toBeLessThan(FILE_UNITS + LARGEST_STEP);
-      if (used >= FILE_UNITS) expect(isTruncated).toBe(true);
-    },
-  );
+function unitsOf(bytes: Uint8Array): number {
+  const work = new Work();
+  survey(viewOf(bytes), work);
+  return FILE_UNITS - work.left;
+}
 
-  test("ends a file whose records never end with fit_truncated, and its first records are decoded", () => {
-    const bytes = sparseRows(32 * MIB, 1);
-    const decoded = decodeActivities(bytes, NO_FALLBACK);
-    expect(decoded).toMatchObject({ ok: true, warnings: ["fit_truncated"] });
-    const streams = decodeStreams(bytes, { ...NO_FALLBACK, sessionIndex: 0, keys: null, resolution: 10 });
-    expect(streams?.columns["time_in_seconds"]?.[0]).toBe(0);
-  });
-
-  test("leaves a day of records every second, with power in 20 developer fields, whole", () => {
-    const bytes = sparseRows(8 * MIB, 20, { nativeField: 7, rows: 86_400 });
-    expect(unitsOf(bytes).isTruncated).toBe(false);
-  });
-
-  test("makes a file that is too large for its activities and all its streams be asked for one at a time", () => {
-    const bytes = leapingSessions(32 * MIB);
-    expect(decodeWithStreams(bytes, NO_FALLBACK)).toMatchObject({ ok: true, streams: null });
-    const alone = decodeStreams(bytes, { ...NO_FALLBACK, sessionIndex: 7, keys: null, resolution: 100 });
-    expect(alone?.columns["time_in_seconds"]?.length).toBeGreaterThan(10);
-  });
-});
-
-test("All streams of a file at once are those of each session alone", () => {
-  const triathlon = leapingSessions(64 * 1024, 3);
-  for (const bytes of [everythingFile(), triathlon]) {
-    const together = decodeWithStreams(bytes, NO_FALLBACK);
-    if (!together.ok) throw new Error(together.problem.code);
-    expect(together.streams).toEqual(
-      together.activities.map((_, sessionIndex) =>
-        decodeStreams(bytes, { ...NO_FALLBACK, sessionIndex, keys: null, resolution: null }),
-      ),
-    );
-    expect(decodeActivities(bytes, NO_FALLBACK)).toEqual({
-      ok: true,
-      warnings: together.warnings,
-      activities: together.activities,
-    });
+/** `rows` records of heart rate and power, after the session, so that a cut costs records alone. */
+function ride(rows: number): FitBuilder {
+  const file = activityFile().session([], rows);
+  for (let i = 0; i < rows; i++) {
+    file.record(i, [
+      [3, "uint8", 100 + (i % 50)],
+      [7, "uint16", 200],
+    ]);
   }
+  return file;
+}
+
+describe("the work of a file", () => {
+  test("is the same each time, and grows with its records", () => {
+    const [one, two] = [unitsOf(ride(10_000).build()), unitsOf(ride(20_000).build())];
+    expect(unitsOf(ride(10_000).build())).toBe(one);
+    expect(two / one).toBeCloseTo(2, 1);
+  });
+
+  test("ends the file where it is used up, and what was read stays", () => {
+    const bytes = ride(1_000).build();
+    const found = survey(viewOf(bytes), new Work(unitsOf(bytes) / 2));
+    expect([...found.warnings]).toEqual(["fit_truncated"]);
+    expect(found.parts).toHaveLength(1);
+    expect(found.parts[0]?.sessions).toHaveLength(1);
+    expect(found.parts[0]?.records.count).toBeGreaterThan(400);
+    expect(found.parts[0]?.records.count).toBeLessThan(600);
+  });
+
+  test("that is just enough truncates nothing, and counts over all segments", () => {
+    const [bytes, segment] = [ride(100).build(), ride(200).build()];
+    const enough = survey(viewOf(bytes), new Work(unitsOf(bytes)));
+    expect([...enough.warnings]).toEqual([]);
+    expect(enough.parts[0]?.records.count).toBe(100);
+    const both = survey(viewOf(concat(bytes, segment)), new Work(unitsOf(bytes)));
+    expect([...both.warnings]).toEqual(["fit_truncated"]);
+    expect(both.parts.map((part) => part.records.count)).toEqual([100]);
+  });
+
+  test("of a definition that is repeated before every record is small", () => {
+    const file = activityFile();
+    const definition = [0x41, 0, 0, 20, 0, 2, 253, 4, 0x86, 3, 1, 2];
+    const second = (i: number) => Array.from(new Uint8Array(Uint32Array.of(T0 + i).buffer));
+    for (let i = 0; i < 5_000; i++) file.raw(...definition, 1, ...second(i), 100);
+    const bytes = file.build();
+    expect(columnsOf(bytes)["time_in_seconds"]).toHaveLength(5_000);
+    expect(unitsOf(bytes) / 5_000).toBeLessThan(20);
+  });
+
+  test.each(Object.keys(HOSTILE_FILES))("grows no faster than the file: %s", (kind) => {
+    const make = HOSTILE_FILES[kind] ?? (() => new Uint8Array());
+    const [one, two] = [make(MEBIBYTE / 2), make(MEBIBYTE)];
+    expect(unitsOf(two)).toBeLessThan(2.2 * unitsOf(one) + 100_000);
+    const result = decodeActivities(two, { fallbackStartInSeconds: null });
+    if (result.ok) {
+      const together = decodeWithStreams(two, { fallbackStartInSeconds: null });
+      const streams = together.ok ? together.streams : [];
+      if (streams !== null) expect(streams).toHaveLength(result.activities.length);
+    }
+  });
+
+  test("does not pay for 64 columns of 3,000,000 rows: the first of them stay", { timeout: 60_000 }, () => {
+    const bytes = HOSTILE_FILES["rows of a byte among 64 columns"]?.(4 * MEBIBYTE) ?? new Uint8Array();
+    const { warnings, activities } = decode(bytes);
+    expect(warnings).toContain("fit_truncated");
+    const keys = activities[0]?.streams.filter((key) => key.startsWith("developer.")) ?? [];
+    expect(keys[0]).toBe("developer.f");
+    expect(keys.length).toBeGreaterThan(5);
+    expect(keys.length).toBeLessThan(64);
+    expect(Object.keys(columnsOf(bytes, { resolution: 100 }))).toEqual(activities[0]?.streams);
+  });
 });
 
-/** `extremes` may read so many numbers while it shrinks the buckets, and some rounds more. */
-const SHRINKING_READINGS = 16_000_000;
-
-test.each([1, 2, 3, 100, 1_000, 7_999])(
-  "Sparse columns thinned to %i points keep their extremes as far as there is room, in a bounded number of rounds",
-  (limit) => {
-    const [rows, count] = [8_000, 16];
-    const readingOf = (row: number) => (row * 7_919) % 1_000;
-    let readings = 0;
-    const columns = Array.from({ length: count }, (_, column) => {
-      const sparse = new Float64Array(rows).fill(NaN);
-      for (let row = column; row < rows; row += count) sparse[row] = readingOf(row);
-      return new Proxy(sparse, {
-        get(target, key) {
-          readings += 1;
-          return Reflect.get(target, key);
-        },
-      });
-    });
-    const kept = extremes(columns, rows, limit);
-    expect(kept.length).toBeLessThanOrEqual(limit);
-    expect(kept).toEqual([...new Set(kept)].toSorted((a, b) => a - b));
-    expect(readings).toBeLessThan(SHRINKING_READINGS + 8 * rows * count);
-    if (limit < 100) return;
-    for (let column = 0; column < count; column += 1) {
-      const own = kept.filter((row) => row % count === column).map(readingOf);
-      const all = Array.from({ length: rows / count }, (_, place) => readingOf(column + place * count));
-      expect([Math.min(...own), Math.max(...own)]).toEqual([Math.min(...all), Math.max(...all)]);
+describe("64 developer fields that stand in for power", () => {
+  const powers = (fields: number, watts: (row: number, field: number) => number) => {
+    const file = activityFile();
+    for (let field = 0; field < fields; field++) {
+      file.fieldDescription(field, `p${field}`, "uint8", [[15, "uint8", 7]]);
     }
-  },
-);
+    for (let row = 0; row < 120; row++) {
+      const developer = Array.from(
+        { length: fields },
+        (_, field) => [field, 0, "uint8", watts(row, field)] as const,
+      );
+      file.record(10 * row, [], { developer });
+    }
+    return decodeOne(file.session([], 1_200).build());
+  };
 
-test("A definition that is repeated before every record changes nothing", () => {
-  const make = HOSTILE_FILES["a definition before every record"];
-  if (make === undefined) throw new Error("no such file");
-  const heartRates = decodeStreams(make(2_000), {
-    ...NO_FALLBACK,
-    sessionIndex: 0,
-    keys: null,
-    resolution: null,
-  })?.columns["heart_rate_in_beats_per_minute"];
-  expect(heartRates?.length).toBeGreaterThan(100);
-  expect(new Set(heartRates)).toEqual(new Set([99]));
+  test("give the power of the first, as it would alone", () => {
+    const watts = (row: number) => 100 + ((row * 37) % 90);
+    const alone = powers(1, watts);
+    const first = powers(64, (row, field) => (field === 0 ? watts(row) : field));
+    expect(first.normalized_power_in_watts).not.toBeNull();
+    expect(first.normalized_power_in_watts).toBe(alone.normalized_power_in_watts);
+    expect(first.average_power_in_watts).toBe(alone.average_power_in_watts);
+    expect(first.work_in_kilojoules).toBe(alone.work_in_kilojoules);
+  });
+
+  test("give the power of the first that has readings, however late they begin", () => {
+    const late = powers(64, (row, field) => (field === 5 ? (row < 60 ? 0xff : 200) : field > 5 ? 50 : 0xff));
+    expect(late.normalized_power_in_watts).toBe(200);
+    expect(late.average_power_in_watts).toBe(200);
+    expect(late.max_power_in_watts).toBe(200);
+    // 59 rows hold for 10 s each and the last one for a second.
+    expect(late.work_in_kilojoules).toBe(200 * 591 * 1e-3);
+  });
+
+  test("yield to a native power that begins late", () => {
+    const file = activityFile().fieldDescription(0, "p", "uint8", [[15, "uint8", 7]]);
+    for (let row = 0; row < 100; row++) {
+      file.record(row, [[7, "uint16", row < 50 ? 0xffff : 300]], { developer: [[0, 0, "uint8", 90]] });
+    }
+    const activity = decodeOne(file.session([], 100).build());
+    expect(activity.average_power_in_watts).toBe(300);
+    expect(activity.normalized_power_in_watts).toBe(300);
+    expect(activity.derived).not.toContain("power_in_watts");
+  });
+});
+
+describe("the streams of all sessions", () => {
+  const each = (bytes: Uint8Array, count: number) =>
+    Array.from({ length: count }, (_, sessionIndex) =>
+      decodeStreams(bytes, { sessionIndex, keys: null, resolution: null, fallbackStartInSeconds: null }),
+    );
+  test("are those of each, of records that alternate between 100 sessions", () => {
+    const bytes = leapingSessions(MEBIBYTE, 100, 20_000);
+    const streams = allStreamsOf(bytes);
+    expect(streams).toHaveLength(100);
+    expect(streams.reduce((sum, { columns }) => sum + (columns["time_in_seconds"]?.length ?? 0), 0)).toBe(
+      decodeActivities(bytes, { fallbackStartInSeconds: null }).ok ? 20_000 : 0,
+    );
+    expect(streams).toEqual(each(bytes, 100));
+  });
+
+  test("are those of each, over all segments and for records without a time", () => {
+    const timeless = activityFile()
+      .record(null, [[3, "uint8", 90]])
+      .record(null, [[4, "uint8", 80]]);
+    const bytes = concat(ride(50).build(), leapingSessions(4_000, 3), timeless.session([], 10).build());
+    expect(allStreamsOf(bytes)).toHaveLength(5);
+    expect(allStreamsOf(bytes)).toEqual(each(bytes, 5));
+  });
+
+  test("are thinned together when they hold more than an answer may", { timeout: 60_000 }, () => {
+    const segment = sparseRows(100_000, 1);
+    const bytes = concat(...Array.from({ length: 4 }, () => segment));
+    const streams = allStreamsOf(bytes);
+    const cells = streams.flatMap(({ columns }) => Object.values(columns)).flat().length;
+    expect(streams.map(({ downsampled }) => downsampled)).toEqual([true, true, true, true]);
+    expect(cells).toBeGreaterThan(100_000);
+    expect(cells).toBeLessThanOrEqual(2_000_000);
+  });
+});
+
+test("A file too large for its activities and all its streams at once gives the streams of one session", () => {
+  const bytes = leapingSessions(32 * MEBIBYTE);
+  expect(decodeWithStreams(bytes, { fallbackStartInSeconds: null })).toMatchObject({
+    ok: true,
+    streams: null,
+  });
+  const one = { sessionIndex: 7, keys: null, resolution: 100, fallbackStartInSeconds: null };
+  expect(decodeStreams(bytes, one)?.columns["time_in_seconds"]?.length).toBeGreaterThan(10);
+});
+
+test("A day of records every second, with power in 20 developer fields, is read whole", () => {
+  const { warnings } = survey(
+    viewOf(sparseRows(8 * MEBIBYTE, 20, { nativeField: 7, rows: 86_400 })),
+    new Work(),
+  );
+  expect([...warnings]).not.toContain("fit_truncated");
+});
+
+describe("thinning sparse columns", () => {
+  const ROWS = 20_000;
+  const columns = Array.from({ length: 64 }, (_, column) =>
+    Float64Array.from({ length: ROWS }, (_unused, row) =>
+      (row * 31) % 64 === column ? (row * 7919 * (column + 3)) % 9_973 : NaN,
+    ),
+  );
+  const isExtreme = (kept: readonly number[]) =>
+    columns.every((column) => {
+      const known = column.filter((reading) => !Number.isNaN(reading));
+      const readings = kept.map((row) => column[row] ?? NaN);
+      return readings.includes(Math.max(...known)) && readings.includes(Math.min(...known));
+    });
+
+  test.each([1_000, 10_000, 19_000, 19_999])("to %i rows keeps all extremes and uses the room", (limit) => {
+    const kept = extremes(columns, ROWS, limit);
+    expect(kept.length).toBeLessThanOrEqual(limit);
+    expect(kept.length).toBeGreaterThan(limit / 2);
+    expect(isExtreme(kept)).toBe(true);
+  });
+
+  test("in one round keeps all extremes as well", () => {
+    const kept = fewerExtremes(columns, ROWS, 5_000);
+    expect(kept.length).toBeLessThanOrEqual(5_000);
+    expect(isExtreme(kept)).toBe(true);
+  });
+});
+
+describe("the leg of a time", () => {
+  const times = fc.integer({ min: 0, max: 60 });
+  const spans = fc.array(fc.tuple(times, fc.option(fc.integer({ min: 0, max: 20 }))), {
+    minLength: 2,
+    maxLength: 8,
+  });
+
+  test("is the nearest, of several the one that began last, in whatever order times come", () => {
+    fc.assert(
+      fc.property(spans, fc.array(times, { maxLength: 40 }), (found, asked) => {
+        const legs: Leg[] = found.map(([start, elapsed]) => ({
+          session: {},
+          hasSession: true,
+          start,
+          startIsRecorded: true,
+          end: start + (elapsed ?? Infinity),
+          elapsed: elapsed ?? undefined,
+          timer: undefined,
+          elapsedWasTooShort: false,
+        }));
+        const find = legFinder(legs);
+        for (const time of asked) {
+          const distances = legs.map(({ start, end }) => Math.max(start - time, time - end, 0));
+          const nearest = Math.min(...distances);
+          const near = legs.filter((_, i) => distances[i] === nearest);
+          const latest = Math.max(...near.map(({ start }) => start));
+          expect(distances[find(time)]).toBe(nearest);
+          expect(legs[find(time)]?.start).toBe(latest);
+          expect(find(NaN)).toBe(find(time));
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
 });

@@ -145,7 +145,8 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 const developerFields = (from: number, count: number): DeveloperFieldOf[] =>
   range(count).map((i) => [from + i, 1, 0]);
 /** Numbers without a pattern that one can follow. */
-const scattered = (i: number, below: number): number => (Math.imul(i, 0x9e3779b1) >>> 0) % below;
+const scattered = (i: number, below: number): number =>
+  Math.floor(((Math.imul(i, 0x9e3779b1) >>> 0) / 2 ** 32) * below);
 
 /** Messages of one definition as often as they fit, each of these bytes. */
 function repeated(
