@@ -22,25 +22,7 @@ export function replaceActivities(
   files: readonly ImportedActivities[],
   batchId: string,
 ): D1PreparedStatement[] {
-  const rows = files.flatMap((file) =>
-    file.activities.map((activity) => {
-      const { laps, lengths, devices, ...summary } = activity;
-      return {
-        file_id: file.file_id,
-        session_index: activity.session_index,
-        version: file.version,
-        user_id: file.user_id,
-        source: file.source,
-        summary_id: file.summary_id,
-        activity_name: file.activity_name,
-        sport: activity.sport,
-        start_time_in_seconds: activity.start_time_in_seconds,
-        summary: JSON.stringify(summary),
-        details: JSON.stringify({ laps, lengths, devices }),
-      };
-    }),
-  );
-  const inserts = jsonSlices(rows).map((slice) =>
+  const upserts = jsonSlices(files.flatMap(rowsOf)).map((slice) =>
     db
       .prepare(
         `INSERT INTO activities (partner_id, file_id, session_index, version, user_id, source, summary_id,
@@ -69,5 +51,22 @@ export function replaceActivities(
       )
       .bind(partnerId, slice, batchId),
   );
-  return [...inserts, ...leftovers];
+  return [...upserts, ...leftovers];
+}
+
+/** Returns a row for each activity of a file. */
+function rowsOf(file: ImportedActivities) {
+  return file.activities.map(({ laps, lengths, devices, ...summary }) => ({
+    file_id: file.file_id,
+    session_index: summary.session_index,
+    version: file.version,
+    user_id: file.user_id,
+    source: file.source,
+    summary_id: file.summary_id,
+    activity_name: file.activity_name,
+    sport: summary.sport,
+    start_time_in_seconds: summary.start_time_in_seconds,
+    summary: JSON.stringify(summary),
+    details: JSON.stringify({ laps, lengths, devices }),
+  }));
 }

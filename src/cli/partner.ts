@@ -55,10 +55,15 @@ function cleared(text: string | undefined): string | null | undefined {
   return text === NONE ? null : text;
 }
 
-async function main(): Promise<Refusal | null> {
-  const flags = readFlags({ options: FLAGS, allowPositionals: true, tokens: true });
-  if (!flags.ok) return flags;
-  const { values, positionals, tokens } = flags;
+const readArguments = () => readFlags({ options: FLAGS, allowPositionals: true, tokens: true });
+type Arguments = Extract<ReturnType<typeof readArguments>, { ok: true }>;
+type Command = NonNullable<ReturnType<typeof COMMANDS.get>>;
+
+/** The command, with the arguments that it takes; or why the command line names none. */
+function commandOf({
+  positionals,
+  tokens,
+}: Arguments): { ok: true; command: Command; partnerId: string; keyId: string } | Refusal {
   const [name, ...rest] = positionals;
   if (name === undefined) return misuse(USAGE);
   const command = COMMANDS.get(name);
@@ -68,8 +73,6 @@ async function main(): Promise<Refusal | null> {
   const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
   const misplaced = given.find((flag) => !COMMON.has(flag) && !command.flags.some((taken) => taken === flag));
   if (misplaced !== undefined) return misuse(`${name} takes no --${misplaced}.`);
-  const place = readPlace(values);
-  if (!place.ok) return place;
   if (rest.length !== command.takes.length) {
     const wanted = command.takes.map((argument) => `<${argument}>`).join(" ");
     return misuse(`${name} takes ${wanted === "" ? "no further arguments" : wanted}.`);
@@ -80,7 +83,13 @@ async function main(): Promise<Refusal | null> {
   if (name === "set" && !given.some((flag) => SETTINGS.some((setting) => setting === flag))) {
     return misuse(`set takes at least one of ${SETTINGS.map((setting) => `--${setting}`).join(", ")}.`);
   }
+  return { ok: true, command, partnerId, keyId };
+}
 
+/** The settings that the flags give. */
+function settingsOf(
+  values: Arguments["values"],
+): { ok: true; settings: Omit<Request, "partnerId" | "keyId" | "remote"> } | Refusal {
   const requestsPerMinute = limitOf(values["requests-per-minute"]);
   const filesPerMinute = limitOf(values["files-per-minute"]);
   const overlapMs = lengthMs(values.overlap);
@@ -92,10 +101,7 @@ async function main(): Promise<Refusal | null> {
     return misuse(`--overlap takes a length such as 30m, 24h or 7d, not ${JSON.stringify(values.overlap)}.`);
   }
   const hosts = values["callback-host"];
-  const request: Request = {
-    partnerId,
-    keyId,
-    remote: place.remote,
+  const settings = {
     name: cleared(values.name),
     eventUrl: cleared(values["event-url"]),
     callbackHosts: hosts?.length === 1 && hosts[0] === NONE ? [] : hosts,
@@ -103,6 +109,20 @@ async function main(): Promise<Refusal | null> {
     filesPerMinute,
     overlapMs,
   };
+  return { ok: true, settings };
+}
+
+async function main(): Promise<Refusal | null> {
+  const given = readArguments();
+  if (!given.ok) return given;
+  const named = commandOf(given);
+  if (!named.ok) return named;
+  const place = readPlace(given.values);
+  if (!place.ok) return place;
+  const read = settingsOf(given.values);
+  if (!read.ok) return read;
+  const { command, partnerId, keyId } = named;
+  const request: Request = { partnerId, keyId, remote: place.remote, ...read.settings };
   const fault = settingsFault(request);
   if (fault !== null) return misuse(fault);
   const registry = place.remote
@@ -112,7 +132,7 @@ async function main(): Promise<Refusal | null> {
   try {
     const answer = await command.run(registry, request, new Date());
     if (!answer.ok) return answer;
-    console.log(values.json ? JSON.stringify(answer.json) : answer.text);
+    console.log(given.values.json ? JSON.stringify(answer.json) : answer.text);
     return null;
   } catch (thrown) {
     return refusalOf(thrown);

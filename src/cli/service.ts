@@ -1,4 +1,4 @@
-import { createWriteStream } from "node:fs";
+import { createWriteStream, type WriteStream } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import process from "node:process";
@@ -57,10 +57,34 @@ export async function startService({
     demoEventUrl === null ? null : await demoPartner(state, stores.partners, demoEventUrl, new Date());
   await stores.close();
 
-  const wrangler = await loadWrangler(state);
   const logPath = path.join(state, "service.log");
   const log = createWriteStream(logPath, { flags: "a" });
   const url = `http://${HOST}:${port}`;
+  const worker = await startWorker(port, state, log);
+  const stopped = new AbortController();
+  const stop = async () => {
+    stopped.abort();
+    await Promise.race([worker.teardown(), delay(STOP_DEADLINE_MS)]);
+    log.end();
+  };
+  if (worker.buildFault !== null) {
+    await stop();
+    return refuse(`The service could not be built: ${worker.buildFault}`);
+  }
+  if (!(await answers(`${url}/health/`, START_DEADLINE_MS))) {
+    await stop();
+    return refuse(`The service does not answer; its log is ${logPath}.`);
+  }
+  return { ok: true, url, logPath, demo, silent: keepTime(url, stopped.signal), stop };
+}
+
+/** Builds and starts the Worker. `buildFault` says why it could not be built; null when it was. */
+async function startWorker(
+  port: number,
+  state: string,
+  log: WriteStream,
+): Promise<{ buildFault: string | null; teardown(): Promise<void> }> {
+  const wrangler = await loadWrangler(state);
   const environment = new wrangler.unstable_DevEnv();
   const built = new Promise<string | null>((resolve) => {
     environment.once("reloadComplete", () => resolve(null));
@@ -87,22 +111,7 @@ export async function startService({
     })
     .then(async () => built)
     .catch((fault: unknown) => reasonOf(fault));
-
-  const stopped = new AbortController();
-  const stop = async () => {
-    stopped.abort();
-    await Promise.race([environment.teardown(), delay(STOP_DEADLINE_MS)]);
-    log.end();
-  };
-  if (buildFault !== null) {
-    await stop();
-    return refuse(`The service could not be built: ${buildFault}`);
-  }
-  if (!(await answers(`${url}/health/`, START_DEADLINE_MS))) {
-    await stop();
-    return refuse(`The service does not answer; its log is ${logPath}.`);
-  }
-  return { ok: true, url, logPath, demo, silent: keepTime(url, stopped.signal), stop };
+  return { buildFault, teardown: async () => environment.teardown() };
 }
 
 /** Null when the port can be listened on; otherwise why it cannot. */

@@ -1,4 +1,4 @@
-import { activityFile } from "../../src/cli/demo/fitWriter.ts";
+import { activityFile } from "../../src/fitWriter/activityFile.ts";
 
 export interface Ride {
   /** Unix seconds. */

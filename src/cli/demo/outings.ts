@@ -1,4 +1,11 @@
-import { activityFile, type Lap, type Leg, type Length, type Reading } from "./fitWriter.ts";
+import {
+  activityFile,
+  type Lap,
+  type Leg,
+  type Length,
+  type Reading,
+  type Totals,
+} from "../../fitWriter/activityFile.ts";
 
 /** Where everything happens: Reykjavík, whose clocks show UTC all year. */
 const HOME = { latitude: 64.1466, longitude: -21.9426 };
@@ -139,7 +146,26 @@ export function poolSwimFile({ startInSeconds, seconds, effort }: Outing): Uint8
 }
 
 /** A loop with hills: one leg that begins `startSeconds` into its file. */
-function moved(motion: Motion, startSeconds: number, { seconds, secondsApart, effort }: Outing): Leg {
+function moved(motion: Motion, startSeconds: number, outing: Outing): Leg {
+  const readings = readingsOf(motion, startSeconds, outing);
+  const seconds = (readings.length - 1) * outing.secondsApart;
+  const totals = totalsOf(motion, readings, seconds, outing.effort);
+  return {
+    sport: motion.sport,
+    ...(motion.subSport === undefined ? {} : { subSport: motion.subSport }),
+    startSeconds,
+    seconds,
+    readings,
+    laps: [{ startSeconds, seconds, distanceInMeters: totals.distanceInMeters ?? 0 }],
+    totals,
+  };
+}
+
+function readingsOf(
+  motion: Motion,
+  startSeconds: number,
+  { seconds, secondsApart, effort }: Outing,
+): Reading[] {
   const count = Math.floor(seconds / secondsApart) + 1;
   const readings: Reading[] = [];
   let distance = 0;
@@ -171,39 +197,34 @@ function moved(motion: Motion, startSeconds: number, { seconds, secondsApart, ef
     longitude +=
       (speed * secondsApart * Math.sin(heading) * DEGREES_A_METER) / Math.cos((latitude * Math.PI) / 180);
   }
-  const duration = (count - 1) * secondsApart;
+  return readings;
+}
+
+function totalsOf(motion: Motion, readings: readonly Reading[], seconds: number, effort: number): Totals {
   const distanceInMeters = readings.at(-1)?.distanceInMeters ?? 0;
   const heartRates = valuesOf(readings, "heartRate");
   const cadences = valuesOf(readings, "cadence");
   const powers = valuesOf(readings, "powerInWatts");
   return {
-    sport: motion.sport,
-    ...(motion.subSport === undefined ? {} : { subSport: motion.subSport }),
-    startSeconds,
-    seconds: duration,
-    readings,
-    laps: [{ startSeconds, seconds: duration, distanceInMeters }],
-    totals: {
-      distanceInMeters,
-      averageSpeedInMetersPerSecond: distanceInMeters / Math.max(1, duration),
-      maxSpeedInMetersPerSecond: Math.max(...valuesOf(readings, "speedInMetersPerSecond")),
-      averageHeartRate: average(heartRates),
-      maxHeartRate: Math.max(...heartRates),
-      ascentInMeters: motion.hill * 6,
-      descentInMeters: motion.hill * 6,
-      energyInKilocalories: (duration / 60) * 10 * effort,
-      ...(cadences.length === 0
-        ? {}
-        : { averageCadence: average(cadences), maxCadence: Math.max(...cadences) }),
-      ...(powers.length === 0
-        ? {}
-        : {
-            averagePowerInWatts: average(powers),
-            maxPowerInWatts: Math.max(...powers),
-            normalizedPowerInWatts: average(powers) * 1.03,
-            workInJoules: average(powers) * duration,
-          }),
-    },
+    distanceInMeters,
+    averageSpeedInMetersPerSecond: distanceInMeters / Math.max(1, seconds),
+    maxSpeedInMetersPerSecond: Math.max(...valuesOf(readings, "speedInMetersPerSecond")),
+    averageHeartRate: average(heartRates),
+    maxHeartRate: Math.max(...heartRates),
+    ascentInMeters: motion.hill * 6,
+    descentInMeters: motion.hill * 6,
+    energyInKilocalories: (seconds / 60) * 10 * effort,
+    ...(cadences.length === 0
+      ? {}
+      : { averageCadence: average(cadences), maxCadence: Math.max(...cadences) }),
+    ...(powers.length === 0
+      ? {}
+      : {
+          averagePowerInWatts: average(powers),
+          maxPowerInWatts: Math.max(...powers),
+          normalizedPowerInWatts: average(powers) * 1.03,
+          workInJoules: average(powers) * seconds,
+        }),
   };
 }
 

@@ -99,34 +99,15 @@ export async function deploy(
   let wayBack: string | null = null;
   const refused = (problem: string) => refuse(wayBack === null ? problem : `${problem}\n${wayBack}`);
   try {
-    await wrangler(COMMANDS.account()).catch((fault: unknown) => {
-      if (!(fault instanceof RemoteFault) || !isLoggedOut(fault.printed)) throw fault;
-      throw new CommandFault("nobody is logged in; use npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
-    });
+    await requireLogin(wrangler);
     const previous = await runningVersion(wrangler);
-    say(
-      previous === null
-        ? `${settings.worker} is deployed for the first time.`
-        : `${settings.worker} runs ${previous}.`,
-    );
-    const expectedHosts = hostsOf([
-      ...(url === null ? [] : [url]),
-      ...(previous === null ? [] : await ownAddressesOf(wrangler, previous)),
-    ]);
+    const known = previous === null ? [] : await ownAddressesOf(wrangler, previous);
+    say(`${settings.worker} ${previous === null ? "is deployed for the first time" : `runs ${previous}`}.`);
+    const given = url === null ? [] : [url];
+    const expectedHosts = hostsOf([...given, ...known]);
+    const bookmark = await bookmarkOrNewDatabase(settings, deployer);
 
-    const bookmark = (await hasDatabase(wrangler, settings)) ? await bookmarkOf(wrangler) : null;
-    if (bookmark === null) {
-      await wrangler(COMMANDS.createDatabase(settings));
-      say(`Database ${settings.databaseName} created.`);
-    }
-
-    const isMissing = settings.trainingPlanUrl !== "" && (previous === null || !(await hasSecret(wrangler)));
-    const secret = isMissing ? await deployer.askSecret(SECRET) : null;
-    if (isMissing && secret === null) {
-      return refused(
-        `Nothing was deployed: TRAINING_PLAN_URL is set, so ${SECRET} is needed in the environment.`,
-      );
-    }
+    const secret = await missingSecret(settings, previous, deployer);
 
     wayBack = wayBackFrom(environment, previous, bookmark);
     stage = "The code was not deployed: a migration failed";
@@ -135,7 +116,7 @@ export async function deploy(
 
     stage = "The deployment failed";
     let { version, targets } = await upload(wrangler, secret, expectedHosts);
-    const ownHosts = hostsOf([...(url === null ? [] : [url]), ...targets]);
+    const ownHosts = hostsOf([...given, ...targets]);
     if (ownHosts.join() !== expectedHosts.join()) {
       // Cloudflare says where a Worker is served only once it is.
       stage = `Version ${version} deployed, but it does not know its own hosts`;
@@ -154,6 +135,37 @@ export async function deploy(
     if (!(fault instanceof CommandFault)) throw fault;
     return refused(`${stage}: ${fault.message}`);
   }
+}
+
+async function requireLogin(wrangler: RunWrangler): Promise<void> {
+  await wrangler(COMMANDS.account()).catch((fault: unknown) => {
+    if (!(fault instanceof RemoteFault) || !isLoggedOut(fault.printed)) throw fault;
+    throw new CommandFault("nobody is logged in; use npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
+  });
+}
+
+/** Returns the way back to the database as it is; creates the database, and returns null, when there is none. */
+async function bookmarkOrNewDatabase(
+  settings: Settings,
+  { wrangler, say }: Deployer,
+): Promise<string | null> {
+  if (await hasDatabase(wrangler, settings)) return bookmarkOf(wrangler);
+  await wrangler(COMMANDS.createDatabase(settings));
+  say(`Database ${settings.databaseName} created.`);
+  return null;
+}
+
+/** Asks for the secret of plan requests if it is needed and not there. Returns null when nothing has to be sent. */
+async function missingSecret(
+  settings: Settings,
+  previous: string | null,
+  deployer: Deployer,
+): Promise<string | null> {
+  if (settings.trainingPlanUrl === "") return null;
+  if (previous !== null && (await hasSecret(deployer.wrangler))) return null;
+  const secret = await deployer.askSecret(SECRET);
+  if (secret !== null) return secret;
+  throw new CommandFault(`TRAINING_PLAN_URL is set, so ${SECRET} is needed in the environment.`);
 }
 
 /** What `whoami` prints, beside its failure, where there is no login; any other failure is of something else. */

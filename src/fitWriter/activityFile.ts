@@ -97,14 +97,18 @@ const uint32 = (number: number, value?: number, scale?: number) =>
 const position = (number: number, degrees?: number) =>
   field(number, FitBaseType.Sint32, degrees, SEMICIRCLES_A_DEGREE);
 
+type Write = (message: number, fields: readonly Written[], local?: number) => void;
+
 /** An activity file with one session for each leg, in their order. The same values give the same bytes. */
 export function activityFile(startInSeconds: number, legs: readonly Leg[]): Uint8Array<ArrayBuffer> {
   const start = FitEncoder.toFitTimestamp(new Date(startInSeconds * 1000));
+  const end = start + Math.max(0, ...legs.map((leg) => leg.startSeconds + leg.seconds));
   const encoder = new FitEncoder();
-  const write = (message: number, fields: readonly Written[]) =>
+  const write: Write = (message, fields, local) =>
     encoder.writeMessage(
       message,
       fields.filter((written) => written !== null),
+      local,
     );
 
   write(MESSAGE.fileId, [
@@ -115,92 +119,17 @@ export function activityFile(startInSeconds: number, legs: readonly Leg[]): Uint
     uint32(4, start),
   ]);
   write(MESSAGE.event, [uint32(TIMESTAMP, start), enumeration(0, 0), enumeration(1, 0)]);
-
-  let end = start;
-  const lengthsBefore: number[] = [];
-  let lengthIndex = 0;
-  for (const leg of legs) {
-    end = Math.max(end, start + leg.startSeconds + leg.seconds);
-    for (const reading of leg.readings) writeReading(encoder, start, reading);
-    lengthsBefore.push(lengthIndex);
-    for (const length of leg.lengths ?? []) {
-      write(MESSAGE.length, [
-        uint16(INDEX, lengthIndex),
-        uint32(TIMESTAMP, start + length.startSeconds + length.seconds),
-        uint32(2, start + length.startSeconds),
-        uint32(3, length.seconds, 1000),
-        uint32(4, length.seconds, 1000),
-        uint16(5, length.strokes),
-        enumeration(7, 0), // freestyle
-        enumeration(12, 1), // active
-      ]);
-      lengthIndex += 1;
-    }
+  const firstLengths = firstIndexes(legs.map((leg) => leg.lengths?.length ?? 0));
+  const firstLaps = firstIndexes(legs.map((leg) => leg.laps.length));
+  for (const [index, leg] of legs.entries()) {
+    for (const reading of leg.readings) writeReading(write, start, reading);
+    writeLengths(write, start, leg, firstLengths[index] ?? 0);
   }
   write(MESSAGE.event, [uint32(TIMESTAMP, end), enumeration(0, 0), enumeration(1, 4)]);
-
-  let lapIndex = 0;
-  const lapsBefore: number[] = [];
   for (const [index, leg] of legs.entries()) {
-    lapsBefore.push(lapIndex);
-    for (const lap of leg.laps) {
-      const within = (leg.lengths ?? []).flatMap(({ startSeconds }, at) =>
-        startSeconds >= lap.startSeconds && startSeconds < lap.startSeconds + lap.seconds ? [at] : [],
-      );
-      const [first] = within;
-      write(MESSAGE.lap, [
-        uint16(INDEX, lapIndex),
-        uint32(TIMESTAMP, start + lap.startSeconds + lap.seconds),
-        uint32(2, start + lap.startSeconds),
-        uint32(7, lap.seconds, 1000),
-        uint32(8, lap.seconds, 1000),
-        uint32(9, lap.distanceInMeters, 100),
-        enumeration(25, leg.sport),
-        ...(first === undefined
-          ? []
-          : [
-              uint16(32, within.length),
-              uint16(35, (lengthsBefore[index] ?? 0) + first),
-              uint16(40, within.length),
-            ]),
-      ]);
-      lapIndex += 1;
-    }
+    writeLaps(write, start, leg, firstLaps[index] ?? 0, firstLengths[index] ?? 0);
   }
-
-  for (const [index, leg] of legs.entries()) {
-    const { totals } = leg;
-    const lengths = leg.lengths?.length;
-    write(MESSAGE.session, [
-      uint16(INDEX, index),
-      uint32(TIMESTAMP, start + leg.startSeconds + leg.seconds),
-      uint32(2, start + leg.startSeconds),
-      enumeration(5, leg.sport),
-      enumeration(6, leg.subSport),
-      uint32(7, leg.seconds, 1000),
-      uint32(8, leg.seconds, 1000),
-      uint32(9, totals.distanceInMeters, 100),
-      uint16(11, totals.energyInKilocalories),
-      uint16(14, totals.averageSpeedInMetersPerSecond, 1000),
-      uint16(15, totals.maxSpeedInMetersPerSecond, 1000),
-      uint8(16, totals.averageHeartRate),
-      uint8(17, totals.maxHeartRate),
-      uint8(18, totals.averageCadence),
-      uint8(19, totals.maxCadence),
-      uint16(20, totals.averagePowerInWatts),
-      uint16(21, totals.maxPowerInWatts),
-      uint16(22, totals.ascentInMeters),
-      uint16(23, totals.descentInMeters),
-      uint16(25, lapsBefore[index]),
-      uint16(26, leg.laps.length),
-      uint16(33, lengths),
-      uint16(34, totals.normalizedPowerInWatts),
-      uint16(44, totals.poolLengthInMeters, 100),
-      enumeration(46, lengths === undefined ? undefined : 0), // metric
-      uint16(47, lengths),
-      uint32(48, totals.workInJoules),
-    ]);
-  }
+  for (const [index, leg] of legs.entries()) writeSession(write, start, leg, index, firstLaps[index] ?? 0);
   write(MESSAGE.activity, [
     uint32(TIMESTAMP, end),
     uint32(0, end - start, 1000),
@@ -213,7 +142,86 @@ export function activityFile(startInSeconds: number, legs: readonly Leg[]): Uint
   return new Uint8Array(encoder.close());
 }
 
-function writeReading(encoder: FitEncoder, start: number, reading: Reading): void {
+/** The index in the file of each leg's first message of a kind, from how many each leg has. */
+function firstIndexes(counts: readonly number[]): number[] {
+  let sum = 0;
+  return counts.map((count) => {
+    sum += count;
+    return sum - count;
+  });
+}
+
+function writeLengths(write: Write, start: number, { lengths = [] }: Leg, firstIndex: number): void {
+  for (const [index, length] of lengths.entries()) {
+    write(MESSAGE.length, [
+      uint16(INDEX, firstIndex + index),
+      uint32(TIMESTAMP, start + length.startSeconds + length.seconds),
+      uint32(2, start + length.startSeconds),
+      uint32(3, length.seconds, 1000),
+      uint32(4, length.seconds, 1000),
+      uint16(5, length.strokes),
+      enumeration(7, 0), // freestyle
+      enumeration(12, 1), // active
+    ]);
+  }
+}
+
+function writeLaps(write: Write, start: number, leg: Leg, firstIndex: number, firstLength: number): void {
+  for (const [index, lap] of leg.laps.entries()) {
+    const within = (leg.lengths ?? []).flatMap(({ startSeconds }, at) =>
+      startSeconds >= lap.startSeconds && startSeconds < lap.startSeconds + lap.seconds ? [at] : [],
+    );
+    const [first] = within;
+    write(MESSAGE.lap, [
+      uint16(INDEX, firstIndex + index),
+      uint32(TIMESTAMP, start + lap.startSeconds + lap.seconds),
+      uint32(2, start + lap.startSeconds),
+      uint32(7, lap.seconds, 1000),
+      uint32(8, lap.seconds, 1000),
+      uint32(9, lap.distanceInMeters, 100),
+      enumeration(25, leg.sport),
+      ...(first === undefined
+        ? []
+        : [uint16(32, within.length), uint16(35, firstLength + first), uint16(40, within.length)]),
+    ]);
+  }
+}
+
+function writeSession(write: Write, start: number, leg: Leg, index: number, firstLap: number): void {
+  const { totals } = leg;
+  const lengths = leg.lengths?.length;
+  write(MESSAGE.session, [
+    uint16(INDEX, index),
+    uint32(TIMESTAMP, start + leg.startSeconds + leg.seconds),
+    uint32(2, start + leg.startSeconds),
+    enumeration(5, leg.sport),
+    enumeration(6, leg.subSport),
+    uint32(7, leg.seconds, 1000),
+    uint32(8, leg.seconds, 1000),
+    uint32(9, totals.distanceInMeters, 100),
+    uint16(11, totals.energyInKilocalories),
+    uint16(14, totals.averageSpeedInMetersPerSecond, 1000),
+    uint16(15, totals.maxSpeedInMetersPerSecond, 1000),
+    uint8(16, totals.averageHeartRate),
+    uint8(17, totals.maxHeartRate),
+    uint8(18, totals.averageCadence),
+    uint8(19, totals.maxCadence),
+    uint16(20, totals.averagePowerInWatts),
+    uint16(21, totals.maxPowerInWatts),
+    uint16(22, totals.ascentInMeters),
+    uint16(23, totals.descentInMeters),
+    uint16(25, firstLap),
+    uint16(26, leg.laps.length),
+    uint16(33, lengths),
+    uint16(34, totals.normalizedPowerInWatts),
+    uint16(44, totals.poolLengthInMeters, 100),
+    enumeration(46, lengths === undefined ? undefined : 0), // metric
+    uint16(47, lengths),
+    uint32(48, totals.workInJoules),
+  ]);
+}
+
+function writeReading(write: Write, start: number, reading: Reading): void {
   const { altitudeInMeters: altitude, padding } = reading;
   const fields: Written[] = [
     uint32(TIMESTAMP, start + reading.seconds),
@@ -230,9 +238,5 @@ function writeReading(encoder: FitEncoder, start: number, reading: Reading): voi
     fields.push({ number: 200, baseType: FitBaseType.Byte, size: padding.length, value: padding });
   }
   // A local number of its own: its definition then stands for all records that are alike.
-  encoder.writeMessage(
-    MESSAGE.record,
-    fields.filter((written) => written !== null),
-    1,
-  );
+  write(MESSAGE.record, fields, 1);
 }
