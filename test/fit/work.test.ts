@@ -207,8 +207,8 @@ describe("thinning sparse columns", () => {
   const isExtreme = (kept: readonly number[]) =>
     columns.every((column) => {
       const known = column.filter((reading) => !Number.isNaN(reading));
-      const readings = kept.map((row) => column[row] ?? NaN);
-      return readings.includes(Math.max(...known)) && readings.includes(Math.min(...known));
+      const readings = new Set(kept.map((row) => column[row] ?? NaN));
+      return readings.has(Math.max(...known)) && readings.has(Math.min(...known));
     });
 
   test.each([1_000, 10_000, 19_000, 19_999])("to %i rows keeps all extremes and uses the room", (limit) => {
