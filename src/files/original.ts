@@ -1,7 +1,6 @@
 import type { Env } from "../env.ts";
 import { logLine } from "../log.ts";
 import { beginsLikeFitFile, containerOf, FILE_HEAD_BYTES, type Container } from "./container.ts";
-import type { FileErrorCode } from "./file.ts";
 import { readOriginal, type StoredOriginal } from "./read.ts";
 
 export type Original<T> =
@@ -36,9 +35,6 @@ const TYPES = {
   zip: { contentType: "application/zip", extension: "zip" },
 } as const satisfies Partial<Record<Container, { contentType: string; extension: string }>>;
 
-/** Errors of files in which the importer found no FIT file, whatever their bytes begin with. */
-const NO_FIT_INSIDE: ReadonlySet<FileErrorCode> = new Set(["not_fit", "archive_invalid"]);
-
 export type OpenedObject =
   | ({ ok: true; sizeInBytes: number; body: ReadableStream } & (typeof TYPES)[keyof typeof TYPES])
   /** The bytes hold no FIT file: a page that a host returned, for example. */
@@ -47,21 +43,18 @@ export type OpenedObject =
 /** Opens the object as a stream, with its type by its first bytes. Null when the store does not have it. */
 export async function openObject(
   files: R2Bucket,
-  { failedWith }: StoredOriginal,
+  { isImported }: StoredOriginal,
   objectKey: string,
 ): Promise<OpenedObject | null> {
   const head = await files.get(objectKey, { range: { offset: 0, length: FILE_HEAD_BYTES } });
   if (head === null) return null;
   const bytes = new Uint8Array(await head.arrayBuffer());
   const container = containerOf(bytes);
-  if (
-    container === null ||
-    container === "empty_zip" ||
-    (failedWith !== null && NO_FIT_INSIDE.has(failedWith)) ||
-    !(await beginsLikeFitFile(bytes))
-  ) {
+  if (container === null || container === "empty_zip" || !(await beginsLikeFitFile(bytes))) {
     return { ok: false };
   }
+  // What a zip holds is known only once it was imported: it may be a page, or a document of another kind.
+  if (container === "zip" && !isImported) return { ok: false };
   const object = await files.get(objectKey);
   return object === null
     ? null

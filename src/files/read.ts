@@ -16,7 +16,7 @@ import {
 } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
-import { fileErrorSchema, type File, type FileErrorCode, type FileStatus } from "./file.ts";
+import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
 import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
 import type { FileProjection } from "./write.ts";
 
@@ -146,8 +146,8 @@ async function readRow(
 /** Where a file's bytes lie: the readable version's, else those that could not be imported. */
 export interface StoredOriginal {
   objectKey: string | null;
-  /** Why the version that these bytes are of could not be imported; null when it was, or is tried again. */
-  failedWith: FileErrorCode | null;
+  /** Whether they are the readable version's. */
+  isImported: boolean;
   startTimeInSeconds: number;
 }
 
@@ -161,14 +161,17 @@ export async function readOriginal(
   const row = await databaseFor(env, partnerId)
     .prepare(
       `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds,
-         CASE WHEN object_key IS NULL THEN error ->> 'code' END AS failed_with
+         object_key IS NOT NULL AS is_imported
        FROM files WHERE partner_id = ? AND file_id = ?`,
     )
     .bind(partnerId, fileId)
-    .first<{ object_key: string | null; start_time_in_seconds: string; failed_with: FileErrorCode | null }>();
+    .first<{ object_key: string | null; start_time_in_seconds: string; is_imported: 0 | 1 }>();
   if (row === null) return null;
-  const { object_key: objectKey, failed_with: failedWith } = row;
-  return { objectKey, failedWith, startTimeInSeconds: Number(row.start_time_in_seconds) };
+  return {
+    objectKey: row.object_key,
+    isImported: row.is_imported === 1,
+    startTimeInSeconds: Number(row.start_time_in_seconds),
+  };
 }
 
 export interface FileFilters {

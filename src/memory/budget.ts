@@ -94,6 +94,8 @@ export interface Memory {
 const reservations = new Set<Reservation>();
 const line = new Set<Place>();
 let tickets = 0;
+/** The ticket of each partner's latest growth. Partners take turns: one that has grown goes behind those that wait. */
+const latestGrowth = new Map<string, number>();
 
 function dropEnded(nowMs: number): void {
   for (const held of reservations) {
@@ -103,6 +105,7 @@ function dropEnded(nowMs: number): void {
   for (const place of line) {
     if (nowMs - place.refreshedAt > WAITING_LAPSES_AFTER_MS) line.delete(place);
   }
+  if (reservations.size + line.size === 0) latestGrowth.clear();
 }
 
 type Asked = Pick<Place, "wanted" | "grows">;
@@ -151,10 +154,17 @@ function fits(asked: Asked): boolean {
  */
 function isBehind(place: Place, other: Place): boolean {
   const isLater = other.ticket < place.ticket;
-  if (place.grows !== null) return other.grows !== null && isLater;
+  if (place.grows !== null) {
+    const [own, others] = [growthOf(place), growthOf(other)];
+    return other.grows !== null && (own === others ? isLater : others < own);
+  }
   if (other.grows !== null) return place.wanted.kind !== "started";
   const sameLine = (place.wanted.kind === "started") === (other.wanted.kind === "started");
   return isLater && (sameLine || other.wanted.kind === "exclusive");
+}
+
+function growthOf({ wanted }: Place): number {
+  return latestGrowth.get(wanted.partnerId) ?? 0;
 }
 
 function isNext(place: Place): boolean {
@@ -260,7 +270,11 @@ function startedHold({ held, holding }: ReturnType<typeof hold>): StartedHold {
     ...holding,
     async growTo(bytes, until) {
       const wanted = { partnerId: held.partnerId, kind: "import" as const, bytes };
-      const grow = () => Object.assign(held, wanted);
+      const grow = () => {
+        tickets += 1;
+        latestGrowth.set(wanted.partnerId, tickets);
+        return Object.assign(held, wanted);
+      };
       return (await takeTurn({ wanted, grows: held }, until, grow)) !== null;
     },
   };

@@ -177,6 +177,7 @@ describe("a file's bytes", () => {
     ["a page in a gzip", gzipSync(page), "not_fit"],
     ["a page in a gzip whose file is being tried again", gzipSync(page), null],
     ["a page in a zip", zipOfPage, "archive_invalid"],
+    ["a page in a zip whose file is being tried again", zipOfPage, null],
     ["a GPX", "<gpx/>", "not_fit"],
     ["JSON", '{"token":"1"}', "not_fit"],
     ["three bytes", "key", "not_fit"],

@@ -238,6 +238,23 @@ describe("One partner", () => {
     expect(third.hold).toBeTruthy();
   });
 
+  test("takes turns with others by its downloads that grow, however many of them came first", async () => {
+    const acmes: StartedHold[] = [];
+    for (let count = 0; count < 3; count += 1) acmes.push(await now(acme.start(AT_ONCE)));
+    const rival = await now(other.start(AT_ONCE));
+    const order: string[] = [];
+    const grow = async (name: string, hold: StartedHold) => {
+      if (!(await hold.growTo(LARGEST, inSeconds(200)))) return;
+      order.push(name);
+      await pass(1_000);
+      hold.release();
+    };
+    const all = [...acmes.map(async (hold) => grow("acme", hold)), grow("other", rival)];
+    await pass(6_000);
+    await Promise.all(all);
+    expect(order).toEqual(["acme", "other", "acme", "acme"]);
+  });
+
   test("cannot take what belongs to imports by its requests", async () => {
     const requests = Array.from({ length: 5 }, () => requestMemory("acme"));
     granted.push(...requests);
