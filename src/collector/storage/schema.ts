@@ -19,24 +19,24 @@ export const MIGRATIONS: readonly Migration[] = [
   {
     readableFrom: 1,
     sql: `
-      CREATE TABLE identity (
+      CREATE TABLE IF NOT EXISTS identity (
         only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,
         source TEXT NOT NULL, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
-      CREATE TABLE files (
+      CREATE TABLE IF NOT EXISTS files (
         file_id TEXT PRIMARY KEY, summary_id TEXT NOT NULL, revision INTEGER NOT NULL,
         version INTEGER, state TEXT, import_id TEXT, current TEXT,
         held_version INTEGER, held TEXT) WITHOUT ROWID;
-      CREATE TABLE remembered_duplicates (file_id TEXT PRIMARY KEY) WITHOUT ROWID;
-      CREATE TABLE imports (
+      CREATE TABLE IF NOT EXISTS remembered_duplicates (file_id TEXT PRIMARY KEY) WITHOUT ROWID;
+      CREATE TABLE IF NOT EXISTS imports (
         import_id TEXT PRIMARY KEY, after_version INTEGER NOT NULL, through_version INTEGER NOT NULL,
         import TEXT NOT NULL) WITHOUT ROWID;
-      CREATE TABLE dispatches (
+      CREATE TABLE IF NOT EXISTS dispatches (
         dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
         due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL,
         expired_claims INTEGER NOT NULL, exclusive INTEGER NOT NULL) WITHOUT ROWID;
-      CREATE TABLE erased (
+      CREATE TABLE IF NOT EXISTS erased (
         only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
-      CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
     `,
   },
 ];
