@@ -51,7 +51,7 @@ export const FILE_ADVICE: Readonly<Record<FileErrorCode, { advice: string; retry
 
 /** What was odd about a file that was imported all the same. */
 export const FILE_WARNINGS: Readonly<Record<FitWarning, string>> = {
-  fit_truncated: "The file ends too early; what was there was read.",
+  fit_truncated: "The file ends too early or exceeds the decoder's limits; what was read stays.",
   fit_crc_mismatch: "The checksum is wrong.",
   fit_segment_unreadable: "A part of the file could not be read.",
   fit_trailing_bytes: "There is something behind the file's end.",

@@ -5,7 +5,7 @@
  * decode to the same activities.
  *
  * Files of 32 MiB whose fields all hold values stay below: 3,000,000 records of 8 fields in 11 bytes use
- * 57,000,000 units, 480,000 records of 64 developer fields 52,000,000.
+ * 57,000,000 units, 480,000 records of 64 developer fields 55,000,000.
  */
 export const FILE_UNITS = 64_000_000;
 /** A file that costs more is not decoded into activities and all their streams at once. */
