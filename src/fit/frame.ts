@@ -109,17 +109,7 @@ export function readSegments<Reader extends MessageReader<unknown>>(
       warnings.add("fit_trailing_bytes");
       return;
     }
-    const headerSize = view.getUint8(at);
-    const start = at + (headerSize >= SHORTEST_HEADER_BYTES ? headerSize : USUAL_HEADER_BYTES);
-    const declaredSize = view.getUint32(at + 4, true);
-    const declaredEnd = start + declaredSize;
-    const sizeIsRight =
-      declaredSize > 0
-        ? declaredEnd <= length
-        : declaredEnd + CRC_BYTES === length || hasMarker(bytes, declaredEnd + CRC_BYTES);
-    const next = sizeIsRight ? declaredEnd + CRC_BYTES : nextHeader(bytes, start);
-    const end = sizeIsRight ? declaredEnd : endOfUnknownSize(view, at, start, next);
-
+    const { start, end, next, sizeIsRight } = boundsAt(view, bytes, at);
     const reader = open();
     const before = work.left;
     const stop = walk(view, start, end, reader, work);
@@ -137,19 +127,31 @@ export function readSegments<Reader extends MessageReader<unknown>>(
     if (stop < end) warnings.add(stop === start ? "fit_segment_unreadable" : "fit_truncated");
     if (end + CRC_BYTES > length) {
       warnings.add("fit_truncated");
-    } else if (
-      crc16(bytes, at, end) !== view.getUint16(end, true) ||
-      headerCrcIsWrong(view, bytes, at, headerSize)
-    ) {
+    } else if (crc16(bytes, at, end) !== view.getUint16(end, true) || headerCrcIsWrong(view, bytes, at)) {
       warnings.add("fit_crc_mismatch");
     }
     at = next;
   }
 }
 
+/** Where the data of the segment at `at` starts and ends, and where the next segment starts. */
+function boundsAt(view: DataView, bytes: Uint8Array, at: number) {
+  const headerSize = view.getUint8(at);
+  const start = at + (headerSize >= SHORTEST_HEADER_BYTES ? headerSize : USUAL_HEADER_BYTES);
+  const declaredSize = view.getUint32(at + 4, true);
+  const declaredEnd = start + declaredSize;
+  const sizeIsRight =
+    declaredSize > 0
+      ? declaredEnd <= bytes.length
+      : declaredEnd + CRC_BYTES === bytes.length || hasMarker(bytes, declaredEnd + CRC_BYTES);
+  if (sizeIsRight) return { start, end: declaredEnd, next: declaredEnd + CRC_BYTES, sizeIsRight };
+  const next = nextHeader(bytes, start);
+  return { start, end: endOfUnknownSize(view, at, start, next), next, sizeIsRight };
+}
+
 /** Headers of 14 bytes and more carry a CRC of their first 12; 0 means that the writer left it out. */
-function headerCrcIsWrong(view: DataView, bytes: Uint8Array, at: number, headerSize: number): boolean {
-  if (headerSize < USUAL_HEADER_BYTES) return false;
+function headerCrcIsWrong(view: DataView, bytes: Uint8Array, at: number): boolean {
+  if (view.getUint8(at) < USUAL_HEADER_BYTES) return false;
   const stored = view.getUint16(at + SHORTEST_HEADER_BYTES, true);
   return stored !== 0 && stored !== crc16(bytes, at, at + SHORTEST_HEADER_BYTES);
 }

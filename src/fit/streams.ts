@@ -1,7 +1,16 @@
-import { developerColumnsOf, LATITUDE, LONGITUDE, sourceOf, STANDARD_KEYS, TIME_KEY } from "./columns.ts";
+import {
+  developerColumnsOf,
+  LATITUDE,
+  LONGITUDE,
+  sourceOf,
+  STANDARD_KEYS,
+  TIME_KEY,
+  type DeveloperColumn,
+} from "./columns.ts";
 import { extremes, fewerExtremes } from "./extremes.ts";
 import type { PartLegs } from "./legs.ts";
 import { readRows } from "./rows.ts";
+import type { Part } from "./survey.ts";
 import type { Streams, StreamsOptions } from "./types.ts";
 import { rounded } from "./values.ts";
 
@@ -23,14 +32,15 @@ const TIME_DECIMALS = 3;
 const TIME = -1;
 
 type List = (number | null)[];
+type TakeRow = (leg: number, time: number, row: Float64Array) => void;
+
+/** Asked before so many bytes are allocated for tables and columns; may throw. */
+export type BeforeAllocating = (bytes: number) => void;
 
 /** Numbers in an answer with all columns of a part's rows. */
 export function cellsOf({ part }: PartLegs): number {
   return part.records.count * (1 + STANDARD_KEYS.length + part.recordDeveloperKeys.size);
 }
-
-/** Asked before so many bytes are allocated for tables and columns; may throw. */
-export type BeforeAllocating = (bytes: number) => void;
 
 /**
  * The columns of some legs of a part, in one reading of them all. More rows than an answer may hold are thinned as
@@ -45,65 +55,28 @@ export function streamsOf(
   share = 1,
 ): Streams[] {
   const developerColumns = developerColumnsOf(partLegs.part);
-  const isWanted = (key: string) => keys === null || keys.includes(key);
-  const standard = STANDARD_KEYS.flatMap((key, column) => (isWanted(key) ? [column] : []));
-  const developer = developerColumns.flatMap(({ key, standsInFor }, i) =>
-    isWanted(key) || (standsInFor !== null && standard.includes(standsInFor))
-      ? [STANDARD_KEYS.length + i]
-      : [],
-  );
-  const columns = [...(isWanted(TIME_KEY) ? [TIME] : []), ...standard, ...developer];
-  const { records, segment } = partLegs.part;
-  const mostRows = records.count;
-  const readRowsOf = (
-    some: readonly number[],
-    take: (leg: number, time: number, row: Float64Array) => void,
-  ) => {
+  const { columns, namedOf } = columnsOf(developerColumns, keys);
+  const readRowsOf = (some: readonly number[], take: TakeRow) => {
     const wanted = new Uint16Array(STANDARD_KEYS.length + developerColumns.length);
     for (const column of some) if (column !== TIME) wanted[column] = 1;
     readRows(view, partLegs, developerColumns, wanted, take);
   };
-
-  // Every table uses the same buffers: what is dropped is not always collected in time.
-  const mostAtATime = Math.min(columns.length, Math.max(1, Math.floor(TABLE_CELLS / Math.max(1, mostRows))));
-  const isWhole =
-    resolution === null &&
-    mostRows <= TABLE_CELLS &&
-    mostRows * columns.length <= ANSWER_CELLS * share &&
-    Math.ceil(columns.length / mostAtATime) * segment.units <= ANSWER_UNITS;
-  const atATime = isWhole ? mostAtATime : columns.length;
-  const capacity = isWhole
-    ? mostRows
-    : Math.min(mostRows, Math.max(LEAST_ROWS, Math.floor((TABLE_CELLS * share) / Math.max(1, atATime))));
-
-  const rowsOfLegs = partLegs.legs.map(() => mostRows);
-  if (legs.length > 1) {
-    rowsOfLegs.fill(0);
-    readRowsOf(columns, (leg) => (rowsOfLegs[leg] = (rowsOfLegs[leg] ?? 0) + 1));
-  }
-  const capacities = legs.map((leg) => {
-    const rows = rowsOfLegs[leg] ?? 0;
-    return isWhole || legs.length === 1
-      ? Math.min(rows, capacity)
-      : Math.min(rows, Math.max(LEAST_ROWS, Math.floor((rows / mostRows) * capacity)));
-  });
-  const places = capacities.map((_, i) => sumOf(capacities.slice(0, i)));
+  const plan = planOf(partLegs.part, columns.length, resolution, share);
+  const capacities =
+    legs.length === 1
+      ? [Math.min(partLegs.part.records.count, plan.capacity)]
+      : capacitiesOf(partLegs, legs, plan, (take) => readRowsOf(columns, take));
   const answerRows = sumOf(capacities.map((rows) => Math.min(rows, resolution ?? rows)));
   beforeAllocating(
-    TABLE_CELL_BYTES * atATime * sumOf(capacities) + ANSWER_CELL_BYTES * columns.length * answerRows,
+    TABLE_CELL_BYTES * plan.atATime * sumOf(capacities) + ANSWER_CELL_BYTES * columns.length * answerRows,
   );
-  const buffers = Array.from({ length: atATime }, () => new Float64Array(sumOf(capacities)));
+
+  // Every table uses the same buffers: what is dropped is not always collected in time.
+  const buffers = Array.from({ length: plan.atATime }, () => new Float64Array(sumOf(capacities)));
   const found = legs.map(() => ({ lists: new Map<number, List>(), isThinned: false }));
-  for (let from = 0; from < columns.length; from += atATime) {
-    const some = columns.slice(from, from + atATime);
-    const tables = capacities.map((rows, i) => {
-      const place = places[i] ?? 0;
-      return new Table(
-        some,
-        buffers.map((buffer) => buffer.subarray(place, place + rows)),
-        rows,
-      );
-    });
+  for (let from = 0; from < columns.length; from += plan.atATime) {
+    const some = columns.slice(from, from + plan.atATime);
+    const tables = tablesOf(some, buffers, capacities);
     const tableOfLeg = partLegs.legs.map((_, leg) => tables[legs.indexOf(leg)]);
     readRowsOf(some, (leg, time, row) => tableOfLeg[leg]?.add(time, row));
     tables.forEach((table, i) => {
@@ -114,8 +87,19 @@ export function streamsOf(
       into.isThinned = table.isThinned;
     });
   }
+  return found.map(({ lists, isThinned }) => ({ downsampled: isThinned, columns: namedOf(lists) }));
+}
 
-  return found.map(({ lists, isThinned }) => {
+/** The columns to read for these keys (null: all), and how the lists read of them are named. */
+function columnsOf(developerColumns: readonly DeveloperColumn[], keys: readonly string[] | null) {
+  const isWanted = (key: string) => keys === null || keys.includes(key);
+  const standard = STANDARD_KEYS.flatMap((key, column) => (isWanted(key) ? [column] : []));
+  const developer = developerColumns.flatMap(({ key, standsInFor }, i) =>
+    isWanted(key) || (standsInFor !== null && standard.includes(standsInFor))
+      ? [STANDARD_KEYS.length + i]
+      : [],
+  );
+  const namedOf = (lists: ReadonlyMap<number, List>): Streams["columns"] => {
     const named = [{ key: TIME_KEY, list: lists.get(TIME) }];
     for (const column of standard) {
       const source = sourceOf(column, developerColumns, (candidate) => lists.has(candidate));
@@ -124,12 +108,65 @@ export function streamsOf(
     developerColumns.forEach(({ key }, i) => {
       if (isWanted(key)) named.push({ key, list: lists.get(STANDARD_KEYS.length + i) });
     });
-    return {
-      downsampled: isThinned,
-      columns: Object.fromEntries(
-        named.flatMap(({ key, list }) => (list === undefined ? [] : [[key, list]])),
-      ),
-    };
+    return Object.fromEntries(named.flatMap(({ key, list }) => (list === undefined ? [] : [[key, list]])));
+  };
+  return { columns: [...(isWanted(TIME_KEY) ? [TIME] : []), ...standard, ...developer], namedOf };
+}
+
+/** How a part's rows are read into tables. */
+interface Plan {
+  /** Whether no row is left out. */
+  isWhole: boolean;
+  /** Columns in one reading of the file. */
+  atATime: number;
+  /** Rows that the tables have room for. */
+  capacity: number;
+}
+
+function planOf({ records, segment }: Part, columns: number, resolution: number | null, share: number): Plan {
+  const rows = records.count;
+  const mostAtATime = Math.min(columns, Math.max(1, Math.floor(TABLE_CELLS / Math.max(1, rows))));
+  const isWhole =
+    resolution === null &&
+    rows <= TABLE_CELLS &&
+    rows * columns <= ANSWER_CELLS * share &&
+    Math.ceil(columns / mostAtATime) * segment.units <= ANSWER_UNITS;
+  if (isWhole) return { isWhole, atATime: mostAtATime, capacity: rows };
+  const room = Math.floor((TABLE_CELLS * share) / Math.max(1, columns));
+  return { isWhole, atATime: columns, capacity: Math.min(rows, Math.max(LEAST_ROWS, room)) };
+}
+
+/** The rows that each of several legs has room for: its share of the plan's, and not more than it has. */
+function capacitiesOf(
+  { part, legs: all }: PartLegs,
+  legs: readonly number[],
+  { isWhole, capacity }: Plan,
+  readAll: (take: TakeRow) => void,
+): number[] {
+  const rowsOfLegs = all.map(() => 0);
+  readAll((leg) => (rowsOfLegs[leg] = (rowsOfLegs[leg] ?? 0) + 1));
+  return legs.map((leg) => {
+    const rows = rowsOfLegs[leg] ?? 0;
+    const shared = Math.floor((rows / part.records.count) * capacity);
+    return isWhole ? rows : Math.min(rows, Math.max(LEAST_ROWS, shared));
+  });
+}
+
+/** A table for each capacity; they lie one after another in the buffers of their columns. */
+function tablesOf(
+  columns: readonly number[],
+  buffers: readonly Float64Array[],
+  capacities: readonly number[],
+): Table[] {
+  let place = 0;
+  return capacities.map((rows) => {
+    const from = place;
+    place += rows;
+    return new Table(
+      columns,
+      buffers.map((buffer) => buffer.subarray(from, place)),
+      rows,
+    );
   });
 }
 
