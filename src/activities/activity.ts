@@ -42,7 +42,7 @@ export const detailsSchema = z.strictObject({
   devices: z.array(deviceSchema),
 });
 
-/** What a file says of one session, without its parts. */
+/** Summary of one session of a file, without laps, lengths and devices. */
 export const summarySchema = z.strictObject({
   session_index: z.number().int(),
   session_count: z.number().int(),
@@ -107,7 +107,7 @@ export const STREAM_KEYS = [
 ] as const;
 export const DEVELOPER_PREFIX = "developer.";
 
-/** Columns of equal length beside the mark that says whether rows were left out. */
+/** Columns of equal length, and whether rows were left out. */
 export const streamsSchema = z
   .object({ downsampled: z.boolean() })
   .catchall(z.array(z.number().nullable()))

@@ -55,7 +55,7 @@ function rangesAround(activities: readonly Activity[]): { from: number; to: numb
   return ranges;
 }
 
-/** Fills in `possible_duplicate_of`, with one query for all of them. */
+/** Fills in `possible_duplicate_of` with one query for all activities. */
 async function withDuplicates<T extends Activity>(
   db: D1Database,
   partnerId: string,
@@ -64,7 +64,7 @@ async function withDuplicates<T extends Activity>(
   const ranges = rangesAround(activities);
   if (ranges.length === 0) return [...activities];
   const routes = new Set(activities.map((activity) => activity.file_id.slice(0, ROUTE_LENGTH)));
-  // No index holds a user's starts: the partner's are walked, in the index alone, and these users' rows looked up.
+  // No index holds a user's starts. The query walks the partner's index and looks up only rows of these users.
   const found = await db
     .prepare(
       `SELECT a.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds,
@@ -90,7 +90,7 @@ async function withDuplicates<T extends Activity>(
   });
 }
 
-/** `{file_id}.{session_index}` taken apart; null when it is nothing of the kind. */
+/** Parses `{file_id}.{session_index}`. Returns null for anything else. */
 export function parseActivityId(id: string): { fileId: string; sessionIndex: number } | null {
   const [, fileId, sessionIndex] = /^([^.]*)\.(0|[1-9]\d{0,3})$/.exec(id) ?? [];
   if (fileId === undefined || sessionIndex === undefined || !isId(fileId)) return null;
@@ -125,19 +125,19 @@ export interface ActivityFilters {
   start_after?: number | undefined;
   /** Unix seconds; before. */
   start_before?: number | undefined;
-  /** Unix milliseconds; turns the order into ascending by update. */
+  /** Unix milliseconds. Orders activities by update, ascending. */
   updated_since?: number | undefined;
 }
 
-/** The start in Unix seconds (null: none known), or updated_at in ms with updated_since; then file and session. */
+/** Start in Unix seconds (null: unknown), or updated_at in milliseconds with updated_since; then file and session. */
 export type ActivityPosition = [time: number | null, fileId: string, sessionIndex: number];
 
 const BY_START = "activities a INDEXED BY activities_by_start";
-/** Reads along the batches that changed files: an activity is written together with its file. */
+/** Reads along the batches that changed files. An activity is written in the same batch as its file. */
 const BY_UPDATE = `file_batches b INDEXED BY file_batches_by_update CROSS JOIN json_each(b.file_ids) j
   CROSS JOIN activities a ON a.partner_id = b.partner_id AND a.file_id = j.value AND a.updated_batch = b.batch_id`;
 
-/** A list to read: a partner's activities, or with `prefix` those whose ids begin so. */
+/** A list to read: a partner's activities, or those whose ids begin with `prefix`. */
 interface List {
   db: D1Database;
   partnerId: string;
@@ -175,7 +175,7 @@ async function rowsByUpdate(list: List, since: number, { limit, after }: PageOfL
     where.and(`${time} >= ?`, updatedAt);
     where.and(`(${time}, a.file_id, a.session_index) > (?, ?, ?)`, updatedAt, ...names);
   }
-  // Rows of the current millisecond wait for the next poll: more of them may still be written.
+  // Leave rows of the current millisecond to the next poll: more of them may still be written.
   where.and(`${time} < ${DATABASE_NOW}`);
   return readRows(list, BY_UPDATE, where, `${time}, a.file_id, a.session_index`, limit);
 }
@@ -199,7 +199,7 @@ async function rowsWithoutStart(list: List, { limit, after }: PageOfList): Promi
   return readRows(list, BY_START, where, "a.file_id DESC, a.session_index DESC", limit);
 }
 
-/** The filters as conditions; `partnerOf` is the table whose index on the partner is used. */
+/** Returns the filters as conditions. The index of table `partnerOf` on the partner is used. */
 function filtered(list: List, partnerOf: "a" | "b"): Where {
   const { partnerId, prefix, filters } = list;
   const time = startColumn(list);
@@ -215,14 +215,14 @@ function filtered(list: List, partnerOf: "a" | "b"): Where {
 }
 
 /**
- * A user's rows are stored together: sort them, and keep SQLite from the partner's index with a `+`. A partner's
- * rows are read along that index.
+ * Returns the column to sort by. A user's rows are stored together and sorted; a `+` keeps SQLite from using the
+ * partner's index. A partner's rows are read along that index.
  */
 function startColumn({ prefix }: List): string {
   return `${prefix === null ? "" : "+"}a.start_time_in_seconds`;
 }
 
-/** `from` is where a partner's rows are read; a user's are read by their ids. */
+/** `from` is the table that a partner's rows are read from. A user's rows are read by their ids. */
 async function readRows(
   { db, prefix }: List,
   from: string,

@@ -23,7 +23,7 @@ export async function readStreams(
   if (parts === null) return { ok: false, code: "no_activity" };
   const original = await withOriginal(env, partnerId, parts.fileId, (_original, key) => env.FILES.get(key));
   if (!original.ok) {
-    // Only an activity that the partner can read has lost its bytes.
+    // Bytes are missing only if the partner can read the activity.
     const lost = original.code === "missing" && (await readActivity(env, partnerId, id)) !== null;
     return { ok: false, code: lost ? "original_missing" : "no_activity" };
   }

@@ -13,8 +13,8 @@ export interface ImportedActivities {
 }
 
 /**
- * Statements that replace the activities of files; run them in one transaction after what writes the files under
- * this batch. They touch only files that it has changed, and leave no activity of what was readable before.
+ * Returns statements that replace the activities of files. Run them in one transaction, after the statements that write
+ * the files under this batch. They change only files of that batch, and delete all activities of the older version.
  */
 export function replaceActivities(
   db: D1Database,

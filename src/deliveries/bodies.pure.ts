@@ -64,7 +64,7 @@ export interface CompletedImport extends ImportCounts {
   is_initial_import: boolean;
 }
 
-/** `failures` are the ones to name; that there are more than these, the counts tell. */
+/** `failures` are those to list. `more_failures` says whether the import has more. */
 export function importCompletedEvent(
   completed: CompletedImport,
   failures: ImportFailure[],

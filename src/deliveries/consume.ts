@@ -15,7 +15,7 @@ async function consumeOne(message: Message, queue: string, env: Env): Promise<vo
   try {
     await deliverDue(env, parsed.data);
   } catch (fault) {
-    // The row says what is due: the sweep sends it again, so the message has served. What it says is not known here.
+    // The row says what is due, and the sweep sends it again: acknowledge the message.
     logLine({
       unit: "delivery",
       partner_id: parsed.data.partner_id,
@@ -41,7 +41,7 @@ export async function consumeDeliveries(batch: MessageBatch, env: Env): Promise<
   }
 }
 
-/** Messages whose consumer ended before it could acknowledge; the sweep brings their deliveries back. */
+/** Acknowledges messages whose consumer ended before it did. The sweep sends their deliveries again. */
 export async function consumeDeadDeliveries(batch: MessageBatch): Promise<void> {
   for (const message of batch.messages) {
     const parsed = messageSchema.safeParse(message.body);

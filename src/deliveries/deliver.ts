@@ -18,19 +18,19 @@ import {
   type AttemptResult,
 } from "./write.ts";
 
-/** The contract's time for a receiver to answer. */
+/** Time for a receiver to answer, as the contract states it. */
 const DEADLINE_MS = 15_000;
-/** The deadline, and time to record what came of it; after that another consumer may try. */
+/** The deadline and the time to record the attempt. Then another consumer may claim the delivery. */
 const CLAIM_MS = 60_000;
-/** Enough of an answer to see what the receiver's framework complained of. */
+/** Enough of an answer to show the receiver's error message. */
 const ANSWER_BYTES = 500;
-/** How long events wait at most once a partner is back. A thousand that wait cost about a dollar a day so. */
+/** Maximum delay after a partner is active again. At this rate, a thousand waiting events cost about a dollar a day. */
 const SUSPENDED_DELAY_MS = 10 * 60_000;
 
-/** Where a delivery goes now, or why it does not. */
+/** The receiver of a delivery, or the reason why it is not sent now. */
 type Target =
   | { send: true; url: string; secrets: string[] }
-  /** `retried`: an attempt that failed, `postponed`: none was due, `ended`: none will ever be made. */
+  /** `retried`: counts as a failed attempt. `postponed`: no attempt was due. Otherwise no attempt follows. */
   | { send: false; as: "retried" | "postponed" | "failed" | "recorded"; reason: string };
 
 function unsent(as: "retried" | "postponed" | "failed" | "recorded", reason: string): Target {
@@ -59,7 +59,7 @@ async function targetOf(
   return { send: true, url: address.url.href, secrets };
 }
 
-/** The beginning of an answer as text, so far as it comes before the signal ends it. */
+/** Returns the first bytes of an answer as text: those that arrive before the signal aborts. */
 async function firstBytes(response: Response, signal: AbortSignal): Promise<string> {
   if (response.body === null) return "";
   const reader = response.body.getReader();
@@ -75,7 +75,7 @@ async function firstBytes(response: Response, signal: AbortSignal): Promise<stri
       left -= value.byteLength;
     }
   } catch {
-    // The connection broke behind the headers; these decide, and what came is kept.
+    // The connection broke after the headers. The status decides; keep the bytes that arrived.
   } finally {
     signal.removeEventListener("abort", stop);
     stop();
@@ -116,9 +116,9 @@ async function post(
 }
 
 /**
- * Makes the attempt that a delivery is due for, records it and schedules the next. Does nothing when the delivery
- * is settled, not due, or in another consumer's hands, so messages may be repeated. Throws when a store of ours
- * is down; the claim then runs out and the sweep brings the delivery back.
+ * Makes a due attempt of a delivery, records it and schedules the next. Does nothing when the delivery is settled, not
+ * due or claimed by another consumer, so messages may be repeated. Throws when one of our stores is down; then the claim
+ * expires and the sweep sends the delivery again.
  */
 export async function deliverDue(
   env: Env,
@@ -199,7 +199,7 @@ function resultOf(
   }
   if (target.as === "postponed") {
     const next_attempt_at = timing.nowMs + SUSPENDED_DELAY_MS;
-    // It is postponed again every few minutes, for weeks perhaps: record the reason once.
+    // A delivery may be postponed every few minutes for weeks: record the reason once.
     const recorded = last_answer === attempt.answer ? null : attempt;
     return { status: "pending", next_attempt_at, attempt: recorded, counted: false };
   }

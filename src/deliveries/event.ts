@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 
-/** `waiting`: for another delivery's first attempt. `recorded`: no receiver is configured. */
+/** `waiting`: the first attempt of another delivery comes first. `recorded`: no receiver is configured. */
 export type DeliveryStatus = "waiting" | "pending" | "delivered" | "failed" | "recorded";
 
 export const EVENT_STATUSES = ["pending", "delivered", "failed"] as const;
@@ -11,7 +11,7 @@ export function visibleEventStatus(status: DeliveryStatus): EventStatus {
   return status === "delivered" || status === "failed" ? status : "pending";
 }
 
-/** The JSON that is sent. */
+/** JSON of the request body. */
 export const eventBodySchema = z.strictObject({
   type: z.string(),
   timestamp: z.string(),

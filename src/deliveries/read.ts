@@ -76,14 +76,14 @@ export async function readEvent(
 
 export interface EventFilters {
   status?: EventStatus | undefined;
-  /** Unix milliseconds; turns the order into ascending by update. */
+  /** Unix milliseconds. Orders events by update, ascending. */
   updated_since?: number | undefined;
 }
 
 /** The time (created_at, or updated_at with updated_since) in Unix milliseconds and the id of the last row. */
 export type EventPosition = [timeMs: number, eventId: string];
 
-/** At most `limit` events after the position, newest first, or ascending by update with `updated_since`. */
+/** Returns at most `limit` events after the position: newest first, or with `updated_since` ascending by update. */
 export async function listEvents(
   env: Env,
   partnerId: string,
@@ -97,7 +97,7 @@ export async function listEvents(
   else where.andEqual("d.status", filters.status);
   if (after !== null) where.and(`(${time}, d.delivery_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
   else if (filters.updated_since !== undefined) where.and(`${time} >= ?`, filters.updated_since);
-  // Rows of the current millisecond wait for the next poll: more of them may still be written.
+  // Leave rows of the current millisecond to the next poll: more of them may still be written.
   if (byUpdate) where.and(`${time} < ${DATABASE_NOW}`);
   const order = byUpdate ? `${time}, d.delivery_id` : `${time} DESC, d.delivery_id DESC`;
   const found = await databaseFor(env, partnerId)

@@ -1,10 +1,10 @@
-/** What follows from a delivery's attempt. Pure: time and chance are arguments. */
+/** Decisions after an attempt of a delivery. Pure: time and chance are arguments. */
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** The contract's schedule: after each failed attempt so long until the next, about three days in all. */
+/** Delays after each failed attempt, as the contract states them: about three days in total. */
 const DELAYS_MS = [
   5 * SECOND_MS,
   5 * MINUTE_MS,
@@ -16,14 +16,14 @@ const DELAYS_MS = [
   20 * HOUR_MS,
   24 * HOUR_MS,
 ];
-/** Spreads receivers that failed together; it only shortens, so that the schedule is a promise. */
+/** Spreads attempts to receivers that failed together. It only shortens delays: the schedule is an upper bound. */
 const JITTER = 0.1;
-/** The longest a queue keeps a message back; a receiver that asks for more gets this. */
+/** Maximum delay of a queue message. A longer `Retry-After` is cut to it. */
 export const MAX_DELAY_MS = 24 * HOUR_MS;
 
 /**
- * The instant of the next attempt, or null when no more are made. `failedAttempts` counts those that ended so
- * far, at least 1; `random` is in [0, 1). A receiver's `Retry-After` lengthens a delay and is never undercut.
+ * Returns the time of the next attempt, or null when no more are made. `failedAttempts` is at least 1; `random` is in
+ * [0, 1). A receiver's `Retry-After` lengthens a delay and never shortens it.
  */
 export function nextAttemptAt(after: {
   failedAttempts: number;
@@ -40,7 +40,7 @@ export function nextAttemptAt(after: {
 export type Next =
   { status: "delivered" | "failed"; next_attempt_at: null } | { status: "pending"; next_attempt_at: number };
 
-/** `httpStatus` is the answer's, null when there was none. 410 means that the receiver wants no more. */
+/** `httpStatus` is null when the receiver did not answer. 410 means that it wants no more attempts. */
 export function afterAttempt(httpStatus: number | null, attempt: Parameters<typeof nextAttemptAt>[0]): Next {
   if (httpStatus !== null && httpStatus >= 200 && httpStatus < 300) {
     return { status: "delivered", next_attempt_at: null };

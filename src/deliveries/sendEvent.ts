@@ -8,8 +8,8 @@ import { EVENT_PREFIX } from "./ids.ts";
 import { insertDelivery, restartDelivery } from "./write.ts";
 
 /**
- * Sends an event again, by a fresh schedule and under its own id; one that waits for a later attempt leaves now.
- * False when it is being delivered, or is about to be.
+ * Restarts the schedule of an event under its own id; the first attempt is due now. Returns false when the event is
+ * being delivered, or is due already.
  */
 export async function resendEvent(
   env: Env,
@@ -23,13 +23,13 @@ export async function resendEvent(
   return true;
 }
 
-/** How to try out a receiver: with something to repeat, or with a signature that it must refuse. */
+/** Options of a test event: a challenge for the receiver to return, or a signature that it must reject. */
 export interface Trial {
   challenge?: string | undefined;
   signature?: "wrong" | undefined;
 }
 
-/** Sends an event that means nothing, by which a partner tries out its receiver. Answers its id. */
+/** Sends a test event, with which a partner tries its receiver. Returns the event's id. */
 export async function sendTestEvent(
   env: Env,
   partnerId: string,
@@ -57,7 +57,7 @@ export async function sendTestEvent(
   return delivery.delivery_id;
 }
 
-/** What the queue does not take, the sweep finds due. */
+/** Sends a delivery to the queue. If that fails, the sweep sends it later. */
 async function announce(env: Env, delivery: { partner_id: string; delivery_id: string }): Promise<void> {
   try {
     await env.DELIVERIES.send(delivery);

@@ -3,8 +3,8 @@ import { createHmac } from "node:crypto";
 const SECRET_PREFIX = "whsec_";
 
 /**
- * The three headers of Standard Webhooks. `body` is the exact text that is sent; `atMs` should be the attempt's
- * own time, since receivers refuse old ones. One signature for each secret, so that a receiver may hold any.
+ * Returns the three headers of Standard Webhooks, with one signature for each secret. `body` is the exact text that is
+ * sent. `atMs` is the time of this attempt: receivers reject old ones.
  */
 export function signedHeaders(message: {
   id: string;

@@ -17,9 +17,8 @@ export interface NewDelivery {
 }
 
 /**
- * Stores a delivery once: a repetition changes nothing. One that belongs to an import is stored only where the
- * import's row stands as completed, so that nothing of an erased person comes back or is told; write that row
- * before, in one batch.
+ * Stores a delivery; repeating it changes nothing. A delivery of an import is stored only if the import's row is
+ * completed, so that an erased user's import is not announced. Write that row before it, in the same batch.
  */
 export function insertDelivery(db: D1Database, row: NewDelivery): D1PreparedStatement {
   return db
@@ -50,20 +49,20 @@ const claimedSchema = z.object({
   type: z.string(),
   body: z.string(),
   attempt_count: z.number().int(),
-  /** Made before the schedule was last started afresh. */
+  /** Attempts made before the schedule was last restarted. */
   attempts_before: z.number().int(),
   then_deliver: z.string().nullable(),
-  /** Of the latest attempt. */
+  /** Answer of the latest attempt. */
   last_answer: z.string().nullable(),
-  /** The claim's own name: what is recorded counts only while it is the current one. */
+  /** Name of the claim. An attempt is recorded only while this claim is the current one. */
   claimed_until: z.number(),
 });
 export type ClaimedDelivery = z.infer<typeof claimedSchema>;
 
-/** Clocks of queue, isolate and database differ a little; a message that comes this early is not turned away. */
+/** Clocks of queue, isolate and database differ: a message may arrive this early. */
 const EARLY_MS = 1_000;
 
-/** Takes a due delivery for one consumer until `untilMs`; null when it is settled, not due, or another's. */
+/** Claims a due delivery for one consumer until `untilMs`. Returns null when it is settled, not due or claimed. */
 export async function claimDelivery(
   db: D1Database,
   delivery: { partner_id: string; delivery_id: string },
@@ -89,16 +88,16 @@ export interface Attempt {
   /** Null when there was no answer. */
   status: number | null;
   milliseconds: number;
-  /** First bytes of the answer, or why there was none. */
+  /** First bytes of the answer, or the reason why there was none. */
   answer: string | null;
 }
 
-/** How a claimed delivery goes on after an attempt, or without one. */
+/** State of a claimed delivery after an attempt, or after the decision not to make one. */
 export interface AttemptResult {
   status: "pending" | "delivered" | "failed" | "recorded";
   next_attempt_at: number | null;
   attempt: Attempt | null;
-  /** Whether a request was made: only then does `attempt` count. */
+  /** Whether a request was made. Only then does the attempt count. */
   counted: boolean;
 }
 
@@ -142,10 +141,10 @@ export function recordAttempt(
 const dueSchema = z.array(z.object({ partner_id: z.string(), delivery_id: z.string() }));
 
 /**
- * Deliveries due before `beforeMs` that nobody has claimed, longest due first; at most `limit`. They are due
- * from `nowMs` on afterwards, so that the next look leaves them to the queue for as long.
+ * Returns at most `limit` unclaimed deliveries due before `beforeMs`, longest due first. Makes them due at `nowMs`, so
+ * that the next sweep gives the queue the same time again.
  */
-export async function takeOverdueDeliveries(
+export async function postponeOverdueDeliveries(
   db: D1Database,
   beforeMs: number,
   nowMs: number,
@@ -165,12 +164,12 @@ export async function takeOverdueDeliveries(
   return dueSchema.parse(found.results);
 }
 
-/** Attempts that a resent event keeps in its log: more than one schedule makes, and far from a row's 2 MB. */
+/** Attempts that a resent event keeps: more than one schedule makes, and much less than a row's 2 MB. */
 const ATTEMPTS_KEPT = 50;
 
 /**
- * Starts the schedule of an event afresh, due now; its attempts count on. False when there is no such event, or it
- * is being delivered, due, or waits for the plan request that goes before it.
+ * Restarts the schedule of an event, due now; its attempts are counted on. Returns false when the event does not exist,
+ * is being delivered, is due, or waits for the plan request before it.
  */
 export async function restartDelivery(
   db: D1Database,
@@ -193,7 +192,7 @@ export async function restartDelivery(
   return restarted.meta.changes > 0;
 }
 
-/** Deletes at most `limit` test events from before the instant. Answers how many. */
+/** Deletes at most `limit` test events created before the instant. Returns how many. */
 export async function deleteTestEvents(db: D1Database, beforeMs: number, limit: number): Promise<number> {
   const deleted = await db
     .prepare(

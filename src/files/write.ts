@@ -29,7 +29,7 @@ export interface FileProjection extends FileState {
 /** A file of which a new ping is the newest version: received with the request, without an attempt. */
 export type PingedFile = Omit<FileProjection, "attempts" | "error" | "received_at" | "failed_object">;
 
-/** A file whose activities are ready; it replaces what was readable before. */
+/** A file whose activities are decoded. It replaces the readable version. */
 export interface ImportedFile extends FileProjection {
   status: "imported";
   object_key: string;
@@ -63,7 +63,7 @@ const KEEP_NEWEST = `${PING_COLUMNS.map(
   received_batch = CASE WHEN excluded.version >= files.version AND excluded.received_at <> files.received_at
     THEN excluded.received_batch ELSE files.received_batch END`;
 
-/** Whether an upsert has anything to say: a newer revision, or a version not heard of yet. */
+/** Whether an upsert has news for a row: a newer revision, or a version that the row does not know. */
 const IS_NEWS = "excluded.revision > files.revision OR excluded.version > files.version";
 
 const SHARED_COLUMNS = `partner_id, file_id, user_id, source, summary_id, ${PING_COLUMNS.join(", ")}, version, revision,
@@ -74,8 +74,8 @@ const SHARED_VALUES = `?1, j.value->>'file_id', j.value->>'user_id', j.value->>'
   j.value->>'version', j.value->>'revision', ${DATABASE_NOW}, ?3, ?3`;
 
 /**
- * Lists the files that were written under a batch: the statement to run right after. `files` is a JSON array of
- * objects with a `file_id`.
+ * Returns the statement that lists the files written under a batch. Run it right after those that write them. `files` is
+ * a JSON array of objects with a `file_id`.
  */
 export function listBatch(
   db: D1Database,
@@ -97,8 +97,8 @@ export function listBatch(
 }
 
 /**
- * Statements that bring files to a newer revision, or to a version not heard of yet: an older one may have been
- * imported before this could be said. Other rows stay untouched. Run them in one batch.
+ * Returns statements that write newer revisions of files, and versions that their rows do not know: an older version may
+ * have been imported before its successor is written. Other rows stay unchanged. Run the statements in one batch.
  */
 export function projectFiles(
   db: D1Database,
@@ -207,8 +207,8 @@ function byUser(fileIds: readonly string[]): string[][] {
 }
 
 /**
- * Whether an imported version becomes the readable one: with a higher revision; or, while a newer version is only
- * held, because it is newer than what is readable. A dispatched newer version leaves no room for an older one.
+ * Whether an imported version becomes the readable one. It does with a higher revision. While a newer version is held,
+ * it also does if it is newer than the readable one. Once a newer version is dispatched, an older one does not.
  */
 function takesOver(row: string, incoming: (column: string) => string): string {
   return `(${row}.revision < ${incoming("revision")} OR (${row}.status = 'held'
@@ -217,9 +217,8 @@ function takesOver(row: string, incoming: (column: string) => string): string {
 const TAKES_OVER = takesOver("f", (column) => `j.value->>'${column}'`);
 
 /**
- * Statements that make new versions readable in one transaction, together with those of the activities, which
- * know the files by the batch. Objects that will be named no more are noted first, by what the rows say before
- * they change.
+ * Returns statements that make new versions readable. Run them in one transaction with those of the activities, which
+ * find the files by the batch. Objects that the rows will no longer name are listed first, before the rows change.
  */
 export function importFiles(
   db: D1Database,
@@ -266,7 +265,7 @@ export function importFiles(
       )
       .bind(partnerId, slice, batchId),
     listBatch(db, partnerId, slice, batchId),
-    // What was noted as nobody's may have been waiting for just this.
+    // An object that was listed as discarded may belong to a version that is readable now.
     db
       .prepare(
         `DELETE FROM discarded_objects WHERE object_key IN (SELECT f.object_key FROM json_each(?2) j
@@ -281,7 +280,7 @@ export function importFiles(
 const UNNAMED = `NOT EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
   AND (f.object_key = j.value->>'object_key' OR f.failed_object_key = j.value->>'object_key'))`;
 
-/** Notes objects that the collector names no more, unless a readable version still lies there. */
+/** Lists objects that the collector no longer names as discarded, unless a readable version uses them. */
 export function discardObjects(
   db: D1Database,
   partnerId: string,
@@ -299,7 +298,7 @@ export function discardObjects(
   );
 }
 
-/** Objects discarded before the instant; at most `limit`. */
+/** Returns at most `limit` objects discarded before the instant. */
 export async function readDiscarded(db: D1Database, beforeMs: number, limit: number): Promise<string[]> {
   const found = await db
     .prepare("SELECT object_key FROM discarded_objects WHERE discarded_at < ? LIMIT ?")
@@ -323,7 +322,7 @@ export interface NamedObject {
   object_key: string;
 }
 
-/** Of these objects, the keys that no readable or failed version names. */
+/** Returns the keys of those objects that no readable or failed version names. */
 export async function unnamedObjects(
   db: D1Database,
   partnerId: string,

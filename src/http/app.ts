@@ -24,13 +24,13 @@ import { postPings } from "./routes/pings.ts";
 import { postTask } from "./routes/tasks.ts";
 import { deleteUser, getUser, listUsers } from "./routes/users.ts";
 
-/** Every documented path ends in a slash; the same path without it is the same route, without a redirect. */
+/** Returns the path with a slash at its end, as documented paths have. A path without it is the same route. */
 function routePath(request: Request): string {
   const path = getPath(request);
   return path.endsWith("/") ? path : `${path}/`;
 }
 
-/** Stops what no route answers before anything is asked of it: 405 when another method would be. */
+/** Answers requests that no route matches, before authentication: 405 when another method has a route, else 404. */
 const knownRoute: Middleware = async (c, next) => {
   if (matchedRoutes(c).some((route) => route.method !== "ALL")) return next();
   const allowed = METHODS.map((method) => method.toUpperCase()).filter((method) =>
@@ -42,7 +42,7 @@ const knownRoute: Middleware = async (c, next) => {
 };
 
 function answerFault(fault: Error, c: RequestContext): Response {
-  // Of the validators: text that is no JSON, and a media type whose parameters are none.
+  // The validators throw these for a body that is not JSON, and for a malformed media type.
   if (fault instanceof HTTPException) {
     return fault.status === 415
       ? unsupportedMediaType(c)

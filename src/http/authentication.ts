@@ -4,23 +4,23 @@ import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 import { take, type Bucket } from "./tokenBucket.pure.ts";
 
-/** Compared against when a partner is unknown, so that it costs what a wrong key costs. No key has this digest. */
-const NOBODY: Pick<Partner, "keys"> = {
+/** Digest to compare with when the partner is unknown, so that this takes as long as a wrong key. No key has it. */
+const UNKNOWN_PARTNER: Pick<Partner, "keys"> = {
   keys: [{ key_id: "", digest: "0".repeat(64), created_at: "", expires_at: null }],
 };
 
-/** A client with an outdated key may fail this often before it is told to slow down. */
+/** Maximum number of failures a minute. A client with an outdated key may fail this often. */
 const FAILURES_PER_MINUTE = 60;
-/** Whom to remember is a caller's choice, so there is an end to it; the longest unheard of is forgotten first. */
+/** Maximum number of buckets: callers choose the names. The bucket that was used longest ago is deleted first. */
 const REMEMBERED_CALLERS = 10_000;
 
-/** Failures by the partner that was claimed and the address that claimed it. */
+/** Failures by claimed partner and caller's address. */
 const failures = new Map<string, Bucket>();
 
 /**
- * Counts a failed authentication; null, or the seconds to wait when there were too many. Only failures are held
- * up: a live key gets in, also from the address of somebody who guesses. A key is 256 random bits, so what the
- * limit saves is work and not the key.
+ * Counts a failed authentication. Returns null, or the seconds to wait after too many. Only failures are limited: a
+ * valid key is accepted even from the address of an attacker. A key has 256 random bits, so the limit protects against
+ * load, not against guesses.
  */
 function countFailure(partnerId: string, address: string, nowMs: number): number | null {
   const caller = `${partnerId}/${address}`;
@@ -34,7 +34,7 @@ function countFailure(partnerId: string, address: string, nowMs: number): number
 
 type Credential = { ok: true; value: string | null } | { ok: false };
 
-/** A header by its own name or by the literal spelling of the partner documentation. */
+/** Returns a header by its own name, or by the spelling that the partner documentation uses. */
 function credential(headers: Headers, name: string, literalName: string): Credential {
   const value = headers.get(name);
   const literal = headers.get(literalName);
@@ -42,12 +42,12 @@ function credential(headers: Headers, name: string, literalName: string): Creden
   return { ok: true, value: value ?? literal };
 }
 
-/** The key behind the scheme; a header sent twice arrives joined by a comma and is no key. */
+/** Returns the key after the scheme. A header that was sent twice is joined by a comma, and is no key. */
 function bearerKey(authorization: string | null): string | null {
   return /^Bearer +([^\s,]+)$/i.exec(authorization ?? "")?.[1] ?? null;
 }
 
-/** Lets a partner with a live key through, as `c.var.partner`. */
+/** Accepts requests with a valid key and sets `c.var.partner`. */
 export const authenticate: Middleware = async (c, next) => {
   const { headers } = c.req.raw;
   const authorization = credential(headers, "Authorization", "HTTP_AUTHORIZATION");
@@ -78,10 +78,10 @@ export const authenticate: Middleware = async (c, next) => {
   if (key === null || claimed === null) return refuse();
 
   const partner = await readPartner(c.env.PARTNERS, claimed);
-  const keyId = liveKeyId(partner ?? NOBODY, key, Date.now());
+  const keyId = liveKeyId(partner ?? UNKNOWN_PARTNER, key, Date.now());
   if (partner === null) return refuse();
   if (keyId === null) {
-    // Of the registry: a header's text that names nobody could be anything, also a key.
+    // Log only ids in the registry: any other header text could be a key.
     c.var.logFields.claimed_partner_id = partner.partner_id;
     return refuse();
   }

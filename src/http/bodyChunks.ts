@@ -1,9 +1,9 @@
-/** A body of 16 MiB at 5 Mbit/s; who sends more slowly would hold memory that others wait for. */
+/** Enough for 16 MiB at 5 Mbit/s. A slower caller would hold memory that other requests wait for. */
 const DEADLINE_MS = 30_000;
 
 const lateness = () => new Error("the body did not come in time");
 
-/** A whole body, for one that is known to be small; throws as `bodyChunks` does. */
+/** Reads a body that is known to be small. Throws as `bodyChunks` does. */
 export async function wholeBody(request: Request): Promise<ArrayBuffer> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(lateness()), DEADLINE_MS);
@@ -14,7 +14,7 @@ export async function wholeBody(request: Request): Promise<ArrayBuffer> {
   }
 }
 
-/** A body's chunks; throws when the caller goes away, or has not sent it all in time. */
+/** Yields the chunks of a body. Throws when the caller disconnects, or does not send all of it in time. */
 export async function* bodyChunks(request: Request): AsyncGenerator<Uint8Array> {
   if (request.body === null) return;
   const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();

@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { AppEnv } from "./context.ts";
 import { problem } from "./problem.ts";
 
-/** Refuses a body that is not sent as it is; null when it is. Several codings are listed with commas. */
+/** Rejects a body with a content coding; returns null for one without. Several codings are separated by commas. */
 export function refuseEncoded(c: Context<AppEnv>) {
   const codings = (c.req.header("Content-Encoding") ?? "").toLowerCase().split(",");
   if (codings.every((coding) => ["", "identity"].includes(coding.trim()))) return null;

@@ -11,19 +11,19 @@ export interface AppEnv {
     requestId: string;
     /** The authenticated partner; set on every route under /api/. */
     partner: Partner;
-    /** What is left of each rate limit that this request counted against. */
+    /** State of each rate limit that this request counts against. */
     quotas: Map<string, Quota>;
-    /** What the handling of the request adds to its log line. */
+    /** Fields that the handling of the request adds to its log line. */
     logFields: RequestFields;
   };
 }
 
-/** The parts of a request's context that answers need, whatever the route. */
+/** The parts of a request's context that answers of all routes need. */
 export type RequestContext = Pick<Context<AppEnv>, "json" | "var" | "env">;
 
 export type Middleware = MiddlewareHandler<AppEnv>;
 
-/** A route, its handler, and a hook for requests that break its schemas where the default answer will not do. */
+/** A route, its handler, and a hook that answers requests that its schemas reject, if the default does not fit. */
 export function endpoint<R extends RouteConfig>(
   route: R,
   handler: RouteHandler<R, AppEnv>,

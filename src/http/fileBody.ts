@@ -4,12 +4,12 @@ import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 
-/** First room for a body of unknown length; it doubles from there. */
+/** Initial buffer for a body of unknown length. It doubles when it is full. */
 const FIRST_BYTES = 64 * 1024;
 
 const FILE_TYPES = new Set(["application/octet-stream", "application/vnd.ant.fit"]);
 
-/** Refuses what is not declared as a file, or is encoded, before its body is read. */
+/** Rejects bodies of other media types, and encoded ones, before they are read. */
 export const fileBody: Middleware = async (c, next) => {
   const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
   if (!FILE_TYPES.has(type.trim().toLowerCase())) {
@@ -22,8 +22,8 @@ type FileBody =
   { ok: true; bytes: Uint8Array; hold: IntakeHold } | { ok: false; code: "body_too_large" | "memory_short" };
 
 /**
- * Reads a body's bytes, never more than `maxBytes` whatever its length header says. `hold` is their reserved
- * memory: release it when done with them.
+ * Reads at most `maxBytes` of a body, whatever its length header says. `hold` is the memory reserved for the bytes:
+ * release it when they are no longer used.
  */
 export async function readFileBody(request: Request, maxBytes: number, partnerId: string): Promise<FileBody> {
   const length = request.headers.get("Content-Length");
@@ -38,7 +38,7 @@ export async function readFileBody(request: Request, maxBytes: number, partnerId
   };
   let buffer = new Uint8Array(declared ?? FIRST_BYTES);
   let received = 0;
-  // Leaving the loop early cancels the stream: what is refused is not read to its end.
+  // Leaving the loop early cancels the stream, so a rejected body is not read to its end.
   try {
     for await (const chunk of bodyChunks(request)) {
       if (received + chunk.byteLength > maxBytes) return refuse("body_too_large");

@@ -28,9 +28,9 @@ function hashOf(...parts: string[]): string {
   return hash.digest("base64url");
 }
 
-/** An action that is carried out once, however often its request is repeated. */
+/** An action that runs once, however often its request is repeated. */
 interface IdempotentAction<T> {
-  /** Hashes of the users that the request names. An erasure of one of them voids what was kept. */
+  /** Hashes of the users that the request names. Erasing one of them deletes the kept answer. */
   userHashes: readonly string[];
   run(): Promise<{ ok: true; outcome: T } | UserErased>;
   /** Returns what to store of the outcome: enough to rebuild it from the same request, and nothing personal. */

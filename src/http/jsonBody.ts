@@ -6,9 +6,9 @@ import { memoryShort, problem, unsupportedMediaType } from "./problem.ts";
 
 /** Smaller bodies need no reservation. */
 const COUNTED_BODY_BYTES = 1024 * 1024;
-/** A body stands in memory as text, and again as the strings and bytes made of it. */
+/** A body is in memory as text, and again as the strings and bytes made of it. */
 const COPIES = 2;
-/** 5,000 pings have 50,000 values; a large body of nothing but brackets would become gigabytes of objects. */
+/** 5,000 pings have 50,000 values. A large body of brackets alone would become gigabytes of objects. */
 const MAX_VALUES = 500_000;
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
@@ -18,7 +18,7 @@ const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;
 const OPEN_OBJECT = 0x7b;
 
-/** How many values JSON.parse will have to make of a text, at most. */
+/** Returns an upper bound of the values that JSON.parse makes of a text. */
 function countValues(text: string): number {
   let values = 1;
   let inString = false;
@@ -38,8 +38,8 @@ type Body =
   | { ok: false; code: "body_too_large" | "memory_short" | "malformed_json" | "too_many_values" };
 
 /**
- * Reads a body as UTF-8 text, never more of it than `maxBytes`, whatever its length header says.
- * `reserve` is asked once, with the bytes to reserve, when the body turns out to be large.
+ * Reads at most `maxBytes` of a body as UTF-8 text, whatever its length header says. Calls `reserve` once, with the bytes
+ * to reserve, if the body is large.
  */
 async function readBody(
   request: Request,
@@ -60,7 +60,7 @@ async function readBody(
       if (bytes.byteLength > maxBytes) return { ok: false, code: "body_too_large" };
       return { ok: true, text: decoder.decode(bytes) };
     }
-    // Leaving the loop early cancels the stream: what is refused is not read to its end.
+    // Leaving the loop early cancels the stream, so a rejected body is not read to its end.
     for await (const chunk of bodyChunks(request)) {
       receivedBytes += chunk.byteLength;
       if (receivedBytes > maxBytes) return { ok: false, code: "body_too_large" };
@@ -72,14 +72,14 @@ async function readBody(
     }
     text += decoder.decode();
   } catch {
-    // Bytes that are not UTF-8, or a caller that went away in the middle.
+    // The bytes are not UTF-8, or the caller disconnected.
     return { ok: false, code: "malformed_json" };
   }
   if (reserved && countValues(text) > MAX_VALUES) return { ok: false, code: "too_many_values" };
   return { ok: true, text };
 }
 
-/** Reads the JSON text of a body within `maxBytes`, for the validators that follow; holds its memory until the answer. */
+/** Reads the JSON text of a body within `maxBytes` for the validators. Holds its memory until the answer. */
 export function jsonBody(maxBytes: number): Middleware {
   return async (c, next) => {
     const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
@@ -107,7 +107,7 @@ export function jsonBody(maxBytes: number): Middleware {
             return problem(c, body.code, "The body is not valid UTF-8.");
         }
       }
-      // Hono parses what stands in its cache; it expects promises there.
+      // Hono parses the text in its cache, and expects promises there.
       Object.assign(c.req.bodyCache, { text: Promise.resolve(body.text) });
       return await next();
     } finally {

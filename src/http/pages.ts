@@ -8,7 +8,7 @@ import { integer } from "./query.ts";
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 
-/** The parameters that every list takes. */
+/** Parameters of every list. */
 export const pageQuery = {
   limit: integer(1, MAX_LIMIT)
     .optional()
@@ -25,10 +25,10 @@ export function pageOf<T extends z.ZodType>(name: string, item: T) {
   return z.strictObject({ data: z.array(item), next_cursor: z.string().nullable() }).openapi(name);
 }
 
-/** Where in a total order a page ends: the keys of its last row. */
+/** Where a page ends in its list's total order: the keys of its last row. */
 type Position = readonly (string | number | null)[];
 
-/** A list with its filters: what a cursor is bound to. Filters that are not given are undefined. */
+/** A list with its filters, which a cursor is bound to. Absent filters are undefined. */
 interface ListName {
   list: string;
   partnerId: string;
@@ -45,7 +45,7 @@ function bindingOf(name: ListName): string {
     .slice(0, 16);
 }
 
-/** Encodes where a page ended and, as a hash, the list, the partner and the filters that the cursor belongs to. */
+/** Encodes the end of a page, with a hash of the list, partner and filters that the cursor belongs to. */
 function writeCursor(name: ListName, position: Position): string {
   return Buffer.from(JSON.stringify([bindingOf(name), ...position])).toString("base64url");
 }

@@ -5,7 +5,7 @@ import { faultsOf, type Fault } from "../contract/fault.ts";
 import type { RequestContext } from "./context.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 
-/** Every problem that a request can end with, by status. Partners may rely on the codes. */
+/** Problems that a request can end with, by status. Partners may rely on the codes. */
 export const PROBLEMS = {
   malformed_json: { status: 400, title: "The body is not valid JSON" },
   validation_failed: { status: 400, title: "The request breaks the contract" },
@@ -48,10 +48,10 @@ export interface ProblemExtras {
   headers?: Record<string, string>;
 }
 
-/** How long a caller waits before it asks again while a store is down. */
+/** Retry-After while a store is down. */
 const STORE_RETRY_SECONDS = 5;
 
-/** The body of a problem; `detail` is for the partner and holds nothing of anyone else's. */
+/** Returns the body of a problem. `detail` is for the partner and contains no data of other partners. */
 export function problemDocument(
   code: ProblemCode,
   detail: string,
@@ -82,27 +82,27 @@ export function problem<C extends ProblemCode>(
   return c.json(body, status, { "Content-Type": "application/problem+json", ...headers });
 }
 
-/** The answer to a request that failed, and may be sent again. */
+/** Answers a request that failed and may be sent again. */
 export function storeUnavailable(c: RequestContext) {
   return problem(c, "store_unavailable", "Send the same request again; repeating it does no harm.", {
     headers: { "Retry-After": String(STORE_RETRY_SECONDS) },
   });
 }
 
-/** The answer to a request whose user was erased meanwhile: sent again, it starts afresh. */
+/** Answers a request whose user was erased meanwhile. Sent again, it starts from nothing. */
 export function userErased(c: RequestContext) {
   c.var.logFields.fault = USER_ERASED.code;
   return storeUnavailable(c);
 }
 
-/** The 400 of a body or a query that breaks the contract. */
+/** Answers a body or a query that breaks the contract with 400. */
 export function refusal(c: RequestContext, errors: readonly Fault[]) {
   const count = errors.length === 1 ? "One thing is" : `${errors.length} things are`;
   const listed = errors.length > MAX_FAULTS ? `; the first ${MAX_FAULTS} are listed` : "";
   return problem(c, "validation_failed", `${count} wrong with this request${listed}.`, { errors });
 }
 
-/** What a validator says of a request that breaks its schema; `data` is what it looked at. */
+/** A validator's result for a request that breaks its schema. `data` is the validated value. */
 export interface Refused {
   error: ZodError;
   data?: unknown;
@@ -112,7 +112,7 @@ export function faultsIn({ error, data }: Refused): Fault[] {
   return faultsOf(error.issues, data);
 }
 
-/** The refusal of what a schema found; a list that is too long is a 413 and nothing else is said of it. */
+/** Answers faults that a schema found. A list that is too long is a 413 without other faults. */
 export function refuseInvalid(c: RequestContext, errors: readonly Fault[]) {
   const tooMany = errors.find((fault) => fault.code === "too_many_items");
   return tooMany === undefined
@@ -120,7 +120,7 @@ export function refuseInvalid(c: RequestContext, errors: readonly Fault[]) {
     : problem(c, "too_many_items", tooMany.detail, { errors: [tooMany] });
 }
 
-/** The bytes were stored, and the store has them no more: our loss, so a 5xx, and one that repeating does not help. */
+/** Answers for bytes that were stored and are lost. The fault is ours, so a 5xx; a repeated request does not help. */
 export function originalMissing(c: RequestContext) {
   return problem(
     c,
@@ -129,7 +129,7 @@ export function originalMissing(c: RequestContext) {
   );
 }
 
-/** The 503 when too many bodies are in memory at once. */
+/** Answers 503 while too many bodies are in memory. */
 export function memoryShort(c: RequestContext) {
   return problem(c, "memory_short", "Send the same request again in a moment.", {
     headers: { "Retry-After": "1" },
@@ -140,7 +140,7 @@ export function unsupportedMediaType(c: RequestContext) {
   return problem(c, "unsupported_media_type", "Send the body as application/json.");
 }
 
-/** The error answer of one status, for a route's `responses`; each code that it may have is one of its examples. */
+/** Returns the error answer of one status for a route's `responses`, with an example for each code. */
 function answer(description: string, ...codes: ProblemCode[]) {
   const examples = Object.fromEntries(
     codes.map((code) => [code, { $ref: `#/components/examples/${code}` }] as const),
@@ -148,13 +148,13 @@ function answer(description: string, ...codes: ProblemCode[]) {
   return { description, content: { "application/problem+json": { schema: problemSchema, examples } } };
 }
 
-/** What a route answers that takes no key and no parameters. */
+/** Problems of a route without authentication and parameters. */
 export const openProblems = {
   400: answer("There are no parameters here.", "validation_failed"),
   403: answer("The request came over plain http.", "https_required"),
 };
 
-/** What any authenticated read may answer besides its own; for a route's `responses`. */
+/** Problems of every authenticated read, for a route's `responses`. */
 export const readProblems = {
   400: answer(
     "Something in the request breaks the contract.",
@@ -172,7 +172,7 @@ export const readProblems = {
   503: answer("A store is down or memory is short; see Retry-After.", "store_unavailable", "memory_short"),
 };
 
-/** What a read of stored bytes may answer besides. It follows `readProblems`, whose 500 it completes. */
+/** Further problems of a read of stored bytes. Put it after `readProblems`: it replaces their 500. */
 export const originalMissingProblem = {
   500: answer("Something failed on our side.", "internal", "original_missing"),
 };
@@ -189,7 +189,7 @@ export const notFoundProblem = {
   404: answer("Unknown, or somebody else's: the two cannot be told apart.", "not_found"),
 };
 
-/** What a POST of a file's bytes may answer besides its own. */
+/** Problems of a POST of a file's bytes. */
 export const fileProblems = {
   413: answer("The file is too large.", "body_too_large"),
   415: answer(
@@ -208,7 +208,7 @@ export const fileProblems = {
   ),
 };
 
-/** What a POST with a JSON body may answer besides its own. */
+/** Problems of a POST with a JSON body. */
 export const writeProblems = {
   ...readProblems,
   400: answer(

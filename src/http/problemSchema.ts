@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { faultSchema } from "../contract/fault.ts";
 
-/** As many faults as a person reads; the rest appear once these are mended. */
+/** Maximum number of listed faults: as many as a person reads. The rest appear once these are fixed. */
 export const MAX_FAULTS = 100;
 
 /** RFC 9457. */

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 
-/** A whole number in plain digits. Other notations that `Number` reads, such as `1e3`, are refused. */
+/** A whole number in plain digits. Other notations that `Number` accepts, such as `1e3`, are rejected. */
 export function integer(minimum: number, maximum: number) {
   return z
     .string()
@@ -13,7 +13,7 @@ export function integer(minimum: number, maximum: number) {
     .openapi({ type: "integer", minimum, maximum });
 }
 
-/** The query of a route without parameters: any parameter is refused. */
+/** The query of a route without parameters. Any parameter is rejected. */
 export const noQuery = z.strictObject({});
 
 /** The query of a POST that supports a dry run. */
@@ -26,7 +26,7 @@ export const dryRunQuery = z.strictObject({
     }),
 });
 
-/** An RFC 3339 instant, parsed to Unix milliseconds; finer digits are cut off. */
+/** An RFC 3339 instant, parsed to Unix milliseconds. Finer digits are ignored. */
 export const instant = z.iso
   .datetime({ offset: true, error: "Send an RFC 3339 instant, such as 2026-11-25T08:00:00Z." })
   .transform((text) => Date.parse(text));

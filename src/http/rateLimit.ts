@@ -2,15 +2,15 @@ import { take, type Bucket, type Quota } from "./tokenBucket.pure.ts";
 import type { RequestContext, Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 
-/** Buckets of this isolate, by partner and policy; there are a few for each partner. */
+/** Buckets of this isolate by policy and partner: a few for each partner. */
 const buckets = new Map<string, Bucket>();
 
-/** The platform's own counter ends with its minute. */
+/** The platform's counter covers a minute. */
 const CEILING_RETRY_SECONDS = 60;
 
 type Policy = "intake" | "read" | "files";
 
-/** Takes from a partner's bucket, and notes for the answer's fields how it stands. */
+/** Takes tokens from a partner's bucket and sets its state for the answer's `RateLimit` fields. */
 function spend(c: RequestContext, policy: Policy, limitPerMinute: number, amount: number): Quota {
   const key = `${policy}/${c.var.partner.partner_id}`;
   const { bucket, quota } = take(buckets.get(key) ?? null, limitPerMinute, amount, Date.now());
@@ -23,7 +23,7 @@ function tooMany(c: RequestContext, detail: string, retryAfterSeconds: number) {
   return problem(c, "rate_limited", detail, { headers: { "Retry-After": String(retryAfterSeconds) } });
 }
 
-/** How many files a partner may send; null: they may be taken. For a request that is otherwise in order. */
+/** Counts the files of a valid request. Returns the 429 if they exceed the partner's limit, else null. */
 export function spendFiles(c: RequestContext, files: number) {
   const limit = c.var.partner.limits.files_per_minute;
   if (limit === null) return null;
@@ -37,8 +37,8 @@ export function spendFiles(c: RequestContext, files: number) {
 }
 
 /**
- * Counts a partner's requests, what brings work apart from what reads, and writes the `RateLimit` fields of
- * draft-ietf-httpapi-ratelimit-headers. The platform's limiter is the ceiling over all isolates of a place.
+ * Counts a partner's requests, reads apart from others, and writes the `RateLimit` fields of
+ * draft-ietf-httpapi-ratelimit-headers. The platform's limiter is the ceiling over all isolates of a location.
  */
 export const limitRequests: Middleware = async (c, next) => {
   c.set("quotas", new Map());

@@ -1,12 +1,12 @@
-/** A token bucket that holds a minute's worth and fills evenly. Pure: the time is an argument. */
+/** A token bucket that holds the tokens of a minute and fills evenly. Pure: the time is an argument. */
 
 export interface Bucket {
   tokens: number;
-  /** Unix milliseconds of the last look. */
+  /** Unix milliseconds of the last update. */
   at: number;
 }
 
-/** How a bucket stands after something was asked of it. */
+/** State of a bucket after a request for tokens. */
 export interface Quota {
   granted: boolean;
   limit: number;
@@ -14,15 +14,15 @@ export interface Quota {
   remaining: number;
   /** Seconds until the bucket is full again. */
   fullInSeconds: number;
-  /** Seconds until the same could be granted; 0 when it was. */
+  /** Seconds until the same request could be granted; 0 when it was granted. */
   retryAfterSeconds: number;
 }
 
 const MINUTE_MS = 60_000;
 
 /**
- * Takes `amount` from a bucket of `limitPerMinute`; null is a full one. More than a whole minute's worth is
- * granted to a full bucket, which then owes the rest: such a request is slowed down and not impossible.
+ * Takes `amount` tokens from a bucket of `limitPerMinute`; null is a full bucket. A full bucket grants more than its
+ * content and then owes the rest, so that a request larger than the limit is possible.
  */
 export function take(
   bucket: Bucket | null,

@@ -2,17 +2,17 @@ import { isLoopback } from "../outbound/address.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 
-/** Two years. Subdomains are left out: they need not be ours. */
+/** Two years, without subdomains: they may belong to others. */
 export const STRICT_TRANSPORT_SECURITY = "max-age=63072000";
 
 /**
- * Refuses a request that others could have read or sent in somebody's name, before any credentials are looked at.
- * A redirect would hide from the caller that its key has gone out in clear.
+ * Rejects requests over plain http before it reads credentials. A redirect would hide from the caller that its key was
+ * sent unencrypted.
  */
 export const secureTransport: Middleware = async (c, next) => {
   const { protocol, hostname } = new URL(c.req.url);
   if (c.env.ENVIRONMENT === "local") {
-    // A foreign name that resolves to this machine is how a page of another site reaches local services.
+    // A page of another site can reach local services by a name that resolves to this machine.
     if (isLoopback(hostname)) return next();
     return problem(
       c,
@@ -28,7 +28,7 @@ export const secureTransport: Middleware = async (c, next) => {
   );
 };
 
-/** Tells browsers to use https from now on. A local service has none. */
+/** Makes browsers use https from now on. A local service has no https. */
 export const strictTransport: Middleware = async (c, next) => {
   await next();
   if (c.env.ENVIRONMENT !== "local") {

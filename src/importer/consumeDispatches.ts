@@ -20,17 +20,17 @@ const messageSchema = z.object({ collector: z.string().min(1), dispatch_id: z.st
 const CONNECTIONS = 6;
 /** A claim ends 60 s after its last report. A file that starts after this long has 55 s of it left, and needs up to 50. */
 const REPORT_EVERY_MS = 5_000;
-/** A claim with less time left is renewed when a file asks for its end: a download needs 30 s, and storing 10 s. */
+/** A claim with less time left is renewed before a file uses it: a download needs 30 s, storing 10 s. */
 const RENEW_BELOW_MS = 45_000;
-/** How long one file may take, with all its waits for memory. */
+/** Maximum time for one file, including its waits for memory. */
 const LONGEST_FILE_MS = 5 * 60_000;
 
-/** A message whose collector could not be reached is delivered again after this. */
+/** Delay before a message is redelivered whose collector could not be reached. */
 const RETRY = { delaySeconds: 1 };
-/** A collector is away for moments while its object is replaced, so a call that fails is repeated after these pauses. */
+/** A collector is unreachable for moments while its object is replaced: calls are repeated after these pauses. */
 const PAUSES_MS = [250, 500, 1_000, 2_000];
 
-/** Imports what dispatches name. Acknowledges each message, or has it delivered again; never throws. */
+/** Imports the files of dispatches. Acknowledges each message or retries it. Never throws. */
 export async function consumeDispatches(batch: MessageBatch, env: Env): Promise<void> {
   for (const message of batch.messages) await consumeDispatch(message, batch.queue, env);
 }
@@ -64,12 +64,12 @@ async function consumeDispatch(message: Message, queue: string, env: Env): Promi
       fault: faultName(fault),
       milliseconds: Date.now() - startedAt,
     });
-    // The next delivery tells the collector that this one has ended: no claim of it has to expire first.
+    // The next delivery ends this delivery's claim at the collector, so nothing waits for it to expire.
     message.retry(RETRY);
   }
 }
 
-/** Repeats a call that throws, with pauses, until it may not be repeated any more. Throws the last fault. */
+/** Repeats a call that throws, with pauses, as often as allowed. Throws the last fault. */
 async function persistently<T>(call: () => Promise<T>, mayRepeat: () => boolean = () => true): Promise<T> {
   for (const pauseMs of PAUSES_MS) {
     try {
@@ -87,7 +87,7 @@ function partnerOf(collector: string): string {
   return collector.slice(0, Math.max(0, collector.indexOf("/")));
 }
 
-/** Tells collectors of dispatches whose messages the queue has given up, so that they send the work again at once. */
+/** Reports dispatches whose messages the queue gave up to their collectors, which send the work again at once. */
 export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Promise<void> {
   for (const message of batch.messages) {
     const parsed = messageSchema.safeParse(message.body);
@@ -104,7 +104,7 @@ export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Prom
       await collectorNamed(env, collector).abandon(dispatch_id);
       message.ack();
     } catch (fault) {
-      // After the last delivery the collector's lease sends the work again.
+      // The claim expires, then the collector sends the work again.
       logLine({ unit: "setback", outcome: "abandon_failed", ...names, fault: faultName(fault) });
       message.retry(RETRY);
     }
@@ -118,7 +118,7 @@ async function importDispatch(
   claimant: Claimant,
 ): Promise<DispatchResult> {
   const tally: DispatchResult = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
-  // A stub whose call has thrown may stay broken, so each call gets its own.
+  // A stub may stay broken after a call that threw: each call gets its own.
   const collector = () => collectorNamed(env, collectorName);
   const claim = await persistently(async (): Promise<Claim | null> =>
     collector().claim(dispatchId, claimant),
@@ -154,7 +154,7 @@ async function importDispatch(
   return tally;
 }
 
-/** Gathers what became of the files, makes it readable and tells the collector: at the end, or every 5 s. */
+/** Collects outcomes of files, makes imported ones readable and reports to the collector: every 5 s, and at the end. */
 class Reporter {
   readonly #env: Env;
   readonly #collector: () => Collector;
@@ -178,8 +178,8 @@ class Reporter {
   }
 
   /**
-   * Unix time in milliseconds. Null when the claim is over: another importer may have the rest, so no further URL is
-   * used. A file that waits for memory asks again and again, and so keeps the claim.
+   * End of the claim in Unix milliseconds. Null when the claim has ended: another importer may work on the rest, so no
+   * further URL is used. A file that waits for memory calls this repeatedly, which renews the claim.
    */
   claimedUntil(): number | null {
     const leftMs = (this.#until ?? 0) - Date.now();
@@ -188,7 +188,7 @@ class Reporter {
     return this.#until;
   }
 
-  /** Renews the claim without an outcome. After a renewal that fails, the next question tries again. */
+  /** Renews the claim without an outcome. When a renewal fails, the next call tries again. */
   #renew(): void {
     if (this.#isRenewing) return;
     this.#isRenewing = true;
@@ -200,7 +200,7 @@ class Reporter {
       await earlier.catch(() => undefined);
       this.#until = await this.#collector().report(this.#dispatchId, this.#claim.claim, []);
     } catch {
-      // The claim has time left, and is asked for again.
+      // The claim has time left; the next call renews it.
     } finally {
       this.#isRenewing = false;
     }
@@ -212,7 +212,7 @@ class Reporter {
     if (Date.now() - this.#reportedAt >= REPORT_EVERY_MS) await this.finish();
   }
 
-  /** Reports follow one another: each renews the claim for the next. */
+  /** Reports run one after another, because each renews the claim for the next. */
   async finish(): Promise<void> {
     this.#reporting = this.#reporting.catch(() => undefined).then(() => this.#report());
     await this.#reporting;

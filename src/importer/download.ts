@@ -3,11 +3,11 @@ import { FIRST_BYTES, type Hold, type Memory, type StartedHold, type Until } fro
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 
-/** Enough for 32 MiB at 9 Mbit/s; a slower host is tried again, away from everybody else's files. */
+/** Enough for 32 MiB at 9 Mbit/s. Files of slower hosts are retried in a queue of their own. */
 const DEADLINE_MS = 30_000;
-/** Real hosts use one or two (a short link, then storage); more is a circle. */
+/** Real hosts use one or two (a short link, then storage). More is a loop. */
 const MAX_REDIRECTS = 5;
-/** What is left of a download's time after it has waited for memory: enough for a host that sent the rest meanwhile. */
+/** Time to read the rest of a body after a wait for memory. The host may have sent it meanwhile. */
 const LEAST_READING_MS = 10_000;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -30,15 +30,15 @@ export interface DownloadFault {
   code: DownloadFaultCode;
   /** One sentence for the partner; never holds the URL. */
   detail: string;
-  /** Of the last answer; null when none came. */
+  /** Status of the last answer; null when none came. */
   httpStatus: number | null;
   /** Whether another attempt may succeed. */
   again: boolean;
-  /** What the host asked for, not bounded; null when it asked for nothing. */
+  /** The host's Retry-After, not bounded; null when it sent none. */
   retryAfterSeconds: number | null;
 }
 
-/** This service, not the host, kept the download from ending in its time: memory was short. */
+/** The download did not end in time because this service was short of memory. The host is not at fault. */
 export interface MemoryShort {
   ok: false;
   code: "memory_short";
@@ -48,7 +48,7 @@ export interface MemoryShort {
 /** `hold` is the reserved memory of `bytes`: release it when done with them. */
 export type DownloadResult = { ok: true; bytes: Uint8Array; hold: Hold } | DownloadFault | MemoryShort;
 
-/** Whose memory a download takes, and when it ends at the latest. */
+/** The memory that a download reserves from, and its latest end. */
 export interface DownloadBounds {
   memory: Memory;
   until: Until;
@@ -76,8 +76,8 @@ function fault(
 }
 
 /**
- * The time of the host, over several steps. It does not run while the download waits for memory. `until` ends it
- * in any case, and then the host is not to blame.
+ * The host's time for a download, over several requests. It stops while the download waits for memory. `until` ends
+ * the download in any case; then the host is not at fault.
  */
 function startDeadline(limitMs: number, until: Until, now: () => number) {
   const controller = new AbortController();
@@ -93,7 +93,7 @@ function startDeadline(limitMs: number, until: Until, now: () => number) {
   };
   const expire = () => {
     leftMs -= now() - runningSince;
-    // The end may have been put off since.
+    // The end may have been extended since.
     if (!isHostsFault && until() > now()) run();
     else controller.abort();
   };
@@ -101,7 +101,7 @@ function startDeadline(limitMs: number, until: Until, now: () => number) {
   return {
     signal: controller.signal,
     stop: () => clearTimeout(timer),
-    /** Lets the host's time stand still during this work of ours. */
+    /** Stops the host's time while this service works. */
     pauseFor: async <T>(work: () => Promise<T>): Promise<T> => {
       clearTimeout(timer);
       leftMs -= now() - runningSince;
@@ -128,7 +128,7 @@ function discard(response: Response): void {
   response.body?.cancel().catch(() => undefined);
 }
 
-/** What an answer other than 200 and redirects means. */
+/** Returns the fault for an answer other than 200 and redirects. */
 function statusFault(response: Response, nowMs: number): DownloadFault {
   const { status } = response;
   const detail = `The host answered ${status}.`;
@@ -141,7 +141,7 @@ function statusFault(response: Response, nowMs: number): DownloadFault {
   });
 }
 
-/** The body's length if the host declared one that counts the bytes we will read. */
+/** Returns the declared length of the body; null without one, or when it counts encoded bytes. */
 function declaredLength(headers: Headers): number | null {
   const encoding = headers.get("content-encoding") ?? "identity";
   const length = headers.get("content-length");
@@ -230,9 +230,9 @@ async function collect(
 }
 
 /**
- * Downloads one file: a GET without credentials, redirects followed by hand with each hop's address checked.
- * Waits for memory before the GET, while the host still has its whole time, and again before a body passes 1 MiB.
- * Never throws; everything a host can do is a `DownloadFault`. `now` is in milliseconds.
+ * Downloads one file by a GET without credentials. Checks the address of each redirect before it follows it. Waits for
+ * memory before the GET, before the host's time starts, and again before a body passes 1 MiB. Never throws: everything
+ * that a host can do wrong is a `DownloadFault`. `now` is in milliseconds.
  */
 export async function download(
   url: string,
@@ -295,7 +295,7 @@ async function get(address: URL, deadline: Deadline): Promise<Response | Downloa
   }
 }
 
-/** Returns where a redirect leads, after so many others, or why it is not followed. */
+/** Returns the target of a redirect, or why it is not followed. `redirects` is the number of earlier ones. */
 function nextAddress(
   response: Response,
   address: URL,

@@ -11,7 +11,7 @@ import type { AddressRules } from "../outbound/address.ts";
 import { download } from "./download.ts";
 import { wait } from "../concurrency/wait.ts";
 
-/** A file whose bytes are stored and decoded; what is left is to make it readable. */
+/** A file whose bytes are stored and decoded, ready to be made readable. */
 export interface DecodedFile {
   result: "decoded";
   item: WorkItem;
@@ -24,25 +24,25 @@ export interface ImportContext {
   partnerId: string;
   userId: string;
   rules: AddressRules;
-  /** Where this partner's files reserve their memory. */
+  /** Memory that this partner's files reserve from. */
   memory: Memory;
 }
 
-/** Downloaded bytes may not come twice. R2 allows one write a second for a key, so each try waits longer. */
+/** A host may not send the bytes twice: keep trying. R2 allows one write a second for a key, so waits grow. */
 const PUT_DELAYS_MS = [500, 1_000, 2_000, 4_000];
-/** Time that storing takes at most, with all its tries. */
+/** Maximum time for storing, including all tries. */
 const STORING_MS = 10_000;
 
 const BYTES_MISSING = "The stored bytes of this file could not be found.";
 
-/** Bytes at hand, and where they lie; or why there are none. */
+/** Bytes in memory with their stored object, or the reason why there are none. */
 type Obtained =
   { ok: true; bytes: Uint8Array; stored: StoredObject; hold: Hold } | { ok: false; outcome: Outcome };
 
 /**
- * One attempt at one file: its bytes from the store, or downloaded and stored before anything else; then
- * decoded. Every wait ends before `until`, when the claim ends. Never throws: a fault of ours is
- * an attempt to be repeated.
+ * Makes one attempt at one file: reads its bytes from the store, or downloads and stores them first; then decodes them.
+ * Every wait ends before `until`, the end of the claim. Never throws: a fault of this service becomes an attempt to be
+ * repeated.
  */
 export async function importFile(
   context: ImportContext,
@@ -83,14 +83,14 @@ async function obtainBytes(context: ImportContext, item: WorkItem, until: Until)
     hold.release();
     throw fault;
   }
-  // Another attempt has stored this version first: its bytes are the file.
+  // Another attempt stored this version first: use its bytes.
   hold.release();
   const first = await readObject(context, item, key, until);
-  // An erasure may have deleted them since.
+  // An erasure may have deleted the bytes since.
   return first ?? { ok: false, outcome: ownFault(item, BYTES_MISSING) };
 }
 
-/** Null when the object does not exist. */
+/** Returns null when the object does not exist. */
 async function readObject(
   { env, memory }: ImportContext,
   item: WorkItem,
@@ -114,7 +114,7 @@ async function readObject(
   }
 }
 
-/** Create-if-absent: null when the version is stored already. */
+/** Stores bytes if the version has none. Returns null when it has some. */
 async function storeObject(
   files: R2Bucket,
   key: string,
@@ -174,7 +174,7 @@ function outcomeOf(
   return { result: "try_again", file_id, version, fault, stored: null, origin: "host", retry_after_seconds };
 }
 
-/** Our own stores failed: tried again for a day before the partner hears of it. */
+/** Fault of our own stores. The file is retried for a day before it fails. */
 export function ownFault(item: WorkItem, detail: string, stored: StoredObject | null = null): Outcome {
   return {
     result: "try_again",

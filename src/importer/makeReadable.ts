@@ -9,15 +9,15 @@ import { randomId } from "../identifiers.ts";
 import { touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
 
-/** What came of it; `erasedBefore` is the bound of an erasure that has overtaken these files, or 0. */
+/** Result of making files readable. `erasedBefore` is the bound of an erasure that covers these files, or 0. */
 export interface MadeReadable {
   outcomes: Outcome[];
   erasedBefore: number;
 }
 
 /**
- * Makes decoded files readable in one transaction: each replaces what was readable of it, whole, unless a
- * newer version or an erasure has come meanwhile. Throws when the database is down; repeating it is harmless.
+ * Makes decoded files readable in one transaction. Each replaces all activities of its older version, unless a newer
+ * version or an erasure came first. Throws when the database is down; repeating it is harmless.
  */
 export async function makeReadable(
   database: D1Database,
@@ -48,7 +48,7 @@ export async function makeReadable(
       })),
       batchId,
     ),
-    // The request that took the ping may have ended before it could say whose it was.
+    // The request that accepted the ping may have ended before it wrote the user's row.
     ...touchUsers(database, partner_id, [
       {
         ...owner,

@@ -4,7 +4,7 @@ import { importFilesSchema } from "./counts.pure.ts";
 export const IMPORT_STATUSES = ["running", "completed", "completed_with_failures"] as const;
 export type ImportStatus = (typeof IMPORT_STATUSES)[number];
 
-/** Warning of an import whose event can be read, but not sent. */
+/** Warning when the event of an import can be read, but not sent. */
 export const NO_EVENT_URL = "event_id was given but no event_url is configured: the event will not be sent.";
 
 /** The 202 of a task. */

@@ -39,7 +39,7 @@ function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed
   return status === "delivered" || status === "failed" ? status : "requested";
 }
 
-/** The settings of a partner that decide how its imports read. */
+/** Settings of a partner that its imports' answers depend on. */
 type PartnerView = Pick<Partner, "partner_id" | "event_url">;
 
 function importOf(partner: PartnerView, row: ImportRow): Import {
@@ -69,7 +69,7 @@ async function liveCounts(env: Env, partnerId: string, importId: string): Promis
   try {
     return await collectorOfId(env, partnerId, importId).readImport(importId);
   } catch {
-    // The counts of the read model are only a little older.
+    // Use the counts of the read model: they are only a little older.
     return null;
   }
 }
@@ -108,8 +108,8 @@ export interface ImportFilters {
 export type ImportPosition = [timeMs: number, importId: string];
 
 /**
- * At most `limit` imports after the position, newest first: without their missing ids, which may be 20,000 each, and running ones
- * with the counts of their last projection.
+ * Returns at most `limit` imports after the position, newest first. They come without their missing ids, which may be
+ * 20,000 each, and running ones with the counts of their last projection.
  */
 export async function listImports(
   env: Env,

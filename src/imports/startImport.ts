@@ -10,8 +10,8 @@ import type { Task } from "./task.ts";
 import { projectImport, replaceMissing } from "./write.ts";
 
 /**
- * Releases all that is held for the task's user and source as one import; a task that was carried out already
- * returns the import it started then. Throws when a store cannot be reached; repeating it is harmless.
+ * Releases everything held for the task's user and source as one import. A repeated task returns the import that it
+ * started before. Throws when a store cannot be reached; repeating it is harmless.
  */
 export async function startImport(
   env: Env,
@@ -22,20 +22,21 @@ export async function startImport(
   const started: StartedImport = await collectorFor(env, names).startImport(names, entryOf(partnerId, task));
   const erasedBefore = await tellReadModel(env, partnerId, started, missingOf(task, started.missing));
   if (started.import.requested_at <= erasedBefore) {
-    // An erasure that did not know of this collector, by a clock ahead of its own: the task may be repeated.
+    // The erasure's clock was ahead of the collector's, and it has not reached the collector. Erase, so that a
+    // repeated task starts a new import.
     await collectorFor(env, names).erase(erasedBefore);
     return USER_ERASED;
   }
   return { ok: true, outcome: started };
 }
 
-/** What `startImport` would answer at this moment, with an import_id that names nothing. */
+/** Returns what `startImport` would return now, with an import_id that names no import. */
 export async function previewImport(env: Env, partnerId: string, task: Task): Promise<StartedImport> {
   const names = namesOf(partnerId, task);
   return collectorFor(env, names).previewImport(names, entryOf(partnerId, task));
 }
 
-/** The names that the task expected at these places; null when it did not say what to expect. */
+/** Returns the expected summary_ids at these places; null when the task has no `expected_summary_ids`. */
 export function missingOf(task: Task, places: readonly number[] | null): string[] | null {
   const expected = task.expected_summary_ids;
   if (places === null || expected === undefined) return null;
@@ -58,9 +59,9 @@ function entryOf(partnerId: string, task: Task): TaskEntry {
 }
 
 /**
- * If the database is down, the collector's alarm tells it of the import later. It does not know the names that
- * are missing: with these the task fails, and its repetition tells them. Answers the bound of the user's last
- * erasure, or 0.
+ * Writes a started import to the read model. Returns the bound of the user's last erasure, or 0. If the database is
+ * down, the collector's alarm projects the import later. The collector does not know the missing names: with these the
+ * function throws, and the repeated task writes them.
  */
 async function tellReadModel(
   env: Env,

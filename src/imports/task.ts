@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { nameText, userIdText } from "../contract/text.ts";
 
-/** As many files as one task may be checked against; a list of names longer than this is no list to compare. */
+/** Maximum number of `expected_summary_ids`. */
 const MAX_EXPECTED = 20_000;
 
-/** The sentence that a partner's held pings are complete. Fields beyond these are ignored. */
+/** A partner's statement that its held pings are complete. Other fields are ignored. */
 export const taskSchema = z
   .object({
     bulk_fit_transfer_complete: z.literal(true),

@@ -3,7 +3,7 @@ import { jsonSlices } from "../database/sql.ts";
 import { IMPORT_COUNTS, type ImportCounts } from "./counts.pure.ts";
 import type { ImportStatus } from "./import.ts";
 
-/** An import as its collector knows it, on the way to the read model. */
+/** State of an import that its collector writes to the read model. */
 export interface ImportProjection extends ImportCounts {
   import_id: string;
   user_id: string;
@@ -19,7 +19,7 @@ export interface ImportProjection extends ImportCounts {
   completed_at: number | null;
 }
 
-/** The counts' parameters in `projectImport`: those after the other fields. */
+/** Parameters of the counts in `projectImport`, after those of the other fields. */
 const COUNT_PARAMETERS = IMPORT_COUNTS.map((_, index) => `?${14 + index}`).join(", ");
 const UPDATED_COUNTS = IMPORT_COUNTS.map((count) => `${count} = excluded.${count}`).join(", ");
 
@@ -54,8 +54,8 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
 }
 
 /**
- * Statements that note what an import's task expected and never came, in place of what was noted before. Nothing
- * is noted where the import's row does not stand: write it before, in one batch.
+ * Returns statements that replace the list of files that an import's task expected and that were never pinged. They
+ * store nothing without the import's row: write it before, in the same batch.
  */
 export function replaceMissing(
   db: D1Database,

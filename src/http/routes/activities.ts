@@ -21,7 +21,7 @@ import {
 } from "../problem.ts";
 import { instant, integer, noQuery, unixSeconds } from "../query.ts";
 
-/** More points than any activity has: a day and a half of records, ten a second. */
+/** Maximum `resolution`. More points than any activity has: a day at ten records a second. */
 const MAX_POINTS = 1_000_000;
 
 const params = z.object({ activity_id: z.string() });

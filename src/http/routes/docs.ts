@@ -3,11 +3,11 @@ import { describe } from "../../docs/document.ts";
 import { PAGE_POLICY, renderPage } from "../../docs/page.ts";
 import type { AppEnv } from "../context.ts";
 
-/** Served with and without the slash that every path has when it is routed. */
+/** Paths are routed with a slash at their end, and served with and without it. */
 const DOCUMENT_PATH = "/openapi.json/";
 const PAGE_PATH = "/docs/";
 
-/** Lets the app tell what it is. Both texts are made when they are first asked for: starting costs nothing. */
+/** Adds the documentation of the app's routes. Both texts are made at their first request, not at the start. */
 export function serveDocs(app: OpenAPIHono<AppEnv>): void {
   const document = once(() => describe(app));
   const json = once(() => JSON.stringify(document()));

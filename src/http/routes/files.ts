@@ -20,7 +20,7 @@ import { instant, noQuery } from "../query.ts";
 
 const params = z.object({ file_id: z.string() });
 
-/** A summary_id alone names no file, and finding it would mean a look at every file. */
+/** A summary_id alone does not name a file, and searching for it would read every file. */
 function namesOneFile(
   query: { summary_id?: string | undefined; user_id?: string | undefined; source?: string | undefined },
   ctx: z.RefinementCtx,
@@ -107,7 +107,7 @@ const originalRoute = createRoute({
   },
 });
 
-/** A browser that opens the bytes all the same runs nothing in them. */
+/** Keeps a browser that opens the bytes from running anything in them. */
 const NOTHING_RUNS = "default-src 'none'; sandbox";
 
 export const getOriginal = endpoint(originalRoute, async (c) => {

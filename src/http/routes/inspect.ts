@@ -8,7 +8,7 @@ import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
 import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";
 
-/** Inspected bytes come without a ping, so nothing else says when they were recorded. */
+/** Inspected bytes come without a ping, so no other start time is known. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
 
 const bytes = { schema: z.string().openapi({ format: "binary" }) };

@@ -42,7 +42,7 @@ const route = createRoute({
   },
 });
 
-/** What is stored of an answer: with the same task, enough to give it again. */
+/** The stored part of an answer: with the same task, enough to rebuild it. */
 const keptSchema = z.object({
   import_id: z.string(),
   status: z.enum(IMPORT_STATUSES),
