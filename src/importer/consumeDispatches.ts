@@ -131,6 +131,7 @@ async function importDispatch(
   const { partner_id: partnerId, user_id: userId } = claim.names;
   const wholeBudget = claim.exclusive ? await reserveAll(partnerId, claim.until) : null;
   const memory = claim.exclusive ? wholeBudget : sharedMemory(partnerId);
+  const rules = addressRules(env, partner?.callback_hosts ?? []);
   try {
     await settleAll(claim.items, CONNECTIONS, async (item) => {
       if (partner === undefined) {
@@ -144,7 +145,6 @@ async function importDispatch(
       if (reporter.claimedUntil() === null) return;
       const endsAt = Date.now() + LONGEST_FILE_MS;
       const until = () => Math.min(endsAt, reporter.claimedUntil() ?? 0);
-      const rules = addressRules(env, partner?.callback_hosts ?? []);
       await reporter.add(await importFile({ env, partnerId, userId, rules, memory }, item, until));
     });
     await reporter.finish();
