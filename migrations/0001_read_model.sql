@@ -114,6 +114,23 @@ CREATE TABLE users (
   PRIMARY KEY (partner_id, user_id)
 ) WITHOUT ROWID;
 
+-- Which collectors a user has: one for each source. Written at the first contact, so that an erasure finds them all.
+CREATE TABLE user_sources (
+  partner_id TEXT NOT NULL,
+  user_id    TEXT NOT NULL,
+  source     TEXT NOT NULL,
+  version    INTEGER NOT NULL,                      -- the newest at the last first contact; an erasure up to it removes the row
+  PRIMARY KEY (partner_id, user_id, source)
+) WITHOUT ROWID;
+
+-- Where the round over all collectors of user_sources continues, in one row.
+CREATE TABLE collector_rounds (
+  only          INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
+  after_partner TEXT NOT NULL,
+  after_user    TEXT NOT NULL,
+  after_source  TEXT NOT NULL
+) WITHOUT ROWID;
+
 -- Signed requests to others: the partner's events, and training plans asked of the planner.
 CREATE TABLE deliveries (
   partner_id      TEXT NOT NULL,
@@ -183,7 +200,7 @@ CREATE TABLE erased (
   before_version     INTEGER NOT NULL,
   answers_void_until INTEGER NOT NULL DEFAULT 0,    -- idempotent requests claimed by then are carried out again
   user_id            TEXT,
-  step               TEXT,                          -- files, file_batches, …: where the sweep continues; null: at the first
+  step               TEXT,                          -- sources, files, …: where the sweep continues; null: at the first
   after_id           TEXT NOT NULL DEFAULT '',      -- the last id that the step has handled
   next_sweep_at      INTEGER,
   sweeps_left        INTEGER NOT NULL DEFAULT 0,

@@ -1,3 +1,4 @@
+import { sweepCollectors } from "./collector/sweep.ts";
 import { sweepDeliveries, sweepTestEvents } from "./deliveries/sweep.ts";
 import type { Env } from "./env.ts";
 import { sweepExpiredErasures } from "./erasure/expire.ts";
@@ -27,6 +28,7 @@ const SWEEPS: readonly Sweep[] = [
   { name: "idempotent_requests", isDue: () => true, run: sweepIdempotentRequests },
   { name: "test_events", isDue: () => true, run: sweepTestEvents },
   { name: "finished_jobs", isDue: () => true, run: sweepFinishedJobs },
+  { name: "lost_alarms", isDue: () => true, run: sweepCollectors },
   {
     name: "inline_bytes",
     isDue: (nowMs) => HOURLY_MINUTES.has(new Date(nowMs).getUTCMinutes()),

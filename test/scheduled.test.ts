@@ -26,6 +26,7 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     expired_erasures: 0,
     operator_jobs: 0,
     finished_jobs: 0,
+    lost_alarms: 0,
     test_events: 0,
     discarded_objects: 0,
     idempotent_requests: 0,
@@ -46,7 +47,7 @@ test("a sweep whose store is down is named in the line, without the store's own 
     inline_bytes: 0,
     outcome: "fault",
     fault:
-      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error",
+      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");

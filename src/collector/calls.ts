@@ -1,5 +1,4 @@
 import type { FileError, StoredObject } from "../files/file.ts";
-import type { FileState } from "../files/write.ts";
 import type { ImportProjection } from "../imports/write.ts";
 import type { FaultOrigin } from "./dispatches/retrySchedule.pure.ts";
 import type { Submission } from "./files/submission.pure.ts";
@@ -19,26 +18,18 @@ export interface PingEntry {
   submission: Submission;
 }
 
-/** A ping that became a version of its file. Short, because a request has thousands. */
-export interface TakenEntry {
-  status: "queued" | "held";
-  version: number;
-  /** What the read model needs besides the ping itself. */
-  taken: { revision: number; import_id: string | null };
-}
+export type PingStatus = "queued" | "held" | "duplicate";
 
-/** A ping that repeats its file's newest version. No version references bytes that it brought. */
-export interface RepeatedEntry {
-  status: "held" | "duplicate";
-  /** The version that it repeats. */
-  version: number;
-  taken: null;
-  /** The state of that version for the read model; null when it is settled, or another entry carries it. */
-  state: FileState | null;
+/** What became of pings, in their order. Arrays of plain values, because a request has thousands. */
+export interface AcceptedPings {
+  statuses: PingStatus[];
+  /** The version that each ping became, or repeats. */
+  versions: number[];
+  /** Indexes of the pings whose inline bytes no version references: they repeat their file's newest version. */
+  repeats: number[];
+  /** Whether the read model may not list this user and source yet: introduce them before the answer. */
+  first_contact: boolean;
 }
-
-/** What became of a ping. Results have the order of the entries. */
-export type AcceptedEntry = TakenEntry | RepeatedEntry;
 
 export interface TaskEntry {
   import_id: string;
@@ -53,6 +44,8 @@ export interface StartedImport {
   repeated: boolean;
   /** Indexes in `expected` of the files that were never pinged. */
   missing: number[] | null;
+  /** Whether the read model may not list this user and source yet. */
+  first_contact: boolean;
 }
 
 export interface WorkItem {

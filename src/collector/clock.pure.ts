@@ -3,7 +3,7 @@ export interface CollectorClock {
   claimMs: number;
   /** When an unclaimed message is sent again. */
   leaseMs: number;
-  /** How long progress of an import gathers before it is projected. */
+  /** How long changes gather before the alarm writes them to the read model. */
   projectionDelayMs: number;
   /** How long a file waits for its exclusive attempt: a random time between the two, so that such files do not meet. */
   exclusiveDelayMs: { least: number; most: number };
@@ -15,7 +15,7 @@ export function clockFor(environment: string): CollectorClock {
   return {
     claimMs: 60_000,
     leaseMs: isLocal ? 20_000 : 900_000,
-    projectionDelayMs: 1_000,
+    projectionDelayMs: isLocal ? 200 : 2_000,
     exclusiveDelayMs: isLocal ? { least: 2_000, most: 10_000 } : { least: 120_000, most: 600_000 },
   };
 }

@@ -6,6 +6,7 @@ import { housekeep } from "./housekeep.ts";
 import { drainImports } from "./imports/drainImports.ts";
 import { needsProjection } from "./imports/import.pure.ts";
 import { LONGEST_PAUSE_MS, nextAlarm } from "./nextAlarm.pure.ts";
+import type { UnprojectedDispatches } from "./outbox/unprojectedDispatches.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 
@@ -28,16 +29,20 @@ export function doDueWork(turn: CollectorTurn): Dispatch[] {
   return storage.dispatches.due(now, ALARM_LIMIT).filter((due) => due.state === "unsent");
 }
 
+/** What the alarm knows besides the storage. */
+export interface AlarmState {
+  clock: CollectorClock;
+  failuresInARow: number;
+  /** More entries of the outbox are due than the last alarm handled. */
+  moreWaits: boolean;
+  unprojected: UnprojectedDispatches;
+}
+
 /**
  * When the next work is due, in Unix milliseconds; null when nothing waits. Never throws: the platform gives up an alarm
  * that throws six times.
  */
-export function nextDueWork(
-  storage: CollectorStorage,
-  clock: CollectorClock,
-  failuresInARow: number,
-  nowMs: number,
-): number | null {
+export function nextDueWork(storage: CollectorStorage, state: AlarmState, nowMs: number): number | null {
   // The alarm outlives a roll-back: the newer code finds it set.
   if (storage.refusal !== null) return nowMs + LONGEST_PAUSE_MS;
   try {
@@ -57,14 +62,17 @@ function dueWork(
   const imports = storage.imports.all();
   return nextAlarm({
     earliestDispatch: storage.dispatches.earliestDue(),
-    outboxWaits: isKnown && storage.outbox.first(1).length > 0,
+    moreWaits: state.moreWaits,
     bulkWaits:
       imports.some((row) => row.drained_to !== null) && storage.dispatches.count("BULK") < BULK_WINDOW,
-    progressWaits: imports.some(needsProjection),
-    projectionDelayMs: clock.projectionDelayMs,
+    changesWait:
+      !storage.outbox.isEmpty ||
+      (isKnown && (state.unprojected.size > 0 || !storage.identity.isIntroduced)) ||
+      imports.some(needsProjection),
+    projectionDelayMs: state.clock.projectionDelayMs,
     housekeepingAt: storage.identity.housekeepingAt,
     erasureExpiresAt: erasureExpiresAt(storage),
-    failuresInARow,
+    failuresInARow: state.failuresInARow,
     nowMs,
   });
 }

@@ -27,6 +27,6 @@ export async function expireErasure(turns: CollectorTurns, nowMs: number): Promi
   const { storage } = turns;
   const expiresAt = erasureExpiresAt(storage);
   if (expiresAt === null || nowMs < expiresAt) return;
-  if (storage.identity.get() === null) await turns.deleteAll();
+  if (storage.identity.get() === null && storage.outbox.isEmpty) await turns.deleteAll();
   else turns.commit(() => storage.identity.forgetErasure());
 }

@@ -4,11 +4,12 @@ export const LONGEST_PAUSE_MS = 60_000;
 /** When the alarm has something to do next, in Unix milliseconds; null: nothing is left. Pure. */
 export function nextAlarm(waiting: {
   earliestDispatch: number | null;
-  outboxWaits: boolean;
+  /** More entries of the outbox are due than one alarm handles. */
+  moreWaits: boolean;
   /** Files of an import wait, and there is room for more bulk dispatches. */
   bulkWaits: boolean;
-  /** The read model is behind an import. */
-  progressWaits: boolean;
+  /** Changes gather for the read model. */
+  changesWait: boolean;
   projectionDelayMs: number;
   housekeepingAt: number | null;
   erasureExpiresAt: number | null;
@@ -19,8 +20,8 @@ export function nextAlarm(waiting: {
   const { nowMs, failuresInARow } = waiting;
   const times: number[] = [];
   if (waiting.earliestDispatch !== null) times.push(waiting.earliestDispatch);
-  if (waiting.outboxWaits || waiting.bulkWaits) times.push(nowMs);
-  if (waiting.progressWaits) times.push(nowMs + waiting.projectionDelayMs);
+  if (waiting.moreWaits || waiting.bulkWaits) times.push(nowMs);
+  if (waiting.changesWait) times.push(nowMs + waiting.projectionDelayMs);
   if (waiting.housekeepingAt !== null) times.push(waiting.housekeepingAt);
   if (waiting.erasureExpiresAt !== null) times.push(waiting.erasureExpiresAt);
   if (times.length === 0) return null;

@@ -74,6 +74,17 @@ export class CollectorTurns {
     await deleted;
   }
 
+  /** When the alarm is set to ring; null: it is not set, or ringing now. */
+  get alarmAt(): number | null {
+    return this.#alarmAt;
+  }
+
+  /** Sets the alarm again, although an earlier one should have rung. */
+  resetAlarm(at: number): void {
+    this.#alarmAt = null;
+    this.alarmBy(at);
+  }
+
   /** The stored alarm, once the object has woken. */
   async readAlarm(): Promise<void> {
     this.#alarmAt = await this.#durable.getAlarm();

@@ -1,42 +1,29 @@
 /** A string bound to SQLite ends at 2 MB, in D1 as in a Durable Object; a UTF-16 unit takes up to 3 bytes there. */
 const SLICE_CHARACTERS = 600_000;
 
-/** Rows with the JSON array of their values. */
-export interface Slice<T> {
-  rows: readonly T[];
-  json: string;
-}
-
-/** Rows in as few slices as the JSON arrays of their values fit one bound parameter each. */
-export function sliced<T>(rows: readonly T[], valueOf: (row: T) => unknown): Slice<T>[] {
+/**
+ * Rows as JSON arrays for `json_each(?)`, in as few as are short enough to be one bound parameter each. Join tables to
+ * them with CROSS JOIN: SQLite cannot tell how few rows they have, and would otherwise read the whole table first.
+ */
+export function jsonSlices(rows: readonly unknown[]): string[] {
   if (rows.length === 0) return [];
-  const whole = JSON.stringify(rows.map(valueOf));
-  if (whole.length <= SLICE_CHARACTERS) return [{ rows, json: whole }];
-  const slices: Slice<T>[] = [];
-  let start = 0;
+  const whole = JSON.stringify(rows);
+  if (whole.length <= SLICE_CHARACTERS) return [whole];
+  const slices: string[] = [];
   let parts: string[] = [];
   let characters = 0;
-  for (const [index, row] of rows.entries()) {
-    const part = JSON.stringify(valueOf(row));
+  for (const row of rows) {
+    const part = JSON.stringify(row);
     if (parts.length > 0 && characters + part.length > SLICE_CHARACTERS) {
-      slices.push({ rows: rows.slice(start, index), json: `[${parts.join()}]` });
-      start = index;
+      slices.push(`[${parts.join()}]`);
       parts = [];
       characters = 0;
     }
     parts.push(part);
     characters += part.length + 1;
   }
-  slices.push({ rows: rows.slice(start), json: `[${parts.join()}]` });
+  slices.push(`[${parts.join()}]`);
   return slices;
-}
-
-/**
- * Rows as JSON arrays for `json_each(?)`, each short enough to be one bound parameter. Join tables to it with
- * CROSS JOIN: SQLite cannot tell how few rows it has, and would otherwise read the whole table first.
- */
-export function jsonSlices(rows: readonly unknown[]): string[] {
-  return sliced(rows, (row) => row).map((slice) => slice.json);
 }
 
 /** The conditions of a WHERE clause, joined by AND, with the values that they bind in their order. */

@@ -19,8 +19,9 @@ const ofUser = (id: string) => `partner_id = ?1 AND ${id} >= ?5 AND ${id} < ?6 A
 /** Returns the statement that begins an erasure up to `bound`, an SQL expression. It does not walk the user's files. */
 function erasureUpTo(bound: string): string {
   return `INSERT INTO erased (partner_id, user_hash, before_version, user_id, answers_void_until, next_sweep_at, sweeps_left)
-    SELECT ?1, ?2, ${bound}, ?4, ${DATABASE_NOW}, ?3, ?7
+    SELECT ?1, ?2, ${bound}, ?4, ${DATABASE_NOW}, ${DATABASE_NOW}, ?7
     WHERE EXISTS (SELECT 1 FROM users WHERE partner_id = ?1 AND user_id = ?4)
+      OR EXISTS (SELECT 1 FROM user_sources WHERE partner_id = ?1 AND user_id = ?4)
       OR EXISTS (SELECT 1 FROM files WHERE ${ofUser("file_id")})
       OR EXISTS (SELECT 1 FROM imports WHERE ${ofUser("import_id")})
     ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version),

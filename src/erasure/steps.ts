@@ -1,12 +1,14 @@
-import { collectorFor } from "../collector/client.ts";
-import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
+import { valuesOf } from "../concurrency/settleAll.ts";
 import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
+import { readSources } from "../users/sources.ts";
+import { visitCollectors } from "./visit.ts";
 import {
   deleteBatches,
   deleteDeliveries,
   deleteFiles,
   deleteImports,
+  deleteSources,
   rangeAfter,
   readBatches,
   readDeliveries,
@@ -22,11 +24,9 @@ import {
  * runs: this many take about 40 ms locally.
  */
 export const ROWS_PER_PAGE = 4_000;
-/** Visiting a collector counts as this many rows, so a page visits at most 100. */
-const ROWS_PER_VISIT = 40;
-/** Collectors are visited this many at a time. */
-const COLLECTORS_AT_ONCE = 10;
-/** An import has up to ten rows of missing ids, and a collector of its own. */
+/** Collectors that one page visits. */
+const SOURCES_PER_PAGE = 100;
+/** An import has up to ten rows of missing ids. */
 const IMPORTS_PER_PAGE = 100;
 /** R2 lists this many keys at a time. */
 const OBJECTS_PER_PAGE = 1_000;
@@ -36,11 +36,11 @@ export interface Sweep {
   env: Env;
   database: D1Database;
   erasure: Erasure;
-  /** Sources whose collectors this run has visited. */
-  visited: Set<string>;
+  /** Sources whose collectors know of the erasure, and whether each keeps anything later. */
+  visited: ReadonlyMap<string, boolean>;
 }
 
-/** One page of a step, its collectors visited and its objects deleted. */
+/** One page of a step, with its collectors visited and its objects deleted. */
 export interface Page {
   /** Statements that delete the page's rows; an empty page has none. */
   deletions: D1PreparedStatement[];
@@ -50,6 +50,7 @@ export interface Page {
 
 /** What each step does with the page after an id. Interrupted anywhere, it may be repeated. */
 export const HANDLERS: Record<Step, (sweep: Sweep, afterId: string) => Promise<Page>> = {
+  sources: eraseSources,
   files: eraseFiles,
   file_batches: eraseBatches,
   imports: eraseImports,
@@ -58,19 +59,28 @@ export const HANDLERS: Record<Step, (sweep: Sweep, afterId: string) => Promise<P
   objects: eraseObjects,
 };
 
-async function eraseFiles(sweep: Sweep, afterId: string): Promise<Page> {
-  const { env, database, erasure } = sweep;
+/** A page's rows go only once all its collectors were visited. */
+async function eraseSources({ env, database, erasure, visited }: Sweep, afterId: string): Promise<Page> {
+  const { partner_id, user_id } = erasure;
+  const sources = await readSources(database, partner_id, user_id, afterId, SOURCES_PER_PAGE);
+  if (sources.length === 0) return NOTHING_LEFT;
+  const unvisited = sources.filter((source) => !visited.has(source));
+  const visits = valuesOf(await visitCollectors(env, erasure, unvisited));
+  const keepsLater = new Map([
+    ...visited,
+    ...unvisited.map((source, index) => [source, visits[index]] as const),
+  ]);
+  const empty = sources.filter((source) => keepsLater.get(source) === false);
+  const lastId = sources.length < SOURCES_PER_PAGE ? null : (sources.at(-1) ?? null);
+  return { deletions: [deleteSources(database, erasure, empty)], lastId };
+}
+
+async function eraseFiles({ env, database, erasure }: Sweep, afterId: string): Promise<Page> {
   const range = rangeAfter(erasure, "files", afterId);
   const found = await readFiles(database, erasure, range, ROWS_PER_PAGE);
   if (found.length === 0) return NOTHING_LEFT;
-  const counted = new Set(sweep.visited);
-  const page = cutPage(found, ROWS_PER_PAGE, ({ source, activity_count }) => {
-    const visit = counted.has(source) ? 0 : ROWS_PER_VISIT;
-    counted.add(source);
-    return 1 + activity_count + visit;
-  });
+  const page = cutPage(found, ROWS_PER_PAGE, ({ activity_count }) => 1 + activity_count);
   const lastId = page.isLast ? null : page.last.file_id;
-  await visitCollectors(sweep, page.rows);
   const keys = page.rows.flatMap((file) => [file.readable, file.failed]);
   await deleteObjects(
     env.FILES,
@@ -88,13 +98,11 @@ async function eraseBatches({ database, erasure }: Sweep, afterId: string): Prom
   return { deletions: [deleteBatches(database, erasure, upTo(range, lastId))], lastId };
 }
 
-async function eraseImports(sweep: Sweep, afterId: string): Promise<Page> {
-  const { database, erasure } = sweep;
+async function eraseImports({ database, erasure }: Sweep, afterId: string): Promise<Page> {
   const range = rangeAfter(erasure, "imports", afterId);
   const found = await readImports(database, erasure, range, IMPORTS_PER_PAGE);
   if (found.length === 0) return NOTHING_LEFT;
-  await visitCollectors(sweep, found);
-  const lastId = found.length < IMPORTS_PER_PAGE ? null : (found.at(-1)?.import_id ?? null);
+  const lastId = found.length < IMPORTS_PER_PAGE ? null : (found.at(-1) ?? null);
   return { deletions: deleteImports(database, erasure, upTo(range, lastId)), lastId };
 }
 
@@ -125,20 +133,6 @@ async function eraseObjects({ env, erasure }: Sweep, afterId: string): Promise<P
     keys.filter((key) => Number(key.slice(key.lastIndexOf("/") + 1)) <= before_version),
   );
   return { deletions: [], lastId: page.truncated ? (keys.at(-1) ?? null) : null };
-}
-
-/** Erases what the collectors of these rows hold of the user up to the bound. */
-async function visitCollectors(
-  { env, erasure, visited }: Sweep,
-  rows: readonly { source: string }[],
-): Promise<void> {
-  const { partner_id, user_id, before_version } = erasure;
-  const sources = [...new Set(rows.map((row) => row.source))].filter((source) => !visited.has(source));
-  const visits = await settleAll(sources, COLLECTORS_AT_ONCE, async (source) => {
-    await collectorFor(env, { partner_id, user_id, source }).erase(before_version);
-    visited.add(source);
-  });
-  valuesOf(visits);
 }
 
 const NOTHING_LEFT: Page = { deletions: [], lastId: null };

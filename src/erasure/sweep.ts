@@ -29,14 +29,18 @@ export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
   return due;
 }
 
-/** Begins the first sweep of an erasure at once. What it leaves, or fails at, the clock continues. */
+/**
+ * Begins the first sweep of an erasure at once. `visited` are the sources whose collectors know of it, and whether each
+ * keeps anything later. What the sweep leaves, or fails at, the clock continues.
+ */
 export async function beginSweep(
   env: Env,
   database: D1Database,
   erasure: Erasure,
+  visited: ReadonlyMap<string, boolean>,
   nowMs: number,
 ): Promise<void> {
-  await advanceInTurn(env, database, [erasure], REQUEST_BUDGET, nowMs);
+  await advanceInTurn(env, database, [erasure], REQUEST_BUDGET, nowMs, visited);
 }
 
 /** Advances sweeps by one page each, round after round, until all are complete or the budget is spent. */
@@ -46,10 +50,11 @@ async function advanceInTurn(
   erasures: readonly Erasure[],
   budget: Budget,
   nowMs: number,
+  visited: ReadonlyMap<string, boolean> = new Map(),
 ): Promise<void> {
   const startedAt = Date.now();
   let pages = 0;
-  let open = erasures.map((erasure): Sweep => ({ env, database, erasure, visited: new Set() }));
+  let open = erasures.map((erasure): Sweep => ({ env, database, erasure, visited }));
   while (open.length > 0) {
     const incomplete: Sweep[] = [];
     for (const sweep of open) {

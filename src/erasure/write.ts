@@ -5,10 +5,10 @@ import { DATABASE_NOW } from "../database/sql.ts";
 import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, type ErasedUser } from "./begin.ts";
 
 /**
- * The steps of a sweep, in this order: each may rely on the rows of the earlier ones being gone. Files and imports name
- * the sources whose collectors must be visited, so these rows go only after their collectors were.
+ * The steps of a sweep, in this order: each may rely on the rows of the earlier ones being gone. The user's sources come
+ * first: their collectors must know of the erasure before anything else of the user goes.
  */
-export const STEPS = ["files", "file_batches", "imports", "events", "plans", "objects"] as const;
+export const STEPS = ["sources", "files", "file_batches", "imports", "events", "plans", "objects"] as const;
 export type Step = (typeof STEPS)[number];
 
 const erasureSchema = z.object({
@@ -23,18 +23,36 @@ const erasureSchema = z.object({
 });
 export type Erasure = z.infer<typeof erasureSchema>;
 
-/** Begins an erasure of a user up to now. Returns null when the user is unknown. */
+/** Begins an erasure of a user up to now, or further. Returns null when the user is unknown. */
 export async function beginErasure(
   db: D1Database,
   partnerId: string,
   user: ErasedUser,
-  nowMs: number,
+  boundMs: number,
 ): Promise<Erasure | null> {
   const row = await db
     .prepare(BEGIN_ERASURE)
-    .bind(...erasureValues(partnerId, user, nowMs))
+    .bind(...erasureValues(partnerId, user, boundMs))
     .first();
   return row === null ? null : erasureSchema.parse(row);
+}
+
+/**
+ * The statement that has the user swept once more, after work in flight has ended: a collector that the erasure did not
+ * find may have had objects stored. Changes nothing while a sweep is due anyway.
+ */
+export function sweepAgain(
+  db: D1Database,
+  partnerId: string,
+  { user_id, user_hash }: ErasedUser,
+  nowMs: number,
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE erased SET user_id = ?3, next_sweep_at = ?4, sweeps_left = 1, step = NULL, after_id = ''
+       WHERE partner_id = ?1 AND user_hash = ?2 AND next_sweep_at IS NULL`,
+    )
+    .bind(partnerId, user_hash, user_id, nowMs + NEXT_SWEEP_AFTER_MS);
 }
 
 /** A sweep that fails, or has more to do than one run, is due again after this: before the clock's next minute. */
@@ -69,7 +87,7 @@ export interface IdRange {
 }
 
 /** Returns what is left of a step after the last id that it has handled; an empty one stands for none. */
-export function rangeAfter(erasure: Erasure, step: Exclude<Step, "objects">, afterId: string): IdRange {
+export function rangeAfter(erasure: Erasure, step: keyof typeof ID_PREFIXES, afterId: string): IdRange {
   const prefix = ID_PREFIXES[step] + erasure.user_hash.slice(0, ROUTE_LENGTH);
   return { after: afterId === "" ? prefix : afterId, through: rangeEnd(prefix) };
 }
@@ -81,7 +99,7 @@ const ID_PREFIXES = {
   imports: "",
   events: EVENT_PREFIX,
   plans: PLAN_PREFIX,
-} as const satisfies Record<Exclude<Step, "objects">, string>;
+} as const satisfies Partial<Record<Step, string>>;
 
 /** SQL for the user's rows of a range; bind `rangeValues`. */
 const inRange = (id: string) => `partner_id = ?1 AND ${id} > ?2 AND ${id} <= ?3 AND user_id = ?4`;
@@ -93,10 +111,26 @@ function rangeValues(
   return [erasure.partner_id, after, through, erasure.user_id, erasure.before_version];
 }
 
+/**
+ * The statement that deletes sources whose collectors keep nothing. A source that was pinged again since has been
+ * listed with a later version, and stays.
+ */
+export function deleteSources(
+  db: D1Database,
+  { partner_id, user_id, before_version }: Erasure,
+  sources: readonly string[],
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `DELETE FROM user_sources WHERE partner_id = ?1 AND user_id = ?2 AND version <= ?3
+         AND source IN (SELECT value FROM json_each(?4))`,
+    )
+    .bind(partner_id, user_id, before_version, JSON.stringify(sources));
+}
+
 const fileRows = z.array(
   z.object({
     file_id: z.string(),
-    source: z.string(),
     activity_count: z.number(),
     /** Keys of the objects to delete. */
     readable: z.string().nullable(),
@@ -114,7 +148,7 @@ export async function readFiles(
 ): Promise<FileToErase[]> {
   const found = await db
     .prepare(
-      `SELECT file_id, source, activity_count,
+      `SELECT file_id, activity_count,
          CASE WHEN stored_version <= ?5 THEN object_key END AS readable,
          CASE WHEN failed_version <= ?5 THEN failed_object_key END AS failed
        FROM files WHERE ${inRange("file_id")} ORDER BY file_id LIMIT ?6`,
@@ -185,24 +219,21 @@ export function deleteBatches(db: D1Database, erasure: Erasure, range: IdRange):
     .bind(...batchValues(erasure, range));
 }
 
-const importRows = z.array(z.object({ import_id: z.string(), source: z.string() }));
-export type ImportToErase = z.infer<typeof importRows>[number];
+const importRows = z.array(z.object({ import_id: z.string() }));
 
-/** Reads the range's first imports, also those that stay because they were asked for later. */
+/** Reads the ids of the range's first imports, also those that stay because they were asked for later. */
 export async function readImports(
   db: D1Database,
   erasure: Erasure,
   range: IdRange,
   limit: number,
-): Promise<ImportToErase[]> {
+): Promise<string[]> {
   const { partner_id, user_id } = erasure;
   const found = await db
-    .prepare(
-      `SELECT import_id, source FROM imports WHERE ${inRange("import_id")} ORDER BY import_id LIMIT ?5`,
-    )
+    .prepare(`SELECT import_id FROM imports WHERE ${inRange("import_id")} ORDER BY import_id LIMIT ?5`)
     .bind(partner_id, range.after, range.through, user_id, limit)
     .all();
-  return importRows.parse(found.results);
+  return importRows.parse(found.results).map((row) => row.import_id);
 }
 
 /** Statements that delete the range's imports up to the bound. */

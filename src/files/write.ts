@@ -2,7 +2,7 @@ import { notErased } from "../erasure/guard.ts";
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { PING_FIELDS, type PingFields } from "./pingFields.pure.ts";
 import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
-import { DATABASE_NOW, jsonSlices, sliced } from "../database/sql.ts";
+import { DATABASE_NOW, jsonSlices } from "../database/sql.ts";
 
 /** The state of a file's newest version, as its collector writes it to the read model. */
 export interface FileState extends PingFields {
@@ -25,9 +25,6 @@ export interface FileProjection extends FileState {
   source: string;
   summary_id: string;
 }
-
-/** A file of which a new ping is the newest version: received with the request, without an attempt. */
-export type PingedFile = Omit<FileProjection, "attempts" | "error" | "received_at" | "failed_object">;
 
 /** A file whose activities are decoded. It replaces the readable version. */
 export interface ImportedFile extends FileProjection {
@@ -139,71 +136,6 @@ export function projectFiles(
     listBatch(db, partnerId, slice, batchId),
   ]);
   return [...discards, ...upserts];
-}
-
-const PINGED_COLUMNS = [
-  "file_id",
-  "user_id",
-  "source",
-  "summary_id",
-  ...PING_FIELDS,
-  "status",
-  "import_id",
-  "version",
-  "revision",
-] as const;
-
-/** The fields of a pinged file. A row is an array of their values, without names: every ping pays for its length. */
-const PINGED_FIELDS = [...PINGED_COLUMNS, "user_hash"] as const;
-const pingedValue = (field: (typeof PINGED_FIELDS)[number]) => `j.value->>${PINGED_FIELDS.indexOf(field)}`;
-
-/**
- * Statements that tell of files which were just pinged, each file once: what `projectFiles` says, for less. Run
- * `writes`, then `lists`, in one batch. The writes change a row for each file, but for those whose user was erased
- * or whose newer version is known. What a ping does not say is in `excluded` as the columns' defaults.
- */
-export function projectPinged(
-  db: D1Database,
-  partnerId: string,
-  files: readonly PingedFile[],
-  receivedAt: number,
-): { writes: D1PreparedStatement[]; lists: D1PreparedStatement[] } {
-  const batchId = randomId();
-  const slices = sliced(files, (file) => PINGED_FIELDS.map((field) => file[field]));
-  const columns = PINGED_COLUMNS.join(", ");
-  const values = PINGED_COLUMNS.map(pingedValue).join(", ");
-  const writes = slices.map(({ json }) =>
-    db
-      .prepare(
-        `INSERT INTO files (partner_id, ${columns}, received_at, updated_at, updated_batch, received_batch)
-         SELECT ?1, ${values}, ?4, ${DATABASE_NOW}, ?3, ?3
-         FROM json_each(?2) j WHERE ${notErased(pingedValue("user_hash"), pingedValue("version"))}
-         ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST}
-         WHERE ${IS_NEWS}`,
-      )
-      .bind(partnerId, json, batchId, receivedAt),
-  );
-  // What one statement has written has one updated_at, so any of a user's rows tells it.
-  const lists = slices.map((slice) =>
-    db
-      .prepare(
-        `INSERT INTO file_batches (partner_id, first_file_id, batch_id, received_at, updated_at, file_ids)
-         SELECT ?1, first, ?3, ?4, updated_at, file_ids FROM (
-           SELECT g.value->>0 first, g.value file_ids, (
-             SELECT f.updated_at FROM json_each(g.value) j
-             CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value
-             WHERE f.updated_batch = ?3 LIMIT 1) updated_at
-           FROM json_each(?2) g)
-         WHERE updated_at IS NOT NULL`,
-      )
-      .bind(partnerId, JSON.stringify(byUser(slice.rows.map((file) => file.file_id))), batchId, receivedAt),
-  );
-  return { writes, lists };
-}
-
-/** Ids of files, those of one user together. */
-function byUser(fileIds: readonly string[]): string[][] {
-  return [...Map.groupBy(fileIds, (fileId) => fileId.slice(0, ROUTE_LENGTH)).values()];
 }
 
 /**

@@ -241,7 +241,7 @@ class Reporter {
     const database = databaseFor(this.#env, owner.partner_id);
     try {
       const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);
-      if (erasedBefore > 0) await this.#collector().erase(erasedBefore);
+      if (erasedBefore > 0) await this.#collector().meetErasure(erasedBefore);
       return outcomes;
     } catch (fault) {
       const detail = `A store of ours did not answer (${faultName(fault)}).`;

@@ -7,6 +7,7 @@ import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";
 import { fileId, newImportId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
 import type { Task } from "./task.ts";
+import { introduceSources } from "../users/sources.ts";
 import { projectImport, replaceMissing } from "./write.ts";
 
 /**
@@ -24,7 +25,7 @@ export async function startImport(
   if (started.import.requested_at <= erasedBefore) {
     // The erasure's clock was ahead of the collector's, and it has not reached the collector. Erase, so that a
     // repeated task starts a new import.
-    await collectorFor(env, names).erase(erasedBefore);
+    await collectorFor(env, names).meetErasure(erasedBefore);
     return USER_ERASED;
   }
   return { ok: true, outcome: started };
@@ -66,7 +67,7 @@ function entryOf(partnerId: string, task: Task): TaskEntry {
 async function tellReadModel(
   env: Env,
   partnerId: string,
-  { import: row }: StartedImport,
+  { import: row, first_contact }: StartedImport,
   missing: string[] | null,
 ): Promise<number> {
   const database = databaseFor(env, partnerId);
@@ -74,6 +75,7 @@ async function tellReadModel(
     const results = await database.batch([
       projectImport(database, partnerId, row),
       ...(missing === null ? [] : replaceMissing(database, partnerId, row.import_id, missing)),
+      ...introduceSources(database, partnerId, first_contact ? [{ ...row, version: row.requested_at }] : []),
       readErased(database, partnerId, row.user_hash),
     ]);
     return boundOf(results.at(-1));

@@ -1,13 +1,12 @@
 import { collectorNamed } from "../collector/client.ts";
 import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
 import type { Env } from "../env.ts";
-import type { UserErased } from "../erasure/userErased.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Partner } from "../partners/partner.ts";
 import type { AcceptedFile } from "./acceptedPings.ts";
 import { COLLECTORS_AT_ONCE, groupPings, type Group, type TakenGroup } from "./groupPings.ts";
+import { introduceFirstContacts, type ErasedGroup } from "./introduce.ts";
 import type { ValidPing } from "./ping.ts";
-import { tellReadModel } from "./tellReadModel.ts";
 
 /** Inline files are stored this many at a time: as many connections as an invocation may open at once. */
 const STORE_AT_ONCE = 6;
@@ -21,23 +20,57 @@ export async function acceptPings(
   partner: Partner,
   pings: readonly ValidPing[],
   nowMs: number,
-): Promise<{ ok: true; outcome: AcceptedFile[] } | UserErased> {
-  const groups = groupPings(partner.partner_id, pings, nowMs);
+): Promise<AcceptedFile[]> {
+  const { partner_id } = partner;
+  const groups = groupPings(partner_id, pings, nowMs);
   const inlineKeys = await storeInlineBytes(env, groups, pings);
   const results = await settleAll(groups, COLLECTORS_AT_ONCE, async (group) => ({
     group,
     accepted: await collectorNamed(env, group.collector).accept(group.names, group.entries),
   }));
   const taken = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const told = await tellReadModel(env, partner.partner_id, taken, nowMs);
+  const erased = await introduceFirstContacts(env, partner_id, taken);
   await dropUntakenBytes(env, taken, inlineKeys);
   valuesOf(results);
-  if (!told.ok) return told;
-  const outcome = inOrder(
+  const answers = inOrder(
     pings,
-    taken.map(({ group, accepted }) => ({ group, statuses: accepted.map((entry) => entry.status) })),
+    taken.map(({ group, accepted }) => ({ group, statuses: accepted.statuses })),
   );
-  return { ok: true, outcome };
+  if (erased.length > 0) await acceptAfresh(env, partner, pings, erased, answers);
+  return answers;
+}
+
+/**
+ * A collector that an erasure did not find took these pings for repetitions of what is erased, or gave them versions
+ * from before it, by a clock that is behind. Once the collector knows of the erasure, the pings begin afresh.
+ */
+async function acceptAfresh(
+  env: Env,
+  partner: Partner,
+  pings: readonly ValidPing[],
+  erased: readonly ErasedGroup[],
+  answers: AcceptedFile[],
+): Promise<void> {
+  const visits = await settleAll(erased, COLLECTORS_AT_ONCE, async ({ group, bound }) =>
+    collectorNamed(env, group.collector).meetErasure(bound),
+  );
+  valuesOf(visits);
+  const again = erased.flatMap(({ group }) =>
+    group.places.flatMap((place) => {
+      const ping = pings[place];
+      return ping === undefined ? [] : [{ place, ping }];
+    }),
+  );
+  const afresh = await acceptPings(
+    env,
+    partner,
+    again.map(({ ping }) => ping),
+    Date.now(),
+  );
+  for (const [index, { place }] of again.entries()) {
+    const answer = afresh[index];
+    if (answer !== undefined) answers[place] = answer;
+  }
 }
 
 /** What `acceptPings` would answer at this moment, as far as the collectors know; takes and stores nothing. */
@@ -99,10 +132,11 @@ async function dropUntakenBytes(
   inlineKeys: ReadonlySet<string>,
 ): Promise<void> {
   const untaken = taken.flatMap(({ group, accepted }) =>
-    group.entries.flatMap((entry, index) => {
-      const key = entry.submission.object_key;
-      return key !== null && inlineKeys.has(key) && accepted[index]?.taken === null ? [key] : [];
+    accepted.repeats.flatMap((index) => {
+      const key = group.entries[index]?.submission.object_key ?? null;
+      return key !== null && inlineKeys.has(key) ? [key] : [];
     }),
   );
+  if (untaken.length === 0) return;
   await deleteObjects(env.FILES, untaken).catch(() => undefined);
 }

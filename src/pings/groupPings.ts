@@ -1,4 +1,4 @@
-import type { AcceptedEntry, CollectorNames, PingEntry } from "../collector/calls.ts";
+import type { AcceptedPings, CollectorNames, PingEntry } from "../collector/calls.ts";
 import { inlineKey } from "../files/objectKeys.ts";
 import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import { callbackDigest, collectorName, randomId } from "../identifiers.ts";
@@ -19,7 +19,7 @@ export interface Group {
 /** What a group's collector has said of each of its pings. */
 export interface TakenGroup {
   group: Group;
-  accepted: AcceptedEntry[];
+  accepted: AcceptedPings;
 }
 
 /** A request's pings by user and source, each group in the request's order. */

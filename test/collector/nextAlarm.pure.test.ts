@@ -4,9 +4,9 @@ import { nextAlarm } from "../../src/collector/nextAlarm.pure.ts";
 const now = 1_780_000_000_000;
 const idle: Parameters<typeof nextAlarm>[0] = {
   earliestDispatch: null,
-  outboxWaits: false,
+  moreWaits: false,
   bulkWaits: false,
-  progressWaits: false,
+  changesWait: false,
   projectionDelayMs: 1_000,
   housekeepingAt: null,
   erasureExpiresAt: null,
@@ -19,14 +19,14 @@ test.each<[string, Partial<typeof idle>, number | null]>([
   ["nothing is left after a fault: no alarm", { failuresInARow: 3 }, null],
   ["a dispatch comes due", { earliestDispatch: now + 5_000 }, now + 5_000],
   ["a dispatch is overdue: at once", { earliestDispatch: now - 5_000 }, now],
-  ["the outbox waits: at once", { outboxWaits: true, earliestDispatch: now + 5_000 }, now],
+  ["the outbox waits: at once", { moreWaits: true, earliestDispatch: now + 5_000 }, now],
   ["bulk work has room: at once", { bulkWaits: true, housekeepingAt: now + 5_000 }, now],
-  ["progress gathers for its delay", { progressWaits: true, housekeepingAt: now + 5_000 }, now + 1_000],
+  ["progress gathers for its delay", { changesWait: true, housekeepingAt: now + 5_000 }, now + 1_000],
   ["something comes of age", { housekeepingAt: now + 5_000 }, now + 5_000],
   ["an erasure is to be forgotten", { erasureExpiresAt: now + 5_000 }, now + 5_000],
-  ["the first fault: two seconds", { outboxWaits: true, failuresInARow: 1 }, now + 2_000],
-  ["the third fault: eight seconds", { outboxWaits: true, failuresInARow: 3 }, now + 8_000],
-  ["an outage of hours: a minute", { outboxWaits: true, failuresInARow: 2_000 }, now + 60_000],
+  ["the first fault: two seconds", { moreWaits: true, failuresInARow: 1 }, now + 2_000],
+  ["the third fault: eight seconds", { moreWaits: true, failuresInARow: 3 }, now + 8_000],
+  ["an outage of hours: a minute", { moreWaits: true, failuresInARow: 2_000 }, now + 60_000],
   ["a pause puts off nothing later", { housekeepingAt: now + 90_000, failuresInARow: 1 }, now + 90_000],
 ])("%s", (_, waiting, expected) => {
   expect(nextAlarm({ ...idle, ...waiting })).toBe(expected);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { jsonSlices, sliced, Where } from "../../src/database/sql.ts";
+import { jsonSlices, Where } from "../../src/database/sql.ts";
 
 /** What D1 and a Durable Object bind at most. */
 const MAX_BYTES = 2_000_000;
@@ -24,18 +24,6 @@ test("rows in any script come in slices that can be bound, all of them and in or
 test("not even rows of nothing but three-byte letters make a slice too long", () => {
   const slices = jsonSlices(Array.from({ length: 3_000 }, () => "\u4e2d".repeat(1_000)));
   for (const slice of slices) expect(bytesOf(slice)).toBeLessThanOrEqual(MAX_BYTES);
-});
-
-test("each slice says which rows it holds", () => {
-  const rows = Array.from({ length: 900 }, (_, index) => ({ index, text: "x".repeat(1_000) }));
-  const slices = sliced(rows, (row) => [row.index, row.text]);
-  expect(slices.length).toBeGreaterThan(1);
-  expect(slices.flatMap((slice) => slice.rows)).toEqual(rows);
-  for (const { rows: held, json } of slices) {
-    expect(JSON.parse(json)).toEqual(held.map((row) => [row.index, row.text]));
-  }
-  expect(sliced([], String)).toEqual([]);
-  expect(sliced([1, 2], String)).toEqual([{ rows: [1, 2], json: '["1","2"]' }]);
 });
 
 test("a Where joins its conditions and keeps the values in the order of their parameters", () => {

@@ -33,6 +33,10 @@ export async function seedHistory(
   await run(
     `INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?1, ?2, ${LONG_AGO}, ${LONG_AGO})`,
   );
+  await run(
+    `INSERT INTO user_sources (partner_id, user_id, source, version)
+     ${numbers(sources)} SELECT ?1, ?2, 'source-' || i, ${Math.min(version, LONG_AGO)} FROM n`,
+  );
   if (files > 0) {
     await run(
       `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode, start_time_in_seconds,

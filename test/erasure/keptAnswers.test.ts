@@ -9,6 +9,7 @@ import { send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { seedUser } from "../support/rows.ts";
 import { rideFile } from "../support/rideFile.ts";
+import { project } from "../support/world.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -56,6 +57,7 @@ test("an erased user's requests are carried out again; another user's keep their
 
   expect(await ping(who, "stayer", rideOf("stayer"))).toMatchObject([{ status: "queued" }]);
   expect(await task(who, "task-stayer", "stayer")).toEqual(stayerTask);
+  await project(who, [{ user_id: "stayer", source: "watch" }]);
   expect(await users(who)).toEqual(["stayer"]);
   // The answer is the same, but now it is true again.
   const [file] = await ping(who, "leaver", rideOf("leaver"));

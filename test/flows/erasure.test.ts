@@ -28,6 +28,7 @@ async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<s
     "imports",
     "import_missing",
     "users",
+    "user_sources",
     "deliveries",
   ]) {
     const { results } = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`)

@@ -284,6 +284,7 @@ const TABLES = [
   "imports",
   "import_missing",
   "users",
+  "user_sources",
   "deliveries",
   "idempotent_requests",
   "erased",

@@ -67,7 +67,10 @@ export interface Observer {
 
 const COLLECTOR_METHODS = [
   "accept",
-  "projectLater",
+  "introduced",
+  "meetErasure",
+  "newestVersion",
+  "wake",
   "startImport",
   "retry",
   "erase",

@@ -144,12 +144,6 @@ function filesAreSettled(
       known.add(row.file_id);
       const says = projectionOf(owner, row);
       const read = files.find((file) => file.file_id === row.file_id);
-      // A request that ended before its answer may have left a held ping that its repetition makes readable.
-      const { held } = row;
-      const heard = world.pings.some(
-        (ping) => ping.answered !== null && ping.file_id === row.file_id && ping.version === held?.version,
-      );
-      if (held !== null && !heard) continue;
       if (says === null || read === undefined) {
         world.break(`a file of the collector can be read (${user}/${source}/${row.summary_id})`);
         continue;

@@ -1,8 +1,9 @@
 import type {
-  AcceptedEntry,
+  AcceptedPings,
   Claim,
   CollectorNames,
   PingEntry,
+  PingStatus,
   StartedImport,
   TaskEntry,
 } from "../../src/collector/calls.ts";
@@ -78,7 +79,7 @@ export interface CollectorPing {
   from: number;
   to: number;
   /** Null while unknown: the call ended without an answer. */
-  status: AcceptedEntry["status"] | null;
+  status: PingStatus | null;
   version: number | null;
   invocation: Invocation | undefined;
   /** When the partner heard that it was taken; null: it did not. */
@@ -321,9 +322,7 @@ export class World {
       endsAt,
       pace,
       () => acceptPings(this.platform.env, this.partner, pings, this.now),
-      (done) => {
-        if (!done.ok) return this.note(`  ${done.code}`);
-        const answers = done.outcome;
+      (answers) => {
         for (const ping of this.pings)
           if (ping.invocation === current.getStore()) ping.answered = this.moment();
         if (answers.length !== pings.length) this.break("every ping of a request is answered");
@@ -563,7 +562,8 @@ export class World {
   }
 
   #called(method: CollectorMethod, collector: string, args: unknown[]): (result: unknown) => void {
-    this.called.add(collector);
+    // The clock also wakes collectors of other partners.
+    if (collector.startsWith(`${this.partner.partner_id}/`)) this.called.add(collector);
     switch (method) {
       case "accept":
         return this.#accepting(collector, as(args));
@@ -610,7 +610,10 @@ export class World {
           if (claim !== undefined && typeof result === "number") claim.until = result;
         };
       }
-      case "projectLater":
+      case "introduced":
+      case "meetErasure":
+      case "newestVersion":
+      case "wake":
       case "retry":
       case "erase":
       case "readImport":
@@ -645,10 +648,10 @@ export class World {
     });
     this.pings.push(...observed);
     return (result) => {
-      const accepted = as<AcceptedEntry[]>(result);
+      const accepted = as<AcceptedPings>(result);
       for (const [index, ping] of observed.entries()) {
-        ping.status = accepted[index]?.status ?? null;
-        ping.version = accepted[index]?.version ?? null;
+        ping.status = accepted.statuses[index] ?? null;
+        ping.version = accepted.versions[index] ?? null;
         if (!this.platform.interleaving) ping.to = this.moment();
       }
     };

@@ -20,6 +20,15 @@ export function collectorOf(partnerId: string, userId: string, source: string) {
   };
 }
 
+/** Rings the alarms of these pings' collectors: afterwards the read model knows all that was pinged. */
+export async function project(
+  { partnerId }: { partnerId: string },
+  pings: readonly { user_id: string; source: string }[],
+): Promise<void> {
+  const names = new Map(pings.map(({ user_id, source }) => [JSON.stringify([user_id, source]), { user_id, source }]));
+  for (const { user_id, source } of names.values()) await collectorOf(partnerId, user_id, source).alarm();
+}
+
 export type CollectorUnderTest = ReturnType<typeof collectorOf>;
 
 /** Ids of dispatches that a queue took. */

@@ -36,6 +36,10 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
       return file === undefined ? [] : [versions.expireClaim(file, version, now)];
     }),
   );
+  // The dispatch stood for its files until now.
+  if (alone.length > 0 && dispatch.queue !== "BULK") {
+    storage.outbox.add([{ kind: "project_files", file_ids: alone.map(([fileId]) => fileId) }]);
+  }
   followSettled(turn, { project: failed.map(({ after }) => after.file_id), failed, tally });
   logLine({
     unit: "setback",

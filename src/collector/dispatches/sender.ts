@@ -7,8 +7,11 @@ import { sendDispatches } from "./sendDispatches.ts";
 /** Sends a collector's dispatches and notes which were sent. */
 export class DispatchSender {
   readonly #queues: Pick<CollectorEnv, QueueName>;
-  /** Dispatches sent by requests since the last alarm. In memory: most are claimed before the alarm reads a row. */
-  readonly #sentAtOnce = new Set<string>();
+  /**
+   * Dispatches sent by requests, with the time when the alarm looks after them. In memory: most are claimed before the
+   * alarm reads a row.
+   */
+  readonly #sentAtOnce = new Map<string, number>();
 
   constructor(queues: Pick<CollectorEnv, QueueName>) {
     this.#queues = queues;
@@ -16,18 +19,21 @@ export class DispatchSender {
 
   /** Sends what a request has dispatched. A crash before the alarm forgets that, and they are sent twice. */
   async sendAtOnce({ identity }: CollectorTurn, dispatches: readonly Dispatch[]): Promise<void> {
+    const dueAt = new Map(dispatches.map(({ dispatch_id, due_at }) => [dispatch_id, due_at]));
     await sendDispatches(this.#queues, nameOf(identity), dispatches, (dispatchIds) => {
-      for (const id of dispatchIds) this.#sentAtOnce.add(id);
+      for (const id of dispatchIds) this.#sentAtOnce.set(id, dueAt.get(id) ?? 0);
     });
   }
 
-  /** Writes down what requests have sent. Call `forgetSentAtOnce` once that is committed. */
-  noteSentAtOnce({ storage, clock }: CollectorTurn): void {
-    storage.dispatches.markSentAtOnce([...this.#sentAtOnce], clock.leaseMs - SEND_GRACE_MS);
+  /** Marks as sent what requests have sent and is due. Returns their ids: forget them once that is committed. */
+  noteSentAtOnce({ storage, clock, now }: CollectorTurn): string[] {
+    const due = [...this.#sentAtOnce].flatMap(([id, dueAt]) => (dueAt <= now ? [id] : []));
+    storage.dispatches.markSentAtOnce(due, clock.leaseMs - SEND_GRACE_MS);
+    return due;
   }
 
-  forgetSentAtOnce(): void {
-    this.#sentAtOnce.clear();
+  forgetSentAtOnce(dispatchIds: readonly string[]): void {
+    for (const id of dispatchIds) this.#sentAtOnce.delete(id);
   }
 
   /** Sends what no request has sent. Returns whether the queues took everything. */

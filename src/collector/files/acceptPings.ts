@@ -1,12 +1,11 @@
 import { HELD_FOR_MS } from "../ages.pure.ts";
-import type { AcceptedEntry, PingEntry } from "../calls.ts";
+import type { AcceptedPings, PingEntry, PingStatus } from "../calls.ts";
 import { dispatchOne, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { stateOf } from "./projection.pure.ts";
 import { discardUnreferenced } from "./unreferencedObjects.ts";
 import { accept, newestOf, queuedVersion, type FileVersions } from "./versions.pure.ts";
 
@@ -14,29 +13,45 @@ import { accept, newestOf, queuedVersion, type FileVersions } from "./versions.p
 export function acceptPings(
   turn: CollectorTurn,
   entries: readonly PingEntry[],
-  isFirst: boolean,
-): { accepted: AcceptedEntry[]; dispatches: Dispatch[] } {
-  const { storage, now } = turn;
-  const { accepted, changed, live, duplicates, discarded } = judgePings(storage, turn.identity, entries, now);
+): { accepted: AcceptedPings; dispatches: Dispatch[] } {
+  const { storage, now, clock } = turn;
+  const { statuses, versions, repeats, changed, live, duplicates, discarded } = judgePings(
+    storage,
+    turn.identity,
+    entries,
+    now,
+  );
   storage.files.write(changed);
   storage.files.rememberDuplicates(duplicates);
   const dispatches = live.map(([fileId, version]) =>
     dispatchOne(turn.newId(), "PRIORITY", fileId, version, now + SEND_GRACE_MS),
   );
   storage.dispatches.write(dispatches);
-  // What replaced an object must reach the read model before the object is deleted. And the outbox projects one
-  // file of a new collector, even if the request ends before it can: an erasure finds collectors there.
-  const projected = discarded.length > 0 ? changed : isFirst ? changed.slice(0, 1) : [];
-  if (projected.length > 0) {
-    storage.outbox.add([
-      { kind: "project_files", file_ids: projected.map((file) => file.file_id) },
-      ...discarded,
-    ]);
-  }
+  storage.outbox.add(
+    changed.length > 0
+      ? changesOf(changed, dispatches, discarded)
+      : [{ kind: "touch_user", version: Math.max(...versions), pinged_at: now }],
+  );
   if (changed.some((file) => file.held !== null)) housekeepBy(turn, now + HELD_FOR_MS);
-  if (isFirst || dispatches.length > 0) turn.alarmBy(now + SEND_GRACE_MS);
-  if (discarded.length > 0) turn.alarmBy(now);
-  return { accepted, dispatches };
+  turn.alarmBy(now + clock.projectionDelayMs);
+  const first_contact = !storage.identity.isIntroduced;
+  return { accepted: { statuses, versions, repeats, first_contact }, dispatches };
+}
+
+/**
+ * What the alarm writes to the read model. An open dispatch stands for its file, so that a live ride that is imported
+ * before the alarm costs no entry. What replaced an object comes before the object: both are entries then.
+ */
+function changesOf(
+  changed: readonly FileVersions[],
+  dispatches: readonly Dispatch[],
+  discarded: readonly OutboxEntry[],
+): OutboxEntry[] {
+  const dispatched = new Set(dispatches.flatMap(({ files }) => files.map(([fileId]) => fileId)));
+  const file_ids = changed
+    .filter((file) => discarded.length > 0 || file.held !== null || !dispatched.has(file.file_id))
+    .map((file) => file.file_id);
+  return [...(file_ids.length === 0 ? [] : [{ kind: "project_files" as const, file_ids }]), ...discarded];
 }
 
 /** The status that `acceptPings` would return for each ping now. Writes nothing. */
@@ -45,12 +60,11 @@ export function previewPings(
   identity: CollectorIdentity,
   entries: readonly PingEntry[],
   nowMs: number,
-): AcceptedEntry["status"][] {
-  return judgePings(storage, identity, entries, nowMs).accepted.map((entry) => entry.status);
+): PingStatus[] {
+  return judgePings(storage, identity, entries, nowMs).statuses;
 }
 
-interface Judged {
-  accepted: AcceptedEntry[];
+interface Judged extends Omit<AcceptedPings, "first_contact"> {
   /** Files to write, each with the last of its pings. */
   changed: FileVersions[];
   /** [file_id, version] to dispatch at once. */
@@ -73,40 +87,31 @@ function judgePings(
   const live: [string, number][] = [];
   const duplicates: string[] = [];
   const discarded: OutboxEntry[] = [];
-  const repeated = new Set<string>();
-  const accepted = entries.map((entry): AcceptedEntry => {
+  const statuses: PingStatus[] = [];
+  const versions: number[] = [];
+  const repeats: number[] = [];
+  for (const [index, entry] of entries.entries()) {
     const before = files.get(entry.file_id) ?? null;
     const after = accept(before, entry, floor, nowMs);
     const newest = newestOf(after);
+    versions.push(newest.version);
     if (after === before) {
       const isHeld = newest.state === "held";
       if (!isHeld && entry.submission.priority === 0) duplicates.push(entry.file_id);
-      // A state may be long, and a request may repeat one file thousands of times: it is returned once.
-      const isReturned = changed.has(entry.file_id) || repeated.has(entry.file_id);
-      const isOpen = isHeld || newest.state === "queued";
-      repeated.add(entry.file_id);
-      return {
-        status: isHeld ? "held" : "duplicate",
-        version: newest.version,
-        taken: null,
-        state: isOpen && !isReturned ? stateOf(after) : null,
-      };
+      statuses.push(isHeld ? "held" : "duplicate");
+      repeats.push(index);
+      continue;
     }
     discarded.push(...discardUnreferenced(identity, before, after));
     if (newest.state === "queued") live.push([entry.file_id, newest.version]);
     files.set(entry.file_id, after);
     changed.set(entry.file_id, after);
-    return {
-      status: newest.state === "held" ? "held" : "queued",
-      version: newest.version,
-      taken: {
-        revision: after.revision,
-        import_id: newest.state === "held" ? null : newest.import_id,
-      },
-    };
-  });
+    statuses.push(newest.state === "held" ? "held" : "queued");
+  }
   return {
-    accepted,
+    statuses,
+    versions,
+    repeats,
     changed: [...changed.values()],
     // A file that was replaced twice in one request needs only its last dispatch.
     live: live.filter(([fileId, version]) => queuedVersion(files.get(fileId), version) !== null),

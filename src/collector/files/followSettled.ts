@@ -20,7 +20,7 @@ export function followSettled(turn: CollectorTurn, { project, failed, tally }: S
   if (project.length > 0) {
     storage.outbox.add([{ kind: "project_files", file_ids: [...project] }]);
     housekeepBy(turn, now + KEPT_URL_FOR_MS);
-    turn.alarmBy(now);
+    turn.alarmBy(now + turn.clock.projectionDelayMs);
   }
   applyTally(turn, tally);
   for (const { before, after } of failed) storage.outbox.add(discardUnreferenced(identity, before, after));

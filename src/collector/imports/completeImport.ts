@@ -15,7 +15,7 @@ export function applyTally(turn: CollectorTurn, tally: Tally): void {
   for (const [importId, imported] of tally.retried) {
     const row = imports.read(importId);
     if (row !== null) imports.write(applyRetries(row, imported));
-    turn.alarmBy(turn.now);
+    turn.alarmBy(turn.now + turn.clock.projectionDelayMs);
   }
 }
 

@@ -19,7 +19,8 @@ export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport
   // Not before what it releases, nor before an erasure: other clocks may have been ahead of this one.
   const now = Math.max(turn.now, storage.files.countHeld().newest, storage.erasedBefore + 1);
   const { row, repeated, missing } = judgeTask(storage, task, now);
-  if (repeated) return { import: importProjection(identity, row), repeated, missing };
+  const first_contact = !storage.identity.isIntroduced;
+  if (repeated) return { import: importProjection(identity, row), repeated, missing, first_contact };
   const superseded = storage.files.queuedAndHeld();
   storage.files.forgetDuplicates();
   storage.imports.write(row);
@@ -28,7 +29,7 @@ export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport
   completeIfSettled(turn, row, now);
   turn.alarmBy(now);
   const started = storage.imports.read(row.import_id) ?? row;
-  return { import: importProjection(identity, started), repeated, missing };
+  return { import: importProjection(identity, started), repeated, missing, first_contact };
 }
 
 /** What `startImport` would return now. Writes nothing. */
@@ -39,7 +40,12 @@ export function previewImport(
   nowMs: number,
 ): StartedImport {
   const { row, repeated, missing } = judgeTask(storage, task, nowMs);
-  return { import: importProjection(identity, finishIfSettled(row, nowMs) ?? row), repeated, missing };
+  return {
+    import: importProjection(identity, finishIfSettled(row, nowMs) ?? row),
+    repeated,
+    missing,
+    first_contact: !storage.identity.isIntroduced,
+  };
 }
 
 /** The import that an equal task started before, or a new one of everything held. */

@@ -1,69 +1,68 @@
-import { boundOf, readErased } from "../../erasure/read.ts";
-import { discardObjects, projectFiles } from "../../files/write.ts";
-import { touchUsers } from "../../users/write.ts";
+import { within } from "../../concurrency/within.ts";
+import { discardObjects } from "../../files/write.ts";
 import type { CollectorEnv } from "../env.ts";
-import { projectionOf } from "../files/projection.pure.ts";
-import type { FileVersions } from "../files/versions.pure.ts";
-import type { CollectorIdentity } from "../identity.ts";
 import { announceImport } from "../imports/announceImport.ts";
-import { markProjected } from "../imports/projectImports.ts";
+import { markProjected } from "../imports/markProjected.ts";
 import type { CollectorTurn } from "../turn.ts";
 import type { MeetErasure } from "./meetErasure.ts";
+import { DATABASE_DEADLINE_MS, projectChanges } from "./projectChanges.ts";
+import type { UnprojectedDispatches } from "./unprojectedDispatches.ts";
 
-/** Entries that one alarm handles. The next alarm comes at once when there are more. */
+/** Entries that one alarm handles, and files of theirs, give or take those of the last entry. */
 const ENTRIES_PER_ALARM = 200;
+const FILES_PER_ALARM = 5_000;
 
 /**
- * Writes the outbox to the read model, in order: an import completes only after its failures are readable, and an
- * object is deleted only after what replaced it is readable. An entry is removed once it is written; the first fault
- * ends the round.
+ * Writes what has changed to the read model. Files come first, in one batch with the progress of imports; then objects
+ * are discarded, and imports announced: an import completes only after its failures are readable, and an object goes
+ * only after what replaced it is readable. An entry is removed once it is written; the first fault ends the round.
+ * Returns whether more entries wait for the next alarm.
  */
 export async function drainOutbox(
-  { storage, identity }: CollectorTurn,
+  turn: CollectorTurn,
   env: CollectorEnv,
   database: D1Database,
+  unprojected: UnprojectedDispatches,
   meetErasure: MeetErasure,
-): Promise<void> {
-  for (const { seq, entry } of storage.outbox.first(ENTRIES_PER_ALARM)) {
-    switch (entry.kind) {
-      case "project_files": {
-        const files = [...storage.files.read(entry.file_ids).values()];
-        await projectOwnFiles(files, database, identity, meetErasure);
-        break;
-      }
-      case "discard_object":
-        await database.batch(discardObjects(database, identity.partner_id, [entry]));
-        break;
-      case "complete_import": {
-        const row = storage.imports.read(entry.import_id);
-        if (row === null) break;
-        const erasedBefore = await announceImport(env, database, identity, row, (limit) =>
-          storage.files.failuresOf(row.import_id, limit),
-        );
-        markProjected(storage, row, true);
-        await meetErasure(erasedBefore, row.requested_at);
-        break;
-      }
-    }
-    storage.outbox.remove(seq);
-  }
-}
+): Promise<boolean> {
+  const { storage, identity } = turn;
+  const waiting = storage.outbox.first(ENTRIES_PER_ALARM + 1);
+  let files = 0;
+  const end = waiting.findIndex(({ entry }, index) => {
+    const isFull = index >= ENTRIES_PER_ALARM || files >= FILES_PER_ALARM;
+    files += entry.kind === "project_files" ? entry.file_ids.length : 0;
+    return isFull;
+  });
+  const entries = end === -1 ? waiting : waiting.slice(0, end);
+  const moreDispatches = unprojected.size > FILES_PER_ALARM;
+  await projectChanges(turn, entries, database, unprojected.first(FILES_PER_ALARM), unprojected, meetErasure);
 
-async function projectOwnFiles(
-  files: readonly FileVersions[],
-  database: D1Database,
-  identity: CollectorIdentity,
-  meetErasure: MeetErasure,
-): Promise<void> {
-  if (files.length === 0) return;
-  const projections = files.map((file) => projectionOf(identity, file));
-  const versions = projections.map((projection) => projection.version);
-  const version = Math.max(...versions);
-  const pinged_at = Math.max(...projections.map((projection) => projection.received_at));
-  const results = await database.batch([
-    ...projectFiles(database, identity.partner_id, projections),
-    ...touchUsers(database, identity.partner_id, [{ ...identity, version, pinged_at }]),
-    readErased(database, identity.partner_id, identity.user_hash),
-  ]);
-  await meetErasure(boundOf(results.at(-1)), Math.min(...versions));
+  const discards = entries.flatMap(({ seq, entry }) =>
+    entry.kind === "discard_object" ? [{ seq, object: entry }] : [],
+  );
+  if (discards.length > 0) {
+    const objects = discards.map(({ object: { file_id, object_key } }) => ({ file_id, object_key }));
+    await within(
+      DATABASE_DEADLINE_MS,
+      database.batch(discardObjects(database, identity.partner_id, objects)),
+    );
+    storage.outbox.remove(discards.map(({ seq }) => seq));
+  }
+
+  for (const { seq, entry } of entries) {
+    if (entry.kind !== "complete_import") continue;
+    const row = storage.imports.read(entry.import_id);
+    if (row !== null) {
+      const erasedBefore = await within(
+        DATABASE_DEADLINE_MS,
+        announceImport(env, database, identity, row, (limit) =>
+          storage.files.failuresOf(row.import_id, limit),
+        ),
+      );
+      markProjected(storage, row, true);
+      await meetErasure(erasedBefore);
+    }
+    storage.outbox.remove([seq]);
+  }
+  return entries.length < waiting.length || moreDispatches;
 }

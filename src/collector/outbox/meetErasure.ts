@@ -1,5 +1,5 @@
 /**
- * Called after each write to the read model, with the bound of the user's last erasure there (0: none) and the oldest
- * version just written. An erasure that did not know of this collector is carried out then.
+ * Called after each write to the read model, with the bound of the user's last erasure there (0: none). An erasure that
+ * did not know of this collector is carried out then.
  */
-export type MeetErasure = (bound: number, oldest: number) => Promise<void>;
+export type MeetErasure = (bound: number) => Promise<void>;

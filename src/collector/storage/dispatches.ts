@@ -29,6 +29,20 @@ export class DispatchStorage {
     return this.#select("dispatch_id = ?", dispatchId)[0] ?? null;
   }
 
+  /** Those of these dispatches that are still open. */
+  readAll(dispatchIds: readonly string[]): Dispatch[] {
+    return jsonSlices(dispatchIds).flatMap((slice) =>
+      this.#select("dispatch_id IN (SELECT value FROM json_each(?))", slice),
+    );
+  }
+
+  /** Ids of dispatches of files that no import has released to a queue: live rides, and retries. */
+  idsOutsideImports(): string[] {
+    return this.#database
+      .read<{ dispatch_id: string }>("SELECT dispatch_id FROM dispatches WHERE queue <> 'BULK'")
+      .map((row) => row.dispatch_id);
+  }
+
   /** Dispatches that are due, longest overdue first. */
   due(nowMs: number, limit: number): Dispatch[] {
     return this.#select("due_at <= ? ORDER BY due_at LIMIT ?", nowMs, limit);

@@ -208,7 +208,7 @@ export class FileStorage {
   }
 
   #count(query: string, ...bindings: (string | number)[]): number {
-    return this.#database.read<{ count: number }>(query, ...bindings)[0]?.count ?? 0;
+    return this.#database.read<{ count: number | null }>(query, ...bindings)[0]?.count ?? 0;
   }
 
   eraseUpTo(version: number): void {
@@ -224,6 +224,19 @@ export class FileStorage {
     this.#database.change(
       "DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)",
     );
+  }
+
+  hasAnyUpTo(version: number): boolean {
+    const found = this.#database.read(
+      "SELECT 1 FROM files WHERE version <= ?1 OR held_version <= ?1 LIMIT 1",
+      version,
+    );
+    return found.length > 0;
+  }
+
+  /** The newest version of all files; 0 for none. */
+  newestVersion(): number {
+    return this.#count("SELECT max(max(coalesce(version, 0), coalesce(held_version, 0))) count FROM files");
   }
 
   hasAnyAfter(version: number): boolean {

@@ -8,6 +8,7 @@ type IdentityRow = {
   source: string;
   released_through: number;
   housekeeping_at: number | null;
+  introduced: number;
 };
 
 /** Whose collector this is, and the bounds of its versions. Cached in memory. */
@@ -24,7 +25,7 @@ export class IdentityStorage {
   /** Fills the cache: at the start, and after a rollback. */
   reload(): void {
     const rows = this.#database.read<IdentityRow>(
-      "SELECT partner_id, user_id, source, released_through, housekeeping_at FROM identity",
+      "SELECT partner_id, user_id, source, released_through, housekeeping_at, introduced FROM identity",
     );
     this.#cache(rows[0] ?? null);
     this.#erasedBefore =
@@ -41,7 +42,16 @@ export class IdentityStorage {
   /** Stores the names on the first call: an alarm after a restart has no other way to know them. */
   introduce({ partner_id, user_id, source }: CollectorNames): void {
     if (this.#row !== null) return;
-    this.#write({ partner_id, user_id, source, released_through: 0, housekeeping_at: null });
+    this.#write({ partner_id, user_id, source, released_through: 0, housekeeping_at: null, introduced: 0 });
+  }
+
+  /** Whether the read model is known to list this user and source, so that an erasure finds this collector. */
+  get isIntroduced(): boolean {
+    return this.#row?.introduced === 1;
+  }
+
+  noteIntroduction(): void {
+    if (this.#row !== null && this.#row.introduced !== 1) this.#write({ ...this.#row, introduced: 1 });
   }
 
   /** Held versions up to this one are released. */
@@ -96,13 +106,15 @@ export class IdentityStorage {
   #write(row: IdentityRow): void {
     this.#cache(row);
     this.#database.write(
-      `INSERT INTO identity (only, partner_id, user_id, source, released_through, housekeeping_at)
-       VALUES (1, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET released_through = excluded.released_through, housekeeping_at = excluded.housekeeping_at`,
+      `INSERT INTO identity (only, partner_id, user_id, source, released_through, housekeeping_at, introduced)
+       VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET released_through = excluded.released_through,
+         housekeeping_at = excluded.housekeeping_at, introduced = excluded.introduced`,
       row.partner_id,
       row.user_id,
       row.source,
       row.released_through,
       row.housekeeping_at,
+      row.introduced,
     );
   }
 }

@@ -53,6 +53,14 @@ export class ImportStorage {
     this.#database.change("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", version);
   }
 
+  /** When the newest import was requested, in Unix milliseconds; 0 without one. */
+  newest(): number {
+    const [row] = this.#database.read<{ at: number | null }>(
+      "SELECT max(import ->> 'requested_at') at FROM imports",
+    );
+    return row?.at ?? 0;
+  }
+
   hasAnyAfter(version: number): boolean {
     const found = this.#database.read(
       "SELECT 1 FROM imports WHERE import ->> 'requested_at' > ? LIMIT 1",

@@ -1,35 +1,62 @@
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorDatabase } from "./database.ts";
-import { fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
+import { count, fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
 
-/** Ids in one entry: a row with this many stays far below SQLite's 2 MB. */
-const FILES_PER_ENTRY = 5_000;
+/** Ids or keys in one entry: a row with this many stays far below SQLite's 2 MB. */
+const ITEMS_PER_ENTRY = 5_000;
 
 export class OutboxStorage {
   readonly #database: CollectorDatabase;
+  /** No number is used twice in one life of the object: an alarm may still hold an entry that an erasure deleted. */
+  #lastSeq = 0;
 
   constructor(database: CollectorDatabase) {
     this.#database = database;
   }
 
   add(entries: readonly OutboxEntry[]): void {
-    for (const entry of entries.flatMap(bounded))
-      this.#database.write("INSERT INTO outbox (entry) VALUES (?)", JSON.stringify(entry));
+    for (const entry of entries.flatMap(bounded)) {
+      const [row] = this.#database.read<{ seq: number | null }>("SELECT max(seq) seq FROM outbox");
+      this.#lastSeq = Math.max(this.#lastSeq, row?.seq ?? 0) + 1;
+      this.#database.write(
+        "INSERT INTO outbox (seq, entry) VALUES (?, ?)",
+        this.#lastSeq,
+        JSON.stringify(entry),
+      );
+    }
   }
 
-  /** The oldest entries, in order. */
+  /** The oldest entries, in order, but for those about erased objects. */
   first(limit: number): { seq: number; entry: OutboxEntry }[] {
+    return this.#select("entry ->> 'kind' <> 'delete_objects' ORDER BY seq LIMIT ?", limit);
+  }
+
+  /** The oldest entry about erased objects, in a list. */
+  firstErasedObjects(): { seq: number; entry: OutboxEntry }[] {
+    return this.#select("entry ->> 'kind' = 'delete_objects' ORDER BY seq LIMIT 1");
+  }
+
+  #select(condition: string, ...bindings: number[]): { seq: number; entry: OutboxEntry }[] {
     return this.#database
-      .read<{ seq: number; entry: string }>("SELECT seq, entry FROM outbox ORDER BY seq LIMIT ?", limit)
+      .read<{ seq: number; entry: string }>(`SELECT seq, entry FROM outbox WHERE ${condition}`, ...bindings)
       .map((row) => ({ seq: row.seq, entry: parseEntry(row.entry) }));
   }
 
-  remove(seq: number): void {
-    this.#database.change("DELETE FROM outbox WHERE seq = ?", seq);
+  get isEmpty(): boolean {
+    return this.#database.read("SELECT 1 FROM outbox LIMIT 1").length === 0;
   }
 
+  remove(seqs: readonly number[]): void {
+    if (seqs.length === 0) return;
+    this.#database.change(
+      "DELETE FROM outbox WHERE seq IN (SELECT value FROM json_each(?))",
+      JSON.stringify(seqs),
+    );
+  }
+
+  /** Deletes all entries but those about erased objects. */
   clear(): void {
-    this.#database.change("DELETE FROM outbox");
+    this.#database.change("DELETE FROM outbox WHERE entry ->> 'kind' <> 'delete_objects'");
   }
 
   /** Keys of objects that are about to be discarded. */
@@ -42,16 +69,32 @@ export class OutboxStorage {
   }
 }
 
-function bounded(entry: OutboxEntry): OutboxEntry[] {
-  if (entry.kind !== "project_files") return [entry];
-  const entries: OutboxEntry[] = [];
-  for (let start = 0; start < entry.file_ids.length; start += FILES_PER_ENTRY) {
-    entries.push({ ...entry, file_ids: entry.file_ids.slice(start, start + FILES_PER_ENTRY) });
+function chunks<T>(items: readonly T[]): T[][] {
+  const found: T[][] = [];
+  for (let start = 0; start < items.length; start += ITEMS_PER_ENTRY) {
+    found.push(items.slice(start, start + ITEMS_PER_ENTRY));
   }
-  return entries;
+  return found;
 }
 
-const KINDS = ["project_files", "discard_object", "complete_import"] as const satisfies OutboxEntry["kind"][];
+function bounded(entry: OutboxEntry): OutboxEntry[] {
+  switch (entry.kind) {
+    case "project_files":
+      return chunks(entry.file_ids).map((file_ids) => ({ ...entry, file_ids }));
+    case "delete_objects":
+      return chunks(entry.object_keys).map((object_keys) => ({ ...entry, object_keys }));
+    default:
+      return [entry];
+  }
+}
+
+const KINDS = [
+  "project_files",
+  "touch_user",
+  "discard_object",
+  "complete_import",
+  "delete_objects",
+] as const satisfies OutboxEntry["kind"][];
 
 function parseEntry(json: string): OutboxEntry {
   const fields = fieldsOfJson(json);
@@ -59,9 +102,13 @@ function parseEntry(json: string): OutboxEntry {
   switch (kind) {
     case "project_files":
       return { kind, file_ids: list(fields["file_ids"]).map(text) };
+    case "touch_user":
+      return { kind, version: count(fields["version"]), pinged_at: count(fields["pinged_at"]) };
     case "discard_object":
       return { kind, file_id: text(fields["file_id"]), object_key: text(fields["object_key"]) };
     case "complete_import":
       return { kind, import_id: text(fields["import_id"]) };
+    case "delete_objects":
+      return { kind, object_keys: list(fields["object_keys"]).map(text) };
   }
 }

@@ -12,8 +12,6 @@ export interface Migration {
 /**
  * The tables of a collector. Append steps, and never change one that has been deployed: objects that an older
  * version wrote run the missing steps when they wake.
- *
- * The outbox never uses a number twice: an alarm may still hold an entry that an erasure deleted.
  */
 export const MIGRATIONS: readonly Migration[] = [
   {
@@ -21,7 +19,8 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: `
       CREATE TABLE IF NOT EXISTS identity (
         only INTEGER PRIMARY KEY CHECK (only = 1), partner_id TEXT NOT NULL, user_id TEXT NOT NULL,
-        source TEXT NOT NULL, released_through INTEGER NOT NULL, housekeeping_at INTEGER);
+        source TEXT NOT NULL, released_through INTEGER NOT NULL, housekeeping_at INTEGER,
+        introduced INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS files (
         file_id TEXT PRIMARY KEY, summary_id TEXT NOT NULL, revision INTEGER NOT NULL,
         version INTEGER, state TEXT, import_id TEXT, current TEXT,
@@ -36,7 +35,7 @@ export const MIGRATIONS: readonly Migration[] = [
         expired_claims INTEGER NOT NULL, exclusive INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS erased (
         only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
-      CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry TEXT NOT NULL);
+      CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);
     `,
   },
 ];

@@ -44,6 +44,11 @@ export class CollectorStorage {
     return this.identity.erasedBefore;
   }
 
+  /** The newest version of a file, or the time of the newest import; 0 for neither. */
+  newestVersion(): number {
+    return Math.max(this.files.newestVersion(), this.imports.newest());
+  }
+
   /** No new version starts at or below this one: versions up to it are released or erased. */
   versionFloor(): number {
     return Math.max(this.identity.releasedThrough, this.erasedBefore);

@@ -80,7 +80,7 @@ async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
       ? { ok: true as const, outcome: await previewPings(c.env, partner, pings, Date.now()) }
       : await runOnce(c, c.req.header("Idempotency-Key"), {
           userHashes: userHashesOf(partner.partner_id, pings),
-          run: async () => acceptPings(c.env, partner, pings, Date.now()),
+          run: async () => ({ ok: true, outcome: await acceptPings(c.env, partner, pings, Date.now()) }),
           keep: statusLetters,
           rebuild: (letters) => filesFromLetters(partner.partner_id, pings, letters),
         });

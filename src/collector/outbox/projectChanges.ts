@@ -1,0 +1,93 @@
+import { within } from "../../concurrency/within.ts";
+import { boundOf, readErased } from "../../erasure/read.ts";
+import { projectFiles } from "../../files/write.ts";
+import { projectImport } from "../../imports/write.ts";
+import { introduceSources } from "../../users/sources.ts";
+import { touchUsers } from "../../users/write.ts";
+import type { Dispatch } from "../dispatches/dispatch.ts";
+import { projectionOf } from "../files/projection.ts";
+import type { FileVersions } from "../files/versions.ts";
+import { importProjection, needsProjection } from "../imports/import.ts";
+import { markProjected } from "../imports/markProjected.ts";
+import type { CollectorTurn } from "../turn.ts";
+import type { OutboxEntry } from "./entry.ts";
+import type { MeetErasure } from "./meetErasure.ts";
+import type { UnprojectedDispatches } from "./unprojectedDispatches.ts";
+
+/** A database that does not answer must not hold up the alarm's other work for longer. */
+export const DATABASE_DEADLINE_MS = 30_000;
+/** Imports whose progress one alarm projects. */
+const IMPORTS_PER_ALARM = 100;
+
+/**
+ * Writes what has changed since the last time in one batch: files, the progress of imports, the user's last ping, and,
+ * until it is known there, the source itself. Files that the importer has made readable are left out: it has written
+ * them, and the user.
+ */
+export async function projectChanges(
+  { storage, identity }: CollectorTurn,
+  entries: readonly { seq: number; entry: OutboxEntry }[],
+  database: D1Database,
+  dispatches: readonly Dispatch[],
+  unprojected: UnprojectedDispatches,
+  meetErasure: MeetErasure,
+): Promise<void> {
+  const fileIds = new Set(dispatches.flatMap(({ files }) => files.map(([fileId]) => fileId)));
+  const touches: { version: number; pinged_at: number }[] = [];
+  const written: number[] = [];
+  for (const { seq, entry } of entries) {
+    if (entry.kind === "project_files") for (const fileId of entry.file_ids) fileIds.add(fileId);
+    else if (entry.kind === "touch_user") touches.push(entry);
+    else continue;
+    written.push(seq);
+  }
+  const files = [...storage.files.read([...fileIds]).values()]
+    .filter((file) => !isWrittenByImporter(file))
+    .map((file) => projectionOf(identity, file));
+  touches.push(...files.map(({ version, received_at }) => ({ version, pinged_at: received_at })));
+  const imports = storage.imports.all().filter(needsProjection).slice(0, IMPORTS_PER_ALARM);
+  const introduced = storage.identity.isIntroduced ? 0 : storage.newestVersion();
+
+  const { partner_id } = identity;
+  const statements = [
+    ...introduceSources(database, partner_id, introduced === 0 ? [] : [{ ...identity, version: introduced }]),
+    ...projectFiles(database, partner_id, files),
+    ...imports.map((row) => projectImport(database, partner_id, importProjection(identity, row))),
+    ...touchUsers(
+      database,
+      partner_id,
+      touches.length === 0
+        ? []
+        : [
+            {
+              ...identity,
+              version: greatest(touches.map(({ version }) => version)),
+              pinged_at: greatest(touches.map(({ pinged_at }) => pinged_at)),
+            },
+          ],
+    ),
+  ];
+  let bound = 0;
+  if (statements.length > 0) {
+    const results = await within(
+      DATABASE_DEADLINE_MS,
+      database.batch([...statements, readErased(database, partner_id, identity.user_hash)]),
+    );
+    bound = boundOf(results.at(-1));
+  }
+  storage.outbox.remove(written);
+  unprojected.forget(dispatches.map(({ dispatch_id }) => dispatch_id));
+  for (const row of imports) markProjected(storage, row, row.announced);
+  // An erasure may have forgotten this source meanwhile, and removed what was just written.
+  if (introduced > storage.erasedBefore) storage.identity.noteIntroduction();
+  await meetErasure(bound);
+}
+
+function greatest(values: readonly number[]): number {
+  return values.reduce((most, value) => Math.max(most, value), 0);
+}
+
+/** Its newest version was imported: the importer has written it with the revision that it then reported. */
+function isWrittenByImporter({ held, current }: FileVersions): boolean {
+  return held === null && current?.state === "imported";
+}

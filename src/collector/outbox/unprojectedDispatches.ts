@@ -1,0 +1,43 @@
+import type { Dispatch } from "../dispatches/dispatch.ts";
+import type { CollectorStorage } from "../storage/storage.ts";
+
+/**
+ * Open dispatches outside imports whose files the read model may not know: a live ride has no outbox entry while its
+ * dispatch is open. Kept in memory, because projecting a file twice changes nothing: after a restart every open
+ * dispatch counts.
+ */
+export class UnprojectedDispatches {
+  readonly #storage: CollectorStorage;
+  /** Null until the alarm reads them from storage. */
+  #ids: Set<string> | null = null;
+
+  constructor(storage: CollectorStorage) {
+    this.#storage = storage;
+  }
+
+  add(dispatches: readonly Dispatch[]): void {
+    for (const { dispatch_id } of dispatches) this.#ids?.add(dispatch_id);
+  }
+
+  get size(): number {
+    return this.#known().size;
+  }
+
+  /** The oldest that are still open, at most `limit`. Those that are settled need no projection and are forgotten. */
+  first(limit: number): Dispatch[] {
+    const ids = [...this.#known()].slice(0, limit);
+    const open = this.#storage.dispatches.readAll(ids);
+    const openIds = new Set(open.map(({ dispatch_id }) => dispatch_id));
+    this.forget(ids.filter((id) => !openIds.has(id)));
+    return open;
+  }
+
+  forget(dispatchIds: readonly string[]): void {
+    for (const id of dispatchIds) this.#ids?.delete(id);
+  }
+
+  #known(): Set<string> {
+    this.#ids ??= new Set(this.#storage.dispatches.idsOutsideImports());
+    return this.#ids;
+  }
+}

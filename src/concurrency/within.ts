@@ -1,0 +1,20 @@
+/** Resolves as `work` does, or throws after so many milliseconds. The work itself goes on. */
+export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const deadline = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new TimedOut(milliseconds)), milliseconds);
+  });
+  try {
+    return await Promise.race([work, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export class TimedOut extends Error {
+  override readonly name = "TimedOut";
+
+  constructor(milliseconds: number) {
+    super(`No answer within ${milliseconds} ms.`);
+  }
+}
