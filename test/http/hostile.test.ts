@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { allAcceptedSchema } from "../../src/pings/acceptedPings.ts";
 import { faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
+import { project } from "../support/world.ts";
 import { HOST, pingOf, read } from "../flows/partnerActs.ts";
 
 const PINGS = "/api/fit_partner_ping/";
@@ -101,7 +103,8 @@ describe("JSON that is legal and odd", () => {
     }
     const partner = await newPartner();
     const raw = withField("activity_name", '"one\\u0000two\\n\\u200e"');
-    expect((await send(partner, "POST", PINGS, { raw })).status).toBe(202);
+    const taken = allAcceptedSchema.parse(await (await send(partner, "POST", PINGS, { raw })).json());
+    await project(partner, taken.files);
     expect(await read(partner, "/api/files/")).toMatchObject({
       data: [{ activity_name: "one\u0000two\n\u200e" }],
     });

@@ -3,6 +3,7 @@ import { fileId } from "../../src/identifiers.ts";
 import { acceptedPingsSchema } from "../../src/pings/acceptedPings.ts";
 import { faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { project } from "../support/world.ts";
 import { pingOf, read } from "../flows/partnerActs.ts";
 
 const PING = pingOf({ summary_id: "good", callback_url: "https://files.example.com/f" });
@@ -67,6 +68,7 @@ describe("with Prefer: handling=lenient", () => {
         expect.objectContaining({ summary_id: "held", status: "held" }),
       ],
     });
+    await project(who, [PING]);
     expect((await read(who, "/api/files/"))["data"]).toHaveLength(2);
   });
 

@@ -3,7 +3,8 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { newAuthKey } from "../../src/partners/partner.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
-import { HOST, pingOf } from "../flows/partnerActs.ts";
+import { project } from "../support/world.ts";
+import { HOST, pingOf, SOURCE } from "../flows/partnerActs.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -90,6 +91,7 @@ describe("a partner's limits", () => {
     pass(60);
     expect((await post(who, "1", "2", "3", "4", "5", "6")).status).toBe(202);
     expect((await post(who, "7")).status).toBe(429);
+    await project(who, [{ user_id: "user-1", source: SOURCE }]);
     const listed = await (await send(who, "GET", "/api/files/")).json();
     expect(listed).toMatchObject({ data: { length: 10 } });
   });

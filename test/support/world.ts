@@ -25,7 +25,9 @@ export async function project(
   { partnerId }: { partnerId: string },
   pings: readonly { user_id: string; source: string }[],
 ): Promise<void> {
-  const names = new Map(pings.map(({ user_id, source }) => [JSON.stringify([user_id, source]), { user_id, source }]));
+  const names = new Map(
+    pings.map(({ user_id, source }) => [JSON.stringify([user_id, source]), { user_id, source }]),
+  );
   for (const { user_id, source } of names.values()) await collectorOf(partnerId, user_id, source).alarm();
 }
 

@@ -1,0 +1,130 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { COLLECTORS_PER_RUN, sweepCollectors } from "../../src/collector/sweep.ts";
+import { as } from "../model/platform.ts";
+import { newPartner } from "../support/partner.ts";
+import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
+import { HOST, ping, read, SOURCE } from "../flows/partnerActs.ts";
+
+beforeEach(async () => {
+  // The round goes over all partners' collectors.
+  await env.DB.batch([
+    env.DB.prepare("DELETE FROM user_sources"),
+    env.DB.prepare("DELETE FROM collector_rounds"),
+  ]);
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const HELD = { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 } as const;
+
+const alarmOf = async ({ stub }: CollectorUnderTest) =>
+  runInDurableObject(stub, async (_instance, { storage }) => storage.getAlarm());
+
+/** As the platform does with an alarm that it could not deliver six times. */
+async function loseAlarm({ stub }: CollectorUnderTest): Promise<void> {
+  await runInDurableObject(stub, async (_instance, { storage }) => storage.deleteAlarm());
+  await evictDurableObject(stub);
+}
+
+function setbacks(): unknown[] {
+  const lines: unknown[] = [];
+  vi.spyOn(console, "log").mockImplementation((line: unknown) => {
+    const parsed: unknown = JSON.parse(String(line));
+    lines.push(parsed);
+  });
+  return lines;
+}
+
+/** No alarm rings by itself: the clock is an hour ahead of the one that rings them. */
+function stopAlarms(): void {
+  const now = Date.now();
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(now + 60 * 60_000);
+}
+
+test("an alarm that the platform gave up is set again by the next call, whatever it asks", async () => {
+  const who = await newPartner();
+  stopAlarms();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await ping(who, HELD);
+  await loseAlarm(collector);
+  expect(await alarmOf(collector)).toBeNull();
+  const lines = setbacks();
+  await collector.stub.readImport("none");
+  expect(await alarmOf(collector)).toBeLessThanOrEqual(Date.now() + 1_000);
+  expect(lines).toContainEqual(
+    expect.objectContaining({ unit: "setback", outcome: "alarm_set_again", collector: collector.name }),
+  );
+  await collector.alarm();
+  expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "held" }] });
+});
+
+test("an alarm that is minutes late is set again while the object lives, and one on time is left alone", async () => {
+  const who = await newPartner();
+  stopAlarms();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await ping(who, HELD);
+  const planned = await alarmOf(collector);
+  expect(await collector.stub.wake()).toBe(false);
+  vi.setSystemTime(Date.now() + 2 * 60_000);
+  expect(await collector.stub.wake()).toBe(false);
+  expect(await alarmOf(collector)).toBe(planned);
+  vi.setSystemTime(Date.now() + 10 * 60_000);
+  expect(await collector.stub.wake()).toBe(true);
+  expect(await alarmOf(collector)).toBeGreaterThan(planned ?? 0);
+});
+
+test("the clock finds a collector that nobody calls, and what it was pinged becomes readable", async () => {
+  const who = await newPartner();
+  stopAlarms();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await ping(who, HELD, { ...HELD, source: "phone" });
+  await loseAlarm(collector);
+  setbacks();
+  expect(await sweepCollectors(env)).toBe(1);
+  expect(await sweepCollectors(env)).toBe(0);
+  await collector.alarm();
+  expect(await read(who, "/api/files/")).toMatchObject({ data: [{ source: SOURCE }] });
+});
+
+test("a round visits every collector once, a bounded number a minute and ten at a time, then begins again", async () => {
+  const who = await newPartner();
+  const sources = 2 * COLLECTORS_PER_RUN + 50;
+  await env.DB.prepare(
+    `INSERT INTO user_sources (partner_id, user_id, source, version)
+     SELECT ?1, 'user-' || (value % 7), 'source-' || value, 1 FROM json_each(?2)`,
+  )
+    .bind(who.partnerId, JSON.stringify(Array.from({ length: sources }, (_, index) => index)))
+    .run();
+  const visits: string[] = [];
+  let underway = 0;
+  let most = 0;
+  vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) =>
+    as({
+      wake: async () => {
+        visits.push(name);
+        underway += 1;
+        most = Math.max(most, underway);
+        await Promise.resolve();
+        underway -= 1;
+        // One that is away holds up no other.
+        if (visits.length === 3) throw new Error("the collector is away");
+        return false;
+      },
+    }),
+  );
+  const perRun: number[] = [];
+  for (let run = 0; run < 4; run += 1) {
+    const before = visits.length;
+    await sweepCollectors(env);
+    perRun.push(visits.length - before);
+  }
+  expect(perRun).toEqual([COLLECTORS_PER_RUN, COLLECTORS_PER_RUN, 50, COLLECTORS_PER_RUN]);
+  expect(new Set(visits.slice(0, sources)).size).toBe(sources);
+  expect(most).toBeLessThanOrEqual(10);
+});

@@ -1,0 +1,121 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { userHash } from "../../src/identifiers.ts";
+import { send } from "../support/http.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, project } from "../support/world.ts";
+import { base64, HOST, ping, SOURCE, type PingFields } from "./partnerActs.ts";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const ROUNDS = 200;
+const ROUNDS_OF_VARIANT = 70;
+/** How far a collector's clock may be ahead of the one that a deletion reads. */
+const AHEAD_MS = 5_000;
+
+/** Everything that is kept of a user, in the read model, in R2 and in the collector. */
+async function traces({ partnerId }: TestPartner, userId: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const table of ["files", "users", "user_sources", "imports", "activities"]) {
+    const { results } = await env.DB.prepare(`SELECT 1 FROM ${table} WHERE partner_id = ? AND user_id = ?`)
+      .bind(partnerId, userId)
+      .all();
+    found.push(...results.map(() => table));
+  }
+  const collector = collectorOf(partnerId, userId, SOURCE);
+  const inline = await env.FILES.list({ prefix: "inline/" });
+  const versions = await env.FILES.list({ prefix: `${partnerId}/${userHash(partnerId, userId)}/` });
+  found.push(...inline.objects.map(({ key }) => key).filter((key) => key.includes(collector.name)));
+  found.push(...versions.objects.map(({ key }) => key));
+  const rows = await runInDurableObject(collector.stub, (_instance, { storage }) =>
+    ["files", "identity", "dispatches", "outbox"].flatMap((table) =>
+      storage.sql
+        .exec(`SELECT 1 FROM ${table}`)
+        .toArray()
+        .map(() => `collector's ${table}`),
+    ),
+  );
+  return [...found, ...rows];
+}
+
+/** Four kinds of first pings, in turn. */
+function firstPing(round: number): PingFields {
+  const summary_id = `ride-${round}`;
+  const priority = round % 2 === 0 ? 0 : 1;
+  return round % 4 < 2
+    ? { summary_id, priority, callback_url: `${HOST}/${round}` }
+    : { summary_id, priority, callback_url: base64(rideFile()) };
+}
+
+test.each([
+  ["", { rounds: ROUNDS, ahead: false, killed: false }],
+  [", by a clock ahead of the deletion's", { rounds: ROUNDS_OF_VARIANT, ahead: true, killed: false }],
+  [", its collector killed in between", { rounds: ROUNDS_OF_VARIANT, ahead: false, killed: true }],
+])(
+  "A deletion right after the answer to a first ping takes it%s, and the same ping afterwards is a new one",
+  async (_name, { rounds, ahead, killed }) => {
+    const who = await newPartner();
+    if (ahead) vi.useFakeTimers({ toFake: ["Date"] });
+    for (let round = 0; round < rounds; round += 1) {
+      const user_id = `user-${round}`;
+      const first = { ...firstPing(round), user_id };
+      await ping(who, first);
+      if (killed) await evictDurableObject(collectorOf(who.partnerId, user_id, SOURCE).stub);
+      if (ahead) vi.setSystemTime(Date.now() - AHEAD_MS);
+      const deleted = await send(who, "DELETE", `/api/users/${user_id}/`);
+      expect({ round, status: deleted.status }).toEqual({ round, status: 202 });
+      // An alarm that rings meanwhile writes nothing back.
+      if (round % 3 === 0) await project(who, [{ user_id, source: SOURCE }]);
+      const left = await traces(who, user_id);
+      expect({ round, left }).toEqual({ round, left: [] });
+      const [again] = await ping(who, first);
+      expect({ round, status: again?.status }).toEqual({
+        round,
+        status: first.priority === 0 ? "held" : "queued",
+      });
+      await project(who, [{ user_id, source: SOURCE }]);
+      const row = await env.DB.prepare("SELECT status FROM files WHERE partner_id = ? AND user_id = ?")
+        .bind(who.partnerId, user_id)
+        .first();
+      expect({ round, row }).toEqual({ round, row: { status: again?.status } });
+    }
+  },
+  300_000,
+);
+
+test("A deletion while the database had missed the first contact takes all or says that it knows nothing", async () => {
+  const who = await newPartner();
+  for (let round = 0; round < ROUNDS_OF_VARIANT; round += 1) {
+    const user_id = `user-${round}`;
+    const first = { ...firstPing(round), user_id };
+    const missed = vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    await ping(who, first);
+    missed.mockRestore();
+    // A source that the database knows makes the user known: then the other collector meets the erasure by itself.
+    const isKnown = round % 2 === 0;
+    if (isKnown) await ping(who, { ...firstPing(round), user_id, source: "phone" });
+    const { status } = await send(who, "DELETE", `/api/users/${user_id}/`);
+    // The collector's alarm may have introduced it meanwhile.
+    expect([202, isKnown ? 202 : 404]).toContain(status);
+    const [again] = await ping(who, first);
+    const expected = first.priority === 0 ? "held" : "queued";
+    // Known to be deleted, it is a new ping; not deleted, it repeats what is there.
+    expect({ round, status: again?.status }).toEqual({
+      round,
+      status: status === 202 || first.priority === 0 ? expected : "duplicate",
+    });
+    await project(who, [{ user_id, source: SOURCE }]);
+    const rows = await env.DB.prepare("SELECT status FROM files WHERE partner_id = ? AND user_id = ?")
+      .bind(who.partnerId, user_id)
+      .all();
+    expect({ round, rows: rows.results }).toEqual({ round, rows: [{ status: expected }] });
+    expect((await send(who, "DELETE", `/api/users/${user_id}/`)).status).toBe(202);
+    const left = await traces(who, user_id);
+    expect({ round, left }).toEqual({ round, left: [] });
+  }
+}, 300_000);
