@@ -123,8 +123,8 @@ CREATE TABLE user_sources (
   PRIMARY KEY (partner_id, user_id, source)
 ) WITHOUT ROWID;
 
--- Where the round over all collectors of user_sources continues, in one row.
-CREATE TABLE collector_rounds (
+-- Where the round over all rows of user_sources continues, in one row.
+CREATE TABLE source_rounds (
   only          INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
   after_partner TEXT NOT NULL,
   after_user    TEXT NOT NULL,

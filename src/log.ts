@@ -123,6 +123,8 @@ export interface SweepCounts {
   idempotent_requests?: number;
   test_events?: number;
   finished_jobs?: number;
+  /** Collectors whose alarm the platform had given up, of the 200 that the run has looked at. */
+  lost_alarms?: number;
   /** Runs in the fifth and the thirty-fifth minute of an hour only. */
   inline_bytes?: number;
 }
@@ -139,8 +141,14 @@ export type SetbackLine = { unit: "setback" } & (HealingSetback | LastingSetback
 
 /** Heals without an operator. */
 type HealingSetback =
-  /** D1 failed. The collector's outbox writes the change later. */
-  | { outcome: "projected_later"; partner_id: string; import_id?: string; fault: FaultName }
+  /** D1 failed. The collector's alarm writes the import later. */
+  | { outcome: "projected_later"; partner_id: string; import_id: string; fault: FaultName }
+  /** D1 failed, or took too long. The collectors of users' first pings list their `sources` later. */
+  | { outcome: "introduced_later"; partner_id: string; sources: number; fault: FaultName }
+  /** The platform gave up a collector's alarm, and a call set it again. Its work is late by so much. */
+  | { outcome: "alarm_set_again"; collector: string | null; late_by_milliseconds: number }
+  /** R2 failed. The collector's alarm deletes the objects of an erased user later. */
+  | { outcome: "deleted_later"; collector: string | null; fault: FaultName }
   /** A queue failed. The collector's alarm sends its dispatches later, the sweep a delivery. */
   | { outcome: "sent_later"; collector: string; queue: string; messages: number; fault: FaultName }
   | { outcome: "sent_later"; partner_id: string; delivery_id: string; fault: FaultName }

@@ -1,4 +1,3 @@
-import { sweepCollectors } from "./collector/sweep.ts";
 import { sweepDeliveries, sweepTestEvents } from "./deliveries/sweep.ts";
 import type { Env } from "./env.ts";
 import { sweepExpiredErasures } from "./erasure/expire.ts";
@@ -8,6 +7,7 @@ import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
 import { faultName, logLine, type SweepCounts } from "./log.ts";
 import { continueJobs } from "./operator/redecode.ts";
 import { sweepFinishedJobs } from "./operator/sweep.ts";
+import { sweepSources } from "./sources/sweep.ts";
 
 /** Minutes of the hour at which a whole past hour is looked through; twice, in case one run is missed. */
 const HOURLY_MINUTES = new Set([5, 35]);
@@ -28,7 +28,7 @@ const SWEEPS: readonly Sweep[] = [
   { name: "idempotent_requests", isDue: () => true, run: sweepIdempotentRequests },
   { name: "test_events", isDue: () => true, run: sweepTestEvents },
   { name: "finished_jobs", isDue: () => true, run: sweepFinishedJobs },
-  { name: "lost_alarms", isDue: () => true, run: sweepCollectors },
+  { name: "lost_alarms", isDue: () => true, run: sweepSources },
   {
     name: "inline_bytes",
     isDue: (nowMs) => HOURLY_MINUTES.has(new Date(nowMs).getUTCMinutes()),

@@ -31,7 +31,6 @@ export function doDueWork(turn: CollectorTurn): Dispatch[] {
 
 /** What the alarm knows besides the storage. */
 export interface AlarmState {
-  clock: CollectorClock;
   failuresInARow: number;
   /** More entries of the outbox are due than the last alarm handled. */
   moreWaits: boolean;
@@ -42,11 +41,16 @@ export interface AlarmState {
  * When the next work is due, in Unix milliseconds; null when nothing waits. Never throws: the platform gives up an alarm
  * that throws six times.
  */
-export function nextDueWork(storage: CollectorStorage, state: AlarmState, nowMs: number): number | null {
+export function nextDueWork(
+  storage: CollectorStorage,
+  clock: CollectorClock,
+  state: AlarmState,
+  nowMs: number,
+): number | null {
   // The alarm outlives a roll-back: the newer code finds it set.
   if (storage.refusal !== null) return nowMs + LONGEST_PAUSE_MS;
   try {
-    return dueWork(storage, clock, failuresInARow, nowMs);
+    return dueWork(storage, clock, state, nowMs);
   } catch {
     return nowMs + LONGEST_PAUSE_MS;
   }
@@ -55,7 +59,7 @@ export function nextDueWork(storage: CollectorStorage, state: AlarmState, nowMs:
 function dueWork(
   storage: CollectorStorage,
   clock: CollectorClock,
-  failuresInARow: number,
+  state: AlarmState,
   nowMs: number,
 ): number | null {
   const isKnown = storage.identity.get() !== null;
@@ -69,7 +73,7 @@ function dueWork(
       !storage.outbox.isEmpty ||
       (isKnown && (state.unprojected.size > 0 || !storage.identity.isIntroduced)) ||
       imports.some(needsProjection),
-    projectionDelayMs: state.clock.projectionDelayMs,
+    projectionDelayMs: clock.projectionDelayMs,
     housekeepingAt: storage.identity.housekeepingAt,
     erasureExpiresAt: erasureExpiresAt(storage),
     failuresInARow: state.failuresInARow,

@@ -2,7 +2,7 @@ import { valuesOf } from "../concurrency/settleAll.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { userHash } from "../identifiers.ts";
-import { readSources } from "../users/sources.ts";
+import { readSources } from "../sources/read.ts";
 import { beginSweep } from "./sweep.ts";
 import { callCollectors, visitCollectors } from "./visit.ts";
 import { beginErasure } from "./write.ts";

@@ -1,7 +1,7 @@
 import { valuesOf } from "../concurrency/settleAll.ts";
 import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
-import { readSources } from "../users/sources.ts";
+import { readSources } from "../sources/read.ts";
 import { visitCollectors } from "./visit.ts";
 import {
   deleteBatches,

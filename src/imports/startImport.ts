@@ -6,8 +6,8 @@ import { boundOf, readErased } from "../erasure/read.ts";
 import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";
 import { fileId, newImportId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
+import { introduceSources } from "../sources/write.ts";
 import type { Task } from "./task.ts";
-import { introduceSources } from "../users/sources.ts";
 import { projectImport, replaceMissing } from "./write.ts";
 
 /**

@@ -5,8 +5,8 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { erasuresOf, readErasures } from "../erasure/read.ts";
 import { userHash } from "../identifiers.ts";
-import { faultName, logSetback } from "../log.ts";
-import { introduceSources, type UserSource } from "../users/sources.ts";
+import { faultName, logLine } from "../log.ts";
+import { introduceSources, type UserSource } from "../sources/write.ts";
 import { COLLECTORS_AT_ONCE, type Group, type TakenGroup } from "./groupPings.ts";
 
 /** How long a first ping waits for the database at most. */
@@ -50,7 +50,9 @@ export async function introduceFirstContacts(
     );
     bounds = erasuresOf(results.at(-1));
   } catch (fault) {
-    logSetback("introduced_later", {
+    logLine({
+      unit: "setback",
+      outcome: "introduced_later",
       partner_id: partnerId,
       sources: sources.length,
       fault: faultName(fault),

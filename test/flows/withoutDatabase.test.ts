@@ -131,17 +131,17 @@ describe("the answer to a ping", () => {
     stopAlarms();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     await ping(who, held("1"));
-    let isDown = true;
+    const database = { isDown: true };
     const hanging = vi.spyOn(env.DB, "batch").mockImplementation(async () => {
       // In the alarm's own invocation: nothing outside of it may end its wait.
-      while (isDown) await new Promise((resolve) => setTimeout(resolve, 5));
+      while (database.isDown) await new Promise((resolve) => setTimeout(resolve, 5));
       throw new Error("D1_ERROR: Network connection lost.");
     });
     const alarm = collector.alarm();
     await vi.waitFor(() => expect(hanging).toHaveBeenCalled());
     await ping(who, held("2"));
     hanging.mockRestore();
-    isDown = false;
+    database.isDown = false;
     await alarm;
     await collector.alarm();
     expect(await statuses(who)).toEqual({ [`${SOURCE}/1`]: "held", [`${SOURCE}/2`]: "held" });

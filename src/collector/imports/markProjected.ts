@@ -1,5 +1,5 @@
 import type { CollectorStorage } from "../storage/storage.ts";
-import type { ImportState } from "./import.ts";
+import type { ImportState } from "./import.pure.ts";
 
 /** Notes that the read model has the import as it was in this row; it may have changed since. */
 export function markProjected(storage: CollectorStorage, row: ImportState, announced: boolean): void {

@@ -1,4 +1,4 @@
-import type { Dispatch } from "../dispatches/dispatch.ts";
+import type { Dispatch } from "../dispatches/dispatch.pure.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 
 /**

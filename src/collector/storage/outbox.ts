@@ -83,7 +83,9 @@ function bounded(entry: OutboxEntry): OutboxEntry[] {
       return chunks(entry.file_ids).map((file_ids) => ({ ...entry, file_ids }));
     case "delete_objects":
       return chunks(entry.object_keys).map((object_keys) => ({ ...entry, object_keys }));
-    default:
+    case "touch_user":
+    case "discard_object":
+    case "complete_import":
       return [entry];
   }
 }

@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { COLLECTORS_PER_RUN, sweepCollectors } from "../../src/collector/sweep.ts";
+import { COLLECTORS_PER_RUN, sweepSources } from "../../src/sources/sweep.ts";
 import { as } from "../model/platform.ts";
 import { newPartner } from "../support/partner.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
@@ -11,7 +11,7 @@ beforeEach(async () => {
   // The round goes over all partners' collectors.
   await env.DB.batch([
     env.DB.prepare("DELETE FROM user_sources"),
-    env.DB.prepare("DELETE FROM collector_rounds"),
+    env.DB.prepare("DELETE FROM source_rounds"),
   ]);
 });
 
@@ -86,8 +86,8 @@ test("the clock finds a collector that nobody calls, and what it was pinged beco
   await ping(who, HELD, { ...HELD, source: "phone" });
   await loseAlarm(collector);
   setbacks();
-  expect(await sweepCollectors(env)).toBe(1);
-  expect(await sweepCollectors(env)).toBe(0);
+  expect(await sweepSources(env)).toBe(1);
+  expect(await sweepSources(env)).toBe(0);
   await collector.alarm();
   expect(await read(who, "/api/files/")).toMatchObject({ data: [{ source: SOURCE }] });
 });
@@ -121,7 +121,7 @@ test("a round visits every collector once, a bounded number a minute and ten at 
   const perRun: number[] = [];
   for (let run = 0; run < 4; run += 1) {
     const before = visits.length;
-    await sweepCollectors(env);
+    await sweepSources(env);
     perRun.push(visits.length - before);
   }
   expect(perRun).toEqual([COLLECTORS_PER_RUN, COLLECTORS_PER_RUN, 50, COLLECTORS_PER_RUN]);

@@ -1,6 +1,6 @@
-import { z } from "zod";
 import { notErased } from "../erasure/guard.ts";
 import { jsonSlices } from "../database/sql.ts";
+import type { Place } from "./read.ts";
 
 /** A source of a user, whose files one collector owns. */
 export interface UserSource {
@@ -30,21 +30,18 @@ export function introduceSources(
   );
 }
 
-const sourceRows = z.array(z.object({ source: z.string() }));
-
-/** At most `limit` sources of a user after this one, by name; an empty one stands for none. */
-export async function readSources(
-  db: D1Database,
-  partnerId: string,
-  userId: string,
-  after: string,
-  limit: number,
-): Promise<string[]> {
-  const found = await db
+/** Notes after which source the round over all continues; null: it begins again. */
+export async function saveRound(db: D1Database, last: Place | null): Promise<void> {
+  if (last === null) {
+    await db.prepare("DELETE FROM source_rounds").run();
+    return;
+  }
+  await db
     .prepare(
-      "SELECT source FROM user_sources WHERE partner_id = ? AND user_id = ? AND source > ? ORDER BY source LIMIT ?",
+      `INSERT INTO source_rounds (only, after_partner, after_user, after_source) VALUES (1, ?, ?, ?)
+       ON CONFLICT (only) DO UPDATE SET after_partner = excluded.after_partner, after_user = excluded.after_user,
+         after_source = excluded.after_source`,
     )
-    .bind(partnerId, userId, after, limit)
-    .all();
-  return sourceRows.parse(found.results).map((row) => row.source);
+    .bind(last.partner_id, last.user_id, last.source)
+    .run();
 }
