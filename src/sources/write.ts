@@ -17,14 +17,32 @@ export function introduceSources(
   partnerId: string,
   sources: readonly UserSource[],
 ): D1PreparedStatement[] {
+  return listSources(
+    db,
+    partnerId,
+    sources,
+    "DO UPDATE SET version = excluded.version WHERE excluded.version > version",
+  );
+}
+
+/** Lists a source again that a restored database has lost. Writes nothing when it is listed. */
+export function keepSource(db: D1Database, partnerId: string, source: UserSource): D1PreparedStatement[] {
+  return listSources(db, partnerId, [source], "DO NOTHING");
+}
+
+function listSources(
+  db: D1Database,
+  partnerId: string,
+  sources: readonly UserSource[],
+  whenListed: string,
+): D1PreparedStatement[] {
   return jsonSlices(sources).map((slice) =>
     db
       .prepare(
         `INSERT INTO user_sources (partner_id, user_id, source, version)
          SELECT ?1, j.value->>'user_id', j.value->>'source', j.value->>'version'
          FROM json_each(?2) j WHERE ${notErased("j.value->>'user_hash'", "j.value->>'version'")}
-         ON CONFLICT (partner_id, user_id, source) DO UPDATE SET version = excluded.version
-         WHERE excluded.version > version`,
+         ON CONFLICT (partner_id, user_id, source) ${whenListed}`,
       )
       .bind(partnerId, slice),
   );

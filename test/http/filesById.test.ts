@@ -217,7 +217,7 @@ describe("after a user's deletion", () => {
     const down = vi.spyOn(env.COLLECTOR, "getByName").mockImplementation(() => {
       throw new Error("Durable Object is overloaded.");
     });
-    expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
+    await problemOf(await send(who, "DELETE", "/api/users/user-1/"), 503, "store_unavailable");
     down.mockRestore();
     await forget(who, "files");
     await problemOf(await send(who, "GET", `/api/files/${id}/`), 404, "not_found");

@@ -128,3 +128,18 @@ test("a round visits every collector once, a bounded number a minute and ten at 
   expect(new Set(visits.slice(0, sources)).size).toBe(sources);
   expect(most).toBeLessThanOrEqual(10);
 });
+
+test("a source that a restored database has lost is listed again with the next change of a file", async () => {
+  const who = await newPartner();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  const sources = async () =>
+    (await env.DB.prepare("SELECT source FROM user_sources WHERE partner_id = ?").bind(who.partnerId).all())
+      .results;
+  await ping(who, HELD);
+  await collector.alarm();
+  expect(await sources()).toEqual([{ source: SOURCE }]);
+  await env.DB.prepare("DELETE FROM user_sources WHERE partner_id = ?").bind(who.partnerId).run();
+  await ping(who, { ...HELD, summary_id: "2" });
+  await collector.alarm();
+  expect(await sources()).toEqual([{ source: SOURCE }]);
+});

@@ -2,7 +2,7 @@ import { within } from "../../concurrency/within.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectFiles } from "../../files/write.ts";
 import { projectImport } from "../../imports/write.ts";
-import { introduceSources } from "../../sources/write.ts";
+import { introduceSources, keepSource } from "../../sources/write.ts";
 import { touchUsers } from "../../users/write.ts";
 import type { Dispatch } from "../dispatches/dispatch.pure.ts";
 import { projectionOf } from "../files/projection.pure.ts";
@@ -46,11 +46,11 @@ export async function projectChanges(
     .map((file) => projectionOf(identity, file));
   touches.push(...files.map(({ version, received_at }) => ({ version, pinged_at: received_at })));
   const imports = storage.imports.all().filter(needsProjection).slice(0, IMPORTS_PER_ALARM);
-  const introduced = storage.identity.isIntroduced ? 0 : storage.newestVersion();
+  const { isIntroduced } = storage.identity;
+  const version = storage.newestVersion();
 
   const { partner_id } = identity;
   const statements = [
-    ...introduceSources(database, partner_id, introduced === 0 ? [] : [{ ...identity, version: introduced }]),
     ...projectFiles(database, partner_id, files),
     ...imports.map((row) => projectImport(database, partner_id, importProjection(identity, row))),
     ...touchUsers(
@@ -68,6 +68,9 @@ export async function projectChanges(
     ),
   ];
   let bound = 0;
+  const source = { ...identity, version };
+  if (!isIntroduced && version > 0) statements.push(...introduceSources(database, partner_id, [source]));
+  else if (statements.length > 0) statements.push(...keepSource(database, partner_id, source));
   if (statements.length > 0) {
     const results = await within(
       DATABASE_DEADLINE_MS,
@@ -79,7 +82,7 @@ export async function projectChanges(
   unprojected.forget(dispatches.map(({ dispatch_id }) => dispatch_id));
   for (const row of imports) markProjected(storage, row, row.announced);
   // An erasure may have forgotten this source meanwhile, and removed what was just written.
-  if (introduced > storage.erasedBefore) storage.identity.noteIntroduction();
+  if (!isIntroduced && version > storage.erasedBefore) storage.identity.noteIntroduction();
   await meetErasure(bound);
 }
 
