@@ -461,6 +461,23 @@ describe("tasks", () => {
       .first();
     expect(row).toEqual({ status: "failed", code: "held_expired" });
   });
+
+  test("that are empty may come in thousands: 500 announced imports are kept, and every open one", async () => {
+    const { collector, task } = newUser();
+    const first = await task({ event_id: "event-0" });
+    for (let index = 1; index < 510; index += 1) await task({ event_id: `event-${index}` });
+    const count = async () =>
+      runInDurableObject(collector.stub, (_instance, { storage }) =>
+        storage.sql.exec<{ found: number }>("SELECT count(*) found FROM imports").one(),
+      );
+    expect(await count()).toEqual({ found: 510 });
+    await runInDurableObject(collector.stub, (_instance, { storage }) => {
+      storage.sql.exec("UPDATE imports SET import = json_set(import, '$.announced', json('true'))");
+    });
+    await task({ event_id: "event-510" });
+    expect(await count()).toEqual({ found: 500 });
+    expect(await collector.stub.readImport(first.import.import_id)).toBeNull();
+  });
 });
 
 describe("outcomes", () => {

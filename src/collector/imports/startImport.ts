@@ -13,6 +13,9 @@ import {
   type ImportState,
 } from "./import.pure.ts";
 
+/** Each alarm reads all imports that are kept. Of older ones D1 has the counts. */
+const IMPORTS_KEPT = 500;
+
 /** Releases everything held as one import, or returns the import that an equal task started before. */
 export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport {
   const { storage, identity } = turn;
@@ -24,6 +27,7 @@ export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport
   const superseded = storage.files.queuedAndHeld();
   storage.files.forgetDuplicates();
   storage.imports.write(row);
+  storage.imports.deleteBeyond(IMPORTS_KEPT);
   storage.identity.releaseThrough(row.through_version);
   for (const file of superseded) supersedeQueued(turn, file, row.import_id);
   completeIfSettled(turn, row, now);

@@ -49,6 +49,15 @@ export class ImportStorage {
     this.#database.change("DELETE FROM imports WHERE import_id = ?", importId);
   }
 
+  /** Deletes the oldest announced imports beyond the newest `kept`. */
+  deleteBeyond(kept: number): void {
+    this.#database.change(
+      `DELETE FROM imports WHERE import ->> 'announced' AND import_id IN (
+         SELECT import_id FROM imports ORDER BY import ->> 'requested_at' DESC LIMIT -1 OFFSET ?)`,
+      kept,
+    );
+  }
+
   eraseUpTo(version: number): void {
     this.#database.change("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", version);
   }
