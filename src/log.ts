@@ -35,7 +35,7 @@ export interface RequestFields {
   /** Why an idempotent answer could not be stored. The request itself succeeded. */
   not_kept?: FaultName;
   /**
-   * What failed. `user_erased`: a user of the request was erased meanwhile, and the partner has to repeat the request.
+   * What failed. `user_erased`: the task's user was erased meanwhile, and the partner has to repeat the task.
    */
   fault?: FaultName;
 }

@@ -37,7 +37,7 @@ import { CollectorTurns } from "./turns.ts";
  * files beside it. Rows, outbox and alarm of one turn are one commit.
  */
 export class PingCollector extends DurableObject<CollectorEnv> {
-  readonly #awake: CollectorTurns;
+  readonly #uncheckedTurns: CollectorTurns;
   readonly #sender: DispatchSender;
   readonly #eraser: CollectorEraser;
   readonly #unprojected: UnprojectedDispatches;
@@ -49,7 +49,7 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     const sender = new DispatchSender(env);
     const eraser = new CollectorEraser(env, turns);
     const unprojected = new UnprojectedDispatches(turns.storage);
-    this.#awake = turns;
+    this.#uncheckedTurns = turns;
     this.#sender = sender;
     this.#eraser = eraser;
     this.#unprojected = unprojected;
@@ -60,7 +60,7 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   /** Every call reaches its turns and its storage through here, and so sets a missing alarm. */
   get #turns(): CollectorTurns {
     this.#alarm.keep();
-    return this.#awake;
+    return this.#uncheckedTurns;
   }
 
   get #storage(): CollectorStorage {

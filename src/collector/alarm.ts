@@ -22,8 +22,8 @@ interface AlarmParts {
 }
 
 /**
- * A collector's alarm: it does what is due by the clock, and is the only way of a change into the read model. Without
- * an alarm nothing here would become readable any more, so `keep` sets a missing one.
+ * A collector's alarm: it does what is due by the clock. Pings reach the read model only through it, so `keep` sets a
+ * missing one.
  */
 export class CollectorAlarm {
   readonly #parts: AlarmParts;
@@ -45,7 +45,10 @@ export class CollectorAlarm {
     this.#isChecked = true;
     if (turns.alarmAt !== null && !isOverdue) return false;
     const next = this.#nextDueWork(now);
-    if (next === null) return false;
+    if (next === null) {
+      turns.alarmRings();
+      return false;
+    }
     const lateBy = now - (turns.alarmAt ?? now);
     turns.resetAlarm(Math.max(next, now));
     logLine({

@@ -11,7 +11,7 @@ export async function within<T>(milliseconds: number, work: Promise<T>): Promise
   }
 }
 
-export class TimedOut extends Error {
+class TimedOut extends Error {
   override readonly name = "TimedOut";
 
   constructor(milliseconds: number) {

@@ -32,8 +32,7 @@ export async function eraseUser(
     sources,
     async (collector) => collector.newestVersion(),
   );
-  const newest = asked.map((result) => (result.status === "fulfilled" ? result.value : 0));
-  const boundMs = newest.reduce((most, version) => Math.max(most, version), nowMs);
+  const boundMs = valuesOf(asked).reduce((most, version) => Math.max(most, version), nowMs);
   const erasure = await beginErasure(database, partnerId, user, boundMs);
   if (erasure === null) return false;
   const visits = await visitCollectors(env, erasure, sources);
@@ -43,7 +42,6 @@ export async function eraseUser(
     ),
   );
   await beginSweep(env, database, erasure, visited, nowMs);
-  valuesOf(asked);
   valuesOf(visits);
   return true;
 }

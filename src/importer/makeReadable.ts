@@ -48,7 +48,7 @@ export async function makeReadable(
       })),
       batchId,
     ),
-    // The request that accepted the ping may have ended before it wrote the user's row.
+    // A live ride that is imported before its collector's alarm is written nowhere else.
     ...touchUsers(database, partner_id, [
       {
         ...owner,

@@ -21,7 +21,7 @@ export async function startImport(
 ): Promise<{ ok: true; outcome: StartedImport } | UserErased> {
   const names = namesOf(partnerId, task);
   const started: StartedImport = await collectorFor(env, names).startImport(names, entryOf(partnerId, task));
-  const erasedBefore = await tellReadModel(env, partnerId, started, missingOf(task, started.missing));
+  const erasedBefore = await writeImport(env, partnerId, started, missingOf(task, started.missing));
   if (started.import.requested_at <= erasedBefore) {
     // The erasure's clock was ahead of the collector's, and it has not reached the collector. Erase, so that a
     // repeated task starts a new import.
@@ -64,7 +64,7 @@ function entryOf(partnerId: string, task: Task): TaskEntry {
  * down, the collector's alarm projects the import later. The collector does not know the missing names: with these the
  * function throws, and the repeated task writes them.
  */
-async function tellReadModel(
+async function writeImport(
   env: Env,
   partnerId: string,
   { import: row, first_contact }: StartedImport,

@@ -55,8 +55,8 @@ async function acceptAfresh(
     collectorNamed(env, group.collector).meetErasure(bound),
   );
   valuesOf(visits);
-  const again = erased.flatMap(({ group }) =>
-    group.places.flatMap((place) => {
+  const again = erased.flatMap(({ places }) =>
+    places.flatMap((place) => {
       const ping = pings[place];
       return ping === undefined ? [] : [{ place, ping }];
     }),

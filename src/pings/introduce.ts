@@ -12,10 +12,12 @@ import { COLLECTORS_AT_ONCE, type Group, type TakenGroup } from "./groupPings.ts
 /** How long a first ping waits for the database at most. */
 export const FIRST_CONTACT_DEADLINE_MS = 2_500;
 
-/** Pings that an erasure of their user up to the bound covers. */
+/** A group with pings that an erasure of their user up to the bound covers. */
 export interface ErasedGroup {
   group: Group;
   bound: number;
+  /** Where the covered pings stood in the request. */
+  places: number[];
 }
 
 /**
@@ -64,7 +66,8 @@ export async function introduceFirstContacts(
   for (const [index, { group, accepted }] of first.entries()) {
     const { user_hash = "", version = 0 } = sources[index] ?? {};
     const bound = bounds.get(user_hash) ?? 0;
-    if (accepted.versions.some((found) => found <= bound)) erased.push({ group, bound });
+    const places = group.places.filter((_place, at) => (accepted.versions[at] ?? 0) <= bound);
+    if (places.length > 0) erased.push({ group, bound, places });
     else introduced.push({ collector: group.collector, version, bound });
   }
   // A collector that does not hear of it introduces itself.

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { CollectorNames } from "../collector/calls.ts";
 
 const sourceRows = z.array(z.object({ source: z.string() }));
 
@@ -19,12 +20,10 @@ export async function readSources(
   return sourceRows.parse(found.results).map((row) => row.source);
 }
 
-const placeSchema = z.object({ partner_id: z.string(), user_id: z.string(), source: z.string() });
-/** The names of a source, which are its collector's. */
-export type Place = z.infer<typeof placeSchema>;
+const namesSchema = z.object({ partner_id: z.string(), user_id: z.string(), source: z.string() });
 
 /** Returns the next sources of the round over all, at most `limit`. */
-export async function readRound(db: D1Database, limit: number): Promise<Place[]> {
+export async function readRound(db: D1Database, limit: number): Promise<CollectorNames[]> {
   const { results } = await db
     .prepare(
       `SELECT s.partner_id, s.user_id, s.source FROM user_sources s
@@ -36,5 +35,5 @@ export async function readRound(db: D1Database, limit: number): Promise<Place[]>
     )
     .bind(limit)
     .all();
-  return z.array(placeSchema).parse(results);
+  return z.array(namesSchema).parse(results);
 }

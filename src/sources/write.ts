@@ -1,6 +1,6 @@
+import type { CollectorNames } from "../collector/calls.ts";
 import { notErased } from "../erasure/guard.ts";
 import { jsonSlices } from "../database/sql.ts";
-import type { Place } from "./read.ts";
 
 /** A source of a user, whose files one collector owns. */
 export interface UserSource {
@@ -49,7 +49,7 @@ function listSources(
 }
 
 /** Notes after which source the round over all continues; null: it begins again. */
-export async function saveRound(db: D1Database, last: Place | null): Promise<void> {
+export async function saveRound(db: D1Database, last: CollectorNames | null): Promise<void> {
   if (last === null) {
     await db.prepare("DELETE FROM source_rounds").run();
     return;

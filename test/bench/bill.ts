@@ -55,40 +55,34 @@ async function counted(priorityDelaySeconds: number): Promise<{ imported: Counts
       countsSchema.parse(
         JSON.parse(await expectAnswer(200, "GET", new URL("/metered/", worker.url), worker.credentials)),
       );
-    const settled = async (count: number) =>
-      benched.until(async () => {
-        const row = await worker.database
-          .prepare("SELECT count(*) files FROM files WHERE status = 'imported'")
-          .first<{ files: number }>();
-        return row?.files === count;
-      });
+    const imported = worker.database.prepare("SELECT count(*) found FROM files WHERE status = 'imported'");
+    const completed = worker.database.prepare(
+      "SELECT count(*) found FROM imports WHERE status = 'completed'",
+    );
+    const until = async (statement: D1PreparedStatement, count: number) =>
+      benched.until(async () => (await statement.first<{ found: number }>())?.found === count);
 
     for (let history = 0; history < HISTORIES; history += 1) {
       await benched.hold(`history-${history}`, FILES_A_HISTORY);
       await benched.release(`history-${history}`);
     }
-    await settled(HISTORIES * FILES_A_HISTORY);
-    await benched.until(async () => {
-      const row = await worker.database
-        .prepare("SELECT count(*) imports FROM imports WHERE status = 'completed'")
-        .first<{ imports: number }>();
-      return row?.imports === HISTORIES;
-    });
+    await until(imported, HISTORIES * FILES_A_HISTORY);
+    await until(completed, HISTORIES);
     let lastRide = "";
     for (let ride = 0; ride < LIVE_RIDES; ride += 1) {
       lastRide = await benched.pingLive(`history-${ride % HISTORIES}`, `live-${ride}`);
       await delay(RIDE_PAUSE_MS);
     }
-    await settled(FILES);
+    await until(imported, FILES);
     await delay(LAST_ALARM_MS);
-    const imported = await countsNow();
+    const afterImports = await countsNow();
 
     for (let read = 0; read < READS; read += 1) {
       for (const path of ["/api/activities/?user_id=history-0", `/api/activities/${lastRide}.0/streams/`]) {
         await expectAnswer(200, "GET", new URL(path, worker.url), worker.credentials);
       }
     }
-    return { imported, readBack: minus(await countsNow(), imported) };
+    return { imported: afterImports, readBack: minus(await countsNow(), afterImports) };
   } finally {
     await worker.stop();
     await host.close();

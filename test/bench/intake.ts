@@ -25,6 +25,7 @@ export const LOADS: readonly Load[] = [HELD, LIVE];
 export class Intake {
   readonly #worker: Workerd;
   readonly #url: URL;
+  #statements: Statements;
   #requests = 0;
   /** Marks the requests since D1 was last emptied. */
   #turn = 0;
@@ -33,6 +34,7 @@ export class Intake {
   constructor(worker: Workerd, path = "/api/fit_partner_ping/") {
     this.#worker = worker;
     this.#url = new URL(path, worker.url);
+    this.#statements = prepare(worker.database, this.#turn);
   }
 
   /** Requests sent so far. */
@@ -80,19 +82,28 @@ export class Intake {
 
   /** Waits until D1 has a row for every item sent, then deletes the rows, so that no turn starts with a larger D1. */
   async settle(): Promise<void> {
-    const { database } = this.#worker;
-    const written = database
-      .prepare("SELECT count(*) files FROM files WHERE summary_id GLOB ?")
-      .bind(`${this.#turn}-*`);
+    const { written, deletions } = this.#statements;
     const gaveUpAt = performance.now() + GIVE_UP_AFTER_MS;
     while (((await written.first<{ files: number }>())?.files ?? 0) < this.#itemsOfTurn) {
       if (performance.now() > gaveUpAt) throw new Error("Some pings did not reach D1.");
       await delay(POLL_MS);
     }
-    await database.batch(
-      ["files", "file_batches", "users"].map((table) => database.prepare(`DELETE FROM ${table}`)),
-    );
+    await this.#worker.database.batch(deletions);
     this.#turn += 1;
+    this.#statements = prepare(this.#worker.database, this.#turn);
     this.#itemsOfTurn = 0;
   }
+}
+
+/** What `settle` asks of D1, prepared before the load. */
+interface Statements {
+  written: D1PreparedStatement;
+  deletions: D1PreparedStatement[];
+}
+
+function prepare(database: D1Database, turn: number): Statements {
+  return {
+    written: database.prepare("SELECT count(*) files FROM files WHERE summary_id GLOB ?").bind(`${turn}-*`),
+    deletions: ["files", "file_batches", "users"].map((table) => database.prepare(`DELETE FROM ${table}`)),
+  };
 }

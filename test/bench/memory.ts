@@ -34,14 +34,10 @@ async function peakOfImports(name: string, files: number, bytes: Uint8Array): Pr
   });
   try {
     const benched = new Benched(service, host);
+    const imported = service.database.prepare("SELECT count(*) files FROM files WHERE status = 'imported'");
     const peak = await watched(service.inspector, async () => {
       await inParallel(files, files, async (file) => benched.pingLive(`rider-${file}`, "ride"));
-      await benched.until(async () => {
-        const row = await service.database
-          .prepare("SELECT count(*) files FROM files WHERE status = 'imported'")
-          .first<{ files: number }>();
-        return row?.files === files;
-      });
+      await benched.until(async () => (await imported.first<{ files: number }>())?.files === files);
     });
     return {
       section: "memory",

@@ -28,7 +28,10 @@ export interface Workerd {
   inspector: URL | null;
   /** A partner without limits, known to the Worker from now on. */
   credentials: Credentials;
-  /** The Worker's database, from outside of it. */
+  /**
+   * The Worker's database, from outside of it. `prepare` and `bind` block this process until workerd answers, and nobody
+   * reads its log meanwhile: under load, workerd then waits for ever. So prepare statements before the load.
+   */
   database: D1Database;
   /** From the start of workerd to its first answer. */
   firstAnswerMs: number;

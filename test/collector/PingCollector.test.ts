@@ -126,7 +126,7 @@ describe("taking pings", () => {
     expect(await collector.sent()).toHaveLength(600);
   });
 
-  test("pings that repeat a file of their own request are named, for their bytes belong to nobody", async () => {
+  test("pings that repeat a file of their own request are named, for their bytes are stored for no file", async () => {
     const { names, collector, entry } = newUser();
     const ride = entry("live");
     const later = entry("later");

@@ -166,15 +166,39 @@ test("files pinged again meanwhile stay, more of them than a page holds, and the
   expect(await countRows(who.partnerId)).toBe(seeded);
 });
 
-test("a deletion whose collectors cannot all be reached is refused, and completed by the clock", async () => {
+/** Calls of a collector fail from now on: all of them, or only those that erase. */
+function unreachable(collector: string, calls: "all" | "erase") {
+  const getByName = env.COLLECTOR.getByName.bind(env.COLLECTOR);
+  return vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) => {
+    const stub = getByName(name);
+    if (name !== collector) return stub;
+    if (calls === "all") throw new Error("the collector is away");
+    return new Proxy(stub, {
+      get: (target, method) =>
+        method === "erase"
+          ? () => Promise.reject(new Error("the collector is away"))
+          : () => target.newestVersion(),
+    });
+  });
+}
+
+test("a deletion whose collectors cannot all be reached is refused, and begins nothing", async () => {
   const who = await newPartner();
   await seedHistory(who.partnerId, "leaver", { files: 20, sources: 2, imports: 2 });
-  const getByName = env.COLLECTOR.getByName.bind(env.COLLECTOR);
-  const unreachable = collectorName(who.partnerId, "leaver", "source-1");
-  const away = vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) => {
-    if (name === unreachable) throw new Error("the collector is away");
-    return getByName(name);
-  });
+  const rows = await countRows(who.partnerId);
+  const away = unreachable(collectorName(who.partnerId, "leaver", "source-1"), "all");
+  await expect(eraseUser(env, who.partnerId, "leaver", Date.now())).rejects.toThrow("the collector is away");
+  away.mockRestore();
+  await sweepErasures(env, Date.now() + MINUTE);
+  expect(await countRows(who.partnerId)).toBe(rows);
+  expect(await eraseUser(env, who.partnerId, "leaver", Date.now())).toBe(true);
+  expect(await countRows(who.partnerId)).toBe(0);
+});
+
+test("a deletion that loses a collector midway is refused, and completed by the clock", async () => {
+  const who = await newPartner();
+  await seedHistory(who.partnerId, "leaver", { files: 20, sources: 2, imports: 2 });
+  const away = unreachable(collectorName(who.partnerId, "leaver", "source-1"), "erase");
   const begun = Date.now();
   await expect(eraseUser(env, who.partnerId, "leaver", begun)).rejects.toThrow("the collector is away");
   // Rows that name a collector stay until it was visited.

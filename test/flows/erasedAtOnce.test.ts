@@ -6,15 +6,15 @@ import { send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, project } from "../support/world.ts";
-import { base64, HOST, ping, SOURCE, type PingFields } from "./partnerActs.ts";
+import { base64, HOST, ping, read, SOURCE, type PingFields } from "./partnerActs.ts";
 
 afterEach(() => {
   vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
-const ROUNDS = 200;
-const ROUNDS_OF_VARIANT = 70;
+const ROUNDS = 60;
+const ROUNDS_OF_VARIANT = 20;
 /** How far a collector's clock may be ahead of the one that a deletion reads. */
 const AHEAD_MS = 5_000;
 
@@ -119,3 +119,42 @@ test("A deletion while the database had missed the first contact takes all or sa
     expect({ round, left }).toEqual({ round, left: [] });
   }
 }, 300_000);
+
+/** A collector whose first contact the database missed, of a user whom it knows by another source and who is erased. */
+async function unfoundByErasure(first: PingFields) {
+  const who = await newPartner();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  vi.useFakeTimers({ toFake: ["Date"] });
+  vi.setSystemTime(Date.now() + 60 * 60_000);
+  const missed = vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+  await ping(who, first);
+  missed.mockRestore();
+  await ping(who, { ...first, source: "phone" });
+  vi.setSystemTime(Date.now() + 1_000);
+  expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
+  vi.setSystemTime(Date.now() + 1_000);
+  return { who, collector };
+}
+
+test("A ping that is repeated after its collector failed to carry out a deletion is a new one, and stays", async () => {
+  const first = { summary_id: "1", priority: 0, callback_url: `${HOST}/1` } as const;
+  const { who, collector } = await unfoundByErasure(first);
+  const prepare = env.DB.prepare.bind(env.DB);
+  const down = vi.spyOn(env.DB, "prepare").mockImplementation((sql) => {
+    if (sql.includes("UPDATE erased SET user_id")) throw new Error("D1_ERROR: overloaded");
+    return prepare(sql);
+  });
+  await collector.alarm();
+  down.mockRestore();
+  expect(await ping(who, first)).toMatchObject([{ status: "held" }]);
+  await project(who, [{ user_id: "user-1", source: SOURCE }]);
+  await project(who, [{ user_id: "user-1", source: SOURCE }]);
+  expect(await read(who, "/api/files/")).toMatchObject({ data: [{ source: SOURCE, status: "held" }] });
+});
+
+test("Beside a ping that repeats what a deletion covers, a new one in the same request stays what it is", async () => {
+  const first = { summary_id: "1", callback_url: `${HOST}/1` } as const;
+  const { who } = await unfoundByErasure(first);
+  const second = { summary_id: "2", callback_url: `${HOST}/2` } as const;
+  expect(await ping(who, first, second)).toMatchObject([{ status: "queued" }, { status: "queued" }]);
+});

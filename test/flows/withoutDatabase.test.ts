@@ -185,7 +185,7 @@ describe("the alarm", () => {
     expect(await statuses(who)).toEqual({ [`${SOURCE}/1`]: "imported" });
   });
 
-  test("tells of a live ride that waits in its queue, once, also when its claim expires meanwhile", async () => {
+  test("projects a live ride that waits in its queue, once, also when its claim expires meanwhile", async () => {
     const who = await newPartner();
     stopAlarms();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -204,7 +204,7 @@ describe("the alarm", () => {
     expect(calls).toEqual([]);
   });
 
-  test("tells when a user was pinged last, also of a ping that repeats another", async () => {
+  test("records when a user was pinged last, also by a ping that repeats another", async () => {
     const who = await newPartner();
     stopAlarms();
     const pinged = await ping(who, held("1"));

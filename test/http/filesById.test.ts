@@ -1,15 +1,16 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { beginErasure } from "../../src/erasure/write.ts";
 import { fileSchema, type File } from "../../src/files/file.ts";
 import { timelineSchema } from "../../src/files/timeline.ts";
-import { collectorNameOfId, fileId } from "../../src/identifiers.ts";
+import { collectorNameOfId, fileId, userHash } from "../../src/identifiers.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
 import { seedFile, UNKNOWN_ID } from "../support/rows.ts";
-import { collectorOf, settle } from "../support/world.ts";
+import { collectorOf, project, settle } from "../support/world.ts";
 import { base64, HOST, ping, read, SOURCE, task, type PingFields } from "../flows/partnerActs.ts";
 
 afterEach(() => {
@@ -214,11 +215,9 @@ describe("after a user's deletion", () => {
   test("files are unknown by id, also while their collector has not been reached", async () => {
     const who = await newPartner();
     const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
-    const down = vi.spyOn(env.COLLECTOR, "getByName").mockImplementation(() => {
-      throw new Error("Durable Object is overloaded.");
-    });
-    await problemOf(await send(who, "DELETE", "/api/users/user-1/"), 503, "store_unavailable");
-    down.mockRestore();
+    await project(who, [{ user_id: "user-1", source: SOURCE }]);
+    const user = { user_id: "user-1", user_hash: userHash(who.partnerId, "user-1") };
+    expect(await beginErasure(env.DB, who.partnerId, user, Date.now())).not.toBeNull();
     await forget(who, "files");
     await problemOf(await send(who, "GET", `/api/files/${id}/`), 404, "not_found");
   });

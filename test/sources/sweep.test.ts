@@ -79,6 +79,24 @@ test("an alarm that is minutes late is set again while the object lives, and one
   expect(await alarmOf(collector)).toBeGreaterThan(planned ?? 0);
 });
 
+test("an alarm that is minutes late, with nothing left for it to do, keeps no later ping from its own", async () => {
+  const who = await newPartner();
+  stopAlarms();
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  await ping(who, HELD);
+  await collector.alarm();
+  const late = Date.now() - 10 * 60_000;
+  await runInDurableObject(collector.stub, async (instance, { storage }) => {
+    storage.sql.exec("DELETE FROM files");
+    storage.sql.exec("UPDATE identity SET housekeeping_at = NULL");
+    await storage.setAlarm(late);
+    return instance;
+  });
+  await evictDurableObject(collector.stub);
+  await ping(who, { ...HELD, summary_id: "2" });
+  expect(await alarmOf(collector)).toBeGreaterThan(Date.now() - 1_000);
+});
+
 test("the clock finds a collector that nobody calls, and what it was pinged becomes readable", async () => {
   const who = await newPartner();
   stopAlarms();
@@ -112,7 +130,7 @@ test("a round visits every collector once, a bounded number a minute and ten at 
         most = Math.max(most, underway);
         await Promise.resolve();
         underway -= 1;
-        // One that is away holds up no other.
+        // a collector that is away delays no other.
         if (visits.length === 3) throw new Error("the collector is away");
         return false;
       },

@@ -37,7 +37,7 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
     }),
   );
   // The dispatch stood for its files until now.
-  if (alone.length > 0 && dispatch.queue !== "BULK") {
+  if (alone.length > 0 && dispatch.queue === "PRIORITY") {
     storage.outbox.add([{ kind: "project_files", file_ids: alone.map(([fileId]) => fileId) }]);
   }
   followSettled(turn, { project: failed.map(({ after }) => after.file_id), failed, tally });

@@ -1,4 +1,4 @@
-import type { FileProjection, FileState } from "../../files/write.ts";
+import type { FileProjection } from "../../files/write.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import { pingFieldsOf } from "../../files/pingFields.pure.ts";
 import { newestOf, type FileVersions } from "./versions.pure.ts";
@@ -6,14 +6,14 @@ import { newestOf, type FileVersions } from "./versions.pure.ts";
 /** The state of a file's newest version, with the file's names, for the read model. */
 export function projectionOf(identity: CollectorIdentity, file: FileVersions): FileProjection {
   const { user_id, user_hash, source } = identity;
-  return { file_id: file.file_id, user_id, user_hash, source, summary_id: file.summary_id, ...stateOf(file) };
-}
-
-/** The same without the names. */
-export function stateOf(file: FileVersions): FileState {
   const newest = newestOf(file);
   const dispatched = newest.state === "held" ? null : newest;
   return {
+    file_id: file.file_id,
+    user_id,
+    user_hash,
+    source,
+    summary_id: file.summary_id,
     ...pingFieldsOf(newest.submission),
     status: newest.state,
     attempts: dispatched?.attempts ?? 0,

@@ -5,7 +5,7 @@ import { announceImport } from "../imports/announceImport.ts";
 import { markProjected } from "../imports/markProjected.ts";
 import type { CollectorTurn } from "../turn.ts";
 import type { MeetErasure } from "./meetErasure.ts";
-import { DATABASE_DEADLINE_MS, projectChanges } from "./projectChanges.ts";
+import { DATABASE_DEADLINE_MS, DISPATCHES_PER_ALARM, projectChanges } from "./projectChanges.ts";
 import type { UnprojectedDispatches } from "./unprojectedDispatches.ts";
 
 /** Entries that one alarm handles, and files of theirs, give or take those of the last entry. */
@@ -34,8 +34,8 @@ export async function drainOutbox(
     return isFull;
   });
   const entries = end === -1 ? waiting : waiting.slice(0, end);
-  const moreDispatches = unprojected.size > FILES_PER_ALARM;
-  await projectChanges(turn, entries, database, unprojected.first(FILES_PER_ALARM), unprojected, meetErasure);
+  const moreDispatches = unprojected.size > DISPATCHES_PER_ALARM;
+  await projectChanges(turn, entries, database, unprojected, meetErasure);
 
   const discards = entries.flatMap(({ seq, entry }) =>
     entry.kind === "discard_object" ? [{ seq, object: entry }] : [],
@@ -59,8 +59,8 @@ export async function drainOutbox(
           storage.files.failuresOf(row.import_id, limit),
         ),
       );
-      markProjected(storage, row, true);
       await meetErasure(erasedBefore);
+      markProjected(storage, row, true);
     }
     storage.outbox.remove([seq]);
   }

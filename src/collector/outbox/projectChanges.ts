@@ -4,7 +4,6 @@ import { projectFiles } from "../../files/write.ts";
 import { projectImport } from "../../imports/write.ts";
 import { introduceSources, keepSource } from "../../sources/write.ts";
 import { touchUsers } from "../../users/write.ts";
-import type { Dispatch } from "../dispatches/dispatch.pure.ts";
 import { projectionOf } from "../files/projection.pure.ts";
 import type { FileVersions } from "../files/versions.pure.ts";
 import { importProjection, needsProjection } from "../imports/import.pure.ts";
@@ -16,6 +15,8 @@ import type { UnprojectedDispatches } from "./unprojectedDispatches.ts";
 
 /** A database that does not answer must not hold up the alarm's other work for longer. */
 export const DATABASE_DEADLINE_MS = 30_000;
+/** Live rides that one alarm projects. */
+export const DISPATCHES_PER_ALARM = 5_000;
 /** Imports whose progress one alarm projects. */
 const IMPORTS_PER_ALARM = 100;
 
@@ -28,10 +29,10 @@ export async function projectChanges(
   { storage, identity }: CollectorTurn,
   entries: readonly { seq: number; entry: OutboxEntry }[],
   database: D1Database,
-  dispatches: readonly Dispatch[],
   unprojected: UnprojectedDispatches,
   meetErasure: MeetErasure,
 ): Promise<void> {
+  const dispatches = unprojected.first(DISPATCHES_PER_ALARM);
   const fileIds = new Set(dispatches.flatMap(({ files }) => files.map(([fileId]) => fileId)));
   const touches: { version: number; pinged_at: number }[] = [];
   const written: number[] = [];
@@ -46,8 +47,12 @@ export async function projectChanges(
     .map((file) => projectionOf(identity, file));
   touches.push(...files.map(({ version, received_at }) => ({ version, pinged_at: received_at })));
   const imports = storage.imports.all().filter(needsProjection).slice(0, IMPORTS_PER_ALARM);
+  const versions = [
+    ...touches.map(({ version }) => version),
+    ...imports.map(({ requested_at }) => requested_at),
+  ];
   const { isIntroduced } = storage.identity;
-  const version = storage.newestVersion();
+  const version = isIntroduced ? greatest(versions) : storage.newestVersion();
 
   const { partner_id } = identity;
   const statements = [
@@ -78,12 +83,13 @@ export async function projectChanges(
     );
     bound = boundOf(results.at(-1));
   }
+  // First of all: if this fails, what the erasure covers is written and found covered once more.
+  await meetErasure(bound);
   storage.outbox.remove(written);
   unprojected.forget(dispatches.map(({ dispatch_id }) => dispatch_id));
   for (const row of imports) markProjected(storage, row, row.announced);
   // An erasure may have forgotten this source meanwhile, and removed what was just written.
   if (!isIntroduced && version > storage.erasedBefore) storage.identity.noteIntroduction();
-  await meetErasure(bound);
 }
 
 function greatest(values: readonly number[]): number {

@@ -2,9 +2,8 @@ import type { Dispatch } from "../dispatches/dispatch.pure.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 
 /**
- * Open dispatches outside imports whose files the read model may not know: a live ride has no outbox entry while its
- * dispatch is open. Kept in memory, because projecting a file twice changes nothing: after a restart every open
- * dispatch counts.
+ * Open dispatches of live rides that the read model may not know: a live ride has no outbox entry while its dispatch is
+ * open. Kept in memory, because projecting a file twice changes nothing: after a restart every open dispatch counts.
  */
 export class UnprojectedDispatches {
   readonly #storage: CollectorStorage;
@@ -37,7 +36,7 @@ export class UnprojectedDispatches {
   }
 
   #known(): Set<string> {
-    this.#ids ??= new Set(this.#storage.dispatches.idsOutsideImports());
+    this.#ids ??= new Set(this.#storage.dispatches.idsOfLiveRides());
     return this.#ids;
   }
 }

@@ -36,10 +36,10 @@ export class DispatchStorage {
     );
   }
 
-  /** Ids of dispatches of files that no import has released to a queue: live rides, and retries. */
-  idsOutsideImports(): string[] {
+  /** Ids of the dispatches that pings made, each of one file. */
+  idsOfLiveRides(): string[] {
     return this.#database
-      .read<{ dispatch_id: string }>("SELECT dispatch_id FROM dispatches WHERE queue <> 'BULK'")
+      .read<{ dispatch_id: string }>("SELECT dispatch_id FROM dispatches WHERE queue = 'PRIORITY'")
       .map((row) => row.dispatch_id);
   }
 
