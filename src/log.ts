@@ -123,7 +123,7 @@ export interface SweepCounts {
   idempotent_requests?: number;
   test_events?: number;
   finished_jobs?: number;
-  /** Collectors whose alarm the platform had given up, of the 200 that the run has looked at. */
+  /** Collectors whose alarm the platform had given up, of those that the run has looked at. */
   lost_alarms?: number;
   /** Runs in the fifth and the thirty-fifth minute of an hour only. */
   inline_bytes?: number;

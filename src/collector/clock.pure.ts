@@ -5,6 +5,8 @@ export interface CollectorClock {
   leaseMs: number;
   /** How long changes gather before the alarm writes them to the read model. */
   projectionDelayMs: number;
+  /** Collectors that each run of the clock wakes. Local ones open on one thread, which pings wait for. */
+  wakesPerRun: number;
   /** How long a file waits for its exclusive attempt: a random time between the two, so that such files do not meet. */
   exclusiveDelayMs: { least: number; most: number };
 }
@@ -16,6 +18,7 @@ export function clockFor(environment: string): CollectorClock {
     claimMs: 60_000,
     leaseMs: isLocal ? 20_000 : 900_000,
     projectionDelayMs: isLocal ? 200 : 2_000,
+    wakesPerRun: isLocal ? 10 : 200,
     exclusiveDelayMs: isLocal ? { least: 2_000, most: 10_000 } : { least: 120_000, most: 600_000 },
   };
 }

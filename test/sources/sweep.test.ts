@@ -1,7 +1,8 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { COLLECTORS_PER_RUN, sweepSources } from "../../src/sources/sweep.ts";
+import { clockFor } from "../../src/collector/clock.pure.ts";
+import { sweepSources } from "../../src/sources/sweep.ts";
 import { as } from "../model/platform.ts";
 import { newPartner } from "../support/partner.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
@@ -20,6 +21,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+const WAKES_PER_RUN = clockFor(env.ENVIRONMENT).wakesPerRun;
 const HELD = { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 } as const;
 
 const alarmOf = async ({ stub }: CollectorUnderTest) =>
@@ -112,7 +114,7 @@ test("the clock finds a collector that nobody calls, and what it was pinged beco
 
 test("a round visits every collector once, a bounded number a minute and ten at a time, then begins again", async () => {
   const who = await newPartner();
-  const sources = 2 * COLLECTORS_PER_RUN + 50;
+  const sources = 2 * WAKES_PER_RUN + 5;
   await env.DB.prepare(
     `INSERT INTO user_sources (partner_id, user_id, source, version)
      SELECT ?1, 'user-' || (value % 7), 'source-' || value, 1 FROM json_each(?2)`,
@@ -142,7 +144,7 @@ test("a round visits every collector once, a bounded number a minute and ten at 
     await sweepSources(env);
     perRun.push(visits.length - before);
   }
-  expect(perRun).toEqual([COLLECTORS_PER_RUN, COLLECTORS_PER_RUN, 50, COLLECTORS_PER_RUN]);
+  expect(perRun).toEqual([WAKES_PER_RUN, WAKES_PER_RUN, 5, WAKES_PER_RUN]);
   expect(new Set(visits.slice(0, sources)).size).toBe(sources);
   expect(most).toBeLessThanOrEqual(10);
 });
