@@ -2,7 +2,7 @@ import { z } from "zod";
 import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
-import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, type ErasedUser } from "./begin.ts";
+import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, SWEEPS, type ErasedUser } from "./begin.ts";
 
 /**
  * The steps of a sweep, in this order: each may rely on the rows of the earlier ones being gone. The user's sources come
@@ -333,11 +333,12 @@ export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): 
            SELECT 1 FROM files WHERE ${inRange("file_id")})`,
       )
       .bind(erasure.partner_id, after, through, erasure.user_id),
-    // Until now a collector may have taken a ping for a repetition of what is erased.
+    // Until the first sweep is over, a collector may have taken a ping for a repetition of what is erased.
     db
       .prepare(
         `UPDATE erased SET sweeps_left = sweeps_left - 1, next_sweep_at = ?5, step = NULL, after_id = '',
-           answers_void_until = ${DATABASE_NOW}, user_id = CASE WHEN ?5 IS NOT NULL THEN user_id END
+           answers_void_until = CASE WHEN sweeps_left = ${SWEEPS} THEN ${DATABASE_NOW} ELSE answers_void_until END,
+           user_id = CASE WHEN ?5 IS NOT NULL THEN user_id END
          WHERE ${SAME_SWEEP}`,
       )
       .bind(...sweepValues(erasure), last ? null : nowMs + NEXT_SWEEP_AFTER_MS),

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { eraseUser } from "../../src/erasure/eraseUser.ts";
+import { sweepErasures } from "../../src/erasure/sweep.ts";
 import { claimRequest, keepAnswer } from "../../src/idempotency/write.ts";
 import { userHash } from "../../src/identifiers.ts";
 import { base64, pingOf, read, type PingFields } from "../flows/partnerActs.ts";
@@ -13,6 +14,8 @@ import { project } from "../support/world.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
+/** Longer than the pause before an erasure's second sweep. */
+const SECOND_SWEEP_MS = 21 * 60_000;
 const RIDE = base64(rideFile());
 const rideOf = (user_id: string): PingFields => ({ user_id, summary_id: "ride", callback_url: RIDE });
 
@@ -103,12 +106,17 @@ test("a request in flight while its user is erased keeps no answer for its repet
   expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
 });
 
-test("an answer given after the erasure is kept", async () => {
+test("an answer given after the erasure is kept, also when the erasure's second sweep is over", async () => {
   const who = await newPartner();
   await ping(who, "before", rideOf("leaver"));
   await erase(who, "leaver");
   await ping(who, "after", rideOf("leaver"));
-  const prepared = vi.spyOn(env.DB, "prepare");
+  await sweepErasures(env, Date.now() + SECOND_SWEEP_MS);
+  const sweeps = await env.DB.prepare("SELECT sweeps_left FROM erased WHERE partner_id = ?")
+    .bind(who.partnerId)
+    .first("sweeps_left");
+  expect(sweeps).toBe(0);
+  const collectors = vi.spyOn(env.COLLECTOR, "getByName");
   expect(await ping(who, "after", rideOf("leaver"))).toMatchObject([{ status: "queued" }]);
-  expect(prepared.mock.calls.filter(([sql]) => sql.includes("INTO files"))).toEqual([]);
+  expect(collectors).not.toHaveBeenCalled();
 });
