@@ -25,7 +25,7 @@ import { erasureExpiresAt, eraseUpTo, expireErasure } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
 import { readFile } from "./files/readFile.ts";
 import { readTimeline } from "./files/timeline.pure.ts";
-import { retryFiles, type FailedFiles } from "./files/retryFiles.ts";
+import { previewRetry, retryFiles, type FailedFiles, type RetryPreview } from "./files/retryFiles.ts";
 import { referencedObjects } from "./files/unreferencedObjects.ts";
 import { identityOf, nameOf } from "./identity.ts";
 import { projectImports } from "./imports/projectImports.ts";
@@ -102,11 +102,16 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     return readTimeline(this.#storage, fileId);
   }
 
-  /** Queues failed files again, as far as they can be retried. Returns how many. */
-  async retry(which: FailedFiles): Promise<number> {
+  /** How many failed files `retry` would queue now. Queues none. */
+  async previewRetry(which: FailedFiles, limit: number): Promise<RetryPreview> {
+    return previewRetry(this.#storage, which, limit, Date.now());
+  }
+
+  /** Queues at most `limit` failed files again, as far as they can be retried. Returns how many. */
+  async retry(which: FailedFiles, limit: number): Promise<number> {
     const turn = this.#turns.beginIfKnown();
     if (turn === null) return 0;
-    const { retried, dispatches } = this.#turns.commit(() => retryFiles(turn, which));
+    const { retried, dispatches } = this.#turns.commit(() => retryFiles(turn, which, limit));
     await this.#sender.sendAtOnce(turn, dispatches);
     return retried.length;
   }
