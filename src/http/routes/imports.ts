@@ -79,11 +79,7 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   const { partner } = c.var;
   const found = await read.readImport(c.env, partner, import_id);
   if (found === null) return problem(c, "not_found", "There is no such import.");
-  const retried = await retryFailed(
-    c,
-    { import_id },
-    "None of its files has failed and can be tried again.",
-  );
+  const retried = await retryFailed(c, { import_id }, "None of its files has failed and can be tried again.");
   if (!retried.ok) return retried.refusal;
   return c.json(found, 202);
 });
