@@ -17,6 +17,7 @@ import type {
 } from "./calls.ts";
 import { claimDispatch } from "./dispatches/claimDispatch.ts";
 import { abandonDispatch } from "./dispatches/expireClaim.ts";
+import { putBackDispatch } from "./dispatches/putBackDispatch.ts";
 import { reportOutcomes } from "./dispatches/reportOutcomes.ts";
 import { DispatchSender } from "./dispatches/sender.ts";
 import { doDueWork, nextDueWork } from "./dueWork.ts";
@@ -146,6 +147,11 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   /** Applies outcomes of the current claim. Returns until when the claim lasts; null when it is over. */
   async report(dispatchId: string, claim: string, outcomes: Outcome[]): Promise<number | null> {
     return this.#turns.commitIfKnown((turn) => reportOutcomes(turn, dispatchId, claim, outcomes));
+  }
+
+  /** Ends a claim early: its remaining files wait as if their message had been lost, and no attempt is counted. */
+  async putBack(dispatchId: string, claim: string): Promise<void> {
+    this.#turns.commitIfKnown((turn) => putBackDispatch(turn, dispatchId, claim));
   }
 
   /** The queue gave up on a message: an expired claim ends, and an unclaimed dispatch is sent again. */
