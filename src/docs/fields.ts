@@ -144,7 +144,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "UserWithSources.held": "How many files wait for the task.",
   "PartnerSettings.keys": "The keys that are live, without these themselves.",
   "PartnerSettings.webhook_secrets": "The secrets that are live, without these themselves.",
-  "PartnerSettings.status": "`active`, or `suspended`: then every request is answered with 403.",
+  "PartnerSettings.status":
+    "`active`, or `suspended`: then every request is answered with 403, nothing is downloaded, and no event is sent.",
 
   "query.summary_id": "Only the file of this name, with its `user_id` and `source`.",
   "query.challenge": "Comes back to the receiver as `data.challenge`.",

@@ -116,15 +116,26 @@ describe("Files of a suspended partner", () => {
 });
 
 describe("While the registry", () => {
-  test.each([
-    ["does not answer", async () => void vi.spyOn(env.PARTNERS, "get").mockRejectedValue(new Error("KV"))],
-    ["does not know the partner", async (who: TestPartner) => env.PARTNERS.delete(partnerKey(who.partnerId))],
+  test.each<[string, (who: TestPartner) => Promise<() => void>]>([
+    [
+      "does not answer",
+      async () => {
+        const get = vi.spyOn(env.PARTNERS, "get").mockRejectedValue(new Error("KV GET failed: 500"));
+        return () => get.mockRestore();
+      },
+    ],
+    [
+      "does not know the partner",
+      async (who) => {
+        await env.PARTNERS.delete(partnerKey(who.partnerId));
+        return () => undefined;
+      },
+    ],
   ])("%s, nothing is downloaded from any host, and the file is tried again", async (_what, silence) => {
     const { who, collector, requests, file } = await liveRide({ callback_hosts: ["files.example.com"] });
-    const { get } = env.PARTNERS;
-    await silence(who);
+    const speakAgain = await silence(who);
     await settle(collector);
-    env.PARTNERS.get = get;
+    speakAgain();
     await resume(who);
     expect(requests()).toBe(0);
     expect(await file()).toMatchObject({ status: "queued" });
@@ -135,13 +146,15 @@ describe("While the registry", () => {
   });
 
   test("falls silent during a dispatch, its next redirects still keep to the partner's hosts", async () => {
+    let speakAgain = () => {};
     const { collector, requests, file } = await liveRide({ callback_hosts: ["files.example.com"] }, () => {
-      vi.spyOn(env.PARTNERS, "get").mockRejectedValue(new Error("KV GET failed: 500"));
+      const get = vi.spyOn(env.PARTNERS, "get").mockRejectedValue(new Error("KV GET failed: 500"));
+      speakAgain = () => get.mockRestore();
       pass(10);
       return new Response(null, { status: 302, headers: { Location: "https://elsewhere.example.com/1" } });
     });
     await settle(collector);
-    vi.mocked(env.PARTNERS.get).mockRestore();
+    speakAgain();
     expect(await file()).toMatchObject({ status: "failed", error: { code: "callback_refused" } });
     expect(requests()).toBe(1);
   });
