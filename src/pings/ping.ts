@@ -9,7 +9,7 @@ export const MAX_PINGS = 5_000;
 
 /**
  * Maximum number of users in one request, each counted once for each of its sources. Each has a collector of its own,
- * which costs up to three subrequests and, where one thread runs all, about 6 ms.
+ * which costs two subrequests and, where one thread runs all, at least 6 ms.
  */
 export const MAX_USERS = 500;
 
