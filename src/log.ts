@@ -53,8 +53,11 @@ export type DispatchLine = {
 } & (DispatchResult | { /** The queue delivers the message again. */ outcome: "fault"; fault: FaultName });
 
 export interface DispatchResult {
-  /** `nothing_to_claim`: the files are settled, or another importer holds the claim. */
-  outcome: "done" | "nothing_to_claim";
+  /**
+   * `nothing_to_claim`: the files are settled, or another importer holds the claim. `suspended`: the partner is, and the
+   * files that are not counted below wait.
+   */
+  outcome: "done" | "nothing_to_claim" | "suspended";
   files: number;
   imported: number;
   /** Files that failed for good. */

@@ -1,4 +1,4 @@
-import { createWriteStream, type WriteStream } from "node:fs";
+import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import process from "node:process";
@@ -7,12 +7,12 @@ import { demoPartner, type DemoPartner } from "./demo/demoPartner.ts";
 import { applyMigrations, loadWrangler, openLocalStores } from "./localState.ts";
 import { LOCAL_CLOCK_MS } from "./place.ts";
 import { lockState } from "./stateLock.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** A first answer takes about a second; a busy machine may take many. */
 const START_DEADLINE_MS = 30_000;
 /** The isolate may decode for a second or two at a time, and is started anew if it dies: neither lasts this long. */
 const SCHEDULED_TIMEOUT_MS = 20_000;
-const SILENCES_ALLOWED = 3;
 /** Storage closes in well under a second. */
 const STOP_DEADLINE_MS = 5_000;
 
@@ -34,8 +34,8 @@ export interface Service {
   logPath: string;
   /** Null where none was asked for, and when `demo` is registered with a key that is not known here. */
   demo: DemoPartner | null;
-  /** Resolves, with why, when the service has stopped answering. */
-  silent: Promise<string>;
+  /** Resolves, with why, when the service is stuck. */
+  stuck: Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -60,7 +60,14 @@ export async function startService({
   const logPath = path.join(state, "service.log");
   const log = createWriteStream(logPath, { flags: "a" });
   const url = `http://${HOST}:${port}`;
-  const worker = await startWorker(port, state, log);
+  const watchdog = new Watchdog(
+    async () => answers(`${url}/cdn-cgi/handler/scheduled`, SCHEDULED_TIMEOUT_MS),
+    path.join(state, "v3"),
+  );
+  const worker = await startWorker(port, state, (line) => {
+    log.write(`${line}\n`);
+    watchdog.sawLine();
+  });
   const stopped = new AbortController();
   const stop = async () => {
     stopped.abort();
@@ -75,14 +82,14 @@ export async function startService({
     await stop();
     return refuse(`The service does not answer; its log is ${logPath}.`);
   }
-  return { ok: true, url, logPath, demo, silent: keepTime(url, stopped.signal), stop };
+  return { ok: true, url, logPath, demo, stuck: keepTime(watchdog, stopped.signal), stop };
 }
 
 /** Builds and starts the Worker. `buildFault` says why it could not be built; null when it was. */
 async function startWorker(
   port: number,
   state: string,
-  log: WriteStream,
+  write: (line: string) => void,
 ): Promise<{ buildFault: string | null; teardown(): Promise<void> }> {
   const wrangler = await loadWrangler(state);
   const environment = new wrangler.unstable_DevEnv();
@@ -106,7 +113,7 @@ async function startWorker(
         persist: state,
         server: { hostname: HOST, port },
         structuredLogsHandler: ({ level, message }: { level: string; message: string }) =>
-          log.write(`${logLine(level, message)}\n`),
+          write(logLine(level, message)),
       },
     })
     .then(async () => built)
@@ -161,17 +168,20 @@ async function answers(address: string, withinMs: number): Promise<boolean> {
   }
 }
 
-/** Calls the scheduled handler now and at every interval, which local workerd never does; ends with the service. */
-async function keepTime(url: string, stopped: AbortSignal): Promise<string> {
+/**
+ * Calls the scheduled handler now and at every interval, which local workerd never does; ends with the service. The
+ * calls also show whether the service is stuck.
+ */
+async function keepTime(watchdog: Watchdog, stopped: AbortSignal): Promise<string> {
   return new Promise((resolve) => {
-    let silences = 0;
     let calling = false;
     const tick = async () => {
       if (calling) return;
       calling = true;
-      silences = (await answers(`${url}/cdn-cgi/handler/scheduled`, SCHEDULED_TIMEOUT_MS)) ? 0 : silences + 1;
+      const isStuck = await watchdog.isStuck();
       calling = false;
-      if (silences >= SILENCES_ALLOWED && !stopped.aborted) resolve("The service has stopped answering.");
+      if (isStuck && !stopped.aborted)
+        resolve("The service is stuck: it answers nothing and writes nothing.");
     };
     const timer = setInterval(() => void tick(), LOCAL_CLOCK_MS);
     stopped.addEventListener("abort", () => clearInterval(timer));

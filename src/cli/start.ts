@@ -70,6 +70,6 @@ if (service.demo !== null && host !== null) {
 }
 console.log("\nCtrl-C stops it.");
 
-const why = await service.silent;
+const why = await service.stuck;
 process.stderr.write(`${why} Its log is ${service.logPath}.\n`);
 await stop(1);

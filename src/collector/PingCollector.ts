@@ -16,6 +16,7 @@ import type {
 import { CollectorAlarm } from "./alarm.ts";
 import { claimDispatch } from "./dispatches/claimDispatch.ts";
 import { abandonDispatch } from "./dispatches/expireClaim.ts";
+import { putBackDispatch } from "./dispatches/putBackDispatch.ts";
 import { reportOutcomes } from "./dispatches/reportOutcomes.ts";
 import { DispatchSender } from "./dispatches/sender.ts";
 import type { CollectorEnv } from "./env.ts";
@@ -23,7 +24,7 @@ import { CollectorEraser } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
 import { readFile } from "./files/readFile.ts";
 import { readTimeline } from "./files/timeline.pure.ts";
-import { retryFiles, type FailedFiles } from "./files/retryFiles.ts";
+import { previewRetry, retryFiles, type FailedFiles, type RetryPreview } from "./files/retryFiles.ts";
 import { referencedObjects } from "./files/unreferencedObjects.ts";
 import { identityOf } from "./identity.ts";
 import { previewImport, startImport } from "./imports/startImport.ts";
@@ -128,11 +129,16 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     return readTimeline(this.#storage, fileId);
   }
 
-  /** Queues failed files again, as far as they can be retried. Returns how many. */
-  async retry(which: FailedFiles): Promise<number> {
+  /** How many failed files `retry` would queue now. Queues none. */
+  async previewRetry(which: FailedFiles, limit: number): Promise<RetryPreview> {
+    return previewRetry(this.#storage, which, limit, Date.now());
+  }
+
+  /** Queues at most `limit` failed files again, as far as they can be retried. Returns how many. */
+  async retry(which: FailedFiles, limit: number): Promise<number> {
     const turn = this.#turns.beginIfKnown();
     if (turn === null) return 0;
-    const { retried, dispatches } = this.#turns.commit(() => retryFiles(turn, which));
+    const { retried, dispatches } = this.#turns.commit(() => retryFiles(turn, which, limit));
     await this.#sender.sendAtOnce(turn, dispatches);
     return retried.length;
   }
@@ -166,6 +172,11 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   /** Applies outcomes of the current claim. Returns until when the claim lasts; null when it is over. */
   async report(dispatchId: string, claim: string, outcomes: Outcome[]): Promise<number | null> {
     return this.#turns.commitIfKnown((turn) => reportOutcomes(turn, dispatchId, claim, outcomes));
+  }
+
+  /** Ends a claim early: its remaining files wait as if their message had been lost, and no attempt is counted. */
+  async putBack(dispatchId: string, claim: string): Promise<void> {
+    this.#turns.commitIfKnown((turn) => putBackDispatch(turn, dispatchId, claim));
   }
 
   /** The queue gave up on a message: an expired claim ends, and an unclaimed dispatch is sent again. */

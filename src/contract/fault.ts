@@ -11,6 +11,7 @@ export const FAULT_CODES = [
   "too_small",
   "too_big",
   "too_many_items",
+  "too_many_users",
   "time_not_in_seconds",
   "control_character",
   "lone_surrogate",
@@ -30,6 +31,20 @@ export const faultSchema = z.strictObject({
   detail: z.string(),
 });
 export type Fault = z.infer<typeof faultSchema>;
+
+/** Codes of faults that reject a whole list, so that its items are not judged. Each is also a problem's code. */
+const LIST_FAULT_CODES = ["too_many_items", "too_many_users"] as const satisfies readonly FaultCode[];
+
+/** Returns the first fault that rejects a whole list, with its code; null without one. */
+export function listFaultOf(
+  faults: readonly Fault[],
+): { code: (typeof LIST_FAULT_CODES)[number]; fault: Fault } | null {
+  for (const fault of faults) {
+    const code = LIST_FAULT_CODES.find((known) => known === fault.code);
+    if (code !== undefined) return { code, fault };
+  }
+  return null;
+}
 
 export function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");

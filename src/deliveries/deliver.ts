@@ -50,7 +50,8 @@ async function targetOf(
     return { send: true, url: env.TRAINING_PLAN_URL, secrets: [secret] };
   }
   const partner = await readPartner(env.PARTNERS, partnerId);
-  if (partner === null || partner.event_url === null) return unsent("failed", "No event_url is configured.");
+  if (partner === null) return unsent("retried", "The partner registry did not know the partner.");
+  if (partner.event_url === null) return unsent("failed", "No event_url is configured.");
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
   const secrets = live(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
   if (secrets.length === 0) return unsent("retried", "No webhook secret is valid.");

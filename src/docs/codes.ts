@@ -1,5 +1,6 @@
 import type { FaultCode } from "../contract/fault.ts";
 import type { ProblemCode } from "../http/problem.ts";
+import { MAX_USERS } from "../pings/ping.ts";
 
 /** What to do about each problem. */
 export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
@@ -12,7 +13,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
     "Check `Partner-Id` and key. An unknown partner and a wrong, expired or revoked key look the same. A key that has just been made may take a minute.",
   https_required:
     "Send the request to the `https://` address. The key of the refused one went over the network in clear: ask us for a new key. A local service accepts plain http under a loopback name.",
-  partner_suspended: "Ask us why.",
+  partner_suspended:
+    "Ask us why. Files that were accepted wait, and so do events; both continue when you are resumed. Held files still expire after 30 days.",
   not_found: "Check the id and the address. What belongs to another partner looks like what does not exist.",
   not_retryable: "Neither bytes nor URL are kept, or nothing has failed. Send a new ping.",
   original_not_fit:
@@ -25,6 +27,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   method_not_allowed: "`Allow` lists the methods that this address takes.",
   body_too_large: "Send fewer items in one request, or URLs instead of base64.",
   too_many_items: "Split the list; `detail` says into how many.",
+  too_many_users: `A request of pings names at most ${MAX_USERS} users; a user with two sources counts twice. Nothing was accepted. Sort the items by user and split the list; \`detail\` says into how many requests.`,
   too_many_values: "A body has at most 500,000 values. Split it.",
   file_empty: "There are no bytes.",
   file_too_large: "It unpacks to more than an import takes.",
@@ -55,6 +58,7 @@ export const FAULT_CODES: Readonly<Record<FaultCode, string>> = {
   too_small: "The number is too small.",
   too_big: "The number is too large.",
   too_many_items: "The list is longer than one request may be.",
+  too_many_users: "The list names more users than one request may.",
   time_not_in_seconds: "Eleven digits or more: these are milliseconds. Send seconds.",
   control_character: "It holds a control character.",
   lone_surrogate: "It holds half of a surrogate pair, which is no character.",

@@ -1,5 +1,6 @@
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { quantities } from "../fit/quantities.ts";
+import { MAX_PINGS, MAX_USERS } from "../pings/ping.ts";
 
 /**
  * What a field means wherever it stands. `Schema.field` wins over `field`, and what a schema says itself over both.
@@ -16,7 +17,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   start_time_in_seconds: "When it started, in Unix seconds.",
   callback_url: "The `http(s)` URL to download the file from, once; or the file itself in base64.",
   summary_id: "The partner's own name of the file.",
-  activity_files: "1 to 5,000 files.",
+  activity_files: `1 to ${MAX_PINGS.toLocaleString("en")} files of at most ${MAX_USERS} users; a user counts once for each source.`,
   bulk_fit_transfer_complete: "Says that every ping of this transfer has been answered.",
   is_initial_import: "`true`: ask for a training plan when the import completes. `false`: only the files.",
   event_id: "The partner's own id for the event that tells of the completed import; null: no event.",
@@ -143,7 +144,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "UserWithSources.held": "How many files wait for the task.",
   "PartnerSettings.keys": "The keys that are live, without these themselves.",
   "PartnerSettings.webhook_secrets": "The secrets that are live, without these themselves.",
-  "PartnerSettings.status": "`active`, or `suspended`: then every request is answered with 403.",
+  "PartnerSettings.status":
+    "`active`, or `suspended`: then every request is answered with 403, nothing is downloaded, and no event is sent.",
 
   "query.summary_id": "Only the file of this name, with its `user_id` and `source`.",
   "query.challenge": "Comes back to the receiver as `data.challenge`.",

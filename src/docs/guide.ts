@@ -1,6 +1,7 @@
 import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
 import { FILE_ERROR_CODES } from "../files/file.ts";
-import { MAX_PINGS } from "../pings/ping.ts";
+import { MAX_RETRIED_FILES } from "../files/retryFiles.ts";
+import { MAX_PINGS, MAX_USERS } from "../pings/ping.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
@@ -125,6 +126,7 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
           [
             ["Body of a request", "16 MiB; also when it is sent in chunks"],
             ["Files in one ping request", MAX_PINGS.toLocaleString("en")],
+            ["Users in one ping request", `${MAX_USERS}; a user with two sources counts twice`],
             ["A file in base64", "8 MiB, decoded"],
             [
               "A file by URL",
@@ -140,7 +142,12 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             ["Rows on a page of a list", "200; 50 unless you say <code>limit</code>"],
             ["Held files", "30 days until the task must come"],
             ["Requests", "6,000 a minute to send, 6,000 to read, unless agreed otherwise"],
-            ["Files", "60,000 a minute, unless agreed otherwise"],
+            [
+              "Files",
+              "60,000 a minute, unless agreed otherwise: those of pings, and those that a retry queues again",
+            ],
+            ["Retries of one file", "1 a minute"],
+            ["Files that one retry of an import queues", MAX_RETRIED_FILES.toLocaleString("en")],
           ],
         ) +
         `<p><code>RateLimit</code> in each answer says how much of the minute is left; with 429 and 503 wait as long as <code>Retry-After</code> says.
@@ -172,7 +179,7 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             "This cannot be done at present; the code says why.",
             "Only <code>idempotency_in_flight</code>.",
           ],
-          ["413", "Too large, or too many items.", "In smaller parts."],
+          ["413", "Too large, or too many items or users.", "In smaller parts."],
           [
             "415",
             "The body's type is not what this operation takes, or the body is compressed.",
@@ -335,7 +342,7 @@ a live ping, a history with its task, an overwrite, a duplicate, the event. <cod
     {
       id: "file-errors",
       title: "Why a file failed",
-      html: `<p><code>error.code</code> of a file, and the code of a failed file in an event. Hosts that are slow, busy (408, 425, 429) or faulty (5xx) are asked again for hours before that. A retry (<code>POST /api/files/{file_id}/retry/</code>, or of a whole import) needs <code>error.retryable</code>: the bytes, or for seven days the URL, are kept; without it, ping again.</p>${fileErrorTable()}`,
+      html: `<p><code>error.code</code> of a file, and the code of a failed file in an event. Hosts that are slow, busy (408, 425, 429) or faulty (5xx) are asked again for hours before that. A retry (<code>POST /api/files/{file_id}/retry/</code>, or of a whole import) needs <code>error.retryable</code>: the bytes, or for seven days the URL, are kept; without it, ping again. Each file that a retry queues counts as a file of your limit. A file can be retried once a minute.</p>${fileErrorTable()}`,
     },
   ];
 }

@@ -1,3 +1,6 @@
+import { MAX_RETRIED_FILES } from "../files/retryFiles.ts";
+import { MAX_USERS } from "../pings/ping.ts";
+
 /** What is said of an operation beyond its route: its name for generated clients, its chapter, its story. */
 export interface Operation {
   operationId: string;
@@ -24,7 +27,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description:
       "202 means durable: each file that was taken ends as `imported`, or as `failed` with a reason that can be read. " +
       "It is answered before anything is downloaded. One bad item and nothing is taken, unless the request says " +
-      "`Prefer: handling=lenient`. Fields that are not listed are ignored.",
+      "`Prefer: handling=lenient`. Fields that are not listed are ignored. A request of more than " +
+      `${MAX_USERS} users, each counted once for each source, is refused as a whole with 413: split it by user.`,
   },
   "POST /api/task_partner/": {
     operationId: "postTask",
@@ -63,7 +67,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "retryFile",
     tag: "Files",
     description:
-      "If neither bytes nor URL are kept any more, the answer is 409: send a new ping, with priority 1 unless you send the task again.",
+      "If neither bytes nor URL are kept any more, the answer is 409: send a new ping, with priority 1 unless you send the task again. " +
+      "A retry counts as one file of the `files` limit. A file that failed again can be retried once a minute: sooner, the answer is 429 with `Retry-After`.",
   },
   "GET /api/activities/": {
     operationId: "listActivities",
@@ -95,7 +100,10 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "POST /api/imports/{import_id}/retry/": {
     operationId: "retryImport",
     tag: "Imports",
-    description: "`completed_at` stays, and there is no second event and no second plan.",
+    description:
+      "`completed_at` stays, and there is no second event and no second plan. Each file that is queued counts as one file of the " +
+      `\`files\` limit, and at most ${MAX_RETRIED_FILES.toLocaleString("en")} are queued: send the request again for the files after them. Files ` +
+      "that were retried within the last minute are skipped; if no others are left, the answer is 429 with `Retry-After`.",
   },
   "GET /api/events/": {
     operationId: "listEvents",

@@ -1,16 +1,41 @@
-import { collectorOfId } from "../collector/client.ts";
+import { collectorOfId, type Collector } from "../collector/client.ts";
 import type { Env } from "../env.ts";
 
 /**
- * Queues a failed file once more, or all of an import's. Returns how many; files with neither bytes nor a URL left are
- * skipped. The collector's outbox projects them. Throws when the collector cannot be reached.
+ * Maximum number of files that one request retries: their versions are in memory together. Of an import with more, the
+ * next request retries the next ones.
+ */
+export const MAX_RETRIED_FILES = 1_000;
+
+/** A failed file, or all failed files of an import. */
+export type FailedFiles = { file_id: string } | { import_id: string };
+
+function located(env: Env, partnerId: string, which: FailedFiles) {
+  return "file_id" in which
+    ? { collector: collectorOfId(env, partnerId, which.file_id), files: { file_ids: [which.file_id] } }
+    : { collector: collectorOfId(env, partnerId, which.import_id), files: which };
+}
+
+/** Counts the files that a retry would queue now. Throws when the collector cannot be reached. */
+export async function previewRetry(
+  env: Env,
+  partnerId: string,
+  which: FailedFiles,
+): Promise<Awaited<ReturnType<Collector["previewRetry"]>>> {
+  const { collector, files } = located(env, partnerId, which);
+  return collector.previewRetry(files, MAX_RETRIED_FILES);
+}
+
+/**
+ * Queues a failed file again, or at most `limit` of an import's. Returns how many; files with neither bytes nor a URL
+ * left are skipped. The collector's outbox projects them. Throws when the collector cannot be reached.
  */
 export async function retryFiles(
   env: Env,
   partnerId: string,
-  which: { file_id: string } | { import_id: string },
+  which: FailedFiles,
+  limit: number,
 ): Promise<number> {
-  return "file_id" in which
-    ? collectorOfId(env, partnerId, which.file_id).retry({ file_ids: [which.file_id] })
-    : collectorOfId(env, partnerId, which.import_id).retry(which);
+  const { collector, files } = located(env, partnerId, which);
+  return collector.retry(files, limit);
 }

@@ -1,7 +1,7 @@
 import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
 import { USER_ERASED } from "../erasure/userErased.ts";
-import { faultsOf, type Fault } from "../contract/fault.ts";
+import { faultsOf, listFaultOf, type Fault } from "../contract/fault.ts";
 import type { RequestContext } from "./context.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 
@@ -22,6 +22,7 @@ export const PROBLEMS = {
   idempotency_in_flight: { status: 409, title: "The same request is being answered" },
   body_too_large: { status: 413, title: "The body is too large" },
   too_many_items: { status: 413, title: "Too many items in one request" },
+  too_many_users: { status: 413, title: "Too many users in one request" },
   too_many_values: { status: 413, title: "Too many values in one body" },
   unsupported_media_type: { status: 415, title: "The body is of another media type" },
   unsupported_content_encoding: { status: 415, title: "The body is encoded" },
@@ -112,12 +113,12 @@ export function faultsIn({ error, data }: Refused): Fault[] {
   return faultsOf(error.issues, data);
 }
 
-/** Answers faults that a schema found. A list that is too long is a 413 without other faults. */
+/** Answers faults that a schema found. A list that is too long, or of too many users, is a 413 without other faults. */
 export function refuseInvalid(c: RequestContext, errors: readonly Fault[]) {
-  const tooMany = errors.find((fault) => fault.code === "too_many_items");
-  return tooMany === undefined
+  const rejected = listFaultOf(errors);
+  return rejected === null
     ? refusal(c, errors)
-    : problem(c, "too_many_items", tooMany.detail, { errors: [tooMany] });
+    : problem(c, rejected.code, rejected.fault.detail, { errors: [rejected.fault] });
 }
 
 /** Answers for bytes that were stored and are lost. The fault is ours, so a 5xx; a repeated request does not help. */
@@ -205,6 +206,17 @@ export const fileProblems = {
     "archive_invalid",
     "not_an_activity",
     "no_activity_data",
+  ),
+};
+
+/** A further 413 of a POST of pings. Put it after `writeProblems`: it replaces theirs. */
+export const tooManyUsersProblem = {
+  413: answer(
+    "The body or the list is too large, or names too many users.",
+    "body_too_large",
+    "too_many_items",
+    "too_many_users",
+    "too_many_values",
   ),
 };
 

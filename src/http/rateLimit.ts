@@ -19,7 +19,8 @@ function spend(c: RequestContext, policy: Policy, limitPerMinute: number, amount
   return quota;
 }
 
-function tooMany(c: RequestContext, detail: string, retryAfterSeconds: number) {
+/** Answers 429 with `Retry-After`. */
+export function tooMany(c: RequestContext, detail: string, retryAfterSeconds: number) {
   return problem(c, "rate_limited", detail, { headers: { "Retry-After": String(retryAfterSeconds) } });
 }
 

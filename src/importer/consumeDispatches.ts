@@ -8,11 +8,10 @@ import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine, type DispatchResult } from "../log.ts";
 import { reserveAll, sharedMemory } from "../memory/budget.ts";
-import { addressRules } from "../outbound/rules.ts";
-import { readPartner } from "../partners/registry.ts";
 import { wait } from "../concurrency/wait.ts";
 import { importFile, ownFault, type DecodedFile } from "./importFile.ts";
 import { makeReadable } from "./makeReadable.ts";
+import { permitOf } from "./permission.ts";
 
 const messageSchema = z.object({ collector: z.string().min(1), dispatch_id: z.string().min(1) });
 
@@ -118,6 +117,10 @@ async function importDispatch(
   claimant: Claimant,
 ): Promise<DispatchResult> {
   const tally: DispatchResult = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
+  const permit = permitOf(env, partnerOf(collectorName));
+  const permission = await permit();
+  // Unclaimed, its files wait: the collector sends the dispatch again after its lease, until the partner is resumed.
+  if (!permission.ok && permission.why === "suspended") return { ...tally, outcome: "suspended" };
   // A stub may stay broken after a call that threw: each call gets its own.
   const collector = () => collectorNamed(env, collectorName);
   const claim = await persistently(async (): Promise<Claim | null> =>
@@ -127,17 +130,11 @@ async function importDispatch(
   tally.files = claim.items.length;
 
   const reporter = new Reporter(env, collector, dispatchId, claim, tally);
-  const partner = await readPartner(env.PARTNERS, claim.names.partner_id).catch(() => undefined);
   const { partner_id: partnerId, user_id: userId } = claim.names;
   const wholeBudget = claim.exclusive ? await reserveAll(partnerId, claim.until) : null;
   const memory = claim.exclusive ? wholeBudget : sharedMemory(partnerId);
-  const rules = addressRules(env, partner?.callback_hosts ?? []);
   try {
     await settleAll(claim.items, CONNECTIONS, async (item) => {
-      if (partner === undefined) {
-        await reporter.add(ownFault(item, "The partner registry did not answer."));
-        return;
-      }
       if (memory === null) {
         await reporter.add(ownFault(item, "This service was short of memory."));
         return;
@@ -145,9 +142,14 @@ async function importDispatch(
       if (reporter.claimedUntil() === null) return;
       const endsAt = Date.now() + LONGEST_FILE_MS;
       const until = () => Math.min(endsAt, reporter.claimedUntil() ?? 0);
-      await reporter.add(await importFile({ env, partnerId, userId, rules, memory }, item, until));
+      const file = await importFile({ env, partnerId, userId, permit, memory }, item, until);
+      if (file.result === "suspended") tally.outcome = "suspended";
+      else await reporter.add(file);
     });
     await reporter.finish();
+    if (tally.outcome === "suspended") {
+      await persistently(async () => collector().putBack(dispatchId, claim.claim));
+    }
   } finally {
     wholeBudget?.release();
   }

@@ -2,6 +2,7 @@ import { MAX_FILE_BYTES } from "../files/file.ts";
 import { FIRST_BYTES, type Hold, type Memory, type StartedHold, type Until } from "../memory/budget.ts";
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
+import type { Permission, Permit } from "./permission.ts";
 
 /** Enough for 32 MiB at 9 Mbit/s. Files of slower hosts are retried in a queue of their own. */
 const DEADLINE_MS = 30_000;
@@ -45,8 +46,12 @@ export interface MemoryShort {
   detail: string;
 }
 
+/** No request was sent, because the partner's files may not be downloaded now. The host is not at fault. */
+export type NotPermitted = Extract<Permission, { ok: false }> & { code: "not_permitted" };
+
 /** `hold` is the reserved memory of `bytes`: release it when done with them. */
-export type DownloadResult = { ok: true; bytes: Uint8Array; hold: Hold } | DownloadFault | MemoryShort;
+export type DownloadResult =
+  { ok: true; bytes: Uint8Array; hold: Hold } | DownloadFault | MemoryShort | NotPermitted;
 
 /** The memory that a download reserves from, and its latest end. */
 export interface DownloadBounds {
@@ -231,24 +236,38 @@ async function collect(
 
 /**
  * Downloads one file by a GET without credentials. Checks the address of each redirect before it follows it. Waits for
- * memory before the GET, before the host's time starts, and again before a body passes 1 MiB. Never throws: everything
- * that a host can do wrong is a `DownloadFault`. `now` is in milliseconds.
+ * memory before the GET, before the host's time starts, and again before a body passes 1 MiB. `permit` is asked last
+ * before the GET. Never throws: everything that a host can do wrong is a `DownloadFault`. `now` is in milliseconds.
  */
 export async function download(
   url: string,
-  rules: AddressRules,
+  permit: Permit,
   bounds: DownloadBounds,
   now: () => number = Date.now,
   deadlineMs = DEADLINE_MS,
 ): Promise<DownloadResult> {
-  const first = checkAddress(url, rules);
-  if (!first.ok) return fault("callback_refused", first.detail);
+  const early = await startAt(url, permit);
+  if (!early.ok) return early;
   const { memory, until } = bounds;
   const hold = await memory.start(() => until() - deadlineMs);
   if (hold === null) return MEMORY_SHORT;
-  const result = await follow(first.url, rules, until, hold, now, deadlineMs);
+  // The wait for memory may have lasted minutes.
+  const start = await startAt(url, permit);
+  const result = start.ok ? await follow(start.url, start.rules, until, hold, now, deadlineMs) : start;
   if (!result.ok) hold.release();
   return result;
+}
+
+/** Returns the address of the first request and the rules for redirects, or why no request may be sent. */
+async function startAt(
+  url: string,
+  permit: Permit,
+): Promise<{ ok: true; url: URL; rules: AddressRules } | DownloadFault | NotPermitted> {
+  const permission = await permit();
+  if (!permission.ok) return { ...permission, code: "not_permitted" };
+  const { rules } = permission;
+  const check = checkAddress(url, rules);
+  return check.ok ? { ...check, rules } : fault("callback_refused", check.detail);
 }
 
 async function follow(

@@ -7,8 +7,8 @@ import { unwrap } from "../files/unwrap.ts";
 import { decodeActivities, type DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
 import type { Hold, Memory, Until } from "../memory/budget.ts";
-import type { AddressRules } from "../outbound/address.ts";
 import { download } from "./download.ts";
+import type { Permit } from "./permission.ts";
 import { wait } from "../concurrency/wait.ts";
 
 /** A file whose bytes are stored and decoded, ready to be made readable. */
@@ -23,7 +23,8 @@ export interface ImportContext {
   env: Env;
   partnerId: string;
   userId: string;
-  rules: AddressRules;
+  /** Asked before each GET. */
+  permit: Permit;
   /** Memory that this partner's files reserve from. */
   memory: Memory;
 }
@@ -35,9 +36,15 @@ const STORING_MS = 10_000;
 
 const BYTES_MISSING = "The stored bytes of this file could not be found.";
 
+/** The partner was suspended before the file's GET: no attempt was made. */
+export interface Suspended {
+  result: "suspended";
+}
+
 /** Bytes in memory with their stored object, or the reason why there are none. */
 type Obtained =
-  { ok: true; bytes: Uint8Array; stored: StoredObject; hold: Hold } | { ok: false; outcome: Outcome };
+  | { ok: true; bytes: Uint8Array; stored: StoredObject; hold: Hold }
+  | { ok: false; outcome: Outcome | Suspended };
 
 /**
  * Makes one attempt at one file: reads its bytes from the store, or downloads and stores them first; then decodes them.
@@ -48,7 +55,7 @@ export async function importFile(
   context: ImportContext,
   item: WorkItem,
   until: Until,
-): Promise<DecodedFile | Outcome> {
+): Promise<DecodedFile | Outcome | Suspended> {
   try {
     const obtained = await obtainBytes(context, item, until);
     if (!obtained.ok) return obtained.outcome;
@@ -73,7 +80,7 @@ async function obtainBytes(context: ImportContext, item: WorkItem, until: Until)
     return { ok: false, outcome: ownFault(item, BYTES_MISSING) };
   }
   const bounds = { memory: context.memory, until: () => until() - STORING_MS };
-  const downloaded = await download(url, context.rules, bounds);
+  const downloaded = await download(url, context.permit, bounds);
   if (!downloaded.ok) return { ok: false, outcome: outcomeOf(item, downloaded) };
   const { bytes, hold } = downloaded;
   try {
@@ -160,8 +167,11 @@ function decodeBytes(item: WorkItem, bytes: Uint8Array, stored: StoredObject): D
 function outcomeOf(
   item: WorkItem,
   failed: Extract<Awaited<ReturnType<typeof download>>, { ok: false }>,
-): Outcome {
+): Outcome | Suspended {
   if (failed.code === "memory_short") return ownFault(item, failed.detail);
+  if (failed.code === "not_permitted") {
+    return failed.why === "suspended" ? { result: "suspended" } : ownFault(item, failed.detail);
+  }
   const { file_id, version } = item;
   const fault: FileError = {
     code: failed.code,

@@ -66,7 +66,7 @@ async function redecodePage(env: Env, database: D1Database, job: Job, limit: num
 async function redecodeFile(env: Env, database: D1Database, job: Job, file: StoredFile): Promise<Result> {
   if (job.parameters.code !== null) {
     const { partner_id, file_id } = file;
-    const queued = await collectorOfId(env, partner_id, file_id).retry({ file_ids: [file_id] });
+    const queued = await collectorOfId(env, partner_id, file_id).retry({ file_ids: [file_id] }, 1);
     return queued > 0 ? "changed" : "unchanged";
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);

@@ -4,7 +4,7 @@ import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import { callbackDigest, collectorName, randomId } from "../identifiers.ts";
 import { fileIdOf, type ValidPing } from "./ping.ts";
 
-/** A request may name thousands of users; their collectors are called this many at a time. */
+/** A request may name hundreds of users; their collectors are called this many at a time. */
 export const COLLECTORS_AT_ONCE = 50;
 
 /** Pings of one user and source, which one collector takes in one turn. */

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { faultsOf, pointerOf, type Fault } from "../contract/fault.ts";
+import { faultsOf, listFaultOf, pointerOf, type Fault } from "../contract/fault.ts";
 import type { AddressRules } from "../outbound/address.ts";
 import { nameText, userIdText } from "../contract/text.ts";
 import type { AcceptedFile, RejectedFile } from "./acceptedPings.ts";
@@ -42,7 +42,7 @@ export async function judgePings(pings: readonly Ping[], rules: AddressRules): P
 
 /**
  * Judges each item of a body that its schema refused with `issues`. The schema does not look into callback URLs,
- * so their faults join those of the schema. A list that is too long is not judged item by item.
+ * so their faults join those of the schema. A list that is too long, or of too many users, is not judged item by item.
  */
 export async function judgeRefused(
   body: unknown,
@@ -51,8 +51,7 @@ export async function judgeRefused(
 ): Promise<JudgedRequest> {
   const issuesByItem = Map.groupBy(issues, itemIndexOf);
   const requestFaults = faultsOf(issuesByItem.get(null) ?? [], body);
-  if (requestFaults.some(({ code }) => code === "too_many_items"))
-    return { faults: requestFaults, items: [] };
+  if (listFaultOf(requestFaults) !== null) return { faults: requestFaults, items: [] };
   const readCallback = callbackReader(rules);
   const items: JudgedItem[] = [];
   for (const [index, item] of (anyRequest.safeParse(body).data?.[ITEMS] ?? []).entries()) {

@@ -1,10 +1,17 @@
 import { z } from "@hono/zod-openapi";
 import { fileId, userHash } from "../identifiers.ts";
+import type { FaultCode } from "../contract/fault.ts";
 import { nameText, userIdText } from "../contract/text.ts";
 import { pingFieldsSchema } from "../files/pingFields.pure.ts";
 
 /** Maximum number of pings in one request: a request becomes one statement to each store. */
 export const MAX_PINGS = 5_000;
+
+/**
+ * Maximum number of users in one request, each counted once for each of its sources. Each has a collector of its own,
+ * which costs two subrequests and, where one thread runs all, at least 6 ms.
+ */
+export const MAX_USERS = 500;
 
 const { activity_name, priority, ...otherFields } = pingFieldsSchema.shape;
 
@@ -40,15 +47,47 @@ export function userHashesOf(partnerId: string, pings: readonly Ping[]): string[
   return [...userIds].map((userId) => userHash(partnerId, userId));
 }
 
-/** The length of the list is checked before its items: a list that is too long gets one fault. */
+const namesSchema = z.object({ user_id: z.string(), source: z.string() });
+
+/** Counts the users of items that may be anything; a user's sources count separately. */
+function countUsers(items: readonly unknown[]): number {
+  const sources = new Map<string, Set<string>>();
+  let count = 0;
+  for (const item of items) {
+    const names = namesSchema.safeParse(item);
+    if (!names.success) continue;
+    const { user_id, source } = names.data;
+    const known = sources.get(user_id) ?? new Set();
+    if (known.size === 0) sources.set(user_id, known);
+    if (!known.has(source)) count += 1;
+    known.add(source);
+  }
+  return count;
+}
+
+/** Returns what is wrong with a list as a whole; null when its items can be judged. */
+function listFault(items: readonly unknown[]): { code: FaultCode; message: string } | null {
+  if (items.length > MAX_PINGS) {
+    return {
+      code: "too_many_items",
+      message: `${items.length} items in one request; send ${Math.ceil(items.length / MAX_PINGS)} requests of at most ${MAX_PINGS} each.`,
+    };
+  }
+  // A list of so few items cannot name too many users.
+  const users = items.length > MAX_USERS ? countUsers(items) : 0;
+  if (users <= MAX_USERS) return null;
+  return {
+    code: "too_many_users",
+    message: `${users} users in one request, counted with their sources; sort the items by user and send ${Math.ceil(users / MAX_USERS)} requests of at most ${MAX_USERS} users each.`,
+  };
+}
+
+/** The list as a whole is checked before its items: one that is too long, or of too many users, gets one fault. */
 export const pingRequestSchema = z.object({
   activity_files: z.preprocess((items, ctx) => {
-    if (Array.isArray(items) && items.length > MAX_PINGS) {
-      ctx.addIssue({
-        code: "custom",
-        params: { code: "too_many_items" },
-        message: `${items.length} items in one request; send ${Math.ceil(items.length / MAX_PINGS)} requests of at most ${MAX_PINGS} each.`,
-      });
+    const fault = Array.isArray(items) ? listFault(items) : null;
+    if (fault !== null) {
+      ctx.addIssue({ code: "custom", params: { code: fault.code }, message: fault.message });
     }
     return items;
   }, z.array(pingSchema).min(1).max(MAX_PINGS)),

@@ -3,10 +3,12 @@ import { describe, expect, test } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { z } from "zod";
 import worker from "../../src/index.ts";
+import { MAX_PINGS, MAX_USERS } from "../../src/pings/ping.ts";
 
 const configSchema = z.looseObject({
   name: z.string(),
   vars: z.record(z.string(), z.string()),
+  limits: z.looseObject({ subrequests: z.number() }),
   observability: z.looseObject({}),
   ratelimits: z.array(z.looseObject({ namespace_id: z.string() })),
   queues: z.object({
@@ -56,6 +58,11 @@ describe("staging is production on resources of its own:", () => {
     expect(staging.name).toBe(`${name}-staging`);
     expect(Object.keys(staging.vars)).toEqual(Object.keys(vars));
     expect([vars["ENVIRONMENT"], staging.vars["ENVIRONMENT"]]).toEqual(["production", "staging"]);
+  });
+
+  test("room for the subrequests of the largest request of pings", () => {
+    const largest = MAX_PINGS + 2 * MAX_USERS + 30;
+    for (const { limits } of [production, staging]) expect(limits.subrequests).toBeGreaterThan(largest);
   });
 
   test("the same ceilings, whose counters are its own", () => {

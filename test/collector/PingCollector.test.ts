@@ -562,8 +562,11 @@ describe("a collector that is only asked", () => {
     expect(await stub.timeline(live.file_id)).toEqual([]);
     expect(await stub.readImport("none")).toBeNull();
     expect(await stub.namedObjects([{ file_id: live.file_id, object_key: "none" }])).toEqual([]);
-    expect(await stub.retry({ file_ids: [live.file_id] })).toBe(0);
-    expect(await stub.retry({ import_id: "none" })).toBe(0);
+    const nothing = { files: 0, retryable_at: null };
+    expect(await stub.previewRetry({ file_ids: [live.file_id] }, 1)).toEqual(nothing);
+    expect(await stub.previewRetry({ import_id: "none" }, 1)).toEqual(nothing);
+    expect(await stub.retry({ file_ids: [live.file_id] }, 1)).toBe(0);
+    expect(await stub.retry({ import_id: "none" }, 1)).toBe(0);
     expect(await collector.claim("none")).toBeNull();
     expect(await stub.report("none", "none", [])).toBeNull();
     await stub.abandon("none");

@@ -53,7 +53,8 @@ test("questions about a user who was never pinged leave no tables behind", async
   expect(await collector.stub.readFile("file")).toBeNull();
   expect(await collector.stub.timeline("file")).toEqual([]);
   expect(await collector.stub.readImport("import")).toBeNull();
-  expect(await collector.stub.retry({ import_id: "import" })).toBe(0);
+  expect(await collector.stub.previewRetry({ import_id: "import" }, 1)).toMatchObject({ files: 0 });
+  expect(await collector.stub.retry({ import_id: "import" }, 1)).toBe(0);
   expect(await inStorage(collector, tablesOf)).toEqual([]);
 });
 

@@ -336,6 +336,20 @@ describe("An event", () => {
     expect(sent).toEqual([]);
   });
 
+  test("of a partner that the registry does not know at that moment is tried again", async () => {
+    const who = await partnerWith({});
+    const message = await store({ partner_id: who.partnerId });
+    const received = play(() => new Response("ok"));
+    await env.PARTNERS.delete(partnerKey(who.partnerId));
+    await deliver(message);
+    expect(received).toHaveLength(0);
+    expect(await rowOf(message)).toMatchObject({ status: "pending", attempt_count: 1 });
+    await env.PARTNERS.put(partnerKey(who.partnerId), JSON.stringify(who.partner));
+    nowMs += MINUTE_MS;
+    await deliver(message);
+    expect(await rowOf(message)).toMatchObject({ status: "delivered", attempt_count: 2 });
+  });
+
   test("of a suspended partner waits until the partner is back", async () => {
     const who = await partnerWith({ status: "suspended" });
     const message = await store({ partner_id: who.partnerId });

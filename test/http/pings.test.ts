@@ -211,6 +211,39 @@ describe("pings", () => {
   });
 });
 
+describe("users in one request", () => {
+  const ofUsers = (users: number) =>
+    Array.from({ length: users }, (_, index) => ({ ...PING, user_id: `u-${index}` }));
+  const usersOf = async (partner: TestPartner) =>
+    env.DB.prepare("SELECT count(*) count FROM users WHERE partner_id = ?")
+      .bind(partner.partnerId)
+      .first("count");
+
+  test("are at most 500; more is refused, told how to split, and nothing is accepted", async () => {
+    const partner = await newPartner();
+    for (const [query, headers] of [
+      ["", {}],
+      ["", { Prefer: "handling=lenient" }],
+      ["?dry_run=true", {}],
+    ] as const) {
+      const body = { activity_files: ofUsers(501) };
+      const answer = await send(partner, "POST", PINGS + query, { body, headers });
+      const refused = await problemOf(answer, 413, "too_many_users");
+      expect(refused.detail).toContain("2 requests of at most 500 users");
+      expect(refused.errors).toEqual([
+        { pointer: "/activity_files", code: "too_many_users", detail: refused.detail },
+      ]);
+    }
+    expect(await usersOf(partner)).toBe(0);
+  });
+
+  test("are accepted when they are 500", async () => {
+    const partner = await newPartner();
+    expect((await accepted(partner, ...ofUsers(500))).accepted).toBe(500);
+    expect(await usersOf(partner)).toBe(500);
+  });
+});
+
 describe("a callback_url", () => {
   test("over 8,192 characters, or to a host that the partner does not list, is refused", async () => {
     const partner = await newPartner({ callback_hosts: ["files.example.com"] });

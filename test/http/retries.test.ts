@@ -110,6 +110,98 @@ test("a retried file reads as queued in the lists, too, once its collector's ala
   });
 });
 
+describe("retries count as files of the partner's limit", () => {
+  const limited = (files_per_minute: number) =>
+    newPartner({ limits: { requests_per_minute: null, files_per_minute } });
+  const pass = (seconds: number) => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    vi.setSystemTime(Date.now() + seconds * 1000);
+  };
+
+  async function failedImport(who: TestPartner, ...names: string[]) {
+    const outside = playOutside(Object.fromEntries(names.map((name) => [`${HOST}/${name}`, gone])));
+    const pings = names.map((name) => ({ summary_id: name, callback_url: `${HOST}/${name}` }));
+    const files = await ping(who, ...pings.map((item) => ({ ...item, priority: 0 as const })));
+    const { import_id } = await task(who);
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    await settle(collector);
+    return {
+      collector,
+      files,
+      import_id,
+      retry: () => send(who, "POST", `/api/imports/${import_id}/retry/`),
+      requests: () => names.flatMap((name) => outside.to(`${HOST}/${name}`)).length,
+    };
+  }
+
+  test("an import's are refused as a whole with 429 and the fields of pings, and cause no request", async () => {
+    pass(0);
+    const who = await limited(4);
+    const { collector, retry, requests } = await failedImport(who, "a", "b", "c");
+    const refused = await retry();
+    await problemOf(refused, 429, "rate_limited");
+    expect(refused.headers.get("Retry-After")).toBe("30");
+    expect(refused.headers.get("RateLimit")).toBe('"files";r=1;t=45');
+    await settle(collector);
+    expect(requests()).toBe(3);
+    pass(30);
+    const taken = await retry();
+    await answerOf(taken, 202, importSchema);
+    expect(taken.headers.get("RateLimit")).toBe('"files";r=0;t=60');
+    await settle(collector);
+    expect(requests()).toBe(6);
+  });
+
+  test("a file's counts as one", async () => {
+    pass(0);
+    const who = await limited(2);
+    playOutside({ [`${HOST}/ride`]: gone });
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    const retried = await retryFile(who, file?.file_id);
+    expect(retried.headers.get("RateLimit")).toBe('"files";r=0;t=60');
+    await answerOf(retried, 202, fileSchema);
+  });
+
+  test("what cannot be retried counts nothing", async () => {
+    const who = await limited(2);
+    const [file] = await ping(who, { summary_id: "held", callback_url: `${HOST}/held`, priority: 0 });
+    const refused = await retryFile(who, file?.file_id);
+    await problemOf(refused, 409, "not_retryable");
+    expect(refused.headers.get("RateLimit")).toBeNull();
+  });
+
+  test("a file that failed again can be retried once a minute, alone or with its import", async () => {
+    pass(0);
+    const who = await newPartner();
+    const { collector, files, retry, requests } = await failedImport(who, "a", "b");
+    expect((await retry()).status).toBe(202);
+    await settle(collector);
+    pass(59);
+    const refused = await retry();
+    await problemOf(refused, 429, "rate_limited");
+    expect(refused.headers.get("Retry-After")).toBe("1");
+    await problemOf(await retryFile(who, files[0]?.file_id), 429, "rate_limited");
+    await settle(collector);
+    expect(requests()).toBe(4);
+    pass(1);
+    expect((await retry()).status).toBe(202);
+    await settle(collector);
+    expect(requests()).toBe(6);
+  });
+
+  test("a request retries a part of a large import, and the next request the files after it", async () => {
+    const who = await newPartner();
+    const { collector, import_id, requests } = await failedImport(who, "a", "b", "c");
+    expect(await collector.stub.previewRetry({ import_id }, 2)).toEqual({ files: 2, retryable_at: 0 });
+    expect(await collector.stub.retry({ import_id }, 2)).toBe(2);
+    await settle(collector);
+    expect(await collector.stub.retry({ import_id }, 2)).toBe(1);
+    await settle(collector);
+    expect(requests()).toBe(6);
+  });
+});
+
 describe("an import with failures", () => {
   test("tries those that can be; its counts follow, its completion and its event do not come again", async () => {
     const who = await newPartner({ event_url: RECEIVER });

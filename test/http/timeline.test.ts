@@ -10,6 +10,7 @@ import { base64, HOST, ping, SOURCE, task } from "../flows/partnerActs.ts";
 import { guardsItself } from "./strangers.ts";
 
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
@@ -67,9 +68,11 @@ test("of a file that fails without end, the first step and the latest are kept",
   playOutside({ [`${HOST}/1`]: () => new Response(null, { status: 404 }) });
   const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  vi.useFakeTimers({ toFake: ["Date"] });
   for (let times = 0; times < 15; times += 1) {
     await settle(collector);
-    await send(who, "POST", `/api/files/${file?.file_id}/retry/`);
+    vi.setSystemTime(Date.now() + 61_000);
+    expect((await send(who, "POST", `/api/files/${file?.file_id}/retry/`)).status).toBe(202);
   }
   const life = await lifeOf(who, file?.file_id);
   expect(life).toHaveLength(22);

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { download, type DownloadResult } from "../../src/importer/download.ts";
+import type { Permit } from "../../src/importer/permission.ts";
 import {
   FIRST_BYTES,
   reserveAll,
@@ -11,6 +12,7 @@ import {
 
 const MiB = 1024 * 1024;
 const rules = { local: false, allowedHosts: [], ownHosts: [] };
+const permitted: Permit = async () => ({ ok: true, rules });
 const url = "https://files.example.com/a%2Fb.fit?token=s3cret&x=&y=+";
 const nowMs = Date.parse("2026-11-25T12:00:00Z");
 const now = () => nowMs;
@@ -54,7 +56,7 @@ function play(host: Host): Request[] {
 }
 
 const get = (address = url, deadlineMs?: number): Promise<DownloadResult> =>
-  download(address, rules, bounds(), now, deadlineMs);
+  download(address, permitted, bounds(), now, deadlineMs);
 
 function redirect(location: string | null, status = 302): Response {
   return new Response(null, { status, headers: location === null ? {} : { location } });
@@ -75,7 +77,7 @@ async function expectFile() {
 async function expectFault(result: Promise<DownloadResult>) {
   const answer = await result;
   if (answer.ok) throw new Error("the download succeeded");
-  if (answer.code === "memory_short") throw new Error(answer.detail);
+  if (answer.code === "memory_short" || answer.code === "not_permitted") throw new Error(answer.detail);
   expect(answer.detail).toMatch(/^[A-Z].*\.$/);
   expect(answer.detail).not.toMatch(/s3cret|example\.com/);
   return answer;
@@ -152,7 +154,7 @@ describe("A file that the host delivers", () => {
     fakeTime();
     const taken = await sharedMemory("other").reserve(32 * MiB, AT_ONCE);
     play(() => new Response(pieces([2 * MiB])));
-    const result = download(url, rules, bounds(), Date.now, 1_000);
+    const result = download(url, permitted, bounds(), Date.now, 1_000);
     await vi.advanceTimersByTimeAsync(10_000);
     taken?.release();
     await vi.advanceTimersByTimeAsync(100);
@@ -168,7 +170,7 @@ describe("A file that the host delivers", () => {
       started.push(await memory.start(AT_ONCE));
     }
     const requests = play(() => new Response("bytes"));
-    const result = download(url, rules, bounds());
+    const result = download(url, permitted, bounds());
     await vi.advanceTimersByTimeAsync(20_100);
     expect(await result).toMatchObject({ ok: false, code: "memory_short" });
     expect(requests).toHaveLength(0);
@@ -184,7 +186,7 @@ describe("A file that the host delivers", () => {
       fakeTime();
       const taken = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
       play(() => new Response(pieces([MiB, MiB]), { headers }));
-      const result = download(url, rules, bounds());
+      const result = download(url, permitted, bounds());
       await vi.advanceTimersByTimeAsync(50_100);
       expect(await result).toMatchObject({ ok: false, code: "memory_short" });
       taken?.release();
@@ -195,7 +197,7 @@ describe("A file that the host delivers", () => {
     fakeTime();
     const taken = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
     play(() => new Response(pieces([MiB, MiB], () => undefined)));
-    const result = download(url, rules, bounds());
+    const result = download(url, permitted, bounds());
     await vi.advanceTimersByTimeAsync(35_000);
     taken?.release();
     await vi.advanceTimersByTimeAsync(15_100);
@@ -451,11 +453,23 @@ describe("Redirects", () => {
 
   test("may not leave the partner's list of hosts", async () => {
     play(() => redirect("https://storage.example.com/"));
-    const listed = { ...rules, allowedHosts: ["files.example.com"] };
+    const listed: Permit = async () => ({
+      ok: true,
+      rules: { ...rules, allowedHosts: ["files.example.com"] },
+    });
     expect(await expectFault(download(url, listed, bounds(), now))).toMatchObject({
       code: "callback_refused",
     });
   });
+});
+
+test("Nothing is asked when the partner is suspended while the download waits for memory", async () => {
+  const requests = play(() => new Response("bytes"));
+  const suspended = { ok: false, why: "suspended", detail: "The partner is suspended." } as const;
+  const permissions = [await permitted(), suspended].values();
+  const permit: Permit = async () => permissions.next().value ?? suspended;
+  expect(await download(url, permit, bounds(), now)).toEqual({ ...suspended, code: "not_permitted" });
+  expect(requests).toHaveLength(0);
 });
 
 test("A forbidden address is never asked", async () => {

@@ -9,6 +9,7 @@ import type {
 } from "../../src/collector/calls.ts";
 import type { Submission } from "../../src/collector/files/submission.pure.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
+import { MAX_RETRIED_FILES } from "../../src/files/retryFiles.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";
@@ -521,9 +522,10 @@ export class World {
       null,
       pace,
       async () => {
-        await COLLECTOR.getByName(collectorName(names.partnerId, names.userId, names.source)).retry({
-          file_ids: [file_id],
-        });
+        await COLLECTOR.getByName(collectorName(names.partnerId, names.userId, names.source)).retry(
+          { file_ids: [file_id] },
+          MAX_RETRIED_FILES,
+        );
       },
     );
   }
@@ -534,7 +536,7 @@ export class World {
     const import_id = task?.answer?.import.import_id;
     if (task === undefined || import_id === undefined) return Promise.resolve();
     return this.invoke(`retry import ${import_id.slice(-4)}`, null, pace, async () => {
-      await this.platform.env.COLLECTOR.getByName(task.collector).retry({ import_id });
+      await this.platform.env.COLLECTOR.getByName(task.collector).retry({ import_id }, MAX_RETRIED_FILES);
     });
   }
 

@@ -70,4 +70,28 @@ describe("judging the items of a ping request", () => {
     expect(judged.faults.map(({ code }) => code)).toEqual(["too_many_items"]);
     expect(judged.items).toEqual([]);
   });
+
+  const namedBy = (names: (index: number) => object, length: number) =>
+    Array.from({ length }, (_, index) => ({ ...PING, ...names(index), callback_url: PRIVATE }));
+
+  test("does not judge the items of a list of too many users, each counted once for each source", async () => {
+    const tooMany = namedBy((index) => ({ user_id: `u${index % 251}`, source: `s${index % 2}` }), MAX_PINGS);
+    const judged = await judge({ activity_files: [...tooMany.slice(1), { user_id: 7, source: "s" }] });
+    expect(judged.items).toEqual([]);
+    expect(judged.faults).toEqual([
+      {
+        pointer: "/activity_files",
+        code: "too_many_users",
+        detail: expect.stringMatching(/^502 users .* 2 requests of at most 500 users each\.$/),
+      },
+    ]);
+  });
+
+  test("judges the items of a list of as many users as one request may name", async () => {
+    const names = (index: number) => ({ user_id: `u${index % 250}`, source: `s${index % 500 < 250}` });
+    const most = namedBy(names, MAX_PINGS);
+    const judged = await judge({ activity_files: most });
+    expect(judged.faults).toEqual([]);
+    expect(judged.items).toHaveLength(MAX_PINGS);
+  });
 });

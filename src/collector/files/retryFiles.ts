@@ -1,21 +1,47 @@
 import { retryDispatches, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
+import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { newestOf, retry, type FileVersions } from "./versions.pure.ts";
+import { newestOf, retry, retryableAt, type FileVersions } from "./versions.pure.ts";
 
 /** Failed files to retry: those named, or all of an import. */
 export type FailedFiles = { file_ids: string[] } | { import_id: string };
 
-/** Queues failed files again, from their stored bytes or their kept URL. Returns those that could be retried. */
+/** What a retry would do now. */
+export interface RetryPreview {
+  /** Files that it would queue. */
+  files: number;
+  /** When one of the files can be retried, in Unix milliseconds. Null when none of them can, whenever. */
+  retryable_at: number | null;
+}
+
+function candidates(storage: CollectorStorage, which: FailedFiles, limit: number): FileVersions[] {
+  return "import_id" in which
+    ? storage.files.retryableOf(which.import_id, limit)
+    : [...storage.files.read(which.file_ids.slice(0, limit)).values()];
+}
+
+/** Counts the failed files that a retry of at most `limit` files would queue now. */
+export function previewRetry(
+  storage: CollectorStorage,
+  which: FailedFiles,
+  limit: number,
+  nowMs: number,
+): RetryPreview {
+  const times = candidates(storage, which, limit).flatMap((file) => retryableAt(file) ?? []);
+  return {
+    files: times.filter((at) => at <= nowMs).length,
+    retryable_at: times.length === 0 ? null : Math.min(...times),
+  };
+}
+
+/** Queues at most `limit` failed files again, from their stored bytes or their kept URL. Returns those queued. */
 export function retryFiles(
   turn: CollectorTurn,
   which: FailedFiles,
+  limit: number,
 ): { retried: FileVersions[]; dispatches: Dispatch[] } {
   const { storage, now } = turn;
-  const failed =
-    "import_id" in which
-      ? storage.files.failuresOf(which.import_id, Number.MAX_SAFE_INTEGER)
-      : [...storage.files.read(which.file_ids).values()];
-  const retried = failed.flatMap((before) => {
+  const retried = candidates(storage, which, limit).flatMap((before) => {
     const after = retry(before, now);
     return after === before ? [] : [after];
   });

@@ -369,10 +369,27 @@ function notRetryable(failed: FailedVersion): FailedVersion {
   };
 }
 
-/** Queues a failed version again. Unchanged when a newer one is held, or nothing is left to import from. */
-export function retry(file: FileVersions, nowMs: number): FileVersions {
+/** A version is retried at most once in this time: each retry may be a request to a host that keeps failing. */
+export const RETRY_PAUSE_MS = 60_000;
+
+/** The failed version that a retry would queue. Null when a newer one is held, or nothing is left to import from. */
+function retryable(file: FileVersions): FailedVersion | null {
   const failed = file.current;
-  if (file.held !== null || failed?.state !== "failed" || !hasSource(failed.submission)) return file;
+  return file.held === null && failed?.state === "failed" && hasSource(failed.submission) ? failed : null;
+}
+
+/** When a failed version may be retried, in Unix milliseconds: 0 for the first retry. Null when it cannot be. */
+export function retryableAt(file: FileVersions): number | null {
+  const failed = retryable(file);
+  if (failed === null) return null;
+  const last = failed.steps.findLast((step) => step.what === "retried");
+  return last === undefined ? 0 : last.at + RETRY_PAUSE_MS;
+}
+
+/** Queues a failed version again. Unchanged when it cannot be retried, or not yet. */
+export function retry(file: FileVersions, nowMs: number): FileVersions {
+  const failed = retryable(file);
+  if (failed === null || (retryableAt(file) ?? 0) > nowMs) return file;
   const current: QueuedVersion = {
     ...queued(failed, { import_id: failed.import_id, retried: true }),
     failed_object: failed.failed_object,

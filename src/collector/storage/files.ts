@@ -141,6 +141,17 @@ export class FileStorage {
     return this.#select("import_id = ? AND state = 'failed' ORDER BY file_id LIMIT ?", importId, limit);
   }
 
+  /** Failed files of an import that can be retried, those that failed first before others. */
+  retryableOf(importId: string, limit: number): FileVersions[] {
+    return this.#select(
+      `import_id = ? AND state = 'failed' AND held IS NULL AND (current ->> '$.submission.callback_url' IS NOT NULL
+         OR current ->> '$.submission.object_key' IS NOT NULL)
+       ORDER BY current ->> '$.settled_at', file_id LIMIT ?`,
+      importId,
+      limit,
+    );
+  }
+
   /**
    * The next files of an import that are in no dispatch yet, by file id: held versions in its range, and those that
    * are stored as queued because a newer ping of the file was held meanwhile.

@@ -2,7 +2,6 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { FILE_STATUSES, fileSchema } from "../../files/file.ts";
 import { openObject, withOriginal } from "../../files/original.ts";
 import * as read from "../../files/read.ts";
-import { retryFiles } from "../../files/retryFiles.ts";
 import { readTimeline } from "../../files/readTimeline.ts";
 import { timelineSchema } from "../../files/timeline.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
@@ -17,6 +16,7 @@ import {
   readProblems,
 } from "../problem.ts";
 import { instant, noQuery } from "../query.ts";
+import { retryFailed } from "../retryFailed.ts";
 
 const params = z.object({ file_id: z.string() });
 
@@ -187,15 +187,14 @@ export const retryFile = endpoint(retryRoute, async (c) => {
   const { partner_id } = c.var.partner;
   const found = await read.readFile(c.env, partner_id, file_id);
   if (found === null) return problem(c, "not_found", "There is no such file.");
-  if ((await retryFiles(c.env, partner_id, { file_id })) === 0) {
-    return problem(
-      c,
-      "not_retryable",
-      found.status === "failed"
-        ? "Neither its bytes nor its URL are kept any more; ping it again."
-        : `Only a failed file can be tried again; this one is ${found.status}.`,
-    );
-  }
+  const retried = await retryFailed(
+    c,
+    { file_id },
+    found.status === "failed"
+      ? "Neither its bytes nor its URL are kept any more; ping it again."
+      : `Only a failed file can be tried again; this one is ${found.status}.`,
+  );
+  if (!retried.ok) return retried.refusal;
   const queued = await read.readFile(c.env, partner_id, file_id);
   return c.json(queued ?? found, 202);
 });

@@ -1,5 +1,4 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { retryFiles } from "../../files/retryFiles.ts";
 import { IMPORT_STATUSES, importSchema } from "../../imports/import.ts";
 import * as read from "../../imports/read.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
@@ -7,6 +6,7 @@ import { endpoint } from "../context.ts";
 import { answerPage, pageOf, pageQuery } from "../pages.ts";
 import { conflictProblem, notFoundProblem, problem, readProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";
+import { retryFailed } from "../retryFailed.ts";
 
 const listRoute = createRoute({
   method: "get",
@@ -79,10 +79,7 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   const { partner } = c.var;
   const found = await read.readImport(c.env, partner, import_id);
   if (found === null) return problem(c, "not_found", "There is no such import.");
-  const files = await retryFiles(c.env, partner.partner_id, { import_id });
-  if (files === 0) {
-    return problem(c, "not_retryable", "None of its files has failed and can be tried again.");
-  }
-  c.var.logFields.files = files;
+  const retried = await retryFailed(c, { import_id }, "None of its files has failed and can be tried again.");
+  if (!retried.ok) return retried.refusal;
   return c.json(found, 202);
 });

@@ -21,6 +21,7 @@ import {
   keyReusedProblem,
   refusal,
   refuseInvalid,
+  tooManyUsersProblem,
   writeProblems,
   type Refused,
 } from "../problem.ts";
@@ -52,6 +53,7 @@ const route = createRoute({
       content: { "application/json": { schema: acceptedPingsSchema } },
     },
     ...writeProblems,
+    ...tooManyUsersProblem,
     ...conflictProblem("idempotency_in_flight"),
     ...keyReusedProblem,
   },
