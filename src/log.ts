@@ -36,6 +36,7 @@ export interface RequestFields {
   not_kept?: FaultName;
   /**
    * What failed. `user_erased`: a user of the request was erased meanwhile, and the partner has to repeat the request.
+   * `BodyIncomplete:late`, `BodyIncomplete:aborted`: the caller was too slow, or disconnected. No store failed.
    */
   fault?: FaultName;
 }

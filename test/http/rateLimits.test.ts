@@ -102,14 +102,16 @@ describe("a partner's limits", () => {
     expect((await send(other, "GET", "/api/files/")).status).toBe(200);
   });
 
-  test("that are null are none: no fields, and the platform's ceiling is not asked", async () => {
+  test("that are null are none: no fields, and the platform's ceiling holds all the same", async () => {
     const who = await limited(null, null);
     const ceiling = vi.spyOn(env.REQUEST_CEILING, "limit");
     for (const response of [await post(who, "a"), await send(who, "GET", "/api/files/")]) {
       expect(response.headers.get("RateLimit")).toBeNull();
       expect(response.headers.get("RateLimit-Policy")).toBeNull();
     }
-    expect(ceiling).not.toHaveBeenCalled();
+    expect(ceiling.mock.calls).toEqual([[{ key: who.partnerId }], [{ key: who.partnerId }]]);
+    ceiling.mockResolvedValue({ success: false });
+    await problemOf(await send(who, "GET", "/api/files/"), 429, "rate_limited");
   });
 
   test("end at the platform's ceiling, which counts over all isolates", async () => {

@@ -255,8 +255,8 @@ describe("One partner", () => {
     expect(order).toEqual(["acme", "other", "acme", "acme"]);
   });
 
-  test("cannot take what belongs to imports by its requests", async () => {
-    const requests = Array.from({ length: 5 }, () => requestMemory("acme"));
+  test("and others cannot take what belongs to imports by their requests", async () => {
+    const requests = Array.from({ length: 5 }, (_, index) => requestMemory(`partner-${index}`));
     granted.push(...requests);
     const taken = requests.filter((request) => request.tryGrowTo(8 * MiB));
     expect(taken).toHaveLength(INTAKE_BYTES / (8 * MiB));
