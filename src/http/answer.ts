@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import { INTAKE_BYTES, MemoryShortage, type IntakeHold } from "../memory/budget.ts";
 import type { AppEnv } from "./context.ts";
 import { PAUSE_MS, startPace } from "./pace.ts";
-import { chargeAnswer } from "./rateLimit.ts";
+import { chargeBytes } from "./rateLimit.ts";
 
 /** Characters of an answer that are encoded at a time. */
 const CHUNK_CHARACTERS = 64 * 1024;
@@ -100,7 +100,7 @@ export function heldJson<T>(c: Context<AppEnv>, value: T, hold: IntakeHold): Hel
   if (bytes > INTAKE_BYTES) return null;
   if (!hold.tryGrowTo(bytes)) throw new MemoryShortage("memory is short");
   hold.keep(bytes);
-  chargeAnswer(c, text.length);
+  chargeBytes(c, text.length);
   const headers = { "Content-Type": "application/json" };
   // The body of the answer to a HEAD request is never read.
   if (!hold.isReserved() || c.req.method === "HEAD") {

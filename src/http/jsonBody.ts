@@ -1,4 +1,9 @@
-import { INTAKE_BYTES_OF_PARTNER, requestMemory, UNCOUNTED_BYTES, type IntakeHold } from "../memory/budget.ts";
+import {
+  INTAKE_BYTES_OF_PARTNER,
+  requestMemory,
+  UNCOUNTED_BYTES,
+  type IntakeHold,
+} from "../memory/budget.ts";
 import { holdUntilRead } from "./answer.ts";
 import { bodyChunks, BodyIncomplete, wholeBody } from "./bodyChunks.ts";
 import { refuseEncoded } from "./contentEncoding.ts";

@@ -51,13 +51,16 @@ export function spendFiles(c: RequestContext, files: number) {
 
 const partsBeyondFirst = (bytes: number) => Math.max(0, Math.ceil(bytes / BYTES_PER_REQUEST) - 1);
 
-/** Counts the size of a body. Returns the 429 if it exceeds the partner's limit, else null. */
-export function spendBody(c: Context<AppEnv>, bytes: number) {
+/** Counts the declared size of a body. Returns the 429 if it exceeds the partner's limit, else null. */
+export function spendDeclared(c: Context<AppEnv>, bytes: number) {
   const limit = c.var.partner.limits.requests_per_minute;
   const parts = partsBeyondFirst(bytes);
   if (limit === null || parts === 0) return null;
-  // The request itself has taken a token.
-  const quota = spend(c, policyOf(c), (bucket) => take(bucket, limit, parts, Date.now(), limit - 1));
+  // The request itself has taken a token, which is given back: together they may be more than the whole limit.
+  const quota = spend(c, policyOf(c), (bucket) => {
+    const nowMs = Date.now();
+    return take(charge(bucket, limit, -1, nowMs).bucket, limit, 1 + parts, nowMs);
+  });
   if (quota.granted) return null;
   return tooMany(
     c,
@@ -66,8 +69,11 @@ export function spendBody(c: Context<AppEnv>, bytes: number) {
   );
 }
 
-/** Counts the size of an answer, which is known only when it is made: the partner's next requests wait for it. */
-export function chargeAnswer(c: Context<AppEnv>, bytes: number): void {
+/**
+ * Counts the size of an answer, or of a body in chunks. It is known only when the work is done, so the partner's next
+ * requests wait for it.
+ */
+export function chargeBytes(c: Context<AppEnv>, bytes: number): void {
   const limit = c.var.partner.limits.requests_per_minute;
   const parts = partsBeyondFirst(bytes);
   if (limit === null || parts === 0) return;

@@ -21,23 +21,22 @@ export interface Quota {
 const MINUTE_MS = 60_000;
 
 /**
- * Takes `amount` tokens from a bucket of `limitPerMinute`; null is a full bucket. A bucket that holds `enough` tokens
- * grants more than its content and then owes the rest, so that a request larger than the limit is possible.
+ * Takes `amount` tokens from a bucket of `limitPerMinute`; null is a full bucket. A full bucket grants more than its
+ * content and then owes the rest, so that a request larger than the limit is possible.
  */
 export function take(
   bucket: Bucket | null,
   limitPerMinute: number,
   amount: number,
   nowMs: number,
-  enough = limitPerMinute,
 ): { bucket: Bucket; quota: Quota } {
   const tokens = tokensAt(bucket, limitPerMinute, nowMs);
-  const needed = Math.min(amount, enough);
+  const needed = Math.min(amount, limitPerMinute);
   const granted = tokens >= needed && limitPerMinute > 0;
   return settled(granted ? tokens - amount : tokens, limitPerMinute, nowMs, granted ? null : needed - tokens);
 }
 
-/** Takes `amount` tokens whatever the bucket holds. It owes what it does not have. */
+/** Takes `amount` tokens whatever the bucket holds. It owes what it does not have. A negative amount gives tokens back. */
 export function charge(
   bucket: Bucket | null,
   limitPerMinute: number,

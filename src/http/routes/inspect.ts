@@ -9,7 +9,7 @@ import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
 import { declaredLength } from "../jsonBody.ts";
 import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";
-import { spendBody } from "../rateLimit.ts";
+import { chargeBytes, spendDeclared } from "../rateLimit.ts";
 
 /** Inspected bytes come without a ping, so no other start time is known. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
@@ -49,7 +49,7 @@ const route = createRoute({
 /** Reads a body and unwraps it. Keeps memory for the FIT file only: the archive is garbage when this returns. */
 async function readFit(request: Request, hold: IntakeHold) {
   const body = await readFileBody(request, MAX_FILE_BYTES, hold);
-  if (!body.ok) return body;
+  if (!body.ok) return { ...body, detail: `A file has at most ${MAX_FILE_BYTES} bytes.` };
   const unwrapped = unwrap(body.bytes, hold.add);
   if (!unwrapped.ok) return unwrapped;
   hold.keep(unwrapped.fit.buffer.byteLength);
@@ -59,21 +59,17 @@ async function readFit(request: Request, hold: IntakeHold) {
 export const inspectFile = endpoint(route, async (c) => {
   const declared = declaredLength(c.req.raw);
   // A declared length is paid for before the body is read.
-  const limited = declared === null || declared > MAX_FILE_BYTES ? null : spendBody(c, declared);
+  const limited = declared === null || declared > MAX_FILE_BYTES ? null : spendDeclared(c, declared);
   if (limited !== null) return limited;
   const hold = requestMemory(c.var.partner.partner_id);
   let isHeldByAnswer = false;
   try {
     const read = await readFit(c.req.raw, hold);
     if (!read.ok) {
-      if (read.code === "memory_short") return memoryShort(c);
-      return read.code === "body_too_large"
-        ? problem(c, read.code, `A file has at most ${MAX_FILE_BYTES} bytes.`)
-        : problem(c, read.code, read.detail);
+      return read.code === "memory_short" ? memoryShort(c) : problem(c, read.code, read.detail);
     }
     const { fit, receivedBytes } = read;
-    const refused = declared === null ? spendBody(c, receivedBytes) : null;
-    if (refused !== null) return refused;
+    if (declared === null) chargeBytes(c, receivedBytes);
     const withStreams = c.req.valid("query").streams === "true";
     const decoded = withStreams
       ? decodeWithStreams(fit, NO_FALLBACK, hold.add)
