@@ -4,7 +4,7 @@ import { MAX_PINGS } from "../pings/ping.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
 import { BODY_GRACE_MS, SMALL_BODY_MS } from "../http/bodyChunks.ts";
-import { OTHER_LARGE_BYTES, UNCOUNTED_BODY_BYTES } from "../http/jsonBody.ts";
+import { REQUEST_SHARES, UNCOUNTED_BODY_BYTES } from "../http/jsonBody.ts";
 import { MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../http/pace.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
@@ -13,6 +13,7 @@ import { escape, listing, prose, table } from "./html.ts";
 import { VERIFY_NODE, VERIFY_PYTHON, VERIFY_SHELL } from "./snippets.ts";
 
 const MIB = 1024 * 1024;
+const wholeMiB = (bytes: number) => Math.floor(bytes / MIB);
 
 const HEADERS = [`-H "Authorization: Bearer $AUTH_KEY"`, `-H "Partner-Id: $PARTNER_ID"`];
 const JSON_TYPE = `-H 'Content-Type: application/json'`;
@@ -131,7 +132,7 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
           [
             [
               "Body of a request",
-              `16 MiB, or ${MAX_FILE_BYTES / MIB} MiB for a file to inspect; also when it is sent in chunks`,
+              `16 MiB, or ${wholeMiB(MAX_FILE_BYTES)} MiB for a file to inspect; also when it is sent in chunks`,
             ],
             [
               "Time for a body",
@@ -143,7 +144,7 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             ],
             [
               "Large requests at the same time",
-              `One of any size, and ${Math.floor(OTHER_LARGE_BYTES / MIB)} MiB for all others together; a JSON body counts twice. Else 503`,
+              `One of any size, and ${wholeMiB(REQUEST_SHARES.otherLargeBytes)} MiB for all others together; a JSON body counts twice. Requests of up to ${wholeMiB(REQUEST_SHARES.smallRequestBytes)} MiB have ${wholeMiB(REQUEST_SHARES.otherSmallBytes)} MiB of their own. Else 503`,
             ],
             ["Files in one ping request", MAX_PINGS.toLocaleString("en")],
             ["A file in base64", "8 MiB, decoded"],

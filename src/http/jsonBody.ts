@@ -1,6 +1,8 @@
 import {
   INTAKE_BYTES_OF_PARTNER,
   requestMemory,
+  SMALL_BYTES,
+  SMALL_BYTES_OF_PARTNER,
   UNCOUNTED_BYTES,
   type IntakeHold,
 } from "../memory/budget.ts";
@@ -14,8 +16,12 @@ import { memoryShort, problem, unsupportedMediaType } from "./problem.ts";
 const COPIES = 2;
 /** Bodies up to this size need no reservation. */
 export const UNCOUNTED_BODY_BYTES = UNCOUNTED_BYTES / COPIES;
-/** Maximum size of the large requests of one partner at one time, beside its largest one. For the documentation. */
-export const OTHER_LARGE_BYTES = INTAKE_BYTES_OF_PARTNER;
+/** Memory of one partner's requests at one time beside its largest one, for the documentation. */
+export const REQUEST_SHARES = {
+  smallRequestBytes: SMALL_BYTES,
+  otherSmallBytes: SMALL_BYTES_OF_PARTNER,
+  otherLargeBytes: INTAKE_BYTES_OF_PARTNER,
+} as const;
 /** 5,000 pings have 50,000 values. A large body of brackets alone would become gigabytes of objects. */
 const MAX_VALUES = 500_000;
 

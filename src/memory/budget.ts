@@ -31,7 +31,7 @@ export const SMALL_BYTES = MIB;
 /** Share of small requests, beside the budget: they pass while large files fill it. */
 export const ALL_SMALL_BYTES = 16 * MIB;
 /** Share of one partner in it, beside its largest one. */
-const SMALL_BYTES_OF_PARTNER = Math.floor(ALL_SMALL_BYTES / 3);
+export const SMALL_BYTES_OF_PARTNER = Math.floor(ALL_SMALL_BYTES / 3);
 
 /** A waiting invocation looks for room this often. */
 export const LOOK_EVERY_MS = 25;
