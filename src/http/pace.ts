@@ -6,7 +6,9 @@ export const MIN_BYTES_PER_SECOND = 64 * KIB;
 export const TRANSFER_MS = 30_000;
 /** A transfer above the minimum rate may pause for this long. */
 export const PAUSE_MS = 5_000;
-/** A timer that fires this much late was held up by other work of this isolate. */
+/** A transfer is looked at this often. */
+export const LOOK_EVERY_MS = 250;
+/** A look that comes this much late was held up by other work of this isolate. */
 const HELD_UP_MS = 500;
 
 /** The minimum rate of one transfer. A caller that is slower holds memory that other requests wait for. */
@@ -21,28 +23,26 @@ export interface Pace {
  * it takes at the minimum rate, up to `PAUSE_MS` ahead. Time in which this isolate was busy does not count.
  */
 export function startPace(graceMs: number, onLate: () => void): Pace {
-  const startedAt = Date.now();
-  let endsAt = startedAt + TRANSFER_MS;
-  let dueAt = Math.min(startedAt + graceMs, endsAt);
-  let firesAt = dueAt;
-  let timer = setTimeout(look, dueAt - startedAt);
-  function look(): void {
+  let lookedAt = Date.now();
+  let endsAt = lookedAt + TRANSFER_MS;
+  let dueAt = lookedAt + graceMs;
+  const timer = setInterval(() => {
     const nowMs = Date.now();
-    const heldUpMs = nowMs - firesAt;
+    const heldUpMs = nowMs - lookedAt - LOOK_EVERY_MS;
+    lookedAt = nowMs;
     if (heldUpMs > HELD_UP_MS) {
+      dueAt += heldUpMs;
       endsAt += heldUpMs;
-      dueAt = Math.max(dueAt, nowMs + HELD_UP_MS);
     }
-    if (nowMs >= dueAt || nowMs >= endsAt) return onLate();
-    firesAt = Math.min(dueAt, endsAt);
-    timer = setTimeout(look, firesAt - nowMs);
-  }
+    if (nowMs < dueAt && nowMs < endsAt) return;
+    clearInterval(timer);
+    onLate();
+  }, LOOK_EVERY_MS);
   return {
     moved: (bytes) => {
-      const nowMs = Date.now();
       const earned = dueAt + (bytes / MIN_BYTES_PER_SECOND) * 1_000;
-      dueAt = Math.max(dueAt, Math.min(nowMs + PAUSE_MS, earned));
+      dueAt = Math.max(dueAt, Math.min(Date.now() + PAUSE_MS, earned));
     },
-    stop: () => clearTimeout(timer),
+    stop: () => clearInterval(timer),
   };
 }

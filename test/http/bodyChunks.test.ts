@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { BODY_GRACE_MS, bodyChunks, SMALL_BODY_MS, wholeBody } from "../../src/http/bodyChunks.ts";
-import { MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../../src/http/pace.ts";
+import { LOOK_EVERY_MS, MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../../src/http/pace.ts";
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
 });
 afterEach(() => {
   vi.useRealTimers();
@@ -55,7 +55,7 @@ describe("a body read in chunks", () => {
       await body.send(1);
       await pass(1_000);
     }
-    await pass(10);
+    await pass(LOOK_EVERY_MS);
     expect(outcome).toEqual({ code: "late" });
   });
 
@@ -76,9 +76,9 @@ describe("a body read in chunks", () => {
     await body.send(100 * MIN_BYTES_PER_SECOND);
     await pass(PAUSE_MS - 1);
     await body.send(MIN_BYTES_PER_SECOND);
-    await pass(900);
+    await pass(1_000 - LOOK_EVERY_MS);
     expect(outcome).toEqual({});
-    await pass(PAUSE_MS);
+    await pass(2 * LOOK_EVERY_MS);
     expect(outcome).toEqual({ code: "late" });
   });
 
@@ -86,7 +86,7 @@ describe("a body read in chunks", () => {
     const body = slowRequest();
     const outcome = follow(lengthOf(body.request));
     vi.setSystemTime(Date.now() + 2 * BODY_GRACE_MS);
-    await pass(BODY_GRACE_MS);
+    await pass(BODY_GRACE_MS - LOOK_EVERY_MS);
     expect(outcome).toEqual({});
     await body.send(10);
     await body.close();
