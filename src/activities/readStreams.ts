@@ -3,7 +3,7 @@ import { withOriginal } from "../files/original.ts";
 import { unwrap } from "../files/unwrap.ts";
 import { decodeStreams } from "../fit/index.ts";
 import type { Streams } from "../fit/types.ts";
-import { MemoryShortage, requestMemory, type IntakeHold } from "../memory/budget.ts";
+import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../memory/budget.ts";
 import { parseActivityId, readActivity } from "./read.ts";
 
 /** `hold` is the memory reserved for the columns and their text: release it when they are no longer used. */
@@ -37,18 +37,22 @@ export async function readStreams(
   }
   let streams: Streams | null = null;
   try {
-    const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()), hold.add);
-    streams = unwrapped.ok
-      ? decodeStreams(
-          unwrapped.fit,
-          {
-            ...wanted,
-            sessionIndex: parts.sessionIndex,
-            fallbackStartInSeconds: original.startTimeInSeconds,
-          },
-          hold.add,
-        )
-      : null;
+    const bytes = new Uint8Array(await object.arrayBuffer());
+    const unwrapped = unwrap(bytes, hold.add);
+    if (unwrapped.ok) {
+      const { fit } = unwrapped;
+      if (fit.buffer !== bytes.buffer) freeBytes(bytes);
+      streams = decodeStreams(
+        fit,
+        {
+          ...wanted,
+          sessionIndex: parts.sessionIndex,
+          fallbackStartInSeconds: original.startTimeInSeconds,
+        },
+        hold.add,
+      );
+      freeBytes(fit);
+    }
     return streams === null ? { ok: false, code: "no_activity" } : { ok: true, hold, ...streams };
   } catch (fault) {
     if (fault instanceof MemoryShortage) return { ok: false, code: "memory_short" };

@@ -249,6 +249,14 @@ function hold(wanted: Asked["wanted"]): { held: Reservation; holding: Hold } {
   return { held, holding };
 }
 
+/**
+ * Frees the memory of large bytes at once and makes every view of it empty: the garbage collector may take them many
+ * requests later. Small buffers may share their memory with others, and are left to it.
+ */
+export function freeBytes({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > UNCOUNTED_BYTES) buffer.transfer(0);
+}
+
 /** Thrown where memory is short in the middle of work that cannot wait. */
 export class MemoryShortage extends Error {
   override name = "MemoryShortage";

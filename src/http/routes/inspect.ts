@@ -3,7 +3,7 @@ import { inspectionSchema } from "../../activities/inspection.ts";
 import { decodeActivities, decodeWithStreams } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../files/unwrap.ts";
-import { MemoryShortage, requestMemory, type IntakeHold } from "../../memory/budget.ts";
+import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../../memory/budget.ts";
 import { heldJson } from "../answer.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
@@ -46,14 +46,17 @@ const route = createRoute({
   },
 });
 
-/** Reads a body and unwraps it. Keeps memory for the FIT file only: the archive is garbage when this returns. */
+/** Reads a body and unwraps it. Keeps memory for the FIT file only. */
 async function readFit(request: Request, hold: IntakeHold) {
   const body = await readFileBody(request, MAX_FILE_BYTES, hold);
   if (!body.ok) return { ...body, detail: `A file has at most ${MAX_FILE_BYTES} bytes.` };
+  const receivedBytes = body.bytes.byteLength;
   const unwrapped = unwrap(body.bytes, hold.add);
   if (!unwrapped.ok) return unwrapped;
-  hold.keep(unwrapped.fit.buffer.byteLength);
-  return { ok: true as const, fit: unwrapped.fit, receivedBytes: body.bytes.byteLength };
+  const { fit } = unwrapped;
+  if (fit.buffer !== body.bytes.buffer) freeBytes(body.bytes);
+  hold.keep(fit.buffer.byteLength);
+  return { ok: true as const, fit, receivedBytes };
 }
 
 export const inspectFile = endpoint(route, async (c) => {
@@ -74,6 +77,7 @@ export const inspectFile = endpoint(route, async (c) => {
     const decoded = withStreams
       ? decodeWithStreams(fit, NO_FALLBACK, hold.add)
       : { ...decodeActivities(fit, NO_FALLBACK), streams: [] };
+    freeBytes(fit);
     if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
     const { warnings, activities, streams } = decoded;
     c.var.logFields["activities"] = activities.length;
