@@ -36,6 +36,7 @@ export interface RequestFields {
   not_kept?: FaultName;
   /**
    * What failed. `user_erased`: the task's user was erased meanwhile, and the partner has to repeat the task.
+   * `BodyIncomplete:late`, `BodyIncomplete:aborted`: the caller was too slow, or disconnected. No store failed.
    */
   fault?: FaultName;
 }

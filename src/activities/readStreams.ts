@@ -3,11 +3,13 @@ import { withOriginal } from "../files/original.ts";
 import { unwrap } from "../files/unwrap.ts";
 import { decodeStreams } from "../fit/index.ts";
 import type { Streams } from "../fit/types.ts";
-import { MemoryShortage, requestMemory } from "../memory/budget.ts";
+import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../memory/budget.ts";
 import { parseActivityId, readActivity } from "./read.ts";
 
+/** `hold` is the memory reserved for the columns and their text: release it when they are no longer used. */
 export type StreamsAnswer =
-  ({ ok: true } & Streams) | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
+  | ({ ok: true; hold: IntakeHold } & Streams)
+  | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
 
 /**
  * Decodes an activity's columns from the stored bytes. Memory is reserved for the bytes, for what they unpack to and
@@ -29,25 +31,33 @@ export async function readStreams(
   }
   const object = original.found;
   const hold = requestMemory(partnerId);
+  if (!hold.tryGrowTo(object.size)) {
+    void object.body.cancel().catch(() => undefined);
+    return { ok: false, code: "memory_short" };
+  }
+  let streams: Streams | null = null;
   try {
-    hold.add(object.size);
-    const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()), hold.add);
-    const streams = unwrapped.ok
-      ? decodeStreams(
-          unwrapped.fit,
-          {
-            ...wanted,
-            sessionIndex: parts.sessionIndex,
-            fallbackStartInSeconds: original.startTimeInSeconds,
-          },
-          hold.add,
-        )
-      : null;
-    return streams === null ? { ok: false, code: "no_activity" } : { ok: true, ...streams };
+    const bytes = new Uint8Array(await object.arrayBuffer());
+    const unwrapped = unwrap(bytes, hold.add);
+    if (unwrapped.ok) {
+      const { fit } = unwrapped;
+      if (fit.buffer !== bytes.buffer) freeBytes(bytes);
+      streams = decodeStreams(
+        fit,
+        {
+          ...wanted,
+          sessionIndex: parts.sessionIndex,
+          fallbackStartInSeconds: original.startTimeInSeconds,
+        },
+        hold.add,
+      );
+      freeBytes(fit);
+    }
+    return streams === null ? { ok: false, code: "no_activity" } : { ok: true, hold, ...streams };
   } catch (fault) {
     if (fault instanceof MemoryShortage) return { ok: false, code: "memory_short" };
     throw fault;
   } finally {
-    hold.release();
+    if (streams === null) hold.release();
   }
 }

@@ -25,6 +25,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   idempotency_in_flight:
     "The first request with this key has not been answered yet. Wait as long as `Retry-After` says.",
   method_not_allowed: "`Allow` lists the methods that this address takes.",
+  body_too_slow:
+    "Repeat the same request after `Retry-After`. If it happens again, send smaller bodies, or send fewer at the same time.",
   body_too_large: "Send fewer items in one request, or URLs instead of base64.",
   too_many_items: "Split the list; `detail` says into how many.",
   too_many_users: `A request of pings names at most ${MAX_USERS} users; a user with two sources counts twice. Nothing was accepted. Sort the items by user and split the list; \`detail\` says into how many requests.`,
@@ -35,6 +37,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   archive_invalid: "A gzip or zip must hold exactly one FIT file, without a password.",
   not_an_activity: "It is a FIT file of another kind: a workout, a course, settings.",
   no_activity_data: "It says that it is an activity, and holds none.",
+  answer_too_large:
+    "Ask for fewer columns with `keys`, or for fewer points with `resolution`; inspect without `streams`.",
   idempotency_key_reused: "A key stands for one request for 24 hours. Use a new one for a new request.",
   rate_limited: "Wait as long as `Retry-After` says.",
   unsupported_media_type: "Name the body's type: `application/json`, or for files what the operation lists.",
@@ -44,7 +48,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   original_missing:
     "This was our fault, and repeating the request does not help. Ping the file again with `overwrite_mode: true`, and tell us the `request_id`.",
   store_unavailable: "Repeat the same request after `Retry-After`. Repeating it does no harm.",
-  memory_short: "Repeat the same request after `Retry-After`.",
+  memory_short:
+    "Repeat the same request after `Retry-After`. Send one large request at a time: a partner's large requests share a part of the memory.",
 };
 
 /** What is wrong with one field of a request: `errors[].code`. */

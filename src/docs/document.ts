@@ -186,7 +186,7 @@ function enrich(operation: OperationObject, { tag, ...words }: Operation): void 
   for (const [status, response] of answersOf(operation)) {
     const names: HeaderName[] = ["X-Request-Id"];
     if (status === "401") names.push("WWW-Authenticate");
-    if (status === "429" || status === "503") names.push("Retry-After");
+    if (["408", "429", "503"].includes(status)) names.push("Retry-After");
     if (!open && status !== "401" && status !== "403") names.push("RateLimit-Policy", "RateLimit");
     response.headers = {
       ...response.headers,

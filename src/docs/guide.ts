@@ -1,13 +1,20 @@
 import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
-import { FILE_ERROR_CODES } from "../files/file.ts";
+import { FILE_ERROR_CODES, MAX_FILE_BYTES } from "../files/file.ts";
 import { MAX_RETRIED_FILES } from "../files/retryFiles.ts";
 import { MAX_PINGS, MAX_USERS } from "../pings/ping.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
+import { BODY_GRACE_MS, SMALL_BODY_MS } from "../http/bodyChunks.ts";
+import { REQUEST_SHARES, UNCOUNTED_BODY_BYTES } from "../http/jsonBody.ts";
+import { MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../http/pace.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
+import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
 import { SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
 import { escape, listing, prose, table } from "./html.ts";
 import { VERIFY_NODE, VERIFY_PYTHON, VERIFY_SHELL } from "./snippets.ts";
+
+const MIB = 1024 * 1024;
+const wholeMiB = (bytes: number) => Math.floor(bytes / MIB);
 
 const HEADERS = [`-H "Authorization: Bearer $AUTH_KEY"`, `-H "Partner-Id: $PARTNER_ID"`];
 const JSON_TYPE = `-H 'Content-Type: application/json'`;
@@ -124,7 +131,22 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
         table(
           ["What", "At most"],
           [
-            ["Body of a request", "16 MiB; also when it is sent in chunks"],
+            [
+              "Body of a request",
+              `16 MiB, or ${wholeMiB(MAX_FILE_BYTES)} MiB for a file to inspect; also when it is sent in chunks`,
+            ],
+            [
+              "Time for a body",
+              `${TRANSFER_MS / 1000} s; after ${BODY_GRACE_MS / 1000} s it must arrive at ${MIN_BYTES_PER_SECOND / 1024} KiB a second or faster, with pauses of up to ${PAUSE_MS / 1000} s. Else 408. A body of up to ${UNCOUNTED_BODY_BYTES / 1024} KiB with a <code>Content-Length</code> has ${SMALL_BODY_MS / 1000} s at any rate`,
+            ],
+            [
+              `Time to read an answer with streams, or to a body over ${UNCOUNTED_BODY_BYTES / 1024} KiB`,
+              `${TRANSFER_MS / 1000} s, at ${MIN_BYTES_PER_SECOND / 1024} KiB a second or faster, with pauses of up to ${PAUSE_MS / 1000} s. Else the connection is closed`,
+            ],
+            [
+              "Large requests at the same time",
+              `One of any size, and ${wholeMiB(REQUEST_SHARES.otherLargeBytes)} MiB for all others together; a JSON body counts twice. Requests of up to ${wholeMiB(REQUEST_SHARES.smallRequestBytes)} MiB have ${wholeMiB(REQUEST_SHARES.otherSmallBytes)} MiB of their own. Else 503`,
+            ],
             ["Files in one ping request", MAX_PINGS.toLocaleString("en")],
             ["Users in one ping request", `${MAX_USERS}; a user with two sources counts twice`],
             ["A file in base64", "8 MiB, decoded"],
@@ -141,7 +163,10 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             ["A URL", "8,192 characters; <code>https</code>, port 443, a public host name"],
             ["Rows on a page of a list", "200; 50 unless you say <code>limit</code>"],
             ["Held files", "30 days until the task must come"],
-            ["Requests", "6,000 a minute to send, 6,000 to read, unless agreed otherwise"],
+            [
+              "Requests",
+              `6,000 a minute to send, 6,000 to read, unless agreed otherwise. A file to inspect, and an answer with streams, counts as one request for each ${BYTES_PER_REQUEST / 1024} KiB`,
+            ],
             [
               "Files",
               "60,000 a minute, unless agreed otherwise: those of pings, and those that a retry queues again",
@@ -151,7 +176,8 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
           ],
         ) +
         `<p><code>RateLimit</code> in each answer says how much of the minute is left; with 429 and 503 wait as long as <code>Retry-After</code> says.
-<code>GET /api/partner/</code> shows your own limits.</p>`,
+<code>GET /api/partner/</code> shows your own limits. Limits a minute hold for each location of our network: requests that reach us in
+two places of the world are counted apart.</p>`,
     },
     {
       id: "statuses",
@@ -179,6 +205,11 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             "This cannot be done at present; the code says why.",
             "Only <code>idempotency_in_flight</code>.",
           ],
+          [
+            "408",
+            "The body arrived too slowly.",
+            "Yes, after <code>Retry-After</code>; fewer at the same time.",
+          ],
           ["413", "Too large, or too many items or users.", "In smaller parts."],
           [
             "415",
@@ -187,8 +218,8 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
           ],
           [
             "422",
-            "The idempotency key stands for another request; or the file to inspect cannot be read.",
-            "With a key of its own.",
+            "The idempotency key stands for another request; the file to inspect cannot be read; or the answer is too large.",
+            "With a key of its own; for less at a time.",
           ],
           ["429", "Too many requests.", "Yes, after <code>Retry-After</code>."],
           ["500", "Our fault.", "Yes, later; not after <code>original_missing</code>."],

@@ -1,4 +1,5 @@
 import { MAX_RETRIED_FILES } from "../files/retryFiles.ts";
+import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
 import { MAX_USERS } from "../pings/ping.ts";
 
 /** What is said of an operation beyond its route: its name for generated clients, its chapter, its story. */
@@ -85,7 +86,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Activities",
     description:
       "Columns of equal length: one index is one instant, null where there is no reading. Fields of developers are " +
-      "columns named `developer.<name>`.",
+      "columns named `developer.<name>`. " +
+      `Each ${BYTES_PER_REQUEST / 1024} KiB of the answer counts as one request.`,
   },
   "GET /api/imports/": {
     operationId: "listImports",
@@ -164,7 +166,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "inspectFile",
     tag: "Service",
     description:
-      "Answers what an import would make of these bytes, or with 422 and the code that it would fail with.",
+      "Returns what an import would make of these bytes, or 422 and the code that it would fail with. " +
+      `Each ${BYTES_PER_REQUEST / 1024} KiB of the body, and of an answer with streams, counts as one request.`,
   },
   "GET /health/": { operationId: "getHealth", tag: "Service", description: "Needs no key." },
 };

@@ -5,8 +5,16 @@ import { METHODS } from "hono/router";
 import { getPath } from "hono/utils/url";
 import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
+import { BodyIncomplete } from "./bodyChunks.ts";
 import type { RequestContext, AppEnv, Middleware } from "./context.ts";
-import { faultsIn, problem, refuseInvalid, storeUnavailable, unsupportedMediaType } from "./problem.ts";
+import {
+  bodyTooSlow,
+  faultsIn,
+  problem,
+  refuseInvalid,
+  storeUnavailable,
+  unsupportedMediaType,
+} from "./problem.ts";
 import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { requestLine } from "./requestLine.ts";
@@ -49,6 +57,7 @@ function answerFault(fault: Error, c: RequestContext): Response {
       : problem(c, "malformed_json", "The body is not JSON.");
   }
   c.var.logFields.fault = faultName(fault);
+  if (fault instanceof BodyIncomplete) return bodyTooSlow(c);
   if (isProgrammingError(fault)) return problem(c, "internal", "This was not the request's fault.");
   return storeUnavailable(c);
 }

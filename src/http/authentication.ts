@@ -1,5 +1,5 @@
 import { liveKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
-import { readPartner } from "../partners/registry.ts";
+import { readKnownPartner, readPartner } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 import { take, type Bucket } from "./tokenBucket.pure.ts";
@@ -9,27 +9,52 @@ const UNKNOWN_PARTNER: Pick<Partner, "keys"> = {
   keys: [{ key_id: "", digest: "0".repeat(64), created_at: "", expires_at: null }],
 };
 
-/** Maximum number of failures a minute. A client with an outdated key may fail this often. */
+/** Maximum number of failures a minute of one partner id and address. A client with an outdated key may fail this often. */
 const FAILURES_PER_MINUTE = 60;
+/** Maximum number of failures a minute of one address, whatever partner ids it names. */
+const FAILURES_OF_ADDRESS_PER_MINUTE = 300;
 /** Maximum number of buckets: callers choose the names. The bucket that was used longest ago is deleted first. */
 const REMEMBERED_CALLERS = 10_000;
 
 /** Failures by claimed partner and caller's address. */
 const failures = new Map<string, Bucket>();
+/** Failures by caller's address. */
+const failuresOfAddress = new Map<string, Bucket>();
 
-/**
- * Counts a failed authentication. Returns null, or the seconds to wait after too many. Only failures are limited: a
- * valid key is accepted even from the address of an attacker. A key has 256 random bits, so the limit protects against
- * load, not against guesses.
- */
-function countFailure(partnerId: string, address: string, nowMs: number): number | null {
-  const caller = `${partnerId}/${address}`;
-  const { bucket, quota } = take(failures.get(caller) ?? null, FAILURES_PER_MINUTE, 1, nowMs);
-  failures.delete(caller);
-  failures.set(caller, bucket);
-  const [oldest] = failures.keys();
-  if (failures.size > REMEMBERED_CALLERS && oldest !== undefined) failures.delete(oldest);
+/** Returns an IPv4 address, or the /64 network of an IPv6 address, which is one caller's. */
+function networkOf(address: string): string {
+  if (!address.includes(":")) return address;
+  const [before = "", after] = address.split("::");
+  const head = before === "" ? [] : before.split(":");
+  const tail = after === undefined || after === "" ? [] : after.split(":");
+  const zeros = after === undefined ? 0 : Math.max(0, 8 - head.length - tail.length);
+  return [...head, ...Array<string>(zeros).fill("0"), ...tail].slice(0, 4).join(":");
+}
+
+/** Takes a token of a caller. Returns null, or the seconds to wait when there is none. */
+function countIn(buckets: Map<string, Bucket>, caller: string, limit: number, nowMs: number): number | null {
+  const { bucket, quota } = take(buckets.get(caller) ?? null, limit, 1, nowMs);
+  buckets.delete(caller);
+  buckets.set(caller, bucket);
+  const [oldest] = buckets.keys();
+  if (buckets.size > REMEMBERED_CALLERS && oldest !== undefined) buckets.delete(oldest);
   return quota.granted ? null : quota.retryAfterSeconds;
+}
+
+/** Counts a failed authentication. Returns null, or the seconds to wait after too many. */
+function countFailure(partnerId: string, network: string, nowMs: number): number | null {
+  const ofAddress = countIn(failuresOfAddress, network, FAILURES_OF_ADDRESS_PER_MINUTE, nowMs);
+  return ofAddress ?? countIn(failures, `${partnerId}/${network}`, FAILURES_PER_MINUTE, nowMs);
+}
+
+/** Whether a caller has failed too often, so that its next failure would be refused. Counts nothing. */
+function hasFailedTooOften(partnerId: string, network: string, nowMs: number): boolean {
+  const isEmpty = (bucket: Bucket | undefined, limit: number) =>
+    bucket !== undefined && !take(bucket, limit, 1, nowMs).quota.granted;
+  return (
+    isEmpty(failuresOfAddress.get(network), FAILURES_OF_ADDRESS_PER_MINUTE) ||
+    isEmpty(failures.get(`${partnerId}/${network}`), FAILURES_PER_MINUTE)
+  );
 }
 
 type Credential = { ok: true; value: string | null } | { ok: false };
@@ -47,7 +72,11 @@ function bearerKey(authorization: string | null): string | null {
   return /^Bearer +([^\s,]+)$/i.exec(authorization ?? "")?.[1] ?? null;
 }
 
-/** Accepts requests with a valid key and sets `c.var.partner`. */
+/**
+ * Accepts requests with a valid key and sets `c.var.partner`. Only failures are limited. A key has 256 random bits, so
+ * the limit protects KV and the processor, not the key. After too many failures of a caller KV is not read for it: a key
+ * is then compared with settings that this isolate has read before, so an attacker locks no active partner out.
+ */
 export const authenticate: Middleware = async (c, next) => {
   const { headers } = c.req.raw;
   const authorization = credential(headers, "Authorization", "HTTP_AUTHORIZATION");
@@ -61,8 +90,9 @@ export const authenticate: Middleware = async (c, next) => {
   }
   const key = bearerKey(authorization.value);
   const claimed = partnerId.value !== null && PARTNER_ID.test(partnerId.value) ? partnerId.value : null;
+  const network = networkOf(headers.get("CF-Connecting-IP") ?? "");
   const refuse = () => {
-    const waitSeconds = countFailure(claimed ?? "", headers.get("CF-Connecting-IP") ?? "", Date.now());
+    const waitSeconds = countFailure(claimed ?? "", network, Date.now());
     if (waitSeconds !== null) {
       return problem(c, "rate_limited", "Too many requests without a live key.", {
         headers: { "Retry-After": String(waitSeconds) },
@@ -77,7 +107,8 @@ export const authenticate: Middleware = async (c, next) => {
   };
   if (key === null || claimed === null) return refuse();
 
-  const partner = await readPartner(c.env.PARTNERS, claimed);
+  const read = hasFailedTooOften(claimed, network, Date.now()) ? readKnownPartner : readPartner;
+  const partner = await read(c.env.PARTNERS, claimed);
   const keyId = liveKeyId(partner ?? UNKNOWN_PARTNER, key, Date.now());
   if (partner === null) return refuse();
   if (keyId === null) {

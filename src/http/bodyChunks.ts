@@ -1,37 +1,64 @@
-/** Enough for 16 MiB at 5 Mbit/s. A slower caller would hold memory that other requests wait for. */
-const DEADLINE_MS = 30_000;
+import { startPace } from "./pace.ts";
 
-const lateness = () => new Error("the body did not come in time");
+/** Time before a body must keep the minimum rate. */
+export const BODY_GRACE_MS = 2_000;
+/** Maximum time for a body that needs no memory. It keeps no rate. */
+export const SMALL_BODY_MS = 10_000;
 
-/** Reads a body that is known to be small. Throws as `bodyChunks` does. */
+/**
+ * Why a body did not come whole. `late`: the caller sent it too slowly. `aborted`: the connection ended before the
+ * body did, so no answer reaches the caller.
+ */
+export class BodyIncomplete extends Error {
+  override name = "BodyIncomplete";
+  readonly code: "late" | "aborted";
+
+  constructor(code: "late" | "aborted") {
+    super(`the body is incomplete: ${code}`);
+    this.code = code;
+  }
+}
+
+/** Reads a body that is known to be small. Throws a `BodyIncomplete`. */
 export async function wholeBody(request: Request): Promise<ArrayBuffer> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(lateness()), DEADLINE_MS);
+  const timer = setTimeout(() => late.reject(new BodyIncomplete("late")), SMALL_BODY_MS);
   try {
     return await Promise.race([request.arrayBuffer(), late.promise]);
+  } catch (fault) {
+    throw fault instanceof BodyIncomplete ? fault : new BodyIncomplete("aborted");
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Yields the chunks of a body. Throws when the caller disconnects, or does not send all of it in time. */
+/** Yields the chunks of a body. Throws a `BodyIncomplete`. */
 export async function* bodyChunks(request: Request): AsyncGenerator<Uint8Array> {
   if (request.body === null) return;
   const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
   let isLate = false;
-  const timer = setTimeout(() => {
+  const stopReading = () => void reader.cancel().catch(() => undefined);
+  const pace = startPace(BODY_GRACE_MS, () => {
     isLate = true;
-    void reader.cancel().catch(() => undefined);
-  }, DEADLINE_MS);
+    stopReading();
+  });
+  const read = async () => {
+    try {
+      return await reader.read();
+    } catch {
+      throw new BodyIncomplete(isLate ? "late" : "aborted");
+    }
+  };
   try {
     for (;;) {
-      const { done, value } = await reader.read();
-      if (isLate) throw lateness();
+      const { done, value } = await read();
+      if (isLate) throw new BodyIncomplete("late");
       if (done) return;
+      pace.moved(value.byteLength);
       yield value;
     }
   } finally {
-    clearTimeout(timer);
-    void reader.cancel().catch(() => undefined);
+    pace.stop();
+    stopReading();
   }
 }

@@ -1,11 +1,13 @@
-import { requestMemory, type IntakeHold } from "../memory/budget.ts";
+import type { IntakeHold } from "../memory/budget.ts";
 import { bodyChunks } from "./bodyChunks.ts";
 import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
+import { declaredLength } from "./jsonBody.ts";
 import { problem } from "./problem.ts";
 
-/** Initial buffer for a body of unknown length. It doubles when it is full. */
+/** The buffer of a body begins with this size and doubles, up to steps of `MAX_STEP_BYTES`. */
 const FIRST_BYTES = 64 * 1024;
+const MAX_STEP_BYTES = 4 * 1024 * 1024;
 
 const FILE_TYPES = new Set(["application/octet-stream", "application/vnd.ant.fit"]);
 
@@ -18,43 +20,31 @@ export const fileBody: Middleware = async (c, next) => {
   return refuseEncoded(c) ?? next();
 };
 
-type FileBody =
-  { ok: true; bytes: Uint8Array; hold: IntakeHold } | { ok: false; code: "body_too_large" | "memory_short" };
+type FileBody = { ok: true; bytes: Uint8Array } | { ok: false; code: "body_too_large" | "memory_short" };
 
 /**
- * Reads at most `maxBytes` of a body, whatever its length header says. `hold` is the memory reserved for the bytes:
- * release it when they are no longer used.
+ * Reads at most `maxBytes` of a body, whatever its length header says. Memory is reserved in steps as bytes arrive, each
+ * before it is allocated; a declared length reserves nothing. Throws a `BodyIncomplete`.
  */
-export async function readFileBody(request: Request, maxBytes: number, partnerId: string): Promise<FileBody> {
-  const length = request.headers.get("Content-Length");
-  const declared = length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
+export async function readFileBody(request: Request, maxBytes: number, hold: IntakeHold): Promise<FileBody> {
+  const declared = declaredLength(request);
   if (declared !== null && declared > maxBytes) return { ok: false, code: "body_too_large" };
 
-  const hold = requestMemory(partnerId);
-  if (!hold.tryGrowTo(declared ?? FIRST_BYTES)) return { ok: false, code: "memory_short" };
-  const refuse = (code: "body_too_large" | "memory_short"): FileBody => {
-    hold.release();
-    return { ok: false, code };
-  };
-  let buffer = new Uint8Array(declared ?? FIRST_BYTES);
+  let buffer = new ArrayBuffer(0);
   let received = 0;
   // Leaving the loop early cancels the stream, so a rejected body is not read to its end.
-  try {
-    for await (const chunk of bodyChunks(request)) {
-      if (received + chunk.byteLength > maxBytes) return refuse("body_too_large");
-      if (received + chunk.byteLength > buffer.byteLength) {
-        const bytes = Math.min(maxBytes, Math.max(2 * buffer.byteLength, received + chunk.byteLength));
-        if (!hold.tryGrowTo(bytes)) return refuse("memory_short");
-        const grown = new Uint8Array(bytes);
-        grown.set(buffer.subarray(0, received));
-        buffer = grown;
-      }
-      buffer.set(chunk, received);
-      received += chunk.byteLength;
+  for await (const chunk of bodyChunks(request)) {
+    const needed = received + chunk.byteLength;
+    if (needed > maxBytes) return { ok: false, code: "body_too_large" };
+    if (needed > buffer.byteLength) {
+      const step = Math.min(MAX_STEP_BYTES, Math.max(FIRST_BYTES, received));
+      const bytes = Math.max(needed, Math.min(declared ?? maxBytes, received + step));
+      if (!hold.tryGrowTo(bytes)) return { ok: false, code: "memory_short" };
+      // Frees the old buffer at once: a copy of our own would wait for the garbage collector.
+      buffer = buffer.transfer(bytes);
     }
-  } catch (fault) {
-    hold.release();
-    throw fault;
+    new Uint8Array(buffer).set(chunk, received);
+    received = needed;
   }
-  return { ok: true, bytes: buffer.subarray(0, received), hold };
+  return { ok: true, bytes: new Uint8Array(buffer, 0, received) };
 }

@@ -1,13 +1,27 @@
-import { requestMemory } from "../memory/budget.ts";
-import { bodyChunks, wholeBody } from "./bodyChunks.ts";
+import {
+  INTAKE_BYTES_OF_PARTNER,
+  requestMemory,
+  SMALL_BYTES,
+  SMALL_BYTES_OF_PARTNER,
+  UNCOUNTED_BYTES,
+  type IntakeHold,
+} from "../memory/budget.ts";
+import { holdUntilRead } from "./answer.ts";
+import { bodyChunks, BodyIncomplete, wholeBody } from "./bodyChunks.ts";
 import { refuseEncoded } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
 import { memoryShort, problem, unsupportedMediaType } from "./problem.ts";
 
-/** Smaller bodies need no reservation. */
-const COUNTED_BODY_BYTES = 1024 * 1024;
 /** A body is in memory as text, and again as the strings and bytes made of it. */
 const COPIES = 2;
+/** Bodies up to this size need no reservation. */
+export const UNCOUNTED_BODY_BYTES = UNCOUNTED_BYTES / COPIES;
+/** Memory of one partner's requests at one time beside its largest one, for the documentation. */
+export const REQUEST_SHARES = {
+  smallRequestBytes: SMALL_BYTES,
+  otherSmallBytes: SMALL_BYTES_OF_PARTNER,
+  otherLargeBytes: INTAKE_BYTES_OF_PARTNER,
+} as const;
 /** 5,000 pings have 50,000 values. A large body of brackets alone would become gigabytes of objects. */
 const MAX_VALUES = 500_000;
 
@@ -37,25 +51,25 @@ type Body =
   | { ok: true; text: string }
   | { ok: false; code: "body_too_large" | "memory_short" | "malformed_json" | "too_many_values" };
 
-/**
- * Reads at most `maxBytes` of a body as UTF-8 text, whatever its length header says. Calls `reserve` once, with the bytes
- * to reserve, if the body is large.
- */
-async function readBody(
-  request: Request,
-  maxBytes: number,
-  reserve: (bytes: number) => boolean,
-): Promise<Body> {
+/** Returns the length that a request declares. Null for a body in chunks. */
+export function declaredLength(request: Request): number | null {
   const length = request.headers.get("Content-Length");
-  const declaredBytes = length === null ? null : Number(length);
-  if (declaredBytes !== null && declaredBytes > maxBytes) return { ok: false, code: "body_too_large" };
+  return length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
+}
+
+/**
+ * Reads at most `maxBytes` of a body as UTF-8 text, whatever its length header says. Memory is reserved as bytes arrive;
+ * a declared length reserves nothing. Throws a `BodyIncomplete`.
+ */
+async function readBody(request: Request, maxBytes: number, hold: IntakeHold): Promise<Body> {
+  const declared = declaredLength(request);
+  if (declared !== null && declared > maxBytes) return { ok: false, code: "body_too_large" };
 
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
   let text = "";
   let receivedBytes = 0;
-  let reserved = false;
   try {
-    if (declaredBytes !== null && declaredBytes <= COUNTED_BODY_BYTES) {
+    if (declared !== null && declared <= UNCOUNTED_BODY_BYTES) {
       const bytes = await wholeBody(request);
       if (bytes.byteLength > maxBytes) return { ok: false, code: "body_too_large" };
       return { ok: true, text: decoder.decode(bytes) };
@@ -64,22 +78,20 @@ async function readBody(
     for await (const chunk of bodyChunks(request)) {
       receivedBytes += chunk.byteLength;
       if (receivedBytes > maxBytes) return { ok: false, code: "body_too_large" };
-      if (receivedBytes > COUNTED_BODY_BYTES && !reserved) {
-        if (!reserve(COPIES * (declaredBytes ?? maxBytes))) return { ok: false, code: "memory_short" };
-        reserved = true;
-      }
+      if (!hold.tryGrowTo(COPIES * receivedBytes)) return { ok: false, code: "memory_short" };
       text += decoder.decode(chunk, { stream: true });
     }
     text += decoder.decode();
-  } catch {
-    // The bytes are not UTF-8, or the caller disconnected.
+  } catch (fault) {
+    if (fault instanceof BodyIncomplete) throw fault;
     return { ok: false, code: "malformed_json" };
   }
-  if (reserved && countValues(text) > MAX_VALUES) return { ok: false, code: "too_many_values" };
+  if (receivedBytes > MAX_VALUES && countValues(text) > MAX_VALUES)
+    return { ok: false, code: "too_many_values" };
   return { ok: true, text };
 }
 
-/** Reads the JSON text of a body within `maxBytes` for the validators. Holds its memory until the answer. */
+/** Reads the JSON text of a body within `maxBytes` for the validators. Holds its memory until the answer is read. */
 export function jsonBody(maxBytes: number): Middleware {
   return async (c, next) => {
     const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
@@ -90,8 +102,9 @@ export function jsonBody(maxBytes: number): Middleware {
     if (encoded !== null) return encoded;
     const hold = requestMemory(c.var.partner.partner_id);
     try {
-      const body = await readBody(c.req.raw, maxBytes, (bytes) => hold.tryGrowTo(bytes));
+      const body = await readBody(c.req.raw, maxBytes, hold);
       if (!body.ok) {
+        hold.release();
         switch (body.code) {
           case "body_too_large":
             return problem(
@@ -109,9 +122,11 @@ export function jsonBody(maxBytes: number): Middleware {
       }
       // Hono parses the text in its cache, and expects promises there.
       Object.assign(c.req.bodyCache, { text: Promise.resolve(body.text) });
-      return await next();
-    } finally {
+      await next();
+      return holdUntilRead(c, hold);
+    } catch (fault) {
       hold.release();
+      throw fault;
     }
   };
 }

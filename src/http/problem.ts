@@ -2,7 +2,9 @@ import type { TypedResponse } from "hono";
 import type { ZodError } from "zod";
 import { USER_ERASED } from "../erasure/userErased.ts";
 import { faultsOf, listFaultOf, type Fault } from "../contract/fault.ts";
+import { BODY_GRACE_MS } from "./bodyChunks.ts";
 import type { RequestContext } from "./context.ts";
+import { MIN_BYTES_PER_SECOND, TRANSFER_MS } from "./pace.ts";
 import { MAX_FAULTS, problemSchema, type Problem } from "./problemSchema.ts";
 
 /** Problems that a request can end with, by status. Partners may rely on the codes. */
@@ -15,6 +17,7 @@ export const PROBLEMS = {
   partner_suspended: { status: 403, title: "This partner is suspended" },
   not_found: { status: 404, title: "There is no such thing" },
   method_not_allowed: { status: 405, title: "This address does not know that method" },
+  body_too_slow: { status: 408, title: "The body arrived too slowly" },
   not_retryable: { status: 409, title: "There is nothing to try again with" },
   no_event_url: { status: 409, title: "No event_url is configured" },
   original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
@@ -32,6 +35,7 @@ export const PROBLEMS = {
   archive_invalid: { status: 422, title: "The archive does not hold one FIT file" },
   not_an_activity: { status: 422, title: "This FIT file is not an activity" },
   no_activity_data: { status: 422, title: "This FIT file holds no activity" },
+  answer_too_large: { status: 422, title: "The answer is too large" },
   idempotency_key_reused: { status: 422, title: "This idempotency key stands for another request" },
   rate_limited: { status: 429, title: "Too many requests" },
   internal: { status: 500, title: "Something failed on our side" },
@@ -130,11 +134,24 @@ export function originalMissing(c: RequestContext) {
   );
 }
 
-/** Answers 503 while too many bodies are in memory. */
+/** Answers 503 while too many bodies are in memory, of this partner or of all. */
 export function memoryShort(c: RequestContext) {
-  return problem(c, "memory_short", "Send the same request again in a moment.", {
-    headers: { "Retry-After": "1" },
-  });
+  return problem(
+    c,
+    "memory_short",
+    "Your large requests, or those of all partners, hold as much memory as they may. Send the same request again in a moment, and one large request at a time.",
+    { headers: { "Retry-After": "1" } },
+  );
+}
+
+/** Answers a body that came too slowly, or not whole. The caller is at fault, not a store. */
+export function bodyTooSlow(c: RequestContext) {
+  return problem(
+    c,
+    "body_too_slow",
+    `After ${BODY_GRACE_MS / 1000} s a body must arrive at ${MIN_BYTES_PER_SECOND / 1024} KiB a second, and whole within ${TRANSFER_MS / 1000} s. Send the same request again.`,
+    { headers: { "Retry-After": "1" } },
+  );
 }
 
 export function unsupportedMediaType(c: RequestContext) {
@@ -190,8 +207,16 @@ export const notFoundProblem = {
   404: answer("Unknown, or somebody else's: the two cannot be told apart.", "not_found"),
 };
 
+const slowProblem = { 408: answer("The body arrived too slowly; see Retry-After.", "body_too_slow") };
+
+/** Problem of an answer that may be too large. */
+export const answerTooLargeProblem = {
+  422: answer("The answer is too large.", "answer_too_large"),
+};
+
 /** Problems of a POST of a file's bytes. */
 export const fileProblems = {
+  ...slowProblem,
   413: answer("The file is too large.", "body_too_large"),
   415: answer(
     "The body is not declared as a file, or is encoded.",
@@ -199,13 +224,14 @@ export const fileProblems = {
     "unsupported_content_encoding",
   ),
   422: answer(
-    "No import would take this file.",
+    "An import would reject this file, or the answer is too large.",
     "file_empty",
     "file_too_large",
     "not_fit",
     "archive_invalid",
     "not_an_activity",
     "no_activity_data",
+    "answer_too_large",
   ),
 };
 
@@ -223,6 +249,7 @@ export const tooManyUsersProblem = {
 /** Problems of a POST with a JSON body. */
 export const writeProblems = {
   ...readProblems,
+  ...slowProblem,
   400: answer(
     "Something in the request breaks the contract.",
     "validation_failed",

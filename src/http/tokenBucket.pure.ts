@@ -30,22 +30,47 @@ export function take(
   amount: number,
   nowMs: number,
 ): { bucket: Bucket; quota: Quota } {
-  const perMs = limitPerMinute / MINUTE_MS;
-  const filled = bucket === null ? limitPerMinute : bucket.tokens + Math.max(0, nowMs - bucket.at) * perMs;
-  const tokens = Math.min(limitPerMinute, filled);
+  const tokens = tokensAt(bucket, limitPerMinute, nowMs);
   const needed = Math.min(amount, limitPerMinute);
   const granted = tokens >= needed && limitPerMinute > 0;
-  const left = granted ? tokens - amount : tokens;
-  const secondsFor = (missing: number) =>
-    perMs > 0 ? Math.max(0, Math.ceil(missing / perMs / 1000)) : MINUTE_MS / 1000;
+  return settled(granted ? tokens - amount : tokens, limitPerMinute, nowMs, granted ? null : needed - tokens);
+}
+
+/** Takes `amount` tokens whatever the bucket holds. It owes what it does not have. A negative amount gives tokens back. */
+export function charge(
+  bucket: Bucket | null,
+  limitPerMinute: number,
+  amount: number,
+  nowMs: number,
+): { bucket: Bucket; quota: Quota } {
+  return settled(tokensAt(bucket, limitPerMinute, nowMs) - amount, limitPerMinute, nowMs, null);
+}
+
+function tokensAt(bucket: Bucket | null, limitPerMinute: number, nowMs: number): number {
+  if (bucket === null) return limitPerMinute;
+  const filled = bucket.tokens + (Math.max(0, nowMs - bucket.at) * limitPerMinute) / MINUTE_MS;
+  return Math.min(limitPerMinute, filled);
+}
+
+/** `missing` are the tokens that a request was refused for; null when it was granted. */
+function settled(
+  tokens: number,
+  limitPerMinute: number,
+  nowMs: number,
+  missing: number | null,
+): { bucket: Bucket; quota: Quota } {
+  const secondsFor = (amount: number) =>
+    limitPerMinute > 0
+      ? Math.max(0, Math.ceil((amount / limitPerMinute) * (MINUTE_MS / 1000)))
+      : MINUTE_MS / 1000;
   return {
-    bucket: { tokens: left, at: nowMs },
+    bucket: { tokens, at: nowMs },
     quota: {
-      granted,
+      granted: missing === null,
       limit: limitPerMinute,
-      remaining: Math.max(0, Math.floor(left)),
-      fullInSeconds: secondsFor(limitPerMinute - left),
-      retryAfterSeconds: granted ? 0 : Math.max(1, secondsFor(needed - tokens)),
+      remaining: Math.max(0, Math.floor(tokens)),
+      fullInSeconds: secondsFor(limitPerMinute - tokens),
+      retryAfterSeconds: missing === null ? 0 : Math.max(1, secondsFor(missing)),
     },
   };
 }

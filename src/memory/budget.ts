@@ -6,6 +6,13 @@ const MIB = 1024 * 1024;
 export const MEMORY_BUDGET_BYTES = 48 * MIB;
 /** Share of the budget that intake may take: one largest file. */
 export const INTAKE_BYTES = 32 * MIB;
+/** Maximum size of all requests of one partner together, beside its largest one. */
+export const INTAKE_BYTES_OF_PARTNER = Math.floor(INTAKE_BYTES / 3);
+/**
+ * A request over `INTAKE_BYTES`, such as an inspection with streams, is granted only without other requests, and while
+ * everything reserved stays within this. The largest request: a file of 32 MiB and 2,000,000 numbers of 32 bytes.
+ */
+export const PEAK_BYTES = 96 * MIB;
 /** Bytes that a download reserves before its GET. A larger body reserves the rest before it passes them. */
 export const FIRST_BYTES = MIB;
 /** Share that downloads may take by their first bytes: one of them can still grow to the largest file. */
@@ -17,8 +24,14 @@ const LARGER_BYTES = MEMORY_BUDGET_BYTES - 8 * MIB;
 /** One partner holds one reservation over this size at a time. */
 export const LARGE_BYTES = 16 * MIB;
 
-/** Requests need no reservation for this much: a hundred of them fit beside the budget. */
-const UNCOUNTED_BYTES = MIB;
+/** Requests need no reservation for this much. */
+export const UNCOUNTED_BYTES = 64 * 1024;
+/** Requests up to this size are `small`. */
+export const SMALL_BYTES = MIB;
+/** Share of small requests, beside the budget: they pass while large files fill it. */
+export const ALL_SMALL_BYTES = 16 * MIB;
+/** Share of one partner in it, beside its largest one. */
+export const SMALL_BYTES_OF_PARTNER = Math.floor(ALL_SMALL_BYTES / 3);
 
 /** A waiting invocation looks for room this often. */
 export const LOOK_EVERY_MS = 25;
@@ -34,9 +47,9 @@ export const EXCLUSIVE_WAIT_MS = 15_000;
 
 /**
  * `started`: first bytes of a download. `import`: bytes of a file to import. `intake`: bytes that a request sent or
- * asked for. `exclusive`: the whole budget.
+ * asked for. `small`: the same of a small request, beside the budget. `exclusive`: the whole budget.
  */
-type Kind = "started" | "import" | "intake" | "exclusive";
+type Kind = "started" | "import" | "intake" | "small" | "exclusive";
 
 interface Reservation {
   partnerId: string;
@@ -72,14 +85,15 @@ export interface StartedHold extends Hold {
 }
 
 /** Memory of a request: it reserves at once or not at all, and is answered with 503 when memory is short. */
-export interface IntakeHold extends Pick<Hold, "release"> {
+export interface IntakeHold extends Hold {
   /**
-   * Reserves so many bytes in all, at most what intake may take. Returns false when memory is short; it holds what it
-   * held. The first MiB is not counted.
+   * Reserves so many bytes in all. Returns false when memory is short, or when the partner's other requests hold its
+   * share; the request then holds what it held. Nothing is reserved up to 64 KiB.
    */
   tryGrowTo: (bytes: number) => boolean;
   /** Reserves so many bytes on top. Throws a `MemoryShortage`. */
   add: (bytes: number) => void;
+  isReserved: () => boolean;
 }
 
 /** Where an import reserves its memory. Waits end at `until`, with null. */
@@ -127,13 +141,33 @@ function exceedsOwnShare(asked: Asked): boolean {
     const started = bytesHeld(asked, (held) => own(held) && held.kind === "started");
     return started + bytes > STARTED_BYTES_OF_PARTNER;
   }
+  if (kind === "small") return besideLargest(asked, own) > SMALL_BYTES_OF_PARTNER;
+  if (kind === "intake" && besideLargest(asked, own) > INTAKE_BYTES_OF_PARTNER) return true;
   return bytes > LARGE_BYTES && bytesHeld(asked, (held) => own(held) && held.bytes > LARGE_BYTES) > 0;
+}
+
+/** Returns the bytes of some reservations of the asked kind, with the asked one, but without the largest of all. */
+function besideLargest(asked: Asked, isCounted: (held: Reservation) => boolean): number {
+  const { kind, bytes } = asked.wanted;
+  let [sum, largest] = [bytes, bytes];
+  for (const held of reservations) {
+    if (held === asked.grows || held.kind !== kind || !isCounted(held)) continue;
+    sum += held.bytes;
+    largest = Math.max(largest, held.bytes);
+  }
+  return sum - largest;
 }
 
 function fits(asked: Asked): boolean {
   const { kind, bytes } = asked.wanted;
   const withHeld = (isCounted: (held: Reservation) => boolean) => bytesHeld(asked, isCounted) + bytes;
-  if (exceedsOwnShare(asked) || withHeld(() => true) > MEMORY_BUDGET_BYTES) return false;
+  if (exceedsOwnShare(asked)) return false;
+  if (kind === "small") return withHeld((held) => held.kind === "small") <= ALL_SMALL_BYTES;
+  const all = withHeld((held) => held.kind !== "small");
+  if (kind === "intake" && bytes > INTAKE_BYTES) {
+    return all <= PEAK_BYTES && withHeld((held) => held.kind === "intake") === bytes;
+  }
+  if (all > MEMORY_BUDGET_BYTES) return false;
   switch (kind) {
     case "exclusive":
       return true;
@@ -145,7 +179,7 @@ function fits(asked: Asked): boolean {
     case "import":
       break;
   }
-  return withHeld((held) => held.kind !== "started") <= LARGER_BYTES;
+  return withHeld((held) => held.kind !== "started" && held.kind !== "small") <= LARGER_BYTES;
 }
 
 /**
@@ -215,6 +249,14 @@ function hold(wanted: Asked["wanted"]): { held: Reservation; holding: Hold } {
   return { held, holding };
 }
 
+/**
+ * Frees the memory of large bytes at once and makes every view of it empty: the garbage collector may take them many
+ * requests later. Small buffers may share their memory with others, and are left to it.
+ */
+export function freeBytes({ buffer }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength > UNCOUNTED_BYTES) buffer.transfer(0);
+}
+
 /** Thrown where memory is short in the middle of work that cannot wait. */
 export class MemoryShortage extends Error {
   override name = "MemoryShortage";
@@ -224,15 +266,15 @@ export class MemoryShortage extends Error {
 export function requestMemory(partnerId: string): IntakeHold {
   let total = 0;
   let counted: ReturnType<typeof hold> | null = null;
-  const tryGrowTo = (wantedBytes: number): boolean => {
-    const bytes = Math.min(wantedBytes, INTAKE_BYTES);
+  const tryGrowTo = (bytes: number): boolean => {
     if (bytes > (counted?.held.bytes ?? UNCOUNTED_BYTES)) {
-      const wanted = { partnerId, kind: "intake" as const, bytes };
+      const kind = bytes > SMALL_BYTES ? ("intake" as const) : ("small" as const);
+      const wanted = { partnerId, kind, bytes };
       if (!fitsAtOnce({ wanted, grows: counted?.held ?? null })) return false;
       counted ??= hold(wanted);
-      counted.held.bytes = bytes;
+      Object.assign(counted.held, wanted);
     }
-    total = wantedBytes;
+    total = bytes;
     return true;
   };
   return {
@@ -240,12 +282,18 @@ export function requestMemory(partnerId: string): IntakeHold {
     add: (bytes) => {
       if (!tryGrowTo(total + bytes)) throw new MemoryShortage("memory is short");
     },
+    keep: (bytes) => {
+      total = Math.min(total, bytes);
+      counted?.holding.keep(bytes);
+    },
+    isReserved: () => counted !== null,
     release: () => counted?.holding.release(),
   };
 }
 
 function fitsAtOnce(asked: Asked): boolean {
   dropEnded(Date.now());
+  if (asked.wanted.kind === "small") return fits(asked);
   // Starting downloads have a share that requests cannot take.
   for (const place of line) if (place.wanted.kind !== "started" && !exceedsOwnShare(place)) return false;
   return fits(asked);

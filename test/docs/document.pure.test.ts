@@ -93,11 +93,12 @@ group("the OpenAPI document", () => {
       ]);
       for (const [status, { headers = {}, content = {} }] of Object.entries(answers)) {
         expect(Object.keys(headers)).toContain("X-Request-Id");
-        if (["429", "503"].includes(status)) expect(Object.keys(headers)).toContain("Retry-After");
+        if (["408", "429", "503"].includes(status)) expect(Object.keys(headers)).toContain("Retry-After");
         if (Number(status) < 400) continue;
         expect(Object.keys(content["application/problem+json"]?.examples ?? {})).not.toEqual([]);
       }
       if (path.includes("{")) expect(Object.keys(answers)).toContain("404");
+      if (operation.requestBody !== undefined) expect(Object.keys(answers)).toContain("408");
     }
   });
 

@@ -2,6 +2,7 @@ import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { activitySchema, activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
+import { app } from "../../src/http/app.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { fileId } from "../../src/identifiers.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
@@ -365,6 +366,23 @@ describe("streams", () => {
     taken.release();
     await problemOf(refused, 503, "memory_short");
     expect((await streams(partner, id))["time_in_seconds"]).toHaveLength(20_000);
+  });
+
+  test("keep their memory until they are read, and none for a HEAD request", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "unread", rideFile({ seconds: 20_000 }));
+    const path = `/api/activities/${id}/streams/`;
+    const others = requestMemory("another-partner");
+    const response = await app.request(path, { headers: partner.headers }, env);
+    expect(response.status).toBe(200);
+    expect(others.tryGrowTo(INTAKE_BYTES)).toBe(false);
+    expect((await response.json<{ time_in_seconds: number[] }>()).time_in_seconds).toHaveLength(20_000);
+    expect(others.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    others.release();
+    const head = await app.request(path, { method: "HEAD", headers: partner.headers }, env);
+    expect(head.status).toBe(200);
+    expect(others.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    others.release();
   });
 
   test("of a large file wait while memory is short", async () => {

@@ -1,53 +1,141 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { bodyChunks, wholeBody } from "../../src/http/bodyChunks.ts";
-
-const DEADLINE_MS = 30_000;
+import { BODY_GRACE_MS, bodyChunks, SMALL_BODY_MS, wholeBody } from "../../src/http/bodyChunks.ts";
+import { LOOK_EVERY_MS, MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../../src/http/pace.ts";
 
 beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
 });
 afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A request whose body has begun, and goes on when its sender says so. */
+/** A request whose body comes as its sender says. */
 function slowRequest() {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
-  void writer.write(new Uint8Array([1])).catch(() => undefined);
   return {
     request: new Request("https://api.example.com/", { method: "POST", body: readable }),
-    finish: async () => {
-      await writer.write(new Uint8Array([2]));
-      await writer.close();
-    },
+    send: async (bytes: number) => writer.write(new Uint8Array(bytes)),
+    close: async () => writer.close(),
+    abort: async () => writer.abort(new Error("Network connection lost.")),
   };
 }
 
-describe.each([
-  ["read at once", async (request: Request) => new Uint8Array(await wholeBody(request))],
-  [
-    "read in chunks",
-    async (request: Request) => {
-      const bytes: number[] = [];
-      for await (const chunk of bodyChunks(request)) bytes.push(...chunk);
-      return new Uint8Array(bytes);
-    },
-  ],
-])("a body %s", (_how, read) => {
-  test("that has not come after 30 s is given up", async () => {
-    const { request } = slowRequest();
-    const outcome = expect(read(request)).rejects.toThrow("did not come in time");
-    await vi.advanceTimersByTimeAsync(DEADLINE_MS);
-    await outcome;
+async function lengthOf(request: Request): Promise<number> {
+  let length = 0;
+  for await (const chunk of bodyChunks(request)) length += chunk.byteLength;
+  return length;
+}
+
+/** Notes how reading ends, as soon as it ends. */
+function follow(reading: Promise<number>) {
+  const outcome: { length?: number; code?: unknown } = {};
+  void reading.then(
+    (length) => Object.assign(outcome, { length }),
+    (fault: unknown) => Object.assign(outcome, { code: Object(fault).code }),
+  );
+  return outcome;
+}
+
+const pass = async (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
+
+describe("a body read in chunks", () => {
+  test("that does not begin is late after its time of grace", async () => {
+    const outcome = follow(lengthOf(slowRequest().request));
+    await pass(BODY_GRACE_MS - 1);
+    expect(outcome).toEqual({});
+    await pass(1);
+    expect(outcome).toEqual({ code: "late" });
+  });
+
+  test("that comes byte by byte is late after its time of grace", async () => {
+    const body = slowRequest();
+    const outcome = follow(lengthOf(body.request));
+    for (let second = 0; second < 2; second += 1) {
+      await body.send(1);
+      await pass(1_000);
+    }
+    await pass(LOOK_EVERY_MS);
+    expect(outcome).toEqual({ code: "late" });
+  });
+
+  test("that keeps the minimum rate may take the whole time, and no more", async () => {
+    const body = slowRequest();
+    const outcome = follow(lengthOf(body.request));
+    for (let elapsed = 0; elapsed < TRANSFER_MS; elapsed += 1_000) {
+      expect(outcome).toEqual({});
+      await body.send(MIN_BYTES_PER_SECOND);
+      await pass(1_000);
+    }
+    expect(outcome).toEqual({ code: "late" });
+  });
+
+  test("that comes fast may pause, but what it sent early buys no longer pause", async () => {
+    const body = slowRequest();
+    const outcome = follow(lengthOf(body.request));
+    await body.send(100 * MIN_BYTES_PER_SECOND);
+    await pass(PAUSE_MS - 1);
+    await body.send(MIN_BYTES_PER_SECOND);
+    await pass(1_000 - LOOK_EVERY_MS);
+    expect(outcome).toEqual({});
+    await pass(2 * LOOK_EVERY_MS);
+    expect(outcome).toEqual({ code: "late" });
+  });
+
+  test("is not late because this isolate was busy", async () => {
+    const body = slowRequest();
+    const outcome = follow(lengthOf(body.request));
+    vi.setSystemTime(Date.now() + 2 * BODY_GRACE_MS);
+    await pass(BODY_GRACE_MS - LOOK_EVERY_MS);
+    expect(outcome).toEqual({});
+    await body.send(10);
+    await body.close();
+    await pass(0);
+    expect(outcome).toEqual({ length: 10 });
+  });
+
+  test("that breaks off is aborted, and nothing waits any longer", async () => {
+    const body = slowRequest();
+    const outcome = follow(lengthOf(body.request));
+    await body.send(10);
+    void body.abort();
+    await pass(0);
+    expect(outcome).toEqual({ code: "aborted" });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("a small body", () => {
+  const sizeOf = async (request: Request) => (await wholeBody(request)).byteLength;
+
+  test("that has not come in its time is late", async () => {
+    const body = slowRequest();
+    const outcome = follow(sizeOf(body.request));
+    await body.send(1);
+    await pass(SMALL_BODY_MS - 1);
+    expect(outcome).toEqual({});
+    await pass(1);
+    expect(outcome).toEqual({ code: "late" });
   });
 
   test("that has come before is there, and nothing waits any longer", async () => {
-    const { request, finish } = slowRequest();
-    const bytes = read(request);
-    await vi.advanceTimersByTimeAsync(DEADLINE_MS - 1);
-    await finish();
-    expect([...(await bytes)]).toEqual([1, 2]);
+    const body = slowRequest();
+    const outcome = follow(sizeOf(body.request));
+    await body.send(1);
+    await pass(SMALL_BODY_MS - 1);
+    await body.send(1);
+    await body.close();
+    await pass(0);
+    expect(outcome).toEqual({ length: 2 });
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("that breaks off is aborted", async () => {
+    const body = slowRequest();
+    const outcome = follow(sizeOf(body.request));
+    await body.send(1);
+    void body.abort();
+    await pass(0);
+    expect(outcome).toEqual({ code: "aborted" });
   });
 });

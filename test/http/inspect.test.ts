@@ -1,8 +1,9 @@
 import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { app } from "../../src/http/app.ts";
+import { PAUSE_MS } from "../../src/http/pace.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { answerOf, problemOf } from "../support/http.ts";
@@ -19,6 +20,18 @@ const inspection = z.looseObject({
     }),
   ),
 });
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** Whether requests hold no memory at this moment. */
+function allIsReturned(): boolean {
+  const all = requestMemory("another-partner");
+  const isFree = all.tryGrowTo(INTAKE_BYTES);
+  all.release();
+  return isFree;
+}
 
 async function inspect(who: TestPartner, body: BodyInit, query = "", type = "application/octet-stream") {
   const headers = { ...who.headers, "Content-Type": type };
@@ -90,4 +103,58 @@ test("a small gzip of a large file is asked to come again while memory is short,
   await answerOf(await inspect(who, small, "?streams=true"), 200, inspection);
   expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
   taken.release();
+});
+
+test("a declared length reserves nothing; the bytes that have come do, until the connection breaks", async () => {
+  const who = await newPartner();
+  const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+  const writer = writable.getWriter();
+  const headers = {
+    ...who.headers,
+    "Content-Type": "application/octet-stream",
+    "Content-Length": String(32 * 1024 * 1024),
+  };
+  const answer = app.request("/api/fit/inspect/", { method: "POST", headers, body: readable }, env);
+  await writer.write(new Uint8Array(1_000));
+  expect(allIsReturned()).toBe(true);
+  const chunk = new Uint8Array(64 * 1024);
+  for (let sent = 0; sent < 32; sent += 1) await writer.write(chunk);
+  expect(allIsReturned()).toBe(false);
+  await writer.abort(new Error("Network connection lost."));
+  await problemOf(await answer, 408, "body_too_slow");
+  expect(allIsReturned()).toBe(true);
+});
+
+/** The answer to an inspection whose streams are about 1 MB. */
+async function largeAnswer(): Promise<Response> {
+  const response = await inspect(await newPartner(), rideFile({ seconds: 40_000 }), "?streams=true");
+  expect(response.status).toBe(200);
+  return response;
+}
+
+test("an answer keeps its memory until it is read", async () => {
+  const response = await largeAnswer();
+  expect(allIsReturned()).toBe(false);
+  const found = await answerOf(response, 200, inspection);
+  expect(found.activities[0]?.stream_data?.["time_in_seconds"]).toHaveLength(40_000);
+  expect(allIsReturned()).toBe(true);
+});
+
+test("an answer whose reader goes away gives its memory back", async () => {
+  const response = await largeAnswer();
+  const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader();
+  await reader?.read();
+  expect(allIsReturned()).toBe(false);
+  await reader?.cancel();
+  expect(allIsReturned()).toBe(true);
+});
+
+test("an answer that its reader leaves alone is cut off, and its memory given back", async () => {
+  vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+  const response = await largeAnswer();
+  await vi.advanceTimersByTimeAsync(PAUSE_MS - 1);
+  expect(allIsReturned()).toBe(false);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(allIsReturned()).toBe(true);
+  await expect(response.text()).rejects.toThrow("not read in time");
 });

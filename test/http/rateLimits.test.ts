@@ -1,8 +1,11 @@
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { app } from "../../src/http/app.ts";
+import { BYTES_PER_REQUEST } from "../../src/http/rateLimit.ts";
 import { newAuthKey } from "../../src/partners/partner.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
 import { project } from "../support/world.ts";
 import { HOST, pingOf, SOURCE } from "../flows/partnerActs.ts";
 
@@ -104,14 +107,16 @@ describe("a partner's limits", () => {
     expect((await send(other, "GET", "/api/files/")).status).toBe(200);
   });
 
-  test("that are null are none: no fields, and the platform's ceiling is not asked", async () => {
+  test("that are null are none: no fields, and the platform's ceiling holds all the same", async () => {
     const who = await limited(null, null);
     const ceiling = vi.spyOn(env.REQUEST_CEILING, "limit");
     for (const response of [await post(who, "a"), await send(who, "GET", "/api/files/")]) {
       expect(response.headers.get("RateLimit")).toBeNull();
       expect(response.headers.get("RateLimit-Policy")).toBeNull();
     }
-    expect(ceiling).not.toHaveBeenCalled();
+    expect(ceiling.mock.calls).toEqual([[{ key: who.partnerId }], [{ key: who.partnerId }]]);
+    ceiling.mockResolvedValue({ success: false });
+    await problemOf(await send(who, "GET", "/api/files/"), 429, "rate_limited");
   });
 
   test("end at the platform's ceiling, which counts over all isolates", async () => {
@@ -121,6 +126,77 @@ describe("a partner's limits", () => {
     await problemOf(refused, 429, "rate_limited");
     expect(refused.headers.get("Retry-After")).toBe("60");
     expect(ceiling).toHaveBeenCalledWith({ key: who.partnerId });
+  });
+});
+
+describe("large requests", () => {
+  const TYPE = { "Content-Type": "application/octet-stream" };
+  const declaring = (who: TestPartner, bytes: number) => ({
+    ...who.headers,
+    ...TYPE,
+    "Content-Length": String(bytes),
+  });
+  const inspect = async (who: TestPartner, body: Uint8Array<ArrayBuffer> | ReadableStream, query = "") => {
+    const headers =
+      body instanceof ReadableStream ? { ...who.headers, ...TYPE } : declaring(who, body.byteLength);
+    return app.request(`/api/fit/inspect/${query}`, { method: "POST", headers, body }, env);
+  };
+  const parts = (bytes: number) => Math.ceil(bytes / BYTES_PER_REQUEST);
+
+  test("count as a request for each part of the body, with or without a declared length", async () => {
+    const who = await limited(100, null);
+    stopTheClock();
+    const small = await inspect(who, rideFile());
+    expect(fieldOf(small, "RateLimit")).toMatchObject({ intake: { r: 99 } });
+    const file = rideFile({ seconds: 5_000, paddingBytes: 235 });
+    expect(parts(file.byteLength)).toBeGreaterThan(3);
+    const large = await inspect(who, file);
+    expect(large.status).toBe(200);
+    expect(fieldOf(large, "RateLimit")).toMatchObject({ intake: { r: 99 - parts(file.byteLength) } });
+    const chunked = await inspect(who, new Blob([file]).stream());
+    expect(fieldOf(chunked, "RateLimit")).toMatchObject({ intake: { r: 99 - 2 * parts(file.byteLength) } });
+  });
+
+  test("are refused before they are read when too little is left, and granted when Retry-After says", async () => {
+    const file = rideFile({ seconds: 5_000, paddingBytes: 235 });
+    const who = await limited(parts(file.byteLength) + 2, null);
+    const pass = stopTheClock();
+    expect((await inspect(who, file)).status).toBe(200);
+    const unread = new ReadableStream(
+      { pull: () => expect.unreachable("the body is read") },
+      { highWaterMark: 0 },
+    );
+    const refused = await app.request(
+      "/api/fit/inspect/",
+      { method: "POST", headers: declaring(who, file.byteLength), body: unread },
+      env,
+    );
+    await problemOf(refused, 429, "rate_limited");
+    pass(Number(refused.headers.get("Retry-After")));
+    expect((await inspect(who, file)).status).toBe(200);
+  });
+
+  test("larger than a whole minute's limit are accepted, and paid off afterwards", async () => {
+    const file = rideFile({ seconds: 5_000, paddingBytes: 235 });
+    const who = await limited(2, null);
+    const pass = stopTheClock();
+    expect((await inspect(who, file)).status).toBe(200);
+    pass(60);
+    const refused = await inspect(who, rideFile());
+    await problemOf(refused, 429, "rate_limited");
+    expect(fieldOf(refused, "RateLimit")).toMatchObject({ intake: { r: 0 } });
+  });
+
+  test("count as a request for each part of an answer with streams", async () => {
+    const who = await limited(100, null);
+    stopTheClock();
+    const file = rideFile({ seconds: 20_000 });
+    const response = await inspect(who, file, "?streams=true");
+    const bytes = (await response.clone().arrayBuffer()).byteLength;
+    expect(parts(bytes)).toBeGreaterThan(1);
+    const spent = parts(file.byteLength) + parts(bytes) - 1;
+    expect(fieldOf(response, "RateLimit")).toMatchObject({ intake: { r: 100 - spent } });
+    await response.arrayBuffer();
   });
 });
 
@@ -160,5 +236,37 @@ describe("failed authentications", () => {
       for (let guess = 0; guess < 62; guess += 1) codes.push((await from("203.0.113.9", headers)).status);
       expect(codes.slice(59)).toEqual([401, 429, 429]);
     }
+  });
+
+  test("of ever new partner ids from one network read the registry a bounded number of times", async () => {
+    const who = await newPartner();
+    expect((await from("2001:db8:7::1", who.headers)).status).toBe(200);
+    const other = await newPartner();
+    stopTheClock();
+    const asked = vi.spyOn(env.PARTNERS, "get");
+    const codes: number[] = [];
+    for (let guess = 0; guess < 400; guess += 1) {
+      const headers = { "Partner-Id": `nobody-${guess}`, Authorization: "Bearer x" };
+      codes.push((await from(`2001:db8:7::${guess.toString(16)}`, headers)).status);
+    }
+    expect(codes).toEqual([...Array<number>(300).fill(401), ...Array<number>(100).fill(429)]);
+    expect(asked).toHaveBeenCalledTimes(300);
+
+    // An active partner's key still gets in from there, and from everywhere else.
+    expect((await from("2001:db8:7::2", who.headers)).status).toBe(200);
+    expect(asked).toHaveBeenCalledTimes(300);
+    expect((await from("2001:db8:7:1::2", other.headers)).status).toBe(200);
+  });
+
+  test("that are too many read the registry no more, and a live key still gets in", async () => {
+    const who = await newPartner();
+    stopTheClock();
+    for (let guess = 0; guess < 60; guess += 1) await from("203.0.113.20", wrongKey(who));
+    const asked = vi.spyOn(env.PARTNERS, "get");
+    for (let guess = 0; guess < 10; guess += 1) {
+      expect((await from("203.0.113.20", wrongKey(who))).status).toBe(429);
+    }
+    expect((await from("203.0.113.20", who.headers)).status).toBe(200);
+    expect(asked).not.toHaveBeenCalled();
   });
 });

@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { app } from "../../src/http/app.ts";
 import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { problemOf, send } from "../support/http.ts";
@@ -156,6 +157,39 @@ describe("bodies", () => {
       const quoted = JSON.stringify({ ignored: inText.repeat(1_000_000) });
       await problemOf(await post(quoted), 400, "validation_failed");
     }
+  });
+
+  test("a body whose caller disconnects is the caller's fault, and not a store's or the JSON's", async () => {
+    const partner = await newPartner();
+    for (const path of [PINGS, "/api/task_partner/", "/api/fit/inspect/"]) {
+      const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+      const writer = writable.getWriter();
+      const headers = {
+        "Content-Type": path === "/api/fit/inspect/" ? "application/octet-stream" : "application/json",
+      };
+      const answer = send(partner, "POST", path, { raw: readable, headers });
+      await writer.write(new Uint8Array(100_000).fill(0x20));
+      await writer.abort(new Error("Network connection lost."));
+      await problemOf(await answer, 408, "body_too_slow");
+    }
+    const free = requestMemory("another-partner");
+    expect(free.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    free.release();
+  });
+
+  test("the memory of a large body is held until its answer is read", async () => {
+    const partner = await newPartner();
+    const body = `{"padding":"${"x".repeat(2 * 1024 * 1024)}"}`;
+    const response = await app.request(
+      PINGS,
+      { method: "POST", headers: { ...partner.headers, "Content-Type": "application/json" }, body },
+      env,
+    );
+    const others = requestMemory("another-partner");
+    expect(others.tryGrowTo(INTAKE_BYTES)).toBe(false);
+    await problemOf(response, 400, "validation_failed");
+    expect(others.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    others.release();
   });
 
   test("a large body is asked to come again while memory is short, and its memory is given back", async () => {

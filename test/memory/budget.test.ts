@@ -1,13 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import {
+  ALL_SMALL_BYTES,
   EXCLUSIVE_WAIT_MS,
   FIRST_BYTES,
   HELD_LAPSES_AFTER_MS,
   INTAKE_BYTES,
+  INTAKE_BYTES_OF_PARTNER,
   LARGE_BYTES,
+  PEAK_BYTES,
   requestMemory,
   reserveAll,
   sharedMemory,
+  SMALL_BYTES,
   STARTED_BYTES,
   STARTED_BYTES_OF_PARTNER,
   WAITING_LAPSES_AFTER_MS,
@@ -255,12 +259,77 @@ describe("One partner", () => {
     expect(order).toEqual(["acme", "other", "acme", "acme"]);
   });
 
-  test("cannot take what belongs to imports by its requests", async () => {
-    const requests = Array.from({ length: 5 }, () => requestMemory("acme"));
+  test("and others cannot take what belongs to imports by their requests", async () => {
+    const requests = Array.from({ length: 5 }, (_, index) => requestMemory(`partner-${index}`));
     granted.push(...requests);
     const taken = requests.filter((request) => request.tryGrowTo(8 * MiB));
     expect(taken).toHaveLength(INTAKE_BYTES / (8 * MiB));
     await now(other.reserve(8 * MiB, AT_ONCE));
+  });
+});
+
+describe("Requests", () => {
+  /** Memory of a request that is given back after the test. */
+  function request(partnerId: string) {
+    const hold = requestMemory(partnerId);
+    granted.push(hold);
+    return hold;
+  }
+
+  test("of one partner hold a third of the share beside the largest; others get the rest", () => {
+    const largest = request("acme");
+    expect(largest.tryGrowTo(18 * MiB)).toBe(true);
+    const second = request("acme");
+    expect(second.tryGrowTo(INTAKE_BYTES_OF_PARTNER)).toBe(true);
+    expect(second.tryGrowTo(INTAKE_BYTES_OF_PARTNER + 1)).toBe(false);
+    expect(request("acme").tryGrowTo(2 * MiB)).toBe(false);
+    expect(request("other").tryGrowTo(2 * MiB)).toBe(true);
+    largest.release();
+    expect(request("acme").tryGrowTo(2 * MiB)).toBe(true);
+  });
+
+  test("that grow step by step are refused at the step that does not fit, and hold what they held", () => {
+    const first = request("acme");
+    const second = request("acme");
+    expect([first.tryGrowTo(12 * MiB), second.tryGrowTo(8 * MiB)]).toEqual([true, true]);
+    expect(second.tryGrowTo(12 * MiB)).toBe(false);
+    expect(request("other").tryGrowTo(13 * MiB)).toBe(false);
+    expect(request("other").tryGrowTo(12 * MiB)).toBe(true);
+  });
+
+  test("that are small pass while large files fill the budget, and do not fill their share for others", async () => {
+    await now(acme.reserve(LARGEST, AT_ONCE));
+    follow(other.reserve(LARGEST, inSeconds(60)));
+    await pass(100);
+    let small = 0;
+    while (request("acme").tryGrowTo(SMALL_BYTES)) small += 1;
+    expect(small).toBe(1 + Math.floor(ALL_SMALL_BYTES / 3 / SMALL_BYTES));
+    expect(request("other").tryGrowTo(SMALL_BYTES)).toBe(true);
+    for (const name of ["third", "fourth"]) while (request(name).tryGrowTo(SMALL_BYTES)) small += 1;
+    expect((small + 1) * SMALL_BYTES).toBe(ALL_SMALL_BYTES);
+    expect(request("fifth").tryGrowTo(SMALL_BYTES)).toBe(false);
+    expect(request("fifth").tryGrowTo(SMALL_BYTES / 32)).toBe(true);
+  });
+
+  test("over the share are counted whole, and granted only without other requests", async () => {
+    const large = request("acme");
+    const beside = request("other");
+    expect(beside.tryGrowTo(2 * MiB)).toBe(true);
+    expect(large.tryGrowTo(INTAKE_BYTES + 1)).toBe(false);
+    beside.release();
+    expect(large.tryGrowTo(PEAK_BYTES + 1)).toBe(false);
+    expect(large.tryGrowTo(PEAK_BYTES)).toBe(true);
+    expect(request("other").tryGrowTo(2 * MiB)).toBe(false);
+    expect(await other.start(AT_ONCE)).toBeNull();
+    large.keep(MiB);
+    expect(request("other").tryGrowTo(INTAKE_BYTES - MiB)).toBe(true);
+    await now(other.start(AT_ONCE));
+  });
+
+  test("over the share count what imports hold", async () => {
+    await now(other.reserve(8 * MiB, AT_ONCE));
+    expect(request("acme").tryGrowTo(PEAK_BYTES - 8 * MiB + 1)).toBe(false);
+    expect(request("acme").tryGrowTo(PEAK_BYTES - 8 * MiB)).toBe(true);
   });
 });
 

@@ -9,9 +9,12 @@ import {
 import * as read from "../../activities/read.ts";
 import { readStreams } from "../../activities/readStreams.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
+import { MemoryShortage } from "../../memory/budget.ts";
+import { heldJson } from "../answer.ts";
 import { endpoint } from "../context.ts";
 import { answerPage, pageOf, pageQuery } from "../pages.ts";
 import {
+  answerTooLargeProblem,
   memoryShort,
   notFoundProblem,
   originalMissing,
@@ -113,6 +116,7 @@ const streamsRoute = createRoute({
   responses: {
     200: { description: "The columns.", content: { "application/json": { schema: streamsSchema } } },
     ...readProblems,
+    ...answerTooLargeProblem,
     ...originalMissingProblem,
     ...notFoundProblem,
   },
@@ -124,7 +128,19 @@ export const getStreams = endpoint(streamsRoute, async (c) => {
     keys: keys ?? null,
     resolution: resolution ?? null,
   });
-  if (streams.ok) return c.json(Object.assign({ downsampled: streams.downsampled }, streams.columns), 200);
+  if (streams.ok) {
+    const { hold, downsampled, columns } = streams;
+    try {
+      const answer = heldJson(c, Object.assign({ downsampled }, columns), hold);
+      if (answer !== null) return answer;
+      hold.release();
+      return problem(c, "answer_too_large", "Ask for fewer `keys`, or for a smaller `resolution`.");
+    } catch (fault) {
+      hold.release();
+      if (fault instanceof MemoryShortage) return memoryShort(c);
+      throw fault;
+    }
+  }
   switch (streams.code) {
     case "memory_short":
       return memoryShort(c);

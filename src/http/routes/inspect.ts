@@ -3,10 +3,13 @@ import { inspectionSchema } from "../../activities/inspection.ts";
 import { decodeActivities, decodeWithStreams } from "../../fit/index.ts";
 import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../files/unwrap.ts";
-import { MemoryShortage } from "../../memory/budget.ts";
+import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../../memory/budget.ts";
+import { heldJson } from "../answer.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
+import { declaredLength } from "../jsonBody.ts";
 import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";
+import { chargeBytes, spendDeclared } from "../rateLimit.ts";
 
 /** Inspected bytes come without a ping, so no other start time is known. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
@@ -43,22 +46,38 @@ const route = createRoute({
   },
 });
 
+/** Reads a body and unwraps it. Keeps memory for the FIT file only. */
+async function readFit(request: Request, hold: IntakeHold) {
+  const body = await readFileBody(request, MAX_FILE_BYTES, hold);
+  if (!body.ok) return { ...body, detail: `A file has at most ${MAX_FILE_BYTES} bytes.` };
+  const receivedBytes = body.bytes.byteLength;
+  const unwrapped = unwrap(body.bytes, hold.add);
+  if (!unwrapped.ok) return unwrapped;
+  const { fit } = unwrapped;
+  if (fit.buffer !== body.bytes.buffer) freeBytes(body.bytes);
+  hold.keep(fit.buffer.byteLength);
+  return { ok: true as const, fit, receivedBytes };
+}
+
 export const inspectFile = endpoint(route, async (c) => {
-  const body = await readFileBody(c.req.raw, MAX_FILE_BYTES, c.var.partner.partner_id);
-  if (!body.ok) {
-    return body.code === "body_too_large"
-      ? problem(c, body.code, `A file has at most ${MAX_FILE_BYTES} bytes.`)
-      : memoryShort(c);
-  }
-  const { hold } = body;
+  const declared = declaredLength(c.req.raw);
+  // A declared length is paid for before the body is read.
+  const limited = declared === null || declared > MAX_FILE_BYTES ? null : spendDeclared(c, declared);
+  if (limited !== null) return limited;
+  const hold = requestMemory(c.var.partner.partner_id);
+  let isHeldByAnswer = false;
   try {
-    const unwrapped = unwrap(body.bytes, hold.add);
-    if (!unwrapped.ok) return problem(c, unwrapped.code, unwrapped.detail);
-    const { fit } = unwrapped;
+    const read = await readFit(c.req.raw, hold);
+    if (!read.ok) {
+      return read.code === "memory_short" ? memoryShort(c) : problem(c, read.code, read.detail);
+    }
+    const { fit, receivedBytes } = read;
+    if (declared === null) chargeBytes(c, receivedBytes);
     const withStreams = c.req.valid("query").streams === "true";
     const decoded = withStreams
       ? decodeWithStreams(fit, NO_FALLBACK, hold.add)
       : { ...decodeActivities(fit, NO_FALLBACK), streams: [] };
+    freeBytes(fit);
     if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
     const { warnings, activities, streams } = decoded;
     c.var.logFields["activities"] = activities.length;
@@ -72,11 +91,14 @@ export const inspectFile = endpoint(route, async (c) => {
     const inspected = activities.map((activity, index) =>
       withStreams ? { ...activity, stream_data: streams[index]?.columns ?? {} } : activity,
     );
-    return c.json({ warnings, activities: inspected }, 200);
+    const answer = heldJson(c, { warnings, activities: inspected }, hold);
+    if (answer === null) return problem(c, "answer_too_large", "Inspect this file without streams.");
+    isHeldByAnswer = true;
+    return answer;
   } catch (fault) {
     if (fault instanceof MemoryShortage) return memoryShort(c);
     throw fault;
   } finally {
-    hold.release();
+    if (!isHeldByAnswer) hold.release();
   }
 });
