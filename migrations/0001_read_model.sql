@@ -34,21 +34,25 @@ CREATE TABLE files (
   PRIMARY KEY (partner_id, file_id)
 ) WITHOUT ROWID;
 
--- Which of a user's files one statement was about: a partner's pages over all its users walk these rows, newest first
--- or by change, where an index over the files would cost several written rows a file. A file counts only in the
--- batches that its own row names, so a batch that is out of date lists nothing.
+-- Which of a user's files one statement was about: lists of files walk these rows, newest first or by change, where
+-- indexes over the files would cost several written rows a file. A file counts only in the batches that its own row
+-- names, so a batch that is out of date lists nothing. A user's batches lie together, in the order of their changes.
 CREATE TABLE file_batches (
   partner_id    TEXT NOT NULL,
-  first_file_id TEXT NOT NULL,                      -- one of file_ids: a user's batches lie together
+  user_route    TEXT NOT NULL,                      -- the characters that begin the ids of all the user's files
+  updated_at    INTEGER NOT NULL,
+  first_file_id TEXT NOT NULL,                      -- one of file_ids
   batch_id      TEXT NOT NULL,
   received_at   INTEGER,                            -- of files that were received with it; null: none was
-  updated_at    INTEGER NOT NULL,
   file_ids      TEXT NOT NULL,                      -- JSON array
-  PRIMARY KEY (partner_id, first_file_id, batch_id)
+  PRIMARY KEY (partner_id, user_route, updated_at, first_file_id, batch_id)
 ) WITHOUT ROWID;
 
-CREATE INDEX file_batches_by_receipt ON file_batches (partner_id, received_at) WHERE received_at IS NOT NULL;
-CREATE INDEX file_batches_by_update ON file_batches (partner_id, updated_at);
+CREATE INDEX file_batches_by_update ON file_batches (partner_id, updated_at, first_file_id, batch_id);
+CREATE INDEX file_batches_by_receipt ON file_batches (partner_id, received_at, first_file_id, batch_id)
+  WHERE received_at IS NOT NULL;
+CREATE INDEX file_batches_of_user_by_receipt
+  ON file_batches (partner_id, user_route, received_at, first_file_id, batch_id) WHERE received_at IS NOT NULL;
 
 CREATE TABLE activities (
   partner_id            TEXT NOT NULL,

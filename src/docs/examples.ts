@@ -237,6 +237,7 @@ const user: User = {
 };
 const userWithSources: UserWithSources = {
   ...user,
+  capped: false,
   sources: [
     {
       source: names.source,

@@ -1,5 +1,7 @@
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { quantities } from "../fit/quantities.ts";
+import { COUNTED } from "../overview/overview.ts";
+import { COUNTED_FILES, COUNTED_IMPORTS } from "../users/user.ts";
 
 /**
  * What a field means wherever it stands. `Schema.field` wins over `field`, and what a schema says itself over both.
@@ -153,8 +155,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
 
   // Overview and timeline
   since: "Where the 14 days begin.",
-  capped:
-    "`true`: there is more than was looked at, and of files, imports or events only the newest 10,000 are counted.",
+  "Overview.capped": `\`true\`: more than one look counts. Of files only the newest ${COUNTED.files.toLocaleString("en")} are counted, of imports and events the newest ${COUNTED.imports.toLocaleString("en")} each.`,
+  "UserWithSources.capped": `\`true\`: the user has ${COUNTED_FILES.toLocaleString("en")} files or more, or ${COUNTED_IMPORTS.toLocaleString("en")} imports or more. Only so many are counted.`,
   days: "By day (UTC) of the newest ping, oldest day first.",
   day: "A day, UTC.",
   "Overview.failures": "Failed files by code, most first.",
@@ -174,7 +176,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   attempt: "In which attempt, from 1.",
 
   // Everywhere
-  next_cursor: "For `cursor`, to get the next page; null on the last one.",
+  next_cursor:
+    "For `cursor`, to get the next page; null on the last one. A page with a `next_cursor` may have fewer rows than `limit`, or none: few of the rows that it looked at match the filters.",
   type: "What kind it is.",
   status: "How it stands.",
   title: "The problem in a few words; the same for every problem of this code.",

@@ -273,6 +273,7 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
 </ol>
 ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
 <p>Without <code>updated_since</code> files come by their newest ping, the newest first: one that you ping again while you walk moves to a page that you have passed.</p>
+<p>Follow <code>next_cursor</code> until it is null, also after a page that is short or empty: a page looks at a bounded number of rows, and few of them may match your filters.</p>
 <p>A cursor belongs to its list and its filters. Keep it for a walk, not for a day.</p>`,
     },
     {

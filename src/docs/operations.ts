@@ -144,7 +144,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Service",
     description:
       "Files by the day of their newest ping and by status, failures by code, imports that run, events that wait or " +
-      "have failed, of the last 14 days (UTC); and all files that are held. Only the newest 10,000 of each are looked at. " +
+      "have failed, of the last 14 days (UTC); and all files that are held. Only the newest of each are looked at; see `capped`. " +
       "Counts follow pings within about 3 seconds.",
   },
   "GET /api/partner/": {

@@ -140,18 +140,19 @@ export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D
   ].map((sql) => db.prepare(sql).bind(...rangeValues(erasure, range)));
 }
 
-/** A batch has no id of its own: its first file and its number name it, in this order. */
-const BATCH_ID = "first_file_id || '/' || batch_id";
-const BATCHES_IN_RANGE = `partner_id = ?1
-  AND (first_file_id, batch_id) > (?2, ?3) AND (first_file_id, batch_id) <= (?4, ?5)`;
+/** What names a batch among its user's, in the order of its table. */
+const BATCH_ID = "updated_at || '/' || first_file_id || '/' || batch_id";
+const BATCHES_IN_RANGE = `partner_id = ?1 AND user_route = ?2
+  AND (updated_at, first_file_id, batch_id) > (?3, ?4, ?5) AND (updated_at, first_file_id, batch_id) <= (?6, ?7, ?8)`;
 
-function batchValues(
-  erasure: Erasure,
-  { after, through }: IdRange,
-): [string, string, string, string, string] {
-  const [afterFile = "", afterBatch = ""] = after.split("/");
-  const [throughFile = "", throughBatch = ""] = through.split("/");
-  return [erasure.partner_id, afterFile, afterBatch, throughFile, throughBatch];
+/** Values of the range; its ends are names of batches, or what `rangeAfter` returns for none. */
+function batchValues(erasure: Erasure, { after, through }: IdRange): (string | number)[] {
+  const bound = (name: string, otherwise: number) => {
+    const [updatedAt, firstFileId, batchId] = name.split("/");
+    return batchId === undefined ? [otherwise, "", ""] : [Number(updatedAt), firstFileId ?? "", batchId];
+  };
+  const route = erasure.user_hash.slice(0, ROUTE_LENGTH);
+  return [erasure.partner_id, route, ...bound(after, -1), ...bound(through, Number.MAX_SAFE_INTEGER)];
 }
 
 const batchRows = z.array(z.object({ batch_id: z.string(), files: z.number() }));
@@ -167,7 +168,7 @@ export async function readBatches(
   const found = await db
     .prepare(
       `SELECT ${BATCH_ID} AS batch_id, json_array_length(file_ids) AS files
-       FROM file_batches WHERE ${BATCHES_IN_RANGE} ORDER BY first_file_id, batch_id LIMIT ?6`,
+       FROM file_batches WHERE ${BATCHES_IN_RANGE} ORDER BY updated_at, first_file_id, batch_id LIMIT ?9`,
     )
     .bind(...batchValues(erasure, range), limit)
     .all();

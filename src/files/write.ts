@@ -85,13 +85,13 @@ export function listBatch(
 ): D1PreparedStatement {
   return db
     .prepare(
-      `INSERT INTO file_batches (partner_id, first_file_id, batch_id, received_at, updated_at, file_ids)
-       SELECT ?1, min(f.file_id), ?3, CASE WHEN f.received_batch = ?3 THEN f.received_at END received,
+      `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
+       SELECT ?1, substr(f.file_id, 1, ${ROUTE_LENGTH}) route, min(f.file_id), ?3, CASE WHEN f.received_batch = ?3 THEN f.received_at END received,
          max(f.updated_at), json_group_array(DISTINCT f.file_id)
        FROM json_each(?2) j CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
        WHERE f.updated_batch = ?3
-       GROUP BY substr(f.file_id, 1, ${ROUTE_LENGTH}), received
-       ON CONFLICT (partner_id, first_file_id, batch_id) DO NOTHING`,
+       GROUP BY route, received
+       ON CONFLICT (partner_id, user_route, updated_at, first_file_id, batch_id) DO NOTHING`,
     )
     .bind(partnerId, files, batchId);
 }
@@ -187,8 +187,8 @@ export function projectPinged(
   const lists = slices.map((slice) =>
     db
       .prepare(
-        `INSERT INTO file_batches (partner_id, first_file_id, batch_id, received_at, updated_at, file_ids)
-         SELECT ?1, first, ?3, ?4, updated_at, file_ids FROM (
+        `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
+         SELECT ?1, substr(first, 1, ${ROUTE_LENGTH}), first, ?3, ?4, updated_at, file_ids FROM (
            SELECT g.value->>0 first, g.value file_ids, (
              SELECT f.updated_at FROM json_each(g.value) j
              CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value

@@ -29,8 +29,7 @@ export function OverviewView({ api }: { api: Api }) {
         <>
           {value.capped && (
             <p class="note">
-              There is more than one look counts: of files, imports and events, at most the newest 10,000 each
-              are counted here.
+              You have more files, imports or events than one look counts. Only the newest are counted here.
             </p>
           )}
           <Figures of={value} receives={partner.value === null || partner.value.event_url !== null} />
@@ -177,7 +176,7 @@ function Running({ api, running }: { api: Api; running: number }) {
   const list = useList<Import>(api, "/api/imports/?status=running&limit=10", RUNNING_EVERY_MS);
   if (list.problem !== null) return <ProblemBox problem={list.problem} />;
   if (list.rows === null) return <Loading />;
-  if (list.rows.length === 0) return <Empty>No import is running.</Empty>;
+  if (list.rows.length === 0 && list.more === null) return <Empty>No import is running.</Empty>;
   return (
     <>
       <ul class="plainlist">

@@ -32,10 +32,6 @@ export const listEvents = endpoint(listRoute, async (c) =>
     name: "events",
     position: z.tuple([z.number(), z.string()]),
     read: async (filters, page) => read.listEvents(c.env, c.var.partner.partner_id, filters, page),
-    positionOf: (event, { updated_since }): read.EventPosition => [
-      Date.parse(updated_since === undefined ? event.created_at : event.updated_at),
-      event.id,
-    ],
   }),
 );
 
