@@ -123,6 +123,12 @@ export interface SweepCounts {
   idempotent_requests?: number;
   test_events?: number;
   finished_jobs?: number;
+  /** Batches of files that were out of date. */
+  stale_batches?: number;
+  /** Old lists of files that never came, in slices. */
+  missing_files?: number;
+  /** Partners whose usage was published. */
+  usage?: number;
   /** Runs in the fifth and the thirty-fifth minute of an hour only. */
   inline_bytes?: number;
 }

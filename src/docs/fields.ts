@@ -123,6 +123,16 @@ export const FIELDS: Readonly<Record<string, string>> = {
   event_url: "Where events are sent; null: nowhere.",
   secret_id: "Names a secret.",
   limits: "Rate limits.",
+  quotas: "The most that we keep for the partner. At a quota further pings get 403 `quota_exceeded`.",
+  usage: "What we keep of the partner's files.",
+  stored_bytes: "Bytes of stored files.",
+  "PartnerSettings.usage":
+    "What we keep of the partner's files, as pings are judged by it: some minutes old, and exact to 1 %.",
+  "PartnerSettings.quotas.files": "The most files, whatever their status; null: no quota.",
+  "PartnerSettings.quotas.stored_bytes": "The most bytes of stored files; null: no quota.",
+  "PartnerSettings.usage.files": "Files, whatever their status.",
+  "Overview.usage": "What we keep of the partner's files, of all days.",
+  "Overview.usage.files": "Files, whatever their status.",
 
   // Where the same word means something else
   "AcceptedPings.status": "`queued`: on its way. `held`: waits for the task. `duplicate`: nothing new to do.",

@@ -150,7 +150,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /api/partner/": {
     operationId: "getPartner",
     tag: "Service",
-    description: "Shows which keys and secrets are live, by their ids, and your limits.",
+    description:
+      "Shows which keys and secrets are live, by their ids, your limits, and how much of your quotas you use.",
   },
   "POST /api/fit/inspect/": {
     operationId: "inspectFile",

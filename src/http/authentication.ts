@@ -1,5 +1,5 @@
 import { liveKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
-import { readPartner } from "../partners/registry.ts";
+import { readPartnerAndUsage } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 import { take, type Bucket } from "./tokenBucket.pure.ts";
@@ -77,15 +77,17 @@ export const authenticate: Middleware = async (c, next) => {
   };
   if (key === null || claimed === null) return refuse();
 
-  const partner = await readPartner(c.env.PARTNERS, claimed);
+  const found = await readPartnerAndUsage(c.env.PARTNERS, claimed, Date.now());
+  const partner = found?.partner ?? null;
   const keyId = liveKeyId(partner ?? UNKNOWN_PARTNER, key, Date.now());
-  if (partner === null) return refuse();
+  if (found === null || partner === null) return refuse();
   if (keyId === null) {
     // Log only ids in the registry: any other header text could be a key.
     c.var.logFields.claimed_partner_id = partner.partner_id;
     return refuse();
   }
   c.set("partner", partner);
+  c.set("usage", found.usage);
   c.var.logFields.key_id = keyId;
   if (partner.status === "suspended") {
     return problem(c, "partner_suspended", "This partner may not use the service at present.");

@@ -166,7 +166,7 @@ export function replaceDecoded(
   const updated = db
     .prepare(
       `UPDATE files SET warnings = ?5, activity_count = ?6, decoder_version = ?7, updated_at = ${DATABASE_NOW},
-         updated_batch = ?8
+         updated_batch = ?8, counted_files = 1, counted_bytes = stored_bytes
        WHERE partner_id = ?1 AND file_id = ?2 AND stored_version = ?3 AND revision = ?4 AND decoder_version < ?7`,
     )
     .bind(

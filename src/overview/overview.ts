@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { usageSchema } from "../usage/usage.ts";
 import { FILE_ERROR_CODES } from "../files/file.ts";
 
 const count = z.number().int().min(0);
@@ -18,6 +19,7 @@ export const overviewSchema = z
     days: z.array(z.strictObject({ day: z.iso.date(), ...filesByStatus.shape })),
     failures: z.array(z.strictObject({ code: z.enum(FILE_ERROR_CODES), files: count })),
     held: z.strictObject({ files: count, oldest_received_at: instant.nullable() }),
+    usage: usageSchema,
     imports: z.strictObject({ running: count }),
     events: z.strictObject({ pending: count, retrying: count, failed: count }),
   })

@@ -3,6 +3,7 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
 import { READ_STATUS } from "../files/read.ts";
+import { readUsage } from "../usage/read.ts";
 import { instantOf } from "../database/rows.ts";
 import { COUNTED, type FilesByStatus, type Overview } from "./overview.ts";
 
@@ -37,8 +38,9 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
   const firstDay = Math.floor(nowMs / DAY_MS) - (DAYS - 1);
   const since = firstDay * DAY_MS;
   const database = databaseFor(env, partnerId);
-  const [files, imports, events] = await Promise.all([
+  const [files, usage, imports, events] = await Promise.all([
     countFiles(database, partnerId, Math.min(since, nowMs - HELD_FOR_MS)),
+    readUsage(env, partnerId),
     countImports(database, partnerId, since),
     countEvents(database, partnerId, since),
   ]);
@@ -52,6 +54,7 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
     capped: counts.some(({ found, most }) => found > most),
     ...filesByDay(files, firstDay),
     held: heldFiles(files),
+    usage,
     imports: { running: imports?.running ?? 0 },
     events: {
       pending: events?.pending ?? 0,

@@ -61,7 +61,7 @@ export async function seedHistory(
        ${numbers(imports)} SELECT ?1, ${importId}, ?2, 'source-' || (i % ${sources}), 0, 'completed', 1, 1, 0, 0, 0, 0, 1, ${LONG_AGO}, ${LONG_AGO} FROM n`,
     );
     await env.DB.prepare(
-      `INSERT INTO import_missing SELECT partner_id, import_id, 0, '[]' FROM imports WHERE partner_id = ? AND user_id = ?`,
+      `INSERT INTO import_missing SELECT partner_id, import_id, 0, '[]', 0 FROM imports WHERE partner_id = ? AND user_id = ?`,
     )
       .bind(partnerId, userId)
       .run();

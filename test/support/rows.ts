@@ -184,6 +184,7 @@ export async function seedMissing(
     import_id,
     slice: 0,
     summary_ids: JSON.stringify(summaryIds),
+    created_at: NOON,
   });
 }
 

@@ -105,10 +105,19 @@ const testRoute = createRoute({
   responses: { ...accepted, ...conflictProblem("no_event_url") },
 });
 
+/** One of the day before has become too old to count by then, more likely than not. */
+const TEST_EVENT_RETRY_SECONDS = 3_600;
+
 export const sendTestEvent = endpoint(testRoute, async (c) => {
   const { partner_id, event_url } = c.var.partner;
   if (event_url === null) return noEventUrl(c);
   const eventId = await sending.sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
+  if (eventId === null) {
+    const most = sending.TEST_EVENTS_A_DAY.toLocaleString("en");
+    return problem(c, "rate_limited", `At most ${most} test events in 24 hours.`, {
+      headers: { "Retry-After": String(TEST_EVENT_RETRY_SECONDS) },
+    });
+  }
   const event = await read.readEvent(c.env, partner_id, eventId);
   if (event === null) throw new Error("the event that was just stored cannot be read");
   return c.json(event, 202);
