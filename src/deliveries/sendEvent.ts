@@ -3,6 +3,7 @@ import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
 import type { TestEvent } from "./bodies.pure.ts";
+import { TEST_EVENTS_A_DAY } from "./event.ts";
 import { FORGED } from "./forged.ts";
 import { EVENT_PREFIX } from "./ids.ts";
 import { hadTestEvents, insertDelivery, restartDelivery } from "./write.ts";
@@ -29,8 +30,6 @@ export interface Trial {
   signature?: "wrong" | undefined;
 }
 
-/** Test events that a partner may send in 24 hours. They are kept for 30 days. */
-export const TEST_EVENTS_A_DAY = 1_000;
 const DAY_MS = 24 * 60 * 60_000;
 
 /** Sends a test event, with which a partner tries its receiver. Returns the event's id; null when there were too many. */

@@ -51,7 +51,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   failed: "Failed for good.",
   held: "Waiting for the bulk task.",
   queued: "On their way.",
-  missing_summary_ids: "Those of `expected_summary_ids` of which no ping is known.",
+  missing_summary_ids:
+    "Those of `expected_summary_ids` of which no ping is known. An import keeps them for 30 days.",
   repeated: "`true`: this task was sent before, and this is the import that it started then.",
   training_plan: "The training plan that was asked for; null when none was.",
   event: "The event about this import; null when none was asked for.",

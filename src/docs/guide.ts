@@ -1,5 +1,7 @@
 import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
+import { TEST_EVENTS_A_DAY } from "../deliveries/event.ts";
 import { FILE_ERROR_CODES } from "../files/file.ts";
+import { DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { MAX_PINGS } from "../pings/ping.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
@@ -141,10 +143,17 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             ["Held files", "30 days until the task must come"],
             ["Requests", "6,000 a minute to send, 6,000 to read, unless agreed otherwise"],
             ["Files", "60,000 a minute, unless agreed otherwise"],
+            [
+              "What we keep for you",
+              `${DEFAULT_QUOTAS.files.toLocaleString("en")} files and ${(DEFAULT_QUOTAS.stored_bytes / 1e12).toLocaleString("en")} TB of bytes, unless agreed otherwise`,
+            ],
+            ["Test events", `${TEST_EVENTS_A_DAY.toLocaleString("en")} in 24 hours`],
           ],
         ) +
         `<p><code>RateLimit</code> in each answer says how much of the minute is left; with 429 and 503 wait as long as <code>Retry-After</code> says.
-<code>GET /api/partner/</code> shows your own limits.</p>`,
+<code>GET /api/partner/</code> shows your own limits, your quotas, and how much of them you use.</p>
+<p>At a quota your pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>, also those of files that we have. Reading, tasks and deleting go on.
+Deleting users makes room within some minutes. What you use is published about once a minute, so a quota may be passed by some minutes of pings.</p>`,
     },
     {
       id: "statuses",
@@ -162,8 +171,8 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
           ["401", "Partner id and key do not fit.", "Not with this key."],
           [
             "403",
-            "You are suspended, or the request came over plain <code>http</code>.",
-            "Over <code>https</code>; if you are suspended, ask us.",
+            "You are suspended, your quota is used up, or the request came over plain <code>http</code>.",
+            "Over <code>https</code>; at a quota, after deleting users; if you are suspended, ask us.",
           ],
           ["404", "Unknown, or somebody else's.", "No."],
           ["405", "The address does not take this method; see <code>Allow</code>.", "No."],

@@ -3,7 +3,7 @@ import type { Overview } from "../../overview/overview.ts";
 import { FILE_ERRORS } from "../../docs/fileWords.ts";
 import type { PartnerSettings } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
-import { age, number } from "../format.ts";
+import { age, bytes, number } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
@@ -33,6 +33,7 @@ export function OverviewView({ api }: { api: Api }) {
             </p>
           )}
           <Figures of={value} receives={partner.value === null || partner.value.event_url !== null} />
+          {partner.value !== null && <Kept usage={value.usage} quotas={partner.value.quotas} />}
           <section>
             <h2>Files by day</h2>
             <Days of={value} />
@@ -104,6 +105,19 @@ function Figures({ of, receives }: { of: Overview; receives: boolean }) {
         </li>
       ))}
     </ul>
+  );
+}
+
+/** What is kept of the partner's files, beside its quotas. */
+function Kept({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerSettings["quotas"] }) {
+  const files = quotas.files === null ? "" : ` of ${number(quotas.files)}`;
+  const stored = quotas.stored_bytes === null ? "" : ` of ${bytes(quotas.stored_bytes)}`;
+  return (
+    <p class="soft">
+      Kept of all days: {number(usage.files)}
+      {files} files, {bytes(usage.stored_bytes)}
+      {stored}.
+    </p>
   );
 }
 

@@ -1,5 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { EVENT_STATUSES, eventSchema, eventWithAttemptsSchema } from "../../deliveries/event.ts";
+import {
+  EVENT_STATUSES,
+  eventSchema,
+  eventWithAttemptsSchema,
+  TEST_EVENTS_A_DAY,
+} from "../../deliveries/event.ts";
 import * as read from "../../deliveries/read.ts";
 import * as sending from "../../deliveries/sendEvent.ts";
 import { endpoint, type RequestContext } from "../context.ts";
@@ -113,7 +118,7 @@ export const sendTestEvent = endpoint(testRoute, async (c) => {
   if (event_url === null) return noEventUrl(c);
   const eventId = await sending.sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
   if (eventId === null) {
-    const most = sending.TEST_EVENTS_A_DAY.toLocaleString("en");
+    const most = TEST_EVENTS_A_DAY.toLocaleString("en");
     return problem(c, "rate_limited", `At most ${most} test events in 24 hours.`, {
       headers: { "Retry-After": String(TEST_EVENT_RETRY_SECONDS) },
     });
