@@ -27,6 +27,9 @@ CREATE TABLE files (
   warnings              TEXT NOT NULL DEFAULT '[]', -- JSON array, of the readable version
   activity_count        INTEGER NOT NULL DEFAULT 0, -- sessions of the readable version
   decoder_version       INTEGER NOT NULL DEFAULT 0, -- of the decoder that made the readable version's activities
+  stored_bytes          INTEGER NOT NULL DEFAULT 0, -- of the readable version and of the failed one
+  counted_files         INTEGER NOT NULL DEFAULT 0, -- what partner_usage had counted of this file before its row
+  counted_bytes         INTEGER NOT NULL DEFAULT 0, --   was last written under a batch: 0 or 1, and bytes
   received_at           INTEGER NOT NULL,
   received_batch        TEXT,                       -- the file_batches row that lists it by received_at
   updated_at            INTEGER NOT NULL,
@@ -34,21 +37,65 @@ CREATE TABLE files (
   PRIMARY KEY (partner_id, file_id)
 ) WITHOUT ROWID;
 
--- Which of a user's files one statement was about: a partner's pages over all its users walk these rows, newest first
--- or by change, where an index over the files would cost several written rows a file. A file counts only in the
--- batches that its own row names, so a batch that is out of date lists nothing.
+-- Which of a user's files one statement was about: lists of files walk these rows, newest first or by change, where
+-- indexes over the files would cost several written rows a file. A file counts only in the batches that its own row
+-- names, so a batch that is out of date lists nothing. A user's batches lie together, in the order of their changes.
 CREATE TABLE file_batches (
   partner_id    TEXT NOT NULL,
-  first_file_id TEXT NOT NULL,                      -- one of file_ids: a user's batches lie together
+  user_route    TEXT NOT NULL,                      -- the characters that begin the ids of all the user's files
+  updated_at    INTEGER NOT NULL,
+  first_file_id TEXT NOT NULL,                      -- one of file_ids
   batch_id      TEXT NOT NULL,
   received_at   INTEGER,                            -- of files that were received with it; null: none was
-  updated_at    INTEGER NOT NULL,
   file_ids      TEXT NOT NULL,                      -- JSON array
-  PRIMARY KEY (partner_id, first_file_id, batch_id)
+  added_files   INTEGER NOT NULL DEFAULT 0,         -- how many of them are new
+  added_bytes   INTEGER NOT NULL DEFAULT 0,         -- by how much their stored_bytes have grown
+  PRIMARY KEY (partner_id, user_route, updated_at, first_file_id, batch_id)
 ) WITHOUT ROWID;
 
-CREATE INDEX file_batches_by_receipt ON file_batches (partner_id, received_at) WHERE received_at IS NOT NULL;
-CREATE INDEX file_batches_by_update ON file_batches (partner_id, updated_at);
+CREATE INDEX file_batches_by_update ON file_batches (partner_id, updated_at, first_file_id, batch_id);
+CREATE INDEX file_batches_by_receipt ON file_batches (partner_id, received_at, first_file_id, batch_id)
+  WHERE received_at IS NOT NULL;
+CREATE INDEX file_batches_of_user_by_receipt
+  ON file_batches (partner_id, user_route, received_at, first_file_id, batch_id) WHERE received_at IS NOT NULL;
+
+-- Where the round that deletes batches which are out of date continues, in one row.
+CREATE TABLE batch_rounds (
+  only_row      INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
+  partner_id    TEXT NOT NULL,                      -- the key of the last batch that it has seen
+  user_route    TEXT NOT NULL,
+  updated_at    INTEGER NOT NULL,
+  first_file_id TEXT NOT NULL,
+  batch_id      TEXT NOT NULL,
+  resumes_at    INTEGER NOT NULL                    -- after its last batch it rests
+) WITHOUT ROWID;
+
+-- What is kept of each partner. The batches count it, an erasure counts its ranges before and after; the clock publishes
+-- it to KV, where pings are judged by it.
+CREATE TABLE partner_usage (
+  partner_id      TEXT NOT NULL PRIMARY KEY,
+  files           INTEGER NOT NULL,
+  stored_bytes    INTEGER NOT NULL,
+  missing_bytes   INTEGER NOT NULL DEFAULT 0,       -- characters of the partner's rows of import_missing
+  published_files INTEGER NOT NULL DEFAULT 0,
+  published_bytes INTEGER NOT NULL DEFAULT 0,
+  due_since       INTEGER                           -- since when what was published is outdated; null: it is not
+) WITHOUT ROWID;
+
+CREATE INDEX partner_usage_due ON partner_usage (due_since) WHERE due_since IS NOT NULL;
+
+-- One row is written for each batch that changes the count. Two more when what was published differs by 1 %.
+CREATE TRIGGER count_batch AFTER INSERT ON file_batches
+WHEN new.added_files <> 0 OR new.added_bytes <> 0
+BEGIN
+  INSERT INTO partner_usage (partner_id, files, stored_bytes) VALUES (new.partner_id, new.added_files, new.added_bytes)
+    ON CONFLICT (partner_id) DO UPDATE SET files = files + excluded.files,
+      stored_bytes = stored_bytes + excluded.stored_bytes;
+  UPDATE partner_usage SET due_since = new.updated_at
+    WHERE partner_id = new.partner_id AND due_since IS NULL
+      AND (100 * abs(files - published_files) >= max(published_files, 1)
+        OR 100 * abs(stored_bytes - published_bytes) >= max(published_bytes, 1));
+END;
 
 CREATE TABLE activities (
   partner_id            TEXT NOT NULL,
@@ -102,8 +149,23 @@ CREATE TABLE import_missing (
   import_id   TEXT NOT NULL,
   slice       INTEGER NOT NULL,
   summary_ids TEXT NOT NULL,                        -- JSON array
+  created_at  INTEGER NOT NULL,
   PRIMARY KEY (partner_id, import_id, slice)
 ) WITHOUT ROWID;
+
+CREATE INDEX import_missing_by_age ON import_missing (created_at);
+
+CREATE TRIGGER count_missing AFTER INSERT ON import_missing
+BEGIN
+  INSERT INTO partner_usage (partner_id, files, stored_bytes, missing_bytes)
+    VALUES (new.partner_id, 0, 0, length(new.summary_ids))
+    ON CONFLICT (partner_id) DO UPDATE SET missing_bytes = missing_bytes + excluded.missing_bytes;
+END;
+
+CREATE TRIGGER uncount_missing AFTER DELETE ON import_missing
+BEGIN
+  UPDATE partner_usage SET missing_bytes = missing_bytes - length(old.summary_ids) WHERE partner_id = old.partner_id;
+END;
 
 CREATE TABLE users (
   partner_id     TEXT NOT NULL,
@@ -155,6 +217,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at, delivery_id);
 CREATE INDEX test_events_by_creation ON deliveries (created_at) WHERE type IN ('test.ping', 'test.forged');
+CREATE INDEX test_events_of_partner ON deliveries (partner_id, created_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
 
 -- Requests that came with an Idempotency-Key, as hashes. Nothing of what they said stays.
@@ -175,6 +238,8 @@ CREATE TABLE discarded_objects (
   object_key   TEXT NOT NULL PRIMARY KEY,
   discarded_at INTEGER NOT NULL
 ) WITHOUT ROWID;
+
+CREATE INDEX discarded_objects_by_age ON discarded_objects (discarded_at);
 
 -- Long work that an operator asked for, done in bounded steps by the clock.
 CREATE TABLE operator_jobs (
@@ -207,6 +272,6 @@ CREATE TABLE erased (
   PRIMARY KEY (partner_id, user_hash)
 ) WITHOUT ROWID;
 
-CREATE INDEX erased_due ON erased (next_sweep_at) WHERE next_sweep_at IS NOT NULL;
+CREATE INDEX erased_due ON erased (partner_id, next_sweep_at) WHERE next_sweep_at IS NOT NULL;
 CREATE INDEX erased_by_age ON erased (before_version) WHERE next_sweep_at IS NULL;
 CREATE INDEX erased_unknown ON erased (partner_id) WHERE sweeps_left = -1;

@@ -129,6 +129,12 @@ export interface SweepCounts {
   finished_jobs?: number;
   /** Collectors whose alarm the platform had given up, of those that the run has looked at. */
   lost_alarms?: number;
+  /** Batches of files that were out of date. */
+  stale_batches?: number;
+  /** Old lists of files that never came, in slices. */
+  missing_files?: number;
+  /** Partners whose usage was published. */
+  usage?: number;
   /** Runs in the fifth and the thirty-fifth minute of an hour only. */
   inline_bytes?: number;
 }

@@ -2,12 +2,15 @@ import { sweepDeliveries, sweepTestEvents } from "./deliveries/sweep.ts";
 import type { Env } from "./env.ts";
 import { sweepExpiredErasures } from "./erasure/expire.ts";
 import { sweepErasures } from "./erasure/sweep.ts";
+import { sweepBatches } from "./files/batches/sweep.ts";
 import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
 import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
+import { sweepMissing } from "./imports/sweep.ts";
 import { faultName, logLine, type SweepCounts } from "./log.ts";
 import { continueJobs } from "./operator/redecode.ts";
 import { sweepFinishedJobs } from "./operator/sweep.ts";
 import { sweepSources } from "./sources/sweep.ts";
+import { sweepUsage } from "./usage/sweep.ts";
 
 /** Minutes of the hour at which a whole past hour is looked through; twice, in case one run is missed. */
 const HOURLY_MINUTES = new Set([5, 35]);
@@ -29,6 +32,9 @@ const SWEEPS: readonly Sweep[] = [
   { name: "test_events", isDue: () => true, run: sweepTestEvents },
   { name: "finished_jobs", isDue: () => true, run: sweepFinishedJobs },
   { name: "lost_alarms", isDue: () => true, run: sweepSources },
+  { name: "stale_batches", isDue: () => true, run: sweepBatches },
+  { name: "missing_files", isDue: () => true, run: sweepMissing },
+  { name: "usage", isDue: () => true, run: sweepUsage },
   {
     name: "inline_bytes",
     isDue: (nowMs) => HOURLY_MINUTES.has(new Date(nowMs).getUTCMinutes()),

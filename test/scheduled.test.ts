@@ -30,6 +30,9 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     test_events: 0,
     discarded_objects: 0,
     idempotent_requests: 0,
+    stale_batches: 0,
+    missing_files: 0,
+    usage: 0,
     outcome: "done",
     milliseconds: expect.any(Number),
   });
@@ -47,7 +50,7 @@ test("a sweep whose store is down is named in the line, without the store's own 
     inline_bytes: 0,
     outcome: "fault",
     fault:
-      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error",
+      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");

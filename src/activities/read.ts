@@ -2,7 +2,18 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { activityId, idPrefix, isId, rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
-import { DATABASE_NOW, Where } from "../database/sql.ts";
+import { Where } from "../database/sql.ts";
+import {
+  FEW,
+  pageOfSorted,
+  readPage,
+  sortedIfFew,
+  walked,
+  type Page,
+  type WalkBounds,
+  type Walked,
+} from "../database/walk.ts";
+import { walkBatches, type FilePosition } from "../files/read.ts";
 import { detailsSchema, summarySchema, type Activity, type ActivityWithParts } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
 
@@ -55,6 +66,13 @@ function rangesAround(activities: readonly Activity[]): { from: number; to: numb
   return ranges;
 }
 
+/**
+ * Index entries that the search for duplicates of one page looks at. They are shared out evenly, so that starts which
+ * very many of a partner's users have in common leave the other activities theirs.
+ */
+const NEIGHBOURS = 1_000;
+const LEAST_NEIGHBOURS = 5;
+
 /** Fills in `possible_duplicate_of` with one query for all activities. */
 async function withDuplicates<T extends Activity>(
   db: D1Database,
@@ -64,18 +82,21 @@ async function withDuplicates<T extends Activity>(
   const ranges = rangesAround(activities);
   if (ranges.length === 0) return [...activities];
   const routes = new Set(activities.map((activity) => activity.file_id.slice(0, ROUTE_LENGTH)));
+  const neighbours = Math.max(LEAST_NEIGHBOURS, Math.floor(NEIGHBOURS / ranges.length));
   // No index holds a user's starts. The query walks the partner's index and looks up only rows of these users.
   const found = await db
     .prepare(
       `SELECT a.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds,
          a.summary->>'elapsed_time_in_seconds' AS elapsed_time_in_seconds, a.created_at
-       FROM json_each(?2) j CROSS JOIN activities i INDEXED BY activities_by_start CROSS JOIN activities a
-       WHERE i.partner_id = ?1
-         AND i.start_time_in_seconds BETWEEN (j.value->>'from') AND (j.value->>'to')
-         AND substr(i.file_id, 1, ${ROUTE_LENGTH}) IN (SELECT value FROM json_each(?3))
-         AND a.partner_id = i.partner_id AND a.file_id = i.file_id AND a.session_index = i.session_index`,
+       FROM json_each(?2) j CROSS JOIN activities a
+       WHERE a.partner_id = ?1 AND (a.file_id, a.session_index) IN (
+         SELECT i.file_id, i.session_index FROM (
+           SELECT file_id, session_index FROM activities INDEXED BY activities_by_start
+           WHERE partner_id = ?1
+             AND start_time_in_seconds BETWEEN (j.value->>'from') AND (j.value->>'to') LIMIT ?4) i
+         WHERE substr(i.file_id, 1, ${ROUTE_LENGTH}) IN (SELECT value FROM json_each(?3)))`,
     )
-    .bind(partnerId, JSON.stringify(ranges), JSON.stringify([...routes]))
+    .bind(partnerId, JSON.stringify(ranges), JSON.stringify([...routes]), neighbours)
     .all<CandidateRow>();
   const candidates = found.results.map((row) => ({
     ...row,
@@ -129,13 +150,26 @@ export interface ActivityFilters {
   updated_since?: number | undefined;
 }
 
-/** Start in Unix seconds (null: unknown), or updated_at in milliseconds with updated_since; then file and session. */
-export type ActivityPosition = [time: number | null, fileId: string, sessionIndex: number];
+/** A place among activities by start: Unix seconds (null: unknown, after all others), file, session. */
+type StartPosition = [start: number | null, fileId: string, sessionIndex: number];
+/** A place among changes: that of the activity's file, then the session. */
+type UpdatePosition = [...FilePosition, sessionIndex: number];
+export type ActivityPosition = StartPosition | UpdatePosition;
 
-const BY_START = "activities a INDEXED BY activities_by_start";
-/** Reads along the batches that changed files. An activity is written in the same batch as its file. */
-const BY_UPDATE = `file_batches b INDEXED BY file_batches_by_update CROSS JOIN json_each(b.file_ids) j
-  CROSS JOIN activities a ON a.partner_id = b.partner_id AND a.file_id = j.value AND a.updated_batch = b.batch_id`;
+const isUpdatePosition = (position: ActivityPosition): position is UpdatePosition => position.length === 5;
+
+/**
+ * Rows that one page looks at beyond those that it returns: of the partner's index of starts, and of the files that
+ * changed. A row costs up to seven of D1's rows read.
+ */
+const STARTS_TO_WALK = 1_500;
+const CHANGES_TO_WALK = 1_000;
+/** Activities that a page of changes reads of these files; a file may have a hundred. */
+const CHANGED_ACTIVITIES = 1_500;
+/** Activities of a user that are sorted for a page. A user with more is read along the partner's index. */
+export const SORTED_ACTIVITIES = 3_000;
+/** A session after all of a file. */
+const AFTER_SESSIONS = 1_000_000;
 
 /** A list to read: a partner's activities, or those whose ids begin with `prefix`. */
 interface List {
@@ -145,97 +179,234 @@ interface List {
   filters: ActivityFilters;
 }
 
-interface PageOfList {
+interface PageOfList<P> {
   limit: number;
-  after: ActivityPosition | null;
+  after: P | null;
 }
 
-/** Returns at most `limit` activities after the position: newest start first, or with `updated_since` by update. */
+/**
+ * Returns at most `limit` activities after the position: newest start first, or with `updated_since` by update. Of
+ * activities that the filters leave out, a page passes a bounded number.
+ */
 export async function listActivities(
   env: Env,
   partnerId: string,
   filters: ActivityFilters,
-  page: PageOfList,
-): Promise<Activity[]> {
+  { limit, after }: PageOfList<ActivityPosition>,
+): Promise<Page<Activity, ActivityPosition>> {
   const { user_id, source } = filters;
   const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
   const db = databaseFor(env, partnerId);
   const list = { db, partnerId, prefix, filters };
-  const { updated_since: since } = filters;
-  const rows = since === undefined ? await rowsByStart(list, page) : await rowsByUpdate(list, since, page);
-  return withDuplicates(db, partnerId, rows.map(activityOf));
+  const { rows, next } =
+    filters.updated_since === undefined
+      ? await pageByStart(list, { limit, after: after === null || isUpdatePosition(after) ? null : after })
+      : await pageByUpdate(list, { limit, after: after !== null && isUpdatePosition(after) ? after : null });
+  return { rows: await withDuplicates(db, partnerId, rows.map(activityOf)), next };
 }
 
-async function rowsByUpdate(list: List, since: number, { limit, after }: PageOfList): Promise<ActivityRow[]> {
-  const time = list.prefix === null ? "b.updated_at" : "a.updated_at";
-  const where = filtered(list, list.prefix === null ? "b" : "a");
-  if (after === null) where.and(`${time} >= ?`, since);
-  else {
-    const [updatedAt, ...names] = after;
-    where.and(`${time} >= ?`, updatedAt);
-    where.and(`(${time}, a.file_id, a.session_index) > (?, ?, ?)`, updatedAt, ...names);
-  }
-  // Leave rows of the current millisecond to the next poll: more of them may still be written.
-  where.and(`${time} < ${DATABASE_NOW}`);
-  return readRows(list, BY_UPDATE, where, `${time}, a.file_id, a.session_index`, limit);
+interface ChangedRow extends ActivityRow, Walked {
+  walked_time: number;
+  walked_first: string;
+  walked_batch: string;
+  walked_file: string;
 }
 
-/** Activities without a start follow all others. NULL compares with nothing, so they need a query of their own. */
-async function rowsByStart(list: List, { limit, after }: PageOfList): Promise<ActivityRow[]> {
-  if (after !== null && after[0] === null) return rowsWithoutStart(list, { limit, after });
-  const time = startColumn(list);
-  const where = filtered(list, "a");
-  if (after === null) where.and("a.start_time_in_seconds IS NOT NULL");
-  else where.and(`(${time}, a.file_id, a.session_index) < (?, ?, ?)`, ...after);
-  const order = `${time} DESC, a.file_id DESC, a.session_index DESC`;
-  const started = await readRows(list, BY_START, where, order, limit);
-  if (started.length === limit) return started;
-  return [...started, ...(await rowsWithoutStart(list, { limit: limit - started.length, after: null }))];
+/** Walks the batches that changed files. An activity is written in the same batch as its file. */
+async function pageByUpdate(
+  list: List,
+  page: PageOfList<UpdatePosition>,
+): Promise<Page<ChangedRow, UpdatePosition>> {
+  return readPage<ChangedRow, UpdatePosition>(
+    { ...page, rowsToWalk: CHANGES_TO_WALK },
+    async (after, bounds) => walkChanges(list, after, bounds),
+    (row) => [
+      row.walked_time,
+      row.walked_first,
+      row.walked_batch,
+      row.walked_file,
+      row.is_match === 1 ? row.session_index : AFTER_SESSIONS,
+    ],
+  );
 }
 
-async function rowsWithoutStart(list: List, { limit, after }: PageOfList): Promise<ActivityRow[]> {
-  const where = filtered(list, "a").and("a.start_time_in_seconds IS NULL");
-  if (after !== null) where.and("(a.file_id, a.session_index) < (?, ?)", after[1], after[2]);
-  return readRows(list, BY_START, where, "a.file_id DESC, a.session_index DESC", limit);
-}
-
-/** Returns the filters as conditions. The index of table `partnerOf` on the partner is used. */
-function filtered(list: List, partnerOf: "a" | "b"): Where {
-  const { partnerId, prefix, filters } = list;
-  const time = startColumn(list);
-  const where = new Where().and(`${partnerOf}.partner_id = ?`, partnerId);
-  if (prefix !== null) where.and("a.file_id >= ? AND a.file_id < ?", prefix, rangeEnd(prefix));
-  where
-    .andEqual("a.user_id", filters.user_id)
-    .andEqual("a.source", filters.source)
-    .andEqual("a.sport", filters.sport);
-  if (filters.start_after !== undefined) where.and(`${time} >= ?`, filters.start_after);
-  if (filters.start_before !== undefined) where.and(`${time} < ?`, filters.start_before);
-  return where;
-}
-
-/**
- * Returns the column to sort by. A user's rows are stored together and sorted; a `+` keeps SQLite from using the
- * partner's index. A partner's rows are read along that index.
- */
-function startColumn({ prefix }: List): string {
-  return `${prefix === null ? "" : "+"}a.start_time_in_seconds`;
-}
-
-/** `from` is the table that a partner's rows are read from. A user's rows are read by their ids. */
-async function readRows(
-  { db, prefix }: List,
-  from: string,
-  where: Where,
-  order: string,
-  limit: number,
-): Promise<ActivityRow[]> {
+async function walkChanges(
+  { db, partnerId, prefix, filters }: List,
+  after: UpdatePosition | null,
+  { rows, matches }: WalkBounds,
+): Promise<ChangedRow[]> {
+  const route = prefix?.slice(0, ROUTE_LENGTH) ?? null;
+  const [time, first, batch, file, session] = after ?? [null, null, null, null, null];
+  const walk = walkBatches({
+    partnerId,
+    route,
+    by: "update",
+    since: filters.updated_since,
+    after: time === null ? null : [time, first, batch, file],
+    again: true,
+  });
+  const files = new Where()
+    .and("f.partner_id = ? AND f.file_id = w.file_id AND f.updated_batch = w.batch_id", partnerId)
+    .andEqual("f.user_id", filters.user_id)
+    .andEqual("f.source", filters.source);
+  const on = filtered(
+    new Where().and(
+      "a.partner_id = ? AND a.file_id = x.current_file AND a.updated_batch = x.walked_batch",
+      partnerId,
+    ),
+    filters,
+  );
+  // The file at the position is walked again: what is left of its sessions comes first.
+  if (file !== null)
+    on.and("(a.session_index > ? OR x.walked_file <> ? OR x.walked_batch <> ?)", session, file, batch);
   const found = await db
     .prepare(
-      `SELECT ${COLUMNS} FROM ${prefix === null ? from : "activities a"}
-       WHERE ${where.sql} ORDER BY ${order} LIMIT ?`,
+      `SELECT x.walked_time, x.walked_first, x.walked_batch, x.walked_file, a.file_id IS NOT NULL AS is_match,
+         (x.n = ?1 OR x.work >= ?2) AS is_end, ${COLUMNS}
+       FROM (
+         SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
+           w.file_id AS walked_file, f.file_id AS current_file, coalesce(f.activity_count, 0) AS own_work,
+           sum(coalesce(f.activity_count, 0)) OVER (ROWS UNBOUNDED PRECEDING) AS work
+         FROM ${walked(walk.sql)} LEFT JOIN files f ON ${files.sql}) x
+       LEFT JOIN activities a ON ${on.sql}
+       WHERE x.work - x.own_work < ?2 AND (a.file_id IS NOT NULL OR x.n = ?1 OR x.work >= ?2)
+       ORDER BY x.n, a.session_index LIMIT ?`,
     )
-    .bind(...where.values, limit)
-    .all<ActivityRow>();
+    .bind(rows, CHANGED_ACTIVITIES, ...walk.values, rows, ...files.values, ...on.values, matches)
+    .all<ChangedRow>();
   return found.results;
+}
+
+const positionByStart = (row: ActivityRow): StartPosition => [
+  row.start_time_in_seconds,
+  row.file_id,
+  row.session_index,
+];
+
+/** Sorts the activities of a user who has few; else walks the partner's index of starts. */
+async function pageByStart(
+  list: List,
+  page: PageOfList<StartPosition>,
+): Promise<Page<ActivityRow, StartPosition>> {
+  const sorted = list.prefix === null ? null : await sortedPage(list, list.prefix, page);
+  return (
+    sorted ??
+    readPage<WalkedActivity, StartPosition>(
+      { ...page, rowsToWalk: STARTS_TO_WALK },
+      async (after, bounds) => walkStarts(list, after, bounds),
+      (row) => [row.walked_start, row.walked_file, row.walked_session],
+    )
+  );
+}
+
+interface SortedActivity extends ActivityRow {
+  few: 0 | 1;
+}
+
+/** Returns null for a user with too many activities to sort. */
+async function sortedPage(
+  { db, partnerId, filters }: List,
+  prefix: string,
+  { limit, after }: PageOfList<StartPosition>,
+): Promise<Page<ActivityRow, StartPosition> | null> {
+  const range = new Where()
+    .and("a.partner_id = ?", partnerId)
+    .and("a.file_id >= ? AND a.file_id < ?", prefix, rangeEnd(prefix));
+  const where = filtered(new Where().and("true"), filters);
+  // NULL compares with nothing. In a descending order it comes last.
+  if (after?.[0] === null) {
+    where.and(
+      "a.start_time_in_seconds IS NULL AND (a.file_id, a.session_index) < (?, ?)",
+      after[1],
+      after[2],
+    );
+  } else if (after !== null) {
+    const time = "a.start_time_in_seconds";
+    where.and(`(${time} IS NULL OR (${time}, a.file_id, a.session_index) < (?, ?, ?))`, ...after);
+  }
+  const order = "start_time_in_seconds DESC, file_id DESC, session_index DESC";
+  const few = { from: "activities a", where: range.sql, most: SORTED_ACTIVITIES };
+  const found = await db
+    .prepare(
+      `${sortedIfFew(
+        few,
+        `SELECT ${COLUMNS} FROM ${FEW} a WHERE ${where.sql}
+         ORDER BY a.start_time_in_seconds DESC, a.file_id DESC, a.session_index DESC LIMIT ?`,
+      )} ORDER BY ${order}`,
+    )
+    .bind(...range.values, ...range.values, ...where.values, limit + 1)
+    .all<SortedActivity>();
+  if (found.results[0]?.few === 0) return null;
+  const rows = found.results.filter((row) => row.file_id !== null);
+  return pageOfSorted(rows, limit, positionByStart);
+}
+
+interface WalkedActivity extends ActivityRow, Walked {
+  walked_start: number | null;
+  walked_file: string;
+  walked_session: number;
+}
+
+async function walkStarts(
+  { db, partnerId, prefix, filters }: List,
+  after: StartPosition | null,
+  { rows, matches }: WalkBounds,
+): Promise<WalkedActivity[]> {
+  const walk = startsToWalk(partnerId, filters, after);
+  const on = new Where().and(
+    "a.partner_id = ? AND a.file_id = w.file_id AND a.session_index = w.session_index",
+    partnerId,
+  );
+  if (prefix !== null) on.and("w.file_id >= ? AND w.file_id < ?", prefix, rangeEnd(prefix));
+  filtered(on, filters);
+  const found = await db
+    .prepare(
+      `SELECT w.start AS walked_start, w.file_id AS walked_file, w.session_index AS walked_session,
+         a.file_id IS NOT NULL AS is_match, w.n = ?1 AS is_end, ${COLUMNS}
+       FROM ${walked(walk.sql)} LEFT JOIN activities a ON ${on.sql}
+       WHERE a.file_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?`,
+    )
+    .bind(rows, ...walk.values, rows, ...on.values, matches)
+    .all<WalkedActivity>();
+  return found.results;
+}
+
+/** The sub-select of a walk along the partner's starts, newest first. Activities without a start follow all others. */
+function startsToWalk(
+  partnerId: string,
+  { start_after, start_before }: ActivityFilters,
+  after: StartPosition | null,
+): { sql: string; values: (string | number | null)[] } {
+  const select = (where: Where, order: string) =>
+    `SELECT a.start_time_in_seconds AS start, a.file_id, a.session_index
+     FROM activities a INDEXED BY activities_by_start WHERE ${where.sql} ORDER BY ${order}`;
+  const time = "a.start_time_in_seconds";
+  const started = new Where().and("a.partner_id = ?", partnerId).and(`${time} IS NOT NULL`);
+  if (start_after !== undefined) started.and(`${time} >= ?`, start_after);
+  if (start_before !== undefined) started.and(`${time} < ?`, start_before);
+  if (after !== null) started.and(`(${time}, a.file_id, a.session_index) < (?, ?, ?)`, ...after);
+  const unstarted = new Where().and("a.partner_id = ?", partnerId).and(`${time} IS NULL`);
+  const isUnstarted = after !== null && after[0] === null;
+  if (isUnstarted) unstarted.and("(a.file_id, a.session_index) < (?, ?)", after[1], after[2]);
+  const startedSql = select(started, `${time} DESC, a.file_id DESC, a.session_index DESC`);
+  const unstartedSql = select(unstarted, "a.file_id DESC, a.session_index DESC");
+  if (isUnstarted) return { sql: unstartedSql, values: unstarted.values };
+  if (start_after !== undefined || start_before !== undefined)
+    return { sql: startedSql, values: started.values };
+  return {
+    sql: `SELECT * FROM (${startedSql}) UNION ALL SELECT * FROM (${unstartedSql})`,
+    values: [...started.values, ...unstarted.values],
+  };
+}
+
+/** Adds the filters as conditions on an activity `a`. */
+function filtered(
+  where: Where,
+  { user_id, source, sport, start_after, start_before }: ActivityFilters,
+): Where {
+  const time = "+a.start_time_in_seconds";
+  where.andEqual("a.user_id", user_id).andEqual("a.source", source).andEqual("a.sport", sport);
+  if (start_after !== undefined) where.and(`${time} >= ?`, start_after);
+  if (start_before !== undefined) where.and(`${time} < ?`, start_before);
+  return where;
 }

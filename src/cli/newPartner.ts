@@ -10,7 +10,7 @@ export interface Credentials {
 
 /** A partner with its first key and webhook secret. */
 export function newPartner(
-  settings: Pick<Partner, "partner_id" | "name" | "event_url" | "callback_hosts" | "limits">,
+  settings: Pick<Partner, "partner_id" | "name" | "event_url" | "callback_hosts" | "limits" | "quotas">,
   now: Date,
 ): { partner: Partner; credentials: Credentials } {
   const credentials: Credentials = {
@@ -24,7 +24,7 @@ export function newPartner(
 /** The record of a partner whose key and secret are given. */
 export function partnerWith(
   credentials: Credentials,
-  settings: Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits">,
+  settings: Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits" | "quotas">,
   now: Date,
 ): Partner {
   const { partner_id, auth_key, webhook_secret } = credentials;
@@ -39,5 +39,6 @@ export function partnerWith(
     webhook_secrets: [{ secret_id: `secret_${randomId()}`, secret: webhook_secret, ...life }],
     callback_hosts: settings.callback_hosts,
     limits: settings.limits,
+    quotas: settings.quotas,
   };
 }

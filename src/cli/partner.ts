@@ -15,7 +15,8 @@ const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --
   suspend <partner_id>
   resume <partner_id>
 settings, each cleared by "none":
-  --name TEXT  --event-url URL  --callback-host HOST …  --requests-per-minute N  --files-per-minute N`;
+  --name TEXT  --event-url URL  --callback-host HOST …  --requests-per-minute N  --files-per-minute N
+  --quota-files N  --quota-bytes N`;
 
 const FLAGS = {
   json: { type: "boolean", default: false },
@@ -25,6 +26,8 @@ const FLAGS = {
   "callback-host": { type: "string", multiple: true },
   "requests-per-minute": { type: "string" },
   "files-per-minute": { type: "string" },
+  "quota-files": { type: "string" },
+  "quota-bytes": { type: "string" },
   // A day: whoever runs the partner's servers, wherever, has a working morning to bring the new one in.
   overlap: { type: "string", default: "24h" },
 } as const;
@@ -44,11 +47,11 @@ function lengthMs(text: string): number | null {
   return count === undefined || unitMs === undefined ? null : Number(count) * unitMs;
 }
 
-/** A limit a minute; undefined when not given, null for none, NaN when it is no number that limits. */
+/** A limit or a quota; undefined when not given, null for none, NaN when it is no number that limits. */
 function limitOf(text: string | undefined): number | null | undefined {
   if (text === undefined) return undefined;
   if (text === NONE) return null;
-  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : Number.NaN;
+  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : Number.NaN;
 }
 
 function cleared(text: string | undefined): string | null | undefined {
@@ -90,11 +93,15 @@ function commandOf({
 function settingsOf(
   values: Arguments["values"],
 ): { ok: true; settings: Omit<Request, "partnerId" | "keyId" | "remote"> } | Refusal {
-  const requestsPerMinute = limitOf(values["requests-per-minute"]);
-  const filesPerMinute = limitOf(values["files-per-minute"]);
+  const limits = {
+    requestsPerMinute: limitOf(values["requests-per-minute"]),
+    filesPerMinute: limitOf(values["files-per-minute"]),
+    quotaFiles: limitOf(values["quota-files"]),
+    quotaBytes: limitOf(values["quota-bytes"]),
+  };
   const overlapMs = lengthMs(values.overlap);
-  if (Number.isNaN(requestsPerMinute) || Number.isNaN(filesPerMinute)) {
-    const flag = Number.isNaN(requestsPerMinute) ? "requests-per-minute" : "files-per-minute";
+  for (const flag of ["requests-per-minute", "files-per-minute", "quota-files", "quota-bytes"] as const) {
+    if (!Number.isNaN(limitOf(values[flag]))) continue;
     return misuse(`--${flag} takes a number of at least 1, or none, not ${JSON.stringify(values[flag])}.`);
   }
   if (overlapMs === null) {
@@ -105,8 +112,7 @@ function settingsOf(
     name: cleared(values.name),
     eventUrl: cleared(values["event-url"]),
     callbackHosts: hosts?.length === 1 && hosts[0] === NONE ? [] : hosts,
-    requestsPerMinute,
-    filesPerMinute,
+    ...limits,
     overlapMs,
   };
   return { ok: true, settings };

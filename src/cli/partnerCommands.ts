@@ -1,6 +1,7 @@
 import { checkAddress } from "../outbound/address.ts";
 import {
   DEFAULT_LIMITS,
+  DEFAULT_QUOTAS,
   live,
   newAuthKey,
   newWebhookSecret,
@@ -23,6 +24,8 @@ export interface Request {
   callbackHosts: string[] | undefined;
   requestsPerMinute: number | null | undefined;
   filesPerMinute: number | null | undefined;
+  quotaFiles: number | null | undefined;
+  quotaBytes: number | null | undefined;
   overlapMs: number;
 }
 
@@ -39,6 +42,8 @@ export const SETTINGS = [
   "callback-host",
   "requests-per-minute",
   "files-per-minute",
+  "quota-files",
+  "quota-bytes",
 ] as const;
 
 export interface Command {
@@ -94,10 +99,11 @@ async function create(registry: Registry, request: Request, now: Date): Promise<
   if ((await registry.read(partnerId)) !== null) return refuse(`There is a partner ${partnerId} already.`);
   // On one's own machine nobody else waits.
   const limits = remote ? DEFAULT_LIMITS : { requests_per_minute: null, files_per_minute: null };
+  const quotas = remote ? DEFAULT_QUOTAS : { files: null, stored_bytes: null };
   const { partner, credentials } = newPartner(
     {
       partner_id: partnerId,
-      ...changed({ name: null, event_url: null, callback_hosts: [], limits }, request),
+      ...changed({ name: null, event_url: null, callback_hosts: [], limits, quotas }, request),
     },
     now,
   );
@@ -210,11 +216,12 @@ async function resume(partner: Partner, registry: Registry, _request: Request, n
   return stored(registry, { ...partner, status: "active" }, now);
 }
 
-type Settings = Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits">;
+type Settings = Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits" | "quotas">;
 
 /** The settings with what the request gives in place of what was. */
 function changed(settings: Settings, request: Request): Settings {
-  const { name, eventUrl, callbackHosts, requestsPerMinute, filesPerMinute } = request;
+  const { name, eventUrl, callbackHosts, requestsPerMinute, filesPerMinute, quotaFiles, quotaBytes } =
+    request;
   return {
     name: name === undefined ? settings.name : name,
     event_url: eventUrl === undefined ? settings.event_url : eventUrl,
@@ -223,6 +230,10 @@ function changed(settings: Settings, request: Request): Settings {
       requests_per_minute:
         requestsPerMinute === undefined ? settings.limits.requests_per_minute : requestsPerMinute,
       files_per_minute: filesPerMinute === undefined ? settings.limits.files_per_minute : filesPerMinute,
+    },
+    quotas: {
+      files: quotaFiles === undefined ? settings.quotas.files : quotaFiles,
+      stored_bytes: quotaBytes === undefined ? settings.quotas.stored_bytes : quotaBytes,
     },
   };
 }

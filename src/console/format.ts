@@ -68,7 +68,12 @@ export function kilometersAnHour(metersPerSecond: number | null): string {
 
 export function bytes(count: number | null): string {
   if (count === null) return NONE;
-  return count < 10_000 ? number(count, 0, "B") : number(count / 1024, 0, "KiB");
+  let amount = count;
+  for (const unit of ["B", "KiB", "MiB"]) {
+    if (amount < 10_000) return number(amount, 0, unit);
+    amount /= 1024;
+  }
+  return number(amount, 0, "GiB");
 }
 
 /** `lap_swimming` → `lap swimming` */

@@ -11,6 +11,9 @@ export function visibleEventStatus(status: DeliveryStatus): EventStatus {
   return status === "delivered" || status === "failed" ? status : "pending";
 }
 
+/** Test events that a partner may send in 24 hours. They are kept for 30 days. */
+export const TEST_EVENTS_A_DAY = 1_000;
+
 /** JSON of the request body. */
 export const eventBodySchema = z.strictObject({
   type: z.string(),

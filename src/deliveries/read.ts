@@ -3,6 +3,7 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
+import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
 import {
   eventBodySchema,
   visibleEventStatus,
@@ -25,13 +26,8 @@ interface EventRow {
   updated_at: number;
 }
 
-const EVENTS = `SELECT d.delivery_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
-    d.next_attempt_at, d.created_at, d.updated_at
-  FROM deliveries d`;
-
-function eventsOf(partnerId: string): Where {
-  return new Where().and("d.partner_id = ?", partnerId).and("d.kind = 'event'");
-}
+const COLUMNS = `d.delivery_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
+    d.next_attempt_at, d.created_at, d.updated_at`;
 
 const attemptsColumn = z.array(
   z.object({
@@ -61,10 +57,11 @@ export async function readEvent(
   partnerId: string,
   eventId: string,
 ): Promise<EventWithAttempts | null> {
-  const where = eventsOf(partnerId).and("d.delivery_id = ?", eventId);
   const row = await databaseFor(env, partnerId)
-    .prepare(`${EVENTS} WHERE ${where.sql}`)
-    .bind(...where.values)
+    .prepare(
+      `SELECT ${COLUMNS} FROM deliveries d WHERE d.partner_id = ? AND d.delivery_id = ? AND d.kind = 'event'`,
+    )
+    .bind(partnerId, eventId)
     .first<EventRow>();
   if (row === null) return null;
   const attempts = parseColumn(attemptsColumn, row.attempts);
@@ -83,26 +80,60 @@ export interface EventFilters {
 /** The time (created_at, or updated_at with updated_since) in Unix milliseconds and the id of the last row. */
 export type EventPosition = [timeMs: number, eventId: string];
 
-/** Returns at most `limit` events after the position: newest first, or with `updated_since` ascending by update. */
+/** Events that one page looks at beyond those that it returns. */
+const EVENTS_TO_WALK = 2_000;
+
+interface WalkedEvent extends EventRow, Walked {
+  walked_time: number;
+  walked_id: string;
+}
+
+/**
+ * Returns at most `limit` events after the position: newest first, or with `updated_since` ascending by update. Of events
+ * of other statuses, a page passes a bounded number.
+ */
 export async function listEvents(
   env: Env,
   partnerId: string,
   filters: EventFilters,
   { limit, after }: { limit: number; after: EventPosition | null },
-): Promise<Event[]> {
-  const byUpdate = filters.updated_since !== undefined;
-  const time = byUpdate ? "d.updated_at" : "d.created_at";
-  const where = eventsOf(partnerId);
-  if (filters.status === "pending") where.and("d.status IN ('pending', 'waiting')");
-  else where.andEqual("d.status", filters.status);
-  if (after !== null) where.and(`(${time}, d.delivery_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
-  else if (filters.updated_since !== undefined) where.and(`${time} >= ?`, filters.updated_since);
+): Promise<Page<Event, EventPosition>> {
+  const page = await readPage<WalkedEvent, EventPosition>(
+    { limit, after, rowsToWalk: EVENTS_TO_WALK },
+    async (position, bounds) => walkEvents(databaseFor(env, partnerId), partnerId, filters, position, bounds),
+    (row) => [row.walked_time, row.walked_id],
+  );
+  return { rows: page.rows.map(eventOf), next: page.next };
+}
+
+async function walkEvents(
+  db: D1Database,
+  partnerId: string,
+  { status, updated_since }: EventFilters,
+  after: EventPosition | null,
+  { rows, matches }: WalkBounds,
+): Promise<WalkedEvent[]> {
+  const byUpdate = updated_since !== undefined;
+  const time = byUpdate ? "e.updated_at" : "e.created_at";
+  const walk = new Where().and("e.partner_id = ?", partnerId).and("e.kind = 'event'");
+  if (after !== null) walk.and(`(${time}, e.delivery_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
+  else if (updated_since !== undefined) walk.and(`${time} >= ?`, updated_since);
   // Leave rows of the current millisecond to the next poll: more of them may still be written.
-  if (byUpdate) where.and(`${time} < ${DATABASE_NOW}`);
-  const order = byUpdate ? `${time}, d.delivery_id` : `${time} DESC, d.delivery_id DESC`;
-  const found = await databaseFor(env, partnerId)
-    .prepare(`${EVENTS} WHERE ${where.sql} ORDER BY ${order} LIMIT ?`)
-    .bind(...where.values, limit)
-    .all<EventRow>();
-  return found.results.map(eventOf);
+  if (byUpdate) walk.and(`${time} < ${DATABASE_NOW}`);
+  const select = `SELECT ${time} AS time, e.delivery_id
+    FROM deliveries e INDEXED BY deliveries_by_${byUpdate ? "update" : "creation"} WHERE ${walk.sql}
+    ORDER BY ${byUpdate ? `${time}, e.delivery_id` : `${time} DESC, e.delivery_id DESC`}`;
+  const on = new Where().and("d.partner_id = ? AND d.delivery_id = w.delivery_id", partnerId);
+  if (status === "pending") on.and("d.status IN ('pending', 'waiting')");
+  else on.andEqual("d.status", status);
+  const found = await db
+    .prepare(
+      `SELECT w.time AS walked_time, w.delivery_id AS walked_id, d.delivery_id IS NOT NULL AS is_match,
+         w.n = ?1 AS is_end, ${COLUMNS}
+       FROM ${walked(select)} LEFT JOIN deliveries d ON ${on.sql}
+       WHERE d.delivery_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?`,
+    )
+    .bind(rows, ...walk.values, rows, ...on.values, matches)
+    .all<WalkedEvent>();
+  return found.results;
 }

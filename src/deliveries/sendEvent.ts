@@ -3,9 +3,10 @@ import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
 import type { TestEvent } from "./bodies.pure.ts";
+import { TEST_EVENTS_A_DAY } from "./event.ts";
 import { FORGED } from "./forged.ts";
 import { EVENT_PREFIX } from "./ids.ts";
-import { insertDelivery, restartDelivery } from "./write.ts";
+import { hadTestEvents, insertDelivery, restartDelivery } from "./write.ts";
 
 /**
  * Restarts the schedule of an event under its own id; the first attempt is due now. Returns false when the event is
@@ -29,20 +30,24 @@ export interface Trial {
   signature?: "wrong" | undefined;
 }
 
-/** Sends a test event, with which a partner tries its receiver. Returns the event's id. */
+const DAY_MS = 24 * 60 * 60_000;
+
+/** Sends a test event, with which a partner tries its receiver. Returns the event's id; null when there were too many. */
 export async function sendTestEvent(
   env: Env,
   partnerId: string,
   { challenge, signature }: Trial,
   nowMs: number,
-): Promise<string> {
+): Promise<string | null> {
+  const database = databaseFor(env, partnerId);
+  if (await hadTestEvents(database, partnerId, nowMs - DAY_MS, TEST_EVENTS_A_DAY)) return null;
   const delivery = { partner_id: partnerId, delivery_id: EVENT_PREFIX + randomId() };
   const body: TestEvent = {
     type: "test.ping",
     timestamp: new Date(nowMs).toISOString(),
     data: challenge === undefined ? {} : { challenge },
   };
-  await insertDelivery(databaseFor(env, partnerId), {
+  await insertDelivery(database, {
     ...delivery,
     kind: "event",
     type: signature === "wrong" ? FORGED : body.type,

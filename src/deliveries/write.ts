@@ -192,6 +192,23 @@ export async function restartDelivery(
   return restarted.meta.changes > 0;
 }
 
+/** Whether the partner has had at least this many test events since the instant. */
+export async function hadTestEvents(
+  db: D1Database,
+  partnerId: string,
+  sinceMs: number,
+  count: number,
+): Promise<boolean> {
+  const row = await db
+    .prepare(
+      `SELECT 1 AS found FROM deliveries INDEXED BY test_events_of_partner
+       WHERE partner_id = ? AND type IN ('test.ping', '${FORGED}') AND created_at >= ? LIMIT 1 OFFSET ?`,
+    )
+    .bind(partnerId, sinceMs, count - 1)
+    .first();
+  return row !== null;
+}
+
 /** Deletes at most `limit` test events created before the instant. Returns how many. */
 export async function deleteTestEvents(db: D1Database, beforeMs: number, limit: number): Promise<number> {
   const deleted = await db

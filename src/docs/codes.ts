@@ -15,6 +15,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
     "Send the request to the `https://` address. The key of the refused one went over the network in clear: ask us for a new key. A local service accepts plain http under a loopback name.",
   partner_suspended:
     "Ask us why. Files that were accepted wait, and so do events; both continue when you are resumed. Held files still expire after 30 days.",
+  quota_exceeded:
+    "You keep as many files or bytes as your quota allows; `GET /api/partner/` shows both. Delete users whose data you no longer need here, or ask us for more. Then send the request again.",
   not_found: "Check the id and the address. What belongs to another partner looks like what does not exist.",
   not_retryable: "Neither bytes nor URL are kept, or nothing has failed. Send a new ping.",
   original_not_fit:

@@ -10,7 +10,7 @@ import { countsOf, importFilesOf } from "../imports/counts.pure.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
 import type { Overview } from "../overview/overview.ts";
-import { DEFAULT_LIMITS } from "../partners/partner.ts";
+import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import type { Ping } from "../pings/ping.ts";
 import type { User, UserWithSources } from "../users/user.ts";
 
@@ -127,6 +127,7 @@ const overview: Overview = {
   days: [{ day: "2026-11-25", ...byStatus }],
   failures: [{ code: "callback_gone", files: 2 }],
   held: { files: 1, oldest_received_at: "2026-11-25T08:00:00.000Z" },
+  usage: { files: 44, stored_bytes: 4_400_000 },
   imports: { running: 1 },
   events: { pending: 0, retrying: 0, failed: 0 },
 };
@@ -237,6 +238,7 @@ const user: User = {
 };
 const userWithSources: UserWithSources = {
   ...user,
+  capped: false,
   sources: [
     {
       source: names.source,
@@ -290,6 +292,8 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
       ],
       callback_hosts: ["files.partner.example"],
       limits: DEFAULT_LIMITS,
+      quotas: DEFAULT_QUOTAS,
+      usage: { files: 44, stored_bytes: 4_400_000 },
     },
     Health: { status: "ok" },
   }),

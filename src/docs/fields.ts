@@ -1,6 +1,8 @@
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { quantities } from "../fit/quantities.ts";
 import { MAX_PINGS, MAX_USERS } from "../pings/ping.ts";
+import { COUNTED } from "../overview/overview.ts";
+import { COUNTED_FILES, COUNTED_IMPORTS } from "../users/user.ts";
 
 /**
  * What a field means wherever it stands. `Schema.field` wins over `field`, and what a schema says itself over both.
@@ -50,7 +52,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   failed: "Failed for good.",
   held: "Waiting for the bulk task.",
   queued: "On their way.",
-  missing_summary_ids: "Those of `expected_summary_ids` of which no ping is known.",
+  missing_summary_ids:
+    "Those of `expected_summary_ids` of which no ping is known. An import keeps them for 30 days.",
   repeated: "`true`: this task was sent before, and this is the import that it started then.",
   training_plan: "The training plan that was asked for; null when none was.",
   event: "The event about this import; null when none was asked for.",
@@ -122,6 +125,16 @@ export const FIELDS: Readonly<Record<string, string>> = {
   event_url: "Where events are sent; null: nowhere.",
   secret_id: "Names a secret.",
   limits: "Rate limits.",
+  quotas: "The most that we keep for the partner. At a quota further pings get 403 `quota_exceeded`.",
+  usage: "What we keep of the partner's files.",
+  stored_bytes: "Bytes of stored files.",
+  "PartnerSettings.usage":
+    "What we keep of the partner's files, as pings are judged by it: some minutes old, and exact to 1 %.",
+  "PartnerSettings.quotas.files": "The most files, whatever their status; null: no quota.",
+  "PartnerSettings.quotas.stored_bytes": "The most bytes of stored files; null: no quota.",
+  "PartnerSettings.usage.files": "Files, whatever their status.",
+  "Overview.usage": "What we keep of the partner's files, of all days.",
+  "Overview.usage.files": "Files, whatever their status.",
 
   // Where the same word means something else
   "AcceptedPings.status": "`queued`: on its way. `held`: waits for the task. `duplicate`: nothing new to do.",
@@ -155,8 +168,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
 
   // Overview and timeline
   since: "Where the 14 days begin.",
-  capped:
-    "`true`: there is more than was looked at, and of files, imports or events only the newest 10,000 are counted.",
+  "Overview.capped": `\`true\`: more than one look counts. Of files only the newest ${COUNTED.files.toLocaleString("en")} are counted, of imports and events the newest ${COUNTED.imports.toLocaleString("en")} each.`,
+  "UserWithSources.capped": `\`true\`: the user has ${COUNTED_FILES.toLocaleString("en")} files or more, or ${COUNTED_IMPORTS.toLocaleString("en")} imports or more. Only so many are counted.`,
   days: "By day (UTC) of the newest ping, oldest day first.",
   day: "A day, UTC.",
   "Overview.failures": "Failed files by code, most first.",
@@ -176,7 +189,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   attempt: "In which attempt, from 1.",
 
   // Everywhere
-  next_cursor: "For `cursor`, to get the next page; null on the last one.",
+  next_cursor:
+    "For `cursor`, to get the next page; null on the last one. A page with a `next_cursor` may have fewer rows than `limit`, or none: few of the rows that it looked at match the filters.",
   type: "What kind it is.",
   status: "How it stands.",
   title: "The problem in a few words; the same for every problem of this code.",

@@ -1,6 +1,8 @@
 import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
+import { TEST_EVENTS_A_DAY } from "../deliveries/event.ts";
 import { FILE_ERROR_CODES, MAX_FILE_BYTES } from "../files/file.ts";
 import { MAX_RETRIED_FILES } from "../files/retryFiles.ts";
+import { DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { MAX_PINGS, MAX_USERS } from "../pings/ping.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
@@ -173,11 +175,18 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             ],
             ["Retries of one file", "1 a minute"],
             ["Files that one retry of an import queues", MAX_RETRIED_FILES.toLocaleString("en")],
+            [
+              "What we keep for you",
+              `${DEFAULT_QUOTAS.files.toLocaleString("en")} files and ${(DEFAULT_QUOTAS.stored_bytes / 1e12).toLocaleString("en")} TB of bytes, unless agreed otherwise`,
+            ],
+            ["Test events", `${TEST_EVENTS_A_DAY.toLocaleString("en")} in 24 hours`],
           ],
         ) +
         `<p><code>RateLimit</code> in each answer says how much of the minute is left; with 429 and 503 wait as long as <code>Retry-After</code> says.
-<code>GET /api/partner/</code> shows your own limits. Limits a minute hold for each location of our network: requests that reach us in
-two places of the world are counted apart.</p>`,
+<code>GET /api/partner/</code> shows your own limits, your quotas, and how much of them you use. Limits a minute hold for each
+location of our network: requests that reach us in two places of the world are counted apart.</p>
+<p>At a quota your pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>, also those of files that we have. Reading, tasks and deleting go on.
+Deleting users makes room within some minutes. What you use is published about once a minute, so a quota may be passed by some minutes of pings.</p>`,
     },
     {
       id: "statuses",
@@ -195,8 +204,8 @@ two places of the world are counted apart.</p>`,
           ["401", "Partner id and key do not fit.", "Not with this key."],
           [
             "403",
-            "You are suspended, or the request came over plain <code>http</code>.",
-            "Over <code>https</code>; if you are suspended, ask us.",
+            "You are suspended, your quota is used up, or the request came over plain <code>http</code>.",
+            "Over <code>https</code>; at a quota, after deleting users; if you are suspended, ask us.",
           ],
           ["404", "Unknown, or somebody else's.", "No."],
           ["405", "The address does not take this method; see <code>Allow</code>.", "No."],
@@ -311,6 +320,7 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
 </ol>
 ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
 <p>Without <code>updated_since</code> files come by their newest ping, the newest first: one that you ping again while you walk moves to a page that you have passed.</p>
+<p>Follow <code>next_cursor</code> until it is null, also after a page that is short or empty: a page looks at a bounded number of rows, and few of them may match your filters.</p>
 <p>A cursor belongs to its list and its filters. Keep it for a walk, not for a day.</p>`,
     },
     {

@@ -154,13 +154,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Service",
     description:
       "Files by the day of their newest ping and by status, failures by code, imports that run, events that wait or " +
-      "have failed, of the last 14 days (UTC); and all files that are held. Only the newest 10,000 of each are looked at. " +
+      "have failed, of the last 14 days (UTC); and all files that are held. Only the newest of each are looked at; see `capped`. " +
       "Counts follow pings within about 3 seconds.",
   },
   "GET /api/partner/": {
     operationId: "getPartner",
     tag: "Service",
-    description: "Shows which keys and secrets are live, by their ids, and your limits.",
+    description:
+      "Shows which keys and secrets are live, by their ids, your limits, and how much of your quotas you use.",
   },
   "POST /api/fit/inspect/": {
     operationId: "inspectFile",

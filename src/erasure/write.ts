@@ -2,6 +2,7 @@ import { z } from "zod";
 import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
+import { recounted } from "../usage/write.ts";
 import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, SWEEPS, type ErasedUser } from "./begin.ts";
 
 /**
@@ -87,16 +88,24 @@ const NEXT_SWEEP_AFTER_MS = 20 * 60_000;
 
 /**
  * Returns at most `limit` erasures whose sweep is due, and leaves them out of the next look for a while. Partners take
- * turns, each with its longest due first: the many erasures of one do not delay another's.
+ * turns, each with its longest due first: the many erasures of one do not delay another's, and are not all looked at.
  */
 export async function takeDueErasures(db: D1Database, nowMs: number, limit: number): Promise<Erasure[]> {
   const found = await db
     .prepare(
       `UPDATE erased SET next_sweep_at = ?2 WHERE (partner_id, user_hash) IN (
+         WITH RECURSIVE partners (id) AS (
+           SELECT min(partner_id) FROM erased WHERE next_sweep_at IS NOT NULL
+           UNION ALL
+           SELECT (SELECT min(partner_id) FROM erased WHERE next_sweep_at IS NOT NULL AND partner_id > partners.id)
+           FROM partners WHERE partners.id IS NOT NULL)
          SELECT partner_id, user_hash FROM (
-           SELECT partner_id, user_hash, next_sweep_at,
-             row_number() OVER (PARTITION BY partner_id ORDER BY next_sweep_at) AS turn
-           FROM erased WHERE next_sweep_at <= ?1)
+           SELECT e.partner_id, e.user_hash, e.next_sweep_at,
+             row_number() OVER (PARTITION BY e.partner_id ORDER BY e.next_sweep_at) AS turn
+           FROM partners CROSS JOIN erased e ON e.partner_id = partners.id AND e.user_hash IN (
+             SELECT d.user_hash FROM erased d INDEXED BY erased_due
+             WHERE d.partner_id = partners.id AND d.next_sweep_at IS NOT NULL AND d.next_sweep_at <= ?1
+             ORDER BY d.next_sweep_at LIMIT ?3))
          ORDER BY turn, next_sweep_at LIMIT ?3)
        RETURNING ${ERASURE_COLUMNS}`,
     )
@@ -185,32 +194,36 @@ export async function readFiles(
 
 /** Statements that delete the range's files up to the bound with their activities. */
 export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement[] {
-  return [
+  const statements = [
     `DELETE FROM activities WHERE ${inRange("file_id")} AND version <= ?5`,
     `DELETE FROM files WHERE ${inRange("file_id")} AND version <= ?5`,
     // Files that were pinged again stay, without the bytes of before.
-    `UPDATE files SET stored_version = NULL, object_key = NULL, sha256 = NULL, size_in_bytes = NULL,
-       warnings = '[]', activity_count = 0
+    `UPDATE files SET stored_version = NULL, object_key = NULL, sha256 = NULL,
+       stored_bytes = stored_bytes - coalesce(size_in_bytes, 0), size_in_bytes = NULL, warnings = '[]', activity_count = 0
      WHERE ${inRange("file_id")} AND stored_version <= ?5`,
     `UPDATE files SET failed_version = NULL, failed_object_key = NULL,
        sha256 = CASE WHEN object_key IS NOT NULL THEN sha256 END,
-       size_in_bytes = CASE WHEN object_key IS NOT NULL THEN size_in_bytes END
+       size_in_bytes = CASE WHEN object_key IS NOT NULL THEN size_in_bytes END,
+       stored_bytes = CASE WHEN object_key IS NOT NULL THEN coalesce(size_in_bytes, 0) ELSE 0 END
      WHERE ${inRange("file_id")} AND failed_version <= ?5`,
   ].map((sql) => db.prepare(sql).bind(...rangeValues(erasure, range)));
+  const [partnerId, after, through, userId] = rangeValues(erasure, range);
+  return recounted(db, { sql: inRange("file_id"), values: [partnerId, after, through, userId] }, statements);
 }
 
-/** A batch has no id of its own: its first file and its number name it, in this order. */
-const BATCH_ID = "first_file_id || '/' || batch_id";
-const BATCHES_IN_RANGE = `partner_id = ?1
-  AND (first_file_id, batch_id) > (?2, ?3) AND (first_file_id, batch_id) <= (?4, ?5)`;
+/** What names a batch among its user's, in the order of its table. */
+const BATCH_ID = "updated_at || '/' || first_file_id || '/' || batch_id";
+const BATCHES_IN_RANGE = `partner_id = ?1 AND user_route = ?2
+  AND (updated_at, first_file_id, batch_id) > (?3, ?4, ?5) AND (updated_at, first_file_id, batch_id) <= (?6, ?7, ?8)`;
 
-function batchValues(
-  erasure: Erasure,
-  { after, through }: IdRange,
-): [string, string, string, string, string] {
-  const [afterFile = "", afterBatch = ""] = after.split("/");
-  const [throughFile = "", throughBatch = ""] = through.split("/");
-  return [erasure.partner_id, afterFile, afterBatch, throughFile, throughBatch];
+/** Values of the range; its ends are names of batches, or what `rangeAfter` returns for none. */
+function batchValues(erasure: Erasure, { after, through }: IdRange): (string | number)[] {
+  const bound = (name: string, otherwise: number) => {
+    const [updatedAt, firstFileId, batchId] = name.split("/");
+    return batchId === undefined ? [otherwise, "", ""] : [Number(updatedAt), firstFileId ?? "", batchId];
+  };
+  const route = erasure.user_hash.slice(0, ROUTE_LENGTH);
+  return [erasure.partner_id, route, ...bound(after, -1), ...bound(through, Number.MAX_SAFE_INTEGER)];
 }
 
 const batchRows = z.array(z.object({ batch_id: z.string(), files: z.number() }));
@@ -226,7 +239,7 @@ export async function readBatches(
   const found = await db
     .prepare(
       `SELECT ${BATCH_ID} AS batch_id, json_array_length(file_ids) AS files
-       FROM file_batches WHERE ${BATCHES_IN_RANGE} ORDER BY first_file_id, batch_id LIMIT ?6`,
+       FROM file_batches WHERE ${BATCHES_IN_RANGE} ORDER BY updated_at, first_file_id, batch_id LIMIT ?9`,
     )
     .bind(...batchValues(erasure, range), limit)
     .all();

@@ -8,14 +8,15 @@ import {
   activityId,
   collectorPrefixOf,
   fileId,
-  idPrefix,
   isId,
   rangeEnd,
   ROUTE_LENGTH,
   userHash,
+  userRoute,
 } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
+import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
 import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
 import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
 import type { FileProjection } from "./write.ts";
@@ -185,62 +186,158 @@ export interface FileFilters {
   updated_since?: number | undefined;
 }
 
-/** The time (received_at, or updated_at with updated_since) and id of the last row. */
-export type FilePosition = [timeMs: number, fileId: string];
+/**
+ * Rows that one page of a list looks at beyond those that it returns. A row costs six of D1's rows read, a held one
+ * with a filter by status two more.
+ */
+const ROWS_TO_WALK = 2_000;
 
-/** At most `limit` files after the position, newest first, or ascending by update with `updated_since`. */
+/** A place in the order of batches: its time (received_at, or updated_at with updated_since), then the batch, then the file. */
+export type FilePosition = [timeMs: number, firstFileId: string, batchId: string, fileId: string];
+
+interface WalkedFile extends FileRow, Walked {
+  walked_time: number;
+  walked_first: string;
+  walked_batch: string;
+  walked_file: string;
+}
+
+/** Files to list: a partner's, or those of the user with this route. */
+interface FileList {
+  partnerId: string;
+  route: string | null;
+  filters: FileFilters;
+}
+
+/**
+ * Returns at most `limit` files after the position, newest first, or ascending by update with `updated_since`. Of files
+ * that the filters leave out, a page passes a bounded number.
+ */
 export async function listFiles(
   env: Env,
   partnerId: string,
   filters: FileFilters,
   { limit, after }: { limit: number; after: FilePosition | null },
+): Promise<Page<File, FilePosition>> {
+  const { user_id, source, summary_id, import_id } = filters;
+  if (import_id !== undefined && !isId(import_id)) return { rows: [], next: null };
+  const db = databaseFor(env, partnerId);
+  if (user_id !== undefined && source !== undefined && summary_id !== undefined) {
+    const id = fileId({ partnerId, userId: user_id, source, summaryId: summary_id });
+    return { rows: await filesById(db, partnerId, id, filters), next: null };
+  }
+  const named = import_id ?? (user_id === undefined ? null : userRoute(partnerId, user_id));
+  const list = { partnerId, route: named?.slice(0, ROUTE_LENGTH) ?? null, filters };
+  const page = await readPage<WalkedFile, FilePosition>(
+    { limit, after, rowsToWalk: ROWS_TO_WALK },
+    async (position, bounds) => walkFiles(db, list, position, bounds),
+    (row) => [row.walked_time, row.walked_first, row.walked_batch, row.walked_file],
+  );
+  return { rows: page.rows.map(fileOf), next: page.next };
+}
+
+/** The file of this id, unless the filters leave it out. */
+async function filesById(
+  db: D1Database,
+  partnerId: string,
+  id: string,
+  filters: FileFilters,
 ): Promise<File[]> {
-  if (filters.import_id !== undefined && !isId(filters.import_id)) return [];
-  const byUpdate = filters.updated_since !== undefined;
-  const { user_id: userId, source, summary_id: summaryId } = filters;
-  const prefix =
-    filters.import_id !== undefined
-      ? collectorPrefixOf(filters.import_id)
-      : userId === undefined
-        ? null
-        : idPrefix(partnerId, userId, source);
-  const where = new Where().and(prefix === null ? "b.partner_id = ?" : "f.partner_id = ?", partnerId);
-  if (prefix === null && !byUpdate) where.and("b.received_at IS NOT NULL");
-  if (prefix !== null) where.and("f.file_id >= ? AND f.file_id < ?", prefix, rangeEnd(prefix));
-  where.andEqual("f.user_id", userId).andEqual("f.source", source);
-  if (summaryId !== undefined && userId !== undefined && source !== undefined) {
-    where.and("f.file_id = ?", fileId({ partnerId, userId, source, summaryId }));
+  const where = filtered(new Where().and("f.partner_id = ? AND f.file_id = ?", partnerId, id), filters);
+  if (filters.updated_since !== undefined) {
+    where.and(`f.updated_at >= ? AND f.updated_at < ${DATABASE_NOW}`, filters.updated_since);
   }
-  if (filters.status !== undefined) where.and(statusCondition(filters.status));
-  if (filters.import_id !== undefined) {
-    where.and(`(f.import_id = ? OR ${TAKEN_BY} = ?)`, filters.import_id, filters.import_id);
-  }
-  // A user's rows are stored together: sort them. A partner's rows are found along its batches.
-  const time = `${prefix === null ? "b" : "f"}.${byUpdate ? "updated_at" : "received_at"}`;
-  if (after !== null) {
-    where.and(`${time} ${byUpdate ? ">=" : "<="} ?`, after[0]);
-    where.and(`(${time}, f.file_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
-  } else if (filters.updated_since !== undefined) where.and(`${time} >= ?`, filters.updated_since);
-  // Rows of the current millisecond wait for the next poll: more of them may still be written.
-  if (byUpdate) where.and(`${time} < ${DATABASE_NOW}`);
-  const order = byUpdate ? `${time}, f.file_id` : `${time} DESC, f.file_id DESC`;
-  const rows = prefix === null ? batched(byUpdate ? "update" : "receipt") : "files f";
-  const found = await databaseFor(env, partnerId)
-    .prepare(
-      `SELECT f.*, ${TAKEN_BY} AS taken_by
-       FROM (SELECT f.* FROM ${rows} WHERE ${where.sql} ORDER BY ${order} LIMIT ?) f
-       ORDER BY ${order.replaceAll("b.", "f.")}`,
-    )
-    .bind(...where.values, limit)
+  const found = await db
+    .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE ${where.sql}`)
+    .bind(...where.values)
     .all<FileRow>();
   return found.results.map(fileOf);
 }
 
-/** SQL for a partner's files `f` with their batches `b`, along the order of their receipt or their last change. */
-function batched(by: "receipt" | "update"): string {
-  const column = by === "receipt" ? "received_batch" : "updated_batch";
-  return `file_batches b INDEXED BY file_batches_by_${by} CROSS JOIN json_each(b.file_ids) j
-    CROSS JOIN files f ON f.partner_id = b.partner_id AND f.file_id = j.value AND f.${column} = b.batch_id`;
+async function walkFiles(
+  db: D1Database,
+  list: FileList,
+  after: FilePosition | null,
+  bounds: WalkBounds,
+): Promise<WalkedFile[]> {
+  const { partnerId, filters } = list;
+  const by = filters.updated_since === undefined ? "receipt" : "update";
+  const walk = walkBatches({ ...list, by, since: filters.updated_since, after, again: false });
+  const on = filtered(
+    new Where()
+      .and("f.partner_id = ? AND f.file_id = w.file_id", partnerId)
+      .and(`f.${by === "receipt" ? "received_batch" : "updated_batch"} = w.batch_id`),
+    filters,
+  );
+  const found = await db
+    .prepare(
+      `SELECT f.*, ${TAKEN_BY} AS taken_by FROM (
+         SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
+           w.file_id AS walked_file, f.file_id IS NOT NULL AS is_match, w.n = ? AS is_end, f.*
+         FROM ${walked(walk.sql)} LEFT JOIN files f ON ${on.sql}
+         WHERE f.file_id IS NOT NULL OR w.n = ? ORDER BY w.n LIMIT ?) f
+       ORDER BY f.n`,
+    )
+    .bind(bounds.rows, ...walk.values, bounds.rows, ...on.values, bounds.rows, bounds.matches)
+    .all<WalkedFile>();
+  return found.results;
+}
+
+/** Adds the filters as conditions on a file `f`. */
+function filtered(where: Where, { user_id, source, status, import_id }: FileFilters): Where {
+  where.andEqual("f.user_id", user_id).andEqual("f.source", source);
+  if (import_id !== undefined) {
+    const prefix = collectorPrefixOf(import_id);
+    where.and("f.file_id >= ? AND f.file_id < ?", prefix, rangeEnd(prefix));
+    where.and(`(f.import_id = ? OR ${TAKEN_BY} = ?)`, import_id, import_id);
+  }
+  return status === undefined ? where : where.and(statusCondition(status));
+}
+
+/** Files to walk, of a partner or of the user with this route, in the order of their batches. */
+interface BatchWalk {
+  partnerId: string;
+  route: string | null;
+  /** Newest receipt first, or by change, oldest first. */
+  by: "receipt" | "update";
+  /** Unix milliseconds; with `update`, where the walk begins. */
+  since: number | undefined;
+  after: FilePosition | null;
+  /** Whether the file at the position is walked again. */
+  again: boolean;
+}
+
+/** Returns the sub-select of a walk over batches: `time`, `first_file_id`, `batch_id` and `file_id` of each listed file. */
+export function walkBatches({ partnerId, route, by, since, after, again }: BatchWalk): {
+  sql: string;
+  values: (string | number | null)[];
+} {
+  const byUpdate = by === "update";
+  const time = byUpdate ? "b.updated_at" : "b.received_at";
+  const where = new Where().and("b.partner_id = ?", partnerId).andEqual("b.user_route", route ?? undefined);
+  if (!byUpdate) where.and("b.received_at IS NOT NULL");
+  const [way, compared] = byUpdate ? ["ASC", ">"] : ["DESC", "<"];
+  if (after !== null) {
+    where.and(`(${time}, b.first_file_id, b.batch_id) ${compared}= (?, ?, ?)`, ...after.slice(0, 3));
+    where.and(
+      `(${time}, b.first_file_id, b.batch_id, j.value) ${compared}${again ? "=" : ""} (?, ?, ?, ?)`,
+      ...after,
+    );
+  } else if (since !== undefined) where.and("b.updated_at >= ?", since);
+  // Rows of the current millisecond wait for the next poll: more of them may still be written.
+  if (byUpdate) where.and(`b.updated_at < ${DATABASE_NOW}`);
+  const from =
+    route === null
+      ? `file_batches b INDEXED BY file_batches_by_${by}`
+      : byUpdate
+        ? "file_batches b"
+        : "file_batches b INDEXED BY file_batches_of_user_by_receipt";
+  return {
+    sql: `SELECT ${time} AS time, b.first_file_id, b.batch_id, j.value AS file_id
+      FROM ${from} CROSS JOIN json_each(b.file_ids) j WHERE ${where.sql}
+      ORDER BY ${time} ${way}, b.first_file_id ${way}, b.batch_id ${way}, j.value ${way}`,
+    values: where.values,
+  };
 }
 
 function statusCondition(status: FileStatus): string {

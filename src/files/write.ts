@@ -57,6 +57,7 @@ const KEEP_NEWEST = `${PING_COLUMNS.map(
 ).join(", ")},
   version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
   updated_at = excluded.updated_at, updated_batch = excluded.updated_batch,
+  counted_files = 1, counted_bytes = files.stored_bytes,
   received_batch = CASE WHEN excluded.version >= files.version AND excluded.received_at <> files.received_at
     THEN excluded.received_batch ELSE files.received_batch END`;
 
@@ -71,8 +72,8 @@ const SHARED_VALUES = `?1, j.value->>'file_id', j.value->>'user_id', j.value->>'
   j.value->>'version', j.value->>'revision', ${DATABASE_NOW}, ?3, ?3`;
 
 /**
- * Returns the statement that lists the files written under a batch. Run it right after those that write them. `files` is
- * a JSON array of objects with a `file_id`.
+ * Returns the statement that lists the files written under a batch, and counts what it adds to the partner's usage. Run
+ * it right after those that write them. `files` is a JSON array of objects with a `file_id`.
  */
 export function listBatch(
   db: D1Database,
@@ -82,13 +83,16 @@ export function listBatch(
 ): D1PreparedStatement {
   return db
     .prepare(
-      `INSERT INTO file_batches (partner_id, first_file_id, batch_id, received_at, updated_at, file_ids)
-       SELECT ?1, min(f.file_id), ?3, CASE WHEN f.received_batch = ?3 THEN f.received_at END received,
-         max(f.updated_at), json_group_array(DISTINCT f.file_id)
-       FROM json_each(?2) j CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+      `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids,
+         added_files, added_bytes)
+       SELECT ?1, substr(f.file_id, 1, ${ROUTE_LENGTH}) route, min(f.file_id), ?3,
+         CASE WHEN f.received_batch = ?3 THEN f.received_at END received, max(f.updated_at), json_group_array(f.file_id),
+         sum(1 - f.counted_files), sum(f.stored_bytes - f.counted_bytes)
+       FROM (SELECT DISTINCT value->>'file_id' file_id FROM json_each(?2)) j
+       CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.file_id
        WHERE f.updated_batch = ?3
-       GROUP BY substr(f.file_id, 1, ${ROUTE_LENGTH}), received
-       ON CONFLICT (partner_id, first_file_id, batch_id) DO NOTHING`,
+       GROUP BY route, received
+       ON CONFLICT (partner_id, user_route, updated_at, first_file_id, batch_id) DO NOTHING`,
     )
     .bind(partnerId, files, batchId);
 }
@@ -118,15 +122,19 @@ export function projectFiles(
   const upserts = jsonSlices(files).flatMap((slice) => [
     db
       .prepare(
-        `INSERT INTO files (${SHARED_COLUMNS}, failed_object_key, failed_version, sha256, size_in_bytes)
+        `INSERT INTO files (${SHARED_COLUMNS}, failed_object_key, failed_version, sha256, size_in_bytes,
+           stored_bytes)
          SELECT ${SHARED_VALUES}, j.value->>'$.failed_object.key',
            CASE WHEN j.value->>'$.failed_object.key' IS NOT NULL THEN j.value->>'version' END,
            j.value->>'$.failed_object.sha256',
-           j.value->>'$.failed_object.size_in_bytes'
+           j.value->>'$.failed_object.size_in_bytes', coalesce(j.value->>'$.failed_object.size_in_bytes', 0)
          FROM json_each(?2) j WHERE ${NOT_ERASED}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
            failed_object_key = coalesce(excluded.failed_object_key, files.failed_object_key),
            failed_version = coalesce(excluded.failed_version, files.failed_version),
+           stored_bytes = CASE WHEN excluded.failed_object_key IS NULL THEN files.stored_bytes
+             WHEN files.object_key IS NULL THEN excluded.stored_bytes
+             ELSE coalesce(files.size_in_bytes, 0) + excluded.stored_bytes END,
            sha256 = CASE WHEN files.object_key IS NULL THEN coalesce(excluded.sha256, files.sha256) ELSE files.sha256 END,
            size_in_bytes = CASE WHEN files.object_key IS NULL
              THEN coalesce(excluded.size_in_bytes, files.size_in_bytes) ELSE files.size_in_bytes END
@@ -184,15 +192,17 @@ export function importFiles(
     db
       .prepare(
         `INSERT INTO files (${SHARED_COLUMNS}, stored_version, object_key, sha256, size_in_bytes, warnings, activity_count,
-           decoder_version)
+           decoder_version, stored_bytes)
          SELECT ${SHARED_VALUES}, j.value->>'version', j.value->>'object_key', j.value->>'sha256',
-           j.value->>'size_in_bytes', j.value->>'warnings', j.value->>'activity_count', j.value->>'decoder_version'
+           j.value->>'size_in_bytes', j.value->>'warnings', j.value->>'activity_count', j.value->>'decoder_version',
+           j.value->>'size_in_bytes'
          FROM json_each(?2) j WHERE ${NOT_ERASED}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
            stored_version = excluded.stored_version, object_key = excluded.object_key, failed_object_key = NULL,
            failed_version = NULL,
            sha256 = excluded.sha256, size_in_bytes = excluded.size_in_bytes, warnings = excluded.warnings,
-           activity_count = excluded.activity_count, decoder_version = excluded.decoder_version
+           activity_count = excluded.activity_count, decoder_version = excluded.decoder_version,
+           stored_bytes = excluded.stored_bytes
          WHERE ${takesOver("files", (column) => `excluded.${column}`)}`,
       )
       .bind(partnerId, slice, batchId),
@@ -233,7 +243,7 @@ export function discardObjects(
 /** Returns at most `limit` objects discarded before the instant. */
 export async function readDiscarded(db: D1Database, beforeMs: number, limit: number): Promise<string[]> {
   const found = await db
-    .prepare("SELECT object_key FROM discarded_objects WHERE discarded_at < ? LIMIT ?")
+    .prepare("SELECT object_key FROM discarded_objects WHERE discarded_at < ? ORDER BY discarded_at LIMIT ?")
     .bind(beforeMs, limit)
     .all<{ object_key: string }>();
   return found.results.map((row) => row.object_key);

@@ -1,5 +1,5 @@
 import { liveKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
-import { readKnownPartner, readPartner } from "../partners/registry.ts";
+import { readKnownPartner, readPartnerAndUsage } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 import { take, type Bucket } from "./tokenBucket.pure.ts";
@@ -107,16 +107,19 @@ export const authenticate: Middleware = async (c, next) => {
   };
   if (key === null || claimed === null) return refuse();
 
-  const read = hasFailedTooOften(claimed, network, Date.now()) ? readKnownPartner : readPartner;
-  const partner = await read(c.env.PARTNERS, claimed);
+  const now = Date.now();
+  const read = hasFailedTooOften(claimed, network, now) ? readKnownPartner : readPartnerAndUsage;
+  const found = await read(c.env.PARTNERS, claimed, now);
+  const partner = found?.partner ?? null;
   const keyId = liveKeyId(partner ?? UNKNOWN_PARTNER, key, Date.now());
-  if (partner === null) return refuse();
+  if (found === null || partner === null) return refuse();
   if (keyId === null) {
     // Log only ids in the registry: any other header text could be a key.
     c.var.logFields.claimed_partner_id = partner.partner_id;
     return refuse();
   }
   c.set("partner", partner);
+  c.set("usage", found.usage);
   c.var.logFields.key_id = keyId;
   if (partner.status === "suspended") {
     return problem(c, "partner_suspended", "This partner may not use the service at present.");

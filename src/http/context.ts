@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
 import type { RequestFields } from "../log.ts";
 import type { Partner } from "../partners/partner.ts";
+import type { Usage } from "../usage/usage.ts";
 import type { Quota } from "./tokenBucket.pure.ts";
 
 export interface AppEnv {
@@ -11,6 +12,8 @@ export interface AppEnv {
     requestId: string;
     /** The authenticated partner; set on every route under /api/. */
     partner: Partner;
+    /** What the partner uses, as it was published last. */
+    usage: Usage;
     /** State of each rate limit that this request counts against. */
     quotas: Map<string, Quota>;
     /** Fields that the handling of the request adds to its log line. */

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Fault } from "../contract/fault.ts";
+import type { Page } from "../database/walk.ts";
 import type { RequestContext } from "./context.ts";
 import { refusal } from "./problem.ts";
 import { integer } from "./query.ts";
@@ -25,7 +26,7 @@ export function pageOf<T extends z.ZodType>(name: string, item: T) {
   return z.strictObject({ data: z.array(item), next_cursor: z.string().nullable() }).openapi(name);
 }
 
-/** Where a page ends in its list's total order: the keys of its last row. */
+/** Where a page ends in its list's total order. */
 type Position = readonly (string | number | null)[];
 
 /** A list with its filters, which a cursor is bound to. Absent filters are undefined. */
@@ -70,26 +71,22 @@ const INVALID_CURSOR: Fault = {
 
 interface PageRequest<P extends Position> {
   limit: number;
-  /** Rows come after this one; null: from the beginning. */
+  /** Rows come after this position; null: from the beginning. */
   after: P | null;
 }
 
 type Filters = Record<string, string | number | undefined>;
 type PageParameters = { limit?: number | undefined; cursor?: string | undefined };
 
-/** How a list reads its rows; `P` is the position of a row in the list's order. */
+/** How a list reads its pages; `P` is a position in the list's order. */
 interface List<F, Row, P extends Position> {
   name: string;
   /** The schema of a position, to read cursors with. */
   position: z.ZodType<P>;
-  read(filters: F, page: PageRequest<NoInfer<P>>): Promise<Row[]>;
-  positionOf(row: NoInfer<Row>, filters: F): NoInfer<P>;
+  read(filters: F, page: PageRequest<NoInfer<P>>): Promise<Page<Row, NoInfer<P>>>;
 }
 
-/**
- * Answers one page of a list, or 400 when the cursor does not belong to this list with these filters. Reads one row
- * more than the page holds, to know whether it is the last page.
- */
+/** Answers one page of a list, or 400 when the cursor does not belong to this list with these filters. */
 export async function answerPage<Q extends Filters & PageParameters, Row, P extends Position>(
   c: RequestContext,
   { limit = DEFAULT_LIMIT, cursor, ...filters }: Q,
@@ -98,10 +95,6 @@ export async function answerPage<Q extends Filters & PageParameters, Row, P exte
   const name = { list: list.name, partnerId: c.var.partner.partner_id, filters };
   const after = cursor === undefined ? null : readCursor(name, cursor, list.position);
   if (cursor !== undefined && after === null) return refusal(c, [INVALID_CURSOR]);
-  const found = await list.read(filters, { limit: limit + 1, after });
-  const data = found.slice(0, limit);
-  const last = data.at(-1);
-  const next_cursor =
-    found.length > limit && last !== undefined ? writeCursor(name, list.positionOf(last, filters)) : null;
-  return c.json({ data, next_cursor }, 200);
+  const { rows, next } = await list.read(filters, { limit, after });
+  return c.json({ data: rows, next_cursor: next === null ? null : writeCursor(name, next) }, 200);
 }

@@ -15,6 +15,7 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: "Partner id and key do not fit" },
   https_required: { status: 403, title: "The request came over plain http" },
   partner_suspended: { status: 403, title: "This partner is suspended" },
+  quota_exceeded: { status: 403, title: "This partner's quota is used up" },
   not_found: { status: 404, title: "There is no such thing" },
   method_not_allowed: { status: 405, title: "This address does not know that method" },
   body_too_slow: { status: 408, title: "The body arrived too slowly" },
@@ -201,6 +202,16 @@ export function conflictProblem(...codes: CodeOf<409>[]) {
 
 export const keyReusedProblem = {
   422: answer("The Idempotency-Key stands for another request.", "idempotency_key_reused"),
+};
+
+/** Problems of a request that a quota may refuse. Put it after `writeProblems`: it replaces their 403. */
+export const quotaProblem = {
+  403: answer(
+    "The partner is suspended or its quota is used up, or the request came over plain http.",
+    "partner_suspended",
+    "quota_exceeded",
+    "https_required",
+  ),
 };
 
 export const notFoundProblem = {

@@ -7,6 +7,16 @@ import type { Env } from "../env.ts";
 import { idPrefix, isId, rangeEnd } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { Where } from "../database/sql.ts";
+import {
+  FEW,
+  pageOfSorted,
+  readPage,
+  sortedIfFew,
+  walked,
+  type Page,
+  type WalkBounds,
+  type Walked,
+} from "../database/walk.ts";
 import type { Partner } from "../partners/partner.ts";
 import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.pure.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
@@ -27,10 +37,11 @@ interface ImportRow extends ImportCounts {
 
 const COUNTS = IMPORT_COUNTS.map((count) => `i.${count}`).join(", ");
 
-const IMPORTS = `SELECT i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
-    i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts
-  FROM imports i
-  LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
+const COLUMNS = `i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
+    i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts`;
+
+/** Joins the plan request and the event of an import `i`. */
+const DELIVERIES = `LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
   LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = '${EVENT_PREFIX}' || i.import_id`;
 
 const missingColumn = z.array(z.string());
@@ -80,7 +91,7 @@ export async function readImport(env: Env, partner: PartnerView, importId: strin
   const database = databaseFor(env, partnerId);
   const [row, missing] = await Promise.all([
     database
-      .prepare(`${IMPORTS} WHERE i.partner_id = ? AND i.import_id = ?`)
+      .prepare(`SELECT ${COLUMNS} FROM imports i ${DELIVERIES} WHERE i.partner_id = ? AND i.import_id = ?`)
       .bind(partnerId, importId)
       .first<ImportRow>(),
     database
@@ -107,28 +118,111 @@ export interface ImportFilters {
 /** requested_at in Unix milliseconds and the id of the last row. */
 export type ImportPosition = [timeMs: number, importId: string];
 
+/** Imports of the partner that one page looks at beyond those that it returns. */
+const IMPORTS_TO_WALK = 2_000;
+/** Imports of a user that are sorted for a page. A user with more is read along the partner's index. */
+const SORTED_IMPORTS = 3_000;
+
+interface ImportList {
+  db: D1Database;
+  partnerId: string;
+  prefix: string | null;
+  filters: ImportFilters;
+}
+
+interface PageOfList {
+  limit: number;
+  after: ImportPosition | null;
+}
+
+const positionOf = (row: ImportRow): ImportPosition => [row.requested_at, row.import_id];
+
 /**
  * Returns at most `limit` imports after the position, newest first. They come without their missing ids, which may be
- * 20,000 each, and running ones with the counts of their last projection.
+ * 20,000 each, and running ones with the counts of their last projection. Of imports that the filters leave out, a page
+ * passes a bounded number.
  */
 export async function listImports(
   env: Env,
   partner: PartnerView,
   filters: ImportFilters,
-  { limit, after }: { limit: number; after: ImportPosition | null },
-): Promise<Import[]> {
+  page: PageOfList,
+): Promise<Page<Import, ImportPosition>> {
   const partnerId = partner.partner_id;
-  const { user_id, source, status } = filters;
+  const { user_id, source } = filters;
   const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
-  const where = new Where().and("i.partner_id = ?", partnerId);
-  if (prefix !== null) where.and("i.import_id >= ? AND i.import_id < ?", prefix, rangeEnd(prefix));
-  where.andEqual("i.user_id", user_id).andEqual("i.source", source).andEqual("i.status", status);
-  // A user's rows are stored together: sort them. A partner's rows are read along the index of their order.
-  const time = `${prefix === null ? "" : "+"}i.requested_at`;
-  if (after !== null) where.and(`(${time}, i.import_id) < (?, ?)`, ...after);
-  const found = await databaseFor(env, partnerId)
-    .prepare(`${IMPORTS} WHERE ${where.sql} ORDER BY ${time} DESC, i.import_id DESC LIMIT ?`)
-    .bind(...where.values, limit)
-    .all<ImportRow>();
-  return found.results.map((row) => importOf(partner, row));
+  const list = { db: databaseFor(env, partnerId), partnerId, prefix, filters };
+  const sorted = prefix === null ? null : await sortedPage(list, prefix, page);
+  const { rows, next } =
+    sorted ??
+    (await readPage<WalkedImport, ImportPosition>(
+      { ...page, rowsToWalk: IMPORTS_TO_WALK },
+      async (after, bounds) => walkImports(list, after, bounds),
+      (row) => [row.walked_time, row.walked_id],
+    ));
+  return { rows: rows.map((row) => importOf(partner, row)), next };
+}
+
+interface SortedImport extends ImportRow {
+  few: 0 | 1;
+}
+
+/** Returns null for a user with too many imports to sort. */
+async function sortedPage(
+  { db, partnerId, filters }: ImportList,
+  prefix: string,
+  { limit, after }: PageOfList,
+): Promise<Page<ImportRow, ImportPosition> | null> {
+  const range = new Where()
+    .and("i.partner_id = ?", partnerId)
+    .and("i.import_id >= ? AND i.import_id < ?", prefix, rangeEnd(prefix));
+  const where = filtered(new Where().and("true"), filters);
+  if (after !== null) where.and("(i.requested_at, i.import_id) < (?, ?)", ...after);
+  const few = { from: "imports i", where: range.sql, most: SORTED_IMPORTS };
+  const select = `SELECT ${COLUMNS} FROM (
+      SELECT * FROM ${FEW} i WHERE ${where.sql} ORDER BY i.requested_at DESC, i.import_id DESC LIMIT ?) i
+    ${DELIVERIES}`;
+  const found = await db
+    .prepare(`${sortedIfFew(few, select)} ORDER BY requested_at DESC, import_id DESC`)
+    .bind(...range.values, ...range.values, ...where.values, limit + 1)
+    .all<SortedImport>();
+  if (found.results[0]?.few === 0) return null;
+  const rows = found.results.filter((row) => row.import_id !== null);
+  return pageOfSorted(rows, limit, positionOf);
+}
+
+interface WalkedImport extends ImportRow, Walked {
+  walked_time: number;
+  walked_id: string;
+}
+
+async function walkImports(
+  { db, partnerId, prefix, filters }: ImportList,
+  after: ImportPosition | null,
+  { rows, matches }: WalkBounds,
+): Promise<WalkedImport[]> {
+  const walk = new Where().and("r.partner_id = ?", partnerId);
+  if (after !== null) walk.and("(r.requested_at, r.import_id) < (?, ?)", ...after);
+  const select = `SELECT r.requested_at AS time, r.import_id FROM imports r INDEXED BY imports_by_request
+    WHERE ${walk.sql} ORDER BY r.requested_at DESC, r.import_id DESC`;
+  const on = new Where().and("i.partner_id = ? AND i.import_id = w.import_id", partnerId);
+  if (prefix !== null) on.and("w.import_id >= ? AND w.import_id < ?", prefix, rangeEnd(prefix));
+  filtered(on, filters);
+  const found = await db
+    .prepare(
+      `SELECT i.walked_time, i.walked_id, i.is_match, i.is_end, ${COLUMNS} FROM (
+         SELECT w.n, w.time AS walked_time, w.import_id AS walked_id, i.import_id IS NOT NULL AS is_match,
+           w.n = ?1 AS is_end, i.*
+         FROM ${walked(select)} LEFT JOIN imports i ON ${on.sql}
+         WHERE i.import_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?) i
+       ${DELIVERIES} ORDER BY i.n`,
+    )
+    .bind(rows, ...walk.values, rows, ...on.values, matches)
+    .all<WalkedImport>();
+  return found.results;
+}
+
+/** Adds the filters as conditions on an import `i`. */
+function filtered(where: Where, { user_id, source, status }: ImportFilters): Where {
+  return where.andEqual("i.user_id", user_id).andEqual("i.source", source).andEqual("i.status", status);
 }

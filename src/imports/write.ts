@@ -1,5 +1,5 @@
 import { notErased } from "../erasure/guard.ts";
-import { jsonSlices } from "../database/sql.ts";
+import { DATABASE_NOW, jsonSlices } from "../database/sql.ts";
 import { IMPORT_COUNTS, type ImportCounts } from "./counts.pure.ts";
 import type { ImportStatus } from "./import.ts";
 
@@ -53,9 +53,13 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
     );
 }
 
+/** Characters of missing ids that are kept for all imports of a partner: two hundred full lists, or millions of short ones. */
+export const MISSING_CHARACTERS = 100_000_000;
+
 /**
  * Returns statements that replace the list of files that an import's task expected and that were never pinged. They
- * store nothing without the import's row: write it before, in the same batch.
+ * store nothing without the import's row (write it before, in the same batch), and no list of a partner that has too
+ * much of them.
  */
 export function replaceMissing(
   db: D1Database,
@@ -69,10 +73,25 @@ export function replaceMissing(
     ...slices.map((slice, index) =>
       db
         .prepare(
-          `INSERT INTO import_missing (partner_id, import_id, slice, summary_ids)
-           SELECT ?1, ?2, ?3, ?4 FROM imports WHERE partner_id = ?1 AND import_id = ?2`,
+          `INSERT INTO import_missing (partner_id, import_id, slice, summary_ids, created_at)
+           SELECT ?1, ?2, ?3, ?4, ${DATABASE_NOW} FROM imports WHERE partner_id = ?1 AND import_id = ?2
+             AND length(?4) + coalesce(
+               (SELECT missing_bytes FROM partner_usage WHERE partner_id = ?1), 0) <= ${MISSING_CHARACTERS}`,
         )
         .bind(partnerId, importId, index, slice),
     ),
   ];
+}
+
+/** Deletes at most `limit` slices of missing ids from before the instant, oldest first. Returns how many. */
+export async function deleteOldMissing(db: D1Database, beforeMs: number, limit: number): Promise<number> {
+  const deleted = await db
+    .prepare(
+      `DELETE FROM import_missing WHERE (partner_id, import_id, slice) IN (
+         SELECT partner_id, import_id, slice FROM import_missing WHERE created_at < ? ORDER BY created_at LIMIT ?)
+       RETURNING slice`,
+    )
+    .bind(beforeMs, limit)
+    .all();
+  return deleted.results.length;
 }

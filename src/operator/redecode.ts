@@ -43,14 +43,13 @@ async function continueJob(env: Env, database: D1Database, nowMs: number): Promi
 }
 
 async function redecodePage(env: Env, database: D1Database, job: Job, limit: number): Promise<Job> {
-  const files = await filesToRedecode(database, job, DECODER_VERSION, limit);
+  const { files, next } = await filesToRedecode(database, job, DECODER_VERSION, limit);
   const last = files.at(-1);
   const passed: Job = {
     ...job,
-    after_partner: last?.partner_id ?? job.after_partner,
-    after_file: last?.file_id ?? job.after_file,
+    ...next,
     looked_at: job.looked_at + files.length,
-    finished_at: files.length < limit ? Date.now() : null,
+    finished_at: next === null ? Date.now() : null,
   };
   if (limit === 1 && last !== undefined) {
     // Should this file kill the run, it has failed, and the next run goes on behind it.

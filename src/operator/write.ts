@@ -5,6 +5,7 @@ import { listBatch } from "../files/write.ts";
 import type { DecodedActivity } from "../fit/index.ts";
 import { randomId } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
+import { walked } from "../database/walk.ts";
 
 /** Which stored files to decode again: received since then (Unix milliseconds), and failed with that code if given. */
 const redecodeParametersSchema = z.object({
@@ -89,8 +90,19 @@ const storedFileSchema = z.object({
 });
 export type StoredFile = z.infer<typeof storedFileSchema>;
 
+const walkedFiles = z.array(z.object({ n: z.number(), walked_partner: z.string(), walked_file: z.string() }));
+
+/** Files that one page of a job looks at, whether they are to be decoded again or not. */
+const FILES_TO_WALK = 5_000;
+
+/** Files to decode again, and where the job goes on; `next` is null after the last file. */
+export interface RedecodePage {
+  files: StoredFile[];
+  next: { after_partner: string; after_file: string } | null;
+}
+
 /**
- * The next files that an older decoder has read, or that failed with the code although their bytes are stored;
+ * Returns the next files that an older decoder has read, or that failed with the code although their bytes are stored;
  * in the order of partner and id, at most `limit`.
  */
 export async function filesToRedecode(
@@ -98,21 +110,45 @@ export async function filesToRedecode(
   job: Job,
   decoderVersion: number,
   limit: number,
-): Promise<StoredFile[]> {
+): Promise<RedecodePage> {
   const found = await db
     .prepare(
-      `SELECT partner_id, file_id, user_id, source, summary_id, start_time_in_seconds, stored_version, revision,
-         object_key, (SELECT a.activity_name FROM activities a WHERE a.partner_id = files.partner_id
-           AND a.file_id = files.file_id AND a.session_index = 0) activity_name
-       FROM files
-       WHERE (partner_id, file_id) > (?1, ?2) AND received_at >= ?3 AND CASE
-         WHEN ?4 IS NULL THEN stored_version IS NOT NULL AND decoder_version < ?5
-         ELSE status = 'failed' AND failed_object_key IS NOT NULL AND error ->> 'code' = ?4 END
-       ORDER BY partner_id, file_id LIMIT ?6`,
+      `SELECT w.n, w.partner_id AS walked_partner, w.file_id AS walked_file, f.*,
+         (SELECT a.activity_name FROM activities a WHERE a.partner_id = f.partner_id
+           AND a.file_id = f.file_id AND a.session_index = 0) activity_name
+       FROM ${walked(
+         `SELECT partner_id, file_id FROM files WHERE (partner_id, file_id) > (?1, ?2)
+         ORDER BY partner_id, file_id`,
+         "?7",
+       )}
+       LEFT JOIN (SELECT partner_id, file_id, user_id, source, summary_id, start_time_in_seconds, stored_version,
+           revision, object_key, received_at, decoder_version, status, failed_object_key, error FROM files) f
+         ON f.partner_id = w.partner_id AND f.file_id = w.file_id AND f.received_at >= ?3 AND CASE
+         WHEN ?4 IS NULL THEN f.stored_version IS NOT NULL AND f.decoder_version < ?5
+         ELSE f.status = 'failed' AND f.failed_object_key IS NOT NULL AND f.error ->> 'code' = ?4 END
+       WHERE f.file_id IS NOT NULL OR w.n = ?7
+       ORDER BY w.n LIMIT ?6`,
     )
-    .bind(job.after_partner, job.after_file, job.parameters.since, job.parameters.code, decoderVersion, limit)
+    .bind(
+      job.after_partner,
+      job.after_file,
+      job.parameters.since,
+      job.parameters.code,
+      decoderVersion,
+      limit,
+      FILES_TO_WALK,
+    )
     .all();
-  return z.array(storedFileSchema).parse(found.results);
+  const rows = walkedFiles.parse(found.results);
+  const last = rows.at(-1);
+  const isLast = rows.length < limit && last?.n !== FILES_TO_WALK;
+  return {
+    files: z.array(storedFileSchema).parse(found.results.filter((row) => row["file_id"] !== null)),
+    next:
+      isLast || last === undefined
+        ? null
+        : { after_partner: last.walked_partner, after_file: last.walked_file },
+  };
 }
 
 /**
@@ -130,7 +166,7 @@ export function replaceDecoded(
   const updated = db
     .prepare(
       `UPDATE files SET warnings = ?5, activity_count = ?6, decoder_version = ?7, updated_at = ${DATABASE_NOW},
-         updated_batch = ?8
+         updated_batch = ?8, counted_files = 1, counted_bytes = stored_bytes
        WHERE partner_id = ?1 AND file_id = ?2 AND stored_version = ?3 AND revision = ?4 AND decoder_version < ?7`,
     )
     .bind(

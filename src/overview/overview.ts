@@ -1,10 +1,14 @@
 import { z } from "@hono/zod-openapi";
+import { usageSchema } from "../usage/usage.ts";
 import { FILE_ERROR_CODES } from "../files/file.ts";
 
 const count = z.number().int().min(0);
 const instant = z.iso.datetime();
 
 const filesByStatus = z.strictObject({ held: count, queued: count, imported: count, failed: count });
+
+/** Most of each kind that one look counts. A listed file costs up to seven of D1's rows read, the others three. */
+export const COUNTED = { files: 1_500, imports: 1_000, events: 1_000 } as const;
 
 /** How a partner's last days went, for a first look. */
 export const overviewSchema = z
@@ -15,6 +19,7 @@ export const overviewSchema = z
     days: z.array(z.strictObject({ day: z.iso.date(), ...filesByStatus.shape })),
     failures: z.array(z.strictObject({ code: z.enum(FILE_ERROR_CODES), files: count })),
     held: z.strictObject({ files: count, oldest_received_at: instant.nullable() }),
+    usage: usageSchema,
     imports: z.strictObject({ running: count }),
     events: z.strictObject({ pending: count, retrying: count, failed: count }),
   })

@@ -3,14 +3,13 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
 import { READ_STATUS } from "../files/read.ts";
+import { readUsage } from "../usage/read.ts";
 import { instantOf } from "../database/rows.ts";
-import type { FilesByStatus, Overview } from "./overview.ts";
+import { COUNTED, type FilesByStatus, type Overview } from "./overview.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 /** Two weeks show a habit and its break. */
 const DAYS = 14;
-/** Rows that one look may cost: far more than most partners send in two weeks, and read in well under a second. */
-export const MAX_ROWS = 10_000;
 
 interface FileCount {
   day: number;
@@ -32,24 +31,30 @@ function newestOf(select: string): string {
 
 /**
  * Counts a partner's files, imports and events of the last 14 UTC days, and the files that are held in all the days
- * that they may be. Of each kind only the newest 10,000 are looked at, along the index of their order; `capped` says
- * that there were more.
+ * that they may be. Of each kind only the newest are looked at, as many as `COUNTED` says, along the index of their
+ * order; `capped` says that there were more.
  */
 export async function readOverview(env: Env, partnerId: string, nowMs: number): Promise<Overview> {
   const firstDay = Math.floor(nowMs / DAY_MS) - (DAYS - 1);
   const since = firstDay * DAY_MS;
   const database = databaseFor(env, partnerId);
-  const [files, imports, events] = await Promise.all([
+  const [files, usage, imports, events] = await Promise.all([
     countFiles(database, partnerId, Math.min(since, nowMs - HELD_FOR_MS)),
+    readUsage(env, partnerId),
     countImports(database, partnerId, since),
     countEvents(database, partnerId, since),
   ]);
-  const found = [files[0]?.found ?? 0, imports?.found ?? 0, events?.found ?? 0];
+  const counts = [
+    { found: files[0]?.found ?? 0, most: COUNTED.files },
+    { found: imports?.found ?? 0, most: COUNTED.imports },
+    { found: events?.found ?? 0, most: COUNTED.events },
+  ];
   return {
     since: instantOf(since),
-    capped: Math.max(...found) > MAX_ROWS,
+    capped: counts.some(({ found, most }) => found > most),
     ...filesByDay(files, firstDay),
     held: heldFiles(files),
+    usage,
     imports: { running: imports?.running ?? 0 },
     events: {
       pending: events?.pending ?? 0,
@@ -75,7 +80,7 @@ async function countFiles(database: D1Database, partnerId: string, since: number
          ON f.partner_id = ?1 AND f.file_id = n.file_id AND f.received_batch = n.batch_id
        GROUP BY 1, 2, 3`,
     )
-    .bind(partnerId, since, MAX_ROWS)
+    .bind(partnerId, since, COUNTED.files)
     .all<FileCount>();
   return counted.results;
 }
@@ -89,7 +94,7 @@ async function countImports(database: D1Database, partnerId: string, since: numb
       )}
        SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'running'), 0) AS running FROM newest`,
     )
-    .bind(partnerId, since, MAX_ROWS)
+    .bind(partnerId, since, COUNTED.imports)
     .first<{ found: number; running: number }>();
 }
 
@@ -106,7 +111,7 @@ async function countEvents(database: D1Database, partnerId: string, since: numbe
          coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying
        FROM newest`,
     )
-    .bind(partnerId, since, MAX_ROWS)
+    .bind(partnerId, since, COUNTED.events)
     .first<{ found: number; pending: number; retrying: number; failed: number }>();
 }
 

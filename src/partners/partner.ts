@@ -7,6 +7,8 @@ export const PARTNER_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** Rate limits of a new partner of a deployed service, unless the operator sets others. */
 export const DEFAULT_LIMITS = { requests_per_minute: 6_000, files_per_minute: 60_000 };
+/** What a new partner of a deployed service may keep: a read model of 5.5 GB, and a million files of 1 MB. */
+export const DEFAULT_QUOTAS = { files: 1_000_000, stored_bytes: 1_000_000_000_000 };
 
 const key = z.object({
   key_id: z.string(),
@@ -35,6 +37,7 @@ export const partnerSchema = z.object({
   /** Hosts that callback URLs may name; empty: any public host. */
   callback_hosts: z.array(z.string()),
   limits: z.object({ requests_per_minute: z.number().nullable(), files_per_minute: z.number().nullable() }),
+  quotas: z.object({ files: z.number().nullable(), stored_bytes: z.number().nullable() }),
 });
 export type Partner = z.infer<typeof partnerSchema>;
 
@@ -67,8 +70,18 @@ export function live<T extends { expires_at: string | null }>(entries: readonly 
 
 /** Returns the settings as the partner and the operator read them, with the keys and secrets that are live. */
 export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
-  const { partner_id, name, status, created_at, keys, event_url, webhook_secrets, callback_hosts, limits } =
-    partner;
+  const {
+    partner_id,
+    name,
+    status,
+    created_at,
+    keys,
+    event_url,
+    webhook_secrets,
+    callback_hosts,
+    limits,
+    quotas,
+  } = partner;
   return {
     partner_id,
     name,
@@ -83,6 +96,7 @@ export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
     })),
     callback_hosts,
     limits,
+    quotas,
   };
 }
 

@@ -1,9 +1,11 @@
+import { z } from "zod";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { READ_STATUS } from "../files/read.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
-import { instantOf } from "../database/rows.ts";
-import type { User, UserWithSources } from "./user.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
+import { pageOfSorted, type Page } from "../database/walk.ts";
+import { COUNTED_FILES, COUNTED_IMPORTS, type User, type UserWithSources } from "./user.ts";
 
 interface UserRow {
   user_id: string;
@@ -22,6 +24,8 @@ interface SourceRow {
   last_ping_at: number;
   oldest_held_at: number | null;
 }
+
+const importIdsColumn = z.array(z.string());
 
 function userOf(row: UserRow): User {
   return {
@@ -44,7 +48,7 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
     .bind(partnerId, userId)
     .first<UserRow>();
   if (user === null) return null;
-  const [sources, running] = await Promise.all([
+  const [sources, imports] = await Promise.all([
     // Without its LIMIT the inner query would be merged away, and the import looked up once for every use.
     db
       .prepare(
@@ -55,22 +59,26 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
          FROM (
            SELECT f.source, f.activity_count, f.received_at, ${READ_STATUS} AS status
            FROM files f WHERE f.partner_id = ? AND f.file_id >= ? AND f.file_id < ? AND f.user_id = ?
-           LIMIT -1) e
+           LIMIT ${COUNTED_FILES}) e
          GROUP BY e.source ORDER BY e.source`,
       )
       .bind(...inRange)
       .all<SourceRow>(),
     db
       .prepare(
-        `SELECT import_id FROM imports WHERE partner_id = ? AND import_id >= ? AND import_id < ? AND user_id = ?
-           AND status = 'running' ORDER BY requested_at, import_id`,
+        `SELECT count(*) AS looked_at,
+           json_group_array(import_id ORDER BY requested_at, import_id) FILTER (WHERE status = 'running') AS running
+         FROM (SELECT import_id, status, requested_at FROM imports
+           WHERE partner_id = ? AND import_id >= ? AND import_id < ? AND user_id = ? LIMIT ${COUNTED_IMPORTS})`,
       )
       .bind(...inRange)
-      .all<{ import_id: string }>(),
+      .first<{ looked_at: number; running: string }>(),
   ]);
+  const total = sources.results.reduce((sum, row) => sum + row.total, 0);
   const oldest = sources.results.flatMap((row) => (row.oldest_held_at === null ? [] : [row.oldest_held_at]));
   return {
     ...userOf(user),
+    capped: total === COUNTED_FILES || imports?.looked_at === COUNTED_IMPORTS,
     sources: sources.results.map(({ source, activities, last_ping_at, oldest_held_at, ...files }) => ({
       source,
       files,
@@ -78,7 +86,7 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
       last_ping_at: instantOf(last_ping_at),
       oldest_held_received_at: instantOrNull(oldest_held_at),
     })),
-    running_import_ids: running.results.map((row) => row.import_id),
+    running_import_ids: parseColumn(importIdsColumn, imports?.running ?? "[]"),
     held: sources.results.reduce((sum, row) => sum + row.held, 0),
     oldest_held_received_at: instantOrNull(oldest.length === 0 ? null : Math.min(...oldest)),
   };
@@ -92,13 +100,14 @@ export async function listUsers(
   env: Env,
   partnerId: string,
   { limit, after }: { limit: number; after: UserPosition | null },
-): Promise<User[]> {
+): Promise<Page<User, UserPosition>> {
   const found = await databaseFor(env, partnerId)
     .prepare(
       `SELECT user_id, last_ping_at, created_at FROM users
        WHERE partner_id = ? ${after === null ? "" : "AND user_id > ?"} ORDER BY user_id LIMIT ?`,
     )
-    .bind(partnerId, ...(after ?? []), limit)
+    .bind(partnerId, ...(after ?? []), limit + 1)
     .all<UserRow>();
-  return found.results.map(userOf);
+  const page = pageOfSorted(found.results, limit, (row): UserPosition => [row.user_id]);
+  return { rows: page.rows.map(userOf), next: page.next };
 }

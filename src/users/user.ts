@@ -16,9 +16,14 @@ const sourceSchema = z.strictObject({
   oldest_held_received_at: z.iso.datetime().nullable(),
 });
 
+/** What one look at a user counts. A held file costs up to four of D1's rows read. */
+export const COUNTED_FILES = 4_000;
+export const COUNTED_IMPORTS = 1_000;
+
 export const userWithSourcesSchema = z
   .strictObject({
     ...userSchema.shape,
+    capped: z.boolean(),
     sources: z.array(sourceSchema),
     running_import_ids: z.array(z.string()),
     held: count,

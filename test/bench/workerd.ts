@@ -116,6 +116,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
       event_url: null,
       callback_hosts: [],
       limits: { requests_per_minute: null, files_per_minute: null },
+      quotas: { files: null, stored_bytes: null },
     },
     new Date(),
   );

@@ -51,8 +51,8 @@ export async function seedHistory(
          hex(zeroblob(500)), ${LONG_AGO}, ${LONG_AGO} FROM n`,
     );
     await env.DB.prepare(
-      `INSERT INTO file_batches (partner_id, first_file_id, batch_id, received_at, updated_at, file_ids)
-       SELECT ?1, min(file_id), 'batch-' || (substr(file_id, 9) / 25), ${LONG_AGO}, ${LONG_AGO}, json_group_array(file_id)
+      `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
+       SELECT ?1, substr(min(file_id), 1, 8), min(file_id), 'batch-' || (substr(file_id, 9) / 25), ${LONG_AGO}, ${LONG_AGO}, json_group_array(file_id)
        FROM files WHERE partner_id = ?1 AND user_id = ?2 GROUP BY substr(file_id, 9) / 25`,
     )
       .bind(partnerId, userId)
@@ -65,7 +65,7 @@ export async function seedHistory(
        ${numbers(imports)} SELECT ?1, ${importId}, ?2, 'source-' || (i % ${sources}), 0, 'completed', 1, 1, 0, 0, 0, 0, 1, ${LONG_AGO}, ${LONG_AGO} FROM n`,
     );
     await env.DB.prepare(
-      `INSERT INTO import_missing SELECT partner_id, import_id, 0, '[]' FROM imports WHERE partner_id = ? AND user_id = ?`,
+      `INSERT INTO import_missing SELECT partner_id, import_id, 0, '[]', 0 FROM imports WHERE partner_id = ? AND user_id = ?`,
     )
       .bind(partnerId, userId)
       .run();

@@ -16,6 +16,7 @@ test("a partner reads its own settings, with the names of its keys and secrets a
     event_url: "https://partner.example.com/events",
     callback_hosts: ["files.example.com"],
     limits: { requests_per_minute: 600, files_per_minute: null },
+    quotas: { files: 1_000, stored_bytes: null },
   });
   const [key] = who.partner.keys;
   const [secret] = who.partner.webhook_secrets;
@@ -30,6 +31,8 @@ test("a partner reads its own settings, with the names of its keys and secrets a
     webhook_secrets: [{ secret_id: secret?.secret_id, created_at: secret?.created_at, expires_at: null }],
     callback_hosts: ["files.example.com"],
     limits: { requests_per_minute: 600, files_per_minute: null },
+    quotas: { files: 1_000, stored_bytes: null },
+    usage: { files: 0, stored_bytes: 0 },
   });
   const text = await (await send(who, "GET", "/api/partner/")).text();
   for (const hidden of [who.authKey, digestOf(who.authKey), secret?.secret ?? "whsec_"]) {

@@ -70,6 +70,7 @@ describe("users", () => {
       user_id: "u",
       created_at: "2026-06-01T12:00:00.000Z",
       last_ping_at: "2026-06-01T12:00:00.000Z",
+      capped: false,
       sources: [
         {
           source: "garmin",

@@ -64,6 +64,7 @@ interface Remains {
   imports: z.infer<typeof importRow>[];
   deliveries: z.infer<typeof deliveryRow>[];
   users: { user_id: string }[];
+  usage: { files: number; stored_bytes: number }[];
   objects: Map<string, Uint8Array>;
   /** By user: everything up to this version is gone. */
   bounds: Map<string, number>;
@@ -97,6 +98,7 @@ async function gather(world: World): Promise<Remains> {
     imports: await rows("imports", importRow),
     deliveries: await rows("deliveries", deliveryRow),
     users: await rows("users", z.object({ user_id: z.string() })),
+    usage: await rows("partner_usage", z.object({ files: z.number(), stored_bytes: z.number() })),
     objects,
     bounds: new Map(
       USERS.map((user) => [
@@ -117,6 +119,15 @@ export async function checkPromises(world: World): Promise<void> {
   importsComplete(world, remains);
   bytesAreThere(world, remains);
   erasedIsGone(world, remains);
+  usageIsCounted(world, remains);
+}
+
+/** What a partner keeps is counted as the rows and their objects are. */
+function usageIsCounted(world: World, { files, usage: [counted], objects }: Remains): void {
+  const keys = files.flatMap((file) => [file.object_key, file.failed_object_key]);
+  const bytes = keys.reduce((sum, key) => sum + (key === null ? 0 : (objects.get(key)?.length ?? 0)), 0);
+  if ((counted?.files ?? 0) !== files.length) world.break("a partner's files are counted exactly");
+  if ((counted?.stored_bytes ?? 0) !== bytes) world.break("a partner's stored bytes are counted exactly");
 }
 
 function nothingWaits(world: World, { ledgers, deliveries }: Remains): void {

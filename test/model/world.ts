@@ -196,6 +196,7 @@ export class World {
       webhook_secrets: [{ secret_id: "secret", secret: newWebhookSecret(), created_at, expires_at: null }],
       callback_hosts: [],
       limits: { requests_per_minute: null, files_per_minute: null },
+      quotas: { files: null, stored_bytes: null },
     };
   }
 

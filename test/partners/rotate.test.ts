@@ -72,7 +72,7 @@ test("while a secret is rotated, events carry a signature by the old one and one
   const outside = playOutside({ [RECEIVER]: () => new Response(null, { status: 204 }) });
 
   const deliveredAt = async (atMs: number): Promise<Sent | undefined> => {
-    const delivery_id = await sendTestEvent(env, partnerId, {}, atMs);
+    const delivery_id = (await sendTestEvent(env, partnerId, {}, atMs)) ?? "";
     await deliverDue(env, { partner_id: partnerId, delivery_id }, { now: () => atMs, random: () => 0 });
     return outside.to(RECEIVER).at(-1);
   };

@@ -31,6 +31,7 @@ export async function newPartner(settings: Partial<Partner> = {}): Promise<TestP
     webhook_secrets: [{ secret_id: randomId(), secret: newWebhookSecret(), created_at, expires_at: null }],
     callback_hosts: [],
     limits: { requests_per_minute: null, files_per_minute: null },
+    quotas: { files: null, stored_bytes: null },
     ...settings,
   };
   await env.PARTNERS.put(partnerKey(partnerId), JSON.stringify(partner));

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { quantities } from "../../src/fit/quantities.ts";
 import type { DecodedActivity } from "../../src/fit/types.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
-import { fileId, newImportId, randomId } from "../../src/identifiers.ts";
+import { fileId, newImportId, randomId, ROUTE_LENGTH } from "../../src/identifiers.ts";
 
 type Value = string | number | null;
 
@@ -31,7 +31,15 @@ export interface Names {
 async function seedBatch(partner_id: string, file_id: string, times: Record<string, Value>): Promise<string> {
   const batch_id = randomId();
   const file_ids = JSON.stringify([file_id]);
-  await insert("file_batches", { partner_id, first_file_id: file_id, batch_id, file_ids, ...times });
+  const user_route = file_id.slice(0, ROUTE_LENGTH);
+  await insert("file_batches", {
+    partner_id,
+    user_route,
+    first_file_id: file_id,
+    batch_id,
+    file_ids,
+    ...times,
+  });
   return batch_id;
 }
 
@@ -90,7 +98,7 @@ export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices">
   streams: ["time_in_seconds"],
 };
 
-/** An activity of a file in the read model; returns its id. */
+/** An activity of a file in the read model, which is imported unless it is there; returns its id. */
 export async function seedActivity(
   names: Names,
   summary: Partial<typeof BARE_SUMMARY> = {},
@@ -100,6 +108,25 @@ export async function seedActivity(
   const whole = { ...BARE_SUMMARY, ...summary };
   const { updated_at = NOON } = columns;
   const updated_batch = await seedBatch(names.partnerId, file_id, { updated_at });
+  await env.DB.prepare(
+    `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode, start_time_in_seconds,
+       status, version, revision, received_at, updated_at, updated_batch, activity_count)
+     VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, '1760000000', 'imported', ?6, ?6, ?6, ?7, ?8, ?9)
+     ON CONFLICT (partner_id, file_id) DO UPDATE SET updated_batch = excluded.updated_batch,
+       activity_count = max(activity_count, excluded.activity_count)`,
+  )
+    .bind(
+      names.partnerId,
+      file_id,
+      names.userId,
+      names.source,
+      names.summaryId,
+      NOON,
+      updated_at,
+      updated_batch,
+      whole.session_index + 1,
+    )
+    .run();
   await insert("activities", {
     partner_id: names.partnerId,
     file_id,
@@ -157,6 +184,7 @@ export async function seedMissing(
     import_id,
     slice: 0,
     summary_ids: JSON.stringify(summaryIds),
+    created_at: NOON,
   });
 }
 

@@ -27,6 +27,7 @@ const SETTINGS = {
   name: "Demo",
   callback_hosts: [],
   limits: { requests_per_minute: null, files_per_minute: null },
+  quotas: { files: null, stored_bytes: null },
 };
 
 /**

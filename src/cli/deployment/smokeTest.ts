@@ -28,6 +28,7 @@ export async function smokeTest(url: string, registry: Registry, patience: Patie
       event_url: null,
       callback_hosts: [],
       limits: { requests_per_minute: null, files_per_minute: null },
+      quotas: { files: null, stored_bytes: null },
     },
     new Date(),
   );

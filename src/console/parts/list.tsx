@@ -61,7 +61,7 @@ export function List<T>({
       {list.rows === null ? (
         list.problem === null && <Loading />
       ) : list.rows.length === 0 ? (
-        <Empty>{empty}</Empty>
+        <Empty>{list.more === null ? empty : "None of the rows looked at so far fits."}</Empty>
       ) : (
         children(list.rows)
       )}

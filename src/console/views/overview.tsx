@@ -3,7 +3,7 @@ import type { Overview } from "../../overview/overview.ts";
 import { FILE_ERRORS } from "../../docs/fileWords.ts";
 import type { PartnerSettings } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
-import { age, number } from "../format.ts";
+import { age, bytes, number } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
@@ -29,11 +29,11 @@ export function OverviewView({ api }: { api: Api }) {
         <>
           {value.capped && (
             <p class="note">
-              There is more than one look counts: of files, imports and events, at most the newest 10,000 each
-              are counted here.
+              You have more files, imports or events than one look counts. Only the newest are counted here.
             </p>
           )}
           <Figures of={value} receives={partner.value === null || partner.value.event_url !== null} />
+          {partner.value !== null && <Kept usage={value.usage} quotas={partner.value.quotas} />}
           <section>
             <h2>Files by day</h2>
             <Days of={value} />
@@ -108,6 +108,19 @@ function Figures({ of, receives }: { of: Overview; receives: boolean }) {
   );
 }
 
+/** What is kept of the partner's files, beside its quotas. */
+function Kept({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerSettings["quotas"] }) {
+  const files = quotas.files === null ? "" : ` of ${number(quotas.files)}`;
+  const stored = quotas.stored_bytes === null ? "" : ` of ${bytes(quotas.stored_bytes)}`;
+  return (
+    <p class="soft">
+      Kept of all days: {number(usage.files)}
+      {files} files, {bytes(usage.stored_bytes)}
+      {stored}.
+    </p>
+  );
+}
+
 const HEIGHT = 100;
 
 /** A column a day, stacked by status; the same numbers as a table for those who listen. */
@@ -177,7 +190,7 @@ function Running({ api, running }: { api: Api; running: number }) {
   const list = useList<Import>(api, "/api/imports/?status=running&limit=10", RUNNING_EVERY_MS);
   if (list.problem !== null) return <ProblemBox problem={list.problem} />;
   if (list.rows === null) return <Loading />;
-  if (list.rows.length === 0) return <Empty>No import is running.</Empty>;
+  if (list.rows.length === 0 && list.more === null) return <Empty>No import is running.</Empty>;
   return (
     <>
       <ul class="plainlist">

@@ -56,13 +56,11 @@ const listRoute = createRoute({
 export const listActivities = endpoint(listRoute, async (c) =>
   answerPage(c, c.req.valid("query"), {
     name: "activities",
-    position: z.tuple([z.number().nullable(), z.string(), z.number()]),
+    position: z.union([
+      z.tuple([z.number().nullable(), z.string(), z.number()]),
+      z.tuple([z.number(), z.string(), z.string(), z.string(), z.number()]),
+    ]),
     read: async (filters, page) => read.listActivities(c.env, c.var.partner.partner_id, filters, page),
-    positionOf: (activity, { updated_since }): read.ActivityPosition => [
-      updated_since === undefined ? activity.start_time_in_seconds : Date.parse(activity.updated_at),
-      activity.file_id,
-      activity.session_index,
-    ],
   }),
 );
 

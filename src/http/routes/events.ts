@@ -1,5 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { EVENT_STATUSES, eventSchema, eventWithAttemptsSchema } from "../../deliveries/event.ts";
+import {
+  EVENT_STATUSES,
+  eventSchema,
+  eventWithAttemptsSchema,
+  TEST_EVENTS_A_DAY,
+} from "../../deliveries/event.ts";
 import * as read from "../../deliveries/read.ts";
 import * as sending from "../../deliveries/sendEvent.ts";
 import { endpoint, type RequestContext } from "../context.ts";
@@ -32,10 +37,6 @@ export const listEvents = endpoint(listRoute, async (c) =>
     name: "events",
     position: z.tuple([z.number(), z.string()]),
     read: async (filters, page) => read.listEvents(c.env, c.var.partner.partner_id, filters, page),
-    positionOf: (event, { updated_since }): read.EventPosition => [
-      Date.parse(updated_since === undefined ? event.created_at : event.updated_at),
-      event.id,
-    ],
   }),
 );
 
@@ -109,10 +110,19 @@ const testRoute = createRoute({
   responses: { ...accepted, ...conflictProblem("no_event_url") },
 });
 
+/** One of the day before has become too old to count by then, more likely than not. */
+const TEST_EVENT_RETRY_SECONDS = 3_600;
+
 export const sendTestEvent = endpoint(testRoute, async (c) => {
   const { partner_id, event_url } = c.var.partner;
   if (event_url === null) return noEventUrl(c);
   const eventId = await sending.sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
+  if (eventId === null) {
+    const most = TEST_EVENTS_A_DAY.toLocaleString("en");
+    return problem(c, "rate_limited", `At most ${most} test events in 24 hours.`, {
+      headers: { "Retry-After": String(TEST_EVENT_RETRY_SECONDS) },
+    });
+  }
   const event = await read.readEvent(c.env, partner_id, eventId);
   if (event === null) throw new Error("the event that was just stored cannot be read");
   return c.json(event, 202);

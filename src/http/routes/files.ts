@@ -62,12 +62,8 @@ const listRoute = createRoute({
 export const listFiles = endpoint(listRoute, async (c) =>
   answerPage(c, c.req.valid("query"), {
     name: "files",
-    position: z.tuple([z.number(), z.string()]),
+    position: z.tuple([z.number(), z.string(), z.string(), z.string()]),
     read: async (filters, page) => read.listFiles(c.env, c.var.partner.partner_id, filters, page),
-    positionOf: (file, { updated_since }): read.FilePosition => [
-      Date.parse(updated_since === undefined ? file.received_at : file.updated_at),
-      file.file_id,
-    ],
   }),
 );
 

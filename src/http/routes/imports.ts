@@ -34,7 +34,6 @@ export const listImports = endpoint(listRoute, async (c) =>
     name: "imports",
     position: z.tuple([z.number(), z.string()]),
     read: async (filters, page) => read.listImports(c.env, c.var.partner, filters, page),
-    positionOf: (row): read.ImportPosition => [Date.parse(row.requested_at), row.import_id],
   }),
 );
 

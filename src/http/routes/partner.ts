@@ -1,6 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { settingsOf } from "../../partners/partner.ts";
-import { partnerSettingsSchema } from "../../partners/settings.ts";
+import { partnerAnswerSchema } from "../../partners/settings.ts";
 import { endpoint } from "../context.ts";
 import { readProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";
@@ -8,12 +8,14 @@ import { noQuery } from "../query.ts";
 const route = createRoute({
   method: "get",
   path: "/api/partner/",
-  summary: "The partner's own settings, without its secrets",
+  summary: "The partner's own settings, without its secrets, and what it uses",
   request: { query: noQuery },
   responses: {
-    200: { description: "The settings.", content: { "application/json": { schema: partnerSettingsSchema } } },
+    200: { description: "The settings.", content: { "application/json": { schema: partnerAnswerSchema } } },
     ...readProblems,
   },
 });
 
-export const getPartner = endpoint(route, (c) => c.json(settingsOf(c.var.partner, Date.now()), 200));
+export const getPartner = endpoint(route, (c) =>
+  c.json({ ...settingsOf(c.var.partner, Date.now()), usage: c.var.usage }, 200),
+);

@@ -11,6 +11,7 @@ import {
   type JudgedItem,
 } from "../../pings/judgeItems.ts";
 import { pingRequestSchema, userHashesOf } from "../../pings/ping.ts";
+import { usedUp } from "../../usage/usage.ts";
 import { endpoint, type AppEnv } from "../context.ts";
 import { idempotencyKey, runOnce } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
@@ -19,6 +20,8 @@ import {
   conflictProblem,
   faultsIn,
   keyReusedProblem,
+  problem,
+  quotaProblem,
   refusal,
   refuseInvalid,
   tooManyUsersProblem,
@@ -54,6 +57,7 @@ const route = createRoute({
     },
     ...writeProblems,
     ...tooManyUsersProblem,
+    ...quotaProblem,
     ...conflictProblem("idempotency_in_flight"),
     ...keyReusedProblem,
   },
@@ -71,9 +75,21 @@ async function answerItems(c: PingContext, items: readonly JudgedItem[]) {
   return faults.length > 0 && !isLenient(c) ? refusal(c, faults) : acceptItems(c, items);
 }
 
+/** Refuses pings of a partner that keeps all that it may. Overshoot of some minutes is possible, and does no harm. */
+function quotaExceeded(c: PingContext, { of, quota }: NonNullable<ReturnType<typeof usedUp>>) {
+  const most = quota.toLocaleString("en");
+  return problem(
+    c,
+    "quota_exceeded",
+    of === "files" ? `You may keep ${most} files, and do.` : `Your files may take ${most} bytes, and do.`,
+  );
+}
+
 /** Accepts the good items of a request and returns the answer for all of them. */
 async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
   const { partner } = c.var;
+  const full = usedUp(c.var.usage, partner.quotas);
+  if (full !== null) return quotaExceeded(c, full);
   const pings = items.flatMap((item) => (item.ok ? [item.ping] : []));
   const limited = spendFiles(c, pings.length);
   if (limited !== null) return limited;

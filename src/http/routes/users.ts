@@ -26,7 +26,6 @@ export const listUsers = endpoint(listRoute, async (c) =>
     name: "users",
     position: z.tuple([z.string()]),
     read: async (_filters, page) => read.listUsers(c.env, c.var.partner.partner_id, page),
-    positionOf: (user): read.UserPosition => [user.user_id],
   }),
 );
 

@@ -52,7 +52,7 @@ let metered = false;
 function meter(env: Env): void {
   if (metered) return;
   metered = true;
-  counted(env.PARTNERS, "get", "kv_reads");
+  counted(env.PARTNERS, "get", "kv_reads", ([keys]) => (Array.isArray(keys) ? keys.length : 1));
   counted(env.FILES, "put", "r2_class_a");
   counted(env.FILES, "list", "r2_class_a");
   counted(env.FILES, "get", "r2_class_b");

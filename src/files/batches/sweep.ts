@@ -1,0 +1,38 @@
+import { allDatabases } from "../../database/databases.ts";
+import type { Env } from "../../env.ts";
+import { deleteStaleBatches, nextBatches, readRound } from "./write.ts";
+
+/** Batches of one page, and files that these may list: a statement stays short. */
+const BATCHES_PER_PAGE = 1_000;
+const FILES_PER_PAGE = 10_000;
+/** Partners make batches out of date by overwriting files and by hosts that fail, at most as fast as pings come. */
+const PAGES_PER_RUN = 10;
+/** Pause between two rounds. */
+const REST_MS = 60 * 60_000;
+
+/**
+ * Deletes batches that are out of date: none of the files that they list names them any more. A round passes all batches,
+ * some pages a run. Returns how many were deleted.
+ */
+export async function sweepBatches(env: Env, nowMs: number): Promise<number> {
+  let deleted = 0;
+  for (const database of allDatabases(env)) deleted += await sweepDatabase(database, nowMs);
+  return deleted;
+}
+
+async function sweepDatabase(database: D1Database, nowMs: number): Promise<number> {
+  let deleted = 0;
+  let position = await readRound(database, nowMs);
+  for (let page = 0; page < PAGES_PER_RUN && position !== null; page += 1) {
+    const found = await nextBatches(database, position, BATCHES_PER_PAGE);
+    let files = 0;
+    const end = found.findIndex((batch, index) => {
+      files += batch.files;
+      return index > 0 && files > FILES_PER_PAGE;
+    });
+    const through = found.at(end === -1 ? -1 : end - 1) ?? null;
+    deleted += await deleteStaleBatches(database, position, through, through === null ? nowMs + REST_MS : 0);
+    position = through;
+  }
+  return deleted;
+}

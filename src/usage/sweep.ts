@@ -1,0 +1,31 @@
+import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
+import { allDatabases } from "../database/databases.ts";
+import type { Env } from "../env.ts";
+import { usageKey } from "./usage.ts";
+import { markPublished, readDueUsage } from "./write.ts";
+
+/** Partners that one run of the clock publishes, in each database. KV takes a write of a key each second. */
+const PARTNERS_PER_RUN = 500;
+/** As many connections as an invocation may open at once. */
+const AT_ONCE = 6;
+
+/**
+ * Publishes to KV what partners use, where it has changed by 1 % since it was last published, or users were erased. Idle
+ * partners cost nothing. Returns how many were published.
+ */
+export async function sweepUsage(env: Env): Promise<number> {
+  let published = 0;
+  for (const database of allDatabases(env)) {
+    const due = await readDueUsage(database, PARTNERS_PER_RUN);
+    const results = await settleAll(due, AT_ONCE, async (usage) => {
+      const { partner_id, files, stored_bytes } = usage;
+      await env.PARTNERS.put(usageKey(partner_id), JSON.stringify({ files, stored_bytes }));
+      return usage;
+    });
+    const done = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+    if (done.length > 0) await markPublished(database, done);
+    published += done.length;
+    valuesOf(results);
+  }
+  return published;
+}

@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { DATABASE_NOW } from "../database/sql.ts";
+import type { Usage } from "./usage.ts";
+
+/**
+ * Wraps statements that change the partner's files of a range otherwise than by a batch: takes what the range has out of
+ * the count, and counts what is left of it afterwards. `range` is a condition on `files` with numbered parameters, of
+ * which ?1 is the partner.
+ */
+export function recounted(
+  db: D1Database,
+  range: { sql: string; values: readonly (string | number)[] },
+  statements: readonly D1PreparedStatement[],
+): D1PreparedStatement[] {
+  const change = (sign: "+" | "-") =>
+    db
+      .prepare(
+        `UPDATE partner_usage SET (files, stored_bytes, due_since) = (
+           SELECT partner_usage.files ${sign} count(*),
+             partner_usage.stored_bytes ${sign} coalesce(sum(f.stored_bytes), 0),
+             coalesce(partner_usage.due_since, ${DATABASE_NOW})
+           FROM files f WHERE ${range.sql})
+         WHERE partner_id = ?1`,
+      )
+      .bind(...range.values);
+  return [change("-"), ...statements, change("+")];
+}
+
+const dueRows = z.array(z.object({ partner_id: z.string(), files: z.number(), stored_bytes: z.number() }));
+export type DueUsage = Usage & { partner_id: string };
+
+/** Reads the usage of at most `limit` partners whose published figures are outdated, longest outdated first. */
+export async function readDueUsage(db: D1Database, limit: number): Promise<DueUsage[]> {
+  const found = await db
+    .prepare(
+      `SELECT partner_id, files, stored_bytes FROM partner_usage INDEXED BY partner_usage_due
+       WHERE due_since IS NOT NULL ORDER BY due_since LIMIT ?`,
+    )
+    .bind(limit)
+    .all();
+  return dueRows.parse(found.results);
+}
+
+/** Notes what was published. A partner whose figures have changed since they were read stays due. */
+export async function markPublished(db: D1Database, published: readonly DueUsage[]): Promise<void> {
+  await db
+    .prepare(
+      `UPDATE partner_usage SET published_files = j.value->>'files', published_bytes = j.value->>'stored_bytes',
+         due_since = CASE WHEN files = j.value->>'files' AND stored_bytes = j.value->>'stored_bytes' THEN NULL
+           ELSE due_since END
+       FROM json_each(?1) j WHERE partner_usage.partner_id = j.value->>'partner_id'`,
+    )
+    .bind(JSON.stringify(published))
+    .run();
+}

@@ -1,0 +1,270 @@
+import { env } from "cloudflare:workers";
+import { beforeAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { app } from "../../src/http/app.ts";
+import { idPrefix, userRoute } from "../../src/identifiers.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { BARE_SUMMARY as BARE, seedFile, seedImport } from "../support/rows.ts";
+
+/** What a partner may cost the database by one GET. */
+const MOST_ROWS = 20_000;
+const FILES = 200_000;
+/** Files of 100 sessions, which all begin in the same second. */
+const MEETS = 2_000;
+const SESSIONS = 100;
+const IMPORTS = 30_000;
+const EVENTS = 30_000;
+
+/** When the first file came: long enough ago for all to be past, and recent enough for the overview. */
+const FIRST_AT = Date.now() - 10 * 60_000;
+
+/** A database that adds up the rows which D1 says it has read. */
+function metered(database: D1Database) {
+  const read = { rows: 0 };
+  const originals = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
+  const count = <T>(result: D1Result<T>) => {
+    read.rows += result.meta.rows_read;
+    return result;
+  };
+  const watched = (statement: D1PreparedStatement): D1PreparedStatement => {
+    const proxy = new Proxy(statement, {
+      get(target, name) {
+        if (name === "bind") return (...values: unknown[]) => watched(target.bind(...values));
+        if (name === "first") return async () => count(await target.all()).results[0] ?? null;
+        if (name === "all" || name === "run") return async () => count(await target.all());
+        throw new Error(`D1PreparedStatement.${String(name)} is not metered`);
+      },
+    });
+    originals.set(proxy, statement);
+    return proxy;
+  };
+  const db = new Proxy(database, {
+    get(target, name) {
+      if (name === "prepare") return (sql: string) => watched(target.prepare(sql));
+      if (name === "batch") {
+        return async (statements: D1PreparedStatement[]) =>
+          (await target.batch(statements.map((statement) => originals.get(statement) ?? statement))).map(
+            count,
+          );
+      }
+      throw new Error(`D1Database.${String(name)} is not metered`);
+    },
+  });
+  return { db, read };
+}
+
+const pageSchema = z.looseObject({
+  data: z.union([z.array(z.looseObject({})), z.looseObject({})]).optional(),
+  next_cursor: z.string().nullable().optional(),
+});
+
+async function get(who: TestPartner, path: string) {
+  const { db, read } = metered(env.DB);
+  const response = await app.request(path, { headers: who.headers }, { ...env, DB: db });
+  expect(response.status, path).toBe(200);
+  const body = pageSchema.parse(await response.json());
+  expect(read.rows, `rows read by ${path}`).toBeLessThanOrEqual(MOST_ROWS);
+  return { rows: read.rows, data: Array.isArray(body.data) ? body.data : [], next: body.next_cursor ?? null };
+}
+
+const numbers = (count: number) =>
+  `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${count - 1})`;
+/** The id of file `i` of a user and source: its prefix and 22 digits. */
+const FILE_ID = "?2 || printf('%022d', i)";
+
+/** A user's files, each in a batch of its own, with activities. */
+async function seedFiles(
+  partnerId: string,
+  userId: string,
+  { files, sessions, status }: { files: number; sessions: number; status: string },
+): Promise<void> {
+  const run = async (sql: string) =>
+    env.DB.prepare(sql)
+      .bind(partnerId, idPrefix(partnerId, userId, "watch"), userId, userRoute(partnerId, userId), FIRST_AT)
+      .run();
+  await run(
+    `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
+       start_time_in_seconds, status, version, revision, activity_count, received_at, received_batch, updated_at, updated_batch)
+     ${numbers(files)} SELECT ?1, ${FILE_ID}, ?3, 'watch', 's' || i, 0, 0, '1', '${status}', ?5 + i, 1, ${sessions},
+       ?5 + i, 'b' || i, ?5 + i, 'b' || i FROM n WHERE ?4 <> ''`,
+  );
+  await run(
+    `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
+     ${numbers(files)} SELECT ?1, ?4, ${FILE_ID}, 'b' || i, ?5 + i, ?5 + i, json_array(${FILE_ID}) FROM n WHERE ?3 <> ''`,
+  );
+  await run(
+    `INSERT INTO activities (partner_id, file_id, session_index, version, user_id, source, summary_id, sport,
+       start_time_in_seconds, summary, details, created_at, updated_at, updated_batch)
+     ${numbers(files * sessions)} SELECT ?1, ?2 || printf('%022d', i / ${sessions}), i % ${sessions}, 1, ?3, 'watch', 's', 'cycling',
+       CASE WHEN ${sessions} = 1 THEN 1760000000 + i ELSE 1760000000 END, '${JSON.stringify(BARE)}', '{"laps":[],"lengths":[],"devices":[]}', ?5, ?5 + i / ${sessions}, 'b' || (i / ${sessions})
+     FROM n WHERE ?4 <> ''`,
+  );
+  await env.DB.prepare(
+    "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, ?, ?)",
+  )
+    .bind(partnerId, userId, FIRST_AT, FIRST_AT)
+    .run();
+}
+
+async function seedImportsAndEvents(partnerId: string): Promise<void> {
+  const prefix = idPrefix(partnerId, "big", "watch");
+  await env.DB.prepare(
+    `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, status, total, imported, skipped, failed,
+       after_version, through_version, revision, requested_at, completed_at)
+     ${numbers(IMPORTS)} SELECT ?1, ${FILE_ID}, 'big', 'watch', 0, 'completed', 1, 1, 0, 0, i, i + 1, 1, ?3 + i, ?3 + i FROM n`,
+  )
+    .bind(partnerId, prefix, Date.now() - IMPORTS)
+    .run();
+  await env.DB.prepare(
+    `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
+     ${numbers(EVENTS)} SELECT ?1, 'evt_' || i, 'event', 'test.ping', '{"type":"t","timestamp":"t","data":{}}', 'delivered', ?2 + i, ?2 + i FROM n`,
+  )
+    .bind(partnerId, Date.now() - EVENTS)
+    .run();
+}
+
+describe("no GET reads more than 20,000 rows", () => {
+  let held: TestPartner;
+  let meets: TestPartner;
+  beforeAll(async () => {
+    held = await newPartner();
+    await seedFiles(held.partnerId, "big", { files: FILES, sessions: 1, status: "held" });
+    await seedImportsAndEvents(held.partnerId);
+    meets = await newPartner();
+    await seedFiles(meets.partnerId, "big", { files: MEETS, sessions: SESSIONS, status: "imported" });
+  }, 300_000);
+
+  const since = "updated_since=2026-01-01T00:00:00Z";
+  const lists: Record<string, string[]> = {
+    files: [
+      "user_id=big",
+      "source=nope",
+      "source=watch",
+      "status=held",
+      "status=queued",
+      "status=failed",
+      since,
+    ],
+    activities: [
+      "user_id=big",
+      "source=nope",
+      "sport=nope",
+      "start_after=1760000000",
+      "start_before=1760000001",
+      since,
+    ],
+    imports: ["user_id=big", "source=nope", "status=running"],
+    events: ["status=failed", since],
+    users: [],
+  };
+
+  /** Every combination of filters, of each parameter once at most. */
+  function combinations(filters: readonly string[]): string[] {
+    const all = [""];
+    for (const filter of filters) {
+      const name = `${filter.split("=")[0]}=`;
+      const without = all.filter((query) => !query.includes(name));
+      all.push(...without.map((query) => (query === "" ? filter : `${query}&${filter}`)));
+    }
+    return all;
+  }
+
+  const cases = Object.entries(lists).flatMap(([list, filters]) =>
+    combinations(filters).map((query) => [list, query] as const),
+  );
+
+  test.each(cases)("of %s, with ?%s, on the first pages", async (list, query) => {
+    for (const who of [held, meets]) {
+      let next = "";
+      for (let page = 0; page < 2; page += 1) {
+        const found = await get(who, `/api/${list}/?limit=200&${query}${next}`);
+        if (found.next === null) break;
+        next = `&cursor=${found.next}`;
+      }
+    }
+  });
+
+  test("of one file, activity, import, user, of the overview and the settings", async () => {
+    const id = idPrefix(held.partnerId, "big", "watch") + "0".repeat(22);
+    for (const path of [
+      `files/${id}/`,
+      `files/?import_id=${id}&status=failed`,
+      `files/?user_id=big&source=watch&summary_id=s1`,
+      `activities/${id}.0/`,
+      `imports/${id}/`,
+      "users/big/",
+      "overview/",
+      "partner/",
+      "events/evt_1/",
+    ]) {
+      await get(held, `/api/${path}`);
+    }
+    await get(meets, `/api/activities/${idPrefix(meets.partnerId, "big", "watch")}${"0".repeat(22)}.0/`);
+    await get(meets, "/api/users/big/");
+  });
+});
+
+describe("a walk that passes many rows", () => {
+  test("ends with each file of a rare status once, however few are on a page", async () => {
+    const who = await newPartner();
+    await seedFiles(who.partnerId, "many", { files: 9_000, sessions: 1, status: "held" });
+    const names = { partnerId: who.partnerId, source: "watch" };
+    const rare: string[] = [];
+    for (const [index, at] of [
+      FIRST_AT - 5,
+      FIRST_AT + 10,
+      FIRST_AT + 4_000,
+      FIRST_AT + 4_000,
+      FIRST_AT + 8_999,
+    ].entries()) {
+      const columns = { status: "failed", received_at: at, updated_at: at };
+      rare.push(await seedFile({ ...names, userId: `u${index % 2}`, summaryId: `rare-${index}` }, columns));
+    }
+    for (const query of ["status=failed", `status=failed&${since(FIRST_AT - 10)}`]) {
+      const found: unknown[] = [];
+      let pages = 0;
+      let next: string | null = "";
+      while (next !== null) {
+        const page = await get(who, `/api/files/?limit=2&${query}${next === "" ? "" : `&cursor=${next}`}`);
+        found.push(...page.data.map((file) => file["file_id"]));
+        next = page.next;
+        pages += 1;
+      }
+      expect(pages).toBeGreaterThan(3);
+      expect(found).toHaveLength(rare.length);
+      expect(new Set(found)).toEqual(new Set(rare));
+    }
+  });
+
+  const since = (ms: number) => `updated_since=${new Date(ms).toISOString()}`;
+
+  test("returns each activity and import of a user once, also of one with too many to sort", async () => {
+    const who = await newPartner();
+    await seedFiles(who.partnerId, "many", { files: 4_000, sessions: 1, status: "imported" });
+    await seedFiles(who.partnerId, "few", { files: 700, sessions: 1, status: "imported" });
+    const ids = async (path: string, key: string) => {
+      const found: unknown[] = [];
+      let next: string | null = "";
+      while (next !== null) {
+        const page = await get(who, `${path}limit=200${next === "" ? "" : `&cursor=${next}`}`);
+        found.push(...page.data.map((row) => row[key]));
+        next = page.next;
+      }
+      expect(new Set(found).size).toBe(found.length);
+      return found.length;
+    };
+    await env.DB.prepare(
+      "UPDATE activities SET start_time_in_seconds = NULL WHERE partner_id = ? AND file_id LIKE '%7'",
+    )
+      .bind(who.partnerId)
+      .run();
+    expect(await ids("/api/activities/?user_id=many&", "activity_id")).toBe(4_000);
+    expect(await ids("/api/activities/?user_id=few&", "activity_id")).toBe(700);
+    expect(await ids("/api/activities/?", "activity_id")).toBe(4_700);
+    expect(await ids(`/api/activities/?${since(FIRST_AT - 1)}&`, "activity_id")).toBe(4_700);
+    expect(await ids(`/api/activities/?${since(FIRST_AT - 1)}&user_id=few&`, "activity_id")).toBe(700);
+    expect(await ids("/api/files/?user_id=few&", "file_id")).toBe(700);
+    await seedImport({ partnerId: who.partnerId, userId: "few", source: "watch" });
+    expect(await ids("/api/imports/?user_id=few&", "import_id")).toBe(1);
+  });
+});
