@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Claim, Claimant, Outcome } from "../collector/calls.ts";
 import { collectorNamed, type Collector } from "../collector/client.ts";
 import { identityOf } from "../collector/identity.ts";
-import { settleAll } from "../concurrency/settleAll.ts";
+import { persistently } from "../concurrency/persistently.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
@@ -10,8 +10,9 @@ import { faultName, logLine, type DispatchResult } from "../log.ts";
 import { reserveAll, sharedMemory } from "../memory/budget.ts";
 import { addressRules } from "../outbound/rules.ts";
 import { readPartner } from "../partners/registry.ts";
-import { wait } from "../concurrency/wait.ts";
-import { importFile, ownFault, type DecodedFile } from "./importFile.ts";
+import type { Lane } from "../windows/partner.pure.ts";
+import { eachInItsSlot, enterHosts } from "./hostSlots.ts";
+import { importFile, ownFault, postponed, type DecodedFile } from "./importFile.ts";
 import { makeReadable } from "./makeReadable.ts";
 
 const messageSchema = z.object({ collector: z.string().min(1), dispatch_id: z.string().min(1) });
@@ -27,8 +28,8 @@ const LONGEST_FILE_MS = 5 * 60_000;
 
 /** Delay before a message is redelivered whose collector could not be reached. */
 const RETRY = { delaySeconds: 1 };
-/** A collector is unreachable for moments while its object is replaced: calls are repeated after these pauses. */
-const PAUSES_MS = [250, 500, 1_000, 2_000];
+/** Least time until files come back that D1 did not take. */
+const D1_PAUSE_MS = 5_000;
 
 /** Imports the files of dispatches. Acknowledges each message or retries it. Never throws. */
 export async function consumeDispatches(batch: MessageBatch, env: Env): Promise<void> {
@@ -54,7 +55,7 @@ async function consumeDispatch(message: Message, queue: string, env: Env): Promi
   };
   const claimant = { claim: randomId(), message_id: message.id, attempt: message.attempts };
   try {
-    const result = await importDispatch(env, collector, dispatch_id, claimant);
+    const result = await importDispatch(env, collector, dispatch_id, claimant, laneOf(queue));
     logLine({ ...fields, ...result, milliseconds: Date.now() - startedAt });
     message.ack();
   } catch (fault) {
@@ -69,17 +70,10 @@ async function consumeDispatch(message: Message, queue: string, env: Env): Promi
   }
 }
 
-/** Repeats a call that throws, with pauses, as often as allowed. Throws the last fault. */
-async function persistently<T>(call: () => Promise<T>, mayRepeat: () => boolean = () => true): Promise<T> {
-  for (const pauseMs of PAUSES_MS) {
-    try {
-      return await call();
-    } catch (fault) {
-      if (!mayRepeat()) throw fault;
-      await wait(pauseMs);
-    }
-  }
-  return call();
+/** The lane of a queue, whose name staging ends in its own way. */
+function laneOf(queue: string): Lane {
+  if (queue.startsWith("partner-api-priority")) return "PRIORITY";
+  return queue.startsWith("partner-api-bulk") ? "BULK" : "RETRY";
 }
 
 /** A collector's name begins with its partner's id. */
@@ -116,8 +110,16 @@ async function importDispatch(
   collectorName: string,
   dispatchId: string,
   claimant: Claimant,
+  lane: Lane,
 ): Promise<DispatchResult> {
-  const tally: DispatchResult = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
+  const tally: DispatchResult = {
+    outcome: "done",
+    files: 0,
+    imported: 0,
+    failed: 0,
+    try_again: 0,
+    postponed: 0,
+  };
   // A stub may stay broken after a call that threw: each call gets its own.
   const collector = () => collectorNamed(env, collectorName);
   const claim = await persistently(async (): Promise<Claim | null> =>
@@ -127,13 +129,16 @@ async function importDispatch(
   tally.files = claim.items.length;
 
   const reporter = new Reporter(env, collector, dispatchId, claim, tally);
-  const partner = await readPartner(env.PARTNERS, claim.names.partner_id).catch(() => undefined);
   const { partner_id: partnerId, user_id: userId } = claim.names;
+  const [partner, hosts] = await Promise.all([
+    readPartner(env.PARTNERS, partnerId).catch(() => undefined),
+    enterHosts(env, partnerId, lane, claim.items, CONNECTIONS),
+  ]);
   const wholeBudget = claim.exclusive ? await reserveAll(partnerId, claim.until) : null;
   const memory = claim.exclusive ? wholeBudget : sharedMemory(partnerId);
   const rules = addressRules(env, partner?.callback_hosts ?? []);
   try {
-    await settleAll(claim.items, CONNECTIONS, async (item) => {
+    await eachInItsSlot(claim.items, hosts, CONNECTIONS, async (item, slots) => {
       if (partner === undefined) {
         await reporter.add(ownFault(item, "The partner registry did not answer."));
         return;
@@ -145,11 +150,13 @@ async function importDispatch(
       if (reporter.claimedUntil() === null) return;
       const endsAt = Date.now() + LONGEST_FILE_MS;
       const until = () => Math.min(endsAt, reporter.claimedUntil() ?? 0);
-      await reporter.add(await importFile({ env, partnerId, userId, rules, memory }, item, until));
+      await reporter.add(await importFile({ env, partnerId, userId, rules, memory }, item, slots, until));
     });
-    await reporter.finish();
   } finally {
     wholeBudget?.release();
+    // A slot is not held while the files become readable.
+    const left = [...hosts.values()].map(async (slots) => slots.leave());
+    await Promise.all([reporter.finish(), ...left]).finally(async () => Promise.all(left));
   }
   return tally;
 }
@@ -244,8 +251,15 @@ class Reporter {
       if (erasedBefore > 0) await this.#collector().erase(erasedBefore);
       return outcomes;
     } catch (fault) {
-      const detail = `A store of ours did not answer (${faultName(fault)}).`;
-      return decoded.map((file) => ownFault(file.item, detail, file.stored));
+      logLine({
+        unit: "setback",
+        outcome: "imported_later",
+        partner_id: owner.partner_id,
+        dispatch_id: this.#dispatchId,
+        files: decoded.length,
+        fault: faultName(fault),
+      });
+      return decoded.map((file) => postponed(file.item, "own_store", D1_PAUSE_MS, file.stored));
     }
   }
 }

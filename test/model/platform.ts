@@ -126,6 +126,15 @@ export function instrument(env: Env, scheduler: Scheduler, faults: Faults, obser
       }),
     );
   }
+  around(env.WINDOWS, "getByName", (call) => {
+    const stub: unknown = call();
+    return Object.fromEntries(
+      ["enter", "leave"].map((method) => [
+        method,
+        (...args: unknown[]) => reach("windows", async () => callOf(stub, method)(...args)),
+      ]),
+    );
+  });
   around(env.COLLECTOR, "getByName", (call, [name]) => {
     const stub: unknown = call();
     return Object.fromEntries(

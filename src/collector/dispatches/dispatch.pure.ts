@@ -1,5 +1,6 @@
 import type { Claimant } from "../calls.ts";
 import type { CollectorClock } from "../clock.pure.ts";
+import type { FaultOrigin } from "./retrySchedule.pure.ts";
 
 export const QUEUES = ["PRIORITY", "BULK", "RETRY"] as const;
 export type QueueName = (typeof QUEUES)[number];
@@ -10,6 +11,7 @@ export type DispatchState = (typeof DISPATCH_STATES)[number];
 /** One unit of work for an importer, sent as one queue message. */
 export interface Dispatch {
   dispatch_id: string;
+  /** The queue that it was made for. Once postponed it is sent to RETRY, and counts here still. */
   queue: QueueName;
   /** [file_id, version] of each file still to settle. */
   files: [string, number][];
@@ -24,6 +26,13 @@ export interface Dispatch {
   expired_claims: number;
   /** Whether its file is imported with no other file in memory. */
   exclusive: boolean;
+  /** Whether its files wait for room at their host, or for D1. */
+  postponed: boolean;
+}
+
+/** The queue to send a dispatch to. */
+export function queueOf({ queue, postponed }: Dispatch): QueueName {
+  return postponed ? "RETRY" : queue;
 }
 
 /** A request sends its own dispatches; the alarm sends those that are still unsent after this. */
@@ -71,7 +80,54 @@ function newDispatch(id: string, queue: QueueName, files: [string, number][], du
     claims: 0,
     expired_claims: 0,
     exclusive: false,
+    postponed: false,
   };
+}
+
+/** Files that wait for D1 longer than this go on alone: one of them may be what D1 refuses. */
+const TOGETHER_FOR_MS = 10 * 60_000;
+
+/** A file that is postponed by its dispatch's importer. */
+export interface PostponedFile {
+  file_id: string;
+  version: number;
+  origin: FaultOrigin;
+  /** Since when it has been postponed, and until when it is now. */
+  since: number;
+  until: number;
+}
+
+/**
+ * The dispatches of postponed files: together, so that waiting costs a message for all of them. They stay part of
+ * their import's window. A claim that asked no host for a file does not count.
+ */
+export function postponedDispatches(
+  { newId }: Pick<Chance, "newId">,
+  dispatch: Dispatch,
+  files: readonly PostponedFile[],
+  nowMs: number,
+): Dispatch[] {
+  const of = (group: readonly PostponedFile[], claims: number): Dispatch => ({
+    ...newDispatch(
+      newId(),
+      dispatch.queue,
+      group.map(({ file_id, version }) => [file_id, version]),
+      Math.min(...group.map(({ until }) => until)),
+    ),
+    claims,
+    expired_claims: dispatch.expired_claims,
+    exclusive: dispatch.exclusive,
+    postponed: true,
+  });
+  const host = files.filter(({ origin }) => origin === "host");
+  const store = files.filter(({ origin }) => origin === "own_store");
+  const alone = store.filter(({ since }) => nowMs - since > TOGETHER_FOR_MS);
+  const together = store.filter((file) => !alone.includes(file));
+  return [
+    ...(host.length === 0 ? [] : [of(host, dispatch.claims - 1)]),
+    ...(together.length === 0 ? [] : [of(together, dispatch.claims)]),
+    ...alone.map((file) => of([file], dispatch.claims)),
+  ];
 }
 
 /** The claim lasts for another full period. */

@@ -4,7 +4,8 @@ import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispa
 import type { CollectorDatabase } from "./database.ts";
 import { count, fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
 
-const COLUMNS = "dispatch_id, queue, files, state, due_at, claim, claims, expired_claims, exclusive";
+const COLUMNS =
+  "dispatch_id, queue, files, state, due_at, claim, claims, expired_claims, exclusive, postponed";
 
 type DispatchRow = {
   dispatch_id: string;
@@ -16,6 +17,7 @@ type DispatchRow = {
   claims: number;
   expired_claims: number;
   exclusive: number;
+  postponed: number;
 };
 
 export class DispatchStorage {
@@ -59,12 +61,13 @@ export class DispatchStorage {
       dispatch.claims,
       dispatch.expired_claims,
       dispatch.exclusive ? 1 : 0,
+      dispatch.postponed ? 1 : 0,
     ]);
     for (const slice of jsonSlices(values)) {
       this.#database.write(
         `INSERT INTO dispatches (${COLUMNS})
          SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
-           value->>8
+           value->>8, value->>9
          FROM json_each(?) WHERE true
          ON CONFLICT (dispatch_id) DO UPDATE SET files = excluded.files, state = excluded.state,
            due_at = excluded.due_at, claim = excluded.claim, claims = excluded.claims,
@@ -128,6 +131,7 @@ function parseDispatch(row: DispatchRow): Dispatch {
     claims: row.claims,
     expired_claims: row.expired_claims,
     exclusive: row.exclusive === 1,
+    postponed: row.postponed === 1,
   };
 }
 
