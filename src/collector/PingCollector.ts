@@ -19,7 +19,7 @@ import { claimDispatch } from "./dispatches/claimDispatch.ts";
 import { abandonDispatch } from "./dispatches/expireClaim.ts";
 import { reportOutcomes } from "./dispatches/reportOutcomes.ts";
 import { DispatchSender } from "./dispatches/sender.ts";
-import { doDueWork, nextDueWork } from "./dueWork.ts";
+import { askQueues, doDueWork, nextDueWork } from "./dueWork.ts";
 import type { CollectorEnv } from "./env.ts";
 import { erasureExpiresAt, eraseUpTo, expireErasure } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
@@ -180,11 +180,12 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   /** Does and sends what is due, then writes to the read model. Returns whether the queues took everything. */
   async #work(): Promise<boolean> {
     await expireErasure(this.#turns, Date.now());
+    const backlogs = await askQueues(this.#storage, this.env);
     const turn = this.#turns.beginIfKnown();
     if (turn === null) return true;
     const unsent = this.#turns.commit(() => {
       this.#sender.noteSentAtOnce(turn);
-      return doDueWork(turn);
+      return doDueWork(turn, backlogs);
     });
     this.#sender.forgetSentAtOnce();
     const allSent = await this.#sender.sendUnsent(turn, unsent);

@@ -18,6 +18,8 @@ export interface Dispatch {
   state: DispatchState;
   /** unsent: when to send; sent: when to send again; claimed: when the claim expires. */
   due_at: number;
+  /** When its message was sent, once its lease was prolonged; null before. */
+  sent_at: number | null;
   /** The importer that claimed it last. */
   claim: Claimant | null;
   /** Claims so far, including those of the dispatch that this one was split from. */
@@ -76,6 +78,7 @@ function newDispatch(id: string, queue: QueueName, files: [string, number][], du
     files,
     state: "unsent",
     due_at: dueAt,
+    sent_at: null,
     claim: null,
     claims: 0,
     expired_claims: 0,
@@ -132,7 +135,7 @@ export function postponedDispatches(
 
 /** The claim lasts for another full period. */
 export function renewClaim(dispatch: Dispatch, clock: CollectorClock, nowMs: number): Dispatch {
-  return { ...dispatch, state: "claimed", due_at: nowMs + clock.claimMs };
+  return { ...dispatch, state: "claimed", sent_at: null, due_at: nowMs + clock.claimMs };
 }
 
 /** The next dispatches of an import's files, at most `room` of them, and the import's new `drained_to`. */

@@ -5,7 +5,7 @@ import type { CollectorDatabase } from "./database.ts";
 import { count, fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
 
 const COLUMNS =
-  "dispatch_id, queue, files, state, due_at, claim, claims, expired_claims, exclusive, postponed";
+  "dispatch_id, queue, files, state, due_at, sent_at, claim, claims, expired_claims, exclusive, postponed";
 
 type DispatchRow = {
   dispatch_id: string;
@@ -13,6 +13,7 @@ type DispatchRow = {
   files: string;
   state: string;
   due_at: number;
+  sent_at: number | null;
   claim: string | null;
   claims: number;
   expired_claims: number;
@@ -57,6 +58,7 @@ export class DispatchStorage {
       JSON.stringify(dispatch.files),
       dispatch.state,
       dispatch.due_at,
+      dispatch.sent_at,
       dispatch.claim === null ? null : JSON.stringify(dispatch.claim),
       dispatch.claims,
       dispatch.expired_claims,
@@ -67,10 +69,10 @@ export class DispatchStorage {
       this.#database.write(
         `INSERT INTO dispatches (${COLUMNS})
          SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
-           value->>8, value->>9
+           value->>8, value->>9, value->>10
          FROM json_each(?) WHERE true
          ON CONFLICT (dispatch_id) DO UPDATE SET files = excluded.files, state = excluded.state,
-           due_at = excluded.due_at, claim = excluded.claim, claims = excluded.claims,
+           due_at = excluded.due_at, sent_at = excluded.sent_at, claim = excluded.claim, claims = excluded.claims,
            expired_claims = excluded.expired_claims, exclusive = excluded.exclusive`,
         slice,
       );
@@ -127,6 +129,7 @@ function parseDispatch(row: DispatchRow): Dispatch {
     }),
     state: memberOf(DISPATCH_STATES, row.state),
     due_at: row.due_at,
+    sent_at: row.sent_at,
     claim: row.claim === null ? null : parseClaimant(row.claim),
     claims: row.claims,
     expired_claims: row.expired_claims,
