@@ -151,6 +151,22 @@ export function bulkDispatches(
   return { dispatches: packed(newId, "BULK", files, nowMs), drained_to: files.length < limit ? null : last };
 }
 
+/** Live rides of one request that get a message each; a user rarely has more. */
+export const LIVE_RIDES_ALONE = 5;
+
+/** Dispatches of the live rides of one request. Of many, most share messages: a queue holds everybody's rides. */
+export function liveDispatches(
+  { newId }: Pick<Chance, "newId">,
+  files: readonly { file_id: string; version: number }[],
+  dueAt: number,
+): Dispatch[] {
+  const alone = files.slice(0, LIVE_RIDES_ALONE);
+  return [
+    ...alone.map(({ file_id, version }) => dispatchOne(newId(), "PRIORITY", file_id, version, dueAt)),
+    ...packed(newId, "PRIORITY", files.slice(LIVE_RIDES_ALONE), dueAt),
+  ];
+}
+
 /** Dispatches of failed files that are retried on request. */
 export function retryDispatches(
   { newId }: Pick<Chance, "newId">,

@@ -1,6 +1,6 @@
 import { HELD_FOR_MS } from "../ages.pure.ts";
 import type { AcceptedEntry, PingEntry } from "../calls.ts";
-import { dispatchOne, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
+import { liveDispatches, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
@@ -20,9 +20,7 @@ export function acceptPings(
   const { accepted, changed, live, duplicates, discarded } = judgePings(storage, turn.identity, entries, now);
   storage.files.write(changed);
   storage.files.rememberDuplicates(duplicates);
-  const dispatches = live.map(([fileId, version]) =>
-    dispatchOne(turn.newId(), "PRIORITY", fileId, version, now + SEND_GRACE_MS),
-  );
+  const dispatches = liveDispatches(turn, live, now + SEND_GRACE_MS);
   storage.dispatches.write(dispatches);
   // What replaced an object must reach the read model before the object is deleted. And the outbox projects one
   // file of a new collector, even if the request ends before it can: an erasure finds collectors there.
@@ -53,8 +51,8 @@ interface Judged {
   accepted: AcceptedEntry[];
   /** Files to write, each with the last of its pings. */
   changed: FileVersions[];
-  /** [file_id, version] to dispatch at once. */
-  live: [string, number][];
+  /** Versions to dispatch at once. */
+  live: { file_id: string; version: number }[];
   /** Ids of files whose priority-0 ping repeats what is there: the next import counts them as skipped. */
   duplicates: string[];
   /** Objects that no file references any more. */
@@ -70,7 +68,7 @@ function judgePings(
   const files = storage.files.read(entries.map((entry) => entry.file_id));
   const floor = storage.versionFloor();
   const changed = new Map<string, FileVersions>();
-  const live: [string, number][] = [];
+  const live: Judged["live"] = [];
   const duplicates: string[] = [];
   const discarded: OutboxEntry[] = [];
   const repeated = new Set<string>();
@@ -93,7 +91,7 @@ function judgePings(
       };
     }
     discarded.push(...discardUnreferenced(identity, before, after));
-    if (newest.state === "queued") live.push([entry.file_id, newest.version]);
+    if (newest.state === "queued") live.push({ file_id: entry.file_id, version: newest.version });
     files.set(entry.file_id, after);
     changed.set(entry.file_id, after);
     return {
@@ -109,7 +107,7 @@ function judgePings(
     accepted,
     changed: [...changed.values()],
     // A file that was replaced twice in one request needs only its last dispatch.
-    live: live.filter(([fileId, version]) => queuedVersion(files.get(fileId), version) !== null),
+    live: live.filter(({ file_id, version }) => queuedVersion(files.get(file_id), version) !== null),
     duplicates,
     discarded,
   };
