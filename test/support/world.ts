@@ -11,6 +11,7 @@ export function collectorOf(partnerId: string, userId: string, source: string) {
     name,
     stub,
     alarm: () => runDurableObjectAlarm(stub),
+    alarmAt: () => runInDurableObject(stub, (_instance, { storage }) => storage.getAlarm()),
     /** Claims a dispatch as the first delivery of a message of its own. */
     claim: (dispatchId: string) =>
       stub.claim(dispatchId, { claim: randomId(), message_id: randomId(), attempt: 1 }),

@@ -48,7 +48,9 @@ export function postponedUntil(postponed: {
 }): number | null {
   const { origin, since, leastMs, nowMs } = postponed;
   if (nowMs - since >= (origin === "own_store" ? OWN_STORE_LIMIT_MS : HOST_LIMIT_MS)) return null;
-  return nowMs + Math.max(leastMs, Math.min((nowMs - since) / 2, LONGEST_PAUSE_MS));
+  const pauseMs = Math.max(leastMs, Math.min((nowMs - since) / 2, LONGEST_PAUSE_MS));
+  // An alarm takes whole milliseconds; rounded down, it would ring before anything is due, again and again.
+  return nowMs + Math.ceil(pauseMs);
 }
 
 /**
