@@ -155,8 +155,12 @@ async function importDispatch(
   } finally {
     wholeBudget?.release();
     // A slot is not held while the files become readable.
-    const left = [...hosts.values()].map(async (slots) => slots.leave());
-    await Promise.all([reporter.finish(), ...left]).finally(async () => Promise.all(left));
+    const left = Promise.all([...hosts.values()].map(async (slots) => slots.leave()));
+    try {
+      await reporter.finish();
+    } finally {
+      await left;
+    }
   }
   return tally;
 }

@@ -4,9 +4,10 @@ import { logLine } from "../log.ts";
 import { WindowsOfPartner, type Admission, type Entry } from "./partner.pure.ts";
 import type { Results } from "./window.pure.ts";
 
-/** Work waits for a slot at a host that answers, at most for this many looks: 300 ms. */
-const LOOKS = 12;
 const LOOK_EVERY_MS = 25;
+/** Work waits for a slot at a host that is well, for so many looks: 300 ms, and a history, which is in no hurry, 2 s. */
+const LOOKS = 12;
+const LOOKS_OF_BULK = 80;
 
 /**
  * How many requests each host of one partner may have at a time. In memory only: an object that is evicted, after ten
@@ -17,9 +18,10 @@ export class PartnerWindows extends DurableObject<unknown> {
 
   /** Grants slots at a host, or postpones the work. Waits a moment where the host answers quickly. */
   async enter(entry: Entry): Promise<Admission> {
+    const looks = entry.lane === "BULK" ? LOOKS_OF_BULK : LOOKS;
     for (let look = 0; ; look += 1) {
       const admission = this.#windows.enter(entry, Date.now());
-      if ("slots" in admission || !admission.isWell || look === LOOKS) return admission;
+      if ("slots" in admission || !admission.isWell || look === looks) return admission;
       await wait(LOOK_EVERY_MS);
     }
   }

@@ -31,7 +31,7 @@ const FULL_PAUSE_MS = 2_000;
 /** Work that is postponed together comes back one after another, this far apart. */
 const SPREAD_MS = 250;
 const LONGEST_POSTPONED_MS = 30 * 60_000;
-/** A host that has answered within this is well: a slot will be free in a moment. */
+/** A host is well if it has answered within this, or was asked within it: a slot will be free in a moment. */
 const WELL_MS = 1_000;
 /** Hosts of one partner that are remembered; beyond that the one that was used longest ago is forgotten. */
 export const HOSTS_REMEMBERED = 1_000;
@@ -55,6 +55,7 @@ interface Lease {
   windows: readonly Known[];
   slots: number;
   isProbe: boolean;
+  since: number;
   until: number;
 }
 
@@ -95,7 +96,7 @@ export class WindowsOfPartner {
     const slots = suspended === undefined ? Math.min(wanted, free) : Math.min(1, free);
     if (slots < 1) {
       const [own] = windows;
-      const isWell = own !== undefined && hasAnsweredWithin(own.window, WELL_MS, nowMs);
+      const isWell = suspended === undefined && this.#isWell(lane, windows, nowMs);
       return postponed(suspended ?? own, FULL_PAUSE_MS, isWell);
     }
     if (suspended?.window.suspension != null) {
@@ -103,7 +104,14 @@ export class WindowsOfPartner {
       suspended.window = { ...suspended.window, suspension: { ...suspension, probeAt: nowMs + PROBE_MS } };
     }
     const isProbe = suspended !== undefined;
-    this.#leases.set(lease, { lane, windows, slots, isProbe, until: nowMs + SLOT_LASTS_MS });
+    this.#leases.set(lease, {
+      lane,
+      windows,
+      slots,
+      isProbe,
+      since: nowMs,
+      until: nowMs + SLOT_LASTS_MS,
+    });
     return { slots };
   }
 
@@ -152,6 +160,21 @@ export class WindowsOfPartner {
       if (lease.lane === lane && (known === null || lease.windows.includes(known))) slots += lease.slots;
     }
     return slots;
+  }
+
+  /** Whether a slot may be free in a moment: no window and no lane is full of requests that are not answered. */
+  #isWell(lane: Lane, windows: readonly Known[], nowMs: number): boolean {
+    const leases = [...this.#leases.values()];
+    const isYoung = ({ since }: Lease) => nowMs - since <= WELL_MS;
+    const inLane = leases.filter((lease) => lease.lane === lane);
+    return (
+      (this.#slotsHeld(lane) < SLOTS_OF_PARTNER[lane] || inLane.some(isYoung)) &&
+      windows.every(
+        (known) =>
+          hasAnsweredWithin(known.window, WELL_MS, nowMs) ||
+          leases.every((lease) => !lease.windows.includes(known) || isYoung(lease)),
+      )
+    );
   }
 
   #endLeases(nowMs: number): void {

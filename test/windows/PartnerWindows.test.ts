@@ -9,6 +9,7 @@ import { shortenWaits } from "../support/shortWaits.ts";
 const HOST = "files.example.com:8443";
 
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
@@ -23,9 +24,11 @@ test("a ride that finds no slot at a host that answers waits for the next one, a
   expect((await waiting).admission).toEqual({ slots: 1 });
 });
 
-test("a ride that finds no slot at a host that has not answered is postponed at once", async () => {
+test("a ride that finds no slot at a host that has not answered for a second is postponed at once", async () => {
   const partnerId = randomId();
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
   await Promise.all(Array.from({ length: FIRST_SIZE }, () => enter(partnerId)));
+  vi.setSystemTime(Date.now() + 1_001);
   const waits = shortenWaits();
   expect((await enter(partnerId)).admission).toHaveProperty("postponed_for_ms");
   expect(waits).toEqual([]);
