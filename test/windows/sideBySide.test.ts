@@ -15,14 +15,11 @@ const MOST_OF_ONE_PARTNER = 16;
 /** All consumers share one thread with the test, and a busy machine is slow. */
 const TIMEOUT_MS = 240_000;
 const LOOK_EVERY_MS = 5;
+/** How often a host that hangs looks whether it may end. */
 const HANG_LOOK_EVERY_MS = 500;
 const HANGING = "https://hanging.example.com";
 
-let ticking: ReturnType<typeof setInterval> | undefined;
-
 afterEach(() => {
-  clearInterval(ticking);
-  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
@@ -54,16 +51,6 @@ function consumersOf(name: string) {
     },
     end: async () => Promise.all(busy),
   };
-}
-
-/** The clock runs for ten seconds, then stops: on a machine however slow, no slot ends by itself. */
-function runClock(): void {
-  const start = Date.now();
-  const started = performance.now();
-  vi.useFakeTimers({ toFake: ["Date"], now: start });
-  ticking = setInterval(() => {
-    vi.setSystemTime(start + Math.min(performance.now() - started, 10_000));
-  }, LOOK_EVERY_MS);
 }
 
 /** Plays hosts that hang until they are let go, and one that answers. Returns how many requests hang at each. */
@@ -116,7 +103,6 @@ describe.each([
     "another partner's ride is readable and its event delivered while all of them hang",
     { timeout: TIMEOUT_MS },
     async () => {
-      runClock();
       const stuck = await newPartner({ event_url: `${HANGING}/events` });
       const honest = await newPartner({ event_url: RECEIVER });
       const queues = captureQueues();
