@@ -55,7 +55,7 @@ function consumersOf(name: string) {
 
 /** Plays hosts that hang until they are let go, and one that answers. Returns how many requests hang at each. */
 function playHosts() {
-  let released = false;
+  const released = new AbortController();
   const hanging = { files: 0, events: 0 };
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input) => {
     const url = new Request(input).url;
@@ -64,13 +64,13 @@ function playHosts() {
     const kind = url.includes("/events") ? "events" : "files";
     hanging[kind] += 1;
     // Each invocation waits by timers of its own: the runtime ends one that waits for another's promise.
-    while (!released) await wait(HANG_LOOK_EVERY_MS);
+    while (!released.signal.aborted) await wait(HANG_LOOK_EVERY_MS);
     return new Response(null, { status: 503 });
   });
   return {
     hanging,
     release: () => {
-      released = true;
+      released.abort();
     },
   };
 }
