@@ -1,11 +1,13 @@
 import type { CollectorEnv, DispatchMessage } from "./collector/env.ts";
 import type { PingCollector } from "./collector/PingCollector.ts";
 import type { DeliveryMessage } from "./deliveries/message.ts";
+import type { PartnerWindows } from "./windows/PartnerWindows.ts";
 
 /** What the Worker is bound to; wrangler.toml names the same. */
 export interface Env extends CollectorEnv {
   PARTNERS: KVNamespace;
   COLLECTOR: DurableObjectNamespace<PingCollector>;
+  WINDOWS: DurableObjectNamespace<PartnerWindows>;
   DISPATCHES_DEAD: Queue<DispatchMessage>;
   DELIVERIES_DEAD: Queue<DeliveryMessage>;
   REQUEST_CEILING: RateLimit;

@@ -4,6 +4,7 @@ import type { Env } from "./env.ts";
 import { app } from "./http/app.ts";
 import { consumeDeadDispatches, consumeDispatches } from "./importer/consumeDispatches.ts";
 import { runScheduled } from "./scheduled.ts";
+import { PartnerWindows } from "./windows/PartnerWindows.ts";
 
 /** Which consumer serves which queue; staging's are named alike, with its own ending. */
 const CONSUMERS = new Map<string, (batch: MessageBatch, env: Env) => Promise<void>>([
@@ -15,7 +16,7 @@ const CONSUMERS = new Map<string, (batch: MessageBatch, env: Env) => Promise<voi
   ["partner-api-deliveries-dead", consumeDeadDeliveries],
 ]);
 
-export { PingCollector };
+export { PartnerWindows, PingCollector };
 
 export default {
   fetch: app.fetch,

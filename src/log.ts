@@ -65,6 +65,8 @@ export interface DispatchResult {
   failed: number;
   /** Files that are retried later. */
   try_again: number;
+  /** Files that are dispatched again without an attempt: their host has no room, or D1 did not take them. */
+  postponed: number;
 }
 
 /** An attempt to deliver an event or a plan request. */
@@ -93,6 +95,7 @@ export type DeliveryLine = {
        */
       outcome: "delivered" | "pending" | "failed" | "recorded" | "claim_expired";
     }
+  | { /** Its receiver has no room: it is put off without an attempt. */ outcome: "postponed"; type: null }
   | { /** A store failed. What is not known then is null. */ outcome: "fault"; type: null; fault: FaultName }
 );
 
@@ -162,6 +165,21 @@ type HealingSetback =
   /** A queue failed. The collector's alarm sends its dispatches later, the sweep a delivery. */
   | { outcome: "sent_later"; collector: string; queue: string; messages: number; fault: FaultName }
   | { outcome: "sent_later"; partner_id: string; delivery_id: string; fault: FaultName }
+  /** D1 failed while files were made readable. They are stored, and dispatched again after a pause. */
+  | {
+      outcome: "imported_later";
+      partner_id: string;
+      dispatch_id: string;
+      files: number;
+      fault: FaultName;
+    }
+  /**
+   * A partner's host does not answer. Only probes reach it from now on, and the partner's files or events for it wait.
+   * An answer to a probe ends that. `lane` is the queue whose work was not answered.
+   */
+  | { outcome: "host_suspended"; partner_id: string; host: string; lane: string }
+  /** A partner's windows could not be told of the end of requests. Their slots end by themselves after 40 s. */
+  | { outcome: "slots_kept"; partner_id: string; host: string; lane: string; fault: FaultName }
   /** A page of an erasure failed. The clock continues the erasure. */
   | { outcome: "erased_later"; partner_id: string; user_hash: string; fault: FaultName }
   /**

@@ -1,7 +1,7 @@
 import { databaseFor } from "../database/databases.ts";
 import { faultName, logLine } from "../log.ts";
 import type { DispatchSender } from "./dispatches/sender.ts";
-import { doDueWork, nextDueWork } from "./dueWork.ts";
+import { askQueues, doDueWork, nextDueWork } from "./dueWork.ts";
 import type { CollectorEnv } from "./env.ts";
 import type { CollectorEraser } from "./erase.ts";
 import { nameOf } from "./identity.ts";
@@ -92,11 +92,12 @@ export class CollectorAlarm {
     this.#moreWaits = false;
     await eraser.expire(Date.now());
     const allDeleted = await eraser.deleteObjects();
+    const backlogs = await askQueues(turns.storage, env);
     const turn = turns.beginIfKnown();
     if (turn === null) return allDeleted;
     const { unsent, noted } = turns.commit(() => {
       const noted = sender.noteSentAtOnce(turn);
-      return { unsent: doDueWork(turn), noted };
+      return { unsent: doDueWork(turn, backlogs), noted };
     });
     sender.forgetSentAtOnce(noted);
     const allSent = await sender.sendUnsent(turn, unsent);

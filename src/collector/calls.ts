@@ -80,7 +80,7 @@ export interface Claim {
   items: WorkItem[];
 }
 
-/** An importer's report on one file when its attempt has ended. */
+/** An importer's report on one file. */
 export type Outcome =
   /** `revision` is the one that the read model was given. */
   | { result: "imported"; file_id: string; version: number; revision: number }
@@ -93,4 +93,18 @@ export type Outcome =
       stored: StoredObject | null;
       origin: FaultOrigin;
       retry_after_seconds: number | null;
-    };
+    }
+  | PostponedOutcome;
+
+/** No attempt was made, or none that counts: the file is dispatched again, on the RETRY queue. */
+export interface PostponedOutcome {
+  result: "postponed";
+  file_id: string;
+  version: number;
+  /** `host`: its host had no room, and nothing was asked for. `own_store`: the bytes are stored, D1 took nothing. */
+  origin: FaultOrigin;
+  /** Bytes that are stored already. */
+  stored: StoredObject | null;
+  /** Least time until the next dispatch, in milliseconds. */
+  for_ms: number;
+}

@@ -1,6 +1,8 @@
 import type { CollectorClock } from "./clock.pure.ts";
-import { BULK_WINDOW, type Dispatch } from "./dispatches/dispatch.pure.ts";
+import { afterLease, readBacklogs, type Backlogs } from "./dispatches/backlogs.ts";
+import { BULK_WINDOW, type Dispatch, type QueueName } from "./dispatches/dispatch.pure.ts";
 import { expireClaim } from "./dispatches/expireClaim.ts";
+import type { CollectorEnv } from "./env.ts";
 import { erasureExpiresAt } from "./erase.ts";
 import { housekeep } from "./housekeep.ts";
 import { drainImports } from "./imports/drainImports.ts";
@@ -13,14 +15,24 @@ import type { CollectorTurn } from "./turn.ts";
 /** Dispatches, or held pings, that one alarm handles. The next alarm comes at once when more are due. */
 const ALARM_LIMIT = 500;
 
+/** Asks queues whether messages wait there whose lease has ended. */
+export async function askQueues(
+  storage: CollectorStorage,
+  queues: Pick<CollectorEnv, QueueName>,
+): Promise<Backlogs> {
+  return readBacklogs(storage, queues, Date.now(), ALARM_LIMIT);
+}
+
 /**
  * Does what is due: claims expire, lost messages become unsent, imports are drained, old things expire. Returns the
  * dispatches to send.
  */
-export function doDueWork(turn: CollectorTurn): Dispatch[] {
+export function doDueWork(turn: CollectorTurn, backlogs: Backlogs): Dispatch[] {
   const { storage, now } = turn;
   for (const dispatch of storage.dispatches.due(now, ALARM_LIMIT)) {
-    if (dispatch.state === "sent") storage.dispatches.write([{ ...dispatch, state: "unsent", due_at: now }]);
+    if (dispatch.state === "sent") {
+      storage.dispatches.write([afterLease(dispatch, backlogs, turn.clock, now)]);
+    }
     if (dispatch.state === "claimed") expireClaim(turn, dispatch);
   }
   drainImports(turn);

@@ -6,12 +6,17 @@ import { addressRules } from "../outbound/rules.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import { live, newWebhookSecret } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
+import { enterHost } from "../windows/client.ts";
+import type { Lane } from "../windows/partner.pure.ts";
+import type { Results } from "../windows/window.pure.ts";
 import { afterForgery, FORGED } from "./forged.ts";
+import { PLAN_PREFIX } from "./ids.ts";
 import type { DeliveryMessage } from "./message.ts";
 import { afterAttempt, MAX_DELAY_MS } from "./schedule.pure.ts";
 import { signedHeaders } from "./sign.ts";
 import {
   claimDelivery,
+  putOffDelivery,
   recordAttempt,
   type Attempt,
   type ClaimedDelivery,
@@ -20,6 +25,8 @@ import {
 
 /** Time for a receiver to answer, as the contract states it. */
 const DEADLINE_MS = 15_000;
+/** A connection that fails this late has held its consumer like a timeout. */
+const SLOW_FAULT_MS = 5_000;
 /** The deadline and the time to record the attempt. Then another consumer may claim the delivery. */
 const CLAIM_MS = 60_000;
 /** Enough of an answer to show the receiver's error message. */
@@ -37,19 +44,14 @@ function unsent(as: "retried" | "postponed" | "failed" | "recorded", reason: str
   return { send: false, as, reason };
 }
 
-async function targetOf(
-  env: Env,
-  partnerId: string,
-  kind: ClaimedDelivery["kind"],
-  nowMs: number,
-): Promise<Target> {
-  if (kind === "training_plan") {
+async function targetOf(env: Env, message: DeliveryMessage, nowMs: number): Promise<Target> {
+  if (isPlan(message)) {
     if (env.TRAINING_PLAN_URL === "") return unsent("recorded", "No planner is configured.");
     const secret = env.TRAINING_PLAN_SECRET ?? "";
     if (secret === "") return unsent("retried", "The planner's signing secret is not configured.");
     return { send: true, url: env.TRAINING_PLAN_URL, secrets: [secret] };
   }
-  const partner = await readPartner(env.PARTNERS, partnerId);
+  const partner = await readPartner(env.PARTNERS, message.partner_id);
   if (partner === null) return unsent("retried", "The partner registry did not know the partner.");
   if (partner.event_url === null) return unsent("failed", "No event_url is configured.");
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
@@ -86,6 +88,8 @@ async function firstBytes(response: Response, signal: AbortSignal): Promise<stri
 
 interface Answer {
   status: number | null;
+  /** Whether the receiver took the whole time without an answer, or long for none. */
+  timedOut: boolean;
   text: string;
   retryAfter: string | null;
 }
@@ -97,6 +101,7 @@ async function post(
   deadlineMs: number,
 ): Promise<Answer> {
   const signal = AbortSignal.timeout(deadlineMs);
+  const startedAt = Date.now();
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -108,17 +113,20 @@ async function post(
     return {
       status: response.status,
       text: await firstBytes(response, signal),
+      timedOut: signal.aborted,
       retryAfter: response.headers.get("retry-after"),
     };
   } catch {
     const text = signal.aborted ? "No answer came in time." : "The host could not be reached.";
-    return { status: null, text, retryAfter: null };
+    const timedOut = signal.aborted || Date.now() - startedAt >= SLOW_FAULT_MS;
+    return { status: null, text, timedOut, retryAfter: null };
   }
 }
 
 /**
- * Makes a due attempt of a delivery, records it and schedules the next. Does nothing when the delivery is settled, not
- * due or claimed by another consumer, so messages may be repeated. Throws when one of our stores is down; then the claim
+ * Makes a due attempt of a delivery, records it and schedules the next. Puts it off where the receiver has no room, for a
+ * day at most. Does nothing when the delivery is settled, not due or claimed by another consumer, so messages may be
+ * repeated. Throws when one of our stores is down; then the claim
  * expires and the sweep sends the delivery again.
  */
 export async function deliverDue(
@@ -126,13 +134,87 @@ export async function deliverDue(
   message: DeliveryMessage,
   { now = Date.now, random = Math.random, deadlineMs = DEADLINE_MS } = {},
 ): Promise<void> {
-  const database = databaseFor(env, message.partner_id);
   const startedAt = now();
+  const target = await targetOf(env, message, startedAt);
+  const host = target.send ? new URL(target.url).host : null;
+  const lease = host === null ? null : await enterHost(env, message.partner_id, laneOf(message), host, 1);
+  const results = { answers: 0, timeouts: 0 };
+  try {
+    const refused = lease === null || "slots" in lease.admission ? null : lease.admission;
+    let tried = target;
+    if (refused !== null) {
+      const forMs = refused.postponed_for_ms;
+      if (!isPlan(message) && (await putOff(env, message, host, forMs, startedAt))) return;
+      // The event that waits for a plan request must not wait for the planner.
+      tried = isPlan(message)
+        ? unsent("postponed", "The planner has not answered other requests.")
+        : unsent("retried", "The receiver has not answered other events for a day.");
+    }
+    await deliverTo(env, message, tried, results, { startedAt, now, random, deadlineMs });
+  } finally {
+    if (lease !== null && "slots" in lease.admission) await lease.leave(results);
+  }
+}
+
+function laneOf(message: DeliveryMessage): Lane {
+  return isPlan(message) ? "PLANS" : "EVENTS";
+}
+
+function isPlan({ delivery_id }: DeliveryMessage): boolean {
+  return delivery_id.startsWith(PLAN_PREFIX);
+}
+
+/** Puts a delivery off without an attempt. Returns false when it may not be put off any longer, or is not due. */
+async function putOff(
+  env: Env,
+  message: DeliveryMessage,
+  host: string | null,
+  forMs: number,
+  startedAt: number,
+): Promise<boolean> {
+  const database = databaseFor(env, message.partner_id);
+  if (!(await putOffDelivery(database, message, startedAt, startedAt + forMs))) return false;
+  logLine({
+    unit: "delivery",
+    ...message,
+    type: null,
+    outcome: "postponed",
+    attempt: null,
+    host,
+    status: null,
+    milliseconds: 0,
+    reason: "The receiver has not answered other events.",
+    next_in_milliseconds: forMs,
+  });
+  await env.DELIVERIES.send(message, { delaySeconds: Math.ceil(forMs / 1000) });
+  return true;
+}
+
+async function deliverTo(
+  env: Env,
+  message: DeliveryMessage,
+  target: Target,
+  results: Results,
+  {
+    startedAt,
+    now,
+    random,
+    deadlineMs,
+  }: { startedAt: number; now: () => number; random: () => number; deadlineMs: number },
+): Promise<void> {
+  const database = databaseFor(env, message.partner_id);
   const claimed = await claimDelivery(database, message, startedAt, startedAt + CLAIM_MS);
   if (claimed === null) return;
-
-  const target = await targetOf(env, message.partner_id, claimed.kind, startedAt);
-  const { attempt, retryAfter } = await makeAttempt(target, message, claimed, startedAt, now, deadlineMs);
+  const { attempt, timedOut, retryAfter } = await makeAttempt(
+    target,
+    message,
+    claimed,
+    startedAt,
+    now,
+    deadlineMs,
+  );
+  if (timedOut) results.timeouts = 1;
+  else results.answers = 1;
   const endedAt = startedAt + attempt.milliseconds;
   const result = resultOf(target, claimed, attempt, {
     failedAttempts: claimed.attempt_count - claimed.attempts_before + 1,
@@ -176,16 +258,17 @@ async function makeAttempt(
   startedAt: number,
   now: () => number,
   deadlineMs: number,
-): Promise<{ attempt: Attempt; retryAfter: string | null }> {
+): Promise<{ attempt: Attempt; timedOut: boolean; retryAfter: string | null }> {
   const at = startedAt;
   if (!target.send) {
     const attempt = { at, status: null, milliseconds: Math.max(0, now() - at), answer: target.reason };
-    return { attempt, retryAfter: null };
+    return { attempt, timedOut: false, retryAfter: null };
   }
   const secrets = type === FORGED ? [newWebhookSecret()] : target.secrets;
   const headers = signedHeaders({ id: delivery_id, atMs: at, body, secrets });
-  const { status, text, retryAfter } = await post(target.url, headers, body, deadlineMs);
-  return { attempt: { at, status, milliseconds: Math.max(0, now() - at), answer: text }, retryAfter };
+  const { status, text, timedOut, retryAfter } = await post(target.url, headers, body, deadlineMs);
+  const attempt = { at, status, milliseconds: Math.max(0, now() - at), answer: text };
+  return { attempt, timedOut, retryAfter };
 }
 
 function resultOf(

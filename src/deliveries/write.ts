@@ -82,6 +82,30 @@ export async function claimDelivery(
   return row === null ? null : claimedSchema.parse(row);
 }
 
+/** A delivery is put off at most this long after its last change. Then it counts an attempt. */
+const PUT_OFF_FOR_MS = 24 * 60 * 60_000;
+
+/**
+ * Puts a due, unclaimed delivery off until `untilMs`. Returns false when it is not due, claimed, settled, or was put off
+ * for a day since its last attempt.
+ */
+export async function putOffDelivery(
+  db: D1Database,
+  delivery: { partner_id: string; delivery_id: string },
+  nowMs: number,
+  untilMs: number,
+): Promise<boolean> {
+  const { meta } = await db
+    .prepare(
+      `UPDATE deliveries SET next_attempt_at = ?3
+       WHERE partner_id = ?1 AND delivery_id = ?2 AND status = 'pending' AND next_attempt_at <= ?4
+         AND (claimed_until IS NULL OR claimed_until <= ?5) AND updated_at > ?5 - ${PUT_OFF_FOR_MS}`,
+    )
+    .bind(delivery.partner_id, delivery.delivery_id, untilMs, nowMs + EARLY_MS, nowMs)
+    .run();
+  return meta.changes > 0;
+}
+
 export interface Attempt {
   /** Unix milliseconds. */
   at: number;

@@ -294,6 +294,7 @@ come back as <code>rejected</code>; without it one bad item refuses them all.</p
 <li>Answer 2xx to types that you do not know.</li>
 </ol>
 <p>Anything but 2xx is tried again after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. Redirects are not followed. 410 ends the attempts.
+While your receiver does not answer in time, its other events wait without an attempt, up to 30 minutes at a time; <code>next_attempt_at</code> says until when.
 Each attempt and your answer to it can be read at <a href="#getEvent"><code>GET /api/events/{id}/</code></a>, and
 <a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends you one to try with. Mended your receiver? <a href="#resendEvent"><code>POST /api/events/{id}/resend/</code></a> sends
 an event now instead of at its next attempt. An event leaves only after what it announces can be read.</p>

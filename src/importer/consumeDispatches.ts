@@ -2,14 +2,15 @@ import { z } from "zod";
 import type { Claim, Claimant, Outcome } from "../collector/calls.ts";
 import { collectorNamed, type Collector } from "../collector/client.ts";
 import { identityOf } from "../collector/identity.ts";
-import { settleAll } from "../concurrency/settleAll.ts";
+import { persistently } from "../concurrency/persistently.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine, type DispatchResult } from "../log.ts";
 import { reserveAll, sharedMemory } from "../memory/budget.ts";
-import { wait } from "../concurrency/wait.ts";
-import { importFile, ownFault, type DecodedFile } from "./importFile.ts";
+import type { Lane } from "../windows/partner.pure.ts";
+import { eachInItsSlot, enterHosts } from "./hostSlots.ts";
+import { importFile, ownFault, postponed, type DecodedFile } from "./importFile.ts";
 import { makeReadable } from "./makeReadable.ts";
 import { permitOf } from "./permission.ts";
 
@@ -26,8 +27,8 @@ const LONGEST_FILE_MS = 5 * 60_000;
 
 /** Delay before a message is redelivered whose collector could not be reached. */
 const RETRY = { delaySeconds: 1 };
-/** A collector is unreachable for moments while its object is replaced: calls are repeated after these pauses. */
-const PAUSES_MS = [250, 500, 1_000, 2_000];
+/** Least time until files come back that D1 did not take. */
+const D1_PAUSE_MS = 5_000;
 
 /** Imports the files of dispatches. Acknowledges each message or retries it. Never throws. */
 export async function consumeDispatches(batch: MessageBatch, env: Env): Promise<void> {
@@ -53,7 +54,7 @@ async function consumeDispatch(message: Message, queue: string, env: Env): Promi
   };
   const claimant = { claim: randomId(), message_id: message.id, attempt: message.attempts };
   try {
-    const result = await importDispatch(env, collector, dispatch_id, claimant);
+    const result = await importDispatch(env, collector, dispatch_id, claimant, laneOf(queue));
     logLine({ ...fields, ...result, milliseconds: Date.now() - startedAt });
     message.ack();
   } catch (fault) {
@@ -68,17 +69,10 @@ async function consumeDispatch(message: Message, queue: string, env: Env): Promi
   }
 }
 
-/** Repeats a call that throws, with pauses, as often as allowed. Throws the last fault. */
-async function persistently<T>(call: () => Promise<T>, mayRepeat: () => boolean = () => true): Promise<T> {
-  for (const pauseMs of PAUSES_MS) {
-    try {
-      return await call();
-    } catch (fault) {
-      if (!mayRepeat()) throw fault;
-      await wait(pauseMs);
-    }
-  }
-  return call();
+/** The lane of a queue, whose name staging ends in its own way. */
+function laneOf(queue: string): Lane {
+  if (queue.startsWith("partner-api-priority")) return "PRIORITY";
+  return queue.startsWith("partner-api-bulk") ? "BULK" : "RETRY";
 }
 
 /** A collector's name begins with its partner's id. */
@@ -115,8 +109,16 @@ async function importDispatch(
   collectorName: string,
   dispatchId: string,
   claimant: Claimant,
+  lane: Lane,
 ): Promise<DispatchResult> {
-  const tally: DispatchResult = { outcome: "done", files: 0, imported: 0, failed: 0, try_again: 0 };
+  const tally: DispatchResult = {
+    outcome: "done",
+    files: 0,
+    imported: 0,
+    failed: 0,
+    try_again: 0,
+    postponed: 0,
+  };
   const permit = permitOf(env, partnerOf(collectorName));
   const permission = await permit();
   // Unclaimed, its files wait: the collector sends the dispatch again after its lease, until the partner is resumed.
@@ -131,10 +133,11 @@ async function importDispatch(
 
   const reporter = new Reporter(env, collector, dispatchId, claim, tally);
   const { partner_id: partnerId, user_id: userId } = claim.names;
+  const hosts = await enterHosts(env, partnerId, lane, claim.items, CONNECTIONS);
   const wholeBudget = claim.exclusive ? await reserveAll(partnerId, claim.until) : null;
   const memory = claim.exclusive ? wholeBudget : sharedMemory(partnerId);
   try {
-    await settleAll(claim.items, CONNECTIONS, async (item) => {
+    await eachInItsSlot(claim.items, hosts, CONNECTIONS, async (item, slots) => {
       if (memory === null) {
         await reporter.add(ownFault(item, "This service was short of memory."));
         return;
@@ -142,16 +145,22 @@ async function importDispatch(
       if (reporter.claimedUntil() === null) return;
       const endsAt = Date.now() + LONGEST_FILE_MS;
       const until = () => Math.min(endsAt, reporter.claimedUntil() ?? 0);
-      const file = await importFile({ env, partnerId, userId, permit, memory }, item, until);
+      const file = await importFile({ env, partnerId, userId, permit, memory }, item, slots, until);
       if (file.result === "suspended") tally.outcome = "suspended";
       else await reporter.add(file);
     });
-    await reporter.finish();
-    if (tally.outcome === "suspended") {
-      await persistently(async () => collector().putBack(dispatchId, claim.claim));
-    }
   } finally {
     wholeBudget?.release();
+    // A slot is not held while the files become readable.
+    const left = Promise.all([...hosts.values()].map(async (slots) => slots.leave()));
+    try {
+      await reporter.finish();
+    } finally {
+      await left;
+    }
+  }
+  if (tally.outcome === "suspended") {
+    await persistently(async () => collector().putBack(dispatchId, claim.claim));
   }
   return tally;
 }
@@ -246,8 +255,15 @@ class Reporter {
       if (erasedBefore > 0) await this.#collector().meetErasure(erasedBefore);
       return outcomes;
     } catch (fault) {
-      const detail = `A store of ours did not answer (${faultName(fault)}).`;
-      return decoded.map((file) => ownFault(file.item, detail, file.stored));
+      logLine({
+        unit: "setback",
+        outcome: "imported_later",
+        partner_id: owner.partner_id,
+        dispatch_id: this.#dispatchId,
+        files: decoded.length,
+        fault: faultName(fault),
+      });
+      return decoded.map((file) => postponed(file.item, "own_store", D1_PAUSE_MS, file.stored));
     }
   }
 }

@@ -1,6 +1,7 @@
 import type { WorkItem } from "../collector/calls.ts";
 import { MAX_FILE_BYTES, type FileError, type StoredObject } from "../files/file.ts";
 import type { Outcome } from "../collector/calls.ts";
+import type { FaultOrigin } from "../collector/dispatches/retrySchedule.pure.ts";
 import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
 import { unwrap } from "../files/unwrap.ts";
@@ -8,6 +9,7 @@ import { decodeActivities, type DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
 import type { Hold, Memory, Until } from "../memory/budget.ts";
 import { download } from "./download.ts";
+import type { HostSlots } from "./hostSlots.ts";
 import type { Permit } from "./permission.ts";
 import { wait } from "../concurrency/wait.ts";
 
@@ -48,16 +50,17 @@ type Obtained =
 
 /**
  * Makes one attempt at one file: reads its bytes from the store, or downloads and stores them first; then decodes them.
- * Every wait ends before `until`, the end of the claim. Never throws: a fault of this service becomes an attempt to be
- * repeated.
+ * `slots` are those at its host; without any it is not downloaded. Every wait ends before `until`, the end of the claim.
+ * Never throws: a fault of this service becomes an attempt to be repeated.
  */
 export async function importFile(
   context: ImportContext,
   item: WorkItem,
+  slots: HostSlots | null,
   until: Until,
 ): Promise<DecodedFile | Outcome | Suspended> {
   try {
-    const obtained = await obtainBytes(context, item, until);
+    const obtained = await obtainBytes(context, item, slots, until);
     if (!obtained.ok) return obtained.outcome;
     try {
       return decodeBytes(item, obtained.bytes, obtained.stored);
@@ -69,7 +72,12 @@ export async function importFile(
   }
 }
 
-async function obtainBytes(context: ImportContext, item: WorkItem, until: Until): Promise<Obtained> {
+async function obtainBytes(
+  context: ImportContext,
+  item: WorkItem,
+  slots: HostSlots | null,
+  until: Until,
+): Promise<Obtained> {
   const { callback_url: url, object_key: givenKey } = item.submission;
   const key = givenKey ?? versionKey(context.partnerId, context.userId, item.file_id, item.version);
   if (givenKey !== null || item.look_first) {
@@ -79,8 +87,13 @@ async function obtainBytes(context: ImportContext, item: WorkItem, until: Until)
   if (url === null) {
     return { ok: false, outcome: ownFault(item, BYTES_MISSING) };
   }
+  if (slots?.isOpen === false) {
+    return { ok: false, outcome: postponed(item, "host", slots.postponedForMs) };
+  }
   const bounds = { memory: context.memory, until: () => until() - STORING_MS };
+  const startedAt = Date.now();
   const downloaded = await download(url, context.permit, bounds);
+  slots?.note(downloaded, Date.now() - startedAt);
   if (!downloaded.ok) return { ok: false, outcome: outcomeOf(item, downloaded) };
   const { bytes, hold } = downloaded;
   try {
@@ -182,6 +195,16 @@ function outcomeOf(
   if (!failed.again) return { result: "failed", file_id, version, fault, stored: null };
   const retry_after_seconds = failed.retryAfterSeconds;
   return { result: "try_again", file_id, version, fault, stored: null, origin: "host", retry_after_seconds };
+}
+
+/** Puts the file off without an attempt. */
+export function postponed(
+  { file_id, version }: WorkItem,
+  origin: FaultOrigin,
+  for_ms: number,
+  stored: StoredObject | null = null,
+): Outcome {
+  return { result: "postponed", file_id, version, origin, stored, for_ms };
 }
 
 /** Fault of our own stores. The file is retried for a day before it fails. */

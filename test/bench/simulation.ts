@@ -23,8 +23,9 @@ const LARGEST_HISTORY = 5_000;
 const CONNECT_WITHIN_MS = 5 * 60_000;
 /** Parts of the users that each partner brings. */
 const PARTNERS = [0.8, 0.18, 0.02] as const;
-/** Push consumers of one queue that the platform runs at a time. */
-const CONSUMERS = 250;
+/** Consumers that run at a time: `max_concurrency` in wrangler.toml. */
+const LIVE_CONSUMERS = 50;
+const BULK_CONSUMERS = 60;
 /** Live rides of other users meanwhile. */
 const LIVE_EVERY_MS = 50;
 const SMALL_HISTORY = 100;
@@ -149,7 +150,7 @@ function seeded(seed: number): () => number {
 
 /**
  * A morning on which 100,000 users of three partners connect their histories: the collectors' own decisions on a
- * virtual clock, two queues with 250 consumers each, and one database that carries out a statement at a time.
+ * virtual clock, two queues with their consumers, and one database that carries out a statement at a time.
  */
 export function simulateMorning(times: ServiceTimes): Figure[] {
   const random = seeded(7);
@@ -164,11 +165,16 @@ export function simulateMorning(times: ServiceTimes): Figure[] {
   let databaseFreeAt = 0;
   let unsettled = USERS;
 
-  const queue = (serviceMs: number, statementsMs: number, done: (message: Message) => void) => {
+  const queue = (
+    consumers: number,
+    serviceMs: number,
+    statementsMs: number,
+    done: (message: Message) => void,
+  ) => {
     const waiting = new Fifo();
     let busy = 0;
     const work = () => {
-      while (busy < CONSUMERS) {
+      while (busy < consumers) {
         const message = waiting.shift();
         if (message === null) return;
         busy += 1;
@@ -190,8 +196,10 @@ export function simulateMorning(times: ServiceTimes): Figure[] {
     return { waiting, send };
   };
 
-  const live = queue(times.liveMs, times.liveStatementsMs, ({ sentAt }) => rides.push(now - sentAt));
-  const bulk = queue(times.bulkMs, times.bulkStatementsMs, ({ history, files }) => {
+  const live = queue(LIVE_CONSUMERS, times.liveMs, times.liveStatementsMs, ({ sentAt }) =>
+    rides.push(now - sentAt),
+  );
+  const bulk = queue(BULK_CONSUMERS, times.bulkMs, times.bulkStatementsMs, ({ history, files }) => {
     if (history === null) return;
     history.out -= 1;
     history.settled += files;

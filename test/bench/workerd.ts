@@ -53,7 +53,7 @@ export interface WorkerdOptions {
   firstAsk?: string;
   /** Takes what the Worker logs, line by line. */
   onLog?: (line: string) => void;
-  /** Classes of Durable Objects instead of the collector, as `{ BINDING: "Class" }`. */
+  /** Classes of Durable Objects instead of the service's own, as `{ BINDING: "Class" }`. */
   classes?: Record<string, string>;
 }
 
@@ -70,7 +70,6 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     modulesRules: _ours,
     ...rest
   } = workerOptions;
-  const collector = Object.values(durableObjects ?? {})[0];
   const script = await bundled(options.entry);
   const settings = {
     ...rest,
@@ -78,7 +77,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     modules: [{ type: "ESModule" as const, path: SCRIPT, contents: script }],
     bindings: Object.assign({}, bindings, { ENVIRONMENT }),
     durableObjects: {
-      ...(options.classes === undefined ? { COLLECTOR: collector } : undefined),
+      ...Object.fromEntries(options.classes === undefined ? Object.entries(durableObjects ?? {}) : []),
       ...Object.fromEntries(
         Object.entries(options.classes ?? {}).map(([binding, className]) => [
           binding,

@@ -4,6 +4,7 @@ import { unstable_readConfig as readConfig } from "wrangler";
 import { z } from "zod";
 import worker from "../../src/index.ts";
 import { MAX_PINGS, MAX_USERS } from "../../src/pings/ping.ts";
+import { SLOTS_OF_PARTNER } from "../../src/windows/partner.pure.ts";
 
 const configSchema = z.looseObject({
   name: z.string(),
@@ -48,6 +49,23 @@ function staged(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, staged(inner)]));
 }
+
+describe("consumers", () => {
+  const consumersOf = (name: string) => {
+    const found = production.queues.consumers.find(({ queue }) => queue === `partner-api-${name}`);
+    return Number(found?.["max_concurrency"]);
+  };
+
+  test.each([
+    ["priority", SLOTS_OF_PARTNER.PRIORITY],
+    ["retry", SLOTS_OF_PARTNER.RETRY],
+    ["deliveries", SLOTS_OF_PARTNER.EVENTS + SLOTS_OF_PARTNER.PLANS],
+    // An importer of a history's files sends up to six requests at a time.
+    ["bulk", SLOTS_OF_PARTNER.BULK / 6],
+  ])("of %s are not all occupied by one partner", (name, slots) => {
+    expect(slots).toBeLessThanOrEqual(0.8 * consumersOf(name));
+  });
+});
 
 describe("staging is production on resources of its own:", () => {
   test.each(SAME)("%s", (key) => {

@@ -114,6 +114,37 @@ describe("taking pings", () => {
     expect(send).toHaveBeenCalledTimes(1);
   });
 
+  test("a message that still waits in its queue is not sent again, however long; a lost one is", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live")]);
+    const sentAt = new Date();
+    const send = vi.spyOn(env.PRIORITY, "sendBatch");
+    const metrics = vi.spyOn(env.PRIORITY, "metrics");
+    const backlog = { backlogCount: 9, backlogBytes: 900 };
+    metrics.mockResolvedValue({ ...backlog, oldestMessageTimestamp: sentAt });
+    pass(6_000);
+    await collector.alarm();
+    for (let lease = 0; lease < 10; lease += 1) {
+      pass(21_000);
+      await collector.alarm();
+    }
+    expect(send).not.toHaveBeenCalled();
+    metrics.mockResolvedValue({ ...backlog, oldestMessageTimestamp: new Date(sentAt.getTime() + 60_000) });
+    pass(21_000);
+    await collector.alarm();
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
+  test("a message is sent again after its lease when its queue does not tell its backlog", async () => {
+    const { names, collector, entry } = newUser();
+    await collector.stub.accept(names, [entry("live")]);
+    const send = vi.spyOn(env.PRIORITY, "sendBatch");
+    vi.spyOn(env.PRIORITY, "metrics").mockRejectedValue(new Error("Queue is overloaded"));
+    pass(21_000);
+    await collector.alarm();
+    expect(send).toHaveBeenCalledTimes(1);
+  });
+
   test("however many live rides come in one request, the alarm sends none of them a second time", async () => {
     const { names, collector, entry } = newUser();
     const rides = Array.from({ length: 600 }, (_, index) => entry(`live-${index}`));
@@ -123,7 +154,7 @@ describe("taking pings", () => {
     await collector.alarm();
     await collector.alarm();
     expect(send).not.toHaveBeenCalled();
-    expect(await collector.sent()).toHaveLength(600);
+    expect(await collector.sent()).toHaveLength(5 + Math.ceil(595 / 25));
   });
 
   test("pings that repeat a file of their own request are named, for their bytes are stored for no file", async () => {

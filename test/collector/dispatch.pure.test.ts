@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { clockFor } from "../../src/collector/clock.pure.ts";
+import { afterLease } from "../../src/collector/dispatches/backlogs.ts";
 import {
   dispatchOne,
   hasEnded,
+  liveDispatches,
+  postponedDispatches,
+  queueOf,
   splitExpired,
   type Dispatch,
 } from "../../src/collector/dispatches/dispatch.pure.ts";
@@ -94,4 +98,90 @@ test.each([
 ])("an importer has ended by the word of %s: %s %d, %s", (_, message_id, attempt, expected) => {
   const holder = { claim: "a", message_id: "m", attempt: 1 };
   expect(hasEnded(holder, { claim: "b", message_id, attempt })).toBe(expected);
+});
+
+test("of many live rides of one request five go alone, and the others share messages of 25", () => {
+  const files = Array.from({ length: 60 }, (_, index) => ({ file_id: `file-${index}`, version: 7 }));
+  const dispatches = liveDispatches({ newId }, files, NOW);
+  expect(dispatches.map((dispatch) => dispatch.files.length)).toEqual([1, 1, 1, 1, 1, 25, 25, 5]);
+  expect(dispatches.flatMap((dispatch) => dispatch.files)).toEqual(files.map(({ file_id }) => [file_id, 7]));
+  expect(new Set(dispatches.map(queueOf))).toEqual(new Set(["PRIORITY"]));
+});
+
+describe("postponed files", () => {
+  const file = (index: number, origin: "host" | "own_store", since = NOW) => ({
+    file_id: `file-${index}`,
+    version: 7,
+    origin,
+    since,
+    until: NOW + 5_000 + index,
+  });
+  const postponed = (...files: ReturnType<typeof file>[]) =>
+    postponedDispatches(
+      { newId },
+      claimed({ claims: 3, expired_claims: 1, exclusive: true }),
+      files,
+      NOW + 1,
+    );
+
+  test("share one message to the RETRY queue, and stay in the window of their import", () => {
+    const [dispatch, ...others] = postponed(file(1, "host"), file(2, "host"));
+    expect(others).toEqual([]);
+    expect(dispatch).toMatchObject({
+      queue: "BULK",
+      files: [
+        ["file-1", 7],
+        ["file-2", 7],
+      ],
+      state: "unsent",
+      due_at: NOW + 5_001,
+      claim: null,
+      expired_claims: 1,
+      exclusive: true,
+    });
+    expect(dispatch === undefined ? null : queueOf(dispatch)).toBe("RETRY");
+  });
+
+  test("do not count a claim that asked no host; stored ones do, so that their bytes are looked for", () => {
+    expect(postponed(file(1, "host"), file(2, "own_store")).map(({ claims }) => claims)).toEqual([2, 3]);
+  });
+
+  test("go on alone after ten minutes without D1: one of them may be what it refuses", () => {
+    const since = NOW - 10 * 60_000;
+    const files = postponed(file(1, "own_store", since), file(2, "own_store"), file(3, "own_store", since));
+    expect(files.map((dispatch) => dispatch.files.map(([name]) => name))).toEqual([
+      ["file-2"],
+      ["file-1"],
+      ["file-3"],
+    ]);
+  });
+});
+
+describe("a sent dispatch whose lease has ended", () => {
+  const clock = clockFor("production");
+  const sent: Dispatch = {
+    ...dispatchOne("dispatch", "BULK", "file-1", 7, NOW + clock.leaseMs),
+    state: "sent",
+  };
+  const after = (dispatch: Dispatch, oldest: number | null, nowMs: number) =>
+    afterLease(dispatch, new Map(oldest === null ? [] : [["BULK", oldest]]), clock, nowMs);
+
+  test("is sent again when its queue is empty, or has only newer messages", () => {
+    const again = { state: "unsent", due_at: sent.due_at, sent_at: null };
+    expect(after(sent, null, sent.due_at)).toMatchObject(again);
+    expect(after(sent, NOW + 10_001, sent.due_at)).toMatchObject(again);
+  });
+
+  test("waits while messages as old as its own wait, and is sent again once they are gone", () => {
+    const waiting = after(sent, NOW - 1, sent.due_at);
+    expect(waiting).toMatchObject({ state: "sent", due_at: NOW + 2 * clock.leaseMs, sent_at: NOW });
+    const longer = after(waiting, NOW + 10_000, waiting.due_at);
+    expect(longer).toMatchObject({ state: "sent", due_at: NOW + 3 * clock.leaseMs, sent_at: NOW });
+    // The queue has come past it, however old its backlog is.
+    expect(after(longer, NOW + 60_000, longer.due_at)).toMatchObject({ state: "unsent", sent_at: null });
+  });
+
+  test("is not kept by the backlog of another queue", () => {
+    expect(after({ ...sent, postponed: true }, NOW - 1, sent.due_at)).toMatchObject({ state: "unsent" });
+  });
 });

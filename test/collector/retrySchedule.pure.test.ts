@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextTryAt } from "../../src/collector/dispatches/retrySchedule.pure.ts";
+import { nextTryAt, postponedUntil } from "../../src/collector/dispatches/retrySchedule.pure.ts";
 
 const HOUR = 60 * 60_000;
 const start = 1_780_000_000_000;
@@ -41,4 +41,34 @@ test("a fault of our own stores is tried again for 24 hours", () => {
   const instants = attempts("own_store");
   expect(instants.at(-1)).toBe(24 * HOUR);
   expect(instants[0]).toBe(5_000);
+});
+
+test.each([
+  ["host", 6],
+  ["own_store", 24],
+] as const)(
+  "a file postponed by its %s comes back after pauses that grow to half an hour, for %d hours",
+  (origin, hours) => {
+    let nowMs = start;
+    const pauses: number[] = [];
+    for (;;) {
+      const until = postponedUntil({ origin, since: start, leastMs: 5_000, nowMs });
+      if (until === null) break;
+      // An alarm takes whole milliseconds.
+      expect(Number.isInteger(until)).toBe(true);
+      pauses.push(until - nowMs);
+      nowMs = until;
+    }
+    expect(pauses.slice(0, 5)).toEqual([5_000, 5_000, 5_000, 7_500, 11_250]);
+    expect(pauses.at(-1)).toBe(30 * 60_000);
+    expect(nowMs - start).toBeGreaterThanOrEqual(hours * HOUR);
+    expect(nowMs - start).toBeLessThan((hours + 0.5) * HOUR);
+    // Fewer than the revisions between two versions, of which each claim takes one.
+    expect(pauses.length).toBeLessThan(100);
+  },
+);
+
+test("a postponed file does not come back before its host has room", () => {
+  const asked = { origin: "host", since: start, leastMs: 90_000, nowMs: start + 10_000 } as const;
+  expect(postponedUntil(asked)).toBe(start + 100_000);
 });

@@ -80,6 +80,9 @@ const EVENTS: Record<string, (file: FileVersions) => FileVersions> = {
     ),
   giveUp: (file) =>
     versions.giveUp(file, version, { fault: TIMEOUT, stored: null }, file.revision + 1, LATER),
+  postpone: (file) => versions.postpone(file, version, null, LATER),
+  endPostponed: (file) =>
+    versions.endPostponed(file, version, { fault: TIMEOUT, stored: null }, file.revision + 1, LATER),
   expireClaim: (file) => versions.expireClaim(file, version, LATER),
   lose: (file) => versions.lose(file, version, file.revision + 1, LATER),
   expire: (file) => versions.expire(file, LATER),
@@ -103,6 +106,8 @@ const EXPECTED: Record<keyof typeof STATES, Record<string, string>> = {
     succeed: "imported",
     failAttempt: "queued",
     giveUp: "failed",
+    postpone: "queued",
+    endPostponed: "failed",
     expireClaim: "queued",
     lose: "failed",
   },
@@ -113,6 +118,8 @@ const EXPECTED: Record<keyof typeof STATES, Record<string, string>> = {
     succeed: "imported",
     failAttempt: "queued",
     giveUp: "failed",
+    postpone: "queued",
+    endPostponed: "failed",
     expireClaim: "queued",
     lose: "failed",
   },
@@ -133,6 +140,8 @@ const EXPECTED: Record<keyof typeof STATES, Record<string, string>> = {
     succeed: "imported and held",
     failAttempt: "queued and held",
     giveUp: "held over failed",
+    postpone: "queued and held",
+    endPostponed: "held over failed",
     expireClaim: "queued and held",
     lose: "held over failed",
     expire: "failed",
@@ -182,8 +191,8 @@ describe("every event in every state", () => {
     expect(after).not.toBe(before);
     expect(nameOf(after)).toBe(expected);
     expect(after.file_id).toBe(before.file_id);
-    // An expired claim is not projected, so it needs no revision of its own.
-    if (event === "expireClaim") expect(after.revision).toBe(before.revision);
+    // What is not projected needs no revision of its own.
+    if (event === "expireClaim" || event === "postpone") expect(after.revision).toBe(before.revision);
     else if (event === "release") expect(after.revision).toBeGreaterThanOrEqual(before.revision);
     else expect(after.revision).toBeGreaterThan(before.revision);
     expect(versions.newestOf(after).version).toBeGreaterThanOrEqual(versions.newestOf(before).version);
@@ -196,6 +205,8 @@ describe("every event in every state", () => {
       versions.failAttempt(queued, other, { fault: TIMEOUT, stored: null, origin: "host" }, 1, NOW),
     ).toBe(queued);
     expect(versions.giveUp(queued, other, { fault: TIMEOUT, stored: null }, 1, NOW)).toBe(queued);
+    expect(versions.postpone(queued, other, null, NOW)).toBe(queued);
+    expect(versions.endPostponed(queued, other, { fault: TIMEOUT, stored: null }, 1, NOW)).toBe(queued);
     expect(versions.expireClaim(queued, other, NOW)).toBe(queued);
     expect(versions.lose(queued, other, 1, NOW)).toBe(queued);
   });
@@ -312,6 +323,34 @@ describe("attempts", () => {
     const after = versions.giveUp(interrupted, version, { fault: gone, stored: null }, 9, LATER);
     expect(failedOf(after).fault.detail).toContain("interrupted on our side");
     expect(failedOf(after).attempts).toBe(2);
+  });
+
+  test("a postponed version counts no attempt, and keeps since when until the next one", () => {
+    const first = versions.postpone(queued, version, STORED, NOW);
+    const again = versions.postpone(first, version, null, LATER);
+    expect(queuedOf(again)).toMatchObject({
+      attempts: 0,
+      fault: null,
+      steps: [],
+      postponed_since: NOW,
+      failed_object: STORED,
+    });
+    const tried = versions.failAttempt(
+      again,
+      version,
+      { fault: TIMEOUT, stored: null, origin: "host" },
+      9,
+      LATER,
+    );
+    expect(queuedOf(tried)).toMatchObject({ attempts: 1, postponed_since: null });
+  });
+
+  test("a version that was postponed for too long fails as its last attempt did, if there was one", () => {
+    const away = { ...TIMEOUT, code: "internal" } as const;
+    const ended = failedOf(versions.endPostponed(queued, version, { fault: away, stored: STORED }, 9, NOW));
+    expect(ended).toMatchObject({ attempts: 0, fault: { code: "internal" }, failed_object: STORED });
+    const after = versions.endPostponed(attempted, version, { fault: away, stored: null }, 9, NOW);
+    expect(failedOf(after)).toMatchObject({ attempts: 1, fault: { code: "callback_timeout" } });
   });
 
   test("bytes stored by a failed attempt stay for a retry, also when its URL is dropped", () => {

@@ -1,3 +1,4 @@
+import { evictDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
@@ -434,6 +435,66 @@ async function planAndEvent(who: TestPartner) {
   });
   return { plan, event };
 }
+
+describe("An event whose receiver hangs", () => {
+  const events = async (who: TestPartner, count: number) =>
+    Promise.all(Array.from({ length: count }, () => store({ partner_id: who.partnerId })));
+
+  test("suspends its receiver: later events wait without an attempt, and are delivered when it answers", async () => {
+    const who = await partnerWith();
+    const [hanging, ...others] = await events(who, 3);
+    let answer: typeof never | (() => Response) = never;
+    const received = play((request) => answer(request));
+    await deliver(hanging ?? others[0] ?? { partner_id: "", delivery_id: "" });
+    for (const message of others) await deliver(message);
+    expect(received).toHaveLength(1);
+    for (const message of others) {
+      const { status, attempt_count, attempts, next_attempt_at } = await rowOf(message);
+      expect({ status, attempt_count, attempts }).toEqual({
+        status: "pending",
+        attempt_count: 0,
+        attempts: "[]",
+      });
+      expect(next_attempt_at).toBeGreaterThan(nowMs);
+      expect(sent.find((one) => one.message.delivery_id === message.delivery_id)?.delaySeconds).toBe(
+        Math.ceil(((next_attempt_at ?? 0) - nowMs) / 1_000),
+      );
+    }
+    answer = () => new Response(null, { status: 204 });
+    await evictDurableObject(env.WINDOWS.getByName(who.partnerId));
+    nowMs += MINUTE_MS;
+    for (const message of others) await deliver(message);
+    expect((await rowOf(others[0] ?? { partner_id: "", delivery_id: "" })).status).toBe("delivered");
+    expect(received).toHaveLength(3);
+  });
+
+  test("does not keep another partner's event from the same host", async () => {
+    const [stuck, other] = [await partnerWith(), await partnerWith()];
+    const [hanging] = await events(stuck, 1);
+    const [event] = await events(other, 1);
+    if (hanging === undefined || event === undefined) throw new Error("no event");
+    play(never);
+    await deliver(hanging);
+    vi.restoreAllMocks();
+    const received = play(() => new Response(null, { status: 204 }));
+    await deliver(event);
+    expect(received).toHaveLength(1);
+    expect((await rowOf(event)).status).toBe("delivered");
+  });
+
+  test("counts an attempt after a day without one, so that its schedule ends", async () => {
+    const who = await partnerWith();
+    const [hanging, waiting] = await events(who, 2);
+    if (hanging === undefined || waiting === undefined) throw new Error("no event");
+    play(never);
+    await deliver(hanging);
+    await env.DB.prepare("UPDATE deliveries SET updated_at = ? WHERE delivery_id = ?")
+      .bind(nowMs - 24 * HOUR_MS, waiting.delivery_id)
+      .run();
+    await deliver(waiting);
+    expect(await rowOf(waiting)).toMatchObject({ status: "pending", attempt_count: 1 });
+  });
+});
 
 describe("A training plan", () => {
   const withPlanner: Env = { ...world, TRAINING_PLAN_URL: planner, TRAINING_PLAN_SECRET: plannerSecret };

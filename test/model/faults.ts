@@ -1,4 +1,14 @@
-export const STORES = ["d1", "r2.put", "r2.get", "r2.delete", "r2.list", "queue", "kv", "rpc"] as const;
+export const STORES = [
+  "d1",
+  "r2.put",
+  "r2.get",
+  "r2.delete",
+  "r2.list",
+  "queue",
+  "kv",
+  "rpc",
+  "windows",
+] as const;
 export type Store = (typeof STORES)[number];
 
 /** `refused`: nothing was done; `unheard`: it was done, and the answer was lost. */

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { PingCollector } from "../../src/collector/PingCollector.ts";
 import type { Env } from "../../src/env.ts";
+import { PartnerWindows } from "../../src/windows/PartnerWindows.ts";
 import { MemoryD1, MemoryKV, MemoryR2 } from "../support/memory/bindings.ts";
 import { MemoryDatabase, type Row } from "../support/memory/sqlite.ts";
 import { current, Ended, Invocation } from "./invocations.ts";
@@ -152,6 +153,7 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     objects.set(name, found);
     return found;
   };
+  const windows = new Map<string, PartnerWindows>();
   const env = as<Env>({
     DB: d1,
     FILES: files,
@@ -167,6 +169,13 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
                 objectOf(name).call(as(method), args),
           },
         ),
+    },
+    WINDOWS: {
+      getByName: (name: string) => {
+        const found = windows.get(name) ?? new PartnerWindows(as<DurableObjectState>({}), {});
+        windows.set(name, found);
+        return found;
+      },
     },
     PRIORITY: {},
     BULK: {},
@@ -189,6 +198,7 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
         spare.push(database);
       }
       objects.clear();
+      windows.clear();
     },
     setNow(ms) {
       Date.now = () => ms;

@@ -63,6 +63,8 @@ export interface Observer {
   called(method: CollectorMethod, collector: string, args: unknown[]): (result: unknown) => void;
   sent(queue: QueueBinding, body: unknown): void;
   stored(key: string, bytes: Uint8Array): void;
+  /** When the messages that wait were sent, in Unix milliseconds. */
+  waiting(queue: QueueBinding): number[];
 }
 
 const COLLECTOR_METHODS = [
@@ -121,6 +123,13 @@ export function instrument(env: Env, scheduler: Scheduler, faults: Faults, obser
   around(env.DB, "batch", (call) => reach("d1", async () => call()));
   around(env.DB, "prepare", (call) => statementAround(call(), reach));
   for (const queue of QUEUES) {
+    replace(env[queue], "metrics", () =>
+      reach("queue", async () => {
+        const waiting = observer.waiting(queue);
+        const oldest = waiting.length === 0 ? undefined : new Date(Math.min(...waiting));
+        return { backlogCount: waiting.length, backlogBytes: 0, oldestMessageTimestamp: oldest };
+      }),
+    );
     replace(env[queue], "send", (body: unknown) => reach("queue", async () => observer.sent(queue, body)));
     replace(env[queue], "sendBatch", (messages: unknown) =>
       reach("queue", async () => {
@@ -129,6 +138,15 @@ export function instrument(env: Env, scheduler: Scheduler, faults: Faults, obser
       }),
     );
   }
+  around(env.WINDOWS, "getByName", (call) => {
+    const stub: unknown = call();
+    return Object.fromEntries(
+      ["enter", "leave"].map((method) => [
+        method,
+        (...args: unknown[]) => reach("windows", async () => callOf(stub, method)(...args)),
+      ]),
+    );
+  });
   around(env.COLLECTOR, "getByName", (call, [name]) => {
     const stub: unknown = call();
     return Object.fromEntries(

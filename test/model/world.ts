@@ -127,6 +127,7 @@ export interface Message {
   queue: QueueBinding;
   body: unknown;
   id: string;
+  sentAt: number;
   /** Deliveries so far, with the next one. A message that is delivered twice at once counts one. */
   attempts: number;
 }
@@ -210,8 +211,10 @@ export class World {
       called: (method, collector, args) => this.#called(method, collector, args),
       sent: (queue, body) => {
         this.#sent += 1;
-        this.messages.push({ queue, body, id: `message-${this.#sent}`, attempts: 1 });
+        this.messages.push({ queue, body, id: `message-${this.#sent}`, sentAt: this.now, attempts: 1 });
       },
+      waiting: (queue) =>
+        this.messages.filter((message) => message.queue === queue).map(({ sentAt }) => sentAt),
       stored: (key, bytes) => this.#stored(key, bytes),
     });
     globalThis.fetch = async (input, init) => this.#answer(new Request(input, init));

@@ -58,6 +58,6 @@ export function abandonDispatch(turn: CollectorTurn, dispatchId: string): void {
   const dispatch = storage.dispatches.read(dispatchId);
   if (dispatch === null || (dispatch.state === "claimed" && dispatch.due_at > now)) return;
   if (dispatch.state === "claimed") expireClaim(turn, dispatch);
-  else storage.dispatches.write([{ ...dispatch, state: "unsent", due_at: now }]);
+  else storage.dispatches.write([{ ...dispatch, state: "unsent", sent_at: null, due_at: now }]);
   turn.alarmBy(now);
 }

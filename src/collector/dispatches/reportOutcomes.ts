@@ -2,9 +2,11 @@ import type { FileError } from "../../files/file.ts";
 import type { Outcome } from "../calls.ts";
 import { followSettled } from "../files/followSettled.ts";
 import {
+  endPostponed,
   failAttempt,
   giveUp,
   nextFaultSeries,
+  postpone,
   queuedVersion,
   succeed,
   type FileVersions,
@@ -13,8 +15,14 @@ import {
 import { drainLater } from "../imports/drainImports.ts";
 import { Tally } from "../imports/tally.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { dispatchOne, renewClaim, type Dispatch } from "./dispatch.pure.ts";
-import { nextTryAt } from "./retrySchedule.pure.ts";
+import {
+  dispatchOne,
+  postponedDispatches,
+  renewClaim,
+  type Dispatch,
+  type PostponedFile,
+} from "./dispatch.pure.ts";
+import { nextTryAt, postponedUntil, type FaultOrigin } from "./retrySchedule.pure.ts";
 
 /**
  * Applies the outcomes of the current claim and renews it. Returns until when the claim lasts. Null when it is over:
@@ -56,12 +64,25 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
   const failed: { before: FileVersions; after: FileVersions }[] = [];
   const project: string[] = [];
   const retries: Dispatch[] = [];
+  const postponed: PostponedFile[] = [];
   const tally = new Tally();
   for (const outcome of outcomes) {
     const { file_id, version } = outcome;
     const before = files.get(file_id);
     const queued = queuedVersion(before, version);
     if (before === undefined || queued === null) continue;
+    if (outcome.result === "postponed") {
+      const since = queued.postponed_since ?? now;
+      const { origin, for_ms: leastMs } = outcome;
+      const until = postponedUntil({ origin, since, leastMs, nowMs: now });
+      if (until !== null) {
+        changed.push(postpone(before, version, outcome.stored, now));
+        postponed.push({ file_id, version, origin, since, until });
+        // The dispatch of a live ride stood for its file in the outbox.
+        if (dispatch.queue === "PRIORITY") project.push(file_id);
+        continue;
+      }
+    }
     const { file: after, retryAt } = applyOutcome(before, queued, outcome, dispatch.claims, now);
     changed.push(after);
     if (outcome.result !== "imported") project.push(file_id);
@@ -74,13 +95,30 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
     tally.add(queued, outcome.result === "imported" ? "imported" : "failed");
     if (outcome.result !== "imported") failed.push({ before, after });
   }
+  retries.push(...postponedDispatches(turn, dispatch, postponed, now));
   storage.files.write(changed);
   storage.dispatches.write(retries);
   for (const retry of retries) turn.alarmBy(retry.due_at);
   followSettled(turn, { project, failed, tally });
 }
 
-/** The file after an attempt, and when the next one is due; null when it is settled. */
+/** Why a file fails that was postponed for too long. */
+const POSTPONED_TOO_LONG: Record<FaultOrigin, FileError> = {
+  host: {
+    code: "callback_timeout",
+    detail: "The host did not answer other requests in time for hours, so this file was not asked for.",
+    http_status: null,
+    retryable: true,
+  },
+  own_store: {
+    code: "internal",
+    detail: "A store of ours was down for too long. Try again.",
+    http_status: null,
+    retryable: true,
+  },
+};
+
+/** The file after an attempt, or at the end of its postponement, and when the next one is due; null when it is settled. */
 function applyOutcome(
   file: FileVersions,
   queued: QueuedVersion,
@@ -93,6 +131,11 @@ function applyOutcome(
     return { file: succeed(file, version, outcome.revision, nowMs), retryAt: null };
   }
   const revision = file.revision + claims;
+  if (outcome.result === "postponed") {
+    const { origin, stored } = outcome;
+    const fault = POSTPONED_TOO_LONG[origin];
+    return { file: endPostponed(file, version, { fault, stored }, revision, nowMs), retryAt: null };
+  }
   if (outcome.result === "failed") {
     return { file: giveUp(file, version, outcome, revision, nowMs), retryAt: null };
   }
@@ -106,8 +149,6 @@ function applyOutcome(
   });
   if (retryAt !== null) return { file: failAttempt(file, version, outcome, revision, nowMs), retryAt };
   const fault: FileError =
-    outcome.origin === "own_store"
-      ? { ...outcome.fault, code: "internal", detail: "A store of ours was down for too long. Try again." }
-      : outcome.fault;
+    outcome.origin === "own_store" ? { ...outcome.fault, ...POSTPONED_TOO_LONG.own_store } : outcome.fault;
   return { file: giveUp(file, version, { fault, stored: outcome.stored }, revision, nowMs), retryAt: null };
 }

@@ -33,6 +33,26 @@ const HOST_LIMIT_MS = 6 * HOUR;
 const OWN_STORE_DELAYS_MS = [5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE];
 const OWN_STORE_LIMIT_MS = 24 * HOUR;
 
+/** Postponed files come back after growing pauses, as their host or store may be away for hours. */
+const LONGEST_PAUSE_MS = 30 * MINUTE;
+
+/**
+ * When a postponed file is dispatched again, or null when it has been postponed for too long. `since` is when it was
+ * first postponed, `leastMs` the least pause. Pauses grow by half, because each is half of the time since then.
+ */
+export function postponedUntil(postponed: {
+  origin: FaultOrigin;
+  since: number;
+  leastMs: number;
+  nowMs: number;
+}): number | null {
+  const { origin, since, leastMs, nowMs } = postponed;
+  if (nowMs - since >= (origin === "own_store" ? OWN_STORE_LIMIT_MS : HOST_LIMIT_MS)) return null;
+  const pauseMs = Math.max(leastMs, Math.min((nowMs - since) / 2, LONGEST_PAUSE_MS));
+  // An alarm takes whole milliseconds; rounded down, it would ring before anything is due, again and again.
+  return nowMs + Math.ceil(pauseMs);
+}
+
 /**
  * The instant of the next attempt, or null when no more are made.
  * `failedAttempts` counts attempts that ended so far, at least 1; `firstFaultAt` is when the first of them did.

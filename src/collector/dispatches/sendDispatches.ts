@@ -1,6 +1,6 @@
 import { faultName, logLine } from "../../log.ts";
 import type { CollectorEnv } from "../env.ts";
-import { QUEUES, type Dispatch, type QueueName } from "./dispatch.pure.ts";
+import { QUEUES, queueOf, type Dispatch, type QueueName } from "./dispatch.pure.ts";
 
 /** Messages that one sendBatch takes. */
 const SEND_LIMIT = 100;
@@ -17,7 +17,7 @@ export async function sendDispatches(
 ): Promise<boolean> {
   let allSent = true;
   for (const queue of QUEUES) {
-    const unsent = dispatches.filter((dispatch) => dispatch.queue === queue);
+    const unsent = dispatches.filter((dispatch) => queueOf(dispatch) === queue);
     for (let start = 0; start < unsent.length; start += SEND_LIMIT) {
       const batch = unsent.slice(start, start + SEND_LIMIT);
       try {

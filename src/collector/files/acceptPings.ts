@@ -1,6 +1,6 @@
 import { HELD_FOR_MS } from "../ages.pure.ts";
 import type { AcceptedPings, PingEntry, PingStatus } from "../calls.ts";
-import { dispatchOne, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
+import { liveDispatches, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
@@ -23,9 +23,7 @@ export function acceptPings(
   );
   storage.files.write(changed);
   storage.files.rememberDuplicates(duplicates);
-  const dispatches = live.map(([fileId, version]) =>
-    dispatchOne(turn.newId(), "PRIORITY", fileId, version, now + SEND_GRACE_MS),
-  );
+  const dispatches = liveDispatches(turn, live, now + SEND_GRACE_MS);
   storage.dispatches.write(dispatches);
   storage.outbox.add(
     changed.length > 0
@@ -67,8 +65,8 @@ export function previewPings(
 interface Judged extends Omit<AcceptedPings, "first_contact"> {
   /** Files to write, each with the last of its pings. */
   changed: FileVersions[];
-  /** [file_id, version] to dispatch at once. */
-  live: [string, number][];
+  /** Versions to dispatch at once. */
+  live: { file_id: string; version: number }[];
   /** Ids of files whose priority-0 ping repeats what is there: the next import counts them as skipped. */
   duplicates: string[];
   /** Objects that no file references any more. */
@@ -84,7 +82,7 @@ function judgePings(
   const files = storage.files.read(entries.map((entry) => entry.file_id));
   const floor = storage.versionFloor();
   const changed = new Map<string, FileVersions>();
-  const live: [string, number][] = [];
+  const live: Judged["live"] = [];
   const duplicates: string[] = [];
   const discarded: OutboxEntry[] = [];
   const statuses: PingStatus[] = [];
@@ -103,7 +101,7 @@ function judgePings(
       continue;
     }
     discarded.push(...discardUnreferenced(identity, before, after));
-    if (newest.state === "queued") live.push([entry.file_id, newest.version]);
+    if (newest.state === "queued") live.push({ file_id: entry.file_id, version: newest.version });
     files.set(entry.file_id, after);
     changed.set(entry.file_id, after);
     statuses.push(newest.state === "held" ? "held" : "queued");
@@ -114,7 +112,7 @@ function judgePings(
     repeats,
     changed: [...changed.values()],
     // A file that was replaced twice in one request needs only its last dispatch.
-    live: live.filter(([fileId, version]) => queuedVersion(files.get(fileId), version) !== null),
+    live: live.filter(({ file_id, version }) => queuedVersion(files.get(file_id), version) !== null),
     duplicates,
     discarded,
   };

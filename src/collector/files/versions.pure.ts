@@ -47,6 +47,8 @@ export interface QueuedVersion extends DispatchedVersion {
   first_fault: FirstFault | null;
   /** Counted for each origin, so that an outage of our stores does not shorten the host's schedule. */
   faults: Partial<Record<FaultOrigin, FaultSeries>>;
+  /** Since when it has been postponed without an attempt, in Unix milliseconds; null: it is not. */
+  postponed_since: number | null;
   /** Bytes that a failed attempt stored. */
   failed_object: StoredObject | null;
 }
@@ -121,6 +123,7 @@ function queued(
     fault: null,
     first_fault: null,
     faults: {},
+    postponed_since: null,
     failed_object: null,
   };
 }
@@ -231,6 +234,7 @@ function afterAttempt(tried: QueuedVersion, { fault, stored }: FailedAttempt, no
     attempts: tried.attempts + 1,
     fault,
     first_fault: tried.first_fault ?? { ...fault, at: nowMs },
+    postponed_since: null,
     failed_object: stored ?? tried.failed_object,
   };
 }
@@ -273,6 +277,38 @@ export function giveUp(
   const tried = queuedVersion(file, version);
   if (tried === null) return file;
   return fail(file, afterAttempt(tried, attempt, nowMs), attempt.fault, revision, nowMs);
+}
+
+/** No attempt was made for now, or none that counts. The read model learns nothing of it. */
+export function postpone(
+  file: FileVersions,
+  version: number,
+  stored: StoredObject | null,
+  nowMs: number,
+): FileVersions {
+  const tried = queuedVersion(file, version);
+  if (tried === null) return file;
+  const { postponed_since, failed_object } = tried;
+  const current = {
+    ...tried,
+    postponed_since: postponed_since ?? nowMs,
+    failed_object: stored ?? failed_object,
+  };
+  return { ...file, current };
+}
+
+/** The version was postponed for too long: it fails without another attempt. */
+export function endPostponed(
+  file: FileVersions,
+  version: number,
+  { fault, stored }: FailedAttempt,
+  revision: number,
+  nowMs: number,
+): FileVersions {
+  const tried = queuedVersion(file, version);
+  if (tried === null) return file;
+  const last = { ...tried, failed_object: stored ?? tried.failed_object };
+  return fail(file, last, tried.fault ?? fault, revision, nowMs);
 }
 
 /** A claim expired without a report. The attempt may have used up the URL, and a later fault should say so. */

@@ -15,8 +15,8 @@ import type { UnprojectedDispatches } from "./unprojectedDispatches.ts";
 
 /** A database that does not answer must not hold up the alarm's other work for longer. */
 export const DATABASE_DEADLINE_MS = 30_000;
-/** Live rides that one alarm projects. */
-export const DISPATCHES_PER_ALARM = 5_000;
+/** Dispatches of live rides, of up to 25 files, that one alarm projects. */
+export const DISPATCHES_PER_ALARM = 500;
 /** Imports whose progress one alarm projects. */
 const IMPORTS_PER_ALARM = 100;
 

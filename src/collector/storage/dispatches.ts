@@ -4,7 +4,8 @@ import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispa
 import type { CollectorDatabase } from "./database.ts";
 import { count, fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
 
-const COLUMNS = "dispatch_id, queue, files, state, due_at, claim, claims, expired_claims, exclusive";
+const COLUMNS =
+  "dispatch_id, queue, files, state, due_at, sent_at, claim, claims, expired_claims, exclusive, postponed";
 
 type DispatchRow = {
   dispatch_id: string;
@@ -12,10 +13,12 @@ type DispatchRow = {
   files: string;
   state: string;
   due_at: number;
+  sent_at: number | null;
   claim: string | null;
   claims: number;
   expired_claims: number;
   exclusive: number;
+  postponed: number;
 };
 
 export class DispatchStorage {
@@ -36,7 +39,7 @@ export class DispatchStorage {
     );
   }
 
-  /** Ids of the dispatches that pings made, each of one file. */
+  /** Ids of the dispatches that pings made. */
   idsOfLiveRides(): string[] {
     return this.#database
       .read<{ dispatch_id: string }>("SELECT dispatch_id FROM dispatches WHERE queue = 'PRIORITY'")
@@ -69,19 +72,21 @@ export class DispatchStorage {
       JSON.stringify(dispatch.files),
       dispatch.state,
       dispatch.due_at,
+      dispatch.sent_at,
       dispatch.claim === null ? null : JSON.stringify(dispatch.claim),
       dispatch.claims,
       dispatch.expired_claims,
       dispatch.exclusive ? 1 : 0,
+      dispatch.postponed ? 1 : 0,
     ]);
     for (const slice of jsonSlices(values)) {
       this.#database.write(
         `INSERT INTO dispatches (${COLUMNS})
          SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
-           value->>8
+           value->>8, value->>9, value->>10
          FROM json_each(?) WHERE true
          ON CONFLICT (dispatch_id) DO UPDATE SET files = excluded.files, state = excluded.state,
-           due_at = excluded.due_at, claim = excluded.claim, claims = excluded.claims,
+           due_at = excluded.due_at, sent_at = excluded.sent_at, claim = excluded.claim, claims = excluded.claims,
            expired_claims = excluded.expired_claims, exclusive = excluded.exclusive`,
         slice,
       );
@@ -138,10 +143,12 @@ function parseDispatch(row: DispatchRow): Dispatch {
     }),
     state: memberOf(DISPATCH_STATES, row.state),
     due_at: row.due_at,
+    sent_at: row.sent_at,
     claim: row.claim === null ? null : parseClaimant(row.claim),
     claims: row.claims,
     expired_claims: row.expired_claims,
     exclusive: row.exclusive === 1,
+    postponed: row.postponed === 1,
   };
 }
 

@@ -46,7 +46,9 @@ export function parseCurrent(json: string): CurrentVersion {
     };
   }
   const fault = fields["fault"] == null ? null : faultOf(fieldsOf(fields["fault"]));
-  return { ...dispatched, state, fault, first_fault, faults: faultsOf(fields["faults"]), failed_object };
+  const postponed_since = numberOrNull(fields["postponed_since"]);
+  const faults = faultsOf(fields["faults"]);
+  return { ...dispatched, state, fault, first_fault, faults, postponed_since, failed_object };
 }
 
 /** The submission in a file's `held` column. */

@@ -31,8 +31,8 @@ export const MIGRATIONS: readonly Migration[] = [
         import TEXT NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS dispatches (
         dispatch_id TEXT PRIMARY KEY, queue TEXT NOT NULL, files TEXT NOT NULL, state TEXT NOT NULL,
-        due_at INTEGER NOT NULL, claim TEXT, claims INTEGER NOT NULL,
-        expired_claims INTEGER NOT NULL, exclusive INTEGER NOT NULL) WITHOUT ROWID;
+        due_at INTEGER NOT NULL, sent_at INTEGER, claim TEXT, claims INTEGER NOT NULL,
+        expired_claims INTEGER NOT NULL, exclusive INTEGER NOT NULL, postponed INTEGER NOT NULL) WITHOUT ROWID;
       CREATE TABLE IF NOT EXISTS erased (
         only INTEGER PRIMARY KEY CHECK (only = 1), before_version INTEGER NOT NULL);
       CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);

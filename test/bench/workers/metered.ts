@@ -1,6 +1,6 @@
 // oxlint-disable typescript/no-unsafe-type-assertion -- it puts itself in front of methods whose types it cannot name
 import type { Env } from "../../../src/env.ts";
-import service, { PingCollector as Collector } from "../../../src/index.ts";
+import service, { PartnerWindows as Windows, PingCollector as Collector } from "../../../src/index.ts";
 
 /** How often each billable thing was done since the Worker began: asked for at `/metered/`. */
 const counts = new Map<string, number>();
@@ -112,16 +112,23 @@ export class PingCollector extends Collector {
   }
 }
 
-for (const method of Object.getOwnPropertyNames(Collector.prototype)) {
-  if (method === "constructor") continue;
-  const original = (Collector.prototype as unknown as Record<string, Method>)[method];
-  Object.defineProperty(PingCollector.prototype, method, {
-    value(this: unknown, ...args: never[]) {
-      countCursors();
-      count(`do_requests/${method}`, 1);
-      return original?.apply(this, args);
-    },
-  });
+export class PartnerWindows extends Windows {}
+
+for (const [metered, plain] of [
+  [PingCollector.prototype, Collector.prototype],
+  [PartnerWindows.prototype, Windows.prototype],
+]) {
+  for (const method of Object.getOwnPropertyNames(plain)) {
+    if (method === "constructor") continue;
+    const original = (plain as unknown as Record<string, Method>)[method];
+    Object.defineProperty(metered, method, {
+      value(this: unknown, ...args: never[]) {
+        countCursors();
+        count(`do_requests/${method}`, 1);
+        return original?.apply(this, args);
+      },
+    });
+  }
 }
 
 const log = console.log.bind(console);

@@ -1,6 +1,8 @@
 import type { Env } from "../../../src/env.ts";
 import service, { PingCollector as Collector } from "../../../src/index.ts";
 
+export { PartnerWindows } from "../../../src/index.ts";
+
 type Caller = "request" | "collector";
 
 /** Calls of D1 since the Worker started. Returned by `GET /watched-database/`. */

@@ -1,0 +1,138 @@
+import type { WorkItem } from "../collector/calls.ts";
+import { settleAll } from "../concurrency/settleAll.ts";
+import type { Env } from "../env.ts";
+import { enterHost, type HostLease } from "../windows/client.ts";
+import type { Lane } from "../windows/partner.pure.ts";
+import type { DownloadResult } from "./download.ts";
+
+/** A fault that comes this late has held its importer like a timeout. */
+const SLOW_FAULT_MS = 10_000;
+/** Slots are renewed before a file that starts this long after they were granted or renewed. */
+const RENEW_AFTER_MS = 10_000;
+/** Files come back after this when their host or its windows stopped answering during the dispatch. */
+const POSTPONED_FOR_MS = 5_000;
+
+/** One dispatch's slots at one host. */
+export class HostSlots {
+  readonly #lease: HostLease | null;
+  readonly #granted: number;
+  readonly postponedForMs: number;
+  #allowed: number;
+  #running = 0;
+  #answers = 0;
+  #timeouts = 0;
+  #renewedAt = Date.now();
+
+  /** Null: the windows of the partner cannot be reached. */
+  constructor(lease: HostLease | null) {
+    const admission = lease?.admission ?? { postponed_for_ms: POSTPONED_FOR_MS };
+    this.#granted = "slots" in admission ? admission.slots : 0;
+    this.postponedForMs = "slots" in admission ? POSTPONED_FOR_MS : admission.postponed_for_ms;
+    this.#lease = this.#granted === 0 ? null : lease;
+    this.#allowed = this.#granted;
+  }
+
+  /** Whether the host may be asked for files at all. */
+  get isOpen(): boolean {
+    return this.#allowed >= 1;
+  }
+
+  get hasRoom(): boolean {
+    return !this.isOpen || this.#running < Math.floor(this.#allowed);
+  }
+
+  /** Runs the work on one file in a slot. */
+  async hold<T>(work: () => Promise<T>): Promise<T> {
+    this.#running += 1;
+    if (Date.now() - this.#renewedAt > RENEW_AFTER_MS) {
+      this.#renewedAt = Date.now();
+      void this.#lease?.renew();
+    }
+    try {
+      return await work();
+    } finally {
+      this.#running -= 1;
+    }
+  }
+
+  /** Notes what became of a download, as the partner's windows will: a timeout halves what is allowed. */
+  note(result: DownloadResult, milliseconds: number): void {
+    const ended = endOf(result, milliseconds);
+    if (ended === "answer") {
+      this.#answers += 1;
+      this.#allowed = Math.min(this.#granted, this.#allowed + 1);
+    }
+    if (ended === "timeout") {
+      this.#timeouts += 1;
+      this.#allowed /= 2;
+    }
+  }
+
+  async leave(): Promise<void> {
+    await this.#lease?.leave({ answers: this.#answers, timeouts: this.#timeouts });
+  }
+}
+
+/** Null: it says nothing about the host. */
+function endOf(result: DownloadResult, milliseconds: number): "answer" | "timeout" | null {
+  if (result.ok) return "answer";
+  if (result.code === "memory_short" || result.code === "not_permitted") return null;
+  if (result.code === "callback_refused" && result.httpStatus === null) return null;
+  return result.code === "callback_timeout" || milliseconds >= SLOW_FAULT_MS ? "timeout" : "answer";
+}
+
+/** Null for a file whose bytes came with its ping, or whose URL leads to no host. */
+export function hostOf({ submission }: WorkItem): string | null {
+  const { callback_url } = submission;
+  return callback_url === null ? null : (URL.parse(callback_url)?.host ?? null);
+}
+
+/** Asks for slots at each host of the files, once: as many as the host has files here, at most `connections`. */
+export async function enterHosts(
+  env: Env,
+  partnerId: string,
+  lane: Lane,
+  items: readonly WorkItem[],
+  connections: number,
+): Promise<Map<string, HostSlots>> {
+  const wanted = new Map<string, number>();
+  for (const item of items) {
+    const host = hostOf(item);
+    if (host !== null) wanted.set(host, Math.min(connections, (wanted.get(host) ?? 0) + 1));
+  }
+  const hosts = new Map<string, HostSlots>();
+  await settleAll([...wanted], connections, async ([host, count]) => {
+    const lease = await enterHost(env, partnerId, lane, host, count).catch(() => null);
+    hosts.set(host, new HostSlots(lease));
+  });
+  return hosts;
+}
+
+/**
+ * Runs the work on every file, at most `connections` at a time, each in a slot of its host. Files of one host wait for
+ * a slot while files of others go on. Work that throws ends only its own file.
+ */
+export async function eachInItsSlot(
+  items: readonly WorkItem[],
+  hosts: ReadonlyMap<string, HostSlots>,
+  connections: number,
+  work: (item: WorkItem, slots: HostSlots | null) => Promise<void>,
+): Promise<void> {
+  const waiting = items.map((item) => ({ item, slots: hosts.get(hostOf(item) ?? "") ?? null }));
+  const running = new Set<Promise<void>>();
+  for (;;) {
+    const next = waiting.findIndex(({ slots }) => slots?.hasRoom ?? true);
+    const [started] = running.size < connections && next >= 0 ? waiting.splice(next, 1) : [];
+    if (started !== undefined) {
+      const { item, slots } = started;
+      const run = async () => work(item, slots);
+      const ended = (slots === null ? run() : slots.hold(run))
+        .catch(() => undefined)
+        .finally(() => running.delete(ended));
+      running.add(ended);
+      continue;
+    }
+    if (running.size === 0) break;
+    await Promise.race(running);
+  }
+}

@@ -1,0 +1,62 @@
+import { evictDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { randomId } from "../../src/identifiers.ts";
+import { enterHost } from "../../src/windows/client.ts";
+import { FIRST_SIZE } from "../../src/windows/window.pure.ts";
+import { shortenWaits } from "../support/shortWaits.ts";
+
+const HOST = "files.example.com:8443";
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.restoreAllMocks();
+});
+
+const enter = (partnerId: string, host = HOST) => enterHost(env, partnerId, "PRIORITY", host, 1);
+
+test("a ride that finds no slot at a host that answers waits for the next one, and is not postponed", async () => {
+  const partnerId = randomId();
+  await (await enter(partnerId)).leave({ answers: 100, timeouts: 0 });
+  const held = await Promise.all(Array.from({ length: 16 }, () => enter(partnerId)));
+  const waiting = enter(partnerId);
+  await held[0]?.leave({ answers: 1, timeouts: 0 });
+  expect((await waiting).admission).toEqual({ slots: 1 });
+});
+
+test("a ride that finds no slot at a host that has not answered for a second is postponed at once", async () => {
+  const partnerId = randomId();
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+  await Promise.all(Array.from({ length: FIRST_SIZE }, () => enter(partnerId)));
+  vi.setSystemTime(Date.now() + 1_001);
+  const waits = shortenWaits();
+  expect((await enter(partnerId)).admission).toHaveProperty("postponed_for_ms");
+  expect(waits).toEqual([]);
+});
+
+test("one partner's host that hangs is open to another partner", async () => {
+  const partnerId = randomId();
+  await (await enter(partnerId)).leave({ answers: 0, timeouts: 1 });
+  expect((await enter(partnerId)).admission).toHaveProperty("postponed_for_ms");
+  expect((await enter(randomId())).admission).toEqual({ slots: 1 });
+});
+
+test("the line of a suspended host names partner, host and port, and comes once", async () => {
+  const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
+  const partnerId = randomId();
+  const leases = await Promise.all([enter(partnerId), enter(partnerId)]);
+  for (const lease of leases) await lease.leave({ answers: 0, timeouts: 1 });
+  expect(log.mock.calls.map(([line]): unknown => JSON.parse(String(line)))).toEqual([
+    { unit: "setback", outcome: "host_suspended", partner_id: partnerId, host: HOST, lane: "PRIORITY" },
+  ]);
+});
+
+test("windows begin anew after an eviction, and results of earlier requests count", async () => {
+  const partnerId = randomId();
+  const hanging = await enter(partnerId);
+  await (await enter(partnerId)).leave({ answers: 0, timeouts: 1 });
+  await evictDurableObject(env.WINDOWS.getByName(partnerId));
+  expect((await enter(partnerId)).admission).toEqual({ slots: 1 });
+  await hanging.leave({ answers: 0, timeouts: 1 });
+  expect((await enter(partnerId)).admission).toHaveProperty("postponed_for_ms");
+});

@@ -1,0 +1,196 @@
+import { describe, expect, test } from "vitest";
+import {
+  HOSTS_REMEMBERED,
+  SLOT_LASTS_MS,
+  SLOTS_OF_PARTNER,
+  WindowsOfPartner,
+  type Admission,
+  type Lane,
+} from "../../src/windows/partner.pure.ts";
+import { FIRST_PAUSE_MS, FIRST_SIZE, RECENT_MS } from "../../src/windows/window.pure.ts";
+
+const NOW = 1_780_000_000_000;
+const HOST = "files.example.com";
+
+/** A partner's windows at a time that the test moves. */
+function windowsAt(start = NOW) {
+  const windows = new WindowsOfPartner();
+  let now = start;
+  let leases = 0;
+  const enter = (lane: Lane, host = HOST, wanted = 1) => {
+    leases += 1;
+    const place = { lease: `lease-${leases}`, lane, host };
+    const admission = windows.enter({ ...place, wanted }, now);
+    return {
+      place,
+      admission,
+      again: () => windows.enter({ ...place, wanted }, now),
+      answer: (answers = 1) => windows.leave(place, { answers, timeouts: 0 }, now),
+      timeOut: (timeouts = 1) => windows.leave(place, { answers: 0, timeouts }, now),
+    };
+  };
+  return {
+    enter,
+    pass: (milliseconds: number) => (now += milliseconds),
+    /** Enters as often as it is let in. Returns how often. */
+    fill: (lane: Lane, host?: (index: number) => string) => {
+      for (let index = 0; ; index += 1) {
+        if ("postponed_for_ms" in enter(lane, host?.(index)).admission) return index;
+      }
+    },
+    suspend: (lane: Lane, host = HOST) => expect(enter(lane, host).timeOut()).toBe(true),
+    /** Answers so often that the host's window limits nothing. */
+    prove: (host = HOST) => enter("PRIORITY", host).answer(300),
+  };
+}
+const forMs = (admission: Admission) => ("slots" in admission ? null : admission.postponed_for_ms);
+const OPEN = { slots: 1 };
+
+describe("slots at one host", () => {
+  test("are as many as its window, in each lane", () => {
+    const { fill } = windowsAt();
+    expect([fill("PRIORITY"), fill("RETRY"), fill("EVENTS")]).toEqual([FIRST_SIZE, FIRST_SIZE, FIRST_SIZE]);
+  });
+
+  test("are granted as far as there are some", () => {
+    const { enter } = windowsAt();
+    expect(enter("BULK", HOST, 4).admission).toEqual({ slots: 4 });
+    expect(enter("BULK", HOST, 4).admission).toEqual({ slots: 2 });
+    expect(enter("BULK", HOST, 4).admission).toHaveProperty("postponed_for_ms");
+  });
+
+  test("come back with their lease, which is given once however often it is asked for", () => {
+    const { enter, fill } = windowsAt();
+    const first = enter("PRIORITY");
+    expect(first.again()).toEqual(OPEN);
+    expect(fill("PRIORITY")).toBe(FIRST_SIZE - 1);
+    first.answer();
+    expect(fill("PRIORITY")).toBe(2);
+  });
+
+  test("end by themselves unless they are renewed", () => {
+    const { enter, fill, pass } = windowsAt();
+    const renewed = enter("PRIORITY");
+    fill("PRIORITY");
+    pass(SLOT_LASTS_MS - 1);
+    renewed.again();
+    expect(fill("PRIORITY")).toBe(0);
+    pass(1);
+    expect(fill("PRIORITY")).toBe(FIRST_SIZE - 1);
+  });
+
+  test.each([true, false])(
+    "are free in a moment only if the host answers, or may yet: answered %s",
+    (answered) => {
+      const { prove, fill, enter, pass } = windowsAt();
+      if (answered) prove();
+      fill("PRIORITY");
+      expect(enter("PRIORITY").admission).toMatchObject({ isWell: true });
+      pass(1_001);
+      expect(enter("PRIORITY").admission).toMatchObject({ isWell: false });
+    },
+  );
+});
+
+describe("over all its hosts a partner holds at most", () => {
+  test.each(["PRIORITY", "RETRY", "EVENTS", "PLANS", "BULK"] as const)("the slots of %s", (lane) => {
+    const { fill, enter } = windowsAt();
+    const host = (index: number) => `h${index}.example.com`;
+    for (let index = 0; index < 300; index += 1) enter(lane, host(index)).answer(300);
+    expect(fill(lane, host)).toBe(SLOTS_OF_PARTNER[lane]);
+  });
+
+  test("a few slots at hosts that have not answered lately, however many these are", () => {
+    const { fill } = windowsAt();
+    expect(fill("PRIORITY", (index) => `h${index}.example.com`)).toBe(FIRST_SIZE);
+  });
+
+  test("a window for each of a thousand hosts: the one used longest ago is forgotten", () => {
+    const { suspend, prove, enter, pass } = windowsAt();
+    suspend("PRIORITY");
+    for (let index = 0; index < HOSTS_REMEMBERED; index += 1) prove(`h${index}.example.com`);
+    pass(1);
+    expect(enter("PRIORITY").admission).toEqual(OPEN);
+  });
+});
+
+describe("a suspended host", () => {
+  test("is reached by no live ride and no history, and by one probe of the RETRY queue at a time", () => {
+    const { suspend, enter, pass } = windowsAt();
+    suspend("PRIORITY");
+    expect(forMs(enter("RETRY").admission)).toBe(FIRST_PAUSE_MS);
+    pass(FIRST_PAUSE_MS);
+    expect(enter("PRIORITY").admission).toHaveProperty("postponed_for_ms");
+    expect(enter("BULK").admission).toHaveProperty("postponed_for_ms");
+    const probe = enter("RETRY", HOST, 6);
+    expect(probe.admission).toEqual(OPEN);
+    expect(enter("RETRY").admission).toHaveProperty("postponed_for_ms");
+    probe.timeOut();
+    expect(forMs(enter("RETRY").admission)).toBe(2 * FIRST_PAUSE_MS);
+    pass(2 * FIRST_PAUSE_MS);
+    enter("RETRY").answer();
+    expect(enter("PRIORITY").admission).toEqual(OPEN);
+  });
+
+  test("is probed again if the importer of its probe died", () => {
+    const { suspend, enter, pass } = windowsAt();
+    suspend("PRIORITY");
+    pass(FIRST_PAUSE_MS);
+    expect(enter("RETRY").admission).toEqual(OPEN);
+    pass(SLOT_LASTS_MS);
+    expect(enter("RETRY").admission).toEqual(OPEN);
+  });
+
+  test("does not keep events from its receiver, nor the other way round", () => {
+    const { suspend, enter } = windowsAt();
+    suspend("EVENTS");
+    expect(enter("PRIORITY").admission).toEqual(OPEN);
+    expect(enter("PLANS").admission).toEqual(OPEN);
+    expect(enter("EVENTS").admission).toHaveProperty("postponed_for_ms");
+  });
+
+  test("brings its work back one after another, within half an hour", () => {
+    const { suspend, enter } = windowsAt();
+    suspend("PRIORITY");
+    const waits = Array.from({ length: 10_000 }, () => forMs(enter("PRIORITY").admission));
+    expect(waits.slice(0, 3)).toEqual([5_000, 5_250, 5_500]);
+    expect(waits.at(-1)).toBe(30 * 60_000);
+  });
+
+  test("suspends hosts that have not answered lately, until one of them does; others go on", () => {
+    const { suspend, enter, pass, prove } = windowsAt();
+    prove("well.example.com");
+    pass(RECENT_MS);
+    prove("well.example.com");
+    pass(1);
+    suspend("PRIORITY");
+    expect(enter("PRIORITY", "new.example.com").admission).toHaveProperty("postponed_for_ms");
+    expect(enter("PRIORITY", "well.example.com").admission).toEqual(OPEN);
+    pass(FIRST_PAUSE_MS);
+    // The host's own probe does not take that of the others.
+    expect(enter("RETRY").admission).toEqual(OPEN);
+    const probe = enter("RETRY", "new.example.com");
+    expect(probe.admission).toEqual(OPEN);
+    probe.answer();
+    expect(enter("PRIORITY", "another.example.com").admission).toEqual(OPEN);
+    expect(enter("PRIORITY").admission).toHaveProperty("postponed_for_ms");
+  });
+});
+
+test("results of a lease that is not known any more count", () => {
+  const windows = new WindowsOfPartner();
+  const place = { lease: "of an earlier life", lane: "PRIORITY", host: HOST } as const;
+  expect(windows.leave(place, { answers: 0, timeouts: 1 }, NOW)).toBe(true);
+  expect(windows.enter({ ...place, lease: "another", wanted: 1 }, NOW)).toHaveProperty("postponed_for_ms");
+});
+
+test("a host that answers one of two URLs keeps its window", () => {
+  const { enter, pass } = windowsAt();
+  for (let pair = 0; pair < 20; pair += 1) {
+    const [good, dead] = [enter("PRIORITY"), enter("PRIORITY")];
+    good.answer(2);
+    pass(RECENT_MS);
+    dead.timeOut();
+    expect(enter("PRIORITY").admission).toEqual(OPEN);
+  }
+});
