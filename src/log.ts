@@ -156,8 +156,8 @@ export type SetbackLine = { unit: "setback" } & (HealingSetback | LastingSetback
 type HealingSetback =
   /** D1 failed. The collector's alarm writes the import later. */
   | { outcome: "projected_later"; partner_id: string; import_id: string; fault: FaultName }
-  /** D1 failed, or took too long. The collectors of users' first pings list their `sources` later. */
-  | { outcome: "introduced_later"; partner_id: string; sources: number; fault: FaultName }
+  /** D1 failed, or took too long, at the first ping of a user's source. The collector's alarm lists the source later. */
+  | { outcome: "introduced_later"; collector: string; fault: FaultName }
   /** The platform gave up a collector's alarm, and a call set it again. Its work is late by so much. */
   | { outcome: "alarm_set_again"; collector: string | null; late_by_milliseconds: number }
   /** R2 failed. The collector's alarm deletes the objects of an erased user later. */

@@ -27,6 +27,7 @@ import { readTimeline } from "./files/timeline.pure.ts";
 import { previewRetry, retryFiles, type FailedFiles, type RetryPreview } from "./files/retryFiles.ts";
 import { referencedObjects } from "./files/unreferencedObjects.ts";
 import { identityOf } from "./identity.ts";
+import { Introduction } from "./introduction.ts";
 import { previewImport, startImport } from "./imports/startImport.ts";
 import { UnprojectedDispatches } from "./outbox/unprojectedDispatches.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
@@ -42,6 +43,7 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   readonly #sender: DispatchSender;
   readonly #eraser: CollectorEraser;
   readonly #unprojected: UnprojectedDispatches;
+  readonly #introduction: Introduction;
   readonly #alarm: CollectorAlarm;
 
   constructor(ctx: DurableObjectState, env: CollectorEnv) {
@@ -54,6 +56,7 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     this.#sender = sender;
     this.#eraser = eraser;
     this.#unprojected = unprojected;
+    this.#introduction = new Introduction(env, turns, eraser);
     this.#alarm = new CollectorAlarm({ env, turns, sender, eraser, unprojected });
     void ctx.blockConcurrencyWhile(() => turns.readAlarm());
   }
@@ -70,6 +73,8 @@ export class PingCollector extends DurableObject<CollectorEnv> {
 
   /** Accepts pings of this user and source, in order. Once it has returned, each of them will be settled. */
   async accept(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedPings> {
+    this.#alarm.keep();
+    await this.#introduction.ensure(names);
     const { turn, accepted, dispatches } = this.#turns.commit(() => {
       this.#storage.identity.introduce(names);
       const turn = this.#turns.begin(identityOf(names));
@@ -83,17 +88,6 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   /** The status that `accept` would return for each of these pings now. Accepts none of them. */
   async previewPings(names: CollectorNames, entries: PingEntry[]): Promise<PingStatus[]> {
     return previewPings(this.#storage, identityOf(names), entries, Date.now());
-  }
-
-  /**
-   * The read model lists this user and source, as of this version; an erasure up to it has removed that again. `bound`
-   * is the one of the user's last erasure there, which may not have found this collector; 0: none.
-   */
-  async introduced(version: number, bound: number): Promise<void> {
-    await this.meetErasure(bound);
-    if (version > this.#storage.erasedBefore) {
-      this.#turns.commit(() => this.#storage.identity.noteIntroduction());
-    }
   }
 
   /** The newest version here, which may be ahead of other clocks; 0 for none. An erasure has to reach as far. */

@@ -27,8 +27,6 @@ export interface AcceptedPings {
   versions: number[];
   /** Indexes of the pings whose inline bytes no version references: they repeat their file's newest version. */
   repeats: number[];
-  /** Whether the read model may not list this user and source yet: introduce them before the answer. */
-  first_contact: boolean;
 }
 
 export interface TaskEntry {

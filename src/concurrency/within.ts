@@ -11,7 +11,7 @@ export async function within<T>(milliseconds: number, work: Promise<T>): Promise
   }
 }
 
-class TimedOut extends Error {
+export class TimedOut extends Error {
   override readonly name = "TimedOut";
 
   constructor(milliseconds: number) {

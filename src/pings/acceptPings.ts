@@ -5,7 +5,6 @@ import { deleteObjects } from "../files/objectKeys.ts";
 import type { Partner } from "../partners/partner.ts";
 import type { AcceptedFile } from "./acceptedPings.ts";
 import { COLLECTORS_AT_ONCE, groupPings, type Group, type TakenGroup } from "./groupPings.ts";
-import { introduceFirstContacts, type ErasedGroup } from "./introduce.ts";
 import type { ValidPing } from "./ping.ts";
 
 /** Inline files are stored this many at a time: as many connections as an invocation may open at once. */
@@ -29,48 +28,12 @@ export async function acceptPings(
     accepted: await collectorNamed(env, group.collector).accept(group.names, group.entries),
   }));
   const taken = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  const erased = await introduceFirstContacts(env, partner_id, taken);
   await dropUntakenBytes(env, taken, inlineKeys);
   valuesOf(results);
-  const answers = inOrder(
+  return inOrder(
     pings,
     taken.map(({ group, accepted }) => ({ group, statuses: accepted.statuses })),
   );
-  if (erased.length > 0) await acceptAfresh(env, partner, pings, erased, answers);
-  return answers;
-}
-
-/**
- * A collector that an erasure did not find took these pings for repetitions of what is erased, or gave them versions
- * from before it, by a clock that is behind. Once the collector knows of the erasure, the pings begin afresh.
- */
-async function acceptAfresh(
-  env: Env,
-  partner: Partner,
-  pings: readonly ValidPing[],
-  erased: readonly ErasedGroup[],
-  answers: AcceptedFile[],
-): Promise<void> {
-  const visits = await settleAll(erased, COLLECTORS_AT_ONCE, async ({ group, bound }) =>
-    collectorNamed(env, group.collector).meetErasure(bound),
-  );
-  valuesOf(visits);
-  const again = erased.flatMap(({ places }) =>
-    places.flatMap((place) => {
-      const ping = pings[place];
-      return ping === undefined ? [] : [{ place, ping }];
-    }),
-  );
-  const afresh = await acceptPings(
-    env,
-    partner,
-    again.map(({ ping }) => ping),
-    Date.now(),
-  );
-  for (const [index, { place }] of again.entries()) {
-    const answer = afresh[index];
-    if (answer !== undefined) answers[place] = answer;
-  }
 }
 
 /** What `acceptPings` would answer at this moment, as far as the collectors know; takes and stores nothing. */

@@ -601,7 +601,6 @@ describe("a collector that is only asked", () => {
     expect(await collector.claim("none")).toBeNull();
     expect(await stub.report("none", "none", [])).toBeNull();
     await stub.abandon("none");
-    await stub.introduced(1, 0);
     expect(await stub.newestVersion()).toBe(0);
     expect(await stub.wake()).toBe(false);
     expect(await stored(collector)).toEqual({ tables: [], alarm: null });

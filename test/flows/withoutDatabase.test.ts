@@ -63,13 +63,12 @@ const statuses = async (who: TestPartner): Promise<Record<string, unknown>> => {
 };
 
 describe("the answer to a ping", () => {
-  test("waits for one call of the database at the first contact, and for none afterwards", async () => {
+  test("waits for one call of the database at the first contact of a user and source, and for none afterwards", async () => {
     const who = await newPartner();
     stopAlarms();
     const calls = watchDatabase();
     await ping(who, held("1"), { ...held("2"), source: "phone" }, { ...held("3"), user_id: "user-2" });
-    expect(calls).toHaveLength(1);
-    expect(calls[0]).toContain("INTO user_sources");
+    expect(calls.map((sql) => sql.includes("INTO user_sources"))).toEqual([true, true, true]);
     calls.length = 0;
     await ping(who, held("1"), held("4"), { ...live("5"), source: "phone" });
     await ping(
@@ -124,6 +123,27 @@ describe("the answer to a ping", () => {
       [`${SOURCE}/known-too`]: "held",
       "phone/first": "held",
     });
+  });
+
+  test("waits for one call of the database where a new user's first pings come side by side", async () => {
+    const who = await newPartner();
+    stopAlarms();
+    const calls = watchDatabase();
+    await Promise.all(Array.from({ length: 8 }, (_, index) => ping(who, held(`${index}`))));
+    await ping(who, held("8"));
+    expect(calls.map((sql) => sql.includes("INTO user_sources"))).toEqual([true]);
+  });
+
+  test("waits once for a database that never answers, not with each ping", async () => {
+    const who = await newPartner();
+    stopAlarms();
+    const hanging = vi.spyOn(env.DB, "batch").mockImplementation(async () => new Promise(() => undefined));
+    await ping(who, held("1"));
+    await ping(who, held("2"));
+    expect(hanging).toHaveBeenCalledOnce();
+    hanging.mockRestore();
+    await project(who, [{ user_id: "user-1", source: SOURCE }]);
+    expect(Object.keys(await statuses(who))).toHaveLength(2);
   });
 
   test("does not wait for an alarm that waits for the database", async () => {

@@ -69,7 +69,6 @@ export interface Observer {
 
 const COLLECTOR_METHODS = [
   "accept",
-  "introduced",
   "meetErasure",
   "newestVersion",
   "wake",

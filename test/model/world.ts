@@ -616,7 +616,6 @@ export class World {
           if (claim !== undefined && typeof result === "number") claim.until = result;
         };
       }
-      case "introduced":
       case "meetErasure":
       case "newestVersion":
       case "wake":

@@ -32,8 +32,7 @@ export function acceptPings(
   );
   if (changed.some((file) => file.held !== null)) housekeepBy(turn, now + HELD_FOR_MS);
   turn.alarmBy(now + clock.projectionDelayMs);
-  const first_contact = !storage.identity.isIntroduced;
-  return { accepted: { statuses, versions, repeats, first_contact }, dispatches };
+  return { accepted: { statuses, versions, repeats }, dispatches };
 }
 
 /**
@@ -62,7 +61,7 @@ export function previewPings(
   return judgePings(storage, identity, entries, nowMs).statuses;
 }
 
-interface Judged extends Omit<AcceptedPings, "first_contact"> {
+interface Judged extends AcceptedPings {
   /** Files to write, each with the last of its pings. */
   changed: FileVersions[];
   /** Versions to dispatch at once. */
