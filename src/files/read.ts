@@ -47,6 +47,8 @@ interface FileRow extends Record<keyof PingFields, unknown> {
   error: string | null;
   sha256: string | null;
   size_in_bytes: number | null;
+  object_key: string | null;
+  failed_object_key: string | null;
   warnings: string;
   activity_count: number;
   version: number;
@@ -104,11 +106,25 @@ function withNewest(file: File | null, newest: FileProjection): File {
 
 /**
  * Reads one file: the newest version from its collector, unless the importer has brought the read model further; bytes
- * and activities from the read model. Null for an unknown or erased file. Throws when the read model cannot be read, or
- * does not have the file and the collector cannot be reached.
+ * and activities from the read model. Null for an unknown or erased file. Throws as `readNewest` does.
  */
 export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
-  if (!isId(fileId)) return null;
+  const { row, newest } = await readNewest(env, partnerId, fileId);
+  const file = row === null ? null : fileOf(row);
+  return newest === null ? file : withNewest(file, newest);
+}
+
+/**
+ * Reads a file's row, and its newest version from its collector; that is null when the row is newer. Both are null for an
+ * unknown or erased file. Throws when the read model cannot be read, or does not have the file and the collector cannot
+ * be reached.
+ */
+async function readNewest(
+  env: Env,
+  partnerId: string,
+  fileId: string,
+): Promise<{ row: FileRow | null; newest: FileProjection | null }> {
+  if (!isId(fileId)) return { row: null, newest: null };
   const askCollector = async (): Promise<FileProjection | null> =>
     collectorOfId(env, partnerId, fileId).readFile(fileId);
   const [found, [asked]] = await Promise.all([
@@ -123,9 +139,8 @@ export async function readFile(env: Env, partnerId: string, fileId: string): Pro
   // An erasure may still have to delete rows, and to reach a collector. What it covers is gone from its answer on.
   const remains = ({ user_id, version }: { user_id: string; version: number }) =>
     version > (erasures.get(userHash(partnerId, user_id)) ?? 0);
-  const file = row !== null && remains(row) ? fileOf(row) : null;
-  if (newest === null || !remains(newest) || (row !== null && row.revision > newest.revision)) return file;
-  return withNewest(file, newest);
+  const isNewest = newest !== null && remains(newest) && (row === null || row.revision <= newest.revision);
+  return { row: row !== null && remains(row) ? row : null, newest: isNewest ? newest : null };
 }
 
 /** A file's row, with the bounds of erasures that may cover it, by user hash. */
@@ -152,26 +167,19 @@ export interface StoredOriginal {
   startTimeInSeconds: number;
 }
 
-/** Null when there is no such file; a null key when no bytes of it are stored. */
+/** Null when there is no such file; a null key when no bytes of it are stored. Throws as `readNewest` does. */
 export async function readOriginal(
   env: Env,
   partnerId: string,
   fileId: string,
 ): Promise<StoredOriginal | null> {
-  if (!isId(fileId)) return null;
-  const row = await databaseFor(env, partnerId)
-    .prepare(
-      `SELECT coalesce(object_key, failed_object_key) AS object_key, start_time_in_seconds,
-         object_key IS NOT NULL AS is_imported
-       FROM files WHERE partner_id = ? AND file_id = ?`,
-    )
-    .bind(partnerId, fileId)
-    .first<{ object_key: string | null; start_time_in_seconds: string; is_imported: 0 | 1 }>();
-  if (row === null) return null;
+  const { row, newest } = await readNewest(env, partnerId, fileId);
+  const known = row ?? newest;
+  if (known === null) return null;
   return {
-    objectKey: row.object_key,
-    isImported: row.is_imported === 1,
-    startTimeInSeconds: Number(row.start_time_in_seconds),
+    objectKey: row?.object_key ?? row?.failed_object_key ?? newest?.failed_object?.key ?? null,
+    isImported: row !== null && row.object_key !== null,
+    startTimeInSeconds: Number(known.start_time_in_seconds),
   };
 }
 

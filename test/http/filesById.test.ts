@@ -108,7 +108,7 @@ describe("a file that the read model does not know yet", () => {
     expect(await get(who, id)).toMatchObject({ status: "imported", activity_ids: [`${id}.0`] });
   });
 
-  test("shows the digest and size of bytes that could not be imported", async () => {
+  test("shows the digest and size of bytes that could not be imported, and opens them", async () => {
     const who = await newPartner();
     const bytes = new Uint8Array(Buffer.from("<gpx></gpx>"));
     playOutside({ [`${HOST}/1`]: once(bytes) });
@@ -118,6 +118,8 @@ describe("a file that the read model does not know yet", () => {
     expect(known).toMatchObject({ error: { code: "not_fit" }, size_in_bytes: bytes.length });
     await forget(who, "files");
     expect(await get(who, id)).toEqual({ ...known, updated_at: known.received_at });
+    const original = await send(who, "GET", `/api/files/${id}/original/`);
+    await problemOf(original, 409, "original_not_fit");
   });
 
   test("belongs to its partner alone: another one's requests are answered as for an unknown id, and change nothing", async () => {
