@@ -268,10 +268,9 @@ CREATE TABLE erased (
   step               TEXT,                          -- sources, files, …: where the sweep continues; null: at the first
   after_id           TEXT NOT NULL DEFAULT '',      -- the last id that the step has handled
   next_sweep_at      INTEGER,
-  sweeps_left        INTEGER NOT NULL DEFAULT 0,    -- -1: the user was unknown; kept for a day
+  sweeps_left        INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (partner_id, user_hash)
 ) WITHOUT ROWID;
 
 CREATE INDEX erased_due ON erased (partner_id, next_sweep_at) WHERE next_sweep_at IS NOT NULL;
 CREATE INDEX erased_by_age ON erased (before_version) WHERE next_sweep_at IS NULL;
-CREATE INDEX erased_unknown ON erased (partner_id) WHERE sweeps_left = -1;

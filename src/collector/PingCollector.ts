@@ -74,9 +74,10 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   /** Accepts pings of this user and source, in order. Once it has returned, each of them will be settled. */
   async accept(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedPings> {
     this.#alarm.keep();
-    await this.#introduction.ensure(names);
+    const isListed = await this.#introduction.introduce(names);
     const { turn, accepted, dispatches } = this.#turns.commit(() => {
       this.#storage.identity.introduce(names);
+      if (isListed) this.#storage.identity.noteIntroduction();
       const turn = this.#turns.begin(identityOf(names));
       return { turn, ...acceptPings(turn, entries) };
     });

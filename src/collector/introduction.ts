@@ -6,7 +6,7 @@ import { introduceSources } from "../sources/write.ts";
 import type { CollectorNames } from "./calls.ts";
 import type { CollectorEnv } from "./env.ts";
 import type { CollectorEraser } from "./erase.ts";
-import { identityOf, nameOf } from "./identity.ts";
+import { identityOf, nameOf, type CollectorIdentity } from "./identity.ts";
 import type { CollectorTurns } from "./turns.ts";
 
 /** How long a first ping waits for the database at most. */
@@ -24,7 +24,7 @@ export class Introduction {
   readonly #env: CollectorEnv;
   readonly #turns: CollectorTurns;
   readonly #eraser: CollectorEraser;
-  #underway: Promise<boolean> | null = null;
+  #underway: Promise<number | null> | null = null;
   #silentUntil = 0;
 
   constructor(env: CollectorEnv, turns: CollectorTurns, eraser: CollectorEraser) {
@@ -34,42 +34,37 @@ export class Introduction {
   }
 
   /**
-   * Returns once the source is listed, or the database did not answer in time. Throws when an erasure that the database
-   * knows cannot be carried out here.
+   * Returns whether the source has just been listed: note it with what is accepted. False when it was noted before, or
+   * the database did not answer in time. Throws when an erasure that the database knows cannot be carried out here.
    */
-  async ensure(names: CollectorNames): Promise<void> {
-    const { identity } = this.#turns.storage;
-    for (let tries = 0; tries < MAX_TRIES && !identity.isIntroduced; tries += 1) {
-      if (this.#underway === null && Date.now() < this.#silentUntil) return;
-      this.#underway ??= this.#introduce(names).finally(() => {
+  async introduce(names: CollectorNames): Promise<boolean> {
+    const { storage } = this.#turns;
+    for (let tries = 0; tries < MAX_TRIES && !storage.identity.isIntroduced; tries += 1) {
+      if (this.#underway === null && Date.now() < this.#silentUntil) return false;
+      this.#underway ??= this.#list(names).finally(() => {
         this.#underway = null;
       });
-      if (!(await this.#underway)) return;
+      const version = await this.#underway;
+      if (version === null) return false;
+      if (version > storage.erasedBefore) return true;
     }
+    return false;
   }
 
-  /** Returns whether the database answered. */
-  async #introduce(names: CollectorNames): Promise<boolean> {
+  /** Returns the version that the source is listed with; null when the database did not answer. */
+  async #list(names: CollectorNames): Promise<number | null> {
     const { storage } = this.#turns;
     const identity = identityOf(names);
     // The first ping's version is not below it.
     const version = Math.max(Date.now(), storage.newestVersion(), storage.versionFloor() + 1);
-    const found = await this.#list({ ...identity, version });
-    if (found === null) return false;
-    await this.#eraser.meet(found.bound);
-    if (version > storage.erasedBefore) {
-      this.#turns.commit(() => {
-        storage.identity.introduce(names);
-        storage.identity.noteIntroduction();
-      });
-    }
-    return true;
+    const bound = await this.#write({ ...identity, version });
+    if (bound === null) return null;
+    await this.#eraser.meet(bound);
+    return version;
   }
 
   /** Returns the bound of the user's last erasure, 0 for none; null when the database did not answer. */
-  async #list(
-    source: ReturnType<typeof identityOf> & { version: number },
-  ): Promise<{ bound: number } | null> {
+  async #write(source: CollectorIdentity & { version: number }): Promise<number | null> {
     const { partner_id, user_hash } = source;
     try {
       const database = databaseFor(this.#env, partner_id);
@@ -80,7 +75,7 @@ export class Introduction {
           readErased(database, partner_id, user_hash),
         ]),
       );
-      return { bound: boundOf(results.at(-1)) };
+      return boundOf(results.at(-1));
     } catch (fault) {
       if (fault instanceof TimedOut) this.#silentUntil = Date.now() + SILENCE_MS;
       logLine({

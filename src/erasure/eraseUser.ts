@@ -5,14 +5,13 @@ import { userHash } from "../identifiers.ts";
 import { readSources } from "../sources/read.ts";
 import { beginSweep } from "./sweep.ts";
 import { callCollectors, visitCollectors } from "./visit.ts";
-import { beginErasure, noteUnknownUser } from "./write.ts";
+import { beginErasure } from "./write.ts";
 
 /** Sources whose collectors know of the erasure before the answer. No user has so many; the clock visits the others. */
 const SOURCES_BEFORE_ANSWER = 200;
 
 /**
- * Erases a user of a partner: collectors, objects, rows. Returns false when the user is unknown: then nothing up to now
- * becomes readable any more. The bound is written
+ * Erases a user of a partner: collectors, objects, rows. Returns false when the user is unknown. The bound is written
  * first, so that work in flight writes nothing back. Once this has returned, every collector knows of it, so pinging
  * the user again starts afresh; it throws when a collector cannot be reached. What a fault, a crash or a long history
  * leaves, the clock erases; it also sweeps once more after every consumer of today has ended.
@@ -35,10 +34,7 @@ export async function eraseUser(
   );
   const boundMs = valuesOf(asked).reduce((most, version) => Math.max(most, version), nowMs);
   const erasure = await beginErasure(database, partnerId, user, boundMs);
-  if (erasure === null) {
-    await noteUnknownUser(database, partnerId, user.user_hash, boundMs);
-    return false;
-  }
+  if (erasure === null) return false;
   const visits = await visitCollectors(env, erasure, sources);
   const visited = new Map(
     visits.flatMap((visit, index) =>

@@ -10,7 +10,7 @@ const EXPIRED_PER_RUN = 1_000;
 export async function sweepExpiredErasures(env: Env, nowMs: number): Promise<number> {
   let deleted = 0;
   for (const database of allDatabases(env)) {
-    deleted += await deleteExpiredErasures(database, nowMs, ERASURE_KEPT_FOR_MS, EXPIRED_PER_RUN);
+    deleted += await deleteExpiredErasures(database, nowMs - ERASURE_KEPT_FOR_MS, EXPIRED_PER_RUN);
   }
   return deleted;
 }

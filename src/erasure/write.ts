@@ -38,31 +38,6 @@ export async function beginErasure(
   return row === null ? null : erasureSchema.parse(row);
 }
 
-/** Deletions of unknown users that are remembered of one partner at a time. */
-const UNKNOWN_KEPT = 1_000;
-/** A collector that the database does not know of has met the erasure by then. */
-const UNKNOWN_KEPT_FOR_MS = 24 * 60 * 60_000;
-
-/**
- * Remembers for a day the deletion of a user whom the database does not know. A collector whose first contact the
- * database missed finds it with its first projection. Remembers the first 1,000 of a partner.
- */
-export async function noteUnknownUser(
-  db: D1Database,
-  partnerId: string,
-  userHash: string,
-  boundMs: number,
-): Promise<void> {
-  await db
-    .prepare(
-      `INSERT INTO erased (partner_id, user_hash, before_version, sweeps_left) SELECT ?1, ?2, ?3, -1
-       WHERE (SELECT count(*) FROM (SELECT 1 FROM erased WHERE partner_id = ?1 AND sweeps_left = -1 LIMIT ?4)) < ?4
-       ON CONFLICT (partner_id, user_hash) DO UPDATE SET before_version = max(before_version, excluded.before_version)`,
-    )
-    .bind(partnerId, userHash, boundMs, UNKNOWN_KEPT)
-    .run();
-}
-
 /**
  * The statement that has the user swept once more, after work in flight has ended: a collector that the erasure did not
  * find may have had objects stored. Changes nothing while a sweep is due anyway.
@@ -358,29 +333,19 @@ export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): 
   ];
 }
 
-/**
- * Deletes completed erasures that began before `nowMs - keptForMs`, and those of unknown users after a day. Deletes at
- * most `limit` of each. Returns how many.
- */
+/** Deletes completed erasures up to this bound, in Unix milliseconds, oldest first and at most `limit`. Returns how many. */
 export async function deleteExpiredErasures(
   db: D1Database,
-  nowMs: number,
-  keptForMs: number,
+  throughMs: number,
   limit: number,
 ): Promise<number> {
-  const deleted = await db.batch(
-    [
-      ["next_sweep_at IS NULL", nowMs - keptForMs] as const,
-      ["sweeps_left = -1", nowMs - UNKNOWN_KEPT_FOR_MS] as const,
-    ].map(([which, throughMs]) =>
-      db
-        .prepare(
-          `DELETE FROM erased WHERE (partner_id, user_hash) IN (
-             SELECT partner_id, user_hash FROM erased WHERE ${which} AND before_version <= ?
-             ORDER BY before_version LIMIT ?)`,
-        )
-        .bind(throughMs, limit),
-    ),
-  );
-  return deleted.reduce((sum, { meta }) => sum + meta.changes, 0);
+  const { meta } = await db
+    .prepare(
+      `DELETE FROM erased WHERE (partner_id, user_hash) IN (
+         SELECT partner_id, user_hash FROM erased WHERE next_sweep_at IS NULL AND before_version <= ?
+         ORDER BY before_version LIMIT ?)`,
+    )
+    .bind(throughMs, limit)
+    .run();
+  return meta.changes;
 }

@@ -209,9 +209,12 @@ describe.skipIf(chromium === null)("the console", () => {
     expect(rows.toSorted()).toEqual([...new Set(rows)].toSorted());
     expect(staying.filter((name) => !rows.includes(name))).toEqual([]);
     expect(asked).toEqual([]);
-    await page.getByRole("button", { name: "Refresh" }).click();
+    // Lists follow a moment after a ping's answer.
     await expect
-      .poll(async () => (await shown()).slice(0, 3).toSorted())
+      .poll(async () => {
+        await page.getByRole("button", { name: "Refresh" }).click();
+        return (await shown()).slice(0, 3).toSorted();
+      })
       .toEqual(["new-0.", "new-1.", "new-2."]);
     await opened.close();
   });

@@ -215,7 +215,7 @@ describe("users in one request", () => {
   const ofUsers = (users: number) =>
     Array.from({ length: users }, (_, index) => ({ ...PING, user_id: `u-${index}` }));
   const usersOf = async (partner: TestPartner) =>
-    env.DB.prepare("SELECT count(*) count FROM users WHERE partner_id = ?")
+    env.DB.prepare("SELECT count(DISTINCT user_id) count FROM user_sources WHERE partner_id = ?")
       .bind(partner.partnerId)
       .first("count");
 

@@ -12,7 +12,7 @@ import { problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { pingFields } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
-import { collectorOf, settle } from "../support/world.ts";
+import { collectorOf, project, settle } from "../support/world.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -179,6 +179,7 @@ describe("what a partner keeps", () => {
     const now = Date.now();
     const later = (minutes: number) => vi.spyOn(Date, "now").mockReturnValue(now + minutes * 60_000);
     expect((await pingOne(who, "third")).status).toBe(202);
+    await project(who, [{ user_id: "user-1", source: SOURCE }]);
     await sweepUsage(env);
     later(2);
     const refused = await problemOf(await pingOne(who, "fourth"), 403, "quota_exceeded");
