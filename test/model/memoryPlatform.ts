@@ -6,7 +6,7 @@ import { PartnerWindows } from "../../src/windows/PartnerWindows.ts";
 import { MemoryD1, MemoryKV, MemoryR2 } from "../support/memory/bindings.ts";
 import { MemoryDatabase, type Row } from "../support/memory/sqlite.ts";
 import { current, Ended, Invocation } from "./invocations.ts";
-import { as, readLedger, type CollectorMethod, type Platform } from "./platform.ts";
+import { as, collectorCall, readLedger, type CollectorMethod, type Platform } from "./platform.ts";
 
 const MIGRATIONS = ["0001_read_model.sql"].map((name) =>
   readFileSync(path.join(import.meta.dirname, "../../migrations", name), "utf8"),
@@ -72,7 +72,9 @@ class MemoryObject {
       sql: sqlOver(this.database, mayRun),
       transactionSync: <T>(work: () => T) => {
         mayRun();
-        return this.database.atomically(work);
+        const result = this.database.atomically(work);
+        collectorCall.getStore()?.committed?.();
+        return result;
       },
       getAlarm: async () => (life?.alarmIsRinging === true ? null : this.alarmAt),
       setAlarm: (at: number) => {

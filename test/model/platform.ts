@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { z } from "zod";
 import type { PingCollector } from "../../src/collector/PingCollector.ts";
 import type { Dispatch } from "../../src/collector/dispatches/dispatch.pure.ts";
@@ -58,9 +59,15 @@ export function readLedger(sql: SqlStorage): Ledger {
   };
 }
 
-/** Calls between objects, as an observer sees them. `before` answers what `after` is called with. */
+/** Takes a call's result, and the moments at which the object commits during the call, where the platform can see them. */
+export type CallObserver = ((result: unknown) => void) & { committed?: () => void };
+
+/** The call that an object in memory works on. */
+export const collectorCall = new AsyncLocalStorage<CallObserver>();
+
+/** Calls between objects, as an observer sees them. */
 export interface Observer {
-  called(method: CollectorMethod, collector: string, args: unknown[]): (result: unknown) => void;
+  called(method: CollectorMethod, collector: string, args: unknown[]): CallObserver;
   sent(queue: QueueBinding, body: unknown): void;
   stored(key: string, bytes: Uint8Array): void;
   /** When the messages that wait were sent, in Unix milliseconds. */
@@ -154,7 +161,7 @@ export function instrument(env: Env, scheduler: Scheduler, faults: Faults, obser
         (...args: unknown[]) =>
           reach("rpc", async () => {
             const done = observer.called(method, String(name), args);
-            const result: unknown = await callOf(stub, method)(...args);
+            const result: unknown = await collectorCall.run(done, () => callOf(stub, method)(...args));
             done(result);
             return result;
           }),

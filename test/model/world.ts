@@ -28,6 +28,7 @@ import {
   as,
   instrument,
   restoreBindings,
+  type CallObserver,
   type CollectorMethod,
   type Platform,
   type QueueBinding,
@@ -567,7 +568,7 @@ export class World {
     throw new Broken("bytes were stored that nobody sent");
   }
 
-  #called(method: CollectorMethod, collector: string, args: unknown[]): (result: unknown) => void {
+  #called(method: CollectorMethod, collector: string, args: unknown[]): CallObserver {
     // The clock also wakes collectors of other partners.
     if (collector.startsWith(`${this.partner.partner_id}/`)) this.called.add(collector);
     switch (method) {
@@ -628,7 +629,7 @@ export class World {
     }
   }
 
-  #accepting(collector: string, [, entries]: Parameters<AcceptCall>): (result: unknown) => void {
+  #accepting(collector: string, [, entries]: Parameters<AcceptCall>): CallObserver {
     const from = this.moment();
     const observed = entries.map((entry): CollectorPing => {
       const { callback_url, object_key, priority, overwrite_mode } = entry.submission;
@@ -652,7 +653,7 @@ export class World {
       };
     });
     this.pings.push(...observed);
-    return (result) => {
+    const answered = (result: unknown) => {
       const accepted = as<AcceptedPings>(result);
       for (const [index, ping] of observed.entries()) {
         ping.status = accepted.statuses[index] ?? null;
@@ -660,6 +661,12 @@ export class World {
         if (!this.platform.interleaving) ping.to = this.moment();
       }
     };
+    // A first ping waits for the database before its collector takes it: others may come in between.
+    const committed = () => {
+      const at = this.moment();
+      for (const ping of observed) Object.assign(ping, { from: at, to: at });
+    };
+    return Object.assign(answered, { committed });
   }
 
   async #answer(request: Request): Promise<Response> {
