@@ -211,10 +211,11 @@ describe.skipIf(chromium === null)("the console", () => {
     expect(asked).toEqual([]);
     // Lists follow a moment after a ping's answer.
     await expect
-      .poll(async () => {
-        await page.getByRole("button", { name: "Refresh" }).click();
-        return (await shown()).slice(0, 3).toSorted();
-      })
+      .poll(async () => (await crowd.listFiles("user_id=walker")).map((file) => file.summary_id))
+      .toContain("new-2.");
+    await page.getByRole("button", { name: "Refresh" }).click();
+    await expect
+      .poll(async () => (await shown()).slice(0, 3).toSorted())
       .toEqual(["new-0.", "new-1.", "new-2."]);
     await opened.close();
   });
