@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { refusalOf, refuse, type Refusal } from "./command.ts";
+import { refusalOf, refuse, type Refusal } from "./commandLine.ts";
 import { hasLocalStores, openLocalStores, whenUnlocked } from "./localState.ts";
-import type { Place } from "./place.ts";
+import type { Target } from "./target.ts";
 import { answered, wranglerFor, type RunWrangler } from "./wrangler.ts";
 
 /**
@@ -14,8 +14,8 @@ export interface Database {
   close(): Promise<void>;
 }
 
-export async function databaseAt(place: Place): Promise<Database | Refusal> {
-  return place.remote ? remoteDatabase(wranglerFor(place.environment)) : localDatabase(place.state);
+export async function databaseAt(target: Target): Promise<Database | Refusal> {
+  return target.remote ? remoteDatabase(wranglerFor(target.environment)) : localDatabase(target.state);
 }
 
 /** The database of a state folder that a service has used; one may run on it meanwhile. */

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import type * as Wrangler from "wrangler";
-import { CommandFault, refuse, ROOT, systemCode, type Refusal } from "./command.ts";
+import { CommandFault, refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
 
 /** The stores of a state folder, opened outside the service; KV may be used while the service runs on them. */
 export interface LocalStores {

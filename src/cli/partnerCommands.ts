@@ -9,7 +9,7 @@ import {
   type Partner,
 } from "../partners/partner.ts";
 import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/rotate.ts";
-import { refuse, type Refusal } from "./command.ts";
+import { refuse, type Refusal } from "./commandLine.ts";
 import { newPartner } from "./newPartner.ts";
 import type { Registry } from "./registries.ts";
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
-import type { Refusal } from "./command.ts";
+import type { Refusal } from "./commandLine.ts";
 import { openLocalStores, whenUnlocked } from "./localState.ts";
 import { answered, type RunWrangler } from "./wrangler.ts";
 

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import path from "node:path";
 import process from "node:process";
-import { ROOT } from "./command.ts";
+import { ROOT } from "./commandLine.ts";
 
 /** The entry files of the tools, run on the Node that runs this: their own launchers use whichever comes first. */
 export const TOOLS = {

@@ -2,10 +2,10 @@ import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import process from "node:process";
-import { refuse, ROOT, systemCode, type Refusal } from "./command.ts";
+import { refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
 import { demoPartner, type DemoPartner } from "./demo/demoPartner.ts";
 import { applyMigrations, loadWrangler, openLocalStores } from "./localState.ts";
-import { LOCAL_CLOCK_MS } from "./place.ts";
+import { LOCAL_CLOCK_MS } from "./target.ts";
 import { lockState } from "./stateLock.ts";
 import { Watchdog } from "./watchdog.ts";
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
-import { refuse, systemCode, type Refusal } from "./command.ts";
+import { refuse, systemCode, type Refusal } from "./commandLine.ts";
 
 /**
  * Keeps a second service off a state folder: two of them on one set of databases lose writes. The lock holds the

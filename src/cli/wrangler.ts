@@ -3,7 +3,7 @@ import path from "node:path";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
 import type { z } from "zod";
-import { CommandFault, ROOT } from "./command.ts";
+import { CommandFault, ROOT } from "./commandLine.ts";
 
 /** Wrangler could not do what it was asked for; the message is its own first line of complaint. */
 export class RemoteFault extends CommandFault {

@@ -5,7 +5,7 @@
  */
 import os from "node:os";
 import process from "node:process";
-import { exitWith, misuse, readFlags } from "../../src/cli/command.ts";
+import { exitWith, misuse, readFlags } from "../../src/cli/commandLine.ts";
 import { meets, type Figure } from "./figures.ts";
 
 const SECTIONS: Record<string, () => Promise<Figure[]>> = {

@@ -6,7 +6,7 @@ import { build } from "esbuild";
 import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4MiniflareOptions } from "miniflare";
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import { applyMigrations } from "../../src/cli/localState.ts";
-import { ROOT } from "../../src/cli/command.ts";
+import { ROOT } from "../../src/cli/commandLine.ts";
 import { newPartner, type Credentials } from "../../src/cli/newPartner.ts";
 import { partnerKey } from "../../src/partners/partner.ts";
 

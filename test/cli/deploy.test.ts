@@ -300,7 +300,12 @@ test("another fault of Cloudflare is not taken for a first deployment", async ()
 
 describe("npm run deploy", () => {
   test("shows every step with its command on --dry-run, and runs none of them", async () => {
-    const { exitCode, out, err } = await runNode(["src/cli/deploy.ts", "--dry-run", "--env", "staging"]);
+    const { exitCode, out, err } = await runNode([
+      "src/cli/commands/deploy.ts",
+      "--dry-run",
+      "--env",
+      "staging",
+    ]);
     expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
     const commands = out.split("\n").flatMap((line) => /^ {3}(.*)$/.exec(line)?.[1] ?? []);
     expect(commands).toEqual([
@@ -324,7 +329,7 @@ describe("npm run deploy", () => {
     ],
     [["--now"], /^Unknown option '--now'\.\n$/],
   ])("refuses %j with exit code 2", async (args, line) => {
-    const { exitCode, out, err } = await runNode(["src/cli/deploy.ts", ...args]);
+    const { exitCode, out, err } = await runNode(["src/cli/commands/deploy.ts", ...args]);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
     expect(err).toMatch(line);
   });

@@ -24,7 +24,7 @@ afterAll(async () => {
   await rm(state, { recursive: true });
 });
 
-const erase = async (...args: string[]) => runNode(["src/cli/erase.ts", ...args]);
+const erase = async (...args: string[]) => runNode(["src/cli/commands/erase.ts", ...args]);
 
 async function using<T>(work: (database: Database) => Promise<T>): Promise<T> {
   const database = await localDatabase(state);
@@ -100,8 +100,8 @@ describe("npm run erase refuses, with exit code 2,", () => {
 
 describe("a state folder that no service has used is refused in one line by", () => {
   test.each([
-    ["erase", ["src/cli/erase.ts", "acme", "leaver"]],
-    ["redecode", ["src/cli/redecode.ts", "--since", "2026-11-25"]],
+    ["erase", ["src/cli/commands/erase.ts", "acme", "leaver"]],
+    ["redecode", ["src/cli/commands/redecode.ts", "--since", "2026-11-25"]],
   ])("npm run %s, which does not make it", async (_command, args) => {
     const typo = path.join(state, "typo");
     expect(await runNode([...args, "--state", typo])).toEqual({
@@ -114,7 +114,9 @@ describe("a state folder that no service has used is refused in one line by", ()
 
   test("npm run erase, also when a partner was registered there before the first start", async () => {
     const unstarted = await mkdtemp(path.join(tmpdir(), "unstarted-"));
-    expect((await runNode(["src/cli/partner.ts", "create", "acme", "--state", unstarted])).exitCode).toBe(0);
+    expect(
+      (await runNode(["src/cli/commands/partner.ts", "create", "acme", "--state", unstarted])).exitCode,
+    ).toBe(0);
     const { exitCode, err } = await erase("acme", "leaver", "--state", unstarted);
     await rm(unstarted, { recursive: true });
     expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^No service has run on /) });

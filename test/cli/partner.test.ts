@@ -16,7 +16,7 @@ afterAll(async () => {
   await rm(state, { recursive: true });
 });
 
-const partner = async (...args: string[]) => runNode(["src/cli/partner.ts", ...args]);
+const partner = async (...args: string[]) => runNode(["src/cli/commands/partner.ts", ...args]);
 const local = async (...args: string[]) => partner(...args, "--state", state);
 
 const credentialsSchema = z.strictObject({

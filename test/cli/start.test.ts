@@ -14,7 +14,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const start = async (...args: string[]) => runNode(["src/cli/start.ts", ...args]);
+const start = async (...args: string[]) => runNode(["src/cli/commands/start.ts", ...args]);
 
 describe("npm start refuses in one line", () => {
   test.each<[string, string[], RegExp]>([

@@ -3,7 +3,7 @@ import { freePort } from "../support/loopback.ts";
 import { runNode } from "./commandRun.ts";
 
 const verify = async (env: Record<string, string>, ...args: string[]) =>
-  runNode(["src/cli/verify.ts", ...args], { AUTH_KEY: "", ...env });
+  runNode(["src/cli/commands/verify.ts", ...args], { AUTH_KEY: "", ...env });
 
 describe("npm run verify refuses in one line, with exit code 2,", () => {
   test.each<[string, string[], RegExp]>([

@@ -80,7 +80,7 @@ test("the first day is played: a history imported once, the event verified, a li
 
 test("a second start on the same state folder is refused in one line", async () => {
   const second = await runNode([
-    "src/cli/start.ts",
+    "src/cli/commands/start.ts",
     "--port",
     String(await freePort()),
     "--state",

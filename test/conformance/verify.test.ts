@@ -35,7 +35,7 @@ const reportSchema = z.object({
 
 async function verified({ partner_id, auth_key }: PartnerCredentials) {
   const args = ["--base", service.url, "--partner", partner_id, "--key", auth_key, "--json"];
-  const { exitCode, out } = await runNode(["src/cli/verify.ts", ...args]);
+  const { exitCode, out } = await runNode(["src/cli/commands/verify.ts", ...args]);
   expect(out).not.toContain(auth_key);
   const report = reportSchema.parse(JSON.parse(out));
   return {

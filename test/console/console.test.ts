@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { rideFile as demoRide } from "../../src/cli/demo/outings.ts";
+import { rideFile as demoRide } from "../../src/cli/demo/workouts.ts";
 import { partnerClient, type PartnerClient } from "../conformance/partnerClient.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
 import { startFileHost, type FileHost } from "../support/fileHost.ts";

@@ -3,9 +3,9 @@ import path from "node:path";
 import { z } from "zod";
 import { liveKeyId, partnerKey, partnerSchema } from "../../partners/partner.ts";
 import { activityId, fileId } from "../../identifiers.ts";
-import { systemCode } from "../command.ts";
+import { systemCode } from "../commandLine.ts";
 import { newPartner, partnerWith } from "../newPartner.ts";
-import { rideFile } from "./outings.ts";
+import { rideFile } from "./workouts.ts";
 import { EVENT_PATH } from "./partnerHost.ts";
 
 const DEMO_PARTNER_ID = "demo";

@@ -1,4 +1,4 @@
-import { poolSwimFile, rideFile, runFile, triathlonFile, type Outing } from "./outings.ts";
+import { poolSwimFile, rideFile, runFile, triathlonFile, type Workout } from "./workouts.ts";
 import type { PartnerHost } from "./partnerHost.ts";
 
 export const DAY_USER = "athlete-1";
@@ -28,7 +28,7 @@ export interface Ping {
 
 interface Kind {
   name: string;
-  file: (outing: Outing) => Uint8Array;
+  file: (workout: Workout) => Uint8Array;
   minutes: number;
   secondsApart: number;
   hour: number;
@@ -40,7 +40,7 @@ const SWIM: Kind = { name: "Pool Swim", file: poolSwimFile, minutes: 35, seconds
 const TRIATHLON: Kind = { name: "Triathlon", file: triathlonFile, minutes: 140, secondsApart: 3, hour: 9 };
 
 /** Six weeks, oldest first: what was done, and how many days before the partner began. */
-const OUTINGS: readonly [number, Kind][] = [
+const WORKOUTS: readonly [number, Kind][] = [
   [42, RIDE],
   [40, RUN],
   [38, RIDE],
@@ -74,7 +74,7 @@ const INLINE_EVERY = 8;
  */
 export function historyPings(host: PartnerHost, beganAt: number): Ping[] {
   const midnight = Math.floor(beganAt / DAY_SECONDS) * DAY_SECONDS;
-  const pings = OUTINGS.map(([daysBefore, kind], index): Ping => {
+  const pings = WORKOUTS.map(([daysBefore, kind], index): Ping => {
     const startInSeconds = midnight - daysBefore * DAY_SECONDS + kind.hour * 60 * MINUTE;
     // No two alike: longer and harder as the weeks go by, with easy days between.
     const effort = 0.94 + 0.004 * index + 0.03 * Math.sin(index * 2.1);

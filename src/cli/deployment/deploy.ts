@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
-import { CommandFault, refuse, type Refusal } from "../command.ts";
+import { CommandFault, refuse, type Refusal } from "../commandLine.ts";
 import { answered, environmentFlag, RemoteFault, type Environment, type RunWrangler } from "../wrangler.ts";
 import type { Settings } from "./settings.ts";
 

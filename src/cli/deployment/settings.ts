@@ -1,7 +1,7 @@
 import path from "node:path";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { z } from "zod";
-import { ROOT } from "../command.ts";
+import { ROOT } from "../commandLine.ts";
 import type { Environment } from "../wrangler.ts";
 
 /** What a deployment has to know of wrangler.toml. */

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { poolSwimFile, rideFile, runFile, triathlonFile } from "../../src/cli/demo/outings.ts";
+import { poolSwimFile, rideFile, runFile, triathlonFile } from "../../src/cli/demo/workouts.ts";
 import { decodeActivities, type DecodedActivity } from "../../src/fit/index.ts";
 
 const START = 1_760_000_000;
-const outing = { startInSeconds: START, seconds: 3_600, secondsApart: 2, effort: 1 };
+const workout = { startInSeconds: START, seconds: 3_600, secondsApart: 2, effort: 1 };
 
 function decoded(bytes: Uint8Array): DecodedActivity[] {
   const result = decodeActivities(bytes, { fallbackStartInSeconds: 0 });
@@ -14,7 +14,7 @@ function decoded(bytes: Uint8Array): DecodedActivity[] {
 
 describe("the demo's files hold what a watch would have recorded:", () => {
   test("a ride with power, and a way that can be drawn", () => {
-    const [ride, ...others] = decoded(rideFile(outing));
+    const [ride, ...others] = decoded(rideFile(workout));
     expect(others).toEqual([]);
     expect(ride).toMatchObject({
       sport: "cycling",
@@ -32,14 +32,14 @@ describe("the demo's files hold what a watch would have recorded:", () => {
   });
 
   test("a run with steps and without power", () => {
-    const [run] = decoded(runFile(outing));
+    const [run] = decoded(runFile(workout));
     expect(run).toMatchObject({ sport: "running", average_power_in_watts: null });
     expect(run?.average_steps_per_minute).toBeGreaterThan(150);
     expect(run?.average_steps_per_minute).toBeLessThan(190);
   });
 
   test("a pool swim whose lengths stand in its laps", () => {
-    const [swim] = decoded(poolSwimFile({ ...outing, seconds: 1_200 }));
+    const [swim] = decoded(poolSwimFile({ ...workout, seconds: 1_200 }));
     expect(swim).toMatchObject({ sport: "swimming", sub_sport: "lap_swimming", pool_length_in_meters: 25 });
     expect(swim?.lengths).toHaveLength(swim?.number_of_lengths ?? -1);
     expect(swim?.lengths.map(({ lap_index }) => lap_index)).toEqual(
@@ -49,7 +49,7 @@ describe("the demo's files hold what a watch would have recorded:", () => {
   });
 
   test("a triathlon of five parts, one after the other", () => {
-    const legs = decoded(triathlonFile(outing));
+    const legs = decoded(triathlonFile(workout));
     expect(legs.map(({ sport }) => sport)).toEqual([
       "swimming",
       "transition",

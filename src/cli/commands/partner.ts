@@ -1,8 +1,8 @@
-import { exitWith, misuse, partnerIdFault, readFlags, refusalOf, type Refusal } from "./command.ts";
-import { COMMANDS, settingsFault, SETTINGS, type Request } from "./partnerCommands.ts";
-import { PLACE_FLAGS, readPlace } from "./place.ts";
-import { localRegistry, remoteRegistry } from "./registries.ts";
-import { wranglerFor } from "./wrangler.ts";
+import { exitWith, misuse, partnerIdFault, readFlags, refusalOf, type Refusal } from "../commandLine.ts";
+import { COMMANDS, settingsFault, SETTINGS, type Request } from "../partnerCommands.ts";
+import { TARGET_FLAGS, readTarget } from "../target.ts";
+import { localRegistry, remoteRegistry } from "../registries.ts";
+import { wranglerFor } from "../wrangler.ts";
 
 const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
   create <partner_id> [settings]
@@ -20,7 +20,7 @@ settings, each cleared by "none":
 
 const FLAGS = {
   json: { type: "boolean", default: false },
-  ...PLACE_FLAGS,
+  ...TARGET_FLAGS,
   name: { type: "string" },
   "event-url": { type: "string" },
   "callback-host": { type: "string", multiple: true },
@@ -33,7 +33,7 @@ const FLAGS = {
 } as const;
 
 /** Flags that every command takes. */
-const COMMON = new Set(["json", ...Object.keys(PLACE_FLAGS)]);
+const COMMON = new Set(["json", ...Object.keys(TARGET_FLAGS)]);
 
 /** Clears a setting. */
 const NONE = "none";
@@ -123,17 +123,17 @@ async function main(): Promise<Refusal | null> {
   if (!given.ok) return given;
   const named = commandOf(given);
   if (!named.ok) return named;
-  const place = readPlace(given.values);
-  if (!place.ok) return place;
+  const target = readTarget(given.values);
+  if (!target.ok) return target;
   const read = settingsOf(given.values);
   if (!read.ok) return read;
   const { command, partnerId, keyId } = named;
-  const request: Request = { partnerId, keyId, remote: place.remote, ...read.settings };
+  const request: Request = { partnerId, keyId, remote: target.remote, ...read.settings };
   const fault = settingsFault(request);
   if (fault !== null) return misuse(fault);
-  const registry = place.remote
-    ? remoteRegistry(wranglerFor(place.environment))
-    : await localRegistry(place.state);
+  const registry = target.remote
+    ? remoteRegistry(wranglerFor(target.environment))
+    : await localRegistry(target.state);
   if (!registry.ok) return registry;
   try {
     const answer = await command.run(registry, request, new Date());

@@ -1,10 +1,10 @@
 import path from "node:path";
 import process from "node:process";
-import { DEFAULT_STATE, exitWith, misuse, readFlags } from "./command.ts";
-import { demoCommands } from "./demo/demoPartner.ts";
-import { playFirstDay } from "./demo/firstDay.ts";
-import { startPartnerHost } from "./demo/partnerHost.ts";
-import { startService } from "./service.ts";
+import { DEFAULT_STATE, exitWith, misuse, readFlags } from "../commandLine.ts";
+import { demoCommands } from "../demo/demoPartner.ts";
+import { playFirstDay } from "../demo/firstDay.ts";
+import { startPartnerHost } from "../demo/partnerHost.ts";
+import { startService } from "../service.ts";
 
 /** npm start [-- --port N] [--state DIR] [--empty] */
 const flags = readFlags({

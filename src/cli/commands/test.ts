@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { z } from "zod";
-import { systemCode } from "./command.ts";
-import { runTool } from "./runTool.ts";
+import { systemCode } from "../commandLine.ts";
+import { runTool } from "../runTool.ts";
 
 /** npm test [-- filter…]: everything that can be tried in-process, then the started service. */
 const PARTS = [["worker", "node"], ["conformance"], ["console"]];

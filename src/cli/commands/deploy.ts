@@ -1,14 +1,14 @@
 import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
-import { runChecks } from "./checks.ts";
-import { exitWith, misuse, readFlags } from "./command.ts";
-import { deploy, planOf } from "./deployment/deploy.ts";
-import { readSettings } from "./deployment/settings.ts";
-import { DEPLOYED, smokeTest } from "./deployment/smokeTest.ts";
-import { readEnvironment } from "./place.ts";
-import { remoteRegistry } from "./registries.ts";
-import { wranglerFor } from "./wrangler.ts";
+import { runChecks } from "../checks.ts";
+import { exitWith, misuse, readFlags } from "../commandLine.ts";
+import { deploy, planOf } from "../deployment/deploy.ts";
+import { readSettings } from "../deployment/settings.ts";
+import { DEPLOYED, smokeTest } from "../deployment/smokeTest.ts";
+import { readEnvironment } from "../target.ts";
+import { remoteRegistry } from "../registries.ts";
+import { wranglerFor } from "../wrangler.ts";
 
 /** npm run deploy [-- --env staging] [-- --url ADDRESS] [-- --dry-run] */
 const flags = readFlags({

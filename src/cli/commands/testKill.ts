@@ -1,5 +1,5 @@
 import process from "node:process";
-import { runTool } from "./runTool.ts";
+import { runTool } from "../runTool.ts";
 
 /**
  * npm run test:kill: the long form of the test that kills the service. `KILL_SEED=n` tries the moments of an earlier

@@ -1,7 +1,7 @@
 import process from "node:process";
-import type { StepStatus } from "../verify/report.ts";
-import { verify } from "../verify/verify.ts";
-import { exitWith, misuse, readFlags } from "./command.ts";
+import type { StepStatus } from "../../verify/report.ts";
+import { verify } from "../../verify/verify.ts";
+import { exitWith, misuse, readFlags } from "../commandLine.ts";
 
 /** npm run verify -- --base URL --partner ID [--key KEY] [--json]; the key may come as AUTH_KEY instead. */
 const flags = readFlags({

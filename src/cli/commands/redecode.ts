@@ -1,10 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { FILE_ERROR_CODES, type FileErrorCode } from "../files/file.ts";
-import { randomId } from "../identifiers.ts";
-import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../operator/write.ts";
-import { exitWith, misuse, readFlags, refusalOf } from "./command.ts";
-import { databaseAt, type Database } from "./databases.ts";
-import { clockPause, PLACE_FLAGS, readPlace } from "./place.ts";
+import { FILE_ERROR_CODES, type FileErrorCode } from "../../files/file.ts";
+import { randomId } from "../../identifiers.ts";
+import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../../operator/write.ts";
+import { exitWith, misuse, readFlags, refusalOf } from "../commandLine.ts";
+import { databaseAt, type Database } from "../databases.ts";
+import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
 /** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]] */
 const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
@@ -19,7 +19,7 @@ const flags = readFlags({
     since: { type: "string" },
     code: { type: "string" },
     json: { type: "boolean", default: false },
-    ...PLACE_FLAGS,
+    ...TARGET_FLAGS,
   },
 });
 if (!flags.ok) exitWith(flags);
@@ -30,17 +30,17 @@ if (Number.isNaN(since))
   exitWith(misuse(`--since takes a date such as 2026-11-25 or 2026-11-25T06:00:00Z, not ${sinceText}.`));
 const code = codeOf(codeText);
 if (code === undefined) exitWith(misuse(`--code takes one of ${FILE_ERROR_CODES.join(", ")}.`));
-const place = readPlace(flags.values);
-if (!place.ok) exitWith(place);
+const target = readTarget(flags.values);
+if (!target.ok) exitWith(target);
 
-const database = await databaseAt(place);
+const database = await databaseAt(target);
 if (!database.ok) exitWith(database);
 try {
   const jobId = randomId();
   await database.run(INSERT_REDECODE, jobId, JSON.stringify({ since, code }));
   if (!json)
     console.log(
-      `Asked for. The service looks for such work every ${clockPause(place)}; Ctrl-C leaves it to it.`,
+      `Asked for. The service looks for such work every ${clockInterval(target)}; Ctrl-C leaves it to it.`,
     );
   let job = await readJob(database, jobId);
   let shown = "";

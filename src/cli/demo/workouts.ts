@@ -60,8 +60,8 @@ const OPEN_WATER: Motion = {
 };
 const CHANGING: Motion = { sport: SPORT.transition, speed: 1.2, speedSwing: 0.3, heartRate: 132, hill: 0 };
 
-/** One outing: when, how long, how often it is read, and how hard (1 is everyday). */
-export interface Outing {
+/** One workout: when, how long, how often it is read, and how hard (1 is everyday). */
+export interface Workout {
   /** Unix seconds. */
   startInSeconds: number;
   seconds: number;
@@ -70,17 +70,17 @@ export interface Outing {
 }
 
 /** The FIT file of a road ride with position, power, heart rate and cadence: a loop that rolls gently. */
-export function rideFile(outing: Outing): Uint8Array<ArrayBuffer> {
-  return activityFile(outing.startInSeconds, [moved(RIDING, 0, outing)]);
+export function rideFile(workout: Workout): Uint8Array<ArrayBuffer> {
+  return activityFile(workout.startInSeconds, [moved(RIDING, 0, workout)]);
 }
 
 /** The FIT file of a run through the streets, without power. */
-export function runFile(outing: Outing): Uint8Array<ArrayBuffer> {
-  return activityFile(outing.startInSeconds, [moved(RUNNING, 0, outing)]);
+export function runFile(workout: Workout): Uint8Array<ArrayBuffer> {
+  return activityFile(workout.startInSeconds, [moved(RUNNING, 0, workout)]);
 }
 
-/** The FIT file of a triathlon: swim, change, ride, change, run; its five parts take the outing's time. */
-export function triathlonFile(outing: Outing): Uint8Array<ArrayBuffer> {
+/** The FIT file of a triathlon: swim, change, ride, change, run; its five parts take the workout's time. */
+export function triathlonFile(workout: Workout): Uint8Array<ArrayBuffer> {
   const parts: [Motion, number][] = [
     [OPEN_WATER, 0.19],
     [CHANGING, 0.02],
@@ -90,15 +90,15 @@ export function triathlonFile(outing: Outing): Uint8Array<ArrayBuffer> {
   ];
   let startSeconds = 0;
   const legs = parts.map(([motion, share]) => {
-    const leg = moved(motion, startSeconds, { ...outing, seconds: Math.round(outing.seconds * share) });
+    const leg = moved(motion, startSeconds, { ...workout, seconds: Math.round(workout.seconds * share) });
     startSeconds += leg.seconds;
     return leg;
   });
-  return activityFile(outing.startInSeconds, legs);
+  return activityFile(workout.startInSeconds, legs);
 }
 
 /** The FIT file of a swim in a 25 m pool: lengths in sets of four, a heart rate and no position. */
-export function poolSwimFile({ startInSeconds, seconds, effort }: Outing): Uint8Array<ArrayBuffer> {
+export function poolSwimFile({ startInSeconds, seconds, effort }: Workout): Uint8Array<ArrayBuffer> {
   const lengths: Length[] = [];
   const laps: Lap[] = [];
   const readings: Reading[] = [];
@@ -146,10 +146,10 @@ export function poolSwimFile({ startInSeconds, seconds, effort }: Outing): Uint8
 }
 
 /** A loop with hills: one leg that begins `startSeconds` into its file. */
-function moved(motion: Motion, startSeconds: number, outing: Outing): Leg {
-  const readings = readingsOf(motion, startSeconds, outing);
-  const seconds = (readings.length - 1) * outing.secondsApart;
-  const totals = totalsOf(motion, readings, seconds, outing.effort);
+function moved(motion: Motion, startSeconds: number, workout: Workout): Leg {
+  const readings = readingsOf(motion, startSeconds, workout);
+  const seconds = (readings.length - 1) * workout.secondsApart;
+  const totals = totalsOf(motion, readings, seconds, workout.effort);
   return {
     sport: motion.sport,
     ...(motion.subSport === undefined ? {} : { subSport: motion.subSport }),
@@ -164,7 +164,7 @@ function moved(motion: Motion, startSeconds: number, outing: Outing): Leg {
 function readingsOf(
   motion: Motion,
   startSeconds: number,
-  { seconds, secondsApart, effort }: Outing,
+  { seconds, secondsApart, effort }: Workout,
 ): Reading[] {
   const count = Math.floor(seconds / secondsApart) + 1;
   const readings: Reading[] = [];

@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
-import { ALL_ERASED, ALL_USERS, erasedAgain, erasedSchema, usersSchema } from "../erasure/again.ts";
-import { BEGIN_ERASURE, ERASE_AGAIN, erasureValues } from "../erasure/begin.ts";
-import { userHash } from "../identifiers.ts";
+import { ALL_ERASED, ALL_USERS, erasedAgain, erasedSchema, usersSchema } from "../../erasure/again.ts";
+import { BEGIN_ERASURE, ERASE_AGAIN, erasureValues } from "../../erasure/begin.ts";
+import { userHash } from "../../identifiers.ts";
 import {
   exitWith,
   misuse,
@@ -12,9 +12,9 @@ import {
   refuse,
   systemCode,
   type Refusal,
-} from "./command.ts";
-import { databaseAt } from "./databases.ts";
-import { clockPause, PLACE_FLAGS, readPlace } from "./place.ts";
+} from "../commandLine.ts";
+import { databaseAt } from "../databases.ts";
+import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
 const USAGE = `npm run erase -- <partner_id> <user_id> [--local [--state DIR] | --remote [--env staging]]
   Erases a person's data without the partner's key: what DELETE /api/users/{user_id}/ does, by the service's clock.
@@ -26,7 +26,7 @@ async function main(): Promise<Refusal | null> {
   const flags = readFlags({
     options: {
       again: { type: "string" },
-      ...PLACE_FLAGS,
+      ...TARGET_FLAGS,
     },
     allowPositionals: true,
   });
@@ -36,12 +36,12 @@ async function main(): Promise<Refusal | null> {
   if (flags.positionals.length !== (again === undefined ? 2 : 0)) return misuse(USAGE);
   const idFault = again === undefined ? partnerIdFault(partnerId) : null;
   if (idFault !== null) return idFault;
-  const place = readPlace(flags.values);
-  if (!place.ok) return place;
+  const target = readTarget(flags.values);
+  if (!target.ok) return target;
   const saved = again === undefined ? null : await readSaved(again);
   if (saved !== null && !saved.ok) return saved;
 
-  const database = await databaseAt(place);
+  const database = await databaseAt(target);
   if (!database.ok) return database;
   try {
     if (saved === null) {
@@ -59,7 +59,7 @@ async function main(): Promise<Refusal | null> {
       if (back.length === 0) return null;
     }
     console.log(
-      `Begun: nothing older is taken or written any more. The service's clock, which looks every ${clockPause(place)}, erases the rest, and looks once more after 20 minutes.`,
+      `Begun: nothing older is taken or written any more. The service's clock, which looks every ${clockInterval(target)}, erases the rest, and looks once more after 20 minutes.`,
     );
     return null;
   } catch (fault) {

@@ -1,9 +1,9 @@
 import path from "node:path";
-import { DEFAULT_STATE, misuse, type Refusal } from "./command.ts";
+import { DEFAULT_STATE, misuse, type Refusal } from "./commandLine.ts";
 import type { Environment } from "./wrangler.ts";
 
 /** The flags by which a command is told where to work. */
-export const PLACE_FLAGS = {
+export const TARGET_FLAGS = {
   local: { type: "boolean", default: false },
   remote: { type: "boolean", default: false },
   state: { type: "string" },
@@ -14,12 +14,12 @@ export const PLACE_FLAGS = {
 export const LOCAL_CLOCK_MS = 10_000;
 
 /** How long the service's clock waits between two looks for work. */
-export function clockPause({ remote }: Pick<Place, "remote">): string {
+export function clockInterval({ remote }: Pick<Target, "remote">): string {
   return remote ? "minute" : `${LOCAL_CLOCK_MS / 1_000} seconds`;
 }
 
 /** A deployed environment, or a state folder on this machine. */
-export type Place =
+export type Target =
   { ok: true; remote: true; environment: Environment } | { ok: true; remote: false; state: string };
 
 interface Given {
@@ -30,7 +30,7 @@ interface Given {
 }
 
 /** Where the flags say to work: here, in the folder that every start uses, unless told otherwise. */
-export function readPlace({ local, remote, state, env }: Given): Place | Refusal {
+export function readTarget({ local, remote, state, env }: Given): Target | Refusal {
   if (local && remote) return misuse("Choose one of --local and --remote.");
   if (remote && state !== undefined) return misuse("--state belongs to --local.");
   if (!remote && env !== undefined) return misuse("--env belongs to --remote.");
