@@ -79,6 +79,7 @@ export default defineConfig(async () => {
             exclude: [
               "test/fit/**",
               "test/cli/**",
+              "test/documents/**",
               "test/conformance/**",
               "test/console/**",
               "test/**/*.pure.test.ts",
@@ -96,7 +97,12 @@ export default defineConfig(async () => {
             environment: "node",
             setupFiles: ["test/support/seed.ts"],
             alias: { "cloudflare:workers": path.join(root, "test/support/memory/cloudflareWorkers.ts") },
-            include: ["test/fit/**/*.test.ts", "test/cli/**/*.test.ts", "test/**/*.pure.test.ts"],
+            include: [
+              "test/fit/**/*.test.ts",
+              "test/cli/**/*.test.ts",
+              "test/documents/**/*.test.ts",
+              "test/**/*.pure.test.ts",
+            ],
           },
         },
         {
