@@ -92,7 +92,7 @@ export const activityWithPartsSchema = z
   .openapi("ActivityWithParts");
 export type ActivityWithParts = z.infer<typeof activityWithPartsSchema>;
 
-/** The standard columns of a stream; developer fields come as `developer.<name>`. */
+/** Standard columns of a stream. Developer fields are named `developer.<name>`. */
 export const STREAM_KEYS = [
   "time_in_seconds",
   "distance_in_meters",
@@ -107,7 +107,7 @@ export const STREAM_KEYS = [
 ] as const;
 export const DEVELOPER_PREFIX = "developer.";
 
-/** Columns of equal length, and whether rows were left out. */
+/** Columns of equal length. `downsampled` says whether rows were omitted. */
 export const streamsSchema = z
   .object({ downsampled: z.boolean() })
   .catchall(z.array(z.number().nullable()))

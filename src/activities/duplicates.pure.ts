@@ -8,7 +8,7 @@ export interface DuplicateCandidate {
   created_at: number;
 }
 
-/** Two devices that record one ride start within this time. A second ride does not start so soon. */
+/** Maximum difference between the starts of two recordings of one ride. A second ride starts later. */
 export const START_TOLERANCE_SECONDS = 60;
 
 /** Sports that two devices may name differently for the same activity. */
@@ -39,8 +39,8 @@ function cameBefore(a: DuplicateCandidate, b: DuplicateCandidate): boolean {
 }
 
 /**
- * Returns the id of the earliest activity that this one may duplicate, or null; `others` are of the same user. Only
- * the later of two names the other, so that a partner who skips duplicates keeps one.
+ * Returns the id of the earliest activity that this one may duplicate, or null. `others` belong to the same user. Only
+ * the later of two names the other, so a partner that skips duplicates keeps one.
  */
 export function possibleDuplicateOf(
   activity: DuplicateCandidate,

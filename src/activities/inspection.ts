@@ -4,7 +4,7 @@ import { detailsSchema, summarySchema } from "./activity.ts";
 
 const streamData = z.record(z.string(), z.array(z.number().nullable()));
 
-/** What an import would make of a file. */
+/** Result of decoding a file without importing it. */
 export const inspectionSchema = z
   .strictObject({
     warnings: z.array(z.enum(FIT_WARNINGS)),

@@ -52,7 +52,7 @@ function activityOf(row: ActivityRow): Activity {
 
 type CandidateRow = Omit<DuplicateCandidate, "activity_id"> & { user_id: string; session_index: number };
 
-/** Returns the ranges of starts in which duplicates of these activities begin. Ranges that touch are joined, so that each is read once. */
+/** Returns the ranges of starts in which duplicates of these activities begin. Touching ranges are merged. */
 function rangesAround(activities: readonly Activity[]): { from: number; to: number }[] {
   const ranges: { from: number; to: number }[] = [];
   const starts = activities.flatMap((activity) => activity.start_time_in_seconds ?? []);
@@ -67,8 +67,8 @@ function rangesAround(activities: readonly Activity[]): { from: number; to: numb
 }
 
 /**
- * Index entries that the search for duplicates of one page looks at. They are shared out evenly, so that starts which
- * very many of a partner's users have in common leave the other activities theirs.
+ * Maximum number of index entries that the search for duplicates of one page reads. Every range gets an equal share:
+ * a start that very many of the partner's users have in common does not use up the others' share.
  */
 const NEIGHBOURS = 1_000;
 const LEAST_NEIGHBOURS = 5;
@@ -83,7 +83,7 @@ async function withDuplicates<T extends Activity>(
   if (ranges.length === 0) return [...activities];
   const routes = new Set(activities.map((activity) => activity.file_id.slice(0, ROUTE_LENGTH)));
   const neighbours = Math.max(LEAST_NEIGHBOURS, Math.floor(NEIGHBOURS / ranges.length));
-  // No index holds a user's starts. The query walks the partner's index and looks up only rows of these users.
+  // No index has a user's starts. The query walks the partner's index and reads only rows of these users.
   const found = await db
     .prepare(
       `SELECT a.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds,
@@ -150,25 +150,25 @@ export interface ActivityFilters {
   updated_since?: number | undefined;
 }
 
-/** A place among activities by start: Unix seconds (null: unknown, after all others), file, session. */
+/** A position among activities by start: Unix seconds (null: unknown, after all others), file, session. */
 type StartPosition = [start: number | null, fileId: string, sessionIndex: number];
-/** A place among changes: that of the activity's file, then the session. */
+/** A position among changes: the file's, then the session. */
 type UpdatePosition = [...FilePosition, sessionIndex: number];
 export type ActivityPosition = StartPosition | UpdatePosition;
 
 const isUpdatePosition = (position: ActivityPosition): position is UpdatePosition => position.length === 5;
 
 /**
- * Rows that one page looks at beyond those that it returns: of the partner's index of starts, and of the files that
- * changed. A row costs up to seven of D1's rows read.
+ * Maximum number of rows that one page skips: of the partner's index of starts, and of the changed files. A row costs
+ * up to seven of D1's rows read.
  */
 const STARTS_TO_WALK = 1_500;
 const CHANGES_TO_WALK = 1_000;
-/** Activities that a page of changes reads of these files; a file may have a hundred. */
+/** Maximum number of activities that a page of changes reads. A file may have a hundred. */
 const CHANGED_ACTIVITIES = 1_500;
-/** Activities of a user that are sorted for a page. A user with more is read along the partner's index. */
+/** Maximum number of a user's activities that a page sorts. With more, the page walks the partner's index. */
 export const SORTED_ACTIVITIES = 3_000;
-/** A session after all of a file. */
+/** A session index after every session of a file. */
 const AFTER_SESSIONS = 1_000_000;
 
 /** A list to read: a partner's activities, or those whose ids begin with `prefix`. */
@@ -185,8 +185,8 @@ interface PageOfList<P> {
 }
 
 /**
- * Returns at most `limit` activities after the position: newest start first, or with `updated_since` by update. Of
- * activities that the filters leave out, a page passes a bounded number.
+ * Returns at most `limit` activities after the position: newest start first, or with `updated_since` by update. A page
+ * skips a bounded number of activities that the filters exclude, so it may be short although more follow.
  */
 export async function listActivities(
   env: Env,
@@ -256,7 +256,7 @@ async function walkChanges(
     ),
     filters,
   );
-  // The file at the position is walked again: what is left of its sessions comes first.
+  // The walk begins with the file at the position, because sessions of it may remain.
   if (file !== null)
     on.and("(a.session_index > ? OR x.walked_file <> ? OR x.walked_batch <> ?)", session, file, batch);
   const found = await db
@@ -283,7 +283,7 @@ const positionByStart = (row: ActivityRow): StartPosition => [
   row.session_index,
 ];
 
-/** Sorts the activities of a user who has few; else walks the partner's index of starts. */
+/** Sorts the activities of a user with few. Otherwise walks the partner's index of starts. */
 async function pageByStart(
   list: List,
   page: PageOfList<StartPosition>,
@@ -313,7 +313,7 @@ async function sortedPage(
     .and("a.partner_id = ?", partnerId)
     .and("a.file_id >= ? AND a.file_id < ?", prefix, rangeEnd(prefix));
   const where = filtered(new Where().and("true"), filters);
-  // NULL compares with nothing. In a descending order it comes last.
+  // A comparison with NULL is never true. NULL sorts last in descending order.
   if (after?.[0] === null) {
     where.and(
       "a.start_time_in_seconds IS NULL AND (a.file_id, a.session_index) < (?, ?)",
@@ -371,7 +371,7 @@ async function walkStarts(
   return found.results;
 }
 
-/** The sub-select of a walk along the partner's starts, newest first. Activities without a start follow all others. */
+/** Returns the sub-select of a walk along the partner's starts, newest first. Activities without a start come last. */
 function startsToWalk(
   partnerId: string,
   { start_after, start_before }: ActivityFilters,

@@ -6,14 +6,14 @@ import type { Streams } from "../fit/types.ts";
 import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../memory/budget.ts";
 import { parseActivityId, readActivity } from "./read.ts";
 
-/** `hold` is the memory reserved for the columns and their text: release it when they are no longer used. */
+/** `hold` is the memory reserved for the columns and their JSON. The caller releases it. */
 export type StreamsAnswer =
   | ({ ok: true; hold: IntakeHold } & Streams)
   | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
 
 /**
- * Decodes an activity's columns from the stored bytes. Memory is reserved for the bytes, for what they unpack to and
- * for the columns, each before it is allocated. Throws when stored bytes that were imported do not decode.
+ * Decodes an activity's columns from the stored bytes. Memory is reserved for the bytes, for the unpacked bytes and for
+ * the columns, each before it is allocated. Throws when imported bytes do not decode.
  */
 export async function readStreams(
   env: Env,

@@ -4,8 +4,8 @@ export interface Databases {
 }
 
 /**
- * Returns the database that holds a partner's read model. With `allDatabases` the only way to D1: splitting the
- * read model over several databases by partner changes these two functions alone.
+ * Returns the database that holds a partner's read model. Code reaches D1 only through this function and
+ * `allDatabases`, so partners can be spread over several databases by changing these two.
  */
 export function databaseFor(env: Databases, partnerId: string): D1Database {
   void partnerId;

@@ -1,6 +1,6 @@
 /**
- * Reads stored JSON and rows written by any readable version of the code: unknown keys are dropped, missing ones get
- * their default. By hand, because a schema library costs more than the rest of a claim.
+ * Parses stored JSON and rows that any release may have written: unknown keys are ignored, missing keys get their
+ * default. Written by hand, because a schema library costs more time than the rest of a claim.
  */
 export type Fields = Record<string, unknown>;
 
@@ -8,7 +8,7 @@ function isFields(value: unknown): value is Fields {
   return typeof value === "object" && value !== null;
 }
 
-/** The keys of a stored object. Throws for anything else: no version of the code has written that. */
+/** Returns a stored object's keys. Throws for any other value, which no release has written. */
 export function fieldsOf(value: unknown): Fields {
   if (!isFields(value)) throw new TypeError("a stored value is not an object");
   return value;
@@ -23,7 +23,7 @@ export function list(value: unknown): unknown[] {
 }
 
 export function text(value: unknown): string {
-  if (typeof value !== "string") throw new TypeError("a stored value is not a text");
+  if (typeof value !== "string") throw new TypeError("a stored value is not a string");
   return value;
 }
 
@@ -31,7 +31,7 @@ export function textOrNull(value: unknown): string | null {
   return typeof value === "string" ? value : null;
 }
 
-/** True of JSON, or the 1 that SQLite makes of it. */
+/** Returns whether a value is JSON's true, or SQLite's 1. */
 export function flag(value: unknown): boolean {
   return value === true || value === 1;
 }
@@ -44,12 +44,12 @@ export function numberOrNull(value: unknown): number | null {
   return typeof value === "number" ? value : null;
 }
 
-/** The member of a list of texts that this is; null for any other value. */
+/** Returns the value if it is one of the members, else null. */
 export function memberOrNull<T extends string>(members: readonly T[], value: unknown): T | null {
   return members.find((member) => member === value) ?? null;
 }
 
-/** The same where every readable version of the code has written a member. */
+/** Returns the value if it is one of the members. Throws for any other value, which no release has written. */
 export function memberOf<T extends string>(members: readonly T[], value: unknown): T {
   const member = memberOrNull(members, value);
   if (member === null) throw new TypeError(`a stored value is none of ${members.join(", ")}`);

@@ -1,11 +1,11 @@
 import type { z } from "zod";
 
-/** A time of the read model as partners see it. */
+/** Returns a time of the read model as partners read it: ISO 8601 in UTC. */
 export function instantOf(unixMs: number): string {
   return new Date(unixMs).toISOString();
 }
 
-/** Reads a JSON column; throws when it is not what the writer promised. */
+/** Parses a JSON column. Throws when it does not match the schema. */
 export function parseColumn<T extends z.ZodType>(schema: T, column: string): z.infer<T> {
   return schema.parse(JSON.parse(column));
 }

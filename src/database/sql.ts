@@ -1,9 +1,9 @@
-/** A string bound to SQLite ends at 2 MB, in D1 as in a Durable Object; a UTF-16 unit takes up to 3 bytes there. */
+/** D1 and Durable Objects bind strings of at most 2 MB. A UTF-16 unit takes up to 3 bytes there. */
 const SLICE_CHARACTERS = 600_000;
 
 /**
- * Rows as JSON arrays for `json_each(?)`, in as few as are short enough to be one bound parameter each. Join tables to
- * them with CROSS JOIN: SQLite cannot tell how few rows they have, and would otherwise read the whole table first.
+ * Returns rows as JSON arrays for `json_each(?)`, each short enough for one bound parameter. Join tables to them with
+ * CROSS JOIN: SQLite does not know how few rows they have, and would otherwise read the whole table first.
  */
 export function jsonSlices(rows: readonly unknown[]): string[] {
   if (rows.length === 0) return [];
@@ -26,7 +26,7 @@ export function jsonSlices(rows: readonly unknown[]): string[] {
   return slices;
 }
 
-/** The conditions of a WHERE clause, joined by AND, with the values that they bind in their order. */
+/** Conditions of a WHERE clause, joined by AND, with the values that they bind, in order. */
 export class Where {
   readonly values: (string | number | null)[] = [];
   readonly #conditions: string[] = [];
@@ -38,7 +38,7 @@ export class Where {
     return this;
   }
 
-  /** Adds `column = ?`, unless the filter is not given. */
+  /** Adds `column = ?`, unless the value is undefined. */
   andEqual(column: string, value: string | number | undefined): this {
     return value === undefined ? this : this.and(`${column} = ?`, value);
   }
@@ -48,5 +48,5 @@ export class Where {
   }
 }
 
-/** D1's own clock in Unix milliseconds, set in the statement that writes: a poller that sorts by it misses nothing. */
+/** SQL for D1's clock in Unix milliseconds. Statements that write use it, so a poller that sorts by it misses no row. */
 export const DATABASE_NOW = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";

@@ -1,4 +1,4 @@
-/** A page of a list; `next` is the position where the next page begins, null after the last one. */
+/** A page of a list. `next` is the position where the next page begins, or null after the last page. */
 export interface Page<Row, Position> {
   rows: Row[];
   next: Position | null;
@@ -6,32 +6,32 @@ export interface Page<Row, Position> {
 
 /** Columns of a row that a walk returns. */
 export interface Walked {
-  /** 0 for the row that only says how far the walk came. */
+  /** 0 for a row that only carries the position that the walk has reached. */
   is_match: 0 | 1;
-  /** 1 for the last row that the walk may look at. */
+  /** 1 for the last row that the walk may read. */
   is_end: 0 | 1;
 }
 
 /** Bounds of one query of a walk. */
 export interface WalkBounds {
-  /** Rows that the query looks at, whether they match or not. */
+  /** Maximum number of rows that the query reads, whether they match or not. */
   rows: number;
-  /** Rows that it returns. */
+  /** Maximum number of rows that it returns. */
   matches: number;
 }
 
 /**
  * Returns SQL for the first rows of a sub-select `p`, numbered `n` from 1, as table `w`. Bind the values of the
- * sub-select, then the number of rows. Filters that no index serves belong outside: SQLite then looks at no more rows
- * than these.
+ * sub-select, then the number of rows. Put filters without an index outside, so that SQLite reads no more rows than
+ * these.
  */
 export function walked(select: string, rows = "?"): string {
   return `(SELECT row_number() OVER () AS n, p.* FROM (${select} LIMIT ${rows}) p) w`;
 }
 
 /**
- * Reads one page in two queries at most. The first looks at as many rows as the page holds: enough when all match. The
- * second looks at `rowsToWalk`. The page is short, or empty, when few of these match; its `next` is then where the walk
+ * Reads one page in two queries at most. The first reads as many rows as the page holds, which is enough when all match.
+ * The second reads `rowsToWalk`. When few of these match, the page is short or empty, and `next` is where the walk
  * ended. `positionOf` returns the position of a returned row.
  */
 export async function readPage<Row extends Walked, Position>(
@@ -56,9 +56,9 @@ export async function readPage<Row extends Walked, Position>(
 }
 
 /**
- * Returns SQL for the rows `s` of a sub-select over `FEW`, each with `few`: 1 where the range has at most `most` rows.
- * With more it is one row, in which `few` is 0, and the range is not read. Bind the values of the range twice, then
- * those of the sub-select.
+ * Returns SQL for the rows `s` of a sub-select over `FEW`, each with `few`: 1 when the range has at most `most` rows.
+ * With more, the query returns one row with `few` 0, and does not read the range. Bind the values of the range twice,
+ * then those of the sub-select.
  */
 export function sortedIfFew(range: { from: string; where: string; most: number }, select: string): string {
   const rows = `FROM ${range.from} WHERE ${range.where}`;
@@ -68,7 +68,7 @@ export function sortedIfFew(range: { from: string; where: string; most: number }
 }
 export const FEW = "few_rows";
 
-/** Returns the page of these rows, of which one more than `limit` was asked for. */
+/** Returns the page of these rows. The query asked for `limit` + 1 rows. */
 export function pageOfSorted<Row, Position>(
   rows: readonly Row[],
   limit: number,

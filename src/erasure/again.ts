@@ -2,7 +2,7 @@ import { z } from "zod";
 import { userHash } from "../identifiers.ts";
 import type { ErasedUser } from "./begin.ts";
 
-/** The bound of every erasure that is remembered, and every user: what a restored database is compared by. */
+/** Queries that compare a restored database with a saved list: the bound of every erasure, and every user. */
 export const ALL_ERASED = "SELECT partner_id, user_hash, before_version FROM erased";
 export const ALL_USERS = "SELECT partner_id, user_id FROM users";
 
@@ -13,15 +13,15 @@ export const erasedSchema = z.array(
 /** Rows of `ALL_USERS`. */
 export const usersSchema = z.array(z.object({ partner_id: z.string(), user_id: z.string() }));
 
-/** A user to erase again, up to the saved erasure's bound. */
+/** A user that a restored database has brought back, and the bound up to which to erase it again. */
 export interface BroughtBack extends ErasedUser {
   partner_id: string;
   before_version: number;
 }
 
 /**
- * Returns the users that a restored database has brought back: the list saved before the restoration has them as
- * erased, and the restored one does not, or only up to a lower bound.
+ * Returns the users that a restored database has brought back. The list that was saved before the restore has them as
+ * erased; the restored database does not, or only up to a lower bound.
  */
 export function erasedAgain(
   saved: z.infer<typeof erasedSchema>,

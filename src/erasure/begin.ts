@@ -1,19 +1,19 @@
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 
-/** A user, and the hash that stands for it wherever its id must not. */
+/** A user, and the hash that identifies it in rows that must not contain its id. */
 export interface ErasedUser {
   user_id: string;
   user_hash: string;
 }
 
-/** Work in flight may write for up to 15 minutes: what it leaves behind after the first sweep, the second finds. */
+/** Number of sweeps. Work in flight may write for up to 15 minutes after the first one; the second deletes that. */
 export const SWEEPS = 2;
 
 /** Columns of an erasure under way. */
 export const ERASURE_COLUMNS = "partner_id, user_hash, before_version, user_id, sweeps_left, step, after_id";
 
-/** SQL for the rows of the user to erase, in a table whose ids begin with the user's route. */
+/** Returns the SQL condition for the user's rows in a table with ids that begin with the user's route. */
 const ofUser = (id: string) => `partner_id = ?1 AND ${id} >= ?5 AND ${id} < ?6 AND user_id = ?4`;
 
 /** Returns the statement that begins an erasure up to `bound`, an SQL expression. It does not walk the user's files. */
@@ -31,18 +31,18 @@ function erasureUpTo(bound: string): string {
 }
 
 /**
- * Forbids everything of a user up to now, and records the sweeps that are due, which the clock runs. Versions may be
- * ahead of this clock, so the newest one of the user that the read model knows raises the bound. Bind
- * `erasureValues`. Returns no row when the user is unknown. Repeating it starts the sweeps again.
+ * Forbids all writes about a user up to now, and schedules the sweeps. Versions may be ahead of this clock, so the
+ * bound is at least the user's newest version in the read model. Bind `erasureValues`. Returns no row when the user is
+ * unknown. Repeating it starts the sweeps again.
  */
 export const BEGIN_ERASURE = erasureUpTo(`max(?3,
   coalesce((SELECT newest_version FROM users WHERE partner_id = ?1 AND user_id = ?4), 0),
   (SELECT coalesce(max(requested_at), 0) FROM imports WHERE ${ofUser("import_id")}))`);
 
-/** The same up to an earlier erasure's bound: what the read model has of the user above it came later and stays. */
+/** The same up to an earlier erasure's bound. Rows of the user above the bound are newer than that erasure, and stay. */
 export const ERASE_AGAIN = erasureUpTo("?3");
 
-/** Returns the values of either statement; `boundMs` is now, or the earlier erasure's bound. */
+/** Returns the values of either statement. `boundMs` is now, or the earlier erasure's bound. */
 export function erasureValues(partnerId: string, user: ErasedUser, boundMs: number): (string | number)[] {
   const route = user.user_hash.slice(0, ROUTE_LENGTH);
   return [partnerId, user.user_hash, boundMs, user.user_id, route, rangeEnd(route), SWEEPS];

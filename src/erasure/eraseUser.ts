@@ -7,14 +7,14 @@ import { beginSweep } from "./sweep.ts";
 import { callCollectors, visitCollectors } from "./visit.ts";
 import { beginErasure } from "./write.ts";
 
-/** Sources whose collectors know of the erasure before the answer. No user has so many; the clock visits the others. */
+/** Maximum number of collectors that are erased before the answer. The clock visits the others. Users have fewer. */
 const SOURCES_BEFORE_ANSWER = 200;
 
 /**
- * Erases a user of a partner: collectors, objects, rows. Returns false when the user is unknown. The bound is written
- * first, so that work in flight writes nothing back. Once this has returned, every collector knows of it, so pinging
- * the user again starts afresh; it throws when a collector cannot be reached. What a fault, a crash or a long history
- * leaves, the clock erases; it also sweeps once more after every consumer of today has ended.
+ * Erases a user of a partner: collectors, objects, rows. Returns false when the user is unknown. Throws when a collector
+ * cannot be reached. The bound is written first, so that work in flight writes nothing back. After the return, every
+ * collector knows of the erasure, and a new ping of the user starts afresh. The clock erases the rest of a long history,
+ * continues after a fault or crash, and sweeps once more after all work in flight has ended.
  */
 export async function eraseUser(
   env: Env,

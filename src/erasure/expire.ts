@@ -3,10 +3,10 @@ import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredErasures } from "./write.ts";
 
-/** Erasures that one run forgets in each database: more than a minute can complete. */
+/** Maximum number of erasures that one run deletes in each database: more than complete within a minute. */
 const EXPIRED_PER_RUN = 1_000;
 
-/** Forgets erasures that no stored or delayed work can be older than. Returns how many. */
+/** Deletes erasures that are older than any stored or delayed work can be. Returns how many. */
 export async function sweepExpiredErasures(env: Env, nowMs: number): Promise<number> {
   let deleted = 0;
   for (const database of allDatabases(env)) {

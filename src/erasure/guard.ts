@@ -1,6 +1,6 @@
 /**
- * Returns the SQL condition of every statement that writes about a user: no erasure of the user, whose hash the
- * first SQL expression names, covers the version that the second one names. `?1` is the partner's id.
+ * Returns the SQL condition of every statement that writes about a user: no erasure of the user covers the version.
+ * Both parameters are SQL expressions. `?1` is the partner's id.
  */
 export function notErased(userHash: string, version: string): string {
   return `NOT EXISTS (SELECT 1 FROM erased e

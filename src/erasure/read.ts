@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { rangeEnd } from "../identifiers.ts";
 
-/** Reads `before_version`, the bound up to which a user is erased; no row when the user was never erased. */
+/** Returns the statement that reads `before_version`, the bound up to which a user is erased. No row: never erased. */
 export function readErased(db: D1Database, partnerId: string, userHash: string): D1PreparedStatement {
   return db
     .prepare("SELECT before_version FROM erased WHERE partner_id = ? AND user_hash = ?")
@@ -10,12 +10,12 @@ export function readErased(db: D1Database, partnerId: string, userHash: string):
 
 const boundRows = z.array(z.object({ before_version: z.number() }));
 
-/** Returns the bound that `readErased` has found; 0 when the user was never erased. */
+/** Returns the bound of `readErased`'s result, or 0 when the user was never erased. */
 export function boundOf(result: D1Result | undefined): number {
   return boundRows.parse(result?.results ?? [])[0]?.before_version ?? 0;
 }
 
-/** Reads the bounds of those of these users that were ever erased. */
+/** Returns the statement that reads the bounds of these users' erasures. */
 export function readErasures(
   db: D1Database,
   partnerId: string,
@@ -29,7 +29,7 @@ export function readErasures(
     .bind(partnerId, JSON.stringify(userHashes));
 }
 
-/** Reads the same of all users with this route: nearly always one. */
+/** Returns the statement that reads the bounds of all users with this route, nearly always one user. */
 export function readErasuresOfRoute(db: D1Database, partnerId: string, route: string): D1PreparedStatement {
   return db
     .prepare(
@@ -40,7 +40,7 @@ export function readErasuresOfRoute(db: D1Database, partnerId: string, route: st
 
 const erasureRows = z.array(z.object({ user_hash: z.string(), before_version: z.number() }));
 
-/** Returns the bounds that these statements have found, by user hash. */
+/** Returns the bounds of these statements' results, by user hash. */
 export function erasuresOf(result: D1Result | undefined): Map<string, number> {
   const rows = erasureRows.parse(result?.results ?? []);
   return new Map(rows.map((row) => [row.user_hash, row.before_version]));

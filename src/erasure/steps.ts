@@ -20,35 +20,35 @@ import {
 } from "./write.ts";
 
 /**
- * Rows that one page deletes or looks up, give or take those of its last file. A statement blocks its database while it
- * runs: this many take about 40 ms locally.
+ * Maximum number of rows that one page deletes or reads; the last file's activities may exceed it. A statement blocks
+ * its database while it runs: this many rows take about 40 ms locally.
  */
 export const ROWS_PER_PAGE = 4_000;
-/** Collectors that one page visits. */
+/** Maximum number of collectors that one page visits. */
 const SOURCES_PER_PAGE = 100;
-/** An import has up to ten rows of missing ids. */
+/** Maximum number of imports in one page. An import has up to ten rows of missing ids. */
 const IMPORTS_PER_PAGE = 100;
-/** R2 lists this many keys at a time. */
+/** Maximum number of keys in one R2 list. */
 const OBJECTS_PER_PAGE = 1_000;
 
-/** A sweep as one run of it goes on. */
+/** State of a sweep during one run. */
 export interface Sweep {
   env: Env;
   database: D1Database;
   erasure: Erasure;
-  /** Sources whose collectors know of the erasure, and whether each keeps anything later. */
+  /** Sources that were erased in their collectors, and whether each still has later versions. */
   visited: ReadonlyMap<string, boolean>;
 }
 
-/** One page of a step, with its collectors visited and its objects deleted. */
+/** One page of a step. Its collectors have been visited, and its objects deleted. */
 export interface Page {
-  /** Statements that delete the page's rows; an empty page has none. */
+  /** Statements that delete the page's rows. An empty page has none. */
   deletions: D1PreparedStatement[];
-  /** The last id of the page; null: it was the step's last page. */
+  /** The last id of the page. Null after the step's last page. */
   lastId: string | null;
 }
 
-/** What each step does with the page after an id. Interrupted anywhere, it may be repeated. */
+/** Handlers of the steps. Each handles the page after an id, and may be repeated after an interruption. */
 export const HANDLERS: Record<Step, (sweep: Sweep, afterId: string) => Promise<Page>> = {
   sources: eraseSources,
   files: eraseFiles,
@@ -59,7 +59,7 @@ export const HANDLERS: Record<Step, (sweep: Sweep, afterId: string) => Promise<P
   objects: eraseObjects,
 };
 
-/** A page's rows go only once all its collectors were visited. */
+/** Deletes a page's rows only after all its collectors were visited. */
 async function eraseSources({ env, database, erasure, visited }: Sweep, afterId: string): Promise<Page> {
   const { partner_id, user_id } = erasure;
   const sources = await readSources(database, partner_id, user_id, afterId, SOURCES_PER_PAGE);
@@ -118,7 +118,7 @@ async function eraseDeliveries(
   return { deletions: [deleteDeliveries(database, erasure, upTo(range, lastId))], lastId };
 }
 
-/** Deletes downloaded versions, also those that an importer has stored and no row names. */
+/** Deletes downloaded versions, including objects that an importer has stored and no row names. */
 async function eraseObjects({ env, erasure }: Sweep, afterId: string): Promise<Page> {
   const { partner_id, user_hash, before_version } = erasure;
   const page = await env.FILES.list({
@@ -127,7 +127,7 @@ async function eraseObjects({ env, erasure }: Sweep, afterId: string): Promise<P
     ...(afterId === "" ? {} : { startAfter: afterId }),
   });
   const keys = page.objects.map((object) => object.key);
-  // A key ends in its version; later ones were pinged after the erasure.
+  // A key ends in its version. Later versions were pinged after the erasure.
   await deleteObjects(
     env.FILES,
     keys.filter((key) => Number(key.slice(key.lastIndexOf("/") + 1)) <= before_version),
@@ -148,8 +148,8 @@ interface Cut<T> {
 }
 
 /**
- * Returns the first rows that weigh at most `limit` together, but at least one, so that each page advances. `found` was
- * read with the same limit, and is not empty.
+ * Returns the first rows with a total weight of at most `limit`, but at least one row, so that each page advances.
+ * `found` was read with the same limit, and is not empty.
  */
 function cutPage<T>(found: readonly T[], limit: number, weightOf: (row: T) => number): Cut<T> {
   let weight = 0;

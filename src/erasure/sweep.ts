@@ -2,27 +2,27 @@ import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { faultName, logLine } from "../log.ts";
 import { HANDLERS, type Sweep } from "./steps.ts";
-import { completeSweep, saveProgress, STEPS, takeDueErasures, type Erasure } from "./write.ts";
+import { completeSweep, saveProgress, STEPS, claimDueErasures, type Erasure } from "./write.ts";
 
-/** What one invocation spends on sweeps. */
+/** Bounds of one invocation's sweeps. */
 interface Budget {
-  /** Pages with rows or objects. Each takes up to eight queries, and an invocation may make 1,000. */
+  /** Maximum number of non-empty pages. Each takes up to eight queries, and D1 allows an invocation 1,000. */
   pages: number;
-  /** No page begins after this. */
+  /** No page begins after this time. */
   milliseconds: number;
 }
 
-/** Erases most users before the answer; of those with a long history the clock erases the rest. */
+/** Enough to erase most users before the answer. The clock erases the rest of a long history. */
 const REQUEST_BUDGET: Budget = { pages: 20, milliseconds: 5_000 };
 const RUN_BUDGET: Budget = { pages: 100, milliseconds: 20_000 };
-/** Erasures that one run of the clock continues, in each database. */
+/** Maximum number of erasures that one run of the clock continues in each database. */
 const ERASURES_PER_RUN = 50;
 
-/** Continues erasures whose sweep is due; one that fails does not delay the others. Returns how many were due. */
+/** Continues erasures with a due sweep. A failure does not delay the others. Returns how many were due. */
 export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
   let due = 0;
   for (const database of allDatabases(env)) {
-    const erasures = await takeDueErasures(database, nowMs, ERASURES_PER_RUN);
+    const erasures = await claimDueErasures(database, nowMs, ERASURES_PER_RUN);
     await advanceInTurn(env, database, erasures, RUN_BUDGET, nowMs);
     due += erasures.length;
   }
@@ -30,8 +30,8 @@ export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
 }
 
 /**
- * Begins the first sweep of an erasure at once. `visited` are the sources whose collectors know of it, and whether each
- * keeps anything later. What the sweep leaves, or fails at, the clock continues.
+ * Begins the first sweep of an erasure at once. `visited` has the sources that were erased in their collectors, and
+ * whether each still has later versions. The clock continues a sweep that does not complete here.
  */
 export async function beginSweep(
   env: Env,

@@ -1,6 +1,6 @@
 /**
- * A request's user turned out to be erased after the request had begun. Nothing of the request is kept for this user;
- * the same request, sent again, starts afresh.
+ * The request's user was erased after the request had begun. Nothing of the request is stored for this user. The same
+ * request, sent again, starts afresh.
  */
 export interface UserErased {
   ok: false;

@@ -4,12 +4,12 @@ import { wait } from "../concurrency/wait.ts";
 import type { Env } from "../env.ts";
 import type { Erasure } from "./write.ts";
 
-/** Collectors are visited this many at a time. */
+/** Maximum number of collectors that are called at the same time. */
 const COLLECTORS_AT_ONCE = 10;
-/** A collector is away for moments while its object is replaced, so a call that fails is repeated after these pauses. */
+/** Pauses before a failed call is repeated: a collector cannot be reached for a moment while its object is replaced. */
 const PAUSES_MS = [100, 400];
 
-/** Erases what these sources' collectors hold of the user up to the bound. Returns whether each keeps anything later. */
+/** Erases the user in these sources' collectors up to the bound. Returns whether each still has later versions. */
 export async function visitCollectors(
   env: Env,
   { partner_id, user_id, before_version }: Pick<Erasure, "partner_id" | "user_id" | "before_version">,
@@ -20,7 +20,7 @@ export async function visitCollectors(
   );
 }
 
-/** Calls the collectors of a user's sources, a few at a time, each again when it could not be reached. */
+/** Calls the collectors of a user's sources, a few at a time. Repeats calls that fail. */
 export async function callCollectors<T>(
   env: Env,
   user: { partner_id: string; user_id: string },
@@ -28,7 +28,7 @@ export async function callCollectors<T>(
   call: (collector: Collector) => Promise<T>,
 ): Promise<PromiseSettledResult<T>[]> {
   return settleAll(sources, COLLECTORS_AT_ONCE, async (source) => {
-    // A stub whose call has thrown may stay broken, so each call gets its own.
+    // A stub may stay broken after a call has thrown, so each call gets its own.
     const once = async () => call(collectorFor(env, { ...user, source }));
     for (const pauseMs of PAUSES_MS) {
       try {

@@ -6,8 +6,8 @@ import { recounted } from "../usage/write.ts";
 import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, SWEEPS, type ErasedUser } from "./begin.ts";
 
 /**
- * The steps of a sweep, in this order: each may rely on the rows of the earlier ones being gone. The user's sources come
- * first: their collectors must know of the erasure before anything else of the user goes.
+ * Steps of a sweep, in order. Each may rely on the earlier steps' rows being deleted. The user's sources come first:
+ * their collectors must know of the erasure before other rows of the user are deleted.
  */
 export const STEPS = ["sources", "files", "file_batches", "imports", "events", "plans", "objects"] as const;
 export type Step = (typeof STEPS)[number];
@@ -15,7 +15,7 @@ export type Step = (typeof STEPS)[number];
 const erasureSchema = z.object({
   partner_id: z.string(),
   user_hash: z.string(),
-  /** Nothing up to this version may be stored. */
+  /** No version up to this one may be stored. */
   before_version: z.number(),
   user_id: z.string(),
   sweeps_left: z.number(),
@@ -39,8 +39,8 @@ export async function beginErasure(
 }
 
 /**
- * The statement that has the user swept once more, after work in flight has ended: a collector that the erasure did not
- * find may have had objects stored. Changes nothing while a sweep is due anyway.
+ * Returns the statement that schedules one more sweep, after work in flight has ended. A collector that the erasure did
+ * not find may have had objects stored. The statement changes nothing while a sweep is scheduled.
  */
 export function sweepAgain(
   db: D1Database,
@@ -56,16 +56,16 @@ export function sweepAgain(
     .bind(partnerId, user_hash, user_id, nowMs + NEXT_SWEEP_AFTER_MS);
 }
 
-/** A sweep that fails, or has more to do than one run, is due again after this: before the clock's next minute. */
+/** Pause before a failed or incomplete sweep is due again: shorter than the clock's minute. */
 const SWEEP_AGAIN_AFTER_MS = 30_000;
-/** Longer than the 15 minutes that a consumer may run. */
+/** Pause between two sweeps: longer than the 15 minutes that a consumer may run. */
 const NEXT_SWEEP_AFTER_MS = 20 * 60_000;
 
 /**
- * Returns at most `limit` erasures whose sweep is due, and leaves them out of the next look for a while. Partners take
- * turns, each with its longest due first: the many erasures of one do not delay another's, and are not all looked at.
+ * Returns at most `limit` erasures with a due sweep, and postpones them for `SWEEP_AGAIN_AFTER_MS`. Partners take turns,
+ * each with its longest due first, so the many erasures of one partner neither delay another's nor are all read.
  */
-export async function takeDueErasures(db: D1Database, nowMs: number, limit: number): Promise<Erasure[]> {
+export async function claimDueErasures(db: D1Database, nowMs: number, limit: number): Promise<Erasure[]> {
   const found = await db
     .prepare(
       `UPDATE erased SET next_sweep_at = ?2 WHERE (partner_id, user_hash) IN (
@@ -89,19 +89,19 @@ export async function takeDueErasures(db: D1Database, nowMs: number, limit: numb
   return z.array(erasureSchema).parse(found.results);
 }
 
-/** What a step may delete: the user's ids after one up to and including another. */
+/** A range of the user's ids that a step may delete: after one id, up to and including another. */
 export interface IdRange {
   after: string;
   through: string;
 }
 
-/** Returns what is left of a step after the last id that it has handled; an empty one stands for none. */
+/** Returns the rest of a step after the last id that it has handled. An empty id means that it has handled none. */
 export function rangeAfter(erasure: Erasure, step: keyof typeof ID_PREFIXES, afterId: string): IdRange {
   const prefix = ID_PREFIXES[step] + erasure.user_hash.slice(0, ROUTE_LENGTH);
   return { after: afterId === "" ? prefix : afterId, through: rangeEnd(prefix) };
 }
 
-/** What ids have before their user's route. */
+/** Prefixes of ids, before their user's route. */
 const ID_PREFIXES = {
   files: "",
   file_batches: "",
@@ -110,7 +110,7 @@ const ID_PREFIXES = {
   plans: PLAN_PREFIX,
 } as const satisfies Partial<Record<Step, string>>;
 
-/** SQL for the user's rows of a range; bind `rangeValues`. */
+/** Returns the SQL condition for the user's rows of a range. Bind `rangeValues`. */
 const inRange = (id: string) => `partner_id = ?1 AND ${id} > ?2 AND ${id} <= ?3 AND user_id = ?4`;
 
 function rangeValues(
@@ -121,8 +121,8 @@ function rangeValues(
 }
 
 /**
- * The statement that deletes sources whose collectors keep nothing. A source that was pinged again since has been
- * listed with a later version, and stays.
+ * Returns the statement that deletes sources with empty collectors. A source that was pinged again since has a later
+ * version, and stays.
  */
 export function deleteSources(
   db: D1Database,
@@ -148,7 +148,7 @@ const fileRows = z.array(
 );
 export type FileToErase = z.infer<typeof fileRows>[number];
 
-/** Reads the range's first files, also those that stay because they were pinged again. */
+/** Reads the range's first files, including files that stay because they were pinged again. */
 export async function readFiles(
   db: D1Database,
   erasure: Erasure,
@@ -167,12 +167,12 @@ export async function readFiles(
   return fileRows.parse(found.results);
 }
 
-/** Statements that delete the range's files up to the bound with their activities. */
+/** Returns statements that delete the range's files up to the bound, and their activities. */
 export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement[] {
   const statements = [
     `DELETE FROM activities WHERE ${inRange("file_id")} AND version <= ?5`,
     `DELETE FROM files WHERE ${inRange("file_id")} AND version <= ?5`,
-    // Files that were pinged again stay, without the bytes of before.
+    // Files that were pinged again stay, without their earlier bytes.
     `UPDATE files SET stored_version = NULL, object_key = NULL, sha256 = NULL,
        stored_bytes = stored_bytes - coalesce(size_in_bytes, 0), size_in_bytes = NULL, warnings = '[]', activity_count = 0
      WHERE ${inRange("file_id")} AND stored_version <= ?5`,
@@ -186,12 +186,12 @@ export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D
   return recounted(db, { sql: inRange("file_id"), values: [partnerId, after, through, userId] }, statements);
 }
 
-/** What names a batch among its user's, in the order of its table. */
+/** SQL for a batch's name among the user's batches, in the order of the table. */
 const BATCH_ID = "updated_at || '/' || first_file_id || '/' || batch_id";
 const BATCHES_IN_RANGE = `partner_id = ?1 AND user_route = ?2
   AND (updated_at, first_file_id, batch_id) > (?3, ?4, ?5) AND (updated_at, first_file_id, batch_id) <= (?6, ?7, ?8)`;
 
-/** Values of the range; its ends are names of batches, or what `rangeAfter` returns for none. */
+/** Returns the values of the range. Its ends are names of batches, or the defaults of `rangeAfter`. */
 function batchValues(erasure: Erasure, { after, through }: IdRange): (string | number)[] {
   const bound = (name: string, otherwise: number) => {
     const [updatedAt, firstFileId, batchId] = name.split("/");
@@ -221,7 +221,7 @@ export async function readBatches(
   return batchRows.parse(found.results);
 }
 
-/** The statement that deletes the range's batches of which no file is left. */
+/** Returns the statement that deletes the range's batches without remaining files. */
 export function deleteBatches(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement {
   return db
     .prepare(
@@ -234,7 +234,7 @@ export function deleteBatches(db: D1Database, erasure: Erasure, range: IdRange):
 
 const importRows = z.array(z.object({ import_id: z.string() }));
 
-/** Reads the ids of the range's first imports, also those that stay because they were asked for later. */
+/** Reads the ids of the range's first imports, including imports that stay because they were requested later. */
 export async function readImports(
   db: D1Database,
   erasure: Erasure,
@@ -249,7 +249,7 @@ export async function readImports(
   return importRows.parse(found.results).map((row) => row.import_id);
 }
 
-/** Statements that delete the range's imports up to the bound. */
+/** Returns statements that delete the range's imports up to the bound. */
 export function deleteImports(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement[] {
   return [
     `DELETE FROM import_missing WHERE partner_id = ?1 AND import_id > ?2 AND import_id <= ?3
@@ -278,8 +278,8 @@ export async function readDeliveries(
 }
 
 /**
- * The statement that deletes the range's deliveries whose import is gone. Their own time does not tell: a delivery may be
- * made a moment after the bound, of an import from before it.
+ * Returns the statement that deletes the range's deliveries of deleted imports. A delivery's own time does not decide:
+ * an import from before the bound may create a delivery after it.
  */
 export function deleteDeliveries(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement {
   const { partner_id, user_id } = erasure;
@@ -291,7 +291,7 @@ export function deleteDeliveries(db: D1Database, erasure: Erasure, range: IdRang
     .bind(partner_id, range.after, range.through, user_id);
 }
 
-/** SQL for an erasure that neither another run has completed nor a repetition has begun again. */
+/** SQL condition: no other run has completed this sweep, and no repeated erasure has restarted it. */
 const SAME_SWEEP = "partner_id = ?1 AND user_hash = ?2 AND before_version = ?3 AND sweeps_left = ?4";
 
 function sweepValues({ partner_id, user_hash, before_version, sweeps_left }: Erasure) {
@@ -299,8 +299,8 @@ function sweepValues({ partner_id, user_hash, before_version, sweeps_left }: Era
 }
 
 /**
- * The statement that records where the sweep continues. In the order of the due it moves behind the erasures that the
- * run has not reached.
+ * Returns the statement that saves the sweep's position. It also moves the erasure behind those that the run has not
+ * reached.
  */
 export function saveProgress(db: D1Database, erasure: Erasure): D1PreparedStatement {
   return db
@@ -310,7 +310,7 @@ export function saveProgress(db: D1Database, erasure: Erasure): D1PreparedStatem
     .bind(...sweepValues(erasure), erasure.step, erasure.after_id);
 }
 
-/** Statements that complete a sweep: they delete the user without files, and schedule the next sweep or end the erasure. */
+/** Returns statements that complete a sweep: they delete the user if it has no files, and schedule the next sweep or end the erasure. */
 export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): D1PreparedStatement[] {
   const { after, through } = rangeAfter(erasure, "files", "");
   const last = erasure.sweeps_left <= 1;
@@ -321,7 +321,7 @@ export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): 
            SELECT 1 FROM files WHERE ${inRange("file_id")})`,
       )
       .bind(erasure.partner_id, after, through, erasure.user_id),
-    // Until the first sweep is over, a collector may have taken a ping for a repetition of what is erased.
+    // Until the first sweep is complete, a collector may have accepted a ping as a duplicate of an erased one.
     db
       .prepare(
         `UPDATE erased SET sweeps_left = sweeps_left - 1, next_sweep_at = ?5, step = NULL, after_id = '',
@@ -333,7 +333,7 @@ export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): 
   ];
 }
 
-/** Deletes completed erasures up to this bound, in Unix milliseconds, oldest first and at most `limit`. Returns how many. */
+/** Deletes at most `limit` completed erasures up to this bound (Unix milliseconds), oldest first. Returns how many. */
 export async function deleteExpiredErasures(
   db: D1Database,
   throughMs: number,

@@ -1,11 +1,11 @@
 import { hasMarker } from "../fit/frame.ts";
 
-/** What the first bytes of a file say that it is. A zip begins with an entry, or with its end record when it is empty. */
+/** Kind of a file by its first bytes. A zip begins with an entry. An empty zip begins with its end record. */
 export type Container = "fit" | "gzip" | "zip" | "empty_zip";
 
-/** First bytes by which `containerOf` decides. */
+/** Number of bytes that `containerOf` needs. */
 export const CONTAINER_BYTES = 12;
-/** First bytes by which `beginsLikeFitFile` decides: enough for a gzip's header and the first bytes inside. */
+/** Number of bytes that `beginsLikeFitFile` needs: a gzip's header and the first bytes inside. */
 export const FILE_HEAD_BYTES = 4 * 1024;
 
 const SIGNATURES: readonly (readonly [Exclude<Container, "fit">, ...number[]])[] = [
@@ -14,14 +14,14 @@ const SIGNATURES: readonly (readonly [Exclude<Container, "fit">, ...number[]])[]
   ["empty_zip", 0x50, 0x4b, 0x05, 0x06],
 ];
 
-/** Returns what bytes begin like, or null. What lies inside an archive is not looked at. */
+/** Returns the kind of a file by its first bytes, or null. The content of an archive is not read. */
 export function containerOf(bytes: Uint8Array): Container | null {
   if (hasMarker(bytes, 0)) return "fit";
   const found = SIGNATURES.find(([, ...mark]) => mark.every((byte, index) => bytes[index] === byte));
   return found?.[0] ?? null;
 }
 
-/** The first bytes inside a gzip; fewer when it ends early or is broken. */
+/** Returns the first bytes inside a gzip. Returns fewer when it ends early or is damaged. */
 async function inflatedHead(gzip: Uint8Array): Promise<Uint8Array> {
   const head = new Uint8Array(CONTAINER_BYTES);
   let filled = 0;
@@ -36,7 +36,7 @@ async function inflatedHead(gzip: Uint8Array): Promise<Uint8Array> {
       if (filled === CONTAINER_BYTES) break;
     }
   } catch {
-    // Cut off after 4 KiB, or no gzip after all: what came out so far decides.
+    // The input was cut after 4 KiB, or is not a gzip. The bytes decompressed so far decide.
   }
   return head.subarray(0, filled);
 }

@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { FIT_WARNINGS } from "../fit/types.ts";
 import { pingFieldsSchema } from "./pingFields.pure.ts";
 
-/** The contract's largest file. */
+/** Maximum size of a file, in bytes, before and after decompression. */
 export const MAX_FILE_BYTES = 32 * 1024 * 1024;
 
 export const FILE_ERROR_CODES = [
@@ -22,7 +22,7 @@ export const FILE_ERROR_CODES = [
 ] as const;
 export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
 
-/** Bytes of a file as they lie in the store. */
+/** An object in R2 that holds the bytes of a file. */
 export interface StoredObject {
   key: string;
   sha256: string;
@@ -41,7 +41,7 @@ export const fileErrorSchema = z.strictObject({
 });
 export type FileError = z.infer<typeof fileErrorSchema>;
 
-/** A file as a partner reads it: `status` is of the newest version, `activity_ids` are of the readable one. */
+/** A file as a partner reads it. `status` is the newest version's; `activity_ids` are the readable version's. */
 export const fileSchema = z
   .strictObject({
     file_id: z.string(),

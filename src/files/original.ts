@@ -5,12 +5,12 @@ import { readOriginal, type StoredOriginal } from "./read.ts";
 
 export type Original<T> =
   | { ok: true; startTimeInSeconds: number; found: T }
-  /** No such file; none of its bytes were ever stored; the store has lost them. */
+  /** `no_file`: unknown file. `no_bytes`: its bytes were never stored. `missing`: R2 has lost them. */
   | { ok: false; code: "no_file" | "no_bytes" | "missing" };
 
 /**
- * Finds a file's bytes with `get`. An import may replace the object between the look into the read model and
- * the one into the store, so a miss looks once more.
+ * Finds a file's bytes with `get`. Tries twice: an import may replace the object between the read of the read model
+ * and the read of R2.
  */
 export async function withOriginal<T>(
   env: Env,
@@ -37,10 +37,10 @@ const TYPES = {
 
 export type OpenedObject =
   | ({ ok: true; sizeInBytes: number; body: ReadableStream } & (typeof TYPES)[keyof typeof TYPES])
-  /** The bytes hold no FIT file: a page that a host returned, for example. */
+  /** The bytes are not a FIT file: a web page that a host returned, for example. */
   | { ok: false };
 
-/** Opens the object as a stream, with its type by its first bytes. Null when the store does not have it. */
+/** Opens the object as a stream, with its type by its first bytes. Returns null when R2 does not have it. */
 export async function openObject(
   files: R2Bucket,
   { isImported }: StoredOriginal,
@@ -53,7 +53,7 @@ export async function openObject(
   if (container === null || container === "empty_zip" || !(await beginsLikeFitFile(bytes))) {
     return { ok: false };
   }
-  // What a zip holds is known only once it was imported: it may be a page, or a document of another kind.
+  // The content of a zip is known only after its import. It may be a web page or an office document.
   if (container === "zip" && !isImported) return { ok: false };
   const object = await files.get(objectKey);
   return object === null

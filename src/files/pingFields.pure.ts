@@ -32,7 +32,7 @@ type PingFieldName = keyof PingFields;
 
 export const PING_FIELDS = pingFieldsSchema.keyof().options;
 
-/** Returns the ping's fields of stored JSON or a row. A field that is missing gets its default. */
+/** Returns the ping's fields of stored JSON or a row. A missing field gets its default. */
 export function parsePingFields(stored: { readonly [Name in PingFieldName]?: unknown }): PingFields {
   return {
     activity_name: textOrNull(stored.activity_name),

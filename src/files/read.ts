@@ -22,18 +22,18 @@ import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pur
 import type { FileProjection } from "./write.ts";
 
 /**
- * SQL for the import that has taken a file `f` which is still held in its row: a task writes one row of its own and
- * none of theirs. Null when none has. Imports of a user and source follow one another, so it is the first that
- * reaches as far: one row is looked at, however many there are.
+ * SQL for the import that has released a file `f` whose row still says held: a task writes the import's row and no
+ * file's row. Null when no import has released it. The version ranges of a source's imports do not overlap, so the
+ * query reads one row: the first import whose range ends at or after the file's version.
  */
-export const TAKEN_BY = `CASE WHEN f.status = 'held' THEN (
+export const RELEASED_BY = `CASE WHEN f.status = 'held' THEN (
   SELECT CASE WHEN i.after_version < f.version THEN i.import_id END FROM imports i INDEXED BY imports_by_versions
   WHERE i.partner_id = f.partner_id AND i.user_id = f.user_id AND i.source = f.source
     AND i.through_version >= f.version AND i.through_version > i.after_version
   ORDER BY i.through_version LIMIT 1) END`;
 
-/** SQL for the status that a partner reads of a file `f`: one that is held, but taken by a task, reads as queued. */
-export const READ_STATUS = `CASE WHEN ${TAKEN_BY} IS NULL THEN f.status ELSE 'queued' END`;
+/** SQL for the status of a file `f` that a partner reads: `queued` for a held file that an import has released. */
+export const READ_STATUS = `CASE WHEN ${RELEASED_BY} IS NULL THEN f.status ELSE 'queued' END`;
 
 interface FileRow extends Record<keyof PingFields, unknown> {
   file_id: string;
@@ -43,7 +43,7 @@ interface FileRow extends Record<keyof PingFields, unknown> {
   status: FileStatus;
   attempts: number;
   import_id: string | null;
-  taken_by: string | null;
+  released_by: string | null;
   error: string | null;
   sha256: string | null;
   size_in_bytes: number | null;
@@ -60,7 +60,7 @@ interface FileRow extends Record<keyof PingFields, unknown> {
 const warningsColumn = z.array(z.enum(FIT_WARNINGS));
 
 function fileOf(row: FileRow): File {
-  const status = row.taken_by === null ? row.status : "queued";
+  const status = row.released_by === null ? row.status : "queued";
   const faulty = status === "failed" || status === "queued";
   return {
     file_id: row.file_id,
@@ -70,7 +70,7 @@ function fileOf(row: FileRow): File {
     ...parsePingFields(row),
     status,
     attempts: row.attempts,
-    import_id: row.taken_by ?? row.import_id,
+    import_id: row.released_by ?? row.import_id,
     error: faulty && row.error !== null ? parseColumn(fileErrorSchema, row.error) : null,
     sha256: row.sha256,
     size_in_bytes: row.size_in_bytes,
@@ -81,7 +81,7 @@ function fileOf(row: FileRow): File {
   };
 }
 
-/** The file with the state of its newest version, which its collector knows before the read model does. */
+/** Returns the file with the state of its newest version, which its collector knows before the read model does. */
 function withNewest(file: File | null, newest: FileProjection): File {
   const { file_id, user_id, source, summary_id, status, attempts, import_id, error, failed_object } = newest;
   const received_at = instantOf(newest.received_at);
@@ -105,8 +105,8 @@ function withNewest(file: File | null, newest: FileProjection): File {
 }
 
 /**
- * Reads one file: the newest version from its collector, unless the importer has brought the read model further; bytes
- * and activities from the read model. Null for an unknown or erased file. Throws as `readNewest` does.
+ * Reads one file. Its newest version comes from the collector, unless the row has a later revision. Bytes and activities
+ * come from the read model. Returns null for an unknown or erased file. Throws as `readNewest` does.
  */
 export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
   const { row, newest } = await readNewest(env, partnerId, fileId);
@@ -115,9 +115,9 @@ export async function readFile(env: Env, partnerId: string, fileId: string): Pro
 }
 
 /**
- * Reads a file's row, and its newest version from its collector; that is null when the row is newer. Both are null for an
- * unknown or erased file. Throws when the read model cannot be read, or does not have the file and the collector cannot
- * be reached.
+ * Reads a file's row, and its newest version from its collector; the version is null when the row is newer. Both are
+ * null for an unknown or erased file. Throws when the read model cannot be read. Throws when the read model does not
+ * have the file and the collector cannot be reached.
  */
 async function readNewest(
   env: Env,
@@ -132,18 +132,18 @@ async function readNewest(
     Promise.allSettled([askCollector()]),
   ]);
   const newest = asked.status === "fulfilled" ? asked.value : null;
-  // Imported between the two reads: the importer writes the activities before it reports to the collector.
+  // The file was imported between the two reads: the importer writes the row before it reports to the collector.
   const isOutdated = newest?.status === "imported" && (found.row?.revision ?? 0) < newest.revision;
   const { row, erasures } = isOutdated ? await readRow(env, partnerId, fileId) : found;
   if (row === null && asked.status === "rejected") throw asked.reason;
-  // An erasure may still have to delete rows, and to reach a collector. What it covers is gone from its answer on.
+  // An erasure deletes rows and reaches collectors after its answer. Partners no longer read what it covers.
   const remains = ({ user_id, version }: { user_id: string; version: number }) =>
     version > (erasures.get(userHash(partnerId, user_id)) ?? 0);
   const isNewest = newest !== null && remains(newest) && (row === null || row.revision <= newest.revision);
   return { row: row !== null && remains(row) ? row : null, newest: isNewest ? newest : null };
 }
 
-/** A file's row, with the bounds of erasures that may cover it, by user hash. */
+/** Returns a file's row, and the bounds of erasures that may cover it, by user hash. */
 async function readRow(
   env: Env,
   partnerId: string,
@@ -152,22 +152,24 @@ async function readRow(
   const db = databaseFor(env, partnerId);
   const [rows, erasures] = await db.batch<FileRow>([
     db
-      .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE f.partner_id = ? AND f.file_id = ?`)
+      .prepare(
+        `SELECT f.*, ${RELEASED_BY} AS released_by FROM files f WHERE f.partner_id = ? AND f.file_id = ?`,
+      )
       .bind(partnerId, fileId),
     readErasuresOfRoute(db, partnerId, fileId.slice(0, ROUTE_LENGTH)),
   ]);
   return { row: rows?.results[0] ?? null, erasures: erasuresOf(erasures) };
 }
 
-/** Where a file's bytes lie: the readable version's, else those that could not be imported. */
+/** The object with a file's bytes: the readable version's, else the failed version's. */
 export interface StoredOriginal {
   objectKey: string | null;
-  /** Whether they are the readable version's. */
+  /** Whether the bytes are the readable version's. */
   isImported: boolean;
   startTimeInSeconds: number;
 }
 
-/** Null when there is no such file; a null key when no bytes of it are stored. Throws as `readNewest` does. */
+/** Returns null for an unknown file, and a null key when its bytes are not stored. Throws as `readNewest` does. */
 export async function readOriginal(
   env: Env,
   partnerId: string,
@@ -188,19 +190,19 @@ export interface FileFilters {
   source?: string | undefined;
   status?: FileStatus | undefined;
   import_id?: string | undefined;
-  /** With user_id and source, which together name one file. */
+  /** Together with user_id and source it names one file. */
   summary_id?: string | undefined;
-  /** Unix milliseconds; turns the order into ascending by update. */
+  /** Unix milliseconds. Orders files by update, ascending. */
   updated_since?: number | undefined;
 }
 
 /**
- * Rows that one page of a list looks at beyond those that it returns. A row costs six of D1's rows read, a held one
- * with a filter by status two more.
+ * Maximum number of rows that one page of a list skips. A skipped row costs six of D1's rows read. With a filter by
+ * status, a held row costs two more.
  */
 const ROWS_TO_WALK = 2_000;
 
-/** A place in the order of batches: its time (received_at, or updated_at with updated_since), then the batch, then the file. */
+/** A position in the order of batches: time (received_at, or updated_at with updated_since), batch, file. */
 export type FilePosition = [timeMs: number, firstFileId: string, batchId: string, fileId: string];
 
 interface WalkedFile extends FileRow, Walked {
@@ -218,8 +220,8 @@ interface FileList {
 }
 
 /**
- * Returns at most `limit` files after the position, newest first, or ascending by update with `updated_since`. Of files
- * that the filters leave out, a page passes a bounded number.
+ * Returns at most `limit` files after the position, newest first, or ascending by update with `updated_since`. A page
+ * skips a bounded number of files that the filters exclude, so it may be short although more files follow.
  */
 export async function listFiles(
   env: Env,
@@ -244,7 +246,7 @@ export async function listFiles(
   return { rows: page.rows.map(fileOf), next: page.next };
 }
 
-/** The file of this id, unless the filters leave it out. */
+/** Returns the file with this id, unless the filters exclude it. */
 async function filesById(
   db: D1Database,
   partnerId: string,
@@ -256,7 +258,7 @@ async function filesById(
     where.and(`f.updated_at >= ? AND f.updated_at < ${DATABASE_NOW}`, filters.updated_since);
   }
   const found = await db
-    .prepare(`SELECT f.*, ${TAKEN_BY} AS taken_by FROM files f WHERE ${where.sql}`)
+    .prepare(`SELECT f.*, ${RELEASED_BY} AS released_by FROM files f WHERE ${where.sql}`)
     .bind(...where.values)
     .all<FileRow>();
   return found.results.map(fileOf);
@@ -279,7 +281,7 @@ async function walkFiles(
   );
   const found = await db
     .prepare(
-      `SELECT f.*, ${TAKEN_BY} AS taken_by FROM (
+      `SELECT f.*, ${RELEASED_BY} AS released_by FROM (
          SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
            w.file_id AS walked_file, f.file_id IS NOT NULL AS is_match, w.n = ? AS is_end, f.*
          FROM ${walked(walk.sql)} LEFT JOIN files f ON ${on.sql}
@@ -297,18 +299,18 @@ function filtered(where: Where, { user_id, source, status, import_id }: FileFilt
   if (import_id !== undefined) {
     const prefix = collectorPrefixOf(import_id);
     where.and("f.file_id >= ? AND f.file_id < ?", prefix, rangeEnd(prefix));
-    where.and(`(f.import_id = ? OR ${TAKEN_BY} = ?)`, import_id, import_id);
+    where.and(`(f.import_id = ? OR ${RELEASED_BY} = ?)`, import_id, import_id);
   }
   return status === undefined ? where : where.and(statusCondition(status));
 }
 
-/** Files to walk, of a partner or of the user with this route, in the order of their batches. */
+/** A walk over files of a partner, or of the user with this route, in the order of their batches. */
 interface BatchWalk {
   partnerId: string;
   route: string | null;
   /** Newest receipt first, or by change, oldest first. */
   by: "receipt" | "update";
-  /** Unix milliseconds; with `update`, where the walk begins. */
+  /** Unix milliseconds. A walk by `update` begins here. */
   since: number | undefined;
   after: FilePosition | null;
   /** Whether the file at the position is walked again. */
@@ -353,7 +355,7 @@ function statusCondition(status: FileStatus): string {
     case "held":
     case "queued":
       return `${READ_STATUS} = '${status}'`;
-    // These stand in the row as they are read, so no held file's import is looked for.
+    // The row has these statuses as partners read them. No lookup of the import is needed.
     case "imported":
     case "failed":
       return `f.status = '${status}'`;

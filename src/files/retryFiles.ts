@@ -2,15 +2,15 @@ import { collectorOfId, type Collector } from "../collector/client.ts";
 import type { Env } from "../env.ts";
 
 /**
- * Maximum number of files that one request retries: their versions are in memory together. Of an import with more, the
- * next request retries the next ones.
+ * Maximum number of files that one request retries: their versions are in memory together. The next request retries
+ * the import's next files.
  */
 export const MAX_RETRIED_FILES = 1_000;
 
 /** A failed file, or all failed files of an import. */
 export type FailedFiles = { file_id: string } | { import_id: string };
 
-function located(env: Env, partnerId: string, which: FailedFiles) {
+function locate(env: Env, partnerId: string, which: FailedFiles) {
   return "file_id" in which
     ? { collector: collectorOfId(env, partnerId, which.file_id), files: { file_ids: [which.file_id] } }
     : { collector: collectorOfId(env, partnerId, which.import_id), files: which };
@@ -22,13 +22,14 @@ export async function previewRetry(
   partnerId: string,
   which: FailedFiles,
 ): Promise<Awaited<ReturnType<Collector["previewRetry"]>>> {
-  const { collector, files } = located(env, partnerId, which);
+  const { collector, files } = locate(env, partnerId, which);
   return collector.previewRetry(files, MAX_RETRIED_FILES);
 }
 
 /**
- * Queues a failed file again, or at most `limit` of an import's. Returns how many; files with neither bytes nor a URL
- * left are skipped. The collector's outbox projects them. Throws when the collector cannot be reached.
+ * Queues a failed file again, or at most `limit` failed files of an import. Returns how many were queued. Files that have
+ * neither stored bytes nor a URL are skipped. The collector's outbox projects them. Throws when the collector cannot be
+ * reached.
  */
 export async function retryFiles(
   env: Env,
@@ -36,6 +37,6 @@ export async function retryFiles(
   which: FailedFiles,
   limit: number,
 ): Promise<number> {
-  const { collector, files } = located(env, partnerId, which);
+  const { collector, files } = locate(env, partnerId, which);
   return collector.retry(files, limit);
 }

@@ -5,15 +5,15 @@ import { collectorNameOfId } from "../identifiers.ts";
 import { hourOf, INLINE_PREFIX } from "./objectKeys.ts";
 import { discardObjects, forgetDiscarded, readDiscarded, unnamedObjects, type NamedObject } from "./write.ts";
 
-/** R2 deletes, and lists, this many keys at a time. */
+/** Maximum number of keys in one R2 delete or list. */
 const PAGE = 1_000;
-/** A consumer may run for 15 minutes, and put what it has downloaded after its version was replaced. */
+/** An importer may run for 15 minutes, and may store a version after that version was replaced. */
 const GRACE_MS = 20 * 60_000;
-/** Pages that one run deletes: a backlog shrinks, and the run stays short. */
+/** Maximum number of pages that one run deletes, so that the run stays short. */
 const PAGES_PER_RUN = 10;
 const HOUR_MS = 60 * 60_000;
 
-/** Deletes objects that no file names any more, a few pages a run. Answers how many. */
+/** Deletes objects that no file names any more, a few pages a run. Returns how many. */
 export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<number> {
   let deleted = 0;
   for (const database of allDatabases(env)) {
@@ -31,8 +31,9 @@ export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<nu
 }
 
 /**
- * Finds inline bytes whose ping was never taken, because the request ended between storing and accepting:
- * everything of the hour before the last whole one that neither the read model nor a collector names.
+ * Lists inline bytes as discarded when their ping was never accepted: the request ended between storing the bytes and
+ * accepting the ping. Checks the hour before the last whole one. Neither the read model nor a collector names these
+ * objects. Returns how many.
  */
 export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number> {
   let discarded = 0;
@@ -69,7 +70,7 @@ async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]):
       const named = new Set(await collectorNamed(env, collector).namedObjects(ofCollector));
       orphans.push(...ofCollector.filter((object) => !named.has(object.object_key)));
     }
-    // What was imported meanwhile is named by the read model now: this asks it once more.
+    // A file may have been imported meanwhile. The statement checks the read model once more.
     if (orphans.length > 0) await database.batch(discardObjects(database, partnerId, orphans));
     discarded += orphans.length;
   }

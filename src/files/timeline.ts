@@ -13,7 +13,7 @@ const TIMELINE_STEPS = [
   "retried",
 ] as const;
 
-/** One file's life, in order: of its newest version. */
+/** Steps of a file's newest version, in order. */
 export const timelineSchema = z
   .strictObject({
     data: z.array(

@@ -9,12 +9,12 @@ export type Unwrapped =
   | { ok: true; fit: Uint8Array; container: "fit" | "gzip" | "zip" }
   | { ok: false; code: UnwrapFaultCode; detail: string };
 
-/** Asked before so many bytes are unpacked; may throw. An archive's own word is asked first, then the largest size. */
+/** Called before this many bytes are unpacked: first with the size that the archive states, then with the maximum. May throw. */
 export type BeforeUnpacking = (bytes: number) => void;
 
-/** Entries that are looked at one by one; a zip around one activity holds a handful. */
+/** Maximum number of entries in a zip. A zip of one activity has few. */
 const MAX_ZIP_FILES = 100;
-/** So much of a compressed entry gives its first bytes, behind its Huffman tables; and at most 1 MB. */
+/** Compressed bytes that give an entry's first bytes, which follow its Huffman tables. They inflate to 1 MB at most. */
 const PEEK_BYTES = 1024;
 
 function fault(code: UnwrapFaultCode, detail: string) {
@@ -31,24 +31,24 @@ const isArchive = (bytes: Uint8Array) => !isFit(bytes) && containerOf(bytes) !==
 type Inflated = { ok: true; bytes: Uint8Array } | ReturnType<typeof fault>;
 type ZlibBounds = { maxOutputLength: number; chunkSize: number };
 
-/** Runs zlib under the size cap; `broken` says what is wrong when it cannot. */
+/** Runs zlib under the size cap. `broken` is the detail of its failure. */
 function inflate(
   work: (options: ZlibBounds) => Uint8Array,
   broken: string,
   maxBytes = MAX_FILE_BYTES,
 ): Inflated {
   try {
-    // Where exactly zlib stops differs between runtimes by a byte, so the length is checked once more.
+    // Runtimes differ by one byte in where zlib stops, so the length is checked here too.
     const buffer = work({ maxOutputLength: maxBytes + 1, chunkSize: 64 * 1024 });
     if (buffer.byteLength > maxBytes) return tooLarge("The file inside");
-    // Bytes, and not a Buffer, whose `slice` shares memory where an array's copies.
+    // Not a Buffer: its `slice` shares memory, while a Uint8Array's copies.
     return { ok: true, bytes: new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength) };
   } catch (thrown) {
     return thrown instanceof RangeError ? tooLarge("The file inside") : fault("archive_invalid", broken);
   }
 }
 
-/** Unpacks under the size that the archive gives, which may be wrong, then under the largest size. */
+/** Unpacks up to the size that the archive states. That may be wrong: on overflow, unpacks up to the maximum size. */
 function inflateWhole(
   work: (options: ZlibBounds) => Uint8Array,
   broken: string,
@@ -64,13 +64,13 @@ function inflateWhole(
   return inflate(work, broken);
 }
 
-/** What came out of an archive, if it is a FIT file. */
+/** Returns the unpacked bytes if they are a FIT file. */
 function unwrapped(inflated: Inflated, container: "gzip" | "zip"): Unwrapped {
   if (!inflated.ok) return inflated;
   const { bytes } = inflated;
   if (isFit(bytes)) return { ok: true, fit: bytes, container };
-  if (bytes.byteLength === 0) return fault("file_empty", `The ${container} archive holds an empty file.`);
-  if (isArchive(bytes)) return fault("archive_invalid", "The archive holds another archive.");
+  if (bytes.byteLength === 0) return fault("file_empty", `The ${container} archive contains an empty file.`);
+  if (isArchive(bytes)) return fault("archive_invalid", "The archive contains another archive.");
   return fault("not_fit", `Inside the ${container} archive: ${describeNotFit(bytes)}`);
 }
 
@@ -78,7 +78,7 @@ interface ZipFile {
   isEncrypted: boolean;
   method: number;
   crc: number;
-  /** Null when the entry's place or size does not lie within the archive. */
+  /** Null when the entry's offset or size is outside the archive. */
   data: Uint8Array | null;
   size: number;
 }
@@ -86,7 +86,7 @@ interface ZipFile {
 const STORED = 0;
 const DEFLATED = 8;
 
-/** The files of a zip by its central directory, without folders and the resource forks that macOS adds. */
+/** Returns the files of a zip by its central directory, without folders and macOS resource forks. */
 function zipFiles(bytes: Uint8Array): ZipFile[] | null {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const END_BYTES = 22;
@@ -107,7 +107,7 @@ function zipFiles(bytes: Uint8Array): ZipFile[] | null {
     const name = new TextDecoder().decode(bytes.subarray(at + HEADER_BYTES, at + HEADER_BYTES + nameLength));
     if (!name.endsWith("/") && !name.startsWith("__MACOSX/")) {
       const place = view.getUint32(at + 42, true);
-      // Entries that share their bytes are a bomb, never a file.
+      // Only decompression bombs have entries that share bytes.
       if (files.length === MAX_ZIP_FILES || places.has(place)) return null;
       places.add(place);
       files.push({
@@ -123,7 +123,7 @@ function zipFiles(bytes: Uint8Array): ZipFile[] | null {
   return files;
 }
 
-/** An entry's compressed bytes, behind its local header. */
+/** Returns an entry's compressed bytes, which follow its local header. */
 function zipData(view: DataView, bytes: Uint8Array, at: number, length: number): Uint8Array | null {
   const LOCAL_HEADER_BYTES = 30;
   if (at + LOCAL_HEADER_BYTES > bytes.byteLength || view.getUint32(at, true) !== 0x04034b50) return null;
@@ -131,7 +131,7 @@ function zipData(view: DataView, bytes: Uint8Array, at: number, length: number):
   return start + length > bytes.byteLength ? null : bytes.subarray(start, start + length);
 }
 
-/** The first bytes of an entry, uncompressed; none when that cannot be done. */
+/** Returns the first bytes of an entry, uncompressed, or none when they cannot be read. */
 function peek(file: ZipFile): Uint8Array {
   if (file.data === null || file.isEncrypted) return new Uint8Array();
   const head = file.data.subarray(0, PEEK_BYTES);
@@ -149,29 +149,29 @@ function unwrapZip(bytes: Uint8Array, beforeUnpacking: BeforeUnpacking): Unwrapp
   if (files === null) {
     return fault(
       "archive_invalid",
-      `The zip archive is damaged, cut off, in zip64 form or of more than ${MAX_ZIP_FILES} files.`,
+      `The zip archive is damaged, cut off, in zip64 format, or has more than ${MAX_ZIP_FILES} files.`,
     );
   }
-  if (files.length === 0) return fault("archive_invalid", "The zip archive holds no file.");
+  if (files.length === 0) return fault("archive_invalid", "The zip archive contains no file.");
   if (files.some((file) => file.isEncrypted))
     return fault("archive_invalid", "The zip archive is encrypted.");
   if (files.some((file) => file.data === null))
-    return fault("archive_invalid", "The zip archive is damaged or in zip64 form.");
+    return fault("archive_invalid", "The zip archive is damaged or in zip64 format.");
 
   const heads = files.map((file) => ({ file, head: peek(file) }));
   const fits = heads.filter(({ head }) => isFit(head));
   const [fit] = fits;
-  if (fits.length > 1) return fault("archive_invalid", "The zip archive holds more than one FIT file.");
+  if (fits.length > 1) return fault("archive_invalid", "The zip archive contains more than one FIT file.");
   if (fit === undefined) {
     if (heads.some(({ head }) => isArchive(head))) {
-      return fault("archive_invalid", "The archive holds another archive.");
+      return fault("archive_invalid", "The archive contains another archive.");
     }
     const unsupported = files.some((file) => file.method !== STORED && file.method !== DEFLATED);
     return fault(
       "archive_invalid",
       unsupported
-        ? "The zip archive is compressed by a method other than deflate."
-        : "The zip archive holds no FIT file.",
+        ? "The zip archive uses a compression method other than deflate."
+        : "The zip archive contains no FIT file.",
     );
   }
 
@@ -188,15 +188,15 @@ function unwrapZip(bytes: Uint8Array, beforeUnpacking: BeforeUnpacking): Unwrapp
   return unwrapped(inflated, "zip");
 }
 
-/** The size in a gzip's last 4 bytes: that of its last member, modulo 4 GiB, or anything. */
+/** Returns the size in a gzip's last 4 bytes. It is the last member's size modulo 4 GiB, and may be wrong. */
 function givenSize(gzip: Uint8Array): number {
   const view = new DataView(gzip.buffer, gzip.byteOffset, gzip.byteLength);
   return gzip.byteLength < 4 ? 0 : view.getUint32(gzip.byteLength - 4, true);
 }
 
 /**
- * Takes a file out of its gzip or zip; which it is, the content says, not a name. Never throws.
- * At most 32 MiB come out, and that is checked while they do. `fit` shares memory with `bytes` when it can.
+ * Unpacks a file from its gzip or zip, which the first bytes tell apart. Never throws, except when `beforeUnpacking`
+ * does. Stops at `MAX_FILE_BYTES`. `fit` may share memory with `bytes`.
  */
 export function unwrap(bytes: Uint8Array, beforeUnpacking: BeforeUnpacking = () => undefined): Unwrapped {
   if (bytes.byteLength === 0) return fault("file_empty", "The file is empty.");

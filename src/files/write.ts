@@ -4,7 +4,7 @@ import { PING_FIELDS, type PingFields } from "./pingFields.pure.ts";
 import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW, jsonSlices } from "../database/sql.ts";
 
-/** The state of a file's newest version, as its collector writes it to the read model. */
+/** State of a file's newest version, as its collector writes it to the read model. */
 export interface FileState extends PingFields {
   status: FileStatus;
   attempts: number;
@@ -13,7 +13,7 @@ export interface FileState extends PingFields {
   version: number;
   revision: number;
   received_at: number;
-  /** Bytes of the newest version that were stored although it failed. */
+  /** Stored bytes of the newest version when it failed. */
   failed_object: StoredObject | null;
 }
 
@@ -61,7 +61,7 @@ const KEEP_NEWEST = `${PING_COLUMNS.map(
   received_batch = CASE WHEN excluded.version >= files.version AND excluded.received_at <> files.received_at
     THEN excluded.received_batch ELSE files.received_batch END`;
 
-/** Whether an upsert has news for a row: a newer revision, or a version that the row does not know. */
+/** SQL condition: an upsert has a newer revision, or a version that the row does not know. */
 const IS_NEWS = "excluded.revision > files.revision OR excluded.version > files.version";
 
 const SHARED_COLUMNS = `partner_id, file_id, user_id, source, summary_id, ${PING_COLUMNS.join(", ")}, version, revision,
@@ -147,8 +147,9 @@ export function projectFiles(
 }
 
 /**
- * Whether an imported version becomes the readable one. It does with a higher revision. While a newer version is held,
- * it also does if it is newer than the readable one. Once a newer version is dispatched, an older one does not.
+ * Returns the SQL condition for an imported version to become the readable one. It does with a higher revision. While a
+ * newer version is held, it also does if it is newer than the readable one. Once a newer version is dispatched, an older
+ * one does not.
  */
 function takesOver(row: string, incoming: (column: string) => string): string {
   return `(${row}.revision < ${incoming("revision")} OR (${row}.status = 'held'
@@ -218,11 +219,11 @@ export function importFiles(
   ]);
 }
 
-/** No readable or failed version of its file names the object. */
+/** SQL condition: no readable or failed version of the file names the object. */
 const UNNAMED = `NOT EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
   AND (f.object_key = j.value->>'object_key' OR f.failed_object_key = j.value->>'object_key'))`;
 
-/** Lists objects that the collector no longer names as discarded, unless a readable version uses them. */
+/** Returns statements that list objects as discarded, unless a readable or failed version names them. */
 export function discardObjects(
   db: D1Database,
   partnerId: string,

@@ -7,7 +7,7 @@ export type ImportStatus = (typeof IMPORT_STATUSES)[number];
 /** Warning when the event of an import can be read, but not sent. */
 export const NO_EVENT_URL = "event_id was given but no event_url is configured: the event will not be sent.";
 
-/** The 202 of a task. */
+/** Body of a task's 202. */
 export const importAnswerSchema = z
   .strictObject({
     import_id: z.string(),

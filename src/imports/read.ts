@@ -50,7 +50,7 @@ function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed
   return status === "delivered" || status === "failed" ? status : "requested";
 }
 
-/** Settings of a partner that its imports' answers depend on. */
+/** Fields of a partner that the JSON of its imports depends on. */
 type PartnerView = Pick<Partner, "partner_id" | "event_url">;
 
 function importOf(partner: PartnerView, row: ImportRow): Import {
@@ -75,12 +75,12 @@ function importOf(partner: PartnerView, row: ImportRow): Import {
   };
 }
 
-/** Reads the current counts of a running import from its collector; null when that cannot be reached. */
+/** Returns the current counts of a running import from its collector, or null when the collector cannot be reached. */
 async function liveCounts(env: Env, partnerId: string, importId: string): Promise<ImportCounts | null> {
   try {
     return await collectorOfId(env, partnerId, importId).readImport(importId);
   } catch {
-    // Use the counts of the read model: they are only a little older.
+    // The caller uses the read model's counts, which are seconds older.
     return null;
   }
 }
@@ -118,9 +118,9 @@ export interface ImportFilters {
 /** requested_at in Unix milliseconds and the id of the last row. */
 export type ImportPosition = [timeMs: number, importId: string];
 
-/** Imports of the partner that one page looks at beyond those that it returns. */
+/** Maximum number of imports that one page skips. */
 const IMPORTS_TO_WALK = 2_000;
-/** Imports of a user that are sorted for a page. A user with more is read along the partner's index. */
+/** Maximum number of a user's imports that a page sorts. With more, the page walks the partner's index. */
 const SORTED_IMPORTS = 3_000;
 
 interface ImportList {
@@ -138,9 +138,9 @@ interface PageOfList {
 const positionOf = (row: ImportRow): ImportPosition => [row.requested_at, row.import_id];
 
 /**
- * Returns at most `limit` imports after the position, newest first. They come without their missing ids, which may be
- * 20,000 each, and running ones with the counts of their last projection. Of imports that the filters leave out, a page
- * passes a bounded number.
+ * Returns at most `limit` imports after the position, newest first. The list omits missing ids, of which an import may
+ * have 20,000. Running imports have the counts of their last projection. A page skips a bounded number of imports that
+ * the filters exclude, so it may be short although more follow.
  */
 export async function listImports(
   env: Env,

@@ -12,7 +12,7 @@ import { projectImport, replaceMissing } from "./write.ts";
 
 /**
  * Releases everything held for the task's user and source as one import. A repeated task returns the import that it
- * started before. Throws when a store cannot be reached; repeating it is harmless.
+ * started before. Throws when a store cannot be reached; the caller may repeat it.
  */
 export async function startImport(
   env: Env,
@@ -37,7 +37,7 @@ export async function previewImport(env: Env, partnerId: string, task: Task): Pr
   return collectorFor(env, names).previewImport(names, entryOf(partnerId, task));
 }
 
-/** Returns the expected summary_ids at these places; null when the task has no `expected_summary_ids`. */
+/** Returns the expected summary_ids at these indexes, or null when the task has no `expected_summary_ids`. */
 export function missingOf(task: Task, places: readonly number[] | null): string[] | null {
   const expected = task.expected_summary_ids;
   if (places === null || expected === undefined) return null;
@@ -60,9 +60,9 @@ function entryOf(partnerId: string, task: Task): TaskEntry {
 }
 
 /**
- * Writes a started import to the read model. Returns the bound of the user's last erasure, or 0. If the database is
- * down, the collector's alarm projects the import later. The collector does not know the missing names: with these the
- * function throws, and the repeated task writes them.
+ * Writes a started import to the read model. Returns the bound of the user's last erasure, or 0. When D1 fails, the
+ * collector's alarm projects the import later. The collector does not store missing summary_ids: with these the function
+ * throws, and the repeated task writes them.
  */
 async function writeImport(
   env: Env,

@@ -2,12 +2,12 @@ import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteOldMissing } from "./write.ts";
 
-/** As long as a ping is held: after that, what was expected does not come for this import. */
+/** Equals the time that a ping is held: a file that is expected for longer belongs to a later import. */
 const MISSING_KEPT_FOR_MS = 30 * 24 * 60 * 60_000;
-/** A slice may be 600,000 characters: a run deletes some hundred megabytes at most. */
+/** A slice has at most 600,000 characters: one run deletes a few hundred megabytes at most. */
 const SLICES_PER_RUN = 1_000;
 
-/** Deletes lists of missing files that are old. Returns how many slices. */
+/** Deletes old lists of missing files. Returns the number of slices. */
 export async function sweepMissing(env: Env, nowMs: number): Promise<number> {
   let deleted = 0;
   for (const database of allDatabases(env)) {

@@ -23,7 +23,7 @@ export interface ImportProjection extends ImportCounts {
 const COUNT_PARAMETERS = IMPORT_COUNTS.map((_, index) => `?${14 + index}`).join(", ");
 const UPDATED_COUNTS = IMPORT_COUNTS.map((count) => `${count} = excluded.${count}`).join(", ");
 
-/** Writes an import's newer revision. Writes nothing for an erased user. */
+/** Returns the statement that writes an import's newer revision. It writes nothing for an erased user. */
 export function projectImport(db: D1Database, partnerId: string, row: ImportProjection): D1PreparedStatement {
   return db
     .prepare(
@@ -53,13 +53,12 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
     );
 }
 
-/** Characters of missing ids that are kept for all imports of a partner: two hundred full lists, or millions of short ones. */
+/** Maximum number of characters of missing ids that are stored for a partner's imports: 200 full lists, or millions of short ones. */
 export const MISSING_CHARACTERS = 100_000_000;
 
 /**
- * Returns statements that replace the list of files that an import's task expected and that were never pinged. They
- * store nothing without the import's row (write it before, in the same batch), and no list of a partner that has too
- * much of them.
+ * Returns statements that replace an import's list of expected files that were never pinged. They store nothing without
+ * the import's row, so write it before, in the same batch. They store no list above `MISSING_CHARACTERS`.
  */
 export function replaceMissing(
   db: D1Database,

@@ -3,12 +3,12 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { jsonSlices, Where } from "../../src/database/sql.ts";
 
-/** What D1 and a Durable Object bind at most. */
+/** Maximum size of a bound string in D1 and in a Durable Object. */
 const MAX_BYTES = 2_000_000;
 
 const bytesOf = (text: string) => new TextEncoder().encode(text).byteLength;
 
-test("rows in any script come in slices that can be bound, all of them and in order", () => {
+test("rows in any script are split into slices that can be bound, completely and in order", () => {
   const text = fc.constantFrom("a", "\u00e9", "\u4e2d", "\u{1f6b4}", "\ud800", '"', "\u0000");
   fc.assert(
     fc.property(fc.array(fc.tuple(text, fc.integer({ min: 0, max: 9_000 })), { maxLength: 400 }), (rows) => {
@@ -21,7 +21,7 @@ test("rows in any script come in slices that can be bound, all of them and in or
   );
 });
 
-test("not even rows of nothing but three-byte letters make a slice too long", () => {
+test("rows of three-byte letters alone do not make a slice too long", () => {
   const slices = jsonSlices(Array.from({ length: 3_000 }, () => "\u4e2d".repeat(1_000)));
   for (const slice of slices) expect(bytesOf(slice)).toBeLessThanOrEqual(MAX_BYTES);
 });

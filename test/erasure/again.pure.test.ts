@@ -9,7 +9,7 @@ const erased = (user: string, before_version: number) => ({
 });
 const user = (user_id: string, partner_id = "p") => ({ partner_id, user_id });
 
-test("a restored database's users are erased again exactly when their erasure is newer than what was restored, up to its bound", () => {
+test("a restored database's users are erased again, up to the erasure's bound, only if the erasure is newer than the backup", () => {
   const saved = [
     erased("since-then", 50),
     erased("again-since-then", 60),

@@ -1,25 +1,25 @@
 import { env } from "cloudflare:workers";
 import { userHash, userRoute } from "../../src/identifiers.ts";
 
-/** How many rows of each kind a seeded user has. */
+/** Number of rows of each kind of a seeded user. */
 export interface History {
   files: number;
-  /** The files are spread over these many sources, `source-0` first. */
+  /** Number of sources that the files are spread over, `source-0` first. */
   sources?: number;
   imports?: number;
-  /** Of every file, in Unix milliseconds; long ago unless said otherwise. */
+  /** Version of every file, in Unix milliseconds. Default: `LONG_AGO`. */
   version?: number;
 }
 
 const LONG_AGO = Date.parse("2026-06-01T12:00:00.000Z");
 
-/** Numbers from 0 to `count` - 1, as a table. */
+/** Returns SQL for a table of the numbers from 0 to `count` - 1. */
 const numbers = (count: number) =>
   `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < ${count})`;
 
 /**
- * Stores a user's imported history in the read model: each file with one activity, a batch for each 25 files; each import
- * with missing ids, a plan and an event.
+ * Stores a user's imported history in the read model. Each file has one activity, each 25 files have a batch, and each
+ * import has missing ids, a plan and an event.
  */
 export async function seedHistory(
   partnerId: string,
@@ -94,7 +94,7 @@ const TABLES = [
   "users",
 ] as const;
 
-/** Returns how many rows the read model has of a partner. */
+/** Returns the number of a partner's rows in the read model. */
 export async function countRows(partnerId: string): Promise<number> {
   const counts = TABLES.map((table) => `(SELECT count(*) FROM ${table} WHERE partner_id = ?1)`);
   const row = await env.DB.prepare(`SELECT ${counts.join(" + ")} AS rows`)

@@ -21,7 +21,7 @@ const rideOf = (user_id: string): PingFields => ({ user_id, summary_id: "ride", 
 
 const answered = z.object({ files: z.array(z.object({ file_id: z.string(), status: z.string() })) });
 
-/** Sends pings under a key. */
+/** Sends pings with an idempotency key. */
 async function ping(who: TestPartner, key: string, ...files: PingFields[]) {
   const response = await send(who, "POST", "/api/fit_partner_ping/", {
     body: { activity_files: files.map(pingOf) },
@@ -49,7 +49,7 @@ const users = async (who: TestPartner) =>
     .parse(await read(who, "/api/users/"))
     .data.map((user) => user.user_id);
 
-test("an erased user's requests are carried out again; another user's keep their answers", async () => {
+test("an erased user's requests are carried out again; another user's repeat their answers", async () => {
   const who = await newPartner();
   const keys = ["leaver", "stayer"] as const;
   for (const user of keys) await ping(who, user, rideOf(user));
@@ -88,14 +88,14 @@ test("the answer to a request of 5,000 users is void once one of them is erased,
   expect(await claim()).toMatchObject({ state: "ours" });
 });
 
-test("a request in flight while its user is erased keeps no answer for its repetition", async () => {
+test("a request in flight while its user is erased stores no answer for a repetition", async () => {
   const who = await newPartner();
   const batch = env.DB.batch.bind(env.DB);
   let batches = 0;
   vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
     const results = await batch<T>(statements);
     batches += 1;
-    // The key is claimed, the ping can be read; its answer is not kept yet.
+    // The key is claimed and the ping is readable. The answer is not stored yet.
     if (batches === 2) await eraseUser(env, who.partnerId, "leaver", Date.now());
     return results;
   });
@@ -106,7 +106,7 @@ test("a request in flight while its user is erased keeps no answer for its repet
   expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
 });
 
-test("an answer given after the erasure is kept, also when the erasure's second sweep is over", async () => {
+test("an answer from after the erasure stays valid after the erasure's second sweep", async () => {
   const who = await newPartner();
   await ping(who, "before", rideOf("leaver"));
   await erase(who, "leaver");

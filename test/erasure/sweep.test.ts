@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { eraseUser } from "../../src/erasure/eraseUser.ts";
 import { ROWS_PER_PAGE } from "../../src/erasure/steps.ts";
 import { sweepErasures } from "../../src/erasure/sweep.ts";
-import { takeDueErasures } from "../../src/erasure/write.ts";
+import { claimDueErasures } from "../../src/erasure/write.ts";
 import { collectorName, userHash } from "../../src/identifiers.ts";
 import { as } from "../model/platform.ts";
 import { newPartner } from "../support/partner.ts";
@@ -27,7 +27,7 @@ const erasureOf = async (partnerId: string, userId: string) =>
     .bind(partnerId, userHash(partnerId, userId))
     .first<ErasedRow>();
 
-/** Records the rows that each batch changes; the batches of these numbers fail, without effect. */
+/** Returns a list that records the rows each batch changes. The batches with these numbers fail without effect. */
 function watchBatches(failing: readonly number[] = []): number[] {
   const changes: number[] = [];
   const batch = env.DB.batch.bind(env.DB);
@@ -49,7 +49,7 @@ async function runUntilSwept(partnerId: string, userId: string, from: number): P
     if ((await erasureOf(partnerId, userId))?.sweeps_left !== 2) return runs;
     await sweepErasures(env, from + (runs + 1) * MINUTE);
   }
-  throw new Error("the sweep does not come to its end");
+  throw new Error("the sweep does not complete");
 }
 
 const filesLeft = async (partnerId: string, userId: string) =>
@@ -74,7 +74,7 @@ test("an erasure of 20,000 rows deletes them page by page, continues where it wa
   const changes = watchBatches([3, 5]);
   const now = Date.now();
   expect(await eraseUser(env, who.partnerId, "leaver", now)).toBe(true);
-  // Two pages are gone, and the third failed.
+  // Two pages are deleted. The third failed.
   const interrupted = await erasureOf(who.partnerId, "leaver");
   expect(interrupted).toMatchObject({ sweeps_left: 2, step: "files", user_id: "leaver" });
   const left = await filesLeft(who.partnerId, "leaver");
@@ -85,14 +85,14 @@ test("an erasure of 20,000 rows deletes them page by page, continues where it wa
   expect(await runUntilSwept(who.partnerId, "leaver", now)).toBe(2);
   expect(await countRows(who.partnerId)).toBe(spared);
   expect(await countRows(other.partnerId)).toBe(spared);
-  // The page's rows, the erasure's own, and the partner's count before and after.
+  // The page's rows, the erasure's row, and the partner's count before and after.
   expect(Math.max(...changes)).toBeLessThanOrEqual(ROWS_PER_PAGE + 3);
   expect(changes.length).toBeLessThan(20);
   expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 1, step: null });
 });
 
 test.each(["sources", "files", "file_batches", "imports", "events", "plans"])(
-  "an erasure whose answer got lost after a page of %s misses nothing",
+  "an erasure that loses D1's answer after a page of %s misses nothing",
   async (table) => {
     const who = await newPartner();
     await seedHistory(who.partnerId, "leaver", { files: 120, sources: 2, imports: 120 });
@@ -114,7 +114,7 @@ test.each(["sources", "files", "file_batches", "imports", "events", "plans"])(
   },
 );
 
-test("an erasure of more than one request has time for is completed by the clock", async () => {
+test("the clock completes an erasure that one request has no time for", async () => {
   const who = await newPartner();
   await seedHistory(who.partnerId, "leaver", { files: 10, imports: 2_500 });
   const begun = Date.now();
@@ -126,7 +126,7 @@ test("an erasure of more than one request has time for is completed by the clock
   expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 1 });
 });
 
-test("collectors of a user with hundreds of sources are visited once a run, a page's at a time", async () => {
+test("collectors of a user with hundreds of sources are visited once, a page at a time", async () => {
   const who = await newPartner();
   await seedHistory(who.partnerId, "leaver", { files: 500, sources: 250 });
   const visits: string[] = [];
@@ -150,13 +150,13 @@ test("collectors of a user with hundreds of sources are visited once a run, a pa
   await eraseUser(env, who.partnerId, "leaver", Date.now());
   expect(new Set(visits).size).toBe(250);
   expect(visits).toHaveLength(250);
-  // Before the first page most know of the erasure, so that none of them takes a ping for a repetition any more.
+  // Before the first page most collectors know of the erasure, so they accept a repeated ping as new.
   expect(perPage[0]).toBe(200);
   expect(Math.max(...perPage.slice(1))).toBeLessThanOrEqual(100);
   expect(await countRows(who.partnerId)).toBe(0);
 });
 
-test("files pinged again meanwhile stay, more of them than a page holds, and the sweep gets past them", async () => {
+test("files that were pinged again stay, and the sweep continues after more of them than a page holds", async () => {
   const who = await newPartner();
   const files = 2 * ROWS_PER_PAGE + 1;
   await seedHistory(who.partnerId, "leaver", { files, version: Date.now() + 60 * MINUTE });
@@ -166,28 +166,30 @@ test("files pinged again meanwhile stay, more of them than a page holds, and the
   expect(await countRows(who.partnerId)).toBe(seeded);
 });
 
-/** Calls of a collector fail from now on: all of them, or only those that erase. */
+/** Makes calls of a collector fail from now on: all of them, or only those that erase. */
 function unreachable(collector: string, calls: "all" | "erase") {
   const getByName = env.COLLECTOR.getByName.bind(env.COLLECTOR);
   return vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) => {
     const stub = getByName(name);
     if (name !== collector) return stub;
-    if (calls === "all") throw new Error("the collector is away");
+    if (calls === "all") throw new Error("the collector cannot be reached");
     return new Proxy(stub, {
       get: (target, method) =>
         method === "erase"
-          ? () => Promise.reject(new Error("the collector is away"))
+          ? () => Promise.reject(new Error("the collector cannot be reached"))
           : () => target.newestVersion(),
     });
   });
 }
 
-test("a deletion whose collectors cannot all be reached is refused, and begins nothing", async () => {
+test("an erasure fails and deletes nothing when a collector cannot be reached", async () => {
   const who = await newPartner();
   await seedHistory(who.partnerId, "leaver", { files: 20, sources: 2, imports: 2 });
   const rows = await countRows(who.partnerId);
   const away = unreachable(collectorName(who.partnerId, "leaver", "source-1"), "all");
-  await expect(eraseUser(env, who.partnerId, "leaver", Date.now())).rejects.toThrow("the collector is away");
+  await expect(eraseUser(env, who.partnerId, "leaver", Date.now())).rejects.toThrow(
+    "the collector cannot be reached",
+  );
   away.mockRestore();
   await sweepErasures(env, Date.now() + MINUTE);
   expect(await countRows(who.partnerId)).toBe(rows);
@@ -195,13 +197,15 @@ test("a deletion whose collectors cannot all be reached is refused, and begins n
   expect(await countRows(who.partnerId)).toBe(0);
 });
 
-test("a deletion that loses a collector midway is refused, and completed by the clock", async () => {
+test("an erasure that loses a collector midway fails, and the clock completes it", async () => {
   const who = await newPartner();
   await seedHistory(who.partnerId, "leaver", { files: 20, sources: 2, imports: 2 });
   const away = unreachable(collectorName(who.partnerId, "leaver", "source-1"), "erase");
   const begun = Date.now();
-  await expect(eraseUser(env, who.partnerId, "leaver", begun)).rejects.toThrow("the collector is away");
-  // Rows that name a collector stay until it was visited.
+  await expect(eraseUser(env, who.partnerId, "leaver", begun)).rejects.toThrow(
+    "the collector cannot be reached",
+  );
+  // Rows that name a collector stay until the collector was visited.
   const left = await filesLeft(who.partnerId, "leaver");
   expect(new Set(left.map((file) => file.source))).toEqual(new Set(["source-0", "source-1"]));
   away.mockRestore();
@@ -220,9 +224,9 @@ test("the many erasures of one partner do not delay another's", async () => {
     ),
     env.DB.prepare(insert).bind(quiet.partnerId, "hash", due + 1_000),
   ]);
-  const taken = await takeDueErasures(env.DB, due + 2_000, 10);
-  expect(taken).toHaveLength(10);
-  expect(taken.map((erasure) => erasure.partner_id)).toContain(quiet.partnerId);
-  expect(await takeDueErasures(env.DB, due + 2_000, 10)).toHaveLength(10);
+  const claimed = await claimDueErasures(env.DB, due + 2_000, 10);
+  expect(claimed).toHaveLength(10);
+  expect(claimed.map((erasure) => erasure.partner_id)).toContain(quiet.partnerId);
+  expect(await claimDueErasures(env.DB, due + 2_000, 10)).toHaveLength(10);
   await env.DB.prepare("DELETE FROM erased WHERE partner_id = ?").bind(busy.partnerId).run();
 });

@@ -8,7 +8,7 @@ import { collectorOf, settle } from "../support/world.ts";
 
 const HOUR_MS = 60 * 60_000;
 
-test("batches that are out of date are deleted once an hour, and lists stay as they were", async () => {
+test("out-of-date batches are deleted once an hour, and lists do not change", async () => {
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   const batches = async () =>
@@ -27,7 +27,7 @@ test("batches that are out of date are deleted once an hour, and lists stay as t
   }
   const lists = ["files/", "files/?updated_since=2026-01-01T00:00:00Z", "files/?user_id=user-1"];
   const listed = async () => Promise.all(lists.map(async (list) => read(who, `/api/${list}`)));
-  // Rows of the present millisecond are in no feed.
+  // Feeds omit rows of the current millisecond.
   const written = Date.now();
   while (Date.now() <= written) await env.DB.prepare("SELECT 1").run();
   const before = await listed();
@@ -38,6 +38,6 @@ test("batches that are out of date are deleted once an hour, and lists stay as t
   const left = await batches();
   expect(left?.count).toBeLessThanOrEqual(4);
   expect(await listed()).toEqual(before);
-  // The round rests after its end.
+  // The next round begins an hour later.
   expect(await sweepBatches(env, now + HOUR_MS)).toBe(0);
 });

@@ -8,7 +8,7 @@ import { zipOf } from "../support/zip.ts";
 const MiB = 1024 * 1024;
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
-/** Bytes that begin like a FIT file; what follows is the decoder's affair. */
+/** Returns bytes that begin like a FIT file. Unpacking does not read the rest. */
 function fitOf(size: number, seed = 1): Uint8Array {
   const bytes = new Uint8Array(size);
   if (seed > 0) for (let index = 0; index < size; index += 1) bytes[index] = index * seed;
@@ -30,7 +30,7 @@ function expectFit(bytes: Uint8Array, container: string, fit: Uint8Array) {
 
 function expectFault(bytes: Uint8Array, code: string, detail: RegExp) {
   const result = unwrap(bytes);
-  if (result.ok) throw new Error(`taken as a FIT file of ${result.fit.byteLength} bytes`);
+  if (result.ok) throw new Error(`unpacked a FIT file of ${result.fit.byteLength} bytes`);
   expect(result.code).toBe(code);
   expect(result.detail).toMatch(detail);
 }
@@ -38,7 +38,7 @@ function expectFault(bytes: Uint8Array, code: string, detail: RegExp) {
 describe("A FIT file is found", () => {
   const fit = fitOf(5_000);
 
-  test("when it comes as it is", () => expectFit(fit, "fit", fit));
+  test("without an archive", () => expectFit(fit, "fit", fit));
   test("when its header is 12 or 16 bytes long", () => {
     for (const headerBytes of [12, 16]) {
       const other = Uint8Array.from(fit);
@@ -57,7 +57,7 @@ describe("A FIT file is found", () => {
     expectFit(zipOf([{ name: "ride", content: fit, method: 0 }]), "zip", fit);
     expectFit(zipOf([{ name: "größe.txt", content: fit }], "a comment"), "zip", fit);
   });
-  test("in a zip beside other things", () => {
+  test("in a zip beside other files", () => {
     const zip = zipOf([
       { name: "ride/", content: new Uint8Array(), method: 0 },
       { name: "__MACOSX/ride/._a.fit", content: fitOf(100) },
@@ -67,14 +67,14 @@ describe("A FIT file is found", () => {
     ]);
     expectFit(zip, "zip", fit);
   });
-  test("when it is as large as a file may be", () => {
+  test("at the maximum size", () => {
     const largest = fitOf(MAX_FILE_BYTES, 0);
     expectFit(gzipSync(largest), "gzip", largest);
     expectFit(zipOf([{ name: "a.fit", content: largest }]), "zip", largest);
   });
 });
 
-describe("What is no FIT file is named", () => {
+describe("A file that is not FIT is described", () => {
   test.each([
     ['<?xml version="1.0"?>\n<gpx version="1.1">', "GPX"],
     ["\ufeff<?xml version='1.0'?><TrainingCenterDatabase xmlns='x'>", "TCX"],
@@ -87,23 +87,23 @@ describe("What is no FIT file is named", () => {
     expectFault(gzipSync(bytesOf(content)), "not_fit", new RegExp(`^Inside the gzip .* like ${name}\\.$`));
   });
 
-  test("nothing at all is file_empty", () => {
+  test("an empty file is file_empty", () => {
     expectFault(new Uint8Array(), "file_empty", /empty/);
     expectFault(gzipSync(new Uint8Array()), "file_empty", /empty/);
   });
 });
 
-describe("A gzip that cannot be taken is archive_invalid", () => {
+describe("A damaged or nested gzip is archive_invalid", () => {
   const gzip = gzipSync(fitOf(50_000, 7));
   const flipped = Uint8Array.from(gzip);
   flipped[flipped.length - 6] = (flipped.at(-6) ?? 0) ^ 1;
 
   test.each([
     ["cut off", gzip.subarray(0, gzip.length - 100)],
-    ["nothing but its first bytes", gzip.subarray(0, 2)],
+    ["with only its first bytes", gzip.subarray(0, 2)],
     ["with a wrong checksum", flipped],
-    ["with rubbish behind it", joined(gzip, bytesOf("rubbish"))],
-    ["broken in its second member", joined(gzip, gzip.subarray(0, 50))],
+    ["with trailing bytes", joined(gzip, bytesOf("trailing bytes"))],
+    ["with a damaged second member", joined(gzip, gzip.subarray(0, 50))],
   ])("%s", (_, bytes) => expectFault(bytes, "archive_invalid", /damaged or cut off/));
 
   test("an archive inside it", () => {
@@ -112,7 +112,7 @@ describe("A gzip that cannot be taken is archive_invalid", () => {
   });
 });
 
-describe("A zip that cannot be taken is archive_invalid", () => {
+describe("An unusable zip is archive_invalid", () => {
   const fit = fitOf(50_000, 7);
   const name = "a.fit";
   const zip = zipOf([{ name, content: fit }]);
@@ -131,24 +131,32 @@ describe("A zip that cannot be taken is archive_invalid", () => {
       /more than one/,
     ],
     ["cut off", zip.subarray(0, zip.length - 10), /damaged, cut off/],
-    ["nothing but its first bytes", bytesOf("PK\u0003\u0004"), /damaged, cut off/],
+    ["with only its first bytes", bytesOf("PK\u0003\u0004"), /damaged, cut off/],
     ["with a damaged body", broken, /FIT file is damaged/],
     ["with a wrong checksum", zipOf([{ name, content: fit, claims: { crc: 1 } }]), /FIT file is damaged/],
     ["with a wrong size", zipOf([{ name, content: fit, claims: { size: 1 } }]), /FIT file is damaged/],
     ["encrypted", zipOf([{ name, content: fit, flags: 1 }]), /encrypted/],
-    ["of another method", zipOf([{ name, content: fit, method: 93 }]), /other than deflate/],
-    ["with an entry outside", zipOf([{ name, content: fit, claims: { offset: 0xffffffff } }]), /zip64/],
-    ["with a size outside", zipOf([{ name, content: fit, claims: { compressedSize: 0xffffffff } }]), /zip64/],
+    ["with another compression method", zipOf([{ name, content: fit, method: 93 }]), /other than deflate/],
+    [
+      "with an entry outside the archive",
+      zipOf([{ name, content: fit, claims: { offset: 0xffffffff } }]),
+      /zip64/,
+    ],
+    [
+      "with a size outside the archive",
+      zipOf([{ name, content: fit, claims: { compressedSize: 0xffffffff } }]),
+      /zip64/,
+    ],
     ["with a gzip inside", zipOf([{ name, content: gzipSync(fit) }]), /another archive/],
     ["with a zip inside", zipOf([{ name, content: zip, method: 0 }]), /another archive/],
     [
-      "of too many files",
+      "with too many files",
       zipOf(Array.from({ length: 101 }, (_, i) => ({ name: `${i}`, content: fitOf(20) }))),
       /100 files/,
     ],
   ])("%s", (_, bytes, detail) => expectFault(bytes, "archive_invalid", detail));
 
-  test("cut off or changed anywhere, it never throws", () => {
+  test("cut off or changed at any byte, unpacking never throws", () => {
     const small = zipOf([
       { name, content: fitOf(200, 7) },
       { name: "b.txt", content: bytesOf("hello") },
@@ -162,15 +170,15 @@ describe("A zip that cannot be taken is archive_invalid", () => {
   });
 });
 
-describe("Bombs end at 32 MiB", () => {
+describe("Unpacking stops at 32 MiB", () => {
   const bomb = fitOf(MAX_FILE_BYTES + 1, 0);
 
   test("in a gzip", () => expectFault(gzipSync(bomb), "file_too_large", /32 MiB/));
-  test("in a gzip of very many members", () => {
+  test("in a gzip with very many members", () => {
     const member = gzipSync(fitOf(4 * MiB, 0));
     expectFault(joined(...Array.from({ length: 200 }, () => member)), "file_too_large", /32 MiB/);
   });
-  test("in a zip, whatever size it claims", () => {
+  test("in a zip, whatever size it states", () => {
     for (const size of [bomb.length, 100]) {
       expectFault(zipOf([{ name: "a", content: bomb, claims: { size } }]), "file_too_large", /32 MiB/);
     }
@@ -187,7 +195,7 @@ describe("Bombs end at 32 MiB", () => {
   });
 });
 
-describe("Before it unpacks, an archive says how much", () => {
+describe("Before unpacking, the caller learns the size", () => {
   const fit = rideFile({ seconds: 2_000 });
   const asked = (bytes: Uint8Array) => {
     const sizes: number[] = [];
@@ -195,14 +203,16 @@ describe("Before it unpacks, an archive says how much", () => {
     return { sizes, ok: result.ok };
   };
 
-  test("its own size when that is the truth, and nothing for a bare file", () => {
+  test("the size that the archive states, and none for a file without an archive", () => {
     expect(asked(gzipSync(fit))).toEqual({ sizes: [fit.byteLength], ok: true });
     expect(asked(fit)).toEqual({ sizes: [], ok: true });
   });
 
-  test("the largest size too when more comes out than it said", () => {
-    const lying = new Uint8Array(gzipSync(new Uint8Array(Buffer.concat([fit, new Uint8Array(50_000)]))));
-    const members = new Uint8Array(Buffer.concat([lying, gzipSync(new Uint8Array(10))]));
+  test("then the maximum size, when the archive contains more than it states", () => {
+    const understated = new Uint8Array(
+      gzipSync(new Uint8Array(Buffer.concat([fit, new Uint8Array(50_000)]))),
+    );
+    const members = new Uint8Array(Buffer.concat([understated, gzipSync(new Uint8Array(10))]));
     expect(asked(members)).toEqual({ sizes: [10, MAX_FILE_BYTES], ok: true });
   });
 });

@@ -151,7 +151,7 @@ describe("a live ride", () => {
       "a page in a zip",
       { "/ride": () => new Response(zipOf([{ name: "index.html", content: Buffer.from(page) }])) },
       "archive_invalid",
-      "holds no FIT file",
+      "contains no FIT file",
     ],
   ])("that is %s fails, and nobody can read the page through us", async (_what, answers, code, says) => {
     const who = await newPartner();

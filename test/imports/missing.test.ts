@@ -15,7 +15,7 @@ const keptCharacters = async (partnerId: string) =>
       .first<{ missing_bytes: number }>()
   )?.missing_bytes;
 
-test("what never came is listed for 30 days", async () => {
+test("missing files are listed for 30 days", async () => {
   const who = await newPartner();
   const expected_summary_ids = ["never-1", "never-2"];
   const { import_id } = await task(who, { expected_summary_ids });
@@ -28,7 +28,7 @@ test("what never came is listed for 30 days", async () => {
   expect(await keptCharacters(who.partnerId)).toBe(0);
 });
 
-test("a partner that names too much of what never comes has no more of it kept, and other partners have", async () => {
+test("a partner with too many missing ids has no further lists stored, and other partners have", async () => {
   const [greedy, other] = [await newPartner(), await newPartner()];
   const expected_summary_ids = ["never"];
   await task(greedy, { expected_summary_ids, user_id: "first" });

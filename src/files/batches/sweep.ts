@@ -2,17 +2,17 @@ import { allDatabases } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
 import { deleteStaleBatches, nextBatches, readRound } from "./write.ts";
 
-/** Batches of one page, and files that these may list: a statement stays short. */
+/** Maximum number of batches in one page, and of files that they list, so that a statement stays short. */
 const BATCHES_PER_PAGE = 1_000;
 const FILES_PER_PAGE = 10_000;
-/** Partners make batches out of date by overwriting files and by hosts that fail, at most as fast as pings come. */
+/** Overwrites and retries make batches out of date, at most as fast as pings arrive. */
 const PAGES_PER_RUN = 10;
 /** Pause between two rounds. */
 const REST_MS = 60 * 60_000;
 
 /**
- * Deletes batches that are out of date: none of the files that they list names them any more. A round passes all batches,
- * some pages a run. Returns how many were deleted.
+ * Deletes batches that are out of date: no file that they list names them any more. A round visits all batches, a few
+ * pages a run. Returns how many were deleted.
  */
 export async function sweepBatches(env: Env, nowMs: number): Promise<number> {
   let deleted = 0;

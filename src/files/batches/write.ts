@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Where the round over all batches continues: the key of the last one that it has seen. */
+/** Position of the round over all batches: the key of the last batch that it has visited. */
 const positionSchema = z.object({
   partner_id: z.string(),
   user_route: z.string(),
@@ -22,7 +22,7 @@ const valuesOf = (position: Position) =>
     position.batch_id,
   ] as const;
 
-/** Where the round continues. Null while it rests after its last batch. */
+/** Returns the round's position. Returns null while it rests after its last batch. */
 export async function readRound(db: D1Database, nowMs: number): Promise<Position | null> {
   const row = await db.prepare(`SELECT ${KEY}, resumes_at FROM batch_rounds`).first<{ resumes_at: number }>();
   if (row === null) return START;
@@ -48,8 +48,8 @@ export async function nextBatches(
 }
 
 /**
- * Deletes the batches after one position up to another that none of their files names any more, and records where the
- * round continues; at its end, `through` is null, and it begins anew at `resumesAtMs`. Returns how many were deleted.
+ * Deletes the out-of-date batches after one position up to another, and saves the round's position. When `through` is
+ * null, the round is complete, and the next one begins at `resumesAtMs`. Returns how many were deleted.
  */
 export async function deleteStaleBatches(
   db: D1Database,
