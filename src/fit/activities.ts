@@ -15,8 +15,8 @@ import {
   TIME_KEY,
   type DeveloperColumn,
 } from "./columns.ts";
-import { lapsOf, type LegLaps } from "./laps.ts";
-import type { Leg, PartLegs } from "./legs.ts";
+import { lapsOf, type SessionLaps } from "./laps.ts";
+import type { SessionWindow, SessionWindows } from "./sessionWindows.ts";
 import { listedName, manufacturerName, productName, sportName, subSportName } from "./names.ts";
 import {
   LAP_TRIGGERS,
@@ -36,69 +36,71 @@ import {
   type QuantityName,
 } from "./quantities.ts";
 import { readRows } from "./rows.ts";
-import type { Part, TimerEvent } from "./survey.ts";
+import type { ChainedFile, TimerEvent } from "./firstPass.ts";
 import { Totals } from "./totals.ts";
 import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength, FitWarning } from "./types.ts";
 import { cadence, degrees, enhancedOrPlain, heartRate, isPosition, rounded } from "./values.ts";
 
-/** A degree of latitude is 111 km: a centimetre, the step of the wire. */
+/** 1 cm, the resolution of FIT positions: a degree of latitude is 111 km. */
 const DEGREE_DECIMALS = 7;
 
-/** running, walking, hiking: the sports whose cadence counts strides of one foot. */
+/** Running, walking and hiking: their cadence counts the strides of one foot. */
 const SPORTS_ON_FOOT: ReadonlySet<number> = new Set([1, 11, 17]);
 const GENERIC_SPORT = 0;
 const JOULES_PER_KILOJOULE = 1000;
-/** device_index of the device that wrote the file. */
+/** `device_index` of the device that wrote the file. */
 const CREATOR = 0;
 
-/** What session and lap say by the same names. */
+/** Fields that session and lap messages share. */
 type Summary = { [K in keyof Values<typeof SESSION> & keyof Values<typeof LAP>]?: number };
-/** NaN: not known. */
+/** NaN for an unknown value. */
 type Numbers = Record<QuantityName, number>;
 
-/** The activities of a part; `session_index` and `session_count` are the file's to set. */
+/** Decodes the activities of a chained file. The caller sets `session_index` and `session_count`. */
 export function activitiesOf(
   view: DataView,
-  partLegs: PartLegs,
+  sessionWindows: SessionWindows,
   fallbackStartInSeconds: number | null,
   warnings: Set<FitWarning>,
 ): DecodedActivity[] {
-  const { part, clock, legs } = partLegs;
-  const developerColumns = developerColumnsOf(part);
-  const totals = totalsOf(view, partLegs, developerColumns, warnings);
-  const laps = lapsOf(partLegs);
-  const shared = { partLegs, developerColumns, devices: devicesOf(part), fallbackStartInSeconds };
+  const { chained, clock, windows } = sessionWindows;
+  const developerColumns = developerColumnsOf(chained);
+  const totals = totalsOf(view, sessionWindows, developerColumns, warnings);
+  const laps = lapsOf(sessionWindows);
+  const shared = { sessionWindows, developerColumns, devices: devicesOf(chained), fallbackStartInSeconds };
   if (clock.isUnset) warnings.add("clock_not_set");
-  return legs.map((leg, i) => {
-    if (leg.elapsedWasTooShort) warnings.add("elapsed_corrected");
-    if (Number.isNaN(leg.start)) warnings.add("clock_not_set");
-    const legTotals = totals[i] ?? new Totals([], [], new Uint16Array(0), false);
-    const legLaps = laps[i] ?? { laps: [], lengths: [] };
-    return activityOf(leg, legTotals, legLaps, shared);
+  return windows.map((window, i) => {
+    if (window.elapsedWasTooShort) warnings.add("elapsed_corrected");
+    if (Number.isNaN(window.start)) warnings.add("clock_not_set");
+    const sessionTotals = totals[i] ?? new Totals([], [], new Uint16Array(0), false);
+    const sessionLaps = laps[i] ?? { laps: [], lengths: [] };
+    return activityOf(window, sessionTotals, sessionLaps, shared);
   });
 }
 
 function totalsOf(
   view: DataView,
-  partLegs: PartLegs,
+  sessionWindows: SessionWindows,
   developerColumns: readonly DeveloperColumn[],
   warnings: Set<FitWarning>,
 ): Totals[] {
-  const wanted = new Uint16Array(STANDARD_KEYS.length + developerColumns.length).fill(partLegs.legs.length);
-  const totals = partLegs.legs.map(({ session }) => {
+  const readerCounts = new Uint16Array(STANDARD_KEYS.length + developerColumns.length).fill(
+    sessionWindows.windows.length,
+  );
+  const totals = sessionWindows.windows.map(({ session }) => {
     const summed = columnsToSum(session);
     const normalizesPower = summed.includes(POWER) && session.normalized_power === undefined;
-    return new Totals(summed, developerColumns, wanted, normalizesPower);
+    return new Totals(summed, developerColumns, readerCounts, normalizesPower);
   });
-  const clockJumped = readRows(view, partLegs, developerColumns, wanted, (leg, time, row) =>
-    totals[leg]?.add(time, row),
+  const clockJumped = readRows(view, sessionWindows, developerColumns, readerCounts, (index, time, row) =>
+    totals[index]?.add(time, row),
   );
-  for (const leg of totals) leg.finish();
+  for (const ofSession of totals) ofSession.finish();
   if (clockJumped) warnings.add("clock_jump");
   return totals;
 }
 
-/** The columns from which a field that the session lacks is computed. */
+/** Returns the columns needed to compute fields that the session lacks. */
 function columnsToSum(session: Values<typeof SESSION>): number[] {
   const lacks = (...names: (keyof Values<typeof SESSION>)[]) => names.some((name) => !session[name]);
   const columns: [column: number, isNeeded: boolean][] = [
@@ -113,42 +115,42 @@ function columnsToSum(session: Values<typeof SESSION>): number[] {
   return columns.flatMap(([column, isNeeded]) => (isNeeded ? [column] : []));
 }
 
-/** What all activities of a part share. */
-interface PartEvidence {
-  partLegs: PartLegs;
+/** Values shared by all activities of a chained file. */
+interface SharedEvidence {
+  sessionWindows: SessionWindows;
   developerColumns: readonly DeveloperColumn[];
   devices: DecodedDevice[];
   fallbackStartInSeconds: number | null;
 }
 
-/** Returns the recorded value, else the computed one, which is then named in the activity's `derived`. */
+/** Returns the recorded value, or else the computed one, and then adds its name to the activity's `derived`. */
 type Derive = <T>(name: string, recorded: T | null | undefined, computed: T | null) => T | null;
 
 function activityOf(
-  leg: Leg,
+  window: SessionWindow,
   totals: Totals,
-  { laps, lengths }: LegLaps,
-  shared: PartEvidence,
+  { laps, lengths }: SessionLaps,
+  shared: SharedEvidence,
 ): DecodedActivity {
-  const { part, clock } = shared.partLegs;
-  const { session } = leg;
+  const { chained, clock } = shared.sessionWindows;
+  const { session } = window;
   const derived: string[] = [];
   const derive: Derive = (name, recorded, computed) => {
     if (recorded !== undefined && recorded !== null) return recorded;
     if (computed !== null) derived.push(name);
     return computed;
   };
-  const { sport, subSport } = sportOf(session, part.sport, derive);
+  const { sport, subSport } = sportOf(session, chained.sport, derive);
   const isOnFoot = SPORTS_ON_FOOT.has(sport);
-  const recordedStart = leg.startIsRecorded ? clock.unix(leg.start) : null;
-  const start = derive("start_time_in_seconds", recordedStart, clock.unix(leg.start));
+  const recordedStart = window.startIsRecorded ? clock.unix(window.start) : null;
+  const start = derive("start_time_in_seconds", recordedStart, clock.unix(window.start));
   const counts = lengthCountsOf(session, lengths, derive);
   const numbers = numbersOf(session, isOnFoot);
   deriveNumbers(numbers, derived, {
-    leg,
+    window,
     totals,
     isOnFoot,
-    pausedSeconds: pausedSeconds(part.timer, clock, leg, totals),
+    pausedSeconds: pausedSeconds(chained.timer, clock, window, totals),
     swumMeters: (counts.number_of_active_lengths ?? NaN) * (session.pool_length ?? NaN),
   });
   const position = startPositionOf(session, totals, derive);
@@ -159,7 +161,7 @@ function activityOf(
     sport: sportName(sport),
     sub_sport: subSport === null ? null : subSportName(subSport),
     start_time_in_seconds: start ?? shared.fallbackStartInSeconds,
-    utc_offset_in_seconds: utcOffsetOf(part.activity),
+    utc_offset_in_seconds: utcOffsetOf(chained.activity),
     ...quantitiesOf(numbers),
     ...trainingOf(session),
     pool_length_in_meters: rounded(session.pool_length, 2),
@@ -173,23 +175,23 @@ function activityOf(
   };
 }
 
-/** The sport message stands in for a session without a sport. */
+/** Takes the sport from the `sport` message when the session has none. */
 function sportOf(
   session: Values<typeof SESSION>,
-  stated: PartLegs["part"]["sport"],
+  sportMessage: SessionWindows["chained"]["sport"],
   derive: Derive,
 ): { sport: number; subSport: number | null } {
-  const sport = derive("sport", session.sport, stated.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
+  const sport = derive("sport", session.sport, sportMessage.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
   const subSport =
     session.sport === undefined
-      ? derive("sub_sport", session.sub_sport, stated.sub_sport ?? null)
+      ? derive("sub_sport", session.sub_sport, sportMessage.sub_sport ?? null)
       : (session.sub_sport ?? null);
   return { sport, subSport };
 }
 
 function lengthCountsOf(
   session: Values<typeof SESSION>,
-  lengths: LegLaps["lengths"],
+  lengths: SessionLaps["lengths"],
   derive: Derive,
 ): Pick<DecodedActivity, "number_of_lengths" | "number_of_active_lengths"> {
   const active = lengths.filter(({ length }) => length.length_type === LENGTH_ACTIVE).length;
@@ -215,7 +217,7 @@ function startPositionOf(
   };
 }
 
-/** Scores of the device and the threshold behind them. */
+/** Returns the device's training scores and the threshold power used for them. */
 function trainingOf(session: Values<typeof SESSION>) {
   return {
     training_stress_score: rounded(session.training_stress_score, 1),
@@ -235,7 +237,7 @@ function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
     timer_time_in_seconds: timer,
     moving_time_in_seconds: summary.total_moving_time ?? NaN,
     distance_in_meters: summary.total_distance ?? NaN,
-    // Nothing is fast that took no time.
+    // A speed over no time has no meaning.
     average_speed_in_meters_per_second: timer === 0 ? NaN : speed,
     max_speed_in_meters_per_second: enhancedOrPlain(
       summary.enhanced_max_speed ?? NaN,
@@ -261,33 +263,33 @@ function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
 }
 
 function quantitiesOf(numbers: Numbers): Quantities {
-  const given: Quantities = quantities(() => null);
-  for (const name of QUANTITY_NAMES) given[name] = rounded(numbers[name], QUANTITY_DECIMALS[name]);
-  return given;
+  const result: Quantities = quantities(() => null);
+  for (const name of QUANTITY_NAMES) result[name] = rounded(numbers[name], QUANTITY_DECIMALS[name]);
+  return result;
 }
 
 interface Evidence {
-  leg: Leg;
+  window: SessionWindow;
   totals: Totals;
   isOnFoot: boolean;
   pausedSeconds: number;
   swumMeters: number;
 }
 
-/** Fills in what the session lacks, from its other fields and the rows, and names each in `derived`. */
+/** Computes fields that the session lacks from its other fields and the rows, and adds their names to `derived`. */
 function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence): void {
-  const { leg, totals, isOnFoot, pausedSeconds, swumMeters } = evidence;
+  const { window, totals, isOnFoot, pausedSeconds, swumMeters } = evidence;
   const fillIn = (name: QuantityName, computed: number) => {
     if (!Number.isNaN(numbers[name]) || rounded(computed, QUANTITY_DECIMALS[name]) === null) return;
     numbers[name] = computed;
     derived.push(name);
   };
 
-  // A timer beyond the elapsed time corrects it; that is a warning, not a derived field.
-  if (leg.elapsedWasTooShort) numbers.elapsed_time_in_seconds = leg.elapsed ?? NaN;
+  // Correcting the elapsed time gives a warning; the field does not count as derived.
+  if (window.elapsedWasTooShort) numbers.elapsed_time_in_seconds = window.elapsed ?? NaN;
   fillIn(
     "elapsed_time_in_seconds",
-    Math.max(leg.timer ?? 0, totals.rows > 0 ? totals.lastTime : (leg.elapsed ?? NaN)),
+    Math.max(window.timer ?? 0, totals.rows > 0 ? totals.lastTime : (window.elapsed ?? NaN)),
   );
   fillIn("timer_time_in_seconds", Math.max(0, numbers.elapsed_time_in_seconds - pausedSeconds));
   fillIn("moving_time_in_seconds", Math.min(totals.movingSeconds, numbers.timer_time_in_seconds));
@@ -311,7 +313,7 @@ function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence):
   fillIn("average_temperature_in_celsius", totals.average(TEMPERATURE));
 }
 
-/** The keys of the streams that have readings; one that a developer field stands in for is `derived`. */
+/** Returns the keys of streams with readings. A stream whose readings come from a developer field is `derived`. */
 function streamKeysOf(
   totals: Totals,
   developerColumns: readonly DeveloperColumn[],
@@ -330,13 +332,18 @@ function streamKeysOf(
   return keys;
 }
 
-/** Seconds of the leg during which the timer stood still, by its start and stop events. */
-function pausedSeconds(timer: readonly TimerEvent[], clock: Clock, leg: Leg, totals: Totals): number {
-  const end = Math.min(leg.end, leg.start + (leg.elapsed ?? totals.lastTime));
+/** Returns the seconds of a session during which the timer was stopped, from its start and stop events. */
+function pausedSeconds(
+  timer: readonly TimerEvent[],
+  clock: Clock,
+  window: SessionWindow,
+  totals: Totals,
+): number {
+  const end = Math.min(window.end, window.start + (window.elapsed ?? totals.lastTime));
   let paused = 0;
   let stoppedAt = NaN;
   for (const { timestamp, running } of timer) {
-    const time = Math.min(Math.max(clock.place(timestamp), leg.start), end);
+    const time = Math.min(Math.max(clock.place(timestamp), window.start), end);
     if (!running && Number.isNaN(stoppedAt)) stoppedAt = time;
     if (running && !Number.isNaN(stoppedAt)) {
       paused += Math.max(0, time - stoppedAt);
@@ -361,7 +368,7 @@ function lapOf(lap: Values<typeof LAP>, index: number, clock: Clock, isOnFoot: b
 }
 
 function lengthOf(
-  { length, lapIndex }: LegLaps["lengths"][number],
+  { length, lapIndex }: SessionLaps["lengths"][number],
   index: number,
   clock: Clock,
 ): DecodedLength {
@@ -380,8 +387,8 @@ function unixOf(timestamp: number | undefined, clock: Clock): number | null {
   return timestamp === undefined ? null : clock.unix(clock.place(timestamp));
 }
 
-/** The devices that reported, first the one that wrote the file, which file_id describes as well. */
-function devicesOf({ fileId, devices }: Part): DecodedDevice[] {
+/** Returns the devices that reported. The one that wrote the file comes first; `file_id` describes it as well. */
+function devicesOf({ fileId, devices }: ChainedFile): DecodedDevice[] {
   const { type: _type, ...identity } = fileId;
   const creator = { ...identity, ...devices.get(String(CREATOR)), device_index: CREATOR };
   const others = [...devices.values()].filter(({ device_index }) => device_index !== CREATOR);

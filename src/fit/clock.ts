@@ -2,19 +2,19 @@ import type { ACTIVITY, SESSION, Values } from "./profile.ts";
 
 /** Unix seconds of FIT second 0, 1989-12-31T00:00:00Z. */
 const FIT_EPOCH = 631_065_600;
-/** Timestamps below this count seconds since power-on: the device did not know the time. */
+/** Smaller timestamps count seconds since power-on, because the device's clock was not set. */
 const FIRST_ABSOLUTE_TIME = 0x10000000;
 
 const QUARTER_HOUR = 900;
-/** `local_timestamp` and `timestamp` are taken a moment apart by some devices. */
+/** Some devices write `local_timestamp` and `timestamp` of slightly different moments. */
 const OFFSET_DRIFT_SECONDS = 60;
 const SMALLEST_OFFSET = -12 * 3600;
 const LARGEST_OFFSET = 14 * 3600;
 
-/** FIT timestamps of a part's records. -1 when no record has one. */
+/** FIT timestamps of a chained file's records; -1 when no record has one. */
 export interface RecordTimes {
   firstSystemTime: number;
-  /** The last one counted since power-on before the clock was set. */
+  /** Last timestamp before the clock was set. */
   lastSystemTime: number;
   firstAbsoluteTime: number;
 }
@@ -23,25 +23,25 @@ export function isSystemTime(timestamp: number): boolean {
   return timestamp < FIRST_ABSOLUTE_TIME;
 }
 
-/** A start in seconds since power-on among records that all know the date was never written. */
+/** Returns whether a start is in seconds since power-on although every record has a date. Such a start is invalid. */
 export function isMisplaced(start: number, records: RecordTimes): boolean {
   return isSystemTime(start) && records.firstAbsoluteTime >= 0 && records.firstSystemTime < 0;
 }
 
-/** One timeline for all timestamps of a part: FIT seconds once the time since power-on is placed on it. */
+/** Converts all timestamps of a chained file to one timeline of FIT seconds, including seconds since power-on. */
 export interface Clock {
-  /** Something in the part is timed in seconds since power-on. */
+  /** Whether some timestamp counts seconds since power-on. */
   readonly isUnset: boolean;
-  /** A time on the part's timeline. */
+  /** Returns a timestamp on the timeline. */
   place(timestamp: number): number;
-  /** A placed time as Unix seconds; null when nothing tells when the device was switched on. */
+  /** Returns a time of the timeline in Unix seconds; null when the time of power-on is unknown. */
   unix(placed: number): number | null;
 }
 
 /**
- * Seconds since power-on are placed by, in this order: a session's start that is absolute, the first record
- * after the clock was set, the activity's local time (taken as UTC: its offset is unknown), the caller's
- * fallback. Without any of them only times relative to the start are known.
+ * Returns the clock of a chained file. The time of power-on follows from the first of these that exists: a session's
+ * start that has a date, the first record after the clock was set, the activity's local time (read as UTC because its
+ * offset is unknown), the caller's fallback. Without any of them only times since the start are known.
  */
 export function clockOf(
   sessions: readonly Values<typeof SESSION>[],
@@ -82,7 +82,7 @@ function isAbsolute(timestamp: number | undefined): timestamp is number {
   return timestamp !== undefined && !isSystemTime(timestamp);
 }
 
-/** Local time minus UTC as the activity message tells it; null unless it is a time zone's offset. */
+/** Returns local time minus UTC from the activity message; null unless it is a valid time zone offset. */
 export function utcOffsetOf({ timestamp, local_timestamp }: Values<typeof ACTIVITY>): number | null {
   if (!isAbsolute(timestamp) || !isAbsolute(local_timestamp)) return null;
   const difference = local_timestamp - timestamp;
@@ -91,6 +91,6 @@ export function utcOffsetOf({ timestamp, local_timestamp }: Values<typeof ACTIVI
     Math.abs(difference - offset) <= OFFSET_DRIFT_SECONDS &&
     offset >= SMALLEST_OFFSET &&
     offset <= LARGEST_OFFSET;
-  // "+ 0" turns the -0 that rounding gives into 0.
+  // "+ 0" turns -0, a result of rounding, into 0.
   return isOffset ? offset + 0 : null;
 }

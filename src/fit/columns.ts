@@ -1,8 +1,8 @@
 import { baseTypeOf, isNumeric } from "./decode.ts";
 import { RECORD } from "./profile.ts";
-import type { Part } from "./survey.ts";
+import type { ChainedFile } from "./firstPass.ts";
 
-/** What a row holds: one number per column, in this order, developer fields after the standard ones. */
+/** Columns of a row, in this order. Columns of developer fields follow the standard ones. */
 export const DISTANCE = 0;
 export const LATITUDE = 1;
 export const LONGITUDE = 2;
@@ -13,7 +13,7 @@ export const POWER = 6;
 export const CADENCE = 7;
 export const TEMPERATURE = 8;
 
-/** The standard columns' stream keys. */
+/** Stream keys of the standard columns. */
 export const STANDARD_KEYS: readonly string[] = [
   "distance_in_meters",
   "latitude_in_degrees",
@@ -27,8 +27,8 @@ export const STANDARD_KEYS: readonly string[] = [
 ];
 export const TIME_KEY = "time_in_seconds";
 
-/** The columns that a developer field can stand in for, by the number of the native field. */
-const STANDS_IN_FOR: ReadonlyMap<number, number> = new Map([
+/** Columns whose readings a developer field can replace, by the number of the native field. */
+const REPLACEABLE_COLUMNS: ReadonlyMap<number, number> = new Map([
   [RECORD.fields.distance.number, DISTANCE],
   [RECORD.fields.altitude.number, ALTITUDE],
   [RECORD.fields.enhanced_altitude.number, ALTITUDE],
@@ -46,21 +46,22 @@ export interface DeveloperColumn {
   readonly baseType: number;
   readonly scale: number;
   readonly offset: number;
-  /** The standard column that it stands in for where the native field is missing; null: none. */
-  readonly standsInFor: number | null;
+  /** Standard column that it replaces in activities without readings of the native field; null for none. */
+  readonly replacesColumn: number | null;
 }
 
 /**
- * The numeric developer fields that a part's records carry, named by their descriptions wherever in the
- * part those stand. Two fields of one name are told apart by a number.
+ * Returns the numeric developer fields in a chained file's records, named by their descriptions, which may come later
+ * than the records. Further fields of the same name get a number.
  */
-export function developerColumnsOf(part: Part): DeveloperColumn[] {
+export function developerColumnsOf(chained: ChainedFile): DeveloperColumn[] {
   const columns: DeveloperColumn[] = [];
   const taken = new Set<string>();
-  for (const [developerKey, description] of part.descriptions) {
+  for (const [developerKey, description] of chained.descriptions) {
     const baseType = baseTypeOf(description.fit_base_type_id ?? 0xff);
     const name = description.field_name;
-    if (!part.recordDeveloperKeys.has(developerKey) || !isNumeric(baseType) || name === undefined) continue;
+    if (!chained.recordDeveloperKeys.has(developerKey) || !isNumeric(baseType) || name === undefined)
+      continue;
     let key = `developer.${name}`;
     for (let n = 2; taken.has(key); n++) key = `developer.${name}_${n}`;
     taken.add(key);
@@ -71,15 +72,16 @@ export function developerColumnsOf(part: Part): DeveloperColumn[] {
       baseType,
       scale: description.scale || 1,
       offset: description.offset ?? 0,
-      standsInFor: native_mesg_num === RECORD.number ? (STANDS_IN_FOR.get(native_field_num) ?? null) : null,
+      replacesColumn:
+        native_mesg_num === RECORD.number ? (REPLACEABLE_COLUMNS.get(native_field_num) ?? null) : null,
     });
   }
   return columns;
 }
 
 /**
- * Where a column's readings come from: the native field, or, when it is missing in the whole activity, the
- * first developer field that stands in for it and has readings. Never mixed sample by sample.
+ * Returns the column that a standard column's readings come from: its own, or, when the whole activity has none, that
+ * of the first developer field that replaces it and has readings. Two sources are never mixed.
  */
 export function sourceOf(
   column: number,
@@ -87,8 +89,8 @@ export function sourceOf(
   hasReadings: (column: number) => boolean,
 ): number {
   if (hasReadings(column)) return column;
-  const standIn = developerColumns.findIndex(
-    ({ standsInFor }, i) => standsInFor === column && hasReadings(STANDARD_KEYS.length + i),
+  const replacement = developerColumns.findIndex(
+    ({ replacesColumn }, i) => replacesColumn === column && hasReadings(STANDARD_KEYS.length + i),
   );
-  return standIn < 0 ? column : STANDARD_KEYS.length + standIn;
+  return replacement < 0 ? column : STANDARD_KEYS.length + replacement;
 }

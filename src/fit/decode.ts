@@ -1,13 +1,13 @@
 import type { Definition } from "./frame.ts";
 import type { Decoded, Field, Fields, Message } from "./profile.ts";
-import { SUMMARY_UNITS, TEXT_UNITS } from "./work.ts";
+import { SUMMARY_UNITS, TEXT_UNITS } from "./workBudget.ts";
 
 /**
- * Wire to numbers. A definition is compiled once to the list of wanted fields with their offsets; each
- * message then costs one read per wanted field. The wire decides width and sign, the profile the scale.
+ * Conversion of bytes to numbers. Each definition is compiled once to a list of needed fields and their offsets, so that
+ * a message costs one read per needed field. Width and sign come from the definition, the scale from the profile.
  */
 
-/** Base type numbers are the low five bits of the base type byte. */
+/** Base type numbers: the low five bits of the base type byte. */
 const ENUM = 0;
 const SINT8 = 1;
 const UINT8 = 2;
@@ -25,11 +25,11 @@ const BYTE = 13;
 const SINT64 = 14;
 const UINT64 = 15;
 const UINT64Z = 16;
-/** Bytes of one member, by base type number. */
+/** Bytes of one array member, by base type number. */
 const MEMBER_BYTES = [1, 1, 1, 2, 2, 4, 4, 1, 4, 8, 1, 2, 4, 1, 8, 8, 8];
 
-/** Where one field lies in the messages of a definition. */
-export interface Placed {
+/** Position of a field in the messages of a definition. */
+export interface FieldPosition {
   readonly number: number;
   /** Bytes from the start of the message's data. */
   readonly at: number;
@@ -37,14 +37,14 @@ export interface Placed {
   readonly baseType: number;
 }
 
-export interface DeveloperPlaced {
+export interface DeveloperFieldPosition {
   readonly number: number;
   readonly developerDataIndex: number;
   readonly at: number;
   readonly size: number;
 }
 
-/** The base type number of a base type byte, or -1 for one that FIT does not know. */
+/** Returns the base type number of a base type byte, or -1 for an unknown one. */
 export function baseTypeOf(byte: number): number {
   const number = byte & 0x1f;
   return (byte & 0x60) === 0 && number < MEMBER_BYTES.length ? number : -1;
@@ -59,11 +59,11 @@ export function isNumeric(baseType: number): boolean {
 }
 
 /**
- * The readable fields of a definition by their number. Left out: a zero-size field, a size that is no multiple of
- * its base type, an unknown base type, and the second field of one number.
+ * Returns the positions of a definition's readable fields by field number. Skips a field of size 0, a size that is no
+ * multiple of the base type's, an unknown base type, and a further field of the same number.
  */
-export function placeFields(view: DataView, definition: Definition): Map<number, Placed> {
-  const fields = new Map<number, Placed>();
+export function fieldPositions(view: DataView, definition: Definition): Map<number, FieldPosition> {
+  const fields = new Map<number, FieldPosition>();
   let at = 0;
   for (let i = 0; i < definition.fieldCount; i++) {
     const triplet = definition.fieldsAt + 3 * i;
@@ -78,9 +78,9 @@ export function placeFields(view: DataView, definition: Definition): Map<number,
   return fields;
 }
 
-/** The developer fields of a definition; their base type stands in their field description. */
-export function placeDeveloperFields(view: DataView, definition: Definition): DeveloperPlaced[] {
-  const fields: DeveloperPlaced[] = [];
+/** Returns the positions of a definition's developer fields. Their base types are in their field descriptions. */
+export function developerFieldPositions(view: DataView, definition: Definition): DeveloperFieldPosition[] {
+  const fields: DeveloperFieldPosition[] = [];
   let at = 0;
   for (let i = 0; i < definition.fieldCount; i++) at += view.getUint8(definition.fieldsAt + 3 * i + 1);
   for (let i = 0; i < definition.developerFieldCount; i++) {
@@ -97,9 +97,9 @@ export function placeDeveloperFields(view: DataView, definition: Definition): De
   return fields;
 }
 
-/** One member as a number; NaN for its base type's invalid value, and for a float that is not finite. */
+/** Reads one member as a number. Returns NaN for the base type's invalid value and for a float that is not finite. */
 export function readMember(view: DataView, at: number, baseType: number, littleEndian: boolean): number {
-  // The base types that records are made of; small enough for engines to inline.
+  // Only the base types that are common in records, so that engines can inline this function.
   let value: number;
   switch (baseType) {
     case UINT8:
@@ -156,7 +156,7 @@ function unless<T extends number | bigint>(invalid: T, value: T): number {
   return value === invalid ? NaN : Number(value);
 }
 
-/** A float32 has seven significant digits; the rest of its 64-bit form is noise: 0.1, not 0.10000000149. */
+/** Rounds to the seven significant digits of a float32: 0.1, not 0.10000000149. */
 function shortestFloat32(value: number): number {
   if (!Number.isFinite(value)) return NaN;
   if (Number.isInteger(value)) return value;
@@ -168,25 +168,25 @@ function shortestFloat32(value: number): number {
 
 const UTF8 = new TextDecoder("utf-8");
 
-/** UTF-8 up to the first NUL; a byte that is no UTF-8 becomes the replacement character. */
+/** Reads UTF-8 up to the first NUL. Invalid bytes become replacement characters. */
 function readText(view: DataView, at: number, size: number): string {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, size);
   const end = bytes.indexOf(0);
   return UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end));
 }
 
-/** A compiled definition of a message that is decoded to an object. */
+/** Compiled definition of a message that is decoded to an object. */
 export interface MessagePlan<F extends Fields> {
   readonly message: Message<F>;
   readonly littleEndian: boolean;
   readonly entries: readonly PlanEntry[];
-  /** What one message of it costs, in units of `Work`. */
+  /** Cost of one message, in units of `WorkBudget`. */
   readonly units: number;
 }
 interface PlanEntry {
   readonly name: string;
   readonly field: Field;
-  readonly placed: Placed;
+  readonly placed: FieldPosition;
 }
 
 export function compileMessage<F extends Fields>(
@@ -194,7 +194,7 @@ export function compileMessage<F extends Fields>(
   definition: Definition,
   message: Message<F>,
 ): MessagePlan<F> {
-  const placed = placeFields(view, definition);
+  const placed = fieldPositions(view, definition);
   const entries: PlanEntry[] = [];
   for (const [name, field] of message.entries) {
     const place = placed.get(field.number);
@@ -221,16 +221,16 @@ export function decodeMessage<F extends Fields>(
     const value = decodeField(view, at + placed.at, field, placed, plan.littleEndian);
     if (value !== null) values[name] = value;
   }
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the names are the keys of F and each kind decodes to its own type, which the compiler cannot follow
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the compiler cannot infer that the names are the keys of F and that each kind of field decodes to its own type
   return values as Decoded<F>;
 }
 
-/** null: absent or invalid. */
+/** Returns null for an invalid value. */
 function decodeField(
   view: DataView,
   at: number,
   field: Field,
-  placed: Placed,
+  placed: FieldPosition,
   littleEndian: boolean,
 ): number | string | number[] | Uint8Array | null {
   const { baseType, size } = placed;
@@ -255,7 +255,7 @@ function decodeField(
   return members;
 }
 
-/** raw / scale - offset with a single rounding: 1234 of scale 5 and offset 500 is -253.2, without a tail. */
+/** Returns raw / scale - offset, rounded only once: raw 1234, scale 5 and offset 500 give exactly -253.2. */
 function scaled(raw: number, scale: number, offset: number): number {
   return (raw - offset * scale) / scale;
 }

@@ -1,13 +1,13 @@
-/** Readings looked at while the number of buckets shrinks in proportion to the rows that were too many. */
+/** Maximum number of readings to examine while reducing the number of buckets in proportion to the excess rows. */
 const SHRINKING_READINGS = 16_000_000;
-/** Tries between a number of buckets that fits and one that does not. */
+/** Rounds of the search between a number of buckets that fits and one that does not. */
 const NARROWING_ROUNDS = 4;
 
 /**
- * The rows to keep, ascending, so that at most `limit` of `rows` remain: time is cut into as many equal
- * buckets as fit, and each bucket keeps the rows with the minimum and maximum of every column. Where even
- * one bucket has too many, earlier columns go first. With room, the first and last row are kept too.
- * The rounds are bounded: where rows share no extremes, the last ones settle for fewer buckets than might fit.
+ * Selects at most `limit` of `rows`, in ascending order. The rows are divided into as many equal buckets as fit, and
+ * each bucket keeps the rows with the minimum and maximum of every column. If one bucket exceeds the limit, earlier
+ * columns win. The first and last row are kept if there is room. The number of rounds is bounded, so the result can
+ * have fewer buckets than would fit.
  */
 export function extremes(columns: readonly Float64Array[], rows: number, limit: number): number[] {
   let buckets = Math.max(1, Math.floor((limit - 2) / 2));
@@ -30,7 +30,7 @@ export function extremes(columns: readonly Float64Array[], rows: number, limit: 
   return best;
 }
 
-/** As `extremes`, in one round: of so few buckets that all their extremes are within the limit. */
+/** Like `extremes`, but in one round: the number of buckets is so small that the result cannot exceed the limit. */
 export function fewerExtremes(columns: readonly Float64Array[], rows: number, limit: number): number[] {
   return extremesOfBuckets(columns, rows, surelyFitting(columns, limit), limit);
 }

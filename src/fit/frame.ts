@@ -1,24 +1,24 @@
 import type { FitWarning } from "./types.ts";
-import { MESSAGE_UNITS, type Work } from "./work.ts";
+import { MESSAGE_UNITS, type WorkBudget } from "./workBudget.ts";
 
 /**
- * The envelope: a file is a chain of segments, each with a header, definition and data messages, and a
- * CRC. Framing knows lengths and timestamps only; what a message means is its reader's affair.
+ * Framing: a file is a chain of one or more FIT files, each with a header, definition messages, data messages and a CRC.
+ * This module handles lengths and timestamps only. Message readers interpret the contents.
  */
 
-/** Messages between two byte offsets, all of them whole. */
-export interface Segment {
+/** Complete messages between two byte offsets. */
+export interface MessageRange {
   readonly start: number;
   readonly end: number;
-  /** Units of work that the first pass counted for it. */
+  /** Work units that the first pass counted for them. */
   readonly units: number;
 }
 
-/** What a definition message says of the data messages of its local number. */
+/** Layout of the data messages of a local message number. */
 export interface Definition {
   readonly globalNumber: number;
   readonly littleEndian: boolean;
-  /** Bytes of each data message after its header. */
+  /** Bytes of each data message after its header byte. */
   readonly size: number;
   /** Byte offsets of the field triplets (number, size, base type) and (number, size, developer index). */
   readonly fieldsAt: number;
@@ -28,30 +28,30 @@ export interface Definition {
 }
 
 export interface MessageReader<Plan> {
-  /** How to read the messages of this definition; null: skip them by their length. */
+  /** Returns how to read the messages of this definition; null to skip them. */
   define(definition: Definition): Plan | null;
-  /** `at` is the first byte after the message header; `timestamp` in FIT seconds, -1 when there is none. */
+  /** Reads a message. `at` is the first byte after its header; `timestamp` is in FIT seconds, or -1. */
   read(plan: Plan, at: number, timestamp: number): void;
 }
 
-/** A header shorter than this cannot hold the ".FIT" marker. */
+/** Shortest header that contains the ".FIT" marker. */
 const SHORTEST_HEADER_BYTES = 12;
 const USUAL_HEADER_BYTES = 14;
 const CRC_BYTES = 2;
-/** The upper half of the protocol byte. */
+/** Highest value of the upper half of the protocol version byte. */
 const NEWEST_PROTOCOL = 2;
-/** A chain of more segments than this is no training file. */
-const MAX_SEGMENTS = 1_000;
+/** Maximum number of chained files. */
+const MAX_CHAINED_FILES = 1_000;
 const TIMESTAMP_FIELD = 253;
 const NO_TIMESTAMP = 0xffffffff;
 
-/** CRC-16 with the reflected polynomial 0xA001: what one byte does to it. */
+/** CRC-16 with the reflected polynomial 0xA001, for one byte. */
 const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
   return crc;
 });
-/** What a byte does that is followed by one, two, three more: four bytes then cost one step. */
+/** The same for a byte followed by one, two and three more, so that four bytes cost one step. */
 const CRC_TABLE_1 = followedByOne(CRC_TABLE);
 const CRC_TABLE_2 = followedByOne(CRC_TABLE_1);
 const CRC_TABLE_3 = followedByOne(CRC_TABLE_2);
@@ -75,7 +75,7 @@ function crc16(bytes: Uint8Array, start: number, end: number, seed = 0): number 
   return crc;
 }
 
-/** Whether ".FIT" stands at byte 8 of what begins at `at`. */
+/** Returns whether bytes 8 to 11 after `at` are ".FIT". */
 export function hasMarker(bytes: Uint8Array, at: number): boolean {
   return (
     bytes[at + 8] === 0x2e && bytes[at + 9] === 0x46 && bytes[at + 10] === 0x49 && bytes[at + 11] === 0x54
@@ -91,21 +91,21 @@ function bytesOf(view: DataView): Uint8Array {
 }
 
 /**
- * Reads every segment of a file, each with a reader of its own. A damaged segment costs no other one:
- * what could be read whole is kept, and the warnings say what was wrong. The file ends where `work` is used up.
+ * Reads all chained files, each with its own reader. Damage to one does not affect the others: every complete message
+ * is read, and the damage is added to `warnings`. Reading ends when `work` is used up.
  */
-export function readSegments<Reader extends MessageReader<unknown>>(
+export function readChainedFiles<Reader extends MessageReader<unknown>>(
   view: DataView,
   warnings: Set<FitWarning>,
-  work: Work,
+  work: WorkBudget,
   open: () => Reader,
-  close: (reader: Reader, segment: Segment) => void,
+  close: (reader: Reader, messages: MessageRange) => void,
 ): void {
   const bytes = bytesOf(view);
   const length = bytes.length;
   let at = 0;
   for (let count = 0; at < length; count++) {
-    if (!hasMarker(bytes, at) || count === MAX_SEGMENTS) {
+    if (!hasMarker(bytes, at) || count === MAX_CHAINED_FILES) {
       warnings.add("fit_trailing_bytes");
       return;
     }
@@ -134,7 +134,7 @@ export function readSegments<Reader extends MessageReader<unknown>>(
   }
 }
 
-/** Where the data of the segment at `at` starts and ends, and where the next segment starts. */
+/** Returns where the data of the chained file at `at` starts and ends, and where the next chained file starts. */
 function boundsAt(view: DataView, bytes: Uint8Array, at: number) {
   const headerSize = view.getUint8(at);
   const start = at + (headerSize >= SHORTEST_HEADER_BYTES ? headerSize : USUAL_HEADER_BYTES);
@@ -149,14 +149,14 @@ function boundsAt(view: DataView, bytes: Uint8Array, at: number) {
   return { start, end: endOfUnknownSize(view, at, start, next), next, sizeIsRight };
 }
 
-/** Headers of 14 bytes and more carry a CRC of their first 12; 0 means that the writer left it out. */
+/** Headers of at least 14 bytes contain a CRC of their first 12. The value 0 means that the writer omitted it. */
 function headerCrcIsWrong(view: DataView, bytes: Uint8Array, at: number): boolean {
   if (view.getUint8(at) < USUAL_HEADER_BYTES) return false;
   const stored = view.getUint16(at + SHORTEST_HEADER_BYTES, true);
   return stored !== 0 && stored !== crc16(bytes, at, at + SHORTEST_HEADER_BYTES);
 }
 
-/** Where the next header stands that a writer could have written, or the end of the bytes. */
+/** Returns where the next plausible header begins, or the end of the bytes. */
 function nextHeader(bytes: Uint8Array, from: number): number {
   for (let at = from; at < bytes.length; at++) {
     const headerSize = bytes[at];
@@ -168,8 +168,8 @@ function nextHeader(bytes: Uint8Array, from: number): number {
 }
 
 /**
- * Where data ends when the header's size is zero or too large. If the CRC fits the header as it stands, or
- * with its size put right, the last two bytes are that CRC and no message; otherwise all there is is data.
+ * Returns where data ends when the size in the header is 0 or too large. If the last two bytes are a valid CRC, with the
+ * header as written or with its size corrected, data ends before them. Otherwise all bytes are data.
  */
 function endOfUnknownSize(view: DataView, at: number, start: number, next: number): number {
   const end = next - CRC_BYTES;
@@ -185,19 +185,19 @@ function endOfUnknownSize(view: DataView, at: number, start: number, next: numbe
 }
 
 /**
- * Reads whole messages from `start` up to `end` and returns where it stopped: at `end`, at the first byte that is
- * not a whole message of a known definition, or where `work` was used up.
+ * Reads complete messages from `start` up to `end` and returns where it stopped: at `end`, at the first byte that begins
+ * no complete message with a known definition, or where `work` was used up.
  */
 export function walk<Plan>(
   view: DataView,
   start: number,
   end: number,
   reader: MessageReader<Plan>,
-  work: Work,
+  work: WorkBudget,
 ): number {
   const definitions = new Definitions(view, end, reader);
   const { sizes, timestampsAt, littleEndians, plans } = definitions;
-  /** Units of the walk itself, which are taken off at its end: the loop then only reads what is left. */
+  /** Units of the walk itself. They are subtracted at its end, so that the loop only reads `work.left`. */
   let walked = 0;
   let reference = -1;
   let at = start;
@@ -223,7 +223,7 @@ export function walk<Plan>(
       if (stored !== NO_TIMESTAMP) timestamp = reference = stored;
     }
     if (compressed && timestamp < 0 && reference >= 0) {
-      // The five bits are the low bits of the next second that ends in them: a smaller value has rolled over.
+      // The five bits are the low bits of the time. A smaller value than before has rolled over.
       timestamp = reference += ((header & 0x1f) - (reference & 0x1f)) & 0x1f;
     }
     const plan = plans[local];
@@ -234,15 +234,15 @@ export function walk<Plan>(
   return at;
 }
 
-/** The latest definition of each of the 16 local message numbers. */
+/** Current definition of each of the 16 local message numbers. */
 class Definitions<Plan> {
-  /** Bytes of a data message after its header; -1: not defined. */
+  /** Bytes of a data message after its header byte; -1 for an undefined local number. */
   readonly sizes = new Int32Array(16).fill(-1);
-  /** Where the timestamp is in a data message; -1: it has none. */
+  /** Offset of the timestamp in a data message; -1 for none. */
   readonly timestampsAt = new Int32Array(16);
   readonly littleEndians: boolean[] = Array.from({ length: 16 }, () => true);
   readonly plans: (Plan | null)[] = Array.from({ length: 16 }, () => null);
-  /** Whether the definition that was read last is byte for byte the one that was in force. */
+  /** Whether the last definition read was identical to the current one. */
   isRepeated = false;
   private readonly definedAt = new Int32Array(16);
   private readonly definitionBytes = new Int32Array(16);
@@ -256,7 +256,7 @@ class Definitions<Plan> {
     this.reader = reader;
   }
 
-  /** Reads the definition message at `at`. Returns where the next message begins, or -1 when this one is not whole. */
+  /** Reads the definition message at `at`. Returns where the next message begins, or -1 if this one is incomplete. */
   read(at: number, header: number): number {
     const { view, end } = this;
     if (at + 6 > end) return -1;
@@ -274,7 +274,7 @@ class Definitions<Plan> {
     }
     if (next > end) return -1;
     this.isRepeated = this.repeats(local, at, next - at);
-    // Some writers repeat the definition before every record.
+    // Some writers repeat the definition before every record. Compiling it each time would be slow.
     if (this.isRepeated) return next;
     this.definedAt[local] = at;
     this.definitionBytes[local] = next - at;
@@ -296,7 +296,7 @@ class Definitions<Plan> {
     return this.definitionBytes[local] === bytes && isSame(this.view, at, this.definedAt[local] ?? 0, bytes);
   }
 
-  /** Notes and returns the size of the data messages, and notes where their timestamp is. */
+  /** Sets and returns the size of the data messages, and sets the offset of their timestamp. */
   private measure(
     local: number,
     fieldsAt: number,

@@ -1,23 +1,20 @@
 import type { HR, Values } from "./profile.ts";
 
-/** A strap's store of a day, one reading a second; hostile files end here. */
+/** Maximum number of stored readings: 12 days at one per second. */
 const MAX_SECONDS = 1 << 20;
 const EVENT_UNITS_PER_SECOND = 1024;
 const PACKED_MASK = 0xfff;
 
-/**
- * Heart rates that a strap stored by itself and delivered in `hr` messages: one reading a second, found by
- * the record's timestamp.
- */
+/** Heart rates that a strap stored and delivered later in `hr` messages: one reading per second. */
 export class HeartRates {
   private readonly seconds: number[] = [];
   private readonly rates: number[] = [];
-  /** FIT seconds at event time 0; the first message with a timestamp tells it. */
+  /** FIT seconds at event time 0, known from the first message with a timestamp. */
   private eventZero = NaN;
-  /** The last event time, in 1/1024 s. */
+  /** Last event time, in 1/1024 s. */
   private lastEvent = NaN;
 
-  /** A message holds event times in full, or as the low 12 bits of the next ones, two in three bytes. */
+  /** Adds a message. Its event times are complete, or only their low 12 bits, two in three bytes. */
   add(message: Values<typeof HR>): void {
     const rates = message.filtered_bpm ?? [];
     const full = message.event_timestamp;
@@ -44,7 +41,7 @@ export class HeartRates {
     later.seconds.forEach((second, i) => this.store(second, later.rates[i] ?? 0));
   }
 
-  /** The rate of that second, NaN when there is none. */
+  /** Returns the heart rate of a second, or NaN. */
   at(second: number): number {
     let low = 0;
     let high = this.seconds.length;
@@ -67,7 +64,7 @@ export class HeartRates {
     if (rate !== undefined && rate > 0 && !Number.isNaN(second)) this.store(second, rate);
   }
 
-  /** The first reading of a second stands; the search needs them in order. */
+  /** Keeps the first reading of a second. Readings must be in ascending order for the binary search. */
   private store(second: number, rate: number): void {
     if (this.seconds.length < MAX_SECONDS && second > (this.seconds[this.seconds.length - 1] ?? -1)) {
       this.seconds.push(second);

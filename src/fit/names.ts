@@ -5,9 +5,9 @@ import {
   getFitSubSportName,
 } from "fit-file-parser/profile";
 
-/** FIT names for FIT numbers. A number that the profile does not know keeps its number: "unknown_99". */
+/** Names of the FIT profile for numbers in files. A number without a name becomes "unknown_99". */
 
-/** Makers whose product numbers are Garmin's: garmin, dynastream, dynastream_oem. */
+/** Manufacturers that use Garmin's product numbers: garmin, dynastream, dynastream_oem. */
 const GARMIN_NUMBERING: ReadonlySet<number> = new Set([1, 13, 15]);
 
 export function sportName(sport: number): string {
@@ -27,7 +27,7 @@ export function productName(manufacturer: number | undefined, product: number): 
   return (isGarmin ? getFitGarminProductDisplayName(product) : null) ?? unknown(product);
 }
 
-/** The name at that place of one of the profile's lists. */
+/** Returns the name at an index of one of the profile's lists. */
 export function listedName(names: readonly string[], number: number | undefined): string | null {
   return number === undefined ? null : (names[number] ?? unknown(number));
 }

@@ -1,6 +1,6 @@
 /**
- * The part of the FIT profile that activities need. A new field is one line here, named as the profile
- * names it. A wire number becomes a value as raw / scale - offset.
+ * Messages and fields of the FIT profile that activities need, under the profile's names. A new field is one line here.
+ * A value is raw / scale - offset.
  */
 
 export interface NumberField {
@@ -9,7 +9,7 @@ export interface NumberField {
   readonly scale: number;
   readonly offset: number;
 }
-/** A field whose members matter one by one; an invalid member is NaN. */
+/** A field with several members. An invalid member is NaN. */
 export interface ArrayField {
   readonly kind: "array";
   readonly number: number;
@@ -20,7 +20,7 @@ export interface TextField {
   readonly kind: "text";
   readonly number: number;
 }
-/** Bits packed across bytes: bytes as they are, absent when every bit is set. */
+/** A field of raw bytes. It is absent when every bit is set. */
 export interface BytesField {
   readonly kind: "bytes";
   readonly number: number;
@@ -31,11 +31,11 @@ export type Fields = Readonly<Record<string, Field>>;
 export interface Message<F extends Fields> {
   readonly number: number;
   readonly fields: F;
-  /** The same fields, as pairs of name and field. */
+  /** The same fields as pairs of name and field. */
   readonly entries: readonly (readonly [name: string, field: Field])[];
 }
 
-/** A decoded message: a field that the file lacks, or that holds its invalid value, is not there. */
+/** A decoded message. A field that is missing in the file or has its invalid value is absent. */
 export type Decoded<F extends Fields> = {
   [K in keyof F]?: F[K] extends TextField
     ? string
@@ -45,7 +45,7 @@ export type Decoded<F extends Fields> = {
         ? number[]
         : number;
 };
-/** The decoded form of a message of this table, as in `Values<typeof LAP>`. */
+/** Decoded form of a message of this table: `Values<typeof LAP>`. */
 export type Values<M> = M extends Message<infer F> ? Decoded<F> : never;
 
 const field = (number: number, scale = 1, offset = 0): NumberField => ({
@@ -244,5 +244,5 @@ export const LENGTH_ACTIVE = 1;
 export const FILE_TYPE_ACTIVITY = 4;
 export const EVENT_TIMER = 0;
 export const EVENT_TYPE_START = 0;
-/** stop, stop_all, stop_disable, stop_disable_all. */
+/** `stop`, `stop_all`, `stop_disable`, `stop_disable_all`. */
 export const EVENT_TYPES_STOP: ReadonlySet<number> = new Set([1, 4, 8, 9]);

@@ -1,7 +1,7 @@
 /**
- * The quantities that an activity and a lap have in common, in the order of the API. Returns what `of` makes of each:
- * types, schemas, rounding and documentation derive from this one list. `decimals` is what a file can hold, or what an
- * average deserves; `description` is for partners.
+ * Quantities that activities and laps share, in the order of the API. Calls `of` for each and returns the results by
+ * name: types, schemas, rounding and documentation all derive from this list. `decimals` is the resolution of the file
+ * or, for averages, a useful one. Partners read `description`.
  */
 export function quantities<T>(of: (decimals: number, description: string) => T) {
   return {
@@ -27,7 +27,7 @@ export function quantities<T>(of: (decimals: number, description: string) => T) 
   };
 }
 
-/** Null: not known. */
+/** Null for an unknown quantity. */
 export type Quantities = ReturnType<typeof quantities<number | null>>;
 export type QuantityName = keyof Quantities;
 

@@ -11,23 +11,29 @@ import {
   TEMPERATURE,
   type DeveloperColumn,
 } from "./columns.ts";
-import { memberBytes, placeDeveloperFields, placeFields, readMember, type Placed } from "./decode.ts";
+import {
+  memberBytes,
+  developerFieldPositions,
+  fieldPositions,
+  readMember,
+  type FieldPosition,
+} from "./decode.ts";
 import type { Definition, MessageReader } from "./frame.ts";
 import { RECORD, type NumberField } from "./profile.ts";
-import { developerKey } from "./survey.ts";
+import { developerKey } from "./firstPass.ts";
 import { cadence, degrees, isPosition } from "./values.ts";
 
-/** Which readings of a field count. */
+/** Conditions on readings: a step ignores readings that do not meet its condition. */
 const ANY = 0;
 const NOT_ZERO = 1;
 const POSITIVE = 2;
 
 /**
- * What fills each column, in the order of trial: a later entry counts only where the earlier ones gave no
- * reading. An enhanced 0 yields to a plain reading above 0, for then it was never written; a heart rate of
- * 0 is a strap without contact.
+ * Fields that fill each column, in order: a later entry applies only where the earlier ones gave no reading. An enhanced
+ * 0 beside a plain reading above 0 means that the enhanced field was not written. A heart rate of 0 means that the strap
+ * has no contact.
  */
-const FILLING_ORDER: readonly (readonly [column: number, field: NumberField, which: number])[] = [
+const FILLING_ORDER: readonly (readonly [column: number, field: NumberField, condition: number])[] = [
   [DISTANCE, RECORD.fields.distance, ANY],
   [ALTITUDE, RECORD.fields.enhanced_altitude, NOT_ZERO],
   [ALTITUDE, RECORD.fields.altitude, POSITIVE],
@@ -42,7 +48,7 @@ const FILLING_ORDER: readonly (readonly [column: number, field: NumberField, whi
   [TEMPERATURE, RECORD.fields.temperature, ANY],
 ];
 
-/** compressed_speed_distance: 12 bits of speed in 1/100 m/s, then 12 bits of a running distance in 1/16 m. */
+/** `compressed_speed_distance`: 12 bits of speed in 1/100 m/s, then 12 bits of accumulated distance in 1/16 m. */
 const PACKED_BYTES = 3;
 const PACKED_MASK = 0xfff;
 const PACKED_SPEED_SCALE = 100;
@@ -50,33 +56,33 @@ const PACKED_DISTANCE_SCALE = 16;
 
 interface RecordPlan {
   readonly littleEndian: boolean;
-  /** The definition has no bytes: only a compressed-timestamp header can make it a record. */
+  /** Whether messages have no fields. They count as records only with a compressed-timestamp header. */
   readonly isBare: boolean;
-  /** Quadruples: column, offset in the message, base type, which readings count. */
+  /** Groups of four: column, offset in the message, base type, condition. */
   readonly steps: Int32Array;
-  /** Of each step. */
+  /** For each step. */
   readonly scales: Float64Array;
-  /** Of each step, times its scale: what to take off before the division, which then rounds only once. */
+  /** For each step: the offset times the scale. Subtracting it before the division rounds only once. */
   readonly offsets: Float64Array;
-  readonly latitude: Placed | undefined;
-  readonly longitude: Placed | undefined;
-  readonly cadence: Placed | undefined;
-  readonly fractionalCadence: Placed | undefined;
-  readonly cadence256: Placed | undefined;
-  readonly packed: Placed | undefined;
+  readonly latitude: FieldPosition | undefined;
+  readonly longitude: FieldPosition | undefined;
+  readonly cadence: FieldPosition | undefined;
+  readonly fractionalCadence: FieldPosition | undefined;
+  readonly cadence256: FieldPosition | undefined;
+  readonly packed: FieldPosition | undefined;
 }
 
 /**
- * Records to rows. Consecutive records of one timestamp make one row in which the first reading of a column
- * stands; a record without a timestamp is a row of its own. `emit` gets a row that is reused afterwards.
- * Columns whose `wanted` is 0 are not read.
+ * Converts records to rows. Consecutive records of one timestamp become one row with the first reading of each column.
+ * A record without a timestamp becomes its own row. `emit` receives a row that is reused afterwards. Columns with a
+ * reader count of 0 are not read.
  */
 export class RecordReader implements MessageReader<RecordPlan> {
   private readonly view: DataView;
   private readonly developerColumns: readonly DeveloperColumn[];
-  /** The index of a developer column by its `developerKey`. */
+  /** Index of a developer column by its `developerKey`. */
   private readonly indexes: ReadonlyMap<number, number>;
-  private readonly wanted: Uint16Array;
+  private readonly readerCounts: Uint16Array;
   private readonly emit: (timestamp: number, row: Float64Array) => void;
   private readonly row: Float64Array;
   private hasRow = false;
@@ -87,20 +93,20 @@ export class RecordReader implements MessageReader<RecordPlan> {
   constructor(
     view: DataView,
     developerColumns: readonly DeveloperColumn[],
-    wanted: Uint16Array,
+    readerCounts: Uint16Array,
     emit: (timestamp: number, row: Float64Array) => void,
   ) {
     this.view = view;
     this.developerColumns = developerColumns;
     this.indexes = new Map(developerColumns.map((column, index) => [column.developerKey, index]));
-    this.wanted = wanted;
+    this.readerCounts = readerCounts;
     this.emit = emit;
-    this.row = new Float64Array(wanted.length);
+    this.row = new Float64Array(readerCounts.length);
   }
 
   define(definition: Definition): RecordPlan | null {
     if (definition.globalNumber !== RECORD.number) return null;
-    const placed = placeFields(this.view, definition);
+    const placed = fieldPositions(this.view, definition);
     const place = (field: { number: number }) => placed.get(field.number);
     const steps: number[] = [];
     const scales: number[] = [];
@@ -109,24 +115,25 @@ export class RecordReader implements MessageReader<RecordPlan> {
       column: number,
       at: number,
       baseType: number,
-      which: number,
+      condition: number,
       scale: number,
       offset: number,
     ) => {
-      steps.push(column, at, baseType, which);
+      steps.push(column, at, baseType, condition);
       scales.push(scale);
       offsets.push(offset * scale);
     };
-    for (const [column, field, which] of FILLING_ORDER) {
+    for (const [column, field, condition] of FILLING_ORDER) {
       const found = place(field);
-      if (found !== undefined) addStep(column, found.at, found.baseType, which, field.scale, field.offset);
+      if (found !== undefined)
+        addStep(column, found.at, found.baseType, condition, field.scale, field.offset);
     }
-    for (const { number, developerDataIndex, at, size } of placeDeveloperFields(this.view, definition)) {
+    for (const { number, developerDataIndex, at, size } of developerFieldPositions(this.view, definition)) {
       const index = this.indexes.get(developerKey(developerDataIndex, number)) ?? -1;
       const column = this.developerColumns[index];
       if (column === undefined || size === 0 || size % memberBytes(column.baseType) !== 0) continue;
-      const which = column.standsInFor === HEART_RATE ? NOT_ZERO : ANY;
-      addStep(STANDARD_KEYS.length + index, at, column.baseType, which, column.scale, column.offset);
+      const condition = column.replacesColumn === HEART_RATE ? NOT_ZERO : ANY;
+      addStep(STANDARD_KEYS.length + index, at, column.baseType, condition, column.scale, column.offset);
     }
     const packed = place(RECORD.fields.compressed_speed_distance);
     return {
@@ -146,20 +153,20 @@ export class RecordReader implements MessageReader<RecordPlan> {
 
   read(plan: RecordPlan, at: number, timestamp: number): void {
     if (plan.isBare && timestamp < 0) return;
-    const { row, wanted } = this;
+    const { row, readerCounts } = this;
     if (!this.hasRow || timestamp < 0 || timestamp !== this.timestamp) {
       this.flush();
       for (let column = 0; column < row.length; column++) row[column] = NaN;
       this.hasRow = true;
       this.timestamp = timestamp;
     }
-    this.takeSteps(plan, at);
-    if (wanted[LATITUDE] !== 0 && plan.latitude !== undefined) this.readPosition(plan, at);
-    if (wanted[CADENCE] !== 0) this.readCadence(plan, at);
+    this.readSteps(plan, at);
+    if (readerCounts[LATITUDE] !== 0 && plan.latitude !== undefined) this.readPosition(plan, at);
+    if (readerCounts[CADENCE] !== 0) this.readCadence(plan, at);
     if (plan.packed !== undefined) this.readPacked(at + plan.packed.at);
   }
 
-  /** To be called after the last record. */
+  /** Emits the last row. Call it after the last record. */
   flush(): void {
     if (this.hasRow && (this.timestamp >= 0 || hasReading(this.row))) {
       this.emit(this.timestamp, this.row);
@@ -167,16 +174,16 @@ export class RecordReader implements MessageReader<RecordPlan> {
     this.hasRow = false;
   }
 
-  private takeSteps({ steps, scales, offsets, littleEndian }: RecordPlan, at: number): void {
-    const { view, row, wanted } = this;
+  private readSteps({ steps, scales, offsets, littleEndian }: RecordPlan, at: number): void {
+    const { view, row, readerCounts } = this;
     for (let i = 0, step = 0; i < steps.length; i += 4, step++) {
       const column = steps[i] ?? 0;
-      if (wanted[column] === 0 || !Number.isNaN(row[column])) continue;
+      if (readerCounts[column] === 0 || !Number.isNaN(row[column])) continue;
       const wire = readMember(view, at + (steps[i + 1] ?? 0), steps[i + 2] ?? 0, littleEndian);
       const reading = (wire - (offsets[step] ?? 0)) / (scales[step] ?? 1);
-      const which = steps[i + 3];
-      if (which === NOT_ZERO && (wire === 0 || reading === 0)) continue;
-      if (which === POSITIVE && !(reading > 0)) continue;
+      const condition = steps[i + 3];
+      if (condition === NOT_ZERO && (wire === 0 || reading === 0)) continue;
+      if (condition === POSITIVE && !(reading > 0)) continue;
       row[column] = reading;
     }
   }
@@ -215,7 +222,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
     this.fill(DISTANCE, this.packedTotal / PACKED_DISTANCE_SCALE);
   }
 
-  private member(place: Placed | undefined, at: number, littleEndian: boolean): number {
+  private member(place: FieldPosition | undefined, at: number, littleEndian: boolean): number {
     return place === undefined ? NaN : readMember(this.view, at + place.at, place.baseType, littleEndian);
   }
 

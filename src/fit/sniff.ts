@@ -1,4 +1,4 @@
-/** What bytes that are neither a FIT file nor an archive look like, for a partner who sent the wrong thing. */
+/** Guesses the format of bytes that are neither a FIT file nor an archive, for the error's detail. */
 
 const SNIFFED_BYTES = 1024;
 const UTF8 = new TextDecoder("utf-8");
@@ -13,10 +13,10 @@ const MARKUP: readonly { readonly pattern: RegExp; readonly looksLike: string }[
   { pattern: /^[{[]/, looksLike: "JSON" },
 ];
 
-/** One sentence; it never repeats what the bytes say. */
+/** Returns an error detail for partners. It never quotes the bytes. */
 export function describeNotFit(bytes: Uint8Array): string {
   const looksLike = lookOf(bytes);
-  const missing = 'The file is not FIT: ".FIT" does not stand at byte 8.';
+  const missing = 'The file is not a FIT file: bytes 8 to 11 are not ".FIT".';
   return looksLike === null ? missing : `${missing} It looks like ${looksLike}.`;
 }
 
@@ -24,6 +24,6 @@ function lookOf(bytes: Uint8Array): string | null {
   const text = UTF8.decode(bytes.subarray(0, SNIFFED_BYTES)).trim();
   const markup = MARKUP.find(({ pattern }) => pattern.test(text));
   if (markup !== undefined) return markup.looksLike;
-  // oxlint-disable-next-line no-control-regex -- control characters are what text does not have
+  // oxlint-disable-next-line no-control-regex -- text contains no control characters
   return text !== "" && !/[\u0000-\u0008\u000e-\u001f\ufffd]/.test(text) ? "text" : null;
 }

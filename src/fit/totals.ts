@@ -1,19 +1,19 @@
 import { ALTITUDE, CADENCE, POWER, SPEED, STANDARD_KEYS, type DeveloperColumn } from "./columns.ts";
 
-/** Between records further apart than this the device paused; smart recording stays below it. */
+/** Longest time that a reading holds. A longer gap between records is a pause; smart recording stays below it. */
 const LONGEST_HOLD_SECONDS = 10;
-/** Slower than this is standing: a slow walk is twice as fast. */
+/** Slower counts as standing. A slow walk is twice as fast. */
 const MOVING_METERS_PER_SECOND = 0.5;
-/** Altitude must change by this much to count: less is the noise of barometers and receivers. */
+/** Smaller changes of altitude are noise of barometers and receivers. */
 const CLIMB_STEP_METERS = 3;
-/** Window and power of the normalized power formula (Allen and Coggan, Training and Racing with a Power Meter). */
+/** Window of the normalized power formula (Allen and Coggan, Training and Racing with a Power Meter). */
 const ROLLING_SECONDS = 30;
-/** Stands for no column. */
+/** No column. */
 const NOTHING = -1;
 
 /**
- * What an activity's rows add up to, for the fields that its session lacks: one pass, no row kept. A
- * reading holds until the next row, or for one second before a pause, so that averages are over time.
+ * Computes sums, averages and extremes of an activity's rows for the fields that its session lacks, in one pass without
+ * keeping rows. A reading holds until the next row, or for one second before a pause, so that averages are over time.
  */
 export class Totals {
   rows = 0;
@@ -22,15 +22,15 @@ export class Totals {
   movingSeconds = NaN;
   ascent = NaN;
   descent = NaN;
-  /** The standard columns to add up. */
+  /** Standard columns to sum up. */
   private readonly summed: Int32Array;
-  private readonly standsInFor: Int32Array;
+  private readonly replacesColumn: Int32Array;
   /** Columns without a reading so far. */
   private readonly missing: number[];
-  private readonly wanted: Uint16Array;
-  /** Of every column. */
+  private readonly readerCounts: Uint16Array;
+  /** First reading of every column. */
   private readonly firsts: Float64Array;
-  /** Of every standard column: the column that its readings come from, as far as is known, and what those add up to. */
+  /** For each standard column: the column that its readings come from so far, and results over those. */
   private readonly sources: Int32Array;
   private readonly lasts = new Float64Array(STANDARD_KEYS.length).fill(NaN);
   private readonly maxima = new Float64Array(STANDARD_KEYS.length).fill(NaN);
@@ -42,42 +42,42 @@ export class Totals {
   private climbFrom = NaN;
 
   /**
-   * Adds up the standard columns of `summed`, from the developer fields that stand in for them where need be; of
-   * the other columns only the first reading counts. `wanted` has for each column how many activities still want
-   * its readings; this one takes itself off.
+   * `summed` lists the standard columns to sum up, from replacing developer fields if necessary. Only the first reading
+   * of other columns is needed. `readerCounts` has the number of activities that still need each column's readings;
+   * this object decrements it when it needs no more.
    */
   constructor(
     summed: readonly number[],
     developerColumns: readonly DeveloperColumn[],
-    wanted: Uint16Array,
+    readerCounts: Uint16Array,
     normalizesPower: boolean,
   ) {
     const standard = Array.from(STANDARD_KEYS.keys());
     this.summed = Int32Array.from(summed);
-    this.standsInFor = Int32Array.from([
+    this.replacesColumn = Int32Array.from([
       ...standard,
-      ...developerColumns.map(({ standsInFor }) => standsInFor ?? NOTHING),
+      ...developerColumns.map(({ replacesColumn }) => replacesColumn ?? NOTHING),
     ]);
-    this.missing = Array.from(wanted.keys());
-    this.wanted = wanted;
-    this.firsts = new Float64Array(wanted.length).fill(NaN);
+    this.missing = Array.from(readerCounts.keys());
+    this.readerCounts = readerCounts;
+    this.firsts = new Float64Array(readerCounts.length).fill(NaN);
     this.sources = Int32Array.from(standard);
     this.power = normalizesPower ? new NormalizedPower() : null;
   }
 
   add(time: number, row: Float64Array): void {
-    if (this.rows > 0) this.release(time);
+    if (this.rows > 0) this.countHeldReadings(time);
     this.rows++;
     this.heldFrom = time;
     if (!Number.isNaN(time)) this.lastTime = time;
-    if (this.missing.length > 0) this.notice(row);
+    if (this.missing.length > 0) this.noteFirstReadings(row);
     const { held, sources } = this;
     for (const column of this.summed) held[column] = row[sources[column] ?? column] ?? NaN;
   }
 
-  /** To be called after the last row. */
+  /** Counts the last row. Call it after the last row. */
   finish(): void {
-    if (this.rows > 0) this.release(NaN);
+    if (this.rows > 0) this.countHeldReadings(NaN);
   }
 
   has(column: number): boolean {
@@ -88,7 +88,7 @@ export class Totals {
     return this.firsts[column] ?? NaN;
   }
 
-  /** Last minus first reading of a standard column. */
+  /** Returns the last minus the first reading of a standard column. */
   span(column: number): number {
     return (this.lasts[column] ?? NaN) - this.first(this.sources[column] ?? column);
   }
@@ -101,7 +101,7 @@ export class Totals {
     return (this.sums[column] ?? NaN) / (this.seconds[column] ?? NaN);
   }
 
-  /** Readings times seconds: joules, for watts. */
+  /** Returns the integral over time: joules for watts. */
   integral(column: number): number {
     return this.has(this.sources[column] ?? column) ? (this.sums[column] ?? NaN) : NaN;
   }
@@ -110,25 +110,25 @@ export class Totals {
     return this.power?.value() ?? NaN;
   }
 
-  private notice(row: Float64Array): void {
+  private noteFirstReadings(row: Float64Array): void {
     for (let i = this.missing.length - 1; i >= 0; i--) {
       const column = this.missing[i] ?? 0;
       const reading = row[column] ?? NaN;
       if (Number.isNaN(reading)) continue;
-      const outdone = this.replaceSource(column);
+      const unneeded = this.replaceSource(column);
       this.firsts[column] = reading;
       this.missing.splice(i, 1);
-      if (outdone !== NOTHING) this.wanted[outdone] = (this.wanted[outdone] ?? 1) - 1;
+      if (unneeded !== NOTHING) this.readerCounts[unneeded] = (this.readerCounts[unneeded] ?? 1) - 1;
     }
   }
 
   /**
-   * Makes a column with its first reading the source of a standard column, if it goes before the one that is: the
-   * native field first, then developer fields in their order, as `sourceOf` has it. A column that goes before has
-   * no earlier reading, so its sums begin here. Returns a column whose readings are no longer wanted.
+   * Makes a column, at its first reading, the source of a standard column if it has priority over the current source:
+   * the native field first, then developer fields in their order, as in `sourceOf`. Sums start again, because the new
+   * source had no earlier reading. Returns the column whose readings are no longer needed.
    */
   private replaceSource(column: number): number {
-    const standard = this.standsInFor[column] ?? NOTHING;
+    const standard = this.replacesColumn[column] ?? NOTHING;
     if (standard === NOTHING || !this.summed.includes(standard)) return column;
     const source = this.sources[standard] ?? standard;
     const isFirst = !this.has(source);
@@ -142,8 +142,8 @@ export class Totals {
     return isFirst ? NOTHING : source;
   }
 
-  /** Counts the readings that held until `time`. */
-  private release(time: number): void {
+  /** Counts the readings that were held until `time`. */
+  private countHeldReadings(time: number): void {
     const gap = time - this.heldFrom;
     const duration = gap >= 0 && gap <= LONGEST_HOLD_SECONDS ? gap : 1;
     const { held, lasts, maxima, sums, seconds } = this;
@@ -152,7 +152,7 @@ export class Totals {
       if (Number.isNaN(reading)) continue;
       lasts[column] = reading;
       if (!(reading <= (maxima[column] ?? NaN))) maxima[column] = reading;
-      // An average cadence is that of the time with movement, as devices show it.
+      // Devices average cadence over the time with pedalling.
       if (column === CADENCE && reading === 0 && this.isNative(CADENCE)) continue;
       sums[column] = (sums[column] ?? 0) + reading * duration;
       seconds[column] = (seconds[column] ?? 0) + duration;
@@ -187,10 +187,10 @@ export class Totals {
   }
 }
 
-/** The fourth root of the mean fourth power of the 30-second rolling average of power. */
+/** Fourth root of the mean fourth power of the 30-second rolling average of power. */
 class NormalizedPower {
   private readonly window = new Float64Array(ROLLING_SECONDS);
-  /** Of the next second in the window. */
+  /** Index of the next second in the window. */
   private place = 0;
   private seen = 0;
   private sum = 0;
@@ -210,7 +210,7 @@ class NormalizedPower {
     }
   }
 
-  /** NaN until there is a whole window. */
+  /** Returns NaN for less than one window. */
   value(): number {
     const windows = this.seen - ROLLING_SECONDS + 1;
     return windows > 0 ? (this.fourths / windows) ** 0.25 : NaN;

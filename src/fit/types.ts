@@ -1,6 +1,6 @@
 import type { Quantities } from "./quantities.ts";
 
-/** What the decoder returns. Field names, units and nulls are those of the partner API. */
+/** Results of the decoder, with the field names, units and nulls of the partner API. */
 
 export const FIT_WARNINGS = [
   "fit_truncated",
@@ -13,11 +13,11 @@ export const FIT_WARNINGS = [
 ] as const;
 export type FitWarning = (typeof FIT_WARNINGS)[number];
 
-/** Why bytes give no activity; each is an error code of a file. */
+/** Reasons why bytes contain no activity. Each is an error code of a file. */
 export type FitProblemCode = "not_fit" | "not_an_activity" | "no_activity_data";
 export interface FitProblem {
   code: FitProblemCode;
-  /** One sentence for the partner; never holds bytes of the file. */
+  /** Sentences for the partner. They never quote the file. */
   detail: string;
 }
 
@@ -62,9 +62,9 @@ export interface DecodedActivity extends Quantities {
   number_of_active_lengths: number | null;
   start_latitude_in_degrees: number | null;
   start_longitude_in_degrees: number | null;
-  /** Names of the fields computed from records because the file lacks them. */
+  /** Names of fields and streams that the file lacks and that were computed. */
   derived: string[];
-  /** Keys of the streams that `decodeStreams` gives for this activity. */
+  /** Keys of the streams that `decodeStreams` returns for this activity. */
   streams: string[];
   laps: DecodedLap[];
   lengths: DecodedLength[];
@@ -72,7 +72,7 @@ export interface DecodedActivity extends Quantities {
 }
 
 export interface DecodeOptions {
-  /** The ping's start_time_in_seconds, for files whose clock was never set; null when there is none (inspect). */
+  /** The ping's `start_time_in_seconds`, used for files whose clock was never set; null without a ping. */
   fallbackStartInSeconds: number | null;
 }
 
@@ -81,13 +81,13 @@ export type DecodeResult =
 
 export interface StreamsOptions extends DecodeOptions {
   sessionIndex: number;
-  /** Only these keys; null: all that the activity has. */
+  /** Keys to return; null for all. */
   keys: readonly string[] | null;
-  /** At most this many points, each bucket's minimum and maximum kept; null: every row. */
+  /** Maximum number of rows; the extremes of each bucket are kept. Null for every row. */
   resolution: number | null;
 }
 
-/** Columns of equal length, null where there is no reading; null when the session does not exist. */
+/** Columns of equal length, with null for no reading. */
 export interface Streams {
   downsampled: boolean;
   columns: Record<string, (number | null)[]>;

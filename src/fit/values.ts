@@ -1,31 +1,28 @@
 /**
- * Rules on single readings, the same in records, laps and sessions. Everywhere inside the decoder NaN is
- * "no reading": it survives arithmetic, and typed arrays can hold it.
+ * Rules on single readings, the same in records, laps and sessions. Inside the decoder NaN means "no reading": it
+ * propagates through arithmetic and fits typed arrays.
  */
 
 const DEGREES_PER_SEMICIRCLE = 180 / 2 ** 31;
 const POLE_IN_SEMICIRCLES = 2 ** 30;
 
-/** A heart that beats 0 times a minute is a strap without contact. */
+/** Returns a heart rate; NaN for 0, which straps without contact send. */
 export function heartRate(reading: number): number {
   return reading === 0 ? NaN : reading;
 }
 
-/**
- * The enhanced field has the wider range and goes first. An enhanced 0 beside a plain reading was never
- * written; `wireZero` is what a 0 on the wire scales to.
- */
-export function enhancedOrPlain(enhanced: number, plain: number, wireZero = 0): number {
+/** Prefers the enhanced field, which has the wider range. An enhanced 0 beside a plain reading was never written. */
+export function enhancedOrPlain(enhanced: number, plain: number): number {
   if (Number.isNaN(enhanced)) return plain;
-  return plain > 0 && (enhanced === 0 || enhanced === wireZero) ? plain : enhanced;
+  return plain > 0 && enhanced === 0 ? plain : enhanced;
 }
 
-/** Pedal turns, strides of one foot or arm cycles a minute, with the fraction if there is one. */
+/** Returns pedal turns, strides of one foot or arm cycles per minute, including a fraction. */
 export function cadence(whole: number, fraction: number): number {
   return Number.isNaN(fraction) ? whole : whole + fraction;
 }
 
-/** Both or neither: 0/0 is what receivers write before a fix, while a single 0 is the equator or Greenwich. */
+/** Returns whether two semicircles are a position. Receivers write 0/0 before a fix; a single 0 is valid. */
 export function isPosition(latitudeInSemicircles: number, longitudeInSemicircles: number): boolean {
   return (
     Math.abs(latitudeInSemicircles) <= POLE_IN_SEMICIRCLES &&
@@ -38,7 +35,7 @@ export function degrees(semicircles: number): number {
   return semicircles * DEGREES_PER_SEMICIRCLE;
 }
 
-/** A number for the partner: null when there is no reading, and no more decimals than the reading has. */
+/** Returns a number rounded for the API; null for no reading. */
 export function rounded(value: number | undefined, decimals: number): number | null {
   if (value === undefined || !Number.isFinite(value)) return null;
   const factor = 10 ** decimals;

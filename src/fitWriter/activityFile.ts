@@ -1,12 +1,12 @@
 import { FitBaseType, FitEncoder, type FitEncoderField } from "fit-file-parser/encoder";
 
-/** FIT positions count 2^31 to half a turn. */
-const SEMICIRCLES_A_DEGREE = 2 ** 31 / 180;
-/** Altitudes are kept from 500 m below the sea, in fifths of a metre. */
+/** FIT positions: 2^31 semicircles are 180 degrees. */
+const SEMICIRCLES_PER_DEGREE = 2 ** 31 / 180;
+/** FIT altitudes: 1/5 m above 500 m below sea level. */
 const ALTITUDE = { offset: 500, scale: 5 };
 
 const MESSAGE = { fileId: 0, session: 18, lap: 19, record: 20, event: 21, activity: 34, length: 101 };
-/** Fields that every message with them numbers alike. */
+/** Field numbers that are the same in all messages. */
 const TIMESTAMP = 253;
 const INDEX = 254;
 
@@ -19,24 +19,24 @@ const SIZE: Partial<Record<FitBaseType, number>> = {
   [FitBaseType.Uint32z]: 4,
 };
 
-/** One instant of an outing; what is absent is not written. */
+/** Readings of one record. Absent fields are not written. */
 export interface Reading {
-  /** Since the file's beginning. */
+  /** Seconds since the start of the file. */
   seconds: number;
   latitudeInDegrees?: number;
   longitudeInDegrees?: number;
   altitudeInMeters?: number;
   heartRate?: number;
-  /** Pedal turns, or strides of one foot. */
+  /** Pedal turns, or strides of one foot, per minute. */
   cadence?: number;
   distanceInMeters?: number;
   speedInMetersPerSecond?: number;
   powerInWatts?: number;
-  /** Bytes in a field that no activity needs, for files of a given size. */
+  /** Bytes of an unknown field, for files of a given size. */
   padding?: Uint8Array;
 }
 
-/** What a head unit sums up; what is absent is not written. */
+/** Totals of a session. Absent fields are not written. */
 export interface Totals {
   distanceInMeters?: number;
   averageSpeedInMetersPerSecond?: number;
@@ -61,15 +61,15 @@ export interface Lap {
   distanceInMeters?: number;
 }
 
-/** One length of a pool. */
+/** One active length of a pool. */
 export interface Length {
   startSeconds: number;
   seconds: number;
   strokes: number;
 }
 
-/** One session of a file: a leg of a triathlon, or all of anything else. */
-export interface Leg {
+/** One session of a file: one sport of a triathlon, or the whole activity. */
+export interface Session {
   /** Numbers of the FIT profile. */
   sport: number;
   subSport?: number;
@@ -81,10 +81,10 @@ export interface Leg {
   totals: Totals;
 }
 
-/** Null where there is nothing to write. */
-type Written = FitEncoderField | null;
+/** A field of a message; null to omit it. */
+type OptionalField = FitEncoderField | null;
 
-function field(number: number, baseType: FitBaseType, value: number | undefined, scale = 1): Written {
+function field(number: number, baseType: FitBaseType, value: number | undefined, scale = 1): OptionalField {
   if (value === undefined) return null;
   return { number, size: SIZE[baseType] ?? 1, baseType, value: Math.round(value * scale) };
 }
@@ -95,19 +95,19 @@ const uint16 = (number: number, value?: number, scale?: number) =>
 const uint32 = (number: number, value?: number, scale?: number) =>
   field(number, FitBaseType.Uint32, value, scale);
 const position = (number: number, degrees?: number) =>
-  field(number, FitBaseType.Sint32, degrees, SEMICIRCLES_A_DEGREE);
+  field(number, FitBaseType.Sint32, degrees, SEMICIRCLES_PER_DEGREE);
 
-type Write = (message: number, fields: readonly Written[], local?: number) => void;
+type Write = (message: number, fields: readonly OptionalField[], local?: number) => void;
 
-/** An activity file with one session for each leg, in their order. The same values give the same bytes. */
-export function activityFile(startInSeconds: number, legs: readonly Leg[]): Uint8Array<ArrayBuffer> {
+/** Encodes an activity file with these sessions. The same arguments give the same bytes. */
+export function activityFile(startInSeconds: number, sessions: readonly Session[]): Uint8Array<ArrayBuffer> {
   const start = FitEncoder.toFitTimestamp(new Date(startInSeconds * 1000));
-  const end = start + Math.max(0, ...legs.map((leg) => leg.startSeconds + leg.seconds));
+  const end = start + Math.max(0, ...sessions.map((session) => session.startSeconds + session.seconds));
   const encoder = new FitEncoder();
   const write: Write = (message, fields, local) =>
     encoder.writeMessage(
       message,
-      fields.filter((written) => written !== null),
+      fields.filter((field) => field !== null),
       local,
     );
 
@@ -119,21 +119,22 @@ export function activityFile(startInSeconds: number, legs: readonly Leg[]): Uint
     uint32(4, start),
   ]);
   write(MESSAGE.event, [uint32(TIMESTAMP, start), enumeration(0, 0), enumeration(1, 0)]);
-  const firstLengths = firstIndexes(legs.map((leg) => leg.lengths?.length ?? 0));
-  const firstLaps = firstIndexes(legs.map((leg) => leg.laps.length));
-  for (const [index, leg] of legs.entries()) {
-    for (const reading of leg.readings) writeReading(write, start, reading);
-    writeLengths(write, start, leg, firstLengths[index] ?? 0);
+  const firstLengths = firstIndexes(sessions.map((session) => session.lengths?.length ?? 0));
+  const firstLaps = firstIndexes(sessions.map((session) => session.laps.length));
+  for (const [index, session] of sessions.entries()) {
+    for (const reading of session.readings) writeReading(write, start, reading);
+    writeLengths(write, start, session, firstLengths[index] ?? 0);
   }
   write(MESSAGE.event, [uint32(TIMESTAMP, end), enumeration(0, 0), enumeration(1, 4)]);
-  for (const [index, leg] of legs.entries()) {
-    writeLaps(write, start, leg, firstLaps[index] ?? 0, firstLengths[index] ?? 0);
+  for (const [index, session] of sessions.entries()) {
+    writeLaps(write, start, session, firstLaps[index] ?? 0, firstLengths[index] ?? 0);
   }
-  for (const [index, leg] of legs.entries()) writeSession(write, start, leg, index, firstLaps[index] ?? 0);
+  for (const [index, session] of sessions.entries())
+    writeSession(write, start, session, index, firstLaps[index] ?? 0);
   write(MESSAGE.activity, [
     uint32(TIMESTAMP, end),
     uint32(0, end - start, 1000),
-    uint16(1, legs.length),
+    uint16(1, sessions.length),
     enumeration(2, 0),
     enumeration(3, 26),
     enumeration(4, 1),
@@ -142,7 +143,7 @@ export function activityFile(startInSeconds: number, legs: readonly Leg[]): Uint
   return new Uint8Array(encoder.close());
 }
 
-/** The index in the file of each leg's first message of a kind, from how many each leg has. */
+/** Returns the index of each session's first message, from the number of messages of each session. */
 function firstIndexes(counts: readonly number[]): number[] {
   let sum = 0;
   return counts.map((count) => {
@@ -151,7 +152,7 @@ function firstIndexes(counts: readonly number[]): number[] {
   });
 }
 
-function writeLengths(write: Write, start: number, { lengths = [] }: Leg, firstIndex: number): void {
+function writeLengths(write: Write, start: number, { lengths = [] }: Session, firstIndex: number): void {
   for (const [index, length] of lengths.entries()) {
     write(MESSAGE.length, [
       uint16(INDEX, firstIndex + index),
@@ -166,9 +167,15 @@ function writeLengths(write: Write, start: number, { lengths = [] }: Leg, firstI
   }
 }
 
-function writeLaps(write: Write, start: number, leg: Leg, firstIndex: number, firstLength: number): void {
-  for (const [index, lap] of leg.laps.entries()) {
-    const within = (leg.lengths ?? []).flatMap(({ startSeconds }, at) =>
+function writeLaps(
+  write: Write,
+  start: number,
+  session: Session,
+  firstIndex: number,
+  firstLength: number,
+): void {
+  for (const [index, lap] of session.laps.entries()) {
+    const within = (session.lengths ?? []).flatMap(({ startSeconds }, at) =>
       startSeconds >= lap.startSeconds && startSeconds < lap.startSeconds + lap.seconds ? [at] : [],
     );
     const [first] = within;
@@ -179,7 +186,7 @@ function writeLaps(write: Write, start: number, leg: Leg, firstIndex: number, fi
       uint32(7, lap.seconds, 1000),
       uint32(8, lap.seconds, 1000),
       uint32(9, lap.distanceInMeters, 100),
-      enumeration(25, leg.sport),
+      enumeration(25, session.sport),
       ...(first === undefined
         ? []
         : [uint16(32, within.length), uint16(35, firstLength + first), uint16(40, within.length)]),
@@ -187,17 +194,17 @@ function writeLaps(write: Write, start: number, leg: Leg, firstIndex: number, fi
   }
 }
 
-function writeSession(write: Write, start: number, leg: Leg, index: number, firstLap: number): void {
-  const { totals } = leg;
-  const lengths = leg.lengths?.length;
+function writeSession(write: Write, start: number, session: Session, index: number, firstLap: number): void {
+  const { totals } = session;
+  const lengths = session.lengths?.length;
   write(MESSAGE.session, [
     uint16(INDEX, index),
-    uint32(TIMESTAMP, start + leg.startSeconds + leg.seconds),
-    uint32(2, start + leg.startSeconds),
-    enumeration(5, leg.sport),
-    enumeration(6, leg.subSport),
-    uint32(7, leg.seconds, 1000),
-    uint32(8, leg.seconds, 1000),
+    uint32(TIMESTAMP, start + session.startSeconds + session.seconds),
+    uint32(2, start + session.startSeconds),
+    enumeration(5, session.sport),
+    enumeration(6, session.subSport),
+    uint32(7, session.seconds, 1000),
+    uint32(8, session.seconds, 1000),
     uint32(9, totals.distanceInMeters, 100),
     uint16(11, totals.energyInKilocalories),
     uint16(14, totals.averageSpeedInMetersPerSecond, 1000),
@@ -211,7 +218,7 @@ function writeSession(write: Write, start: number, leg: Leg, index: number, firs
     uint16(22, totals.ascentInMeters),
     uint16(23, totals.descentInMeters),
     uint16(25, firstLap),
-    uint16(26, leg.laps.length),
+    uint16(26, session.laps.length),
     uint16(33, lengths),
     uint16(34, totals.normalizedPowerInWatts),
     uint16(44, totals.poolLengthInMeters, 100),
@@ -223,7 +230,7 @@ function writeSession(write: Write, start: number, leg: Leg, index: number, firs
 
 function writeReading(write: Write, start: number, reading: Reading): void {
   const { altitudeInMeters: altitude, padding } = reading;
-  const fields: Written[] = [
+  const fields: OptionalField[] = [
     uint32(TIMESTAMP, start + reading.seconds),
     position(0, reading.latitudeInDegrees),
     position(1, reading.longitudeInDegrees),
@@ -237,6 +244,6 @@ function writeReading(write: Write, start: number, reading: Reading): void {
   if (padding !== undefined) {
     fields.push({ number: 200, baseType: FitBaseType.Byte, size: padding.length, value: padding });
   }
-  // A local number of its own: its definition then stands for all records that are alike.
+  // Records have their own local number, so that one definition serves all records with the same fields.
   write(MESSAGE.record, fields, 1);
 }

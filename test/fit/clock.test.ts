@@ -5,7 +5,7 @@ import { activityFile, T0, T0_UNIX, type Field } from "../support/fitBuilder.ts"
 const PING_START = 1_700_000_000;
 const heartRate: Field = [3, "uint8", 140];
 
-/** Records at 485, 486, 487 s since power-on, a session that began at 485 if asked, an activity message. */
+/** Records at 485, 486, 487 s since power-on, optionally a session that starts at 485, an activity message. */
 function neverSet(options: { session?: boolean; activity?: readonly Field[] } = {}): Uint8Array {
   const file = activityFile();
   for (let i = 0; i < 3; i++) file.message(20, [[253, "uint32", 485 + i], heartRate], { local: 1 });
@@ -20,7 +20,7 @@ function neverSet(options: { session?: boolean; activity?: readonly Field[] } = 
 }
 
 describe("a clock that was never set", () => {
-  test("never gives 1989 or 1990", () => {
+  test("never results in a start in 1989 or 1990", () => {
     for (const session of [true, false]) {
       expect(decodeOne(neverSet({ session })).start_time_in_seconds).toBeNull();
       expect(decodeOne(neverSet({ session }), PING_START).start_time_in_seconds).toBe(PING_START);
@@ -38,12 +38,12 @@ describe("a clock that was never set", () => {
     expect(decodeOne(bytes).utc_offset_in_seconds).toBeNull();
   });
 
-  test("still tells the time since the start", () => {
+  test("still gives the time since the start", () => {
     expect(columnsOf(neverSet({ session: true }))["time_in_seconds"]).toEqual([0, 1, 2]);
     expect(columnsOf(neverSet())["time_in_seconds"]).toEqual([0, 1, 2]);
   });
 
-  test("takes its start from a session that knows it", () => {
+  test("uses the start of a session that has a date", () => {
     const file = activityFile();
     for (let i = 0; i < 3; i++) file.message(20, [[253, "uint32", 485 + i], heartRate], { local: 1 });
     const bytes = file.session().build();
@@ -52,7 +52,7 @@ describe("a clock that was never set", () => {
     expect(decode(bytes).warnings).toEqual(["clock_not_set"]);
   });
 
-  test("is placed by the first record after it was set", () => {
+  test("follows from the first record after the clock was set", () => {
     const file = activityFile();
     for (let i = 0; i < 3; i++) file.message(20, [[253, "uint32", 485 + i], heartRate], { local: 1 });
     for (let i = 0; i < 3; i++) file.record(i, [heartRate]);
@@ -77,7 +77,7 @@ describe("a clock that was never set", () => {
   });
 });
 
-test("a session that began at 0, among records that know the date, begins with the first of them", () => {
+test("A session start of 0 among records with dates is replaced by the first record's time", () => {
   const bytes = activityFile()
     .record(0, [heartRate])
     .record(1, [heartRate])
@@ -117,7 +117,7 @@ describe("compressed timestamps", () => {
     expect(columnsOf(file.build())["time_in_seconds"]).toEqual([0, 30, 31, 32, 33, 37]);
   });
 
-  test("follow a timestamp of any message, and tell nothing before there is one", () => {
+  test("follow a timestamp of any message, and are unknown before the first one", () => {
     const bytes = activityFile()
       .record(null, [heartRate], { compressed: 3 })
       .message(21, [
@@ -185,18 +185,18 @@ describe("a clock that jumps", () => {
     expect(timesOf(bytes)).toEqual([0, 100, 200, 200, 200, 201]);
   });
 
-  test("by a few seconds is no jump", () => {
+  test("by a few seconds gives no warning", () => {
     const bytes = at(0, 1, 2, 1, 2, 3).session().build();
     expect(decode(bytes).warnings).toEqual([]);
     expect(timesOf(bytes)).toEqual([0, 1, 2, 2, 2, 3]);
   });
 
-  test("is not what a pause is", () => {
+  test("is not reported for a pause", () => {
     expect(decode(at(0, 1, 30_000, 30_001).session([], 30_001).build()).warnings).toEqual([]);
     expect(decode(at(0, 1, 80_000).build()).warnings).toEqual([]);
   });
 
-  test("is noticed without a session too", () => {
+  test("is reported without a session too", () => {
     expect(decode(at(0, 1, 200_000).build()).warnings).toEqual(["clock_jump"]);
   });
 });

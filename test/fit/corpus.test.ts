@@ -6,7 +6,7 @@ import { decodeActivities, type DecodedActivity, type Quantities } from "../../s
 import { streamsOf } from "../support/fitDecode.ts";
 import { corpusFolder, isThere, readBytes } from "../support/fitFolders.ts";
 
-/** What an independent byte-level reader found in 66 public files. */
+/** Results of an independent byte-level reader for 66 public files. */
 interface Expected {
   segments: { crc: "ok" | "bad" | "missing"; stopped: boolean }[];
   file_type: number;
@@ -48,15 +48,15 @@ const STREAM_KEYS: Record<string, string> = {
   spd: "speed_in_meters_per_second",
 };
 
-/** Before this a time counts seconds since power-on, and the reader gives it as a date of 1990. */
+/** Smaller times count seconds since power-on. The reader returns them as dates of 1990. */
 const FIRST_ABSOLUTE_TIME = 631_065_600 + 0x10000000;
 
-/** What the reader leaves as it is on the wire and a partner must not get, with the rule that says so. */
-function promised(field: string, session: Record<string, number | null>): number | null {
+/** Returns the right value where the reader returns a raw value that partners must not get. */
+function expectedValue(field: string, session: Record<string, number | null>): number | null {
   const value = session[field] ?? null;
   // A heart rate of 0 is no reading.
   if ((field === "average_heart_rate" || field === "max_heart_rate") && value === 0) return null;
-  // The timer is right where it ran longer than the elapsed time.
+  // The elapsed time is at least the timer time.
   if (field === "elapsed_time_in_seconds" && value !== null) {
     return Math.max(value, session["timer_time_in_seconds"] ?? 0);
   }
@@ -105,7 +105,7 @@ function checkSession(session: Record<string, number | null>, activity: DecodedA
     expect(activity.start_time_in_seconds).toBe(start);
   }
   for (const [field, name] of Object.entries(SESSION_FIELDS)) {
-    const value = promised(field, session);
+    const value = expectedValue(field, session);
     if (value === null)
       expect([name, activity[name] === null || activity.derived.includes(name)]).toEqual([name, true]);
     else expect([name, activity[name], activity.derived.includes(name)]).toEqual([name, value, false]);
@@ -133,18 +133,18 @@ function checkStreams(bytes: Uint8Array, activities: readonly DecodedActivity[],
   }
   for (const [name, key] of Object.entries(STREAM_KEYS)) {
     const readings = streams.flatMap((columns, i) => {
-      // A developer field that stands in for a missing native one is not among the reader's sums.
+      // The reader's sums do not include developer fields that replace a missing native field.
       const standsIn = activities[i]?.derived.includes(key) === true && known.record_sums[name] === null;
       return standsIn ? [] : (columns[key] ?? []).filter((reading) => reading !== null);
     });
     const rows = known.row_sums[name] ?? { count: 0, sum: 0 };
-    // Stored heart rates fill records that have none; the reader does not join them.
+    // The reader does not merge stored heart rates into records.
     if (name === "hr" && known.hr_messages > 0) {
       expect(readings.length).toBeGreaterThan(rows.count);
       continue;
     }
     expect([key, readings.length]).toEqual([key, rows.count]);
-    // The reader sums whole cadences; ours have their fractions.
+    // The reader ignores the fractions of cadences.
     const total = sum(readings, (reading) => (name === "cad" ? Math.floor(reading) : reading));
     expect(Math.abs(total - rows.sum)).toBeLessThanOrEqual(1e-9 * Math.max(1e3, Math.abs(rows.sum)));
   }

@@ -32,7 +32,7 @@ describe("the envelope of a file", () => {
   test.each<[string, FileOptions]>([
     ["a wrong file CRC", { crc: "wrong" }],
     ["a wrong header CRC", { headerCrc: "wrong" }],
-  ])("%s costs nothing but a warning", (_, options) => {
+  ])("%s only gives a warning", (_, options) => {
     const bytes = ride().build(options);
     expect(decode(bytes).warnings).toEqual(["fit_crc_mismatch"]);
     expect(heartRatesOf(bytes)).toEqual(heartRates);
@@ -51,7 +51,7 @@ describe("the envelope of a file", () => {
   });
 
   test("the CRC of a file with a wrong size is not read as a message", () => {
-    // Local number 0 is a one-byte message, so that two bytes of CRC could pass for records.
+    // Messages of local number 0 have one byte, so the two bytes of a CRC could look like a record.
     for (let seed = 0; seed < 300; seed++) {
       const file = activityFile().record(seed, [[3, "uint8", 140]]);
       file.message(20, [[3, "uint8", 150]], { local: 0 });
@@ -77,7 +77,7 @@ describe("the envelope of a file", () => {
   test.each([
     ["an undefined local message", [0x0d, 1, 2, 3]],
     ["a definition beyond the end", [0x4f, 0, 0, 20, 0, 200]],
-  ])("%s keeps all before it", (_, stray) => {
+  ])("Everything before %s is kept", (_, stray) => {
     const bytes = ride()
       .raw(...stray)
       .build();
@@ -96,7 +96,7 @@ describe("the envelope of a file", () => {
     expect(decodeOne(bytes).laps.map((lap) => lap.distance_in_meters)).toEqual([123.45]);
   });
 
-  test("both byte orders may stand in one file", () => {
+  test("one file may use both byte orders", () => {
     const bytes = activityFile()
       .record(0, [[7, "uint16", 250]], { bigEndian: true })
       .record(1, [[7, "uint16", 251]])
@@ -106,7 +106,7 @@ describe("the envelope of a file", () => {
 });
 
 describe("chained files", () => {
-  test("the activities of all segments come out in order", () => {
+  test("the activities of all chained files are returned in order", () => {
     const bytes = concat(
       ride().build(),
       ride()
@@ -125,14 +125,14 @@ describe("chained files", () => {
     expect(heartRatesOf(bytes, 0)).toEqual(heartRates);
   });
 
-  test("a segment has definitions of its own", () => {
+  test("each chained file has its own definitions", () => {
     const second = new FitBuilder().raw(0x01, 1, 2, 3, 4).build();
     const { activities, warnings } = decode(concat(ride().build(), second));
     expect(activities).toHaveLength(1);
     expect(warnings).toEqual(["fit_segment_unreadable"]);
   });
 
-  test("a segment that is cut costs the one before it nothing", () => {
+  test("a truncated chained file does not affect the one before it", () => {
     const second = ride().build();
     const bytes = concat(ride().build(), second.subarray(0, second.length - 40));
     const { activities, warnings } = decode(bytes);
@@ -141,7 +141,7 @@ describe("chained files", () => {
     expect(heartRatesOf(bytes, 0)).toEqual(heartRates);
   });
 
-  test("a segment with a data size of 0 does not swallow the next one", () => {
+  test("a chained file with a data size of 0 does not include the next one", () => {
     const bytes = concat(ride().build({ dataSize: 0 }), ride().build());
     const { activities, warnings } = decode(bytes);
     expect(activities).toHaveLength(2);
@@ -157,7 +157,7 @@ describe("chained files", () => {
   });
 });
 
-describe("what is no activity", () => {
+describe("files without an activity", () => {
   test("another file type without a session is not an activity, even with records", () => {
     const course = new FitBuilder()
       .fileId(6)
@@ -203,7 +203,7 @@ describe("what is no activity", () => {
     expect(looksLikeFit(bytes)).toBe(false);
   });
 
-  test("a file is known by its marker at byte 8, not by its header's size", () => {
+  test("a file is recognised by its marker at byte 8, not by its header size", () => {
     const bytes = activityFile()
       .record(0, [[3, "uint8", 140]])
       .build();
@@ -213,7 +213,7 @@ describe("what is no activity", () => {
     expect(heartRatesOf(bytes)).toEqual([140]);
   });
 
-  test("bytes that lie inside a larger buffer are read as their own", () => {
+  test("a view on a larger buffer is read like a copy of it", () => {
     const file = ride().build();
     const larger = concat(new Uint8Array(7), file, new Uint8Array(9));
     const inside = larger.subarray(7, 7 + file.length);

@@ -6,7 +6,7 @@ import { activityFile, concat, T0, type FitBuilder } from "../support/fitBuilder
 import { mutants } from "../support/fitMutants.ts";
 import { everythingFile } from "../support/fitSamples.ts";
 
-/** Everything that can be asked of bytes; what comes back must be free of NaN and Infinity. */
+/** Calls every function of the decoder. Results must not contain NaN or Infinity. */
 function exercise(bytes: Uint8Array): void {
   const result = decodeActivities(bytes, { fallbackStartInSeconds: 1_700_000_000 });
   if (!result.ok) return;
@@ -26,7 +26,7 @@ function exercise(bytes: Uint8Array): void {
 }
 
 function expectFinite(value: unknown): void {
-  if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`${value} came out`);
+  if (typeof value === "number" && !Number.isFinite(value)) throw new Error(`returned ${value}`);
   if (typeof value === "object" && value !== null)
     for (const inner of Object.values(value)) expectFinite(inner);
 }
@@ -47,7 +47,7 @@ describe("any bytes", () => {
     );
   });
 
-  test("that differ from a real file by a few never make the decoder throw", () => {
+  test("that differ in a few places from a valid file never make the decoder throw", () => {
     for (const mutant of mutants(everythingFile(), 400, 1)) exercise(mutant);
   });
 });
@@ -116,7 +116,7 @@ describe("bounds", () => {
     expect(decodeOne(bytes).elapsed_time_in_seconds).toBe(27 * 86_400);
   });
 
-  test("100,000 records come out one by one", () => {
+  test("100,000 records give 100,000 rows", () => {
     const file = many(100_000, (builder, i) => builder.record(i, [[3, "uint8", 100 + (i % 100)]]));
     const bytes = file.session([], 100_000).build();
     expect(columnsOf(bytes)["time_in_seconds"]).toHaveLength(100_000);
@@ -124,7 +124,7 @@ describe("bounds", () => {
   });
 
   test(
-    "more rows than an answer holds come thinned, extremes kept, and marked so",
+    "more rows than a response may have are downsampled, with the extremes kept",
     { timeout: 60_000 },
     () => {
       const rates = (i: number) => (i === 1_000_000 ? 220 : i === 1_500_000 ? 30 : 120);
@@ -132,7 +132,7 @@ describe("bounds", () => {
       for (let i = 0; i < 2_100_000; i++) {
         if (i === 0)
           file.record(0, [[3, "uint8", rates(0)]]).record(null, [[3, "uint8", rates(0)]], { compressed: 0 });
-        // The definition of the second record stands: from here on a record is two bytes, a second later each.
+        // These records use the definition of the second record: two bytes each, one second apart.
         else file.raw(0xa0 | (i & 0x1f), rates(i));
       }
       const { columns, downsampled } = streamsOf(file.build());

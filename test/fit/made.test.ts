@@ -3,7 +3,7 @@ import { decodeActivities, decodeStreams, type FitWarning } from "../../src/fit/
 import { columnsOf, decode, decodeOne, problemOf } from "../support/fitDecode.ts";
 import { isThere, madeFolder, readBytes } from "../support/fitFolders.ts";
 
-/** Small synthetic files with one fault each; their folder's RIGHT.md says what is right. */
+/** Small synthetic files with one fault each. RIGHT.md in their folder has the right values. */
 const found = isThere(madeFolder);
 const read = (name: string) => readBytes(madeFolder, `${name}.fit`);
 const HEART_RATE = "heart_rate_in_beats_per_minute";
@@ -61,13 +61,13 @@ describe.skipIf(!found)("every synthetic file", () => {
     ["12-size-too-big", ["fit_truncated"]],
     ["13-size-ffffffff", ["fit_truncated"]],
     ["18-trailing-zeros", ["fit_trailing_bytes"]],
-  ])("%s gives everything, and warns of %j", expectNumbered);
+  ])("%s is read completely, with the warnings %j", expectNumbered);
 
   test.each<[string, FitWarning[]]>([
     ["made-ok", []],
     ["made-hcrc0", []],
     ["made-trailing", ["fit_trailing_bytes"]],
-  ])("%s gives everything, and warns of %j", expectMade);
+  ])("%s is read completely, with the warnings %j", expectMade);
 
   test.each([
     ["01-empty", "not_fit"],
@@ -170,7 +170,7 @@ describe.skipIf(!found)("every synthetic file", () => {
   });
 
   test.each(["60-bomb-0field-record-1MB", "61-bomb-255-zero-size-fields-256KB"])(
-    "%s has nothing to give",
+    "%s has no activity data",
     (name) => {
       expect(problemOf(read(name))).toBe("no_activity_data");
       expect(

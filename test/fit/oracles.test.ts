@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { decodeActivities, type DecodedActivity } from "../../src/fit/index.ts";
 import { corpusFolder, isThere, readBytes } from "../support/fitFolders.ts";
 
-/** A session's fields: ours, fit-file-parser's names for it, the SDK's; the first that is there counts. */
+/** Fields of a session: our name, fit-file-parser's names and the SDK's names. The first field that exists is compared. */
 const FIELDS: readonly (readonly [ours: keyof DecodedActivity, parser: string[], sdk: string[]])[] = [
   ["elapsed_time_in_seconds", ["total_elapsed_time"], ["totalElapsedTime"]],
   ["timer_time_in_seconds", ["total_timer_time"], ["totalTimerTime"]],
@@ -28,13 +28,13 @@ const FIELDS: readonly (readonly [ours: keyof DecodedActivity, parser: string[],
   ["pool_length_in_meters", ["pool_length"], ["poolLength"]],
   ["number_of_lengths", ["num_lengths"], ["numLengths"]],
 ];
-/** Half of the last decimal that an answer has. */
+/** Half of the last decimal of the API. */
 const TOLERANCE = 0.0051;
 
 const ELAPSED = ["elapsed_time_in_seconds"];
 const HEART_RATES = ["average_heart_rate_in_beats_per_minute", "max_heart_rate_in_beats_per_minute"];
 const START = ["start_time_in_seconds"];
-/** Where both libraries hand on what the file says and a partner must not get it. */
+/** Fields where both libraries return a raw value that partners must not get. */
 const EXCEPTIONS: Readonly<Record<string, { fields: readonly string[]; because: string }>> = {
   "0134902991.fit": { fields: HEART_RATES, because: "a heart rate of 0 is no reading" },
   "null_compressed_speed_dist.fit": {
@@ -45,11 +45,11 @@ const EXCEPTIONS: Readonly<Record<string, { fields: readonly string[]; because: 
   "snorkeling-unknown-sport.fit": { fields: ELAPSED, because: "the timer ran longer than the elapsed time" },
   "suunto-weight.fit": { fields: ELAPSED, because: "the timer ran longer than the elapsed time" },
   "zwift_non_utf8_20260130.fit": { fields: ELAPSED, because: "the timer ran longer than the elapsed time" },
-  "activity_217470507.fit": { fields: START, because: "its clock was never set: both say 1989" },
-  "antfs-dump.63.fit": { fields: START, because: "its clock was never set: both say 1990" },
-  "compressed-speed-distance.fit": { fields: START, because: "its clock was never set: both say 1990" },
+  "activity_217470507.fit": { fields: START, because: "its clock was never set: both return 1989" },
+  "antfs-dump.63.fit": { fields: START, because: "its clock was never set: both return 1990" },
+  "compressed-speed-distance.fit": { fields: START, because: "its clock was never set: both return 1990" },
 };
-/** fit-file-parser stops after the first segment of a chain. */
+/** fit-file-parser stops after the first chained file. */
 const PARSER_LOSES_SESSIONS: ReadonlySet<string> = new Set(["activity-activity-filecrc.fit"]);
 
 type Session = Readonly<Record<string, unknown>>;
@@ -87,7 +87,7 @@ function compare(
       const ours = activity.derived.includes(name) ? null : activity[name];
       const isSame =
         typeof ours === "number" && theirs !== null ? Math.abs(ours - theirs) <= TOLERANCE : ours === theirs;
-      // An exception that has become none must go from the list.
+      // An exception that is no longer needed must be removed from the list.
       if (isSame === excepted.has(name)) differences.push([name, ours, theirs]);
     };
     for (const field of FIELDS) {
@@ -103,7 +103,7 @@ function compare(
 
 const files = isThere(corpusFolder) ? readdirSync(corpusFolder).filter((file) => file.endsWith(".fit")) : [];
 
-describe.skipIf(files.length === 0)("a session says what two independent libraries read", () => {
+describe.skipIf(files.length === 0)("Sessions have the values that two independent libraries read", () => {
   test.each(files)("%s", async (file) => {
     const bytes = readBytes(corpusFolder, file);
     const result = decodeActivities(bytes, { fallbackStartInSeconds: null });

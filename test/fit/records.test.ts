@@ -13,7 +13,7 @@ import {
 const HEART_RATE = "heart_rate_in_beats_per_minute";
 
 describe("records of one timestamp", () => {
-  test("that follow each other make one row, in which the first reading stands", () => {
+  test("that follow each other become one row with the first reading of each field", () => {
     const bytes = activityFile()
       .record(0, [[7, "uint16", 200]])
       .record(0, [
@@ -30,7 +30,7 @@ describe("records of one timestamp", () => {
     });
   });
 
-  test("a reading that is none does not stand in the way", () => {
+  test("an invalid reading does not count as the first", () => {
     const bytes = activityFile()
       .record(0, [[3, "uint8", 0]])
       .record(0, [[3, "uint8", 140]])
@@ -50,7 +50,7 @@ describe("records of one timestamp", () => {
 
 describe("heart rates that a strap stored", () => {
   const EVENT_ZERO = 5 * 4096;
-  /** A full event time at second 10, then packed ones at the given 1/1024 s after it. */
+  /** A complete event time at second 10, then packed event times, each this many 1/1024 s after it. */
   const stored = (rates: readonly number[], events: readonly number[]): FitBuilder => {
     const packed: number[] = [];
     for (let i = 0; i < events.length; i += 2) {
@@ -87,14 +87,14 @@ describe("heart rates that a strap stored", () => {
     });
   });
 
-  test("are followed through the 12-bit wrap, and 0 and 255 are none of them", () => {
+  test("follow the roll-over of 12-bit event times; rates of 0 and 255 are ignored", () => {
     const strap = stored([0, 255, 103, 104], [1_024, 2_048, 3_072, 4_000]).build();
     expect(columnsOf(concat(swim(), strap))[HEART_RATE]).toEqual([null, 100, null, 77, 103, null, null]);
     const wrapped = stored([101, 102], [3_000, 5_000]).build();
     expect(columnsOf(concat(swim(), wrapped))[HEART_RATE]).toEqual([null, 100, null, 77, null, 102, null]);
   });
 
-  test("count for the activity's average", () => {
+  test("count for the activity's maximum", () => {
     const strap = stored([102, 102], [1_024, 2_048]).build();
     expect(decodeOne(concat(swim(), strap)).max_heart_rate_in_beats_per_minute).toBe(102);
   });
@@ -114,7 +114,7 @@ describe("developer fields", () => {
   };
 
   test.each(["heart_rate", "timestamp", "__proto__", "constructor", "time_in_seconds"])(
-    "named %j overwrite nothing",
+    "named %j never overwrite native fields",
     (name) => {
       const bytes = withDeveloper([[0, 0, "float32", 9.5]], (file) =>
         file.fieldDescription(0, name, "float32"),
@@ -140,7 +140,7 @@ describe("developer fields", () => {
     expect(columnsOf(bytes)["developer.Form Power"]).toEqual([12]);
   });
 
-  test("have a number space for each developer", () => {
+  test("have separate numbers for each developer", () => {
     const bytes = withDeveloper(
       [
         [0, 0, "uint8", 1],
@@ -151,7 +151,7 @@ describe("developer fields", () => {
     expect(columnsOf(bytes)).toMatchObject({ "developer.a": [1], "developer.b": [2] });
   });
 
-  test("of one name are told apart", () => {
+  test("of the same name get different keys", () => {
     const bytes = withDeveloper(
       [
         [0, 0, "uint8", 1],
@@ -162,7 +162,7 @@ describe("developer fields", () => {
     expect(columnsOf(bytes)).toMatchObject({ "developer.Power": [1], "developer.Power_2": [2] });
   });
 
-  test("are scaled as described, and their invalid value is none", () => {
+  test("are scaled as described, without invalid values", () => {
     const scaled: Field[] = [
       [6, "uint8", 10],
       [7, "sint8", 5],
@@ -182,17 +182,17 @@ describe("developer fields", () => {
     ["texts", "string", [0, 0, "string", "hello"]],
     ["of a size that is no multiple of their type", "uint32", [0, 0, "uint8", [1, 2, 3]]],
     ["of size zero", "uint32", [0, 0, "uint8", new Uint8Array(0)]],
-  ])("that are %s are no stream", (_, type, field) => {
+  ])("that are %s give no stream", (_, type, field) => {
     const bytes = withDeveloper([field], (file) => file.fieldDescription(0, "a", type));
     expect(columnsOf(bytes)).toEqual({ time_in_seconds: [0], [HEART_RATE]: [140] });
   });
 
-  test("without a description are passed over by their size", () => {
+  test("without a description are skipped", () => {
     const bytes = withDeveloper([[0, 0, "uint32", 7]], (file) => file);
     expect(columnsOf(bytes)).toEqual({ time_in_seconds: [0], [HEART_RATE]: [140] });
   });
 
-  test("stand in for a native field that is missing in the whole activity, as a whole series", () => {
+  test("replace a native field that the whole activity lacks", () => {
     const file = activityFile().fieldDescription(0, "Power", "uint16", [
       [14, "uint16", 20],
       [15, "uint8", 7],
@@ -223,7 +223,7 @@ describe("developer fields", () => {
 });
 
 describe("texts", () => {
-  test("are UTF-8, leniently, up to the first NUL", () => {
+  test("are decoded as UTF-8 up to the first NUL, with replacement characters", () => {
     const name = Uint8Array.of(0xc3, 0xa9, 0xff, 0x41, 0x00, 0x42);
     const bytes = activityFile()
       .message(206, [

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { columnsOf, decodeOne } from "../support/fitDecode.ts";
 import { activityFile, T0_UNIX, type BaseTypeName, type Field } from "../support/fitBuilder.ts";
 
-/** Base types that hold every reading of the table, and the readings that each field may have. */
+/** Base types that can represent every reading of the table below. */
 const INTEGERS: readonly BaseTypeName[] = [
   "uint16",
   "sint16",
@@ -30,7 +30,7 @@ const field = fc
     raw: fc.double({ min: 0, max: 1, noNaN: true }),
   })
   .map(({ of, type, raw }) => ({ ...of, type, wire: 1 + Math.floor(raw * (of.max - 1)) }));
-/** Fields that mean nothing to the decoder, of any size. */
+/** Unknown fields of any size. */
 const unknownField = fc
   .record({
     number: fc.integer({ min: 140, max: 250 }),
@@ -47,8 +47,8 @@ const record = fc.record({
   step: fc.integer({ min: 1, max: 31 }),
 });
 
-describe("whatever a writer chooses", () => {
-  test("of definitions, byte orders, base types, headers and developer fields, the readings come back", () => {
+describe("every choice of a writer", () => {
+  test("of definitions, byte orders, base types, headers and developer fields gives the same readings", () => {
     fc.assert(
       fc.property(fc.array(record, { minLength: 1, maxLength: 40 }), (records) => {
         const file = activityFile().record(0, [], { local: 4 }).fieldDescription(9, "app", "uint16");

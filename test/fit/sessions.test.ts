@@ -5,8 +5,13 @@ import { activityFile, FitBuilder, T0, T0_UNIX, type Field } from "../support/fi
 const record = (heartRate: number): Field[] => [[3, "uint8", heartRate]];
 const HEART_RATE = "heart_rate_in_beats_per_minute";
 
-/** A session message: seconds after T0, duration, sport. */
-const leg = (start: number, seconds: number, sport: number, more: readonly Field[] = []): Field[] => [
+/** Fields of a session message: start in seconds after T0, duration, sport. */
+const sessionFields = (
+  start: number,
+  seconds: number,
+  sport: number,
+  more: readonly Field[] = [],
+): Field[] => [
   [2, "uint32", T0 + start],
   [7, "uint32", seconds * 1000],
   [8, "uint32", seconds * 1000],
@@ -15,7 +20,7 @@ const leg = (start: number, seconds: number, sport: number, more: readonly Field
 ];
 
 describe("durations", () => {
-  test("the session's end is its start and elapsed time, whatever its timestamp", () => {
+  test("a session ends at its start plus its elapsed time, whatever its timestamp is", () => {
     const bytes = activityFile()
       .session([[253, "uint32", T0]], 3)
       .record(0, record(140))
@@ -25,7 +30,7 @@ describe("durations", () => {
     expect(columnsOf(bytes)["time_in_seconds"]).toEqual([0, 2]);
   });
 
-  test("where the timer ran longer than the elapsed time, the timer is right", () => {
+  test("the elapsed time is raised to a longer timer time", () => {
     const bytes = activityFile()
       .session([
         [7, "uint32", 1_000],
@@ -40,7 +45,7 @@ describe("durations", () => {
     expect(decode(bytes).warnings).toEqual(["elapsed_corrected"]);
   });
 
-  test("the timer stands still between its stop and start events", () => {
+  test("the timer does not run between its stop and start events", () => {
     const event = (second: number, type: number): Field[] => [
       [253, "uint32", T0 + second],
       [0, "enum", 0],
@@ -76,7 +81,7 @@ describe("without a session", () => {
       .record(1, [...record(110), [5, "uint32", 1_200], [6, "uint16", 4_000], [13, "sint8", 20]])
       .record(2, [...record(120), [5, "uint32", 1_600], [6, "uint16", 4_000], [13, "sint8", 20]]);
 
-  test("one is derived from the records, and every computed field is named", () => {
+  test("one is derived from the records, and `derived` names every computed field", () => {
     const activity = decodeOne(file().build());
     expect(activity).toMatchObject({
       sport: "generic",
@@ -98,7 +103,7 @@ describe("without a session", () => {
     expect(activity.derived.toSorted()).toEqual(computed.toSorted());
   });
 
-  test("the sport is that of the sport message", () => {
+  test("the sport is taken from the sport message", () => {
     const bytes = file()
       .message(12, [
         [0, "enum", 1],
@@ -109,7 +114,7 @@ describe("without a session", () => {
   });
 });
 
-describe("what a session lacks", () => {
+describe("fields that a session lacks", () => {
   test("distance is the last minus the first record's", () => {
     const bytes = activityFile()
       .record(0, [[5, "uint32", 100_000]])
@@ -123,7 +128,7 @@ describe("what a session lacks", () => {
     expect(decodeOne(bytes).derived).toContain("distance_in_meters");
   });
 
-  test("what the session says is never computed", () => {
+  test("fields that the session has are never computed", () => {
     const bytes = activityFile()
       .record(0, [...record(100), [7, "uint16", 100]])
       .session([
@@ -150,7 +155,7 @@ describe("what a session lacks", () => {
     const activity = decodeOne(file.session().build());
     expect(activity.average_power_in_watts).toBe(200);
     expect(activity.work_in_kilojoules).toBe(120);
-    // Half the time at 100 W and half at 300 W, but for the half minute between: ((100^4 + 300^4) / 2)^(1/4).
+    // About ((100^4 + 300^4) / 2)^(1/4): half of the time at 100 W, half at 300 W, half a minute in between.
     expect(activity.normalized_power_in_watts).toBeGreaterThan(249);
     expect(activity.normalized_power_in_watts).toBeLessThan(256);
   });
@@ -189,7 +194,7 @@ describe("what a session lacks", () => {
 describe("multisport", () => {
   const brick = (summaryFirst: boolean) => {
     const file = activityFile();
-    const sessions = [leg(0, 3, 2), leg(3, 3, 3), leg(6, 3, 1)];
+    const sessions = [sessionFields(0, 3, 2), sessionFields(3, 3, 3), sessionFields(6, 3, 1)];
     if (summaryFirst) for (const session of sessions) file.message(18, session, { local: 2 });
     for (let second = 0; second < 9; second++) file.record(second, record(100 + second));
     if (!summaryFirst) for (const session of sessions) file.message(18, session, { local: 2 });
@@ -214,14 +219,14 @@ describe("multisport", () => {
     const file = activityFile();
     for (const second of [0, 100, 130, 170, 200, 300, 400]) file.record(second, record(100));
     const bytes = file
-      .message(18, leg(90, 20, 2), { local: 2 })
-      .message(18, leg(200, 100, 1), { local: 2 })
+      .message(18, sessionFields(90, 20, 2), { local: 2 })
+      .message(18, sessionFields(200, 100, 1), { local: 2 })
       .build();
     expect(columnsOf(bytes, { sessionIndex: 0 })["time_in_seconds"]).toEqual([0, 10, 40]);
     expect(columnsOf(bytes, { sessionIndex: 1 })["time_in_seconds"]).toEqual([0, 0, 100, 200]);
   });
 
-  test("laps go by the sessions' lap indexes", () => {
+  test("laps are assigned by the sessions' lap indexes", () => {
     const file = activityFile();
     for (let i = 0; i < 3; i++)
       file.lap([
@@ -231,7 +236,7 @@ describe("multisport", () => {
     const bytes = file
       .message(
         18,
-        leg(0, 3, 2, [
+        sessionFields(0, 3, 2, [
           [25, "uint16", 0],
           [26, "uint16", 2],
         ]),
@@ -239,7 +244,7 @@ describe("multisport", () => {
       )
       .message(
         18,
-        leg(3, 3, 1, [
+        sessionFields(3, 3, 1, [
           [25, "uint16", 2],
           [26, "uint16", 1],
         ]),
@@ -258,12 +263,12 @@ describe("multisport", () => {
     ]);
   });
 
-  test("laps go by time where there are no indexes", () => {
+  test("laps are assigned by time without lap indexes", () => {
     const file = activityFile();
     for (const second of [0, 2, 3]) file.lap([[2, "uint32", T0 + second]]);
     const bytes = file
-      .message(18, leg(0, 3, 2), { local: 2 })
-      .message(18, leg(3, 3, 1), { local: 2 })
+      .message(18, sessionFields(0, 3, 2), { local: 2 })
+      .message(18, sessionFields(3, 3, 1), { local: 2 })
       .build();
     expect(decode(bytes).activities.map(({ laps }) => laps.length)).toEqual([2, 1]);
   });
@@ -286,7 +291,7 @@ describe("multisport", () => {
 });
 
 describe("laps", () => {
-  test("come as recorded, with the same quantities", () => {
+  test("have the recorded values of the same quantities", () => {
     const bytes = activityFile()
       .lap([
         [2, "uint32", T0],
@@ -321,7 +326,7 @@ describe("laps", () => {
     ]);
   });
 
-  test("of no time have no speed", () => {
+  test("with a duration of 0 have no speed", () => {
     const lap: Field[] = [
       [7, "uint32", 0],
       [8, "uint32", 0],
@@ -394,7 +399,7 @@ describe("pool swimming", () => {
 });
 
 describe("devices", () => {
-  test("each device comes once, however often it reports", () => {
+  test("each device is listed once, however often it reports", () => {
     const file = new FitBuilder().message(0, [
       [0, "enum", 4],
       [1, "uint16", 1],
@@ -429,7 +434,7 @@ describe("devices", () => {
     ]);
   });
 
-  test("a product's own name goes before its number's", () => {
+  test("a product name in the file has priority over the name of its number", () => {
     const bytes = activityFile()
       .message(23, [
         [0, "uint8", 1],

@@ -21,23 +21,23 @@ const ride = (() => {
 })();
 
 describe("streams", () => {
-  test("are columns of equal length, under the keys that the activity names", () => {
+  test("are columns of equal length, with the keys that the activity lists", () => {
     const columns = columnsOf(ride);
     expect(Object.keys(columns)).toEqual(decodeOne(ride).streams);
     expect(new Set(Object.values(columns).map((column) => column.length))).toEqual(new Set([ROWS]));
     expect(streamsOf(ride).downsampled).toBe(false);
   });
 
-  test("come in whole when all keys are asked for one by one", () => {
+  test("are the same when each key is requested on its own", () => {
     const all = columnsOf(ride);
     for (const key of Object.keys(all)) expect(columnsOf(ride, { keys: [key] })).toEqual({ [key]: all[key] });
   });
 
-  test("that the activity does not have are left out", () => {
+  test("that the activity does not have are omitted", () => {
     expect(columnsOf(ride, { keys: ["cadence_in_cycles_per_minute", "nonsense"] })).toEqual({});
   });
 
-  test("of a session that the file does not have are null", () => {
+  test("of a session that does not exist are null", () => {
     for (const sessionIndex of [1, -1, 0.5]) {
       expect(
         decodeStreams(ride, { sessionIndex, keys: null, resolution: null, fallbackStartInSeconds: null }),
@@ -70,7 +70,7 @@ describe("a resolution", () => {
     }
   });
 
-  test("of as many points as there are changes nothing", () => {
+  test("of at least as many points as rows changes nothing", () => {
     expect(streamsOf(ride, { resolution: ROWS })).toEqual(streamsOf(ride));
   });
 });

@@ -4,7 +4,7 @@ import { activityFile, type BaseTypeName, type Field } from "../support/fitBuild
 
 const HEART_RATE = "heart_rate_in_beats_per_minute";
 
-/** One record that also has power, so that its row stays whatever happens to the field. */
+/** Returns a reading of a record that also has power, so that its row always exists. */
 const readingOf = (key: string, ...fields: readonly Field[]) =>
   columnsOf(
     activityFile()
@@ -20,7 +20,7 @@ describe("readings", () => {
     ["temperature below zero", [13, "sint8", -5], "temperature_in_celsius", -5],
     ["cadence", [4, "uint8", 90], "cadence_in_cycles_per_minute", 90],
     ["cadence in 1/256", [52, "uint16", 90 * 256 + 128], "cadence_in_cycles_per_minute", 90.5],
-  ])("%s is scaled once, without a tail of digits", (_, field, key, value) => {
+  ])("%s is scaled without rounding errors", (_, field, key, value) => {
     expect(readingOf(key, field)).toBe(value);
   });
 
@@ -97,24 +97,24 @@ describe("readings", () => {
     expect(readingOf(HEART_RATE, [3, type, value])).toBe(150);
   });
 
-  test("the wire decides the sign, the profile the scale", () => {
+  test("the sign comes from the definition, the scale from the profile", () => {
     expect(readingOf("distance_in_meters", [5, "float32", 1_500])).toBe(15);
     expect(readingOf("temperature_in_celsius", [13, "sint16", -20])).toBe(-20);
     expect(readingOf("power_in_watts", [9, "uint8", 1])).toBe(1);
   });
 
-  test("a float32 has no noise behind its seventh digit", () => {
+  test("a float32 is rounded to seven digits", () => {
     expect(readingOf("cadence_in_cycles_per_minute", [4, "float32", 89.1])).toBe(89.1);
   });
 
-  test("an array in a field of one value counts by its first member", () => {
+  test("the first member of an array is the value of a field with one value", () => {
     expect(readingOf(HEART_RATE, [3, "uint8", [140, 255]])).toBe(140);
     expect(readingOf(HEART_RATE, [3, "uint8", [255, 140]])).toBeNull();
   });
 });
 
 describe("enhanced fields", () => {
-  test("the enhanced field goes before the plain one, wherever it stands", () => {
+  test("the enhanced field has priority over the plain one, in any order", () => {
     const key = "speed_in_meters_per_second";
     expect(readingOf(key, [6, "uint16", 5_000], [73, "uint32", 6_000])).toBe(6);
     expect(readingOf(key, [73, "uint32", 6_000], [6, "uint16", 5_000])).toBe(6);
@@ -181,7 +181,7 @@ describe("positions", () => {
     expect(position(2 ** 29, 0)).toEqual([45, 0]);
   });
 
-  test("no latitude lies beyond a pole", () => {
+  test("a latitude beyond a pole is no reading", () => {
     expect(position(2 ** 30 + 1, 5)).toEqual([null, null]);
   });
 });
@@ -218,7 +218,7 @@ describe("broken fields", () => {
     ["of a size that is no multiple of its base type", [7, 3, 0x84]],
     ["of an unknown base type", [7, 2, 0x55]],
     ["of size zero", [7, 0, 0x84]],
-  ])("a field %s is absent, and the rest stays in place", (_, power) => {
+  ])("a field %s is absent, and the other fields are read", (_, power) => {
     const size = power[1] ?? 0;
     const bytes = activityFile()
       .raw(0x41, 0, 0, 20, 0, 3, 3, 1, 0x02, ...power, 4, 1, 0x02)
@@ -234,7 +234,7 @@ describe("broken fields", () => {
     expect(readingOf(HEART_RATE, [3, "uint8", 140], [3, "uint8", 150])).toBe(140);
   });
 
-  test("cycles and total_cycles in one record do not disturb it", () => {
+  test("cycles and total_cycles in one record do not affect other fields", () => {
     expect(readingOf(HEART_RATE, [18, "uint8", 3], [19, "uint32", 7], [3, "uint8", 140])).toBe(140);
   });
 });
@@ -257,7 +257,7 @@ describe("compressed speed and distance", () => {
     expect(readingOf("speed_in_meters_per_second", [8, "byte", [255, 255, 255]])).toBeNull();
   });
 
-  test("the plain fields go first", () => {
+  test("the plain fields have priority", () => {
     expect(readingOf("distance_in_meters", packed(1_000, 160), [5, "uint32", 9_900])).toBe(99);
   });
 });

@@ -1,7 +1,7 @@
 import {
   activityFile,
   type Lap,
-  type Leg,
+  type Session,
   type Length,
   type Reading,
   type Totals,
@@ -145,8 +145,8 @@ export function poolSwimFile({ startInSeconds, seconds, effort }: Workout): Uint
   ]);
 }
 
-/** A loop with hills: one leg that begins `startSeconds` into its file. */
-function moved(motion: Motion, startSeconds: number, workout: Workout): Leg {
+/** A loop with hills: one session that begins `startSeconds` into its file. */
+function moved(motion: Motion, startSeconds: number, workout: Workout): Session {
   const readings = readingsOf(motion, startSeconds, workout);
   const seconds = (readings.length - 1) * workout.secondsApart;
   const totals = totalsOf(motion, readings, seconds, workout.effort);

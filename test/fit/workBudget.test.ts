@@ -3,9 +3,9 @@ import { describe, expect, test } from "vitest";
 import { extremes, fewerExtremes } from "../../src/fit/extremes.ts";
 import { viewOf } from "../../src/fit/frame.ts";
 import { decodeActivities, decodeStreams, decodeWithStreams, type Streams } from "../../src/fit/index.ts";
-import { legFinder, type Leg } from "../../src/fit/legs.ts";
-import { survey } from "../../src/fit/survey.ts";
-import { FILE_UNITS, Work } from "../../src/fit/work.ts";
+import { windowFinder, type SessionWindow } from "../../src/fit/sessionWindows.ts";
+import { readFirstPass } from "../../src/fit/firstPass.ts";
+import { FILE_UNITS, WorkBudget } from "../../src/fit/workBudget.ts";
 import { activityFile, concat, T0, type FitBuilder } from "../support/fitBuilder.ts";
 import { columnsOf, decode, decodeOne } from "../support/fitDecode.ts";
 import { HOSTILE_FILES, leapingSessions, sparseRows } from "../support/fitHostile.ts";
@@ -19,12 +19,12 @@ function allStreamsOf(bytes: Uint8Array): Streams[] {
 }
 
 function unitsOf(bytes: Uint8Array): number {
-  const work = new Work();
-  survey(viewOf(bytes), work);
+  const work = new WorkBudget();
+  readFirstPass(viewOf(bytes), work);
   return FILE_UNITS - work.left;
 }
 
-/** `rows` records of heart rate and power, after the session, so that a cut costs records alone. */
+/** `rows` records of heart rate and power after the session, so that truncation removes records only. */
 function ride(rows: number): FitBuilder {
   const file = activityFile().session([], rows);
   for (let i = 0; i < rows; i++) {
@@ -45,22 +45,22 @@ describe("the work of a file", () => {
 
   test("ends the file where it is used up, and what was read stays", () => {
     const bytes = ride(1_000).build();
-    const found = survey(viewOf(bytes), new Work(unitsOf(bytes) / 2));
+    const found = readFirstPass(viewOf(bytes), new WorkBudget(unitsOf(bytes) / 2));
     expect([...found.warnings]).toEqual(["fit_truncated"]);
-    expect(found.parts).toHaveLength(1);
-    expect(found.parts[0]?.sessions).toHaveLength(1);
-    expect(found.parts[0]?.records.count).toBeGreaterThan(400);
-    expect(found.parts[0]?.records.count).toBeLessThan(600);
+    expect(found.chainedFiles).toHaveLength(1);
+    expect(found.chainedFiles[0]?.sessions).toHaveLength(1);
+    expect(found.chainedFiles[0]?.records.count).toBeGreaterThan(400);
+    expect(found.chainedFiles[0]?.records.count).toBeLessThan(600);
   });
 
   test("that is just enough truncates nothing, and counts over all segments", () => {
     const [bytes, segment] = [ride(100).build(), ride(200).build()];
-    const enough = survey(viewOf(bytes), new Work(unitsOf(bytes)));
+    const enough = readFirstPass(viewOf(bytes), new WorkBudget(unitsOf(bytes)));
     expect([...enough.warnings]).toEqual([]);
-    expect(enough.parts[0]?.records.count).toBe(100);
-    const both = survey(viewOf(concat(bytes, segment)), new Work(unitsOf(bytes)));
+    expect(enough.chainedFiles[0]?.records.count).toBe(100);
+    const both = readFirstPass(viewOf(concat(bytes, segment)), new WorkBudget(unitsOf(bytes)));
     expect([...both.warnings]).toEqual(["fit_truncated"]);
-    expect(both.parts.map((part) => part.records.count)).toEqual([100]);
+    expect(both.chainedFiles.map((chained) => chained.records.count)).toEqual([100]);
   });
 
   test("of a definition that is repeated before every record is small", () => {
@@ -128,7 +128,7 @@ describe("64 developer fields that stand in for power", () => {
     expect(late.normalized_power_in_watts).toBe(200);
     expect(late.average_power_in_watts).toBe(200);
     expect(late.max_power_in_watts).toBe(200);
-    // 59 rows hold for 10 s each and the last one for a second.
+    // 59 rows hold for 10 s each and the last one for one second.
     expect(late.work_in_kilojoules).toBe(200 * 591 * 1e-3);
   });
 
@@ -190,9 +190,9 @@ test("A file too large for its activities and all its streams at once gives the 
 });
 
 test("A day of records every second, with power in 20 developer fields, is read whole", () => {
-  const { warnings } = survey(
+  const { warnings } = readFirstPass(
     viewOf(sparseRows(8 * MEBIBYTE, 20, { nativeField: 7, rows: 86_400 })),
-    new Work(),
+    new WorkBudget(),
   );
   expect([...warnings]).not.toContain("fit_truncated");
 });
@@ -225,7 +225,7 @@ describe("thinning sparse columns", () => {
   });
 });
 
-describe("the leg of a time", () => {
+describe("the window of a time", () => {
   const times = fc.integer({ min: 0, max: 60 });
   const spans = fc.array(fc.tuple(times, fc.option(fc.integer({ min: 0, max: 20 }))), {
     minLength: 2,
@@ -235,7 +235,7 @@ describe("the leg of a time", () => {
   test("is the nearest, of several the one that began last, in whatever order times come", () => {
     fc.assert(
       fc.property(spans, fc.array(times, { maxLength: 40 }), (found, asked) => {
-        const legs: Leg[] = found.map(([start, elapsed]) => ({
+        const windows: SessionWindow[] = found.map(([start, elapsed]) => ({
           session: {},
           hasSession: true,
           start,
@@ -245,14 +245,14 @@ describe("the leg of a time", () => {
           timer: undefined,
           elapsedWasTooShort: false,
         }));
-        const find = legFinder(legs);
+        const find = windowFinder(windows);
         for (const time of asked) {
-          const distances = legs.map(({ start, end }) => Math.max(start - time, time - end, 0));
+          const distances = windows.map(({ start, end }) => Math.max(start - time, time - end, 0));
           const nearest = Math.min(...distances);
-          const near = legs.filter((_, i) => distances[i] === nearest);
+          const near = windows.filter((_, i) => distances[i] === nearest);
           const latest = Math.max(...near.map(({ start }) => start));
           expect(distances[find(time)]).toBe(nearest);
-          expect(legs[find(time)]?.start).toBe(latest);
+          expect(windows[find(time)]?.start).toBe(latest);
           expect(find(NaN)).toBe(find(time));
         }
       }),

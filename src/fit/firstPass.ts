@@ -1,6 +1,6 @@
 import { isSystemTime, type RecordTimes } from "./clock.ts";
-import { compileMessage, decodeMessage, placeDeveloperFields, type MessagePlan } from "./decode.ts";
-import { readSegments, type Definition, type MessageReader, type Segment } from "./frame.ts";
+import { compileMessage, decodeMessage, developerFieldPositions, type MessagePlan } from "./decode.ts";
+import { readChainedFiles, type Definition, type MessageReader, type MessageRange } from "./frame.ts";
 import { HeartRates } from "./heartRates.ts";
 import {
   ACTIVITY,
@@ -30,21 +30,21 @@ import {
   LEAP_UNITS,
   PLACED_FIELD_UNITS,
   RECORD_UNITS,
-  type Work,
-} from "./work.ts";
+  type WorkBudget,
+} from "./workBudget.ts";
 
 /**
- * The first pass: everything but the records' values. Sessions mostly stand at the end of a file and field
- * descriptions may come late, so records are read when all of this is known.
+ * First pass: reads everything but the values of records. Sessions usually follow the records and field descriptions can
+ * come late, so records are read in a second pass.
  */
 
-/** Caps that no training file reaches; they bound the memory and the time that a hostile one can take. */
+/** Limits that no training file reaches. They bound the memory and time that a hostile file can use. */
 const MAX_SESSIONS = 100;
 const MAX_DEVICES = 64;
 const MAX_DEVELOPER_FIELDS = 64;
 
-/** What a whole file may still hold, over all its segments. */
-interface Allowance {
+/** Numbers of messages that the rest of the file may contain, over all chained files. */
+interface Remaining {
   records: number;
   laps: number;
   lengths: number;
@@ -53,15 +53,15 @@ interface Allowance {
 }
 
 /**
- * Five weeks of one record a second; laps and lengths that, written out, stay below the 2 MB of a database row
- * (about 800 and 170 bytes each); descriptions for every developer field of a dozen apps.
+ * Returns the limits of a file: five weeks at one record per second; laps and lengths that as JSON (about 800 and 170
+ * bytes each) stay below the 2 MB of a database row; descriptions for all developer fields of a dozen apps.
  */
-function allowanceOfFile(): Allowance {
+function limitsOfFile(): Remaining {
   return { records: 3_000_000, laps: 1_000, lengths: 4_000, timerEvents: 10_000, descriptions: 4_096 };
 }
 
-/** Times are FIT seconds, or seconds since power-on; -1 while there is none. */
-export interface RecordSurvey extends RecordTimes {
+/** Times in FIT seconds or seconds since power-on; -1 for none. */
+export interface RecordCounts extends RecordTimes {
   count: number;
   firstTimestamp: number;
 }
@@ -71,10 +71,10 @@ export interface TimerEvent {
   running: boolean;
 }
 
-/** What one segment says beside its records' values. */
-export interface Part {
-  /** Where its messages lie. */
-  segment: Segment;
+/** Contents of one chained file without the values of its records. */
+export interface ChainedFile {
+  /** Byte range of its messages. */
+  messages: MessageRange;
   fileId: Values<typeof FILE_ID>;
   activity: Values<typeof ACTIVITY>;
   sport: Values<typeof SPORT>;
@@ -83,79 +83,80 @@ export interface Part {
   lengths: Values<typeof LENGTH>[];
   devices: Map<string, Values<typeof DEVICE_INFO>>;
   timer: TimerEvent[];
-  records: RecordSurvey;
+  records: RecordCounts;
   heartRates: HeartRates;
-  /** By `developerKey`, as is the set of the developer fields that records carry. */
+  /** Field descriptions by `developerKey`. */
   descriptions: Map<number, Values<typeof FIELD_DESCRIPTION>>;
+  /** Keys of the developer fields in records. */
   recordDeveloperKeys: Set<number>;
 }
 
-export interface Survey {
-  /** The segments with an activity in them, in file order. */
-  parts: Part[];
-  /** Whether a segment says that it is another kind of file: a course, settings, a workout. */
+export interface FirstPass {
+  /** Chained files that contain an activity, in file order. */
+  chainedFiles: ChainedFile[];
+  /** Whether a chained file has another type: a course, settings, a workout. */
   hasOtherFileType: boolean;
   warnings: Set<FitWarning>;
 }
 
-/** A developer field's number counts within its developer's index. */
+/** Returns a key for a developer field. Field numbers are only unique within a developer data index. */
 export function developerKey(developerDataIndex: number, number: number): number {
   return developerDataIndex * 256 + number;
 }
 
-export function survey(view: DataView, work: Work): Survey {
+export function readFirstPass(view: DataView, work: WorkBudget): FirstPass {
   const warnings = new Set<FitWarning>();
-  const parts: Part[] = [];
+  const chainedFiles: ChainedFile[] = [];
   let hasOtherFileType = false;
   let sessions = 0;
-  const allowance = allowanceOfFile();
-  readSegments(
+  const remaining = limitsOfFile();
+  readChainedFiles(
     view,
     warnings,
     work,
-    () => new PartReader(view, allowance, work),
-    (reader, segment) => {
-      const { part } = reader;
-      part.segment = { ...segment, end: Math.min(segment.end, reader.recordsEnd) };
-      if (reader.hasMore) warnings.add("fit_truncated");
-      const isActivity = (part.fileId.type ?? FILE_TYPE_ACTIVITY) === FILE_TYPE_ACTIVITY;
+    () => new FirstPassReader(view, remaining, work),
+    (reader, range) => {
+      const { chained } = reader;
+      chained.messages = { ...range, end: Math.min(range.end, reader.recordsEnd) };
+      if (reader.exceedsLimit) warnings.add("fit_truncated");
+      const isActivity = (chained.fileId.type ?? FILE_TYPE_ACTIVITY) === FILE_TYPE_ACTIVITY;
       hasOtherFileType ||= !isActivity;
-      if (part.sessions.length > 0 || (part.records.count > 0 && isActivity)) {
-        sessions += Math.max(1, part.sessions.length);
-        if (!payForColumns(part, work) || sessions > MAX_SESSIONS) warnings.add("fit_truncated");
-        if (sessions <= MAX_SESSIONS) parts.push(part);
+      if (chained.sessions.length > 0 || (chained.records.count > 0 && isActivity)) {
+        sessions += Math.max(1, chained.sessions.length);
+        if (!countColumnWork(chained, work) || sessions > MAX_SESSIONS) warnings.add("fit_truncated");
+        if (sessions <= MAX_SESSIONS) chainedFiles.push(chained);
       }
-      // Straps that store heart rate while swimming deliver it in a segment of its own, after the activity.
-      else parts.at(-1)?.heartRates.append(part.heartRates);
+      // Straps that store heart rate during a swim deliver it in a chained file of its own after the activity.
+      else chainedFiles.at(-1)?.heartRates.append(chained.heartRates);
     },
   );
-  return { parts, hasOtherFileType, warnings };
+  return { chainedFiles, hasOtherFileType, warnings };
 }
 
 /**
- * Every row has a place for each developer field that some record carries. Forgets the last of them that the work
- * left does not pay for, and returns whether it paid for all.
+ * Counts the work of developer columns: every row has a cell for each developer field of any record. Removes the last
+ * fields that exceed the budget. Returns whether it kept all.
  */
-function payForColumns({ records, recordDeveloperKeys: keys }: Part, work: Work): boolean {
+function countColumnWork({ records, recordDeveloperKeys: keys }: ChainedFile, work: WorkBudget): boolean {
   const affordable = Math.floor(Math.max(0, work.left) / Math.max(1, CELL_UNITS * records.count));
-  const forgotten = [...keys].slice(affordable);
-  for (const key of forgotten) keys.delete(key);
+  const removed = [...keys].slice(affordable);
+  for (const key of removed) keys.delete(key);
   work.left -= Math.ceil(CELL_UNITS * keys.size * records.count);
-  return forgotten.length === 0;
+  return removed.length === 0;
 }
 
 type Plan = ((at: number) => void) | RecordPlan;
 
 interface RecordPlan {
-  /** Without bytes, only a compressed-timestamp header can make it a record. */
+  /** Whether messages have no fields. They count as records only with a compressed-timestamp header. */
   readonly isBare: boolean;
-  /** What one record of it costs. */
+  /** Cost of one record. */
   readonly units: number;
 }
 
-class PartReader implements MessageReader<Plan> {
-  readonly part: Part = {
-    segment: { start: 0, end: 0, units: 0 },
+class FirstPassReader implements MessageReader<Plan> {
+  readonly chained: ChainedFile = {
+    messages: { start: 0, end: 0, units: 0 },
     fileId: {},
     activity: {},
     sport: {},
@@ -169,34 +170,34 @@ class PartReader implements MessageReader<Plan> {
     descriptions: new Map(),
     recordDeveloperKeys: new Set(),
   };
-  /** Where the records end that the file may have; Infinity while it has not had them. */
+  /** Where the records within the limit end; Infinity below the limit. */
   recordsEnd = Infinity;
-  /** Whether something was left out because the file has too much of it. */
-  hasMore = false;
+  /** Whether messages beyond a limit were skipped. */
+  exceedsLimit = false;
   private lastTimestamp = -1;
   private readonly view: DataView;
-  private readonly allowance: Allowance;
-  private readonly work: Work;
+  private readonly remaining: Remaining;
+  private readonly work: WorkBudget;
   private readonly messages: ReadonlyMap<number, (definition: Definition) => Plan>;
 
-  constructor(view: DataView, allowance: Allowance, work: Work) {
+  constructor(view: DataView, remaining: Remaining, work: WorkBudget) {
     this.view = view;
-    this.allowance = allowance;
+    this.remaining = remaining;
     this.work = work;
-    const { part } = this;
+    const { chained } = this;
     this.messages = new Map([
-      this.on(FILE_ID, (values) => addMissing(part.fileId, values)),
-      this.on(ACTIVITY, (values) => addMissing(part.activity, values)),
-      this.on(SPORT, (values) => addMissing(part.sport, values)),
+      this.on(FILE_ID, (values) => addMissing(chained.fileId, values)),
+      this.on(ACTIVITY, (values) => addMissing(chained.activity, values)),
+      this.on(SPORT, (values) => addMissing(chained.sport, values)),
       this.on(SESSION, (values) => {
-        if (part.sessions.length < MAX_SESSIONS) part.sessions.push(values);
-        else this.hasMore = true;
+        if (chained.sessions.length < MAX_SESSIONS) chained.sessions.push(values);
+        else this.exceedsLimit = true;
       }),
-      this.on(LAP, (values) => this.allow("laps") && part.laps.push(values)),
-      this.on(LENGTH, (values) => this.allow("lengths") && part.lengths.push(values)),
+      this.on(LAP, (values) => this.allow("laps") && chained.laps.push(values)),
+      this.on(LENGTH, (values) => this.allow("lengths") && chained.lengths.push(values)),
       this.on(DEVICE_INFO, (values) => this.addDevice(values)),
       this.on(EVENT, (values) => this.addEvent(values)),
-      this.on(HR, (values) => part.heartRates.add(values)),
+      this.on(HR, (values) => chained.heartRates.add(values)),
       this.on(FIELD_DESCRIPTION, (values) => this.addDescription(values)),
     ]);
   }
@@ -210,8 +211,8 @@ class PartReader implements MessageReader<Plan> {
       return compile(definition);
     }
     this.work.left -= DEFINITION_UNITS + PLACED_FIELD_UNITS * fields;
-    const keys = this.part.recordDeveloperKeys;
-    for (const { developerDataIndex, number } of placeDeveloperFields(this.view, definition)) {
+    const keys = this.chained.recordDeveloperKeys;
+    for (const { developerDataIndex, number } of developerFieldPositions(this.view, definition)) {
       if (keys.size < MAX_DEVELOPER_FIELDS) keys.add(developerKey(developerDataIndex, number));
     }
     return { isBare: definition.size === 0, units: RECORD_UNITS + Math.min(fields, definition.size) };
@@ -227,18 +228,18 @@ class PartReader implements MessageReader<Plan> {
     }
   }
 
-  private allow(kind: keyof Allowance): boolean {
-    if (this.allowance[kind] > 0) {
-      this.allowance[kind] -= 1;
+  private allow(kind: keyof Remaining): boolean {
+    if (this.remaining[kind] > 0) {
+      this.remaining[kind] -= 1;
       return true;
     }
-    this.hasMore = true;
+    this.exceedsLimit = true;
     return false;
   }
 
   private on<F extends Fields>(
     message: Message<F>,
-    take: (values: Decoded<F>) => void,
+    add: (values: Decoded<F>) => void,
   ): [number, (definition: Definition) => Plan] {
     return [
       message.number,
@@ -246,14 +247,14 @@ class PartReader implements MessageReader<Plan> {
         const plan: MessagePlan<F> = compileMessage(this.view, definition, message);
         return (at) => {
           this.work.left -= plan.units;
-          take(decodeMessage(this.view, plan, at));
+          add(decodeMessage(this.view, plan, at));
         };
       },
     ];
   }
 
   private countRecord(timestamp: number): void {
-    const { records } = this.part;
+    const { records } = this.chained;
     records.count++;
     if (timestamp < 0) return;
     if (timestamp < this.lastTimestamp) this.work.left -= LEAP_UNITS;
@@ -267,9 +268,9 @@ class PartReader implements MessageReader<Plan> {
     }
   }
 
-  /** A device reports again and again, each time with some of its fields: one entry a device. */
+  /** Merges the reports of a device, each of which has some of its fields, into one entry. */
   private addDevice(values: Values<typeof DEVICE_INFO>): void {
-    const { devices } = this.part;
+    const { devices } = this.chained;
     const key =
       values.device_index === undefined
         ? `${values.manufacturer}/${values.product}/${values.serial_number}`
@@ -283,19 +284,19 @@ class PartReader implements MessageReader<Plan> {
     if (event !== EVENT_TIMER || timestamp === undefined || event_type === undefined) return;
     const running = event_type === EVENT_TYPE_START;
     if (running || EVENT_TYPES_STOP.has(event_type)) {
-      if (this.allow("timerEvents")) this.part.timer.push({ timestamp, running });
+      if (this.allow("timerEvents")) this.chained.timer.push({ timestamp, running });
     }
   }
 
   private addDescription(values: Values<typeof FIELD_DESCRIPTION>): void {
-    const { descriptions } = this.part;
+    const { descriptions } = this.chained;
     if (values.developer_data_index === undefined || values.field_definition_number === undefined) return;
     const key = developerKey(values.developer_data_index, values.field_definition_number);
     if (!descriptions.has(key) && this.allow("descriptions")) descriptions.set(key, values);
   }
 }
 
-/** Adds what `known` lacks: the first value of a field stands. */
+/** Adds fields that `known` lacks. Existing values are kept. */
 function addMissing<T extends object>(known: T, values: T): void {
   Object.assign(known, { ...values, ...known });
 }
