@@ -57,7 +57,7 @@ export function faultsOf(issues: readonly z.core.$ZodIssue[], input: unknown): F
       return issue.keys.map((key) => ({
         pointer: pointerOf([...issue.path, key]),
         code: "unknown_parameter",
-        detail: "There is no such parameter here.",
+        detail: "The route does not support this parameter. Remove it.",
       }));
     }
     const pointer = pointerOf(issue.path);

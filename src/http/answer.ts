@@ -4,10 +4,10 @@ import type { AppEnv } from "./context.ts";
 import { PAUSE_MS, startPace } from "./pace.ts";
 import { chargeBytes } from "./rateLimit.ts";
 
-/** Characters of an answer that are encoded at a time. */
+/** Number of characters of a response that are encoded at a time. */
 const CHUNK_CHARACTERS = 64 * 1024;
 
-/** A JSON answer whose memory stays reserved until the caller has read it. The type names its body, as `c.json` does. */
+/** A JSON response with memory that stays reserved until the caller has read it. Typed like the result of `c.json`. */
 class HeldJson<T> extends Response {
   declare readonly _data: T;
   declare readonly _status: 200;
@@ -15,8 +15,8 @@ class HeldJson<T> extends Response {
 }
 
 /**
- * Returns a stream of chunks. Releases the memory when the caller has read them, has disconnected, or has read more
- * slowly than the minimum rate, which ends the connection. `next` returns null at the end.
+ * Returns a stream of the chunks that `next` returns; null ends it. Releases the memory when the caller has read the
+ * stream, has disconnected, or reads below the minimum rate, which ends the connection.
  */
 function heldStream(
   hold: IntakeHold,
@@ -34,7 +34,7 @@ function heldStream(
       start: (controller) => {
         pace = startPace(PAUSE_MS, () => {
           end();
-          controller.error(new Error("the answer was not read in time"));
+          controller.error(new Error("the response was not read in time"));
         });
       },
       pull: async (controller) => {
@@ -44,7 +44,7 @@ function heldStream(
             end();
             controller.close();
           } else {
-            pace?.moved(chunk.byteLength);
+            pace?.transferred(chunk.byteLength);
             controller.enqueue(chunk);
           }
         } catch (fault) {
@@ -58,7 +58,7 @@ function heldStream(
   );
 }
 
-/** Keeps the memory of a request until its answer is read, if any is reserved. */
+/** Keeps the reserved memory of a request until its response is read. */
 export function holdUntilRead(c: Context<AppEnv>, hold: IntakeHold): void {
   const { body } = c.res;
   if (body === null || !hold.isReserved()) return hold.release();
@@ -70,13 +70,13 @@ export function holdUntilRead(c: Context<AppEnv>, hold: IntakeHold): void {
   );
 }
 
-/** Yields a text in UTF-8, encoded piece by piece, so that no second copy of it is made. */
+/** Yields a text in UTF-8, encoded piece by piece, so that no second copy of it is in memory. */
 function* encoded(text: string): Generator<Uint8Array, null> {
   const encoder = new TextEncoder();
   let from = 0;
   while (from < text.length) {
     let to = from + CHUNK_CHARACTERS;
-    // The halves of a surrogate pair are encoded together.
+    // A surrogate pair must not be split.
     if ((text.charCodeAt(to - 1) & 0xfc00) === 0xd800) to += 1;
     yield encoder.encode(text.slice(from, to));
     from = to;
@@ -84,15 +84,15 @@ function* encoded(text: string): Generator<Uint8Array, null> {
   return null;
 }
 
-/** Returns the memory of a string: engines keep two bytes a character as soon as one of them needs two. */
+/** Returns the memory of a string in bytes. V8 stores two bytes per character if one character needs two. */
 function stringBytes(text: string): number {
   return /[\u0100-\uffff]/.test(text) ? 2 * text.length : text.length;
 }
 
 /**
- * Answers with a large JSON value and spends the rate limit by its size. Keeps of the request's memory what the answer
- * takes until it is read; all else that the request allocated is garbage by then. Returns null for an answer larger than
- * requests may hold. Throws a `MemoryShortage`.
+ * Returns a large JSON response and counts its size against the rate limit. Keeps only the memory of the response
+ * reserved until it is read. Returns null for a response larger than the memory of all requests. Throws a
+ * `MemoryShortage`.
  */
 export function heldJson<T>(c: Context<AppEnv>, value: T, hold: IntakeHold): HeldJson<T> | null {
   const text = JSON.stringify(value);
@@ -102,7 +102,7 @@ export function heldJson<T>(c: Context<AppEnv>, value: T, hold: IntakeHold): Hel
   hold.keep(bytes);
   chargeBytes(c, text.length);
   const headers = { "Content-Type": "application/json" };
-  // The body of the answer to a HEAD request is never read.
+  // The runtime never reads the body of a response to a HEAD request.
   if (!hold.isReserved() || c.req.method === "HEAD") {
     hold.release();
     return new HeldJson<T>(c.req.method === "HEAD" ? null : text, { headers });

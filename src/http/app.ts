@@ -11,7 +11,7 @@ import {
   bodyTooSlow,
   faultsIn,
   problem,
-  refuseInvalid,
+  invalidRequest,
   storeUnavailable,
   unsupportedMediaType,
 } from "./problem.ts";
@@ -32,39 +32,50 @@ import { postPings } from "./routes/pings.ts";
 import { postTask } from "./routes/tasks.ts";
 import { deleteUser, getUser, listUsers } from "./routes/users.ts";
 
-/** Returns the path with a slash at its end, as documented paths have. A path without it is the same route. */
+/** Returns the path with a slash at its end. Documented paths have one; a path without it is the same route. */
 function routePath(request: Request): string {
   const path = getPath(request);
   return path.endsWith("/") ? path : `${path}/`;
 }
 
-/** Answers requests that no route matches, before authentication: 405 when another method has a route, else 404. */
+/** Rejects requests that match no route, before authentication: 405 if another method has a route, else 404. */
 const knownRoute: Middleware = async (c, next) => {
   if (matchedRoutes(c).some((route) => route.method !== "ALL")) return next();
   const allowed = METHODS.map((method) => method.toUpperCase()).filter((method) =>
     app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method !== "ALL"),
   );
-  if (allowed.length === 0) return problem(c, "not_found", "There is nothing at this address.");
+  if (allowed.length === 0) {
+    return problem(c, "not_found", "No route matches this path. /docs/ and /openapi.json list all paths.");
+  }
   const methods = allowed.flatMap((method) => (method === "GET" ? ["GET", "HEAD"] : [method])).join(", ");
-  return problem(c, "method_not_allowed", `This address takes ${methods}.`, { headers: { Allow: methods } });
+  return problem(c, "method_not_allowed", `The path supports ${methods}, not ${c.req.method}.`, {
+    headers: { Allow: methods },
+  });
 };
 
-function answerFault(fault: Error, c: RequestContext): Response {
-  // The validators throw these for a body that is not JSON, and for a malformed media type.
+/** Returns the response for an error that a handler or a middleware threw. */
+function responseToError(fault: Error, c: RequestContext): Response {
+  // The validators throw an HTTPException for a body that is not JSON and for a malformed media type.
   if (fault instanceof HTTPException) {
     return fault.status === 415
       ? unsupportedMediaType(c)
-      : problem(c, "malformed_json", "The body is not JSON.");
+      : problem(c, "malformed_json", "The body cannot be parsed as JSON. Send one JSON value in UTF-8.");
   }
   c.var.logFields.fault = faultName(fault);
   if (fault instanceof BodyIncomplete) return bodyTooSlow(c);
-  if (isProgrammingError(fault)) return problem(c, "internal", "This was not the request's fault.");
+  if (isProgrammingError(fault)) {
+    return problem(
+      c,
+      "internal",
+      "An error in this service prevented the request. Send it again later. If it fails again, send us the `request_id`.",
+    );
+  }
   return storeUnavailable(c);
 }
 
 export const app = new OpenAPIHono<AppEnv>({
   getPath: routePath,
-  defaultHook: (result, c) => (result.success ? undefined : refuseInvalid(c, faultsIn(result))),
+  defaultHook: (result, c) => (result.success ? undefined : invalidRequest(c, faultsIn(result))),
 });
 
 app.use(requestLine, strictTransport, secureTransport);
@@ -100,4 +111,4 @@ app.openapiRoutes([
 
 serveDocs(app);
 
-app.onError(answerFault);
+app.onError(responseToError);

@@ -4,24 +4,24 @@ import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 import { take, type Bucket } from "./tokenBucket.pure.ts";
 
-/** Digest to compare with when the partner is unknown, so that this takes as long as a wrong key. No key has it. */
+/** Keys of an unknown partner: comparing with this digest takes as long as with a real one. No key has it. */
 const UNKNOWN_PARTNER: Pick<Partner, "keys"> = {
   keys: [{ key_id: "", digest: "0".repeat(64), created_at: "", expires_at: null }],
 };
 
-/** Maximum number of failures a minute of one partner id and address. A client with an outdated key may fail this often. */
+/** Maximum number of failures per minute for one partner id and network. A client with an outdated key stays below it. */
 const FAILURES_PER_MINUTE = 60;
-/** Maximum number of failures a minute of one address, whatever partner ids it names. */
-const FAILURES_OF_ADDRESS_PER_MINUTE = 300;
-/** Maximum number of buckets: callers choose the names. The bucket that was used longest ago is deleted first. */
-const REMEMBERED_CALLERS = 10_000;
+/** Maximum number of failures per minute for one network, over all partner ids. */
+const FAILURES_OF_NETWORK_PER_MINUTE = 300;
+/** Maximum number of buckets in a map. Callers choose the map's keys. The least recently used bucket is evicted. */
+const MAX_BUCKETS = 10_000;
 
-/** Failures by claimed partner and caller's address. */
+/** Buckets by claimed partner id and network. */
 const failures = new Map<string, Bucket>();
-/** Failures by caller's address. */
-const failuresOfAddress = new Map<string, Bucket>();
+/** Buckets by network. */
+const failuresOfNetwork = new Map<string, Bucket>();
 
-/** Returns an IPv4 address, or the /64 network of an IPv6 address, which is one caller's. */
+/** Returns an IPv4 address, or the /64 network of an IPv6 address: one caller has a whole /64. */
 function networkOf(address: string): string {
   if (!address.includes(":")) return address;
   const [before = "", after] = address.split("::");
@@ -31,35 +31,40 @@ function networkOf(address: string): string {
   return [...head, ...Array<string>(zeros).fill("0"), ...tail].slice(0, 4).join(":");
 }
 
-/** Takes a token of a caller. Returns null, or the seconds to wait when there is none. */
-function countIn(buckets: Map<string, Bucket>, caller: string, limit: number, nowMs: number): number | null {
+/** Takes a token from a caller's bucket. Returns null, or the seconds to wait if the bucket is empty. */
+function takeToken(
+  buckets: Map<string, Bucket>,
+  caller: string,
+  limit: number,
+  nowMs: number,
+): number | null {
   const { bucket, quota } = take(buckets.get(caller) ?? null, limit, 1, nowMs);
   buckets.delete(caller);
   buckets.set(caller, bucket);
   const [oldest] = buckets.keys();
-  if (buckets.size > REMEMBERED_CALLERS && oldest !== undefined) buckets.delete(oldest);
+  if (buckets.size > MAX_BUCKETS && oldest !== undefined) buckets.delete(oldest);
   return quota.granted ? null : quota.retryAfterSeconds;
 }
 
-/** Counts a failed authentication. Returns null, or the seconds to wait after too many. */
+/** Counts a failed authentication. Returns null, or the seconds to wait after too many failures. */
 function countFailure(partnerId: string, network: string, nowMs: number): number | null {
-  const ofAddress = countIn(failuresOfAddress, network, FAILURES_OF_ADDRESS_PER_MINUTE, nowMs);
-  return ofAddress ?? countIn(failures, `${partnerId}/${network}`, FAILURES_PER_MINUTE, nowMs);
+  const waitSeconds = takeToken(failuresOfNetwork, network, FAILURES_OF_NETWORK_PER_MINUTE, nowMs);
+  return waitSeconds ?? takeToken(failures, `${partnerId}/${network}`, FAILURES_PER_MINUTE, nowMs);
 }
 
-/** Whether a caller has failed too often, so that its next failure would be refused. Counts nothing. */
+/** Whether a caller's next failure would exceed a limit. Takes no token. */
 function hasFailedTooOften(partnerId: string, network: string, nowMs: number): boolean {
   const isEmpty = (bucket: Bucket | undefined, limit: number) =>
     bucket !== undefined && !take(bucket, limit, 1, nowMs).quota.granted;
   return (
-    isEmpty(failuresOfAddress.get(network), FAILURES_OF_ADDRESS_PER_MINUTE) ||
+    isEmpty(failuresOfNetwork.get(network), FAILURES_OF_NETWORK_PER_MINUTE) ||
     isEmpty(failures.get(`${partnerId}/${network}`), FAILURES_PER_MINUTE)
   );
 }
 
 type Credential = { ok: true; value: string | null } | { ok: false };
 
-/** Returns a header by its own name, or by the spelling that the partner documentation uses. */
+/** Returns a header by its standard name, or by the `HTTP_` name that the partner documentation uses. */
 function credential(headers: Headers, name: string, literalName: string): Credential {
   const value = headers.get(name);
   const literal = headers.get(literalName);
@@ -67,15 +72,15 @@ function credential(headers: Headers, name: string, literalName: string): Creden
   return { ok: true, value: value ?? literal };
 }
 
-/** Returns the key after the scheme. A header that was sent twice is joined by a comma, and is no key. */
+/** Returns the key after the scheme. A header that was sent twice has a comma, so it is rejected. */
 function bearerKey(authorization: string | null): string | null {
   return /^Bearer +([^\s,]+)$/i.exec(authorization ?? "")?.[1] ?? null;
 }
 
 /**
- * Accepts requests with a valid key and sets `c.var.partner`. Only failures are limited. A key has 256 random bits, so
- * the limit protects KV and the processor, not the key. After too many failures of a caller KV is not read for it: a key
- * is then compared with settings that this isolate has read before, so an attacker locks no active partner out.
+ * Accepts requests with a valid key and sets `c.var.partner`. Only failures are limited. The limit protects KV and the
+ * CPU; a key has 256 random bits. After too many failures, a caller's key is compared only with settings that this isolate
+ * has read before, so that an attacker cannot lock out an active partner.
  */
 export const authenticate: Middleware = async (c, next) => {
   const { headers } = c.req.raw;
@@ -85,44 +90,51 @@ export const authenticate: Middleware = async (c, next) => {
     return problem(
       c,
       "conflicting_credentials",
-      "A header and its HTTP_ spelling have different values; send one of them.",
+      "`Authorization` and `HTTP_AUTHORIZATION`, or `Partner-Id` and `HTTP_PARTNER_ID`, have different values. Send only one of each pair.",
     );
   }
   const key = bearerKey(authorization.value);
   const claimed = partnerId.value !== null && PARTNER_ID.test(partnerId.value) ? partnerId.value : null;
   const network = networkOf(headers.get("CF-Connecting-IP") ?? "");
-  const refuse = () => {
+  const reject = () => {
     const waitSeconds = countFailure(claimed ?? "", network, Date.now());
     if (waitSeconds !== null) {
-      return problem(c, "rate_limited", "Too many requests without a live key.", {
-        headers: { "Retry-After": String(waitSeconds) },
-      });
+      return problem(
+        c,
+        "rate_limited",
+        "Too many requests from this network failed authentication. Check the key and the `Partner-Id`, and wait as long as `Retry-After` says.",
+        { headers: { "Retry-After": String(waitSeconds) } },
+      );
     }
     return problem(
       c,
       "unauthorized",
-      "Send `Authorization: Bearer <auth_key>` and `Partner-Id: <partner_id>` with a key that is live.",
+      "A header is missing, or the key is not a valid key of this partner. Send `Authorization: Bearer <auth_key>` and `Partner-Id: <partner_id>` with a key that has not expired.",
       { headers: { "WWW-Authenticate": "Bearer" } },
     );
   };
-  if (key === null || claimed === null) return refuse();
+  if (key === null || claimed === null) return reject();
 
   const now = Date.now();
   const read = hasFailedTooOften(claimed, network, now) ? readKnownPartner : readPartnerAndUsage;
   const found = await read(c.env.PARTNERS, claimed, now);
   const partner = found?.partner ?? null;
   const keyId = liveKeyId(partner ?? UNKNOWN_PARTNER, key, Date.now());
-  if (found === null || partner === null) return refuse();
+  if (found === null || partner === null) return reject();
   if (keyId === null) {
-    // Log only ids in the registry: any other header text could be a key.
+    // Only ids from the registry are logged: any other header text could be a key.
     c.var.logFields.claimed_partner_id = partner.partner_id;
-    return refuse();
+    return reject();
   }
   c.set("partner", partner);
   c.set("usage", found.usage);
   c.var.logFields.key_id = keyId;
   if (partner.status === "suspended") {
-    return problem(c, "partner_suspended", "This partner may not use the service at present.");
+    return problem(
+      c,
+      "partner_suspended",
+      "An operator suspended this partner, so its requests are rejected. Ask us for the reason.",
+    );
   }
   return next();
 };

@@ -1,13 +1,13 @@
 import { startPace } from "./pace.ts";
 
-/** Time before a body must keep the minimum rate. */
+/** Time after which the minimum rate applies to a body. */
 export const BODY_GRACE_MS = 2_000;
-/** Maximum time for a body that needs no memory. It keeps no rate. */
+/** Maximum time for a body that needs no reserved memory. No minimum rate applies to it. */
 export const SMALL_BODY_MS = 10_000;
 
 /**
- * Why a body did not come whole. `late`: the caller sent it too slowly. `aborted`: the connection ended before the
- * body did, so no answer reaches the caller.
+ * The body of a request is incomplete. `late`: the caller sent it too slowly. `aborted`: the connection ended early, so
+ * no response reaches the caller.
  */
 export class BodyIncomplete extends Error {
   override name = "BodyIncomplete";
@@ -19,8 +19,8 @@ export class BodyIncomplete extends Error {
   }
 }
 
-/** Reads a body that is known to be small. Throws a `BodyIncomplete`. */
-export async function wholeBody(request: Request): Promise<ArrayBuffer> {
+/** Returns the bytes of a body that is known to be small. Throws a `BodyIncomplete`. */
+export async function readSmallBody(request: Request): Promise<ArrayBuffer> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => late.reject(new BodyIncomplete("late")), SMALL_BODY_MS);
   try {
@@ -54,7 +54,7 @@ export async function* bodyChunks(request: Request): AsyncGenerator<Uint8Array> 
       const { done, value } = await read();
       if (isLate) throw new BodyIncomplete("late");
       if (done) return;
-      pace.moved(value.byteLength);
+      pace.transferred(value.byteLength);
       yield value;
     }
   } finally {

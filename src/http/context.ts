@@ -10,23 +10,23 @@ export interface AppEnv {
   Bindings: Env;
   Variables: {
     requestId: string;
-    /** The authenticated partner; set on every route under /api/. */
+    /** The authenticated partner. Set on every route under /api/. */
     partner: Partner;
-    /** What the partner uses, as it was published last. */
+    /** The partner's usage as last published to KV. May be minutes old. */
     usage: Usage;
-    /** State of each rate limit that this request counts against. */
+    /** State of each rate limit that this request counts against, by policy. */
     quotas: Map<string, Quota>;
-    /** Fields that the handling of the request adds to its log line. */
+    /** Fields that handlers add to the request's log line. */
     logFields: RequestFields;
   };
 }
 
-/** The parts of a request's context that answers of all routes need. */
+/** The parts of a request's context that every response needs. */
 export type RequestContext = Pick<Context<AppEnv>, "json" | "var" | "env">;
 
 export type Middleware = MiddlewareHandler<AppEnv>;
 
-/** A route, its handler, and a hook that answers requests that its schemas reject, if the default does not fit. */
+/** Returns a route with its handler. `hook` replaces the default response to a request that the route's schemas reject. */
 export function endpoint<R extends RouteConfig>(
   route: R,
   handler: RouteHandler<R, AppEnv>,

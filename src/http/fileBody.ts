@@ -1,30 +1,34 @@
 import type { IntakeHold } from "../memory/budget.ts";
 import { bodyChunks } from "./bodyChunks.ts";
-import { refuseEncoded } from "./contentEncoding.ts";
+import { rejectEncodedBody } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
 import { declaredLength } from "./jsonBody.ts";
 import { problem } from "./problem.ts";
 
-/** The buffer of a body begins with this size and doubles, up to steps of `MAX_STEP_BYTES`. */
+/** Initial size of a body's buffer. The buffer doubles until one step is `MAX_STEP_BYTES`. */
 const FIRST_BYTES = 64 * 1024;
 const MAX_STEP_BYTES = 4 * 1024 * 1024;
 
 const FILE_TYPES = new Set(["application/octet-stream", "application/vnd.ant.fit"]);
 
-/** Rejects bodies of other media types, and encoded ones, before they are read. */
+/** Rejects encoded bodies and bodies of other media types before they are read. */
 export const fileBody: Middleware = async (c, next) => {
   const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
   if (!FILE_TYPES.has(type.trim().toLowerCase())) {
-    return problem(c, "unsupported_media_type", `Send the file's bytes as ${[...FILE_TYPES].join(" or ")}.`);
+    return problem(
+      c,
+      "unsupported_media_type",
+      `The \`Content-Type\` header is missing or names another type. Send the bytes of the file as ${[...FILE_TYPES].join(" or ")}.`,
+    );
   }
-  return refuseEncoded(c) ?? next();
+  return rejectEncodedBody(c) ?? next();
 };
 
 type FileBody = { ok: true; bytes: Uint8Array } | { ok: false; code: "body_too_large" | "memory_short" };
 
 /**
- * Reads at most `maxBytes` of a body, whatever its length header says. Memory is reserved in steps as bytes arrive, each
- * before it is allocated; a declared length reserves nothing. Throws a `BodyIncomplete`.
+ * Reads a body of at most `maxBytes`; `Content-Length` is not trusted. Reserves memory in steps as bytes arrive, each
+ * before its allocation. Throws a `BodyIncomplete`.
  */
 export async function readFileBody(request: Request, maxBytes: number, hold: IntakeHold): Promise<FileBody> {
   const declared = declaredLength(request);
@@ -40,7 +44,7 @@ export async function readFileBody(request: Request, maxBytes: number, hold: Int
       const step = Math.min(MAX_STEP_BYTES, Math.max(FIRST_BYTES, received));
       const bytes = Math.max(needed, Math.min(declared ?? maxBytes, received + step));
       if (!hold.tryGrowTo(bytes)) return { ok: false, code: "memory_short" };
-      // Frees the old buffer at once: a copy of our own would wait for the garbage collector.
+      // `transfer` frees the old buffer at once. After a copy it would wait for the garbage collector.
       buffer = buffer.transfer(bytes);
     }
     new Uint8Array(buffer).set(chunk, received);

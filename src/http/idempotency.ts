@@ -3,12 +3,18 @@ import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { databaseFor } from "../database/databases.ts";
 import type { UserErased } from "../erasure/userErased.ts";
-import { claimRequest, keepAnswer, releaseRequest, type RequestName } from "../idempotency/write.ts";
+import {
+  claimRequest,
+  RETENTION_HOURS,
+  storeAnswer,
+  releaseRequest,
+  type RequestName,
+} from "../idempotency/write.ts";
 import { faultName } from "../log.ts";
 import type { AppEnv } from "./context.ts";
 import { problem, userErased } from "./problem.ts";
 
-/** For a route's `headers`. Accepts any visible text, so that keys in the quoted form of the IETF draft pass. */
+/** The `Idempotency-Key` header. Accepts any visible ASCII, which includes the quoted form of the IETF draft. */
 export const idempotencyKey = z
   .string()
   .regex(/^[\x20-\x7e]{1,255}$/, "Send 1 to 255 visible ASCII characters.")
@@ -28,19 +34,19 @@ function hashOf(...parts: string[]): string {
   return hash.digest("base64url");
 }
 
-/** An action that runs once, however often its request is repeated. */
+/** An action that runs once, even if its request is repeated. */
 interface IdempotentAction<T> {
-  /** Hashes of the users that the request names. Erasing one of them deletes the kept answer. */
+  /** Hashes of the users that the request names. Erasing one of them deletes the stored outcome. */
   userHashes: readonly string[];
   run(): Promise<{ ok: true; outcome: T } | UserErased>;
-  /** Returns what to store of the outcome: enough to rebuild it from the same request, and nothing personal. */
-  keep(outcome: T): string;
-  rebuild(kept: string): T;
+  /** Returns the text to store: with the same request, enough to rebuild the outcome. It contains no personal data. */
+  serialize(outcome: T): string;
+  rebuild(stored: string): T;
 }
 
 /**
- * Runs an action once for each `Idempotency-Key` of a partner, path and query; without a key, always runs it. Returns
- * the outcome, or the problem to answer with. Throws what the action throws, and when the database is down.
+ * Runs an action once for each `Idempotency-Key` of a partner, path and query. Without a key, always runs it. Returns the
+ * outcome, or a problem response. Throws the action's errors and the database's.
  */
 export async function runOnce<T>(c: Context<AppEnv>, key: string | undefined, action: IdempotentAction<T>) {
   if (key === undefined) return outcomeOf<T>(c, await action.run());
@@ -61,29 +67,29 @@ export async function runOnce<T>(c: Context<AppEnv>, key: string | undefined, ac
     case "in_flight":
       return {
         ok: false as const,
-        refusal: problem(
+        response: problem(
           c,
           "idempotency_in_flight",
-          "The request with this key is being answered; ask again in a moment.",
+          "An earlier request with this `Idempotency-Key` is still in progress. Send this request again after the time in `Retry-After`.",
           { headers: { "Retry-After": "1" } },
         ),
       };
     case "another_request":
       return {
         ok: false as const,
-        refusal: problem(
+        response: problem(
           c,
           "idempotency_key_reused",
-          "Within 24 hours a key stands for one request, byte for byte. Send this one under a key of its own.",
+          `A different request was sent with this \`Idempotency-Key\` in the last ${RETENTION_HOURS} hours. Send this request with a new key.`,
         ),
       };
-    case "ours":
-      return outcomeOf<T>(c, await runAndKeep(c, database, name, claimed.until, action));
+    case "claimed":
+      return outcomeOf<T>(c, await runClaimed(c, database, name, claimed.until, action));
   }
 }
 
-/** Runs a claimed action and stores what to keep of its outcome. Releases the claim when there is no outcome. */
-async function runAndKeep<T>(
+/** Runs an action under its claim and stores the outcome. Releases the claim if the action has no outcome. */
+async function runClaimed<T>(
   c: Context<AppEnv>,
   database: D1Database,
   name: RequestName,
@@ -99,15 +105,17 @@ async function runAndKeep<T>(
     await release();
     return done;
   }
-  // The action is done. When its answer cannot be stored, the claim expires and the answer is sent all the same.
-  await keepAnswer(database, name, until, action.keep(done.outcome), Date.now()).catch((fault: unknown) => {
-    c.var.logFields["not_kept"] = faultName(fault);
-  });
+  // The action is done, so its outcome is returned even if it cannot be stored. Then the claim expires.
+  await storeAnswer(database, name, until, action.serialize(done.outcome), Date.now()).catch(
+    (fault: unknown) => {
+      c.var.logFields["not_kept"] = faultName(fault);
+    },
+  );
   return done;
 }
 
 function outcomeOf<T>(c: Context<AppEnv>, done: { ok: true; outcome: T } | UserErased) {
   return done.ok
     ? { ok: true as const, outcome: done.outcome }
-    : { ok: false as const, refusal: userErased(c) };
+    : { ok: false as const, response: userErased(c) };
 }

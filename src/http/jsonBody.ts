@@ -7,22 +7,22 @@ import {
   type IntakeHold,
 } from "../memory/budget.ts";
 import { holdUntilRead } from "./answer.ts";
-import { bodyChunks, BodyIncomplete, wholeBody } from "./bodyChunks.ts";
-import { refuseEncoded } from "./contentEncoding.ts";
+import { bodyChunks, BodyIncomplete, readSmallBody } from "./bodyChunks.ts";
+import { rejectEncodedBody } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";
 import { memoryShort, problem, unsupportedMediaType } from "./problem.ts";
 
-/** A body is in memory as text, and again as the strings and bytes made of it. */
+/** A body is in memory twice: as text, and as the strings and bytes parsed from it. */
 const COPIES = 2;
-/** Bodies up to this size need no reservation. */
+/** Maximum size of a body that needs no memory reservation. */
 export const UNCOUNTED_BODY_BYTES = UNCOUNTED_BYTES / COPIES;
-/** Memory of one partner's requests at one time beside its largest one, for the documentation. */
+/** Memory that one partner's requests may use at one time, in addition to its largest request. For the documentation. */
 export const REQUEST_SHARES = {
   smallRequestBytes: SMALL_BYTES,
   otherSmallBytes: SMALL_BYTES_OF_PARTNER,
   otherLargeBytes: INTAKE_BYTES_OF_PARTNER,
 } as const;
-/** 5,000 pings have 50,000 values. A large body of brackets alone would become gigabytes of objects. */
+/** Maximum number of JSON values in a body. 5,000 pings have 50,000; 16 MiB of brackets would become gigabytes of objects. */
 const MAX_VALUES = 500_000;
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
@@ -32,7 +32,7 @@ const BACKSLASH = 0x5c;
 const OPEN_ARRAY = 0x5b;
 const OPEN_OBJECT = 0x7b;
 
-/** Returns an upper bound of the values that JSON.parse makes of a text. */
+/** Returns an upper bound for the number of values that JSON.parse creates from a text. */
 function countValues(text: string): number {
   let values = 1;
   let inString = false;
@@ -51,15 +51,15 @@ type Body =
   | { ok: true; text: string }
   | { ok: false; code: "body_too_large" | "memory_short" | "malformed_json" | "too_many_values" };
 
-/** Returns the length that a request declares. Null for a body in chunks. */
+/** Returns the `Content-Length` of a request, or null for a chunked body. */
 export function declaredLength(request: Request): number | null {
   const length = request.headers.get("Content-Length");
   return length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
 }
 
 /**
- * Reads at most `maxBytes` of a body as UTF-8 text, whatever its length header says. Memory is reserved as bytes arrive;
- * a declared length reserves nothing. Throws a `BodyIncomplete`.
+ * Reads a body of at most `maxBytes` as UTF-8 text; `Content-Length` is not trusted. Reserves memory as bytes arrive.
+ * Throws a `BodyIncomplete`.
  */
 async function readBody(request: Request, maxBytes: number, hold: IntakeHold): Promise<Body> {
   const declared = declaredLength(request);
@@ -70,7 +70,7 @@ async function readBody(request: Request, maxBytes: number, hold: IntakeHold): P
   let receivedBytes = 0;
   try {
     if (declared !== null && declared <= UNCOUNTED_BODY_BYTES) {
-      const bytes = await wholeBody(request);
+      const bytes = await readSmallBody(request);
       if (bytes.byteLength > maxBytes) return { ok: false, code: "body_too_large" };
       return { ok: true, text: decoder.decode(bytes) };
     }
@@ -91,14 +91,14 @@ async function readBody(request: Request, maxBytes: number, hold: IntakeHold): P
   return { ok: true, text };
 }
 
-/** Reads the JSON text of a body within `maxBytes` for the validators. Holds its memory until the answer is read. */
+/** Reads the text of a body of at most `maxBytes` for the validators. Reserves its memory until the response is read. */
 export function jsonBody(maxBytes: number): Middleware {
   return async (c, next) => {
     const type = (c.req.header("Content-Type") ?? "").split(";")[0] ?? "";
     if (!JSON_TYPE.test(type.trim().toLowerCase())) {
       return unsupportedMediaType(c);
     }
-    const encoded = refuseEncoded(c);
+    const encoded = rejectEncodedBody(c);
     if (encoded !== null) return encoded;
     const hold = requestMemory(c.var.partner.partner_id);
     try {
@@ -110,17 +110,21 @@ export function jsonBody(maxBytes: number): Middleware {
             return problem(
               c,
               body.code,
-              `A body has at most ${maxBytes} bytes; split it into several requests.`,
+              `A body may have at most ${maxBytes} bytes. Split it into several requests.`,
             );
           case "too_many_values":
-            return problem(c, body.code, `A body has at most ${MAX_VALUES} values.`);
+            return problem(
+              c,
+              body.code,
+              `A body may contain at most ${MAX_VALUES} JSON values. Split it into several requests.`,
+            );
           case "memory_short":
             return memoryShort(c);
           case "malformed_json":
-            return problem(c, body.code, "The body is not valid UTF-8.");
+            return problem(c, body.code, "The body is not valid UTF-8. Send one JSON value in UTF-8.");
         }
       }
-      // Hono parses the text in its cache, and expects promises there.
+      // Hono's validators parse the text in this cache; its entries are promises.
       Object.assign(c.req.bodyCache, { text: Promise.resolve(body.text) });
       await next();
       return holdUntilRead(c, hold);

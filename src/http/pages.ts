@@ -3,13 +3,13 @@ import { z } from "@hono/zod-openapi";
 import type { Fault } from "../contract/fault.ts";
 import type { Page } from "../database/walk.ts";
 import type { RequestContext } from "./context.ts";
-import { refusal } from "./problem.ts";
+import { validationFailed } from "./problem.ts";
 import { integer } from "./query.ts";
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 200;
 
-/** Parameters of every list. */
+/** Query parameters of every list. */
 export const pageQuery = {
   limit: integer(1, MAX_LIMIT)
     .optional()
@@ -26,10 +26,10 @@ export function pageOf<T extends z.ZodType>(name: string, item: T) {
   return z.strictObject({ data: z.array(item), next_cursor: z.string().nullable() }).openapi(name);
 }
 
-/** Where a page ends in its list's total order. */
+/** The end of a page: a position in the total order of its list. */
 type Position = readonly (string | number | null)[];
 
-/** A list with its filters, which a cursor is bound to. Absent filters are undefined. */
+/** A list with the filters that its cursors are bound to. Absent filters are undefined. */
 interface ListName {
   list: string;
   partnerId: string;
@@ -46,12 +46,12 @@ function bindingOf(name: ListName): string {
     .slice(0, 16);
 }
 
-/** Encodes the end of a page, with a hash of the list, partner and filters that the cursor belongs to. */
+/** Encodes the end of a page, with a hash of the list, the partner and the filters that the cursor is bound to. */
 function writeCursor(name: ListName, position: Position): string {
   return Buffer.from(JSON.stringify([bindingOf(name), ...position])).toString("base64url");
 }
 
-/** Decodes a cursor's position; null when it is malformed or belongs to another list. */
+/** Returns the position of a cursor. Null if the cursor is malformed or bound to another list or other filters. */
 function readCursor<P extends Position>(name: ListName, cursor: string, keys: z.ZodType<P>): P | null {
   try {
     const parts: unknown = JSON.parse(Buffer.from(cursor, "base64url").toString());
@@ -66,35 +66,36 @@ function readCursor<P extends Position>(name: ListName, cursor: string, keys: z.
 const INVALID_CURSOR: Fault = {
   pointer: "/cursor",
   code: "invalid_cursor",
-  detail: "This is no cursor of this list with these filters.",
+  detail:
+    "The cursor is malformed, or it belongs to another list or other filters. Send `next_cursor` with the same filters.",
 };
 
 interface PageRequest<P extends Position> {
   limit: number;
-  /** Rows come after this position; null: from the beginning. */
+  /** Position before the first row of the page. Null for the first page. */
   after: P | null;
 }
 
 type Filters = Record<string, string | number | undefined>;
 type PageParameters = { limit?: number | undefined; cursor?: string | undefined };
 
-/** How a list reads its pages; `P` is a position in the list's order. */
+/** A list that is read page by page. `P` is the type of a position in its order. */
 interface List<F, Row, P extends Position> {
   name: string;
-  /** The schema of a position, to read cursors with. */
+  /** Validates the position of a cursor. */
   position: z.ZodType<P>;
   read(filters: F, page: PageRequest<NoInfer<P>>): Promise<Page<Row, NoInfer<P>>>;
 }
 
-/** Answers one page of a list, or 400 when the cursor does not belong to this list with these filters. */
-export async function answerPage<Q extends Filters & PageParameters, Row, P extends Position>(
+/** Returns one page of a list, or a 400 if the cursor is not bound to this list with these filters. */
+export async function pageResponse<Q extends Filters & PageParameters, Row, P extends Position>(
   c: RequestContext,
   { limit = DEFAULT_LIMIT, cursor, ...filters }: Q,
   list: List<Omit<Q, keyof PageParameters>, Row, P>,
 ) {
   const name = { list: list.name, partnerId: c.var.partner.partner_id, filters };
   const after = cursor === undefined ? null : readCursor(name, cursor, list.position);
-  if (cursor !== undefined && after === null) return refusal(c, [INVALID_CURSOR]);
+  if (cursor !== undefined && after === null) return validationFailed(c, [INVALID_CURSOR]);
   const { rows, next } = await list.read(filters, { limit, after });
   return c.json({ data: rows, next_cursor: next === null ? null : writeCursor(name, next) }, 200);
 }

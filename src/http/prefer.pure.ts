@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 
-/** The `Prefer` header of a route that can accept a part of a request. */
+/** The `Prefer` header of a route that can accept some items of a request and reject the others. */
 export const handlingPreference = z
   .string()
   .optional()
@@ -12,12 +12,12 @@ export const handlingPreference = z
     example: "handling=lenient",
   });
 
-/** Whether a `Prefer` field asks to accept the good items of a request that has bad ones. */
+/** Whether a `Prefer` header asks to accept the valid items of a request that also has invalid ones. */
 export function prefersLenient(field: string | undefined): boolean {
   return preference(field, "handling") === "lenient";
 }
 
-/** Splits at a separator, except inside quotes. */
+/** Splits a text at a separator, except inside quotes. */
 function splitOutsideQuotes(text: string, separator: "," | ";"): string[] {
   const parts: string[] = [];
   let start = 0;
@@ -40,8 +40,8 @@ function unquoted(word: string): string {
 }
 
 /**
- * Returns the value of a preference in a `Prefer` field (RFC 7240), or null when the field does not have it. Names
- * match in any case, values may be quoted, parameters are ignored, the first of several preferences counts.
+ * Returns the value of a preference in a `Prefer` header (RFC 7240), or null if the header does not contain it. Names are
+ * case-insensitive. Values may be quoted. Parameters are ignored. The first of several equal names counts.
  */
 export function preference(field: string | undefined, name: string): string | null {
   for (const preferred of splitOutsideQuotes(field ?? "", ",")) {

@@ -1,10 +1,10 @@
 import { z } from "@hono/zod-openapi";
 import { faultSchema } from "../contract/fault.ts";
 
-/** Maximum number of listed faults: as many as a person reads. The rest appear once these are fixed. */
+/** Maximum number of errors in one response: more than a person reads. The others appear once these are fixed. */
 export const MAX_FAULTS = 100;
 
-/** RFC 9457. */
+/** A problem document (RFC 9457). */
 export const problemSchema = z
   .strictObject({
     type: z.string(),

@@ -3,18 +3,18 @@ import type { Context } from "hono";
 import type { AppEnv, RequestContext, Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
 
-/** Buckets of this isolate by policy and partner: a few for each partner. */
+/** Buckets of this isolate, by policy and partner. */
 const buckets = new Map<string, Bucket>();
 
-/** The platform's counter covers a minute. */
+/** Retry-After when the platform's limiter rejects a request. Its period is one minute. */
 const CEILING_RETRY_SECONDS = 60;
 
-/** Bytes of an inspected body, or of streams, that one request pays for. Each further part counts as a request. */
+/** Bytes of a body or response that one request covers. Each further part of this size counts as another request. */
 export const BYTES_PER_REQUEST = 256 * 1024;
 
 type Policy = "intake" | "read" | "files";
 
-/** Changes a partner's bucket and sets its state for the answer's `RateLimit` fields. */
+/** Changes a partner's bucket and stores its state for the `RateLimit` headers of the response. */
 function spend(
   c: RequestContext,
   policy: Policy,
@@ -27,52 +27,52 @@ function spend(
   return quota;
 }
 
-/** The policy that a request counts against. */
+/** Returns the policy that a request counts against. */
 function policyOf(c: Pick<Context<AppEnv>, "req">): Policy {
   return c.req.method === "GET" || c.req.method === "HEAD" ? "read" : "intake";
 }
 
-/** Answers 429 with `Retry-After`. */
-export function tooMany(c: RequestContext, detail: string, retryAfterSeconds: number) {
+/** Returns a 429 with `Retry-After`. */
+export function rateLimited(c: RequestContext, detail: string, retryAfterSeconds: number) {
   return problem(c, "rate_limited", detail, { headers: { "Retry-After": String(retryAfterSeconds) } });
 }
 
-/** Counts the files of a valid request. Returns the 429 if they exceed the partner's limit, else null. */
+/** Counts the files of a valid request. Returns a 429 if they exceed the partner's limit, else null. */
 export function spendFiles(c: RequestContext, files: number) {
   const limit = c.var.partner.limits.files_per_minute;
   if (limit === null) return null;
   const quota = spend(c, "files", (bucket) => take(bucket, limit, files, Date.now()));
   if (quota.granted) return null;
-  return tooMany(
+  return rateLimited(
     c,
-    `At most ${limit} files a minute; send this request again later.`,
+    `The request names ${files} files. With the files of the last minute, they exceed the partner's limit of ${limit} files per minute. Send the request again after the time in \`Retry-After\`.`,
     quota.retryAfterSeconds,
   );
 }
 
 const partsBeyondFirst = (bytes: number) => Math.max(0, Math.ceil(bytes / BYTES_PER_REQUEST) - 1);
 
-/** Counts the declared size of a body. Returns the 429 if it exceeds the partner's limit, else null. */
+/** Counts the declared size of a body. Returns a 429 if it exceeds the partner's limit, else null. */
 export function spendDeclared(c: Context<AppEnv>, bytes: number) {
   const limit = c.var.partner.limits.requests_per_minute;
   const parts = partsBeyondFirst(bytes);
   if (limit === null || parts === 0) return null;
-  // The request itself has taken a token, which is given back: together they may be more than the whole limit.
+  // The request's own token is returned first: one request may take more than the limit only from a full bucket.
   const quota = spend(c, policyOf(c), (bucket) => {
     const nowMs = Date.now();
     return take(charge(bucket, limit, -1, nowMs).bucket, limit, 1 + parts, nowMs);
   });
   if (quota.granted) return null;
-  return tooMany(
+  return rateLimited(
     c,
-    `A body counts as a request for each ${BYTES_PER_REQUEST / 1024} KiB, and at most ${limit} requests a minute are accepted.`,
+    `Each ${BYTES_PER_REQUEST / 1024} KiB of a body counts as a request, and the partner's limit is ${limit} requests per minute. Send the request again after the time in \`Retry-After\`.`,
     quota.retryAfterSeconds,
   );
 }
 
 /**
- * Counts the size of an answer, or of a body in chunks. It is known only when the work is done, so the partner's next
- * requests wait for it.
+ * Counts the size of a response, or of a chunked body. The size is known only after the work, so the bucket may go below
+ * zero and the partner's next requests wait.
  */
 export function chargeBytes(c: Context<AppEnv>, bytes: number): void {
   const limit = c.var.partner.limits.requests_per_minute;
@@ -82,9 +82,9 @@ export function chargeBytes(c: Context<AppEnv>, bytes: number): void {
 }
 
 /**
- * Counts a partner's requests, reads apart from others, and writes the `RateLimit` fields of
- * draft-ietf-httpapi-ratelimit-headers. The platform's limiter is the ceiling over all isolates of a location, also for
- * a partner without a limit.
+ * Counts a partner's requests, reads and writes separately, and sets the `RateLimit` headers of
+ * draft-ietf-httpapi-ratelimit-headers. The platform's limiter is the upper bound over all isolates of a location. It also
+ * applies to partners without a limit.
  */
 export const limitRequests: Middleware = async (c, next) => {
   c.set("quotas", new Map());
@@ -92,22 +92,26 @@ export const limitRequests: Middleware = async (c, next) => {
   const limit = limits.requests_per_minute;
   const quota = limit === null ? null : spend(c, policyOf(c), (bucket) => take(bucket, limit, 1, Date.now()));
   if (quota !== null && !quota.granted) {
-    c.res = tooMany(c, `At most ${limit} requests a minute.`, quota.retryAfterSeconds);
-  } else if (!(await c.env.REQUEST_CEILING.limit({ key: partner_id })).success) {
-    c.res = tooMany(
+    c.res = rateLimited(
       c,
-      "More requests a minute than this service accepts from one partner.",
+      `The partner's limit of ${limit} requests per minute is reached. Send the request again after the time in \`Retry-After\`.`,
+      quota.retryAfterSeconds,
+    );
+  } else if (!(await c.env.REQUEST_CEILING.limit({ key: partner_id })).success) {
+    c.res = rateLimited(
+      c,
+      "The service's limit of requests per minute for one partner is reached. Send the request again after the time in `Retry-After`.",
       CEILING_RETRY_SECONDS,
     );
   } else {
     await next();
   }
-  const stands = [...c.var.quotas];
-  if (stands.length === 0) return;
-  const policies = stands.map(([policy, { limit }]) => `"${policy}";q=${limit};w=60`);
-  const left = stands.map(
+  const quotas = [...c.var.quotas];
+  if (quotas.length === 0) return;
+  const policies = quotas.map(([policy, { limit }]) => `"${policy}";q=${limit};w=60`);
+  const states = quotas.map(
     ([policy, { remaining, fullInSeconds }]) => `"${policy}";r=${remaining};t=${fullInSeconds}`,
   );
   c.res.headers.set("RateLimit-Policy", policies.join(", "));
-  c.res.headers.set("RateLimit", left.join(", "));
+  c.res.headers.set("RateLimit", states.join(", "));
 };

@@ -3,7 +3,7 @@ import { matchedRoutes } from "hono/route";
 import { logLine } from "../log.ts";
 import type { Middleware } from "./context.ts";
 
-/** Sets the request's id, which every answer carries, and writes its log line when it ends. */
+/** Sets the request's id and the headers of every response, and writes the request's log line. */
 export const requestLine: Middleware = async (c, next) => {
   const startedAt = Date.now();
   const requestId = randomUUID();

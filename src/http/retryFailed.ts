@@ -1,25 +1,24 @@
 import { previewRetry, retryFiles, type FailedFiles } from "../files/retryFiles.ts";
 import type { RequestContext } from "./context.ts";
 import { problem } from "./problem.ts";
-import { spendFiles, tooMany } from "./rateLimit.ts";
+import { spendFiles, rateLimited } from "./rateLimit.ts";
 
 /**
- * Queues failed files again. Each counts as a file of the partner's limit, because each may be a request to a host.
- * Returns how many were queued, or the answer that refuses them all. `nothingLeft` is the detail when none can be
- * retried at any time.
+ * Queues failed files again. Each counts against the partner's limit of files, because each may send a request to a host.
+ * Returns the response if no file was queued. `notRetryableDetail` is its detail if no file can be retried later either.
  */
-export async function retryFailed(c: RequestContext, which: FailedFiles, nothingLeft: string) {
+export async function retryFailed(c: RequestContext, which: FailedFiles, notRetryableDetail: string) {
   const { partner_id } = c.var.partner;
   const { files, retryable_at } = await previewRetry(c.env, partner_id, which);
-  const refusal =
+  const response =
     files > 0
       ? spendFiles(c, files)
       : retryable_at === null
-        ? notRetryable(c, nothingLeft)
+        ? notRetryable(c, notRetryableDetail)
         : retriedTooSoon(c, retryable_at - Date.now());
-  if (refusal !== null) return { ok: false as const, refusal };
+  if (response !== null) return { ok: false as const, response };
   const queued = await retryFiles(c.env, partner_id, which, files);
-  if (queued === 0) return { ok: false as const, refusal: notRetryable(c, nothingLeft) };
+  if (queued === 0) return { ok: false as const, response: notRetryable(c, notRetryableDetail) };
   c.var.logFields.files = queued;
   return { ok: true as const };
 }
@@ -30,5 +29,9 @@ function notRetryable(c: RequestContext, detail: string) {
 
 function retriedTooSoon(c: RequestContext, remainingMs: number) {
   const seconds = Math.max(1, Math.ceil(remainingMs / 1000));
-  return tooMany(c, `A file can be retried once a minute; retry again in ${seconds} s.`, seconds);
+  return rateLimited(
+    c,
+    `A file can be retried once per minute. Send the request again in ${seconds} s.`,
+    seconds,
+  );
 }

@@ -1,4 +1,4 @@
-/** A token bucket that holds the tokens of a minute and fills evenly. Pure: the time is an argument. */
+/** A token bucket. It holds the tokens of one minute and fills at a constant rate. */
 
 export interface Bucket {
   tokens: number;
@@ -10,19 +10,19 @@ export interface Bucket {
 export interface Quota {
   granted: boolean;
   limit: number;
-  /** Whole tokens that are left. */
+  /** Tokens left in the bucket, rounded down. */
   remaining: number;
   /** Seconds until the bucket is full again. */
   fullInSeconds: number;
-  /** Seconds until the same request could be granted; 0 when it was granted. */
+  /** Seconds until the same request can be granted. 0 if it was granted. */
   retryAfterSeconds: number;
 }
 
 const MINUTE_MS = 60_000;
 
 /**
- * Takes `amount` tokens from a bucket of `limitPerMinute`; null is a full bucket. A full bucket grants more than its
- * content and then owes the rest, so that a request larger than the limit is possible.
+ * Takes `amount` tokens from a bucket of `limitPerMinute`. Null is a full bucket. A full bucket also grants a request
+ * larger than the limit; its content is negative afterwards.
  */
 export function take(
   bucket: Bucket | null,
@@ -33,17 +33,22 @@ export function take(
   const tokens = tokensAt(bucket, limitPerMinute, nowMs);
   const needed = Math.min(amount, limitPerMinute);
   const granted = tokens >= needed && limitPerMinute > 0;
-  return settled(granted ? tokens - amount : tokens, limitPerMinute, nowMs, granted ? null : needed - tokens);
+  return withQuota(
+    granted ? tokens - amount : tokens,
+    limitPerMinute,
+    nowMs,
+    granted ? null : needed - tokens,
+  );
 }
 
-/** Takes `amount` tokens whatever the bucket holds. It owes what it does not have. A negative amount gives tokens back. */
+/** Takes `amount` tokens in any case; the bucket may go below zero. A negative amount returns tokens. */
 export function charge(
   bucket: Bucket | null,
   limitPerMinute: number,
   amount: number,
   nowMs: number,
 ): { bucket: Bucket; quota: Quota } {
-  return settled(tokensAt(bucket, limitPerMinute, nowMs) - amount, limitPerMinute, nowMs, null);
+  return withQuota(tokensAt(bucket, limitPerMinute, nowMs) - amount, limitPerMinute, nowMs, null);
 }
 
 function tokensAt(bucket: Bucket | null, limitPerMinute: number, nowMs: number): number {
@@ -52,8 +57,8 @@ function tokensAt(bucket: Bucket | null, limitPerMinute: number, nowMs: number):
   return Math.min(limitPerMinute, filled);
 }
 
-/** `missing` are the tokens that a request was refused for; null when it was granted. */
-function settled(
+/** Returns a bucket with its quota. `missing` is the number of tokens that a rejected request lacked; null if granted. */
+function withQuota(
   tokens: number,
   limitPerMinute: number,
   nowMs: number,

@@ -2,12 +2,12 @@ import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredRequests } from "./write.ts";
 
-/** One statement stays short. */
+/** Maximum number of records that one statement deletes, so that it does not occupy the database for long. */
 const RECORDS_PER_PAGE = 10_000;
-/** Together more than several partners bring in a minute at the highest rate: the records never grow beyond their day. */
+/** Maximum number of pages in one run. Deletes records faster than several partners create them at the highest rate. */
 const PAGES_PER_RUN = 10;
 
-/** Forgets requests whose day is over. Answers how many. */
+/** Deletes the records of requests after their retention time. Returns their number. */
 export async function sweepIdempotentRequests(env: Env, nowMs: number): Promise<number> {
   let deleted = 0;
   for (const database of allDatabases(env)) {

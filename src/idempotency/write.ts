@@ -1,23 +1,24 @@
 import { z } from "zod";
 import { DATABASE_NOW } from "../database/sql.ts";
 
-/** A request by its partner and its key; the key itself may be a name of somebody and is not kept. */
+/** Identifies a request by its partner and key. The key is stored as a hash, because it may contain personal data. */
 export interface RequestName {
   partner_id: string;
   key_hash: string;
 }
 
-/** What tells a request from another one under the same key, and which erasures concern it. */
+/** The content of a request: distinguishes it from others with the same key, and names the users it concerns. */
 export interface RequestContent {
   request_hash: string;
   /** Hashes of the users that the request names. */
   user_hashes: readonly string[];
 }
 
-/** Longer than any request takes; one that was cut off blocks its key for no longer than this. */
-const IN_FLIGHT_MS = 60_000;
-/** The contract's day. */
-const KEPT_FOR_MS = 24 * 60 * 60_000;
+/** Duration of a claim. No request takes this long. An interrupted request blocks its key until its claim expires. */
+const CLAIM_MS = 60_000;
+/** Time for which the outcome of a request is stored. */
+export const RETENTION_HOURS = 24;
+const RETENTION_MS = RETENTION_HOURS * 60 * 60_000;
 
 const recordSchema = z.object({
   request_hash: z.string(),
@@ -26,16 +27,16 @@ const recordSchema = z.object({
 });
 
 export type ClaimedRequest =
-  /** Ours to carry out; `until` is the claim's name. */
-  | { state: "ours"; until: number }
+  /** The caller carries the request out. `until` identifies the claim and is the time of its expiry. */
+  | { state: "claimed"; until: number }
   | { state: "answered"; answer: string }
   | { state: "in_flight" }
   | { state: "another_request" };
 
 /**
- * Claims a key for a request, in one transaction with the look at what it was used for before. An answer from before the
- * erasure of one of the request's users is void: it would say of an erased file that it is queued. Both times are the
- * database's own, so no other clock decides which came first.
+ * Claims a key for a request and reads its earlier use, in one transaction. A stored answer is void if a user of the
+ * request was erased after it: it would report an erased file as queued. Both times come from the database's clock, so
+ * their order is reliable.
  */
 export async function claimRequest(
   db: D1Database,
@@ -43,7 +44,7 @@ export async function claimRequest(
   { request_hash, user_hashes }: RequestContent,
   nowMs: number,
 ): Promise<ClaimedRequest> {
-  const until = nowMs + IN_FLIGHT_MS;
+  const until = nowMs + CLAIM_MS;
   const [claimed, found] = await db.batch([
     db
       .prepare(
@@ -64,14 +65,14 @@ export async function claimRequest(
       )
       .bind(name.partner_id, name.key_hash),
   ]);
-  if (claimed !== undefined && claimed.meta.changes > 0) return { state: "ours", until };
+  if (claimed !== undefined && claimed.meta.changes > 0) return { state: "claimed", until };
   const record = recordSchema.parse(found?.results[0]);
   if (record.request_hash !== request_hash) return { state: "another_request" };
   return record.answer === null ? { state: "in_flight" } : { state: "answered", answer: record.answer };
 }
 
-/** Keeps what rebuilds the answer for a day; nothing when the claim has lapsed. */
-export async function keepAnswer(
+/** Stores the text that rebuilds an answer. Stores nothing if the claim has expired. */
+export async function storeAnswer(
   db: D1Database,
   name: RequestName,
   until: number,
@@ -83,11 +84,11 @@ export async function keepAnswer(
       `UPDATE idempotent_requests SET answer = ?4, expires_at = ?5
        WHERE partner_id = ?1 AND key_hash = ?2 AND expires_at = ?3 AND answer IS NULL`,
     )
-    .bind(name.partner_id, name.key_hash, until, answer, nowMs + KEPT_FOR_MS)
+    .bind(name.partner_id, name.key_hash, until, answer, nowMs + RETENTION_MS)
     .run();
 }
 
-/** Gives a key back whose request came to nothing. */
+/** Releases the claim of a request that failed, so that the request can be repeated at once. */
 export async function releaseRequest(db: D1Database, name: RequestName, until: number): Promise<void> {
   await db
     .prepare(
@@ -98,7 +99,7 @@ export async function releaseRequest(db: D1Database, name: RequestName, until: n
     .run();
 }
 
-/** Deletes at most `limit` records that have expired. Answers how many. */
+/** Deletes at most `limit` expired records. Returns their number. */
 export async function deleteExpiredRequests(db: D1Database, nowMs: number, limit: number): Promise<number> {
   const deleted = await db
     .prepare(

@@ -44,7 +44,7 @@ export async function judgePings(pings: readonly Ping[], rules: AddressRules): P
  * Judges each item of a body that its schema refused with `issues`. The schema does not look into callback URLs,
  * so their faults join those of the schema. A list that is too long, or of too many users, is not judged item by item.
  */
-export async function judgeRefused(
+export async function judgeRejected(
   body: unknown,
   issues: readonly z.core.$ZodIssue[],
   rules: AddressRules,

@@ -4,7 +4,7 @@ import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activiti
 import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
 import { decodeActivities, decodeStreams, decodeWithStreams } from "../../src/fit/index.ts";
-import { judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
+import { judgePings, judgeRejected } from "../../src/pings/judgeItems.ts";
 import { pingRequestSchema } from "../../src/pings/ping.ts";
 import { HOSTILE_FILES, sparseRows } from "../support/fitHostile.ts";
 import { median, type Figure } from "./figures.ts";
@@ -70,7 +70,7 @@ async function judge(body: string): Promise<void> {
   const value: unknown = JSON.parse(body);
   const parsed = pingRequestSchema.safeParse(value);
   if (parsed.success) await judgePings(parsed.data.activity_files, rules);
-  else await judgeRefused(value, parsed.error.issues, rules);
+  else await judgeRejected(value, parsed.error.issues, rules);
 }
 
 /** A page of activities that all start together, which is what a search for duplicates likes least. */

@@ -72,7 +72,7 @@ describe.skipIf(chromium === null)("the console", () => {
     await page.keyboard.press("Tab");
     await page.keyboard.type("aep_wrong");
     await page.keyboard.press("Enter");
-    await page.getByRole("alert").getByText("Partner id and key do not fit").waitFor();
+    await page.getByRole("alert").getByText("The Partner-Id header and the key do not match").waitFor();
     await page.getByLabel("Key").fill("");
     await page.getByLabel("Key").focus();
     await page.keyboard.type(credentials.auth_key);

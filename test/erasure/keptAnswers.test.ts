@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { eraseUser } from "../../src/erasure/eraseUser.ts";
 import { sweepErasures } from "../../src/erasure/sweep.ts";
-import { claimRequest, keepAnswer } from "../../src/idempotency/write.ts";
+import { claimRequest, storeAnswer } from "../../src/idempotency/write.ts";
 import { userHash } from "../../src/identifiers.ts";
 import { base64, pingOf, read, type PingFields } from "../flows/partnerActs.ts";
 import { send } from "../support/http.ts";
@@ -80,12 +80,12 @@ test("the answer to a request of 5,000 users is void once one of them is erased,
     expect(await eraseUser(env, partnerId, user_id, Date.now())).toBe(true);
   };
   const claimed = await claim();
-  if (claimed.state !== "ours") throw new Error(claimed.state);
-  await keepAnswer(env.DB, name, claimed.until, "q", Date.now());
+  if (claimed.state !== "claimed") throw new Error(claimed.state);
+  await storeAnswer(env.DB, name, claimed.until, "q", Date.now());
   await erasureOf("another user");
   expect(await claim()).toEqual({ state: "answered", answer: "q" });
   await erasureOf("user-4999");
-  expect(await claim()).toMatchObject({ state: "ours" });
+  expect(await claim()).toMatchObject({ state: "claimed" });
 });
 
 test("a request in flight while its user is erased stores no answer for a repetition", async () => {

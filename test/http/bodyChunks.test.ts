@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { BODY_GRACE_MS, bodyChunks, SMALL_BODY_MS, wholeBody } from "../../src/http/bodyChunks.ts";
-import { LOOK_EVERY_MS, MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../../src/http/pace.ts";
+import { BODY_GRACE_MS, bodyChunks, SMALL_BODY_MS, readSmallBody } from "../../src/http/bodyChunks.ts";
+import { CHECK_INTERVAL_MS, MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../../src/http/pace.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
@@ -55,7 +55,7 @@ describe("a body read in chunks", () => {
       await body.send(1);
       await pass(1_000);
     }
-    await pass(LOOK_EVERY_MS);
+    await pass(CHECK_INTERVAL_MS);
     expect(outcome).toEqual({ code: "late" });
   });
 
@@ -76,9 +76,9 @@ describe("a body read in chunks", () => {
     await body.send(100 * MIN_BYTES_PER_SECOND);
     await pass(PAUSE_MS - 1);
     await body.send(MIN_BYTES_PER_SECOND);
-    await pass(1_000 - LOOK_EVERY_MS);
+    await pass(1_000 - CHECK_INTERVAL_MS);
     expect(outcome).toEqual({});
-    await pass(2 * LOOK_EVERY_MS);
+    await pass(2 * CHECK_INTERVAL_MS);
     expect(outcome).toEqual({ code: "late" });
   });
 
@@ -86,7 +86,7 @@ describe("a body read in chunks", () => {
     const body = slowRequest();
     const outcome = follow(lengthOf(body.request));
     vi.setSystemTime(Date.now() + 2 * BODY_GRACE_MS);
-    await pass(BODY_GRACE_MS - LOOK_EVERY_MS);
+    await pass(BODY_GRACE_MS - CHECK_INTERVAL_MS);
     expect(outcome).toEqual({});
     await body.send(10);
     await body.close();
@@ -106,7 +106,7 @@ describe("a body read in chunks", () => {
 });
 
 describe("a small body", () => {
-  const sizeOf = async (request: Request) => (await wholeBody(request)).byteLength;
+  const sizeOf = async (request: Request) => (await readSmallBody(request)).byteLength;
 
   test("that has not come in its time is late", async () => {
     const body = slowRequest();

@@ -187,7 +187,7 @@ describe("a file's bytes", () => {
     async (_what, bytes, code) => {
       const response = await failedWith(bytes, code);
       const { detail } = await problemOf(response, 409, "original_not_fit");
-      expect(detail).toMatch(/hold no FIT file/);
+      expect(detail).toMatch(/contain no FIT file/);
       expect(detail).not.toMatch(/Admin|token|key/);
     },
   );
@@ -213,7 +213,7 @@ describe("a file's bytes", () => {
       const id = await seedFile(namesOf(partner, status), { status });
       const response = await send(partner, "GET", `/api/files/${id}/original/`);
       const { detail } = await problemOf(response, 404, "not_found");
-      expect(detail).toMatch(/^No bytes of this file were stored/);
+      expect(detail).toMatch(/^No bytes of this file are stored/);
     }
     expect(lines.mock.calls.join()).not.toContain("original_missing");
     lines.mockRestore();
@@ -229,7 +229,7 @@ describe("a file's bytes", () => {
     const response = await send(partner, "GET", `/api/files/${id}/original/`);
     logged.mockRestore();
     const { detail } = await problemOf(response, 500, "original_missing");
-    expect(detail).toMatch(/our store does not have them now.*overwrite_mode/);
+    expect(detail).toMatch(/now missing from our store.*overwrite_mode/);
     const setbacks = lines.map((line): unknown => JSON.parse(line)).slice(0, -1);
     expect(setbacks).toEqual([
       { unit: "setback", outcome: "original_missing", partner_id: partner.partnerId, file_id: id },

@@ -103,7 +103,7 @@ describe("bodies", () => {
         const refused = await ask(gzipSync(plain), encoding);
         expect(refused.headers.get("Accept-Encoding")).toBe("identity");
         const { detail } = await problemOf(refused, 415, "unsupported_content_encoding");
-        expect(detail).toMatch(/Content-Encoding, and none is accepted/);
+        expect(detail).toMatch(/`Content-Encoding`, and no encoding is accepted/);
       }
       for (const encoding of ["identity", "Identity", ""]) {
         expect(await (await ask(plain, encoding)).json()).toMatchObject({ code: codeWhenPlain });

@@ -78,7 +78,7 @@ describe("a failed file", () => {
     await collector.alarm();
     await collector.alarm();
     const refused = await problemOf(await retryFile(who, file?.file_id), 409, "not_retryable");
-    expect(refused.detail).toContain("ping it again");
+    expect(refused.detail).toContain("Ping the file again");
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { itemFaults, judgePings, judgeRefused } from "../../src/pings/judgeItems.ts";
+import { itemFaults, judgePings, judgeRejected } from "../../src/pings/judgeItems.ts";
 import { MAX_PINGS, pingRequestSchema, pingSchema } from "../../src/pings/ping.ts";
 
 const RULES = { local: false, allowedHosts: [], ownHosts: [] };
@@ -21,7 +21,7 @@ async function judge(body: unknown) {
   const parsed = pingRequestSchema.safeParse(body);
   return parsed.success
     ? { faults: [], items: await judgePings(parsed.data.activity_files, RULES) }
-    : judgeRefused(body, parsed.error.issues, RULES);
+    : judgeRejected(body, parsed.error.issues, RULES);
 }
 
 const pointers = (faults: readonly { pointer: string }[]) => faults.map(({ pointer }) => pointer);

@@ -12,10 +12,11 @@ import { nameText, userIdText } from "../../contract/text.ts";
 import { MemoryShortage } from "../../memory/budget.ts";
 import { heldJson } from "../answer.ts";
 import { endpoint } from "../context.ts";
-import { answerPage, pageOf, pageQuery } from "../pages.ts";
+import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import {
   answerTooLargeProblem,
   memoryShort,
+  notFound,
   notFoundProblem,
   originalMissing,
   originalMissingProblem,
@@ -24,7 +25,7 @@ import {
 } from "../problem.ts";
 import { instant, integer, noQuery, unixSeconds } from "../query.ts";
 
-/** Maximum `resolution`. More points than any activity has: a day at ten records a second. */
+/** Maximum `resolution`: more points than an activity has. A day at ten records per second has 864,000. */
 const MAX_POINTS = 1_000_000;
 
 const params = z.object({ activity_id: z.string() });
@@ -32,7 +33,7 @@ const params = z.object({ activity_id: z.string() });
 const listRoute = createRoute({
   method: "get",
   path: "/api/activities/",
-  summary: "Activities, newest start first; with updated_since in the order of their changes",
+  summary: "List activities by start, newest first; with `updated_since`, in the order of their changes",
   request: {
     query: z.strictObject({
       ...pageQuery,
@@ -46,7 +47,7 @@ const listRoute = createRoute({
   },
   responses: {
     200: {
-      description: "A page of activities, without their parts.",
+      description: "A page of activities, without laps, lengths and devices.",
       content: { "application/json": { schema: pageOf("ActivityPage", activitySchema) } },
     },
     ...readProblems,
@@ -54,7 +55,7 @@ const listRoute = createRoute({
 });
 
 export const listActivities = endpoint(listRoute, async (c) =>
-  answerPage(c, c.req.valid("query"), {
+  pageResponse(c, c.req.valid("query"), {
     name: "activities",
     position: z.union([
       z.tuple([z.number().nullable(), z.string(), z.number()]),
@@ -67,7 +68,7 @@ export const listActivities = endpoint(listRoute, async (c) =>
 const getRoute = createRoute({
   method: "get",
   path: "/api/activities/{activity_id}/",
-  summary: "One activity with its laps, lengths and devices",
+  summary: "Get an activity with its laps, lengths and devices",
   request: { params, query: noQuery },
   responses: {
     200: {
@@ -82,7 +83,7 @@ const getRoute = createRoute({
 export const getActivity = endpoint(getRoute, async (c) => {
   const { activity_id } = c.req.valid("param");
   const activity = await read.readActivity(c.env, c.var.partner.partner_id, activity_id);
-  return activity === null ? problem(c, "not_found", "There is no such activity.") : c.json(activity, 200);
+  return activity === null ? notFound(c, "activity") : c.json(activity, 200);
 });
 
 function isStream(key: string): boolean {
@@ -92,14 +93,14 @@ function isStream(key: string): boolean {
 const streamKeys = z
   .string()
   .refine((text) => text.split(",").every(isStream), {
-    error: "Send names of streams, separated by commas.",
+    error: `Send stream names, separated by commas. Known names: ${STREAM_KEYS.join(", ")}, and names that begin with ${DEVELOPER_PREFIX}.`,
   })
   .transform((text) => text.split(","));
 
 const streamsRoute = createRoute({
   method: "get",
   path: "/api/activities/{activity_id}/streams/",
-  summary: "An activity's records as columns of equal length",
+  summary: "Get the records of an activity as columns of equal length",
   request: {
     params,
     query: z.strictObject({
@@ -132,7 +133,11 @@ export const getStreams = endpoint(streamsRoute, async (c) => {
       const answer = heldJson(c, Object.assign({ downsampled }, columns), hold);
       if (answer !== null) return answer;
       hold.release();
-      return problem(c, "answer_too_large", "Ask for fewer `keys`, or for a smaller `resolution`.");
+      return problem(
+        c,
+        "answer_too_large",
+        "The columns exceed the memory for one response. Request fewer `keys` or a smaller `resolution`.",
+      );
     } catch (fault) {
       hold.release();
       if (fault instanceof MemoryShortage) return memoryShort(c);
@@ -143,7 +148,7 @@ export const getStreams = endpoint(streamsRoute, async (c) => {
     case "memory_short":
       return memoryShort(c);
     case "no_activity":
-      return problem(c, "not_found", "There is no such activity.");
+      return notFound(c, "activity");
     case "original_missing":
       return originalMissing(c);
   }

@@ -8,14 +8,15 @@ import {
 import * as read from "../../deliveries/read.ts";
 import * as sending from "../../deliveries/sendEvent.ts";
 import { endpoint, type RequestContext } from "../context.ts";
-import { answerPage, pageOf, pageQuery } from "../pages.ts";
-import { conflictProblem, notFoundProblem, problem, readProblems } from "../problem.ts";
+import { pageResponse, pageOf, pageQuery } from "../pages.ts";
+import { conflictProblem, notFound, notFoundProblem, problem, readProblems } from "../problem.ts";
 import { instant, noQuery } from "../query.ts";
+import { rateLimited } from "../rateLimit.ts";
 
 const listRoute = createRoute({
   method: "get",
   path: "/api/events/",
-  summary: "Events, newest first; with updated_since a feed in the order of their changes",
+  summary: "List events, newest first; with `updated_since`, in the order of their changes",
   request: {
     query: z.strictObject({
       ...pageQuery,
@@ -33,7 +34,7 @@ const listRoute = createRoute({
 });
 
 export const listEvents = endpoint(listRoute, async (c) =>
-  answerPage(c, c.req.valid("query"), {
+  pageResponse(c, c.req.valid("query"), {
     name: "events",
     position: z.tuple([z.number(), z.string()]),
     read: async (filters, page) => read.listEvents(c.env, c.var.partner.partner_id, filters, page),
@@ -43,7 +44,7 @@ export const listEvents = endpoint(listRoute, async (c) =>
 const getRoute = createRoute({
   method: "get",
   path: "/api/events/{event_id}/",
-  summary: "One event with every attempt to deliver it",
+  summary: "Get an event with its delivery attempts",
   request: { params: z.object({ event_id: z.string() }), query: noQuery },
   responses: {
     200: { description: "The event.", content: { "application/json": { schema: eventWithAttemptsSchema } } },
@@ -55,16 +56,20 @@ const getRoute = createRoute({
 export const getEvent = endpoint(getRoute, async (c) => {
   const { event_id } = c.req.valid("param");
   const event = await read.readEvent(c.env, c.var.partner.partner_id, event_id);
-  return event === null ? problem(c, "not_found", "There is no such event.") : c.json(event, 200);
+  return event === null ? notFound(c, "event") : c.json(event, 200);
 });
 
 function noEventUrl(c: RequestContext) {
-  return problem(c, "no_event_url", "There is no event_url to send it to.");
+  return problem(
+    c,
+    "no_event_url",
+    "The partner has no `event_url`, so no event can be sent. Ask us to set one.",
+  );
 }
 
 const accepted = {
   202: {
-    description: "The event; it is sent at once and then by its schedule.",
+    description: "The event. The first attempt is made at once, the next ones follow the retry schedule.",
     content: { "application/json": { schema: eventWithAttemptsSchema } },
   },
   ...readProblems,
@@ -73,7 +78,7 @@ const accepted = {
 const resendRoute = createRoute({
   method: "post",
   path: "/api/events/{event_id}/resend/",
-  summary: "Send an event again now, by a fresh schedule",
+  summary: "Send an event again now, with a new retry schedule",
   request: { params: z.object({ event_id: z.string() }), query: noQuery },
   responses: {
     ...accepted,
@@ -86,10 +91,14 @@ export const resendEvent = endpoint(resendRoute, async (c) => {
   const { event_id } = c.req.valid("param");
   const { partner_id, event_url } = c.var.partner;
   const event = await read.readEvent(c.env, partner_id, event_id);
-  if (event === null) return problem(c, "not_found", "There is no such event.");
+  if (event === null) return notFound(c, "event");
   if (event_url === null) return noEventUrl(c);
   if (!(await sending.resendEvent(c.env, partner_id, event_id, Date.now()))) {
-    return problem(c, "event_in_delivery", "It is being delivered, or is due.");
+    return problem(
+      c,
+      "event_in_delivery",
+      "An attempt to deliver this event is in progress or due. Read the event's `attempts` in a minute.",
+    );
   }
   return c.json((await read.readEvent(c.env, partner_id, event_id)) ?? event, 202);
 });
@@ -97,7 +106,7 @@ export const resendEvent = endpoint(resendRoute, async (c) => {
 const testRoute = createRoute({
   method: "post",
   path: "/api/events/test/",
-  summary: "Send an event that means nothing, to try out the receiver",
+  summary: "Send a test event to the partner's receiver",
   request: {
     query: z.strictObject({
       challenge: z
@@ -110,7 +119,7 @@ const testRoute = createRoute({
   responses: { ...accepted, ...conflictProblem("no_event_url") },
 });
 
-/** One of the day before has become too old to count by then, more likely than not. */
+/** Retry-After at the daily limit. An event of the previous day has probably left the 24-hour window by then. */
 const TEST_EVENT_RETRY_SECONDS = 3_600;
 
 export const sendTestEvent = endpoint(testRoute, async (c) => {
@@ -118,12 +127,14 @@ export const sendTestEvent = endpoint(testRoute, async (c) => {
   if (event_url === null) return noEventUrl(c);
   const eventId = await sending.sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
   if (eventId === null) {
-    const most = TEST_EVENTS_A_DAY.toLocaleString("en");
-    return problem(c, "rate_limited", `At most ${most} test events in 24 hours.`, {
-      headers: { "Retry-After": String(TEST_EVENT_RETRY_SECONDS) },
-    });
+    const limit = TEST_EVENTS_A_DAY.toLocaleString("en");
+    return rateLimited(
+      c,
+      `The partner sent ${limit} test events in the last 24 hours, which is the limit. Send the request again after the time in \`Retry-After\`.`,
+      TEST_EVENT_RETRY_SECONDS,
+    );
   }
   const event = await read.readEvent(c.env, partner_id, eventId);
-  if (event === null) throw new Error("the event that was just stored cannot be read");
+  if (event === null) throw new Error("a test event cannot be read after it was stored");
   return c.json(event, 202);
 });

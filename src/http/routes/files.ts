@@ -6,9 +6,10 @@ import { readTimeline } from "../../files/readTimeline.ts";
 import { timelineSchema } from "../../files/timeline.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
-import { answerPage, pageOf, pageQuery } from "../pages.ts";
+import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import {
   conflictProblem,
+  notFound,
   notFoundProblem,
   originalMissing,
   originalMissingProblem,
@@ -20,15 +21,15 @@ import { retryFailed } from "../retryFailed.ts";
 
 const params = z.object({ file_id: z.string() });
 
-/** A summary_id alone does not name a file, and searching for it would read every file. */
-function namesOneFile(
+/** Rejects a `summary_id` without `user_id` and `source`: the search would read every file of the partner. */
+function requireUserAndSource(
   query: { summary_id?: string | undefined; user_id?: string | undefined; source?: string | undefined },
   ctx: z.RefinementCtx,
 ): void {
   if (query.summary_id === undefined) return;
   for (const name of ["user_id", "source"] as const) {
     if (query[name] !== undefined) continue;
-    const message = "A summary_id is looked for with its user_id and source.";
+    const message = `Send \`${name}\` as well. A \`summary_id\` names a file only together with its \`user_id\` and \`source\`.`;
     ctx.addIssue({ code: "custom", path: [name], params: { code: "required" }, message });
   }
 }
@@ -36,7 +37,7 @@ function namesOneFile(
 const listRoute = createRoute({
   method: "get",
   path: "/api/files/",
-  summary: "Files, newest first; with updated_since in the order of their changes",
+  summary: "List files, newest first; with `updated_since`, in the order of their changes",
   request: {
     query: z
       .strictObject({
@@ -48,7 +49,7 @@ const listRoute = createRoute({
         summary_id: nameText.optional(),
         updated_since: instant.optional(),
       })
-      .superRefine(namesOneFile),
+      .superRefine(requireUserAndSource),
   },
   responses: {
     200: {
@@ -60,7 +61,7 @@ const listRoute = createRoute({
 });
 
 export const listFiles = endpoint(listRoute, async (c) =>
-  answerPage(c, c.req.valid("query"), {
+  pageResponse(c, c.req.valid("query"), {
     name: "files",
     position: z.tuple([z.number(), z.string(), z.string(), z.string()]),
     read: async (filters, page) => read.listFiles(c.env, c.var.partner.partner_id, filters, page),
@@ -70,7 +71,7 @@ export const listFiles = endpoint(listRoute, async (c) =>
 const getRoute = createRoute({
   method: "get",
   path: "/api/files/{file_id}/",
-  summary: "One file",
+  summary: "Get a file",
   request: { params, query: noQuery },
   responses: {
     200: { description: "The file.", content: { "application/json": { schema: fileSchema } } },
@@ -81,7 +82,7 @@ const getRoute = createRoute({
 
 export const getFile = endpoint(getRoute, async (c) => {
   const file = await read.readFile(c.env, c.var.partner.partner_id, c.req.valid("param").file_id);
-  return file === null ? problem(c, "not_found", "There is no such file.") : c.json(file, 200);
+  return file === null ? notFound(c, "file") : c.json(file, 200);
 });
 
 const binary = { schema: z.string().openapi({ format: "binary" }) };
@@ -89,7 +90,7 @@ const binary = { schema: z.string().openapi({ format: "binary" }) };
 const originalRoute = createRoute({
   method: "get",
   path: "/api/files/{file_id}/original/",
-  summary: "A file's bytes as they were received",
+  summary: "Get the original bytes of a file",
   request: { params, query: noQuery },
   responses: {
     200: {
@@ -103,8 +104,8 @@ const originalRoute = createRoute({
   },
 });
 
-/** Keeps a browser that opens the bytes from running anything in them. */
-const NOTHING_RUNS = "default-src 'none'; sandbox";
+/** Prevents a browser from executing the bytes. */
+const SANDBOX_POLICY = "default-src 'none'; sandbox";
 
 export const getOriginal = endpoint(originalRoute, async (c) => {
   const { file_id } = c.req.valid("param");
@@ -119,7 +120,7 @@ export const getOriginal = endpoint(originalRoute, async (c) => {
         return problem(
           c,
           "not_found",
-          "No bytes of this file were stored; its `status` and `error` say why.",
+          "No bytes of this file are stored. Read the file's `status` and `error` for the reason.",
         );
       case "missing":
         return originalMissing(c);
@@ -129,7 +130,7 @@ export const getOriginal = endpoint(originalRoute, async (c) => {
     return problem(
       c,
       "original_not_fit",
-      "The stored bytes hold no FIT file, so they are not returned. The file's `error` says what was received; ping it again with a URL that returns the FIT file.",
+      "The stored bytes contain no FIT file, so they are not returned. The file's `error` describes what was received. Ping the file again with a URL that returns the FIT file.",
     );
   }
   const { body, contentType, extension, sizeInBytes } = original.found;
@@ -137,14 +138,14 @@ export const getOriginal = endpoint(originalRoute, async (c) => {
     "Content-Type": contentType,
     "Content-Length": String(sizeInBytes),
     "Content-Disposition": `attachment; filename="${file_id}.${extension}"`,
-    "Content-Security-Policy": NOTHING_RUNS,
+    "Content-Security-Policy": SANDBOX_POLICY,
   });
 });
 
 const timelineRoute = createRoute({
   method: "get",
   path: "/api/files/{file_id}/timeline/",
-  summary: "What happened to a file, step by step",
+  summary: "Get the processing steps of a file",
   request: { params, query: noQuery },
   responses: {
     200: {
@@ -159,13 +160,13 @@ const timelineRoute = createRoute({
 export const getTimeline = endpoint(timelineRoute, async (c) => {
   const { file_id } = c.req.valid("param");
   const timeline = await readTimeline(c.env, c.var.partner.partner_id, file_id);
-  return timeline === null ? problem(c, "not_found", "There is no such file.") : c.json(timeline, 200);
+  return timeline === null ? notFound(c, "file") : c.json(timeline, 200);
 });
 
 const retryRoute = createRoute({
   method: "post",
   path: "/api/files/{file_id}/retry/",
-  summary: "Try a failed file once more, from its stored bytes or its kept URL",
+  summary: "Retry a failed file, from its stored bytes or its stored URL",
   request: { params, query: noQuery },
   responses: {
     202: {
@@ -182,15 +183,15 @@ export const retryFile = endpoint(retryRoute, async (c) => {
   const { file_id } = c.req.valid("param");
   const { partner_id } = c.var.partner;
   const found = await read.readFile(c.env, partner_id, file_id);
-  if (found === null) return problem(c, "not_found", "There is no such file.");
+  if (found === null) return notFound(c, "file");
   const retried = await retryFailed(
     c,
     { file_id },
     found.status === "failed"
-      ? "Neither its bytes nor its URL are kept any more; ping it again."
-      : `Only a failed file can be tried again; this one is ${found.status}.`,
+      ? "Neither the bytes nor the URL of this file are stored any more. Ping the file again."
+      : `Only a failed file can be retried, and this file is ${found.status}.`,
   );
-  if (!retried.ok) return retried.refusal;
+  if (!retried.ok) return retried.response;
   const queued = await read.readFile(c.env, partner_id, file_id);
   return c.json(queued ?? found, 202);
 });

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { endpoint } from "../context.ts";
-import { openProblems } from "../problem.ts";
+import { publicProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";
 
 const healthSchema = z.strictObject({ status: z.literal("ok") }).openapi("Health");
@@ -8,12 +8,15 @@ const healthSchema = z.strictObject({ status: z.literal("ok") }).openapi("Health
 const route = createRoute({
   method: "get",
   path: "/health/",
-  summary: "Whether the service answers",
+  summary: "Check that the service is available",
   security: [],
   request: { query: noQuery },
   responses: {
-    200: { description: "It does.", content: { "application/json": { schema: healthSchema } } },
-    ...openProblems,
+    200: {
+      description: "The service is available.",
+      content: { "application/json": { schema: healthSchema } },
+    },
+    ...publicProblems,
   },
 });
 

@@ -3,15 +3,15 @@ import { IMPORT_STATUSES, importSchema } from "../../imports/import.ts";
 import * as read from "../../imports/read.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
-import { answerPage, pageOf, pageQuery } from "../pages.ts";
-import { conflictProblem, notFoundProblem, problem, readProblems } from "../problem.ts";
+import { pageResponse, pageOf, pageQuery } from "../pages.ts";
+import { conflictProblem, notFound, notFoundProblem, readProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";
 import { retryFailed } from "../retryFailed.ts";
 
 const listRoute = createRoute({
   method: "get",
   path: "/api/imports/",
-  summary: "Imports, newest first",
+  summary: "List imports, newest first",
   request: {
     query: z.strictObject({
       ...pageQuery,
@@ -30,7 +30,7 @@ const listRoute = createRoute({
 });
 
 export const listImports = endpoint(listRoute, async (c) =>
-  answerPage(c, c.req.valid("query"), {
+  pageResponse(c, c.req.valid("query"), {
     name: "imports",
     position: z.tuple([z.number(), z.string()]),
     read: async (filters, page) => read.listImports(c.env, c.var.partner, filters, page),
@@ -42,7 +42,7 @@ const params = z.object({ import_id: z.string() });
 const getRoute = createRoute({
   method: "get",
   path: "/api/imports/{import_id}/",
-  summary: "One import, with its counts of this moment",
+  summary: "Get an import with its current counts",
   request: { params, query: noQuery },
   responses: {
     200: { description: "The import.", content: { "application/json": { schema: importSchema } } },
@@ -54,17 +54,17 @@ const getRoute = createRoute({
 export const getImport = endpoint(getRoute, async (c) => {
   const { import_id } = c.req.valid("param");
   const found = await read.readImport(c.env, c.var.partner, import_id);
-  return found === null ? problem(c, "not_found", "There is no such import.") : c.json(found, 200);
+  return found === null ? notFound(c, "import") : c.json(found, 200);
 });
 
 const retryRoute = createRoute({
   method: "post",
   path: "/api/imports/{import_id}/retry/",
-  summary: "Try the failed files of an import once more",
+  summary: "Retry the failed files of an import",
   request: { params, query: noQuery },
   responses: {
     202: {
-      description: "The import; its counts and its status follow as the files settle.",
+      description: "The import. Its counts and status change as its files are imported or fail.",
       content: { "application/json": { schema: importSchema } },
     },
     ...readProblems,
@@ -77,8 +77,12 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   const { import_id } = c.req.valid("param");
   const { partner } = c.var;
   const found = await read.readImport(c.env, partner, import_id);
-  if (found === null) return problem(c, "not_found", "There is no such import.");
-  const retried = await retryFailed(c, { import_id }, "None of its files has failed and can be tried again.");
-  if (!retried.ok) return retried.refusal;
+  if (found === null) return notFound(c, "import");
+  const retried = await retryFailed(
+    c,
+    { import_id },
+    "The import has no failed file with stored bytes or a stored URL. Ping its failed files again.",
+  );
+  if (!retried.ok) return retried.response;
   return c.json(found, 202);
 });

@@ -11,7 +11,7 @@ import { declaredLength } from "../jsonBody.ts";
 import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";
 import { chargeBytes, spendDeclared } from "../rateLimit.ts";
 
-/** Inspected bytes come without a ping, so no other start time is known. */
+/** An inspected file has no ping that could name its start time. */
 const NO_FALLBACK = { fallbackStartInSeconds: null };
 
 const bytes = { schema: z.string().openapi({ format: "binary" }) };
@@ -19,7 +19,7 @@ const bytes = { schema: z.string().openapi({ format: "binary" }) };
 const route = createRoute({
   method: "post",
   path: "/api/fit/inspect/",
-  summary: "What an import would make of a file; stores nothing",
+  summary: "Decode a file as an import would, without storing it",
   middleware: fileBody,
   request: {
     query: z.strictObject({
@@ -32,13 +32,13 @@ const route = createRoute({
     }),
     body: {
       required: true,
-      description: "The file's bytes: FIT, or one FIT file in a gzip or zip; up to 32 MiB.",
+      description: `The bytes of a FIT file, or of a gzip or zip file with one FIT file. At most ${MAX_FILE_BYTES / 1024 ** 2} MiB.`,
       content: { "application/octet-stream": bytes, "application/vnd.ant.fit": bytes },
     },
   },
   responses: {
     200: {
-      description: "The activities as an import would make them.",
+      description: "The activities that an import would store.",
       content: { "application/json": { schema: inspectionSchema } },
     },
     ...readProblems,
@@ -46,10 +46,10 @@ const route = createRoute({
   },
 });
 
-/** Reads a body and unwraps it. Keeps memory for the FIT file only. */
+/** Reads a body and unpacks its FIT file. Afterwards only the memory of the FIT file is reserved. */
 async function readFit(request: Request, hold: IntakeHold) {
   const body = await readFileBody(request, MAX_FILE_BYTES, hold);
-  if (!body.ok) return { ...body, detail: `A file has at most ${MAX_FILE_BYTES} bytes.` };
+  if (!body.ok) return { ...body, detail: `A file may have at most ${MAX_FILE_BYTES} bytes.` };
   const receivedBytes = body.bytes.byteLength;
   const unwrapped = unwrap(body.bytes, hold.add);
   if (!unwrapped.ok) return unwrapped;
@@ -61,7 +61,7 @@ async function readFit(request: Request, hold: IntakeHold) {
 
 export const inspectFile = endpoint(route, async (c) => {
   const declared = declaredLength(c.req.raw);
-  // A declared length is paid for before the body is read.
+  // A declared length counts against the rate limit before the body is read.
   const limited = declared === null || declared > MAX_FILE_BYTES ? null : spendDeclared(c, declared);
   if (limited !== null) return limited;
   const hold = requestMemory(c.var.partner.partner_id);
@@ -85,14 +85,20 @@ export const inspectFile = endpoint(route, async (c) => {
       return problem(
         c,
         "body_too_large",
-        "This file is too large to inspect with streams. Ask without them.",
+        "The file is too large to be inspected with streams. Send it without `streams=true`.",
       );
     }
     const inspected = activities.map((activity, index) =>
       withStreams ? { ...activity, stream_data: streams[index]?.columns ?? {} } : activity,
     );
     const answer = heldJson(c, { warnings, activities: inspected }, hold);
-    if (answer === null) return problem(c, "answer_too_large", "Inspect this file without streams.");
+    if (answer === null) {
+      return problem(
+        c,
+        "answer_too_large",
+        "The result exceeds the memory for one response. Send the file without `streams=true`.",
+      );
+    }
     isHeldByAnswer = true;
     return answer;
   } catch (fault) {

@@ -8,7 +8,7 @@ import { noQuery } from "../query.ts";
 const route = createRoute({
   method: "get",
   path: "/api/overview/",
-  summary: "How the last 14 days went, in counts",
+  summary: "Get counts of files, imports and events of the last 14 days",
   request: { query: noQuery },
   responses: {
     200: { description: "The counts.", content: { "application/json": { schema: overviewSchema } } },

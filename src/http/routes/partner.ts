@@ -8,7 +8,7 @@ import { noQuery } from "../query.ts";
 const route = createRoute({
   method: "get",
   path: "/api/partner/",
-  summary: "The partner's own settings, without its secrets, and what it uses",
+  summary: "Get the partner's settings, without secrets, and its usage",
   request: { query: noQuery },
   responses: {
     200: { description: "The settings.", content: { "application/json": { schema: partnerAnswerSchema } } },

@@ -7,11 +7,11 @@ import {
   filesOfItems,
   itemFaults,
   judgePings,
-  judgeRefused,
+  judgeRejected,
   type JudgedItem,
 } from "../../pings/judgeItems.ts";
 import { pingRequestSchema, userHashesOf } from "../../pings/ping.ts";
-import { usedUp } from "../../usage/usage.ts";
+import { exceededQuota } from "../../usage/usage.ts";
 import { endpoint, type AppEnv } from "../context.ts";
 import { idempotencyKey, runOnce } from "../idempotency.ts";
 import { jsonBody } from "../jsonBody.ts";
@@ -22,22 +22,22 @@ import {
   keyReusedProblem,
   problem,
   quotaProblem,
-  refusal,
-  refuseInvalid,
+  validationFailed,
+  invalidRequest,
   tooManyUsersProblem,
   writeProblems,
-  type Refused,
+  type SchemaFailure,
 } from "../problem.ts";
 import { dryRunQuery } from "../query.ts";
 import { spendFiles } from "../rateLimit.ts";
 
-/** 5,000 pings with long signed URLs, or one 8 MiB file in base64 with room for others. */
+/** Room for 5,000 pings with long signed URLs, or for one 8 MiB file in base64 and others. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 const route = createRoute({
   method: "post",
   path: "/api/fit_partner_ping/",
-  summary: "Announce FIT files, or bring them along",
+  summary: "Announce FIT files by URL, or send them in base64",
   middleware: jsonBody(MAX_BODY_BYTES),
   request: {
     query: dryRunQuery,
@@ -49,9 +49,12 @@ const route = createRoute({
   },
   responses: {
     202: {
-      description: "Taken: each file will end as imported, or as failed with a reason.",
+      description: "The pings are accepted. Each file ends as imported, or as failed with a reason.",
       headers: {
-        "Preference-Applied": { description: "`handling=lenient`, if it was.", schema: { type: "string" } },
+        "Preference-Applied": {
+          description: "`handling=lenient` if the request asked for it.",
+          schema: { type: "string" },
+        },
       },
       content: { "application/json": { schema: acceptedPingsSchema } },
     },
@@ -69,27 +72,29 @@ const isLenient = (c: PingContext) => prefersLenient(c.req.header("Prefer"));
 
 const rulesOf = (c: PingContext) => addressRules(c.env, c.var.partner.callback_hosts);
 
-/** Rejects the whole request if it has faults and the partner did not ask for lenient handling. */
-async function answerItems(c: PingContext, items: readonly JudgedItem[]) {
+/** Accepts the valid items. Rejects the whole request if it has invalid ones, unless the partner asked for leniency. */
+async function handleItems(c: PingContext, items: readonly JudgedItem[]) {
   const faults = itemFaults(items);
-  return faults.length > 0 && !isLenient(c) ? refusal(c, faults) : acceptItems(c, items);
+  return faults.length > 0 && !isLenient(c) ? validationFailed(c, faults) : acceptItems(c, items);
 }
 
-/** Refuses pings of a partner that keeps all that it may. Overshoot of some minutes is possible, and does no harm. */
-function quotaExceeded(c: PingContext, { of, quota }: NonNullable<ReturnType<typeof usedUp>>) {
-  const most = quota.toLocaleString("en");
+/** Rejects pings of a partner with a used-up quota. The usage is minutes old, so a partner may exceed its quota a little. */
+function quotaExceeded(c: PingContext, { unit, quota }: NonNullable<ReturnType<typeof exceededQuota>>) {
+  const limit = quota.toLocaleString("en");
   return problem(
     c,
     "quota_exceeded",
-    of === "files" ? `You may keep ${most} files, and do.` : `Your files may take ${most} bytes, and do.`,
+    unit === "files"
+      ? `The partner's quota of ${limit} files is used up. Delete users that you no longer need, or ask us for a higher quota.`
+      : `The partner's quota of ${limit} bytes is used up. Delete users that you no longer need, or ask us for a higher quota.`,
   );
 }
 
-/** Accepts the good items of a request and returns the answer for all of them. */
+/** Accepts the valid items of a request and returns the response for all items. */
 async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
   const { partner } = c.var;
-  const full = usedUp(c.var.usage, partner.quotas);
-  if (full !== null) return quotaExceeded(c, full);
+  const exceeded = exceededQuota(c.var.usage, partner.quotas);
+  if (exceeded !== null) return quotaExceeded(c, exceeded);
   const pings = items.flatMap((item) => (item.ok ? [item.ping] : []));
   const limited = spendFiles(c, pings.length);
   if (limited !== null) return limited;
@@ -99,27 +104,27 @@ async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
       : await runOnce(c, c.req.header("Idempotency-Key"), {
           userHashes: userHashesOf(partner.partner_id, pings),
           run: async () => ({ ok: true, outcome: await acceptPings(c.env, partner, pings, Date.now()) }),
-          keep: statusLetters,
+          serialize: statusLetters,
           rebuild: (letters) => filesFromLetters(partner.partner_id, pings, letters),
         });
-  if (!accepted.ok) return accepted.refusal;
+  if (!accepted.ok) return accepted.response;
   const files = filesOfItems(partner.partner_id, items, accepted.outcome);
   c.var.logFields.files = pings.length;
   if (isLenient(c)) c.header("Preference-Applied", "handling=lenient");
   return c.json({ accepted: pings.length, files }, 202);
 }
 
-/** Answers a body that its schema refused; with lenient handling, its good items are accepted. */
-async function answerRefused(c: PingContext, { error, data }: Refused): Promise<Response> {
-  const { faults, items } = await judgeRefused(data, error.issues, rulesOf(c));
-  return faults.length > 0 ? refuseInvalid(c, [...faults, ...itemFaults(items)]) : answerItems(c, items);
+/** Handles a request that its schema rejects. With lenient handling, its valid items are accepted. */
+async function handleRejected(c: PingContext, { error, data }: SchemaFailure): Promise<Response> {
+  const { faults, items } = await judgeRejected(data, error.issues, rulesOf(c));
+  return faults.length > 0 ? invalidRequest(c, [...faults, ...itemFaults(items)]) : handleItems(c, items);
 }
 
 export const postPings = endpoint(
   route,
-  async (c) => answerItems(c, await judgePings(c.req.valid("json").activity_files, rulesOf(c))),
+  async (c) => handleItems(c, await judgePings(c.req.valid("json").activity_files, rulesOf(c))),
   (result, c) => {
     if (result.success) return undefined;
-    return result.target === "json" ? answerRefused(c, result) : refuseInvalid(c, faultsIn(result));
+    return result.target === "json" ? handleRejected(c, result) : invalidRequest(c, faultsIn(result));
   },
 );

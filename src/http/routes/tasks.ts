@@ -17,13 +17,13 @@ import { jsonBody } from "../jsonBody.ts";
 import { conflictProblem, keyReusedProblem, writeProblems } from "../problem.ts";
 import { dryRunQuery } from "../query.ts";
 
-/** 20,000 expected ids of 255 characters, each character up to three bytes long. */
+/** Room for 20,000 expected ids of 255 characters of up to three bytes. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 
 const route = createRoute({
   method: "post",
   path: "/api/task_partner/",
-  summary: "Import everything held for a user and source",
+  summary: "Import all held files of a user from one source",
   middleware: jsonBody(MAX_BODY_BYTES),
   request: {
     query: dryRunQuery,
@@ -33,7 +33,7 @@ const route = createRoute({
   responses: {
     202: {
       description:
-        "The import that takes them, or the one that a repeated task has started before. The import_id of a dry run names nothing.",
+        "The import of these files. A repeated task returns the import that the first one started. The `import_id` of a dry run names no import.",
       content: { "application/json": { schema: importAnswerSchema } },
     },
     ...writeProblems,
@@ -42,8 +42,8 @@ const route = createRoute({
   },
 });
 
-/** The stored part of an answer: with the same task, enough to rebuild it. */
-const keptSchema = z.object({
+/** The part of a response that is stored. With the same task, the whole response can be rebuilt from it. */
+const storedSchema = z.object({
   import_id: z.string(),
   status: z.enum(IMPORT_STATUSES),
   ...importCountsSchema.shape,
@@ -51,15 +51,15 @@ const keptSchema = z.object({
   missing: z.array(z.number()).nullable(),
   sendable: z.boolean(),
 });
-type Kept = z.infer<typeof keptSchema>;
+type StoredAnswer = z.infer<typeof storedSchema>;
 
-function kept(partner: Partner, { import: row, repeated, missing }: StartedImport): Kept {
+function storedAnswer(partner: Partner, { import: row, repeated, missing }: StartedImport): StoredAnswer {
   const { import_id, status } = row;
   const sendable = partner.event_url !== null;
   return { import_id, status, ...countsOf(row), repeated, missing, sendable };
 }
 
-function answerOf(task: Task, outcome: Kept): ImportAnswer {
+function answerOf(task: Task, outcome: StoredAnswer): ImportAnswer {
   const { user_id, source, is_initial_import, event_id = null } = task;
   const { import_id, status, repeated, sendable } = outcome;
   const missing = missingOf(task, outcome.missing);
@@ -82,18 +82,18 @@ export const postTask = endpoint(route, async (c) => {
   const { partner } = c.var;
   if (c.req.valid("query").dry_run === "true") {
     const started = await previewImport(c.env, partner.partner_id, task);
-    return c.json(answerOf(task, kept(partner, started)), 202);
+    return c.json(answerOf(task, storedAnswer(partner, started)), 202);
   }
   const started = await runOnce(c, c.req.valid("header")["Idempotency-Key"], {
     userHashes: [userHash(partner.partner_id, task.user_id)],
     run: async () => {
       const done = await startImport(c.env, partner.partner_id, task);
-      return done.ok ? { ok: true, outcome: kept(partner, done.outcome) } : done;
+      return done.ok ? { ok: true, outcome: storedAnswer(partner, done.outcome) } : done;
     },
-    keep: (outcome) => JSON.stringify(outcome),
-    rebuild: (text) => keptSchema.parse(JSON.parse(text)),
+    serialize: (outcome) => JSON.stringify(outcome),
+    rebuild: (text) => storedSchema.parse(JSON.parse(text)),
   });
-  if (!started.ok) return started.refusal;
+  if (!started.ok) return started.response;
   const answer = answerOf(task, started.outcome);
   c.var.logFields.import_id = answer.import_id;
   c.var.logFields.files = answer.files.total;

@@ -3,14 +3,14 @@ import { eraseUser } from "../../erasure/eraseUser.ts";
 import * as read from "../../users/read.ts";
 import { userSchema, userWithSourcesSchema } from "../../users/user.ts";
 import { endpoint } from "../context.ts";
-import { answerPage, pageOf, pageQuery } from "../pages.ts";
-import { notFoundProblem, problem, readProblems } from "../problem.ts";
+import { pageResponse, pageOf, pageQuery } from "../pages.ts";
+import { notFound, notFoundProblem, readProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";
 
 const listRoute = createRoute({
   method: "get",
   path: "/api/users/",
-  summary: "Users that were pinged, by id",
+  summary: "List users by id",
   request: { query: z.strictObject(pageQuery) },
   responses: {
     200: {
@@ -22,7 +22,7 @@ const listRoute = createRoute({
 });
 
 export const listUsers = endpoint(listRoute, async (c) =>
-  answerPage(c, c.req.valid("query"), {
+  pageResponse(c, c.req.valid("query"), {
     name: "users",
     position: z.tuple([z.string()]),
     read: async (_filters, page) => read.listUsers(c.env, c.var.partner.partner_id, page),
@@ -32,7 +32,7 @@ export const listUsers = endpoint(listRoute, async (c) =>
 const getRoute = createRoute({
   method: "get",
   path: "/api/users/{user_id}/",
-  summary: "One user: sources, counts, running imports, held pings",
+  summary: "Get a user with its sources, counts, running imports and held files",
   request: { params: z.object({ user_id: z.string() }), query: noQuery },
   responses: {
     200: { description: "The user.", content: { "application/json": { schema: userWithSourcesSchema } } },
@@ -44,17 +44,18 @@ const getRoute = createRoute({
 export const getUser = endpoint(getRoute, async (c) => {
   const { user_id } = c.req.valid("param");
   const user = await read.readUser(c.env, c.var.partner.partner_id, user_id);
-  return user === null ? problem(c, "not_found", "There is no such user.") : c.json(user, 200);
+  return user === null ? notFound(c, "user") : c.json(user, 200);
 });
 
 const deleteRoute = createRoute({
   method: "delete",
   path: "/api/users/{user_id}/",
-  summary: "Erase a user with everything that is kept of it",
+  summary: "Erase a user and all its data",
   request: { params: z.object({ user_id: z.string() }), query: noQuery },
   responses: {
     202: {
-      description: "It is gone, or will be in a moment. Pinging the user again starts afresh.",
+      description:
+        "The erasure has started. A later ping of the user creates it again, without its old data.",
       content: {
         "application/json": {
           schema: z
@@ -71,7 +72,5 @@ const deleteRoute = createRoute({
 export const deleteUser = endpoint(deleteRoute, async (c) => {
   const { user_id } = c.req.valid("param");
   const known = await eraseUser(c.env, c.var.partner.partner_id, user_id, Date.now());
-  return known
-    ? c.json({ user_id, status: "deleting" as const }, 202)
-    : problem(c, "not_found", "There is no such user.");
+  return known ? c.json({ user_id, status: "deleting" as const }, 202) : notFound(c, "user");
 });
