@@ -34,9 +34,9 @@ import type { CollectorStorage } from "./storage/storage.ts";
 import { CollectorTurns } from "./turns.ts";
 
 /**
- * The truth about one user's files from one source: which pings came, which version is newest, what is held, queued
- * and settled, and which import waits for it. This class commits, sends and sets the alarm; the decisions are in the
- * files beside it. Rows, outbox and alarm of one turn are one commit.
+ * Owner of one user's files from one source: their versions, which of them are held, queued or settled, and the imports
+ * that wait for them. This class commits, sends and sets the alarm. The decisions are in the files beside it. Rows,
+ * outbox and alarm of one turn are one commit. The protocol is described in `README.md`.
  */
 export class PingCollector extends DurableObject<CollectorEnv> {
   readonly #uncheckedTurns: CollectorTurns;
@@ -61,9 +61,9 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     void ctx.blockConcurrencyWhile(() => turns.readAlarm());
   }
 
-  /** Every call reaches its turns and its storage through here, and so sets a missing alarm. */
+  /** Turns of this collector. Every call goes through this getter, which sets a missing alarm. */
   get #turns(): CollectorTurns {
-    this.#alarm.keep();
+    this.#alarm.ensure();
     return this.#uncheckedTurns;
   }
 
@@ -71,120 +71,123 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     return this.#turns.storage;
   }
 
-  /** Accepts pings of this user and source, in order. Once it has returned, each of them will be settled. */
+  /** Accepts pings of this user and source, in order. Every ping that it accepts is settled later. */
   async accept(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedPings> {
-    this.#alarm.keep();
+    this.#alarm.ensure();
     const isListed = await this.#introduction.introduce(names);
     const { turn, accepted, dispatches } = this.#turns.commit(() => {
-      this.#storage.identity.introduce(names);
+      this.#storage.identity.storeNames(names);
       if (isListed) this.#storage.identity.noteIntroduction();
       const turn = this.#turns.begin(identityOf(names));
       return { turn, ...acceptPings(turn, entries) };
     });
     this.#unprojected.add(dispatches);
-    await this.#sender.sendAtOnce(turn, dispatches);
+    await this.#sender.sendForRequest(turn, dispatches);
     return accepted;
   }
 
-  /** The status that `accept` would return for each of these pings now. Accepts none of them. */
+  /** Returns the status that `accept` would return for each ping now. Accepts none of them. */
   async previewPings(names: CollectorNames, entries: PingEntry[]): Promise<PingStatus[]> {
     return previewPings(this.#storage, identityOf(names), entries, Date.now());
   }
 
-  /** The newest version here, which may be ahead of other clocks; 0 for none. An erasure has to reach as far. */
+  /**
+   * Returns the newest version of a file or the time of the newest import, whichever is later; 0 without either. It may
+   * be ahead of other clocks. An erasure must cover it.
+   */
   async newestVersion(): Promise<number> {
     return this.#storage.newestVersion();
   }
 
-  /** Sets an alarm that is missing or long overdue. Returns whether it had to. */
+  /** Sets an alarm that is missing or long overdue. Returns whether it set one. */
   async wake(): Promise<boolean> {
-    return this.#alarm.keep();
+    return this.#alarm.ensure();
   }
 
-  /** Releases everything held as one import, or returns the import that an equal task started before. */
+  /** Releases all held versions as one import, or returns the import that an equal task started earlier. */
   async startImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
     return this.#turns.commit(() => {
-      this.#storage.identity.introduce(names);
+      this.#storage.identity.storeNames(names);
       return startImport(this.#turns.begin(identityOf(names)), task);
     });
   }
 
-  /** What `startImport` would return now. Releases nothing. */
+  /** Returns what `startImport` would return now. Releases nothing. */
   async previewImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
     return previewImport(this.#storage, identityOf(names), task, Date.now());
   }
 
-  /** The newest version of a file, with the file's names; null for an unknown file. */
+  /** Returns the newest version of a file, with the file's names. Null for an unknown file. */
   async readFile(fileId: string): Promise<FileProjection | null> {
     return readFile(this.#storage, fileId);
   }
 
-  /** The life of a file's newest version, in order; empty for an unknown file. */
+  /** Returns the events of a file's newest version, oldest first. Empty for an unknown file. */
   async timeline(fileId: string): Promise<Timeline["data"]> {
     return readTimeline(this.#storage, fileId);
   }
 
-  /** How many failed files `retry` would queue now. Queues none. */
+  /** Returns how many failed files `retry` would queue now. Queues none. */
   async previewRetry(which: FailedFiles, limit: number): Promise<RetryPreview> {
     return previewRetry(this.#storage, which, limit, Date.now());
   }
 
-  /** Queues at most `limit` failed files again, as far as they can be retried. Returns how many. */
+  /** Queues at most `limit` of the failed files that can be retried. Returns how many it queued. */
   async retry(which: FailedFiles, limit: number): Promise<number> {
     const turn = this.#turns.beginIfKnown();
     if (turn === null) return 0;
     const { retried, dispatches } = this.#turns.commit(() => retryFiles(turn, which, limit));
-    await this.#sender.sendAtOnce(turn, dispatches);
+    await this.#sender.sendForRequest(turn, dispatches);
     return retried.length;
   }
 
   /**
-   * Erases everything up to the version, with the objects that only this collector references; later pings stay.
-   * Importers find nothing to claim or report to. Returns whether anything later is left.
+   * Erases everything up to the version, with the objects that only this collector references. Later pings stay.
+   * Claims on erased files end: their reports return null. Returns whether anything later is left.
    */
   async erase(beforeVersion: number): Promise<boolean> {
-    this.#alarm.keep();
+    this.#alarm.ensure();
     return this.#eraser.erase(beforeVersion);
   }
 
-  /** Carries out an erasure that did not find this collector. Throws, and erases nothing, when the database is down. */
-  async meetErasure(bound: number): Promise<void> {
-    this.#alarm.keep();
-    await this.#eraser.meet(bound);
+  /** Applies an erasure that did not reach this collector. Throws, and erases nothing, when the database is down. */
+  async applyMissedErasure(bound: number): Promise<void> {
+    this.#alarm.ensure();
+    await this.#eraser.applyMissed(bound);
   }
 
-  /** Counts of an import now; null when it is not kept here any more. */
+  /** Returns the current counts of an import. Null when this collector no longer stores it. */
   async readImport(importId: string): Promise<ImportCounts | null> {
     const row = this.#storage.imports.read(importId);
     return row === null ? null : countsOf(row);
   }
 
-  /** Gives a dispatch to one importer at a time. Null when it is settled, superseded or claimed by another. */
+  /** Claims a dispatch for one importer. Null when it is settled, superseded or claimed by another importer. */
   async claim(dispatchId: string, claimant: Claimant): Promise<Claim | null> {
     return this.#turns.commitIfKnown((turn) => claimDispatch(turn, dispatchId, claimant));
   }
 
-  /** Applies outcomes of the current claim. Returns until when the claim lasts; null when it is over. */
+  /** Applies outcomes of the current claim. Returns the new end of the claim; null when the claim has ended. */
   async report(dispatchId: string, claim: string, outcomes: Outcome[]): Promise<number | null> {
     return this.#turns.commitIfKnown((turn) => reportOutcomes(turn, dispatchId, claim, outcomes));
   }
 
-  /** Ends a claim early: its remaining files wait as if their message had been lost, and no attempt is counted. */
+  /** Ends a claim early without counting an attempt. The collector sends its remaining files again after the lease. */
   async putBack(dispatchId: string, claim: string): Promise<void> {
     this.#turns.commitIfKnown((turn) => putBackDispatch(turn, dispatchId, claim));
   }
 
-  /** The queue gave up on a message: an expired claim ends, and an unclaimed dispatch is sent again. */
+  /** Handles a dead-lettered message: ends an expired claim, or sends an unclaimed dispatch again. */
   async abandon(dispatchId: string): Promise<void> {
     this.#turns.commitIfKnown((turn) => abandonDispatch(turn, dispatchId));
   }
 
-  /** Of these objects, the keys that a version here references. */
+  /** Returns the keys of those objects that a version here references. */
   async namedObjects(objects: NamedObject[]): Promise<string[]> {
     return referencedObjects(this.#storage, objects);
   }
 
   override async alarm(): Promise<void> {
-    await this.#alarm.ring();
+    await this.#alarm.run();
   }
 }

@@ -9,10 +9,10 @@ import { drainOutbox } from "./outbox/drainOutbox.ts";
 import type { UnprojectedDispatches } from "./outbox/unprojectedDispatches.ts";
 import type { CollectorTurns } from "./turns.ts";
 
-/** The platform gives up an alarm after six failures, which take about two minutes. One that is this late was given up. */
+/** The platform drops an alarm after six failures, which take about two minutes. An alarm this late was dropped. */
 const OVERDUE_MS = 5 * 60_000;
 
-/** What the work of an alarm needs. */
+/** Parts of the collector that an alarm uses. */
 interface AlarmParts {
   env: CollectorEnv;
   turns: CollectorTurns;
@@ -22,22 +22,22 @@ interface AlarmParts {
 }
 
 /**
- * A collector's alarm: it does what is due by the clock. Pings reach the read model only through it, so `keep` sets a
+ * Alarm of a collector: does the work that is due. Only the alarm writes pings to the read model, so `ensure` sets a
  * missing one.
  */
 export class CollectorAlarm {
   readonly #parts: AlarmParts;
   #failuresInARow = 0;
   #moreWaits = false;
-  /** Whether this life of the object has seen that no alarm is missing. */
+  /** Whether this instance of the object has checked that no alarm is missing. */
   #isChecked = false;
 
   constructor(parts: AlarmParts) {
     this.#parts = parts;
   }
 
-  /** Sets an alarm that is missing or long overdue. Returns whether it had to. */
-  keep(): boolean {
+  /** Sets an alarm that is missing or long overdue. Returns whether it set one. */
+  ensure(): boolean {
     const { turns } = this.#parts;
     const now = Date.now();
     const isOverdue = turns.alarmAt !== null && turns.alarmAt < now - OVERDUE_MS;
@@ -46,7 +46,7 @@ export class CollectorAlarm {
     if (turns.alarmAt !== null && !isOverdue) return false;
     const next = this.#nextDueWork(now);
     if (next === null) {
-      turns.alarmRings();
+      turns.clearAlarm();
       return false;
     }
     const lateBy = now - (turns.alarmAt ?? now);
@@ -60,15 +60,15 @@ export class CollectorAlarm {
     return true;
   }
 
-  /** Does what is due, and sets the next alarm. Never throws: six alarms that throw would be the last. */
-  async ring(): Promise<void> {
+  /** Does the due work and sets the next alarm. Never throws: after six throwing alarms the platform sets no more. */
+  async run(): Promise<void> {
     const { turns } = this.#parts;
     const startedAt = Date.now();
     this.#isChecked = true;
-    turns.alarmRings();
+    turns.clearAlarm();
     let fault: unknown = null;
     try {
-      // A queue or R2 that is down fails no other work of the alarm, but it is asked again only after a pause.
+      // An unavailable queue or R2 does not stop the alarm's other work. The next alarm retries it after a pause.
       this.#failuresInARow = (await this.#work()) ? 0 : this.#failuresInARow + 1;
     } catch (thrown) {
       this.#failuresInARow += 1;
@@ -86,7 +86,7 @@ export class CollectorAlarm {
     });
   }
 
-  /** Does and sends what is due, then writes to the read model. Returns whether the queues and R2 did their part. */
+  /** Does the due work, sends dispatches, then writes to the read model. Returns false when a queue or R2 failed. */
   async #work(): Promise<boolean> {
     const { env, turns, sender, eraser, unprojected } = this.#parts;
     this.#moreWaits = false;
@@ -96,14 +96,14 @@ export class CollectorAlarm {
     const turn = turns.beginIfKnown();
     if (turn === null) return allDeleted;
     const { unsent, noted } = turns.commit(() => {
-      const noted = sender.noteSentAtOnce(turn);
+      const noted = sender.noteSentByRequests(turn);
       return { unsent: doDueWork(turn, backlogs), noted };
     });
-    sender.forgetSentAtOnce(noted);
+    sender.forgetSentByRequests(noted);
     const allSent = await sender.sendUnsent(turn, unsent);
     const database = databaseFor(env, turn.identity.partner_id);
     this.#moreWaits = await drainOutbox(turn, env, database, unprojected, async (bound) =>
-      eraser.meet(bound),
+      eraser.applyMissed(bound),
     );
     return allDeleted && allSent;
   }

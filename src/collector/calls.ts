@@ -5,7 +5,7 @@ import type { Submission } from "./files/submission.pure.ts";
 
 /** Arguments and results of the collector's methods. */
 
-/** Whose files a collector owns: one user's from one source. */
+/** Names of the one user and source of a collector. */
 export interface CollectorNames {
   partner_id: string;
   user_id: string;
@@ -20,7 +20,7 @@ export interface PingEntry {
 
 export type PingStatus = "queued" | "held" | "duplicate";
 
-/** What became of pings, in their order. Arrays of plain values, because a request has thousands. */
+/** Results of accepted pings, in their order. Arrays of plain values, because a request can have thousands of pings. */
 export interface AcceptedPings {
   statuses: PingStatus[];
   /** The version that each ping became, or repeats. */
@@ -33,14 +33,14 @@ export interface TaskEntry {
   import_id: string;
   event_id: string | null;
   is_initial_import: boolean;
-  /** Ids of all files that the partner says it has sent; null when it does not say. */
+  /** Ids of the files that the partner expects to have sent. Null when its task lists none. */
   expected: string[] | null;
 }
 
 export interface StartedImport {
   import: ImportProjection;
   repeated: boolean;
-  /** Indexes in `expected` of the files that were never pinged. */
+  /** Indexes in `expected` of the files that were never pinged. Null when `expected` is null. */
   missing: number[] | null;
   /** Whether the read model may not list this user and source yet. */
   first_contact: boolean;
@@ -54,33 +54,33 @@ export interface WorkItem {
   attempts: number;
   import_id: string | null;
   submission: Submission;
-  /** Bytes of this version may be stored already: look there before any download. */
+  /** Whether bytes of this version may be stored already: the importer looks in R2 before it downloads. */
   look_first: boolean;
 }
 
-/** An importer that asks for a dispatch. */
+/** An importer that claims a dispatch. */
 export interface Claimant {
-  /** Chosen by the importer. Asking again with the same one returns the same claim: the first answer may be lost. */
+  /** Id chosen by the importer. A repeated call returns the same claim, because the first result may be lost. */
   claim: string;
   /** The queue message that it works on. */
   message_id: string;
-  /** Which delivery of the message this is, from 1. A higher one means that the earlier delivery has ended. */
+  /** Number of this delivery of the message, from 1. A higher number proves that earlier deliveries have ended. */
   attempt: number;
 }
 
 export interface Claim {
   claim: string;
-  /** Unix milliseconds; a report before then renews it. */
+  /** End of the claim in Unix milliseconds. A report before then renews it. */
   until: number;
   names: CollectorNames;
-  /** The file may kill its importer: import it with no other file in memory. */
+  /** Whether the file may crash its importer, and must be imported with no other file in memory. */
   exclusive: boolean;
   items: WorkItem[];
 }
 
 /** An importer's report on one file. */
 export type Outcome =
-  /** `revision` is the one that the read model was given. */
+  /** `revision` is the one that the importer wrote to the read model. */
   | { result: "imported"; file_id: string; version: number; revision: number }
   | { result: "failed"; file_id: string; version: number; fault: FileError; stored: StoredObject | null }
   | {
@@ -94,15 +94,15 @@ export type Outcome =
     }
   | PostponedOutcome;
 
-/** No attempt was made, or none that counts: the file is dispatched again, on the RETRY queue. */
+/** No attempt is counted. The file is dispatched again on the RETRY queue. */
 export interface PostponedOutcome {
   result: "postponed";
   file_id: string;
   version: number;
-  /** `host`: its host had no room, and nothing was asked for. `own_store`: the bytes are stored, D1 took nothing. */
+  /** `host`: the host had no free slot, so no request was sent. `own_store`: the bytes are stored, but D1 failed. */
   origin: FaultOrigin;
-  /** Bytes that are stored already. */
+  /** Object of the bytes that are stored already. Null without any. */
   stored: StoredObject | null;
-  /** Least time until the next dispatch, in milliseconds. */
+  /** Minimum time until the next dispatch, in milliseconds. */
   for_ms: number;
 }

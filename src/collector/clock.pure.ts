@@ -1,17 +1,17 @@
 export interface CollectorClock {
-  /** How long an importer may work without reporting. */
+  /** Length of a claim: the maximum time between two reports of an importer. */
   claimMs: number;
-  /** When an unclaimed message is sent again. */
+  /** Lease of a sent message: an unclaimed dispatch is sent again after this time. */
   leaseMs: number;
-  /** How long changes gather before the alarm writes them to the read model. */
+  /** Time that changes are collected before the alarm writes them to the read model. */
   projectionDelayMs: number;
-  /** Collectors that each run of the clock wakes. Local ones open on one thread, which pings wait for. */
+  /** Collectors that each scheduled sweep wakes. Local ones all open on one thread, and pings wait for it. */
   wakesPerRun: number;
-  /** How long a file waits for its exclusive attempt: a random time between the two, so that such files do not meet. */
+  /** Bounds of the random delay before an exclusive attempt, so that such files do not run together. */
   exclusiveDelayMs: { least: number; most: number };
 }
 
-/** Local queues keep messages in memory and lose them on a restart, so the local lease is much shorter. */
+/** Returns the times of an environment. Local queues lose their messages at a restart, so the local lease is short. */
 export function clockFor(environment: string): CollectorClock {
   const isLocal = environment === "local";
   return {

@@ -12,10 +12,10 @@ import type { UnprojectedDispatches } from "./outbox/unprojectedDispatches.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 
-/** Dispatches, or held pings, that one alarm handles. The next alarm comes at once when more are due. */
+/** Maximum number of dispatches, held pings and kept URLs that one alarm handles. The next alarm handles the rest. */
 const ALARM_LIMIT = 500;
 
-/** Asks queues whether messages wait there whose lease has ended. */
+/** Returns the backlogs of the queues with dispatches whose lease has ended. */
 export async function askQueues(
   storage: CollectorStorage,
   queues: Pick<CollectorEnv, QueueName>,
@@ -24,7 +24,7 @@ export async function askQueues(
 }
 
 /**
- * Does what is due: claims expire, lost messages become unsent, imports are drained, old things expire. Returns the
+ * Does the due work: expires claims, marks lost messages as unsent, drains imports and deletes old data. Returns the
  * dispatches to send.
  */
 export function doDueWork(turn: CollectorTurn, backlogs: Backlogs): Dispatch[] {
@@ -41,7 +41,7 @@ export function doDueWork(turn: CollectorTurn, backlogs: Backlogs): Dispatch[] {
   return storage.dispatches.due(now, ALARM_LIMIT).filter((due) => due.state === "unsent");
 }
 
-/** What the alarm knows besides the storage. */
+/** State of the alarm that is not in storage. */
 export interface AlarmState {
   failuresInARow: number;
   /** More entries of the outbox are due than the last alarm handled. */
@@ -50,8 +50,8 @@ export interface AlarmState {
 }
 
 /**
- * When the next work is due, in Unix milliseconds; null when nothing waits. Never throws: the platform gives up an alarm
- * that throws six times.
+ * Returns when the next work is due, in Unix milliseconds. Null when nothing waits. Never throws: the platform drops an
+ * alarm that throws six times.
  */
 export function nextDueWork(
   storage: CollectorStorage,
@@ -59,7 +59,7 @@ export function nextDueWork(
   state: AlarmState,
   nowMs: number,
 ): number | null {
-  // The alarm outlives a roll-back: the newer code finds it set.
+  // Older code keeps the alarm set, so that the newer code finds it after its next deployment.
   if (storage.refusal !== null) return nowMs + LONGEST_PAUSE_MS;
   try {
     return dueWork(storage, clock, state, nowMs);

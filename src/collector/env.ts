@@ -2,18 +2,18 @@ import type { Databases } from "../database/databases.ts";
 import type { DeliveryMessage } from "../deliveries/message.ts";
 import type { QueueName } from "./dispatches/dispatch.pure.ts";
 
-/** Names work to do. The importer asks the collector for everything else about it. */
+/** Queue message of one dispatch. The importer gets the rest by a claim. */
 export interface DispatchMessage {
   collector: string;
   dispatch_id: string;
 }
 
-/** What a collector is bound to. It reaches no other collector. */
+/** Bindings of a collector. They give it no access to other collectors. */
 export interface CollectorEnv extends Databases, Record<QueueName, Queue<DispatchMessage>> {
   FILES: R2Bucket;
   DELIVERIES: Queue<DeliveryMessage>;
-  /** "local" only under the local start and in tests; anything else is a deployed service. */
+  /** "local" for the local service and in tests. Any other value is a deployed service. */
   ENVIRONMENT: string;
-  /** Where training plans are asked for; empty: requests are recorded only. */
+  /** URL of the training plan service. Empty: plan requests are recorded, but not sent. */
   TRAINING_PLAN_URL: string;
 }

@@ -1,4 +1,4 @@
-import { within } from "../concurrency/within.ts";
+import { withTimeout } from "../concurrency/withTimeout.ts";
 import { databaseFor } from "../database/databases.ts";
 import { sweepAgain } from "../erasure/write.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
@@ -13,11 +13,11 @@ import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 import type { CollectorTurns } from "./turns.ts";
 
-/** Erases everything up to the version. What was pinged later stays. */
+/** Erases everything up to the version. Later pings stay. */
 export function eraseUpTo(turn: CollectorTurn, version: number): void {
   const { storage, now } = turn;
   storage.eraseUpTo(version);
-  // A task after the erasure, but before it was known here, may have released files that are gone now.
+  // A task between the erasure and this call may have released files that are erased now.
   for (const row of storage.imports.all()) {
     if (row.completed_at !== null) continue;
     const gone = pendingOf(row) - storage.files.countPending(row);
@@ -25,12 +25,12 @@ export function eraseUpTo(turn: CollectorTurn, version: number): void {
   }
 }
 
-/** When the bound of the last erasure is deleted; null without one. */
+/** Returns when to delete the bound of the last erasure, in Unix milliseconds. Null without a bound. */
 export function erasureExpiresAt({ erasedBefore }: CollectorStorage): number | null {
   return erasedBefore === 0 ? null : erasedBefore + ERASURE_KEPT_FOR_MS;
 }
 
-/** Erases what a collector keeps of its user, with the objects. */
+/** Erases the data of a collector's user, with the objects. */
 export class CollectorEraser {
   readonly #env: CollectorEnv;
   readonly #turns: CollectorTurns;
@@ -41,8 +41,8 @@ export class CollectorEraser {
   }
 
   /**
-   * Erases everything up to the version; later pings stay. Objects that only this collector references are deleted; if
-   * R2 is down, by the alarm. Returns whether anything later is left.
+   * Erases everything up to the version; later pings stay. Deletes the objects that only this collector references;
+   * the alarm deletes them later when R2 is down. Returns whether anything later is left.
    */
   async erase(version: number): Promise<boolean> {
     const turns = this.#turns;
@@ -64,16 +64,16 @@ export class CollectorEraser {
   }
 
   /**
-   * Carries out an erasure that did not find this collector. Throws when the database, which has to sweep the user once
-   * more, cannot be reached; then nothing is erased.
+   * Applies an erasure that did not reach this collector, and requests another sweep of the user in D1. Throws, and
+   * erases nothing, when D1 cannot be reached.
    */
-  async meet(bound: number): Promise<void> {
+  async applyMissed(bound: number): Promise<void> {
     const { storage } = this.#turns;
     if (bound <= storage.erasedBefore) return;
     const identity = storage.identity.get();
     if (identity !== null && storage.files.hasAnyUpTo(bound)) {
       const database = databaseFor(this.#env, identity.partner_id);
-      await within(
+      await withTimeout(
         DATABASE_DEADLINE_MS,
         sweepAgain(database, identity.partner_id, identity, Date.now()).run(),
       );
@@ -99,13 +99,13 @@ export class CollectorEraser {
     }
   }
 
-  /** Deletes an old erasure's bound. A collector that stores nothing else deletes its storage with its alarm. */
+  /** Deletes the bound of an old erasure. A collector without other data deletes all its storage and its alarm. */
   async expire(nowMs: number): Promise<void> {
     const turns = this.#turns;
     const { storage } = turns;
     const expiresAt = erasureExpiresAt(storage);
     if (expiresAt === null || nowMs < expiresAt) return;
     if (storage.identity.get() === null && storage.outbox.isEmpty) await turns.deleteAll();
-    else turns.commit(() => storage.identity.forgetErasure());
+    else turns.commit(() => storage.identity.deleteErasure());
   }
 }

@@ -1,12 +1,12 @@
 import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "./ages.pure.ts";
 import { discardUnreferenced } from "./files/unreferencedObjects.ts";
-import { dropUrl, expire } from "./files/versions.pure.ts";
+import { dropUrl, expireHeld } from "./files/versions.pure.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 
-/** Expires held pings, kept URLs and closed imports that are past their age; at most `limit` pings and URLs each. */
+/** Expires old held pings, kept URLs and completed imports: at most `limit` pings and `limit` URLs. */
 export function housekeep({ storage, identity, now }: CollectorTurn, limit: number): void {
-  const expired = storage.files.heldUpTo(now - HELD_FOR_MS, limit).map((file) => expire(file, now));
+  const expired = storage.files.heldUpTo(now - HELD_FOR_MS, limit).map((file) => expireHeld(file, now));
   const stale = storage.files
     .failuresWithUrl(now - KEPT_URL_FOR_MS, limit)
     .map((before) => ({ before, after: dropUrl(before) }));
@@ -24,7 +24,7 @@ export function housekeep({ storage, identity, now }: CollectorTurn, limit: numb
   storage.identity.setHousekeeping(nextHousekeeping(storage));
 }
 
-/** Makes sure that housekeeping, and the alarm that does it, come by then. */
+/** Schedules housekeeping, and the alarm for it, for `at` or earlier. */
 export function housekeepBy(turn: CollectorTurn, at: number): void {
   const { identity } = turn.storage;
   const planned = identity.housekeepingAt;
@@ -33,7 +33,7 @@ export function housekeepBy(turn: CollectorTurn, at: number): void {
   turn.alarmBy(at);
 }
 
-/** When the oldest held ping, kept URL or closed import is past its age; null when there is none. */
+/** Returns when the oldest held ping, kept URL or completed import expires. Null without any. */
 function nextHousekeeping({ files, imports }: CollectorStorage): number | null {
   const failure = files.oldestFailureWithUrl();
   const times = failure === null ? [] : [failure + KEPT_URL_FOR_MS];

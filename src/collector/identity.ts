@@ -1,7 +1,7 @@
 import { collectorName, userHash } from "../identifiers.ts";
 import type { CollectorNames } from "./calls.ts";
 
-/** Whose files a collector owns: one user's from one source. */
+/** The user and source of a collector, with the user's hash. */
 export interface CollectorIdentity extends CollectorNames {
   user_hash: string;
 }
@@ -10,7 +10,7 @@ export function identityOf({ partner_id, user_id, source }: CollectorNames): Col
   return { partner_id, user_id, user_hash: userHash(partner_id, user_id), source };
 }
 
-/** The name by which others reach this collector. */
+/** Returns the name of the collector, by which Workers and queue messages address it. */
 export function nameOf({ partner_id, user_id, source }: CollectorNames): string {
   return collectorName(partner_id, user_id, source);
 }

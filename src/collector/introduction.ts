@@ -1,4 +1,4 @@
-import { TimedOut, within } from "../concurrency/within.ts";
+import { TimedOut, withTimeout } from "../concurrency/withTimeout.ts";
 import { databaseFor } from "../database/databases.ts";
 import { boundOf, readErased } from "../erasure/read.ts";
 import { faultName, logLine } from "../log.ts";
@@ -9,23 +9,23 @@ import type { CollectorEraser } from "./erase.ts";
 import { identityOf, nameOf, type CollectorIdentity } from "./identity.ts";
 import type { CollectorTurns } from "./turns.ts";
 
-/** How long a first ping waits for the database at most. */
+/** Maximum time that a first ping waits for the database. */
 export const INTRODUCTION_DEADLINE_MS = 2_500;
-/** After it did not answer in time, pings do not wait for it again for so long; the alarm asks it meanwhile. */
-const SILENCE_MS = 30_000;
-/** An erasure that comes at the same moment makes an introduction void; it is then repeated. */
+/** Time after a timeout in which pings do not wait for the database again. The alarm retries meanwhile. */
+const SKIP_AFTER_TIMEOUT_MS = 30_000;
+/** An erasure at the same moment invalidates an introduction, which is then repeated. */
 const MAX_TRIES = 3;
 
 /**
  * Lists a collector's source in the read model before the collector accepts its first pings, so that an erasure right
- * after their answer finds it. Pings that come side by side wait for the same call.
+ * after their response finds the collector. Concurrent pings wait for the same call.
  */
 export class Introduction {
   readonly #env: CollectorEnv;
   readonly #turns: CollectorTurns;
   readonly #eraser: CollectorEraser;
-  #underway: Promise<number | null> | null = null;
-  #silentUntil = 0;
+  #listing: Promise<number | null> | null = null;
+  #skipUntil = 0;
 
   constructor(env: CollectorEnv, turns: CollectorTurns, eraser: CollectorEraser) {
     this.#env = env;
@@ -34,41 +34,41 @@ export class Introduction {
   }
 
   /**
-   * Returns whether the source has just been listed: note it with what is accepted. False when it was noted before, or
-   * the database did not answer in time. Throws when an erasure that the database knows cannot be carried out here.
+   * Returns whether this call listed the source; the caller commits that with the pings. False when the source was
+   * listed before, or the database did not respond in time. Throws when an erasure found in D1 cannot be applied.
    */
   async introduce(names: CollectorNames): Promise<boolean> {
     const { storage } = this.#turns;
     for (let tries = 0; tries < MAX_TRIES && !storage.identity.isIntroduced; tries += 1) {
-      if (this.#underway === null && Date.now() < this.#silentUntil) return false;
-      this.#underway ??= this.#list(names).finally(() => {
-        this.#underway = null;
+      if (this.#listing === null && Date.now() < this.#skipUntil) return false;
+      this.#listing ??= this.#list(names).finally(() => {
+        this.#listing = null;
       });
-      const version = await this.#underway;
+      const version = await this.#listing;
       if (version === null) return false;
       if (version > storage.erasedBefore) return true;
     }
     return false;
   }
 
-  /** Returns the version that the source is listed with; null when the database did not answer. */
+  /** Returns the version that the source is listed with. Null when the database did not respond. */
   async #list(names: CollectorNames): Promise<number | null> {
     const { storage } = this.#turns;
     const identity = identityOf(names);
-    // The first ping's version is not below it.
+    // Without earlier files, at most the version of the first ping.
     const version = Math.max(Date.now(), storage.newestVersion(), storage.versionFloor() + 1);
     const bound = await this.#write({ ...identity, version });
     if (bound === null) return null;
-    await this.#eraser.meet(bound);
+    await this.#eraser.applyMissed(bound);
     return version;
   }
 
-  /** Returns the bound of the user's last erasure, 0 for none; null when the database did not answer. */
+  /** Returns the bound of the user's last erasure, 0 for none. Null when the database did not respond. */
   async #write(source: CollectorIdentity & { version: number }): Promise<number | null> {
     const { partner_id, user_hash } = source;
     try {
       const database = databaseFor(this.#env, partner_id);
-      const results = await within(
+      const results = await withTimeout(
         INTRODUCTION_DEADLINE_MS,
         database.batch([
           ...introduceSources(database, partner_id, [source]),
@@ -77,7 +77,7 @@ export class Introduction {
       );
       return boundOf(results.at(-1));
     } catch (fault) {
-      if (fault instanceof TimedOut) this.#silentUntil = Date.now() + SILENCE_MS;
+      if (fault instanceof TimedOut) this.#skipUntil = Date.now() + SKIP_AFTER_TIMEOUT_MS;
       logLine({
         unit: "setback",
         outcome: "introduced_later",

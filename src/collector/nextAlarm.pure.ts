@@ -1,19 +1,19 @@
-/** After a fault that stays, how long an alarm waits at most: an outage that ends is noticed within this. */
+/** Maximum pause between alarms during an outage. The alarm notices the end of the outage within this time. */
 export const LONGEST_PAUSE_MS = 60_000;
 
-/** When the alarm has something to do next, in Unix milliseconds; null: nothing is left. Pure. */
+/** Returns when the alarm has work next, in Unix milliseconds. Null when no work is left. Pure. */
 export function nextAlarm(waiting: {
   earliestDispatch: number | null;
   /** More entries of the outbox are due than one alarm handles. */
   moreWaits: boolean;
-  /** Files of an import wait, and there is room for more bulk dispatches. */
+  /** Files of an import wait, and the window has room for more bulk dispatches. */
   bulkWaits: boolean;
-  /** Changes gather for the read model. */
+  /** Changes wait for the read model. */
   changesWait: boolean;
   projectionDelayMs: number;
   housekeepingAt: number | null;
   erasureExpiresAt: number | null;
-  /** Alarms that ended in a fault, since the last that did not. */
+  /** Consecutive alarms that ended in a fault. */
   failuresInARow: number;
   nowMs: number;
 }): number | null {
@@ -25,7 +25,7 @@ export function nextAlarm(waiting: {
   if (waiting.housekeepingAt !== null) times.push(waiting.housekeepingAt);
   if (waiting.erasureExpiresAt !== null) times.push(waiting.erasureExpiresAt);
   if (times.length === 0) return null;
-  // After a fault everything waits a little longer each time; six throwing alarms would be the last.
+  // Each consecutive fault doubles the pause.
   const pause = failuresInARow === 0 ? 0 : Math.min(1_000 * 2 ** failuresInARow, LONGEST_PAUSE_MS);
   return Math.max(Math.min(...times), nowMs + pause);
 }

@@ -5,7 +5,7 @@ import type { CollectorIdentity } from "./identity.ts";
 import { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 
-/** Begins and commits the turns of one collector, with its alarm. */
+/** Begins and commits the turns of one collector, and sets its alarm. */
 export class CollectorTurns {
   readonly storage: CollectorStorage;
   readonly clock: CollectorClock;
@@ -31,23 +31,23 @@ export class CollectorTurns {
 
   begin(identity: CollectorIdentity): CollectorTurn {
     const alarmBy = (at: number) => this.alarmBy(at);
-    const chance = { newId: randomId, random: Math.random };
-    return { storage: this.storage, identity, clock: this.clock, now: Date.now(), ...chance, alarmBy };
+    const randomness = { newId: randomId, random: Math.random };
+    return { storage: this.storage, identity, clock: this.clock, now: Date.now(), ...randomness, alarmBy };
   }
 
-  /** Null for a collector that was never pinged. */
+  /** Begins a turn. Null for a collector without an identity, which has no pings and no imports. */
   beginIfKnown(): CollectorTurn | null {
     const identity = this.storage.identity.get();
     return identity === null ? null : this.begin(identity);
   }
 
-  /** Commits a turn; null for a collector that was never pinged. */
+  /** Runs the work in a committed turn. Null for a collector without an identity. */
   commitIfKnown<T>(work: (turn: CollectorTurn) => T): T | null {
     const turn = this.beginIfKnown();
     return turn === null ? null : this.commit(() => work(turn));
   }
 
-  /** Commits all that the work writes, or nothing of it. A rollback does not reach what is cached in memory. */
+  /** Commits all writes of the work, or none of them. A rollback does not undo memory, so the cache is read again. */
   commit<T>(work: () => T): T {
     const alarmAt = this.#alarmAt;
     try {
@@ -59,14 +59,14 @@ export class CollectorTurns {
     }
   }
 
-  /** Makes sure that the alarm rings by then. Part of the commit of the turn that asks for it. */
+  /** Sets the alarm to `at`, unless it is set to an earlier time. Part of the commit of the calling turn. */
   alarmBy(at: number): void {
     if (this.#alarmAt !== null && this.#alarmAt <= at) return;
     this.#alarmAt = at;
     void this.#durable.setAlarm(at);
   }
 
-  /** Deletes everything, with the alarm. */
+  /** Deletes all storage and the alarm. */
   async deleteAll(): Promise<void> {
     const deleted = this.#durable.deleteAll();
     this.storage.reload();
@@ -74,24 +74,24 @@ export class CollectorTurns {
     await deleted;
   }
 
-  /** When the alarm is set to ring; null: it is not set, or ringing now. */
+  /** Time of the alarm in Unix milliseconds. Null when it is not set, or is running now. */
   get alarmAt(): number | null {
     return this.#alarmAt;
   }
 
-  /** Sets the alarm again, although an earlier one should have rung. */
+  /** Sets the alarm to `at`, even when it is set to an earlier time that has passed. */
   resetAlarm(at: number): void {
     this.#alarmAt = null;
     this.alarmBy(at);
   }
 
-  /** The stored alarm, once the object has woken. */
+  /** Reads the stored alarm after the object starts. */
   async readAlarm(): Promise<void> {
     this.#alarmAt = await this.#durable.getAlarm();
   }
 
-  /** The alarm rings now: no other is set until the next `alarmBy`. */
-  alarmRings(): void {
+  /** Notes that the alarm is running: no alarm is set until the next `alarmBy`. */
+  clearAlarm(): void {
     this.#alarmAt = null;
   }
 }

@@ -1,4 +1,4 @@
-/** Runs `work` on every item, at most `limit` at a time; resolves like Promise.allSettled, in the items' order. */
+/** Runs `work` on every item, at most `limit` at a time. Resolves like Promise.allSettled, in the items' order. */
 export async function settleAll<T, R>(
   items: readonly T[],
   limit: number,
@@ -19,7 +19,7 @@ export async function settleAll<T, R>(
   return results;
 }
 
-/** The values, or the first fault. */
+/** Returns the values of all results. Throws the first fault. */
 export function valuesOf<R>(results: readonly PromiseSettledResult<R>[]): R[] {
   return results.map((result) => {
     if (result.status === "rejected") throw result.reason;

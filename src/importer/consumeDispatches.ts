@@ -2,32 +2,33 @@ import { z } from "zod";
 import type { Claim, Claimant, Outcome } from "../collector/calls.ts";
 import { collectorNamed, type Collector } from "../collector/client.ts";
 import { identityOf } from "../collector/identity.ts";
-import { persistently } from "../concurrency/persistently.ts";
+import { withRetries } from "../concurrency/withRetries.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine, type DispatchResult } from "../log.ts";
 import { reserveAll, sharedMemory } from "../memory/budget.ts";
 import type { Lane } from "../windows/partner.pure.ts";
-import { eachInItsSlot, enterHosts } from "./hostSlots.ts";
+import { MEMORY_SHORT } from "./download.ts";
+import { enterHosts, runInHostSlots } from "./hostSlots.ts";
 import { importFile, ownFault, postponed, type DecodedFile } from "./importFile.ts";
 import { makeReadable } from "./makeReadable.ts";
 import { permitOf } from "./permission.ts";
 
 const messageSchema = z.object({ collector: z.string().min(1), dispatch_id: z.string().min(1) });
 
-/** The platform lets 6 connections of an invocation wait for headers; the seventh would queue behind them. */
+/** Maximum number of simultaneous downloads. The platform lets only 6 connections of an invocation wait for headers. */
 const CONNECTIONS = 6;
-/** A claim ends 60 s after its last report. A file that starts after this long has 55 s of it left, and needs up to 50. */
+/** Maximum time between reports while files end. A file that starts then has 55 s of the claim left, and needs 50. */
 const REPORT_EVERY_MS = 5_000;
-/** A claim with less time left is renewed before a file uses it: a download needs 30 s, storing 10 s. */
+/** A claim with less time left is renewed before a file starts: a download needs up to 30 s, storing up to 10 s. */
 const RENEW_BELOW_MS = 45_000;
 /** Maximum time for one file, including its waits for memory. */
 const LONGEST_FILE_MS = 5 * 60_000;
 
-/** Delay before a message is redelivered whose collector could not be reached. */
+/** Delay before a message is redelivered after a fault, such as an unreachable collector. */
 const RETRY = { delaySeconds: 1 };
-/** Least time until files come back that D1 did not take. */
+/** Minimum time that files are postponed after a fault of D1. */
 const D1_PAUSE_MS = 5_000;
 
 /** Imports the files of dispatches. Acknowledges each message or retries it. Never throws. */
@@ -69,18 +70,18 @@ async function consumeDispatch(message: Message, queue: string, env: Env): Promi
   }
 }
 
-/** The lane of a queue, whose name staging ends in its own way. */
+/** Returns the lane of a queue. Queue names of the staging environment have a suffix. */
 function laneOf(queue: string): Lane {
   if (queue.startsWith("partner-api-priority")) return "PRIORITY";
   return queue.startsWith("partner-api-bulk") ? "BULK" : "RETRY";
 }
 
-/** A collector's name begins with its partner's id. */
+/** Returns the partner's id, with which a collector's name begins. */
 function partnerOf(collector: string): string {
   return collector.slice(0, Math.max(0, collector.indexOf("/")));
 }
 
-/** Reports dispatches whose messages the queue gave up to their collectors, which send the work again at once. */
+/** Reports dead-lettered dispatches to their collectors, which send the work again immediately. */
 export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Promise<void> {
   for (const message of batch.messages) {
     const parsed = messageSchema.safeParse(message.body);
@@ -97,7 +98,7 @@ export async function consumeDeadDispatches(batch: MessageBatch, env: Env): Prom
       await collectorNamed(env, collector).abandon(dispatch_id);
       message.ack();
     } catch (fault) {
-      // The claim expires, then the collector sends the work again.
+      // The message is redelivered. Independently the collector sends the work again after the claim or lease.
       logLine({ unit: "setback", outcome: "abandon_failed", ...names, fault: faultName(fault) });
       message.retry(RETRY);
     }
@@ -121,13 +122,11 @@ async function importDispatch(
   };
   const permit = permitOf(env, partnerOf(collectorName));
   const permission = await permit();
-  // Unclaimed, its files wait: the collector sends the dispatch again after its lease, until the partner is resumed.
+  // The dispatch stays unclaimed. The collector sends it again after each lease, until the partner is resumed.
   if (!permission.ok && permission.why === "suspended") return { ...tally, outcome: "suspended" };
-  // A stub may stay broken after a call that threw: each call gets its own.
+  // A stub may stay broken after a call that threw, so each call gets a new stub.
   const collector = () => collectorNamed(env, collectorName);
-  const claim = await persistently(async (): Promise<Claim | null> =>
-    collector().claim(dispatchId, claimant),
-  );
+  const claim = await withRetries(async (): Promise<Claim | null> => collector().claim(dispatchId, claimant));
   if (claim === null) return { ...tally, outcome: "nothing_to_claim" };
   tally.files = claim.items.length;
 
@@ -137,9 +136,9 @@ async function importDispatch(
   const wholeBudget = claim.exclusive ? await reserveAll(partnerId, claim.until) : null;
   const memory = claim.exclusive ? wholeBudget : sharedMemory(partnerId);
   try {
-    await eachInItsSlot(claim.items, hosts, CONNECTIONS, async (item, slots) => {
+    await runInHostSlots(claim.items, hosts, CONNECTIONS, async (item, slots) => {
       if (memory === null) {
-        await reporter.add(ownFault(item, "This service was short of memory."));
+        await reporter.add(ownFault(item, MEMORY_SHORT.detail));
         return;
       }
       if (reporter.claimedUntil() === null) return;
@@ -151,7 +150,7 @@ async function importDispatch(
     });
   } finally {
     wholeBudget?.release();
-    // A slot is not held while the files become readable.
+    // The slots are free for other work while the files are made readable.
     const left = Promise.all([...hosts.values()].map(async (slots) => slots.leave()));
     try {
       await reporter.finish();
@@ -160,12 +159,12 @@ async function importDispatch(
     }
   }
   if (tally.outcome === "suspended") {
-    await persistently(async () => collector().putBack(dispatchId, claim.claim));
+    await withRetries(async () => collector().putBack(dispatchId, claim.claim));
   }
   return tally;
 }
 
-/** Collects outcomes of files, makes imported ones readable and reports to the collector: every 5 s, and at the end. */
+/** Makes decoded files readable and reports outcomes to the collector: every `REPORT_EVERY_MS` and at the end. */
 class Reporter {
   readonly #env: Env;
   readonly #collector: () => Collector;
@@ -189,8 +188,8 @@ class Reporter {
   }
 
   /**
-   * End of the claim in Unix milliseconds. Null when the claim has ended: another importer may work on the rest, so no
-   * further URL is used. A file that waits for memory calls this repeatedly, which renews the claim.
+   * Returns the end of the claim in Unix milliseconds. Null when the claim has ended: another importer may work on the
+   * remaining files, so no more URLs are used. A file that waits for memory calls this repeatedly, to renew the claim.
    */
   claimedUntil(): number | null {
     const leftMs = (this.#until ?? 0) - Date.now();
@@ -211,7 +210,7 @@ class Reporter {
       await earlier.catch(() => undefined);
       this.#until = await this.#collector().report(this.#dispatchId, this.#claim.claim, []);
     } catch {
-      // The claim has time left; the next call renews it.
+      // The claim has time left, and the next call tries again.
     } finally {
       this.#isRenewing = false;
     }
@@ -236,7 +235,7 @@ class Reporter {
     this.#reportedAt = Date.now();
     outcomes.push(...(await this.#makeReadable(decoded)));
     try {
-      this.#until = await persistently(
+      this.#until = await withRetries(
         async () => this.#collector().report(this.#dispatchId, this.#claim.claim, outcomes),
         () => this.claimedUntil() !== null,
       );
@@ -252,7 +251,7 @@ class Reporter {
     const database = databaseFor(this.#env, owner.partner_id);
     try {
       const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);
-      if (erasedBefore > 0) await this.#collector().meetErasure(erasedBefore);
+      if (erasedBefore > 0) await this.#collector().applyMissedErasure(erasedBefore);
       return outcomes;
     } catch (fault) {
       logLine({

@@ -4,17 +4,17 @@ import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import type { Permission, Permit } from "./permission.ts";
 
-/** Enough for 32 MiB at 9 Mbit/s. Files of slower hosts are retried in a queue of their own. */
+/** Maximum time of a download: enough for 32 MiB at 9 Mbit/s. Retries of slower hosts run in the RETRY queue. */
 const DEADLINE_MS = 30_000;
-/** Real hosts use one or two (a short link, then storage). More is a loop. */
+/** Maximum number of redirects. Real hosts use one or two (a short link, then storage). */
 const MAX_REDIRECTS = 5;
-/** Time to read the rest of a body after a wait for memory. The host may have sent it meanwhile. */
+/** Minimum time that remains to read the rest of a body after a wait for memory. */
 const LEAST_READING_MS = 10_000;
 
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** The URL will not work again: used up, expired, or never valid. */
+/** Statuses of URLs that do not work any more: used, expired or never valid. */
 const GONE = new Set([400, 401, 403, 404, 410]);
-/** The host asks for another try. */
+/** Statuses by which a host asks for a retry. */
 const ASKED_TO_RETRY = new Set([408, 425, 429]);
 
 export type DownloadFaultCode =
@@ -29,27 +29,27 @@ export type DownloadFaultCode =
 export interface DownloadFault {
   ok: false;
   code: DownloadFaultCode;
-  /** One sentence for the partner; never holds the URL. */
+  /** Description for the partner. Never contains the URL. */
   detail: string;
-  /** Status of the last answer; null when none came. */
+  /** Status of the last response. Null without a response. */
   httpStatus: number | null;
   /** Whether another attempt may succeed. */
-  again: boolean;
-  /** The host's Retry-After, not bounded; null when it sent none. */
+  canRetry: boolean;
+  /** Retry-After of the host in seconds, without a limit. Null when the host sent none. */
   retryAfterSeconds: number | null;
 }
 
-/** The download did not end in time because this service was short of memory. The host is not at fault. */
+/** The download did not end in time, because this service did not have enough memory. The host is not at fault. */
 export interface MemoryShort {
   ok: false;
   code: "memory_short";
   detail: string;
 }
 
-/** No request was sent, because the partner's files may not be downloaded now. The host is not at fault. */
+/** No request was sent, because files of the partner may not be downloaded now. The host is not at fault. */
 export type NotPermitted = Extract<Permission, { ok: false }> & { code: "not_permitted" };
 
-/** `hold` is the reserved memory of `bytes`: release it when done with them. */
+/** `hold` is the reserved memory of `bytes`. The caller releases it when it no longer needs the bytes. */
 export type DownloadResult =
   { ok: true; bytes: Uint8Array; hold: Hold } | DownloadFault | MemoryShort | NotPermitted;
 
@@ -59,30 +59,30 @@ export interface DownloadBounds {
   until: Until;
 }
 
-const MEMORY_SHORT: MemoryShort = {
+export const MEMORY_SHORT: MemoryShort = {
   ok: false,
   code: "memory_short",
-  detail: "This service was short of memory.",
+  detail: "This service did not have enough free memory.",
 };
 
 function fault(
   code: DownloadFaultCode,
   detail: string,
-  about: { httpStatus?: number; again?: boolean; retryAfterSeconds?: number | null } = {},
+  context: { httpStatus?: number; canRetry?: boolean; retryAfterSeconds?: number | null } = {},
 ): DownloadFault {
   return {
     ok: false,
     code,
     detail,
-    httpStatus: about.httpStatus ?? null,
-    again: about.again ?? false,
-    retryAfterSeconds: about.retryAfterSeconds ?? null,
+    httpStatus: context.httpStatus ?? null,
+    canRetry: context.canRetry ?? false,
+    retryAfterSeconds: context.retryAfterSeconds ?? null,
   };
 }
 
 /**
- * The host's time for a download, over several requests. It stops while the download waits for memory. `until` ends
- * the download in any case; then the host is not at fault.
+ * Starts the deadline of a download, over all its requests. The host's time stops while the download waits for memory.
+ * The download also ends at `until`; then the host is not at fault.
  */
 function startDeadline(limitMs: number, until: Until, now: () => number) {
   const controller = new AbortController();
@@ -98,7 +98,7 @@ function startDeadline(limitMs: number, until: Until, now: () => number) {
   };
   const expire = () => {
     leftMs -= now() - runningSince;
-    // The end may have been extended since.
+    // `until` may have been extended since.
     if (!isHostsFault && until() > now()) run();
     else controller.abort();
   };
@@ -106,7 +106,7 @@ function startDeadline(limitMs: number, until: Until, now: () => number) {
   return {
     signal: controller.signal,
     stop: () => clearTimeout(timer),
-    /** Stops the host's time while this service works. */
+    /** Stops the host's time while `work` runs. */
     pauseFor: async <T>(work: () => Promise<T>): Promise<T> => {
       clearTimeout(timer);
       leftMs -= now() - runningSince;
@@ -122,51 +122,63 @@ function startDeadline(limitMs: number, until: Until, now: () => number) {
 type Deadline = ReturnType<typeof startDeadline>;
 
 function timedOut(httpStatus?: number): DownloadFault {
-  const about = httpStatus === undefined ? {} : { httpStatus };
-  return fault("callback_timeout", "The host did not deliver the whole file in time.", {
-    ...about,
-    again: true,
-  });
+  const context = httpStatus === undefined ? {} : { httpStatus };
+  return fault(
+    "callback_timeout",
+    `The host did not send the whole file within ${DEADLINE_MS / 1_000} seconds.`,
+    {
+      ...context,
+      canRetry: true,
+    },
+  );
 }
 
 function discard(response: Response): void {
   response.body?.cancel().catch(() => undefined);
 }
 
-/** Returns the fault for an answer other than 200 and redirects. */
+/** Returns the fault for a status other than 200 and redirects. */
 function statusFault(response: Response, nowMs: number): DownloadFault {
   const { status } = response;
-  const detail = `The host answered ${status}.`;
+  const detail = `The host responded with status ${status}.`;
   if (GONE.has(status)) return fault("callback_gone", detail, { httpStatus: status });
-  const again = status >= 500 || ASKED_TO_RETRY.has(status);
+  const canRetry = status >= 500 || ASKED_TO_RETRY.has(status);
   return fault("callback_http_error", detail, {
     httpStatus: status,
-    again,
-    retryAfterSeconds: again ? retryAfterSeconds(response.headers.get("retry-after"), nowMs) : null,
+    canRetry,
+    retryAfterSeconds: canRetry ? retryAfterSeconds(response.headers.get("retry-after"), nowMs) : null,
   });
 }
 
-/** Returns the declared length of the body; null without one, or when it counts encoded bytes. */
+/** Returns the Content-Length of the body. Null without one, or when it is the length of an encoded body. */
 function declaredLength(headers: Headers): number | null {
   const encoding = headers.get("content-encoding") ?? "identity";
   const length = headers.get("content-length");
   return encoding === "identity" && length !== null && /^\d{1,15}$/.test(length) ? Number(length) : null;
 }
 
+/** Error detail of a file above the size limit. */
+export const TOO_LARGE = `The file is larger than ${MAX_FILE_BYTES / 2 ** 20} MiB.`;
+
 function tooLarge(httpStatus: number): DownloadFault {
-  return fault("file_too_large", "The file is larger than 32 MiB.", { httpStatus });
+  return fault("file_too_large", TOO_LARGE, { httpStatus });
 }
 
 function cutOff(httpStatus: number): DownloadFault {
-  const about = { httpStatus, again: true };
-  return fault("callback_unreachable", "The connection ended before the whole file had come.", about);
+  const context = { httpStatus, canRetry: true };
+  return fault("callback_unreachable", "The connection closed before the whole file was received.", context);
+}
+
+function longerThanDeclared(httpStatus: number): DownloadFault {
+  const detail = "The body is longer than its Content-Length.";
+  return fault("callback_unreachable", detail, { httpStatus, canRetry: true });
 }
 
 function withoutBody(httpStatus: number): DownloadFault {
-  return fault("file_empty", "The host answered 200 without a body.", { httpStatus });
+  return fault("file_empty", "The host responded with status 200 and no body.", { httpStatus });
 }
 
-/** Reads the body of a 200 under the size cap and the deadline. `hold` stays with the caller when that fails. */
+/** Reads the body of a 200 within the size limit and the deadline. When it fails, the caller releases `hold`. */
 async function readBody(
   response: Response,
   deadline: Deadline,
@@ -189,7 +201,7 @@ async function readBody(
     const collected = await collect(reader, declared, reserve);
     if (collected === "memory_short") return MEMORY_SHORT;
     if (collected === "too_large") return tooLarge(httpStatus);
-    if (collected === "longer_than_declared") return cutOff(httpStatus);
+    if (collected === "longer_than_declared") return longerThanDeclared(httpStatus);
     if (deadline.signal.aborted) return deadline.fault(httpStatus);
     if (declared !== null && collected.byteLength !== declared) return cutOff(httpStatus);
     if (collected.byteLength === 0) return withoutBody(httpStatus);
@@ -204,8 +216,8 @@ async function readBody(
 }
 
 /**
- * Reads a body to its end, into one buffer of its declared length. The buffer of an undeclared length grows once, from
- * the memory that every download has to the largest size. Throws when the connection breaks.
+ * Reads a body to its end, into one buffer of its declared length. Without a declared length the buffer starts with
+ * `FIRST_BYTES` and grows once, to `MAX_FILE_BYTES`. Throws when the connection breaks.
  */
 async function collect(
   reader: ReadableStreamDefaultReader<Uint8Array>,
@@ -230,14 +242,14 @@ async function collect(
     buffer.set(value, length);
     length = needed;
   }
-  // A transfer frees the larger buffer at once, where a copy would leave both until the next collection.
+  // A transfer frees the larger buffer immediately. A copy would keep both until the next garbage collection.
   return length === buffer.byteLength ? buffer : new Uint8Array(buffer.buffer.transfer(length));
 }
 
 /**
  * Downloads one file by a GET without credentials. Checks the address of each redirect before it follows it. Waits for
- * memory before the GET, before the host's time starts, and again before a body passes 1 MiB. `permit` is asked last
- * before the GET. Never throws: everything that a host can do wrong is a `DownloadFault`. `now` is in milliseconds.
+ * memory before the GET and again before a body exceeds `FIRST_BYTES`; the host's time does not include these waits.
+ * Calls `permit` right before the GET. Never throws: every error of a host is a `DownloadFault`.
  */
 export async function download(
   url: string,
@@ -258,7 +270,7 @@ export async function download(
   return result;
 }
 
-/** Returns the address of the first request and the rules for redirects, or why no request may be sent. */
+/** Returns the address of the first request and the rules for redirects, or the reason why no request may be sent. */
 async function startAt(
   url: string,
   permit: Permit,
@@ -303,18 +315,18 @@ async function get(address: URL, deadline: Deadline): Promise<Response | Downloa
     return await fetch(address.href, {
       redirect: "manual",
       cache: "no-store",
-      // Uncompressed answers have a known length, and their bytes are the file's own.
+      // Uncompressed responses have a known length, and their bytes are those of the file.
       headers: { accept: "*/*", "accept-encoding": "identity", "user-agent": "endurance-partner-api" },
       signal: deadline.signal,
     });
   } catch {
     return deadline.signal.aborted
       ? deadline.fault()
-      : fault("callback_unreachable", "The host could not be reached.", { again: true });
+      : fault("callback_unreachable", "The host could not be reached.", { canRetry: true });
   }
 }
 
-/** Returns the target of a redirect, or why it is not followed. `redirects` is the number of earlier ones. */
+/** Returns the target of a redirect, or the fault that ends the download. `redirects`: number of earlier redirects. */
 function nextAddress(
   response: Response,
   address: URL,
@@ -325,7 +337,7 @@ function nextAddress(
   const location = response.headers.get("location");
   const target = location === null ? null : URL.parse(location, address.href);
   if (target === null) {
-    const detail = `The host answered ${httpStatus} without a usable Location.`;
+    const detail = `The host responded with status ${httpStatus} and no valid Location header.`;
     return fault("callback_unreachable", detail, { httpStatus });
   }
   if (redirects === MAX_REDIRECTS) {
@@ -334,5 +346,7 @@ function nextAddress(
   }
   const hop = checkAddress(target.href, rules);
   if (hop.ok) return hop;
-  return fault("callback_refused", `A redirect leads to a forbidden address. ${hop.detail}`, { httpStatus });
+  return fault("callback_refused", `A redirect leads to an address that is not allowed. ${hop.detail}`, {
+    httpStatus,
+  });
 }

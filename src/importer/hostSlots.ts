@@ -5,14 +5,14 @@ import { enterHost, type HostLease } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import type { DownloadResult } from "./download.ts";
 
-/** A fault that comes this late has held its importer like a timeout. */
+/** A fault after this time counts as a timeout, because it occupied its importer as long as one. */
 const SLOW_FAULT_MS = 10_000;
-/** Slots are renewed before a file that starts this long after they were granted or renewed. */
+/** Age of slots from which they are renewed before another file starts. */
 const RENEW_AFTER_MS = 10_000;
-/** Files come back after this when their host or its windows stopped answering during the dispatch. */
+/** Time that files are postponed when their host or its windows stop responding during the dispatch. */
 const POSTPONED_FOR_MS = 5_000;
 
-/** One dispatch's slots at one host. */
+/** Slots of one dispatch at one host. */
 export class HostSlots {
   readonly #lease: HostLease | null;
   readonly #granted: number;
@@ -23,7 +23,7 @@ export class HostSlots {
   #timeouts = 0;
   #renewedAt = Date.now();
 
-  /** Null: the windows of the partner cannot be reached. */
+  /** `lease` is null when the partner's windows cannot be reached. */
   constructor(lease: HostLease | null) {
     const admission = lease?.admission ?? { postponed_for_ms: POSTPONED_FOR_MS };
     this.#granted = "slots" in admission ? admission.slots : 0;
@@ -32,7 +32,7 @@ export class HostSlots {
     this.#allowed = this.#granted;
   }
 
-  /** Whether the host may be asked for files at all. */
+  /** Whether any request may be sent to the host. */
   get isOpen(): boolean {
     return this.#allowed >= 1;
   }
@@ -41,7 +41,7 @@ export class HostSlots {
     return !this.isOpen || this.#running < Math.floor(this.#allowed);
   }
 
-  /** Runs the work on one file in a slot. */
+  /** Runs the work on one file in a slot. Renews slots that are old. */
   async hold<T>(work: () => Promise<T>): Promise<T> {
     this.#running += 1;
     if (Date.now() - this.#renewedAt > RENEW_AFTER_MS) {
@@ -55,7 +55,7 @@ export class HostSlots {
     }
   }
 
-  /** Notes what became of a download, as the partner's windows will: a timeout halves what is allowed. */
+  /** Notes the result of a download. As in the partner's windows, a timeout halves the number of allowed requests. */
   note(result: DownloadResult, milliseconds: number): void {
     const ended = endOf(result, milliseconds);
     if (ended === "answer") {
@@ -73,7 +73,7 @@ export class HostSlots {
   }
 }
 
-/** Null: it says nothing about the host. */
+/** Returns the result of a download for its host's window. Null when it proves nothing about the host. */
 function endOf(result: DownloadResult, milliseconds: number): "answer" | "timeout" | null {
   if (result.ok) return "answer";
   if (result.code === "memory_short" || result.code === "not_permitted") return null;
@@ -81,13 +81,13 @@ function endOf(result: DownloadResult, milliseconds: number): "answer" | "timeou
   return result.code === "callback_timeout" || milliseconds >= SLOW_FAULT_MS ? "timeout" : "answer";
 }
 
-/** Null for a file whose bytes came with its ping, or whose URL leads to no host. */
+/** Returns the host of a file's URL. Null for a file with inline bytes or an invalid URL. */
 export function hostOf({ submission }: WorkItem): string | null {
   const { callback_url } = submission;
   return callback_url === null ? null : (URL.parse(callback_url)?.host ?? null);
 }
 
-/** Asks for slots at each host of the files, once: as many as the host has files here, at most `connections`. */
+/** Requests slots at each host of the files: one for each of its files, at most `connections`. */
 export async function enterHosts(
   env: Env,
   partnerId: string,
@@ -109,10 +109,10 @@ export async function enterHosts(
 }
 
 /**
- * Runs the work on every file, at most `connections` at a time, each in a slot of its host. Files of one host wait for
- * a slot while files of others go on. Work that throws ends only its own file.
+ * Runs the work on every file, at most `connections` at a time, each in a slot of its host. While files of one host
+ * wait for a slot, files of other hosts run. An error ends only the work on its own file.
  */
-export async function eachInItsSlot(
+export async function runInHostSlots(
   items: readonly WorkItem[],
   hosts: ReadonlyMap<string, HostSlots>,
   connections: number,

@@ -8,12 +8,12 @@ import { unwrap } from "../files/unwrap.ts";
 import { decodeActivities, type DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
 import type { Hold, Memory, Until } from "../memory/budget.ts";
-import { download } from "./download.ts";
+import { download, MEMORY_SHORT, TOO_LARGE } from "./download.ts";
 import type { HostSlots } from "./hostSlots.ts";
 import type { Permit } from "./permission.ts";
 import { wait } from "../concurrency/wait.ts";
 
-/** A file whose bytes are stored and decoded, ready to be made readable. */
+/** A file with stored and decoded bytes, ready to be made readable. */
 export interface DecodedFile {
   result: "decoded";
   item: WorkItem;
@@ -25,33 +25,33 @@ export interface ImportContext {
   env: Env;
   partnerId: string;
   userId: string;
-  /** Asked before each GET. */
+  /** Called before each GET. */
   permit: Permit;
-  /** Memory that this partner's files reserve from. */
+  /** Memory from which this partner's files reserve. */
   memory: Memory;
 }
 
-/** A host may not send the bytes twice: keep trying. R2 allows one write a second for a key, so waits grow. */
+/** Delays between attempts to store bytes, which a host may not send twice. R2 allows one write per key and second. */
 const PUT_DELAYS_MS = [500, 1_000, 2_000, 4_000];
-/** Maximum time for storing, including all tries. */
+/** Maximum time for storing, including all attempts. */
 const STORING_MS = 10_000;
 
-const BYTES_MISSING = "The stored bytes of this file could not be found.";
+const BYTES_MISSING = "The stored bytes of this file were not found.";
 
-/** The partner was suspended before the file's GET: no attempt was made. */
+/** The partner was suspended before the file's GET, so no attempt was made. */
 export interface Suspended {
   result: "suspended";
 }
 
-/** Bytes in memory with their stored object, or the reason why there are none. */
+/** Bytes in memory with their stored object, or the outcome without bytes. */
 type Obtained =
   | { ok: true; bytes: Uint8Array; stored: StoredObject; hold: Hold }
   | { ok: false; outcome: Outcome | Suspended };
 
 /**
- * Makes one attempt at one file: reads its bytes from the store, or downloads and stores them first; then decodes them.
- * `slots` are those at its host; without any it is not downloaded. Every wait ends before `until`, the end of the claim.
- * Never throws: a fault of this service becomes an attempt to be repeated.
+ * Makes one attempt to import a file: reads its bytes from R2, or downloads and stores them, then decodes them. `slots`
+ * are the slots at its host; without a free one the file is postponed. Every wait ends before `until`, the end of the
+ * claim. Never throws: a fault of this service becomes the outcome `try_again`.
  */
 export async function importFile(
   context: ImportContext,
@@ -68,7 +68,7 @@ export async function importFile(
       obtained.hold.release();
     }
   } catch (fault) {
-    return ownFault(item, `A store of ours did not answer (${faultName(fault)}).`);
+    return ownFault(item, `Our storage did not respond (${faultName(fault)}).`);
   }
 }
 
@@ -103,14 +103,14 @@ async function obtainBytes(
     hold.release();
     throw fault;
   }
-  // Another attempt stored this version first: use its bytes.
+  // Another attempt has stored this version first. Use its bytes.
   hold.release();
   const first = await readObject(context, item, key, until);
-  // An erasure may have deleted the bytes since.
+  // An erasure may have deleted the bytes meanwhile.
   return first ?? { ok: false, outcome: ownFault(item, BYTES_MISSING) };
 }
 
-/** Returns null when the object does not exist. */
+/** Reads an object into reserved memory. Null when the object does not exist. */
 async function readObject(
   { env, memory }: ImportContext,
   item: WorkItem,
@@ -122,7 +122,7 @@ async function readObject(
   const hold = await memory.reserve(object.size, () => until() - STORING_MS);
   if (hold === null) {
     void object.body.cancel().catch(() => undefined);
-    return { ok: false, outcome: ownFault(item, "This service was short of memory.") };
+    return { ok: false, outcome: ownFault(item, MEMORY_SHORT.detail) };
   }
   try {
     const bytes = new Uint8Array(await object.arrayBuffer());
@@ -134,7 +134,7 @@ async function readObject(
   }
 }
 
-/** Stores bytes if the version has none. Returns null when it has some. */
+/** Stores bytes if the version has none. Returns null when it has bytes already. */
 async function storeObject(
   files: R2Bucket,
   key: string,
@@ -167,7 +167,7 @@ function decodeBytes(item: WorkItem, bytes: Uint8Array, stored: StoredObject): D
     fault: { code, detail, http_status: null, retryable: true },
     stored,
   });
-  if (bytes.byteLength > MAX_FILE_BYTES) return failed("file_too_large", "The file is larger than 32 MiB.");
+  if (bytes.byteLength > MAX_FILE_BYTES) return failed("file_too_large", TOO_LARGE);
   const unwrapped = unwrap(bytes);
   if (!unwrapped.ok) return failed(unwrapped.code, unwrapped.detail);
   const decoded = decodeActivities(unwrapped.fit, {
@@ -192,12 +192,12 @@ function outcomeOf(
     http_status: failed.httpStatus,
     retryable: true,
   };
-  if (!failed.again) return { result: "failed", file_id, version, fault, stored: null };
+  if (!failed.canRetry) return { result: "failed", file_id, version, fault, stored: null };
   const retry_after_seconds = failed.retryAfterSeconds;
   return { result: "try_again", file_id, version, fault, stored: null, origin: "host", retry_after_seconds };
 }
 
-/** Puts the file off without an attempt. */
+/** Returns the outcome that postpones a file without an attempt. `for_ms` is the minimum time. */
 export function postponed(
   { file_id, version }: WorkItem,
   origin: FaultOrigin,
@@ -207,7 +207,7 @@ export function postponed(
   return { result: "postponed", file_id, version, origin, stored, for_ms };
 }
 
-/** Fault of our own stores. The file is retried for a day before it fails. */
+/** Returns the outcome of a fault of this service. The file is retried for `LIMIT_MS.own_store` before it fails. */
 export function ownFault(item: WorkItem, detail: string, stored: StoredObject | null = null): Outcome {
   return {
     result: "try_again",

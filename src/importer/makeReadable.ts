@@ -9,7 +9,7 @@ import { randomId } from "../identifiers.ts";
 import { touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
 
-/** Result of making files readable. `erasedBefore` is the bound of an erasure that covers these files, or 0. */
+/** Result of making files readable. `erasedBefore` is the bound of an erasure that covers one of the files, or 0. */
 export interface MadeReadable {
   outcomes: Outcome[];
   erasedBefore: number;
@@ -17,7 +17,7 @@ export interface MadeReadable {
 
 /**
  * Makes decoded files readable in one transaction. Each replaces all activities of its older version, unless a newer
- * version or an erasure came first. Throws when the database is down; repeating it is harmless.
+ * version or an erasure came first. Throws when the database is down. Repeating it changes nothing.
  */
 export async function makeReadable(
   database: D1Database,
@@ -48,7 +48,7 @@ export async function makeReadable(
       })),
       batchId,
     ),
-    // A live ride that is imported before its collector's alarm is written nowhere else.
+    // For a live ride that is imported before its collector's alarm, nothing else writes the user.
     ...touchUsers(database, partner_id, [
       {
         ...owner,

@@ -3,7 +3,7 @@ import type { AddressRules } from "../outbound/address.ts";
 import { addressRules } from "../outbound/rules.ts";
 import { readPartner } from "../partners/registry.ts";
 
-/** Whether files of a partner may be downloaded now, and from which addresses. */
+/** Whether files of a partner may be downloaded now, and the rules for their addresses. */
 export type Permission =
   | { ok: true; rules: AddressRules }
   /** `suspended`: files wait until the operator resumes the partner. `unknown`: the settings could not be read. */
@@ -11,14 +11,14 @@ export type Permission =
 
 export type Permit = () => Promise<Permission>;
 
-/** Settings of this age are read again. With KV's own delay of a minute, a suspension ends a running dispatch's GETs. */
+/** Maximum age of the settings in use, so that a suspension soon stops the GETs of running dispatches. */
 const FRESH_MS = 5_000;
 
 const UNKNOWN = { ok: false, why: "unknown" } as const;
 
 /**
- * Returns the permission of a partner by its settings, at most 5 s old. Without settings there is none: an empty list of
- * hosts would mean any host. Never throws.
+ * Returns a function for the current permission of a partner, from settings of at most `FRESH_MS`. Without settings
+ * nothing is permitted, because an empty list of hosts would allow any host. The function never throws.
  */
 export function permitOf(env: Env, partnerId: string, now: () => number = Date.now): Permit {
   let latest: { at: number; permission: Promise<Permission> } | null = null;
@@ -33,12 +33,12 @@ export function permitOf(env: Env, partnerId: string, now: () => number = Date.n
 async function readPermission(env: Env, partnerId: string): Promise<Permission> {
   try {
     const partner = await readPartner(env.PARTNERS, partnerId);
-    if (partner === null) return { ...UNKNOWN, detail: "The partner registry did not know the partner." };
+    if (partner === null) return { ...UNKNOWN, detail: "The partner registry has no entry for the partner." };
     if (partner.status === "suspended") {
       return { ok: false, why: "suspended", detail: "The partner is suspended." };
     }
     return { ok: true, rules: addressRules(env, partner.callback_hosts) };
   } catch {
-    return { ...UNKNOWN, detail: "The partner registry did not answer." };
+    return { ...UNKNOWN, detail: "The partner registry did not respond." };
   }
 }

@@ -25,7 +25,7 @@ export async function startImport(
   if (started.import.requested_at <= erasedBefore) {
     // The erasure's clock was ahead of the collector's, and it has not reached the collector. Erase, so that a
     // repeated task starts a new import.
-    await collectorFor(env, names).meetErasure(erasedBefore);
+    await collectorFor(env, names).applyMissedErasure(erasedBefore);
     return USER_ERASED;
   }
   return { ok: true, outcome: started };

@@ -2,52 +2,52 @@ import { wait } from "../concurrency/wait.ts";
 
 const MIB = 1024 * 1024;
 
-/** An isolate has 128 MB for all its requests. File bytes may take this much of it at one time. */
+/** Memory for file bytes in one isolate, which has 128 MB for all its requests. */
 export const MEMORY_BUDGET_BYTES = 48 * MIB;
-/** Share of the budget that intake may take: one largest file. */
+/** Share of the budget for intake: one file of maximum size. */
 export const INTAKE_BYTES = 32 * MIB;
-/** Maximum size of all requests of one partner together, beside its largest one. */
+/** Maximum size of all intake requests of one partner together, without its largest one. */
 export const INTAKE_BYTES_OF_PARTNER = Math.floor(INTAKE_BYTES / 3);
 /**
- * A request over `INTAKE_BYTES`, such as an inspection with streams, is granted only without other requests, and while
- * everything reserved stays within this. The largest request: a file of 32 MiB and 2,000,000 numbers of 32 bytes.
+ * Limit of all reservations together for a request over `INTAKE_BYTES`, such as an inspection with streams. It is
+ * granted only without other intake requests. The largest request is a file of 32 MiB and 2,000,000 numbers of 32 bytes.
  */
 export const PEAK_BYTES = 96 * MIB;
-/** Bytes that a download reserves before its GET. A larger body reserves the rest before it passes them. */
+/** Bytes that a download reserves before its GET. A larger body reserves the rest before it exceeds them. */
 export const FIRST_BYTES = MIB;
-/** Share that downloads may take by their first bytes: one of them can still grow to the largest file. */
+/** Share of the budget for the first bytes of downloads. One of them can still grow to the maximum file size. */
 export const STARTED_BYTES = 16 * MIB;
-/** Share of one partner in it: its slow hosts leave the rest to other partners. */
+/** Maximum part of `STARTED_BYTES` for one partner, so that its slow hosts leave the rest to other partners. */
 export const STARTED_BYTES_OF_PARTNER = 12 * MIB;
-/** Everything but first bytes takes at most this much: small files start while large ones are underway. */
+/** Maximum for everything except first bytes, so that small files can start while large ones are downloaded. */
 const LARGER_BYTES = MEMORY_BUDGET_BYTES - 8 * MIB;
-/** One partner holds one reservation over this size at a time. */
+/** A partner has at most one reservation above this size at a time. */
 export const LARGE_BYTES = 16 * MIB;
 
-/** Requests need no reservation for this much. */
+/** Requests up to this size need no reservation. */
 export const UNCOUNTED_BYTES = 64 * 1024;
 /** Requests up to this size are `small`. */
 export const SMALL_BYTES = MIB;
-/** Share of small requests, beside the budget: they pass while large files fill it. */
+/** Memory for small requests, in addition to the budget, so that they pass while large files fill it. */
 export const ALL_SMALL_BYTES = 16 * MIB;
-/** Share of one partner in it, beside its largest one. */
+/** Maximum part of `ALL_SMALL_BYTES` for one partner, without its largest request. */
 export const SMALL_BYTES_OF_PARTNER = Math.floor(ALL_SMALL_BYTES / 3);
 
-/** A waiting invocation looks for room this often. */
-export const LOOK_EVERY_MS = 25;
-/** A waiting invocation that has not looked for this long has ended. Decoding blocks all of them for up to 2 s. */
+/** Interval at which a waiting invocation checks for room. */
+export const CHECK_EVERY_MS = 25;
+/** Time without a check after which a waiting invocation has ended. Decoding blocks all of them for up to 2 s. */
 export const WAITING_LAPSES_AFTER_MS = 2_500;
 const REFRESH_EVERY_MS = 1_000;
-/** An invocation that has not refreshed its reservation for this long has ended without a release. */
+/** Time without a refresh after which an invocation has ended without releasing its reservation. */
 export const HELD_LAPSES_AFTER_MS = 10_000;
-/** No download and no request takes this long: what it holds does not count any more. */
+/** Maximum lifetime of a reservation. No download and no request lasts this long. */
 const LONGEST_HOLD_MS = 5 * 60_000;
-/** While an exclusive reservation waits, no download starts in its isolate. */
+/** Maximum wait of an exclusive reservation. No download starts in its isolate meanwhile. */
 export const EXCLUSIVE_WAIT_MS = 15_000;
 
 /**
- * `started`: first bytes of a download. `import`: bytes of a file to import. `intake`: bytes that a request sent or
- * asked for. `small`: the same of a small request, beside the budget. `exclusive`: the whole budget.
+ * `started`: first bytes of a download. `import`: bytes of a file to import. `intake`: bytes of a request or its
+ * response. `small`: those of a small request, in addition to the budget. `exclusive`: the whole budget.
  */
 type Kind = "started" | "import" | "intake" | "small" | "exclusive";
 
@@ -59,8 +59,8 @@ interface Reservation {
   refreshedAt: number;
 }
 
-/** A place in the line, refreshed by its own invocation. `grows` holds bytes already. */
-interface Place {
+/** A waiting invocation, which refreshes it. `grows` is its existing reservation, or null. */
+interface Waiter {
   wanted: Pick<Reservation, "partnerId" | "kind" | "bytes">;
   grows: Reservation | null;
   ticket: number;
@@ -69,99 +69,100 @@ interface Place {
 
 /** Reserved memory of one invocation. */
 export interface Hold {
-  /** Gives back all but these bytes. */
+  /** Reduces the reservation to these bytes. */
   keep: (bytes: number) => void;
-  /** Gives everything back. Calling it twice is harmless. */
+  /** Releases the reservation. A second call does nothing. */
   release: () => void;
 }
 
-/** Returns when a wait ends, in Unix milliseconds. Asked at every look; the end may have been put off meanwhile. */
+/** Returns the end of a wait, in Unix milliseconds. Called at every check, because the end may be extended. */
 export type Until = () => number;
 
 /** The first bytes of a download. */
 export interface StartedHold extends Hold {
-  /** Waits for room for so many bytes in all. Returns false when there was none by then; it holds its first bytes still. */
+  /** Waits for room for `bytes` in total. Returns false without room in time; the first bytes stay reserved. */
   growTo: (bytes: number, until: Until) => Promise<boolean>;
 }
 
-/** Memory of a request: it reserves at once or not at all, and is answered with 503 when memory is short. */
+/** Memory of a request. It never waits: the request is answered with 503 when memory is short. */
 export interface IntakeHold extends Hold {
   /**
-   * Reserves so many bytes in all. Returns false when memory is short, or when the partner's other requests hold its
-   * share; the request then holds what it held. Nothing is reserved up to 64 KiB.
+   * Reserves `bytes` in total; up to `UNCOUNTED_BYTES` needs no reservation. Returns false when memory is short, or
+   * when the partner's other requests use its share. Then the reservation does not change.
    */
   tryGrowTo: (bytes: number) => boolean;
-  /** Reserves so many bytes on top. Throws a `MemoryShortage`. */
+  /** Reserves `bytes` in addition. Throws a `MemoryShortage` when memory is short. */
   add: (bytes: number) => void;
   isReserved: () => boolean;
 }
 
-/** Where an import reserves its memory. Waits end at `until`, with null. */
+/** Memory from which imports reserve. Waits return null at `until`. */
 export interface Memory {
   /** Reserves the first bytes of a download. */
   start: (until: Until) => Promise<StartedHold | null>;
-  /** Reserves a number of bytes that is known. More than the larger reservations may take is cut to that. */
+  /** Reserves a known number of bytes, at most `LARGER_BYTES`. */
   reserve: (bytes: number, until: Until) => Promise<Hold | null>;
 }
 
-// Plain data that each invocation reads for itself: the runtime ends an invocation that waits for another one.
+// Plain data that each invocation polls, because the runtime ends an invocation that waits for another one's promise.
 const reservations = new Set<Reservation>();
-const line = new Set<Place>();
+const waiting = new Set<Waiter>();
 let tickets = 0;
-/** The ticket of each partner's latest growth. Partners take turns: one that has grown goes behind those that wait. */
+/** Ticket of each partner's latest growth. Partners take turns: after a growth, other waiting partners go first. */
 const latestGrowth = new Map<string, number>();
 
-function dropEnded(nowMs: number): void {
+function removeEnded(nowMs: number): void {
   for (const held of reservations) {
     const isSilent = nowMs - held.refreshedAt > HELD_LAPSES_AFTER_MS;
     if (isSilent || nowMs - held.since > LONGEST_HOLD_MS) reservations.delete(held);
   }
-  for (const place of line) {
-    if (nowMs - place.refreshedAt > WAITING_LAPSES_AFTER_MS) line.delete(place);
+  for (const waiter of waiting) {
+    if (nowMs - waiter.refreshedAt > WAITING_LAPSES_AFTER_MS) waiting.delete(waiter);
   }
-  if (reservations.size + line.size === 0) latestGrowth.clear();
+  if (reservations.size + waiting.size === 0) latestGrowth.clear();
 }
 
-type Asked = Pick<Place, "wanted" | "grows">;
+type ReservationRequest = Pick<Waiter, "wanted" | "grows">;
 
-function bytesHeld({ grows }: Asked, isCounted: (held: Reservation) => boolean): number {
+function bytesHeld({ grows }: ReservationRequest, isCounted: (held: Reservation) => boolean): number {
   let bytes = 0;
   for (const held of reservations) if (held !== grows && isCounted(held)) bytes += held.bytes;
   return bytes;
 }
 
-/** Whether the partner's own reservations leave no room for this one: others do not wait behind it. */
-function exceedsOwnShare(asked: Asked): boolean {
-  const { partnerId, kind, bytes } = asked.wanted;
+/** Whether the partner's own reservations leave no room for this one. Then other partners do not wait behind it. */
+function exceedsOwnShare(request: ReservationRequest): boolean {
+  const { partnerId, kind, bytes } = request.wanted;
   if (kind === "exclusive") return false;
   const own = (held: Reservation) => held.partnerId === partnerId;
   if (kind === "started") {
-    // A host may not wait while this partner's larger files take turns, so no further GET of it is sent meanwhile.
-    for (const place of line) if (place.grows !== null && place.wanted.partnerId === partnerId) return true;
-    const started = bytesHeld(asked, (held) => own(held) && held.kind === "started");
+    // No GET starts while larger files of this partner wait for memory: its host would have to wait as well.
+    for (const waiter of waiting)
+      if (waiter.grows !== null && waiter.wanted.partnerId === partnerId) return true;
+    const started = bytesHeld(request, (held) => own(held) && held.kind === "started");
     return started + bytes > STARTED_BYTES_OF_PARTNER;
   }
-  if (kind === "small") return besideLargest(asked, own) > SMALL_BYTES_OF_PARTNER;
-  if (kind === "intake" && besideLargest(asked, own) > INTAKE_BYTES_OF_PARTNER) return true;
-  return bytes > LARGE_BYTES && bytesHeld(asked, (held) => own(held) && held.bytes > LARGE_BYTES) > 0;
+  if (kind === "small") return besideLargest(request, own) > SMALL_BYTES_OF_PARTNER;
+  if (kind === "intake" && besideLargest(request, own) > INTAKE_BYTES_OF_PARTNER) return true;
+  return bytes > LARGE_BYTES && bytesHeld(request, (held) => own(held) && held.bytes > LARGE_BYTES) > 0;
 }
 
-/** Returns the bytes of some reservations of the asked kind, with the asked one, but without the largest of all. */
-function besideLargest(asked: Asked, isCounted: (held: Reservation) => boolean): number {
-  const { kind, bytes } = asked.wanted;
+/** Returns the bytes of the counted reservations of the same kind, with the requested one, but without the largest. */
+function besideLargest(request: ReservationRequest, isCounted: (held: Reservation) => boolean): number {
+  const { kind, bytes } = request.wanted;
   let [sum, largest] = [bytes, bytes];
   for (const held of reservations) {
-    if (held === asked.grows || held.kind !== kind || !isCounted(held)) continue;
+    if (held === request.grows || held.kind !== kind || !isCounted(held)) continue;
     sum += held.bytes;
     largest = Math.max(largest, held.bytes);
   }
   return sum - largest;
 }
 
-function fits(asked: Asked): boolean {
-  const { kind, bytes } = asked.wanted;
-  const withHeld = (isCounted: (held: Reservation) => boolean) => bytesHeld(asked, isCounted) + bytes;
-  if (exceedsOwnShare(asked)) return false;
+function fits(request: ReservationRequest): boolean {
+  const { kind, bytes } = request.wanted;
+  const withHeld = (isCounted: (held: Reservation) => boolean) => bytesHeld(request, isCounted) + bytes;
+  if (exceedsOwnShare(request)) return false;
   if (kind === "small") return withHeld((held) => held.kind === "small") <= ALL_SMALL_BYTES;
   const all = withHeld((held) => held.kind !== "small");
   if (kind === "intake" && bytes > INTAKE_BYTES) {
@@ -183,52 +184,56 @@ function fits(asked: Asked): boolean {
 }
 
 /**
- * Whether `place` waits behind `other`. A download that grows goes first: it holds memory, and its URL may be used
- * up. Starting downloads have a share of their own and wait only for one another and for an exclusive reservation.
+ * Returns whether `waiter` waits behind `other`. A growing download goes first, because it holds memory and its URL may
+ * be used up. Starting downloads have their own share, and wait only for each other and for an exclusive reservation.
  */
-function isBehind(place: Place, other: Place): boolean {
-  const isLater = other.ticket < place.ticket;
-  if (place.grows !== null) {
-    const [own, others] = [growthOf(place), growthOf(other)];
+function isBehind(waiter: Waiter, other: Waiter): boolean {
+  const isLater = other.ticket < waiter.ticket;
+  if (waiter.grows !== null) {
+    const [own, others] = [growthOf(waiter), growthOf(other)];
     return other.grows !== null && (own === others ? isLater : others < own);
   }
-  if (other.grows !== null) return place.wanted.kind !== "started";
-  const sameLine = (place.wanted.kind === "started") === (other.wanted.kind === "started");
+  if (other.grows !== null) return waiter.wanted.kind !== "started";
+  const sameLine = (waiter.wanted.kind === "started") === (other.wanted.kind === "started");
   return isLater && (sameLine || other.wanted.kind === "exclusive");
 }
 
-function growthOf({ wanted }: Place): number {
+function growthOf({ wanted }: Waiter): number {
   return latestGrowth.get(wanted.partnerId) ?? 0;
 }
 
-function isNext(place: Place): boolean {
-  dropEnded(Date.now());
-  if (!fits(place)) return false;
-  for (const other of line) {
-    if (other !== place && isBehind(place, other) && !exceedsOwnShare(other)) return false;
+function isNext(waiter: Waiter): boolean {
+  removeEnded(Date.now());
+  if (!fits(waiter)) return false;
+  for (const other of waiting) {
+    if (other !== waiter && isBehind(waiter, other) && !exceedsOwnShare(other)) return false;
   }
   return true;
 }
 
-/** Waits in line until there is room and takes it in the same turn of the loop; null when the time is over. */
-async function takeTurn<T>(asked: Asked, until: Until, take: () => T): Promise<T | null> {
+/** Waits for room and reserves it synchronously after the check. Null when the wait has ended. */
+async function waitForTurn<T>(
+  request: ReservationRequest,
+  until: Until,
+  reserve: () => T,
+): Promise<T | null> {
   tickets += 1;
-  const place: Place = { ...asked, ticket: tickets, refreshedAt: Date.now() };
+  const waiter: Waiter = { ...request, ticket: tickets, refreshedAt: Date.now() };
   try {
-    while (!isNext(place)) {
-      place.refreshedAt = Date.now();
-      if (place.refreshedAt >= until()) return null;
-      line.add(place);
-      await wait(LOOK_EVERY_MS);
+    while (!isNext(waiter)) {
+      waiter.refreshedAt = Date.now();
+      if (waiter.refreshedAt >= until()) return null;
+      waiting.add(waiter);
+      await wait(CHECK_EVERY_MS);
     }
-    return take();
+    return reserve();
   } finally {
-    line.delete(place);
+    waiting.delete(waiter);
   }
 }
 
-/** Holds a reservation. Its timer ends with the invocation, and then the reservation lapses. */
-function hold(wanted: Asked["wanted"]): { held: Reservation; holding: Hold } {
+/** Adds a reservation and refreshes it by a timer. The timer ends with the invocation; then the reservation expires. */
+function hold(wanted: ReservationRequest["wanted"]): { held: Reservation; holding: Hold } {
   const nowMs = Date.now();
   const held: Reservation = { ...wanted, since: nowMs, refreshedAt: nowMs };
   reservations.add(held);
@@ -250,19 +255,19 @@ function hold(wanted: Asked["wanted"]): { held: Reservation; holding: Hold } {
 }
 
 /**
- * Frees the memory of large bytes at once and makes every view of it empty: the garbage collector may take them many
- * requests later. Small buffers may share their memory with others, and are left to it.
+ * Frees the memory of large bytes immediately and makes all their views empty, because garbage collection may run many
+ * requests later. Does nothing for small buffers, which may share their memory.
  */
 export function freeBytes({ buffer }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength > UNCOUNTED_BYTES) buffer.transfer(0);
 }
 
-/** Thrown where memory is short in the middle of work that cannot wait. */
+/** Thrown when memory is short during work that cannot wait. */
 export class MemoryShortage extends Error {
   override name = "MemoryShortage";
 }
 
-/** The memory of one request of this partner; nothing of it is reserved yet. */
+/** Returns the memory of one request of this partner. Nothing is reserved yet. */
 export function requestMemory(partnerId: string): IntakeHold {
   let total = 0;
   let counted: ReturnType<typeof hold> | null = null;
@@ -291,24 +296,25 @@ export function requestMemory(partnerId: string): IntakeHold {
   };
 }
 
-function fitsAtOnce(asked: Asked): boolean {
-  dropEnded(Date.now());
-  if (asked.wanted.kind === "small") return fits(asked);
-  // Starting downloads have a share that requests cannot take.
-  for (const place of line) if (place.wanted.kind !== "started" && !exceedsOwnShare(place)) return false;
-  return fits(asked);
+function fitsAtOnce(request: ReservationRequest): boolean {
+  removeEnded(Date.now());
+  if (request.wanted.kind === "small") return fits(request);
+  // Starting downloads do not count: they have a share that requests cannot use.
+  for (const waiter of waiting)
+    if (waiter.wanted.kind !== "started" && !exceedsOwnShare(waiter)) return false;
+  return fits(request);
 }
 
-/** The budget that all imports of the isolate share, as one partner may use it. */
+/** Returns the budget that all imports of the isolate share, for one partner. */
 export function sharedMemory(partnerId: string): Memory {
   return {
     async start(until) {
       const wanted = { partnerId, kind: "started" as const, bytes: FIRST_BYTES };
-      return takeTurn({ wanted, grows: null }, until, () => startedHold(hold(wanted)));
+      return waitForTurn({ wanted, grows: null }, until, () => startedHold(hold(wanted)));
     },
     async reserve(bytes, until) {
       const wanted = { partnerId, kind: "import" as const, bytes: Math.min(bytes, LARGER_BYTES) };
-      return takeTurn({ wanted, grows: null }, until, () => hold(wanted).holding);
+      return waitForTurn({ wanted, grows: null }, until, () => hold(wanted).holding);
     },
   };
 }
@@ -323,23 +329,23 @@ function startedHold({ held, holding }: ReturnType<typeof hold>): StartedHold {
         latestGrowth.set(wanted.partnerId, tickets);
         return Object.assign(held, wanted);
       };
-      return (await takeTurn({ wanted, grows: held }, until, grow)) !== null;
+      return (await waitForTurn({ wanted, grows: held }, until, grow)) !== null;
     },
   };
 }
 
-/** The whole budget, for files that may kill their importer: whatever they reserve of it is theirs. */
+/** The whole budget, for files that may crash their importer. Their reservations within it always succeed. */
 export type ExclusiveMemory = Memory & Pick<Hold, "release">;
 
 /**
- * Waits until nothing else is reserved, for at most 15 s, and takes the whole budget. Nothing but downloads that have
- * started already goes ahead of it. Returns null when there was no room in time.
+ * Reserves the whole budget after at most `EXCLUSIVE_WAIT_MS`, once nothing else is reserved. Only downloads that have
+ * started already go first. Returns null without room in time.
  */
 export async function reserveAll(partnerId: string, untilMs: number): Promise<ExclusiveMemory | null> {
   const wanted = { partnerId, kind: "exclusive" as const, bytes: MEMORY_BUDGET_BYTES };
   const waitsUntilMs = Math.min(untilMs, Date.now() + EXCLUSIVE_WAIT_MS);
   const part: StartedHold = { growTo: async () => true, keep: () => undefined, release: () => undefined };
-  return takeTurn(
+  return waitForTurn(
     { wanted, grows: null },
     () => waitsUntilMs,
     () => ({

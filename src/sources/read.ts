@@ -3,7 +3,7 @@ import type { CollectorNames } from "../collector/calls.ts";
 
 const sourceRows = z.array(z.object({ source: z.string() }));
 
-/** Returns at most `limit` sources of a user after this one, by name. The empty string stands before all. */
+/** Returns at most `limit` sources of a user after `after`, by name. The empty string is before all names. */
 export async function readSources(
   db: D1Database,
   partnerId: string,
@@ -22,7 +22,7 @@ export async function readSources(
 
 const namesSchema = z.object({ partner_id: z.string(), user_id: z.string(), source: z.string() });
 
-/** Returns the next sources of the round over all, at most `limit`. */
+/** Returns the next sources of the round over all sources, at most `limit`. */
 export async function readRound(db: D1Database, limit: number): Promise<CollectorNames[]> {
   const { results } = await db
     .prepare(

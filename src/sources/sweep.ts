@@ -9,9 +9,8 @@ import { saveRound } from "./write.ts";
 const AT_ONCE = 10;
 
 /**
- * Wakes the next collectors of the round over all sources, so that none stays without its alarm, which the platform
- * gives up after six failures. Returns how many had lost theirs. A collector that cannot be reached is left to the next
- * round.
+ * Wakes the next collectors of the round over all sources. Each sets its alarm if the platform has dropped it after six
+ * failures. Returns the number of alarms that were set. Collectors that cannot be reached wait for the next round.
  */
 export async function sweepSources(env: Env): Promise<number> {
   const { wakesPerRun } = clockFor(env.ENVIRONMENT);

@@ -2,16 +2,16 @@ import type { CollectorNames } from "../collector/calls.ts";
 import { notErased } from "../erasure/guard.ts";
 import { jsonSlices } from "../database/sql.ts";
 
-/** A source of a user, whose files one collector owns. */
+/** A source of a user. One collector owns its files. */
 export interface UserSource {
   user_id: string;
   user_hash: string;
   source: string;
-  /** The newest version of its files. An erasure that reaches as far covers the source. */
+  /** Newest version of its files. An erasure with a bound at or above it covers the source. */
   version: number;
 }
 
-/** Lists sources of users, so that an erasure finds their collectors. Lists none that an erasure covers. */
+/** Lists sources of users, so that an erasure finds their collectors. Skips sources that an erasure covers. */
 export function introduceSources(
   db: D1Database,
   partnerId: string,
@@ -25,7 +25,7 @@ export function introduceSources(
   );
 }
 
-/** Lists a source again that a restored database has lost. Writes nothing when it is listed. */
+/** Lists a source again after a restored database has lost it. Writes nothing when it is listed. */
 export function keepSource(db: D1Database, partnerId: string, source: UserSource): D1PreparedStatement[] {
   return listSources(db, partnerId, [source], "DO NOTHING");
 }
@@ -48,7 +48,7 @@ function listSources(
   );
 }
 
-/** Notes after which source the round over all continues; null: it begins again. */
+/** Saves the last source of the round, after which it continues. Null starts a new round. */
 export async function saveRound(db: D1Database, last: CollectorNames | null): Promise<void> {
   if (last === null) {
     await db.prepare("DELETE FROM source_rounds").run();

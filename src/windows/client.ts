@@ -1,4 +1,4 @@
-import { persistently } from "../concurrency/persistently.ts";
+import { withRetries } from "../concurrency/withRetries.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
@@ -8,13 +8,13 @@ import type { Results } from "./window.pure.ts";
 /** Slots of one invocation at one host. */
 export interface HostLease {
   admission: Admission;
-  /** Keeps the slots for another 40 s. A renewal that fails costs at most the slots. */
+  /** Keeps the slots for another `SLOT_LASTS_MS`. Never throws: a failed renewal can only lose the slots. */
   renew: () => Promise<void>;
-  /** Gives the slots back, with what became of the requests. Never throws: slots end by themselves. */
+  /** Returns the slots with the results of their requests. Never throws: slots expire. */
   leave: (results: Results) => Promise<void>;
 }
 
-/** Asks for slots at a host of a partner. Throws when the partner's windows cannot be reached for 4 s. */
+/** Requests slots at a host of a partner. Throws when the partner's windows cannot be reached for 4 s. */
 export async function enterHost(
   env: Pick<Env, "WINDOWS">,
   partnerId: string,
@@ -22,10 +22,10 @@ export async function enterHost(
   host: string,
   wanted: number,
 ): Promise<HostLease> {
-  // A stub may stay broken after a call that threw: each call gets its own.
+  // A stub may stay broken after a call that threw, so each call gets a new stub.
   const windows = () => env.WINDOWS.getByName(partnerId);
   const place = { lease: randomId(), lane, host };
-  const admission = await persistently(async (): Promise<Admission> => windows().enter({ ...place, wanted }));
+  const admission = await withRetries(async (): Promise<Admission> => windows().enter({ ...place, wanted }));
   return {
     admission,
     renew: async () => {

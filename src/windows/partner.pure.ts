@@ -7,12 +7,12 @@ import {
   type Window,
 } from "./window.pure.ts";
 
-/** Work that sends requests to hosts, by its queue. The DELIVERIES queue has two lanes: events and plan requests. */
+/** Kinds of work that send requests to hosts, by queue. DELIVERIES has two lanes: events and plan requests. */
 export type Lane = "PRIORITY" | "BULK" | "RETRY" | "EVENTS" | "PLANS";
 
 /**
- * Requests that one partner may have under way over all its hosts, by queue. They occupy at most four fifths of the
- * queue's consumers (`max_concurrency` in wrangler.toml, six requests a consumer for BULK) when there are 20 or more.
+ * Maximum number of simultaneous requests of one partner to all its hosts, by lane. They occupy at most four fifths of
+ * a queue's consumers (`max_concurrency` in wrangler.toml, six requests per consumer for BULK) when it has 20 or more.
  */
 export const SLOTS_OF_PARTNER: Record<Lane, number> = {
   PRIORITY: 16,
@@ -22,59 +22,60 @@ export const SLOTS_OF_PARTNER: Record<Lane, number> = {
   PLANS: 4,
 };
 
-/** A slot ends by itself this long after it was granted or renewed: the time of a GET, and a little more. */
+/** Lifetime of a slot after it was granted or renewed: a little more than the maximum time of a GET. */
 export const SLOT_LASTS_MS = 40_000;
-/** A probe needs up to the time of a GET. Meanwhile no other one begins. */
+/** Minimum time between two probes of a host: the maximum time of a GET. */
 const PROBE_MS = 30_000;
-/** Work that finds no room comes back after this, if its host is not suspended. */
+/** Minimum time that work without a free slot is postponed, when its host is not suspended. */
 const FULL_PAUSE_MS = 2_000;
-/** Work that is postponed together comes back one after another, this far apart. */
+/** Distance in time between postponed work of the same host, so that it does not return all together. */
 const SPREAD_MS = 250;
 const LONGEST_POSTPONED_MS = 30 * 60_000;
-/** A host is well if it has answered within this, or was asked within it: a slot will be free in a moment. */
-const WELL_MS = 1_000;
-/** Hosts of one partner that are remembered; beyond that the one that was used longest ago is forgotten. */
+/** A host is responsive if it responded, or got its oldest open request, within this time. A slot is free soon then. */
+const RESPONSIVE_MS = 1_000;
+/** Maximum number of hosts of one partner in memory. Beyond it the least recently used host is evicted. */
 export const HOSTS_REMEMBERED = 1_000;
 
-/** Work that wants to send requests to a host. */
+/** Request for slots at a host. */
 export interface Entry {
-  /** Chosen by the caller. Entering again with the same one renews its slots: the first answer may be lost. */
+  /** Id chosen by the caller. A repeated call renews its slots, because the first result may be lost. */
   lease: string;
   lane: Lane;
-  /** With its port, if it has one. */
+  /** Host name with the port, if it has one. */
   host: string;
-  /** Requests that it would send side by side, at least 1. */
+  /** Number of simultaneous requests that it would send, at least 1. */
   wanted: number;
 }
 
-/** `slots`: requests that may be under way side by side. Or when to enter again, and whether a slot will be free soon. */
-export type Admission = { slots: number } | { postponed_for_ms: number; isWell: boolean };
+/** Granted slots (simultaneous requests), or the time until the next try and whether the host is responsive. */
+export type Admission = { slots: number } | { postponed_for_ms: number; isResponsive: boolean };
 
 interface Lease {
   lane: Lane;
-  windows: readonly Known[];
+  windows: readonly HostWindow[];
   slots: number;
   isProbe: boolean;
   since: number;
   until: number;
 }
 
-/** A window with the work that was postponed since it last changed. */
-interface Known {
+/** A window with the number of postponements since it last changed. */
+interface HostWindow {
   window: Window;
   postponed: number;
 }
 
 /**
- * The windows of one partner. Each host has one, apart for downloads, for events and for plan requests. Hosts that have not answered
- * lately also share one, so that hundreds of hosts that hang occupy no more than a few. Pure: the time is an argument.
+ * Windows of one partner. Each host has a window for downloads, one for events and one for plan requests. Hosts without
+ * a recent response also share a window, so that hundreds of hanging hosts occupy few slots. Pure: the time is an
+ * argument.
  */
 export class WindowsOfPartner {
-  readonly #hosts = new Map<string, Known>();
-  readonly #newcomers = new Map<string, Known>();
+  readonly #hosts = new Map<string, HostWindow>();
+  readonly #shared = new Map<string, HostWindow>();
   readonly #leases = new Map<string, Lease>();
 
-  /** Grants slots at a host, from one up to those wanted, or postpones the work. */
+  /** Grants slots at a host, from one to `wanted`, or postpones the work. */
   enter({ lease, lane, host, wanted }: Entry, nowMs: number): Admission {
     this.#endLeases(nowMs);
     const held = this.#leases.get(lease);
@@ -96,8 +97,8 @@ export class WindowsOfPartner {
     const slots = suspended === undefined ? Math.min(wanted, free) : Math.min(1, free);
     if (slots < 1) {
       const [own] = windows;
-      const isWell = suspended === undefined && this.#isWell(lane, windows, nowMs);
-      return postponed(suspended ?? own, FULL_PAUSE_MS, isWell);
+      const isResponsive = suspended === undefined && this.#isResponsive(lane, windows, nowMs);
+      return postponed(suspended ?? own, FULL_PAUSE_MS, isResponsive);
     }
     if (suspended?.window.suspension != null) {
       const { suspension } = suspended.window;
@@ -116,8 +117,8 @@ export class WindowsOfPartner {
   }
 
   /**
-   * Gives the slots back and applies the results. Returns whether the host was suspended by them. A lease that is not
-   * known any more still has results.
+   * Returns the slots and applies the results, also those of an expired lease. Returns whether these results suspended
+   * the host.
    */
   leave({ lease, lane, host }: Omit<Entry, "wanted">, results: Results, nowMs: number): boolean {
     const held = this.#leases.get(lease);
@@ -133,20 +134,20 @@ export class WindowsOfPartner {
     return !wasSuspended && own.window.suspension !== null;
   }
 
-  /** The host's own window and, unless it has answered lately or is suspended itself, that of the newcomers. */
-  #windowsFor(lane: Lane, host: string, nowMs: number): Known[] {
+  /** Returns the host's own window, and the shared window unless the host has responded recently or is suspended. */
+  #windowsFor(lane: Lane, host: string, nowMs: number): HostWindow[] {
     const own = this.#hostOf(lane, host);
     if (own.window.suspension !== null || hasAnsweredWithin(own.window, RECENT_MS, nowMs)) return [own];
     const kind = kindOf(lane);
-    const newcomers = this.#newcomers.get(kind) ?? { window: newWindow(), postponed: 0 };
-    this.#newcomers.set(kind, newcomers);
-    return [own, newcomers];
+    const shared = this.#shared.get(kind) ?? { window: newWindow(), postponed: 0 };
+    this.#shared.set(kind, shared);
+    return [own, shared];
   }
 
-  #hostOf(lane: Lane, host: string): Known {
+  #hostOf(lane: Lane, host: string): HostWindow {
     const key = `${kindOf(lane)} ${host}`;
     const known = this.#hosts.get(key) ?? { window: newWindow(), postponed: 0 };
-    // The map is in the order of use.
+    // Keeps the map in the order of use.
     this.#hosts.delete(key);
     this.#hosts.set(key, known);
     const [oldest] = this.#hosts.keys();
@@ -154,7 +155,7 @@ export class WindowsOfPartner {
     return known;
   }
 
-  #slotsHeld(lane: Lane, known: Known | null = null): number {
+  #slotsHeld(lane: Lane, known: HostWindow | null = null): number {
     let slots = 0;
     for (const lease of this.#leases.values()) {
       if (lease.lane === lane && (known === null || lease.windows.includes(known))) slots += lease.slots;
@@ -162,16 +163,16 @@ export class WindowsOfPartner {
     return slots;
   }
 
-  /** Whether a slot may be free in a moment: no window and no lane is full of requests that are not answered. */
-  #isWell(lane: Lane, windows: readonly Known[], nowMs: number): boolean {
+  /** Whether a slot is probably free soon: neither the lane nor a window is full of requests without a response. */
+  #isResponsive(lane: Lane, windows: readonly HostWindow[], nowMs: number): boolean {
     const leases = [...this.#leases.values()];
-    const isYoung = ({ since }: Lease) => nowMs - since <= WELL_MS;
+    const isYoung = ({ since }: Lease) => nowMs - since <= RESPONSIVE_MS;
     const inLane = leases.filter((lease) => lease.lane === lane);
     return (
       (this.#slotsHeld(lane) < SLOTS_OF_PARTNER[lane] || inLane.some(isYoung)) &&
       windows.every(
         (known) =>
-          hasAnsweredWithin(known.window, WELL_MS, nowMs) ||
+          hasAnsweredWithin(known.window, RESPONSIVE_MS, nowMs) ||
           leases.every((lease) => !lease.windows.includes(known) || isYoung(lease)),
       )
     );
@@ -182,14 +183,14 @@ export class WindowsOfPartner {
   }
 }
 
-/** Downloads, events and plan requests reach different programs, even under one name. */
+/** Returns the kind of a window. Downloads, events and plan requests reach different programs, even at one host. */
 function kindOf(lane: Lane): string {
   return lane === "EVENTS" || lane === "PLANS" ? lane : "files";
 }
 
-function postponed(known: Known | undefined, leastMs: number, isWell: boolean): Admission {
+function postponed(known: HostWindow | undefined, leastMs: number, isResponsive: boolean): Admission {
   const before = known?.postponed ?? 0;
-  if (known !== undefined && !isWell) known.postponed += 1;
+  if (known !== undefined && !isResponsive) known.postponed += 1;
   const forMs = Math.max(leastMs, 0) + before * SPREAD_MS;
-  return { postponed_for_ms: Math.min(forMs, LONGEST_POSTPONED_MS), isWell };
+  return { postponed_for_ms: Math.min(forMs, LONGEST_POSTPONED_MS), isResponsive };
 }

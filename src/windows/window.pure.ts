@@ -1,29 +1,29 @@
-/** How many requests may be under way at one host at a time, and whether any may. Pure: the time is an argument. */
+/** Window of a host: its limit of simultaneous requests, and its suspension. Pure: the time is an argument. */
 
-/** Requests at a host that has not answered yet: those of one invocation. */
+/** Size of a new window: the simultaneous requests of one invocation. */
 export const FIRST_SIZE = 6;
-/** More than this is never under way at one host from one queue. */
+/** Maximum size of a window. */
 export const LARGEST_SIZE = 288;
-/** A host without an answer for this long, the time of a GET, is suspended by a single timeout. */
+/** Maximum time of a GET. A single timeout suspends a host that has not responded for this time. */
 export const RECENT_MS = 30_000;
-/** Pause before the first probe of a suspended host; it doubles with each probe that times out. */
+/** Pause before the first probe of a suspended host. It doubles with each probe that times out. */
 export const FIRST_PAUSE_MS = 5_000;
 export const LONGEST_PAUSE_MS = 5 * 60_000;
 
-/** The window of a host. It is suspended while `suspension` is not null: only a probe may reach the host. */
+/** Window of a host. While `suspension` is not null, only probes may be sent to the host. */
 export interface Window {
-  /** Not rounded; its whole part counts. */
+  /** Maximum number of simultaneous requests, rounded down for use. */
   size: number;
-  /** When the host last answered in time, in Unix milliseconds; null: not yet. */
+  /** When the host last responded in time, in Unix milliseconds. Null before its first response. */
   answeredAt: number | null;
   suspension: { probeAt: number; pauseMs: number } | null;
 }
 
-/** What became of requests at a host. */
+/** Results of requests to a host. */
 export interface Results {
-  /** Answered in time, whatever the answer was. */
+  /** Number of responses in time, with any status. */
   answers: number;
-  /** Not answered, or not to the end, in the time of a request. */
+  /** Number of requests without a complete response in time. */
   timeouts: number;
 }
 
@@ -36,9 +36,9 @@ export function hasAnsweredWithin({ answeredAt }: Window, milliseconds: number, 
 }
 
 /**
- * The window after these results. An answer makes room for one more, so that the window doubles with each round, and
- * ends a suspension. A timeout halves the window; it suspends the host when less than one request is left, or when the
- * host has not answered since the request began. `isProbe`: the results are those of a probe.
+ * Returns the window after these results. Each response adds one request, so that the window doubles with each round,
+ * and ends a suspension. A timeout halves the window. It suspends the host when the window falls below one request, or
+ * when the host has not responded for `RECENT_MS`. `isProbe`: whether the results are those of a probe.
  */
 export function afterResults(
   window: Window,
@@ -53,7 +53,7 @@ export function afterResults(
   }
   if (timeouts === 0) return after;
   if (after.suspension !== null) {
-    // Requests that began before the suspension say nothing new.
+    // Requests from before the suspension prove nothing new.
     return isProbe
       ? suspended(after, Math.min(2 * after.suspension.pauseMs, LONGEST_PAUSE_MS), nowMs)
       : after;

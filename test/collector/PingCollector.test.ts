@@ -10,7 +10,7 @@ import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 const SOURCE = "watch";
 const fault: FileError = {
   code: "callback_gone",
-  detail: "The host answered 404.",
+  detail: "The host responded with status 404.",
   http_status: 404,
   retryable: true,
 };

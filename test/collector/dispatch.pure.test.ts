@@ -32,9 +32,9 @@ describe("a claim that expires", () => {
       ["file-1", 7],
       ["file-2", 8],
     ];
-    const { again, lost } = splitExpired(claimed({ files }), clockFor("production"), never, NOW);
-    expect(lost).toEqual([]);
-    expect(again).toMatchObject([
+    const { retries, exhausted } = splitExpired(claimed({ files }), clockFor("production"), never, NOW);
+    expect(exhausted).toEqual([]);
+    expect(retries).toMatchObject([
       { queue: "RETRY", files: [["file-1", 7]], due_at: NOW, claims: 1, expired_claims: 1, exclusive: false },
       { queue: "RETRY", files: [["file-2", 8]], due_at: NOW, claims: 1, expired_claims: 1, exclusive: false },
     ]);
@@ -50,14 +50,14 @@ describe("a claim that expires", () => {
   ])(
     "for the second time gives the file a try alone in memory: %s, chance %d, after %d ms",
     (where, chance, delay) => {
-      const { again, lost } = splitExpired(
+      const { retries, exhausted } = splitExpired(
         claimed({ expired_claims: 1 }),
         clockFor(where),
         { newId, random: () => chance },
         NOW,
       );
-      expect(lost).toEqual([]);
-      expect(again).toMatchObject([
+      expect(exhausted).toEqual([]);
+      expect(retries).toMatchObject([
         { queue: "RETRY", due_at: NOW + delay, expired_claims: 2, exclusive: true },
       ]);
     },
@@ -69,13 +69,13 @@ describe("a claim that expires", () => {
       ["file-1", 7],
       ["file-2", 8],
     ];
-    const { again } = splitExpired(
+    const { retries } = splitExpired(
       claimed({ files, expired_claims: 1 }),
       clockFor("production"),
       { newId, random: () => chances.next().value ?? 0 },
       NOW,
     );
-    expect(again.map(({ due_at }) => due_at - NOW)).toEqual([120_000, 360_000]);
+    expect(retries.map(({ due_at }) => due_at - NOW)).toEqual([120_000, 360_000]);
   });
 
   test.each([0, 1, 2])(
@@ -83,8 +83,8 @@ describe("a claim that expires", () => {
     (expired_claims) => {
       const dispatch = claimed({ expired_claims, exclusive: true });
       expect(splitExpired(dispatch, clockFor("production"), never, NOW)).toEqual({
-        again: [],
-        lost: [["file-1", 7]],
+        retries: [],
+        exhausted: [["file-1", 7]],
       });
     },
   );

@@ -1,5 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { saysTheSame, withoutSource, type Submission } from "../../src/collector/files/submission.pure.ts";
+import {
+  isSameSubmission,
+  withoutContent,
+  type Submission,
+} from "../../src/collector/files/submission.pure.ts";
 import * as versions from "../../src/collector/files/versions.pure.ts";
 import type { FailedVersion, FileVersions, QueuedVersion } from "../../src/collector/files/versions.pure.ts";
 import { callbackDigest } from "../../src/identifiers.ts";
@@ -34,14 +38,20 @@ const heldPing = submission({ callback_url: HELD, priority: 0 });
 
 /** Every file below came about by transitions alone, as files do. */
 function accepted(file: FileVersions | null, ping: Submission, at = NOW): FileVersions {
-  return versions.accept(file, { ...names, submission: ping }, 0, at);
+  return versions.acceptVersion(file, { ...names, submission: ping }, 0, at);
 }
 
 const queued = accepted(null, submission());
 const held = accepted(null, heldPing);
 const version = versions.newestOf(queued).version;
 const imported = versions.succeed(queued, version, queued.revision + 1, NOW);
-const failed = versions.giveUp(queued, version, { fault: TIMEOUT, stored: null }, queued.revision + 1, NOW);
+const failed = versions.failLastAttempt(
+  queued,
+  version,
+  { fault: TIMEOUT, stored: null },
+  queued.revision + 1,
+  NOW,
+);
 const attempted = versions.failAttempt(
   queued,
   version,
@@ -78,14 +88,14 @@ const EVENTS: Record<string, (file: FileVersions) => FileVersions> = {
       file.revision + 1,
       LATER,
     ),
-  giveUp: (file) =>
-    versions.giveUp(file, version, { fault: TIMEOUT, stored: null }, file.revision + 1, LATER),
+  failLastAttempt: (file) =>
+    versions.failLastAttempt(file, version, { fault: TIMEOUT, stored: null }, file.revision + 1, LATER),
   postpone: (file) => versions.postpone(file, version, null, LATER),
-  endPostponed: (file) =>
-    versions.endPostponed(file, version, { fault: TIMEOUT, stored: null }, file.revision + 1, LATER),
-  expireClaim: (file) => versions.expireClaim(file, version, LATER),
-  lose: (file) => versions.lose(file, version, file.revision + 1, LATER),
-  expire: (file) => versions.expire(file, LATER),
+  failPostponed: (file) =>
+    versions.failPostponed(file, version, { fault: TIMEOUT, stored: null }, file.revision + 1, LATER),
+  interruptAttempt: (file) => versions.interruptAttempt(file, version, LATER),
+  failExhausted: (file) => versions.failExhausted(file, version, file.revision + 1, LATER),
+  expireHeld: (file) => versions.expireHeld(file, LATER),
   retry: (file) => versions.retry(file, LATER),
   dropUrl: (file) => versions.dropUrl(file),
 };
@@ -99,17 +109,17 @@ const EXPECTED: Record<keyof typeof STATES, Record<string, string>> = {
     "accept bulk": "held",
     "accept live overwrite": "queued",
     release: "queued",
-    expire: "failed",
+    expireHeld: "failed",
   },
   queued: {
     "accept live overwrite": "queued",
     succeed: "imported",
     failAttempt: "queued",
-    giveUp: "failed",
+    failLastAttempt: "failed",
     postpone: "queued",
-    endPostponed: "failed",
-    expireClaim: "queued",
-    lose: "failed",
+    failPostponed: "failed",
+    interruptAttempt: "queued",
+    failExhausted: "failed",
   },
   "queued, attempted": {
     "accept live": "queued",
@@ -117,11 +127,11 @@ const EXPECTED: Record<keyof typeof STATES, Record<string, string>> = {
     "accept live overwrite": "queued",
     succeed: "imported",
     failAttempt: "queued",
-    giveUp: "failed",
+    failLastAttempt: "failed",
     postpone: "queued",
-    endPostponed: "failed",
-    expireClaim: "queued",
-    lose: "failed",
+    failPostponed: "failed",
+    interruptAttempt: "queued",
+    failExhausted: "failed",
   },
   imported: { "accept live overwrite": "queued" },
   failed: {
@@ -139,26 +149,26 @@ const EXPECTED: Record<keyof typeof STATES, Record<string, string>> = {
     supersede: "queued",
     succeed: "imported and held",
     failAttempt: "queued and held",
-    giveUp: "held over failed",
+    failLastAttempt: "held over failed",
     postpone: "queued and held",
-    endPostponed: "held over failed",
-    expireClaim: "queued and held",
-    lose: "held over failed",
-    expire: "failed",
+    failPostponed: "held over failed",
+    interruptAttempt: "queued and held",
+    failExhausted: "held over failed",
+    expireHeld: "failed",
   },
   "imported and held": {
     "accept live": "queued",
     "accept bulk": "imported and held",
     "accept live overwrite": "queued",
     release: "queued",
-    expire: "failed",
+    expireHeld: "failed",
   },
   "failed and held": {
     "accept live": "queued",
     "accept bulk": "held over failed",
     "accept live overwrite": "queued",
     release: "queued",
-    expire: "failed",
+    expireHeld: "failed",
   },
 };
 
@@ -192,7 +202,7 @@ describe("every event in every state", () => {
     expect(nameOf(after)).toBe(expected);
     expect(after.file_id).toBe(before.file_id);
     // What is not projected needs no revision of its own.
-    if (event === "expireClaim" || event === "postpone") expect(after.revision).toBe(before.revision);
+    if (event === "interruptAttempt" || event === "postpone") expect(after.revision).toBe(before.revision);
     else if (event === "release") expect(after.revision).toBeGreaterThanOrEqual(before.revision);
     else expect(after.revision).toBeGreaterThan(before.revision);
     expect(versions.newestOf(after).version).toBeGreaterThanOrEqual(versions.newestOf(before).version);
@@ -204,11 +214,11 @@ describe("every event in every state", () => {
     expect(
       versions.failAttempt(queued, other, { fault: TIMEOUT, stored: null, origin: "host" }, 1, NOW),
     ).toBe(queued);
-    expect(versions.giveUp(queued, other, { fault: TIMEOUT, stored: null }, 1, NOW)).toBe(queued);
+    expect(versions.failLastAttempt(queued, other, { fault: TIMEOUT, stored: null }, 1, NOW)).toBe(queued);
     expect(versions.postpone(queued, other, null, NOW)).toBe(queued);
-    expect(versions.endPostponed(queued, other, { fault: TIMEOUT, stored: null }, 1, NOW)).toBe(queued);
-    expect(versions.expireClaim(queued, other, NOW)).toBe(queued);
-    expect(versions.lose(queued, other, 1, NOW)).toBe(queued);
+    expect(versions.failPostponed(queued, other, { fault: TIMEOUT, stored: null }, 1, NOW)).toBe(queued);
+    expect(versions.interruptAttempt(queued, other, NOW)).toBe(queued);
+    expect(versions.failExhausted(queued, other, 1, NOW)).toBe(queued);
   });
 });
 
@@ -299,7 +309,7 @@ describe("versions and revisions", () => {
 describe("attempts", () => {
   test("a success keeps what makes a repetition a repetition, and nothing to download from", () => {
     expect(imported.current).toMatchObject({ attempts: 1, settled_at: NOW });
-    expect(imported.current?.submission).toEqual(withoutSource(submission()));
+    expect(imported.current?.submission).toEqual(withoutContent(submission()));
     expect(JSON.stringify(imported)).not.toContain(FIRST);
   });
 
@@ -315,12 +325,12 @@ describe("attempts", () => {
 
   test("a URL that is gone after another failure says how the first attempt failed", () => {
     const gone = { ...TIMEOUT, code: "callback_gone", detail: "404." } as const;
-    const ended = versions.giveUp(attempted, version, { fault: gone, stored: null }, 9, LATER);
+    const ended = versions.failLastAttempt(attempted, version, { fault: gone, stored: null }, 9, LATER);
     expect(failedOf(ended).fault.detail).toBe(
-      "404. The first attempt had failed with callback_timeout: Too slow.",
+      "404. The first attempt failed with callback_timeout: Too slow.",
     );
-    const interrupted = versions.expireClaim(queued, version, NOW);
-    const after = versions.giveUp(interrupted, version, { fault: gone, stored: null }, 9, LATER);
+    const interrupted = versions.interruptAttempt(queued, version, NOW);
+    const after = versions.failLastAttempt(interrupted, version, { fault: gone, stored: null }, 9, LATER);
     expect(failedOf(after).fault.detail).toContain("interrupted on our side");
     expect(failedOf(after).attempts).toBe(2);
   });
@@ -347,14 +357,14 @@ describe("attempts", () => {
 
   test("a version that was postponed for too long fails as its last attempt did, if there was one", () => {
     const away = { ...TIMEOUT, code: "internal" } as const;
-    const ended = failedOf(versions.endPostponed(queued, version, { fault: away, stored: STORED }, 9, NOW));
+    const ended = failedOf(versions.failPostponed(queued, version, { fault: away, stored: STORED }, 9, NOW));
     expect(ended).toMatchObject({ attempts: 0, fault: { code: "internal" }, failed_object: STORED });
-    const after = versions.endPostponed(attempted, version, { fault: away, stored: null }, 9, NOW);
+    const after = versions.failPostponed(attempted, version, { fault: away, stored: null }, 9, NOW);
     expect(failedOf(after)).toMatchObject({ attempts: 1, fault: { code: "callback_timeout" } });
   });
 
   test("bytes stored by a failed attempt stay for a retry, also when its URL is dropped", () => {
-    const ended = versions.giveUp(queued, version, { fault: TIMEOUT, stored: STORED }, 9, NOW);
+    const ended = versions.failLastAttempt(queued, version, { fault: TIMEOUT, stored: STORED }, 9, NOW);
     expect(failedOf(ended)).toMatchObject({ failed_object: STORED, submission: { object_key: "stored" } });
     const dropped = failedOf(versions.dropUrl(ended));
     expect(dropped.submission).toMatchObject({ callback_url: null, object_key: "stored" });
@@ -371,7 +381,7 @@ describe("attempts", () => {
 
   test("a retried version starts afresh, in the import that counted it", () => {
     const released = versions.release(held, "import-1");
-    const ended = versions.giveUp(
+    const ended = versions.failLastAttempt(
       released,
       NOW,
       { fault: TIMEOUT, stored: null },
@@ -390,7 +400,7 @@ describe("attempts", () => {
   });
 
   test("a held version that expires fails without an attempt and keeps its URL", () => {
-    const expired = failedOf(versions.expire(held, LATER));
+    const expired = failedOf(versions.expireHeld(held, LATER));
     expect(expired).toMatchObject({ attempts: 0, import_id: null, submission: { callback_url: HELD } });
     expect(expired.fault).toMatchObject({ code: "held_expired", retryable: true });
     expect(expired.steps).toEqual([{ at: LATER, what: "failed", attempt: null, code: "held_expired" }]);
@@ -399,7 +409,7 @@ describe("attempts", () => {
   test("of many steps the first and the latest stay", () => {
     let file = queued;
     for (let attempt = 1; attempt <= 30; attempt += 1) {
-      file = versions.expireClaim(file, version, NOW + attempt);
+      file = versions.interruptAttempt(file, version, NOW + attempt);
     }
     const { steps } = queuedOf(file);
     expect(steps).toHaveLength(20);
@@ -410,12 +420,12 @@ describe("attempts", () => {
 
 describe("two pings of one file say the same", () => {
   test("when all that they say is equal, also after the URL was used up", () => {
-    const settled = withoutSource(submission());
+    const settled = withoutContent(submission());
     expect(settled.callback_url).toBeNull();
-    expect(saysTheSame(submission(), submission())).toBe(true);
-    expect(saysTheSame(settled, submission())).toBe(true);
-    expect(saysTheSame(settled, withoutSource(settled))).toBe(true);
-    expect(saysTheSame(settled, submission({ callback_url: OTHER }))).toBe(false);
+    expect(isSameSubmission(submission(), submission())).toBe(true);
+    expect(isSameSubmission(settled, submission())).toBe(true);
+    expect(isSameSubmission(settled, withoutContent(settled))).toBe(true);
+    expect(isSameSubmission(settled, submission({ callback_url: OTHER }))).toBe(false);
   });
 
   test.each<Partial<Submission>>([
@@ -426,12 +436,12 @@ describe("two pings of one file say the same", () => {
     { callback_url: OTHER },
     { callback_url: null, callback_digest: callbackDigest(OTHER) },
   ])("and not when %o differs", (change) => {
-    expect(saysTheSame(submission(), submission(change))).toBe(false);
+    expect(isSameSubmission(submission(), submission(change))).toBe(false);
   });
 
   test("and file bytes are told apart by their base64", () => {
     const bytes = (text: string) => submission({ callback_url: null, callback_digest: callbackDigest(text) });
-    expect(saysTheSame(bytes("DhAh"), bytes("DhAh"))).toBe(true);
-    expect(saysTheSame(bytes("DhAh"), bytes("DhAg"))).toBe(false);
+    expect(isSameSubmission(bytes("DhAh"), bytes("DhAh"))).toBe(true);
+    expect(isSameSubmission(bytes("DhAh"), bytes("DhAg"))).toBe(false);
   });
 });

@@ -53,7 +53,7 @@ test("the first day is played: a history imported once, the event verified, a li
     "22 imported, 2 failed for good.",
     "The event has come, and its signature is good.",
     "A live ride with priority 1 can be read after",
-    "lost-ride: callback_gone (The host answered 404.)",
+    "lost-ride: callback_gone (The host responded with status 404.)",
     "planned-route: not_fit (",
   ]) {
     expect(day).toContain(said);

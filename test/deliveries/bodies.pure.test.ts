@@ -18,7 +18,12 @@ const about: CompletedImport = {
   is_initial_import: true,
   ...countsOf({ total: 120, imported: 10, skipped: 9, failed: 101 }),
 };
-const failure = { file_id: "f", summary_id: "x", code: "callback_gone", detail: "The host answered 404." };
+const failure = {
+  file_id: "f",
+  summary_id: "x",
+  code: "callback_gone",
+  detail: "The host responded with status 404.",
+};
 
 test("The event says what was imported, and which files failed", () => {
   const event = importCompletedEvent(

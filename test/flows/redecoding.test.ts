@@ -92,14 +92,14 @@ test("a file that kills whoever decodes it is passed over and counted, and the o
   }
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
   await asOlderDecoder(who);
-  const poison = pinged.map((file) => file?.file_id ?? "").toSorted()[1] ?? "";
+  const failing = pinged.map((file) => file?.file_id ?? "").toSorted()[1] ?? "";
 
-  // From the poison on nothing of a run comes to an end, as when its isolate has died.
+  // From the failing on nothing of a run comes to an end, as when its isolate has died.
   let dead = Promise.withResolvers<null>();
   const get = env.FILES.get.bind(env.FILES);
   vi.spyOn(env.FILES, "get").mockImplementation(async (key: string) => {
     const { resolve, promise } = dead;
-    if (key.includes(poison)) resolve(null);
+    if (key.includes(failing)) resolve(null);
     const object = await get(key);
     return (await Promise.race([promise, Promise.resolve("alive")])) === null
       ? new Promise(() => {})

@@ -216,7 +216,7 @@ describe("Statuses", () => {
     expect(await expectFault(get())).toMatchObject({
       code: "callback_gone",
       httpStatus: status,
-      again: false,
+      canRetry: false,
     });
   });
 
@@ -227,7 +227,7 @@ describe("Statuses", () => {
       expect(await expectFault(get())).toMatchObject({
         code: "callback_http_error",
         httpStatus: status,
-        again: false,
+        canRetry: false,
       });
     },
   );
@@ -237,7 +237,7 @@ describe("Statuses", () => {
     expect(await expectFault(get())).toMatchObject({
       code: "callback_http_error",
       httpStatus: status,
-      again: true,
+      canRetry: true,
       retryAfterSeconds: null,
     });
   });
@@ -274,7 +274,7 @@ describe("Statuses", () => {
     ["a declared length of 0", () => new Response(pieces([]), { headers: { "content-length": "0" } })],
   ])("200 with %s is file_empty", async (_, answer) => {
     play(answer);
-    expect(await expectFault(get())).toMatchObject({ code: "file_empty", httpStatus: 200, again: false });
+    expect(await expectFault(get())).toMatchObject({ code: "file_empty", httpStatus: 200, canRetry: false });
   });
 });
 
@@ -283,7 +283,7 @@ describe("Size", () => {
     const cancel = vi.fn<() => void>();
     const headers = { "content-length": String(MAX_FILE_BYTES + 1) };
     play(() => new Response(new ReadableStream({ cancel }), { headers }));
-    expect(await expectFault(get())).toMatchObject({ code: "file_too_large", again: false });
+    expect(await expectFault(get())).toMatchObject({ code: "file_too_large", canRetry: false });
     expect(cancel).toHaveBeenCalledOnce();
   });
 
@@ -298,7 +298,7 @@ describe("Size", () => {
       cancel,
     });
     play(() => new Response(endless));
-    expect(await expectFault(get())).toMatchObject({ code: "file_too_large", again: false });
+    expect(await expectFault(get())).toMatchObject({ code: "file_too_large", canRetry: false });
     expect(sent).toBeLessThanOrEqual(MAX_FILE_BYTES + 2 * MiB);
     expect(cancel).toHaveBeenCalledOnce();
   });
@@ -310,7 +310,7 @@ describe("Hosts that do not deliver", () => {
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
       httpStatus: null,
-      again: true,
+      canRetry: true,
     });
   });
 
@@ -322,7 +322,7 @@ describe("Hosts that do not deliver", () => {
     expect(await expectFault(get(url, 5))).toMatchObject({
       code: "callback_timeout",
       httpStatus: null,
-      again: true,
+      canRetry: true,
     });
   });
 
@@ -336,7 +336,7 @@ describe("Hosts that do not deliver", () => {
     expect(await expectFault(get(url, 5))).toMatchObject({
       code: "callback_timeout",
       httpStatus: 200,
-      again: true,
+      canRetry: true,
     });
     expect(cancel).toHaveBeenCalledOnce();
   });
@@ -356,7 +356,7 @@ describe("Hosts that do not deliver", () => {
     await vi.advanceTimersByTimeAsync(29_900);
     expect(ended).toBe(false);
     await vi.advanceTimersByTimeAsync(200);
-    expect(await result).toMatchObject({ code: "callback_timeout", httpStatus: 200, again: true });
+    expect(await result).toMatchObject({ code: "callback_timeout", httpStatus: 200, canRetry: true });
   });
 
   test("a connection that breaks in the middle: callback_unreachable, tried again", async () => {
@@ -364,7 +364,7 @@ describe("Hosts that do not deliver", () => {
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
       httpStatus: 200,
-      again: true,
+      canRetry: true,
     });
   });
 
@@ -376,7 +376,7 @@ describe("Hosts that do not deliver", () => {
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
       httpStatus: 200,
-      again: true,
+      canRetry: true,
     });
   });
 });
@@ -412,7 +412,7 @@ describe("Redirects", () => {
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
       httpStatus: 302,
-      again: false,
+      canRetry: false,
     });
     expect(requests).toHaveLength(6);
   });
@@ -424,7 +424,7 @@ describe("Redirects", () => {
       expect(await expectFault(get())).toMatchObject({
         code: "callback_unreachable",
         httpStatus: 302,
-        again: false,
+        canRetry: false,
       });
     },
   );
@@ -446,7 +446,7 @@ describe("Redirects", () => {
     expect(await expectFault(get())).toMatchObject({
       code: "callback_refused",
       httpStatus: 302,
-      again: false,
+      canRetry: false,
     });
     expect(requests).toHaveLength(1);
   });
@@ -483,7 +483,7 @@ test("A forbidden address is never asked", async () => {
     expect(await expectFault(get(address))).toMatchObject({
       code: "callback_refused",
       httpStatus: null,
-      again: false,
+      canRetry: false,
     });
   }
   expect(requests).toHaveLength(0);

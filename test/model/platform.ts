@@ -76,7 +76,7 @@ export interface Observer {
 
 const COLLECTOR_METHODS = [
   "accept",
-  "meetErasure",
+  "applyMissedErasure",
   "newestVersion",
   "wake",
   "startImport",

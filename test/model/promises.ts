@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
-import { saysTheSame } from "../../src/collector/files/submission.pure.ts";
+import { isSameSubmission } from "../../src/collector/files/submission.pure.ts";
 import { projectionOf } from "../../src/collector/files/projection.pure.ts";
 import { identityOf } from "../../src/collector/identity.ts";
 import { INLINE_PREFIX, versionKey } from "../../src/files/objectKeys.ts";
@@ -248,7 +248,7 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
       const pings = world.pings.filter((ping) => ping.file_id === row.file_id && ping.collector === name);
       const candidates = lastTaken(pings);
       const last = candidates.find(
-        (ping) => newest !== null && saysTheSame(ping.submission, newest.submission),
+        (ping) => newest !== null && isSameSubmission(ping.submission, newest.submission),
       );
       if (last === undefined) {
         world.break(
@@ -277,7 +277,7 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
       const before = world.pings.filter(
         (other) => other.file_id === ping.file_id && other.from <= ping.to && other !== ping,
       );
-      if (!before.some((other) => saysTheSame(other.submission, ping.submission)))
+      if (!before.some((other) => isSameSubmission(other.submission, ping.submission)))
         world.break("an overwriting ping is a duplicate only of its equal");
     }
   }
@@ -290,7 +290,7 @@ function tasksRelease(world: World, { ledgers }: Remains): void {
       if (row.held === null) continue;
       const { submission } = row.held;
       const pings = world.pings.filter(
-        (ping) => ping.file_id === row.file_id && saysTheSame(ping.submission, submission),
+        (ping) => ping.file_id === row.file_id && isSameSubmission(ping.submission, submission),
       );
       const latest = Math.max(...pings.map((ping) => ping.to));
       const task = world.tasks.find(

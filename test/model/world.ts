@@ -617,7 +617,7 @@ export class World {
           if (claim !== undefined && typeof result === "number") claim.until = result;
         };
       }
-      case "meetErasure":
+      case "applyMissedErasure":
       case "newestVersion":
       case "wake":
       case "retry":

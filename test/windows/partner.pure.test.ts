@@ -85,9 +85,9 @@ describe("slots at one host", () => {
       const { prove, fill, enter, pass } = windowsAt();
       if (answered) prove();
       fill("PRIORITY");
-      expect(enter("PRIORITY").admission).toMatchObject({ isWell: true });
+      expect(enter("PRIORITY").admission).toMatchObject({ isResponsive: true });
       pass(1_001);
-      expect(enter("PRIORITY").admission).toMatchObject({ isWell: false });
+      expect(enter("PRIORITY").admission).toMatchObject({ isResponsive: false });
     },
   );
 });

@@ -14,9 +14,9 @@ const CONSUMERS = 20;
 const MOST_OF_ONE_PARTNER = 16;
 /** All consumers share one thread with the test, and a busy machine is slow. */
 const TIMEOUT_MS = 240_000;
-const LOOK_EVERY_MS = 5;
+const CHECK_EVERY_MS = 5;
 /** How often a host that hangs looks whether it may end. */
-const HANG_LOOK_EVERY_MS = 500;
+const HANG_CHECK_EVERY_MS = 500;
 const HANGING = "https://hanging.example.com";
 
 afterEach(() => {
@@ -45,7 +45,7 @@ function consumersOf(name: string) {
     run: async (hanging: () => number): Promise<number> => {
       while (waiting.length > 0 || busy.size > hanging()) {
         startNext();
-        await wait(LOOK_EVERY_MS);
+        await wait(CHECK_EVERY_MS);
       }
       return busy.size;
     },
@@ -64,7 +64,7 @@ function playHosts() {
     const kind = url.includes("/events") ? "events" : "files";
     hanging[kind] += 1;
     // Each invocation waits by timers of its own: the runtime ends one that waits for another's promise.
-    while (!released.signal.aborted) await wait(HANG_LOOK_EVERY_MS);
+    while (!released.signal.aborted) await wait(HANG_CHECK_EVERY_MS);
     return new Response(null, { status: 503 });
   });
   return {

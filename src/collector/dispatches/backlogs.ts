@@ -3,15 +3,15 @@ import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorClock } from "../clock.pure.ts";
 import { queueOf, type Dispatch, type QueueName } from "./dispatch.pure.ts";
 
-/** When the oldest message that waits was sent, in Unix milliseconds, for each queue where one waits. */
+/** Time when the oldest waiting message of each queue was sent, in Unix milliseconds. Empty queues have no entry. */
 export type Backlogs = ReadonlyMap<QueueName, number>;
 
-/** Clocks of queue and collector differ, and a request sends a moment after it has written. */
+/** Tolerance: the clocks of queue and collector differ, and a dispatch is written shortly before it is sent. */
 const SLACK_MS = 10_000;
 
 /**
- * Asks the queues of dispatches whose lease has ended, at most `limit`, for their backlog. A queue that does not answer
- * counts as one without a backlog.
+ * Reads the backlogs of the queues with dispatches whose lease has ended; considers at most `limit` due dispatches. A
+ * queue that does not respond counts as empty.
  */
 export async function readBacklogs(
   storage: CollectorStorage,
@@ -28,15 +28,15 @@ export async function readBacklogs(
         backlogs.set(queue, Number(oldestMessageTimestamp));
       }
     } catch {
-      // A message sent twice is harmless; one that is lost must be sent again.
+      // Sending a message twice is harmless. A lost message must be sent again.
     }
   }
   return backlogs;
 }
 
 /**
- * A dispatch whose lease has ended: unsent, because its message seems lost; or sent for another lease, because its queue
- * still has messages as old as this one.
+ * Returns the next state of a dispatch whose lease has ended. While its queue has messages as old as this one, it stays
+ * sent for another lease. Otherwise its message is probably lost, and it becomes unsent.
  */
 export function afterLease(
   dispatch: Dispatch,

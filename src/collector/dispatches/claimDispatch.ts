@@ -7,8 +7,8 @@ import { expireClaim } from "./expireClaim.ts";
 import { workItem } from "./workItem.pure.ts";
 
 /**
- * Gives a dispatch to one importer at a time. Null when it is settled, superseded or claimed. The same claimant may ask
- * again and gets the same claim.
+ * Claims a dispatch for one importer. Null when it is settled, superseded or claimed by another importer. A repeated
+ * call with the same claim id renews and returns the same claim.
  */
 export function claimDispatch(turn: CollectorTurn, dispatchId: string, claimant: Claimant): Claim | null {
   const { storage, identity, now } = turn;
@@ -16,7 +16,7 @@ export function claimDispatch(turn: CollectorTurn, dispatchId: string, claimant:
   if (dispatch === null) return null;
   const holder = dispatch.state === "claimed" ? dispatch.claim : null;
   if (holder !== null && (dispatch.due_at <= now || hasEnded(holder, claimant))) {
-    // Its files are dispatched again. One of them may have ended the importer: each goes on alone.
+    // One of its files may have crashed the importer, so each gets a dispatch of its own.
     expireClaim(turn, dispatch);
     turn.alarmBy(now);
     return null;

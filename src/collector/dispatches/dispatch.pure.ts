@@ -11,56 +11,56 @@ export type DispatchState = (typeof DISPATCH_STATES)[number];
 /** One unit of work for an importer, sent as one queue message. */
 export interface Dispatch {
   dispatch_id: string;
-  /** The queue that it was made for. Once postponed it is sent to RETRY, and counts here still. */
+  /** Queue of its first send. A postponed dispatch is sent to RETRY, but still counts in this queue's window. */
   queue: QueueName;
-  /** [file_id, version] of each file still to settle. */
+  /** [file_id, version] of each file that is not settled yet. */
   files: [string, number][];
   state: DispatchState;
   /** unsent: when to send; sent: when to send again; claimed: when the claim expires. */
   due_at: number;
-  /** When its message was sent, once its lease was prolonged; null before. */
+  /** When its message was sent, in Unix milliseconds. Null unless its lease was prolonged. */
   sent_at: number | null;
-  /** The importer that claimed it last. */
+  /** Importer that claimed it last. Null before the first claim. */
   claim: Claimant | null;
   /** Claims so far, including those of the dispatch that this one was split from. */
   claims: number;
   /** Claims that expired without a report. */
   expired_claims: number;
-  /** Whether its file is imported with no other file in memory. */
+  /** Whether its file must be imported with no other file in memory. */
   exclusive: boolean;
-  /** Whether its files wait for room at their host, or for D1. */
+  /** Whether its files were postponed, because their host had no free slot or D1 failed. */
   postponed: boolean;
 }
 
-/** The queue to send a dispatch to. */
+/** Returns the queue to send a dispatch to. */
 export function queueOf({ queue, postponed }: Dispatch): QueueName {
   return postponed ? "RETRY" : queue;
 }
 
-/** A request sends its own dispatches; the alarm sends those that are still unsent after this. */
+/** Time that a request has to send its own dispatches. After it the alarm sends those that are still unsent. */
 export const SEND_GRACE_MS = 5_000;
 
-/** Files in one bulk message: one message per file costs three times as much. */
+/** Files in one bulk message. One message per file would cost three times as much. */
 export const FILES_PER_BULK_DISPATCH = 25;
 
-/** Bulk dispatches of one collector in flight at once: a large history leaves room for others. */
+/** Maximum number of open bulk dispatches of one collector, so that a large history leaves room for other users. */
 export const BULK_WINDOW = 8;
 
 /**
- * After this many expired claims a file gets one attempt with no other file in memory. Fewer prove nothing: another
- * file may have ended the importer.
+ * Number of expired claims after which a file gets one attempt with no other file in memory. A single expired claim
+ * proves nothing, because another file may have crashed the importer.
  */
 const EXPIRED_CLAIMS_LIMIT = 2;
 
-/** Where decisions get ids and chance from. */
-export interface Chance {
-  /** Returns a fresh dispatch id. */
+/** Source of ids and random numbers for pure decisions. */
+export interface Randomness {
+  /** Returns a new dispatch id. */
   readonly newId: () => string;
-  /** Returns a number from 0 up to 1, as Math.random does. */
+  /** Returns a number from 0 (inclusive) to 1 (exclusive), as Math.random does. */
   readonly random: () => number;
 }
 
-/** A dispatch of one file, due at `dueAt` unless it has been sent by then. */
+/** Returns a dispatch of one file. The alarm sends it at `dueAt` unless it was sent earlier. */
 export function dispatchOne(
   id: string,
   queue: QueueName,
@@ -87,30 +87,30 @@ function newDispatch(id: string, queue: QueueName, files: [string, number][], du
   };
 }
 
-/** Files that wait for D1 longer than this go on alone: one of them may be what D1 refuses. */
+/** Files that wait for D1 longer than this are dispatched alone, because D1 may reject only one of them. */
 const TOGETHER_FOR_MS = 10 * 60_000;
 
-/** A file that is postponed by its dispatch's importer. */
+/** A file that its importer postponed. */
 export interface PostponedFile {
   file_id: string;
   version: number;
   origin: FaultOrigin;
-  /** Since when it has been postponed, and until when it is now. */
+  /** When it was first postponed, and when it is dispatched again. Unix milliseconds. */
   since: number;
   until: number;
 }
 
 /**
- * The dispatches of postponed files: together, so that waiting costs a message for all of them. They stay part of
- * their import's window. A claim that asked no host for a file does not count.
+ * Returns the dispatches of postponed files. Files share a dispatch, so that waiting costs one message. They still
+ * count in the bulk window. A claim that sent no request to a host is not counted.
  */
 export function postponedDispatches(
-  { newId }: Pick<Chance, "newId">,
+  { newId }: Pick<Randomness, "newId">,
   dispatch: Dispatch,
   files: readonly PostponedFile[],
   nowMs: number,
 ): Dispatch[] {
-  const of = (group: readonly PostponedFile[], claims: number): Dispatch => ({
+  const dispatchOf = (group: readonly PostponedFile[], claims: number): Dispatch => ({
     ...newDispatch(
       newId(),
       dispatch.queue,
@@ -127,20 +127,20 @@ export function postponedDispatches(
   const alone = store.filter(({ since }) => nowMs - since > TOGETHER_FOR_MS);
   const together = store.filter((file) => !alone.includes(file));
   return [
-    ...(host.length === 0 ? [] : [of(host, dispatch.claims - 1)]),
-    ...(together.length === 0 ? [] : [of(together, dispatch.claims)]),
-    ...alone.map((file) => of([file], dispatch.claims)),
+    ...(host.length === 0 ? [] : [dispatchOf(host, dispatch.claims - 1)]),
+    ...(together.length === 0 ? [] : [dispatchOf(together, dispatch.claims)]),
+    ...alone.map((file) => dispatchOf([file], dispatch.claims)),
   ];
 }
 
-/** The claim lasts for another full period. */
+/** Returns the dispatch with its claim renewed for a full period. */
 export function renewClaim(dispatch: Dispatch, clock: CollectorClock, nowMs: number): Dispatch {
   return { ...dispatch, state: "claimed", sent_at: null, due_at: nowMs + clock.claimMs };
 }
 
-/** The next dispatches of an import's files, at most `room` of them, and the import's new `drained_to`. */
+/** Returns the next dispatches of an import's files, at most `room`, and the import's new `drained_to`. */
 export function bulkDispatches(
-  { newId }: Pick<Chance, "newId">,
+  { newId }: Pick<Randomness, "newId">,
   room: number,
   nowMs: number,
   filesToDrain: (limit: number) => { file_id: string; version: number }[],
@@ -148,35 +148,38 @@ export function bulkDispatches(
   const limit = room * FILES_PER_BULK_DISPATCH;
   const files = filesToDrain(limit);
   const last = files.at(-1)?.file_id ?? null;
-  return { dispatches: packed(newId, "BULK", files, nowMs), drained_to: files.length < limit ? null : last };
+  return {
+    dispatches: inBatches(newId, "BULK", files, nowMs),
+    drained_to: files.length < limit ? null : last,
+  };
 }
 
-/** Live rides of one request that get a message each; a user rarely has more. */
+/** Number of live rides of one request that get a message each. A user rarely has more. */
 export const LIVE_RIDES_ALONE = 5;
 
-/** Dispatches of the live rides of one request. Of many, most share messages: a queue holds everybody's rides. */
+/** Returns the dispatches of one request's live rides. Beyond `LIVE_RIDES_ALONE`, rides share messages. */
 export function liveDispatches(
-  { newId }: Pick<Chance, "newId">,
+  { newId }: Pick<Randomness, "newId">,
   files: readonly { file_id: string; version: number }[],
   dueAt: number,
 ): Dispatch[] {
   const alone = files.slice(0, LIVE_RIDES_ALONE);
   return [
     ...alone.map(({ file_id, version }) => dispatchOne(newId(), "PRIORITY", file_id, version, dueAt)),
-    ...packed(newId, "PRIORITY", files.slice(LIVE_RIDES_ALONE), dueAt),
+    ...inBatches(newId, "PRIORITY", files.slice(LIVE_RIDES_ALONE), dueAt),
   ];
 }
 
-/** Dispatches of failed files that are retried on request. */
+/** Returns the dispatches of failed files that a partner or operator retries. */
 export function retryDispatches(
-  { newId }: Pick<Chance, "newId">,
+  { newId }: Pick<Randomness, "newId">,
   files: readonly { file_id: string; version: number }[],
   dueAt: number,
 ): Dispatch[] {
-  return packed(newId, "RETRY", files, dueAt);
+  return inBatches(newId, "RETRY", files, dueAt);
 }
 
-function packed(
+function inBatches(
   newId: () => string,
   queue: QueueName,
   files: readonly { file_id: string; version: number }[],
@@ -192,31 +195,31 @@ function packed(
 }
 
 /**
- * The dispatches of files whose claim expired. Each file goes on alone; from the second expiry on, alone in memory and
- * after a random delay. `lost` are files whose exclusive claim expired: they end their importer.
+ * Returns new dispatches of files whose claim expired, one for each file. From the second expiry on they are exclusive
+ * and wait for a random delay. `exhausted`: files whose exclusive claim expired, which probably crash every importer.
  */
 export function splitExpired(
   dispatch: Dispatch,
   { exclusiveDelayMs: { least, most } }: Pick<CollectorClock, "exclusiveDelayMs">,
-  chance: Chance,
+  randomness: Randomness,
   nowMs: number,
-): { again: Dispatch[]; lost: [string, number][] } {
-  if (dispatch.exclusive) return { again: [], lost: dispatch.files };
+): { retries: Dispatch[]; exhausted: [string, number][] } {
+  if (dispatch.exclusive) return { retries: [], exhausted: dispatch.files };
   const expired_claims = dispatch.expired_claims + 1;
   const exclusive = expired_claims >= EXPIRED_CLAIMS_LIMIT;
-  const again = dispatch.files.map(([fileId, version]) => {
-    const dueAt = exclusive ? nowMs + Math.floor(least + chance.random() * (most - least)) : nowMs;
+  const retries = dispatch.files.map(([fileId, version]) => {
+    const dueAt = exclusive ? nowMs + Math.floor(least + randomness.random() * (most - least)) : nowMs;
     return {
-      ...dispatchOne(chance.newId(), "RETRY", fileId, version, dueAt),
+      ...dispatchOne(randomness.newId(), "RETRY", fileId, version, dueAt),
       claims: dispatch.claims,
       expired_claims,
       exclusive,
     };
   });
-  return { again, lost: [] };
+  return { retries, exhausted: [] };
 }
 
-/** Whether the importer that holds the claim has ended: its queue has delivered the same message again since. */
+/** Returns whether the holder's invocation has ended, because the queue has delivered the same message again since. */
 export function hasEnded(holder: Claimant, claimant: Claimant): boolean {
   return holder.message_id === claimant.message_id && holder.attempt < claimant.attempt;
 }

@@ -1,46 +1,46 @@
 import { logLine } from "../../log.ts";
-import { followSettled } from "../files/followSettled.ts";
+import { finishAttempts } from "../files/finishAttempts.ts";
 import * as versions from "../files/versions.pure.ts";
 import { nameOf } from "../identity.ts";
 import { Tally } from "../imports/tally.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { splitExpired, type Dispatch } from "./dispatch.pure.ts";
 
-/** A claim expired without a report: its files go on alone, or fail if they were alone in memory. */
+/** Ends a claim that expired without a report. Its files get dispatches of their own; an exclusive file fails. */
 export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
   const { storage, now } = turn;
   const found = storage.files.read(dispatch.files.map(([fileId]) => fileId));
   const files = dispatch.files.filter(
     ([fileId, version]) => versions.queuedVersion(found.get(fileId), version) !== null,
   );
-  const { again, lost } = splitExpired({ ...dispatch, files }, turn.clock, turn, now);
+  const { retries, exhausted } = splitExpired({ ...dispatch, files }, turn.clock, turn, now);
   const tally = new Tally();
   const failed: { before: versions.FileVersions; after: versions.FileVersions }[] = [];
-  for (const [fileId, version] of lost) {
+  for (const [fileId, version] of exhausted) {
     const before = found.get(fileId);
     const queued = versions.queuedVersion(before, version);
     if (before === undefined || queued === null) continue;
     failed.push({
       before,
-      after: versions.lose(before, version, before.revision + dispatch.claims + 1, now),
+      after: versions.failExhausted(before, version, before.revision + dispatch.claims + 1, now),
     });
     tally.add(queued, "failed");
   }
   storage.files.write(failed.map(({ after }) => after));
   storage.dispatches.delete(dispatch.dispatch_id);
-  storage.dispatches.write(again);
-  const alone = again.flatMap((dispatch) => dispatch.files);
+  storage.dispatches.write(retries);
+  const alone = retries.flatMap((dispatch) => dispatch.files);
   storage.files.write(
     alone.flatMap(([fileId, version]) => {
       const file = found.get(fileId);
-      return file === undefined ? [] : [versions.expireClaim(file, version, now)];
+      return file === undefined ? [] : [versions.interruptAttempt(file, version, now)];
     }),
   );
-  // The dispatch stood for its files until now.
+  // An open PRIORITY dispatch replaces the outbox entry of its files. This dispatch is deleted now.
   if (alone.length > 0 && dispatch.queue === "PRIORITY") {
     storage.outbox.add([{ kind: "project_files", file_ids: alone.map(([fileId]) => fileId) }]);
   }
-  followSettled(turn, { project: failed.map(({ after }) => after.file_id), failed, tally });
+  finishAttempts(turn, { project: failed.map(({ after }) => after.file_id), failed, tally });
   logLine({
     unit: "setback",
     outcome: "claim_expired",
@@ -52,7 +52,7 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
   });
 }
 
-/** The queue gave up on a message: an expired claim ends, and an unclaimed dispatch is sent again. */
+/** Handles a dead-lettered message: ends an expired claim, or sends an unclaimed dispatch again. */
 export function abandonDispatch(turn: CollectorTurn, dispatchId: string): void {
   const { storage, now } = turn;
   const dispatch = storage.dispatches.read(dispatchId);

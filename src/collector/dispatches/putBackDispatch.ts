@@ -1,8 +1,8 @@
 import type { CollectorTurn } from "../turn.ts";
 
 /**
- * Ends a claim whose importer may not work on the remaining files now. They are sent again after the lease. Does nothing
- * when the claim is over.
+ * Ends the claim of an importer that may not work on the remaining files, because the partner is suspended. The
+ * collector sends them again after the lease. Does nothing when the claim has ended.
  */
 export function putBackDispatch(turn: CollectorTurn, dispatchId: string, claim: string): void {
   const { storage, now, clock } = turn;

@@ -1,10 +1,10 @@
 import type { FileError } from "../../files/file.ts";
 import type { Outcome } from "../calls.ts";
-import { followSettled } from "../files/followSettled.ts";
+import { finishAttempts } from "../files/finishAttempts.ts";
 import {
-  endPostponed,
+  failPostponed,
   failAttempt,
-  giveUp,
+  failLastAttempt,
   nextFaultSeries,
   postpone,
   queuedVersion,
@@ -22,12 +22,11 @@ import {
   type Dispatch,
   type PostponedFile,
 } from "./dispatch.pure.ts";
-import { nextTryAt, postponedUntil, type FaultOrigin } from "./retrySchedule.pure.ts";
+import { HOUR_MS, LIMIT_MS, nextTryAt, postponedUntil, type FaultOrigin } from "./retrySchedule.pure.ts";
 
 /**
- * Applies the outcomes of the current claim and renews it. Returns until when the claim lasts. Null when it is over:
- * all files are settled, or another importer has the dispatch; then nothing is applied. Outcomes that were reported
- * before change nothing.
+ * Applies the outcomes of the current claim and renews it. Returns the new end of the claim in Unix milliseconds. Null
+ * when no file is left, or when the claim is not current; then nothing is applied. Repeated outcomes change nothing.
  */
 export function reportOutcomes(
   turn: CollectorTurn,
@@ -78,7 +77,7 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
       if (until !== null) {
         changed.push(postpone(before, version, outcome.stored, now));
         postponed.push({ file_id, version, origin, since, until });
-        // The dispatch of a live ride stood for its file in the outbox.
+        // An open PRIORITY dispatch replaces the outbox entry of its file. This one no longer contains the file.
         if (dispatch.queue === "PRIORITY") project.push(file_id);
         continue;
       }
@@ -87,7 +86,7 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
     changed.push(after);
     if (outcome.result !== "imported") project.push(file_id);
     if (retryAt !== null) {
-      // A file that has to be alone in memory stays so until it is settled.
+      // An exclusive file stays exclusive until it is settled.
       const alone = dispatchOne(turn.newId(), "RETRY", file_id, version, retryAt);
       retries.push({ ...alone, exclusive: dispatch.exclusive });
       continue;
@@ -99,26 +98,28 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
   storage.files.write(changed);
   storage.dispatches.write(retries);
   for (const retry of retries) turn.alarmBy(retry.due_at);
-  followSettled(turn, { project, failed, tally });
+  finishAttempts(turn, { project, failed, tally });
 }
 
-/** Why a file fails that was postponed for too long. */
+/** Errors of files that were postponed for too long. */
 const POSTPONED_TOO_LONG: Record<FaultOrigin, FileError> = {
   host: {
     code: "callback_timeout",
-    detail: "The host did not answer other requests in time for hours, so this file was not asked for.",
+    detail:
+      `The host did not respond to other requests in time, ` +
+      `so this file was not requested for ${LIMIT_MS.host / HOUR_MS} hours.`,
     http_status: null,
     retryable: true,
   },
   own_store: {
     code: "internal",
-    detail: "A store of ours was down for too long. Try again.",
+    detail: `Our storage was unavailable for ${LIMIT_MS.own_store / HOUR_MS} hours. Retry the file.`,
     http_status: null,
     retryable: true,
   },
 };
 
-/** The file after an attempt, or at the end of its postponement, and when the next one is due; null when it is settled. */
+/** Returns the file after the outcome, and when its next attempt is due. `retryAt` is null when it is settled. */
 function applyOutcome(
   file: FileVersions,
   queued: QueuedVersion,
@@ -134,10 +135,10 @@ function applyOutcome(
   if (outcome.result === "postponed") {
     const { origin, stored } = outcome;
     const fault = POSTPONED_TOO_LONG[origin];
-    return { file: endPostponed(file, version, { fault, stored }, revision, nowMs), retryAt: null };
+    return { file: failPostponed(file, version, { fault, stored }, revision, nowMs), retryAt: null };
   }
   if (outcome.result === "failed") {
-    return { file: giveUp(file, version, outcome, revision, nowMs), retryAt: null };
+    return { file: failLastAttempt(file, version, outcome, revision, nowMs), retryAt: null };
   }
   const { times, since } = nextFaultSeries(queued, outcome.origin, nowMs);
   const retryAt = nextTryAt({
@@ -150,5 +151,8 @@ function applyOutcome(
   if (retryAt !== null) return { file: failAttempt(file, version, outcome, revision, nowMs), retryAt };
   const fault: FileError =
     outcome.origin === "own_store" ? { ...outcome.fault, ...POSTPONED_TOO_LONG.own_store } : outcome.fault;
-  return { file: giveUp(file, version, { fault, stored: outcome.stored }, revision, nowMs), retryAt: null };
+  return {
+    file: failLastAttempt(file, version, { fault, stored: outcome.stored }, revision, nowMs),
+    retryAt: null,
+  };
 }

@@ -1,10 +1,10 @@
-/** When a file that could not be imported is tried again. Pure: the time is an argument. */
+/** Schedule of the retries and postponements of a file. Pure: the time is an argument. */
 
-/** Whose fault it was: the partner's host, or one of our own stores. */
+/** Origins of a fault: the partner's host, or a store of this service. */
 export const FAULT_ORIGINS = ["host", "own_store"] as const;
 export type FaultOrigin = (typeof FAULT_ORIGINS)[number];
 
-/** Faults of one origin that a version has met, and since when (Unix milliseconds). */
+/** Number of a version's faults of one origin, and the time of the first in Unix milliseconds. */
 export interface FaultSeries {
   times: number;
   since: number;
@@ -12,9 +12,9 @@ export interface FaultSeries {
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
+export const HOUR_MS = 60 * MINUTE;
 
-/** A host has about four hours to come back: most outages are shorter, and single-use URLs live about as long. */
+/** Delays after each failed attempt at a host: four hours in all. Most outages and URL lifetimes are shorter. */
 const HOST_DELAYS_MS = [
   10 * SECOND,
   30 * SECOND,
@@ -22,23 +22,23 @@ const HOST_DELAYS_MS = [
   5 * MINUTE,
   15 * MINUTE,
   30 * MINUTE,
-  HOUR,
-  HOUR,
-  HOUR,
+  HOUR_MS,
+  HOUR_MS,
+  HOUR_MS,
 ];
-/** A host may ask for more time by Retry-After, but never past this. */
-const HOST_LIMIT_MS = 6 * HOUR;
 
-/** Our own stores come back; asking more often than this helps nobody. */
+/** Delays after each fault of a store of this service. The last one repeats. */
 const OWN_STORE_DELAYS_MS = [5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE];
-const OWN_STORE_LIMIT_MS = 24 * HOUR;
 
-/** Postponed files come back after growing pauses, as their host or store may be away for hours. */
+/** Maximum time from the first fault or postponement to the last attempt. Retry-After does not extend it. */
+export const LIMIT_MS: Record<FaultOrigin, number> = { host: 6 * HOUR_MS, own_store: 24 * HOUR_MS };
+
+/** Maximum pause of a postponed file. Pauses grow up to it, because an outage may last for hours. */
 const LONGEST_PAUSE_MS = 30 * MINUTE;
 
 /**
- * When a postponed file is dispatched again, or null when it has been postponed for too long. `since` is when it was
- * first postponed, `leastMs` the least pause. Pauses grow by half, because each is half of the time since then.
+ * Returns when to dispatch a postponed file again, in Unix milliseconds. Null when it was postponed for too long.
+ * `since` is when it was first postponed, `leastMs` the minimum pause. Each pause is half of the time since then.
  */
 export function postponedUntil(postponed: {
   origin: FaultOrigin;
@@ -47,15 +47,15 @@ export function postponedUntil(postponed: {
   nowMs: number;
 }): number | null {
   const { origin, since, leastMs, nowMs } = postponed;
-  if (nowMs - since >= (origin === "own_store" ? OWN_STORE_LIMIT_MS : HOST_LIMIT_MS)) return null;
+  if (nowMs - since >= LIMIT_MS[origin]) return null;
   const pauseMs = Math.max(leastMs, Math.min((nowMs - since) / 2, LONGEST_PAUSE_MS));
-  // An alarm takes whole milliseconds; rounded down, it would ring before anything is due, again and again.
+  // Alarms have whole milliseconds. Rounded down, an alarm would run before the file is due, again and again.
   return nowMs + Math.ceil(pauseMs);
 }
 
 /**
- * The instant of the next attempt, or null when no more are made.
- * `failedAttempts` counts attempts that ended so far, at least 1; `firstFaultAt` is when the first of them did.
+ * Returns the time of the next attempt in Unix milliseconds. Null when no attempt follows. `failedAttempts` is the
+ * number of failed attempts, at least 1; `firstFaultAt` is the time of the first.
  */
 export function nextTryAt(fault: {
   origin: FaultOrigin;
@@ -66,7 +66,7 @@ export function nextTryAt(fault: {
 }): number | null {
   const own = fault.origin === "own_store";
   const delays = own ? OWN_STORE_DELAYS_MS : HOST_DELAYS_MS;
-  const limitAt = fault.firstFaultAt + (own ? OWN_STORE_LIMIT_MS : HOST_LIMIT_MS);
+  const limitAt = fault.firstFaultAt + LIMIT_MS[fault.origin];
   const delay = own
     ? delays[Math.min(fault.failedAttempts, delays.length) - 1]
     : delays[fault.failedAttempts - 1];

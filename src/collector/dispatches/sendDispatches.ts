@@ -2,12 +2,12 @@ import { faultName, logLine } from "../../log.ts";
 import type { CollectorEnv } from "../env.ts";
 import { QUEUES, queueOf, type Dispatch, type QueueName } from "./dispatch.pure.ts";
 
-/** Messages that one sendBatch takes. */
+/** Maximum number of messages in one sendBatch. */
 const SEND_LIMIT = 100;
 
 /**
- * Sends dispatches to their queues, and calls `sent` after each batch that its queue took. Returns whether all were
- * taken; the alarm sends the others later.
+ * Sends dispatches to their queues. Calls `sent` with the ids of each batch that a queue accepted. Returns whether all
+ * batches were accepted. The alarm sends the others later.
  */
 export async function sendDispatches(
   queues: Pick<CollectorEnv, QueueName>,

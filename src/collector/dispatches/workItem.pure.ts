@@ -1,7 +1,7 @@
 import type { WorkItem } from "../calls.ts";
 import type { FileVersions, QueuedVersion } from "../files/versions.pure.ts";
 
-/** An importer's work on one file. `claims` counts those of its dispatch, with this one. Pure. */
+/** Returns an importer's work on one file. `claims`: claims of its dispatch, including this one. Pure. */
 export function workItem(file: FileVersions, queued: QueuedVersion, claims: number): WorkItem {
   const { version, attempts, import_id, submission, retried } = queued;
   return {

@@ -7,9 +7,9 @@ import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { discardUnreferenced } from "./unreferencedObjects.ts";
-import { accept, newestOf, queuedVersion, type FileVersions } from "./versions.pure.ts";
+import { acceptVersion, newestOf, queuedVersion, type FileVersions } from "./versions.pure.ts";
 
-/** Pings become versions of their files, in order. Returns the dispatches to send at once. */
+/** Makes pings versions of their files, in order. Returns the dispatches to send immediately. */
 export function acceptPings(
   turn: CollectorTurn,
   entries: readonly PingEntry[],
@@ -36,8 +36,8 @@ export function acceptPings(
 }
 
 /**
- * What the alarm writes to the read model. An open dispatch stands for its file, so that a live ride that is imported
- * before the alarm costs no entry. What replaced an object comes before the object: both are entries then.
+ * Returns the outbox entries of accepted pings. An open dispatch replaces the entry of its live ride, so that a ride
+ * that is imported before the alarm needs none. When an object is discarded, an entry for its file comes first.
  */
 function changesOf(
   changed: readonly FileVersions[],
@@ -51,7 +51,7 @@ function changesOf(
   return [...(file_ids.length === 0 ? [] : [{ kind: "project_files" as const, file_ids }]), ...discarded];
 }
 
-/** The status that `acceptPings` would return for each ping now. Writes nothing. */
+/** Returns the status that `acceptPings` would return for each ping now. Writes nothing. */
 export function previewPings(
   storage: CollectorStorage,
   identity: CollectorIdentity,
@@ -62,13 +62,13 @@ export function previewPings(
 }
 
 interface Judged extends AcceptedPings {
-  /** Files to write, each with the last of its pings. */
+  /** Files to write, each after the last of its pings. */
   changed: FileVersions[];
-  /** Versions to dispatch at once. */
+  /** Versions to dispatch immediately. */
   live: { file_id: string; version: number }[];
-  /** Ids of files whose priority-0 ping repeats what is there: the next import counts them as skipped. */
+  /** Ids of files with a repeated priority-0 ping. The next import counts them as skipped. */
   duplicates: string[];
-  /** Objects that no file references any more. */
+  /** Objects that no version references any more. */
   discarded: OutboxEntry[];
 }
 
@@ -89,7 +89,7 @@ function judgePings(
   const repeats: number[] = [];
   for (const [index, entry] of entries.entries()) {
     const before = files.get(entry.file_id) ?? null;
-    const after = accept(before, entry, floor, nowMs);
+    const after = acceptVersion(before, entry, floor, nowMs);
     const newest = newestOf(after);
     versions.push(newest.version);
     if (after === before) {
@@ -110,7 +110,7 @@ function judgePings(
     versions,
     repeats,
     changed: [...changed.values()],
-    // A file that was replaced twice in one request needs only its last dispatch.
+    // A file with several pings in one request needs only the dispatch of the last.
     live: live.filter(({ file_id, version }) => queuedVersion(files.get(file_id), version) !== null),
     duplicates,
     discarded,

@@ -3,7 +3,7 @@ import type { CollectorIdentity } from "../identity.ts";
 import { pingFieldsOf } from "../../files/pingFields.pure.ts";
 import { newestOf, type FileVersions } from "./versions.pure.ts";
 
-/** The state of a file's newest version, with the file's names, for the read model. */
+/** Returns the state of a file's newest version, with the file's names, for the read model. */
 export function projectionOf(identity: CollectorIdentity, file: FileVersions): FileProjection {
   const { user_id, user_hash, source } = identity;
   const newest = newestOf(file);

@@ -2,7 +2,7 @@ import type { FileProjection } from "../../files/write.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import { projectionOf } from "./projection.pure.ts";
 
-/** A file's newest version as it is now, with the file's names. Null for an unknown file. Writes nothing. */
+/** Returns a file's newest version, with the file's names. Null for an unknown file. Writes nothing. */
 export function readFile(storage: CollectorStorage, fileId: string): FileProjection | null {
   const identity = storage.identity.get();
   const file = storage.files.read([fileId]).get(fileId);

@@ -3,14 +3,14 @@ import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { newestOf, retry, retryableAt, type FileVersions } from "./versions.pure.ts";
 
-/** Failed files to retry: those named, or all of an import. */
+/** Failed files to retry: a list of files, or all of an import. */
 export type FailedFiles = { file_ids: string[] } | { import_id: string };
 
-/** What a retry would do now. */
+/** Result that a retry would have now. */
 export interface RetryPreview {
-  /** Files that it would queue. */
+  /** Number of files that it would queue. */
   files: number;
-  /** When one of the files can be retried, in Unix milliseconds. Null when none of them can, whenever. */
+  /** When the first of the files can be retried, in Unix milliseconds. Null when none can ever be retried. */
   retryable_at: number | null;
 }
 
@@ -34,7 +34,7 @@ export function previewRetry(
   };
 }
 
-/** Queues at most `limit` failed files again, from their stored bytes or their kept URL. Returns those queued. */
+/** Queues at most `limit` failed files again, with their stored bytes or kept URL. Returns the queued files. */
 export function retryFiles(
   turn: CollectorTurn,
   which: FailedFiles,

@@ -3,7 +3,7 @@ import type { FileErrorCode } from "../../files/file.ts";
 export const STEP_KINDS = ["attempt_failed", "attempt_interrupted", "imported", "failed", "retried"] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
-/** What happened to a version, when (Unix milliseconds), in which attempt. */
+/** An event of a version. `at` is in Unix milliseconds. */
 export interface Step {
   at: number;
   what: StepKind;
@@ -12,10 +12,10 @@ export interface Step {
   code: FileErrorCode | null;
 }
 
-/** Enough to show how a file that fails for hours began and ended. They are stored in the file's own row. */
+/** Enough steps to show the begin and the end of hours of failures. They are stored in the file's row. */
 const MAX_STEPS = 20;
 
-/** The steps with one more. Above the limit the first and the latest stay. */
+/** Returns the steps with one more. Beyond the limit, the first and the latest steps stay. */
 export function withStep(steps: readonly Step[], step: Step): readonly Step[] {
   const all = [...steps, step];
   return all.length <= MAX_STEPS ? all : [...all.slice(0, 1), ...all.slice(1 - MAX_STEPS)];

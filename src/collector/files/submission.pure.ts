@@ -1,15 +1,15 @@
 import { pingFieldsOf, type PingFields } from "../../files/pingFields.pure.ts";
 import { callbackDigest } from "../../identifiers.ts";
 
-/** A ping as the collector keeps it. The file's row and the collector's identity carry its names. */
+/** A ping as the collector stores it. Its names are in the file's row and the collector's identity. */
 export interface Submission extends PingFields {
-  /** Where to download from; null once deleted, or when the bytes came with the ping. */
+  /** Download URL. Null after it was deleted, or when the bytes came with the ping. */
   callback_url: string | null;
-  /** Where bytes of this version are stored: sent inline, or kept from a failed attempt. */
+  /** R2 key of this version's bytes, sent inline or kept from a failed attempt. Null without bytes. */
   object_key: string | null;
-  /** Hash of callback_url as it was pinged, when callback_url is not kept; null while it is. */
+  /** Hash of the pinged URL after `callback_url` was deleted. Null while `callback_url` is stored. */
   callback_digest: string | null;
-  /** Unix milliseconds. */
+  /** When the ping was received, in Unix milliseconds. */
   received_at: number;
 }
 
@@ -17,8 +17,8 @@ function callbackDigestOf({ callback_digest, callback_url }: Submission): string
   return callback_digest ?? (callback_url === null ? null : callbackDigest(callback_url));
 }
 
-/** Whether two pings of one file are equal in all nine fields. Hashes a URL only to compare it with a hash. */
-export function saysTheSame(a: Submission, b: Submission): boolean {
+/** Returns whether two pings of one file are equal in all their fields. Hashes a URL only to compare it with a hash. */
+export function isSameSubmission(a: Submission, b: Submission): boolean {
   const sameCallback =
     a.callback_url !== null && b.callback_url !== null
       ? a.callback_url === b.callback_url
@@ -26,17 +26,17 @@ export function saysTheSame(a: Submission, b: Submission): boolean {
   return sameCallback && JSON.stringify(pingFieldsOf(a)) === JSON.stringify(pingFieldsOf(b));
 }
 
-/** The submission without its URL. A repetition of it is still recognized. */
-export function withoutCallback(submission: Submission): Submission {
+/** Returns the submission without its URL. Its digest still identifies a repeated ping. */
+export function withoutUrl(submission: Submission): Submission {
   return { ...submission, callback_url: null, callback_digest: callbackDigestOf(submission) };
 }
 
-/** The submission with nothing left to import from. A repetition of it is still recognized. */
-export function withoutSource(submission: Submission): Submission {
-  return { ...withoutCallback(submission), object_key: null };
+/** Returns the submission without URL and bytes. Its digest still identifies a repeated ping. */
+export function withoutContent(submission: Submission): Submission {
+  return { ...withoutUrl(submission), object_key: null };
 }
 
-/** Whether bytes, or a URL to download them from, are left. */
-export function hasSource({ callback_url, object_key }: Submission): boolean {
+/** Returns whether the submission has stored bytes or a download URL. */
+export function hasContent({ callback_url, object_key }: Submission): boolean {
   return callback_url !== null || object_key !== null;
 }

@@ -6,7 +6,7 @@ import { newestOf, type CurrentVersion, type FileVersions } from "./versions.pur
 
 type Entry = Timeline["data"][number];
 
-/** The life of a file's newest version, in order; empty for an unknown file. */
+/** Returns the events of a file's newest version, oldest first. Empty for an unknown file. */
 export function readTimeline(storage: CollectorStorage, fileId: string): Entry[] {
   const file = storage.files.read([fileId]).get(fileId);
   if (file === undefined) return [];
@@ -16,8 +16,8 @@ export function readTimeline(storage: CollectorStorage, fileId: string): Entry[]
 }
 
 /**
- * The life of a file's newest version. `releasedAt` is when the task of its import came, in Unix milliseconds;
- * null when no task released it, or the collector no longer has that import.
+ * Returns the events of a file's newest version, oldest first. `releasedAt` is when the task of its import came, in
+ * Unix milliseconds. Null when no task released it, or the collector no longer stores that import.
  */
 export function timelineOf(file: FileVersions, releasedAt: number | null): Entry[] {
   const newest = newestOf(file);

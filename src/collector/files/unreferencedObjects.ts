@@ -5,7 +5,7 @@ import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { FileVersions } from "./versions.pure.ts";
 
-/** Outbox entries for objects that a change leaves without a reference here. The read model may still use one. */
+/** Returns outbox entries for objects that a change leaves unreferenced here. The read model may still use one. */
 export function discardUnreferenced(
   identity: CollectorIdentity,
   before: FileVersions | null,
@@ -18,7 +18,7 @@ export function discardUnreferenced(
     .map((object_key) => ({ kind: "discard_object", file_id: after.file_id, object_key }));
 }
 
-/** Where bytes of a held, queued or failed version are, or may be. The read model references imported bytes. */
+/** Returns the keys where a held, queued or failed version has or may have bytes. D1 references imported bytes. */
 function objectsReferenced(identity: CollectorIdentity, { file_id, held, current }: FileVersions): string[] {
   const keys: (string | null | undefined)[] = [held?.submission.object_key];
   if (current !== null && current.state !== "imported") {
@@ -30,7 +30,7 @@ function objectsReferenced(identity: CollectorIdentity, { file_id, held, current
   return [...new Set(keys.filter((key) => key != null))];
 }
 
-/** Of these inline objects, the keys that a version here still references. */
+/** Returns the keys of those inline objects that a version here references. */
 export function referencedObjects(storage: CollectorStorage, objects: readonly NamedObject[]): string[] {
   const files = storage.files.read(objects.map((object) => object.file_id));
   return objects.flatMap(({ file_id, object_key }) => {

@@ -1,17 +1,18 @@
 import type { FileError, StoredObject } from "../../files/file.ts";
+import { DAY_MS, HELD_FOR_MS } from "../ages.pure.ts";
 import type { FaultOrigin, FaultSeries } from "../dispatches/retrySchedule.pure.ts";
 import { withStep, type Step } from "./steps.pure.ts";
 import {
-  hasSource,
-  saysTheSame,
-  withoutCallback,
-  withoutSource,
+  hasContent,
+  isSameSubmission,
+  withoutUrl,
+  withoutContent,
   type Submission,
 } from "./submission.pure.ts";
 
 /**
- * The versions of one file, and everything that can happen to them. Pure: the time is an argument. A transition
- * returns the same object when its precondition does not hold.
+ * Versions of one file and their transitions. Pure: the time is an argument. A transition returns the same object when
+ * its precondition does not hold.
  */
 
 interface Version {
@@ -19,37 +20,37 @@ interface Version {
   submission: Submission;
 }
 
-/** Waits for a task. */
+/** A version that waits for a task. */
 export interface HeldVersion extends Version {
   state: "held";
 }
 
-/** What a version keeps from its dispatch on. */
+/** Fields that a version has from its first dispatch on. */
 interface DispatchedVersion extends Version {
-  /** The import that counts it; null for a live ride. */
+  /** Import that counts it. Null when no import does, as for a live ride. */
   import_id: string | null;
-  /** It failed before and was retried. Its import has already counted it as failed; success corrects that. */
+  /** Whether it failed and was retried. Its import has counted it as failed; a success corrects that count. */
   retried: boolean;
-  /** Attempts that ended. */
+  /** Number of ended attempts. */
   attempts: number;
-  /** What happened since the dispatch, bounded. */
+  /** Events since the first dispatch, limited in number. */
   steps: readonly Step[];
 }
 
 /** The first fault of a version, with its time in Unix milliseconds. */
 export type FirstFault = FileError & { at: number };
 
-/** In the hands of dispatches: waits for an importer, is being imported, or waits for its next attempt. */
+/** A version that waits for an importer, is being imported, or waits for its next attempt. */
 export interface QueuedVersion extends DispatchedVersion {
   state: "queued";
   /** The latest fault; null before the first. */
   fault: FileError | null;
   first_fault: FirstFault | null;
-  /** Counted for each origin, so that an outage of our stores does not shorten the host's schedule. */
+  /** Counted for each origin, so that an outage of this service's stores does not shorten the host's schedule. */
   faults: Partial<Record<FaultOrigin, FaultSeries>>;
-  /** Since when it has been postponed without an attempt, in Unix milliseconds; null: it is not. */
+  /** When its current postponement began, in Unix milliseconds. Null when it is not postponed. */
   postponed_since: number | null;
-  /** Bytes that a failed attempt stored. */
+  /** Bytes that an attempt stored. */
   failed_object: StoredObject | null;
 }
 
@@ -74,9 +75,9 @@ export interface FileNames {
   summary_id: string;
 }
 
-/** A file has a held version, a current one, or both; the held one is the newer. */
+/** A file with a held version, a current version, or both. The held version is the newer one. */
 export type FileVersions = FileNames & {
-  /** The highest revision given out for this file; D1 accepts only higher ones. */
+  /** Highest revision given out for this file. D1 accepts only higher ones. */
   revision: number;
 } & ({ current: CurrentVersion; held: null } | { current: CurrentVersion | null; held: HeldVersion });
 
@@ -84,22 +85,22 @@ export function newestOf(file: FileVersions): HeldVersion | CurrentVersion {
   return file.held === null ? file.current : file.held;
 }
 
-/** The queued version with this number; null once it is settled or a newer one replaced it. */
+/** Returns the queued version with this number. Null after it is settled or replaced by a newer one. */
 export function queuedVersion(file: FileVersions | undefined, version: number): QueuedVersion | null {
   const current = file?.current;
   return current?.state === "queued" && current.version === version ? current : null;
 }
 
-/** Within this time an equal ping is a partner that repeats a request because it lost the answer. */
+/** Within this time an equal ping counts as a repeated request, sent because the partner did not get the response. */
 export const REPEAT_WINDOW_MS = 10 * 60_000;
 
-/** Room for the state changes of one version between its revision and the next version's. */
+/** Revisions reserved for each version. */
 const REVISIONS_PER_VERSION = 1_000;
 
-/** More than the claims of one dispatch: no row has their revisions until they report. */
+/** Revisions reserved for claims that have not reported yet. A dispatch has fewer claims. */
 const REVISIONS_OF_CLAIMS = 100;
 
-/** Versions never restart: not when the clock steps back, not after a release, not after an erasure. */
+/** Returns a version above all earlier ones, also when the clock steps back, after a release and after an erasure. */
 export function nextVersion(file: FileVersions | null, floor: number, nowMs: number): number {
   return Math.max(nowMs, floor + 1, (file?.current?.version ?? 0) + 1, (file?.held?.version ?? 0) + 1);
 }
@@ -128,25 +129,25 @@ function queued(
   };
 }
 
-/** Whether a ping brings nothing new to its file. */
+/** Returns whether a ping brings nothing new to its file. */
 function isRepeat(file: FileVersions, ping: Submission, nowMs: number): boolean {
-  if (file.held !== null) return saysTheSame(file.held.submission, ping);
+  if (file.held !== null) return isSameSubmission(file.held.submission, ping);
   const { current } = file;
   if (current.state === "failed") return false;
-  const equal = saysTheSame(current.submission, ping);
+  const equal = isSameSubmission(current.submission, ping);
   if (current.state === "imported") {
     return !ping.overwrite_mode || (equal && nowMs - current.submission.received_at < REPEAT_WINDOW_MS);
   }
-  // After a failed attempt any other ping may bring the URL that works.
+  // After a failed attempt a different ping may have a URL that works.
   const lastAttemptFailed = current.fault !== null || current.retried;
   return equal || !(ping.overwrite_mode || lastAttemptFailed);
 }
 
 /**
- * A ping becomes its file's newest version: held with priority 0, queued with priority 1. Unchanged when it repeats
- * the newest version. `file` is null for the first ping of a file, `floor` the version below which none may start.
+ * Makes a ping the newest version of its file: held with priority 0, queued with priority 1. Unchanged when the ping is
+ * a repeat. `file` is null for the first ping of a file. The new version is above `floor`.
  */
-export function accept(
+export function acceptVersion(
   file: FileVersions | null,
   ping: FileNames & { submission: Submission },
   floor: number,
@@ -166,7 +167,7 @@ export function accept(
       held: { version, state: "held", submission },
     };
   }
-  // In a running import the newer version replaces the older one: the import waits for it instead.
+  // A newer version replaces a queued one. The import of the older version then waits for the newer one.
   const replaced = current?.state === "queued" ? current : null;
   return {
     file_id,
@@ -180,7 +181,7 @@ export function accept(
   };
 }
 
-/** A task releases the held version into its import. `supersede` is for a file whose older version is queued. */
+/** Releases the held version into an import. Unchanged while an older version is queued: `supersede` handles that. */
 export function release(file: FileVersions, importId: string | null): FileVersions {
   if (file.held === null || file.current?.state === "queued") return file;
   return {
@@ -191,19 +192,19 @@ export function release(file: FileVersions, importId: string | null): FileVersio
   };
 }
 
-/** A task releases the held version while an older one is queued: the newer one replaces it. */
+/** Releases the held version in place of an older version that is queued. */
 export function supersede(file: FileVersions, importId: string): FileVersions {
   if (file.held === null || file.current?.state !== "queued") return file;
   return {
     ...file,
-    // An importer may still write the older version, with a revision from its claim.
+    // An importer may still write the older version to D1, with a revision from its claim.
     revision: Math.max(file.revision, firstRevision(file.held.version)) + REVISIONS_OF_CLAIMS,
     current: queued(file.held, { import_id: importId, retried: false }),
     held: null,
   };
 }
 
-/** An attempt imported the version. `revision` is the one that the read model has. */
+/** Settles the version as imported. `revision` is the one that the importer wrote to the read model. */
 export function succeed(file: FileVersions, version: number, revision: number, nowMs: number): FileVersions {
   const tried = queuedVersion(file, version);
   if (tried === null) return file;
@@ -211,18 +212,18 @@ export function succeed(file: FileVersions, version: number, revision: number, n
   const current: ImportedVersion = {
     version,
     state: "imported",
-    submission: withoutSource(tried.submission),
+    submission: withoutContent(tried.submission),
     import_id: tried.import_id,
     retried: tried.retried,
     attempts,
     steps: withStep(tried.steps, { at: nowMs, what: "imported", attempt: attempts, code: null }),
     settled_at: nowMs,
   };
-  // A newer ping held meanwhile may have brought the read model further than this attempt did.
+  // A newer ping held meanwhile may have raised the revision above that of this attempt.
   return { ...file, revision: Math.max(file.revision, revision), current };
 }
 
-/** Why an attempt failed, and the bytes that it stored nevertheless. */
+/** Error of a failed attempt, and the bytes that it stored. */
 export interface FailedAttempt {
   fault: FileError;
   stored: StoredObject | null;
@@ -239,13 +240,13 @@ function afterAttempt(tried: QueuedVersion, { fault, stored }: FailedAttempt, no
   };
 }
 
-/** The faults of this origin, with one more at this time. */
+/** Returns the fault series of an origin with one more fault at this time. */
 export function nextFaultSeries(queued: QueuedVersion, origin: FaultOrigin, nowMs: number): FaultSeries {
   const { times, since } = queued.faults[origin] ?? { times: 0, since: nowMs };
   return { times: times + 1, since };
 }
 
-/** An attempt failed, and another one follows. */
+/** Records a failed attempt that is retried. */
 export function failAttempt(
   file: FileVersions,
   version: number,
@@ -266,8 +267,8 @@ export function failAttempt(
   return { ...file, revision, current };
 }
 
-/** An attempt failed, and no other one follows. */
-export function giveUp(
+/** Records a failed attempt that is not retried: the version fails. */
+export function failLastAttempt(
   file: FileVersions,
   version: number,
   attempt: FailedAttempt,
@@ -279,7 +280,7 @@ export function giveUp(
   return fail(file, afterAttempt(tried, attempt, nowMs), attempt.fault, revision, nowMs);
 }
 
-/** No attempt was made for now, or none that counts. The read model learns nothing of it. */
+/** Postpones the version without counting an attempt. The revision stays, because the read model does not change. */
 export function postpone(
   file: FileVersions,
   version: number,
@@ -297,8 +298,8 @@ export function postpone(
   return { ...file, current };
 }
 
-/** The version was postponed for too long: it fails without another attempt. */
-export function endPostponed(
+/** Fails a version that was postponed for too long, without another attempt. */
+export function failPostponed(
   file: FileVersions,
   version: number,
   { fault, stored }: FailedAttempt,
@@ -311,14 +312,14 @@ export function endPostponed(
   return fail(file, last, tried.fault ?? fault, revision, nowMs);
 }
 
-/** A claim expired without a report. The attempt may have used up the URL, and a later fault should say so. */
-export function expireClaim(file: FileVersions, version: number, nowMs: number): FileVersions {
+/** Records an attempt without a report, because its claim expired. It may have used up a single-use URL. */
+export function interruptAttempt(file: FileVersions, version: number, nowMs: number): FileVersions {
   const tried = queuedVersion(file, version);
   if (tried === null) return file;
   const attempts = tried.attempts + 1;
   const interruption: FirstFault = {
     code: "internal",
-    detail: "That attempt was interrupted on our side.",
+    detail: "The attempt was interrupted on our side.",
     http_status: null,
     retryable: true,
     at: nowMs,
@@ -332,25 +333,30 @@ export function expireClaim(file: FileVersions, version: number, nowMs: number):
   return { ...file, current };
 }
 
-/** Its claims expired too often: the file may kill every importer that works on it. */
-export function lose(file: FileVersions, version: number, revision: number, nowMs: number): FileVersions {
+/** Fails a version whose exclusive claim expired: the file probably crashes every importer. */
+export function failExhausted(
+  file: FileVersions,
+  version: number,
+  revision: number,
+  nowMs: number,
+): FileVersions {
   const tried = queuedVersion(file, version);
   if (tried === null) return file;
   const fault: FileError = {
     code: "internal",
-    detail: "The import of this file ended without an answer several times. We were told of it.",
+    detail: "Several attempts to import this file stopped without a result. We logged the problem.",
     http_status: null,
     retryable: true,
   };
   return fail(file, tried, fault, revision, nowMs);
 }
 
-/** No task released the held version in time. It can be retried while its URL is kept. */
-export function expire(file: FileVersions, nowMs: number): FileVersions {
+/** Fails a version that was held for too long. It can be retried while its URL is stored. */
+export function expireHeld(file: FileVersions, nowMs: number): FileVersions {
   if (file.held === null) return file;
   const fault: FileError = {
     code: "held_expired",
-    detail: "Held for 30 days without a bulk_fit_transfer_complete task for this user and source.",
+    detail: `Held for ${HELD_FOR_MS / DAY_MS} days without a bulk_fit_transfer_complete task for this user and source.`,
     http_status: null,
     retryable: true,
   };
@@ -358,7 +364,7 @@ export function expire(file: FileVersions, nowMs: number): FileVersions {
   return fail({ ...file, current: unreleased, held: null }, unreleased, fault, file.revision + 1, nowMs);
 }
 
-/** Ends a version as failed. It keeps what a retry needs, unless a newer version is held. */
+/** Settles a version as failed. It keeps its URL and bytes for a retry, unless a newer version is held. */
 function fail(
   file: FileVersions,
   tried: QueuedVersion,
@@ -369,15 +375,15 @@ function fail(
   const { first_fault, failed_object, attempts } = tried;
   const detail =
     fault.code === "callback_gone" && first_fault !== null && first_fault.code !== "callback_gone"
-      ? `${fault.detail} The first attempt had failed with ${first_fault.code}: ${first_fault.detail}`
+      ? `${fault.detail} The first attempt failed with ${first_fault.code}: ${first_fault.detail}`
       : fault.detail;
   const submission: Submission =
     failed_object === null ? tried.submission : { ...tried.submission, object_key: failed_object.key };
-  const retryable = hasSource(submission);
+  const retryable = hasContent(submission);
   const failed: FailedVersion = {
     version: tried.version,
     state: "failed",
-    submission: retryable ? submission : withoutSource(submission),
+    submission: retryable ? submission : withoutContent(submission),
     import_id: tried.import_id,
     retried: tried.retried,
     attempts,
@@ -395,26 +401,26 @@ function fail(
   return { ...file, revision, current: file.held === null ? failed : notRetryable(failed) };
 }
 
-/** The failure with nothing left to retry it from. */
+/** Returns the failed version without URL and bytes, so that it cannot be retried. */
 function notRetryable(failed: FailedVersion): FailedVersion {
   return {
     ...failed,
-    submission: withoutSource(failed.submission),
+    submission: withoutContent(failed.submission),
     fault: { ...failed.fault, retryable: false },
     failed_object: null,
   };
 }
 
-/** A version is retried at most once in this time: each retry may be a request to a host that keeps failing. */
+/** Minimum time between two retries of a version: each may be a request to a host that keeps failing. */
 export const RETRY_PAUSE_MS = 60_000;
 
-/** The failed version that a retry would queue. Null when a newer one is held, or nothing is left to import from. */
+/** Returns the failed version that a retry would queue. Null when a newer one is held, or URL and bytes are gone. */
 function retryable(file: FileVersions): FailedVersion | null {
   const failed = file.current;
-  return file.held === null && failed?.state === "failed" && hasSource(failed.submission) ? failed : null;
+  return file.held === null && failed?.state === "failed" && hasContent(failed.submission) ? failed : null;
 }
 
-/** When a failed version may be retried, in Unix milliseconds: 0 for the first retry. Null when it cannot be. */
+/** Returns when a failed version may be retried, in Unix milliseconds: 0 for the first retry. Null for never. */
 export function retryableAt(file: FileVersions): number | null {
   const failed = retryable(file);
   if (failed === null) return null;
@@ -434,15 +440,15 @@ export function retry(file: FileVersions, nowMs: number): FileVersions {
   return { ...file, revision: file.revision + 1, current };
 }
 
-/** The failure loses its URL, which is too old for a retry. Stored bytes can still be retried. */
+/** Deletes the URL of a failed version when it is too old. The version can still be retried from stored bytes. */
 export function dropUrl(file: FileVersions): FileVersions {
   const failed = file.current;
   if (failed?.state !== "failed" || failed.submission.callback_url === null) return file;
-  const submission = withoutCallback(failed.submission);
+  const submission = withoutUrl(failed.submission);
   const current: FailedVersion = {
     ...failed,
     submission,
-    fault: { ...failed.fault, retryable: hasSource(submission) },
+    fault: { ...failed.fault, retryable: hasContent(submission) },
   };
   return { ...file, revision: file.revision + 1, current };
 }

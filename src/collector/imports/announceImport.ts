@@ -8,13 +8,13 @@ import type { FileVersions } from "../files/versions.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import { importProjection, type ImportState } from "./import.pure.ts";
 
-/** Failures that an event lists; further ones are only counted. */
+/** Maximum number of failures that an event lists. Further ones are only counted. */
 const FAILURES_IN_EVENT = 100;
 
 /**
- * Makes a completed import readable. The same transaction queues the request for a training plan, and the partner's
- * event after that request's first attempt. Repeating it changes nothing. Returns the bound of the user's last
- * erasure, or 0; an import from before it is not announced.
+ * Writes a completed import to D1. The same transaction adds the training plan request and the partner's event, which
+ * waits for the first attempt of that request. Repeating it changes nothing. Returns the bound of the user's last
+ * erasure, or 0. An import that the erasure covers is not announced.
  */
 export async function announceImport(
   env: CollectorEnv,

@@ -5,7 +5,7 @@ import type { CollectorTurn } from "../turn.ts";
 import { addSettled, applyRetries, finishIfSettled, planIsDue, type ImportState } from "./import.pure.ts";
 import type { Tally } from "./tally.pure.ts";
 
-/** Adds the tally to its imports, and completes each import whose last file it settles. */
+/** Adds the tally to its imports. Completes each import without files that are still to settle. */
 export function applyTally(turn: CollectorTurn, tally: Tally): void {
   const { imports } = turn.storage;
   for (const [importId, settled] of tally.settled) {
@@ -19,7 +19,7 @@ export function applyTally(turn: CollectorTurn, tally: Tally): void {
   }
 }
 
-/** Adds settled files to the counts of their import, and completes it if they were its last. */
+/** Adds settled files to the counts of their import. Completes it when no more files are to settle. */
 export function addToImport(
   turn: CollectorTurn,
   row: ImportState,
@@ -31,7 +31,7 @@ export function addToImport(
   completeIfSettled(turn, counted, nowMs);
 }
 
-/** Completes an import once its last file is settled. The outbox announces it. */
+/** Completes an import when all its files are settled. An outbox entry announces it. */
 export function completeIfSettled(turn: CollectorTurn, row: ImportState, nowMs: number): void {
   const { storage, clock } = turn;
   const finished = finishIfSettled(row, nowMs);

@@ -1,7 +1,7 @@
 import { BULK_WINDOW, bulkDispatches } from "../dispatches/dispatch.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
 
-/** Dispatches the next files of the imports, as many as the window has room for. */
+/** Dispatches the next files of the imports, as many as fit into the window of bulk dispatches. */
 export function drainImports(turn: CollectorTurn): void {
   const { storage, now } = turn;
   let room = BULK_WINDOW - storage.dispatches.count("BULK");
@@ -16,7 +16,7 @@ export function drainImports(turn: CollectorTurn): void {
   }
 }
 
-/** Makes the alarm drain imports once a dispatch has left the window. */
+/** Makes the alarm drain imports, because a dispatch has left the window. */
 export function drainLater(turn: CollectorTurn): void {
   if (turn.storage.imports.all().some((row) => row.drained_to !== null)) turn.alarmBy(turn.now);
 }

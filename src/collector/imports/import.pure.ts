@@ -10,37 +10,37 @@ import type { ImportProjection } from "../../imports/write.ts";
 import { REPEATED_TASK_WINDOW_MS } from "../ages.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 
-/** An import, and the decisions about it. Pure: the time is an argument. */
+/** Decisions about imports. Pure: the time is an argument. */
 
-/** An import as its collector keeps it. */
+/** An import as its collector stores it. Times are in Unix milliseconds. */
 export interface ImportState extends ImportCounts {
   import_id: string;
   event_id: string | null;
   is_initial_import: boolean;
-  /** Held versions in (after_version, through_version] belong to it. */
+  /** The held versions in (after_version, through_version] belong to it. */
   after_version: number;
   through_version: number;
   status: ImportStatus;
   requested_at: number;
   completed_at: number | null;
-  /** The last file id that is in a dispatch; null when all are. */
+  /** Last file id that was dispatched. Empty before the first; null when all are dispatched. */
   drained_to: string | null;
   plan_requested: boolean;
   revision: number;
   /** Whether its completion, with its event, is in the read model. */
   announced: boolean;
-  /** The revision that the read model has; lower than `revision` when there is something to project. */
+  /** Revision that the read model has. Lower than `revision` while changes wait to be projected. */
   projected_revision: number;
 }
 
-/** What a task asks for. */
+/** Fields of a task. */
 export interface TaskIdentity {
   import_id: string;
   event_id: string | null;
   is_initial_import: boolean;
 }
 
-/** The import that an earlier, equal task started, for a task that finds nothing newly held. */
+/** Returns the newest import that an equal task started in the last day. Used when a task finds nothing held. */
 export function repeatedImport(
   imports: readonly ImportState[],
   task: Pick<TaskIdentity, "event_id" | "is_initial_import">,
@@ -86,12 +86,12 @@ export function newImport(
   };
 }
 
-/** Adds settled files to an import's counts. */
+/** Returns the import with settled files added to its counts. */
 export function addSettled(row: ImportState, settled: Partial<SettledCounts>): ImportState {
   return { ...row, ...addSettledFiles(row, settled), revision: row.revision + 1 };
 }
 
-/** The import as completed; null when files are pending or it was completed before. */
+/** Returns the import as completed. Null when files are pending, or it was completed earlier. */
 export function finishIfSettled(row: ImportState, nowMs: number): ImportState | null {
   if (row.completed_at !== null || pendingOf(row) > 0) return null;
   return {
@@ -102,7 +102,7 @@ export function finishIfSettled(row: ImportState, nowMs: number): ImportState | 
   };
 }
 
-/** Corrects the counts for failed files that a retry imported. Nothing is announced again. */
+/** Returns the import with corrected counts for failed files that retries imported. It is not announced again. */
 export function applyRetries(row: ImportState, imported: number): ImportState {
   const counts = addSettledFiles(row, { imported, failed: -imported });
   const completed = counts.failed > 0 ? "completed_with_failures" : "completed";
@@ -114,7 +114,7 @@ export function applyRetries(row: ImportState, imported: number): ImportState {
   };
 }
 
-/** An initial import requests one training plan, at most once per event id within a day. */
+/** Returns whether an import requests a training plan: an initial one does, once per event id within a day. */
 export function planIsDue(imports: readonly ImportState[], finished: ImportState, nowMs: number): boolean {
   return (
     finished.is_initial_import &&
@@ -129,12 +129,12 @@ export function planIsDue(imports: readonly ImportState[], finished: ImportState
   );
 }
 
-/** Whether progress, or a failure corrected by a retry, is to be projected. The announcement projects completion. */
+/** Returns whether an import's progress or corrected counts must be projected. The announcement projects completion. */
 export function needsProjection(row: ImportState): boolean {
   return row.projected_revision < row.revision && (row.completed_at === null || row.announced);
 }
 
-/** The import for the read model. */
+/** Returns the import for the read model. */
 export function importProjection(identity: CollectorIdentity, row: ImportState): ImportProjection {
   return {
     import_id: row.import_id,

@@ -13,19 +13,19 @@ import {
   type ImportState,
 } from "./import.pure.ts";
 
-/** Each alarm reads all imports that are kept. Of older ones D1 has the counts. */
+/** Maximum number of announced imports that are stored, because each alarm reads all. D1 has the older ones. */
 const IMPORTS_KEPT = 500;
 
-/** Releases everything held as one import, or returns the import that an equal task started before. */
+/** Releases all held versions as one import, or returns the import that an equal task started earlier. */
 export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport {
   const { storage, identity } = turn;
-  // Not before what it releases, nor before an erasure: other clocks may have been ahead of this one.
+  // At least the released versions, and after an erasure: other clocks may have been ahead of this one.
   const now = Math.max(turn.now, storage.files.countHeld().newest, storage.erasedBefore + 1);
   const { row, repeated, missing } = judgeTask(storage, task, now);
   const first_contact = !storage.identity.isIntroduced;
   if (repeated) return { import: importProjection(identity, row), repeated, missing, first_contact };
   const superseded = storage.files.queuedAndHeld();
-  storage.files.forgetDuplicates();
+  storage.files.deleteDuplicates();
   storage.imports.write(row);
   storage.imports.deleteBeyond(IMPORTS_KEPT);
   storage.identity.releaseThrough(row.through_version);
@@ -36,7 +36,7 @@ export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport
   return { import: importProjection(identity, started), repeated, missing, first_contact };
 }
 
-/** What `startImport` would return now. Writes nothing. */
+/** Returns what `startImport` would return now. Writes nothing. */
 export function previewImport(
   storage: CollectorStorage,
   identity: CollectorIdentity,
@@ -52,7 +52,7 @@ export function previewImport(
   };
 }
 
-/** The import that an equal task started before, or a new one of everything held. */
+/** Returns the import that an equal task started earlier, or a new import of all held versions. */
 function judgeTask(
   storage: CollectorStorage,
   task: TaskEntry,
@@ -72,7 +72,7 @@ function judgeTask(
   };
 }
 
-/** The released version replaces an older one that is queued; the older one's import counts it as skipped. */
+/** Replaces a queued version by the newer released one. The import of the older version counts it as skipped. */
 function supersedeQueued(turn: CollectorTurn, before: FileVersions, importId: string): void {
   const { storage, identity } = turn;
   const after = supersede(before, importId);

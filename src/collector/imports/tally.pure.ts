@@ -4,7 +4,7 @@ import type { QueuedVersion } from "../files/versions.pure.ts";
 /** Files settled in one turn, by their import. */
 export class Tally {
   readonly settled = new Map<string, Partial<SettledCounts>>();
-  /** Files that an import has counted as failed, and that a retry imported. */
+  /** Numbers of files that an import counted as failed and that a retry imported. */
   readonly retried = new Map<string, number>();
 
   add({ import_id, retried }: QueuedVersion, result: "imported" | "failed"): void {

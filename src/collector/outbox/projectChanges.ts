@@ -1,4 +1,4 @@
-import { within } from "../../concurrency/within.ts";
+import { withTimeout } from "../../concurrency/withTimeout.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectFiles } from "../../files/write.ts";
 import { projectImport } from "../../imports/write.ts";
@@ -10,27 +10,26 @@ import { importProjection, needsProjection } from "../imports/import.pure.ts";
 import { markProjected } from "../imports/markProjected.ts";
 import type { CollectorTurn } from "../turn.ts";
 import type { OutboxEntry } from "./entry.ts";
-import type { MeetErasure } from "./meetErasure.ts";
+import type { ApplyMissedErasure } from "./applyMissedErasure.ts";
 import type { UnprojectedDispatches } from "./unprojectedDispatches.ts";
 
-/** A database that does not answer must not hold up the alarm's other work for longer. */
+/** Maximum time that a database without a response delays the alarm's other work. */
 export const DATABASE_DEADLINE_MS = 30_000;
-/** Dispatches of live rides, of up to 25 files, that one alarm projects. */
+/** Maximum number of live ride dispatches that one alarm projects. */
 export const DISPATCHES_PER_ALARM = 500;
-/** Imports whose progress one alarm projects. */
+/** Maximum number of imports that one alarm projects. */
 const IMPORTS_PER_ALARM = 100;
 
 /**
- * Writes what has changed since the last time in one batch: files, the progress of imports, the user's last ping, and,
- * until it is known there, the source itself. Files that the importer has made readable are left out: it has written
- * them, and the user.
+ * Writes changes to the read model in one batch: files, the progress of imports, the user's last ping, and the source.
+ * Skips files that the importer has made readable, because it has written them and their user.
  */
 export async function projectChanges(
   { storage, identity }: CollectorTurn,
   entries: readonly { seq: number; entry: OutboxEntry }[],
   database: D1Database,
   unprojected: UnprojectedDispatches,
-  meetErasure: MeetErasure,
+  applyMissedErasure: ApplyMissedErasure,
 ): Promise<void> {
   const dispatches = unprojected.first(DISPATCHES_PER_ALARM);
   const fileIds = new Set(dispatches.flatMap(({ files }) => files.map(([fileId]) => fileId)));
@@ -77,18 +76,18 @@ export async function projectChanges(
   if (!isIntroduced && version > 0) statements.push(...introduceSources(database, partner_id, [source]));
   else if (statements.length > 0) statements.push(...keepSource(database, partner_id, source));
   if (statements.length > 0) {
-    const results = await within(
+    const results = await withTimeout(
       DATABASE_DEADLINE_MS,
       database.batch([...statements, readErased(database, partner_id, identity.user_hash)]),
     );
     bound = boundOf(results.at(-1));
   }
-  // First of all: if this fails, what the erasure covers is written and found covered once more.
-  await meetErasure(bound);
+  // Before entries are removed: if this throws, the next alarm repeats the batch and finds the erasure again.
+  await applyMissedErasure(bound);
   storage.outbox.remove(written);
   unprojected.forget(dispatches.map(({ dispatch_id }) => dispatch_id));
   for (const row of imports) markProjected(storage, row, row.announced);
-  // An erasure may have forgotten this source meanwhile, and removed what was just written.
+  // An erasure meanwhile may have deleted the source that this batch listed.
   if (!isIntroduced && version > storage.erasedBefore) storage.identity.noteIntroduction();
 }
 
@@ -96,7 +95,7 @@ function greatest(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), 0);
 }
 
-/** Its newest version was imported: the importer has written it with the revision that it then reported. */
+/** Returns whether the newest version was imported. Then the importer has written it with the reported revision. */
 function isWrittenByImporter({ held, current }: FileVersions): boolean {
   return held === null && current?.state === "imported";
 }

@@ -2,8 +2,8 @@ import type { Dispatch } from "../dispatches/dispatch.pure.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 
 /**
- * Open dispatches of live rides that the read model may not know: a live ride has no outbox entry while its dispatch is
- * open. Kept in memory, because projecting a file twice changes nothing: after a restart every open dispatch counts.
+ * Open dispatches of live rides that may be missing in the read model. A live ride has no outbox entry while its
+ * dispatch is open. Kept in memory: after a restart all open dispatches are projected again, which changes nothing.
  */
 export class UnprojectedDispatches {
   readonly #storage: CollectorStorage;
@@ -22,7 +22,7 @@ export class UnprojectedDispatches {
     return this.#known().size;
   }
 
-  /** The oldest that are still open, at most `limit`. Those that are settled need no projection and are forgotten. */
+  /** Returns the oldest open dispatches, at most `limit`. Forgets settled ones, which need no projection. */
   first(limit: number): Dispatch[] {
     const ids = [...this.#known()].slice(0, limit);
     const open = this.#storage.dispatches.readAll(ids);

@@ -1,6 +1,6 @@
 import { MIGRATIONS, type Migration } from "./schema.ts";
 
-/** The tables were written by a newer version of the code, in a way that this version cannot read. */
+/** Thrown when a newer version of the code has written tables that this version cannot read. */
 export class UnreadableSchema extends Error {
   override readonly name = "UnreadableSchema";
   readonly version: number;
@@ -19,8 +19,8 @@ export class UnreadableSchema extends Error {
 }
 
 /**
- * The version of the tables, in a row: workerd does not authorize `PRAGMA user_version`. The shape of this table never
- * changes, so that every version of the code can read it.
+ * Table with the schema version, because workerd does not authorize `PRAGMA user_version`. This table never changes, so
+ * that every version of the code can read it.
  */
 const SCHEMA_TABLE = `CREATE TABLE IF NOT EXISTS schema (
   only INTEGER PRIMARY KEY CHECK (only = 1), version INTEGER NOT NULL, readable_from INTEGER NOT NULL);`;
@@ -28,14 +28,14 @@ const SCHEMA_TABLE = `CREATE TABLE IF NOT EXISTS schema (
 type Binding = string | number | null;
 
 /**
- * SQL of one collector, in tables of a known version. Tables are made by the first write, so that reading an unknown
- * collector stores nothing. Open it, and write, inside a transaction.
+ * SQL access to one collector's tables, with migrations. The first write creates the tables, so that reading an unknown
+ * collector stores nothing. Construct it, and write, inside a transaction.
  */
 export class CollectorDatabase {
   readonly #sql: SqlStorage;
   readonly #migrations: readonly Migration[];
   #hasTables = false;
-  /** Why nothing here can be read or written; null when all is well. */
+  /** Error that every read and write throws. Null when the tables can be read. */
   refusal: UnreadableSchema | null = null;
 
   constructor(sql: SqlStorage, migrations: readonly Migration[] = MIGRATIONS) {
@@ -44,7 +44,7 @@ export class CollectorDatabase {
     this.open();
   }
 
-  /** Reads the version of the tables and runs missing migrations: at the start, and after a rollback. */
+  /** Reads the schema version and runs missing migrations. Called at the start and after a rollback. */
   open(): void {
     const found = this.#readVersion();
     this.#hasTables = found !== null;
@@ -85,13 +85,13 @@ export class CollectorDatabase {
     return this.#hasTables ? this.#sql.exec<T>(query, ...bindings).toArray() : [];
   }
 
-  /** Changes or deletes rows; nothing while there are no tables. */
+  /** Changes or deletes rows. Does nothing without tables. */
   change(statement: string, ...bindings: Binding[]): void {
     this.assertReadable();
     if (this.#hasTables) this.#sql.exec(statement, ...bindings);
   }
 
-  /** Inserts rows, and makes the tables before the first. */
+  /** Inserts rows. Creates the tables before the first. */
   write(statement: string, ...bindings: Binding[]): void {
     this.assertReadable();
     if (!this.#hasTables) {

@@ -32,21 +32,21 @@ export class DispatchStorage {
     return this.#select("dispatch_id = ?", dispatchId)[0] ?? null;
   }
 
-  /** Those of these dispatches that are still open. */
+  /** Returns those of the dispatches that are still open. */
   readAll(dispatchIds: readonly string[]): Dispatch[] {
     return jsonSlices(dispatchIds).flatMap((slice) =>
       this.#select("dispatch_id IN (SELECT value FROM json_each(?))", slice),
     );
   }
 
-  /** Ids of the dispatches that pings made. */
+  /** Returns the ids of all open live ride dispatches. */
   idsOfLiveRides(): string[] {
     return this.#database
       .read<{ dispatch_id: string }>("SELECT dispatch_id FROM dispatches WHERE queue = 'PRIORITY'")
       .map((row) => row.dispatch_id);
   }
 
-  /** Dispatches that are due, longest overdue first. */
+  /** Returns the due dispatches, longest overdue first. */
   due(nowMs: number, limit: number): Dispatch[] {
     return this.#select("due_at <= ? ORDER BY due_at LIMIT ?", nowMs, limit);
   }
@@ -93,17 +93,17 @@ export class DispatchStorage {
     }
   }
 
-  /** Dispatches sent now; they are due again at this time. */
+  /** Marks dispatches as sent, and due again at `dueAt`. */
   markSent(dispatchIds: readonly string[], dueAt: number): void {
     this.#markSent(dispatchIds, "?1", dueAt);
   }
 
-  /** Dispatches sent as soon as they were written; they are due again this much later than they were to be sent. */
-  markSentAtOnce(dispatchIds: readonly string[], laterMs: number): void {
+  /** Marks dispatches that requests sent. They are due again `laterMs` after their previous due time. */
+  markSentByRequests(dispatchIds: readonly string[], laterMs: number): void {
     this.#markSent(dispatchIds, "due_at + ?1", laterMs);
   }
 
-  /** Only those still unsent: a consumer may have claimed one before its send was confirmed. */
+  /** Changes only unsent dispatches: an importer may have claimed one before its send was confirmed. */
   #markSent(dispatchIds: readonly string[], dueAt: "?1" | "due_at + ?1", value: number): void {
     for (const slice of jsonSlices(dispatchIds)) {
       this.#database.change(
@@ -124,7 +124,7 @@ export class DispatchStorage {
     return row?.due_at ?? null;
   }
 
-  /** Deletes dispatches without a version after this one. */
+  /** Deletes the dispatches that contain only versions up to this one. */
   eraseUpTo(version: number): void {
     this.#database.change(
       "DELETE FROM dispatches WHERE NOT EXISTS (SELECT 1 FROM json_each(files) f WHERE f.value ->> 1 > ?)",

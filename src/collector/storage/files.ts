@@ -17,10 +17,10 @@ type FileRow = {
   held: string | null;
 };
 
-/** SQL for a failed file that keeps a URL. */
+/** SQL condition for failed files with a URL. */
 const FAILED_WITH_URL = "state = 'failed' AND current ->> '$.submission.callback_url' IS NOT NULL";
 
-/** Files with their versions, and the duplicates that the next import counts. */
+/** Files with their versions, and the duplicates that the next import counts as skipped. */
 export class FileStorage {
   readonly #database: CollectorDatabase;
   readonly #identity: IdentityStorage;
@@ -41,7 +41,7 @@ export class FileStorage {
       .flatMap((row) => this.#parse(row) ?? []);
   }
 
-  /** A held version that a task has released reads as queued: releasing writes no file row. */
+  /** Parses a row. A released held version becomes queued here, because a release writes no file rows. */
   #parse(row: FileRow): FileVersions | null {
     const { file_id, summary_id, revision } = row;
     const current = row.current === null ? null : parseCurrent(row.current);
@@ -95,7 +95,7 @@ export class FileStorage {
     }
   }
 
-  /** Held files that no task has released, with their newest and oldest version; 0 when there are none. */
+  /** Returns the number of held files, with their newest and oldest version. All 0 without any. */
   countHeld(): { count: number; newest: number; oldest: number } {
     const found = this.#database.read<{ count: number; newest: number | null; oldest: number | null }>(
       "SELECT count(*) count, max(held_version) newest, min(held_version) oldest FROM files WHERE held_version > ?",
@@ -104,12 +104,12 @@ export class FileStorage {
     return { count: found?.count ?? 0, newest: found?.newest ?? 0, oldest: found?.oldest ?? 0 };
   }
 
-  /** Files with a queued version and a newer held one, which replaces it at a release. */
+  /** Returns files with a queued version and a newer held one. */
   queuedAndHeld(): FileVersions[] {
     return this.#select("state = 'queued' AND held_version > ?", this.#identity.releasedThrough);
   }
 
-  /** Held files with a version up to this one. */
+  /** Returns held files with a held version up to this one. */
   heldUpTo(version: number, limit: number): FileVersions[] {
     return this.#select(
       "held_version > ? AND held_version <= ? LIMIT ?",
@@ -119,7 +119,7 @@ export class FileStorage {
     );
   }
 
-  /** Files that failed up to this time and keep a URL for a retry. */
+  /** Returns files that failed up to this time and have a URL, oldest failure first. */
   failuresWithUrl(settledBy: number, limit: number): FileVersions[] {
     return this.#select(
       `${FAILED_WITH_URL} AND current ->> '$.settled_at' <= ? ORDER BY current ->> '$.settled_at' LIMIT ?`,
@@ -128,7 +128,7 @@ export class FileStorage {
     );
   }
 
-  /** When the first of the files failed that keep a URL, in Unix milliseconds; null when there is none. */
+  /** Returns the time of the oldest failure with a URL, in Unix milliseconds. Null without any. */
   oldestFailureWithUrl(): number | null {
     return (
       this.#database.read<{ oldest: number | null }>(
@@ -141,7 +141,7 @@ export class FileStorage {
     return this.#select("import_id = ? AND state = 'failed' ORDER BY file_id LIMIT ?", importId, limit);
   }
 
-  /** Failed files of an import that can be retried, those that failed first before others. */
+  /** Returns failed files of an import that can be retried, oldest failure first. */
   retryableOf(importId: string, limit: number): FileVersions[] {
     return this.#select(
       `import_id = ? AND state = 'failed' AND held IS NULL AND (current ->> '$.submission.callback_url' IS NOT NULL
@@ -153,8 +153,8 @@ export class FileStorage {
   }
 
   /**
-   * The next files of an import that are in no dispatch yet, by file id: held versions in its range, and those that
-   * are stored as queued because a newer ping of the file was held meanwhile.
+   * Returns the next files of an import that are not dispatched yet, by file id: held versions in its range, and
+   * versions that are stored as queued because a newer ping of the file was held.
    */
   toDrain(row: ImportState, limit: number): { file_id: string; version: number }[] {
     return this.#database.read<{ file_id: string; version: number }>(
@@ -171,7 +171,7 @@ export class FileStorage {
     );
   }
 
-  /** Files of an import that are still to settle. */
+  /** Returns the number of an import's files that are not settled yet. */
   countPending(row: ImportState): number {
     return this.#count(
       `SELECT count(*) count FROM files WHERE (held_version > ?1 AND held_version <= ?2)
@@ -182,7 +182,7 @@ export class FileStorage {
     );
   }
 
-  /** Indexes in the list of the files that were never pinged. */
+  /** Returns the indexes of those files that were never pinged. */
   missing(fileIds: readonly string[]): number[] {
     const known = new Set<string>();
     for (const slice of jsonSlices(fileIds)) {
@@ -205,7 +205,7 @@ export class FileStorage {
     }
   }
 
-  /** Remembered duplicates that are not held themselves. */
+  /** Returns the number of remembered duplicates without a held version. */
   countDuplicates(): number {
     return this.#count(
       `SELECT count(*) count FROM remembered_duplicates d WHERE NOT EXISTS
@@ -214,7 +214,7 @@ export class FileStorage {
     );
   }
 
-  forgetDuplicates(): void {
+  deleteDuplicates(): void {
     this.#database.change("DELETE FROM remembered_duplicates");
   }
 
@@ -245,7 +245,7 @@ export class FileStorage {
     return found.length > 0;
   }
 
-  /** The newest version of all files; 0 for none. */
+  /** Returns the newest version of all files. 0 without files. */
   newestVersion(): number {
     return this.#count("SELECT max(max(coalesce(version, 0), coalesce(held_version, 0))) count FROM files");
   }
@@ -258,7 +258,7 @@ export class FileStorage {
     return found.length > 0;
   }
 
-  /** Keys of inline bytes, or of bytes kept from a failure, that versions up to this one reference. */
+  /** Returns the keys of inline or kept bytes that versions up to this one reference. */
   objectKeysUpTo(version: number): string[] {
     return this.#database
       .read<{ key: string | null }>(

@@ -11,7 +11,7 @@ type IdentityRow = {
   introduced: number;
 };
 
-/** Whose collector this is, and the bounds of its versions. Cached in memory. */
+/** Names of the collector's user and source, and the bounds of its versions. Cached in memory. */
 export class IdentityStorage {
   readonly #database: CollectorDatabase;
   #row: IdentityRow | null = null;
@@ -22,7 +22,7 @@ export class IdentityStorage {
     this.#database = database;
   }
 
-  /** Fills the cache: at the start, and after a rollback. */
+  /** Reads the cache from storage. Called at the start and after a rollback. */
   reload(): void {
     const rows = this.#database.read<IdentityRow>(
       "SELECT partner_id, user_id, source, released_through, housekeeping_at, introduced FROM identity",
@@ -33,19 +33,19 @@ export class IdentityStorage {
         ?.before_version ?? 0;
   }
 
-  /** Null until the first ping or task. */
+  /** Returns the identity. Null before the first ping or task, and after an erasure without later pings. */
   get(): CollectorIdentity | null {
     this.#database.assertReadable();
     return this.#identity;
   }
 
-  /** Stores the names on the first call: an alarm after a restart has no other way to know them. */
-  introduce({ partner_id, user_id, source }: CollectorNames): void {
+  /** Stores the names at the first call, because an alarm gets no arguments. */
+  storeNames({ partner_id, user_id, source }: CollectorNames): void {
     if (this.#row !== null) return;
     this.#write({ partner_id, user_id, source, released_through: 0, housekeeping_at: null, introduced: 0 });
   }
 
-  /** Whether the read model is known to list this user and source, so that an erasure finds this collector. */
+  /** Whether the read model lists this user and source, so that an erasure finds this collector. */
   get isIntroduced(): boolean {
     return this.#row?.introduced === 1;
   }
@@ -54,7 +54,7 @@ export class IdentityStorage {
     if (this.#row !== null && this.#row.introduced !== 1) this.#write({ ...this.#row, introduced: 1 });
   }
 
-  /** Held versions up to this one are released. */
+  /** Newest released version: held versions up to this one are released. */
   get releasedThrough(): number {
     return this.#row?.released_through ?? 0;
   }
@@ -63,7 +63,7 @@ export class IdentityStorage {
     if (this.#row !== null) this.#write({ ...this.#row, released_through: version });
   }
 
-  /** When to look for held pings, kept URLs and imports past their age; null when there are none. */
+  /** Time of the next housekeeping in Unix milliseconds. Null when nothing can expire. */
   get housekeepingAt(): number | null {
     return this.#row?.housekeeping_at ?? null;
   }
@@ -72,7 +72,7 @@ export class IdentityStorage {
     if (this.#row !== null) this.#write({ ...this.#row, housekeeping_at: at });
   }
 
-  /** Everything up to this version was erased; 0 before the first erasure. */
+  /** Bound of the last erasure: everything up to this version was erased. 0 without an erasure. */
   get erasedBefore(): number {
     return this.#erasedBefore;
   }
@@ -87,13 +87,13 @@ export class IdentityStorage {
   }
 
   /** Deletes the bound of the last erasure. */
-  forgetErasure(): void {
+  deleteErasure(): void {
     this.#database.change("DELETE FROM erased");
     this.#erasedBefore = 0;
   }
 
-  /** Deletes the names; the bound of the erasure stays, so that no version starts again below it. */
-  forget(): void {
+  /** Deletes the names. The bound of the erasure stays, so that later versions are above it. */
+  deleteNames(): void {
     this.#database.change("DELETE FROM identity");
     this.#cache(null);
   }

@@ -25,7 +25,7 @@ export class ImportStorage {
       .map((row) => parseImport(row.import));
   }
 
-  /** The import that released this version; null for none that is still kept. */
+  /** Returns the id of the import that released this version. Null when it is not stored any more. */
   idOfVersion(version: number): string | null {
     const [row] = this.#database.read<{ import_id: string }>(
       "SELECT import_id FROM imports WHERE after_version < ?1 AND through_version >= ?1",
@@ -49,7 +49,7 @@ export class ImportStorage {
     this.#database.change("DELETE FROM imports WHERE import_id = ?", importId);
   }
 
-  /** Deletes the oldest announced imports beyond the newest `kept`. */
+  /** Deletes announced imports that are older than the newest `kept` imports. */
   deleteBeyond(kept: number): void {
     this.#database.change(
       `DELETE FROM imports WHERE import ->> 'announced' AND import_id IN (
@@ -62,7 +62,7 @@ export class ImportStorage {
     this.#database.change("DELETE FROM imports WHERE import ->> 'requested_at' <= ?", version);
   }
 
-  /** When the newest import was requested, in Unix milliseconds; 0 without one. */
+  /** Returns when the newest import was requested, in Unix milliseconds. 0 without imports. */
   newest(): number {
     const [row] = this.#database.read<{ at: number | null }>(
       "SELECT max(import ->> 'requested_at') at FROM imports",

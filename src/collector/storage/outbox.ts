@@ -2,12 +2,12 @@ import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorDatabase } from "./database.ts";
 import { count, fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
 
-/** Ids or keys in one entry: a row with this many stays far below SQLite's 2 MB. */
+/** Maximum number of ids or keys in one entry. Its row is far below SQLite's limit of 2 MB. */
 const ITEMS_PER_ENTRY = 5_000;
 
 export class OutboxStorage {
   readonly #database: CollectorDatabase;
-  /** No number is used twice in one life of the object: an alarm may still hold an entry that an erasure deleted. */
+  /** Last number in use. Numbers are never reused, because an alarm may still process an entry that was deleted. */
   #lastSeq = 0;
 
   constructor(database: CollectorDatabase) {
@@ -26,12 +26,12 @@ export class OutboxStorage {
     }
   }
 
-  /** The oldest entries, in order, but for those about erased objects. */
+  /** Returns the oldest entries in order, except `delete_objects`. */
   first(limit: number): { seq: number; entry: OutboxEntry }[] {
     return this.#select("entry ->> 'kind' <> 'delete_objects' ORDER BY seq LIMIT ?", limit);
   }
 
-  /** The oldest entry about erased objects, in a list. */
+  /** Returns a list with the oldest `delete_objects` entry, or an empty list. */
   firstErasedObjects(): { seq: number; entry: OutboxEntry }[] {
     return this.#select("entry ->> 'kind' = 'delete_objects' ORDER BY seq LIMIT 1");
   }
@@ -54,12 +54,12 @@ export class OutboxStorage {
     );
   }
 
-  /** Deletes all entries but those about erased objects. */
+  /** Deletes all entries except `delete_objects`. */
   clear(): void {
     this.#database.change("DELETE FROM outbox WHERE entry ->> 'kind' <> 'delete_objects'");
   }
 
-  /** Keys of objects that are about to be discarded. */
+  /** Returns the keys of all `discard_object` entries. */
   discardedKeys(): string[] {
     return this.#database
       .read<{ key: string }>(

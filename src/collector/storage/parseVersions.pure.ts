@@ -19,7 +19,7 @@ import {
 
 const CURRENT_STATES = ["queued", "imported", "failed"] as const;
 
-/** The version in a file's `current` column. */
+/** Parses the `current` column of a file. */
 export function parseCurrent(json: string): CurrentVersion {
   const fields = fieldsOfJson(json);
   const dispatched = {
@@ -51,7 +51,7 @@ export function parseCurrent(json: string): CurrentVersion {
   return { ...dispatched, state, fault, first_fault, faults, postponed_since, failed_object };
 }
 
-/** The submission in a file's `held` column. */
+/** Parses the `held` column of a file. */
 export function parseSubmission(json: string): Submission {
   return submissionOf(fieldsOfJson(json));
 }
@@ -66,7 +66,7 @@ function submissionOf(fields: Fields): Submission {
   };
 }
 
-/** A code that this version does not know is one of ours: partners read it as `internal`. */
+/** Parses an error. A code of a newer version of the code becomes `internal`. */
 function faultOf(fields: Fields): FileError {
   return {
     code: memberOrNull(FILE_ERROR_CODES, fields["code"]) ?? "internal",
@@ -100,7 +100,7 @@ function storedObjectOf(value: unknown): StoredObject | null {
   return { key: text(key), sha256: text(sha256), size_in_bytes: count(size_in_bytes) };
 }
 
-/** Null for a step of a kind that this version does not know. */
+/** Parses a step. Null for a kind that this version of the code does not know. */
 function stepOf({ at, what, attempt, code }: Fields): Step | null {
   const kind = memberOrNull(STEP_KINDS, what);
   if (kind === null) return null;

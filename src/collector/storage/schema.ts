@@ -1,17 +1,17 @@
-/** One step of the schema. Its version is its place in the list, counted from 1. */
+/** One step of the schema. Its version is its position in `MIGRATIONS`, from 1. */
 export interface Migration {
   /** Statements, separated by semicolons. */
   sql: string;
   /**
-   * The oldest version whose code can still read and write the tables after this step. An additive step (a table, a
-   * column with a default, a key in JSON) keeps that of the step before; any other step sets its own version.
+   * Oldest version whose code can read and write the tables after this step. An additive step (a table, a column with a
+   * default, a JSON key) repeats the value of the previous step. Any other step sets its own version.
    */
   readableFrom: number;
 }
 
 /**
- * The tables of a collector. Append steps, and never change one that has been deployed: objects that an older
- * version wrote run the missing steps when they wake.
+ * Tables of a collector. Append steps, and never change a deployed one: objects that older code wrote run the missing
+ * steps when they start.
  */
 export const MIGRATIONS: readonly Migration[] = [
   {

@@ -7,8 +7,8 @@ import { OutboxStorage } from "./outbox.ts";
 import type { Migration } from "./schema.ts";
 
 /**
- * What a collector stores, by subject. Every method is synchronous, so that all writes of a turn are one commit. Make
- * it inside a transaction: tables that an older version of the code has written are migrated.
+ * Storage of a collector, by subject. Every method is synchronous, so that all writes of a turn are one commit.
+ * Construct it inside a transaction, because it may run migrations.
  */
 export class CollectorStorage {
   readonly identity: IdentityStorage;
@@ -28,33 +28,33 @@ export class CollectorStorage {
     if (this.refusal === null) this.identity.reload();
   }
 
-  /** Why every other call throws; null unless a newer version of the code has changed the tables. */
+  /** Error that every call throws when this code cannot read the tables. Null when it can. */
   get refusal(): UnreadableSchema | null {
     return this.#database.refusal;
   }
 
-  /** Reads again what is cached in memory: a rollback does not reach that. */
+  /** Reads the cache again, because a rollback does not undo memory. */
   reload(): void {
     this.#database.open();
     if (this.refusal === null) this.identity.reload();
   }
 
-  /** Everything up to this version was erased; 0 before the first erasure. */
+  /** Bound of the last erasure: everything up to this version was erased. 0 without an erasure. */
   get erasedBefore(): number {
     return this.identity.erasedBefore;
   }
 
-  /** The newest version of a file, or the time of the newest import; 0 for neither. */
+  /** Returns the newest version of a file or the time of the newest import, whichever is later. 0 without either. */
   newestVersion(): number {
     return Math.max(this.files.newestVersion(), this.imports.newest());
   }
 
-  /** No new version starts at or below this one: versions up to it are released or erased. */
+  /** Returns the version that new versions must exceed, because versions up to it are released or erased. */
   versionFloor(): number {
     return Math.max(this.identity.releasedThrough, this.erasedBefore);
   }
 
-  /** Erases everything up to the version, and the identity if nothing newer is left. */
+  /** Erases everything up to the version. Deletes the identity when nothing newer is left. */
   eraseUpTo(version: number): void {
     this.identity.noteErasure(version);
     this.files.eraseUpTo(version);
@@ -62,10 +62,10 @@ export class CollectorStorage {
     this.dispatches.eraseUpTo(version);
     if (this.#hasAnyAfter(version)) return;
     this.outbox.clear();
-    this.identity.forget();
+    this.identity.deleteNames();
   }
 
-  /** Keys of objects that only versions up to this one reference; also those about to be discarded, if none is newer. */
+  /** Returns the keys of objects to delete with versions up to this one; with all versions, also discarded objects. */
   objectKeysUpTo(version: number): string[] {
     const discarded = this.#hasAnyAfter(version) ? [] : this.outbox.discardedKeys();
     return [...this.files.objectKeysUpTo(version), ...discarded];

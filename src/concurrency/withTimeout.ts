@@ -1,5 +1,5 @@
-/** Resolves as `work` does, or throws after so many milliseconds. The work itself goes on. */
-export async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+/** Resolves or rejects as `work` does. Throws `TimedOut` after this time; the work itself continues. */
+export async function withTimeout<T>(milliseconds: number, work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const deadline = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => reject(new TimedOut(milliseconds)), milliseconds);
@@ -15,6 +15,6 @@ export class TimedOut extends Error {
   override readonly name = "TimedOut";
 
   constructor(milliseconds: number) {
-    super(`No answer within ${milliseconds} ms.`);
+    super(`No result within ${milliseconds} ms.`);
   }
 }

@@ -12,7 +12,7 @@ async function waitingHistory() {
   const who = await newPartner();
   const outside = playOutside({
     [`${HOST}/broken`]: () => new Response("down", { status: 500 }),
-    [`${HOST}/mended`]: () => new Response(rideFile()),
+    [`${HOST}/repaired`]: () => new Response(rideFile()),
   });
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/broken`, priority: 0 });
@@ -28,8 +28,8 @@ async function waitingHistory() {
 describe("a file of a running import that waits for its host", () => {
   test("is imported at once from a new URL pinged with priority 1, and counts in that import", async () => {
     const { who, collector, filePath, importPath } = await waitingHistory();
-    const mended = { summary_id: "ride", callback_url: `${HOST}/mended`, priority: 1 as const };
-    expect(await ping(who, mended)).toMatchObject([{ status: "queued" }]);
+    const repaired = { summary_id: "ride", callback_url: `${HOST}/repaired`, priority: 1 as const };
+    expect(await ping(who, repaired)).toMatchObject([{ status: "queued" }]);
     await settle(collector);
     expect(await read(who, filePath)).toMatchObject({ status: "imported" });
     expect(await read(who, importPath)).toMatchObject({
@@ -40,10 +40,10 @@ describe("a file of a running import that waits for its host", () => {
 
   test("takes a new URL pinged with priority 0 with the next task, which is an import of its own", async () => {
     const { who, outside, collector, filePath, importPath } = await waitingHistory();
-    const mended = { summary_id: "ride", callback_url: `${HOST}/mended`, priority: 0 as const };
-    expect(await ping(who, mended)).toMatchObject([{ status: "held" }]);
+    const repaired = { summary_id: "ride", callback_url: `${HOST}/repaired`, priority: 0 as const };
+    expect(await ping(who, repaired)).toMatchObject([{ status: "held" }]);
     await settle(collector);
-    expect(outside.to(`${HOST}/mended`)).toEqual([]);
+    expect(outside.to(`${HOST}/repaired`)).toEqual([]);
     expect(await read(who, importPath)).toMatchObject({ status: "running" });
     const next = await task(who);
     expect(next.repeated).toBe(false);

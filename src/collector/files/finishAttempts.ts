@@ -6,16 +6,16 @@ import type { CollectorTurn } from "../turn.ts";
 import { discardUnreferenced } from "./unreferencedObjects.ts";
 import type { FileVersions } from "./versions.pure.ts";
 
-/** What attempts changed, once the files are written. */
-export interface Settled {
-  /** Ids of files to project: all but the imported ones, which the importer has made readable. */
+/** Results of ended attempts. Their files are written already. */
+export interface EndedAttempts {
+  /** Ids of the files to project. Imported files are not projected, because the importer has made them readable. */
   project: readonly string[];
   failed: readonly { before: FileVersions; after: FileVersions }[];
   tally: Tally;
 }
 
-/** The consequences of ended attempts: files are projected, imports count, unreferenced objects are discarded. */
-export function followSettled(turn: CollectorTurn, { project, failed, tally }: Settled): void {
+/** Projects files after their attempts, adds the tally to imports, and discards unreferenced objects. */
+export function finishAttempts(turn: CollectorTurn, { project, failed, tally }: EndedAttempts): void {
   const { storage, identity, now } = turn;
   if (project.length > 0) {
     storage.outbox.add([{ kind: "project_files", file_ids: [...project] }]);

@@ -1,10 +1,10 @@
 import { wait } from "./wait.ts";
 
-/** An object is unreachable for moments while it is replaced: calls are repeated after these pauses. */
+/** Pauses between calls. A Durable Object is briefly unreachable while it is replaced. */
 const PAUSES_MS = [250, 500, 1_000, 2_000];
 
-/** Repeats a call that throws, with pauses, as often as allowed. Throws the last fault. */
-export async function persistently<T>(
+/** Repeats a call that throws, after growing pauses, while `mayRepeat` returns true. Throws the last fault. */
+export async function withRetries<T>(
   call: () => Promise<T>,
   mayRepeat: () => boolean = () => true,
 ): Promise<T> {
