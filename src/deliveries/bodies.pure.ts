@@ -9,7 +9,7 @@ const failureSchema = z.strictObject({
 });
 export type ImportFailure = z.infer<typeof failureSchema>;
 
-/** Tells a partner that an import has ended and can be read. */
+/** Body of the event that reports a completed import. */
 export const importCompletedEventSchema = z
   .strictObject({
     type: z.literal("bulk_fit_import.completed"),
@@ -29,7 +29,7 @@ export const importCompletedEventSchema = z
   .openapi("ImportCompletedEvent");
 export type ImportCompletedEvent = z.infer<typeof importCompletedEventSchema>;
 
-/** Nothing has happened: a partner tries out its receiver. */
+/** Body of a test event, with which a partner tests its receiver. */
 export const testEventSchema = z
   .strictObject({
     type: z.literal("test.ping"),
@@ -39,7 +39,7 @@ export const testEventSchema = z
   .openapi("TestEvent");
 export type TestEvent = z.infer<typeof testEventSchema>;
 
-/** Asks the planner for a training plan from what was imported. */
+/** Body of the request to the planner for a training plan that uses the imported files. */
 export const trainingPlanRequestSchema = z.strictObject({
   type: z.literal("training_plan.requested"),
   timestamp: z.iso.datetime(),
@@ -54,7 +54,7 @@ export const trainingPlanRequestSchema = z.strictObject({
 });
 export type TrainingPlanRequest = z.infer<typeof trainingPlanRequestSchema>;
 
-/** What bodies need of a completed import. */
+/** Fields of a completed import that the bodies use. */
 export interface CompletedImport extends ImportCounts {
   partner_id: string;
   import_id: string;
@@ -64,7 +64,7 @@ export interface CompletedImport extends ImportCounts {
   is_initial_import: boolean;
 }
 
-/** `failures` are those to list. `more_failures` says whether the import has more. */
+/** Returns the event of a completed import. `failures` are listed; `more_failures` is true when the import has more. */
 export function importCompletedEvent(
   completed: CompletedImport,
   failures: ImportFailure[],

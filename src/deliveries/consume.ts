@@ -15,7 +15,7 @@ async function consumeOne(message: Message, queue: string, env: Env): Promise<vo
   try {
     await deliverDue(env, parsed.data);
   } catch (fault) {
-    // The row says what is due, and the sweep sends it again: acknowledge the message.
+    // The row stays due and the sweep sends it again, so the message can be acknowledged.
     logLine({
       unit: "delivery",
       partner_id: parsed.data.partner_id,

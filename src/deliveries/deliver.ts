@@ -12,32 +12,30 @@ import type { Results } from "../windows/window.pure.ts";
 import { afterForgery, FORGED } from "./forged.ts";
 import { PLAN_PREFIX } from "./ids.ts";
 import type { DeliveryMessage } from "./message.ts";
-import { afterAttempt, MAX_DELAY_MS } from "./schedule.pure.ts";
+import { afterAttempt, MAX_DELAY_MS, RESPONSE_DEADLINE_MS } from "./schedule.pure.ts";
 import { signedHeaders } from "./sign.ts";
 import {
   claimDelivery,
-  putOffDelivery,
+  postponeDelivery,
   recordAttempt,
   type Attempt,
   type ClaimedDelivery,
   type AttemptResult,
 } from "./write.ts";
 
-/** Time for a receiver to answer, as the contract states it. */
-const DEADLINE_MS = 15_000;
-/** A connection that fails this late has held its consumer like a timeout. */
-const SLOW_FAULT_MS = 5_000;
-/** The deadline and the time to record the attempt. Then another consumer may claim the delivery. */
+/** A connection that fails after this time counts as a timeout: it occupied its consumer as long. */
+const SLOW_FAILURE_MS = 5_000;
+/** Lifetime of a claim: the deadline and the time to record the attempt. Then another consumer may claim the delivery. */
 const CLAIM_MS = 60_000;
-/** Enough of an answer to show the receiver's error message. */
-const ANSWER_BYTES = 500;
-/** Maximum delay after a partner is active again. At this rate, a thousand waiting events cost about a dollar a day. */
+/** Number of stored bytes of a response: enough for the receiver's error message. */
+const RESPONSE_BYTES = 500;
+/** Delay between checks whether a partner is active again. A thousand waiting events cost about a dollar a day. */
 const SUSPENDED_DELAY_MS = 10 * 60_000;
 
 /** The receiver of a delivery, or the reason why it is not sent now. */
 type Target =
   | { send: true; url: string; secrets: string[] }
-  /** `retried`: counts as a failed attempt. `postponed`: no attempt was due. Otherwise no attempt follows. */
+  /** `retried`: counts as a failed attempt. `postponed`: counts as none. `failed`, `recorded`: no attempt follows. */
   | { send: false; as: "retried" | "postponed" | "failed" | "recorded"; reason: string };
 
 function unsent(as: "retried" | "postponed" | "failed" | "recorded", reason: string): Target {
@@ -52,17 +50,17 @@ async function targetOf(env: Env, message: DeliveryMessage, nowMs: number): Prom
     return { send: true, url: env.TRAINING_PLAN_URL, secrets: [secret] };
   }
   const partner = await readPartner(env.PARTNERS, message.partner_id);
-  if (partner === null) return unsent("retried", "The partner registry did not know the partner.");
-  if (partner.event_url === null) return unsent("failed", "No event_url is configured.");
+  if (partner === null) return unsent("retried", "The partner was not found in the registry.");
+  if (partner.event_url === null) return unsent("failed", "No event_url is set.");
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
   const secrets = live(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
-  if (secrets.length === 0) return unsent("retried", "No webhook secret is valid.");
+  if (secrets.length === 0) return unsent("retried", "The partner has no valid webhook secret.");
   const address = checkAddress(partner.event_url, addressRules(env, []));
-  if (!address.ok) return unsent("retried", `The event_url may not be reached. ${address.detail}`);
+  if (!address.ok) return unsent("retried", `We do not send requests to this event_url. ${address.detail}`);
   return { send: true, url: address.url.href, secrets };
 }
 
-/** Returns the first bytes of an answer as text: those that arrive before the signal aborts. */
+/** Returns the first bytes of a response as text: those that arrive before the signal aborts. */
 async function firstBytes(response: Response, signal: AbortSignal): Promise<string> {
   if (response.body === null) return "";
   const reader = response.body.getReader();
@@ -71,7 +69,7 @@ async function firstBytes(response: Response, signal: AbortSignal): Promise<stri
   const decoder = new TextDecoder();
   let text = "";
   try {
-    for (let left = ANSWER_BYTES; left > 0;) {
+    for (let left = RESPONSE_BYTES; left > 0;) {
       const { done, value } = await reader.read();
       if (done) break;
       text += decoder.decode(value.subarray(0, left), { stream: true });
@@ -86,9 +84,10 @@ async function firstBytes(response: Response, signal: AbortSignal): Promise<stri
   return text;
 }
 
-interface Answer {
+interface PostResult {
+  /** Null without a response. */
   status: number | null;
-  /** Whether the receiver took the whole time without an answer, or long for none. */
+  /** Whether the deadline passed, or the connection failed only after a long time. */
   timedOut: boolean;
   text: string;
   retryAfter: string | null;
@@ -99,7 +98,7 @@ async function post(
   headers: Record<string, string>,
   body: string,
   deadlineMs: number,
-): Promise<Answer> {
+): Promise<PostResult> {
   const signal = AbortSignal.timeout(deadlineMs);
   const startedAt = Date.now();
   try {
@@ -117,22 +116,24 @@ async function post(
       retryAfter: response.headers.get("retry-after"),
     };
   } catch {
-    const text = signal.aborted ? "No answer came in time." : "The host could not be reached.";
-    const timedOut = signal.aborted || Date.now() - startedAt >= SLOW_FAULT_MS;
+    const text = signal.aborted
+      ? `The receiver did not respond within ${deadlineMs / 1000} s.`
+      : "The connection to the receiver failed.";
+    const timedOut = signal.aborted || Date.now() - startedAt >= SLOW_FAILURE_MS;
     return { status: null, text, timedOut, retryAfter: null };
   }
 }
 
 /**
- * Makes a due attempt of a delivery, records it and schedules the next. Puts it off where the receiver has no room, for a
- * day at most. Does nothing when the delivery is settled, not due or claimed by another consumer, so messages may be
- * repeated. Throws when one of our stores is down; then the claim
- * expires and the sweep sends the delivery again.
+ * Makes a due attempt of a delivery, records it and schedules the next. Postpones it, for at most a day, while the
+ * receiver's host accepts no more requests. Does nothing when the delivery is settled, not due or claimed by another
+ * consumer, so messages may be repeated. Throws when one of our stores is down; then the claim expires and the sweep
+ * sends the delivery again.
  */
 export async function deliverDue(
   env: Env,
   message: DeliveryMessage,
-  { now = Date.now, random = Math.random, deadlineMs = DEADLINE_MS } = {},
+  { now = Date.now, random = Math.random, deadlineMs = RESPONSE_DEADLINE_MS } = {},
 ): Promise<void> {
   const startedAt = now();
   const target = await targetOf(env, message, startedAt);
@@ -140,17 +141,17 @@ export async function deliverDue(
   const lease = host === null ? null : await enterHost(env, message.partner_id, laneOf(message), host, 1);
   const results = { answers: 0, timeouts: 0 };
   try {
-    const refused = lease === null || "slots" in lease.admission ? null : lease.admission;
-    let tried = target;
-    if (refused !== null) {
-      const forMs = refused.postponed_for_ms;
-      if (!isPlan(message) && (await putOff(env, message, host, forMs, startedAt))) return;
+    const denied = lease === null || "slots" in lease.admission ? null : lease.admission;
+    let attempted = target;
+    if (denied !== null) {
+      const forMs = denied.postponed_for_ms;
+      if (!isPlan(message) && (await postpone(env, message, host, forMs, startedAt))) return;
       // The event that waits for a plan request must not wait for the planner.
-      tried = isPlan(message)
-        ? unsent("postponed", "The planner has not answered other requests.")
-        : unsent("retried", "The receiver has not answered other events for a day.");
+      attempted = isPlan(message)
+        ? unsent("postponed", "The planner did not respond to earlier requests.")
+        : unsent("retried", "The receiver did not respond to earlier events for a day.");
     }
-    await deliverTo(env, message, tried, results, { startedAt, now, random, deadlineMs });
+    await deliverTo(env, message, attempted, results, { startedAt, now, random, deadlineMs });
   } finally {
     if (lease !== null && "slots" in lease.admission) await lease.leave(results);
   }
@@ -164,8 +165,8 @@ function isPlan({ delivery_id }: DeliveryMessage): boolean {
   return delivery_id.startsWith(PLAN_PREFIX);
 }
 
-/** Puts a delivery off without an attempt. Returns false when it may not be put off any longer, or is not due. */
-async function putOff(
+/** Postpones a delivery without an attempt. Returns false when it is not due, or was postponed for a day already. */
+async function postpone(
   env: Env,
   message: DeliveryMessage,
   host: string | null,
@@ -173,7 +174,7 @@ async function putOff(
   startedAt: number,
 ): Promise<boolean> {
   const database = databaseFor(env, message.partner_id);
-  if (!(await putOffDelivery(database, message, startedAt, startedAt + forMs))) return false;
+  if (!(await postponeDelivery(database, message, startedAt, startedAt + forMs))) return false;
   logLine({
     unit: "delivery",
     ...message,
@@ -183,7 +184,7 @@ async function putOff(
     host,
     status: null,
     milliseconds: 0,
-    reason: "The receiver has not answered other events.",
+    reason: "The receiver did not respond to earlier events.",
     next_in_milliseconds: forMs,
   });
   await env.DELIVERIES.send(message, { delaySeconds: Math.ceil(forMs / 1000) });

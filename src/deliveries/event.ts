@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 
-/** `waiting`: the first attempt of another delivery comes first. `recorded`: no receiver is configured. */
+/** `waiting`: waits for the first attempt of another delivery. `recorded`: no receiver is configured. */
 export type DeliveryStatus = "waiting" | "pending" | "delivered" | "failed" | "recorded";
 
 export const EVENT_STATUSES = ["pending", "delivered", "failed"] as const;
@@ -11,7 +11,7 @@ export function visibleEventStatus(status: DeliveryStatus): EventStatus {
   return status === "delivered" || status === "failed" ? status : "pending";
 }
 
-/** Test events that a partner may send in 24 hours. They are kept for 30 days. */
+/** Maximum number of test events of a partner in 24 hours. They are kept for 30 days. */
 export const TEST_EVENTS_A_DAY = 1_000;
 
 /** JSON of the request body. */
@@ -39,10 +39,10 @@ export type Event = z.infer<typeof eventSchema>;
 
 const attemptSchema = z.strictObject({
   at: z.iso.datetime(),
-  /** Null when the receiver did not answer. */
+  /** Null when the receiver did not respond. */
   status: z.number().int().nullable(),
   milliseconds: z.number(),
-  /** First bytes of the answer, or the reason why there was none. */
+  /** First bytes of the response, or the reason why none arrived. */
   answer: z.string().nullable(),
 });
 

@@ -3,11 +3,11 @@ import type { Next } from "./schedule.pure.ts";
 /** Stored type of a test event that is signed with a throw-away secret. Its body looks like any test event. */
 export const FORGED = "test.forged";
 
-/** Statuses with which a receiver refuses a wrong signature. Others, such as 404 or 429, say nothing about it. */
-const REFUSALS = new Set([400, 401, 403, 422]);
+/** Statuses that reject a wrong signature. Others, such as 404 or 429, do not show that it was verified. */
+export const REJECTIONS: readonly number[] = [400, 401, 403, 422];
 
-/** A forged event is sent once, and counts as delivered when its receiver refuses it. */
+/** Returns the state of a forged event after its only attempt: delivered when the receiver rejected it. */
 export function afterForgery(httpStatus: number | null): Next {
-  const refused = httpStatus !== null && REFUSALS.has(httpStatus);
-  return { status: refused ? "delivered" : "failed", next_attempt_at: null };
+  const rejected = httpStatus !== null && REJECTIONS.includes(httpStatus);
+  return { status: rejected ? "delivered" : "failed", next_attempt_at: null };
 }

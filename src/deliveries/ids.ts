@@ -1,9 +1,9 @@
-/** Every event's id begins with this, followed by its import's id, or for a test event by a random one. */
+/** Prefix of an event's id. The import's id follows, or a random id for a test event. */
 export const EVENT_PREFIX = "evt_";
-/** Every training plan request's id begins with this, followed by its import's id. */
+/** Prefix of a training plan request's id. The import's id follows. */
 export const PLAN_PREFIX = "plan_";
 
-/** Returns the id of an import's only event. It is also the `webhook-id`, and keeps the event from being made twice. */
+/** Returns the id of an import's only event, which is also its `webhook-id`. A fixed id prevents a second event. */
 export function deliveryIdOfEvent(importId: string): string {
   return EVENT_PREFIX + importId;
 }

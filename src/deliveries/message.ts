@@ -1,4 +1,4 @@
-/** A queue message: names a delivery that is due. */
+/** A queue message: the names of a due delivery. */
 export interface DeliveryMessage {
   partner_id: string;
   delivery_id: string;

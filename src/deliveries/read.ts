@@ -80,7 +80,7 @@ export interface EventFilters {
 /** The time (created_at, or updated_at with updated_since) in Unix milliseconds and the id of the last row. */
 export type EventPosition = [timeMs: number, eventId: string];
 
-/** Events that one page looks at beyond those that it returns. */
+/** Maximum number of events that a page examines in addition to its own size. */
 const EVENTS_TO_WALK = 2_000;
 
 interface WalkedEvent extends EventRow, Walked {
@@ -89,8 +89,8 @@ interface WalkedEvent extends EventRow, Walked {
 }
 
 /**
- * Returns at most `limit` events after the position: newest first, or with `updated_since` ascending by update. Of events
- * of other statuses, a page passes a bounded number.
+ * Returns at most `limit` events after the position: newest first, or with `updated_since` ascending by update. A page
+ * examines a bounded number of events, so it may be short or empty when few match.
  */
 export async function listEvents(
   env: Env,
@@ -118,7 +118,7 @@ async function walkEvents(
   const walk = new Where().and("e.partner_id = ?", partnerId).and("e.kind = 'event'");
   if (after !== null) walk.and(`(${time}, e.delivery_id) ${byUpdate ? ">" : "<"} (?, ?)`, ...after);
   else if (updated_since !== undefined) walk.and(`${time} >= ?`, updated_since);
-  // Leave rows of the current millisecond to the next poll: more of them may still be written.
+  // Exclude the current millisecond: more rows with that time may still be written.
   if (byUpdate) walk.and(`${time} < ${DATABASE_NOW}`);
   const select = `SELECT ${time} AS time, e.delivery_id
     FROM deliveries e INDEXED BY deliveries_by_${byUpdate ? "update" : "creation"} WHERE ${walk.sql}

@@ -1,8 +1,11 @@
-/** Decisions after an attempt of a delivery. Pure: time and chance are arguments. */
+/** Decisions after an attempt of a delivery. Pure: time and randomness are arguments. */
 
 const SECOND_MS = 1_000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
+
+/** Time for a receiver to respond, as the contract states it. */
+export const RESPONSE_DEADLINE_MS = 15 * SECOND_MS;
 
 /** Delays after each failed attempt, as the contract states them: about three days in total. */
 const DELAYS_MS = [
@@ -33,14 +36,14 @@ export function nextAttemptAt(after: {
 }): number | null {
   const delayMs = DELAYS_MS[after.failedAttempts - 1];
   if (delayMs === undefined) return null;
-  const askedMs = (after.retryAfterSeconds ?? 0) * SECOND_MS;
-  return after.nowMs + Math.min(MAX_DELAY_MS, Math.max(delayMs * (1 - JITTER * after.random), askedMs));
+  const requestedMs = (after.retryAfterSeconds ?? 0) * SECOND_MS;
+  return after.nowMs + Math.min(MAX_DELAY_MS, Math.max(delayMs * (1 - JITTER * after.random), requestedMs));
 }
 
 export type Next =
   { status: "delivered" | "failed"; next_attempt_at: null } | { status: "pending"; next_attempt_at: number };
 
-/** `httpStatus` is null when the receiver did not answer. 410 means that it wants no more attempts. */
+/** Returns the state after an attempt. `httpStatus` is null without a response. 410 ends the attempts. */
 export function afterAttempt(httpStatus: number | null, attempt: Parameters<typeof nextAttemptAt>[0]): Next {
   if (httpStatus !== null && httpStatus >= 200 && httpStatus < 300) {
     return { status: "delivered", next_attempt_at: null };

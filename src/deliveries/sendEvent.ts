@@ -20,23 +20,23 @@ export async function resendEvent(
 ): Promise<boolean> {
   const delivery = { partner_id: partnerId, delivery_id: eventId };
   if (!(await restartDelivery(databaseFor(env, partnerId), delivery, nowMs))) return false;
-  await announce(env, delivery);
+  await enqueue(env, delivery);
   return true;
 }
 
 /** Options of a test event: a challenge for the receiver to return, or a signature that it must reject. */
-export interface Trial {
+export interface TestEventOptions {
   challenge?: string | undefined;
   signature?: "wrong" | undefined;
 }
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** Sends a test event, with which a partner tries its receiver. Returns the event's id; null when there were too many. */
+/** Sends a test event. Returns its id, or null when the partner has reached the limit of test events. */
 export async function sendTestEvent(
   env: Env,
   partnerId: string,
-  { challenge, signature }: Trial,
+  { challenge, signature }: TestEventOptions,
   nowMs: number,
 ): Promise<string | null> {
   const database = databaseFor(env, partnerId);
@@ -58,12 +58,12 @@ export async function sendTestEvent(
     then_deliver: null,
     next_attempt_at: nowMs,
   }).run();
-  await announce(env, delivery);
+  await enqueue(env, delivery);
   return delivery.delivery_id;
 }
 
 /** Sends a delivery to the queue. If that fails, the sweep sends it later. */
-async function announce(env: Env, delivery: { partner_id: string; delivery_id: string }): Promise<void> {
+async function enqueue(env: Env, delivery: { partner_id: string; delivery_id: string }): Promise<void> {
   try {
     await env.DELIVERIES.send(delivery);
   } catch (fault) {

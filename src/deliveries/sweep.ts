@@ -2,17 +2,17 @@ import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteTestEvents, postponeOverdueDeliveries } from "./write.ts";
 
-/** A queue under load is late by seconds. A message later than this counts as lost. */
+/** A queue under load delivers messages seconds late. A message later than this counts as lost. */
 const GRACE_MS = 2 * 60_000;
-/** Local queues lose their messages on a restart, and a developer waits for them. */
+/** Shorter, because local queues lose their messages on a restart while a developer waits. */
 const LOCAL_GRACE_MS = 5_000;
 /** Maximum number of messages in one `sendBatch`. */
 const BATCH_MESSAGES = 100;
-/** After hours without a store, successive runs catch up within minutes. */
+/** Maximum number of batches in one run. Later runs send the rest: a backlog of hours takes minutes. */
 const BATCHES_PER_RUN = 5;
 /** Test events belong to no user, so erasure never deletes them. */
 const TEST_EVENT_KEPT_FOR_MS = 30 * 24 * 60 * 60_000;
-/** More than partners send in a minute at the highest rate; few enough for one short statement. */
+/** Exceeds the highest rate per minute of all partners. Few enough for one short statement. */
 const TEST_EVENTS_PER_RUN = 10_000;
 
 /** Sends messages again for due deliveries whose message seems lost. Returns how many. */

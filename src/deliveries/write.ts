@@ -52,9 +52,9 @@ const claimedSchema = z.object({
   /** Attempts made before the schedule was last restarted. */
   attempts_before: z.number().int(),
   then_deliver: z.string().nullable(),
-  /** Answer of the latest attempt. */
+  /** Response text of the latest attempt. */
   last_answer: z.string().nullable(),
-  /** Name of the claim. An attempt is recorded only while this claim is the current one. */
+  /** Identifies the claim. An attempt is recorded only while this claim is the current one. */
   claimed_until: z.number(),
 });
 export type ClaimedDelivery = z.infer<typeof claimedSchema>;
@@ -82,14 +82,14 @@ export async function claimDelivery(
   return row === null ? null : claimedSchema.parse(row);
 }
 
-/** A delivery is put off at most this long after its last change. Then it counts an attempt. */
-const PUT_OFF_FOR_MS = 24 * 60 * 60_000;
+/** Maximum time that a delivery is postponed after its last change. Then an attempt is counted. */
+const MAX_POSTPONED_MS = 24 * 60 * 60_000;
 
 /**
- * Puts a due, unclaimed delivery off until `untilMs`. Returns false when it is not due, claimed, settled, or was put off
- * for a day since its last attempt.
+ * Postpones a due, unclaimed delivery until `untilMs`. Returns false when it is not due, claimed, settled, or was
+ * postponed for a day since its last attempt.
  */
-export async function putOffDelivery(
+export async function postponeDelivery(
   db: D1Database,
   delivery: { partner_id: string; delivery_id: string },
   nowMs: number,
@@ -99,7 +99,7 @@ export async function putOffDelivery(
     .prepare(
       `UPDATE deliveries SET next_attempt_at = ?3
        WHERE partner_id = ?1 AND delivery_id = ?2 AND status = 'pending' AND next_attempt_at <= ?4
-         AND (claimed_until IS NULL OR claimed_until <= ?5) AND updated_at > ?5 - ${PUT_OFF_FOR_MS}`,
+         AND (claimed_until IS NULL OR claimed_until <= ?5) AND updated_at > ?5 - ${MAX_POSTPONED_MS}`,
     )
     .bind(delivery.partner_id, delivery.delivery_id, untilMs, nowMs + EARLY_MS, nowMs)
     .run();
@@ -109,10 +109,10 @@ export async function putOffDelivery(
 export interface Attempt {
   /** Unix milliseconds. */
   at: number;
-  /** Null when there was no answer. */
+  /** Null without a response. */
   status: number | null;
   milliseconds: number;
-  /** First bytes of the answer, or the reason why there was none. */
+  /** First bytes of the response, or the reason why none arrived. */
   answer: string | null;
 }
 
@@ -188,12 +188,12 @@ export async function postponeOverdueDeliveries(
   return dueSchema.parse(found.results);
 }
 
-/** Attempts that a resent event keeps: more than one schedule makes, and much less than a row's 2 MB. */
+/** Number of past attempts that a resent event keeps. One schedule makes fewer; a row holds at most 2 MB. */
 const ATTEMPTS_KEPT = 50;
 
 /**
- * Restarts the schedule of an event, due now; its attempts are counted on. Returns false when the event does not exist,
- * is being delivered, is due, or waits for the plan request before it.
+ * Restarts the schedule of an event, due now. Its attempt count continues. Returns false when the event does not exist,
+ * is being delivered, is due, or waits for its plan request.
  */
 export async function restartDelivery(
   db: D1Database,
@@ -216,7 +216,7 @@ export async function restartDelivery(
   return restarted.meta.changes > 0;
 }
 
-/** Whether the partner has had at least this many test events since the instant. */
+/** Returns whether the partner has sent at least this many test events since the instant. */
 export async function hadTestEvents(
   db: D1Database,
   partnerId: string,

@@ -7,19 +7,20 @@ import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
 import { sharedMemory } from "../memory/budget.ts";
 import { claimJob, filesToRedecode, replaceDecoded, saveJob, type Job, type StoredFile } from "./write.ts";
 
-/** Files that one page of a job holds, and how many of them are decoded at a time. */
-const PAGE = 100;
-const AT_ONCE = 4;
-/** A run of the clock takes on no further page after this; the next run goes on. */
+/** Number of files in one page of a job. */
+const PAGE_FILES = 100;
+/** Number of files that are decoded at the same time. */
+const CONCURRENT_FILES = 4;
+/** A scheduled run starts no further page after this time. The next run continues. */
 const RUN_MS = 20_000;
-/** Longer than requests and imports hold memory. A file that finds none counts as failed. */
+/** Maximum wait for memory: longer than requests and imports hold it. After it, the file counts as failed. */
 const MEMORY_WAIT_MS = 60_000;
-/** A run that died is taken over after this. */
+/** Lifetime of a claim. Then another run continues the job of a run that died. */
 const CLAIM_MS = 5 * 60_000;
 
 type Result = "changed" | "unchanged" | "failed";
 
-/** Continues each database's oldest job by some pages. Returns how many files it looked at. */
+/** Continues the oldest job of each database by some pages. Returns the number of files examined. */
 export async function continueJobs(env: Env, nowMs: number): Promise<number> {
   let files = 0;
   for (const database of allDatabases(env)) files += await continueJob(env, database, nowMs);
@@ -31,12 +32,12 @@ async function continueJob(env: Env, database: D1Database, nowMs: number): Promi
   if (claimed === null) return 0;
   const startedAt = Date.now();
   let job = claimed;
-  // The run before died over its page: this one goes through it file by file, to find which one kills.
-  let alone = claimed.claims > 1 ? PAGE : 0;
+  // The previous run died in its page. Decode that page file by file, to isolate the file that caused it.
+  let singleFiles = claimed.claims > 1 ? PAGE_FILES : 0;
   while (job.finished_at === null && Date.now() - startedAt < RUN_MS) {
-    job = await redecodePage(env, database, job, alone > 0 ? 1 : PAGE);
+    job = await redecodePage(env, database, job, singleFiles > 0 ? 1 : PAGE_FILES);
     await saveJob(database, job, Date.now() + CLAIM_MS);
-    alone -= 1;
+    singleFiles -= 1;
   }
   await saveJob(database, job, 0);
   return job.looked_at - claimed.looked_at;
@@ -45,23 +46,25 @@ async function continueJob(env: Env, database: D1Database, nowMs: number): Promi
 async function redecodePage(env: Env, database: D1Database, job: Job, limit: number): Promise<Job> {
   const { files, next } = await filesToRedecode(database, job, DECODER_VERSION, limit);
   const last = files.at(-1);
-  const passed: Job = {
+  const advanced: Job = {
     ...job,
     ...next,
     looked_at: job.looked_at + files.length,
     finished_at: next === null ? Date.now() : null,
   };
   if (limit === 1 && last !== undefined) {
-    // Should this file kill the run, it has failed, and the next run goes on behind it.
-    await saveJob(database, { ...passed, failed: job.failed + 1 }, Date.now() + CLAIM_MS);
+    // Count the file as failed first. If it kills this run, the next run continues after it.
+    await saveJob(database, { ...advanced, failed: job.failed + 1 }, Date.now() + CLAIM_MS);
   }
-  const results = await settleAll(files, AT_ONCE, async (file) => redecodeFile(env, database, job, file));
-  const count = (wanted: Result) =>
-    results.filter((result) => (result.status === "fulfilled" ? result.value : "failed") === wanted).length;
-  return { ...passed, changed: job.changed + count("changed"), failed: job.failed + count("failed") };
+  const results = await settleAll(files, CONCURRENT_FILES, async (file) =>
+    redecodeFile(env, database, job, file),
+  );
+  const count = (expected: Result) =>
+    results.filter((result) => (result.status === "fulfilled" ? result.value : "failed") === expected).length;
+  return { ...advanced, changed: job.changed + count("changed"), failed: job.failed + count("failed") };
 }
 
-/** No download and no event: a readable file is decoded in place, a failed one is queued again from its bytes. */
+/** Decodes a readable file in place, or queues a failed one again from its stored bytes. Sends no event. */
 async function redecodeFile(env: Env, database: D1Database, job: Job, file: StoredFile): Promise<Result> {
   if (job.parameters.code !== null) {
     const { partner_id, file_id } = file;

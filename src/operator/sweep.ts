@@ -2,10 +2,10 @@ import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteFinishedJobs } from "./write.ts";
 
-/** Whoever asked for a job has read what came of it; the log keeps its runs for less. */
+/** Time for an operator to read the result of a job. Longer than the log is kept. */
 const FINISHED_JOB_KEPT_FOR_MS = 30 * 24 * 60 * 60_000;
 
-/** Forgets jobs that were finished long ago. Answers how many. */
+/** Deletes jobs that finished long ago. Returns how many. */
 export async function sweepFinishedJobs(env: Env, nowMs: number): Promise<number> {
   let deleted = 0;
   for (const database of allDatabases(env)) {

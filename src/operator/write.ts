@@ -7,7 +7,7 @@ import { randomId } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 import { walked } from "../database/walk.ts";
 
-/** Which stored files to decode again: received since then (Unix milliseconds), and failed with that code if given. */
+/** Files to decode again: received since `since` (Unix milliseconds), and failed with `code` unless it is null. */
 const redecodeParametersSchema = z.object({
   since: z.number().int(),
   code: z.enum(FILE_ERROR_CODES).nullable(),
@@ -26,7 +26,7 @@ const jobSchema = z.object({
 });
 export type Job = z.infer<typeof jobSchema>;
 
-/** The statement that asks for stored files to be decoded again, for whoever runs it: the service does the rest. */
+/** Statement that creates a job. The `redecode` command runs it; the service then does the work. */
 export const INSERT_REDECODE = `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
   VALUES (?1, 'redecode', ?2, ${DATABASE_NOW}) ON CONFLICT (job_id) DO NOTHING`;
 
@@ -36,7 +36,7 @@ export function parseJob(row: unknown): Job {
   return jobSchema.parse(row);
 }
 
-/** Takes the oldest unfinished job for one run of the clock until `untilMs`; null when there is none, or it is taken. */
+/** Claims the oldest unfinished job until `untilMs`. Returns null when no job is unfinished, or it is claimed. */
 export async function claimJob(db: D1Database, nowMs: number, untilMs: number): Promise<Job | null> {
   const row = await db
     .prepare(
@@ -50,7 +50,7 @@ export async function claimJob(db: D1Database, nowMs: number, untilMs: number): 
   return row === null ? null : parseJob(row);
 }
 
-/** Keeps how far the job is, which ends the count of claims, and that it is taken until the instant; 0: it is free. */
+/** Stores the progress of a job, resets its count of claims and extends its claim. 0 releases it. */
 export async function saveJob(db: D1Database, job: Job, claimedUntilMs: number): Promise<void> {
   await db
     .prepare(
@@ -70,7 +70,7 @@ export async function saveJob(db: D1Database, job: Job, claimedUntilMs: number):
     .run();
 }
 
-/** Deletes jobs that were finished before the instant. Answers how many. */
+/** Deletes jobs that finished before the instant. Returns how many. */
 export async function deleteFinishedJobs(db: D1Database, beforeMs: number): Promise<number> {
   const deleted = await db.prepare("DELETE FROM operator_jobs WHERE finished_at < ?").bind(beforeMs).run();
   return deleted.meta.changes;
@@ -92,18 +92,18 @@ export type StoredFile = z.infer<typeof storedFileSchema>;
 
 const walkedFiles = z.array(z.object({ n: z.number(), walked_partner: z.string(), walked_file: z.string() }));
 
-/** Files that one page of a job looks at, whether they are to be decoded again or not. */
+/** Maximum number of files that one page of a job examines, whether they match or not. */
 const FILES_TO_WALK = 5_000;
 
-/** Files to decode again, and where the job goes on; `next` is null after the last file. */
+/** Files to decode again, and the position of the next page. `next` is null after the last file. */
 export interface RedecodePage {
   files: StoredFile[];
   next: { after_partner: string; after_file: string } | null;
 }
 
 /**
- * Returns the next files that an older decoder has read, or that failed with the code although their bytes are stored;
- * in the order of partner and id, at most `limit`.
+ * Returns at most `limit` files after the position of the job, in the order of partner and id: those that an older decoder
+ * has read, or with a code, those that failed with it and whose bytes are stored.
  */
 export async function filesToRedecode(
   db: D1Database,
@@ -152,9 +152,9 @@ export async function filesToRedecode(
 }
 
 /**
- * Statements that give a readable version other activities: only while nothing about the file has changed since
- * it was read, and no newer decoder has been there. Run them in one batch; the first tells by its changes
- * whether they applied.
+ * Returns statements that replace the activities of a readable version. They apply only if the file has not changed since
+ * it was read and no newer decoder has decoded it. Run them in one batch; the change count of the first shows whether
+ * they applied.
  */
 export function replaceDecoded(
   db: D1Database,

@@ -9,7 +9,7 @@ import {
 import { countsOf } from "../../src/imports/counts.pure.ts";
 
 const atMs = Date.parse("2026-11-25T12:00:00.500Z");
-const about: CompletedImport = {
+const completed: CompletedImport = {
   partner_id: "p",
   import_id: "0123456789",
   user_id: "u",
@@ -25,9 +25,9 @@ const failure = {
   detail: "The host responded with status 404.",
 };
 
-test("The event says what was imported, and which files failed", () => {
+test("The event contains the counts of the import and the failed files", () => {
   const event = importCompletedEvent(
-    { ...about, event_id: "e" },
+    { ...completed, event_id: "e" },
     Array.from({ length: 100 }, () => failure),
     atMs,
   );
@@ -48,20 +48,20 @@ test("The event says what was imported, and which files failed", () => {
   });
 });
 
-test("Without failures it is completed; with all of them named there are no more", () => {
-  expect(importCompletedEvent({ ...about, failed: 0 }, [], atMs).data).toMatchObject({
+test("The status is completed without failures, and more_failures is false when all failures are listed", () => {
+  expect(importCompletedEvent({ ...completed, failed: 0 }, [], atMs).data).toMatchObject({
     status: "completed",
     failures: [],
     more_failures: false,
   });
-  expect(importCompletedEvent({ ...about, failed: 1 }, [failure], atMs).data).toMatchObject({
+  expect(importCompletedEvent({ ...completed, failed: 1 }, [failure], atMs).data).toMatchObject({
     status: "completed_with_failures",
     more_failures: false,
   });
 });
 
-test("A training plan is asked for by partner, user, source and import", () => {
-  expect(trainingPlanRequestSchema.parse(trainingPlanRequest(about, atMs))).toEqual({
+test("The request for a training plan names the partner, user, source and import", () => {
+  expect(trainingPlanRequestSchema.parse(trainingPlanRequest(completed, atMs))).toEqual({
     type: "training_plan.requested",
     timestamp: "2026-11-25T12:00:00.500Z",
     data: {

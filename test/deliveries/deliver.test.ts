@@ -25,20 +25,20 @@ const logged = vi.fn<(line: unknown) => void>();
 let nowMs = startMs;
 let sent: { message: DeliveryMessage; delaySeconds: number }[] = [];
 
-const taken = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+const sendResult = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
 
-/** The real bindings; what would go over the queue is kept here, so that a test can let time pass between. */
+/** The real bindings, with a queue that records its messages, so that tests decide when they are delivered. */
 const world: Env = {
   ...env,
   DELIVERIES: {
-    metrics: async () => taken.metadata.metrics,
+    metrics: async () => sendResult.metadata.metrics,
     send: async (message, options) => {
       sent.push({ message, delaySeconds: options?.delaySeconds ?? 0 });
-      return taken;
+      return sendResult;
     },
     sendBatch: async (messages) => {
       for (const { body } of messages) sent.push({ message: body, delaySeconds: 0 });
-      return taken;
+      return sendResult;
     },
   },
 };
@@ -50,20 +50,20 @@ interface Received {
   headers: Record<string, string>;
 }
 
-/** Plays the receivers of the outside network; answers what reached them. */
-function play(answer: (received: Received) => Response | Promise<Response>): Received[] {
+/** Replaces every host on the network with `respond`. Returns the requests received. */
+function mockReceivers(respond: (received: Received) => Response | Promise<Response>): Received[] {
   const all: Received[] = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
     const request = new Request(input, init);
     const body = await request.text();
     const received = { url: request.url, request, body, headers: Object.fromEntries(request.headers) };
     all.push(received);
-    return answer(received);
+    return respond(received);
   });
   return all;
 }
 
-/** Whether a receiver's library takes what it got; the library holds the time against its own clock. */
+/** Returns whether a Standard Webhooks library verifies the request. The library checks the timestamp against its clock. */
 function verifies(secret: string, received: Received | undefined): boolean {
   vi.useFakeTimers({ toFake: ["Date"], now: nowMs });
   try {
@@ -76,7 +76,7 @@ function verifies(secret: string, received: Received | undefined): boolean {
   }
 }
 
-const never = ({ request }: Received) =>
+const neverResponds = ({ request }: Received) =>
   new Promise<Response>((_, reject) => {
     request.signal.addEventListener("abort", () => reject(new Error("aborted")));
   });
@@ -136,11 +136,11 @@ async function rowOf(message: DeliveryMessage): Promise<Row> {
 const secretOf = ({ partner }: TestPartner) => partner.webhook_secrets[0]?.secret ?? "";
 
 describe("An event", () => {
-  test("is posted as JSON, signed by the partner's secret, and delivered by any 2xx", async () => {
+  test("is sent as JSON, signed with the partner's secret, and delivered by any 2xx", async () => {
     for (const status of [200, 202, 204]) {
-      const who = await partnerWith();
-      const message = await store({ partner_id: who.partnerId });
-      const received = play(() => new Response(status === 204 ? null : "thanks", { status }));
+      const recipient = await partnerWith();
+      const message = await store({ partner_id: recipient.partnerId });
+      const received = mockReceivers(() => new Response(status === 204 ? null : "thanks", { status }));
       await deliver(message);
       const [one] = received;
       expect(received).toHaveLength(1);
@@ -151,7 +151,7 @@ describe("An event", () => {
         "content-type": "application/json",
         "webhook-id": message.delivery_id,
       });
-      expect(verifies(secretOf(who), one)).toBe(true);
+      expect(verifies(secretOf(recipient), one)).toBe(true);
       expect(verifies(newWebhookSecret(), one)).toBe(false);
       expect(await rowOf(message)).toMatchObject({
         status: "delivered",
@@ -164,47 +164,54 @@ describe("An event", () => {
   });
 
   test.each([
-    ["an error", () => new Response("broken", { status: 500 }), { status: 500, answer: "broken" }],
-    ["a refusal", () => new Response("no", { status: 404 }), { status: 404, answer: "no" }],
+    ["a 500", () => new Response("broken", { status: 500 }), { status: 500, answer: "broken" }],
+    ["a 404", () => new Response("no", { status: 404 }), { status: 404, answer: "no" }],
     [
-      "a redirect, which is not followed",
+      "a redirect, which is not followed,",
       () => new Response(null, { status: 302, headers: { location: "https://elsewhere.example.com/" } }),
       { status: 302, answer: "" },
     ],
-    ["no answer in time", never, { status: null, answer: "No answer came in time." }],
+    [
+      "no response in time",
+      neverResponds,
+      { status: null, answer: "The receiver did not respond within 0.02 s." },
+    ],
     [
       "no connection",
       () => Promise.reject(new TypeError("refused")),
-      { status: null, answer: "The host could not be reached." },
+      { status: null, answer: "The connection to the receiver failed." },
     ],
-  ])("that meets %s is tried again 5 s later, and the attempt can be read", async (_, answer, attempt) => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    const received = play(answer);
-    await deliver(message);
-    expect(received).toHaveLength(1);
-    expect(sent).toEqual([{ message, delaySeconds: 5 }]);
-    expect(await rowOf(message)).toMatchObject({
-      status: "pending",
-      attempt_count: 1,
-      next_attempt_at: startMs + 5_000,
-      claimed_until: null,
-    });
-    const event = await readEvent(env, who.partnerId, message.delivery_id);
-    expect(event?.attempts).toEqual([{ at: "2026-11-25T12:00:00.000Z", milliseconds: 0, ...attempt }]);
-  });
+  ])(
+    "that gets %s is sent again 5 s later, and its first attempt is readable",
+    async (_, answer, attempt) => {
+      const recipient = await partnerWith();
+      const message = await store({ partner_id: recipient.partnerId });
+      const received = mockReceivers(answer);
+      await deliver(message);
+      expect(received).toHaveLength(1);
+      expect(sent).toEqual([{ message, delaySeconds: 5 }]);
+      expect(await rowOf(message)).toMatchObject({
+        status: "pending",
+        attempt_count: 1,
+        next_attempt_at: startMs + 5_000,
+        claimed_until: null,
+      });
+      const event = await readEvent(env, recipient.partnerId, message.delivery_id);
+      expect(event?.attempts).toEqual([{ at: "2026-11-25T12:00:00.000Z", milliseconds: 0, ...attempt }]);
+    },
+  );
 
-  test("is tried at the promised times, with the same id and body, each time freshly signed, then it has failed", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    const received = play(() => new Response("down", { status: 503 }));
+  test("is sent at the promised times with the same id and body and a new signature, and fails after the last attempt", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
+    const received = mockReceivers(() => new Response("down", { status: 503 }));
     const delays: number[] = [];
     for (let attempt = 1; attempt <= 10; attempt += 1) {
       sent = [];
       await deliver(message);
       const last = received.at(-1);
       expect(last?.headers["webhook-timestamp"]).toBe(String(nowMs / 1000));
-      expect(verifies(secretOf(who), last)).toBe(true);
+      expect(verifies(secretOf(recipient), last)).toBe(true);
       const next = sent[0];
       if (next === undefined) break;
       delays.push(next.delaySeconds);
@@ -222,17 +229,17 @@ describe("An event", () => {
       attempt_count: 10,
       next_attempt_at: null,
     });
-    const event = await readEvent(env, who.partnerId, message.delivery_id);
+    const event = await readEvent(env, recipient.partnerId, message.delivery_id);
     expect(event?.attempts).toHaveLength(10);
   });
 
-  test("that is sent again goes through the whole schedule once more, and its attempts count on", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    play(() => new Response("gone", { status: 410 }));
+  test("that is resent goes through the whole schedule again, and its attempt count continues", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
+    mockReceivers(() => new Response("gone", { status: 410 }));
     await deliver(message);
-    expect(await resendEvent(world, who.partnerId, message.delivery_id, nowMs)).toBe(true);
-    const received = play(() => new Response("down", { status: 503 }));
+    expect(await resendEvent(world, recipient.partnerId, message.delivery_id, nowMs)).toBe(true);
+    const received = mockReceivers(() => new Response("down", { status: 503 }));
     const delays: number[] = [];
     for (let next: (typeof sent)[number] | undefined = sent[0]; next !== undefined; next = sent[0]) {
       sent = [];
@@ -245,62 +252,62 @@ describe("An event", () => {
     expect(await rowOf(message)).toMatchObject({ status: "failed", attempt_count: 11 });
   });
 
-  test("ends with 410", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    play(() => new Response("gone", { status: 410 }));
+  test("fails after a 410", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
+    mockReceivers(() => new Response("gone", { status: 410 }));
     await deliver(message);
     expect(await rowOf(message)).toMatchObject({ status: "failed", attempt_count: 1, next_attempt_at: null });
     expect(sent).toEqual([]);
   });
 
-  test("waits as long as a Retry-After asks, in both of its forms", async () => {
+  test("is not sent again before the time in Retry-After, as seconds or as a date", async () => {
     const inTwoMinutes = new Date(startMs + 120_000).toUTCString();
     for (const field of ["120", inTwoMinutes]) {
-      const who = await partnerWith();
-      const message = await store({ partner_id: who.partnerId });
-      play(() => new Response("slow down", { status: 429, headers: { "retry-after": field } }));
+      const recipient = await partnerWith();
+      const message = await store({ partner_id: recipient.partnerId });
+      mockReceivers(() => new Response("slow down", { status: 429, headers: { "retry-after": field } }));
       sent = [];
       await deliver(message);
       expect(sent).toEqual([{ message, delaySeconds: 120 }]);
     }
   });
 
-  test("is delivered although the receiver's answer never ends; only its first 500 bytes are kept", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
+  test("is delivered even if the response never ends; only the first 500 bytes are stored", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
     const cancel = vi.fn<() => void>();
     const endless = new ReadableStream({
       pull: (controller) => controller.enqueue(new TextEncoder().encode("ä".repeat(150))),
       cancel,
     });
-    play(() => new Response(endless));
+    mockReceivers(() => new Response(endless));
     await deliver(message);
-    const event = await readEvent(env, who.partnerId, message.delivery_id);
+    const event = await readEvent(env, recipient.partnerId, message.delivery_id);
     expect(event).toMatchObject({
       status: "delivered",
       attempts: [{ status: 200, answer: "ä".repeat(250) }],
     });
     expect(cancel).toHaveBeenCalledOnce();
 
-    const hanging = await store({ partner_id: who.partnerId });
-    play(
+    const hanging = await store({ partner_id: recipient.partnerId });
+    mockReceivers(
       () => new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode("ok…")) })),
     );
     await deliver(hanging);
-    const other = await readEvent(env, who.partnerId, hanging.delivery_id);
+    const other = await readEvent(env, recipient.partnerId, hanging.delivery_id);
     expect(other).toMatchObject({ status: "delivered", attempts: [{ status: 200, answer: "ok…" }] });
   });
 
-  test("is signed by every secret that lives at the time of the attempt", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    const received = play(() => new Response("down", { status: 500 }));
-    const old = secretOf(who);
+  test("is signed with every secret that is valid at the time of the attempt", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
+    const received = mockReceivers(() => new Response("down", { status: 500 }));
+    const old = secretOf(recipient);
     const fresh = newWebhookSecret();
     const at = new Date(startMs).toISOString();
     const rotated: Partner = {
-      ...who.partner,
+      ...recipient.partner,
       webhook_secrets: [
         {
           secret_id: "old",
@@ -314,7 +321,7 @@ describe("An event", () => {
     const accepting = () => [old, fresh].map((secret) => verifies(secret, received.at(-1)));
     await deliver(message);
     expect(accepting()).toEqual([true, false]);
-    await env.PARTNERS.put(partnerKey(who.partnerId), JSON.stringify(rotated));
+    await env.PARTNERS.put(partnerKey(recipient.partnerId), JSON.stringify(rotated));
     nowMs += 5_000;
     await deliver(message);
     expect(accepting()).toEqual([true, true]);
@@ -323,92 +330,95 @@ describe("An event", () => {
     expect(accepting()).toEqual([false, true]);
   });
 
-  test("without an event_url has failed at once, and says why", async () => {
-    const who = await partnerWith({ event_url: null });
-    const message = await store({ partner_id: who.partnerId });
-    const received = play(() => new Response("ok"));
+  test("without an event_url fails at once with a reason", async () => {
+    const recipient = await partnerWith({ event_url: null });
+    const message = await store({ partner_id: recipient.partnerId });
+    const received = mockReceivers(() => new Response("ok"));
     await deliver(message);
     expect(received).toHaveLength(0);
-    expect(await readEvent(env, who.partnerId, message.delivery_id)).toMatchObject({
+    expect(await readEvent(env, recipient.partnerId, message.delivery_id)).toMatchObject({
       status: "failed",
       attempt_count: 0,
-      attempts: [{ status: null, answer: "No event_url is configured." }],
+      attempts: [{ status: null, answer: "No event_url is set." }],
     });
     expect(sent).toEqual([]);
   });
 
-  test("of a partner that the registry does not know at that moment is tried again", async () => {
-    const who = await partnerWith({});
-    const message = await store({ partner_id: who.partnerId });
-    const received = play(() => new Response("ok"));
-    await env.PARTNERS.delete(partnerKey(who.partnerId));
+  test("is sent again when the registry temporarily lacks the partner", async () => {
+    const recipient = await partnerWith({});
+    const message = await store({ partner_id: recipient.partnerId });
+    const received = mockReceivers(() => new Response("ok"));
+    await env.PARTNERS.delete(partnerKey(recipient.partnerId));
     await deliver(message);
     expect(received).toHaveLength(0);
     expect(await rowOf(message)).toMatchObject({ status: "pending", attempt_count: 1 });
-    await env.PARTNERS.put(partnerKey(who.partnerId), JSON.stringify(who.partner));
+    await env.PARTNERS.put(partnerKey(recipient.partnerId), JSON.stringify(recipient.partner));
     nowMs += MINUTE_MS;
     await deliver(message);
     expect(await rowOf(message)).toMatchObject({ status: "delivered", attempt_count: 2 });
   });
 
-  test("of a suspended partner waits until the partner is back", async () => {
-    const who = await partnerWith({ status: "suspended" });
-    const message = await store({ partner_id: who.partnerId });
-    const received = play(() => new Response("ok"));
+  test("of a suspended partner is sent when the partner is active again", async () => {
+    const recipient = await partnerWith({ status: "suspended" });
+    const message = await store({ partner_id: recipient.partnerId });
+    const received = mockReceivers(() => new Response("ok"));
     await deliver(message);
     expect(received).toHaveLength(0);
     expect(await rowOf(message)).toMatchObject({ status: "pending", attempt_count: 0 });
     expect(sent).toEqual([{ message, delaySeconds: 600 }]);
-    await env.PARTNERS.put(partnerKey(who.partnerId), JSON.stringify({ ...who.partner, status: "active" }));
+    await env.PARTNERS.put(
+      partnerKey(recipient.partnerId),
+      JSON.stringify({ ...recipient.partner, status: "active" }),
+    );
     nowMs += 10 * MINUTE_MS;
     await deliver(message);
     expect(await rowOf(message)).toMatchObject({ status: "delivered", attempt_count: 1 });
   });
 
-  test("of a suspended partner says why it waits, once, however long", async () => {
-    const who = await partnerWith({ status: "suspended" });
-    const message = await store({ partner_id: who.partnerId });
+  test("of a suspended partner records the reason once, however long it waits", async () => {
+    const recipient = await partnerWith({ status: "suspended" });
+    const message = await store({ partner_id: recipient.partnerId });
     for (let look = 0; look < 3; look += 1) {
       await deliver(message);
       nowMs += 10 * MINUTE_MS;
     }
-    expect(await readEvent(env, who.partnerId, message.delivery_id)).toMatchObject({
+    expect(await readEvent(env, recipient.partnerId, message.delivery_id)).toMatchObject({
       status: "pending",
       attempt_count: 0,
       attempts: [{ at: new Date(startMs).toISOString(), status: null, answer: "The partner is suspended." }],
     });
   });
 
-  test("never goes to an address that may not be reached", async () => {
-    const received = play(() => new Response("ok"));
+  test("is never sent to an address that is not allowed", async () => {
+    const received = mockReceivers(() => new Response("ok"));
     for (const event_url of [
       "http://127.0.0.1:9000/",
       "https://10.0.0.1/",
       "http://hooks.example.com/",
       "nonsense",
     ]) {
-      const who = await partnerWith({ event_url });
-      const message = await store({ partner_id: who.partnerId });
+      const recipient = await partnerWith({ event_url });
+      const message = await store({ partner_id: recipient.partnerId });
       await deliver(message, { ...world, ENVIRONMENT: "production" });
-      const event = await readEvent(env, who.partnerId, message.delivery_id);
-      expect(event?.attempts[0]?.answer).toMatch(/^The event_url may not be reached\. The /);
+      const event = await readEvent(env, recipient.partnerId, message.delivery_id);
+      expect(event?.attempts[0]?.answer).toMatch(/^We do not send requests to this event_url\. The /);
       expect(event).toMatchObject({ status: "pending", attempt_count: 1 });
     }
     expect(received).toHaveLength(0);
   });
 
-  test("may go to loopback under the local start", async () => {
-    const who = await partnerWith({ event_url: "http://127.0.0.1:9000/hook" });
-    const message = await store({ partner_id: who.partnerId });
-    play(() => new Response("ok"));
+  test("may be sent to loopback by the local service", async () => {
+    const recipient = await partnerWith({ event_url: "http://127.0.0.1:9000/hook" });
+    const message = await store({ partner_id: recipient.partnerId });
+    mockReceivers(() => new Response("ok"));
     await deliver(message);
     expect(await rowOf(message)).toMatchObject({ status: "delivered" });
   });
 
-  test("leaves one log line, with the receiver's host and nothing else of its address", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    play(() => new Response("secret-answer", { status: 500 }));
+  test("writes one log line that contains only the host of the receiver's address", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
+    mockReceivers(() => new Response("secret-answer", { status: 500 }));
     await deliver(message);
     expect(logged).toHaveBeenCalledOnce();
     const line = String(logged.mock.calls[0]?.[0]);
@@ -424,10 +434,10 @@ describe("An event", () => {
   });
 });
 
-async function planAndEvent(who: TestPartner) {
-  const event = await store({ partner_id: who.partnerId, status: "waiting", next_attempt_at: null });
+async function planAndEvent(recipient: TestPartner) {
+  const event = await store({ partner_id: recipient.partnerId, status: "waiting", next_attempt_at: null });
   const plan = await store({
-    partner_id: who.partnerId,
+    partner_id: recipient.partnerId,
     delivery_id: `plan_${randomId()}`,
     kind: "training_plan",
     type: "training_plan.requested",
@@ -436,15 +446,15 @@ async function planAndEvent(who: TestPartner) {
   return { plan, event };
 }
 
-describe("An event whose receiver hangs", () => {
-  const events = async (who: TestPartner, count: number) =>
-    Promise.all(Array.from({ length: count }, () => store({ partner_id: who.partnerId })));
+describe("An event to a receiver that hangs", () => {
+  const events = async (recipient: TestPartner, count: number) =>
+    Promise.all(Array.from({ length: count }, () => store({ partner_id: recipient.partnerId })));
 
-  test("suspends its receiver: later events wait without an attempt, and are delivered when it answers", async () => {
-    const who = await partnerWith();
-    const [hanging, ...others] = await events(who, 3);
-    let answer: typeof never | (() => Response) = never;
-    const received = play((request) => answer(request));
+  test("pauses its receiver: later events wait without an attempt and are delivered when it responds again", async () => {
+    const recipient = await partnerWith();
+    const [hanging, ...others] = await events(recipient, 3);
+    let answer: typeof neverResponds | (() => Response) = neverResponds;
+    const received = mockReceivers((request) => answer(request));
     await deliver(hanging ?? others[0] ?? { partner_id: "", delivery_id: "" });
     for (const message of others) await deliver(message);
     expect(received).toHaveLength(1);
@@ -461,32 +471,32 @@ describe("An event whose receiver hangs", () => {
       );
     }
     answer = () => new Response(null, { status: 204 });
-    await evictDurableObject(env.WINDOWS.getByName(who.partnerId));
+    await evictDurableObject(env.WINDOWS.getByName(recipient.partnerId));
     nowMs += MINUTE_MS;
     for (const message of others) await deliver(message);
     expect((await rowOf(others[0] ?? { partner_id: "", delivery_id: "" })).status).toBe("delivered");
     expect(received).toHaveLength(3);
   });
 
-  test("does not keep another partner's event from the same host", async () => {
+  test("does not delay another partner's event to the same host", async () => {
     const [stuck, other] = [await partnerWith(), await partnerWith()];
     const [hanging] = await events(stuck, 1);
     const [event] = await events(other, 1);
     if (hanging === undefined || event === undefined) throw new Error("no event");
-    play(never);
+    mockReceivers(neverResponds);
     await deliver(hanging);
     vi.restoreAllMocks();
-    const received = play(() => new Response(null, { status: 204 }));
+    const received = mockReceivers(() => new Response(null, { status: 204 }));
     await deliver(event);
     expect(received).toHaveLength(1);
     expect((await rowOf(event)).status).toBe("delivered");
   });
 
-  test("counts an attempt after a day without one, so that its schedule ends", async () => {
-    const who = await partnerWith();
-    const [hanging, waiting] = await events(who, 2);
+  test("counts an attempt after a day of waiting, so that its schedule ends", async () => {
+    const recipient = await partnerWith();
+    const [hanging, waiting] = await events(recipient, 2);
     if (hanging === undefined || waiting === undefined) throw new Error("no event");
-    play(never);
+    mockReceivers(neverResponds);
     await deliver(hanging);
     await env.DB.prepare("UPDATE deliveries SET updated_at = ? WHERE delivery_id = ?")
       .bind(nowMs - 24 * HOUR_MS, waiting.delivery_id)
@@ -496,40 +506,37 @@ describe("An event whose receiver hangs", () => {
   });
 });
 
-describe("A training plan", () => {
+describe("A training plan request", () => {
   const withPlanner: Env = { ...world, TRAINING_PLAN_URL: planner, TRAINING_PLAN_SECRET: plannerSecret };
 
   test.each([
     ["succeeded", () => new Response("ok"), "delivered"],
     ["failed", () => new Response("down", { status: 500 }), "pending"],
-    ["hung", never, "pending"],
+    ["hung", neverResponds, "pending"],
     ["ended for good", () => new Response("gone", { status: 410 }), "failed"],
-  ])(
-    "is asked for before the event leaves, which follows once the first attempt has %s",
-    async (_, answer, status) => {
-      const who = await partnerWith();
-      const { plan, event } = await planAndEvent(who);
-      const received = play((one) => (one.url === planner ? answer(one) : new Response("ok")));
+  ])("is sent before the event, which follows after the first attempt has %s", async (_, answer, status) => {
+    const recipient = await partnerWith();
+    const { plan, event } = await planAndEvent(recipient);
+    const received = mockReceivers((one) => (one.url === planner ? answer(one) : new Response("ok")));
 
-      await deliver(event, withPlanner);
-      expect(received).toHaveLength(0);
+    await deliver(event, withPlanner);
+    expect(received).toHaveLength(0);
 
-      await deliver(plan, withPlanner);
-      expect(received.map(({ url }) => url)).toEqual([planner]);
-      expect(verifies(plannerSecret, received[0])).toBe(true);
-      expect(await rowOf(plan)).toMatchObject({ status, attempt_count: 1 });
-      expect(sent[0]).toEqual({ message: event, delaySeconds: 0 });
+    await deliver(plan, withPlanner);
+    expect(received.map(({ url }) => url)).toEqual([planner]);
+    expect(verifies(plannerSecret, received[0])).toBe(true);
+    expect(await rowOf(plan)).toMatchObject({ status, attempt_count: 1 });
+    expect(sent[0]).toEqual({ message: event, delaySeconds: 0 });
 
-      await deliver(event, withPlanner);
-      expect(received.map(({ url }) => url)).toEqual([planner, receiver]);
-      expect(await rowOf(event)).toMatchObject({ status: "delivered" });
-    },
-  );
+    await deliver(event, withPlanner);
+    expect(received.map(({ url }) => url)).toEqual([planner, receiver]);
+    expect(await rowOf(event)).toMatchObject({ status: "delivered" });
+  });
 
-  test("that is tried again does not send the event again", async () => {
-    const who = await partnerWith();
-    const { plan, event } = await planAndEvent(who);
-    const received = play((one) => new Response("x", { status: one.url === planner ? 500 : 200 }));
+  test("that is sent again does not send the event again", async () => {
+    const recipient = await partnerWith();
+    const { plan, event } = await planAndEvent(recipient);
+    const received = mockReceivers((one) => new Response("x", { status: one.url === planner ? 500 : 200 }));
     await deliver(plan, withPlanner);
     await deliver(event, withPlanner);
     nowMs += 5_000;
@@ -540,10 +547,10 @@ describe("A training plan", () => {
     expect(received.map(({ url }) => url)).toEqual([planner, receiver, planner]);
   });
 
-  test("is recorded where there is no planner, and the event does not wait for one", async () => {
-    const who = await partnerWith();
-    const { plan, event } = await planAndEvent(who);
-    const received = play(() => new Response("ok"));
+  test("is recorded without a planner, and the event does not wait", async () => {
+    const recipient = await partnerWith();
+    const { plan, event } = await planAndEvent(recipient);
+    const received = mockReceivers(() => new Response("ok"));
     await deliver(plan);
     expect(await rowOf(plan)).toMatchObject({ status: "recorded", attempt_count: 0 });
     await deliver(event);
@@ -551,20 +558,20 @@ describe("A training plan", () => {
   });
 });
 
-describe("Messages come late, twice, or not at all", () => {
-  test("two consumers with the same message make one attempt", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    const received = play(() => new Response("ok"));
+describe("Messages that arrive early, late, twice or never", () => {
+  test("make one attempt when two consumers have the same message", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
+    const received = mockReceivers(() => new Response("ok"));
     await Promise.all([deliver(message), deliver(message), deliver(message)]);
     await deliver(message);
     expect(received).toHaveLength(1);
   });
 
-  test("a message before its time makes no attempt", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    const received = play(() => new Response("down", { status: 500 }));
+  test("make no attempt before the delivery is due", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
+    const received = mockReceivers(() => new Response("down", { status: 500 }));
     await deliver(message);
     nowMs += 3_000;
     await deliver(message);
@@ -574,11 +581,11 @@ describe("Messages come late, twice, or not at all", () => {
     expect(received).toHaveLength(2);
   });
 
-  test("a consumer that dies in the middle is forgotten after a minute, and the event still arrives", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
+  test("still deliver the event when a consumer dies: its claim expires after a minute", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
     expect(await claimDelivery(env.DB, message, nowMs, nowMs + MINUTE_MS)).not.toBeNull();
-    const received = play(() => new Response("ok"));
+    const received = mockReceivers(() => new Response("ok"));
     await deliver(message);
     expect(received).toHaveLength(0);
 
@@ -589,12 +596,12 @@ describe("Messages come late, twice, or not at all", () => {
     expect(await rowOf(message)).toMatchObject({ status: "delivered", attempt_count: 1 });
   });
 
-  test("a consumer that comes back too late does not undo what another has recorded", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
-    play(async () => {
+  test("do not overwrite a recorded result when a consumer returns after its claim expired", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
+    mockReceivers(async () => {
       nowMs += 2 * MINUTE_MS;
-      play(() => new Response("ok"));
+      mockReceivers(() => new Response("ok"));
       await deliver(message);
       return new Response("late", { status: 500 });
     });
@@ -607,9 +614,9 @@ describe("Messages come late, twice, or not at all", () => {
     });
   });
 
-  test("what the queue lost is sent again soon under the local start, and once each time it is overdue", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
+  test("are sent again soon by the local service, once each time the delivery is overdue", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
     const isSent = () => sent.some((one) => one.message.delivery_id === message.delivery_id);
     await sweepDeliveries(world, startMs + 4_000);
     expect(isSent()).toBe(false);
@@ -622,9 +629,9 @@ describe("Messages come late, twice, or not at all", () => {
     expect(isSent()).toBe(true);
   });
 
-  test("deployed, a queue has two minutes before its work is taken for lost", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
+  test("count as lost after two minutes in production", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
     const deployed = { ...world, ENVIRONMENT: "production" };
     const isSent = () => sent.some((one) => one.message.delivery_id === message.delivery_id);
     await sweepDeliveries(deployed, startMs + 119_000);
@@ -633,22 +640,22 @@ describe("Messages come late, twice, or not at all", () => {
     expect(isSent()).toBe(true);
   });
 
-  test("what is settled, claimed, waiting or not yet due is left alone", async () => {
-    const who = await partnerWith();
-    const settled = await store({ partner_id: who.partnerId });
-    play(() => new Response("ok"));
+  test("are not sent again for deliveries that are settled, claimed, waiting or not due", async () => {
+    const recipient = await partnerWith();
+    const settled = await store({ partner_id: recipient.partnerId });
+    mockReceivers(() => new Response("ok"));
     await deliver(settled);
-    await store({ partner_id: who.partnerId, next_attempt_at: startMs + HOUR_MS });
-    await store({ partner_id: who.partnerId, status: "waiting", next_attempt_at: null });
-    const claimed = await store({ partner_id: who.partnerId });
+    await store({ partner_id: recipient.partnerId, next_attempt_at: startMs + HOUR_MS });
+    await store({ partner_id: recipient.partnerId, status: "waiting", next_attempt_at: null });
+    const claimed = await store({ partner_id: recipient.partnerId });
     await claimDelivery(env.DB, claimed, startMs, startMs + HOUR_MS);
     sent = [];
     await sweepDeliveries(world, startMs + 10 * MINUTE_MS);
-    expect(sent.filter((one) => one.message.partner_id === who.partnerId)).toEqual([]);
+    expect(sent.filter((one) => one.message.partner_id === recipient.partnerId)).toEqual([]);
   });
 });
 
-/** A batch as the queue hands it over; tells what was acknowledged. */
+/** Returns a batch as the queue delivers it, and the indexes of its acknowledged messages. */
 function batchOf(bodies: unknown[]) {
   const acknowledged: number[] = [];
   const messages = bodies.map((body, index) => ({
@@ -672,16 +679,16 @@ function batchOf(bodies: unknown[]) {
 }
 
 describe("A batch of deliveries", () => {
-  test("does not let a dead receiver hold up the others", async () => {
-    const dead = await partnerWith({ event_url: "https://dead.example.com/" });
-    const alive = await partnerWith();
-    const stuck = await store({ partner_id: dead.partnerId, next_attempt_at: 0 });
+  test("is not delayed by a receiver that does not respond", async () => {
+    const unresponsive = await partnerWith({ event_url: "https://unresponsive.example.com/" });
+    const responsive = await partnerWith();
+    const stuck = await store({ partner_id: unresponsive.partnerId, next_attempt_at: 0 });
     const others = await Promise.all(
-      Array.from({ length: 9 }, () => store({ partner_id: alive.partnerId, next_attempt_at: 0 })),
+      Array.from({ length: 9 }, () => store({ partner_id: responsive.partnerId, next_attempt_at: 0 })),
     );
     const { promise, resolve } = Promise.withResolvers<Response>();
-    play(({ url }) => (url.startsWith("https://dead") ? promise : new Response("ok")));
-    // Each message comes in an invocation of its own.
+    mockReceivers(({ url }) => (url.startsWith("https://unresponsive") ? promise : new Response("ok")));
+    // The queue delivers each message in its own invocation.
     const slow = batchOf([stuck]);
     const consuming = consumeDeliveries(slow.batch, world);
     for (const other of others) await consumeDeliveries(batchOf([other]).batch, world);
@@ -693,21 +700,21 @@ describe("A batch of deliveries", () => {
   });
 
   test("sends no event to a host of this service", async () => {
-    const who = await partnerWith({ event_url: "https://api.example.com/events" });
-    const message = await store({ partner_id: who.partnerId, next_attempt_at: 0 });
-    const asked: string[] = [];
-    play(({ url }) => {
-      asked.push(url);
+    const recipient = await partnerWith({ event_url: "https://api.example.com/events" });
+    const message = await store({ partner_id: recipient.partnerId, next_attempt_at: 0 });
+    const requested: string[] = [];
+    mockReceivers(({ url }) => {
+      requested.push(url);
       return new Response("ok");
     });
     await consumeDeliveries(batchOf([message]).batch, world);
-    expect(asked).toEqual([]);
+    expect(requested).toEqual([]);
     expect((await rowOf(message)).attempts).toContain("leads back to this service");
   });
 
-  test("acknowledges what it cannot read, what is unknown, and what a store's fault kept from being made", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId, next_attempt_at: 0 });
+  test("acknowledges messages that are unreadable or unknown, or that fail because a store is down", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId, next_attempt_at: 0 });
     const { batch, acknowledged } = batchOf([
       null,
       "text",
@@ -740,7 +747,7 @@ describe("A batch of deliveries", () => {
     expect(await rowOf(message)).toMatchObject({ status: "pending", attempt_count: 0 });
   });
 
-  test("that died is logged, and acknowledged for the sweep to bring its work back", async () => {
+  test("in the dead-letter queue is logged and acknowledged; the sweep sends its deliveries again", async () => {
     const { batch, acknowledged } = batchOf([{ partner_id: "p", delivery_id: "evt_1" }, 7]);
     await consumeDeadDeliveries(batch);
     expect(acknowledged).toEqual([0, 1]);
@@ -749,17 +756,17 @@ describe("A batch of deliveries", () => {
   });
 });
 
-describe("A delivery is stored", () => {
-  test("once, whatever is said of it later", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId });
+describe("A delivery", () => {
+  test("is stored once; later inserts change nothing", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId });
     await store({ ...message, body: '{"other":true}', status: "failed" });
     expect(await rowOf(message)).toMatchObject({ status: "pending" });
   });
 
-  test("not for an import that is gone with its user", async () => {
-    const who = await partnerWith();
-    const message = await store({ partner_id: who.partnerId, import_id: "erased" });
+  test("is not stored for an import of an erased user", async () => {
+    const recipient = await partnerWith();
+    const message = await store({ partner_id: recipient.partnerId, import_id: "erased" });
     await expect(rowOf(message)).rejects.toThrow("no such delivery");
   });
 });

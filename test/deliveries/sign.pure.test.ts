@@ -6,7 +6,7 @@ import { newWebhookSecret } from "../../src/partners/partner.ts";
 const body = JSON.stringify({ type: "bulk_fit_import.completed", data: { user_id: "Jürgen ☃ 🚴" } });
 const id = "evt_0123";
 
-test("A receiver that uses a Standard Webhooks library verifies what we send", () => {
+test("A Standard Webhooks library verifies our signature", () => {
   const secret = newWebhookSecret();
   const headers = signedHeaders({ id, atMs: Date.now(), body, secrets: [secret] });
   expect(new Webhook(secret).verify(body, headers)).toEqual(JSON.parse(body));
@@ -14,7 +14,7 @@ test("A receiver that uses a Standard Webhooks library verifies what we send", (
   expect(() => new Webhook(newWebhookSecret()).verify(body, headers)).toThrow();
 });
 
-test("The signature is that of the specification's own example", () => {
+test("The signature matches the example in the specification", () => {
   const headers = signedHeaders({
     id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
     atMs: 1_614_265_330_999,
@@ -28,7 +28,7 @@ test("The signature is that of the specification's own example", () => {
   });
 });
 
-test("During a rotation a receiver may hold the old secret or the new one", () => {
+test("During a rotation, a receiver can verify with the old secret or with the new one", () => {
   const secrets = [newWebhookSecret(), newWebhookSecret()];
   const headers = signedHeaders({ id, atMs: Date.now(), body, secrets });
   expect(headers["webhook-signature"].split(" ")).toHaveLength(2);
