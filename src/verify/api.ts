@@ -1,41 +1,52 @@
 export interface Target {
-  /** The service's address, without a slash at its end. */
+  /** Base URL of the service, without a trailing slash. */
   base: string;
   partnerId: string;
   key: string;
 }
 
-/** A step that did not go as it must; the message is for the partner. */
+/** A failed step. The message is for the partner. */
 export class StepFailure extends Error {}
 
 export function object(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null ? Object.fromEntries(Object.entries(value)) : {};
 }
 
-export interface Answer {
+export interface ApiResponse {
   status: number;
+  /** Empty when the response is not a JSON object. */
   body: Record<string, unknown>;
 }
 
-/** Sends one request; an answer of another status than `expected` ends the step, with the problem's own words. */
-export async function call(
+/** Sends a request and returns its body. Throws a StepFailure when the status is not `expected`. */
+export async function sendExpecting(
   target: Target,
   method: string,
   path: string,
   expected: number,
   body?: unknown,
-): Promise<Answer["body"]> {
-  const answer = await ask(target, method, path, body);
-  if (answer.status === expected) return answer.body;
-  const { title, detail, code, errors } = answer.body;
+): Promise<ApiResponse["body"]> {
+  const response = await send(target, method, path, body);
+  if (response.status === expected) return response.body;
+  const { title, detail, code, errors } = response.body;
   const first = object(Array.isArray(errors) ? errors[0] : null);
-  const words = [title, detail, first["pointer"], first["detail"]].filter((word) => typeof word === "string");
+  const received = `${response.status}${typeof code === "string" ? ` ${code}` : ""}`;
+  const firstError = [first["pointer"], first["detail"]].filter((part) => typeof part === "string").join(" ");
+  const reasons = [title, detail, firstError]
+    .filter((reason) => typeof reason === "string" && reason !== "")
+    .map((reason) => (/[.!?]$/.test(String(reason)) ? String(reason) : `${String(reason)}.`));
   throw new StepFailure(
-    `${method} ${path.split("?")[0]} was answered with ${answer.status}${typeof code === "string" ? ` ${code}` : ""}. ${words.join(" ")}`.trim(),
+    [`${method} ${path.split("?")[0]} returned ${received}; ${expected} was expected.`, ...reasons].join(" "),
   );
 }
 
-export async function ask(target: Target, method: string, path: string, body?: unknown): Promise<Answer> {
+/** Sends a request. Throws a StepFailure when no response arrives in time. */
+export async function send(
+  target: Target,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<ApiResponse> {
   let response: Response;
   let text: string;
   try {
@@ -51,7 +62,9 @@ export async function ask(target: Target, method: string, path: string, body?: u
     });
     text = await response.text();
   } catch {
-    throw new StepFailure(`${target.base} does not answer.`);
+    throw new StepFailure(
+      `${target.base} did not respond. Check the address and your connection, then run the check again.`,
+    );
   }
   try {
     const parsed: unknown = JSON.parse(text);
@@ -61,14 +74,20 @@ export async function ask(target: Target, method: string, path: string, body?: u
   }
 }
 
-/** An answer comes in well under a second, and in a few when a store is slow. */
+/** Responses take well under a second, or a few seconds when a store is slow. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Between two looks: a live ride takes about a second. */
-const LOOK_EVERY_MS = 500;
+/** Time between two polls. A live ride takes about a second. */
+const POLL_EVERY_MS = 500;
 
-/** Looks until there is something; a step that waits longer than this has failed. */
-export async function eventually<T>(
-  what: string,
+/** Next step for a partner when the failure is probably not in the integration. */
+export const RUN_AGAIN = "Run the check again. If it fails again, send us this report.";
+
+/**
+ * Calls `look` until it returns a value, and returns that value. Throws a StepFailure after the deadline.
+ * `problem` is the start of the failure's sentence: "The import did not complete".
+ */
+export async function waitFor<T>(
+  problem: string,
   deadlineInSeconds: number,
   look: () => Promise<T | null>,
 ): Promise<T> {
@@ -76,9 +95,11 @@ export async function eventually<T>(
   for (;;) {
     const found = await look();
     if (found !== null) return found;
-    if (Date.now() > deadline) throw new StepFailure(`Not within ${deadlineInSeconds} s: ${what}.`);
+    if (Date.now() > deadline) {
+      throw new StepFailure(`${problem} within ${deadlineInSeconds} s. ${RUN_AGAIN}`);
+    }
     await new Promise((resolve) => {
-      setTimeout(resolve, LOOK_EVERY_MS);
+      setTimeout(resolve, POLL_EVERY_MS);
     });
   }
 }

@@ -1,8 +1,19 @@
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
-import { ask, call, eventually, object, StepFailure, type Answer, type Target } from "./api.ts";
+import { REJECTIONS } from "../deliveries/forged.ts";
+import { RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
+import {
+  object,
+  RUN_AGAIN,
+  send,
+  sendExpecting,
+  StepFailure,
+  waitFor,
+  type ApiResponse,
+  type Target,
+} from "./api.ts";
 import { tinyRide } from "./tinyRide.ts";
 
-/** What the steps of one run share. */
+/** State that the steps of one run share. */
 export interface Run {
   target: Target;
   userId: string;
@@ -14,20 +25,20 @@ export interface Run {
 export interface Step {
   id: string;
   title: string;
-  /** A failure says nothing about the steps behind it, and does not end the run. */
+  /** A failure of this step does not end the run: later steps do not depend on it. */
   independent?: true;
-  /** The user may be there from this step on. */
-  makesUser?: true;
-  /** Is tried in any case once the user may be there. */
-  removesUser?: true;
-  /** Answers what was seen; `skipped` when it could not be tried. Throws a StepFailure. */
+  /** The user may exist from this step on. */
+  createsUser?: true;
+  /** Runs even after a failure, if the user may exist. */
+  deletesUser?: true;
+  /** Returns what the step found, or `skipped` with the reason why it cannot run. Throws a StepFailure. */
   run(run: Run): Promise<string | { skipped: string }>;
 }
 
 const SOURCE = "verify";
-/** A live ride takes about a second; a service under load may take many. */
+/** A live ride takes about a second. A service under load may take much longer. */
 const IMPORT_SECONDS = 90;
-/** The first attempt comes at once and may take 15 s, the second comes 5 s later. */
+/** Time for two attempts: the second follows 5 s after the first, and each may take 15 s. */
 const EVENT_SECONDS = 45;
 const FIRST_RIDE_SECONDS = 20;
 const SECOND_RIDE_SECONDS = 30;
@@ -37,7 +48,7 @@ function base64(bytes: Uint8Array): string {
 }
 
 async function ping(run: Run, summaryId: string, options: { held?: boolean; newer?: boolean } = {}) {
-  const body = await call(run.target, "POST", "/api/fit_partner_ping/", 202, {
+  const body = await sendExpecting(run.target, "POST", "/api/fit_partner_ping/", 202, {
     activity_files: [
       {
         file_type: "FIT",
@@ -58,45 +69,46 @@ async function ping(run: Run, summaryId: string, options: { held?: boolean; newe
   return { fileId: String(file["file_id"]), status: String(file["status"]) };
 }
 
-function expectStatus(found: string, wanted: string): void {
-  if (found !== wanted) throw new StepFailure(`The ping was answered as ${found}; ${wanted} was expected.`);
+function expectStatus(received: string, expected: string): void {
+  if (received === expected) return;
+  throw new StepFailure(`The ping returned the status ${received}; ${expected} was expected. ${RUN_AGAIN}`);
 }
 
-/** Waits until the file can be read as an activity that lasted so long. */
-async function readable(run: Run, fileId: string, seconds: number): Promise<void> {
-  await eventually(`the activity of ${seconds} s can be read`, IMPORT_SECONDS, async () => {
-    const file = await call(run.target, "GET", `/api/files/${fileId}/`, 200);
+/** Waits until the file has an activity of this duration. */
+async function waitForActivity(run: Run, fileId: string, seconds: number): Promise<void> {
+  await waitFor(`The ${seconds} s activity was not readable`, IMPORT_SECONDS, async () => {
+    const file = await sendExpecting(run.target, "GET", `/api/files/${fileId}/`, 200);
     if (file["status"] === "failed") {
-      throw new StepFailure(`The file failed: ${String(object(file["error"])["detail"])}`);
+      throw new StepFailure(`The import of the file failed: ${String(object(file["error"])["detail"])}`);
     }
-    const { status, body } = await ask(run.target, "GET", `/api/activities/${fileId}.0/`);
+    const { status, body } = await send(run.target, "GET", `/api/activities/${fileId}.0/`);
     return status === 200 && body["elapsed_time_in_seconds"] === seconds ? true : null;
   });
 }
 
-/** Sends a test event and waits until its first attempt has been made. */
-async function testEvent(run: Run, query: string): Promise<Answer["body"]> {
-  const sent = await call(run.target, "POST", `/api/events/test/?${query}`, 202);
-  return eventually("an attempt to deliver the test event", EVENT_SECONDS, async () => {
-    const event = await call(run.target, "GET", `/api/events/${String(sent["id"])}/`, 200);
+/** Sends a test event and waits for its first attempt. Returns the event. */
+async function sendTestEvent(run: Run, query: string): Promise<ApiResponse["body"]> {
+  const sent = await sendExpecting(run.target, "POST", `/api/events/test/?${query}`, 202);
+  return waitFor("The test event was not sent", EVENT_SECONDS, async () => {
+    const event = await sendExpecting(run.target, "GET", `/api/events/${String(sent["id"])}/`, 200);
     return attemptsOf(event).length > 0 ? event : null;
   });
 }
 
-function attemptsOf(event: Answer["body"]): Record<string, unknown>[] {
+function attemptsOf(event: ApiResponse["body"]): Record<string, unknown>[] {
   return Array.isArray(event["attempts"]) ? event["attempts"].map(object) : [];
 }
 
-function answered(attempt: Record<string, unknown>): string {
+/** Returns a sentence about the response to an attempt, or about the reason why none arrived. */
+function responseTo(attempt: Record<string, unknown>): string {
   const { status, answer } = attempt;
-  return typeof status === "number"
-    ? `your receiver answered ${status}`
-    : `there was no answer (${typeof answer === "string" ? answer : "no reason is known"})`;
+  if (typeof status === "number") return `Your receiver returned ${status}.`;
+  return `No response was received. ${typeof answer === "string" ? answer : ""}`.trim();
 }
 
-function challengeIn(answer: unknown): unknown {
+function challengeIn(text: unknown): unknown {
   try {
-    const parsed: unknown = JSON.parse(String(answer));
+    const parsed: unknown = JSON.parse(String(text));
     return object(parsed)["challenge"];
   } catch {
     return undefined;
@@ -109,44 +121,54 @@ export function randomName(): string {
     .join("");
 }
 
-const NO_EVENTS = {
-  skipped: "No event_url is set. Events can be polled instead; ask us to set one to be told.",
+/** Returns the numbers as a list: "400, 401 or 403". */
+function oneOf(numbers: readonly number[]): string {
+  return `${numbers.slice(0, -1).join(", ")} or ${numbers.at(-1)}`;
+}
+
+const NO_EVENT_URL = {
+  skipped:
+    "You have no event_url, so we send you no events. Poll GET /api/events/, or ask us to set an event_url.",
 };
 
-/** What proves an integration, in its order. */
+/** The steps of the integration check, in order. */
 export const STEPS: readonly Step[] = [
   {
     id: "key",
-    title: "Partner id and key work",
+    title: "The partner id and the key are accepted",
     async run(run) {
-      const partner = await call(run.target, "GET", "/api/partner/", 200);
+      const partner = await sendExpecting(run.target, "GET", "/api/partner/", 200);
       run.eventUrl = typeof partner["event_url"] === "string" ? partner["event_url"] : null;
       const keys = Array.isArray(partner["keys"]) ? partner["keys"].length : 0;
-      const { status } = await ask({ ...run.target, key: `${run.target.key}x` }, "GET", "/api/partner/");
-      if (status !== 401) throw new StepFailure(`Another key was answered with ${status}, not 401.`);
-      return `Signed in as ${run.target.partnerId}; ${keys} ${keys === 1 ? "key" : "keys"} in use.`;
+      const { status } = await send({ ...run.target, key: `${run.target.key}x` }, "GET", "/api/partner/");
+      if (status !== 401) {
+        throw new StepFailure(
+          `A request with a wrong key returned ${status}; 401 was expected. ${RUN_AGAIN}`,
+        );
+      }
+      return `Signed in as ${run.target.partnerId}, with ${keys === 1 ? "1 valid key" : `${keys} valid keys`}.`;
     },
   },
   {
     id: "live_ping",
-    title: "A live ping becomes an activity",
-    makesUser: true,
+    title: "A live ride becomes an activity",
+    createsUser: true,
     async run(run) {
       const startedAt = Date.now();
       const { fileId, status } = await ping(run, "live");
       expectStatus(status, "queued");
-      await readable(run, fileId, FIRST_RIDE_SECONDS);
+      await waitForActivity(run, fileId, FIRST_RIDE_SECONDS);
       return `Readable ${((Date.now() - startedAt) / 1000).toFixed(1)} s after the ping.`;
     },
   },
   {
     id: "bulk_import",
-    title: "Held pings and a task become an import",
+    title: "A task imports held files",
     async run(run) {
       for (const summaryId of ["history-1", "history-2"]) {
         expectStatus((await ping(run, summaryId, { held: true })).status, "held");
       }
-      const task = await call(run.target, "POST", "/api/task_partner/", 202, {
+      const task = await sendExpecting(run.target, "POST", "/api/task_partner/", 202, {
         bulk_fit_transfer_complete: true,
         source: SOURCE,
         user_id: run.userId,
@@ -155,27 +177,27 @@ export const STEPS: readonly Step[] = [
         expected_summary_ids: ["history-1", "history-2"],
       });
       run.importId = String(task["import_id"]);
-      const done = await eventually("the import completes", IMPORT_SECONDS, async () => {
-        const found = await call(run.target, "GET", `/api/imports/${run.importId}/`, 200);
+      const done = await waitFor("The import did not complete", IMPORT_SECONDS, async () => {
+        const found = await sendExpecting(run.target, "GET", `/api/imports/${run.importId}/`, 200);
         return found["completed_at"] === null ? null : found;
       });
       const { imported } = object(done["files"]);
       if (done["status"] !== "completed" || imported !== 2) {
         throw new StepFailure(
-          `The import ended as ${String(done["status"])} with ${String(imported)} of 2 files.`,
+          `The import ended as ${String(done["status"])} with ${String(imported)} of 2 files imported; completed with 2 of 2 was expected. ${RUN_AGAIN}`,
         );
       }
-      return "2 files were held, released by the task and imported.";
+      return "2 files were held, then released by the task and imported.";
     },
   },
   {
     id: "overwrite",
-    title: "An overwrite replaces what was stored",
+    title: "An overwrite replaces the stored activity",
     async run(run) {
       const { fileId, status } = await ping(run, "live", { newer: true });
       expectStatus(status, "queued");
-      await readable(run, fileId, SECOND_RIDE_SECONDS);
-      return "The newer file took the older one's place.";
+      await waitForActivity(run, fileId, SECOND_RIDE_SECONDS);
+      return "The newer version replaced the older one.";
     },
   },
   {
@@ -183,17 +205,17 @@ export const STEPS: readonly Step[] = [
     title: "A repeated ping is a duplicate",
     async run(run) {
       expectStatus((await ping(run, "live")).status, "duplicate");
-      return "Nothing was imported twice.";
+      return "The repeated ping returned duplicate. Nothing was imported twice.";
     },
   },
   {
     id: "event",
-    title: "The event of the import arrives",
+    title: "The import event is delivered",
     independent: true,
     async run(run) {
-      if (run.eventUrl === null) return NO_EVENTS;
-      const event = await eventually("an attempt to deliver the import's event", EVENT_SECONDS, async () => {
-        const { status, body } = await ask(
+      if (run.eventUrl === null) return NO_EVENT_URL;
+      const event = await waitFor("The import event was not delivered", EVENT_SECONDS, async () => {
+        const { status, body } = await send(
           run.target,
           "GET",
           `/api/events/${deliveryIdOfEvent(run.importId ?? "")}/`,
@@ -201,54 +223,58 @@ export const STEPS: readonly Step[] = [
         return status === 200 && (body["status"] !== "pending" || attemptsOf(body).length > 1) ? body : null;
       });
       const attempt = attemptsOf(event).at(-1) ?? {};
-      if (event["status"] !== "delivered") throw new StepFailure(`Not taken: ${answered(attempt)}.`);
-      return `Taken after ${String(attempt["milliseconds"])} ms: ${answered(attempt)}.`;
+      if (event["status"] !== "delivered") {
+        throw new StepFailure(
+          `The event was not delivered. ${responseTo(attempt)} Return any 2xx status within ${RESPONSE_DEADLINE_MS / 1000} s.`,
+        );
+      }
+      return `Delivered in ${String(attempt["milliseconds"])} ms. ${responseTo(attempt)}`;
     },
   },
   {
     id: "challenge",
-    title: "The receiver answers a challenge",
+    title: "The receiver returns the challenge",
     independent: true,
     async run(run) {
-      if (run.eventUrl === null) return NO_EVENTS;
+      if (run.eventUrl === null) return NO_EVENT_URL;
       const challenge = randomName();
-      const event = await testEvent(run, `challenge=${challenge}`);
+      const event = await sendTestEvent(run, `challenge=${challenge}`);
       const [attempt = {}] = attemptsOf(event);
       if (challengeIn(attempt["answer"]) !== challenge) {
         throw new StepFailure(
-          `A receiver that has verified a test.ping answers {"challenge": …} with the challenge in its data; ${answered(attempt)} without it.`,
+          `The challenge did not come back. ${responseTo(attempt)} After your receiver has verified the signature of a test.ping event, return the JSON body {"challenge": "…"} with the value of data.challenge.`,
         );
       }
-      return "The signature was verified and the challenge came back.";
+      return "Your receiver returned the challenge.";
     },
   },
   {
     id: "wrong_signature",
-    title: "The receiver refuses a wrong signature",
+    title: "The receiver rejects a wrong signature",
     independent: true,
     async run(run) {
-      if (run.eventUrl === null) return NO_EVENTS;
-      const event = await testEvent(run, `signature=wrong&challenge=${randomName()}`);
+      if (run.eventUrl === null) return NO_EVENT_URL;
+      const event = await sendTestEvent(run, `signature=wrong&challenge=${randomName()}`);
       const [attempt = {}] = attemptsOf(event);
       if (event["status"] !== "delivered") {
         throw new StepFailure(
-          `An event that we did not sign must be refused with 400, 401, 403 or 422; ${answered(attempt)}. Verify webhook-signature.`,
+          `The event had a wrong signature. ${responseTo(attempt)} Verify webhook-signature, and reject a wrong one with ${oneOf(REJECTIONS)}.`,
         );
       }
-      return `Refused: ${answered(attempt)}.`;
+      return `The wrong signature was rejected. ${responseTo(attempt)}`;
     },
   },
   {
     id: "deletion",
-    title: "Deleting the user removes everything",
-    removesUser: true,
+    title: "Deleting the user deletes all its data",
+    deletesUser: true,
     async run(run) {
       const path = `/api/users/${run.userId}/`;
-      await call(run.target, "DELETE", path, 202);
-      await eventually("the user is gone", IMPORT_SECONDS, async () =>
-        (await ask(run.target, "GET", path)).status === 404 ? true : null,
+      await sendExpecting(run.target, "DELETE", path, 202);
+      await waitFor("The user was not deleted", IMPORT_SECONDS, async () =>
+        (await send(run.target, "GET", path)).status === 404 ? true : null,
       );
-      return `${run.userId} is gone.`;
+      return `The user ${run.userId} and all its data were deleted.`;
     },
   },
 ];

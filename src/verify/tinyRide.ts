@@ -1,9 +1,9 @@
 import { activityFile } from "../fitWriter/activityFile.ts";
 
-/** Sport of the FIT profile: cycling. */
+/** Number of the sport "cycling" in the FIT profile. */
 const CYCLING = 2;
 
-/** A FIT file of a ride at 8 m/s with a record a second: small enough to be sent in a ping. */
+/** Returns a FIT file of a ride at 8 m/s with one record per second. It is small enough to send in a ping. */
 export function tinyRide(startInSeconds: number, seconds: number): Uint8Array {
   return activityFile(startInSeconds, [
     {

@@ -225,7 +225,7 @@ describe("a service that does not work after its deployment", () => {
   test.each<[typeof broken, RegExp]>([
     ["everything", /GET \/health\/: 500 instead of 200\./],
     ["literal headers", /HTTP_AUTHORIZATION and HTTP_PARTNER_ID: 401 instead of 200\./],
-    ["imports", /A live ping becomes an activity: The file failed: It was lost\./],
+    ["imports", /A live ride becomes an activity: The import of the file failed: It was lost\./],
   ])("is a failure that names the way back, and leaves no partner: %s", async (what, fault) => {
     broken = what;
     const { outcome } = await deployed(SECOND);

@@ -18,10 +18,10 @@ describe("npm run verify refuses in one line, with exit code 2,", () => {
   });
 });
 
-test("npm run verify says of a service that is not there that it does not answer, and takes the key from AUTH_KEY", async () => {
+test("npm run verify reports a service that does not respond, and reads the key from AUTH_KEY", async () => {
   const base = `http://127.0.0.1:${await freePort()}`;
   const { exitCode, out } = await verify({ AUTH_KEY: "aep_secret" }, "--base", base, "--partner", "acme");
   expect(exitCode).toBe(1);
-  expect(out).toContain(`${base} does not answer.`);
+  expect(out).toContain(`${base} did not respond.`);
   expect(out).not.toContain("aep_secret");
 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { decodeActivities } from "../../src/fit/index.ts";
 import { tinyRide } from "../../src/verify/tinyRide.ts";
 
-test("the ride of the integration check is a valid FIT file that lasts as long as it says", () => {
+test("The ride of the integration check is a valid FIT file with the requested duration", () => {
   const decoded = decodeActivities(tinyRide(1_760_000_000, 30), { fallbackStartInSeconds: null });
   expect(decoded).toMatchObject({
     ok: true,

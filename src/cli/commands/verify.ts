@@ -1,5 +1,5 @@
 import process from "node:process";
-import type { StepStatus } from "../../verify/report.ts";
+import { summaryOf, type StepStatus } from "../../verify/report.ts";
 import { verify } from "../../verify/verify.ts";
 import { exitWith, misuse, readFlags } from "../commandLine.ts";
 
@@ -29,5 +29,5 @@ const report = await verify(target, ({ status, title, detail }) => {
   if (!json) console.log(`${MARKS[status]}  ${title}\n      ${detail}`);
 });
 if (json) console.log(JSON.stringify(report, null, 2));
-else console.log(report.ok ? "\nNothing failed." : "\nNot ready to go live.");
+else console.log(`\n${summaryOf(report)}`);
 process.exitCode = report.ok ? 0 : 1;
