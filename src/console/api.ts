@@ -1,7 +1,7 @@
 import type { Problem as ProblemDocument } from "../http/problemSchema.ts";
 import type { Session } from "./session.ts";
 
-/** What is shown of a problem document, or stands in for one when no answer came. */
+/** Fields of a problem document that the console shows. Also describes a request without a response. */
 export type Problem = Pick<ProblemDocument, "code" | "title" | "detail"> &
   Partial<Pick<ProblemDocument, "request_id">>;
 
@@ -12,23 +12,23 @@ export interface Page<T> {
   next_cursor: string | null;
 }
 
-const NO_ANSWER: Problem = {
-  code: "no_answer",
-  title: "The service does not answer",
+const NO_RESPONSE: Problem = {
+  code: "no_response",
+  title: "The service did not respond",
   detail: "Check your connection, then try again.",
 };
 
 const INSECURE: Problem = {
   code: "https_required",
-  title: "This page came over plain http",
-  detail: "Your key was not sent. Open this page with https:// in place of http://.",
+  title: "This page was loaded over http",
+  detail: "Your key was not sent. Open this page with https:// instead of http://.",
 };
 
 export class Api {
   readonly #session: Session;
   readonly #signedOut: () => void;
 
-  /** `signedOut` is called when the service does not take the key any more. */
+  /** Calls `signedOut` when the service rejects the key. */
   constructor(session: Session, signedOut: () => void) {
     this.#session = session;
     this.#signedOut = signedOut;
@@ -50,7 +50,7 @@ export class Api {
     return this.#send<T>("POST", path, body);
   }
 
-  /** The answers' shapes are the service's own, whose types this page is compiled against. */
+  /** Returns the response as `T`, unchecked: this page is compiled against the types of the service that serves it. */
   async #send<T>(method: string, path: string, body?: Blob): Promise<Result<T>> {
     if (!isSecureContext) return { ok: false, problem: INSECURE };
     try {
@@ -64,12 +64,12 @@ export class Api {
         ...(body === undefined ? {} : { body }),
       });
       if (response.status === 401) this.#signedOut();
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the service that served this page answers
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the service that served this page sends it
       if (response.ok) return { ok: true, value: (await response.json()) as T };
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every error is a problem document
       return { ok: false, problem: (await response.json()) as Problem };
     } catch {
-      return { ok: false, problem: NO_ANSWER };
+      return { ok: false, problem: NO_RESPONSE };
     }
   }
 }

@@ -2,7 +2,7 @@ import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api } from "./api.ts";
 import { Empty, Heading } from "./parts/page.tsx";
 import { addressOf, usePlace, type Place } from "./router.ts";
-import { endSession, keepSession, readSession, type Session } from "./session.ts";
+import { endSession, storeSession, readSession, type Session } from "./session.ts";
 import { ActivitiesView } from "./views/activities.tsx";
 import { ActivityView } from "./views/activity.tsx";
 import { CheckView } from "./views/checkIntegration.tsx";
@@ -14,7 +14,7 @@ import { OverviewView } from "./views/overview.tsx";
 import { SignIn } from "./views/signIn.tsx";
 import { TryItView } from "./views/tryIt.tsx";
 
-const ROOMS = [
+const SECTIONS = [
   ["overview", "Overview"],
   ["imports", "Imports"],
   ["files", "Files"],
@@ -25,8 +25,8 @@ const ROOMS = [
 ] as const;
 
 function View({ api, place }: { api: Api; place: Place }) {
-  const [room = "overview", id] = place.parts;
-  switch (room) {
+  const [section = "overview", id] = place.parts;
+  switch (section) {
     case "overview":
       return <OverviewView api={api} />;
     case "imports":
@@ -48,8 +48,8 @@ function View({ api, place }: { api: Api; place: Place }) {
     default:
       return (
         <>
-          <Heading title="Nothing here" />
-          <Empty>There is no such page.</Empty>
+          <Heading title="Page not found" />
+          <Empty>The console has no page at this address.</Empty>
         </>
       );
   }
@@ -64,21 +64,21 @@ export function App() {
   };
   const api = useMemo(() => (session === null ? null : new Api(session, signOut)), [session]);
   const main = useRef<HTMLElement>(null);
-  const room = place.parts[0] ?? "overview";
-  const name = ROOMS.find(([id]) => id === room)?.[1] ?? "Console";
-  const where = place.parts.join("/");
-  const before = useRef(where);
+  const section = place.parts[0] ?? "overview";
+  const name = SECTIONS.find(([id]) => id === section)?.[1] ?? "Console";
+  const path = place.parts.join("/");
+  const previousPath = useRef(path);
   useEffect(() => {
     document.title = api === null ? "Sign in · Partner console" : `${name} · Partner console`;
-    // Who moves by keyboard, or listens, goes on where the new page begins.
-    if (before.current !== where) main.current?.querySelector<HTMLElement>("h1")?.focus();
-    before.current = where;
-  }, [where, name, api]);
+    // Moves the focus of keyboard and screen reader users to the start of the new page.
+    if (previousPath.current !== path) main.current?.querySelector<HTMLElement>("h1")?.focus();
+    previousPath.current = path;
+  }, [path, name, api]);
   if (api === null) {
     return (
       <SignIn
         onSignIn={(signedIn) => {
-          keepSession(signedIn);
+          storeSession(signedIn);
           setSession(signedIn);
         }}
       />
@@ -87,7 +87,7 @@ export function App() {
   return (
     <>
       <button class="skip" type="button" onClick={() => main.current?.focus()}>
-        Skip to the content
+        Skip to content
       </button>
       <header class="top">
         <div class="brand">
@@ -96,9 +96,9 @@ export function App() {
         </div>
         <nav aria-label="Console">
           <ul>
-            {ROOMS.map(([id, title]) => (
+            {SECTIONS.map(([id, title]) => (
               <li key={id}>
-                <a href={addressOf([id])} aria-current={id === room ? "page" : undefined}>
+                <a href={addressOf([id])} aria-current={id === section ? "page" : undefined}>
                   {title}
                 </a>
               </li>
@@ -114,7 +114,7 @@ export function App() {
         </div>
       </header>
       <main ref={main} tabIndex={-1}>
-        <View key={where} api={api} place={place} />
+        <View key={path} api={api} place={place} />
       </main>
     </>
   );

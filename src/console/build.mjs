@@ -1,5 +1,5 @@
-// Builds the console into .console/, which the platform serves as static assets. Plain JavaScript: wrangler runs it on
-// whatever Node the machine has.  node src/console/build.mjs
+// Builds the console into .console/, which the platform serves as static assets: node src/console/build.mjs
+// Plain JavaScript, because wrangler runs it with the Node of the machine.
 import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "esbuild";
@@ -7,7 +7,7 @@ import { build } from "esbuild";
 const source = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 const assets = path.join(source, "..", "..", ".console");
 
-/** The page, its script and its style come from here, and it speaks to this service alone. */
+/** Allows scripts, styles and requests from this service only. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -18,7 +18,7 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join("; ");
-/** The value that `src/http/transport.ts` gives the Worker's answers; a test compares the two. */
+/** Same value as in `src/http/transport.ts`. A test compares the two. */
 const STRICT_TRANSPORT_SECURITY = "max-age=63072000";
 const HEADERS = `/*
   Strict-Transport-Security: ${STRICT_TRANSPORT_SECURITY}

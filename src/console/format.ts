@@ -1,9 +1,10 @@
-/** Numbers and times as people read them. */
+/** Formats numbers and times for people. */
 
-/** Stands for a value that is not there. */
+/** Shown in place of a null value. */
 export const NONE = "–";
 
-export function when(instant: string | null | undefined): string {
+/** Returns an instant in the time zone of the browser. */
+export function localTime(instant: string | null | undefined): string {
   if (instant == null) return NONE;
   return new Date(instant).toLocaleString(undefined, {
     day: "2-digit",
@@ -15,8 +16,8 @@ export function when(instant: string | null | undefined): string {
   });
 }
 
-/** An activity's start in its own clock, where the file says what that showed. */
-export function startOf(activity: {
+/** Returns the start of an activity in its local time, or in UTC when its offset is unknown. */
+export function startTime(activity: {
   start_time_in_seconds: number | null;
   utc_offset_in_seconds: number | null;
 }): string {
@@ -33,10 +34,10 @@ export function startOf(activity: {
   });
 }
 
-/** `4 min`, `3 h`, `12 d` */
+/** Returns the time since an instant: `4 min`, `3 h`, `12 d`. */
 export function age(instant: string): string {
   const minutes = Math.max(0, (Date.now() - Date.parse(instant)) / 60_000);
-  if (minutes < 1) return "under a minute";
+  if (minutes < 1) return "less than a minute";
   if (minutes < 90) return `${Math.round(minutes)} min`;
   return minutes < 2_880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1_440)} d`;
 }
@@ -58,11 +59,16 @@ export function number(value: number | null | undefined, digits = 0, unit = ""):
   return unit === "" ? text : `${text}\u00a0${unit}`;
 }
 
+/** Returns a count with its noun: `1 file`, `2 files`. `several` is the plural where it is irregular. */
+export function counted(count: number, one: string, several = `${one}s`): string {
+  return `${number(count)} ${count === 1 ? one : several}`;
+}
+
 export function kilometers(meters: number | null): string {
   return number(meters === null ? null : meters / 1000, 2, "km");
 }
 
-export function kilometersAnHour(metersPerSecond: number | null): string {
+export function kilometersPerHour(metersPerSecond: number | null): string {
   return number(metersPerSecond === null ? null : metersPerSecond * 3.6, 1, "km/h");
 }
 
@@ -76,12 +82,12 @@ export function bytes(count: number | null): string {
   return number(amount, 0, "GiB");
 }
 
-/** `lap_swimming` → `lap swimming` */
+/** Replaces underscores: `lap_swimming` → `lap swimming`. */
 export function spaced(name: string | null): string {
   return name === null ? NONE : name.replaceAll("_", " ");
 }
 
-/** `imported` → `Imported` */
+/** Capitalizes a name: `completed_with_failures` → `Completed with failures`. */
 export function titled(name: string): string {
   return name.charAt(0).toUpperCase() + spaced(name).slice(1);
 }

@@ -7,12 +7,12 @@ export interface Loaded<T> {
   readonly reload: () => Promise<void>;
 }
 
-/** Reads `path` now, on `reload`, and every `everyMs` for as long as `wanted` says so of what was read. */
+/** Reads `path` now, on `reload`, and every `everyMs` while `polls` returns true for the latest value. */
 export function useLoad<T>(
   api: Api,
   path: string,
   everyMs = 0,
-  wanted: (value: T) => boolean = () => true,
+  polls: (value: T) => boolean = () => true,
 ): Loaded<T> {
   const [state, setState] = useState<{ path: string; value: T | null; problem: Problem | null }>({
     path,
@@ -31,59 +31,60 @@ export function useLoad<T>(
     );
   }, [api, path]);
   useEffect(() => void reload(), [reload]);
-  const again = everyMs > 0 && state.path === path && (state.value === null || wanted(state.value));
+  const isPolling = everyMs > 0 && state.path === path && (state.value === null || polls(state.value));
   useEffect(() => {
-    if (!again) return undefined;
-    // A tab that nobody sees asks for nothing.
+    if (!isPolling) return undefined;
+    // A hidden tab sends no requests.
     const timer = setInterval(() => document.hidden || void reload(), everyMs);
     return () => clearInterval(timer);
-  }, [again, everyMs, reload]);
-  const fresh = state.path === path;
-  return { value: fresh ? state.value : null, problem: fresh ? state.problem : null, reload };
+  }, [isPolling, everyMs, reload]);
+  const isCurrent = state.path === path;
+  return { value: isCurrent ? state.value : null, problem: isCurrent ? state.problem : null, reload };
 }
 
 export interface LoadedList<T> {
   rows: T[] | null;
   problem: Problem | null;
-  more: (() => Promise<void>) | null;
-  /** Whether a list that is otherwise kept up to date stands as it was read. */
-  still: boolean;
+  /** Loads the next page. Null when no page follows. */
+  loadMore: (() => Promise<void>) | null;
+  /** Whether the polling of this list is paused because more than its first page is loaded. */
+  paused: boolean;
   readonly reload: () => Promise<void>;
 }
 
 /**
- * A list that grows page by page. Its first page is read anew every `everyMs` for as long as `wanted`; once more of
- * it is open it stands still, as its later pages begin where the first one ended then. `reload` begins again.
+ * Reads a list page by page. Polls the first page every `everyMs` while `polls` returns true. Loading more pauses the
+ * polling: later pages begin where the first page ended at that time. `reload` returns to the first page.
  */
 export function useList<T>(
   api: Api,
   path: string,
   everyMs = 0,
-  wanted: () => boolean = () => true,
+  polls: () => boolean = () => true,
 ): LoadedList<T> {
-  const [grown, setGrown] = useState<{ path: string; page: Page<T> } | null>(null);
-  const [refused, setRefused] = useState<{ path: string; problem: Problem } | null>(null);
-  const opened = grown?.path === path ? grown.page : null;
-  const first = useLoad<Page<T>>(api, path, everyMs, () => opened === null && wanted());
-  const list = opened ?? first.value;
+  const [extended, setExtended] = useState<{ path: string; page: Page<T> } | null>(null);
+  const [failure, setFailure] = useState<{ path: string; problem: Problem } | null>(null);
+  const loaded = extended?.path === path ? extended.page : null;
+  const first = useLoad<Page<T>>(api, path, everyMs, () => loaded === null && polls());
+  const list = loaded ?? first.value;
   const cursor = list?.next_cursor ?? null;
-  const more = async () => {
-    const join = path.includes("?") ? "&" : "?";
-    const result = await api.get<Page<T>>(`${path}${join}cursor=${encodeURIComponent(cursor ?? "")}`);
-    setRefused(result.ok ? null : { path, problem: result.problem });
+  const loadMore = async () => {
+    const separator = path.includes("?") ? "&" : "?";
+    const result = await api.get<Page<T>>(`${path}${separator}cursor=${encodeURIComponent(cursor ?? "")}`);
+    setFailure(result.ok ? null : { path, problem: result.problem });
     if (result.ok) {
       const data = [...(list?.data ?? []), ...result.value.data];
-      setGrown({ path, page: { data, next_cursor: result.value.next_cursor } });
+      setExtended({ path, page: { data, next_cursor: result.value.next_cursor } });
     }
   };
   return {
     rows: list?.data ?? null,
-    problem: first.problem ?? (refused?.path === path ? refused.problem : null),
-    more: cursor === null ? null : more,
-    still: opened !== null && everyMs > 0 && wanted(),
+    problem: first.problem ?? (failure?.path === path ? failure.problem : null),
+    loadMore: cursor === null ? null : loadMore,
+    paused: loaded !== null && everyMs > 0 && polls(),
     reload: async () => {
-      setGrown(null);
-      setRefused(null);
+      setExtended(null);
+      setFailure(null);
       await first.reload();
     },
   };

@@ -1,14 +1,14 @@
 import { useEffect, useState } from "preact/hooks";
 import { withQuery } from "./withQuery.ts";
 
-/** A place in the console: `#/files/abc?status=failed`. */
+/** An address in the console: `#/files/abc?status=failed`. */
 export interface Place {
   parts: string[];
   query: Record<string, string>;
 }
 
-/** A part of an address that nobody has encoded, such as `%`, names itself: the place is then an unknown one. */
-function decoded(part: string): string {
+/** Returns the decoded part, or the part itself when it is not valid percent-encoding, such as `%`. */
+function decodePart(part: string): string {
   try {
     return decodeURIComponent(part);
   } catch {
@@ -16,23 +16,23 @@ function decoded(part: string): string {
   }
 }
 
-function placeNow(): Place {
+function currentPlace(): Place {
   const [path = "", query = ""] = location.hash.replace(/^#\/?/, "").split("?");
   return {
     parts: path
       .split("/")
       .filter((part) => part !== "")
-      .map(decoded),
+      .map(decodePart),
     query: Object.fromEntries(new URLSearchParams(query)),
   };
 }
 
 export function usePlace(): Place {
-  const [place, setPlace] = useState(placeNow);
+  const [place, setPlace] = useState(currentPlace);
   useEffect(() => {
-    const moved = () => setPlace(placeNow());
-    addEventListener("hashchange", moved);
-    return () => removeEventListener("hashchange", moved);
+    const update = () => setPlace(currentPlace());
+    addEventListener("hashchange", update);
+    return () => removeEventListener("hashchange", update);
   }, []);
   return place;
 }

@@ -1,20 +1,20 @@
-/** Who is signed in: kept for this tab alone, and never in an address. */
+/** Credentials of the signed-in partner. Stored for this tab only, never in an address. */
 export interface Session {
   partnerId: string;
   key: string;
 }
 
-const NAME = "partner-console";
+const STORAGE_KEY = "partner-console";
 
 export function readSession(): Session | null {
-  const [partnerId, key] = (sessionStorage.getItem(NAME) ?? "").split("\n");
+  const [partnerId, key] = (sessionStorage.getItem(STORAGE_KEY) ?? "").split("\n");
   return partnerId && key ? { partnerId, key } : null;
 }
 
-export function keepSession({ partnerId, key }: Session): void {
-  sessionStorage.setItem(NAME, `${partnerId}\n${key}`);
+export function storeSession({ partnerId, key }: Session): void {
+  sessionStorage.setItem(STORAGE_KEY, `${partnerId}\n${key}`);
 }
 
 export function endSession(): void {
-  sessionStorage.removeItem(NAME);
+  sessionStorage.removeItem(STORAGE_KEY);
 }

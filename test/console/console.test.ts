@@ -14,7 +14,7 @@ let host: FileHost;
 let receiver: EventReceiver;
 let credentials: PartnerCredentials;
 let partner: PartnerClient;
-let console_: ConsolePage;
+let shared: ConsolePage;
 let rideId: string;
 
 const ride = (startInSeconds: number) =>
@@ -29,10 +29,10 @@ async function open(options: Parameters<typeof openConsole>[2] = {}): Promise<Co
 async function visit(page: ConsolePage["page"], place: string, title: string | RegExp): Promise<void> {
   await page.evaluate((hash) => location.assign(hash), `#/${place}`);
   await page.getByRole("heading", { level: 1, name: title }).waitFor();
-  await page.getByText("Loading …").first().waitFor({ state: "detached" });
+  await page.getByText("Loading…").first().waitFor({ state: "detached" });
 }
 
-describe.skipIf(chromium === null)("the console", () => {
+describe.skipIf(chromium === null)("The console", () => {
   beforeAll(async () => {
     [service, host, receiver] = await Promise.all([
       ServiceProcess.start(),
@@ -57,22 +57,22 @@ describe.skipIf(chromium === null)("the console", () => {
       user_id: "rider-1",
       start_time_in_seconds: String(START),
     });
-    console_ = await openConsole(chromium ?? "", service.url);
+    shared = await openConsole(chromium ?? "", service.url);
   }, 180_000);
 
   afterAll(async () => {
-    await console_.close();
+    await shared.close();
     await Promise.all([service.stop(), host.close(), receiver.close()]);
   });
 
-  test("refuses a wrong key in the service's own words, and lets the right one in by keyboard alone", async () => {
-    const { page } = console_;
+  test("rejects a wrong key with advice, and signs in with the right key by keyboard alone", async () => {
+    const { page } = shared;
     await page.getByLabel("Partner id").focus();
     await page.keyboard.type("acme");
     await page.keyboard.press("Tab");
     await page.keyboard.type("aep_wrong");
     await page.keyboard.press("Enter");
-    await page.getByRole("alert").getByText("The Partner-Id header and the key do not match").waitFor();
+    await page.getByRole("alert").getByText("The partner id and the key do not match").waitFor();
     await page.getByLabel("Key").fill("");
     await page.getByLabel("Key").focus();
     await page.keyboard.type(credentials.auth_key);
@@ -80,7 +80,7 @@ describe.skipIf(chromium === null)("the console", () => {
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
     expect(page.url()).not.toContain(credentials.auth_key);
-    // Through the rooms by Tab and Enter: the new page's heading has the focus.
+    // Navigation by Tab and Enter moves the focus to the heading of the new page.
     await page.getByRole("link", { name: "Overview", exact: true }).focus();
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
@@ -90,8 +90,8 @@ describe.skipIf(chromium === null)("the console", () => {
     await page.getByRole("heading", { level: 1, name: "Imports" }).waitFor();
   });
 
-  test("shows an import while it runs, and its end, without being asked again", async () => {
-    const { page } = console_;
+  test("updates a running import until it ends, without a reload", async () => {
+    const { page } = shared;
     for (let index = 0; index < 30; index += 1) {
       await partner.ping({
         summary_id: `history-${index}`,
@@ -115,18 +115,18 @@ describe.skipIf(chromium === null)("the console", () => {
     expect(await bar.getAttribute("aria-valuenow")).toBe("30");
   });
 
-  test("tells why a file failed, tries it again, and shows both in the file's life", async () => {
-    const { page } = console_;
+  test("shows why a file failed, retries it, and shows both in the timeline", async () => {
+    const { page } = shared;
     await visit(page, "files?status=failed", "Files");
     await page.getByRole("link", { name: "lost" }).click();
     await page.getByRole("heading", { level: 1, name: "lost" }).waitFor();
     await page.locator(".problem").getByText("callback_gone").waitFor();
     await page.getByRole("button", { name: "Retry" }).click();
-    await page.locator(".timeline").getByText("Tried again on request").waitFor();
+    await page.locator(".timeline").getByText("Retry requested").waitFor();
     await expect.poll(async () => page.locator(".timeline .failed").count(), { timeout: 30_000 }).toBe(2);
   });
 
-  test("offers a retry, and speaks of one, only where it can end otherwise", async () => {
+  test("offers and mentions a retry only where one can succeed", async () => {
     const { files } = await partner.ping({
       summary_id: "notes",
       callback_url: host.serve(new TextEncoder().encode("Felt good on the climb.")),
@@ -138,21 +138,21 @@ describe.skipIf(chromium === null)("the console", () => {
     const opened = await open();
     const { page } = opened;
     await visit(page, `files/${notes.file_id}`, "notes");
-    const told = page.locator(".problem");
-    await told.getByText("not_fit").waitFor();
-    expect(await told.textContent()).toContain("Ping again with the FIT file.");
-    expect(await told.textContent()).not.toMatch(/retry|tried again/i);
+    const problem = page.locator(".problem");
+    await problem.getByText("not_fit").waitFor();
+    expect(await problem.textContent()).toContain("Ping again with the FIT file.");
+    expect(await problem.textContent()).not.toMatch(/retry|tried again/i);
     expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(0);
     const lost = (await partner.listFiles("status=failed")).find((file) => file.summary_id === "lost");
     await visit(page, `files/${lost?.file_id}`, "lost");
-    await told.getByText("a retry asks for the same one").waitFor();
+    await problem.getByText("a retry asks for the same one").waitFor();
     expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(1);
     await opened.close();
   });
 
-  test("tells a partner without an event_url that its events are kept, not that deliveries fail", async () => {
-    const who = await service.createPartner("quiet", "--local");
-    const quiet = partnerClient(service.url, who);
+  test("shows a partner without an event_url that events are not sent, not that deliveries fail", async () => {
+    const account = await service.createPartner("quiet", "--local");
+    const quiet = partnerClient(service.url, account);
     const { files } = await quiet.ping({
       summary_id: "first",
       callback_url: host.serve(ride(START)),
@@ -167,17 +167,17 @@ describe.skipIf(chromium === null)("the console", () => {
       .toEqual(["failed"]);
     const opened = await openConsole(chromium ?? "", service.url);
     const { page } = opened;
-    await signIn(page, who.partner_id, who.auth_key);
+    await signIn(page, account.partner_id, account.auth_key);
     const figure = page.locator(".figures a[href^='#/events']");
-    await figure.getByText("you have no event_url").waitFor();
+    await figure.getByText("no event_url is set").waitFor();
     expect(await figure.textContent()).toMatch(/^Events not sent1/);
     expect(await figure.getAttribute("class")).toBe("");
     await opened.close();
   });
 
-  test("shows each row of a list once, also when rows arrive and leave while more of it is open", async () => {
-    const who = await service.createPartner("crowd", "--local");
-    const crowd = partnerClient(service.url, who);
+  test("shows each row of a list once, even when rows arrive and leave while several pages are shown", async () => {
+    const account = await service.createPartner("crowd", "--local");
+    const crowd = partnerClient(service.url, account);
     const hold = async (...summaryIds: string[]) =>
       crowd.ping(
         ...summaryIds.map((summary_id) => ({
@@ -194,22 +194,22 @@ describe.skipIf(chromium === null)("the console", () => {
     const opened = await openConsole(chromium ?? "", service.url);
     const { page } = opened;
     await page.clock.install();
-    await signIn(page, who.partner_id, who.auth_key);
+    await signIn(page, account.partner_id, account.auth_key);
     await visit(page, "files?status=held", "Files");
     const shown = async () => page.locator("tbody tr td:first-child").allTextContents();
     await page.getByRole("button", { name: "Show more" }).click();
     await expect.poll(async () => (await shown()).length).toBe(65);
     await hold("new-0.", "new-1.", "new-2.");
-    const asked: string[] = [];
-    page.on("request", (request) => asked.push(request.url()));
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(request.url()));
     await page.clock.runFor(30_000);
     await crowd.task({ user_id: "runner", is_initial_import: false });
     await page.clock.runFor(30_000);
     const rows = await shown();
     expect(rows.toSorted()).toEqual([...new Set(rows)].toSorted());
     expect(staying.filter((name) => !rows.includes(name))).toEqual([]);
-    expect(asked).toEqual([]);
-    // Lists follow a moment after a ping's answer.
+    expect(requests).toEqual([]);
+    // Lists include a new file a moment after the response to its ping.
     await expect
       .poll(async () => (await crowd.listFiles("user_id=walker")).map((file) => file.summary_id))
       .toContain("new-2.");
@@ -220,7 +220,7 @@ describe.skipIf(chromium === null)("the console", () => {
     await opened.close();
   });
 
-  test("asks for an import's failures for as long as there may be more of them", async () => {
+  test("polls the failures of an import until the import ends", async () => {
     const { files } = await partner.ping({
       summary_id: "gone",
       callback_url: host.serve(new Uint8Array(), { status: 404 }),
@@ -241,19 +241,19 @@ describe.skipIf(chromium === null)("the console", () => {
       })
       .toBe(1);
     await page.getByText("completed with failures", { exact: true }).waitFor();
-    const asked: string[] = [];
-    page.on("request", (request) => asked.push(request.url()));
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(request.url()));
     await expect
       .poll(async () => {
-        asked.length = 0;
+        requests.length = 0;
         await page.clock.runFor(60_000);
-        return asked;
+        return requests;
       })
       .toEqual([]);
     await opened.close();
   });
 
-  test("takes an address that nobody has encoded for one that leads nowhere", async () => {
+  test("shows an address with invalid encoding as not found", async () => {
     const opened = await open();
     const { page } = opened;
     await visit(page, "files/%", "File");
@@ -261,12 +261,12 @@ describe.skipIf(chromium === null)("the console", () => {
     await page.reload();
     await page.getByRole("alert").getByText("not_found").waitFor();
     await page.evaluate(() => location.assign("#/%E0%A4%A"));
-    await page.getByText("There is no such page.").waitFor();
+    await page.getByText("The console has no page at this address.").waitFor();
     await opened.close();
   });
 
-  test("draws a route and charts, whose cursor marks the same place everywhere", async () => {
-    const { page } = console_;
+  test("draws a route and charts with a shared cursor", async () => {
+    const { page } = shared;
     await visit(page, `activities/${rideId}.0`, /./);
     const line = page.locator(".route .line");
     expect((await line.getAttribute("d"))?.length ?? 0).toBeGreaterThan(1_000);
@@ -285,7 +285,7 @@ describe.skipIf(chromium === null)("the console", () => {
     const charts = await painted();
     expect(charts).toHaveLength(4);
     for (const colors of charts) expect(colors).toBeGreaterThan(3);
-    // The route in the colour of the page's accent, as the screen shows it.
+    // Counts the pixels of the route in the accent colour of the page.
     const shot = await page.locator(".route svg").screenshot();
     const marked = await page.evaluate(async (base64) => {
       const image = new Image();
@@ -322,8 +322,8 @@ describe.skipIf(chromium === null)("the console", () => {
     expect(await page.locator("output").textContent()).toContain("km");
   });
 
-  test("says what an import would make of a dropped file, and why it would take another one not", async () => {
-    const { page } = console_;
+  test("shows the activities of a dropped file, and why another file is not accepted", async () => {
+    const { page } = shared;
     await visit(page, "try", "Try it");
     const drop = async (bytes: Uint8Array, name: string) => {
       const data = await page.evaluateHandle(
@@ -337,31 +337,31 @@ describe.skipIf(chromium === null)("the console", () => {
       await page.dispatchEvent(".drop", "drop", { dataTransfer: data });
     };
     await drop(ride(START), "ride.fit");
-    await page.getByText("ride.fit: one activity.").waitFor();
+    await page.getByText("ride.fit: 1 activity.").waitFor();
     await page.locator(".chart canvas").nth(3).waitFor();
     expect(await page.locator(".chart canvas").count()).toBe(4);
     await drop(new Uint8Array(200), "zeros.fit");
-    await page.getByRole("alert").getByText("This is not a FIT file").waitFor();
-    // The refusal of that file is what the browser logs as an error.
-    await expect.poll(() => console_.errors.length).toBeGreaterThan(0);
+    await page.getByRole("alert").getByText("not_fit").waitFor();
+    // The browser logs the 422 as an error.
+    await expect.poll(() => shared.errors.length).toBeGreaterThan(0);
   });
 
-  test("proves an integration whose receiver verifies signatures ready, as a page and as JSON", async () => {
-    const { page } = console_;
+  test("passes the check of an integration that verifies signatures, and offers the report as JSON", async () => {
+    const { page } = shared;
     await visit(page, "check", "Check my integration");
-    await page.getByRole("button", { name: "Begin" }).click();
-    await page.getByText("Nothing failed.").waitFor({ timeout: 100_000 });
+    await page.getByRole("button", { name: "Run the check" }).click();
+    await page.getByText("All 9 steps passed.").waitFor({ timeout: 100_000 });
     expect(await page.locator(".steps .status").allTextContents()).toEqual(
       Array.from({ length: 9 }, () => "passed"),
     );
     const [download] = await Promise.all([
       page.waitForEvent("download"),
-      page.getByRole("button", { name: "Download as JSON" }).click(),
+      page.getByRole("button", { name: "Download the report as JSON" }).click(),
     ]);
     expect(download.suggestedFilename()).toMatch(/^integration-acme-.*\.json$/);
   });
 
-  test("has no serious accessibility fault in any view, light or dark, and never scrolls sideways at 360 px", async () => {
+  test("has no serious accessibility violation in any view, light or dark, and never scrolls sideways at 360 px", async () => {
     const [event] = await partner.listEvents();
     const file = (await partner.listFiles("status=failed")).find(({ summary_id }) => summary_id === "lost");
     const [imported] = await partner.listFiles("user_id=rider-2");
@@ -381,27 +381,27 @@ describe.skipIf(chromium === null)("the console", () => {
     for (const dark of [false, true]) {
       const opened = await openConsole(chromium ?? "", service.url, { dark });
       const { page } = opened;
-      expect([dark, "sign in", await opened.faults()]).toEqual([dark, "sign in", []]);
+      expect([dark, "sign in", await opened.violations()]).toEqual([dark, "sign in", []]);
       await signIn(page, credentials.partner_id, credentials.auth_key);
       for (const [place, title] of views) {
         await page.setViewportSize({ width: 1280, height: 900 });
         await visit(page, place, title);
-        expect([dark, place, await opened.faults()]).toEqual([dark, place, []]);
+        expect([dark, place, await opened.violations()]).toEqual([dark, place, []]);
         await page.setViewportSize({ width: 360, height: 740 });
         const wide = await page.evaluate(() => document.documentElement.scrollWidth);
         expect([dark, place, wide]).toEqual([dark, place, 360]);
       }
       expect(opened.errors).toEqual([]);
-      expect(opened.strangers).toEqual([]);
+      expect(opened.foreignRequests).toEqual([]);
       await opened.close();
     }
   });
 
-  test("sends no key from a page that came over plain http, and says what to do", async () => {
+  test("sends no key from a page that was loaded over http, and says what to do", async () => {
     const opened = await openConsole(chromium ?? "", service.url);
     const { page } = opened;
-    const asked: string[] = [];
-    page.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(new URL(request.url()).pathname));
     await page.route("http://console.example/**", async (route) => {
       const { pathname } = new URL(route.request().url());
       await route.fulfill({ response: await route.fetch({ url: service.url + pathname }) });
@@ -411,17 +411,17 @@ describe.skipIf(chromium === null)("the console", () => {
     await page.getByLabel("Key").fill("a key");
     await page.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("alert").getByText("Open this page with https://").waitFor();
-    expect(asked).toContain("/console/app.js");
-    expect(asked.filter((path) => path.startsWith("/api/"))).toEqual([]);
+    expect(requests).toContain("/console/app.js");
+    expect(requests.filter((path) => path.startsWith("/api/"))).toEqual([]);
     await opened.close();
   });
 
-  test("asks nobody but the service, and reports no error but the refusals that these journeys provoke", () => {
-    expect(console_.strangers).toEqual([]);
-    for (const error of console_.errors) expect(error).toMatch(/status of (?:401|404|422)/);
+  test("sends requests to the service only, and logs only the errors that these tests cause", () => {
+    expect(shared.foreignRequests).toEqual([]);
+    for (const error of shared.errors) expect(error).toMatch(/status of (?:401|404|422)/);
   });
 
-  test("is served with and without its slash, under a policy that lets in nothing from elsewhere", async () => {
+  test("is served with and without a trailing slash, under a policy that blocks all other hosts", async () => {
     for (const address of ["/console", "/console/", "/console/app.js"]) {
       const answer = await fetch(service.url + address);
       expect([address, answer.status]).toEqual([address, 200]);
@@ -431,7 +431,7 @@ describe.skipIf(chromium === null)("the console", () => {
     }
   });
 
-  test("keeps a place within it that is named without the slash, through signing in", async () => {
+  test("keeps the view of an address without the trailing slash through sign-in", async () => {
     const opened = await openConsole(chromium ?? "", service.url);
     const { page } = opened;
     await page.goto(`${service.url}/console#/files?status=held`);
@@ -443,7 +443,7 @@ describe.skipIf(chromium === null)("the console", () => {
     await opened.close();
   });
 
-  test("signs out by forgetting the key", async () => {
+  test("deletes the key on sign-out", async () => {
     const opened = await open();
     await opened.page.getByRole("button", { name: "Sign out" }).click();
     await opened.page.getByRole("heading", { level: 1, name: "Sign in" }).waitFor();

@@ -15,12 +15,12 @@ const FLAGS = [
 
 export interface ConsolePage {
   page: Page;
-  /** Errors that the console or the page has reported. */
+  /** Errors in the console of the browser, and uncaught errors of the page. */
   errors: readonly string[];
-  /** Addresses that were asked of any host but the service. */
-  strangers: readonly string[];
-  /** What axe finds that is serious or critical, as `rule: element`. */
-  faults(): Promise<string[]>;
+  /** Addresses requested from hosts other than the service. */
+  foreignRequests: readonly string[];
+  /** Serious and critical violations found by axe, as `rule: element`. */
+  violations(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -34,7 +34,7 @@ const findings = z.object({
   ),
 });
 
-/** A browser of its own at the console of the service, with nothing remembered. */
+/** Opens the console of the service in a new browser with an empty profile. */
 export async function openConsole(
   executablePath: string,
   url: string,
@@ -50,23 +50,23 @@ export async function openConsole(
   });
   const page = context.pages()[0] ?? (await context.newPage());
   const errors: string[] = [];
-  const strangers: string[] = [];
+  const foreignRequests: string[] = [];
   page.on("pageerror", (fault) => errors.push(fault.message));
   page.on("console", (message) => {
     if (message.type() === "error") errors.push(message.text());
   });
   page.on("request", (request) => {
     const address = request.url();
-    if (!address.startsWith(`${url}/`) && !/^(?:data|blob):/.test(address)) strangers.push(address);
+    if (!address.startsWith(`${url}/`) && !/^(?:data|blob):/.test(address)) foreignRequests.push(address);
   });
   const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   await page.goto(`${url}/console/`);
   return {
     page,
     errors,
-    strangers,
-    async faults() {
-      // Evaluated by the browser's own tools, which the page's policy does not bind.
+    foreignRequests,
+    async violations() {
+      // The page's Content-Security-Policy does not apply to scripts that the debugger evaluates.
       await page.evaluate(axe);
       const found = findings.parse(await page.evaluate("axe.run(document, { resultTypes: ['violations'] })"));
       return found.violations

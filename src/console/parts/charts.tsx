@@ -31,8 +31,8 @@ function rowsOf(streams: Streams["columns"]): Row[] {
   });
 }
 
-/** Places of the records along an axis; over distance, those that have one and do not step back. */
-function alongOf(streams: Streams["columns"], axis: Axis): { x: number[]; places: number[] } {
+/** Returns the axis values of the records and their indexes. Skips records without a value, or with a lower one. */
+function axisPoints(streams: Streams["columns"], axis: Axis): { x: number[]; places: number[] } {
   const column = streams[axis === "time" ? "time_in_seconds" : "distance_in_meters"] ?? [];
   const x: number[] = [];
   const places: number[] = [];
@@ -66,7 +66,7 @@ export function Charts({
 }) {
   const [axis, setAxis] = useState<Axis>("time");
   const rows = useMemo(() => rowsOf(streams), [streams]);
-  const along = useMemo(() => alongOf(streams, axis), [streams, axis]);
+  const along = useMemo(() => axisPoints(streams, axis), [streams, axis]);
   const hasDistance = (streams["distance_in_meters"] ?? []).some((value) => value !== null && value > 0);
   if (rows.length === 0) return null;
   const place = at === null ? -1 : along.places.indexOf(at);
@@ -75,7 +75,7 @@ export function Charts({
   return (
     <div class="charts">
       <fieldset class="switch">
-        <legend class="unseen">Draw over</legend>
+        <legend class="unseen">Horizontal axis</legend>
         {(["time", "distance"] as const).map((choice) => (
           <label key={choice}>
             <input
@@ -91,7 +91,7 @@ export function Charts({
       </fieldset>
       <div class="cursor">
         <label>
-          <span class="unseen">Place along the activity</span>
+          <span class="unseen">Position in the activity</span>
           <input
             type="range"
             min={0}
@@ -103,7 +103,7 @@ export function Charts({
         </label>
         <output class="numbers">
           {position === undefined
-            ? "Move along a chart to read it."
+            ? "Point at a chart to see its values."
             : `${label(position)} · ${rows.map((row) => number(row.values[at ?? 0], row.digits, row.unit)).join(" · ")}`}
         </output>
       </div>
@@ -170,7 +170,7 @@ function Chart({
         hooks: {
           setCursor: [
             ({ cursor }) => {
-              // Only what the pointer does: the others' cursors follow what the page tells them.
+              // Ignores cursor moves by the page itself: only the pointer moves the shared position.
               if (cursor.event != null && cursor.idx != null) onAt(along.places[cursor.idx] ?? null);
             },
           ],

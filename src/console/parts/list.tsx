@@ -3,7 +3,7 @@ import { spaced } from "../format.ts";
 import type { LoadedList } from "../load.ts";
 import { Empty, Loading, ProblemBox } from "./page.tsx";
 
-/** A table that scrolls sideways by itself, so that the page never does. */
+/** A table that scrolls sideways on its own, so that the page does not. */
 export function Table({
   label,
   head,
@@ -37,7 +37,7 @@ export function Table({
   );
 }
 
-/** A list's problem, its emptiness or its rows, and what asks for more of them. */
+/** The problem, the empty text or the rows of a list, with a button that loads more. */
 export function List<T>({
   list,
   empty,
@@ -50,9 +50,9 @@ export function List<T>({
   return (
     <>
       <ProblemBox problem={list.problem} />
-      {list.still && (
-        <p class="note still">
-          While more of it is open, this list stands as it was read.
+      {list.paused && (
+        <p class="note paused">
+          Automatic updates are paused while more rows are shown.
           <button type="button" onClick={() => void list.reload()}>
             Refresh
           </button>
@@ -61,12 +61,16 @@ export function List<T>({
       {list.rows === null ? (
         list.problem === null && <Loading />
       ) : list.rows.length === 0 ? (
-        <Empty>{list.more === null ? empty : "None of the rows looked at so far fits."}</Empty>
+        <Empty>
+          {list.loadMore === null
+            ? empty
+            : "No matches in the rows searched so far. Select “Show more” to continue."}
+        </Empty>
       ) : (
         children(list.rows)
       )}
-      {list.more === null ? null : (
-        <button type="button" onClick={() => void list.more?.()}>
+      {list.loadMore === null ? null : (
+        <button type="button" onClick={() => void list.loadMore?.()}>
           Show more
         </button>
       )}
@@ -74,7 +78,7 @@ export function List<T>({
   );
 }
 
-/** A field of a filter: it takes effect when it is left, or with Enter. */
+/** A filter field. A text takes effect on Enter, or when the field loses the focus. */
 export function FilterField({
   label,
   value,
@@ -97,7 +101,7 @@ export function FilterField({
         />
       ) : (
         <select value={value} onChange={(event) => onValue(event.currentTarget.value)}>
-          <option value="">any</option>
+          <option value="">Any</option>
           {options.map((option) => (
             <option key={option} value={option}>
               {spaced(option)}

@@ -2,8 +2,9 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 import type { Api, Problem } from "../api.ts";
 import { spaced } from "../format.ts";
+import { Sentence } from "./sentence.tsx";
 
-/** What every view is made of. */
+/** Elements that every view uses. */
 
 export function Heading({ title, children }: { title: string; children?: ComponentChildren }) {
   return (
@@ -19,7 +20,9 @@ export function ProblemBox({ problem }: { problem: Problem | null }) {
   return (
     <div class="problem" role="alert">
       <strong>{problem.title}</strong>
-      <p>{problem.detail}</p>
+      <p>
+        <Sentence text={problem.detail} />
+      </p>
       <p class="soft">
         <code>{problem.code}</code>
         {problem.request_id === undefined ? null : ` · request ${problem.request_id}`}
@@ -43,8 +46,8 @@ const MARKS: Readonly<Record<string, string>> = {
   failed: "bad",
 };
 
-export function Status({ of }: { of: string }) {
-  return <span class={`status ${MARKS[of] ?? "wait"}`}>{spaced(of)}</span>;
+export function Status({ status }: { status: string }) {
+  return <span class={`status ${MARKS[status] ?? "wait"}`}>{spaced(status)}</span>;
 }
 
 export function Empty({ children }: { children: ComponentChildren }) {
@@ -54,12 +57,12 @@ export function Empty({ children }: { children: ComponentChildren }) {
 export function Loading() {
   return (
     <p class="empty" role="status">
-      Loading …
+      Loading…
     </p>
   );
 }
 
-/** A button that sends a POST, shows what came of it, and tells when it is done. */
+/** A button that sends a POST request and shows its result. Calls `onDone` after every response. */
 export function Action({
   api,
   path,
@@ -93,11 +96,11 @@ export function Action({
   );
 }
 
-/** Names and values, two columns where there is room. */
-export function Facts({ of }: { of: readonly (readonly [name: string, value: ComponentChildren])[] }) {
+/** A list of names and values, in two columns where they fit. */
+export function Facts({ facts }: { facts: readonly (readonly [name: string, value: ComponentChildren])[] }) {
   return (
     <dl class="facts">
-      {of.map(([name, value]) => (
+      {facts.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
           <dd>{value}</dd>

@@ -1,9 +1,9 @@
 import type { Import } from "../../imports/import.ts";
-import { number } from "../format.ts";
+import { counted, number } from "../format.ts";
 
-/** How far an import is: settled of all, by what became of them. */
-export function Progress({ of }: { of: Import }) {
-  const { total, pending: _pending, ...settledFiles } = of.files;
+/** Progress bar of an import: settled files by outcome, and their count. */
+export function Progress({ progressOf }: { progressOf: Import }) {
+  const { total, pending: _pending, ...settledFiles } = progressOf.files;
   const outcomes = Object.entries(settledFiles);
   const settled = outcomes.reduce((sum, [, files]) => sum + files, 0);
   const whole = Math.max(1, total);
@@ -14,7 +14,7 @@ export function Progress({ of }: { of: Import }) {
         viewBox="0 0 100 6"
         preserveAspectRatio="none"
         role="progressbar"
-        aria-label={`Import for ${of.user_id}`}
+        aria-label={`Import of user ${progressOf.user_id}`}
         aria-valuemin={0}
         aria-valuemax={total}
         aria-valuenow={settled}
@@ -28,7 +28,7 @@ export function Progress({ of }: { of: Import }) {
         })}
       </svg>
       <span class="soft numbers">
-        {number(settled)} of {number(total)}
+        {number(settled)} of {counted(total, "file")}
       </span>
     </div>
   );

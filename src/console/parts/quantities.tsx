@@ -1,9 +1,9 @@
 import type { ActivityWithParts } from "../../activities/activity.ts";
-import { duration, kilometers, kilometersAnHour, number, spaced, NONE } from "../format.ts";
+import { duration, kilometers, kilometersPerHour, number, spaced, NONE } from "../format.ts";
 import { Table } from "./list.tsx";
 import { Facts } from "./page.tsx";
 
-/** What an activity is in numbers; both for one that was imported and one that is tried out. */
+/** Numbers of an activity, imported or inspected. */
 type Quantities = Omit<
   ActivityWithParts,
   | "activity_id"
@@ -18,33 +18,33 @@ type Quantities = Omit<
   | "updated_at"
 >;
 
-export function Totals({ of }: { of: Quantities }) {
+export function Totals({ activity }: { activity: Quantities }) {
   const all = [
-    ["Distance", kilometers(of.distance_in_meters)],
-    ["Timer", duration(of.timer_time_in_seconds)],
-    ["Elapsed", duration(of.elapsed_time_in_seconds)],
-    ["Moving", duration(of.moving_time_in_seconds)],
-    ["Speed", kilometersAnHour(of.average_speed_in_meters_per_second)],
-    ["Top speed", kilometersAnHour(of.max_speed_in_meters_per_second)],
-    ["Heart rate", number(of.average_heart_rate_in_beats_per_minute, 0, "bpm")],
-    ["Highest", number(of.max_heart_rate_in_beats_per_minute, 0, "bpm")],
-    ["Power", number(of.average_power_in_watts, 0, "W")],
-    ["Normalized", number(of.normalized_power_in_watts, 0, "W")],
-    ["Highest power", number(of.max_power_in_watts, 0, "W")],
-    ["Work", number(of.work_in_kilojoules, 0, "kJ")],
-    ["Cadence", number(of.average_cadence_in_cycles_per_minute, 0, "/min")],
-    ["Ascent", number(of.ascent_in_meters, 0, "m")],
-    ["Descent", number(of.descent_in_meters, 0, "m")],
-    ["Energy", number(of.energy_in_kilocalories, 0, "kcal")],
-    ["Temperature", number(of.average_temperature_in_celsius, 0, "°C")],
-    ["Pool", number(of.pool_length_in_meters, 0, "m")],
-    ["Lengths", number(of.number_of_active_lengths)],
+    ["Distance", kilometers(activity.distance_in_meters)],
+    ["Timer time", duration(activity.timer_time_in_seconds)],
+    ["Elapsed time", duration(activity.elapsed_time_in_seconds)],
+    ["Moving time", duration(activity.moving_time_in_seconds)],
+    ["Average speed", kilometersPerHour(activity.average_speed_in_meters_per_second)],
+    ["Max speed", kilometersPerHour(activity.max_speed_in_meters_per_second)],
+    ["Average heart rate", number(activity.average_heart_rate_in_beats_per_minute, 0, "bpm")],
+    ["Max heart rate", number(activity.max_heart_rate_in_beats_per_minute, 0, "bpm")],
+    ["Average power", number(activity.average_power_in_watts, 0, "W")],
+    ["Normalized power", number(activity.normalized_power_in_watts, 0, "W")],
+    ["Max power", number(activity.max_power_in_watts, 0, "W")],
+    ["Work", number(activity.work_in_kilojoules, 0, "kJ")],
+    ["Average cadence", number(activity.average_cadence_in_cycles_per_minute, 0, "/min")],
+    ["Ascent", number(activity.ascent_in_meters, 0, "m")],
+    ["Descent", number(activity.descent_in_meters, 0, "m")],
+    ["Energy", number(activity.energy_in_kilocalories, 0, "kcal")],
+    ["Average temperature", number(activity.average_temperature_in_celsius, 0, "°C")],
+    ["Pool length", number(activity.pool_length_in_meters, 0, "m")],
+    ["Active lengths", number(activity.number_of_active_lengths)],
   ] as const;
-  return <Facts of={all.filter(([, value]) => value !== NONE)} />;
+  return <Facts facts={all.filter(([, value]) => value !== NONE)} />;
 }
 
-export function Laps({ of }: { of: ActivityWithParts["laps"] }) {
-  if (of.length === 0) return null;
+export function Laps({ laps }: { laps: ActivityWithParts["laps"] }) {
+  if (laps.length === 0) return null;
   return (
     <section>
       <h2>Laps</h2>
@@ -61,12 +61,12 @@ export function Laps({ of }: { of: ActivityWithParts["laps"] }) {
           "Ended by",
         ]}
       >
-        {of.map((lap) => (
+        {laps.map((lap) => (
           <tr key={lap.lap_index}>
             <td class="number">{lap.lap_index + 1}</td>
             <td class="number">{duration(lap.timer_time_in_seconds ?? lap.elapsed_time_in_seconds)}</td>
             <td class="number">{kilometers(lap.distance_in_meters)}</td>
-            <td class="number">{kilometersAnHour(lap.average_speed_in_meters_per_second)}</td>
+            <td class="number">{kilometersPerHour(lap.average_speed_in_meters_per_second)}</td>
             <td class="number">{number(lap.average_heart_rate_in_beats_per_minute, 0, "bpm")}</td>
             <td class="number">{number(lap.average_power_in_watts, 0, "W")}</td>
             <td class="number">{number(lap.ascent_in_meters, 0, "m")}</td>
@@ -78,8 +78,8 @@ export function Laps({ of }: { of: ActivityWithParts["laps"] }) {
   );
 }
 
-export function Lengths({ of }: { of: ActivityWithParts["lengths"] }) {
-  if (of.length === 0) return null;
+export function Lengths({ lengths }: { lengths: ActivityWithParts["lengths"] }) {
+  if (lengths.length === 0) return null;
   return (
     <section>
       <h2>Lengths</h2>
@@ -94,7 +94,7 @@ export function Lengths({ of }: { of: ActivityWithParts["lengths"] }) {
           ["Time", "number"],
         ]}
       >
-        {of.map((length) => (
+        {lengths.map((length) => (
           <tr key={length.length_index}>
             <td class="number">{length.length_index + 1}</td>
             <td class="number">{length.lap_index === null ? NONE : length.lap_index + 1}</td>
@@ -109,17 +109,17 @@ export function Lengths({ of }: { of: ActivityWithParts["lengths"] }) {
   );
 }
 
-export function Derived({ of }: { of: Pick<ActivityWithParts, "derived"> }) {
+export function Derived({ derived }: { derived: ActivityWithParts["derived"] }) {
   return (
     <>
-      <h2>Computed by us</h2>
-      {of.derived.length === 0 ? (
-        <p class="soft">Nothing: every number above stands in the file.</p>
+      <h2>Computed values</h2>
+      {derived.length === 0 ? (
+        <p class="soft">None. The file contains all values above.</p>
       ) : (
         <>
-          <p class="soft">The file does not say these; they were computed from its records.</p>
+          <p class="soft">The file does not contain these values. We computed them from its records.</p>
           <ul class="ids">
-            {of.derived.map((name) => (
+            {derived.map((name) => (
               <li key={name}>{spaced(name)}</li>
             ))}
           </ul>

@@ -1,7 +1,7 @@
 import { useMemo } from "preact/hooks";
 import type { Streams } from "../../fit/types.ts";
 
-/** Side of the drawing that is the longer one, in units of its own. */
+/** Length of the longer side of the drawing, in SVG units. */
 const SIDE = 400;
 const MARGIN = 14;
 
@@ -12,8 +12,11 @@ interface Drawing {
   height: number;
 }
 
-/** Equirectangular about the middle latitude: true to shape at the size of a ride. Null without two positions. */
-function draw(latitudes: readonly (number | null)[], longitudes: readonly (number | null)[]): Drawing | null {
+/** Returns an equirectangular projection about the middle latitude, or null with fewer than two positions. */
+function project(
+  latitudes: readonly (number | null)[],
+  longitudes: readonly (number | null)[],
+): Drawing | null {
   const places = latitudes.map((latitude, index) => {
     const longitude = longitudes[index] ?? null;
     return latitude === null || longitude === null ? null : ([latitude, longitude] as const);
@@ -23,7 +26,7 @@ function draw(latitudes: readonly (number | null)[], longitudes: readonly (numbe
   if (first === undefined || known.length < 2) return null;
   const middle = known.reduce((sum, [latitude]) => sum + latitude, 0) / known.length;
   const squeeze = Math.cos((middle * Math.PI) / 180);
-  // Longitudes run on across the date line.
+  // Keeps longitudes continuous across the date line.
   const flat = places.map((place) => {
     if (place === null) return null;
     const turn = place[1] - first[1];
@@ -58,7 +61,7 @@ function draw(latitudes: readonly (number | null)[], longitudes: readonly (numbe
 
 export function Route({ streams, at }: { streams: Streams["columns"]; at: number | null }) {
   const drawing = useMemo(
-    () => draw(streams["latitude_in_degrees"] ?? [], streams["longitude_in_degrees"] ?? []),
+    () => project(streams["latitude_in_degrees"] ?? [], streams["longitude_in_degrees"] ?? []),
     [streams],
   );
   if (drawing === null) return null;
@@ -67,7 +70,11 @@ export function Route({ streams, at }: { streams: Streams["columns"]; at: number
   const here = at === null ? null : (drawing.points[at] ?? null);
   return (
     <figure class="route">
-      <svg viewBox={`0 0 ${drawing.width} ${drawing.height}`} role="img" aria-label="The route, north up">
+      <svg
+        viewBox={`0 0 ${drawing.width} ${drawing.height}`}
+        role="img"
+        aria-label="Map of the route, north is up"
+      >
         <path class="casing" d={drawing.path} />
         <path class="line" d={drawing.path} />
         {end === undefined ? null : <circle class="end" cx={end[0]} cy={end[1]} r={5} />}

@@ -1,6 +1,6 @@
-/** A sentence of the documentation: what stands in backquotes is code. */
-export function Sentence({ of }: { of: string }) {
+/** Shows text, with the parts in backquotes as code. */
+export function Sentence({ text }: { text: string }) {
   return (
-    <>{of.split("`").map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>
+    <>{text.split("`").map((part, index) => (index % 2 === 1 ? <code key={index}>{part}</code> : part))}</>
   );
 }

@@ -1,7 +1,7 @@
 import type { Activity } from "../../activities/activity.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
-import { duration, kilometers, number, startOf, spaced } from "../format.ts";
+import { duration, kilometers, number, startTime, spaced } from "../format.ts";
 import { useList } from "../load.ts";
 import { FilterField, List, Table } from "../parts/list.tsx";
 import { Heading } from "../parts/page.tsx";
@@ -19,7 +19,10 @@ export function ActivitiesView({ api, place }: { api: Api; place: Place }) {
         <FilterField label="Source" value={source} onValue={(value) => narrow({ source: value })} />
         <FilterField label="Sport" value={sport} onValue={(value) => narrow({ sport: value })} />
       </div>
-      <List list={list} empty="No activity fits.">
+      <List
+        list={list}
+        empty={user_id + source + sport === "" ? "No activities yet." : "No activities match these filters."}
+      >
         {(rows) => (
           <Table
             label="Activities"
@@ -36,7 +39,7 @@ export function ActivitiesView({ api, place }: { api: Api; place: Place }) {
             {rows.map((row) => (
               <tr key={row.activity_id}>
                 <td>
-                  <a href={addressOf(["activities", row.activity_id])}>{startOf(row)}</a>
+                  <a href={addressOf(["activities", row.activity_id])}>{startTime(row)}</a>
                 </td>
                 <td>{spaced(row.sport)}</td>
                 <td class="wide">{row.activity_name ?? row.summary_id}</td>

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import type { ActivityStreams, ActivityWithParts } from "../../activities/activity.ts";
 import type { File } from "../../files/file.ts";
 import type { Api } from "../api.ts";
-import { kilometers, startOf, spaced } from "../format.ts";
+import { kilometers, startTime, spaced } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
@@ -11,7 +11,7 @@ import { Derived, Lengths, Laps, Totals } from "../parts/quantities.tsx";
 import { Route } from "../parts/route.tsx";
 import { Warnings } from "../parts/warnings.tsx";
 
-/** More points than a wide screen has pixels; the extremes stay. */
+/** Number of points of a stream: about one per pixel of a wide screen. */
 const POINTS = 2_000;
 
 export function ActivityView({ api, id }: { api: Api; id: string }) {
@@ -36,11 +36,11 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
       >
         <span class="soft">
           {spaced(value.sport)}
-          {value.sub_sport === null ? "" : `, ${spaced(value.sub_sport)}`} · {startOf(value)} ·{" "}
+          {value.sub_sport === null ? "" : `, ${spaced(value.sub_sport)}`} · {startTime(value)} ·{" "}
           {value.user_id}
         </span>
       </Heading>
-      <Totals of={value} />
+      <Totals activity={value} />
       <ProblemBox problem={streams.problem} />
       {streams.value === null ? (
         streams.problem === null && <Loading />
@@ -50,29 +50,29 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
           <Charts streams={streams.value} at={at} onAt={setAt} />
         </div>
       )}
-      {value.streams.length === 0 && <Empty>This activity has no records to draw.</Empty>}
-      <Laps of={value.laps} />
-      <Lengths of={value.lengths} />
+      {value.streams.length === 0 && (
+        <Empty>This activity has no records, so it has no map and no charts.</Empty>
+      )}
+      <Laps laps={value.laps} />
+      <Lengths lengths={value.lengths} />
       <div class="columns">
         <section>
-          <Derived of={value} />
+          <Derived derived={value.derived} />
         </section>
         <section>
-          <h2>Where it comes from</h2>
+          <h2>Origin</h2>
           <p>
             <a href={addressOf(["files", value.file_id])}>File {value.summary_id}</a> from {value.source},
             session {value.session_index + 1} of {value.session_count}.
           </p>
           {value.possible_duplicate_of !== null && (
             <p class="note">
-              It looks like{" "}
-              <a href={addressOf(["activities", value.possible_duplicate_of])}>
-                an activity that came earlier
-              </a>{" "}
-              in another file.
+              Possible duplicate of{" "}
+              <a href={addressOf(["activities", value.possible_duplicate_of])}>an activity in another file</a>
+              .
             </p>
           )}
-          <Warnings of={file.value?.warnings ?? []} />
+          <Warnings warnings={file.value?.warnings ?? []} />
         </section>
       </div>
     </>

@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 import { STEPS } from "../../verify/steps.ts";
-import type { Report, StepResult } from "../../verify/report.ts";
+import { summaryOf, type Report, type StepResult } from "../../verify/report.ts";
 import { verify } from "../../verify/verify.ts";
 import type { Api } from "../api.ts";
 import { number } from "../format.ts";
@@ -10,26 +10,27 @@ export function CheckView({ api }: { api: Api }) {
   const [running, setRunning] = useState(false);
   const [results, setResults] = useState<StepResult[]>([]);
   const [report, setReport] = useState<Report | null>(null);
-  const begin = async () => {
+  const start = async () => {
     setRunning(true);
     setReport(null);
     setResults([]);
     const target = { base: location.origin, partnerId: api.partnerId, key: api.key };
-    const done = await verify(target, (step) => setResults((before) => [...before, step]));
-    setReport(done);
+    const finished = await verify(target, (step) => setResults((before) => [...before, step]));
+    setReport(finished);
     setRunning(false);
   };
   const next = running ? STEPS[results.length]?.id : undefined;
   return (
     <>
       <Heading title="Check my integration">
-        <button type="button" class="primary" disabled={running} onClick={() => void begin()}>
-          {running ? "Running …" : report === null ? "Begin" : "Run again"}
+        <button type="button" class="primary" disabled={running} onClick={() => void start()}>
+          {running ? "Running…" : report === null ? "Run the check" : "Run again"}
         </button>
       </Heading>
       <p class="soft">
-        Plays a whole integration with a user of its own, <code>verify-…</code>, and deletes it in the end.
-        Your receiver gets an event of an import and two test events. The same in a terminal:{" "}
+        Runs a complete integration with a temporary user, <code>verify-…</code>, and deletes the user at the
+        end. If you have an event_url, your receiver gets one import event and two test events. To run the
+        same check in a terminal:{" "}
         <code>
           npm run verify -- --base {location.origin} --partner {api.partnerId}
         </code>
@@ -41,26 +42,22 @@ export function CheckView({ api }: { api: Api }) {
             <li key={id}>
               <div>
                 <strong>{title}</strong>
-                <p class="soft">{result?.detail ?? (id === next ? "Running …" : "Not run yet.")}</p>
+                <p class="soft">{result?.detail ?? (id === next ? "Running…" : "Not run yet.")}</p>
               </div>
               <span class="soft numbers">
                 {result === undefined ? "" : number(result.milliseconds / 1000, 1, "s")}
               </span>
-              {result === undefined ? <span /> : <Status of={result.status} />}
+              {result === undefined ? <span /> : <Status status={result.status} />}
             </li>
           );
         })}
       </ol>
       <div role="status">
-        {report === null ? null : (
-          <p class={report.ok ? "note" : "problem"}>
-            {report.ok ? "Nothing failed." : "Not ready to go live: see the steps that failed."}
-          </p>
-        )}
+        {report === null ? null : <p class={report.ok ? "note" : "problem"}>{summaryOf(report)}</p>}
       </div>
       {report === null ? null : (
         <button type="button" onClick={() => download(report)}>
-          Download as JSON
+          Download the report as JSON
         </button>
       )}
     </>

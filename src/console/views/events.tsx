@@ -2,7 +2,7 @@ import type { Event, EventStatus, EventWithAttempts } from "../../deliveries/eve
 import type { PartnerSettings } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
-import { number, when, NONE } from "../format.ts";
+import { number, localTime, NONE } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
 import { FilterField, List, Table } from "../parts/list.tsx";
 import { Action, Empty, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
@@ -19,7 +19,7 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
     <>
       <Heading title="Events" />
       <ProblemBox problem={partner.problem} />
-      {partner.value === null ? null : <Receiver of={partner.value} />}
+      {partner.value === null ? null : <Receiver partner={partner.value} />}
       <div class="filters">
         <FilterField
           label="Status"
@@ -27,11 +27,18 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
           options={STATUSES}
           onValue={(value) => go(["events"], { status: value })}
         />
-        <Action api={api} path="/api/events/test/" done="Sent." onDone={list.reload}>
+        <Action api={api} path="/api/events/test/" done="Test event sent." onDone={list.reload}>
           Send a test event
         </Action>
       </div>
-      <List list={list} empty="No event. One is made for each task that gave an event_id.">
+      <List
+        list={list}
+        empty={
+          status === ""
+            ? "No events yet. Each task with an event_id creates one."
+            : "No events have this status."
+        }
+      >
         {(rows) => (
           <Table
             label="Events"
@@ -40,17 +47,17 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
             {rows.map((event) => (
               <tr key={event.id}>
                 <td>
-                  <a href={addressOf(["events", event.id])}>{when(event.created_at)}</a>
+                  <a href={addressOf(["events", event.id])}>{localTime(event.created_at)}</a>
                 </td>
                 <td>
-                  <Status of={event.status} />
+                  <Status status={event.status} />
                 </td>
                 <td>
                   <code>{event.type}</code>
                 </td>
                 <td>{event.user_id ?? NONE}</td>
                 <td class="number">{number(event.attempt_count)}</td>
-                <td>{when(event.next_attempt_at)}</td>
+                <td>{localTime(event.next_attempt_at)}</td>
               </tr>
             ))}
           </Table>
@@ -60,26 +67,27 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
   );
 }
 
-function Receiver({ of }: { of: PartnerSettings }) {
-  const secrets = of.webhook_secrets.length;
+function Receiver({ partner }: { partner: PartnerSettings }) {
+  const { event_url, webhook_secrets: secrets } = partner;
   return (
     <Facts
-      of={[
+      facts={[
         [
-          "Sent to",
-          of.event_url === null ? (
-            "nowhere: ask us to set an event_url, or poll this list"
+          "Endpoint",
+          event_url === null ? (
+            "None. Ask us to set an event_url, or poll the list of events."
           ) : (
-            <code key="url">{of.event_url}</code>
+            <code key="url">{event_url}</code>
           ),
         ],
         [
           "Signed with",
           <>
-            {secrets > 1 ? `${secrets} secrets: a rotation is under way. ` : ""}
-            {of.webhook_secrets.map(({ secret_id, expires_at }) => (
+            {secrets.length > 1 ? `${secrets.length} secrets, because a rotation is in progress: ` : ""}
+            {secrets.map(({ secret_id, expires_at }) => (
               <span key={secret_id}>
-                <code>{secret_id}</code> {expires_at === null ? "stays" : `ends ${when(expires_at)}`}{" "}
+                <code>{secret_id}</code>{" "}
+                {expires_at === null ? "(active)" : `(active until ${localTime(expires_at)})`}{" "}
               </span>
             ))}
           </>,
@@ -106,25 +114,25 @@ export function EventView({ api, id }: { api: Api; id: string }) {
       ) : (
         <>
           <div class="lead">
-            <Status of={value.status} />
+            <Status status={value.status} />
             {value.status !== "pending" && (
-              <Action api={api} path={`${path}resend/`} done="It is sent again." onDone={reload}>
+              <Action api={api} path={`${path}resend/`} done="Queued for delivery." onDone={reload}>
                 Resend
               </Action>
             )}
           </div>
           <Facts
-            of={[
+            facts={[
               ["Type", <code key="type">{value.type}</code>],
-              ["Created", when(value.created_at)],
-              ["Next attempt", when(value.next_attempt_at)],
+              ["Created", localTime(value.created_at)],
+              ["Next attempt", localTime(value.next_attempt_at)],
               ["User", value.user_id ?? NONE],
               [
                 "Import",
                 value.import_id === null ? (
                   NONE
                 ) : (
-                  <a href={addressOf(["imports", value.import_id])}>the import</a>
+                  <a href={addressOf(["imports", value.import_id])}>{value.import_id}</a>
                 ),
               ],
               ["webhook-id", <code key="id">{value.id}</code>],
@@ -133,16 +141,16 @@ export function EventView({ api, id }: { api: Api; id: string }) {
           <section>
             <h2>Attempts</h2>
             {value.attempts.length === 0 ? (
-              <Empty>None yet.</Empty>
+              <Empty>No attempts yet.</Empty>
             ) : (
-              <Table label="Attempts" head={["Time", "Answer", ["Took", "number"], "First bytes"]}>
+              <Table label="Attempts" head={["Time", "Status", ["Duration", "number"], "Response"]}>
                 {value.attempts.toReversed().map((attempt, index) => (
                   <tr key={index}>
-                    <td>{when(attempt.at)}</td>
-                    <td>{attempt.status ?? "none"}</td>
+                    <td>{localTime(attempt.at)}</td>
+                    <td>{attempt.status ?? "no response"}</td>
                     <td class="number">{number(attempt.milliseconds, 0, "ms")}</td>
                     <td class="wide">
-                      <code>{attempt.answer === "" ? "(empty)" : attempt.answer}</code>
+                      <code>{attempt.answer === "" ? "(empty body)" : attempt.answer}</code>
                     </td>
                   </tr>
                 ))}

@@ -2,7 +2,7 @@ import { useEffect } from "preact/hooks";
 import type { File } from "../../files/file.ts";
 import type { Timeline } from "../../files/timeline.ts";
 import type { Api } from "../api.ts";
-import { bytes, number, when, NONE } from "../format.ts";
+import { bytes, number, localTime, NONE } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { Action, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
@@ -13,14 +13,14 @@ const EVERY_MS = 2_000;
 
 const STEPS: Readonly<Record<Timeline["data"][number]["what"], string>> = {
   pinged: "Pinged",
-  held: "Held, until the bulk task",
+  held: "Held until the task",
   released: "Released by the task",
-  dispatched: "Sent to the importer",
-  attempt_failed: "An attempt failed; another follows",
-  attempt_interrupted: "An attempt was interrupted on our side",
-  imported: "Downloaded, decoded and imported",
+  dispatched: "Sent to an importer",
+  attempt_failed: "Attempt failed; another attempt follows",
+  attempt_interrupted: "Attempt interrupted on our side",
+  imported: "Imported",
   failed: "Failed",
-  retried: "Tried again on request",
+  retried: "Retry requested",
 };
 
 export function FileView({ api, id }: { api: Api; id: string }) {
@@ -32,7 +32,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
     EVERY_MS,
     () => file.value?.status === "queued",
   );
-  // The last step may have come between the last look at the timeline and the end.
+  // Reads the timeline once more after a change of status: it may lack the last step.
   const status = file.value?.status;
   useEffect(() => void timeline.reload(), [status]);
   const reload = async () => {
@@ -48,9 +48,9 @@ export function FileView({ api, id }: { api: Api; id: string }) {
       ) : (
         <>
           <div class="lead">
-            <Status of={value.status} />
+            <Status status={value.status} />
             {canRetry(value) && (
-              <Action api={api} path={`${path}retry/`} done="Queued once more." onDone={reload}>
+              <Action api={api} path={`${path}retry/`} done="Queued again." onDone={reload}>
                 Retry
               </Action>
             )}
@@ -62,7 +62,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
               </strong>
               <p>{value.error.detail}</p>
               <p>
-                <Advice of={value} />
+                <Advice file={value} />
               </p>
             </div>
           )}
@@ -73,7 +73,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
               <ol class="timeline">
                 {(timeline.value?.data ?? []).map((step, index) => (
                   <li key={index} class={step.what}>
-                    <time dateTime={step.at}>{when(step.at)}</time>
+                    <time dateTime={step.at}>{localTime(step.at)}</time>
                     <div>
                       <strong>{STEPS[step.what]}</strong>
                       {step.attempt === undefined ? null : (
@@ -86,7 +86,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
                       )}
                       {step.import_id === undefined ? null : (
                         <p>
-                          <a href={addressOf(["imports", step.import_id])}>the import</a>
+                          <a href={addressOf(["imports", step.import_id])}>View import</a>
                         </p>
                       )}
                     </div>
@@ -95,24 +95,24 @@ export function FileView({ api, id }: { api: Api; id: string }) {
               </ol>
             </section>
             <section>
-              <h2>The file</h2>
+              <h2>Details</h2>
               <Facts
-                of={[
+                facts={[
                   ["User", value.user_id],
                   ["Source", value.source],
                   ["Name", value.activity_name ?? NONE],
-                  ["Priority", value.priority === 1 ? "1, live" : "0, history"],
+                  ["Priority", value.priority === 1 ? "1 (live ride)" : "0 (history)"],
                   ["Overwrite", value.overwrite_mode ? "yes" : "no"],
                   ["Attempts", number(value.attempts)],
                   ["Size", bytes(value.size_in_bytes)],
-                  ["Received", when(value.received_at)],
-                  ["Updated", when(value.updated_at)],
+                  ["Received", localTime(value.received_at)],
+                  ["Updated", localTime(value.updated_at)],
                   ["SHA-256", <code key="hash">{value.sha256 ?? NONE}</code>],
                   ["File id", <code key="id">{value.file_id}</code>],
                 ]}
               />
               <h3>Activities</h3>
-              {value.activity_ids.length === 0 ? <p class="soft">None can be read.</p> : null}
+              {value.activity_ids.length === 0 ? <p class="soft">No activities can be read.</p> : null}
               <ul class="plainlist">
                 {value.activity_ids.map((activity, index) => (
                   <li key={activity}>
@@ -120,7 +120,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
                   </li>
                 ))}
               </ul>
-              <Warnings of={value.warnings} />
+              <Warnings warnings={value.warnings} />
             </section>
           </div>
         </>

@@ -1,7 +1,7 @@
 import type { File, FileStatus } from "../../files/file.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
-import { bytes, number, when } from "../format.ts";
+import { bytes, number, localTime } from "../format.ts";
 import { useList } from "../load.ts";
 import { FilterField, List, Table } from "../parts/list.tsx";
 import { Heading, Status } from "../parts/page.tsx";
@@ -12,7 +12,7 @@ const STATUSES: readonly FileStatus[] = ["held", "queued", "imported", "failed"]
 
 export function FilesView({ api, place }: { api: Api; place: Place }) {
   const { user_id = "", source = "", status = "", summary_id = "" } = place.query;
-  // A summary_id names a file only together with its user and source; without them it narrows what is shown.
+  // A summary_id identifies a file only with its user and source. Without them it filters the loaded rows.
   const exact = user_id !== "" && source !== "" ? summary_id : "";
   const list = useList<File>(
     api,
@@ -20,7 +20,7 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
     EVERY_MS,
   );
   const narrow = (change: Record<string, string>) => go(["files"], { ...place.query, ...change });
-  const shown = (rows: File[]) => rows.filter((file) => file.summary_id.includes(summary_id));
+  const matching = (rows: File[]) => rows.filter((file) => file.summary_id.includes(summary_id));
   return (
     <>
       <Heading title="Files" />
@@ -41,14 +41,21 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
       </div>
       {summary_id !== "" && exact === "" && (
         <p class="note">
-          With user and source the file of this summary id is found at once; without them only the files shown
-          below are searched.
+          Only the files listed below are searched. To search all files for this summary id, also enter the
+          user and the source.
         </p>
       )}
-      <List list={list} empty="No file fits.">
+      <List
+        list={list}
+        empty={user_id + source + status + exact === "" ? "No files yet." : "No files match these filters."}
+      >
         {(rows) =>
-          shown(rows).length === 0 ? (
-            <p class="empty">None of the {number(rows.length)} files shown has this summary id.</p>
+          matching(rows).length === 0 ? (
+            <p class="empty">
+              {rows.length === 1
+                ? "The listed file does not match this summary id."
+                : `None of the ${number(rows.length)} listed files matches this summary id.`}
+            </p>
           ) : (
             <Table
               label="Files"
@@ -62,17 +69,18 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
                 ["Size", "number"],
               ]}
             >
-              {shown(rows).map((file) => (
+              {matching(rows).map((file) => (
                 <tr key={file.file_id}>
                   <td>
                     <a href={addressOf(["files", file.file_id])}>{file.summary_id}</a>
                   </td>
                   <td>
-                    <Status of={file.status} /> {file.error === null ? null : <code>{file.error.code}</code>}
+                    <Status status={file.status} />{" "}
+                    {file.error === null ? null : <code>{file.error.code}</code>}
                   </td>
                   <td>{file.user_id}</td>
                   <td>{file.source}</td>
-                  <td>{when(file.received_at)}</td>
+                  <td>{localTime(file.received_at)}</td>
                   <td class="number">{number(file.attempts)}</td>
                   <td class="number">{bytes(file.size_in_bytes)}</td>
                 </tr>

@@ -4,7 +4,7 @@ import type { File } from "../../files/file.ts";
 import type { Import } from "../../imports/import.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
-import { number, titled, when, NONE } from "../format.ts";
+import { counted, number, titled, localTime, NONE } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
 import { FilterField, List, Table } from "../parts/list.tsx";
 import { Action, Empty, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
@@ -13,6 +13,8 @@ import { Advice, canRetry } from "../parts/advice.tsx";
 import { Progress } from "../parts/progress.tsx";
 
 const EVERY_MS = 2_000;
+/** Maximum number of missing files that the page lists. */
+const MISSING_SHOWN = 200;
 
 export function ImportsView({ api, place }: { api: Api; place: Place }) {
   const { user_id = "", status = "" } = place.query;
@@ -30,7 +32,14 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
           onValue={(value) => narrow({ status: value })}
         />
       </div>
-      <List list={list} empty="No import. One begins with each bulk task.">
+      <List
+        list={list}
+        empty={
+          user_id + status === ""
+            ? "No imports yet. Each task starts one."
+            : "No imports match these filters."
+        }
+      >
         {(rows) => (
           <Table
             label="Imports"
@@ -39,15 +48,15 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
             {rows.map((row) => (
               <tr key={row.import_id}>
                 <td>
-                  <a href={addressOf(["imports", row.import_id])}>{when(row.requested_at)}</a>
+                  <a href={addressOf(["imports", row.import_id])}>{localTime(row.requested_at)}</a>
                 </td>
                 <td>
-                  <Status of={row.status} />
+                  <Status status={row.status} />
                 </td>
                 <td>{row.user_id}</td>
                 <td>{row.source}</td>
                 <td>
-                  <Progress of={row} />
+                  <Progress progressOf={row} />
                 </td>
                 <td class="number">{number(row.files.failed)}</td>
               </tr>
@@ -69,7 +78,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
     EVERY_MS,
     () => !ended,
   );
-  // The last failure may have come between the last look at the files and the end.
+  // Reads the failed files once more at the end: the list may lack the last failure.
   useEffect(() => {
     if (ended) void failed.reload();
   }, [ended]);
@@ -83,20 +92,20 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
       ) : (
         <>
           <div class="lead">
-            <Status of={value.status} />
-            <Progress of={value} />
+            <Status status={value.status} />
+            <Progress progressOf={value} />
           </div>
           <Facts
-            of={[
+            facts={[
               ["User", value.user_id],
               ["Source", value.source],
               ...countFacts(value),
-              ["Requested", when(value.requested_at)],
-              ["Completed", when(value.completed_at)],
+              ["Requested", localTime(value.requested_at)],
+              ["Completed", localTime(value.completed_at)],
               ["Initial import", value.is_initial_import ? "yes" : "no"],
               [
                 "Training plan",
-                value.training_plan === null ? NONE : <Status of={value.training_plan.status} />,
+                value.training_plan === null ? NONE : <Status status={value.training_plan.status} />,
               ],
               [
                 "Event",
@@ -104,7 +113,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
                   NONE
                 ) : (
                   <a href={addressOf(["events", deliveryIdOfEvent(value.import_id)])}>
-                    {value.event.status}, attempts: {number(value.event.attempts)}
+                    {value.event.status}, {counted(value.event.attempts, "attempt")}
                   </a>
                 ),
               ],
@@ -118,18 +127,21 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           ))}
           {missing === undefined || missing.length === 0 ? null : (
             <section>
-              <h2>Never arrived</h2>
+              <h2>Missing files</h2>
               <p class="soft">
-                The task expected these, and no ping named them. Ping them, then send the task again.
+                The task expected {counted(missing.length, "file")} that no ping announced. Ping{" "}
+                {missing.length === 1 ? "it" : "them"}, then send the task again.
               </p>
               <ul class="ids">
-                {missing.slice(0, 200).map((name) => (
+                {missing.slice(0, MISSING_SHOWN).map((name) => (
                   <li key={name}>
                     <code>{name}</code>
                   </li>
                 ))}
               </ul>
-              {missing.length > 200 && <p class="soft">… and {number(missing.length - 200)} more.</p>}
+              {missing.length > MISSING_SHOWN && (
+                <p class="soft">And {number(missing.length - MISSING_SHOWN)} more.</p>
+              )}
             </section>
           )}
           <section>
@@ -138,22 +150,24 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
               <Action
                 api={api}
                 path={`${path}retry/`}
-                done="Queued once more."
+                done="Queued again."
                 onDone={async () => {
                   await Promise.all([reload(), failed.reload()]);
                 }}
               >
-                Retry failed
+                Retry failed files
               </Action>
             )}
             {failed.rows?.length === 0 ? (
               <Empty>
-                {value.files.failed === 0 ? "None." : "The failed files have been pinged anew since."}
+                {value.files.failed === 0
+                  ? "No files failed."
+                  : "No file of this import is failed now: its failed files were retried or pinged again. Reload the page to see later failures."}
               </Empty>
             ) : (
-              <List list={failed} empty="None.">
+              <List list={failed} empty="No files failed.">
                 {(rows) => (
-                  <Table label="Failed files" head={["File", "Why", "What to do"]}>
+                  <Table label="Failed files" head={["File", "Error", "What to do"]}>
                     {rows.map((file) => (
                       <tr key={file.file_id}>
                         <td>
@@ -163,7 +177,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
                           <code>{file.error?.code}</code> {file.error?.detail}
                         </td>
                         <td class="wide">
-                          <Advice of={file} />
+                          <Advice file={file} />
                         </td>
                       </tr>
                     ))}

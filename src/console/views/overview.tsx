@@ -3,7 +3,7 @@ import type { Overview } from "../../overview/overview.ts";
 import { FILE_ERRORS } from "../../docs/fileWords.ts";
 import type { PartnerSettings } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
-import { age, bytes, number } from "../format.ts";
+import { age, bytes, counted, number } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
@@ -12,7 +12,7 @@ import { Sentence } from "../parts/sentence.tsx";
 
 const EVERY_MS = 10_000;
 const RUNNING_EVERY_MS = 2_000;
-const KINDS = ["imported", "queued", "held", "failed"] as const;
+const STATUSES = ["imported", "queued", "held", "failed"] as const;
 
 export function OverviewView({ api }: { api: Api }) {
   const { value, problem } = useLoad<Overview>(api, "/api/overview/", EVERY_MS);
@@ -20,7 +20,7 @@ export function OverviewView({ api }: { api: Api }) {
   return (
     <>
       <Heading title="Overview">
-        <span class="soft">The last 14 days, UTC</span>
+        {value === null ? null : <span class="soft">Last {value.days.length} days, in UTC</span>}
       </Heading>
       <ProblemBox problem={problem ?? partner.problem} />
       {value === null ? (
@@ -29,23 +29,27 @@ export function OverviewView({ api }: { api: Api }) {
         <>
           {value.capped && (
             <p class="note">
-              You have more files, imports or events than one look counts. Only the newest are counted here.
+              You have more files, imports or events than this page counts. The numbers cover the newest ones
+              only.
             </p>
           )}
-          <Figures of={value} receives={partner.value === null || partner.value.event_url !== null} />
-          {partner.value !== null && <Kept usage={value.usage} quotas={partner.value.quotas} />}
+          <Figures
+            overview={value}
+            hasEventUrl={partner.value === null || partner.value.event_url !== null}
+          />
+          {partner.value !== null && <Stored usage={value.usage} quotas={partner.value.quotas} />}
           <section>
             <h2>Files by day</h2>
-            <Days of={value} />
+            <Days overview={value} />
           </section>
           <div class="columns">
             <section>
-              <h2>Imports running</h2>
+              <h2>Running imports</h2>
               <Running api={api} running={value.imports.running} />
             </section>
             <section>
               <h2>Failures by code</h2>
-              <Failures of={value} />
+              <Failures overview={value} />
             </section>
           </div>
         </>
@@ -54,43 +58,55 @@ export function OverviewView({ api }: { api: Api }) {
   );
 }
 
-/** `receives`: whether the partner has an address that events are sent to. */
-function Figures({ of, receives }: { of: Overview; receives: boolean }) {
-  const oldest = of.held.oldest_received_at;
-  const { events } = of;
-  const unsent = events.failed + events.retrying;
+function noun(files: number): string {
+  return files === 1 ? "file" : "files";
+}
+
+/** `hasEventUrl`: whether events are sent to the partner. */
+function Figures({ overview, hasEventUrl }: { overview: Overview; hasEventUrl: boolean }) {
+  const days = overview.days.length;
+  const oldest = overview.held.oldest_received_at;
+  const { events, files } = overview;
+  const undelivered = events.failed + events.retrying;
   const figures = [
-    ["Imported", of.files.imported, "files readable", ["files"], { status: "imported" }, ""],
-    ["On their way", of.files.queued, "files queued", ["files"], { status: "queued" }, ""],
+    [
+      "Imported",
+      files.imported,
+      `${noun(files.imported)} ready to read`,
+      ["files"],
+      { status: "imported" },
+      "",
+    ],
+    ["Queued", files.queued, `${noun(files.queued)} waiting for import`, ["files"], { status: "queued" }, ""],
     [
       "Held",
-      of.held.files,
+      overview.held.files,
       oldest !== null
-        ? `oldest for ${age(oldest)}`
-        : of.capped
-          ? "none of those counted"
-          : "nothing waits for a task",
+        ? `oldest held for ${age(oldest)}`
+        : overview.capped
+          ? "none of the counted files"
+          : "no files wait for a task",
       ["files"],
       { status: "held" },
       "",
     ],
     [
       "Failed",
-      of.files.failed,
-      of.files.failed === 0 ? "none in these 14 days" : "files to look at",
+      files.failed,
+      files.failed === 0 ? `none in the last ${days} days` : `${noun(files.failed)} to check`,
       ["files"],
       { status: "failed" },
-      of.files.failed === 0 ? "" : "bad",
+      files.failed === 0 ? "" : "bad",
     ],
     [
-      receives ? "Deliveries failing" : "Events not sent",
-      unsent,
-      receives
-        ? `${number(events.retrying)} still tried, ${number(events.failed)} given up`
-        : "you have no event_url: read them here",
+      hasEventUrl ? "Failing deliveries" : "Events not sent",
+      undelivered,
+      hasEventUrl
+        ? `${number(events.retrying)} retrying, ${number(events.failed)} failed`
+        : "no event_url is set; read events here",
       ["events"],
       { status: events.failed > 0 || events.retrying === 0 ? "failed" : "pending" },
-      receives && unsent > 0 ? "bad" : "",
+      hasEventUrl && undelivered > 0 ? "bad" : "",
     ],
   ] as const;
   return (
@@ -108,14 +124,16 @@ function Figures({ of, receives }: { of: Overview; receives: boolean }) {
   );
 }
 
-/** What is kept of the partner's files, beside its quotas. */
-function Kept({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerSettings["quotas"] }) {
-  const files = quotas.files === null ? "" : ` of ${number(quotas.files)}`;
+/** Stored files and bytes of the partner, with its quotas. */
+function Stored({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerSettings["quotas"] }) {
+  const files =
+    quotas.files === null
+      ? counted(usage.files, "file")
+      : `${number(usage.files)} of ${counted(quotas.files, "file")}`;
   const stored = quotas.stored_bytes === null ? "" : ` of ${bytes(quotas.stored_bytes)}`;
   return (
     <p class="soft">
-      Kept of all days: {number(usage.files)}
-      {files} files, {bytes(usage.stored_bytes)}
+      Stored in total: {files}, {bytes(usage.stored_bytes)}
       {stored}.
     </p>
   );
@@ -123,41 +141,44 @@ function Kept({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerSett
 
 const HEIGHT = 100;
 
-/** A column a day, stacked by status; the same numbers as a table for those who listen. */
-function Days({ of }: { of: Overview }) {
-  const most = Math.max(1, ...of.days.map((day) => KINDS.reduce((sum, kind) => sum + day[kind], 0)));
-  if (of.days.every((day) => KINDS.every((kind) => day[kind] === 0))) {
+/** A column per day, stacked by status, and the same numbers as a table for screen readers. */
+function Days({ overview }: { overview: Overview }) {
+  const most = Math.max(
+    1,
+    ...overview.days.map((day) => STATUSES.reduce((sum, status) => sum + day[status], 0)),
+  );
+  if (overview.days.every((day) => STATUSES.every((status) => day[status] === 0))) {
     return (
       <Empty>
-        No file came in these days. The <a href="/docs/#first-ping">guide</a> sends a first one in five
-        minutes.
+        No files were received in the last {overview.days.length} days. Follow the{" "}
+        <a href="/docs/#first-ping">guide</a> to send a first ping in five minutes.
       </Empty>
     );
   }
   return (
     <>
       <ul class="legend" aria-hidden="true">
-        {KINDS.map((kind) => (
-          <li key={kind}>
-            <span class={`swatch ${kind}`} />
-            {kind}
+        {STATUSES.map((status) => (
+          <li key={status}>
+            <span class={`swatch ${status}`} />
+            {status}
           </li>
         ))}
-        <li class="soft">highest day: {number(most)}</li>
+        <li class="soft">busiest day: {counted(most, "file")}</li>
       </ul>
       <ol class="days" aria-hidden="true">
-        {of.days.map((day) => {
+        {overview.days.map((day) => {
           let top = HEIGHT;
           return (
             <li key={day.day}>
               <svg viewBox={`0 0 10 ${HEIGHT}`} preserveAspectRatio="none">
                 <rect class="track" width={10} height={HEIGHT} />
-                {KINDS.map((kind) => {
-                  const height = (day[kind] / most) * HEIGHT;
+                {STATUSES.map((status) => {
+                  const height = (day[status] / most) * HEIGHT;
                   top -= height;
                   return (
-                    <rect key={kind} class={kind} y={top} width={10} height={height}>
-                      <title>{`${day.day}: ${day[kind]} ${kind}`}</title>
+                    <rect key={status} class={status} y={top} width={10} height={height}>
+                      <title>{`${day.day}: ${day[status]} ${status}`}</title>
                     </rect>
                   );
                 })}
@@ -171,11 +192,11 @@ function Days({ of }: { of: Overview }) {
         <table>
           <caption>Files by day and status</caption>
           <tbody>
-            {of.days.map((day) => (
+            {overview.days.map((day) => (
               <tr key={day.day}>
                 <th scope="row">{day.day}</th>
-                {KINDS.map((kind) => (
-                  <td key={kind}>{`${day[kind]} ${kind}`}</td>
+                {STATUSES.map((status) => (
+                  <td key={status}>{`${day[status]} ${status}`}</td>
                 ))}
               </tr>
             ))}
@@ -190,7 +211,7 @@ function Running({ api, running }: { api: Api; running: number }) {
   const list = useList<Import>(api, "/api/imports/?status=running&limit=10", RUNNING_EVERY_MS);
   if (list.problem !== null) return <ProblemBox problem={list.problem} />;
   if (list.rows === null) return <Loading />;
-  if (list.rows.length === 0 && list.more === null) return <Empty>No import is running.</Empty>;
+  if (list.rows.length === 0 && list.loadMore === null) return <Empty>No imports are running.</Empty>;
   return (
     <>
       <ul class="plainlist">
@@ -199,14 +220,14 @@ function Running({ api, running }: { api: Api; running: number }) {
             <a href={addressOf(["imports", row.import_id])}>
               {row.user_id} · {row.source}
             </a>
-            <Progress of={row} />
+            <Progress progressOf={row} />
           </li>
         ))}
       </ul>
-      {list.more !== null && (
+      {list.loadMore !== null && (
         <p>
           <a href={addressOf(["imports"], { status: "running" })}>
-            All {running > list.rows.length ? number(running) : ""} that are running
+            All {running > list.rows.length ? `${number(running)} ` : ""}running imports
           </a>
         </p>
       )}
@@ -214,18 +235,19 @@ function Running({ api, running }: { api: Api; running: number }) {
   );
 }
 
-function Failures({ of }: { of: Overview }) {
-  if (of.failures.length === 0) return <Empty>No file has failed in these 14 days.</Empty>;
+function Failures({ overview }: { overview: Overview }) {
+  if (overview.failures.length === 0)
+    return <Empty>No files failed in the last {overview.days.length} days.</Empty>;
   return (
     <ul class="plainlist">
-      {of.failures.map(({ code, files }) => (
+      {overview.failures.map(({ code, files }) => (
         <li key={code} class="failure">
           <strong>{number(files)}</strong>
           <span>
             <code>{code}</code>
             <br />
             <span class="soft">
-              <Sentence of={FILE_ERRORS[code]} />
+              <Sentence text={FILE_ERRORS[code]} />
             </span>
           </span>
         </li>

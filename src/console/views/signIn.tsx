@@ -4,6 +4,11 @@ import { Api, type Problem } from "../api.ts";
 import { ProblemBox } from "../parts/page.tsx";
 import type { Session } from "../session.ts";
 
+const WRONG_KEY = {
+  title: "The partner id and the key do not match",
+  detail: "Check both for typing errors. The key may also have expired: ask us for a new one.",
+};
+
 export function SignIn({ onSignIn }: { onSignIn: (session: Session) => void }) {
   const [partnerId, setPartnerId] = useState("");
   const [key, setKey] = useState("");
@@ -15,6 +20,7 @@ export function SignIn({ onSignIn }: { onSignIn: (session: Session) => void }) {
     const result = await new Api(session, () => undefined).get<PartnerSettings>("/api/partner/");
     setBusy(false);
     if (result.ok) onSignIn(session);
+    else if (result.problem.code === "unauthorized") setProblem({ ...result.problem, ...WRONG_KEY });
     else setProblem(result.problem);
   };
   return (
@@ -30,7 +36,7 @@ export function SignIn({ onSignIn }: { onSignIn: (session: Session) => void }) {
           Partner console
         </div>
         <h1>Sign in</h1>
-        <p class="soft">With the partner id and a key that you were given. They stay in this tab.</p>
+        <p class="soft">Enter your partner id and one of your keys. They are stored in this tab only.</p>
         <label class="field">
           Partner id
           <input
@@ -53,11 +59,11 @@ export function SignIn({ onSignIn }: { onSignIn: (session: Session) => void }) {
           />
         </label>
         <button type="submit" class="primary" disabled={busy}>
-          {busy ? "Signing in …" : "Sign in"}
+          {busy ? "Signing in…" : "Sign in"}
         </button>
         <ProblemBox problem={problem} />
         <p class="soft">
-          No key yet? Begin with the <a href="/docs/">documentation</a>.
+          No key yet? Start with the <a href="/docs/">documentation</a>.
         </p>
       </form>
     </main>

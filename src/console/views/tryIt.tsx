@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
 import type { Inspection } from "../../activities/inspection.ts";
 import type { Api, Problem } from "../api.ts";
-import { startOf, spaced } from "../format.ts";
+import { counted, startTime, spaced } from "../format.ts";
 import { Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { Charts } from "../parts/charts.tsx";
 import { Warnings } from "../parts/warnings.tsx";
@@ -13,7 +13,7 @@ export function TryItView({ api }: { api: Api }) {
   const [busy, setBusy] = useState(false);
   const [found, setFound] = useState<Inspection | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const [over, setOver] = useState(false);
+  const [isDraggedOver, setDraggedOver] = useState(false);
   const inspect = async (file: File | undefined) => {
     if (file === undefined) return;
     setName(file.name);
@@ -28,23 +28,23 @@ export function TryItView({ api }: { api: Api }) {
   return (
     <>
       <Heading title="Try it">
-        <span class="soft">What an import would make of a file. Nothing is stored.</span>
+        <span class="soft">Shows the activities that an import would create. Nothing is stored.</span>
       </Heading>
       <label
-        class={over ? "drop over" : "drop"}
+        class={isDraggedOver ? "drop over" : "drop"}
         onDragOver={(event) => {
           event.preventDefault();
-          setOver(true);
+          setDraggedOver(true);
         }}
-        onDragLeave={() => setOver(false)}
+        onDragLeave={() => setDraggedOver(false)}
         onDrop={(event) => {
           event.preventDefault();
-          setOver(false);
+          setDraggedOver(false);
           void inspect(event.dataTransfer?.files[0]);
         }}
       >
         <strong>Drop a FIT file here, or choose one</strong>
-        <span class="soft">.fit, or a gzip or zip of one; up to 32 MiB</span>
+        <span class="soft">A FIT file, or a gzip or zip archive with one FIT file; up to 32 MiB</span>
         <input type="file" onChange={(event) => void inspect(event.currentTarget.files?.[0])} />
       </label>
       {busy && <Loading />}
@@ -52,12 +52,11 @@ export function TryItView({ api }: { api: Api }) {
       {found === null ? null : (
         <>
           <p role="status" class="note">
-            {name}: {found.activities.length === 1 ? "one activity" : `${found.activities.length} activities`}
-            .
+            {name}: {counted(found.activities.length, "activity", "activities")}.
           </p>
-          <Warnings of={found.warnings} />
+          <Warnings warnings={found.warnings} />
           {found.activities.map((activity) => (
-            <Inspected key={activity.session_index} of={activity} />
+            <InspectedActivity key={activity.session_index} activity={activity} />
           ))}
         </>
       )}
@@ -65,23 +64,23 @@ export function TryItView({ api }: { api: Api }) {
   );
 }
 
-function Inspected({ of }: { of: Inspection["activities"][number] }) {
+function InspectedActivity({ activity }: { activity: Inspection["activities"][number] }) {
   const [at, setAt] = useState<number | null>(null);
   return (
     <section>
       <h2>
-        {spaced(of.sport)} · {startOf(of)}
+        {spaced(activity.sport)} · {startTime(activity)}
       </h2>
-      <Totals of={of} />
-      {of.stream_data === undefined ? null : (
+      <Totals activity={activity} />
+      {activity.stream_data === undefined ? null : (
         <div class="ride">
-          <Route streams={of.stream_data} at={at} />
-          <Charts streams={of.stream_data} at={at} onAt={setAt} />
+          <Route streams={activity.stream_data} at={at} />
+          <Charts streams={activity.stream_data} at={at} onAt={setAt} />
         </div>
       )}
-      <Laps of={of.laps} />
-      <Lengths of={of.lengths} />
-      <Derived of={of} />
+      <Laps laps={activity.laps} />
+      <Lengths lengths={activity.lengths} />
+      <Derived derived={activity.derived} />
     </section>
   );
 }
