@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { orNull } from "../contract/orNull.ts";
 import { quantities } from "../fit/quantities.ts";
 import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength } from "../fit/types.ts";
 
@@ -18,7 +19,7 @@ const lengthSchema = z
   .strictObject({
     length_index: z.number().int(),
     lap_index: int,
-    type: z.enum(["active", "idle"]).nullable(),
+    type: orNull(z.enum(["active", "idle"]).openapi("LengthType")),
     start_time_in_seconds: number,
     elapsed_time_in_seconds: number,
     stroke: z.string().nullable(),

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { FIT_WARNINGS } from "../fit/types.ts";
+import { fileWarningSchema } from "../files/file.ts";
 import { detailsSchema, summarySchema } from "./activity.ts";
 
 const streamData = z.record(z.string(), z.array(z.number().nullable()));
@@ -7,7 +7,7 @@ const streamData = z.record(z.string(), z.array(z.number().nullable()));
 /** Result of decoding a file without importing it. */
 export const inspectionSchema = z
   .strictObject({
-    warnings: z.array(z.enum(FIT_WARNINGS)),
+    warnings: z.array(fileWarningSchema),
     activities: z.array(
       summarySchema
         .extend(detailsSchema.shape)

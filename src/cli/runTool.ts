@@ -6,7 +6,7 @@ import { ROOT } from "./commandLine.ts";
 /** The entry files of the tools, run on the Node that runs this: their own launchers use whichever comes first. */
 export const TOOLS = {
   vitest: "vitest/vitest.mjs",
-  tsc: "typescript/bin/tsc",
+  tsc: "typescript-7/bin/tsc",
   oxlint: "oxlint/bin/oxlint",
   prettier: "prettier/bin/prettier.cjs",
 } as const;

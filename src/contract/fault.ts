@@ -25,11 +25,13 @@ export const FAULT_CODES = [
 export type FaultCode = (typeof FAULT_CODES)[number];
 
 /** One thing wrong with a request: where (a JSON pointer, RFC 6901), a stable code, a sentence. */
-export const faultSchema = z.strictObject({
-  pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
-  code: z.enum(FAULT_CODES),
-  detail: z.string(),
-});
+export const faultSchema = z
+  .strictObject({
+    pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
+    code: z.enum(FAULT_CODES).openapi("FaultCode"),
+    detail: z.string(),
+  })
+  .openapi("Fault");
 export type Fault = z.infer<typeof faultSchema>;
 
 /** Codes of faults that reject a whole list, so that its items are not judged. Each is also a problem's code. */

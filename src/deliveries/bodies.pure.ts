@@ -1,12 +1,15 @@
 import { z } from "@hono/zod-openapi";
+import { fileErrorCodeSchema } from "../files/file.ts";
 import { countsOf, importCountsSchema, type ImportCounts } from "../imports/counts.pure.ts";
 
-const failureSchema = z.strictObject({
-  file_id: z.string(),
-  summary_id: z.string(),
-  code: z.string(),
-  detail: z.string(),
-});
+const failureSchema = z
+  .strictObject({
+    file_id: z.string(),
+    summary_id: z.string(),
+    code: fileErrorCodeSchema,
+    detail: z.string(),
+  })
+  .openapi("ImportFailure");
 export type ImportFailure = z.infer<typeof failureSchema>;
 
 /** Body of the event that reports a completed import. */
@@ -14,17 +17,19 @@ export const importCompletedEventSchema = z
   .strictObject({
     type: z.literal("bulk_fit_import.completed"),
     timestamp: z.iso.datetime(),
-    data: z.strictObject({
-      event_id: z.string().nullable(),
-      import_id: z.string(),
-      user_id: z.string(),
-      source: z.string(),
-      is_initial_import: z.boolean(),
-      status: z.enum(["completed", "completed_with_failures"]),
-      files: importCountsSchema,
-      failures: z.array(failureSchema),
-      more_failures: z.boolean(),
-    }),
+    data: z
+      .strictObject({
+        event_id: z.string().nullable(),
+        import_id: z.string(),
+        user_id: z.string(),
+        source: z.string(),
+        is_initial_import: z.boolean(),
+        status: z.enum(["completed", "completed_with_failures"]).openapi("CompletedImportStatus"),
+        files: importCountsSchema,
+        failures: z.array(failureSchema),
+        more_failures: z.boolean(),
+      })
+      .openapi("ImportCompletedData"),
   })
   .openapi("ImportCompletedEvent");
 export type ImportCompletedEvent = z.infer<typeof importCompletedEventSchema>;
@@ -34,7 +39,7 @@ export const testEventSchema = z
   .strictObject({
     type: z.literal("test.ping"),
     timestamp: z.iso.datetime(),
-    data: z.strictObject({ challenge: z.string().optional() }),
+    data: z.strictObject({ challenge: z.string().optional() }).openapi("TestEventData"),
   })
   .openapi("TestEvent");
 export type TestEvent = z.infer<typeof testEventSchema>;

@@ -5,6 +5,7 @@ export type DeliveryStatus = "waiting" | "pending" | "delivered" | "failed" | "r
 
 export const EVENT_STATUSES = ["pending", "delivered", "failed"] as const;
 export type EventStatus = (typeof EVENT_STATUSES)[number];
+export const eventStatusSchema = z.enum(EVENT_STATUSES).openapi("EventStatus");
 
 /** Returns the status that a partner reads: an event that waits is pending. */
 export function visibleEventStatus(status: DeliveryStatus): EventStatus {
@@ -28,23 +29,25 @@ export const eventSchema = z
     ...eventBodySchema.shape,
     import_id: z.string().nullable(),
     user_id: z.string().nullable(),
-    status: z.enum(EVENT_STATUSES),
+    status: eventStatusSchema,
     attempt_count: z.number().int(),
     next_attempt_at: z.iso.datetime().nullable(),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
   })
-  .openapi("Event");
+  .openapi("PartnerEvent");
 export type Event = z.infer<typeof eventSchema>;
 
-const attemptSchema = z.strictObject({
-  at: z.iso.datetime(),
-  /** Null when the receiver did not respond. */
-  status: z.number().int().nullable(),
-  milliseconds: z.number(),
-  /** First bytes of the response, or the reason why none arrived. */
-  answer: z.string().nullable(),
-});
+const attemptSchema = z
+  .strictObject({
+    at: z.iso.datetime(),
+    /** Null when the receiver did not respond. */
+    status: z.number().int().nullable(),
+    milliseconds: z.number(),
+    /** First bytes of the response, or the reason why none arrived. */
+    answer: z.string().nullable(),
+  })
+  .openapi("DeliveryAttempt");
 
 export const eventWithAttemptsSchema = z
   .strictObject({ ...eventSchema.shape, attempts: z.array(attemptSchema) })

@@ -13,6 +13,7 @@ import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts"
 import { REQUEST_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
 import { FIELDS } from "./fields.ts";
 import { OPERATIONS, TAGS, type Operation } from "./operations.ts";
+import { SCHEMAS } from "./schemas.ts";
 
 type App = OpenAPIHono<AppEnv>;
 export type SchemaOrRef = SchemaObject | ReferenceObject;
@@ -105,12 +106,22 @@ export function describe(app: App): OpenAPIObject {
       if (operation !== undefined && words !== undefined) enrich(operation, words);
     }
   }
-  for (const [name, schema] of Object.entries(document.components.schemas ?? {})) {
-    describeFields(schema, [name]);
+  const schemas = document.components.schemas ?? {};
+  nameProblemCodes(schemas);
+  for (const [name, schema] of Object.entries(schemas)) {
+    describeSchema(name, schema);
     const example = SCHEMA_EXAMPLES.get(name);
     if (example !== undefined && !("$ref" in schema)) schema.examples = [example];
   }
   return document;
+}
+
+/** Gives `Problem.code` its list of codes. The codes are made of the problems, so the schema itself cannot name them. */
+function nameProblemCodes(schemas: Record<string, SchemaOrRef>): void {
+  const problem = schemas["Problem"];
+  if (problem === undefined || "$ref" in problem || problem.properties === undefined) return;
+  schemas["ProblemCode"] = { type: "string", enum: Object.keys(PROBLEMS) };
+  problem.properties["code"] = { $ref: `${SCHEMA_REF}ProblemCode` };
 }
 
 const webhookHeaders = z.object({
@@ -201,25 +212,19 @@ function enrich(operation: OperationObject, { tag, ...words }: Operation): void 
   const media = body === undefined || "$ref" in body ? undefined : body.content["application/json"];
   const examples = Object.entries(REQUEST_EXAMPLES).find(([name]) => name === words.operationId)?.[1];
   if (media !== undefined && examples !== undefined) media.examples = { ...examples };
-  if (media?.schema !== undefined) describeFields(media.schema, [words.operationId]);
 }
 
-/** Gives each field without words of its own those of the longest name that fits: `Schema.path.field` … `field`. */
-function describeFields(schema: SchemaOrRef, path: readonly string[]): void {
+/**
+ * Describes a schema and its fields. Objects in answers are open, whatever their zod schema says: fields may be added,
+ * and a generated client must not reject them.
+ */
+function describeSchema(name: string, schema: SchemaOrRef): void {
   if ("$ref" in schema) return;
-  const properties: Record<string, SchemaOrRef> = schema.properties ?? {};
-  for (const [field, property] of Object.entries(properties)) {
-    const at = [...path, field];
-    const words = FIELDS[at.join(".")] ?? FIELDS[`${at[0]}.${field}`] ?? FIELDS[field];
-    if (words !== undefined) property.description ??= words;
-    describeFields(property, at);
+  const words = SCHEMAS[name];
+  if (words !== undefined) schema.description = words;
+  if (schema.additionalProperties === false) delete schema.additionalProperties;
+  for (const [field, property] of Object.entries(schema.properties ?? {})) {
+    const words = FIELDS[`${name}.${field}`] ?? FIELDS[field];
+    if (words !== undefined) property.description = words;
   }
-  const inner: readonly (SchemaOrRef | undefined)[] = [
-    schema.items,
-    typeof schema.additionalProperties === "object" ? schema.additionalProperties : undefined,
-    ...(schema.oneOf ?? []),
-    ...(schema.anyOf ?? []),
-    ...(schema.allOf ?? []),
-  ];
-  for (const part of inner) if (part !== undefined) describeFields(part, path);
 }

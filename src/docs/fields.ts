@@ -5,7 +5,7 @@ import { COUNTED } from "../overview/overview.ts";
 import { COUNTED_FILES, COUNTED_IMPORTS } from "../users/user.ts";
 
 /**
- * What a field means wherever it stands. `Schema.field` wins over `field`, and what a schema says itself over both.
+ * Descriptions of fields and parameters. `Schema.field` wins over `field`.
  */
 export const FIELDS: Readonly<Record<string, string>> = {
   // What partners name
@@ -130,30 +130,33 @@ export const FIELDS: Readonly<Record<string, string>> = {
   stored_bytes: "Bytes of stored files.",
   "PartnerSettings.usage":
     "What we keep of the partner's files, as pings are judged by it: some minutes old, and exact to 1 %.",
-  "PartnerSettings.quotas.files": "The most files, whatever their status; null: no quota.",
-  "PartnerSettings.quotas.stored_bytes": "The most bytes of stored files; null: no quota.",
-  "PartnerSettings.usage.files": "Files, whatever their status.",
+  "PartnerQuotas.files": "The most files, whatever their status; null: no quota.",
+  "PartnerQuotas.stored_bytes": "The most bytes of stored files; null: no quota.",
+  "Usage.files": "Files, whatever their status.",
   "Overview.usage": "What we keep of the partner's files, of all days.",
-  "Overview.usage.files": "Files, whatever their status.",
+  requests_per_minute: "Requests a minute; null: no limit.",
+  files_per_minute: "Files a minute; null: no limit.",
+  callback_hosts: "Hosts that callback URLs may name; empty: any public one.",
 
   // Where the same word means something else
-  "AcceptedPings.status": "`queued`: on its way. `held`: waits for the task. `duplicate`: nothing new to do.",
-  "File.status": "Of the newest version: `held`, `queued`, `imported` or `failed`.",
-  "File.warnings": "What was odd about the file, and did not keep it from being imported.",
+  "AcceptedPing.status": "`queued`: on its way. `held`: waits for the task. `duplicate`: nothing new to do.",
+  "AcceptedPings.files": "What became of each ping, in the request's order.",
+  "ActivityFile.status": "Of the newest version: `held`, `queued`, `imported` or `failed`.",
+  "ActivityFile.warnings": "What was odd about the file, and did not keep it from being imported.",
   "Task.bulk_fit_transfer_complete":
     "Says that every ping of this transfer has been answered; always `true`.",
   "ImportAnswer.status": "`running` until each of its files has settled; it completes exactly once.",
-  "Import.training_plan.status": "Whether the planner has been asked, has taken it, or could not be reached.",
-  "Import.event.attempts": "How often it was sent.",
+  "TrainingPlan.status": "Whether the planner has been asked, has taken it, or could not be reached.",
+  "ImportEvent.attempts": "How often it was sent.",
   "EventWithAttempts.attempts": "Every attempt to deliver it, in order.",
-  "EventWithAttempts.attempts.status": "What the receiver answered; null when there was no answer.",
-  "Event.status":
+  "DeliveryAttempt.status": "What the receiver answered; null when there was no answer.",
+  "PartnerEvent.status":
     "`pending`: not taken yet. `delivered`: answered with 2xx. `failed`: no more attempts are made.",
-  "Event.type": "What the event tells: `bulk_fit_import.completed` or `test.ping`.",
+  "PartnerEvent.type": "What the event tells: `bulk_fit_import.completed` or `test.ping`.",
   "Length.type": "`active` when it was swum, `idle` when it was a rest.",
   "Problem.type": "Where its code is explained: `/docs/#problem-<code>`.",
   "Problem.status": "The status of the answer.",
-  "UserWithSources.sources.activities": "How many activities can be read.",
+  "UserSource.activities": "How many activities can be read.",
   "UserWithSources.held": "How many files wait for the task.",
   "PartnerSettings.keys": "The keys that are live, without these themselves.",
   "PartnerSettings.webhook_secrets": "The secrets that are live, without these themselves.",
@@ -163,7 +166,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "query.summary_id": "Only the file of this name, with its `user_id` and `source`.",
   "query.challenge": "Comes back to the receiver as `data.challenge`.",
   "query.signature": "`wrong`: signed with a secret that nobody has. A receiver must refuse it.",
-  "TestEvent.data.challenge":
+  "TestEventData.challenge":
     "What the request asked for: to be answered by a receiver that has verified the event.",
 
   // Overview and timeline
@@ -176,12 +179,12 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Overview.held":
     "Files that wait for a task, of all the 30 days that they may, and since when the oldest does.",
   "Overview.files": "Files of these days, by status.",
-  "Overview.failures.files": "How many files.",
-  "Overview.held.files": "How many files.",
+  "FailureCount.files": "How many files.",
+  "HeldFiles.files": "How many files.",
   "Overview.imports": "Imports of these days.",
   "Overview.events": "Events of these days.",
-  "Overview.events.pending": "Not taken yet.",
-  "Overview.events.failed": "No more attempts are made.",
+  "OverviewEvents.pending": "Not taken yet.",
+  "OverviewEvents.failed": "No more attempts are made.",
   retrying: "Of those not taken yet, how many were tried and refused.",
   running: "How many are running.",
   oldest_received_at: "When the oldest of them came; null when there is none.",

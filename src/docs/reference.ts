@@ -148,7 +148,9 @@ function schemasChapter(document: OpenAPIObject, links: ReadonlyMap<string, stri
   const articles = schemas.map(([name, schema]) => {
     const examples = "$ref" in schema ? [] : (schema.examples ?? []);
     const shown = examples.map((example) => exampleHtml("Example", example));
-    return `<article id="schema-${name}"><h3><a class="anchor" href="#schema-${name}">${name}</a></h3>${fieldsHtml(schema, links)}${shown.join("")}</article>`;
+    const type = "$ref" in schema || schema.type === "object" ? "" : `<p>${typeHtml(schema)}</p>`;
+    return `<article id="schema-${name}"><h3><a class="anchor" href="#schema-${name}">${name}</a></h3>
+<p>${prose(schema.description ?? "", links)}</p>${type}${fieldsHtml(schema, links)}${shown.join("")}</article>`;
   });
   return {
     id: "schemas",

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { orNull } from "../contract/orNull.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
 import { pingFieldsSchema } from "./pingFields.pure.ts";
 
@@ -21,6 +22,7 @@ export const FILE_ERROR_CODES = [
   "internal",
 ] as const;
 export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
+export const fileErrorCodeSchema = z.enum(FILE_ERROR_CODES).openapi("FileErrorCode");
 
 /** An object in R2 that holds the bytes of a file. */
 export interface StoredObject {
@@ -31,14 +33,19 @@ export interface StoredObject {
 
 export const FILE_STATUSES = ["held", "queued", "imported", "failed"] as const;
 export type FileStatus = (typeof FILE_STATUSES)[number];
+export const fileStatusSchema = z.enum(FILE_STATUSES).openapi("FileStatus");
+
+export const fileWarningSchema = z.enum(FIT_WARNINGS).openapi("FileWarning");
 
 /** Why a version of a file could not be imported. */
-export const fileErrorSchema = z.strictObject({
-  code: z.enum(FILE_ERROR_CODES),
-  detail: z.string(),
-  http_status: z.number().int().nullable(),
-  retryable: z.boolean(),
-});
+export const fileErrorSchema = z
+  .strictObject({
+    code: fileErrorCodeSchema,
+    detail: z.string(),
+    http_status: z.number().int().nullable(),
+    retryable: z.boolean(),
+  })
+  .openapi("FileError");
 export type FileError = z.infer<typeof fileErrorSchema>;
 
 /** A file as a partner reads it. `status` is the newest version's; `activity_ids` are the readable version's. */
@@ -49,16 +56,16 @@ export const fileSchema = z
     source: z.string(),
     summary_id: z.string(),
     ...pingFieldsSchema.shape,
-    status: z.enum(FILE_STATUSES),
+    status: fileStatusSchema,
     attempts: z.number().int(),
     import_id: z.string().nullable(),
-    error: fileErrorSchema.nullable(),
+    error: orNull(fileErrorSchema),
     sha256: z.string().nullable(),
     size_in_bytes: z.number().int().nullable(),
-    warnings: z.array(z.enum(FIT_WARNINGS)),
+    warnings: z.array(fileWarningSchema),
     activity_ids: z.array(z.string()),
     received_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
   })
-  .openapi("File");
+  .openapi("ActivityFile");
 export type File = z.infer<typeof fileSchema>;

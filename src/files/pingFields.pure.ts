@@ -23,7 +23,7 @@ const startTime = z
  */
 export const pingFieldsSchema = z.strictObject({
   activity_name: textOf(1_024).nullable(),
-  priority: z.literal([0, 1]).openapi({ type: "integer", enum: [0, 1] }),
+  priority: z.literal([0, 1]).openapi("Priority", { type: "integer", enum: [0, 1] }),
   overwrite_mode: z.boolean(),
   start_time_in_seconds: startTime,
 });

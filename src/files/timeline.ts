@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { FILE_ERROR_CODES } from "./file.ts";
+import { fileErrorCodeSchema } from "./file.ts";
 
 const TIMELINE_STEPS = [
   "pinged",
@@ -17,14 +17,16 @@ const TIMELINE_STEPS = [
 export const timelineSchema = z
   .strictObject({
     data: z.array(
-      z.strictObject({
-        at: z.iso.datetime(),
-        what: z.enum(TIMELINE_STEPS),
-        attempt: z.number().int().optional(),
-        code: z.enum(FILE_ERROR_CODES).optional(),
-        detail: z.string().optional(),
-        import_id: z.string().optional(),
-      }),
+      z
+        .strictObject({
+          at: z.iso.datetime(),
+          what: z.enum(TIMELINE_STEPS).openapi("TimelineStep"),
+          attempt: z.number().int().optional(),
+          code: fileErrorCodeSchema.optional(),
+          detail: z.string().optional(),
+          import_id: z.string().optional(),
+        })
+        .openapi("TimelineEntry"),
     ),
   })
   .openapi("Timeline");

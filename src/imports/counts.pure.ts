@@ -11,15 +11,15 @@ export type SettledCounts = z.infer<typeof settledCountsSchema>;
  * Counts of an import's files: all of them, and the settled ones by outcome. Statements and documents derive from this
  * list and from `countsOf`. A new count also needs a column of table `imports` and its words in `docs/fields.ts`.
  */
-export const importCountsSchema = z.strictObject({ total: files, ...settledCountsSchema.shape });
+export const importCountsSchema = z
+  .strictObject({ total: files, ...settledCountsSchema.shape })
+  .openapi("ImportCounts");
 export type ImportCounts = z.infer<typeof importCountsSchema>;
 
 /** The same with the files that are not settled yet. */
-export const importFilesSchema = z.strictObject({
-  total: files,
-  pending: files,
-  ...settledCountsSchema.shape,
-});
+export const importFilesSchema = z
+  .strictObject({ total: files, pending: files, ...settledCountsSchema.shape })
+  .openapi("ImportFiles");
 
 export const IMPORT_COUNTS = importCountsSchema.keyof().options;
 const OUTCOMES = settledCountsSchema.keyof().options;

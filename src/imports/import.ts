@@ -1,8 +1,11 @@
 import { z } from "@hono/zod-openapi";
+import { orNull } from "../contract/orNull.ts";
+import { eventStatusSchema } from "../deliveries/event.ts";
 import { importFilesSchema } from "./counts.pure.ts";
 
 export const IMPORT_STATUSES = ["running", "completed", "completed_with_failures"] as const;
 export type ImportStatus = (typeof IMPORT_STATUSES)[number];
+export const importStatusSchema = z.enum(IMPORT_STATUSES).openapi("ImportStatus");
 
 /** Warning when the event of an import can be read, but not sent. */
 export const NO_EVENT_URL = "event_id was given but no event_url is configured: the event will not be sent.";
@@ -15,7 +18,7 @@ export const importAnswerSchema = z
     source: z.string(),
     is_initial_import: z.boolean(),
     event_id: z.string().nullable(),
-    status: z.enum(IMPORT_STATUSES),
+    status: importStatusSchema,
     files: importFilesSchema,
     missing_summary_ids: z.array(z.string()).optional(),
     repeated: z.boolean(),
@@ -24,16 +27,22 @@ export const importAnswerSchema = z
   .openapi("ImportAnswer");
 export type ImportAnswer = z.infer<typeof importAnswerSchema>;
 
+const trainingPlanSchema = z
+  .strictObject({ status: z.enum(["requested", "delivered", "failed"]).openapi("TrainingPlanStatus") })
+  .openapi("TrainingPlan");
+
+const importEventSchema = z
+  .strictObject({ status: eventStatusSchema, attempts: z.number().int().min(0) })
+  .openapi("ImportEvent");
+
 /** An import as a partner reads it. */
 export const importSchema = z
   .strictObject({
     ...importAnswerSchema.shape,
     requested_at: z.iso.datetime(),
     completed_at: z.iso.datetime().nullable(),
-    training_plan: z.strictObject({ status: z.enum(["requested", "delivered", "failed"]) }).nullable(),
-    event: z
-      .strictObject({ status: z.enum(["pending", "delivered", "failed"]), attempts: z.number().int().min(0) })
-      .nullable(),
+    training_plan: orNull(trainingPlanSchema),
+    event: orNull(importEventSchema),
   })
   .openapi("Import");
 export type Import = z.infer<typeof importSchema>;

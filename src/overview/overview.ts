@@ -1,11 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { usageSchema } from "../usage/usage.ts";
-import { FILE_ERROR_CODES } from "../files/file.ts";
+import { fileErrorCodeSchema } from "../files/file.ts";
 
 const count = z.number().int().min(0);
 const instant = z.iso.datetime();
 
-const filesByStatus = z.strictObject({ held: count, queued: count, imported: count, failed: count });
+const filesByStatus = z
+  .strictObject({ held: count, queued: count, imported: count, failed: count })
+  .openapi("FilesByStatus");
 
 /** Most of each kind that one look counts. A listed file costs up to seven of D1's rows read, the others three. */
 export const COUNTED = { files: 1_500, imports: 1_000, events: 1_000 } as const;
@@ -16,12 +18,12 @@ export const overviewSchema = z
     since: instant,
     capped: z.boolean(),
     files: filesByStatus,
-    days: z.array(z.strictObject({ day: z.iso.date(), ...filesByStatus.shape })),
-    failures: z.array(z.strictObject({ code: z.enum(FILE_ERROR_CODES), files: count })),
-    held: z.strictObject({ files: count, oldest_received_at: instant.nullable() }),
+    days: z.array(z.strictObject({ day: z.iso.date(), ...filesByStatus.shape }).openapi("OverviewDay")),
+    failures: z.array(z.strictObject({ code: fileErrorCodeSchema, files: count }).openapi("FailureCount")),
+    held: z.strictObject({ files: count, oldest_received_at: instant.nullable() }).openapi("HeldFiles"),
     usage: usageSchema,
-    imports: z.strictObject({ running: count }),
-    events: z.strictObject({ pending: count, retrying: count, failed: count }),
+    imports: z.strictObject({ running: count }).openapi("OverviewImports"),
+    events: z.strictObject({ pending: count, retrying: count, failed: count }).openapi("OverviewEvents"),
   })
   .openapi("Overview");
 export type Overview = z.infer<typeof overviewSchema>;

@@ -2,35 +2,41 @@ import { z } from "@hono/zod-openapi";
 import { faultSchema } from "../contract/fault.ts";
 import { fileIdOf, type ValidPing } from "./ping.ts";
 
-const acceptedFileSchema = z.strictObject({
-  file_id: z.string(),
-  user_id: z.string(),
-  source: z.string(),
-  summary_id: z.string(),
-  status: z.enum(["queued", "held", "duplicate"]),
-});
+const acceptedFileSchema = z
+  .strictObject({
+    file_id: z.string(),
+    user_id: z.string(),
+    source: z.string(),
+    summary_id: z.string(),
+    status: z.enum(["queued", "held", "duplicate"]).openapi("AcceptedPingStatus"),
+  })
+  .openapi("AcceptedPing");
 /** An accepted ping, as the answer shows it. */
 export type AcceptedFile = z.infer<typeof acceptedFileSchema>;
 
 /** Names that break the contract are not echoed, and without all three names there is no file_id. */
-const rejectedFileSchema = z.strictObject({
-  file_id: z.string().nullable(),
-  user_id: z.string().nullable(),
-  source: z.string().nullable(),
-  summary_id: z.string().nullable(),
-  status: z.literal("rejected"),
-  errors: z.array(faultSchema),
-});
+const rejectedFileSchema = z
+  .strictObject({
+    file_id: z.string().nullable(),
+    user_id: z.string().nullable(),
+    source: z.string().nullable(),
+    summary_id: z.string().nullable(),
+    status: z.literal("rejected"),
+    errors: z.array(faultSchema),
+  })
+  .openapi("RejectedPing");
+
+const pingResultSchema = z
+  .discriminatedUnion("status", [acceptedFileSchema, rejectedFileSchema])
+  .openapi("PingResult");
 /** A rejected item, as the answer of a lenient request shows it. */
 export type RejectedFile = z.infer<typeof rejectedFileSchema>;
 
 /** The 202 of a ping request. */
 export const acceptedPingsSchema = z
   .strictObject({
-    accepted: z.number().int().openapi({ description: "All that are not `rejected`." }),
-    files: z
-      .array(z.discriminatedUnion("status", [acceptedFileSchema, rejectedFileSchema]))
-      .openapi({ description: "In the request's order." }),
+    accepted: z.number().int(),
+    files: z.array(pingResultSchema),
   })
   .openapi("AcceptedPings");
 

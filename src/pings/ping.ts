@@ -83,12 +83,14 @@ function listFault(items: readonly unknown[]): { code: FaultCode; message: strin
 }
 
 /** The list as a whole is checked before its items: one that is too long, or of too many users, gets one fault. */
-export const pingRequestSchema = z.object({
-  activity_files: z.preprocess((items, ctx) => {
-    const fault = Array.isArray(items) ? listFault(items) : null;
-    if (fault !== null) {
-      ctx.addIssue({ code: "custom", params: { code: fault.code }, message: fault.message });
-    }
-    return items;
-  }, z.array(pingSchema).min(1).max(MAX_PINGS)),
-});
+export const pingRequestSchema = z
+  .object({
+    activity_files: z.preprocess((items, ctx) => {
+      const fault = Array.isArray(items) ? listFault(items) : null;
+      if (fault !== null) {
+        ctx.addIssue({ code: "custom", params: { code: fault.code }, message: fault.message });
+      }
+      return items;
+    }, z.array(pingSchema).min(1).max(MAX_PINGS)),
+  })
+  .openapi("PingRequest");

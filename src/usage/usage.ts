@@ -3,11 +3,13 @@ import { z } from "@hono/zod-openapi";
 const count = z.number().int();
 
 /** What the service stores for a partner. */
-export const usageSchema = z.strictObject({
-  files: count,
-  /** Bytes of the stored originals: of readable versions, and of failed versions that were downloaded. */
-  stored_bytes: count,
-});
+export const usageSchema = z
+  .strictObject({
+    files: count,
+    /** Bytes of the stored originals: of readable versions, and of failed versions that were downloaded. */
+    stored_bytes: count,
+  })
+  .openapi("Usage");
 export type Usage = z.infer<typeof usageSchema>;
 
 /** Maximum usage of a partner. Null means no quota. */

@@ -7,14 +7,17 @@ export const userSchema = z
   .openapi("User");
 export type User = z.infer<typeof userSchema>;
 
-const sourceSchema = z.strictObject({
-  source: z.string(),
-  files: z.strictObject({ total: count, held: count, queued: count, imported: count, failed: count }),
-  activities: count,
-  last_ping_at: z.iso.datetime(),
-  /** Since when the oldest held ping waits for its task. */
-  oldest_held_received_at: z.iso.datetime().nullable(),
-});
+const sourceSchema = z
+  .strictObject({
+    source: z.string(),
+    files: z
+      .strictObject({ total: count, held: count, queued: count, imported: count, failed: count })
+      .openapi("SourceFiles"),
+    activities: count,
+    last_ping_at: z.iso.datetime(),
+    oldest_held_received_at: z.iso.datetime().nullable(),
+  })
+  .openapi("UserSource");
 
 /** What one look at a user counts. A held file costs up to four of D1's rows read. */
 export const COUNTED_FILES = 4_000;

@@ -5,6 +5,7 @@ import {
   trainingPlanRequest,
   trainingPlanRequestSchema,
   type CompletedImport,
+  type ImportFailure,
 } from "../../src/deliveries/bodies.pure.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 
@@ -18,7 +19,7 @@ const completed: CompletedImport = {
   is_initial_import: true,
   ...countsOf({ total: 120, imported: 10, skipped: 9, failed: 101 }),
 };
-const failure = {
+const failure: ImportFailure = {
   file_id: "f",
   summary_id: "x",
   code: "callback_gone",

@@ -1,7 +1,9 @@
 import { createConfig, lintFromString } from "@redocly/openapi-core";
+import type { SchemaObject } from "openapi3-ts/oas31";
 import { describe as group, expect, test } from "vitest";
 import { answersOf, describe, METHODS } from "../../src/docs/document.ts";
 import { app } from "../../src/http/app.ts";
+import { PROBLEMS } from "../../src/http/problem.ts";
 
 const document = describe(app);
 
@@ -23,10 +25,39 @@ function described(node: unknown, at: string): [at: string, words: unknown][] {
     const own = Object.entries(value).map(([field, schema]: [string, unknown]): [string, unknown] => {
       const isSchema = typeof schema === "object" && schema !== null;
       const words = isSchema && "description" in schema ? schema.description : undefined;
-      return [`${at}/${field}`, isSchema && "$ref" in schema ? "told where it stands" : words];
+      return [`${at}/${field}`, words];
     });
     return [...own, ...inside];
   });
+}
+
+/** The named schemas of the document. */
+function describedSchemas() {
+  const all = Object.entries(document.components?.schemas ?? {});
+  const schemas = all.flatMap(([name, schema]): [string, SchemaObject][] =>
+    "$ref" in schema ? [] : [[name, schema]],
+  );
+  return { names: all.map(([name]) => name), schemas };
+}
+
+/** The schemas inside a schema that have no name of their own. */
+function innerSchemas({
+  properties,
+  items,
+  additionalProperties,
+  oneOf,
+  anyOf,
+  allOf,
+}: SchemaObject): SchemaObject[] {
+  const inner = [
+    ...Object.values(properties ?? {}),
+    items,
+    ...(oneOf ?? []),
+    ...(anyOf ?? []),
+    ...(allOf ?? []),
+  ];
+  if (typeof additionalProperties === "object") inner.push(additionalProperties);
+  return inner.flatMap((part) => (part === undefined || "$ref" in part ? [] : [part, ...innerSchemas(part)]));
 }
 
 group("the OpenAPI document", () => {
@@ -60,6 +91,43 @@ group("the OpenAPI document", () => {
     const fields = described(document, "#");
     expect(fields.length).toBeGreaterThan(200);
     expect(fields.filter(([, words]) => typeof words !== "string" || words === "")).toEqual([]);
+  });
+
+  test("names every object and every list of values, and describes it, so that generated types have names", () => {
+    const { schemas } = describedSchemas();
+    for (const [name, schema] of schemas) {
+      expect({ name, ...schema }).toMatchObject({ description: expect.stringMatching(/./) });
+      const parts = innerSchemas(schema);
+      expect([name, parts.filter((part) => "properties" in part || (part.enum?.length ?? 0) > 1)]).toEqual([
+        name,
+        [],
+      ]);
+      if (schema.enum !== undefined) expect(schema.description).toMatch(/(Open|Closed) list: /);
+    }
+  });
+
+  test("uses no name of the platform for a schema, such as File", () => {
+    const { names } = describedSchemas();
+    expect(names.filter((name) => name in globalThis || ["File", "Event", "Request"].includes(name))).toEqual(
+      [],
+    );
+  });
+
+  test("lets null into a field, never into the schema that it refers to", () => {
+    const nullable = describedSchemas().schemas.filter(([, { type }]) => [type].flat().includes("null"));
+    expect(nullable.map(([name]) => name)).toEqual([]);
+  });
+
+  test("lets answers have fields that are not listed, because fields may be added", () => {
+    expect(JSON.stringify(document.components)).not.toContain('"additionalProperties":false');
+  });
+
+  test("lists every code of a problem", () => {
+    const { schemas } = describedSchemas();
+    const codes = schemas.find(([name]) => name === "ProblemCode")?.[1].enum;
+    expect(codes).toEqual(Object.keys(PROBLEMS));
+    const problem = schemas.find(([name]) => name === "Problem")?.[1];
+    expect(problem?.properties).toMatchObject({ code: { $ref: "#/components/schemas/ProblemCode" } });
   });
 
   test("shows an example of every answer in JSON and of every body", () => {

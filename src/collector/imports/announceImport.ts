@@ -1,4 +1,8 @@
-import { importCompletedEvent, trainingPlanRequest } from "../../deliveries/bodies.pure.ts";
+import {
+  importCompletedEvent,
+  trainingPlanRequest,
+  type ImportFailure,
+} from "../../deliveries/bodies.pure.ts";
 import { deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
 import { insertDelivery } from "../../deliveries/write.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
@@ -71,12 +75,7 @@ export async function announceImport(
   return erasedBefore;
 }
 
-function failureOf(file: FileVersions): {
-  file_id: string;
-  summary_id: string;
-  code: string;
-  detail: string;
-} {
+function failureOf(file: FileVersions): ImportFailure {
   const fault = file.current?.state === "failed" ? file.current.fault : null;
   return {
     file_id: file.file_id,

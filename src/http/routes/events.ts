@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import {
-  EVENT_STATUSES,
   eventSchema,
+  eventStatusSchema,
   eventWithAttemptsSchema,
   TEST_EVENTS_A_DAY,
 } from "../../deliveries/event.ts";
@@ -20,7 +20,7 @@ const listRoute = createRoute({
   request: {
     query: z.strictObject({
       ...pageQuery,
-      status: z.enum(EVENT_STATUSES).optional(),
+      status: eventStatusSchema.optional(),
       updated_since: instant.optional(),
     }),
   },

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { FILE_STATUSES, fileSchema } from "../../files/file.ts";
+import { fileSchema, fileStatusSchema } from "../../files/file.ts";
 import { openObject, withOriginal } from "../../files/original.ts";
 import * as read from "../../files/read.ts";
 import { readTimeline } from "../../files/readTimeline.ts";
@@ -44,7 +44,7 @@ const listRoute = createRoute({
         ...pageQuery,
         user_id: userIdText.optional(),
         source: nameText.optional(),
-        status: z.enum(FILE_STATUSES).optional(),
+        status: fileStatusSchema.optional(),
         import_id: nameText.optional(),
         summary_id: nameText.optional(),
         updated_since: instant.optional(),

@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { IMPORT_STATUSES, importSchema } from "../../imports/import.ts";
+import { importSchema, importStatusSchema } from "../../imports/import.ts";
 import * as read from "../../imports/read.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
@@ -17,7 +17,7 @@ const listRoute = createRoute({
       ...pageQuery,
       user_id: userIdText.optional(),
       source: nameText.optional(),
-      status: z.enum(IMPORT_STATUSES).optional(),
+      status: importStatusSchema.optional(),
     }),
   },
   responses: {
