@@ -2,7 +2,7 @@ import { checkAddress } from "../outbound/address.ts";
 import {
   DEFAULT_LIMITS,
   DEFAULT_QUOTAS,
-  live,
+  unexpired,
   newAuthKey,
   newWebhookSecret,
   settingsOf,
@@ -201,7 +201,7 @@ async function takeKey(
   const left = revokeKey(partner, request.keyId, now);
   if (left === null) return refuse(`${request.partnerId} has no live key ${request.keyId}.`);
   const answer = await stored(registry, left, now);
-  if (live(left.keys, now.getTime()).length > 0) return answer;
+  if (unexpired(left.keys, now.getTime()).length > 0) return answer;
   return {
     ...answer,
     text: `${answer.text}\nNo key is left: rotate-key ${request.partnerId} makes one.`,

@@ -4,7 +4,7 @@ import { logLine } from "../log.ts";
 import { checkAddress } from "../outbound/address.ts";
 import { addressRules } from "../outbound/rules.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
-import { live, newWebhookSecret } from "../partners/partner.ts";
+import { unexpired, newWebhookSecret } from "../partners/partner.ts";
 import { readPartner } from "../partners/registry.ts";
 import { enterHost } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
@@ -53,7 +53,7 @@ async function targetOf(env: Env, message: DeliveryMessage, nowMs: number): Prom
   if (partner === null) return unsent("retried", "The partner was not found in the registry.");
   if (partner.event_url === null) return unsent("failed", "No event_url is set.");
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
-  const secrets = live(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
+  const secrets = unexpired(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
   if (secrets.length === 0) return unsent("retried", "The partner has no valid webhook secret.");
   const address = checkAddress(partner.event_url, addressRules(env, []));
   if (!address.ok) return unsent("retried", `We do not send requests to this event_url. ${address.detail}`);

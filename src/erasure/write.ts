@@ -2,7 +2,7 @@ import { z } from "zod";
 import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
-import { recounted } from "../usage/write.ts";
+import { withUsageRecount } from "../usage/write.ts";
 import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, SWEEPS, type ErasedUser } from "./begin.ts";
 
 /**
@@ -183,7 +183,11 @@ export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D
      WHERE ${inRange("file_id")} AND failed_version <= ?5`,
   ].map((sql) => db.prepare(sql).bind(...rangeValues(erasure, range)));
   const [partnerId, after, through, userId] = rangeValues(erasure, range);
-  return recounted(db, { sql: inRange("file_id"), values: [partnerId, after, through, userId] }, statements);
+  return withUsageRecount(
+    db,
+    { sql: inRange("file_id"), values: [partnerId, after, through, userId] },
+    statements,
+  );
 }
 
 /** SQL for a batch's name among the user's batches, in the order of the table. */

@@ -1,4 +1,4 @@
-import { liveKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
+import { validKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
 import { readKnownPartner, readPartnerAndUsage } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { problem } from "./problem.ts";
@@ -119,7 +119,7 @@ export const authenticate: Middleware = async (c, next) => {
   const read = hasFailedTooOften(claimed, network, now) ? readKnownPartner : readPartnerAndUsage;
   const found = await read(c.env.PARTNERS, claimed, now);
   const partner = found?.partner ?? null;
-  const keyId = liveKeyId(partner ?? UNKNOWN_PARTNER, key, Date.now());
+  const keyId = validKeyId(partner ?? UNKNOWN_PARTNER, key, Date.now());
   if (found === null || partner === null) return reject();
   if (keyId === null) {
     // Only ids from the registry are logged: any other header text could be a key.

@@ -1,7 +1,7 @@
 import type { Env } from "../env.ts";
 import type { AddressRules } from "./address.ts";
 
-/** Rules for addresses that partners name. `allowedHosts` is the partner's own list; empty: any public host. */
+/** Returns the rules for addresses from partners. `allowedHosts` is the partner's list; if empty, any public host is allowed. */
 export function addressRules(
   env: Pick<Env, "ENVIRONMENT" | "OWN_HOSTS">,
   allowedHosts: readonly string[],

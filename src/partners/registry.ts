@@ -1,92 +1,92 @@
 import { NO_USAGE, usageKey, usageSchema, type Usage } from "../usage/usage.ts";
 import { partnerKey, partnerSchema, type Partner } from "./partner.ts";
 
-/** KV's own shortest cache; it bounds how long a revoked key or an old setting lives on. */
+/** Time for which KV caches a value at a location: its minimum. A revoked key or an old setting stays valid that long. */
 const CACHE_SECONDS = 30;
-/** Maximum number of partners whose settings an isolate remembers. The one that was read longest ago is deleted first. */
-const REMEMBERED_PARTNERS = 1_000;
+/** Maximum number of partners with cached settings in an isolate. The least recently read one is evicted. */
+const MAX_CACHED_PARTNERS = 1_000;
 
-interface Read {
+interface CachedPartner {
   text: string;
   partner: Partner;
-  /** Unix milliseconds. */
+  /** When the settings were read, in Unix milliseconds. */
   at: number;
 }
 
-/** Settings by partner, as this isolate read them last. */
-const reads = new Map<string, Read>();
+/** Settings that this isolate has read, by partner. */
+const cachedPartners = new Map<string, CachedPartner>();
 
-/** Reads a partner's settings; null when there is none. Throws when KV is down. */
+/** Returns a partner's settings, or null for an unknown partner. Throws if KV is unavailable. */
 export async function readPartner(partners: KVNamespace, partnerId: string): Promise<Partner | null> {
   const text = await partners.get(partnerKey(partnerId), { type: "text", cacheTtl: CACHE_SECONDS });
-  return remember(partnerId, text);
+  return parseAndCache(partnerId, text);
 }
 
-function remember(partnerId: string, text: string | null): Partner | null {
-  const last = reads.get(partnerId);
-  reads.delete(partnerId);
+function parseAndCache(partnerId: string, text: string | null): Partner | null {
+  const last = cachedPartners.get(partnerId);
+  cachedPartners.delete(partnerId);
   if (text === null) return null;
   const partner = last?.text === text ? last.partner : partnerSchema.parse(JSON.parse(text));
-  reads.set(partnerId, { text, partner, at: Date.now() });
-  const [oldest] = reads.keys();
-  if (reads.size > REMEMBERED_PARTNERS && oldest !== undefined) reads.delete(oldest);
+  cachedPartners.set(partnerId, { text, partner, at: Date.now() });
+  const [oldest] = cachedPartners.keys();
+  if (cachedPartners.size > MAX_CACHED_PARTNERS && oldest !== undefined) cachedPartners.delete(oldest);
   return partner;
 }
 
 /**
- * Returns the settings and usage of a partner that this isolate has read before, else null. Reads them again at most once
- * in 30 s, so that its callers cause a bounded number of reads of KV.
+ * Returns the settings and usage of a partner that this isolate has read before, else null. Reads KV at most once per
+ * `CACHE_SECONDS` and partner, however many callers fail authentication.
  */
 export async function readKnownPartner(
   partners: KVNamespace,
   partnerId: string,
   nowMs: number,
 ): Promise<PartnerAndUsage | null> {
-  const last = reads.get(partnerId);
+  const last = cachedPartners.get(partnerId);
   if (last === undefined) return null;
   if (nowMs - last.at < CACHE_SECONDS * 1_000) {
-    return { partner: last.partner, usage: usages.get(partnerId)?.usage ?? NO_USAGE };
+    return { partner: last.partner, usage: cachedUsages.get(partnerId)?.usage ?? NO_USAGE };
   }
-  // Requests that come meanwhile use the old settings.
+  // Set before the read, so that concurrent requests use the cached settings.
   last.at = nowMs;
   return readPartnerAndUsage(partners, partnerId, nowMs);
 }
 
-/** A partner's settings, with what it keeps. */
+/** A partner's settings and usage. */
 export interface PartnerAndUsage {
   partner: Partner;
   usage: Usage;
 }
 
-/** An isolate reads a partner's usage again after this. The clock publishes it once a minute at most. */
-const USAGE_KEPT_FOR_MS = 60_000;
-/** Partners whose usage an isolate remembers. */
-const REMEMBERED_USAGES = 1_000;
-const usages = new Map<string, { usage: Usage; until: number }>();
+/** Time for which an isolate caches a partner's usage. The scheduled sweep publishes it at most once a minute. */
+const USAGE_CACHE_MS = 60_000;
+/** Maximum number of partners with cached usage in an isolate. */
+const MAX_CACHED_USAGES = 1_000;
+const cachedUsages = new Map<string, { usage: Usage; until: number }>();
 
 /**
- * Reads a partner's settings with its usage as it was published last, in one call of KV; null when there is no such
- * partner. The usage may be minutes old. Throws when KV is down.
+ * Returns a partner's settings and its published usage, in one call of KV. Null for an unknown partner. The usage may be
+ * minutes old. Throws if KV is unavailable.
  */
 export async function readPartnerAndUsage(
   partners: KVNamespace,
   partnerId: string,
   nowMs: number,
 ): Promise<PartnerAndUsage | null> {
-  const remembered = usages.get(partnerId);
-  if (remembered !== undefined && nowMs < remembered.until) {
+  const cached = cachedUsages.get(partnerId);
+  if (cached !== undefined && nowMs < cached.until) {
     const partner = await readPartner(partners, partnerId);
-    return partner === null ? null : { partner, usage: remembered.usage };
+    return partner === null ? null : { partner, usage: cached.usage };
   }
   const keys = [partnerKey(partnerId), usageKey(partnerId)] as const;
   const texts = await partners.get([...keys], { type: "text", cacheTtl: CACHE_SECONDS });
-  const partner = remember(partnerId, texts.get(keys[0]) ?? null);
+  const partner = parseAndCache(partnerId, texts.get(keys[0]) ?? null);
   if (partner === null) return null;
   const published = texts.get(keys[1]) ?? null;
   const usage = published === null ? NO_USAGE : usageSchema.parse(JSON.parse(published));
-  usages.delete(partnerId);
-  usages.set(partnerId, { usage, until: nowMs + USAGE_KEPT_FOR_MS });
-  const [oldest] = usages.keys();
-  if (usages.size > REMEMBERED_USAGES && oldest !== undefined) usages.delete(oldest);
+  cachedUsages.delete(partnerId);
+  cachedUsages.set(partnerId, { usage, until: nowMs + USAGE_CACHE_MS });
+  const [oldest] = cachedUsages.keys();
+  if (cachedUsages.size > MAX_CACHED_USAGES && oldest !== undefined) cachedUsages.delete(oldest);
   return { partner, usage };
 }

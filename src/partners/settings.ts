@@ -4,7 +4,7 @@ import { usageSchema } from "../usage/usage.ts";
 const instant = z.iso.datetime();
 const amount = z.number().int().nullable();
 
-/** The settings of a partner, without digests and secrets. */
+/** A partner's settings, without digests and secrets. */
 export const partnerSettingsSchema = z.strictObject({
   partner_id: z.string(),
   name: z.string().nullable(),
@@ -27,7 +27,7 @@ export const partnerSettingsSchema = z.strictObject({
 });
 export type PartnerSettings = z.infer<typeof partnerSettingsSchema>;
 
-/** The same with what the partner uses, as the partner reads it. */
+/** A partner's settings and usage, as the partner reads them. */
 export const partnerAnswerSchema = z
   .strictObject({ ...partnerSettingsSchema.shape, usage: usageSchema })
   .openapi("PartnerSettings");

@@ -4,15 +4,15 @@ import type { Env } from "../env.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import type { Partner } from "../partners/partner.ts";
 import type { AcceptedFile } from "./acceptedPings.ts";
-import { COLLECTORS_AT_ONCE, groupPings, type Group, type TakenGroup } from "./groupPings.ts";
+import { COLLECTORS_AT_ONCE, groupPings, type Group, type AcceptedGroup } from "./groupPings.ts";
 import type { ValidPing } from "./ping.ts";
 
-/** Inline files are stored this many at a time: as many connections as an invocation may open at once. */
+/** Number of inline files that are stored at a time: the platform's limit of open connections per invocation. */
 const STORE_AT_ONCE = 6;
 
 /**
- * Takes pings for good: once resolved, live rides are in the queue. Answers in the request's order.
- * Throws when a store is down; what was accepted stays accepted, and repeating the same pings does no harm.
+ * Accepts pings durably and returns their files in the request's order. Live rides are in the queue when it returns.
+ * Throws if a store is unavailable. Some pings may be accepted by then; repeating the same pings is safe.
  */
 export async function acceptPings(
   env: Env,
@@ -27,16 +27,16 @@ export async function acceptPings(
     group,
     accepted: await collectorNamed(env, group.collector).accept(group.names, group.entries),
   }));
-  const taken = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
-  await dropUntakenBytes(env, taken, inlineKeys);
+  const accepted = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+  await deleteUnusedBytes(env, accepted, inlineKeys);
   valuesOf(results);
-  return inOrder(
+  return filesInOrder(
     pings,
-    taken.map(({ group, accepted }) => ({ group, statuses: accepted.statuses })),
+    accepted.map(({ group, accepted: { statuses } }) => ({ group, statuses })),
   );
 }
 
-/** What `acceptPings` would answer at this moment, as far as the collectors know; takes and stores nothing. */
+/** Returns what `acceptPings` would return now, as far as the collectors know. Accepts and stores nothing. */
 export async function previewPings(
   env: Env,
   partner: Partner,
@@ -48,29 +48,29 @@ export async function previewPings(
     group,
     statuses: await collectorNamed(env, group.collector).previewPings(group.names, group.entries),
   }));
-  return inOrder(pings, valuesOf(results));
+  return filesInOrder(pings, valuesOf(results));
 }
 
-/** The answers of all groups, each at the place where its ping stood in the request. */
-function inOrder(
+/** Returns the files of all groups, in the order of their pings in the request. */
+function filesInOrder(
   pings: readonly ValidPing[],
-  answered: readonly { group: Group; statuses: readonly AcceptedFile["status"][] }[],
+  judged: readonly { group: Group; statuses: readonly AcceptedFile["status"][] }[],
 ): AcceptedFile[] {
-  const answers: AcceptedFile[] = [];
-  for (const { group, statuses } of answered) {
-    for (const [index, place] of group.places.entries()) {
-      const ping = pings[place];
+  const files: AcceptedFile[] = [];
+  for (const { group, statuses } of judged) {
+    for (const [index, position] of group.positions.entries()) {
+      const ping = pings[position];
       const entry = group.entries[index];
       const status = statuses[index];
       if (ping === undefined || entry === undefined || status === undefined) continue;
       const { user_id, source, summary_id } = ping;
-      answers[place] = { file_id: entry.file_id, user_id, source, summary_id, status };
+      files[position] = { file_id: entry.file_id, user_id, source, summary_id, status };
     }
   }
-  return answers;
+  return files;
 }
 
-/** Bytes are stored before any collector names them; the keys answer which ones came with this request. */
+/** Stores the bytes of inline files, before a collector refers to them. Returns their keys. */
 async function storeInlineBytes(
   env: Env,
   groups: readonly Group[],
@@ -78,9 +78,9 @@ async function storeInlineBytes(
 ): Promise<Set<string>> {
   const puts: { key: string; bytes: Uint8Array }[] = [];
   for (const group of groups) {
-    for (const [index, place] of group.places.entries()) {
+    for (const [index, position] of group.positions.entries()) {
       const key = group.entries[index]?.submission.object_key;
-      const bytes = pings[place]?.inline;
+      const bytes = pings[position]?.inline;
       if (key != null && bytes != null) puts.push({ key, bytes });
     }
   }
@@ -88,18 +88,18 @@ async function storeInlineBytes(
   return new Set(puts.map((put) => put.key));
 }
 
-/** Inline bytes of duplicates are named by nobody. What is missed here is swept after an hour. */
-async function dropUntakenBytes(
+/** Deletes the inline bytes of duplicates: no file refers to them. The hourly sweep deletes those that are missed here. */
+async function deleteUnusedBytes(
   env: Env,
-  taken: readonly TakenGroup[],
+  acceptedGroups: readonly AcceptedGroup[],
   inlineKeys: ReadonlySet<string>,
 ): Promise<void> {
-  const untaken = taken.flatMap(({ group, accepted }) =>
+  const unused = acceptedGroups.flatMap(({ group, accepted }) =>
     accepted.repeats.flatMap((index) => {
       const key = group.entries[index]?.submission.object_key ?? null;
       return key !== null && inlineKeys.has(key) ? [key] : [];
     }),
   );
-  if (untaken.length === 0) return;
-  await deleteObjects(env.FILES, untaken).catch(() => undefined);
+  if (unused.length === 0) return;
+  await deleteObjects(env.FILES, unused).catch(() => undefined);
 }

@@ -11,10 +11,10 @@ const acceptedFileSchema = z
     status: z.enum(["queued", "held", "duplicate"]).openapi("AcceptedPingStatus"),
   })
   .openapi("AcceptedPing");
-/** An accepted ping, as the answer shows it. */
+/** The response's entry for an accepted ping. */
 export type AcceptedFile = z.infer<typeof acceptedFileSchema>;
 
-/** Names that break the contract are not echoed, and without all three names there is no file_id. */
+/** A name that the schema rejects is null. `file_id` is null unless all three names are valid. */
 const rejectedFileSchema = z
   .strictObject({
     file_id: z.string().nullable(),
@@ -26,13 +26,14 @@ const rejectedFileSchema = z
   })
   .openapi("RejectedPing");
 
+/** The response's entry for a rejected item of a lenient request. */
+export type RejectedFile = z.infer<typeof rejectedFileSchema>;
+
 const pingResultSchema = z
   .discriminatedUnion("status", [acceptedFileSchema, rejectedFileSchema])
   .openapi("PingResult");
-/** A rejected item, as the answer of a lenient request shows it. */
-export type RejectedFile = z.infer<typeof rejectedFileSchema>;
 
-/** The 202 of a ping request. */
+/** The 202 response to a ping request. */
 export const acceptedPingsSchema = z
   .strictObject({
     accepted: z.number().int(),
@@ -40,18 +41,18 @@ export const acceptedPingsSchema = z
   })
   .openapi("AcceptedPings");
 
-/** The same for a request without `handling=lenient`: a client reads no rejected items there. */
+/** The same response without `handling=lenient`. It contains no rejected items. */
 export const allAcceptedSchema = acceptedPingsSchema.extend({ files: z.array(acceptedFileSchema) });
 
 const LETTERS = { queued: "q", held: "h", duplicate: "d" } as const;
 const STATUSES = new Map(Object.entries({ q: "queued", h: "held", d: "duplicate" } as const));
 
-/** Returns one letter per file: enough to answer the same request again. */
+/** Returns one letter per file. With the same request, the response can be rebuilt from it. */
 export function statusLetters(files: readonly AcceptedFile[]): string {
   return files.map((file) => LETTERS[file.status]).join("");
 }
 
-/** Returns the files of an answer whose statuses were kept as letters. */
+/** Rebuilds the files of a response from the pings of its request and its `statusLetters`. */
 export function filesFromLetters(
   partnerId: string,
   pings: readonly ValidPing[],

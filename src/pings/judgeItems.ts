@@ -6,10 +6,10 @@ import type { AcceptedFile, RejectedFile } from "./acceptedPings.ts";
 import { callbackReader, type Callback } from "./callback.ts";
 import { fileIdOf, pingSchema, type Ping, type ValidPing } from "./ping.ts";
 
-/** One item of a request: a ping to accept, or what is wrong with it. */
+/** One item of a request: a valid ping, or an invalid item with its faults. */
 export type JudgedItem = { ok: true; ping: ValidPing } | { ok: false; item: unknown; faults: Fault[] };
 
-/** A request whose schema found something wrong. */
+/** The result for a request that its schema rejects. */
 export interface JudgedRequest {
   /** Faults of the request itself. They reject every item. */
   faults: Fault[];
@@ -20,12 +20,12 @@ const ITEMS = "activity_files";
 const anyRequest = z.object({ [ITEMS]: z.array(z.unknown()) });
 const anyItem = z.record(z.string(), z.unknown());
 
-/** Reads a field of an item that may be anything; undefined when the item has no such field. */
+/** Returns a field of an item of any type. Undefined if the item does not have the field. */
 function fieldOf(item: unknown, field: string): unknown {
   return anyItem.safeParse(item).data?.[field];
 }
 
-/** Judges the callback URLs of pings that match their schema. */
+/** Checks the callback URLs of pings that match their schema. */
 export async function judgePings(pings: readonly Ping[], rules: AddressRules): Promise<JudgedItem[]> {
   const readCallback = callbackReader(rules);
   const judged: JudgedItem[] = [];
@@ -41,8 +41,8 @@ export async function judgePings(pings: readonly Ping[], rules: AddressRules): P
 }
 
 /**
- * Judges each item of a body that its schema refused with `issues`. The schema does not look into callback URLs,
- * so their faults join those of the schema. A list that is too long, or of too many users, is not judged item by item.
+ * Judges each item of a body that its schema rejects with `issues`. Adds the faults of callback URLs, which the schema
+ * does not check. Judges no items if the list itself has a fault: too many items or users.
  */
 export async function judgeRejected(
   body: unknown,
@@ -56,7 +56,7 @@ export async function judgeRejected(
   const items: JudgedItem[] = [];
   for (const [index, item] of (anyRequest.safeParse(body).data?.[ITEMS] ?? []).entries()) {
     const callbackUrl = fieldOf(item, "callback_url");
-    // Without a text in it, the schema has reported the field.
+    // The schema has reported a callback_url that is missing, empty or not a string.
     const callback: Callback =
       typeof callbackUrl === "string" && callbackUrl !== ""
         ? await readCallback(callbackUrl)
@@ -82,12 +82,12 @@ function callbackFaults(index: number, callback: Callback): Fault[] {
   return [{ pointer: pointerOf([ITEMS, index, "callback_url"]), code, detail }];
 }
 
-/** The index of the item that an issue is about; null when it is about the request. */
+/** Returns the index of an issue's item. Null for an issue of the request itself. */
 function itemIndexOf({ path: [list, index] }: z.core.$ZodIssue): number | null {
   return list === ITEMS && typeof index === "number" ? index : null;
 }
 
-/** Returns the answer's entry for each item; `accepted` are those of the good items, in their order. */
+/** Returns the response's entry for each item. `accepted` contains the entries of the valid items, in their order. */
 export function filesOfItems(
   partnerId: string,
   items: readonly JudgedItem[],

@@ -4,18 +4,18 @@ import type { FaultCode } from "../contract/fault.ts";
 import { nameText, userIdText } from "../contract/text.ts";
 import { pingFieldsSchema } from "../files/pingFields.pure.ts";
 
-/** Maximum number of pings in one request: a request becomes one statement to each store. */
+/** Maximum number of pings in one request. All pings of one collector are written in one transaction. */
 export const MAX_PINGS = 5_000;
 
 /**
- * Maximum number of users in one request, each counted once for each of its sources. Each has a collector of its own,
- * which costs two subrequests and, where one thread runs all, at least 6 ms.
+ * Maximum number of users in one request; a user counts once for each source. Each has its own collector, which costs two
+ * subrequests and, on a local service with one thread, at least 6 ms.
  */
 export const MAX_USERS = 500;
 
 const { activity_name, priority, ...otherFields } = pingFieldsSchema.shape;
 
-/** One file that a partner announces, or sends along. Other fields are ignored. Faults come in the order of this list. */
+/** A partner's announcement of one file. Other fields are ignored. Faults are listed in the order of these fields. */
 export const pingSchema = z
   .object({
     file_type: z.literal("FIT"),
@@ -30,7 +30,7 @@ export const pingSchema = z
   .openapi("Ping");
 export type Ping = z.infer<typeof pingSchema>;
 
-/** A ping whose callback_url is a URL that may be reached (`inline` is null) or holds these bytes. */
+/** A ping with a valid callback_url: an allowed URL (`inline` is null), or a file with these bytes. */
 export type ValidPing = Ping & { inline: Uint8Array | null };
 
 /** Returns the id of the file that a ping names. */
@@ -41,7 +41,7 @@ export function fileIdOf(
   return fileId({ partnerId, userId, source, summaryId });
 }
 
-/** Returns the hashes of the users that pings name, each once. */
+/** Returns the hashes of the pings' users, without repetitions. */
 export function userHashesOf(partnerId: string, pings: readonly Ping[]): string[] {
   const userIds = new Set(pings.map((ping) => ping.user_id));
   return [...userIds].map((userId) => userHash(partnerId, userId));
@@ -49,7 +49,7 @@ export function userHashesOf(partnerId: string, pings: readonly Ping[]): string[
 
 const namesSchema = z.object({ user_id: z.string(), source: z.string() });
 
-/** Counts the users of items that may be anything; a user's sources count separately. */
+/** Counts the users of items of any type. A user counts once for each source. */
 function countUsers(items: readonly unknown[]): number {
   const sources = new Map<string, Set<string>>();
   let count = 0;
@@ -65,24 +65,24 @@ function countUsers(items: readonly unknown[]): number {
   return count;
 }
 
-/** Returns what is wrong with a list as a whole; null when its items can be judged. */
+/** Returns the fault of a list as a whole. Null if its items can be judged. */
 function listFault(items: readonly unknown[]): { code: FaultCode; message: string } | null {
   if (items.length > MAX_PINGS) {
     return {
       code: "too_many_items",
-      message: `${items.length} items in one request; send ${Math.ceil(items.length / MAX_PINGS)} requests of at most ${MAX_PINGS} each.`,
+      message: `The request contains ${items.length} items. Send ${Math.ceil(items.length / MAX_PINGS)} requests of at most ${MAX_PINGS} items each.`,
     };
   }
-  // A list of so few items cannot name too many users.
+  // A list of at most `MAX_USERS` items cannot name more users.
   const users = items.length > MAX_USERS ? countUsers(items) : 0;
   if (users <= MAX_USERS) return null;
   return {
     code: "too_many_users",
-    message: `${users} users in one request, counted with their sources; sort the items by user and send ${Math.ceil(users / MAX_USERS)} requests of at most ${MAX_USERS} users each.`,
+    message: `The request names ${users} users; a user counts once for each source. Sort the items by user and send ${Math.ceil(users / MAX_USERS)} requests of at most ${MAX_USERS} users each.`,
   };
 }
 
-/** The list as a whole is checked before its items: one that is too long, or of too many users, gets one fault. */
+/** The body of a ping request. A list with too many items or users gets one fault, and its items are not checked. */
 export const pingRequestSchema = z
   .object({
     activity_files: z.preprocess((items, ctx) => {

@@ -2,7 +2,7 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { NO_USAGE, usageSchema, type Usage } from "./usage.ts";
 
-/** Reads what is counted of a partner at this moment: one row. */
+/** Returns the current usage of a partner. Reads one row. */
 export async function readUsage(env: Env, partnerId: string): Promise<Usage> {
   const row = await databaseFor(env, partnerId)
     .prepare("SELECT files, stored_bytes FROM partner_usage WHERE partner_id = ?")

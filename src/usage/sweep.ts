@@ -4,14 +4,14 @@ import type { Env } from "../env.ts";
 import { usageKey } from "./usage.ts";
 import { markPublished, readDueUsage } from "./write.ts";
 
-/** Partners that one run of the clock publishes, in each database. KV takes a write of a key each second. */
+/** Maximum number of partners that one run publishes for each database. */
 const PARTNERS_PER_RUN = 500;
-/** As many connections as an invocation may open at once. */
+/** Number of writes to KV at a time: the platform's limit of open connections per invocation. */
 const AT_ONCE = 6;
 
 /**
- * Publishes to KV what partners use, where it has changed by 1 % since it was last published, or users were erased. Idle
- * partners cost nothing. Returns how many were published.
+ * Publishes the usage of partners to KV if it has changed by 1 % since it was last published, or if users were erased.
+ * Returns the number of partners published.
  */
 export async function sweepUsage(env: Env): Promise<number> {
   let published = 0;

@@ -3,11 +3,11 @@ import { DATABASE_NOW } from "../database/sql.ts";
 import type { Usage } from "./usage.ts";
 
 /**
- * Wraps statements that change the partner's files of a range otherwise than by a batch: takes what the range has out of
- * the count, and counts what is left of it afterwards. `range` is a condition on `files` with numbered parameters, of
- * which ?1 is the partner.
+ * Returns statements that change files of a range without a batch, with an update of the partner's usage before and after:
+ * the first subtracts the files of the range, the second adds those that are left. `range` is an SQL condition on `files`
+ * with numbered parameters; ?1 is the partner.
  */
-export function recounted(
+export function withUsageRecount(
   db: D1Database,
   range: { sql: string; values: readonly (string | number)[] },
   statements: readonly D1PreparedStatement[],
@@ -29,7 +29,7 @@ export function recounted(
 const dueRows = z.array(z.object({ partner_id: z.string(), files: z.number(), stored_bytes: z.number() }));
 export type DueUsage = Usage & { partner_id: string };
 
-/** Reads the usage of at most `limit` partners whose published figures are outdated, longest outdated first. */
+/** Returns the usage of at most `limit` partners with outdated published usage, the longest outdated first. */
 export async function readDueUsage(db: D1Database, limit: number): Promise<DueUsage[]> {
   const found = await db
     .prepare(
@@ -41,7 +41,7 @@ export async function readDueUsage(db: D1Database, limit: number): Promise<DueUs
   return dueRows.parse(found.results);
 }
 
-/** Notes what was published. A partner whose figures have changed since they were read stays due. */
+/** Records the published usage. A partner stays due if its usage has changed since it was read. */
 export async function markPublished(db: D1Database, published: readonly DueUsage[]): Promise<void> {
   await db
     .prepare(

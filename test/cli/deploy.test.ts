@@ -8,7 +8,7 @@ import { deploy } from "../../src/cli/deployment/deploy.ts";
 import { smokeTest } from "../../src/cli/deployment/smokeTest.ts";
 import { remoteRegistry } from "../../src/cli/registries.ts";
 import { wranglerFor } from "../../src/cli/wrangler.ts";
-import { liveKeyId, partnerSchema, type Partner } from "../../src/partners/partner.ts";
+import { validKeyId, partnerSchema, type Partner } from "../../src/partners/partner.ts";
 import { listenOnLoopback, type LoopbackServer } from "../support/loopback.ts";
 import { runNode } from "./commandRun.ts";
 
@@ -90,7 +90,7 @@ beforeEach(async () => {
       const partner = await registered(
         String(request.headers["http_partner_id"] ?? request.headers["partner-id"]),
       );
-      if (partner === null || liveKeyId(partner, key, Date.now()) === null) return [401, {}];
+      if (partner === null || validKeyId(partner, key, Date.now()) === null) return [401, {}];
       if (address === "/api/fit_partner_ping/") return [202, { files: [{ file_id: "f", status: "queued" }] }];
       if (address === "/api/files/f/") return [200, { status: "failed", error: { detail: "It was lost." } }];
       if (address.startsWith("/api/users/")) return [request.method === "DELETE" ? 202 : 404, {}];

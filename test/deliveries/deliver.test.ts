@@ -709,7 +709,7 @@ describe("A batch of deliveries", () => {
     });
     await consumeDeliveries(batchOf([message]).batch, world);
     expect(requested).toEqual([]);
-    expect((await rowOf(message)).attempts).toContain("leads back to this service");
+    expect((await rowOf(message)).attempts).toContain("points to this service");
   });
 
   test("acknowledges messages that are unreadable or unknown, or that fail because a store is down", async () => {

@@ -383,7 +383,9 @@ describe("Many addresses of one request are judged as each alone", () => {
   test("also where one host's name begins with another's", () => {
     const faultOf = addressFaults({ ...production, allowedHosts: ["files.example.com"] });
     expect(faultOf("https://files.example.com")).toBeNull();
-    expect(faultOf("https://files.example.co/a")).toBe("The host is not among the partner's allowed hosts.");
+    expect(faultOf("https://files.example.co/a")).toBe(
+      "The host is not among the partner's allowed hosts. Use one of them, or ask us to allow this host.",
+    );
     expect(faultOf("https://files.example.com.evil.com/a")).not.toBeNull();
   });
 });

@@ -82,7 +82,9 @@ describe("judging the items of a ping request", () => {
       {
         pointer: "/activity_files",
         code: "too_many_users",
-        detail: expect.stringMatching(/^502 users .* 2 requests of at most 500 users each\.$/),
+        detail: expect.stringMatching(
+          /^The request names 502 users.* 2 requests of at most 500 users each\.$/,
+        ),
       },
     ]);
   });

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { liveKeyId, partnerKey, partnerSchema } from "../../partners/partner.ts";
+import { validKeyId, partnerKey, partnerSchema } from "../../partners/partner.ts";
 import { activityId, fileId } from "../../identifiers.ts";
 import { systemCode } from "../commandLine.ts";
 import { newPartner, partnerWith } from "../newPartner.ts";
@@ -47,7 +47,7 @@ export async function demoPartner(
     stored === null
       ? partnerWith(demo, { ...SETTINGS, event_url: null }, new Date(demo.created_at))
       : partnerSchema.parse(stored);
-  if (liveKeyId(registered, demo.auth_key, now.getTime()) === null) return null;
+  if (validKeyId(registered, demo.auth_key, now.getTime()) === null) return null;
   if (registered.event_url === null || registered.event_url.endsWith(EVENT_PATH)) {
     await partners.put(partnerKey(DEMO_PARTNER_ID), JSON.stringify({ ...registered, event_url: eventUrl }));
   }
