@@ -20,7 +20,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A user of its own for each test, so that no two tests share a collector. */
+/** Returns a new user, so that no two tests share a collector. */
 function newUser() {
   const names = { partner_id: `partner-${randomId()}`, user_id: "user-1", source: SOURCE };
   const collector = collectorOf(names.partner_id, names.user_id, names.source);
@@ -48,7 +48,7 @@ function newUser() {
   return { names, collector, entry, hold, task };
 }
 
-/** What an importer says of a file that it has made readable. */
+/** Returns the outcome of a file that its importer has made readable. */
 function imported(item: WorkItem | undefined) {
   const { file_id = "", version = 0, revision = 0 } = item ?? {};
   return { result: "imported" as const, file_id, version, revision };
@@ -66,15 +66,15 @@ async function onlySent(collector: CollectorUnderTest): Promise<string> {
   return sent[0]?.dispatch_id ?? "";
 }
 
-describe("taking pings", () => {
-  test("a live ride is in the priority queue before the answer, a held one in none", async () => {
+describe("accepting pings", () => {
+  test("a live ride is in the PRIORITY queue before the response, a held file in no queue", async () => {
     const { names, collector, entry } = newUser();
     const answers = await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })]);
     expect(answers.statuses).toEqual(["queued", "held"]);
     expect((await collector.sent()).map((dispatch) => dispatch.queue)).toEqual(["PRIORITY"]);
   });
 
-  test("a live ride that the queue did not take is sent by the alarm", async () => {
+  test("the alarm sends a live ride that the queue did not accept", async () => {
     const { names, collector, entry } = newUser();
     vi.spyOn(env.PRIORITY, "sendBatch").mockRejectedValueOnce(new Error("the queue is away"));
     await collector.stub.accept(names, [entry("live")]);
@@ -84,7 +84,7 @@ describe("taking pings", () => {
     expect(await collector.sent()).toHaveLength(1);
   });
 
-  test("a queue that stays away is asked again after growing pauses, a minute at the most", async () => {
+  test("a send to a queue that stays down is retried after growing pauses of at most a minute", async () => {
     const { names, collector, entry } = newUser();
     const send = vi.spyOn(env.PRIORITY, "sendBatch").mockRejectedValue(new Error("the queue is away"));
     await collector.stub.accept(names, [entry("live")]);
@@ -102,7 +102,7 @@ describe("taking pings", () => {
     expect(await collector.sent()).toHaveLength(1);
   });
 
-  test("a message that nobody claimed is sent again after its lease", async () => {
+  test("a message that no importer has claimed is sent again after its lease", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live")]);
     const send = vi.spyOn(env.PRIORITY, "sendBatch");
@@ -114,7 +114,7 @@ describe("taking pings", () => {
     expect(send).toHaveBeenCalledTimes(1);
   });
 
-  test("a message that still waits in its queue is not sent again, however long; a lost one is", async () => {
+  test("a message that still waits in its queue is not sent again, however long it waits; a lost message is", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live")]);
     const sentAt = new Date();
@@ -135,7 +135,7 @@ describe("taking pings", () => {
     expect(send).toHaveBeenCalledTimes(1);
   });
 
-  test("a message is sent again after its lease when its queue does not tell its backlog", async () => {
+  test("a message is sent again after its lease when its queue returns no backlog", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live")]);
     const send = vi.spyOn(env.PRIORITY, "sendBatch");
@@ -145,7 +145,7 @@ describe("taking pings", () => {
     expect(send).toHaveBeenCalledTimes(1);
   });
 
-  test("however many live rides come in one request, the alarm sends none of them a second time", async () => {
+  test("the alarm sends no live ride a second time, however many one request contains", async () => {
     const { names, collector, entry } = newUser();
     const rides = Array.from({ length: 600 }, (_, index) => entry(`live-${index}`));
     await collector.stub.accept(names, rides);
@@ -157,7 +157,7 @@ describe("taking pings", () => {
     expect(await collector.sent()).toHaveLength(5 + Math.ceil(595 / 25));
   });
 
-  test("pings that repeat a file of their own request are named, for their bytes are stored for no file", async () => {
+  test("accept returns the indexes of repeated pings, because no file uses their bytes", async () => {
     const { names, collector, entry } = newUser();
     const ride = entry("live");
     const later = entry("later");
@@ -169,7 +169,7 @@ describe("taking pings", () => {
     expect(repeats).toEqual([0, 1, 3, 5]);
   });
 
-  test("a live ride whose sending was forgotten in a crash is sent again within seconds", async () => {
+  test("a live ride is sent again within seconds after a crash", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live")]);
     await evictDurableObject(collector.stub);
@@ -179,7 +179,7 @@ describe("taking pings", () => {
     expect(send).toHaveBeenCalledTimes(1);
   });
 
-  test("what was taken is there after the object was evicted", async () => {
+  test("accepted pings are stored after the object was evicted", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live"), entry("held", { priority: 0 })]);
     const sent = await onlySent(collector);
@@ -189,7 +189,7 @@ describe("taking pings", () => {
     expect(claim?.names).toEqual(names);
   });
 
-  test("a turn that failed leaves nothing behind, in storage or in memory: the next ping is kept and woken for", async () => {
+  test("a failed turn changes neither storage nor memory: the next ping is stored and sets an alarm", async () => {
     const { names, collector, entry } = newUser();
     const message = await runInDurableObject(collector.stub, async (instance, state) => {
       vi.spyOn(state.storage, "setAlarm").mockImplementationOnce(() => {
@@ -210,7 +210,7 @@ describe("taking pings", () => {
     expect(claim?.items.map((item) => item.summary_id)).toEqual(["live"]);
   });
 
-  test("any number of files is told to the read model in outbox entries of bounded size, in order", async () => {
+  test("any number of files is projected in order, in outbox entries of limited size", async () => {
     const { collector, hold } = newUser();
     await hold(10_001);
     const entries = await runInDurableObject(collector.stub, (_, state) =>
@@ -258,7 +258,7 @@ describe("claims", () => {
     expect(await collector.sent()).toHaveLength(1);
   });
 
-  test("a report renews the claim for the files that are left", async () => {
+  test("a report renews the claim for the remaining files", async () => {
     const { collector, hold, task } = newUser();
     await hold(2);
     await task();
@@ -275,7 +275,7 @@ describe("claims", () => {
     expect(await collector.unsent()).toHaveLength(0);
   });
 
-  test("files whose importer died go on alone, then alone in memory, and fail as internal when it dies again", async () => {
+  test("files of a crashed importer are dispatched alone, then exclusively, and fail as internal after the third crash", async () => {
     const { collector, hold, task } = newUser();
     await hold(3);
     const { import: started } = await task();
@@ -285,7 +285,7 @@ describe("claims", () => {
       pass(61_000);
       await collector.alarm();
       if (round === 2) {
-        // At random within 2 to 10 s, so that such files do not meet.
+        // Due at a random time within 2 to 10 s, so that such files do not run together.
         expect(await collector.sent()).toHaveLength(0);
         pass(1_900);
         await collector.alarm();
@@ -312,7 +312,7 @@ describe("claims", () => {
     expect(row).toEqual({ status: "failed", code: "internal" });
   });
 
-  test("a claim whose answer was lost is given once more to its importer, and to no other", async () => {
+  test("a claim with a lost result is returned again to its importer, and to no other", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live")]);
     const dispatchId = await onlySent(collector);
@@ -326,7 +326,7 @@ describe("claims", () => {
     expect(await collector.stub.claim(dispatchId, { claim: "c", message_id: "n", attempt: 2 })).toBeNull();
   });
 
-  test("a message that comes again ends the claim of its earlier delivery, without waiting for it to expire", async () => {
+  test("a redelivered message ends the claim of its earlier delivery immediately", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live")]);
     const dispatchId = await onlySent(collector);
@@ -367,7 +367,7 @@ describe("claims", () => {
     expect(await collector.stub.readImport(started.import_id)).toMatchObject({ imported: 1, failed: 0 });
   });
 
-  test("a dispatch whose message was given up before any claim is sent again at once, and counts no claim", async () => {
+  test("a dispatch with a dead-lettered message is sent again immediately, and counts no claim", async () => {
     const { names, collector, entry } = newUser();
     await collector.stub.accept(names, [entry("live")]);
     const dispatchId = await onlySent(collector);
@@ -381,7 +381,7 @@ describe("claims", () => {
     expect(claim).toMatchObject({ exclusive: false, items: [{ attempts: 0 }] });
   });
 
-  test("a newer version takes the place of one in flight, whose outcome no longer counts", async () => {
+  test("a newer version replaces a version that is being imported, and its outcome no longer counts", async () => {
     const { names, collector, entry, hold, task } = newUser();
     await hold(1);
     const { import: started } = await task();
@@ -402,7 +402,7 @@ describe("claims", () => {
 });
 
 describe("tasks", () => {
-  test("a large history leaves in bounded steps, each file once", async () => {
+  test("a large history is dispatched in limited steps, each file once", async () => {
     const { collector, hold, task } = newUser();
     await hold(430);
     const { import: started } = await task();
@@ -442,7 +442,7 @@ describe("tasks", () => {
     expect(next).toMatchObject({ repeated: false, import: { total: 1 } });
   });
 
-  test("a newer version released while the older is in flight goes on alone; the older counts as skipped", async () => {
+  test("a newer version replaces an older one that is being imported at its release; the older counts as skipped", async () => {
     const { names, collector, entry, hold, task } = newUser();
     await hold(1);
     const first = await task({ event_id: "first" });
@@ -458,7 +458,7 @@ describe("tasks", () => {
     expect(items.map((item) => item.import_id)).toEqual([second.import.import_id]);
   });
 
-  test("duplicates of held pings are counted by the next task as skipped, once a file", async () => {
+  test("the next task counts a repeated priority-0 ping as skipped, once for each file", async () => {
     const { names, collector, entry, hold, task } = newUser();
     await hold(1);
     const { import: started } = await task();
@@ -472,7 +472,7 @@ describe("tasks", () => {
     expect(started.total).toBe(1);
   });
 
-  test("a task that finds nothing newly held answers the import that is there", async () => {
+  test("a task that finds nothing held returns the existing import", async () => {
     const { hold, task } = newUser();
     await hold(1);
     const first = await task({ event_id: "e" });
@@ -482,7 +482,7 @@ describe("tasks", () => {
     expect(other).toMatchObject({ repeated: false, import: { total: 0, status: "completed" } });
   });
 
-  test("a held file that nobody releases fails after 30 days", async () => {
+  test("a held file without a task fails after 30 days", async () => {
     const { names, collector, hold } = newUser();
     await hold(1);
     pass(30 * 24 * 60 * 60_000 + 1_000);
@@ -493,7 +493,7 @@ describe("tasks", () => {
     expect(row).toEqual({ status: "failed", code: "held_expired" });
   });
 
-  test("that are empty may come in thousands: 500 announced imports are kept, and every open one", async () => {
+  test("empty tasks can come in thousands: 500 announced imports are stored, and all others", async () => {
     const { collector, task } = newUser();
     const first = await task({ event_id: "event-0" });
     for (let index = 1; index < 510; index += 1) await task({ event_id: `event-${index}` });
@@ -512,7 +512,7 @@ describe("tasks", () => {
 });
 
 describe("outcomes", () => {
-  test("a file to be tried again is dispatched after its delay, in the retry queue, and completes its import", async () => {
+  test("a file with a failed attempt is dispatched on RETRY after its delay, and completes its import", async () => {
     const { collector, hold, task } = newUser();
     await hold(1);
     const { import: started } = await task();
@@ -555,7 +555,7 @@ describe("outcomes", () => {
   });
 });
 
-/** The dispatch that holds a claim. */
+/** Returns the id of the dispatch with this claim. */
 async function idOf(collector: CollectorUnderTest, claim: string | undefined): Promise<string | undefined> {
   const { runInDurableObject } = await import("cloudflare:test");
   return runInDurableObject(
@@ -570,7 +570,7 @@ async function idOf(collector: CollectorUnderTest, claim: string | undefined): P
   );
 }
 
-/** What a collector stores: the names of its tables, and its alarm. */
+/** Returns the names of a collector's tables, and its alarm. */
 async function stored(collector: CollectorUnderTest): Promise<{ tables: unknown[]; alarm: number | null }> {
   return runInDurableObject(collector.stub, async (_instance, { storage }) => ({
     tables: storage.sql.exec("SELECT name FROM sqlite_master").toArray(),
@@ -578,8 +578,8 @@ async function stored(collector: CollectorUnderTest): Promise<{ tables: unknown[
   }));
 }
 
-describe("a collector that is only asked", () => {
-  test("stores nothing and has no alarm, whatever it is asked", async () => {
+describe("a collector with reads only", () => {
+  test("stores nothing and has no alarm, whatever is read", async () => {
     const { names, collector, entry } = newUser();
     const { stub } = collector;
     const live = entry("live");
@@ -606,7 +606,7 @@ describe("a collector that is only asked", () => {
     expect(await stored(collector)).toEqual({ tables: [], alarm: null });
   });
 
-  test("takes pings afterwards as if it had not been", async () => {
+  test("accepts pings afterwards as a new collector", async () => {
     const { names, collector, entry, hold } = newUser();
     await collector.stub.previewPings(names, [entry("ride-0", { priority: 0 })]);
     await hold(1);
@@ -614,7 +614,7 @@ describe("a collector that is only asked", () => {
     expect((await stored(collector)).tables).not.toEqual([]);
   });
 
-  test("and whose first turn failed stores nothing either, and takes the next ping", async () => {
+  test("stores nothing after a failed first turn, and accepts the next ping", async () => {
     const { names, collector, entry } = newUser();
     await runInDurableObject(collector.stub, async (instance, state) => {
       vi.spyOn(state.storage, "setAlarm").mockImplementationOnce(() => {
@@ -632,8 +632,8 @@ describe("a collector that is only asked", () => {
 
 const NINETY_DAYS = 90 * 24 * 60 * 60_000;
 
-describe("what a collector keeps of an erased user", () => {
-  test("goes after 90 days, with all its storage and its alarm", async () => {
+describe("the bound of an erased user", () => {
+  test("is deleted after 90 days, with all storage and the alarm", async () => {
     const { collector, hold } = newUser();
     await hold(3);
     pass(1_000);
@@ -652,7 +652,7 @@ describe("what a collector keeps of an erased user", () => {
     expect((await stored(collector)).tables).not.toEqual([]);
   });
 
-  test("is forgotten after 90 days where the user has come back, whose files stay", async () => {
+  test("is deleted after 90 days when the user has new files, which stay", async () => {
     const { names, collector, entry, hold } = newUser();
     await hold(1);
     await collector.stub.erase(Date.now());

@@ -27,7 +27,7 @@ const never = {
 };
 
 describe("a claim that expires", () => {
-  test("for the first time sends each of its files on alone, at once", () => {
+  test("for the first time dispatches each of its files alone, immediately", () => {
     const files: [string, number][] = [
       ["file-1", 7],
       ["file-2", 8],
@@ -48,7 +48,7 @@ describe("a claim that expires", () => {
     ["local", 0, 2_000],
     ["local", 0.5, 6_000],
   ])(
-    "for the second time gives the file a try alone in memory: %s, chance %d, after %d ms",
+    "for the second time makes the file exclusive: %s, random number %d, after %d ms",
     (where, chance, delay) => {
       const { retries, exhausted } = splitExpired(
         claimed({ expired_claims: 1 }),
@@ -63,7 +63,7 @@ describe("a claim that expires", () => {
     },
   );
 
-  test("for the second time takes another chance for each file", () => {
+  test("for the second time uses another random number for each file", () => {
     const chances = [0, 0.5].values();
     const files: [string, number][] = [
       ["file-1", 7],
@@ -79,7 +79,7 @@ describe("a claim that expires", () => {
   });
 
   test.each([0, 1, 2])(
-    "condemns the file when it was alone in memory, and only then: %d before",
+    "fails the file only when its claim was exclusive: %d expired claims before",
     (expired_claims) => {
       const dispatch = claimed({ expired_claims, exclusive: true });
       expect(splitExpired(dispatch, clockFor("production"), never, NOW)).toEqual({
@@ -95,12 +95,12 @@ test.each([
   ["the same delivery, come twice", "m", 1, false],
   ["an earlier delivery", "m", 0, false],
   ["another message", "n", 2, false],
-])("an importer has ended by the word of %s: %s %d, %s", (_, message_id, attempt, expected) => {
+])("an importer has ended according to %s: %s %d, %s", (_, message_id, attempt, expected) => {
   const holder = { claim: "a", message_id: "m", attempt: 1 };
   expect(hasEnded(holder, { claim: "b", message_id, attempt })).toBe(expected);
 });
 
-test("of many live rides of one request five go alone, and the others share messages of 25", () => {
+test("five live rides of one request get a message each, further ones share messages of 25", () => {
   const files = Array.from({ length: 60 }, (_, index) => ({ file_id: `file-${index}`, version: 7 }));
   const dispatches = liveDispatches({ newId }, files, NOW);
   expect(dispatches.map((dispatch) => dispatch.files.length)).toEqual([1, 1, 1, 1, 1, 25, 25, 5]);
@@ -124,7 +124,7 @@ describe("postponed files", () => {
       NOW + 1,
     );
 
-  test("share one message to the RETRY queue, and stay in the window of their import", () => {
+  test("share one message to the RETRY queue, and still count in the window of their import", () => {
     const [dispatch, ...others] = postponed(file(1, "host"), file(2, "host"));
     expect(others).toEqual([]);
     expect(dispatch).toMatchObject({
@@ -142,11 +142,11 @@ describe("postponed files", () => {
     expect(dispatch === undefined ? null : queueOf(dispatch)).toBe("RETRY");
   });
 
-  test("do not count a claim that asked no host; stored ones do, so that their bytes are looked for", () => {
+  test("do not count a claim without a request to a host; with stored bytes the claim counts, so that they are read", () => {
     expect(postponed(file(1, "host"), file(2, "own_store")).map(({ claims }) => claims)).toEqual([2, 3]);
   });
 
-  test("go on alone after ten minutes without D1: one of them may be what it refuses", () => {
+  test("are dispatched alone after ten minutes without D1, because D1 may reject only one of them", () => {
     const since = NOW - 10 * 60_000;
     const files = postponed(file(1, "own_store", since), file(2, "own_store"), file(3, "own_store", since));
     expect(files.map((dispatch) => dispatch.files.map(([name]) => name))).toEqual([
@@ -177,11 +177,11 @@ describe("a sent dispatch whose lease has ended", () => {
     expect(waiting).toMatchObject({ state: "sent", due_at: NOW + 2 * clock.leaseMs, sent_at: NOW });
     const longer = after(waiting, NOW + 10_000, waiting.due_at);
     expect(longer).toMatchObject({ state: "sent", due_at: NOW + 3 * clock.leaseMs, sent_at: NOW });
-    // The queue has come past it, however old its backlog is.
+    // The queue has passed this message, however large its backlog is.
     expect(after(longer, NOW + 60_000, longer.due_at)).toMatchObject({ state: "unsent", sent_at: null });
   });
 
-  test("is not kept by the backlog of another queue", () => {
+  test("is sent again despite the backlog of another queue", () => {
     expect(after({ ...sent, postponed: true }, NOW - 1, sent.due_at)).toMatchObject({ state: "unsent" });
   });
 });

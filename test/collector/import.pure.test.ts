@@ -24,7 +24,7 @@ test("an import completes once, when every file is imported, skipped or failed",
   expect(finished === null ? null : finishIfSettled(finished, NOW)).toBeNull();
 });
 
-test("an import of nothing is complete", () => {
+test("an import without files is complete", () => {
   const empty = newImport(task, { ...found, held: 0, skipped: 0 });
   expect(finishIfSettled(empty, NOW)?.status).toBe("completed");
 });
@@ -39,7 +39,7 @@ test("a task is repeated only with the same event id and kind, within a day", ()
   expect(repeatedImport([later, row], task, NOW + 2)?.import_id).toBe("i2");
 });
 
-test("one training plan goes out per event id within a day, and none for a later import", () => {
+test("one training plan is requested per event id within a day, and none for an import that is not initial", () => {
   const first = { ...newImport(task, found), completed_at: NOW, plan_requested: true };
   const second = { ...newImport({ ...task, import_id: "i2" }, found), completed_at: NOW + 1 };
   expect(planIsDue([], { ...first, plan_requested: false }, NOW)).toBe(true);

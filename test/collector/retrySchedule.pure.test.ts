@@ -4,7 +4,7 @@ import { nextTryAt, postponedUntil } from "../../src/collector/dispatches/retryS
 const HOUR = 60 * 60_000;
 const start = 1_780_000_000_000;
 
-/** The instants of all attempts after the first, when each fails at once. */
+/** Returns the times of all attempts after the first, when each fails immediately. */
 function attempts(origin: "host" | "own_store", retryAfterSeconds: number | null = null): number[] {
   const instants: number[] = [];
   let nowMs = start;
@@ -17,7 +17,7 @@ function attempts(origin: "host" | "own_store", retryAfterSeconds: number | null
   throw new Error("attempts never end");
 }
 
-test("a host that fails is asked again with growing delays, for 2 to 6 hours", () => {
+test("attempts at a failing host are repeated after growing delays, for 2 to 6 hours", () => {
   const instants = attempts("host");
   const delays = instants.map((at, index) => at - (instants[index - 1] ?? 0));
   expect(delays).toEqual([...delays].toSorted((a, b) => a - b));
@@ -25,7 +25,7 @@ test("a host that fails is asked again with growing delays, for 2 to 6 hours", (
   expect(instants.at(-1)).toBeLessThanOrEqual(6 * HOUR);
 });
 
-test("Retry-After is obeyed, but never past six hours", () => {
+test("Retry-After is respected, but never beyond six hours", () => {
   const first = nextTryAt({
     origin: "host",
     failedAttempts: 1,
@@ -37,7 +37,7 @@ test("Retry-After is obeyed, but never past six hours", () => {
   expect(attempts("host", 100_000)).toEqual([6 * HOUR]);
 });
 
-test("a fault of our own stores is tried again for 24 hours", () => {
+test("attempts after a fault of our stores are repeated for 24 hours", () => {
   const instants = attempts("own_store");
   expect(instants.at(-1)).toBe(24 * HOUR);
   expect(instants[0]).toBe(5_000);
@@ -47,14 +47,14 @@ test.each([
   ["host", 6],
   ["own_store", 24],
 ] as const)(
-  "a file postponed by its %s comes back after pauses that grow to half an hour, for %d hours",
+  "a file postponed by its %s is dispatched again after pauses that grow to half an hour, for %d hours",
   (origin, hours) => {
     let nowMs = start;
     const pauses: number[] = [];
     for (;;) {
       const until = postponedUntil({ origin, since: start, leastMs: 5_000, nowMs });
       if (until === null) break;
-      // An alarm takes whole milliseconds.
+      // Alarms have whole milliseconds.
       expect(Number.isInteger(until)).toBe(true);
       pauses.push(until - nowMs);
       nowMs = until;
@@ -63,12 +63,12 @@ test.each([
     expect(pauses.at(-1)).toBe(30 * 60_000);
     expect(nowMs - start).toBeGreaterThanOrEqual(hours * HOUR);
     expect(nowMs - start).toBeLessThan((hours + 0.5) * HOUR);
-    // Fewer than the revisions between two versions, of which each claim takes one.
+    // Fewer than the revisions between two versions: each claim uses one.
     expect(pauses.length).toBeLessThan(100);
   },
 );
 
-test("a postponed file does not come back before its host has room", () => {
-  const asked = { origin: "host", since: start, leastMs: 90_000, nowMs: start + 10_000 } as const;
-  expect(postponedUntil(asked)).toBe(start + 100_000);
+test("a postponed file is not dispatched before its host has a free slot", () => {
+  const postponed = { origin: "host", since: start, leastMs: 90_000, nowMs: start + 10_000 } as const;
+  expect(postponedUntil(postponed)).toBe(start + 100_000);
 });

@@ -32,7 +32,7 @@ function inStorage<T>(collector: CollectorUnderTest, work: (sql: SqlStorage) => 
   return runInDurableObject(collector.stub, (_instance, { storage }) => work(storage.sql));
 }
 
-/** The object as the next version of the code finds it: woken from its storage. */
+/** Returns the object as the next version of the code finds it: started from its storage. */
 async function wake(collector: CollectorUnderTest): Promise<void> {
   await evictDurableObject(collector.stub);
 }
@@ -47,7 +47,7 @@ function tablesOf(sql: SqlStorage): unknown[] {
     .toArray();
 }
 
-test("questions about a user who was never pinged leave no tables behind", async () => {
+test("reads about a user without pings create no tables", async () => {
   const { names, collector, entry } = newUser();
   expect(await collector.stub.previewPings(names, [entry("ride", 0)])).toEqual(["held"]);
   expect(await collector.stub.readFile("file")).toBeNull();
@@ -58,7 +58,7 @@ test("questions about a user who was never pinged leave no tables behind", async
   expect(await inStorage(collector, tablesOf)).toEqual([]);
 });
 
-test("no step of the schema claims to be readable by code that the step before has shut out", () => {
+test("no schema step is readable by older code than the step before", () => {
   const bounds = MIGRATIONS.map((step) => step.readableFrom);
   for (const [index, bound] of bounds.entries()) {
     expect(bound).toBeLessThanOrEqual(index + 1);
@@ -66,8 +66,8 @@ test("no step of the schema claims to be readable by code that the step before h
   }
 });
 
-describe("an object that an older version of the code wrote", () => {
-  /** A made-up history: files had no revision, then a breaking step renamed a column. */
+describe("an object written by an older version of the code", () => {
+  /** Invented steps: files had no revision, then a breaking step renamed a column. */
   const first: Migration = {
     readableFrom: 1,
     sql: `CREATE TABLE files (file_id TEXT PRIMARY KEY, name TEXT NOT NULL);
@@ -85,7 +85,7 @@ describe("an object that an older version of the code wrote", () => {
     },
   ];
 
-  test("runs the missing steps in order, once, and keeps its rows", async () => {
+  test("runs the missing steps once and in order, and keeps its rows", async () => {
     const { collector } = newUser();
     await inStorage(collector, (sql) => {
       sql.exec(
@@ -109,7 +109,7 @@ describe("an object that an older version of the code wrote", () => {
     });
   });
 
-  test("is left as it was when a step fails", async () => {
+  test("does not change when a step fails", async () => {
     const { collector, ping } = newUser();
     await ping("ride");
     const broken = [
@@ -124,7 +124,7 @@ describe("an object that an older version of the code wrote", () => {
     });
   });
 
-  test("reads rows that lack what was added to them since", async () => {
+  test("reads rows without fields that were added later", async () => {
     const { collector, ping } = newUser();
     const { versions } = await ping("ride");
     await inStorage(collector, (sql) => {
@@ -139,8 +139,8 @@ describe("an object that an older version of the code wrote", () => {
   });
 });
 
-describe("an object that a newer version of the code wrote", () => {
-  test("works on after a roll-back when the newer version only added things", async () => {
+describe("an object written by a newer version of the code", () => {
+  test("works after a rollback when the newer version only added things", async () => {
     const { names, collector, entry, ping } = newUser();
     await ping("ride");
     await ping("held", 0);
@@ -183,11 +183,11 @@ describe("an object that a newer version of the code wrote", () => {
       version: versionOf(sql),
       added: sql.exec("SELECT DISTINCT added FROM files").toArray(),
     }));
-    // The newer code finds its own version when it comes back, and runs nothing twice.
+    // The newer code finds its own version when it is deployed again, and runs no step twice.
     expect(left).toEqual({ version: { version: 99, readable_from: 1 }, added: [{ added: "new" }] });
   });
 
-  test("is refused with a log line when the newer version changed things, and loses nothing", async () => {
+  test("rejects calls with a log line when the newer version changed things, and loses nothing", async () => {
     const { collector, ping } = newUser();
     await ping("ride");
     await inStorage(collector, (sql) => sql.exec("UPDATE schema SET version = 99, readable_from = 98"));
@@ -225,7 +225,7 @@ describe("an object that a newer version of the code wrote", () => {
       expect(fault).toBeInstanceOf(UnreadableSchema);
     }
 
-    // Its alarm rings on, so that the newer code goes on where it was.
+    // Its alarm stays set, so that the newer code continues its work.
     await collector.alarm();
     const alarmAt = await runInDurableObject(collector.stub, (_, state) => state.storage.getAlarm());
     expect(alarmAt).toBeGreaterThan(Date.now());

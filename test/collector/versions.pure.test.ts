@@ -36,7 +36,7 @@ const live = submission({ callback_url: OTHER });
 const bulk = submission({ callback_url: OTHER, priority: 0 });
 const heldPing = submission({ callback_url: HELD, priority: 0 });
 
-/** Every file below came about by transitions alone, as files do. */
+/** Every file below is the result of transitions only. */
 function accepted(file: FileVersions | null, ping: Submission, at = NOW): FileVersions {
   return versions.acceptVersion(file, { ...names, submission: ping }, 0, at);
 }
@@ -102,7 +102,7 @@ const EVENTS: Record<string, (file: FileVersions) => FileVersions> = {
 
 const SAME = "same";
 
-/** What each event makes of each state. An event that is not listed changes nothing. */
+/** New state by state and event. An event that is not listed changes nothing. */
 const EXPECTED: Record<keyof typeof STATES, Record<string, string>> = {
   held: {
     "accept live": "queued",
@@ -201,7 +201,7 @@ describe("every event in every state", () => {
     expect(after).not.toBe(before);
     expect(nameOf(after)).toBe(expected);
     expect(after.file_id).toBe(before.file_id);
-    // What is not projected needs no revision of its own.
+    // Changes that are not projected need no revision of their own.
     if (event === "interruptAttempt" || event === "postpone") expect(after.revision).toBe(before.revision);
     else if (event === "release") expect(after.revision).toBeGreaterThanOrEqual(before.revision);
     else expect(after.revision).toBeGreaterThan(before.revision);
@@ -238,12 +238,12 @@ describe("accepting a ping", () => {
     expect(nameOf(accepted(null, bulk))).toBe("held");
   });
 
-  test("an imported file is not imported again without overwrite_mode, nor held again", () => {
+  test("an imported file is neither imported nor held again without overwrite_mode", () => {
     expect(accepted(imported, live)).toBe(imported);
     expect(accepted(imported, bulk)).toBe(imported);
   });
 
-  test("an overwrite repeated within ten minutes is a repetition, later it is a new one", () => {
+  test("an equal overwrite is a repeat within ten minutes, and a new version later", () => {
     const overwrite = submission({ overwrite_mode: true });
     const first = accepted(null, overwrite);
     const done = versions.succeed(first, NOW, first.revision + 1, NOW);
@@ -251,7 +251,7 @@ describe("accepting a ping", () => {
     expect(nameOf(accepted(done, overwrite, NOW + versions.REPEAT_WINDOW_MS))).toBe("queued");
   });
 
-  test("a repeated overwrite of a queued file is a repetition however late", () => {
+  test("an equal overwrite of a queued file is a repeat, however late", () => {
     const overwrite = submission({ overwrite_mode: true });
     const first = accepted(null, overwrite);
     expect(accepted(first, overwrite, NOW + 2 * versions.REPEAT_WINDOW_MS)).toBe(first);
@@ -263,20 +263,20 @@ describe("accepting a ping", () => {
     expect(accepted(retried, submission())).toBe(retried);
   });
 
-  test("a newer version takes the older one's place in its import", () => {
+  test("a newer version replaces the older one in its import", () => {
     const released = versions.release(held, "import-1");
     const after = accepted(released, { ...live, overwrite_mode: true });
     expect(queuedOf(after)).toMatchObject({ version: NOW + 1, import_id: "import-1", attempts: 0 });
     expect(after.revision).toBe(versions.firstRevision(NOW + 1));
   });
 
-  test("a settled version does not pass its import on", () => {
+  test("the version after a settled one does not belong to its import", () => {
     const released = versions.release(held, "import-1");
     const settled = versions.succeed(released, NOW, released.revision + 1, NOW);
     expect(queuedOf(accepted(settled, { ...live, overwrite_mode: true })).import_id).toBeNull();
   });
 
-  test("a held version leaves the queued one as it is, and takes the source from a failed one", () => {
+  test("a held version does not change a queued one, and deletes URL and bytes of a failed one", () => {
     expect(alsoHeld(queued).current).toBe(queued.current);
     const over = failedOf(alsoHeld(failed));
     expect(over.submission).toMatchObject({ callback_url: null, object_key: null });
@@ -286,7 +286,7 @@ describe("accepting a ping", () => {
 });
 
 describe("versions and revisions", () => {
-  test("versions never restart, not when the clock steps back nor below an erasure or a release", () => {
+  test("versions always grow: when the clock steps back, after an erasure and after a release", () => {
     const both = alsoHeld(imported);
     expect(versions.nextVersion(null, 0, NOW)).toBe(NOW);
     expect(versions.nextVersion(both, 0, NOW - 60_000)).toBe(versions.newestOf(both).version + 1);
@@ -300,20 +300,20 @@ describe("versions and revisions", () => {
     expect(queuedOf(after)).toMatchObject({ import_id: "import", retried: false, attempts: 0, steps: [] });
   });
 
-  test("an import reported late does not lower the revision that a newer held ping has", () => {
+  test("a late report of an import does not lower the revision of a newer held ping", () => {
     const both = alsoHeld(queued);
     expect(versions.succeed(both, version, queued.revision + 1, LATER).revision).toBe(both.revision);
   });
 });
 
 describe("attempts", () => {
-  test("a success keeps what makes a repetition a repetition, and nothing to download from", () => {
+  test("an imported version can still recognize a repeat, and has no URL and no bytes", () => {
     expect(imported.current).toMatchObject({ attempts: 1, settled_at: NOW });
     expect(imported.current?.submission).toEqual(withoutContent(submission()));
     expect(JSON.stringify(imported)).not.toContain(FIRST);
   });
 
-  test("the faults of each origin are counted apart, from their own first time", () => {
+  test("the faults of each origin are counted separately, each from its first time", () => {
     const attempt = { fault: TIMEOUT, stored: null };
     const own = versions.failAttempt(attempted, version, { ...attempt, origin: "own_store" }, 2, LATER);
     const again = versions.failAttempt(own, version, { ...attempt, origin: "host" }, 3, LATER + 1);
@@ -323,7 +323,7 @@ describe("attempts", () => {
     });
   });
 
-  test("a URL that is gone after another failure says how the first attempt failed", () => {
+  test("the error of a URL that is gone after another failure describes the first failure", () => {
     const gone = { ...TIMEOUT, code: "callback_gone", detail: "404." } as const;
     const ended = versions.failLastAttempt(attempted, version, { fault: gone, stored: null }, 9, LATER);
     expect(failedOf(ended).fault.detail).toBe(
@@ -335,7 +335,7 @@ describe("attempts", () => {
     expect(failedOf(after).attempts).toBe(2);
   });
 
-  test("a postponed version counts no attempt, and keeps since when until the next one", () => {
+  test("a postponed version counts no attempt, and keeps the start of its postponement until the next attempt", () => {
     const first = versions.postpone(queued, version, STORED, NOW);
     const again = versions.postpone(first, version, null, LATER);
     expect(queuedOf(again)).toMatchObject({
@@ -355,7 +355,7 @@ describe("attempts", () => {
     expect(queuedOf(tried)).toMatchObject({ attempts: 1, postponed_since: null });
   });
 
-  test("a version that was postponed for too long fails as its last attempt did, if there was one", () => {
+  test("a version that was postponed for too long fails with the error of its last attempt, if it had one", () => {
     const away = { ...TIMEOUT, code: "internal" } as const;
     const ended = failedOf(versions.failPostponed(queued, version, { fault: away, stored: STORED }, 9, NOW));
     expect(ended).toMatchObject({ attempts: 0, fault: { code: "internal" }, failed_object: STORED });
@@ -363,7 +363,7 @@ describe("attempts", () => {
     expect(failedOf(after)).toMatchObject({ attempts: 1, fault: { code: "callback_timeout" } });
   });
 
-  test("bytes stored by a failed attempt stay for a retry, also when its URL is dropped", () => {
+  test("bytes stored by a failed attempt stay for a retry, also after the URL is deleted", () => {
     const ended = versions.failLastAttempt(queued, version, { fault: TIMEOUT, stored: STORED }, 9, NOW);
     expect(failedOf(ended)).toMatchObject({ failed_object: STORED, submission: { object_key: "stored" } });
     const dropped = failedOf(versions.dropUrl(ended));
@@ -372,14 +372,14 @@ describe("attempts", () => {
     expect(queuedOf(versions.retry(versions.dropUrl(ended), LATER)).failed_object).toEqual(STORED);
   });
 
-  test("a failure without stored bytes cannot be retried once its URL is dropped", () => {
+  test("a failed version without stored bytes cannot be retried after its URL is deleted", () => {
     const dropped = versions.dropUrl(failed);
     expect(failedOf(dropped).fault.retryable).toBe(false);
     expect(versions.retry(dropped, LATER)).toBe(dropped);
     expect(versions.dropUrl(dropped)).toBe(dropped);
   });
 
-  test("a retried version starts afresh, in the import that counted it", () => {
+  test("a retried version starts with no attempts, in the import that counted it", () => {
     const released = versions.release(held, "import-1");
     const ended = versions.failLastAttempt(
       released,
@@ -406,7 +406,7 @@ describe("attempts", () => {
     expect(expired.steps).toEqual([{ at: LATER, what: "failed", attempt: null, code: "held_expired" }]);
   });
 
-  test("of many steps the first and the latest stay", () => {
+  test("the first and the latest of many steps are kept", () => {
     let file = queued;
     for (let attempt = 1; attempt <= 30; attempt += 1) {
       file = versions.interruptAttempt(file, version, NOW + attempt);
@@ -418,8 +418,8 @@ describe("attempts", () => {
   });
 });
 
-describe("two pings of one file say the same", () => {
-  test("when all that they say is equal, also after the URL was used up", () => {
+describe("two pings of one file are equal", () => {
+  test("when all their fields are equal, also after the URL was deleted", () => {
     const settled = withoutContent(submission());
     expect(settled.callback_url).toBeNull();
     expect(isSameSubmission(submission(), submission())).toBe(true);
@@ -435,11 +435,11 @@ describe("two pings of one file say the same", () => {
     { start_time_in_seconds: "1780000001" },
     { callback_url: OTHER },
     { callback_url: null, callback_digest: callbackDigest(OTHER) },
-  ])("and not when %o differs", (change) => {
+  ])("unless %o differs", (change) => {
     expect(isSameSubmission(submission(), submission(change))).toBe(false);
   });
 
-  test("and file bytes are told apart by their base64", () => {
+  test("and inline bytes are compared by their base64", () => {
     const bytes = (text: string) => submission({ callback_url: null, callback_digest: callbackDigest(text) });
     expect(isSameSubmission(bytes("DhAh"), bytes("DhAh"))).toBe(true);
     expect(isSameSubmission(bytes("DhAh"), bytes("DhAg"))).toBe(false);

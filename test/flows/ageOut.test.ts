@@ -21,7 +21,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("a test event can be read for 30 days; an import's event for as long as its user is there", async () => {
+test("a test event can be read for 30 days, and an import's event until its user is erased", async () => {
   const { partnerId } = await newPartner();
   await seedDelivery(partnerId, "evt_old", { type: "test.ping", created_at: now - 30 * DAY_MS - 1 });
   await seedDelivery(partnerId, "evt_forged_old", { type: "test.forged", created_at: now - 30 * DAY_MS - 1 });
@@ -36,7 +36,7 @@ test("a test event can be read for 30 days; an import's event for as long as its
   expect(left.results.map((row) => row["delivery_id"])).toEqual(["evt_import", "evt_young"]);
 });
 
-test("old test events are found along an index, not by reading every event", async () => {
+test("old test events are found by an index, without reading every event", async () => {
   const prepared = vi.spyOn(env.DB, "prepare");
   await sweepTestEvents(env, now);
   const sql = prepared.mock.calls[0]?.[0] ?? "";
@@ -45,7 +45,7 @@ test("old test events are found along an index, not by reading every event", asy
   expect(plan.results.map((step) => step.detail).join("\n")).toMatch(/INDEX test_events_by_creation/);
 });
 
-test("an operator reads what came of a job for 30 days; one that is not finished stays", async () => {
+test("a finished job can be read for 30 days; an unfinished job stays", async () => {
   const jobs = { old: now - 30 * DAY_MS - 1, young: now - 30 * DAY_MS + 1, unfinished: null };
   const ids = new Map<string, string>();
   for (const [name, finishedAt] of Object.entries(jobs)) {
@@ -53,7 +53,7 @@ test("an operator reads what came of a job for 30 days; one that is not finished
     ids.set(id, name);
     await env.DB.batch([
       env.DB.prepare(INSERT_REDECODE).bind(id, JSON.stringify({ since: now, code: null })),
-      // Another run has it, so that this one does not finish it.
+      // Another run has claimed it, so that this one does not finish it.
       env.DB.prepare("UPDATE operator_jobs SET finished_at = ?, claimed_until = ? WHERE job_id = ?").bind(
         finishedAt,
         now + DAY_MS,
@@ -69,7 +69,7 @@ test("an operator reads what came of a job for 30 days; one that is not finished
   ]);
 });
 
-test("an imported file leaves little in its collector, without its URL; years later it is still known", async () => {
+test("an imported file needs little storage in its collector, without its URL, and is still known years later", async () => {
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   const callback_url = `${HOST}/ride?token=${"t".repeat(2_000)}`;
@@ -88,7 +88,7 @@ test("an imported file leaves little in its collector, without its URL; years la
   expect(again).toMatchObject([{ status: "duplicate" }]);
 });
 
-test("what a collector keeps of a closed import goes after 30 days; the partner reads it on", async () => {
+test("a collector deletes a completed import after 30 days, and the partner can still read it", async () => {
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   await ping(who, { summary_id: "ride", priority: 0, callback_url: "https://gone.example.com/ride" });

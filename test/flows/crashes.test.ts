@@ -19,7 +19,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Takes the clock over, so that nothing passes unless a test lets it. */
+/** Replaces the clock, so that time passes only when a test moves it. */
 function freeze(): void {
   const now = Date.now();
   vi.useFakeTimers({ toFake: ["Date", "setInterval", "clearInterval"] });
@@ -30,7 +30,7 @@ function pass(milliseconds: number): void {
   vi.setSystemTime(Date.now() + milliseconds);
 }
 
-/** The timers of an invocation end with it, and so does what it reserved. */
+/** Ends the timers of an invocation, and so its reservations. */
 function endInvocations(): void {
   const now = Date.now();
   vi.clearAllTimers();
@@ -42,7 +42,7 @@ async function watch(): Promise<{ who: TestPartner; collector: CollectorUnderTes
   return { who, collector: collectorOf(who.partnerId, "user-1", SOURCE) };
 }
 
-/** The request ends after the collector has taken its ping, before it can say anything to anybody. */
+/** Accepts a ping in the collector. The request ends before its response. */
 async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Promise<void> {
   const names = { partner_id: who.partnerId, user_id: "user-1", source };
   const submission = submissionOf({ priority, callback_url: `${HOST}/1` });
@@ -52,7 +52,7 @@ async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Pr
   ]);
 }
 
-/** The store of objects is down, so the clock completes the deletion. */
+/** Erases the user while R2 is down, so that the scheduled sweep completes the erasure. */
 async function eraseUserLater(who: TestPartner): Promise<void> {
   vi.spyOn(env.FILES, "list").mockRejectedValueOnce(new Error("internal"));
   expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
@@ -74,8 +74,8 @@ const discardedOf = async (who: TestPartner) => {
   return results.map((row) => row.object_key).filter((key) => key.includes(who.partnerId));
 };
 
-describe("a ping whose request ended before its answer", () => {
-  test("belongs to a user that can be read, and deleted, once its file is imported", async () => {
+describe("a ping with a request that ended before its response", () => {
+  test("belongs to a user that can be read and erased after its file is imported", async () => {
     const { who, collector } = await watch();
     playOutside({ [`${HOST}/1`]: once(rideFile()) });
     await pingAndDie(who, SOURCE, 1);
@@ -85,7 +85,7 @@ describe("a ping whose request ended before its answer", () => {
   });
 
   test.each([0, 1] as const)(
-    "is found by a deletion, as the first of its source: priority %i",
+    "is found by an erasure, also as the first ping of its source: priority %i",
     async (priority) => {
       freeze();
       const { who } = await watch();
@@ -104,7 +104,7 @@ describe("a ping whose request ended before its answer", () => {
 });
 
 describe("a newer version", () => {
-  test("released while the older one is being imported ends as what is readable", async () => {
+  test("released while the older one is being imported becomes the readable version", async () => {
     freeze();
     const { who, collector } = await watch();
     const newer = rideFile({ seconds: 20 });
@@ -136,7 +136,7 @@ describe("a newer version", () => {
     });
   });
 
-  test("leaves no bytes of the one it has overtaken", async () => {
+  test("leaves no bytes of the version that it replaced", async () => {
     const { who, collector } = await watch();
     playOutside({ [`${HOST}/1`]: once(rideFile()), [`${HOST}/2`]: once(rideFile({ seconds: 20 })) });
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
@@ -150,7 +150,7 @@ describe("a newer version", () => {
     expect(await discardedOf(who)).toEqual([stored]);
   });
 
-  test("held while the older one failed leaves no bytes of it", async () => {
+  test("held while the older one failed leaves no bytes of that", async () => {
     const { who, collector } = await watch();
     playOutside({ [`${HOST}/page`]: () => new Response("<!doctype html>") });
     await ping(who, { summary_id: "1", callback_url: `${HOST}/page` });
@@ -165,7 +165,7 @@ describe("a newer version", () => {
 });
 
 describe("a held version", () => {
-  test("can be read as such although an older one was imported before the read model heard of it", async () => {
+  test("can be read as held although an older version was imported before its projection", async () => {
     freeze();
     const { who, collector } = await watch();
     playOutside({ [`${HOST}/1`]: once(rideFile()) });
@@ -181,15 +181,15 @@ describe("a held version", () => {
   });
 });
 
-describe("an outage of our own stores", () => {
-  test("uses up no host's attempts: a host that is busy afterwards is asked again", async () => {
+describe("an outage of our stores", () => {
+  test("uses no attempts of a host: a host that is busy afterwards gets all its retries", async () => {
     freeze();
     const { who, collector } = await watch();
-    let asked = 0;
+    let requests = 0;
     playOutside({
       [`${HOST}/1`]: () => {
-        asked += 1;
-        return asked === 1 ? new Response(null, { status: 503 }) : new Response(rideFile());
+        requests += 1;
+        return requests === 1 ? new Response(null, { status: 503 }) : new Response(rideFile());
       },
     });
     const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
@@ -197,13 +197,13 @@ describe("an outage of our own stores", () => {
     await settle(collector);
     pass(7 * HOUR);
     await settle(collector);
-    expect(asked).toBe(1);
+    expect(requests).toBe(1);
     pass(HOUR);
     await settle(collector);
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
   });
 
-  test("of more than a day leaves the downloaded bytes for another try", async () => {
+  test("of more than a day keeps the downloaded bytes for a retry", async () => {
     freeze();
     const { who, collector } = await watch();
     const outside = playOutside({ [`${HOST}/1`]: once(rideFile()) });
@@ -228,7 +228,7 @@ describe("an outage of our own stores", () => {
     expect(outside.to(`${HOST}/1`)).toHaveLength(1);
   });
 
-  test("an importer that died after storing the bytes, three times, leaves them for another try", async () => {
+  test("an importer that crashed three times after storing the bytes keeps them for a retry", async () => {
     freeze();
     const { who, collector } = await watch();
     const outside = playOutside({ [`${HOST}/1`]: once(rideFile()) });
@@ -242,7 +242,7 @@ describe("an outage of our own stores", () => {
       endInvocations();
       pass(61_000);
       await collector.alarm();
-      // After the second death it waits for a time when it can be alone in memory.
+      // After the second crash it waits for its exclusive attempt.
       pass(10_000);
       await collector.alarm();
     }
@@ -258,8 +258,8 @@ describe("an outage of our own stores", () => {
   });
 });
 
-describe("a deletion", () => {
-  test("takes what was dated by a clock ahead of its own", async () => {
+describe("an erasure", () => {
+  test("covers data with times of a clock that is ahead", async () => {
     freeze();
     const { who } = await watch();
     await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0 });
@@ -270,7 +270,7 @@ describe("a deletion", () => {
     expect(await keysOf(who)).toEqual([]);
   });
 
-  test("swallows no ping that comes after it by a clock behind", async () => {
+  test("does not cover a later ping with the time of a clock that is behind", async () => {
     freeze();
     const { who } = await watch();
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
@@ -285,7 +285,7 @@ describe("a deletion", () => {
     expect(await keysOf(who)).toHaveLength(1);
   });
 
-  test("that goes on later swallows no repeated ping", async () => {
+  test("that continues later does not cover a repeated ping", async () => {
     freeze();
     const { who, collector } = await watch();
     await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
@@ -302,7 +302,7 @@ describe("a deletion", () => {
     expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "imported" }] });
   });
 
-  test("keeps the newer ping of a file, and nothing of the older one that was on its way", async () => {
+  test("keeps the newer ping of a file, and nothing of the older one that was being imported", async () => {
     freeze();
     const { who, collector } = await watch();
     const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
@@ -321,7 +321,7 @@ describe("a deletion", () => {
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
   });
 
-  test("lets an import complete that had taken files just before they were deleted", async () => {
+  test("lets an import complete with files that were erased after its task", async () => {
     freeze();
     const { who, collector } = await watch();
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
@@ -336,7 +336,7 @@ describe("a deletion", () => {
     });
   });
 
-  test("leaves no file behind that a task took by a clock behind the file's", async () => {
+  test("older than a file does not stop its import, even when the clock of its task was behind", async () => {
     freeze();
     const { who, collector } = await watch();
     const bound = Date.now();
@@ -351,7 +351,7 @@ describe("a deletion", () => {
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
   });
 
-  test("that goes on later lets nobody hear of an import that completes meanwhile", async () => {
+  test("that continues later announces no import that completes meanwhile", async () => {
     freeze();
     const { who, collector } = await watch();
     await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0 });
@@ -367,7 +367,7 @@ describe("a deletion", () => {
     expect(told.results).toEqual([]);
   });
 
-  test("in the middle of an alarm costs no later import its event", async () => {
+  test("in the middle of an alarm does not suppress the event of a later import", async () => {
     freeze();
     const { who, collector } = await watch();
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
@@ -387,7 +387,7 @@ describe("a deletion", () => {
     expect(await read(who, `/api/imports/${import_id}/`)).toMatchObject({ event: { attempts: 0 } });
   });
 
-  test("that a collector meets by itself takes the bytes that came with its pings", async () => {
+  test("that a collector finds by itself also covers inline bytes", async () => {
     const { who } = await watch();
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
     vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));

@@ -15,10 +15,10 @@ afterEach(() => {
 
 const ROUNDS = 60;
 const ROUNDS_OF_VARIANT = 20;
-/** How far a collector's clock may be ahead of the one that a deletion reads. */
+/** How far a collector's clock may be ahead of the erasure's clock. */
 const AHEAD_MS = 5_000;
 
-/** Everything that is kept of a user, in the read model, in R2 and in the collector. */
+/** Returns all stored data of a user, in D1, R2 and the collector. */
 async function traces({ partnerId }: TestPartner, userId: string): Promise<string[]> {
   const found: string[] = [];
   for (const table of ["files", "users", "user_sources", "imports", "activities"]) {
@@ -54,10 +54,10 @@ function firstPing(round: number): PingFields {
 
 test.each([
   ["", { rounds: ROUNDS, ahead: false, killed: false }],
-  [", by a clock ahead of the deletion's", { rounds: ROUNDS_OF_VARIANT, ahead: true, killed: false }],
-  [", its collector killed in between", { rounds: ROUNDS_OF_VARIANT, ahead: false, killed: true }],
+  [", with a clock ahead of the erasure's", { rounds: ROUNDS_OF_VARIANT, ahead: true, killed: false }],
+  [", with its collector evicted in between", { rounds: ROUNDS_OF_VARIANT, ahead: false, killed: true }],
 ])(
-  "A deletion right after the answer to a first ping takes it%s, and the same ping afterwards is a new one",
+  "An erasure right after the response to a first ping covers it%s, and the same ping afterwards is a new one",
   async (_name, { rounds, ahead, killed }) => {
     const who = await newPartner();
     if (ahead) vi.useFakeTimers({ toFake: ["Date"] });
@@ -69,7 +69,7 @@ test.each([
       if (ahead) vi.setSystemTime(Date.now() - AHEAD_MS);
       const deleted = await send(who, "DELETE", `/api/users/${user_id}/`);
       expect({ round, status: deleted.status }).toEqual({ round, status: 202 });
-      // An alarm that rings meanwhile writes nothing back.
+      // An alarm meanwhile writes nothing back.
       if (round % 3 === 0) await project(who, [{ user_id, source: SOURCE }]);
       const left = await traces(who, user_id);
       expect({ round, left }).toEqual({ round, left: [] });
@@ -88,7 +88,7 @@ test.each([
   300_000,
 );
 
-test("A deletion while the database had missed the first contact takes all or says that it knows nothing", async () => {
+test("An erasure of a user with an unlisted source erases everything or returns that the user is unknown", async () => {
   const who = await newPartner();
   for (let round = 0; round < ROUNDS_OF_VARIANT; round += 1) {
     const user_id = `user-${round}`;
@@ -96,15 +96,15 @@ test("A deletion while the database had missed the first contact takes all or sa
     const missed = vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     await ping(who, first);
     missed.mockRestore();
-    // A source that the database knows makes the user known: then the other collector meets the erasure by itself.
+    // A listed source makes the user known. Then the other collector finds the erasure by itself.
     const isKnown = round % 2 === 0;
     if (isKnown) await ping(who, { ...firstPing(round), user_id, source: "phone" });
     const { status } = await send(who, "DELETE", `/api/users/${user_id}/`);
-    // The collector's alarm may have introduced it meanwhile.
+    // The collector's alarm may have listed it meanwhile.
     expect([202, isKnown ? 202 : 404]).toContain(status);
     const [again] = await ping(who, first);
     const expected = first.priority === 0 ? "held" : "queued";
-    // Known to be deleted, it is a new ping; not deleted, it repeats what is there.
+    // After an erasure it is a new ping; without one it is a repeat.
     expect({ round, status: again?.status }).toEqual({
       round,
       status: status === 202 || first.priority === 0 ? expected : "duplicate",
@@ -120,7 +120,7 @@ test("A deletion while the database had missed the first contact takes all or sa
   }
 }, 300_000);
 
-/** A collector whose first contact the database missed, of a user whom it knows by another source and who is erased. */
+/** Returns a collector with an unlisted source, of a user with another, listed source who is erased. */
 async function unfoundByErasure(first: PingFields) {
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -136,7 +136,7 @@ async function unfoundByErasure(first: PingFields) {
   return { who, collector };
 }
 
-test("A ping that is repeated after its collector failed to carry out a deletion is a new one, and stays", async () => {
+test("A ping that is repeated after its collector failed to apply an erasure is a new one, and stays", async () => {
   const first = { summary_id: "1", priority: 0, callback_url: `${HOST}/1` } as const;
   const { who, collector } = await unfoundByErasure(first);
   const prepare = env.DB.prepare.bind(env.DB);
@@ -152,7 +152,7 @@ test("A ping that is repeated after its collector failed to carry out a deletion
   expect(await read(who, "/api/files/")).toMatchObject({ data: [{ source: SOURCE, status: "held" }] });
 });
 
-test("Beside a ping that repeats what a deletion covers, a new one in the same request stays what it is", async () => {
+test("A new ping stays, beside a ping in the same request that repeats an erased one", async () => {
   const first = { summary_id: "1", callback_url: `${HOST}/1` } as const;
   const { who } = await unfoundByErasure(first);
   const second = { summary_id: "2", callback_url: `${HOST}/2` } as const;

@@ -18,7 +18,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Everything that is kept of the user, anywhere. */
+/** Returns all stored data of the user. */
 async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<string[]> {
   const found: string[] = [];
   for (const table of [
@@ -59,7 +59,7 @@ async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<s
 const sweepAt = (nowMs: number) =>
   worker.scheduled(createScheduledController({ scheduledTime: nowMs, cron: "* * * * *" }), env);
 
-test("a deleted user leaves nothing: no rows, no objects, no held pings, no deliveries", async () => {
+test("an erased user leaves nothing: no rows, no objects, no held pings, no deliveries", async () => {
   const who = await newPartner({ event_url: RECEIVER });
   playOutside({ [`${HOST}/1`]: once(rideFile()), [RECEIVER]: () => new Response("ok") });
   await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
@@ -82,7 +82,7 @@ test("a deleted user leaves nothing: no rows, no objects, no held pings, no deli
   expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(404);
 });
 
-test("a user known from a task alone can be deleted, with the import and the event", async () => {
+test("a user known only from a task can be erased, with the import and the event", async () => {
   const who = await newPartner({ event_url: RECEIVER });
   await task(who, { event_id: "e" });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
@@ -105,7 +105,7 @@ test("work in flight writes nothing back", async () => {
   expect(await traces(who)).toEqual([]);
 });
 
-test("a collector that the read model did not know of erases itself when it meets the erasure", async () => {
+test("a collector that D1 does not list applies the erasure when it finds it", async () => {
   const who = await newPartner();
   await ping(who, { summary_id: "known", callback_url: `${HOST}/1`, priority: 0 });
   vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
@@ -115,7 +115,7 @@ test("a collector that the read model did not know of erases itself when it meet
   expect(await traces(who, [SOURCE, "phone"])).toEqual([]);
 });
 
-test("a deletion that was cut short goes on by the clock, and after the second sweep only a hash is left", async () => {
+test("an interrupted erasure is continued by the scheduled sweep, and after the second sweep only a hash is left", async () => {
   const who = await newPartner();
   await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
@@ -134,7 +134,7 @@ test("a deletion that was cut short goes on by the clock, and after the second s
   });
 });
 
-test("the clock counts erasures that were due, also those that must be tried again", async () => {
+test("the scheduled sweep counts due erasures, also those that must be retried", async () => {
   const who = await newPartner();
   await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
   const deletions = vi.spyOn(env.FILES, "list").mockRejectedValue(new Error("internal"));
@@ -144,7 +144,7 @@ test("the clock counts erasures that were due, also those that must be tried aga
   expect(await sweepErasures(env, Date.now() + 2 * 60_000)).toBe(1);
 });
 
-test("a user pinged again afterwards starts afresh, and the second sweep leaves that alone", async () => {
+test("a user with a new ping afterwards is a new user, and the second sweep does not change that", async () => {
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
@@ -165,7 +165,7 @@ test("a user pinged again afterwards starts afresh, and the second sweep leaves 
 
 const DAY = 24 * 60 * 60_000;
 
-test("what is kept of deleted users goes after 90 days, a bounded number at a time, and not while a deletion is under way", async () => {
+test("the hashes of erased users are deleted after 90 days, a limited number per run, and not while an erasure is running", async () => {
   const who = await newPartner();
   const other = await newPartner();
   const now = Date.now();

@@ -18,7 +18,7 @@ afterEach(() => {
 });
 
 describe("a live ride", () => {
-  test("sent inline is readable as an activity, and as the bytes that came", async () => {
+  test("sent inline is readable as an activity, and as its original bytes", async () => {
     const who = await newPartner();
     const bytes = rideFile();
     const [file] = await ping(who, { summary_id: "ride", callback_url: base64(bytes) });
@@ -50,7 +50,7 @@ describe("a live ride", () => {
     expect(JSON.stringify(streams)).toContain(`[${Array(RIDE.seconds).fill(RIDE.heartRate).join(",")}]`);
   });
 
-  test("named by a URL is downloaded once, even when its message comes twice", async () => {
+  test("with a URL is downloaded once, even when its message is delivered twice", async () => {
     const who = await newPartner();
     const outside = playOutside({ [`${HOST}/ride`]: once(rideFile()) });
     const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
@@ -60,7 +60,7 @@ describe("a live ride", () => {
     expect(outside.to(`${HOST}/ride`)).toHaveLength(1);
   });
 
-  test("overwritten stays readable as it was until the new version has replaced it whole", async () => {
+  test("overwritten stays readable in its old version until the new version has replaced it completely", async () => {
     const who = await newPartner();
     const longer = rideFile({ seconds: 20 });
     playOutside({ [`${HOST}/1`]: once(rideFile()), [`${HOST}/2`]: once(longer) });
@@ -87,7 +87,7 @@ describe("a live ride", () => {
     expect(kept).toEqual({ count: 1 });
   });
 
-  test("pinged again for the next task while it is in flight is readable first as it was, then as it is", async () => {
+  test("pinged again for the next task during its import is readable first in its old version, then in its new one", async () => {
     const who = await newPartner();
     playOutside({ [`${HOST}/1`]: once(rideFile()), [`${HOST}/2`]: once(rideFile({ seconds: 20 })) });
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -113,7 +113,7 @@ describe("a live ride", () => {
     });
   });
 
-  test("that its host does not have any more fails with a reason, and is tried again on the next ping", async () => {
+  test("that its host no longer has fails with a reason, and is imported after the next ping", async () => {
     const who = await newPartner();
     let answer: Answer = () => new Response("gone", { status: 404 });
     playOutside({ [`${HOST}/ride`]: (request) => answer(request) });
@@ -153,38 +153,41 @@ describe("a live ride", () => {
       "archive_invalid",
       "contains no FIT file",
     ],
-  ])("that is %s fails, and nobody can read the page through us", async (_what, answers, code, says) => {
-    const who = await newPartner();
-    playOutside(Object.fromEntries(Object.entries(answers).map(([path, answer]) => [HOST + path, answer])));
-    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
-    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
-    const address = `/api/files/${file?.file_id}/`;
-    expect(await read(who, address)).toMatchObject({
-      status: "failed",
-      error: { code, detail: expect.stringContaining(says) },
-      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
-    });
-    const texts: string[] = [];
-    for (const path of [
-      address,
-      `${address}original/`,
-      `${address}timeline/`,
-      "/api/files/",
-      "/api/activities/",
-    ]) {
-      texts.push(await (await send(who, "GET", path)).text());
-    }
-    const original = await send(who, "GET", `${address}original/`);
-    await problemOf(original, 409, "original_not_fit");
-    const streams = await send(who, "GET", `/api/activities/${file?.file_id}.0/streams/`);
-    await problemOf(streams.clone(), 404, "not_found");
-    texts.push(await streams.text());
-    expect(texts.join()).not.toContain("Log in");
-  });
+  ])(
+    "that is %s fails, and the page cannot be read through this service",
+    async (_what, answers, code, says) => {
+      const who = await newPartner();
+      playOutside(Object.fromEntries(Object.entries(answers).map(([path, answer]) => [HOST + path, answer])));
+      const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+      await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+      const address = `/api/files/${file?.file_id}/`;
+      expect(await read(who, address)).toMatchObject({
+        status: "failed",
+        error: { code, detail: expect.stringContaining(says) },
+        sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      });
+      const texts: string[] = [];
+      for (const path of [
+        address,
+        `${address}original/`,
+        `${address}timeline/`,
+        "/api/files/",
+        "/api/activities/",
+      ]) {
+        texts.push(await (await send(who, "GET", path)).text());
+      }
+      const original = await send(who, "GET", `${address}original/`);
+      await problemOf(original, 409, "original_not_fit");
+      const streams = await send(who, "GET", `/api/activities/${file?.file_id}.0/streams/`);
+      await problemOf(streams.clone(), 404, "not_found");
+      texts.push(await streams.text());
+      expect(texts.join()).not.toContain("Log in");
+    },
+  );
 });
 
 describe("a first import", () => {
-  test("takes all that is held, asks for a plan, and tells the partner once, with what failed", async () => {
+  test("imports all held files, requests a plan, and notifies the partner once, with the failures", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const received: Answer = () => new Response(null, { status: 204 });
     const outside = playOutside({
@@ -247,7 +250,7 @@ describe("a first import", () => {
     for (let index = 0; index < 30; index += 1) expect(outside.to(`${HOST}/${index}`)).toHaveLength(1);
   });
 
-  test("of nothing completes at once and still notifies", async () => {
+  test("without files completes immediately and still notifies the partner", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const outside = playOutside({ [RECEIVER]: () => new Response("ok") });
     const started = await task(who, { event_id: "e1" });
@@ -260,7 +263,7 @@ describe("a first import", () => {
     });
   });
 
-  test("takes the task without an event address, and says so", async () => {
+  test("accepts the task without an event URL, and says so", async () => {
     const who = await newPartner();
     const started = await task(who, { event_id: "e1" });
     expect(started["warnings"]).toHaveLength(1);
@@ -268,7 +271,7 @@ describe("a first import", () => {
 });
 
 describe("another partner", () => {
-  test("sees nothing of a file, an activity, an import or a user, and owns the same names for itself", async () => {
+  test("cannot read a file, an activity, an import or a user, and can use the same names", async () => {
     const who = await newPartner();
     const other = await newPartner();
     const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
@@ -294,7 +297,7 @@ describe("another partner", () => {
 });
 
 describe("stores that are down", () => {
-  test("D1 down while pings come: they are accepted, readable by id once it is back, and in the lists soon after", async () => {
+  test("D1 down during pings: they are accepted, readable by id once D1 is back, and in the lists soon after", async () => {
     const who = await newPartner();
     vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()), priority: 0 });
@@ -305,7 +308,7 @@ describe("stores that are down", () => {
     expect(await read(who, "/api/users/user-1/")).toMatchObject({ user_id: "user-1" });
   });
 
-  test("R2 down while an inline file comes: 503, nothing is taken, and the same request works later", async () => {
+  test("R2 down during an inline file: 503, nothing is accepted, and the same request works later", async () => {
     const who = await newPartner();
     const body = { activity_files: [pingOf({ summary_id: "ride", callback_url: base64(rideFile()) })] };
     vi.spyOn(env.FILES, "put").mockRejectedValueOnce(new Error("internal"));

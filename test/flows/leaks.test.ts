@@ -15,7 +15,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A word that stands in nothing but what must not get out, in every place where such a thing comes in. */
+/** A word that every secret value of this test contains, and nothing else. */
 const SECRET = "leak7q";
 const HOST = "https://files.example.com";
 const NAME = `Home to ${SECRET}-street 12`;
@@ -28,10 +28,10 @@ const redirectTo =
   () =>
     new Response(null, { status: 302, headers: { Location: location } });
 
-/** Where the one file that is imported was ridden. */
+/** Position of the one imported ride. */
 const POSITION = { latitude: 47.37291, longitude: 8.53817 };
 
-/** How the hosts of files answer, one way to fail each. */
+/** Responses of the file hosts: each fails in its own way. */
 const FAILURES: Record<string, Answer> = {
   gone: () => new Response(`no ${SECRET} here`, { status: 404 }),
   denied: () => new Response(`<Error>Signature ${SECRET} expired</Error>`, { status: 403 }),
@@ -52,7 +52,7 @@ const FAILURES: Record<string, Answer> = {
 
 const urlOf = (failure: string) => `${HOST}/${failure}-${SECRET}?token=${SECRET}&sig=${SECRET}%2F`;
 
-/** Everything that a partner can list, with every event in full. */
+/** Returns everything that a partner can list, with complete events. */
 async function everythingRead(who: Parameters<typeof send>[0]): Promise<string[]> {
   const texts: string[] = [];
   for (const list of ["files", "activities", "imports", "events", "users"]) {
@@ -65,7 +65,7 @@ async function everythingRead(who: Parameters<typeof send>[0]): Promise<string[]
   return texts;
 }
 
-test("after a day on which everything failed, no key, URL, token, name or position is anywhere that others look", async () => {
+test("after a day of failures, no key, URL, token, name or position is in logs, errors or other readable places", async () => {
   const lines: string[] = [];
   for (const channel of ["log", "info", "warn", "error", "debug"] as const) {
     vi.spyOn(console, channel).mockImplementation((...parts: unknown[]) => {
@@ -79,7 +79,7 @@ test("after a day on which everything failed, no key, URL, token, name or positi
     problems.push(await response.text());
   };
 
-  // Keys that are none, and requests that are broken around what they carry.
+  // Invalid keys, and broken requests with secrets.
   for (const Authorization of [
     `Bearer ${newAuthKey()}${SECRET}`,
     `Basic ${SECRET}`,
@@ -113,7 +113,7 @@ test("after a day on which everything failed, no key, URL, token, name or positi
     await send(who, "POST", "/api/fit_partner_ping/", { raw: `{"activity_files":[{"user_id":"${SECRET}"` }),
   );
 
-  // Files whose hosts fail in every way; the read model fails once in the middle.
+  // Files with hosts that fail in every way. D1 fails once in the middle.
   playOutside({
     ...Object.fromEntries(Object.entries(FAILURES).map(([failure, answer]) => [urlOf(failure), answer])),
     [`${HOST}/loop-${SECRET}?token=${SECRET}`]: redirectTo(`${HOST}/loop-${SECRET}?token=${SECRET}`),
@@ -155,7 +155,7 @@ test("after a day on which everything failed, no key, URL, token, name or positi
   await deliverEvent(who.partnerId, `evt_${import_id}`);
   await runScheduled(env, now);
 
-  // All have ended, and say why.
+  // All files have failed with a reason.
   const files = await send(who, "GET", "/api/files/?limit=200&status=failed");
   const { data } = z
     .object({ data: z.array(z.object({ summary_id: z.string(), error: z.object({ code: z.string() }) })) })

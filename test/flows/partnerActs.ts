@@ -5,7 +5,7 @@ import { send } from "../support/http.ts";
 import type { TestPartner } from "../support/partner.ts";
 import { RIDE } from "../support/rideFile.ts";
 
-/** What a partner does over HTTP, with everything in order unless a test says otherwise. */
+/** Requests of a partner over HTTP, valid unless a test changes them. */
 
 export const HOST = "https://files.example.com";
 export const RECEIVER = "https://partner.example.com/events";

@@ -20,7 +20,7 @@ const pageSchema = z.object({
   next_cursor: z.string().nullable(),
 });
 
-/** A partner that polls a list: it goes on where the last row was, and keeps the newest of each it has seen. */
+/** Returns a partner that polls a list: it continues after the last row, and stores the newest row of each id. */
 function pollerOf(who: TestPartner, list: "files" | "events") {
   let since = "2020-01-01T00:00:00.000Z";
   const seen = new Map<string, Record<string, unknown>>();
@@ -41,13 +41,13 @@ function pollerOf(who: TestPartner, list: "files" | "events") {
   };
 }
 
-/** Waits until the database's clock has left the millisecond of the last write behind. */
+/** Waits until the database's clock is past the millisecond of the last write. */
 async function nextMillisecond() {
   const now = Date.now();
   while (Date.now() <= now) await env.DB.prepare("SELECT 1").run();
 }
 
-test("who polls files while pings come and attempts are told misses none of them, nor the last word on any", async () => {
+test("polling files during pings and attempts misses no file, and no last state of a file", async () => {
   const who = await newPartner();
   const poller = pollerOf(who, "files");
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -58,7 +58,7 @@ test("who polls files while pings come and attempts are told misses none of them
     const name = `live-${round}`;
     await Promise.all([
       ping(who, { summary_id: name, callback_url: `${HOST}/${name}`, priority: 0 }),
-      // What many consumers tell of their attempts, several in one millisecond.
+      // Attempts reported by many consumers, several in one millisecond.
       ...[0, 1, 2, 3].map(async (lane) =>
         env.DB.batch(
           projectFiles(
@@ -70,7 +70,7 @@ test("who polls files while pings come and attempts are told misses none of them
           ),
         ),
       ),
-      // Sometimes the collector tells of a ping in the middle of a look, sometimes of several at once.
+      // Sometimes the collector projects pings in the middle of a poll.
       round % 3 === 0 ? collector.alarm() : null,
       poller.look().then(poller.look).then(poller.look),
     ]);
@@ -121,12 +121,12 @@ const ROWS = {
 };
 
 test.each(["files", "events"] as const)(
-  "a row of %s written in the very millisecond of a look is seen by the next one",
+  "a row of %s written in the same millisecond as a poll is in the next one",
   async (list) => {
     const who = await newPartner();
     const poller = pollerOf(who, list);
     const now = Date.now();
-    // The database's clock stands still while one of two rows of the same millisecond is there.
+    // The database's clock stops while only one of two rows of the same millisecond is written.
     const prepare = env.DB.prepare.bind(env.DB);
     const spied = vi
       .spyOn(env.DB, "prepare")
@@ -145,7 +145,7 @@ test.each(["files", "events"] as const)(
   },
 );
 
-test("who polls activities sees each import, and an overwritten one once more, in its new place", async () => {
+test("polling activities returns each import, and an overwritten one again at its new position", async () => {
   const who = await newPartner();
   const seen = async () => {
     const response = await send(
@@ -168,7 +168,7 @@ test("who polls activities sees each import, and an overwritten one once more, i
   expect(await seen()).toEqual(["second", "first"]);
 });
 
-test("files of many users and long titles in one request are each listed once, by receipt and by change", async () => {
+test("each file of many users with long titles in one request is listed once, by receipt and by change", async () => {
   const who = await newPartner();
   const poller = pollerOf(who, "files");
   const activity_files = Array.from({ length: 750 }, (_, index) => ({

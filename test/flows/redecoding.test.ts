@@ -21,7 +21,7 @@ async function redecode(since: number, code: string | null = null) {
   return parseJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
 }
 
-/** As if an older decoder had read the partner's files, and had taken every ride for a swim. */
+/** Changes the rows as if an older decoder had read every ride as a swim. */
 async function asOlderDecoder(who: TestPartner): Promise<void> {
   await env.DB.batch([
     env.DB.prepare("UPDATE files SET decoder_version = 0 WHERE partner_id = ?").bind(who.partnerId),
@@ -34,7 +34,7 @@ const sportOf = async (who: TestPartner) =>
     "sport"
   ];
 
-test("a better decoder reads stored files again: no download, no event, the same version", async () => {
+test("a newer decoder decodes stored files again: no download, no event, the same version", async () => {
   const who = await newPartner();
   const outside = playOutside({});
   const since = Date.now();
@@ -56,7 +56,7 @@ test("a better decoder reads stored files again: no download, no event, the same
   expect(row).toEqual({ decoder_version: DECODER_VERSION });
 });
 
-test("a file that is overwritten meanwhile keeps what the newer version made of it", async () => {
+test("a file that is overwritten meanwhile keeps the activities of the newer version", async () => {
   const who = await newPartner();
   const since = Date.now();
   await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
@@ -83,7 +83,7 @@ test("a file that is overwritten meanwhile keeps what the newer version made of 
   expect(row).toEqual({ elapsed: 30 });
 });
 
-test("a file that kills whoever decodes it is passed over and counted, and the others are decoded", async () => {
+test("a file that crashes its decoder is skipped and counted, and the others are decoded", async () => {
   const who = await newPartner();
   const since = Date.now();
   const pinged = [];
@@ -94,7 +94,7 @@ test("a file that kills whoever decodes it is passed over and counted, and the o
   await asOlderDecoder(who);
   const failing = pinged.map((file) => file?.file_id ?? "").toSorted()[1] ?? "";
 
-  // From the failing on nothing of a run comes to an end, as when its isolate has died.
+  // From the failing file on, nothing in a run ends, as after a crash of its isolate.
   let dead = Promise.withResolvers<null>();
   const get = env.FILES.get.bind(env.FILES);
   vi.spyOn(env.FILES, "get").mockImplementation(async (key: string) => {
@@ -120,7 +120,7 @@ test("a file that kills whoever decodes it is passed over and counted, and the o
   expect(job).toMatchObject({ looked_at: 3, changed: 2, failed: 1, finished_at: expect.any(Number) });
 });
 
-test("files that failed with a code are tried again from their bytes, and their import's counts follow", async () => {
+test("files that failed with a code are decoded again from their bytes, and the counts of their import change", async () => {
   const who = await newPartner();
   const outside = playOutside({ [`${HOST}/page`]: () => new Response("<html></html>") });
   const since = Date.now();
@@ -131,7 +131,7 @@ test("files that failed with a code are tried again from their bytes, and their 
   expect(await read(who, `/api/imports/${started.import_id}/`)).toMatchObject({
     files: { failed: 1, imported: 0 },
   });
-  // What could not be read yesterday is what lies there: bytes that today's decoder understands.
+  // The bytes that failed earlier are replaced by bytes that the decoder can read.
   const row = await env.DB.prepare("SELECT failed_object_key FROM files WHERE file_id = ?")
     .bind(file?.file_id ?? "")
     .first();

@@ -7,7 +7,7 @@ import { HOST, ping, read, SOURCE, task } from "./partnerActs.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-/** A partner whose history of one file waits, in a running import, for a host that answers 500. */
+/** Returns a partner with a running import of one file that waits for a host with status 500. */
 async function waitingHistory() {
   const who = await newPartner();
   const outside = playOutside({
@@ -26,7 +26,7 @@ async function waitingHistory() {
 }
 
 describe("a file of a running import that waits for its host", () => {
-  test("is imported at once from a new URL pinged with priority 1, and counts in that import", async () => {
+  test("is imported immediately from a new URL pinged with priority 1, and counts in that import", async () => {
     const { who, collector, filePath, importPath } = await waitingHistory();
     const repaired = { summary_id: "ride", callback_url: `${HOST}/repaired`, priority: 1 as const };
     expect(await ping(who, repaired)).toMatchObject([{ status: "queued" }]);
@@ -38,7 +38,7 @@ describe("a file of a running import that waits for its host", () => {
     });
   });
 
-  test("takes a new URL pinged with priority 0 with the next task, which is an import of its own", async () => {
+  test("is imported from a new URL pinged with priority 0 by the next task, in a new import", async () => {
     const { who, outside, collector, filePath, importPath } = await waitingHistory();
     const repaired = { summary_id: "ride", callback_url: `${HOST}/repaired`, priority: 0 as const };
     expect(await ping(who, repaired)).toMatchObject([{ status: "held" }]);

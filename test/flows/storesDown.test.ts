@@ -16,7 +16,7 @@ afterEach(() => {
 
 const away = new Error("internal: s3cret");
 
-/** So much later, a minute after another: what waits for its turn gets it. */
+/** Moves the clock ahead. */
 function pass(milliseconds: number): void {
   const now = Date.now();
   if (!vi.isFakeTimers()) vi.useFakeTimers({ toFake: ["Date"] });
@@ -35,7 +35,7 @@ describe("the database down", () => {
     ["POST", "/api/events/evt_1/resend/"],
     ["POST", "/api/events/test/"],
     ["DELETE", "/api/users/user-1/"],
-  ])("%s %s is a 503 that says when to come again", async (method, path) => {
+  ])("%s %s returns 503 with Retry-After", async (method, path) => {
     const who = await newPartner({ event_url: RECEIVER });
     vi.spyOn(env.DB, "prepare").mockImplementation(() => {
       throw away;
@@ -45,7 +45,7 @@ describe("the database down", () => {
 });
 
 describe("the store of objects down", () => {
-  test("bytes and streams are a 503 that says when to come again; what the database knows can be read", async () => {
+  test("bytes and streams return 503 with Retry-After; rows of the database can be read", async () => {
     const who = await newPartner();
     const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
     await settle(collectorOf(who.partnerId, "user-1", SOURCE));
@@ -56,7 +56,7 @@ describe("the store of objects down", () => {
     expect(await read(who, `/api/activities/${id}.0/`)).toMatchObject({ sport: "cycling" });
   });
 
-  test("for four calls after a download: the bytes are stored all the same, at R2's pace, for their URL works once", async () => {
+  test("for four calls after a download: the bytes are still stored, at R2's pace, because their URL works once", async () => {
     const who = await newPartner();
     const outside = playOutside({ [`${HOST}/ride`]: once(rideFile()) });
     const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
@@ -72,7 +72,7 @@ describe("the store of objects down", () => {
     expect(outside.to(`${HOST}/ride`)).toHaveLength(1);
   });
 
-  test("for longer: the file is tried again, and imported from a URL that works again", async () => {
+  test("for longer: the file is retried, and imported from a URL that works again", async () => {
     const who = await newPartner();
     playOutside({ [`${HOST}/ride`]: () => new Response(rideFile()) });
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -91,7 +91,7 @@ describe("the store of objects down", () => {
   });
 });
 
-test("The collector down: pings and tasks are a 503, nothing is taken, and the same requests work later", async () => {
+test("The collector down: pings and tasks return 503, nothing is accepted, and the same requests work later", async () => {
   const who = await newPartner();
   const pings = { activity_files: [pingOf({ summary_id: "ride", callback_url: base64(rideFile()) })] };
   const released = {
@@ -113,7 +113,7 @@ test("The collector down: pings and tasks are a 503, nothing is taken, and the s
   expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "imported" }] });
 });
 
-test("Every queue down: pings and the task are taken, and imported and announced once the queues are back", async () => {
+test("Every queue down: pings and the task are accepted, and imported and announced once the queues are back", async () => {
   const who = await newPartner({ event_url: RECEIVER });
   const outside = playOutside({
     [`${HOST}/live`]: once(rideFile()),
@@ -137,7 +137,7 @@ test("Every queue down: pings and the task are taken, and imported and announced
   expect(await collector.sent()).toEqual([]);
   expect(await task(who, fields)).toMatchObject({ import_id, repeated: true });
 
-  // The queues of dispatches come back first: the completed import then meets that of deliveries.
+  // The dispatch queues come back first, so that the import completes while the deliveries queue is down.
   down[0]?.mockRestore();
   down[1]?.mockRestore();
   pass(10_000);
@@ -160,7 +160,7 @@ test("Every queue down: pings and the task are taken, and imported and announced
   expect(outside.to(`${HOST}/held`)).toHaveLength(1);
 });
 
-/** As `settle`, where an alarm may wait after a fault. */
+/** Like `settle`, but also runs an alarm that pauses after a fault. */
 async function settleUntilQuiet(collector: ReturnType<typeof collectorOf>): Promise<void> {
   await settle(collector);
   await collector.alarm();

@@ -14,7 +14,7 @@ afterEach(() => {
 
 const HOUR = 60 * 60_000;
 
-/** No alarm rings by itself: the clock is an hour ahead of the one that rings them. */
+/** Sets the clock an hour ahead of the one that runs alarms, so that no alarm runs by itself. */
 function stopAlarms(): void {
   const now = Date.now();
   vi.useFakeTimers({ toFake: ["Date"] });
@@ -28,7 +28,7 @@ const held = (name: string): PingFields => ({
 });
 const live = (name: string): PingFields => ({ summary_id: name, callback_url: `${HOST}/${name}` });
 
-/** Calls of the database, in order: the SQL of statements that run alone or, joined, in one batch. */
+/** Records calls of the database in order: the SQL of each statement, or the joined SQL of each batch. */
 function watchDatabase(): string[] {
   const calls: string[] = [];
   const sqlOf = (statement: D1PreparedStatement) =>
@@ -62,8 +62,8 @@ const statuses = async (who: TestPartner): Promise<Record<string, unknown>> => {
   );
 };
 
-describe("the answer to a ping", () => {
-  test("waits for one call of the database at the first contact of a user and source, and for none afterwards", async () => {
+describe("the response to a ping", () => {
+  test("waits for one call of the database at the first ping of a user and source, and for none afterwards", async () => {
     const who = await newPartner();
     stopAlarms();
     const calls = watchDatabase();
@@ -79,7 +79,7 @@ describe("the answer to a ping", () => {
     expect(calls).toEqual([]);
   });
 
-  test("waits for no database that is down, not at the first contact either", async () => {
+  test("does not wait for a database that is down, not even at the first ping", async () => {
     const who = await newPartner();
     stopAlarms();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -94,7 +94,7 @@ describe("the answer to a ping", () => {
     await collector.alarm();
     expect(await statuses(who)).toEqual({});
     down.mockRestore();
-    // What was answered meanwhile outlives the object, too.
+    // Pings that were accepted meanwhile survive an eviction.
     await evictDurableObject(collector.stub);
     await collector.alarm();
     const expected = names.map((name, index) => [`${SOURCE}/${name}`, index % 2 === 0 ? "held" : "queued"]);
@@ -104,7 +104,7 @@ describe("the answer to a ping", () => {
     expect(calls).toEqual([]);
   });
 
-  test("waits a moment at most for a database that never answers", async () => {
+  test("waits only shortly for a database that never responds", async () => {
     const who = await newPartner();
     stopAlarms();
     await ping(who, held("known"));
@@ -125,7 +125,7 @@ describe("the answer to a ping", () => {
     });
   });
 
-  test("waits for one call of the database where a new user's first pings come side by side", async () => {
+  test("waits for one call of the database when the first pings of a new user are concurrent", async () => {
     const who = await newPartner();
     stopAlarms();
     const calls = watchDatabase();
@@ -134,7 +134,7 @@ describe("the answer to a ping", () => {
     expect(calls.map((sql) => sql.includes("INTO user_sources"))).toEqual([true]);
   });
 
-  test("waits once for a database that never answers, not with each ping", async () => {
+  test("waits once for a database that never responds, not at each ping", async () => {
     const who = await newPartner();
     stopAlarms();
     const hanging = vi.spyOn(env.DB, "batch").mockImplementation(async () => new Promise(() => undefined));
@@ -153,7 +153,7 @@ describe("the answer to a ping", () => {
     await ping(who, held("1"));
     const database = { isDown: true };
     const hanging = vi.spyOn(env.DB, "batch").mockImplementation(async () => {
-      // In the alarm's own invocation: nothing outside of it may end its wait.
+      // In the alarm's own invocation, because another invocation cannot end its wait.
       while (database.isDown) await new Promise((resolve) => setTimeout(resolve, 5));
       throw new Error("D1_ERROR: Network connection lost.");
     });
@@ -169,7 +169,7 @@ describe("the answer to a ping", () => {
 });
 
 describe("the alarm", () => {
-  test("writes all that has changed in one call: files, the user, the progress of imports", async () => {
+  test("writes all changes in one call: files, the user, the progress of imports", async () => {
     const who = await newPartner();
     stopAlarms();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -192,7 +192,7 @@ describe("the alarm", () => {
     expect(calls).toEqual([]);
   });
 
-  test("leaves out a live ride that is imported already: its file is written once", async () => {
+  test("skips a live ride that is imported already: its file is written once", async () => {
     const who = await newPartner();
     stopAlarms();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -205,7 +205,7 @@ describe("the alarm", () => {
     expect(await statuses(who)).toEqual({ [`${SOURCE}/1`]: "imported" });
   });
 
-  test("projects a live ride that waits in its queue, once, also when its claim expires meanwhile", async () => {
+  test("projects a live ride that waits in its queue once, also when its claim expires meanwhile", async () => {
     const who = await newPartner();
     stopAlarms();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -224,7 +224,7 @@ describe("the alarm", () => {
     expect(calls).toEqual([]);
   });
 
-  test("records when a user was pinged last, also by a ping that repeats another", async () => {
+  test("records the last ping of a user, also when it is a repeat", async () => {
     const who = await newPartner();
     stopAlarms();
     const pinged = await ping(who, held("1"));
@@ -238,7 +238,7 @@ describe("the alarm", () => {
     });
   });
 
-  test("writes few billed rows: a held request costs one entry, a live ride none", async () => {
+  test("writes few billed rows: a request with held files costs one entry, a live ride none", async () => {
     const who = await newPartner();
     stopAlarms();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -262,7 +262,7 @@ describe("the alarm", () => {
   });
 });
 
-test("A history that is pinged, released and imported while the database fails now and then is all readable", async () => {
+test("A history that is pinged, released and imported during short database failures is completely readable", async () => {
   const who = await newPartner();
   const names = Array.from({ length: 60 }, (_, index) => `ride-${index}`);
   playOutside(Object.fromEntries(names.map((name) => [`${HOST}/${name}`, () => new Response(rideFile())])));

@@ -22,10 +22,10 @@ afterEach(() => {
 });
 
 type Method = "claim" | "report" | "abandon";
-/** `refused`: the call did nothing; `unheard`: it was carried out, and its answer was lost. */
-type Failure = "refused" | "unheard";
+/** `refused`: the call did nothing. `result_lost`: the call was carried out, and its result was lost. */
+type Failure = "refused" | "result_lost";
 
-/** Lets calls of one method fail, in this order; what comes after them succeeds. Returns how often it was called. */
+/** Makes calls of one method fail, in this order. Later calls succeed. Returns the number of calls. */
 function failCalls(method: Method, failures: Failure[]): () => number {
   const left = failures.values();
   let calls = 0;
@@ -42,7 +42,7 @@ function failCalls(method: Method, failures: Failure[]): () => number {
           const failure = left.next().value;
           if (failure === "refused") throw new Error("Durable Object reset because its code was updated.");
           const result: unknown = await Reflect.apply(value, target, args);
-          if (failure === "unheard") throw new Error("Network connection lost.");
+          if (failure === "result_lost") throw new Error("Network connection lost.");
           return result;
         };
       },
@@ -52,7 +52,7 @@ function failCalls(method: Method, failures: Failure[]): () => number {
 }
 
 const times = (count: number, failure: Failure) => Array<Failure>(count).fill(failure);
-/** Calls that one delivery of a message makes at most: the first, and one after each pause. */
+/** Maximum number of calls in one delivery of a message: the first, and one after each pause. */
 const CALLS = 5;
 
 async function deliver(
@@ -94,7 +94,7 @@ const DONE = { acknowledged: true, retried: [] };
 const AGAIN = { acknowledged: false, retried: [{ delaySeconds: 1 }] };
 
 describe.each(["claim", "report"] as const)("A live ride whose %s fails", (method) => {
-  test.each<Failure>(["refused", "unheard"])(
+  test.each<Failure>(["refused", "result_lost"])(
     "a few times is imported by the same delivery: %s",
     async (failure) => {
       const { collector, dispatchId, downloads, status } = await liveRide();
@@ -109,8 +109,8 @@ describe.each(["claim", "report"] as const)("A live ride whose %s fails", (metho
     },
   );
 
-  test.each<Failure>(["refused", "unheard"])(
-    "for the whole of a delivery is imported by the next ones, with no lease and no claim to wait for: %s",
+  test.each<Failure>(["refused", "result_lost"])(
+    "for a whole delivery is imported by the next one, without waiting for a lease or a claim: %s",
     async (failure) => {
       const { collector, dispatchId, downloads, status } = await liveRide();
       const now = Date.now();
@@ -129,15 +129,15 @@ describe.each(["claim", "report"] as const)("A live ride whose %s fails", (metho
   );
 });
 
-test("A message that comes twice at once is worked on once, however late its claim is heard", async () => {
+test("A message that is delivered twice at the same time is processed once, however late its claim returns", async () => {
   const { collector, dispatchId, downloads, status } = await liveRide();
-  failCalls("claim", ["unheard"]);
+  failCalls("claim", ["result_lost"]);
   const both = await Promise.all([deliver(collector, dispatchId, 1), deliver(collector, dispatchId, 1)]);
   expect(both).toEqual([DONE, DONE]);
   expect({ downloads: downloads(), status: await status() }).toEqual({ downloads: 1, status: "imported" });
 });
 
-test("A given-up message whose collector cannot be told is delivered again, and its work is then sent at once", async () => {
+test("A dead letter is redelivered when its collector cannot be reached, and its work is then sent immediately", async () => {
   const { collector, dispatchId, status } = await liveRide();
   failCalls("abandon", ["refused"]);
   expect(await deliver(collector, dispatchId, 1, "dispatches-dead")).toEqual(AGAIN);
@@ -146,7 +146,7 @@ test("A given-up message whose collector cannot be told is delivered again, and 
   expect(await status()).toBe("imported");
 });
 
-describe("A file that was there when two importers ended", () => {
+describe("A file after two crashes of its importers", () => {
   async function suspected() {
     const ride = await liveRide();
     const now = Date.now();
@@ -165,7 +165,7 @@ describe("A file that was there when two importers ended", () => {
     return { ...ride, dispatchId };
   }
 
-  test("is imported by its third, alone in memory: it has failed for no neighbour", async () => {
+  test("is imported by the third importer, alone in memory", async () => {
     const { collector, dispatchId, status } = await suspected();
     expect(await deliver(collector, dispatchId, 1, "retry")).toEqual(DONE);
     expect(await status()).toBe("imported");
@@ -174,7 +174,7 @@ describe("A file that was there when two importers ended", () => {
     afterwards.release();
   });
 
-  test("is tried again later, and not failed, while other files are in memory", async () => {
+  test("is retried later, and does not fail, while other files are in memory", async () => {
     const { collector, dispatchId, downloads, status } = await suspected();
     const other = requestMemory("another-partner");
     expect(other.tryGrowTo(INTAKE_BYTES)).toBe(true);
@@ -192,7 +192,7 @@ describe("A file that was there when two importers ended", () => {
   });
 });
 
-test("A redirect to a host of this service is refused", async () => {
+test("A redirect to a host of this service is rejected", async () => {
   const who = await newPartner();
   const outside = playOutside({
     [`${HOST}/1`]: () =>

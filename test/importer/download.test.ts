@@ -18,9 +18,9 @@ const nowMs = Date.parse("2026-11-25T12:00:00Z");
 const now = () => nowMs;
 
 const memory = sharedMemory("acme");
-/** A claim's time. */
+/** Length of a claim. */
 const bounds = () => ({ memory, until: () => nowMs + 50_000 });
-/** A wait that ends before it begins. */
+/** End of a wait in the past, so that nothing waits. */
 const AT_ONCE = () => 0;
 
 function fakeTime(): void {
@@ -28,7 +28,7 @@ function fakeTime(): void {
   vi.useFakeTimers({ toFake: [...toFake], now: nowMs });
 }
 
-/** Whether nothing at all is reserved. */
+/** Returns whether nothing is reserved. */
 async function isAllFree(): Promise<boolean> {
   const all = await reserveAll("acme", AT_ONCE());
   all?.release();
@@ -38,13 +38,13 @@ async function isAllFree(): Promise<boolean> {
 afterEach(async () => {
   vi.restoreAllMocks();
   vi.useRealTimers();
-  // Whatever a download reserved it has given back.
+  // Every download has released its reservation.
   expect(await isAllFree()).toBe(true);
 });
 
 type Host = (request: Request) => Response | Promise<Response>;
 
-/** Plays the hosts of the outside network; answers the requests that reached them. */
+/** Simulates the hosts of the outside network. Returns the requests that reached them. */
 function play(host: Host): Request[] {
   const requests: Request[] = [];
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
@@ -62,7 +62,7 @@ function redirect(location: string | null, status = 302): Response {
   return new Response(null, { status, headers: location === null ? {} : { location } });
 }
 
-/** So many redirects, then a file. */
+/** Returns a host that redirects this many times, then sends a file. */
 function chain(length: number): Host {
   let left = length;
   return () => ((left -= 1) >= 0 ? redirect(`/hop/${left}`) : new Response("bytes"));
@@ -98,8 +98,8 @@ function pieces(
   });
 }
 
-describe("A file that the host delivers", () => {
-  test("is asked for once, with the URL as given, without credentials and without following redirects blindly", async () => {
+describe("A file that the host sends", () => {
+  test("is requested once, with the URL as given, without credentials and without automatic redirects", async () => {
     const requests = play(() => new Response("bytes"));
     const result = await get();
     if (!result.ok) throw new Error(result.detail);
@@ -127,7 +127,7 @@ describe("A file that the host delivers", () => {
     ],
     ["as large as a file may be", [16 * MiB, 16 * MiB], { "content-length": String(MAX_FILE_BYTES) }],
     ["as large as a file may be, length unknown", [16 * MiB, 16 * MiB], {}],
-  ])("comes whole when it is %s", async (_, sizes, headers) => {
+  ])("is complete when it is %s", async (_, sizes, headers) => {
     play(() => new Response(pieces(sizes), { headers }));
     const result = await get();
     if (!result.ok) throw new Error(result.detail);
@@ -138,7 +138,7 @@ describe("A file that the host delivers", () => {
     result.hold.release();
   });
 
-  test("keeps its share of the memory budget until the caller gives it back, and no more than its length", async () => {
+  test("reserves its length in the memory budget until the caller releases it", async () => {
     play(() => new Response(pieces([2 * MiB])));
     const result = await get();
     if (!result.ok) throw new Error(result.detail);
@@ -150,7 +150,7 @@ describe("A file that the host delivers", () => {
     expect(await isAllFree()).toBe(true);
   });
 
-  test("waits its turn when memory is short, without its host being blamed for the time", async () => {
+  test("waits when memory is short, and its host is not blamed for that time", async () => {
     fakeTime();
     const taken = await sharedMemory("other").reserve(32 * MiB, AT_ONCE);
     play(() => new Response(pieces([2 * MiB])));
@@ -163,7 +163,7 @@ describe("A file that the host delivers", () => {
     if (answer.ok) answer.hold.release();
   });
 
-  test("is not asked for while there is no room for its first bytes: its URL still works afterwards", async () => {
+  test("is not requested before its first bytes have room, so its URL still works afterwards", async () => {
     fakeTime();
     const started: (Hold | null)[] = [];
     for (let bytes = 0; bytes < STARTED_BYTES_OF_PARTNER; bytes += FIRST_BYTES) {
@@ -193,7 +193,7 @@ describe("A file that the host delivers", () => {
     },
   );
 
-  test("and its host has little time after a long wait: when that ends, the host is not blamed", async () => {
+  test("gets at least a short time after a long wait; when that ends, the host is not blamed", async () => {
     fakeTime();
     const taken = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
     play(() => new Response(pieces([MiB, MiB], () => undefined)));
@@ -204,14 +204,14 @@ describe("A file that the host delivers", () => {
     expect(await result).toMatchObject({ ok: false, code: "memory_short" });
   });
 
-  test("may be an HTML page: what it is, the decoder says", async () => {
+  test("may be an HTML page: the decoder rejects it later", async () => {
     play(() => new Response("<html>", { headers: { "content-type": "text/html" } }));
     await expectFile();
   });
 });
 
 describe("Statuses", () => {
-  test.each([400, 401, 403, 404, 410])("%i ends the file as callback_gone", async (status) => {
+  test.each([400, 401, 403, 404, 410])("%i fails the file as callback_gone", async (status) => {
     play(() => new Response("gone", { status }));
     expect(await expectFault(get())).toMatchObject({
       code: "callback_gone",
@@ -232,7 +232,7 @@ describe("Statuses", () => {
     },
   );
 
-  test.each([408, 425, 429, 500, 502, 503, 504, 522, 599])("%i is worth another try", async (status) => {
+  test.each([408, 425, 429, 500, 502, 503, 504, 522, 599])("%i is retried", async (status) => {
     play(() => new Response("later", { status }));
     expect(await expectFault(get())).toMatchObject({
       code: "callback_http_error",
@@ -254,12 +254,12 @@ describe("Statuses", () => {
     ["1.5", null],
     ["2026", 2026],
     ["", null],
-  ])("Retry-After: %s asks for %s seconds", async (field, seconds) => {
+  ])("Retry-After: %s means %s seconds", async (field, seconds) => {
     play(() => new Response("later", { status: 429, headers: { "retry-after": field } }));
     expect((await expectFault(get())).retryAfterSeconds).toBe(seconds);
   });
 
-  test("the body of an answer that is no file is not read", async () => {
+  test("the body of a response other than 200 is not read", async () => {
     const cancel = vi.fn<() => void>();
     for (const status of [404, 302, 503]) {
       play(() => new Response(new ReadableStream({ cancel }), { status }));
@@ -279,7 +279,7 @@ describe("Statuses", () => {
 });
 
 describe("Size", () => {
-  test("a declared length over the limit is refused without reading", async () => {
+  test("a declared length over the limit is rejected without reading", async () => {
     const cancel = vi.fn<() => void>();
     const headers = { "content-length": String(MAX_FILE_BYTES + 1) };
     play(() => new Response(new ReadableStream({ cancel }), { headers }));
@@ -304,8 +304,8 @@ describe("Size", () => {
   });
 });
 
-describe("Hosts that do not deliver", () => {
-  test("no connection: callback_unreachable, tried again", async () => {
+describe("Hosts that do not send the file", () => {
+  test("no connection: callback_unreachable, retried", async () => {
     play(() => Promise.reject(new TypeError("connect to files.example.com refused")));
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
@@ -314,7 +314,7 @@ describe("Hosts that do not deliver", () => {
     });
   });
 
-  test("no answer in time: callback_timeout, tried again", async () => {
+  test("no response in time: callback_timeout, retried", async () => {
     play(
       (request) =>
         new Promise((_, reject) => request.signal.addEventListener("abort", () => reject(new Error()))),
@@ -326,7 +326,7 @@ describe("Hosts that do not deliver", () => {
     });
   });
 
-  test("a body that stops coming: the time limit covers the whole body", async () => {
+  test("a body that stops: the time limit covers the whole body", async () => {
     const cancel = vi.fn<() => void>();
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(new Uint8Array(10)),
@@ -341,7 +341,7 @@ describe("Hosts that do not deliver", () => {
     expect(cancel).toHaveBeenCalledOnce();
   });
 
-  test("a body that drips: 30 s for all of it, however regularly a byte comes", async () => {
+  test("a body that comes byte by byte: 30 s for the whole body", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
     let dripping: ReturnType<typeof setInterval> | undefined;
     const body = new ReadableStream({
@@ -359,7 +359,7 @@ describe("Hosts that do not deliver", () => {
     expect(await result).toMatchObject({ code: "callback_timeout", httpStatus: 200, canRetry: true });
   });
 
-  test("a connection that breaks in the middle: callback_unreachable, tried again", async () => {
+  test("a connection that breaks in the middle: callback_unreachable, retried", async () => {
     play(() => new Response(pieces([10, 10], (controller) => controller.error(new Error("reset")))));
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
@@ -371,7 +371,7 @@ describe("Hosts that do not deliver", () => {
   test.each([
     ["fewer", 2 * MiB],
     ["more", 15],
-  ])("%s bytes than declared: callback_unreachable, tried again", async (_, declared) => {
+  ])("%s bytes than declared: callback_unreachable, retried", async (_, declared) => {
     play(() => new Response(pieces([10, 10]), { headers: { "content-length": String(declared) } }));
     expect(await expectFault(get())).toMatchObject({
       code: "callback_unreachable",
@@ -396,7 +396,7 @@ describe("Redirects", () => {
     expect(requests[1]?.method).toBe("GET");
   });
 
-  test("a relative Location is read against the address that sent it", async () => {
+  test("a relative Location is resolved against the address that sent it", async () => {
     const seen = play((request) => {
       if (request.url === url) return redirect("https://storage.example.com/x/y/z");
       return request.url.endsWith("/z") ? redirect("../w?b=%2F") : new Response("bytes");
@@ -441,7 +441,7 @@ describe("Redirects", () => {
     "https:\\\\localhost\\",
     "ftp://files.example.com/",
     "file:///etc/passwd",
-  ])("to a forbidden address (%s): callback_refused, and nobody is asked", async (location) => {
+  ])("to a forbidden address (%s): callback_refused, without a request", async (location) => {
     const requests = play(() => redirect(location));
     expect(await expectFault(get())).toMatchObject({
       code: "callback_refused",
@@ -451,7 +451,7 @@ describe("Redirects", () => {
     expect(requests).toHaveLength(1);
   });
 
-  test("may not leave the partner's list of hosts", async () => {
+  test("cannot leave the partner's list of hosts", async () => {
     play(() => redirect("https://storage.example.com/"));
     const listed: Permit = async () => ({
       ok: true,
@@ -463,7 +463,7 @@ describe("Redirects", () => {
   });
 });
 
-test("Nothing is asked when the partner is suspended while the download waits for memory", async () => {
+test("No request is sent when the partner is suspended while the download waits for memory", async () => {
   const requests = play(() => new Response("bytes"));
   const suspended = { ok: false, why: "suspended", detail: "The partner is suspended." } as const;
   const permissions = [await permitted(), suspended].values();
@@ -472,7 +472,7 @@ test("Nothing is asked when the partner is suspended while the download waits fo
   expect(requests).toHaveLength(0);
 });
 
-test("A forbidden address is never asked", async () => {
+test("No request is sent to a forbidden address", async () => {
   const requests = play(() => new Response("bytes"));
   for (const address of [
     "http://files.example.com/",

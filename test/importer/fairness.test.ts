@@ -7,20 +7,20 @@ import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, deliverDispatch, type CollectorUnderTest } from "../support/world.ts";
 import { HOST, ping, SOURCE, task } from "../flows/partnerActs.ts";
 
-/** The platform lets so many connections of one invocation wait for headers. */
+/** Number of connections of one invocation that the platform lets wait for headers. */
 const CONNECTIONS = 6;
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Every request waits for its headers until it is let go; `waiting` are those of this moment. */
+/** Makes every request wait for its headers until it is released. `waiting`: requests that wait now. */
 function hangingHost() {
   const waiting: (() => void)[] = [];
   let most = 0;
-  let asked = 0;
+  let requests = 0;
   vi.spyOn(globalThis, "fetch").mockImplementation(async () => {
-    asked += 1;
+    requests += 1;
     await new Promise<void>((resolve) => {
       waiting.push(resolve);
       most = Math.max(most, waiting.length);
@@ -29,8 +29,8 @@ function hangingHost() {
   });
   return {
     most: () => most,
-    asked: () => asked,
-    /** Answers all that wait, and those that come after them, until so many were asked for. */
+    requests: () => requests,
+    /** Responds to all waiting and later requests, until this many were sent. */
     answer: async (files: number) => {
       let answered = 0;
       while (answered < files) {
@@ -54,8 +54,8 @@ async function hold(who: TestPartner, files: number): Promise<CollectorUnderTest
   return collectorOf(who.partnerId, "user-1", SOURCE);
 }
 
-describe("A host that lets wait for its headers", () => {
-  test("holds six connections of an invocation at the most, however many files a message names", async () => {
+describe("A host that delays its headers", () => {
+  test("occupies at most six connections of an invocation, however many files a message has", async () => {
     const who = await newPartner();
     const collector = await hold(who, 25);
     await task(who);
@@ -65,10 +65,10 @@ describe("A host that lets wait for its headers", () => {
     const done = deliverDispatch(collector, dispatch?.dispatch_id ?? "", "partner-api-bulk");
     await host.answer(25);
     await done;
-    expect({ asked: host.asked(), most: host.most() }).toEqual({ asked: 25, most: CONNECTIONS });
+    expect({ requests: host.requests(), most: host.most() }).toEqual({ requests: 25, most: CONNECTIONS });
   });
 
-  test("holds six connections of an invocation at the most, however many messages come together", async () => {
+  test("occupies at most six connections of an invocation, however many messages come together", async () => {
     const who = await newPartner();
     const collector = await hold(who, 60);
     await task(who);
@@ -85,12 +85,12 @@ describe("A host that lets wait for its headers", () => {
     const done = worker.queue(createMessageBatch("partner-api-retry", messages), env);
     await host.answer(60);
     await done;
-    expect({ asked: host.asked(), most: host.most() }).toEqual({ asked: 60, most: CONNECTIONS });
+    expect({ requests: host.requests(), most: host.most() }).toEqual({ requests: 60, most: CONNECTIONS });
   });
 });
 
-describe("A history of thousands", () => {
-  test("has eight messages in the queue at a time, so that another partner's comes ninth", async () => {
+describe("A history of thousands of files", () => {
+  test("has eight messages in the queue at a time, so that another partner's message is the ninth", async () => {
     const queued: string[] = [];
     const sendBatch = env.BULK.sendBatch.bind(env.BULK);
     vi.spyOn(env.BULK, "sendBatch").mockImplementation(async (messages) => {
@@ -108,7 +108,7 @@ describe("A history of thousands", () => {
     await other.alarm();
     expect(queued).toEqual([...Array<string>(8).fill(history.name), other.name]);
 
-    // Each message that is done makes room for one more: the history goes on at the queue's own pace.
+    // Each finished message makes room for another one.
     vi.spyOn(globalThis, "fetch").mockImplementation(async () => new Response(null, { status: 410 }));
     const [first] = await history.sent();
     await deliverDispatch(history, first?.dispatch_id ?? "", "partner-api-bulk");

@@ -24,13 +24,13 @@ function pass(milliseconds: number): void {
   vi.setSystemTime(Date.now() + milliseconds);
 }
 
-/** The partner's host has hung: a request of another file was not answered. */
+/** Makes the partner's host suspended: a request for another file has timed out. */
 async function suspend(who: TestPartner, url = HOST): Promise<void> {
   const lease = await enterHost(env, who.partnerId, "RETRY", hostOf(url), 1);
   await lease.leave({ answers: 0, timeouts: 1 });
 }
 
-/** Lets the collector send what is due, and hands it to the importer. Returns the queues that it was sent to. */
+/** Sends the due dispatches and delivers them to the importer. Returns their queues. */
 async function deliverDue(collector: CollectorUnderTest): Promise<string[]> {
   const sends = (["PRIORITY", "BULK", "RETRY"] as const).map((queue) => ({
     queue,
@@ -47,7 +47,7 @@ async function deliverDue(collector: CollectorUnderTest): Promise<string[]> {
   return queues;
 }
 
-describe("a live ride whose host is suspended", () => {
+describe("a live ride at a suspended host", () => {
   test("goes to the RETRY queue before its GET, without an attempt, and is imported by one GET", async () => {
     const who = await newPartner();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -94,7 +94,7 @@ describe("a live ride whose host is suspended", () => {
     const hours = (Date.now() - startedAt) / HOUR;
     expect(hours).toBeGreaterThanOrEqual(6);
     expect(hours).toBeLessThan(7);
-    // Pauses grow: a host that is away for hours does not cost a message a second.
+    // Pauses grow, so that an outage of hours does not cost a message per second.
     expect(messages).toBeLessThan(30);
     expect(outside.sent).toEqual([]);
   });
@@ -118,7 +118,7 @@ describe("a history with files on two hosts", () => {
   }
   const ride = (index: number) => new Response(rideFile({ startInSeconds: 1_750_000_000 + index * 10_000 }));
 
-  test("imports those of the one that answers, and postpones those of the suspended one together", async () => {
+  test("imports the files of the host that responds, and postpones those of the suspended host together", async () => {
     const files = Object.fromEntries(
       Array.from({ length: 20 }, (_, index) => [
         `${index % 2 === 0 ? HOST : OTHER}/${index}`,
@@ -137,9 +137,9 @@ describe("a history with files on two hosts", () => {
     expect(outside.sent).toHaveLength(20);
   });
 
-  test("asks a host that stops answering for three files, and leaves the others unasked", async () => {
+  test("requests three files of a host that stops responding, and not the others", async () => {
     const hang = async () => {
-      // Later than any answer that counts.
+      // Later than a response counts as recent.
       pass(10_000);
       throw new TypeError("Network connection lost.");
     };
@@ -170,7 +170,7 @@ test("Windows that cannot be reached postpone a file without an attempt", async 
   expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported", attempts: 1 });
 });
 
-test("D1 overloaded delays a dispatch of 25 files as one message, and none is asked for again", async () => {
+test("An overloaded D1 delays a dispatch of 25 files as one message, and no file is downloaded again", async () => {
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   const urls = Array.from({ length: 25 }, (_, index) => `${HOST}/${index}`);

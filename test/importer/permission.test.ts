@@ -25,7 +25,7 @@ const set = async ({ partner, partnerId }: TestPartner, changed: Partial<Partner
 const suspend = async (who: TestPartner) => set(who, { status: "suspended" });
 const resume = async (who: TestPartner) => set(who, { status: "active" });
 
-/** Delivers each message that the queues have once, and lets the alarm ring. */
+/** Delivers each waiting message once, and runs the alarm. */
 async function deliverOnce(collector: CollectorUnderTest): Promise<void> {
   for (const { dispatch_id, queue } of await collector.sent()) {
     await deliverDispatch(collector, dispatch_id, `partner-api-${queue.toLowerCase()}`);
@@ -76,7 +76,7 @@ describe("Files of a suspended partner", () => {
     expect(messages).toHaveBeenCalledOnce();
   });
 
-  test("of a running dispatch are not begun any more, and none is lost", async () => {
+  test("of a running dispatch are not started any more, and none is lost", async () => {
     const who = await newPartner();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     const urls = Array.from({ length: 25 }, (_, index) => `${HOST}/${index}`);
@@ -97,10 +97,10 @@ describe("Files of a suspended partner", () => {
     await collector.alarm();
     const [sent] = await collector.sent();
     await deliverDispatch(collector, sent?.dispatch_id ?? "", "partner-api-bulk");
-    const asked = outside.sent.length;
-    expect(asked).toBeLessThan(15);
+    const requests = outside.sent.length;
+    expect(requests).toBeLessThan(15);
     await deliverOnce(collector);
-    expect(outside.sent).toHaveLength(asked);
+    expect(outside.sent).toHaveLength(requests);
 
     await resume(who);
     playOutside(Object.fromEntries(urls.map((url) => [url, ride])));
@@ -118,20 +118,20 @@ describe("Files of a suspended partner", () => {
 describe("While the registry", () => {
   test.each<[string, (who: TestPartner) => Promise<() => void>]>([
     [
-      "does not answer",
+      "does not respond",
       async () => {
         const get = vi.spyOn(env.PARTNERS, "get").mockRejectedValue(new Error("KV GET failed: 500"));
         return () => get.mockRestore();
       },
     ],
     [
-      "does not know the partner",
+      "has no entry for the partner",
       async (who) => {
         await env.PARTNERS.delete(partnerKey(who.partnerId));
         return () => undefined;
       },
     ],
-  ])("%s, nothing is downloaded from any host, and the file is tried again", async (_what, silence) => {
+  ])("%s, nothing is downloaded from any host, and the file is retried", async (_what, silence) => {
     const { who, collector, requests, file } = await liveRide({ callback_hosts: ["files.example.com"] });
     const speakAgain = await silence(who);
     await settle(collector);
@@ -145,7 +145,7 @@ describe("While the registry", () => {
     expect(requests()).toBe(1);
   });
 
-  test("falls silent during a dispatch, its next redirects still keep to the partner's hosts", async () => {
+  test("fails during a dispatch, redirects still cannot leave the partner's hosts", async () => {
     let speakAgain = () => {};
     const { collector, requests, file } = await liveRide({ callback_hosts: ["files.example.com"] }, () => {
       const get = vi.spyOn(env.PARTNERS, "get").mockRejectedValue(new Error("KV GET failed: 500"));

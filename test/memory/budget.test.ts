@@ -22,7 +22,7 @@ import { wait } from "../../src/concurrency/wait.ts";
 
 const MiB = 1024 * 1024;
 const LARGEST = 32 * MiB;
-/** A wait that ends before it begins. */
+/** End of a wait in the past, so that nothing waits. */
 const AT_ONCE = () => 0;
 const HOUR = 3_600;
 const inSeconds = (seconds: number) => {
@@ -33,10 +33,10 @@ const inSeconds = (seconds: number) => {
 const acme = sharedMemory("acme");
 const other = sharedMemory("other");
 
-/** What a test was granted: all of it is given back afterwards. */
+/** Reservations of a test, which are all released after it. */
 const granted: (Pick<Hold, "release"> | null)[] = [];
 
-/** Keeps what comes of a reservation, as soon as it comes. */
+/** Records the result of a reservation as soon as it is known. */
 function follow<T extends Pick<Hold, "release"> | null>(reserving: Promise<T>) {
   const followed: { hold: T | undefined; ended: boolean } = { hold: undefined, ended: false };
   const note = async () => {
@@ -57,7 +57,7 @@ async function now<T extends Pick<Hold, "release"> | null>(reserving: Promise<T>
 
 const pass = async (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
 
-/** The runtime drops the timers of an invocation with the invocation: here, those of all that runs. */
+/** Ends all invocations: the runtime deletes their timers with them. */
 function endInvocations(): void {
   const nowMs = Date.now();
   vi.clearAllTimers();
@@ -69,7 +69,7 @@ beforeEach(() => {
 });
 
 afterEach(async () => {
-  // Those that still wait get their turn, one after the other.
+  // The waiting reservations are granted one after another.
   for (let turn = 0; turn < 5; turn += 1) {
     for (const hold of granted.splice(0)) hold?.release();
     await pass(100);
@@ -81,7 +81,7 @@ afterEach(async () => {
 });
 
 describe("An invocation that has ended", () => {
-  test("while it waited is never granted memory, and holds up nobody", async () => {
+  test("while it waited is never granted memory, and delays no other", async () => {
     const first = await now(acme.reserve(LARGEST, AT_ONCE));
     const dead = follow(other.reserve(LARGEST, inSeconds(60)));
     await pass(100);
@@ -96,7 +96,7 @@ describe("An invocation that has ended", () => {
     expect(dead.ended).toBe(false);
   });
 
-  test("while it held memory keeps it for seconds, where one that lives keeps it", async () => {
+  test("while it held memory keeps it for a few seconds; a running invocation keeps its memory", async () => {
     await now(acme.reserve(LARGEST, AT_ONCE));
     await pass(3 * HELD_LAPSES_AFTER_MS);
     expect(requestMemory("other").tryGrowTo(LARGEST)).toBe(false);
@@ -109,7 +109,7 @@ describe("An invocation that has ended", () => {
 });
 
 describe("Waiting", () => {
-  test("ends at its time, with nothing reserved", async () => {
+  test("ends at its time without a reservation", async () => {
     const first = await now(acme.reserve(LARGEST, AT_ONCE));
     const late = follow(other.reserve(LARGEST, inSeconds(5)));
     await pass(4_900);
@@ -123,7 +123,7 @@ describe("Waiting", () => {
     const first = await now(acme.reserve(LARGEST, AT_ONCE));
     const second = follow(other.reserve(LARGEST, inSeconds(60)));
     const third = follow(sharedMemory("third").reserve(9 * MiB, inSeconds(60)));
-    // Nobody looks while one of them decodes.
+    // No invocation checks while one of them decodes.
     vi.setSystemTime(Date.now() + WAITING_LAPSES_AFTER_MS + 500);
     await pass(100);
     expect([second.ended, third.ended]).toEqual([false, false]);
@@ -136,7 +136,7 @@ describe("Waiting", () => {
     expect(third.hold).toBeTruthy();
   });
 
-  test("of imports comes before requests; those that fit beside it go on after it", async () => {
+  test("of imports has priority over requests; requests are granted afterwards, when they fit beside the import", async () => {
     const first = await now(acme.reserve(LARGEST, AT_ONCE));
     const waiting = follow(other.reserve(LARGEST, inSeconds(60)));
     await pass(100);
@@ -152,7 +152,7 @@ describe("Waiting", () => {
 });
 
 describe("Downloads", () => {
-  test("that all grow to the largest file get through one after the other", async () => {
+  test("that all grow to the maximum file size succeed one after another", async () => {
     const partners = Array.from(
       { length: STARTED_BYTES / FIRST_BYTES },
       (_, index) => `partner-${index % 4}`,
@@ -173,7 +173,7 @@ describe("Downloads", () => {
     expect(done).toBe(partners.length);
   });
 
-  test("that wait to grow go before others, and hold what they held when no room comes", async () => {
+  test("that wait to grow have priority, and keep their first bytes when no room is free in time", async () => {
     const started = await now(acme.start(AT_ONCE));
     const first = await now(other.reserve(LARGEST, AT_ONCE));
     const waiting = follow(sharedMemory("third").reserve(LARGEST, inSeconds(60)));
@@ -191,7 +191,7 @@ describe("Downloads", () => {
     expect(waiting.hold).toBeTruthy();
   });
 
-  test("of small files start while large ones fill the rest and others wait", async () => {
+  test("of small files start while large files fill the rest and others wait", async () => {
     await now(acme.reserve(LARGEST, AT_ONCE));
     await now(other.reserve(8 * MiB, AT_ONCE));
     follow(other.reserve(8 * MiB, inSeconds(60)));
@@ -202,7 +202,7 @@ describe("Downloads", () => {
 });
 
 describe("One partner", () => {
-  test("holds one body over 16 MiB at a time; another partner's goes before its second", async () => {
+  test("reserves one body over 16 MiB at a time; another partner's body comes before its second", async () => {
     const first = await now(acme.reserve(LARGE_BYTES + 1, AT_ONCE));
     const second = follow(acme.reserve(LARGE_BYTES + 1, inSeconds(60)));
     await pass(100);
@@ -214,7 +214,7 @@ describe("One partner", () => {
     expect(second.hold).toBeTruthy();
   });
 
-  test("cannot take all first bytes with hosts that never answer", async () => {
+  test("cannot use all first bytes by hosts that never respond", async () => {
     for (let bytes = 0; bytes < STARTED_BYTES_OF_PARTNER; bytes += FIRST_BYTES)
       await now(acme.start(AT_ONCE));
     const waiting = follow(acme.start(inSeconds(60)));
@@ -223,7 +223,7 @@ describe("One partner", () => {
     await now(other.start(AT_ONCE));
   });
 
-  test("sends no further GET while one of its downloads waits to grow, and keeps others' from none", async () => {
+  test("starts no GET while one of its downloads waits to grow, and does not delay those of others", async () => {
     const [first, second] = [await now(acme.start(AT_ONCE)), await now(acme.start(AT_ONCE))];
     expect(await first.growTo(LARGEST, AT_ONCE)).toBe(true);
     let untilMs = Date.now() + 1_000;
@@ -233,7 +233,7 @@ describe("One partner", () => {
     await pass(100);
     expect(third.ended).toBe(false);
     await now(other.start(AT_ONCE));
-    // The end of a wait may be put off, as a claim is renewed.
+    // The end of a wait can be extended, as when a claim is renewed.
     untilMs += 60_000;
     await pass(30_000);
     first.release();
@@ -242,7 +242,7 @@ describe("One partner", () => {
     expect(third.hold).toBeTruthy();
   });
 
-  test("takes turns with others by its downloads that grow, however many of them came first", async () => {
+  test("takes turns with other partners for growing downloads, however many of its downloads came first", async () => {
     const acmes: StartedHold[] = [];
     for (let count = 0; count < 3; count += 1) acmes.push(await now(acme.start(AT_ONCE)));
     const rival = await now(other.start(AT_ONCE));
@@ -259,7 +259,7 @@ describe("One partner", () => {
     expect(order).toEqual(["acme", "other", "acme", "acme"]);
   });
 
-  test("and others cannot take what belongs to imports by their requests", async () => {
+  test("and other partners cannot use the share of imports by their requests", async () => {
     const requests = Array.from({ length: 5 }, (_, index) => requestMemory(`partner-${index}`));
     granted.push(...requests);
     const taken = requests.filter((request) => request.tryGrowTo(8 * MiB));
@@ -269,14 +269,14 @@ describe("One partner", () => {
 });
 
 describe("Requests", () => {
-  /** Memory of a request that is given back after the test. */
+  /** Returns the memory of a request, which is released after the test. */
   function request(partnerId: string) {
     const hold = requestMemory(partnerId);
     granted.push(hold);
     return hold;
   }
 
-  test("of one partner hold a third of the share beside the largest; others get the rest", () => {
+  test("of one partner use a third of the share beside its largest request; other partners get the rest", () => {
     const largest = request("acme");
     expect(largest.tryGrowTo(18 * MiB)).toBe(true);
     const second = request("acme");
@@ -288,7 +288,7 @@ describe("Requests", () => {
     expect(request("acme").tryGrowTo(2 * MiB)).toBe(true);
   });
 
-  test("that grow step by step are refused at the step that does not fit, and hold what they held", () => {
+  test("that grow step by step fail at the step that does not fit, and keep their reservation", () => {
     const first = request("acme");
     const second = request("acme");
     expect([first.tryGrowTo(12 * MiB), second.tryGrowTo(8 * MiB)]).toEqual([true, true]);
@@ -297,7 +297,7 @@ describe("Requests", () => {
     expect(request("other").tryGrowTo(12 * MiB)).toBe(true);
   });
 
-  test("that are small pass while large files fill the budget, and do not fill their share for others", async () => {
+  test("that are small pass while large files fill the budget, and one partner cannot fill their share", async () => {
     await now(acme.reserve(LARGEST, AT_ONCE));
     follow(other.reserve(LARGEST, inSeconds(60)));
     await pass(100);
@@ -311,7 +311,7 @@ describe("Requests", () => {
     expect(request("fifth").tryGrowTo(SMALL_BYTES / 32)).toBe(true);
   });
 
-  test("over the share are counted whole, and granted only without other requests", async () => {
+  test("over the share count in full, and are granted only without other requests", async () => {
     const large = request("acme");
     const beside = request("other");
     expect(beside.tryGrowTo(2 * MiB)).toBe(true);
@@ -326,7 +326,7 @@ describe("Requests", () => {
     await now(other.start(AT_ONCE));
   });
 
-  test("over the share count what imports hold", async () => {
+  test("over the share include the reservations of imports in their limit", async () => {
     await now(other.reserve(8 * MiB, AT_ONCE));
     expect(request("acme").tryGrowTo(PEAK_BYTES - 8 * MiB + 1)).toBe(false);
     expect(request("acme").tryGrowTo(PEAK_BYTES - 8 * MiB)).toBe(true);
@@ -334,7 +334,7 @@ describe("Requests", () => {
 });
 
 describe("An exclusive reservation", () => {
-  test("waits for all others, and lets nobody but growing downloads go ahead", async () => {
+  test("waits for all others, and lets only growing downloads go first", async () => {
     const started = await now(acme.start(AT_ONCE));
     const exclusive = follow(reserveAll("other", inSeconds(60)()));
     await pass(100);
@@ -353,7 +353,7 @@ describe("An exclusive reservation", () => {
     for (const { hold } of late) expect(hold).toBeTruthy();
   });
 
-  test("is memory for any file without a further wait", async () => {
+  test("has memory for any file without a further wait", async () => {
     const all = await now(reserveAll("acme", AT_ONCE()));
     const started = await now(all.start(AT_ONCE));
     expect(await started.growTo(LARGEST, AT_ONCE)).toBe(true);
@@ -362,7 +362,7 @@ describe("An exclusive reservation", () => {
     expect(await other.start(AT_ONCE)).toBeNull();
   });
 
-  test("ends its wait, which holds up all downloads, well within a claim", async () => {
+  test("ends its wait, which delays all downloads, well within a claim", async () => {
     await now(acme.start(AT_ONCE));
     const exclusive = follow(reserveAll("other", inSeconds(HOUR)()));
     await pass(EXCLUSIVE_WAIT_MS + 100);

@@ -6,7 +6,7 @@ import { checkPromises } from "./promises.ts";
 import { comeToRest } from "./quiet.ts";
 import { Broken, type Pace, type PingSpec, type ReceiverMood, type TaskSpec, type World } from "./world.ts";
 
-/** One thing that happens to the intake. */
+/** One event of a story. */
 export type Command =
   | { do: "ping"; pings: PingSpec[]; endsAt: number | null; pace: Pace }
   | { do: "task"; task: TaskSpec; endsAt: number | null; pace: Pace }
@@ -129,7 +129,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("fault" as const),
       store: fc.constantFrom(...STORES),
-      kind: fc.constantFrom("refused" as const, "unheard" as const),
+      kind: fc.constantFrom("refused" as const, "result_lost" as const),
     }),
   },
   {
@@ -210,7 +210,7 @@ function goOn(world: World, pace: Pace): Promise<void> {
   return pace === "finish" ? world.scheduler.finish() : world.scheduler.steps(pace);
 }
 
-/** An ordinary while without anything in particular: alarms that are due ring, messages arrive. */
+/** Lets some time pass normally: due alarms run and messages are delivered. */
 async function work(world: World): Promise<void> {
   for (const name of world.called) {
     const at = await world.platform.alarmAt(name);
@@ -219,7 +219,7 @@ async function work(world: World): Promise<void> {
   for (const message of world.messages.splice(0)) await world.hand(message, null, "finish");
 }
 
-/** Lets the story happen, then comes to rest, and checks every promise. Throws with the trace when one is broken. */
+/** Runs the story, then waits for quiet and checks every promise. Throws with the trace when one is broken. */
 export async function live(world: World, commands: readonly Command[]): Promise<void> {
   await world.open();
   try {

@@ -11,10 +11,10 @@ export const STORES = [
 ] as const;
 export type Store = (typeof STORES)[number];
 
-/** `refused`: nothing was done; `unheard`: it was done, and the answer was lost. */
-export type FaultKind = "refused" | "unheard";
+/** `refused`: the call did nothing. `result_lost`: the call was carried out, and its result was lost. */
+export type FaultKind = "refused" | "result_lost";
 
-/** Which of our own stores fail, and how. */
+/** Faults of the service's stores. */
 export class Faults {
   readonly #next = new Map<Store, FaultKind[]>();
   readonly #down = new Set<Store>();
@@ -22,7 +22,7 @@ export class Faults {
   readonly met = new Set<Store>();
   #paused = 0;
 
-  /** The store's next call fails. */
+  /** Makes the store's next call fail. */
   arm(store: Store, kind: FaultKind): void {
     this.#next.set(store, [...(this.#next.get(store) ?? []), kind]);
   }
@@ -37,7 +37,7 @@ export class Faults {
     this.#down.clear();
   }
 
-  /** Looks at the stores as an observer, whom no fault concerns. */
+  /** Reads the stores as an observer, without faults. */
   async without<T>(look: () => Promise<T>): Promise<T> {
     this.#paused += 1;
     try {
@@ -53,7 +53,7 @@ export class Faults {
     if (kind !== undefined) this.met.add(store);
     if (kind === "refused") throw new StoreFault(store);
     const result = await effect();
-    if (kind === "unheard") throw new StoreFault(store);
+    if (kind === "result_lost") throw new StoreFault(store);
     return result;
   }
 }

@@ -7,7 +7,7 @@ import { live, story } from "./commands.ts";
 import { memoryPlatform } from "./memoryPlatform.ts";
 import { World } from "./world.ts";
 
-/** Chance that can be repeated: identifiers, claims and jitter are the same in every run of one story. */
+/** Repeatable random numbers: identifiers, claims and jitter are equal in every run of one story. */
 const chance = vi.hoisted(() => {
   let state = 0;
   const next = () => {
@@ -28,7 +28,7 @@ vi.mock("node:crypto", async (importOriginal) => ({
     Buffer.from(Array.from({ length: count }, () => Math.floor(chance.next() * 256))),
 }));
 
-// A story has a clock of its own, and nobody waits by another.
+// A story has its own clock, and nothing waits by another.
 vi.mock("../../src/wait.ts", () => ({ wait: async () => undefined }));
 
 const { runsInMemory, replay } = inject("intake");
@@ -37,8 +37,8 @@ const START = Date.parse("2026-11-25T10:00:00.000Z");
 const realNow = Date.now;
 
 beforeAll(() => {
-  // Workerd has it; this Node only by a flag.
-  // oxlint-disable-next-line no-extend-native -- nobody else's prototype: the worker ends with this file
+  // Workerd has this function; Node needs a flag.
+  // oxlint-disable-next-line no-extend-native -- used by this file's worker only
   Object.defineProperty(Uint8Array.prototype, "toHex", {
     configurable: true,
     value(this: Uint8Array) {
@@ -48,7 +48,7 @@ beforeAll(() => {
   vi.spyOn(console, "log").mockImplementation(() => undefined);
   shortenWaits();
   vi.spyOn(Math, "random").mockImplementation(() => chance.next());
-  // The runtime's own digest answers from another thread, at a time that no test decides.
+  // The runtime's digest resolves from another thread, at a time that a test cannot decide.
   vi.spyOn(crypto.subtle, "digest").mockImplementation(async (_algorithm, bytes) => {
     const view = ArrayBuffer.isView(bytes)
       ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)

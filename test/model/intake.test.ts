@@ -9,7 +9,7 @@ import { World } from "./world.ts";
 const { realRuns, replay } = inject("intake");
 
 const DAY_MS = 24 * 60 * 60_000;
-/** Far ahead of the real clock, so that no alarm rings by itself; each story has weeks of its own. */
+/** Far ahead of the real clock, so that no alarm runs by itself. Each story has its own weeks. */
 const START_AFTER_MS = 100 * DAY_MS;
 const STORY_MS = 14 * DAY_MS;
 
@@ -36,7 +36,7 @@ test(
       fc.asyncProperty(story, async ({ planner, commands }) => {
         startAt += STORY_MS;
         await live(new World(platform, startAt, planner), commands);
-        // The clock's round over all collectors finds those of the next story alone.
+        // The sweep over all sources then finds only the collectors of the next story.
         await env.DB.prepare("DELETE FROM user_sources").run();
       }),
       { numRuns: realRuns, ...replay },

@@ -1,22 +1,22 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Claim } from "../../src/collector/calls.ts";
 
-/** What an invocation meets that has ended in the middle: nothing it does has an effect any more. */
+/** Thrown in an invocation that was ended in the middle. Nothing that it does has an effect any more. */
 export class Ended extends Error {
   override name = "Ended";
 }
 
-/** One request, message batch, scheduled run or life of an object: what ends as a whole when its isolate dies. */
+/** One request, message batch, scheduled run or instance of an object, which ends as a whole in a crash. */
 export class Invocation {
   readonly label: string;
   ended = false;
-  /** Gates passed so far: one before and one after everything that leaves the isolate. */
+  /** Number of passed gates. One is before and one after each call that leaves the isolate. */
   gates = 0;
-  /** The gate at which it ends; null: it lives. */
+  /** Gate at which it ended. Null while it runs. */
   endsAt: number | null;
-  /** Faults of stores that it has met. */
+  /** Number of store faults in it. */
   faults = 0;
-  /** What it has claimed, by dispatch. */
+  /** Its claims, by dispatch. */
   readonly claims = new Map<string, Pick<Claim, "items"> & { until: number }>();
 
   constructor(label: string, endsAt: number | null = null) {
@@ -25,12 +25,12 @@ export class Invocation {
   }
 }
 
-/** The invocation in which code runs, for what is global: fetch. */
+/** The invocation of the running code, for global functions such as fetch. */
 export const current = new AsyncLocalStorage<Invocation>();
 
 /**
- * The order in which concurrent invocations go on. Where `interleaving`, each stops at every gate until it is
- * chosen; otherwise they run as they come.
+ * Order of concurrent invocations. With `interleaving`, each stops at every gate until it is chosen. Otherwise they run
+ * freely.
  */
 export class Scheduler {
   readonly #interleaving: boolean;
@@ -49,14 +49,14 @@ export class Scheduler {
     if (invocation.ended) throw new Ended(`${invocation.label} has ended`);
   }
 
-  /** Starts something that goes on beside all else; it must not reject. */
+  /** Starts concurrent work, which must not reject. */
   start(work: () => Promise<unknown>): void {
     const running = work();
     this.#running.add(running);
     void running.then(() => this.#running.delete(running));
   }
 
-  /** Lets one waiting invocation after another go to its next gate, each chosen by its number. */
+  /** Lets waiting invocations run to their next gate, one after another, each chosen by its number. */
   async steps(choices: readonly number[]): Promise<void> {
     if (!this.#interleaving) return this.finish();
     for (const choice of choices) {
@@ -68,7 +68,7 @@ export class Scheduler {
     await turn();
   }
 
-  /** Lets everything go on until nothing is left to do. */
+  /** Runs everything until no work is left. */
   async finish(): Promise<void> {
     this.#open = true;
     for (const go of this.#waiting.splice(0)) go();
@@ -77,7 +77,7 @@ export class Scheduler {
   }
 }
 
-/** Everything that waits for nothing but other code has run afterwards. */
+/** Resolves after all code that waits only for other code has run. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -32,17 +32,17 @@ function sqlOver(database: MemoryDatabase, mayRun: () => void): SqlStorage {
   return as<SqlStorage>({ exec });
 }
 
-/** One life of an object: it ends by eviction, and what it still does then has no effect. */
+/** One instance of an object. Eviction ends it; its later actions have no effect. */
 interface Life {
   invocation: Invocation;
   instance: PingCollector;
   ready: Promise<unknown>;
-  /** Its alarm handler runs, and has set no other alarm yet: the one that rings is still stored. */
+  /** Whether its alarm handler runs and has set no new alarm yet. The running alarm is still stored. */
   alarmIsRunning: boolean;
   alarmIsRinging: boolean;
 }
 
-/** An object with its storage, which outlives it. */
+/** An object with its storage, which survives its instances. */
 class MemoryObject {
   readonly database: MemoryDatabase;
   readonly name: string;
@@ -120,7 +120,7 @@ class MemoryObject {
     });
   }
 
-  /** As the platform does: one at a time, and an alarm stays until its handler has ended well. */
+  /** Runs alarms as the platform does: one at a time, and an alarm stays until its handler succeeds. */
   async alarm(endsAfterGates: number | null): Promise<boolean> {
     const life = this.live();
     if (life.alarmIsRunning || this.alarmAt === null) return false;
@@ -142,13 +142,13 @@ class MemoryObject {
   }
 }
 
-/** Played bindings and objects under the real code: every step can be stopped, and everything can be looked at. */
+/** Simulated bindings and objects for the real code. Every step can be stopped, and all state can be read. */
 export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } {
   const d1 = new MemoryD1();
   for (const migration of MIGRATIONS) d1.database.script(migration);
   const files = new MemoryR2();
   const objects = new Map<string, MemoryObject>();
-  // Databases are cleared and used again: making one takes longer than most stories.
+  // Databases are cleared and reused, because creating one takes longer than most stories.
   const spare: MemoryDatabase[] = [];
   const objectOf = (name: string) => {
     const found = objects.get(name) ?? new MemoryObject(name, spare.pop() ?? new MemoryDatabase(), () => env);

@@ -1,16 +1,16 @@
 import { rideFile } from "../support/rideFile.ts";
 
-/** Content of a file, told from all others by the mark that its bytes carry. */
+/** Content of a file, identified by the mark in its bytes. */
 export interface Content {
   mark: number;
   bytes: Uint8Array<ArrayBuffer>;
-  /** Whether it is an activity that an import takes. */
+  /** Whether it is an activity that can be imported. */
   good: boolean;
 }
 
 const files = new Map<number, Uint8Array<ArrayBuffer>>();
 
-/** The mark is the average heart rate, and what exceeds its range the duration. */
+/** The mark is stored in the average heart rate, and beyond its range in the duration. */
 export function goodContent(mark: number): Content {
   let bytes = files.get(mark);
   if (bytes === undefined) {
@@ -24,7 +24,7 @@ export function markOf(activity: { average_heart_rate: unknown; elapsed_time: un
   return (Number(activity.elapsed_time) - 2) * 100 + Number(activity.average_heart_rate) - 60;
 }
 
-/** Begins like a zip, as far as a ping's check goes, and holds nothing. */
+/** Starts like a zip, so that a ping accepts it, and contains nothing. */
 export function badContent(mark: number): Content {
   const bytes = Uint8Array.from(Buffer.from(`PK\u0003\u0004 ${mark} is no archive`));
   return { mark, bytes, good: false };
@@ -33,11 +33,11 @@ export function badContent(mark: number): Content {
 export const HOST_KINDS = ["once", "gone", "busy", "limited", "dropping", "page", "always"] as const;
 export type HostKind = (typeof HOST_KINDS)[number];
 
-/** A host of one file. Those that give it do so once, unless they say otherwise. */
+/** A host of one file. Hosts that send it do so once, unless their kind says otherwise. */
 export class Host {
   readonly kind: HostKind;
   readonly content: Content;
-  #asked = 0;
+  #requests = 0;
   #given = 0;
 
   constructor(kind: HostKind, mark: number) {
@@ -45,14 +45,14 @@ export class Host {
     this.content = kind === "page" ? badContent(mark) : goodContent(mark);
   }
 
-  /** What it would give now or later, unless it has given it already. */
+  /** Content that it would send now or later, unless it has sent it already. */
   get willGive(): boolean {
     return this.kind !== "gone";
   }
 
   answer(): { response: Response; gave: boolean } {
-    this.#asked += 1;
-    const first = this.#asked === 1;
+    this.#requests += 1;
+    const first = this.#requests === 1;
     if (this.kind === "gone") return { response: new Response("gone", { status: 404 }), gave: false };
     if (this.kind === "busy" && first) return { response: new Response(null, { status: 503 }), gave: false };
     if (this.kind === "limited" && first) {

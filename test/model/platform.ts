@@ -11,27 +11,27 @@ import type { Env } from "../../src/env.ts";
 import type { Faults, Store } from "./faults.ts";
 import { current, type Scheduler } from "./invocations.ts";
 
-/** Played parts have what src uses of the platform's interfaces; what an observer sees passed between typed callers. */
+/** Casts simulated parts, which have everything of the platform's interfaces that src uses. */
 export function as<T>(value: unknown): T {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   return value as T;
 }
 
-/** Where the intake runs: its bindings, and what a test does to its objects from outside. */
+/** Platform of the intake: its bindings, and a test's access to its objects. */
 export interface Platform {
   env: Env;
-  /** Whether invocations can be stopped between two steps, and objects die in the middle. */
+  /** Whether invocations can be stopped between two steps, and objects can crash in the middle. */
   interleaving: boolean;
   setNow(ms: number): void;
-  /** Runs the object's alarm as if its time had come; false: it has none, or it is running. */
+  /** Runs the object's alarm as if it were due. Returns false without an alarm, or while it is running. */
   alarm(name: string, endsAfterGates: number | null): Promise<boolean>;
-  /** Runs the handler although no alarm is due: at least once may be twice. */
+  /** Runs the alarm handler although no alarm is due, because delivery is at least once. */
   alarmAt(name: string): Promise<number | null>;
   evict(name: string): Promise<void>;
   look(name: string): Promise<Ledger>;
 }
 
-/** All that a collector's storage holds. */
+/** Content of a collector's storage. */
 export interface Ledger {
   released_through: number;
   erased_before: number;
@@ -59,10 +59,10 @@ export function readLedger(sql: SqlStorage): Ledger {
   };
 }
 
-/** Takes a call's result, and the moments at which the object commits during the call, where the platform can see them. */
+/** Receives a call's result, and the times of commits during the call if the platform can observe them. */
 export type CallObserver = ((result: unknown) => void) & { committed?: () => void };
 
-/** The call that an object in memory works on. */
+/** The current call of an object in memory. */
 export const collectorCall = new AsyncLocalStorage<CallObserver>();
 
 /** Calls between objects, as an observer sees them. */
@@ -70,7 +70,7 @@ export interface Observer {
   called(method: CollectorMethod, collector: string, args: unknown[]): CallObserver;
   sent(queue: QueueBinding, body: unknown): void;
   stored(key: string, bytes: Uint8Array): void;
-  /** When the messages that wait were sent, in Unix milliseconds. */
+  /** Send times of the waiting messages, in Unix milliseconds. */
   waiting(queue: QueueBinding): number[];
 }
 
@@ -94,8 +94,8 @@ export const QUEUES = ["PRIORITY", "BULK", "RETRY", "DELIVERIES"] as const;
 export type QueueBinding = (typeof QUEUES)[number];
 
 /**
- * Puts gates, faults and the observer around every call to a binding, in place. Messages to queues end with the
- * observer: it delivers, repeats, reorders or loses them.
+ * Adds gates, faults and the observer to every call of a binding, in place. The observer receives all queue messages,
+ * and delivers, repeats, reorders or loses them.
  */
 export function instrument(env: Env, scheduler: Scheduler, faults: Faults, observer: Observer): void {
   const reach = async (store: Store, effect: () => Promise<unknown>): Promise<unknown> => {
@@ -213,7 +213,7 @@ function around(target: object, name: string, wrap: (call: () => unknown, args: 
   replace(target, name, (...args) => wrap(() => inner(...args), args));
 }
 
-/** Takes all instruments away again. */
+/** Removes all instruments. */
 export function restoreBindings(): void {
   for (const restore of restored.splice(0).reverse()) restore();
 }

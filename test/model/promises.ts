@@ -56,7 +56,7 @@ const summaryColumn = z.object({
   elapsed_time_in_seconds: z.number().nullable(),
 });
 
-/** All that is readable and stored once the world is quiet. */
+/** All readable and stored data once the world is quiet. */
 interface Remains {
   ledgers: { name: string; user: string; source: string; ledger: Ledger }[];
   files: z.infer<typeof fileRow>[];
@@ -66,7 +66,7 @@ interface Remains {
   users: { user_id: string }[];
   usage: { files: number; stored_bytes: number }[];
   objects: Map<string, Uint8Array>;
-  /** By user: everything up to this version is gone. */
+  /** Bounds by user: everything up to this version is erased. */
   bounds: Map<string, number>;
 }
 
@@ -83,7 +83,7 @@ async function gather(world: World): Promise<Remains> {
     ledgers.push({ ...collector, ledger: await world.platform.look(collector.name) });
   }
   const objects = new Map<string, Uint8Array>();
-  // A list ends after a page, and inline bytes of all partners lie together: those were seen when they were put.
+  // A list ends after a page, and inline bytes of all partners share a prefix. Those were recorded when they were put.
   const listed = await env.FILES.list({ prefix: `${partnerId}/` });
   const inline = [...world.objects.keys()].filter((key) => key.startsWith(INLINE_PREFIX));
   for (const key of [...listed.objects.map((object) => object.key), ...inline]) {
@@ -109,7 +109,7 @@ async function gather(world: World): Promise<Remains> {
   };
 }
 
-/** Every promise that must hold once all is quiet; what is broken is noted in the world. */
+/** Checks every promise that must hold once all is quiet. Records broken ones in the world. */
 export async function checkPromises(world: World): Promise<void> {
   const remains = await current.exit(() => gather(world));
   nothingWaits(world, remains);
@@ -122,7 +122,7 @@ export async function checkPromises(world: World): Promise<void> {
   usageIsCounted(world, remains);
 }
 
-/** What a partner keeps is counted as the rows and their objects are. */
+/** Checks that the counted usage of a partner matches its rows and objects. */
 function usageIsCounted(world: World, { files, usage: [counted], objects }: Remains): void {
   const keys = files.flatMap((file) => [file.object_key, file.failed_object_key]);
   const bytes = keys.reduce((sum, key) => sum + (key === null ? 0 : (objects.get(key)?.length ?? 0)), 0);
@@ -214,16 +214,16 @@ function filesAreSettled(
   for (const { file_id, user, from } of world.answered) {
     if (known.has(file_id)) continue;
     const erasedLater = world.erasures.some((erasure) => erasure.user === user && erasure.to > from);
-    if (!erasedLater && !erasureUnheard(world))
+    if (!erasedLater && !mayMissErasure(world))
       world.break(`an accepted ping's file is not lost (bound ${bounds.get(user)})`);
   }
 }
 
 /**
- * With the read model down, a collector that an erasure did not know of, or could not visit yet, cannot tell what
- * came after it: where another clock is behind, or another store down as well, a ping or task may be swallowed.
+ * Returns whether an erasure may cover a later ping or task. After a D1 fault an erasure may not reach a collector,
+ * which then cannot know what came later, if another clock is behind or another store was down as well.
  */
-function erasureUnheard(world: World): boolean {
+function mayMissErasure(world: World): boolean {
   const { met } = world.faults;
   const unvisited = met.has("r2.delete") || met.has("r2.list") || met.has("rpc");
   return met.has("d1") && (world.skewed || unvisited);
@@ -234,8 +234,8 @@ function sorted(_key: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Pings that the collector may have taken last for a file: none was certainly taken after them. */
-function lastTaken(pings: readonly CollectorPing[]): CollectorPing[] {
+/** Returns the pings of a file that may be the last accepted one: no other was certainly accepted after them. */
+function lastAccepted(pings: readonly CollectorPing[]): CollectorPing[] {
   const taken = pings.filter((ping) => ping.status === "queued" || ping.status === "held");
   const unknown = pings.filter((ping) => ping.status === null);
   return [...taken, ...unknown].filter((ping) => !taken.some((other) => other.from > ping.to));
@@ -246,7 +246,7 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
     for (const row of ledger.files) {
       const newest = row.held ?? row.current;
       const pings = world.pings.filter((ping) => ping.file_id === row.file_id && ping.collector === name);
-      const candidates = lastTaken(pings);
+      const candidates = lastAccepted(pings);
       const last = candidates.find(
         (ping) => newest !== null && isSameSubmission(ping.submission, newest.submission),
       );
@@ -271,7 +271,7 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
           );
       }
     }
-    // A duplicate is no new work, so nothing may be lost by it.
+    // A duplicate starts no work, so nothing may be lost by it.
     for (const ping of world.pings) {
       if (ping.collector !== name || ping.status !== "duplicate" || !ping.overwrite) continue;
       const before = world.pings.filter(
@@ -356,7 +356,7 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
     const erasedLater = world.erasures.some(
       (erasure) => erasure.user === task.user && erasure.to > task.from,
     );
-    if (task.answered !== null && erased && erasedBefore && !erasedLater && !erasureUnheard(world))
+    if (task.answered !== null && erased && erasedBefore && !erasedLater && !mayMissErasure(world))
       world.break("a task after a deletion is not swallowed by it");
   }
 }
@@ -401,7 +401,7 @@ function erasedIsGone(world: World, remains: Remains): void {
   for (const erasure of world.erasures) {
     if (!erasure.done) continue;
     const { user } = erasure;
-    // What nobody has heard of when it begins may be dated by a clock ahead of the erasure's.
+    // Unconfirmed work at the start of an erasure may have a time of a clock that is ahead of the erasure's.
     const bound = remains.bounds.get(user) ?? 0;
     const outlives = (heard: number | null, at: number | undefined) =>
       (heard === null && world.skewed) ||

@@ -3,12 +3,12 @@ import type { World } from "./world.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-/** Longer than any retry of ours or of a delivery that meets only working parts. */
+/** Longer than any retry when everything works. */
 const QUIET_FOR_MS = 48 * HOUR;
 /** More rounds than a run of this size can need. */
 const ROUNDS = 2_000;
 
-/** All faults end, every message is delivered, every alarm rings, time passes: until nothing is left to do. */
+/** Ends all faults, delivers every message, runs every alarm and lets time pass until no work is left. */
 export async function comeToRest(world: World): Promise<void> {
   world.faults.heal();
   world.receiver = "well";
@@ -34,7 +34,7 @@ export async function comeToRest(world: World): Promise<void> {
     if (next > until) break;
     await world.pass(next - world.now);
   }
-  // What nobody names any more is found within three hours, and deleted 20 minutes later.
+  // Unreferenced objects are found within three hours, and deleted 20 minutes later.
   for (let hour = 0; hour < 4; hour += 1) {
     await world.pass(HOUR);
     await world.scheduled(null, "finish");
@@ -55,7 +55,7 @@ async function alarmsOf(world: World): Promise<{ name: string; at: number }[]> {
   return alarms;
 }
 
-/** When a delivery, or another sweep of an erasure, is due that the clock has to bring. */
+/** Returns when the next delivery or erasure sweep is due that a scheduled run has to start. */
 async function dueInReadModel(world: World): Promise<number | null> {
   const due = await current.exit(() =>
     world.platform.env.DB.prepare(

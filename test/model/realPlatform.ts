@@ -3,9 +3,9 @@ import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import { readLedger, type Platform } from "./platform.ts";
 
-/** The real bindings and objects of workerd. Invocations run as they come; objects are evicted between them. */
+/** Real bindings and objects of workerd. Invocations run freely; objects are evicted between them. */
 export function realPlatform(): Platform {
-  // Not by `getByName`, which a world has instrumented: a test's own look is no call of the product.
+  // Not by `getByName`, which a world instruments: a read by the test is no call of the service.
   const stubOf = (name: string) => env.COLLECTOR.get(env.COLLECTOR.idFromName(name));
   return {
     env,

@@ -45,10 +45,10 @@ const LONGEST_INVOCATION_MS = 15 * 60_000;
 const HOUR_MS = 60 * 60_000;
 /** Minutes past the hour. */
 const SWEEP_AT_MS = 5 * 60_000;
-/** The first, and three retries. */
+/** The first delivery and three retries. */
 const DELIVERIES_OF_MESSAGE = 4;
 
-/** How a command's invocation goes on: to the end, or for some steps, each choosing who goes on. */
+/** How far a command's invocation runs: to the end, or for steps that each choose the invocation to continue. */
 export type Pace = "finish" | number[];
 
 export interface PingSpec {
@@ -57,7 +57,7 @@ export interface PingSpec {
   summary: number;
   priority: 0 | 1;
   overwrite: boolean;
-  /** Where the bytes come from; a number repeats the URL or the bytes of an earlier ping of the file. */
+  /** Source of the bytes. A number repeats the URL or the bytes of an earlier ping of the file. */
   from: { host: HostKind } | { inline: "good" | "bad" } | { repeat: number; same: boolean };
 }
 
@@ -68,7 +68,7 @@ export interface TaskSpec {
   initial: boolean;
 }
 
-/** A ping that a collector was called with; which of two calls came first is known where their spans do not meet. */
+/** A ping in a call of a collector. The order of two calls is known when their spans do not overlap. */
 export interface CollectorPing {
   collector: string;
   file_id: string;
@@ -76,15 +76,15 @@ export interface CollectorPing {
   overwrite: boolean;
   submission: Submission;
   content: Content;
-  /** Whether its host would give the bytes. */
+  /** Whether its host would send the bytes. */
   gives: boolean;
   from: number;
   to: number;
-  /** Null while unknown: the call ended without an answer. */
+  /** Null while unknown, because the call ended without a result. */
   status: PingStatus | null;
   version: number | null;
   invocation: Invocation | undefined;
-  /** When the partner heard that it was taken; null: it did not. */
+  /** When the partner got the response that accepted it. Null without a response. */
   answered: number | null;
 }
 
@@ -97,7 +97,7 @@ export interface CollectorTask {
   initial: boolean;
   answer: StartedImport | null;
   invocation: Invocation | undefined;
-  /** When the partner heard of it; null: it did not. */
+  /** When the partner got the response. Null without a response. */
   answered: number | null;
 }
 
@@ -129,20 +129,20 @@ export interface Message {
   body: unknown;
   id: string;
   sentAt: number;
-  /** Deliveries so far, with the next one. A message that is delivered twice at once counts one. */
+  /** Number of deliveries, including the next one. Two concurrent deliveries of a message count as one. */
   attempts: number;
 }
 
 export type ReceiverMood = "well" | "failing" | "away";
 
-/** A promise that was broken. */
+/** A broken promise. */
 export class Broken extends Error {
   override name = "Broken";
 }
 
 let worlds = 0;
 
-/** One run: a partner of its own, what it has done, what hosts and receivers saw, and what must come of it. */
+/** One run: its own partner, the requests, the observations of hosts and receivers, and the expected results. */
 export class World {
   readonly platform: Platform;
   readonly faults = new Faults();
@@ -150,33 +150,33 @@ export class World {
   readonly partner: Partner;
   readonly planner: boolean;
   now: number;
-  /** Orders what is observed. */
+  /** Counter that orders observations. */
   #moment = 0;
   readonly messages: Message[] = [];
   readonly pings: CollectorPing[] = [];
   readonly tasks: CollectorTask[] = [];
   readonly erasures: Erasure[] = [];
   readonly hosts = new Map<string, Host>();
-  /** What objects were put with, by key. */
+  /** Content of stored objects, by key. */
   readonly objects = new Map<string, Content>();
-  /** Content of each version that an importer has claimed. */
+  /** Content of each claimed version. */
   readonly claimed = new Map<string, Content>();
   readonly downloads: Download[] = [];
   readonly posts: Post[] = [];
-  /** Pings that a partner has sent, so that it can repeat one. */
+  /** Sent pings, so that the partner can repeat one. */
   readonly sent: ValidPing[] = [];
   readonly answered: { file_id: string; collector: string; user: string; from: number }[] = [];
   readonly broken: string[] = [];
   readonly trace: string[] = [];
   receiver: ReceiverMood = "well";
-  /** Whether one clock of the service has been behind another. */
+  /** Whether a clock of the service was behind another. */
   skewed = false;
-  /** Collectors that anybody has called. */
+  /** Collectors that were called. */
   readonly called = new Set<string>();
   #invocations: Invocation[] = [];
   #marks = 0;
   #sent = 0;
-  /** Deliveries of a message that are underway. */
+  /** Running deliveries of a message. */
   readonly #delivering = new Map<string, number>();
   readonly #contents = new Map<string, Content>();
   readonly #fetch = globalThis.fetch;
@@ -256,7 +256,7 @@ export class World {
     return all[pick % all.length]?.name ?? "";
   }
 
-  /** Starts an invocation; its own failure is what a caller would see, and no fault of the model's. */
+  /** Starts an invocation. Its failure is what a caller would see, and does not fail the model. */
   async invoke<T>(
     label: string,
     endsAt: number | null,
@@ -289,8 +289,8 @@ export class World {
   }
 
   /**
-   * Time passes, or steps back. No invocation outlives the longest that the platform lets one run, and the
-   * hourly sweep runs at its minutes.
+   * Moves the time forward or back. Ends invocations at the platform's maximum duration, and runs the hourly sweep at
+   * its minutes.
    */
   async pass(ms: number): Promise<void> {
     if (ms >= LONGEST_INVOCATION_MS) for (const invocation of this.#invocations) invocation.ended = true;
@@ -306,13 +306,13 @@ export class World {
     this.setNow(until);
   }
 
-  /** Whether the sweep of that hour has anything to look at. */
+  /** Returns whether the sweep of that hour has objects to check. */
   #storedInlineAt(ms: number): boolean {
     const prefix = `${INLINE_PREFIX}${hourOf(ms)}/`;
     return [...this.objects.keys()].some((key) => key.startsWith(prefix));
   }
 
-  /** Ends an invocation that is underway. */
+  /** Ends a running invocation. */
   kill(pick: number): void {
     const alive = this.#invocations.filter((invocation) => !invocation.ended);
     const invocation = alive[alive.length - 1 - (pick % Math.max(1, alive.length))];
@@ -402,7 +402,7 @@ export class World {
     );
   }
 
-  /** Hands messages of one queue to its consumer: the one picked, and those behind it. */
+  /** Delivers messages of one queue to its consumer: the chosen one and those behind it. */
   async deliver(
     pick: number,
     count: number,
@@ -419,8 +419,8 @@ export class World {
   }
 
   /**
-   * Hands one message to its consumer, in an invocation of its own. A message that came back is delivered once every
-   * earlier delivery of it has ended; false: one has not.
+   * Delivers one message to its consumer, in a new invocation. A retried message is delivered after all its earlier
+   * deliveries have ended. Returns false when one has not.
    */
   async hand(message: Message, endsAt: number | null, pace: Pace): Promise<boolean> {
     const { queue, id } = message;
@@ -450,7 +450,7 @@ export class World {
           timestamp: new Date(),
           ack: () => undefined,
           retry: () => {
-            // After its last delivery the queue gives it up.
+            // After its last delivery it becomes a dead letter.
             if (message.attempts < DELIVERIES_OF_MESSAGE)
               this.messages.push({ ...message, attempts: message.attempts + 1 });
           },
@@ -467,7 +467,7 @@ export class World {
     this.note(`lose ${lost?.queue ?? "nothing"}`);
   }
 
-  /** The queue gives a message up. */
+  /** Moves a message to the dead letter queue. */
   bury(pick: number, pace: Pace): Promise<void> {
     const [message] = this.messages.splice(pick % Math.max(1, this.messages.length), 1);
     if (message === undefined) return Promise.resolve();
@@ -480,7 +480,7 @@ export class World {
   }
 
   alarm(name: string, endsAt: number | null, pace: Pace): Promise<void> {
-    // The handler belongs to the object's life, not to who makes it run.
+    // The handler belongs to the object's instance, not to the code that starts it.
     this.scheduler.start(() => current.exit(() => this.platform.alarm(name, endsAt)));
     return pace === "finish" ? this.scheduler.finish() : this.scheduler.steps(pace);
   }
@@ -565,11 +565,11 @@ export class World {
     const same = (content: Content) => Buffer.compare(content.bytes, bytes) === 0;
     for (const host of this.hosts.values()) if (same(host.content)) return host.content;
     for (const content of this.#contents.values()) if (same(content)) return content;
-    throw new Broken("bytes were stored that nobody sent");
+    throw new Broken("bytes were stored that no host sent");
   }
 
   #called(method: CollectorMethod, collector: string, args: unknown[]): CallObserver {
-    // The clock also wakes collectors of other partners.
+    // The scheduled sweep also wakes collectors of other partners.
     if (collector.startsWith(`${this.partner.partner_id}/`)) this.called.add(collector);
     switch (method) {
       case "accept":
@@ -661,7 +661,7 @@ export class World {
         if (!this.platform.interleaving) ping.to = this.moment();
       }
     };
-    // A first ping waits for the database before its collector takes it: others may come in between.
+    // A first ping waits for the database before its collector accepts it. Other pings may come in between.
     const committed = () => {
       const at = this.moment();
       for (const ping of observed) Object.assign(ping, { from: at, to: at });
@@ -693,7 +693,7 @@ export class World {
       return new Response(null, { status: 500 });
     }
     const { file_id, version } = item;
-    // A deletion takes the bytes first: until it reaches the collector, work in flight may look for them again.
+    // An erasure may delete the bytes before it reaches the collector. Until then, work may download them again.
     const { collector } = this.pings.find((ping) => ping.file_id === file_id) ?? {};
     const user = this.collectors().find(({ name }) => name === collector)?.user;
     const erased = this.erasures.some((erasure) => erasure.user === user);
@@ -725,7 +725,7 @@ export class World {
     return new Response(null, { status: this.receiver === "well" ? 204 : 500 });
   }
 
-  /** What must be true at the moment when a receiver hears of an import. */
+  /** Checks what must be true when a receiver gets the event of an import. */
   async #checkPost(id: string): Promise<void> {
     const importId = id.slice(id.indexOf("_") + 1);
     const { DB } = this.platform.env;
@@ -735,7 +735,7 @@ export class World {
         .bind(this.partner.partner_id, importId)
         .first(),
     );
-    // A deletion may overtake what is on its way already.
+    // An erasure may come before an event that is already being sent.
     const task = this.tasks.find(({ answer }) => answer?.import.import_id === importId);
     if (row === null && this.erasures.some((erasure) => erasure.user === task?.user)) return;
     if (row?.["completed_at"] == null)
@@ -747,7 +747,7 @@ export class World {
         .first(),
     );
     if (plan?.["status"] === "pending" && plan["attempt_count"] === 0)
-      this.break("the plan is asked for before the event");
+      this.break("the plan is requested before the event");
     if (task === undefined) return;
     const ledger = await look(() => this.platform.look(task.collector));
     for (const file of ledger.files) {

@@ -9,7 +9,7 @@ import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 import { HOST, ping, read, SOURCE } from "../flows/partnerActs.ts";
 
 beforeEach(async () => {
-  // The round goes over all partners' collectors.
+  // The round visits the collectors of all partners.
   await env.DB.batch([
     env.DB.prepare("DELETE FROM user_sources"),
     env.DB.prepare("DELETE FROM source_rounds"),
@@ -27,7 +27,7 @@ const HELD = { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 } as cons
 const alarmOf = async ({ stub }: CollectorUnderTest) =>
   runInDurableObject(stub, async (_instance, { storage }) => storage.getAlarm());
 
-/** As the platform does with an alarm that it could not deliver six times. */
+/** Deletes the alarm, as the platform does after six failed deliveries. */
 async function loseAlarm({ stub }: CollectorUnderTest): Promise<void> {
   await runInDurableObject(stub, async (_instance, { storage }) => storage.deleteAlarm());
   await evictDurableObject(stub);
@@ -42,14 +42,14 @@ function setbacks(): unknown[] {
   return lines;
 }
 
-/** No alarm rings by itself: the clock is an hour ahead of the one that rings them. */
+/** Sets the clock an hour ahead of the one that runs alarms, so that no alarm runs by itself. */
 function stopAlarms(): void {
   const now = Date.now();
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.setSystemTime(now + 60 * 60_000);
 }
 
-test("an alarm that the platform gave up is set again by the next call, whatever it asks", async () => {
+test("the next call sets an alarm again that the platform has dropped, whatever it calls", async () => {
   const who = await newPartner();
   stopAlarms();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -66,7 +66,7 @@ test("an alarm that the platform gave up is set again by the next call, whatever
   expect(await read(who, "/api/files/")).toMatchObject({ data: [{ status: "held" }] });
 });
 
-test("an alarm that is minutes late is set again while the object lives, and one on time is left alone", async () => {
+test("an alarm that is minutes late is set again by the running object, and an alarm on time does not change", async () => {
   const who = await newPartner();
   stopAlarms();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -81,7 +81,7 @@ test("an alarm that is minutes late is set again while the object lives, and one
   expect(await alarmOf(collector)).toBeGreaterThan(planned ?? 0);
 });
 
-test("an alarm that is minutes late, with nothing left for it to do, keeps no later ping from its own", async () => {
+test("an alarm that is minutes late and has no work does not keep a later ping from setting its own", async () => {
   const who = await newPartner();
   stopAlarms();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -99,7 +99,7 @@ test("an alarm that is minutes late, with nothing left for it to do, keeps no la
   expect(await alarmOf(collector)).toBeGreaterThan(Date.now() - 1_000);
 });
 
-test("the clock finds a collector that nobody calls, and what it was pinged becomes readable", async () => {
+test("the scheduled sweep finds a collector without calls, and its pings become readable", async () => {
   const who = await newPartner();
   stopAlarms();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -112,7 +112,7 @@ test("the clock finds a collector that nobody calls, and what it was pinged beco
   expect(await read(who, "/api/files/")).toMatchObject({ data: [{ source: SOURCE }] });
 });
 
-test("a round visits every collector once, a bounded number a minute and ten at a time, then begins again", async () => {
+test("a round visits every collector once, a limited number per minute and ten at a time, then starts again", async () => {
   const who = await newPartner();
   const sources = 2 * WAKES_PER_RUN + 5;
   await env.DB.prepare(
@@ -132,7 +132,7 @@ test("a round visits every collector once, a bounded number a minute and ten at 
         most = Math.max(most, underway);
         await Promise.resolve();
         underway -= 1;
-        // a collector that is away delays no other.
+        // a collector that cannot be reached delays no other.
         if (visits.length === 3) throw new Error("the collector is away");
         return false;
       },
@@ -149,7 +149,7 @@ test("a round visits every collector once, a bounded number a minute and ten at 
   expect(most).toBeLessThanOrEqual(10);
 });
 
-test("a source that a restored database has lost is listed again with the next change of a file", async () => {
+test("a source that a restored database has lost is listed again at the next change of a file", async () => {
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   const sources = async () =>

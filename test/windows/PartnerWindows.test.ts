@@ -15,7 +15,7 @@ afterEach(() => {
 
 const enter = (partnerId: string, host = HOST) => enterHost(env, partnerId, "PRIORITY", host, 1);
 
-test("a ride that finds no slot at a host that answers waits for the next one, and is not postponed", async () => {
+test("a ride without a free slot at a responsive host waits for the next slot, and is not postponed", async () => {
   const partnerId = randomId();
   await (await enter(partnerId)).leave({ answers: 100, timeouts: 0 });
   const held = await Promise.all(Array.from({ length: 16 }, () => enter(partnerId)));
@@ -24,7 +24,7 @@ test("a ride that finds no slot at a host that answers waits for the next one, a
   expect((await waiting).admission).toEqual({ slots: 1 });
 });
 
-test("a ride that finds no slot at a host that has not answered for a second is postponed at once", async () => {
+test("a ride without a free slot at a host without a response for a second is postponed immediately", async () => {
   const partnerId = randomId();
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
   await Promise.all(Array.from({ length: FIRST_SIZE }, () => enter(partnerId)));
@@ -34,14 +34,14 @@ test("a ride that finds no slot at a host that has not answered for a second is 
   expect(waits).toEqual([]);
 });
 
-test("one partner's host that hangs is open to another partner", async () => {
+test("a host that hangs for one partner is open to another partner", async () => {
   const partnerId = randomId();
   await (await enter(partnerId)).leave({ answers: 0, timeouts: 1 });
   expect((await enter(partnerId)).admission).toHaveProperty("postponed_for_ms");
   expect((await enter(randomId())).admission).toEqual({ slots: 1 });
 });
 
-test("the line of a suspended host names partner, host and port, and comes once", async () => {
+test("the suspension of a host writes one log line with partner, host and port", async () => {
   const log = vi.spyOn(console, "log").mockImplementation(() => undefined);
   const partnerId = randomId();
   const leases = await Promise.all([enter(partnerId), enter(partnerId)]);
@@ -51,7 +51,7 @@ test("the line of a suspended host names partner, host and port, and comes once"
   ]);
 });
 
-test("windows begin anew after an eviction, and results of earlier requests count", async () => {
+test("windows are new after an eviction, and results of earlier requests still count", async () => {
   const partnerId = randomId();
   const hanging = await enter(partnerId);
   await (await enter(partnerId)).leave({ answers: 0, timeouts: 1 });

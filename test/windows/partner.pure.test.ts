@@ -12,7 +12,7 @@ import { FIRST_PAUSE_MS, FIRST_SIZE, RECENT_MS } from "../../src/windows/window.
 const NOW = 1_780_000_000_000;
 const HOST = "files.example.com";
 
-/** A partner's windows at a time that the test moves. */
+/** Returns a partner's windows with a clock that the test sets. */
 function windowsAt(start = NOW) {
   const windows = new WindowsOfPartner();
   let now = start;
@@ -32,14 +32,14 @@ function windowsAt(start = NOW) {
   return {
     enter,
     pass: (milliseconds: number) => (now += milliseconds),
-    /** Enters as often as it is let in. Returns how often. */
+    /** Enters until it is postponed. Returns the number of grants. */
     fill: (lane: Lane, host?: (index: number) => string) => {
       for (let index = 0; ; index += 1) {
         if ("postponed_for_ms" in enter(lane, host?.(index)).admission) return index;
       }
     },
     suspend: (lane: Lane, host = HOST) => expect(enter(lane, host).timeOut()).toBe(true),
-    /** Answers so often that the host's window limits nothing. */
+    /** Adds so many responses that the host's window limits nothing. */
     prove: (host = HOST) => enter("PRIORITY", host).answer(300),
   };
 }
@@ -52,14 +52,14 @@ describe("slots at one host", () => {
     expect([fill("PRIORITY"), fill("RETRY"), fill("EVENTS")]).toEqual([FIRST_SIZE, FIRST_SIZE, FIRST_SIZE]);
   });
 
-  test("are granted as far as there are some", () => {
+  test("are granted up to the number of free ones", () => {
     const { enter } = windowsAt();
     expect(enter("BULK", HOST, 4).admission).toEqual({ slots: 4 });
     expect(enter("BULK", HOST, 4).admission).toEqual({ slots: 2 });
     expect(enter("BULK", HOST, 4).admission).toHaveProperty("postponed_for_ms");
   });
 
-  test("come back with their lease, which is given once however often it is asked for", () => {
+  test("are returned with their lease, which is granted once however often it is requested", () => {
     const { enter, fill } = windowsAt();
     const first = enter("PRIORITY");
     expect(first.again()).toEqual(OPEN);
@@ -68,7 +68,7 @@ describe("slots at one host", () => {
     expect(fill("PRIORITY")).toBe(2);
   });
 
-  test("end by themselves unless they are renewed", () => {
+  test("expire unless they are renewed", () => {
     const { enter, fill, pass } = windowsAt();
     const renewed = enter("PRIORITY");
     fill("PRIORITY");
@@ -80,7 +80,7 @@ describe("slots at one host", () => {
   });
 
   test.each([true, false])(
-    "are free in a moment only if the host answers, or may yet: answered %s",
+    "are free soon only if the host responds, or may still respond: responded %s",
     (answered) => {
       const { prove, fill, enter, pass } = windowsAt();
       if (answered) prove();
@@ -100,12 +100,12 @@ describe("over all its hosts a partner holds at most", () => {
     expect(fill(lane, host)).toBe(SLOTS_OF_PARTNER[lane]);
   });
 
-  test("a few slots at hosts that have not answered lately, however many these are", () => {
+  test("a few slots at hosts without a recent response, however many these are", () => {
     const { fill } = windowsAt();
     expect(fill("PRIORITY", (index) => `h${index}.example.com`)).toBe(FIRST_SIZE);
   });
 
-  test("a window for each of a thousand hosts: the one used longest ago is forgotten", () => {
+  test("a window for each of a thousand hosts: the least recently used one is evicted", () => {
     const { suspend, prove, enter, pass } = windowsAt();
     suspend("PRIORITY");
     for (let index = 0; index < HOSTS_REMEMBERED; index += 1) prove(`h${index}.example.com`);
@@ -115,7 +115,7 @@ describe("over all its hosts a partner holds at most", () => {
 });
 
 describe("a suspended host", () => {
-  test("is reached by no live ride and no history, and by one probe of the RETRY queue at a time", () => {
+  test("gets no live ride and no history, and one probe of the RETRY queue at a time", () => {
     const { suspend, enter, pass } = windowsAt();
     suspend("PRIORITY");
     expect(forMs(enter("RETRY").admission)).toBe(FIRST_PAUSE_MS);
@@ -132,7 +132,7 @@ describe("a suspended host", () => {
     expect(enter("PRIORITY").admission).toEqual(OPEN);
   });
 
-  test("is probed again if the importer of its probe died", () => {
+  test("is probed again after the importer of its probe has crashed", () => {
     const { suspend, enter, pass } = windowsAt();
     suspend("PRIORITY");
     pass(FIRST_PAUSE_MS);
@@ -141,7 +141,7 @@ describe("a suspended host", () => {
     expect(enter("RETRY").admission).toEqual(OPEN);
   });
 
-  test("does not keep events from its receiver, nor the other way round", () => {
+  test("is suspended for one kind of requests only: downloads, events or plan requests", () => {
     const { suspend, enter } = windowsAt();
     suspend("EVENTS");
     expect(enter("PRIORITY").admission).toEqual(OPEN);
@@ -149,7 +149,7 @@ describe("a suspended host", () => {
     expect(enter("EVENTS").admission).toHaveProperty("postponed_for_ms");
   });
 
-  test("brings its work back one after another, within half an hour", () => {
+  test("gets its postponed work back one after another, within half an hour", () => {
     const { suspend, enter } = windowsAt();
     suspend("PRIORITY");
     const waits = Array.from({ length: 10_000 }, () => forMs(enter("PRIORITY").admission));
@@ -157,7 +157,7 @@ describe("a suspended host", () => {
     expect(waits.at(-1)).toBe(30 * 60_000);
   });
 
-  test("suspends hosts that have not answered lately, until one of them does; others go on", () => {
+  test("suspends all hosts without a recent response until one of them responds; other hosts continue", () => {
     const { suspend, enter, pass, prove } = windowsAt();
     prove("well.example.com");
     pass(RECENT_MS);
@@ -167,7 +167,7 @@ describe("a suspended host", () => {
     expect(enter("PRIORITY", "new.example.com").admission).toHaveProperty("postponed_for_ms");
     expect(enter("PRIORITY", "well.example.com").admission).toEqual(OPEN);
     pass(FIRST_PAUSE_MS);
-    // The host's own probe does not take that of the others.
+    // The probe of this host does not use the probe of the shared window.
     expect(enter("RETRY").admission).toEqual(OPEN);
     const probe = enter("RETRY", "new.example.com");
     expect(probe.admission).toEqual(OPEN);
@@ -177,14 +177,14 @@ describe("a suspended host", () => {
   });
 });
 
-test("results of a lease that is not known any more count", () => {
+test("results of an expired lease count", () => {
   const windows = new WindowsOfPartner();
   const place = { lease: "of an earlier life", lane: "PRIORITY", host: HOST } as const;
   expect(windows.leave(place, { answers: 0, timeouts: 1 }, NOW)).toBe(true);
   expect(windows.enter({ ...place, lease: "another", wanted: 1 }, NOW)).toHaveProperty("postponed_for_ms");
 });
 
-test("a host that answers one of two URLs keeps its window", () => {
+test("a host that responds to one of two URLs keeps its window", () => {
   const { enter, pass } = windowsAt();
   for (let pair = 0; pair < 20; pair += 1) {
     const [good, dead] = [enter("PRIORITY"), enter("PRIORITY")];

@@ -8,14 +8,14 @@ import worker from "../../src/index.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 
-/** Invocations that the platform runs side by side for each queue. */
+/** Simultaneous invocations of each queue. */
 const CONSUMERS = 20;
-/** Consumers of a queue that one partner may occupy. */
+/** Maximum number of a queue's consumers that one partner occupies. */
 const MOST_OF_ONE_PARTNER = 16;
-/** All consumers share one thread with the test, and a busy machine is slow. */
+/** Generous, because all consumers share one thread with the test. */
 const TIMEOUT_MS = 240_000;
 const CHECK_EVERY_MS = 5;
-/** How often a host that hangs looks whether it may end. */
+/** Interval at which a hanging host checks whether it may end. */
 const HANG_CHECK_EVERY_MS = 500;
 const HANGING = "https://hanging.example.com";
 
@@ -23,7 +23,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A queue with its consumers side by side. Delayed messages do not come: a test lets no time pass. */
+/** Returns a queue with concurrent consumers. Delayed messages are not delivered, because no time passes in a test. */
 function consumersOf(name: string) {
   const waiting: unknown[] = [];
   const busy = new Set<Promise<void>>();
@@ -41,7 +41,7 @@ function consumersOf(name: string) {
     push: (body: unknown, delaySeconds = 0) => {
       if (delaySeconds === 0) waiting.push(body);
     },
-    /** Runs until nothing waits, and as many consumers are busy as requests hang. Returns how many. */
+    /** Runs until no message waits and each busy consumer has a hanging request. Returns the number of busy consumers. */
     run: async (hanging: () => number): Promise<number> => {
       while (waiting.length > 0 || busy.size > hanging()) {
         startNext();
@@ -53,7 +53,7 @@ function consumersOf(name: string) {
   };
 }
 
-/** Plays hosts that hang until they are let go, and one that answers. Returns how many requests hang at each. */
+/** Simulates hosts that hang until they are released, and one that responds. Returns the hanging requests of each. */
 function playHosts() {
   const released = new AbortController();
   const hanging = { files: 0, events: 0 };
@@ -63,7 +63,7 @@ function playHosts() {
     if (!url.startsWith(HANGING) && !url.includes(".hanging.example.com")) return new Response(rideFile());
     const kind = url.includes("/events") ? "events" : "files";
     hanging[kind] += 1;
-    // Each invocation waits by timers of its own: the runtime ends one that waits for another's promise.
+    // Each invocation waits by its own timers, because the runtime ends one that waits for another's promise.
     while (!released.signal.aborted) await wait(HANG_CHECK_EVERY_MS);
     return new Response(null, { status: 503 });
   });

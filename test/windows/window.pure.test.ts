@@ -18,7 +18,7 @@ const timedOut = (window: Window, timeouts: number, at = NOW) =>
 const probed = (window: Window, at: number) => afterResults(window, { answers: 0, timeouts: 1 }, true, at);
 
 describe("the window of a host", () => {
-  test("doubles with each round of answers, up to the largest", () => {
+  test("doubles with each round of responses, up to the maximum", () => {
     let window = newWindow();
     const sizes = [];
     for (let round = 0; round < 7; round += 1) {
@@ -28,24 +28,24 @@ describe("the window of a host", () => {
     expect(sizes).toEqual([12, 24, 48, 96, 192, LARGEST_SIZE, LARGEST_SIZE]);
   });
 
-  test("halves with each timeout while the host answers others", () => {
+  test("halves with each timeout while the host responds to other requests", () => {
     const well = answered(newWindow(), 10);
     expect(timedOut(well, 1, NOW + RECENT_MS)).toEqual({ ...well, size: 8 });
     expect(timedOut(well, 4, NOW + RECENT_MS)).toEqual({ ...well, size: 1 });
   });
 
-  test("suspends the host when less than one request is left", () => {
+  test("suspends the host when it falls below one request", () => {
     const well = answered(newWindow(), 10);
     expect(timedOut(well, 5)).toMatchObject({ size: 1, suspension: { probeAt: NOW + FIRST_PAUSE_MS } });
   });
 
-  test("suspends a host at its first timeout if it has not answered since the request began", () => {
+  test("suspends a host at its first timeout if it has not responded since the request began", () => {
     expect(timedOut(newWindow(), 1).suspension).not.toBeNull();
     const long = answered(newWindow(), 100, NOW - RECENT_MS - 1);
     expect(timedOut(long, 1).suspension).not.toBeNull();
   });
 
-  test("of a dispatch in which most files were answered only shrinks", () => {
+  test("only shrinks after a dispatch with mostly responses", () => {
     const mixed = afterResults(newWindow(), { answers: 24, timeouts: 1 }, false, NOW);
     expect(mixed).toEqual({ size: (FIRST_SIZE + 24) / 2, answeredAt: NOW, suspension: null });
   });
@@ -74,11 +74,11 @@ describe("a suspended host", () => {
     ]);
   });
 
-  test("is not put off by requests that began before its suspension", () => {
+  test("is not affected by requests that began before its suspension", () => {
     expect(timedOut(suspended, 6, NOW + 100)).toBe(suspended);
   });
 
-  test("is open again after one answer, for two requests first", () => {
+  test("is open again after one response, first for two requests", () => {
     expect(answered(suspended, 1)).toEqual({ size: 2, answeredAt: NOW, suspension: null });
   });
 });
