@@ -1,6 +1,6 @@
--- The read model that partners query. Times ending in _at are Unix milliseconds; updated_at is set by the
--- database in the statement that writes. Identifiers begin with 8 characters of hash(partner, user), so that
--- a user's rows lie together in every clustered primary key.
+-- The read model that partners query. Times in columns that end in _at are Unix milliseconds. The database sets updated_at
+-- in the statement that writes the row. Ids begin with 8 characters of hash(partner, user), so that a user's rows lie
+-- together in every clustered primary key.
 
 CREATE TABLE files (
   partner_id            TEXT NOT NULL,
@@ -12,44 +12,44 @@ CREATE TABLE files (
   priority              INTEGER NOT NULL,
   overwrite_mode        INTEGER NOT NULL,
   start_time_in_seconds TEXT NOT NULL,
-  status                TEXT NOT NULL,              -- held, queued, imported, failed: of the newest version
+  status                TEXT NOT NULL,              -- of the newest version: held, queued, imported, failed
   attempts              INTEGER NOT NULL DEFAULT 0,
   import_id             TEXT,
   error                 TEXT,                       -- JSON { code, detail, http_status, retryable }
   version               INTEGER NOT NULL,           -- the newest version that was pinged
-  revision              INTEGER NOT NULL,           -- given by the collector; only a higher one replaces a row
-  stored_version        INTEGER,                    -- the version whose activities are readable
-  object_key            TEXT,                       -- where the readable version's original bytes lie
-  failed_object_key     TEXT,                       -- where the newest version's lie, if it was stored and failed
-  failed_version        INTEGER,                    -- the version that failed_object_key is of
+  revision              INTEGER NOT NULL,           -- the collector's counter; only a higher one replaces a row
+  stored_version        INTEGER,                    -- the readable version: its activities are stored
+  object_key            TEXT,                       -- original bytes of the readable version
+  failed_object_key     TEXT,                       -- original bytes of the newest version, if they were stored and it failed
+  failed_version        INTEGER,                    -- the version of failed_object_key
   sha256                TEXT,                       -- of the readable version, else of the failed one
   size_in_bytes         INTEGER,
-  warnings              TEXT NOT NULL DEFAULT '[]', -- JSON array, of the readable version
+  warnings              TEXT NOT NULL DEFAULT '[]', -- JSON array of the readable version's warnings
   activity_count        INTEGER NOT NULL DEFAULT 0, -- sessions of the readable version
-  decoder_version       INTEGER NOT NULL DEFAULT 0, -- of the decoder that made the readable version's activities
-  stored_bytes          INTEGER NOT NULL DEFAULT 0, -- of the readable version and of the failed one
-  counted_files         INTEGER NOT NULL DEFAULT 0, -- what partner_usage had counted of this file before its row
-  counted_bytes         INTEGER NOT NULL DEFAULT 0, --   was last written under a batch: 0 or 1, and bytes
+  decoder_version       INTEGER NOT NULL DEFAULT 0, -- version of the decoder that created the stored activities
+  stored_bytes          INTEGER NOT NULL DEFAULT 0, -- total size of the readable and the failed version's bytes
+  counted_files         INTEGER NOT NULL DEFAULT 0, -- this file's part of partner_usage (0 or 1, and bytes) before a batch
+  counted_bytes         INTEGER NOT NULL DEFAULT 0, --   last wrote the row
   received_at           INTEGER NOT NULL,
   received_batch        TEXT,                       -- the file_batches row that lists it by received_at
   updated_at            INTEGER NOT NULL,
-  updated_batch         TEXT,                       -- the one that lists it by updated_at
+  updated_batch         TEXT,                       -- the file_batches row that lists it by updated_at
   PRIMARY KEY (partner_id, file_id)
 ) WITHOUT ROWID;
 
--- Which of a user's files one statement was about: lists of files walk these rows, newest first or by change, where
--- indexes over the files would cost several written rows a file. A file counts only in the batches that its own row
--- names, so a batch that is out of date lists nothing. A user's batches lie together, in the order of their changes.
+-- A batch lists the files of one user that one statement wrote. Lists of files walk these rows by receipt or by change,
+-- because indexes on `files` would cost several written rows for each file. A batch lists a file only if the file's row
+-- names the batch, so an outdated batch lists nothing. A user's batches lie together, in the order of their changes.
 CREATE TABLE file_batches (
   partner_id    TEXT NOT NULL,
-  user_route    TEXT NOT NULL,                      -- the characters that begin the ids of all the user's files
+  user_route    TEXT NOT NULL,                      -- the first 8 characters of all file ids of the user
   updated_at    INTEGER NOT NULL,
   first_file_id TEXT NOT NULL,                      -- one of file_ids
   batch_id      TEXT NOT NULL,
-  received_at   INTEGER,                            -- of files that were received with it; null: none was
+  received_at   INTEGER,                            -- receipt time of the files received in it; null if none were
   file_ids      TEXT NOT NULL,                      -- JSON array
-  added_files   INTEGER NOT NULL DEFAULT 0,         -- how many of them are new
-  added_bytes   INTEGER NOT NULL DEFAULT 0,         -- by how much their stored_bytes have grown
+  added_files   INTEGER NOT NULL DEFAULT 0,         -- number of new files
+  added_bytes   INTEGER NOT NULL DEFAULT 0,         -- growth of the files' stored_bytes
   PRIMARY KEY (partner_id, user_route, updated_at, first_file_id, batch_id)
 ) WITHOUT ROWID;
 
@@ -59,32 +59,32 @@ CREATE INDEX file_batches_by_receipt ON file_batches (partner_id, received_at, f
 CREATE INDEX file_batches_of_user_by_receipt
   ON file_batches (partner_id, user_route, received_at, first_file_id, batch_id) WHERE received_at IS NOT NULL;
 
--- Where the round that deletes batches which are out of date continues, in one row.
+-- Position of the sweep that deletes outdated batches, in one row.
 CREATE TABLE batch_rounds (
   only_row      INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
-  partner_id    TEXT NOT NULL,                      -- the key of the last batch that it has seen
+  partner_id    TEXT NOT NULL,                      -- partner_id to batch_id: the key of the last batch that it visited
   user_route    TEXT NOT NULL,
   updated_at    INTEGER NOT NULL,
   first_file_id TEXT NOT NULL,
   batch_id      TEXT NOT NULL,
-  resumes_at    INTEGER NOT NULL                    -- after its last batch it rests
+  resumes_at    INTEGER NOT NULL                    -- start of the next round, after the last batch of a round
 ) WITHOUT ROWID;
 
--- What is kept of each partner. The batches count it, an erasure counts its ranges before and after; the clock publishes
--- it to KV, where pings are judged by it.
+-- Usage of each partner. Inserted batches update it, and an erasure counts the files of its ranges before and after. A sweep
+-- publishes it to KV, where ping requests compare it with the quotas.
 CREATE TABLE partner_usage (
   partner_id      TEXT NOT NULL PRIMARY KEY,
   files           INTEGER NOT NULL,
   stored_bytes    INTEGER NOT NULL,
-  missing_bytes   INTEGER NOT NULL DEFAULT 0,       -- characters of the partner's rows of import_missing
+  missing_bytes   INTEGER NOT NULL DEFAULT 0,       -- number of characters in the partner's rows of import_missing
   published_files INTEGER NOT NULL DEFAULT 0,
   published_bytes INTEGER NOT NULL DEFAULT 0,
-  due_since       INTEGER                           -- since when what was published is outdated; null: it is not
+  due_since       INTEGER                           -- since when the published usage is outdated; null if it is current
 ) WITHOUT ROWID;
 
 CREATE INDEX partner_usage_due ON partner_usage (due_since) WHERE due_since IS NOT NULL;
 
--- One row is written for each batch that changes the count. Two more when what was published differs by 1 %.
+-- Writes one row for each batch that changes the usage, and two more when the published usage differs by 1 %.
 CREATE TRIGGER count_batch AFTER INSERT ON file_batches
 WHEN new.added_files <> 0 OR new.added_bytes <> 0
 BEGIN
@@ -101,14 +101,14 @@ CREATE TABLE activities (
   partner_id            TEXT NOT NULL,
   file_id               TEXT NOT NULL,
   session_index         INTEGER NOT NULL,
-  version               INTEGER NOT NULL,           -- of the file that it came from
+  version               INTEGER NOT NULL,           -- the file version that it was decoded from
   user_id               TEXT NOT NULL,
   source                TEXT NOT NULL,
   summary_id            TEXT NOT NULL,
   activity_name         TEXT,
   sport                 TEXT NOT NULL,
   start_time_in_seconds REAL,
-  summary               TEXT NOT NULL,              -- JSON: the activity's own quantities
+  summary               TEXT NOT NULL,              -- JSON: the quantities of the whole activity
   details               TEXT NOT NULL,              -- JSON { laps, lengths, devices }
   created_at            INTEGER NOT NULL,
   updated_at            INTEGER NOT NULL,           -- when the file's row was written with it
@@ -139,11 +139,12 @@ CREATE TABLE imports (
 ) WITHOUT ROWID;
 
 CREATE INDEX imports_by_request ON imports (partner_id, requested_at, import_id);
--- Which import has taken a held file; those that took none are left out.
+-- Finds the import that released a held file. Leaves out imports that released none.
 CREATE INDEX imports_by_versions ON imports (partner_id, user_id, source, through_version, after_version)
   WHERE through_version > after_version;
 
--- What a task expected and never came, in slices that fit a row; at least one slice when it said what to expect.
+-- The summary_ids that a task expected and that were never pinged, in slices that fit into a row. A task with
+-- expected_summary_ids has at least one slice.
 CREATE TABLE import_missing (
   partner_id  TEXT NOT NULL,
   import_id   TEXT NOT NULL,
@@ -172,20 +173,21 @@ CREATE TABLE users (
   user_id        TEXT NOT NULL,
   last_ping_at   INTEGER NOT NULL,
   created_at     INTEGER NOT NULL,
-  newest_version INTEGER NOT NULL DEFAULT 0,        -- of the user's files: an erasure reaches at least as far
+  newest_version INTEGER NOT NULL DEFAULT 0,        -- the newest version of the user's files; an erasure covers at least this
   PRIMARY KEY (partner_id, user_id)
 ) WITHOUT ROWID;
 
--- Which collectors a user has: one for each source. Written at the first contact, so that an erasure finds them all.
+-- The collectors of a user: one for each source. A row is written before a collector accepts its first pings, so that an
+-- erasure finds all collectors.
 CREATE TABLE user_sources (
   partner_id TEXT NOT NULL,
   user_id    TEXT NOT NULL,
   source     TEXT NOT NULL,
-  version    INTEGER NOT NULL,                      -- the newest at the last first contact; an erasure up to it removes the row
+  version    INTEGER NOT NULL,                      -- the newest version when the row was written; an erasure up to it deletes the row
   PRIMARY KEY (partner_id, user_id, source)
 ) WITHOUT ROWID;
 
--- Where the round over all rows of user_sources continues, in one row.
+-- Position of the sweep over all rows of user_sources, in one row.
 CREATE TABLE source_rounds (
   only          INTEGER NOT NULL PRIMARY KEY CHECK (only = 1),
   after_partner TEXT NOT NULL,
@@ -193,10 +195,10 @@ CREATE TABLE source_rounds (
   after_source  TEXT NOT NULL
 ) WITHOUT ROWID;
 
--- Signed requests to others: the partner's events, and training plans asked of the planner.
+-- Signed requests: events to the partner, and training-plan requests to the planner.
 CREATE TABLE deliveries (
   partner_id      TEXT NOT NULL,
-  delivery_id     TEXT NOT NULL,                    -- evt_… or plan_…, then the import's id
+  delivery_id     TEXT NOT NULL,                    -- evt_ or plan_, then the import's id
   kind            TEXT NOT NULL,                    -- event, training_plan
   type            TEXT NOT NULL,                    -- bulk_fit_import.completed, training_plan.requested, …
   user_id         TEXT,
@@ -204,11 +206,11 @@ CREATE TABLE deliveries (
   body            TEXT NOT NULL,                    -- the exact bytes that are signed and sent
   status          TEXT NOT NULL,                    -- waiting, pending, delivered, failed, recorded
   attempts        TEXT NOT NULL DEFAULT '[]',       -- JSON [{ at, status, milliseconds, answer }]
-  attempt_count   INTEGER NOT NULL DEFAULT 0,       -- all that were ever made
-  attempts_before INTEGER NOT NULL DEFAULT 0,       -- of these, made before the schedule was last started afresh
-  then_deliver    TEXT,                             -- the delivery that may leave once this one was tried
+  attempt_count   INTEGER NOT NULL DEFAULT 0,       -- number of all attempts
+  attempts_before INTEGER NOT NULL DEFAULT 0,       -- number of attempts before the retry schedule last restarted
+  then_deliver    TEXT,                             -- the delivery that becomes due after the first attempt of this one
   next_attempt_at INTEGER,
-  claimed_until   INTEGER,                          -- one consumer at a time
+  claimed_until   INTEGER,                          -- end of a consumer's exclusive claim
   created_at      INTEGER NOT NULL,
   updated_at      INTEGER NOT NULL,
   PRIMARY KEY (partner_id, delivery_id)
@@ -220,20 +222,20 @@ CREATE INDEX test_events_by_creation ON deliveries (created_at) WHERE type IN ('
 CREATE INDEX test_events_of_partner ON deliveries (partner_id, created_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
 
--- Requests that came with an Idempotency-Key, as hashes. Nothing of what they said stays.
+-- Requests with an Idempotency-Key, as hashes. Nothing of their content is stored.
 CREATE TABLE idempotent_requests (
   partner_id   TEXT NOT NULL,
   key_hash     TEXT NOT NULL,                       -- of path, query and key
-  request_hash TEXT NOT NULL,                       -- of the body and what else decides its answer
+  request_hash TEXT NOT NULL,                       -- of the body and of the headers that influence the response
   claimed_at   INTEGER NOT NULL,                    -- the answer is void if a user of the request is erased after this
-  answer       TEXT,                                -- rebuilds the answer of a repeated request; null: in flight
-  expires_at   INTEGER NOT NULL,                    -- in flight: after a minute; answered: after a day
+  answer       TEXT,                                -- text that rebuilds the response; null while the request is in progress
+  expires_at   INTEGER NOT NULL,                    -- a minute after the claim, or a day after the response
   PRIMARY KEY (partner_id, key_hash)
 ) WITHOUT ROWID;
 
 CREATE INDEX idempotent_requests_by_age ON idempotent_requests (expires_at);
 
--- Objects that no file names any more, noted in the transaction that made it so; deleted a little later.
+-- Objects that no file refers to. The transaction that drops the last reference inserts the row; a sweep deletes the object.
 CREATE TABLE discarded_objects (
   object_key   TEXT NOT NULL PRIMARY KEY,
   discarded_at INTEGER NOT NULL
@@ -241,32 +243,32 @@ CREATE TABLE discarded_objects (
 
 CREATE INDEX discarded_objects_by_age ON discarded_objects (discarded_at);
 
--- Long work that an operator asked for, done in bounded steps by the clock.
+-- Long jobs that an operator started. The schedule runs them in limited steps.
 CREATE TABLE operator_jobs (
   job_id        TEXT NOT NULL PRIMARY KEY,
   kind          TEXT NOT NULL,                      -- redecode
   parameters    TEXT NOT NULL,                      -- JSON { since, code }
-  after_partner TEXT NOT NULL DEFAULT '',           -- the last file that was looked at
+  after_partner TEXT NOT NULL DEFAULT '',           -- with after_file: the last file that was processed
   after_file    TEXT NOT NULL DEFAULT '',
   looked_at     INTEGER NOT NULL DEFAULT 0,
   changed       INTEGER NOT NULL DEFAULT 0,
   failed        INTEGER NOT NULL DEFAULT 0,
   claimed_until INTEGER NOT NULL DEFAULT 0,
-  claims        INTEGER NOT NULL DEFAULT 0,         -- runs that have taken it since it last got on
+  claims        INTEGER NOT NULL DEFAULT 0,         -- number of claims since its last progress
   created_at    INTEGER NOT NULL,
   finished_at   INTEGER
 ) WITHOUT ROWID;
 
--- Erased users: no version up to the bound may be stored. While the erasure is under way the row also holds the user's
--- id and how far its sweep has come; afterwards only the hash and the bounds stay, until 90 days after the bound.
+-- Erased users. No version up to before_version may be stored. During the erasure, the row also contains the user's id and
+-- the position of its sweep. Afterwards only the hash and the bounds remain, until 90 days after before_version.
 CREATE TABLE erased (
   partner_id         TEXT NOT NULL,
   user_hash          TEXT NOT NULL,
   before_version     INTEGER NOT NULL,
-  answers_void_until INTEGER NOT NULL DEFAULT 0,    -- idempotent requests claimed by then are carried out again
+  answers_void_until INTEGER NOT NULL DEFAULT 0,    -- answers to requests claimed up to this time are void
   user_id            TEXT,
-  step               TEXT,                          -- sources, files, …: where the sweep continues; null: at the first
-  after_id           TEXT NOT NULL DEFAULT '',      -- the last id that the step has handled
+  step               TEXT,                          -- the sweep's current step: sources, files, …; null for the first
+  after_id           TEXT NOT NULL DEFAULT '',      -- the last id that the step has processed
   next_sweep_at      INTEGER,
   sweeps_left        INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (partner_id, user_hash)

@@ -3,7 +3,7 @@ import type { PingCollector } from "./collector/PingCollector.ts";
 import type { DeliveryMessage } from "./deliveries/message.ts";
 import type { PartnerWindows } from "./windows/PartnerWindows.ts";
 
-/** What the Worker is bound to; wrangler.toml names the same. */
+/** Bindings of the Worker. wrangler.toml declares the same ones. */
 export interface Env extends CollectorEnv {
   PARTNERS: KVNamespace;
   COLLECTOR: DurableObjectNamespace<PingCollector>;
@@ -11,8 +11,8 @@ export interface Env extends CollectorEnv {
   DISPATCHES_DEAD: Queue<DispatchMessage>;
   DELIVERIES_DEAD: Queue<DeliveryMessage>;
   REQUEST_CEILING: RateLimit;
-  /** Hosts of this service, comma separated, with a port where it is not the scheme's own. No address leads back there. */
+  /** Hosts of this service, separated by commas, with a port unless it is the scheme's default. Never called by the service. */
   OWN_HOSTS: string;
-  /** The planner's signing secret, `whsec_…`; needed with TRAINING_PLAN_URL. */
+  /** The planner's signing secret, `whsec_…`. Required if TRAINING_PLAN_URL is set. */
   TRAINING_PLAN_SECRET?: string;
 }

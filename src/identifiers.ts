@@ -1,19 +1,19 @@
 import { createHash, randomBytes } from "node:crypto";
 
-/** Lower-case Crockford base32: no look-alikes, sorts as it counts, safe in paths and keys. */
+/** Crockford base32 in lower case. It has no look-alike characters, keeps the order of bytes, and is safe in paths and keys. */
 const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 
 /** Length of file and import ids. */
 const ID_LENGTH = 42;
-/** Characters of hash(partner, user) that begin every id of a user's files and imports. */
+/** Number of characters of hash(partner, user) at the start of every file and import id of the user. */
 export const ROUTE_LENGTH = 8;
-/** Characters that begin every id of a user's files and imports from one source: the route, then 60 bits. */
+/** Length of the prefix of all file and import ids of a user and source: the route, then 60 bits of a hash. */
 const COLLECTOR_LENGTH = 20;
-/** Files with similar names share this many characters more. */
-const NEARBY_LENGTH = 6;
-/** A file's own 80 bits. */
-const OWN_LENGTH = ID_LENGTH - COLLECTOR_LENGTH - NEARBY_LENGTH;
-/** 26 characters are 130 bits: no two names share a hash by accident. */
+/** Number of the following characters that file ids with similar names share. */
+const NAME_GROUP_LENGTH = 6;
+/** Number of the last characters of a file id: 80 bits that belong to this file alone. */
+const OWN_LENGTH = ID_LENGTH - COLLECTOR_LENGTH - NAME_GROUP_LENGTH;
+/** Length of a hash: 130 bits, so that collisions do not occur. */
 const HASH_LENGTH = 26;
 
 function base32(bytes: Uint8Array, length: number): string {
@@ -33,18 +33,18 @@ function base32(bytes: Uint8Array, length: number): string {
 }
 
 /**
- * Lengths are hashed with the parts, so that ("ab", "c") and ("a", "bc") differ. As one text: each piece given to
- * a hash on its own costs more than the hashing, and a request asks for thousands.
+ * Returns the hash of a kind and its parts. Includes the lengths of the parts, so that ("ab", "c") and ("a", "bc") differ.
+ * Hashes one text, because one `update` call for each part costs more than the hashing.
  */
 function hashOf(kind: string, parts: readonly string[]): string {
   const text = kind + parts.map((part) => `\0${part.length}:${part}`).join("");
   return base32(createHash("sha256").update(text).digest(), HASH_LENGTH);
 }
 
-/** Files of one user come together: the hash of the last one saves a third of a request's hashing. */
+/** The last user's hash. Most consecutive files have the same user; this saves a third of a request's hashing. */
 let lastUser = { partnerId: "", userId: "", hash: hashOf("user", ["", ""]) };
 
-/** Stands for (partner, user) wherever the names themselves must not: object keys, the erased list. */
+/** Returns the hash of a user. It replaces the names in object keys and in the list of erased users. */
 export function userHash(partnerId: string, userId: string): string {
   if (lastUser.partnerId !== partnerId || lastUser.userId !== userId) {
     lastUser = { partnerId, userId, hash: hashOf("user", [partnerId, userId]) };
@@ -52,7 +52,7 @@ export function userHash(partnerId: string, userId: string): string {
   return lastUser.hash;
 }
 
-/** The beginning of every identifier of this user: routes it to a database and keeps the user's rows together. */
+/** Returns the start of every id of a user. It selects the user's database and keeps the user's rows together. */
 export function userRoute(partnerId: string, userId: string): string {
   return userHash(partnerId, userId).slice(0, ROUTE_LENGTH);
 }
@@ -64,10 +64,10 @@ export interface FileName {
   summaryId: string;
 }
 
-/** Pings of one user and source come together: a request hashes their names once. */
+/** The last collector's prefix. Most consecutive pings have the same user and source. */
 let lastCollector: { partnerId: string; userId: string; source: string; prefix: string } | null = null;
 
-/** The beginning of every file and import id of this user and source. The collector's name ends with it. */
+/** Returns the start of every file and import id of a user and source. The collector's name ends with it. */
 function collectorPrefix(partnerId: string, userId: string, source: string): string {
   if (
     lastCollector?.partnerId !== partnerId ||
@@ -80,69 +80,69 @@ function collectorPrefix(partnerId: string, userId: string, source: string): str
   return lastCollector.prefix;
 }
 
-/** The beginning of every file and import id of a user; with a source, of those from it. */
+/** Returns the start of every file and import id of a user, or of those from one source. */
 export function idPrefix(partnerId: string, userId: string, source: string | undefined): string {
   return source === undefined ? userRoute(partnerId, userId) : collectorPrefix(partnerId, userId, source);
 }
 
-/** The name of the collector that owns a user's files from one source. */
+/** Returns the name of the collector that owns a user's files from one source. */
 export function collectorName(partnerId: string, userId: string, source: string): string {
   return `${partnerId}/${collectorPrefix(partnerId, userId, source)}`;
 }
 
-/** The name of the collector that owns this file, or started this import. Always one of this partner's. */
+/** Returns the name of the collector that owns a file or import. It is always a collector of this partner. */
 export function collectorNameOfId(partnerId: string, id: string): string {
   return `${partnerId}/${collectorPrefixOf(id)}`;
 }
 
-/** What this id has in common with all files and imports of its user and source. */
+/** Returns the part of an id that all files and imports of its user and source share. */
 export function collectorPrefixOf(id: string): string {
   return id.slice(0, COLLECTOR_LENGTH);
 }
 
-/** Counters and dates change here: what stays are a thousand rides, or a month. */
+/** Number of last characters in which the names of one group differ: a thousand numbered rides, or the days of a month. */
 const VARYING_CHARACTERS = 3;
 
-/** A request names files in turn: the hash of the last beginning serves most of them. */
-let lastNearby = { key: "", hash: "" };
+/** The last group's hash. Most consecutive files belong to the same group. */
+let lastNameGroup = { key: "", hash: "" };
 
 /**
- * The same for names that differ in their last characters only: partners number files as they come, so the rows of
- * one ping lie on few pages of every store. A hash, because object keys and logs are not to spell names.
+ * Returns a hash that names share if they differ only in their last characters. Partners number their files, so the rows
+ * of one request lie on few database pages. It is a hash, because object keys and logs must not contain names.
  */
-function nearby(prefix: string, summaryId: string): string {
+function nameGroupHash(prefix: string, summaryId: string): string {
   const key = prefix + summaryId.slice(0, -VARYING_CHARACTERS);
-  if (lastNearby.key !== key) {
-    lastNearby = { key, hash: hashOf("nearby", [key]).slice(0, NEARBY_LENGTH) };
+  if (lastNameGroup.key !== key) {
+    lastNameGroup = { key, hash: hashOf("nearby", [key]).slice(0, NAME_GROUP_LENGTH) };
   }
-  return lastNearby.hash;
+  return lastNameGroup.hash;
 }
 
-/** One file is (partner, user, source, summary_id): a repeated ping names the same file. */
+/** Returns the id of a file. It depends only on (partner, user, source, summary_id), so a repeated ping names the same file. */
 export function fileId({ partnerId, userId, source, summaryId }: FileName): string {
   const prefix = collectorPrefix(partnerId, userId, source);
   const own = hashOf("file", [prefix, summaryId]).slice(0, OWN_LENGTH);
-  return prefix + nearby(prefix, summaryId) + own;
+  return prefix + nameGroupHash(prefix, summaryId) + own;
 }
 
-/** A fresh import id: the collector's prefix, then 110 random bits. */
+/** Returns a new import id: the collector's prefix, then 110 random bits. */
 export function newImportId(partnerId: string, userId: string, source: string): string {
   return collectorPrefix(partnerId, userId, source) + randomId().slice(0, ID_LENGTH - COLLECTOR_LENGTH);
 }
 
 const ID_PATTERN = new RegExp(`^[${ALPHABET}]{${ID_LENGTH}}$`);
 
-/** Whether a text has the form of file and import ids. No other text can name one. */
+/** Whether a text has the form of file and import ids. */
 export function isId(text: string): boolean {
   return ID_PATTERN.test(text);
 }
 
-/** 130 random bits in 26 characters. */
+/** Returns 130 random bits in 26 characters. */
 export function randomId(): string {
   return base32(randomBytes(17), HASH_LENGTH);
 }
 
-/** Stands for a callback_url that is not kept: one that was used up, or the bytes of a file. */
+/** Returns the digest that replaces a callback_url that is not stored: the URL of an imported file, or a file in base64. */
 export function callbackDigest(callbackUrl: string): string {
   return createHash("sha256").update(callbackUrl).digest("base64url");
 }
@@ -151,7 +151,7 @@ export function activityId(file: string, sessionIndex: number): string {
   return `${file}.${sessionIndex}`;
 }
 
-/** The first value after every string that begins with this one, for ranges over a clustered key. */
+/** Returns the upper bound of a range of all strings that begin with `prefix`. */
 export function rangeEnd(prefix: string): string {
   return `${prefix}\u{10ffff}`;
 }

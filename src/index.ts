@@ -6,7 +6,7 @@ import { consumeDeadDispatches, consumeDispatches } from "./importer/consumeDisp
 import { runScheduled } from "./scheduled.ts";
 import { PartnerWindows } from "./windows/PartnerWindows.ts";
 
-/** Which consumer serves which queue; staging's are named alike, with its own ending. */
+/** Consumers by queue. The queues of staging have the same names with the suffix `-staging`. */
 const CONSUMERS = new Map<string, (batch: MessageBatch, env: Env) => Promise<void>>([
   ["partner-api-priority", consumeDispatches],
   ["partner-api-bulk", consumeDispatches],
@@ -22,7 +22,7 @@ export default {
   fetch: app.fetch,
   async queue(batch, env) {
     const consume = CONSUMERS.get(batch.queue.replace(/-staging$/, ""));
-    // Thrown, the messages come back until somebody has told this table of their queue.
+    // Throwing makes the queue redeliver the messages until a deployment adds the queue to this table.
     if (consume === undefined) throw new Error(`no consumer serves ${batch.queue}`);
     await consume(batch, env);
   },

@@ -12,7 +12,7 @@ import { sweepFinishedJobs } from "./operator/sweep.ts";
 import { sweepSources } from "./sources/sweep.ts";
 import { sweepUsage } from "./usage/sweep.ts";
 
-/** Minutes of the hour at which a whole past hour is looked through; twice, in case one run is missed. */
+/** Minutes of the hour at which a sweep of a whole past hour runs. Twice, in case one run is missed. */
 const HOURLY_MINUTES = new Set([5, 35]);
 
 interface Sweep {
@@ -21,7 +21,7 @@ interface Sweep {
   run(env: Env, nowMs: number): Promise<number>;
 }
 
-/** What is done by the clock. Each heals what a crash elsewhere may leave; one that fails holds up no other. */
+/** All sweeps of the schedule. They finish work that a crash has interrupted. One that fails does not stop the others. */
 const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", isDue: () => true, run: sweepDeliveries },
   { name: "erasures", isDue: () => true, run: sweepErasures },
@@ -42,7 +42,7 @@ const SWEEPS: readonly Sweep[] = [
   },
 ];
 
-/** One run of the clock; its line says how much each sweep found, so that a clock that stands still is seen. */
+/** Runs all sweeps that are due and logs how much each did. A missing log line shows that the schedule does not run. */
 export async function runScheduled(env: Env, nowMs: number): Promise<void> {
   const startedAt = Date.now();
   const found: SweepCounts = {};

@@ -1,8 +1,8 @@
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { quantities } from "../fit/quantities.ts";
 import { MAX_PINGS, MAX_USERS } from "../pings/ping.ts";
-import { COUNTED } from "../overview/overview.ts";
-import { COUNTED_FILES, COUNTED_IMPORTS } from "../users/user.ts";
+import { MAX_COUNTED } from "../overview/overview.ts";
+import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS } from "../users/user.ts";
 
 /**
  * Descriptions of fields and parameters. `Schema.field` wins over `field`.
@@ -171,8 +171,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
 
   // Overview and timeline
   since: "Where the 14 days begin.",
-  "Overview.capped": `\`true\`: more than one look counts. Of files only the newest ${COUNTED.files.toLocaleString("en")} are counted, of imports and events the newest ${COUNTED.imports.toLocaleString("en")} each.`,
-  "UserWithSources.capped": `\`true\`: the user has ${COUNTED_FILES.toLocaleString("en")} files or more, or ${COUNTED_IMPORTS.toLocaleString("en")} imports or more. Only so many are counted.`,
+  "Overview.capped": `\`true\`: more than one look counts. Of files only the newest ${MAX_COUNTED.files.toLocaleString("en")} are counted, of imports and events the newest ${MAX_COUNTED.imports.toLocaleString("en")} each.`,
+  "UserWithSources.capped": `\`true\`: the user has ${MAX_COUNTED_FILES.toLocaleString("en")} files or more, or ${MAX_COUNTED_IMPORTS.toLocaleString("en")} imports or more. Only so many are counted.`,
   days: "By day (UTC) of the newest ping, oldest day first.",
   day: "A day, UTC.",
   "Overview.failures": "Failed files by code, most first.",

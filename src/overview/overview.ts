@@ -9,10 +9,10 @@ const filesByStatus = z
   .strictObject({ held: count, queued: count, imported: count, failed: count })
   .openapi("FilesByStatus");
 
-/** Most of each kind that one look counts. A listed file costs up to seven of D1's rows read, the others three. */
-export const COUNTED = { files: 1_500, imports: 1_000, events: 1_000 } as const;
+/** Maximum number of each that one overview counts. A file costs up to seven rows read in D1, the others up to three. */
+export const MAX_COUNTED = { files: 1_500, imports: 1_000, events: 1_000 } as const;
 
-/** How a partner's last days went, for a first look. */
+/** Counts of a partner's files, imports and events of the last days. */
 export const overviewSchema = z
   .strictObject({
     since: instant,

@@ -5,34 +5,34 @@ import type { FileErrorCode, FileStatus } from "../files/file.ts";
 import { READ_STATUS } from "../files/read.ts";
 import { readUsage } from "../usage/read.ts";
 import { instantOf } from "../database/rows.ts";
-import { COUNTED, type FilesByStatus, type Overview } from "./overview.ts";
+import { MAX_COUNTED, type FilesByStatus, type Overview } from "./overview.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
-/** Two weeks show a habit and its break. */
+/** Number of UTC days in an overview, today included. */
 const DAYS = 14;
 
 interface FileCount {
   day: number;
-  /** Null for what is listed where its file is no more. */
+  /** Null for listed files that do not exist any more, or that a newer batch lists. */
   status: FileStatus | null;
   code: FileErrorCode | null;
   files: number;
+  /** When the group's oldest file was received, in Unix milliseconds. */
   oldest: number;
-  /** Of all groups together. */
+  /** Number of listed files in all groups. */
   found: number;
 }
 
-const none = (): FilesByStatus => ({ held: 0, queued: 0, imported: 0, failed: 0 });
+const noFiles = (): FilesByStatus => ({ held: 0, queued: 0, imported: 0, failed: 0 });
 
-/** SQL for the rows of `select` that one look counts, the newest; one more of them is found, to know of it. */
+/** Returns SQL for the newest rows of `select`, at most ?3. `found` has one row more, which shows that there are more. */
 function newestOf(select: string): string {
   return `WITH found AS (${select} LIMIT ?3 + 1), newest AS (SELECT * FROM found LIMIT ?3)`;
 }
 
 /**
- * Counts a partner's files, imports and events of the last 14 UTC days, and the files that are held in all the days
- * that they may be. Of each kind only the newest are looked at, as many as `COUNTED` says, along the index of their
- * order; `capped` says that there were more.
+ * Counts a partner's files, imports and events of the last 14 UTC days, and all held files. Counts only the newest
+ * `MAX_COUNTED` of each, read along an index. `capped` is true if there are more.
  */
 export async function readOverview(env: Env, partnerId: string, nowMs: number): Promise<Overview> {
   const firstDay = Math.floor(nowMs / DAY_MS) - (DAYS - 1);
@@ -45,9 +45,9 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
     countEvents(database, partnerId, since),
   ]);
   const counts = [
-    { found: files[0]?.found ?? 0, most: COUNTED.files },
-    { found: imports?.found ?? 0, most: COUNTED.imports },
-    { found: events?.found ?? 0, most: COUNTED.events },
+    { found: files[0]?.found ?? 0, most: MAX_COUNTED.files },
+    { found: imports?.found ?? 0, most: MAX_COUNTED.imports },
+    { found: events?.found ?? 0, most: MAX_COUNTED.events },
   ];
   return {
     since: instantOf(since),
@@ -67,7 +67,7 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
 async function countFiles(database: D1Database, partnerId: string, since: number): Promise<FileCount[]> {
   const counted = await database
     .prepare(
-      // What is listed is bounded before it is looked up: a file that came again stands in older batches, too.
+      // The list is limited before the files are looked up: older batches also list files that were pinged again.
       `${newestOf(
         `SELECT b.batch_id, j.value AS file_id
          FROM file_batches b INDEXED BY file_batches_by_receipt CROSS JOIN json_each(b.file_ids) j
@@ -80,7 +80,7 @@ async function countFiles(database: D1Database, partnerId: string, since: number
          ON f.partner_id = ?1 AND f.file_id = n.file_id AND f.received_batch = n.batch_id
        GROUP BY 1, 2, 3`,
     )
-    .bind(partnerId, since, COUNTED.files)
+    .bind(partnerId, since, MAX_COUNTED.files)
     .all<FileCount>();
   return counted.results;
 }
@@ -94,7 +94,7 @@ async function countImports(database: D1Database, partnerId: string, since: numb
       )}
        SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'running'), 0) AS running FROM newest`,
     )
-    .bind(partnerId, since, COUNTED.imports)
+    .bind(partnerId, since, MAX_COUNTED.imports)
     .first<{ found: number; running: number }>();
 }
 
@@ -111,25 +111,25 @@ async function countEvents(database: D1Database, partnerId: string, since: numbe
          coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying
        FROM newest`,
     )
-    .bind(partnerId, since, COUNTED.events)
+    .bind(partnerId, since, MAX_COUNTED.events)
     .first<{ found: number; pending: number; retrying: number; failed: number }>();
 }
 
-/** Adds up the files from `firstDay` on: all of them, by day, and those that failed by code, most first. */
+/** Sums the files since `firstDay`: in total, by day, and the failed ones by code, the most frequent code first. */
 function filesByDay(
   counts: readonly FileCount[],
   firstDay: number,
 ): Pick<Overview, "files" | "days" | "failures"> {
-  const total = none();
+  const total = noFiles();
   const days = Array.from({ length: DAYS }, (_, index) => ({
     day: instantOf((firstDay + index) * DAY_MS).slice(0, 10),
-    ...none(),
+    ...noFiles(),
   }));
   const failures = new Map<FileErrorCode, number>();
   for (const row of counts) {
     if (row.status === null || row.day < firstDay) continue;
     total[row.status] += row.files;
-    // A receipt ahead of this clock belongs to today.
+    // A receipt time ahead of this clock counts as today.
     const day = days[Math.min(DAYS - 1, row.day - firstDay)];
     if (day !== undefined) day[row.status] += row.files;
     if (row.code !== null) failures.set(row.code, (failures.get(row.code) ?? 0) + row.files);

@@ -5,7 +5,7 @@ import { READ_STATUS } from "../files/read.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { pageOfSorted, type Page } from "../database/walk.ts";
-import { COUNTED_FILES, COUNTED_IMPORTS, type User, type UserWithSources } from "./user.ts";
+import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS, type User, type UserWithSources } from "./user.ts";
 
 interface UserRow {
   user_id: string;
@@ -39,6 +39,7 @@ function instantOrNull(unixMs: number | null): string | null {
   return unixMs === null ? null : instantOf(unixMs);
 }
 
+/** Returns a user with its sources and running imports, or null for an unknown user. */
 export async function readUser(env: Env, partnerId: string, userId: string): Promise<UserWithSources | null> {
   const route = userRoute(partnerId, userId);
   const db = databaseFor(env, partnerId);
@@ -49,7 +50,7 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
     .first<UserRow>();
   if (user === null) return null;
   const [sources, imports] = await Promise.all([
-    // Without its LIMIT the inner query would be merged away, and the import looked up once for every use.
+    // Without LIMIT, SQLite would flatten the inner query and look up the import for each use of `status`.
     db
       .prepare(
         `SELECT e.source, count(*) AS total, sum(e.status = 'held') AS held, sum(e.status = 'queued') AS queued,
@@ -59,7 +60,7 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
          FROM (
            SELECT f.source, f.activity_count, f.received_at, ${READ_STATUS} AS status
            FROM files f WHERE f.partner_id = ? AND f.file_id >= ? AND f.file_id < ? AND f.user_id = ?
-           LIMIT ${COUNTED_FILES}) e
+           LIMIT ${MAX_COUNTED_FILES}) e
          GROUP BY e.source ORDER BY e.source`,
       )
       .bind(...inRange)
@@ -69,7 +70,7 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
         `SELECT count(*) AS looked_at,
            json_group_array(import_id ORDER BY requested_at, import_id) FILTER (WHERE status = 'running') AS running
          FROM (SELECT import_id, status, requested_at FROM imports
-           WHERE partner_id = ? AND import_id >= ? AND import_id < ? AND user_id = ? LIMIT ${COUNTED_IMPORTS})`,
+           WHERE partner_id = ? AND import_id >= ? AND import_id < ? AND user_id = ? LIMIT ${MAX_COUNTED_IMPORTS})`,
       )
       .bind(...inRange)
       .first<{ looked_at: number; running: string }>(),
@@ -78,7 +79,7 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
   const oldest = sources.results.flatMap((row) => (row.oldest_held_at === null ? [] : [row.oldest_held_at]));
   return {
     ...userOf(user),
-    capped: total === COUNTED_FILES || imports?.looked_at === COUNTED_IMPORTS,
+    capped: total === MAX_COUNTED_FILES || imports?.looked_at === MAX_COUNTED_IMPORTS,
     sources: sources.results.map(({ source, activities, last_ping_at, oldest_held_at, ...files }) => ({
       source,
       files,
@@ -92,10 +93,10 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
   };
 }
 
-/** The id of the last row. */
+/** The user id of the last row of a page. */
 export type UserPosition = [userId: string];
 
-/** At most `limit` users after the position, by id (in the order of its UTF-8 bytes). */
+/** Returns at most `limit` users after the position, ordered by the UTF-8 bytes of their ids. */
 export async function listUsers(
   env: Env,
   partnerId: string,

@@ -19,9 +19,9 @@ const sourceSchema = z
   })
   .openapi("UserSource");
 
-/** What one look at a user counts. A held file costs up to four of D1's rows read. */
-export const COUNTED_FILES = 4_000;
-export const COUNTED_IMPORTS = 1_000;
+/** Maximum number of files and imports that one read of a user counts. A held file costs up to four rows read in D1. */
+export const MAX_COUNTED_FILES = 4_000;
+export const MAX_COUNTED_IMPORTS = 1_000;
 
 export const userWithSourcesSchema = z
   .strictObject({

@@ -1,17 +1,17 @@
 import { notErased } from "../erasure/guard.ts";
 import { jsonSlices } from "../database/sql.ts";
 
-/** A user as one of its pings names it. */
+/** A user, with data of its newest ping. */
 export interface UserPing {
   user_id: string;
   user_hash: string;
-  /** The newest version that the ping gave a file. An erasure up to it or beyond covers the ping. */
+  /** The newest version that the ping created. An erasure up to this version or a later one covers the ping. */
   version: number;
   /** Unix milliseconds. */
   pinged_at: number;
 }
 
-/** Records that these users were pinged, in one row each. Changes nothing where an erasure covers the ping. */
+/** Returns statements that record the pings of these users, one row for each user. They skip pings that an erasure covers. */
 export function touchUsers(
   db: D1Database,
   partnerId: string,

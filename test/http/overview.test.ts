@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
-import { COUNTED, overviewSchema } from "../../src/overview/overview.ts";
+import { MAX_COUNTED, overviewSchema } from "../../src/overview/overview.ts";
 import { answerOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { seedDelivery, seedFile, seedImport } from "../support/rows.ts";
@@ -81,16 +81,16 @@ test("the overview says that it is capped only where there are more files than o
          start_time_in_seconds, status, version, revision, received_at, received_batch, updated_at, updated_batch)
        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
        SELECT ?1, ?3 || i, 'u', 's', 'x' || i, 1, 0, '1', 'imported', 1, 1, ?4, 'many', ?4, 'many' FROM n`,
-    ).bind(who.partnerId, COUNTED.files - 1, id, now),
+    ).bind(who.partnerId, MAX_COUNTED.files - 1, id, now),
     env.DB.prepare(
       `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
        SELECT ?1, substr(min(file_id), 1, 8), min(file_id), 'many', ?2, ?2, json_group_array(file_id) FROM files
        WHERE partner_id = ?1 AND received_batch = 'many'`,
     ).bind(who.partnerId, now),
   ]);
-  expect(await overviewOf(who)).toMatchObject({ capped: false, files: { imported: COUNTED.files } });
+  expect(await overviewOf(who)).toMatchObject({ capped: false, files: { imported: MAX_COUNTED.files } });
   await seedFile({ ...names, summaryId: "more" }, { received_at: now - 2 });
-  expect(await overviewOf(who)).toMatchObject({ capped: true, files: { imported: COUNTED.files } });
+  expect(await overviewOf(who)).toMatchObject({ capped: true, files: { imported: MAX_COUNTED.files } });
 });
 
 test("the overview is read along indexes, whatever else a partner has", async () => {
