@@ -1,5 +1,5 @@
-// Runs a TypeScript command on whatever Node ≥ 20 the machine has: installs from the lockfile what is missing,
-// then hands over to the Node that the lockfile pins. Plain JavaScript, because nothing is installed yet.
+// Runs a TypeScript command on a machine with any Node ≥ 20. Installs missing packages from the lockfile, then runs
+// the command on the Node that the lockfile pins. Plain JavaScript, because it runs before any package is installed.
 //   node src/cli/bootstrap.mjs <script.ts> [arguments]
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -23,19 +23,19 @@ function packagesIn(lockfile) {
   }
 }
 
-/** npm leaves a list of what it installed; an optional package that is not for this platform is absent from it. */
+/** Compares the lockfile with npm's list of installed packages, which omits optional packages of other platforms. */
 function isInstalled(locked) {
-  const present = packagesIn("node_modules/.package-lock.json");
-  if (present === null) return false;
+  const installed = packagesIn("node_modules/.package-lock.json");
+  if (installed === null) return false;
   return Object.entries(locked).every(([folder, wanted]) => {
     if (folder === "") return true;
-    const found = present[folder];
+    const found = installed[folder];
     if (found === undefined) return wanted.optional === true;
     return found.version === wanted.version && found.integrity === wanted.integrity;
   });
 }
 
-/** The Node that the lockfile pins for this platform, installed or not; null when it pins none. */
+/** Returns the path of the Node that the lockfile pins for this platform, installed or not. Returns null without one. */
 function pinnedNode(locked) {
   for (const [folder, { bin, os, cpu }] of Object.entries(locked)) {
     if (bin?.node && [os].flat().includes(process.platform) && [cpu].flat().includes(process.arch)) {
@@ -46,30 +46,34 @@ function pinnedNode(locked) {
 }
 
 function install() {
-  process.stderr.write("Installing packages from the lockfile, once …\n");
+  process.stderr.write("Installing the packages of package-lock.json …\n");
   const options = ["ci", "--include=dev", "--include=optional", "--loglevel=error"];
   const stdio = ["ignore", "ignore", "inherit"];
   const { npm_execpath: npm, npm_node_execpath: node } = process.env;
-  // Under npm, the same npm on the same Node: the one first in the PATH may be the one being replaced.
+  // Uses the npm and the Node that run this command. Those in PATH may be the ones that `npm ci` replaces.
   const { status } =
     npm !== undefined && node !== undefined && path.basename(npm).startsWith("npm-cli")
       ? spawnSync(node, [npm, ...options], { cwd: root, stdio })
       : spawnSync("npm", options, { cwd: root, stdio, shell: process.platform === "win32" });
-  if (status !== 0) fail("The packages could not be installed: `npm ci` failed as shown above.");
+  if (status !== 0)
+    fail("Cannot install the packages: `npm ci` failed, as shown above. Fix that and run the command again.");
 }
 
 const [script, ...args] = process.argv.slice(2);
 if (script === undefined) fail("Usage: node src/cli/bootstrap.mjs <script.ts> [arguments]");
 
 const locked = packagesIn("package-lock.json");
-if (locked === null) fail("package-lock.json is missing or unreadable: run this in a complete checkout.");
+if (locked === null)
+  fail("package-lock.json is missing or unreadable. Run the command in a complete checkout.");
 const pinned = pinnedNode(locked);
 if (!isInstalled(locked) || (pinned !== null && !existsSync(pinned))) install();
 
-// Without a pinned Node the machine's own must strip types by itself, which it does from 22.18 on.
+// Without a pinned Node, the machine's Node runs the command. It strips types since version 22.18.
 const node = pinned ?? process.execPath;
 if (pinned === null && !process.features.typescript) {
-  fail(`Node 22.18 or newer is needed on ${process.platform} ${process.arch}; this is ${process.version}.`);
+  fail(
+    `${process.platform} ${process.arch} needs Node 22.18 or newer; this is ${process.version}. Install a newer Node.`,
+  );
 }
 
 const child = spawn(node, ["--disable-warning=ExperimentalWarning", path.join(root, script), ...args], {
@@ -77,9 +81,9 @@ const child = spawn(node, ["--disable-warning=ExperimentalWarning", path.join(ro
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 if (process.env.npm_lifecycle_event !== undefined) {
-  // A signal sent to npm ends npm's shell but not what the shell runs.
+  // A signal to npm ends npm's shell, but not this process. The parent id then changes.
   const shell = process.ppid;
   setInterval(() => process.ppid !== shell && child.kill("SIGTERM"), 500).unref();
 }
-child.on("error", () => fail(`${node} does not run on this machine.`));
+child.on("error", () => fail(`Cannot run ${node} on this machine.`));
 child.on("exit", (code, signal) => process.exit(signal === null ? code : 128 + constants.signals[signal]));

@@ -3,48 +3,51 @@ import process from "node:process";
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { PARTNER_ID } from "../partners/partner.ts";
 
-/** The checkout that the commands belong to. */
+/** Root folder of the checkout. */
 export const ROOT = path.join(import.meta.dirname, "..", "..");
 
-/** Where the local service keeps everything, unless told otherwise. */
+/** Default state folder: everything that the local service stores. */
 export const DEFAULT_STATE = path.join(ROOT, ".state");
 
-/** Something that the person at the terminal can put right: one line, no stack. */
+/** Why a command did not do its work, as one line for the operator. */
 export interface Refusal {
   ok: false;
   problem: string;
-  /** 1: it could not be done. 2: the command was misused, and nothing was tried. */
+  /** 1: the command failed. 2: the command line is wrong, and nothing was tried. */
   exitCode: 1 | 2;
 }
 
+/** Returns the refusal of a command that failed. */
 export function refuse(problem: string): Refusal {
   return { ok: false, problem, exitCode: 1 };
 }
 
-/** The command line itself is wrong. */
+/** Returns the refusal of a wrong command line. */
 export function misuse(problem: string): Refusal {
   return { ok: false, problem, exitCode: 2 };
 }
 
-/** What a command asks for was not done, and it cannot go on; the message is one line for the person at the terminal. */
+/** A failure that ends the command. The message is one line for the operator. */
 export class CommandFault extends Error {}
 
-/** The refusal that a CommandFault stands for; any other fault is thrown on. */
+/** Returns the refusal for a CommandFault. Rethrows any other fault. */
 export function refusalOf(fault: unknown): Refusal {
   if (fault instanceof CommandFault) return refuse(fault.message);
   throw fault;
 }
 
-/** Null for what can be a partner's id. */
+/** Returns null for a well-formed partner id. */
 export function partnerIdFault(partnerId: string): Refusal | null {
   return PARTNER_ID.test(partnerId)
     ? null
-    : misuse("A partner id is 1 to 64 letters, digits, hyphens and underscores.");
+    : misuse(
+        `A partner id is 1 to 64 letters, digits, hyphens and underscores; received ${JSON.stringify(partnerId)}.`,
+      );
 }
 
 type Parsed<T extends ParseArgsConfig> = { ok: true } & ReturnType<typeof parseArgs<T>>;
 
-/** Reads the command line; a flag that is unknown or lacks its value is refused in one sentence. */
+/** Parses the command line. Refuses an unknown flag, a flag without its value, and an unexpected argument. */
 export function readFlags<T extends ParseArgsConfig>(config: T): Parsed<T> | Refusal {
   try {
     return { ok: true, ...parseArgs(config) };
@@ -52,17 +55,24 @@ export function readFlags<T extends ParseArgsConfig>(config: T): Parsed<T> | Ref
     if (!(fault instanceof TypeError && "code" in fault && String(fault.code).startsWith("ERR_PARSE_ARGS"))) {
       throw fault;
     }
-    return misuse(fault.message.split(/\.\s|\n/)[0]?.replace(/\.?$/, ".") ?? fault.message);
+    // Node's second sentence explains how to escape an argument.
+    const reason = fault.message.split(/\.\s|\n/)[0]?.replace(/\.?$/, ".") ?? fault.message;
+    return misuse(`${reason} Options: ${flagList(Object.keys(config.options ?? {}))}.`);
   }
 }
 
-/** Ends the command with the refusal's line and exit code. */
+/** Returns `--one, --two` for the names `one` and `two`. */
+export function flagList(names: Iterable<string>): string {
+  return Array.from(names, (name) => `--${name}`).join(", ");
+}
+
+/** Prints the refusal to stderr and exits with its code. */
 export function exitWith(refusal: Refusal): never {
   process.stderr.write(`${refusal.problem}\n`);
   process.exit(refusal.exitCode);
 }
 
-/** The code of a fault of the operating system (`EACCES`, …); null for any other fault. */
+/** Returns the code of an operating system error, such as `EACCES`. Returns null for any other fault. */
 export function systemCode(fault: unknown): string | null {
   return fault instanceof Error && "code" in fault && typeof fault.code === "string" ? fault.code : null;
 }

@@ -5,8 +5,9 @@ import path from "node:path";
 import process from "node:process";
 import type * as Wrangler from "wrangler";
 import { CommandFault, refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
+import { unwritableState } from "./stateLock.ts";
 
-/** The stores of a state folder, opened outside the service; KV may be used while the service runs on them. */
+/** KV and D1 of a state folder, opened outside the service. A service may be running on the folder. */
 export interface LocalStores {
   ok: true;
   partners: KVNamespace;
@@ -14,16 +15,16 @@ export interface LocalStores {
   close(): Promise<void>;
 }
 
-/** Wrangler, made to keep to the state folder and to this machine. */
+/** Imports wrangler, configured to write only to the state folder and to use no network. */
 export async function loadWrangler(state: string): Promise<typeof Wrangler> {
   Object.assign(process.env, {
     XDG_CONFIG_HOME: path.join(state, "wrangler"),
     WRANGLER_REGISTRY_PATH: path.join(state, "wrangler", "registry"),
-    // What matters to people comes from here, what matters to operators is in the service's log.
+    // The commands print their own messages, and the service has its own log.
     WRANGLER_LOG: "none",
     WRANGLER_WRITE_LOGS: "false",
     WRANGLER_SEND_METRICS: "false",
-    // The place that requests seem to come from would be asked of the network.
+    // Wrangler would fetch the data of `request.cf` from the network.
     CLOUDFLARE_CF_FETCH_ENABLED: "false",
     X_LOCAL_EXPLORER: "false",
     X_LOCAL_OBSERVABILITY: "false",
@@ -31,29 +32,29 @@ export async function loadWrangler(state: string): Promise<typeof Wrangler> {
   return import("wrangler");
 }
 
-/** What opens the stores of a state folder: written by whoever does. */
-function configurationOf(state: string): string {
+/** Returns the path of the wrangler configuration that opens the stores. Every command that opens them writes it. */
+function configurationPath(state: string): string {
   return path.join(state, "stores.json");
 }
 
-/** Whether the stores of this state folder were ever opened. */
+/** Returns whether the stores of this state folder have been opened before. */
 export function hasLocalStores(state: string): boolean {
-  return existsSync(configurationOf(state));
+  return existsSync(configurationPath(state));
 }
 
-/** Another process opens or closes the same database for a few milliseconds at a time. */
+/** Another process that opens or closes a database locks it for a few milliseconds. */
 const TRIES_WHILE_LOCKED = 20;
 const WAIT_WHILE_LOCKED_MS = 250;
 
-/** Repeats what a local store refuses while a service, or another command, has it locked. Throws a CommandFault. */
-export async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
+/** Retries an operation that fails because a service or another command has locked the store. Throws a CommandFault. */
+export async function retryWhileLocked<T>(operation: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await operation();
     } catch (cause) {
       if (tries === TRIES_WHILE_LOCKED) {
         throw new CommandFault(
-          "The local stores do not answer: another program may have them locked, or another version made them.",
+          "Cannot open the local stores. Another program has locked them, or another version created them. Stop other commands and try again, or choose another folder with --state.",
           { cause },
         );
       }
@@ -64,9 +65,9 @@ export async function whenUnlocked<T>(operation: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Opens KV and D1 of a state folder, which is made if it is missing. */
+/** Opens KV and D1 of a state folder. Creates the folder if it is missing. */
 export async function openLocalStores(state: string): Promise<LocalStores | Refusal> {
-  const configuration = configurationOf(state);
+  const configuration = configurationPath(state);
   const wrangler = await loadWrangler(state);
   const { name, compatibility_date, kv_namespaces, d1_databases } = wrangler.unstable_readConfig(
     { config: path.join(ROOT, "wrangler.toml") },
@@ -74,16 +75,16 @@ export async function openLocalStores(state: string): Promise<LocalStores | Refu
   );
   try {
     await mkdir(state, { recursive: true, mode: 0o700 });
-    // The other bindings stay closed: a running service may hold them.
+    // The other bindings stay closed: a running service may have locked them.
     const opened = { name, compatibility_date, kv_namespaces, d1_databases };
-    // Whole or not at all: another command may be reading it at this moment.
+    // A rename is atomic: another command may be reading the file.
     const draft = `${configuration}.${randomUUID()}`;
     await writeFile(draft, JSON.stringify(opened, null, 2));
     await rename(draft, configuration);
   } catch (fault) {
     const code = systemCode(fault);
     if (code === null) throw fault;
-    return refuse(`The state folder ${state} cannot be written (${code}).`);
+    return refuse(unwritableState(state, code));
   }
   const { env, dispose } = await wrangler.getPlatformProxy<{ PARTNERS: KVNamespace; DB: D1Database }>({
     configPath: configuration,
@@ -94,7 +95,7 @@ export async function openLocalStores(state: string): Promise<LocalStores | Refu
   return { ok: true, partners: env.PARTNERS, database: env.DB, close: dispose };
 }
 
-/** Applies what is new, in the order of the names, and notes it where `wrangler d1 migrations` does. */
+/** Applies new migrations in the order of their names, and records them in the table of `wrangler d1 migrations`. */
 export async function applyMigrations(database: D1Database): Promise<void> {
   const { unstable_splitSqlQuery: split } = await import("wrangler");
   await database.exec(

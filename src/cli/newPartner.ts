@@ -1,14 +1,14 @@
 import { randomId } from "../identifiers.ts";
 import { digestOf, newAuthKey, newWebhookSecret, type Partner } from "../partners/partner.ts";
 
-/** What a partner is told once, when it is made. */
+/** A new partner's credentials, shown once. */
 export interface Credentials {
   partner_id: string;
   auth_key: string;
   webhook_secret: string;
 }
 
-/** A partner with its first key and webhook secret. */
+/** Creates a partner with its first key and webhook secret. */
 export function newPartner(
   settings: Pick<Partner, "partner_id" | "name" | "event_url" | "callback_hosts" | "limits" | "quotas">,
   now: Date,
@@ -21,7 +21,7 @@ export function newPartner(
   return { credentials, partner: partnerWith(credentials, settings, now) };
 }
 
-/** The record of a partner whose key and secret are given. */
+/** Returns the record of a partner with these credentials. */
 export function partnerWith(
   credentials: Credentials,
   settings: Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits" | "quotas">,

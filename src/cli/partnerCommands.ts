@@ -13,7 +13,7 @@ import { refuse, type Refusal } from "./commandLine.ts";
 import { newPartner } from "./newPartner.ts";
 import type { Registry } from "./registries.ts";
 
-/** A command line, read: what was not given is undefined, what was given as `none` is null or empty. */
+/** A parsed command line. Undefined: the flag is absent. Null or empty: the flag is `none`. */
 export interface Request {
   partnerId: string;
   /** The second argument of revoke-key. */
@@ -29,8 +29,8 @@ export interface Request {
   overlapMs: number;
 }
 
-/** What a command has to say: to programs, and to people. */
-export interface Answer {
+/** Output of a command: `json` with --json, else `text`. */
+export interface CommandOutput {
   ok: true;
   json: unknown;
   text: string;
@@ -47,63 +47,69 @@ export const SETTINGS = [
 ] as const;
 
 export interface Command {
-  /** What it takes after its name, as usage shows it. */
-  takes: readonly ("partner_id" | "key_id")[];
+  /** Arguments after the command's name. */
+  parameters: readonly ("partner_id" | "key_id")[];
   flags: readonly ((typeof SETTINGS)[number] | "overlap")[];
-  run(registry: Registry, request: Request, now: Date): Promise<Answer | Refusal>;
+  run(registry: Registry, request: Request, now: Date): Promise<CommandOutput | Refusal>;
 }
 
 export const COMMANDS = new Map<string, Command>([
-  ["create", { takes: ["partner_id"], flags: SETTINGS, run: create }],
-  ["list", { takes: [], flags: [], run: list }],
-  ["show", { takes: ["partner_id"], flags: [], run: ofPartner(show) }],
-  ["set", { takes: ["partner_id"], flags: SETTINGS, run: ofPartner(set) }],
-  ["rotate-key", { takes: ["partner_id"], flags: ["overlap"], run: ofPartner(giveKey) }],
-  ["revoke-key", { takes: ["partner_id", "key_id"], flags: [], run: ofPartner(takeKey) }],
-  ["rotate-secret", { takes: ["partner_id"], flags: ["overlap"], run: ofPartner(giveSecret) }],
-  ["suspend", { takes: ["partner_id"], flags: [], run: ofPartner(suspend) }],
-  ["resume", { takes: ["partner_id"], flags: [], run: ofPartner(resume) }],
+  ["create", { parameters: ["partner_id"], flags: SETTINGS, run: create }],
+  ["list", { parameters: [], flags: [], run: list }],
+  ["show", { parameters: ["partner_id"], flags: [], run: withPartner(show) }],
+  ["set", { parameters: ["partner_id"], flags: SETTINGS, run: withPartner(set) }],
+  ["rotate-key", { parameters: ["partner_id"], flags: ["overlap"], run: withPartner(runRotateKey) }],
+  ["revoke-key", { parameters: ["partner_id", "key_id"], flags: [], run: withPartner(runRevokeKey) }],
+  ["rotate-secret", { parameters: ["partner_id"], flags: ["overlap"], run: withPartner(runRotateSecret) }],
+  ["suspend", { parameters: ["partner_id"], flags: [], run: withPartner(suspend) }],
+  ["resume", { parameters: ["partner_id"], flags: [], run: withPartner(resume) }],
 ]);
 
-/** What a command does with the partner that it names. */
-type Act = (partner: Partner, registry: Registry, request: Request, now: Date) => Promise<Answer | Refusal>;
+/** The action of a command on an existing partner. */
+type PartnerAction = (
+  partner: Partner,
+  registry: Registry,
+  request: Request,
+  now: Date,
+) => Promise<CommandOutput | Refusal>;
 
-/** A command about a partner that must be there. */
-function ofPartner(act: Act): Command["run"] {
+/** Returns a command that reads its partner first, and refuses an unknown one. */
+function withPartner(action: PartnerAction): Command["run"] {
   return async (registry, request, now) => {
     const partner = await registry.read(request.partnerId);
     return partner === null
-      ? refuse(`There is no partner ${request.partnerId}.`)
-      : act(partner, registry, request, now);
+      ? refuse(`No partner ${request.partnerId} exists. npm run partner -- list shows all of them.`)
+      : action(partner, registry, request, now);
   };
 }
 
-/** Null when the settings may stand as they are; otherwise what is wrong with one of them. */
-export function settingsFault({ remote, eventUrl, callbackHosts = [] }: Request): string | null {
+/** Returns what is wrong with a setting. Returns null for valid settings. */
+export function settingsProblem({ remote, eventUrl, callbackHosts = [] }: Request): string | null {
   const rules = { local: !remote, allowedHosts: [], ownHosts: [] };
   if (typeof eventUrl === "string") {
     const check = checkAddress(eventUrl, rules);
-    if (!check.ok) return `--event-url: ${check.detail}`;
+    if (!check.ok) return `--event-url ${JSON.stringify(eventUrl)}: ${check.detail}`;
   }
   for (const host of callbackHosts) {
     const check = checkAddress(`https://${host}/`, rules);
     if (!check.ok || check.url.hostname !== host.toLowerCase()) {
-      return `--callback-host takes a host's name, not ${JSON.stringify(host)}.`;
+      return `--callback-host must be a host name such as files.example.com, without scheme, port or path; received ${JSON.stringify(host)}.`;
     }
   }
   return null;
 }
 
-async function create(registry: Registry, request: Request, now: Date): Promise<Answer | Refusal> {
+async function create(registry: Registry, request: Request, now: Date): Promise<CommandOutput | Refusal> {
   const { partnerId, remote } = request;
-  if ((await registry.read(partnerId)) !== null) return refuse(`There is a partner ${partnerId} already.`);
-  // On one's own machine nobody else waits.
+  if ((await registry.read(partnerId)) !== null)
+    return refuse(`The partner ${partnerId} already exists. Change it with set, or choose another id.`);
+  // A local service has no other partners to protect.
   const limits = remote ? DEFAULT_LIMITS : { requests_per_minute: null, files_per_minute: null };
   const quotas = remote ? DEFAULT_QUOTAS : { files: null, stored_bytes: null };
   const { partner, credentials } = newPartner(
     {
       partner_id: partnerId,
-      ...changed({ name: null, event_url: null, callback_hosts: [], limits, quotas }, request),
+      ...changedSettings({ name: null, event_url: null, callback_hosts: [], limits, quotas }, request),
     },
     now,
   );
@@ -112,13 +118,13 @@ async function create(registry: Registry, request: Request, now: Date): Promise<
     `Partner-Id:      ${credentials.partner_id}`,
     `Key:             ${credentials.auth_key}`,
     `Webhook secret:  ${credentials.webhook_secret}`,
-    "Key and secret are shown this once.",
+    "The key and the secret are shown only once.",
   ];
-  if (remote) lines.push("The service caches what it does not find: the key may take a minute to work.");
+  if (remote) lines.push("The key works after up to a minute, because the service caches unknown ids.");
   return { ok: true, json: credentials, text: lines.join("\n") };
 }
 
-async function list(registry: Registry, _request: Request, now: Date): Promise<Answer> {
+async function list(registry: Registry, _request: Request, now: Date): Promise<CommandOutput> {
   const partners = await registry.list();
   const width = Math.max(0, ...partners.map(({ partner_id }) => partner_id.length));
   return {
@@ -135,15 +141,30 @@ async function list(registry: Registry, _request: Request, now: Date): Promise<A
   };
 }
 
-async function show(partner: Partner, _registry: Registry, _request: Request, now: Date): Promise<Answer> {
-  return answerOf(partner, now);
+async function show(
+  partner: Partner,
+  _registry: Registry,
+  _request: Request,
+  now: Date,
+): Promise<CommandOutput> {
+  return outputOf(partner, now);
 }
 
-async function set(partner: Partner, registry: Registry, request: Request, now: Date): Promise<Answer> {
-  return stored(registry, { ...partner, ...changed(partner, request) }, now);
+async function set(
+  partner: Partner,
+  registry: Registry,
+  request: Request,
+  now: Date,
+): Promise<CommandOutput> {
+  return store(registry, { ...partner, ...changedSettings(partner, request) }, now);
 }
 
-async function giveKey(partner: Partner, registry: Registry, request: Request, now: Date): Promise<Answer> {
+async function runRotateKey(
+  partner: Partner,
+  registry: Registry,
+  request: Request,
+  now: Date,
+): Promise<CommandOutput> {
   const authKey = newAuthKey();
   const rotated = rotateKey(partner, authKey, request.overlapMs, now);
   await registry.write(rotated.partner);
@@ -155,16 +176,16 @@ async function giveKey(partner: Partner, registry: Registry, request: Request, n
       auth_key: authKey,
       old_keys: rotated.old.map(({ id, expires_at }) => ({ key_id: id, expires_at })),
     },
-    text: [`Key:  ${authKey}`, `Id:   ${rotated.new_id}`, ...endsOf(rotated, request.remote)].join("\n"),
+    text: [`Key:  ${authKey}`, `Id:   ${rotated.new_id}`, ...expiryLines(rotated, request.remote)].join("\n"),
   };
 }
 
-async function giveSecret(
+async function runRotateSecret(
   partner: Partner,
   registry: Registry,
   request: Request,
   now: Date,
-): Promise<Answer> {
+): Promise<CommandOutput> {
   const secret = newWebhookSecret();
   const rotated = rotateSecret(partner, secret, request.overlapMs, now);
   await registry.write(rotated.partner);
@@ -179,47 +200,60 @@ async function giveSecret(
     text: [
       `Webhook secret:  ${secret}`,
       `Id:              ${rotated.new_id}`,
-      ...endsOf(rotated, request.remote),
+      ...expiryLines(rotated, request.remote),
     ].join("\n"),
   };
 }
 
-function endsOf({ old }: Rotated, remote: boolean): string[] {
-  const lines = old.map(({ id, expires_at }) => `${id} goes on until ${expires_at}.`);
-  if (old.length === 0) lines.push("Nothing older goes on.");
-  lines.push("The new one is shown this once.");
-  if (remote) lines.push("The service may take a minute to see the change.");
+function expiryLines({ old }: Rotated, remote: boolean): string[] {
+  const lines = old.map(({ id, expires_at }) => `${id} stays valid until ${expires_at}.`);
+  if (old.length === 0) lines.push("No older one is valid.");
+  lines.push("The new one is shown only once.");
+  if (remote) lines.push("The change takes effect within a minute.");
   return lines;
 }
 
-async function takeKey(
+async function runRevokeKey(
   partner: Partner,
   registry: Registry,
   request: Request,
   now: Date,
-): Promise<Answer | Refusal> {
-  const left = revokeKey(partner, request.keyId, now);
-  if (left === null) return refuse(`${request.partnerId} has no live key ${request.keyId}.`);
-  const answer = await stored(registry, left, now);
-  if (unexpired(left.keys, now.getTime()).length > 0) return answer;
+): Promise<CommandOutput | Refusal> {
+  const remaining = revokeKey(partner, request.keyId, now);
+  if (remaining === null)
+    return refuse(
+      `The partner ${request.partnerId} has no valid key ${request.keyId}. npm run partner -- show ${request.partnerId} lists the key ids.`,
+    );
+  const output = await store(registry, remaining, now);
+  if (unexpired(remaining.keys, now.getTime()).length > 0) return output;
   return {
-    ...answer,
-    text: `${answer.text}\nNo key is left: rotate-key ${request.partnerId} makes one.`,
+    ...output,
+    text: `${output.text}\nThe partner has no valid key now. npm run partner -- rotate-key ${request.partnerId} creates one.`,
   };
 }
 
-async function suspend(partner: Partner, registry: Registry, _request: Request, now: Date): Promise<Answer> {
-  return stored(registry, { ...partner, status: "suspended" }, now);
+async function suspend(
+  partner: Partner,
+  registry: Registry,
+  _request: Request,
+  now: Date,
+): Promise<CommandOutput> {
+  return store(registry, { ...partner, status: "suspended" }, now);
 }
 
-async function resume(partner: Partner, registry: Registry, _request: Request, now: Date): Promise<Answer> {
-  return stored(registry, { ...partner, status: "active" }, now);
+async function resume(
+  partner: Partner,
+  registry: Registry,
+  _request: Request,
+  now: Date,
+): Promise<CommandOutput> {
+  return store(registry, { ...partner, status: "active" }, now);
 }
 
 type Settings = Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits" | "quotas">;
 
-/** The settings with what the request gives in place of what was. */
-function changed(settings: Settings, request: Request): Settings {
+/** Returns the settings, changed as the request says. */
+function changedSettings(settings: Settings, request: Request): Settings {
   const { name, eventUrl, callbackHosts, requestsPerMinute, filesPerMinute, quotaFiles, quotaBytes } =
     request;
   return {
@@ -238,12 +272,13 @@ function changed(settings: Settings, request: Request): Settings {
   };
 }
 
-async function stored(registry: Registry, partner: Partner, now: Date): Promise<Answer> {
+/** Stores the partner and returns its settings. */
+async function store(registry: Registry, partner: Partner, now: Date): Promise<CommandOutput> {
   await registry.write(partner);
-  return answerOf(partner, now);
+  return outputOf(partner, now);
 }
 
-function answerOf(partner: Partner, now: Date): Answer {
+function outputOf(partner: Partner, now: Date): CommandOutput {
   const settings = settingsOf(partner, now.getTime());
   return { ok: true, json: settings, text: JSON.stringify(settings, null, 2) };
 }

@@ -4,15 +4,15 @@ import path from "node:path";
 import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
 import type { Refusal } from "./commandLine.ts";
-import { openLocalStores, whenUnlocked } from "./localState.ts";
-import { answered, type RunWrangler } from "./wrangler.ts";
+import { openLocalStores, retryWhileLocked } from "./localState.ts";
+import { parsePrinted, type RunWrangler } from "./wrangler.ts";
 
-/** Every partner's key in KV begins with this. */
+/** Prefix of the KV keys of partners. */
 const PREFIX = partnerKey("");
-/** The most keys that one bulk read takes. */
-const KEYS_A_READ = 100;
+/** Maximum number of keys of one bulk read. */
+const KEYS_PER_READ = 100;
 
-/** Where partners are registered: the KV of a state folder, or the deployed service's. */
+/** The partners in KV: in a state folder, or of the deployed service. */
 export interface Registry {
   ok: true;
   read(partnerId: string): Promise<Partner | null>;
@@ -22,13 +22,13 @@ export interface Registry {
   close(): Promise<void>;
 }
 
-/** The registry of a state folder; a service that runs on it sees what is written here. */
+/** Opens the registry of a state folder. A service that runs on it sees every change. */
 export async function localRegistry(state: string): Promise<Registry | Refusal> {
   const stores = await openLocalStores(state);
   if (!stores.ok) return stores;
   const { partners } = stores;
   const read = async (key: string) => {
-    const stored: unknown = await whenUnlocked(async () => partners.get(key, "json"));
+    const stored: unknown = await retryWhileLocked(async () => partners.get(key, "json"));
     return stored === null ? null : partnerSchema.parse(stored);
   };
   return {
@@ -39,7 +39,7 @@ export async function localRegistry(state: string): Promise<Registry | Refusal> 
       const found: Partner[] = [];
       let cursor: string | null = null;
       do {
-        const page: KVNamespaceListResult<unknown> = await whenUnlocked(async () =>
+        const page: KVNamespaceListResult<unknown> = await retryWhileLocked(async () =>
           partners.list({ prefix: PREFIX, cursor }),
         );
         for (const { name } of page.keys) {
@@ -51,13 +51,13 @@ export async function localRegistry(state: string): Promise<Registry | Refusal> 
       return found;
     },
     write: async (partner) =>
-      whenUnlocked(async () => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner))),
-    remove: async (partnerId) => whenUnlocked(async () => partners.delete(partnerKey(partnerId))),
+      retryWhileLocked(async () => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner))),
+    remove: async (partnerId) => retryWhileLocked(async () => partners.delete(partnerKey(partnerId))),
   };
 }
 
 const namesSchema = z.array(z.object({ name: z.string() }));
-/** Wrangler gives the value itself or wraps it, depending on where it read; null when there is none. */
+/** Wrangler prints a value as it is or wrapped in an object. Null: the key does not exist. */
 const valuesSchema = z.record(
   z.string(),
   z.union([
@@ -66,13 +66,13 @@ const valuesSchema = z.record(
   ]),
 );
 
-/** The deployed service's registry, through `wrangler kv`; its calls throw a RemoteFault when wrangler fails. */
+/** Opens the deployed registry through `wrangler kv`. Its methods throw a RemoteFault when wrangler fails. */
 export function remoteRegistry(wrangler: RunWrangler): Registry {
   const wranglerKv = async (...args: string[]) =>
     wrangler(["kv", ...args, "--binding", "PARTNERS", "--remote"]);
   const readAll = async (keys: string[]) =>
     withFile(JSON.stringify(keys), async (file) => {
-      const values = answered(valuesSchema, await wranglerKv("bulk", "get", file));
+      const values = parsePrinted(valuesSchema, await wranglerKv("bulk", "get", file));
       return keys.flatMap((key) => {
         const stored = values[key] ?? null;
         return stored === null ? [] : [partnerSchema.parse(JSON.parse(stored))];
@@ -83,11 +83,11 @@ export function remoteRegistry(wrangler: RunWrangler): Registry {
     close: async () => {},
     read: async (partnerId) => (await readAll([partnerKey(partnerId)]))[0] ?? null,
     list: async () => {
-      const listed = answered(namesSchema, await wranglerKv("key", "list", "--prefix", PREFIX));
+      const listed = parsePrinted(namesSchema, await wranglerKv("key", "list", "--prefix", PREFIX));
       const keys = listed.map(({ name }) => name);
       const found: Partner[] = [];
-      for (let start = 0; start < keys.length; start += KEYS_A_READ) {
-        found.push(...(await readAll(keys.slice(start, start + KEYS_A_READ))));
+      for (let start = 0; start < keys.length; start += KEYS_PER_READ) {
+        found.push(...(await readAll(keys.slice(start, start + KEYS_PER_READ))));
       }
       return found;
     },
@@ -102,7 +102,7 @@ export function remoteRegistry(wrangler: RunWrangler): Registry {
   };
 }
 
-/** What a secret needs on its way to wrangler: a file that only this user reads, gone afterwards. */
+/** Passes text to wrangler in a temporary file that only this user can read, so that no secret is an argument. */
 async function withFile<T>(text: string, use: (file: string) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(path.join(tmpdir(), "partner-"));
   try {

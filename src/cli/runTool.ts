@@ -3,7 +3,7 @@ import path from "node:path";
 import process from "node:process";
 import { ROOT } from "./commandLine.ts";
 
-/** The entry files of the tools, run on the Node that runs this: their own launchers use whichever comes first. */
+/** Entry files of the tools. Their launchers would use the first Node in PATH; this module uses its own. */
 export const TOOLS = {
   vitest: "vitest/vitest.mjs",
   tsc: "typescript-7/bin/tsc",
@@ -13,11 +13,11 @@ export const TOOLS = {
 
 export interface ToolRun {
   exitCode: number;
-  /** What it printed, both streams in their order; empty when it was shown at once. */
+  /** Text of stdout and stderr, in order. Empty when the tool wrote to the terminal. */
   printed: string;
 }
 
-/** Runs a tool of the checkout; `show` lets it write to the terminal itself. */
+/** Runs a tool of the checkout. With `show` it writes to the terminal. */
 export async function runTool(tool: keyof typeof TOOLS, args: string[], show: boolean): Promise<ToolRun> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [path.join(ROOT, "node_modules", TOOLS[tool]), ...args], {

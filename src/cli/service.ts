@@ -9,44 +9,44 @@ import { LOCAL_CLOCK_MS } from "./target.ts";
 import { lockState } from "./stateLock.ts";
 import { Watchdog } from "./watchdog.ts";
 
-/** A first answer takes about a second; a busy machine may take many. */
+/** The first response takes about a second, and longer on a busy machine. */
 const START_DEADLINE_MS = 30_000;
-/** The isolate may decode for a second or two at a time, and is started anew if it dies: neither lasts this long. */
+/** Longer than decoding blocks the isolate (1 to 2 s), and longer than a restart of the isolate. */
 const SCHEDULED_TIMEOUT_MS = 20_000;
-/** Storage closes in well under a second. */
+/** Storage closes in less than a second. */
 const STOP_DEADLINE_MS = 5_000;
 
 const HOST = "127.0.0.1";
 
 export interface ServiceOptions {
   port: number;
-  /** The folder that holds everything the service keeps. */
+  /** Folder of everything that the service stores. */
   state: string;
-  /** Where the partner `demo` receives events; null: without that partner. */
+  /** Event URL of the partner `demo`. Null: the partner is not created. */
   demoEventUrl: string | null;
 }
 
 export interface Service {
   ok: true;
-  /** `http://127.0.0.1:8787`, without a slash at its end. */
+  /** `http://127.0.0.1:8787`, without a trailing slash. */
   url: string;
-  /** One JSON line for each unit of work. */
+  /** Path of the log, which has one JSON line for each unit of work. */
   logPath: string;
-  /** Null where none was asked for, and when `demo` is registered with a key that is not known here. */
+  /** Null without `demoEventUrl`, and when `demo` is registered with another key. */
   demo: DemoPartner | null;
-  /** Resolves, with why, when the service is stuck. */
-  stuck: Promise<string>;
+  /** Resolves when the service is stuck. */
+  stuck: Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Starts the service on this machine; what the caller can put right is refused in one line. */
+/** Starts the service on this machine. Refuses when the port, the folder or the build prevents it. */
 export async function startService({
   port,
   state,
   demoEventUrl,
 }: ServiceOptions): Promise<Service | Refusal> {
-  const portFault = await faultOfPort(port);
-  if (portFault !== null) return refuse(portFault);
+  const problem = await portProblem(port);
+  if (problem !== null) return refuse(problem);
   const lock = lockState(state);
   if (!lock.ok) return lock;
   process.once("exit", lock.release);
@@ -61,7 +61,7 @@ export async function startService({
   const log = createWriteStream(logPath, { flags: "a" });
   const url = `http://${HOST}:${port}`;
   const watchdog = new Watchdog(
-    async () => answers(`${url}/cdn-cgi/handler/scheduled`, SCHEDULED_TIMEOUT_MS),
+    async () => responds(`${url}/cdn-cgi/handler/scheduled`, SCHEDULED_TIMEOUT_MS),
     path.join(state, "v3"),
   );
   const worker = await startWorker(port, state, (line) => {
@@ -78,14 +78,16 @@ export async function startService({
     await stop();
     return refuse(`The service could not be built: ${worker.buildFault}`);
   }
-  if (!(await answers(`${url}/health/`, START_DEADLINE_MS))) {
+  if (!(await responds(`${url}/health/`, START_DEADLINE_MS))) {
     await stop();
-    return refuse(`The service does not answer; its log is ${logPath}.`);
+    return refuse(
+      `The service did not respond within ${START_DEADLINE_MS / 1_000} seconds. Read its log: ${logPath}`,
+    );
   }
-  return { ok: true, url, logPath, demo, stuck: keepTime(watchdog, stopped.signal), stop };
+  return { ok: true, url, logPath, demo, stuck: runClock(watchdog, stopped.signal), stop };
 }
 
-/** Builds and starts the Worker. `buildFault` says why it could not be built; null when it was. */
+/** Builds and starts the Worker. `buildFault` is the build's error, or null after a successful build. */
 async function startWorker(
   port: number,
   state: string,
@@ -121,30 +123,30 @@ async function startWorker(
   return { buildFault, teardown: async () => environment.teardown() };
 }
 
-/** Null when the port can be listened on; otherwise why it cannot. */
-async function faultOfPort(port: number): Promise<string | null> {
+/** Returns why the service cannot listen on the port. Returns null when it can. */
+async function portProblem(port: number): Promise<string | null> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", (fault) => {
       const code = systemCode(fault);
       resolve(
         code === "EADDRINUSE"
-          ? `Port ${port} is taken: choose another with --port.`
-          : `Port ${port} cannot be listened on (${code}).`,
+          ? `Port ${port} is in use by another program. Choose another port with --port.`
+          : `Cannot listen on port ${port} (${code}). Choose another port with --port.`,
       );
     });
     probe.listen(port, HOST, () => probe.close(() => resolve(null)));
   });
 }
 
-/** The service logs JSON, to which the platform would add the time; whatever else the runtime says becomes JSON here. */
+/** Adds the time to a JSON line of the service, as the platform does. Wraps any other text of the runtime in JSON. */
 function logLine(level: string, message: string): string {
   const line =
     message.startsWith("{") && !message.includes("\n") ? message : JSON.stringify({ level, message });
   return `{"at":"${new Date().toISOString()}",${line.slice(1)}`;
 }
 
-/** The innermost reason, which for a build names file and line. */
+/** Returns the message of the innermost cause, which for a build error names the file and the line. */
 function reasonOf(fault: unknown): string {
   if (typeof fault === "object" && fault !== null) {
     if ("cause" in fault && fault.cause !== undefined) return reasonOf(fault.cause);
@@ -159,7 +161,7 @@ async function delay(ms: number): Promise<void> {
   });
 }
 
-async function answers(address: string, withinMs: number): Promise<boolean> {
+async function responds(address: string, withinMs: number): Promise<boolean> {
   try {
     await (await fetch(address, { signal: AbortSignal.timeout(withinMs) })).arrayBuffer();
     return true;
@@ -169,10 +171,10 @@ async function answers(address: string, withinMs: number): Promise<boolean> {
 }
 
 /**
- * Calls the scheduled handler now and at every interval, which local workerd never does; ends with the service. The
- * calls also show whether the service is stuck.
+ * Calls the scheduled handler now and at every interval, because local workerd runs no cron. Stops with the service.
+ * Resolves when the service is stuck.
  */
-async function keepTime(watchdog: Watchdog, stopped: AbortSignal): Promise<string> {
+async function runClock(watchdog: Watchdog, stopped: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     let calling = false;
     const tick = async () => {
@@ -180,8 +182,7 @@ async function keepTime(watchdog: Watchdog, stopped: AbortSignal): Promise<strin
       calling = true;
       const isStuck = await watchdog.isStuck();
       calling = false;
-      if (isStuck && !stopped.aborted)
-        resolve("The service is stuck: it answers nothing and writes nothing.");
+      if (isStuck && !stopped.aborted) resolve();
     };
     const timer = setInterval(() => void tick(), LOCAL_CLOCK_MS);
     stopped.addEventListener("abort", () => clearInterval(timer));

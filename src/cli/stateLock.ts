@@ -4,33 +4,41 @@ import process from "node:process";
 import { refuse, systemCode, type Refusal } from "./commandLine.ts";
 
 /**
- * Keeps a second service off a state folder: two of them on one set of databases lose writes. The lock holds the
- * process id; one whose process has ended is taken over. Answers how to let go, or who holds it.
+ * Locks a state folder for one service, because two services on one set of databases lose writes. The lock file holds
+ * the process id. The lock of a process that has ended is replaced.
  */
 export function lockState(state: string): { ok: true; release: () => void } | Refusal {
   const file = path.join(state, "service.pid");
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 });
-    if (!claim(file)) {
-      const holder = holderOf(file);
+    if (!createLock(file)) {
+      const holder = lockHolder(file);
       if (holder !== null) {
         return refuse(
-          `A service runs on ${state} already (process ${holder}): stop it, or choose another folder with --state.`,
+          `A service already runs on the state folder ${state} (process ${holder}). Stop it, or choose another folder with --state.`,
         );
       }
       rmSync(file, { force: true });
-      if (!claim(file)) return refuse(`Another service starts on ${state} at this moment.`);
+      if (!createLock(file))
+        return refuse(
+          `Another service is starting on the state folder ${state}. Choose another folder with --state.`,
+        );
     }
   } catch (fault) {
     const code = systemCode(fault);
     if (code === null) throw fault;
-    return refuse(`The state folder ${state} cannot be written (${code}).`);
+    return refuse(unwritableState(state, code));
   }
   return { ok: true, release: () => rmSync(file, { force: true }) };
 }
 
-/** Writes our process id where no lock is; false where there is one. */
-function claim(file: string): boolean {
+/** Returns the message for a state folder that cannot be written. `code` is the operating system's, as `EACCES`. */
+export function unwritableState(state: string, code: string): string {
+  return `Cannot write to the state folder ${state} (${code}). Choose another folder with --state.`;
+}
+
+/** Creates the lock file with this process's id. Returns false when the file exists. */
+function createLock(file: string): boolean {
   try {
     writeFileSync(file, String(process.pid), { flag: "wx" });
     return true;
@@ -40,8 +48,8 @@ function claim(file: string): boolean {
   }
 }
 
-/** The process that holds the lock; null when it has ended. */
-function holderOf(file: string): number | null {
+/** Returns the id of the process that holds the lock. Returns null when that process has ended. */
+function lockHolder(file: string): number | null {
   const holder = Number(readFileSync(file, "utf8"));
   if (!Number.isSafeInteger(holder) || holder <= 0) return null;
   try {
@@ -50,7 +58,7 @@ function holderOf(file: string): number | null {
     if (systemCode(fault) !== "EPERM") return null;
   }
   try {
-    // Another program may have the number by now; one that has ended unheard has no command line any more.
+    // The operating system may have given the id to another program. A zombie process has an empty command line.
     return readFileSync(`/proc/${holder}/cmdline`, "utf8").includes("start.ts") ? holder : null;
   } catch {
     return holder;

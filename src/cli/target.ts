@@ -2,7 +2,7 @@ import path from "node:path";
 import { DEFAULT_STATE, misuse, type Refusal } from "./commandLine.ts";
 import type { Environment } from "./wrangler.ts";
 
-/** The flags by which a command is told where to work. */
+/** Flags that select the service that a command works on. */
 export const TARGET_FLAGS = {
   local: { type: "boolean", default: false },
   remote: { type: "boolean", default: false },
@@ -10,15 +10,15 @@ export const TARGET_FLAGS = {
   env: { type: "string" },
 } as const;
 
-/** Deployed, cron fires every minute; here it stands in for what local queues forget, so it comes sooner. */
+/** Interval of the local service's clock. Local queues lose messages at a restart, so it is shorter than cron's minute. */
 export const LOCAL_CLOCK_MS = 10_000;
 
-/** How long the service's clock waits between two looks for work. */
+/** Returns the interval of the service's clock, as in "every minute" or "every 10 seconds". */
 export function clockInterval({ remote }: Pick<Target, "remote">): string {
   return remote ? "minute" : `${LOCAL_CLOCK_MS / 1_000} seconds`;
 }
 
-/** A deployed environment, or a state folder on this machine. */
+/** A deployed environment, or a local state folder. */
 export type Target =
   { ok: true; remote: true; environment: Environment } | { ok: true; remote: false; state: string };
 
@@ -29,20 +29,22 @@ interface Given {
   env?: string | undefined;
 }
 
-/** Where the flags say to work: here, in the folder that every start uses, unless told otherwise. */
+/** Returns the target that the flags select. Default: the local service in its default state folder. */
 export function readTarget({ local, remote, state, env }: Given): Target | Refusal {
-  if (local && remote) return misuse("Choose one of --local and --remote.");
-  if (remote && state !== undefined) return misuse("--state belongs to --local.");
-  if (!remote && env !== undefined) return misuse("--env belongs to --remote.");
+  if (local && remote) return misuse("Use --local or --remote, not both.");
+  if (remote && state !== undefined)
+    return misuse("--state selects a local folder: remove --state or --remote.");
+  if (!remote && env !== undefined)
+    return misuse("--env selects a deployed environment: add --remote, or remove --env.");
   if (!remote) return { ok: true, remote, state: path.resolve(state ?? DEFAULT_STATE) };
   const named = readEnvironment(env);
   return named.ok ? { ok: true, remote, environment: named.environment } : named;
 }
 
-/** What `--env` names: staging, or, when it is not given, production. */
+/** Returns the environment that `--env` names. Default: production. */
 export function readEnvironment(flag: string | undefined): { ok: true; environment: Environment } | Refusal {
   if (flag === undefined) return { ok: true, environment: "production" };
   return flag === "staging"
     ? { ok: true, environment: flag }
-    : misuse(`--env takes staging, not ${JSON.stringify(flag)}.`);
+    : misuse(`--env must be "staging"; received ${JSON.stringify(flag)}. Production needs no --env.`);
 }

@@ -1,23 +1,23 @@
 import { readdir, stat } from "node:fs/promises";
 import path from "node:path";
 
-/** A stuck service is silent in each of so many rounds. */
+/** Number of silent rounds in a row after which a service counts as stuck. */
 const SILENT_ROUNDS = 3;
 
 /**
- * Tells a stuck service from a busy one. A service that works for minutes answers nothing, because one thread does
- * everything, but it writes to its stores or its log all the time. One that is stuck does neither.
+ * Distinguishes a stuck service from a busy one. The service has one thread. While it is busy, it may not respond for
+ * minutes, but it writes to its stores or its log. A stuck service does neither.
  */
 export class Watchdog {
-  readonly #ask: () => Promise<boolean>;
+  readonly #isResponding: () => Promise<boolean>;
   readonly #stores: string;
   readonly #now: () => number;
   #lastLineAt = 0;
   #silentRounds = 0;
 
-  /** `ask` resolves to whether the service answered in time; `stores` is the folder that it writes to. */
-  constructor(ask: () => Promise<boolean>, stores: string, now: () => number = Date.now) {
-    this.#ask = ask;
+  /** `isResponding` calls the service with a time limit. `stores` is the folder that the service writes to. */
+  constructor(isResponding: () => Promise<boolean>, stores: string, now: () => number = Date.now) {
+    this.#isResponding = isResponding;
     this.#stores = stores;
     this.#now = now;
   }
@@ -27,17 +27,19 @@ export class Watchdog {
     this.#lastLineAt = this.#now();
   }
 
-  /** Asks the service once. Returns whether it is stuck. */
+  /** Calls the service once. Returns whether it is stuck. */
   async isStuck(): Promise<boolean> {
     const since = this.#now();
     const isAlive =
-      (await this.#ask()) || this.#lastLineAt >= since || (await isWrittenSince(this.#stores, since));
+      (await this.#isResponding()) ||
+      this.#lastLineAt >= since ||
+      (await isWrittenSince(this.#stores, since));
     this.#silentRounds = isAlive ? 0 : this.#silentRounds + 1;
     return this.#silentRounds >= SILENT_ROUNDS;
   }
 }
 
-/** Whether a file or folder below this one was written at `sinceMs` or later. */
+/** Returns whether a file or folder below this one was written at `sinceMs` or later. */
 async function isWrittenSince(folder: string, sinceMs: number): Promise<boolean> {
   for (const name of await readdir(folder).catch(() => [])) {
     const entry = path.join(folder, name);

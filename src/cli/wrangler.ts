@@ -5,9 +5,9 @@ import { stripVTControlCharacters } from "node:util";
 import type { z } from "zod";
 import { CommandFault, ROOT } from "./commandLine.ts";
 
-/** Wrangler could not do what it was asked for; the message is its own first line of complaint. */
+/** A wrangler command that failed. The message is wrangler's own error, in one line. */
 export class RemoteFault extends CommandFault {
-  /** What it printed all the same. */
+  /** Text that the failed command wrote to stdout. */
   readonly printed: string;
 
   constructor(message: string, printed = "") {
@@ -18,18 +18,18 @@ export class RemoteFault extends CommandFault {
 
 const WRANGLER = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
 
-/** The deployed environments that wrangler.toml describes; the top of that file is production. */
+/** Deployed environments of wrangler.toml. The top level of that file is production. */
 export type Environment = "production" | "staging";
 
-/** Runs one wrangler command and answers what it prints; throws a RemoteFault when it fails. */
+/** Runs one wrangler command and returns what it printed. Throws a RemoteFault when the command fails. */
 export type RunWrangler = (args: readonly string[], env?: Record<string, string>) => Promise<string>;
 
-/** Wrangler, told which environment each command is about. */
+/** Returns a function that runs wrangler commands on this environment. `cli` is the path of wrangler's entry file. */
 export function wranglerFor(environment: Environment, cli = WRANGLER): RunWrangler {
   return async (args, env = {}) => runWrangler(cli, [...args, ...environmentFlag(environment)], env);
 }
 
-/** Said always: without it wrangler warns that production was not meant. */
+/** Returns wrangler's flag for the environment. Production needs one too: without it wrangler prints a warning. */
 export function environmentFlag(environment: Environment): string[] {
   return environment === "production" ? ["--env="] : ["--env", environment];
 }
@@ -46,35 +46,36 @@ async function runWrangler(
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", ...env },
     });
     let printed = "";
-    let complaint = "";
+    let errorText = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (complaint += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (errorText += text));
     child.on("error", reject);
     child.on("close", (code) => {
       if (code === 0) resolve(printed);
       else {
-        const why = firstComplaint(complaint) ?? `wrangler ${args[0]} ended with code ${code}.`;
-        reject(new RemoteFault(why, printed));
+        const reason = errorReason(errorText) ?? `wrangler ${args[0]} exited with code ${code}.`;
+        reject(new RemoteFault(reason, printed));
       }
     });
   });
 }
 
-/** What wrangler has printed as JSON; anything else is its fault. */
-export function answered<T>(schema: z.ZodType<T>, printed: string): T {
+/** Parses JSON that wrangler printed. Throws a RemoteFault for any other text. */
+export function parsePrinted<T>(schema: z.ZodType<T>, printed: string): T {
   try {
     return schema.parse(JSON.parse(printed));
   } catch {
-    throw new RemoteFault("wrangler answers in a form that this command does not know.");
+    throw new RemoteFault(
+      "wrangler printed output that this command cannot read. Use the version of wrangler in package-lock.json.",
+    );
   }
 }
 
-/** The line after `[ERROR]`; of a request to Cloudflare the next one, which has the reason and its code. */
-function firstComplaint(text: string): string | null {
-  const [, complaint, reason] =
-    /\[ERROR\]\s*(.+)(?:\s*\n\s*(\S.*))?/.exec(stripVTControlCharacters(text)) ?? [];
-  if (complaint === undefined) return null;
+/** Returns the text after `[ERROR]`. For a failed request to Cloudflare, the next line has the reason and its code. */
+function errorReason(text: string): string | null {
+  const [, title, reason] = /\[ERROR\]\s*(.+)(?:\s*\n\s*(\S.*))?/.exec(stripVTControlCharacters(text)) ?? [];
+  if (title === undefined) return null;
   return (
-    complaint.startsWith("A request to the Cloudflare API") && reason !== undefined ? reason : complaint
+    title.startsWith("A request to the Cloudflare API") && reason !== undefined ? reason : title
   ).trim();
 }

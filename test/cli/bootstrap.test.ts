@@ -11,7 +11,7 @@ const BOOTSTRAP = path.join(import.meta.dirname, "..", "..", "src", "cli", "boot
 
 type Packages = Record<string, { version?: string; integrity?: string; optional?: true }>;
 
-/** A Node for this platform, as the lockfile pins one: installing it links the Node that runs the tests. */
+/** A Node for this platform, pinned by the lockfile. Its installation links the Node that runs the tests. */
 const PINNED = {
   "node_modules/pinned-node": {
     version: "1.0.0",
@@ -46,7 +46,7 @@ const SCRIPT = `const given: string[] = process.argv.slice(2);
 console.log(JSON.stringify(given));
 process.exitCode = 7;`;
 
-/** Plays npm: installs what the lockfile names for this platform, or fails if the checkout says so. */
+/** Simulates npm: installs the packages of the lockfile for this platform. Fails if the file npm-fails exists. */
 const NPM = `const fs = require("node:fs");
 fs.appendFileSync("npm-ran", process.argv.slice(2).join(" ") + "\\n");
 if (fs.existsSync("npm-fails")) process.exit(1);
@@ -86,28 +86,31 @@ class Checkout {
   }
 }
 
-/** A checkout with a lockfile and, unless null, a list of what is installed. */
+/** Creates a checkout with a lockfile and, unless null, a list of installed packages. */
 async function checkout(installed: Packages | null, locked: Packages = LOCKED): Promise<Checkout> {
   const folder = await mkdtemp(path.join(tmpdir(), "checkout-"));
   folders.push(folder);
-  const made = new Checkout(folder);
-  await made.write("package-lock.json", JSON.stringify({ packages: locked }));
-  await made.write("script.ts", SCRIPT);
-  await made.write("npm-cli.js", NPM);
-  await made.write("package.json", "{}");
+  const created = new Checkout(folder);
+  await created.write("package-lock.json", JSON.stringify({ packages: locked }));
+  await created.write("script.ts", SCRIPT);
+  await created.write("npm-cli.js", NPM);
+  await created.write("package.json", "{}");
   await mkdir(path.join(folder, "src", "cli"), { recursive: true });
   await cp(BOOTSTRAP, path.join(folder, "src", "cli", "bootstrap.mjs"));
   if (installed !== null) {
-    await made.write("node_modules/.package-lock.json", JSON.stringify({ packages: installed }));
+    await created.write("node_modules/.package-lock.json", JSON.stringify({ packages: installed }));
     const node = path.join(folder, "node_modules/pinned-node/bin/node");
-    await made.write("link.cjs", `require("node:fs").symlinkSync(process.execPath, ${JSON.stringify(node)})`);
+    await created.write(
+      "link.cjs",
+      `require("node:fs").symlinkSync(process.execPath, ${JSON.stringify(node)})`,
+    );
     await mkdir(path.dirname(node), { recursive: true });
     await runNode([path.join(folder, "link.cjs")]);
   }
-  return made;
+  return created;
 }
 
-test("installing runs no package's script, and every platform gets the same Node", async () => {
+test("an installation runs no scripts of packages, and every platform gets the same version of Node", async () => {
   const root = path.join(import.meta.dirname, "..", "..");
   expect((await readFile(path.join(root, ".npmrc"), "utf8")).split("\n")).toContain("ignore-scripts=true");
   const { packages } = lockfileSchema.parse(
@@ -126,13 +129,13 @@ test("installing runs no package's script, and every platform gets the same Node
 });
 
 describe("a command in a fresh checkout", () => {
-  test("installs from the lockfile, says so in one line, and runs; the next time it just runs", async () => {
+  test("prints one line, installs from the lockfile, and runs; a second run installs nothing", async () => {
     const fresh = await checkout(null);
     const first = await fresh.run("script.ts");
     expect(first).toEqual({
       exitCode: 7,
       out: "[]\n",
-      err: "Installing packages from the lockfile, once …\n",
+      err: "Installing the packages of package-lock.json …\n",
     });
     expect(await fresh.installs()).toHaveLength(1);
     expect((await fresh.installs())[0]).toMatch(/^ci /);
@@ -141,20 +144,20 @@ describe("a command in a fresh checkout", () => {
     expect(await fresh.installs()).toHaveLength(1);
   });
 
-  test("says in one line that the packages could not be installed, and exits with 1", async () => {
+  test("prints one line and exits with 1 when the installation fails", async () => {
     const fresh = await checkout(null);
     await fresh.write("npm-fails", "");
     const { exitCode, out, err } = await fresh.run("script.ts");
     expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
     expect(err.split("\n").slice(1)).toEqual([
-      "The packages could not be installed: `npm ci` failed as shown above.",
+      "Cannot install the packages: `npm ci` failed, as shown above. Fix that and run the command again.",
       "",
     ]);
   });
 });
 
 describe("a command in a checkout with packages", () => {
-  test("hands over its arguments, its output and its exit code, and installs nothing", async () => {
+  test("passes on arguments, output and exit code, and installs nothing", async () => {
     const complete = await checkout(INSTALLED);
     const given = ["--flag", "a b", "--", "-x", ""];
     expect(await complete.run("script.ts", ...given)).toEqual({
@@ -167,40 +170,40 @@ describe("a command in a checkout with packages", () => {
 
   test.each<[string, Packages]>([
     [
-      "is another version",
+      "has another version than in the lockfile",
       { ...INSTALLED, "node_modules/one": { version: "0.9.0", integrity: "sha512-one" } },
     ],
     [
-      "has other content",
+      "has another integrity hash than in the lockfile",
       { ...INSTALLED, "node_modules/one": { version: "1.0.0", integrity: "sha512-two" } },
     ],
     ["is missing", PINNED],
-  ])("installs again when a package %s than the lockfile says", async (_how, installed) => {
+  ])("installs again when a package %s", async (_how, installed) => {
     const outdated = await checkout(installed);
     expect((await outdated.run("script.ts")).exitCode).toBe(7);
     expect(await outdated.installs()).toHaveLength(1);
   });
 
-  test("installs again when the pinned Node is not there", async () => {
+  test("installs again when the pinned Node is missing", async () => {
     const broken = await checkout(INSTALLED);
     await rm(path.join(broken.folder, "node_modules/pinned-node"), { recursive: true });
     expect((await broken.run("script.ts")).exitCode).toBe(7);
     expect(await broken.installs()).toHaveLength(1);
   });
 
-  test("runs on the machine's own Node where the lockfile pins none for the platform", async () => {
+  test("runs on the machine's Node when the lockfile pins none for the platform", async () => {
     const { "node_modules/pinned-node": _pinned, ...others } = LOCKED;
     const unpinned = await checkout(INSTALLED, others);
     expect(await unpinned.run("script.ts", "x")).toEqual({ exitCode: 7, out: '["x"]\n', err: "" });
   });
 });
 
-test("a command in half a checkout says that the lockfile is missing", async () => {
-  const half = await checkout(INSTALLED);
-  await rm(path.join(half.folder, "package-lock.json"));
-  expect(await half.run("script.ts")).toEqual({
+test("a command in an incomplete checkout reports the missing lockfile", async () => {
+  const incomplete = await checkout(INSTALLED);
+  await rm(path.join(incomplete.folder, "package-lock.json"));
+  expect(await incomplete.run("script.ts")).toEqual({
     exitCode: 1,
     out: "",
-    err: "package-lock.json is missing or unreadable: run this in a complete checkout.\n",
+    err: "package-lock.json is missing or unreadable. Run the command in a complete checkout.\n",
   });
 });

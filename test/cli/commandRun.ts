@@ -10,7 +10,7 @@ export interface CommandRun {
   err: string;
 }
 
-/** Runs a program with the Node that runs the tests, and waits for its end. */
+/** Runs a program with the Node that runs the tests. Resolves when it exits. */
 export async function runNode(args: string[], env: Record<string, string> = {}): Promise<CommandRun> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {

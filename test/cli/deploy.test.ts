@@ -13,8 +13,9 @@ import { listenOnLoopback, type LoopbackServer } from "../support/loopback.ts";
 import { runNode } from "./commandRun.ts";
 
 /**
- * Plays wrangler: notes its arguments and what a secrets file held, keeps KV as files, and answers from
- * `answers.json`, where a text that begins with "ERROR" is a failure, and "ENDS" one with a word to programs only.
+ * Simulates wrangler: records its arguments and the content of a secrets file, stores KV as files, and prints the text
+ * from `answers.json`. A text that begins with "ERROR" goes to stderr with exit code 1, one with "ENDS" to stdout with
+ * exit code 1.
  */
 const FAKE = `const fs = require("node:fs"), path = require("node:path");
 const home = __dirname, args = process.argv.slice(2);
@@ -39,8 +40,8 @@ process.exitCode = answer.startsWith("ENDS") ? 1 : 0;`;
 
 const NO_WORKER =
   "ERROR A request to the Cloudflare API (/accounts/0/workers/scripts/x/deployments) failed.\n\n  This Worker does not exist on your account. [code: 10007]\n";
-/** What Cloudflare says of a version, with the hosts that it was deployed with. */
-function versionThatKnows(hosts: string): string {
+/** Returns Cloudflare's description of a version that was deployed with these hosts. */
+function versionWithHosts(hosts: string): string {
   const ownHosts = { type: "plain_text", name: "OWN_HOSTS", text: hosts };
   return JSON.stringify({ id: "v-old", resources: { bindings: [{ type: "d1", name: "DB" }, ownHosts] } });
 }
@@ -60,28 +61,28 @@ const SECOND: Record<string, string> = {
   "d1 list --json": JSON.stringify([{ name: "another" }, { name: "partner-api" }]),
   "d1 time-travel info": '{"bookmark":"mark-1"}',
   "secret list": '[{"name":"TRAINING_PLAN_SECRET","type":"secret_text"}]',
-  "versions view v-old --json": versionThatKnows("deployed.example"),
+  "versions view v-old --json": versionWithHosts("deployed.example"),
 };
 const SETTINGS = { worker: "partner-api", databaseName: "partner-api", trainingPlanUrl: "" };
 
 let home: string;
 let service: LoopbackServer;
-/** What the deployed service does wrong: every import fails. */
-let broken: "everything" | "literal headers" | "imports" | "to be tried by others";
-let asked: string[];
-let said: string[];
+/** What fails in the deployed service. Imports fail in all cases. "not tested": the smoke test does not run. */
+let broken: "everything" | "literal headers" | "imports" | "not tested";
+let requests: string[];
+let printed: string[];
 
 beforeEach(async () => {
   home = await mkdtemp(path.join(tmpdir(), "deploy-"));
   await mkdir(path.join(home, "kv"));
   await writeFile(path.join(home, "wrangler.cjs"), FAKE);
-  broken = "to be tried by others";
-  asked = [];
-  said = [];
+  broken = "not tested";
+  requests = [];
+  printed = [];
   service = await listenOnLoopback((request, response) => {
     const answer = async (): Promise<[number, unknown]> => {
       const address = request.url ?? "";
-      asked.push(`${request.method} ${address}`);
+      requests.push(`${request.method} ${address}`);
       if (broken === "everything") return [500, {}];
       if (address === "/health/") return [200, { status: "ok" }];
       const literal = request.headers["http_authorization"];
@@ -114,7 +115,7 @@ const ranSchema = z.object({
   secrets: z.record(z.string(), z.string()).nullable(),
 });
 
-/** What wrangler was asked for, without the files that only this run had. */
+/** Returns wrangler's arguments, without the temporary paths. */
 async function ran(): Promise<string[]> {
   const lines = (await readFile(path.join(home, "ran.jsonl"), "utf8")).trim().split("\n");
   return lines.map((line) =>
@@ -142,17 +143,17 @@ async function deployed(
     askSecret: async () => secret,
     smokeTest: async (address) => {
       addresses.push(address);
-      if (broken === "to be tried by others") return null;
-      return smokeTest(service.url, remoteRegistry(wrangler), { forMs: 300, everyMs: 20 });
+      if (broken === "not tested") return null;
+      return smokeTest(service.url, remoteRegistry(wrangler), { timeoutMs: 300, intervalMs: 20 });
     },
-    say: (line) => said.push(line),
+    print: (line) => printed.push(line),
   });
   return { outcome, addresses };
 }
 
 const KV = "--binding PARTNERS --remote --env=";
 
-test("a first deployment makes the database, migrates it, deploys and tries the service", async () => {
+test("a first deployment creates the database, migrates it, deploys the code and tests the service", async () => {
   const { outcome, addresses } = await deployed(FIRST);
   expect(outcome).toEqual({ ok: true });
   expect(await ran()).toEqual([
@@ -165,10 +166,10 @@ test("a first deployment makes the database, migrates it, deploys and tries the 
     "deploy --var OWN_HOSTS:deployed.example --env=",
   ]);
   expect(addresses).toEqual(["https://deployed.example"]);
-  expect(said.at(-1)).toContain("There is no earlier version to roll back to.");
+  expect(printed.at(-1)).toContain("No rollback: this is the first version.");
 });
 
-test("a second deployment creates nothing, and says how to take back code and data", async () => {
+test("a second deployment creates nothing and prints how to restore code and data", async () => {
   const { outcome } = await deployed(SECOND);
   expect(outcome).toEqual({ ok: true });
   expect(await ran()).toEqual([
@@ -180,30 +181,30 @@ test("a second deployment creates nothing, and says how to take back code and da
     "d1 migrations apply DB --remote --env=",
     "deploy --var OWN_HOSTS:deployed.example --env=",
   ]);
-  expect(said.at(-1)).toContain("npx wrangler rollback v-old --env=");
-  expect(said.at(-1)).toContain("npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=");
+  expect(printed.at(-1)).toContain("npx wrangler rollback v-old --env=");
+  expect(printed.at(-1)).toContain("npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=");
 });
 
 test.each(["", "old.example", "deployed.example,old.example"])(
-  "a service whose running version knows other hosts than it is served at is deployed with these: %j",
+  "the code is deployed with the hosts of its addresses when the running version has others in OWN_HOSTS: %j",
   async (hosts) => {
-    const { outcome } = await deployed({ ...SECOND, "versions view v-old --json": versionThatKnows(hosts) });
+    const { outcome } = await deployed({ ...SECOND, "versions view v-old --json": versionWithHosts(hosts) });
     expect(outcome).toEqual({ ok: true });
     expect((await ran()).at(-1)).toBe("deploy --var OWN_HOSTS:deployed.example --env=");
   },
 );
 
-test("a service with an address of its own knows it, and the one at workers.dev as well", async () => {
+test("OWN_HOSTS contains the host of --url and the workers.dev host", async () => {
   const { outcome } = await deployed(FIRST, { url: "https://api.example.com" });
   expect(outcome).toEqual({ ok: true });
   expect((await ran()).at(-1)).toBe("deploy --var OWN_HOSTS:api.example.com,deployed.example --env=");
 });
 
-const WAY_BACK = `Roll the code back:      npx wrangler rollback v-old --env=
-Database as it was, if a migration is at fault (what came since is lost there):
-                         npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=`;
+const ROLLBACK = `Roll back the code:    npx wrangler rollback v-old --env=
+Restore the database:  npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=
+Restore it only if a migration damaged it: newer rows are lost. See src/cli/OPERATIONS.md.`;
 
-test("a migration that fails stops everything before the code, and the last lines are the way back", async () => {
+test("a failed migration ends the deployment before the code, and the last lines are the rollback commands", async () => {
   const { outcome } = await deployed({
     ...SECOND,
     "d1 migrations apply": 'ERROR near "CREAT": syntax error\n',
@@ -211,36 +212,39 @@ test("a migration that fails stops everything before the code, and the last line
   expect(outcome).toMatchObject({
     ok: false,
     exitCode: 1,
-    problem: `The code was not deployed: a migration failed: near "CREAT": syntax error\n${WAY_BACK}`,
+    problem: `The code was not deployed: a migration failed: near "CREAT": syntax error\n${ROLLBACK}`,
   });
   expect((await ran()).at(-1)).toBe("d1 migrations apply DB --remote --env=");
 });
 
-test("an upload that fails ends with the way back, too: the database is another one by then", async () => {
+test("a failed upload prints the rollback commands, too, because the database has changed", async () => {
   const { outcome } = await deployed({ ...SECOND, deploy: "ERROR Too large\n" });
-  expect(outcome).toMatchObject({ ok: false, problem: `The deployment failed: Too large\n${WAY_BACK}` });
+  expect(outcome).toMatchObject({
+    ok: false,
+    problem: `The database was migrated, but the deployment of the code failed: Too large\n${ROLLBACK}`,
+  });
 });
 
-describe("a service that does not work after its deployment", () => {
+describe("a smoke test that fails", () => {
   test.each<[typeof broken, RegExp]>([
-    ["everything", /GET \/health\/: 500 instead of 200\./],
-    ["literal headers", /HTTP_AUTHORIZATION and HTTP_PARTNER_ID: 401 instead of 200\./],
+    ["everything", /GET \/health\/: expected status 200, received 500\./],
+    ["literal headers", /HTTP_AUTHORIZATION and HTTP_PARTNER_ID: expected status 200, received 401\./],
     ["imports", /A live ride becomes an activity: The import of the file failed: It was lost\./],
-  ])("is a failure that names the way back, and leaves no partner: %s", async (what, fault) => {
+  ])("fails the command, prints the rollback commands, and leaves no partner: %s", async (what, fault) => {
     broken = what;
     const { outcome } = await deployed(SECOND);
     expect(outcome).toMatchObject({ ok: false, exitCode: 1, problem: expect.stringMatching(fault) });
-    expect(outcome).toMatchObject({ problem: expect.stringContaining(`\n${WAY_BACK}`) });
+    expect(outcome).toMatchObject({ problem: expect.stringContaining(`\n${ROLLBACK}`) });
     expect((await ran()).slice(-2)).toEqual([
       `kv key put partner:smoke-X --path FILE ${KV}`,
       `kv key delete partner:smoke-X ${KV}`,
     ]);
   });
 
-  test("whatever fails after its ping, the user that it made is deleted", async () => {
+  test("deletes its user even when a step after the ping fails", async () => {
     broken = "imports";
     await deployed(SECOND);
-    expect(asked.filter((request) => request.startsWith("DELETE "))).toEqual([
+    expect(requests.filter((request) => request.startsWith("DELETE "))).toEqual([
       expect.stringMatching(/^DELETE \/api\/users\/verify-\w+\/$/),
     ]);
   });
@@ -248,25 +252,25 @@ describe("a service that does not work after its deployment", () => {
 
 describe("the planner's secret", () => {
   const trainingPlanUrl = "https://planner.example.com/plans";
-  const secretsGiven = async () =>
+  const uploadedSecrets = async () =>
     (await readFile(path.join(home, "ran.jsonl"), "utf8"))
       .trim()
       .split("\n")
       .map((line) => ranSchema.parse(JSON.parse(line)).secrets)
       .filter((secrets) => secrets !== null);
 
-  test("is asked for where it is missing, and goes with the code in a file", async () => {
+  test("is asked for when it is missing, and is uploaded in a file with the code", async () => {
     expect((await deployed(FIRST, { trainingPlanUrl, secret: "whsec_x" })).outcome).toEqual({ ok: true });
-    expect(await secretsGiven()).toEqual([{ TRAINING_PLAN_SECRET: "whsec_x" }]);
+    expect(await uploadedSecrets()).toEqual([{ TRAINING_PLAN_SECRET: "whsec_x" }]);
     expect((await ran()).join("\n")).not.toContain("whsec_x");
   });
 
-  test("is not asked for again", async () => {
+  test("is not asked for when it is stored", async () => {
     expect((await deployed(SECOND, { trainingPlanUrl })).outcome).toEqual({ ok: true });
-    expect(await secretsGiven()).toEqual([]);
+    expect(await uploadedSecrets()).toEqual([]);
   });
 
-  test("stops the deployment before anything changes where nobody gives it", async () => {
+  test("ends the deployment before any change when it is not given", async () => {
     const missing = await deployed({ ...SECOND, "secret list": "[]" }, { trainingPlanUrl });
     expect(missing.outcome).toMatchObject({
       ok: false,
@@ -276,7 +280,7 @@ describe("the planner's secret", () => {
   });
 });
 
-test("nothing is asked of Cloudflare while a check fails, and nothing is changed while nobody is logged in", async () => {
+test("a failed check ends the deployment before any call to Cloudflare, a missing login before any change", async () => {
   expect((await deployed(FIRST, { fails: true })).outcome).toMatchObject({ ok: false, exitCode: 1 });
   expect(existsSync(path.join(home, "ran.jsonl"))).toBe(false);
   const { outcome } = await deployed({ ...FIRST, "whoami --json": 'ENDS{"loggedIn":false}' });
@@ -284,12 +288,12 @@ test("nothing is asked of Cloudflare while a check fails, and nothing is changed
   expect(await ran()).toEqual(["whoami --json --env="]);
 });
 
-test("a network that is away is not taken for nobody logged in", async () => {
+test("a network error is not reported as a missing login", async () => {
   const { outcome } = await deployed({ ...FIRST, "whoami --json": "ERROR Unable to resolve the hostname\n" });
   expect(outcome).toMatchObject({ problem: "Nothing was deployed: Unable to resolve the hostname" });
 });
 
-test("another fault of Cloudflare is not taken for a first deployment", async () => {
+test("another error of Cloudflare is not mistaken for a first deployment", async () => {
   const { outcome } = await deployed({
     ...SECOND,
     "deployments list --json":
@@ -299,7 +303,7 @@ test("another fault of Cloudflare is not taken for a first deployment", async ()
 });
 
 describe("npm run deploy", () => {
-  test("shows every step with its command on --dry-run, and runs none of them", async () => {
+  test("prints every step with its commands on --dry-run, and runs none of them", async () => {
     const { exitCode, out, err } = await runNode([
       "src/cli/commands/deploy.ts",
       "--dry-run",
@@ -322,12 +326,12 @@ describe("npm run deploy", () => {
   });
 
   test.each<[string[], RegExp]>([
-    [["--env", "prod"], /^--env takes staging, not "prod"\.\n$/],
+    [["--env", "prod"], /^--env must be "staging"; received "prod"\. Production needs no --env\.\n$/],
     [
       ["--url", "http://x"],
-      /^--url takes an address such as https:\/\/api\.example\.com, not "http:\/\/x"\.\n$/,
+      /^--url must be an address such as https:\/\/api\.example\.com, without a path; received "http:\/\/x"\.\n$/,
     ],
-    [["--now"], /^Unknown option '--now'\.\n$/],
+    [["--now"], /^Unknown option '--now'\. Options: --env, --url, --dry-run\.\n$/],
   ])("refuses %j with exit code 2", async (args, line) => {
     const { exitCode, out, err } = await runNode(["src/cli/commands/deploy.ts", ...args]);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });

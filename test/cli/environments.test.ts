@@ -33,7 +33,7 @@ const read = (env: string): Config =>
 const production = read("");
 const staging = read("staging");
 
-/** Every key of an environment that a Worker is bound to or made of; what only names the file or the environment is left. */
+/** Keys that must be equal in both environments: all except those that name the file or the environment. */
 const { name, vars, ratelimits, ...rest } = production;
 const SAME = Object.keys(rest).filter(
   (key) =>
@@ -42,7 +42,7 @@ const SAME = Object.keys(rest).filter(
     ),
 );
 
-/** The same with `-staging` on each resource of ours, wherever it is named. */
+/** Returns the value with `-staging` appended to every name of a resource. */
 function staged(value: unknown): unknown {
   if (typeof value === "string") return /^partner-api($|-)/.test(value) ? `${value}-staging` : value;
   if (Array.isArray(value)) return value.map(staged);
@@ -50,7 +50,7 @@ function staged(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, staged(inner)]));
 }
 
-describe("consumers", () => {
+describe("concurrent consumers", () => {
   const consumersOf = (name: string) => {
     const found = production.queues.consumers.find(({ queue }) => queue === `partner-api-${name}`);
     return Number(found?.["max_concurrency"]);
@@ -60,30 +60,30 @@ describe("consumers", () => {
     ["priority", SLOTS_OF_PARTNER.PRIORITY],
     ["retry", SLOTS_OF_PARTNER.RETRY],
     ["deliveries", SLOTS_OF_PARTNER.EVENTS + SLOTS_OF_PARTNER.PLANS],
-    // An importer of a history's files sends up to six requests at a time.
+    // A BULK importer sends up to six requests at a time.
     ["bulk", SLOTS_OF_PARTNER.BULK / 6],
-  ])("of %s are not all occupied by one partner", (name, slots) => {
+  ])("of %s: one partner occupies at most 80 % of them", (name, slots) => {
     expect(slots).toBeLessThanOrEqual(0.8 * consumersOf(name));
   });
 });
 
-describe("staging is production on resources of its own:", () => {
+describe("staging equals production, on its own resources:", () => {
   test.each(SAME)("%s", (key) => {
     expect(staging[key]).toEqual(staged(production[key]));
   });
 
-  test("another Worker, which has the same variables and says what it is", () => {
+  test("another Worker with the same variables, except ENVIRONMENT", () => {
     expect(staging.name).toBe(`${name}-staging`);
     expect(Object.keys(staging.vars)).toEqual(Object.keys(vars));
     expect([vars["ENVIRONMENT"], staging.vars["ENVIRONMENT"]]).toEqual(["production", "staging"]);
   });
 
-  test("room for the subrequests of the largest request of pings", () => {
+  test("the subrequest limit is above the need of the largest ping request", () => {
     const largest = MAX_PINGS + 2 * MAX_USERS + 30;
     for (const { limits } of [production, staging]) expect(limits.subrequests).toBeGreaterThan(largest);
   });
 
-  test("the same ceilings, whose counters are its own", () => {
+  test("the same rate limits with separate counters", () => {
     const withoutId = (limits: Config["ratelimits"]) =>
       limits.map(({ namespace_id: _id, ...limit }) => limit);
     expect(withoutId(staging.ratelimits)).toEqual(withoutId(ratelimits));
@@ -91,7 +91,7 @@ describe("staging is production on resources of its own:", () => {
     expect(new Set(ids).size).toBe(ids.length);
   });
 
-  test("no resource is shared: every queue, bucket and database of production has another name there", () => {
+  test("no queue, bucket or database is shared", () => {
     expect(production.queues.producers.length).toBeGreaterThan(0);
     const resources = (config: Config) => [
       ...config.queues.producers.map(({ queue }) => queue),
@@ -103,7 +103,7 @@ describe("staging is production on resources of its own:", () => {
   });
 });
 
-test("neither environment keeps traces, nor query strings in its log lines", () => {
+test("both environments store no traces, and log lines have no query strings", () => {
   for (const { observability } of [production, staging]) {
     expect(observability).toMatchObject({
       redact_query_string: true,
@@ -113,7 +113,7 @@ test("neither environment keeps traces, nor query strings in its log lines", () 
   }
 });
 
-test("a file that ends its isolate takes no other partner's work along: one message an invocation", () => {
+test("each invocation of a consumer gets one message, so a file that ends its isolate affects no other partner", () => {
   for (const { queues } of [production, staging]) {
     const sizes = queues.consumers.flatMap(({ dead_letter_queue, max_batch_size }) =>
       dead_letter_queue === undefined ? [] : [max_batch_size],
@@ -122,7 +122,7 @@ test("a file that ends its isolate takes no other partner's work along: one mess
   }
 });
 
-/** A batch without messages: what a consumer does with it is nothing, and not to be refused. */
+/** Returns a batch without messages. A queue without a consumer rejects it. */
 const emptyBatch = (queue: string) => ({
   queue,
   messages: [],
@@ -131,7 +131,7 @@ const emptyBatch = (queue: string) => ({
   retryAll() {},
 });
 
-test("each queue that is consumed, in either environment, has its consumer, and its producer creates it", async () => {
+test("every queue of both environments has a consumer in the code, and a producer binding, so that wrangler creates it", async () => {
   for (const { queues } of [production, staging]) {
     expect(queues.consumers.map(({ queue }) => queue).toSorted()).toEqual(
       queues.producers.map(({ queue }) => queue).toSorted(),

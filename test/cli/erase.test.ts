@@ -5,7 +5,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { localDatabase, remoteDatabase, withValues, type Database } from "../../src/cli/databases.ts";
+import { localDatabase, remoteDatabase, inlineValues, type Database } from "../../src/cli/databases.ts";
 import { applyMigrations, openLocalStores } from "../../src/cli/localState.ts";
 import { fileId } from "../../src/identifiers.ts";
 import { RemoteFault } from "../../src/cli/wrangler.ts";
@@ -43,7 +43,7 @@ const fileIdOf = (userId: string) =>
   fileId({ partnerId: "acme", userId, source: "watch", summaryId: "ride" });
 const insertUser = "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?1, ?2, 1, 1)";
 
-test("a person is erased by the operator's word: noted for the clock, once for each user that there is", async () => {
+test("erase records an erasure for the clock, and refuses an unknown user", async () => {
   await using(async (database) => database.run(insertUser, "acme", "o'hara"));
   const before = Date.now();
   const begun = await erase("acme", "o'hara", "--state", state);
@@ -64,33 +64,43 @@ test("a person is erased by the operator's word: noted for the clock, once for e
   expect(await erase("acme", "nobody", "--state", state)).toEqual({
     exitCode: 1,
     out: "",
-    err: "acme has no user of this id.\n",
+    err: 'The partner acme has no user "nobody". Check both ids, and --local, --remote and --env.\n',
   });
 });
 
-test("whom a restored database has brought back is erased again, by the list that was saved before, and no further", async () => {
+test("erase --again erases the users of the saved list again, up to their saved bound, in a restored database", async () => {
   await using(async (database) => database.run(insertUser, "acme", "leaver"));
   expect((await erase("acme", "leaver", "--state", state)).exitCode).toBe(0);
   const saved = path.join(state, "erased.json");
   const rows = await using(async (database) => database.run(ALL_ERASED));
   await writeFile(saved, JSON.stringify([{ results: rows, success: true }]));
-  // As a restoration would: the erasure is forgotten, the user is there; and has come back by itself since.
+  // Simulates a restore: the erasure is missing, the user exists, and has a newer file.
   await using(async (database) => {
     await database.run("DELETE FROM erased WHERE user_id = ?1", "leaver");
     await database.run(insertFile, fileIdOf("leaver"), "leaver", Date.now());
   });
   const again = await erase("--again", saved, "--state", state);
-  expect(again.out).toMatch(/^Users that had come back: 1\.\nBegun: /);
+  expect(again.out).toMatch(/^Erased users in the restored database: 1\.\nErasure started\. /);
   expect(new Set(await using(async (database) => database.run(ALL_ERASED)))).toEqual(new Set(rows));
-  expect((await erase("--again", saved, "--state", state)).out).toBe("Users that had come back: 0.\n");
+  expect((await erase("--again", saved, "--state", state)).out).toBe(
+    "Erased users in the restored database: 0.\n",
+  );
 }, 120_000);
 
-describe("npm run erase refuses, with exit code 2,", () => {
+describe("npm run erase exits with code 2 for", () => {
   test.each<[string, string[], RegExp]>([
-    ["a user without a partner", ["leaver"], /^npm run erase -- <partner_id> <user_id> /],
-    ["a user beside a list", ["acme", "leaver", "--again", "x"], /^npm run erase -- <partner_id> <user_id> /],
+    ["a user without a partner", ["leaver"], /^Usage: npm run erase -- <partner_id> <user_id> /],
+    [
+      "a user together with --again",
+      ["acme", "leaver", "--again", "x"],
+      /^Usage: npm run erase -- <partner_id> <user_id> /,
+    ],
     ["a partner id with a space", ["a b", "leaver"], /^A partner id is 1 to 64 letters/],
-    ["a staging that is local", ["acme", "leaver", "--env", "staging"], /^--env belongs to --remote\.\n$/],
+    [
+      "--env without --remote",
+      ["acme", "leaver", "--env", "staging"],
+      /^--env selects a deployed environment: add --remote, or remove --env\.\n$/,
+    ],
   ])("%s", async (_what, args, line) => {
     const { exitCode, out, err } = await erase(...args);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
@@ -98,32 +108,35 @@ describe("npm run erase refuses, with exit code 2,", () => {
   });
 });
 
-describe("a state folder that no service has used is refused in one line by", () => {
+describe("a state folder that no service has used is refused by", () => {
   test.each([
     ["erase", ["src/cli/commands/erase.ts", "acme", "leaver"]],
     ["redecode", ["src/cli/commands/redecode.ts", "--since", "2026-11-25"]],
-  ])("npm run %s, which does not make it", async (_command, args) => {
+  ])("npm run %s, which does not create it", async (_command, args) => {
     const typo = path.join(state, "typo");
     expect(await runNode([...args, "--state", typo])).toEqual({
       exitCode: 1,
       out: "",
-      err: `No service has run on ${typo}: start one there, or name its folder with --state.\n`,
+      err: `No service has used the state folder ${typo}. Start one with npm start -- --state, or choose another folder with --state.\n`,
     });
     expect(existsSync(typo)).toBe(false);
   });
 
-  test("npm run erase, also when a partner was registered there before the first start", async () => {
+  test("npm run erase, also when a partner was created there before the first start", async () => {
     const unstarted = await mkdtemp(path.join(tmpdir(), "unstarted-"));
     expect(
       (await runNode(["src/cli/commands/partner.ts", "create", "acme", "--state", unstarted])).exitCode,
     ).toBe(0);
     const { exitCode, err } = await erase("acme", "leaver", "--state", unstarted);
     await rm(unstarted, { recursive: true });
-    expect({ exitCode, err }).toEqual({ exitCode: 1, err: expect.stringMatching(/^No service has run on /) });
+    expect({ exitCode, err }).toEqual({
+      exitCode: 1,
+      err: expect.stringMatching(/^No service has used the state folder /),
+    });
   });
 });
 
-test("of a database that another program keeps locked the last line says so", async () => {
+test("the last line reports a database that another program keeps locked", async () => {
   const folder = path.join(state, "v3", "d1", "miniflare-D1DatabaseObject");
   const file = (await readdir(folder)).find((name) => /^\w{64}\.sqlite$/.test(name)) ?? "";
   const other = new DatabaseSync(path.join(folder, file));
@@ -132,11 +145,13 @@ test("of a database that another program keeps locked the last line says so", as
   other.exec("COMMIT");
   other.close();
   expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
-  // Above it stands what workerd says of each try.
-  expect(err.trimEnd().split("\n").at(-1)).toMatch(/^The local stores do not answer: another program may /);
+  // workerd prints an error for each attempt before it.
+  expect(err.trimEnd().split("\n").at(-1)).toMatch(
+    /^Cannot open the local stores\. Another program has locked them, /,
+  );
 }, 120_000);
 
-test("what wrangler prints in another form than a database's answer is said, and not read as no rows", async () => {
+test("unexpected output of wrangler is an error, not an empty result", async () => {
   const run = async (printed: string) =>
     remoteDatabase(async () => printed)
       .run("SELECT 1")
@@ -144,13 +159,15 @@ test("what wrangler prints in another form than a database's answer is said, and
   expect(await run('[{"results":[{"a":1}],"success":true}]')).toEqual([{ a: 1 }]);
   for (const printed of ["Done.", "{}", "[]", '[{"success":true}]']) {
     expect(await run(printed)).toEqual(
-      new RemoteFault("wrangler answers in a form that this command does not know."),
+      new RemoteFault(
+        "wrangler printed output that this command cannot read. Use the version of wrangler in package-lock.json.",
+      ),
     );
   }
 });
 
-test("values stand in a statement as SQLite reads them, whatever they hold", () => {
-  expect(withValues("a = ?1 AND b = ?2 AND a2 = ?1", ["o'?2", 7])).toBe(
+test("values are inserted into a statement as SQLite literals", () => {
+  expect(inlineValues("a = ?1 AND b = ?2 AND a2 = ?1", ["o'?2", 7])).toBe(
     "a = 'o''?2' AND b = 7 AND a2 = 'o''?2'",
   );
 });

@@ -5,7 +5,7 @@ import path from "node:path";
 import { expect, test } from "vitest";
 import { openLocalStores } from "../../src/cli/localState.ts";
 
-test("a command that opens a state folder never shows another one half of what is there", async () => {
+test("a command that opens a state folder replaces its configuration in one step", async () => {
   const state = await mkdtemp(path.join(tmpdir(), "stores-"));
   const open = async () => {
     const stores = await openLocalStores(state);
@@ -14,17 +14,17 @@ test("a command that opens a state folder never shows another one half of what i
   };
   try {
     await open();
-    const whole = readFileSync(path.join(state, "stores.json"), "utf8");
+    const complete = readFileSync(path.join(state, "stores.json"), "utf8");
     const seen = new Set<string>();
     let opening = true;
     const others = Promise.all([open(), open()]).finally(() => (opening = false));
-    // oxlint-disable-next-line no-unmodified-loop-condition -- the others end it
+    // oxlint-disable-next-line no-unmodified-loop-condition -- `others` sets it to false
     while (opening) {
       seen.add(readFileSync(path.join(state, "stores.json"), "utf8"));
       await new Promise(setImmediate);
     }
     await others;
-    expect([...seen]).toEqual([whole]);
+    expect([...seen]).toEqual([complete]);
     expect((await readdir(state)).filter((name) => name.startsWith("stores"))).toEqual(["stores.json"]);
   } finally {
     await rm(state, { recursive: true });

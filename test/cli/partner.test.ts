@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { runNode } from "./commandRun.ts";
 
-/** Each call opens the local registry, which takes seconds on a busy machine. */
+/** Each command opens the local registry, which takes seconds on a busy machine. */
 const SLOW = 60_000;
 
 let state: string;
@@ -25,8 +25,8 @@ const credentialsSchema = z.strictObject({
   webhook_secret: z.string().regex(/^whsec_[A-Za-z0-9+/]{43}=$/),
 });
 
-test("a partner is made with a key and a secret that are shown once, and can be listed and shown", async () => {
-  const made = await local(
+test("create prints the key and the secret once; list and show do not print them", async () => {
+  const created = await local(
     "create",
     "acme",
     "--json",
@@ -35,8 +35,8 @@ test("a partner is made with a key and a secret that are shown once, and can be 
     "--callback-host=files.acme.example",
     "--callback-host=CDN.acme.example",
   );
-  expect({ exitCode: made.exitCode, err: made.err }).toEqual({ exitCode: 0, err: "" });
-  const { partner_id, auth_key, webhook_secret } = credentialsSchema.parse(JSON.parse(made.out));
+  expect({ exitCode: created.exitCode, err: created.err }).toEqual({ exitCode: 0, err: "" });
+  const { partner_id, auth_key, webhook_secret } = credentialsSchema.parse(JSON.parse(created.out));
   expect(partner_id).toBe("acme");
 
   const shown = await local("show", "acme", "--json");
@@ -52,7 +52,11 @@ test("a partner is made with a key and a secret that are shown once, and can be 
   });
 
   const again = await local("create", "acme");
-  expect(again).toEqual({ exitCode: 1, out: "", err: "There is a partner acme already.\n" });
+  expect(again).toEqual({
+    exitCode: 1,
+    out: "",
+    err: "The partner acme already exists. Change it with set, or choose another id.\n",
+  });
 
   const second = await local("create", "bravo");
   expect(second.out).toMatch(/^Partner-Id: {6}bravo\nKey: {13}aep_\S+\nWebhook secret: {2}whsec_\S+\n/);
@@ -72,12 +76,12 @@ test("a partner is made with a key and a secret that are shown once, and can be 
 }, 120_000);
 
 test(
-  "an unknown partner is refused in one line",
+  "an unknown partner is refused",
   async () => {
     expect(await local("show", "nobody")).toEqual({
       exitCode: 1,
       out: "",
-      err: "There is no partner nobody.\n",
+      err: "No partner nobody exists. npm run partner -- list shows all of them.\n",
     });
   },
   SLOW,
@@ -98,7 +102,7 @@ async function answerOf(...args: string[]): Promise<unknown> {
   return JSON.parse(out);
 }
 
-test("a rotated key goes on until the end of the overlap, a revoked one is gone, and the new one is shown once", async () => {
+test("rotate-key keeps older keys for the overlap and prints the new one once; revoke-key ends a key", async () => {
   await answerOf("create", "keys");
   const before = Date.now();
   const { key_id, auth_key, old_keys } = rotatedKeySchema.parse(
@@ -121,13 +125,15 @@ test("a rotated key goes on until the end of the overlap, a revoked one is gone,
   expect(await local("revoke-key", "keys", old?.key_id ?? "")).toEqual({
     exitCode: 1,
     out: "",
-    err: `keys has no live key ${old?.key_id}.\n`,
+    err: `The partner keys has no valid key ${old?.key_id}. npm run partner -- show keys lists the key ids.\n`,
   });
   const last = await local("revoke-key", "keys", key_id);
-  expect(last.out).toMatch(/No key is left: rotate-key keys makes one\.\n$/);
+  expect(last.out).toMatch(
+    /The partner has no valid key now\. npm run partner -- rotate-key keys creates one\.\n$/,
+  );
 }, 120_000);
 
-test("a rotated secret goes on for a day unless told otherwise, and the new one is shown once", async () => {
+test("rotate-secret keeps the older secret for a day by default and prints the new one once", async () => {
   await answerOf("create", "secrets");
   const before = Date.now();
   const rotated = z
@@ -148,7 +154,7 @@ test("a rotated secret goes on for a day unless told otherwise, and the new one 
   expect(shown.out).not.toContain(rotated.webhook_secret);
 }, 120_000);
 
-test("a setting that is given is changed or cleared, every other one stays", async () => {
+test("set changes or clears the given settings and keeps the others", async () => {
   await answerOf("create", "settings", "--name=Before", "--event-url=http://127.0.0.1:9000/events");
   const given = await answerOf(
     "set",
@@ -182,38 +188,86 @@ test("a setting that is given is changed or cleared, every other one stays", asy
   expect(await answerOf("resume", "settings")).toMatchObject({ status: "active", name: null });
 }, 120_000);
 
-describe("npm run partner refuses in one line, with exit code 2,", () => {
+describe("npm run partner exits with code 2 and one line for", () => {
   test.each<[string, string[], RegExp]>([
     [
       "an unknown command",
       ["destroy", "acme"],
-      /^There is no command "destroy": use create, list, show, set, /,
+      /^Unknown command "destroy"\. Commands: create, list, show, set, /,
     ],
-    ["an unknown flag", ["list", "--verbose"], /^Unknown option '--verbose'\.$/],
-    ["a flag of another command", ["list", "--name", "x"], /^list takes no --name\.$/],
-    ["a missing partner id", ["create"], /^create takes <partner_id>\.$/],
-    ["two partner ids", ["show", "a", "b"], /^show takes <partner_id>\.$/],
-    ["a partner id for the list", ["list", "a"], /^list takes no further arguments\.$/],
+    [
+      "an unknown flag",
+      ["list", "--verbose"],
+      /^Unknown option '--verbose'\. Options: --json, --local, --remote, --state, --env, --name, /,
+    ],
+    [
+      "a flag of another command",
+      ["list", "--name", "x"],
+      /^list does not accept --name\. Options: --json, --local, --remote, --state, --env\.$/,
+    ],
+    [
+      "a missing partner id",
+      ["create"],
+      /^Expected npm run partner -- create <partner_id>; received nothing after create\.$/,
+    ],
+    [
+      "two partner ids",
+      ["show", "a", "b"],
+      /^Expected npm run partner -- show <partner_id>; received a b after show\.$/,
+    ],
+    [
+      "a partner id for the list",
+      ["list", "a"],
+      /^Expected npm run partner -- list; received a after list\.$/,
+    ],
     ["a partner id with a space", ["create", "a b"], /^A partner id is 1 to 64 letters/],
     ["a partner id of 65 letters", ["create", "a".repeat(65)], /^A partner id is 1 to 64 letters/],
-    ["a missing value", ["create", "a", "--name"], /^Option '--name <value>' argument missing\.$/],
-    ["a key to revoke that is not named", ["revoke-key", "a"], /^revoke-key takes <partner_id> <key_id>\.$/],
     [
-      "an overlap for a key that ends at once",
+      "a missing value",
+      ["create", "a", "--name"],
+      /^Option '--name <value>' argument missing\. Options: --json, /,
+    ],
+    [
+      "a missing key id",
+      ["revoke-key", "a"],
+      /^Expected npm run partner -- revoke-key <partner_id> <key_id>; received a after revoke-key\.$/,
+    ],
+    [
+      "an overlap of revoke-key",
       ["revoke-key", "a", "b", "--overlap", "1h"],
-      /takes no --overlap/,
+      /^revoke-key does not accept --overlap\. /,
     ],
     [
       "an overlap without a unit",
       ["rotate-key", "a", "--overlap", "24"],
-      /^--overlap takes a length such as/,
+      /^--overlap must be a duration such as 30m, 24h or 7d; received "24"\.$/,
     ],
-    ["a limit of zero", ["set", "a", "--files-per-minute", "0"], /^--files-per-minute takes a number of at/],
-    ["settings of which none is given", ["set", "a"], /^set takes at least one of --name, --event-url, /],
-    ["an environment that is not deployed", ["list", "--env", "staging"], /^--env belongs to --remote\.$/],
-    ["an unknown environment", ["list", "--remote", "--env", "prod"], /^--env takes staging, not "prod"\.$/],
-    ["both targets", ["list", "--local", "--remote"], /^Choose one of --local and --remote\.$/],
-    ["a state folder for the deployed service", ["list", "--remote", "--state", "x"], /^--state belongs/],
+    [
+      "a limit of zero",
+      ["set", "a", "--files-per-minute", "0"],
+      /^--files-per-minute must be a whole number from 1 to 999999999999999, or "none"; received "0"\.$/,
+    ],
+    ["set without settings", ["set", "a"], /^set needs at least one setting: --name, --event-url, /],
+    [
+      "--env without --remote",
+      ["list", "--env", "staging"],
+      /^--env selects a deployed environment: add --remote, or remove --env\.$/,
+    ],
+    [
+      "an unknown environment",
+      ["list", "--remote", "--env", "prod"],
+      /^--env must be "staging"; received "prod"\. Production needs no --env\.$/,
+    ],
+    [
+      "--local together with --remote",
+      ["list", "--local", "--remote"],
+      /^Use --local or --remote, not both\.$/,
+    ],
+    [
+      "a state folder for the deployed service",
+      ["list", "--remote", "--state", "x"],
+      /^--state selects a local folder: remove --state or --remote\.$/,
+    ],
   ])("%s", async (_what, args, line) => {
     const { exitCode, out, err } = await partner(...args);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
@@ -221,13 +275,21 @@ describe("npm run partner refuses in one line, with exit code 2,", () => {
   });
 
   test.each<[string, string[], RegExp]>([
-    ["an event URL that is no URL", ["--event-url", "acme"], /^--event-url: \S.*\.$/],
-    ["an event URL of another scheme", ["--event-url", "ftp://acme.example/"], /^--event-url: \S.*\.$/],
-    ["a callback host with a path", ["--callback-host", "acme.example/x"], /^--callback-host takes a host's/],
+    ["an invalid event URL", ["--event-url", "acme"], /^--event-url "acme": \S.*\.$/],
+    [
+      "an event URL of another scheme",
+      ["--event-url", "ftp://acme.example/"],
+      /^--event-url "ftp:\/\/acme\.example\/": \S.*\.$/,
+    ],
+    [
+      "a callback host with a path",
+      ["--callback-host", "acme.example/x"],
+      /^--callback-host must be a host name such as /,
+    ],
     [
       "a callback host with a port",
       ["--callback-host", "acme.example:8443"],
-      /^--callback-host takes a host's/,
+      /^--callback-host must be a host name such as /,
     ],
   ])("%s", async (_what, flags, line) => {
     const { exitCode, out, err } = await local("create", "refused", ...flags);
@@ -235,9 +297,9 @@ describe("npm run partner refuses in one line, with exit code 2,", () => {
     expect(err.trimEnd()).toMatch(line);
   });
 
-  test("a loopback event URL for the deployed service, where nobody could be reached", async () => {
+  test("a loopback event URL for the deployed service", async () => {
     const refused = await partner("create", "refused", "--remote", "--event-url", "http://127.0.0.1/events");
     expect({ exitCode: refused.exitCode, out: refused.out }).toEqual({ exitCode: 2, out: "" });
-    expect(refused.err).toMatch(/^--event-url: .*https.*\n$/);
+    expect(refused.err).toMatch(/^--event-url "http:\/\/127\.0\.0\.1\/events": .*https.*\n$/);
   });
 });

@@ -5,12 +5,33 @@ import { runNode } from "./commandRun.ts";
 const verify = async (env: Record<string, string>, ...args: string[]) =>
   runNode(["src/cli/commands/verify.ts", ...args], { AUTH_KEY: "", ...env });
 
-describe("npm run verify refuses in one line, with exit code 2,", () => {
+describe("npm run verify exits with code 2 and one line for", () => {
   test.each<[string, string[], RegExp]>([
-    ["no address", ["--partner", "acme", "--key", "k"], /^--base takes the service's address/],
-    ["an address of another kind", ["--base", "ftp://a", "--partner", "acme", "--key", "k"], /^--base takes/],
-    ["no partner", ["--base", "http://127.0.0.1:1", "--key", "k"], /^--partner takes your partner id\.$/],
-    ["no key", ["--base", "http://127.0.0.1:1", "--partner", "acme"], /^The key is missing: set AUTH_KEY/],
+    [
+      "no address",
+      ["--partner", "acme", "--key", "k"],
+      /^--base must be the service's address, .*; received nothing\.$/,
+    ],
+    [
+      "an address that is not http or https",
+      ["--base", "ftp://a", "--partner", "acme", "--key", "k"],
+      /^--base must be .*; received "ftp:\/\/a"\.$/,
+    ],
+    [
+      "no partner",
+      ["--base", "http://127.0.0.1:1", "--key", "k"],
+      /^--partner must be your partner id; received nothing\.$/,
+    ],
+    [
+      "a key with a space",
+      ["--base", "http://127.0.0.1:1", "--partner", "acme", "--key", "a b"],
+      /^The key contains a space or a character outside ASCII\. Copy it again as it was shown\.$/,
+    ],
+    [
+      "no key",
+      ["--base", "http://127.0.0.1:1", "--partner", "acme"],
+      /^The key is missing\. Set AUTH_KEY, or give --key\.$/,
+    ],
   ])("%s", async (_what, args, line) => {
     const { exitCode, out, err } = await verify({}, ...args);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });

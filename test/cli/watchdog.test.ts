@@ -20,45 +20,45 @@ afterEach(async () => {
   await rm(stores, { recursive: true });
 });
 
-/** What the service does during a call that it does not answer. */
-type Sign = (watchdog: Watchdog) => Promise<void> | void;
+/** An action of the service during a call. */
+type Action = (watchdog: Watchdog) => Promise<void> | void;
 
-/** Watches a service that does this in each round and answers none of the calls, or all of them. */
-async function watch(rounds: Sign[], answered = false): Promise<boolean[]> {
-  let sign: Sign = () => {};
-  const ask = async () => {
+/** Watches a service that does one action in each round. It responds to all calls or to none. */
+async function watch(rounds: Action[], responds = false): Promise<boolean[]> {
+  let action: Action = () => {};
+  const isResponding = async () => {
     nowMs += 20_000;
-    await sign(watchdog);
-    return answered;
+    await action(watchdog);
+    return responds;
   };
-  const watchdog = new Watchdog(ask, stores, () => nowMs);
+  const watchdog = new Watchdog(isResponding, stores, () => nowMs);
   const stuck: boolean[] = [];
-  for (sign of rounds) {
+  for (action of rounds) {
     stuck.push(await watchdog.isStuck());
     nowMs += 10_000;
   }
   return stuck;
 }
 
-const nothing: Sign = () => {};
-const line: Sign = (watchdog) => watchdog.sawLine();
-const write: Sign = async () => utimes(database, nowMs / 1000, nowMs / 1000);
+const nothing: Action = () => {};
+const line: Action = (watchdog) => watchdog.sawLine();
+const write: Action = async () => utimes(database, nowMs / 1000, nowMs / 1000);
 
-test("a service that neither answers nor writes for three calls is stuck", async () => {
+test("a service that neither responds nor writes during three calls is stuck", async () => {
   expect(await watch([nothing, nothing, nothing])).toEqual([false, false, true]);
 });
 
-test("a service that answers is not stuck, though it finds nothing to do", async () => {
-  expect(await watch(Array<Sign>(5).fill(nothing), true)).not.toContain(true);
+test("a service that responds is not stuck, even if it writes nothing", async () => {
+  expect(await watch(Array<Action>(5).fill(nothing), true)).not.toContain(true);
 });
 
 test.each([
   ["to its stores", write],
   ["to its log", line],
-])("a busy service that writes %s is not stuck, however long it answers nothing", async (_where, sign) => {
-  expect(await watch(Array<Sign>(20).fill(sign))).not.toContain(true);
+])("a busy service that writes %s is not stuck, however long it does not respond", async (_where, action) => {
+  expect(await watch(Array<Action>(20).fill(action))).not.toContain(true);
 });
 
-test("what was written before the last three calls does not count", async () => {
+test("writes before the last three calls do not count", async () => {
   expect(await watch([write, line, nothing, nothing, nothing])).toEqual([false, false, false, false, true]);
 });

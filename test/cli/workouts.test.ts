@@ -12,8 +12,8 @@ function decoded(bytes: Uint8Array): DecodedActivity[] {
   return result.activities;
 }
 
-describe("the demo's files hold what a watch would have recorded:", () => {
-  test("a ride with power, and a way that can be drawn", () => {
+describe("the demo's files decode as", () => {
+  test("a ride with power, position and altitude", () => {
     const [ride, ...others] = decoded(rideFile(workout));
     expect(others).toEqual([]);
     expect(ride).toMatchObject({
@@ -31,14 +31,14 @@ describe("the demo's files hold what a watch would have recorded:", () => {
     );
   });
 
-  test("a run with steps and without power", () => {
+  test("a run with step rate and without power", () => {
     const [run] = decoded(runFile(workout));
     expect(run).toMatchObject({ sport: "running", average_power_in_watts: null });
     expect(run?.average_steps_per_minute).toBeGreaterThan(150);
     expect(run?.average_steps_per_minute).toBeLessThan(190);
   });
 
-  test("a pool swim whose lengths stand in its laps", () => {
+  test("a pool swim with four lengths in each lap", () => {
     const [swim] = decoded(poolSwimFile({ ...workout, seconds: 1_200 }));
     expect(swim).toMatchObject({ sport: "swimming", sub_sport: "lap_swimming", pool_length_in_meters: 25 });
     expect(swim?.lengths).toHaveLength(swim?.number_of_lengths ?? -1);
@@ -48,7 +48,7 @@ describe("the demo's files hold what a watch would have recorded:", () => {
     expect(swim?.distance_in_meters).toBe((swim?.lengths.length ?? 0) * 25);
   });
 
-  test("a triathlon of five parts, one after the other", () => {
+  test("a triathlon of five legs in order", () => {
     const legs = decoded(triathlonFile(workout));
     expect(legs.map(({ sport }) => sport)).toEqual([
       "swimming",

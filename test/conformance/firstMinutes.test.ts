@@ -48,11 +48,11 @@ const everything = async () => ({
 test("the first day is played: a history imported once, the event verified, a live ride, what failed and why", async () => {
   const day = service.printed;
   for (const said of [
-    "24 held.",
+    "24 files are held until the task.",
     "24 of 24",
-    "22 imported, 2 failed for good.",
-    "The event has come, and its signature is good.",
-    "A live ride with priority 1 can be read after",
+    "22 files imported, 2 failed.",
+    "The event bulk_fit_import.completed arrived with a valid signature.",
+    "A live ride (priority 1) was imported",
     "lost-ride: callback_gone (The host responded with status 404.)",
     "planned-route: not_fit (",
   ]) {
@@ -74,7 +74,9 @@ test("the first day is played: a history imported once, the event verified, a li
 
   await service.kill();
   await service.startAgain();
-  expect(service.printed).toContain("was played here already: nothing is imported twice.");
+  expect(service.printed).toContain(
+    "The demo has already run on this state folder. Its files are not imported again.",
+  );
   expect(await everything()).toEqual(first);
 }, 180_000);
 
@@ -90,7 +92,7 @@ test("a second start on the same state folder is refused in one line", async () 
     exitCode: 1,
     out: "",
     err: expect.stringMatching(
-      /^A service runs on \S+ already \(process \d+\): stop it, or choose [^\n]+\n$/,
+      /^A service already runs on the state folder \S+ \(process \d+\)\. Stop it, or choose [^\n]+\n$/,
     ),
   });
   expect((await fetch(`${service.url}/health/`)).status).toBe(200);

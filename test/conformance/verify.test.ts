@@ -121,7 +121,7 @@ test(
     const database = await localDatabase(service.state);
     if (!registry.ok || !database.ok) throw new Error("The service's stores cannot be opened.");
     try {
-      expect(await smokeTest(service.url, registry, { forMs: 30_000, everyMs: 100 })).toBeNull();
+      expect(await smokeTest(service.url, registry, { timeoutMs: 30_000, intervalMs: 100 })).toBeNull();
       const left = `SELECT partner_id FROM files WHERE partner_id LIKE 'smoke-%'
         UNION ALL SELECT partner_id FROM users WHERE partner_id LIKE 'smoke-%'`;
       expect(await database.run(left)).toEqual([]);

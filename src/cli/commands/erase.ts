@@ -16,11 +16,11 @@ import {
 import { databaseAt } from "../databases.ts";
 import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
-const USAGE = `npm run erase -- <partner_id> <user_id> [--local [--state DIR] | --remote [--env staging]]
-  Erases a person's data without the partner's key: what DELETE /api/users/{user_id}/ does, by the service's clock.
-npm run erase -- --again FILE …
-  Erases again whom a restored database has brought back; FILE holds what wrangler d1 execute --json has printed of
-  "${ALL_ERASED}" before the restoration.`;
+const USAGE = `Usage: npm run erase -- <partner_id> <user_id> [--local [--state DIR] | --remote [--env staging]]
+  Erases a user, as DELETE /api/users/{user_id}/ does, but without the partner's key.
+Usage: npm run erase -- --again FILE [--local [--state DIR] | --remote [--env staging]]
+  Erases the users again that a restored database contains although they were erased before. FILE is the output,
+  saved before the restore, of: wrangler d1 execute DB --json --command "${ALL_ERASED}"`;
 
 async function main(): Promise<Refusal | null> {
   const flags = readFlags({
@@ -34,8 +34,8 @@ async function main(): Promise<Refusal | null> {
   const { again } = flags.values;
   const [partnerId = "", userId = ""] = flags.positionals;
   if (flags.positionals.length !== (again === undefined ? 2 : 0)) return misuse(USAGE);
-  const idFault = again === undefined ? partnerIdFault(partnerId) : null;
-  if (idFault !== null) return idFault;
+  const invalidId = again === undefined ? partnerIdFault(partnerId) : null;
+  if (invalidId !== null) return invalidId;
   const target = readTarget(flags.values);
   if (!target.ok) return target;
   const saved = again === undefined ? null : await readSaved(again);
@@ -46,20 +46,23 @@ async function main(): Promise<Refusal | null> {
   try {
     if (saved === null) {
       const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
-      const begun = await database.run(BEGIN_ERASURE, ...erasureValues(partnerId, user, Date.now()));
-      if (begun.length === 0) return refuse(`${partnerId} has no user of this id.`);
+      const started = await database.run(BEGIN_ERASURE, ...erasureValues(partnerId, user, Date.now()));
+      if (started.length === 0)
+        return refuse(
+          `The partner ${partnerId} has no user ${JSON.stringify(userId)}. Check both ids, and --local, --remote and --env.`,
+        );
     } else {
       const restored = erasedSchema.parse(await database.run(ALL_ERASED));
       const users = usersSchema.parse(await database.run(ALL_USERS));
-      const back = erasedAgain(saved.rows, restored, users);
-      for (const { partner_id, before_version, ...user } of back) {
+      const toErase = erasedAgain(saved.rows, restored, users);
+      for (const { partner_id, before_version, ...user } of toErase) {
         await database.run(ERASE_AGAIN, ...erasureValues(partner_id, user, before_version));
       }
-      console.log(`Users that had come back: ${back.length}.`);
-      if (back.length === 0) return null;
+      console.log(`Erased users in the restored database: ${toErase.length}.`);
+      if (toErase.length === 0) return null;
     }
     console.log(
-      `Begun: nothing older is taken or written any more. The service's clock, which looks every ${clockInterval(target)}, erases the rest, and looks once more after 20 minutes.`,
+      `Erasure started. The service now rejects older data of the user. It deletes the stored data page by page, every ${clockInterval(target)}, and searches again 20 minutes later.`,
     );
     return null;
   } catch (fault) {
@@ -79,8 +82,8 @@ async function readSaved(file: string): Promise<{ ok: true; rows: z.infer<typeof
     const code = systemCode(fault);
     return refuse(
       code === null
-        ? `${file} is not what wrangler d1 execute --json has printed of the erased.`
-        : `${file} cannot be read (${code}).`,
+        ? `${file} is not the output of wrangler d1 execute --json --command "${ALL_ERASED}". Save that output and try again.`
+        : `Cannot read ${file} (${code}).`,
     );
   }
 }

@@ -1,20 +1,30 @@
-import { exitWith, misuse, partnerIdFault, readFlags, refusalOf, type Refusal } from "../commandLine.ts";
-import { COMMANDS, settingsFault, SETTINGS, type Request } from "../partnerCommands.ts";
+import {
+  exitWith,
+  flagList,
+  misuse,
+  partnerIdFault,
+  readFlags,
+  refusalOf,
+  type Refusal,
+} from "../commandLine.ts";
+import { COMMANDS, settingsProblem, SETTINGS, type Request } from "../partnerCommands.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
 import { localRegistry, remoteRegistry } from "../registries.ts";
 import { wranglerFor } from "../wrangler.ts";
 
-const USAGE = `npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
-  create <partner_id> [settings]
-  list
-  show <partner_id>
-  set <partner_id> settings
-  rotate-key <partner_id> [--overlap 24h]
-  revoke-key <partner_id> <key_id>
+const USAGE = `Usage: npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
+Commands:
+  create <partner_id> [settings]           prints the key and the webhook secret, once
+  list                                     prints all partners
+  show <partner_id>                        prints settings, key ids and secret ids
+  set <partner_id> <settings>              changes settings; settings that are not named stay
+  rotate-key <partner_id> [--overlap 24h]  creates a key; older keys stay valid for the overlap
+  revoke-key <partner_id> <key_id>         ends a key at once
   rotate-secret <partner_id> [--overlap 24h]
-  suspend <partner_id>
-  resume <partner_id>
-settings, each cleared by "none":
+                                           creates a webhook secret; older ones stay valid for the overlap
+  suspend <partner_id>                     rejects requests, pauses downloads and events
+  resume <partner_id>                      ends the suspension
+Settings ("none" clears one):
   --name TEXT  --event-url URL  --callback-host HOST …  --requests-per-minute N  --files-per-minute N
   --quota-files N  --quota-bytes N`;
 
@@ -28,33 +38,35 @@ const FLAGS = {
   "files-per-minute": { type: "string" },
   "quota-files": { type: "string" },
   "quota-bytes": { type: "string" },
-  // A day: whoever runs the partner's servers, wherever, has a working morning to bring the new one in.
+  // A day includes working hours in every time zone, so the partner can deploy the new key.
   overlap: { type: "string", default: "24h" },
 } as const;
 
-/** Flags that every command takes. */
-const COMMON = new Set(["json", ...Object.keys(TARGET_FLAGS)]);
+/** Flags of every command. */
+const COMMON_FLAGS = new Set(["json", ...Object.keys(TARGET_FLAGS)]);
 
-/** Clears a setting. */
+/** Value that clears a setting. */
 const NONE = "none";
+
+const MAX_LIMIT = 999_999_999_999_999;
 
 const UNIT_MS: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** `30m`, `24h`, `7d`; null when it is no such length. */
-function lengthMs(text: string): number | null {
+/** Parses a duration such as `30m`, `24h` or `7d`. Returns null for any other text. */
+function durationMs(text: string): number | null {
   const [, count, unit] = /^(\d{1,4})([smhd])$/.exec(text) ?? [];
   const unitMs = unit === undefined ? undefined : UNIT_MS[unit];
   return count === undefined || unitMs === undefined ? null : Number(count) * unitMs;
 }
 
-/** A limit or a quota; undefined when not given, null for none, NaN when it is no number that limits. */
+/** Parses a limit or a quota. Returns null for `none`, and NaN for an invalid number. */
 function limitOf(text: string | undefined): number | null | undefined {
   if (text === undefined) return undefined;
   if (text === NONE) return null;
-  return /^[1-9]\d{0,14}$/.test(text) ? Number(text) : Number.NaN;
+  return /^[1-9]\d*$/.test(text) && Number(text) <= MAX_LIMIT ? Number(text) : Number.NaN;
 }
 
-function cleared(text: string | undefined): string | null | undefined {
+function textOf(text: string | undefined): string | null | undefined {
   return text === NONE ? null : text;
 }
 
@@ -62,7 +74,7 @@ const readArguments = () => readFlags({ options: FLAGS, allowPositionals: true, 
 type Arguments = Extract<ReturnType<typeof readArguments>, { ok: true }>;
 type Command = NonNullable<ReturnType<typeof COMMANDS.get>>;
 
-/** The command, with the arguments that it takes; or why the command line names none. */
+/** Returns the command with its arguments. */
 function commandOf({
   positionals,
   tokens,
@@ -71,26 +83,32 @@ function commandOf({
   if (name === undefined) return misuse(USAGE);
   const command = COMMANDS.get(name);
   if (command === undefined) {
-    return misuse(`There is no command ${JSON.stringify(name)}: use ${[...COMMANDS.keys()].join(", ")}.`);
+    return misuse(`Unknown command ${JSON.stringify(name)}. Commands: ${[...COMMANDS.keys()].join(", ")}.`);
   }
   const given = tokens.flatMap((token) => (token.kind === "option" ? [token.name] : []));
-  const misplaced = given.find((flag) => !COMMON.has(flag) && !command.flags.some((taken) => taken === flag));
-  if (misplaced !== undefined) return misuse(`${name} takes no --${misplaced}.`);
-  if (rest.length !== command.takes.length) {
-    const wanted = command.takes.map((argument) => `<${argument}>`).join(" ");
-    return misuse(`${name} takes ${wanted === "" ? "no further arguments" : wanted}.`);
+  const misplaced = given.find(
+    (flag) => !COMMON_FLAGS.has(flag) && !command.flags.some((accepted) => accepted === flag),
+  );
+  if (misplaced !== undefined) {
+    const accepted = flagList([...command.flags, ...COMMON_FLAGS]);
+    return misuse(`${name} does not accept --${misplaced}. Options: ${accepted}.`);
+  }
+  if (rest.length !== command.parameters.length) {
+    const expected = command.parameters.map((parameter) => ` <${parameter}>`).join("");
+    const received = rest.length === 0 ? "nothing" : rest.join(" ");
+    return misuse(`Expected npm run partner -- ${name}${expected}; received ${received} after ${name}.`);
   }
   const [partnerId = "", keyId = ""] = rest;
-  const idFault = rest.length > 0 ? partnerIdFault(partnerId) : null;
-  if (idFault !== null) return idFault;
+  const invalidId = rest.length > 0 ? partnerIdFault(partnerId) : null;
+  if (invalidId !== null) return invalidId;
   if (name === "set" && !given.some((flag) => SETTINGS.some((setting) => setting === flag))) {
-    return misuse(`set takes at least one of ${SETTINGS.map((setting) => `--${setting}`).join(", ")}.`);
+    return misuse(`set needs at least one setting: ${flagList(SETTINGS)}.`);
   }
   return { ok: true, command, partnerId, keyId };
 }
 
-/** The settings that the flags give. */
-function settingsOf(
+/** Parses the settings. */
+function parseSettings(
   values: Arguments["values"],
 ): { ok: true; settings: Omit<Request, "partnerId" | "keyId" | "remote"> } | Refusal {
   const limits = {
@@ -99,18 +117,22 @@ function settingsOf(
     quotaFiles: limitOf(values["quota-files"]),
     quotaBytes: limitOf(values["quota-bytes"]),
   };
-  const overlapMs = lengthMs(values.overlap);
+  const overlapMs = durationMs(values.overlap);
   for (const flag of ["requests-per-minute", "files-per-minute", "quota-files", "quota-bytes"] as const) {
     if (!Number.isNaN(limitOf(values[flag]))) continue;
-    return misuse(`--${flag} takes a number of at least 1, or none, not ${JSON.stringify(values[flag])}.`);
+    return misuse(
+      `--${flag} must be a whole number from 1 to ${MAX_LIMIT}, or "none"; received ${JSON.stringify(values[flag])}.`,
+    );
   }
   if (overlapMs === null) {
-    return misuse(`--overlap takes a length such as 30m, 24h or 7d, not ${JSON.stringify(values.overlap)}.`);
+    return misuse(
+      `--overlap must be a duration such as 30m, 24h or 7d; received ${JSON.stringify(values.overlap)}.`,
+    );
   }
   const hosts = values["callback-host"];
   const settings = {
-    name: cleared(values.name),
-    eventUrl: cleared(values["event-url"]),
+    name: textOf(values.name),
+    eventUrl: textOf(values["event-url"]),
     callbackHosts: hosts?.length === 1 && hosts[0] === NONE ? [] : hosts,
     ...limits,
     overlapMs,
@@ -121,24 +143,24 @@ function settingsOf(
 async function main(): Promise<Refusal | null> {
   const given = readArguments();
   if (!given.ok) return given;
-  const named = commandOf(given);
-  if (!named.ok) return named;
+  const selected = commandOf(given);
+  if (!selected.ok) return selected;
   const target = readTarget(given.values);
   if (!target.ok) return target;
-  const read = settingsOf(given.values);
+  const read = parseSettings(given.values);
   if (!read.ok) return read;
-  const { command, partnerId, keyId } = named;
+  const { command, partnerId, keyId } = selected;
   const request: Request = { partnerId, keyId, remote: target.remote, ...read.settings };
-  const fault = settingsFault(request);
-  if (fault !== null) return misuse(fault);
+  const problem = settingsProblem(request);
+  if (problem !== null) return misuse(problem);
   const registry = target.remote
     ? remoteRegistry(wranglerFor(target.environment))
     : await localRegistry(target.state);
   if (!registry.ok) return registry;
   try {
-    const answer = await command.run(registry, request, new Date());
-    if (!answer.ok) return answer;
-    console.log(given.values.json ? JSON.stringify(answer.json) : answer.text);
+    const output = await command.run(registry, request, new Date());
+    if (!output.ok) return output;
+    console.log(given.values.json ? JSON.stringify(output.json) : output.text);
     return null;
   } catch (thrown) {
     return refusalOf(thrown);

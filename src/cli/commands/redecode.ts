@@ -6,14 +6,16 @@ import { exitWith, misuse, readFlags, refusalOf } from "../commandLine.ts";
 import { databaseAt, type Database } from "../databases.ts";
 import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
-/** npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]] */
-const USAGE = `npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
-  Decodes stored files again that were received since then: those an older decoder has read, or with --code
-  those that failed with it. The service works it off; this command shows how far it is.`;
+const USAGE = `Usage: npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
+  Decodes stored files again that were received since DATE.
+  Without --code: the files that an older decoder version has decoded.
+  With --code: the files that failed with this error code, if their bytes are stored.
+  The service does the work in the background. This command shows its progress.`;
 
-/** Often enough for somebody who watches; deployed, a look takes about as long. */
-const LOOK_EVERY_MS = 2_000;
+/** A query of the deployed database takes about as long. */
+const POLL_INTERVAL_MS = 2_000;
 
+/** npm run redecode: see USAGE. */
 const flags = readFlags({
   options: {
     since: { type: "string" },
@@ -26,10 +28,19 @@ if (!flags.ok) exitWith(flags);
 const { since: sinceText, code: codeText, json } = flags.values;
 if (sinceText === undefined) exitWith(misuse(USAGE));
 const since = Date.parse(sinceText);
-if (Number.isNaN(since))
-  exitWith(misuse(`--since takes a date such as 2026-11-25 or 2026-11-25T06:00:00Z, not ${sinceText}.`));
+if (Number.isNaN(since)) {
+  exitWith(
+    misuse(
+      `--since must be a date such as 2026-11-25 or 2026-11-25T06:00:00Z; received ${JSON.stringify(sinceText)}.`,
+    ),
+  );
+}
 const code = codeOf(codeText);
-if (code === undefined) exitWith(misuse(`--code takes one of ${FILE_ERROR_CODES.join(", ")}.`));
+if (code === undefined) {
+  exitWith(
+    misuse(`--code must be one of ${FILE_ERROR_CODES.join(", ")}; received ${JSON.stringify(codeText)}.`),
+  );
+}
 const target = readTarget(flags.values);
 if (!target.ok) exitWith(target);
 
@@ -38,24 +49,23 @@ if (!database.ok) exitWith(database);
 try {
   const jobId = randomId();
   await database.run(INSERT_REDECODE, jobId, JSON.stringify({ since, code }));
-  if (!json)
+  if (!json) {
     console.log(
-      `Asked for. The service looks for such work every ${clockInterval(target)}; Ctrl-C leaves it to it.`,
+      `Created the job ${jobId}. The service continues its jobs every ${clockInterval(target)}. Ctrl-C ends this command, not the job.`,
     );
+  }
   let job = await readJob(database, jobId);
   let shown = "";
   while (job.finished_at === null) {
-    const line = `${job.looked_at} looked at, ${job.changed} decoded again, ${job.failed} could not be`;
+    const line = progressOf(job);
     if (!json && line !== shown) console.log(line);
     shown = line;
-    await delay(LOOK_EVERY_MS);
+    await delay(POLL_INTERVAL_MS);
     job = await readJob(database, jobId);
   }
   const { looked_at, changed, failed } = job;
   console.log(
-    json
-      ? JSON.stringify({ job_id: jobId, looked_at, changed, failed })
-      : `Done: ${looked_at} looked at, ${changed} decoded again, ${failed} could not be.`,
+    json ? JSON.stringify({ job_id: jobId, looked_at, changed, failed }) : `Done: ${progressOf(job)}`,
   );
 } catch (fault) {
   exitWith(refusalOf(fault));
@@ -63,7 +73,12 @@ try {
   await database.close();
 }
 
-/** Undefined when there is no such code. */
+function progressOf({ looked_at, changed, failed, parameters }: Job): string {
+  const done = parameters.code === null ? "decoded again" : "queued for another import";
+  return `${looked_at} files examined, ${changed} ${done}, ${failed} failed.`;
+}
+
+/** Returns null without a code, and undefined for an unknown code. */
 function codeOf(text: string | undefined): FileErrorCode | null | undefined {
   return text === undefined ? null : FILE_ERROR_CODES.find((known) => known === text);
 }

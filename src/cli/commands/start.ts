@@ -17,13 +17,13 @@ const flags = readFlags({
 if (!flags.ok) exitWith(flags);
 const { port, state, empty } = flags.values;
 if (!/^[1-9]\d{0,4}$/.test(port) || Number(port) > 65_535) {
-  exitWith(misuse(`--port takes a number from 1 to 65535, not ${JSON.stringify(port)}.`));
+  exitWith(misuse(`--port must be a number from 1 to 65535; received ${JSON.stringify(port)}.`));
 }
-if (state === "") exitWith(misuse("--state takes a folder."));
+if (state === "") exitWith(misuse("--state must be the path of a folder; received an empty string."));
 
-// A service that is stopped while it starts has nothing to close: storage recovers from any moment.
-const endNow = () => process.exit(0);
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, endNow);
+// The stores recover from a crash at any moment, so a service that is still starting needs no cleanup.
+const exitNow = () => process.exit(0);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, exitNow);
 
 const host = empty ? null : await startPartnerHost();
 const service = await startService({
@@ -41,13 +41,14 @@ const stop = async (exitCode: number) => {
   process.exit(exitCode);
 };
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-  process.off(signal, endNow);
+  process.off(signal, exitNow);
   process.on(signal, () => void stop(0));
 }
 
-console.log(`The partner API listens on ${service.url} (log: ${service.logPath})`);
-console.log(`Documentation: ${service.url}/docs/`);
-console.log(`Console: ${service.url}/console/`);
+console.log(`The partner API listens on ${service.url}`);
+console.log(`Documentation:  ${service.url}/docs/`);
+console.log(`Console:        ${service.url}/console/`);
+console.log(`Log:            ${service.logPath}`);
 if (service.demo !== null && host !== null) {
   console.log("");
   await playFirstDay(service.url, service.demo, host);
@@ -58,18 +59,22 @@ if (service.demo !== null && host !== null) {
       `Partner-Id:  ${service.demo.partner_id}`,
       `Key:         ${service.demo.auth_key}`,
       "",
-      "Import a ride:",
+      "Send a ride and import it:",
       importRide,
       "",
-      "Read the activity it became:",
+      "Read the activity of that ride:",
       readActivity,
     ].join("\n"),
   );
 } else if (!empty) {
-  console.log("\nThe partner demo has a key of its own here, which this command does not know.");
+  console.log(
+    "\nThe demo is skipped: the partner demo is registered with another key. Use your key, or see the demo in a new folder with --state.",
+  );
 }
-console.log("\nCtrl-C stops it.");
+console.log("\nPress Ctrl-C to stop the service.");
 
-const why = await service.stuck;
-process.stderr.write(`${why} Its log is ${service.logPath}.\n`);
+await service.stuck;
+process.stderr.write(
+  `The service is stuck: it neither responds nor writes to its stores or its log. Read its log: ${service.logPath}\n`,
+);
 await stop(1);

@@ -6,8 +6,8 @@ import { z } from "zod";
 import { systemCode } from "../commandLine.ts";
 import { runTool } from "../runTool.ts";
 
-/** npm test [-- filter…]: everything that can be tried in-process, then the started service. */
-const PARTS = [["worker", "node"], ["conformance"], ["console"]];
+/** npm test [-- filter…]: groups of vitest projects, run one after the other. */
+const PROJECT_GROUPS = [["worker", "node"], ["conformance"], ["console"]];
 
 const reportSchema = z.object({
   numPassedTests: z.number(),
@@ -26,23 +26,23 @@ interface Counts {
 
 async function readCounts(file: string): Promise<Counts> {
   const report = reportSchema.parse(JSON.parse(await readFile(file, "utf8")));
-  // A file that does not load, or whose preparation fails, has no test that failed; it counts as one.
-  const unprepared = report.testResults.filter(
+  // A test file that fails before its first test reports no failed test. Count it as one.
+  const brokenFiles = report.testResults.filter(
     ({ status, assertionResults }) =>
       status === "failed" && assertionResults.every((test) => test.status !== "failed"),
   );
   return {
     passed: report.numPassedTests,
-    failed: report.numFailedTests + unprepared.length,
+    failed: report.numFailedTests + brokenFiles.length,
     skipped: report.numPendingTests,
   };
 }
 
 const filters = process.argv.slice(2);
 const total: Counts = { passed: 0, failed: 0, skipped: 0 };
-let broken = false;
+let hasFailed = false;
 const folder = await mkdtemp(path.join(tmpdir(), "test-report-"));
-for (const projects of PARTS) {
+for (const projects of PROJECT_GROUPS) {
   const file = path.join(folder, `${projects.join("-")}.json`);
   const { exitCode } = await runTool(
     "vitest",
@@ -58,7 +58,7 @@ for (const projects of PARTS) {
     ],
     true,
   );
-  if (exitCode !== 0) broken = true;
+  if (exitCode !== 0) hasFailed = true;
   try {
     const counts = await readCounts(file);
     total.passed += counts.passed;
@@ -66,14 +66,14 @@ for (const projects of PARTS) {
     total.skipped += counts.skipped;
   } catch (fault) {
     if (systemCode(fault) !== "ENOENT") throw fault;
-    broken = true;
+    hasFailed = true;
   }
 }
 await rm(folder, { recursive: true });
 
 const { passed, failed, skipped } = total;
-if (passed + failed + skipped === 0) process.stderr.write("No test was run.\n");
-else if (broken && failed === 0)
-  process.stderr.write("The tests passed, but something outside them failed.\n");
+if (passed + failed + skipped === 0) process.stderr.write("No test matches. Check the filters.\n");
+else if (hasFailed && failed === 0)
+  process.stderr.write("All tests passed, but vitest failed, as shown above.\n");
 console.log(`${passed} passed, ${failed} failed${skipped === 0 ? "" : `, ${skipped} skipped`}`);
-process.exitCode = broken || failed > 0 || passed === 0 ? 1 : 0;
+process.exitCode = hasFailed || failed > 0 || passed === 0 ? 1 : 0;

@@ -2,8 +2,8 @@ import process from "node:process";
 import { runTool } from "../runTool.ts";
 
 /**
- * npm run test:kill: the long form of the test that kills the service. `KILL_SEED=n` tries the moments of an earlier
- * run again, so far as two runs can be the same.
+ * npm run test:kill: the long form of the test that kills the service. `KILL_SEED=n` repeats the random numbers of an
+ * earlier run. The timing still differs.
  */
 process.env["KILL_FILES"] ??= "1000";
 

@@ -10,9 +10,9 @@ import { EVENT_PATH } from "./partnerHost.ts";
 
 const DEMO_PARTNER_ID = "demo";
 
-/** A record every 10 s keeps a ride of ten minutes under 4 KB of shell. */
+/** A record every 10 s keeps the printed command of a ride of ten minutes under 4 KB. */
 const RIDE = { seconds: 600, secondsApart: 10, effort: 1 };
-/** The ride began this long before the partner was made. */
+/** Time from the start of the ride to the creation of the partner. */
 const RIDE_BEFORE_SECONDS = 45 * 60;
 
 const demoSchema = z.object({
@@ -31,9 +31,9 @@ const SETTINGS = {
 };
 
 /**
- * Makes the partner `demo` once for a state folder and keeps its key there, so that every start can show it. Its
- * events go to this start's receiver, unless somebody has set another. Null when a partner `demo` is registered
- * that has another key: its own maker knows that one.
+ * Creates the partner `demo` once for each state folder and stores its key there, so that every start can print it.
+ * Sets its event URL to this start's receiver, unless an operator has set another one. Returns null when `demo` is
+ * registered with another key.
  */
 export async function demoPartner(
   state: string,
@@ -41,7 +41,7 @@ export async function demoPartner(
   eventUrl: string,
   now: Date,
 ): Promise<DemoPartner | null> {
-  const demo = (await readDemo(state)) ?? (await makeDemo(state, now));
+  const demo = (await readDemo(state)) ?? (await createDemo(state, now));
   const stored: unknown = await partners.get(partnerKey(DEMO_PARTNER_ID), "json");
   const registered =
     stored === null
@@ -67,14 +67,14 @@ async function readDemo(state: string): Promise<DemoPartner | null> {
   }
 }
 
-async function makeDemo(state: string, now: Date): Promise<DemoPartner> {
+async function createDemo(state: string, now: Date): Promise<DemoPartner> {
   const { credentials } = newPartner({ partner_id: DEMO_PARTNER_ID, ...SETTINGS, event_url: null }, now);
   const demo = demoSchema.parse({ ...credentials, created_at: now.toISOString() });
   await writeFile(demoPath(state), JSON.stringify(demo, null, 2), { mode: 0o600 });
   return demo;
 }
 
-/** Two commands for the shell: one imports a small ride sent inline, one reads the activity that it becomes. */
+/** Returns two shell commands: the first sends a small ride inline, the second reads its activity. */
 export function demoCommands(url: string, demo: DemoPartner): { importRide: string; readActivity: string } {
   const startInSeconds = Math.floor(Date.parse(demo.created_at) / 1000) - RIDE_BEFORE_SECONDS;
   const ping = {
@@ -98,7 +98,7 @@ export function demoCommands(url: string, demo: DemoPartner): { importRide: stri
   const body = JSON.stringify({ activity_files: [ping] });
   return {
     importRide: `curl -sS ${headers} -H 'Content-Type: application/json' -d '${body}' ${url}/api/fit_partner_ping/`,
-    // Both lines may be pasted at once: the second then waits for the first one's import.
+    // Retries, so that both lines can be pasted at once.
     readActivity: `curl -sS --fail --retry 5 --retry-all-errors ${headers} ${url}/api/activities/${activityId(file, 0)}/`,
   };
 }

@@ -7,13 +7,13 @@ import { DAY_SOURCE, DAY_USER, historyPings, livePing } from "./history.ts";
 import type { PartnerHost, ReceivedEvent } from "./partnerHost.ts";
 
 const EVENT_ID = "first-day";
-const LOOK_EVERY_MS = 250;
-/** On an idle machine the day takes seconds; a busy one may take many, and must not hold up the start for ever. */
-const PATIENCE_MS = 90_000;
+const POLL_INTERVAL_MS = 250;
+/** Time limit of each step. On an idle machine the whole demo takes seconds. */
+const STEP_TIMEOUT_MS = 90_000;
 const BAR_WIDTH = 24;
 
-/** The day did not come to its end; the message is one line for the person at the terminal. */
-class CutShort extends Error {}
+/** A failure that ends the demo. The message is one line for the terminal. */
+class DemoFailure extends Error {}
 
 const importSchema = z.looseObject({
   import_id: z.string(),
@@ -38,32 +38,33 @@ const activitiesSchema = z.looseObject({
 });
 
 /**
- * Plays a partner's first day over HTTP: a history pinged and held, the task that releases it, the signed event,
- * one live ride, and a table of what came out. A day that was played already is left as it is. Never throws for
- * what the service answers: it then says in a line how far the day came.
+ * Plays a partner's first day over HTTP: pings of a history, the task that releases it, the signed event, one live
+ * ride. Prints a table of the results. On a state folder where the demo has run, it does not repeat the history. An
+ * unexpected response ends the demo with one printed line.
  */
 export async function playFirstDay(url: string, demo: DemoPartner, host: PartnerHost): Promise<void> {
-  const beganAt = Math.floor(Date.parse(demo.created_at) / 1000);
+  const createdAt = Math.floor(Date.parse(demo.created_at) / 1000);
   const events: ReceivedEvent[] = [];
   host.onEvent(demo.webhook_secret, (event) => events.push(event));
-  const ask = caller(url, demo);
+  const call = apiClient(url, demo);
   try {
-    const about = `user_id=${DAY_USER}&source=${DAY_SOURCE}`;
-    const before = importsSchema.parse(await ask("GET", `/api/imports/?${about}`));
-    const done = before.data.some(({ status }) => status !== "running");
-    if (done) console.log("The demo's first day was played here already: nothing is imported twice.");
-    else await bringHistory(ask, historyPings(host, beganAt), events);
-    await bringLiveRide(ask, livePing(host, beganAt));
-    console.log(await whatCameOut(ask, about));
+    const filter = `user_id=${DAY_USER}&source=${DAY_SOURCE}`;
+    const earlier = importsSchema.parse(await call("GET", `/api/imports/?${filter}`));
+    const hasRun = earlier.data.some(({ status }) => status !== "running");
+    if (hasRun)
+      console.log("The demo has already run on this state folder. Its files are not imported again.");
+    else await importHistory(call, demo, historyPings(host, createdAt), events);
+    await importLiveRide(call, livePing(host, createdAt));
+    console.log(await resultsTable(call, filter));
   } catch (fault) {
-    if (!(fault instanceof CutShort)) throw fault;
-    console.log(`The demo's first day was cut short: ${fault.message}`);
+    if (!(fault instanceof DemoFailure)) throw fault;
+    console.log(`The demo stopped: ${fault.message}`);
   }
 }
 
-type Ask = (method: "GET" | "POST", path: string, body?: unknown) => Promise<unknown>;
+type Call = (method: "GET" | "POST", path: string, body?: unknown) => Promise<unknown>;
 
-function caller(url: string, demo: DemoPartner): Ask {
+function apiClient(url: string, demo: DemoPartner): Call {
   return async (method, path, body) => {
     const response = await fetch(url + path, {
       method,
@@ -73,28 +74,31 @@ function caller(url: string, demo: DemoPartner): Ask {
         "Content-Type": "application/json",
       },
       body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(STEP_TIMEOUT_MS),
     }).catch(() => null);
-    if (response === null) throw new CutShort(`${method} ${path.split("?")[0]} was not answered.`);
+    if (response === null) throw new DemoFailure(`${method} ${path.split("?")[0]} got no response.`);
     const text = await response.text();
-    if (!response.ok) throw new CutShort(`${method} ${path.split("?")[0]} answered ${response.status}.`);
+    if (!response.ok) throw new DemoFailure(`${method} ${path.split("?")[0]} returned ${response.status}.`);
     return JSON.parse(text);
   };
 }
 
-async function bringHistory(
-  ask: Ask,
+async function importHistory(
+  call: Call,
+  demo: DemoPartner,
   pings: ReturnType<typeof historyPings>,
   events: readonly ReceivedEvent[],
 ): Promise<void> {
-  console.log(`A first day of the partner demo: ${pings.length} files of ${DAY_USER} are announced …`);
+  console.log(
+    `Demo: the partner ${demo.partner_id} sends ${pings.length} pings for the history of its user ${DAY_USER} …`,
+  );
   const { files } = allAcceptedSchema.parse(
-    await ask("POST", "/api/fit_partner_ping/", { activity_files: pings }),
+    await call("POST", "/api/fit_partner_ping/", { activity_files: pings }),
   );
   const held = files.filter(({ status }) => status === "held").length;
-  console.log(`${held} held. The history is complete; the task releases it …`);
+  console.log(`${held} files are held until the task. The partner sends the task …`);
   const task = importSchema.parse(
-    await ask("POST", "/api/task_partner/", {
+    await call("POST", "/api/task_partner/", {
       bulk_fit_transfer_complete: true,
       source: DAY_SOURCE,
       is_initial_import: true,
@@ -102,49 +106,51 @@ async function bringHistory(
       event_id: EVENT_ID,
     }),
   );
-  const finished = await until("its import did not finish in time", async () => {
-    const now = importSchema.parse(await ask("GET", `/api/imports/${task.import_id}/`));
+  const finished = await poll("The import did not finish", async () => {
+    const now = importSchema.parse(await call("GET", `/api/imports/${task.import_id}/`));
     showProgress(now.files.total - now.files.pending, now.files.total, now.status !== "running");
     return now.status === "running" ? null : now;
   });
   const { imported, failed } = finished.files;
-  console.log(`${imported} imported, ${failed} failed for good.`);
-  const event = await until("no event came", async () =>
+  console.log(`${imported} files imported, ${failed} failed.`);
+  const event = await poll("No event arrived", async () =>
     events.find(({ body }) => body.includes('"bulk_fit_import.completed"')),
   );
   console.log(
     event.verified
-      ? "The event has come, and its signature is good."
-      : "The event has come; its signature is not by the secret that this command knows.",
+      ? "The event bulk_fit_import.completed arrived with a valid signature."
+      : "The event bulk_fit_import.completed arrived. Its signature does not match the secret in demo.json.",
   );
 }
 
-async function bringLiveRide(ask: Ask, ping: ReturnType<typeof livePing>): Promise<void> {
+async function importLiveRide(call: Call, ping: ReturnType<typeof livePing>): Promise<void> {
   const startedAt = Date.now();
   const { files } = allAcceptedSchema.parse(
-    await ask("POST", "/api/fit_partner_ping/", { activity_files: [ping] }),
+    await call("POST", "/api/fit_partner_ping/", { activity_files: [ping] }),
   );
   const [file] = files;
-  if (file === undefined) throw new CutShort("the live ride was not taken.");
-  await until("the live ride was not imported in time", async () =>
-    fileSchema.parse(await ask("GET", `/api/files/${file.file_id}/`)).status === "imported" ? true : null,
+  if (file === undefined) throw new DemoFailure("The ping of the live ride was not accepted.");
+  await poll("The live ride was not imported", async () =>
+    fileSchema.parse(await call("GET", `/api/files/${file.file_id}/`)).status === "imported" ? true : null,
   );
   if (file.status === "duplicate") return;
-  console.log(`A live ride with priority 1 can be read after ${Date.now() - startedAt} ms.`);
+  console.log(`A live ride (priority 1) was imported ${Date.now() - startedAt} ms after its ping.`);
 }
 
-async function whatCameOut(ask: Ask, about: string): Promise<string> {
+async function resultsTable(call: Call, filter: string): Promise<string> {
   const { data: activities } = activitiesSchema.parse(
-    await ask("GET", `/api/activities/?${about}&limit=200`),
+    await call("GET", `/api/activities/?${filter}&limit=200`),
   );
-  const { data: failures } = filesSchema.parse(await ask("GET", `/api/files/?${about}&status=failed`));
+  const { data: failures } = filesSchema.parse(await call("GET", `/api/files/?${filter}&status=failed`));
   const rows = [...new Set(activities.map(({ sport }) => sport))].sort().map((sport) => {
-    const of = activities.filter((activity) => activity.sport === sport);
-    const kilometers = of.reduce((sum, { distance_in_meters }) => sum + (distance_in_meters ?? 0), 0) / 1000;
-    const hours = of.reduce((sum, { timer_time_in_seconds }) => sum + (timer_time_in_seconds ?? 0), 0) / 3600;
+    const ofSport = activities.filter((activity) => activity.sport === sport);
+    const kilometers =
+      ofSport.reduce((sum, { distance_in_meters }) => sum + (distance_in_meters ?? 0), 0) / 1000;
+    const hours =
+      ofSport.reduce((sum, { timer_time_in_seconds }) => sum + (timer_time_in_seconds ?? 0), 0) / 3600;
     return [
       `  ${sport.padEnd(12)}`,
-      String(of.length).padStart(3),
+      String(ofSport.length).padStart(3),
       `${kilometers.toFixed(1).padStart(8)} km`,
       `${hours.toFixed(1).padStart(6)} h`,
     ].join("");
@@ -152,19 +158,19 @@ async function whatCameOut(ask: Ask, about: string): Promise<string> {
   const failed = failures.map(
     ({ summary_id, error }) => `  ${summary_id}: ${error?.code} (${error?.detail})`,
   );
-  return ["Activities:", ...rows, "Files that failed:", ...failed].join("\n");
+  return ["Activities:", ...rows, "Failed files:", ...failed].join("\n");
 }
 
-/** Looks until there is something, or says why the day ends here. */
-async function until<T>(otherwise: string, look: () => Promise<T | null | undefined>): Promise<T> {
-  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await delay(LOOK_EVERY_MS)) {
-    const found = await look();
+/** Polls until `read` returns a value. Throws a DemoFailure with the problem after the time limit. */
+async function poll<T>(problem: string, read: () => Promise<T | null | undefined>): Promise<T> {
+  for (const deadline = Date.now() + STEP_TIMEOUT_MS; Date.now() < deadline; await delay(POLL_INTERVAL_MS)) {
+    const found = await read();
     if (found !== null && found !== undefined) return found;
   }
-  throw new CutShort(`${otherwise}.`);
+  throw new DemoFailure(`${problem} within ${STEP_TIMEOUT_MS / 1_000} seconds.`);
 }
 
-/** One line that grows where a person looks on; elsewhere only its last state. */
+/** Shows progress in one line. On a terminal the line is updated; elsewhere only the last state is printed. */
 function showProgress(done: number, total: number, last: boolean): void {
   if (!process.stdout.isTTY && !last) return;
   const filled = total === 0 ? BAR_WIDTH : Math.floor((done / total) * BAR_WIDTH);

@@ -13,7 +13,7 @@ const GPX = `<?xml version="1.0" encoding="UTF-8"?>
 </gpx>
 `;
 
-/** A ping as the contract has it. */
+/** One item of `activity_files`. */
 export interface Ping {
   file_type: "FIT";
   activity_name: string;
@@ -26,7 +26,7 @@ export interface Ping {
   summary_id: string;
 }
 
-interface Kind {
+interface WorkoutKind {
   name: string;
   file: (workout: Workout) => Uint8Array;
   minutes: number;
@@ -34,13 +34,19 @@ interface Kind {
   hour: number;
 }
 
-const RIDE: Kind = { name: "Ride", file: rideFile, minutes: 75, secondsApart: 2, hour: 17 };
-const RUN: Kind = { name: "Run", file: runFile, minutes: 42, secondsApart: 2, hour: 7 };
-const SWIM: Kind = { name: "Pool Swim", file: poolSwimFile, minutes: 35, secondsApart: 1, hour: 12 };
-const TRIATHLON: Kind = { name: "Triathlon", file: triathlonFile, minutes: 140, secondsApart: 3, hour: 9 };
+const RIDE: WorkoutKind = { name: "Ride", file: rideFile, minutes: 75, secondsApart: 2, hour: 17 };
+const RUN: WorkoutKind = { name: "Run", file: runFile, minutes: 42, secondsApart: 2, hour: 7 };
+const SWIM: WorkoutKind = { name: "Pool Swim", file: poolSwimFile, minutes: 35, secondsApart: 1, hour: 12 };
+const TRIATHLON: WorkoutKind = {
+  name: "Triathlon",
+  file: triathlonFile,
+  minutes: 140,
+  secondsApart: 3,
+  hour: 9,
+};
 
-/** Six weeks, oldest first: what was done, and how many days before the partner began. */
-const WORKOUTS: readonly [number, Kind][] = [
+/** Workouts of six weeks, oldest first: days before the partner was created, and kind. */
+const WORKOUTS: readonly [number, WorkoutKind][] = [
   [42, RIDE],
   [40, RUN],
   [38, RIDE],
@@ -65,18 +71,19 @@ const WORKOUTS: readonly [number, Kind][] = [
   [3, RIDE],
 ];
 
-/** Every eighth file is sent in the ping itself. */
+/** Every eighth ping has its file inline. */
 const INLINE_EVERY = 8;
 
 /**
- * Twenty-four held pings of an athlete's history: three hold their file, one names a file that is gone, one a GPX
- * file. The same `beganAt` (Unix seconds) gives the same pings, but for the port of the host.
+ * Returns 24 priority-0 pings of an athlete's history. Three have their file inline, one names a file that its host no
+ * longer has, and one names a GPX file. The same `createdAt` (Unix seconds) gives the same pings, except for the
+ * port of the host.
  */
-export function historyPings(host: PartnerHost, beganAt: number): Ping[] {
-  const midnight = Math.floor(beganAt / DAY_SECONDS) * DAY_SECONDS;
+export function historyPings(host: PartnerHost, createdAt: number): Ping[] {
+  const midnight = Math.floor(createdAt / DAY_SECONDS) * DAY_SECONDS;
   const pings = WORKOUTS.map(([daysBefore, kind], index): Ping => {
     const startInSeconds = midnight - daysBefore * DAY_SECONDS + kind.hour * 60 * MINUTE;
-    // No two alike: longer and harder as the weeks go by, with easy days between.
+    // Each workout is different: longer and harder over the weeks, with easy days in between.
     const effort = 0.94 + 0.004 * index + 0.03 * Math.sin(index * 2.1);
     const seconds = Math.round(kind.minutes * MINUTE * (1 + 0.2 * Math.sin(index * 1.3)));
     const bytes = kind.file({ startInSeconds, seconds, secondsApart: kind.secondsApart, effort });
@@ -107,10 +114,10 @@ export function historyPings(host: PartnerHost, beganAt: number): Ping[] {
   ];
 }
 
-/** The ride that ends as the partner begins: it goes before everything else. */
-export function livePing(host: PartnerHost, beganAt: number): Ping {
+/** Returns the priority-1 ping of a ride that ends when the partner is created. */
+export function livePing(host: PartnerHost, createdAt: number): Ping {
   const seconds = 50 * MINUTE;
-  const startInSeconds = beganAt - seconds;
+  const startInSeconds = createdAt - seconds;
   const bytes = rideFile({ startInSeconds, seconds, secondsApart: 1, effort: 1.05 });
   const summaryId = "live-ride";
   return {
@@ -124,7 +131,7 @@ export function livePing(host: PartnerHost, beganAt: number): Ping {
   };
 }
 
-function summaryIdOf(kind: Kind, daysBefore: number): string {
+function summaryIdOf(kind: WorkoutKind, daysBefore: number): string {
   return `${kind.name.toLowerCase().replace(" ", "-")}-${daysBefore}-days-before`;
 }
 

@@ -2,9 +2,9 @@ import { createServer } from "node:http";
 import { z } from "zod";
 import { signedHeaders } from "../../deliveries/sign.ts";
 
-/** Events come here; by it a start knows the address that an earlier one gave the partner. */
+/** Path of the event receiver. A start recognizes an event URL of an earlier start by it. */
 export const EVENT_PATH = "/demo/events";
-/** Receivers refuse events that are older; so does this one. */
+/** Maximum age of an event. Older ones are rejected. */
 const EVENT_MAX_AGE_SECONDS = 5 * 60;
 
 export interface ReceivedEvent {
@@ -12,18 +12,18 @@ export interface ReceivedEvent {
   body: string;
 }
 
-/** What a partner runs: a host of files and a receiver of events, on one loopback port. */
+/** A partner's servers on one loopback port: a file host and an event receiver. */
 export interface PartnerHost {
   eventUrl: string;
-  /** Puts a file up and answers its URL. */
+  /** Serves a file and returns its URL. */
   serve(name: string, bytes: Uint8Array): string;
-  /** The URL of a file that is not there. */
+  /** Returns the URL of a file that does not exist. */
   missing(name: string): string;
-  /** Every event taken is told to this one, with whether its signature is good by the partner's secret. */
+  /** Calls the listener for each received event. `verified`: the signature matches the secret. Replaces the listener. */
   onEvent(secret: string, listener: (event: ReceivedEvent) => void): void;
 }
 
-/** Listens for as long as the process lives, and does not keep it alive. */
+/** Listens until the process ends, and does not keep the process running. */
 export async function startPartnerHost(): Promise<PartnerHost> {
   const files = new Map<string, Uint8Array>();
   let secret = "";
@@ -37,7 +37,7 @@ export async function startPartnerHost(): Promise<PartnerHost> {
         const body = Buffer.concat(parts).toString();
         const verified = isSigned(request.headers, body, secret);
         listener({ body, verified });
-        if (verified) response.writeHead(200).end(answerTo(body));
+        if (verified) response.writeHead(200).end(responseTo(body));
         else response.writeHead(401).end();
       });
       return;
@@ -63,22 +63,22 @@ export async function startPartnerHost(): Promise<PartnerHost> {
       return url + pathOf(name);
     },
     missing: (name) => url + pathOf(name),
-    onEvent: (partnersSecret, told) => {
-      secret = partnersSecret;
-      listener = told;
+    onEvent: (partnerSecret, eventListener) => {
+      secret = partnerSecret;
+      listener = eventListener;
     },
   };
 }
 
 const challengeSchema = z.object({ data: z.object({ challenge: z.string() }) });
 
-/** The answer to an event: a test event may ask for its challenge back. */
-function answerTo(body: string): string {
-  const asked = challengeSchema.safeParse(JSON.parse(body));
-  return JSON.stringify(asked.success ? { challenge: asked.data.data.challenge } : {});
+/** Returns the response body for an event, with the challenge of a test event. */
+function responseTo(body: string): string {
+  const event = challengeSchema.safeParse(JSON.parse(body));
+  return JSON.stringify(event.success ? { challenge: event.data.data.challenge } : {});
 }
 
-/** Standard Webhooks: one of the signatures is the secret's over id, time and body, and the time is now. */
+/** Verifies an event by Standard Webhooks: a signature matches, and the timestamp is recent. */
 function isSigned(headers: NodeJS.Dict<string | string[]>, body: string, secret: string): boolean {
   const id = String(headers["webhook-id"]);
   const timestamp = Number(headers["webhook-timestamp"]);

@@ -7,18 +7,18 @@ import {
   type Totals,
 } from "../../fitWriter/activityFile.ts";
 
-/** Where everything happens: Reykjavík, whose clocks show UTC all year. */
+/** Reykjavík, because its local time is UTC all year. */
 const HOME = { latitude: 64.1466, longitude: -21.9426 };
-/** Degrees of latitude in one metre. */
-const DEGREES_A_METER = 1 / 111_195;
+/** Degrees of latitude per metre. */
+const DEGREES_PER_METER = 1 / 111_195;
 const POOL_METERS = 25;
-/** Seconds of rest after each four lengths. */
+/** Rest after every four lengths, in seconds. */
 const REST_SECONDS = 20;
 
 const SPORT = { running: 1, cycling: 2, transition: 3, swimming: 5 };
 const SUB_SPORT = { road: 7, street: 2, poolSwimming: 17, openWater: 18 };
 
-/** How somebody moves: the middle of each value, and how far the hills swing it. */
+/** Average values of a sport, and how much hills change them. */
 interface Motion {
   sport: number;
   subSport?: number;
@@ -27,7 +27,7 @@ interface Motion {
   heartRate: number;
   cadence?: number;
   power?: number;
-  /** Metres that the way rises and falls. */
+  /** Height of the hills, in metres. */
   hill: number;
 }
 
@@ -58,9 +58,9 @@ const OPEN_WATER: Motion = {
   heartRate: 138,
   hill: 0,
 };
-const CHANGING: Motion = { sport: SPORT.transition, speed: 1.2, speedSwing: 0.3, heartRate: 132, hill: 0 };
+const TRANSITION: Motion = { sport: SPORT.transition, speed: 1.2, speedSwing: 0.3, heartRate: 132, hill: 0 };
 
-/** One workout: when, how long, how often it is read, and how hard (1 is everyday). */
+/** Start, duration, seconds between records, and effort (1 is average). */
 export interface Workout {
   /** Unix seconds. */
   startInSeconds: number;
@@ -69,35 +69,35 @@ export interface Workout {
   effort: number;
 }
 
-/** The FIT file of a road ride with position, power, heart rate and cadence: a loop that rolls gently. */
+/** Returns the FIT file of a road ride with position, power, heart rate and cadence: a loop with low hills. */
 export function rideFile(workout: Workout): Uint8Array<ArrayBuffer> {
-  return activityFile(workout.startInSeconds, [moved(RIDING, 0, workout)]);
+  return activityFile(workout.startInSeconds, [sessionOf(RIDING, 0, workout)]);
 }
 
-/** The FIT file of a run through the streets, without power. */
+/** Returns the FIT file of a street run without power. */
 export function runFile(workout: Workout): Uint8Array<ArrayBuffer> {
-  return activityFile(workout.startInSeconds, [moved(RUNNING, 0, workout)]);
+  return activityFile(workout.startInSeconds, [sessionOf(RUNNING, 0, workout)]);
 }
 
-/** The FIT file of a triathlon: swim, change, ride, change, run; its five parts take the workout's time. */
+/** Returns the FIT file of a triathlon: swim, transition, ride, transition, run. The five legs share the duration. */
 export function triathlonFile(workout: Workout): Uint8Array<ArrayBuffer> {
   const parts: [Motion, number][] = [
     [OPEN_WATER, 0.19],
-    [CHANGING, 0.02],
+    [TRANSITION, 0.02],
     [RIDING, 0.47],
-    [CHANGING, 0.01],
+    [TRANSITION, 0.01],
     [RUNNING, 0.31],
   ];
   let startSeconds = 0;
   const legs = parts.map(([motion, share]) => {
-    const leg = moved(motion, startSeconds, { ...workout, seconds: Math.round(workout.seconds * share) });
+    const leg = sessionOf(motion, startSeconds, { ...workout, seconds: Math.round(workout.seconds * share) });
     startSeconds += leg.seconds;
     return leg;
   });
   return activityFile(workout.startInSeconds, legs);
 }
 
-/** The FIT file of a swim in a 25 m pool: lengths in sets of four, a heart rate and no position. */
+/** Returns the FIT file of a swim in a 25 m pool: lengths in sets of four, heart rate, no position. */
 export function poolSwimFile({ startInSeconds, seconds, effort }: Workout): Uint8Array<ArrayBuffer> {
   const lengths: Length[] = [];
   const laps: Lap[] = [];
@@ -145,8 +145,8 @@ export function poolSwimFile({ startInSeconds, seconds, effort }: Workout): Uint
   ]);
 }
 
-/** A loop with hills: one session that begins `startSeconds` into its file. */
-function moved(motion: Motion, startSeconds: number, workout: Workout): Session {
+/** Returns one session that starts `startSeconds` into its file: a loop with hills. */
+function sessionOf(motion: Motion, startSeconds: number, workout: Workout): Session {
   const readings = readingsOf(motion, startSeconds, workout);
   const seconds = (readings.length - 1) * workout.secondsApart;
   const totals = totalsOf(motion, readings, seconds, workout.effort);
@@ -193,9 +193,9 @@ function readingsOf(
     });
     const heading = part * 2 * Math.PI;
     distance += speed * secondsApart;
-    latitude += speed * secondsApart * Math.cos(heading) * DEGREES_A_METER;
+    latitude += speed * secondsApart * Math.cos(heading) * DEGREES_PER_METER;
     longitude +=
-      (speed * secondsApart * Math.sin(heading) * DEGREES_A_METER) / Math.cos((latitude * Math.PI) / 180);
+      (speed * secondsApart * Math.sin(heading) * DEGREES_PER_METER) / Math.cos((latitude * Math.PI) / 180);
   }
   return readings;
 }

@@ -4,26 +4,32 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { CommandFault, refuse, type Refusal } from "../commandLine.ts";
-import { answered, environmentFlag, RemoteFault, type Environment, type RunWrangler } from "../wrangler.ts";
+import {
+  parsePrinted,
+  environmentFlag,
+  RemoteFault,
+  type Environment,
+  type RunWrangler,
+} from "../wrangler.ts";
 import type { Settings } from "./settings.ts";
 
 const SECRET = "TRAINING_PLAN_SECRET";
 /** The variable that lists the service's own hosts. */
 const OWN_HOSTS = "OWN_HOSTS";
 
-/** What a deployment needs of the machine that it runs on. */
+/** Functions that a deployment needs from its command. */
 export interface Deployer {
   wrangler: RunWrangler;
-  /** Types, lint and format; false, with everything said, when one fails. */
+  /** Checks types, lint and format, and prints the results. Returns whether all passed. */
   check(): Promise<boolean>;
-  /** Asks a person for a secret; null where nobody is to be asked. */
+  /** Asks the operator for a secret. Returns null without a terminal. */
   askSecret(name: string): Promise<string | null>;
-  /** Null when the service at this address works; otherwise what does not. */
+  /** Returns null when the service at this address works, or else the failure. */
   smokeTest(url: string): Promise<string | null>;
-  say: (line: string) => void;
+  print: (line: string) => void;
 }
 
-/** Each wrangler command of a deployment, by what it is for; they are also what --dry-run prints. */
+/** The wrangler commands of a deployment. `--dry-run` prints them. */
 const COMMANDS = {
   account: () => ["whoami", "--json"],
   versions: () => ["deployments", "list", "--json"],
@@ -40,31 +46,34 @@ const COMMANDS = {
   ],
 };
 
-/** The steps in words, each with its exact command. */
-export function planOf(environment: Environment, settings: Settings): string {
+/** Returns the numbered steps of a deployment, each with its exact commands. */
+export function deploymentPlan(environment: Environment, settings: Settings): string {
   const shown = (args: readonly string[]) =>
     `npx wrangler ${[...args, ...environmentFlag(environment)].join(" ")}`;
   const steps: [string, string[]][] = [
-    ["Types, lint and format hold", ["npm run check"]],
-    ["Somebody is logged in", [shown(COMMANDS.account())]],
+    ["Check types, lint and format", ["npm run check"]],
+    ["Check that wrangler is logged in", [shown(COMMANDS.account())]],
     [
-      "The version that runs now is noted, as the way back, and the hosts that it knows as its own",
+      "Record the running version, for a rollback, and read its OWN_HOSTS",
       [shown(COMMANDS.versions()), shown(COMMANDS.version("<version>"))],
     ],
     [
-      `The database ${settings.databaseName} is there, or is created`,
+      `Find the database ${settings.databaseName}, or create it`,
       [shown(COMMANDS.databases()), shown(COMMANDS.createDatabase(settings))],
     ],
-    ["Its state is noted, as the way back (not on a first deployment)", [shown(COMMANDS.bookmark())]],
+    [
+      "Record the state of the database, for a restore (not for a new database)",
+      [shown(COMMANDS.bookmark())],
+    ],
     [
       settings.trainingPlanUrl === ""
-        ? "No secret is needed: TRAINING_PLAN_URL is empty"
-        : `${SECRET} is there, or is asked for once and goes with the code`,
+        ? `Skip ${SECRET}: TRAINING_PLAN_URL is empty`
+        : `Find ${SECRET}, or ask for it and upload it with the code`,
       settings.trainingPlanUrl === "" ? [] : [shown(COMMANDS.secrets())],
     ],
-    ["The database is migrated, before any code needs it", [shown(COMMANDS.migrate())]],
+    ["Migrate the database, before the code", [shown(COMMANDS.migrate())]],
     [
-      "The code is deployed (once more where its addresses have changed); wrangler creates the KV namespace, the bucket and the queues that are missing",
+      "Deploy the code, a second time if its addresses have changed. Wrangler creates a missing KV namespace, bucket or queue",
       [
         shown(
           COMMANDS.deploy(settings.trainingPlanUrl === "" ? null : "<file, on a first deployment>", [
@@ -73,63 +82,67 @@ export function planOf(environment: Environment, settings: Settings): string {
         ),
       ],
     ],
-    [
-      "A passing partner is made, proves itself at the deployed address like npm run verify, and is removed",
-      [],
-    ],
+    ["Test the deployed address as a temporary partner, with the steps of npm run verify", []],
   ];
   return steps
-    .map(([what, commands], index) =>
-      [`${index + 1}. ${what}`, ...commands.map((line) => `   ${line}`)].join("\n"),
+    .map(([step, commands], index) =>
+      [`${index + 1}. ${step}`, ...commands.map((line) => `   ${line}`)].join("\n"),
     )
     .join("\n");
 }
 
-/** Deploys an environment: nothing after a step that fails is tried. */
+/** Deploys an environment. A step that fails ends the deployment. */
 export async function deploy(
   environment: Environment,
   settings: Settings,
   url: string | null,
   deployer: Deployer,
 ): Promise<{ ok: true } | Refusal> {
-  const { wrangler, say } = deployer;
-  if (!(await deployer.check())) return refuse("Nothing was deployed: the checks fail as shown above.");
+  const { wrangler, print } = deployer;
+  if (!(await deployer.check())) return refuse("Nothing was deployed: a check failed, as shown above.");
   let stage = "Nothing was deployed";
-  // From the first step on that changes what runs, nobody is left without the way back.
-  let wayBack: string | null = null;
-  const refused = (problem: string) => refuse(wayBack === null ? problem : `${problem}\n${wayBack}`);
+  // From the first change of the deployed service, every message ends with the rollback commands.
+  let rollback: string | null = null;
+  const refused = (problem: string) => refuse(rollback === null ? problem : `${problem}\n${rollback}`);
   try {
     await requireLogin(wrangler);
     const previous = await runningVersion(wrangler);
-    const known = previous === null ? [] : await ownAddressesOf(wrangler, previous);
-    say(`${settings.worker} ${previous === null ? "is deployed for the first time" : `runs ${previous}`}.`);
-    const given = url === null ? [] : [url];
-    const expectedHosts = hostsOf([...given, ...known]);
+    const previousAddresses = previous === null ? [] : await ownAddressesOf(wrangler, previous);
+    print(
+      previous === null
+        ? `First deployment of ${settings.worker}.`
+        : `${settings.worker} runs version ${previous}.`,
+    );
+    const urls = url === null ? [] : [url];
+    const expectedHosts = hostsOf([...urls, ...previousAddresses]);
     const bookmark = await bookmarkOrNewDatabase(settings, deployer);
 
     const secret = await missingSecret(settings, previous, deployer);
 
-    wayBack = wayBackFrom(environment, previous, bookmark);
+    rollback = rollbackCommands(environment, previous, bookmark);
     stage = "The code was not deployed: a migration failed";
     await wrangler(COMMANDS.migrate());
-    say("Database migrated.");
+    print("Migrated the database.");
 
-    stage = "The deployment failed";
+    stage = "The database was migrated, but the deployment of the code failed";
     let { version, targets } = await upload(wrangler, secret, expectedHosts);
-    const ownHosts = hostsOf([...given, ...targets]);
+    const ownHosts = hostsOf([...urls, ...targets]);
     if (ownHosts.join() !== expectedHosts.join()) {
-      // Cloudflare says where a Worker is served only once it is.
-      stage = `Version ${version} deployed, but it does not know its own hosts`;
+      // Cloudflare lists the addresses of a Worker only after its deployment.
+      stage = `Version ${version} was deployed, but a second deployment with its own hosts failed`;
       ({ version, targets } = await upload(wrangler, null, ownHosts));
     }
-    const address = url ?? addressAmong(targets);
-    say(`Version ${version} deployed${address === null ? "" : ` at ${address}`}.`);
+    const address = url ?? firstAddress(targets);
+    print(`Deployed version ${version}${address === null ? "" : ` at ${address}`}.`);
 
-    if (address === null) return refused("Deployed, but not tried: no address is known. Say it with --url.");
-    stage = "Deployed, but not tried";
+    if (address === null)
+      return refused(
+        "The code was deployed, but not tested: wrangler printed no address. Give the address with --url.",
+      );
+    stage = "The code was deployed, but the smoke test could not run";
     const fault = await deployer.smokeTest(address);
-    if (fault !== null) return refused(`Deployed, but the smoke test failed: ${fault}`);
-    say(`Smoke test passed.\n${wayBack}`);
+    if (fault !== null) return refused(`The code was deployed, but the smoke test failed: ${fault}`);
+    print(`Smoke test passed.\n${rollback}`);
     return { ok: true };
   } catch (fault) {
     if (!(fault instanceof CommandFault)) throw fault;
@@ -140,22 +153,22 @@ export async function deploy(
 async function requireLogin(wrangler: RunWrangler): Promise<void> {
   await wrangler(COMMANDS.account()).catch((fault: unknown) => {
     if (!(fault instanceof RemoteFault) || !isLoggedOut(fault.printed)) throw fault;
-    throw new CommandFault("nobody is logged in; use npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
+    throw new CommandFault("wrangler is not logged in. Run npx wrangler login, or set CLOUDFLARE_API_TOKEN.");
   });
 }
 
-/** Returns the way back to the database as it is; creates the database, and returns null, when there is none. */
+/** Returns the Time Travel bookmark of the database. Creates a missing database and returns null. */
 async function bookmarkOrNewDatabase(
   settings: Settings,
-  { wrangler, say }: Deployer,
+  { wrangler, print }: Deployer,
 ): Promise<string | null> {
   if (await hasDatabase(wrangler, settings)) return bookmarkOf(wrangler);
   await wrangler(COMMANDS.createDatabase(settings));
-  say(`Database ${settings.databaseName} created.`);
+  print(`Created the database ${settings.databaseName}.`);
   return null;
 }
 
-/** Asks for the secret of plan requests if it is needed and not there. Returns null when nothing has to be sent. */
+/** Asks for the secret of plan requests if it is needed and not stored. Returns null when no upload is needed. */
 async function missingSecret(
   settings: Settings,
   previous: string | null,
@@ -165,25 +178,33 @@ async function missingSecret(
   if (previous !== null && (await hasSecret(deployer.wrangler))) return null;
   const secret = await deployer.askSecret(SECRET);
   if (secret !== null) return secret;
-  throw new CommandFault(`TRAINING_PLAN_URL is set, so ${SECRET} is needed in the environment.`);
+  throw new CommandFault(
+    `TRAINING_PLAN_URL is set, but ${SECRET} is not. Set it in the environment, or run the command in a terminal.`,
+  );
 }
 
-/** What `whoami` prints, beside its failure, where there is no login; any other failure is of something else. */
+/** Returns whether a failed `whoami` printed that it is not logged in. It also fails for other reasons. */
 function isLoggedOut(printed: string): boolean {
   return /"loggedIn":\s*false/.test(printed);
 }
 
-/** How to undo it: code and data have each their own way back. */
-function wayBackFrom(environment: Environment, previous: string | null, bookmark: string | null): string {
+/** Returns the commands that restore the previous code and the previous database. */
+function rollbackCommands(
+  environment: Environment,
+  previous: string | null,
+  bookmark: string | null,
+): string {
   const flag = environmentFlag(environment).join(" ");
   const lines = [
     previous === null
-      ? "There is no earlier version to roll back to."
-      : `Roll the code back:      npx wrangler rollback ${previous} ${flag}`,
+      ? "No rollback: this is the first version."
+      : `Roll back the code:    npx wrangler rollback ${previous} ${flag}`,
   ];
   if (bookmark !== null) {
-    lines.push(`Database as it was, if a migration is at fault (what came since is lost there):
-                         npx wrangler d1 time-travel restore DB --bookmark=${bookmark} ${flag}`);
+    lines.push(
+      `Restore the database:  npx wrangler d1 time-travel restore DB --bookmark=${bookmark} ${flag}`,
+      "Restore it only if a migration damaged it: newer rows are lost. See src/cli/OPERATIONS.md.",
+    );
   }
   return lines.join("\n");
 }
@@ -193,30 +214,30 @@ const deploymentsSchema = z.array(
   z.object({ created_on: z.string(), versions: z.array(z.object({ version_id: z.string() })) }),
 );
 
-/** The version that serves now; null before the first deployment. */
+/** Returns the id of the running version. Returns null before the first deployment. */
 async function runningVersion(wrangler: RunWrangler): Promise<string | null> {
   const listed = await wrangler(COMMANDS.versions()).catch((fault: unknown) => {
-    // Cloudflare's code of a script that is not there.
+    // Cloudflare's code for a Worker that does not exist.
     if (fault instanceof RemoteFault && fault.message.includes("10007")) return "[]";
     throw fault;
   });
-  const deployments = answered(deploymentsSchema, listed);
+  const deployments = parsePrinted(deploymentsSchema, listed);
   const newest = deployments.toSorted((a, b) => a.created_on.localeCompare(b.created_on)).at(-1);
   return newest?.versions[0]?.version_id ?? null;
 }
 
 async function hasDatabase(wrangler: RunWrangler, { databaseName }: Settings): Promise<boolean> {
-  return answered(namesSchema, await wrangler(COMMANDS.databases())).some(
+  return parsePrinted(namesSchema, await wrangler(COMMANDS.databases())).some(
     ({ name }) => name === databaseName,
   );
 }
 
 async function bookmarkOf(wrangler: RunWrangler): Promise<string> {
-  return answered(z.object({ bookmark: z.string() }), await wrangler(COMMANDS.bookmark())).bookmark;
+  return parsePrinted(z.object({ bookmark: z.string() }), await wrangler(COMMANDS.bookmark())).bookmark;
 }
 
 async function hasSecret(wrangler: RunWrangler): Promise<boolean> {
-  return answered(namesSchema, await wrangler(COMMANDS.secrets())).some(({ name }) => name === SECRET);
+  return parsePrinted(namesSchema, await wrangler(COMMANDS.secrets())).some(({ name }) => name === SECRET);
 }
 
 const versionSchema = z.object({
@@ -225,14 +246,14 @@ const versionSchema = z.object({
   }),
 });
 
-/** Addresses that a version knows as its own; none where it was deployed without them. */
+/** Returns the addresses in the `OWN_HOSTS` of a version. */
 async function ownAddressesOf(wrangler: RunWrangler, versionId: string): Promise<string[]> {
-  const { resources } = answered(versionSchema, await wrangler(COMMANDS.version(versionId)));
+  const { resources } = parsePrinted(versionSchema, await wrangler(COMMANDS.version(versionId)));
   const listed = resources.bindings.find(({ name }) => name === OWN_HOSTS)?.text ?? "";
   return listed.split(",").map((host) => `https://${host}`);
 }
 
-/** The hosts of those that are addresses, each once and in order; routes and schedules are listed with them. */
+/** Returns the sorted hosts of the targets that are addresses. Wrangler also lists routes and schedules. */
 function hostsOf(targets: readonly string[]): string[] {
   const hosts = targets.flatMap((target) =>
     target.startsWith("https://") ? (URL.parse(target)?.host ?? []) : [],
@@ -242,7 +263,7 @@ function hostsOf(targets: readonly string[]): string[] {
 
 const outputSchema = z.object({ version_id: z.string(), targets: z.array(z.string()) });
 
-/** Deploys the code. Wrangler writes what came of it as JSON lines to a file; a secret goes by a file as well. */
+/** Deploys the code. Wrangler reads the secret from a file and writes the result to another file as JSON lines. */
 async function upload(
   wrangler: RunWrangler,
   secret: string | null,
@@ -258,17 +279,17 @@ async function upload(
     await wrangler(COMMANDS.deploy(secretsFile, ownHosts), { WRANGLER_OUTPUT_FILE_PATH: output });
     const written = existsSync(output) ? (await readFile(output, "utf8")).trim().split("\n") : [];
     for (const line of written) {
-      const entry = outputSchema.safeParse(answered(z.unknown(), line));
+      const entry = outputSchema.safeParse(parsePrinted(z.unknown(), line));
       if (entry.success) return { version: entry.data.version_id, targets: entry.data.targets };
     }
-    throw new CommandFault("wrangler does not say which version it has deployed.");
+    throw new CommandFault("wrangler printed no version id. See npx wrangler deployments list.");
   } finally {
     await rm(folder, { recursive: true });
   }
 }
 
-/** The first of the places that is an address; routes and schedules are listed with them. */
-function addressAmong(targets: readonly string[]): string | null {
+/** Returns the first target that is an address, without a trailing slash. */
+function firstAddress(targets: readonly string[]): string | null {
   const address = targets.find((target) => target.startsWith("https://"));
   return address === undefined ? null : address.replace(/\/$/, "");
 }

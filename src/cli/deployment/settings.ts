@@ -4,7 +4,7 @@ import { z } from "zod";
 import { ROOT } from "../commandLine.ts";
 import type { Environment } from "../wrangler.ts";
 
-/** What a deployment has to know of wrangler.toml. */
+/** Settings of wrangler.toml that a deployment uses. */
 export interface Settings {
   worker: string;
   databaseName: string;
@@ -17,7 +17,7 @@ const configSchema = z.looseObject({
   vars: z.looseObject({ TRAINING_PLAN_URL: z.string() }),
 });
 
-/** The settings of an environment. Throws when wrangler.toml lacks one: that is ours to mend. */
+/** Returns the settings of an environment. Throws when wrangler.toml lacks one, which is a programming error. */
 export function readSettings(environment: Environment): Settings {
   const { name, d1_databases, vars } = configSchema.parse(
     readConfig(

@@ -4,25 +4,26 @@ import { verify } from "../../verify/verify.ts";
 import { newPartner } from "../newPartner.ts";
 import type { Registry } from "../registries.ts";
 
-export interface Patience {
-  /** A new address, and a key that was just written to KV, take up to a minute; twice that is a fault. */
-  forMs: number;
-  everyMs: number;
+/** Time limit and interval of polling. */
+export interface Polling {
+  timeoutMs: number;
+  intervalMs: number;
 }
-export const DEPLOYED: Patience = { forMs: 120_000, everyMs: 3_000 };
+/** A new address, and a key that was just written to KV, take up to a minute. This allows two. */
+export const DEPLOYED: Polling = { timeoutMs: 120_000, intervalMs: 3_000 };
 
-/** What does not work; the message is one line for the operator. */
-class Broken extends Error {}
+/** A failed step of the smoke test. The message is one line for the operator. */
+class SmokeTestFailure extends Error {}
 
 /**
- * Tries a deployed service as a partner would: waits until it is up and knows a new key, looks at the literal
- * spelling of the headers, and plays `verify`, which deletes its user again. The partner is made for this and
- * removed. Answers null, or what does not work.
+ * Tests a deployed service as a partner: waits until the service is up and accepts a new key, tries the headers as
+ * HTTP_AUTHORIZATION and HTTP_PARTNER_ID, and runs `verify`, which deletes its user. Creates a partner for the test
+ * and removes it. Returns null, or the failure.
  */
-export async function smokeTest(url: string, registry: Registry, patience: Patience): Promise<string | null> {
+export async function smokeTest(url: string, registry: Registry, polling: Polling): Promise<string | null> {
   const { partner, credentials } = newPartner(
     {
-      // A name that nobody has asked for: the service caches what it does not find.
+      // A new id each time, because the service caches ids that it does not find.
       partner_id: `smoke-${randomId()}`,
       name: "Smoke test of a deployment",
       event_url: null,
@@ -38,49 +39,50 @@ export async function smokeTest(url: string, registry: Registry, patience: Patie
 
   await registry.write(partner);
   try {
-    await until("GET /health/", url, "/health/", {}, patience);
-    await until("A new key", url, "/api/partner/", headers, patience);
-    await until(
-      "The headers HTTP_AUTHORIZATION and HTTP_PARTNER_ID",
+    await waitForOk("GET /health/", url, "/health/", {}, polling);
+    await waitForOk("GET /api/partner/ with a new key", url, "/api/partner/", headers, polling);
+    await waitForOk(
+      "GET /api/partner/ with the headers HTTP_AUTHORIZATION and HTTP_PARTNER_ID",
       url,
       "/api/partner/",
       literal,
-      patience,
+      polling,
     );
     const { steps } = await verify({ base: url, partnerId: partner_id, key: auth_key }, () => {});
     const failed = steps.filter((step) => step.status === "failed");
     return failed.length === 0 ? null : failed.map(({ title, detail }) => `${title}: ${detail}`).join(" ");
   } catch (fault) {
-    if (fault instanceof Broken) return fault.message;
+    if (fault instanceof SmokeTestFailure) return fault.message;
     throw fault;
   } finally {
     await registry.remove(partner_id);
   }
 }
 
-/** Asks until the answer is 200. */
-async function until(
+/** Polls until the response has status 200. */
+async function waitForOk(
   what: string,
   url: string,
   path: string,
   headers: Record<string, string>,
-  { forMs, everyMs }: Patience,
+  { timeoutMs, intervalMs }: Polling,
 ): Promise<void> {
-  const deadline = Date.now() + forMs;
+  const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const got = await statusOf(url + path, headers, forMs);
-    if (got === 200) return;
-    if (Date.now() + everyMs > deadline) throw new Broken(`${what}: ${got} instead of 200.`);
-    await delay(everyMs);
+    const status = await statusOf(url + path, headers, timeoutMs);
+    if (status === 200) return;
+    if (Date.now() + intervalMs > deadline)
+      throw new SmokeTestFailure(`${what}: expected status 200, received ${status}.`);
+    await delay(intervalMs);
   }
 }
 
-async function statusOf(address: string, headers: Record<string, string>, withinMs: number) {
+async function statusOf(address: string, headers: Record<string, string>, timeoutMs: number) {
   try {
-    const answer = await fetch(address, { headers, signal: AbortSignal.timeout(withinMs) });
-    await answer.arrayBuffer();
-    return answer.status;
+    const response = await fetch(address, { headers, signal: AbortSignal.timeout(timeoutMs) });
+    await response.arrayBuffer();
+    return response.status;
   } catch {
-    return "no answer";
+    return "no response";
   }
 }
