@@ -11,7 +11,7 @@ afterAll(async () => {
   await service.stop();
 }, 60_000);
 
-/** The status of a GET whose Host header says what a browser under that name would say. */
+/** Returns the status of a GET with this Host header. */
 async function statusUnder(host: string, path: string): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const sent = request(service.url + path, { headers: { Host: host } }, (response) => {
@@ -22,7 +22,7 @@ async function statusUnder(host: string, path: string): Promise<number | undefin
   });
 }
 
-test("the started service answers to loopback names only, on every address of its own", async () => {
+test("the local service rejects requests with a Host header other than loopback names", async () => {
   const { port } = new URL(service.url);
   for (const path of ["/health/", "/docs/", "/api/files/"]) {
     expect(await statusUnder(`rebound.example:${port}`, path)).toBe(403);
@@ -32,7 +32,7 @@ test("the started service answers to loopback names only, on every address of it
   }
 });
 
-test("the console's files carry the Strict-Transport-Security that the deployed Worker's answers have", async () => {
+test("the console's files have the same Strict-Transport-Security header as the responses of the Worker", async () => {
   for (const path of ["/console/", "/console", "/console/app.js", "/console/style.css"]) {
     const response = await fetch(service.url + path, { redirect: "manual" });
     expect([200, 307]).toContain(response.status);

@@ -18,19 +18,19 @@ afterAll(async () => {
 
 const commandsOf = (printed: string) => printed.split("\n").filter((line) => line.startsWith("curl "));
 
-/** The commands that the start prints, pasted into a shell one after the other without a pause. */
-async function pasted(): Promise<unknown[]> {
+/** Runs the commands that npm start prints in a shell, without a pause. Returns their JSON output. */
+async function runPrintedCommands(): Promise<unknown[]> {
   const commands = commandsOf(service.printed);
   expect(commands).toHaveLength(2);
-  const answers: unknown[] = [];
+  const outputs: unknown[] = [];
   for (const command of commands) {
     expect(command.length).toBeLessThan(4_000);
-    answers.push(JSON.parse((await promisify(exec)(command)).stdout));
+    outputs.push(JSON.parse((await promisify(exec)(command)).stdout));
   }
-  return answers;
+  return outputs;
 }
 
-/** What the demo's partner reads over HTTP with the key that its start has printed. */
+/** Reads over HTTP as the partner demo, with the printed key. */
 async function read(address: string): Promise<unknown> {
   const key = /^Key: +(\S+)$/m.exec(service.printed)?.[1] ?? "";
   const headers = { Authorization: `Bearer ${key}`, "Partner-Id": "demo" };
@@ -45,9 +45,9 @@ const everything = async () => ({
   events: listSchema.parse(await read("/api/events/")).data,
 });
 
-test("the first day is played: a history imported once, the event verified, a live ride, what failed and why", async () => {
-  const day = service.printed;
-  for (const said of [
+test("npm start plays the demo once: a history, a verified event, a live ride, and the failed files with their reasons", async () => {
+  const { printed } = service;
+  for (const line of [
     "24 files are held until the task.",
     "24 of 24",
     "22 files imported, 2 failed.",
@@ -56,11 +56,11 @@ test("the first day is played: a history imported once, the event verified, a li
     "lost-ride: callback_gone (The host responded with status 404.)",
     "planned-route: not_fit (",
   ]) {
-    expect(day).toContain(said);
+    expect(printed).toContain(line);
   }
   const first = await everything();
   expect(first.files).toHaveLength(25);
-  // 22 files, of which the triathlon gives five activities, and the live ride.
+  // 21 files with one activity each, a triathlon with five, and the live ride.
   expect(first.activities).toHaveLength(27);
   expect(first.imports).toMatchObject([
     {
@@ -80,7 +80,7 @@ test("the first day is played: a history imported once, the event verified, a li
   expect(await everything()).toEqual(first);
 }, 180_000);
 
-test("a second start on the same state folder is refused in one line", async () => {
+test("a second start on the same state folder is refused", async () => {
   const second = await runNode([
     "src/cli/commands/start.ts",
     "--port",
@@ -100,8 +100,8 @@ test("a second start on the same state folder is refused in one line", async () 
 
 const activitySchema = z.looseObject({ start_time_in_seconds: z.number(), version: z.number() });
 
-test("the two printed commands import a ride and read it, as printed, and still do after a hard restart", async () => {
-  const [imported, first] = await pasted();
+test("the two printed commands import a ride and read its activity, also after a kill and a restart", async () => {
+  const [imported, first] = await runPrintedCommands();
   expect(imported).toMatchObject({ accepted: 1, files: [{ status: "queued" }] });
   expect(first).toMatchObject({
     sport: "cycling",
@@ -117,12 +117,12 @@ test("the two printed commands import a ride and read it, as printed, and still 
   await service.kill();
   await service.startAgain();
   expect(commandsOf(service.printed)).toEqual(printed);
-  const [again, second] = await pasted();
+  const [again, second] = await runPrintedCommands();
   expect(again).toMatchObject({ accepted: 1, files: [{ status: "duplicate" }] });
   expect(activitySchema.parse(second)).toEqual(activity);
 }, 180_000);
 
-test("the demo partner's key lies in the state folder where only its owner reads it, and in no log", async () => {
+test("the key of the partner demo is stored readable for its owner only, and is in no log line", async () => {
   const { auth_key } = z
     .looseObject({ auth_key: z.string() })
     .parse(JSON.parse(await readFile(path.join(service.state, "demo.json"), "utf8")));

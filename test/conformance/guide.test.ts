@@ -24,39 +24,39 @@ afterAll(async () => {
   if (RUNS) await service.stop();
 });
 
-/** Pastes a listing of the guide into a shell, as it stands; what it prints is JSON. */
-async function paste(name: string): Promise<unknown> {
+/** Runs a listing of the guide in a shell, unchanged. Returns its JSON output. */
+async function runListing(name: string): Promise<unknown> {
   const listing = listings.get(name);
-  if (listing === undefined) throw new Error(`the guide has no listing ${name}`);
+  if (listing === undefined) throw new Error(`The guide has no listing ${name}.`);
   return new Promise((resolve, reject) => {
     execFile("sh", ["-c", listing], { env: { ...process.env, ...settings } }, (fault, stdout) => {
       if (fault === null) resolve(JSON.parse(stdout));
-      else reject(new Error(`the listing ${name} failed`));
+      else reject(new Error(`The listing ${name} failed.`));
     });
   });
 }
 
-const list = async (name: string) => listSchema.parse(await paste(name)).data;
+const list = async (name: string) => listSchema.parse(await runListing(name)).data;
 
-describe.runIf(RUNS)("the guide's commands, pasted one after the other", () => {
+describe.runIf(RUNS)("the guide's commands, run in order,", () => {
   test("import a first ride and read it", async () => {
-    expect(await paste("first-ping")).toMatchObject({ accepted: 1, files: [{ status: "queued" }] });
-    const activity = await eventually("the ride can be read", 60, async () => (await list("first-read"))[0]);
+    expect(await runListing("first-ping")).toMatchObject({ accepted: 1, files: [{ status: "queued" }] });
+    const activity = await eventually("the ride is readable", 60, async () => (await list("first-read"))[0]);
     expect(await list("activities")).toEqual([activity]);
     settings["ACTIVITY_ID"] = z.string().parse(activity.activity_id);
-    expect(await paste("streams")).toMatchObject({ time_in_seconds: [0, 1800] });
+    expect(await runListing("streams")).toMatchObject({ time_in_seconds: [0, 1800] });
   });
 
-  test("repeat a request under a key without doing it again", async () => {
-    const first = await paste("idempotency");
+  test("repeat a request with an Idempotency-Key without a second effect", async () => {
+    const first = await runListing("idempotency");
     expect(first).toMatchObject({ accepted: 1 });
-    expect(await paste("idempotency")).toEqual(first);
+    expect(await runListing("idempotency")).toEqual(first);
   });
 
   test("import a history", async () => {
     const held = { status: "held" };
-    expect(await paste("history-ping")).toMatchObject({ accepted: 2, files: [held, held] });
-    expect(await paste("task")).toMatchObject({
+    expect(await runListing("history-ping")).toMatchObject({ accepted: 2, files: [held, held] });
+    expect(await runListing("task")).toMatchObject({
       status: "running",
       files: { total: 2 },
       missing_summary_ids: [],
@@ -71,12 +71,12 @@ describe.runIf(RUNS)("the guide's commands, pasted one after the other", () => {
   });
 
   test("delete the user", async () => {
-    expect(await paste("delete")).toMatchObject({ user_id: "rider-1" });
+    expect(await runListing("delete")).toMatchObject({ user_id: "rider-1" });
     expect(await list("first-read")).toEqual([]);
   });
 
-  test("are all of them tried here or in another test", () => {
-    const tried = [
+  test("are all tested here or in another test", () => {
+    const tested = [
       "first-ping",
       "first-read",
       "activities",
@@ -85,7 +85,7 @@ describe.runIf(RUNS)("the guide's commands, pasted one after the other", () => {
       "history-ping",
       "task",
     ];
-    tried.push("imports", "failed-files", "poll", "delete", "verify-node", "verify-python", "verify-shell");
-    expect([...listings.keys()].toSorted()).toEqual(tried.toSorted());
+    tested.push("imports", "failed-files", "poll", "delete", "verify-node", "verify-python", "verify-shell");
+    expect([...listings.keys()].toSorted()).toEqual(tested.toSorted());
   });
 });

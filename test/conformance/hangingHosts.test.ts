@@ -10,7 +10,7 @@ import { partnerClient, type PartnerClient, type PingFields } from "./partnerCli
 const PINGS = 500;
 const USERS = 10;
 const EVENTS = 100;
-/** Queues of a local service are serial: a request that hangs holds its queue for 30 s, once. */
+/** A local queue delivers one message at a time, so a request that hangs blocks its queue for 30 s, once. */
 const WITHIN_SECONDS = 35;
 
 let service: ServiceProcess;
@@ -43,7 +43,7 @@ async function sendTestEvent(partner: PartnerClient): Promise<void> {
 }
 
 test(
-  `beside ${PINGS} live pings and ${EVENTS} events of a partner whose hosts hang, another partner's ride is readable and its event delivered within ${WITHIN_SECONDS} s`,
+  `while a partner's hosts hang for ${PINGS} live pings and ${EVENTS} events, another partner's ride and event need at most ${WITHIN_SECONDS} s`,
   { timeout: 180_000 },
   async () => {
     const stuck = partnerClient(
@@ -60,8 +60,8 @@ test(
     const startedAt = Date.now();
     const { files } = await honest.ping(ride(0, host.serve(rideFile())));
     await sendTestEvent(honest);
-    const secondsUntil = async (what: string, look: () => Promise<true | undefined> | true | undefined) => {
-      await eventually(what, 120, look);
+    const secondsUntil = async (what: string, read: () => Promise<true | undefined> | true | undefined) => {
+      await eventually(what, 120, read);
       return (Date.now() - startedAt) / 1000;
     };
     const [readable, delivered] = await Promise.all([

@@ -14,39 +14,39 @@ const chunk = (bytes: Buffer) =>
   Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from("\r\n")]);
 const HALF = FILE.subarray(0, FILE.length / 2);
 
-/** What hosts do that no HTTP library would: each answers a connection byte by byte as it likes. */
-const HOSTS: Record<string, { answer: (socket: Socket) => void; becomes: string }> = {
+/** Hosts that violate HTTP or use it in unusual ways. Each writes its response to the socket. */
+const HOSTS: Record<string, { respond: (socket: Socket) => void; becomes: string }> = {
   "declares more than it sends": {
-    answer: (socket) => socket.end(Buffer.concat([Buffer.from(OK + length(FILE.length + 1)), FILE])),
+    respond: (socket) => socket.end(Buffer.concat([Buffer.from(OK + length(FILE.length + 1)), FILE])),
     becomes: "callback_unreachable",
   },
   "sends more than it declares": {
-    answer: (socket) =>
+    respond: (socket) =>
       socket.end(Buffer.concat([Buffer.from(OK + length(FILE.length)), FILE, Buffer.alloc(500)])),
     becomes: "imported",
   },
   "ends in the middle of its chunks": {
-    answer: (socket) =>
+    respond: (socket) =>
       socket.end(Buffer.concat([Buffer.from(`${OK}Transfer-Encoding: chunked\r\n\r\n`), chunk(HALF)])),
     becomes: "callback_unreachable",
   },
   "breaks the connection in the middle": {
-    answer: (socket) =>
+    respond: (socket) =>
       socket.write(Buffer.concat([Buffer.from(OK + length(FILE.length)), HALF]), () =>
         setTimeout(() => socket.resetAndDestroy(), 100),
       ),
     becomes: "callback_unreachable",
   },
   "breaks the connection at once": {
-    answer: (socket) => socket.resetAndDestroy(),
+    respond: (socket) => socket.resetAndDestroy(),
     becomes: "callback_unreachable",
   },
-  "speaks no HTTP": {
-    answer: (socket) => socket.end("220 mail.example.com ESMTP\r\n"),
+  "does not use HTTP": {
+    respond: (socket) => socket.end("220 mail.example.com ESMTP\r\n"),
     becomes: "callback_unreachable",
   },
   "sends chunks": {
-    answer: (socket) =>
+    respond: (socket) =>
       socket.end(
         Buffer.concat([
           Buffer.from(`${OK}Transfer-Encoding: chunked\r\n\r\n`),
@@ -57,28 +57,28 @@ const HOSTS: Record<string, { answer: (socket: Socket) => void; becomes: string 
       ),
     becomes: "imported",
   },
-  "declares nothing and closes": {
-    answer: (socket) => socket.end(Buffer.concat([Buffer.from(`${OK}Connection: close\r\n\r\n`), FILE])),
+  "declares no length and closes the connection": {
+    respond: (socket) => socket.end(Buffer.concat([Buffer.from(`${OK}Connection: close\r\n\r\n`), FILE])),
     becomes: "imported",
   },
-  "compresses without being asked": {
-    answer: (socket) => {
+  "compresses without a request for it": {
+    respond: (socket) => {
       const body = gzipSync(FILE);
       socket.end(Buffer.concat([Buffer.from(`${OK}Content-Encoding: gzip\r\n${length(body.length)}`), body]));
     },
     becomes: "imported",
   },
-  "answers HTML with 200": {
-    answer: (socket) => socket.end(`${OK}Content-Type: text/html\r\n${length(22)}<html>Log in!</html>\r\n`),
+  "returns HTML with status 200": {
+    respond: (socket) => socket.end(`${OK}Content-Type: text/html\r\n${length(22)}<html>Log in!</html>\r\n`),
     becomes: "not_fit",
   },
-  "redirects to a page": {
-    answer: (socket) => socket.end(`HTTP/1.1 302 Found\r\nLocation: ${page}\r\n${length(0)}`),
+  "redirects to an HTML page": {
+    respond: (socket) => socket.end(`HTTP/1.1 302 Found\r\nLocation: ${page}\r\n${length(0)}`),
     becomes: "not_fit",
   },
 };
 
-/** The address of a page that a redirect leads to. */
+/** Address of the HTML page. */
 let page = "";
 let service: ServiceProcess;
 let partner: PartnerClient;
@@ -97,10 +97,10 @@ afterAll(async () => {
   await service.stop();
 }, 60_000);
 
-async function listen(answer: (socket: Socket) => void): Promise<string> {
+async function listen(respond: (socket: Socket) => void): Promise<string> {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
-    socket.once("data", () => answer(socket));
+    socket.once("data", () => respond(socket));
   });
   closing.push(() => server.close());
   const port = await new Promise<number>((resolve) => {
@@ -112,10 +112,10 @@ async function listen(answer: (socket: Socket) => void): Promise<string> {
   return `http://127.0.0.1:${port}/ride.fit`;
 }
 
-test.each(Object.entries(HOSTS))("a host that %s", async (name, { answer, becomes }) => {
+test.each(Object.entries(HOSTS))("a host that %s", async (name, { respond, becomes }) => {
   const { files } = await partner.ping({
     summary_id: name,
-    callback_url: await listen(answer),
+    callback_url: await listen(respond),
     priority: 1,
     user_id: "rider",
     start_time_in_seconds: "1760000000",
@@ -125,7 +125,7 @@ test.each(Object.entries(HOSTS))("a host that %s", async (name, { answer, become
     return found.status === "queued" && found.error === null ? undefined : found;
   });
   expect(file.error?.code ?? file.status).toBe(becomes);
-  // What can be tried again waits for that; the rest has ended.
+  // A retryable failure stays queued.
   expect(file.status).toBe(
     { imported: "imported", callback_unreachable: "queued", not_fit: "failed" }[becomes],
   );

@@ -7,31 +7,32 @@ import { rideFile } from "../support/rideFile.ts";
 import { ServiceProcess } from "../support/serviceProcess.ts";
 import { partnerClient, type Import, type PartnerClient } from "./partnerClient.ts";
 
-/** What there is to see from outside of how far the import has come. */
+/** Progress of the import, as seen from outside the service. */
 interface Progress {
-  /** Parts of one: ping requests answered, and files that the host was asked for. */
+  /** Fraction of the ping requests with a response. */
   pinged: number;
-  asked: number;
+  /** Fraction of the files that were requested from the host. */
+  requested: number;
   tasked: boolean;
   completed: boolean;
 }
 
 interface Stage {
-  /** Whether it has begun; `chance` in [0, 1) is this run's own. */
-  begun(progress: Progress, chance: number): boolean;
-  /** The kill comes at random within this time after the stage was seen to begin. */
+  /** Returns whether the stage has begun. `random` in [0, 1) differs by run. */
+  hasBegun(progress: Progress, random: number): boolean;
+  /** Maximum random delay from the beginning of the stage to the kill. */
   withinMs: number;
 }
 
-/** The stages of an import at which the service may be killed, in their order. */
+/** Stages of an import at which the service is killed, in order. */
 const STAGES = {
-  "during the pings": { begun: ({ pinged }, chance) => pinged > 0.1 + chance * 0.6, withinMs: 100 },
-  "after the task": { begun: ({ tasked }) => tasked, withinMs: 300 },
-  early: { begun: ({ asked }, chance) => asked > 0.05 + chance * 0.2, withinMs: 300 },
-  "in the middle": { begun: ({ asked }, chance) => asked > 0.35 + chance * 0.2, withinMs: 300 },
-  late: { begun: ({ asked }, chance) => asked > 0.7 + chance * 0.2, withinMs: 300 },
-  "at the last file": { begun: ({ asked }) => asked === 1, withinMs: 1_500 },
-  "when it is completed": { begun: ({ completed }) => completed, withinMs: 300 },
+  "during the pings": { hasBegun: ({ pinged }, random) => pinged > 0.1 + random * 0.6, withinMs: 100 },
+  "after the task": { hasBegun: ({ tasked }) => tasked, withinMs: 300 },
+  early: { hasBegun: ({ requested }, random) => requested > 0.05 + random * 0.2, withinMs: 300 },
+  "in the middle": { hasBegun: ({ requested }, random) => requested > 0.35 + random * 0.2, withinMs: 300 },
+  late: { hasBegun: ({ requested }, random) => requested > 0.7 + random * 0.2, withinMs: 300 },
+  "at the last file": { hasBegun: ({ requested }) => requested === 1, withinMs: 1_500 },
+  "when it is completed": { hasBegun: ({ completed }) => completed, withinMs: 300 },
 } satisfies Record<string, Stage>;
 export type StageName = keyof typeof STAGES;
 export const ALL_STAGES = Object.keys(STAGES) as StageName[];
@@ -39,28 +40,29 @@ export const ALL_STAGES = Object.keys(STAGES) as StageName[];
 export interface KillReport {
   kills: number;
   imported: number;
-  /** Failed as `callback_gone`: their single-use URL was used up by an attempt that a kill cut off. */
+  /** Files that failed as `callback_gone`: a kill interrupted the attempt that used their single-use URL. */
   gone: number;
-  /** How often the event arrived; each time under the same id. */
+  /** Number of deliveries of the event, all with the same id. */
   eventArrivals: number;
   seconds: number;
-  /** Each promise that was not kept, in a sentence; empty when all is well. */
+  /** Each broken promise, as a sentence. */
   broken: string[];
 }
 
-/** Ping requests that the files are spread over, and how many of them a partner has underway at a time. */
+/** Number of ping requests for all files. */
 const PING_REQUESTS = 20;
+/** Number of concurrent ping requests. */
 const PINGS_AT_ONCE = 3;
-/** The host takes its time, by chance up to this. */
+/** Maximum random delay of a response of the host. */
 const HOST_DELAY_MS = 400;
-/** Downloads of one message that are underway at a time; local queues hand out one message at a time. */
-const ON_THEIR_WAY = 6;
-/** After a kill a claim has a minute to run out; each may add one. */
+/** Concurrent downloads of one message. A local queue delivers one message at a time. */
+const CONCURRENT_DOWNLOADS = 6;
+/** A claim of a killed importer expires after a minute. */
 const SECONDS_PER_KILL = 120;
 const USER = "rider";
 const FIRST_START_SECONDS = 1_750_000_000;
 
-interface Given {
+interface HostedFile {
   summary_id: string;
   start: number;
   url: string;
@@ -68,14 +70,14 @@ interface Given {
 }
 
 /**
- * Imports so many files through a service that is killed with `kill -9` once in each of these stages and started
- * again on its state, from a host whose URLs work once; then looks whether every promise was kept.
+ * Imports this number of files from a host with single-use URLs. Kills the service with `kill -9` once in each stage
+ * and restarts it on its state. Then checks every promise. `print` receives a line for each kill.
  */
 export async function importUnderKills(
   files: number,
   stages: readonly StageName[],
   seed: number,
-  tell: (line: string) => void,
+  print: (line: string) => void,
 ): Promise<KillReport> {
   const [service, host, receiver] = await Promise.all([
     ServiceProcess.start(),
@@ -86,7 +88,7 @@ export async function importUnderKills(
     const credentials = await service.createPartner("acme", "--event-url", receiver.url);
     receiver.expect(credentials.webhook_secret);
     const partner = partnerClient(service.url, credentials);
-    return await new Run(service, host, receiver, partner, randomFrom(seed), tell).import(files, stages);
+    return await new Run(service, host, receiver, partner, randomFrom(seed), print).import(files, stages);
   } finally {
     await Promise.all([service.stop(), host.close(), receiver.close()]);
   }
@@ -98,12 +100,12 @@ class Run {
   readonly #receiver: EventReceiver;
   readonly #partner: PartnerClient;
   readonly #random: () => number;
-  readonly #tell: (line: string) => void;
+  readonly #print: (line: string) => void;
   readonly #startedAt = Date.now();
-  #given: Given[] = [];
+  #files: HostedFile[] = [];
   #killsInImport = 0;
   #requests = 0;
-  #answered = 0;
+  #responses = 0;
   #tasked = false;
   #completed = false;
 
@@ -113,20 +115,20 @@ class Run {
     receiver: EventReceiver,
     partner: PartnerClient,
     random: () => number,
-    tell: (line: string) => void,
+    print: (line: string) => void,
   ) {
     this.#service = service;
     this.#host = host;
     this.#receiver = receiver;
     this.#partner = partner;
     this.#random = random;
-    this.#tell = tell;
+    this.#print = print;
   }
 
   async import(files: number, stages: readonly StageName[]): Promise<KillReport> {
-    this.#given = Array.from({ length: files }, (_, index) => this.#serve(index));
-    const patience = 120 + files / 4 + stages.length * SECONDS_PER_KILL;
-    const [completed] = await Promise.all([this.#asPartner(patience), this.#killInTurn(stages, patience)]);
+    this.#files = Array.from({ length: files }, (_, index) => this.#serve(index));
+    const timeout = 120 + files / 4 + stages.length * SECONDS_PER_KILL;
+    const [completed] = await Promise.all([this.#asPartner(timeout), this.#killInTurn(stages, timeout)]);
     await eventually("the event is delivered", SECONDS_PER_KILL, async () => {
       const { event } = await this.#partner.readImport(completed.import_id);
       return event?.status === "delivered" ? true : undefined;
@@ -139,7 +141,7 @@ class Run {
     };
   }
 
-  #serve(index: number): Given {
+  #serve(index: number): HostedFile {
     const start = FIRST_START_SECONDS + index * 86_400;
     const bytes = rideFile({ startInSeconds: start });
     return {
@@ -150,15 +152,15 @@ class Run {
     };
   }
 
-  /** Pings, then the task, each repeated as it stands for as long as no answer comes; then reads until it is done. */
-  async #asPartner(patienceInSeconds: number): Promise<Import> {
-    const perRequest = Math.ceil(this.#given.length / PING_REQUESTS);
-    const requests = Array.from({ length: Math.ceil(this.#given.length / perRequest) }, (_, request) =>
-      this.#given.slice(request * perRequest, (request + 1) * perRequest),
+  /** Sends the pings and the task, and repeats each request until it gets a response. Then waits for completion. */
+  async #asPartner(timeoutInSeconds: number): Promise<Import> {
+    const perRequest = Math.ceil(this.#files.length / PING_REQUESTS);
+    const requests = Array.from({ length: Math.ceil(this.#files.length / perRequest) }, (_, request) =>
+      this.#files.slice(request * perRequest, (request + 1) * perRequest),
     );
     this.#requests = requests.length;
     const waiting = [...requests];
-    const lane = async () => {
+    const sendInTurn = async () => {
       for (let request = waiting.shift(); request !== undefined; request = waiting.shift()) {
         const items = request.map(({ summary_id, start, url }) => ({
           summary_id,
@@ -167,54 +169,58 @@ class Run {
           user_id: USER,
           start_time_in_seconds: String(start),
         }));
-        await insist("the pings are taken", async () => this.#partner.ping(...items));
-        this.#answered += 1;
+        await sendUntilAnswered("the pings are accepted", async () => this.#partner.ping(...items));
+        this.#responses += 1;
       }
     };
-    await Promise.all(Array.from({ length: PINGS_AT_ONCE }, lane));
+    await Promise.all(Array.from({ length: PINGS_AT_ONCE }, sendInTurn));
     const task = { user_id: USER, is_initial_import: true, event_id: "connect" };
-    const { import_id } = await insist("the task is taken", async () => this.#partner.task(task));
+    const { import_id } = await sendUntilAnswered("the task is accepted", async () =>
+      this.#partner.task(task),
+    );
     this.#tasked = true;
-    const completed = await eventually("the import completes", patienceInSeconds, async () => {
-      const found = await insist("the import is read", async () => this.#partner.readImport(import_id));
+    const completed = await eventually("the import completes", timeoutInSeconds, async () => {
+      const found = await sendUntilAnswered("the import is read", async () =>
+        this.#partner.readImport(import_id),
+      );
       return found.completed_at === null ? undefined : found;
     });
     this.#completed = true;
     return completed;
   }
 
-  async #killInTurn(stages: readonly StageName[], patienceInSeconds: number): Promise<void> {
+  async #killInTurn(stages: readonly StageName[], timeoutInSeconds: number): Promise<void> {
     for (const stage of stages) {
-      const { begun, withinMs } = STAGES[stage];
-      const chance = this.#random();
-      await eventually(`${stage} it is killed`, patienceInSeconds, () =>
-        begun(this.#progress(), chance) ? true : undefined,
+      const { hasBegun, withinMs } = STAGES[stage];
+      const random = this.#random();
+      await eventually(`the stage ${stage} begins`, timeoutInSeconds, () =>
+        hasBegun(this.#progress(), random) ? true : undefined,
       );
       const moment = this.#random() * withinMs;
       await new Promise((resolve) => {
         setTimeout(resolve, moment);
       });
-      const { pinged, asked, tasked } = this.#progress();
+      const { pinged, requested, tasked } = this.#progress();
       if (tasked) this.#killsInImport += 1;
       await this.#service.kill();
-      this.#tell(
-        `killed ${stage}: ${this.#seconds()} s, ${percent(pinged)} pinged, ${percent(asked)} of the files asked for`,
+      this.#print(
+        `killed ${stage}: ${this.#seconds()} s, ${percent(pinged)} pinged, ${percent(requested)} of the files requested`,
       );
       await this.#service.startAgain();
     }
   }
 
   #progress(): Progress {
-    const asked = this.#given.filter(({ url }) => this.#host.asked(url) > 0).length / this.#given.length;
-    const pinged = this.#requests === 0 ? 0 : this.#answered / this.#requests;
-    return { pinged, asked, tasked: this.#tasked, completed: this.#completed };
+    const requested = this.#files.filter(({ url }) => this.#host.asked(url) > 0).length / this.#files.length;
+    const pinged = this.#requests === 0 ? 0 : this.#responses / this.#requests;
+    return { pinged, requested, tasked: this.#tasked, completed: this.#completed };
   }
 
   async #examine(importId: string): Promise<Pick<KillReport, "imported" | "gone" | "broken">> {
     const broken: string[] = [];
     const expect = (promise: string, found: unknown, expected: unknown) => {
       if (JSON.stringify(found) !== JSON.stringify(expected)) {
-        broken.push(`${promise}: ${JSON.stringify(found)}, not ${JSON.stringify(expected)}`);
+        broken.push(`${promise}: found ${JSON.stringify(found)}, expected ${JSON.stringify(expected)}`);
       }
     };
     const partner = this.#partner;
@@ -226,46 +232,46 @@ class Run {
       partner.listEvents(),
     ]);
     const byName = new Map(files.map((file) => [file.summary_id, file]));
-    expect("one file for each ping", files.length, this.#given.length);
+    expect("one file for each ping", files.length, this.#files.length);
     let imported = 0;
     let gone = 0;
-    for (const { summary_id, start, url, sha256 } of this.#given) {
+    for (const { summary_id, start, url, sha256 } of this.#files) {
       const file = byName.get(summary_id);
-      const asked = this.#host.asked(url);
-      const made = activities.filter((activity) => activity.summary_id === summary_id);
+      const requests = this.#host.asked(url);
+      const own = activities.filter((activity) => activity.summary_id === summary_id);
       if (file?.status === "imported") {
         imported += 1;
-        expect(`${summary_id} was asked for once`, asked, 1);
-        expect(`${summary_id} is stored as it was`, file.sha256, sha256);
+        expect(`${summary_id} was requested once`, requests, 1);
+        expect(`${summary_id} is stored unchanged`, file.sha256, sha256);
         expect(
-          `${summary_id} is one activity`,
-          made.map((activity) => activity.start_time_in_seconds),
+          `${summary_id} has one activity`,
+          own.map((activity) => activity.start_time_in_seconds),
           [start],
         );
         expect(`${summary_id} belongs to the import`, file.import_id, importId);
       } else {
         gone += 1;
         expect(
-          `${summary_id} is imported, or its URL was used up`,
+          `${summary_id} is imported, or its URL was used`,
           [file?.status, file?.error?.code],
           ["failed", "callback_gone"],
         );
-        expect(`${summary_id}, which failed, had been asked for before`, asked >= 2, true);
-        expect(`${summary_id}, which failed, has no activity`, made.length, 0);
+        expect(`${summary_id} failed and was requested before`, requests >= 2, true);
+        expect(`${summary_id} failed and has no activity`, own.length, 0);
       }
     }
     const kills = this.#killsInImport;
-    if (gone > kills * ON_THEIR_WAY) broken.push(`${gone} URLs were used up by ${kills} kills`);
+    if (gone > kills * CONCURRENT_DOWNLOADS) broken.push(`${kills} kills used ${gone} URLs`);
     expect("one import", imports.length, 1);
-    const counts = { total: this.#given.length, pending: 0, imported, skipped: 0, failed: gone };
-    expect("the import counts what there is", found.files, counts);
+    const counts = { total: this.#files.length, pending: 0, imported, skipped: 0, failed: gone };
+    expect("the counts of the import", found.files, counts);
     const { pending: _, ...announced } = counts;
     expect("one event", events.length, 1);
-    expect("one id", [...new Set(this.#receiver.received.map(({ id }) => id))], [events[0]?.id]);
-    expect("every signature was good", this.#receiver.refused(), 0);
+    expect("one event id", [...new Set(this.#receiver.received.map(({ id }) => id))], [events[0]?.id]);
+    expect("no invalid signature", this.#receiver.refused(), 0);
     for (const { body } of this.#receiver.received) {
       const { data } = body as { data: { files: unknown } };
-      expect("the event says what the import says", data.files, announced);
+      expect("the counts of the event", data.files, announced);
     }
     return { imported, gone, broken };
   }
@@ -279,13 +285,13 @@ function percent(part: number): string {
   return `${Math.round(part * 100)} %`;
 }
 
-/** Sends the same request until it is answered: the service may be dead, or die while it answers. */
-async function insist<T>(what: string, request: () => Promise<T>): Promise<T> {
+/** Repeats a request until it gets a response: the service may be down, or be killed while it responds. */
+async function sendUntilAnswered<T>(what: string, request: () => Promise<T>): Promise<T> {
   return eventually(what, SECONDS_PER_KILL, async () => {
     try {
       return await request();
     } catch (fault) {
-      // `fetch` says so when there was no connection, or it broke.
+      // `fetch` throws a TypeError when the connection fails or breaks.
       if (fault instanceof TypeError) return undefined;
       throw fault;
     }

@@ -33,14 +33,14 @@ afterAll(async () => {
   await Promise.all([service.stop(), host.close(), receiver.close()]);
 }, 60_000);
 
-/** Rides a day apart: no two of a test's files describe the same one. */
+/** Returns a ride that starts on this day, so that no two files are duplicates. */
 function ride(day: number) {
   const startInSeconds = 1_750_000_000 + day * 86_400;
   return { startInSeconds, text: String(startInSeconds), bytes: rideFile({ startInSeconds, seconds: 30 }) };
 }
 
 describe("a live ride", () => {
-  test("sent inline is readable a moment later, byte for byte and as an activity with streams", async () => {
+  test("that is sent inline is readable as the original bytes and as an activity with streams", async () => {
     const { bytes, startInSeconds, text } = ride(1);
     const { accepted, files } = await partner.ping({
       summary_id: "inline-1",
@@ -75,7 +75,7 @@ describe("a live ride", () => {
     expect(new Set(columns.heart_rate_in_beats_per_minute)).toEqual(new Set([140]));
   });
 
-  test("is downloaded from its URL with one GET, through redirects, in chunks, and however slow", async () => {
+  test("is downloaded with one GET, also through redirects, in chunks, and from a slow host", async () => {
     const servings = { redirected: { redirects: 3 }, chunked: { chunked: true }, slow: { delayInMs: 2_000 } };
     const urls = Object.entries(servings).map(([name, serving], index) => ({
       name,
@@ -97,7 +97,7 @@ describe("a live ride", () => {
     for (const { url, name } of urls) expect(`${name} ${host.asked(url)}`).toBe(`${name} 1`);
   });
 
-  test("that its host no longer has fails at once, and says why", async () => {
+  test("that its host no longer has fails at once with the reason", async () => {
     const url = host.serve(ride(20).bytes, { status: 404 });
     const { files } = await partner.ping({
       summary_id: "gone",
@@ -116,13 +116,13 @@ describe("a live ride", () => {
 
 describe("a history of 120 held files", () => {
   const HISTORY = 120;
-  /** Of the 120: one that its host has lost, one that is a web page. */
+  /** Indexes of two bad files: one that its host no longer has, one that is a web page. */
   const LOST = 17;
   const PAGE = 93;
   const urls: string[] = [];
   let importId = "";
 
-  test("waits, held, until the task; then each file is imported or failed with its reason", async () => {
+  test("is held until the task; then each file is imported, or failed with its reason", async () => {
     for (let day = 0; day < HISTORY; day += 1) {
       if (day === LOST) urls.push(host.serve(ride(day).bytes, { status: 404 }));
       else if (day === PAGE) urls.push(host.serve(Buffer.from("<html>Please sign in</html>")));
@@ -173,7 +173,7 @@ describe("a history of 120 held files", () => {
     expect(await partner.listActivities("user_id=history")).toHaveLength(HISTORY - 2);
   }, 240_000);
 
-  test("is announced once, signed, with the counts and the reasons", async () => {
+  test("sends one signed event with the counts and the reasons", async () => {
     const delivered = await eventually("the event is delivered", 30, async () => {
       const { event } = await partner.readImport(importId);
       return event?.status === "delivered" ? event : undefined;
@@ -210,14 +210,14 @@ describe("a history of 120 held files", () => {
     ]);
   });
 
-  test("whose task is sent again stays one import and one event", async () => {
+  test("stays one import and one event when the task is sent again", async () => {
     const again = await partner.task({ user_id: "history", is_initial_import: true, event_id: "connect-1" });
     expect(again).toMatchObject({ repeated: true, import_id: importId, status: "completed_with_failures" });
     expect(await partner.listEvents()).toHaveLength(1);
     expect(receiver.received).toHaveLength(1);
   });
 
-  test("pinged again without overwrite_mode is a duplicate and is not downloaded", async () => {
+  test("has a duplicate, which is not downloaded, when a file is pinged again without overwrite_mode", async () => {
     const url = host.serve(ride(5).bytes);
     const { files } = await partner.ping({
       summary_id: "history-5",
@@ -231,7 +231,7 @@ describe("a history of 120 held files", () => {
     expect(host.asked(url)).toBe(0);
   });
 
-  test("pinged again with overwrite_mode is replaced: one activity, of the newer file", async () => {
+  test("has one activity of the newer file when a file is pinged again with overwrite_mode", async () => {
     const newer = ride(400);
     const { files } = await partner.ping({
       summary_id: "history-5",
@@ -253,7 +253,7 @@ describe("a history of 120 held files", () => {
   });
 });
 
-test("a task with nothing held completes at once and still notifies", async () => {
+test("a task without held files completes at once and sends the event", async () => {
   const before = receiver.received.length;
   const { import_id } = await partner.task({
     user_id: "nobody",
@@ -271,11 +271,11 @@ test("a task with nothing held completes at once and still notifies", async () =
   });
 });
 
-test("another partner sees nothing of this one, and cannot tell it from what does not exist", async () => {
+test("another partner gets the same 404 for existing and for unknown ids, and empty lists", async () => {
   const files = await partner.listFiles("user_id=history&status=imported");
   const file = files.find(({ import_id }) => import_id !== null);
   const [event] = await partner.listEvents();
-  if (file === undefined || event === undefined) throw new Error("nothing was imported");
+  if (file === undefined || event === undefined) throw new Error("No file was imported.");
   const known = [
     `/api/files/${file.file_id}/`,
     `/api/files/${file.file_id}/original/`,
@@ -288,19 +288,19 @@ test("another partner sees nothing of this one, and cannot tell it from what doe
   const problem = z.looseObject({ status: z.number(), code: z.string(), request_id: z.string() });
   for (const path of known) {
     expect((await partner.send("GET", path)).status).toBe(200);
-    // The same address with the last letter of its id changed is nobody's.
+    // The id with its last character changed does not exist.
     const unknown = path.replace(/[a-z0-9](?=(?:\.0)?\/(?:original\/|streams\/)?$)/, (letter) =>
       letter === "0" ? "1" : "0",
     );
     expect(unknown).not.toBe(path);
-    const [theirs, nobodys] = await Promise.all(
+    const [existing, missing] = await Promise.all(
       [path, unknown].map(async (address) => {
         const response = await stranger.send("GET", address);
         return { ...problem.parse(await response.json()), request_id: "" };
       }),
     );
-    expect({ path, ...theirs }).toMatchObject({ path, status: 404, code: "not_found" });
-    expect(theirs).toEqual(nobodys);
+    expect({ path, ...existing }).toMatchObject({ path, status: 404, code: "not_found" });
+    expect(existing).toEqual(missing);
   }
   const empty = z.object({ data: z.array(z.never()), next_cursor: z.null() });
   for (const list of ["files", "activities", "imports", "events", "users"]) {
@@ -308,9 +308,9 @@ test("another partner sees nothing of this one, and cannot tell it from what doe
   }
 });
 
-test("without the right key nothing is answered but 401", async () => {
-  const nobody = partnerClient(service.url, { partner_id: "acme", auth_key: "aep_wrong" });
-  const response = await nobody.send("GET", "/api/files/");
+test("a wrong key gets 401", async () => {
+  const intruder = partnerClient(service.url, { partner_id: "acme", auth_key: "aep_wrong" });
+  const response = await intruder.send("GET", "/api/files/");
   expect(response.status).toBe(401);
   expect(response.headers.get("www-authenticate")).toMatch(/^Bearer/);
 });

@@ -3,7 +3,7 @@ import { allAcceptedSchema } from "../../src/pings/acceptedPings.ts";
 import { eventually } from "../support/eventually.ts";
 import type { PartnerCredentials } from "../support/serviceProcess.ts";
 
-/** What these journeys read of the answers, written down anew from the contract. */
+/** The fields that these tests read. Written from the contract, not imported from src. */
 const fileSchema = z.object({
   file_id: z.string(),
   summary_id: z.string(),
@@ -64,7 +64,7 @@ export const SOURCE = "watch";
 
 export type PartnerClient = ReturnType<typeof partnerClient>;
 
-/** A partner's program: it knows the service's address and its own credentials, and nothing else. */
+/** Returns a partner's HTTP client. It knows only the address of the service and its own credentials. */
 export function partnerClient(url: string, credentials: Pick<PartnerCredentials, "partner_id" | "auth_key">) {
   const headers = {
     Authorization: `Bearer ${credentials.auth_key}`,
@@ -135,13 +135,13 @@ export function partnerClient(url: string, credentials: Pick<PartnerCredentials,
     listActivities: async (query: string) => listAll(`/api/activities/?limit=50&${query}`, activitySchema),
     listImports: async (query: string) => listAll(`/api/imports/?limit=50&${query}`, importSchema),
     listEvents: async () => listAll("/api/events/?limit=50", eventSchema),
-    /** The file once it is imported or has failed. */
+    /** Waits until the file is imported or failed. */
     settledFile: async (fileId: string, deadlineInSeconds = 30): Promise<File> =>
       eventually(`file ${fileId} settles`, deadlineInSeconds, async () => {
         const file = await readFile(fileId);
         return file.status === "imported" || file.status === "failed" ? file : undefined;
       }),
-    /** The import once each of its files has settled. */
+    /** Waits until the import is completed. */
     completedImport: async (importId: string, deadlineInSeconds: number): Promise<Import> =>
       eventually(`import ${importId} completes`, deadlineInSeconds, async () => {
         const found = await readImport(importId);

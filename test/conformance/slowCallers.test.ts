@@ -24,7 +24,7 @@ afterAll(async () => {
   await service.stop();
 }, 60_000);
 
-/** A connection on which the slow partner has sent the head of a POST that declares so many bytes. */
+/** A connection of the slow partner with the header of a POST that declares this number of bytes. */
 class RawPost {
   readonly socket: Socket;
   received = "";
@@ -54,28 +54,28 @@ class RawPost {
     );
   }
 
-  async answered(): Promise<string> {
-    return eventually("an answer", 40, () =>
+  async response(): Promise<string> {
+    return eventually("a response", 40, () =>
       this.received.includes("\r\n\r\n") && this.received.includes("}") ? this.received : undefined,
     );
   }
 }
 
-function expectTooSlow(answer: string): void {
-  expect(answer).toMatch(/^HTTP\/1\.1 408 /);
-  expect(answer).toMatch(/\r\nretry-after: 1\r\n/i);
-  expect(answer).toContain('"code":"body_too_slow"');
+function expectTooSlow(response: string): void {
+  expect(response).toMatch(/^HTTP\/1\.1 408 /);
+  expect(response).toMatch(/\r\nretry-after: 1\r\n/i);
+  expect(response).toContain('"code":"body_too_slow"');
 }
 
 const inspect = async (client: PartnerClient) => (await client.sendFile(INSPECT, LARGE)).status;
 
 test.each([1, 40])(
-  "%i idle connections that declare 32 MiB end as 408, and leave another partner's large requests alone",
+  "%i idle connections that declare 32 MiB end with 408, and another partner's large requests succeed",
   async (connections) => {
     const idle = Array.from({ length: connections }, () => new RawPost(INSPECT, 32 * MIB));
     expect(await inspect(other)).toBe(200);
     for (const post of idle) {
-      expectTooSlow(await post.answered());
+      expectTooSlow(await post.response());
       post.socket.destroy();
     }
     expect(await inspect(slowClient)).toBe(200);
@@ -88,26 +88,26 @@ test.each([
   [PINGS, "application/json", 16 * MIB],
   [PINGS, "application/json", 1_000],
 ])(
-  "a body to %s as %s of %i bytes that comes at a byte a second ends as 408",
+  "a body to %s as %s of %i bytes, sent at one byte per second, ends with 408",
   async (path, type, bytes) => {
     const post = new RawPost(path, bytes, type);
     const timer = setInterval(() => post.socket.write("["), 1_000);
-    const answer = await post.answered();
+    const response = await post.response();
     clearInterval(timer);
     post.socket.destroy();
-    expectTooSlow(answer);
+    expectTooSlow(response);
     expect(post.endedAt - post.startedAt).toBeGreaterThan(1_900);
   },
   60_000,
 );
 
-test("bodies that break off give their memory back", async () => {
+test("interrupted bodies release their memory", async () => {
   const broken = Array.from({ length: 2 }, () => new RawPost(INSPECT, LARGE.byteLength));
   for (const post of broken) {
     await new Promise((resolve) => post.socket.write(LARGE.subarray(0, 9 * MIB), resolve));
   }
   for (const post of broken) post.socket.destroy();
-  await eventually("room for a large request", 20, async () =>
+  await eventually("memory for a large request", 20, async () =>
     (await inspect(other)) === 200 ? true : undefined,
   );
   expect(await inspect(slowClient)).toBe(200);

@@ -10,11 +10,11 @@ import { ServiceProcess, type PartnerCredentials } from "../support/serviceProce
 
 let service: ServiceProcess;
 let receiver: EventReceiver;
-let careless: LoopbackServer;
+let unverifying: LoopbackServer;
 let gone: LoopbackServer;
 
 beforeAll(async () => {
-  [service, receiver, careless, gone] = await Promise.all([
+  [service, receiver, unverifying, gone] = await Promise.all([
     ServiceProcess.start(),
     startEventReceiver(),
     listenOnLoopback((_request, response) => response.writeHead(200).end("thanks")),
@@ -22,10 +22,10 @@ beforeAll(async () => {
   ]);
 }, 180_000);
 afterAll(async () => {
-  await Promise.all([service.stop(), receiver.close(), careless.close(), gone.close()]);
+  await Promise.all([service.stop(), receiver.close(), unverifying.close(), gone.close()]);
 }, 60_000);
 
-/** Making a partner and playing a whole integration take seconds each, on a busy machine many. */
+/** Creating a partner and running all steps take seconds each, and longer on a busy machine. */
 const SLOW_MS = 180_000;
 
 const reportSchema = z.object({
@@ -33,7 +33,7 @@ const reportSchema = z.object({
   steps: z.array(z.object({ id: z.string(), status: z.string(), detail: z.string() })),
 });
 
-async function verified({ partner_id, auth_key }: PartnerCredentials) {
+async function runVerify({ partner_id, auth_key }: PartnerCredentials) {
   const args = ["--base", service.url, "--partner", partner_id, "--key", auth_key, "--json"];
   const { exitCode, out } = await runNode(["src/cli/commands/verify.ts", ...args]);
   expect(out).not.toContain(auth_key);
@@ -41,7 +41,7 @@ async function verified({ partner_id, auth_key }: PartnerCredentials) {
   return {
     exitCode,
     ok: report.ok,
-    found: Object.fromEntries(report.steps.map((step) => [step.id, step.status])),
+    statuses: Object.fromEntries(report.steps.map((step) => [step.id, step.status])),
     details: Object.fromEntries(report.steps.map((step) => [step.id, step.detail])),
   };
 }
@@ -56,14 +56,14 @@ const GOOD = {
 };
 
 test(
-  "npm run verify finds a partner ready whose receiver verifies, and leaves nothing behind",
+  "npm run verify passes for a receiver that verifies signatures, and leaves no user",
   async () => {
     const partner = await service.createPartner("ready", "--local", "--event-url", receiver.url);
     receiver.expect(partner.webhook_secret);
-    expect(await verified(partner)).toMatchObject({
+    expect(await runVerify(partner)).toMatchObject({
       exitCode: 0,
       ok: true,
-      found: { ...GOOD, event: "passed", challenge: "passed", wrong_signature: "passed" },
+      statuses: { ...GOOD, event: "passed", challenge: "passed", wrong_signature: "passed" },
     });
     expect(receiver.refused()).toBe(1);
     const users = await fetch(`${service.url}/api/users/`, {
@@ -75,25 +75,30 @@ test(
 );
 
 test(
-  "a receiver that takes whatever comes is found out",
+  "a receiver that accepts every event fails",
   async () => {
-    const partner = await service.createPartner("careless", "--local", "--event-url", `${careless.url}/`);
-    expect(await verified(partner)).toMatchObject({
+    const partner = await service.createPartner(
+      "unverifying",
+      "--local",
+      "--event-url",
+      `${unverifying.url}/`,
+    );
+    expect(await runVerify(partner)).toMatchObject({
       exitCode: 1,
       ok: false,
-      found: { ...GOOD, event: "passed", challenge: "failed", wrong_signature: "failed" },
+      statuses: { ...GOOD, event: "passed", challenge: "failed", wrong_signature: "failed" },
     });
   },
   SLOW_MS,
 );
 
 test(
-  "of a receiver that wants no more events it is said what it answered",
+  "a receiver that returns 410 fails, and the report shows the status",
   async () => {
     const partner = await service.createPartner("gone", "--local", "--event-url", `${gone.url}/`);
-    expect(await verified(partner)).toMatchObject({
+    expect(await runVerify(partner)).toMatchObject({
       exitCode: 1,
-      found: { ...GOOD, event: "failed" },
+      statuses: { ...GOOD, event: "failed" },
       details: { event: "Not taken: your receiver answered 410." },
     });
   },
@@ -101,31 +106,35 @@ test(
 );
 
 test(
-  "without an event_url events are skipped; with a wrong key nothing but the key is tried",
+  "without an event_url the event steps are skipped; with a wrong key all steps after the key are skipped",
   async () => {
     const partner = await service.createPartner("polling", "--local");
     const skipped = { event: "skipped", challenge: "skipped", wrong_signature: "skipped" };
-    expect(await verified(partner)).toMatchObject({ exitCode: 0, ok: true, found: { ...GOOD, ...skipped } });
-    const { exitCode, found } = await verified({ ...partner, auth_key: "aep_wrong" });
+    expect(await runVerify(partner)).toMatchObject({
+      exitCode: 0,
+      ok: true,
+      statuses: { ...GOOD, ...skipped },
+    });
+    const { exitCode, statuses } = await runVerify({ ...partner, auth_key: "aep_wrong" });
     expect(exitCode).toBe(1);
-    expect(found["key"]).toBe("failed");
-    expect(new Set(Object.values(found))).toEqual(new Set(["failed", "skipped"]));
+    expect(statuses["key"]).toBe("failed");
+    expect(new Set(Object.values(statuses))).toEqual(new Set(["failed", "skipped"]));
   },
   SLOW_MS,
 );
 
 test(
-  "the smoke test of a deployment passes where the service works, and leaves no file, no user and no partner",
+  "the smoke test of a deployment passes for a working service, and leaves no file, user or partner",
   async () => {
     const registry = await localRegistry(service.state);
     const database = await localDatabase(service.state);
-    if (!registry.ok || !database.ok) throw new Error("The service's stores cannot be opened.");
+    if (!registry.ok || !database.ok) throw new Error("Cannot open the stores of the service.");
     try {
       expect(await smokeTest(service.url, registry, { timeoutMs: 30_000, intervalMs: 100 })).toBeNull();
-      const left = `SELECT partner_id FROM files WHERE partner_id LIKE 'smoke-%'
+      const remaining = `SELECT partner_id FROM files WHERE partner_id LIKE 'smoke-%'
         UNION ALL SELECT partner_id FROM users WHERE partner_id LIKE 'smoke-%'`;
-      expect(await database.run(left)).toEqual([]);
-      // It was there: its erasure was noted.
+      expect(await database.run(remaining)).toEqual([]);
+      // The erasure proves that the user existed.
       expect(await database.run("SELECT 1 FROM erased WHERE partner_id LIKE 'smoke-%'")).toHaveLength(1);
       expect((await registry.list()).filter((partner) => partner.partner_id.startsWith("smoke-"))).toEqual(
         [],
