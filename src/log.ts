@@ -1,5 +1,5 @@
 /**
- * One JSON line of the log. Each unit of work writes exactly one when it ends; a setback within it writes one more.
+ * One JSON line of the log. Each unit of work writes exactly one line when it ends. A setback within it writes one more.
  * Fields are ids, outcomes, counts and durations in milliseconds: never a key, a URL's path or query, a body, a user
  * id, a position or a name. The runbook queries units, outcomes and fields by these names.
  */
@@ -9,34 +9,34 @@ export type LogLine =
 /** An HTTP request. */
 export interface RequestLine extends RequestFields {
   unit: "request";
-  /** The `X-Request-Id` of the answer. */
+  /** The `X-Request-Id` header of the response. */
   request_id: string;
   method: string;
-  /** The pattern, as `/api/users/:user_id/`. Null when no route matches. */
+  /** The route's pattern, such as `/api/users/:user_id/`. Null when no route matches. */
   route: string | null;
   status: number;
   milliseconds: number;
-  /** The partner that a live key has proven. Null without such a key. */
+  /** The partner, proven by a valid key. Null without a valid key. */
   partner_id: string | null;
 }
 
 /** Fields that the handling of a request adds to its line. */
 export interface RequestFields {
-  /** The key that was used, by its id. Absent without a live key. */
+  /** Id of the key. Absent without a valid key. */
   key_id?: string;
-  /** An existing partner that a request without a live key named. Anybody can name it. */
+  /** The existing partner that a request without a valid key named. Any caller can name one. */
   claimed_partner_id?: string;
-  /** The import that a task started or repeated. */
+  /** The import that a task started. For a repeated task, the existing import. */
   import_id?: string;
-  /** Files of a task, of pings, or of an import's retry. */
+  /** Number of files of a task, of pings, or of the retry of an import. */
   files?: number;
-  /** Activities in an inspected file. */
+  /** Number of activities in an inspected file. */
   activities?: number;
-  /** Why an idempotent answer could not be stored. The request itself succeeded. */
+  /** Why the response of an idempotent request was not stored. The request itself succeeded. */
   not_kept?: FaultName;
   /**
-   * What failed. `user_erased`: the task's user was erased meanwhile, and the partner has to repeat the task.
-   * `BodyIncomplete:late`, `BodyIncomplete:aborted`: the caller was too slow, or disconnected. No store failed.
+   * What failed. `user_erased`: the user was erased during the task, and the partner must send the task again.
+   * `BodyIncomplete:late`: the caller sent its body too slowly. `BodyIncomplete:aborted`: the caller disconnected.
    */
   fault?: FaultName;
 }
@@ -48,24 +48,25 @@ export type DispatchLine = {
   partner_id: string;
   collector: string;
   dispatch_id: string;
-  /** Delivery of the message, from 1. */
+  /** Number of this delivery of the message, from 1. */
   attempt: number;
   milliseconds: number;
-} & (DispatchResult | { /** The queue delivers the message again. */ outcome: "fault"; fault: FaultName });
+} & (DispatchResult | { /** The queue redelivers the message. */ outcome: "fault"; fault: FaultName });
 
 export interface DispatchResult {
   /**
-   * `nothing_to_claim`: the files are settled, or another importer holds the claim. `suspended`: the partner is, and the
-   * files that are not counted below wait.
+   * `nothing_to_claim`: the files are settled, or another importer holds the claim. `suspended`: the partner is
+   * suspended, and the files that are not counted below wait.
    */
   outcome: "done" | "nothing_to_claim" | "suspended";
+  /** Number of files of the dispatch. */
   files: number;
   imported: number;
-  /** Files that failed for good. */
+  /** Files that failed and are not retried. */
   failed: number;
-  /** Files that are retried later. */
+  /** Files that failed and are retried later. */
   try_again: number;
-  /** Files that are dispatched again without an attempt: their host has no room, or D1 did not take them. */
+  /** Files that are dispatched again without an attempt: no slot at their host is free, or D1 failed. */
   postponed: number;
 }
 
@@ -74,29 +75,32 @@ export type DeliveryLine = {
   unit: "delivery";
   partner_id: string;
   delivery_id: string;
-  /** Attempts so far, with this one. */
+  /** Number of attempts, including this one. Null for `postponed` and `fault`. */
   attempt: number | null;
-  /** The receiver's host, with its port. Null when no request was sent. */
+  /** Host of the receiver, with its port. Null when nothing could be sent, for example without an event URL. */
   host: string | null;
-  /** Status of the receiver's answer. Null without an answer. */
+  /** Status of the receiver's response. Null without a response. */
   status: number | null;
   milliseconds: number;
-  /** Why no answer came. Null with an answer. */
+  /** Why no request was sent or no response arrived. Null with a response. */
   reason: string | null;
-  /** Time until the next attempt. Null when none follows. */
+  /** Time until the next attempt. Null when no attempt follows. */
   next_in_milliseconds: number | null;
 } & (
   | {
-      /** The event's type, or the plan request's. */
+      /** Type of the event or of the plan request. */
       type: string;
       /**
-       * `pending`: retried. `failed`: not retried. `recorded`: no planner is configured. `claim_expired`: the result
-       * came too late to be recorded, and another attempt follows.
+       * `pending`: is retried. `failed`: is not retried. `recorded`: no planner is configured, so no request is sent.
+       * `claim_expired`: the result came too late to be stored, and another attempt follows.
        */
       outcome: "delivered" | "pending" | "failed" | "recorded" | "claim_expired";
     }
-  | { /** Its receiver has no room: it is put off without an attempt. */ outcome: "postponed"; type: null }
-  | { /** A store failed. What is not known then is null. */ outcome: "fault"; type: null; fault: FaultName }
+  | {
+      /** No slot at the receiver is free. The delivery is postponed without an attempt. */ outcome: "postponed";
+      type: null;
+    }
+  | { /** A store failed. Unknown fields are null. */ outcome: "fault"; type: null; fault: FaultName }
 );
 
 /** A collector's alarm. */
@@ -104,14 +108,14 @@ export interface AlarmLine {
   unit: "alarm";
   /** Null for a collector that was never pinged, or whose storage this code cannot read. */
   collector: string | null;
-  /** After a `fault` the alarm rings again by itself. */
+  /** `fault`: the platform runs the alarm again. */
   outcome: "done" | "fault";
   fault?: FaultName | undefined;
   next_in_milliseconds: number | null;
   milliseconds: number;
 }
 
-/** A run of the clock: each minute deployed, every 10 s locally. */
+/** A run of the clock: every minute when deployed, every 10 s locally. */
 export interface ScheduledLine extends SweepCounts {
   unit: "scheduled";
   outcome: "done" | "fault";
@@ -120,7 +124,7 @@ export interface ScheduledLine extends SweepCounts {
   milliseconds: number;
 }
 
-/** How much each sweep found. Absent for a sweep that failed or was not due. */
+/** Number of items that each sweep found. Absent for a sweep that failed or was not due. */
 export interface SweepCounts {
   deliveries?: number;
   erasures?: number;
@@ -130,42 +134,42 @@ export interface SweepCounts {
   idempotent_requests?: number;
   test_events?: number;
   finished_jobs?: number;
-  /** Collectors whose alarm the platform had given up, of those that the run has looked at. */
+  /** Collectors that had lost their alarm, among those that the run woke. */
   lost_alarms?: number;
-  /** Batches of files that were out of date. */
+  /** Deleted batches of files that were out of date. */
   stale_batches?: number;
-  /** Old lists of files that never came, in slices. */
+  /** Deleted slices of old lists of missing files. */
   missing_files?: number;
   /** Partners whose usage was published. */
   usage?: number;
-  /** Runs in the fifth and the thirty-fifth minute of an hour only. */
+  /** Runs only in minutes 5 and 35 of each hour. */
   inline_bytes?: number;
 }
 
-/** A message that its queue has given up. Leases and sweeps bring its work back. */
+/** A message that its queue no longer delivers. Leases and sweeps repeat its work. */
 export type DeadLetterLine = { unit: "dead_letter"; queue: string } & (
   | { outcome: "done"; partner_id: string; collector: string; dispatch_id: string }
   | { outcome: "done"; message_id: string; partner_id: string; delivery_id: string }
   | { outcome: "unreadable_message"; message_id: string }
 );
 
-/** A fault within a unit of work, whose own line still comes. */
+/** A fault within a unit of work. The unit writes its own line as well. */
 export type SetbackLine = { unit: "setback" } & (HealingSetback | LastingSetback);
 
-/** Heals without an operator. */
+/** Faults that the service repairs without an operator. */
 type HealingSetback =
   /** D1 failed. The collector's alarm writes the import later. */
   | { outcome: "projected_later"; partner_id: string; import_id: string; fault: FaultName }
-  /** D1 failed, or took too long, at the first ping of a user's source. The collector's alarm lists the source later. */
+  /** D1 failed or was too slow at the first ping of a user's source. The collector's alarm records the source later. */
   | { outcome: "introduced_later"; collector: string; fault: FaultName }
-  /** The platform gave up a collector's alarm, and a call set it again. Its work is late by so much. */
+  /** The platform had stopped running a collector's alarm, and a call set it again. */
   | { outcome: "alarm_set_again"; collector: string | null; late_by_milliseconds: number }
   /** R2 failed. The collector's alarm deletes the objects of an erased user later. */
   | { outcome: "deleted_later"; collector: string | null; fault: FaultName }
-  /** A queue failed. The collector's alarm sends its dispatches later, the sweep a delivery. */
+  /** A queue failed. The collector's alarm sends its dispatches later. The clock sends a delivery later. */
   | { outcome: "sent_later"; collector: string; queue: string; messages: number; fault: FaultName }
   | { outcome: "sent_later"; partner_id: string; delivery_id: string; fault: FaultName }
-  /** D1 failed while files were made readable. They are stored, and dispatched again after a pause. */
+  /** D1 failed when it stored the activities of files. The bytes are stored, and the files are dispatched again later. */
   | {
       outcome: "imported_later";
       partner_id: string;
@@ -174,17 +178,17 @@ type HealingSetback =
       fault: FaultName;
     }
   /**
-   * A partner's host does not answer. Only probes reach it from now on, and the partner's files or events for it wait.
-   * An answer to a probe ends that. `lane` is the queue whose work was not answered.
+   * A partner's host does not respond. The service now sends it only probes, and the partner's files or events for it
+   * wait until a probe gets a response. `lane` is the queue of the requests.
    */
   | { outcome: "host_suspended"; partner_id: string; host: string; lane: string }
-  /** A partner's windows could not be told of the end of requests. Their slots end by themselves after 40 s. */
+  /** The end of requests could not be reported to the partner's windows. Their slots expire after 40 s. */
   | { outcome: "slots_kept"; partner_id: string; host: string; lane: string; fault: FaultName }
   /** A page of an erasure failed. The clock continues the erasure. */
   | { outcome: "erased_later"; partner_id: string; user_hash: string; fault: FaultName }
   /**
-   * An importer ended without a report. `expired_claims` counts this one; `failed` are the files that are not tried
-   * again.
+   * An importer ended without a report. `expired_claims` includes this one. `failed` is the number of files that are
+   * not retried.
    */
   | {
       outcome: "claim_expired";
@@ -194,7 +198,7 @@ type HealingSetback =
       expired_claims: number;
       failed: number;
     }
-  /** A collector could not be told that the queue gave up its message. Its lease sends the work again. */
+  /** A dead letter could not be reported to its collector. The collector sends the dispatch again after its lease. */
   | {
       outcome: "abandon_failed";
       partner_id: string;
@@ -205,13 +209,13 @@ type HealingSetback =
   /** A queue message does not have the expected shape, and is acknowledged. */
   | { outcome: "unreadable_message"; queue: string; message_id: string };
 
-/** Needs a partner or an operator. */
+/** Faults that need a partner or an operator. */
 type LastingSetback =
-  /** R2 lacks an object that the read model names. The partner pings the file again with `overwrite_mode`. */
+  /** An object of the read model is missing in R2. The partner must ping the file again with `overwrite_mode`. */
   | { outcome: "original_missing"; partner_id: string; file_id: string }
   /**
    * Newer code has changed a collector's tables in a way that this code (version `known`) cannot read. Its pings get
-   * 503 until the newer code is deployed again.
+   * 503 until an operator deploys the newer code again.
    */
   | {
       outcome: "schema_refused";
@@ -222,19 +226,19 @@ type LastingSetback =
     };
 
 type FieldOf<Line> = Line extends unknown ? keyof Line : never;
-/** Forbids fields that no line of the same unit has. Plain types accept them in a spread object. */
+/** Forbids fields that no line of the same unit has. TypeScript accepts such fields in a spread object. */
 type NoOtherFields<Line extends LogLine> = Record<
   Exclude<keyof Line, FieldOf<Extract<LogLine, { unit: Line["unit"] }>>>,
   never
 >;
 
-/** Writes a line. Its fields keep their order. */
+/** Writes a line with its fields in the given order. */
 export function logLine<Line extends LogLine>(line: Line & NoOtherFields<Line>): void {
   console.log(JSON.stringify(line));
 }
 
-/** How the platform begins what its stores throw; what follows may quote SQL, a key or a name. */
-const STORES: readonly (readonly [store: string, beginning: RegExp])[] = [
+/** Beginnings of the error messages of each store. The rest of a message may quote SQL, a key or a name. */
+const STORES: readonly (readonly [store: string, start: RegExp])[] = [
   ["D1", /^D1_[A-Z]*ERROR: /],
   ["R2", /^(?:head|get|put|delete|list): /],
   ["KV", /^KV [A-Z_]+ failed: /],
@@ -242,12 +246,12 @@ const STORES: readonly (readonly [store: string, beginning: RegExp])[] = [
   ["collector", /^Durable Object (?:is|reset|storage|exceeded)\b/],
 ];
 
-/** The kind of a fault, as `D1:Error`: the store (D1, R2, KV, queue, collector) where it is known, name and code. */
+/** Kind of a fault, such as `D1:Error`: the store (D1, R2, KV, queue, collector) if known, the name, and the code. */
 export type FaultName = string;
 
 /**
- * Returns the kind of a fault. The store is known where the message begins as that store's do. The message itself may
- * quote a URL or SQL, so nothing else of it is kept.
+ * Returns the kind of a fault. The beginning of the message identifies the store. The rest of the message may quote a
+ * URL or SQL, so it is not logged.
  */
 export function faultName(fault: unknown): FaultName {
   if (!(fault instanceof Error)) return typeof fault;
@@ -255,6 +259,6 @@ export function faultName(fault: unknown): FaultName {
     "code" in fault && (typeof fault.code === "string" || typeof fault.code === "number")
       ? `:${fault.code}`
       : "";
-  const store = STORES.find(([, beginning]) => beginning.test(fault.message));
+  const store = STORES.find(([, start]) => start.test(fault.message));
   return (store === undefined ? "" : `${store[0]}:`) + fault.name + code;
 }
