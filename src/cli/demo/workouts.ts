@@ -79,7 +79,7 @@ export function runFile(workout: Workout): Uint8Array<ArrayBuffer> {
   return activityFile(workout.startInSeconds, [sessionOf(RUNNING, 0, workout)]);
 }
 
-/** Returns the FIT file of a triathlon: swim, transition, ride, transition, run. The five legs share the duration. */
+/** Returns the FIT file of a triathlon: swim, transition, ride, transition, run. The five sessions share the duration. */
 export function triathlonFile(workout: Workout): Uint8Array<ArrayBuffer> {
   const parts: [Motion, number][] = [
     [OPEN_WATER, 0.19],
@@ -89,12 +89,15 @@ export function triathlonFile(workout: Workout): Uint8Array<ArrayBuffer> {
     [RUNNING, 0.31],
   ];
   let startSeconds = 0;
-  const legs = parts.map(([motion, share]) => {
-    const leg = sessionOf(motion, startSeconds, { ...workout, seconds: Math.round(workout.seconds * share) });
-    startSeconds += leg.seconds;
-    return leg;
+  const sessions = parts.map(([motion, share]) => {
+    const session = sessionOf(motion, startSeconds, {
+      ...workout,
+      seconds: Math.round(workout.seconds * share),
+    });
+    startSeconds += session.seconds;
+    return session;
   });
-  return activityFile(workout.startInSeconds, legs);
+  return activityFile(workout.startInSeconds, sessions);
 }
 
 /** Returns the FIT file of a swim in a 25 m pool: lengths in sets of four, heart rate, no position. */
