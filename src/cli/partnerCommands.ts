@@ -176,7 +176,11 @@ async function runRotateKey(
       auth_key: authKey,
       old_keys: rotated.old.map(({ id, expires_at }) => ({ key_id: id, expires_at })),
     },
-    text: [`Key:  ${authKey}`, `Id:   ${rotated.new_id}`, ...expiryLines(rotated, request.remote)].join("\n"),
+    text: [
+      `Key:  ${authKey}`,
+      `Id:   ${rotated.new_id}`,
+      ...expiryLines(rotated, "key", request.remote),
+    ].join("\n"),
   };
 }
 
@@ -200,15 +204,15 @@ async function runRotateSecret(
     text: [
       `Webhook secret:  ${secret}`,
       `Id:              ${rotated.new_id}`,
-      ...expiryLines(rotated, request.remote),
+      ...expiryLines(rotated, "secret", request.remote),
     ].join("\n"),
   };
 }
 
-function expiryLines({ old }: Rotated, remote: boolean): string[] {
+function expiryLines({ old }: Rotated, what: "key" | "secret", remote: boolean): string[] {
   const lines = old.map(({ id, expires_at }) => `${id} stays valid until ${expires_at}.`);
-  if (old.length === 0) lines.push("No older one is valid.");
-  lines.push("The new one is shown only once.");
+  if (old.length === 0) lines.push(`No older ${what} is valid.`);
+  lines.push(`The new ${what} is shown only once.`);
   if (remote) lines.push("The change takes effect within a minute.");
   return lines;
 }
