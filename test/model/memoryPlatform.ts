@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { PingCollector } from "../../src/collector/PingCollector.ts";
 import type { Env } from "../../src/env.ts";
@@ -8,9 +8,10 @@ import { MemoryDatabase, type Row } from "../support/memory/sqlite.ts";
 import { current, Ended, Invocation } from "./invocations.ts";
 import { as, collectorCall, readLedger, type CollectorMethod, type Platform } from "./platform.ts";
 
-const MIGRATIONS = ["0001_read_model.sql"].map((name) =>
-  readFileSync(path.join(import.meta.dirname, "../../migrations", name), "utf8"),
-);
+const MIGRATIONS_FOLDER = path.join(import.meta.dirname, "../../migrations");
+const MIGRATIONS = readdirSync(MIGRATIONS_FOLDER)
+  .toSorted()
+  .map((name) => readFileSync(path.join(MIGRATIONS_FOLDER, name), "utf8"));
 
 function sqlOver(database: MemoryDatabase, mayRun: () => void): SqlStorage {
   const exec = (sql: string, ...bindings: (string | number | null)[]) => {
