@@ -1,10 +1,10 @@
+import { ERASURE_KEPT_FOR_MS } from "../contract/limits.ts";
 import { withTimeout } from "../concurrency/withTimeout.ts";
 import { databaseFor } from "../database/databases.ts";
 import { sweepAgain } from "../erasure/write.ts";
 import { deleteObjects } from "../files/objectKeys.ts";
 import { pendingOf } from "../imports/counts.pure.ts";
 import { faultName, logLine } from "../log.ts";
-import { ERASURE_KEPT_FOR_MS } from "./ages.pure.ts";
 import type { CollectorEnv } from "./env.ts";
 import { nameOf } from "./identity.ts";
 import { addToImport } from "./imports/completeImport.ts";

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { MAX_NAME_CHARACTERS } from "./limits.ts";
 import type { FaultCode } from "./fault.ts";
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
@@ -28,9 +29,6 @@ export function textOf(maxCharacters: number) {
       : { code: "too_long", message: `At most ${maxCharacters} characters.` },
   ).openapi({ maxLength: maxCharacters });
 }
-
-/** As many characters as fit an index entry and a log line of any store. */
-const MAX_NAME_CHARACTERS = 255;
 
 function nameFault(text: string): { code: FaultCode; message: string } | null {
   if (text === "") return { code: "too_short", message: "At least one character." };

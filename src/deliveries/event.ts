@@ -12,9 +12,6 @@ export function visibleEventStatus(status: DeliveryStatus): EventStatus {
   return status === "delivered" || status === "failed" ? status : "pending";
 }
 
-/** Maximum number of test events of a partner in 24 hours. They are kept for 30 days. */
-export const TEST_EVENTS_A_DAY = 1_000;
-
 /** JSON of the request body. */
 export const eventBodySchema = z.strictObject({
   type: z.string(),

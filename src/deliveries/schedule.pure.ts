@@ -8,7 +8,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 export const RESPONSE_DEADLINE_MS = 15 * SECOND_MS;
 
 /** Delays after each failed attempt, as the contract states them: about three days in total. */
-const DELAYS_MS = [
+export const DELAYS_MS = [
   5 * SECOND_MS,
   5 * MINUTE_MS,
   30 * MINUTE_MS,

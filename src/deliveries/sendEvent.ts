@@ -1,9 +1,9 @@
+import { TEST_EVENTS_A_DAY } from "../contract/limits.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
 import type { TestEvent } from "./bodies.pure.ts";
-import { TEST_EVENTS_A_DAY } from "./event.ts";
 import { FORGED } from "./forged.ts";
 import { EVENT_PREFIX } from "./ids.ts";
 import { hadTestEvents, insertDelivery, restartDelivery } from "./write.ts";

@@ -1,6 +1,6 @@
+import { MAX_USERS } from "../contract/limits.ts";
 import type { FaultCode } from "../contract/fault.ts";
 import type { ProblemCode } from "../http/problem.ts";
-import { MAX_USERS } from "../pings/ping.ts";
 
 /** What to do about each problem. */
 export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {

@@ -1,9 +1,25 @@
+import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
+import {
+  DOWNLOAD_DEADLINE_MS,
+  HELD_FOR_MS,
+  MAX_EXPECTED_IDS,
+  MAX_FILE_BYTES,
+  MAX_INLINE_BYTES,
+  MAX_JSON_BODY_BYTES,
+  MAX_NAME_CHARACTERS,
+  MAX_PINGS,
+  MAX_REDIRECTS,
+  MAX_RETRIED_FILES,
+  MAX_TITLE_CHARACTERS,
+  MAX_URL_CHARACTERS,
+  MAX_USERS,
+  PAGE_ROWS,
+  RETRY_PAUSE_MS,
+  TEST_EVENTS_A_DAY,
+} from "../contract/limits.ts";
 import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
-import { TEST_EVENTS_A_DAY } from "../deliveries/event.ts";
-import { FILE_ERROR_CODES, MAX_FILE_BYTES } from "../files/file.ts";
-import { MAX_RETRIED_FILES } from "../files/retryFiles.ts";
-import { DEFAULT_QUOTAS } from "../partners/partner.ts";
-import { MAX_PINGS, MAX_USERS } from "../pings/ping.ts";
+import { FILE_ERROR_CODES } from "../files/file.ts";
+import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
 import { BODY_GRACE_MS, SMALL_BODY_MS } from "../http/bodyChunks.ts";
@@ -135,7 +151,7 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
           [
             [
               "Body of a request",
-              `16 MiB, or ${wholeMiB(MAX_FILE_BYTES)} MiB for a file to inspect; also when it is sent in chunks`,
+              `${inBytes(MAX_JSON_BODY_BYTES)}, or ${inBytes(MAX_FILE_BYTES)} for a file to inspect; also when it is sent in chunks`,
             ],
             [
               "Time for a body",
@@ -151,29 +167,35 @@ byte as you wrote it, so that a signed URL for one download is enough.</p>`,
             ],
             ["Files in one ping request", MAX_PINGS.toLocaleString("en")],
             ["Users in one ping request", `${MAX_USERS}; a user with two sources counts twice`],
-            ["A file in base64", "8 MiB, decoded"],
+            ["A file in base64", `${inBytes(MAX_INLINE_BYTES)}, decoded`],
             [
               "A file by URL",
-              "32 MiB, also what a gzip or zip unpacks to; 30 s for the whole download; 5 redirects",
+              `${inBytes(MAX_FILE_BYTES)}, also what a gzip or zip unpacks to; ${inWords(DOWNLOAD_DEADLINE_MS)} for the whole download; ${MAX_REDIRECTS} redirects`,
             ],
-            ["<code>expected_summary_ids</code>", "20,000"],
+            ["<code>expected_summary_ids</code>", inDigits(MAX_EXPECTED_IDS)],
             [
               "<code>user_id</code>, <code>source</code>, <code>summary_id</code>",
-              "255 characters, no control characters",
+              `${MAX_NAME_CHARACTERS} characters, no control characters`,
             ],
-            ["<code>activity_name</code>", "1,024 characters"],
-            ["A URL", "8,192 characters; <code>https</code>, port 443, a public host name"],
-            ["Rows on a page of a list", "200; 50 unless you say <code>limit</code>"],
-            ["Held files", "30 days until the task must come"],
+            ["<code>activity_name</code>", `${inDigits(MAX_TITLE_CHARACTERS)} characters`],
+            [
+              "A URL",
+              `${inDigits(MAX_URL_CHARACTERS)} characters; <code>https</code>, port 443, a public host name`,
+            ],
+            [
+              "Rows on a page of a list",
+              `${PAGE_ROWS.max}; ${PAGE_ROWS.default} unless you send <code>limit</code>`,
+            ],
+            ["Held files", `${inWords(HELD_FOR_MS)} until the task must come`],
             [
               "Requests",
-              `6,000 a minute to send, 6,000 to read, unless agreed otherwise. A file to inspect, and an answer with streams, counts as one request for each ${BYTES_PER_REQUEST / 1024} KiB`,
+              `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute to send, as many to read, unless agreed otherwise. A file to inspect, and an answer with streams, counts as one request for each ${BYTES_PER_REQUEST / 1024} KiB`,
             ],
             [
               "Files",
-              "60,000 a minute, unless agreed otherwise: those of pings, and those that a retry queues again",
+              `${inDigits(DEFAULT_LIMITS.files_per_minute)} a minute, unless agreed otherwise: those of pings, and those that a retry queues again`,
             ],
-            ["Retries of one file", "1 a minute"],
+            ["Retries of one file", `1 in ${inWords(RETRY_PAUSE_MS)}`],
             ["Files that one retry of an import queues", MAX_RETRIED_FILES.toLocaleString("en")],
             [
               "What we keep for you",

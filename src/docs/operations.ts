@@ -1,6 +1,5 @@
-import { MAX_RETRIED_FILES } from "../files/retryFiles.ts";
+import { MAX_RETRIED_FILES, MAX_USERS } from "../contract/limits.ts";
 import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
-import { MAX_USERS } from "../pings/ping.ts";
 
 /** What is said of an operation beyond its route: its name for generated clients, its chapter, its story. */
 export interface Operation {

@@ -1,4 +1,4 @@
-import { ERASURE_KEPT_FOR_MS } from "../collector/ages.pure.ts";
+import { ERASURE_KEPT_FOR_MS } from "../contract/limits.ts";
 import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredErasures } from "./write.ts";

@@ -3,9 +3,6 @@ import { orNull } from "../contract/orNull.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
 import { pingFieldsSchema } from "./pingFields.pure.ts";
 
-/** Maximum size of a file, in bytes, before and after decompression. */
-export const MAX_FILE_BYTES = 32 * 1024 * 1024;
-
 export const FILE_ERROR_CODES = [
   "callback_gone",
   "callback_http_error",

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { MAX_TITLE_CHARACTERS } from "../contract/limits.ts";
 import { textOf } from "../contract/text.ts";
 import { flag, text, textOrNull } from "../database/parse.ts";
 
@@ -22,7 +23,7 @@ const startTime = z
  * and from `parsePingFields`. A new field also needs a column of table `files` and its words in `docs/fields.ts`.
  */
 export const pingFieldsSchema = z.strictObject({
-  activity_name: textOf(1_024).nullable(),
+  activity_name: textOf(MAX_TITLE_CHARACTERS).nullable(),
   priority: z.literal([0, 1]).openapi("Priority", { type: "integer", enum: [0, 1] }),
   overwrite_mode: z.boolean(),
   start_time_in_seconds: startTime,

@@ -1,11 +1,6 @@
+import { MAX_RETRIED_FILES } from "../contract/limits.ts";
 import { collectorOfId, type Collector } from "../collector/client.ts";
 import type { Env } from "../env.ts";
-
-/**
- * Maximum number of files that one request retries: their versions are in memory together. The next request retries
- * the import's next files.
- */
-export const MAX_RETRIED_FILES = 1_000;
 
 /** A failed file, or all failed files of an import. */
 export type FailedFiles = { file_id: string } | { import_id: string };

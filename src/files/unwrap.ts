@@ -1,7 +1,8 @@
 import { constants, crc32, gunzipSync, inflateRawSync } from "node:zlib";
+import { inBytes } from "../contract/amounts.ts";
+import { MAX_FILE_BYTES } from "../contract/limits.ts";
 import { describeNotFit } from "../fit/index.ts";
 import { CONTAINER_BYTES, containerOf } from "./container.ts";
-import { MAX_FILE_BYTES } from "./file.ts";
 
 export type UnwrapFaultCode = "not_fit" | "archive_invalid" | "file_empty" | "file_too_large";
 
@@ -22,7 +23,7 @@ function fault(code: UnwrapFaultCode, detail: string) {
 }
 
 function tooLarge(what: string) {
-  return fault("file_too_large", `${what} is larger than 32 MiB.`);
+  return fault("file_too_large", `${what} is larger than ${inBytes(MAX_FILE_BYTES)}.`);
 }
 
 const isFit = (bytes: Uint8Array) => containerOf(bytes) === "fit";

@@ -1,15 +1,10 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { RETENTION_HOURS } from "../contract/limits.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { UserErased } from "../erasure/userErased.ts";
-import {
-  claimRequest,
-  RETENTION_HOURS,
-  storeAnswer,
-  releaseRequest,
-  type RequestName,
-} from "../idempotency/write.ts";
+import { claimRequest, storeAnswer, releaseRequest, type RequestName } from "../idempotency/write.ts";
 import { faultName } from "../log.ts";
 import type { AppEnv } from "./context.ts";
 import { problem, userErased } from "./problem.ts";
@@ -19,14 +14,7 @@ export const idempotencyKey = z
   .string()
   .regex(/^[\x20-\x7e]{1,255}$/, "Send 1 to 255 visible ASCII characters.")
   .optional()
-  .openapi({
-    param: {
-      description:
-        "Names this request: within 24 hours its repetition is answered as it was, and nothing is done again. " +
-        "A request that was refused, or met a fault of ours, is not kept.",
-    },
-    example: "8e03978e-40d5-43dd-bc93-6894a57f9324",
-  });
+  .openapi({ example: "8e03978e-40d5-43dd-bc93-6894a57f9324" });
 
 function hashOf(...parts: string[]): string {
   const hash = createHash("sha256");

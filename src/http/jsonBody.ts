@@ -1,3 +1,4 @@
+import { MAX_JSON_VALUES } from "../contract/limits.ts";
 import {
   INTAKE_BYTES_OF_PARTNER,
   requestMemory,
@@ -22,8 +23,6 @@ export const REQUEST_SHARES = {
   otherSmallBytes: SMALL_BYTES_OF_PARTNER,
   otherLargeBytes: INTAKE_BYTES_OF_PARTNER,
 } as const;
-/** Maximum number of JSON values in a body. 5,000 pings have 50,000; 16 MiB of brackets would become gigabytes of objects. */
-const MAX_VALUES = 500_000;
 
 const JSON_TYPE = /^application\/(?:[\w.-]+\+)?json$/;
 const COMMA = 0x2c;
@@ -86,7 +85,7 @@ async function readBody(request: Request, maxBytes: number, hold: IntakeHold): P
     if (fault instanceof BodyIncomplete) throw fault;
     return { ok: false, code: "malformed_json" };
   }
-  if (receivedBytes > MAX_VALUES && countValues(text) > MAX_VALUES)
+  if (receivedBytes > MAX_JSON_VALUES && countValues(text) > MAX_JSON_VALUES)
     return { ok: false, code: "too_many_values" };
   return { ok: true, text };
 }
@@ -116,7 +115,7 @@ export function jsonBody(maxBytes: number): Middleware {
             return problem(
               c,
               body.code,
-              `A body may contain at most ${MAX_VALUES} JSON values. Split it into several requests.`,
+              `A body may contain at most ${MAX_JSON_VALUES} JSON values. Split it into several requests.`,
             );
           case "memory_short":
             return memoryShort(c);

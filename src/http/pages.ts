@@ -1,25 +1,16 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
 import type { Fault } from "../contract/fault.ts";
+import { PAGE_ROWS } from "../contract/limits.ts";
 import type { Page } from "../database/walk.ts";
 import type { RequestContext } from "./context.ts";
 import { validationFailed } from "./problem.ts";
 import { integer } from "./query.ts";
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 200;
-
 /** Query parameters of every list. */
 export const pageQuery = {
-  limit: integer(1, MAX_LIMIT)
-    .optional()
-    .openapi({ param: { description: `${DEFAULT_LIMIT} unless given.` }, example: 50 }),
-  cursor: z
-    .string()
-    .min(1)
-    .max(2_048)
-    .optional()
-    .openapi({ param: { description: "`next_cursor` of the page before, with the same filters." } }),
+  limit: integer(1, PAGE_ROWS.max).optional().openapi({ example: PAGE_ROWS.default }),
+  cursor: z.string().min(1).max(2_048).optional(),
 };
 
 export function pageOf<T extends z.ZodType>(name: string, item: T) {
@@ -90,7 +81,7 @@ interface List<F, Row, P extends Position> {
 /** Returns one page of a list, or a 400 if the cursor is not bound to this list with these filters. */
 export async function pageResponse<Q extends Filters & PageParameters, Row, P extends Position>(
   c: RequestContext,
-  { limit = DEFAULT_LIMIT, cursor, ...filters }: Q,
+  { limit = PAGE_ROWS.default, cursor, ...filters }: Q,
   list: List<Omit<Q, keyof PageParameters>, Row, P>,
 ) {
   const name = { list: list.name, partnerId: c.var.partner.partner_id, filters };

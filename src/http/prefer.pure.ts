@@ -1,16 +1,7 @@
 import { z } from "@hono/zod-openapi";
 
 /** The `Prefer` header of a route that can accept some items of a request and reject the others. */
-export const handlingPreference = z
-  .string()
-  .optional()
-  .openapi({
-    param: {
-      description:
-        "`handling=lenient` (RFC 7240): take the good items and answer the bad ones as `rejected`.",
-    },
-    example: "handling=lenient",
-  });
+export const handlingPreference = z.string().optional().openapi({ example: "handling=lenient" });
 
 /** Whether a `Prefer` header asks to accept the valid items of a request that also has invalid ones. */
 export function prefersLenient(field: string | undefined): boolean {

@@ -18,12 +18,7 @@ export const noQuery = z.strictObject({});
 
 /** The query of a POST that supports a dry run. */
 export const dryRunQuery = z.strictObject({
-  dry_run: z
-    .enum(["true", "false"])
-    .optional()
-    .openapi({
-      param: { description: "With `true`, validates and answers as it would, and stores nothing." },
-    }),
+  dry_run: z.enum(["true", "false"]).optional(),
 });
 
 /** An RFC 3339 time, parsed to Unix milliseconds. Ignores digits below a millisecond. */

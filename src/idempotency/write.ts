@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { RETENTION_HOURS } from "../contract/limits.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 
 /** Identifies a request by its partner and key. The key is stored as a hash, because it may contain personal data. */
@@ -16,8 +17,6 @@ export interface RequestContent {
 
 /** Duration of a claim. No request takes this long. An interrupted request blocks its key until its claim expires. */
 const CLAIM_MS = 60_000;
-/** Time for which the outcome of a request is stored. */
-export const RETENTION_HOURS = 24;
 const RETENTION_MS = RETENTION_HOURS * 60 * 60_000;
 
 const recordSchema = z.object({

@@ -1,13 +1,10 @@
-import { MAX_FILE_BYTES } from "../files/file.ts";
+import { inBytes } from "../contract/amounts.ts";
+import { DOWNLOAD_DEADLINE_MS, MAX_FILE_BYTES, MAX_REDIRECTS } from "../contract/limits.ts";
 import { FIRST_BYTES, type Hold, type Memory, type StartedHold, type Until } from "../memory/budget.ts";
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import type { Permission, Permit } from "./permission.ts";
 
-/** Maximum time of a download: enough for 32 MiB at 9 Mbit/s. Retries of slower hosts run in the RETRY queue. */
-const DEADLINE_MS = 30_000;
-/** Maximum number of redirects. Real hosts use one or two (a short link, then storage). */
-const MAX_REDIRECTS = 5;
 /** Minimum time that remains to read the rest of a body after a wait for memory. */
 const LEAST_READING_MS = 10_000;
 
@@ -125,7 +122,7 @@ function timedOut(httpStatus?: number): DownloadFault {
   const context = httpStatus === undefined ? {} : { httpStatus };
   return fault(
     "callback_timeout",
-    `The host did not send the whole file within ${DEADLINE_MS / 1_000} seconds.`,
+    `The host did not send the whole file within ${DOWNLOAD_DEADLINE_MS / 1_000} seconds.`,
     {
       ...context,
       canRetry: true,
@@ -158,7 +155,7 @@ function declaredLength(headers: Headers): number | null {
 }
 
 /** Error detail of a file above the size limit. */
-export const TOO_LARGE = `The file is larger than ${MAX_FILE_BYTES / 2 ** 20} MiB.`;
+export const TOO_LARGE = `The file is larger than ${inBytes(MAX_FILE_BYTES)}.`;
 
 function tooLarge(httpStatus: number): DownloadFault {
   return fault("file_too_large", TOO_LARGE, { httpStatus });
@@ -256,7 +253,7 @@ export async function download(
   permit: Permit,
   bounds: DownloadBounds,
   now: () => number = Date.now,
-  deadlineMs = DEADLINE_MS,
+  deadlineMs = DOWNLOAD_DEADLINE_MS,
 ): Promise<DownloadResult> {
   const early = await startAt(url, permit);
   if (!early.ok) return early;

@@ -1,5 +1,6 @@
+import { MAX_FILE_BYTES } from "../contract/limits.ts";
 import type { WorkItem } from "../collector/calls.ts";
-import { MAX_FILE_BYTES, type FileError, type StoredObject } from "../files/file.ts";
+import { type FileError, type StoredObject } from "../files/file.ts";
 import type { Outcome } from "../collector/calls.ts";
 import type { FaultOrigin } from "../collector/dispatches/retrySchedule.pure.ts";
 import type { Env } from "../env.ts";

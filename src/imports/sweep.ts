@@ -1,17 +1,19 @@
+import { HELD_FOR_MS } from "../contract/limits.ts";
 import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteOldMissing } from "./write.ts";
 
-/** Equals the time that a ping is held: a file that is expected for longer belongs to a later import. */
-const MISSING_KEPT_FOR_MS = 30 * 24 * 60 * 60_000;
 /** A slice has at most 600,000 characters: one run deletes a few hundred megabytes at most. */
 const SLICES_PER_RUN = 1_000;
 
-/** Deletes old lists of missing files. Returns the number of slices. */
+/**
+ * Deletes lists of missing files that are older than the time a ping is held: a file that is expected for longer belongs
+ * to a later import. Returns the number of slices.
+ */
 export async function sweepMissing(env: Env, nowMs: number): Promise<number> {
   let deleted = 0;
   for (const database of allDatabases(env)) {
-    deleted += await deleteOldMissing(database, nowMs - MISSING_KEPT_FOR_MS, SLICES_PER_RUN);
+    deleted += await deleteOldMissing(database, nowMs - HELD_FOR_MS, SLICES_PER_RUN);
   }
   return deleted;
 }

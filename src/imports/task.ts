@@ -1,8 +1,6 @@
 import { z } from "@hono/zod-openapi";
+import { MAX_EXPECTED_IDS } from "../contract/limits.ts";
 import { nameText, userIdText } from "../contract/text.ts";
-
-/** Maximum number of `expected_summary_ids`. */
-const MAX_EXPECTED = 20_000;
 
 /** A partner's statement that its held pings are complete. Other fields are ignored. */
 export const taskSchema = z
@@ -14,15 +12,15 @@ export const taskSchema = z
     event_id: nameText.nullable().optional(),
     expected_summary_ids: z
       .preprocess((ids, ctx) => {
-        if (Array.isArray(ids) && ids.length > MAX_EXPECTED) {
+        if (Array.isArray(ids) && ids.length > MAX_EXPECTED_IDS) {
           ctx.addIssue({
             code: "custom",
             params: { code: "too_many_items" },
-            message: `${ids.length} expected_summary_ids; at most ${MAX_EXPECTED}. Leave the field out for larger transfers.`,
+            message: `${ids.length} expected_summary_ids; at most ${MAX_EXPECTED_IDS}. Leave the field out for larger transfers.`,
           });
         }
         return ids;
-      }, z.array(nameText).max(MAX_EXPECTED))
+      }, z.array(nameText).max(MAX_EXPECTED_IDS))
       .optional(),
   })
   .openapi("Task");

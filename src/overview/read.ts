@@ -1,4 +1,4 @@
-import { HELD_FOR_MS } from "../collector/ages.pure.ts";
+import { HELD_FOR_MS, OVERVIEW_DAYS } from "../contract/limits.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
@@ -8,8 +8,6 @@ import { instantOf } from "../database/rows.ts";
 import { MAX_COUNTED, type FilesByStatus, type Overview } from "./overview.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
-/** Number of UTC days in an overview, today included. */
-const DAYS = 14;
 
 interface FileCount {
   day: number;
@@ -35,7 +33,7 @@ function newestOf(select: string): string {
  * `MAX_COUNTED` of each, read along an index. `capped` is true if there are more.
  */
 export async function readOverview(env: Env, partnerId: string, nowMs: number): Promise<Overview> {
-  const firstDay = Math.floor(nowMs / DAY_MS) - (DAYS - 1);
+  const firstDay = Math.floor(nowMs / DAY_MS) - (OVERVIEW_DAYS - 1);
   const since = firstDay * DAY_MS;
   const database = databaseFor(env, partnerId);
   const [files, usage, imports, events] = await Promise.all([
@@ -121,7 +119,7 @@ function filesByDay(
   firstDay: number,
 ): Pick<Overview, "files" | "days" | "failures"> {
   const total = noFiles();
-  const days = Array.from({ length: DAYS }, (_, index) => ({
+  const days = Array.from({ length: OVERVIEW_DAYS }, (_, index) => ({
     day: instantOf((firstDay + index) * DAY_MS).slice(0, 10),
     ...noFiles(),
   }));
@@ -130,7 +128,7 @@ function filesByDay(
     if (row.status === null || row.day < firstDay) continue;
     total[row.status] += row.files;
     // A receipt time ahead of this clock counts as today.
-    const day = days[Math.min(DAYS - 1, row.day - firstDay)];
+    const day = days[Math.min(OVERVIEW_DAYS - 1, row.day - firstDay)];
     if (day !== undefined) day[row.status] += row.files;
     if (row.code !== null) failures.set(row.code, (failures.get(row.code) ?? 0) + row.files);
   }

@@ -1,11 +1,7 @@
+import { MAX_INLINE_BYTES, MAX_URL_CHARACTERS } from "../contract/limits.ts";
 import type { FaultCode } from "../contract/fault.ts";
 import { beginsLikeFitFile } from "../files/container.ts";
 import { addressFaults, type AddressRules } from "../outbound/address.ts";
-
-/** Maximum size of one file in base64. It must fit into the body of a request, and into memory with other requests. */
-const MAX_INLINE_BYTES = 8 * 1024 * 1024;
-/** Maximum length of a URL. Signed URLs have a few thousand characters; servers accept request lines of 8,192. */
-const MAX_URL_CHARACTERS = 8_192;
 
 /** The content of a callback_url: a valid URL (`inline` is null), the bytes of a file, or a fault. */
 export type Callback =

@@ -1,17 +1,9 @@
 import { z } from "@hono/zod-openapi";
+import { MAX_PINGS, MAX_USERS } from "../contract/limits.ts";
 import { fileId, userHash } from "../identifiers.ts";
 import type { FaultCode } from "../contract/fault.ts";
 import { nameText, userIdText } from "../contract/text.ts";
 import { pingFieldsSchema } from "../files/pingFields.pure.ts";
-
-/** Maximum number of pings in one request. All pings of one collector are written in one transaction. */
-export const MAX_PINGS = 5_000;
-
-/**
- * Maximum number of users in one request; a user counts once for each source. Each has its own collector, which costs two
- * subrequests and, on a local service with one thread, at least 6 ms.
- */
-export const MAX_USERS = 500;
 
 const { activity_name, priority, ...otherFields } = pingFieldsSchema.shape;
 

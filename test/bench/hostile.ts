@@ -1,7 +1,7 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
+import { MAX_FILE_BYTES } from "../../src/contract/limits.ts";
 import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.pure.ts";
-import { MAX_FILE_BYTES } from "../../src/files/file.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
 import { decodeActivities, decodeStreams, decodeWithStreams } from "../../src/fit/index.ts";
 import { judgePings, judgeRejected } from "../../src/pings/judgeItems.ts";

@@ -2,8 +2,8 @@ import path from "node:path";
 import { describe, expect, test } from "vitest";
 import { unstable_readConfig as readConfig } from "wrangler";
 import { z } from "zod";
+import { MAX_PINGS, MAX_USERS } from "../../src/contract/limits.ts";
 import worker from "../../src/index.ts";
-import { MAX_PINGS, MAX_USERS } from "../../src/pings/ping.ts";
 import { SLOTS_OF_PARTNER } from "../../src/windows/partner.pure.ts";
 
 const configSchema = z.looseObject({

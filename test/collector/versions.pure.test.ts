@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { REPEAT_WINDOW_MS } from "../../src/contract/limits.ts";
 import {
   isSameSubmission,
   withoutContent,
@@ -247,14 +248,14 @@ describe("accepting a ping", () => {
     const overwrite = submission({ overwrite_mode: true });
     const first = accepted(null, overwrite);
     const done = versions.succeed(first, NOW, first.revision + 1, NOW);
-    expect(accepted(done, overwrite, NOW + versions.REPEAT_WINDOW_MS - 1)).toBe(done);
-    expect(nameOf(accepted(done, overwrite, NOW + versions.REPEAT_WINDOW_MS))).toBe("queued");
+    expect(accepted(done, overwrite, NOW + REPEAT_WINDOW_MS - 1)).toBe(done);
+    expect(nameOf(accepted(done, overwrite, NOW + REPEAT_WINDOW_MS))).toBe("queued");
   });
 
   test("an equal overwrite of a queued file is a repeat, however late", () => {
     const overwrite = submission({ overwrite_mode: true });
     const first = accepted(null, overwrite);
-    expect(accepted(first, overwrite, NOW + 2 * versions.REPEAT_WINDOW_MS)).toBe(first);
+    expect(accepted(first, overwrite, NOW + 2 * REPEAT_WINDOW_MS)).toBe(first);
   });
 
   test("a retried file that is queued again accepts another URL", () => {

@@ -1,9 +1,29 @@
 import { createHash } from "node:crypto";
 import { env } from "cloudflare:workers";
 import { describe as group, expect, test } from "vitest";
+import { inBytes, inDigits, inWords } from "../../src/contract/amounts.ts";
+import {
+  DOWNLOAD_DEADLINE_MS,
+  HELD_FOR_MS,
+  MAX_EXPECTED_IDS,
+  MAX_FILE_BYTES,
+  MAX_INLINE_BYTES,
+  MAX_JSON_BODY_BYTES,
+  MAX_NAME_CHARACTERS,
+  MAX_PINGS,
+  MAX_REDIRECTS,
+  MAX_RETRIED_FILES,
+  MAX_TITLE_CHARACTERS,
+  MAX_URL_CHARACTERS,
+  MAX_USERS,
+  PAGE_ROWS,
+  RETRY_PAUSE_MS,
+  TEST_EVENTS_A_DAY,
+} from "../../src/contract/limits.ts";
 import { describe, METHODS } from "../../src/docs/document.ts";
 import { app } from "../../src/http/app.ts";
 import { PROBLEMS } from "../../src/http/problem.ts";
+import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../../src/partners/partner.ts";
 import { problemOf } from "../support/http.ts";
 
 const ask = async (path: string, method = "GET") => app.request(path, { method }, env);
@@ -83,10 +103,31 @@ group("/docs/", () => {
     for (const name of Object.keys(components?.schemas ?? {})) expect(text).toContain(`id="schema-${name}"`);
   });
 
-  test("says on its first screens what the limits are", async () => {
+  test("shows each limit as the code enforces it", async () => {
     const html = await page();
     const limits = html.slice(html.indexOf('<h2 id="limits">'), html.indexOf('<h2 id="statuses">'));
-    for (const limit of ["16 MiB", "5,000", "8 MiB", "32 MiB", "6,000", "60,000"])
-      expect(limits).toContain(limit);
+    const shown = [
+      inBytes(MAX_JSON_BODY_BYTES),
+      inDigits(MAX_PINGS),
+      `${inDigits(MAX_USERS)};`,
+      `${inBytes(MAX_INLINE_BYTES)}, decoded`,
+      inBytes(MAX_FILE_BYTES),
+      inWords(DOWNLOAD_DEADLINE_MS),
+      `${MAX_REDIRECTS} redirects`,
+      inDigits(MAX_EXPECTED_IDS),
+      `${MAX_NAME_CHARACTERS} characters`,
+      `${inDigits(MAX_TITLE_CHARACTERS)} characters`,
+      `${inDigits(MAX_URL_CHARACTERS)} characters`,
+      `${PAGE_ROWS.max}; ${PAGE_ROWS.default}`,
+      inWords(HELD_FOR_MS),
+      `1 in ${inWords(RETRY_PAUSE_MS)}`,
+      inDigits(MAX_RETRIED_FILES),
+      `${inDigits(TEST_EVENTS_A_DAY)} in 24 hours`,
+      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute`,
+      `${inDigits(DEFAULT_LIMITS.files_per_minute)} a minute`,
+      inDigits(DEFAULT_QUOTAS.files),
+      inBytes(DEFAULT_QUOTAS.stored_bytes),
+    ];
+    for (const limit of shown) expect(limits).toContain(limit);
   });
 });

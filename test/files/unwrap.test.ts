@@ -1,6 +1,6 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { MAX_FILE_BYTES } from "../../src/files/file.ts";
+import { MAX_FILE_BYTES } from "../../src/contract/limits.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { zipOf } from "../support/zip.ts";

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { MAX_FILE_BYTES } from "../../src/files/file.ts";
+import { MAX_FILE_BYTES } from "../../src/contract/limits.ts";
 import { download, type DownloadResult } from "../../src/importer/download.ts";
 import type { Permit } from "../../src/importer/permission.ts";
 import {

@@ -1,3 +1,4 @@
+import { MAX_RETRIED_FILES } from "../../src/contract/limits.ts";
 import type {
   AcceptedPings,
   Claim,
@@ -9,7 +10,6 @@ import type {
 } from "../../src/collector/calls.ts";
 import type { Submission } from "../../src/collector/files/submission.pure.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
-import { MAX_RETRIED_FILES } from "../../src/files/retryFiles.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { MAX_PINGS } from "../../src/contract/limits.ts";
 import { itemFaults, judgePings, judgeRejected } from "../../src/pings/judgeItems.ts";
-import { MAX_PINGS, pingRequestSchema, pingSchema } from "../../src/pings/ping.ts";
+import { pingRequestSchema, pingSchema } from "../../src/pings/ping.ts";
 
 const RULES = { local: false, allowedHosts: [], ownHosts: [] };
 const PING = pingSchema.parse({

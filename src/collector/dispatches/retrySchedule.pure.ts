@@ -15,7 +15,7 @@ const MINUTE = 60 * SECOND;
 export const HOUR_MS = 60 * MINUTE;
 
 /** Delays after each failed attempt at a host: four hours in all. Most outages and URL lifetimes are shorter. */
-const HOST_DELAYS_MS = [
+export const HOST_DELAYS_MS = [
   10 * SECOND,
   30 * SECOND,
   2 * MINUTE,

@@ -1,4 +1,4 @@
-import { HELD_FOR_MS } from "../ages.pure.ts";
+import { HELD_FOR_MS } from "../../contract/limits.ts";
 import type { AcceptedPings, PingEntry, PingStatus } from "../calls.ts";
 import { liveDispatches, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import { housekeepBy } from "../housekeep.ts";

@@ -1,4 +1,4 @@
-import { KEPT_URL_FOR_MS } from "../ages.pure.ts";
+import { KEPT_URL_FOR_MS } from "../../contract/limits.ts";
 import { housekeepBy } from "../housekeep.ts";
 import { applyTally } from "../imports/completeImport.ts";
 import type { Tally } from "../imports/tally.pure.ts";

@@ -1,5 +1,6 @@
+import { HELD_FOR_MS, REPEAT_WINDOW_MS, RETRY_PAUSE_MS } from "../../contract/limits.ts";
 import type { FileError, StoredObject } from "../../files/file.ts";
-import { DAY_MS, HELD_FOR_MS } from "../ages.pure.ts";
+import { inWords } from "../../contract/amounts.ts";
 import type { FaultOrigin, FaultSeries } from "../dispatches/retrySchedule.pure.ts";
 import { withStep, type Step } from "./steps.pure.ts";
 import {
@@ -90,9 +91,6 @@ export function queuedVersion(file: FileVersions | undefined, version: number): 
   const current = file?.current;
   return current?.state === "queued" && current.version === version ? current : null;
 }
-
-/** Within this time an equal ping counts as a repeated request, sent because the partner did not get the response. */
-export const REPEAT_WINDOW_MS = 10 * 60_000;
 
 /** Revisions reserved for each version. */
 const REVISIONS_PER_VERSION = 1_000;
@@ -356,7 +354,7 @@ export function expireHeld(file: FileVersions, nowMs: number): FileVersions {
   if (file.held === null) return file;
   const fault: FileError = {
     code: "held_expired",
-    detail: `Held for ${HELD_FOR_MS / DAY_MS} days without a bulk_fit_transfer_complete task for this user and source.`,
+    detail: `Held for ${inWords(HELD_FOR_MS)} without a bulk_fit_transfer_complete task for this user and source.`,
     http_status: null,
     retryable: true,
   };
@@ -410,9 +408,6 @@ function notRetryable(failed: FailedVersion): FailedVersion {
     failed_object: null,
   };
 }
-
-/** Minimum time between two retries of a version: each may be a request to a host that keeps failing. */
-export const RETRY_PAUSE_MS = 60_000;
 
 /** Returns the failed version that a retry would queue. Null when a newer one is held, or URL and bytes are gone. */
 function retryable(file: FileVersions): FailedVersion | null {

@@ -1,3 +1,4 @@
+import { FAILURES_IN_EVENT } from "../../contract/limits.ts";
 import {
   importCompletedEvent,
   trainingPlanRequest,
@@ -11,9 +12,6 @@ import type { CollectorEnv } from "../env.ts";
 import type { FileVersions } from "../files/versions.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import { importProjection, type ImportState } from "./import.pure.ts";
-
-/** Maximum number of failures that an event lists. Further ones are only counted. */
-const FAILURES_IN_EVENT = 100;
 
 /**
  * Writes a completed import to D1. The same transaction adds the training plan request and the partner's event, which

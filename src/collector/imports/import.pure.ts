@@ -1,3 +1,4 @@
+import { REPEATED_TASK_WINDOW_MS } from "../../contract/limits.ts";
 import {
   addSettledFiles,
   countsOf,
@@ -7,7 +8,6 @@ import {
 } from "../../imports/counts.pure.ts";
 import type { ImportStatus } from "../../imports/import.ts";
 import type { ImportProjection } from "../../imports/write.ts";
-import { REPEATED_TASK_WINDOW_MS } from "../ages.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 
 /** Decisions about imports. Pure: the time is an argument. */

@@ -104,12 +104,8 @@ const streamsRoute = createRoute({
   request: {
     params,
     query: z.strictObject({
-      keys: streamKeys
-        .optional()
-        .openapi({ param: { description: "Only these columns, separated by commas." }, type: "string" }),
-      resolution: integer(1, MAX_POINTS)
-        .optional()
-        .openapi({ param: { description: "At most so many points; the extremes stay." } }),
+      keys: streamKeys.optional().openapi({ type: "string" }),
+      resolution: integer(1, MAX_POINTS).optional(),
     }),
   },
   responses: {

@@ -1,10 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import {
-  eventSchema,
-  eventStatusSchema,
-  eventWithAttemptsSchema,
-  TEST_EVENTS_A_DAY,
-} from "../../deliveries/event.ts";
+import { TEST_EVENTS_A_DAY } from "../../contract/limits.ts";
+import { eventSchema, eventStatusSchema, eventWithAttemptsSchema } from "../../deliveries/event.ts";
 import * as read from "../../deliveries/read.ts";
 import * as sending from "../../deliveries/sendEvent.ts";
 import { endpoint, type RequestContext } from "../context.ts";

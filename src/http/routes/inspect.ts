@@ -1,7 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { inBytes } from "../../contract/amounts.ts";
+import { MAX_FILE_BYTES } from "../../contract/limits.ts";
 import { inspectionSchema } from "../../activities/inspection.ts";
 import { decodeActivities, decodeWithStreams } from "../../fit/index.ts";
-import { MAX_FILE_BYTES } from "../../files/file.ts";
 import { unwrap } from "../../files/unwrap.ts";
 import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../../memory/budget.ts";
 import { heldJson } from "../answer.ts";
@@ -23,16 +24,11 @@ const route = createRoute({
   middleware: fileBody,
   request: {
     query: z.strictObject({
-      streams: z
-        .enum(["true", "false"])
-        .optional()
-        .openapi({
-          param: { description: "With `true`, each activity also has its columns as `stream_data`." },
-        }),
+      streams: z.enum(["true", "false"]).optional(),
     }),
     body: {
       required: true,
-      description: `The bytes of a FIT file, or of a gzip or zip file with one FIT file. At most ${MAX_FILE_BYTES / 1024 ** 2} MiB.`,
+      description: `The bytes of a FIT file, or of a gzip or zip file with one FIT file. At most ${inBytes(MAX_FILE_BYTES)}.`,
       content: { "application/octet-stream": bytes, "application/vnd.ant.fit": bytes },
     },
   },

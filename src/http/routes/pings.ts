@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { MAX_JSON_BODY_BYTES } from "../../contract/limits.ts";
 import { addressRules } from "../../outbound/rules.ts";
 import { acceptedPingsSchema, filesFromLetters, statusLetters } from "../../pings/acceptedPings.ts";
 import { acceptPings, previewPings } from "../../pings/acceptPings.ts";
@@ -31,14 +32,11 @@ import {
 import { dryRunQuery } from "../query.ts";
 import { spendFiles } from "../rateLimit.ts";
 
-/** Room for 5,000 pings with long signed URLs, or for one 8 MiB file in base64 and others. */
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
-
 const route = createRoute({
   method: "post",
   path: "/api/fit_partner_ping/",
   summary: "Announce FIT files by URL, or send them in base64",
-  middleware: jsonBody(MAX_BODY_BYTES),
+  middleware: jsonBody(MAX_JSON_BODY_BYTES),
   request: {
     query: dryRunQuery,
     headers: z.object({

@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { MAX_JSON_BODY_BYTES } from "../../contract/limits.ts";
 import type { StartedImport } from "../../collector/calls.ts";
 import { userHash } from "../../identifiers.ts";
 import { countsOf, importCountsSchema, importFilesOf } from "../../imports/counts.pure.ts";
@@ -17,14 +18,11 @@ import { jsonBody } from "../jsonBody.ts";
 import { conflictProblem, keyReusedProblem, writeProblems } from "../problem.ts";
 import { dryRunQuery } from "../query.ts";
 
-/** Room for 20,000 expected ids of 255 characters of up to three bytes. */
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
-
 const route = createRoute({
   method: "post",
   path: "/api/task_partner/",
   summary: "Import all held files of a user from one source",
-  middleware: jsonBody(MAX_BODY_BYTES),
+  middleware: jsonBody(MAX_JSON_BODY_BYTES),
   request: {
     query: dryRunQuery,
     headers: z.object({ "Idempotency-Key": idempotencyKey }),

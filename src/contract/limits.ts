@@ -1,0 +1,71 @@
+/**
+ * Limits that partners meet. The code that enforces a limit, its error details and the documentation all take it from
+ * here. Sizes are in bytes, times in milliseconds.
+ */
+
+const MIB = 1024 * 1024;
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+
+/** Maximum size of a JSON body: room for 5,000 pings with long signed URLs, or for 20,000 expected ids. */
+export const MAX_JSON_BODY_BYTES = 16 * MIB;
+/** Maximum number of JSON values in a body. 5,000 pings have 50,000; 16 MiB of brackets would become gigabytes of objects. */
+export const MAX_JSON_VALUES = 500_000;
+/** Maximum number of pings in one request: a request becomes one statement to each store. */
+export const MAX_PINGS = 5_000;
+/**
+ * Maximum number of users in one request, each counted once for each of its sources. Each has a collector of its own,
+ * which costs two subrequests and, where one thread runs all, at least 6 ms.
+ */
+export const MAX_USERS = 500;
+/** Maximum number of `expected_summary_ids`. */
+export const MAX_EXPECTED_IDS = 20_000;
+/** Maximum length of an id or a source: it fits an index entry and a log line of any store. */
+export const MAX_NAME_CHARACTERS = 255;
+/** Maximum length of an `activity_name`. */
+export const MAX_TITLE_CHARACTERS = 1_024;
+/** Maximum length of a URL. Signed URLs run to a few thousand characters; servers accept request lines of 8,192. */
+export const MAX_URL_CHARACTERS = 8_192;
+
+/** Maximum size of a file, before and after decompression. */
+export const MAX_FILE_BYTES = 32 * MIB;
+/** Maximum size of one base64 file, decoded: with its neighbors it must fit the body and the isolate. */
+export const MAX_INLINE_BYTES = 8 * MIB;
+/** Maximum time of a download: enough for 32 MiB at 9 Mbit/s. Retries of slower hosts run in the RETRY queue. */
+export const DOWNLOAD_DEADLINE_MS = 30_000;
+/** Maximum number of redirects. Real hosts use one or two (a short link, then storage). */
+export const MAX_REDIRECTS = 5;
+
+/** Maximum time that a version is held. Without a task by then, it fails as `held_expired`. */
+export const HELD_FOR_MS = 30 * DAY_MS;
+/** Time that a failed file keeps its URL for a retry. Signed URLs are rarely valid for longer. */
+export const KEPT_URL_FOR_MS = 7 * DAY_MS;
+/** Minimum time between two retries of a version: each may be a request to a host that keeps failing. */
+export const RETRY_PAUSE_MS = MINUTE_MS;
+/**
+ * Maximum number of files that one request retries: their versions are in memory together. The next request retries
+ * the import's next files.
+ */
+export const MAX_RETRIED_FILES = 1_000;
+
+/** Within this time an equal ping counts as a repeated request, sent because the partner did not get the response. */
+export const REPEAT_WINDOW_MS = 10 * MINUTE_MS;
+/** Within this time an equal task repeats the earlier one, and an equal event id requests no second plan. */
+export const REPEATED_TASK_WINDOW_MS = DAY_MS;
+/** Time for which the outcome of a request with an idempotency key is stored. */
+export const RETENTION_HOURS = 24;
+
+/** Rows on a page of a list, without `limit` and at most. */
+export const PAGE_ROWS = { default: 50, max: 200 } as const;
+/** Maximum number of failures that an event lists. Further ones are only counted. */
+export const FAILURES_IN_EVENT = 100;
+/** Maximum number of test events of a partner in 24 hours. They are kept for 30 days. */
+export const TEST_EVENTS_A_DAY = 1_000;
+/** Number of days that an overview covers. */
+export const OVERVIEW_DAYS = 14;
+
+/**
+ * Time that the hash and the bound of an erased user are kept. No data older than the bound can appear after it: a
+ * version is held for 30 days, keeps its URL for 7, is retried for 1, waits in a queue for 14; Time Travel restores 30.
+ */
+export const ERASURE_KEPT_FOR_MS = 90 * DAY_MS;
