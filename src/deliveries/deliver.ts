@@ -51,7 +51,7 @@ async function targetOf(env: Env, message: DeliveryMessage, nowMs: number): Prom
   }
   const partner = await readPartner(env.PARTNERS, message.partner_id);
   if (partner === null) return unsent("retried", "The partner was not found in the registry.");
-  if (partner.event_url === null) return unsent("failed", "No event_url is set.");
+  if (partner.event_url === null) return unsent("failed", "No event_url is configured.");
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
   const secrets = unexpired(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
   if (secrets.length === 0) return unsent("retried", "The partner has no valid webhook secret.");

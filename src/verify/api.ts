@@ -83,17 +83,17 @@ const POLL_EVERY_MS = 500;
 export const RUN_AGAIN = "Run the check again. If it fails again, send us this report.";
 
 /**
- * Calls `look` until it returns a value, and returns that value. Throws a StepFailure after the deadline.
+ * Calls `poll` until it returns a value, and returns that value. Throws a StepFailure after the deadline.
  * `problem` is the start of the failure's sentence: "The import did not complete".
  */
 export async function waitFor<T>(
   problem: string,
   deadlineInSeconds: number,
-  look: () => Promise<T | null>,
+  poll: () => Promise<T | null>,
 ): Promise<T> {
   const deadline = Date.now() + deadlineInSeconds * 1000;
   for (;;) {
-    const found = await look();
+    const found = await poll();
     if (found !== null) return found;
     if (Date.now() > deadline) {
       throw new StepFailure(`${problem} within ${deadlineInSeconds} s. ${RUN_AGAIN}`);

@@ -128,7 +128,7 @@ function oneOf(numbers: readonly number[]): string {
 
 const NO_EVENT_URL = {
   skipped:
-    "You have no event_url, so we send you no events. Poll GET /api/events/, or ask us to set an event_url.",
+    "No event_url is configured, so no events are sent. Poll GET /api/events/, or ask us to configure one.",
 };
 
 /** The steps of the integration check, in order. */
@@ -242,7 +242,7 @@ export const STEPS: readonly Step[] = [
       const [attempt = {}] = attemptsOf(event);
       if (challengeIn(attempt["answer"]) !== challenge) {
         throw new StepFailure(
-          `The challenge did not come back. ${responseTo(attempt)} After your receiver has verified the signature of a test.ping event, return the JSON body {"challenge": "…"} with the value of data.challenge.`,
+          `${responseTo(attempt)} The response must contain the challenge. After your receiver has verified the signature of a test.ping event, return the JSON body {"challenge": "…"} with the value of data.challenge.`,
         );
       }
       return "Your receiver returned the challenge.";

@@ -169,7 +169,7 @@ describe.skipIf(chromium === null)("The console", () => {
     const { page } = opened;
     await signIn(page, account.partner_id, account.auth_key);
     const figure = page.locator(".figures a[href^='#/events']");
-    await figure.getByText("no event_url is set").waitFor();
+    await figure.getByText("no event_url is configured").waitFor();
     expect(await figure.textContent()).toMatch(/^Events not sent1/);
     expect(await figure.getAttribute("class")).toBe("");
     await opened.close();
@@ -423,9 +423,9 @@ describe.skipIf(chromium === null)("The console", () => {
 
   test("is served with and without a trailing slash, under a policy that blocks all other hosts", async () => {
     for (const address of ["/console", "/console/", "/console/app.js"]) {
-      const answer = await fetch(service.url + address);
-      expect([address, answer.status]).toEqual([address, 200]);
-      const policy = answer.headers.get("content-security-policy") ?? "";
+      const response = await fetch(service.url + address);
+      expect([address, response.status]).toEqual([address, 200]);
+      const policy = response.headers.get("content-security-policy") ?? "";
       expect(policy).toContain("default-src 'none'; script-src 'self'; style-src 'self'");
       expect(policy).not.toContain("unsafe");
     }

@@ -183,10 +183,10 @@ describe("An event", () => {
     ],
   ])(
     "that gets %s is sent again 5 s later, and its first attempt is readable",
-    async (_, answer, attempt) => {
+    async (_, respond, attempt) => {
       const recipient = await partnerWith();
       const message = await store({ partner_id: recipient.partnerId });
-      const received = mockReceivers(answer);
+      const received = mockReceivers(respond);
       await deliver(message);
       expect(received).toHaveLength(1);
       expect(sent).toEqual([{ message, delaySeconds: 5 }]);
@@ -339,7 +339,7 @@ describe("An event", () => {
     expect(await readEvent(env, recipient.partnerId, message.delivery_id)).toMatchObject({
       status: "failed",
       attempt_count: 0,
-      attempts: [{ status: null, answer: "No event_url is set." }],
+      attempts: [{ status: null, answer: "No event_url is configured." }],
     });
     expect(sent).toEqual([]);
   });
@@ -378,7 +378,7 @@ describe("An event", () => {
   test("of a suspended partner records the reason once, however long it waits", async () => {
     const recipient = await partnerWith({ status: "suspended" });
     const message = await store({ partner_id: recipient.partnerId });
-    for (let look = 0; look < 3; look += 1) {
+    for (let attempt = 0; attempt < 3; attempt += 1) {
       await deliver(message);
       nowMs += 10 * MINUTE_MS;
     }
@@ -453,8 +453,8 @@ describe("An event to a receiver that hangs", () => {
   test("pauses its receiver: later events wait without an attempt and are delivered when it responds again", async () => {
     const recipient = await partnerWith();
     const [hanging, ...others] = await events(recipient, 3);
-    let answer: typeof neverResponds | (() => Response) = neverResponds;
-    const received = mockReceivers((request) => answer(request));
+    let respond: typeof neverResponds | (() => Response) = neverResponds;
+    const received = mockReceivers((request) => respond(request));
     await deliver(hanging ?? others[0] ?? { partner_id: "", delivery_id: "" });
     for (const message of others) await deliver(message);
     expect(received).toHaveLength(1);
@@ -470,7 +470,7 @@ describe("An event to a receiver that hangs", () => {
         Math.ceil(((next_attempt_at ?? 0) - nowMs) / 1_000),
       );
     }
-    answer = () => new Response(null, { status: 204 });
+    respond = () => new Response(null, { status: 204 });
     await evictDurableObject(env.WINDOWS.getByName(recipient.partnerId));
     nowMs += MINUTE_MS;
     for (const message of others) await deliver(message);
@@ -514,10 +514,10 @@ describe("A training plan request", () => {
     ["failed", () => new Response("down", { status: 500 }), "pending"],
     ["hung", neverResponds, "pending"],
     ["ended for good", () => new Response("gone", { status: 410 }), "failed"],
-  ])("is sent before the event, which follows after the first attempt has %s", async (_, answer, status) => {
+  ])("is sent before the event, which follows after the first attempt has %s", async (_, respond, status) => {
     const recipient = await partnerWith();
     const { plan, event } = await planAndEvent(recipient);
-    const received = mockReceivers((one) => (one.url === planner ? answer(one) : new Response("ok")));
+    const received = mockReceivers((one) => (one.url === planner ? respond(one) : new Response("ok")));
 
     await deliver(event, withPlanner);
     expect(received).toHaveLength(0);

@@ -75,7 +75,7 @@ function Receiver({ partner }: { partner: PartnerSettings }) {
         [
           "Endpoint",
           event_url === null ? (
-            "None. Ask us to set an event_url, or poll the list of events."
+            "None. Ask us to configure an event_url, or poll the list of events."
           ) : (
             <code key="url">{event_url}</code>
           ),

@@ -16,7 +16,7 @@ const STEPS: Readonly<Record<Timeline["data"][number]["what"], string>> = {
   held: "Held until the task",
   released: "Released by the task",
   dispatched: "Sent to an importer",
-  attempt_failed: "Attempt failed; another attempt follows",
+  attempt_failed: "Attempt failed; a retry follows",
   attempt_interrupted: "Attempt interrupted on our side",
   imported: "Imported",
   failed: "Failed",

@@ -162,7 +162,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
               <Empty>
                 {value.files.failed === 0
                   ? "No files failed."
-                  : "No file of this import is failed now: its failed files were retried or pinged again. Reload the page to see later failures."}
+                  : "The failed files were retried or pinged again. Reload the page to see whether they failed again."}
               </Empty>
             ) : (
               <List list={failed} empty="No files failed.">

@@ -103,7 +103,7 @@ function Figures({ overview, hasEventUrl }: { overview: Overview; hasEventUrl: b
       undelivered,
       hasEventUrl
         ? `${number(events.retrying)} retrying, ${number(events.failed)} failed`
-        : "no event_url is set; read events here",
+        : "no event_url is configured; read events here",
       ["events"],
       { status: events.failed > 0 || events.retrying === 0 ? "failed" : "pending" },
       hasEventUrl && undelivered > 0 ? "bad" : "",
