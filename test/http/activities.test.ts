@@ -52,7 +52,7 @@ guardsItself("reading an activity's streams", {
   },
 });
 
-/** A ride whose bytes are stored and whose rows stand in the read model. */
+/** Stores the bytes of a ride and its rows in the read model. */
 async function storedRide(
   owner: TestPartner,
   summaryId: string,
@@ -65,7 +65,7 @@ async function storedRide(
 }
 
 describe("an activity", () => {
-  test("tells all that is known of it, with its laps, lengths and devices", async () => {
+  test("has all its quantities, laps, lengths and devices", async () => {
     const partner = await newPartner();
     const { elapsed_time_in_seconds, ...quantities } = BARE_SUMMARY;
     const lap = {
@@ -103,7 +103,7 @@ describe("an activity", () => {
     });
   });
 
-  test("is found by its whole id only", async () => {
+  test("is found only by its complete id", async () => {
     const partner = await newPartner();
     const id = await seedActivity(namesOf(partner, "s"));
     const [file] = id.split(".");
@@ -121,7 +121,7 @@ describe("an activity", () => {
     }
   });
 
-  test("points to the one that came before it when it looks like a copy", async () => {
+  test("refers to an earlier activity that it appears to copy", async () => {
     const partner = await newPartner();
     const start = 1_760_000_000;
     const seed = (
@@ -161,7 +161,7 @@ describe("an activity", () => {
       expect((await one(partner, id)).possible_duplicate_of).toBe(duplicate);
   });
 
-  test("is no copy of another session of its own file", async () => {
+  test("is not reported as a copy of another session of its own file", async () => {
     const partner = await newPartner();
     await seedActivity(namesOf(partner, "s"), { session_index: 0, session_count: 2 });
     const second = await seedActivity(namesOf(partner, "s"), { session_index: 1, session_count: 2 });
@@ -169,7 +169,7 @@ describe("an activity", () => {
   });
 });
 
-test("a page of a hundred users who all start together walks their starts once, not once for each", async () => {
+test("a page with a hundred activities that start at the same time reads their starts once, not once for each", async () => {
   const partner = await newPartner();
   await seedActivity(namesOf(partner, "first"));
   const users = Array.from({ length: 100 }, (_, user) => namesOf(partner, "s", `user-${user}`)).map(fileId);
@@ -219,7 +219,7 @@ describe("a list of activities", () => {
     return found;
   };
 
-  test("is by start, newest first, whole page by page, and ends with those whose start nobody knows", async () => {
+  test("is sorted by start, newest first, complete over all pages, and ends with activities without a start", async () => {
     const partner = await newPartner();
     await seedActivity(namesOf(await newPartner(), "foreign"));
     const seeded: { id: string; start: number }[] = [];
@@ -249,7 +249,7 @@ describe("a list of activities", () => {
     }
   });
 
-  test("can be narrowed by user, source, sport and start", async () => {
+  test("can be filtered by user, source, sport and start", async () => {
     const partner = await newPartner();
     await seedActivity(namesOf(partner, "a", "u1", "garmin"), { start_time_in_seconds: 100 });
     await seedActivity(namesOf(partner, "b", "u1", "wahoo"), {
@@ -278,7 +278,7 @@ describe("a list of activities", () => {
     }
   });
 
-  test("by updated_since runs forward through what changed", async () => {
+  test("with updated_since returns changed activities in the order of their changes", async () => {
     const partner = await newPartner();
     const seed = (name: string, updated_at: number) =>
       seedActivity(namesOf(partner, name), {}, { updated_at });
@@ -296,7 +296,7 @@ describe("streams", () => {
   const streams = async (partner: TestPartner, id: string, query = "") =>
     answerOf(await send(partner, "GET", `/api/activities/${id}/streams/${query}`), 200, streamsSchema);
 
-  test("are columns of equal length, decoded from the bytes that are stored, in any wrapping", async () => {
+  test("are columns of equal length, decoded from the stored FIT, gzip or zip file", async () => {
     const partner = await newPartner();
     for (const [name, bytes] of [
       ["fit", rideFile()],
@@ -310,7 +310,7 @@ describe("streams", () => {
     }
   });
 
-  test("can be asked for by key and thinned out", async () => {
+  test("can be selected by key and downsampled", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "long", rideFile({ seconds: 600 }));
     const { downsampled, ...columns } = await streams(partner, id, "?keys=power_in_watts&resolution=50");
@@ -320,7 +320,7 @@ describe("streams", () => {
     expect((await streams(partner, id, "?resolution=600")).downsampled).toBe(false);
   });
 
-  test("that nobody knows are refused", async () => {
+  test("with unknown names are rejected", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "s");
     for (const query of [
@@ -340,13 +340,13 @@ describe("streams", () => {
     expect(await streams(partner, id, "?keys=developer.anything")).toMatchObject({ downsampled: false });
   });
 
-  test("of a session that the file does not have are a 404", async () => {
+  test("of a session that the file does not contain return a 404", async () => {
     const partner = await newPartner();
     const [file] = (await storedRide(partner, "s")).split(".");
     await problemOf(await send(partner, "GET", `/api/activities/${file}.1/streams/`), 404, "not_found");
   });
 
-  test("of an activity whose bytes our store has lost are a 500 that says so; of one that never was, a 404", async () => {
+  test("return a 500 original_missing if the stored bytes are lost, and a 404 for an unknown activity", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "lost");
     await env.FILES.delete(`${partner.partnerId}/lost`);
@@ -357,7 +357,7 @@ describe("streams", () => {
     await problemOf(await send(partner, "GET", `/api/activities/${held}.0/streams/`), 404, "not_found");
   });
 
-  test("of a small gzip of many rows wait while memory is short for the columns", async () => {
+  test("of a small gzip with many rows return a 503 while memory for the columns is short", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "packed", gzipSync(rideFile({ seconds: 20_000 })));
     const taken = requestMemory("another-partner");
@@ -368,7 +368,7 @@ describe("streams", () => {
     expect((await streams(partner, id))["time_in_seconds"]).toHaveLength(20_000);
   });
 
-  test("keep their memory until they are read, and none for a HEAD request", async () => {
+  test("reserve memory until they are read, and reserve none for a HEAD request", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "unread", rideFile({ seconds: 20_000 }));
     const path = `/api/activities/${id}/streams/`;
@@ -385,7 +385,7 @@ describe("streams", () => {
     others.release();
   });
 
-  test("of a large file wait while memory is short", async () => {
+  test("of a large file return a 503 while memory is short", async () => {
     const partner = await newPartner();
     const id = await storedRide(partner, "large", rideFile({ seconds: 6_000, paddingBytes: 200 }));
     const taken = requestMemory("another-partner");

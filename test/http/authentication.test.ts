@@ -6,8 +6,8 @@ import { newPartner } from "../support/partner.ts";
 
 const get = (headers: Record<string, string>) => send({ headers }, "GET", "/api/users/");
 
-describe("who a caller is", () => {
-  test("both headers are taken in the spelling of the partner documentation", async () => {
+describe("authentication", () => {
+  test("accepts both headers under the HTTP_ names of the partner documentation", async () => {
     const { authKey, partnerId, headers } = await newPartner();
     const literal = { HTTP_AUTHORIZATION: `Bearer ${authKey}`, HTTP_PARTNER_ID: partnerId };
     expect((await get(literal)).status).toBe(200);
@@ -15,7 +15,7 @@ describe("who a caller is", () => {
     expect((await get({ Authorization: `Bearer ${authKey}`, HTTP_PARTNER_ID: partnerId })).status).toBe(200);
   });
 
-  test("two spellings with different values are refused, whichever is right", async () => {
+  test("rejects two names of a header with different values, even if one value is right", async () => {
     const one = await newPartner();
     const other = await newPartner();
     await problemOf(
@@ -30,7 +30,7 @@ describe("who a caller is", () => {
     );
   });
 
-  test("the scheme is read in any case, the key byte for byte", async () => {
+  test("ignores the case of the scheme and compares the key byte by byte", async () => {
     const { authKey, headers } = await newPartner();
     const withAuthorization = (Authorization: string) => get({ ...headers, Authorization });
     for (const scheme of ["bearer", "BEARER", "Bearer"]) {
@@ -52,7 +52,7 @@ describe("who a caller is", () => {
     }
   });
 
-  test("a header sent twice is no credential", async () => {
+  test("rejects a header that is sent twice", async () => {
     const { authKey, partnerId } = await newPartner();
     await problemOf(
       await get({ Authorization: `Bearer ${authKey}, Bearer ${authKey}`, "Partner-Id": partnerId }),
@@ -66,7 +66,7 @@ describe("who a caller is", () => {
     );
   });
 
-  test("a partner id of any other form is a 401, and the registry is not asked", async () => {
+  test("rejects a malformed partner id with 401 without reading the registry", async () => {
     const { headers } = await newPartner();
     const asked = vi.spyOn(env.PARTNERS, "get");
     for (const id of ["", " ", "../demo", "a".repeat(65), "de mo", "partner:demo"]) {
@@ -76,7 +76,7 @@ describe("who a caller is", () => {
     asked.mockRestore();
   });
 
-  test("an unknown partner gets the answer of a wrong key, from the same look-up", async () => {
+  test("returns the same response for an unknown partner as for a wrong key, after the same read of the registry", async () => {
     const { authKey, headers } = await newPartner();
     const asked = vi.spyOn(env.PARTNERS, "get");
     const unknown = await problemOf(
@@ -95,7 +95,7 @@ describe("who a caller is", () => {
     expect(JSON.stringify(wrong)).not.toContain(authKey);
   });
 
-  test("two live keys both work, an expired one does not", async () => {
+  test("accepts each of two valid keys and rejects an expired one", async () => {
     const [oldKey, newKey, deadKey] = [newAuthKey(), newAuthKey(), newAuthKey()];
     const key = (authKey: string, expires_at: string | null) => ({
       key_id: authKey.slice(0, 8),
@@ -117,7 +117,7 @@ describe("who a caller is", () => {
     expect(await status(deadKey)).toBe(401);
   });
 
-  test("a suspended partner with a wrong key learns nothing of it", async () => {
+  test("does not show that a partner is suspended if the key is wrong", async () => {
     const { headers } = await newPartner({ status: "suspended" });
     await problemOf(await get({ ...headers, Authorization: `Bearer ${newAuthKey()}` }), 401, "unauthorized");
   });

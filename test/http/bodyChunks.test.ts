@@ -9,7 +9,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A request whose body comes as its sender says. */
+/** Returns a request with a body that the test sends step by step. */
 function slowRequest() {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
@@ -27,7 +27,7 @@ async function lengthOf(request: Request): Promise<number> {
   return length;
 }
 
-/** Notes how reading ends, as soon as it ends. */
+/** Returns an object that receives the result of a read as soon as the read ends. */
 function follow(reading: Promise<number>) {
   const outcome: { length?: number; code?: unknown } = {};
   void reading.then(
@@ -40,7 +40,7 @@ function follow(reading: Promise<number>) {
 const pass = async (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
 
 describe("a body read in chunks", () => {
-  test("that does not begin is late after its time of grace", async () => {
+  test("is late if no byte arrives within the grace time", async () => {
     const outcome = follow(lengthOf(slowRequest().request));
     await pass(BODY_GRACE_MS - 1);
     expect(outcome).toEqual({});
@@ -48,7 +48,7 @@ describe("a body read in chunks", () => {
     expect(outcome).toEqual({ code: "late" });
   });
 
-  test("that comes byte by byte is late after its time of grace", async () => {
+  test("is late after the grace time if it arrives byte by byte", async () => {
     const body = slowRequest();
     const outcome = follow(lengthOf(body.request));
     for (let second = 0; second < 2; second += 1) {
@@ -59,7 +59,7 @@ describe("a body read in chunks", () => {
     expect(outcome).toEqual({ code: "late" });
   });
 
-  test("that keeps the minimum rate may take the whole time, and no more", async () => {
+  test("may take the maximum time at the minimum rate, but no longer", async () => {
     const body = slowRequest();
     const outcome = follow(lengthOf(body.request));
     for (let elapsed = 0; elapsed < TRANSFER_MS; elapsed += 1_000) {
@@ -70,7 +70,7 @@ describe("a body read in chunks", () => {
     expect(outcome).toEqual({ code: "late" });
   });
 
-  test("that comes fast may pause, but what it sent early buys no longer pause", async () => {
+  test("may pause after a fast start, but not longer than the maximum pause", async () => {
     const body = slowRequest();
     const outcome = follow(lengthOf(body.request));
     await body.send(100 * MIN_BYTES_PER_SECOND);
@@ -82,7 +82,7 @@ describe("a body read in chunks", () => {
     expect(outcome).toEqual({ code: "late" });
   });
 
-  test("is not late because this isolate was busy", async () => {
+  test("is not late because the isolate was busy", async () => {
     const body = slowRequest();
     const outcome = follow(lengthOf(body.request));
     vi.setSystemTime(Date.now() + 2 * BODY_GRACE_MS);
@@ -94,7 +94,7 @@ describe("a body read in chunks", () => {
     expect(outcome).toEqual({ length: 10 });
   });
 
-  test("that breaks off is aborted, and nothing waits any longer", async () => {
+  test("is aborted if the connection breaks, and leaves no timer behind", async () => {
     const body = slowRequest();
     const outcome = follow(lengthOf(body.request));
     await body.send(10);
@@ -108,7 +108,7 @@ describe("a body read in chunks", () => {
 describe("a small body", () => {
   const sizeOf = async (request: Request) => (await readSmallBody(request)).byteLength;
 
-  test("that has not come in its time is late", async () => {
+  test("is late if it is incomplete after its maximum time", async () => {
     const body = slowRequest();
     const outcome = follow(sizeOf(body.request));
     await body.send(1);
@@ -118,7 +118,7 @@ describe("a small body", () => {
     expect(outcome).toEqual({ code: "late" });
   });
 
-  test("that has come before is there, and nothing waits any longer", async () => {
+  test("is returned if it completes in time, and leaves no timer behind", async () => {
     const body = slowRequest();
     const outcome = follow(sizeOf(body.request));
     await body.send(1);
@@ -130,7 +130,7 @@ describe("a small body", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test("that breaks off is aborted", async () => {
+  test("is aborted if the connection breaks", async () => {
     const body = slowRequest();
     const outcome = follow(sizeOf(body.request));
     await body.send(1);

@@ -10,7 +10,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { base64 } from "../flows/partnerActs.ts";
 
-/** As much of a schema as the requests of this document use. */
+/** The parts of JSON schema that the document's requests use. */
 const schemaShape = z.object({
   $ref: z.string().optional(),
   type: z.union([z.string(), z.array(z.string())]).optional(),
@@ -58,7 +58,7 @@ const operations = Object.entries(document.paths).flatMap(([path, item]) =>
     })),
 );
 
-/** What no field was made for. */
+/** Values that most fields must reject. */
 const odd: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(
     null,
@@ -87,7 +87,7 @@ const odd: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 3 }),
 );
 
-/** A value that a schema describes. */
+/** Generates values that match a schema. */
 function valueOf(described: unknown): fc.Arbitrary<unknown> {
   const schema = schemaShape.parse(described);
   if (schema.$ref !== undefined) {
@@ -115,7 +115,7 @@ function valueOf(described: unknown): fc.Arbitrary<unknown> {
   );
 }
 
-/** The one field whose schema cannot say what it holds. */
+/** Values of callback_url. Its schema does not describe its content. */
 const callbackUrl = fc.oneof(
   { weight: 6, arbitrary: fc.constantFrom("https://files.example.com/f", base64(rideFile())) },
   fc.constantFrom("http://169.254.169.254/", "ftp://files.example.com/", "not base64!", "PGdweD4="),
@@ -137,7 +137,7 @@ function textOf(schema: z.infer<typeof schemaShape>): fc.Arbitrary<string> {
   return fc.string({ minLength: schema.minLength ?? 0, maxLength: Math.min(20, schema.maxLength ?? 20) });
 }
 
-/** A value with one thing in it replaced, taken out or added, wherever that may be. */
+/** Generates copies of a value with one part replaced, removed or added at any depth. */
 function broken(value: unknown): fc.Arbitrary<unknown> {
   if (Array.isArray(value) && value.length > 0) {
     return fc
@@ -163,7 +163,7 @@ function broken(value: unknown): fc.Arbitrary<unknown> {
   return odd;
 }
 
-/** JSON as careless or hostile clients write it. */
+/** Generates JSON texts with the errors of careless or hostile clients. */
 const mangled = (text: string) =>
   fc.oneof(
     { weight: 8, arbitrary: fc.constant(text) },
@@ -186,7 +186,7 @@ interface Request {
   raw: string | null;
 }
 
-/** Of header values, those that a client can send. */
+/** Generates header values that a client can send. */
 const visible = (text: string) => /^[\x20-\x7e]*$/.test(text);
 
 const requestOf = (operation: (typeof operations)[number]): fc.Arbitrary<Request> => {
@@ -253,7 +253,7 @@ async function ask(who: TestPartner, request: Request): Promise<Response> {
   );
 }
 
-/** The body as a reader of JSON takes it; null when it is none. */
+/** Returns the parsed body of a request; null if it is not JSON. */
 function bodyOf({ raw }: Request): unknown {
   try {
     return JSON.parse((raw ?? "").replace(/^\ufeff/, ""));
@@ -262,7 +262,7 @@ function bodyOf({ raw }: Request): unknown {
   }
 }
 
-/** Whether a pointer leads to something in the request, or names what is missing at the place it leads to. */
+/** Whether a pointer refers to a part of the request, or to a missing field of such a part. */
 function pointsInto(request: Request, pointer: string, code: string): boolean {
   const [, ...parts] = pointer.split("/").map((part) => part.replaceAll("~1", "/").replaceAll("~0", "~"));
   const leads = (root: unknown): boolean => {
@@ -290,7 +290,7 @@ const TABLES = [
   "erased",
 ];
 
-/** How much is stored of a partner, and how many collectors there are of anybody. */
+/** Counts the rows that are stored for a partner, and the collectors of all partners. */
 async function amountStored(who: TestPartner): Promise<unknown> {
   const rows = await env.DB.batch<{ count: number }>(
     TABLES.map((table) =>
@@ -306,7 +306,7 @@ async function amountStored(who: TestPartner): Promise<unknown> {
   };
 }
 
-/** Half of all requests are those that bring something: most of the contract is about them. */
+/** Half of all generated requests are POSTs with a body: most of the contract describes them. */
 const anyRequest = fc
   .oneof(
     fc.constantFrom(...operations),
@@ -314,7 +314,7 @@ const anyRequest = fc
   )
   .chain(requestOf);
 
-test("whatever is sent, the answer is documented: never a fault of ours, and a refusal that points at what it refuses", async () => {
+test("every request gets a documented response below 500, and each fault points to a part of the request", async () => {
   const codes = new Map<string, number>();
   await fc.assert(
     fc.asyncProperty(anyRequest, async (request) => {
@@ -336,7 +336,7 @@ test("whatever is sent, the answer is documented: never a fault of ours, and a r
     }),
     { numRuns: 400 },
   );
-  // The requests have been good and bad ones, of every kind.
+  // The generated requests include accepted and rejected ones of every method.
   for (const kind of ["GET 200", "GET 400", "GET 404", "POST 202", "POST 400", "DELETE 404"]) {
     expect(codes.get(kind), kind).toBeGreaterThan(0);
   }

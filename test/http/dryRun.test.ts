@@ -32,7 +32,7 @@ const TABLES = [
   "idempotent_requests",
 ];
 
-/** All that is stored of a partner, and in the collector of its user. */
+/** Returns all rows that are stored for a partner, including those in its user's collector. */
 async function stored(who: TestPartner): Promise<unknown[]> {
   const rows: unknown[] = [];
   for (const table of TABLES) {
@@ -48,7 +48,7 @@ async function stored(who: TestPartner): Promise<unknown[]> {
   const collector = await runInDurableObject(
     collectorOf(who.partnerId, "user-1", SOURCE).stub,
     async (_instance, { storage }) => {
-      // A collector that was never written to has no tables.
+      // A collector has no tables before its first write.
       const exists = (table: string) =>
         storage.sql.exec("SELECT 1 FROM sqlite_master WHERE name = ?", table).toArray().length > 0;
       return [
@@ -65,7 +65,7 @@ async function stored(who: TestPartner): Promise<unknown[]> {
 const NOTHING = [null, [], [], [], [], [], []];
 
 describe("a dry run of pings", () => {
-  test("answers what the same request is answered afterwards, whatever is known of the files", async () => {
+  test("returns what the same request returns afterwards, for files in every state", async () => {
     const who = await newPartner();
     const inline = base64(rideFile());
     await ping(who, { summary_id: "imported", callback_url: inline });
@@ -101,7 +101,7 @@ describe("a dry run of pings", () => {
     expect(await post(who, "", items)).toEqual(dry);
   });
 
-  test("stores nothing and sends nothing, not even for a key or a file that came along", async () => {
+  test("stores and sends nothing, even with an idempotency key or a file in base64", async () => {
     const who = await newPartner();
     const sent = vi.spyOn(env.PRIORITY, "sendBatch");
     const item = pingOf({ summary_id: "ride", callback_url: base64(rideFile()) });
@@ -112,7 +112,7 @@ describe("a dry run of pings", () => {
     expect(await stored(who)).not.toEqual(NOTHING);
   });
 
-  test("refuses what would be refused", async () => {
+  test("rejects what the real request would reject", async () => {
     const who = await newPartner();
     const before = (await listDurableObjectIds(env.COLLECTOR)).length;
     for (const query of ["?dry_run=true", ""]) {
@@ -142,7 +142,7 @@ describe("a dry run of a task", () => {
   const dryRun = async (who: TestPartner) =>
     answerOf(await send(who, "POST", `${TASKS}?dry_run=true`, { body }), 202, importAnswerSchema);
 
-  test("answers like the task, and releases nothing", async () => {
+  test("returns the task's response and releases nothing", async () => {
     const who = await newPartner();
     await ping(
       who,
@@ -169,7 +169,7 @@ describe("a dry run of a task", () => {
     expect(await dryRun(who)).toEqual({ ...real, import_id, repeated: true });
   });
 
-  test("of nothing held would complete at once, and tells no one", async () => {
+  test("returns a completed import if no file is held, and sends no event", async () => {
     const who = await newPartner();
     expect(await dryRun(who)).toMatchObject({ status: "completed", files: { total: 0 } });
     expect(await stored(who)).toEqual(NOTHING);

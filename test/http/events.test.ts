@@ -27,7 +27,7 @@ const ids = async (partner: TestPartner, query: string) =>
   (await list(partner, query)).data.map((event) => event.id);
 
 describe("events", () => {
-  test("tell what was sent and every attempt to send it", async () => {
+  test("show their body and all attempts to deliver it", async () => {
     const partner = await newPartner();
     await seedDelivery(partner.partnerId, "evt_1", {
       user_id: "u",
@@ -63,14 +63,14 @@ describe("events", () => {
     });
   });
 
-  test("are all that a partner sees of deliveries: a plan request is none", async () => {
+  test("do not include plan requests", async () => {
     const partner = await newPartner();
     await seedDelivery(partner.partnerId, "plan_1", { kind: "training_plan" });
     expect(await ids(partner, "")).toEqual([]);
     expect((await send(partner, "GET", "/api/events/plan_1/")).status).toBe(404);
   });
 
-  test("are listed newest first, whole page by page, by status if asked", async () => {
+  test("are listed newest first, complete over all pages, and can be filtered by status", async () => {
     const partner = await newPartner();
     await seedDelivery((await newPartner()).partnerId, "evt_foreign");
     await seedDelivery(partner.partnerId, "evt_a", { created_at: 1, status: "waiting" });
@@ -83,7 +83,7 @@ describe("events", () => {
     expect(await ids(partner, "?status=delivered")).toEqual(["evt_b"]);
   });
 
-  test("are a feed that can be polled", async () => {
+  test("can be polled for changes with updated_since", async () => {
     const partner = await newPartner();
     const since = `updated_since=${new Date(NOON).toISOString()}`;
     await seedDelivery(partner.partnerId, "evt_old", { updated_at: NOON - 1 });

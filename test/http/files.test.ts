@@ -46,7 +46,7 @@ guardsItself("reading a file's bytes", {
 });
 
 describe("a file", () => {
-  test("tells all that is known of it", async () => {
+  test("has all its fields", async () => {
     const partner = await newPartner();
     const file_id = await seedFile(namesOf(partner, "ride"), {
       sha256: "ab",
@@ -74,7 +74,7 @@ describe("a file", () => {
     });
   });
 
-  test("shows why its newest version failed, or is being tried again, and nothing else", async () => {
+  test("shows only the error of its newest version, if that failed or is being retried", async () => {
     const partner = await newPartner();
     const error = { code: "callback_timeout", detail: "No answer.", http_status: null, retryable: true };
     for (const [status, shown] of [
@@ -88,7 +88,7 @@ describe("a file", () => {
     }
   });
 
-  test("that a task has taken reads as queued in that import, wherever it is read", async () => {
+  test("is shown as queued in its import on every route after a task has released it", async () => {
     const partner = await newPartner();
     const user = { partnerId: partner.partnerId, userId: "user-1", source: "garmin" };
     const import_id = await seedImport(user, { status: "running", after_version: 100, through_version: 200 });
@@ -124,7 +124,7 @@ describe("a file", () => {
 });
 
 describe("a file's bytes", () => {
-  test("come as they were received, with the type that they show", async () => {
+  test("are returned as received, with their media type", async () => {
     const partner = await newPartner();
     const fit = rideFile();
     const cases: [string, Uint8Array, string][] = [
@@ -143,7 +143,7 @@ describe("a file's bytes", () => {
     }
   });
 
-  /** What `/original/` answers for a file whose newest version failed with these bytes. */
+  /** Requests `/original/` of a file that failed with these bytes. */
   const failedWith = async (bytes: Uint8Array | string, code: string | null) => {
     const partner = await newPartner();
     const failed_object_key = `${partner.partnerId}/failed`;
@@ -154,7 +154,7 @@ describe("a file's bytes", () => {
     return send(partner, "GET", `/api/files/${id}/original/`);
   };
 
-  test("of a FIT file that could not be imported can be read too", async () => {
+  test("are also returned for a FIT file that could not be imported", async () => {
     const fit = rideFile();
     for (const [bytes, code] of [
       [fit, "no_activity_data"],
@@ -172,12 +172,12 @@ describe("a file's bytes", () => {
   const zipOfPage = Buffer.concat([Buffer.from("504b0304", "hex"), Buffer.alloc(26), Buffer.from(page)]);
   test.each<[string, Uint8Array | string, string | null]>([
     ["a page", page, "not_fit"],
-    ["a page whose file is being tried again", page, null],
-    ["a page whose retry failed through our fault", page, "internal"],
+    ["a page of a file that is being retried", page, null],
+    ["a page of a file that failed as internal when it was retried", page, "internal"],
     ["a page in a gzip", gzipSync(page), "not_fit"],
-    ["a page in a gzip whose file is being tried again", gzipSync(page), null],
+    ["a page in a gzip of a file that is being retried", gzipSync(page), null],
     ["a page in a zip", zipOfPage, "archive_invalid"],
-    ["a page in a zip whose file is being tried again", zipOfPage, null],
+    ["a page in a zip of a file that is being retried", zipOfPage, null],
     ["a GPX", "<gpx/>", "not_fit"],
     ["JSON", '{"token":"1"}', "not_fit"],
     ["three bytes", "key", "not_fit"],
@@ -192,7 +192,7 @@ describe("a file's bytes", () => {
     },
   );
 
-  test("run in no browser: they are an attachment of a declared type, in a sandbox", async () => {
+  test("are not executed by a browser: they are an attachment with a declared type, in a sandbox", async () => {
     const partner = await newPartner();
     const object_key = `${partner.partnerId}/ride`;
     await env.FILES.put(object_key, rideFile());
@@ -206,7 +206,7 @@ describe("a file's bytes", () => {
     });
   });
 
-  test("that were never stored are a 404 that says so, and nothing is logged as lost", async () => {
+  test("return a 404 if they were never stored, and are not logged as lost", async () => {
     const partner = await newPartner();
     const lines = vi.spyOn(console, "log");
     for (const status of ["held", "queued", "failed"]) {
@@ -219,7 +219,7 @@ describe("a file's bytes", () => {
     lines.mockRestore();
   });
 
-  test("that our store has lost are a 500 that says so, and an operator finds the file in the log", async () => {
+  test("return a 500 original_missing if the store has lost them, and the log shows the file", async () => {
     const partner = await newPartner();
     const id = await seedFile(namesOf(partner, "lost ride"), { object_key: `${partner.partnerId}/lost` });
     const lines: string[] = [];
@@ -237,7 +237,7 @@ describe("a file's bytes", () => {
     expect(lines.join()).not.toMatch(/lost ride|user-1/);
   });
 
-  test("are found where a new version has just moved them", async () => {
+  test("are found while a new version replaces them", async () => {
     const partner = await newPartner();
     const id = await seedFile(namesOf(partner, "moved"), { object_key: `${partner.partnerId}/old` });
     const moved = rideFile();
@@ -268,7 +268,7 @@ describe("a file's bytes", () => {
 });
 
 describe("a list of files", () => {
-  /** Every page of a list, by the names of its files; none is empty but the only one. */
+  /** Reads all pages of a list and returns the names of their files. Only a single page may be empty. */
   const all = async (partner: TestPartner, query: string) => {
     const pages = [await list(partner, `?${query}`)];
     for (let next = pages[0]?.next_cursor; next != null; next = pages.at(-1)?.next_cursor) {
@@ -278,7 +278,7 @@ describe("a list of files", () => {
     return pages.flatMap((page) => page.data.map((file) => file.summary_id));
   };
 
-  test("is newest first and whole, page by page, even where times are equal", async () => {
+  test("is sorted newest first and complete over all pages, also with equal times", async () => {
     const partner = await newPartner();
     await seedFile(namesOf(await newPartner(), "foreign"));
     const expected: { id: string; name: string; at: number }[] = [];
@@ -298,7 +298,7 @@ describe("a list of files", () => {
     expect(await all(partner, "limit=2&user_id=user-0")).toEqual(even);
   });
 
-  test("keeps its place while newer files arrive", async () => {
+  test("continues at its cursor while newer files arrive", async () => {
     const partner = await newPartner();
     for (const [name, at] of [
       ["a", 1],
@@ -313,7 +313,7 @@ describe("a list of files", () => {
     expect([...first.data, ...second.data].map((file) => file.summary_id)).toEqual(["c", "b", "a"]);
   });
 
-  test("can be narrowed by user, source and status", async () => {
+  test("can be filtered by user, source and status", async () => {
     const partner = await newPartner();
     await seedFile(namesOf(partner, "a", "u1", "garmin"));
     await seedFile(namesOf(partner, "b", "u1", "wahoo"), { status: "failed" });
@@ -327,7 +327,7 @@ describe("a list of files", () => {
     expect(await names("?user_id=U1")).toEqual([]);
   });
 
-  test("by updated_since runs forward through what changed, and waits for the present millisecond to end", async () => {
+  test("with updated_since returns changed files in the order of their changes, without those of the current millisecond", async () => {
     const partner = await newPartner();
     const at = (ms: number) => new Date(ms).toISOString();
     await seedFile(namesOf(partner, "old"), { updated_at: NOON - 1 });
@@ -342,7 +342,7 @@ describe("a list of files", () => {
     ]);
   });
 
-  test("refuses cursors that are broken, of another partner, or of other filters", async () => {
+  test("rejects cursors that are malformed, of another partner, or of other filters", async () => {
     const partner = await newPartner();
     const other = await newPartner();
     for (const name of ["a", "b", "c"]) {
@@ -371,7 +371,7 @@ describe("a list of files", () => {
     expect((await list(partner, `?limit=200&cursor=${next_cursor}`)).data).toHaveLength(2);
   });
 
-  test("refuses values that no parameter can have", async () => {
+  test("rejects invalid parameter values", async () => {
     const partner = await newPartner();
     const queries: [string, string][] = [
       ["limit=0", "/limit"],

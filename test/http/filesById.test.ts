@@ -23,7 +23,7 @@ async function pingOne(who: TestPartner, fields: PingFields): Promise<string> {
   return file?.file_id ?? "";
 }
 
-/** The read model as it is before the collector has projected anything of this partner. */
+/** Removes a partner's rows from the read model, as before the collector's first projection. */
 async function forget(who: TestPartner, ...tables: ("files" | "imports")[]): Promise<void> {
   await env.DB.batch(
     tables.map((table) => env.DB.prepare(`DELETE FROM ${table} WHERE partner_id = ?`).bind(who.partnerId)),
@@ -33,15 +33,15 @@ async function forget(who: TestPartner, ...tables: ("files" | "imports")[]): Pro
 const get = async (who: TestPartner, id: string): Promise<File> =>
   answerOf(await send(who, "GET", `/api/files/${id}/`), 200, fileSchema);
 
-/** Every request that names one file and goes to its collector. */
+/** All requests for one file that call its collector. */
 const BY_ID = [
   ["GET", ""],
   ["GET", "timeline/"],
   ["POST", "retry/"],
 ] as const;
 
-describe("a file that the read model does not know yet", () => {
-  test("can be read from its ping's answer on, with its timeline, before the lists have it", async () => {
+describe("a file that is not in the read model yet", () => {
+  test("can be read with its timeline as soon as its ping was accepted, before lists contain it", async () => {
     const who = await newPartner();
     for (const [priority, status] of [
       [1, "queued"],
@@ -82,7 +82,7 @@ describe("a file that the read model does not know yet", () => {
     }
   });
 
-  test("reads as queued in its import once a task has taken it", async () => {
+  test("is shown as queued in its import after a task has released it", async () => {
     const who = await newPartner();
     const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
     const { import_id } = await task(who);
@@ -90,7 +90,7 @@ describe("a file that the read model does not know yet", () => {
     expect(await get(who, id)).toMatchObject({ status: "queued", import_id });
   });
 
-  test("can be retried when it has failed", async () => {
+  test("can be retried after it has failed", async () => {
     const who = await newPartner();
     let found = false;
     playOutside({
@@ -108,7 +108,7 @@ describe("a file that the read model does not know yet", () => {
     expect(await get(who, id)).toMatchObject({ status: "imported", activity_ids: [`${id}.0`] });
   });
 
-  test("shows the digest and size of bytes that could not be imported, and opens them", async () => {
+  test("shows the digest and size of bytes that could not be imported, and returns them", async () => {
     const who = await newPartner();
     const bytes = new Uint8Array(Buffer.from("<gpx></gpx>"));
     playOutside({ [`${HOST}/1`]: once(bytes) });
@@ -122,7 +122,7 @@ describe("a file that the read model does not know yet", () => {
     await problemOf(original, 409, "original_not_fit");
   });
 
-  test("belongs to its partner alone: another one's requests are answered as for an unknown id, and change nothing", async () => {
+  test("is unknown to other partners, and their requests change nothing", async () => {
     const owner = await newPartner();
     const other = await newPartner();
     playOutside({ [`${HOST}/1`]: () => new Response(null, { status: 404 }) });
@@ -142,8 +142,8 @@ describe("a file that the read model does not know yet", () => {
   });
 });
 
-describe("a file that the read model knows in an older version", () => {
-  test("reads as its newest ping says, with the activities that can still be read", async () => {
+describe("a file with an older version in the read model", () => {
+  test("shows the fields of its newest ping and the activities of its readable version", async () => {
     const who = await newPartner();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     const id = await pingOne(who, { summary_id: "1", callback_url: base64(rideFile()) });
@@ -173,7 +173,7 @@ describe("a file that the read model knows in an older version", () => {
   });
 });
 
-test("a file that is imported while it is read is never shown as imported without its activities", async () => {
+test("a file that is read during its import is never shown as imported without its activities", async () => {
   const who = await newPartner();
   const id = await pingOne(who, { summary_id: "1", callback_url: base64(rideFile()) });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
@@ -192,7 +192,7 @@ describe("a collector that cannot be reached", () => {
       throw new Error("Durable Object is overloaded.");
     });
 
-  test("leaves its files as the read model knows them", async () => {
+  test("does not change the files in the read model", async () => {
     const who = await newPartner();
     const id = await pingOne(who, { summary_id: "1", callback_url: base64(rideFile()) });
     await settle(collectorOf(who.partnerId, "user-1", SOURCE));
@@ -201,7 +201,7 @@ describe("a collector that cannot be reached", () => {
     expect(await get(who, id)).toEqual(file);
   });
 
-  test("makes every other request for one file a 503, never a 404", async () => {
+  test("makes every other request for one file return 503, never 404", async () => {
     const who = await newPartner();
     const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
     await forget(who, "files");
@@ -213,8 +213,8 @@ describe("a collector that cannot be reached", () => {
   });
 });
 
-describe("after a user's deletion", () => {
-  test("files are unknown by id, also while their collector has not been reached", async () => {
+describe("after the erasure of a user", () => {
+  test("files are unknown by id, even before their collector has been erased", async () => {
     const who = await newPartner();
     const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
     await project(who, [{ user_id: "user-1", source: SOURCE }]);
@@ -224,7 +224,7 @@ describe("after a user's deletion", () => {
     await problemOf(await send(who, "GET", `/api/files/${id}/`), 404, "not_found");
   });
 
-  test("files are unknown by id, also while their rows are still to be deleted", async () => {
+  test("files are unknown by id, even before their rows have been deleted", async () => {
     const who = await newPartner();
     await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
     expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
@@ -237,7 +237,7 @@ describe("after a user's deletion", () => {
 });
 
 describe("an id", () => {
-  test("of another form is unknown, without a query to any store", async () => {
+  test("of another form is unknown, without a read of any store", async () => {
     const who = await newPartner();
     const id = fileId({ partnerId: who.partnerId, userId: "user-1", source: SOURCE, summaryId: "1" });
     const prepare = vi.spyOn(env.DB, "prepare");
@@ -266,7 +266,7 @@ describe("an id", () => {
     expect(collector).not.toHaveBeenCalled();
   });
 
-  test("that names nothing leaves nothing behind in the object that it leads to", async () => {
+  test("of an unknown file leaves no data in the collector that it names", async () => {
     const who = await newPartner();
     for (const [method, path] of BY_ID) {
       await problemOf(await send(who, method, `/api/files/${UNKNOWN_ID}/${path}`), 404, "not_found");

@@ -12,7 +12,7 @@ const PING = pingOf({ summary_id: "ride", callback_url: `${HOST}/f`, priority: 0
 const post = async (raw: BodyInit, headers: Record<string, string> = {}) =>
   send(await newPartner(), "POST", PINGS, { raw, headers });
 
-/** A body whose one ping has this text in place of a field's JSON. */
+/** Returns a body with one ping that has this text in place of the JSON of a field. */
 const withField = (field: keyof typeof PING, json: string) =>
   `{"activity_files":[${JSON.stringify({ ...PING, [field]: "@" }).replace('"@"', json)}]}`;
 
@@ -22,18 +22,18 @@ const summaryIdOf = async (response: Response) => {
     .files[0].summary_id;
 };
 
-describe("JSON that is legal and odd", () => {
+describe("unusual but valid JSON", () => {
   test("may begin with a byte order mark", async () => {
     expect(await summaryIdOf(await post(`\ufeff${withField("summary_id", '"ride"')}`))).toBe("ride");
     await problemOf(await post(`\ufeff\ufeff${withField("summary_id", '"ride"')}`), 400, "malformed_json");
   });
 
-  test("of a key that comes twice, the last value is the one", async () => {
+  test("with a repeated key counts the key's last value", async () => {
     const twice = withField("summary_id", '"first","summary_id":"last"');
     expect(await summaryIdOf(await post(twice))).toBe("last");
   });
 
-  test("keys named like parts of the language are unknown fields like any other", async () => {
+  test("with keys such as __proto__ has only unknown fields", async () => {
     const odd =
       '"ride","__proto__":{"priority":1,"file_type":"TCX"},"constructor":{"prototype":{}},"toString":1';
     expect(await summaryIdOf(await post(withField("summary_id", odd)))).toBe("ride");
@@ -43,7 +43,7 @@ describe("JSON that is legal and odd", () => {
     ]);
   });
 
-  test("numbers of any length are numbers, and never a name, a time or a priority", async () => {
+  test("with numbers of any length in place of strings or priorities is rejected", async () => {
     const digits = "1234567890123456789";
     for (const field of [
       "user_id",
@@ -62,12 +62,12 @@ describe("JSON that is legal and odd", () => {
     for (const zero of ["0.0", "-0", "0e5"]) await summaryIdOf(await post(withField("priority", zero)));
   });
 
-  test("a name of 19 digits is echoed digit by digit", async () => {
+  test("with a name of 19 digits is echoed exactly", async () => {
     const name = "9007199254740993123";
     expect(await summaryIdOf(await post(withField("summary_id", `"${name}"`)))).toBe(name);
   });
 
-  test("depth is refused like any other wrong shape, wherever it stands", async () => {
+  test("with deep nesting in any field is rejected as a wrong type", async () => {
     const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
     const objects = `${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}`;
     for (const json of [deep, objects]) {
@@ -77,7 +77,7 @@ describe("JSON that is legal and odd", () => {
     }
   });
 
-  test("half of a surrogate pair, escaped or as bytes, is no name", async () => {
+  test("with half of a surrogate pair in a name is rejected, escaped or as bytes", async () => {
     for (const half of ['"\\ud83d"', '"\\udeb4"', '"a\\ud83db"']) {
       const refused = await problemOf(await post(withField("user_id", half)), 400, "validation_failed");
       expect(faultsOf(refused)).toEqual([["/activity_files/0/user_id", "lone_surrogate"]]);
@@ -92,7 +92,7 @@ describe("JSON that is legal and odd", () => {
     expect(await summaryIdOf(await post(withField("summary_id", '"\\ud83d\\udeb4"')))).toBe("\u{1f6b4}");
   });
 
-  test("control characters are no part of a name, and any part of an activity's", async () => {
+  test("may contain control characters in an activity's name only", async () => {
     for (const control of ["\\u0000", "\\n", "\\u001f", "\\u007f", "\\u0080", "\\u009f"]) {
       const refused = await problemOf(
         await post(withField("source", `"a${control}"`)),
@@ -110,7 +110,7 @@ describe("JSON that is legal and odd", () => {
     });
   });
 
-  test("a body in another encoding is not guessed at", async () => {
+  test("in another encoding than UTF-8 is rejected", async () => {
     const text = withField("summary_id", '"ride"');
     await problemOf(await post(new Uint8Array(Buffer.from(text, "utf16le"))), 400, "malformed_json");
     await problemOf(
@@ -121,8 +121,8 @@ describe("JSON that is legal and odd", () => {
   });
 });
 
-describe("addresses that are odd", () => {
-  test("ids of any bytes are ids that nobody has", async () => {
+describe("unusual paths and queries", () => {
+  test("with ids of any bytes return 404", async () => {
     const partner = await newPartner();
     for (const id of [
       "%00",
@@ -143,7 +143,7 @@ describe("addresses that are odd", () => {
     }
   });
 
-  test("parameters are what the list takes, once and in order, or a 400 that names them", async () => {
+  test("with unknown or repeated parameters return a 400 that names them", async () => {
     const partner = await newPartner();
     const cases: [query: string, pointer: string][] = [
       ["limit=1e2", "/limit"],

@@ -38,7 +38,7 @@ const statuses = async (response: Response) => {
   return files.map((file) => file.status);
 };
 
-/** Does something in the middle of the next request, while it stores the file that came along. */
+/** Runs an action during the next request, while the request stores its inline file. */
 function whileStoring(act: () => Promise<void>) {
   const put = env.FILES.put.bind(env.FILES);
   vi.spyOn(env.FILES, "put").mockImplementationOnce(async (...stored) => {
@@ -52,7 +52,7 @@ const records = async (who: TestPartner) =>
     .results;
 
 describe("a request with an Idempotency-Key", () => {
-  test("that is repeated gets the answer that it got, where one without a key is a duplicate", async () => {
+  test("gets the same response when it is repeated; without a key the repetition is a duplicate", async () => {
     const who = await newPartner();
     const first = await pings(who, "key-1");
     const again = await pings(who, "key-1");
@@ -62,7 +62,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await statuses(await pings(who, "key-2"))).toEqual(["duplicate"]);
   });
 
-  test("starts one import, whose answer is told again as it was", async () => {
+  test("starts one import, and a repetition returns the same response", async () => {
     const who = await newPartner();
     await pings(who, null, [{ ...RIDE, priority: 0 }]);
     const task = (key: string | null) =>
@@ -82,7 +82,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await (await task(null)).json()).toMatchObject({ repeated: true });
   });
 
-  test("leaves no word of itself behind: hashes, and a letter for each file", async () => {
+  test("is stored only as hashes and one letter for each file", async () => {
     const who = await newPartner();
     await pings(who, "key-secret", [RIDE, { ...RIDE, summary_id: "held", priority: 0 }]);
     await send(who, "POST", TASKS, {
@@ -97,7 +97,7 @@ describe("a request with an Idempotency-Key", () => {
     }
   });
 
-  test("keeps a large answer small", async () => {
+  test("stores little data for a large response", async () => {
     const who = await newPartner();
     const items = Array.from({ length: 5_000 }, (_, index) => ({
       ...RIDE,
@@ -114,7 +114,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(Math.max(...bytes)).toBeLessThan(200_000);
   });
 
-  test("is told apart from another request under its key, by body and by preference", async () => {
+  test("is rejected if its key was used with another body or preference", async () => {
     const who = await newPartner();
     await statuses(await pings(who, "key"));
     const other = { ...RIDE, summary_id: "another" };
@@ -127,7 +127,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await statuses(await pings(who, null, [other]))).toEqual(["queued"]);
   });
 
-  test("shares its key with no other partner, path or query", async () => {
+  test("does not share its key with another partner, path or query", async () => {
     const who = await newPartner();
     const other = await newPartner();
     await statuses(await pings(who, "key"));
@@ -141,7 +141,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await statuses(spelled)).toEqual(["duplicate"]);
   });
 
-  test("is refused while the same is being answered, and may come again", async () => {
+  test("is rejected while an equal request is in progress, and can be repeated", async () => {
     const who = await newPartner();
     let meanwhile: Response | null = null;
     whileStoring(async () => {
@@ -153,7 +153,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await statuses(await pings(who, "key", [INLINE]))).toEqual(["queued"]);
   });
 
-  test("that was cut off blocks its key for a minute and no longer", async () => {
+  test("blocks its key for one minute if it was interrupted", async () => {
     const who = await newPartner();
     const now = Date.now();
     let afterAMinute: Response | null = null;
@@ -169,7 +169,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await statuses(await pings(who, "key", [INLINE]))).toEqual(["queued"]);
   });
 
-  test("that was refused, or met a fault of ours, is not kept: the key is free", async () => {
+  test("is not stored if it was rejected or failed, so its key can be used again", async () => {
     const who = await newPartner();
     await problemOf(await pings(who, "key", [{ ...RIDE, priority: 7 }]), 400, "validation_failed");
     vi.spyOn(env.FILES, "put").mockRejectedValueOnce(new Error("internal"));
@@ -178,7 +178,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await statuses(await pings(who, "key"))).toEqual(["queued"]);
   });
 
-  test("is kept for 24 hours, and swept afterwards", async () => {
+  test("is stored for 24 hours and deleted afterwards", async () => {
     const who = await newPartner();
     const now = Date.now();
     await statuses(await pings(who, "key"));
@@ -195,7 +195,7 @@ describe("a request with an Idempotency-Key", () => {
     expect(await records(who)).toEqual([]);
   });
 
-  test("is answered, though its answer could not be kept", async () => {
+  test("succeeds even if its response cannot be stored", async () => {
     const who = await newPartner();
     const prepare = env.DB.prepare.bind(env.DB);
     vi.spyOn(env.DB, "prepare").mockImplementation((sql) => {
@@ -205,14 +205,14 @@ describe("a request with an Idempotency-Key", () => {
     expect(await statuses(await pings(who, "key"))).toEqual(["queued"]);
   });
 
-  test("is a 503 while its key cannot be looked up, and nothing is taken", async () => {
+  test("returns 503 and accepts nothing while its key cannot be read", async () => {
     const who = await newPartner();
     vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     await problemOf(await pings(who, "key"), 503, "store_unavailable");
     expect(await statuses(await pings(who, null))).toEqual(["queued"]);
   });
 
-  test("has a key of 1 to 255 visible characters", async () => {
+  test("must have a key of 1 to 255 visible ASCII characters", async () => {
     const who = await newPartner();
     for (const key of ["", "k".repeat(256), "ü"]) {
       const refused = await problemOf(await pings(who, key), 400, "validation_failed");
@@ -222,7 +222,7 @@ describe("a request with an Idempotency-Key", () => {
   });
 });
 
-test("a request without an Idempotency-Key does not pay for one", async () => {
+test("a request without an Idempotency-Key makes no query for it", async () => {
   const who = await newPartner();
   const prepared = vi.spyOn(env.DB, "prepare");
   await statuses(await pings(who, null));

@@ -33,7 +33,7 @@ guardsItself("reading an import", {
 });
 
 describe("an import", () => {
-  test("tells what the task was answered, and how it went on", async () => {
+  test("has the fields of the task's response and its progress", async () => {
     const partner = await newPartner({ event_url: "https://partner.example.com/events" });
     const import_id = await seedImport(userOf(partner), {
       is_initial_import: 1,
@@ -69,7 +69,7 @@ describe("an import", () => {
     });
   });
 
-  test("shows a plan and an event as a partner understands them", async () => {
+  test("shows the status of its plan request and event", async () => {
     const partner = await newPartner();
     for (const [stored, plan, event] of [
       ["waiting", "requested", "pending"],
@@ -88,7 +88,7 @@ describe("an import", () => {
     expect([bare.training_plan, bare.event]).toEqual([null, null]);
   });
 
-  test("that runs is counted by its collector, and by the read model when that cannot be asked", async () => {
+  test("has its collector's counts while it runs, or the read model's if the collector is unreachable", async () => {
     const partner = await newPartner();
     const row = { status: "running", completed_at: null, total: 9, imported: 1, skipped: 1, failed: 0 };
     const import_id = await seedImport(userOf(partner), row);
@@ -108,7 +108,7 @@ describe("an import", () => {
     expect(await readWith(() => Promise.reject(new Error("overloaded")))).toEqual(older);
   });
 
-  test("just started by a task reads like the task's answer", async () => {
+  test("equals the task's response right after the task", async () => {
     const partner = await newPartner();
     const answer = await answerOf(
       await send(partner, "POST", "/api/task_partner/", {
@@ -132,7 +132,7 @@ describe("a list of imports", () => {
   const list = async (partner: TestPartner, query = "") =>
     answerOf(await send(partner, "GET", `/api/imports/${query}`), 200, page);
 
-  test("is newest first and whole, page by page", async () => {
+  test("is sorted newest first and complete over all pages", async () => {
     const partner = await newPartner();
     await seedImport(userOf(await newPartner()));
     const seeded: { id: string; at: number }[] = [];
@@ -151,13 +151,13 @@ describe("a list of imports", () => {
     expect(found).toEqual(seeded.map((row) => row.id));
   });
 
-  test("leaves out what may be thousands of missing ids: those are told with the one import", async () => {
+  test("does not contain missing_summary_ids; only a single import does", async () => {
     const partner = await newPartner();
     await seedMissing(partner.partnerId, await seedImport(userOf(partner)), ["never-came"]);
     expect((await list(partner)).data[0]).not.toHaveProperty("missing_summary_ids");
   });
 
-  test("can be narrowed by user, source and status", async () => {
+  test("can be filtered by user, source and status", async () => {
     const partner = await newPartner();
     const a = await seedImport(userOf(partner, "u1", "garmin"), { requested_at: 3 });
     const b = await seedImport(userOf(partner, "u1", "wahoo"), { requested_at: 2, status: "running" });

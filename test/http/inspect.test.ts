@@ -25,7 +25,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Whether requests hold no memory at this moment. */
+/** Whether requests have no memory reserved. */
 function allIsReturned(): boolean {
   const all = requestMemory("another-partner");
   const isFree = all.tryGrowTo(INTAKE_BYTES);
@@ -38,7 +38,7 @@ async function inspect(who: TestPartner, body: BodyInit, query = "", type = "app
   return app.request(`/api/fit/inspect/${query}`, { method: "POST", headers, body }, env);
 }
 
-test("a file is answered as an import would make it, and nothing of it is stored", async () => {
+test("returns the activities that an import would store, and stores nothing", async () => {
   const who = await newPartner();
   const found = await answerOf(await inspect(who, rideFile()), 200, inspection);
   expect(found).toMatchObject({
@@ -59,7 +59,7 @@ test("with streams=true each activity has its columns", async () => {
   );
 });
 
-test("a gzip of a FIT file, sent in chunks, is answered like the file", async () => {
+test("returns the same for a gzip of the file, sent in chunks", async () => {
   const who = await newPartner();
   const chunked = new Blob([gzipSync(rideFile({ seconds: 2_000 }))]).stream();
   const found = await answerOf(await inspect(who, chunked, "", "application/vnd.ant.fit"), 200, inspection);
@@ -67,19 +67,19 @@ test("a gzip of a FIT file, sent in chunks, is answered like the file", async ()
 });
 
 test.each([
-  ["nothing", new Uint8Array(0), "file_empty"],
+  ["an empty file", new Uint8Array(0), "file_empty"],
   ["a GPX", "<?xml version='1.0'?><gpx></gpx>", "not_fit"],
   [
     "a zip without a FIT file",
     Buffer.from("504b0506000000000000000000000000000000000000", "hex"),
     "archive_invalid",
   ],
-])("%s is refused with the code that its import would end with", async (_title, body, code) => {
+])("rejects %s with the error code of an import", async (_title, body, code) => {
   const who = await newPartner();
   await problemOf(await inspect(who, body), 422, code);
 });
 
-test("more than 32 MiB is refused, also in chunks; other types are refused unread", async () => {
+test("rejects more than 32 MiB, also in chunks, and other media types before reading the body", async () => {
   const who = await newPartner();
   const big = new Uint8Array(32 * 1024 * 1024 + 1);
   await problemOf(await inspect(who, big), 413, "body_too_large");
@@ -87,7 +87,7 @@ test("more than 32 MiB is refused, also in chunks; other types are refused unrea
   await problemOf(await inspect(who, "{}", "", "application/json"), 415, "unsupported_media_type");
 });
 
-test("a small gzip of a large file is asked to come again while memory is short, with or without streams", async () => {
+test("returns 503 for a small gzip of a large file while memory is short, with and without streams", async () => {
   const who = await newPartner();
   const large = rideFile({ seconds: 12_000, paddingBytes: 235 });
   const small = gzipSync(large);
@@ -105,7 +105,7 @@ test("a small gzip of a large file is asked to come again while memory is short,
   taken.release();
 });
 
-test("a declared length reserves nothing; the bytes that have come do, until the connection breaks", async () => {
+test("reserves memory for received bytes until the connection breaks, and none for a declared length", async () => {
   const who = await newPartner();
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const writer = writable.getWriter();
@@ -125,14 +125,14 @@ test("a declared length reserves nothing; the bytes that have come do, until the
   expect(allIsReturned()).toBe(true);
 });
 
-/** The answer to an inspection whose streams are about 1 MB. */
+/** Inspects a file with about 1 MB of streams. */
 async function largeAnswer(): Promise<Response> {
   const response = await inspect(await newPartner(), rideFile({ seconds: 40_000 }), "?streams=true");
   expect(response.status).toBe(200);
   return response;
 }
 
-test("an answer keeps its memory until it is read", async () => {
+test("reserves the memory of a response until it is read", async () => {
   const response = await largeAnswer();
   expect(allIsReturned()).toBe(false);
   const found = await answerOf(response, 200, inspection);
@@ -140,7 +140,7 @@ test("an answer keeps its memory until it is read", async () => {
   expect(allIsReturned()).toBe(true);
 });
 
-test("an answer whose reader goes away gives its memory back", async () => {
+test("releases the memory of a response when its reader disconnects", async () => {
   const response = await largeAnswer();
   const reader: ReadableStreamDefaultReader<Uint8Array> | undefined = response.body?.getReader();
   await reader?.read();
@@ -149,7 +149,7 @@ test("an answer whose reader goes away gives its memory back", async () => {
   expect(allIsReturned()).toBe(true);
 });
 
-test("an answer that its reader leaves alone is cut off, and its memory given back", async () => {
+test("ends a response that is not read, and releases its memory", async () => {
   vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
   const response = await largeAnswer();
   await vi.advanceTimersByTimeAsync(PAUSE_MS - 1);

@@ -15,7 +15,7 @@ afterEach(() => {
 const document = app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "", version: "" } });
 const METHODS = ["get", "head", "post", "put", "patch", "delete"] as const;
 
-/** Something of everything that a partner can have, with the id that nobody has beside each of its ids. */
+/** Creates one resource of each kind. Returns its id and an unknown id by parameter name. */
 async function propertyOf(owner: TestPartner): Promise<Map<string, { owned: string; unknown: string }>> {
   playOutside({ [`${HOST}/1`]: once(rideFile()), [`${HOST}/2`]: () => new Response(null, { status: 404 }) });
   const [file, failed] = await ping(
@@ -40,8 +40,8 @@ async function propertyOf(owner: TestPartner): Promise<Map<string, { owned: stri
   ]);
 }
 
-/** All of an answer that could tell one from the other. */
-async function tellingOf(response: Response): Promise<unknown> {
+/** Returns all parts of a response that could differ between two resources. */
+async function comparablePartsOf(response: Response): Promise<unknown> {
   const text = await response.text();
   const headers = Object.fromEntries([...response.headers].filter(([name]) => name !== "x-request-id"));
   return [response.status, headers, text.replace(/"request_id":"[^"]*"/, "")];
@@ -49,13 +49,13 @@ async function tellingOf(response: Response): Promise<unknown> {
 
 const pathsWith = (query: RegExp) => Object.keys(document.paths ?? {}).filter((path) => query.test(path));
 
-/** What the owner sees of everything. */
+/** Returns all lists of the owner. */
 async function viewOf(owner: TestPartner): Promise<string[]> {
   const lists = pathsWith(/^\/api\/[a-z]+\/$/).filter((path) => document.paths?.[path]?.get !== undefined);
   return Promise.all(lists.map(async (path) => (await send(owner, "GET", path)).text()));
 }
 
-test("whatever is asked of another partner's ids is answered as of ids that do not exist, and changes nothing", async () => {
+test("every request for another partner's ids is answered as for unknown ids, and changes nothing", async () => {
   const owner = await newPartner({ event_url: RECEIVER });
   const other = await newPartner({ event_url: RECEIVER });
   const ids = await propertyOf(owner);
@@ -67,7 +67,7 @@ test("whatever is asked of another partner's ids is answered as of ids that do n
     if (id === undefined) throw new Error(`say what a ${name} is, for ${path}`);
     for (const method of METHODS) {
       const ask = async (value: string) =>
-        tellingOf(await send(other, method.toUpperCase(), path.replace(`{${name}}`, value)));
+        comparablePartsOf(await send(other, method.toUpperCase(), path.replace(`{${name}}`, value)));
       const foreign = await ask(id.owned);
       expect([method, path, foreign]).toEqual([method, path, await ask(id.unknown)]);
       if (document.paths?.[path]?.[method === "head" ? "get" : method] === undefined) continue;
@@ -85,7 +85,7 @@ test("whatever is asked of another partner's ids is answered as of ids that do n
   }
 });
 
-test("lists narrowed to another partner's names are as empty as those of names that nobody has", async () => {
+test("lists filtered by another partner's names are empty, as for unknown names", async () => {
   const owner = await newPartner();
   const other = await newPartner();
   const ids = await propertyOf(owner);
@@ -95,7 +95,7 @@ test("lists narrowed to another partner's names are as empty as those of names t
       const id = ids.get(parameter.name);
       if (id === undefined) continue;
       const narrowed = async (who: TestPartner, value: string) =>
-        tellingOf(await send(who, "GET", `${path}?${parameter.name}=${encodeURIComponent(value)}`));
+        comparablePartsOf(await send(who, "GET", `${path}?${parameter.name}=${encodeURIComponent(value)}`));
       const foreign = await narrowed(other, id.owned);
       expect([path, parameter.name, foreign]).toEqual([
         path,
@@ -107,7 +107,7 @@ test("lists narrowed to another partner's names are as empty as those of names t
   }
 });
 
-test("a cursor of another partner's list is as worthless as one that was made up", async () => {
+test("a cursor of another partner's list is rejected like an invented one", async () => {
   const owner = await newPartner();
   const other = await newPartner();
   await propertyOf(owner);
@@ -115,11 +115,13 @@ test("a cursor of another partner's list is as worthless as one that was made up
   const cursor =
     typeof first === "object" && first !== null && "next_cursor" in first ? String(first.next_cursor) : "";
   expect((await send(owner, "GET", `/api/files/?limit=1&cursor=${cursor}`)).status).toBe(200);
-  const foreign = await tellingOf(await send(other, "GET", `/api/files/?limit=1&cursor=${cursor}`));
-  expect(foreign).toEqual(await tellingOf(await send(other, "GET", "/api/files/?limit=1&cursor=madeup")));
+  const foreign = await comparablePartsOf(await send(other, "GET", `/api/files/?limit=1&cursor=${cursor}`));
+  expect(foreign).toEqual(
+    await comparablePartsOf(await send(other, "GET", "/api/files/?limit=1&cursor=madeup")),
+  );
 });
 
-test("the same names and the same idempotency key belong to each partner for itself", async () => {
+test("equal names and idempotency keys of two partners are independent", async () => {
   const owner = await newPartner();
   const other = await newPartner();
   await propertyOf(owner);

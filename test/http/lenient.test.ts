@@ -15,7 +15,7 @@ const post = (who: TestPartner, items: unknown, prefer = "handling=lenient", key
   });
 
 describe("with Prefer: handling=lenient", () => {
-  test("good items are taken, bad ones come back with what is wrong, in the request's order", async () => {
+  test("valid items are accepted and invalid ones returned with their faults, in the request's order", async () => {
     const who = await newPartner();
     const response = await post(who, [
       { ...PING, priority: 7, summary_id: "bad-priority" },
@@ -72,14 +72,14 @@ describe("with Prefer: handling=lenient", () => {
     expect((await read(who, "/api/files/"))["data"]).toHaveLength(2);
   });
 
-  test("a list of nothing but bad items is answered, and takes nothing", async () => {
+  test("a list with only invalid items returns 202 and accepts nothing", async () => {
     const who = await newPartner();
     const answer = acceptedPingsSchema.parse(await (await post(who, [{}, 7])).json());
     expect(answer).toMatchObject({ accepted: 0, files: [{ status: "rejected" }, { status: "rejected" }] });
     expect((await read(who, "/api/files/"))["data"]).toEqual([]);
   });
 
-  test("what is wrong with the request itself is refused as ever", async () => {
+  test("a fault of the request itself still rejects the whole request", async () => {
     const who = await newPartner();
     for (const items of ["text", {}, [], null]) {
       const refused = await problemOf(await post(who, items), 400, "validation_failed");
@@ -88,14 +88,14 @@ describe("with Prefer: handling=lenient", () => {
     await problemOf(await post(who, Array(5_001).fill(PING)), 413, "too_many_items");
   });
 
-  test("a repetition under an Idempotency-Key is answered as it was, its rejections included", async () => {
+  test("a repetition with an Idempotency-Key gets the same response, including rejected items", async () => {
     const who = await newPartner();
     const items = [{ ...PING, priority: 7 }, PING, { ...PING, callback_url: "nonsense!" }];
     const first: unknown = await (await post(who, items, "handling=lenient", "key")).json();
     expect(await (await post(who, items, "handling=lenient", "key")).json()).toEqual(first);
   });
 
-  test("nothing that is not asked for in so many words is lenient", async () => {
+  test("other values of the Prefer header do not enable lenient handling", async () => {
     const who = await newPartner();
     for (const prefer of [
       "handling=strict",

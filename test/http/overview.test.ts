@@ -20,7 +20,7 @@ const DAY_MS = 24 * 60 * 60_000;
 const overviewOf = async (who: TestPartner) =>
   answerOf(await send(who, "GET", "/api/overview/"), 200, overviewSchema);
 
-test("the overview counts the last fourteen days: files by day and status, failures by code, and what is held for however long", async () => {
+test("the overview counts the last 14 days: files by day and status, failures by code, and all held files", async () => {
   const who = await newPartner();
   const now = Date.now();
   const today = Math.floor(now / DAY_MS) * DAY_MS;
@@ -70,7 +70,7 @@ test("the overview counts the last fourteen days: files by day and status, failu
 
 const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
-test("the overview says that it is capped only where there are more files than one look may cost", async () => {
+test("the overview is capped only if there are more files than it may count", async () => {
   const who = await newPartner();
   const now = Date.now();
   const names = { partnerId: who.partnerId, userId: "u", source: "s" };
@@ -93,7 +93,7 @@ test("the overview says that it is capped only where there are more files than o
   expect(await overviewOf(who)).toMatchObject({ capped: true, files: { imported: MAX_COUNTED.files } });
 });
 
-test("the overview is read along indexes, whatever else a partner has", async () => {
+test("the overview reads along indexes, independent of the partner's other data", async () => {
   const who = await newPartner();
   const prepared = vi.spyOn(env.DB, "prepare");
   await overviewOf(who);

@@ -5,12 +5,12 @@ import { newPartner } from "../support/partner.ts";
 import { read } from "../flows/partnerActs.ts";
 import { guardsItself } from "./strangers.ts";
 
-guardsItself("reading one's settings", {
+guardsItself("reading the settings", {
   method: "GET",
   paths: () => Promise.resolve({ path: "/api/partner/", unknown: null }),
 });
 
-test("a partner reads its own settings, with the names of its keys and secrets and never these themselves", async () => {
+test("a partner reads its settings with the ids of its keys and secrets, never with the keys and secrets", async () => {
   const who = await newPartner({
     name: "Acme Watches",
     event_url: "https://partner.example.com/events",
@@ -40,7 +40,7 @@ test("a partner reads its own settings, with the names of its keys and secrets a
   }
 });
 
-test("a key or secret that has ended is not among those in use", async () => {
+test("expired keys and secrets are not listed", async () => {
   const ended = new Date(Date.now() - 1).toISOString();
   const ending = new Date(Date.now() + 60_000).toISOString();
   const created_at = "2026-01-01T00:00:00.000Z";

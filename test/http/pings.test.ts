@@ -43,7 +43,7 @@ guardsItself("posting pings", {
 });
 
 describe("pings", () => {
-  test("are answered in the request's order, and can be read from then on", async () => {
+  test("are returned in the request's order, and their files can be read at once", async () => {
     const partner = await newPartner();
     const items = ["c", "a", "b", "a"].map((summary_id) => ({ ...PING, summary_id, ignored: { deep: [1] } }));
     const answer = await accepted(partner, ...items);
@@ -62,7 +62,7 @@ describe("pings", () => {
     }
   });
 
-  test("take odd names byte for byte", async () => {
+  test("keep unusual names byte by byte", async () => {
     const partner = await newPartner();
     const names = [
       "../..",
@@ -85,14 +85,14 @@ describe("pings", () => {
     }
   });
 
-  test("may have no activity name, or one with anything in it", async () => {
+  test("may have a null activity name, or one with any characters", async () => {
     const partner = await newPartner();
     for (const activity_name of [null, "", "two\nlines\u0000", "\ud800"]) {
       await accepted(partner, { ...PING, activity_name });
     }
   });
 
-  test("are refused as a whole, with everything that is wrong, where it is wrong", async () => {
+  test("are rejected together, with every fault and its pointer", async () => {
     const partner = await newPartner();
     const wrong = {
       file_type: "TCX",
@@ -128,13 +128,13 @@ describe("pings", () => {
     await problemOf(await send(partner, "GET", `/api/files/${fileId(names)}/`), 404, "not_found");
   });
 
-  test("miss no field: each of the nine is required", async () => {
+  test("require each of the nine fields", async () => {
     const partner = await newPartner();
     const found = await faults(partner, {});
     expect(found).toEqual(Object.keys(PING).map((field) => [`/activity_files/0/${field}`, "required"]));
   });
 
-  test("with a time in milliseconds are told that it is one", async () => {
+  test("with a time in milliseconds are rejected with that explanation", async () => {
     const partner = await newPartner();
     const cases: [string, string][] = [
       ["1760000000000", "time_not_in_seconds"],
@@ -162,7 +162,7 @@ describe("pings", () => {
     );
   });
 
-  test("with names that are no text, or no path segment, are refused", async () => {
+  test("with names that are not valid text or path segments are rejected", async () => {
     const partner = await newPartner();
     expect(
       await faults(
@@ -186,7 +186,7 @@ describe("pings", () => {
     ]);
   });
 
-  test("list the first hundred faults and say how many there are", async () => {
+  test("return the first 100 faults and their total number", async () => {
     const partner = await newPartner();
     const refused = await problemOf(
       await post(partner, ...Array.from({ length: 150 }, () => ({ ...PING, priority: 2 }))),
@@ -197,7 +197,7 @@ describe("pings", () => {
     expect(refused.detail).toContain("150");
   });
 
-  test("are 1 to 5,000 in one request; more is told how to split", async () => {
+  test("are 1 to 5,000 in one request; for more, the error says how to split them", async () => {
     const partner = await newPartner();
     const refused = await problemOf(
       await post(partner, ...Array.from({ length: 12_001 }, () => ({}))),
@@ -219,7 +219,7 @@ describe("users in one request", () => {
       .bind(partner.partnerId)
       .first("count");
 
-  test("are at most 500; more is refused, told how to split, and nothing is accepted", async () => {
+  test("are at most 500; more are rejected, with an error that says how to split them", async () => {
     const partner = await newPartner();
     for (const [query, headers] of [
       ["", {}],
@@ -237,7 +237,7 @@ describe("users in one request", () => {
     expect(await usersOf(partner)).toBe(0);
   });
 
-  test("are accepted when they are 500", async () => {
+  test("are accepted up to 500", async () => {
     const partner = await newPartner();
     expect((await accepted(partner, ...ofUsers(500))).accepted).toBe(500);
     expect(await usersOf(partner)).toBe(500);
@@ -245,7 +245,7 @@ describe("users in one request", () => {
 });
 
 describe("a callback_url", () => {
-  test("over 8,192 characters, or to a host that the partner does not list, is refused", async () => {
+  test("is rejected if it has more than 8,192 characters or names a host that the partner does not list", async () => {
     const partner = await newPartner({ callback_hosts: ["files.example.com"] });
     const url = "https://files.example.com/";
     expect(
@@ -266,7 +266,7 @@ describe("a callback_url", () => {
   });
 
   test.each(["api.example.com", "elsewhere.example.com", "localhost"])(
-    "may not lead back to this service, whatever the Host header says: %s",
+    "must not point to this service, even with another Host header: %s",
     async (host) => {
       const partner = await newPartner();
       const headers = { ...partner.headers, Host: host, "Content-Type": "application/json" };
@@ -286,9 +286,9 @@ describe("a callback_url", () => {
     },
   );
 
-  test("may be the file itself in any dress of base64", async () => {
+  test("may be the file itself in any form of base64", async () => {
     const partner = await newPartner();
-    // Bytes that need both special characters and padding.
+    // These bytes need both special characters and padding.
     const fit = Buffer.concat([rideFile(), new Uint8Array([0xfb, 0xff, 0xfe, 0xff])]);
     const padded = fit.length % 3 === 0 ? Buffer.concat([fit, new Uint8Array(1)]) : fit;
     const standard = base64(padded);
@@ -311,7 +311,7 @@ describe("a callback_url", () => {
     expect(answer.files.map((file) => file.status)).toEqual(dresses.map(() => "held"));
   });
 
-  test("may hold a gzip with a FIT file inside, or a zip; everything deeper is found later", async () => {
+  test("may contain a gzip of a FIT file, or a zip, which only the import unpacks", async () => {
     const partner = await newPartner();
     const zip = new Uint8Array([0x50, 0x4b, 0x03, 0x04, 1, 2, 3]);
     await accepted(
@@ -321,7 +321,7 @@ describe("a callback_url", () => {
     );
   });
 
-  test("that decodes to anything else is refused", async () => {
+  test("is rejected if it decodes to anything else", async () => {
     const partner = await newPartner();
     const bomb = gzipSync(new Uint8Array(20 * 1024 * 1024));
     const inline = (bytes: Uint8Array) => ({ ...PING, callback_url: base64(bytes) });
@@ -347,7 +347,7 @@ describe("a callback_url", () => {
     );
   });
 
-  test("may hold up to 8 MiB; a larger file needs a URL", async () => {
+  test("may contain up to 8 MiB; a larger file needs a URL", async () => {
     const partner = await newPartner();
     const large = new Uint8Array(8 * 1024 * 1024 + 1);
     large.set(rideFile());

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { preference } from "../../src/http/prefer.pure.ts";
 
-test("a preference is found as RFC 7240 writes it, and only there", () => {
+test("a preference is parsed according to RFC 7240", () => {
   const cases: [field: string | undefined, value: string | null][] = [
     [undefined, null],
     ["", null],

@@ -10,20 +10,23 @@ test.each<[string, Error]>([
     "the same in a collector",
     Object.assign(new TypeError("names is null"), { remote: true, durableObjectId: "id" }),
   ],
-  ["a row that its schema does not know", z.number().safeParse("1").error ?? new Error("no error")],
+  ["a row that does not match its schema", z.number().safeParse("1").error ?? new Error("no error")],
   ["the same in a collector", named("ZodError")],
-  ["a value that no call can carry", named("DataCloneError")],
-  ["a statement with a slip", new Error('D1_ERROR: near "SELEC": syntax error at offset 0: SQLITE_ERROR')],
-  ["a collector's statement with a slip", new Error("no such column: stats: SQLITE_ERROR")],
+  ["a value that cannot be serialized for a call", named("DataCloneError")],
+  [
+    "a statement with a syntax error",
+    new Error('D1_ERROR: near "SELEC": syntax error at offset 0: SQLITE_ERROR'),
+  ],
+  ["a collector's statement with an unknown column", new Error("no such column: stats: SQLITE_ERROR")],
   [
     "a constraint",
     new Error(
       "D1_ERROR: NOT NULL constraint failed: users.user_id: SQLITE_CONSTRAINT (extended: SQLITE_CONSTRAINT_NOTNULL)",
     ),
   ],
-  ["a value that no column takes", new Error("D1_TYPE_ERROR: Type 'undefined' not supported")],
+  ["a value that no column accepts", new Error("D1_TYPE_ERROR: Type 'undefined' not supported")],
   ["a missing value", new Error("D1_ERROR: Wrong number of parameter bindings for SQL query.")],
-])("%s is an error in the code: sending the request again does not help", (_what, fault) => {
+])("%s is a programming error, so a repeated request fails again", (_what, fault) => {
   expect(isProgrammingError(fault)).toBe(true);
 });
 
@@ -31,14 +34,14 @@ test.each<[string, Error]>([
   ["D1 overloaded", new Error("D1_ERROR: D1 DB is overloaded. Requests queued for too long.")],
   ["a busy database", new Error("D1_ERROR: database is locked: SQLITE_BUSY")],
   ["a full database", new Error("D1_ERROR: database or disk is full: SQLITE_FULL")],
-  ["R2 away", new Error("put: We encountered an internal error. Please try again. (10001)")],
-  ["KV away", new Error("KV GET failed: 500 Internal Server Error")],
-  ["a text that is not known", new Error("internal error; reference = 0123456789")],
-  ["a collector out of reach", Object.assign(new Error("Network connection lost."), { retryable: true })],
+  ["R2 unavailable", new Error("put: We encountered an internal error. Please try again. (10001)")],
+  ["KV unavailable", new Error("KV GET failed: 500 Internal Server Error")],
+  ["an unknown message", new Error("internal error; reference = 0123456789")],
+  ["an unreachable collector", Object.assign(new Error("Network connection lost."), { retryable: true })],
   [
-    "a collector that does not have the new code yet",
+    "a collector that still runs the previous deployment",
     Object.assign(new TypeError('The RPC receiver does not implement the method "claim".'), { remote: true }),
   ],
-])("%s is a store's fault: the request may be sent again", (_what, fault) => {
+])("%s is a temporary failure of a store, so the request may be repeated", (_what, fault) => {
   expect(isProgrammingError(fault)).toBe(false);
 });

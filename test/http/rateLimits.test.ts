@@ -14,7 +14,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A structured-fields list of strings with integer parameters, as draft-ietf-httpapi-ratelimit-headers has them. */
+/** Parses a structured-fields list of strings with integer parameters (draft-ietf-httpapi-ratelimit-headers). */
 function fieldOf(response: Response, name: string): Record<string, Record<string, number>> {
   const field = response.headers.get(name) ?? "";
   return Object.fromEntries(
@@ -49,7 +49,7 @@ function stopTheClock() {
 }
 
 describe("a partner's limits", () => {
-  test("are told on every answer, requests that bring work apart from those that read", async () => {
+  test("are shown on every response, with separate limits for reads and writes", async () => {
     const who = await limited(60, 1_000);
     stopTheClock();
     const first = await post(who, "a", "b", "c");
@@ -66,7 +66,7 @@ describe("a partner's limits", () => {
     expect(refused.status).toBe(400);
   });
 
-  test("end in a 429 that says when to come again, and that is when it works again", async () => {
+  test("end in a 429, and a request after Retry-After succeeds", async () => {
     const who = await limited(3, null);
     const pass = stopTheClock();
     for (let request = 0; request < 3; request += 1)
@@ -82,7 +82,7 @@ describe("a partner's limits", () => {
     expect((await send(who, "GET", "/api/files/")).status).toBe(200);
   });
 
-  test("count files: too many at once are refused as a whole, and later taken as a whole", async () => {
+  test("count files: a request over the limit is rejected as a whole, and accepted as a whole later", async () => {
     const who = await limited(null, 4);
     const pass = stopTheClock();
     expect((await post(who, "a", "b", "c")).status).toBe(202);
@@ -99,7 +99,7 @@ describe("a partner's limits", () => {
     expect(listed).toMatchObject({ data: { length: 10 } });
   });
 
-  test("are nobody else's", async () => {
+  test("do not affect other partners", async () => {
     const who = await limited(1, null);
     const other = await limited(1, null);
     expect((await send(who, "GET", "/api/files/")).status).toBe(200);
@@ -107,7 +107,7 @@ describe("a partner's limits", () => {
     expect((await send(other, "GET", "/api/files/")).status).toBe(200);
   });
 
-  test("that are null are none: no fields, and the platform's ceiling holds all the same", async () => {
+  test("may be null: then no headers are sent, and only the platform's limit applies", async () => {
     const who = await limited(null, null);
     const ceiling = vi.spyOn(env.REQUEST_CEILING, "limit");
     for (const response of [await post(who, "a"), await send(who, "GET", "/api/files/")]) {
@@ -119,7 +119,7 @@ describe("a partner's limits", () => {
     await problemOf(await send(who, "GET", "/api/files/"), 429, "rate_limited");
   });
 
-  test("end at the platform's ceiling, which counts over all isolates", async () => {
+  test("cannot exceed the platform's limit, which counts over all isolates", async () => {
     const who = await limited(6_000, null);
     const ceiling = vi.spyOn(env.REQUEST_CEILING, "limit").mockResolvedValue({ success: false });
     const refused = await send(who, "GET", "/api/files/");
@@ -157,7 +157,7 @@ describe("large requests", () => {
     expect(fieldOf(chunked, "RateLimit")).toMatchObject({ intake: { r: 99 - 2 * parts(file.byteLength) } });
   });
 
-  test("are refused before they are read when too little is left, and granted when Retry-After says", async () => {
+  test("are rejected before they are read if too few tokens are left, and accepted after Retry-After", async () => {
     const file = rideFile({ seconds: 5_000, paddingBytes: 235 });
     const who = await limited(parts(file.byteLength) + 2, null);
     const pass = stopTheClock();
@@ -176,7 +176,7 @@ describe("large requests", () => {
     expect((await inspect(who, file)).status).toBe(200);
   });
 
-  test("larger than a whole minute's limit are accepted, and paid off afterwards", async () => {
+  test("that exceed the limit of one minute are accepted, and later requests wait longer", async () => {
     const file = rideFile({ seconds: 5_000, paddingBytes: 235 });
     const who = await limited(2, null);
     const pass = stopTheClock();
@@ -187,7 +187,7 @@ describe("large requests", () => {
     expect(fieldOf(refused, "RateLimit")).toMatchObject({ intake: { r: 0 } });
   });
 
-  test("count as a request for each part of an answer with streams", async () => {
+  test("count as a request for each part of a response with streams", async () => {
     const who = await limited(100, null);
     stopTheClock();
     const file = rideFile({ seconds: 20_000 });
@@ -205,7 +205,7 @@ describe("failed authentications", () => {
     send({ headers }, "GET", "/api/users/", { headers: { "CF-Connecting-IP": address } });
   const wrongKey = (who: TestPartner) => ({ ...who.headers, Authorization: `Bearer ${newAuthKey()}` });
 
-  test("are limited by partner id and address, and say when to come again", async () => {
+  test("are limited by partner id and network, with Retry-After", async () => {
     const who = await newPartner();
     const pass = stopTheClock();
     const codes: number[] = [];
@@ -220,7 +220,7 @@ describe("failed authentications", () => {
     expect((await from("203.0.113.7", wrongKey(who))).status).toBe(401);
   });
 
-  test("lock nobody out: a live key gets in from everywhere, also from where somebody guesses", async () => {
+  test("do not lock a partner out: a valid key works from every network, also from an attacker's", async () => {
     const who = await newPartner();
     stopTheClock();
     for (let guess = 0; guess < 65; guess += 1) await from("203.0.113.7", wrongKey(who));
@@ -229,7 +229,7 @@ describe("failed authentications", () => {
     expect((await from("203.0.113.7", wrongKey(who))).status).toBe(429);
   });
 
-  test("of unknown partners, and without any id, are limited like those of known ones", async () => {
+  test("are limited in the same way for unknown partners and without a partner id", async () => {
     stopTheClock();
     for (const headers of [{ "Partner-Id": "nobody-at-all", Authorization: "Bearer x" }, {}]) {
       const codes: number[] = [];
@@ -238,7 +238,7 @@ describe("failed authentications", () => {
     }
   });
 
-  test("of ever new partner ids from one network read the registry a bounded number of times", async () => {
+  test("with many partner ids from one network read the registry a limited number of times", async () => {
     const who = await newPartner();
     expect((await from("2001:db8:7::1", who.headers)).status).toBe(200);
     const other = await newPartner();
@@ -252,13 +252,13 @@ describe("failed authentications", () => {
     expect(codes).toEqual([...Array<number>(300).fill(401), ...Array<number>(100).fill(429)]);
     expect(asked).toHaveBeenCalledTimes(300);
 
-    // An active partner's key still gets in from there, and from everywhere else.
+    // An active partner's key still works from that network and from every other.
     expect((await from("2001:db8:7::2", who.headers)).status).toBe(200);
     expect(asked).toHaveBeenCalledTimes(300);
     expect((await from("2001:db8:7:1::2", other.headers)).status).toBe(200);
   });
 
-  test("that are too many read the registry no more, and a live key still gets in", async () => {
+  test("over the limit do not read the registry, and a valid key still works", async () => {
     const who = await newPartner();
     stopTheClock();
     for (let guess = 0; guess < 60; guess += 1) await from("203.0.113.20", wrongKey(who));

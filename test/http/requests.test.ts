@@ -14,8 +14,8 @@ afterEach(() => {
 
 const PINGS = "/api/fit_partner_ping/";
 
-describe("addresses", () => {
-  test("health needs no key", async () => {
+describe("paths and methods", () => {
+  test("the health route needs no key", async () => {
     const response = await send(null, "GET", "/health/");
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({ status: "ok" });
@@ -29,7 +29,7 @@ describe("addresses", () => {
     await problemOf(await send(partner, "POST", "/api/task_partner", { body: {} }), 400, "validation_failed");
   });
 
-  test("an address that does not exist is a 404 problem, with or without a key", async () => {
+  test("an unknown path returns a 404 problem, with or without a key", async () => {
     const partner = await newPartner();
     for (const path of ["/", "/api/", "/api/nothing/", "/api/files/a/b/c/", "/favicon.ico"]) {
       await problemOf(await send(null, "GET", path), 404, "not_found");
@@ -37,7 +37,7 @@ describe("addresses", () => {
     }
   });
 
-  test("a method that an address does not take is a 405 that names those it takes", async () => {
+  test("an unsupported method returns a 405 that lists the supported ones", async () => {
     const get = await send(null, "GET", PINGS);
     await problemOf(get, 405, "method_not_allowed");
     expect(get.headers.get("Allow")).toBe("POST");
@@ -46,14 +46,14 @@ describe("addresses", () => {
     expect(put.headers.get("Allow")).toBe("GET, HEAD");
   });
 
-  test("HEAD answers like GET, without the body", async () => {
+  test("HEAD returns the same as GET, without the body", async () => {
     const partner = await newPartner();
     const response = await send(partner, "HEAD", "/api/files/");
     expect(response.status).toBe(200);
     expect(await response.text()).toBe("");
   });
 
-  test("every answer has an id of ours, never the caller's", async () => {
+  test("every response has a request id of the service, never the caller's", async () => {
     const headers = { "X-Request-Id": "chosen-by-the-caller" };
     const first = await send(null, "GET", "/health/", { headers });
     const second = await send(null, "GET", "/nowhere/", { headers });
@@ -67,7 +67,7 @@ describe("bodies", () => {
   const post = async (raw: BodyInit, headers: Record<string, string> = {}) =>
     send(await newPartner(), "POST", PINGS, { raw, headers });
 
-  test("what is not declared as JSON is a 415", async () => {
+  test("another media type than JSON returns a 415", async () => {
     for (const type of [
       "text/plain",
       "application/x-www-form-urlencoded",
@@ -84,7 +84,7 @@ describe("bodies", () => {
     );
   });
 
-  test("a compressed body is a 415 that says that none is accepted, on every route that reads one", async () => {
+  test("a compressed body returns a 415 with Accept-Encoding: identity, on every route with a body", async () => {
     const partner = await newPartner();
     const ping = { activity_files: [] };
     const json = "application/json";
@@ -111,14 +111,14 @@ describe("bodies", () => {
     }
   });
 
-  test("what is no JSON, or no UTF-8, is a 400", async () => {
+  test("invalid JSON or UTF-8 returns a 400", async () => {
     const bytes = new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]);
     for (const body of ["", "{", "{'a':1}", "[1,]", "undefined", bytes]) {
       await problemOf(await post(body), 400, "malformed_json");
     }
   });
 
-  test("JSON of the wrong shape is a 400, however deep or odd", async () => {
+  test("JSON of the wrong shape returns a 400, also if it is deeply nested", async () => {
     const bodies = [
       "null",
       "[]",
@@ -132,7 +132,7 @@ describe("bodies", () => {
     for (const body of bodies) await problemOf(await post(body), 400, "validation_failed");
   });
 
-  test("a body over the cap is a 413, whether its length is declared or found while reading", async () => {
+  test("a body over the limit returns a 413, with or without a declared length", async () => {
     const chunk = new Uint8Array(1024 * 1024).fill(0x20);
     await problemOf(await post(new Blob(Array.from({ length: 17 }, () => chunk))), 413, "body_too_large");
 
@@ -150,7 +150,7 @@ describe("bodies", () => {
     expect(sent).toBeLessThan(24);
   });
 
-  test("a large body of nothing but brackets is refused before it is parsed", async () => {
+  test("a large body of brackets is rejected before it is parsed", async () => {
     const brackets = `[${"[],".repeat(1_000_000)}[]]`;
     await problemOf(await post(brackets), 413, "too_many_values");
     for (const inText of ["[{,", '"[{,', "\\"]) {
@@ -159,7 +159,7 @@ describe("bodies", () => {
     }
   });
 
-  test("a body whose caller disconnects is the caller's fault, and not a store's or the JSON's", async () => {
+  test("a body of a caller that disconnects returns body_too_slow, not a store's failure, and its memory is released", async () => {
     const partner = await newPartner();
     for (const path of [PINGS, "/api/task_partner/", "/api/fit/inspect/"]) {
       const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
@@ -177,7 +177,7 @@ describe("bodies", () => {
     free.release();
   });
 
-  test("the memory of a large body is held until its answer is read", async () => {
+  test("the memory of a large body is reserved until its response is read", async () => {
     const partner = await newPartner();
     const body = `{"padding":"${"x".repeat(2 * 1024 * 1024)}"}`;
     const response = await app.request(
@@ -192,7 +192,7 @@ describe("bodies", () => {
     others.release();
   });
 
-  test("a large body is asked to come again while memory is short, and its memory is given back", async () => {
+  test("a large body returns a 503 while memory is short, and its memory is released", async () => {
     const large = `{"padding":"${"x".repeat(2 * 1024 * 1024)}"}`;
     const taken = requestMemory("another-partner");
     expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
@@ -207,8 +207,8 @@ describe("bodies", () => {
   });
 });
 
-describe("faults", () => {
-  test("a store that is down is a 503 that says when to come again, and says nothing else", async () => {
+describe("failures", () => {
+  test("an unavailable store returns a 503 with Retry-After and without internal details", async () => {
     const partner = await newPartner();
     const secret = "SELECT secret FROM elsewhere";
     vi.spyOn(env.DB, "prepare").mockImplementation(() => {
@@ -228,7 +228,7 @@ describe("faults", () => {
     }
   });
 
-  test("the registry being down is a 503 as well", async () => {
+  test("an unavailable registry returns a 503", async () => {
     const partner = await newPartner();
     vi.spyOn(env.PARTNERS, "get").mockRejectedValue(new Error("KV GET failed: 500"));
     await problemOf(await send(partner, "GET", "/api/files/"), 503, "store_unavailable");
@@ -236,7 +236,7 @@ describe("faults", () => {
 });
 
 describe("the log", () => {
-  test("each request writes one line, with its route and without what the caller wrote", async () => {
+  test("each request writes one line, with its route and without text from the caller", async () => {
     const lines: unknown[] = [];
     vi.spyOn(console, "log").mockImplementation((line: unknown) => {
       lines.push(line);
@@ -261,7 +261,7 @@ describe("the log", () => {
     expect(lines.join()).not.toContain(partner.authKey);
   });
 
-  /** The lines of the requests that `ask` makes. */
+  /** Returns the log lines of the requests that `ask` sends. */
   async function linesOf(ask: () => Promise<void>): Promise<unknown[]> {
     const lines: string[] = [];
     const logged = vi.spyOn(console, "log").mockImplementation((line: unknown) => {
@@ -272,7 +272,7 @@ describe("the log", () => {
     return lines.map((line): unknown => JSON.parse(line));
   }
 
-  test("a call with a key that is not live is found by the partner that it claims to be of, never by another text", async () => {
+  test("a request with an invalid key is logged with the claimed partner id if that partner exists, never with other text", async () => {
     const partner = await newPartner();
     const stranger = newAuthKey();
     const lines = await linesOf(async () => {
@@ -292,7 +292,7 @@ describe("the log", () => {
     expect(JSON.stringify(lines)).not.toContain(stranger);
   });
 
-  test("a suspended partner's calls are found by its id, for its key has proven it", async () => {
+  test("a suspended partner's requests are logged with its id, because its key is valid", async () => {
     const partner = await newPartner({ status: "suspended" });
     const lines = await linesOf(async () => {
       await problemOf(await send(partner, "GET", "/api/files/"), 403, "partner_suspended");
@@ -302,7 +302,7 @@ describe("the log", () => {
     ]);
   });
 
-  test("calls with one of a partner's keys can be told from those with another", async () => {
+  test("requests are logged with the id of the key that they used", async () => {
     const leaked = newAuthKey();
     const own = newAuthKey();
     const created_at = "2026-01-01T00:00:00.000Z";

@@ -37,7 +37,7 @@ const retryFile = (who: TestPartner, fileId: string | undefined) =>
   send(who, "POST", `/api/files/${fileId}/retry/`);
 
 describe("a failed file", () => {
-  test("is tried once more from its kept URL, and reads as queued from the answer on", async () => {
+  test("is retried from its stored URL, and is shown as queued at once", async () => {
     const who = await newPartner();
     let host = gone;
     playOutside({ [`${HOST}/ride`]: (request) => host(request) });
@@ -52,7 +52,7 @@ describe("a failed file", () => {
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
   });
 
-  test("whose bytes are stored is tried again without a download", async () => {
+  test("with stored bytes is retried without a download", async () => {
     const who = await newPartner();
     const outside = playOutside({ [`${HOST}/ride`]: once(new Uint8Array(Buffer.from("<gpx></gpx>"))) });
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -67,7 +67,7 @@ describe("a failed file", () => {
     expect(outside.to(`${HOST}/ride`)).toHaveLength(1);
   });
 
-  test("with nothing left to try it with must be pinged again", async () => {
+  test("without stored bytes and URL must be pinged again", async () => {
     const who = await newPartner();
     playOutside({ [`${HOST}/ride`]: gone });
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -82,7 +82,7 @@ describe("a failed file", () => {
   });
 });
 
-test("a file that has not failed is not tried again", async () => {
+test("a file that has not failed cannot be retried", async () => {
   const who = await newPartner();
   const [held, queued] = await ping(
     who,
@@ -95,7 +95,7 @@ test("a file that has not failed is not tried again", async () => {
   }
 });
 
-test("a retried file reads as queued in the lists, too, once its collector's alarm has run", async () => {
+test("a retried file is shown as queued in lists after its collector's alarm has run", async () => {
   const who = await newPartner();
   playOutside({ [`${HOST}/ride`]: gone });
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
@@ -110,7 +110,7 @@ test("a retried file reads as queued in the lists, too, once its collector's ala
   });
 });
 
-describe("retries count as files of the partner's limit", () => {
+describe("retries count against the partner's limit of files", () => {
   const limited = (files_per_minute: number) =>
     newPartner({ limits: { requests_per_minute: null, files_per_minute } });
   const pass = (seconds: number) => {
@@ -134,7 +134,7 @@ describe("retries count as files of the partner's limit", () => {
     };
   }
 
-  test("an import's are refused as a whole with 429 and the fields of pings, and cause no request", async () => {
+  test("retries of an import are rejected together with a 429, and cause no download", async () => {
     pass(0);
     const who = await limited(4);
     const { collector, retry, requests } = await failedImport(who, "a", "b", "c");
@@ -152,7 +152,7 @@ describe("retries count as files of the partner's limit", () => {
     expect(requests()).toBe(6);
   });
 
-  test("a file's counts as one", async () => {
+  test("a retry of a file counts as one file", async () => {
     pass(0);
     const who = await limited(2);
     playOutside({ [`${HOST}/ride`]: gone });
@@ -163,7 +163,7 @@ describe("retries count as files of the partner's limit", () => {
     await answerOf(retried, 202, fileSchema);
   });
 
-  test("what cannot be retried counts nothing", async () => {
+  test("files that cannot be retried do not count", async () => {
     const who = await limited(2);
     const [file] = await ping(who, { summary_id: "held", callback_url: `${HOST}/held`, priority: 0 });
     const refused = await retryFile(who, file?.file_id);
@@ -203,7 +203,7 @@ describe("retries count as files of the partner's limit", () => {
 });
 
 describe("an import with failures", () => {
-  test("tries those that can be; its counts follow, its completion and its event do not come again", async () => {
+  test("retries the files that can be retried; its counts change, and it does not complete or send its event again", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     let host = gone;
     const outside = playOutside({
@@ -239,7 +239,7 @@ describe("an import with failures", () => {
     expect(outside.to(RECEIVER)).toHaveLength(1);
   });
 
-  test("and nothing to try again says so", async () => {
+  test("without retryable files returns a 409", async () => {
     const who = await newPartner();
     const { import_id } = await task(who);
     await problemOf(await send(who, "POST", `/api/imports/${import_id}/retry/`), 409, "not_retryable");

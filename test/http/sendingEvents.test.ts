@@ -28,7 +28,7 @@ guardsItself("sending a test event", {
 });
 
 describe("an event", () => {
-  test("that was delivered or has failed is sent again under its own id; its attempts count on", async () => {
+  test("can be sent again with its own id after it was delivered or has failed; its attempts are counted on", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const outside = playOutside({ [RECEIVER]: () => new Response("busy", { status: 500 }) });
     const queued = vi.spyOn(env.DELIVERIES, "send");
@@ -65,7 +65,7 @@ describe("an event", () => {
     ]);
   });
 
-  test("that is being delivered, or is about to be, is not sent a second time", async () => {
+  test("cannot be sent again while it is being delivered or is due", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const soon = Date.now() + 60_000;
     for (const [name, columns] of Object.entries({
@@ -78,7 +78,7 @@ describe("an event", () => {
     }
   });
 
-  test("that waits for a later attempt leaves at once when it is asked for, by a fresh schedule", async () => {
+  test("with a later attempt scheduled is sent at once on request, with a new schedule", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const outside = playOutside({ [RECEIVER]: () => new Response("busy", { status: 500 }) });
     const inAnHour = Date.now() + 3_600_000;
@@ -97,11 +97,11 @@ describe("an event", () => {
     expect(outside.to(RECEIVER)).toHaveLength(1);
     const after = await read(who, `/api/events/${id}/`);
     expect(after).toMatchObject({ status: "pending", attempt_count: 7 });
-    // The first delay of a schedule is five seconds.
+    // The first delay of the schedule is five seconds.
     expect(Date.parse(String(after["next_attempt_at"]))).toBeLessThan(Date.now() + 6_000);
   });
 
-  test("has nowhere to go without an event_url", async () => {
+  test("cannot be sent without an event_url", async () => {
     const who = await newPartner();
     const id = await seedDelivery(who.partnerId, "evt_1", { status: "failed" });
     await problemOf(await send(who, "POST", `/api/events/${id}/resend/`), 409, "no_event_url");
@@ -109,13 +109,13 @@ describe("an event", () => {
     expect(await read(who, "/api/events/")).toMatchObject({ data: [{ id, status: "failed" }] });
   });
 
-  test("that is no event but a plan request cannot be resent", async () => {
+  test("cannot be a plan request", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const id = await seedDelivery(who.partnerId, "plan_1", { kind: "training_plan", status: "failed" });
     await problemOf(await send(who, "POST", `/api/events/${id}/resend/`), 404, "not_found");
   });
 
-  test("keeps the log of its last attempts, however often it is sent again", async () => {
+  test("keeps its last attempts, even if it is sent again many times", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const attempts = Array.from({ length: 300 }, (_, index) => ({
       at: NOON + index,
@@ -139,7 +139,7 @@ describe("an event", () => {
 });
 
 describe("a test event", () => {
-  test("goes to the partner's event_url, signed, and can be read like any other", async () => {
+  test("is signed, sent to the partner's event_url, and can be read like any other event", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const outside = playOutside({ [RECEIVER]: () => new Response("thanks") });
     const sent = await answerOf(await send(who, "POST", "/api/events/test/"), 202, eventWithAttemptsSchema);
@@ -156,7 +156,7 @@ describe("a test event", () => {
     expect(await read(who, "/api/events/")).toMatchObject({ data: [{ id: sent.id }] });
   });
 
-  test("carries a challenge, and what the receiver made of it can be read", async () => {
+  test("contains a challenge, and shows the receiver's response to it", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     playOutside({
       [RECEIVER]: (request) => {
@@ -179,10 +179,10 @@ describe("a test event", () => {
   });
 
   test.each([
-    ["refuses", 401, "delivered"],
-    ["takes", 200, "failed"],
-    ["fails at", 500, "failed"],
-  ])("with a wrong signature, which the receiver %s, is sent once and says so", async (_does, status, as) => {
+    ["delivered if the receiver rejects it", 401, "delivered"],
+    ["failed if the receiver accepts it", 200, "failed"],
+    ["failed if the receiver has an error", 500, "failed"],
+  ])("with a wrong signature is sent once and is %s", async (_does, status, as) => {
     const who = await newPartner({ event_url: RECEIVER });
     const outside = playOutside({ [RECEIVER]: () => new Response("seen", { status }) });
     const sent = await answerOf(
@@ -203,7 +203,7 @@ describe("a test event", () => {
     });
   });
 
-  test("that the queue does not take is found by the clock", async () => {
+  test("is sent by the scheduled sweep if the queue rejects it", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     vi.spyOn(env.DELIVERIES, "send").mockRejectedValueOnce(new Error("Queue is overloaded."));
     const sent = await answerOf(await send(who, "POST", "/api/events/test/"), 202, eventWithAttemptsSchema);
@@ -214,7 +214,7 @@ describe("a test event", () => {
   });
 });
 
-test("the feed of events and the pages of files are read along an index, not sorted", async () => {
+test("pages of events and files are read along an index and not sorted", async () => {
   const who = await newPartner();
   const prepared = vi.spyOn(env.DB, "prepare");
   for (const list of ["events", "files"]) {
@@ -231,14 +231,14 @@ test("the feed of events and the pages of files are read along an index, not sor
       .all<{ detail: string }>();
     const steps = plan.results.map((step) => step.detail).join("\n");
     expect(steps).toMatch(/USING (?:COVERING )?INDEX \w+_by_update \(.*updated_at[><]/);
-    // What was walked is put in order again, and is bounded.
+    // Only the limited number of rows that were read is sorted again.
     const sorts = steps.split("\n").filter((step) => /TEMP B-TREE FOR ORDER BY/.test(step));
     expect(sorts.length).toBeLessThanOrEqual(sql.includes("deliveries") ? 1 : 2);
     expect(sql).toMatch(/ORDER BY [^()]+ LIMIT \?\) p\) w/);
   }
 });
 
-test("a partner sends at most 1,000 test events in 24 hours, and others are not held up", async () => {
+test("a partner can send at most 1,000 test events in 24 hours, without effect on other partners", async () => {
   const who = await newPartner({ event_url: RECEIVER });
   const seed = async (created_at: number, count: number) =>
     env.DB.prepare(

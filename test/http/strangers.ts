@@ -2,21 +2,21 @@ import { describe, expect, test } from "vitest";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 
-/** A route as the common promises need it: something of the owner's to ask for, and its like that does not exist. */
+/** A route under /api/, for the tests that every such route must pass. */
 export interface GuardedRoute {
   method: "GET" | "POST" | "DELETE";
   body?: unknown;
-  /** Paths below which the owner finds something, and what nobody has; without a second, there is nothing to guess. */
+  /** A path to a resource of the owner, and the same path with an unknown id. Null for a route without an id. */
   paths: (owner: TestPartner) => Promise<{ path: string; unknown: string | null }>;
 }
 
-/** What every route under /api/ promises, whatever it does for those who may use it. */
+/** Tests what every route under /api/ must do for callers without access. */
 export function guardsItself(title: string, route: GuardedRoute): void {
   const ask = (who: Pick<TestPartner, "headers"> | null, path: string) =>
     send(who, route.method, path, route.body === undefined ? {} : { body: route.body });
 
   describe(title, () => {
-    test("nobody gets in without a key, with a wrong one, or with somebody else's", async () => {
+    test("rejects requests without a key, and with another partner's key", async () => {
       const owner = await newPartner();
       const other = await newPartner();
       const { path } = await route.paths(owner);
@@ -28,13 +28,13 @@ export function guardsItself(title: string, route: GuardedRoute): void {
       }
     });
 
-    test("a suspended partner is told so", async () => {
+    test("returns partner_suspended to a suspended partner", async () => {
       const owner = await newPartner({ status: "suspended" });
       const { path } = await route.paths(owner);
       await problemOf(await ask(owner, path), 403, "partner_suspended");
     });
 
-    test("a parameter that nobody knows is refused", async () => {
+    test("rejects unknown parameters", async () => {
       const owner = await newPartner();
       const { path } = await route.paths(owner);
       const refused = await problemOf(
@@ -48,7 +48,7 @@ export function guardsItself(title: string, route: GuardedRoute): void {
       ]);
     });
 
-    test("what is another partner's looks exactly like what does not exist", async () => {
+    test("returns the same response for another partner's resource as for an unknown one", async () => {
       const owner = await newPartner();
       const other = await newPartner();
       const { path, unknown } = await route.paths(owner);

@@ -27,7 +27,7 @@ guardsItself("posting a task", {
 });
 
 describe("a task", () => {
-  test("that finds nothing held answers a completed import, which can be read", async () => {
+  test("without held files returns a completed import, which can be read", async () => {
     const partner = await newPartner();
     const answer = await answerOf(
       await send(partner, "POST", TASKS, { body: { ...TASK, ignored: 1 } }),
@@ -50,7 +50,7 @@ describe("a task", () => {
     expect(read).toMatchObject({ import_id: answer.import_id, status: "completed" });
   });
 
-  test("that breaks the contract is refused with everything that is wrong", async () => {
+  test("with invalid fields is rejected with every fault", async () => {
     const partner = await newPartner();
     const body = {
       bulk_fit_transfer_complete: false,
@@ -89,7 +89,7 @@ describe("files that a task expects", () => {
     (await answerOf(await send(partner, "GET", `/api/imports/${importId}/`), 200, importSchema))
       .missing_summary_ids;
 
-  test("and that never came are named, in the task's order, and can be read later", async () => {
+  test("are listed as missing if they were not pinged, in the task's order, and can be read later", async () => {
     const partner = await newPartner();
     await ping(partner, { summary_id: "came", callback_url: `${HOST}/1`, source: "garmin", priority: 0 });
     const answer = await expecting(partner, ["never", "came", "nor-this", "never"]);
@@ -97,7 +97,7 @@ describe("files that a task expects", () => {
     expect(await missingOf(partner, answer.import_id)).toEqual(["never", "nor-this", "never"]);
   });
 
-  test("and that all came leave an empty list; who expects nothing is told of none", async () => {
+  test("leave an empty list if all were pinged; a task without expectations has no list", async () => {
     const partner = await newPartner();
     await ping(partner, { summary_id: "came", callback_url: `${HOST}/1`, source: "garmin" });
     const answer = await expecting(partner, ["came"]);
@@ -112,7 +112,7 @@ describe("files that a task expects", () => {
     expect(await missingOf(partner, silent.import_id)).toBeUndefined();
   });
 
-  test("are compared anew when the task is repeated: what came late is missing no more", async () => {
+  test("are compared again when the task is repeated: files that were pinged late are not missing any more", async () => {
     const partner = await newPartner();
     const first = await expecting(partner, ["late", "never"]);
     await ping(partner, { summary_id: "late", callback_url: `${HOST}/1`, source: "garmin" });
@@ -125,7 +125,7 @@ describe("files that a task expects", () => {
     expect(await missingOf(partner, first.import_id)).toEqual(["never"]);
   });
 
-  test("may be 20,000 with names of 255 characters in any script: nothing stored is longer than a row", async () => {
+  test("may be 20,000 with names of 255 characters in any script, stored in rows of limited size", async () => {
     const partner = await newPartner();
     const names = Array.from({ length: 20_000 }, (_, index) => String(index).padEnd(255, "\u4e2d"));
     const answer = await expecting(partner, names);
@@ -145,7 +145,7 @@ describe("files that a task expects", () => {
     expect(inCollector).toBeLessThan(200_000);
   });
 
-  test("while the read model is down are a 503, and the repeated task tells of them", async () => {
+  test("return a 503 while the read model is unavailable, and the repeated task lists them", async () => {
     const partner = await newPartner();
     vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     const body = { ...TASK, expected_summary_ids: ["never"] };
@@ -155,7 +155,7 @@ describe("files that a task expects", () => {
     expect(await missingOf(partner, again.import_id)).toEqual(["never"]);
   });
 
-  test("go with their user", async () => {
+  test("are deleted with their user", async () => {
     const partner = await newPartner();
     await ping(partner, { summary_id: "came", callback_url: `${HOST}/1`, source: "garmin" });
     await expecting(partner, ["never"]);

@@ -26,7 +26,7 @@ async function lifeOf(who: TestPartner, fileId: string | undefined) {
   return (await answerOf(await send(who, "GET", `/api/files/${fileId}/timeline/`), 200, timelineSchema)).data;
 }
 
-test("a file of a history tells when it was pinged, held, released and imported, and into which import", async () => {
+test("the timeline of a history file shows when it was pinged, held, released and imported, and its import", async () => {
   const who = await newPartner();
   const [file] = await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0 });
   expect((await lifeOf(who, file?.file_id)).map((step) => step.what)).toEqual(["pinged", "held"]);
@@ -42,7 +42,7 @@ test("a file of a history tells when it was pinged, held, released and imported,
   expect(life.map((step) => step.at)).toEqual(life.map((step) => step.at).toSorted());
 });
 
-test("a failure tells its code and its reason, and a retry is a step of the same life", async () => {
+test("the timeline of a failed file shows the code and the reason, and a retry is a further step", async () => {
   const who = await newPartner();
   let found = false;
   playOutside({
@@ -63,7 +63,7 @@ test("a failure tells its code and its reason, and a retry is a step of the same
   ]);
 });
 
-test("of a file that fails without end, the first step and the latest are kept", async () => {
+test("the timeline of a file that fails many times keeps the first step and the latest ones", async () => {
   const who = await newPartner();
   playOutside({ [`${HOST}/1`]: () => new Response(null, { status: 404 }) });
   const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
@@ -80,7 +80,7 @@ test("of a file that fails without end, the first step and the latest are kept",
   expect(life.at(-1)).toMatchObject({ what: "retried" });
 });
 
-test("a file that was deleted with its person, and pinged again, begins a life of its own", async () => {
+test("the timeline of a file that is pinged after the erasure of its user begins again", async () => {
   const who = await newPartner();
   playOutside({ [`${HOST}/1`]: () => new Response(null, { status: 404 }) });
   const again = async () => ping(who, { summary_id: "1", callback_url: `${HOST}/1` });

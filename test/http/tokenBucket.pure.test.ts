@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { take, type Bucket } from "../../src/http/tokenBucket.pure.ts";
 
-/** Takes one after the other and tells what was granted. */
+/** Takes tokens one after the other and returns which requests were granted. */
 function takeAll(limit: number, asks: readonly [atMs: number, amount: number][]) {
   let bucket: Bucket | null = null;
   return asks.map(([atMs, amount]) => {
@@ -11,7 +11,7 @@ function takeAll(limit: number, asks: readonly [atMs: number, amount: number][])
   });
 }
 
-test("a minute's worth may come at once, and then as fast as the bucket fills", () => {
+test("grants the tokens of one minute at once, and later ones as the bucket fills", () => {
   const quotas = takeAll(60, [
     ...Array.from({ length: 61 }, (): [number, number] => [0, 1]),
     [999, 1],
@@ -41,7 +41,7 @@ test("a minute's worth may come at once, and then as fast as the bucket fills", 
   });
 });
 
-test("what is refused costs nothing, and Retry-After is when it would be granted", () => {
+test("a rejected request takes no token, and is granted after Retry-After", () => {
   const [, refused, later] = takeAll(60, [
     [0, 50],
     [0, 30],
@@ -51,7 +51,7 @@ test("what is refused costs nothing, and Retry-After is when it would be granted
   expect(later).toMatchObject({ granted: true, remaining: 0 });
 });
 
-test("more than a whole minute's worth is granted to a full bucket, and paid off afterwards", () => {
+test("a full bucket grants more than its content, and later requests wait longer", () => {
   const quotas = takeAll(100, [
     [0, 250],
     [60_000, 1],
@@ -62,7 +62,7 @@ test("more than a whole minute's worth is granted to a full bucket, and paid off
   expect(quotas[0]).toMatchObject({ remaining: 0, fullInSeconds: 150 });
 });
 
-test("a clock that steps back takes nothing away", () => {
+test("a clock that goes back removes no tokens", () => {
   const [, second] = takeAll(60, [
     [100_000, 1],
     [0, 1],
@@ -70,6 +70,6 @@ test("a clock that steps back takes nothing away", () => {
   expect(second).toMatchObject({ granted: true, remaining: 58 });
 });
 
-test("a limit of nothing grants nothing", () => {
+test("a limit of 0 grants nothing", () => {
   expect(take(null, 0, 1, 0).quota).toMatchObject({ granted: false, retryAfterSeconds: 60 });
 });

@@ -20,7 +20,7 @@ const ask = async (
 ) => app.request(url, { headers: { ...who?.headers }, ...init }, { ...env, ENVIRONMENT: environment });
 
 describe.each(["production", "staging"])("a deployed service (%s)", (environment) => {
-  test("refuses plain http on every address before it looks at a key, and does not redirect", async () => {
+  test("rejects plain http on every path before it reads the key, and does not redirect", async () => {
     const who = await newPartner();
     const looked = vi.spyOn(env.PARTNERS, "get");
     for (const path of PATHS) {
@@ -33,7 +33,7 @@ describe.each(["production", "staging"])("a deployed service (%s)", (environment
     expect(looked).not.toHaveBeenCalled();
   });
 
-  test("refuses plain http under a loopback name too: Host is the caller's to choose", async () => {
+  test("rejects plain http with a loopback name too, because the caller chooses the Host header", async () => {
     await problemOf(await ask(environment, "http://127.0.0.1/health/"), 403, "https_required");
   });
 
@@ -42,7 +42,7 @@ describe.each(["production", "staging"])("a deployed service (%s)", (environment
     expect(response.status).toBe(200);
   });
 
-  test("tells browsers on every answer to come over https only, also on errors", async () => {
+  test("sends Strict-Transport-Security on every response, also on errors", async () => {
     const who = await newPartner();
     vi.spyOn(env.DB, "prepare").mockImplementation(() => {
       throw new Error("D1_ERROR: down");
@@ -74,7 +74,7 @@ describe("a local service", () => {
   );
 
   test.each(["rebound.example:8787", "127.0.0.1.nip.io", "0.0.0.0:8787", "192.168.0.7:8787", "a.localhost"])(
-    "refuses a request for %s, whose page a browser could be made to open, before it looks at a key",
+    "rejects a request to %s, which a website can cause in a browser, before it reads the key",
     async (host) => {
       const who = await newPartner();
       const looked = vi.spyOn(env.PARTNERS, "get");

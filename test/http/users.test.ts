@@ -28,7 +28,7 @@ guardsItself("erasing a user", {
   },
 });
 
-test("an erased user is gone at once, and its odd name is said back byte for byte", async () => {
+test("an erased user is unknown at once, and its unusual id is echoed byte by byte", async () => {
   const partner = await newPartner();
   await seedUser(partner.partnerId, "a/b %2F");
   await seedUser(partner.partnerId, "a");
@@ -49,7 +49,7 @@ describe("users", () => {
       userWithSourcesSchema,
     );
 
-  test("are counted by source and status, with what waits and what runs", async () => {
+  test("are counted by source and status, with held files and running imports", async () => {
     const partner = await newPartner();
     const user = { partnerId: partner.partnerId, userId: "u" };
     await seedUser(partner.partnerId, "u");
@@ -93,7 +93,7 @@ describe("users", () => {
     });
   });
 
-  test("are found by odd names", async () => {
+  test("are found by unusual ids", async () => {
     const partner = await newPartner();
     for (const name of [
       "a/b",
@@ -116,7 +116,7 @@ describe("users", () => {
     }
   });
 
-  test("are listed by id, whole page by page", async () => {
+  test("are listed by id, complete over all pages", async () => {
     const partner = await newPartner();
     await seedUser((await newPartner()).partnerId, "foreign");
     for (const name of ["b", "ä", "B", "a", "10", "9"]) await seedUser(partner.partnerId, name);

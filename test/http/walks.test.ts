@@ -6,19 +6,19 @@ import { idPrefix, userRoute } from "../../src/identifiers.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { BARE_SUMMARY as BARE, seedFile, seedImport } from "../support/rows.ts";
 
-/** What a partner may cost the database by one GET. */
+/** Maximum number of rows that one GET may read in D1. */
 const MOST_ROWS = 20_000;
 const FILES = 200_000;
-/** Files of 100 sessions, which all begin in the same second. */
+/** Files with 100 sessions each. All sessions begin in the same second. */
 const MEETS = 2_000;
 const SESSIONS = 100;
 const IMPORTS = 30_000;
 const EVENTS = 30_000;
 
-/** When the first file came: long enough ago for all to be past, and recent enough for the overview. */
+/** Receipt time of the first file. All receipt times are in the past and inside the overview's 14 days. */
 const FIRST_AT = Date.now() - 10 * 60_000;
 
-/** A database that adds up the rows which D1 says it has read. */
+/** Returns a database that sums the rows that D1 reports as read. */
 function metered(database: D1Database) {
   const read = { rows: 0 };
   const originals = new WeakMap<D1PreparedStatement, D1PreparedStatement>();
@@ -69,10 +69,10 @@ async function get(who: TestPartner, path: string) {
 
 const numbers = (count: number) =>
   `WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < ${count - 1})`;
-/** The id of file `i` of a user and source: its prefix and 22 digits. */
+/** Returns the id of file `i` of a user and source: the prefix and 22 digits. */
 const FILE_ID = "?2 || printf('%022d', i)";
 
-/** A user's files, each in a batch of its own, with activities. */
+/** Inserts a user's files with activities, each file in its own batch. */
 async function seedFiles(
   partnerId: string,
   userId: string,
@@ -158,7 +158,7 @@ describe("no GET reads more than 20,000 rows", () => {
     users: [],
   };
 
-  /** Every combination of filters, of each parameter once at most. */
+  /** Returns every combination of filters, with each parameter at most once. */
   function combinations(filters: readonly string[]): string[] {
     const all = [""];
     for (const filter of filters) {
@@ -204,8 +204,8 @@ describe("no GET reads more than 20,000 rows", () => {
   });
 });
 
-describe("a walk that passes many rows", () => {
-  test("ends with each file of a rare status once, however few are on a page", async () => {
+describe("a list that skips many rows", () => {
+  test("returns each file of a rare status once, even with few files per page", async () => {
     const who = await newPartner();
     await seedFiles(who.partnerId, "many", { files: 9_000, sessions: 1, status: "held" });
     const names = { partnerId: who.partnerId, source: "watch" };
@@ -238,7 +238,7 @@ describe("a walk that passes many rows", () => {
 
   const since = (ms: number) => `updated_since=${new Date(ms).toISOString()}`;
 
-  test("returns each activity and import of a user once, also of one with too many to sort", async () => {
+  test("returns each activity and import of a user once, even if there are too many to sort", async () => {
     const who = await newPartner();
     await seedFiles(who.partnerId, "many", { files: 4_000, sessions: 1, status: "imported" });
     await seedFiles(who.partnerId, "few", { files: 700, sessions: 1, status: "imported" });

@@ -5,7 +5,7 @@ import { addressFaults, checkAddress } from "../../src/outbound/address.ts";
 const production = { local: false, allowedHosts: [], ownHosts: [] };
 const local = { local: true, allowedHosts: [], ownHosts: [] };
 
-/** Each must be refused on a deployed service. */
+/** Addresses that a deployed service must reject. */
 const hostile = {
   "other schemes": [
     "",
@@ -63,7 +63,7 @@ const hostile = {
     "https://%31%32%37.0.0.1/",
     "https://127%2e0%2e0%2e1/",
   ],
-  "IPv6 in all dresses": [
+  "IPv6 in all notations": [
     "https://[::1]/",
     "https://[::]/",
     "https://[0:0:0:0:0:0:0:1]/",
@@ -112,7 +112,7 @@ const hostile = {
     "https://localtest.me/",
     "https://files.lvh.me/",
   ],
-  "user names, ports and whatever hides the host": [
+  "user names, ports and other ways to hide the host": [
     "https://user@files.example.com/",
     "https://user:password@files.example.com/",
     "https://files.example.com@127.0.0.1/",
@@ -181,7 +181,7 @@ const hostile = {
   ],
 };
 
-/** Each passes on a deployed service, and its request line is what follows the host, as written. */
+/** Addresses that a deployed service must accept. Their path and query are sent as written. */
 const good = [
   "https://files.example.com/a.fit",
   "https://files.example.com",
@@ -214,19 +214,19 @@ const good = [
   `https://files.example.com/${"a".repeat(8_000)}`,
 ];
 
-describe("Hostile addresses are refused", () => {
+describe("Hostile addresses are rejected", () => {
   for (const [family, addresses] of Object.entries(hostile)) {
     test.each(addresses)(`${family}: %j`, (address) => {
       const check = checkAddress(address, production);
       expect(check).toEqual({ ok: false, detail: expect.stringMatching(/^The [^\n]+\.$/) });
     });
   }
-  test("and there are more than 60 forms of them", () => {
+  test("the list contains more than 60 of them", () => {
     expect(Object.values(hostile).flat().length).toBeGreaterThan(60);
   });
 });
 
-describe("Ordinary and signed URLs pass", () => {
+describe("Ordinary and signed URLs are accepted", () => {
   test.each(good)("and are sent as given: %j", (address) => {
     const check = checkAddress(address, production);
     if (!check.ok) throw new Error(check.detail);
@@ -237,7 +237,7 @@ describe("Ordinary and signed URLs pass", () => {
   });
 });
 
-describe("Under the local start", () => {
+describe("On a local service", () => {
   test.each([
     "http://127.0.0.1:9000/a%2Fb?x=",
     "http://127.8.9.10/",
@@ -247,7 +247,7 @@ describe("Under the local start", () => {
     "HTTP://localhost:9000/",
     "http://files.example.com/",
     "https://files.example.com/",
-  ])("http and loopback are reachable: %j", (address) => {
+  ])("http and loopback are accepted: %j", (address) => {
     expect(checkAddress(address, local).ok).toBe(true);
   });
 
@@ -272,7 +272,7 @@ describe("Under the local start", () => {
     "http://files.example.com:8080/",
     "https://files.example.com:80/",
     "http://intranet:9000/",
-  ])("everything else private stays refused: %j", (address) => {
+  ])("other private addresses are rejected: %j", (address) => {
     expect(checkAddress(address, local).ok).toBe(false);
   });
 });
@@ -280,7 +280,7 @@ describe("Under the local start", () => {
 describe("With a partner's list of hosts", () => {
   const listed = { ...production, allowedHosts: ["files.example.com", "CDN.example.com"] };
   test.each(["https://files.example.com/a", "https://FILES.example.com/a", "https://cdn.example.com/a"])(
-    "a listed host passes: %j",
+    "a listed host is accepted: %j",
     (address) => expect(checkAddress(address, listed).ok).toBe(true),
   );
   test.each([
@@ -288,23 +288,23 @@ describe("With a partner's list of hosts", () => {
     "https://a.files.example.com/a",
     "https://files.example.com.evil.com/a",
     "https://evil.com/files.example.com",
-  ])("any other is refused: %j", (address) => expect(checkAddress(address, listed).ok).toBe(false));
+  ])("any other host is rejected: %j", (address) => expect(checkAddress(address, listed).ok).toBe(false));
 
-  test("a listed private name is refused all the same", () => {
+  test("a listed private name is still rejected", () => {
     for (const host of ["127.0.0.1", "localhost", "db.internal"]) {
       expect(checkAddress(`https://${host}/`, { ...production, allowedHosts: [host] }).ok).toBe(false);
     }
   });
 });
 
-test("We never call ourselves", () => {
+test("Addresses of this service are rejected", () => {
   const rules = { ...production, ownHosts: ["files.api.example.com", "API.example.com"] };
   expect(checkAddress("https://api.example.com/health/", rules).ok).toBe(false);
   expect(checkAddress("https://api.example.com:443/", rules).ok).toBe(false);
   expect(checkAddress("https://files.example.com/", rules).ok).toBe(true);
 });
 
-test("Loopback in another spelling is still ourselves on a local service; another port is another host", () => {
+test("On a local service, every spelling of loopback with its port is this service; another port is another host", () => {
   for (const ownHost of ["127.0.0.1:8787", "localhost:8787", "[::1]:8787"]) {
     const rules = { ...local, ownHosts: [ownHost] };
     for (const host of ["127.0.0.1", "localhost", "LOCALHOST", "127.1.2.3", "[::1]"]) {
@@ -314,14 +314,14 @@ test("Loopback in another spelling is still ourselves on a local service; anothe
   }
 });
 
-test("A refusal never quotes the address", () => {
+test("A fault detail never quotes the address", () => {
   for (const address of Object.values(hostile).flat()) {
     const check = checkAddress(address.replaceAll(/\/(a|latest).*$/g, "/secret-token"), production);
     if (!check.ok) expect(check.detail).not.toMatch(/secret|example|127/);
   }
 });
 
-describe("Many addresses of one request are judged as each alone", () => {
+describe("Many addresses of one request are checked like each alone", () => {
   const alone = (address: string, rules: Parameters<typeof checkAddress>[1]) => {
     const check = checkAddress(address, rules);
     return check.ok ? null : check.detail;
@@ -368,7 +368,7 @@ describe("Many addresses of one request are judged as each alone", () => {
 
   test.each([
     ["on a deployed service", production],
-    ["under the local start", local],
+    ["on a local service", local],
     ["with a list of hosts", { ...production, allowedHosts: ["files.example.com"] }],
   ])("%s", (_where, rules) => {
     fc.assert(
@@ -380,7 +380,7 @@ describe("Many addresses of one request are judged as each alone", () => {
     );
   });
 
-  test("also where one host's name begins with another's", () => {
+  test("even if one host's name begins with another's", () => {
     const faultOf = addressFaults({ ...production, allowedHosts: ["files.example.com"] });
     expect(faultOf("https://files.example.com")).toBeNull();
     expect(faultOf("https://files.example.co/a")).toBe(

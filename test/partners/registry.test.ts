@@ -4,7 +4,7 @@ import { partnerKey } from "../../src/partners/partner.ts";
 import { readPartner } from "../../src/partners/registry.ts";
 import { newPartner } from "../support/partner.ts";
 
-test("settings that were changed are read as they are now, whoever was read before", async () => {
+test("changed settings are read, also after reads of other partners", async () => {
   const one = await newPartner();
   const other = await newPartner({ status: "suspended" });
   for (let round = 0; round < 2; round += 1) {
@@ -19,7 +19,7 @@ test("settings that were changed are read as they are now, whoever was read befo
   await env.PARTNERS.delete(partnerKey(one.partnerId));
 });
 
-test("a partner that nobody made is none, and settings that are no partner's are a fault", async () => {
+test("an unknown partner is null, and malformed settings throw", async () => {
   expect(await readPartner(env.PARTNERS, "nobody-of-that-name")).toBeNull();
   await env.PARTNERS.put(partnerKey("half-a-partner"), JSON.stringify({ partner_id: "half-a-partner" }));
   await expect(readPartner(env.PARTNERS, "half-a-partner")).rejects.toThrow();

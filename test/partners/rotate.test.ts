@@ -21,7 +21,7 @@ afterEach(() => {
 const register = async (partner: Partner) =>
   env.PARTNERS.put(partnerKey(partner.partner_id), JSON.stringify(partner));
 
-/** What a request with this key is answered at a time. */
+/** Sends a request with this key at a given time. */
 async function asked(partnerId: string, authKey: string, atMs: number): Promise<Response> {
   vi.useFakeTimers({ toFake: ["Date"], now: atMs });
   return send(
@@ -31,7 +31,7 @@ async function asked(partnerId: string, authKey: string, atMs: number): Promise<
   );
 }
 
-test("after a rotation both keys work until the old one's end, and the new one alone from then on", async () => {
+test("after a rotation both keys work until the old one expires, then only the new one", async () => {
   const { partner, partnerId, authKey } = await newPartner();
   const newKey = newAuthKey();
   const rotated = rotateKey(partner, newKey, 24 * HOUR_MS, now);
@@ -44,13 +44,13 @@ test("after a rotation both keys work until the old one's end, and the new one a
   await problemOf(await asked(partnerId, authKey, end), 401, "unauthorized");
   expect((await asked(partnerId, newKey, end)).status).toBe(200);
 
-  // A second rotation does not lengthen what ends already, and drops what has ended.
+  // A second rotation does not extend an earlier expiry, and removes expired keys.
   const again = rotateKey(rotated.partner, newAuthKey(), 48 * HOUR_MS, new Date(end - HOUR_MS));
   expect(again.old.map(({ expires_at }) => Date.parse(expires_at))).toEqual([end, end + 47 * HOUR_MS]);
   expect(rotateKey(again.partner, newAuthKey(), 0, new Date(end)).partner.keys).toHaveLength(3);
 });
 
-test("a key that is revoked, or rotated without an overlap, is refused at once", async () => {
+test("a key that is revoked, or rotated without an overlap, is rejected at once", async () => {
   const { partner, partnerId, authKey } = await newPartner();
   const newKey = newAuthKey();
   const atOnce = rotateKey(partner, newKey, 0, now);
@@ -64,7 +64,7 @@ test("a key that is revoked, or rotated without an overlap, is refused at once",
   expect(revokeKey(atOnce.partner, "key_of_nobody", now)).toBeNull();
 });
 
-test("while a secret is rotated, events carry a signature by the old one and one by the new one", async () => {
+test("while a secret is rotated, events have a signature of the old and one of the new secret", async () => {
   const { partner, partnerId } = await newPartner({ event_url: RECEIVER });
   const oldSecret = partner.webhook_secrets[0]?.secret ?? "";
   const newSecret = newWebhookSecret();

@@ -17,7 +17,7 @@ const PING = pingSchema.parse({
 });
 const PRIVATE = "http://10.0.0.1/f";
 
-/** Judges a body as the route does: by its schema, then its callback URLs. */
+/** Judges a body as the route does: with its schema, then its callback URLs. */
 async function judge(body: unknown) {
   const parsed = pingRequestSchema.safeParse(body);
   return parsed.success
@@ -44,7 +44,7 @@ describe("judging the items of a ping request", () => {
     ]);
   });
 
-  test("reports callback URLs also where the schema finds nothing wrong", async () => {
+  test("reports faults of callback URLs if the schema finds none", async () => {
     const { faults, items } = await judge({ activity_files: [PING, { ...PING, callback_url: PRIVATE }] });
     expect(faults).toEqual([]);
     expect(items).toEqual([
@@ -75,7 +75,7 @@ describe("judging the items of a ping request", () => {
   const namedBy = (names: (index: number) => object, length: number) =>
     Array.from({ length }, (_, index) => ({ ...PING, ...names(index), callback_url: PRIVATE }));
 
-  test("does not judge the items of a list of too many users, each counted once for each source", async () => {
+  test("does not judge the items of a list with too many users, each counted once for each source", async () => {
     const tooMany = namedBy((index) => ({ user_id: `u${index % 251}`, source: `s${index % 2}` }), MAX_PINGS);
     const judged = await judge({ activity_files: [...tooMany.slice(1), { user_id: 7, source: "s" }] });
     expect(judged.items).toEqual([]);
@@ -90,7 +90,7 @@ describe("judging the items of a ping request", () => {
     ]);
   });
 
-  test("judges the items of a list of as many users as one request may name", async () => {
+  test("judges the items of a list with the maximum number of users", async () => {
     const names = (index: number) => ({ user_id: `u${index % 250}`, source: `s${index % 500 < 250}` });
     const most = namedBy(names, MAX_PINGS);
     const judged = await judge({ activity_files: most });

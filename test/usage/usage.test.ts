@@ -23,7 +23,7 @@ const counted = async (partnerId: string) =>
     .bind(partnerId)
     .first();
 
-/** What the rows and the bucket say themselves. */
+/** Counts the usage from the rows and the bucket. */
 async function actual(partnerId: string) {
   const { results } = await env.DB.prepare(
     "SELECT object_key, failed_object_key FROM files WHERE partner_id = ?",
@@ -40,7 +40,7 @@ async function actual(partnerId: string) {
   };
 }
 
-/** Numbers that look random and are the same in each run. */
+/** Returns a generator of pseudo-random numbers with a fixed seed. */
 function numbersFrom(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -49,7 +49,7 @@ function numbersFrom(seed: number): (below: number) => number {
   };
 }
 
-describe("what a partner keeps", () => {
+describe("the usage of a partner", () => {
   test.each([1, 2, 3])(
     "is counted exactly through pings, tasks, overwrites, failures, decodings and erasures (%i)",
     async (seed) => {
@@ -97,7 +97,7 @@ describe("what a partner keeps", () => {
     },
   );
 
-  /** Files of a user, written as a collector writes them. */
+  /** Inserts files of a user as a collector projects them. */
   async function keep(who: TestPartner, userId: string, files: number): Promise<void> {
     const owner = { partnerId: who.partnerId, userId, source: SOURCE };
     const version = Date.now();
@@ -127,7 +127,7 @@ describe("what a partner keeps", () => {
 
   const published = async (who: TestPartner) => env.PARTNERS.get(usageKey(who.partnerId), "json");
 
-  test("is published by the clock when it has changed by 1 %, and otherwise costs nothing", async () => {
+  test("is published by the sweep when it has changed by 1 %, and otherwise causes no write", async () => {
     const who = await newPartner();
     await keep(who, "many", 300);
     expect(await published(who)).toBeNull();
@@ -147,7 +147,7 @@ describe("what a partner keeps", () => {
     expect(ofPartner()).toBe(1);
   });
 
-  test("is published though another partner's cannot be, and that one's is tried again", async () => {
+  test("is published even if another partner's cannot be, which is then retried", async () => {
     const [unlucky, lucky] = [await newPartner(), await newPartner()];
     await keep(unlucky, "u", 1);
     await keep(lucky, "u", 1);
@@ -172,7 +172,7 @@ describe("what a partner keeps", () => {
       },
     });
 
-  test("ends pings at the quota with a code of its own and leaves nothing behind; a deletion makes room", async () => {
+  test("at the quota rejects pings with quota_exceeded and stores nothing; an erasure makes room", async () => {
     const who = await newPartner({ quotas: { files: 3, stored_bytes: null } });
     await keep(who, "many", 2);
     await sweepUsage(env);
@@ -205,14 +205,14 @@ describe("what a partner keeps", () => {
     expect((await pingOne(who, "fourth")).status).toBe(202);
   });
 
-  test("is measured in bytes, too", async () => {
+  test("also has a quota in bytes", async () => {
     const who = await newPartner({ quotas: { files: null, stored_bytes: 100 } });
     await env.PARTNERS.put(usageKey(who.partnerId), JSON.stringify({ files: 1, stored_bytes: 100 }));
     const refused = await problemOf(await pingOne(who, "more"), 403, "quota_exceeded");
     expect(refused.detail).toMatch(/\b100 bytes\b/);
   });
 
-  test("is read with the settings in one call of the registry, and no more often than once a minute", async () => {
+  test("is read with the settings in one call of the registry, at most once a minute", async () => {
     const who = await newPartner();
     const get = vi.spyOn(env.PARTNERS, "get");
     await pingOne(who, "first");
