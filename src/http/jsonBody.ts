@@ -7,7 +7,7 @@ import {
   UNCOUNTED_BYTES,
   type IntakeHold,
 } from "../memory/budget.ts";
-import { holdUntilRead } from "./answer.ts";
+import { holdUntilRead } from "./heldResponse.ts";
 import { bodyChunks, BodyIncomplete, readSmallBody } from "./bodyChunks.ts";
 import { rejectEncodedBody } from "./contentEncoding.ts";
 import type { Middleware } from "./context.ts";

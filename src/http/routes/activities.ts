@@ -10,7 +10,7 @@ import * as read from "../../activities/read.ts";
 import { readStreams } from "../../activities/readStreams.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { MemoryShortage } from "../../memory/budget.ts";
-import { heldJson } from "../answer.ts";
+import { heldJson } from "../heldResponse.ts";
 import { endpoint } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import {

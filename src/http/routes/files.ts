@@ -115,7 +115,7 @@ export const getOriginal = endpoint(originalRoute, async (c) => {
   if (!original.ok) {
     switch (original.code) {
       case "no_file":
-        return problem(c, "not_found", "There is no such file.");
+        return notFound(c, "file");
       case "no_bytes":
         return problem(
           c,

@@ -5,7 +5,7 @@ import { inspectionSchema } from "../../activities/inspection.ts";
 import { decodeActivities, decodeWithStreams } from "../../fit/index.ts";
 import { unwrap } from "../../files/unwrap.ts";
 import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../../memory/budget.ts";
-import { heldJson } from "../answer.ts";
+import { heldJson } from "../heldResponse.ts";
 import { endpoint } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
 import { declaredLength } from "../jsonBody.ts";
