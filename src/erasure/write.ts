@@ -59,7 +59,7 @@ export function sweepAgain(
 /** Pause before a failed or incomplete sweep is due again: shorter than the clock's minute. */
 const SWEEP_AGAIN_AFTER_MS = 30_000;
 /** Pause between two sweeps: longer than the 15 minutes that a consumer may run. */
-const NEXT_SWEEP_AFTER_MS = 20 * 60_000;
+export const NEXT_SWEEP_AFTER_MS = 20 * 60_000;
 
 /**
  * Returns at most `limit` erasures with a due sweep, and postpones them for `SWEEP_AGAIN_AFTER_MS`. Partners take turns,

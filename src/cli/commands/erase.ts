@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { ALL_ERASED, ALL_USERS, erasedAgain, erasedSchema, usersSchema } from "../../erasure/again.ts";
 import { BEGIN_ERASURE, ERASE_AGAIN, erasureValues } from "../../erasure/begin.ts";
+import { NEXT_SWEEP_AFTER_MS } from "../../erasure/write.ts";
 import { userHash } from "../../identifiers.ts";
 import {
   exitWith,
@@ -62,7 +63,7 @@ async function main(): Promise<Refusal | null> {
       if (toErase.length === 0) return null;
     }
     console.log(
-      `Erasure started. The service now rejects older data of the user. It deletes the stored data page by page, every ${clockInterval(target)}, and searches again 20 minutes later.`,
+      `Erasure started. The service now rejects older data of the user. Its clock deletes the stored data in runs, every ${clockInterval(target)}, and searches again ${NEXT_SWEEP_AFTER_MS / 60_000} minutes later.`,
     );
     return null;
   } catch (fault) {

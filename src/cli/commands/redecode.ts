@@ -75,7 +75,8 @@ try {
 
 function progressOf({ looked_at, changed, failed, parameters }: Job): string {
   const done = parameters.code === null ? "decoded again" : "queued for another import";
-  return `${looked_at} files examined, ${changed} ${done}, ${failed} failed.`;
+  const files = looked_at === 1 ? "file" : "files";
+  return `${looked_at} ${files} examined, ${changed} ${done}, ${failed} failed.`;
 }
 
 /** Returns null without a code, and undefined for an unknown code. */
