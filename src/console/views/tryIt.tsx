@@ -1,7 +1,8 @@
 import { useState } from "preact/hooks";
 import type { Inspection } from "../../activities/inspection.ts";
+import { MAX_FILE_BYTES } from "../../contract/limits.ts";
 import type { Api, Problem } from "../api.ts";
-import { counted, startTime, spaced } from "../format.ts";
+import { bytes, counted, startTime, spaced } from "../format.ts";
 import { Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { Charts } from "../parts/charts.tsx";
 import { Warnings } from "../parts/warnings.tsx";
@@ -44,7 +45,9 @@ export function TryItView({ api }: { api: Api }) {
         }}
       >
         <strong>Drop a FIT file here, or choose one</strong>
-        <span class="soft">A FIT file, or a gzip or zip archive with one FIT file; up to 32 MiB</span>
+        <span class="soft">
+          A FIT file, or a gzip or zip archive with one FIT file; up to {bytes(MAX_FILE_BYTES)}
+        </span>
         <input type="file" onChange={(event) => void inspect(event.currentTarget.files?.[0])} />
       </label>
       {busy && <Loading />}
