@@ -43,8 +43,16 @@ const documents = files.filter(
   (file) => file === "README.md" || /^(?:src|test)\/.*\.md$/.test(file) || /^\.github\/[^/]*\.md$/.test(file),
 );
 
-const scripts = new Set(
-  Object.keys((JSON.parse(read("package.json")) as { scripts: Record<string, string> }).scripts),
+type Names = Record<string, string>;
+const manifest = JSON.parse(read("package.json")) as {
+  scripts: Names;
+  dependencies: Names;
+  devDependencies: Names;
+  optionalDependencies: Names;
+};
+const scripts = new Set(Object.keys(manifest.scripts));
+const dependencies = [manifest.dependencies, manifest.devDependencies, manifest.optionalDependencies].flatMap(
+  (names) => Object.keys(names),
 );
 
 /** Words of the code, without its comments. */
@@ -118,6 +126,13 @@ describe("README.md", () => {
     const readme = read("README.md");
     const rooms = folders.filter((name) => /^src\/[^/]+$/.test(name));
     expect(rooms.filter((room) => !readme.includes(`\`${room}/\``))).toEqual([]);
+  });
+});
+
+describe("src/DECISIONS.md", () => {
+  it("gives a reason for every dependency", () => {
+    const [, table = ""] = read("src/DECISIONS.md").split("## Dependencies");
+    expect(dependencies.filter((name) => !table.includes(`\`${name}\``))).toEqual([]);
   });
 });
 
