@@ -25,7 +25,7 @@ export interface AcceptedPings {
   statuses: PingStatus[];
   /** The version that each ping became, or repeats. */
   versions: number[];
-  /** Indexes of the pings whose inline bytes no version references: they repeat their file's newest version. */
+  /** Indexes of the pings that repeat their file's newest version. No version references their inline bytes. */
   repeats: number[];
 }
 

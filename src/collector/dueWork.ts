@@ -15,7 +15,7 @@ import type { CollectorTurn } from "./turn.ts";
 /** Maximum number of dispatches, held pings and kept URLs that one alarm handles. The next alarm handles the rest. */
 const ALARM_LIMIT = 500;
 
-/** Returns the backlogs of the queues with dispatches whose lease has ended. */
+/** Returns the backlogs of the queues of dispatches with an ended lease. */
 export async function askQueues(
   storage: CollectorStorage,
   queues: Pick<CollectorEnv, QueueName>,

@@ -22,7 +22,7 @@ const newId = () => "new";
 const never = {
   newId,
   random: () => {
-    throw new Error("no chance is taken here");
+    throw new Error("no random number is used here");
   },
 };
 

@@ -361,10 +361,10 @@ describe("an erasure", () => {
     pass(1_000);
     await eraseUserLater(who);
     await collector.alarm();
-    const told = await env.DB.prepare("SELECT delivery_id FROM deliveries WHERE import_id = ?")
+    const announced = await env.DB.prepare("SELECT delivery_id FROM deliveries WHERE import_id = ?")
       .bind(started.import_id)
       .all();
-    expect(told.results).toEqual([]);
+    expect(announced.results).toEqual([]);
   });
 
   test("in the middle of an alarm does not suppress the event of a later import", async () => {

@@ -182,8 +182,8 @@ test("each file of many users with long titles in one request is listed once, by
     callback_url: `${HOST}/${index}`,
     summary_id: `ride-${index}`,
   }));
-  const taken = await send(who, "POST", "/api/fit_partner_ping/", { body: { activity_files } });
-  expect(taken.status).toBe(202);
+  const response = await send(who, "POST", "/api/fit_partner_ping/", { body: { activity_files } });
+  expect(response.status).toBe(202);
   await project(who, activity_files);
   await nextMillisecond();
   await poller.look();

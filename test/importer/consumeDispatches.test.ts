@@ -93,7 +93,7 @@ async function liveRide() {
 const DONE = { acknowledged: true, retried: [] };
 const AGAIN = { acknowledged: false, retried: [{ delaySeconds: 1 }] };
 
-describe.each(["claim", "report"] as const)("A live ride whose %s fails", (method) => {
+describe.each(["claim", "report"] as const)("A live ride with a failing %s", (method) => {
   test.each<Failure>(["refused", "result_lost"])(
     "a few times is imported by the same delivery: %s",
     async (failure) => {

@@ -121,7 +121,7 @@ describe("A file that the host sends", () => {
     ["of unknown length", [3, 4, 5], {}],
     ["of unknown length and more than 1 MiB", [MiB - 1, 1, 1, 2 * MiB], {}],
     [
-      "whose declared length is that of its gzip coding",
+      "with the declared length of its gzip encoding",
       [100],
       { "content-length": "40", "content-encoding": "gzip" },
     ],
@@ -152,11 +152,11 @@ describe("A file that the host sends", () => {
 
   test("waits when memory is short, and its host is not blamed for that time", async () => {
     fakeTime();
-    const taken = await sharedMemory("other").reserve(32 * MiB, AT_ONCE);
+    const reserved = await sharedMemory("other").reserve(32 * MiB, AT_ONCE);
     play(() => new Response(pieces([2 * MiB])));
     const result = download(url, permitted, bounds(), Date.now, 1_000);
     await vi.advanceTimersByTimeAsync(10_000);
-    taken?.release();
+    reserved?.release();
     await vi.advanceTimersByTimeAsync(100);
     const answer = await result;
     expect(answer.ok).toBe(true);
@@ -184,22 +184,22 @@ describe("A file that the host sends", () => {
     "of more than 1 MiB and %s ends as a fault of this service when memory stays short",
     async (_, headers) => {
       fakeTime();
-      const taken = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
+      const reserved = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
       play(() => new Response(pieces([MiB, MiB]), { headers }));
       const result = download(url, permitted, bounds());
       await vi.advanceTimersByTimeAsync(50_100);
       expect(await result).toMatchObject({ ok: false, code: "memory_short" });
-      taken?.release();
+      reserved?.release();
     },
   );
 
   test("gets at least a short time after a long wait; when that ends, the host is not blamed", async () => {
     fakeTime();
-    const taken = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
+    const reserved = await sharedMemory("other").reserve(40 * MiB, AT_ONCE);
     play(() => new Response(pieces([MiB, MiB], () => undefined)));
     const result = download(url, permitted, bounds());
     await vi.advanceTimersByTimeAsync(35_000);
-    taken?.release();
+    reserved?.release();
     await vi.advanceTimersByTimeAsync(15_100);
     expect(await result).toMatchObject({ ok: false, code: "memory_short" });
   });

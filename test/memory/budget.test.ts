@@ -262,8 +262,8 @@ describe("One partner", () => {
   test("and other partners cannot use the share of imports by their requests", async () => {
     const requests = Array.from({ length: 5 }, (_, index) => requestMemory(`partner-${index}`));
     granted.push(...requests);
-    const taken = requests.filter((request) => request.tryGrowTo(8 * MiB));
-    expect(taken).toHaveLength(INTAKE_BYTES / (8 * MiB));
+    const fitting = requests.filter((request) => request.tryGrowTo(8 * MiB));
+    expect(fitting).toHaveLength(INTAKE_BYTES / (8 * MiB));
     await now(other.reserve(8 * MiB, AT_ONCE));
   });
 });

@@ -181,7 +181,7 @@ function filesAreSettled(
       }
       if (read.status === "failed" && read.error === null) world.break("a failed file has a reason");
       if (row.current?.state === "imported" && read.stored_version !== row.current.version)
-        world.break("what counts as imported is readable");
+        world.break("a file that is counted as imported is readable");
       if (!users.some(({ user_id }) => user_id === user))
         world.break(`a user with files can be read (${user})`);
     }
@@ -189,7 +189,7 @@ function filesAreSettled(
   for (const file of files) {
     if (!known.has(file.file_id)) world.break(`a readable file is known to its collector (${file.status})`);
     const own = activities.filter((activity) => activity.file_id === file.file_id);
-    if (own.length !== file.activity_count) world.break("a file's activities are readable whole");
+    if (own.length !== file.activity_count) world.break("all activities of a file are readable");
     if (file.stored_version === null) continue;
     const stored = world.claimed.get(`${file.file_id}/${file.stored_version}`);
     for (const activity of own) {
@@ -199,16 +199,16 @@ function filesAreSettled(
         elapsed_time: summary.elapsed_time_in_seconds,
       });
       if (mark !== stored?.mark)
-        world.break(`an activity is that of its version: ${mark} instead of ${stored?.mark}`);
+        world.break(`an activity belongs to its version: ${mark} instead of ${stored?.mark}`);
       if (activity.version !== file.stored_version) world.break("no activity of another version stays");
     }
     const bytes = file.object_key === null ? undefined : objects.get(file.object_key);
     if (bytes === undefined) world.break("a readable file's bytes are stored");
     else {
       if (stored !== undefined && Buffer.compare(bytes, stored.bytes) !== 0)
-        world.break("the bytes stored are those of the readable version");
+        world.break("the stored bytes are those of the readable version");
       if (createHash("sha256").update(bytes).digest("hex") !== file.sha256)
-        world.break("sha256 is of the bytes stored");
+        world.break("sha256 matches the stored bytes");
     }
   }
   for (const { file_id, user, from } of world.answered) {
@@ -267,7 +267,7 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
         const stored = world.claimed.get(`${row.file_id}/${read.stored_version}`);
         if (stored?.mark !== last.content.mark)
           world.break(
-            `what is imported is the newest ping's file: ${stored?.mark} instead of ${last.content.mark}`,
+            `the imported file is that of the newest ping: ${stored?.mark} instead of ${last.content.mark}`,
           );
       }
     }
@@ -278,7 +278,7 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
         (other) => other.file_id === ping.file_id && other.from <= ping.to && other !== ping,
       );
       if (!before.some((other) => isSameSubmission(other.submission, ping.submission)))
-        world.break("an overwriting ping is a duplicate only of its equal");
+        world.break("an overwriting ping is a duplicate only of an equal ping");
     }
   }
   void bounds;
@@ -296,7 +296,7 @@ function tasksRelease(world: World, { ledgers }: Remains): void {
       const task = world.tasks.find(
         (task) => task.collector === name && task.answer !== null && task.from > latest,
       );
-      if (task !== undefined) world.break(`a task takes all that is held (${row.summary_id})`);
+      if (task !== undefined) world.break(`a task releases all held files (${row.summary_id})`);
     }
   }
 }
@@ -310,7 +310,7 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
     if (imported + skipped + failed !== total)
       world.break(`an import's counts add up: ${JSON.stringify(row)}`);
     if ((status === "completed_with_failures") !== failed > 0)
-      world.break("an import's status says whether files failed");
+      world.break("the status of an import shows whether files failed");
     const events = deliveries.filter(
       (delivery) => delivery.import_id === row.import_id && delivery.kind === "event",
     );
@@ -349,7 +349,7 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
     if (answer === null) continue;
     const erased = (bounds.get(task.user) ?? 0) >= answer.import.requested_at;
     if (!erased && !imports.some((row) => row.import_id === answer.import.import_id))
-      world.break("the import that a task answers can be read");
+      world.break("the import that a task returned can be read");
     const erasedBefore = world.erasures.some(
       (erasure) => erasure.user === task.user && erasure.to < task.from,
     );
@@ -357,7 +357,7 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
       (erasure) => erasure.user === task.user && erasure.to > task.from,
     );
     if (task.answered !== null && erased && erasedBefore && !erasedLater && !mayMissErasure(world))
-      world.break("a task after a deletion is not swallowed by it");
+      world.break("a task after an erasure is not erased");
   }
 }
 
@@ -369,7 +369,7 @@ function bytesAreThere(world: World, { ledgers, files, objects }: Remains): void
       named.add(key);
       if (!objects.has(key))
         world.break(
-          `the bytes that a file names are stored (${key === file.object_key ? "readable" : "failed"})`,
+          `the bytes that a file references are stored (${key === file.object_key ? "readable" : "failed"})`,
         );
     }
   }
@@ -385,14 +385,14 @@ function bytesAreThere(world: World, { ledgers, files, objects }: Remains): void
           key === row.held?.submission.object_key
             ? row.held.submission.callback_url
             : row.current?.submission.callback_url;
-        if (!objects.has(key) && url == null) world.break("the bytes that a collector names are stored");
+        if (!objects.has(key) && url == null) world.break("the bytes that a collector references are stored");
       }
     }
   }
   for (const key of objects.keys()) {
     if (!named.has(key))
       world.break(
-        `no object stays that nothing names (${key.startsWith("inline/") ? "inline" : "downloaded"} ${world.objects.get(key)?.mark})`,
+        `no unreferenced object stays (${key.startsWith("inline/") ? "inline" : "downloaded"} ${world.objects.get(key)?.mark})`,
       );
   }
 }
@@ -441,7 +441,7 @@ function erasedIsGone(world: World, remains: Remains): void {
           ...ledger.remembered.map(() => "remembered duplicate"),
         ]),
     ];
-    if (traces.length > 0) world.break(`nothing of a deleted user stays: ${traces.join(", ")}`);
+    if (traces.length > 0) world.break(`nothing of an erased user stays: ${traces.join(", ")}`);
   }
 }
 

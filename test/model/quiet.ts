@@ -17,7 +17,7 @@ export async function comeToRest(world: World): Promise<void> {
   const until = world.now + QUIET_FOR_MS;
   for (let round = 0; ; round += 1) {
     if (round === ROUNDS) {
-      world.break("the intake comes to rest");
+      world.break("the intake becomes quiet");
       return;
     }
     await deliverAll(world);

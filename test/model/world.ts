@@ -331,7 +331,7 @@ export class World {
       (answers) => {
         for (const ping of this.pings)
           if (ping.invocation === current.getStore()) ping.answered = this.moment();
-        if (answers.length !== pings.length) this.break("every ping of a request is answered");
+        if (answers.length !== pings.length) this.break("every ping of a request has a result");
         for (const answer of answers) {
           const collector = collectorName(this.partner.partner_id, answer.user_id, answer.source);
           this.answered.push({ file_id: answer.file_id, collector, user: answer.user_id, from });
@@ -689,7 +689,7 @@ export class World {
         .flatMap(([id, claim]) => claim.items.map((item) => [id, item] as const))
         .find(([, item]) => item.submission.callback_url === url) ?? [];
     if (dispatch === undefined || item === undefined) {
-      this.break("a URL is used by its claim alone");
+      this.break("a URL is used only by its claim");
       return new Response(null, { status: 500 });
     }
     const { file_id, version } = item;
@@ -716,7 +716,7 @@ export class World {
       if (earlier.id !== id || !earlier.ok) continue;
       const excused =
         earlier.invocation.ended || earlier.invocation.faults > 0 || earlier.at + 60_000 <= this.now;
-      if (!excused) this.break("what a receiver has taken is not sent again");
+      if (!excused) this.break("an accepted event is not sent again");
     }
     await this.faults.without(() => this.#checkPost(id));
     this.note(`  POST ${id.slice(0, 4)}${id.slice(-4)} ${this.receiver}`);
@@ -739,7 +739,7 @@ export class World {
     const task = this.tasks.find(({ answer }) => answer?.import.import_id === importId);
     if (row === null && this.erasures.some((erasure) => erasure.user === task?.user)) return;
     if (row?.["completed_at"] == null)
-      this.break("an import can be read as completed before anybody hears of it");
+      this.break("an import can be read as completed before its plan request and event");
     if (id.startsWith("plan_")) return;
     const plan = await look(() =>
       DB.prepare("SELECT status, attempt_count FROM deliveries WHERE partner_id = ? AND delivery_id = ?")

@@ -27,11 +27,16 @@ afterEach(() => {
 function consumersOf(name: string) {
   const waiting: unknown[] = [];
   const busy = new Set<Promise<void>>();
-  let taken = 0;
+  let deliveries = 0;
   const startNext = () => {
     while (busy.size < CONSUMERS && waiting.length > 0) {
-      taken += 1;
-      const message = { id: `${name}-${taken}`, timestamp: new Date(), attempts: 1, body: waiting.shift() };
+      deliveries += 1;
+      const message = {
+        id: `${name}-${deliveries}`,
+        timestamp: new Date(),
+        attempts: 1,
+        body: waiting.shift(),
+      };
       const batch = createMessageBatch(`partner-api-${name}`, [message]);
       const done = worker.queue(batch, env).finally(() => busy.delete(done));
       busy.add(done);

@@ -10,7 +10,7 @@ export type Backlogs = ReadonlyMap<QueueName, number>;
 const SLACK_MS = 10_000;
 
 /**
- * Reads the backlogs of the queues with dispatches whose lease has ended; considers at most `limit` due dispatches. A
+ * Reads the backlogs of the queues of sent dispatches with an ended lease; considers at most `limit` due dispatches. A
  * queue that does not respond counts as empty.
  */
 export async function readBacklogs(
@@ -35,8 +35,8 @@ export async function readBacklogs(
 }
 
 /**
- * Returns the next state of a dispatch whose lease has ended. While its queue has messages as old as this one, it stays
- * sent for another lease. Otherwise its message is probably lost, and it becomes unsent.
+ * Returns the next state of a dispatch at the end of its lease. While its queue has messages as old as this one, it
+ * stays sent for another lease. Otherwise its message is probably lost, and it becomes unsent.
  */
 export function afterLease(
   dispatch: Dispatch,

@@ -195,8 +195,9 @@ function inBatches(
 }
 
 /**
- * Returns new dispatches of files whose claim expired, one for each file. From the second expiry on they are exclusive
- * and wait for a random delay. `exhausted`: files whose exclusive claim expired, which probably crash every importer.
+ * Returns new dispatches of the files of an expired claim, one for each file. From the second expiry on they are
+ * exclusive and wait for a random delay. `exhausted`: files of an expired exclusive claim, which probably crash every
+ * importer.
  */
 export function splitExpired(
   dispatch: Dispatch,

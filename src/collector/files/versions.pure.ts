@@ -331,7 +331,7 @@ export function interruptAttempt(file: FileVersions, version: number, nowMs: num
   return { ...file, current };
 }
 
-/** Fails a version whose exclusive claim expired: the file probably crashes every importer. */
+/** Fails a version after its exclusive claim expired: the file probably crashes every importer. */
 export function failExhausted(
   file: FileVersions,
   version: number,
