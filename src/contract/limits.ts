@@ -5,7 +5,8 @@
 
 const MIB = 1024 * 1024;
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 /** Maximum size of a JSON body: room for 5,000 pings with long signed URLs, or for 20,000 expected ids. */
 export const MAX_JSON_BODY_BYTES = 16 * MIB;
@@ -35,6 +36,23 @@ export const MAX_INLINE_BYTES = 8 * MIB;
 export const DOWNLOAD_DEADLINE_MS = 30_000;
 /** Maximum number of redirects. Real hosts use one or two (a short link, then storage). */
 export const MAX_REDIRECTS = 5;
+
+/** Pauses after each failed attempt at a host: four hours in all. Most outages and URL lifetimes are shorter. */
+export const HOST_RETRY_DELAYS_MS: readonly number[] = [
+  10_000,
+  30_000,
+  2 * MINUTE_MS,
+  5 * MINUTE_MS,
+  15 * MINUTE_MS,
+  30 * MINUTE_MS,
+  HOUR_MS,
+  HOUR_MS,
+  HOUR_MS,
+];
+/** Maximum time from a host's first failure, or first postponement, to the last attempt. Retry-After does not extend it. */
+export const HOST_RETRIES_FOR_MS = 6 * HOUR_MS;
+/** The same for failures of this service's own stores. */
+export const STORE_RETRIES_FOR_MS = 24 * HOUR_MS;
 
 /** Maximum time that a version is held. Without a task by then, it fails as `held_expired`. */
 export const HELD_FOR_MS = 30 * DAY_MS;

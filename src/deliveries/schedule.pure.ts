@@ -20,7 +20,7 @@ export const DELAYS_MS = [
   24 * HOUR_MS,
 ];
 /** Spreads attempts to receivers that failed together. It only shortens delays: the schedule is an upper bound. */
-const JITTER = 0.1;
+export const JITTER = 0.1;
 /** Maximum delay of a queue message. A longer `Retry-After` is cut to it. */
 export const MAX_DELAY_MS = 24 * HOUR_MS;
 

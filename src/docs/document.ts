@@ -6,6 +6,8 @@ import type {
   ResponseObject,
   SchemaObject,
 } from "openapi3-ts/oas31";
+import { inWords } from "../contract/amounts.ts";
+import { RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import type { Fault } from "../contract/fault.ts";
 import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.pure.ts";
 import type { AppEnv } from "../http/context.ts";
@@ -40,16 +42,17 @@ const seconds = { type: "integer" as const, minimum: 0 };
 
 /** What the middleware puts on answers, whatever their route. */
 const HEADERS = {
-  "X-Request-Id": { description: "Names this answer; on every one.", schema: text },
-  "Retry-After": { description: "Seconds to wait before the same request is sent again.", schema: seconds },
+  "X-Request-Id": { description: "Id of the request. Include it when you contact us.", schema: text },
+  "Retry-After": { description: "Seconds to wait before you send the same request again.", schema: seconds },
   "WWW-Authenticate": { description: "`Bearer`.", schema: text },
   "RateLimit-Policy": {
     description:
-      'What a minute allows: `"read";q=6000;w=60`. Absent for partners without limits. Draft of the IETF\'s HTTPAPI group.',
+      'Limits that the request counts against: `"intake";q=6000;w=60, "files";q=60000;w=60` allows `q` in `w` seconds. Absent for partners without limits (draft-ietf-httpapi-ratelimit-headers).',
     schema: text,
   },
   RateLimit: {
-    description: 'What is left of it: `"read";r=5999;t=1`, full again in `t` seconds.',
+    description:
+      'What is left: `"intake";r=5999;t=1` allows `r` requests now, and the whole limit again in `t` seconds.',
     schema: text,
   },
 };
@@ -63,8 +66,8 @@ export const INFO = {
   version: "1.0.0",
   summary: "FIT files in, training activities out.",
   description:
-    "The guide, with limits, errors and how to verify an event: `/docs/`. Every path is served without its last slash " +
-    "too. Unknown query parameters are refused. A method that an address does not take is answered with 405 and `Allow`.",
+    "The guide with limits, errors and the verification of events is at `/docs/`. Every path also works without its last " +
+    "slash. Unknown query parameters get 400. Methods that a path does not support get 405 with `Allow`.",
   license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
 };
 
@@ -89,7 +92,7 @@ export function describe(app: App): OpenAPIObject {
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
     info: INFO,
-    servers: [{ url: "/", description: "Where this document comes from." }],
+    servers: [{ url: "/", description: "The service that returned this document." }],
     tags: Object.entries(TAGS).map(([name, description]) => ({ name, description })),
     security: [{ key: [], partner: [] }],
   });
@@ -127,12 +130,14 @@ function nameProblemCodes(schemas: Record<string, SchemaOrRef>): void {
 const webhookHeaders = z.object({
   "webhook-id": z
     .string()
-    .openapi({ param: { description: "One for each event, the same on every attempt." } }),
-  "webhook-timestamp": z.string().openapi({ param: { description: "Unix seconds of this attempt." } }),
+    .openapi({ param: { description: "Id of the event, the same for every attempt." } }),
+  "webhook-timestamp": z
+    .string()
+    .openapi({ param: { description: "Time of this attempt, in Unix seconds." } }),
   "webhook-signature": z.string().openapi({
     param: {
       description:
-        "`v1,` and a signature in base64; several, with spaces between, while a secret is rotated.",
+        "`v1,` and a signature in base64. During the rotation of a secret several, separated by spaces.",
     },
   }),
 });
@@ -169,7 +174,7 @@ function registerWebhooks(app: App): void {
       "A bulk import has completed",
       importCompletedEventSchema,
     ],
-    ["test.ping", "testEvent", "Means nothing: sent by `POST /api/events/test/`", testEventSchema],
+    ["test.ping", "testEvent", "A test event, sent by `POST /api/events/test/`", testEventSchema],
   ] as const;
   for (const [path, operationId, summary, schema] of events) {
     app.openAPIRegistry.registerWebhook({
@@ -180,13 +185,17 @@ function registerWebhooks(app: App): void {
       tags: ["Events"],
       security: [],
       description:
-        "Signed by Standard Webhooks; see the guide. Answer with any 2xx within 15 seconds. It may come more than once: " +
-        "`webhook-id` tells. 410 ends the attempts; anything else is tried again for about three days.",
+        "Signed as Standard Webhooks specifies; see the guide. Respond with any 2xx within " +
+        `${inWords(RESPONSE_DEADLINE_MS)}. It may arrive more than once, with the same \`webhook-id\`. 410 ends the attempts. ` +
+        "After any other response it is sent again for about three days.",
       request: {
         headers: webhookHeaders,
         body: { required: true, content: { "application/json": { schema } } },
       },
-      responses: { "2XX": { description: "Taken." }, "410": { description: "Never send this event again." } },
+      responses: {
+        "2XX": { description: "Accepted." },
+        "410": { description: "Never send this event again." },
+      },
     });
   }
 }

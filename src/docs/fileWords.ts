@@ -1,61 +1,64 @@
+import { inBytes, inWords } from "../contract/amounts.ts";
+import { DOWNLOAD_DEADLINE_MS, HELD_FOR_MS, MAX_FILE_BYTES } from "../contract/limits.ts";
 import type { FileErrorCode } from "../files/file.ts";
 import type { FitWarning } from "../fit/types.ts";
 
-/** Why a file failed: `error.code`. */
+/** Meaning of each error of a file: `error.code`. */
 export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
-  callback_gone: "The host answered 400, 401, 403, 404 or 410.",
-  callback_http_error: "The host answered with another status that is no success, or without a body.",
-  callback_timeout: "The whole file did not come within 30 seconds, in any attempt.",
-  callback_unreachable: "No connection, a body that broke off, or redirects that lead nowhere.",
-  callback_refused: "The URL, or one that it redirects to, is not public or not one of your hosts.",
+  callback_gone: "The host responded with 400, 401, 403, 404 or 410.",
+  callback_http_error: "The host responded with another status that is not a success.",
+  callback_timeout: `The host did not send the whole file within ${inWords(DOWNLOAD_DEADLINE_MS)} in any attempt, or did not respond at all.`,
+  callback_unreachable: "No connection was possible, the body was incomplete, or the redirects were invalid.",
+  callback_refused: "The URL, or one that it redirects to, is not public or not on one of your hosts.",
   file_empty: "The file has no bytes.",
-  file_too_large: "It has more than 32 MiB, or unpacks to more than an import takes.",
-  not_fit: "It is not a FIT file.",
-  archive_invalid: "A gzip or zip that does not hold exactly one FIT file.",
-  not_an_activity: "A FIT file of another kind: a workout, a course, settings.",
-  no_activity_data: "A FIT activity that holds none.",
-  held_expired: "It was held for 30 days and no task came.",
-  internal: "Our fault.",
+  file_too_large: `The file is larger than ${inBytes(MAX_FILE_BYTES)}, before or after decompression.`,
+  not_fit: "The file is not a FIT file.",
+  archive_invalid: "The gzip or zip does not contain exactly one FIT file.",
+  not_an_activity: "The FIT file is not an activity, but a workout, a course or settings.",
+  no_activity_data: "The FIT file is an activity without data.",
+  held_expired: `The file was held for ${inWords(HELD_FOR_MS)} without a task.`,
+  internal: "The service failed.",
 };
 
-/** What to do about each, and whether a retry from the kept bytes or URL can end otherwise. */
+/** Advice for each error, and whether a retry from the stored bytes or URL can succeed. */
 export const FILE_ADVICE: Readonly<Record<FileErrorCode, { advice: string; retryCanHelp: boolean }>> = {
   callback_gone: {
     advice:
-      "Ping again with a fresh URL and priority 1 (with 0 it waits for a task); a retry asks for the same one, so it helps once that works again.",
+      "Ping again with a new URL and priority 1 (with 0 it waits for a task). A retry uses the same URL, so it helps only when that works again.",
     retryCanHelp: true,
   },
-  callback_http_error: { advice: "Mend the host, then retry.", retryCanHelp: true },
+  callback_http_error: { advice: "Repair the host, then retry.", retryCanHelp: true },
   callback_timeout: { advice: "Make the host faster, then retry.", retryCanHelp: true },
-  callback_unreachable: { advice: "Mend the host, then retry.", retryCanHelp: true },
+  callback_unreachable: { advice: "Repair the host, then retry.", retryCanHelp: true },
   callback_refused: {
     advice:
-      "Ping again with a public URL on one of your hosts. If it is a new host, ask us to add it, then retry.",
+      "Ping again with a public URL on one of your hosts. For a new host, ask us to add it, then retry.",
     retryCanHelp: true,
   },
   file_empty: { advice: "Ping again with the whole file.", retryCanHelp: false },
-  file_too_large: { advice: "Split it, and ping its parts.", retryCanHelp: false },
+  file_too_large: { advice: "Split the file and ping its parts.", retryCanHelp: false },
   not_fit: { advice: "Ping again with the FIT file.", retryCanHelp: false },
   archive_invalid: {
-    advice: "Ping again with one FIT file, packed without a password or not at all.",
+    advice: "Ping again with one FIT file, not packed, or packed without a password.",
     retryCanHelp: false,
   },
-  not_an_activity: { advice: "Nothing: ping activities only.", retryCanHelp: false },
+  not_an_activity: { advice: "Nothing. Ping only activities.", retryCanHelp: false },
   no_activity_data: {
-    advice: "Nothing, if the device recorded none; else ping the whole file.",
+    advice: "Nothing, if the device recorded no data. Else ping the whole file.",
     retryCanHelp: false,
   },
-  held_expired: { advice: "Retry imports it without a task.", retryCanHelp: true },
-  internal: { advice: "Retry; if it fails again, ask us.", retryCanHelp: true },
+  held_expired: { advice: "Retry it: no task is needed.", retryCanHelp: true },
+  internal: { advice: "Retry it. If it fails again, contact us.", retryCanHelp: true },
 };
 
-/** What was odd about a file that was imported all the same. */
+/** Meaning of each warning of an imported file. */
 export const FILE_WARNINGS: Readonly<Record<FitWarning, string>> = {
-  fit_truncated: "The file ends too early or exceeds the decoder's limits; what was read stays.",
+  fit_truncated:
+    "The file ends too early or exceeds the decoder's limits. The data before that was imported.",
   fit_crc_mismatch: "The checksum is wrong.",
   fit_segment_unreadable: "A part of the file could not be read.",
-  fit_trailing_bytes: "There is something behind the file's end.",
-  clock_not_set: "The device did not know the time; the ping's `start_time_in_seconds` was used.",
-  clock_jump: "The device's clock jumped on the way.",
-  elapsed_corrected: "The elapsed time was shorter than the timer's, and was corrected.",
+  fit_trailing_bytes: "The file has bytes after its end.",
+  clock_not_set: "The device's clock was not set. The `start_time_in_seconds` of the ping was used.",
+  clock_jump: "The device's clock jumped during the activity.",
+  elapsed_corrected: "The elapsed time was shorter than the timer time and was corrected.",
 };

@@ -1,11 +1,16 @@
 import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
 import {
   DOWNLOAD_DEADLINE_MS,
+  ERASURE_KEPT_FOR_MS,
   HELD_FOR_MS,
+  HOST_RETRIES_FOR_MS,
+  HOST_RETRY_DELAYS_MS,
+  KEPT_URL_FOR_MS,
   MAX_EXPECTED_IDS,
   MAX_FILE_BYTES,
   MAX_INLINE_BYTES,
   MAX_JSON_BODY_BYTES,
+  MAX_JSON_VALUES,
   MAX_NAME_CHARACTERS,
   MAX_PINGS,
   MAX_REDIRECTS,
@@ -14,9 +19,14 @@ import {
   MAX_URL_CHARACTERS,
   MAX_USERS,
   PAGE_ROWS,
+  REPEATED_TASK_WINDOW_MS,
+  REPEAT_WINDOW_MS,
+  RETENTION_HOURS,
   RETRY_PAUSE_MS,
+  STORE_RETRIES_FOR_MS,
   TEST_EVENTS_A_DAY,
 } from "../contract/limits.ts";
+import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
 import { FILE_ERROR_CODES } from "../files/file.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
@@ -30,9 +40,6 @@ import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
 import { SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
 import { escape, listing, prose, table } from "./html.ts";
 import { VERIFY_NODE, VERIFY_PYTHON, VERIFY_SHELL } from "./snippets.ts";
-
-const MIB = 1024 * 1024;
-const wholeMiB = (bytes: number) => Math.floor(bytes / MIB);
 
 const HEADERS = [`-H "Authorization: Bearer $AUTH_KEY"`, `-H "Partner-Id: $PARTNER_ID"`];
 const JSON_TYPE = `-H 'Content-Type: application/json'`;
@@ -67,7 +74,7 @@ const TASK = {
   expected_summary_ids: ["history-0001", "history-0002"],
 };
 
-/** A command for the shell, one header a line. */
+/** Returns a command for the shell with one header on each line. */
 function curl(path: string, ...options: string[]): string {
   return [`curl -sS "$API${path}"`, ...HEADERS, ...options].join(" \\\n  ");
 }
@@ -119,247 +126,326 @@ function problemTable(): string {
   );
 }
 
-/** The integration guide, in its order; `html` is the section without its heading. */
+const HOUR_MS = 3_600_000;
+const sum = (times: readonly number[]) => times.reduce((total, time) => total + time, 0);
+const listed = (times: readonly number[]) => times.map((time) => inWords(time)).join(", ");
+/** Returns a time rounded up to whole hours, such as `4 hours`. */
+const inHours = (milliseconds: number) => inWords(Math.ceil(milliseconds / HOUR_MS) * HOUR_MS);
+
+/** Returns a size rounded down to whole MiB, such as `10 MiB`. */
+const inWholeMiB = (bytes: number) => inBytes(bytes - (bytes % (1024 * 1024)));
+
+/** Units of the standard streams. */
+const STREAM_UNITS: Readonly<Record<(typeof STREAM_KEYS)[number], string>> = {
+  time_in_seconds: "Seconds since the start of the activity. Never decreases.",
+  distance_in_meters: "Metres since the start of the activity.",
+  latitude_in_degrees: "Degrees (WGS 84), north is positive.",
+  longitude_in_degrees: "Degrees (WGS 84), east is positive.",
+  altitude_in_meters: "Metres above sea level, as the device recorded it.",
+  speed_in_meters_per_second: "Metres per second.",
+  heart_rate_in_beats_per_minute: "Beats per minute.",
+  power_in_watts: "Watts.",
+  cadence_in_cycles_per_minute: "Pedal turns, strides of one foot, or arm cycles per minute.",
+  temperature_in_celsius: "Degrees Celsius at the device.",
+};
+
+function limitRows(): [what: string, most: string][] {
+  const pace = `${inBytes(MIN_BYTES_PER_SECOND)} per second, with pauses of at most ${inWords(PAUSE_MS)}`;
+  return [
+    [
+      "Body of a request",
+      `${inBytes(MAX_JSON_BODY_BYTES)} of JSON, ${inBytes(MAX_FILE_BYTES)} for a file to inspect. The same for chunked bodies.`,
+    ],
+    ["Values in a JSON body", inDigits(MAX_JSON_VALUES)],
+    [
+      "Time to send a body",
+      `${inWords(TRANSFER_MS)}. After the first ${inWords(BODY_GRACE_MS)} at least ${pace}, else 408. A body of up to ${inBytes(UNCOUNTED_BODY_BYTES)} with a <code>Content-Length</code> has ${inWords(SMALL_BODY_MS)} at any speed.`,
+    ],
+    [
+      `Time to read a response with streams, or the response to a body of more than ${inBytes(UNCOUNTED_BODY_BYTES)}`,
+      `${inWords(TRANSFER_MS)}, at least ${pace}, else the connection is closed.`,
+    ],
+    [
+      "Large requests at the same time",
+      `One of any size, and ${inWholeMiB(REQUEST_SHARES.otherLargeBytes)} for all others together. A JSON body counts twice. Requests of up to ${inWholeMiB(REQUEST_SHARES.smallRequestBytes)} have another ${inWholeMiB(REQUEST_SHARES.otherSmallBytes)}. Else 503.`,
+    ],
+    ["Pings in one request", inDigits(MAX_PINGS)],
+    ["Users in one ping request", `${inDigits(MAX_USERS)}; a user counts once for each source`],
+    ["A file in base64", `${inBytes(MAX_INLINE_BYTES)}, decoded`],
+    [
+      "A file by URL",
+      `${inBytes(MAX_FILE_BYTES)}, before and after decompression; ${inWords(DOWNLOAD_DEADLINE_MS)} for the whole download; ${MAX_REDIRECTS} redirects`,
+    ],
+    ["<code>expected_summary_ids</code>", inDigits(MAX_EXPECTED_IDS)],
+    [
+      "<code>user_id</code>, <code>source</code>, <code>summary_id</code>, <code>event_id</code>",
+      `${MAX_NAME_CHARACTERS} characters, no control characters`,
+    ],
+    ["<code>activity_name</code>", `${inDigits(MAX_TITLE_CHARACTERS)} characters`],
+    ["A URL", `${inDigits(MAX_URL_CHARACTERS)} characters; <code>https</code>, port 443, a public host name`],
+    ["Rows on a page of a list", `${PAGE_ROWS.max}; ${PAGE_ROWS.default} without <code>limit</code>`],
+    ["Time that a file is held", `${inWords(HELD_FOR_MS)} until the task`],
+    [
+      "Requests",
+      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and as many for all others, unless agreed otherwise. A file to inspect, and a response with streams, counts as one request for each ${inBytes(BYTES_PER_REQUEST)}.`,
+    ],
+    [
+      "Files",
+      `${inDigits(DEFAULT_LIMITS.files_per_minute)} a minute, pinged or retried, unless agreed otherwise`,
+    ],
+    ["Time between two retries of one file", `at least ${inWords(RETRY_PAUSE_MS)}`],
+    ["Files that one retry of an import queues", inDigits(MAX_RETRIED_FILES)],
+    [
+      "Stored for you",
+      `${inDigits(DEFAULT_QUOTAS.files)} files and ${inBytes(DEFAULT_QUOTAS.stored_bytes)}, unless agreed otherwise`,
+    ],
+    ["Test events", `${inDigits(TEST_EVENTS_A_DAY)} in 24 hours`],
+  ];
+}
+
+function statusRows(): string[][] {
+  return [
+    ["200", "The request succeeded.", "Not needed."],
+    ["202", "The request was accepted and stored durably.", "Not needed, and harmless."],
+    ["400", "The request is invalid. <code>errors</code> lists the faults.", "After you corrected it."],
+    ["401", "The <code>Partner-Id</code> header and the key do not match.", "With another key."],
+    [
+      "403",
+      "You are suspended, your quota is used up, or the request used plain <code>http</code>.",
+      "Over <code>https</code>. At a quota, after you deleted users. If you are suspended, contact us.",
+    ],
+    ["404", "The resource does not exist, or belongs to another partner.", "No."],
+    ["405", "The path does not support the method. <code>Allow</code> lists the methods.", "No."],
+    [
+      "408",
+      "The body arrived too slowly.",
+      "After <code>Retry-After</code>, with fewer requests at the same time.",
+    ],
+    [
+      "409",
+      "The request conflicts with the current state. The code says how.",
+      "<code>idempotency_in_flight</code>: after <code>Retry-After</code>. <code>event_in_delivery</code>: after a minute. Other codes: after the state changed.",
+    ],
+    ["413", "The request is too large, or has too many items or users.", "In smaller parts."],
+    [
+      "415",
+      "The media type is not supported, or the body is compressed.",
+      "With the right <code>Content-Type</code> and without <code>Content-Encoding</code>.",
+    ],
+    [
+      "422",
+      "The idempotency key was used for another request, the file to inspect cannot be imported, or the response is too large.",
+      "With another key, another file, or for less data.",
+    ],
+    ["429", "A rate limit was reached.", "After <code>Retry-After</code>."],
+    ["500", "The service failed.", "Later. Not after <code>original_missing</code>."],
+    ["503", "A store is unavailable, or memory is short.", "After <code>Retry-After</code>."],
+  ];
+}
+
+function headerRows(): string[][] {
+  return [
+    ["<code>X-Request-Id</code>", "Every response", "Id of the request. Include it when you contact us."],
+    [
+      "<code>RateLimit-Policy</code>",
+      "Every response under <code>/api/</code> to a partner with limits, after authentication",
+      'The limits that this request counts against, such as <code>"intake";q=6000;w=60, "files";q=60000;w=60</code>: <code>q</code> in <code>w</code> seconds. <code>read</code> is for GET and HEAD, <code>intake</code> for other requests, <code>files</code> for pinged and retried files.',
+    ],
+    [
+      "<code>RateLimit</code>",
+      "The same",
+      'What is left, such as <code>"intake";r=5999;t=1</code>: <code>r</code> requests (or files) now, and the whole limit again in <code>t</code> seconds.',
+    ],
+    [
+      "<code>Retry-After</code>",
+      "408, 429, 503, and 409 <code>idempotency_in_flight</code>",
+      "Seconds to wait before you repeat the request. Always a number.",
+    ],
+    ["<code>WWW-Authenticate</code>", "401", "<code>Bearer</code>"],
+    ["<code>Allow</code>", "405", "The methods of this path."],
+    [
+      "<code>Preference-Applied</code>",
+      "202 to pings with <code>Prefer: handling=lenient</code>",
+      "<code>handling=lenient</code>",
+    ],
+    ["<code>Content-Disposition</code>", "Original files", "A file name."],
+    ["<code>Cache-Control</code>", "Every response", "<code>no-store</code>"],
+  ];
+}
+
+/** Returns the sections of the integration guide in order. `html` is the section without its heading. */
 export function guide(): Section[] {
+  const retryTimes = listed(HOST_RETRY_DELAYS_MS);
   return [
     {
       id: "first-ping",
       title: "First ping in five minutes",
       html: `
-<p>You tell us of FIT files with <em>pings</em>; we fetch each file once, keep it as it came, and decode it into activities
-that you can read back. You need the address of the service, your partner id and a key.</p>
-<p>Every request under <code>/api/</code> carries both in two headers. (<code>HTTP_AUTHORIZATION</code> and
-<code>HTTP_PARTNER_ID</code>, spelled like that, are accepted as well.)</p>
+<p>You announce FIT files with <em>pings</em>. The service downloads each file, stores it unchanged, and decodes it into activities
+that you can read. You need the address of the service, your partner id and a key.</p>
+<p>Every request under <code>/api/</code> has both in two headers. (The spellings <code>HTTP_AUTHORIZATION</code> and
+<code>HTTP_PARTNER_ID</code> are also accepted.)</p>
 ${listing(`export API=https://the.address.you.were.given\nexport PARTNER_ID=your-id\nexport AUTH_KEY=your-key`, "Settings for the shell")}
-<p><strong>1. Send a ride.</strong> This one is small enough to stand in the request, in base64. Paste it as it is:</p>
+<p><strong>1. Send a ride.</strong> This file is small enough to send in the request, in base64:</p>
 ${listing(post("/api/fit_partner_ping/", FIRST_PING), "Sending a ride with curl", "first-ping")}
-<p>The answer is <code>202</code>, and it lists the file:</p>
-${listing(`{ "accepted": 1, "files": [ { "file_id": "…", "user_id": "rider-1", "source": "head-unit",\n  "summary_id": "first-ride", "status": "queued" } ] }`, "The answer")}
-<p>202 is a promise: whatever happens next, this file ends as <code>imported</code>, or as <code>failed</code> with a reason.
-You can read it by its <code>file_id</code> from now on; lists, users and the overview follow within about 3 seconds.</p>
-<p><strong>2. Read what it became.</strong> A live ride takes about a second.</p>
+<p>The response is <code>202</code> and lists the file:</p>
+${listing(`{ "accepted": 1, "files": [ { "file_id": "…", "user_id": "rider-1", "source": "head-unit",\n  "summary_id": "first-ride", "status": "queued" } ] }`, "The response")}
+<p>202 is a promise: the file ends as <code>imported</code>, or as <code>failed</code> with a reason.
+You can read it by its <code>file_id</code> at once. Lists, users and the overview show it within about three seconds.</p>
+<p><strong>2. Read the activity.</strong> A live ride is usually imported within a second.</p>
 ${listing(curl("/api/activities/?user_id=rider-1"), "Reading activities with curl", "first-read")}
-<p><strong>3. Send your own.</strong> Put an <code>https://</code> URL into <code>callback_url</code>. It is used once, byte for
-byte as you wrote it, so that a signed URL for one download is enough.</p>`,
+<p><strong>3. Send your own file.</strong> Put an <code>https://</code> URL into <code>callback_url</code>. It is used byte for byte as you sent it.
+<a href="#downloads">Downloads</a> says how often it is requested and how long it must work.</p>`,
     },
     {
       id: "limits",
       title: "Limits",
       html:
-        table(
-          ["What", "At most"],
-          [
-            [
-              "Body of a request",
-              `${inBytes(MAX_JSON_BODY_BYTES)}, or ${inBytes(MAX_FILE_BYTES)} for a file to inspect; also when it is sent in chunks`,
-            ],
-            [
-              "Time for a body",
-              `${TRANSFER_MS / 1000} s; after ${BODY_GRACE_MS / 1000} s it must arrive at ${MIN_BYTES_PER_SECOND / 1024} KiB a second or faster, with pauses of up to ${PAUSE_MS / 1000} s. Else 408. A body of up to ${UNCOUNTED_BODY_BYTES / 1024} KiB with a <code>Content-Length</code> has ${SMALL_BODY_MS / 1000} s at any rate`,
-            ],
-            [
-              `Time to read an answer with streams, or to a body over ${UNCOUNTED_BODY_BYTES / 1024} KiB`,
-              `${TRANSFER_MS / 1000} s, at ${MIN_BYTES_PER_SECOND / 1024} KiB a second or faster, with pauses of up to ${PAUSE_MS / 1000} s. Else the connection is closed`,
-            ],
-            [
-              "Large requests at the same time",
-              `One of any size, and ${wholeMiB(REQUEST_SHARES.otherLargeBytes)} MiB for all others together; a JSON body counts twice. Requests of up to ${wholeMiB(REQUEST_SHARES.smallRequestBytes)} MiB have ${wholeMiB(REQUEST_SHARES.otherSmallBytes)} MiB of their own. Else 503`,
-            ],
-            ["Files in one ping request", MAX_PINGS.toLocaleString("en")],
-            ["Users in one ping request", `${MAX_USERS}; a user with two sources counts twice`],
-            ["A file in base64", `${inBytes(MAX_INLINE_BYTES)}, decoded`],
-            [
-              "A file by URL",
-              `${inBytes(MAX_FILE_BYTES)}, also what a gzip or zip unpacks to; ${inWords(DOWNLOAD_DEADLINE_MS)} for the whole download; ${MAX_REDIRECTS} redirects`,
-            ],
-            ["<code>expected_summary_ids</code>", inDigits(MAX_EXPECTED_IDS)],
-            [
-              "<code>user_id</code>, <code>source</code>, <code>summary_id</code>",
-              `${MAX_NAME_CHARACTERS} characters, no control characters`,
-            ],
-            ["<code>activity_name</code>", `${inDigits(MAX_TITLE_CHARACTERS)} characters`],
-            [
-              "A URL",
-              `${inDigits(MAX_URL_CHARACTERS)} characters; <code>https</code>, port 443, a public host name`,
-            ],
-            [
-              "Rows on a page of a list",
-              `${PAGE_ROWS.max}; ${PAGE_ROWS.default} unless you send <code>limit</code>`,
-            ],
-            ["Held files", `${inWords(HELD_FOR_MS)} until the task must come`],
-            [
-              "Requests",
-              `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute to send, as many to read, unless agreed otherwise. A file to inspect, and an answer with streams, counts as one request for each ${BYTES_PER_REQUEST / 1024} KiB`,
-            ],
-            [
-              "Files",
-              `${inDigits(DEFAULT_LIMITS.files_per_minute)} a minute, unless agreed otherwise: those of pings, and those that a retry queues again`,
-            ],
-            ["Retries of one file", `1 in ${inWords(RETRY_PAUSE_MS)}`],
-            ["Files that one retry of an import queues", MAX_RETRIED_FILES.toLocaleString("en")],
-            [
-              "What we keep for you",
-              `${DEFAULT_QUOTAS.files.toLocaleString("en")} files and ${(DEFAULT_QUOTAS.stored_bytes / 1e12).toLocaleString("en")} TB of bytes, unless agreed otherwise`,
-            ],
-            ["Test events", `${TEST_EVENTS_A_DAY.toLocaleString("en")} in 24 hours`],
-          ],
-        ) +
-        `<p><code>RateLimit</code> in each answer says how much of the minute is left; with 429 and 503 wait as long as <code>Retry-After</code> says.
-<code>GET /api/partner/</code> shows your own limits, your quotas, and how much of them you use. Limits a minute hold for each
-location of our network: requests that reach us in two places of the world are counted apart.</p>
-<p>At a quota your pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>, also those of files that we have. Reading, tasks and deleting go on.
-Deleting users makes room within some minutes. What you use is published about once a minute, so a quota may be passed by some minutes of pings.</p>`,
+        table(["What", "Limit"], limitRows()) +
+        `<p><code>GET /api/partner/</code> shows your own limits and quotas, and how much of your quotas you use. Limits a minute apply in each
+location of our network: requests that reach us in two places of the world are counted separately.</p>
+<p>At a quota, all pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>. Reading, tasks and deleting still work.
+After you delete users, pings are accepted again within minutes. Usage is updated about once a minute, so pings may exceed a quota for some minutes.</p>`,
+    },
+    {
+      id: "downloads",
+      title: "Downloads",
+      html: `
+<p>Each version of a file is downloaded once: after one complete response with status 200 its bytes are stored, and its URL is not requested again. The URL may work
+only once, but a failed attempt must not use it up.</p>
+<ul>
+<li><strong>When the first request is sent:</strong> with <code>priority</code> 1 within seconds of the ping; with <code>priority</code> 0 after the task.</li>
+<li><strong>When the URL is requested again:</strong> after 408, 425, 429 and 5xx, when no connection is possible, when the body is incomplete, and when the
+whole file does not arrive within ${inWords(DOWNLOAD_DEADLINE_MS)}. Rarely also after a failure of this service before the bytes were stored.</li>
+<li><strong>Schedule:</strong> the pauses after failed attempts are ${retryTimes}. Then the file fails. All attempts take about ${inHours(sum(HOST_RETRY_DELAYS_MS))}. <code>Retry-After</code> of your host
+lengthens a pause, but the last attempt is at most ${inWords(HOST_RETRIES_FOR_MS)} after the first failed one.</li>
+<li><strong>A host that does not respond:</strong> its other files wait without an attempt, up to ${inWords(HOST_RETRIES_FOR_MS)}. Then they fail as <code>callback_timeout</code>.</li>
+<li><strong>When the file fails at once:</strong> after 400, 401, 403, 404 and 410 (<code>callback_gone</code>), and after any other status (<code>callback_http_error</code>).</li>
+<li><strong>A retry by you</strong> requests the URL again when no bytes are stored. It is kept for ${inWords(KEPT_URL_FOR_MS)} after the failure.</li>
+</ul>
+<p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping, or for a history after the task. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
+At most ${MAX_REDIRECTS} redirects are followed. Requests have no headers of yours and no credentials.</p>`,
     },
     {
       id: "statuses",
-      title: "What each status means",
-      html: `${table(
-        ["Status", "Meaning", "Send it again?"],
-        [
-          ["200", "Here it is.", "No need."],
-          ["202", "Taken, and durable.", "No need; harmless."],
-          [
-            "400",
-            "Something in the request breaks the contract; <code>errors</code> lists all of it.",
-            "Not as it is.",
-          ],
-          ["401", "Partner id and key do not fit.", "Not with this key."],
-          [
-            "403",
-            "You are suspended, your quota is used up, or the request came over plain <code>http</code>.",
-            "Over <code>https</code>; at a quota, after deleting users; if you are suspended, ask us.",
-          ],
-          ["404", "Unknown, or somebody else's.", "No."],
-          ["405", "The address does not take this method; see <code>Allow</code>.", "No."],
-          [
-            "409",
-            "This cannot be done at present; the code says why.",
-            "Only <code>idempotency_in_flight</code>.",
-          ],
-          [
-            "408",
-            "The body arrived too slowly.",
-            "Yes, after <code>Retry-After</code>; fewer at the same time.",
-          ],
-          ["413", "Too large, or too many items or users.", "In smaller parts."],
-          [
-            "415",
-            "The body's type is not what this operation takes, or the body is compressed.",
-            "With the right <code>Content-Type</code>, and without <code>Content-Encoding</code>.",
-          ],
-          [
-            "422",
-            "The idempotency key stands for another request; the file to inspect cannot be read; or the answer is too large.",
-            "With a key of its own; for less at a time.",
-          ],
-          ["429", "Too many requests.", "Yes, after <code>Retry-After</code>."],
-          ["500", "Our fault.", "Yes, later; not after <code>original_missing</code>."],
-          ["503", "A store is down or memory is short.", "Yes, after <code>Retry-After</code>."],
-        ],
-      )}
-<p>Every error is a problem document (RFC 9457, <code>application/problem+json</code>). Decide by <code>code</code>: it is stable. Words may change.
-All codes are <a href="#problems">listed below</a>. Every answer carries <code>X-Request-Id</code>: name it when you ask us about an answer.</p>`,
+      title: "Statuses and response headers",
+      html: `${table(["Status", "Meaning", "Send it again?"], statusRows())}
+<p>Every error is a problem document (RFC 9457, <code>application/problem+json</code>). Programs decide by <code>code</code>, which is stable. The wording of other fields may change.
+<a href="#problems">Problems</a> lists all codes.</p>
+<h3 id="headers">Response headers</h3>
+${table(["Header", "Sent with", "Content"], headerRows())}`,
+    },
+    {
+      id: "compatibility",
+      title: "Compatibility",
+      html: `
+<p>Without notice we may add endpoints, optional request fields, response fields, response headers, event types, and values of lists that the reference calls open. Clients must ignore fields
+and event types that they do not know, and treat an unknown problem code by its HTTP status. Field names, types and meanings, and closed lists, do not change.</p>
+<p>Unknown fields in pings and tasks are ignored. Unknown query parameters get 400.</p>`,
     },
     {
       id: "bulk-import",
       title: "Importing a history",
       html: `
 <ol>
-<li><p><strong>Ping every file</strong> with <code>priority</code> 0, up to ${MAX_PINGS.toLocaleString("en")} in a request. The files are <code>held</code>: nothing is downloaded yet,
-so their URLs must live until the import runs.</p>
+<li><p><strong>Ping every file</strong> with <code>priority</code> 0, at most ${inDigits(MAX_PINGS)} in a request. The files are <code>held</code>: nothing is downloaded yet,
+so their URLs must work until the import has run.</p>
 ${listing(post("/api/fit_partner_ping/", HISTORY), "Pinging a history with curl", "history-ping")}</li>
-<li><p><strong>Wait for every answer.</strong> A request without an answer, or with a 503, is sent again as it was.</p></li>
-<li><p><strong>Say that it is complete.</strong> The task takes all that is held for this user and source.</p>
+<li><p><strong>Wait for every response.</strong> Repeat a request that got no response, or a 503.</p></li>
+<li><p><strong>Send the task.</strong> It releases all files that are held for this user and source as one import.</p>
 ${listing(post("/api/task_partner/", TASK), "Sending the task with curl", "task")}
-<p><code>missing_summary_ids</code> in the answer names what never arrived.
-<code>is_initial_import: true</code> asks for a training plan when the import completes; say it once for each user, with the first history.</p></li>
-<li><p><strong>Learn when it is done.</strong> With an <code>event_id</code> you are told at your <code>event_url</code>; or ask:</p>
+<p><code>missing_summary_ids</code> in the response lists the expected files that were never pinged.
+<code>is_initial_import: true</code> requests a training plan when the import completes. Send it once for each user, with the first history.</p></li>
+<li><p><strong>Wait for completion.</strong> With an <code>event_id</code> you get an event at your <code>event_url</code>. Or poll:</p>
 ${listing(curl("/api/imports/?user_id=rider-1&source=head-unit"), "Reading imports with curl", "imports")}
-<p>Every import completes, once, when each of its files is imported, skipped or failed.</p></li>
-<li><p><strong>Look at what failed:</strong></p>
+<p>Every import completes exactly once, when each of its files is imported, skipped or failed.</p></li>
+<li><p><strong>Check the failed files:</strong></p>
 ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed files with curl", "failed-files")}
-<p><a href="#file-errors"><code>error.code</code></a> says why, <code>retryable</code> whether
-<a href="#retryFile">retry</a> can work. Otherwise ping the file again, with a fresh URL: with
-<code>priority</code> 1 it is fetched at once; with 0 it is held until you send the task again.</p></li>
+<p><a href="#file-errors"><code>error.code</code></a> is the reason. If <code>error.retryable</code> is true, you can
+<a href="#retryFile">retry</a> the file. Otherwise ping it again with a new URL: with
+<code>priority</code> 1 it is downloaded at once, with 0 it is held until the next task.</p></li>
 </ol>
-<p>A ride that has just ended does not wait for any of this: ping it with <code>priority</code> 1.</p>`,
+<p>Live rides do not need a task. Ping them with <code>priority</code> 1.</p>`,
     },
     {
       id: "repeating",
-      title: "Repeating requests safely",
+      title: "Repeating a request",
       html: `
-<p>Repeating a ping is harmless. One file is (user_id, source, summary_id): a repetition names the same file and is answered
-<code>duplicate</code> when there is nothing new to do: also when the answer to the first never reached you.</p>
+<p>You may repeat every request.</p>
 <ul>
-<li><code>overwrite_mode: true</code> imports the file again. What was stored stays readable until the new version has replaced it whole. The newest ping wins.
-The same overwriting ping again within ten minutes is taken for a repetition, <code>duplicate</code>; later it is a new one.</li>
-<li>A file whose last attempt failed is tried again on any new ping, also while its import is still running and would ask the host again:
-with <code>priority</code> 1 at once, counted in that import; with 0 only when you send the task again, as part of a new import.</li>
-<li>A task that finds nothing newly held within 24 hours of the same task answers the import that was started then, with <code>repeated: true</code>: no second plan, no second event.</li>
+<li>A ping equal in all fields to the newest ping of its file is a <code>duplicate</code> while that file is held or queued. With <code>overwrite_mode: true</code> it also is one for ${inWords(REPEAT_WINDOW_MS)} after that ping when the file is imported; later it imports the file again.</li>
+<li>With <code>overwrite_mode: false</code>, any ping of an imported or queued file is a <code>duplicate</code>, except of a queued file with a failed attempt: there a ping that differs, for example with a new URL, replaces the earlier one.</li>
+<li>A failed file is imported again by any ping. With <code>priority</code> 0 the new version is held until the next task.</li>
+<li>A task repeats an earlier one when it has the same <code>user_id</code>, <code>source</code>, <code>event_id</code> and <code>is_initial_import</code>, comes within ${inWords(REPEATED_TASK_WINDOW_MS)} of it, and
+no file is held. It returns the earlier import with <code>repeated: true</code>. No second plan is requested and no second event is sent. If a file is held, the task starts a new import.</li>
 </ul>
-<p>If you want the very same answer again, send an <code>Idempotency-Key</code> with pings and tasks. It is kept for 24 hours. While the first request is being
-answered the second gets 409; another body under the same key gets 422. Answers with 5xx are not kept.</p>
+<p>For an identical response, send an <code>Idempotency-Key</code> with pings and tasks. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
+the second gets 409. Another body with the same key gets 422. Error responses are not kept.</p>
 ${listing(post("/api/fit_partner_ping/", FIRST_PING, `-H 'Idempotency-Key: ride-1-attempt'`), "Sending an idempotency key with curl", "idempotency")}
-<p><code>?dry_run=true</code> checks a request and stores nothing. With <code>Prefer: handling=lenient</code> the good items of a ping request are taken and the bad ones
-come back as <code>rejected</code>; without it one bad item refuses them all.</p>
-<p>Try again with growing pauses: after 1, 2, 4, 8 … seconds up to a minute, each with some chance in it, and never sooner than <code>Retry-After</code>.</p>`,
+<p><code>?dry_run=true</code> validates a request and stores nothing. With <code>Prefer: handling=lenient</code> the valid items of a ping request are accepted, and the others are returned
+as <code>rejected</code>. Without it, one invalid item rejects the whole request.</p>
+<p>Repeat failed requests with growing random pauses of about 1, 2, 4, 8 … seconds up to one minute, and never before <code>Retry-After</code>.</p>`,
     },
     {
       id: "events",
-      title: "Taking events",
+      title: "Receiving events",
       html: `
-<p>We POST events to your <code>event_url</code>, signed as Standard Webhooks say; a library of theirs will do as well as the listings below.</p>
+<p>Events are POST requests to your <code>event_url</code>, signed as Standard Webhooks specifies. Use one of its libraries or the listings below.</p>
 <ol>
-<li>Verify the signature over the bytes as they came. Refuse what is older than five minutes.</li>
-<li>Keep the event, then answer with any 2xx within 15 seconds, then work.</li>
-<li>An event may come more than once: <code>webhook-id</code> is the same each time.</li>
-<li>Answer 2xx to types that you do not know.</li>
+<li>Verify the signature over the original bytes of the body. Reject events that are more than five minutes old.</li>
+<li>Store the event, respond with any 2xx within ${inWords(RESPONSE_DEADLINE_MS)}, then process it.</li>
+<li>An event may arrive more than once, always with the same <code>webhook-id</code>.</li>
+<li>Respond with 2xx to event types that you do not know.</li>
 </ol>
-<p>Anything but 2xx is tried again after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h and 24 h. Redirects are not followed. 410 ends the attempts.
-While your receiver does not answer in time, its other events wait without an attempt, up to 30 minutes at a time; <code>next_attempt_at</code> says until when.
-Each attempt and your answer to it can be read at <a href="#getEvent"><code>GET /api/events/{id}/</code></a>, and
-<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends you one to try with. Mended your receiver? <a href="#resendEvent"><code>POST /api/events/{id}/resend/</code></a> sends
-an event now instead of at its next attempt. An event leaves only after what it announces can be read.</p>
+<p>After any other response the event is sent again. The pauses are ${listed(EVENT_DELAYS_MS)}, at most ${JITTER * 100} % shorter at random. <code>Retry-After</code> lengthens a pause. Redirects are not followed. 410 ends the attempts.
+While your receiver does not respond in time, other events wait without an attempt; <code>next_attempt_at</code> is the time of the next one.
+<a href="#getEvent"><code>GET /api/events/{id}/</code></a> shows each attempt with your response.
+<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends a test event. When your receiver works again, <a href="#resendEvent"><code>POST /api/events/{id}/resend/</code></a> sends
+an event at once. An event is sent only after its import can be read.</p>
 <h3 id="verifying">Verifying the signature</h3>
-<p>Your secret begins with <code>whsec_</code>. While it is being rotated there are several signatures, and one that fits is enough.</p>
+<p>Your secret begins with <code>whsec_</code>. During its rotation there are several signatures. Accept the event when one of them matches.</p>
 <h4>Node</h4>
 ${listing(VERIFY_NODE, "Verifying in Node", "verify-node")}
 <h4>Python</h4>
 ${listing(VERIFY_PYTHON, "Verifying in Python", "verify-python")}
-<h4>Shell, to try it by hand</h4>
+<h4>Shell, for a manual test</h4>
 ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
     },
     {
       id: "polling",
       title: "Polling instead of events",
       html: `
-<p>Without a public address, ask. <code>?updated_since=</code> turns the lists of files, activities and events into feeds, in the order of their changes.</p>
+<p>Without a public address, poll. <code>?updated_since=</code> returns files, activities and events in the order of their changes.</p>
 <ol>
-<li>Begin with an instant before your first ping. Follow <code>next_cursor</code> until it is null.</li>
-<li>Keep the <code>updated_at</code> of the last row. Next time ask from there: that row comes again, nothing is left out.</li>
-<li>A minute between two looks is plenty.</li>
-<li>A task makes held files read as <code>queued</code> at once, but is no change of each: they come again when they are imported or have failed.</li>
-<li>What you delete is gone from the lists, without a last word.</li>
+<li>Start with a time before your first ping. Follow <code>next_cursor</code> until it is null.</li>
+<li>Store the <code>updated_at</code> of the last row and use it for the next poll. That row is returned again, and no change is missed.</li>
+<li>Poll once a minute.</li>
+<li>A task does not change <code>updated_at</code> of the files that it releases. <code>GET /api/files/{file_id}/</code> returns them as <code>queued</code> at once, and lists do so within about three seconds. A feed returns them only when they are imported or have failed.</li>
+<li>Deleted rows disappear from the lists without a last entry.</li>
 </ol>
 ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
-<p>Without <code>updated_since</code> files come by their newest ping, the newest first: one that you ping again while you walk moves to a page that you have passed.</p>
-<p>Follow <code>next_cursor</code> until it is null, also after a page that is short or empty: a page looks at a bounded number of rows, and few of them may match your filters.</p>
-<p>A cursor belongs to its list and its filters. Keep it for a walk, not for a day.</p>`,
+<p>Without <code>updated_since</code> files are sorted by their newest ping, newest first. A file that you ping again while you page moves to a page that you have already read.</p>
+<p>Follow <code>next_cursor</code> also after a short or empty page: a page reads a limited number of rows, and few of them may match your filters.</p>
+<p>A cursor works only for its list and its filters. Use it for one pass, and do not store it.</p>`,
     },
     {
       id: "reading",
       title: "Reading activities and streams",
       html: `
-<p>One file gives one activity for each session in it: a triathlon gives its legs and its transitions.
-Each quantity has its unit in its name. What was not measured is <code>null</code>, never 0.
-<code>derived</code> names the fields that the file lacked and that we computed from its records.</p>
+<p>A file has one activity for each session: a triathlon has one for each leg and each transition.
+Each quantity has its unit in its name. A quantity that was not measured is <code>null</code>, never 0.
+<code>derived</code> lists the fields that are missing in the file and were computed from its records.</p>
 ${listing(curl("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "Listing activities with curl", "activities")}
-<p>Streams are columns of equal length: index <em>n</em> of every column is the same instant. <code>resolution</code> asks for at most so many points; highs and lows stay.
-The keys are ${STREAM_KEYS.map((key) => `<code>${key}</code>`).join(", ")}, and <code>${DEVELOPER_PREFIX}<em>name</em></code> for fields of developers; an activity's <code>streams</code> lists those that it has.</p>
+<p>Streams are columns of equal length. Index <em>n</em> of every column is the same instant, and null means no reading. <code>resolution</code> is the maximum number of points; the highest and lowest values are kept.
+An activity's <code>streams</code> lists its streams. <code>${DEVELOPER_PREFIX}<em>name</em></code> is a developer field of the file, in the file's own unit.</p>
 ${listing(curl("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "Reading streams with curl", "streams")}
-<p><a href="#getOriginal"><code>GET /api/files/{file_id}/original/</code></a> gives the file back as you sent it.</p>
+${table(
+  ["Stream", "Values"],
+  STREAM_KEYS.map((key) => [`<code>${key}</code>`, STREAM_UNITS[key]]),
+)}
+<p><a href="#getOriginal"><code>GET /api/files/{file_id}/original/</code></a> returns the original bytes of a file.</p>
 <h3 id="file-warnings">Warnings of a file</h3>
-<p>The file was imported all the same.</p>
+<p>A file with warnings was imported.</p>
 ${codeTable(FILE_WARNINGS, "warning")}`,
     },
     {
@@ -367,46 +453,46 @@ ${codeTable(FILE_WARNINGS, "warning")}`,
       title: "Deleting a user",
       html: `
 ${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl", "delete")}
-<p>Everything of this user goes: files, activities, held pings, imports and events. Work in flight writes nothing back. The answer is 202; an unknown user is 404.
-Pinging the user again later starts afresh.</p>
-<p>For 90 days we keep a hash of your id and the user's id, with the time of the deletion, so that no late work writes anything back. If your user ids can be guessed, so can the
-id behind a hash: use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>`,
+<p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. The response is 202, or 404 for an unknown user.
+A later ping of the user starts from nothing.</p>
+<p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id with the time of the deletion, so that delayed work cannot write data back. An id that can be guessed
+can be found from its hash. Use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>`,
     },
     {
       id: "going-live",
       title: "Going live",
       html: `
-<p><strong>Let it be proved.</strong> <a href="/console/#/check">Check my integration</a> in the console plays a whole integration with a user of its own and deletes it:
-a live ping, a history with its task, an overwrite, a duplicate, the event. <code>npm run verify</code> does the same in a terminal. Your receiver shows that it verifies signatures by two
+<p><strong>Run the check.</strong> <a href="/console/#/check">Check my integration</a> in the console tests a whole integration with a new user and deletes it afterwards:
+a live ping, a history with its task, an overwrite, a duplicate, the event. <code>npm run verify</code> does the same in a terminal. Your receiver proves that it verifies signatures with two
 <a href="#sendTestEvent">test events</a>:</p>
 <ol>
-<li>One carries <code>data.challenge</code>. Having verified the signature, answer 200 with <code>{"challenge": "…"}</code>, the same text.</li>
-<li>One is signed with a secret that nobody has. Answer it with 400, 401, 403 or 422, as you would answer anybody's forgery.</li>
+<li>One contains <code>data.challenge</code>. After you verified the signature, respond with 200 and <code>{"challenge": "…"}</code> with the same text.</li>
+<li>One is signed with an unknown secret. Respond with 400, 401, 403 or 422, as for any forged event.</li>
 </ol>
-<p>Then look at the rest yourself:</p>
+<p>Then check the rest yourself:</p>
 <ul>
-<li>Key and webhook secret are kept where secrets are kept, and differ between test and production.</li>
-<li><code>callback_url</code> is <code>https</code> on a public host, works for one GET without headers of yours, and lives as long as the file may be held.</li>
-<li>Ids are yours and lasting: <code>user_id</code> and <code>summary_id</code> never change for the same user and file.</li>
+<li>The key and the webhook secret are stored as secrets, and differ between test and production.</li>
+<li><code>callback_url</code> is <code>https</code> on a public host, needs no headers, and works as long as <a href="#downloads">Downloads</a> says.</li>
+<li><code>user_id</code> and <code>summary_id</code> never change for the same user and file.</li>
 <li>Times are Unix <em>seconds</em>, sent as strings.</li>
-<li>Requests without an answer, 429 and 5xx are repeated with growing pauses; 400 is logged with <code>errors</code> and looked at by a person.</li>
-<li>The task is sent after the last ping's answer, with <code>expected_summary_ids</code>.</li>
-<li>Your receiver verifies signatures, answers before it works, and knows an event that it has seen. <code>POST /api/events/test/</code> has been answered with 2xx.</li>
-<li>Somebody looks at files with status <code>failed</code>.</li>
-<li>Deleting a user on your side deletes it here.</li>
-<li>A key is rotated without an outage: you get a second one, use it, and we revoke the first. A revoked key stops working within about a minute.</li>
+<li>Requests without a response, 429 and 5xx are repeated with growing pauses. 400 is logged with <code>errors</code>, and a person reads it.</li>
+<li>The task is sent after the response to the last ping, with <code>expected_summary_ids</code>.</li>
+<li>Your receiver verifies signatures, responds before it processes an event, and recognizes repeated events. <code>POST /api/events/test/</code> got a 2xx.</li>
+<li>A person checks files with status <code>failed</code>.</li>
+<li>A user who is deleted on your side is deleted here.</li>
+<li>Keys can be rotated without an outage: you get a second key, use it, and we revoke the first. A revoked key stops working within about a minute.</li>
 </ul>`,
     },
-    { id: "problems", title: "Problems, by code", html: problemTable() },
+    { id: "problems", title: "Problems", html: problemTable() },
     {
       id: "faults",
       title: "Faults in a request",
-      html: `<p><code>errors[].code</code> of a <a href="#problem-validation_failed"><code>validation_failed</code></a>; <code>pointer</code> says where.</p>${codeTable(FAULT_CODES, "fault")}`,
+      html: `<p><code>errors[].code</code> of a <a href="#problem-validation_failed"><code>validation_failed</code></a> problem. <code>pointer</code> is the location.</p>${codeTable(FAULT_CODES, "fault")}`,
     },
     {
       id: "file-errors",
       title: "Why a file failed",
-      html: `<p><code>error.code</code> of a file, and the code of a failed file in an event. Hosts that are slow, busy (408, 425, 429) or faulty (5xx) are asked again for hours before that. A retry (<code>POST /api/files/{file_id}/retry/</code>, or of a whole import) needs <code>error.retryable</code>: the bytes, or for seven days the URL, are kept; without it, ping again. Each file that a retry queues counts as a file of your limit. A file can be retried once a minute.</p>${fileErrorTable()}`,
+      html: `<p><code>error.code</code> of a file, and <code>code</code> of a failed file in an event. A retry (<code>POST /api/files/{file_id}/retry/</code>, or of a whole import) needs <code>error.retryable</code>: the bytes are stored, or the URL is kept, which it is for ${inWords(KEPT_URL_FOR_MS)}. Otherwise ping the file again. Each file that a retry queues counts against your limit of files. At least ${inWords(RETRY_PAUSE_MS)} must pass between two retries of a file.</p>${fileErrorTable()}`,
     },
   ];
 }

@@ -105,7 +105,7 @@ function responsesHtml(operation: OperationObject, links: ReadonlyMap<string, st
     prose(response.description, links),
     answerHtml(response, links),
   ]);
-  return `<h4>Answers</h4>${table(["Status", "Meaning", "Body"], rows)}`;
+  return `<h4>Responses</h4>${table(["Status", "Meaning", "Body"], rows)}`;
 }
 
 function answerHtml({ content = {} }: ResponseObject, links: ReadonlyMap<string, string>): string {
@@ -137,8 +137,8 @@ function webhooksChapter(document: OpenAPIObject, links: ReadonlyMap<string, str
   );
   return {
     id: "webhooks",
-    title: "What you receive",
-    html: `<p>Sent to your <code>event_url</code>; see <a href="#events">Taking events</a>.</p>${articles.join("")}`,
+    title: "Events that you receive",
+    html: `<p>Sent to your <code>event_url</code>; see <a href="#events">Receiving events</a>.</p>${articles.join("")}`,
     entries: events.map(({ type, operation }) => ({ id: idOf(operation), title: type })),
   };
 }
@@ -189,7 +189,7 @@ function fieldRows(schema: SchemaOrRef, path: string, links: ReadonlyMap<string,
   const { additionalProperties } = schema;
   const columns =
     path === "" && typeof additionalProperties === "object"
-      ? [["<em>any other</em>", typeHtml(additionalProperties), "A column, under its key."]]
+      ? [["<em>any other</em>", typeHtml(additionalProperties), "A column, under its name."]]
       : [];
   const items = schema.items === undefined ? [] : fieldRows(schema.items, `${path}[]`, links);
   return [...own, ...columns, ...items, ...withoutRepetition(variants)];

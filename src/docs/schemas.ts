@@ -1,3 +1,5 @@
+import { OVERVIEW_DAYS } from "../contract/limits.ts";
+
 const OPEN_LIST = "Open list: values may be added, so handle a value that you do not know.";
 const CLOSED_LIST = "Closed list: no value will be added.";
 
@@ -44,7 +46,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   Lap: "A lap of an activity.",
   Length: "A length of a pool.",
   LengthType: `Whether the athlete swam or rested. ${CLOSED_LIST}`,
-  Overview: "Counts of a partner's last 14 days, and of everything that is held.",
+  Overview: `Counts of a partner's last ${OVERVIEW_DAYS} days, and of everything that is held.`,
   OverviewDay: "Number of files by status, of the files with a newest ping on this day.",
   OverviewEvents: "Number of events that are not delivered.",
   OverviewImports: "Number of imports by state.",

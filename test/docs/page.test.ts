@@ -120,7 +120,7 @@ group("/docs/", () => {
       `${inDigits(MAX_URL_CHARACTERS)} characters`,
       `${PAGE_ROWS.max}; ${PAGE_ROWS.default}`,
       inWords(HELD_FOR_MS),
-      `1 in ${inWords(RETRY_PAUSE_MS)}`,
+      `at least ${inWords(RETRY_PAUSE_MS)}`,
       inDigits(MAX_RETRIED_FILES),
       `${inDigits(TEST_EVENTS_A_DAY)} in 24 hours`,
       `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute`,

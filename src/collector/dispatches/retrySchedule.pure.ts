@@ -1,3 +1,5 @@
+import { HOST_RETRIES_FOR_MS, HOST_RETRY_DELAYS_MS, STORE_RETRIES_FOR_MS } from "../../contract/limits.ts";
+
 /** Schedule of the retries and postponements of a file. Pure: the time is an argument. */
 
 /** Origins of a fault: the partner's host, or a store of this service. */
@@ -14,24 +16,14 @@ const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 export const HOUR_MS = 60 * MINUTE;
 
-/** Delays after each failed attempt at a host: four hours in all. Most outages and URL lifetimes are shorter. */
-export const HOST_DELAYS_MS = [
-  10 * SECOND,
-  30 * SECOND,
-  2 * MINUTE,
-  5 * MINUTE,
-  15 * MINUTE,
-  30 * MINUTE,
-  HOUR_MS,
-  HOUR_MS,
-  HOUR_MS,
-];
-
 /** Delays after each fault of a store of this service. The last one repeats. */
 const OWN_STORE_DELAYS_MS = [5 * SECOND, 15 * SECOND, MINUTE, 5 * MINUTE, 15 * MINUTE];
 
 /** Maximum time from the first fault or postponement to the last attempt. Retry-After does not extend it. */
-export const LIMIT_MS: Record<FaultOrigin, number> = { host: 6 * HOUR_MS, own_store: 24 * HOUR_MS };
+export const LIMIT_MS: Record<FaultOrigin, number> = {
+  host: HOST_RETRIES_FOR_MS,
+  own_store: STORE_RETRIES_FOR_MS,
+};
 
 /** Maximum pause of a postponed file. Pauses grow up to it, because an outage may last for hours. */
 const LONGEST_PAUSE_MS = 30 * MINUTE;
@@ -65,7 +57,7 @@ export function nextTryAt(fault: {
   nowMs: number;
 }): number | null {
   const own = fault.origin === "own_store";
-  const delays = own ? OWN_STORE_DELAYS_MS : HOST_DELAYS_MS;
+  const delays = own ? OWN_STORE_DELAYS_MS : HOST_RETRY_DELAYS_MS;
   const limitAt = fault.firstFaultAt + LIMIT_MS[fault.origin];
   const delay = own
     ? delays[Math.min(fault.failedAttempts, delays.length) - 1]
