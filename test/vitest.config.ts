@@ -4,20 +4,20 @@ import { defineConfig } from "vitest/config";
 
 const root = path.join(import.meta.dirname, "..");
 
-/** The Worker's configuration names the console's folder, which must be there. */
+/** Builds the console, because the Worker's configuration needs its folder. */
 const CONSOLE_BUILD = path.join(root, "src/console/build.mjs");
 
-/** Nothing here is about time: a machine that does ten things at once must not fail a test. */
+/** Long timeouts, so that a busy machine does not fail a test. */
 const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
 
-/** Tests hand messages to the consumers themselves, in the order that they are about: the queues only gather. */
+/** Queues in tests deliver nothing. Tests pass messages to the consumers themselves. */
 const GATHER = { maxBatchSize: 100, maxBatchTimeout: 60 };
 const QUEUES = ["priority", "bulk", "retry", "deliveries", "dispatches-dead", "deliveries-dead"];
 
 /**
- * Stories that the model of the intake lives through: in memory, and on the real bindings. Everyday runs live
- * through the same ones, so that a change is judged by itself; INTAKE_RUNS hunts through as many new ones, and
- * INTAKE_REPLAY, the seed and path that a failure has printed, goes through that one again.
+ * Stories of the intake's model, in memory and on the real bindings. Usual runs repeat the same stories, so that a
+ * failure is caused by the change. INTAKE_RUNS sets a number of new ones. INTAKE_REPLAY repeats one story by the
+ * seed and path that its failure printed.
  */
 const EVERYDAY_SEED = 20_261_125;
 const hunting = process.env["INTAKE_RUNS"] !== undefined;
@@ -39,8 +39,8 @@ declare module "vitest" {
 }
 
 /**
- * Four projects: what runs on workerd with the real bindings, what runs on Node (decoding, commands, pure decisions),
- * the started service, and the console in a browser.
+ * Four projects: tests on workerd with the real bindings, tests on Node (decoding, commands, documents, pure
+ * decisions), the started service, and the console in a browser.
  */
 export default defineConfig(async () => {
   await import(CONSOLE_BUILD);
@@ -48,7 +48,7 @@ export default defineConfig(async () => {
   return {
     root,
     test: {
-      // Log lines of the units of work help only where a test fails.
+      // Log lines help only when a test fails.
       silent: "passed-only" as const,
       provide: { intake },
       projects: [
@@ -66,7 +66,7 @@ export default defineConfig(async () => {
                 },
                 queueConsumers: Object.fromEntries(QUEUES.map((name) => [`partner-api-${name}`, GATHER])),
                 compatibilityFlags: ["global_fetch_strictly_public", "service_binding_extra_handlers"],
-                // No test reaches the network; a test that plays a host replaces fetch itself.
+                // No test uses the network. A test that needs a host replaces fetch.
                 outboundService: () => new Response("no network in tests", { status: 599 }),
               },
             }),

@@ -1,7 +1,6 @@
 /**
- * npm run bench [-- --json] [-- --only fit,edge] [-- --simulate]: what users of the service would feel and its
- * owner would pay. `--simulate` runs only a morning on which 100,000 users connect at once.
- * Ratios are of one run on one machine, from medians of interleaved rounds. What was not measured is absent.
+ * npm run bench [-- --json] [-- --only fit,edge] [-- --simulate]: measures speed, cost and memory. `--simulate` runs only a
+ * morning on which 100,000 users connect. Ratios are within one run on one machine, from medians of interleaved rounds.
  */
 import os from "node:os";
 import process from "node:process";
@@ -32,12 +31,14 @@ const flags = readFlags({
 });
 if (!flags.ok) exitWith(flags);
 const { json, only, simulate } = flags.values;
-if (simulate && only !== undefined) exitWith(misuse("Choose one of --only and --simulate."));
+if (simulate && only !== undefined) exitWith(misuse("Use either --only or --simulate."));
 const given = only?.split(",");
 // The simulation has a flag of its own.
 if (given?.some((name) => name === "simulate" || SECTIONS[name] === undefined) === true) {
   const sections = Object.keys(SECTIONS).filter((name) => name !== "simulate");
-  exitWith(misuse(`--only takes some of ${sections.join(",")}, not ${JSON.stringify(only)}.`));
+  exitWith(
+    misuse(`--only accepts ${sections.join(",")}, separated by commas. Received ${JSON.stringify(only)}.`),
+  );
 }
 const names = simulate ? ["simulate"] : (given ?? Object.keys(SECTIONS));
 
@@ -53,7 +54,7 @@ for (const name of names) {
 if (json) {
   console.log(JSON.stringify({ measured_at, machine, node: process.version, figures }, null, 2));
 }
-// Connections that are kept alive would hold the process up.
+// Kept connections would keep the process running.
 process.exit(0);
 
 function printTable(section: string, found: readonly Figure[]): void {

@@ -10,16 +10,16 @@ import { ENVIRONMENT, startWorkerd } from "./workerd.ts";
 
 const MILLION = 1_000_000;
 const GIGABYTE = 1e9;
-/** What is run; everything is scaled from it to a million files. */
+/** The measured run. Its counts are scaled to a million files. */
 const HISTORIES = 2;
 const FILES_A_HISTORY = 450;
 const LIVE_RIDES = 100;
 const FILES = HISTORIES * FILES_A_HISTORY + LIVE_RIDES;
-/** A user's next ride comes after the projection of the last one: rides that share a projection cost less. */
+/** Pause between rides, so that each has a projection of its own. Rides that share one cost less. */
 const RIDE_PAUSE_MS = (2 * clockFor(ENVIRONMENT).projectionDelayMs) / HISTORIES;
-/** The alarms of the last ride have rung by then. */
+/** Time after which the last ride's alarms have rung. */
 const LAST_ALARM_MS = 6_000;
-/** A queue under load: a live ride's ping is projected before its import starts. */
+/** Delay of a queue under load: a live ride is projected before its import starts. */
 const LATE_SECONDS = 3;
 const TARGET_USD = 11.8;
 
@@ -93,7 +93,7 @@ function minus(later: Counts, earlier: Counts): Counts {
   return Object.fromEntries(Object.entries(later).map(([what, n]) => [what, n - (earlier[what] ?? 0)]));
 }
 
-/** Sums what was counted by what it is billed as: `d1_rows_written/files` is a `d1_rows_written`. */
+/** Sums counts by billed kind: `d1_rows_written/files` is a `d1_rows_written`. */
 function billed(counts: Counts): Record<Billable, number> {
   const sum = (...kinds: string[]) =>
     Object.entries(counts).reduce(
@@ -145,7 +145,7 @@ function figuresOf(counts: Counts, scale: number, name: string, target: number |
       value: total,
       unit: "USD",
       ...(target === null ? undefined : { target: { at: "most" as const, value: target } }),
-      note: `list prices of ${PRICES_OF} without allowances; ${scale} × what was counted; no CPU time, durations or storage`,
+      note: `list prices of ${PRICES_OF} without allowances; ${scale} × the counts; no CPU time, durations or storage`,
     },
   ];
 }

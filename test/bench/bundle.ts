@@ -9,7 +9,7 @@ import { startWorkerd } from "./workerd.ts";
 const KILOBYTE = 1_000;
 const ROUNDS = 5;
 
-/** What a deployment uploads, and how much later its first answer comes than that of a Worker of a few lines. */
+/** Measures the size of the deployed script, and the delay of its first answer compared with a small Worker. */
 export async function bundleFigures(): Promise<Figure[]> {
   const folder = await mkdtemp(path.join(tmpdir(), "bundle-"));
   try {
@@ -36,7 +36,7 @@ export async function bundleFigures(): Promise<Figure[]> {
       { section, name: "start of workerd to the first answer", value: median(started.service), unit: "ms" },
       {
         section,
-        name: "of that more than a small Worker takes",
+        name: "the same, beyond a small Worker",
         value: median(started.service) - median(started.small),
         unit: "ms",
       },

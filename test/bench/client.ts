@@ -1,7 +1,7 @@
 import { Agent, request } from "node:http";
 import type { Credentials } from "../../src/cli/newPartner.ts";
 
-/** Connections are kept: what is measured is the service, not handshakes. */
+/** Keeps connections, so that handshakes are not measured. */
 const agent = new Agent({ keepAlive: true, maxSockets: 64 });
 
 export interface Answer {
@@ -9,7 +9,7 @@ export interface Answer {
   text: string;
 }
 
-/** Sends one request over a kept connection; node:http, because it costs least beside what is measured. */
+/** Sends one request over a kept connection. Uses node:http because it costs the least CPU. */
 export async function send(
   method: "GET" | "POST",
   url: URL,
@@ -39,7 +39,7 @@ function headersOf({ auth_key, partner_id }: Credentials, body: string | undefin
   };
 }
 
-/** Sends, and throws unless the answer has the status. */
+/** Sends a request. Throws if the answer has another status. */
 export async function expectAnswer(
   status: number,
   method: "GET" | "POST",
@@ -63,7 +63,7 @@ export interface PingOf {
 
 export const SOURCE = "bench-computer";
 
-/** A ping as partners send it. */
+/** Returns a ping as partners send it. */
 export function pingOf(own: PingOf) {
   return {
     file_type: "FIT",
@@ -75,7 +75,7 @@ export function pingOf(own: PingOf) {
   };
 }
 
-/** As long as signed URLs are, and as different from one another. */
+/** Returns a URL as long and as random as a signed URL. */
 export function signedUrl(number: number): string {
   const token = String(number).padStart(12, "0").repeat(24);
   return `https://files.partner.example/export/v2/activities/${number}.fit?X-Expires=3600&X-Signature=${token}`;

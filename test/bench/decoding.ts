@@ -3,11 +3,11 @@ import { largeSamples } from "./fit.ts";
 import { startWorkerd } from "./workerd.ts";
 
 const ROUNDS = 7;
-/** Clocks inside workerd stand still while it computes: a request decodes often enough to be timed from outside. */
+/** Minimum time of a request. Clocks inside workerd stop while it computes, so requests are timed from outside. */
 const LEAST_MS = 200;
 const MOST_TIMES = 64;
 
-/** Decoding inside workerd, against fit-file-parser in its mode "list" on the same bytes. */
+/** Measures decoding inside workerd, compared with fit-file-parser in its mode "list" on the same bytes. */
 export async function decodingFigures(): Promise<Figure[]> {
   const worker = await startWorkerd({
     entry: "test/bench/workers/decoding.ts",
@@ -28,7 +28,7 @@ export async function decodingFigures(): Promise<Figure[]> {
         });
         return took;
       };
-      // Warm both up, and learn how often each must run to be long enough.
+      // Warm up both, and find how many repetitions make a request long enough.
       for (const by of ["ours", "library"] as const) await decode(by, 4);
       const timesOf = async (by: "ours" | "library") =>
         Math.min(MOST_TIMES, Math.ceil((4 * LEAST_MS) / (await decode(by, 4))));

@@ -8,10 +8,10 @@ const ROUNDS = 6;
 const WINDOW_MS = 2_500;
 const START_MS = 500;
 const PROJECTION_DELAY_MS = clockFor(ENVIRONMENT).projectionDelayMs;
-/** A collector's alarm looks after a live ride this long after its ping. */
+/** Time after a live ride's ping at which the collector's alarm checks its dispatch. */
 const DISPATCH_ALARM_MS = 5_000;
 
-/** Least throughput in percent of each bare Worker's. */
+/** Target throughput, in percent of each bare Worker's. */
 const TARGETS: readonly { load: Load; serviceLeadInMs: number; writing: number; projecting: number }[] = [
   { load: HELD, serviceLeadInMs: START_MS + PROJECTION_DELAY_MS, writing: 85, projecting: 65 },
   {
@@ -22,13 +22,13 @@ const TARGETS: readonly { load: Load; serviceLeadInMs: number; writing: number; 
   },
 ];
 
-/** How many pings the service accepts, and what D1 has to do with it. */
+/** Measures the throughput of pings, and the D1 calls that they cause. */
 export async function edgeFigures(): Promise<Figure[]> {
   return [...(await throughputFigures()), ...(await databaseFigures())];
 }
 
 /**
- * Throughput against two Workers that make only the platform calls, one with D1 in the request and one with D1 in
+ * Measures throughput compared with two Workers that make only the platform calls, one with D1 in the request and one with D1 in
  * an alarm, and against one that only parses.
  */
 async function throughputFigures(): Promise<Figure[]> {
@@ -83,7 +83,7 @@ async function measured(
     value: median(rates),
     unit: "requests/s",
   });
-  // Rounds stand side by side: what slows the machine down slows all doors.
+  // Compares within a round, because load on the machine slows all Workers.
   const percentOf = (name: string, { rates }: { rates: number[] }): Figure => {
     const percents = doors.service.rates.map((rate, round) => (100 * rate) / (rates[round] ?? NaN));
     return {

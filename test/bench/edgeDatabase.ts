@@ -6,25 +6,25 @@ import { Intake, LOADS, type Load } from "./intake.ts";
 import { startWorkerd, type Workerd } from "./workerd.ts";
 
 const CALLS_FOR_MS = 6_000;
-/** Every alarm that a ping causes has rung by then. */
+/** Time after which every alarm of a ping has rung. */
 const LAST_ALARM_MS = 6_000;
 const MOST_CALLS = 120;
 
 const SLOWER_BY_MS = 50;
-/** With each delay. The two take turns, so that both meet the same noise. */
+/** Rounds with each delay. They alternate, so that both have the same noise. */
 const ROUNDS = 24;
 const ROUND_MS = 500;
-/** Pinged all the time, so that their pings also meet alarms that wait for D1. */
+/** Users pinged throughout, so that their pings also meet alarms that wait for D1. */
 const REGULAR_USERS = 8;
 const NEW_USERS_A_ROUND = 4;
-/** Few enough that a ping seldom waits for a processor. */
+/** Requests in flight: few enough that a ping rarely waits for a core. */
 const AT_ONCE = 2;
-/** A ping that waited for D1 once would take 50 ms more; this much is noise. */
+/** Allowed noise. A ping that waited for D1 once would take 50 ms more. */
 const MOST_MORE_MS = 10;
 
 const callsSchema = z.object({ request: z.number(), collector: z.number() });
 
-/** How often pings make the service call D1, and whether they wait for it. */
+/** Measures how many D1 calls pings cause, and whether pings wait for them. */
 export async function databaseFigures(): Promise<Figure[]> {
   const figures: Figure[] = [];
   for (const load of LOADS) {

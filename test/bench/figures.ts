@@ -1,12 +1,12 @@
-/** One thing measured: ready for a table or for a program. */
+/** One measured value. */
 export interface Figure {
   section: string;
   name: string;
   value: number;
   unit: string;
-  /** What the value should be, as `at least 8`; absent where it only informs. */
+  /** The target, such as `at least 8`. Absent when the figure has none. */
   target?: { at: "least" | "most"; value: number };
-  /** What else must be known to read it. */
+  /** Conditions of the measurement. */
   note?: string;
 }
 
@@ -14,7 +14,7 @@ export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
 
-/** The smallest value that so great a part of all values does not exceed. */
+/** Returns the quantile `part` (0 to 1) of the values. */
 export function quantile(values: readonly number[], part: number): number {
   const sorted = values.toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? NaN;
@@ -25,14 +25,14 @@ export function meets({ value, target }: Figure): boolean | null {
   return target.at === "least" ? value >= target.value : value <= target.value;
 }
 
-/** Milliseconds of wall time. */
+/** Returns the wall time of the work in milliseconds. */
 export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
 }
 
-/** Works on `count` things, so many at a time, each by its number. */
+/** Runs `work` for each index below `count`, at most `atOnce` at a time. */
 export async function inParallel(
   count: number,
   atOnce: number,

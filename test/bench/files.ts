@@ -11,7 +11,7 @@ export interface Host {
   close(): Promise<void>;
 }
 
-/** So many rides of as many days; a user who had all of them on one day would have nothing but duplicates. */
+/** Number of rides, each of another day. Rides of one day would be duplicates. */
 const DAYS = 60;
 const DAY_SECONDS = 86_400;
 
@@ -21,7 +21,7 @@ function rides(): Uint8Array[] {
   );
 }
 
-/** A host on this machine that hands these files out in turn, whatever the address: rides, unless it is given others. */
+/** Starts a host on this machine that returns these files in turn for any address (default: rides). */
 export async function startHost(files: readonly Uint8Array[] = rides()): Promise<Host> {
   let asked = 0;
   const server = createServer((request, response) => {

@@ -1,10 +1,10 @@
 import type { Figure } from "./figures.ts";
 import { measureBombs, measureHostile, measureMemory, measureSpeed } from "./fit.ts";
 
-/** Decoding on its own, in Node. */
+/** Measures decoding on Node. */
 export async function fitFigures(): Promise<Figure[]> {
   const section = "fit";
-  // Memory first, while nothing else is on the heap.
+  // Measure memory first, while the heap is empty.
   const memory = measureMemory();
   const size = `a file of ${Math.round(memory.bytes / 1e6)} MB`;
   const figures: Figure[] = [

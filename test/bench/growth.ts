@@ -7,18 +7,18 @@ import { Benched } from "./imports.ts";
 import { ISOLATE_MIB, watched } from "./memory.ts";
 import { startWorkerd } from "./workerd.ts";
 
-/** Years of a life with sport; what one collector may have to release at once. */
+/** Held files of one user: years of recordings. */
 const HELD_FILES = 20_000;
-/** So many imports show what a step costs beside all that is still held; all take minutes: `BENCH_RELEASED_FILES=20000`. */
+/** Imports to wait for. All take minutes: `BENCH_RELEASED_FILES=20000`. */
 const RELEASED_FILES = Number(process.env["BENCH_RELEASED_FILES"] ?? 1_000);
 const USER = "veteran";
-/** The platform ends an alarm after 15 minutes; a step this short leaves the collector to everybody in between. */
+/** Target for the task and for each alarm. The collector serves other calls between alarms. */
 const STEP_MS = 1_000;
 
 const countsSchema = z.object({ files: z.object({ imported: z.number(), failed: z.number() }) });
 const alarmSchema = z.object({ unit: z.literal("alarm"), milliseconds: z.number() });
 
-/** One collector with 20,000 held pings: the task, then the release in steps, and what the isolate holds meanwhile. */
+/** Measures a task that releases 20,000 held files: the task, its alarms and the isolate's memory. */
 export async function growthFigures(): Promise<Figure[]> {
   const host = await startHost([rideFile({ seconds: 2 })]);
   const alarms: number[] = [];
@@ -72,11 +72,11 @@ export async function growthFigures(): Promise<Figure[]> {
       },
       {
         section,
-        name: `${name}: peak of the isolate`,
+        name: `${name}: peak memory of the isolate`,
         value: peak,
         unit: "MiB",
         target: { at: "most", value: ISOLATE_MIB },
-        note: `used heap + array buffers, while ${RELEASED_FILES} of them are imported in the same isolate`,
+        note: `used heap and array buffers, while the isolate imports ${RELEASED_FILES} of them`,
       },
       { section, name: `${name}: a file`, value: importMs / RELEASED_FILES, unit: "ms" },
     ];

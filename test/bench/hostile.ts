@@ -10,11 +10,11 @@ import { HOSTILE_FILES, sparseRows } from "../support/fitHostile.ts";
 import { median, type Figure } from "./figures.ts";
 
 const ROUNDS = 5;
-/** A request or a file that costs more than this would be felt by its neighbours in the isolate. */
+/** Target for a request. More CPU would delay other requests of the isolate. */
 const CPU_MS = 1_000;
-/** The same for a FIT file of 32 MiB, whatever is in it, in an import, an inspection or its streams. */
+/** Target for any FIT file of 32 MiB: its import, its inspection or its streams. */
 const FILE_CPU_MS = 2_000;
-/** Sparse rows thinned to any number of points. */
+/** Target for sparse rows thinned to any number of points. */
 const THINNED_BYTES = 560_000;
 const THINNED_CPU_MS = 200;
 const RESOLUTIONS = [1, 2, 10, 100, 1_000, 10_000, 100_000];
@@ -22,7 +22,7 @@ const ITEMS = 1_000;
 const NO_FALLBACK = { fallbackStartInSeconds: null };
 const rules = { local: false, allowedHosts: [], ownHosts: [] };
 
-/** A gzip of a FIT header and zeros that unpacks to just over the largest file. */
+/** Returns a gzip of a FIT header and zeros that unpacks to one byte more than the largest file. */
 function gzipBomb(): Uint8Array {
   const content = new Uint8Array(MAX_FILE_BYTES + 1);
   content.set([14, 0x20, 0, 0, 0xff, 0xff, 0xff, 0x7f, 0x2e, 0x46, 0x49, 0x54]);
@@ -34,7 +34,7 @@ function gzipOfManyMembers(): Uint8Array {
   return new Uint8Array(Buffer.concat(Array.from({ length: 200 }, () => member)));
 }
 
-/** A body of 1,000 items, each as long as it may be, with a URL that only its last characters spoil. */
+/** Returns a body of 1,000 items of maximum length. Only the last characters of each URL are invalid. */
 const longBody = (): string =>
   JSON.stringify({
     activity_files: Array.from({ length: ITEMS }, (_, index) => ({
@@ -50,7 +50,7 @@ const longBody = (): string =>
     })),
   });
 
-/** A body of 1,000 items with every field wrong. */
+/** Returns a body of 1,000 items with every field wrong. */
 const wrongBody = (): string =>
   JSON.stringify({
     activity_files: Array.from({ length: ITEMS }, () => ({
@@ -73,7 +73,7 @@ async function judge(body: string): Promise<void> {
   else await judgeRejected(value, parsed.error.issues, rules);
 }
 
-/** A page of activities that all start together, which is what a search for duplicates likes least. */
+/** Returns activities that all start at the same time: the worst case for the search for duplicates. */
 function candidates(): DuplicateCandidate[] {
   return Array.from({ length: ITEMS }, (_, index) => ({
     activity_id: `${index}.0`,
@@ -92,7 +92,7 @@ async function cpuOf(work: () => unknown): Promise<number> {
   return (user + system) / 1_000;
 }
 
-/** What files of 32 MiB cost that are made to cost as much as they can: the dearest kinds of each way to read them. */
+/** Measures the most expensive kinds of 32 MiB files, for each way to read them. */
 async function fileFigures(): Promise<Figure[]> {
   const streams = (bytes: Uint8Array, resolution: number | null) =>
     decodeStreams(bytes, { ...NO_FALLBACK, sessionIndex: 0, keys: null, resolution });
@@ -119,7 +119,7 @@ async function fileFigures(): Promise<Figure[]> {
   const section = "hostile";
   return [
     ...[...dearest].map(([way, { cpu, kind }]): Figure => {
-      const name = `dearest of ${Object.keys(HOSTILE_FILES).length} FIT files: ${way}`;
+      const name = `most expensive of ${Object.keys(HOSTILE_FILES).length} FIT files: ${way}`;
       return {
         section,
         name,
@@ -131,7 +131,7 @@ async function fileFigures(): Promise<Figure[]> {
     }),
     {
       section,
-      name: "0.56 MB of sparse rows, at the dearest of 7 resolutions",
+      name: "0.56 MB of sparse rows, at the most expensive of 7 resolutions",
       value: thinning,
       unit: "ms CPU",
       target: { at: "most", value: THINNED_CPU_MS },
@@ -139,7 +139,7 @@ async function fileFigures(): Promise<Figure[]> {
   ];
 }
 
-/** What hostile input costs: processor time, and what stays allocated outside the heap while it is read. */
+/** Measures hostile input: CPU time, and memory allocated outside the heap. */
 export async function hostileFigures(): Promise<Figure[]> {
   const [bomb, members, long, wrong, page] = [
     gzipBomb(),
@@ -151,7 +151,7 @@ export async function hostileFigures(): Promise<Figure[]> {
   const cases: Record<string, () => unknown> = {
     "a gzip that unpacks to more than 32 MiB": () => unwrap(bomb),
     "a gzip of 200 members of 4 MiB": () => unwrap(members),
-    "1,000 pings as long as may be": async () => judge(long),
+    "1,000 pings of maximum length": async () => judge(long),
     "1,000 pings with every field wrong": async () => judge(wrong),
     "200 activities among 1,000 that start together": () =>
       page.slice(0, 200).map((activity) => possibleDuplicateOf(activity, page)),

@@ -8,13 +8,13 @@ import { startWorkerd, type Workerd } from "./workerd.ts";
 
 const PINGS_A_REQUEST = 50;
 const LIVE_RIDES = 25;
-/** Between live rides while a history is imported: they come now and then, not in a burst. */
+/** Pause between live rides while a history is imported. */
 const RIDE_PAUSE_MS = 150;
 const POLL_MS = 5;
 const GIVE_UP_AFTER_MS = 600_000;
 const HISTORY_FILES = 1_000;
 const SMALL_HISTORY_FILES = 100;
-/** The size at which the per-file cost is compared; 10,000 take many minutes: `BENCH_LARGE_FILES=10000`. */
+/** Size of the large history. 10,000 files take many minutes: `BENCH_LARGE_FILES=10000`. */
 const LARGE_HISTORY_FILES = Number(process.env["BENCH_LARGE_FILES"] ?? 2_000);
 const ROUNDS = 3;
 
@@ -26,7 +26,7 @@ const importSchema = z.object({
 
 let users = 0;
 
-/** Everything that the sections of imports drive. */
+/** A service and a host, with the requests that the import sections need. */
 export class Benched {
   readonly service: Workerd;
   readonly host: Host;
@@ -37,7 +37,7 @@ export class Benched {
     this.host = host;
   }
 
-  /** An address that was not used before. */
+  /** Returns an address that was not used before. */
   callback(): string {
     this.#served += 1;
     return `${this.host.url.href}${this.#served}.fit?token=${this.#served}`;
@@ -80,23 +80,23 @@ export class Benched {
     });
   }
 
-  /** Waits until it is so. */
+  /** Waits until the condition holds. */
   async until(isSo: () => Promise<boolean>): Promise<void> {
     for (let waited = 0; waited < GIVE_UP_AFTER_MS; waited += 100) {
       if (await isSo()) return;
       await delay(100);
     }
-    throw new Error("It did not come to that in time.");
+    throw new Error("The condition did not hold in time.");
   }
 
-  /** Pings one ride to be imported at once; its file's id. */
+  /** Pings one live ride. Returns its file's id. */
   async pingLive(user: string, summary: string): Promise<string> {
     const ping = pingOf({ user_id: user, summary_id: summary, priority: 1, callback_url: this.callback() });
     const answer = await this.#post("/api/fit_partner_ping/", { activity_files: [ping] });
     return allAcceptedSchema.parse(JSON.parse(answer)).files[0]?.file_id ?? "";
   }
 
-  /** Milliseconds from the task to the import's completion. */
+  /** Returns the milliseconds from the task to the import's completion. */
   async history(files: number): Promise<number> {
     users += 1;
     const user = `history-${users}`;
@@ -104,7 +104,7 @@ export class Benched {
     return timed(async () => this.completed(await this.release(user)));
   }
 
-  /** Milliseconds from the answer to a live ride's ping until its activity is readable. */
+  /** Returns the milliseconds from the answer to a live ride's ping until its activity is readable. */
   async liveRide(): Promise<number> {
     users += 1;
     const file = await this.pingLive(`live-${users}`, "ride");
@@ -160,11 +160,11 @@ class Bare {
   }
 }
 
-/** A ride may take so much longer than the bare work, and wait for its queue besides. */
+/** Allowed ratio over the bare work, beside the wait for the queue. */
 const ALLOWED_OVER_BARE = 1.5;
 const ALLOWED_BATCHING_MS = 1_000;
 
-/** How soon a live ride is readable: alone, and while a history is imported. */
+/** Measures when a live ride is readable: alone, and while a history is imported. */
 export async function liveFigures(): Promise<Figure[]> {
   return withBoth(async (benched, bare) => {
     for (let ride = 0; ride < 5; ride += 1) {
@@ -189,7 +189,7 @@ export async function liveFigures(): Promise<Figure[]> {
     // oxlint-disable-next-line no-unmodified-loop-condition -- the history ends it
     while (running) {
       const took = await benched.liveRide();
-      // A ride that outlived the history was no longer beside it.
+      // A ride that ended after the history does not count.
       if (running) busy.push(took);
       await delay(RIDE_PAUSE_MS);
     }
@@ -224,14 +224,14 @@ export async function liveFigures(): Promise<Figure[]> {
               value: quantile(busy, 0.95) / quantile(idle, 0.95),
               unit: "×",
               target: { at: "most" as const, value: 2 },
-              note: `${busy.length} rides; local workerd runs all in one isolate, deployed consumers have their own`,
+              note: `${busy.length} rides; local workerd runs everything in one isolate`,
             },
           ]),
     ];
   });
 }
 
-/** How long a history takes, against a bare loop, and whether a file of a large one costs what one of a small does. */
+/** Measures a history compared with a bare loop, and the time per file of a large and of a small history. */
 export async function bulkFigures(): Promise<Figure[]> {
   return withBoth(async (benched, bare) => {
     await benched.history(SMALL_HISTORY_FILES);

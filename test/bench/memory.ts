@@ -9,14 +9,14 @@ import { Inspector } from "./inspector.ts";
 import { startWorkerd } from "./workerd.ts";
 
 const MEBIBYTE = 1 << 20;
-/** The platform ends an isolate that holds more. */
+/** Maximum memory of an isolate on the platform. */
 export const ISOLATE_MIB = 128;
-/** Often enough to see the isolate between two turns of its loop. */
+/** Interval between two samples. */
 const SAMPLE_MS = 10;
 const HOW =
   "used heap + array buffers, by the inspector between turns of the isolate; all of it in one isolate";
 
-/** What the isolate holds at the most while large files pass, and what it does when too much comes at once. */
+/** Measures the isolate's peak memory with large files, and its behaviour under overload. */
 export async function memoryFigures(): Promise<Figure[]> {
   return [
     await peakOfImports("a file of 20 MB", 1, longFile(20_000_000)),
@@ -53,7 +53,7 @@ async function peakOfImports(name: string, files: number, bytes: Uint8Array): Pr
   }
 }
 
-/** 20 pings of 8 MiB inline at once: some are taken, the rest is told to come again, and the service lives. */
+/** Sends 20 pings of 8 MiB inline in parallel: some are accepted, the rest get 503, and the service keeps running. */
 async function flood(): Promise<Figure[]> {
   const PINGS = 20;
   const file = rideFile({ seconds: 33_000, paddingBytes: 245 }).subarray(0, 8 * MEBIBYTE);
@@ -89,18 +89,18 @@ async function flood(): Promise<Figure[]> {
         target: { at: "most", value: ISOLATE_MIB },
         note: HOW,
       },
-      { section, name: `${name}: taken (202)`, value: of(202), unit: "" },
-      { section, name: `${name}: told to come again (503)`, value: of(503), unit: "" },
+      { section, name: `${name}: accepted (202)`, value: of(202), unit: "" },
+      { section, name: `${name}: rejected for now (503)`, value: of(503), unit: "" },
       {
         section,
-        name: `${name}: neither`,
+        name: `${name}: other statuses`,
         value: PINGS - of(202) - of(503),
         unit: "",
         target: { at: "most", value: 0 },
       },
       {
         section,
-        name: `${name}: answers afterwards with`,
+        name: `${name}: status of a request afterwards`,
         value: alive.status,
         unit: "",
         target: { at: "most", value: 200 },
@@ -113,7 +113,7 @@ async function flood(): Promise<Figure[]> {
 
 const heapSchema = z.object({ usedSize: z.number(), backingStorageSize: z.number().optional() });
 
-/** The most that the isolate was seen to hold during the work, in MiB. */
+/** Returns the isolate's highest sampled memory during the work, in MiB. */
 export async function watched(address: URL | null, work: () => Promise<unknown>): Promise<number> {
   const inspector = await Inspector.connect(address);
   let peak = 0;

@@ -1,7 +1,7 @@
-/** When these were the list prices of the platform's paid plan; included allowances are left out. */
+/** Date of these list prices of the platform's paid plan, without allowances. */
 export const PRICES_OF = "2026-11-25";
 
-/** USD for a million, unless the unit says otherwise. */
+/** USD per million, unless the unit says otherwise. */
 export const PRICES = {
   worker_requests: { usd: 0.3, buys: "each call of the partner, and each batch that a consumer takes" },
   queue_operations: {

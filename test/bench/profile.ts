@@ -4,7 +4,7 @@ import { Inspector } from "./inspector.ts";
 import { Intake, LOADS, type Load } from "./intake.ts";
 import { SCRIPT, startWorkerd } from "./workerd.ts";
 
-/** Long enough that alarms ring as often as pings come, and that functions are compiled. */
+/** Lead-in, until alarms ring as often as pings arrive and functions are compiled. */
 const LEAD_IN_MS = 4_000;
 const PROFILED_MS = 6_000;
 const SAMPLE_MICROSECONDS = 200;
@@ -28,7 +28,7 @@ const profileSchema = z.object({
 });
 type Profile = z.infer<typeof profileSchema>["profile"];
 
-/** Where the isolate spends its time for a ping: self time by V8's sampling profiler, alarms included. */
+/** Measures where the isolate spends its time for a ping: self time by V8's sampling profiler, alarms included. */
 export async function profileFigures(): Promise<Figure[]> {
   const worker = await startWorkerd({
     entry: "src/index.ts",

@@ -17,7 +17,7 @@ const HISTORY_FILES = 200;
 const LIVE_RIDES = 9;
 const BATCHES = 9;
 
-/** Measures what a dispatch, a live ride and their statements take, then simulates a morning with it. */
+/** Measures a dispatch, a live ride and their statements, then simulates a morning with these times. */
 export async function simulateFigures(): Promise<Figure[]> {
   const host = await startHost();
   const worker = await startWorkerd({ entry: "src/index.ts", consumers: true });
@@ -41,7 +41,7 @@ export async function simulateFigures(): Promise<Figure[]> {
   }
 }
 
-/** What it takes to make so many files readable, beyond what a statement takes that does nothing. */
+/** Returns the time to make files readable, beyond the time of an empty statement. */
 async function statementsMs(database: D1Database, count: number): Promise<number> {
   const decoded = decodeActivities(rideFile({ seconds: 3_600 }), { fallbackStartInSeconds: null });
   if (!decoded.ok) throw new Error("The ride could not be decoded.");

@@ -6,34 +6,34 @@ import {
 import { randomId } from "../../src/identifiers.ts";
 import { quantile, type Figure } from "./figures.ts";
 
-/** Milliseconds that things take, as they were measured. */
+/** Measured times in milliseconds. */
 export interface ServiceTimes {
   /** A bulk dispatch of 25 files, without its statements. */
   bulkMs: number;
   /** A live ride, without its statements. */
   liveMs: number;
-  /** The statements of one dispatch, which a database carries out one after the other. */
+  /** The statements of one dispatch, which a database runs one after the other. */
   bulkStatementsMs: number;
   liveStatementsMs: number;
 }
 
 const USERS = 100_000;
 const LARGEST_HISTORY = 5_000;
-/** They connect within this: as near to "at once" as people come. */
+/** Time within which all users connect. */
 const CONNECT_WITHIN_MS = 5 * 60_000;
-/** Parts of the users that each partner brings. */
+/** Share of the users of each partner. */
 const PARTNERS = [0.8, 0.18, 0.02] as const;
 /** Consumers that run at a time: `max_concurrency` in wrangler.toml. */
 const LIVE_CONSUMERS = 50;
 const BULK_CONSUMERS = 60;
-/** Live rides of other users meanwhile. */
+/** Live rides of other users in the same time. */
 const LIVE_EVERY_MS = 50;
 const SMALL_HISTORY = 100;
 const LARGE_HISTORY = 2_000;
 const DEPTH_AFTER_MINUTES = [1, 5, 15, 30, 60, 120];
 const MINUTE_MS = 60_000;
 
-/** One user's collector, as far as draining asks: its files are numbers instead of rows. */
+/** One user's collector, reduced to draining. Its files are numbers instead of rows. */
 class History {
   readonly partner: number;
   readonly files: number;
@@ -50,7 +50,7 @@ class History {
     this.waiting = files;
   }
 
-  /** What the collector's alarm would send now: files of each dispatch. */
+  /** Returns the number of files of each dispatch that the alarm would send now. */
   drain(nowMs: number): number[] {
     const room = BULK_WINDOW - this.out;
     if (room <= 0 || this.waiting === 0) return [];
@@ -71,7 +71,7 @@ interface Message {
   sentAt: number;
 }
 
-/** Work that waits its turn, first come first served. */
+/** A first-in, first-out queue. */
 class Fifo {
   #items: Message[] = [];
   #head = 0;
@@ -95,7 +95,7 @@ class Fifo {
   }
 }
 
-/** What happens at which instant, earliest first: a binary heap. */
+/** Events ordered by time, in a binary heap. */
 class Timeline {
   readonly #times: number[] = [];
   readonly #works: (() => void)[] = [];
@@ -139,7 +139,7 @@ class Timeline {
   }
 }
 
-/** The same morning every time. */
+/** Seeded, so that every run is the same. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -149,8 +149,8 @@ function seeded(seed: number): () => number {
 }
 
 /**
- * A morning on which 100,000 users of three partners connect their histories: the collectors' own decisions on a
- * virtual clock, two queues with their consumers, and one database that carries out a statement at a time.
+ * Simulates a morning on which 100,000 users of three partners connect their histories: the collectors' own decisions on a
+ * virtual clock, two queues with their consumers, and one database that runs one statement at a time.
  */
 export function simulateMorning(times: ServiceTimes): Figure[] {
   const random = seeded(7);
@@ -265,7 +265,7 @@ export function simulateMorning(times: ServiceTimes): Figure[] {
   const note = `${times.bulkMs.toFixed(1)} ms a bulk dispatch and ${times.bulkStatementsMs.toFixed(2)} ms of statements, ${times.liveMs.toFixed(1)} and ${times.liveStatementsMs.toFixed(2)} ms a live ride, measured here; hosts that answer at once; one database`;
   return [
     { section, name: `${USERS} histories: files`, value: files, unit: "files", note },
-    { section, name: "until the last is imported", value: lastMs / MINUTE_MS, unit: "minutes" },
+    { section, name: "until the last file is imported", value: lastMs / MINUTE_MS, unit: "minutes" },
     { section, name: "files a second over all", value: files / (lastMs / 1_000), unit: "files/s" },
     ...[...depths].map(([minutes, depth]) => ({
       section,
@@ -287,7 +287,7 @@ export function simulateMorning(times: ServiceTimes): Figure[] {
       value: [...sentInSecond.values()].reduce((most, sent) => Math.max(most, sent), 0),
       unit: "messages/s",
       target: { at: "most", value: 5_000 },
-      note: "what one queue takes",
+      note: "limit of one queue",
     },
     ...[
       { name: `a history of at most ${SMALL_HISTORY} files`, chosen: small },

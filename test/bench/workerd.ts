@@ -14,7 +14,7 @@ export const WORKER_NAME = "bench";
 /** The name of the one module that workerd runs. */
 export const SCRIPT = "worker.js";
 
-/** Waiting for this machine's disk would hide what the Worker costs, and says nothing of the platform's. */
+/** Disk waits of this machine would hide the Worker's cost. */
 const MEMORY_DISK = "/dev/shm";
 
 const CONFIG = path.join(ROOT, "wrangler.toml");
@@ -24,34 +24,34 @@ export interface Workerd {
   url: URL;
   /** The bundled module that workerd runs. */
   script: string;
-  /** Where workerd's inspector listens; null unless it was asked for. */
+  /** Address of workerd's inspector. Null without `inspector`. */
   inspector: URL | null;
-  /** A partner without limits, known to the Worker from now on. */
+  /** Credentials of a registered partner without limits. */
   credentials: Credentials;
   /**
-   * The Worker's database, from outside of it. `prepare` and `bind` block this process until workerd answers, and nobody
-   * reads its log meanwhile: under load, workerd then waits for ever. So prepare statements before the load.
+   * The Worker's database, from outside the Worker. `prepare` and `bind` block this process until workerd answers. Under load
+   * workerd then waits for its log to be read, for ever. So prepare statements before the load.
    */
   database: D1Database;
-  /** From the start of workerd to its first answer. */
+  /** Milliseconds from the start of workerd to its first answer. */
   firstAnswerMs: number;
   stop(): Promise<void>;
 }
 
-/** A deployed service refuses plain http, which is all that a benchmark speaks. */
+/** The local environment, because a deployed one rejects plain http. */
 export const ENVIRONMENT = "local";
 
 export interface WorkerdOptions {
   /** The Worker's module, from the root of the checkout. */
   entry: string;
-  /** Without consumers, messages are taken and nothing is done about them. */
+  /** Without consumers, queues accept messages and deliver none. */
   consumers: boolean;
-  /** How long a live ride's message waits in its queue before a consumer gets it. */
+  /** Delay of a live ride's message in its queue, in seconds. */
   priorityDelaySeconds?: number;
   inspector?: boolean;
-  /** Asked for as soon as workerd has started. */
+  /** Address to request as soon as workerd has started. */
   firstAsk?: string;
-  /** Takes what the Worker logs, line by line. */
+  /** Receives each line of the Worker's log. */
   onLog?: (line: string) => void;
   /** Classes of Durable Objects instead of the service's own, as `{ BINDING: "Class" }`. */
   classes?: Record<string, string>;
@@ -95,7 +95,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     host: "127.0.0.1",
     port: 0,
     log: new Log(LogLevel.ERROR),
-    // What the Worker logs is part of its work, whether or not somebody reads it here.
+    // Logging is part of the Worker's work, so the log is always read.
     handleStructuredLogs: ({ message }: { message: string }) => options.onLog?.(message),
   };
   const startedAt = performance.now();

@@ -1,9 +1,9 @@
 import { decodeActivities } from "../../../src/fit/index.ts";
 
-/** As many connections of one invocation may wait for headers at a time. */
+/** Connections of one invocation that may wait for headers at a time. */
 const AT_ONCE = 6;
 
-/** Downloads `count` files below `from`, stores and decodes each, six at a time, and that is all. */
+/** Downloads `count` files below `from`, stores and decodes each, six at a time. */
 export default {
   async fetch(request, env) {
     const { searchParams } = new URL(request.url);

@@ -2,14 +2,14 @@
 import type { Env } from "../../../src/env.ts";
 import service, { PartnerWindows as Windows, PingCollector as Collector } from "../../../src/index.ts";
 
-/** How often each billable thing was done since the Worker began: asked for at `/metered/`. */
+/** Billable operations since the Worker started. Returned by `GET /metered/`. */
 const counts = new Map<string, number>();
 
 function count(what: string, times: number): void {
   counts.set(what, (counts.get(what) ?? 0) + times);
 }
 
-/** Cursors say what they wrote and read once they are through, which they are when the next turn begins. */
+/** Cursors report rows written and read once they are exhausted, which is so in the next turn. */
 let cursors: { table: string; cursor: SqlStorageCursor<Record<string, SqlStorageValue>> }[] = [];
 
 function tableOf(sql: string): string {
@@ -18,7 +18,7 @@ function tableOf(sql: string): string {
 
 type Method = (this: unknown, ...args: never[]) => unknown;
 
-/** Puts `around` in place of a method, for all objects of its kind; it is given the call to the original. */
+/** Replaces a method of a prototype with `around`, which gets the call to the original. */
 function wrap(
   object: object,
   method: string,
@@ -77,7 +77,7 @@ function meter(env: Env): void {
       return result;
     });
   }
-  // `first` tells no rows; `all` does, and was wrapped above.
+  // `first` reports no rows. `all` does, and is wrapped above.
   wrap(statement, "first", async (_call, self) => {
     const { results } = await (self as D1PreparedStatement).all();
     return results[0] ?? null;

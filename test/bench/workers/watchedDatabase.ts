@@ -18,7 +18,7 @@ async function beforeCall(caller: Caller): Promise<void> {
   if (slowerByMs > 0) await scheduler.wait(slowerByMs);
 }
 
-/** The same database; every call of it is counted, and delayed while a delay is set. */
+/** Wraps a database: counts every call, and delays it while a delay is set. */
 function watchedDatabase(database: D1Database, caller: Caller): D1Database {
   return new Proxy(database, {
     get(target, property) {
@@ -29,7 +29,7 @@ function watchedDatabase(database: D1Database, caller: Caller): D1Database {
           return target.batch(statements.map((statement) => originals.get(statement) ?? statement));
         };
       }
-      // A call that this does not know would go uncounted.
+      // An unknown call would not be counted.
       throw new Error(`D1Database.${String(property)} is not watched`);
     },
   });
