@@ -5,7 +5,7 @@ import type { TestProject } from "vitest/node";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Where a Chromium lies; null where there is none. */
+    /** Path of a Chromium. Null without one. */
     chromium: string | null;
   }
 }
@@ -14,7 +14,7 @@ const PLACES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/goog
 
 const installed = (): string | null => PLACES.find((place) => existsSync(place)) ?? null;
 
-/** Finds a Chromium; where a package manager may bring Debian's, it does. */
+/** Finds a Chromium. Root on Debian gets it installed. */
 export default function setup(project: TestProject): void {
   if (installed() === null && process.getuid?.() === 0 && existsSync("/usr/bin/apt-get")) {
     process.stderr.write("Installing chromium for the console's tests, once …\n");
@@ -24,7 +24,7 @@ export default function setup(project: TestProject): void {
   }
   const chromium = installed();
   if (chromium === null) {
-    process.stderr.write("The console's tests are skipped: install chromium, and they run.\n");
+    process.stderr.write("No Chromium was found: the console's tests are skipped.\n");
   }
   project.provide("chromium", chromium);
 }

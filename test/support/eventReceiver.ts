@@ -11,16 +11,16 @@ export interface ReceivedEvent {
 
 export interface EventReceiver {
   url: string;
-  /** The secret that the partner was given; until it is known nothing verifies. */
+  /** The partner's webhook secret. Nothing verifies before it is set. */
   expect(secret: string): void;
-  /** What came with a good signature, in order; repetitions too. */
+  /** Events with a valid signature, in order, with repetitions. */
   received: readonly ReceivedEvent[];
-  /** How many came whose signature was not good. */
+  /** Number of requests with an invalid signature. */
   refused(): number;
   close(): Promise<void>;
 }
 
-/** A partner's receiver: takes what verifies by Standard Webhooks, answers 400 to anything else. */
+/** Starts a partner's receiver. It accepts requests that verify by Standard Webhooks and returns 400 otherwise. */
 export async function startEventReceiver(): Promise<EventReceiver> {
   const received: ReceivedEvent[] = [];
   let webhook: Webhook | null = null;

@@ -1,7 +1,7 @@
-/** Between two looks: short against what is waited for, long against the cost of a look. */
+/** Interval between two checks. */
 const LOOK_EVERY_MS = 200;
 
-/** Looks until something is there (not undefined) and gives it back; throws with `what` when it is late. */
+/** Repeats a check until it returns a value, and returns it. Throws with `what` after the deadline. */
 export async function eventually<T>(
   what: string,
   deadlineInSeconds: number,

@@ -2,9 +2,9 @@ import { randomUUID } from "node:crypto";
 import { listenOnLoopback } from "./loopback.ts";
 
 export interface Serving {
-  /** 200 unless said otherwise. */
+  /** Default: 200. */
   status?: number;
-  /** How long the answer lets wait for itself. */
+  /** Delay of the answer in milliseconds. */
   delayInMs?: number;
   /** Redirects to the file this many times first. */
   redirects?: number;
@@ -13,16 +13,16 @@ export interface Serving {
 }
 
 export interface FileHost {
-  /** Puts a file up; its URL has a token that must show up nowhere. */
+  /** Adds a file. Its URL has a token that must never appear in a log or answer. */
   serve(bytes: Uint8Array, serving?: Serving): string;
-  /** How often the file at this URL was asked for. */
+  /** Returns the number of requests for this URL. */
   asked(url: string): number;
-  /** How many files were handed out whole. */
+  /** Returns the number of files sent completely. */
   handedOut(): number;
   close(): Promise<void>;
 }
 
-/** A partner's host for FIT files: every URL works once, the next GET gets 410. */
+/** Starts a partner's host for FIT files. Each URL works once; the next GET gets 410. */
 export async function startFileHost(): Promise<FileHost> {
   const files = new Map<string, { bytes: Uint8Array; serving: Serving; asked: number }>();
   let handedOut = 0;

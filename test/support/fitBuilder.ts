@@ -1,6 +1,6 @@
 /**
- * FIT files byte by byte, right or wrong as a test wants them. Nothing here is shared with the decoder:
- * a mistake in one does not hide in the other.
+ * Builds FIT files byte by byte, valid or not. Shares no code with the decoder, so that a mistake in one does not hide in
+ * the other.
  */
 
 const BASE_TYPES = {
@@ -47,7 +47,7 @@ export interface MessageOptions {
 
 export interface FileOptions {
   headerSize?: number;
-  /** What the header says of the data's size, when not the truth. */
+  /** Data size in the header, if it differs from the real one. */
   dataSize?: number;
   /** "zero" or "wrong" instead of the right header CRC. */
   headerCrc?: "zero" | "wrong";
@@ -65,13 +65,13 @@ export class FitBuilder {
   private readonly data: number[] = [];
   private readonly definitions = new Map<number, string>();
 
-  /** Any bytes, for what no writer should write. */
+  /** Appends any bytes. */
   raw(...bytes: readonly number[]): this {
     this.data.push(...bytes);
     return this;
   }
 
-  /** A data message, after its definition unless that already stands. */
+  /** Appends a data message, with its definition if it is new. */
   message(globalNumber: number, fields: readonly Field[], options: MessageOptions = {}): this {
     const { local = 0, bigEndian = false, developer = [], compressed } = options;
     const encoded = fields.map(([number, type, value]) => ({
@@ -112,13 +112,13 @@ export class FitBuilder {
     ]);
   }
 
-  /** A record: seconds since T0 (null: without a timestamp), then fields. */
+  /** Appends a record: seconds since T0 (null: without a timestamp), then fields. */
   record(seconds: number | null, fields: readonly Field[] = [], options: MessageOptions = {}): this {
     const timestamp: Field[] = seconds === null ? [] : [[253, "uint32", T0 + seconds]];
     return this.message(20, [...timestamp, ...fields], { local: 1, ...options });
   }
 
-  /** A session of cycling that begins at T0, unless the fields say otherwise. */
+  /** Appends a cycling session that begins at T0 by default. */
   session(fields: readonly Field[] = [], seconds = 600): this {
     const defaults: Field[] = [
       [253, "uint32", T0 + seconds],
@@ -174,7 +174,7 @@ export class FitBuilder {
   }
 }
 
-/** An activity file with its file_id. */
+/** Begins an activity file with its file_id. */
 export const activityFile = (): FitBuilder => new FitBuilder().fileId();
 
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
@@ -187,7 +187,7 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** The CRC by bits, with the reflected polynomial 0xA001. */
+/** Returns the CRC, computed by bits with the reflected polynomial 0xA001. */
 function crcOf(bytes: Uint8Array): number {
   let crc = 0;
   for (const byte of bytes) {

@@ -12,14 +12,14 @@ export interface Decoded {
   activities: DecodedActivity[];
 }
 
-/** The activities of a file that must have some. */
+/** Returns the activities of a file. Throws if it has none. */
 export function decode(bytes: Uint8Array, fallbackStartInSeconds: number | null = null): Decoded {
   const result = decodeActivities(bytes, { fallbackStartInSeconds });
   if (!result.ok) throw new Error(`${result.problem.code}: ${result.problem.detail}`);
   return result;
 }
 
-/** The one activity of a file. */
+/** Returns the one activity of a file. Throws if it has several. */
 export function decodeOne(bytes: Uint8Array, fallbackStartInSeconds: number | null = null): DecodedActivity {
   const { activities } = decode(bytes, fallbackStartInSeconds);
   const [activity] = activities;

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 
-/** Folders of real and synthetic files that live beside the repository; tests of them skip without. */
+/** Folders of real and synthetic files outside the repository. Their tests are skipped without them. */
 const shared = process.env["FIT_SHARED"] ?? path.join(import.meta.dirname, "../../../shared");
 
 export const corpusFolder = process.env["FIT_CORPUS"] ?? path.join(shared, "fit-corpus");

@@ -1,8 +1,8 @@
 import { T0 } from "./fitBuilder.ts";
 
 /**
- * FIT files that are legal or nearly so, and built to cost a decoder as much as they can. Each kind takes the
- * number of bytes that it may have. The bytes are written in place, so that 32 MiB take milliseconds.
+ * FIT files that are valid or nearly valid, and as expensive to decode as possible. Each kind gets its
+ * maximum number of bytes. The bytes are written in place, so that 32 MiB take milliseconds.
  */
 
 type FieldOf = readonly [number: number, size: number, baseType: number];
@@ -46,7 +46,7 @@ class Writer {
     this.open();
   }
 
-  /** Whether so many more bytes fit, with the CRC after them. */
+  /** Returns whether this many more bytes and the CRC fit. */
   fits(bytes: number): boolean {
     return this.at + bytes + CRC_BYTES <= this.bytes.length;
   }
@@ -144,7 +144,7 @@ class Writer {
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const developerFields = (from: number, count: number): DeveloperFieldOf[] =>
   range(count).map((i) => [from + i, 1, 0]);
-/** Numbers without a pattern that one can follow. */
+/** Returns pseudo-random numbers. */
 const scattered = (i: number, below: number): number =>
   Math.floor(((Math.imul(i, 0x9e3779b1) >>> 0) / 2 ** 32) * below);
 
@@ -171,7 +171,7 @@ function redefined(
   const writer = new Writer(size).session(T0, 1_000);
   const bytes = 7 + 3 * fields.length + 3 * developer.length + 1 + (data?.length ?? 0);
   for (let i = 0; writer.fits(bytes + HEADER_BYTES + CRC_BYTES); i++) {
-    // One that is like the last may be known again.
+    // A definition that equals the last could be recognized.
     writer.define(0, globalNumber, fields, developer, i & 1);
     if (data !== null) writer.put(0, ...data);
     if (i % 900_000 === 899_999) writer.next();

@@ -1,6 +1,6 @@
 import { concat } from "./fitBuilder.ts";
 
-/** Damaged copies of a file: bytes changed, cut out, repeated or cut off. The same seed gives the same ones. */
+/** Returns damaged copies of a file: bytes changed, removed, repeated or cut off. The same seed gives the same copies. */
 export function* mutants(file: Uint8Array, count: number, seed: number): Generator<Uint8Array> {
   const random = randomFrom(seed);
   const below = (limit: number) => Math.floor(random() * limit);
@@ -27,7 +27,7 @@ function withAgain(bytes: Uint8Array, at: number, length: number): Uint8Array {
   return concat(bytes.subarray(0, at + length), bytes.subarray(at));
 }
 
-/** mulberry32: numbers in [0, 1) that depend on the seed alone. */
+/** mulberry32: returns numbers in [0, 1) that depend only on the seed. */
 export function randomFrom(seed: number): () => number {
   let state = seed;
   return () => {

@@ -5,7 +5,7 @@ import { app } from "../../src/http/app.ts";
 import { problemSchema, type Problem } from "../../src/http/problemSchema.ts";
 import type { TestPartner } from "./partner.ts";
 
-/** The routes as the OpenAPI document has them; those without parameters first, as the router takes them. */
+/** The routes of the OpenAPI document. Routes without parameters come first, as in the router. */
 const documented = app.openAPIRegistry.definitions
   .flatMap((definition) => (definition.type === "route" ? [definition.route] : []))
   .map(({ method, path, responses }) => ({
@@ -16,7 +16,7 @@ const documented = app.openAPIRegistry.definitions
   }))
   .toSorted((a, b) => a.parameters - b.parameters);
 
-/** The schema that a route documents for this answer; null when the answer has no JSON body. */
+/** Returns the documented schema of this answer. Null without a JSON body. */
 function schemaFor(method: string, path: string, response: Response): z.ZodType | null {
   const type = response.headers.get("Content-Type")?.split(";")[0] ?? "";
   const asked = `${path.split("?")[0]}/`.replace(/\/+$/, "/");
@@ -24,7 +24,7 @@ function schemaFor(method: string, path: string, response: Response): z.ZodType 
     (candidate) => candidate.method === method.toLowerCase() && candidate.path.test(asked),
   );
   if (method === "HEAD") return null;
-  // An address or a method that no route has.
+  // No route has this address and method.
   if (route === undefined) return problemSchema;
   const answer = route.responses[response.status];
   expect(Object.keys(route.responses), `${method} ${asked}`).toContain(String(response.status));
@@ -36,8 +36,8 @@ function schemaFor(method: string, path: string, response: Response): z.ZodType 
 }
 
 /**
- * Sends a request as a partner would, with `body` as JSON or `raw` as it is. The answer is one that the route
- * documents, with a body of its schema.
+ * Sends a request as a partner, with `body` as JSON or `raw` unchanged. Checks that the route documents the
+ * answer, and that the body has its schema.
  */
 export async function send(
   who: Pick<TestPartner, "headers"> | null,
@@ -56,7 +56,7 @@ export async function send(
   return response;
 }
 
-/** The answer's body, which must have this status and be all that the schema says and nothing more. */
+/** Returns the answer's body. Checks its status, and that it has exactly the fields of the schema. */
 export async function answerOf<T extends z.ZodType>(
   response: Response,
   status: number,
@@ -68,7 +68,7 @@ export async function answerOf<T extends z.ZodType>(
   return schema.parse(body);
 }
 
-/** The problem document of an answer with this status and code. */
+/** Returns the problem document of an answer. Checks its status and code. */
 export async function problemOf(response: Response, status: number, code: string): Promise<Problem> {
   const found = await answerOf(response, status, problemSchema);
   expect(response.headers.get("Content-Type")).toBe("application/problem+json");
@@ -76,7 +76,7 @@ export async function problemOf(response: Response, status: number, code: string
   return found;
 }
 
-/** Where the faults are, each with its code. */
+/** Returns the pointer and code of each fault. */
 export function faultsOf(problem: Problem): [pointer: string, code: string][] {
   return (problem.errors ?? []).map(({ pointer, code }) => [pointer, code]);
 }

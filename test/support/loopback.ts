@@ -1,12 +1,12 @@
 import { createServer, type RequestListener } from "node:http";
 
 export interface LoopbackServer {
-  /** `http://127.0.0.1:…`, without a slash at its end. */
+  /** `http://127.0.0.1:…`, without a trailing slash. */
   url: string;
   close(): Promise<void>;
 }
 
-/** An HTTP server on a free port of this machine. */
+/** Starts an HTTP server on a free port of this machine. */
 export async function listenOnLoopback(listener: RequestListener): Promise<LoopbackServer> {
   const server = createServer(listener);
   const port = await new Promise<number>((resolve, reject) => {
@@ -27,7 +27,7 @@ export async function listenOnLoopback(listener: RequestListener): Promise<Loopb
   };
 }
 
-/** A port that nobody listens on at this moment. */
+/** Returns a free port. */
 export async function freePort(): Promise<number> {
   const server = await listenOnLoopback(() => {});
   await server.close();

@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 
-/** One request that left the service. */
+/** One request that the service sent. */
 export interface Sent {
   url: string;
   method: string;
@@ -11,8 +11,7 @@ export interface Sent {
 export type Answer = (request: Sent) => Response | Promise<Response>;
 
 /**
- * Plays the network outside: hosts of files, receivers of events. Addresses that nobody plays cannot be
- * reached. Call `vi.restoreAllMocks()` after the test.
+ * Replaces the network: hosts of files, receivers of events. Other addresses cannot be reached. Call `vi.restoreAllMocks()` after the test.
  */
 export function playOutside(answers: Record<string, Answer>) {
   const sent: Sent[] = [];
@@ -32,7 +31,7 @@ export function playOutside(answers: Record<string, Answer>) {
   return { sent, to: (url: string) => sent.filter((request) => request.url === url) };
 }
 
-/** A URL that works once and is gone afterwards, as signed download links are. */
+/** Returns a handler that works once, like a signed download link, and returns 410 afterwards. */
 export function once(bytes: Uint8Array<ArrayBuffer>): Answer {
   let used = false;
   return () => {

@@ -12,11 +12,11 @@ export interface TestPartner {
   partner: Partner;
   partnerId: string;
   authKey: string;
-  /** What the partner sends to show who it is. */
+  /** Headers that authenticate the partner. */
   headers: Record<string, string>;
 }
 
-/** A partner that no other test knows, in the registry, with one live key. */
+/** Registers a new partner with one live key. */
 export async function newPartner(settings: Partial<Partner> = {}): Promise<TestPartner> {
   const authKey = newAuthKey();
   const partnerId = settings.partner_id ?? `p-${randomId()}`;

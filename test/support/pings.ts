@@ -1,12 +1,12 @@
 import type { Submission } from "../../src/collector/files/submission.pure.ts";
 import { parsePingFields, type PingFields } from "../../src/files/pingFields.pure.ts";
 
-/** A ping's fields with their defaults and these changes. */
+/** Returns a ping's fields: defaults with these changes. */
 export function pingFields(changes: Partial<PingFields> = {}): PingFields {
   return { ...parsePingFields({ start_time_in_seconds: "1760000000" }), ...changes };
 }
 
-/** A live ride's ping, as a collector keeps it, with these changes. */
+/** Returns a live ride's ping as a collector stores it, with these changes. */
 export function submissionOf(changes: Partial<Submission> = {}): Submission {
   return {
     ...pingFields({ priority: 1 }),

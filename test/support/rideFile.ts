@@ -5,15 +5,15 @@ export interface Ride {
   startInSeconds: number;
   seconds: number;
   heartRate: number;
-  /** In degrees, where the whole ride takes place. */
+  /** Position of the whole ride, in degrees. */
   position?: { latitude: number; longitude: number };
-  /** Padding of this many bytes a record, for files of a given size. */
+  /** Padding per record in bytes, for files of a given size. */
   paddingBytes?: number;
 }
 
 export const RIDE: Ride = { startInSeconds: 1_760_000_000, seconds: 10, heartRate: 140 };
 
-/** A cycling activity with one session and a record a second, each alike: values that a test can foretell. */
+/** Returns a cycling activity with one session and one record a second. All records are equal, so that tests know the values. */
 export function rideFile(changes: Partial<Ride> = {}): Uint8Array<ArrayBuffer> {
   const { startInSeconds, seconds, heartRate, position, paddingBytes } = { ...RIDE, ...changes };
   const readings = Array.from({ length: seconds }, (_, second) => ({

@@ -15,7 +15,7 @@ async function insert(table: string, row: Record<string, Value>): Promise<void> 
     .run();
 }
 
-/** Has the form of file and import ids, and names none. */
+/** A valid id that names no file and no import. */
 export const UNKNOWN_ID = "0".repeat(42);
 
 export const NOON = Date.parse("2026-06-01T12:00:00.000Z");
@@ -27,7 +27,7 @@ export interface Names {
   summaryId: string;
 }
 
-/** The batch that lists a file of its own; returns its id. */
+/** Inserts the batch that lists a single file. Returns its id. */
 async function seedBatch(partner_id: string, file_id: string, times: Record<string, Value>): Promise<string> {
   const batch_id = randomId();
   const file_ids = JSON.stringify([file_id]);
@@ -43,7 +43,7 @@ async function seedBatch(partner_id: string, file_id: string, times: Record<stri
   return batch_id;
 }
 
-/** A file in the read model, imported unless said otherwise; returns its id. */
+/** Inserts a file into the read model, imported by default. Returns its id. */
 export async function seedFile(names: Names, columns: Record<string, Value> = {}): Promise<string> {
   const file_id = fileId(names);
   const { received_at = NOON, updated_at = NOON } = columns;
@@ -71,7 +71,7 @@ export async function seedFile(names: Names, columns: Record<string, Value> = {}
   return file_id;
 }
 
-/** Every quantity null, for a test to fill in what it speaks of. */
+/** A summary with defaults, for tests to change. */
 export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices"> = {
   session_index: 0,
   session_count: 1,
@@ -98,7 +98,7 @@ export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices">
   streams: ["time_in_seconds"],
 };
 
-/** An activity of a file in the read model, which is imported unless it is there; returns its id. */
+/** Inserts an activity, and its file if that is missing. Returns the activity's id. */
 export async function seedActivity(
   names: Names,
   summary: Partial<typeof BARE_SUMMARY> = {},
@@ -148,7 +148,7 @@ export async function seedActivity(
   return `${file_id}.${whole.session_index}`;
 }
 
-/** An import in the read model, completed unless said otherwise; returns its id. */
+/** Inserts an import into the read model, completed by default. Returns its id. */
 export async function seedImport(
   names: Omit<Names, "summaryId">,
   columns: Record<string, Value> = {},
@@ -173,7 +173,7 @@ export async function seedImport(
   return import_id;
 }
 
-/** What an import's task expected and never came, one slice. */
+/** Inserts one slice of an import's list of missing files. */
 export async function seedMissing(
   partner_id: string,
   import_id: string,
@@ -188,7 +188,7 @@ export async function seedMissing(
   });
 }
 
-/** A signed request to somebody: an event unless said otherwise; returns its id. */
+/** Inserts a delivery, an event by default. Returns its id. */
 export async function seedDelivery(
   partnerId: string,
   delivery_id: string,

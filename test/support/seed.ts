@@ -1,4 +1,4 @@
 import fc from "fast-check";
 
-// The same cases in every run, so that a change is judged by itself; new ones are for who changes this number.
+// Every run has the same cases, so that a failure is caused by the change. Change the number for new cases.
 fc.configureGlobal({ seed: 20_261_125 });

@@ -8,7 +8,7 @@ import { eventually } from "./eventually.ts";
 import { freePort } from "./loopback.ts";
 
 const ROOT = path.join(import.meta.dirname, "..", "..");
-/** A busy machine takes many seconds for what an idle one does in four. */
+/** An idle machine starts in four seconds, a busy one may take many. */
 const START_DEADLINE_SECONDS = 90;
 
 const credentialsSchema = z.object({
@@ -18,11 +18,11 @@ const credentialsSchema = z.object({
 });
 export type PartnerCredentials = z.infer<typeof credentialsSchema>;
 
-/** The service as people start it, with npm: a process group of its own, a state folder of its own. */
+/** The service, started with npm in its own process group and state folder. */
 export class ServiceProcess {
   readonly state: string;
   readonly url: string;
-  /** What the last start printed. */
+  /** Output of the last start. */
   printed = "";
   readonly #flags: readonly string[];
   #child: ChildProcess | null = null;
@@ -33,7 +33,7 @@ export class ServiceProcess {
     this.#flags = flags;
   }
 
-  /** `npm start -- --empty`, or with other flags; port and state folder are its own. */
+  /** Runs `npm start -- --empty`, or with other flags, on its own port and state folder. */
   static async start(flags: readonly string[] = ["--empty"]): Promise<ServiceProcess> {
     const state = await mkdtemp(path.join(tmpdir(), "service-"));
     const service = new ServiceProcess(state, await freePort(), flags);
@@ -57,18 +57,18 @@ export class ServiceProcess {
     });
   }
 
-  /** `kill -9` of the whole group: nothing gets to finish. */
+  /** Kills the whole process group with SIGKILL. */
   async kill(): Promise<void> {
     await this.#end("SIGKILL");
   }
 
-  /** Ctrl-C, then the state folder goes. */
+  /** Stops with Ctrl-C, then deletes the state folder. */
   async stop(): Promise<void> {
     await this.#end("SIGINT");
     await rm(this.state, { recursive: true, force: true });
   }
 
-  /** Makes a partner with the real command, while the service runs. */
+  /** Creates a partner with the real command while the service runs. */
   async createPartner(partnerId: string, ...flags: string[]): Promise<PartnerCredentials> {
     const args = ["create", partnerId, "--json", "--state", this.state, ...flags];
     return credentialsSchema.parse(
@@ -90,7 +90,7 @@ export class ServiceProcess {
     try {
       process.kill(-pid, signal);
     } catch {
-      // The group has ended by itself.
+      // The group has already ended.
     }
   }
 }

@@ -1,10 +1,10 @@
 import { vi } from "vitest";
 import { INTRODUCTION_DEADLINE_MS } from "../../src/collector/introduction.ts";
 
-/** The longest wait between two tries of the code. What lasts longer is a deadline, and so is a first contact's. */
+/** Longest wait between two attempts in the code. Longer timers are deadlines. */
 const LONGEST_WAIT_MS = 5_000;
 
-/** Lets the code's waits end at once, until mocks are restored; its deadlines keep their time. Returns the waits. */
+/** Ends the code's waits at once, until mocks are restored. Deadlines keep their time. Returns the waits. */
 export function shortenWaits(): number[] {
   const waits: number[] = [];
   const real = globalThis.setTimeout;

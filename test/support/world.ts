@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { collectorName, randomId } from "../../src/identifiers.ts";
 import worker from "../../src/index.ts";
 
-/** One user's files from one source, as a test sees them: its collector, and the messages that it has sent. */
+/** One user's files from one source in a test: the collector, and the messages that it has sent. */
 export function collectorOf(partnerId: string, userId: string, source: string) {
   const name = collectorName(partnerId, userId, source);
   const stub = env.COLLECTOR.getByName(name);
@@ -12,16 +12,16 @@ export function collectorOf(partnerId: string, userId: string, source: string) {
     stub,
     alarm: () => runDurableObjectAlarm(stub),
     alarmAt: () => runInDurableObject(stub, (_instance, { storage }) => storage.getAlarm()),
-    /** Claims a dispatch as the first delivery of a message of its own. */
+    /** Claims a dispatch as the first delivery of a new message. */
     claim: (dispatchId: string) =>
       stub.claim(dispatchId, { claim: randomId(), message_id: randomId(), attempt: 1 }),
-    /** Ids and queues of dispatches that a queue took and no importer has claimed. */
+    /** Returns ids and queues of dispatches that were sent and not claimed. */
     sent: () => dispatchIds(stub, true),
     unsent: () => dispatchIds(stub, false),
   };
 }
 
-/** Rings the alarms of these pings' collectors: afterwards the read model knows all that was pinged. */
+/** Runs the alarms of these pings' collectors. Afterwards the read model has every ping. */
 export async function project(
   { partnerId }: { partnerId: string },
   pings: readonly { user_id: string; source: string }[],
@@ -34,11 +34,11 @@ export async function project(
 
 export type CollectorUnderTest = ReturnType<typeof collectorOf>;
 
-/** Ids of dispatches that a queue took. */
+/** Returns ids of dispatches that were sent. */
 const taken = new Set<string>();
 
 for (const queue of [env.PRIORITY, env.BULK, env.RETRY]) {
-  // The queues of tests only gather: what they hold is no backlog.
+  // Test queues deliver nothing, so their messages are no backlog.
   queue.metrics = async () => ({ backlogCount: 0, backlogBytes: 0 });
   const sendBatch = queue.sendBatch.bind(queue);
   queue.sendBatch = async (messages, options) => {
@@ -63,7 +63,7 @@ async function dispatchIds(
   );
 }
 
-/** Hands one dispatch to the importer, as its queue would. */
+/** Delivers one dispatch to the importer, as its queue would. */
 export async function deliverDispatch(
   collector: CollectorUnderTest,
   dispatchId: string,
@@ -92,7 +92,7 @@ export async function deliverEvent(partnerId: string, deliveryId: string) {
   await worker.queue(batch, env);
 }
 
-/** Rounds of alarms and deliveries until the collector has nothing left to do at this moment. */
+/** Repeats alarms and deliveries until the collector has no due work. */
 export async function settle(collector: CollectorUnderTest): Promise<void> {
   for (let round = 0; round < 200; round += 1) {
     const sent = await collector.sent();
@@ -103,7 +103,7 @@ export async function settle(collector: CollectorUnderTest): Promise<void> {
     if (due) await collector.alarm();
     if (!due && sent.length === 0) return;
   }
-  throw new Error("the collector does not come to rest");
+  throw new Error("the collector still has due work");
 }
 
 async function isDue(collector: CollectorUnderTest): Promise<boolean> {

@@ -5,11 +5,11 @@ interface Entry {
   content: Uint8Array;
   method?: number;
   flags?: number;
-  /** What the archive claims, where that is not the truth. */
+  /** Values in the archive's headers, if they differ from the real ones. */
   claims?: { crc?: number; size?: number; compressedSize?: number; offset?: number };
 }
 
-/** A zip with its sizes in the local headers, as most tools write it. */
+/** Returns a zip with sizes in the local headers, as most tools write it. */
 export function zipOf(entries: Entry[], comment = ""): Uint8Array<ArrayBuffer> {
   const locals: Uint8Array[] = [];
   const directory: Uint8Array[] = [];

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { SQLInputValue } from "node:sqlite";
 import { MemoryDatabase, type Row } from "./sqlite.ts";
 
-/** Played bindings, each with no more of its interface than src uses. All answer in the same turn. */
+/** Bindings in memory, each with the part of its interface that src uses. All resolve in the same turn. */
 
 export class MemoryStatement {
   readonly #database: MemoryDatabase;
@@ -76,7 +76,7 @@ export class MemoryR2 {
     for (const key of [keys].flat()) this.objects.delete(key);
   }
 
-  /** A cursor is the last key that was listed. */
+  /** The cursor is the last listed key. */
   async list({
     prefix = "",
     limit = 1_000,

@@ -1,4 +1,4 @@
-/** What src takes from `cloudflare:workers` at run time, for tests that run on Node. */
+/** The part of `cloudflare:workers` that src uses at run time, for tests on Node. */
 export class DurableObject<Env> {
   protected readonly ctx: unknown;
   protected readonly env: Env;

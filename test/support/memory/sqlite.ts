@@ -2,13 +2,13 @@ import { DatabaseSync, type SQLInputValue, type SQLOutputValue, type StatementSy
 
 export type Row = Record<string, string | number | null>;
 
-/** A database in memory whose clock is the tests', with its statements prepared once. */
+/** A database in memory with the tests' clock. Prepares each statement once. */
 export class MemoryDatabase {
   readonly #database = new DatabaseSync(":memory:");
   readonly #statements = new Map<string, { statement: StatementSync; answers: boolean }>();
 
   constructor() {
-    // A function of our own takes the place of SQLite's: the database lives in the same virtual time.
+    // Replaces SQLite's function, so that the database uses the virtual time.
     this.#database.function("unixepoch", { varargs: true }, () => Date.now() / 1000);
   }
 
@@ -28,7 +28,7 @@ export class MemoryDatabase {
     return { rows: prepared.statement.all(...bindings).map(plain), changes: 0 };
   }
 
-  /** All of it or nothing; `work` must not wait for anything. */
+  /** Runs `work` in a transaction. `work` must be synchronous. */
   atomically<T>(work: () => T): T {
     this.#database.exec("SAVEPOINT turn");
     try {
@@ -53,7 +53,7 @@ function plain(row: Record<string, SQLOutputValue>): Row {
   for (const name in row) {
     const value = row[name];
     if (value === undefined || typeof value === "bigint" || value instanceof Uint8Array) {
-      throw new Error(`a value of a type that no column has: ${name}`);
+      throw new Error(`a value of an unknown column type: ${name}`);
     }
     values[name] = value;
   }
