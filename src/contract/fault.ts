@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 
-/** What may be wrong with one field of a request; a closed list, which the documentation explains. */
+/** Kinds of faults in a request. The documentation explains each. */
 export const FAULT_CODES = [
   "required",
   "invalid_type",
@@ -24,7 +24,7 @@ export const FAULT_CODES = [
 ] as const;
 export type FaultCode = (typeof FAULT_CODES)[number];
 
-/** One thing wrong with a request: where (a JSON pointer, RFC 6901), a stable code, a sentence. */
+/** One fault of a request: a JSON pointer (RFC 6901), a stable code and a sentence. */
 export const faultSchema = z
   .strictObject({
     pointer: z.string().openapi({ example: "/activity_files/3/priority" }),
@@ -52,7 +52,7 @@ export function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((part) => `/${String(part).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
-/** Names what zod found wrong with `input` in the contract's words; every unknown key is a fault of its own. */
+/** Returns the faults for zod's issues with `input`. Each unknown key is a separate fault. */
 export function faultsOf(issues: readonly z.core.$ZodIssue[], input: unknown): Fault[] {
   return issues.flatMap((issue) => {
     if (issue.code === "unrecognized_keys") {

@@ -5,14 +5,14 @@ import type { FaultCode } from "./fault.ts";
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Counts characters, not UTF-16 units; a long text is counted only where that can matter. */
+/** Whether a text has at most so many characters, not UTF-16 units. Counts only when the result depends on it. */
 function hasAtMost(text: string, characters: number): boolean {
   if (text.length <= characters) return true;
   if (text.length > 2 * characters) return false;
   return Array.from(text).length <= characters;
 }
 
-/** A text with whatever `faultOf` finds wrong with it; one check, because a request may hold 15,000 names. */
+/** Returns a schema of texts in which `faultOf` finds no fault. One check per text: a request may have 15,000 names. */
 function checkedText(faultOf: (text: string) => { code: FaultCode; message: string } | null) {
   return z.string().superRefine((text, ctx) => {
     const fault = faultOf(text);
@@ -21,7 +21,7 @@ function checkedText(faultOf: (text: string) => { code: FaultCode; message: stri
   });
 }
 
-/** A text of at most so many characters. */
+/** Returns a schema of texts with at most so many characters. */
 export function textOf(maxCharacters: number) {
   return checkedText((text) =>
     hasAtMost(text, maxCharacters)
@@ -39,15 +39,15 @@ function nameFault(text: string): { code: FaultCode; message: string } | null {
     return { code: "control_character", message: "Control characters are not allowed." };
   return text.isWellFormed()
     ? null
-    : { code: "lone_surrogate", message: "Half of a surrogate pair is not text." };
+    : { code: "lone_surrogate", message: "The text contains half of a surrogate pair." };
 }
 
 const nameLength = { minLength: 1, maxLength: MAX_NAME_CHARACTERS };
 
-/** A name that partners gave and that is echoed byte for byte: a source, a file, an event. */
+/** A partner's id of a file, source or event. It is returned byte for byte. */
 export const nameText = checkedText(nameFault).openapi(nameLength);
 
-/** A user's name; it is also a path segment, and `.` and `..` are no segments. */
+/** A partner's id of a user. It is also a path segment, so `.` and `..` are not allowed. */
 export const userIdText = checkedText((text) =>
   text === "." || text === ".."
     ? { code: "invalid_value", message: "A user_id cannot be `.` or `..`." }

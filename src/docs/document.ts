@@ -24,12 +24,12 @@ export const METHODS = ["get", "post", "delete"] as const;
 
 const SCHEMA_REF = "#/components/schemas/";
 
-/** The name of the schema that a reference names; null for a schema that stands here itself. */
+/** Returns the name of the schema that a reference points to. Null for an inline schema. */
 export function nameOf(schema: SchemaOrRef | undefined): string | null {
   return schema !== undefined && "$ref" in schema ? schema.$ref.slice(SCHEMA_REF.length) : null;
 }
 
-/** The answers of an operation, which all stand in it. */
+/** Returns the responses of an operation. None of them is a reference. */
 export function answersOf({ responses }: OperationObject): [status: string, response: ResponseObject][] {
   const all: Record<string, ResponseObject | ReferenceObject> = responses ?? {};
   return Object.entries(all).flatMap(([status, response]) =>
@@ -40,7 +40,7 @@ export function answersOf({ responses }: OperationObject): [status: string, resp
 const text = { type: "string" as const };
 const seconds = { type: "integer" as const, minimum: 0 };
 
-/** What the middleware puts on answers, whatever their route. */
+/** Headers that the middleware adds to the responses of all routes. */
 const HEADERS = {
   "X-Request-Id": { description: "Id of the request. Include it when you contact us.", schema: text },
   "Retry-After": { description: "Seconds to wait before you send the same request again.", schema: seconds },
@@ -58,7 +58,7 @@ const HEADERS = {
 };
 type HeaderName = keyof typeof HEADERS;
 
-/** Ids of requests look like this one. */
+/** An example of a request id. */
 const EXAMPLE_REQUEST_ID = "0b5bd11e-4a0c-4b7a-9f5c-6f6f2d6a2f3b";
 
 export const INFO = {
@@ -86,7 +86,7 @@ const SECURITY_SCHEMES = {
   },
 };
 
-/** The document that describes `app`: its routes and schemas, with the words, headers and examples of this folder. */
+/** Returns the OpenAPI document of `app`: its routes and schemas, with the texts, headers and examples of this folder. */
 export function describe(app: App): OpenAPIObject {
   registerWebhooks(app);
   const document = app.getOpenAPI31Document({
@@ -142,7 +142,7 @@ const webhookHeaders = z.object({
   }),
 });
 
-/** One for each code: error answers refer to them. */
+/** Returns an example for each problem code. Error responses refer to them. */
 function problemExamples(): NonNullable<NonNullable<OpenAPIObject["components"]>["examples"]> {
   const fault: Fault = {
     pointer: "/activity_files/3/priority",
@@ -153,7 +153,7 @@ function problemExamples(): NonNullable<NonNullable<OpenAPIObject["components"]>
   return Object.fromEntries(
     Object.keys(PROBLEMS)
       .filter(isProblemCode)
-      // Belongs to no operation: it answers where there is none.
+      // No operation returns it: it is the response where no operation exists.
       .filter((code) => code !== "method_not_allowed")
       .map((code) => {
         const errors = code === "validation_failed" ? [fault] : undefined;

@@ -14,13 +14,13 @@ import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import type { Ping } from "../pings/ping.ts";
 import type { User, UserWithSources } from "../users/user.ts";
 
-/** The smallest file that is a ride: two records and a session, in base64. */
+/** A minimal FIT file of a ride in base64: two records and a session. */
 export const SMALL_RIDE =
   "DiBkCGEAAAAuRklUfspAAAAAAAIAAQABAoQABAEAQQAAFAAD/QSGAwECBQSGAQDKmjt4AAAAAAEI0Zo7jNASEwBAAAASAAb9BIYCBIYFAQAHBIYIBIYJBIYACNGaOwDKmjsCQHcbAEB3GwDQEhMArY8=";
-/** When it began, as a ping says it. */
+/** Start of that ride, as a ping sends it. */
 export const SMALL_RIDE_START = "1631065600";
 
-/** The ids of one user's files and imports from one source begin alike. */
+/** Common prefix of the ids of one user's files and imports from one source. */
 const ID_PREFIX = "3k9x2v7q7f8m2c4tq0w9";
 const FILE_ID = `${ID_PREFIX}z5n1r6x3b8d2hjx1c5g8k2`;
 const HELD_FILE_ID = `${ID_PREFIX}n4q7s0v3y6b9d2f5hm3c7e`;
@@ -57,13 +57,13 @@ const task: Task = {
   expected_summary_ids: [heldName.summary_id, "history-0002"],
 };
 
-/** Of request bodies, by operation; each is a body that is taken as it stands. */
+/** Examples of request bodies by operation. The service accepts each of them. */
 export const REQUEST_EXAMPLES = {
   postPings: {
     url: { summary: "A file of a history, to be downloaded", value: { activity_files: [heldPing] } },
-    inline: { summary: "A ride that has just ended, in base64", value: { activity_files: [livePing] } },
+    inline: { summary: "A live ride, in base64", value: { activity_files: [livePing] } },
   },
-  postTask: { task: { summary: "A history that is complete", value: task } },
+  postTask: { task: { summary: "A complete history", value: task } },
 } as const;
 
 const counts = countsOf({ total: 1 });
@@ -255,7 +255,7 @@ const userWithSources: UserWithSources = {
 
 const page = (row: unknown) => ({ data: [row], next_cursor: null });
 
-/** Of answers and events, by the name of their schema. */
+/** Examples of responses and events by the name of their schema. */
 export const SCHEMA_EXAMPLES = new Map<string, unknown>(
   Object.entries({
     AcceptedPings: { accepted: 1, files: [{ file_id: HELD_FILE_ID, ...heldName, status: "held" }] },

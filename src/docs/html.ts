@@ -1,4 +1,4 @@
-/** Text as HTML. */
+/** Returns a text as HTML. */
 export function escape(text: string): string {
   return text
     .replaceAll("&", "&amp;")
@@ -7,7 +7,7 @@ export function escape(text: string): string {
     .replaceAll('"', "&quot;");
 }
 
-/** Text in which `backticks` mark code; a code that is explained on the page becomes a link to that place. */
+/** Returns a text with `backticks` around code as HTML. A code with an entry in `links` becomes a link to that id. */
 export function prose(text: string, links: ReadonlyMap<string, string> = new Map()): string {
   return text
     .split(/`([^`]+)`/)
@@ -20,13 +20,13 @@ export function prose(text: string, links: ReadonlyMap<string, string> = new Map
     .join("");
 }
 
-/** A listing that can be scrolled with the keyboard; `name` is how tests find it. */
+/** Returns a listing that scrolls with the keyboard. Tests find it by `name`. */
 export function listing(text: string, label: string, name?: string): string {
   const mark = name === undefined ? "" : ` data-snippet="${name}"`;
   return `<pre tabindex="0" role="region" aria-label="${escape(label)}"><code${mark}>${escape(text.trim())}</code></pre>`;
 }
 
-/** A table whose cells are HTML. On narrow screens each row stands as a block. */
+/** Returns a table. Its cells are HTML. On narrow screens each row is a block. */
 export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],

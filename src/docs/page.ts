@@ -9,10 +9,10 @@ import { STYLE } from "./style.ts";
 
 const STYLE_HASH = createHash("sha256").update(STYLE).digest("base64");
 
-/** Nothing but the page itself and the style that stands in it: no script, no other host. */
+/** Content-Security-Policy of the page: only its own style, no scripts, no other hosts. */
 export const PAGE_POLICY = `default-src 'none'; style-src 'sha256-${STYLE_HASH}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
-/** The documentation as one HTML page: the guide, then the reference made from the document. */
+/** Returns the documentation as one HTML page: the guide, then the reference made from the document. */
 export function renderPage(document: OpenAPIObject): string {
   const links = new Map(Object.keys(PROBLEMS).map((code) => [code, `problem-${code}`]));
   const sections = guide();

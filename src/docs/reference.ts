@@ -13,13 +13,13 @@ interface Entry {
   title: string;
 }
 
-/** A chapter of the page and what stands in it, for the contents. */
+/** A chapter of the page with its entries in the table of contents. */
 export interface Chapter extends Entry {
   html: string;
   entries: Entry[];
 }
 
-/** Operations by tag, then events, then schemas. `links` lead from a code to the place that explains it. */
+/** Returns the chapters: operations by tag, events, schemas. `links` maps a code to the id that explains it. */
 export function reference(document: OpenAPIObject, links: ReadonlyMap<string, string>): Chapter[] {
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     METHODS.flatMap((method) => {
@@ -54,7 +54,7 @@ function operationHtml(
   return article(idOf(operation), title, operation, links);
 }
 
-/** A path may break after its slashes. */
+/** Returns a path as HTML that can break after its slashes. */
 function breakable(path: string): string {
   return escape(path).replaceAll("/", "/<wbr>");
 }
@@ -164,7 +164,7 @@ function exampleHtml(title: string, value: unknown): string {
   return `<details><summary>${escape(title)}</summary>${listing(JSON.stringify(value, null, 2), title)}</details>`;
 }
 
-/** The fields of a schema that stands here itself, those of inner objects under dotted names. */
+/** Returns a table of the fields of a schema. Fields of inner objects have dotted names. */
 function fieldsHtml(schema: SchemaOrRef, links: ReadonlyMap<string, string>): string {
   const rows = fieldRows(schema, "", links);
   return rows.length === 0 ? "" : table(["Field", "Type", "Meaning"], rows);
@@ -195,12 +195,12 @@ function fieldRows(schema: SchemaOrRef, path: string, links: ReadonlyMap<string,
   return [...own, ...columns, ...items, ...withoutRepetition(variants)];
 }
 
-/** Variants of one object have most fields in common. */
+/** Returns the rows without repetitions: variants of an object share most fields. */
 function withoutRepetition(rows: string[][]): string[][] {
   return [...new Map(rows.map((row) => [row.join(), row])).values()];
 }
 
-/** A long name may break after its underscores. */
+/** Returns a name as HTML that can break after its underscores and dots. */
 function breakableName(name: string): string {
   return escape(name).replaceAll(/[_.]/g, "$&<wbr>");
 }

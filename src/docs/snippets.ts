@@ -1,9 +1,9 @@
-/** Listings of the guide that are programs: each is run by a test as it stands. */
+/** Programs in the guide. A test runs each of them unchanged. */
 
 export const VERIFY_NODE = String.raw`
 import { createHmac, timingSafeEqual } from "node:crypto";
 
-// body: the request's bytes as they came, before anything parses them.
+// body: the original bytes of the request body, before parsing.
 export function verify(secret, headers, body) {
   const id = headers["webhook-id"];
   const timestamp = headers["webhook-timestamp"];
@@ -26,7 +26,7 @@ export const VERIFY_PYTHON = String.raw`
 import base64, hashlib, hmac, time
 
 def verify(secret: str, headers: dict, body: bytes) -> bool:
-    """body: the request's bytes as they came, before anything parses them."""
+    """body: the original bytes of the request body, before parsing."""
     try:
         event_id = headers["webhook-id"]
         timestamp = headers["webhook-timestamp"]
@@ -43,7 +43,7 @@ def verify(secret: str, headers: dict, body: bytes) -> bool:
 `;
 
 export const VERIFY_SHELL = String.raw`
-# SECRET, ID, TIMESTAMP and SIGNATURE: your secret and the three headers. body.json: the bytes as they came.
+# SECRET, ID, TIMESTAMP and SIGNATURE: your secret and the three headers. body.json: the original bytes of the body.
 key=$(printf '%s' "$SECRET" | sed 's/^whsec_//' | openssl base64 -d -A | od -An -v -tx1 | tr -d ' \n')
 expected=$({ printf '%s.%s.' "$ID" "$TIMESTAMP"; cat body.json; } |
   openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | openssl base64 -A)

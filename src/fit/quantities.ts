@@ -5,24 +5,33 @@
  */
 export function quantities<T>(of: (decimals: number, description: string) => T) {
   return {
-    elapsed_time_in_seconds: of(3, "From start to end, pauses too."),
-    timer_time_in_seconds: of(3, "While the timer ran."),
-    moving_time_in_seconds: of(3, "While there was movement."),
+    elapsed_time_in_seconds: of(3, "Time from start to end, with pauses."),
+    timer_time_in_seconds: of(3, "Time while the timer ran."),
+    moving_time_in_seconds: of(3, "Time in motion."),
     distance_in_meters: of(2, "Distance covered."),
-    average_speed_in_meters_per_second: of(3, "Distance over timer time, or what the device says."),
-    max_speed_in_meters_per_second: of(3, "Highest speed."),
+    average_speed_in_meters_per_second: of(
+      3,
+      "Average speed: the device's value, else distance divided by timer time.",
+    ),
+    max_speed_in_meters_per_second: of(3, "Maximum speed."),
     average_heart_rate_in_beats_per_minute: of(1, "Average heart rate."),
-    max_heart_rate_in_beats_per_minute: of(0, "Highest heart rate."),
+    max_heart_rate_in_beats_per_minute: of(0, "Maximum heart rate."),
     average_power_in_watts: of(1, "Average power."),
-    max_power_in_watts: of(0, "Highest power."),
+    max_power_in_watts: of(0, "Maximum power."),
     normalized_power_in_watts: of(1, "Normalized power."),
     work_in_kilojoules: of(3, "Mechanical work."),
-    average_cadence_in_cycles_per_minute: of(2, "Pedal turns, strides of one foot, or arm cycles."),
-    max_cadence_in_cycles_per_minute: of(2, "Highest cadence, counted likewise."),
-    average_steps_per_minute: of(1, "Both feet; walking and running only."),
-    ascent_in_meters: of(1, "Metres climbed."),
-    descent_in_meters: of(1, "Metres descended."),
-    energy_in_kilocalories: of(0, "Energy spent, by the device's estimate."),
+    average_cadence_in_cycles_per_minute: of(
+      2,
+      "Average cadence: pedal turns, strides of one foot, or arm cycles per minute.",
+    ),
+    max_cadence_in_cycles_per_minute: of(
+      2,
+      "Maximum cadence: pedal turns, strides of one foot, or arm cycles per minute.",
+    ),
+    average_steps_per_minute: of(1, "Average steps per minute of both feet. Only for walking and running."),
+    ascent_in_meters: of(1, "Total ascent."),
+    descent_in_meters: of(1, "Total descent."),
+    energy_in_kilocalories: of(0, "Energy that the device estimated."),
     average_temperature_in_celsius: of(1, "Average temperature at the device."),
   };
 }

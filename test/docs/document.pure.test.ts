@@ -61,7 +61,7 @@ function innerSchemas({
 }
 
 group("the OpenAPI document", () => {
-  test("is valid 3.1, its examples fit their schemas, and a linter finds nothing to say", async () => {
+  test("is valid OpenAPI 3.1 with valid examples, and a linter accepts it", async () => {
     const config = await createConfig({
       extends: ["recommended-strict"],
       rules: {
@@ -75,7 +75,7 @@ group("the OpenAPI document", () => {
     expect(document.openapi).toBe("3.1.0");
   });
 
-  test("has words for every operation, parameter and field", () => {
+  test("describes every operation, parameter and field", () => {
     expect(operations.length).toBeGreaterThan(20);
     for (const { name, operation } of operations) {
       expect({ name, ...operation }).toMatchObject({
@@ -93,7 +93,7 @@ group("the OpenAPI document", () => {
     expect(fields.filter(([, words]) => typeof words !== "string" || words === "")).toEqual([]);
   });
 
-  test("names every object and every list of values, and describes it, so that generated types have names", () => {
+  test("names and describes every object and every list of values, for generated types", () => {
     const { schemas } = describedSchemas();
     for (const [name, schema] of schemas) {
       expect({ name, ...schema }).toMatchObject({ description: expect.stringMatching(/./) });
@@ -106,19 +106,19 @@ group("the OpenAPI document", () => {
     }
   });
 
-  test("uses no name of the platform for a schema, such as File", () => {
+  test("names no schema like a type of the platform, such as File", () => {
     const { names } = describedSchemas();
     expect(names.filter((name) => name in globalThis || ["File", "Event", "Request"].includes(name))).toEqual(
       [],
     );
   });
 
-  test("lets null into a field, never into the schema that it refers to", () => {
+  test("allows null in fields, and never in a named schema", () => {
     const nullable = describedSchemas().schemas.filter(([, { type }]) => [type].flat().includes("null"));
     expect(nullable.map(([name]) => name)).toEqual([]);
   });
 
-  test("lets answers have fields that are not listed, because fields may be added", () => {
+  test("allows unlisted fields in responses, because fields may be added", () => {
     expect(JSON.stringify(document.components)).not.toContain('"additionalProperties":false');
   });
 
@@ -130,7 +130,7 @@ group("the OpenAPI document", () => {
     expect(problem?.properties).toMatchObject({ code: { $ref: "#/components/schemas/ProblemCode" } });
   });
 
-  test("shows an example of every answer in JSON and of every body", () => {
+  test("has an example of every JSON response and every request body", () => {
     const without = operations.flatMap(({ name, operation }) =>
       answersOf(operation).flatMap(([status, { content = {} }]) => {
         const media = content["application/json"];
@@ -152,7 +152,7 @@ group("the OpenAPI document", () => {
     }
   });
 
-  test("names every way in which a request under a key can end, with the headers that come along", () => {
+  test("lists every status of an authenticated request, with its headers", () => {
     for (const { path, operation } of operations.filter(({ path }) => path.startsWith("/api/"))) {
       const answers = Object.fromEntries(answersOf(operation));
       expect([path, Object.keys(answers)]).toEqual([
@@ -170,7 +170,7 @@ group("the OpenAPI document", () => {
     }
   });
 
-  test("tells which events are sent, and that they are signed", () => {
+  test("lists the events with their signature headers", () => {
     expect(Object.keys(document.webhooks ?? {})).toEqual(["bulk_fit_import.completed", "test.ping"]);
     for (const item of Object.values(document.webhooks ?? {})) {
       const names = item.post?.parameters?.map((parameter) => ("name" in parameter ? parameter.name : ""));

@@ -35,7 +35,7 @@ function requestExamples(): RequestExample[] {
 group("the examples", () => {
   const examples = requestExamples();
 
-  test("are there for every operation that takes JSON", () => {
+  test("exist for every operation with a JSON body", () => {
     expect(examples.map(({ title }) => title)).toEqual([
       "postPings url",
       "postPings inline",
@@ -43,13 +43,13 @@ group("the examples", () => {
     ]);
   });
 
-  test.for(examples)("$title is answered as the document says", async ({ method, path, body, promised }) => {
+  test.for(examples)("$title gets the documented response", async ({ method, path, body, promised }) => {
     const partner = await newPartner();
     const response = await send(partner, method, path, { body });
     expect([response.status, await response.json()]).toEqual([promised, expect.anything()]);
   });
 
-  test("the small ride becomes the activity, the streams and the inspection that are shown", async () => {
+  test("the small ride gives the documented activity, streams and inspection", async () => {
     const partner = await newPartner();
     const inline = examples.find(({ title }) => title === "postPings inline");
     expect((await send(partner, "POST", "/api/fit_partner_ping/", { body: inline?.body })).status).toBe(202);

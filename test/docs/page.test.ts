@@ -37,7 +37,7 @@ async function page(): Promise<string> {
 const matches = (html: string, pattern: RegExp) => [...html.matchAll(pattern)].map(([, found = ""]) => found);
 
 group("/openapi.json", () => {
-  test("is the document, for everybody, with and without a slash", async () => {
+  test("returns the document without authentication, with and without a last slash", async () => {
     const expected: unknown = JSON.parse(JSON.stringify(describe(app)));
     for (const path of ["/openapi.json", "/openapi.json/"]) {
       const response = await ask(path);
@@ -47,7 +47,7 @@ group("/openapi.json", () => {
     }
   });
 
-  test("takes no other method", async () => {
+  test("supports no other method", async () => {
     const refused = await ask("/openapi.json", "POST");
     expect(refused.headers.get("Allow")).toBe("GET, HEAD");
     await problemOf(refused, 405, "method_not_allowed");
@@ -57,7 +57,7 @@ group("/openapi.json", () => {
 group("/docs/", () => {
   const OWN_PAGES = new Set(["/openapi.json", "/console/#/check"]);
 
-  test("allows nothing but its own style, and asks no other host for anything", async () => {
+  test("allows only its own style and loads nothing from other hosts", async () => {
     const response = await ask("/docs/");
     const html = await response.text();
     const [style = ""] = matches(html, /<style>([^<]*)<\/style>/g);
@@ -72,7 +72,7 @@ group("/docs/", () => {
     ).toEqual([]);
   });
 
-  test("leads to a place on the page wherever it leads, and has no place twice", async () => {
+  test("has only links that work, and no id twice", async () => {
     const html = await page();
     const places = matches(html, /\sid="([^"]*)"/g);
     expect(new Set(places).size).toBe(places.length);
@@ -81,12 +81,12 @@ group("/docs/", () => {
     expect(targets.filter((target) => !places.includes(target))).toEqual([]);
   });
 
-  test("explains every problem where its type points", async () => {
+  test("explains every problem at the URL of its type", async () => {
     const html = await page();
     for (const code of Object.keys(PROBLEMS)) expect(html).toContain(`id="problem-${code}"`);
   });
 
-  test("has every operation, event and schema", async () => {
+  test("describes every operation, event and schema", async () => {
     const html = await page();
     const text = html.replaceAll("<wbr>", "");
     const { paths, webhooks, components } = describe(app);
