@@ -19,6 +19,7 @@ CREATE TABLE files (
   version               INTEGER NOT NULL,           -- the newest version that was pinged
   revision              INTEGER NOT NULL,           -- the collector's counter; only a higher one replaces a row
   stored_version        INTEGER,                    -- the readable version: its activities are stored
+  readable_name         TEXT,                       -- activity_name of the readable version
   object_key            TEXT,                       -- original bytes of the readable version
   failed_object_key     TEXT,                       -- original bytes of the newest version, if they were stored and it failed
   failed_version        INTEGER,                    -- the version of failed_object_key
@@ -47,7 +48,7 @@ CREATE TABLE file_batches (
   first_file_id TEXT NOT NULL,                      -- one of file_ids
   batch_id      TEXT NOT NULL,
   received_at   INTEGER,                            -- receipt time of the files received in it; null if none were
-  file_ids      TEXT NOT NULL,                      -- JSON array
+  file_ids      TEXT NOT NULL,                      -- JSON array of ids without the collector's 20 characters
   added_files   INTEGER NOT NULL DEFAULT 0,         -- number of new files
   added_bytes   INTEGER NOT NULL DEFAULT 0,         -- growth of the files' stored_bytes
   PRIMARY KEY (partner_id, user_route, updated_at, first_file_id, batch_id)
@@ -97,22 +98,17 @@ BEGIN
         OR 100 * abs(stored_bytes - published_bytes) >= max(published_bytes, 1));
 END;
 
+-- What does not change with the file's version is in the file's row. Laps, lengths and devices are decoded from the
+-- stored bytes on request.
 CREATE TABLE activities (
   partner_id            TEXT NOT NULL,
   file_id               TEXT NOT NULL,
   session_index         INTEGER NOT NULL,
   version               INTEGER NOT NULL,           -- the file version that it was decoded from
-  user_id               TEXT NOT NULL,
-  source                TEXT NOT NULL,
-  summary_id            TEXT NOT NULL,
-  activity_name         TEXT,
   sport                 TEXT NOT NULL,
   start_time_in_seconds REAL,
-  summary               TEXT NOT NULL,              -- JSON: the quantities of the whole activity
-  details               TEXT NOT NULL,              -- JSON { laps, lengths, devices }
+  summary               TEXT NOT NULL,              -- the other fields by position (activities/storedSummary.pure.ts)
   created_at            INTEGER NOT NULL,
-  updated_at            INTEGER NOT NULL,           -- when the file's row was written with it
-  updated_batch         TEXT,                       -- the file_batches row that lists its file by updated_at
   PRIMARY KEY (partner_id, file_id, session_index)
 ) WITHOUT ROWID;
 

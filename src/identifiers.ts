@@ -8,7 +8,7 @@ const ID_LENGTH = 42;
 /** Number of characters of hash(partner, user) at the start of every file and import id of the user. */
 export const ROUTE_LENGTH = 8;
 /** Length of the prefix of all file and import ids of a user and source: the route, then 60 bits of a hash. */
-const COLLECTOR_LENGTH = 20;
+export const COLLECTOR_LENGTH = 20;
 /** Number of the following characters that file ids with similar names share. */
 const NAME_GROUP_LENGTH = 6;
 /** Number of the last characters of a file id: 80 bits that belong to this file alone. */
@@ -140,6 +140,14 @@ export function isId(text: string): boolean {
 /** Returns 130 random bits in 26 characters. */
 export function randomId(): string {
   return base32(randomBytes(17), HASH_LENGTH);
+}
+
+/** 50 random bits are enough: a batch id is only compared with those of batches that list the same file. */
+const BATCH_ID_LENGTH = 10;
+
+/** Returns a random id for a batch of files. Each file's row stores two of them. */
+export function newBatchId(): string {
+  return randomId().slice(0, BATCH_ID_LENGTH);
 }
 
 /** Returns the digest that replaces a callback_url that is not stored: the URL of an imported file, or a file in base64. */

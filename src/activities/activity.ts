@@ -42,6 +42,8 @@ export const detailsSchema = z.strictObject({
   lengths: z.array(lengthSchema),
   devices: z.array(deviceSchema),
 });
+/** Parts of an activity that are decoded from the stored bytes on request. */
+export type ActivityDetails = z.infer<typeof detailsSchema>;
 
 /** Summary of one session of a file, without laps, lengths and devices. */
 export const summarySchema = z.strictObject({
@@ -64,7 +66,8 @@ export const summarySchema = z.strictObject({
   start_longitude_in_degrees: number,
   derived: z.array(z.string()),
   streams: z.array(z.string()),
-}) satisfies z.ZodType<Omit<DecodedActivity, keyof z.infer<typeof detailsSchema>>>;
+}) satisfies z.ZodType<Omit<DecodedActivity, keyof ActivityDetails>>;
+export type ActivitySummary = z.infer<typeof summarySchema>;
 
 const names = {
   activity_id: z.string(),

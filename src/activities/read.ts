@@ -1,7 +1,7 @@
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { activityId, idPrefix, isId, rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
-import { instantOf, parseColumn } from "../database/rows.ts";
+import { instantOf } from "../database/rows.ts";
 import { Where } from "../database/sql.ts";
 import {
   FEW,
@@ -14,8 +14,9 @@ import {
   type Walked,
 } from "../database/walk.ts";
 import { walkBatches, type FilePosition } from "../files/read.ts";
-import { detailsSchema, summarySchema, type Activity, type ActivityWithParts } from "./activity.ts";
+import type { Activity } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
+import { parseSummary } from "./storedSummary.pure.ts";
 
 interface ActivityRow {
   file_id: string;
@@ -25,14 +26,17 @@ interface ActivityRow {
   source: string;
   summary_id: string;
   activity_name: string | null;
+  sport: string;
   start_time_in_seconds: number | null;
   summary: string;
   created_at: number;
   updated_at: number;
 }
 
-const COLUMNS = `a.file_id, a.session_index, a.version, a.user_id, a.source, a.summary_id, a.activity_name,
-  a.start_time_in_seconds, a.summary, a.created_at, a.updated_at`;
+/** SQL for the columns of an activity `a` of a file `f`. */
+const COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.summary_id,
+  f.readable_name AS activity_name, a.sport, a.start_time_in_seconds, a.summary, a.created_at, f.updated_at`;
+const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
 
 function activityOf(row: ActivityRow): Activity {
   return {
@@ -42,7 +46,10 @@ function activityOf(row: ActivityRow): Activity {
     source: row.source,
     summary_id: row.summary_id,
     activity_name: row.activity_name,
-    ...parseColumn(summarySchema, row.summary),
+    ...parseSummary(row.summary),
+    session_index: row.session_index,
+    sport: row.sport,
+    start_time_in_seconds: row.start_time_in_seconds,
     possible_duplicate_of: null,
     version: row.version,
     created_at: instantOf(row.created_at),
@@ -50,7 +57,11 @@ function activityOf(row: ActivityRow): Activity {
   };
 }
 
-type CandidateRow = Omit<DuplicateCandidate, "activity_id"> & { user_id: string; session_index: number };
+interface CandidateRow extends Omit<DuplicateCandidate, "activity_id" | "elapsed_time_in_seconds"> {
+  user_id: string;
+  session_index: number;
+  summary: string;
+}
 
 /** Returns the ranges of starts in which duplicates of these activities begin. Touching ranges are merged. */
 function rangesAround(activities: readonly Activity[]): { from: number; to: number }[] {
@@ -74,11 +85,11 @@ const NEIGHBOURS = 1_000;
 const LEAST_NEIGHBOURS = 5;
 
 /** Fills in `possible_duplicate_of` with one query for all activities. */
-async function withDuplicates<T extends Activity>(
+async function withDuplicates(
   db: D1Database,
   partnerId: string,
-  activities: readonly T[],
-): Promise<T[]> {
+  activities: readonly Activity[],
+): Promise<Activity[]> {
   const ranges = rangesAround(activities);
   if (ranges.length === 0) return [...activities];
   const routes = new Set(activities.map((activity) => activity.file_id.slice(0, ROUTE_LENGTH)));
@@ -86,9 +97,8 @@ async function withDuplicates<T extends Activity>(
   // No index has a user's starts. The query walks the partner's index and reads only rows of these users.
   const found = await db
     .prepare(
-      `SELECT a.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds,
-         a.summary->>'elapsed_time_in_seconds' AS elapsed_time_in_seconds, a.created_at
-       FROM json_each(?2) j CROSS JOIN activities a
+      `SELECT f.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds, a.summary, a.created_at
+       FROM json_each(?2) j CROSS JOIN activities a CROSS JOIN files f ON ${OF_FILE}
        WHERE a.partner_id = ?1 AND (a.file_id, a.session_index) IN (
          SELECT i.file_id, i.session_index FROM (
            SELECT file_id, session_index FROM activities INDEXED BY activities_by_start
@@ -101,6 +111,7 @@ async function withDuplicates<T extends Activity>(
   const candidates = found.results.map((row) => ({
     ...row,
     activity_id: activityId(row.file_id, row.session_index),
+    elapsed_time_in_seconds: parseSummary(row.summary).elapsed_time_in_seconds,
   }));
   const candidatesOf = Map.groupBy(candidates, ({ user_id }) => user_id);
   return activities.map((activity) => {
@@ -118,24 +129,43 @@ export function parseActivityId(id: string): { fileId: string; sessionIndex: num
   return { fileId, sessionIndex: Number(sessionIndex) };
 }
 
-export async function readActivity(
+/** An activity without its laps, lengths and devices, and what its stored bytes are decoded with. */
+export interface StoredActivity {
+  /** Without `possible_duplicate_of`. */
+  activity: Activity;
+  /** Null only while an erasure deletes the file. */
+  objectKey: string | null;
+  startTimeInSeconds: number;
+}
+
+/** Returns null for an unknown id. */
+export async function readStoredActivity(
   env: Env,
   partnerId: string,
   id: string,
-): Promise<ActivityWithParts | null> {
+): Promise<StoredActivity | null> {
   const parts = parseActivityId(id);
   if (parts === null) return null;
   const db = databaseFor(env, partnerId);
   const row = await db
     .prepare(
-      `SELECT ${COLUMNS}, a.details FROM activities a
+      `SELECT ${COLUMNS}, f.object_key, f.start_time_in_seconds AS pinged_start
+       FROM activities a CROSS JOIN files f ON ${OF_FILE}
        WHERE a.partner_id = ? AND a.file_id = ? AND a.session_index = ?`,
     )
     .bind(partnerId, parts.fileId, parts.sessionIndex)
-    .first<ActivityRow & { details: string }>();
+    .first<ActivityRow & { object_key: string | null; pinged_start: string }>();
   if (row === null) return null;
-  const activity = { ...activityOf(row), ...parseColumn(detailsSchema, row.details) };
-  return (await withDuplicates(db, partnerId, [activity]))[0] ?? null;
+  return {
+    activity: activityOf(row),
+    objectKey: row.object_key,
+    startTimeInSeconds: Number(row.pinged_start),
+  };
+}
+
+/** Returns the activity with `possible_duplicate_of`. */
+export async function withDuplicate(env: Env, partnerId: string, activity: Activity): Promise<Activity> {
+  return (await withDuplicates(databaseFor(env, partnerId), partnerId, [activity]))[0] ?? activity;
 }
 
 export interface ActivityFilters {
@@ -212,7 +242,7 @@ interface ChangedRow extends ActivityRow, Walked {
   walked_file: string;
 }
 
-/** Walks the batches that changed files. An activity is written in the same batch as its file. */
+/** Walks the batches that changed files. An activity changes with its file. */
 async function pageByUpdate(
   list: List,
   page: PageOfList<UpdatePosition>,
@@ -245,32 +275,27 @@ async function walkChanges(
     after: time === null ? null : [time, first, batch, file],
     again: true,
   });
-  const files = new Where()
-    .and("f.partner_id = ? AND f.file_id = w.file_id AND f.updated_batch = w.batch_id", partnerId)
-    .andEqual("f.user_id", filters.user_id)
-    .andEqual("f.source", filters.source);
-  const on = filtered(
-    new Where().and(
-      "a.partner_id = ? AND a.file_id = x.current_file AND a.updated_batch = x.walked_batch",
-      partnerId,
-    ),
+  const files = ownedBy(
+    new Where().and("f.partner_id = ? AND f.file_id = w.file_id AND f.updated_batch = w.batch_id", partnerId),
     filters,
   );
+  const on = filtered(new Where().and("a.partner_id = ? AND a.file_id = f.file_id", partnerId), filters);
   // The walk begins with the file at the position, because sessions of it may remain.
   if (file !== null)
-    on.and("(a.session_index > ? OR x.walked_file <> ? OR x.walked_batch <> ?)", session, file, batch);
+    on.and("(a.session_index > ? OR f.walked_file <> ? OR f.walked_batch <> ?)", session, file, batch);
   const found = await db
     .prepare(
-      `SELECT x.walked_time, x.walked_first, x.walked_batch, x.walked_file, a.file_id IS NOT NULL AS is_match,
-         (x.n = ?1 OR x.work >= ?2) AS is_end, ${COLUMNS}
+      `SELECT f.walked_time, f.walked_first, f.walked_batch, f.walked_file, a.file_id IS NOT NULL AS is_match,
+         (f.n = ?1 OR f.work >= ?2) AS is_end, ${COLUMNS}
        FROM (
          SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
-           w.file_id AS walked_file, f.file_id AS current_file, coalesce(f.activity_count, 0) AS own_work,
+           w.file_id AS walked_file, f.file_id, f.user_id, f.source, f.summary_id, f.readable_name, f.updated_at,
+           coalesce(f.activity_count, 0) AS own_work,
            sum(coalesce(f.activity_count, 0)) OVER (ROWS UNBOUNDED PRECEDING) AS work
-         FROM ${walked(walk.sql)} LEFT JOIN files f ON ${files.sql}) x
+         FROM ${walked(walk.sql)} LEFT JOIN files f ON ${files.sql}) f
        LEFT JOIN activities a ON ${on.sql}
-       WHERE x.work - x.own_work < ?2 AND (a.file_id IS NOT NULL OR x.n = ?1 OR x.work >= ?2)
-       ORDER BY x.n, a.session_index LIMIT ?`,
+       WHERE f.work - f.own_work < ?2 AND (a.file_id IS NOT NULL OR f.n = ?1 OR f.work >= ?2)
+       ORDER BY f.n, a.session_index LIMIT ?`,
     )
     .bind(rows, CHANGED_ACTIVITIES, ...walk.values, rows, ...files.values, ...on.values, matches)
     .all<ChangedRow>();
@@ -312,7 +337,7 @@ async function sortedPage(
   const range = new Where()
     .and("a.partner_id = ?", partnerId)
     .and("a.file_id >= ? AND a.file_id < ?", prefix, rangeEnd(prefix));
-  const where = filtered(new Where().and("true"), filters);
+  const where = ownedBy(filtered(new Where().and("true"), filters), filters);
   // A comparison with NULL is never true. NULL sorts last in descending order.
   if (after?.[0] === null) {
     where.and(
@@ -330,7 +355,7 @@ async function sortedPage(
     .prepare(
       `${sortedIfFew(
         few,
-        `SELECT ${COLUMNS} FROM ${FEW} a WHERE ${where.sql}
+        `SELECT ${COLUMNS} FROM ${FEW} a CROSS JOIN files f ON ${OF_FILE} WHERE ${where.sql}
          ORDER BY a.start_time_in_seconds DESC, a.file_id DESC, a.session_index DESC LIMIT ?`,
       )} ORDER BY ${order}`,
     )
@@ -359,14 +384,15 @@ async function walkStarts(
   );
   if (prefix !== null) on.and("w.file_id >= ? AND w.file_id < ?", prefix, rangeEnd(prefix));
   filtered(on, filters);
+  const of = ownedBy(new Where().and(OF_FILE), filters);
   const found = await db
     .prepare(
       `SELECT w.start AS walked_start, w.file_id AS walked_file, w.session_index AS walked_session,
-         a.file_id IS NOT NULL AS is_match, w.n = ?1 AS is_end, ${COLUMNS}
-       FROM ${walked(walk.sql)} LEFT JOIN activities a ON ${on.sql}
-       WHERE a.file_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?`,
+         f.file_id IS NOT NULL AS is_match, w.n = ?1 AS is_end, ${COLUMNS}
+       FROM ${walked(walk.sql)} LEFT JOIN activities a ON ${on.sql} LEFT JOIN files f ON ${of.sql}
+       WHERE f.file_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?`,
     )
-    .bind(rows, ...walk.values, rows, ...on.values, matches)
+    .bind(rows, ...walk.values, rows, ...on.values, ...of.values, matches)
     .all<WalkedActivity>();
   return found.results;
 }
@@ -399,14 +425,16 @@ function startsToWalk(
   };
 }
 
-/** Adds the filters as conditions on an activity `a`. */
-function filtered(
-  where: Where,
-  { user_id, source, sport, start_after, start_before }: ActivityFilters,
-): Where {
+/** Adds the filters by sport and start as conditions on an activity `a`. */
+function filtered(where: Where, { sport, start_after, start_before }: ActivityFilters): Where {
   const time = "+a.start_time_in_seconds";
-  where.andEqual("a.user_id", user_id).andEqual("a.source", source).andEqual("a.sport", sport);
+  where.andEqual("a.sport", sport);
   if (start_after !== undefined) where.and(`${time} >= ?`, start_after);
   if (start_before !== undefined) where.and(`${time} < ?`, start_before);
   return where;
+}
+
+/** Adds the filters by user and source as conditions on the activity's file `f`. */
+function ownedBy(where: Where, { user_id, source }: ActivityFilters): Where {
+  return where.andEqual("f.user_id", user_id).andEqual("f.source", source);
 }

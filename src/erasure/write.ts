@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
+import { listedId } from "../files/batches/listed.pure.ts";
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 import { withUsageRecount } from "../usage/write.ts";
@@ -170,10 +171,11 @@ export async function readFiles(
 /** Returns statements that delete the range's files up to the bound, and their activities. */
 export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement[] {
   const statements = [
-    `DELETE FROM activities WHERE ${inRange("file_id")} AND version <= ?5`,
+    `DELETE FROM activities WHERE partner_id = ?1 AND file_id > ?2 AND file_id <= ?3 AND version <= ?5
+       AND EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = activities.file_id AND f.user_id = ?4)`,
     `DELETE FROM files WHERE ${inRange("file_id")} AND version <= ?5`,
     // Files that were pinged again stay, without their earlier bytes.
-    `UPDATE files SET stored_version = NULL, object_key = NULL, sha256 = NULL,
+    `UPDATE files SET stored_version = NULL, readable_name = NULL, object_key = NULL, sha256 = NULL,
        stored_bytes = stored_bytes - coalesce(size_in_bytes, 0), size_in_bytes = NULL, warnings = '[]', activity_count = 0
      WHERE ${inRange("file_id")} AND stored_version <= ?5`,
     `UPDATE files SET failed_version = NULL, failed_object_key = NULL,
@@ -231,7 +233,7 @@ export function deleteBatches(db: D1Database, erasure: Erasure, range: IdRange):
     .prepare(
       `DELETE FROM file_batches WHERE ${BATCHES_IN_RANGE}
          AND NOT EXISTS (SELECT 1 FROM json_each(file_ids) j
-           CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value)`,
+           CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = ${listedId("file_batches")})`,
     )
     .bind(...batchValues(erasure, range));
 }

@@ -17,6 +17,7 @@ import {
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
+import { listedId } from "./batches/listed.pure.ts";
 import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
 import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
 import type { FileProjection } from "./write.ts";
@@ -330,7 +331,7 @@ export function walkBatches({ partnerId, route, by, since, after, again }: Batch
   if (after !== null) {
     where.and(`(${time}, b.first_file_id, b.batch_id) ${compared}= (?, ?, ?)`, ...after.slice(0, 3));
     where.and(
-      `(${time}, b.first_file_id, b.batch_id, j.value) ${compared}${again ? "=" : ""} (?, ?, ?, ?)`,
+      `(${time}, b.first_file_id, b.batch_id, ${listedId()}) ${compared}${again ? "=" : ""} (?, ?, ?, ?)`,
       ...after,
     );
   } else if (since !== undefined) where.and("b.updated_at >= ?", since);
@@ -343,7 +344,7 @@ export function walkBatches({ partnerId, route, by, since, after, again }: Batch
         ? "file_batches b"
         : "file_batches b INDEXED BY file_batches_of_user_by_receipt";
   return {
-    sql: `SELECT ${time} AS time, b.first_file_id, b.batch_id, j.value AS file_id
+    sql: `SELECT ${time} AS time, b.first_file_id, b.batch_id, ${listedId()} AS file_id
       FROM ${from} CROSS JOIN json_each(b.file_ids) j WHERE ${where.sql}
       ORDER BY ${time} ${way}, b.first_file_id ${way}, b.batch_id ${way}, j.value ${way}`,
     values: where.values,

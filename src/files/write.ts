@@ -1,7 +1,7 @@
 import { notErased } from "../erasure/guard.ts";
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { PING_FIELDS, type PingFields } from "./pingFields.pure.ts";
-import { randomId, ROUTE_LENGTH } from "../identifiers.ts";
+import { newBatchId, COLLECTOR_LENGTH, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW, jsonSlices } from "../database/sql.ts";
 
 /** State of a file's newest version, as its collector writes it to the read model. */
@@ -85,13 +85,14 @@ export function listBatch(
     .prepare(
       `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids,
          added_files, added_bytes)
-       SELECT ?1, substr(f.file_id, 1, ${ROUTE_LENGTH}) route, min(f.file_id), ?3,
-         CASE WHEN f.received_batch = ?3 THEN f.received_at END received, max(f.updated_at), json_group_array(f.file_id),
+       SELECT ?1, substr(f.file_id, 1, ${ROUTE_LENGTH}), min(f.file_id), ?3,
+         CASE WHEN f.received_batch = ?3 THEN f.received_at END received, max(f.updated_at),
+         json_group_array(substr(f.file_id, ${COLLECTOR_LENGTH + 1})),
          sum(1 - f.counted_files), sum(f.stored_bytes - f.counted_bytes)
        FROM (SELECT DISTINCT value->>'file_id' file_id FROM json_each(?2)) j
        CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.file_id
        WHERE f.updated_batch = ?3
-       GROUP BY route, received
+       GROUP BY substr(f.file_id, 1, ${COLLECTOR_LENGTH}), received
        ON CONFLICT (partner_id, user_route, updated_at, first_file_id, batch_id) DO NOTHING`,
     )
     .bind(partnerId, files, batchId);
@@ -118,7 +119,7 @@ export function projectFiles(
       )
       .bind(partnerId, slice),
   );
-  const batchId = randomId();
+  const batchId = newBatchId();
   const upserts = jsonSlices(files).flatMap((slice) => [
     db
       .prepare(
@@ -192,14 +193,15 @@ export function importFiles(
       .bind(partnerId, slice),
     db
       .prepare(
-        `INSERT INTO files (${SHARED_COLUMNS}, stored_version, object_key, sha256, size_in_bytes, warnings, activity_count,
-           decoder_version, stored_bytes)
-         SELECT ${SHARED_VALUES}, j.value->>'version', j.value->>'object_key', j.value->>'sha256',
+        `INSERT INTO files (${SHARED_COLUMNS}, stored_version, readable_name, object_key, sha256, size_in_bytes, warnings,
+           activity_count, decoder_version, stored_bytes)
+         SELECT ${SHARED_VALUES}, j.value->>'version', j.value->>'activity_name', j.value->>'object_key', j.value->>'sha256',
            j.value->>'size_in_bytes', j.value->>'warnings', j.value->>'activity_count', j.value->>'decoder_version',
            j.value->>'size_in_bytes'
          FROM json_each(?2) j WHERE ${NOT_ERASED}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
-           stored_version = excluded.stored_version, object_key = excluded.object_key, failed_object_key = NULL,
+           stored_version = excluded.stored_version, readable_name = excluded.readable_name,
+           object_key = excluded.object_key, failed_object_key = NULL,
            failed_version = NULL,
            sha256 = excluded.sha256, size_in_bytes = excluded.size_in_bytes, warnings = excluded.warnings,
            activity_count = excluded.activity_count, decoder_version = excluded.decoder_version,

@@ -168,11 +168,27 @@ function shortestFloat32(value: number): number {
 
 const UTF8 = new TextDecoder("utf-8");
 
-/** Reads UTF-8 up to the first NUL. Invalid bytes become replacement characters. */
+/** Maximum number of UTF-16 units of a text, such as the name of a device or of a developer field. */
+const MAX_TEXT_UNITS = 64;
+// oxlint-disable-next-line no-control-regex -- control characters are removed
+const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g;
+
+/**
+ * Reads UTF-8 up to the first NUL. Invalid bytes become replacement characters. Removes control characters, and cuts the
+ * text to `MAX_TEXT_UNITS`.
+ */
 function readText(view: DataView, at: number, size: number): string {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, size);
   const end = bytes.indexOf(0);
-  return UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  const text = UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end))
+    .replace(CONTROL_CHARACTERS, "")
+    .trim();
+  if (text.length <= MAX_TEXT_UNITS) return text;
+  // The halves of a surrogate pair stay together.
+  return text
+    .slice(0, MAX_TEXT_UNITS)
+    .replace(/[\ud800-\udbff]$/, "")
+    .trim();
 }
 
 /** Compiled definition of a message that is decoded to an object. */
@@ -235,7 +251,7 @@ function decodeField(
 ): number | string | number[] | Uint8Array | null {
   const { baseType, size } = placed;
   if (field.kind === "text") {
-    const value = baseType === STRING ? readText(view, at, size).trim() : "";
+    const value = baseType === STRING ? readText(view, at, size) : "";
     return value === "" ? null : value;
   }
   if (field.kind === "bytes") {

@@ -5,7 +5,7 @@ import { boundOf, readErased } from "../erasure/read.ts";
 import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
 import { DECODER_VERSION } from "../fit/index.ts";
-import { randomId } from "../identifiers.ts";
+import { newBatchId } from "../identifiers.ts";
 import { touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
 
@@ -26,7 +26,7 @@ export async function makeReadable(
 ): Promise<MadeReadable> {
   if (files.length === 0) return { outcomes: [], erasedBefore: 0 };
   const { partner_id } = owner;
-  const batchId = randomId();
+  const batchId = newBatchId();
   const results = await database.batch([
     ...importFiles(
       database,
@@ -40,10 +40,6 @@ export async function makeReadable(
       files.map(({ item, decoded }) => ({
         file_id: item.file_id,
         version: item.version,
-        user_id: owner.user_id,
-        source: owner.source,
-        summary_id: item.summary_id,
-        activity_name: item.submission.activity_name,
         activities: decoded.activities,
       })),
       batchId,

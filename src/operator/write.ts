@@ -3,7 +3,7 @@ import { replaceActivities } from "../activities/write.ts";
 import { FILE_ERROR_CODES } from "../files/file.ts";
 import { listBatch } from "../files/write.ts";
 import type { DecodedActivity } from "../fit/index.ts";
-import { randomId } from "../identifiers.ts";
+import { newBatchId } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 import { walked } from "../database/walk.ts";
 
@@ -79,10 +79,6 @@ export async function deleteFinishedJobs(db: D1Database, beforeMs: number): Prom
 const storedFileSchema = z.object({
   partner_id: z.string(),
   file_id: z.string(),
-  user_id: z.string(),
-  source: z.string(),
-  summary_id: z.string(),
-  activity_name: z.string().nullable(),
   start_time_in_seconds: z.string(),
   stored_version: z.number().nullable(),
   revision: z.number(),
@@ -113,15 +109,13 @@ export async function filesToRedecode(
 ): Promise<RedecodePage> {
   const found = await db
     .prepare(
-      `SELECT w.n, w.partner_id AS walked_partner, w.file_id AS walked_file, f.*,
-         (SELECT a.activity_name FROM activities a WHERE a.partner_id = f.partner_id
-           AND a.file_id = f.file_id AND a.session_index = 0) activity_name
+      `SELECT w.n, w.partner_id AS walked_partner, w.file_id AS walked_file, f.*
        FROM ${walked(
          `SELECT partner_id, file_id FROM files WHERE (partner_id, file_id) > (?1, ?2)
          ORDER BY partner_id, file_id`,
          "?7",
        )}
-       LEFT JOIN (SELECT partner_id, file_id, user_id, source, summary_id, start_time_in_seconds, stored_version,
+       LEFT JOIN (SELECT partner_id, file_id, start_time_in_seconds, stored_version,
            revision, object_key, received_at, decoder_version, status, failed_object_key, error FROM files) f
          ON f.partner_id = w.partner_id AND f.file_id = w.file_id AND f.received_at >= ?3 AND CASE
          WHEN ?4 IS NULL THEN f.stored_version IS NOT NULL AND f.decoder_version < ?5
@@ -162,7 +156,7 @@ export function replaceDecoded(
   decoded: { warnings: readonly string[]; activities: readonly DecodedActivity[] },
   decoderVersion: number,
 ): D1PreparedStatement[] {
-  const batchId = randomId();
+  const batchId = newBatchId();
   const updated = db
     .prepare(
       `UPDATE files SET warnings = ?5, activity_count = ?6, decoder_version = ?7, updated_at = ${DATABASE_NOW},
@@ -184,6 +178,6 @@ export function replaceDecoded(
   return [
     updated,
     listBatch(db, partner_id, JSON.stringify([{ file_id }]), batchId),
-    ...replaceActivities(db, partner_id, [{ ...file, version, activities: decoded.activities }], batchId),
+    ...replaceActivities(db, partner_id, [{ file_id, version, activities: decoded.activities }], batchId),
   ];
 }

@@ -1,4 +1,5 @@
 import { HELD_FOR_MS, OVERVIEW_DAYS } from "../contract/limits.ts";
+import { listedId } from "../files/batches/listed.pure.ts";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
@@ -67,7 +68,7 @@ async function countFiles(database: D1Database, partnerId: string, since: number
     .prepare(
       // The list is limited before the files are looked up: older batches also list files that were pinged again.
       `${newestOf(
-        `SELECT b.batch_id, j.value AS file_id
+        `SELECT b.batch_id, ${listedId()} AS file_id
          FROM file_batches b INDEXED BY file_batches_by_receipt CROSS JOIN json_each(b.file_ids) j
          WHERE b.partner_id = ?1 AND b.received_at >= ?2 ORDER BY b.received_at DESC`,
       )}

@@ -14,6 +14,7 @@ const SECTIONS: Record<string, () => Promise<Figure[]>> = {
   profile: async () => (await import("./profile.ts")).profileFigures(),
   live: async () => (await import("./imports.ts")).liveFigures(),
   bill: async () => (await import("./bill.ts")).billFigures(),
+  room: async () => (await import("./room.ts")).roomFigures(),
   memory: async () => (await import("./memory.ts")).memoryFigures(),
   growth: async () => (await import("./growth.ts")).growthFigures(),
   hostile: async () => (await import("./hostile.ts")).hostileFigures(),

@@ -33,6 +33,8 @@ export interface Workerd {
    * workerd then waits for its log to be read, for ever. So prepare statements before the load.
    */
   database: D1Database;
+  /** The folder with the Worker's stores. */
+  state: string;
   /** Milliseconds from the start of workerd to its first answer. */
   firstAnswerMs: number;
   stop(): Promise<void>;
@@ -127,6 +129,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     inspector: options.inspector === true ? await miniflare.getInspectorURL() : null,
     credentials,
     database,
+    state,
     firstAnswerMs,
     stop: async () => {
       await miniflare.dispose();

@@ -1,5 +1,5 @@
 import { env } from "cloudflare:workers";
-import { userHash, userRoute } from "../../src/identifiers.ts";
+import { COLLECTOR_LENGTH, userHash, userRoute } from "../../src/identifiers.ts";
 
 /** Number of rows of each kind of a seeded user. */
 export interface History {
@@ -45,14 +45,13 @@ export async function seedHistory(
          1, ${version}, ?1 || '/${userHash(partnerId, userId)}/' || i || '/${version}', 'hash', 1, 1, ${LONG_AGO}, ${LONG_AGO} FROM n`,
     );
     await run(
-      `INSERT INTO activities (partner_id, file_id, session_index, version, user_id, source, summary_id, sport, summary, details,
-         created_at, updated_at)
-       ${numbers(files)} SELECT ?1, ${fileId}, 0, ${version}, ?2, 'source-' || (i % ${sources}), 'ride-' || i, 'cycling', '{}',
-         hex(zeroblob(500)), ${LONG_AGO}, ${LONG_AGO} FROM n`,
+      `INSERT INTO activities (partner_id, file_id, session_index, version, sport, summary, created_at)
+       ${numbers(files)} SELECT ?1, ${fileId}, 0, ${version}, 'cycling', hex(zeroblob(500)), ${LONG_AGO} FROM n
+       WHERE ?2 <> ''`,
     );
     await env.DB.prepare(
       `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
-       SELECT ?1, substr(min(file_id), 1, 8), min(file_id), 'batch-' || (substr(file_id, 9) / 25), ${LONG_AGO}, ${LONG_AGO}, json_group_array(file_id)
+       SELECT ?1, substr(min(file_id), 1, 8), min(file_id), 'batch-' || (substr(file_id, 9) / 25), ${LONG_AGO}, ${LONG_AGO}, json_group_array(substr(file_id, ${COLLECTOR_LENGTH + 1}))
        FROM files WHERE partner_id = ?1 AND user_id = ?2 GROUP BY substr(file_id, 9) / 25`,
     )
       .bind(partnerId, userId)

@@ -83,7 +83,11 @@ describe("A file that is not FIT is described", () => {
     [' {"error":"expired"}', "JSON"],
     ["time,heart_rate\n0,120\n", "text"],
   ])("%j looks like %s, in a gzip too", (content, name) => {
-    expectFault(bytesOf(content), "not_fit", new RegExp(`^The file is not FIT.* It looks like ${name}\\.$`));
+    expectFault(
+      bytesOf(content),
+      "not_fit",
+      new RegExp(`^The file is not a FIT file.* It looks like ${name}\\.$`),
+    );
     expectFault(gzipSync(bytesOf(content)), "not_fit", new RegExp(`^Inside the gzip .* like ${name}\\.$`));
   });
 

@@ -236,4 +236,24 @@ describe("texts", () => {
       .build();
     expect(Object.keys(columnsOf(bytes))).toEqual(["time_in_seconds", "developer.é\ufffdA"]);
   });
+
+  test("have at most 64 characters and no control characters", () => {
+    const named = (name: string) =>
+      Object.keys(
+        columnsOf(
+          activityFile()
+            .message(206, [
+              [0, "uint8", 0],
+              [1, "uint8", 0],
+              [2, "uint8", 2],
+              [3, "string", new TextEncoder().encode(name)],
+            ])
+            .record(0, [], { developer: [[0, 0, "uint8", 1]] })
+            .build(),
+        ),
+      )[1];
+    expect(named("\t Po\u0001we\u007fr\n")).toBe("developer.Power");
+    expect(named(`${"a".repeat(63)}\u{1f6b4}b`)).toBe(`developer.${"a".repeat(63)}`);
+    expect(named(`${"a".repeat(62)}\u{1f6b4}b`)).toBe(`developer.${"a".repeat(62)}\u{1f6b4}`);
+  });
 });

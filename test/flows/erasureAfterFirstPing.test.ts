@@ -1,7 +1,7 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
-import { userHash } from "../../src/identifiers.ts";
+import { ROUTE_LENGTH, userHash, userRoute } from "../../src/identifiers.ts";
 import { send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -21,12 +21,18 @@ const AHEAD_MS = 5_000;
 /** Returns all stored data of a user, in D1, R2 and the collector. */
 async function traces({ partnerId }: TestPartner, userId: string): Promise<string[]> {
   const found: string[] = [];
-  for (const table of ["files", "users", "user_sources", "imports", "activities"]) {
+  for (const table of ["files", "users", "user_sources", "imports"]) {
     const { results } = await env.DB.prepare(`SELECT 1 FROM ${table} WHERE partner_id = ? AND user_id = ?`)
       .bind(partnerId, userId)
       .all();
     found.push(...results.map(() => table));
   }
+  const activities = await env.DB.prepare(
+    "SELECT 1 FROM activities WHERE partner_id = ? AND substr(file_id, 1, ?) = ?",
+  )
+    .bind(partnerId, ROUTE_LENGTH, userRoute(partnerId, userId))
+    .all();
+  found.push(...activities.results.map(() => "activities"));
   const collector = collectorOf(partnerId, userId, SOURCE);
   const inline = await env.FILES.list({ prefix: "inline/" });
   const versions = await env.FILES.list({ prefix: `${partnerId}/${userHash(partnerId, userId)}/` });

@@ -172,7 +172,9 @@ test("after a day of failures, no key, URL, token, name or position is in logs, 
     "users",
   ]) {
     const found = await env.DB.prepare(`SELECT * FROM ${table}`).all();
-    rows.push(...found.results.map((row) => JSON.stringify({ ...row, activity_name: null })));
+    rows.push(
+      ...found.results.map((row) => JSON.stringify({ ...row, activity_name: null, readable_name: null })),
+    );
   }
   const objects = (await env.FILES.list({ include: ["customMetadata", "httpMetadata"] })).objects.map(
     (object) => JSON.stringify([object.key, object.customMetadata, object.httpMetadata]),

@@ -3,6 +3,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { activitySchema, activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
 import { app } from "../../src/http/app.ts";
+import { decodeActivities } from "../../src/fit/index.ts";
+import { activityFile } from "../../src/fitWriter/activityFile.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { fileId } from "../../src/identifiers.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
@@ -60,31 +62,42 @@ async function storedRide(
 ): Promise<string> {
   const object_key = `${owner.partnerId}/${summaryId}`;
   await env.FILES.put(object_key, bytes);
-  await seedFile(namesOf(owner, summaryId), { object_key, activity_count: 1 });
+  await seedFile(namesOf(owner, summaryId), { object_key, stored_version: NOON, activity_count: 1 });
   return seedActivity(namesOf(owner, summaryId));
 }
 
 describe("an activity", () => {
   test("has all its quantities, laps, lengths and devices", async () => {
     const partner = await newPartner();
-    const { elapsed_time_in_seconds, ...quantities } = BARE_SUMMARY;
-    const lap = {
-      lap_index: 0,
-      trigger: "manual",
-      ...Object.fromEntries(
-        Object.entries({ elapsed_time_in_seconds, ...quantities }).filter(([key]) =>
-          Object.keys(activityWithPartsSchema.shape.laps.element.shape).includes(key),
-        ),
-      ),
-    };
-    const details = { laps: [lap], lengths: [], devices: [] };
-    const activity_id = await seedActivity(
-      namesOf(partner, "tri"),
-      { session_index: 1, session_count: 3 },
+    const bytes = activityFile(RIDE.startInSeconds, [
       {
-        details: JSON.stringify(details),
+        sport: 5,
+        startSeconds: 0,
+        seconds: 60,
+        readings: [],
+        totals: {},
+        laps: [{ startSeconds: 0, seconds: 60 }],
       },
-    );
+      {
+        sport: 2,
+        startSeconds: 60,
+        seconds: 100,
+        readings: [],
+        totals: {},
+        laps: [
+          { startSeconds: 60, seconds: 40 },
+          { startSeconds: 100, seconds: 60 },
+        ],
+      },
+    ]);
+    const decoded = decodeActivities(bytes, { fallbackStartInSeconds: null });
+    if (!decoded.ok) throw new Error(decoded.problem.detail);
+    const details = decoded.activities
+      .slice(1)
+      .map(({ laps, lengths, devices }) => ({ laps, lengths, devices }))[0];
+    expect(details?.laps.map((lap) => lap.elapsed_time_in_seconds)).toEqual([40, 60]);
+    const activity_id = await seedActivity(namesOf(partner, "tri"), { session_index: 1, session_count: 3 });
+    await env.FILES.put(`${partner.partnerId}/${activity_id.split(".")[0]}`, bytes);
     expect(await one(partner, activity_id)).toEqual({
       ...BARE_SUMMARY,
       session_index: 1,
@@ -174,11 +187,19 @@ test("a page with a hundred activities that start at the same time reads their s
   await seedActivity(namesOf(partner, "first"));
   const users = Array.from({ length: 100 }, (_, user) => namesOf(partner, "s", `user-${user}`)).map(fileId);
   await env.DB.prepare(
+    `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
+       start_time_in_seconds, status, version, revision, received_at, updated_at)
+     SELECT f.partner_id, j.value, j.key, f.source, j.key, f.priority, f.overwrite_mode, f.start_time_in_seconds, f.status,
+       f.version, f.revision, f.received_at, f.updated_at
+     FROM files f, json_each(?2) j WHERE f.partner_id = ?1`,
+  )
+    .bind(partner.partnerId, JSON.stringify(users))
+    .run();
+  await env.DB.prepare(
     `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
-     INSERT INTO activities (partner_id, file_id, session_index, version, user_id, source, summary_id, sport,
-       start_time_in_seconds, summary, details, created_at, updated_at)
-     SELECT a.partner_id, j.value, n.i, a.version, j.key, a.source, j.key, a.sport, a.start_time_in_seconds,
-       a.summary, a.details, a.created_at, a.updated_at
+     INSERT INTO activities (partner_id, file_id, session_index, version, sport, start_time_in_seconds, summary,
+       created_at)
+     SELECT a.partner_id, j.value, n.i, a.version, a.sport, a.start_time_in_seconds, a.summary, a.created_at
      FROM activities a, json_each(?2) j, n WHERE a.partner_id = ?1`,
   )
     .bind(partner.partnerId, JSON.stringify(users))

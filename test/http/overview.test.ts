@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
+import { COLLECTOR_LENGTH } from "../../src/identifiers.ts";
 import { MAX_COUNTED, overviewSchema } from "../../src/overview/overview.ts";
 import { answerOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -84,7 +85,7 @@ test("the overview is capped only if there are more files than it may count", as
     ).bind(who.partnerId, MAX_COUNTED.files - 1, id, now),
     env.DB.prepare(
       `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
-       SELECT ?1, substr(min(file_id), 1, 8), min(file_id), 'many', ?2, ?2, json_group_array(file_id) FROM files
+       SELECT ?1, substr(min(file_id), 1, 8), min(file_id), 'many', ?2, ?2, json_group_array(substr(file_id, ${COLLECTOR_LENGTH + 1})) FROM files
        WHERE partner_id = ?1 AND received_batch = 'many'`,
     ).bind(who.partnerId, now),
   ]);

@@ -1,10 +1,12 @@
 import { env } from "cloudflare:workers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { app } from "../../src/http/app.ts";
 import { idPrefix, userRoute } from "../../src/identifiers.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
-import { BARE_SUMMARY as BARE, seedFile, seedImport } from "../support/rows.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { BARE_SUMMARY, seedFile, seedImport } from "../support/rows.ts";
 
 /** Maximum number of rows that one GET may read in D1. */
 const MOST_ROWS = 20_000;
@@ -14,6 +16,8 @@ const MEETS = 2_000;
 const SESSIONS = 100;
 const IMPORTS = 30_000;
 const EVENTS = 30_000;
+/** The bytes of every file. */
+const OBJECT_KEY = "walks/ride";
 
 /** Receipt time of the first file. All receipt times are in the past and inside the overview's 14 days. */
 const FIRST_AT = Date.now() - 10 * 60_000;
@@ -84,20 +88,19 @@ async function seedFiles(
       .run();
   await run(
     `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
-       start_time_in_seconds, status, version, revision, activity_count, received_at, received_batch, updated_at, updated_batch)
+       start_time_in_seconds, status, version, revision, activity_count, received_at, received_batch, updated_at, updated_batch, object_key)
      ${numbers(files)} SELECT ?1, ${FILE_ID}, ?3, 'watch', 's' || i, 0, 0, '1', '${status}', ?5 + i, 1, ${sessions},
-       ?5 + i, 'b' || i, ?5 + i, 'b' || i FROM n WHERE ?4 <> ''`,
+       ?5 + i, 'b' || i, ?5 + i, 'b' || i, '${OBJECT_KEY}' FROM n WHERE ?4 <> ''`,
   );
   await run(
     `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
-     ${numbers(files)} SELECT ?1, ?4, ${FILE_ID}, 'b' || i, ?5 + i, ?5 + i, json_array(${FILE_ID}) FROM n WHERE ?3 <> ''`,
+     ${numbers(files)} SELECT ?1, ?4, ${FILE_ID}, 'b' || i, ?5 + i, ?5 + i, json_array(printf('%022d', i)) FROM n WHERE ?3 <> ''`,
   );
   await run(
-    `INSERT INTO activities (partner_id, file_id, session_index, version, user_id, source, summary_id, sport,
-       start_time_in_seconds, summary, details, created_at, updated_at, updated_batch)
-     ${numbers(files * sessions)} SELECT ?1, ?2 || printf('%022d', i / ${sessions}), i % ${sessions}, 1, ?3, 'watch', 's', 'cycling',
-       CASE WHEN ${sessions} = 1 THEN 1760000000 + i ELSE 1760000000 END, '${JSON.stringify(BARE)}', '{"laps":[],"lengths":[],"devices":[]}', ?5, ?5 + i / ${sessions}, 'b' || (i / ${sessions})
-     FROM n WHERE ?4 <> ''`,
+    `INSERT INTO activities (partner_id, file_id, session_index, version, sport, start_time_in_seconds, summary, created_at)
+     ${numbers(files * sessions)} SELECT ?1, ?2 || printf('%022d', i / ${sessions}), i % ${sessions}, 1, 'cycling',
+       CASE WHEN ${sessions} = 1 THEN 1760000000 + i ELSE 1760000000 END, '${storedSummary(BARE_SUMMARY)}', ?5
+     FROM n WHERE ?3 <> '' AND ?4 <> ''`,
   );
   await env.DB.prepare(
     "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, ?, ?)",
@@ -127,6 +130,7 @@ describe("no GET reads more than 20,000 rows", () => {
   let held: TestPartner;
   let meets: TestPartner;
   beforeAll(async () => {
+    await env.FILES.put(OBJECT_KEY, rideFile());
     held = await newPartner();
     await seedFiles(held.partnerId, "big", { files: FILES, sessions: 1, status: "held" });
     await seedImportsAndEvents(held.partnerId);

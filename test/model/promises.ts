@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { parseSummary } from "../../src/activities/storedSummary.pure.ts";
 import { isSameSubmission } from "../../src/collector/files/submission.pure.ts";
 import { projectionOf } from "../../src/collector/files/projection.pure.ts";
 import { identityOf } from "../../src/collector/identity.ts";
 import { INLINE_PREFIX, versionKey } from "../../src/files/objectKeys.ts";
-import { userHash } from "../../src/identifiers.ts";
+import { userHash, userRoute } from "../../src/identifiers.ts";
 import { current } from "./invocations.ts";
 import { markOf } from "./outside.ts";
 import type { Ledger } from "./platform.ts";
@@ -27,7 +28,6 @@ const fileRow = z.object({
 });
 const activityRow = z.object({
   file_id: z.string(),
-  user_id: z.string(),
   version: z.number(),
   summary: z.string(),
 });
@@ -50,10 +50,6 @@ const deliveryRow = z.object({
   kind: z.string(),
   status: z.string(),
   created_at: z.number(),
-});
-const summaryColumn = z.object({
-  average_heart_rate_in_beats_per_minute: z.number().nullable(),
-  elapsed_time_in_seconds: z.number().nullable(),
 });
 
 /** All readable and stored data once the world is quiet. */
@@ -193,7 +189,7 @@ function filesAreSettled(
     if (file.stored_version === null) continue;
     const stored = world.claimed.get(`${file.file_id}/${file.stored_version}`);
     for (const activity of own) {
-      const summary = summaryColumn.parse(JSON.parse(activity.summary));
+      const summary = parseSummary(activity.summary);
       const mark = markOf({
         average_heart_rate: summary.average_heart_rate_in_beats_per_minute,
         elapsed_time: summary.elapsed_time_in_seconds,
@@ -417,9 +413,10 @@ function erasedIsGone(world: World, remains: Remains): void {
         (task.to > erasure.from || outlives(task.answered, task.answer?.import.requested_at)),
     );
     if (pingedLater || askedLater) continue;
+    const route = userRoute(world.partner.partner_id, user);
     const traces = [
       ...remains.files.filter((row) => row.user_id === user).map(() => "file"),
-      ...remains.activities.filter((row) => row.user_id === user).map(() => "activity"),
+      ...remains.activities.filter((row) => row.file_id.startsWith(route)).map(() => "activity"),
       ...remains.imports.filter((row) => row.user_id === user).map(() => "import"),
       ...remains.deliveries.filter((row) => row.user_id === user).map((row) => row.kind),
       ...remains.users.filter((row) => row.user_id === user).map(() => "user"),

@@ -1,8 +1,10 @@
 import { env } from "cloudflare:workers";
+import { storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { quantities } from "../../src/fit/quantities.ts";
 import type { DecodedActivity } from "../../src/fit/types.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
-import { fileId, newImportId, randomId, ROUTE_LENGTH } from "../../src/identifiers.ts";
+import { COLLECTOR_LENGTH, fileId, newBatchId, newImportId, ROUTE_LENGTH } from "../../src/identifiers.ts";
+import { rideFile } from "./rideFile.ts";
 
 type Value = string | number | null;
 
@@ -29,8 +31,8 @@ export interface Names {
 
 /** Inserts the batch that lists a single file. Returns its id. */
 async function seedBatch(partner_id: string, file_id: string, times: Record<string, Value>): Promise<string> {
-  const batch_id = randomId();
-  const file_ids = JSON.stringify([file_id]);
+  const batch_id = newBatchId();
+  const file_ids = JSON.stringify([file_id.slice(COLLECTOR_LENGTH)]);
   const user_route = file_id.slice(0, ROUTE_LENGTH);
   await insert("file_batches", {
     partner_id,
@@ -98,7 +100,10 @@ export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices">
   streams: ["time_in_seconds"],
 };
 
-/** Inserts an activity, and its file if that is missing. Returns the activity's id. */
+/**
+ * Inserts an activity, and its file with a ride's bytes if that is missing. Returns the activity's id. `updated_at` is a
+ * column of the file, the others are columns of the activity.
+ */
 export async function seedActivity(
   names: Names,
   summary: Partial<typeof BARE_SUMMARY> = {},
@@ -106,14 +111,18 @@ export async function seedActivity(
 ): Promise<string> {
   const file_id = fileId(names);
   const whole = { ...BARE_SUMMARY, ...summary };
-  const { updated_at = NOON } = columns;
+  const { updated_at = NOON, ...own } = columns;
   const updated_batch = await seedBatch(names.partnerId, file_id, { updated_at });
+  const object_key = `${names.partnerId}/${file_id}`;
+  await env.FILES.put(object_key, rideFile());
   await env.DB.prepare(
     `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode, start_time_in_seconds,
-       status, version, revision, received_at, updated_at, updated_batch, activity_count)
-     VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, '1760000000', 'imported', ?6, ?6, ?6, ?7, ?8, ?9)
-     ON CONFLICT (partner_id, file_id) DO UPDATE SET updated_batch = excluded.updated_batch,
-       activity_count = max(activity_count, excluded.activity_count)`,
+       status, version, revision, received_at, updated_at, updated_batch, activity_count, stored_version, readable_name,
+       object_key)
+     VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, '1760000000', 'imported', ?6, ?6, ?6, ?7, ?8, ?9, ?6, 'Lunch ride', ?10)
+     ON CONFLICT (partner_id, file_id) DO UPDATE SET updated_at = excluded.updated_at,
+       updated_batch = excluded.updated_batch, activity_count = max(activity_count, excluded.activity_count),
+       readable_name = excluded.readable_name`,
   )
     .bind(
       names.partnerId,
@@ -125,6 +134,7 @@ export async function seedActivity(
       updated_at,
       updated_batch,
       whole.session_index + 1,
+      object_key,
     )
     .run();
   await insert("activities", {
@@ -132,18 +142,11 @@ export async function seedActivity(
     file_id,
     session_index: whole.session_index,
     version: NOON,
-    user_id: names.userId,
-    source: names.source,
-    summary_id: names.summaryId,
-    activity_name: "Lunch ride",
     sport: whole.sport,
     start_time_in_seconds: whole.start_time_in_seconds,
-    summary: JSON.stringify(whole),
-    details: JSON.stringify({ laps: [], lengths: [], devices: [] }),
+    summary: storedSummary(whole),
     created_at: NOON,
-    updated_at: NOON,
-    updated_batch,
-    ...columns,
+    ...own,
   });
   return `${file_id}.${whole.session_index}`;
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { listedId } from "./listed.pure.ts";
 
 /** Position of the round over all batches: the key of the last batch that it has visited. */
 const positionSchema = z.object({
@@ -75,7 +76,7 @@ export async function deleteStaleBatches(
         `DELETE FROM file_batches WHERE (${KEY}) > (?, ?, ?, ?, ?) AND (${KEY}) <= (?, ?, ?, ?, ?)
            AND NOT EXISTS (
              SELECT 1 FROM json_each(file_batches.file_ids) j CROSS JOIN files f
-               ON f.partner_id = file_batches.partner_id AND f.file_id = j.value
+               ON f.partner_id = file_batches.partner_id AND f.file_id = ${listedId("file_batches")}
              WHERE f.received_batch = file_batches.batch_id OR f.updated_batch = file_batches.batch_id)`,
       )
       .bind(...valuesOf(after), ...valuesOf(through)),

@@ -7,11 +7,12 @@ import {
   streamsSchema,
 } from "../../activities/activity.ts";
 import * as read from "../../activities/read.ts";
-import { readStreams } from "../../activities/readStreams.ts";
+import { readActivityWithDetails } from "../../activities/readDetails.ts";
+import { readStreams, type StreamsAnswer } from "../../activities/readStreams.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { MemoryShortage } from "../../memory/budget.ts";
 import { heldJson } from "../heldResponse.ts";
-import { endpoint } from "../context.ts";
+import { endpoint, type RequestContext } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import {
   answerTooLargeProblem,
@@ -76,14 +77,28 @@ const getRoute = createRoute({
       content: { "application/json": { schema: activityWithPartsSchema } },
     },
     ...readProblems,
+    ...originalMissingProblem,
     ...notFoundProblem,
   },
 });
 
+type Refusal = Extract<StreamsAnswer, { ok: false }>["code"];
+
+function refuse(c: RequestContext, code: Refusal) {
+  switch (code) {
+    case "memory_short":
+      return memoryShort(c);
+    case "no_activity":
+      return notFound(c, "activity");
+    case "original_missing":
+      return originalMissing(c);
+  }
+}
+
 export const getActivity = endpoint(getRoute, async (c) => {
   const { activity_id } = c.req.valid("param");
-  const activity = await read.readActivity(c.env, c.var.partner.partner_id, activity_id);
-  return activity === null ? notFound(c, "activity") : c.json(activity, 200);
+  const found = await readActivityWithDetails(c.env, c.var.partner.partner_id, activity_id);
+  return found.ok ? c.json(found.activity, 200) : refuse(c, found.code);
 });
 
 function isStream(key: string): boolean {
@@ -140,12 +155,5 @@ export const getStreams = endpoint(streamsRoute, async (c) => {
       throw fault;
     }
   }
-  switch (streams.code) {
-    case "memory_short":
-      return memoryShort(c);
-    case "no_activity":
-      return notFound(c, "activity");
-    case "original_missing":
-      return originalMissing(c);
-  }
+  return refuse(c, streams.code);
 });

@@ -1,0 +1,42 @@
+import { unwrap } from "../files/unwrap.ts";
+import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../memory/budget.ts";
+
+/** `hold` is the memory reserved for the decoded value. The caller releases it. */
+export type DecodedStored<T> =
+  { ok: true; hold: IntakeHold; value: T | null } | { ok: false; code: "memory_short" };
+
+/**
+ * Reads a stored object and decodes its FIT file. Memory is reserved for the bytes and for the unpacked bytes, each
+ * before it is allocated; `decode` reserves what it needs with `reserve`. The value is null when the object is not a FIT
+ * file, or when `decode` returns null.
+ */
+export async function decodeStored<T>(
+  partnerId: string,
+  object: R2ObjectBody,
+  decode: (fit: Uint8Array, reserve: IntakeHold["add"]) => T | null,
+): Promise<DecodedStored<T>> {
+  const hold = requestMemory(partnerId);
+  if (!hold.tryGrowTo(object.size)) {
+    void object.body.cancel().catch(() => undefined);
+    return { ok: false, code: "memory_short" };
+  }
+  let value: T | null = null;
+  let isDone = false;
+  try {
+    const bytes = new Uint8Array(await object.arrayBuffer());
+    const unwrapped = unwrap(bytes, hold.add);
+    if (unwrapped.ok) {
+      const { fit } = unwrapped;
+      if (fit.buffer !== bytes.buffer) freeBytes(bytes);
+      value = decode(fit, hold.add);
+      freeBytes(fit);
+    }
+    isDone = true;
+    return { ok: true, hold, value };
+  } catch (fault) {
+    if (fault instanceof MemoryShortage) return { ok: false, code: "memory_short" };
+    throw fault;
+  } finally {
+    if (!isDone) hold.release();
+  }
+}

@@ -1,0 +1,56 @@
+import type { Env } from "../env.ts";
+import { decodeActivities } from "../fit/index.ts";
+import { logLine } from "../log.ts";
+import type { ActivityDetails, ActivityWithParts } from "./activity.ts";
+import { decodeStored } from "./decodeStored.ts";
+import { parseActivityId, readStoredActivity, withDuplicate } from "./read.ts";
+
+export type ActivityAnswer =
+  | { ok: true; activity: ActivityWithParts }
+  | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
+
+/** Parts of an activity whose session the current decoder does not find in the stored bytes. */
+const NO_DETAILS: ActivityDetails = { laps: [], lengths: [], devices: [] };
+
+/**
+ * Reads an activity, and decodes its laps, lengths and devices from the stored bytes. Tries twice: an import may replace
+ * the object between the read of the read model and the read of R2.
+ */
+export async function readActivityWithDetails(
+  env: Env,
+  partnerId: string,
+  id: string,
+): Promise<ActivityAnswer> {
+  const parts = parseActivityId(id);
+  if (parts === null) return { ok: false, code: "no_activity" };
+  const { fileId, sessionIndex } = parts;
+  for (let tries = 0; tries < 2; tries += 1) {
+    const stored = await readStoredActivity(env, partnerId, id);
+    if (stored === null) return { ok: false, code: "no_activity" };
+    const [object, activity] = await Promise.all([
+      stored.objectKey === null ? null : env.FILES.get(stored.objectKey),
+      withDuplicate(env, partnerId, stored.activity),
+    ]);
+    if (object === null) continue;
+    const decoded = await decodeStored(partnerId, object, (fit) =>
+      detailsOf(fit, sessionIndex, stored.startTimeInSeconds),
+    );
+    if (!decoded.ok) return decoded;
+    decoded.hold.release();
+    return { ok: true, activity: { ...activity, ...(decoded.value ?? NO_DETAILS) } };
+  }
+  logLine({ unit: "setback", outcome: "original_missing", partner_id: partnerId, file_id: fileId });
+  return { ok: false, code: "original_missing" };
+}
+
+function detailsOf(
+  fit: Uint8Array,
+  sessionIndex: number,
+  fallbackStartInSeconds: number,
+): ActivityDetails | null {
+  const decoded = decodeActivities(fit, { fallbackStartInSeconds });
+  const activity = decoded.ok ? decoded.activities[sessionIndex] : undefined;
+  if (activity === undefined) return null;
+  const { laps, lengths, devices } = activity;
+  return { laps, lengths, devices };
+}
