@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { orNull } from "../contract/orNull.ts";
 import { quantities } from "../fit/quantities.ts";
+import { sessionNumbers } from "../fit/sessionNumbers.ts";
 import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength } from "../fit/types.ts";
 
 const number = z.number().nullable();
@@ -30,10 +31,14 @@ const lengthSchema = z
 const deviceSchema = z
   .strictObject({
     device_index: int,
+    device_type: z.string().nullable(),
     manufacturer: z.string().nullable(),
     product: z.string().nullable(),
     serial_number: number,
     software_version: number,
+    battery_status: z.string().nullable(),
+    battery_level_in_percent: int,
+    battery_voltage_in_volts: number,
   })
   .openapi("Device") satisfies z.ZodType<DecodedDevice>;
 
@@ -54,12 +59,7 @@ export const summarySchema = z.strictObject({
   start_time_in_seconds: number,
   utc_offset_in_seconds: int,
   ...quantities(() => number),
-  training_stress_score: number,
-  intensity_factor: number,
-  threshold_power_in_watts: number,
-  training_effect_aerobic: number,
-  training_effect_anaerobic: number,
-  pool_length_in_meters: number,
+  ...sessionNumbers(() => number),
   number_of_lengths: int,
   number_of_active_lengths: int,
   start_latitude_in_degrees: number,
@@ -97,19 +97,7 @@ export const activityWithPartsSchema = z
 export type ActivityWithParts = z.infer<typeof activityWithPartsSchema>;
 
 /** Standard columns of a stream. Developer fields are named `developer.<name>`. */
-export const STREAM_KEYS = [
-  "time_in_seconds",
-  "distance_in_meters",
-  "latitude_in_degrees",
-  "longitude_in_degrees",
-  "altitude_in_meters",
-  "speed_in_meters_per_second",
-  "heart_rate_in_beats_per_minute",
-  "power_in_watts",
-  "cadence_in_cycles_per_minute",
-  "temperature_in_celsius",
-] as const;
-export const DEVELOPER_PREFIX = "developer.";
+export { DEVELOPER_PREFIX, STREAM_KEYS } from "../fit/streamKeys.ts";
 
 /** Columns of equal length. `downsampled` says whether rows were omitted. */
 export const streamsSchema = z

@@ -136,9 +136,10 @@ const rideQuantities: Quantities = {
   ...quantities(() => null),
   elapsed_time_in_seconds: 1800,
   timer_time_in_seconds: 1800,
+  moving_time_in_seconds: 1800,
   distance_in_meters: 12500,
   average_speed_in_meters_per_second: 6.944,
-  average_heart_rate_in_beats_per_minute: 130,
+  average_heart_rate_in_beats_per_minute: 120,
   max_heart_rate_in_beats_per_minute: 140,
 };
 const summary = {
@@ -160,6 +161,7 @@ const summary = {
   start_latitude_in_degrees: null,
   start_longitude_in_degrees: null,
   derived: [
+    "moving_time_in_seconds",
     "average_speed_in_meters_per_second",
     "average_heart_rate_in_beats_per_minute",
     "max_heart_rate_in_beats_per_minute",
@@ -183,10 +185,14 @@ const parts: Pick<ActivityWithParts, "laps" | "lengths" | "devices"> = {
   devices: [
     {
       device_index: 0,
+      device_type: null,
       manufacturer: "garmin",
       product: null,
       serial_number: null,
       software_version: null,
+      battery_status: null,
+      battery_level_in_percent: null,
+      battery_voltage_in_volts: null,
     },
   ],
 };

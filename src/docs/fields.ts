@@ -11,6 +11,7 @@ import {
 } from "../contract/limits.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { quantities } from "../fit/quantities.ts";
+import { sessionNumbers } from "../fit/sessionNumbers.ts";
 import { MAX_FAULTS } from "../http/problemSchema.ts";
 import { NO_EVENT_URL } from "../imports/import.ts";
 import { MAX_COUNTED } from "../overview/overview.ts";
@@ -107,19 +108,15 @@ export const FIELDS: Readonly<Record<string, string>> = {
   ...quantities((_decimals, description) => `${description} Null when not measured.`),
   utc_offset_in_seconds:
     "Offset of local time from UTC, such as `7200`. Null when the file does not contain it.",
-  training_stress_score: "Training stress score of the device. Null when the file has none.",
-  intensity_factor: "Intensity factor of the device, such as `0.85`. Null when the file has none.",
-  threshold_power_in_watts:
-    "Functional threshold power that was set on the device. Null when the file has none.",
-  training_effect_aerobic: "Aerobic training effect of the device, 0 to 5. Null when the file has none.",
-  training_effect_anaerobic: "Anaerobic training effect of the device, 0 to 5. Null when the file has none.",
-  pool_length_in_meters: "Length of the pool. Null outside a pool.",
+  ...sessionNumbers((_wire, _decimals, description) => `${description} Null when the file has none.`),
   number_of_lengths: "Number of pool lengths, with rests. Null outside a pool.",
   number_of_active_lengths: "Number of pool lengths that were swum. Null outside a pool.",
   start_latitude_in_degrees: "Latitude of the start (WGS 84). Null without a position.",
   start_longitude_in_degrees: "Longitude of the start (WGS 84). Null without a position.",
-  derived: "Names of the fields that are missing in the file and were computed from its records.",
-  streams: "Names of the streams that can be read.",
+  derived:
+    "Names of fields and streams that are missing in the file and were computed from other values of it. `laps.start_time_in_seconds` means that starts of laps were computed.",
+  streams:
+    "Names of the streams that can be read. Developer fields are named `developer.<name>`. The members of an array follow as `developer.<name>.0`, `developer.<name>.1` and so on.",
   possible_duplicate_of:
     "Id of an activity of the same user, from another file received earlier, that looks like this one. Null when none does.",
   version: "Version of the activity. A newer import of its file has a higher one.",
@@ -133,7 +130,14 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Length.type": "`active`: swum. `idle`: a rest. Null when unknown.",
   stroke: "Swim stroke, as the FIT profile names it, such as `freestyle`. Null when unknown.",
   strokes: "Number of strokes. Null when not counted.",
-  device_index: "Index of the device in the file. Null when the file has none.",
+  device_index:
+    "Index of the device in the file. Several devices can have the same. Null when the file has none.",
+  device_type:
+    "Kind of device, such as `heart_rate_strap`, `wrist_heart_rate`, `power_meter`, `foot_pod` or `trainer`. Null when unknown.",
+  battery_status:
+    "Last battery status: `new`, `good`, `ok`, `low`, `critical` or `charging`. Null when unknown.",
+  battery_level_in_percent: "Last charge of the battery. Null when unknown.",
+  battery_voltage_in_volts: "Last voltage of the battery. Null when unknown.",
   manufacturer: "Manufacturer, as the FIT profile names it, such as `garmin`. Null when unknown.",
   product: "Name of the product, such as `edge530`. Null when unknown.",
   serial_number: "Serial number. Null when unknown.",
@@ -268,7 +272,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "query.dry_run": "`true`: validates the request and returns what it would return, but stores nothing.",
   "query.streams": "`true`: each activity also has its streams, as `stream_data`.",
   "query.keys":
-    "Streams to return, separated by commas, such as `time_in_seconds,power_in_watts`. All without it.",
+    "Streams to return, separated by commas, such as `time_in_seconds,power_in_watts`. All without it. Write `\\,` for a comma within the name of a developer field, and `\\\\` for a backslash.",
   "query.resolution": "Maximum number of points. The highest and lowest values of each column are kept.",
   "header.Idempotency-Key": `Identifies this request. A repeated request with the same key and body within ${RETENTION_HOURS} hours gets the same response, and nothing is done again. Error responses are not kept.`,
   "header.Prefer":

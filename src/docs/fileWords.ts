@@ -60,5 +60,8 @@ export const FILE_WARNINGS: Readonly<Record<FitWarning, string>> = {
   fit_trailing_bytes: "The file has bytes after its end.",
   clock_not_set: "The device's clock was not set. The `start_time_in_seconds` of the ping was used.",
   clock_jump: "The device's clock jumped during the activity.",
-  elapsed_corrected: "The elapsed time was shorter than the timer time and was corrected.",
+  elapsed_corrected:
+    "The elapsed time was shorter than the timer time. One of them was corrected: the timer time if the session's start and end confirm the elapsed time, else the elapsed time.",
+  start_time_mismatch:
+    "The start is later than the ping, or differs from the ping's `start_time_in_seconds` by more than a day.",
 };

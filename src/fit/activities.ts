@@ -2,29 +2,28 @@ import { utcOffsetOf, type Clock } from "./clock.ts";
 import {
   ALTITUDE,
   CADENCE,
-  developerColumnsOf,
   DISTANCE,
   HEART_RATE,
   LATITUDE,
   LONGITUDE,
+  possibleColumns,
   POWER,
-  sourceOf,
   SPEED,
   STANDARD_KEYS,
   TEMPERATURE,
   TIME_KEY,
-  type DeveloperColumn,
 } from "./columns.ts";
-import { lapsOf, type SessionLaps } from "./laps.ts";
-import type { SessionWindow, SessionWindows } from "./sessionWindows.ts";
-import { listedName, manufacturerName, productName, sportName, subSportName } from "./names.ts";
+import { sourceOf, type DeveloperColumn } from "./developerFields.ts";
+import { lapsOf, startOf, type SessionLaps } from "./laps.ts";
+import { listedName, sportName, subSportName } from "./names.ts";
+import { pausedSeconds, pausesOf, type Pause } from "./pauses.ts";
 import {
   LAP_TRIGGERS,
   LENGTH_ACTIVE,
   LENGTH_TYPES,
   SWIM_STROKES,
-  type DEVICE_INFO,
   type LAP,
+  type LENGTH,
   type SESSION,
   type Values,
 } from "./profile.ts";
@@ -35,8 +34,14 @@ import {
   type Quantities,
   type QuantityName,
 } from "./quantities.ts";
-import { readRows } from "./rows.ts";
-import type { ChainedFile, TimerEvent } from "./firstPass.ts";
+import { columnCountOf, readRows } from "./rows.ts";
+import {
+  SESSION_NUMBER_DECIMALS,
+  SESSION_NUMBER_NAMES,
+  sessionNumbers,
+  type SessionNumbers,
+} from "./sessionNumbers.ts";
+import type { SessionWindow, SessionWindows } from "./sessionWindows.ts";
 import { Totals } from "./totals.ts";
 import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength, FitWarning } from "./types.ts";
 import { cadence, degrees, enhancedOrPlain, heartRate, isPosition, rounded } from "./values.ts";
@@ -48,8 +53,6 @@ const DEGREE_DECIMALS = 7;
 const SPORTS_ON_FOOT: ReadonlySet<number> = new Set([1, 11, 17]);
 const GENERIC_SPORT = 0;
 const JOULES_PER_KILOJOULE = 1000;
-/** `device_index` of the device that wrote the file. */
-const CREATOR = 0;
 
 /** Fields that session and lap messages share. */
 type Summary = { [K in keyof Values<typeof SESSION> & keyof Values<typeof LAP>]?: number };
@@ -64,35 +67,58 @@ export function activitiesOf(
   warnings: Set<FitWarning>,
 ): DecodedActivity[] {
   const { chained, clock, windows } = sessionWindows;
-  const developerColumns = developerColumnsOf(chained);
-  const totals = totalsOf(view, sessionWindows, developerColumns, warnings);
   const laps = lapsOf(sessionWindows);
-  const shared = { sessionWindows, developerColumns, devices: devicesOf(chained), fallbackStartInSeconds };
+  const evidence = windows.map((window, i) => {
+    const ofSession = laps[i] ?? { laps: [], lengths: [] };
+    const sport = sportsOf(window.session, chained.sport, ofSession.laps);
+    return { window, sport, ...ofSession, pauses: pausesOf(chained, clock, window) };
+  });
+  const totals = totalsOf(view, sessionWindows, evidence, warnings);
+  const devices = chained.devices.list(chained.fileId);
   if (clock.isUnset) warnings.add("clock_not_set");
-  return windows.map((window, i) => {
+  return evidence.flatMap((ofSession, i) => {
+    const { window } = ofSession;
     if (window.elapsedWasTooShort) warnings.add("elapsed_corrected");
     if (Number.isNaN(window.start)) warnings.add("clock_not_set");
-    const sessionTotals = totals[i] ?? new Totals([], [], new Uint16Array(0), false);
-    const sessionLaps = laps[i] ?? { laps: [], lengths: [] };
-    return activityOf(window, sessionTotals, sessionLaps, shared);
+    const sums = totals[i];
+    const shared = { sessionWindows, devices, fallbackStartInSeconds };
+    return sums === undefined ? [] : [activityOf(ofSession, sums, shared)];
   });
+}
+
+/** Everything about a session but its rows. */
+interface SessionEvidence extends SessionLaps {
+  readonly window: SessionWindow;
+  readonly sport: SessionSport;
+  readonly pauses: readonly Pause[];
 }
 
 function totalsOf(
   view: DataView,
   sessionWindows: SessionWindows,
-  developerColumns: readonly DeveloperColumn[],
+  evidence: readonly SessionEvidence[],
   warnings: Set<FitWarning>,
 ): Totals[] {
-  const readerCounts = new Uint16Array(STANDARD_KEYS.length + developerColumns.length).fill(
-    sessionWindows.windows.length,
-  );
-  const totals = sessionWindows.windows.map(({ session }) => {
-    const summed = columnsToSum(session);
-    const normalizesPower = summed.includes(POWER) && session.normalized_power === undefined;
-    return new Totals(summed, developerColumns, readerCounts, normalizesPower);
+  const { chained, windows } = sessionWindows;
+  const developerColumns = chained.developerFields.columns;
+  const readerCounts = new Uint16Array(columnCountOf(sessionWindows)).fill(windows.length);
+  const possible = possibleColumns(chained.recordFields, !chained.heartRates.isEmpty);
+  // Columns that no record has are not read at all.
+  possible.forEach((isPossible, column) => isPossible || (readerCounts[column] = 0));
+  const totals = evidence.map(({ window, sport, pauses, lengths }) => {
+    const summed = columnsToSum(window.session, lengths.length > 0, chained.gaps.length > 0);
+    return new Totals({
+      summed,
+      possible,
+      developerColumns,
+      readerCounts,
+      normalizesPower: summed.includes(POWER) && window.session.normalized_power === undefined,
+      countsZeroCadence: SPORTS_ON_FOOT.has(sport.sport ?? GENERIC_SPORT),
+      pauses,
+      elapsed: window.elapsed,
+    });
   });
-  const clockJumped = readRows(view, sessionWindows, developerColumns, readerCounts, (index, time, row) =>
+  const clockJumped = readRows(view, sessionWindows, readerCounts, (index, time, row) =>
     totals[index]?.add(time, row),
   );
   for (const ofSession of totals) ofSession.finish();
@@ -101,24 +127,28 @@ function totalsOf(
 }
 
 /** Returns the columns needed to compute fields that the session lacks. */
-function columnsToSum(session: Values<typeof SESSION>): number[] {
+function columnsToSum(session: Values<typeof SESSION>, hasLengths: boolean, hasGaps: boolean): number[] {
   const lacks = (...names: (keyof Values<typeof SESSION>)[]) => names.some((name) => !session[name]);
-  const columns: [column: number, isNeeded: boolean][] = [
-    [DISTANCE, lacks("total_distance")],
+  const needsMovement = lacks("total_moving_time") && lacks("active_time") && !hasLengths;
+  const needed: [column: number, isNeeded: boolean][] = [
     [ALTITUDE, lacks("total_ascent", "total_descent")],
-    [SPEED, lacks("total_moving_time") || (lacks("max_speed") && lacks("enhanced_max_speed"))],
+    [SPEED, needsMovement || (lacks("max_speed") && lacks("enhanced_max_speed"))],
     [HEART_RATE, lacks("avg_heart_rate", "max_heart_rate")],
     [POWER, lacks("avg_power", "max_power", "normalized_power", "total_work")],
     [CADENCE, lacks("avg_cadence", "max_cadence")],
     [TEMPERATURE, lacks("avg_temperature")],
   ];
-  return columns.flatMap(([column, isNeeded]) => (isNeeded ? [column] : []));
+  const columns = needed.flatMap(([column, isNeeded]) => (isNeeded ? [column] : []));
+  // Speed and distance show whether a device moved in a gap between records.
+  const showsMovement = needsMovement || (hasGaps && columns.length > 0);
+  if (showsMovement && !columns.includes(SPEED)) columns.push(SPEED);
+  if (showsMovement || lacks("total_distance")) columns.push(DISTANCE);
+  return columns;
 }
 
 /** Values shared by all activities of a chained file. */
 interface SharedEvidence {
   sessionWindows: SessionWindows;
-  developerColumns: readonly DeveloperColumn[];
   devices: DecodedDevice[];
   fallbackStartInSeconds: number | null;
 }
@@ -127,21 +157,21 @@ interface SharedEvidence {
 type Derive = <T>(name: string, recorded: T | null | undefined, computed: T | null) => T | null;
 
 function activityOf(
-  window: SessionWindow,
+  { window, sport, laps, lengths, pauses }: SessionEvidence,
   totals: Totals,
-  { laps, lengths }: SessionLaps,
-  shared: SharedEvidence,
+  { sessionWindows, devices, fallbackStartInSeconds }: SharedEvidence,
 ): DecodedActivity {
-  const { chained, clock } = shared.sessionWindows;
+  const { chained, clock } = sessionWindows;
   const { session } = window;
-  const derived: string[] = [];
+  const derived = new Set<string>();
   const derive: Derive = (name, recorded, computed) => {
     if (recorded !== undefined && recorded !== null) return recorded;
-    if (computed !== null) derived.push(name);
+    if (computed !== null) derived.add(name);
     return computed;
   };
-  const { sport, subSport } = sportOf(session, chained.sport, derive);
-  const isOnFoot = SPORTS_ON_FOOT.has(sport);
+  const sportNumber = derive("sport", session.sport, sport.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
+  const subSport = derive("sub_sport", session.sub_sport, sport.subSport);
+  const isOnFoot = SPORTS_ON_FOOT.has(sportNumber);
   const recordedStart = window.startIsRecorded ? clock.unix(window.start) : null;
   const start = derive("start_time_in_seconds", recordedStart, clock.unix(window.start));
   const counts = lengthCountsOf(session, lengths, derive);
@@ -150,43 +180,57 @@ function activityOf(
     window,
     totals,
     isOnFoot,
-    pausedSeconds: pausedSeconds(chained.timer, clock, window, totals),
-    swumMeters: (counts.number_of_active_lengths ?? NaN) * (session.pool_length ?? NaN),
+    pauses,
+    swumMeters: (counts.number_of_active_lengths ?? NaN) * (session.pool_length_in_meters ?? NaN),
+    swumSeconds: swumSeconds(lengths),
   });
   const position = startPositionOf(session, totals, derive);
-  const streams = streamKeysOf(totals, shared.developerColumns, derived);
+  const streams = streamKeysOf(totals, chained.developerFields.columns, derived);
   return {
     session_index: 0,
     session_count: 0,
-    sport: sportName(sport),
+    sport: sportName(sportNumber),
     sub_sport: subSport === null ? null : subSportName(subSport),
-    start_time_in_seconds: start ?? shared.fallbackStartInSeconds,
+    start_time_in_seconds: start ?? fallbackStartInSeconds,
     utc_offset_in_seconds: utcOffsetOf(chained.activity),
     ...quantitiesOf(numbers),
-    ...trainingOf(session),
-    pool_length_in_meters: rounded(session.pool_length, 2),
+    ...sessionNumbersOf(session),
     ...counts,
     ...position,
-    derived,
+    laps: laps.map((lap, index) => lapOf(lap, index, clock, isOnFoot, derive)),
+    lengths: lengths.map((length, index) => lengthOf(length, index, clock, derive)),
+    devices,
     streams,
-    laps: laps.map((lap, index) => lapOf(lap, index, clock, isOnFoot)),
-    lengths: lengths.map((length, index) => lengthOf(length, index, clock)),
-    devices: shared.devices,
+    derived: [...derived],
   };
 }
 
-/** Takes the sport from the `sport` message when the session has none. */
-function sportOf(
+interface SessionSport {
+  readonly sport: number | null;
+  readonly subSport: number | null;
+}
+
+/** Returns the sport of a session: its own, or that of the `sport` message, or that of its laps. */
+function sportsOf(
   session: Values<typeof SESSION>,
-  sportMessage: SessionWindows["chained"]["sport"],
-  derive: Derive,
-): { sport: number; subSport: number | null } {
-  const sport = derive("sport", session.sport, sportMessage.sport ?? GENERIC_SPORT) ?? GENERIC_SPORT;
-  const subSport =
-    session.sport === undefined
-      ? derive("sub_sport", session.sub_sport, sportMessage.sub_sport ?? null)
-      : (session.sub_sport ?? null);
-  return { sport, subSport };
+  message: SessionWindows["chained"]["sport"],
+  laps: SessionLaps["laps"],
+): SessionSport {
+  const lap = laps.find((candidate) => candidate.sport !== undefined) ?? {};
+  const sources = [session, message, lap];
+  const sport = sources.find((source) => source.sport !== undefined)?.sport;
+  // A sub-sport belongs to a sport.
+  const subSport = sources.find(
+    (source) => source.sub_sport !== undefined && (source.sport ?? sport) === sport,
+  );
+  return { sport: sport ?? null, subSport: subSport?.sub_sport ?? null };
+}
+
+/** Returns the seconds of the active lengths of a pool; NaN without any. */
+function swumSeconds(lengths: SessionLaps["lengths"]): number {
+  const active = lengths.flatMap(({ length }) => (length.length_type === LENGTH_ACTIVE ? [length] : []));
+  const seconds = active.map((length) => length.total_timer_time ?? length.total_elapsed_time ?? NaN);
+  return seconds.length === 0 ? NaN : seconds.reduce((sum, one) => sum + one, 0);
 }
 
 function lengthCountsOf(
@@ -217,15 +261,11 @@ function startPositionOf(
   };
 }
 
-/** Returns the device's training scores and the threshold power used for them. */
-function trainingOf(session: Values<typeof SESSION>) {
-  return {
-    training_stress_score: rounded(session.training_stress_score, 1),
-    intensity_factor: rounded(session.intensity_factor, 3),
-    threshold_power_in_watts: rounded(session.threshold_power, 0),
-    training_effect_aerobic: rounded(session.total_training_effect, 1),
-    training_effect_anaerobic: rounded(session.total_anaerobic_training_effect, 1),
-  };
+function sessionNumbersOf(session: Values<typeof SESSION>): SessionNumbers {
+  const result: SessionNumbers = sessionNumbers(() => null);
+  for (const name of SESSION_NUMBER_NAMES)
+    result[name] = rounded(session[name], SESSION_NUMBER_DECIMALS[name]);
+  return result;
 }
 
 function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
@@ -235,7 +275,7 @@ function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
   return {
     elapsed_time_in_seconds: summary.total_elapsed_time ?? NaN,
     timer_time_in_seconds: timer,
-    moving_time_in_seconds: summary.total_moving_time ?? NaN,
+    moving_time_in_seconds: summary.total_moving_time ?? summary.active_time ?? NaN,
     distance_in_meters: summary.total_distance ?? NaN,
     // A speed over no time has no meaning.
     average_speed_in_meters_per_second: timer === 0 ? NaN : speed,
@@ -272,30 +312,36 @@ interface Evidence {
   window: SessionWindow;
   totals: Totals;
   isOnFoot: boolean;
-  pausedSeconds: number;
+  pauses: readonly Pause[];
   swumMeters: number;
+  swumSeconds: number;
 }
 
 /** Computes fields that the session lacks from its other fields and the rows, and adds their names to `derived`. */
-function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence): void {
-  const { window, totals, isOnFoot, pausedSeconds, swumMeters } = evidence;
+function deriveNumbers(numbers: Numbers, derived: Set<string>, evidence: Evidence): void {
+  const { window, totals, isOnFoot, pauses, swumMeters } = evidence;
   const fillIn = (name: QuantityName, computed: number) => {
     if (!Number.isNaN(numbers[name]) || rounded(computed, QUANTITY_DECIMALS[name]) === null) return;
     numbers[name] = computed;
-    derived.push(name);
+    derived.add(name);
   };
 
-  // Correcting the elapsed time gives a warning; the field does not count as derived.
-  if (window.elapsedWasTooShort) numbers.elapsed_time_in_seconds = window.elapsed ?? NaN;
+  // Correcting a duration gives a warning; the field does not count as derived.
+  if (window.elapsedWasTooShort) {
+    numbers.elapsed_time_in_seconds = window.elapsed ?? NaN;
+    numbers.timer_time_in_seconds = window.timer ?? NaN;
+  }
   fillIn(
     "elapsed_time_in_seconds",
     Math.max(window.timer ?? 0, totals.rows > 0 ? totals.lastTime : (window.elapsed ?? NaN)),
   );
-  fillIn("timer_time_in_seconds", Math.max(0, numbers.elapsed_time_in_seconds - pausedSeconds));
-  fillIn("moving_time_in_seconds", Math.min(totals.movingSeconds, numbers.timer_time_in_seconds));
+  const { elapsed_time_in_seconds: elapsed } = numbers;
+  fillIn("timer_time_in_seconds", Math.max(0, elapsed - pausedSeconds(pauses, elapsed)));
+  const moving = Number.isNaN(evidence.swumSeconds) ? totals.movingSeconds : evidence.swumSeconds;
+  fillIn("moving_time_in_seconds", Math.min(moving, numbers.timer_time_in_seconds));
   fillIn("distance_in_meters", swumMeters);
-  const span = totals.span(DISTANCE);
-  fillIn("distance_in_meters", span >= 0 ? span : NaN);
+  const covered = totals.distance();
+  fillIn("distance_in_meters", covered >= 0 ? covered : NaN);
   const { distance_in_meters: distance, timer_time_in_seconds: timer } = numbers;
   if (distance > 0 && timer > 0) fillIn("average_speed_in_meters_per_second", distance / timer);
   fillIn("max_speed_in_meters_per_second", totals.max(SPEED));
@@ -308,8 +354,8 @@ function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence):
   fillIn("average_cadence_in_cycles_per_minute", totals.average(CADENCE));
   fillIn("max_cadence_in_cycles_per_minute", totals.max(CADENCE));
   if (isOnFoot) fillIn("average_steps_per_minute", 2 * numbers.average_cadence_in_cycles_per_minute);
-  fillIn("ascent_in_meters", totals.ascent);
-  fillIn("descent_in_meters", totals.descent);
+  fillIn("ascent_in_meters", totals.climb.ascent);
+  fillIn("descent_in_meters", totals.climb.descent);
   fillIn("average_temperature_in_celsius", totals.average(TEMPERATURE));
 }
 
@@ -317,14 +363,19 @@ function deriveNumbers(numbers: Numbers, derived: string[], evidence: Evidence):
 function streamKeysOf(
   totals: Totals,
   developerColumns: readonly DeveloperColumn[],
-  derived: string[],
+  derived: Set<string>,
 ): string[] {
   if (totals.rows === 0) return [];
-  const keys = [TIME_KEY];
+  const keys: string[] = [TIME_KEY];
   STANDARD_KEYS.forEach((key, column) => {
-    const source = sourceOf(column, developerColumns, (candidate) => totals.has(candidate));
+    const source = sourceOf(
+      column,
+      developerColumns,
+      (candidate) => totals.has(candidate),
+      (candidate) => totals.hasNotZero(candidate),
+    );
     if (totals.has(source)) keys.push(key);
-    if (source !== column) derived.push(key);
+    if (source !== column) derived.add(key);
   });
   developerColumns.forEach(({ key }, i) => {
     if (totals.has(STANDARD_KEYS.length + i)) keys.push(key);
@@ -332,28 +383,13 @@ function streamKeysOf(
   return keys;
 }
 
-/** Returns the seconds of a session during which the timer was stopped, from its start and stop events. */
-function pausedSeconds(
-  timer: readonly TimerEvent[],
+function lapOf(
+  lap: Values<typeof LAP>,
+  index: number,
   clock: Clock,
-  window: SessionWindow,
-  totals: Totals,
-): number {
-  const end = Math.min(window.end, window.start + (window.elapsed ?? totals.lastTime));
-  let paused = 0;
-  let stoppedAt = NaN;
-  for (const { timestamp, running } of timer) {
-    const time = Math.min(Math.max(clock.place(timestamp), window.start), end);
-    if (!running && Number.isNaN(stoppedAt)) stoppedAt = time;
-    if (running && !Number.isNaN(stoppedAt)) {
-      paused += Math.max(0, time - stoppedAt);
-      stoppedAt = NaN;
-    }
-  }
-  return paused;
-}
-
-function lapOf(lap: Values<typeof LAP>, index: number, clock: Clock, isOnFoot: boolean): DecodedLap {
+  isOnFoot: boolean,
+  derive: Derive,
+): DecodedLap {
   const numbers = numbersOf(lap, isOnFoot);
   const { distance_in_meters: distance, timer_time_in_seconds: timer } = numbers;
   if (Number.isNaN(numbers.average_speed_in_meters_per_second) && distance > 0 && timer > 0) {
@@ -361,7 +397,7 @@ function lapOf(lap: Values<typeof LAP>, index: number, clock: Clock, isOnFoot: b
   }
   return {
     lap_index: index,
-    start_time_in_seconds: unixOf(lap.start_time, clock),
+    start_time_in_seconds: startTimeOf("laps", lap, clock, derive),
     trigger: listedName(LAP_TRIGGERS, lap.lap_trigger),
     ...quantitiesOf(numbers),
   };
@@ -371,38 +407,30 @@ function lengthOf(
   { length, lapIndex }: SessionLaps["lengths"][number],
   index: number,
   clock: Clock,
+  derive: Derive,
 ): DecodedLength {
   return {
     length_index: index,
     lap_index: lapIndex,
     type: length.length_type === undefined ? null : (LENGTH_TYPES[length.length_type] ?? null),
-    start_time_in_seconds: unixOf(length.start_time, clock),
-    elapsed_time_in_seconds: rounded(length.total_elapsed_time, QUANTITY_DECIMALS.elapsed_time_in_seconds),
+    start_time_in_seconds: startTimeOf("lengths", length, clock, derive),
+    elapsed_time_in_seconds: rounded(
+      length.total_elapsed_time ?? length.total_timer_time,
+      QUANTITY_DECIMALS.elapsed_time_in_seconds,
+    ),
     stroke: listedName(SWIM_STROKES, length.swim_stroke),
     strokes: length.total_strokes ?? null,
   };
 }
 
-function unixOf(timestamp: number | undefined, clock: Clock): number | null {
-  return timestamp === undefined ? null : clock.unix(clock.place(timestamp));
-}
-
-/** Returns the devices that reported. The one that wrote the file comes first; `file_id` describes it as well. */
-function devicesOf({ fileId, devices }: ChainedFile): DecodedDevice[] {
-  const { type: _type, ...identity } = fileId;
-  const creator = { ...identity, ...devices.get(String(CREATOR)), device_index: CREATOR };
-  const others = [...devices.values()].filter(({ device_index }) => device_index !== CREATOR);
-  const isKnown = creator.manufacturer !== undefined || devices.has(String(CREATOR));
-  return (isKnown ? [creator, ...others] : others).map(deviceOf);
-}
-
-function deviceOf(device: Values<typeof DEVICE_INFO>): DecodedDevice {
-  const { manufacturer, product, product_name } = device;
-  return {
-    device_index: device.device_index ?? null,
-    manufacturer: manufacturer === undefined ? null : manufacturerName(manufacturer),
-    product: product_name ?? (product === undefined ? null : productName(manufacturer, product)),
-    serial_number: device.serial_number ?? null,
-    software_version: rounded(device.software_version, 2),
-  };
+/** Returns the start of a lap or length, or else the time that its end and duration give. */
+function startTimeOf(
+  list: "laps" | "lengths",
+  message: Values<typeof LAP> | Values<typeof LENGTH>,
+  clock: Clock,
+  derive: Derive,
+): number | null {
+  const { start_time: start } = message;
+  const recorded = start === undefined ? null : clock.unix(clock.place(start));
+  return derive(`${list}.start_time_in_seconds`, recorded, clock.unix(startOf(message, clock)));
 }

@@ -1,7 +1,7 @@
 import type { ACTIVITY, SESSION, Values } from "./profile.ts";
 
 /** Unix seconds of FIT second 0, 1989-12-31T00:00:00Z. */
-const FIT_EPOCH = 631_065_600;
+export const FIT_EPOCH = 631_065_600;
 /** Smaller timestamps count seconds since power-on, because the device's clock was not set. */
 const FIRST_ABSOLUTE_TIME = 0x10000000;
 

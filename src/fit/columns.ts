@@ -1,6 +1,6 @@
-import { baseTypeOf, isNumeric } from "./decode.ts";
-import { RECORD } from "./profile.ts";
-import type { ChainedFile } from "./firstPass.ts";
+import { RECORD, type NumberField } from "./profile.ts";
+import { STREAM_KEYS } from "./streamKeys.ts";
+import * as units from "./units.ts";
 
 /** Columns of a row, in this order. Columns of developer fields follow the standard ones. */
 export const DISTANCE = 0;
@@ -13,84 +13,61 @@ export const POWER = 6;
 export const CADENCE = 7;
 export const TEMPERATURE = 8;
 
-/** Stream keys of the standard columns. */
-export const STANDARD_KEYS: readonly string[] = [
-  "distance_in_meters",
-  "latitude_in_degrees",
-  "longitude_in_degrees",
-  "altitude_in_meters",
-  "speed_in_meters_per_second",
-  "heart_rate_in_beats_per_minute",
-  "power_in_watts",
-  "cadence_in_cycles_per_minute",
-  "temperature_in_celsius",
-];
-export const TIME_KEY = "time_in_seconds";
+export const [TIME_KEY, ...STANDARD_KEYS] = STREAM_KEYS;
 
-/** Columns whose readings a developer field can replace, by the number of the native field. */
-const REPLACEABLE_COLUMNS: ReadonlyMap<number, number> = new Map([
-  [RECORD.fields.distance.number, DISTANCE],
-  [RECORD.fields.altitude.number, ALTITUDE],
-  [RECORD.fields.enhanced_altitude.number, ALTITUDE],
-  [RECORD.fields.speed.number, SPEED],
-  [RECORD.fields.enhanced_speed.number, SPEED],
-  [RECORD.fields.heart_rate.number, HEART_RATE],
-  [RECORD.fields.power.number, POWER],
-  [RECORD.fields.cadence.number, CADENCE],
-  [RECORD.fields.temperature.number, TEMPERATURE],
+/** Conditions on readings: a step ignores readings that do not meet its condition. */
+export const ANY = 0;
+export const NOT_ZERO = 1;
+export const POSITIVE = 2;
+
+const { fields } = RECORD;
+
+/**
+ * Fields that fill each column, in order: a later entry applies only where the earlier ones gave no reading. An enhanced
+ * 0 beside a plain reading above 0 means that the enhanced field was not written. A heart rate of 0 means that the strap
+ * has no contact. `recordReader.ts` reads positions, cadence and `compressed_speed_distance` itself.
+ */
+export const FILLING_ORDER: readonly (readonly [column: number, field: NumberField, condition: number])[] = [
+  [DISTANCE, fields.distance, ANY],
+  [ALTITUDE, fields.enhanced_altitude, NOT_ZERO],
+  [ALTITUDE, fields.altitude, POSITIVE],
+  [ALTITUDE, fields.enhanced_altitude, ANY],
+  [ALTITUDE, fields.altitude, ANY],
+  [SPEED, fields.enhanced_speed, NOT_ZERO],
+  [SPEED, fields.speed, POSITIVE],
+  [SPEED, fields.enhanced_speed, ANY],
+  [SPEED, fields.speed, ANY],
+  [HEART_RATE, fields.heart_rate, NOT_ZERO],
+  [POWER, fields.power, ANY],
+  [TEMPERATURE, fields.temperature, ANY],
+];
+
+/** Columns that developer fields can replace, by the number of the native field, with the units to convert from. */
+export const REPLACEABLE_COLUMNS = new Map([
+  [fields.distance.number, { column: DISTANCE, units: units.METERS }],
+  [fields.altitude.number, { column: ALTITUDE, units: units.METERS }],
+  [fields.enhanced_altitude.number, { column: ALTITUDE, units: units.METERS }],
+  [fields.speed.number, { column: SPEED, units: units.METERS_PER_SECOND }],
+  [fields.enhanced_speed.number, { column: SPEED, units: units.METERS_PER_SECOND }],
+  [fields.heart_rate.number, { column: HEART_RATE, units: units.BEATS_PER_MINUTE }],
+  [fields.power.number, { column: POWER, units: units.WATTS }],
+  [fields.cadence.number, { column: CADENCE, units: units.CYCLES_PER_MINUTE }],
+  [fields.temperature.number, { column: TEMPERATURE, units: units.CELSIUS }],
 ]);
 
-export interface DeveloperColumn {
-  readonly key: string;
-  readonly developerKey: number;
-  readonly baseType: number;
-  readonly scale: number;
-  readonly offset: number;
-  /** Standard column that it replaces in activities without readings of the native field; null for none. */
-  readonly replacesColumn: number | null;
-}
+/** Record fields that fill each standard column. Without all of them in a file the column has no native readings. */
+const FIELDS_OF_COLUMNS: readonly (readonly NumberFieldOrBytes[])[] = STANDARD_KEYS.map((_, column) => [
+  ...FILLING_ORDER.flatMap(([filled, field]) => (filled === column ? [field] : [])),
+  ...(column === LATITUDE || column === LONGITUDE ? [fields.position_lat] : []),
+  ...(column === CADENCE ? [fields.cadence, fields.cadence256] : []),
+  ...(column === DISTANCE || column === SPEED ? [fields.compressed_speed_distance] : []),
+]);
+type NumberFieldOrBytes = { readonly number: number };
 
-/**
- * Returns the numeric developer fields in a chained file's records, named by their descriptions, which may come later
- * than the records. Further fields of the same name get a number.
- */
-export function developerColumnsOf(chained: ChainedFile): DeveloperColumn[] {
-  const columns: DeveloperColumn[] = [];
-  const taken = new Set<string>();
-  for (const [developerKey, description] of chained.descriptions) {
-    const baseType = baseTypeOf(description.fit_base_type_id ?? 0xff);
-    const name = description.field_name;
-    if (!chained.recordDeveloperKeys.has(developerKey) || !isNumeric(baseType) || name === undefined)
-      continue;
-    let key = `developer.${name}`;
-    for (let n = 2; taken.has(key); n++) key = `developer.${name}_${n}`;
-    taken.add(key);
-    const { native_mesg_num = RECORD.number, native_field_num = -1 } = description;
-    columns.push({
-      key,
-      developerKey,
-      baseType,
-      scale: description.scale || 1,
-      offset: description.offset ?? 0,
-      replacesColumn:
-        native_mesg_num === RECORD.number ? (REPLACEABLE_COLUMNS.get(native_field_num) ?? null) : null,
-    });
-  }
-  return columns;
-}
-
-/**
- * Returns the column that a standard column's readings come from: its own, or, when the whole activity has none, that
- * of the first developer field that replaces it and has readings. Two sources are never mixed.
- */
-export function sourceOf(
-  column: number,
-  developerColumns: readonly DeveloperColumn[],
-  hasReadings: (column: number) => boolean,
-): number {
-  if (hasReadings(column)) return column;
-  const replacement = developerColumns.findIndex(
-    ({ replacesColumn }, i) => replacesColumn === column && hasReadings(STANDARD_KEYS.length + i),
+/** Returns whether each standard column can have readings, from the record fields that a file defines. */
+export function possibleColumns(recordFields: ReadonlySet<number>, hasHeartRates: boolean): boolean[] {
+  return FIELDS_OF_COLUMNS.map(
+    (sources, column) =>
+      sources.some(({ number }) => recordFields.has(number)) || (column === HEART_RATE && hasHeartRates),
   );
-  return replacement < 0 ? column : STANDARD_KEYS.length + replacement;
 }

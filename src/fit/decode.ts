@@ -60,7 +60,7 @@ export function isNumeric(baseType: number): boolean {
 
 /**
  * Returns the positions of a definition's readable fields by field number. Skips a field of size 0, a size that is no
- * multiple of the base type's, an unknown base type, and a further field of the same number.
+ * multiple of the base type's, and an unknown base type. Of several fields with the same number the last one counts.
  */
 export function fieldPositions(view: DataView, definition: Definition): Map<number, FieldPosition> {
   const fields = new Map<number, FieldPosition>();
@@ -70,7 +70,7 @@ export function fieldPositions(view: DataView, definition: Definition): Map<numb
     const number = view.getUint8(triplet);
     const size = view.getUint8(triplet + 1);
     const baseType = baseTypeOf(view.getUint8(triplet + 2));
-    if (size > 0 && baseType >= 0 && size % memberBytes(baseType) === 0 && !fields.has(number)) {
+    if (size > 0 && baseType >= 0 && size % memberBytes(baseType) === 0) {
       fields.set(number, { number, at, size, baseType });
     }
     at += size;

@@ -1,9 +1,18 @@
 import { isSystemTime, type RecordTimes } from "./clock.ts";
-import { compileMessage, decodeMessage, developerFieldPositions, type MessagePlan } from "./decode.ts";
-import { readChainedFiles, type Definition, type MessageReader, type MessageRange } from "./frame.ts";
+import {
+  compileMessage,
+  decodeMessage,
+  developerFieldPositions,
+  fieldPositions,
+  type MessagePlan,
+} from "./decode.ts";
+import { DeveloperFields } from "./developerFields.ts";
+import { Devices } from "./devices.ts";
+import { readChainedFiles, type Definition, type MessageRange, type MessageReader } from "./frame.ts";
 import { HeartRates } from "./heartRates.ts";
 import {
   ACTIVITY,
+  DEVELOPER_DATA_ID,
   DEVICE_INFO,
   EVENT,
   EVENT_TIMER,
@@ -12,6 +21,7 @@ import {
   FIELD_DESCRIPTION,
   FILE_ID,
   FILE_TYPE_ACTIVITY,
+  FILE_TYPE_WORKOUT,
   HR,
   LAP,
   LENGTH,
@@ -23,10 +33,12 @@ import {
   type Message,
   type Values,
 } from "./profile.ts";
+import { GAP_SECONDS, LONGEST_PAUSE_SECONDS, RecordRuns, type RecordGap } from "./recordRuns.ts";
 import type { FitWarning } from "./types.ts";
 import {
   CELL_UNITS,
   DEFINITION_UNITS,
+  GAP_UNITS,
   LEAP_UNITS,
   PLACED_FIELD_UNITS,
   RECORD_UNITS,
@@ -40,8 +52,6 @@ import {
 
 /** Limits that no training file reaches. They bound the memory and time that a hostile file can use. */
 const MAX_SESSIONS = 100;
-const MAX_DEVICES = 64;
-const MAX_DEVELOPER_FIELDS = 64;
 
 /** Numbers of messages that the rest of the file may contain, over all chained files. */
 interface Remaining {
@@ -50,6 +60,7 @@ interface Remaining {
   lengths: number;
   timerEvents: number;
   descriptions: number;
+  gaps: number;
 }
 
 /**
@@ -57,7 +68,14 @@ interface Remaining {
  * bytes each) stay below the 2 MB of a database row; descriptions for all developer fields of a dozen apps.
  */
 function limitsOfFile(): Remaining {
-  return { records: 3_000_000, laps: 1_000, lengths: 4_000, timerEvents: 10_000, descriptions: 4_096 };
+  return {
+    records: 3_000_000,
+    laps: 1_000,
+    lengths: 4_000,
+    timerEvents: 10_000,
+    descriptions: 4_096,
+    gaps: 20_000,
+  };
 }
 
 /** Times in FIT seconds or seconds since power-on; -1 for none. */
@@ -81,14 +99,16 @@ export interface ChainedFile {
   sessions: Values<typeof SESSION>[];
   laps: Values<typeof LAP>[];
   lengths: Values<typeof LENGTH>[];
-  devices: Map<string, Values<typeof DEVICE_INFO>>;
+  devices: Devices;
   timer: TimerEvent[];
   records: RecordCounts;
+  runs: RecordRuns;
+  /** Longer times between two records, in which the timer may have been stopped. */
+  gaps: RecordGap[];
   heartRates: HeartRates;
-  /** Field descriptions by `developerKey`. */
-  descriptions: Map<number, Values<typeof FIELD_DESCRIPTION>>;
-  /** Keys of the developer fields in records. */
-  recordDeveloperKeys: Set<number>;
+  developerFields: DeveloperFields;
+  /** Numbers of the native fields in records. */
+  recordFields: Set<number>;
 }
 
 export interface FirstPass {
@@ -97,11 +117,6 @@ export interface FirstPass {
   /** Whether a chained file has another type: a course, settings, a workout. */
   hasOtherFileType: boolean;
   warnings: Set<FitWarning>;
-}
-
-/** Returns a key for a developer field. Field numbers are only unique within a developer data index. */
-export function developerKey(developerDataIndex: number, number: number): number {
-  return developerDataIndex * 256 + number;
 }
 
 export function readFirstPass(view: DataView, work: WorkBudget): FirstPass {
@@ -119,9 +134,13 @@ export function readFirstPass(view: DataView, work: WorkBudget): FirstPass {
       const { chained } = reader;
       chained.messages = { ...range, end: Math.min(range.end, reader.recordsEnd) };
       if (reader.exceedsLimit) warnings.add("fit_truncated");
-      const isActivity = (chained.fileId.type ?? FILE_TYPE_ACTIVITY) === FILE_TYPE_ACTIVITY;
+      const { type = FILE_TYPE_ACTIVITY } = chained.fileId;
+      const isActivity = type === FILE_TYPE_ACTIVITY;
       hasOtherFileType ||= !isActivity;
-      if (chained.sessions.length > 0 || (chained.records.count > 0 && isActivity)) {
+      const hasRecords = chained.records.count > 0;
+      // A workout file without records is a plan.
+      const hasSession = chained.sessions.length > 0 && (hasRecords || type !== FILE_TYPE_WORKOUT);
+      if (hasSession || (hasRecords && isActivity)) {
         sessions += Math.max(1, chained.sessions.length);
         if (!countColumnWork(chained, work) || sessions > MAX_SESSIONS) warnings.add("fit_truncated");
         if (sessions <= MAX_SESSIONS) chainedFiles.push(chained);
@@ -134,15 +153,14 @@ export function readFirstPass(view: DataView, work: WorkBudget): FirstPass {
 }
 
 /**
- * Counts the work of developer columns: every row has a cell for each developer field of any record. Removes the last
- * fields that exceed the budget. Returns whether it kept all.
+ * Makes the developer columns and counts their work: every row has a cell in each of them. Returns whether the budget was
+ * enough for all.
  */
-function countColumnWork({ records, recordDeveloperKeys: keys }: ChainedFile, work: WorkBudget): boolean {
+function countColumnWork({ records, developerFields }: ChainedFile, work: WorkBudget): boolean {
   const affordable = Math.floor(Math.max(0, work.left) / Math.max(1, CELL_UNITS * records.count));
-  const removed = [...keys].slice(affordable);
-  for (const key of removed) keys.delete(key);
-  work.left -= Math.ceil(CELL_UNITS * keys.size * records.count);
-  return removed.length === 0;
+  const isComplete = developerFields.makeColumns(affordable);
+  work.left -= Math.ceil(CELL_UNITS * developerFields.columns.length * records.count);
+  return isComplete;
 }
 
 type Plan = ((at: number) => void) | RecordPlan;
@@ -152,6 +170,9 @@ interface RecordPlan {
   readonly isBare: boolean;
   /** Cost of one record. */
   readonly units: number;
+  /** Number of changes of developer fields for which the cost of compiling is counted. */
+  changes: number;
+  readonly compileUnits: number;
 }
 
 class FirstPassReader implements MessageReader<Plan> {
@@ -163,18 +184,20 @@ class FirstPassReader implements MessageReader<Plan> {
     sessions: [],
     laps: [],
     lengths: [],
-    devices: new Map(),
+    devices: new Devices(),
     timer: [],
     records: { count: 0, firstTimestamp: -1, firstSystemTime: -1, lastSystemTime: -1, firstAbsoluteTime: -1 },
+    runs: new RecordRuns(),
+    gaps: [],
     heartRates: new HeartRates(),
-    descriptions: new Map(),
-    recordDeveloperKeys: new Set(),
+    developerFields: new DeveloperFields(),
+    recordFields: new Set(),
   };
   /** Where the records within the limit end; Infinity below the limit. */
   recordsEnd = Infinity;
   /** Whether messages beyond a limit were skipped. */
   exceedsLimit = false;
-  private lastTimestamp = -1;
+  private lastTimestamp = NaN;
   private readonly view: DataView;
   private readonly remaining: Remaining;
   private readonly work: WorkBudget;
@@ -195,10 +218,11 @@ class FirstPassReader implements MessageReader<Plan> {
       }),
       this.on(LAP, (values) => this.allow("laps") && chained.laps.push(values)),
       this.on(LENGTH, (values) => this.allow("lengths") && chained.lengths.push(values)),
-      this.on(DEVICE_INFO, (values) => this.addDevice(values)),
+      this.on(DEVICE_INFO, (values) => chained.devices.add(values)),
       this.on(EVENT, (values) => this.addEvent(values)),
       this.on(HR, (values) => chained.heartRates.add(values)),
-      this.on(FIELD_DESCRIPTION, (values) => this.addDescription(values)),
+      this.on(DEVELOPER_DATA_ID, (values, at) => chained.developerFields.addApplication(values, at)),
+      this.on(FIELD_DESCRIPTION, (values, at) => this.addDescription(values, at)),
     ]);
   }
 
@@ -211,11 +235,15 @@ class FirstPassReader implements MessageReader<Plan> {
       return compile(definition);
     }
     this.work.left -= DEFINITION_UNITS + PLACED_FIELD_UNITS * fields;
-    const keys = this.chained.recordDeveloperKeys;
-    for (const { developerDataIndex, number } of developerFieldPositions(this.view, definition)) {
-      if (keys.size < MAX_DEVELOPER_FIELDS) keys.add(developerKey(developerDataIndex, number));
-    }
-    return { isBare: definition.size === 0, units: RECORD_UNITS + Math.min(fields, definition.size) };
+    const { recordFields, developerFields } = this.chained;
+    for (const number of fieldPositions(this.view, definition).keys()) recordFields.add(number);
+    developerFields.addRecordFields(developerFieldPositions(this.view, definition));
+    return {
+      isBare: definition.size === 0,
+      units: RECORD_UNITS + Math.min(fields, definition.size),
+      changes: developerFields.changes.length,
+      compileUnits: DEFINITION_UNITS + PLACED_FIELD_UNITS * fields,
+    };
   }
 
   read(plan: Plan, at: number, timestamp: number): void {
@@ -223,6 +251,7 @@ class FirstPassReader implements MessageReader<Plan> {
     else if (!plan.isBare || timestamp >= 0) {
       if (this.allow("records")) {
         this.work.left -= plan.units;
+        if (plan.changes !== this.chained.developerFields.changes.length) this.countCompilation(plan);
         this.countRecord(timestamp);
       } else this.recordsEnd = Math.min(this.recordsEnd, at);
     }
@@ -239,7 +268,7 @@ class FirstPassReader implements MessageReader<Plan> {
 
   private on<F extends Fields>(
     message: Message<F>,
-    add: (values: Decoded<F>) => void,
+    add: (values: Decoded<F>, at: number) => void,
   ): [number, (definition: Definition) => Plan] {
     return [
       message.number,
@@ -247,18 +276,26 @@ class FirstPassReader implements MessageReader<Plan> {
         const plan: MessagePlan<F> = compileMessage(this.view, definition, message);
         return (at) => {
           this.work.left -= plan.units;
-          add(decodeMessage(this.view, plan, at));
+          add(decodeMessage(this.view, plan, at), at);
         };
       },
     ];
   }
 
+  /** The second pass compiles a definition again when the meaning of a developer field has changed. */
+  private countCompilation(plan: RecordPlan): void {
+    plan.changes = this.chained.developerFields.changes.length;
+    this.work.left -= plan.compileUnits;
+  }
+
   private countRecord(timestamp: number): void {
-    const { records } = this.chained;
+    const { records, runs } = this.chained;
     records.count++;
     if (timestamp < 0) return;
-    if (timestamp < this.lastTimestamp) this.work.left -= LEAP_UNITS;
+    const step = timestamp - this.lastTimestamp;
+    if (step < 0 || step > GAP_SECONDS) this.countStep(timestamp, step);
     this.lastTimestamp = timestamp;
+    runs.add(timestamp);
     if (records.firstTimestamp < 0) records.firstTimestamp = timestamp;
     if (!isSystemTime(timestamp)) {
       if (records.firstAbsoluteTime < 0) records.firstAbsoluteTime = timestamp;
@@ -268,16 +305,12 @@ class FirstPassReader implements MessageReader<Plan> {
     }
   }
 
-  /** Merges the reports of a device, each of which has some of its fields, into one entry. */
-  private addDevice(values: Values<typeof DEVICE_INFO>): void {
-    const { devices } = this.chained;
-    const key =
-      values.device_index === undefined
-        ? `${values.manufacturer}/${values.product}/${values.serial_number}`
-        : String(values.device_index);
-    const known = devices.get(key);
-    if (known !== undefined) addMissing(known, values);
-    else if (devices.size < MAX_DEVICES) devices.set(key, values);
+  private countStep(timestamp: number, step: number): void {
+    this.work.left -= step < 0 ? LEAP_UNITS : GAP_UNITS;
+    if (step > GAP_SECONDS && step <= LONGEST_PAUSE_SECONDS && this.remaining.gaps > 0) {
+      this.remaining.gaps -= 1;
+      this.chained.gaps.push({ from: this.lastTimestamp, to: timestamp });
+    }
   }
 
   private addEvent({ timestamp, event, event_type }: Values<typeof EVENT>): void {
@@ -288,11 +321,11 @@ class FirstPassReader implements MessageReader<Plan> {
     }
   }
 
-  private addDescription(values: Values<typeof FIELD_DESCRIPTION>): void {
-    const { descriptions } = this.chained;
+  private addDescription(values: Values<typeof FIELD_DESCRIPTION>, at: number): void {
+    const { developerFields } = this.chained;
     if (values.developer_data_index === undefined || values.field_definition_number === undefined) return;
-    const key = developerKey(values.developer_data_index, values.field_definition_number);
-    if (!descriptions.has(key) && this.allow("descriptions")) descriptions.set(key, values);
+    if (developerFields.isNew(values) && this.allow("descriptions"))
+      developerFields.addDescription(values, at);
   }
 }
 

@@ -309,7 +309,7 @@ class Definitions<Plan> {
     let timestampAt = -1;
     for (let field = fieldsAt; field < fieldsAt + 3 * fieldCount; field += 3) {
       const fieldSize = view.getUint8(field + 1);
-      if (view.getUint8(field) === TIMESTAMP_FIELD && fieldSize === 4 && timestampAt < 0) timestampAt = size;
+      if (view.getUint8(field) === TIMESTAMP_FIELD && fieldSize === 4) timestampAt = size;
       size += fieldSize;
     }
     for (let field = developerFieldsAt; field < next; field += 3) size += view.getUint8(field + 1);

@@ -4,6 +4,8 @@ import type { HR, Values } from "./profile.ts";
 const MAX_SECONDS = 1 << 20;
 const EVENT_UNITS_PER_SECOND = 1024;
 const PACKED_MASK = 0xfff;
+/** Widths of counters of event times, in bits. Straps exist that count in fewer bits than the field has. */
+const COUNTER_BITS = [12, 16, 32] as const;
 
 /** Heart rates that a strap stored and delivered later in `hr` messages: one reading per second. */
 export class HeartRates {
@@ -13,6 +15,8 @@ export class HeartRates {
   private eventZero = NaN;
   /** Last event time, in 1/1024 s. */
   private lastEvent = NaN;
+  /** Added to event times: what the counter lost in roll-overs. */
+  private rolledOver = 0;
 
   /** Adds a message. Its event times are complete, or only their low 12 bits, two in three bytes. */
   add(message: Values<typeof HR>): void {
@@ -21,10 +25,12 @@ export class HeartRates {
     if (full !== undefined) {
       const first = full[0] ?? NaN;
       if (message.timestamp !== undefined && !Number.isNaN(first)) {
+        this.rolledOver = 0;
+        this.lastEvent = NaN;
         this.eventZero =
           message.timestamp + (message.fractional_timestamp ?? 0) - first / EVENT_UNITS_PER_SECOND;
       }
-      full.forEach((event, i) => this.addReading(event, rates[i]));
+      full.forEach((event, i) => this.addReading(this.unrolled(event), rates[i]));
       return;
     }
     const packed = message.event_timestamp_12 ?? [];
@@ -41,8 +47,24 @@ export class HeartRates {
     later.seconds.forEach((second, i) => this.store(second, later.rates[i] ?? 0));
   }
 
-  /** Returns the heart rate of a second, or NaN. */
-  at(second: number): number {
+  /**
+   * Returns the heart rate of a record. A reading of the strap in that second has priority over the record's own, which is
+   * of the wrist. In a single second without a reading of the strap, its reading before holds instead of the wrist's.
+   */
+  at(second: number, recorded: number): number {
+    const index = this.firstNotBefore(second);
+    if (this.seconds[index] === second) return this.rates[index] ?? NaN;
+    const previous = this.seconds[index - 1] ?? -Infinity;
+    const next = this.seconds[index] ?? Infinity;
+    const isCovered = previous === second - 1 && next === second + 1;
+    return isCovered && !Number.isNaN(recorded) ? (this.rates[index - 1] ?? NaN) : recorded;
+  }
+
+  get isEmpty(): boolean {
+    return this.seconds.length === 0;
+  }
+
+  private firstNotBefore(second: number): number {
     let low = 0;
     let high = this.seconds.length;
     while (low < high) {
@@ -50,11 +72,16 @@ export class HeartRates {
       if ((this.seconds[middle] ?? 0) < second) low = middle + 1;
       else high = middle;
     }
-    return this.seconds[low] === second ? (this.rates[low] ?? NaN) : NaN;
+    return low;
   }
 
-  get isEmpty(): boolean {
-    return this.seconds.length === 0;
+  /** Returns an event time that continues after a roll-over: a step back by more than half of a counter's range. */
+  private unrolled(event: number): number {
+    const step = event + this.rolledOver - this.lastEvent;
+    const counter = this.lastEvent - this.rolledOver;
+    const bits = COUNTER_BITS.find((width) => counter < 2 ** width);
+    if (step < 0 && bits !== undefined && -step > 2 ** (bits - 1)) this.rolledOver += 2 ** bits;
+    return event + this.rolledOver;
   }
 
   private addReading(event: number, rate: number | undefined): void {

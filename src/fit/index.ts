@@ -1,4 +1,5 @@
 import { activitiesOf } from "./activities.ts";
+import { FIT_EPOCH } from "./clock.ts";
 import { hasMarker, viewOf } from "./frame.ts";
 import { sessionWindowsOf } from "./sessionWindows.ts";
 import { describeNotFit } from "./sniff.ts";
@@ -6,6 +7,7 @@ import { ANSWER_CELLS, cellsOf, streamsOf, type BeforeAllocating } from "./strea
 import { readFirstPass, type FirstPass } from "./firstPass.ts";
 import {
   FIT_WARNINGS,
+  type DecodedActivity,
   type DecodeOptions,
   type DecodeResult,
   type Streams,
@@ -18,7 +20,7 @@ export type { Quantities } from "./quantities.ts";
 export { ANSWER_CELLS, describeNotFit };
 
 /** Raise it with every change that decodes other activities from the same bytes. `npm run redecode` then updates stored files. */
-export const DECODER_VERSION = 1;
+export const DECODER_VERSION = 2;
 
 /** Returns whether bytes begin like a FIT file. The rest may still be damaged. */
 export function looksLikeFit(bytes: Uint8Array): boolean {
@@ -61,8 +63,9 @@ export function decodeActivities(bytes: Uint8Array, options: DecodeOptions): Dec
 
 function activitiesIn(
   { view, firstPass: { chainedFiles, warnings } }: Extract<FirstPassResult, { ok: true }>,
-  { fallbackStartInSeconds }: DecodeOptions,
+  options: DecodeOptions,
 ): Extract<DecodeResult, { ok: true }> {
+  const fallbackStartInSeconds = fallbackOf(options);
   const activities = chainedFiles.flatMap((chained) =>
     activitiesOf(view, sessionWindowsOf(chained, fallbackStartInSeconds), fallbackStartInSeconds, warnings),
   );
@@ -70,7 +73,26 @@ function activitiesIn(
     activity.session_index = index;
     activity.session_count = activities.length;
   });
+  if (isMismatched(activities, options)) warnings.add("start_time_mismatch");
   return { ok: true, warnings: FIT_WARNINGS.filter((warning) => warnings.has(warning)), activities };
+}
+
+/** Returns the ping's start. An earlier time than FIT's first second, such as 0, means that the partner does not know it. */
+function fallbackOf({ fallbackStartInSeconds: start }: DecodeOptions): number | null {
+  return start !== null && start > FIT_EPOCH ? start : null;
+}
+
+/** Difference between a start and the ping's, and between a start and the time of receipt, that clocks do not explain. */
+const START_TOLERANCE_SECONDS = 86_400;
+const CLOCK_TOLERANCE_SECONDS = 600;
+
+function isMismatched(activities: readonly DecodedActivity[], options: DecodeOptions): boolean {
+  const starts = activities.flatMap(({ start_time_in_seconds: start }) => (start === null ? [] : [start]));
+  const [first] = starts;
+  if (first === undefined) return false;
+  const expected = fallbackOf(options) ?? first;
+  const latest = (options.receivedAtInSeconds ?? Infinity) + CLOCK_TOLERANCE_SECONDS;
+  return Math.abs(first - expected) > START_TOLERANCE_SECONDS || starts.some((start) => start > latest);
 }
 
 /** Activities with the streams of each. `streams` is null when the file is too large to decode both at once. */
@@ -92,7 +114,7 @@ export function decodeWithStreams(
   const decoded = activitiesIn(found, options);
   if (found.usedUnits > UNITS_WITH_STREAMS) return { ...decoded, streams: null };
   const windowsOfFiles = found.firstPass.chainedFiles.map((chained) =>
-    sessionWindowsOf(chained, options.fallbackStartInSeconds),
+    sessionWindowsOf(chained, fallbackOf(options)),
   );
   const cells = windowsOfFiles.reduce((sum, windows) => sum + cellsOf(windows), 0);
   const streams = windowsOfFiles.flatMap((windows) => {
@@ -116,7 +138,7 @@ export function decodeStreams(
   const view = viewOf(bytes);
   let first = 0;
   for (const chained of readFirstPass(view, new WorkBudget()).chainedFiles) {
-    const sessionWindows = sessionWindowsOf(chained, options.fallbackStartInSeconds);
+    const sessionWindows = sessionWindowsOf(chained, fallbackOf(options));
     const index = options.sessionIndex - first;
     if (sessionWindows.windows[index] !== undefined) {
       return streamsOf(view, sessionWindows, [index], options, beforeAllocating)[0] ?? null;

@@ -1,3 +1,4 @@
+import type { Clock } from "./clock.ts";
 import { windowFinder, type SessionWindows } from "./sessionWindows.ts";
 import type { LAP, LENGTH, Values } from "./profile.ts";
 
@@ -13,24 +14,31 @@ export interface SessionLaps {
 /** The upper bits of a message index are flags. */
 const MESSAGE_INDEX_MASK = 0x0fff;
 
+/** Returns the start of a lap or length, or else its end minus its duration, on the clock's timeline; NaN for unknown. */
+export function startOf(message: Lap | Length, clock: Clock): number {
+  const { start_time: start, timestamp, total_elapsed_time: elapsed, total_timer_time: timer } = message;
+  if (start !== undefined) return clock.place(start);
+  return timestamp === undefined ? NaN : clock.place(timestamp) - (elapsed ?? timer ?? NaN);
+}
+
+function startOrEndOf(message: Lap | Length, clock: Clock): number {
+  const start = startOf(message, clock);
+  return Number.isNaN(start) ? clock.place(message.timestamp ?? NaN) : start;
+}
+
 /** Assigns the laps and lengths of a chained file to its sessions, in file order. */
 export function lapsOf(sessionWindows: SessionWindows): SessionLaps[] {
   const { chained, clock, windows } = sessionWindows;
   const result: SessionLaps[] = windows.map(() => ({ laps: [], lengths: [] }));
   const windowAt = windowFinder(windows);
-  const startOf = ({ start_time, timestamp, total_elapsed_time = 0 }: Lap | Length) => {
-    if (start_time !== undefined) return clock.place(start_time);
-    return timestamp === undefined ? NaN : clock.place(timestamp) - total_elapsed_time;
-  };
-
-  const lapStarts = chained.laps.map(startOf);
+  const lapStarts = chained.laps.map((lap) => startOrEndOf(lap, clock));
   const windowOfLap = windowsByLapIndex(sessionWindows) ?? lapStarts.map(windowAt);
   const indexInWindow = chained.laps.map((lap, i) => (result[windowOfLap[i] ?? 0]?.laps.push(lap) ?? 1) - 1);
 
   const lapOfLength = lapsByLengthIndex(chained.laps, chained.lengths.length);
   chained.lengths.forEach((length, position) => {
     const index = length.message_index === undefined ? position : length.message_index & MESSAGE_INDEX_MASK;
-    const start = startOf(length);
+    const start = startOrEndOf(length, clock);
     const lap = lapOfLength[index] ?? lastAtOrBefore(lapStarts, start);
     const window = windowOfLap[lap] ?? windowAt(start);
     result[window]?.lengths.push({ length, lapIndex: indexInWindow[lap] ?? null });

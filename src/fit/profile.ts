@@ -1,3 +1,5 @@
+import { sessionNumbers } from "./sessionNumbers.ts";
+
 /**
  * Messages and fields of the FIT profile that activities need, under the profile's names. A new field is one line here.
  * A value is raw / scale - offset.
@@ -97,24 +99,20 @@ export const SESSION = message(18, {
   max_power: field(21),
   total_ascent: field(22),
   total_descent: field(23),
-  total_training_effect: field(24, 10),
   first_lap_index: field(25),
   num_laps: field(26),
   num_lengths: field(33),
   normalized_power: field(34),
-  training_stress_score: field(35, 10),
-  intensity_factor: field(36, 1000),
-  pool_length: field(44, 100),
-  threshold_power: field(45),
   num_active_lengths: field(47),
   total_work: field(48),
   avg_temperature: field(57),
   total_moving_time: field(59, 1000),
+  active_time: field(78, 1000),
   avg_fractional_cadence: field(92, 128),
   max_fractional_cadence: field(93, 128),
   enhanced_avg_speed: field(124, 1000),
   enhanced_max_speed: field(125, 1000),
-  total_anaerobic_training_effect: field(137, 10),
+  ...sessionNumbers(([number, scale]) => field(number, scale)),
 });
 
 export const LAP = message(19, {
@@ -135,12 +133,15 @@ export const LAP = message(19, {
   total_ascent: field(21),
   total_descent: field(22),
   lap_trigger: field(24),
+  sport: field(25),
   num_lengths: field(32),
   normalized_power: field(33),
   first_length_index: field(35),
+  sub_sport: field(39),
   total_work: field(41),
   avg_temperature: field(50),
   total_moving_time: field(52, 1000),
+  active_time: field(70, 1000),
   avg_fractional_cadence: field(80, 128),
   max_fractional_cadence: field(81, 128),
   enhanced_avg_speed: field(110, 1000),
@@ -172,11 +173,16 @@ export const EVENT = message(21, {
 
 export const DEVICE_INFO = message(23, {
   device_index: field(0),
+  device_type: field(1),
   manufacturer: field(2),
   serial_number: field(3),
   product: field(4),
   software_version: field(5, 100),
+  battery_voltage: field(10, 256),
+  battery_status: field(11),
+  source_type: field(25),
   product_name: text(27),
+  battery_level: field(32),
 });
 
 export const ACTIVITY = message(34, {
@@ -189,6 +195,7 @@ export const LENGTH = message(101, {
   timestamp: field(253),
   start_time: field(2),
   total_elapsed_time: field(3, 1000),
+  total_timer_time: field(4, 1000),
   total_strokes: field(5),
   swim_stroke: field(7),
   length_type: field(12),
@@ -200,6 +207,11 @@ export const HR = message(132, {
   filtered_bpm: array(6),
   event_timestamp: array(9),
   event_timestamp_12: bytes(10),
+});
+
+export const DEVELOPER_DATA_ID = message(207, {
+  application_id: bytes(1),
+  developer_data_index: field(3),
 });
 
 export const FIELD_DESCRIPTION = message(206, {
@@ -242,6 +254,7 @@ export const LENGTH_TYPES = ["idle", "active"] as const;
 export const LENGTH_ACTIVE = 1;
 
 export const FILE_TYPE_ACTIVITY = 4;
+export const FILE_TYPE_WORKOUT = 5;
 export const EVENT_TIMER = 0;
 export const EVENT_TYPE_START = 0;
 /** `stop`, `stop_all`, `stop_disable`, `stop_disable_all`. */

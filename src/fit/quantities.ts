@@ -7,7 +7,10 @@ export function quantities<T>(of: (decimals: number, description: string) => T) 
   return {
     elapsed_time_in_seconds: of(3, "Time from start to end, with pauses."),
     timer_time_in_seconds: of(3, "Time while the timer ran."),
-    moving_time_in_seconds: of(3, "Time in motion."),
+    moving_time_in_seconds: of(
+      3,
+      "Time in motion: the device's value, else of active lengths in a pool, else at 0.5 m/s or faster while the timer ran.",
+    ),
     distance_in_meters: of(2, "Distance covered."),
     average_speed_in_meters_per_second: of(
       3,
@@ -28,9 +31,12 @@ export function quantities<T>(of: (decimals: number, description: string) => T) 
       2,
       "Maximum cadence: pedal turns, strides of one foot, or arm cycles per minute.",
     ),
-    average_steps_per_minute: of(1, "Average steps per minute of both feet. Only for walking and running."),
-    ascent_in_meters: of(1, "Total ascent."),
-    descent_in_meters: of(1, "Total descent."),
+    average_steps_per_minute: of(
+      1,
+      "Average steps per minute of both feet. Only for running, walking and hiking.",
+    ),
+    ascent_in_meters: of(1, "Total ascent: the device's value, else the sum of climbs from valley to peak."),
+    descent_in_meters: of(1, "Total descent, in the same way."),
     energy_in_kilocalories: of(0, "Energy that the device estimated."),
     average_temperature_in_celsius: of(1, "Average temperature at the device."),
   };

@@ -1,52 +1,26 @@
 import {
-  ALTITUDE,
+  ANY,
   CADENCE,
   DISTANCE,
-  HEART_RATE,
+  FILLING_ORDER,
   LATITUDE,
   LONGITUDE,
-  POWER,
+  NOT_ZERO,
+  POSITIVE,
   SPEED,
   STANDARD_KEYS,
-  TEMPERATURE,
-  type DeveloperColumn,
 } from "./columns.ts";
 import {
-  memberBytes,
   developerFieldPositions,
   fieldPositions,
+  memberBytes,
   readMember,
   type FieldPosition,
 } from "./decode.ts";
+import type { DeveloperFields } from "./developerFields.ts";
 import type { Definition, MessageReader } from "./frame.ts";
-import { RECORD, type NumberField } from "./profile.ts";
-import { developerKey } from "./firstPass.ts";
+import { RECORD } from "./profile.ts";
 import { cadence, degrees, isPosition } from "./values.ts";
-
-/** Conditions on readings: a step ignores readings that do not meet its condition. */
-const ANY = 0;
-const NOT_ZERO = 1;
-const POSITIVE = 2;
-
-/**
- * Fields that fill each column, in order: a later entry applies only where the earlier ones gave no reading. An enhanced
- * 0 beside a plain reading above 0 means that the enhanced field was not written. A heart rate of 0 means that the strap
- * has no contact.
- */
-const FILLING_ORDER: readonly (readonly [column: number, field: NumberField, condition: number])[] = [
-  [DISTANCE, RECORD.fields.distance, ANY],
-  [ALTITUDE, RECORD.fields.enhanced_altitude, NOT_ZERO],
-  [ALTITUDE, RECORD.fields.altitude, POSITIVE],
-  [ALTITUDE, RECORD.fields.enhanced_altitude, ANY],
-  [ALTITUDE, RECORD.fields.altitude, ANY],
-  [SPEED, RECORD.fields.enhanced_speed, NOT_ZERO],
-  [SPEED, RECORD.fields.speed, POSITIVE],
-  [SPEED, RECORD.fields.enhanced_speed, ANY],
-  [SPEED, RECORD.fields.speed, ANY],
-  [HEART_RATE, RECORD.fields.heart_rate, NOT_ZERO],
-  [POWER, RECORD.fields.power, ANY],
-  [TEMPERATURE, RECORD.fields.temperature, ANY],
-];
 
 /** `compressed_speed_distance`: 12 bits of speed in 1/100 m/s, then 12 bits of accumulated distance in 1/16 m. */
 const PACKED_BYTES = 3;
@@ -55,15 +29,19 @@ const PACKED_SPEED_SCALE = 100;
 const PACKED_DISTANCE_SCALE = 16;
 
 interface RecordPlan {
+  readonly definition: Definition;
   readonly littleEndian: boolean;
   /** Whether messages have no fields. They count as records only with a compressed-timestamp header. */
   readonly isBare: boolean;
+  /** Value of `RecordReader.generation` for which the steps were compiled. */
+  generation: number;
   /** Groups of four: column, offset in the message, base type, condition. */
-  readonly steps: Int32Array;
+  steps: Int32Array;
   /** For each step. */
-  readonly scales: Float64Array;
+  scales: Float64Array;
   /** For each step: the offset times the scale. Subtracting it before the division rounds only once. */
-  readonly offsets: Float64Array;
+  offsets: Float64Array;
+  readonly distance: FieldPosition | undefined;
   readonly latitude: FieldPosition | undefined;
   readonly longitude: FieldPosition | undefined;
   readonly cadence: FieldPosition | undefined;
@@ -73,15 +51,13 @@ interface RecordPlan {
 }
 
 /**
- * Converts records to rows. Consecutive records of one timestamp become one row with the first reading of each column.
- * A record without a timestamp becomes its own row. `emit` receives a row that is reused afterwards. Columns with a
- * reader count of 0 are not read.
+ * Converts records to rows. Consecutive records of one timestamp become one row with the first reading of each column. A
+ * record without a timestamp becomes its own row. `emit` receives a row that is reused afterwards. After its columns, a
+ * row has the last distance of its records if they are several. Columns with a reader count of 0 have undefined contents.
  */
 export class RecordReader implements MessageReader<RecordPlan> {
   private readonly view: DataView;
-  private readonly developerColumns: readonly DeveloperColumn[];
-  /** Index of a developer column by its `developerKey`. */
-  private readonly indexes: ReadonlyMap<number, number>;
+  private readonly developerFields: DeveloperFields;
   private readonly readerCounts: Uint16Array;
   private readonly emit: (timestamp: number, row: Float64Array) => void;
   private readonly row: Float64Array;
@@ -89,59 +65,36 @@ export class RecordReader implements MessageReader<RecordPlan> {
   private timestamp = -1;
   private packedDistance = -1;
   private packedTotal = 0;
+  /** Number of changes of the meaning of developer fields so far, and the byte offset of the next one. */
+  private generation = 0;
+  private nextChange: number;
 
   constructor(
     view: DataView,
-    developerColumns: readonly DeveloperColumn[],
+    developerFields: DeveloperFields,
     readerCounts: Uint16Array,
     emit: (timestamp: number, row: Float64Array) => void,
   ) {
     this.view = view;
-    this.developerColumns = developerColumns;
-    this.indexes = new Map(developerColumns.map((column, index) => [column.developerKey, index]));
+    this.developerFields = developerFields;
     this.readerCounts = readerCounts;
     this.emit = emit;
-    this.row = new Float64Array(readerCounts.length);
+    this.row = new Float64Array(readerCounts.length + 1);
+    this.nextChange = developerFields.changes[0] ?? Infinity;
   }
 
   define(definition: Definition): RecordPlan | null {
     if (definition.globalNumber !== RECORD.number) return null;
-    const placed = fieldPositions(this.view, definition);
-    const place = (field: { number: number }) => placed.get(field.number);
-    const steps: number[] = [];
-    const scales: number[] = [];
-    const offsets: number[] = [];
-    const addStep = (
-      column: number,
-      at: number,
-      baseType: number,
-      condition: number,
-      scale: number,
-      offset: number,
-    ) => {
-      steps.push(column, at, baseType, condition);
-      scales.push(scale);
-      offsets.push(offset * scale);
-    };
-    for (const [column, field, condition] of FILLING_ORDER) {
-      const found = place(field);
-      if (found !== undefined)
-        addStep(column, found.at, found.baseType, condition, field.scale, field.offset);
-    }
-    for (const { number, developerDataIndex, at, size } of developerFieldPositions(this.view, definition)) {
-      const index = this.indexes.get(developerKey(developerDataIndex, number)) ?? -1;
-      const column = this.developerColumns[index];
-      if (column === undefined || size === 0 || size % memberBytes(column.baseType) !== 0) continue;
-      const condition = column.replacesColumn === HEART_RATE ? NOT_ZERO : ANY;
-      addStep(STANDARD_KEYS.length + index, at, column.baseType, condition, column.scale, column.offset);
-    }
+    const positions = fieldPositions(this.view, definition);
+    const place = (field: { number: number }) => positions.get(field.number);
     const packed = place(RECORD.fields.compressed_speed_distance);
     return {
+      definition,
       littleEndian: definition.littleEndian,
       isBare: definition.size === 0,
-      steps: Int32Array.from(steps),
-      scales: Float64Array.from(scales),
-      offsets: Float64Array.from(offsets),
+      generation: this.generation,
+      ...this.compileSteps(definition, definition.fieldsAt),
+      distance: place(RECORD.fields.distance),
       latitude: place(RECORD.fields.position_lat),
       longitude: place(RECORD.fields.position_long),
       cadence: place(RECORD.fields.cadence),
@@ -153,15 +106,21 @@ export class RecordReader implements MessageReader<RecordPlan> {
 
   read(plan: RecordPlan, at: number, timestamp: number): void {
     if (plan.isBare && timestamp < 0) return;
+    if (at >= this.nextChange) this.passChanges(at);
+    if (plan.generation !== this.generation) {
+      Object.assign(plan, this.compileSteps(plan.definition, at), { generation: this.generation });
+    }
     const { row, readerCounts } = this;
     if (!this.hasRow || timestamp < 0 || timestamp !== this.timestamp) {
       this.flush();
       for (let column = 0; column < row.length; column++) row[column] = NaN;
       this.hasRow = true;
       this.timestamp = timestamp;
+    } else if (plan.distance !== undefined && readerCounts[DISTANCE] !== 0) this.readLastDistance(plan, at);
+    this.readSteps(plan, at, timestamp < 0);
+    if (plan.latitude !== undefined && (readerCounts[LATITUDE] !== 0 || readerCounts[LONGITUDE] !== 0)) {
+      this.readPosition(plan, at);
     }
-    this.readSteps(plan, at);
-    if (readerCounts[LATITUDE] !== 0 && plan.latitude !== undefined) this.readPosition(plan, at);
     if (readerCounts[CADENCE] !== 0) this.readCadence(plan, at);
     if (plan.packed !== undefined) this.readPacked(at + plan.packed.at);
   }
@@ -174,11 +133,66 @@ export class RecordReader implements MessageReader<RecordPlan> {
     this.hasRow = false;
   }
 
-  private readSteps({ steps, scales, offsets, littleEndian }: RecordPlan, at: number): void {
+  private passChanges(at: number): void {
+    const { changes } = this.developerFields;
+    while ((changes[this.generation] ?? Infinity) <= at) this.generation++;
+    this.nextChange = changes[this.generation] ?? Infinity;
+  }
+
+  /** Compiles the fields of a definition, with the meaning that developer fields have at a byte offset. */
+  private compileSteps(
+    definition: Definition,
+    offset: number,
+  ): Pick<RecordPlan, "steps" | "scales" | "offsets"> {
+    const steps: number[] = [];
+    const scales: number[] = [];
+    const offsets: number[] = [];
+    const addStep = (
+      [column, at, baseType, condition]: readonly [number, number, number, number],
+      { scale, offset }: { scale: number; offset: number },
+    ) => {
+      steps.push(column, at, baseType, condition);
+      scales.push(scale);
+      offsets.push(offset * scale);
+    };
+    const positions = fieldPositions(this.view, definition);
+    for (const [column, field, condition] of FILLING_ORDER) {
+      const found = positions.get(field.number);
+      if (found !== undefined) addStep([column, found.at, found.baseType, condition], field);
+    }
+    // The first reading of a column counts, but the last of several fields with the same number.
+    for (const position of developerFieldPositions(this.view, definition).toReversed()) {
+      const field = this.developerFields.at(position, offset);
+      if (field === null) continue;
+      const condition = field.isHeartRate ? NOT_ZERO : ANY;
+      const bytes = memberBytes(field.baseType);
+      const addMember = (column: number, member: number) => {
+        if (column < 0 || member * bytes >= position.size) return;
+        addStep(
+          [STANDARD_KEYS.length + column, position.at + member * bytes, field.baseType, condition],
+          field,
+        );
+      };
+      addMember(field.column, 0);
+      field.memberColumns.forEach(addMember);
+    }
+    return {
+      steps: Int32Array.from(steps),
+      scales: Float64Array.from(scales),
+      offsets: Float64Array.from(offsets),
+    };
+  }
+
+  /** Reads all columns if asked to: whether a record without a timestamp is a row depends on all of them. */
+  private readSteps(
+    { steps, scales, offsets, littleEndian }: RecordPlan,
+    at: number,
+    readsAll: boolean,
+  ): void {
     const { view, row, readerCounts } = this;
     for (let i = 0, step = 0; i < steps.length; i += 4, step++) {
       const column = steps[i] ?? 0;
-      if (readerCounts[column] === 0 || !Number.isNaN(row[column])) continue;
+      if ((readerCounts[column] === 0 && !readsAll) || !Number.isNaN(row[column])) continue;
       const wire = readMember(view, at + (steps[i + 1] ?? 0), steps[i + 2] ?? 0, littleEndian);
       const reading = (wire - (offsets[step] ?? 0)) / (scales[step] ?? 1);
       const condition = steps[i + 3];
@@ -186,6 +200,12 @@ export class RecordReader implements MessageReader<RecordPlan> {
       if (condition === POSITIVE && !(reading > 0)) continue;
       row[column] = reading;
     }
+  }
+
+  /** Reads the distance of a further record of the same timestamp. It counts for the distance of the activity. */
+  private readLastDistance({ distance, littleEndian }: RecordPlan, at: number): void {
+    const meters = this.member(distance, at, littleEndian) / RECORD.fields.distance.scale;
+    if (!Number.isNaN(meters)) this.row[this.row.length - 1] = meters;
   }
 
   private readPosition({ latitude, longitude, littleEndian }: RecordPlan, at: number): void {

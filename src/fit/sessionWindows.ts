@@ -1,4 +1,5 @@
 import { clockOf, isMisplaced, type Clock } from "./clock.ts";
+import { placeRuns, type RunPlacement } from "./recordRuns.ts";
 import type { SESSION, Values } from "./profile.ts";
 import type { ChainedFile } from "./firstPass.ts";
 
@@ -14,7 +15,7 @@ export interface SessionWindow {
   readonly end: number;
   readonly elapsed: number | undefined;
   readonly timer: number | undefined;
-  /** Whether the session's elapsed time was shorter than its timer time. */
+  /** Whether the session's elapsed time was shorter than its timer time. Both are then the one that is right. */
   readonly elapsedWasTooShort: boolean;
 }
 
@@ -22,53 +23,106 @@ export interface SessionWindows {
   readonly chained: ChainedFile;
   readonly clock: Clock;
   readonly windows: readonly SessionWindow[];
+  /** Placement of each run of records; empty when no run needs one. */
+  readonly placements: readonly RunPlacement[];
 }
+
+type Session = Values<typeof SESSION>;
 
 export function sessionWindowsOf(
   chained: ChainedFile,
   fallbackStartInSeconds: number | null,
 ): SessionWindows {
   const clock = clockOf(chained.sessions, chained.records, chained.activity, fallbackStartInSeconds);
-  const sessions = chained.sessions.length > 0 ? chained.sessions : [{}];
-  let previousEnd = NaN;
-  const windows = sessions.map((session) => {
-    const { elapsed, timer, elapsedWasTooShort } = durationsOf(session);
-    const { start_time: recorded } = session;
-    const startIsRecorded = recorded !== undefined && !isMisplaced(recorded, chained.records);
-    const start = startIsRecorded
-      ? clock.place(recorded)
-      : startWithoutRecorded(session, chained, clock, previousEnd, elapsed);
-    const end = start + (elapsed ?? Infinity);
-    previousEnd = Number.isFinite(end) ? end : NaN;
-    return {
-      session,
-      hasSession: chained.sessions.length > 0,
-      start,
-      startIsRecorded,
-      end,
-      elapsed,
-      timer,
-      elapsedWasTooShort,
-    };
-  });
-  return { chained, clock, windows };
+  const isValid = ({ start_time: start }: Session) =>
+    start !== undefined && !isMisplaced(start, chained.records);
+  const asRecorded = windowsOf(chained, clock, isValid, NaN);
+  const end = Math.max(...asRecorded.map((window) => window.end));
+  const placements = placeRuns(chained.runs, (timestamp) => clock.place(timestamp), end);
+  const { first, last } = spanOf(chained, clock, placements);
+  const isPlausible = (session: Session) =>
+    isValid(session) && !isAfterItsRecords(session, chained, clock, last);
+  const windows =
+    chained.sessions.every(isPlausible) && placements.length === 0
+      ? asRecorded
+      : windowsOf(chained, clock, isPlausible, first);
+  return { chained, clock, windows, placements };
 }
 
-/** Raises the elapsed time to the timer time, which devices measure more reliably. */
-function durationsOf(session: Values<typeof SESSION>) {
-  const { total_elapsed_time: elapsed, total_timer_time: timer } = session;
+function windowsOf(
+  chained: ChainedFile,
+  clock: Clock,
+  hasValidStart: (session: Session) => boolean,
+  firstRecord: number,
+): SessionWindow[] {
+  const sessions: readonly Session[] = chained.sessions.length > 0 ? chained.sessions : [{}];
+  let previousEnd = NaN;
+  return sessions.map((session) => {
+    const durations = durationsOf(session);
+    const { start_time: recorded } = session;
+    const startIsRecorded = recorded !== undefined && hasValidStart(session);
+    const start = startIsRecorded
+      ? clock.place(recorded)
+      : startWithoutRecorded(session, chained, clock, [previousEnd, firstRecord], durations.elapsed);
+    const end = start + (durations.elapsed ?? Infinity);
+    previousEnd = Number.isFinite(end) ? end : NaN;
+    return { session, hasSession: chained.sessions.length > 0, start, startIsRecorded, end, ...durations };
+  });
+}
+
+/** Returns the first and last time of the records that are in place; NaN without any. */
+function spanOf({ runs: { runs } }: ChainedFile, clock: Clock, placements: readonly RunPlacement[]) {
+  let [first, last] = [NaN, NaN];
+  runs.forEach((run, i) => {
+    const { shift = 0, latest = Infinity, isOutlier = false } = placements[i] ?? {};
+    if (isOutlier) return;
+    if (Number.isNaN(first)) first = clock.place(run.first) + shift;
+    const end = Math.min(clock.place(run.last) + shift, latest);
+    last = Number.isNaN(last) ? end : Math.max(last, end);
+  });
+  return { first, last };
+}
+
+/** Returns whether a session starts only after all records and after its laps. Such a start is invalid. */
+function isAfterItsRecords(
+  session: Session,
+  { laps }: ChainedFile,
+  clock: Clock,
+  lastRecord: number,
+): boolean {
+  const start = clock.place(session.start_time ?? NaN);
+  const { first_lap_index: first = 0, num_laps: count = laps.length } = session;
+  const isBefore = ({ start_time: lapStart = -Infinity }) => clock.place(lapStart) < start;
+  return start > lastRecord && laps.slice(first, first + count).every(isBefore);
+}
+
+/** Seconds by which a duration can differ from the difference of two timestamps. */
+const ROUNDING_SECONDS = 1;
+
+/**
+ * Corrects durations where the timer ran longer than the elapsed time. The elapsed time is raised, because devices measure
+ * the timer more reliably, unless the session's start and end confirm the elapsed time and not the timer.
+ */
+function durationsOf(session: Session) {
+  const { total_elapsed_time: elapsed, total_timer_time: timer, start_time, timestamp } = session;
   const elapsedWasTooShort = elapsed !== undefined && timer !== undefined && elapsed < timer;
-  return { elapsed: elapsedWasTooShort ? timer : (elapsed ?? timer), timer, elapsedWasTooShort };
+  if (!elapsedWasTooShort) return { elapsed: elapsed ?? timer, timer, elapsedWasTooShort };
+  const span = start_time === undefined || timestamp === undefined ? NaN : timestamp - start_time;
+  const isConfirmed =
+    Math.abs(span - elapsed) <= ROUNDING_SECONDS && Math.abs(span - timer) > ROUNDING_SECONDS;
+  const right = isConfirmed ? elapsed : timer;
+  return { elapsed: right, timer: right, elapsedWasTooShort };
 }
 
 function startWithoutRecorded(
   session: Values<typeof SESSION>,
   chained: ChainedFile,
   clock: Clock,
-  previousEnd: number,
+  [previousEnd, firstRecord]: readonly [number, number],
   elapsed: number | undefined,
 ): number {
   if (!Number.isNaN(previousEnd)) return previousEnd;
+  if (!Number.isNaN(firstRecord)) return firstRecord;
   if (chained.records.firstTimestamp >= 0) return clock.place(chained.records.firstTimestamp);
   const lapStart = chained.laps.find((lap) => lap.start_time !== undefined)?.start_time;
   if (lapStart !== undefined) return clock.place(lapStart);

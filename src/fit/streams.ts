@@ -1,17 +1,11 @@
-import {
-  developerColumnsOf,
-  LATITUDE,
-  LONGITUDE,
-  sourceOf,
-  STANDARD_KEYS,
-  TIME_KEY,
-  type DeveloperColumn,
-} from "./columns.ts";
+import { LATITUDE, LONGITUDE, STANDARD_KEYS, TIME_KEY } from "./columns.ts";
+import { sourceOf, type DeveloperColumn } from "./developerFields.ts";
 import { extremes, fewerExtremes } from "./extremes.ts";
 import type { SessionWindows } from "./sessionWindows.ts";
-import { readRows } from "./rows.ts";
+import { columnCountOf, readRows } from "./rows.ts";
 import type { ChainedFile } from "./firstPass.ts";
 import type { Streams, StreamsOptions } from "./types.ts";
+import { converted } from "./units.ts";
 import { rounded } from "./values.ts";
 
 /** Maximum numbers in one table, 8 bytes each. A longer file is read several times, some columns at a time. */
@@ -38,8 +32,8 @@ type RowVisitor = (session: number, time: number, row: Float64Array) => void;
 export type BeforeAllocating = (bytes: number) => void;
 
 /** Returns how many numbers a response with all columns of a chained file has. */
-export function cellsOf({ chained }: SessionWindows): number {
-  return chained.records.count * (1 + STANDARD_KEYS.length + chained.recordDeveloperKeys.size);
+export function cellsOf(sessionWindows: SessionWindows): number {
+  return sessionWindows.chained.records.count * (1 + columnCountOf(sessionWindows));
 }
 
 /**
@@ -54,12 +48,12 @@ export function streamsOf(
   beforeAllocating: BeforeAllocating,
   share = 1,
 ): Streams[] {
-  const developerColumns = developerColumnsOf(sessionWindows.chained);
+  const developerColumns = sessionWindows.chained.developerFields.columns;
   const { columns, namedOf } = columnsOf(developerColumns, keys);
   const readRowsOf = (some: readonly number[], visit: RowVisitor) => {
-    const readerCounts = new Uint16Array(STANDARD_KEYS.length + developerColumns.length);
+    const readerCounts = new Uint16Array(columnCountOf(sessionWindows));
     for (const column of some) if (column !== TIME) readerCounts[column] = 1;
-    readRows(view, sessionWindows, developerColumns, readerCounts, visit);
+    readRows(view, sessionWindows, readerCounts, visit);
   };
   const plan = planOf(sessionWindows.chained, columns.length, resolution, share);
   const capacities =
@@ -100,10 +94,20 @@ function columnsOf(developerColumns: readonly DeveloperColumn[], keys: readonly 
       : [],
   );
   const namedOf = (lists: ReadonlyMap<number, List>): Streams["columns"] => {
-    const named = [{ key: TIME_KEY, list: lists.get(TIME) }];
+    const named: { key: string; list: List | undefined }[] = [{ key: TIME_KEY, list: lists.get(TIME) }];
     for (const column of standard) {
-      const source = sourceOf(column, developerColumns, (candidate) => lists.has(candidate));
-      named.push({ key: STANDARD_KEYS[column] ?? "", list: lists.get(source) });
+      const source = sourceOf(
+        column,
+        developerColumns,
+        (candidate) => lists.has(candidate),
+        (candidate) => lists.get(candidate)?.some((reading) => reading !== null && reading !== 0) ?? false,
+      );
+      const developer = developerColumns[source - STANDARD_KEYS.length];
+      const list = lists.get(source);
+      named.push({
+        key: STANDARD_KEYS[column] ?? "",
+        list: developer === undefined ? list : inUnit(developer, list),
+      });
     }
     developerColumns.forEach(({ key }, i) => {
       if (isRequested(key)) named.push({ key, list: lists.get(STANDARD_KEYS.length + i) });
@@ -111,6 +115,13 @@ function columnsOf(developerColumns: readonly DeveloperColumn[], keys: readonly 
     return Object.fromEntries(named.flatMap(({ key, list }) => (list === undefined ? [] : [[key, list]])));
   };
   return { columns: [...(isRequested(TIME_KEY) ? [TIME] : []), ...standard, ...developer], namedOf };
+}
+
+/** Converts the readings of a developer field to the unit of the stream that it replaces. */
+function inUnit({ conversion }: DeveloperColumn, list: List | undefined): List | undefined {
+  const isSame = conversion.factor === 1 && conversion.offset === 0;
+  if (isSame) return list;
+  return list?.map((reading) => (reading === null ? null : converted(reading, conversion)));
 }
 
 /** How the rows of a chained file are read into tables. */

@@ -1,96 +1,145 @@
-import { ALTITUDE, CADENCE, POWER, SPEED, STANDARD_KEYS, type DeveloperColumn } from "./columns.ts";
+import {
+  ALTITUDE,
+  CADENCE,
+  DISTANCE,
+  HEART_RATE,
+  POWER,
+  SPEED,
+  STANDARD_KEYS,
+  TEMPERATURE,
+} from "./columns.ts";
+import type { DeveloperColumn } from "./developerFields.ts";
+import type { Pause } from "./pauses.ts";
+import { GAP_SECONDS } from "./recordRuns.ts";
+import { converted } from "./units.ts";
 
-/** Longest time that a reading holds. A longer gap between records is a pause; smart recording stays below it. */
-const LONGEST_HOLD_SECONDS = 10;
+/** Longest time that a reading holds in sessions without a duration, where nothing shows a stop of the timer. */
+const LONGEST_HOLD_SECONDS = 300;
 /** Slower counts as standing. A slow walk is twice as fast. */
 const MOVING_METERS_PER_SECOND = 0.5;
-/** Smaller changes of altitude are noise of barometers and receivers. */
-const CLIMB_STEP_METERS = 3;
 /** Window of the normalized power formula (Allen and Coggan, Training and Racing with a Power Meter). */
 const ROLLING_SECONDS = 30;
 /** No column. */
 const NOTHING = -1;
+/** Columns with averages. */
+const AVERAGED: ReadonlySet<number> = new Set([HEART_RATE, POWER, CADENCE, TEMPERATURE]);
+
+export interface TotalsOptions {
+  /** Standard columns that are needed. Only the first reading of other columns is. */
+  readonly summed: readonly number[];
+  /** Whether each standard column can have readings. */
+  readonly possible: readonly boolean[];
+  readonly developerColumns: readonly DeveloperColumn[];
+  /**
+   * Number of activities that still need each column's readings. Totals decrement it when they need no more.
+   */
+  readonly readerCounts: Uint16Array;
+  readonly normalizesPower: boolean;
+  /** Whether a cadence of 0 counts for the average. */
+  readonly countsZeroCadence: boolean;
+  /** Times in which the timer was stopped, in ascending order, in seconds since the start. */
+  readonly pauses: readonly Pause[];
+  /** Duration of the session; undefined when unknown. */
+  readonly elapsed: number | undefined;
+}
 
 /**
  * Computes sums, averages and extremes of an activity's rows for the fields that its session lacks, in one pass without
- * keeping rows. A reading holds until the next row, or for one second before a pause, so that averages are over time.
+ * keeping rows. A reading holds until the next row while the timer runs, so that averages are over time.
  */
 export class Totals {
   rows = 0;
   /** Seconds since the start at the last row. */
   lastTime = 0;
+  /** Seconds with movement, by speed or else by distance; NaN without either. */
   movingSeconds = NaN;
-  ascent = NaN;
-  descent = NaN;
-  /** Standard columns to sum up. */
-  private readonly summed: Int32Array;
+  readonly climb = new Climb();
+  /** Columns to average, and the column that each gets its readings from so far. */
+  private readonly averaged: Int32Array;
+  private readonly sources: Int32Array;
   private readonly replacesColumn: Int32Array;
-  /** Columns without a reading so far. */
+  private readonly developerColumns: readonly DeveloperColumn[];
+  private readonly isSummed: Uint8Array;
+  /** Columns without a reading so far, or with readings of 0 only if they replace another. */
   private readonly missing: number[];
   private readonly readerCounts: Uint16Array;
   /** First reading of every column. */
   private readonly firsts: Float64Array;
-  /** For each standard column: the column that its readings come from so far, and results over those. */
-  private readonly sources: Int32Array;
-  private readonly lasts = new Float64Array(STANDARD_KEYS.length).fill(NaN);
-  private readonly maxima = new Float64Array(STANDARD_KEYS.length).fill(NaN);
+  private readonly isNotZero: Uint8Array;
+  /** Held seconds at the first reading of 0 of a column that replaces another. */
+  private readonly zeroSince: Float64Array;
+  /** For each standard column. */
+  private readonly maxima = new Float64Array(STANDARD_KEYS.length).fill(-Infinity);
   private readonly sums = new Float64Array(STANDARD_KEYS.length);
   private readonly seconds = new Float64Array(STANDARD_KEYS.length);
   private readonly held = new Float64Array(STANDARD_KEYS.length).fill(NaN);
   private power: NormalizedPower | null;
+  private lastDistance = NaN;
   private heldFrom = NaN;
-  private climbFrom = NaN;
+  private heldSeconds = 0;
+  private readonly countsZeroCadence: boolean;
+  private readonly elapsed: number | undefined;
+  private readonly longestHold: number;
+  private readonly pauses: readonly Pause[];
+  private pause = 0;
+  private nextPause: number;
 
-  /**
-   * `summed` lists the standard columns to sum up, from replacing developer fields if necessary. Only the first reading
-   * of other columns is needed. `readerCounts` has the number of activities that still need each column's readings;
-   * this object decrements it when it needs no more.
-   */
-  constructor(
-    summed: readonly number[],
-    developerColumns: readonly DeveloperColumn[],
-    readerCounts: Uint16Array,
-    normalizesPower: boolean,
-  ) {
-    const standard = Array.from(STANDARD_KEYS.keys());
-    this.summed = Int32Array.from(summed);
+  constructor(options: TotalsOptions) {
+    const { summed, possible, developerColumns, readerCounts } = options;
+    this.averaged = Int32Array.from(summed.filter((column) => AVERAGED.has(column)));
+    this.sources = Int32Array.from(STANDARD_KEYS.keys());
+    this.developerColumns = developerColumns;
     this.replacesColumn = Int32Array.from([
-      ...standard,
+      ...STANDARD_KEYS.map(() => NOTHING),
       ...developerColumns.map(({ replacesColumn }) => replacesColumn ?? NOTHING),
     ]);
-    this.missing = Array.from(readerCounts.keys());
+    this.isSummed = Uint8Array.from(STANDARD_KEYS, (_, column) => (summed.includes(column) ? 1 : 0));
+    this.missing = Array.from(readerCounts.keys()).filter((column) => possible[column] ?? true);
     this.readerCounts = readerCounts;
     this.firsts = new Float64Array(readerCounts.length).fill(NaN);
-    this.sources = Int32Array.from(standard);
-    this.power = normalizesPower ? new NormalizedPower() : null;
+    this.isNotZero = new Uint8Array(readerCounts.length);
+    this.zeroSince = new Float64Array(readerCounts.length).fill(NaN);
+    this.power = options.normalizesPower ? new NormalizedPower() : null;
+    this.countsZeroCadence = options.countsZeroCadence;
+    this.elapsed = options.elapsed;
+    this.longestHold = options.elapsed === undefined ? LONGEST_HOLD_SECONDS : Infinity;
+    this.pauses = options.pauses;
+    this.nextPause = options.pauses[0]?.from ?? Infinity;
   }
 
   add(time: number, row: Float64Array): void {
-    if (this.rows > 0) this.countHeldReadings(time);
+    if (this.missing.length > 0) this.noteFirstReadings(row);
+    if (this.rows > 0) this.countHeldReadings(this.durationUntil(time, row), row);
     this.rows++;
     this.heldFrom = time;
-    if (!Number.isNaN(time)) this.lastTime = time;
-    if (this.missing.length > 0) this.noteFirstReadings(row);
-    const { held, sources } = this;
-    for (const column of this.summed) held[column] = row[sources[column] ?? column] ?? NaN;
+    if (time === time) this.lastTime = time;
+    this.holdReadings(row);
   }
 
-  /** Counts the last row. Call it after the last row. */
+  /** Counts the last row. It holds until the end of the session, for at most one second. */
   finish(): void {
-    if (this.rows > 0) this.countHeldReadings(NaN);
+    if (this.rows === 0) return;
+    const rest = (this.elapsed ?? Infinity) - this.heldFrom;
+    this.countHeldReadings(rest < 1 ? Math.max(0, rest) : 1, null);
   }
 
+  /** Whether a column has a reading. */
   has(column: number): boolean {
     return !Number.isNaN(this.first(column));
+  }
+
+  /** Whether a column has a reading other than 0. */
+  hasNotZero(column: number): boolean {
+    return this.isNotZero[column] === 1;
   }
 
   first(column: number): number {
     return this.firsts[column] ?? NaN;
   }
 
-  /** Returns the last minus the first reading of a standard column. */
-  span(column: number): number {
-    return (this.lasts[column] ?? NaN) - this.first(this.sources[column] ?? column);
+  /** Returns the last minus the first distance. */
+  distance(): number {
+    return this.lastDistance - this.convertedFirst(DISTANCE);
   }
 
   max(column: number): number {
@@ -98,7 +147,8 @@ export class Totals {
   }
 
   average(column: number): number {
-    return (this.sums[column] ?? NaN) / (this.seconds[column] ?? NaN);
+    const seconds = this.seconds[column] ?? 0;
+    return seconds > 0 ? (this.sums[column] ?? NaN) / seconds : (this.held[column] ?? NaN);
   }
 
   /** Returns the integral over time: joules for watts. */
@@ -110,13 +160,29 @@ export class Totals {
     return this.power?.value() ?? NaN;
   }
 
+  private convertedFirst(column: number): number {
+    const source = this.sources[column] ?? column;
+    return this.fromSource(source, this.first(source));
+  }
+
+  private fromSource(source: number, reading: number): number {
+    if (source < STANDARD_KEYS.length) return reading;
+    const developer = this.developerColumns[source - STANDARD_KEYS.length];
+    return developer === undefined ? reading : converted(reading, developer.conversion);
+  }
+
   private noteFirstReadings(row: Float64Array): void {
     for (let i = this.missing.length - 1; i >= 0; i--) {
       const column = this.missing[i] ?? 0;
       const reading = row[column] ?? NaN;
-      if (Number.isNaN(reading)) continue;
+      if (reading !== reading) continue;
+      if (Number.isNaN(this.firsts[column])) this.firsts[column] = reading;
+      if (reading === 0 && this.replacesColumn[column] !== NOTHING) {
+        if (Number.isNaN(this.zeroSince[column])) this.zeroSince[column] = this.heldSeconds;
+        continue;
+      }
+      this.isNotZero[column] = 1;
       const unneeded = this.replaceSource(column);
-      this.firsts[column] = reading;
       this.missing.splice(i, 1);
       if (unneeded !== NOTHING) this.readerCounts[unneeded] = (this.readerCounts[unneeded] ?? 1) - 1;
     }
@@ -125,65 +191,168 @@ export class Totals {
   /**
    * Makes a column, at its first reading, the source of a standard column if it has priority over the current source:
    * the native field first, then developer fields in their order, as in `sourceOf`. Sums start again, because the new
-   * source had no earlier reading. Returns the column whose readings are no longer needed.
+   * source had no earlier reading other than 0. Returns the column whose readings are no longer needed.
    */
   private replaceSource(column: number): number {
-    const standard = this.replacesColumn[column] ?? NOTHING;
-    if (standard === NOTHING || !this.summed.includes(standard)) return column;
+    const standard = column < STANDARD_KEYS.length ? column : (this.replacesColumn[column] ?? NOTHING);
+    if (standard === NOTHING || this.isSummed[standard] === 0) return column;
     const source = this.sources[standard] ?? standard;
-    const isFirst = !this.has(source);
+    const isFirst = source === column || !this.has(source);
     if (!isFirst && source < column) return column;
+    const zeroSeconds = this.heldSeconds - (this.zeroSince[column] ?? NaN);
     this.sources[standard] = column;
-    this.lasts[standard] = NaN;
-    this.maxima[standard] = NaN;
+    this.held[standard] = NaN;
+    this.maxima[standard] = zeroSeconds > 0 ? 0 : -Infinity;
     this.sums[standard] = 0;
-    this.seconds[standard] = 0;
-    if (standard === POWER && this.power !== null) this.power = new NormalizedPower();
+    this.seconds[standard] = zeroSeconds > 0 ? zeroSeconds : 0;
+    if (standard === POWER && this.power !== null) {
+      this.power = new NormalizedPower();
+      if (zeroSeconds > 0) this.power.add(0, zeroSeconds);
+    }
+    if (standard === ALTITUDE) this.climb.restart();
+    if (standard === SPEED || standard === DISTANCE) this.movingSeconds = NaN;
     return isFirst ? NOTHING : source;
   }
 
-  /** Counts the readings that were held until `time`. */
-  private countHeldReadings(time: number): void {
-    const gap = time - this.heldFrom;
-    const duration = gap >= 0 && gap <= LONGEST_HOLD_SECONDS ? gap : 1;
-    const { held, lasts, maxima, sums, seconds } = this;
-    for (const column of this.summed) {
+  /** Returns the seconds for which the held readings count, until the next row. */
+  private durationUntil(time: number, row: Float64Array): number {
+    let duration = time - this.heldFrom;
+    if (!(duration >= 0)) return 1;
+    if (time > this.nextPause) duration -= this.pausedUntil(time);
+    if (duration <= GAP_SECONDS) return duration;
+    return this.hasStopped(duration, row) ? 1 : Math.min(duration, this.longestHold);
+  }
+
+  /** Returns the seconds of the held readings in which the timer was stopped. */
+  private pausedUntil(time: number): number {
+    let paused = 0;
+    for (; this.pause < this.pauses.length; this.pause++) {
+      const { from, to } = this.pauses[this.pause] ?? { from: Infinity, to: Infinity };
+      if (from >= time) break;
+      paused += Math.max(0, Math.min(to, time) - Math.max(from, this.heldFrom));
+      if (to > time) break;
+    }
+    this.nextPause = this.pauses[this.pause]?.from ?? Infinity;
+    return paused;
+  }
+
+  /** Returns whether a device that was moving before a gap in the records has not moved in it. */
+  private hasStopped(duration: number, row: Float64Array): boolean {
+    const source = this.sources[DISTANCE] ?? DISTANCE;
+    const covered = this.fromSource(source, row[source] ?? NaN) - (this.held[DISTANCE] ?? NaN);
+    return (
+      (this.held[SPEED] ?? NaN) >= MOVING_METERS_PER_SECOND && covered < MOVING_METERS_PER_SECOND * duration
+    );
+  }
+
+  private holdReadings(row: Float64Array): void {
+    const { held, sources, isSummed } = this;
+    for (let column = 0; column < isSummed.length; column++) {
+      if (isSummed[column] === 0) continue;
+      const source = sources[column] ?? column;
+      const reading = row[source] ?? NaN;
+      held[column] = source < isSummed.length ? reading : this.fromSource(source, reading);
+    }
+    if (isSummed[DISTANCE] === 0) return;
+    const last = row[row.length - 1] ?? NaN;
+    if (last === last) this.lastDistance = last;
+    else if (!Number.isNaN(held[DISTANCE])) this.lastDistance = held[DISTANCE] ?? NaN;
+  }
+
+  /** Counts the held readings. `next` is the row after them, null at the end. */
+  private countHeldReadings(duration: number, next: Float64Array | null): void {
+    this.heldSeconds += duration;
+    const { held, maxima, sums, seconds, averaged, isSummed } = this;
+    for (let i = 0; i < averaged.length; i++) {
+      const column = averaged[i] ?? 0;
       const reading = held[column] ?? NaN;
-      if (Number.isNaN(reading)) continue;
-      lasts[column] = reading;
-      if (!(reading <= (maxima[column] ?? NaN))) maxima[column] = reading;
-      // Devices average cadence over the time with pedalling.
-      if (column === CADENCE && reading === 0 && this.isNative(CADENCE)) continue;
+      if (reading !== reading) continue;
+      if (reading > (maxima[column] ?? 0)) maxima[column] = reading;
+      // On a bike, devices average cadence over the time with pedalling.
+      if (reading === 0 && column === CADENCE && !this.countsZeroCadence) continue;
       sums[column] = (sums[column] ?? 0) + reading * duration;
       seconds[column] = (seconds[column] ?? 0) + duration;
     }
-    this.power?.add(held[POWER] ?? NaN, duration);
-    if (this.isNative(SPEED)) this.addMovement(held[SPEED] ?? NaN, duration);
-    if (this.isNative(ALTITUDE)) this.addClimb(held[ALTITUDE] ?? NaN);
+    if (this.power !== null) this.power.add(held[POWER] ?? NaN, duration);
+    if (isSummed[SPEED] === 1) this.addMovement(held[SPEED] ?? NaN, duration, next);
+    if (isSummed[ALTITUDE] === 1) this.climb.add(held[ALTITUDE] ?? NaN);
   }
 
-  private isNative(column: number): boolean {
-    return this.sources[column] === column;
+  private addMovement(speed: number, duration: number, next: Float64Array | null): void {
+    if (speed === speed) {
+      if (speed > (this.maxima[SPEED] ?? 0)) this.maxima[SPEED] = speed;
+      if (this.movingSeconds !== this.movingSeconds) this.movingSeconds = 0;
+      if (speed >= MOVING_METERS_PER_SECOND) this.movingSeconds += duration;
+      return;
+    }
+    const source = this.sources[DISTANCE] ?? DISTANCE;
+    if (next === null || this.isSummed[DISTANCE] === 0 || this.has(this.sources[SPEED] ?? SPEED)) return;
+    const covered = this.fromSource(source, next[source] ?? NaN) - (this.held[DISTANCE] ?? NaN);
+    if (Number.isNaN(covered)) return;
+    if (this.movingSeconds !== this.movingSeconds) this.movingSeconds = 0;
+    if (covered >= MOVING_METERS_PER_SECOND * duration && duration > 0) this.movingSeconds += duration;
+  }
+}
+
+/** Smaller changes of altitude are noise of barometers and receivers. */
+const CLIMB_STEP_METERS = 3;
+
+/**
+ * Ascent and descent from valley to peak. A peak or valley counts when the altitude has changed by the step since, so that
+ * noise does not add up and the height between peak and valley counts in full.
+ */
+export class Climb {
+  ascent = NaN;
+  descent = NaN;
+  /** Altitude up to which climbs are counted. */
+  private counted = NaN;
+  /** Highest or lowest altitude since then, by direction. */
+  private extreme = NaN;
+  /** 1 while climbing, -1 while descending, 0 before the first step. */
+  private direction = 0;
+
+  restart(): void {
+    this.ascent = NaN;
+    this.descent = NaN;
+    this.counted = NaN;
+    this.direction = 0;
   }
 
-  private addMovement(speed: number, duration: number): void {
-    if (Number.isNaN(speed)) return;
-    if (Number.isNaN(this.movingSeconds)) this.movingSeconds = 0;
-    if (speed >= MOVING_METERS_PER_SECOND) this.movingSeconds += duration;
-  }
-
-  private addClimb(altitude: number): void {
-    if (Number.isNaN(altitude)) return;
-    if (Number.isNaN(this.climbFrom)) {
-      this.climbFrom = altitude;
+  add(altitude: number): void {
+    if (altitude !== altitude) return;
+    if (this.counted !== this.counted) {
+      this.counted = altitude;
+      this.extreme = altitude;
       this.ascent = 0;
       this.descent = 0;
+      return;
     }
-    const change = altitude - this.climbFrom;
-    if (Math.abs(change) < CLIMB_STEP_METERS) return;
-    if (change > 0) this.ascent += change;
-    else this.descent -= change;
-    this.climbFrom = altitude;
+    const change = altitude - this.extreme;
+    if (this.direction === 0) {
+      this.start(altitude);
+    } else if (change * this.direction >= 0) {
+      this.extreme = altitude;
+      if (this.direction > 0) this.ascent += change;
+      else this.descent -= change;
+    } else if (Math.abs(change) >= CLIMB_STEP_METERS) {
+      this.direction = -this.direction;
+      this.extreme = altitude;
+      if (change > 0) this.ascent += change;
+      else this.descent -= change;
+    }
+  }
+
+  /** Finds the first direction. Until then `counted` and `extreme` are the lowest and highest altitude. */
+  private start(altitude: number): void {
+    const low = Math.min(this.counted, altitude);
+    const high = Math.max(this.extreme, altitude);
+    this.counted = low;
+    this.extreme = high;
+    if (high - low < CLIMB_STEP_METERS) return;
+    this.direction = altitude === high ? 1 : -1;
+    this.extreme = altitude;
+    if (this.direction > 0) this.ascent = high - low;
+    else this.descent = high - low;
   }
 }
 
@@ -196,9 +365,16 @@ class NormalizedPower {
   private sum = 0;
   private fourths = 0;
 
-  add(watts: number, seconds: number): void {
-    if (Number.isNaN(watts)) return;
+  add(watts: number, duration: number): void {
+    if (watts !== watts) return;
+    const seconds = Math.round(duration);
     for (let second = 0; second < seconds; second++) {
+      // The window holds this power only: the average stays the same.
+      if (second === ROLLING_SECONDS) {
+        this.seen += seconds - second;
+        this.fourths += (seconds - second) * watts ** 4;
+        return;
+      }
       this.sum += watts - (this.window[this.place] ?? 0);
       this.window[this.place] = watts;
       this.place = this.place + 1 === ROLLING_SECONDS ? 0 : this.place + 1;

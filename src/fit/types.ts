@@ -1,4 +1,5 @@
 import type { Quantities } from "./quantities.ts";
+import type { SessionNumbers } from "./sessionNumbers.ts";
 
 /** Results of the decoder, with the field names, units and nulls of the partner API. */
 
@@ -10,6 +11,7 @@ export const FIT_WARNINGS = [
   "clock_not_set",
   "clock_jump",
   "elapsed_corrected",
+  "start_time_mismatch",
 ] as const;
 export type FitWarning = (typeof FIT_WARNINGS)[number];
 
@@ -39,25 +41,23 @@ export interface DecodedLength {
 
 export interface DecodedDevice {
   device_index: number | null;
+  device_type: string | null;
   manufacturer: string | null;
   product: string | null;
   serial_number: number | null;
   software_version: number | null;
+  battery_status: string | null;
+  battery_level_in_percent: number | null;
+  battery_voltage_in_volts: number | null;
 }
 
-export interface DecodedActivity extends Quantities {
+export interface DecodedActivity extends Quantities, SessionNumbers {
   session_index: number;
   session_count: number;
   sport: string;
   sub_sport: string | null;
   start_time_in_seconds: number | null;
   utc_offset_in_seconds: number | null;
-  training_stress_score: number | null;
-  intensity_factor: number | null;
-  threshold_power_in_watts: number | null;
-  training_effect_aerobic: number | null;
-  training_effect_anaerobic: number | null;
-  pool_length_in_meters: number | null;
   number_of_lengths: number | null;
   number_of_active_lengths: number | null;
   start_latitude_in_degrees: number | null;
@@ -74,6 +74,8 @@ export interface DecodedActivity extends Quantities {
 export interface DecodeOptions {
   /** The ping's `start_time_in_seconds`, used for files whose clock was never set; null without a ping. */
   fallbackStartInSeconds: number | null;
+  /** When the file was received, in Unix seconds. A later start gives the warning `start_time_mismatch`; null skips that check. */
+  receivedAtInSeconds?: number | null;
 }
 
 export type DecodeResult =

@@ -16,6 +16,8 @@ export const MESSAGE_UNITS = 1;
 export const RECORD_UNITS = 10;
 /** A record earlier than the one before: binary searches for its session and its stored heart rate. */
 export const LEAP_UNITS = 60;
+/** A record some time after the one before: pauses and normalized power take longer. */
+export const GAP_UNITS = 20;
 /** Compilation of a definition, in two passes. */
 export const DEFINITION_UNITS = 100;
 /** One field of a definition. */

@@ -173,6 +173,7 @@ function decodeBytes(item: WorkItem, bytes: Uint8Array, stored: StoredObject): D
   if (!unwrapped.ok) return failed(unwrapped.code, unwrapped.detail);
   const decoded = decodeActivities(unwrapped.fit, {
     fallbackStartInSeconds: Number(item.submission.start_time_in_seconds),
+    receivedAtInSeconds: item.submission.received_at / 1000,
   });
   if (!decoded.ok) return failed(decoded.problem.code, decoded.problem.detail);
   return { result: "decoded", item, stored, decoded };

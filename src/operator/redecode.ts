@@ -84,6 +84,7 @@ async function redecodeFile(env: Env, database: D1Database, job: Job, file: Stor
     if (!unwrapped.ok) return "failed";
     const decoded = decodeActivities(unwrapped.fit, {
       fallbackStartInSeconds: Number(file.start_time_in_seconds),
+      receivedAtInSeconds: file.received_at / 1000,
     });
     if (!decoded.ok) return "failed";
     const [updated] = await database.batch(replaceDecoded(database, file, decoded, DECODER_VERSION));

@@ -83,6 +83,7 @@ const storedFileSchema = z.object({
   stored_version: z.number().nullable(),
   revision: z.number(),
   object_key: z.string().nullable(),
+  received_at: z.number(),
 });
 export type StoredFile = z.infer<typeof storedFileSchema>;
 

@@ -9,7 +9,7 @@ import { corpusFolder, isThere, readBytes } from "../support/fitFolders.ts";
 const FIELDS: readonly (readonly [ours: keyof DecodedActivity, parser: string[], sdk: string[]])[] = [
   ["elapsed_time_in_seconds", ["total_elapsed_time"], ["totalElapsedTime"]],
   ["timer_time_in_seconds", ["total_timer_time"], ["totalTimerTime"]],
-  ["moving_time_in_seconds", ["total_moving_time"], ["totalMovingTime"]],
+  ["moving_time_in_seconds", ["total_moving_time", "active_time"], ["totalMovingTime", "activeTime"]],
   ["distance_in_meters", ["total_distance"], ["totalDistance"]],
   ["max_speed_in_meters_per_second", ["enhanced_max_speed", "max_speed"], ["enhancedMaxSpeed", "maxSpeed"]],
   ["average_heart_rate_in_beats_per_minute", ["avg_heart_rate"], ["avgHeartRate"]],

@@ -77,13 +77,13 @@ describe("heart rates that a strap stored", () => {
     return file.session().build();
   };
 
-  test("join the records of the same second, and only where they have none", () => {
+  test("fill the records of the same second, with priority over readings of the wrist", () => {
     const strap = stored([101, 102, 103, 104], [1_024, 2_100, 3_500, 5_000]).build();
     const bytes = concat(swim(), strap);
     expect(decode(bytes).activities).toHaveLength(1);
     expect(columnsOf(bytes)).toEqual({
       time_in_seconds: [9, 10, 11, 12, 13, 14, 15],
-      [HEART_RATE]: [null, 100, 101, 77, 103, 104, null],
+      [HEART_RATE]: [null, 100, 101, 102, 103, 104, null],
     });
   });
 
@@ -91,7 +91,7 @@ describe("heart rates that a strap stored", () => {
     const strap = stored([0, 255, 103, 104], [1_024, 2_048, 3_072, 4_000]).build();
     expect(columnsOf(concat(swim(), strap))[HEART_RATE]).toEqual([null, 100, null, 77, 103, null, null]);
     const wrapped = stored([101, 102], [3_000, 5_000]).build();
-    expect(columnsOf(concat(swim(), wrapped))[HEART_RATE]).toEqual([null, 100, null, 77, null, 102, null]);
+    expect(columnsOf(concat(swim(), wrapped))[HEART_RATE]).toEqual([null, 100, null, 101, null, 102, null]);
   });
 
   test("count for the activity's maximum", () => {

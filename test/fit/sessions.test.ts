@@ -19,6 +19,13 @@ const sessionFields = (
   ...more,
 ];
 
+/** An event of the timer: 0 starts it, 4 stops it. */
+const timerEvent = (second: number, type: number): Field[] => [
+  [253, "uint32", T0 + second],
+  [0, "enum", 0],
+  [1, "enum", type],
+];
+
 describe("durations", () => {
   test("a session ends at its start plus its elapsed time, whatever its timestamp is", () => {
     const bytes = activityFile()
@@ -46,16 +53,11 @@ describe("durations", () => {
   });
 
   test("the timer does not run between its stop and start events", () => {
-    const event = (second: number, type: number): Field[] => [
-      [253, "uint32", T0 + second],
-      [0, "enum", 0],
-      [1, "enum", type],
-    ];
     const bytes = activityFile()
-      .message(21, event(0, 0))
+      .message(21, timerEvent(0, 0))
       .record(0, record(140))
-      .message(21, event(10, 4))
-      .message(21, event(40, 0))
+      .message(21, timerEvent(10, 4))
+      .message(21, timerEvent(40, 0))
       .record(100, record(140))
       .build();
     expect(decodeOne(bytes)).toMatchObject({ elapsed_time_in_seconds: 100, timer_time_in_seconds: 70 });
@@ -166,14 +168,32 @@ describe("fields that a session lacks", () => {
     expect(decodeOne(file.session([], 29).build()).normalized_power_in_watts).toBeNull();
   });
 
-  test("smart recording counts each reading as long as it held, and a pause not at all", () => {
-    const bytes = activityFile()
-      .record(0, record(100))
-      .record(9, record(150))
-      .record(1000, record(150))
-      .session([], 1001)
-      .build();
-    expect(decodeOne(bytes).average_heart_rate_in_beats_per_minute).toBe(109.1);
+  describe("with smart recording", () => {
+    const ride = (session: readonly Field[], events: readonly [second: number, type: number][] = []) => {
+      const file = activityFile().record(0, record(100)).record(9, record(150));
+      for (const [second, type] of events) file.message(21, timerEvent(second, type));
+      return decodeOne(file.record(1000, record(150)).session(session, 1001).build());
+    };
+
+    test("a reading holds until the next one while the timer runs", () => {
+      expect(ride([]).average_heart_rate_in_beats_per_minute).toBe(149.6);
+    });
+
+    test("a reading does not hold while the timer is stopped", () => {
+      const stopped = ride(
+        [],
+        [
+          [10, 4],
+          [999, 0],
+        ],
+      );
+      // 9 s at 100, then 1 s before the stop, 1 s after it and 1 s at the end at 150.
+      expect(stopped.average_heart_rate_in_beats_per_minute).toBe(112.5);
+    });
+
+    test("the longest gap is the pause when the session's timer is shorter and no event shows a stop", () => {
+      expect(ride([[8, "uint32", 11_000]]).average_heart_rate_in_beats_per_minute).toBe(109.1);
+    });
   });
 
   test("noise of less than three metres is no climb", () => {
@@ -415,7 +435,7 @@ describe("devices", () => {
       ]);
     }
     const { devices } = decodeOne(file.session().build());
-    expect(devices).toEqual([
+    expect(devices).toMatchObject([
       {
         device_index: 0,
         manufacturer: "garmin",

@@ -230,8 +230,17 @@ describe("broken fields", () => {
     expect(columns["power_in_watts"]).toBeUndefined();
   });
 
-  test("of a duplicate field the first stands", () => {
-    expect(readingOf(HEART_RATE, [3, "uint8", 140], [3, "uint8", 150])).toBe(140);
+  test("of several fields with the same number the last one counts", () => {
+    expect(readingOf(HEART_RATE, [3, "uint8", 140], [3, "uint8", 150])).toBe(150);
+    expect(readingOf(HEART_RATE, [3, "uint8", 140], [3, "uint8", 255])).toBeNull();
+    const lap = activityFile()
+      .lap([
+        [9, "uint32", 0],
+        [9, "uint32", 5_000],
+      ])
+      .session()
+      .build();
+    expect(decodeOne(lap).laps[0]?.distance_in_meters).toBe(50);
   });
 
   test("cycles and total_cycles in one record do not affect other fields", () => {

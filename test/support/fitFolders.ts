@@ -5,6 +5,7 @@ import path from "node:path";
 const shared = process.env["FIT_SHARED"] ?? path.join(import.meta.dirname, "../../../shared");
 
 export const corpusFolder = process.env["FIT_CORPUS"] ?? path.join(shared, "fit-corpus");
+export const valuesFolder = process.env["FIT_VALUES"] ?? path.join(shared, "fit-values");
 export const madeFolder = process.env["FIT_MADE"] ?? path.join(shared, "fit-made");
 
 export function isThere(folder: string): boolean {

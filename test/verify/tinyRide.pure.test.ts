@@ -13,7 +13,7 @@ test("The ride of the integration check is a valid FIT file with the requested d
         start_time_in_seconds: 1_760_000_000,
         elapsed_time_in_seconds: 30,
         distance_in_meters: 240,
-        average_heart_rate_in_beats_per_minute: expect.closeTo(137.9, 1),
+        average_heart_rate_in_beats_per_minute: expect.closeTo(137.8, 1),
       },
     ],
   });

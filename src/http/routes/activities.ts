@@ -9,6 +9,7 @@ import {
 import * as read from "../../activities/read.ts";
 import { readActivityWithDetails } from "../../activities/readDetails.ts";
 import { readStreams, type StreamsAnswer } from "../../activities/readStreams.ts";
+import { splitKeys } from "../../activities/splitKeys.pure.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { MemoryShortage } from "../../memory/budget.ts";
 import { heldJson } from "../heldResponse.ts";
@@ -107,10 +108,10 @@ function isStream(key: string): boolean {
 
 const streamKeys = z
   .string()
-  .refine((text) => text.split(",").every(isStream), {
-    error: `Send stream names, separated by commas. Known names: ${STREAM_KEYS.join(", ")}, and names that begin with ${DEVELOPER_PREFIX}.`,
+  .refine((text) => splitKeys(text).every(isStream), {
+    error: `Send stream names, separated by commas. Known names: ${STREAM_KEYS.join(", ")}, and names that begin with ${DEVELOPER_PREFIX}. Write \\, for a comma within a name.`,
   })
-  .transform((text) => text.split(","));
+  .transform(splitKeys);
 
 const streamsRoute = createRoute({
   method: "get",

@@ -13,7 +13,7 @@ import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts"
 import { chargeBytes, spendDeclared } from "../rateLimit.ts";
 
 /** An inspected file has no ping that could name its start time. */
-const NO_FALLBACK = { fallbackStartInSeconds: null };
+const withoutPing = () => ({ fallbackStartInSeconds: null, receivedAtInSeconds: Date.now() / 1000 });
 
 const bytes = { schema: z.string().openapi({ format: "binary" }) };
 
@@ -71,8 +71,8 @@ export const inspectFile = endpoint(route, async (c) => {
     if (declared === null) chargeBytes(c, receivedBytes);
     const withStreams = c.req.valid("query").streams === "true";
     const decoded = withStreams
-      ? decodeWithStreams(fit, NO_FALLBACK, hold.add)
-      : { ...decodeActivities(fit, NO_FALLBACK), streams: [] };
+      ? decodeWithStreams(fit, withoutPing(), hold.add)
+      : { ...decodeActivities(fit, withoutPing()), streams: [] };
     freeBytes(fit);
     if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
     const { warnings, activities, streams } = decoded;
