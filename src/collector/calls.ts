@@ -3,7 +3,10 @@ import type { ImportProjection } from "../imports/write.ts";
 import type { FaultOrigin } from "./dispatches/retrySchedule.pure.ts";
 import type { Submission } from "./files/submission.pure.ts";
 
-/** Arguments and results of the collector's methods. */
+/**
+ * Arguments and results of the collector's methods. During a deployment and after a roll-back, the caller may be another
+ * release than the object. So change them by optional fields only, and read a missing field as its default.
+ */
 
 /** Names of the one user and source of a collector. */
 export interface CollectorNames {

@@ -1,17 +1,16 @@
-import { z } from "@hono/zod-openapi";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { instantOf, parseColumn } from "../database/rows.ts";
+import { instantOf } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
 import {
-  eventBodySchema,
   visibleEventStatus,
   type DeliveryStatus,
   type Event,
   type EventStatus,
   type EventWithAttempts,
 } from "./event.ts";
+import { parseAttempts, parseEventBody } from "./storedEvent.pure.ts";
 
 interface EventRow {
   delivery_id: string;
@@ -29,19 +28,10 @@ interface EventRow {
 const COLUMNS = `d.delivery_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
     d.next_attempt_at, d.created_at, d.updated_at`;
 
-const attemptsColumn = z.array(
-  z.object({
-    at: z.number(),
-    status: z.number().int().nullable(),
-    milliseconds: z.number(),
-    answer: z.string().nullable(),
-  }),
-);
-
 function eventOf(row: EventRow): Event {
   return {
     id: row.delivery_id,
-    ...parseColumn(eventBodySchema, row.body),
+    ...parseEventBody(row.body),
     import_id: row.import_id,
     user_id: row.user_id,
     status: visibleEventStatus(row.status),
@@ -64,11 +54,7 @@ export async function readEvent(
     .bind(partnerId, eventId)
     .first<EventRow>();
   if (row === null) return null;
-  const attempts = parseColumn(attemptsColumn, row.attempts);
-  return {
-    ...eventOf(row),
-    attempts: attempts.map((attempt) => ({ ...attempt, at: instantOf(attempt.at) })),
-  };
+  return { ...eventOf(row), attempts: parseAttempts(row.attempts) };
 }
 
 export interface EventFilters {

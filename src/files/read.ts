@@ -1,7 +1,5 @@
-import { z } from "@hono/zod-openapi";
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { FIT_WARNINGS } from "../fit/types.ts";
 import { collectorOfId } from "../collector/client.ts";
 import { erasuresOf, readErasuresOfRoute } from "../erasure/read.ts";
 import {
@@ -14,12 +12,13 @@ import {
   userHash,
   userRoute,
 } from "../identifiers.ts";
-import { instantOf, parseColumn } from "../database/rows.ts";
+import { instantOf } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
 import { listedId } from "./batches/listed.pure.ts";
-import { fileErrorSchema, type File, type FileStatus } from "./file.ts";
+import type { File, FileStatus } from "./file.ts";
 import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
+import { parseFileError, parseWarnings } from "./storedFields.pure.ts";
 import type { FileProjection } from "./write.ts";
 
 /**
@@ -58,8 +57,6 @@ interface FileRow extends Record<keyof PingFields, unknown> {
   updated_at: number;
 }
 
-const warningsColumn = z.array(z.enum(FIT_WARNINGS));
-
 function fileOf(row: FileRow): File {
   const status = row.released_by === null ? row.status : "queued";
   const faulty = status === "failed" || status === "queued";
@@ -72,10 +69,10 @@ function fileOf(row: FileRow): File {
     status,
     attempts: row.attempts,
     import_id: row.released_by ?? row.import_id,
-    error: faulty && row.error !== null ? parseColumn(fileErrorSchema, row.error) : null,
+    error: faulty ? parseFileError(row.error) : null,
     sha256: row.sha256,
     size_in_bytes: row.size_in_bytes,
-    warnings: parseColumn(warningsColumn, row.warnings),
+    warnings: parseWarnings(row.warnings),
     activity_ids: Array.from({ length: row.activity_count }, (_, index) => activityId(row.file_id, index)),
     received_at: instantOf(row.received_at),
     updated_at: instantOf(row.updated_at),

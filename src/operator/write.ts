@@ -10,7 +10,7 @@ import { walked } from "../database/walk.ts";
 /** Files to decode again: received since `since` (Unix milliseconds), and failed with `code` unless it is null. */
 const redecodeParametersSchema = z.object({
   since: z.number().int(),
-  code: z.enum(FILE_ERROR_CODES).nullable(),
+  code: z.enum(FILE_ERROR_CODES).nullable().default(null),
 });
 
 const jobSchema = z.object({
@@ -36,12 +36,17 @@ export function parseJob(row: unknown): Job {
   return jobSchema.parse(row);
 }
 
-/** Claims the oldest unfinished job until `untilMs`. Returns null when no job is unfinished, or it is claimed. */
+/**
+ * Claims the oldest unfinished job until `untilMs`. Returns null when no job is unfinished, or it is claimed. Leaves jobs
+ * of newer releases to them.
+ */
 export async function claimJob(db: D1Database, nowMs: number, untilMs: number): Promise<Job | null> {
   const row = await db
     .prepare(
       `UPDATE operator_jobs SET claimed_until = ?2, claims = claims + 1 WHERE job_id = (
-         SELECT job_id FROM operator_jobs WHERE finished_at IS NULL ORDER BY created_at, job_id LIMIT 1)
+         SELECT job_id FROM operator_jobs WHERE finished_at IS NULL AND kind = 'redecode'
+           AND coalesce(parameters ->> 'code', '') IN ('', ${FILE_ERROR_CODES.map((code) => `'${code}'`).join(", ")})
+         ORDER BY created_at, job_id LIMIT 1)
          AND claimed_until <= ?1
        RETURNING *`,
     )

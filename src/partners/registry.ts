@@ -1,4 +1,5 @@
-import { NO_USAGE, usageKey, usageSchema, type Usage } from "../usage/usage.ts";
+import { fieldsOfJson } from "../database/parse.ts";
+import { NO_USAGE, usageKey, usageOf, type Usage } from "../usage/usage.ts";
 import { partnerKey, partnerSchema, type Partner } from "./partner.ts";
 
 /** Time for which KV caches a value at a location: its minimum. A revoked key or an old setting stays valid that long. */
@@ -83,7 +84,7 @@ export async function readPartnerAndUsage(
   const partner = parseAndCache(partnerId, texts.get(keys[0]) ?? null);
   if (partner === null) return null;
   const published = texts.get(keys[1]) ?? null;
-  const usage = published === null ? NO_USAGE : usageSchema.parse(JSON.parse(published));
+  const usage = published === null ? NO_USAGE : usageOf(fieldsOfJson(published));
   cachedUsages.delete(partnerId);
   cachedUsages.set(partnerId, { usage, until: nowMs + USAGE_CACHE_MS });
   const [oldest] = cachedUsages.keys();

@@ -1,6 +1,6 @@
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { NO_USAGE, usageSchema, type Usage } from "./usage.ts";
+import { NO_USAGE, usageOf, type Usage } from "./usage.ts";
 
 /** Returns the current usage of a partner. Reads one row. */
 export async function readUsage(env: Env, partnerId: string): Promise<Usage> {
@@ -8,5 +8,5 @@ export async function readUsage(env: Env, partnerId: string): Promise<Usage> {
     .prepare("SELECT files, stored_bytes FROM partner_usage WHERE partner_id = ?")
     .bind(partnerId)
     .first();
-  return row === null ? NO_USAGE : usageSchema.parse(row);
+  return row === null ? NO_USAGE : usageOf(row);
 }

@@ -1,13 +1,14 @@
 import { z } from "@hono/zod-openapi";
+import { count } from "../database/parse.ts";
 
-const count = z.number().int();
+const amount = z.number().int();
 
 /** What the service stores for a partner. */
 export const usageSchema = z
   .strictObject({
-    files: count,
+    files: amount,
     /** Bytes of the stored originals: of readable versions, and of failed versions that were downloaded. */
-    stored_bytes: count,
+    stored_bytes: amount,
   })
   .openapi("Usage");
 export type Usage = z.infer<typeof usageSchema>;
@@ -16,6 +17,11 @@ export type Usage = z.infer<typeof usageSchema>;
 export interface Quotas {
   files: number | null;
   stored_bytes: number | null;
+}
+
+/** Parses usage that any release may have stored. */
+export function usageOf(stored: { files?: unknown; stored_bytes?: unknown }): Usage {
+  return { files: count(stored.files), stored_bytes: count(stored.stored_bytes) };
 }
 
 export const NO_USAGE: Usage = { files: 0, stored_bytes: 0 };

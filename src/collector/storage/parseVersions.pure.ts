@@ -1,4 +1,5 @@
-import { FILE_ERROR_CODES, type FileError, type StoredObject } from "../../files/file.ts";
+import { FILE_ERROR_CODES, type StoredObject } from "../../files/file.ts";
+import { fileErrorOf } from "../../files/storedFields.pure.ts";
 import { parsePingFields } from "../../files/pingFields.pure.ts";
 import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.pure.ts";
 import { STEP_KINDS, type Step } from "../files/steps.pure.ts";
@@ -35,7 +36,7 @@ export function parseCurrent(json: string): CurrentVersion {
   const first_fault = firstFaultOf(fields["first_fault"]);
   const failed_object = storedObjectOf(fields["failed_object"]);
   if (state === "failed") {
-    const fault = faultOf(fieldsOf(fields["fault"]));
+    const fault = fileErrorOf(fieldsOf(fields["fault"]));
     return {
       ...dispatched,
       state,
@@ -45,7 +46,7 @@ export function parseCurrent(json: string): CurrentVersion {
       settled_at: count(fields["settled_at"]),
     };
   }
-  const fault = fields["fault"] == null ? null : faultOf(fieldsOf(fields["fault"]));
+  const fault = fields["fault"] == null ? null : fileErrorOf(fieldsOf(fields["fault"]));
   const postponed_since = numberOrNull(fields["postponed_since"]);
   const faults = faultsOf(fields["faults"]);
   return { ...dispatched, state, fault, first_fault, faults, postponed_since, failed_object };
@@ -66,20 +67,10 @@ function submissionOf(fields: Fields): Submission {
   };
 }
 
-/** Parses an error. A code of a newer version of the code becomes `internal`. */
-function faultOf(fields: Fields): FileError {
-  return {
-    code: memberOrNull(FILE_ERROR_CODES, fields["code"]) ?? "internal",
-    detail: textOrNull(fields["detail"]) ?? "",
-    http_status: numberOrNull(fields["http_status"]),
-    retryable: fields["retryable"] === true,
-  };
-}
-
 function firstFaultOf(value: unknown): FirstFault | null {
   if (value == null) return null;
   const fields = fieldsOf(value);
-  return { ...faultOf(fields), at: count(fields["at"]) };
+  return { ...fileErrorOf(fields), at: count(fields["at"]) };
 }
 
 function faultsOf(value: unknown): Partial<Record<FaultOrigin, FaultSeries>> {
