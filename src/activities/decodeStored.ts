@@ -8,11 +8,13 @@ export type DecodedStored<T> =
 /**
  * Reads a stored object and decodes its FIT file. Memory is reserved for the bytes and for the unpacked bytes, each
  * before it is allocated; `decode` reserves what it needs with `reserve`. The value is null when the object is not a FIT
- * file, or when `decode` returns null.
+ * file, or when `decode` returns null. Calls `count` with the size of the file before it is decoded: the request counts
+ * by it, because the file's size decides the CPU time, whatever the size of the response.
  */
 export async function decodeStored<T>(
   partnerId: string,
   object: R2ObjectBody,
+  count: (bytes: number) => void,
   decode: (fit: Uint8Array, reserve: IntakeHold["add"]) => T | null,
 ): Promise<DecodedStored<T>> {
   const hold = requestMemory(partnerId);
@@ -28,6 +30,7 @@ export async function decodeStored<T>(
     if (unwrapped.ok) {
       const { fit } = unwrapped;
       if (fit.buffer !== bytes.buffer) freeBytes(bytes);
+      count(fit.byteLength);
       value = decode(fit, hold.add);
       freeBytes(fit);
     }

@@ -14,12 +14,13 @@ const NO_DETAILS: ActivityDetails = { laps: [], lengths: [], devices: [] };
 
 /**
  * Reads an activity, and decodes its laps, lengths and devices from the stored bytes. Tries twice: an import may replace
- * the object between the read of the read model and the read of R2.
+ * the object between the read of the read model and the read of R2. Calls `count` as `decodeStored` does.
  */
 export async function readActivityWithDetails(
   env: Env,
   partnerId: string,
   id: string,
+  count: (bytes: number) => void,
 ): Promise<ActivityAnswer> {
   const parts = parseActivityId(id);
   if (parts === null) return { ok: false, code: "no_activity" };
@@ -32,7 +33,7 @@ export async function readActivityWithDetails(
       withDuplicate(env, partnerId, stored.activity),
     ]);
     if (object === null) continue;
-    const decoded = await decodeStored(partnerId, object, (fit) =>
+    const decoded = await decodeStored(partnerId, object, count, (fit) =>
       detailsOf(fit, sessionIndex, stored.startTimeInSeconds),
     );
     if (!decoded.ok) return decoded;

@@ -11,12 +11,13 @@ export type StreamsAnswer =
   | ({ ok: true; hold: IntakeHold } & Streams)
   | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
 
-/** Decodes an activity's columns from the stored bytes. */
+/** Decodes an activity's columns from the stored bytes. Calls `count` as `decodeStored` does. */
 export async function readStreams(
   env: Env,
   partnerId: string,
   id: string,
   wanted: { keys: readonly string[] | null; resolution: number | null },
+  count: (bytes: number) => void,
 ): Promise<StreamsAnswer> {
   const parts = parseActivityId(id);
   if (parts === null) return { ok: false, code: "no_activity" };
@@ -27,7 +28,7 @@ export async function readStreams(
     return { ok: false, code: lost ? "original_missing" : "no_activity" };
   }
   const { sessionIndex } = parts;
-  const decoded = await decodeStored(partnerId, original.found, (fit, reserve) =>
+  const decoded = await decodeStored(partnerId, original.found, count, (fit, reserve) =>
     decodeStreams(
       fit,
       { ...wanted, sessionIndex, fallbackStartInSeconds: original.startTimeInSeconds },

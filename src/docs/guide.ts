@@ -187,7 +187,7 @@ function limitRows(): [what: string, most: string][] {
     ["Time that a file is held", `${inWords(HELD_FOR_MS)} until the task`],
     [
       "Requests",
-      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and as many for all others, unless agreed otherwise. A file to inspect, and a response with streams, counts as one request for each ${inBytes(BYTES_PER_REQUEST)}.`,
+      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and as many for all others, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity or its streams) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. A response with streams counts in the same way.`,
     ],
     [
       "Files",

@@ -89,7 +89,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description:
       "Columns of equal length; index n of each is the same instant. " +
       `A response has at most ${inDigits(ANSWER_CELLS)} numbers; beyond that, rows are left out and \`downsampled\` is true. ` +
-      `Each ${inBytes(BYTES_PER_REQUEST)} of the response counts as one request.`,
+      `Each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file, and of the response, counts as one request.`,
   },
   "GET /api/imports/": {
     operationId: "listImports",
@@ -169,7 +169,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Service",
     description:
       "Returns what an import would read from these bytes, or 422 with the code that it would fail with. Stores nothing. " +
-      `Each ${inBytes(BYTES_PER_REQUEST)} of the body, and of a response with streams, counts as one request.`,
+      `Each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file, and of a response with streams, counts as one request.`,
   },
   "GET /health/": { operationId: "getHealth", tag: "Service", description: "Needs no key." },
 };

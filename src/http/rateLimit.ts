@@ -9,7 +9,7 @@ const buckets = new Map<string, Bucket>();
 /** Retry-After when the platform's limiter rejects a request. Its period is one minute. */
 const CEILING_RETRY_SECONDS = 60;
 
-/** Bytes of a body or response that one request covers. Each further part of this size counts as another request. */
+/** Bytes of a body, a decoded file or a response that one request covers. Each further part of this size counts as another request. */
 export const BYTES_PER_REQUEST = 256 * 1024;
 
 type Policy = "intake" | "read" | "files";
@@ -71,13 +71,13 @@ export function spendDeclared(c: Context<AppEnv>, bytes: number) {
 }
 
 /**
- * Counts the size of a response, or of a chunked body. The size is known only after the work, so the bucket may go below
- * zero and the partner's next requests wait.
+ * Counts the size of a response, of a chunked body, or of the unpacked bytes of a file, except the bytes that were counted
+ * before. The size is known only after the work, so the bucket may go below zero and the partner's next requests wait.
  */
-export function chargeBytes(c: Context<AppEnv>, bytes: number): void {
+export function chargeBytes(c: Context<AppEnv>, bytes: number, countedBytes = 0): void {
   const limit = c.var.partner.limits.requests_per_minute;
-  const parts = partsBeyondFirst(bytes);
-  if (limit === null || parts === 0) return;
+  const parts = partsBeyondFirst(bytes) - partsBeyondFirst(countedBytes);
+  if (limit === null || parts <= 0) return;
   spend(c, policyOf(c), (bucket) => charge(bucket, limit, parts, Date.now()));
 }
 

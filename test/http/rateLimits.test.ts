@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { app } from "../../src/http/app.ts";
@@ -6,6 +7,7 @@ import { newAuthKey } from "../../src/partners/partner.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
+import { seedActivity, seedFile } from "../support/rows.ts";
 import { project } from "../support/world.ts";
 import { HOST, pingOf, SOURCE } from "../flows/partnerActs.ts";
 
@@ -156,6 +158,45 @@ describe("large requests", () => {
     const chunked = await inspect(who, new Blob([file]).stream());
     expect(fieldOf(chunked, "RateLimit")).toMatchObject({ intake: { r: 99 - 2 * parts(file.byteLength) } });
   });
+
+  test("count by the unpacked size of an archive, also of one that contains no FIT file or is broken", async () => {
+    const file = rideFile({ seconds: 5_000, paddingBytes: 235 });
+    const packed = new Uint8Array(gzipSync(file));
+    expect(parts(packed.byteLength)).toBe(1);
+    const text = new Uint8Array(gzipSync(new Uint8Array(file.byteLength)));
+    const broken = packed.slice();
+    broken.fill(0, packed.byteLength - 8, packed.byteLength - 4);
+    stopTheClock();
+    for (const [body, status] of [
+      [packed, 200],
+      [text, 422],
+      [broken, 422],
+    ] as const) {
+      for (const sent of [body, new Blob([body]).stream()]) {
+        const who = await limited(100, null);
+        const response = await inspect(who, sent);
+        expect(response.status).toBe(status);
+        expect(fieldOf(response, "RateLimit")).toMatchObject({ intake: { r: 100 - parts(file.byteLength) } });
+      }
+    }
+  });
+
+  test.each(["", "streams/?resolution=1"])(
+    "count by the size of the file that an activity is decoded from, however small the response is: %s",
+    async (part) => {
+      const file = rideFile({ seconds: 5_000, paddingBytes: 235 });
+      const who = await limited(100, null);
+      const object_key = `${who.partnerId}/packed`;
+      await env.FILES.put(object_key, gzipSync(file));
+      const names = { partnerId: who.partnerId, userId: "user-1", source: SOURCE, summaryId: "packed" };
+      await seedFile(names, { object_key, activity_count: 1 });
+      const id = await seedActivity(names);
+      stopTheClock();
+      const response = await send(who, "GET", `/api/activities/${id}/${part}`);
+      expect(response.status).toBe(200);
+      expect(fieldOf(response, "RateLimit")).toMatchObject({ read: { r: 100 - parts(file.byteLength) } });
+    },
+  );
 
   test("are rejected before they are read if too few tokens are left, and accepted after Retry-After", async () => {
     const file = rideFile({ seconds: 5_000, paddingBytes: 235 });

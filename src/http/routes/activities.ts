@@ -26,6 +26,7 @@ import {
   readProblems,
 } from "../problem.ts";
 import { instant, integer, noQuery, unixSeconds } from "../query.ts";
+import { chargeBytes } from "../rateLimit.ts";
 
 /** Maximum `resolution`: more points than an activity has. A day at ten records per second has 864,000. */
 const MAX_POINTS = 1_000_000;
@@ -98,7 +99,9 @@ function refuse(c: RequestContext, code: Refusal) {
 
 export const getActivity = endpoint(getRoute, async (c) => {
   const { activity_id } = c.req.valid("param");
-  const found = await readActivityWithDetails(c.env, c.var.partner.partner_id, activity_id);
+  const found = await readActivityWithDetails(c.env, c.var.partner.partner_id, activity_id, (bytes) =>
+    chargeBytes(c, bytes),
+  );
   return found.ok ? c.json(found.activity, 200) : refuse(c, found.code);
 });
 
@@ -135,10 +138,13 @@ const streamsRoute = createRoute({
 
 export const getStreams = endpoint(streamsRoute, async (c) => {
   const { keys, resolution } = c.req.valid("query");
-  const streams = await readStreams(c.env, c.var.partner.partner_id, c.req.valid("param").activity_id, {
-    keys: keys ?? null,
-    resolution: resolution ?? null,
-  });
+  const streams = await readStreams(
+    c.env,
+    c.var.partner.partner_id,
+    c.req.valid("param").activity_id,
+    { keys: keys ?? null, resolution: resolution ?? null },
+    (bytes) => chargeBytes(c, bytes),
+  );
   if (streams.ok) {
     const { hold, downsampled, columns } = streams;
     try {

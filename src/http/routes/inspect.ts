@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { inBytes } from "../../contract/amounts.ts";
 import { MAX_FILE_BYTES } from "../../contract/limits.ts";
 import { inspectionSchema } from "../../activities/inspection.ts";
@@ -6,7 +7,7 @@ import { decodeActivities, decodeWithStreams } from "../../fit/index.ts";
 import { unwrap } from "../../files/unwrap.ts";
 import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../../memory/budget.ts";
 import { heldJson } from "../heldResponse.ts";
-import { endpoint } from "../context.ts";
+import { endpoint, type AppEnv } from "../context.ts";
 import { fileBody, readFileBody } from "../fileBody.ts";
 import { declaredLength } from "../jsonBody.ts";
 import { fileProblems, memoryShort, problem, readProblems } from "../problem.ts";
@@ -42,17 +43,26 @@ const route = createRoute({
   },
 });
 
-/** Reads a body and unpacks its FIT file. Afterwards only the memory of the FIT file is reserved. */
-async function readFit(request: Request, hold: IntakeHold) {
-  const body = await readFileBody(request, MAX_FILE_BYTES, hold);
+/**
+ * Reads a body and unpacks its FIT file. Afterwards only the memory of the FIT file is reserved. Counts the body unless
+ * its length was declared, and the unpacked bytes: a small archive may take as much CPU time as the largest file.
+ */
+async function readFit(c: Context<AppEnv>, declared: number | null, hold: IntakeHold) {
+  const body = await readFileBody(c.req.raw, MAX_FILE_BYTES, hold);
   if (!body.ok) return { ...body, detail: `A file may have at most ${MAX_FILE_BYTES} bytes.` };
   const receivedBytes = body.bytes.byteLength;
-  const unwrapped = unwrap(body.bytes, hold.add);
+  let unpackedBytes = 0;
+  const unwrapped = unwrap(body.bytes, (bytes) => {
+    hold.add(bytes);
+    unpackedBytes = bytes;
+  });
+  const workedBytes = Math.max(receivedBytes, unwrapped.ok ? unwrapped.fit.byteLength : unpackedBytes);
+  chargeBytes(c, workedBytes, declared ?? 0);
   if (!unwrapped.ok) return unwrapped;
   const { fit } = unwrapped;
   if (fit.buffer !== body.bytes.buffer) freeBytes(body.bytes);
   hold.keep(fit.buffer.byteLength);
-  return { ok: true as const, fit, receivedBytes };
+  return { ok: true as const, fit };
 }
 
 export const inspectFile = endpoint(route, async (c) => {
@@ -63,12 +73,11 @@ export const inspectFile = endpoint(route, async (c) => {
   const hold = requestMemory(c.var.partner.partner_id);
   let isHeldByAnswer = false;
   try {
-    const read = await readFit(c.req.raw, hold);
+    const read = await readFit(c, declared, hold);
     if (!read.ok) {
       return read.code === "memory_short" ? memoryShort(c) : problem(c, read.code, read.detail);
     }
-    const { fit, receivedBytes } = read;
-    if (declared === null) chargeBytes(c, receivedBytes);
+    const { fit } = read;
     const withStreams = c.req.valid("query").streams === "true";
     const decoded = withStreams
       ? decodeWithStreams(fit, withoutPing(), hold.add)
