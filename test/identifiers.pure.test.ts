@@ -11,14 +11,14 @@ import {
 
 const name = { partnerId: "acme", userId: "user-1", source: "watch", summaryId: "ride-20261125-17" };
 
-/** How many characters two ids have in common before they part. */
+/** Returns the length of the common prefix of two ids. */
 function shared(first: string, second: string): number {
   let length = 0;
   while (length < first.length && first[length] === second[length]) length += 1;
   return length;
 }
 
-test("a file's id is fixed by its four names, whatever runs it", () => {
+test("a file's id depends only on its four names, and is the same on every runtime", () => {
   expect(fileId(name)).toBe("jaqq30wye6j789v6zg5keep8pmex8dbv281zc2smgt");
   expect(fileId(name)).toMatch(/^[0-9a-hjkmnp-tv-z]{42}$/);
   expect(fileId(name).startsWith(userRoute("acme", "user-1"))).toBe(true);
@@ -32,7 +32,7 @@ test("a file's and an import's id lead to the collector of their user and source
     ["acm", "euser-1", "watch"],
     ["acme", "", ""],
   ];
-  // In turn and again, so that no answer is the one of the names before.
+  // In turn and repeated, so that a wrongly cached result of the previous names is found.
   for (const [partnerId, userId, source] of [...names, ...names]) {
     const collector = collectorName(partnerId, userId, source);
     for (const id of [
@@ -77,7 +77,7 @@ test("each of the four names makes another file", () => {
   expect(new Set([name, ...others].map(fileId)).size).toBe(1 + others.length);
 });
 
-test("files whose names differ in their end lie together among their source's, and others apart", () => {
+test("ids of names that differ only in their last characters share a prefix; ids of other names do not", () => {
   const next = fileId({ ...name, summaryId: "ride-20261125-18" });
   const later = fileId({ ...name, summaryId: "ride-20261125-118" });
   const month = fileId({ ...name, summaryId: "ride-20261225-17" });
@@ -86,7 +86,7 @@ test("files whose names differ in their end lie together among their source's, a
   expect(shared(fileId(name), month)).toBe(20);
 });
 
-test("no letter of a name shows in an id: the same beginning looks different for every user and source", () => {
+test("ids do not reveal names: equal names have different ids for every user and source", () => {
   const others = [
     name,
     { ...name, userId: "user-2" },

@@ -11,7 +11,7 @@ async function thrownBy(act: () => Promise<unknown>): Promise<unknown> {
   throw new Error("nothing was thrown");
 }
 
-test("a line says which store of ours has thrown, as the platform's stores really throw", async () => {
+test("a line names the store that failed, by the error messages of the platform's real stores", async () => {
   const name = async (act: () => Promise<unknown>) => faultName(await thrownBy(act));
   expect(await name(() => env.DB.prepare("SELECT s3cret FROM nowhere").run())).toBe("D1:Error");
   expect(await name(() => env.FILES.put("k".repeat(2_000), "bytes"))).toMatch(/^R2:Error/);
@@ -28,13 +28,13 @@ test.each([
   ["connect to https://files.example.com/?token=D1_ERROR: put: KV GET failed: ", "Error"],
   ["put away: s3cret", "Error"],
 ])(
-  "of what a fault says only a beginning that is known counts, and nothing of it is kept: %s",
+  "only a known beginning of an error message identifies a store, and a line contains no text of the message: %s",
   (message, name) => {
     expect(faultName(new Error(message))).toBe(name);
   },
 );
 
-test("a field that its type does not name reaches no line, not even spread from a wider object", () => {
+test("a line cannot have a field that its type does not have, not even from a spread object", () => {
   const written = vi.spyOn(console, "log").mockImplementation(() => undefined);
   const file = { partner_id: "acme", file_id: "file" };
   const owned = { ...file, user_id: "athlete-1" };
@@ -43,11 +43,11 @@ test("a field that its type does not name reaches no line, not even spread from 
   expect(written.mock.calls).toEqual([
     ['{"unit":"setback","outcome":"original_missing","partner_id":"acme","file_id":"file"}'],
   ]);
-  // The promise itself is kept by the compiler: each of these is an error, or `npm run check` fails.
+  // The compiler enforces it: `npm run check` fails unless each of these calls is a type error.
   const refused = [
     // @ts-expect-error -- spread from an object that also has a user id
     () => logLine({ ...unit, ...owned }),
-    // @ts-expect-error -- written out
+    // @ts-expect-error -- written as a literal
     () => logLine({ ...unit, partner_id: "acme", file_id: "file", url: "https://files.example.com/" }),
     // @ts-expect-error -- a field of another unit's line
     () => logLine({ ...unit, ...file, route: "/api/files/" }),

@@ -18,7 +18,7 @@ async function lineOf(environment: typeof env, nowMs: number): Promise<unknown> 
   return JSON.parse(String(lines[0]));
 }
 
-test("each run of the clock writes one line, also when it finds nothing, so that a silent clock is seen", async () => {
+test("each run of the clock writes one line, also when it finds nothing, so that a stopped clock is noticed", async () => {
   expect(await lineOf(env, HALF_PAST)).toEqual({
     unit: "scheduled",
     deliveries: 0,
@@ -38,7 +38,7 @@ test("each run of the clock writes one line, also when it finds nothing, so that
   });
 });
 
-test("a sweep whose store is down is named in the line, without the store's own words, and the others run", async () => {
+test("the line names a sweep with a store that is down, without the store's message, and the other sweeps run", async () => {
   const down = new Proxy(env.DB, {
     get() {
       throw new Error("SELECT secret");

@@ -5,7 +5,10 @@ import type { FaultCode } from "./fault.ts";
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Whether a text has at most so many characters, not UTF-16 units. Counts only when the result depends on it. */
+/**
+ * Returns whether a text has at most this many characters, not UTF-16 units. Counts only when the result depends on
+ * it.
+ */
 function hasAtMost(text: string, characters: number): boolean {
   if (text.length <= characters) return true;
   if (text.length > 2 * characters) return false;
@@ -21,7 +24,7 @@ function checkedText(faultOf: (text: string) => { code: FaultCode; message: stri
   });
 }
 
-/** Returns a schema of texts with at most so many characters. */
+/** Returns a schema of texts with at most this many characters. */
 export function textOf(maxCharacters: number) {
   return checkedText((text) =>
     hasAtMost(text, maxCharacters)

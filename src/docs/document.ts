@@ -153,7 +153,7 @@ function problemExamples(): NonNullable<NonNullable<OpenAPIObject["components"]>
   return Object.fromEntries(
     Object.keys(PROBLEMS)
       .filter(isProblemCode)
-      // No operation returns it: it is the response where no operation exists.
+      // Documented here, because no operation returns it: it is the response to a request without an operation.
       .filter((code) => code !== "method_not_allowed")
       .map((code) => {
         const errors = code === "validation_failed" ? [fault] : undefined;
@@ -224,8 +224,8 @@ function enrich(operation: OperationObject, { tag, ...words }: Operation): void 
 }
 
 /**
- * Describes a schema and its fields. Objects in answers are open, whatever their zod schema says: fields may be added,
- * and a generated client must not reject them.
+ * Describes a schema and its fields. Objects in responses are open, even if their zod schema is strict: fields may be
+ * added, and a generated client must not reject them.
  */
 function describeSchema(name: string, schema: SchemaOrRef): void {
   if ("$ref" in schema) return;

@@ -33,7 +33,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   callback_url: "An `http(s)` URL from which to download the file, or the file itself in base64.",
   summary_id: "Your id of the file. With `user_id` and `source` it identifies one file.",
   activity_files: `1 to ${inDigits(MAX_PINGS)} pings of at most ${MAX_USERS} users. A user counts once for each source.`,
-  bulk_fit_transfer_complete: "Always `true`: all pings of this history have been answered.",
+  bulk_fit_transfer_complete: "Always `true`: all pings of this history have their responses.",
   is_initial_import:
     "`true`: a training plan is requested when the import completes. `false`: none is requested.",
   event_id: "Your id for the event that announces the completed import. Null when no event is sent.",

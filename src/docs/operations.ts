@@ -3,7 +3,7 @@ import { MAX_RETRIED_FILES, MAX_USERS, OVERVIEW_DAYS, RETRY_PAUSE_MS } from "../
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
 
-/** Words about an operation that its route does not have: its name for generated clients, its chapter, a description. */
+/** Documentation of an operation that its route does not have: name for generated clients, chapter, description. */
 export interface Operation {
   operationId: string;
   tag: Tag;
@@ -50,7 +50,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /api/files/{file_id}/": {
     operationId: "getFile",
     tag: "Files",
-    description: "Returns the file as soon as its ping is answered, before the lists contain it.",
+    description: "Returns the file as soon as its ping has its response, before the lists contain it.",
   },
   "GET /api/files/{file_id}/original/": {
     operationId: "getOriginal",
@@ -64,7 +64,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Files",
     description:
       "Returns when the newest version was pinged, held, released, attempted and imported. Of many attempts, the first and the " +
-      "latest are kept. Can be read as soon as the ping is answered.",
+      "latest are kept. Can be read as soon as the ping has its response.",
   },
   "POST /api/files/{file_id}/retry/": {
     operationId: "retryFile",

@@ -1,4 +1,4 @@
-/** The page's style: two colour schemes, from 360 px up, nothing from elsewhere. */
+/** Style of the page: light and dark, for widths from 360 px. It loads nothing. */
 export const STYLE = `
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#fff;--shade:#f5f6f8;--line:#d9dde2;--link:#0b57b8;--mark:#fff3c4;
 --get:#0a6b3d;--post:#0b57b8;--delete:#a8201a;--event:#6b3fa0}

@@ -7,14 +7,15 @@ import { beginSweep } from "./sweep.ts";
 import { callCollectors, visitCollectors } from "./visit.ts";
 import { beginErasure } from "./write.ts";
 
-/** Maximum number of collectors that are erased before the answer. The clock visits the others. Users have fewer. */
+/** Maximum number of collectors that are erased before the response. The clock visits the others. Users have fewer. */
 const SOURCES_BEFORE_ANSWER = 200;
 
 /**
- * Erases a user of a partner: collectors, objects, rows. Returns false when the user is unknown. Throws when a collector
- * cannot be reached. The bound is written first, so that work in flight writes nothing back. After the return, every
- * collector knows of the erasure, and a new ping of the user starts afresh. The clock erases the rest of a long history,
- * continues after a fault or crash, and sweeps once more after all work in flight has ended.
+ * Erases a user of a partner: collectors, objects, rows. Returns false when the user is unknown. Throws when a
+ * collector cannot be reached. The bound is written first, so that work in flight writes nothing back. After the
+ * return, every collector knows of the erasure, and a new ping of the user starts without old data. The clock erases
+ * the rest of a long history, continues after a fault or crash, and sweeps once more after all work in flight has
+ * ended.
  */
 export async function eraseUser(
   env: Env,
@@ -25,7 +26,7 @@ export async function eraseUser(
   const database = databaseFor(env, partnerId);
   const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
   const sources = await readSources(database, partnerId, userId, "", SOURCES_BEFORE_ANSWER);
-  // Versions may be ahead of this clock: the bound reaches as far.
+  // Versions may be ahead of this clock, so the bound covers them as well.
   const asked = await callCollectors(
     env,
     { partner_id: partnerId, user_id: userId },

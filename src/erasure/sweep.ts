@@ -12,7 +12,7 @@ interface Budget {
   milliseconds: number;
 }
 
-/** Enough to erase most users before the answer. The clock erases the rest of a long history. */
+/** Enough to erase most users before the response. The clock erases the rest of a long history. */
 const REQUEST_BUDGET: Budget = { pages: 20, milliseconds: 5_000 };
 const RUN_BUDGET: Budget = { pages: 100, milliseconds: 20_000 };
 /** Maximum number of erasures that one run of the clock continues in each database. */

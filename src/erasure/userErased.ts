@@ -1,6 +1,6 @@
 /**
- * The request's user was erased after the request had begun. Nothing of the request is stored for this user. The same
- * request, sent again, starts afresh.
+ * The request's user was erased after the request had begun. Nothing of the request is stored for this user. When the
+ * partner sends the request again, the user is new.
  */
 export interface UserErased {
   ok: false;

@@ -134,7 +134,7 @@ async function readNewest(
   const isOutdated = newest?.status === "imported" && (found.row?.revision ?? 0) < newest.revision;
   const { row, erasures } = isOutdated ? await readRow(env, partnerId, fileId) : found;
   if (row === null && asked.status === "rejected") throw asked.reason;
-  // An erasure deletes rows and reaches collectors after its answer. Partners no longer read what it covers.
+  // An erasure may delete rows and reach collectors after its response. Partners no longer read data that it covers.
   const remains = ({ user_id, version }: { user_id: string; version: number }) =>
     version > (erasures.get(userHash(partnerId, user_id)) ?? 0);
   const isNewest = newest !== null && remains(newest) && (row === null || row.revision <= newest.revision);

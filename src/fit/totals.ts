@@ -15,7 +15,7 @@ import { converted } from "./units.ts";
 
 /** Longest time that a reading holds in sessions without a duration, where nothing shows a stop of the timer. */
 const LONGEST_HOLD_SECONDS = 300;
-/** Slower counts as standing. A slow walk is twice as fast. */
+/** Minimum speed of movement. A slow walk is twice as fast. */
 const MOVING_METERS_PER_SECOND = 0.5;
 /** Window of the normalized power formula (Allen and Coggan, Training and Racing with a Power Meter). */
 const ROLLING_SECONDS = 30;

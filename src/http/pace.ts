@@ -8,7 +8,7 @@ export const TRANSFER_MS = 30_000;
 export const PAUSE_MS = 5_000;
 /** Interval between checks of a transfer. */
 export const CHECK_INTERVAL_MS = 250;
-/** Delay of a check from which on the isolate counts as busy with other work. */
+/** Minimum delay of a check that shows that the isolate is busy with other work. */
 const BUSY_DELAY_MS = 500;
 
 /** Enforces the minimum rate of one transfer. A slower caller would occupy memory that other requests wait for. */

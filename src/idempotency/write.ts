@@ -33,9 +33,9 @@ export type ClaimedRequest =
   | { state: "another_request" };
 
 /**
- * Claims a key for a request and reads its earlier use, in one transaction. A stored answer is void if a user of the
- * request was erased after it: it would report an erased file as queued. Both times come from the database's clock, so
- * their order is reliable.
+ * Claims a key for a request and reads its earlier use, in one transaction. A stored response is invalid if a user of
+ * the request was erased after it, because it would report an erased file as queued. Both times come from the
+ * database's clock, so their order is reliable.
  */
 export async function claimRequest(
   db: D1Database,
@@ -70,7 +70,7 @@ export async function claimRequest(
   return record.answer === null ? { state: "in_flight" } : { state: "answered", answer: record.answer };
 }
 
-/** Stores the text that rebuilds an answer. Stores nothing if the claim has expired. */
+/** Stores the text that rebuilds a response. Stores nothing if the claim has expired. */
 export async function storeAnswer(
   db: D1Database,
   name: RequestName,

@@ -7,7 +7,7 @@ import type { DownloadResult } from "./download.ts";
 
 /** A fault after this time counts as a timeout, because it occupied its importer as long as one. */
 const SLOW_FAULT_MS = 10_000;
-/** Age of slots from which they are renewed before another file starts. */
+/** Minimum age of slots that are renewed before another file starts. */
 const RENEW_AFTER_MS = 10_000;
 /** Time that files are postponed when their host or its windows stop responding during the dispatch. */
 const POSTPONED_FOR_MS = 5_000;

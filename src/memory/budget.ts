@@ -84,7 +84,7 @@ export interface StartedHold extends Hold {
   growTo: (bytes: number, until: Until) => Promise<boolean>;
 }
 
-/** Memory of a request. It never waits: the request is answered with 503 when memory is short. */
+/** Memory of a request. It never waits: the request gets a 503 when memory is short. */
 export interface IntakeHold extends Hold {
   /**
    * Reserves `bytes` in total; up to `UNCOUNTED_BYTES` needs no reservation. Returns false when memory is short, or

@@ -9,7 +9,7 @@ import { startWorkerd } from "./workerd.ts";
 const KILOBYTE = 1_000;
 const ROUNDS = 5;
 
-/** Measures the size of the deployed script, and the delay of its first answer compared with a small Worker. */
+/** Measures the size of the deployed script, and the delay of its first response compared with a small Worker. */
 export async function bundleFigures(): Promise<Figure[]> {
   const folder = await mkdtemp(path.join(tmpdir(), "bundle-"));
   try {

@@ -39,7 +39,7 @@ function headersOf({ auth_key, partner_id }: Credentials, body: string | undefin
   };
 }
 
-/** Sends a request. Throws if the answer has another status. */
+/** Sends a request. Throws if the response has another status. */
 export async function expectAnswer(
   status: number,
   method: "GET" | "POST",

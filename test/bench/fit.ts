@@ -1,6 +1,6 @@
 /**
- * How fast and how large decoding is: `node test/bench/fit.ts [--json]`, on the pinned Node. Times are ratios
- * within one run, from medians of interleaved rounds. What was not measured is absent.
+ * Measures the speed and memory of decoding: `node test/bench/fit.ts [--json]`, on the pinned Node. Times are ratios
+ * within one run, from medians of interleaved rounds.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -16,11 +16,11 @@ import { median } from "./figures.ts";
 
 const MEGABYTE = 1_000_000;
 const MEBIBYTE = 1 << 20;
-/** From this size on, a file's time is that of its records and not of its surroundings. */
+/** Minimum size of a file with a time that depends mostly on its records. */
 const LARGE_BYTES = 300_000;
 const ROUNDS = 31;
 const WARM_UP_ROUNDS = 20;
-/** The library is slow enough to be measured in fewer rounds. */
+/** Rounds for the library. It is slow, so fewer rounds are enough. */
 const LIBRARY_ROUNDS = 7;
 const LONG_FILE_BYTES = 20 * MEGABYTE;
 const MUTANTS = 20_000;
@@ -33,9 +33,9 @@ export interface SpeedFigures {
   file: string;
   bytes: number;
   milliseconds: number;
-  /** How many times longer than a bare framing and CRC pass over the same bytes. */
+  /** Time divided by that of a bare framing and CRC pass over the same bytes. */
   times_bare_pass: number;
-  /** How many times longer fit-file-parser takes, in its mode "list". */
+  /** Time of fit-file-parser in its mode "list", divided by ours. */
   times_faster_than_fit_file_parser: number;
 }
 export interface MemoryFigures {
@@ -59,7 +59,7 @@ interface Sample {
   bytes: Uint8Array;
 }
 
-/** Large files of the corpus, or one of our own making. */
+/** Returns the large files of the corpus, or a synthetic file without the corpus. */
 export function largeSamples(): Sample[] {
   const samples = corpusSamples().filter(({ bytes }) => bytes.length >= LARGE_BYTES);
   return samples.length > 0 ? samples : [{ file: "made, 1 MB", bytes: longFile(MEGABYTE) }];
@@ -90,7 +90,7 @@ export async function measureSpeed(samples: readonly Sample[] = largeSamples()):
   return figures;
 }
 
-/** Peaks of heapUsed + arrayBuffers over what is there before. */
+/** Returns the peaks of heapUsed + arrayBuffers, less their sum before the work. */
 export function measureMemory(bytes: Uint8Array = longFile(LONG_FILE_BYTES)): MemoryFigures {
   return {
     bytes: bytes.length,
@@ -99,7 +99,10 @@ export function measureMemory(bytes: Uint8Array = longFile(LONG_FILE_BYTES)): Me
   };
 }
 
-/** Seeded mutants of the corpus' smaller files, or of our own; each decoded, and then the streams of its first activity. */
+/**
+ * Decodes seeded mutants of the corpus' smaller files, or of a synthetic file: the activities, then the streams of the
+ * first.
+ */
 export function measureHostile(count: number = MUTANTS): HostileFigures {
   const corpus = corpusSamples().filter(({ bytes }) => bytes.length < LARGE_BYTES);
   const samples = corpus.length > 0 ? corpus : [{ file: "made", bytes: everythingFile() }];
@@ -123,7 +126,7 @@ export function measureHostile(count: number = MUTANTS): HostileFigures {
   return figures;
 }
 
-/** The synthetic bombs; none without their folder. */
+/** Decodes the synthetic decompression bombs. Returns an empty list without their folder. */
 export function measureBombs(): BombFigures[] {
   return samplesIn(madeFolder)
     .filter(({ file }) => file.includes("bomb"))
@@ -133,7 +136,7 @@ export function measureBombs(): BombFigures[] {
     }));
 }
 
-/** A ride that was recorded once a second until it has so many bytes: smooth, and a gap here and there. */
+/** Returns a ride of about this many bytes with one record per second and occasional missing readings. */
 export function longFile(bytes: number): Uint8Array {
   const random = randomFrom(1);
   const file = activityFile();
@@ -171,7 +174,7 @@ const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   return crc;
 });
 
-/** The least that any decoder must do: a CRC over one table, and every message skipped by its length. */
+/** Does the minimum work of any decoder: computes a CRC by table and skips every message by its length. */
 function barePass(bytes: Uint8Array): number {
   const end = bytes.length - 2;
   let crc = 0;
@@ -217,7 +220,7 @@ function took(work: () => unknown): number {
 setFlagsFromString("--expose-gc");
 const collectGarbage: () => void = runInNewContext("gc");
 
-/** The most that was in use at the start of any garbage collection, or at the end, over the start. */
+/** Returns the highest memory in use before a garbage collection or at the end, less the memory at the start. */
 function peakOf(work: () => unknown): number {
   collectGarbage();
   const used = () => {
@@ -238,7 +241,7 @@ function peakOf(work: () => unknown): number {
 }
 
 async function main(): Promise<void> {
-  // Memory first, while nothing else is on the heap.
+  // Measure memory first, while the heap is empty.
   const memory = measureMemory();
   const figures = {
     memory,

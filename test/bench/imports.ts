@@ -104,7 +104,7 @@ export class Benched {
     return timed(async () => this.completed(await this.release(user)));
   }
 
-  /** Returns the milliseconds from the answer to a live ride's ping until its activity is readable. */
+  /** Returns the milliseconds from the response to a live ride's ping until its activity is readable. */
   async liveRide(): Promise<number> {
     users += 1;
     const file = await this.pingLive(`live-${users}`, "ride");
@@ -160,7 +160,7 @@ class Bare {
   }
 }
 
-/** Allowed ratio over the bare work, beside the wait for the queue. */
+/** Allowed ratio to the time of the bare work. The wait for the queue is allowed in addition. */
 const ALLOWED_OVER_BARE = 1.5;
 const ALLOWED_BATCHING_MS = 1_000;
 

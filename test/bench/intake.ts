@@ -61,8 +61,8 @@ export class Intake {
   }
 
   /**
-   * Sends the load for `leadInMs + windowMs`, each user's requests in a row. Returns requests answered per second
-   * of the window.
+   * Sends the load for `leadInMs + windowMs`, each user's requests in a row. Returns the responses per second of the
+   * window.
    */
   async rate(load: Load, leadInMs: number, windowMs: number): Promise<number> {
     const opens = performance.now() + leadInMs;
@@ -95,7 +95,7 @@ export class Intake {
   }
 }
 
-/** What `settle` asks of D1, prepared before the load. */
+/** Statements of `settle`, prepared before the load. */
 interface Statements {
   written: D1PreparedStatement;
   deletions: D1PreparedStatement[];

@@ -18,21 +18,21 @@ import { ENVIRONMENT, startWorkerd, type Workerd } from "./workerd.ts";
 const USERS = 20;
 /** Share of a user's files that are live rides, each pinged and listed alone. */
 const LIVE_SHARE = 0.1;
-/** A user's next ride comes after the projection of the last one. */
+/** Pause between a user's rides, so that each has a projection of its own. */
 const RIDE_PAUSE_MS = 2 * clockFor(ENVIRONMENT).projectionDelayMs;
-/** Every alarm of the last ride has fired by then. */
+/** Time after which the last ride's alarms have rung. */
 const LAST_ALARM_MS = 6_000;
 const TARGET_BYTES = 1_500;
 
-/** A ride of an hour, of the size of a file with much beside each record. */
+/** A ride of an hour, as large as a file with many fields per record. */
 const LARGE_RIDE = { seconds: 3_600, heartRate: 140, paddingBytes: 70 };
 const READS = 100;
 const MOST_READ_MS = 30;
 
-/** As long as the ids of most partners. */
+/** Returns a user id of the usual length. */
 const userId = (user: number) => `5c9f0a1e-77b2-4c1d-9a3e-${String(user).padStart(12, "0")}`;
 
-/** Imports real files and counts the pages of D1 that they take, of all tables and indexes. */
+/** Imports real files and measures the pages of D1 that they occupy, in all tables and indexes. */
 export async function roomFigures(): Promise<Figure[]> {
   if (!isThere(corpusFolder)) return [];
   const files = activityFiles();
@@ -67,7 +67,7 @@ export async function roomFigures(): Promise<Figure[]> {
   }
 }
 
-/** Measures what a partner waits for an activity, decoded from its stored bytes, and for one in a list. */
+/** Measures the response time for an activity, which is decoded from its stored bytes, and for a list. */
 async function readFigures(service: Workerd): Promise<Figure[]> {
   const host = await startHost([rideFile(LARGE_RIDE)]);
   try {

@@ -29,13 +29,14 @@ export interface Workerd {
   /** Credentials of a registered partner without limits. */
   credentials: Credentials;
   /**
-   * The Worker's database, from outside the Worker. `prepare` and `bind` block this process until workerd answers. Under load
-   * workerd then waits for its log to be read, for ever. So prepare statements before the load.
+   * The Worker's database, from outside the Worker. `prepare` and `bind` block this process until workerd responds.
+   * Under load, workerd waits for this process to read its log, and both wait forever. So prepare statements before
+   * the load.
    */
   database: D1Database;
   /** The folder with the Worker's stores. */
   state: string;
-  /** Milliseconds from the start of workerd to its first answer. */
+  /** Milliseconds from the start of workerd to its first response. */
   firstAnswerMs: number;
   stop(): Promise<void>;
 }
@@ -102,7 +103,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   };
   const startedAt = performance.now();
   const miniflare = new Miniflare(
-    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what wrangler's own reader answers is untyped
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the result of wrangler's reader is untyped
     convertV4MiniflareOptions(settings as V4MiniflareOptions),
   );
   const url = await miniflare.ready;

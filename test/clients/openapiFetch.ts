@@ -11,7 +11,7 @@ const client = createClient<paths>({
   headers: { Authorization: `Bearer ${settings.authKey}`, "Partner-Id": settings.partnerId },
 });
 
-/** Returns the body of an answer; throws the problem of a request that failed. */
+/** Returns the body of a response. Throws the problem of a request that failed. */
 function bodyOf<T>({ data, error }: { data?: T; error?: Schemas["Problem"] }): T {
   if (data === undefined) throw new Error(`${error?.code}: ${error?.detail}`);
   return data;

@@ -493,7 +493,7 @@ describe("tasks", () => {
     expect(row).toEqual({ status: "failed", code: "held_expired" });
   });
 
-  test("empty tasks can come in thousands: 500 announced imports are stored, and all others", async () => {
+  test("of announced imports only the newest 500 stay stored, however many empty tasks arrive; the others all stay", async () => {
     const { collector, task } = newUser();
     const first = await task({ event_id: "event-0" });
     for (let index = 1; index < 510; index += 1) await task({ event_id: `event-${index}` });

@@ -14,14 +14,14 @@ const TEXTS = [
   "document.ts",
 ];
 
-/** A figure with a unit, typed by hand. What stands between `${` and `}` comes from a constant. */
+/** A figure with a unit that is typed by hand. Text between `${` and `}` comes from a constant. */
 const FIGURE =
   /\b\d[\d,.]*\s?(?:TB|MiB|KiB|bytes|s|ms|seconds?|min|minutes?|hours?|h|days?|characters|items|files|users|rows|redirects|values|requests|MB)\b/g;
 
 /** The limit of test events is one for each day. */
 const ALLOWED = new Set(["24 hours"]);
 
-test.for(TEXTS)("every figure in the words of %s comes from the code", (name) => {
+test.for(TEXTS)("every figure in the text of %s comes from a constant", (name) => {
   const source = readFileSync(path.join(DOCS, name), "utf8").replaceAll(/\$\{[^}]*\}/g, "…");
   const lines = source.split("\n").filter((line) => !/^\s*(\/\*\*|\*|\/\/)/.test(line));
   const typed = lines.flatMap((line) => line.match(FIGURE) ?? []).filter((figure) => !ALLOWED.has(figure));

@@ -106,7 +106,7 @@ group.for(VERIFIERS)("verifying an event in $name, as the guide shows it", ({ ve
     expect(await verify(delivery({}, Date.now(), [OTHER_SECRET, SECRET]))).toBe("good");
   });
 
-  test.runIf(runs)("refuses another body, another id, another secret and another signature", async () => {
+  test.runIf(runs)("rejects another body, another id, another secret and another signature", async () => {
     const { headers } = delivery();
     for (const changes of [
       { body: BODY.replace("head-unit", "head-unix") },
@@ -121,7 +121,7 @@ group.for(VERIFIERS)("verifying an event in $name, as the guide shows it", ({ ve
     }
   });
 
-  test.runIf(runs && judgesAge)("refuses what was signed more than five minutes ago", async () => {
+  test.runIf(runs && judgesAge)("rejects a signature that is older than five minutes", async () => {
     expect(await verify(delivery({}, Date.now() - 240_000))).toBe("good");
     expect(await verify(delivery({}, Date.now() - 360_000))).toBe("bad");
   });

@@ -151,7 +151,7 @@ describe("references in a document", () => {
     "*.pure.ts",
     "src/**/*.md",
     "src/{env,log}.ts",
-  ])("take %s for a path", (code) => {
+  ])("include the path %s", (code) => {
     expect(inSpan(code).paths).toEqual([code]);
   });
 
@@ -168,7 +168,7 @@ describe("references in a document", () => {
     "service.log",
     "--state",
     "23/24",
-  ])("do not take %s for a path", (code) => {
+  ])("do not include %s as a path", (code) => {
     expect(inSpan(code).paths).toEqual([]);
   });
 
@@ -193,7 +193,7 @@ describe("references in a document", () => {
     expect(referencesIn(text, layout).links).toEqual(["src/lost.md#part", "#part"]);
   });
 
-  it("stand for several paths with braces, and for matching ones with stars", () => {
+  it("expand braces to several paths, and match paths with stars", () => {
     expect(expandBraces("src/{env,log}.{ts,md}")).toEqual([
       "src/env.ts",
       "src/env.md",
@@ -204,7 +204,7 @@ describe("references in a document", () => {
     expect(globPattern("src/*.md").test("src/cli/OPERATIONS.md")).toBe(false);
   });
 
-  it("find headings as links write them", () => {
+  it("match headings by the anchors of links", () => {
     expect(anchorsIn("# One\n\n## A file's `way`, in 2 steps\n")).toEqual(
       new Set(["one", "a-files-way-in-2-steps"]),
     );

@@ -11,7 +11,7 @@ export interface References {
   links: string[];
 }
 
-/** What tells a path from a media type, a route or an object key. */
+/** Names that distinguish a path from a media type, a route or an object key. */
 export interface Layout {
   /** Names of the entries at the top level. */
   top: ReadonlySet<string>;

@@ -92,7 +92,7 @@ test("an erasure of 20,000 rows deletes them page by page, continues where it wa
 });
 
 test.each(["sources", "files", "file_batches", "imports", "events", "plans"])(
-  "an erasure that loses D1's answer after a page of %s misses nothing",
+  "an erasure that does not get D1's response after a page of %s misses nothing",
   async (table) => {
     const who = await newPartner();
     await seedHistory(who.partnerId, "leaver", { files: 120, sources: 2, imports: 120 });
@@ -114,7 +114,7 @@ test.each(["sources", "files", "file_batches", "imports", "events", "plans"])(
   },
 );
 
-test("the clock completes an erasure that one request has no time for", async () => {
+test("the clock completes an erasure that is too large for its request", async () => {
   const who = await newPartner();
   await seedHistory(who.partnerId, "leaver", { files: 10, imports: 2_500 });
   const begun = Date.now();

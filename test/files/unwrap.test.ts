@@ -199,7 +199,7 @@ describe("Unpacking stops at 32 MiB", () => {
   });
 });
 
-describe("Before unpacking, the caller learns the size", () => {
+describe("Before unpacking, the caller gets the size", () => {
   const fit = rideFile({ seconds: 2_000 });
   const asked = (bytes: Uint8Array) => {
     const sizes: number[] = [];

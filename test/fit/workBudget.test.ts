@@ -53,7 +53,7 @@ describe("the work of a file", () => {
     expect(found.chainedFiles[0]?.records.count).toBeLessThan(600);
   });
 
-  test("that is just enough truncates nothing, and counts over all segments", () => {
+  test("that just fits the budget truncates nothing, and counts over all chained files", () => {
     const [bytes, segment] = [ride(100).build(), ride(200).build()];
     const enough = readFirstPass(viewOf(bytes), new WorkBudget(unitsOf(bytes)));
     expect([...enough.warnings]).toEqual([]);
@@ -85,19 +85,23 @@ describe("the work of a file", () => {
     }
   });
 
-  test("does not pay for 64 columns of 3,000,000 rows: the first of them stay", { timeout: 60_000 }, () => {
-    const bytes = HOSTILE_FILES["rows of a byte among 64 columns"]?.(4 * MEBIBYTE) ?? new Uint8Array();
-    const { warnings, activities } = decode(bytes);
-    expect(warnings).toContain("fit_truncated");
-    const keys = activities[0]?.streams.filter((key) => key.startsWith("developer.")) ?? [];
-    expect(keys[0]).toBe("developer.f");
-    expect(keys.length).toBeGreaterThan(5);
-    expect(keys.length).toBeLessThan(64);
-    expect(Object.keys(columnsOf(bytes, { resolution: 100 }))).toEqual(activities[0]?.streams);
-  });
+  test(
+    "is too small for 64 columns of 3,000,000 rows: only the first columns are kept",
+    { timeout: 60_000 },
+    () => {
+      const bytes = HOSTILE_FILES["rows of a byte among 64 columns"]?.(4 * MEBIBYTE) ?? new Uint8Array();
+      const { warnings, activities } = decode(bytes);
+      expect(warnings).toContain("fit_truncated");
+      const keys = activities[0]?.streams.filter((key) => key.startsWith("developer.")) ?? [];
+      expect(keys[0]).toBe("developer.f");
+      expect(keys.length).toBeGreaterThan(5);
+      expect(keys.length).toBeLessThan(64);
+      expect(Object.keys(columnsOf(bytes, { resolution: 100 }))).toEqual(activities[0]?.streams);
+    },
+  );
 });
 
-describe("64 developer fields that stand in for power", () => {
+describe("64 developer fields that replace power", () => {
   const powers = (fields: number, watts: (row: number, field: number) => number) => {
     const file = activityFile();
     for (let field = 0; field < fields; field++) {
@@ -113,7 +117,7 @@ describe("64 developer fields that stand in for power", () => {
     return decodeOne(file.session([], 1_200).build());
   };
 
-  test("give the power of the first, as it would alone", () => {
+  test("give the power of the first, as if it were alone", () => {
     const watts = (row: number) => 100 + ((row * 37) % 90);
     const alone = powers(1, watts);
     const first = powers(64, (row, field) => (field === 0 ? watts(row) : field));
@@ -132,7 +136,7 @@ describe("64 developer fields that stand in for power", () => {
     expect(late.work_in_kilojoules).toBe(200 * 591 * 1e-3);
   });
 
-  test("yield to a native power that begins late", () => {
+  test("have no effect beside a native power that begins late", () => {
     const file = activityFile().fieldDescription(0, "p", "uint8", [[15, "uint8", 7]]);
     for (let row = 0; row < 100; row++) {
       file.record(row, [[7, "uint16", row < 50 ? 0xffff : 300]], { developer: [[0, 0, "uint8", 90]] });
@@ -149,7 +153,7 @@ describe("the streams of all sessions", () => {
     Array.from({ length: count }, (_, sessionIndex) =>
       decodeStreams(bytes, { sessionIndex, keys: null, resolution: null, fallbackStartInSeconds: null }),
     );
-  test("are those of each, of records that alternate between 100 sessions", () => {
+  test("equal the streams decoded for each session, with records that alternate between 100 sessions", () => {
     const bytes = leapingSessions(MEBIBYTE, 100, 20_000);
     const streams = allStreamsOf(bytes);
     expect(streams).toHaveLength(100);
@@ -159,7 +163,7 @@ describe("the streams of all sessions", () => {
     expect(streams).toEqual(each(bytes, 100));
   });
 
-  test("are those of each, over all segments and for records without a time", () => {
+  test("equal the streams decoded for each session, over all chained files and for records without a time", () => {
     const timeless = activityFile()
       .record(null, [[3, "uint8", 90]])
       .record(null, [[4, "uint8", 80]]);
@@ -168,7 +172,7 @@ describe("the streams of all sessions", () => {
     expect(allStreamsOf(bytes)).toEqual(each(bytes, 5));
   });
 
-  test("are thinned together when they hold more than an answer may", { timeout: 60_000 }, () => {
+  test("are downsampled together when they exceed the limit of a response", { timeout: 60_000 }, () => {
     const segment = sparseRows(100_000, 1);
     const bytes = concat(...Array.from({ length: 4 }, () => segment));
     const streams = allStreamsOf(bytes);
@@ -197,7 +201,7 @@ test("A day of records every second, with power in 20 developer fields, is read 
   expect([...warnings]).not.toContain("fit_truncated");
 });
 
-describe("thinning sparse columns", () => {
+describe("downsampling sparse columns", () => {
   const ROWS = 20_000;
   const columns = Array.from({ length: 64 }, (_, column) =>
     Float64Array.from({ length: ROWS }, (_unused, row) =>
@@ -211,12 +215,15 @@ describe("thinning sparse columns", () => {
       return readings.has(Math.max(...known)) && readings.has(Math.min(...known));
     });
 
-  test.each([1_000, 10_000, 19_000, 19_999])("to %i rows keeps all extremes and uses the room", (limit) => {
-    const kept = extremes(columns, ROWS, limit);
-    expect(kept.length).toBeLessThanOrEqual(limit);
-    expect(kept.length).toBeGreaterThan(limit / 2);
-    expect(isExtreme(kept)).toBe(true);
-  });
+  test.each([1_000, 10_000, 19_000, 19_999])(
+    "to %i rows keeps all extremes and uses at least half of the rows",
+    (limit) => {
+      const kept = extremes(columns, ROWS, limit);
+      expect(kept.length).toBeLessThanOrEqual(limit);
+      expect(kept.length).toBeGreaterThan(limit / 2);
+      expect(isExtreme(kept)).toBe(true);
+    },
+  );
 
   test("in one round keeps all extremes as well", () => {
     const kept = fewerExtremes(columns, ROWS, 5_000);
@@ -232,7 +239,7 @@ describe("the window of a time", () => {
     maxLength: 8,
   });
 
-  test("is the nearest, of several the one that began last, in whatever order times come", () => {
+  test("is the nearest one, and of several the one that starts last, for times in any order", () => {
     fc.assert(
       fc.property(spans, fc.array(times, { maxLength: 40 }), (found, asked) => {
         const windows: SessionWindow[] = found.map(([start, elapsed]) => ({

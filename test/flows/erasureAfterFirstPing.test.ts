@@ -75,7 +75,7 @@ test.each([
       if (ahead) vi.setSystemTime(Date.now() - AHEAD_MS);
       const deleted = await send(who, "DELETE", `/api/users/${user_id}/`);
       expect({ round, status: deleted.status }).toEqual({ round, status: 202 });
-      // An alarm meanwhile writes nothing back.
+      // An alarm between the erasure and the next ping restores nothing.
       if (round % 3 === 0) await project(who, [{ user_id, source: SOURCE }]);
       const left = await traces(who, user_id);
       expect({ round, left }).toEqual({ round, left: [] });

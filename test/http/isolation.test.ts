@@ -55,7 +55,7 @@ async function viewOf(owner: TestPartner): Promise<string[]> {
   return Promise.all(lists.map(async (path) => (await send(owner, "GET", path)).text()));
 }
 
-test("every request for another partner's ids is answered as for unknown ids, and changes nothing", async () => {
+test("every request for another partner's ids gets the response for unknown ids, and changes nothing", async () => {
   const owner = await newPartner({ event_url: RECEIVER });
   const other = await newPartner({ event_url: RECEIVER });
   const ids = await propertyOf(owner);

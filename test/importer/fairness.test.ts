@@ -90,7 +90,7 @@ describe("A host that delays its headers", () => {
 });
 
 describe("A history of thousands of files", () => {
-  test("has eight messages in the queue at a time, so that another partner's message is the ninth", async () => {
+  test("has at most eight messages in the queue, so that another partner's message is the ninth at the latest", async () => {
     const queued: string[] = [];
     const sendBatch = env.BULK.sendBatch.bind(env.BULK);
     vi.spyOn(env.BULK, "sendBatch").mockImplementation(async (messages) => {

@@ -62,6 +62,6 @@ class StoreFault extends Error {
   override name = "StoreFault";
 
   constructor(store: Store) {
-    super(`${store} did not answer`);
+    super(`${store} did not respond`);
   }
 }

@@ -28,8 +28,8 @@ vi.mock("node:crypto", async (importOriginal) => ({
     Buffer.from(Array.from({ length: count }, () => Math.floor(chance.next() * 256))),
 }));
 
-// A story has its own clock, and nothing waits by another.
-vi.mock("../../src/wait.ts", () => ({ wait: async () => undefined }));
+// Stories have a virtual clock, so real waits end at once.
+vi.mock("../../src/concurrency/wait.ts", () => ({ wait: async () => undefined }));
 
 const { runsInMemory, replay } = inject("intake");
 const START = Date.parse("2026-11-25T10:00:00.000Z");

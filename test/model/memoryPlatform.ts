@@ -38,9 +38,9 @@ interface Life {
   invocation: Invocation;
   instance: PingCollector;
   ready: Promise<unknown>;
-  /** Whether its alarm handler runs and has set no new alarm yet. The running alarm is still stored. */
   alarmIsRunning: boolean;
-  alarmIsRinging: boolean;
+  /** Whether its alarm handler runs and has set no new alarm. `getAlarm` then returns null; the alarm is still stored. */
+  handlerHasSetNoAlarm: boolean;
 }
 
 /** An object with its storage, which survives its instances. */
@@ -77,11 +77,11 @@ class MemoryObject {
         collectorCall.getStore()?.committed?.();
         return result;
       },
-      getAlarm: async () => (life?.alarmIsRinging === true ? null : this.alarmAt),
+      getAlarm: async () => (life?.handlerHasSetNoAlarm === true ? null : this.alarmAt),
       setAlarm: (at: number) => {
         mayRun();
         this.alarmAt = at;
-        if (life !== null) life.alarmIsRinging = false;
+        if (life !== null) life.handlerHasSetNoAlarm = false;
         return Promise.resolve();
       },
       deleteAll: async () => {
@@ -99,7 +99,7 @@ class MemoryObject {
       },
     };
     const instance = new PingCollector(as<DurableObjectState>(ctx), this.#env());
-    life = { invocation, instance, ready, alarmIsRunning: false, alarmIsRinging: false };
+    life = { invocation, instance, ready, alarmIsRunning: false, handlerHasSetNoAlarm: false };
     return life;
   }
 
@@ -129,15 +129,15 @@ class MemoryObject {
     if (endsAfterGates !== null) invocation.endsAt = invocation.gates + endsAfterGates;
     life.alarmIsRunning = true;
     await life.ready;
-    life.alarmIsRinging = true;
+    life.handlerHasSetNoAlarm = true;
     try {
       await current.run(invocation, () => life.instance.alarm());
-      if (life.alarmIsRinging) this.alarmAt = null;
+      if (life.handlerHasSetNoAlarm) this.alarmAt = null;
     } catch (fault) {
       if (!(fault instanceof Ended)) throw fault;
     } finally {
       life.alarmIsRunning = false;
-      life.alarmIsRinging = false;
+      life.handlerHasSetNoAlarm = false;
     }
     return true;
   }

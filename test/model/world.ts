@@ -635,7 +635,7 @@ export class World {
       const { callback_url, object_key, priority, overwrite_mode } = entry.submission;
       const host = callback_url === null ? undefined : this.hosts.get(callback_url);
       const content = host?.content ?? (object_key === null ? undefined : this.objects.get(object_key));
-      if (content === undefined) throw new Broken("a collector was told of bytes that are not stored");
+      if (content === undefined) throw new Broken("a collector got a report of bytes that are not stored");
       return {
         collector,
         file_id: entry.file_id,

@@ -49,7 +49,7 @@ function stopAlarms(): void {
   vi.setSystemTime(now + 60 * 60_000);
 }
 
-test("the next call sets an alarm again that the platform has dropped, whatever it calls", async () => {
+test("any call sets an alarm again that the platform has dropped", async () => {
   const who = await newPartner();
   stopAlarms();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);

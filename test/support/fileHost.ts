@@ -4,7 +4,7 @@ import { listenOnLoopback } from "./loopback.ts";
 export interface Serving {
   /** Default: 200. */
   status?: number;
-  /** Delay of the answer in milliseconds. */
+  /** Delay of the response in milliseconds. */
   delayInMs?: number;
   /** Redirects to the file this many times first. */
   redirects?: number;
@@ -13,7 +13,7 @@ export interface Serving {
 }
 
 export interface FileHost {
-  /** Adds a file. Its URL has a token that must never appear in a log or answer. */
+  /** Adds a file. Its URL has a token that must never appear in a log line or a response. */
   serve(bytes: Uint8Array, serving?: Serving): string;
   /** Returns the number of requests for this URL. */
   asked(url: string): number;

@@ -27,7 +27,7 @@ export type BaseTypeName = keyof typeof BASE_TYPES;
 const baseTypeCode = (type: BaseTypeName): number => BASE_TYPES[type].code;
 
 export type FieldValue = number | bigint | string | readonly number[] | Uint8Array;
-/** Number, base type, value as on the wire; a string's or byte run's size follows from its value. */
+/** Number, base type and encoded value. The size of a string or of bytes is that of its value. */
 export type Field = readonly [number: number, type: BaseTypeName, value: FieldValue];
 /** Number, developer index, base type, value. */
 export type DeveloperField = readonly [
@@ -41,7 +41,7 @@ export interface MessageOptions {
   local?: number;
   bigEndian?: boolean;
   developer?: readonly DeveloperField[];
-  /** Five bits: the message gets a compressed-timestamp header. */
+  /** Time offset (five bits) of a compressed-timestamp header. Default: a normal header. */
   compressed?: number;
 }
 
@@ -49,7 +49,7 @@ export interface FileOptions {
   headerSize?: number;
   /** Data size in the header, if it differs from the real one. */
   dataSize?: number;
-  /** "zero" or "wrong" instead of the right header CRC. */
+  /** Header CRC instead of the correct one: "zero" or "wrong". */
   headerCrc?: "zero" | "wrong";
   crc?: "wrong" | "none";
 }

@@ -94,7 +94,7 @@ class Writer {
     return this;
   }
 
-  /** Describes developer fields 0 to `count` - 1 as uint8, each standing in for a native field if one is given. */
+  /** Describes developer fields 0 to `count` - 1 as uint8. Each replaces `nativeField`, if one is given. */
   describe(count: number, nativeField = 0xff, name = "f"): this {
     const bytes = [...new TextEncoder().encode(name), 0];
     const fields: FieldOf[] = [
@@ -144,11 +144,11 @@ class Writer {
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 const developerFields = (from: number, count: number): DeveloperFieldOf[] =>
   range(count).map((i) => [from + i, 1, 0]);
-/** Returns pseudo-random numbers. */
+/** Returns a pseudo-random integer from 0 to `below` - 1 for each `i`. */
 const scattered = (i: number, below: number): number =>
   Math.floor(((Math.imul(i, 0x9e3779b1) >>> 0) / 2 ** 32) * below);
 
-/** Messages of one definition as often as they fit, each of these bytes. */
+/** Returns a file of as many equal messages of one definition as fit. */
 function repeated(
   size: number,
   globalNumber: number,
@@ -160,7 +160,10 @@ function repeated(
   return writer.done();
 }
 
-/** One definition as often as it fits, in as many segments as are read, with a message after each if it has data. */
+/**
+ * Returns a file that repeats one definition as often as fits, each followed by a message if `data` is given. A new
+ * segment begins after every 900,000 definitions.
+ */
 function redefined(
   size: number,
   globalNumber: number,
@@ -171,7 +174,7 @@ function redefined(
   const writer = new Writer(size).session(T0, 1_000);
   const bytes = 7 + 3 * fields.length + 3 * developer.length + 1 + (data?.length ?? 0);
   for (let i = 0; writer.fits(bytes + HEADER_BYTES + CRC_BYTES); i++) {
-    // A definition that equals the last could be recognized.
+    // Alternate the reserved byte, because the decoder recognizes a definition that equals the last.
     writer.define(0, globalNumber, fields, developer, i & 1);
     if (data !== null) writer.put(0, ...data);
     if (i % 900_000 === 899_999) writer.next();
@@ -180,8 +183,8 @@ function redefined(
 }
 
 /**
- * Rows of a few readings each in 64 developer fields. Every row is of one of 14 definitions, which change every
- * 256 rows, so that all fields have readings.
+ * Returns a file with few readings per row, spread over 64 developer fields. Rows use 14 definitions in turn. The
+ * definitions change every 256 rows, so that all fields have readings.
  */
 export function sparseRows(
   size: number,
@@ -189,7 +192,7 @@ export function sparseRows(
   { nativeField = 0xff, step = 1, rows = Infinity, random = false } = {},
 ): Uint8Array {
   const writer = new Writer(size).describe(DEVELOPER_FIELDS, nativeField).session(T0, 0xfffffff0);
-  // All fields must be carried by some record's definition to be columns.
+  // A field becomes a column only if the definition of some record contains it.
   writer.define(13, RECORD, [TIMESTAMP], developerFields(0, DEVELOPER_FIELDS));
   for (let i = 0; i < rows && writer.fits(300 + 5 + fieldsOfRow); i++) {
     if (i % 256 < 14) {
@@ -202,7 +205,10 @@ export function sparseRows(
   return writer.done();
 }
 
-/** A row a byte: compressed timestamps, no fields, and 64 columns that one row at the end fills. */
+/**
+ * Returns a file with rows of one byte: compressed timestamps without fields. Only the first and the last row have the
+ * 64 columns.
+ */
 function bareRows(size: number, nativeField = 0xff): Uint8Array {
   const writer = new Writer(size).describe(DEVELOPER_FIELDS, nativeField);
   writer.define(1, RECORD, [TIMESTAMP], developerFields(0, DEVELOPER_FIELDS));
@@ -216,7 +222,7 @@ function bareRows(size: number, nativeField = 0xff): Uint8Array {
   return writer.done();
 }
 
-/** As many sessions as count, and records that leap from one to another. */
+/** Returns a file with this many sessions, and records that jump between them. */
 export function leapingSessions(size: number, sessions = 100, records = Infinity): Uint8Array {
   const writer = new Writer(size);
   for (let i = 0; i < sessions; i++) writer.session(T0 + 1_000 * i, 500_000 + i);
@@ -230,7 +236,7 @@ export function leapingSessions(size: number, sessions = 100, records = Infinity
   return writer.done();
 }
 
-/** Sessions that all hold every record. */
+/** Returns a file with 100 sessions that all contain every record. */
 function sessionsOverAll(size: number): Uint8Array {
   const writer = new Writer(size);
   for (let i = 0; i < 100; i++) writer.session(T0, 0xfffffff0);
@@ -244,7 +250,7 @@ function sessionsOverAll(size: number): Uint8Array {
   return writer.done();
 }
 
-/** A strap's store of 1,000,000 seconds, then records without heart rate that ask for its seconds out of order. */
+/** Returns a file with 1,000,000 seconds of stored heart rates, then records without heart rate in random order. */
 function scatteredHeartRates(size: number): Uint8Array {
   const writer = new Writer(size).session(T0, 0xfffffff0);
   writer.define(0, 132, [TIMESTAMP, [0, 2, UINT16], [6, 32, UINT8], [9, 128, UINT32]]);
@@ -257,7 +263,7 @@ function scatteredHeartRates(size: number): Uint8Array {
   return writer.done();
 }
 
-/** Rows of 64 full developer fields without a pattern. */
+/** Returns a file with random readings in all of 64 developer fields. */
 function denseRows(size: number, nativeField = 0xff): Uint8Array {
   const writer = new Writer(size).describe(DEVELOPER_FIELDS, nativeField);
   writer.define(0, RECORD, [TIMESTAMP], developerFields(0, DEVELOPER_FIELDS));
@@ -268,7 +274,7 @@ function denseRows(size: number, nativeField = 0xff): Uint8Array {
   return writer.done();
 }
 
-/** Rows of which only so many go into one table, among messages without bytes. */
+/** Returns a file with more rows than one table holds, between messages without bytes. */
 function rowsAmongNothing(size: number): Uint8Array {
   const writer = new Writer(size);
   writer.define(0, RECORD, [TIMESTAMP, [3, 1, UINT8]]).define(1, 0xff00, []);
@@ -284,7 +290,7 @@ function rowsAmongNothing(size: number): Uint8Array {
   return writer.done();
 }
 
-/** Many segments, each with its own size and CRC wrong or right. */
+/** Returns 1,000 segments with a correct or a too large size in each header. */
 function chained(size: number, hasRightSize: boolean): Uint8Array {
   const bytes = new Uint8Array(size);
   const segments = 1_000;
@@ -310,7 +316,7 @@ function chainOf(segment: Uint8Array, segments: number): Uint8Array {
   return bytes;
 }
 
-/** Positions, powers, speeds and so on: every standard column, in records far apart or leaping back and forth. */
+/** Returns a file with positions, power, heart rate and cadence in records that jump between two times far apart. */
 function leapingClock(size: number): Uint8Array {
   const writer = new Writer(size);
   writer.define(0, RECORD, [
@@ -364,7 +370,7 @@ function manySmall(size: number): Uint8Array {
   return writer.done();
 }
 
-/** The kinds, each with the bytes of a file of that size. */
+/** Builders of all kinds of hostile files, by name. Each gets the maximum size in bytes. */
 export const HOSTILE_FILES: Readonly<Record<string, (size: number) => Uint8Array>> = {
   "file_id messages without bytes": (size) => repeated(size, 0, [], []),
   "file_id messages of one field": (size) => repeated(size, 0, [[0, 1, ENUM]], [4]),

@@ -16,7 +16,7 @@ const documented = app.openAPIRegistry.definitions
   }))
   .toSorted((a, b) => a.parameters - b.parameters);
 
-/** Returns the documented schema of this answer. Null without a JSON body. */
+/** Returns the documented schema of this response. Null without a JSON body. */
 function schemaFor(method: string, path: string, response: Response): z.ZodType | null {
   const type = response.headers.get("Content-Type")?.split(";")[0] ?? "";
   const asked = `${path.split("?")[0]}/`.replace(/\/+$/, "/");
@@ -36,8 +36,8 @@ function schemaFor(method: string, path: string, response: Response): z.ZodType 
 }
 
 /**
- * Sends a request as a partner, with `body` as JSON or `raw` unchanged. Checks that the route documents the
- * answer, and that the body has its schema.
+ * Sends a request as a partner, with `body` as JSON or `raw` unchanged. Checks that the route documents the response,
+ * and that the body has its schema.
  */
 export async function send(
   who: Pick<TestPartner, "headers"> | null,
@@ -56,7 +56,7 @@ export async function send(
   return response;
 }
 
-/** Returns the answer's body. Checks its status, and that it has exactly the fields of the schema. */
+/** Returns the response's body. Checks its status, and that it has exactly the fields of the schema. */
 export async function answerOf<T extends z.ZodType>(
   response: Response,
   status: number,
@@ -68,7 +68,7 @@ export async function answerOf<T extends z.ZodType>(
   return schema.parse(body);
 }
 
-/** Returns the problem document of an answer. Checks its status and code. */
+/** Returns the problem document of a response. Checks its status and code. */
 export async function problemOf(response: Response, status: number, code: string): Promise<Problem> {
   const found = await answerOf(response, status, problemSchema);
   expect(response.headers.get("Content-Type")).toBe("application/problem+json");

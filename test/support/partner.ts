@@ -16,7 +16,7 @@ export interface TestPartner {
   headers: Record<string, string>;
 }
 
-/** Registers a new partner with one live key. */
+/** Registers a new partner with one valid key. */
 export async function newPartner(settings: Partial<Partner> = {}): Promise<TestPartner> {
   const authKey = newAuthKey();
   const partnerId = settings.partner_id ?? `p-${randomId()}`;

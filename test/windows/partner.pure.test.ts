@@ -59,7 +59,7 @@ describe("slots at one host", () => {
     expect(enter("BULK", HOST, 4).admission).toHaveProperty("postponed_for_ms");
   });
 
-  test("are returned with their lease, which is granted once however often it is requested", () => {
+  test("are granted once for each lease, even if the request is repeated, and are free again when it is returned", () => {
     const { enter, fill } = windowsAt();
     const first = enter("PRIORITY");
     expect(first.again()).toEqual(OPEN);

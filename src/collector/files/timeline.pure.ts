@@ -16,7 +16,7 @@ export function readTimeline(storage: CollectorStorage, fileId: string): Entry[]
 }
 
 /**
- * Returns the events of a file's newest version, oldest first. `releasedAt` is when the task of its import came, in
+ * Returns the events of a file's newest version, oldest first. `releasedAt` is when the task of its import arrived, in
  * Unix milliseconds. Null when no task released it, or the collector no longer stores that import.
  */
 export function timelineOf(file: FileVersions, releasedAt: number | null): Entry[] {

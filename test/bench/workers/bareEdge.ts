@@ -32,7 +32,7 @@ async function project(database: D1Database, pings: string): Promise<void> {
     .run();
 }
 
-/** Stores pings, one statement a request; if asked to, writes them to D1 from an alarm. */
+/** Stores pings with one statement per request. `storeAndProjectLater` also writes them to D1 from an alarm. */
 export class BareCollector extends DurableObject<BareEnv> {
   readonly #sql: SqlStorage;
   #alarmIsSet = false;
@@ -56,7 +56,9 @@ export class BareCollector extends DurableObject<BareEnv> {
     );
   }
 
-  /** One commit: the pings, an outbox row that names them, and the alarm, which comes as late as the service's. */
+  /**
+   * Stores the pings, an outbox row that names them, and the alarm in one commit. The alarm has the service's delay.
+   */
   async storeAndProjectLater(pings: string, ids: string[]): Promise<void> {
     this.#write(pings);
     this.#sql.exec("INSERT INTO outbox (ids) VALUES (?)", JSON.stringify(ids));
@@ -79,7 +81,7 @@ export class BareCollector extends DurableObject<BareEnv> {
 }
 
 /**
- * Only the platform calls that the promise of a ping needs: with D1 in the request (`/`), with D1 in an alarm
+ * Makes only the platform calls that a durable ping needs: with D1 in the request (`/`), with D1 in an alarm
  * (`/projecting/`), or none of them (`/parsing/`).
  */
 export default {

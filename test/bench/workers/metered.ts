@@ -1,4 +1,4 @@
-// oxlint-disable typescript/no-unsafe-type-assertion -- it puts itself in front of methods whose types it cannot name
+// oxlint-disable typescript/no-unsafe-type-assertion -- it wraps methods without knowing their types
 import type { Env } from "../../../src/env.ts";
 import service, { PartnerWindows as Windows, PingCollector as Collector } from "../../../src/index.ts";
 
@@ -164,7 +164,7 @@ export default {
   async queue(batch, env) {
     meter(env);
     count("worker_requests/queue", 1);
-    // Each message that came is read once and deleted once.
+    // Each delivered message is read once and deleted once.
     count("queue_reads_and_deletes", 2 * batch.messages.length);
     await service.queue(batch, env);
   },

@@ -19,7 +19,7 @@ const SECOND_SWEEP_MS = 21 * 60_000;
 const RIDE = base64(rideFile());
 const rideOf = (user_id: string): PingFields => ({ user_id, summary_id: "ride", callback_url: RIDE });
 
-const answered = z.object({ files: z.array(z.object({ file_id: z.string(), status: z.string() })) });
+const acceptedSchema = z.object({ files: z.array(z.object({ file_id: z.string(), status: z.string() })) });
 
 /** Sends pings with an idempotency key. */
 async function ping(who: TestPartner, key: string, ...files: PingFields[]) {
@@ -28,7 +28,7 @@ async function ping(who: TestPartner, key: string, ...files: PingFields[]) {
     headers: { "Idempotency-Key": key },
   });
   expect(response.status).toBe(202);
-  return answered.parse(await response.json()).files;
+  return acceptedSchema.parse(await response.json()).files;
 }
 
 async function task(who: TestPartner, key: string, user_id: string) {
@@ -49,7 +49,7 @@ const users = async (who: TestPartner) =>
     .parse(await read(who, "/api/users/"))
     .data.map((user) => user.user_id);
 
-test("an erased user's requests are carried out again; another user's repeat their answers", async () => {
+test("repeated requests of an erased user run again; those of another user get their stored responses", async () => {
   const who = await newPartner();
   const keys = ["leaver", "stayer"] as const;
   for (const user of keys) await ping(who, user, rideOf(user));
@@ -62,14 +62,14 @@ test("an erased user's requests are carried out again; another user's repeat the
   expect(await task(who, "task-stayer", "stayer")).toEqual(stayerTask);
   await project(who, [{ user_id: "stayer", source: "watch" }]);
   expect(await users(who)).toEqual(["stayer"]);
-  // The answer is the same, but now it is true again.
+  // The repeated request queued the file again, so its status is the same as before the erasure.
   const [file] = await ping(who, "leaver", rideOf("leaver"));
   expect(file).toMatchObject({ status: "queued" });
   expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
   expect((await task(who, "task-leaver", "leaver")).import_id).not.toBe(leaverTask.import_id);
 });
 
-test("the answer to a request of 5,000 users is void once one of them is erased, and not before", async () => {
+test("the stored response to a request of 5,000 users becomes invalid when one of them is erased, not before", async () => {
   const { partnerId } = await newPartner();
   const user_hashes = Array.from({ length: 5_000 }, (_, user) => userHash(partnerId, `user-${user}`));
   const name = { partner_id: partnerId, key_hash: "key" };
@@ -88,14 +88,14 @@ test("the answer to a request of 5,000 users is void once one of them is erased,
   expect(await claim()).toMatchObject({ state: "claimed" });
 });
 
-test("a request in flight while its user is erased stores no answer for a repetition", async () => {
+test("a request stores no response if its user is erased while it runs", async () => {
   const who = await newPartner();
   const batch = env.DB.batch.bind(env.DB);
   let batches = 0;
   vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
     const results = await batch<T>(statements);
     batches += 1;
-    // The key is claimed and the ping is readable. The answer is not stored yet.
+    // The key is claimed and the ping is readable. The response is not stored yet.
     if (batches === 2) await eraseUser(env, who.partnerId, "leaver", Date.now());
     return results;
   });
@@ -106,7 +106,7 @@ test("a request in flight while its user is erased stores no answer for a repeti
   expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
 });
 
-test("an answer from after the erasure stays valid after the erasure's second sweep", async () => {
+test("a response stored after the erasure stays valid after the erasure's second sweep", async () => {
   const who = await newPartner();
   await ping(who, "before", rideOf("leaver"));
   await erase(who, "leaver");
