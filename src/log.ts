@@ -129,7 +129,10 @@ export interface SweepCounts {
   deliveries?: number;
   erasures?: number;
   expired_erasures?: number;
+  /** Files that jobs of `npm run redecode` examined. */
   operator_jobs?: number;
+  /** Files that jobs of `npm run project-again` examined. */
+  projected_again?: number;
   discarded_objects?: number;
   idempotent_requests?: number;
   test_events?: number;

@@ -7,6 +7,7 @@ import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
 import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
 import { sweepMissing } from "./imports/sweep.ts";
 import { faultName, logLine, type SweepCounts } from "./log.ts";
+import { continueAgainJobs } from "./operator/again/continueJobs.ts";
 import { continueJobs } from "./operator/redecode.ts";
 import { sweepFinishedJobs } from "./operator/sweep.ts";
 import { sweepSources } from "./sources/sweep.ts";
@@ -27,6 +28,7 @@ const SWEEPS: readonly Sweep[] = [
   { name: "erasures", isDue: () => true, run: sweepErasures },
   { name: "expired_erasures", isDue: () => true, run: sweepExpiredErasures },
   { name: "operator_jobs", isDue: () => true, run: continueJobs },
+  { name: "projected_again", isDue: () => true, run: continueAgainJobs },
   { name: "discarded_objects", isDue: () => true, run: sweepDiscardedObjects },
   { name: "idempotent_requests", isDue: () => true, run: sweepIdempotentRequests },
   { name: "test_events", isDue: () => true, run: sweepTestEvents },

@@ -7,6 +7,7 @@ import type {
   Claim,
   Claimant,
   CollectorNames,
+  CollectorPage,
   Outcome,
   PingEntry,
   PingStatus,
@@ -23,6 +24,7 @@ import type { CollectorEnv } from "./env.ts";
 import { CollectorEraser } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
 import { readFile } from "./files/readFile.ts";
+import { readPage } from "./files/readPage.ts";
 import { readTimeline } from "./files/timeline.pure.ts";
 import { previewRetry, retryFiles, type FailedFiles, type RetryPreview } from "./files/retryFiles.ts";
 import { referencedObjects } from "./files/unreferencedObjects.ts";
@@ -120,6 +122,12 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   /** Returns the newest version of a file, with the file's names. Null for an unknown file. */
   async readFile(fileId: string): Promise<FileProjection | null> {
     return readFile(this.#storage, fileId);
+  }
+
+  /** Returns at most `limit` files after a file id, with the imports on the first page. Null without any data. */
+  async readPage(after: string, limit: number): Promise<CollectorPage | null> {
+    const identity = this.#storage.identity.get();
+    return identity === null ? null : readPage(this.#storage, identity, after, limit);
   }
 
   /** Returns the events of a file's newest version, oldest first. Empty for an unknown file. */

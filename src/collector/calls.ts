@@ -1,4 +1,5 @@
 import type { FileError, StoredObject } from "../files/file.ts";
+import type { FileProjection } from "../files/write.ts";
 import type { ImportProjection } from "../imports/write.ts";
 import type { FaultOrigin } from "./dispatches/retrySchedule.pure.ts";
 import type { Submission } from "./files/submission.pure.ts";
@@ -108,4 +109,20 @@ export interface PostponedOutcome {
   stored: StoredObject | null;
   /** Minimum time until the next dispatch, in milliseconds. */
   for_ms: number;
+}
+
+/** Files of a collector in the order of their ids. */
+export interface CollectorPage {
+  names: CollectorNames;
+  files: PagedFile[];
+  /** Imports that the collector stores. Only the first page has them. */
+  imports: ImportProjection[];
+  /** Last file id of the page. Null when no page follows. */
+  next: string | null;
+}
+
+export interface PagedFile {
+  newest: FileProjection;
+  /** The imported version. Null while the version that was dispatched last is not imported. */
+  imported: FileProjection | null;
 }

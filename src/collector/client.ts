@@ -20,3 +20,12 @@ export function collectorOfId(env: Pick<Env, "COLLECTOR">, partnerId: string, id
 export function collectorNamed(env: Pick<Env, "COLLECTOR">, name: string): Collector {
   return env.COLLECTOR.getByName(name);
 }
+
+const OBJECT_ID = /^[0-9a-f]{64}$/;
+
+/** Returns the collector of a name, or of an id from the platform's list of Durable Objects. */
+export function collectorListed(env: Pick<Env, "COLLECTOR">, nameOrId: string): Collector {
+  return OBJECT_ID.test(nameOrId)
+    ? env.COLLECTOR.get(env.COLLECTOR.idFromString(nameOrId))
+    : collectorNamed(env, nameOrId);
+}

@@ -70,6 +70,11 @@ export class FileStorage {
     return files;
   }
 
+  /** Returns at most `limit` files after a file id, in the order of ids. */
+  after(fileId: string, limit: number): FileVersions[] {
+    return this.#select("file_id > ? ORDER BY file_id LIMIT ?", fileId, limit);
+  }
+
   write(files: readonly FileVersions[]): void {
     const values = files.map(({ file_id, summary_id, revision, current, held }) => [
       file_id,

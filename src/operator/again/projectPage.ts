@@ -1,0 +1,181 @@
+import type { CollectorPage, PagedFile } from "../../collector/calls.ts";
+import { identityOf, type CollectorIdentity } from "../../collector/identity.ts";
+import { settleAll, valuesOf } from "../../concurrency/settleAll.ts";
+import type { Env } from "../../env.ts";
+import { hourOf, INLINE_PREFIX, versionKey } from "../../files/objectKeys.ts";
+import { unwrap } from "../../files/unwrap.ts";
+import { projectFiles, type FileProjection } from "../../files/write.ts";
+import { decodeActivities } from "../../fit/index.ts";
+import { readableStatements, type ReadableFile } from "../../activities/readableFiles.ts";
+import { projectImport } from "../../imports/write.ts";
+import { logLine } from "../../log.ts";
+import { sharedMemory } from "../../memory/budget.ts";
+import { introduceSources } from "../../sources/write.ts";
+import { touchUsers } from "../../users/write.ts";
+import { lostStates } from "./read.ts";
+import { keepNamedObjects, lowerRevisions, type LoweredRow } from "./write.ts";
+
+/** Number of files that are decoded at the same time. */
+const CONCURRENT_FILES = 4;
+/** Maximum wait for memory: longer than requests and imports hold it. After it, the file counts as failed. */
+const MEMORY_WAIT_MS = 60_000;
+
+export interface ProjectedPage {
+  files: number;
+  /** Files with a row that was missing, old or incomplete. */
+  changed: number;
+  /** Files that cannot be made readable: their bytes are missing or cannot be decoded. */
+  failed: number;
+}
+
+/**
+ * Writes the files of a page that the read model has lost, with the user, the source and the imports. Reads stored bytes
+ * and downloads nothing. Rows of later revisions and erased users stay as they are, so repeating it changes nothing.
+ */
+export async function projectPage(
+  env: Env,
+  database: D1Database,
+  page: CollectorPage,
+): Promise<ProjectedPage> {
+  const identity = identityOf(page.names);
+  const states = await lostStates(database, identity.partner_id, page.files);
+  const unreadable = page.files.filter(({ newest }) => states.get(newest.file_id)?.is_unreadable === 1);
+  const restored = await settleAll(unreadable, CONCURRENT_FILES, async (file) =>
+    restore(env, identity, file),
+  );
+  const readable: ReadableFile[] = [];
+  const failed = new Set<string>();
+  for (const [index, result] of valuesOf(restored).entries()) {
+    const file = unreadable[index];
+    if (file === undefined) continue;
+    if (result !== null) readable.push(result);
+    // Without an imported version, the file may never have been readable.
+    else if (file.imported !== null) failed.add(file.newest.file_id);
+  }
+  const written = new Set(readable.map(({ item }) => item.file_id));
+  const behind = page.files.filter(({ newest: { file_id, status } }) => {
+    const isBehind = states.get(file_id)?.is_behind === 1 || written.has(file_id);
+    return isBehind && status !== "imported";
+  });
+  await database.batch([
+    ...userStatements(database, identity, page),
+    ...lowerRevisions(database, identity.partner_id, loweredRows(page, readable)),
+    ...(readable.length === 0 ? [] : readableStatements(database, identity, readable)),
+    ...projectFiles(
+      database,
+      identity.partner_id,
+      behind.map(({ newest }) => newest),
+    ),
+    ...keepNamedObjects(
+      database,
+      identity.partner_id,
+      readable.map(({ item }) => item.file_id),
+    ),
+    ...page.imports.map((row) => projectImport(database, identity.partner_id, row)),
+  ]);
+  for (const { newest } of behind) written.add(newest.file_id);
+  return { files: page.files.length, changed: written.size, failed: failed.size };
+}
+
+/** Returns a file decoded from its stored bytes. Null when no bytes are stored or they cannot be decoded. */
+async function restore(
+  env: Env,
+  identity: CollectorIdentity,
+  { newest, imported }: PagedFile,
+): Promise<ReadableFile | null> {
+  const version = imported ?? (await earlierVersion(env, identity, newest));
+  if (version === null) return null;
+  const object = await originalOf(env, identity, version);
+  if (object === null) {
+    const { partner_id } = identity;
+    logLine({ unit: "setback", outcome: "original_missing", partner_id, file_id: newest.file_id });
+    return null;
+  }
+  const untilMs = Date.now() + MEMORY_WAIT_MS;
+  const hold = await sharedMemory(identity.partner_id).reserve(object.size, () => untilMs);
+  if (hold === null) {
+    void object.body.cancel().catch(() => undefined);
+    return null;
+  }
+  try {
+    const bytes = new Uint8Array(await object.arrayBuffer());
+    const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+    const stored = { key: object.key, sha256, size_in_bytes: bytes.byteLength };
+    const unwrapped = unwrap(bytes);
+    if (!unwrapped.ok) return null;
+    const decoded = decodeActivities(unwrapped.fit, {
+      fallbackStartInSeconds: Number(version.start_time_in_seconds),
+    });
+    if (!decoded.ok) return null;
+    // The statements count one more attempt than the item has.
+    return { item: { ...version, attempts: version.attempts - 1, submission: version }, stored, decoded };
+  } finally {
+    hold.release();
+  }
+}
+
+/**
+ * Returns the newest version with downloaded bytes before this one, with this one's fields, because the collector no
+ * longer stores those of the earlier version. A partner reads it until a newer version is imported.
+ */
+async function earlierVersion(
+  env: Env,
+  { partner_id, user_id }: CollectorIdentity,
+  newest: FileProjection,
+): Promise<FileProjection | null> {
+  const prefix = versionKey(partner_id, user_id, newest.file_id, 0).slice(0, -1);
+  const { objects } = await env.FILES.list({ prefix });
+  const versions = objects.map(({ key }) => Number(key.slice(prefix.length)));
+  const version = Math.max(0, ...versions.filter((stored) => stored < newest.version));
+  if (version === 0) return null;
+  const revision = Math.min(newest.revision - 1, version * 1_000);
+  return { ...newest, status: "imported", version, revision, attempts: 1, import_id: null, error: null };
+}
+
+/** Returns the object of an imported version: downloaded bytes have its number, bytes of a ping the hour of the ping. */
+async function originalOf(
+  env: Env,
+  { partner_id, user_id }: CollectorIdentity,
+  { file_id, version, received_at }: FileProjection,
+): Promise<R2ObjectBody | null> {
+  const downloaded = await env.FILES.get(versionKey(partner_id, user_id, file_id, version));
+  if (downloaded !== null) return downloaded;
+  const { objects } = await env.FILES.list({
+    prefix: `${INLINE_PREFIX}${hourOf(received_at)}/${partner_id}/${file_id}/`,
+  });
+  const distance = ({ uploaded }: R2Object) => Math.abs(uploaded.getTime() - received_at);
+  const nearest = objects.toSorted((a, b) => distance(a) - distance(b))[0];
+  return nearest === undefined ? null : env.FILES.get(nearest.key);
+}
+
+/** Returns the statements that list the user and the source. The oldest known file dates a new row of the user. */
+function userStatements(
+  database: D1Database,
+  identity: CollectorIdentity,
+  { files, imports }: CollectorPage,
+): D1PreparedStatement[] {
+  const { partner_id } = identity;
+  const versions = files.map(({ newest }) => newest.version);
+  const pinged = files.map(({ newest }) => newest.received_at);
+  const newest = Math.max(0, ...versions, ...imports.map(({ requested_at }) => requested_at));
+  const touched = (pinged_at: number, version: number) =>
+    touchUsers(database, partner_id, [{ ...identity, pinged_at, version }]);
+  return [
+    ...(newest === 0 ? [] : introduceSources(database, partner_id, [{ ...identity, version: newest }])),
+    ...(files.length === 0
+      ? []
+      : [
+          ...touched(Math.min(...pinged), Math.max(...versions)),
+          ...touched(Math.max(...pinged), Math.max(...versions)),
+        ]),
+  ];
+}
+
+function loweredRows({ files }: CollectorPage, readable: readonly ReadableFile[]): LoweredRow[] {
+  const known = new Map(files.map(({ newest }) => [newest.file_id, newest.revision]));
+  return readable.map(({ item: { file_id, revision } }) => ({
+    file_id,
+    revision,
+    through: known.get(file_id) ?? revision,
+  }));
+}

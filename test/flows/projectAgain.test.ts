@@ -1,0 +1,202 @@
+import { env } from "cloudflare:workers";
+import { afterEach, expect, test, vi } from "vitest";
+import { randomId } from "../../src/identifiers.ts";
+import { continueAgainJobs } from "../../src/operator/again/continueJobs.ts";
+import { INSERT_AGAIN, parseAgainJob, type AgainParameters } from "../../src/operator/again/write.ts";
+import { READ_JOB } from "../../src/operator/write.ts";
+import { send } from "../support/http.ts";
+import { playOutside } from "../support/outside.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+import { rideFile } from "../support/rideFile.ts";
+import { collectorOf, project, settle } from "../support/world.ts";
+import { base64, HOST, ping, read, SOURCE, task } from "./partnerActs.ts";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function projectAgain(who: TestPartner, scope: Partial<AgainParameters> = {}) {
+  const parameters = { partner_id: who.partnerId, user_id: null, objects: null, ...scope };
+  const jobId = randomId();
+  await env.DB.prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+  for (let run = 0; run < 20; run += 1) {
+    await continueAgainJobs(env, Date.now());
+    const job = parseAgainJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+    if (job.finished_at !== null) return job;
+  }
+  throw new Error("the job does not finish");
+}
+
+/** Deletes all rows of the read model, as a database that is restored from before the partner's first ping. */
+async function loseReadModel(): Promise<void> {
+  const tables = ["files", "file_batches", "activities", "imports", "users", "user_sources", "partner_usage"];
+  await env.DB.batch(
+    [...tables, "deliveries", "discarded_objects", "import_missing"].map((table) =>
+      env.DB.prepare(`DELETE FROM ${table}`),
+    ),
+  );
+}
+
+/** Lists and single reads of a partner, without the times at which rows were written. */
+async function everything(who: TestPartner) {
+  const lists = ["files", "activities", "imports", "users"];
+  const found: Record<string, unknown> = {};
+  for (const list of lists) found[list] = await read(who, `/api/${list}/?limit=100`);
+  const files = await read(who, "/api/files/?limit=100");
+  for (const { file_id, activity_ids } of files["data"] as { file_id: string; activity_ids: string[] }[]) {
+    found[file_id] = await read(who, `/api/files/${file_id}/`);
+    for (const id of activity_ids) {
+      found[id] = await read(who, `/api/activities/${id}/`);
+      found[`${id} streams`] = await read(who, `/api/activities/${id}/streams/`);
+    }
+  }
+  return JSON.parse(JSON.stringify(found, (key, value: unknown) => (WRITTEN_AT.has(key) ? "-" : value))) as unknown;
+}
+
+const WRITTEN_AT = new Set(["updated_at", "created_at"]);
+
+/** A live ride from a URL, one from a ping, a history with a failed file and a repeat, a held and a queued file. */
+async function fillService(who: TestPartner) {
+  const outside = playOutside({
+    [`${HOST}/ride`]: () => new Response(rideFile()),
+    [`${HOST}/history`]: () => new Response(rideFile({ seconds: 40 })),
+    [`${HOST}/page`]: () => new Response("<html></html>"),
+    [`${HOST}/broken`]: () => new Response("", { status: 500 }),
+    [`${HOST}/gone`]: () => new Response("", { status: 410 }),
+  });
+  await ping(who, { summary_id: "live", callback_url: `${HOST}/ride` });
+  await ping(who, { summary_id: "inline", callback_url: base64(rideFile({ seconds: 30 })), source: "phone" });
+  await ping(
+    who,
+    { summary_id: "history", callback_url: `${HOST}/history`, priority: 0 },
+    { summary_id: "page", callback_url: `${HOST}/page`, priority: 0 },
+    { summary_id: "live", callback_url: `${HOST}/ride`, priority: 0 },
+  );
+  await task(who, { event_id: "first" });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await settle(collectorOf(who.partnerId, "user-1", "phone"));
+  // An overwrite that fails: the first version stays readable.
+  await ping(who, { summary_id: "live", callback_url: `${HOST}/gone`, overwrite_mode: true });
+  await ping(who, { summary_id: "later", callback_url: `${HOST}/broken` });
+  // A held version of a file that is readable, and a user with held files only.
+  await ping(who, { summary_id: "history", callback_url: `${HOST}/ride`, priority: 0, overwrite_mode: true });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await ping(who, { user_id: "held-only", summary_id: "held", callback_url: `${HOST}/ride`, priority: 0 });
+  await project(who, [{ user_id: "held-only", source: SOURCE }]);
+  return outside;
+}
+
+test("after the loss of the read model, a job makes every list and read as it was, without a download", async () => {
+  const who = await newPartner();
+  const outside = await fillService(who);
+  const before = await everything(who);
+  const usage = await env.DB.prepare("SELECT files, stored_bytes FROM partner_usage").first();
+  const downloads = outside.sent.length;
+  await loseReadModel();
+  expect(await read(who, "/api/files/")).toMatchObject({ data: [] });
+
+  const objects = [env.COLLECTOR.idFromName(collectorOf(who.partnerId, "held-only", SOURCE).name).toString()];
+  expect(await projectAgain(who)).toMatchObject({ looked_at: 5, changed: 5, failed: 0 });
+  expect(await projectAgain(who, { objects })).toMatchObject({ looked_at: 1, changed: 1, failed: 0 });
+
+  expect(await everything(who)).toEqual(before);
+  expect(await env.DB.prepare("SELECT files, stored_bytes FROM partner_usage").first()).toEqual(usage);
+  expect(outside.sent).toHaveLength(downloads);
+  expect(await env.DB.prepare("SELECT * FROM discarded_objects").first()).toBeNull();
+
+  // A second job changes nothing, and events are not sent again.
+  const rows = await env.DB.prepare("SELECT * FROM files ORDER BY file_id").all();
+  expect(await projectAgain(who)).toMatchObject({ changed: 0, failed: 0 });
+  expect((await env.DB.prepare("SELECT * FROM files ORDER BY file_id").all()).results).toEqual(rows.results);
+  expect(await read(who, "/api/events/")).toMatchObject({ data: [] });
+});
+
+test("a job of one user restores lost activities and rows of this user alone", async () => {
+  const who = await newPartner();
+  playOutside({});
+  for (const user_id of ["user-1", "user-2"]) {
+    await ping(who, { user_id, summary_id: "ride", callback_url: base64(rideFile()) });
+    await settle(collectorOf(who.partnerId, user_id, SOURCE));
+  }
+  const [file] = await ping(who, { user_id: "user-1", summary_id: "other", callback_url: base64(rideFile()) });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  const before = await read(who, "/api/activities/?user_id=user-1");
+  await env.DB.batch([
+    env.DB.prepare("DELETE FROM activities WHERE partner_id = ?").bind(who.partnerId),
+    env.DB.prepare("DELETE FROM files WHERE partner_id = ? AND file_id = ?").bind(
+      who.partnerId,
+      file?.file_id ?? "",
+    ),
+  ]);
+
+  expect(await projectAgain(who, { user_id: "user-1" })).toMatchObject({ changed: 2, failed: 0 });
+  const after = await read(who, "/api/activities/?user_id=user-1");
+  const idsOf = (list: Record<string, unknown>) =>
+    (list["data"] as { activity_id: string }[]).map(({ activity_id }) => activity_id).toSorted();
+  expect(idsOf(after)).toEqual(idsOf(before));
+  expect(idsOf(after)).toHaveLength(2);
+  expect(await read(who, "/api/activities/?user_id=user-2")).toMatchObject({ data: [] });
+});
+
+test("a job brings nothing of an erased user back, also when the list of erasures is lost", async () => {
+  const who = await newPartner();
+  playOutside({});
+  await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
+  await loseReadModel();
+  await env.DB.prepare("DELETE FROM erased").run();
+
+  expect(await projectAgain(who)).toMatchObject({ looked_at: 0 });
+  expect(await projectAgain(who, { objects: [env.COLLECTOR.idFromName(collectorOf(who.partnerId, "user-1", SOURCE).name).toString()] })).toMatchObject({ looked_at: 0 });
+  expect(await read(who, "/api/files/")).toMatchObject({ data: [] });
+});
+
+test("a file without its bytes counts as failed, and the others of its page are restored", async () => {
+  const who = await newPartner();
+  playOutside({});
+  const [lost] = await ping(
+    who,
+    { summary_id: "lost", callback_url: base64(rideFile()) },
+    { summary_id: "kept", callback_url: base64(rideFile()) },
+  );
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  const row = await env.DB.prepare("SELECT object_key FROM files WHERE file_id = ?")
+    .bind(lost?.file_id ?? "")
+    .first();
+  await env.FILES.delete(String(row?.["object_key"]));
+  await loseReadModel();
+
+  expect(await projectAgain(who)).toMatchObject({ changed: 1, failed: 1 });
+  expect(await read(who, "/api/activities/")).toMatchObject({ data: [{ summary_id: "kept" }] });
+});
+
+test("jobs of several partners take turns", async () => {
+  const first = await newPartner();
+  const second = await newPartner();
+  playOutside({});
+  for (const who of [first, second]) {
+    await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  }
+  const jobs = [];
+  for (const { partnerId } of [first, second]) {
+    const jobId = randomId();
+    const parameters = { partner_id: partnerId, user_id: null, objects: null };
+    await env.DB.prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+    jobs.push(jobId);
+  }
+  // Each turn ends at its first page: the clock is past its end.
+  const now = vi.spyOn(Date, "now");
+  const start = now.getMockImplementation()?.() ?? new Date().getTime();
+  let calls = 0;
+  now.mockImplementation(() => start + (calls += 1) * 1_500);
+  await continueAgainJobs(env, start);
+  now.mockRestore();
+  const positions = [];
+  for (const jobId of jobs) {
+    const job = parseAgainJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+    positions.push(job.after_file?.phase);
+  }
+  expect(positions).toEqual(["sources", "sources"]);
+});
