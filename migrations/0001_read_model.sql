@@ -242,10 +242,10 @@ CREATE INDEX discarded_objects_by_age ON discarded_objects (discarded_at);
 -- Long jobs that an operator started. The schedule runs them in limited steps.
 CREATE TABLE operator_jobs (
   job_id        TEXT NOT NULL PRIMARY KEY,
-  kind          TEXT NOT NULL,                      -- redecode
-  parameters    TEXT NOT NULL,                      -- JSON { since, code }
+  kind          TEXT NOT NULL,                      -- redecode, project_again
+  parameters    TEXT NOT NULL,                      -- JSON { since, code }, or { partner_id, user_id, objects }
   after_partner TEXT NOT NULL DEFAULT '',           -- with after_file: the last file that was processed
-  after_file    TEXT NOT NULL DEFAULT '',
+  after_file    TEXT NOT NULL DEFAULT '',           -- project_again: its position, as JSON
   looked_at     INTEGER NOT NULL DEFAULT 0,
   changed       INTEGER NOT NULL DEFAULT 0,
   failed        INTEGER NOT NULL DEFAULT 0,

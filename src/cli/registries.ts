@@ -5,7 +5,8 @@ import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
 import type { Refusal } from "./commandLine.ts";
 import { openLocalStores, retryWhileLocked } from "./localState.ts";
-import { parsePrinted, type RunWrangler } from "./wrangler.ts";
+import type { Target } from "./target.ts";
+import { parsePrinted, wranglerFor, type RunWrangler } from "./wrangler.ts";
 
 /** Prefix of the KV keys of partners. */
 const PREFIX = partnerKey("");
@@ -20,6 +21,11 @@ export interface Registry {
   write(partner: Partner): Promise<void>;
   remove(partnerId: string): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Opens the registry of a service. */
+export async function registryAt(target: Target): Promise<Registry | Refusal> {
+  return target.remote ? remoteRegistry(wranglerFor(target.environment)) : localRegistry(target.state);
 }
 
 /** Opens the registry of a state folder. A service that runs on it sees every change. */

@@ -9,8 +9,7 @@ import {
 } from "../commandLine.ts";
 import { COMMANDS, settingsProblem, SETTINGS, type Request } from "../partnerCommands.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
-import { localRegistry, remoteRegistry } from "../registries.ts";
-import { wranglerFor } from "../wrangler.ts";
+import { registryAt } from "../registries.ts";
 
 const USAGE = `Usage: npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
 Commands:
@@ -153,9 +152,7 @@ async function main(): Promise<Refusal | null> {
   const request: Request = { partnerId, keyId, remote: target.remote, ...read.settings };
   const problem = settingsProblem(request);
   if (problem !== null) return misuse(problem);
-  const registry = target.remote
-    ? remoteRegistry(wranglerFor(target.environment))
-    : await localRegistry(target.state);
+  const registry = await registryAt(target);
   if (!registry.ok) return registry;
   try {
     const output = await command.run(registry, request, new Date());
