@@ -182,6 +182,25 @@ test("a file without its bytes counts as failed, and the others of its page are 
   expect(await read(who, "/api/activities/")).toMatchObject({ data: [{ summary_id: "kept" }] });
 });
 
+test("a history of whole pages is restored, and a fault of the database only delays the job", async () => {
+  const who = await newPartner();
+  playOutside({});
+  const names = Array.from({ length: 25 }, (_, index) => `ride-${index}`);
+  await ping(who, ...names.map((summary_id) => ({ summary_id, callback_url: base64(rideFile()) })));
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await loseReadModel();
+  const jobId = randomId();
+  const parameters = { partner_id: who.partnerId, user_id: null, objects: null };
+  await env.DB.prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+  vi.spyOn(env.FILES, "list").mockRejectedValueOnce(new Error("list: unavailable"));
+
+  await expect(continueAgainJobs(env, Date.now())).rejects.toThrow("list: unavailable");
+  await continueAgainJobs(env, Date.now() + 1);
+  const job = parseAgainJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+  expect(job).toMatchObject({ looked_at: 25, changed: 25, failed: 0, finished_at: expect.any(Number) });
+  expect((await read(who, "/api/activities/?limit=100"))["data"]).toHaveLength(25);
+});
+
 test("jobs of several partners take turns", async () => {
   const first = await newPartner();
   const second = await newPartner();

@@ -1,7 +1,13 @@
 import { collectorListed } from "../../collector/client.ts";
 import { allDatabases, databaseFor } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
-import { claimAgainJob, saveAgainJob, type AgainJob, type AgainParameters } from "./write.ts";
+import {
+  claimAgainJob,
+  releaseAgainJob,
+  saveAgainJob,
+  type AgainJob,
+  type AgainParameters,
+} from "./write.ts";
 import { nextCollector, START } from "./findCollectors.ts";
 import { projectPage } from "./projectPage.ts";
 
@@ -26,7 +32,13 @@ export async function continueAgainJobs(env: Env, nowMs: number): Promise<number
       const elapsedMs = Date.now() - startedAt;
       const job = await claimAgainJob(database, nowMs + elapsedMs, nowMs + elapsedMs + CLAIM_MS);
       if (job === null) break;
-      files += await continueJob(env, database, job, budget, nowMs + elapsedMs);
+      try {
+        files += await continueJob(env, database, job, budget, nowMs + elapsedMs);
+      } catch (fault) {
+        // The job becomes the last in the order, so the next run continues another one first.
+        await releaseAgainJob(database, job.job_id, nowMs + elapsedMs);
+        throw fault;
+      }
     }
   }
   return files;

@@ -37,6 +37,7 @@ export async function projectPage(
   database: D1Database,
   page: CollectorPage,
 ): Promise<ProjectedPage> {
+  if (page.files.length === 0 && page.imports.length === 0) return { files: 0, changed: 0, failed: 0 };
   const identity = identityOf(page.names);
   const states = await lostStates(database, identity.partner_id, page.files);
   const unreadable = page.files.filter(({ newest }) => states.get(newest.file_id)?.is_unreadable === 1);

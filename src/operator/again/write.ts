@@ -83,6 +83,11 @@ export async function saveAgainJob(db: D1Database, job: AgainJob, claimedUntilMs
     .run();
 }
 
+/** Ends the claim of a job after a fault. Its count of claims stays. */
+export async function releaseAgainJob(db: D1Database, jobId: string, nowMs: number): Promise<void> {
+  await db.prepare("UPDATE operator_jobs SET claimed_until = ? WHERE job_id = ?").bind(nowMs, jobId).run();
+}
+
 /** A row that is replaced if its revision is between these two. */
 export interface LoweredRow {
   file_id: string;
