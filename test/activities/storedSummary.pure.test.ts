@@ -6,8 +6,8 @@ import { quantities } from "../../src/fit/quantities.ts";
 const FIRST_RELEASE = [
   '2\t"road"\t3600\t81.5\t0.81\t280\t3.1\t0.4\t\t\t\t47.3769012\t8.5417',
   "3723.5\t3600\t3500\t30012.34\t8.337\t15.2\t140.5\t171\t180.3\t612\t205\t649.1\t85.25\t113\t\t411.5\t409\t802\t18.4",
-  'qb\tc2\ts5\t"another field"',
-  's0\ts1\ts5\t"developer.Power, left"',
+  'qb\tc2\ts6\t"another field"',
+  's0\ts1\ts6\t"developer.Power, left"',
 ].join("\n");
 
 const READ = {
