@@ -12,7 +12,7 @@ export const COLLECTOR_LENGTH = 20;
 /** Number of the following characters that file ids with similar names share. */
 const NAME_GROUP_LENGTH = 6;
 /** Number of the last characters of a file id: 80 bits that belong to this file alone. */
-const OWN_LENGTH = ID_LENGTH - COLLECTOR_LENGTH - NAME_GROUP_LENGTH;
+const UNIQUE_LENGTH = ID_LENGTH - COLLECTOR_LENGTH - NAME_GROUP_LENGTH;
 /** Length of a hash: 130 bits, so that collisions do not occur. */
 const HASH_LENGTH = 26;
 
@@ -121,7 +121,7 @@ function nameGroupHash(prefix: string, summaryId: string): string {
 /** Returns the id of a file. It depends only on (partner, user, source, summary_id), so a repeated ping names the same file. */
 export function fileId({ partnerId, userId, source, summaryId }: FileName): string {
   const prefix = collectorPrefix(partnerId, userId, source);
-  const own = hashOf("file", [prefix, summaryId]).slice(0, OWN_LENGTH);
+  const own = hashOf("file", [prefix, summaryId]).slice(0, UNIQUE_LENGTH);
   return prefix + nameGroupHash(prefix, summaryId) + own;
 }
 

@@ -28,15 +28,15 @@ export function partnerWith(
   now: Date,
 ): Partner {
   const { partner_id, auth_key, webhook_secret } = credentials;
-  const life = { created_at: now.toISOString(), expires_at: null };
+  const validity = { created_at: now.toISOString(), expires_at: null };
   return {
     partner_id,
     name: settings.name,
     status: "active",
     created_at: now.toISOString(),
-    keys: [{ key_id: `key_${randomId()}`, digest: digestOf(auth_key), ...life }],
+    keys: [{ key_id: `key_${randomId()}`, digest: digestOf(auth_key), ...validity }],
     event_url: settings.event_url,
-    webhook_secrets: [{ secret_id: `secret_${randomId()}`, secret: webhook_secret, ...life }],
+    webhook_secrets: [{ secret_id: `secret_${randomId()}`, secret: webhook_secret, ...validity }],
     callback_hosts: settings.callback_hosts,
     limits: settings.limits,
     quotas: settings.quotas,

@@ -1,7 +1,7 @@
 import { databaseFor } from "../database/databases.ts";
 import { faultName, logLine } from "../log.ts";
 import type { DispatchSender } from "./dispatches/sender.ts";
-import { askQueues, doDueWork, nextDueWork } from "./dueWork.ts";
+import { readDueBacklogs, doDueWork, nextDueWork } from "./dueWork.ts";
 import type { CollectorEnv } from "./env.ts";
 import type { CollectorEraser } from "./erase.ts";
 import { nameOf } from "./identity.ts";
@@ -92,14 +92,14 @@ export class CollectorAlarm {
     this.#moreWaits = false;
     await eraser.expire(Date.now());
     const allDeleted = await eraser.deleteObjects();
-    const backlogs = await askQueues(turns.storage, env);
+    const backlogs = await readDueBacklogs(turns.storage, env);
     const turn = turns.beginIfKnown();
     if (turn === null) return allDeleted;
-    const { unsent, noted } = turns.commit(() => {
-      const noted = sender.noteSentByRequests(turn);
-      return { unsent: doDueWork(turn, backlogs), noted };
+    const { unsent, sentByRequests } = turns.commit(() => {
+      const sentByRequests = sender.noteSentByRequests(turn);
+      return { unsent: doDueWork(turn, backlogs), sentByRequests };
     });
-    sender.forgetSentByRequests(noted);
+    sender.forgetSentByRequests(sentByRequests);
     const allSent = await sender.sendUnsent(turn, unsent);
     const database = databaseFor(env, turn.identity.partner_id);
     this.#moreWaits = await drainOutbox(turn, env, database, unprojected, async (bound) =>

@@ -16,7 +16,7 @@ import type { CollectorTurn } from "./turn.ts";
 const ALARM_LIMIT = 500;
 
 /** Returns the backlogs of the queues of dispatches with an ended lease. */
-export async function askQueues(
+export async function readDueBacklogs(
   storage: CollectorStorage,
   queues: Pick<CollectorEnv, QueueName>,
 ): Promise<Backlogs> {

@@ -9,7 +9,7 @@ import { readPartner } from "../partners/registry.ts";
 import { enterHost } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import type { Results } from "../windows/window.pure.ts";
-import { afterForgery, FORGED } from "./forged.ts";
+import { afterForgedAttempt, FORGED } from "./forged.ts";
 import { PLAN_PREFIX } from "./ids.ts";
 import type { DeliveryMessage } from "./message.ts";
 import { afterAttempt, MAX_DELAY_MS, RESPONSE_DEADLINE_MS } from "./schedule.pure.ts";
@@ -279,7 +279,7 @@ function resultOf(
   timing: Parameters<typeof afterAttempt>[1],
 ): AttemptResult {
   if (target.send || target.as === "retried") {
-    const next = type === FORGED ? afterForgery(attempt.status) : afterAttempt(attempt.status, timing);
+    const next = type === FORGED ? afterForgedAttempt(attempt.status) : afterAttempt(attempt.status, timing);
     return { ...next, attempt, counted: true };
   }
   if (target.as === "postponed") {

@@ -7,7 +7,7 @@ export const FORGED = "test.forged";
 export const REJECTIONS: readonly number[] = [400, 401, 403, 422];
 
 /** Returns the state of a forged event after its only attempt: delivered when the receiver rejected it. */
-export function afterForgery(httpStatus: number | null): Next {
+export function afterForgedAttempt(httpStatus: number | null): Next {
   const rejected = httpStatus !== null && REJECTIONS.includes(httpStatus);
   return { status: rejected ? "delivered" : "failed", next_attempt_at: null };
 }

@@ -30,7 +30,7 @@ export function nameOf(schema: SchemaOrRef | undefined): string | null {
 }
 
 /** Returns the responses of an operation. None of them is a reference. */
-export function answersOf({ responses }: OperationObject): [status: string, response: ResponseObject][] {
+export function responsesOf({ responses }: OperationObject): [status: string, response: ResponseObject][] {
   const all: Record<string, ResponseObject | ReferenceObject> = responses ?? {};
   return Object.entries(all).flatMap(([status, response]) =>
     "$ref" in response ? [] : [[status, response]],
@@ -203,7 +203,7 @@ function registerWebhooks(app: App): void {
 function enrich(operation: OperationObject, { tag, ...words }: Operation): void {
   Object.assign(operation, words, { tags: [tag] });
   const open = operation.security?.length === 0;
-  for (const [status, response] of answersOf(operation)) {
+  for (const [status, response] of responsesOf(operation)) {
     const names: HeaderName[] = ["X-Request-Id"];
     if (status === "401") names.push("WWW-Authenticate");
     if (["408", "429", "503"].includes(status)) names.push("Retry-After");

@@ -5,7 +5,7 @@ import type {
   ResponseObject,
   SchemaObject,
 } from "openapi3-ts/oas31";
-import { answersOf, METHODS, nameOf, type SchemaOrRef } from "./document.ts";
+import { responsesOf, METHODS, nameOf, type SchemaOrRef } from "./document.ts";
 import { escape, listing, prose, table } from "./html.ts";
 
 interface Entry {
@@ -100,15 +100,15 @@ function bodyHtml(operation: OperationObject, links: ReadonlyMap<string, string>
 }
 
 function responsesHtml(operation: OperationObject, links: ReadonlyMap<string, string>): string {
-  const rows = answersOf(operation).map(([status, response]) => [
+  const rows = responsesOf(operation).map(([status, response]) => [
     status,
     prose(response.description, links),
-    answerHtml(response, links),
+    responseHtml(response, links),
   ]);
   return `<h4>Responses</h4>${table(["Status", "Meaning", "Body"], rows)}`;
 }
 
-function answerHtml({ content = {} }: ResponseObject, links: ReadonlyMap<string, string>): string {
+function responseHtml({ content = {} }: ResponseObject, links: ReadonlyMap<string, string>): string {
   return Object.entries(content)
     .map(([type, { schema, examples }]) => {
       if (type !== "application/problem+json") {

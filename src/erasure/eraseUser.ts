@@ -27,13 +27,13 @@ export async function eraseUser(
   const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
   const sources = await readSources(database, partnerId, userId, "", SOURCES_BEFORE_ANSWER);
   // Versions may be ahead of this clock, so the bound covers them as well.
-  const asked = await callCollectors(
+  const newestVersions = await callCollectors(
     env,
     { partner_id: partnerId, user_id: userId },
     sources,
     async (collector) => collector.newestVersion(),
   );
-  const boundMs = valuesOf(asked).reduce((most, version) => Math.max(most, version), nowMs);
+  const boundMs = valuesOf(newestVersions).reduce((most, version) => Math.max(most, version), nowMs);
   const erasure = await beginErasure(database, partnerId, user, boundMs);
   if (erasure === null) return false;
   const visits = await visitCollectors(env, erasure, sources);

@@ -17,8 +17,8 @@ import {
 } from "./problem.ts";
 import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
-import { requestLine } from "./requestLine.ts";
-import { secureTransport, strictTransport } from "./transport.ts";
+import { logRequests } from "./logRequests.ts";
+import { requireHttps, sendStrictTransportSecurity } from "./transport.ts";
 import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
 import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
@@ -39,7 +39,7 @@ function routePath(request: Request): string {
 }
 
 /** Rejects requests that match no route, before authentication: 405 if another method has a route, else 404. */
-const knownRoute: Middleware = async (c, next) => {
+const rejectUnknownRoutes: Middleware = async (c, next) => {
   if (matchedRoutes(c).some((route) => route.method !== "ALL")) return next();
   const allowed = METHODS.map((method) => method.toUpperCase()).filter((method) =>
     app.router.match(method, c.req.path)[0].some(([[, route]]) => route.method !== "ALL"),
@@ -78,8 +78,8 @@ export const app = new OpenAPIHono<AppEnv>({
   defaultHook: (result, c) => (result.success ? undefined : invalidRequest(c, faultsIn(result))),
 });
 
-app.use(requestLine, strictTransport, secureTransport);
-app.use(knownRoute);
+app.use(logRequests, sendStrictTransportSecurity, requireHttps);
+app.use(rejectUnknownRoutes);
 app.use("/api/*", authenticate, limitRequests);
 
 app.openapiRoutes([

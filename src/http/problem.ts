@@ -246,7 +246,7 @@ const slowProblem = {
 };
 
 /** Problem of a route that can produce a response over the memory limit. */
-export const answerTooLargeProblem = {
+export const responseTooLargeProblem = {
   422: errorResponse("The response is too large.", "answer_too_large"),
 };
 

@@ -9,7 +9,7 @@ export const STRICT_TRANSPORT_SECURITY = "max-age=63072000";
  * Rejects requests over plain HTTP before authentication reads their credentials. A redirect would hide from the caller
  * that its key was sent unencrypted.
  */
-export const secureTransport: Middleware = async (c, next) => {
+export const requireHttps: Middleware = async (c, next) => {
   const { protocol, hostname } = new URL(c.req.url);
   if (c.env.ENVIRONMENT === "local") {
     // A website can send requests to a local service by a name of its own that resolves to this machine.
@@ -29,7 +29,7 @@ export const secureTransport: Middleware = async (c, next) => {
 };
 
 /** Makes browsers use HTTPS for later requests. A local service has no HTTPS. */
-export const strictTransport: Middleware = async (c, next) => {
+export const sendStrictTransportSecurity: Middleware = async (c, next) => {
   await next();
   if (c.env.ENVIRONMENT !== "local") {
     c.res.headers.set("Strict-Transport-Security", STRICT_TRANSPORT_SECURITY);

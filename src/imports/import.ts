@@ -11,7 +11,7 @@ export const importStatusSchema = z.enum(IMPORT_STATUSES).openapi("ImportStatus"
 export const NO_EVENT_URL = "event_id was given but no event_url is configured: the event will not be sent.";
 
 /** Body of a task's 202. */
-export const importAnswerSchema = z
+export const taskResponseSchema = z
   .strictObject({
     import_id: z.string(),
     user_id: z.string(),
@@ -25,7 +25,7 @@ export const importAnswerSchema = z
     warnings: z.array(z.string()),
   })
   .openapi("ImportAnswer");
-export type ImportAnswer = z.infer<typeof importAnswerSchema>;
+export type ImportAnswer = z.infer<typeof taskResponseSchema>;
 
 const trainingPlanSchema = z
   .strictObject({ status: z.enum(["requested", "delivered", "failed"]).openapi("TrainingPlanStatus") })
@@ -38,7 +38,7 @@ const importEventSchema = z
 /** An import as a partner reads it. */
 export const importSchema = z
   .strictObject({
-    ...importAnswerSchema.shape,
+    ...taskResponseSchema.shape,
     requested_at: z.iso.datetime(),
     completed_at: z.iso.datetime().nullable(),
     training_plan: orNull(trainingPlanSchema),

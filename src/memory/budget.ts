@@ -16,11 +16,11 @@ export const PEAK_BYTES = 96 * MIB;
 /** Bytes that a download reserves before its GET. A larger body reserves the rest before it exceeds them. */
 export const FIRST_BYTES = MIB;
 /** Share of the budget for the first bytes of downloads. One of them can still grow to the maximum file size. */
-export const STARTED_BYTES = 16 * MIB;
-/** Maximum part of `STARTED_BYTES` for one partner, so that its slow hosts leave the rest to other partners. */
-export const STARTED_BYTES_OF_PARTNER = 12 * MIB;
+export const ALL_FIRST_BYTES = 16 * MIB;
+/** Maximum part of `ALL_FIRST_BYTES` for one partner, so that its slow hosts leave the rest to other partners. */
+export const FIRST_BYTES_OF_PARTNER = 12 * MIB;
 /** Maximum for everything except first bytes, so that small files can start while large ones are downloaded. */
-const LARGER_BYTES = MEMORY_BUDGET_BYTES - 8 * MIB;
+const ALL_EXCEPT_FIRST_BYTES = MEMORY_BUDGET_BYTES - 8 * MIB;
 /** A partner has at most one reservation above this size at a time. */
 export const LARGE_BYTES = 16 * MIB;
 
@@ -100,7 +100,7 @@ export interface IntakeHold extends Hold {
 export interface Memory {
   /** Reserves the first bytes of a download. */
   start: (until: Until) => Promise<StartedHold | null>;
-  /** Reserves a known number of bytes, at most `LARGER_BYTES`. */
+  /** Reserves a known number of bytes, at most `ALL_EXCEPT_FIRST_BYTES`. */
   reserve: (bytes: number, until: Until) => Promise<Hold | null>;
 }
 
@@ -140,7 +140,7 @@ function exceedsOwnShare(request: ReservationRequest): boolean {
     for (const waiter of waiting)
       if (waiter.grows !== null && waiter.wanted.partnerId === partnerId) return true;
     const started = bytesHeld(request, (held) => own(held) && held.kind === "started");
-    return started + bytes > STARTED_BYTES_OF_PARTNER;
+    return started + bytes > FIRST_BYTES_OF_PARTNER;
   }
   if (kind === "small") return besideLargest(request, own) > SMALL_BYTES_OF_PARTNER;
   if (kind === "intake" && besideLargest(request, own) > INTAKE_BYTES_OF_PARTNER) return true;
@@ -173,14 +173,14 @@ function fits(request: ReservationRequest): boolean {
     case "exclusive":
       return true;
     case "started":
-      return withHeld((held) => held.kind === "started") <= STARTED_BYTES;
+      return withHeld((held) => held.kind === "started") <= ALL_FIRST_BYTES;
     case "intake":
       if (withHeld((held) => held.kind === "intake") > INTAKE_BYTES) return false;
       break;
     case "import":
       break;
   }
-  return withHeld((held) => held.kind !== "started" && held.kind !== "small") <= LARGER_BYTES;
+  return withHeld((held) => held.kind !== "started" && held.kind !== "small") <= ALL_EXCEPT_FIRST_BYTES;
 }
 
 /**
@@ -313,7 +313,7 @@ export function sharedMemory(partnerId: string): Memory {
       return waitForTurn({ wanted, grows: null }, until, () => startedHold(hold(wanted)));
     },
     async reserve(bytes, until) {
-      const wanted = { partnerId, kind: "import" as const, bytes: Math.min(bytes, LARGER_BYTES) };
+      const wanted = { partnerId, kind: "import" as const, bytes: Math.min(bytes, ALL_EXCEPT_FIRST_BYTES) };
       return waitForTurn({ wanted, grows: null }, until, () => hold(wanted).holding);
     },
   };

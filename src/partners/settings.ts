@@ -28,7 +28,7 @@ export const partnerSettingsSchema = z.strictObject({
 export type PartnerSettings = z.infer<typeof partnerSettingsSchema>;
 
 /** A partner's settings and usage, as the partner reads them. */
-export const partnerAnswerSchema = z
+export const partnerWithUsageSchema = z
   .strictObject({ ...partnerSettingsSchema.shape, usage: usageSchema })
   .openapi("PartnerSettings");
-export type PartnerAnswer = z.infer<typeof partnerAnswerSchema>;
+export type PartnerWithUsage = z.infer<typeof partnerWithUsageSchema>;

@@ -26,7 +26,7 @@ export function introduceSources(
 }
 
 /** Lists a source again after a restored database has lost it. Writes nothing when it is listed. */
-export function keepSource(db: D1Database, partnerId: string, source: UserSource): D1PreparedStatement[] {
+export function relistSource(db: D1Database, partnerId: string, source: UserSource): D1PreparedStatement[] {
   return listSources(db, partnerId, [source], "DO NOTHING");
 }
 

@@ -1,6 +1,6 @@
 import {
   afterResults,
-  hasAnsweredWithin,
+  hasRespondedWithin,
   newWindow,
   RECENT_MS,
   type Results,
@@ -137,7 +137,7 @@ export class WindowsOfPartner {
   /** Returns the host's own window, and the shared window unless the host has responded recently or is suspended. */
   #windowsFor(lane: Lane, host: string, nowMs: number): HostWindow[] {
     const own = this.#hostOf(lane, host);
-    if (own.window.suspension !== null || hasAnsweredWithin(own.window, RECENT_MS, nowMs)) return [own];
+    if (own.window.suspension !== null || hasRespondedWithin(own.window, RECENT_MS, nowMs)) return [own];
     const kind = kindOf(lane);
     const shared = this.#shared.get(kind) ?? { window: newWindow(), postponed: 0 };
     this.#shared.set(kind, shared);
@@ -172,7 +172,7 @@ export class WindowsOfPartner {
       (this.#slotsHeld(lane) < SLOTS_OF_PARTNER[lane] || inLane.some(isYoung)) &&
       windows.every(
         (known) =>
-          hasAnsweredWithin(known.window, RESPONSIVE_MS, nowMs) ||
+          hasRespondedWithin(known.window, RESPONSIVE_MS, nowMs) ||
           leases.every((lease) => !lease.windows.includes(known) || isYoung(lease)),
       )
     );

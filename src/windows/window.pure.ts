@@ -15,7 +15,7 @@ export interface Window {
   /** Maximum number of simultaneous requests, rounded down for use. */
   size: number;
   /** When the host last responded in time, in Unix milliseconds. Null before its first response. */
-  answeredAt: number | null;
+  respondedAt: number | null;
   suspension: { probeAt: number; pauseMs: number } | null;
 }
 
@@ -28,11 +28,11 @@ export interface Results {
 }
 
 export function newWindow(): Window {
-  return { size: FIRST_SIZE, answeredAt: null, suspension: null };
+  return { size: FIRST_SIZE, respondedAt: null, suspension: null };
 }
 
-export function hasAnsweredWithin({ answeredAt }: Window, milliseconds: number, nowMs: number): boolean {
-  return answeredAt !== null && nowMs - answeredAt <= milliseconds;
+export function hasRespondedWithin({ respondedAt }: Window, milliseconds: number, nowMs: number): boolean {
+  return respondedAt !== null && nowMs - respondedAt <= milliseconds;
 }
 
 /**
@@ -49,7 +49,7 @@ export function afterResults(
   let after = window;
   if (answers > 0) {
     const size = Math.min(LARGEST_SIZE, after.size + answers);
-    after = { size, answeredAt: nowMs, suspension: null };
+    after = { size, respondedAt: nowMs, suspension: null };
   }
   if (timeouts === 0) return after;
   if (after.suspension !== null) {
@@ -59,7 +59,7 @@ export function afterResults(
       : after;
   }
   const size = after.size / 2 ** timeouts;
-  if (size >= 1 && hasAnsweredWithin(after, RECENT_MS, nowMs)) return { ...after, size };
+  if (size >= 1 && hasRespondedWithin(after, RECENT_MS, nowMs)) return { ...after, size };
   return suspended(after, FIRST_PAUSE_MS, nowMs);
 }
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { clockFor } from "../../src/collector/clock.pure.ts";
-import { expectAnswer } from "./client.ts";
+import { expectStatus } from "./client.ts";
 import { startHost } from "./files.ts";
 import type { Figure } from "./figures.ts";
 import { Benched } from "./imports.ts";
@@ -53,7 +53,7 @@ async function counted(priorityDelaySeconds: number): Promise<{ imported: Counts
     const benched = new Benched(worker, host);
     const countsNow = async () =>
       countsSchema.parse(
-        JSON.parse(await expectAnswer(200, "GET", new URL("/metered/", worker.url), worker.credentials)),
+        JSON.parse(await expectStatus(200, "GET", new URL("/metered/", worker.url), worker.credentials)),
       );
     const imported = worker.database.prepare("SELECT count(*) found FROM files WHERE status = 'imported'");
     const completed = worker.database.prepare(
@@ -79,7 +79,7 @@ async function counted(priorityDelaySeconds: number): Promise<{ imported: Counts
 
     for (let read = 0; read < READS; read += 1) {
       for (const path of ["/api/activities/?user_id=history-0", `/api/activities/${lastRide}.0/streams/`]) {
-        await expectAnswer(200, "GET", new URL(path, worker.url), worker.credentials);
+        await expectStatus(200, "GET", new URL(path, worker.url), worker.credentials);
       }
     }
     return { imported: afterImports, readBack: minus(await countsNow(), afterImports) };

@@ -19,9 +19,12 @@ export async function bundleFigures(): Promise<Figure[]> {
     const shared = { consumers: false } as const;
     for (let round = 0; round < ROUNDS; round += 1) {
       started.small.push(
-        await firstAnswer({ ...shared, entry: "test/bench/workers/decoding.ts", classes: {} }, "/?times=0"),
+        await measureFirstResponse(
+          { ...shared, entry: "test/bench/workers/decoding.ts", classes: {} },
+          "/?times=0",
+        ),
       );
-      started.service.push(await firstAnswer({ ...shared, entry: "src/index.ts" }, "/nothing/"));
+      started.service.push(await measureFirstResponse({ ...shared, entry: "src/index.ts" }, "/nothing/"));
     }
     const section = "bundle";
     return [
@@ -46,8 +49,11 @@ export async function bundleFigures(): Promise<Figure[]> {
   }
 }
 
-async function firstAnswer(options: Parameters<typeof startWorkerd>[0], address: string): Promise<number> {
-  const worker = await startWorkerd({ ...options, firstAsk: address });
+async function measureFirstResponse(
+  options: Parameters<typeof startWorkerd>[0],
+  address: string,
+): Promise<number> {
+  const worker = await startWorkerd({ ...options, firstPath: address });
   await worker.stop();
-  return worker.firstAnswerMs;
+  return worker.firstResponseMs;
 }

@@ -40,7 +40,7 @@ function headersOf({ auth_key, partner_id }: Credentials, body: string | undefin
 }
 
 /** Sends a request. Throws if the response has another status. */
-export async function expectAnswer(
+export async function expectStatus(
   status: number,
   method: "GET" | "POST",
   url: URL,

@@ -62,17 +62,17 @@ async function measured(
   { load, serviceLeadInMs, writing, projecting }: (typeof TARGETS)[number],
   workers: Record<"service" | "writing" | "projecting", Workerd>,
 ): Promise<Figure[]> {
-  const doorOf = (intake: Intake, leadInMs: number) => ({ intake, leadInMs, rates: [] as number[] });
-  const doors = {
-    service: doorOf(new Intake(workers.service), serviceLeadInMs),
-    writing: doorOf(new Intake(workers.writing, "/"), START_MS),
-    projecting: doorOf(new Intake(workers.projecting, "/projecting/"), START_MS + PROJECTION_DELAY_MS),
-    parsing: doorOf(new Intake(workers.writing, "/parsing/"), START_MS),
+  const targetOf = (intake: Intake, leadInMs: number) => ({ intake, leadInMs, rates: [] as number[] });
+  const targets = {
+    service: targetOf(new Intake(workers.service), serviceLeadInMs),
+    writing: targetOf(new Intake(workers.writing, "/"), START_MS),
+    projecting: targetOf(new Intake(workers.projecting, "/projecting/"), START_MS + PROJECTION_DELAY_MS),
+    parsing: targetOf(new Intake(workers.writing, "/parsing/"), START_MS),
   };
   for (let round = -1; round < ROUNDS; round += 1) {
-    for (const { intake, leadInMs, rates } of Object.values(doors)) {
+    for (const { intake, leadInMs, rates } of Object.values(targets)) {
       const rate = await intake.rate(load, leadInMs, WINDOW_MS);
-      if (intake !== doors.parsing.intake) await intake.settle();
+      if (intake !== targets.parsing.intake) await intake.settle();
       if (round >= 0) rates.push(rate);
     }
   }
@@ -85,7 +85,7 @@ async function measured(
   });
   // Compares within a round, because load on the machine slows all Workers.
   const percentOf = (name: string, { rates }: { rates: number[] }): Figure => {
-    const percents = doors.service.rates.map((rate, round) => (100 * rate) / (rates[round] ?? NaN));
+    const percents = targets.service.rates.map((rate, round) => (100 * rate) / (rates[round] ?? NaN));
     return {
       section,
       name: `${load.name}: of ${name}`,
@@ -95,18 +95,18 @@ async function measured(
     };
   };
   return [
-    rateOf(load.name, doors.service),
-    rateOf(`${load.name}: bare, D1 in the request`, doors.writing),
-    rateOf(`${load.name}: bare, D1 in alarms`, doors.projecting),
-    rateOf(`${load.name}: parsing only`, doors.parsing),
+    rateOf(load.name, targets.service),
+    rateOf(`${load.name}: bare, D1 in the request`, targets.writing),
+    rateOf(`${load.name}: bare, D1 in alarms`, targets.projecting),
+    rateOf(`${load.name}: parsing only`, targets.parsing),
     {
-      ...percentOf("the bare Worker's with D1 in the request", doors.writing),
+      ...percentOf("the bare Worker's with D1 in the request", targets.writing),
       target: { at: "least", value: writing },
     },
     {
-      ...percentOf("the bare Worker's with D1 in alarms", doors.projecting),
+      ...percentOf("the bare Worker's with D1 in alarms", targets.projecting),
       target: { at: "least", value: projecting },
     },
-    percentOf("the parsing Worker's", doors.parsing),
+    percentOf("the parsing Worker's", targets.parsing),
   ];
 }

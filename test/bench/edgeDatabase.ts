@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { expectAnswer } from "./client.ts";
+import { expectStatus } from "./client.ts";
 import { inParallel, median, quantile, type Figure } from "./figures.ts";
 import { Intake, LOADS, type Load } from "./intake.ts";
 import { startWorkerd, type Workerd } from "./workerd.ts";
@@ -47,7 +47,7 @@ async function callFigures(load: Load, worker: Workerd): Promise<Figure[]> {
   await intake.settle();
   await delay(LAST_ALARM_MS);
   const calls = callsSchema.parse(
-    JSON.parse(await expectAnswer(200, "GET", new URL("/watched-database/", worker.url), worker.credentials)),
+    JSON.parse(await expectStatus(200, "GET", new URL("/watched-database/", worker.url), worker.credentials)),
   );
   const figure = (what: string, count: number): Figure => ({
     section: "edge",
@@ -76,7 +76,7 @@ async function latencyFigures(load: Load, worker: Workerd): Promise<Figure[]> {
   for (let round = -4; round < 2 * ROUNDS; round += 1) {
     const isSlow = round % 2 === 0;
     const url = new URL(`/watched-database/?slower_by_ms=${isSlow ? SLOWER_BY_MS : 0}`, worker.url);
-    await expectAnswer(200, "POST", url, worker.credentials);
+    await expectStatus(200, "POST", url, worker.credentials);
     const first: number[] = [];
     const later: number[] = [];
     await inParallel(NEW_USERS_A_ROUND, AT_ONCE, async (user) => {

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { rideFile } from "../support/rideFile.ts";
-import { expectAnswer } from "./client.ts";
+import { expectStatus } from "./client.ts";
 import { quantile, timed, type Figure } from "./figures.ts";
 import { startHost } from "./files.ts";
 import { Benched } from "./imports.ts";
-import { ISOLATE_MIB, watched } from "./memory.ts";
+import { ISOLATE_MIB, measurePeak } from "./memory.ts";
 import { startWorkerd } from "./workerd.ts";
 
 /** Held files of one user: years of recordings. */
@@ -36,7 +36,7 @@ export async function growthFigures(): Promise<Figure[]> {
     await benched.hold(USER, HELD_FILES);
     let taskMs = 0;
     let importMs = 0;
-    const peak = await watched(service.inspector, async () => {
+    const peak = await measurePeak(service.inspector, async () => {
       let importId = "";
       taskMs = await timed(async () => {
         importId = await benched.release(USER);
@@ -44,7 +44,7 @@ export async function growthFigures(): Promise<Figure[]> {
       const url = new URL(`/api/imports/${importId}/`, service.url);
       importMs = await timed(async () =>
         benched.until(async () => {
-          const answer = await expectAnswer(200, "GET", url, service.credentials);
+          const answer = await expectStatus(200, "GET", url, service.credentials);
           const { files } = countsSchema.parse(JSON.parse(answer));
           if (files.failed > 0) throw new Error("Some files could not be imported.");
           return files.imported >= RELEASED_FILES;

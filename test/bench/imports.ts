@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { allAcceptedSchema } from "../../src/pings/acceptedPings.ts";
-import { expectAnswer, pingOf, send, SOURCE } from "./client.ts";
+import { expectStatus, pingOf, send, SOURCE } from "./client.ts";
 import { inParallel, median, quantile, timed, type Figure } from "./figures.ts";
 import { startHost, type Host } from "./files.ts";
 import { startWorkerd, type Workerd } from "./workerd.ts";
@@ -73,7 +73,7 @@ export class Benched {
     const url = new URL(`/api/imports/${importId}/`, this.service.url);
     await this.until(async () => {
       const found = importSchema.parse(
-        JSON.parse(await expectAnswer(200, "GET", url, this.service.credentials)),
+        JSON.parse(await expectStatus(200, "GET", url, this.service.credentials)),
       );
       if (found.status === "completed_with_failures") throw new Error("Some files could not be imported.");
       return found.status === "completed";
@@ -81,9 +81,9 @@ export class Benched {
   }
 
   /** Waits until the condition holds. */
-  async until(isSo: () => Promise<boolean>): Promise<void> {
+  async until(condition: () => Promise<boolean>): Promise<void> {
     for (let waited = 0; waited < GIVE_UP_AFTER_MS; waited += 100) {
-      if (await isSo()) return;
+      if (await condition()) return;
       await delay(100);
     }
     throw new Error("The condition did not hold in time.");
@@ -120,7 +120,7 @@ export class Benched {
   }
 
   async #post(path: string, body: unknown): Promise<string> {
-    return expectAnswer(202, "POST", new URL(path, this.service.url), this.service.credentials, body);
+    return expectStatus(202, "POST", new URL(path, this.service.url), this.service.credentials, body);
   }
 }
 
@@ -156,7 +156,7 @@ class Bare {
     this.#done += files;
     const query = `from=${encodeURIComponent(this.#host.url.href)}&start=${start}&count=${files}`;
     const url = new URL(`/?${query}`, this.#worker.url);
-    return timed(async () => expectAnswer(204, "GET", url, this.#worker.credentials));
+    return timed(async () => expectStatus(204, "GET", url, this.#worker.credentials));
   }
 }
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { expectAnswer, pingOf, signedUrl } from "./client.ts";
+import { expectStatus, pingOf, signedUrl } from "./client.ts";
 import { inParallel, timed } from "./figures.ts";
 import type { Workerd } from "./workerd.ts";
 
@@ -56,7 +56,7 @@ export class Intake {
       }),
     );
     return timed(async () =>
-      expectAnswer(202, "POST", this.#url, this.#worker.credentials, { activity_files }),
+      expectStatus(202, "POST", this.#url, this.#worker.credentials, { activity_files }),
     );
   }
 

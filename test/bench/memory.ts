@@ -13,7 +13,7 @@ const MEBIBYTE = 1 << 20;
 export const ISOLATE_MIB = 128;
 /** Interval between two samples. */
 const SAMPLE_MS = 10;
-const HOW =
+const HOW_MEASURED =
   "used heap + array buffers, by the inspector between turns of the isolate; all of it in one isolate";
 
 /** Measures the isolate's peak memory with large files, and its behaviour under overload. */
@@ -21,7 +21,7 @@ export async function memoryFigures(): Promise<Figure[]> {
   return [
     await peakOfImports("a file of 20 MB", 1, longFile(20_000_000)),
     await peakOfImports("6 files of 3 MB at once", 6, longFile(3_000_000)),
-    ...(await flood()),
+    ...(await measureOverload()),
   ];
 }
 
@@ -35,7 +35,7 @@ async function peakOfImports(name: string, files: number, bytes: Uint8Array): Pr
   try {
     const benched = new Benched(service, host);
     const imported = service.database.prepare("SELECT count(*) files FROM files WHERE status = 'imported'");
-    const peak = await watched(service.inspector, async () => {
+    const peak = await measurePeak(service.inspector, async () => {
       await inParallel(files, files, async (file) => benched.pingLive(`rider-${file}`, "ride"));
       await benched.until(async () => (await imported.first<{ files: number }>())?.files === files);
     });
@@ -45,7 +45,7 @@ async function peakOfImports(name: string, files: number, bytes: Uint8Array): Pr
       value: peak,
       unit: "MiB",
       target: { at: "most", value: ISOLATE_MIB },
-      note: HOW,
+      note: HOW_MEASURED,
     };
   } finally {
     await service.stop();
@@ -54,7 +54,7 @@ async function peakOfImports(name: string, files: number, bytes: Uint8Array): Pr
 }
 
 /** Sends 20 pings of 8 MiB inline in parallel: some are accepted, the rest get 503, and the service keeps running. */
-async function flood(): Promise<Figure[]> {
+async function measureOverload(): Promise<Figure[]> {
   const PINGS = 20;
   const file = rideFile({ seconds: 33_000, paddingBytes: 245 }).subarray(0, 8 * MEBIBYTE);
   const service = await startWorkerd({
@@ -66,7 +66,7 @@ async function flood(): Promise<Figure[]> {
     const statuses: number[] = [];
     const callback_url = Buffer.from(file).toString("base64");
     const url = new URL("/api/fit_partner_ping/", service.url);
-    const peak = await watched(service.inspector, async () =>
+    const peak = await measurePeak(service.inspector, async () =>
       inParallel(PINGS, PINGS, async (ping) => {
         const body = JSON.stringify({
           activity_files: [
@@ -87,7 +87,7 @@ async function flood(): Promise<Figure[]> {
         value: peak,
         unit: "MiB",
         target: { at: "most", value: ISOLATE_MIB },
-        note: HOW,
+        note: HOW_MEASURED,
       },
       { section, name: `${name}: accepted (202)`, value: of(202), unit: "" },
       { section, name: `${name}: rejected for now (503)`, value: of(503), unit: "" },
@@ -114,7 +114,7 @@ async function flood(): Promise<Figure[]> {
 const heapSchema = z.object({ usedSize: z.number(), backingStorageSize: z.number().optional() });
 
 /** Returns the isolate's highest sampled memory during the work, in MiB. */
-export async function watched(address: URL | null, work: () => Promise<unknown>): Promise<number> {
+export async function measurePeak(address: URL | null, work: () => Promise<unknown>): Promise<number> {
   const inspector = await Inspector.connect(address);
   let peak = 0;
   const sample = async () => {

@@ -6,9 +6,9 @@ import { z } from "zod";
 import { clockFor } from "../../src/collector/clock.pure.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
 import { decodeActivities } from "../../src/fit/index.ts";
-import { corpusFolder, isThere, readBytes } from "../support/fitFolders.ts";
+import { corpusFolder, folderExists, readBytes } from "../support/fitFolders.ts";
 import { rideFile } from "../support/rideFile.ts";
-import { expectAnswer, send } from "./client.ts";
+import { expectStatus, send } from "./client.ts";
 import { startHost } from "./files.ts";
 import { inParallel, median, timed, type Figure } from "./figures.ts";
 import { Benched } from "./imports.ts";
@@ -34,7 +34,7 @@ const userId = (user: number) => `5c9f0a1e-77b2-4c1d-9a3e-${String(user).padStar
 
 /** Imports real files and measures the pages of D1 that they occupy, in all tables and indexes. */
 export async function roomFigures(): Promise<Figure[]> {
-  if (!isThere(corpusFolder)) return [];
+  if (!folderExists(corpusFolder)) return [];
   const files = activityFiles();
   const host = await startHost(files);
   const service = await startWorkerd({ entry: "src/index.ts", consumers: true });
@@ -79,7 +79,7 @@ async function readFigures(service: Workerd): Promise<Figure[]> {
       const took: number[] = [];
       for (let read = 0; read < READS; read += 1) {
         took.push(
-          await timed(async () => expectAnswer(200, "GET", new URL(path, service.url), service.credentials)),
+          await timed(async () => expectStatus(200, "GET", new URL(path, service.url), service.credentials)),
         );
       }
       return median(took);

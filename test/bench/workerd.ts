@@ -37,7 +37,7 @@ export interface Workerd {
   /** The folder with the Worker's stores. */
   state: string;
   /** Milliseconds from the start of workerd to its first response. */
-  firstAnswerMs: number;
+  firstResponseMs: number;
   stop(): Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export interface WorkerdOptions {
   priorityDelaySeconds?: number;
   inspector?: boolean;
   /** Address to request as soon as workerd has started. */
-  firstAsk?: string;
+  firstPath?: string;
   /** Receives each line of the Worker's log. */
   onLog?: (line: string) => void;
   /** Classes of Durable Objects instead of the service's own, as `{ BINDING: "Class" }`. */
@@ -107,8 +107,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     convertV4MiniflareOptions(settings as V4MiniflareOptions),
   );
   const url = await miniflare.ready;
-  if (options.firstAsk !== undefined) await (await fetch(new URL(options.firstAsk, url))).arrayBuffer();
-  const firstAnswerMs = performance.now() - startedAt;
+  if (options.firstPath !== undefined) await (await fetch(new URL(options.firstPath, url))).arrayBuffer();
+  const firstResponseMs = performance.now() - startedAt;
   const database = await miniflare.getD1Database("DB");
   await applyMigrations(database);
   const { partner, credentials } = newPartner(
@@ -131,7 +131,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     credentials,
     database,
     state,
-    firstAnswerMs,
+    firstResponseMs,
     stop: async () => {
       await miniflare.dispose();
       await rm(state, { recursive: true, force: true });

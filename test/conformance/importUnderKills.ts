@@ -169,18 +169,18 @@ class Run {
           user_id: USER,
           start_time_in_seconds: String(start),
         }));
-        await sendUntilAnswered("the pings are accepted", async () => this.#partner.ping(...items));
+        await repeatUntilResponse("the pings are accepted", async () => this.#partner.ping(...items));
         this.#responses += 1;
       }
     };
     await Promise.all(Array.from({ length: PINGS_AT_ONCE }, sendInTurn));
     const task = { user_id: USER, is_initial_import: true, event_id: "connect" };
-    const { import_id } = await sendUntilAnswered("the task is accepted", async () =>
+    const { import_id } = await repeatUntilResponse("the task is accepted", async () =>
       this.#partner.task(task),
     );
     this.#tasked = true;
     const completed = await eventually("the import completes", timeoutInSeconds, async () => {
-      const found = await sendUntilAnswered("the import is read", async () =>
+      const found = await repeatUntilResponse("the import is read", async () =>
         this.#partner.readImport(import_id),
       );
       return found.completed_at === null ? undefined : found;
@@ -286,7 +286,7 @@ function percent(part: number): string {
 }
 
 /** Repeats a request until it gets a response: the service may be down, or be killed while it responds. */
-async function sendUntilAnswered<T>(what: string, request: () => Promise<T>): Promise<T> {
+async function repeatUntilResponse<T>(what: string, request: () => Promise<T>): Promise<T> {
   return eventually(what, SECONDS_PER_KILL, async () => {
     try {
       return await request();

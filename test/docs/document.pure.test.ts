@@ -1,7 +1,7 @@
 import { createConfig, lintFromString } from "@redocly/openapi-core";
 import type { SchemaObject } from "openapi3-ts/oas31";
 import { describe as group, expect, test } from "vitest";
-import { answersOf, describe, METHODS } from "../../src/docs/document.ts";
+import { responsesOf, describe, METHODS } from "../../src/docs/document.ts";
 import { app } from "../../src/http/app.ts";
 import { PROBLEMS } from "../../src/http/problem.ts";
 
@@ -132,7 +132,7 @@ group("the OpenAPI document", () => {
 
   test("has an example of every JSON response and every request body", () => {
     const without = operations.flatMap(({ name, operation }) =>
-      answersOf(operation).flatMap(([status, { content = {} }]) => {
+      responsesOf(operation).flatMap(([status, { content = {} }]) => {
         const media = content["application/json"];
         const schema = media?.schema;
         if (schema === undefined || !("$ref" in schema))
@@ -154,7 +154,7 @@ group("the OpenAPI document", () => {
 
   test("lists every status of an authenticated request, with its headers", () => {
     for (const { path, operation } of operations.filter(({ path }) => path.startsWith("/api/"))) {
-      const answers = Object.fromEntries(answersOf(operation));
+      const answers = Object.fromEntries(responsesOf(operation));
       expect([path, Object.keys(answers)]).toEqual([
         path,
         expect.arrayContaining(["400", "401", "403", "429", "500", "503"]),

@@ -5,7 +5,7 @@ import { ROWS_PER_PAGE } from "../../src/erasure/steps.ts";
 import { sweepErasures } from "../../src/erasure/sweep.ts";
 import { claimDueErasures } from "../../src/erasure/write.ts";
 import { collectorName, userHash } from "../../src/identifiers.ts";
-import { as } from "../model/platform.ts";
+import { castTo } from "../model/platform.ts";
 import { newPartner } from "../support/partner.ts";
 import { countRows, seedHistory } from "./history.ts";
 
@@ -131,7 +131,7 @@ test("collectors of a user with hundreds of sources are visited once, a page at 
   await seedHistory(who.partnerId, "leaver", { files: 500, sources: 250 });
   const visits: string[] = [];
   vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) =>
-    as({
+    castTo({
       newestVersion: async () => 0,
       erase: async () => {
         visits.push(name);

@@ -4,7 +4,7 @@ import { getFitSportName, getFitSubSportName } from "fit-file-parser/profile";
 import { describe, expect, test } from "vitest";
 import { decodeActivities, type DecodedActivity, type Quantities } from "../../src/fit/index.ts";
 import { streamsOf } from "../support/fitDecode.ts";
-import { corpusFolder, isThere, readBytes } from "../support/fitFolders.ts";
+import { corpusFolder, folderExists, readBytes } from "../support/fitFolders.ts";
 
 /** Results of an independent byte-level reader for 66 public files. */
 interface Expected {
@@ -63,7 +63,7 @@ function expectedValue(field: string, session: Record<string, number | null>): n
   return value;
 }
 
-const found = isThere(corpusFolder);
+const found = folderExists(corpusFolder);
 const expected: Record<string, Expected> = found
   ? JSON.parse(readFileSync(path.join(corpusFolder, "expected.json"), "utf8"))
   : {};

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { decodeActivities, decodeStreams, type FitWarning } from "../../src/fit/index.ts";
 import { columnsOf, decode, decodeOne, problemOf } from "../support/fitDecode.ts";
-import { isThere, madeFolder, readBytes } from "../support/fitFolders.ts";
+import { folderExists, madeFolder, readBytes } from "../support/fitFolders.ts";
 
 /** Small synthetic files with one fault each. RIGHT.md in their folder has the right values. */
-const found = isThere(madeFolder);
+const found = folderExists(madeFolder);
 const read = (name: string) => readBytes(madeFolder, `${name}.fit`);
 const HEART_RATE = "heart_rate_in_beats_per_minute";
 const seconds = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);

@@ -3,7 +3,7 @@ import { Decoder, Stream } from "@garmin/fitsdk";
 import FitParser from "fit-file-parser";
 import { describe, expect, test } from "vitest";
 import { decodeActivities, type DecodedActivity } from "../../src/fit/index.ts";
-import { corpusFolder, isThere, readBytes } from "../support/fitFolders.ts";
+import { corpusFolder, folderExists, readBytes } from "../support/fitFolders.ts";
 
 /** Fields of a session: our name, fit-file-parser's names and the SDK's names. The first field that exists is compared. */
 const FIELDS: readonly (readonly [ours: keyof DecodedActivity, parser: string[], sdk: string[]])[] = [
@@ -101,7 +101,9 @@ function compare(
   });
 }
 
-const files = isThere(corpusFolder) ? readdirSync(corpusFolder).filter((file) => file.endsWith(".fit")) : [];
+const files = folderExists(corpusFolder)
+  ? readdirSync(corpusFolder).filter((file) => file.endsWith(".fit"))
+  : [];
 
 describe.skipIf(files.length === 0)("Sessions have the values that two independent libraries read", () => {
   test.each(files)("%s", async (file) => {

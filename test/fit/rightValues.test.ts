@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { columnsOf, decode, decodeOne } from "../support/fitDecode.ts";
-import { isThere, readBytes, valuesFolder } from "../support/fitFolders.ts";
+import { folderExists, readBytes, valuesFolder } from "../support/fitFolders.ts";
 
 /** Small synthetic files with values that decoders get wrong. RIGHT.md in their folder has the right values. */
-const found = isThere(valuesFolder);
+const found = folderExists(valuesFolder);
 const read = (name: string) => readBytes(valuesFolder, `${name}.fit`);
 const HEART_RATE = "heart_rate_in_beats_per_minute";
 

@@ -68,17 +68,17 @@ describe("authentication", () => {
 
   test("rejects a malformed partner id with 401 without reading the registry", async () => {
     const { headers } = await newPartner();
-    const asked = vi.spyOn(env.PARTNERS, "get");
+    const registryReads = vi.spyOn(env.PARTNERS, "get");
     for (const id of ["", " ", "../demo", "a".repeat(65), "de mo", "partner:demo"]) {
       await problemOf(await get({ ...headers, "Partner-Id": id }), 401, "unauthorized");
     }
-    expect(asked).not.toHaveBeenCalled();
-    asked.mockRestore();
+    expect(registryReads).not.toHaveBeenCalled();
+    registryReads.mockRestore();
   });
 
   test("returns the same response for an unknown partner as for a wrong key, after the same read of the registry", async () => {
     const { authKey, headers } = await newPartner();
-    const asked = vi.spyOn(env.PARTNERS, "get");
+    const registryReads = vi.spyOn(env.PARTNERS, "get");
     const unknown = await problemOf(
       await get({ ...headers, "Partner-Id": "nobody-has-this" }),
       401,
@@ -89,8 +89,8 @@ describe("authentication", () => {
       401,
       "unauthorized",
     );
-    expect(asked).toHaveBeenCalledTimes(2);
-    asked.mockRestore();
+    expect(registryReads).toHaveBeenCalledTimes(2);
+    registryReads.mockRestore();
     expect({ ...unknown, request_id: "" }).toEqual({ ...wrong, request_id: "" });
     expect(JSON.stringify(wrong)).not.toContain(authKey);
   });

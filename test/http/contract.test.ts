@@ -59,7 +59,7 @@ const operations = Object.entries(document.paths).flatMap(([path, item]) =>
 );
 
 /** Values that most fields must reject. */
-const odd: fc.Arbitrary<unknown> = fc.oneof(
+const wrongValues: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom(
     null,
     true,
@@ -156,11 +156,11 @@ function broken(value: unknown): fc.Arbitrary<unknown> {
         broken(fields[place]?.[1]).map((changed) =>
           Object.fromEntries(fields.map(([name, field], index) => [name, index === place ? changed : field])),
         ),
-        odd.map((extra) => ({ ...value, unknown: extra })),
+        wrongValues.map((extra) => ({ ...value, unknown: extra })),
       ),
     );
   }
-  return odd;
+  return wrongValues;
 }
 
 /** Generates JSON texts with the errors of careless or hostile clients. */
@@ -194,7 +194,7 @@ const requestOf = (operation: (typeof operations)[number]): fc.Arbitrary<Request
   const textFor = (schema: unknown) =>
     fc.oneof(
       { weight: 3, arbitrary: valueOf(schema).map(String) },
-      odd.filter((value) => typeof value === "string").map(String),
+      wrongValues.filter((value) => typeof value === "string").map(String),
     );
   const optional = (place: string, usable: (text: string) => boolean) =>
     fc.record<Record<string, string>>(

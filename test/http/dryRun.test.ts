@@ -2,7 +2,7 @@ import { listDurableObjectIds, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { acceptedPingsSchema } from "../../src/pings/acceptedPings.ts";
-import { importAnswerSchema } from "../../src/imports/import.ts";
+import { taskResponseSchema } from "../../src/imports/import.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -140,7 +140,7 @@ describe("a dry run of a task", () => {
     expected_summary_ids: ["a", "b", "never-came"],
   };
   const dryRun = async (who: TestPartner) =>
-    answerOf(await send(who, "POST", `${TASKS}?dry_run=true`, { body }), 202, importAnswerSchema);
+    answerOf(await send(who, "POST", `${TASKS}?dry_run=true`, { body }), 202, taskResponseSchema);
 
   test("returns the task's response and releases nothing", async () => {
     const who = await newPartner();
@@ -157,7 +157,7 @@ describe("a dry run of a task", () => {
     const { import_id, ...real } = await answerOf(
       await send(who, "POST", TASKS, { body }),
       202,
-      importAnswerSchema,
+      taskResponseSchema,
     );
     expect(dry).toEqual(real);
     expect(dry).toMatchObject({

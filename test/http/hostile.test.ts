@@ -34,9 +34,9 @@ describe("unusual but valid JSON", () => {
   });
 
   test("with keys such as __proto__ has only unknown fields", async () => {
-    const odd =
+    const unusual =
       '"ride","__proto__":{"priority":1,"file_type":"TCX"},"constructor":{"prototype":{}},"toString":1';
-    expect(await summaryIdOf(await post(withField("summary_id", odd)))).toBe("ride");
+    expect(await summaryIdOf(await post(withField("summary_id", unusual)))).toBe("ride");
     const instead = withField("summary_id", '"ride"').replace('"priority":0', '"__proto__":{"priority":0}');
     expect(faultsOf(await problemOf(await post(instead), 400, "validation_failed"))).toEqual([
       ["/activity_files/0/priority", "required"],

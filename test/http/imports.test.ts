@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { app } from "../../src/http/app.ts";
 import { pageOf } from "../../src/http/pages.ts";
-import { importAnswerSchema, importSchema } from "../../src/imports/import.ts";
+import { taskResponseSchema, importSchema } from "../../src/imports/import.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -121,7 +121,7 @@ describe("an import", () => {
         },
       }),
       202,
-      importAnswerSchema,
+      taskResponseSchema,
     );
     expect(answer.warnings).toHaveLength(1);
     expect(await one(partner, answer.import_id)).toMatchObject(answer);

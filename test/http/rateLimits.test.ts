@@ -284,18 +284,18 @@ describe("failed authentications", () => {
     expect((await from("2001:db8:7::1", who.headers)).status).toBe(200);
     const other = await newPartner();
     stopTheClock();
-    const asked = vi.spyOn(env.PARTNERS, "get");
+    const registryReads = vi.spyOn(env.PARTNERS, "get");
     const codes: number[] = [];
     for (let guess = 0; guess < 400; guess += 1) {
       const headers = { "Partner-Id": `nobody-${guess}`, Authorization: "Bearer x" };
       codes.push((await from(`2001:db8:7::${guess.toString(16)}`, headers)).status);
     }
     expect(codes).toEqual([...Array<number>(300).fill(401), ...Array<number>(100).fill(429)]);
-    expect(asked).toHaveBeenCalledTimes(300);
+    expect(registryReads).toHaveBeenCalledTimes(300);
 
     // An active partner's key still works from that network and from every other.
     expect((await from("2001:db8:7::2", who.headers)).status).toBe(200);
-    expect(asked).toHaveBeenCalledTimes(300);
+    expect(registryReads).toHaveBeenCalledTimes(300);
     expect((await from("2001:db8:7:1::2", other.headers)).status).toBe(200);
   });
 
@@ -303,11 +303,11 @@ describe("failed authentications", () => {
     const who = await newPartner();
     stopTheClock();
     for (let guess = 0; guess < 60; guess += 1) await from("203.0.113.20", wrongKey(who));
-    const asked = vi.spyOn(env.PARTNERS, "get");
+    const registryReads = vi.spyOn(env.PARTNERS, "get");
     for (let guess = 0; guess < 10; guess += 1) {
       expect((await from("203.0.113.20", wrongKey(who))).status).toBe(429);
     }
     expect((await from("203.0.113.20", who.headers)).status).toBe(200);
-    expect(asked).not.toHaveBeenCalled();
+    expect(registryReads).not.toHaveBeenCalled();
   });
 });

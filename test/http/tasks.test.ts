@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { importAnswerSchema, importSchema } from "../../src/imports/import.ts";
+import { taskResponseSchema, importSchema } from "../../src/imports/import.ts";
 import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { collectorOf } from "../support/world.ts";
@@ -32,7 +32,7 @@ describe("a task", () => {
     const answer = await answerOf(
       await send(partner, "POST", TASKS, { body: { ...TASK, ignored: 1 } }),
       202,
-      importAnswerSchema,
+      taskResponseSchema,
     );
     expect(answer).toMatchObject({
       user_id: "user-1",
@@ -83,7 +83,7 @@ describe("files that a task expects", () => {
     answerOf(
       await send(partner, "POST", TASKS, { body: { ...TASK, expected_summary_ids } }),
       202,
-      importAnswerSchema,
+      taskResponseSchema,
     );
   const missingOf = async (partner: TestPartner, importId: string) =>
     (await answerOf(await send(partner, "GET", `/api/imports/${importId}/`), 200, importSchema))
@@ -106,7 +106,7 @@ describe("files that a task expects", () => {
     const silent = await answerOf(
       await send(partner, "POST", TASKS, { body: { ...TASK, event_id: "e" } }),
       202,
-      importAnswerSchema,
+      taskResponseSchema,
     );
     expect(silent).not.toHaveProperty("missing_summary_ids");
     expect(await missingOf(partner, silent.import_id)).toBeUndefined();

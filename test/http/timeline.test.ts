@@ -22,24 +22,24 @@ guardsItself("reading a file's timeline", {
   },
 });
 
-async function lifeOf(who: TestPartner, fileId: string | undefined) {
+async function timelineOf(who: TestPartner, fileId: string | undefined) {
   return (await answerOf(await send(who, "GET", `/api/files/${fileId}/timeline/`), 200, timelineSchema)).data;
 }
 
 test("the timeline of a history file shows when it was pinged, held, released and imported, and its import", async () => {
   const who = await newPartner();
   const [file] = await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0 });
-  expect((await lifeOf(who, file?.file_id)).map((step) => step.what)).toEqual(["pinged", "held"]);
+  expect((await timelineOf(who, file?.file_id)).map((step) => step.what)).toEqual(["pinged", "held"]);
   const { import_id } = await task(who);
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
-  const life = await lifeOf(who, file?.file_id);
-  expect(life).toMatchObject([
+  const timeline = await timelineOf(who, file?.file_id);
+  expect(timeline).toMatchObject([
     { what: "pinged" },
     { what: "held" },
     { what: "released", import_id },
     { what: "imported", attempt: 1 },
   ]);
-  expect(life.map((step) => step.at)).toEqual(life.map((step) => step.at).toSorted());
+  expect(timeline.map((step) => step.at)).toEqual(timeline.map((step) => step.at).toSorted());
 });
 
 test("the timeline of a failed file shows the code and the reason, and a retry is a further step", async () => {
@@ -54,7 +54,7 @@ test("the timeline of a failed file shows the code and the reason, and a retry i
   found = true;
   expect((await send(who, "POST", `/api/files/${file?.file_id}/retry/`)).status).toBe(202);
   await settle(collector);
-  expect(await lifeOf(who, file?.file_id)).toMatchObject([
+  expect(await timelineOf(who, file?.file_id)).toMatchObject([
     { what: "pinged" },
     { what: "dispatched" },
     { what: "failed", attempt: 1, code: "callback_gone" },
@@ -74,10 +74,14 @@ test("the timeline of a file that fails many times keeps the first step and the 
     vi.setSystemTime(Date.now() + 61_000);
     expect((await send(who, "POST", `/api/files/${file?.file_id}/retry/`)).status).toBe(202);
   }
-  const life = await lifeOf(who, file?.file_id);
-  expect(life).toHaveLength(22);
-  expect(life.slice(0, 3)).toMatchObject([{ what: "pinged" }, { what: "dispatched" }, { what: "failed" }]);
-  expect(life.at(-1)).toMatchObject({ what: "retried" });
+  const timeline = await timelineOf(who, file?.file_id);
+  expect(timeline).toHaveLength(22);
+  expect(timeline.slice(0, 3)).toMatchObject([
+    { what: "pinged" },
+    { what: "dispatched" },
+    { what: "failed" },
+  ]);
+  expect(timeline.at(-1)).toMatchObject({ what: "retried" });
 });
 
 test("the timeline of a file that is pinged after the erasure of its user begins again", async () => {
@@ -88,5 +92,5 @@ test("the timeline of a file that is pinged after the erasure of its user begins
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
   expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
   const [file] = await again();
-  expect((await lifeOf(who, file?.file_id)).map((step) => step.what)).toEqual(["pinged", "dispatched"]);
+  expect((await timelineOf(who, file?.file_id)).map((step) => step.what)).toEqual(["pinged", "dispatched"]);
 });

@@ -6,7 +6,7 @@ import {
   FIRST_BYTES,
   reserveAll,
   sharedMemory,
-  STARTED_BYTES_OF_PARTNER,
+  FIRST_BYTES_OF_PARTNER,
   type Hold,
 } from "../../src/memory/budget.ts";
 
@@ -166,7 +166,7 @@ describe("A file that the host sends", () => {
   test("is not requested before its first bytes have room, so its URL still works afterwards", async () => {
     fakeTime();
     const started: (Hold | null)[] = [];
-    for (let bytes = 0; bytes < STARTED_BYTES_OF_PARTNER; bytes += FIRST_BYTES) {
+    for (let bytes = 0; bytes < FIRST_BYTES_OF_PARTNER; bytes += FIRST_BYTES) {
       started.push(await memory.start(AT_ONCE));
     }
     const requests = play(() => new Response("bytes"));

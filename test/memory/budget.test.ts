@@ -12,8 +12,8 @@ import {
   reserveAll,
   sharedMemory,
   SMALL_BYTES,
-  STARTED_BYTES,
-  STARTED_BYTES_OF_PARTNER,
+  ALL_FIRST_BYTES,
+  FIRST_BYTES_OF_PARTNER,
   WAITING_LAPSES_AFTER_MS,
   type Hold,
   type StartedHold,
@@ -154,7 +154,7 @@ describe("Waiting", () => {
 describe("Downloads", () => {
   test("that all grow to the maximum file size succeed one after another", async () => {
     const partners = Array.from(
-      { length: STARTED_BYTES / FIRST_BYTES },
+      { length: ALL_FIRST_BYTES / FIRST_BYTES },
       (_, index) => `partner-${index % 4}`,
     );
     const started = await Promise.all(partners.map(async (id) => now(sharedMemory(id).start(AT_ONCE))));
@@ -215,8 +215,7 @@ describe("One partner", () => {
   });
 
   test("cannot use all first bytes by hosts that never respond", async () => {
-    for (let bytes = 0; bytes < STARTED_BYTES_OF_PARTNER; bytes += FIRST_BYTES)
-      await now(acme.start(AT_ONCE));
+    for (let bytes = 0; bytes < FIRST_BYTES_OF_PARTNER; bytes += FIRST_BYTES) await now(acme.start(AT_ONCE));
     const waiting = follow(acme.start(inSeconds(60)));
     await pass(100);
     expect(waiting.ended).toBe(false);

@@ -1,10 +1,17 @@
 import fc from "fast-check";
 import { STORES, type FaultKind, type Store } from "./faults.ts";
 import { HOST_KINDS } from "./outside.ts";
-import { as } from "./platform.ts";
+import { castTo } from "./platform.ts";
 import { checkPromises } from "./promises.ts";
-import { comeToRest } from "./quiet.ts";
-import { Broken, type Pace, type PingSpec, type ReceiverMood, type TaskSpec, type World } from "./world.ts";
+import { settleAllWork } from "./quiet.ts";
+import {
+  Broken,
+  type Pace,
+  type PingSpec,
+  type ReceiverBehavior,
+  type TaskSpec,
+  type World,
+} from "./world.ts";
 
 /** One event of a story. */
 export type Command =
@@ -23,7 +30,7 @@ export type Command =
   | { do: "scheduled"; endsAt: number | null; pace: Pace }
   | { do: "fault"; store: Store; kind: FaultKind }
   | { do: "outage"; store: Store; down: boolean }
-  | { do: "receiver"; mood: ReceiverMood }
+  | { do: "receiver"; behavior: ReceiverBehavior }
   | { do: "go on"; pace: Pace }
   | { do: "work" }
   | { do: "both"; first: Command; second: Command; pace: Pace };
@@ -144,7 +151,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 1,
     arbitrary: fc.record({
       do: fc.constant("receiver" as const),
-      mood: fc.constantFrom("well" as const, "failing" as const, "away" as const),
+      behavior: fc.constantFrom("well" as const, "failing" as const, "away" as const),
     }),
   },
 );
@@ -189,24 +196,24 @@ async function perform(world: World, command: Command): Promise<void> {
     case "outage":
       return world.faults.setDown(command.store, command.down);
     case "receiver":
-      world.receiver = command.mood;
+      world.receiver = command.behavior;
       return;
     case "go on":
-      return goOn(world, command.pace);
+      return runSteps(world, command.pace);
     case "work":
       return work(world);
     case "both": {
       const started = [
-        perform(world, as<Command>({ ...command.first, pace: NO_STEPS })),
-        perform(world, as<Command>({ ...command.second, pace: NO_STEPS })),
+        perform(world, castTo<Command>({ ...command.first, pace: NO_STEPS })),
+        perform(world, castTo<Command>({ ...command.second, pace: NO_STEPS })),
       ];
       await Promise.all(started);
-      return goOn(world, command.pace);
+      return runSteps(world, command.pace);
     }
   }
 }
 
-function goOn(world: World, pace: Pace): Promise<void> {
+function runSteps(world: World, pace: Pace): Promise<void> {
   return pace === "finish" ? world.scheduler.finish() : world.scheduler.steps(pace);
 }
 
@@ -229,7 +236,7 @@ export async function live(world: World, commands: readonly Command[]): Promise<
       await perform(world, command);
       if (world.broken.length > 0) break;
     }
-    if (world.broken.length === 0) await comeToRest(world);
+    if (world.broken.length === 0) await settleAllWork(world);
     if (world.broken.length === 0) await checkPromises(world);
   } catch (fault) {
     world.break(fault instanceof Error ? (fault.stack ?? fault.message) : String(fault));

@@ -6,7 +6,7 @@ import { PartnerWindows } from "../../src/windows/PartnerWindows.ts";
 import { MemoryD1, MemoryKV, MemoryR2 } from "../support/memory/bindings.ts";
 import { MemoryDatabase, type Row } from "../support/memory/sqlite.ts";
 import { current, Ended, Invocation } from "./invocations.ts";
-import { as, collectorCall, readLedger, type CollectorMethod, type Platform } from "./platform.ts";
+import { castTo, collectorCall, readLedger, type CollectorMethod, type Platform } from "./platform.ts";
 
 const MIGRATIONS_FOLDER = path.join(import.meta.dirname, "../../migrations");
 const MIGRATIONS = readdirSync(MIGRATIONS_FOLDER)
@@ -30,7 +30,7 @@ function sqlOver(database: MemoryDatabase, mayRun: () => void): SqlStorage {
       [Symbol.iterator]: () => rows[Symbol.iterator](),
     };
   };
-  return as<SqlStorage>({ exec });
+  return castTo<SqlStorage>({ exec });
 }
 
 /** One instance of an object. Eviction ends it; its later actions have no effect. */
@@ -98,7 +98,7 @@ class MemoryObject {
         return ready;
       },
     };
-    const instance = new PingCollector(as<DurableObjectState>(ctx), this.#env());
+    const instance = new PingCollector(castTo<DurableObjectState>(ctx), this.#env());
     life = { invocation, instance, ready, alarmIsRunning: false, handlerHasSetNoAlarm: false };
     return life;
   }
@@ -157,7 +157,7 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     return found;
   };
   const windows = new Map<string, PartnerWindows>();
-  const env = as<Env>({
+  const env = castTo<Env>({
     DB: d1,
     FILES: files,
     PARTNERS: new MemoryKV(),
@@ -169,13 +169,13 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
             get:
               (_stub, method) =>
               (...args: unknown[]) =>
-                objectOf(name).call(as(method), args),
+                objectOf(name).call(castTo(method), args),
           },
         ),
     },
     WINDOWS: {
       getByName: (name: string) => {
-        const found = windows.get(name) ?? new PartnerWindows(as<DurableObjectState>({}), {});
+        const found = windows.get(name) ?? new PartnerWindows(castTo<DurableObjectState>({}), {});
         windows.set(name, found);
         return found;
       },

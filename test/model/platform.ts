@@ -12,7 +12,7 @@ import type { Faults, Store } from "./faults.ts";
 import { current, type Scheduler } from "./invocations.ts";
 
 /** Casts simulated parts, which have everything of the platform's interfaces that src uses. */
-export function as<T>(value: unknown): T {
+export function castTo<T>(value: unknown): T {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- see above
   return value as T;
 }

@@ -399,9 +399,10 @@ function erasedIsGone(world: World, remains: Remains): void {
     const { user } = erasure;
     // Unconfirmed work at the start of an erasure may have a time of a clock that is ahead of the erasure's.
     const bound = remains.bounds.get(user) ?? 0;
-    const outlives = (heard: number | null, at: number | undefined) =>
-      (heard === null && world.skewed) ||
-      ((heard === null || heard > erasure.from || world.faults.met.has("d1")) && (at ?? bound + 1) > bound);
+    const outlives = (respondedAt: number | null, at: number | undefined) =>
+      (respondedAt === null && world.skewed) ||
+      ((respondedAt === null || respondedAt > erasure.from || world.faults.met.has("d1")) &&
+        (at ?? bound + 1) > bound);
     const pingedLater = world.pings.some(
       (ping) =>
         userOf(world, ping.collector) === user &&

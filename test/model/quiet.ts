@@ -9,7 +9,7 @@ const QUIET_FOR_MS = 48 * HOUR;
 const ROUNDS = 2_000;
 
 /** Ends all faults, delivers every message, runs every alarm and lets time pass until no work is left. */
-export async function comeToRest(world: World): Promise<void> {
+export async function settleAllWork(world: World): Promise<void> {
   world.faults.heal();
   world.receiver = "well";
   world.note("-- quiet");

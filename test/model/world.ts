@@ -25,7 +25,7 @@ import { Faults } from "./faults.ts";
 import { current, Ended, Invocation, Scheduler } from "./invocations.ts";
 import { badContent, goodContent, Host, type Content, type HostKind } from "./outside.ts";
 import {
-  as,
+  castTo,
   instrument,
   restoreBindings,
   type CallObserver,
@@ -133,7 +133,7 @@ export interface Message {
   attempts: number;
 }
 
-export type ReceiverMood = "well" | "failing" | "away";
+export type ReceiverBehavior = "well" | "failing" | "away";
 
 /** A broken promise. */
 export class Broken extends Error {
@@ -168,7 +168,7 @@ export class World {
   readonly answered: { file_id: string; collector: string; user: string; from: number }[] = [];
   readonly broken: string[] = [];
   readonly trace: string[] = [];
-  receiver: ReceiverMood = "well";
+  receiver: ReceiverBehavior = "well";
   /** Whether a clock of the service was behind another. */
   skewed = false;
   /** Collectors that were called. */
@@ -394,8 +394,8 @@ export class World {
       (done) => {
         if (!done.ok) return this.note(`  ${done.code}`);
         const answer = done.outcome;
-        for (const heard of this.tasks)
-          if (heard.invocation === current.getStore()) heard.answered = this.moment();
+        for (const sent of this.tasks)
+          if (sent.invocation === current.getStore()) sent.answered = this.moment();
         const { import_id, total } = answer.import;
         this.note(`  ${import_id.slice(-4)} total ${total} ${answer.repeated ? "repeated" : ""}`);
       },
@@ -459,7 +459,7 @@ export class World {
       ackAll: () => undefined,
       retryAll: () => undefined,
     };
-    return as<MessageBatch>(batch);
+    return castTo<MessageBatch>(batch);
   }
 
   lose(pick: number): void {
@@ -573,9 +573,9 @@ export class World {
     if (collector.startsWith(`${this.partner.partner_id}/`)) this.called.add(collector);
     switch (method) {
       case "accept":
-        return this.#accepting(collector, as(args));
+        return this.#accepting(collector, castTo(args));
       case "startImport": {
-        const [names, task] = as<[CollectorNames, TaskEntry]>(args);
+        const [names, task] = castTo<[CollectorNames, TaskEntry]>(args);
         const from = this.moment();
         const observed: CollectorTask = {
           collector,
@@ -590,15 +590,15 @@ export class World {
         };
         this.tasks.push(observed);
         return (result) => {
-          observed.answer = as<StartedImport>(result);
+          observed.answer = castTo<StartedImport>(result);
           if (!this.platform.interleaving) observed.to = this.moment();
         };
       }
       case "claim": {
         const invocation = current.getStore();
-        const [dispatchId] = as<[string]>(args);
+        const [dispatchId] = castTo<[string]>(args);
         return (result) => {
-          const claim = as<Claim | null>(result);
+          const claim = castTo<Claim | null>(result);
           if (claim === null) return;
           invocation?.claims.set(dispatchId, { until: claim.until, items: claim.items });
           for (const item of claim.items) {
@@ -611,7 +611,7 @@ export class World {
       }
       case "report": {
         const invocation = current.getStore();
-        const [dispatchId] = as<[string]>(args);
+        const [dispatchId] = castTo<[string]>(args);
         return (result) => {
           const claim = invocation?.claims.get(dispatchId);
           if (claim !== undefined && typeof result === "number") claim.until = result;
@@ -654,7 +654,7 @@ export class World {
     });
     this.pings.push(...observed);
     const answered = (result: unknown) => {
-      const accepted = as<AcceptedPings>(result);
+      const accepted = castTo<AcceptedPings>(result);
       for (const [index, ping] of observed.entries()) {
         ping.status = accepted.statuses[index] ?? null;
         ping.version = accepted.versions[index] ?? null;

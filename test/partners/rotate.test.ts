@@ -22,7 +22,7 @@ const register = async (partner: Partner) =>
   env.PARTNERS.put(partnerKey(partner.partner_id), JSON.stringify(partner));
 
 /** Sends a request with this key at a given time. */
-async function asked(partnerId: string, authKey: string, atMs: number): Promise<Response> {
+async function requestWith(partnerId: string, authKey: string, atMs: number): Promise<Response> {
   vi.useFakeTimers({ toFake: ["Date"], now: atMs });
   return send(
     { headers: { Authorization: `Bearer ${authKey}`, "Partner-Id": partnerId } },
@@ -38,11 +38,11 @@ test("after a rotation both keys work until the old one expires, then only the n
   await register(rotated.partner);
   const end = now.getTime() + 24 * HOUR_MS;
   for (const key of [authKey, newKey]) {
-    expect((await asked(partnerId, key, now.getTime())).status).toBe(200);
-    expect((await asked(partnerId, key, end - 1)).status).toBe(200);
+    expect((await requestWith(partnerId, key, now.getTime())).status).toBe(200);
+    expect((await requestWith(partnerId, key, end - 1)).status).toBe(200);
   }
-  await problemOf(await asked(partnerId, authKey, end), 401, "unauthorized");
-  expect((await asked(partnerId, newKey, end)).status).toBe(200);
+  await problemOf(await requestWith(partnerId, authKey, end), 401, "unauthorized");
+  expect((await requestWith(partnerId, newKey, end)).status).toBe(200);
 
   // A second rotation does not extend an earlier expiry, and removes expired keys.
   const again = rotateKey(rotated.partner, newAuthKey(), 48 * HOUR_MS, new Date(end - HOUR_MS));
@@ -56,8 +56,8 @@ test("a key that is revoked, or rotated without an overlap, is rejected at once"
   const atOnce = rotateKey(partner, newKey, 0, now);
   expect(atOnce.old).toEqual([]);
   await register(atOnce.partner);
-  await problemOf(await asked(partnerId, authKey, now.getTime()), 401, "unauthorized");
-  expect((await asked(partnerId, newKey, now.getTime())).status).toBe(200);
+  await problemOf(await requestWith(partnerId, authKey, now.getTime()), 401, "unauthorized");
+  expect((await requestWith(partnerId, newKey, now.getTime())).status).toBe(200);
 
   const revoked = revokeKey(atOnce.partner, atOnce.new_id, now);
   expect(revoked?.keys.map(({ key_id }) => key_id)).not.toContain(atOnce.new_id);

@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { clockFor } from "../../src/collector/clock.pure.ts";
 import { sweepSources } from "../../src/sources/sweep.ts";
-import { as } from "../model/platform.ts";
+import { castTo } from "../model/platform.ts";
 import { newPartner } from "../support/partner.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 import { HOST, ping, read, SOURCE } from "../flows/partnerActs.ts";
@@ -125,7 +125,7 @@ test("a round visits every collector once, a limited number per minute and ten a
   let underway = 0;
   let most = 0;
   vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) =>
-    as({
+    castTo({
       wake: async () => {
         visits.push(name);
         underway += 1;

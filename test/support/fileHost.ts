@@ -18,14 +18,14 @@ export interface FileHost {
   /** Returns the number of requests for this URL. */
   asked(url: string): number;
   /** Returns the number of files sent completely. */
-  handedOut(): number;
+  completeDownloads(): number;
   close(): Promise<void>;
 }
 
 /** Starts a partner's host for FIT files. Each URL works once; the next GET gets 410. */
 export async function startFileHost(): Promise<FileHost> {
   const files = new Map<string, { bytes: Uint8Array; serving: Serving; asked: number }>();
-  let handedOut = 0;
+  let completeDownloads = 0;
   const server = await listenOnLoopback((request, response) => {
     const address = new URL(request.url ?? "/", "http://host");
     const file = files.get(address.pathname);
@@ -39,7 +39,7 @@ export async function startFileHost(): Promise<FileHost> {
     file.asked += 1;
     if (file.asked > 1) return void response.writeHead(410).end();
     setTimeout(() => {
-      response.on("finish", () => (handedOut += status === 200 ? 1 : 0));
+      response.on("finish", () => (completeDownloads += status === 200 ? 1 : 0));
       if (!chunked) {
         response.writeHead(status, { "content-length": file.bytes.length }).end(file.bytes);
         return;
@@ -59,7 +59,7 @@ export async function startFileHost(): Promise<FileHost> {
       return `${server.url}${pathname}?token=${randomUUID()}`;
     },
     asked: (url) => found(url)?.asked ?? 0,
-    handedOut: () => handedOut,
+    completeDownloads: () => completeDownloads,
     close: async () => server.close(),
   };
 }

@@ -8,7 +8,7 @@ export const corpusFolder = process.env["FIT_CORPUS"] ?? path.join(shared, "fit-
 export const valuesFolder = process.env["FIT_VALUES"] ?? path.join(shared, "fit-values");
 export const madeFolder = process.env["FIT_MADE"] ?? path.join(shared, "fit-made");
 
-export function isThere(folder: string): boolean {
+export function folderExists(folder: string): boolean {
   const found = existsSync(folder);
   if (!found) console.warn(`skipped: ${folder} is not there`);
   return found;

@@ -47,7 +47,7 @@ describe("the window of a host", () => {
 
   test("only shrinks after a dispatch with mostly responses", () => {
     const mixed = afterResults(newWindow(), { answers: 24, timeouts: 1 }, false, NOW);
-    expect(mixed).toEqual({ size: (FIRST_SIZE + 24) / 2, answeredAt: NOW, suspension: null });
+    expect(mixed).toEqual({ size: (FIRST_SIZE + 24) / 2, respondedAt: NOW, suspension: null });
   });
 });
 
@@ -79,6 +79,6 @@ describe("a suspended host", () => {
   });
 
   test("is open again after one response, first for two requests", () => {
-    expect(answered(suspended, 1)).toEqual({ size: 2, answeredAt: NOW, suspension: null });
+    expect(answered(suspended, 1)).toEqual({ size: 2, respondedAt: NOW, suspension: null });
   });
 });

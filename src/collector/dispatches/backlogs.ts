@@ -7,7 +7,7 @@ import { queueOf, type Dispatch, type QueueName } from "./dispatch.pure.ts";
 export type Backlogs = ReadonlyMap<QueueName, number>;
 
 /** Tolerance: the clocks of queue and collector differ, and a dispatch is written shortly before it is sent. */
-const SLACK_MS = 10_000;
+const CLOCK_TOLERANCE_MS = 10_000;
 
 /**
  * Reads the backlogs of the queues of sent dispatches with an ended lease; considers at most `limit` due dispatches. A
@@ -46,7 +46,7 @@ export function afterLease(
 ): Dispatch {
   const sentAt = dispatch.sent_at ?? dispatch.due_at - leaseMs;
   const oldest = backlogs.get(queueOf(dispatch));
-  const waits = oldest !== undefined && oldest <= sentAt + SLACK_MS;
+  const waits = oldest !== undefined && oldest <= sentAt + CLOCK_TOLERANCE_MS;
   return waits
     ? { ...dispatch, sent_at: sentAt, due_at: nowMs + leaseMs }
     : { ...dispatch, state: "unsent", sent_at: null, due_at: nowMs };

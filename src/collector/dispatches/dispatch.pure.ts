@@ -88,7 +88,7 @@ function newDispatch(id: string, queue: QueueName, files: [string, number][], du
 }
 
 /** Files that wait for D1 longer than this are dispatched alone, because D1 may reject only one of them. */
-const TOGETHER_FOR_MS = 10 * 60_000;
+const ALONE_AFTER_MS = 10 * 60_000;
 
 /** A file that its importer postponed. */
 export interface PostponedFile {
@@ -124,7 +124,7 @@ export function postponedDispatches(
   });
   const host = files.filter(({ origin }) => origin === "host");
   const store = files.filter(({ origin }) => origin === "own_store");
-  const alone = store.filter(({ since }) => nowMs - since > TOGETHER_FOR_MS);
+  const alone = store.filter(({ since }) => nowMs - since > ALONE_AFTER_MS);
   const together = store.filter((file) => !alone.includes(file));
   return [
     ...(host.length === 0 ? [] : [dispatchOf(host, dispatch.claims - 1)]),

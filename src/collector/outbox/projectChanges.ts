@@ -2,7 +2,7 @@ import { withTimeout } from "../../concurrency/withTimeout.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectFiles } from "../../files/write.ts";
 import { projectImport } from "../../imports/write.ts";
-import { introduceSources, keepSource } from "../../sources/write.ts";
+import { introduceSources, relistSource } from "../../sources/write.ts";
 import { touchUsers } from "../../users/write.ts";
 import { projectionOf } from "../files/projection.pure.ts";
 import type { FileVersions } from "../files/versions.pure.ts";
@@ -74,7 +74,7 @@ export async function projectChanges(
   let bound = 0;
   const source = { ...identity, version };
   if (!isIntroduced && version > 0) statements.push(...introduceSources(database, partner_id, [source]));
-  else if (statements.length > 0) statements.push(...keepSource(database, partner_id, source));
+  else if (statements.length > 0) statements.push(...relistSource(database, partner_id, source));
   if (statements.length > 0) {
     const results = await withTimeout(
       DATABASE_DEADLINE_MS,

@@ -16,7 +16,7 @@ import { heldJson } from "../heldResponse.ts";
 import { endpoint, type RequestContext } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import {
-  answerTooLargeProblem,
+  responseTooLargeProblem,
   memoryShort,
   notFound,
   notFoundProblem,
@@ -130,7 +130,7 @@ const streamsRoute = createRoute({
   responses: {
     200: { description: "The columns.", content: { "application/json": { schema: streamsSchema } } },
     ...readProblems,
-    ...answerTooLargeProblem,
+    ...responseTooLargeProblem,
     ...originalMissingProblem,
     ...notFoundProblem,
   },

@@ -71,7 +71,7 @@ export const inspectFile = endpoint(route, async (c) => {
   const limited = declared === null || declared > MAX_FILE_BYTES ? null : spendDeclared(c, declared);
   if (limited !== null) return limited;
   const hold = requestMemory(c.var.partner.partner_id);
-  let isHeldByAnswer = false;
+  let isHeldByResponse = false;
   try {
     const read = await readFit(c, declared, hold);
     if (!read.ok) {
@@ -104,12 +104,12 @@ export const inspectFile = endpoint(route, async (c) => {
         "The result exceeds the memory for one response. Send the file without `streams=true`.",
       );
     }
-    isHeldByAnswer = true;
+    isHeldByResponse = true;
     return answer;
   } catch (fault) {
     if (fault instanceof MemoryShortage) return memoryShort(c);
     throw fault;
   } finally {
-    if (!isHeldByAnswer) hold.release();
+    if (!isHeldByResponse) hold.release();
   }
 });

@@ -1,6 +1,6 @@
 import { createRoute } from "@hono/zod-openapi";
 import { settingsOf } from "../../partners/partner.ts";
-import { partnerAnswerSchema } from "../../partners/settings.ts";
+import { partnerWithUsageSchema } from "../../partners/settings.ts";
 import { endpoint } from "../context.ts";
 import { readProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";
@@ -11,7 +11,10 @@ const route = createRoute({
   summary: "Get the partner's settings, without secrets, and its usage",
   request: { query: noQuery },
   responses: {
-    200: { description: "The settings.", content: { "application/json": { schema: partnerAnswerSchema } } },
+    200: {
+      description: "The settings.",
+      content: { "application/json": { schema: partnerWithUsageSchema } },
+    },
     ...readProblems,
   },
 });

@@ -5,7 +5,7 @@ import { userHash } from "../../identifiers.ts";
 import { countsOf, importCountsSchema, importFilesOf } from "../../imports/counts.pure.ts";
 import {
   IMPORT_STATUSES,
-  importAnswerSchema,
+  taskResponseSchema,
   NO_EVENT_URL,
   type ImportAnswer,
 } from "../../imports/import.ts";
@@ -32,7 +32,7 @@ const route = createRoute({
     202: {
       description:
         "The import of these files. A repeated task returns the import that the first one started. The `import_id` of a dry run names no import.",
-      content: { "application/json": { schema: importAnswerSchema } },
+      content: { "application/json": { schema: taskResponseSchema } },
     },
     ...writeProblems,
     ...conflictProblem("idempotency_in_flight"),

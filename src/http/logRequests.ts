@@ -4,7 +4,7 @@ import { logLine } from "../log.ts";
 import type { Middleware } from "./context.ts";
 
 /** Sets the request's id and the headers of every response, and writes the request's log line. */
-export const requestLine: Middleware = async (c, next) => {
+export const logRequests: Middleware = async (c, next) => {
   const startedAt = Date.now();
   const requestId = randomUUID();
   c.set("requestId", requestId);
