@@ -76,3 +76,12 @@ export function exitWith(refusal: Refusal): never {
 export function systemCode(fault: unknown): string | null {
   return fault instanceof Error && "code" in fault && typeof fault.code === "string" ? fault.code : null;
 }
+
+/** Returns the refusal for a path that the operating system does not let the command write. `code` is its error. */
+export function unwritableFolder(target: string, code: string): Refusal {
+  return refuse(
+    code === "ENOSPC"
+      ? `The disk is full: cannot write to ${target}. Free some space and run the command again.`
+      : `Cannot write to ${target} (${code}).`,
+  );
+}

@@ -77,10 +77,7 @@ export async function openLocalStores(state: string): Promise<LocalStores | Refu
     await mkdir(state, { recursive: true, mode: 0o700 });
     // The other bindings stay closed: a running service may have locked them.
     const opened = { name, compatibility_date, kv_namespaces, d1_databases };
-    // A rename is atomic: another command may be reading the file.
-    const draft = `${configuration}.${randomUUID()}`;
-    await writeFile(draft, JSON.stringify(opened, null, 2));
-    await rename(draft, configuration);
+    await writeConfiguration(configuration, opened);
   } catch (fault) {
     const code = systemCode(fault);
     if (code === null) throw fault;
@@ -93,6 +90,39 @@ export async function openLocalStores(state: string): Promise<LocalStores | Refu
     remoteBindings: false,
   });
   return { ok: true, partners: env.PARTNERS, database: env.DB, close: dispose };
+}
+
+/** Opens the bucket of a state folder outside the service. A service may be running on the folder. */
+export async function openLocalBucket(
+  state: string,
+): Promise<{ ok: true; bucket: R2Bucket; close(): Promise<void> } | Refusal> {
+  const wrangler = await loadWrangler(state);
+  const { name, compatibility_date, r2_buckets } = wrangler.unstable_readConfig(
+    { config: path.join(ROOT, "wrangler.toml") },
+    { hideWarnings: true },
+  );
+  const configuration = path.join(state, "bucket.json");
+  try {
+    await writeConfiguration(configuration, { name, compatibility_date, r2_buckets });
+  } catch (fault) {
+    const code = systemCode(fault);
+    if (code === null) throw fault;
+    return refuse(unwritableState(state, code));
+  }
+  const { env, dispose } = await wrangler.getPlatformProxy<{ FILES: R2Bucket }>({
+    configPath: configuration,
+    persist: { path: path.join(state, "v3") },
+    envFiles: [],
+    remoteBindings: false,
+  });
+  return { ok: true, bucket: env.FILES, close: dispose };
+}
+
+/** Writes the configuration with which wrangler opens stores. A rename is atomic: another command may be reading it. */
+async function writeConfiguration(file: string, opened: object): Promise<void> {
+  const draft = `${file}.${randomUUID()}`;
+  await writeFile(draft, JSON.stringify(opened, null, 2));
+  await rename(draft, file);
 }
 
 /** Applies new migrations in the order of their names, and records them in the table of `wrangler d1 migrations`. */

@@ -1,3 +1,4 @@
+import process from "node:process";
 import {
   exitWith,
   flagList,
@@ -7,6 +8,7 @@ import {
   refusalOf,
   type Refusal,
 } from "../commandLine.ts";
+import { COPY_COMMANDS, runCopyCommand } from "../export/commands.ts";
 import { COMMANDS, settingsProblem, SETTINGS, type Request } from "../partnerCommands.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
 import { registryAt } from "../registries.ts";
@@ -23,6 +25,9 @@ Commands:
                                            creates a webhook secret; older ones stay valid for the overlap
   suspend <partner_id>                     rejects requests, pauses downloads and events
   resume <partner_id>                      ends the suspension
+  export <partner_id> --to DIR [--user U]  copies the partner's data, or a user's, into a folder
+  backup <file>                            writes all settings, key digests and secrets to a file
+  restore <file>                           writes the partners of a backup that the registry lacks
 Settings ("none" clears one):
   --name TEXT  --event-url URL  --callback-host HOST …  --requests-per-minute N  --files-per-minute N
   --quota-files N  --quota-bytes N`;
@@ -166,5 +171,6 @@ async function main(): Promise<Refusal | null> {
   }
 }
 
-const refusal = await main();
+const args = process.argv.slice(2);
+const refusal = COPY_COMMANDS.includes(args[0] ?? "") ? await runCopyCommand(args) : await main();
 if (refusal !== null) exitWith(refusal);
