@@ -5,7 +5,7 @@ import { runScheduled } from "../src/scheduled.ts";
 afterEach(() => vi.restoreAllMocks());
 
 const HALF_PAST = Date.parse("2026-11-25T12:30:00Z");
-/** Inline bytes are looked for at this minute, too. */
+/** Minute at which the sweep of inline bytes runs, too. */
 const HOURLY = Date.parse("2026-11-25T12:35:00Z");
 
 async function lineOf(environment: typeof env, nowMs: number): Promise<unknown> {

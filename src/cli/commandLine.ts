@@ -36,7 +36,7 @@ export function refusalOf(fault: unknown): Refusal {
   throw fault;
 }
 
-/** Returns null for a well-formed partner id. */
+/** Returns the refusal of a malformed partner id. Null for a well-formed one. */
 export function partnerIdFault(partnerId: string): Refusal | null {
   return PARTNER_ID.test(partnerId)
     ? null

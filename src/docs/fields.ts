@@ -205,7 +205,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   requests_per_minute:
     "Number of requests in a minute, for reads and for other requests each. Null: no limit.",
   files_per_minute: "Number of pinged and retried files in a minute. Null: no limit.",
-  quotas: "Most that the service stores for you. At a quota, pings get 403 `quota_exceeded`.",
+  quotas:
+    "Maximum files and bytes that the service stores for you. At a quota, pings get 403 `quota_exceeded`.",
   usage: "What the service stores for you, updated about once a minute.",
   stored_bytes: "Size of the stored files, in bytes.",
   "PartnerQuotas.files": "Number of files, of any status. Null: no quota.",

@@ -51,7 +51,7 @@ export function referencesIn(markdown: string, layout: Layout): References {
   };
 }
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** Returns the anchors of a document's headings, as GitHub makes them. */
 export function anchorsIn(markdown: string): Set<string> {
   return new Set(
     [...markdown.replaceAll(FENCE, "").matchAll(/^#{1,6} +(.+)$/gm)].map((match) =>
