@@ -1,4 +1,3 @@
-import { createWriteStream } from "node:fs";
 import { createServer } from "node:net";
 import path from "node:path";
 import process from "node:process";
@@ -6,7 +5,9 @@ import { refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
 import { demoPartner, type DemoPartner } from "./demo/demoPartner.ts";
 import { applyMigrations, loadWrangler, openLocalStores } from "./localState.ts";
 import { LOCAL_CLOCK_MS } from "./target.ts";
-import { lockState } from "./stateLock.ts";
+import { endLeftRuntimes, listeningRuntimeEnded } from "./runtimeProcesses.ts";
+import { ServiceLog } from "./serviceLog.ts";
+import { lockState, unwritableState } from "./stateLock.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** The first response takes about a second, and longer on a busy machine. */
@@ -36,6 +37,8 @@ export interface Service {
   demo: DemoPartner | null;
   /** Resolves when the service is stuck. */
   stuck: Promise<void>;
+  /** Resolves with the process id when the runtime that listens on the port has ended. */
+  runtimeEnded: Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -45,34 +48,35 @@ export async function startService({
   state,
   demoEventUrl,
 }: ServiceOptions): Promise<Service | Refusal> {
+  const left = await endLeftRuntimes(state, port);
+  if (left.length > 0) {
+    report(`Ended the runtime that a killed service had left (workerd, process ${left.join(" and ")}).`);
+  }
   const problem = await portProblem(port);
   if (problem !== null) return refuse(problem);
   const lock = lockState(state);
   if (!lock.ok) return lock;
   process.once("exit", lock.release);
-  const stores = await openLocalStores(state);
-  if (!stores.ok) return stores;
-  await applyMigrations(stores.database);
-  const demo =
-    demoEventUrl === null ? null : await demoPartner(state, stores.partners, demoEventUrl, new Date());
-  await stores.close();
+  const prepared = await prepareStores(state, demoEventUrl);
+  if (!prepared.ok) return prepared;
+  const { demo } = prepared;
 
   const logPath = path.join(state, "service.log");
-  const log = createWriteStream(logPath, { flags: "a" });
+  const log = new ServiceLog(logPath, report);
   const url = `http://${HOST}:${port}`;
   const watchdog = new Watchdog(
     async () => responds(`${url}/cdn-cgi/handler/scheduled`, SCHEDULED_TIMEOUT_MS),
     path.join(state, "v3"),
   );
   const worker = await startWorker(port, state, (line) => {
-    log.write(`${line}\n`);
+    log.write(line);
     watchdog.sawLine();
   });
   const stopped = new AbortController();
   const stop = async () => {
     stopped.abort();
     await Promise.race([worker.teardown(), delay(STOP_DEADLINE_MS)]);
-    log.end();
+    log.close();
   };
   if (worker.buildFault !== null) {
     await stop();
@@ -84,7 +88,38 @@ export async function startService({
       `The service did not respond within ${START_DEADLINE_MS / 1_000} seconds. Read its log: ${logPath}`,
     );
   }
-  return { ok: true, url, logPath, demo, stuck: runClock(watchdog, stopped.signal), stop };
+  const stuck = runClock(watchdog, stopped.signal);
+  const runtimeEnded = listeningRuntimeEnded(port, report, stopped.signal);
+  return { ok: true, url, logPath, demo, stuck, runtimeEnded, stop };
+}
+
+/** Creates the stores, migrates them, and creates the demo's partner. */
+async function prepareStores(
+  state: string,
+  demoEventUrl: string | null,
+): Promise<{ ok: true; demo: DemoPartner | null } | Refusal> {
+  try {
+    const stores = await openLocalStores(state);
+    if (!stores.ok) return stores;
+    await applyMigrations(stores.database);
+    const demo =
+      demoEventUrl === null ? null : await demoPartner(state, stores.partners, demoEventUrl, new Date());
+    await stores.close();
+    return { ok: true, demo };
+  } catch (fault) {
+    if (isDiskFull(fault)) return refuse(unwritableState(state, "ENOSPC"));
+    throw fault;
+  }
+}
+
+/** Returns whether a store failed because the disk is full: SQLite reports it in its own words. */
+function isDiskFull(fault: unknown): boolean {
+  return /ENOSPC|SQLITE_FULL|database or disk is full|disk I\/O error/i.test(String(fault));
+}
+
+/** Prints a line about the service to stderr. */
+function report(line: string): void {
+  process.stderr.write(`${line}\n`);
 }
 
 /** Builds and starts the Worker. `buildFault` is the build's error, or null after a successful build. */

@@ -34,7 +34,9 @@ export function lockState(state: string): { ok: true; release: () => void } | Re
 
 /** Returns the message for a state folder that cannot be written. `code` is the operating system's, as `EACCES`. */
 export function unwritableState(state: string, code: string): string {
-  return `Cannot write to the state folder ${state} (${code}). Choose another folder with --state.`;
+  return code === "ENOSPC"
+    ? `The disk of the state folder ${state} is full. Free some space, or choose another folder with --state.`
+    : `Cannot write to the state folder ${state} (${code}). Choose another folder with --state.`;
 }
 
 /** Creates the lock file with this process's id. Returns false when the file exists. */

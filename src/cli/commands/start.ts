@@ -73,8 +73,15 @@ if (service.demo !== null && host !== null) {
 }
 console.log("\nPress Ctrl-C to stop the service.");
 
-await service.stuck;
-process.stderr.write(
-  `The service is stuck: it neither responds nor writes to its stores or its log. Read its log: ${service.logPath}\n`,
-);
+const problem = await Promise.race([
+  service.stuck.then(
+    () =>
+      `The service is stuck: it neither responds nor writes to its stores or its log. Read its log: ${service.logPath}`,
+  ),
+  service.runtimeEnded.then(
+    (pid) =>
+      `The runtime that listens on the port (workerd, process ${pid}) was killed. The service stops; nothing is lost. Start it again with npm start.`,
+  ),
+]);
+process.stderr.write(`${problem}\n`);
 await stop(1);
