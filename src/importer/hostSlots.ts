@@ -1,6 +1,7 @@
 import type { WorkItem } from "../collector/calls.ts";
 import { settleAll } from "../concurrency/settleAll.ts";
 import type { Env } from "../env.ts";
+import { randomId } from "../identifiers.ts";
 import { enterHost, type HostLease } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import type { DownloadResult } from "./download.ts";
@@ -100,9 +101,10 @@ export async function enterHosts(
     const host = hostOf(item);
     if (host !== null) wanted.set(host, Math.min(connections, (wanted.get(host) ?? 0) + 1));
   }
+  const invocation = randomId();
   const hosts = new Map<string, HostSlots>();
   await settleAll([...wanted], connections, async ([host, count]) => {
-    const lease = await enterHost(env, partnerId, lane, host, count).catch(() => null);
+    const lease = await enterHost(env, partnerId, lane, host, count, invocation).catch(() => null);
     hosts.set(host, new HostSlots(lease));
   });
   return hosts;

@@ -21,6 +21,11 @@ export const ALL_FIRST_BYTES = 16 * MIB;
 export const FIRST_BYTES_OF_PARTNER = 12 * MIB;
 /** Maximum for everything except first bytes, so that small files can start while large ones are downloaded. */
 const ALL_EXCEPT_FIRST_BYTES = MEMORY_BUDGET_BYTES - 8 * MIB;
+/**
+ * Maximum part of `ALL_EXCEPT_FIRST_BYTES` for the imports of one partner, unless it is a single file. Otherwise files of a partner
+ * with a slow host could fill the memory, and requests of other partners would fail as long as more files wait.
+ */
+export const IMPORT_BYTES_OF_PARTNER = 24 * MIB;
 /** A partner has at most one reservation above this size at a time. */
 export const LARGE_BYTES = 16 * MIB;
 
@@ -144,6 +149,10 @@ function exceedsOwnShare(request: ReservationRequest): boolean {
   }
   if (kind === "small") return besideLargest(request, own) > SMALL_BYTES_OF_PARTNER;
   if (kind === "intake" && besideLargest(request, own) > INTAKE_BYTES_OF_PARTNER) return true;
+  if (kind === "import") {
+    const others = bytesHeld(request, (held) => own(held) && held.kind === "import");
+    if (others > 0 && others + bytes > IMPORT_BYTES_OF_PARTNER) return true;
+  }
   return bytes > LARGE_BYTES && bytesHeld(request, (held) => own(held) && held.bytes > LARGE_BYTES) > 0;
 }
 

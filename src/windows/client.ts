@@ -14,23 +14,26 @@ export interface HostLease {
   leave: (results: Results) => Promise<void>;
 }
 
-/** Requests slots at a host of a partner. Throws when the partner's windows cannot be reached for 4 s. */
+/** Requests slots at a host of a partner, for an invocation that may request slots at other hosts as well. Throws when the partner's windows cannot be reached for 4 s. */
 export async function enterHost(
   env: Pick<Env, "WINDOWS">,
   partnerId: string,
   lane: Lane,
   host: string,
   wanted: number,
+  invocation = randomId(),
 ): Promise<HostLease> {
   // A stub may stay broken after a call that threw, so each call gets a new stub.
   const windows = () => env.WINDOWS.getByName(partnerId);
   const place = { lease: randomId(), lane, host };
-  const admission = await withRetries(async (): Promise<Admission> => windows().enter({ ...place, wanted }));
+  const admission = await withRetries(async (): Promise<Admission> =>
+    windows().enter({ ...place, invocation, wanted }),
+  );
   return {
     admission,
     renew: async () => {
       await windows()
-        .enter({ ...place, wanted })
+        .enter({ ...place, invocation, wanted })
         .catch(() => undefined);
     },
     leave: async (results) => {

@@ -22,6 +22,23 @@ export const SLOTS_OF_PARTNER: Record<Lane, number> = {
   PLANS: 4,
 };
 
+/**
+ * Maximum number of simultaneous invocations of one partner that hold slots of BULK: four fifths of its consumers. The
+ * slots alone would allow 288 dispatches of one file each. In the other lanes each invocation has at least one slot.
+ */
+export const BULK_INVOCATIONS_OF_PARTNER = 48;
+/**
+ * Maximum number of simultaneous invocations of one partner that wait for a slot, by lane. Each occupies a consumer
+ * meanwhile: with those that hold slots, at most 19 of 20.
+ */
+export const WAITING_OF_PARTNER: Record<Lane, number> = {
+  PRIORITY: 8,
+  BULK: 6,
+  RETRY: 2,
+  EVENTS: 2,
+  PLANS: 1,
+};
+
 /** Lifetime of a slot after it was granted or renewed: a little more than the maximum time of a GET. */
 export const SLOT_LASTS_MS = 40_000;
 /** Minimum time between two probes of a host: the maximum time of a GET. */
@@ -40,6 +57,8 @@ export const HOSTS_REMEMBERED = 1_000;
 export interface Entry {
   /** Id chosen by the caller. A repeated call renews its slots, because the first result may be lost. */
   lease: string;
+  /** Id of the caller's invocation, which may request slots at several hosts. */
+  invocation: string;
   lane: Lane;
   /** Host name with the port, if it has one. */
   host: string;
@@ -51,6 +70,7 @@ export interface Entry {
 export type Admission = { slots: number } | { postponed_for_ms: number; isResponsive: boolean };
 
 interface Lease {
+  invocation: string;
   lane: Lane;
   windows: readonly HostWindow[];
   slots: number;
@@ -59,10 +79,17 @@ interface Lease {
   until: number;
 }
 
-/** A window with the number of postponements since it last changed. */
+/** A window with the postponed work of its host. */
 interface HostWindow {
   window: Window;
+  /** Number of postponements since the window last changed, while the host is not responsive. */
   postponed: number;
+  /** When the last work returns that was postponed while the host was responsive, in Unix milliseconds, by lane. */
+  busyUntil: Map<Lane, number>;
+}
+
+function newHostWindow(): HostWindow {
+  return { window: newWindow(), postponed: 0, busyUntil: new Map() };
 }
 
 /**
@@ -76,7 +103,7 @@ export class WindowsOfPartner {
   readonly #leases = new Map<string, Lease>();
 
   /** Grants slots at a host, from one to `wanted`, or postpones the work. */
-  enter({ lease, lane, host, wanted }: Entry, nowMs: number): Admission {
+  enter({ lease, invocation, lane, host, wanted }: Entry, nowMs: number): Admission {
     this.#endLeases(nowMs);
     const held = this.#leases.get(lease);
     if (held !== undefined) {
@@ -91,6 +118,7 @@ export class WindowsOfPartner {
       if (!mayProbe) return postponed(suspended, suspension.probeAt - nowMs, false);
     }
     const free = Math.min(
+      this.#mayHold(lane, invocation) ? Infinity : 0,
       SLOTS_OF_PARTNER[lane] - this.#slotsHeld(lane),
       ...windows.map((known) => Math.floor(known.window.size) - this.#slotsHeld(lane, known)),
     );
@@ -106,6 +134,7 @@ export class WindowsOfPartner {
     }
     const isProbe = suspended !== undefined;
     this.#leases.set(lease, {
+      invocation,
       lane,
       windows,
       slots,
@@ -117,10 +146,27 @@ export class WindowsOfPartner {
   }
 
   /**
+   * Returns how long to postpone work that found no slot at a responsive host. Work returns at the rate at which slots
+   * become free: returning together, it would occupy the consumers of all partners again and again.
+   */
+  postponeBusy({ lane, host }: Pick<Entry, "lane" | "host">, nowMs: number): number {
+    const known = this.#hostOf(lane, host);
+    const slots = Math.max(1, Math.min(SLOTS_OF_PARTNER[lane], Math.floor(known.window.size)));
+    const next = (known.busyUntil.get(lane) ?? 0) + RESPONSIVE_MS / slots;
+    const at = Math.min(Math.max(nowMs + FULL_PAUSE_MS, next), nowMs + LONGEST_POSTPONED_MS);
+    known.busyUntil.set(lane, at);
+    return Math.ceil(at - nowMs);
+  }
+
+  /**
    * Returns the slots and applies the results, also those of an expired lease. Returns whether these results suspended
    * the host.
    */
-  leave({ lease, lane, host }: Omit<Entry, "wanted">, results: Results, nowMs: number): boolean {
+  leave(
+    { lease, lane, host }: Omit<Entry, "wanted" | "invocation">,
+    results: Results,
+    nowMs: number,
+  ): boolean {
     const held = this.#leases.get(lease);
     this.#leases.delete(lease);
     const windows = held?.windows ?? this.#windowsFor(lane, host, nowMs);
@@ -139,20 +185,28 @@ export class WindowsOfPartner {
     const own = this.#hostOf(lane, host);
     if (own.window.suspension !== null || hasRespondedWithin(own.window, RECENT_MS, nowMs)) return [own];
     const kind = kindOf(lane);
-    const shared = this.#shared.get(kind) ?? { window: newWindow(), postponed: 0 };
+    const shared = this.#shared.get(kind) ?? newHostWindow();
     this.#shared.set(kind, shared);
     return [own, shared];
   }
 
   #hostOf(lane: Lane, host: string): HostWindow {
     const key = `${kindOf(lane)} ${host}`;
-    const known = this.#hosts.get(key) ?? { window: newWindow(), postponed: 0 };
+    const known = this.#hosts.get(key) ?? newHostWindow();
     // Keeps the map in the order of use.
     this.#hosts.delete(key);
     this.#hosts.set(key, known);
     const [oldest] = this.#hosts.keys();
     if (this.#hosts.size > HOSTS_REMEMBERED && oldest !== undefined) this.#hosts.delete(oldest);
     return known;
+  }
+
+  /** Whether the invocation may hold slots of the lane, as one of a limited number. */
+  #mayHold(lane: Lane, invocation: string): boolean {
+    if (lane !== "BULK") return true;
+    const holding = new Set<string>();
+    for (const lease of this.#leases.values()) if (lease.lane === lane) holding.add(lease.invocation);
+    return holding.has(invocation) || holding.size < BULK_INVOCATIONS_OF_PARTNER;
   }
 
   #slotsHeld(lane: Lane, known: HostWindow | null = null): number {

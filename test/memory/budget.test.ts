@@ -258,6 +258,15 @@ describe("One partner", () => {
     expect(order).toEqual(["acme", "other", "acme", "acme"]);
   });
 
+  test("cannot fill the memory of other partners' requests with files of slow hosts, however many wait", async () => {
+    for (let count = 0; count < 5; count += 1) follow(acme.reserve(12 * MiB, inSeconds(60)));
+    await pass(100);
+    const request = requestMemory("other");
+    granted.push(request);
+    expect(request.tryGrowTo(8 * MiB)).toBe(true);
+    await now(other.reserve(8 * MiB, AT_ONCE));
+  });
+
   test("and other partners cannot use the share of imports by their requests", async () => {
     const requests = Array.from({ length: 5 }, (_, index) => requestMemory(`partner-${index}`));
     granted.push(...requests);

@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { randomId } from "../../src/identifiers.ts";
 import { enterHost } from "../../src/windows/client.ts";
+import { SLOTS_OF_PARTNER, WAITING_OF_PARTNER } from "../../src/windows/partner.pure.ts";
 import { FIRST_SIZE } from "../../src/windows/window.pure.ts";
 import { shortenWaits } from "../support/shortWaits.ts";
 
@@ -32,6 +33,19 @@ test("a ride without a free slot at a host without a response for a second is po
   const waits = shortenWaits();
   expect((await enter(partnerId)).admission).toHaveProperty("postponed_for_ms");
   expect(waits).toEqual([]);
+});
+
+test("a few callers wait for a slot at a busy host; the others are postponed immediately, each for another time", async () => {
+  const partnerId = randomId();
+  await (await enter(partnerId)).leave({ answers: 100, timeouts: 0 });
+  await Promise.all(Array.from({ length: SLOTS_OF_PARTNER.PRIORITY }, () => enter(partnerId)));
+  const waits = shortenWaits();
+  const crowd = await Promise.all(Array.from({ length: 60 }, () => enter(partnerId)));
+  const pauses = crowd.map(({ admission }) => ("slots" in admission ? 0 : admission.postponed_for_ms));
+  expect(new Set(pauses).size).toBe(crowd.length);
+  expect(Math.min(...pauses)).toBeGreaterThan(0);
+  // Each waits for 12 checks at most.
+  expect(waits.length).toBeLessThanOrEqual(12 * WAITING_OF_PARTNER.PRIORITY);
 });
 
 test("a host that hangs for one partner is open to another partner", async () => {

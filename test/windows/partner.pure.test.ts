@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import {
+  BULK_INVOCATIONS_OF_PARTNER,
   HOSTS_REMEMBERED,
   SLOT_LASTS_MS,
   SLOTS_OF_PARTNER,
@@ -17,9 +18,9 @@ function windowsAt(start = NOW) {
   const windows = new WindowsOfPartner();
   let now = start;
   let leases = 0;
-  const enter = (lane: Lane, host = HOST, wanted = 1) => {
+  const enter = (lane: Lane, host = HOST, wanted = 1, invocation = "one") => {
     leases += 1;
-    const place = { lease: `lease-${leases}`, lane, host };
+    const place = { lease: `lease-${leases}`, invocation, lane, host };
     const admission = windows.enter({ ...place, wanted }, now);
     return {
       place,
@@ -31,6 +32,9 @@ function windowsAt(start = NOW) {
   };
   return {
     enter,
+    /** Postpones so much work of a lane that found no slot. Returns its pauses. */
+    postponeBusy: (count: number, lane: Lane, host = HOST) =>
+      Array.from({ length: count }, () => windows.postponeBusy({ lane, host }, now)),
     pass: (milliseconds: number) => (now += milliseconds),
     /** Enters until it is postponed. Returns the number of grants. */
     fill: (lane: Lane, host?: (index: number) => string) => {
@@ -100,6 +104,18 @@ describe("over all its hosts a partner holds at most", () => {
     expect(fill(lane, host)).toBe(SLOTS_OF_PARTNER[lane]);
   });
 
+  test("the consumers of BULK, also with dispatches of one file each", () => {
+    const { prove, enter } = windowsAt();
+    prove();
+    const granted = Array.from({ length: 100 }, (_, index) => enter("BULK", HOST, 1, `dispatch-${index}`));
+    expect(granted.filter(({ admission }) => "slots" in admission)).toHaveLength(BULK_INVOCATIONS_OF_PARTNER);
+    // A dispatch that holds slots at one host gets slots at its other hosts.
+    prove("other.example.com");
+    expect(enter("BULK", "other.example.com", 6, "dispatch-0").admission).toEqual({ slots: 6 });
+    granted[0]?.answer();
+    expect(enter("BULK", HOST, 1, "dispatch-99").admission).toHaveProperty("postponed_for_ms");
+  });
+
   test("a few slots at hosts without a recent response, however many these are", () => {
     const { fill } = windowsAt();
     expect(fill("PRIORITY", (index) => `h${index}.example.com`)).toBe(FIRST_SIZE);
@@ -111,6 +127,26 @@ describe("over all its hosts a partner holds at most", () => {
     for (let index = 0; index < HOSTS_REMEMBERED; index += 1) prove(`h${index}.example.com`);
     pass(1);
     expect(enter("PRIORITY").admission).toEqual(OPEN);
+  });
+});
+
+describe("work without a slot at a responsive host", () => {
+  test("returns as fast as slots become free, not all together", () => {
+    const { prove, postponeBusy, pass } = windowsAt();
+    prove();
+    const pauses = postponeBusy(1_200, "EVENTS");
+    expect(pauses[0]).toBe(2_000);
+    expect(new Set(pauses).size).toBe(pauses.length);
+    expect(pauses.at(-1)).toBeGreaterThan(100_000);
+    // Live rides do not wait behind it.
+    expect(postponeBusy(1, "PRIORITY")).toEqual([2_000]);
+    pass(400_000);
+    expect(postponeBusy(1, "EVENTS")).toEqual([2_000]);
+  });
+
+  test("returns within half an hour", () => {
+    const { postponeBusy } = windowsAt();
+    expect(Math.max(...postponeBusy(30_000, "PLANS"))).toBe(30 * 60_000);
   });
 });
 
@@ -181,7 +217,9 @@ test("results of an expired lease count", () => {
   const windows = new WindowsOfPartner();
   const place = { lease: "of an earlier life", lane: "PRIORITY", host: HOST } as const;
   expect(windows.leave(place, { answers: 0, timeouts: 1 }, NOW)).toBe(true);
-  expect(windows.enter({ ...place, lease: "another", wanted: 1 }, NOW)).toHaveProperty("postponed_for_ms");
+  expect(windows.enter({ ...place, lease: "another", invocation: "one", wanted: 1 }, NOW)).toHaveProperty(
+    "postponed_for_ms",
+  );
 });
 
 test("a host that responds to one of two URLs keeps its window", () => {
