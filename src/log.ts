@@ -145,7 +145,6 @@ export interface SweepCounts {
   missing_files?: number;
   /** Partners whose usage was published. */
   usage?: number;
-  /** Runs only in minutes 5 and 35 of each hour. */
   inline_bytes?: number;
 }
 
@@ -214,6 +213,8 @@ type HealingSetback =
 
 /** Faults that need a partner or an operator. */
 type LastingSetback =
+  /** A collector did not respond to the sweep of inline bytes. Objects of it that no ping names stay in R2. */
+  | { outcome: "inline_unchecked"; collector: string; objects: number; fault: FaultName }
   /** An object of the read model is missing in R2. The partner must ping the file again with `overwrite_mode`. */
   | { outcome: "original_missing"; partner_id: string; file_id: string }
   /**

@@ -5,8 +5,6 @@ import { runScheduled } from "../src/scheduled.ts";
 afterEach(() => vi.restoreAllMocks());
 
 const HALF_PAST = Date.parse("2026-11-25T12:30:00Z");
-/** Minute at which the sweep of inline bytes runs, too. */
-const HOURLY = Date.parse("2026-11-25T12:35:00Z");
 
 async function lineOf(environment: typeof env, nowMs: number): Promise<unknown> {
   const lines: unknown[] = [];
@@ -34,6 +32,7 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     stale_batches: 0,
     missing_files: 0,
     usage: 0,
+    inline_bytes: 0,
     outcome: "done",
     milliseconds: expect.any(Number),
   });
@@ -45,13 +44,12 @@ test("the line names a sweep with a store that is down, without the store's mess
       throw new Error("SELECT secret");
     },
   });
-  const line = await lineOf({ ...env, DB: down }, HOURLY);
+  const line = await lineOf({ ...env, DB: down }, HALF_PAST);
   expect(line).toEqual({
     unit: "scheduled",
-    inline_bytes: 0,
     outcome: "fault",
     fault:
-      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error projected_again:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error",
+      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error projected_again:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");

@@ -1,16 +1,29 @@
 import { collectorNamed } from "../collector/client.ts";
+import { settleAll } from "../concurrency/settleAll.ts";
+import { withRetries } from "../concurrency/withRetries.ts";
 import { allDatabases, databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { collectorNameOfId } from "../identifiers.ts";
+import { faultName, logLine } from "../log.ts";
 import { hourOf, INLINE_PREFIX } from "./objectKeys.ts";
-import { discardObjects, forgetDiscarded, readDiscarded, unnamedObjects, type NamedObject } from "./write.ts";
+import {
+  discardObjects,
+  forgetDiscarded,
+  readDiscarded,
+  readInlineRound,
+  saveInlineRound,
+  unnamedObjects,
+  type NamedObject,
+} from "./write.ts";
 
 /** Maximum number of keys in one R2 delete or list. */
 const PAGE = 1_000;
 /** An importer may run for 15 minutes, and may store a version after that version was replaced. */
 const GRACE_MS = 20 * 60_000;
-/** Maximum number of pages that one run deletes, so that the run stays short. */
+/** Maximum number of pages in one run of either sweep, so that the run stays short. */
 const PAGES_PER_RUN = 10;
+/** Number of collectors that the sweep of inline bytes asks at a time. */
+const COLLECTORS_AT_ONCE = 10;
 const HOUR_MS = 60 * 60_000;
 
 /** Deletes objects that no file names any more, a few pages a run. Returns how many. */
@@ -32,25 +45,35 @@ export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<nu
 
 /**
  * Lists inline bytes as discarded when their ping was never accepted: the request ended between storing the bytes and
- * accepting the ping. Checks the hour before the last whole one. Neither the read model nor a collector names these
- * objects. Returns how many.
+ * accepting the ping. Neither the read model nor a collector names these objects. Checks each hour once, a few pages a
+ * run, up to the hour before the last whole one. Returns how many it listed.
  */
 export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number> {
+  const [database] = allDatabases(env);
+  if (database === undefined) return 0;
+  const lastHour = hourOf(nowMs - 2 * HOUR_MS);
+  let position = (await readInlineRound(database)) ?? { hour: lastHour, after_key: "" };
   let discarded = 0;
-  let cursor: string | undefined;
-  do {
-    const page = await env.FILES.list({
-      prefix: `${INLINE_PREFIX}${hourOf(nowMs - 2 * HOUR_MS)}/`,
+  for (let page = 0; page < PAGES_PER_RUN && position.hour <= lastHour; page += 1) {
+    const { hour, after_key } = position;
+    const found = await env.FILES.list({
+      prefix: `${INLINE_PREFIX}${hour}/`,
       limit: PAGE,
-      ...(cursor === undefined ? {} : { cursor }),
+      ...(after_key === "" ? {} : { startAfter: after_key }),
     });
     discarded += await discardUnnamed(
       env,
-      page.objects.map((object) => objectOf(object.key)),
+      found.objects.map((object) => objectOf(object.key)),
     );
-    cursor = page.truncated ? page.cursor : undefined;
-  } while (cursor !== undefined);
+    const last = found.truncated ? found.objects.at(-1) : undefined;
+    position = last === undefined ? { hour: hourAfter(hour), after_key: "" } : { hour, after_key: last.key };
+    await saveInlineRound(database, position);
+  }
   return discarded;
+}
+
+function hourAfter(hour: string): string {
+  return hourOf(Date.parse(`${hour}:00:00Z`) + HOUR_MS);
 }
 
 /** `inline/{hour}/{partner}/{file_id}/{unique}` */
@@ -65,10 +88,26 @@ async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]):
     const database = databaseFor(env, partnerId);
     const unread = new Set(await unnamedObjects(database, partnerId, ofPartner));
     const candidates = ofPartner.filter((object) => unread.has(object.object_key));
+    const byCollector = [...Map.groupBy(candidates, (object) => object.collector)];
+    const checked = await settleAll(byCollector, COLLECTORS_AT_ONCE, async ([collector, ofCollector]) => {
+      const named = new Set(
+        await withRetries(async () => collectorNamed(env, collector).namedObjects(ofCollector)),
+      );
+      return ofCollector.filter((object) => !named.has(object.object_key));
+    });
     const orphans: NamedObject[] = [];
-    for (const [collector, ofCollector] of Map.groupBy(candidates, (object) => object.collector)) {
-      const named = new Set(await collectorNamed(env, collector).namedObjects(ofCollector));
-      orphans.push(...ofCollector.filter((object) => !named.has(object.object_key)));
+    for (const [index, result] of checked.entries()) {
+      if (result.status === "fulfilled") orphans.push(...result.value);
+      else {
+        // The objects stay. Waiting for one collector would stop the sweep for all partners.
+        logLine({
+          unit: "setback",
+          outcome: "inline_unchecked",
+          collector: byCollector[index]?.[0] ?? "",
+          objects: byCollector[index]?.[1].length ?? 0,
+          fault: faultName(result.reason),
+        });
+      }
     }
     // A file may have been imported meanwhile. The statement checks the read model once more.
     if (orphans.length > 0) await database.batch(discardObjects(database, partnerId, orphans));

@@ -286,3 +286,23 @@ export async function unnamedObjects(
   }
   return keys;
 }
+
+/** Position of the sweep of inline bytes: the hour to check, after a key of that hour. */
+export interface InlinePosition {
+  hour: string;
+  after_key: string;
+}
+
+export async function readInlineRound(db: D1Database): Promise<InlinePosition | null> {
+  return db.prepare("SELECT hour, after_key FROM inline_rounds").first<InlinePosition>();
+}
+
+export async function saveInlineRound(db: D1Database, { hour, after_key }: InlinePosition): Promise<void> {
+  await db
+    .prepare(
+      `INSERT INTO inline_rounds (only_row, hour, after_key) VALUES (1, ?, ?)
+       ON CONFLICT (only_row) DO UPDATE SET hour = excluded.hour, after_key = excluded.after_key`,
+    )
+    .bind(hour, after_key)
+    .run();
+}
