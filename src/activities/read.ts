@@ -5,11 +5,13 @@ import { instantOf } from "../database/rows.ts";
 import { Where } from "../database/sql.ts";
 import {
   FEW,
+  NOT_SORTED,
   pageOfSorted,
   readPage,
   sortedIfFew,
   walked,
   type Page,
+  type SortedPage,
   type WalkBounds,
   type Walked,
 } from "../database/walk.ts";
@@ -228,11 +230,11 @@ export async function listActivities(
   const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
   const db = databaseFor(env, partnerId);
   const list = { db, partnerId, prefix, filters };
-  const { rows, next } =
+  const page =
     filters.updated_since === undefined
       ? await pageByStart(list, { limit, after: after === null || isUpdatePosition(after) ? null : after })
       : await pageByUpdate(list, { limit, after: after !== null && isUpdatePosition(after) ? after : null });
-  return { rows: await withDuplicates(db, partnerId, rows.map(activityOf)), next };
+  return { ...page, rows: await withDuplicates(db, partnerId, page.rows.map(activityOf)) };
 }
 
 interface ChangedRow extends ActivityRow, Walked {
@@ -264,7 +266,7 @@ async function walkChanges(
   { db, partnerId, prefix, filters }: List,
   after: UpdatePosition | null,
   { rows, matches }: WalkBounds,
-): Promise<ChangedRow[]> {
+): Promise<D1Result<ChangedRow>> {
   const route = prefix?.slice(0, ROUTE_LENGTH) ?? null;
   const [time, first, batch, file, session] = after ?? [null, null, null, null, null];
   const walk = walkBatches({
@@ -283,7 +285,7 @@ async function walkChanges(
   // The walk begins with the file at the position, because sessions of it may remain.
   if (file !== null)
     on.and("(a.session_index > ? OR f.walked_file <> ? OR f.walked_batch <> ?)", session, file, batch);
-  const found = await db
+  return db
     .prepare(
       `SELECT f.walked_time, f.walked_first, f.walked_batch, f.walked_file, a.file_id IS NOT NULL AS is_match,
          (f.n = ?1 OR f.work >= ?2) AS is_end, ${COLUMNS}
@@ -299,7 +301,6 @@ async function walkChanges(
     )
     .bind(rows, CHANGED_ACTIVITIES, ...walk.values, rows, ...files.values, ...on.values, matches)
     .all<ChangedRow>();
-  return found.results;
 }
 
 const positionByStart = (row: ActivityRow): StartPosition => [
@@ -313,14 +314,12 @@ async function pageByStart(
   list: List,
   page: PageOfList<StartPosition>,
 ): Promise<Page<ActivityRow, StartPosition>> {
-  const sorted = list.prefix === null ? null : await sortedPage(list, list.prefix, page);
-  return (
-    sorted ??
-    readPage<WalkedActivity, StartPosition>(
-      { ...page, rowsToWalk: STARTS_TO_WALK },
-      async (after, bounds) => walkStarts(list, after, bounds),
-      (row) => [row.walked_start, row.walked_file, row.walked_session],
-    )
+  const sorted = list.prefix === null ? NOT_SORTED : await sortedPage(list, list.prefix, page);
+  if (sorted.page !== null) return sorted.page;
+  return readPage<WalkedActivity, StartPosition>(
+    { ...page, rowsToWalk: STARTS_TO_WALK, rowsReadBefore: sorted.rowsRead },
+    async (after, bounds) => walkStarts(list, after, bounds),
+    (row) => [row.walked_start, row.walked_file, row.walked_session],
   );
 }
 
@@ -328,12 +327,12 @@ interface SortedActivity extends ActivityRow {
   few: 0 | 1;
 }
 
-/** Returns null for a user with too many activities to sort. */
+/** Returns no page for a user with too many activities to sort. */
 async function sortedPage(
   { db, partnerId, filters }: List,
   prefix: string,
   { limit, after }: PageOfList<StartPosition>,
-): Promise<Page<ActivityRow, StartPosition> | null> {
+): Promise<SortedPage<ActivityRow, StartPosition>> {
   const range = new Where()
     .and("a.partner_id = ?", partnerId)
     .and("a.file_id >= ? AND a.file_id < ?", prefix, rangeEnd(prefix));
@@ -361,9 +360,9 @@ async function sortedPage(
     )
     .bind(...range.values, ...range.values, ...where.values, limit + 1)
     .all<SortedActivity>();
-  if (found.results[0]?.few === 0) return null;
+  if (found.results[0]?.few === 0) return { page: null, rowsRead: found.meta.rows_read };
   const rows = found.results.filter((row) => row.file_id !== null);
-  return pageOfSorted(rows, limit, positionByStart);
+  return { page: pageOfSorted(rows, limit, found.meta, positionByStart), rowsRead: found.meta.rows_read };
 }
 
 interface WalkedActivity extends ActivityRow, Walked {
@@ -376,7 +375,7 @@ async function walkStarts(
   { db, partnerId, prefix, filters }: List,
   after: StartPosition | null,
   { rows, matches }: WalkBounds,
-): Promise<WalkedActivity[]> {
+): Promise<D1Result<WalkedActivity>> {
   const walk = startsToWalk(partnerId, filters, after);
   const on = new Where().and(
     "a.partner_id = ? AND a.file_id = w.file_id AND a.session_index = w.session_index",
@@ -385,7 +384,7 @@ async function walkStarts(
   if (prefix !== null) on.and("w.file_id >= ? AND w.file_id < ?", prefix, rangeEnd(prefix));
   filtered(on, filters);
   const of = ownedBy(new Where().and(OF_FILE), filters);
-  const found = await db
+  return db
     .prepare(
       `SELECT w.start AS walked_start, w.file_id AS walked_file, w.session_index AS walked_session,
          f.file_id IS NOT NULL AS is_match, w.n = ?1 AS is_end, ${COLUMNS}
@@ -394,7 +393,6 @@ async function walkStarts(
     )
     .bind(rows, ...walk.values, rows, ...on.values, ...of.values, matches)
     .all<WalkedActivity>();
-  return found.results;
 }
 
 /** Returns the sub-select of a walk along the partner's starts, newest first. Activities without a start come last. */

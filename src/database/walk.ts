@@ -2,6 +2,8 @@
 export interface Page<Row, Position> {
   rows: Row[];
   next: Position | null;
+  /** Number of rows that the database read for the page, as D1 counts them. */
+  rowsRead: number;
 }
 
 /** Columns of a row that a walk returns. */
@@ -35,24 +37,31 @@ export function walked(select: string, rows = "?"): string {
  * ended. `positionOf` returns the position of a returned row.
  */
 export async function readPage<Row extends Walked, Position>(
-  { limit, after, rowsToWalk }: { limit: number; after: Position | null; rowsToWalk: number },
-  read: (after: Position | null, bounds: WalkBounds) => Promise<Row[]>,
+  {
+    limit,
+    after,
+    rowsToWalk,
+    rowsReadBefore = 0,
+  }: { limit: number; after: Position | null; rowsToWalk: number; rowsReadBefore?: number },
+  read: (after: Position | null, bounds: WalkBounds) => Promise<D1Result<Row>>,
   positionOf: (row: Row) => Position,
 ): Promise<Page<Row, Position>> {
   const rows: Row[] = [];
   let position = after;
+  let rowsRead = rowsReadBefore;
   for (const walk of [limit + 1, rowsToWalk]) {
-    const found = await read(position, { rows: walk, matches: limit + 1 - rows.length });
+    const { results: found, meta } = await read(position, { rows: walk, matches: limit + 1 - rows.length });
+    rowsRead += meta.rows_read;
     rows.push(...found.filter((row) => row.is_match === 1));
     const last = rows[limit - 1];
     if (rows.length > limit && last !== undefined) {
-      return { rows: rows.slice(0, limit), next: positionOf(last) };
+      return { rows: rows.slice(0, limit), next: positionOf(last), rowsRead };
     }
     const end = found.at(-1);
-    if (end?.is_end !== 1) return { rows, next: null };
+    if (end?.is_end !== 1) return { rows, next: null, rowsRead };
     position = positionOf(end);
   }
-  return { rows, next: position };
+  return { rows, next: position, rowsRead };
 }
 
 /**
@@ -68,15 +77,24 @@ export function sortedIfFew(range: { from: string; where: string; most: number }
 }
 export const FEW = "few_rows";
 
-/** Returns the page of these rows. The query asked for `limit` + 1 rows. */
+/** A sorted page, or the number of rows that were read to find that there are too many to sort. */
+export interface SortedPage<Row, Position> {
+  page: Page<Row, Position> | null;
+  rowsRead: number;
+}
+export const NOT_SORTED = { page: null, rowsRead: 0 };
+
+/** Returns the page of these rows. The query asked for `limit` + 1 rows. `meta` is that of its result. */
 export function pageOfSorted<Row, Position>(
   rows: readonly Row[],
   limit: number,
+  meta: Pick<D1Meta, "rows_read">,
   positionOf: (row: Row) => Position,
 ): Page<Row, Position> {
   const last = rows[limit - 1];
   return {
     rows: rows.slice(0, limit),
     next: rows.length > limit && last !== undefined ? positionOf(last) : null,
+    rowsRead: meta.rows_read,
   };
 }

@@ -89,7 +89,7 @@ export async function listEvents(
     async (position, bounds) => walkEvents(databaseFor(env, partnerId), partnerId, filters, position, bounds),
     (row) => [row.walked_time, row.walked_id],
   );
-  return { rows: page.rows.map(eventOf), next: page.next };
+  return { ...page, rows: page.rows.map(eventOf) };
 }
 
 async function walkEvents(
@@ -98,7 +98,7 @@ async function walkEvents(
   { status, updated_since }: EventFilters,
   after: EventPosition | null,
   { rows, matches }: WalkBounds,
-): Promise<WalkedEvent[]> {
+): Promise<D1Result<WalkedEvent>> {
   const byUpdate = updated_since !== undefined;
   const time = byUpdate ? "e.updated_at" : "e.created_at";
   const walk = new Where().and("e.partner_id = ?", partnerId).and("e.kind = 'event'");
@@ -112,7 +112,7 @@ async function walkEvents(
   const on = new Where().and("d.partner_id = ? AND d.delivery_id = w.delivery_id", partnerId);
   if (status === "pending") on.and("d.status IN ('pending', 'waiting')");
   else on.andEqual("d.status", status);
-  const found = await db
+  return db
     .prepare(
       `SELECT w.time AS walked_time, w.delivery_id AS walked_id, d.delivery_id IS NOT NULL AS is_match,
          w.n = ?1 AS is_end, ${COLUMNS}
@@ -121,5 +121,4 @@ async function walkEvents(
     )
     .bind(rows, ...walk.values, rows, ...on.values, matches)
     .all<WalkedEvent>();
-  return found.results;
 }

@@ -36,7 +36,7 @@ import { BODY_GRACE_MS, SMALL_BODY_MS } from "../http/bodyChunks.ts";
 import { REQUEST_SHARES, UNCOUNTED_BODY_BYTES } from "../http/jsonBody.ts";
 import { MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../http/pace.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
-import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
+import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
 import { SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
 import { escape, listing, prose, table } from "./html.ts";
 import { VERIFY_NODE, VERIFY_PYTHON, VERIFY_SHELL } from "./snippets.ts";
@@ -187,7 +187,7 @@ function limitRows(): [what: string, most: string][] {
     ["Time that a file is held", `${inWords(HELD_FOR_MS)} until the task`],
     [
       "Requests",
-      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and as many for all others, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity or its streams) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. A response with streams counts in the same way.`,
+      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and as many for all others, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity or its streams) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. A response with streams counts in the same way. A list, overview or page of a user counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads; a filter that skips many rows reads more.`,
     ],
     [
       "Files",

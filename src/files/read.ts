@@ -228,11 +228,11 @@ export async function listFiles(
   { limit, after }: { limit: number; after: FilePosition | null },
 ): Promise<Page<File, FilePosition>> {
   const { user_id, source, summary_id, import_id } = filters;
-  if (import_id !== undefined && !isId(import_id)) return { rows: [], next: null };
+  if (import_id !== undefined && !isId(import_id)) return { rows: [], next: null, rowsRead: 0 };
   const db = databaseFor(env, partnerId);
   if (user_id !== undefined && source !== undefined && summary_id !== undefined) {
     const id = fileId({ partnerId, userId: user_id, source, summaryId: summary_id });
-    return { rows: await filesById(db, partnerId, id, filters), next: null };
+    return { rows: await filesById(db, partnerId, id, filters), next: null, rowsRead: 1 };
   }
   const named = import_id ?? (user_id === undefined ? null : userRoute(partnerId, user_id));
   const list = { partnerId, route: named?.slice(0, ROUTE_LENGTH) ?? null, filters };
@@ -241,7 +241,7 @@ export async function listFiles(
     async (position, bounds) => walkFiles(db, list, position, bounds),
     (row) => [row.walked_time, row.walked_first, row.walked_batch, row.walked_file],
   );
-  return { rows: page.rows.map(fileOf), next: page.next };
+  return { ...page, rows: page.rows.map(fileOf) };
 }
 
 /** Returns the file with this id, unless the filters exclude it. */
@@ -267,7 +267,7 @@ async function walkFiles(
   list: FileList,
   after: FilePosition | null,
   bounds: WalkBounds,
-): Promise<WalkedFile[]> {
+): Promise<D1Result<WalkedFile>> {
   const { partnerId, filters } = list;
   const by = filters.updated_since === undefined ? "receipt" : "update";
   const walk = walkBatches({ ...list, by, since: filters.updated_since, after, again: false });
@@ -277,7 +277,7 @@ async function walkFiles(
       .and(`f.${by === "receipt" ? "received_batch" : "updated_batch"} = w.batch_id`),
     filters,
   );
-  const found = await db
+  return db
     .prepare(
       `SELECT f.*, ${RELEASED_BY} AS released_by FROM (
          SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
@@ -288,7 +288,6 @@ async function walkFiles(
     )
     .bind(bounds.rows, ...walk.values, bounds.rows, ...on.values, bounds.rows, bounds.matches)
     .all<WalkedFile>();
-  return found.results;
 }
 
 /** Adds the filters as conditions on a file `f`. */

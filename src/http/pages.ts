@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
 import { z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import type { Fault } from "../contract/fault.ts";
 import { PAGE_ROWS } from "../contract/limits.ts";
 import type { Page } from "../database/walk.ts";
-import type { RequestContext } from "./context.ts";
+import type { AppEnv, RequestContext } from "./context.ts";
 import { validationFailed } from "./problem.ts";
 import { integer } from "./query.ts";
+import { chargeRows } from "./rateLimit.ts";
 
 /** Query parameters of every list. */
 export const pageQuery = {
@@ -80,13 +82,14 @@ interface List<F, Row, P extends Position> {
 
 /** Returns one page of a list, or a 400 if the cursor is not bound to this list with these filters. */
 export async function pageResponse<Q extends Filters & PageParameters, Row, P extends Position>(
-  c: RequestContext,
+  c: RequestContext & Pick<Context<AppEnv>, "req">,
   { limit = PAGE_ROWS.default, cursor, ...filters }: Q,
   list: List<Omit<Q, keyof PageParameters>, Row, P>,
 ) {
   const name = { list: list.name, partnerId: c.var.partner.partner_id, filters };
   const after = cursor === undefined ? null : readCursor(name, cursor, list.position);
   if (cursor !== undefined && after === null) return validationFailed(c, [INVALID_CURSOR]);
-  const { rows, next } = await list.read(filters, { limit, after });
+  const { rows, next, rowsRead } = await list.read(filters, { limit, after });
+  chargeRows(c, rowsRead);
   return c.json({ data: rows, next_cursor: next === null ? null : writeCursor(name, next) }, 200);
 }

@@ -12,6 +12,9 @@ const CEILING_RETRY_SECONDS = 60;
 /** Bytes of a body, a decoded file or a response that one request covers. Each further part of this size counts as another request. */
 export const BYTES_PER_REQUEST = 256 * 1024;
 
+/** Rows of the read model that one request covers. Each further part of this size counts as another request. */
+export const ROWS_PER_REQUEST = 1_000;
+
 type Policy = "intake" | "read" | "files";
 
 /** Changes a partner's bucket and stores its state for the `RateLimit` headers of the response. */
@@ -77,6 +80,17 @@ export function spendDeclared(c: Context<AppEnv>, bytes: number) {
 export function chargeBytes(c: Context<AppEnv>, bytes: number, countedBytes = 0): void {
   const limit = c.var.partner.limits.requests_per_minute;
   const parts = partsBeyondFirst(bytes) - partsBeyondFirst(countedBytes);
+  if (limit === null || parts <= 0) return;
+  spend(c, policyOf(c), (bucket) => charge(bucket, limit, parts, Date.now()));
+}
+
+/**
+ * Counts the rows that the database read for a response. All partners share the database, so a read that examines
+ * thousands of rows counts as several requests. The number is known only after the work, as in `chargeBytes`.
+ */
+export function chargeRows(c: RequestContext & Pick<Context<AppEnv>, "req">, rows: number): void {
+  const limit = c.var.partner.limits.requests_per_minute;
+  const parts = Math.ceil(rows / ROWS_PER_REQUEST) - 1;
   if (limit === null || parts <= 0) return;
   spend(c, policyOf(c), (bucket) => charge(bucket, limit, parts, Date.now()));
 }

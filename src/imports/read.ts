@@ -9,11 +9,13 @@ import { instantOf, parseColumn } from "../database/rows.ts";
 import { Where } from "../database/sql.ts";
 import {
   FEW,
+  NOT_SORTED,
   pageOfSorted,
   readPage,
   sortedIfFew,
   walked,
   type Page,
+  type SortedPage,
   type WalkBounds,
   type Walked,
 } from "../database/walk.ts";
@@ -152,27 +154,27 @@ export async function listImports(
   const { user_id, source } = filters;
   const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
   const list = { db: databaseFor(env, partnerId), partnerId, prefix, filters };
-  const sorted = prefix === null ? null : await sortedPage(list, prefix, page);
-  const { rows, next } =
-    sorted ??
+  const sorted = prefix === null ? NOT_SORTED : await sortedPage(list, prefix, page);
+  const found =
+    sorted.page ??
     (await readPage<WalkedImport, ImportPosition>(
-      { ...page, rowsToWalk: IMPORTS_TO_WALK },
+      { ...page, rowsToWalk: IMPORTS_TO_WALK, rowsReadBefore: sorted.rowsRead },
       async (after, bounds) => walkImports(list, after, bounds),
       (row) => [row.walked_time, row.walked_id],
     ));
-  return { rows: rows.map((row) => importOf(partner, row)), next };
+  return { ...found, rows: found.rows.map((row) => importOf(partner, row)) };
 }
 
 interface SortedImport extends ImportRow {
   few: 0 | 1;
 }
 
-/** Returns null for a user with too many imports to sort. */
+/** Returns no page for a user with too many imports to sort. */
 async function sortedPage(
   { db, partnerId, filters }: ImportList,
   prefix: string,
   { limit, after }: PageOfList,
-): Promise<Page<ImportRow, ImportPosition> | null> {
+): Promise<SortedPage<ImportRow, ImportPosition>> {
   const range = new Where()
     .and("i.partner_id = ?", partnerId)
     .and("i.import_id >= ? AND i.import_id < ?", prefix, rangeEnd(prefix));
@@ -186,9 +188,9 @@ async function sortedPage(
     .prepare(`${sortedIfFew(few, select)} ORDER BY requested_at DESC, import_id DESC`)
     .bind(...range.values, ...range.values, ...where.values, limit + 1)
     .all<SortedImport>();
-  if (found.results[0]?.few === 0) return null;
+  if (found.results[0]?.few === 0) return { page: null, rowsRead: found.meta.rows_read };
   const rows = found.results.filter((row) => row.import_id !== null);
-  return pageOfSorted(rows, limit, positionOf);
+  return { page: pageOfSorted(rows, limit, found.meta, positionOf), rowsRead: found.meta.rows_read };
 }
 
 interface WalkedImport extends ImportRow, Walked {
@@ -200,7 +202,7 @@ async function walkImports(
   { db, partnerId, prefix, filters }: ImportList,
   after: ImportPosition | null,
   { rows, matches }: WalkBounds,
-): Promise<WalkedImport[]> {
+): Promise<D1Result<WalkedImport>> {
   const walk = new Where().and("r.partner_id = ?", partnerId);
   if (after !== null) walk.and("(r.requested_at, r.import_id) < (?, ?)", ...after);
   const select = `SELECT r.requested_at AS time, r.import_id FROM imports r INDEXED BY imports_by_request
@@ -208,7 +210,7 @@ async function walkImports(
   const on = new Where().and("i.partner_id = ? AND i.import_id = w.import_id", partnerId);
   if (prefix !== null) on.and("w.import_id >= ? AND w.import_id < ?", prefix, rangeEnd(prefix));
   filtered(on, filters);
-  const found = await db
+  return db
     .prepare(
       `SELECT i.walked_time, i.walked_id, i.is_match, i.is_end, ${COLUMNS} FROM (
          SELECT w.n, w.time AS walked_time, w.import_id AS walked_id, i.import_id IS NOT NULL AS is_match,
@@ -219,7 +221,6 @@ async function walkImports(
     )
     .bind(rows, ...walk.values, rows, ...on.values, matches)
     .all<WalkedImport>();
-  return found.results;
 }
 
 /** Adds the filters as conditions on an import `i`. */

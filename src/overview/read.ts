@@ -31,18 +31,27 @@ function newestOf(select: string): string {
 
 /**
  * Counts a partner's files, imports and events of the last 14 UTC days, and all held files. Counts only the newest
- * `MAX_COUNTED` of each, read along an index. `capped` is true if there are more.
+ * `MAX_COUNTED` of each, read along an index. `capped` is true if there are more. Calls `count` with the number of rows
+ * that the queries read.
  */
-export async function readOverview(env: Env, partnerId: string, nowMs: number): Promise<Overview> {
+export async function readOverview(
+  env: Env,
+  partnerId: string,
+  nowMs: number,
+  count: (rows: number) => void,
+): Promise<Overview> {
   const firstDay = Math.floor(nowMs / DAY_MS) - (OVERVIEW_DAYS - 1);
   const since = firstDay * DAY_MS;
   const database = databaseFor(env, partnerId);
-  const [files, usage, imports, events] = await Promise.all([
+  const [{ results: files, ...ofFiles }, usage, importRows, eventRows] = await Promise.all([
     countFiles(database, partnerId, Math.min(since, nowMs - HELD_FOR_MS)),
     readUsage(env, partnerId),
     countImports(database, partnerId, since),
     countEvents(database, partnerId, since),
   ]);
+  count(ofFiles.meta.rows_read + importRows.meta.rows_read + eventRows.meta.rows_read);
+  const [imports] = importRows.results;
+  const [events] = eventRows.results;
   const counts = [
     { found: files[0]?.found ?? 0, most: MAX_COUNTED.files },
     { found: imports?.found ?? 0, most: MAX_COUNTED.imports },
@@ -63,8 +72,12 @@ export async function readOverview(env: Env, partnerId: string, nowMs: number): 
   };
 }
 
-async function countFiles(database: D1Database, partnerId: string, since: number): Promise<FileCount[]> {
-  const counted = await database
+async function countFiles(
+  database: D1Database,
+  partnerId: string,
+  since: number,
+): Promise<D1Result<FileCount>> {
+  return database
     .prepare(
       // The list is limited before the files are looked up: older batches also list files that were pinged again.
       `${newestOf(
@@ -81,7 +94,6 @@ async function countFiles(database: D1Database, partnerId: string, since: number
     )
     .bind(partnerId, since, MAX_COUNTED.files)
     .all<FileCount>();
-  return counted.results;
 }
 
 async function countImports(database: D1Database, partnerId: string, since: number) {
@@ -94,7 +106,7 @@ async function countImports(database: D1Database, partnerId: string, since: numb
        SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'running'), 0) AS running FROM newest`,
     )
     .bind(partnerId, since, MAX_COUNTED.imports)
-    .first<{ found: number; running: number }>();
+    .all<{ found: number; running: number }>();
 }
 
 async function countEvents(database: D1Database, partnerId: string, since: number) {
@@ -111,7 +123,7 @@ async function countEvents(database: D1Database, partnerId: string, since: numbe
        FROM newest`,
     )
     .bind(partnerId, since, MAX_COUNTED.events)
-    .first<{ found: number; pending: number; retrying: number; failed: number }>();
+    .all<{ found: number; pending: number; retrying: number; failed: number }>();
 }
 
 /** Sums the files since `firstDay`: in total, by day, and the failed ones by code, the most frequent code first. */

@@ -39,8 +39,16 @@ function instantOrNull(unixMs: number | null): string | null {
   return unixMs === null ? null : instantOf(unixMs);
 }
 
-/** Returns a user with its sources and running imports, or null for an unknown user. */
-export async function readUser(env: Env, partnerId: string, userId: string): Promise<UserWithSources | null> {
+/**
+ * Returns a user with its sources and running imports, or null for an unknown user. Calls `count` with the number of rows
+ * that the queries read.
+ */
+export async function readUser(
+  env: Env,
+  partnerId: string,
+  userId: string,
+  count: (rows: number) => void,
+): Promise<UserWithSources | null> {
   const route = userRoute(partnerId, userId);
   const db = databaseFor(env, partnerId);
   const inRange = [partnerId, route, rangeEnd(route), userId];
@@ -49,7 +57,7 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
     .bind(partnerId, userId)
     .first<UserRow>();
   if (user === null) return null;
-  const [sources, imports] = await Promise.all([
+  const [sources, importRows] = await Promise.all([
     // Without LIMIT, SQLite would flatten the inner query and look up the import for each use of `status`.
     db
       .prepare(
@@ -73,8 +81,10 @@ export async function readUser(env: Env, partnerId: string, userId: string): Pro
            WHERE partner_id = ? AND import_id >= ? AND import_id < ? AND user_id = ? LIMIT ${MAX_COUNTED_IMPORTS})`,
       )
       .bind(...inRange)
-      .first<{ looked_at: number; running: string }>(),
+      .all<{ looked_at: number; running: string }>(),
   ]);
+  count(sources.meta.rows_read + importRows.meta.rows_read);
+  const [imports] = importRows.results;
   const total = sources.results.reduce((sum, row) => sum + row.total, 0);
   const oldest = sources.results.flatMap((row) => (row.oldest_held_at === null ? [] : [row.oldest_held_at]));
   return {
@@ -109,6 +119,6 @@ export async function listUsers(
     )
     .bind(partnerId, ...(after ?? []), limit + 1)
     .all<UserRow>();
-  const page = pageOfSorted(found.results, limit, (row): UserPosition => [row.user_id]);
-  return { rows: page.rows.map(userOf), next: page.next };
+  const page = pageOfSorted(found.results, limit, found.meta, (row): UserPosition => [row.user_id]);
+  return { ...page, rows: page.rows.map(userOf) };
 }

@@ -1,8 +1,9 @@
 import { env } from "cloudflare:workers";
-import { beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { app } from "../../src/http/app.ts";
+import { ROWS_PER_REQUEST } from "../../src/http/rateLimit.ts";
 import { idPrefix, userRoute } from "../../src/identifiers.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -57,6 +58,10 @@ function metered(database: D1Database) {
   return { db, read };
 }
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 const pageSchema = z.looseObject({
   data: z.union([z.array(z.looseObject({})), z.looseObject({})]).optional(),
   next_cursor: z.string().nullable().optional(),
@@ -68,7 +73,13 @@ async function get(who: TestPartner, path: string) {
   expect(response.status, path).toBe(200);
   const body = pageSchema.parse(await response.json());
   expect(read.rows, `rows read by ${path}`).toBeLessThanOrEqual(MOST_ROWS);
-  return { rows: read.rows, data: Array.isArray(body.data) ? body.data : [], next: body.next_cursor ?? null };
+  const quota = response.headers.get("RateLimit") ?? "";
+  return {
+    rows: read.rows,
+    quota,
+    data: Array.isArray(body.data) ? body.data : [],
+    next: body.next_cursor ?? null,
+  };
 }
 
 const numbers = (count: number) =>
@@ -241,6 +252,32 @@ describe("a list that skips many rows", () => {
   });
 
   const since = (ms: number) => `updated_since=${new Date(ms).toISOString()}`;
+
+  test("counts as a request for each 1,000 rows that it reads, and so do the overview and the page of a user", async () => {
+    const limit = 1_000_000;
+    const who = await newPartner({ limits: { requests_per_minute: limit, files_per_minute: null } });
+    await seedFiles(who.partnerId, "many", { files: 5_000, sessions: 1, status: "held" });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+    let left = limit;
+    for (const [path, isExpensive] of [
+      ["users/", false],
+      ["files/?limit=1", false],
+      ["files/?status=failed", true],
+      [`files/?${since(FIRST_AT - 10)}&status=failed`, true],
+      ["files/?source=none", true],
+      ["activities/?user_id=many", true],
+      ["activities/?sport=none", true],
+      [`activities/?${since(FIRST_AT - 10)}&sport=none`, true],
+      ["users/many/", true],
+      ["overview/", true],
+    ] as const) {
+      const { rows, quota } = await get(who, `/api/${path}`);
+      const spent = left - Number(/r=(\d+)/.exec(quota)?.[1]);
+      left -= spent;
+      expect(spent, path).toBeGreaterThanOrEqual(Math.max(1, Math.floor(rows / ROWS_PER_REQUEST)));
+      expect(spent > 1, path).toBe(isExpensive);
+    }
+  });
 
   test("returns each activity and import of a user once, even if there are too many to sort", async () => {
     const who = await newPartner();

@@ -4,6 +4,7 @@ import { readOverview } from "../../overview/read.ts";
 import { endpoint } from "../context.ts";
 import { readProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";
+import { chargeRows } from "../rateLimit.ts";
 
 const route = createRoute({
   method: "get",
@@ -17,5 +18,5 @@ const route = createRoute({
 });
 
 export const getOverview = endpoint(route, async (c) =>
-  c.json(await readOverview(c.env, c.var.partner.partner_id, Date.now()), 200),
+  c.json(await readOverview(c.env, c.var.partner.partner_id, Date.now(), (rows) => chargeRows(c, rows)), 200),
 );

@@ -6,6 +6,7 @@ import { endpoint } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import { notFound, notFoundProblem, readProblems } from "../problem.ts";
 import { noQuery } from "../query.ts";
+import { chargeRows } from "../rateLimit.ts";
 
 const listRoute = createRoute({
   method: "get",
@@ -43,7 +44,7 @@ const getRoute = createRoute({
 
 export const getUser = endpoint(getRoute, async (c) => {
   const { user_id } = c.req.valid("param");
-  const user = await read.readUser(c.env, c.var.partner.partner_id, user_id);
+  const user = await read.readUser(c.env, c.var.partner.partner_id, user_id, (rows) => chargeRows(c, rows));
   return user === null ? notFound(c, "user") : c.json(user, 200);
 });
 
