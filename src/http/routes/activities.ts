@@ -112,7 +112,7 @@ function isStream(key: string): boolean {
 const streamKeys = z
   .string()
   .refine((text) => splitKeys(text).every(isStream), {
-    error: `Send stream names, separated by commas. Known names: ${STREAM_KEYS.join(", ")}, and names that begin with ${DEVELOPER_PREFIX}. Write \\, for a comma within a name.`,
+    error: `Send stream names, separated by commas. Known names: ${STREAM_KEYS.join(", ")}, and names that begin with \`${DEVELOPER_PREFIX}\`. Write \\, for a comma within a name.`,
   })
   .transform(splitKeys);
 
