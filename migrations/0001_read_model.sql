@@ -249,10 +249,10 @@ CREATE INDEX discarded_objects_by_age ON discarded_objects (discarded_at);
 -- Long jobs that an operator started. The schedule runs them in limited steps.
 CREATE TABLE operator_jobs (
   job_id        TEXT NOT NULL PRIMARY KEY,
-  kind          TEXT NOT NULL,                      -- redecode, project_again
-  parameters    TEXT NOT NULL,                      -- JSON { since, code }, or { partner_id, user_id, objects }
+  kind          TEXT NOT NULL,                      -- redecode, project_again, act
+  parameters    TEXT NOT NULL,                      -- JSON { since, code }, or { partner_id, user_id, objects }, or { action, partner_id, id }
   after_partner TEXT NOT NULL DEFAULT '',           -- with after_file: the last file that was processed
-  after_file    TEXT NOT NULL DEFAULT '',           -- project_again: its position, as JSON
+  after_file    TEXT NOT NULL DEFAULT '',           -- project_again: its position, as JSON; act: its result
   looked_at     INTEGER NOT NULL DEFAULT 0,
   changed       INTEGER NOT NULL DEFAULT 0,
   failed        INTEGER NOT NULL DEFAULT 0,

@@ -131,6 +131,8 @@ export interface SweepCounts {
   expired_erasures?: number;
   /** Files that jobs of `npm run redecode` examined. */
   operator_jobs?: number;
+  /** Actions of `npm run doctor`. */
+  operator_actions?: number;
   /** Files that jobs of `npm run project-again` examined. */
   projected_again?: number;
   discarded_objects?: number;

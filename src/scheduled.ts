@@ -7,6 +7,7 @@ import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
 import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
 import { sweepMissing } from "./imports/sweep.ts";
 import { faultName, logLine, type SweepCounts } from "./log.ts";
+import { runActs } from "./operator/act/act.ts";
 import { continueAgainJobs } from "./operator/again/continueJobs.ts";
 import { continueJobs } from "./operator/redecode.ts";
 import { sweepFinishedJobs } from "./operator/sweep.ts";
@@ -24,6 +25,7 @@ const SWEEPS: readonly Sweep[] = [
   { name: "erasures", run: sweepErasures },
   { name: "expired_erasures", run: sweepExpiredErasures },
   { name: "operator_jobs", run: continueJobs },
+  { name: "operator_actions", run: runActs },
   { name: "projected_again", run: continueAgainJobs },
   { name: "discarded_objects", run: sweepDiscardedObjects },
   { name: "idempotent_requests", run: sweepIdempotentRequests },

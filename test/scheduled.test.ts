@@ -23,6 +23,7 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     erasures: 0,
     expired_erasures: 0,
     operator_jobs: 0,
+    operator_actions: 0,
     projected_again: 0,
     finished_jobs: 0,
     lost_alarms: 0,
@@ -49,7 +50,7 @@ test("the line names a sweep with a store that is down, without the store's mess
     unit: "scheduled",
     outcome: "fault",
     fault:
-      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error projected_again:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error",
+      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error operator_actions:Error projected_again:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");
