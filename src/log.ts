@@ -64,8 +64,10 @@ export interface DispatchResult {
   imported: number;
   /** Files that failed and are not retried. */
   failed: number;
-  /** Files that failed and are retried later. */
+  /** Files that failed and are retried later: at their host, except `own_faults` of them. */
   try_again: number;
+  /** Files of `try_again` that failed because a store or the memory of this service failed, not their host. */
+  own_faults: number;
   /** Files that are dispatched again without an attempt: no slot at their host is free, or D1 failed. */
   postponed: number;
 }
@@ -252,7 +254,19 @@ const STORES: readonly (readonly [store: string, start: RegExp])[] = [
   ["collector", /^Durable Object (?:is|reset|storage|exceeded)\b/],
 ];
 
-/** Kind of a fault, such as `D1:Error`: the store (D1, R2, KV, queue, collector) if known, the name, and the code. */
+/** Kinds of a store's faults, by words of its message. The first match names the fault. */
+const KINDS: readonly (readonly [kind: string, words: RegExp])[] = [
+  ["full", /SQLITE_FULL|disk is full|exceeded maximum (?:DB|database) size/i],
+  ["no_schema", /no such (?:table|column)\b/],
+  ["locked", /SQLITE_BUSY|SQLITE_LOCKED|is locked\b/],
+  ["overloaded", /overloaded|queued for too long|too many requests/i],
+  ["restarted", /Network connection lost|code was updated|storage (?:operation|caused object to be reset)/i],
+];
+
+/**
+ * Kind of a fault, such as `D1:overloaded` or `R2:Error:10043`. The store (D1, R2, KV, queue, collector) is in front if it
+ * is known. After it comes what is wrong (full, no_schema, locked, overloaded, restarted), or the name and the code.
+ */
 export type FaultName = string;
 
 /**
@@ -266,5 +280,7 @@ export function faultName(fault: unknown): FaultName {
       ? `:${fault.code}`
       : "";
   const store = STORES.find(([, start]) => start.test(fault.message));
-  return (store === undefined ? "" : `${store[0]}:`) + fault.name + code;
+  if (store === undefined) return fault.name + code;
+  const kind = KINDS.find(([, words]) => words.test(fault.message));
+  return `${store[0]}:${kind === undefined ? fault.name + code : kind[0]}`;
 }

@@ -13,7 +13,7 @@ async function thrownBy(act: () => Promise<unknown>): Promise<unknown> {
 
 test("a line names the store that failed, by the error messages of the platform's real stores", async () => {
   const name = async (act: () => Promise<unknown>) => faultName(await thrownBy(act));
-  expect(await name(() => env.DB.prepare("SELECT s3cret FROM nowhere").run())).toBe("D1:Error");
+  expect(await name(() => env.DB.prepare("SELECT s3cret FROM nowhere").run())).toBe("D1:no_schema");
   expect(await name(() => env.FILES.put("k".repeat(2_000), "bytes"))).toMatch(/^R2:Error/);
   expect(await name(() => env.FILES.get("k".repeat(2_000)))).toMatch(/^R2:Error/);
   expect(await name(() => env.PARTNERS.put("k".repeat(600), "s3cret"))).toBe("KV:Error");
@@ -21,10 +21,18 @@ test("a line names the store that failed, by the error messages of the platform'
 
 test.each([
   ["Queue sendBatch failed: Internal Server Error", "queue:Error"],
-  ["Queue is overloaded. Please back off.", "queue:Error"],
+  ["Queue is overloaded. Please back off.", "queue:overloaded"],
   ["KV GET failed: 500 Internal Server Error", "KV:Error"],
-  ["D1_ERROR: D1 DB is overloaded. Requests queued for too long.", "D1:Error"],
-  ["Durable Object is overloaded. Too many requests queued.", "collector:Error"],
+  ["D1_ERROR: D1 DB is overloaded. Requests queued for too long.", "D1:overloaded"],
+  ["D1_ERROR: Exceeded maximum DB size", "D1:full"],
+  ["D1_ERROR: database or disk is full: SQLITE_FULL", "D1:full"],
+  ["D1_ERROR: no such column: f.readable_name at offset 7: SQLITE_ERROR", "D1:no_schema"],
+  ["D1_ERROR: database is locked: SQLITE_BUSY", "D1:locked"],
+  ["D1_ERROR: Network connection lost.", "D1:restarted"],
+  ["D1_ERROR: constraint failed", "D1:Error"],
+  ["Durable Object is overloaded. Too many requests queued.", "collector:overloaded"],
+  ["Durable Object reset because its code was updated.", "collector:restarted"],
+  ["database is locked, said the host of a file", "Error"],
   ["connect to https://files.example.com/?token=D1_ERROR: put: KV GET failed: ", "Error"],
   ["put away: s3cret", "Error"],
 ])(

@@ -118,6 +118,7 @@ async function importDispatch(
     imported: 0,
     failed: 0,
     try_again: 0,
+    own_faults: 0,
     postponed: 0,
   };
   const permit = permitOf(env, partnerOf(collectorName));
@@ -243,7 +244,10 @@ class Reporter {
       this.#outcomes.unshift(...outcomes);
       throw fault;
     }
-    for (const outcome of outcomes) this.#tally[outcome.result] += 1;
+    for (const outcome of outcomes) {
+      this.#tally[outcome.result] += 1;
+      if (outcome.result === "try_again" && outcome.origin === "own_store") this.#tally.own_faults += 1;
+    }
   }
 
   async #makeReadable(decoded: DecodedFile[]): Promise<Outcome[]> {

@@ -1,6 +1,7 @@
 import { createMessageBatch, getQueueResult, createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
 import type { PingCollector } from "../../src/collector/PingCollector.ts";
 import worker from "../../src/index.ts";
 import { EXCLUSIVE_WAIT_MS, INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
@@ -9,7 +10,7 @@ import { once, playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { shortenWaits } from "../support/shortWaits.ts";
-import { collectorOf, settle, type CollectorUnderTest } from "../support/world.ts";
+import { collectorOf, deliverDispatch, settle, type CollectorUnderTest } from "../support/world.ts";
 
 let paused: number[] = [];
 
@@ -205,4 +206,30 @@ test("A redirect to a host of this service is rejected", async () => {
     error: { code: "callback_refused" },
   });
   expect(outside.to("https://api.example.com/health/")).toHaveLength(0);
+});
+
+test("the line of a dispatch tells a store of the service that fails from a host that fails", async () => {
+  const who = await newPartner();
+  playOutside({
+    [`${HOST}/ride`]: () => new Response(rideFile()),
+    [`${HOST}/dead`]: () => new Response("", { status: 503 }),
+  });
+  const written = vi.spyOn(console, "log");
+  const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+  const linesOfDispatches = () =>
+    written.mock.calls.flatMap(([text]) => {
+      const line = z.looseObject({ unit: z.string() }).parse(JSON.parse(String(text)));
+      return line.unit === "dispatch" ? [line] : [];
+    });
+  await ping(who, { summary_id: "dead", callback_url: `${HOST}/dead` });
+  for (const { dispatch_id } of await collector.sent()) await deliverDispatch(collector, dispatch_id);
+  expect(linesOfDispatches()).toMatchObject([{ try_again: 1, own_faults: 0 }]);
+
+  written.mockClear();
+  vi.spyOn(env.FILES, "put").mockRejectedValue(new Error("put: Service Unavailable (10043)"));
+  await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+  for (const { dispatch_id } of await collector.sent()) await deliverDispatch(collector, dispatch_id);
+  expect(linesOfDispatches().filter((line) => line["outcome"] === "done")).toMatchObject([
+    { try_again: 1, own_faults: 1 },
+  ]);
 });

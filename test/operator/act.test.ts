@@ -104,7 +104,7 @@ test("an action that fails ends with the name of the fault, and is not repeated"
     throw new Error("Durable Object is overloaded. Too many requests queued.");
   });
   const parameters = { action: "inspect", partner_id: "acme", id: "0".repeat(42) } as const;
-  expect(await act(parameters)).toEqual({ fault: "collector:Error" });
+  expect(await act(parameters)).toEqual({ fault: "collector:overloaded" });
   vi.restoreAllMocks();
   expect(await runActs(env, Date.now() + 3_600_000)).toBe(0);
 });
