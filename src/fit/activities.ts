@@ -51,6 +51,8 @@ const DEGREE_DECIMALS = 7;
 
 /** Running, walking and hiking: their cadence counts the strides of one foot. */
 const SPORTS_ON_FOOT: ReadonlySet<number> = new Set([1, 11, 17]);
+/** Running, transition, walking, cross-country skiing, mountaineering, hiking, snowshoeing: standing lowers the cadence. */
+const SPORTS_WITH_ZERO_CADENCE: ReadonlySet<number> = new Set([1, 3, 11, 12, 16, 17, 35]);
 const GENERIC_SPORT = 0;
 const JOULES_PER_KILOJOULE = 1000;
 
@@ -74,7 +76,7 @@ export function activitiesOf(
     return { window, sport, ...ofSession, pauses: pausesOf(chained, clock, window) };
   });
   const totals = totalsOf(view, sessionWindows, evidence, warnings);
-  const devices = chained.devices.list(chained.fileId);
+  const devices = chained.devices.list();
   if (clock.isUnset) warnings.add("clock_not_set");
   return evidence.flatMap((ofSession, i) => {
     const { window } = ofSession;
@@ -113,7 +115,7 @@ function totalsOf(
       developerColumns,
       readerCounts,
       normalizesPower: summed.includes(POWER) && window.session.normalized_power === undefined,
-      countsZeroCadence: SPORTS_ON_FOOT.has(sport.sport ?? GENERIC_SPORT),
+      countsZeroCadence: SPORTS_WITH_ZERO_CADENCE.has(sport.sport ?? GENERIC_SPORT),
       pauses,
       elapsed: window.elapsed,
     });

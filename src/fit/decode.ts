@@ -9,12 +9,12 @@ import { SUMMARY_UNITS, TEXT_UNITS } from "./workBudget.ts";
 
 /** Base type numbers: the low five bits of the base type byte. */
 const ENUM = 0;
-const SINT8 = 1;
-const UINT8 = 2;
+export const SINT8 = 1;
+export const UINT8 = 2;
 const SINT16 = 3;
-const UINT16 = 4;
+export const UINT16 = 4;
 const SINT32 = 5;
-const UINT32 = 6;
+export const UINT32 = 6;
 const STRING = 7;
 const FLOAT32 = 8;
 const FLOAT64 = 9;

@@ -70,8 +70,7 @@ const BATTERY_STATES: Readonly<Record<number, string>> = {
 
 /** Fields that identify a device. Two reports with different values are of two devices. */
 const IDENTITY = ["device_index", "manufacturer", "product", "serial_number"] as const;
-/** Fields that describe the state at the time of a report. The last report counts. */
-const STATE = ["battery_voltage", "battery_status", "battery_level"] as const;
+const BATTERY_UNKNOWN = 7;
 
 /**
  * Devices of a chained file. A device reports many times, each time with some of its fields, and several devices can use
@@ -80,22 +79,23 @@ const STATE = ["battery_voltage", "battery_status", "battery_level"] as const;
 export class Devices {
   private readonly reports: DeviceInfo[] = [];
 
+  /** `file_id` describes the device that wrote the file. */
+  addCreator({ type: _type, ...identity }: Values<typeof FILE_ID>): void {
+    if (identity.manufacturer !== undefined) this.add({ ...identity, device_index: CREATOR });
+  }
+
   add(report: DeviceInfo): void {
     const known = this.matching(report);
     if (known !== undefined) {
-      Object.assign(known, { ...report, ...known });
-      for (const name of STATE) if (report[name] !== undefined) known[name] = report[name];
-    } else if (this.reports.length < MAX_DEVICES) this.reports.push(report);
+      Object.assign(known, { ...report, ...known, ...stateOf(report) });
+    } else if (this.reports.length < MAX_DEVICES) this.reports.push({ ...report });
   }
 
-  /** Returns the devices. The one that wrote the file comes first; `file_id` describes it as well. */
-  list({ type: _type, ...fileId }: Values<typeof FILE_ID>): DecodedDevice[] {
-    const identity: DeviceInfo = { ...fileId, device_index: CREATOR };
-    const known = this.matching(identity);
-    const others = this.reports.filter((report) => report !== known);
-    const isKnown = known !== undefined || identity.manufacturer !== undefined;
-    const creator = { ...identity, ...known, device_index: CREATOR };
-    return (isKnown ? [creator, ...others] : others).map(deviceOf);
+  /** Returns the devices, first the one that wrote the file. */
+  list(): DecodedDevice[] {
+    const isCreator = (device: DeviceInfo) => device.device_index === CREATOR;
+    const others = this.reports.filter((device) => !isCreator(device));
+    return [...this.reports.filter(isCreator), ...others].map(deviceOf);
   }
 
   /** Returns the last device that the report can be about, preferring one with the same serial number. */
@@ -104,6 +104,15 @@ export class Devices {
     const { serial_number: serial } = report;
     return candidates.findLast((known) => known.serial_number === serial) ?? candidates.at(-1);
   }
+}
+
+/** Returns the fields that describe the state at the time of a report. The last report counts. */
+function stateOf({ battery_voltage, battery_status, battery_level }: DeviceInfo): DeviceInfo {
+  return {
+    ...(battery_voltage === undefined ? {} : { battery_voltage }),
+    ...(battery_level === undefined ? {} : { battery_level }),
+    ...(battery_status === undefined || battery_status === BATTERY_UNKNOWN ? {} : { battery_status }),
+  };
 }
 
 function isSameDevice(one: DeviceInfo, other: DeviceInfo): boolean {

@@ -209,7 +209,10 @@ class FirstPassReader implements MessageReader<Plan> {
     this.work = work;
     const { chained } = this;
     this.messages = new Map([
-      this.on(FILE_ID, (values) => addMissing(chained.fileId, values)),
+      this.on(FILE_ID, (values) => {
+        addMissing(chained.fileId, values);
+        chained.devices.addCreator(chained.fileId);
+      }),
       this.on(ACTIVITY, (values) => addMissing(chained.activity, values)),
       this.on(SPORT, (values) => addMissing(chained.sport, values)),
       this.on(SESSION, (values) => {
@@ -249,11 +252,16 @@ class FirstPassReader implements MessageReader<Plan> {
   read(plan: Plan, at: number, timestamp: number): void {
     if (typeof plan === "function") plan(at);
     else if (!plan.isBare || timestamp >= 0) {
-      if (this.allow("records")) {
+      // Not through `allow`: its computed property is slow, and this line runs for every record.
+      if (this.remaining.records > 0) {
+        this.remaining.records -= 1;
         this.work.left -= plan.units;
         if (plan.changes !== this.chained.developerFields.changes.length) this.countCompilation(plan);
         this.countRecord(timestamp);
-      } else this.recordsEnd = Math.min(this.recordsEnd, at);
+      } else {
+        this.exceedsLimit = true;
+        this.recordsEnd = Math.min(this.recordsEnd, at);
+      }
     }
   }
 

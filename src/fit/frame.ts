@@ -51,10 +51,14 @@ const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
   return crc;
 });
-/** The same for a byte followed by one, two and three more, so that four bytes cost one step. */
+/** Tables for a byte followed by one to seven more, so that eight bytes cost one step. */
 const CRC_TABLE_1 = followedByOne(CRC_TABLE);
 const CRC_TABLE_2 = followedByOne(CRC_TABLE_1);
 const CRC_TABLE_3 = followedByOne(CRC_TABLE_2);
+const CRC_TABLE_4 = followedByOne(CRC_TABLE_3);
+const CRC_TABLE_5 = followedByOne(CRC_TABLE_4);
+const CRC_TABLE_6 = followedByOne(CRC_TABLE_5);
+const CRC_TABLE_7 = followedByOne(CRC_TABLE_6);
 
 function followedByOne(table: Uint16Array): Uint16Array {
   return table.map((crc) => (crc >>> 8) ^ (CRC_TABLE[crc & 0xff] ?? 0));
@@ -63,13 +67,17 @@ function followedByOne(table: Uint16Array): Uint16Array {
 function crc16(bytes: Uint8Array, start: number, end: number, seed = 0): number {
   let crc = seed;
   let at = start;
-  for (; at + 4 <= end; at += 4) {
+  for (; at + 8 <= end; at += 8) {
     crc ^= (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
     crc =
-      (CRC_TABLE_3[crc & 0xff] ?? 0) ^
-      (CRC_TABLE_2[crc >>> 8] ?? 0) ^
-      (CRC_TABLE_1[bytes[at + 2] ?? 0] ?? 0) ^
-      (CRC_TABLE[bytes[at + 3] ?? 0] ?? 0);
+      (CRC_TABLE_7[crc & 0xff] ?? 0) ^
+      (CRC_TABLE_6[crc >>> 8] ?? 0) ^
+      (CRC_TABLE_5[bytes[at + 2] ?? 0] ?? 0) ^
+      (CRC_TABLE_4[bytes[at + 3] ?? 0] ?? 0) ^
+      (CRC_TABLE_3[bytes[at + 4] ?? 0] ?? 0) ^
+      (CRC_TABLE_2[bytes[at + 5] ?? 0] ?? 0) ^
+      (CRC_TABLE_1[bytes[at + 6] ?? 0] ?? 0) ^
+      (CRC_TABLE[bytes[at + 7] ?? 0] ?? 0);
   }
   for (; at < end; at++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
   return crc;

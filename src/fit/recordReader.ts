@@ -15,6 +15,10 @@ import {
   fieldPositions,
   memberBytes,
   readMember,
+  SINT8,
+  UINT16,
+  UINT32,
+  UINT8,
   type FieldPosition,
 } from "./decode.ts";
 import type { DeveloperFields } from "./developerFields.ts";
@@ -28,6 +32,33 @@ const PACKED_MASK = 0xfff;
 const PACKED_SPEED_SCALE = 100;
 const PACKED_DISTANCE_SCALE = 16;
 
+/** How to read the fields of a record. */
+interface Steps {
+  /** Pairs: column, flags and type in one number, then the offset in the message. */
+  readonly codes: Int32Array;
+  /** For each step. */
+  readonly scales: Float64Array;
+  /** For each step: the offset times the scale. Subtracting it before the division rounds only once. */
+  readonly offsets: Float64Array;
+}
+/** Bits of the first number: 8 for the column, 4 for condition and flags, the rest for the type. */
+const COLUMN_MASK = 0xff;
+const CONDITION_MASK = 0x300;
+const CONDITION_SHIFT = 8;
+/** An earlier step of the record fills the same column. */
+const IS_FURTHER = 0x400;
+/** The scale is 1 and the offset 0. */
+const IS_UNSCALED = 0x800;
+const TYPE_SHIFT = 12;
+/** Types of steps that are read without a call. Other types are base types. */
+const INLINE_UINT8 = 32;
+const INLINE_UINT16_LITTLE_ENDIAN = 33;
+const INLINE_UINT32_LITTLE_ENDIAN = 34;
+const INLINE_SINT8 = 35;
+/** After these numbers of records, steps for columns that are no longer needed are removed. */
+const FIRST_SELECTION = 16;
+const SELECTION_INTERVAL = 1_024;
+
 interface RecordPlan {
   readonly definition: Definition;
   readonly littleEndian: boolean;
@@ -35,15 +66,17 @@ interface RecordPlan {
   readonly isBare: boolean;
   /** Value of `RecordReader.generation` for which the steps were compiled. */
   generation: number;
-  /** Groups of four: column, offset in the message, base type, condition. */
-  steps: Int32Array;
-  /** For each step. */
-  scales: Float64Array;
-  /** For each step: the offset times the scale. Subtracting it before the division rounds only once. */
-  offsets: Float64Array;
+  /** Records read with these steps. */
+  reads: number;
+  /** Steps for all columns. */
+  allSteps: Steps;
+  /** Steps for the columns that are still needed. */
+  steps: Steps;
   readonly distance: FieldPosition | undefined;
   readonly latitude: FieldPosition | undefined;
   readonly longitude: FieldPosition | undefined;
+  /** Whether cadence is more than one field. */
+  readonly hasCadenceFraction: boolean;
   readonly cadence: FieldPosition | undefined;
   readonly fractionalCadence: FieldPosition | undefined;
   readonly cadence256: FieldPosition | undefined;
@@ -97,6 +130,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
       distance: place(RECORD.fields.distance),
       latitude: place(RECORD.fields.position_lat),
       longitude: place(RECORD.fields.position_long),
+      hasCadenceFraction: hasCadenceFraction(positions),
       cadence: place(RECORD.fields.cadence),
       fractionalCadence: place(RECORD.fields.fractional_cadence),
       cadence256: place(RECORD.fields.cadence256),
@@ -111,17 +145,25 @@ export class RecordReader implements MessageReader<RecordPlan> {
       Object.assign(plan, this.compileSteps(plan.definition, at), { generation: this.generation });
     }
     const { row, readerCounts } = this;
-    if (!this.hasRow || timestamp < 0 || timestamp !== this.timestamp) {
+    const isNewRow = !this.hasRow || timestamp < 0 || timestamp !== this.timestamp;
+    if (isNewRow) {
       this.flush();
       for (let column = 0; column < row.length; column++) row[column] = NaN;
       this.hasRow = true;
       this.timestamp = timestamp;
     } else if (plan.distance !== undefined && readerCounts[DISTANCE] !== 0) this.readLastDistance(plan, at);
-    this.readSteps(plan, at, timestamp < 0);
-    if (plan.latitude !== undefined && (readerCounts[LATITUDE] !== 0 || readerCounts[LONGITUDE] !== 0)) {
-      this.readPosition(plan, at);
+    plan.reads++;
+    if (plan.reads === FIRST_SELECTION || plan.reads % SELECTION_INTERVAL === 0) {
+      plan.steps = neededSteps(plan.allSteps, readerCounts);
     }
-    if (readerCounts[CADENCE] !== 0) this.readCadence(plan, at);
+    // Whether a record without a timestamp is a row depends on all of its columns.
+    const readsAll = timestamp < 0;
+    this.readSteps(readsAll ? plan.allSteps : plan.steps, plan.littleEndian, at, isNewRow);
+    if (plan.latitude !== undefined) {
+      if (readsAll || readerCounts[LATITUDE] !== 0 || readerCounts[LONGITUDE] !== 0)
+        this.readPosition(plan, at);
+    }
+    if (plan.hasCadenceFraction && (readsAll || readerCounts[CADENCE] !== 0)) this.readCadence(plan, at);
     if (plan.packed !== undefined) this.readPacked(at + plan.packed.at);
   }
 
@@ -143,15 +185,19 @@ export class RecordReader implements MessageReader<RecordPlan> {
   private compileSteps(
     definition: Definition,
     offset: number,
-  ): Pick<RecordPlan, "steps" | "scales" | "offsets"> {
-    const steps: number[] = [];
+  ): Pick<RecordPlan, "reads" | "allSteps" | "steps"> {
+    const codes: number[] = [];
     const scales: number[] = [];
     const offsets: number[] = [];
+    const filled = new Set<number>();
     const addStep = (
       [column, at, baseType, condition]: readonly [number, number, number, number],
       { scale, offset }: { scale: number; offset: number },
     ) => {
-      steps.push(column, at, baseType, condition);
+      const flags = (filled.has(column) ? IS_FURTHER : 0) | (scale === 1 && offset === 0 ? IS_UNSCALED : 0);
+      filled.add(column);
+      const type = inlineType(baseType, definition.littleEndian);
+      codes.push(column | (condition << CONDITION_SHIFT) | flags | (type << TYPE_SHIFT), at);
       scales.push(scale);
       offsets.push(offset * scale);
     };
@@ -160,6 +206,9 @@ export class RecordReader implements MessageReader<RecordPlan> {
       const found = positions.get(field.number);
       if (found !== undefined) addStep([column, found.at, found.baseType, condition], field);
     }
+    const { cadence } = RECORD.fields;
+    const whole = hasCadenceFraction(positions) ? undefined : positions.get(cadence.number);
+    if (whole !== undefined) addStep([CADENCE, whole.at, whole.baseType, ANY], cadence);
     // The first reading of a column counts, but the last of several fields with the same number.
     for (const position of developerFieldPositions(this.view, definition).toReversed()) {
       const field = this.developerFields.at(position, offset);
@@ -176,28 +225,54 @@ export class RecordReader implements MessageReader<RecordPlan> {
       addMember(field.column, 0);
       field.memberColumns.forEach(addMember);
     }
-    return {
-      steps: Int32Array.from(steps),
+    const allSteps = {
+      codes: Int32Array.from(codes),
       scales: Float64Array.from(scales),
       offsets: Float64Array.from(offsets),
     };
+    return { reads: 0, allSteps, steps: neededSteps(allSteps, this.readerCounts) };
   }
 
-  /** Reads all columns if asked to: whether a record without a timestamp is a row depends on all of them. */
   private readSteps(
-    { steps, scales, offsets, littleEndian }: RecordPlan,
+    { codes, scales, offsets }: Steps,
+    littleEndian: boolean,
     at: number,
-    readsAll: boolean,
+    isNewRow: boolean,
   ): void {
-    const { view, row, readerCounts } = this;
-    for (let i = 0, step = 0; i < steps.length; i += 4, step++) {
-      const column = steps[i] ?? 0;
-      if ((readerCounts[column] === 0 && !readsAll) || !Number.isNaN(row[column])) continue;
-      const wire = readMember(view, at + (steps[i + 1] ?? 0), steps[i + 2] ?? 0, littleEndian);
-      const reading = (wire - (offsets[step] ?? 0)) / (scales[step] ?? 1);
-      const condition = steps[i + 3];
-      if (condition === NOT_ZERO && (wire === 0 || reading === 0)) continue;
-      if (condition === POSITIVE && !(reading > 0)) continue;
+    const { view, row } = this;
+    for (let i = 0, step = 0; i < codes.length; i += 2, step++) {
+      const code = codes[i] ?? 0;
+      const column = code & COLUMN_MASK;
+      if (!isNewRow || (code & IS_FURTHER) !== 0) {
+        const known = row[column] ?? NaN;
+        if (known === known) continue;
+      }
+      const place = at + (codes[i + 1] ?? 0);
+      const type = code >> TYPE_SHIFT;
+      let wire: number;
+      if (type === INLINE_UINT8) {
+        wire = view.getUint8(place);
+        if (wire === 0xff) continue;
+      } else if (type === INLINE_UINT16_LITTLE_ENDIAN) {
+        wire = view.getUint16(place, true);
+        if (wire === 0xffff) continue;
+      } else if (type === INLINE_UINT32_LITTLE_ENDIAN) {
+        wire = view.getUint32(place, true);
+        if (wire === 0xffffffff) continue;
+      } else if (type === INLINE_SINT8) {
+        wire = view.getInt8(place);
+        if (wire === 0x7f) continue;
+      } else {
+        wire = readMember(view, place, type, littleEndian);
+        if (wire !== wire) continue;
+      }
+      const isUnscaled = (code & IS_UNSCALED) !== 0;
+      const reading = isUnscaled ? wire : (wire - (offsets[step] ?? 0)) / (scales[step] ?? 1);
+      const condition = code & CONDITION_MASK;
+      if (condition !== 0) {
+        if (condition === NOT_ZERO << CONDITION_SHIFT && (wire === 0 || reading === 0)) continue;
+        if (condition === POSITIVE << CONDITION_SHIFT && !(reading > 0)) continue;
+      }
       row[column] = reading;
     }
   }
@@ -249,6 +324,32 @@ export class RecordReader implements MessageReader<RecordPlan> {
   private fill(column: number, reading: number): void {
     if (Number.isNaN(this.row[column])) this.row[column] = reading;
   }
+}
+
+function inlineType(baseType: number, littleEndian: boolean): number {
+  if (baseType === UINT8) return INLINE_UINT8;
+  if (baseType === SINT8) return INLINE_SINT8;
+  if (!littleEndian) return baseType;
+  if (baseType === UINT16) return INLINE_UINT16_LITTLE_ENDIAN;
+  return baseType === UINT32 ? INLINE_UINT32_LITTLE_ENDIAN : baseType;
+}
+
+function hasCadenceFraction(positions: ReadonlyMap<number, FieldPosition>): boolean {
+  const { fractional_cadence: fraction, cadence256 } = RECORD.fields;
+  return positions.has(fraction.number) || positions.has(cadence256.number);
+}
+
+/** Returns the steps for columns that have a reader. */
+function neededSteps({ codes, scales, offsets }: Steps, readerCounts: Uint16Array): Steps {
+  const needed = Array.from(scales.keys()).filter(
+    (step) => readerCounts[(codes[2 * step] ?? 0) & COLUMN_MASK] !== 0,
+  );
+  if (needed.length === scales.length) return { codes, scales, offsets };
+  return {
+    codes: Int32Array.from(needed.flatMap((step) => Array.from(codes.subarray(2 * step, 2 * step + 2)))),
+    scales: Float64Array.from(needed, (step) => scales[step] ?? 1),
+    offsets: Float64Array.from(needed, (step) => offsets[step] ?? 0),
+  };
 }
 
 function hasReading(row: Float64Array): boolean {

@@ -35,17 +35,20 @@ export interface RunPlacement {
 /** Runs of a chained file's records, in file order. The first pass adds timestamps. */
 export class RecordRuns {
   readonly runs: RecordRun[] = [];
+  private current: RecordRun | null = null;
   private previous = NaN;
 
   add(timestamp: number): void {
-    const run = this.runs[this.runs.length - 1];
-    if (run === undefined || isNewRun(timestamp - this.previous)) {
-      if (this.runs.length <= MAX_RUNS) this.runs.push({ first: timestamp, last: timestamp, count: 1 });
-    } else {
-      if (timestamp > run.last) run.last = timestamp;
-      run.count++;
-    }
+    const { current } = this;
+    const step = timestamp - this.previous;
     this.previous = timestamp;
+    if (current === null || isNewRun(step)) {
+      this.current = { first: timestamp, last: timestamp, count: 1 };
+      if (this.runs.length <= MAX_RUNS) this.runs.push(this.current);
+      return;
+    }
+    if (timestamp > current.last) current.last = timestamp;
+    current.count++;
   }
 
   get areTooMany(): boolean {

@@ -54,12 +54,19 @@ export class Totals {
   /** Seconds with movement, by speed or else by distance; NaN without either. */
   movingSeconds = NaN;
   readonly climb = new Climb();
-  /** Columns to average, and the column that each gets its readings from so far. */
+  /** Columns to average. */
   private readonly averaged: Int32Array;
+  /** For each averaged column: held reading, maximum, sum, and held seconds that do not count for its average. */
+  private readonly averages: Float64Array;
+  /** For each averaged column: the column that its readings come from. */
+  private readonly averagedSources: Int32Array;
+  /** For each standard column: the column that its readings come from so far. */
   private readonly sources: Int32Array;
   private readonly replacesColumn: Int32Array;
   private readonly developerColumns: readonly DeveloperColumn[];
   private readonly isSummed: Uint8Array;
+  /** Whether the readings of some column come from a developer field. */
+  private hasReplacement = false;
   /** Columns without a reading so far, or with readings of 0 only if they replace another. */
   private readonly missing: number[];
   private readonly readerCounts: Uint16Array;
@@ -68,12 +75,15 @@ export class Totals {
   private readonly isNotZero: Uint8Array;
   /** Held seconds at the first reading of 0 of a column that replaces another. */
   private readonly zeroSince: Float64Array;
-  /** For each standard column. */
-  private readonly maxima = new Float64Array(STANDARD_KEYS.length).fill(-Infinity);
-  private readonly sums = new Float64Array(STANDARD_KEYS.length);
-  private readonly seconds = new Float64Array(STANDARD_KEYS.length);
-  private readonly held = new Float64Array(STANDARD_KEYS.length).fill(NaN);
-  private power: NormalizedPower | null;
+  private readonly power: NormalizedPower | null;
+  private readonly sumsSpeed: boolean;
+  private readonly sumsAltitude: boolean;
+  private readonly sumsDistance: boolean;
+  private heldSpeed = NaN;
+  private heldAltitude = NaN;
+  private heldDistance = NaN;
+  private heldPower = NaN;
+  private maxSpeed = -Infinity;
   private lastDistance = NaN;
   private heldFrom = NaN;
   private heldSeconds = 0;
@@ -87,6 +97,9 @@ export class Totals {
   constructor(options: TotalsOptions) {
     const { summed, possible, developerColumns, readerCounts } = options;
     this.averaged = Int32Array.from(summed.filter((column) => AVERAGED.has(column)));
+    this.averagedSources = this.averaged.slice();
+    this.averages = new Float64Array(4 * this.averaged.length);
+    for (let i = 0; i < this.averaged.length; i++) this.restartAverage(i, NaN, 0);
     this.sources = Int32Array.from(STANDARD_KEYS.keys());
     this.developerColumns = developerColumns;
     this.replacesColumn = Int32Array.from([
@@ -100,6 +113,9 @@ export class Totals {
     this.isNotZero = new Uint8Array(readerCounts.length);
     this.zeroSince = new Float64Array(readerCounts.length).fill(NaN);
     this.power = options.normalizesPower ? new NormalizedPower() : null;
+    this.sumsSpeed = summed.includes(SPEED);
+    this.sumsAltitude = summed.includes(ALTITUDE);
+    this.sumsDistance = summed.includes(DISTANCE);
     this.countsZeroCadence = options.countsZeroCadence;
     this.elapsed = options.elapsed;
     this.longestHold = options.elapsed === undefined ? LONGEST_HOLD_SECONDS : Infinity;
@@ -109,7 +125,13 @@ export class Totals {
 
   add(time: number, row: Float64Array): void {
     if (this.missing.length > 0) this.noteFirstReadings(row);
-    if (this.rows > 0) this.countHeldReadings(this.durationUntil(time, row), row);
+    if (this.rows > 0) {
+      let duration = time - this.heldFrom;
+      if (!(duration >= 0 && duration <= GAP_SECONDS && time <= this.nextPause)) {
+        duration = this.durationUntil(time, row);
+      }
+      this.countHeldReadings(duration, row);
+    }
     this.rows++;
     this.heldFrom = time;
     if (time === time) this.lastTime = time;
@@ -142,18 +164,30 @@ export class Totals {
     return this.lastDistance - this.convertedFirst(DISTANCE);
   }
 
+  /** Returns the maximum of an averaged column or of speed; -Infinity or NaN without readings. */
   max(column: number): number {
-    return this.maxima[column] ?? NaN;
+    return column === SPEED ? this.maxSpeed : this.averageOf(column).max;
   }
 
   average(column: number): number {
-    const seconds = this.seconds[column] ?? 0;
-    return seconds > 0 ? (this.sums[column] ?? NaN) / seconds : (this.held[column] ?? NaN);
+    const { held, sum, seconds } = this.averageOf(column);
+    return seconds > 0 ? sum / seconds : held;
   }
 
   /** Returns the integral over time: joules for watts. */
   integral(column: number): number {
-    return this.has(this.sources[column] ?? column) ? (this.sums[column] ?? NaN) : NaN;
+    return this.has(this.sources[column] ?? column) ? this.averageOf(column).sum : NaN;
+  }
+
+  private averageOf(column: number): { held: number; max: number; sum: number; seconds: number } {
+    const at = 4 * this.averaged.indexOf(column);
+    const [held = NaN, max = NaN, sum = NaN, missed = NaN] = at < 0 ? [] : this.averages.subarray(at, at + 4);
+    return { held, max, sum, seconds: this.heldSeconds - missed };
+  }
+
+  /** Begins an average, after some seconds with readings of 0. */
+  private restartAverage(index: number, held: number, zeroSeconds: number): void {
+    this.averages.set([held, -Infinity, 0, this.heldSeconds - zeroSeconds], 4 * index);
   }
 
   normalizedPower(): number {
@@ -199,18 +233,32 @@ export class Totals {
     const source = this.sources[standard] ?? standard;
     const isFirst = source === column || !this.has(source);
     if (!isFirst && source < column) return column;
-    const zeroSeconds = this.heldSeconds - (this.zeroSince[column] ?? NaN);
+    const since = this.zeroSince[column] ?? NaN;
+    const zeroSeconds = Number.isNaN(since) ? 0 : this.heldSeconds - since;
+    // The reading before this one was 0, or there was none.
+    const held = Number.isNaN(since) ? NaN : 0;
     this.sources[standard] = column;
-    this.held[standard] = NaN;
-    this.maxima[standard] = zeroSeconds > 0 ? 0 : -Infinity;
-    this.sums[standard] = 0;
-    this.seconds[standard] = zeroSeconds > 0 ? zeroSeconds : 0;
-    if (standard === POWER && this.power !== null) {
-      this.power = new NormalizedPower();
-      if (zeroSeconds > 0) this.power.add(0, zeroSeconds);
+    this.hasReplacement ||= column !== standard;
+    const index = this.averaged.indexOf(standard);
+    if (index >= 0) {
+      this.averagedSources[index] = column;
+      this.restartAverage(index, held, zeroSeconds);
     }
-    if (standard === ALTITUDE) this.climb.restart();
+    if (standard === POWER) {
+      this.heldPower = held;
+      this.power?.restart();
+      this.power?.add(0, zeroSeconds);
+    }
+    if (standard === ALTITUDE) {
+      this.heldAltitude = held;
+      this.climb.restart();
+    }
     if (standard === SPEED || standard === DISTANCE) this.movingSeconds = NaN;
+    if (standard === SPEED) {
+      this.heldSpeed = held;
+      this.maxSpeed = -Infinity;
+    }
+    if (standard === DISTANCE) this.heldDistance = held;
     return isFirst ? NOTHING : source;
   }
 
@@ -238,56 +286,70 @@ export class Totals {
 
   /** Returns whether a device that was moving before a gap in the records has not moved in it. */
   private hasStopped(duration: number, row: Float64Array): boolean {
-    const source = this.sources[DISTANCE] ?? DISTANCE;
-    const covered = this.fromSource(source, row[source] ?? NaN) - (this.held[DISTANCE] ?? NaN);
-    return (
-      (this.held[SPEED] ?? NaN) >= MOVING_METERS_PER_SECOND && covered < MOVING_METERS_PER_SECOND * duration
-    );
+    const covered = this.readingOf(DISTANCE, row) - this.heldDistance;
+    return this.heldSpeed >= MOVING_METERS_PER_SECOND && covered < MOVING_METERS_PER_SECOND * duration;
+  }
+
+  /** Returns a row's reading of a standard column, from its source. */
+  private readingOf(column: number, row: Float64Array): number {
+    const source = this.sources[column] ?? column;
+    const reading = row[source] ?? NaN;
+    return source === column ? reading : this.fromSource(source, reading);
   }
 
   private holdReadings(row: Float64Array): void {
-    const { held, sources, isSummed } = this;
-    for (let column = 0; column < isSummed.length; column++) {
-      if (isSummed[column] === 0) continue;
-      const source = sources[column] ?? column;
-      const reading = row[source] ?? NaN;
-      held[column] = source < isSummed.length ? reading : this.fromSource(source, reading);
+    const { averages, averagedSources } = this;
+    for (let i = 0; i < averagedSources.length; i++) averages[4 * i] = row[averagedSources[i] ?? 0] ?? NaN;
+    if (this.hasReplacement) this.holdReplacements(row);
+    else {
+      this.heldPower = row[POWER] ?? NaN;
+      this.heldSpeed = row[SPEED] ?? NaN;
+      this.heldAltitude = row[ALTITUDE] ?? NaN;
+      this.heldDistance = row[DISTANCE] ?? NaN;
     }
-    if (isSummed[DISTANCE] === 0) return;
     const last = row[row.length - 1] ?? NaN;
     if (last === last) this.lastDistance = last;
-    else if (!Number.isNaN(held[DISTANCE])) this.lastDistance = held[DISTANCE] ?? NaN;
+    else if (this.heldDistance === this.heldDistance) this.lastDistance = this.heldDistance;
+  }
+
+  /** Holds readings where some come from developer fields, which may have other units. */
+  private holdReplacements(row: Float64Array): void {
+    const { averages, averagedSources } = this;
+    for (let i = 0; i < averagedSources.length; i++) {
+      averages[4 * i] = this.fromSource(averagedSources[i] ?? 0, averages[4 * i] ?? NaN);
+    }
+    this.heldPower = this.readingOf(POWER, row);
+    this.heldSpeed = this.readingOf(SPEED, row);
+    this.heldAltitude = this.readingOf(ALTITUDE, row);
+    this.heldDistance = this.readingOf(DISTANCE, row);
   }
 
   /** Counts the held readings. `next` is the row after them, null at the end. */
   private countHeldReadings(duration: number, next: Float64Array | null): void {
     this.heldSeconds += duration;
-    const { held, maxima, sums, seconds, averaged, isSummed } = this;
-    for (let i = 0; i < averaged.length; i++) {
-      const column = averaged[i] ?? 0;
-      const reading = held[column] ?? NaN;
-      if (reading !== reading) continue;
-      if (reading > (maxima[column] ?? 0)) maxima[column] = reading;
+    const { averages, averaged } = this;
+    for (let i = 0, at = 0; i < averaged.length; i++, at += 4) {
+      const reading = averages[at] ?? NaN;
+      if (reading > (averages[at + 1] ?? 0)) averages[at + 1] = reading;
       // On a bike, devices average cadence over the time with pedalling.
-      if (reading === 0 && column === CADENCE && !this.countsZeroCadence) continue;
-      sums[column] = (sums[column] ?? 0) + reading * duration;
-      seconds[column] = (seconds[column] ?? 0) + duration;
+      if (reading !== reading || (reading === 0 && averaged[i] === CADENCE && !this.countsZeroCadence)) {
+        averages[at + 3] = (averages[at + 3] ?? 0) + duration;
+      } else averages[at + 2] = (averages[at + 2] ?? 0) + reading * duration;
     }
-    if (this.power !== null) this.power.add(held[POWER] ?? NaN, duration);
-    if (isSummed[SPEED] === 1) this.addMovement(held[SPEED] ?? NaN, duration, next);
-    if (isSummed[ALTITUDE] === 1) this.climb.add(held[ALTITUDE] ?? NaN);
+    if (this.power !== null) this.power.add(this.heldPower, duration);
+    if (this.sumsSpeed) this.addMovement(this.heldSpeed, duration, next);
+    if (this.sumsAltitude) this.climb.add(this.heldAltitude);
   }
 
   private addMovement(speed: number, duration: number, next: Float64Array | null): void {
     if (speed === speed) {
-      if (speed > (this.maxima[SPEED] ?? 0)) this.maxima[SPEED] = speed;
+      if (speed > this.maxSpeed) this.maxSpeed = speed;
       if (this.movingSeconds !== this.movingSeconds) this.movingSeconds = 0;
       if (speed >= MOVING_METERS_PER_SECOND) this.movingSeconds += duration;
       return;
     }
-    const source = this.sources[DISTANCE] ?? DISTANCE;
-    if (next === null || this.isSummed[DISTANCE] === 0 || this.has(this.sources[SPEED] ?? SPEED)) return;
-    const covered = this.fromSource(source, next[source] ?? NaN) - (this.held[DISTANCE] ?? NaN);
+    if (next === null || !this.sumsDistance || this.has(this.sources[SPEED] ?? SPEED)) return;
+    const covered = this.readingOf(DISTANCE, next) - this.heldDistance;
     if (Number.isNaN(covered)) return;
     if (this.movingSeconds !== this.movingSeconds) this.movingSeconds = 0;
     if (covered >= MOVING_METERS_PER_SECOND * duration && duration > 0) this.movingSeconds += duration;
@@ -365,9 +427,17 @@ class NormalizedPower {
   private sum = 0;
   private fourths = 0;
 
+  restart(): void {
+    this.window.fill(0);
+    this.place = 0;
+    this.seen = 0;
+    this.sum = 0;
+    this.fourths = 0;
+  }
+
   add(watts: number, duration: number): void {
     if (watts !== watts) return;
-    const seconds = Math.round(duration);
+    const seconds = duration === 1 ? 1 : Math.round(duration);
     for (let second = 0; second < seconds; second++) {
       // The window holds this power only: the average stays the same.
       if (second === ROLLING_SECONDS) {
@@ -380,7 +450,8 @@ class NormalizedPower {
       this.place = this.place + 1 === ROLLING_SECONDS ? 0 : this.place + 1;
       this.seen++;
       if (this.seen >= ROLLING_SECONDS) {
-        const square = (this.sum / ROLLING_SECONDS) ** 2;
+        const average = this.sum / ROLLING_SECONDS;
+        const square = average * average;
         this.fourths += square * square;
       }
     }

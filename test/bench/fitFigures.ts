@@ -8,18 +8,37 @@ export async function fitFigures(): Promise<Figure[]> {
   const memory = measureMemory();
   const size = `a file of ${Math.round(memory.bytes / 1e6)} MB`;
   const figures: Figure[] = [
-    { section, name: `import of ${size}: peak`, value: memory.import_peak_megabytes, unit: "MiB" },
-    { section, name: `streams of ${size}: peak`, value: memory.streams_peak_megabytes, unit: "MiB" },
+    {
+      section,
+      name: `import of ${size}: peak`,
+      value: memory.import_peak_megabytes,
+      unit: "MiB",
+      target: { at: "most", value: 64 },
+    },
+    {
+      section,
+      name: `streams of ${size}: peak`,
+      value: memory.streams_peak_megabytes,
+      unit: "MiB",
+      target: { at: "most", value: 128 },
+    },
   ];
   for (const speed of await measureSpeed()) {
     figures.push(
       { section, name: `${speed.file}: decoding`, value: speed.milliseconds, unit: "ms" },
-      { section, name: `${speed.file}: over a bare framing pass`, value: speed.times_bare_pass, unit: "×" },
+      {
+        section,
+        name: `${speed.file}: over a bare framing pass`,
+        value: speed.times_bare_pass,
+        unit: "×",
+        target: { at: "most", value: 3 },
+      },
       {
         section,
         name: `${speed.file}: faster than fit-file-parser`,
         value: speed.times_faster_than_fit_file_parser,
         unit: "×",
+        target: { at: "least", value: speed.is_made ? 8 : 10 },
       },
     );
   }
