@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { decodeActivities, type DecodedActivity, type Quantities } from "../../src/fit/index.ts";
 import { withoutSessionFields } from "../support/fitBlank.ts";
-import { corpusFolder, isThere, readBytes } from "../support/fitFolders.ts";
+import { corpusFolder, folderExists, readBytes } from "../support/fitFolders.ts";
 
 /** Climbs below this are too short to compare. */
 const SHORTEST_CLIMB_METERS = 10;
@@ -38,7 +38,9 @@ const QUANTITIES: readonly {
   { name: "timer_time_in_seconds", fields: [8], median: [0.995, 1.005], medianError: 0.005 },
 ];
 
-const files = isThere(corpusFolder) ? readdirSync(corpusFolder).filter((file) => file.endsWith(".fit")) : [];
+const files = folderExists(corpusFolder)
+  ? readdirSync(corpusFolder).filter((file) => file.endsWith(".fit"))
+  : [];
 
 function activitiesOf(bytes: Uint8Array): readonly DecodedActivity[] {
   const result = decodeActivities(bytes, { fallbackStartInSeconds: null });

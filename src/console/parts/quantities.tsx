@@ -109,6 +109,33 @@ export function Lengths({ lengths }: { lengths: ActivityWithParts["lengths"] }) 
   );
 }
 
+export function Devices({ devices }: { devices: ActivityWithParts["devices"] }) {
+  if (devices.length === 0) return null;
+  return (
+    <section>
+      <h2>Devices</h2>
+      <Table
+        label="Devices"
+        head={["Type", "Manufacturer", "Product", ["Serial number", "number"], "Battery"]}
+      >
+        {devices.map((device, index) => (
+          <tr key={index}>
+            <td>{spaced(device.device_type)}</td>
+            <td>{spaced(device.manufacturer)}</td>
+            <td>{device.product ?? NONE}</td>
+            <td class="number">{device.serial_number ?? NONE}</td>
+            <td>
+              {device.battery_level_in_percent === null
+                ? spaced(device.battery_status)
+                : number(device.battery_level_in_percent, 0, "%")}
+            </td>
+          </tr>
+        ))}
+      </Table>
+    </section>
+  );
+}
+
 export function Derived({ derived }: { derived: ActivityWithParts["derived"] }) {
   return (
     <>
@@ -117,7 +144,7 @@ export function Derived({ derived }: { derived: ActivityWithParts["derived"] }) 
         <p class="soft">None. The file contains all values above.</p>
       ) : (
         <>
-          <p class="soft">The file does not contain these values. We computed them from its records.</p>
+          <p class="soft">The file does not contain these values. We computed them from its other values.</p>
           <ul class="ids">
             {derived.map((name) => (
               <li key={name}>{spaced(name)}</li>

@@ -7,7 +7,7 @@ import { useLoad } from "../load.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
 import { Charts } from "../parts/charts.tsx";
-import { Derived, Lengths, Laps, Totals } from "../parts/quantities.tsx";
+import { Derived, Devices, Lengths, Laps, Totals } from "../parts/quantities.tsx";
 import { Route } from "../parts/route.tsx";
 import { Warnings } from "../parts/warnings.tsx";
 
@@ -55,6 +55,7 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
       )}
       <Laps laps={value.laps} />
       <Lengths lengths={value.lengths} />
+      <Devices devices={value.devices} />
       <div class="columns">
         <section>
           <Derived derived={value.derived} />

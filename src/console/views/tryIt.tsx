@@ -6,7 +6,7 @@ import { bytes, counted, startTime, spaced } from "../format.ts";
 import { Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { Charts } from "../parts/charts.tsx";
 import { Warnings } from "../parts/warnings.tsx";
-import { Derived, Laps, Lengths, Totals } from "../parts/quantities.tsx";
+import { Derived, Devices, Laps, Lengths, Totals } from "../parts/quantities.tsx";
 import { Route } from "../parts/route.tsx";
 
 export function TryItView({ api }: { api: Api }) {
@@ -83,6 +83,7 @@ function InspectedActivity({ activity }: { activity: Inspection["activities"][nu
       )}
       <Laps laps={activity.laps} />
       <Lengths lengths={activity.lengths} />
+      <Devices devices={activity.devices} />
       <Derived derived={activity.derived} />
     </section>
   );
