@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { detailOf } from "./faultDetail.ts";
 
 /** Kinds of faults in a request. The documentation explains each. */
 export const FAULT_CODES = [
@@ -63,10 +64,11 @@ export function faultsOf(issues: readonly z.core.$ZodIssue[], input: unknown): F
       }));
     }
     const pointer = pointerOf(issue.path);
-    const isMissing = issue.code !== "custom" && valueAt(input, issue.path) === undefined;
+    const value = valueAt(input, issue.path);
+    const isMissing = issue.code !== "custom" && value === undefined;
     return isMissing
       ? [{ pointer, code: "required", detail: "This field is required." }]
-      : [{ pointer, code: codeOf(issue), detail: issue.message }];
+      : [{ pointer, code: codeOf(issue), detail: detailOf(issue, value) }];
   });
 }
 

@@ -29,20 +29,26 @@ export function textOf(maxCharacters: number) {
   return checkedText((text) =>
     hasAtMost(text, maxCharacters)
       ? null
-      : { code: "too_long", message: `At most ${maxCharacters} characters.` },
+      : { code: "too_long", message: `The text is too long. Send at most ${maxCharacters} characters.` },
   ).openapi({ maxLength: maxCharacters });
 }
 
 function nameFault(text: string): { code: FaultCode; message: string } | null {
-  if (text === "") return { code: "too_short", message: "At least one character." };
+  if (text === "") return { code: "too_short", message: "The text is empty. Send at least one character." };
   if (!hasAtMost(text, MAX_NAME_CHARACTERS)) {
-    return { code: "too_long", message: `At most ${MAX_NAME_CHARACTERS} characters.` };
+    return {
+      code: "too_long",
+      message: `The text is too long. Send at most ${MAX_NAME_CHARACTERS} characters.`,
+    };
   }
   if (CONTROL.test(text))
-    return { code: "control_character", message: "Control characters are not allowed." };
+    return { code: "control_character", message: "The text contains a control character. Remove it." };
   return text.isWellFormed()
     ? null
-    : { code: "lone_surrogate", message: "The text contains half of a surrogate pair." };
+    : {
+        code: "lone_surrogate",
+        message: "The text contains half of a surrogate pair. Send well-formed Unicode.",
+      };
 }
 
 const nameLength = { minLength: 1, maxLength: MAX_NAME_CHARACTERS };
@@ -53,6 +59,6 @@ export const nameText = checkedText(nameFault).openapi(nameLength);
 /** A partner's id of a user. It is also a path segment, so `.` and `..` are not allowed. */
 export const userIdText = checkedText((text) =>
   text === "." || text === ".."
-    ? { code: "invalid_value", message: "A user_id cannot be `.` or `..`." }
+    ? { code: "invalid_value", message: "A user_id cannot be `.` or `..`. Send another id." }
     : nameFault(text),
 ).openapi(nameLength);

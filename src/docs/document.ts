@@ -147,7 +147,7 @@ function problemExamples(): NonNullable<NonNullable<OpenAPIObject["components"]>
   const fault: Fault = {
     pointer: "/activity_files/3/priority",
     code: "invalid_value",
-    detail: "Invalid option.",
+    detail: "Received 2. Send 0 or 1.",
   };
   const isProblemCode = (code: string): code is ProblemCode => code in PROBLEMS;
   return Object.fromEntries(

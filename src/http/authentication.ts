@@ -77,6 +77,14 @@ function bearerKey(authorization: string | null): string | null {
   return /^Bearer +([^\s,]+)$/i.exec(authorization ?? "")?.[1] ?? null;
 }
 
+/** Returns what is wrong with the credentials. Does not depend on which partners exist. */
+function faultOf(authorization: string | null, partnerId: string | null): string {
+  if (authorization === null) return "The `Authorization` header is missing.";
+  if (bearerKey(authorization) === null) return "The `Authorization` header does not contain a Bearer key.";
+  if (partnerId === null) return "The `Partner-Id` header is missing.";
+  return "The key is not a valid key of this partner.";
+}
+
 /**
  * Accepts requests with a valid key and sets `c.var.partner`. Only failures are limited. The limit protects KV and the
  * CPU; a key has 256 random bits. After too many failures, a caller's key is compared only with settings that this isolate
@@ -109,7 +117,7 @@ export const authenticate: Middleware = async (c, next) => {
     return problem(
       c,
       "unauthorized",
-      "A header is missing, or the key is not a valid key of this partner. Send `Authorization: Bearer <auth_key>` and `Partner-Id: <partner_id>` with a key that has not expired.",
+      `${faultOf(authorization.value, partnerId.value)} Send \`Authorization: Bearer <auth_key>\` and \`Partner-Id: <partner_id>\` with a key that has not expired.`,
       { headers: { "WWW-Authenticate": "Bearer" } },
     );
   };

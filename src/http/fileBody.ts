@@ -9,6 +9,8 @@ import { problem } from "./problem.ts";
 const FIRST_BYTES = 64 * 1024;
 const MAX_STEP_BYTES = 4 * 1024 * 1024;
 
+/** Maximum length of a media type that a detail quotes. */
+const MAX_QUOTED_CHARACTERS = 100;
 const FILE_TYPES = new Set(["application/octet-stream", "application/vnd.ant.fit"]);
 
 /** Rejects encoded bodies and bodies of other media types before they are read. */
@@ -18,7 +20,7 @@ export const fileBody: Middleware = async (c, next) => {
     return problem(
       c,
       "unsupported_media_type",
-      `The \`Content-Type\` header is missing or names another type. Send the bytes of the file as ${[...FILE_TYPES].join(" or ")}.`,
+      `The \`Content-Type\` header is ${type === "" ? "missing" : `\`${type.slice(0, MAX_QUOTED_CHARACTERS)}\``}. Send the bytes of the file as ${[...FILE_TYPES].join(" or ")}.`,
     );
   }
   return rejectEncodedBody(c) ?? next();

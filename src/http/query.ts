@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { received } from "../contract/faultDetail.ts";
 
 /** Validates an integer in decimal digits. Rejects other notations that `Number` accepts, such as `1e3`. */
 export function integer(minimum: number, maximum: number) {
@@ -7,7 +8,10 @@ export function integer(minimum: number, maximum: number) {
     .superRefine((text, ctx) => {
       const plain = /^(?:0|[1-9]\d{0,15})$/.test(text);
       if (plain && Number(text) >= minimum && Number(text) <= maximum) return;
-      ctx.addIssue({ code: "custom", message: `Send an integer from ${minimum} to ${maximum}.` });
+      ctx.addIssue({
+        code: "custom",
+        message: `Received ${received(text)}. Send an integer from ${minimum} to ${maximum}.`,
+      });
     })
     .transform(Number)
     .openapi({ type: "integer", minimum, maximum });
