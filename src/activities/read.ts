@@ -1,4 +1,4 @@
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { activityId, idPrefix, isId, rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { instantOf } from "../database/rows.ts";
@@ -141,14 +141,11 @@ export interface StoredActivity {
 }
 
 /** Returns null for an unknown id. */
-export async function readStoredActivity(
-  env: Env,
-  partnerId: string,
-  id: string,
-): Promise<StoredActivity | null> {
+export async function readStoredActivity(env: Env, owner: Owner, id: string): Promise<StoredActivity | null> {
   const parts = parseActivityId(id);
   if (parts === null) return null;
-  const db = databaseFor(env, partnerId);
+  const partnerId = owner.partner_id;
+  const db = databaseFor(env, owner);
   const row = await db
     .prepare(
       `SELECT ${COLUMNS}, f.object_key, f.start_time_in_seconds AS pinged_start
@@ -166,8 +163,8 @@ export async function readStoredActivity(
 }
 
 /** Returns the activity with `possible_duplicate_of`. */
-export async function withDuplicate(env: Env, partnerId: string, activity: Activity): Promise<Activity> {
-  return (await withDuplicates(databaseFor(env, partnerId), partnerId, [activity]))[0] ?? activity;
+export async function withDuplicate(env: Env, owner: Owner, activity: Activity): Promise<Activity> {
+  return (await withDuplicates(databaseFor(env, owner), owner.partner_id, [activity]))[0] ?? activity;
 }
 
 export interface ActivityFilters {
@@ -222,13 +219,14 @@ interface PageOfList<P> {
  */
 export async function listActivities(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   filters: ActivityFilters,
   { limit, after }: PageOfList<ActivityPosition>,
 ): Promise<Page<Activity, ActivityPosition>> {
+  const partnerId = owner.partner_id;
   const { user_id, source } = filters;
   const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
-  const db = databaseFor(env, partnerId);
+  const db = databaseFor(env, owner);
   const list = { db, partnerId, prefix, filters };
   const page =
     filters.updated_since === undefined

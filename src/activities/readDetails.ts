@@ -1,3 +1,4 @@
+import type { Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { decodeActivities } from "../fit/index.ts";
 import { logLine } from "../log.ts";
@@ -18,7 +19,7 @@ const NO_DETAILS: ActivityDetails = { laps: [], lengths: [], devices: [] };
  */
 export async function readActivityWithDetails(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   id: string,
   count: (bytes: number) => void,
 ): Promise<ActivityAnswer> {
@@ -26,21 +27,21 @@ export async function readActivityWithDetails(
   if (parts === null) return { ok: false, code: "no_activity" };
   const { fileId, sessionIndex } = parts;
   for (let tries = 0; tries < 2; tries += 1) {
-    const stored = await readStoredActivity(env, partnerId, id);
+    const stored = await readStoredActivity(env, owner, id);
     if (stored === null) return { ok: false, code: "no_activity" };
     const [object, activity] = await Promise.all([
       stored.objectKey === null ? null : env.FILES.get(stored.objectKey),
-      withDuplicate(env, partnerId, stored.activity),
+      withDuplicate(env, owner, stored.activity),
     ]);
     if (object === null) continue;
-    const decoded = await decodeStored(partnerId, object, count, (fit) =>
+    const decoded = await decodeStored(owner.partner_id, object, count, (fit) =>
       detailsOf(fit, sessionIndex, stored.startTimeInSeconds),
     );
     if (!decoded.ok) return decoded;
     decoded.hold.release();
     return { ok: true, activity: { ...activity, ...(decoded.value ?? NO_DETAILS) } };
   }
-  logLine({ unit: "setback", outcome: "original_missing", partner_id: partnerId, file_id: fileId });
+  logLine({ unit: "setback", outcome: "original_missing", partner_id: owner.partner_id, file_id: fileId });
   return { ok: false, code: "original_missing" };
 }
 

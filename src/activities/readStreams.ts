@@ -1,3 +1,4 @@
+import type { Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { withOriginal } from "../files/original.ts";
 import { decodeStreams } from "../fit/index.ts";
@@ -14,21 +15,21 @@ export type StreamsAnswer =
 /** Decodes an activity's columns from the stored bytes. Calls `count` as `decodeStored` does. */
 export async function readStreams(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   id: string,
   wanted: { keys: readonly string[] | null; resolution: number | null },
   count: (bytes: number) => void,
 ): Promise<StreamsAnswer> {
   const parts = parseActivityId(id);
   if (parts === null) return { ok: false, code: "no_activity" };
-  const original = await withOriginal(env, partnerId, parts.fileId, (_original, key) => env.FILES.get(key));
+  const original = await withOriginal(env, owner, parts.fileId, (_original, key) => env.FILES.get(key));
   if (!original.ok) {
     // Bytes are missing only if the partner can read the activity.
-    const lost = original.code === "missing" && (await readStoredActivity(env, partnerId, id)) !== null;
+    const lost = original.code === "missing" && (await readStoredActivity(env, owner, id)) !== null;
     return { ok: false, code: lost ? "original_missing" : "no_activity" };
   }
   const { sessionIndex } = parts;
-  const decoded = await decodeStored(partnerId, original.found, count, (fit, reserve) =>
+  const decoded = await decodeStored(owner.partner_id, original.found, count, (fit, reserve) =>
     decodeStreams(
       fit,
       { ...wanted, sessionIndex, fallbackStartInSeconds: original.startTimeInSeconds },

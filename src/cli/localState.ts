@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import type * as Wrangler from "wrangler";
+import { namedDatabases, type Databases } from "../database/databases.ts";
 import { CommandFault, refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
 import { unwritableState } from "./stateLock.ts";
 
@@ -11,7 +12,7 @@ import { unwritableState } from "./stateLock.ts";
 export interface LocalStores {
   ok: true;
   partners: KVNamespace;
-  database: D1Database;
+  databases: { name: string; database: D1Database }[];
   close(): Promise<void>;
 }
 
@@ -83,13 +84,13 @@ export async function openLocalStores(state: string): Promise<LocalStores | Refu
     if (code === null) throw fault;
     return refuse(unwritableState(state, code));
   }
-  const { env, dispose } = await wrangler.getPlatformProxy<{ PARTNERS: KVNamespace; DB: D1Database }>({
+  const { env, dispose } = await wrangler.getPlatformProxy<{ PARTNERS: KVNamespace } & Databases>({
     configPath: configuration,
     persist: { path: path.join(state, "v3") },
     envFiles: [],
     remoteBindings: false,
   });
-  return { ok: true, partners: env.PARTNERS, database: env.DB, close: dispose };
+  return { ok: true, partners: env.PARTNERS, databases: namedDatabases(env), close: dispose };
 }
 
 /** Opens the bucket of a state folder outside the service. A service may be running on the folder. */

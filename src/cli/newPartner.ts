@@ -8,9 +8,15 @@ export interface Credentials {
   webhook_secret: string;
 }
 
+/** Settings that the creator of a partner chooses. */
+export type NewPartnerSettings = Pick<
+  Partner,
+  "partner_id" | "name" | "database" | "event_url" | "callback_hosts" | "limits" | "quotas"
+>;
+
 /** Creates a partner with its first key and webhook secret. */
 export function newPartner(
-  settings: Pick<Partner, "partner_id" | "name" | "event_url" | "callback_hosts" | "limits" | "quotas">,
+  settings: NewPartnerSettings,
   now: Date,
 ): { partner: Partner; credentials: Credentials } {
   const credentials: Credentials = {
@@ -24,7 +30,7 @@ export function newPartner(
 /** Returns the record of a partner with these credentials. */
 export function partnerWith(
   credentials: Credentials,
-  settings: Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits" | "quotas">,
+  settings: Omit<NewPartnerSettings, "partner_id">,
   now: Date,
 ): Partner {
   const { partner_id, auth_key, webhook_secret } = credentials;
@@ -34,6 +40,7 @@ export function partnerWith(
     name: settings.name,
     status: "active",
     created_at: now.toISOString(),
+    database: settings.database,
     keys: [{ key_id: `key_${randomId()}`, digest: digestOf(auth_key), ...validity }],
     event_url: settings.event_url,
     webhook_secrets: [{ secret_id: `secret_${randomId()}`, secret: webhook_secret, ...validity }],

@@ -9,7 +9,8 @@ import {
   type Partner,
 } from "../partners/partner.ts";
 import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/rotate.ts";
-import { refuse, type Refusal } from "./commandLine.ts";
+import { misuse, refuse, type Refusal } from "./commandLine.ts";
+import type { OpenDatabases } from "./databases.ts";
 import { newPartner } from "./newPartner.ts";
 import type { Registry } from "./registries.ts";
 
@@ -19,6 +20,8 @@ export interface Request {
   /** The second argument of revoke-key. */
   keyId: string;
   remote: boolean;
+  /** The binding of the database of a new partner. Undefined: the database with the most room. */
+  database: string | undefined;
   name: string | null | undefined;
   eventUrl: string | null | undefined;
   callbackHosts: string[] | undefined;
@@ -46,15 +49,22 @@ export const SETTINGS = [
   "quota-bytes",
 ] as const;
 
+/** Stores of the service that a command works on. */
+export interface Stores {
+  registry: Registry;
+  /** Opens the databases. The caller closes them. */
+  databases: () => Promise<OpenDatabases | Refusal>;
+}
+
 export interface Command {
   /** Arguments after the command's name. */
   parameters: readonly ("partner_id" | "key_id")[];
-  flags: readonly ((typeof SETTINGS)[number] | "overlap")[];
-  run(registry: Registry, request: Request, now: Date): Promise<CommandOutput | Refusal>;
+  flags: readonly ((typeof SETTINGS)[number] | "database" | "overlap")[];
+  run(stores: Stores, request: Request, now: Date): Promise<CommandOutput | Refusal>;
 }
 
 export const COMMANDS = new Map<string, Command>([
-  ["create", { parameters: ["partner_id"], flags: SETTINGS, run: create }],
+  ["create", { parameters: ["partner_id"], flags: [...SETTINGS, "database"], run: create }],
   ["list", { parameters: [], flags: [], run: list }],
   ["show", { parameters: ["partner_id"], flags: [], run: withPartner(show) }],
   ["set", { parameters: ["partner_id"], flags: SETTINGS, run: withPartner(set) }],
@@ -68,18 +78,18 @@ export const COMMANDS = new Map<string, Command>([
 /** The action of a command on an existing partner. */
 type PartnerAction = (
   partner: Partner,
-  registry: Registry,
+  stores: Stores,
   request: Request,
   now: Date,
 ) => Promise<CommandOutput | Refusal>;
 
 /** Returns a command that reads its partner first, and refuses an unknown one. */
 function withPartner(action: PartnerAction): Command["run"] {
-  return async (registry, request, now) => {
-    const partner = await registry.read(request.partnerId);
+  return async (stores, request, now) => {
+    const partner = await stores.registry.read(request.partnerId);
     return partner === null
       ? refuse(`No partner ${request.partnerId} exists. npm run partner -- list shows all of them.`)
-      : action(partner, registry, request, now);
+      : action(partner, stores, request, now);
   };
 }
 
@@ -99,16 +109,20 @@ export function settingsProblem({ remote, eventUrl, callbackHosts = [] }: Reques
   return null;
 }
 
-async function create(registry: Registry, request: Request, now: Date): Promise<CommandOutput | Refusal> {
+async function create(stores: Stores, request: Request, now: Date): Promise<CommandOutput | Refusal> {
   const { partnerId, remote } = request;
+  const { registry } = stores;
   if ((await registry.read(partnerId)) !== null)
     return refuse(`The partner ${partnerId} already exists. Change it with set, or choose another id.`);
+  const chosen = await chooseDatabase(stores, request);
+  if (!chosen.ok) return chosen;
   // A local service has no other partners to protect.
   const limits = remote ? DEFAULT_LIMITS : { requests_per_minute: null, files_per_minute: null };
   const quotas = remote ? DEFAULT_QUOTAS : { files: null, stored_bytes: null };
   const { partner, credentials } = newPartner(
     {
       partner_id: partnerId,
+      database: chosen.database,
       ...changedSettings({ name: null, event_url: null, callback_hosts: [], limits, quotas }, request),
     },
     now,
@@ -118,41 +132,71 @@ async function create(registry: Registry, request: Request, now: Date): Promise<
     `Partner-Id:      ${credentials.partner_id}`,
     `Key:             ${credentials.auth_key}`,
     `Webhook secret:  ${credentials.webhook_secret}`,
+    `Database:        ${partner.database}`,
     "The key and the secret are shown only once.",
   ];
   if (remote) lines.push("The key works after up to a minute, because the service caches unknown ids.");
   return { ok: true, json: credentials, text: lines.join("\n") };
 }
 
-async function list(registry: Registry, _request: Request, now: Date): Promise<CommandOutput> {
+/** Returns the database that the request names. Else the smallest one, and of equal ones the one with fewest partners. */
+async function chooseDatabase(
+  { registry, databases }: Stores,
+  { database }: Request,
+): Promise<{ ok: true; database: string } | Refusal> {
+  const opened = await databases();
+  if (!opened.ok) return opened;
+  try {
+    const names = opened.all.map(({ name }) => name);
+    if (database !== undefined) {
+      return names.includes(database)
+        ? { ok: true, database }
+        : misuse(
+            `--database must be one of ${names.join(", ")}, which wrangler.toml declares; received ${JSON.stringify(database)}.`,
+          );
+    }
+    const sizes = await Promise.all(
+      opened.all.map(async (one) => ({ name: one.name, bytes: await one.size() })),
+    );
+    const smallest = Math.min(...sizes.map(({ bytes }) => bytes));
+    const candidates = sizes.filter(({ bytes }) => bytes === smallest).map(({ name }) => name);
+    const taken = candidates.length === 1 ? [] : await registry.list();
+    const partnersOf = (name: string) => taken.filter((partner) => partner.database === name).length;
+    const [emptiest] = candidates.sort((a, b) => partnersOf(a) - partnersOf(b));
+    return emptiest === undefined
+      ? refuse("wrangler.toml declares no database.")
+      : { ok: true, database: emptiest };
+  } finally {
+    await opened.close();
+  }
+}
+
+async function list({ registry }: Stores, _request: Request, now: Date): Promise<CommandOutput> {
   const partners = await registry.list();
   const width = Math.max(0, ...partners.map(({ partner_id }) => partner_id.length));
   return {
     ok: true,
-    json: { data: partners.map((partner) => settingsOf(partner, now.getTime())) },
+    json: { data: partners.map((partner) => operatorView(partner, now)) },
     text:
       partners.length === 0
         ? "No partners."
         : partners
-            .map(({ partner_id, status, created_at, name }) =>
-              [partner_id.padEnd(width), status.padEnd(9), created_at, name ?? ""].join("  ").trimEnd(),
+            .map(({ partner_id, status, database, created_at, name }) =>
+              [partner_id.padEnd(width), status.padEnd(9), database.padEnd(5), created_at, name ?? ""]
+                .join("  ")
+                .trimEnd(),
             )
             .join("\n"),
   };
 }
 
-async function show(
-  partner: Partner,
-  _registry: Registry,
-  _request: Request,
-  now: Date,
-): Promise<CommandOutput> {
+async function show(partner: Partner, _stores: Stores, _request: Request, now: Date): Promise<CommandOutput> {
   return outputOf(partner, now);
 }
 
 async function set(
   partner: Partner,
-  registry: Registry,
+  { registry }: Stores,
   request: Request,
   now: Date,
 ): Promise<CommandOutput> {
@@ -161,7 +205,7 @@ async function set(
 
 async function runRotateKey(
   partner: Partner,
-  registry: Registry,
+  { registry }: Stores,
   request: Request,
   now: Date,
 ): Promise<CommandOutput> {
@@ -186,7 +230,7 @@ async function runRotateKey(
 
 async function runRotateSecret(
   partner: Partner,
-  registry: Registry,
+  { registry }: Stores,
   request: Request,
   now: Date,
 ): Promise<CommandOutput> {
@@ -219,7 +263,7 @@ function expiryLines({ old }: Rotated, what: "key" | "secret", remote: boolean):
 
 async function runRevokeKey(
   partner: Partner,
-  registry: Registry,
+  { registry }: Stores,
   request: Request,
   now: Date,
 ): Promise<CommandOutput | Refusal> {
@@ -238,7 +282,7 @@ async function runRevokeKey(
 
 async function suspend(
   partner: Partner,
-  registry: Registry,
+  { registry }: Stores,
   _request: Request,
   now: Date,
 ): Promise<CommandOutput> {
@@ -247,7 +291,7 @@ async function suspend(
 
 async function resume(
   partner: Partner,
-  registry: Registry,
+  { registry }: Stores,
   _request: Request,
   now: Date,
 ): Promise<CommandOutput> {
@@ -282,7 +326,11 @@ async function store(registry: Registry, partner: Partner, now: Date): Promise<C
   return outputOf(partner, now);
 }
 
+function operatorView(partner: Partner, now: Date) {
+  return { database: partner.database, ...settingsOf(partner, now.getTime()) };
+}
+
 function outputOf(partner: Partner, now: Date): CommandOutput {
-  const settings = settingsOf(partner, now.getTime());
+  const settings = operatorView(partner, now);
   return { ok: true, json: settings, text: JSON.stringify(settings, null, 2) };
 }

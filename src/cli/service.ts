@@ -101,7 +101,7 @@ async function prepareStores(
   try {
     const stores = await openLocalStores(state);
     if (!stores.ok) return stores;
-    await applyMigrations(stores.database);
+    for (const { database } of stores.databases) await applyMigrations(database);
     const demo =
       demoEventUrl === null ? null : await demoPartner(state, stores.partners, demoEventUrl, new Date());
     await stores.close();

@@ -101,7 +101,7 @@ export class CollectorAlarm {
     });
     sender.forgetSentByRequests(sentByRequests);
     const allSent = await sender.sendUnsent(turn, unsent);
-    const database = databaseFor(env, turn.identity.partner_id);
+    const database = databaseFor(env, turn.identity);
     this.#moreWaits = await drainOutbox(turn, env, database, unprojected, async (bound) =>
       eraser.applyMissed(bound),
     );

@@ -1,3 +1,4 @@
+import type { Owner } from "../database/databases.ts";
 import type { FileError, StoredObject } from "../files/file.ts";
 import type { FileProjection } from "../files/write.ts";
 import type { ImportProjection } from "../imports/write.ts";
@@ -9,12 +10,15 @@ import type { Submission } from "./files/submission.pure.ts";
  * release than the object. So change them by optional fields only, and read a missing field as its default.
  */
 
-/** Names of the one user and source of a collector. */
-export interface CollectorNames {
+/** The one user and source of a collector. They make up its name. */
+export interface CollectorAddress {
   partner_id: string;
   user_id: string;
   source: string;
 }
+
+/** The user and source of a collector, and the database of its read model. */
+export interface CollectorNames extends CollectorAddress, Owner {}
 
 export interface PingEntry {
   file_id: string;

@@ -1,13 +1,13 @@
 import type { Env } from "../env.ts";
 import { collectorName, collectorNameOfId } from "../identifiers.ts";
-import type { CollectorNames } from "./calls.ts";
+import type { CollectorAddress } from "./calls.ts";
 import type { PingCollector } from "./PingCollector.ts";
 
 /** Remote handle of a collector. Each method call is one request, and throws when the collector cannot be reached. */
 export type Collector = DurableObjectStub<PingCollector>;
 
 /** Returns the collector that owns a user's files from one source. */
-export function collectorFor(env: Pick<Env, "COLLECTOR">, names: CollectorNames): Collector {
+export function collectorFor(env: Pick<Env, "COLLECTOR">, names: CollectorAddress): Collector {
   return collectorNamed(env, collectorName(names.partner_id, names.user_id, names.source));
 }
 

@@ -72,7 +72,7 @@ export class CollectorEraser {
     if (bound <= storage.erasedBefore) return;
     const identity = storage.identity.get();
     if (identity !== null && storage.files.hasAnyUpTo(bound)) {
-      const database = databaseFor(this.#env, identity.partner_id);
+      const database = databaseFor(this.#env, identity);
       await withTimeout(
         DATABASE_DEADLINE_MS,
         sweepAgain(database, identity.partner_id, identity, Date.now()).run(),

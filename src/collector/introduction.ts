@@ -67,7 +67,7 @@ export class Introduction {
   async #write(source: CollectorIdentity & { version: number }): Promise<number | null> {
     const { partner_id, user_hash } = source;
     try {
-      const database = databaseFor(this.#env, partner_id);
+      const database = databaseFor(this.#env, source);
       const results = await withTimeout(
         INTRODUCTION_DEADLINE_MS,
         database.batch([

@@ -1,18 +1,59 @@
-/** Bindings of every database. */
+/** Bindings of all databases: `DB`, `DB_2`, `DB_3` and so on, as wrangler.toml declares them. */
 export interface Databases {
   DB: D1Database;
+  [name: `DB_${number}`]: D1Database;
 }
 
-/**
- * Returns the database that holds a partner's read model. Code reaches D1 only through this function and
- * `allDatabases`, so partners can be spread over several databases by changing these two.
- */
-export function databaseFor(env: Databases, partnerId: string): D1Database {
-  void partnerId;
-  return env.DB;
+/** A partner with the name of the binding of its database. The partner's settings in KV are one. */
+export interface Owner {
+  partner_id: string;
+  database: string;
 }
 
-/** Returns every database, for sweeps over all partners. */
+/** Form of the name of a database's binding. */
+export const DATABASE_NAME = /^DB(?:_[1-9]\d*)?$/;
+
+/** Database of partners with settings, queue messages and collectors that name none, because they are older. */
+export const FIRST_DATABASE = "DB";
+
+/** Thrown for a partner with a database that this deployment does not bind. */
+export class UnboundDatabase extends Error {
+  override readonly name = "UnboundDatabase";
+  /** Part of the fault's name in the log. */
+  readonly code: string;
+
+  constructor(database: string) {
+    super(`The partner's database ${database} is not bound. wrangler.toml must declare it.`);
+    this.code = database;
+  }
+}
+
+/** Returns the database that holds all of a partner's rows. Throws UnboundDatabase, and never returns another one. */
+export function databaseFor(env: Databases, { database }: Owner): D1Database {
+  const bound = isDatabaseName(database) ? env[database] : undefined;
+  if (bound === undefined) throw new UnboundDatabase(database);
+  return bound;
+}
+
+type DatabaseName = "DB" | `DB_${number}`;
+
+function isDatabaseName(name: string): name is DatabaseName {
+  return DATABASE_NAME.test(name);
+}
+
+/** Returns all databases with the names of their bindings, in the order of their numbers. */
+export function namedDatabases(env: Databases): { name: string; database: D1Database }[] {
+  const numberOf = (name: string) => Number(name.slice("DB_".length));
+  return Object.keys(env)
+    .filter(isDatabaseName)
+    .sort((a, b) => numberOf(a) - numberOf(b))
+    .flatMap((name) => {
+      const database = env[name];
+      return database === undefined ? [] : [{ name, database }];
+    });
+}
+
+/** Returns all databases, for sweeps over all partners. */
 export function allDatabases(env: Databases): D1Database[] {
-  return [env.DB];
+  return namedDatabases(env).map(({ database }) => database);
 }

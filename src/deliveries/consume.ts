@@ -1,9 +1,14 @@
 import { z } from "zod";
+import { FIRST_DATABASE } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { faultName, logLine } from "../log.ts";
 import { deliverDue } from "./deliver.ts";
 
-const messageSchema = z.object({ partner_id: z.string(), delivery_id: z.string() });
+const messageSchema = z.object({
+  partner_id: z.string(),
+  delivery_id: z.string(),
+  database: z.string().default(FIRST_DATABASE),
+});
 
 async function consumeOne(message: Message, queue: string, env: Env): Promise<void> {
   const parsed = messageSchema.safeParse(message.body);
@@ -46,8 +51,10 @@ export async function consumeDeadDeliveries(batch: MessageBatch): Promise<void> 
   for (const message of batch.messages) {
     const parsed = messageSchema.safeParse(message.body);
     const names = { unit: "dead_letter", queue: batch.queue, message_id: message.id } as const;
-    if (parsed.success) logLine({ ...names, ...parsed.data, outcome: "done" });
-    else logLine({ ...names, outcome: "unreadable_message" });
+    if (parsed.success) {
+      const { partner_id, delivery_id } = parsed.data;
+      logLine({ ...names, partner_id, delivery_id, outcome: "done" });
+    } else logLine({ ...names, outcome: "unreadable_message" });
     message.ack();
   }
 }

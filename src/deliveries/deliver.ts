@@ -173,11 +173,12 @@ async function postpone(
   forMs: number,
   startedAt: number,
 ): Promise<boolean> {
-  const database = databaseFor(env, message.partner_id);
+  const database = databaseFor(env, message);
   if (!(await postponeDelivery(database, message, startedAt, startedAt + forMs))) return false;
   logLine({
     unit: "delivery",
-    ...message,
+    partner_id: message.partner_id,
+    delivery_id: message.delivery_id,
     type: null,
     outcome: "postponed",
     attempt: null,
@@ -203,7 +204,7 @@ async function deliverTo(
     deadlineMs,
   }: { startedAt: number; now: () => number; random: () => number; deadlineMs: number },
 ): Promise<void> {
-  const database = databaseFor(env, message.partner_id);
+  const database = databaseFor(env, message);
   const claimed = await claimDelivery(database, message, startedAt, startedAt + CLAIM_MS);
   if (claimed === null) return;
   const { attempt, timedOut, retryAfter } = await makeAttempt(
@@ -243,7 +244,7 @@ async function deliverTo(
 
   if (!inTime) return;
   if (claimed.then_deliver !== null && claimed.attempt_count === 0) {
-    await env.DELIVERIES.send({ partner_id: message.partner_id, delivery_id: claimed.then_deliver });
+    await env.DELIVERIES.send({ ...message, delivery_id: claimed.then_deliver });
   }
   if (nextInMs !== null) {
     const delaySeconds = Math.ceil(Math.min(nextInMs, MAX_DELAY_MS) / 1000);

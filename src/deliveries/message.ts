@@ -1,5 +1,6 @@
-/** A queue message: the names of a due delivery. */
-export interface DeliveryMessage {
-  partner_id: string;
+import type { Owner } from "../database/databases.ts";
+
+/** A queue message: the names of a due delivery, and the database that has it. */
+export interface DeliveryMessage extends Owner {
   delivery_id: string;
 }

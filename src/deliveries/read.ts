@@ -1,4 +1,4 @@
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { instantOf } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
@@ -42,16 +42,12 @@ function eventOf(row: EventRow): Event {
   };
 }
 
-export async function readEvent(
-  env: Env,
-  partnerId: string,
-  eventId: string,
-): Promise<EventWithAttempts | null> {
-  const row = await databaseFor(env, partnerId)
+export async function readEvent(env: Env, owner: Owner, eventId: string): Promise<EventWithAttempts | null> {
+  const row = await databaseFor(env, owner)
     .prepare(
       `SELECT ${COLUMNS} FROM deliveries d WHERE d.partner_id = ? AND d.delivery_id = ? AND d.kind = 'event'`,
     )
-    .bind(partnerId, eventId)
+    .bind(owner.partner_id, eventId)
     .first<EventRow>();
   if (row === null) return null;
   return { ...eventOf(row), attempts: parseAttempts(row.attempts) };
@@ -80,13 +76,14 @@ interface WalkedEvent extends EventRow, Walked {
  */
 export async function listEvents(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   filters: EventFilters,
   { limit, after }: { limit: number; after: EventPosition | null },
 ): Promise<Page<Event, EventPosition>> {
+  const database = databaseFor(env, owner);
   const page = await readPage<WalkedEvent, EventPosition>(
     { limit, after, rowsToWalk: EVENTS_TO_WALK },
-    async (position, bounds) => walkEvents(databaseFor(env, partnerId), partnerId, filters, position, bounds),
+    async (position, bounds) => walkEvents(database, owner.partner_id, filters, position, bounds),
     (row) => [row.walked_time, row.walked_id],
   );
   return { ...page, rows: page.rows.map(eventOf) };

@@ -1,26 +1,22 @@
 import { TEST_EVENTS_A_DAY } from "../contract/limits.ts";
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
 import type { TestEvent } from "./bodies.pure.ts";
 import { FORGED } from "./forged.ts";
 import { EVENT_PREFIX } from "./ids.ts";
+import type { DeliveryMessage } from "./message.ts";
 import { hadTestEvents, insertDelivery, restartDelivery } from "./write.ts";
 
 /**
  * Restarts the schedule of an event under its own id; the first attempt is due now. Returns false when the event is
  * being delivered, or is due already.
  */
-export async function resendEvent(
-  env: Env,
-  partnerId: string,
-  eventId: string,
-  nowMs: number,
-): Promise<boolean> {
-  const delivery = { partner_id: partnerId, delivery_id: eventId };
-  if (!(await restartDelivery(databaseFor(env, partnerId), delivery, nowMs))) return false;
-  await enqueue(env, delivery);
+export async function resendEvent(env: Env, owner: Owner, eventId: string, nowMs: number): Promise<boolean> {
+  const delivery = { partner_id: owner.partner_id, delivery_id: eventId };
+  if (!(await restartDelivery(databaseFor(env, owner), delivery, nowMs))) return false;
+  await enqueue(env, { ...delivery, database: owner.database });
   return true;
 }
 
@@ -35,11 +31,12 @@ const DAY_MS = 24 * 60 * 60_000;
 /** Sends a test event. Returns its id, or null when the partner has reached the limit of test events. */
 export async function sendTestEvent(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   { challenge, signature }: TestEventOptions,
   nowMs: number,
 ): Promise<string | null> {
-  const database = databaseFor(env, partnerId);
+  const partnerId = owner.partner_id;
+  const database = databaseFor(env, owner);
   if (await hadTestEvents(database, partnerId, nowMs - DAY_MS, TEST_EVENTS_A_DAY)) return null;
   const delivery = { partner_id: partnerId, delivery_id: EVENT_PREFIX + randomId() };
   const body: TestEvent = {
@@ -58,15 +55,16 @@ export async function sendTestEvent(
     then_deliver: null,
     next_attempt_at: nowMs,
   }).run();
-  await enqueue(env, delivery);
+  await enqueue(env, { ...delivery, database: owner.database });
   return delivery.delivery_id;
 }
 
 /** Sends a delivery to the queue. If that fails, the sweep sends it later. */
-async function enqueue(env: Env, delivery: { partner_id: string; delivery_id: string }): Promise<void> {
+async function enqueue(env: Env, message: DeliveryMessage): Promise<void> {
   try {
-    await env.DELIVERIES.send(delivery);
+    await env.DELIVERIES.send(message);
   } catch (fault) {
-    logLine({ unit: "setback", outcome: "sent_later", ...delivery, fault: faultName(fault) });
+    const { partner_id, delivery_id } = message;
+    logLine({ unit: "setback", outcome: "sent_later", partner_id, delivery_id, fault: faultName(fault) });
   }
 }

@@ -1,4 +1,4 @@
-import { allDatabases } from "../database/databases.ts";
+import { allDatabases, namedDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteTestEvents, postponeOverdueDeliveries } from "./write.ts";
 
@@ -19,10 +19,13 @@ const TEST_EVENTS_PER_RUN = 10_000;
 export async function sweepDeliveries(env: Env, nowMs: number): Promise<number> {
   const beforeMs = nowMs - (env.ENVIRONMENT === "local" ? LOCAL_GRACE_MS : GRACE_MS);
   let sent = 0;
-  for (const database of allDatabases(env)) {
+  for (const { name, database } of namedDatabases(env)) {
     for (let batch = 0; batch < BATCHES_PER_RUN; batch += 1) {
       const overdue = await postponeOverdueDeliveries(database, beforeMs, nowMs, BATCH_MESSAGES);
-      if (overdue.length > 0) await env.DELIVERIES.sendBatch(overdue.map((body) => ({ body })));
+      if (overdue.length > 0)
+        await env.DELIVERIES.sendBatch(
+          overdue.map((delivery) => ({ body: { ...delivery, database: name } })),
+        );
       sent += overdue.length;
       if (overdue.length < BATCH_MESSAGES) break;
     }

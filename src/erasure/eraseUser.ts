@@ -1,5 +1,5 @@
 import { valuesOf } from "../concurrency/settleAll.ts";
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { userHash } from "../identifiers.ts";
 import { readSources } from "../sources/read.ts";
@@ -17,13 +17,9 @@ const SOURCES_BEFORE_ANSWER = 200;
  * the rest of a long history, continues after a fault or crash, and sweeps once more after all work in flight has
  * ended.
  */
-export async function eraseUser(
-  env: Env,
-  partnerId: string,
-  userId: string,
-  nowMs: number,
-): Promise<boolean> {
-  const database = databaseFor(env, partnerId);
+export async function eraseUser(env: Env, owner: Owner, userId: string, nowMs: number): Promise<boolean> {
+  const partnerId = owner.partner_id;
+  const database = databaseFor(env, owner);
   const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
   const sources = await readSources(database, partnerId, userId, "", SOURCES_BEFORE_ANSWER);
   // Versions may be ahead of this clock, so the bound covers them as well.

@@ -1,3 +1,4 @@
+import type { Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { logLine } from "../log.ts";
 import { beginsLikeFitFile, containerOf, FILE_HEAD_BYTES, type Container } from "./container.ts";
@@ -14,18 +15,18 @@ export type Original<T> =
  */
 export async function withOriginal<T>(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   fileId: string,
   get: (original: StoredOriginal, objectKey: string) => Promise<T | null>,
 ): Promise<Original<T>> {
   for (let look = 0; look < 2; look += 1) {
-    const original = await readOriginal(env, partnerId, fileId);
+    const original = await readOriginal(env, owner, fileId);
     if (original === null) return { ok: false, code: "no_file" };
     if (original.objectKey === null) return { ok: false, code: "no_bytes" };
     const found = await get(original, original.objectKey);
     if (found !== null) return { ok: true, startTimeInSeconds: original.startTimeInSeconds, found };
   }
-  logLine({ unit: "setback", outcome: "original_missing", partner_id: partnerId, file_id: fileId });
+  logLine({ unit: "setback", outcome: "original_missing", partner_id: owner.partner_id, file_id: fileId });
   return { ok: false, code: "missing" };
 }
 

@@ -1,4 +1,4 @@
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { collectorOfId } from "../collector/client.ts";
 import { erasuresOf, readErasuresOfRoute } from "../erasure/read.ts";
@@ -106,8 +106,8 @@ function withNewest(file: File | null, newest: FileProjection): File {
  * Reads one file. Its newest version comes from the collector, unless the row has a later revision. Bytes and activities
  * come from the read model. Returns null for an unknown or erased file. Throws as `readNewest` does.
  */
-export async function readFile(env: Env, partnerId: string, fileId: string): Promise<File | null> {
-  const { row, newest } = await readNewest(env, partnerId, fileId);
+export async function readFile(env: Env, owner: Owner, fileId: string): Promise<File | null> {
+  const { row, newest } = await readNewest(env, owner, fileId);
   const file = row === null ? null : fileOf(row);
   return newest === null ? file : withNewest(file, newest);
 }
@@ -119,20 +119,21 @@ export async function readFile(env: Env, partnerId: string, fileId: string): Pro
  */
 async function readNewest(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   fileId: string,
 ): Promise<{ row: FileRow | null; newest: FileProjection | null }> {
   if (!isId(fileId)) return { row: null, newest: null };
+  const partnerId = owner.partner_id;
   const askCollector = async (): Promise<FileProjection | null> =>
     collectorOfId(env, partnerId, fileId).readFile(fileId);
   const [found, [asked]] = await Promise.all([
-    readRow(env, partnerId, fileId),
+    readRow(env, owner, fileId),
     Promise.allSettled([askCollector()]),
   ]);
   const newest = asked.status === "fulfilled" ? asked.value : null;
   // The file was imported between the two reads: the importer writes the row before it reports to the collector.
   const isOutdated = newest?.status === "imported" && (found.row?.revision ?? 0) < newest.revision;
-  const { row, erasures } = isOutdated ? await readRow(env, partnerId, fileId) : found;
+  const { row, erasures } = isOutdated ? await readRow(env, owner, fileId) : found;
   if (row === null && asked.status === "rejected") throw asked.reason;
   // An erasure may delete rows and reach collectors after its response. Partners no longer read data that it covers.
   const remains = ({ user_id, version }: { user_id: string; version: number }) =>
@@ -144,10 +145,11 @@ async function readNewest(
 /** Returns a file's row, and the bounds of erasures that may cover it, by user hash. */
 async function readRow(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   fileId: string,
 ): Promise<{ row: FileRow | null; erasures: ReadonlyMap<string, number> }> {
-  const db = databaseFor(env, partnerId);
+  const partnerId = owner.partner_id;
+  const db = databaseFor(env, owner);
   const [rows, erasures] = await db.batch<FileRow>([
     db
       .prepare(
@@ -168,12 +170,8 @@ export interface StoredOriginal {
 }
 
 /** Returns null for an unknown file, and a null key when its bytes are not stored. Throws as `readNewest` does. */
-export async function readOriginal(
-  env: Env,
-  partnerId: string,
-  fileId: string,
-): Promise<StoredOriginal | null> {
-  const { row, newest } = await readNewest(env, partnerId, fileId);
+export async function readOriginal(env: Env, owner: Owner, fileId: string): Promise<StoredOriginal | null> {
+  const { row, newest } = await readNewest(env, owner, fileId);
   const known = row ?? newest;
   if (known === null) return null;
   return {
@@ -223,13 +221,14 @@ interface FileList {
  */
 export async function listFiles(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   filters: FileFilters,
   { limit, after }: { limit: number; after: FilePosition | null },
 ): Promise<Page<File, FilePosition>> {
   const { user_id, source, summary_id, import_id } = filters;
   if (import_id !== undefined && !isId(import_id)) return { rows: [], next: null, rowsRead: 0 };
-  const db = databaseFor(env, partnerId);
+  const partnerId = owner.partner_id;
+  const db = databaseFor(env, owner);
   if (user_id !== undefined && source !== undefined && summary_id !== undefined) {
     const id = fileId({ partnerId, userId: user_id, source, summaryId: summary_id });
     return { rows: await filesById(db, partnerId, id, filters), next: null, rowsRead: 1 };

@@ -1,7 +1,7 @@
 import { collectorNamed } from "../collector/client.ts";
 import { settleAll } from "../concurrency/settleAll.ts";
 import { withRetries } from "../concurrency/withRetries.ts";
-import { allDatabases, databaseFor } from "../database/databases.ts";
+import { allDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { collectorNameOfId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
@@ -85,9 +85,7 @@ function objectOf(key: string): NamedObject & { partner_id: string; collector: s
 async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]): Promise<number> {
   let discarded = 0;
   for (const [partnerId, ofPartner] of Map.groupBy(objects, (object) => object.partner_id)) {
-    const database = databaseFor(env, partnerId);
-    const unread = new Set(await unnamedObjects(database, partnerId, ofPartner));
-    const candidates = ofPartner.filter((object) => unread.has(object.object_key));
+    const candidates = await unnamedAnywhere(env, partnerId, ofPartner);
     const byCollector = [...Map.groupBy(candidates, (object) => object.collector)];
     const checked = await settleAll(byCollector, COLLECTORS_AT_ONCE, async ([collector, ofCollector]) => {
       const named = new Set(
@@ -109,9 +107,24 @@ async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]):
         });
       }
     }
-    // A file may have been imported meanwhile. The statement checks the read model once more.
-    if (orphans.length > 0) await database.batch(discardObjects(database, partnerId, orphans));
-    discarded += orphans.length;
+    // A file may have been imported meanwhile, so the read model is checked once more. Any database can list an object.
+    const discards = await unnamedAnywhere(env, partnerId, orphans);
+    if (discards.length > 0) await env.DB.batch(discardObjects(env.DB, partnerId, discards));
+    discarded += discards.length;
   }
   return discarded;
+}
+
+/** Returns the objects that no database names. A key does not name its partner's database. */
+async function unnamedAnywhere<T extends NamedObject>(
+  env: Env,
+  partnerId: string,
+  objects: readonly T[],
+): Promise<T[]> {
+  let left = [...objects];
+  for (const database of allDatabases(env)) {
+    const unnamed = new Set(await unnamedObjects(database, partnerId, left));
+    left = left.filter((object) => unnamed.has(object.object_key));
+  }
+  return left;
 }

@@ -39,7 +39,7 @@ interface IdempotentAction<T> {
 export async function runOnce<T>(c: Context<AppEnv>, key: string | undefined, action: IdempotentAction<T>) {
   if (key === undefined) return outcomeOf<T>(c, await action.run());
   const { partner_id } = c.var.partner;
-  const database = databaseFor(c.env, partner_id);
+  const database = databaseFor(c.env, c.var.partner);
   const name: RequestName = {
     partner_id,
     key_hash: hashOf(c.req.path, new URL(c.req.url).search, key),

@@ -252,7 +252,7 @@ class Reporter {
 
   async #makeReadable(decoded: DecodedFile[]): Promise<Outcome[]> {
     const owner = identityOf(this.#claim.names);
-    const database = databaseFor(this.#env, owner.partner_id);
+    const database = databaseFor(this.#env, owner);
     try {
       const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);
       if (erasedBefore > 0) await this.#collector().applyMissedErasure(erasedBefore);

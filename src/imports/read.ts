@@ -53,7 +53,7 @@ function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed
 }
 
 /** Fields of a partner that the JSON of its imports depends on. */
-type PartnerView = Pick<Partner, "partner_id" | "event_url">;
+type PartnerView = Pick<Partner, "partner_id" | "database" | "event_url">;
 
 function importOf(partner: PartnerView, row: ImportRow): Import {
   const unsendable = row.event_id !== null && row.event_status !== "delivered" && partner.event_url === null;
@@ -90,7 +90,7 @@ async function liveCounts(env: Env, partnerId: string, importId: string): Promis
 export async function readImport(env: Env, partner: PartnerView, importId: string): Promise<Import | null> {
   if (!isId(importId)) return null;
   const partnerId = partner.partner_id;
-  const database = databaseFor(env, partnerId);
+  const database = databaseFor(env, partner);
   const [row, missing] = await Promise.all([
     database
       .prepare(`SELECT ${COLUMNS} FROM imports i ${DELIVERIES} WHERE i.partner_id = ? AND i.import_id = ?`)
@@ -153,7 +153,7 @@ export async function listImports(
   const partnerId = partner.partner_id;
   const { user_id, source } = filters;
   const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
-  const list = { db: databaseFor(env, partnerId), partnerId, prefix, filters };
+  const list = { db: databaseFor(env, partner), partnerId, prefix, filters };
   const sorted = prefix === null ? NOT_SORTED : await sortedPage(list, prefix, page);
   const found =
     sorted.page ??

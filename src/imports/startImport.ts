@@ -1,6 +1,6 @@
 import type { CollectorNames, StartedImport, TaskEntry } from "../collector/calls.ts";
 import { collectorFor } from "../collector/client.ts";
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { boundOf, readErased } from "../erasure/read.ts";
 import { USER_ERASED, type UserErased } from "../erasure/userErased.ts";
@@ -16,12 +16,15 @@ import { projectImport, replaceMissing } from "./write.ts";
  */
 export async function startImport(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   task: Task,
 ): Promise<{ ok: true; outcome: StartedImport } | UserErased> {
-  const names = namesOf(partnerId, task);
-  const started: StartedImport = await collectorFor(env, names).startImport(names, entryOf(partnerId, task));
-  const erasedBefore = await writeImport(env, partnerId, started, missingOf(task, started.missing));
+  const names = namesOf(owner, task);
+  const started: StartedImport = await collectorFor(env, names).startImport(
+    names,
+    entryOf(owner.partner_id, task),
+  );
+  const erasedBefore = await writeImport(env, owner, started, missingOf(task, started.missing));
   if (started.import.requested_at <= erasedBefore) {
     // The erasure's clock was ahead of the collector's, and it has not reached the collector. Erase, so that a
     // repeated task starts a new import.
@@ -32,9 +35,9 @@ export async function startImport(
 }
 
 /** Returns what `startImport` would return now, with an import_id that names no import. */
-export async function previewImport(env: Env, partnerId: string, task: Task): Promise<StartedImport> {
-  const names = namesOf(partnerId, task);
-  return collectorFor(env, names).previewImport(names, entryOf(partnerId, task));
+export async function previewImport(env: Env, owner: Owner, task: Task): Promise<StartedImport> {
+  const names = namesOf(owner, task);
+  return collectorFor(env, names).previewImport(names, entryOf(owner.partner_id, task));
 }
 
 /** Returns the expected summary_ids at these indexes, or null when the task has no `expected_summary_ids`. */
@@ -44,8 +47,8 @@ export function missingOf(task: Task, places: readonly number[] | null): string[
   return places.flatMap((place) => expected[place] ?? []);
 }
 
-function namesOf(partnerId: string, { user_id, source }: Task): CollectorNames {
-  return { partner_id: partnerId, user_id, source };
+function namesOf({ partner_id, database }: Owner, { user_id, source }: Task): CollectorNames {
+  return { partner_id, database, user_id, source };
 }
 
 function entryOf(partnerId: string, task: Task): TaskEntry {
@@ -66,11 +69,12 @@ function entryOf(partnerId: string, task: Task): TaskEntry {
  */
 async function writeImport(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   { import: row, first_contact }: StartedImport,
   missing: string[] | null,
 ): Promise<number> {
-  const database = databaseFor(env, partnerId);
+  const partnerId = owner.partner_id;
+  const database = databaseFor(env, owner);
   try {
     const results = await database.batch([
       projectImport(database, partnerId, row),

@@ -1,6 +1,6 @@
 import { HELD_FOR_MS, OVERVIEW_DAYS } from "../contract/limits.ts";
 import { listedId } from "../files/batches/listed.pure.ts";
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import type { FileErrorCode, FileStatus } from "../files/file.ts";
 import { READ_STATUS } from "../files/read.ts";
@@ -36,16 +36,17 @@ function newestOf(select: string): string {
  */
 export async function readOverview(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   nowMs: number,
   count: (rows: number) => void,
 ): Promise<Overview> {
   const firstDay = Math.floor(nowMs / DAY_MS) - (OVERVIEW_DAYS - 1);
   const since = firstDay * DAY_MS;
-  const database = databaseFor(env, partnerId);
+  const partnerId = owner.partner_id;
+  const database = databaseFor(env, owner);
   const [{ results: files, ...ofFiles }, usage, importRows, eventRows] = await Promise.all([
     countFiles(database, partnerId, Math.min(since, nowMs - HELD_FOR_MS)),
-    readUsage(env, partnerId),
+    readUsage(env, owner),
     countImports(database, partnerId, since),
     countEvents(database, partnerId, since),
   ]);

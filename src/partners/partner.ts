@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { DATABASE_NAME, FIRST_DATABASE } from "../database/databases.ts";
 import type { PartnerSettings } from "./settings.ts";
 
 /** Form of a partner id. Ids are used unencoded in headers, keys and paths. */
@@ -31,6 +32,8 @@ export const partnerSchema = z.object({
   name: z.string().nullable(),
   status: z.enum(["active", "suspended"]),
   created_at: z.string(),
+  /** Binding of the database with all rows of the partner. Never changes. */
+  database: z.string().regex(DATABASE_NAME).default(FIRST_DATABASE),
   keys: z.array(key),
   event_url: z.string().nullable(),
   webhook_secrets: z.array(webhookSecret),

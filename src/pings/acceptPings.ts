@@ -20,8 +20,7 @@ export async function acceptPings(
   pings: readonly ValidPing[],
   nowMs: number,
 ): Promise<AcceptedFile[]> {
-  const { partner_id } = partner;
-  const groups = groupPings(partner_id, pings, nowMs);
+  const groups = groupPings(partner, pings, nowMs);
   const inlineKeys = await storeInlineBytes(env, groups, pings);
   const results = await settleAll(groups, COLLECTORS_AT_ONCE, async (group) => ({
     group,
@@ -43,7 +42,7 @@ export async function previewPings(
   pings: readonly ValidPing[],
   nowMs: number,
 ): Promise<AcceptedFile[]> {
-  const groups = groupPings(partner.partner_id, pings, nowMs);
+  const groups = groupPings(partner, pings, nowMs);
   const results = await settleAll(groups, COLLECTORS_AT_ONCE, async (group) => ({
     group,
     statuses: await collectorNamed(env, group.collector).previewPings(group.names, group.entries),

@@ -1,4 +1,5 @@
 import type { AcceptedPings, CollectorNames, PingEntry } from "../collector/calls.ts";
+import type { Owner } from "../database/databases.ts";
 import { inlineKey } from "../files/objectKeys.ts";
 import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import { callbackDigest, collectorName, randomId } from "../identifiers.ts";
@@ -23,7 +24,8 @@ export interface AcceptedGroup {
 }
 
 /** Groups a request's pings by user and source. Each group keeps the request's order. */
-export function groupPings(partnerId: string, pings: readonly ValidPing[], nowMs: number): Group[] {
+export function groupPings(owner: Owner, pings: readonly ValidPing[], nowMs: number): Group[] {
+  const { partner_id: partnerId, database } = owner;
   const groups = new Map<string, Group>();
   let group: Group | undefined;
   for (const [position, ping] of pings.entries()) {
@@ -31,7 +33,7 @@ export function groupPings(partnerId: string, pings: readonly ValidPing[], nowMs
     if (group?.names.user_id !== ping.user_id || group.names.source !== ping.source) {
       const key = JSON.stringify([ping.user_id, ping.source]);
       group = groups.get(key) ?? {
-        names: { partner_id: partnerId, user_id: ping.user_id, source: ping.source },
+        names: { partner_id: partnerId, database, user_id: ping.user_id, source: ping.source },
         collector: collectorName(partnerId, ping.user_id, ping.source),
         positions: [],
         entries: [],

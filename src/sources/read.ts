@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { CollectorNames } from "../collector/calls.ts";
+import type { CollectorAddress } from "../collector/calls.ts";
 
 const sourceRows = z.array(z.object({ source: z.string() }));
 
@@ -23,7 +23,7 @@ export async function readSources(
 const namesSchema = z.object({ partner_id: z.string(), user_id: z.string(), source: z.string() });
 
 /** Returns the next sources of the round over all sources, at most `limit`. */
-export async function readRound(db: D1Database, limit: number): Promise<CollectorNames[]> {
+export async function readRound(db: D1Database, limit: number): Promise<CollectorAddress[]> {
   const { results } = await db
     .prepare(
       `SELECT s.partner_id, s.user_id, s.source FROM user_sources s

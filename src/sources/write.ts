@@ -1,4 +1,4 @@
-import type { CollectorNames } from "../collector/calls.ts";
+import type { CollectorAddress } from "../collector/calls.ts";
 import { notErased } from "../erasure/guard.ts";
 import { jsonSlices } from "../database/sql.ts";
 
@@ -49,7 +49,7 @@ function listSources(
 }
 
 /** Saves the last source of the round, after which it continues. Null starts a new round. */
-export async function saveRound(db: D1Database, last: CollectorNames | null): Promise<void> {
+export async function saveRound(db: D1Database, last: CollectorAddress | null): Promise<void> {
   if (last === null) {
     await db.prepare("DELETE FROM source_rounds").run();
     return;

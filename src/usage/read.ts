@@ -1,12 +1,12 @@
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { NO_USAGE, usageOf, type Usage } from "./usage.ts";
 
 /** Returns the current usage of a partner. Reads one row. */
-export async function readUsage(env: Env, partnerId: string): Promise<Usage> {
-  const row = await databaseFor(env, partnerId)
+export async function readUsage(env: Env, owner: Owner): Promise<Usage> {
+  const row = await databaseFor(env, owner)
     .prepare("SELECT files, stored_bytes FROM partner_usage WHERE partner_id = ?")
-    .bind(partnerId)
+    .bind(owner.partner_id)
     .first();
   return row === null ? NO_USAGE : usageOf(row);
 }

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { databaseFor } from "../database/databases.ts";
+import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { READ_STATUS } from "../files/read.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
@@ -45,12 +45,13 @@ function instantOrNull(unixMs: number | null): string | null {
  */
 export async function readUser(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   userId: string,
   count: (rows: number) => void,
 ): Promise<UserWithSources | null> {
+  const partnerId = owner.partner_id;
   const route = userRoute(partnerId, userId);
-  const db = databaseFor(env, partnerId);
+  const db = databaseFor(env, owner);
   const inRange = [partnerId, route, rangeEnd(route), userId];
   const user = await db
     .prepare("SELECT user_id, last_ping_at, created_at FROM users WHERE partner_id = ? AND user_id = ?")
@@ -109,15 +110,15 @@ export type UserPosition = [userId: string];
 /** Returns at most `limit` users after the position, ordered by the UTF-8 bytes of their ids. */
 export async function listUsers(
   env: Env,
-  partnerId: string,
+  owner: Owner,
   { limit, after }: { limit: number; after: UserPosition | null },
 ): Promise<Page<User, UserPosition>> {
-  const found = await databaseFor(env, partnerId)
+  const found = await databaseFor(env, owner)
     .prepare(
       `SELECT user_id, last_ping_at, created_at FROM users
        WHERE partner_id = ? ${after === null ? "" : "AND user_id > ?"} ORDER BY user_id LIMIT ?`,
     )
-    .bind(partnerId, ...(after ?? []), limit + 1)
+    .bind(owner.partner_id, ...(after ?? []), limit + 1)
     .all<UserRow>();
   const page = pageOfSorted(found.results, limit, found.meta, (row): UserPosition => [row.user_id]);
   return { ...page, rows: page.rows.map(userOf) };

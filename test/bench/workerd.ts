@@ -8,6 +8,7 @@ import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangle
 import { applyMigrations } from "../../src/cli/localState.ts";
 import { ROOT } from "../../src/cli/commandLine.ts";
 import { newPartner, type Credentials } from "../../src/cli/newPartner.ts";
+import { FIRST_DATABASE } from "../../src/database/databases.ts";
 import { partnerKey } from "../../src/partners/partner.ts";
 
 export const WORKER_NAME = "bench";
@@ -110,11 +111,12 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
   if (options.firstPath !== undefined) await (await fetch(new URL(options.firstPath, url))).arrayBuffer();
   const firstResponseMs = performance.now() - startedAt;
   const database = await miniflare.getD1Database("DB");
-  await applyMigrations(database);
+  for (const binding of ["DB", "DB_2"]) await applyMigrations(await miniflare.getD1Database(binding));
   const { partner, credentials } = newPartner(
     {
       partner_id: "bench",
       name: null,
+      database: FIRST_DATABASE,
       event_url: null,
       callback_hosts: [],
       limits: { requests_per_minute: null, files_per_minute: null },

@@ -58,12 +58,20 @@ const SECOND: Record<string, string> = {
     { created_on: "2026-11-02T00:00:00Z", versions: [{ version_id: "v-old" }] },
     { created_on: "2026-11-01T00:00:00Z", versions: [{ version_id: "v-older" }] },
   ]),
-  "d1 list --json": JSON.stringify([{ name: "another" }, { name: "partner-api" }]),
-  "d1 time-travel info": '{"bookmark":"mark-1"}',
+  "d1 list --json": JSON.stringify([{ name: "another" }, { name: "partner-api" }, { name: "partner-api-2" }]),
+  "d1 time-travel info DB ": '{"bookmark":"mark-1"}',
+  "d1 time-travel info DB_2": '{"bookmark":"mark-2"}',
   "secret list": '[{"name":"TRAINING_PLAN_SECRET","type":"secret_text"}]',
   "versions view v-old --json": versionWithHosts("deployed.example"),
 };
-const SETTINGS = { worker: "partner-api", databaseName: "partner-api", trainingPlanUrl: "" };
+const SETTINGS = {
+  worker: "partner-api",
+  databases: [
+    { binding: "DB", name: "partner-api" },
+    { binding: "DB_2", name: "partner-api-2" },
+  ],
+  trainingPlanUrl: "",
+};
 
 let home: string;
 let service: LoopbackServer;
@@ -153,7 +161,7 @@ async function deployed(
 
 const KV = "--binding PARTNERS --remote --env=";
 
-test("a first deployment creates the database, migrates it, deploys the code and tests the service", async () => {
+test("a first deployment creates the databases, migrates them, deploys the code and tests the service", async () => {
   const { outcome, addresses } = await deployed(FIRST);
   expect(outcome).toEqual({ ok: true });
   expect(await ran()).toEqual([
@@ -161,7 +169,9 @@ test("a first deployment creates the database, migrates it, deploys the code and
     "deployments list --json --env=",
     "d1 list --json --env=",
     "d1 create partner-api --env=",
+    "d1 create partner-api-2 --env=",
     "d1 migrations apply DB --remote --env=",
+    "d1 migrations apply DB_2 --remote --env=",
     "deploy --env=",
     "deploy --var OWN_HOSTS:deployed.example --env=",
   ]);
@@ -178,7 +188,9 @@ test("a second deployment creates nothing and prints how to restore code and dat
     "versions view v-old --json --env=",
     "d1 list --json --env=",
     "d1 time-travel info DB --json --env=",
+    "d1 time-travel info DB_2 --json --env=",
     "d1 migrations apply DB --remote --env=",
+    "d1 migrations apply DB_2 --remote --env=",
     "deploy --var OWN_HOSTS:deployed.example --env=",
   ]);
   expect(printed.at(-1)).toContain("npx wrangler rollback v-old --env=");
@@ -202,7 +214,8 @@ test("OWN_HOSTS contains the host of --url and the workers.dev host", async () =
 
 const ROLLBACK = `Roll back the code:    npx wrangler rollback v-old --env=
 Restore the database:  npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=
-Restore it only if a migration damaged it: newer rows are lost. See src/cli/OPERATIONS.md.`;
+Restore the database:  npx wrangler d1 time-travel restore DB_2 --bookmark=mark-2 --env=
+Restore a database only if a migration damaged it: its newer rows are lost. See src/cli/OPERATIONS.md.`;
 
 test("a failed migration ends the deployment before the code, and the last lines are the rollback commands", async () => {
   const { outcome } = await deployed({
@@ -217,11 +230,26 @@ test("a failed migration ends the deployment before the code, and the last lines
   expect((await ran()).at(-1)).toBe("d1 migrations apply DB --remote --env=");
 });
 
+test("a database that was added to wrangler.toml is created and migrated, and needs no bookmark", async () => {
+  const { outcome } = await deployed({
+    ...SECOND,
+    "d1 list --json": JSON.stringify([{ name: "partner-api" }]),
+  });
+  expect(outcome).toEqual({ ok: true });
+  const commands = await ran();
+  expect(commands).toContain("d1 create partner-api-2 --env=");
+  expect(commands).toContain("d1 migrations apply DB_2 --remote --env=");
+  expect(commands.filter((command) => command.includes("time-travel"))).toEqual([
+    "d1 time-travel info DB --json --env=",
+  ]);
+  expect(printed.at(-1)).not.toContain("restore DB_2");
+});
+
 test("a failed upload prints the rollback commands, too, because the database has changed", async () => {
   const { outcome } = await deployed({ ...SECOND, deploy: "ERROR Too large\n" });
   expect(outcome).toMatchObject({
     ok: false,
-    problem: `The database was migrated, but the deployment of the code failed: Too large\n${ROLLBACK}`,
+    problem: `The databases were migrated, but the deployment of the code failed: Too large\n${ROLLBACK}`,
   });
 });
 
@@ -319,8 +347,11 @@ describe("npm run deploy", () => {
       "npx wrangler versions view <version> --json --env staging",
       "npx wrangler d1 list --json --env staging",
       "npx wrangler d1 create partner-api-staging --env staging",
+      "npx wrangler d1 create partner-api-2-staging --env staging",
       "npx wrangler d1 time-travel info DB --json --env staging",
+      "npx wrangler d1 time-travel info DB_2 --json --env staging",
       "npx wrangler d1 migrations apply DB --remote --env staging",
+      "npx wrangler d1 migrations apply DB_2 --remote --env staging",
       "npx wrangler deploy --var OWN_HOSTS:<hosts> --env staging",
     ]);
   });

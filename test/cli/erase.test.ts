@@ -5,7 +5,7 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { localDatabase, remoteDatabase, inlineValues, type Database } from "../../src/cli/databases.ts";
+import { localDatabases, remoteDatabases, inlineValues, type Database } from "../../src/cli/databases.ts";
 import { applyMigrations, openLocalStores } from "../../src/cli/localState.ts";
 import { fileId } from "../../src/identifiers.ts";
 import { RemoteFault } from "../../src/cli/wrangler.ts";
@@ -17,7 +17,7 @@ beforeAll(async () => {
   state = await mkdtemp(path.join(tmpdir(), "erase-"));
   const stores = await openLocalStores(state);
   if (!stores.ok) throw new Error(stores.problem);
-  await applyMigrations(stores.database);
+  for (const { database } of stores.databases) await applyMigrations(database);
   await stores.close();
 });
 afterAll(async () => {
@@ -26,13 +26,16 @@ afterAll(async () => {
 
 const erase = async (...args: string[]) => runNode(["src/cli/commands/erase.ts", ...args]);
 
+/** Works on the second database: the command must find the partner there. */
 async function using<T>(work: (database: Database) => Promise<T>): Promise<T> {
-  const database = await localDatabase(state);
-  if (!database.ok) throw new Error(database.problem);
+  const databases = await localDatabases(state);
+  if (!databases.ok) throw new Error(databases.problem);
   try {
-    return await work(database);
+    const second = databases.all.find(({ name }) => name === "DB_2");
+    if (second === undefined) throw new Error("no second database");
+    return await work(second);
   } finally {
-    await database.close();
+    await databases.close();
   }
 }
 
@@ -153,8 +156,8 @@ test("the last line reports a database that another program keeps locked", async
 
 test("unexpected output of wrangler is an error, not an empty result", async () => {
   const run = async (printed: string) =>
-    remoteDatabase(async () => printed)
-      .run("SELECT 1")
+    remoteDatabases(async () => printed, ["DB"])
+      .all[0]?.run("SELECT 1")
       .catch((fault: unknown) => fault);
   expect(await run('[{"results":[{"a":1}],"success":true}]')).toEqual([{ a: 1 }]);
   for (const printed of ["Done.", "{}", "[]", '[{"success":true}]']) {

@@ -198,7 +198,7 @@ describe("npm run partner exits with code 2 and one line for", () => {
     [
       "an unknown flag",
       ["list", "--verbose"],
-      /^Unknown option '--verbose'\. Options: --json, --local, --remote, --state, --env, --name, /,
+      /^Unknown option '--verbose'\. Options: --json, --local, --remote, --state, --env, --database, --name, /,
     ],
     [
       "a flag of another command",

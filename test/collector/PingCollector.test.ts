@@ -6,6 +6,7 @@ import type { FileError } from "../../src/files/file.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
 import { submissionOf } from "../support/pings.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
 
 const SOURCE = "watch";
 const fault: FileError = {
@@ -22,7 +23,7 @@ afterEach(() => {
 
 /** Returns a new user, so that no two tests share a collector. */
 function newUser() {
-  const names = { partner_id: `partner-${randomId()}`, user_id: "user-1", source: SOURCE };
+  const names = { ...ownerOf(`partner-${randomId()}`), user_id: "user-1", source: SOURCE };
   const collector = collectorOf(names.partner_id, names.user_id, names.source);
   const entry = (summaryId: string, changes: Partial<PingEntry["submission"]> = {}): PingEntry => ({
     file_id: fileId({ partnerId: names.partner_id, userId: names.user_id, source: SOURCE, summaryId }),
@@ -306,7 +307,8 @@ describe("claims", () => {
     await collector.alarm();
     expect(await collector.sent()).toHaveLength(0);
     expect(await collector.stub.readImport(started.import_id)).toMatchObject({ total: 3, failed: 3 });
-    const row = await env.DB.prepare("SELECT status, error ->> 'code' code FROM files WHERE partner_id = ?")
+    const row = await databaseOf(collector.name.split("/")[0] ?? "")
+      .prepare("SELECT status, error ->> 'code' code FROM files WHERE partner_id = ?")
       .bind(collector.name.split("/")[0] ?? "")
       .first();
     expect(row).toEqual({ status: "failed", code: "internal" });
@@ -487,7 +489,8 @@ describe("tasks", () => {
     await hold(1);
     pass(30 * 24 * 60 * 60_000 + 1_000);
     await collector.alarm();
-    const row = await env.DB.prepare("SELECT status, error ->> 'code' code FROM files WHERE partner_id = ?")
+    const row = await databaseOf(names)
+      .prepare("SELECT status, error ->> 'code' code FROM files WHERE partner_id = ?")
       .bind(names.partner_id)
       .first();
     expect(row).toEqual({ status: "failed", code: "held_expired" });
@@ -545,9 +548,8 @@ describe("outcomes", () => {
     ]);
     expect(await collector.stub.readImport(started.import_id)).toMatchObject({ failed: 1, total: 1 });
     await collector.alarm();
-    const row = await env.DB.prepare(
-      "SELECT status, attempts, error ->> 'detail' detail FROM files WHERE file_id = ?",
-    )
+    const row = await databaseOf(collector.name.split("/")[0] ?? "")
+      .prepare("SELECT status, attempts, error ->> 'detail' detail FROM files WHERE file_id = ?")
       .bind(item?.file_id ?? "")
       .first();
     expect(row).toMatchObject({ status: "failed", attempts: 2 });

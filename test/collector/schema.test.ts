@@ -6,6 +6,7 @@ import { UnreadableSchema } from "../../src/collector/storage/database.ts";
 import { MIGRATIONS, type Migration } from "../../src/collector/storage/schema.ts";
 import { CollectorStorage } from "../../src/collector/storage/storage.ts";
 import { fileId, randomId } from "../../src/identifiers.ts";
+import { ownerOf } from "../support/databases.ts";
 import { submissionOf } from "../support/pings.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 
@@ -16,7 +17,7 @@ afterEach(() => {
 });
 
 function newUser() {
-  const names = { partner_id: `partner-${randomId()}`, user_id: "user-1", source: SOURCE };
+  const names = { ...ownerOf(`partner-${randomId()}`), user_id: "user-1", source: SOURCE };
   const collector = collectorOf(names.partner_id, names.user_id, names.source);
   const entry = (summaryId: string, priority: 0 | 1): PingEntry => ({
     file_id: fileId({ partnerId: names.partner_id, userId: names.user_id, source: SOURCE, summaryId }),

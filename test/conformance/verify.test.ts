@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { localDatabase } from "../../src/cli/databases.ts";
+import { localDatabases } from "../../src/cli/databases.ts";
 import { smokeTest } from "../../src/cli/deployment/smokeTest.ts";
 import { localRegistry } from "../../src/cli/registries.ts";
 import { runNode } from "../cli/commandRun.ts";
@@ -127,8 +127,10 @@ test(
   "the smoke test of a deployment passes for a working service, and leaves no file, user or partner",
   async () => {
     const registry = await localRegistry(service.state);
-    const database = await localDatabase(service.state);
-    if (!registry.ok || !database.ok) throw new Error("Cannot open the stores of the service.");
+    const databases = await localDatabases(service.state);
+    if (!registry.ok || !databases.ok) throw new Error("Cannot open the stores of the service.");
+    const [database] = databases.all;
+    if (database === undefined) throw new Error("The service has no database.");
     try {
       expect(await smokeTest(service.url, registry, { timeoutMs: 30_000, intervalMs: 100 })).toBeNull();
       const remaining = `SELECT partner_id FROM files WHERE partner_id LIKE 'smoke-%'
@@ -140,7 +142,7 @@ test(
         [],
       );
     } finally {
-      await Promise.all([registry.close(), database.close()]);
+      await Promise.all([registry.close(), databases.close()]);
     }
   },
   SLOW_MS,

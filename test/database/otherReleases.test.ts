@@ -7,6 +7,7 @@ import worker from "../../src/index.ts";
 import { continueJobs } from "../../src/operator/redecode.ts";
 import { usageKey } from "../../src/usage/usage.ts";
 import { answerOf, send } from "../support/http.ts";
+import { databaseOf } from "../support/databases.ts";
 import { newPartner } from "../support/partner.ts";
 import { NOON, seedActivity, seedDelivery, seedFile } from "../support/rows.ts";
 
@@ -26,7 +27,8 @@ test("a file with an error and warnings of a newer release is read", async () =>
     error: { code: "internal", detail: "d", http_status: null, retryable: true },
     warnings: ["clock_jump"],
   });
-  await env.DB.prepare(`UPDATE files SET error = '{"code":"not_fit"}' WHERE partner_id = ?`)
+  await databaseOf(who)
+    .prepare(`UPDATE files SET error = '{"code":"not_fit"}' WHERE partner_id = ?`)
     .bind(who.partnerId)
     .run();
   expect(await answerOf(await send(who, "GET", `/api/files/${id}/`), 200, fileSchema)).toMatchObject({
@@ -38,7 +40,8 @@ test("activities with a quantity more, or less, are listed", async () => {
   const who = await newPartner();
   const id = await seedActivity(names(who.partnerId));
   for (const summary of ["1\troad\t\t\t\t\t\t\t\t\t\t\t\t\t17\n3600" + "\t1".repeat(40), "1\n3600"]) {
-    await env.DB.prepare("UPDATE activities SET summary = ? WHERE partner_id = ?")
+    await databaseOf(who)
+      .prepare("UPDATE activities SET summary = ? WHERE partner_id = ?")
       .bind(summary.replace("road", '"road"'), who.partnerId)
       .run();
     const list = await (await send(who, "GET", "/api/activities/")).json();

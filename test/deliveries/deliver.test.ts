@@ -13,6 +13,7 @@ import type { Env } from "../../src/env.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { newWebhookSecret, partnerKey, type Partner } from "../../src/partners/partner.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
 
 const startMs = Date.parse("2026-11-25T12:00:00Z");
 const MINUTE_MS = 60_000;
@@ -109,8 +110,9 @@ async function store(row: Partial<NewDelivery> & { partner_id: string }): Promis
     next_attempt_at: startMs,
     ...row,
   };
-  await env.DB.batch([insertDelivery(env.DB, delivery)]);
-  return { partner_id: delivery.partner_id, delivery_id: delivery.delivery_id };
+  const database = databaseOf(delivery);
+  await database.batch([insertDelivery(database, delivery)]);
+  return { ...ownerOf(delivery), delivery_id: delivery.delivery_id };
 }
 
 async function partnerWith(settings: Partial<Partner> = {}): Promise<TestPartner> {
@@ -126,7 +128,8 @@ interface Row {
 }
 
 async function rowOf(message: DeliveryMessage): Promise<Row> {
-  const row = await env.DB.prepare("SELECT * FROM deliveries WHERE partner_id = ? AND delivery_id = ?")
+  const row = await databaseOf(message)
+    .prepare("SELECT * FROM deliveries WHERE partner_id = ? AND delivery_id = ?")
     .bind(message.partner_id, message.delivery_id)
     .first<Row>();
   if (row === null) throw new Error("no such delivery");
@@ -196,7 +199,7 @@ describe("An event", () => {
         next_attempt_at: startMs + 5_000,
         claimed_until: null,
       });
-      const event = await readEvent(env, recipient.partnerId, message.delivery_id);
+      const event = await readEvent(env, recipient.partner, message.delivery_id);
       expect(event?.attempts).toEqual([{ at: "2026-11-25T12:00:00.000Z", milliseconds: 0, ...attempt }]);
     },
   );
@@ -229,7 +232,7 @@ describe("An event", () => {
       attempt_count: 10,
       next_attempt_at: null,
     });
-    const event = await readEvent(env, recipient.partnerId, message.delivery_id);
+    const event = await readEvent(env, recipient.partner, message.delivery_id);
     expect(event?.attempts).toHaveLength(10);
   });
 
@@ -238,7 +241,7 @@ describe("An event", () => {
     const message = await store({ partner_id: recipient.partnerId });
     mockReceivers(() => new Response("gone", { status: 410 }));
     await deliver(message);
-    expect(await resendEvent(world, recipient.partnerId, message.delivery_id, nowMs)).toBe(true);
+    expect(await resendEvent(world, recipient.partner, message.delivery_id, nowMs)).toBe(true);
     const received = mockReceivers(() => new Response("down", { status: 503 }));
     const delays: number[] = [];
     for (let next: (typeof sent)[number] | undefined = sent[0]; next !== undefined; next = sent[0]) {
@@ -283,7 +286,7 @@ describe("An event", () => {
     });
     mockReceivers(() => new Response(endless));
     await deliver(message);
-    const event = await readEvent(env, recipient.partnerId, message.delivery_id);
+    const event = await readEvent(env, recipient.partner, message.delivery_id);
     expect(event).toMatchObject({
       status: "delivered",
       attempts: [{ status: 200, answer: "ä".repeat(250) }],
@@ -295,7 +298,7 @@ describe("An event", () => {
       () => new Response(new ReadableStream({ start: (c) => c.enqueue(new TextEncoder().encode("ok…")) })),
     );
     await deliver(hanging);
-    const other = await readEvent(env, recipient.partnerId, hanging.delivery_id);
+    const other = await readEvent(env, recipient.partner, hanging.delivery_id);
     expect(other).toMatchObject({ status: "delivered", attempts: [{ status: 200, answer: "ok…" }] });
   });
 
@@ -336,7 +339,7 @@ describe("An event", () => {
     const received = mockReceivers(() => new Response("ok"));
     await deliver(message);
     expect(received).toHaveLength(0);
-    expect(await readEvent(env, recipient.partnerId, message.delivery_id)).toMatchObject({
+    expect(await readEvent(env, recipient.partner, message.delivery_id)).toMatchObject({
       status: "failed",
       attempt_count: 0,
       attempts: [{ status: null, answer: "No event_url is configured." }],
@@ -382,7 +385,7 @@ describe("An event", () => {
       await deliver(message);
       nowMs += 10 * MINUTE_MS;
     }
-    expect(await readEvent(env, recipient.partnerId, message.delivery_id)).toMatchObject({
+    expect(await readEvent(env, recipient.partner, message.delivery_id)).toMatchObject({
       status: "pending",
       attempt_count: 0,
       attempts: [{ at: new Date(startMs).toISOString(), status: null, answer: "The partner is suspended." }],
@@ -400,7 +403,7 @@ describe("An event", () => {
       const recipient = await partnerWith({ event_url });
       const message = await store({ partner_id: recipient.partnerId });
       await deliver(message, { ...world, ENVIRONMENT: "production" });
-      const event = await readEvent(env, recipient.partnerId, message.delivery_id);
+      const event = await readEvent(env, recipient.partner, message.delivery_id);
       expect(event?.attempts[0]?.answer).toMatch(/^We do not send requests to this event_url\. The /);
       expect(event).toMatchObject({ status: "pending", attempt_count: 1 });
     }
@@ -446,6 +449,8 @@ async function planAndEvent(recipient: TestPartner) {
   return { plan, event };
 }
 
+const NO_MESSAGE: DeliveryMessage = { partner_id: "", delivery_id: "", database: "DB" };
+
 describe("An event to a receiver that hangs", () => {
   const events = async (recipient: TestPartner, count: number) =>
     Promise.all(Array.from({ length: count }, () => store({ partner_id: recipient.partnerId })));
@@ -455,7 +460,7 @@ describe("An event to a receiver that hangs", () => {
     const [hanging, ...others] = await events(recipient, 3);
     let respond: typeof neverResponds | (() => Response) = neverResponds;
     const received = mockReceivers((request) => respond(request));
-    await deliver(hanging ?? others[0] ?? { partner_id: "", delivery_id: "" });
+    await deliver(hanging ?? others[0] ?? NO_MESSAGE);
     for (const message of others) await deliver(message);
     expect(received).toHaveLength(1);
     for (const message of others) {
@@ -474,7 +479,7 @@ describe("An event to a receiver that hangs", () => {
     await evictDurableObject(env.WINDOWS.getByName(recipient.partnerId));
     nowMs += MINUTE_MS;
     for (const message of others) await deliver(message);
-    expect((await rowOf(others[0] ?? { partner_id: "", delivery_id: "" })).status).toBe("delivered");
+    expect((await rowOf(others[0] ?? NO_MESSAGE)).status).toBe("delivered");
     expect(received).toHaveLength(3);
   });
 
@@ -498,7 +503,8 @@ describe("An event to a receiver that hangs", () => {
     if (hanging === undefined || waiting === undefined) throw new Error("no event");
     mockReceivers(neverResponds);
     await deliver(hanging);
-    await env.DB.prepare("UPDATE deliveries SET updated_at = ? WHERE delivery_id = ?")
+    await databaseOf(recipient)
+      .prepare("UPDATE deliveries SET updated_at = ? WHERE delivery_id = ?")
       .bind(nowMs - 24 * HOUR_MS, waiting.delivery_id)
       .run();
     await deliver(waiting);
@@ -584,7 +590,7 @@ describe("Messages that arrive early, late, twice or never", () => {
   test("still deliver the event when a consumer dies: its claim expires after a minute", async () => {
     const recipient = await partnerWith();
     const message = await store({ partner_id: recipient.partnerId });
-    expect(await claimDelivery(env.DB, message, nowMs, nowMs + MINUTE_MS)).not.toBeNull();
+    expect(await claimDelivery(databaseOf(recipient), message, nowMs, nowMs + MINUTE_MS)).not.toBeNull();
     const received = mockReceivers(() => new Response("ok"));
     await deliver(message);
     expect(received).toHaveLength(0);
@@ -648,7 +654,7 @@ describe("Messages that arrive early, late, twice or never", () => {
     await store({ partner_id: recipient.partnerId, next_attempt_at: startMs + HOUR_MS });
     await store({ partner_id: recipient.partnerId, status: "waiting", next_attempt_at: null });
     const claimed = await store({ partner_id: recipient.partnerId });
-    await claimDelivery(env.DB, claimed, startMs, startMs + HOUR_MS);
+    await claimDelivery(databaseOf(recipient), claimed, startMs, startMs + HOUR_MS);
     sent = [];
     await sweepDeliveries(world, startMs + 10 * MINUTE_MS);
     expect(sent.filter((one) => one.message.partner_id === recipient.partnerId)).toEqual([]);
@@ -732,7 +738,8 @@ describe("A batch of deliveries", () => {
     expect(lines.filter((line) => line.includes("unreadable_message"))).toHaveLength(3);
     expect(logged.mock.calls.map(([line]): unknown => JSON.parse(String(line)))).toContainEqual({
       unit: "delivery",
-      ...message,
+      partner_id: message.partner_id,
+      delivery_id: message.delivery_id,
       type: null,
       outcome: "fault",
       fault: "Error",

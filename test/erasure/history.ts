@@ -1,5 +1,5 @@
-import { env } from "cloudflare:workers";
 import { COLLECTOR_LENGTH, userHash, userRoute } from "../../src/identifiers.ts";
+import { databaseOf } from "../support/databases.ts";
 
 /** Number of rows of each kind of a seeded user. */
 export interface History {
@@ -29,7 +29,7 @@ export async function seedHistory(
   const route = userRoute(partnerId, userId);
   const fileId = `'${route}' || printf('%026d', i)`;
   const importId = `'${route}i' || printf('%025d', i)`;
-  const run = async (sql: string) => env.DB.prepare(sql).bind(partnerId, userId).run();
+  const run = async (sql: string) => databaseOf(partnerId).prepare(sql).bind(partnerId, userId).run();
   await run(
     `INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?1, ?2, ${LONG_AGO}, ${LONG_AGO})`,
   );
@@ -49,11 +49,12 @@ export async function seedHistory(
        ${numbers(files)} SELECT ?1, ${fileId}, 0, ${version}, 'cycling', hex(zeroblob(500)), ${LONG_AGO} FROM n
        WHERE ?2 <> ''`,
     );
-    await env.DB.prepare(
-      `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
+    await databaseOf(partnerId)
+      .prepare(
+        `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
        SELECT ?1, substr(min(file_id), 1, 8), min(file_id), 'batch-' || (substr(file_id, 9) / 25), ${LONG_AGO}, ${LONG_AGO}, json_group_array(substr(file_id, ${COLLECTOR_LENGTH + 1}))
        FROM files WHERE partner_id = ?1 AND user_id = ?2 GROUP BY substr(file_id, 9) / 25`,
-    )
+      )
       .bind(partnerId, userId)
       .run();
   }
@@ -63,20 +64,22 @@ export async function seedHistory(
          after_version, through_version, revision, requested_at, completed_at)
        ${numbers(imports)} SELECT ?1, ${importId}, ?2, 'source-' || (i % ${sources}), 0, 'completed', 1, 1, 0, 0, 0, 0, 1, ${LONG_AGO}, ${LONG_AGO} FROM n`,
     );
-    await env.DB.prepare(
-      `INSERT INTO import_missing SELECT partner_id, import_id, 0, '[]', 0 FROM imports WHERE partner_id = ? AND user_id = ?`,
-    )
+    await databaseOf(partnerId)
+      .prepare(
+        `INSERT INTO import_missing SELECT partner_id, import_id, 0, '[]', 0 FROM imports WHERE partner_id = ? AND user_id = ?`,
+      )
       .bind(partnerId, userId)
       .run();
     for (const [prefix, kind] of [
       ["evt_", "event"],
       ["plan_", "training_plan"],
     ]) {
-      await env.DB.prepare(
-        `INSERT INTO deliveries (partner_id, delivery_id, kind, type, user_id, import_id, body, status, created_at, updated_at)
+      await databaseOf(partnerId)
+        .prepare(
+          `INSERT INTO deliveries (partner_id, delivery_id, kind, type, user_id, import_id, body, status, created_at, updated_at)
          SELECT partner_id, '${prefix}' || import_id, '${kind}', 'x', user_id, import_id, '{}', 'delivered', ${LONG_AGO}, ${LONG_AGO}
          FROM imports WHERE partner_id = ? AND user_id = ?`,
-      )
+        )
         .bind(partnerId, userId)
         .run();
     }
@@ -96,7 +99,8 @@ const TABLES = [
 /** Returns the number of a partner's rows in the read model. */
 export async function countRows(partnerId: string): Promise<number> {
   const counts = TABLES.map((table) => `(SELECT count(*) FROM ${table} WHERE partner_id = ?1)`);
-  const row = await env.DB.prepare(`SELECT ${counts.join(" + ")} AS rows`)
+  const row = await databaseOf(partnerId)
+    .prepare(`SELECT ${counts.join(" + ")} AS rows`)
     .bind(partnerId)
     .first<{ rows: number }>();
   return row?.rows ?? 0;

@@ -11,6 +11,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { seedUser } from "../support/rows.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { project } from "../support/world.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -74,14 +75,14 @@ test("the stored response to a request of 5,000 users becomes invalid when one o
   const user_hashes = Array.from({ length: 5_000 }, (_, user) => userHash(partnerId, `user-${user}`));
   const name = { partner_id: partnerId, key_hash: "key" };
   const content = { request_hash: "request", user_hashes };
-  const claim = async () => claimRequest(env.DB, name, content, Date.now());
+  const claim = async () => claimRequest(databaseOf(partnerId), name, content, Date.now());
   const erasureOf = async (user_id: string) => {
     await seedUser(partnerId, user_id);
-    expect(await eraseUser(env, partnerId, user_id, Date.now())).toBe(true);
+    expect(await eraseUser(env, ownerOf(partnerId), user_id, Date.now())).toBe(true);
   };
   const claimed = await claim();
   if (claimed.state !== "claimed") throw new Error(claimed.state);
-  await storeAnswer(env.DB, name, claimed.until, "q", Date.now());
+  await storeAnswer(databaseOf(partnerId), name, claimed.until, "q", Date.now());
   await erasureOf("another user");
   expect(await claim()).toEqual({ state: "answered", answer: "q" });
   await erasureOf("user-4999");
@@ -90,13 +91,13 @@ test("the stored response to a request of 5,000 users becomes invalid when one o
 
 test("a request stores no response if its user is erased while it runs", async () => {
   const who = await newPartner();
-  const batch = env.DB.batch.bind(env.DB);
+  const batch = databaseOf(who).batch.bind(databaseOf(who));
   let batches = 0;
-  vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+  vi.spyOn(databaseOf(who), "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
     const results = await batch<T>(statements);
     batches += 1;
     // The key is claimed and the ping is readable. The response is not stored yet.
-    if (batches === 2) await eraseUser(env, who.partnerId, "leaver", Date.now());
+    if (batches === 2) await eraseUser(env, who.partner, "leaver", Date.now());
     return results;
   });
   await ping(who, "key", rideOf("leaver"));
@@ -112,7 +113,8 @@ test("a response stored after the erasure stays valid after the erasure's second
   await erase(who, "leaver");
   await ping(who, "after", rideOf("leaver"));
   await sweepErasures(env, Date.now() + SECOND_SWEEP_MS);
-  const sweeps = await env.DB.prepare("SELECT sweeps_left FROM erased WHERE partner_id = ?")
+  const sweeps = await databaseOf(who)
+    .prepare("SELECT sweeps_left FROM erased WHERE partner_id = ?")
     .bind(who.partnerId)
     .first("sweeps_left");
   expect(sweeps).toBe(0);

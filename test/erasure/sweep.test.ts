@@ -6,8 +6,9 @@ import { sweepErasures } from "../../src/erasure/sweep.ts";
 import { claimDueErasures } from "../../src/erasure/write.ts";
 import { collectorName, userHash } from "../../src/identifiers.ts";
 import { castTo } from "../model/platform.ts";
-import { newPartner } from "../support/partner.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
 import { countRows, seedHistory } from "./history.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -21,17 +22,16 @@ interface ErasedRow {
 }
 
 const erasureOf = async (partnerId: string, userId: string) =>
-  env.DB.prepare(
-    "SELECT sweeps_left, step, after_id, user_id FROM erased WHERE partner_id = ? AND user_hash = ?",
-  )
+  databaseOf(partnerId)
+    .prepare("SELECT sweeps_left, step, after_id, user_id FROM erased WHERE partner_id = ? AND user_hash = ?")
     .bind(partnerId, userHash(partnerId, userId))
     .first<ErasedRow>();
 
 /** Returns a list that records the rows each batch changes. The batches with these numbers fail without effect. */
-function watchBatches(failing: readonly number[] = []): number[] {
+function watchBatches(who: TestPartner, failing: readonly number[] = []): number[] {
   const changes: number[] = [];
-  const batch = env.DB.batch.bind(env.DB);
-  vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+  const batch = databaseOf(who).batch.bind(databaseOf(who));
+  vi.spyOn(databaseOf(who), "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
     if (failing.includes(changes.length)) {
       changes.push(0);
       throw new Error("D1_ERROR: overloaded");
@@ -54,9 +54,8 @@ async function runUntilSwept(partnerId: string, userId: string, from: number): P
 
 const filesLeft = async (partnerId: string, userId: string) =>
   (
-    await env.DB.prepare(
-      "SELECT file_id, source FROM files WHERE partner_id = ? AND user_id = ? ORDER BY file_id",
-    )
+    await databaseOf(partnerId)
+      .prepare("SELECT file_id, source FROM files WHERE partner_id = ? AND user_id = ? ORDER BY file_id")
       .bind(partnerId, userId)
       .all<{ file_id: string; source: string }>()
   ).results;
@@ -71,9 +70,9 @@ test("an erasure of 20,000 rows deletes them page by page, continues where it wa
   await seedHistory(who.partnerId, "leaver", { files: 9_700, sources: 3, imports: 40 });
   expect(await countRows(who.partnerId)).toBeGreaterThan(19_900 + spared - 50);
 
-  const changes = watchBatches([3, 5]);
+  const changes = watchBatches(who, [3, 5]);
   const now = Date.now();
-  expect(await eraseUser(env, who.partnerId, "leaver", now)).toBe(true);
+  expect(await eraseUser(env, who.partner, "leaver", now)).toBe(true);
   // Two pages are deleted. The third failed.
   const interrupted = await erasureOf(who.partnerId, "leaver");
   expect(interrupted).toMatchObject({ sweeps_left: 2, step: "files", user_id: "leaver" });
@@ -96,17 +95,17 @@ test.each(["sources", "files", "file_batches", "imports", "events", "plans"])(
   async (table) => {
     const who = await newPartner();
     await seedHistory(who.partnerId, "leaver", { files: 120, sources: 2, imports: 120 });
-    const batch = env.DB.batch.bind(env.DB);
+    const batch = databaseOf(who).batch.bind(databaseOf(who));
     const begun = Date.now();
     const lost = vi
-      .spyOn(env.DB, "batch")
+      .spyOn(databaseOf(who), "batch")
       .mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
         const step = (await erasureOf(who.partnerId, "leaver"))?.step ?? "sources";
         const results = await batch<T>(statements);
         if (step === table) throw new Error("D1_ERROR: Network connection lost.");
         return results;
       });
-    await eraseUser(env, who.partnerId, "leaver", begun);
+    await eraseUser(env, who.partner, "leaver", begun);
     lost.mockRestore();
     expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 2 });
     await sweepErasures(env, begun + MINUTE);
@@ -118,7 +117,7 @@ test("the clock completes an erasure that is too large for its request", async (
   const who = await newPartner();
   await seedHistory(who.partnerId, "leaver", { files: 10, imports: 2_500 });
   const begun = Date.now();
-  expect(await eraseUser(env, who.partnerId, "leaver", begun)).toBe(true);
+  expect(await eraseUser(env, who.partner, "leaver", begun)).toBe(true);
   expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 2, step: "imports" });
   expect(await countRows(who.partnerId)).toBeGreaterThan(1_000);
   expect(await runUntilSwept(who.partnerId, "leaver", begun)).toBeGreaterThanOrEqual(1);
@@ -141,13 +140,13 @@ test("collectors of a user with hundreds of sources are visited once, a page at 
   );
   let visited = 0;
   const perPage: number[] = [];
-  const batch = env.DB.batch.bind(env.DB);
-  vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+  const batch = databaseOf(who).batch.bind(databaseOf(who));
+  vi.spyOn(databaseOf(who), "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
     perPage.push(visits.length - visited);
     visited = visits.length;
     return batch<T>(statements);
   });
-  await eraseUser(env, who.partnerId, "leaver", Date.now());
+  await eraseUser(env, who.partner, "leaver", Date.now());
   expect(new Set(visits).size).toBe(250);
   expect(visits).toHaveLength(250);
   // Before the first page most collectors know of the erasure, so they accept a repeated ping as new.
@@ -161,7 +160,7 @@ test("files that were pinged again stay, and the sweep continues after more of t
   const files = 2 * ROWS_PER_PAGE + 1;
   await seedHistory(who.partnerId, "leaver", { files, version: Date.now() + 60 * MINUTE });
   const seeded = await countRows(who.partnerId);
-  await eraseUser(env, who.partnerId, "leaver", Date.now());
+  await eraseUser(env, who.partner, "leaver", Date.now());
   expect(await erasureOf(who.partnerId, "leaver")).toMatchObject({ sweeps_left: 1 });
   expect(await countRows(who.partnerId)).toBe(seeded);
 });
@@ -187,13 +186,13 @@ test("an erasure fails and deletes nothing when a collector cannot be reached", 
   await seedHistory(who.partnerId, "leaver", { files: 20, sources: 2, imports: 2 });
   const rows = await countRows(who.partnerId);
   const away = unreachable(collectorName(who.partnerId, "leaver", "source-1"), "all");
-  await expect(eraseUser(env, who.partnerId, "leaver", Date.now())).rejects.toThrow(
+  await expect(eraseUser(env, who.partner, "leaver", Date.now())).rejects.toThrow(
     "the collector cannot be reached",
   );
   away.mockRestore();
   await sweepErasures(env, Date.now() + MINUTE);
   expect(await countRows(who.partnerId)).toBe(rows);
-  expect(await eraseUser(env, who.partnerId, "leaver", Date.now())).toBe(true);
+  expect(await eraseUser(env, who.partner, "leaver", Date.now())).toBe(true);
   expect(await countRows(who.partnerId)).toBe(0);
 });
 
@@ -202,7 +201,7 @@ test("an erasure that loses a collector midway fails, and the clock completes it
   await seedHistory(who.partnerId, "leaver", { files: 20, sources: 2, imports: 2 });
   const away = unreachable(collectorName(who.partnerId, "leaver", "source-1"), "erase");
   const begun = Date.now();
-  await expect(eraseUser(env, who.partnerId, "leaver", begun)).rejects.toThrow(
+  await expect(eraseUser(env, who.partner, "leaver", begun)).rejects.toThrow(
     "the collector cannot be reached",
   );
   // Rows that name a collector stay until the collector was visited.
@@ -214,19 +213,23 @@ test("an erasure that loses a collector midway fails, and the clock completes it
 });
 
 test("the many erasures of one partner do not delay another's", async () => {
-  const [busy, quiet] = [await newPartner(), await newPartner()];
+  const busy = await newPartner();
+  let quiet = await newPartner();
+  while (ownerOf(quiet).database !== ownerOf(busy).database) quiet = await newPartner();
   const due = Date.parse("2026-06-01T12:00:00.000Z");
   const insert = `INSERT INTO erased (partner_id, user_hash, before_version, answers_void_until, user_id, next_sweep_at, sweeps_left)
     VALUES (?1, ?2, 1, 1, 'leaver', ?3, 1)`;
-  await env.DB.batch([
+  await databaseOf(busy).batch([
     ...Array.from({ length: 40 }, (_, user) =>
-      env.DB.prepare(insert).bind(busy.partnerId, `hash-${user}`, due),
+      databaseOf(busy).prepare(insert).bind(busy.partnerId, `hash-${user}`, due),
     ),
-    env.DB.prepare(insert).bind(quiet.partnerId, "hash", due + 1_000),
+    databaseOf(quiet)
+      .prepare(insert)
+      .bind(quiet.partnerId, "hash", due + 1_000),
   ]);
-  const claimed = await claimDueErasures(env.DB, due + 2_000, 10);
+  const claimed = await claimDueErasures(databaseOf(quiet), due + 2_000, 10);
   expect(claimed).toHaveLength(10);
   expect(claimed.map((erasure) => erasure.partner_id)).toContain(quiet.partnerId);
-  expect(await claimDueErasures(env.DB, due + 2_000, 10)).toHaveLength(10);
-  await env.DB.prepare("DELETE FROM erased WHERE partner_id = ?").bind(busy.partnerId).run();
+  expect(await claimDueErasures(databaseOf(busy), due + 2_000, 10)).toHaveLength(10);
+  await databaseOf(busy).prepare("DELETE FROM erased WHERE partner_id = ?").bind(busy.partnerId).run();
 });

@@ -5,6 +5,7 @@ import { base64, ping, read, SOURCE } from "../flows/partnerActs.ts";
 import { newPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, settle } from "../support/world.ts";
+import { databaseOf } from "../support/databases.ts";
 
 const HOUR_MS = 60 * 60_000;
 
@@ -12,7 +13,8 @@ test("out-of-date batches are deleted once an hour, and lists do not change", as
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   const batches = async () =>
-    env.DB.prepare("SELECT count(*) count FROM file_batches WHERE partner_id = ?")
+    databaseOf(who)
+      .prepare("SELECT count(*) count FROM file_batches WHERE partner_id = ?")
       .bind(who.partnerId)
       .first<{ count: number }>();
   for (let overwrite = 0; overwrite < 5; overwrite += 1) {
@@ -29,7 +31,7 @@ test("out-of-date batches are deleted once an hour, and lists do not change", as
   const listed = async () => Promise.all(lists.map(async (list) => read(who, `/api/${list}`)));
   // Feeds omit rows of the current millisecond.
   const written = Date.now();
-  while (Date.now() <= written) await env.DB.prepare("SELECT 1").run();
+  while (Date.now() <= written) await databaseOf(who).prepare("SELECT 1").run();
   const before = await listed();
   const now = Date.now();
   let deleted = 0;

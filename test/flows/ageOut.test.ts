@@ -12,6 +12,7 @@ import { rideFile } from "../support/rideFile.ts";
 import { seedDelivery } from "../support/rows.ts";
 import { collectorOf, settle } from "../support/world.ts";
 import { HOST, ping, SOURCE, task } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 const now = Date.parse("2026-11-25T12:00:00Z");
@@ -28,9 +29,8 @@ test("a test event can be read for 30 days, and an import's event until its user
   await seedDelivery(partnerId, "evt_young", { type: "test.ping", created_at: now - 30 * DAY_MS + 1 });
   await seedDelivery(partnerId, "evt_import", { created_at: now - 400 * DAY_MS });
   await runScheduled(env, now);
-  const left = await env.DB.prepare(
-    "SELECT delivery_id FROM deliveries WHERE partner_id = ? ORDER BY delivery_id",
-  )
+  const left = await databaseOf(partnerId)
+    .prepare("SELECT delivery_id FROM deliveries WHERE partner_id = ? ORDER BY delivery_id")
     .bind(partnerId)
     .all();
   expect(left.results.map((row) => row["delivery_id"])).toEqual(["evt_import", "evt_young"]);
@@ -105,7 +105,8 @@ test("a collector deletes a completed import after 30 days, and the partner can 
     await collector.alarm();
     expect(await collector.stub.readImport(import_id)).toEqual(kept);
   }
-  const row = await env.DB.prepare("SELECT status, failed FROM imports WHERE import_id = ?")
+  const row = await databaseOf(who)
+    .prepare("SELECT status, failed FROM imports WHERE import_id = ?")
     .bind(import_id)
     .first();
   expect(row).toEqual({ status: "completed_with_failures", failed: 1 });

@@ -11,6 +11,7 @@ import { submissionOf } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, deliverDispatch, project, settle, type CollectorUnderTest } from "../support/world.ts";
 import { base64, HOST, ping, read, SOURCE, task } from "./partnerActs.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
 
 const HOUR = 60 * 60_000;
 
@@ -44,7 +45,7 @@ async function watch(): Promise<{ who: TestPartner; collector: CollectorUnderTes
 
 /** Accepts a ping in the collector. The request ends before its response. */
 async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Promise<void> {
-  const names = { partner_id: who.partnerId, user_id: "user-1", source };
+  const names = { ...ownerOf(who), user_id: "user-1", source };
   const submission = submissionOf({ priority, callback_url: `${HOST}/1` });
   const file_id = fileId({ partnerId: who.partnerId, userId: "user-1", source, summaryId: "1" });
   await collectorOf(who.partnerId, "user-1", source).stub.accept(names, [
@@ -55,7 +56,7 @@ async function pingAndDie(who: TestPartner, source: string, priority: 0 | 1): Pr
 /** Erases the user while R2 is down, so that the scheduled sweep completes the erasure. */
 async function eraseUserLater(who: TestPartner): Promise<void> {
   vi.spyOn(env.FILES, "list").mockRejectedValueOnce(new Error("internal"));
-  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  expect(await eraseUser(env, who.partner, "user-1", Date.now())).toBe(true);
   vi.restoreAllMocks();
 }
 
@@ -68,7 +69,7 @@ const keysOf = async (who: TestPartner) => {
 };
 
 const discardedOf = async (who: TestPartner) => {
-  const { results } = await env.DB.prepare("SELECT object_key FROM discarded_objects").all<{
+  const { results } = await databaseOf(who).prepare("SELECT object_key FROM discarded_objects").all<{
     object_key: string;
   }>();
   return results.map((row) => row.object_key).filter((key) => key.includes(who.partnerId));
@@ -81,7 +82,7 @@ describe("a ping with a request that ended before its response", () => {
     await pingAndDie(who, SOURCE, 1);
     for (const { dispatch_id } of await collector.sent()) await deliverDispatch(collector, dispatch_id);
     expect(await read(who, "/api/users/user-1/")).toMatchObject({ user_id: "user-1" });
-    expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+    expect(await eraseUser(env, who.partner, "user-1", Date.now())).toBe(true);
   });
 
   test.each([0, 1] as const)(
@@ -94,7 +95,7 @@ describe("a ping with a request that ended before its response", () => {
       const phone = collectorOf(who.partnerId, "user-1", "phone");
       pass(6_000);
       await phone.alarm();
-      await eraseUser(env, who.partnerId, "user-1", Date.now());
+      await eraseUser(env, who.partner, "user-1", Date.now());
       const left = await runInDurableObject(phone.stub, (_instance, state) =>
         state.storage.sql.exec("SELECT file_id FROM files UNION ALL SELECT user_id FROM identity").toArray(),
       );
@@ -141,7 +142,7 @@ describe("a newer version", () => {
     playOutside({ [`${HOST}/1`]: once(rideFile()), [`${HOST}/2`]: once(rideFile({ seconds: 20 })) });
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
     const [sent] = await collector.sent();
-    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    vi.spyOn(databaseOf(who), "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     await deliverDispatch(collector, sent?.dispatch_id ?? "");
     const [stored] = await keysOf(who);
     await ping(who, { summary_id: "1", callback_url: `${HOST}/2`, priority: 0, overwrite_mode: true });
@@ -209,7 +210,7 @@ describe("an outage of our stores", () => {
     const outside = playOutside({ [`${HOST}/1`]: once(rideFile()) });
     const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
     const [sent] = await collector.sent();
-    const down = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("D1_ERROR: overloaded"));
+    const down = vi.spyOn(databaseOf(who), "batch").mockRejectedValue(new Error("D1_ERROR: overloaded"));
     await deliverDispatch(collector, sent?.dispatch_id ?? "");
     pass(25 * HOUR);
     await collector.alarm();
@@ -235,7 +236,7 @@ describe("an outage of our stores", () => {
     const [file] = await ping(who, { summary_id: "1", callback_url: `${HOST}/1` });
     for (let death = 0; death < 3; death += 1) {
       const [sent] = await collector.sent();
-      const batch = vi.spyOn(env.DB, "batch").mockImplementation(() => new Promise(() => undefined));
+      const batch = vi.spyOn(databaseOf(who), "batch").mockImplementation(() => new Promise(() => undefined));
       void deliverDispatch(collector, sent?.dispatch_id ?? "");
       await vi.waitFor(() => expect(batch).toHaveBeenCalled());
       batch.mockRestore();
@@ -264,7 +265,7 @@ describe("an erasure", () => {
     const { who } = await watch();
     await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0 });
     pass(-5_000);
-    await eraseUser(env, who.partnerId, "user-1", Date.now());
+    await eraseUser(env, who.partner, "user-1", Date.now());
     expect((await send(who, "GET", "/api/users/user-1/")).status).toBe(404);
     expect(await read(who, "/api/files/")).toMatchObject({ data: [] });
     expect(await keysOf(who)).toEqual([]);
@@ -274,7 +275,7 @@ describe("an erasure", () => {
     freeze();
     const { who } = await watch();
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
-    await eraseUser(env, who.partnerId, "user-1", Date.now());
+    await eraseUser(env, who.partner, "user-1", Date.now());
     pass(-5_000);
     const inline = base64(rideFile());
     const phone = { summary_id: "1", callback_url: inline, priority: 0, source: "phone" } as const;
@@ -361,7 +362,8 @@ describe("an erasure", () => {
     pass(1_000);
     await eraseUserLater(who);
     await collector.alarm();
-    const announced = await env.DB.prepare("SELECT delivery_id FROM deliveries WHERE import_id = ?")
+    const announced = await databaseOf(who)
+      .prepare("SELECT delivery_id FROM deliveries WHERE import_id = ?")
       .bind(started.import_id)
       .all();
     expect(announced.results).toEqual([]);
@@ -373,11 +375,11 @@ describe("an erasure", () => {
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
     pass(6_000);
     const import_id = newImportId(who.partnerId, "user-1", SOURCE);
-    vi.spyOn(env.DB, "batch").mockImplementationOnce(async () => {
+    vi.spyOn(databaseOf(who), "batch").mockImplementationOnce(async () => {
       const stub = env.COLLECTOR.getByName(collector.name);
       await stub.erase(Date.now());
       pass(1_000);
-      const names = { partner_id: who.partnerId, user_id: "user-1", source: SOURCE };
+      const names = { ...ownerOf(who), user_id: "user-1", source: SOURCE };
       const entry = { import_id, event_id: "e", is_initial_import: false, expected: null };
       await stub.startImport(names, entry);
       return [];
@@ -390,9 +392,9 @@ describe("an erasure", () => {
   test("that a collector finds by itself also covers inline bytes", async () => {
     const { who } = await watch();
     await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
-    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    vi.spyOn(databaseOf(who), "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     await ping(who, { summary_id: "1", callback_url: base64(rideFile()), priority: 0, source: "phone" });
-    await eraseUser(env, who.partnerId, "user-1", Date.now());
+    await eraseUser(env, who.partner, "user-1", Date.now());
     expect(await keysOf(who)).toHaveLength(1);
     await collectorOf(who.partnerId, "user-1", "phone").alarm();
     expect(await keysOf(who)).toEqual([]);

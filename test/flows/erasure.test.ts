@@ -12,6 +12,7 @@ import { once, playOutside } from "../support/outside.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, deliverDispatch, deliverEvent, settle } from "../support/world.ts";
 import { base64, HOST, ping, RECEIVER, SOURCE, task } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -31,7 +32,8 @@ async function traces(who: TestPartner, sources: string[] = [SOURCE]): Promise<s
     "user_sources",
     "deliveries",
   ]) {
-    const { results } = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`)
+    const { results } = await databaseOf(who)
+      .prepare(`SELECT * FROM ${table} WHERE partner_id = ?`)
       .bind(who.partnerId)
       .all();
     found.push(...results.map((row) => `${table}: ${JSON.stringify(row)}`));
@@ -86,7 +88,7 @@ test("a user known only from a task can be erased, with the import and the event
   const who = await newPartner({ event_url: RECEIVER });
   await task(who, { event_id: "e" });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
-  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  expect(await eraseUser(env, who.partner, "user-1", Date.now())).toBe(true);
   expect(await traces(who)).toEqual([]);
 });
 
@@ -95,7 +97,7 @@ test("work in flight writes nothing back", async () => {
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   playOutside({
     [`${HOST}/1`]: async () => {
-      await eraseUser(env, who.partnerId, "user-1", Date.now());
+      await eraseUser(env, who.partner, "user-1", Date.now());
       return new Response(rideFile());
     },
   });
@@ -108,9 +110,9 @@ test("work in flight writes nothing back", async () => {
 test("a collector that D1 does not list applies the erasure when it finds it", async () => {
   const who = await newPartner();
   await ping(who, { summary_id: "known", callback_url: `${HOST}/1`, priority: 0 });
-  vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+  vi.spyOn(databaseOf(who), "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
   await ping(who, { summary_id: "unknown", callback_url: `${HOST}/2`, priority: 0, source: "phone" });
-  await eraseUser(env, who.partnerId, "user-1", Date.now());
+  await eraseUser(env, who.partner, "user-1", Date.now());
   await collectorOf(who.partnerId, "user-1", "phone").alarm();
   expect(await traces(who, [SOURCE, "phone"])).toEqual([]);
 });
@@ -120,12 +122,15 @@ test("an interrupted erasure is continued by the scheduled sweep, and after the 
   await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
   vi.spyOn(env.FILES, "delete").mockRejectedValueOnce(new Error("internal"));
-  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  expect(await eraseUser(env, who.partner, "user-1", Date.now())).toBe(true);
   expect(await traces(who)).not.toEqual([]);
   await sweepAt(Date.now() + 1_000);
   expect(await traces(who)).toEqual([]);
   await sweepAt(Date.now() + 21 * 60_000);
-  const left = await env.DB.prepare("SELECT * FROM erased WHERE partner_id = ?").bind(who.partnerId).first();
+  const left = await databaseOf(who)
+    .prepare("SELECT * FROM erased WHERE partner_id = ?")
+    .bind(who.partnerId)
+    .first();
   expect(left).toMatchObject({
     user_hash: userHash(who.partnerId, "user-1"),
     user_id: null,
@@ -138,7 +143,7 @@ test("the scheduled sweep counts due erasures, also those that must be retried",
   const who = await newPartner();
   await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
   const deletions = vi.spyOn(env.FILES, "list").mockRejectedValue(new Error("internal"));
-  expect(await eraseUser(env, who.partnerId, "user-1", Date.now())).toBe(true);
+  expect(await eraseUser(env, who.partner, "user-1", Date.now())).toBe(true);
   expect(await sweepErasures(env, Date.now() + 1_000)).toBe(1);
   deletions.mockRestore();
   expect(await sweepErasures(env, Date.now() + 2 * 60_000)).toBe(1);
@@ -150,14 +155,15 @@ test("a user with a new ping afterwards is a new user, and the second sweep does
   await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
   await settle(collector);
   const now = Date.now();
-  await eraseUser(env, who.partnerId, "user-1", now);
+  await eraseUser(env, who.partner, "user-1", now);
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.setSystemTime(now + 60_000);
   const [file] = await ping(who, { summary_id: "1", callback_url: base64(rideFile()) });
   expect(file?.status).toBe("queued");
   await settle(collector);
   await sweepAt(now + 21 * 60_000);
-  const row = await env.DB.prepare("SELECT status, activity_count FROM files WHERE partner_id = ?")
+  const row = await databaseOf(who)
+    .prepare("SELECT status, activity_count FROM files WHERE partner_id = ?")
     .bind(who.partnerId)
     .first();
   expect(row).toEqual({ status: "imported", activity_count: 1 });
@@ -170,11 +176,12 @@ test("the hashes of erased users are deleted after 90 days, a limited number per
   const other = await newPartner();
   const now = Date.now();
   await ping(who, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
-  await eraseUser(env, who.partnerId, "user-1", now);
+  await eraseUser(env, who.partner, "user-1", now);
   await ping(other, { summary_id: "1", callback_url: `${HOST}/1`, priority: 0 });
-  await eraseUser(env, other.partnerId, "user-1", now);
+  await eraseUser(env, other.partner, "user-1", now);
   const left = async ({ partnerId }: TestPartner) => {
-    const { results } = await env.DB.prepare("SELECT user_hash, user_id FROM erased WHERE partner_id = ?")
+    const { results } = await databaseOf(who)
+      .prepare("SELECT user_hash, user_id FROM erased WHERE partner_id = ?")
       .bind(partnerId)
       .all();
     return results;
@@ -187,9 +194,10 @@ test("the hashes of erased users are deleted after 90 days, a limited number per
   expect(await left(who)).toEqual([{ user_hash: hash, user_id: null }]);
 
   const many = Array.from({ length: 1_500 }, (_, index) => `user-${index}`);
-  await env.DB.prepare(
-    "INSERT INTO erased (partner_id, user_hash, before_version) SELECT ?, value, ? FROM json_each(?)",
-  )
+  await databaseOf(who)
+    .prepare(
+      "INSERT INTO erased (partner_id, user_hash, before_version) SELECT ?, value, ? FROM json_each(?)",
+    )
     .bind(who.partnerId, now - DAY, JSON.stringify(many))
     .run();
   expect(await sweepExpiredErasures(env, now + 91 * DAY)).toBe(1_000);

@@ -7,6 +7,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, project } from "../support/world.ts";
 import { base64, HOST, ping, read, SOURCE, type PingFields } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -22,14 +23,14 @@ const AHEAD_MS = 5_000;
 async function traces({ partnerId }: TestPartner, userId: string): Promise<string[]> {
   const found: string[] = [];
   for (const table of ["files", "users", "user_sources", "imports"]) {
-    const { results } = await env.DB.prepare(`SELECT 1 FROM ${table} WHERE partner_id = ? AND user_id = ?`)
+    const { results } = await databaseOf(partnerId)
+      .prepare(`SELECT 1 FROM ${table} WHERE partner_id = ? AND user_id = ?`)
       .bind(partnerId, userId)
       .all();
     found.push(...results.map(() => table));
   }
-  const activities = await env.DB.prepare(
-    "SELECT 1 FROM activities WHERE partner_id = ? AND substr(file_id, 1, ?) = ?",
-  )
+  const activities = await databaseOf(partnerId)
+    .prepare("SELECT 1 FROM activities WHERE partner_id = ? AND substr(file_id, 1, ?) = ?")
     .bind(partnerId, ROUTE_LENGTH, userRoute(partnerId, userId))
     .all();
   found.push(...activities.results.map(() => "activities"));
@@ -85,7 +86,8 @@ test.each([
         status: first.priority === 0 ? "held" : "queued",
       });
       await project(who, [{ user_id, source: SOURCE }]);
-      const row = await env.DB.prepare("SELECT status FROM files WHERE partner_id = ? AND user_id = ?")
+      const row = await databaseOf(who)
+        .prepare("SELECT status FROM files WHERE partner_id = ? AND user_id = ?")
         .bind(who.partnerId, user_id)
         .first();
       expect({ round, row }).toEqual({ round, row: { status: again?.status } });
@@ -99,7 +101,9 @@ test("An erasure of a user with an unlisted source erases everything or returns 
   for (let round = 0; round < ROUNDS_OF_VARIANT; round += 1) {
     const user_id = `user-${round}`;
     const first = { ...firstPing(round), user_id };
-    const missed = vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    const missed = vi
+      .spyOn(databaseOf(who), "batch")
+      .mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     await ping(who, first);
     missed.mockRestore();
     // A listed source makes the user known. Then the other collector finds the erasure by itself.
@@ -116,7 +120,8 @@ test("An erasure of a user with an unlisted source erases everything or returns 
       status: status === 202 || first.priority === 0 ? expected : "duplicate",
     });
     await project(who, [{ user_id, source: SOURCE }]);
-    const rows = await env.DB.prepare("SELECT status FROM files WHERE partner_id = ? AND user_id = ?")
+    const rows = await databaseOf(who)
+      .prepare("SELECT status FROM files WHERE partner_id = ? AND user_id = ?")
       .bind(who.partnerId, user_id)
       .all();
     expect({ round, rows: rows.results }).toEqual({ round, rows: [{ status: expected }] });
@@ -132,7 +137,7 @@ async function unfoundByErasure(first: PingFields) {
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.setSystemTime(Date.now() + 60 * 60_000);
-  const missed = vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+  const missed = vi.spyOn(databaseOf(who), "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
   await ping(who, first);
   missed.mockRestore();
   await ping(who, { ...first, source: "phone" });
@@ -145,8 +150,8 @@ async function unfoundByErasure(first: PingFields) {
 test("A ping that is repeated after its collector failed to apply an erasure is a new one, and stays", async () => {
   const first = { summary_id: "1", priority: 0, callback_url: `${HOST}/1` } as const;
   const { who, collector } = await unfoundByErasure(first);
-  const prepare = env.DB.prepare.bind(env.DB);
-  const down = vi.spyOn(env.DB, "prepare").mockImplementation((sql) => {
+  const prepare = databaseOf(who).prepare.bind(databaseOf(who));
+  const down = vi.spyOn(databaseOf(who), "prepare").mockImplementation((sql) => {
     if (sql.includes("UPDATE erased SET user_id")) throw new Error("D1_ERROR: overloaded");
     return prepare(sql);
   });

@@ -11,6 +11,7 @@ import { newPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
 import { zipOf } from "../support/zip.ts";
 import { base64, HOST, ping, pingOf, read, RECEIVER, SOURCE, task } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -81,7 +82,8 @@ describe("a live ride", () => {
     });
     const original = await send(who, "GET", `/api/files/${file?.file_id}/original/`);
     expect(new Uint8Array(await original.arrayBuffer())).toEqual(longer);
-    const kept = await env.DB.prepare("SELECT count(*) count FROM discarded_objects WHERE object_key LIKE ?")
+    const kept = await databaseOf(who)
+      .prepare("SELECT count(*) count FROM discarded_objects WHERE object_key LIKE ?")
       .bind(`${who.partnerId}/%`)
       .first();
     expect(kept).toEqual({ count: 1 });
@@ -299,7 +301,7 @@ describe("another partner", () => {
 describe("stores that are down", () => {
   test("D1 down during pings: they are accepted, readable by id once D1 is back, and in the lists soon after", async () => {
     const who = await newPartner();
-    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    vi.spyOn(databaseOf(who), "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()), priority: 0 });
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "held" });
     expect(await read(who, "/api/files/")).toMatchObject({ data: [] });
@@ -323,7 +325,7 @@ describe("stores that are down", () => {
     const outside = playOutside({ [`${HOST}/ride`]: once(rideFile()) });
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
-    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    vi.spyOn(databaseOf(who), "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     await settle(collector);
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
       status: "queued",

@@ -9,6 +9,7 @@ import { newPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { base64, pingOf, RECEIVER, SOURCE } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -137,10 +138,12 @@ test("after a day of failures, no key, URL, token, name or position is in logs, 
     },
   });
   const { import_id } = z.object({ import_id: z.string() }).parse(await task.json());
-  vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error(`D1_ERROR: near "${SECRET}": SELECT ${SECRET}`));
+  vi.spyOn(databaseOf(who), "batch").mockRejectedValueOnce(
+    new Error(`D1_ERROR: near "${SECRET}": SELECT ${SECRET}`),
+  );
   vi.spyOn(env.FILES, "put").mockRejectedValueOnce(new Error(`put: ${who.partnerId}/${SECRET} failed`));
   await settle(collector);
-  vi.spyOn(env.DB, "prepare").mockImplementationOnce(() => {
+  vi.spyOn(databaseOf(who), "prepare").mockImplementationOnce(() => {
     throw new Error(`D1_ERROR: ${SECRET}`);
   });
   await refusedWith(await send(who, "GET", "/api/files/"));
@@ -171,7 +174,7 @@ test("after a day of failures, no key, URL, token, name or position is in logs, 
     "discarded_objects",
     "users",
   ]) {
-    const found = await env.DB.prepare(`SELECT * FROM ${table}`).all();
+    const found = await databaseOf(who).prepare(`SELECT * FROM ${table}`).all();
     rows.push(
       ...found.results.map((row) => JSON.stringify({ ...row, activity_name: null, readable_name: null })),
     );

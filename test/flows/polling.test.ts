@@ -10,6 +10,7 @@ import { seedDelivery, seedFile } from "../support/rows.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, project, settle } from "../support/world.ts";
 import { base64, HOST, ping, SOURCE } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -60,9 +61,9 @@ test("polling files during pings and attempts misses no file, and no last state 
       ping(who, { summary_id: name, callback_url: `${HOST}/${name}`, priority: 0 }),
       // Attempts reported by many consumers, several in one millisecond.
       ...[0, 1, 2, 3].map(async (lane) =>
-        env.DB.batch(
+        databaseOf(who).batch(
           projectFiles(
-            env.DB,
+            databaseOf(who),
             who.partnerId,
             names
               .filter((_, index) => index % 4 === lane && (index + round) % 3 === 0)
@@ -79,9 +80,8 @@ test("polling files during pings and attempts misses no file, and no last state 
   await nextMillisecond();
   await poller.look();
 
-  const { results } = await env.DB.prepare(
-    "SELECT file_id, attempts FROM files WHERE partner_id = ? AND updated_at > 1",
-  )
+  const { results } = await databaseOf(who)
+    .prepare("SELECT file_id, attempts FROM files WHERE partner_id = ? AND updated_at > 1")
     .bind(who.partnerId)
     .all<{ file_id: string; attempts: number }>();
   expect(results.length).toBe(72);
@@ -127,9 +127,9 @@ test.each(["files", "events"] as const)(
     const poller = pollerOf(who, list);
     const now = Date.now();
     // The database's clock stops while only one of two rows of the same millisecond is written.
-    const prepare = env.DB.prepare.bind(env.DB);
+    const prepare = databaseOf(who).prepare.bind(databaseOf(who));
     const spied = vi
-      .spyOn(env.DB, "prepare")
+      .spyOn(databaseOf(who), "prepare")
       .mockImplementation((sql) =>
         prepare(sql.replaceAll("CAST(unixepoch('subsec') * 1000 AS INTEGER)", String(now))),
       );

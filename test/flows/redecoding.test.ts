@@ -10,30 +10,36 @@ import { playOutside } from "../support/outside.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, settle } from "../support/world.ts";
 import { base64, HOST, ping, read, SOURCE, task } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function redecode(since: number, code: string | null = null) {
+async function redecode(who: TestPartner, since: number, code: string | null = null) {
   const jobId = randomId();
-  await env.DB.prepare(INSERT_REDECODE).bind(jobId, JSON.stringify({ since, code })).run();
+  await databaseOf(who).prepare(INSERT_REDECODE).bind(jobId, JSON.stringify({ since, code })).run();
   await continueJobs(env, Date.now());
-  return parseJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+  return parseJob(await databaseOf(who).prepare(READ_JOB).bind(jobId).first());
 }
 
 /** Changes the rows as if an older decoder had read every ride as a swim. */
 async function asOlderDecoder(who: TestPartner): Promise<void> {
-  await env.DB.batch([
-    env.DB.prepare("UPDATE files SET decoder_version = 0 WHERE partner_id = ?").bind(who.partnerId),
-    env.DB.prepare("UPDATE activities SET sport = 'swimming' WHERE partner_id = ?").bind(who.partnerId),
+  await databaseOf(who).batch([
+    databaseOf(who).prepare("UPDATE files SET decoder_version = 0 WHERE partner_id = ?").bind(who.partnerId),
+    databaseOf(who)
+      .prepare("UPDATE activities SET sport = 'swimming' WHERE partner_id = ?")
+      .bind(who.partnerId),
   ]);
 }
 
 const sportOf = async (who: TestPartner) =>
-  (await env.DB.prepare("SELECT sport FROM activities WHERE partner_id = ?").bind(who.partnerId).first())?.[
-    "sport"
-  ];
+  (
+    await databaseOf(who)
+      .prepare("SELECT sport FROM activities WHERE partner_id = ?")
+      .bind(who.partnerId)
+      .first()
+  )?.["sport"];
 
 test("a newer decoder decodes stored files again: no download, no event, the same version", async () => {
   const who = await newPartner();
@@ -44,14 +50,15 @@ test("a newer decoder decodes stored files again: no download, no event, the sam
   const before = await read(who, `/api/activities/${file?.file_id}.0/`);
   await asOlderDecoder(who);
 
-  expect(await redecode(since)).toMatchObject({ changed: 1, failed: 0 });
+  expect(await redecode(who, since)).toMatchObject({ changed: 1, failed: 0 });
   expect(await sportOf(who)).toBe("cycling");
   const after = await read(who, `/api/activities/${file?.file_id}.0/`);
   expect(after).toEqual({ ...before, updated_at: after["updated_at"] });
   expect(outside.sent).toHaveLength(0);
 
-  expect((await redecode(since)).looked_at).toBe(0);
-  const row = await env.DB.prepare("SELECT decoder_version FROM files WHERE partner_id = ?")
+  expect((await redecode(who, since)).looked_at).toBe(0);
+  const row = await databaseOf(who)
+    .prepare("SELECT decoder_version FROM files WHERE partner_id = ?")
     .bind(who.partnerId)
     .first();
   expect(row).toEqual({ decoder_version: DECODER_VERSION });
@@ -75,8 +82,9 @@ test("a file that is overwritten meanwhile keeps the activities of the newer ver
     await settle(collector);
     return object;
   });
-  expect(await redecode(since)).toMatchObject({ looked_at: 1, changed: 0 });
-  const row = await env.DB.prepare("SELECT summary FROM activities WHERE partner_id = ?")
+  expect(await redecode(who, since)).toMatchObject({ looked_at: 1, changed: 0 });
+  const row = await databaseOf(who)
+    .prepare("SELECT summary FROM activities WHERE partner_id = ?")
     .bind(who.partnerId)
     .first<{ summary: string }>();
   expect(parseSummary(row?.summary ?? "").elapsed_time_in_seconds).toBe(30);
@@ -105,7 +113,8 @@ test("a file that crashes its decoder is skipped and counted, and the others are
       : object;
   });
   const jobId = randomId();
-  await env.DB.prepare(INSERT_REDECODE)
+  await databaseOf(who)
+    .prepare(INSERT_REDECODE)
     .bind(jobId, JSON.stringify({ since, code: null }))
     .run();
   const runs = [];
@@ -115,7 +124,7 @@ test("a file that crashes its decoder is skipped and counted, and the others are
   }
 
   expect(runs).toEqual([null, null, 1]);
-  const job = parseJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+  const job = parseJob(await databaseOf(who).prepare(READ_JOB).bind(jobId).first());
   expect(job).toMatchObject({ looked_at: 3, changed: 2, failed: 1, finished_at: expect.any(Number) });
 });
 
@@ -131,12 +140,13 @@ test("files that failed with a code are decoded again from their bytes, and the 
     files: { failed: 1, imported: 0 },
   });
   // The bytes that failed earlier are replaced by bytes that the decoder can read.
-  const row = await env.DB.prepare("SELECT failed_object_key FROM files WHERE file_id = ?")
+  const row = await databaseOf(who)
+    .prepare("SELECT failed_object_key FROM files WHERE file_id = ?")
     .bind(file?.file_id ?? "")
     .first();
   await env.FILES.put(String(row?.["failed_object_key"]), rideFile());
 
-  expect(await redecode(since, "not_fit")).toMatchObject({ looked_at: 1, changed: 1 });
+  expect(await redecode(who, since, "not_fit")).toMatchObject({ looked_at: 1, changed: 1 });
   await settle(collector);
   expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported", error: null });
   expect(await read(who, `/api/imports/${started.import_id}/`)).toMatchObject({

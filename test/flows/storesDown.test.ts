@@ -8,6 +8,7 @@ import { UNKNOWN_ID } from "../support/rows.ts";
 import { shortenWaits } from "../support/shortWaits.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { base64, HOST, ping, pingOf, read, RECEIVER, SOURCE, task } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -37,7 +38,7 @@ describe("the database down", () => {
     ["DELETE", "/api/users/user-1/"],
   ])("%s %s returns 503 with Retry-After", async (method, path) => {
     const who = await newPartner({ event_url: RECEIVER });
-    vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+    vi.spyOn(databaseOf(who), "prepare").mockImplementation(() => {
       throw away;
     });
     await expectComeAgain(await send(who, method, path));

@@ -1,11 +1,11 @@
 import { evictDurableObject, runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, deliverDispatch, project, settle } from "../support/world.ts";
 import { base64, HOST, ping, read, SOURCE, task, type PingFields } from "./partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -29,16 +29,16 @@ const held = (name: string): PingFields => ({
 const live = (name: string): PingFields => ({ summary_id: name, callback_url: `${HOST}/${name}` });
 
 /** Records calls of the database in order: the SQL of each statement, or the joined SQL of each batch. */
-function watchDatabase(): string[] {
+function watchDatabase(who: TestPartner): string[] {
   const calls: string[] = [];
   const sqlOf = (statement: D1PreparedStatement) =>
     "statement" in statement ? String(statement.statement) : "";
-  const batch = env.DB.batch.bind(env.DB);
-  vi.spyOn(env.DB, "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
+  const batch = databaseOf(who).batch.bind(databaseOf(who));
+  vi.spyOn(databaseOf(who), "batch").mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
     calls.push(statements.map(sqlOf).join(";\n"));
     return batch<T>(statements);
   });
-  const prototype: D1PreparedStatement = Object.getPrototypeOf(env.DB.prepare("SELECT 1"));
+  const prototype: D1PreparedStatement = Object.getPrototypeOf(databaseOf(who).prepare("SELECT 1"));
   for (const method of ["first", "run", "all", "raw"] as const) {
     const original: unknown = Reflect.get(prototype, method);
     if (typeof original !== "function") throw new Error(method);
@@ -66,7 +66,7 @@ describe("the response to a ping", () => {
   test("waits for one call of the database at the first ping of a user and source, and for none afterwards", async () => {
     const who = await newPartner();
     stopAlarms();
-    const calls = watchDatabase();
+    const calls = watchDatabase(who);
     await ping(who, held("1"), { ...held("2"), source: "phone" }, { ...held("3"), user_id: "user-2" });
     expect(calls.map((sql) => sql.includes("INTO user_sources"))).toEqual([true, true, true]);
     calls.length = 0;
@@ -83,7 +83,7 @@ describe("the response to a ping", () => {
     const who = await newPartner();
     stopAlarms();
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
-    const down = vi.spyOn(env.DB, "batch").mockImplementation(() => {
+    const down = vi.spyOn(databaseOf(who), "batch").mockImplementation(() => {
       throw new Error("D1_ERROR: overloaded");
     });
     const names = Array.from({ length: 40 }, (_, index) => `ride-${index}`);
@@ -99,7 +99,7 @@ describe("the response to a ping", () => {
     await collector.alarm();
     const expected = names.map((name, index) => [`${SOURCE}/${name}`, index % 2 === 0 ? "held" : "queued"]);
     expect(await statuses(who)).toEqual(Object.fromEntries(expected));
-    const calls = watchDatabase();
+    const calls = watchDatabase(who);
     await ping(who, held("later"));
     expect(calls).toEqual([]);
   });
@@ -108,7 +108,7 @@ describe("the response to a ping", () => {
     const who = await newPartner();
     stopAlarms();
     await ping(who, held("known"));
-    const hanging = vi.spyOn(env.DB, "batch").mockImplementation(() => new Promise(() => undefined));
+    const hanging = vi.spyOn(databaseOf(who), "batch").mockImplementation(() => new Promise(() => undefined));
     await ping(who, held("known-too"));
     expect(hanging).not.toHaveBeenCalled();
     await ping(who, { ...held("first"), source: "phone" });
@@ -128,7 +128,7 @@ describe("the response to a ping", () => {
   test("waits for one call of the database when the first pings of a new user are concurrent", async () => {
     const who = await newPartner();
     stopAlarms();
-    const calls = watchDatabase();
+    const calls = watchDatabase(who);
     await Promise.all(Array.from({ length: 8 }, (_, index) => ping(who, held(`${index}`))));
     await ping(who, held("8"));
     expect(calls.map((sql) => sql.includes("INTO user_sources"))).toEqual([true]);
@@ -137,7 +137,9 @@ describe("the response to a ping", () => {
   test("waits once for a database that never responds, not at each ping", async () => {
     const who = await newPartner();
     stopAlarms();
-    const hanging = vi.spyOn(env.DB, "batch").mockImplementation(async () => new Promise(() => undefined));
+    const hanging = vi
+      .spyOn(databaseOf(who), "batch")
+      .mockImplementation(async () => new Promise(() => undefined));
     await ping(who, held("1"));
     await ping(who, held("2"));
     expect(hanging).toHaveBeenCalledOnce();
@@ -152,7 +154,7 @@ describe("the response to a ping", () => {
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     await ping(who, held("1"));
     const database = { isDown: true };
-    const hanging = vi.spyOn(env.DB, "batch").mockImplementation(async () => {
+    const hanging = vi.spyOn(databaseOf(who), "batch").mockImplementation(async () => {
       // In the alarm's own invocation, because another invocation cannot end its wait.
       while (database.isDown) await new Promise((resolve) => setTimeout(resolve, 5));
       throw new Error("D1_ERROR: Network connection lost.");
@@ -177,7 +179,7 @@ describe("the alarm", () => {
     await task(who);
     await ping(who, held("4"), live("5"));
     await ping(who, held("4"));
-    const calls = watchDatabase();
+    const calls = watchDatabase(who);
     await collector.alarm();
     expect(calls).toHaveLength(1);
     for (const table of ["files", "users", "imports", "file_batches"]) {
@@ -198,7 +200,7 @@ describe("the alarm", () => {
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     playOutside({ [`${HOST}/1`]: once(rideFile()) });
     await ping(who, live("1"));
-    const calls = watchDatabase();
+    const calls = watchDatabase(who);
     for (const { dispatch_id } of await collector.sent()) await deliverDispatch(collector, dispatch_id);
     await collector.alarm();
     expect(calls.filter((sql) => sql.includes("INTO files"))).toHaveLength(1);
@@ -211,7 +213,7 @@ describe("the alarm", () => {
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     await ping(who, live("1"));
     const [sent] = await collector.sent();
-    const down = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("D1_ERROR: overloaded"));
+    const down = vi.spyOn(databaseOf(who), "batch").mockRejectedValue(new Error("D1_ERROR: overloaded"));
     await collector.claim(sent?.dispatch_id ?? "");
     await collector.alarm();
     vi.setSystemTime(Date.now() + 61_000);
@@ -219,7 +221,7 @@ describe("the alarm", () => {
     down.mockRestore();
     await collector.alarm();
     expect(await statuses(who)).toEqual({ [`${SOURCE}/1`]: "queued" });
-    const calls = watchDatabase();
+    const calls = watchDatabase(who);
     await collector.alarm();
     expect(calls).toEqual([]);
   });
@@ -267,10 +269,10 @@ test("A history that is pinged, released and imported during short database fail
   const names = Array.from({ length: 60 }, (_, index) => `ride-${index}`);
   playOutside(Object.fromEntries(names.map((name) => [`${HOST}/${name}`, () => new Response(rideFile())])));
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
-  const batch = env.DB.batch.bind(env.DB);
+  const batch = databaseOf(who).batch.bind(databaseOf(who));
   let calls = 0;
   const failing = vi
-    .spyOn(env.DB, "batch")
+    .spyOn(databaseOf(who), "batch")
     .mockImplementation(async <T>(statements: D1PreparedStatement[]) => {
       calls += 1;
       if (calls % 2 === 1) throw new Error("D1_ERROR: overloaded");

@@ -13,6 +13,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
 import { BARE_SUMMARY, NOON, seedActivity, seedFile, UNKNOWN_ID } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
+import { databaseOf } from "../support/databases.ts";
 
 const page = pageOf("ActivityPage", activitySchema);
 
@@ -186,27 +187,29 @@ test("a page with a hundred activities that start at the same time reads their s
   const partner = await newPartner();
   await seedActivity(namesOf(partner, "first"));
   const users = Array.from({ length: 100 }, (_, user) => namesOf(partner, "s", `user-${user}`)).map(fileId);
-  await env.DB.prepare(
-    `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
+  await databaseOf(partner)
+    .prepare(
+      `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
        start_time_in_seconds, status, version, revision, received_at, updated_at)
      SELECT f.partner_id, j.value, j.key, f.source, j.key, f.priority, f.overwrite_mode, f.start_time_in_seconds, f.status,
        f.version, f.revision, f.received_at, f.updated_at
      FROM files f, json_each(?2) j WHERE f.partner_id = ?1`,
-  )
+    )
     .bind(partner.partnerId, JSON.stringify(users))
     .run();
-  await env.DB.prepare(
-    `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
+  await databaseOf(partner)
+    .prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20)
      INSERT INTO activities (partner_id, file_id, session_index, version, sport, start_time_in_seconds, summary,
        created_at)
      SELECT a.partner_id, j.value, n.i, a.version, a.sport, a.start_time_in_seconds, a.summary, a.created_at
      FROM activities a, json_each(?2) j, n WHERE a.partner_id = ?1`,
-  )
+    )
     .bind(partner.partnerId, JSON.stringify(users))
     .run();
-  const prepare = env.DB.prepare.bind(env.DB);
+  const prepare = databaseOf(partner).prepare.bind(databaseOf(partner));
   let rowsRead = 0;
-  vi.spyOn(env.DB, "prepare").mockImplementation((query) => {
+  vi.spyOn(databaseOf(partner), "prepare").mockImplementation((query) => {
     const statement = prepare(query);
     const bind = statement.bind.bind(statement);
     statement.bind = (...values) => {

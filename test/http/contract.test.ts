@@ -9,6 +9,7 @@ import { send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { base64 } from "../flows/partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 /** The parts of JSON schema that the document's requests use. */
 const schemaShape = z.object({
@@ -292,9 +293,9 @@ const TABLES = [
 
 /** Counts the rows that are stored for a partner, and the collectors of all partners. */
 async function amountStored(who: TestPartner): Promise<unknown> {
-  const rows = await env.DB.batch<{ count: number }>(
+  const rows = await databaseOf(who).batch<{ count: number }>(
     TABLES.map((table) =>
-      env.DB.prepare(`SELECT count(*) count FROM ${table} WHERE partner_id = ?`).bind(who.partnerId),
+      databaseOf(who).prepare(`SELECT count(*) count FROM ${table} WHERE partner_id = ?`).bind(who.partnerId),
     ),
   );
   const { objects } = await env.FILES.list();

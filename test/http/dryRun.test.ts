@@ -8,6 +8,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, settle } from "../support/world.ts";
 import { base64, HOST, ping, pingOf, SOURCE, task } from "../flows/partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -36,7 +37,8 @@ const TABLES = [
 async function stored(who: TestPartner): Promise<unknown[]> {
   const rows: unknown[] = [];
   for (const table of TABLES) {
-    const found = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`)
+    const found = await databaseOf(who)
+      .prepare(`SELECT * FROM ${table} WHERE partner_id = ?`)
       .bind(who.partnerId)
       .all();
     rows.push(...found.results);

@@ -10,6 +10,7 @@ import { pingFields } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { NOON, seedFile, seedImport, UNKNOWN_ID } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
+import { databaseOf } from "../support/databases.ts";
 
 const page = pageOf("FilePage", fileSchema);
 
@@ -250,7 +251,8 @@ describe("a file's bytes", () => {
               looks += 1;
               if (looks === 1) {
                 await env.FILES.put(`${partner.partnerId}/new`, moved);
-                await env.DB.prepare("UPDATE files SET object_key = ? WHERE partner_id = ?")
+                await databaseOf(partner)
+                  .prepare("UPDATE files SET object_key = ? WHERE partner_id = ?")
                   .bind(`${partner.partnerId}/new`, partner.partnerId)
                   .run();
               }

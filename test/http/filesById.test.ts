@@ -12,6 +12,7 @@ import { RIDE, rideFile } from "../support/rideFile.ts";
 import { seedFile, UNKNOWN_ID } from "../support/rows.ts";
 import { collectorOf, project, settle } from "../support/world.ts";
 import { base64, HOST, ping, read, SOURCE, task, type PingFields } from "../flows/partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -25,8 +26,10 @@ async function pingOne(who: TestPartner, fields: PingFields): Promise<string> {
 
 /** Removes a partner's rows from the read model, as before the collector's first projection. */
 async function forget(who: TestPartner, ...tables: ("files" | "imports")[]): Promise<void> {
-  await env.DB.batch(
-    tables.map((table) => env.DB.prepare(`DELETE FROM ${table} WHERE partner_id = ?`).bind(who.partnerId)),
+  await databaseOf(who).batch(
+    tables.map((table) =>
+      databaseOf(who).prepare(`DELETE FROM ${table} WHERE partner_id = ?`).bind(who.partnerId),
+    ),
   );
 }
 
@@ -149,14 +152,16 @@ describe("a file with an older version in the read model", () => {
     const id = await pingOne(who, { summary_id: "1", callback_url: base64(rideFile()) });
     await settle(collector);
     const imported = await get(who, id);
-    const row = await env.DB.prepare("SELECT * FROM files WHERE file_id = ?")
+    const row = await databaseOf(who)
+      .prepare("SELECT * FROM files WHERE file_id = ?")
       .bind(id)
       .first<Record<string, string>>();
     await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1`, overwrite_mode: true });
     const columns = Object.keys(row ?? {});
-    await env.DB.prepare(
-      `INSERT OR REPLACE INTO files (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
-    )
+    await databaseOf(who)
+      .prepare(
+        `INSERT OR REPLACE INTO files (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
+      )
       .bind(...Object.values(row ?? {}))
       .run();
     const pinged = await get(who, id);
@@ -178,11 +183,11 @@ test("a file that is read during its import is never shown as imported without i
   const id = await pingOne(who, { summary_id: "1", callback_url: base64(rideFile()) });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
   const imported = await get(who, id);
-  const nothing = await env.DB.batch([
-    env.DB.prepare("SELECT * FROM files WHERE false"),
-    env.DB.prepare("SELECT * FROM erased WHERE false"),
+  const nothing = await databaseOf(who).batch([
+    databaseOf(who).prepare("SELECT * FROM files WHERE false"),
+    databaseOf(who).prepare("SELECT * FROM erased WHERE false"),
   ]);
-  vi.spyOn(env.DB, "batch").mockResolvedValueOnce(nothing);
+  vi.spyOn(databaseOf(who), "batch").mockResolvedValueOnce(nothing);
   expect(await get(who, id)).toEqual(imported);
 });
 
@@ -219,7 +224,7 @@ describe("after the erasure of a user", () => {
     const id = await pingOne(who, { summary_id: "1", callback_url: `${HOST}/1` });
     await project(who, [{ user_id: "user-1", source: SOURCE }]);
     const user = { user_id: "user-1", user_hash: userHash(who.partnerId, "user-1") };
-    expect(await beginErasure(env.DB, who.partnerId, user, Date.now())).not.toBeNull();
+    expect(await beginErasure(databaseOf(who), who.partnerId, user, Date.now())).not.toBeNull();
     await forget(who, "files");
     await problemOf(await send(who, "GET", `/api/files/${id}/`), 404, "not_found");
   });
@@ -240,7 +245,7 @@ describe("an id", () => {
   test("of another form is unknown, without a read of any store", async () => {
     const who = await newPartner();
     const id = fileId({ partnerId: who.partnerId, userId: "user-1", source: SOURCE, summaryId: "1" });
-    const prepare = vi.spyOn(env.DB, "prepare");
+    const prepare = vi.spyOn(databaseOf(who), "prepare");
     const collector = vi.spyOn(env.COLLECTOR, "getByName");
     for (const other of [
       id.slice(1),

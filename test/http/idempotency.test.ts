@@ -7,6 +7,7 @@ import { faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { base64, pingOf } from "../flows/partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -48,8 +49,12 @@ function whileStoring(act: () => Promise<void>) {
 }
 
 const records = async (who: TestPartner) =>
-  (await env.DB.prepare("SELECT * FROM idempotent_requests WHERE partner_id = ?").bind(who.partnerId).all())
-    .results;
+  (
+    await databaseOf(who)
+      .prepare("SELECT * FROM idempotent_requests WHERE partner_id = ?")
+      .bind(who.partnerId)
+      .all()
+  ).results;
 
 describe("a request with an Idempotency-Key", () => {
   test("gets the same response when it is repeated; without a key the repetition is a duplicate", async () => {
@@ -197,8 +202,8 @@ describe("a request with an Idempotency-Key", () => {
 
   test("succeeds even if its response cannot be stored", async () => {
     const who = await newPartner();
-    const prepare = env.DB.prepare.bind(env.DB);
-    vi.spyOn(env.DB, "prepare").mockImplementation((sql) => {
+    const prepare = databaseOf(who).prepare.bind(databaseOf(who));
+    vi.spyOn(databaseOf(who), "prepare").mockImplementation((sql) => {
       if (sql.includes("SET answer")) throw new Error("D1_ERROR: overloaded");
       return prepare(sql);
     });
@@ -207,7 +212,7 @@ describe("a request with an Idempotency-Key", () => {
 
   test("returns 503 and accepts nothing while its key cannot be read", async () => {
     const who = await newPartner();
-    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    vi.spyOn(databaseOf(who), "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     await problemOf(await pings(who, "key"), 503, "store_unavailable");
     expect(await statuses(await pings(who, null))).toEqual(["queued"]);
   });
@@ -224,7 +229,7 @@ describe("a request with an Idempotency-Key", () => {
 
 test("a request without an Idempotency-Key makes no query for it", async () => {
   const who = await newPartner();
-  const prepared = vi.spyOn(env.DB, "prepare");
+  const prepared = vi.spyOn(databaseOf(who), "prepare");
   await statuses(await pings(who, null));
   expect(prepared).toHaveBeenCalled();
   for (const [sql] of prepared.mock.calls) expect(sql).not.toContain("idempotent_requests");

@@ -1,4 +1,3 @@
-import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { COLLECTOR_LENGTH } from "../../src/identifiers.ts";
 import { MAX_COUNTED, overviewSchema } from "../../src/overview/overview.ts";
@@ -6,6 +5,7 @@ import { answerOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { seedDelivery, seedFile, seedImport } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -76,18 +76,22 @@ test("the overview is capped only if there are more files than it may count", as
   const now = Date.now();
   const names = { partnerId: who.partnerId, userId: "u", source: "s" };
   const id = await seedFile({ ...names, summaryId: "0" }, { received_at: now - 1 });
-  await env.DB.batch([
-    env.DB.prepare(
-      `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
+  await databaseOf(who).batch([
+    databaseOf(who)
+      .prepare(
+        `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
          start_time_in_seconds, status, version, revision, received_at, received_batch, updated_at, updated_batch)
        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
        SELECT ?1, ?3 || i, 'u', 's', 'x' || i, 1, 0, '1', 'imported', 1, 1, ?4, 'many', ?4, 'many' FROM n`,
-    ).bind(who.partnerId, MAX_COUNTED.files - 1, id, now),
-    env.DB.prepare(
-      `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
+      )
+      .bind(who.partnerId, MAX_COUNTED.files - 1, id, now),
+    databaseOf(who)
+      .prepare(
+        `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids)
        SELECT ?1, substr(min(file_id), 1, 8), min(file_id), 'many', ?2, ?2, json_group_array(substr(file_id, ${COLLECTOR_LENGTH + 1})) FROM files
        WHERE partner_id = ?1 AND received_batch = 'many'`,
-    ).bind(who.partnerId, now),
+      )
+      .bind(who.partnerId, now),
   ]);
   expect(await overviewOf(who)).toMatchObject({ capped: false, files: { imported: MAX_COUNTED.files } });
   await seedFile({ ...names, summaryId: "more" }, { received_at: now - 2 });
@@ -96,13 +100,16 @@ test("the overview is capped only if there are more files than it may count", as
 
 test("the overview reads along indexes, independent of the partner's other data", async () => {
   const who = await newPartner();
-  const prepared = vi.spyOn(env.DB, "prepare");
+  const prepared = vi.spyOn(databaseOf(who), "prepare");
   await overviewOf(who);
   const queries = prepared.mock.calls.map(([sql]) => sql).filter((sql) => sql.includes("LIMIT ?3"));
   prepared.mockRestore();
   expect(queries).toHaveLength(3);
   for (const sql of queries) {
-    const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind("p", 1, 1).all<{ detail: string }>();
+    const plan = await databaseOf(who)
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
+      .bind("p", 1, 1)
+      .all<{ detail: string }>();
     const steps = plan.results.map((step) => step.detail).join("\n");
     expect(steps).toMatch(
       /USING (?:COVERING )?INDEX (?:file_batches_by_receipt|imports_by_request|deliveries_by_creation)/,

@@ -9,6 +9,7 @@ import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { guardsItself } from "./strangers.ts";
+import { databaseOf } from "../support/databases.ts";
 
 const PINGS = "/api/fit_partner_ping/";
 
@@ -215,7 +216,8 @@ describe("users in one request", () => {
   const ofUsers = (users: number) =>
     Array.from({ length: users }, (_, index) => ({ ...PING, user_id: `u-${index}` }));
   const usersOf = async (partner: TestPartner) =>
-    env.DB.prepare("SELECT count(DISTINCT user_id) count FROM user_sources WHERE partner_id = ?")
+    databaseOf(partner)
+      .prepare("SELECT count(DISTINCT user_id) count FROM user_sources WHERE partner_id = ?")
       .bind(partner.partnerId)
       .first("count");
 

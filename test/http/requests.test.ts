@@ -7,6 +7,7 @@ import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
 import { UNKNOWN_ID } from "../support/rows.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -211,7 +212,7 @@ describe("failures", () => {
   test("an unavailable store returns a 503 with Retry-After and without internal details", async () => {
     const partner = await newPartner();
     const secret = "SELECT secret FROM elsewhere";
-    vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+    vi.spyOn(databaseOf(partner), "prepare").mockImplementation(() => {
       throw new Error(secret);
     });
     for (const path of [

@@ -10,6 +10,7 @@ import { NOON, seedDelivery } from "../support/rows.ts";
 import { deliverEvent } from "../support/world.ts";
 import { RECEIVER, read } from "../flows/partnerActs.ts";
 import { guardsItself } from "./strangers.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -207,7 +208,8 @@ describe("a test event", () => {
     const who = await newPartner({ event_url: RECEIVER });
     vi.spyOn(env.DELIVERIES, "send").mockRejectedValueOnce(new Error("Queue is overloaded."));
     const sent = await answerOf(await send(who, "POST", "/api/events/test/"), 202, eventWithAttemptsSchema);
-    const due = await env.DB.prepare("SELECT next_attempt_at <= ? due FROM deliveries WHERE delivery_id = ?")
+    const due = await databaseOf(who)
+      .prepare("SELECT next_attempt_at <= ? due FROM deliveries WHERE delivery_id = ?")
       .bind(Date.now(), sent.id)
       .first();
     expect(due).toEqual({ due: 1 });
@@ -216,7 +218,7 @@ describe("a test event", () => {
 
 test("pages of events and files are read along an index and not sorted", async () => {
   const who = await newPartner();
-  const prepared = vi.spyOn(env.DB, "prepare");
+  const prepared = vi.spyOn(databaseOf(who), "prepare");
   for (const list of ["events", "files"]) {
     await read(who, `/api/${list}/?updated_since=2026-01-01T00:00:00Z`);
   }
@@ -226,7 +228,8 @@ test("pages of events and files are read along an index and not sorted", async (
   for (const sql of queries) {
     const numbered = new Set(sql.match(/\?\d+/g)).size;
     const bound = Array.from({ length: numbered + (sql.match(/\?(?!\d)/g)?.length ?? 0) }, () => 1);
-    const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`)
+    const plan = await databaseOf(who)
+      .prepare(`EXPLAIN QUERY PLAN ${sql}`)
       .bind(...bound)
       .all<{ detail: string }>();
     const steps = plan.results.map((step) => step.detail).join("\n");
@@ -241,11 +244,12 @@ test("pages of events and files are read along an index and not sorted", async (
 test("a partner can send at most 1,000 test events in 24 hours, without effect on other partners", async () => {
   const who = await newPartner({ event_url: RECEIVER });
   const seed = async (created_at: number, count: number) =>
-    env.DB.prepare(
-      `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
+    databaseOf(who)
+      .prepare(
+        `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3)
        SELECT ?1, 'evt_' || ?2 || i, 'event', 'test.ping', '{}', 'failed', ?2, ?2 FROM n`,
-    )
+      )
       .bind(who.partnerId, created_at, count)
       .run();
   await seed(Date.now() - 25 * 60 * 60_000, 500);

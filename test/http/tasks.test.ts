@@ -1,5 +1,4 @@
 import { runInDurableObject } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { taskResponseSchema, importSchema } from "../../src/imports/import.ts";
 import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
@@ -7,6 +6,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { collectorOf } from "../support/world.ts";
 import { HOST, ping } from "../flows/partnerActs.ts";
 import { guardsItself } from "./strangers.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -131,9 +131,10 @@ describe("files that a task expects", () => {
     const answer = await expecting(partner, names);
     expect(answer.missing_summary_ids).toEqual(names);
     expect(await missingOf(partner, answer.import_id)).toEqual(names);
-    const longest = await env.DB.prepare(
-      `SELECT max(length(CAST(summary_ids AS BLOB))) bytes, count(*) slices FROM import_missing WHERE partner_id = ?`,
-    )
+    const longest = await databaseOf(partner)
+      .prepare(
+        `SELECT max(length(CAST(summary_ids AS BLOB))) bytes, count(*) slices FROM import_missing WHERE partner_id = ?`,
+      )
       .bind(partner.partnerId)
       .first<{ bytes: number; slices: number }>();
     expect(longest?.bytes).toBeLessThanOrEqual(2_000_000);
@@ -147,7 +148,7 @@ describe("files that a task expects", () => {
 
   test("return a 503 while the read model is unavailable, and the repeated task lists them", async () => {
     const partner = await newPartner();
-    vi.spyOn(env.DB, "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
+    vi.spyOn(databaseOf(partner), "batch").mockRejectedValueOnce(new Error("D1_ERROR: overloaded"));
     const body = { ...TASK, expected_summary_ids: ["never"] };
     await problemOf(await send(partner, "POST", TASKS, { body }), 503, "store_unavailable");
     const again = await expecting(partner, ["never"]);
@@ -160,7 +161,8 @@ describe("files that a task expects", () => {
     await ping(partner, { summary_id: "came", callback_url: `${HOST}/1`, source: "garmin" });
     await expecting(partner, ["never"]);
     expect((await send(partner, "DELETE", "/api/users/user-1/")).status).toBe(202);
-    const left = await env.DB.prepare("SELECT count(*) count FROM import_missing WHERE partner_id = ?")
+    const left = await databaseOf(partner)
+      .prepare("SELECT count(*) count FROM import_missing WHERE partner_id = ?")
       .bind(partner.partnerId)
       .first();
     expect(left).toEqual({ count: 0 });

@@ -4,6 +4,7 @@ import { app } from "../../src/http/app.ts";
 import { STRICT_TRANSPORT_SECURITY } from "../../src/http/transport.ts";
 import { problemOf } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -44,7 +45,7 @@ describe.each(["production", "staging"])("a deployed service (%s)", (environment
 
   test("sends Strict-Transport-Security on every response, also on errors", async () => {
     const who = await newPartner();
-    vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+    vi.spyOn(databaseOf(who), "prepare").mockImplementation(() => {
       throw new Error("D1_ERROR: down");
     });
     const answers = await Promise.all([

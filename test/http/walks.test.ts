@@ -8,6 +8,7 @@ import { idPrefix, userRoute } from "../../src/identifiers.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { BARE_SUMMARY, seedFile, seedImport } from "../support/rows.ts";
+import { databaseOf } from "../support/databases.ts";
 
 /** Maximum number of rows that one GET may read in D1. */
 const MOST_ROWS = 20_000;
@@ -68,7 +69,7 @@ const pageSchema = z.looseObject({
 });
 
 async function get(who: TestPartner, path: string) {
-  const { db, read } = metered(env.DB);
+  const { db, read } = metered(databaseOf(who));
   const response = await app.request(path, { headers: who.headers }, { ...env, DB: db });
   expect(response.status, path).toBe(200);
   const body = pageSchema.parse(await response.json());
@@ -94,7 +95,8 @@ async function seedFiles(
   { files, sessions, status }: { files: number; sessions: number; status: string },
 ): Promise<void> {
   const run = async (sql: string) =>
-    env.DB.prepare(sql)
+    databaseOf(partnerId)
+      .prepare(sql)
       .bind(partnerId, idPrefix(partnerId, userId, "watch"), userId, userRoute(partnerId, userId), FIRST_AT)
       .run();
   await run(
@@ -113,26 +115,27 @@ async function seedFiles(
        CASE WHEN ${sessions} = 1 THEN 1760000000 + i ELSE 1760000000 END, '${storedSummary(BARE_SUMMARY)}', ?5
      FROM n WHERE ?3 <> '' AND ?4 <> ''`,
   );
-  await env.DB.prepare(
-    "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, ?, ?)",
-  )
+  await databaseOf(partnerId)
+    .prepare("INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, ?, ?)")
     .bind(partnerId, userId, FIRST_AT, FIRST_AT)
     .run();
 }
 
 async function seedImportsAndEvents(partnerId: string): Promise<void> {
   const prefix = idPrefix(partnerId, "big", "watch");
-  await env.DB.prepare(
-    `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, status, total, imported, skipped, failed,
+  await databaseOf(partnerId)
+    .prepare(
+      `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, status, total, imported, skipped, failed,
        after_version, through_version, revision, requested_at, completed_at)
      ${numbers(IMPORTS)} SELECT ?1, ${FILE_ID}, 'big', 'watch', 0, 'completed', 1, 1, 0, 0, i, i + 1, 1, ?3 + i, ?3 + i FROM n`,
-  )
+    )
     .bind(partnerId, prefix, Date.now() - IMPORTS)
     .run();
-  await env.DB.prepare(
-    `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
+  await databaseOf(partnerId)
+    .prepare(
+      `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
      ${numbers(EVENTS)} SELECT ?1, 'evt_' || i, 'event', 'test.ping', '{"type":"t","timestamp":"t","data":{}}', 'delivered', ?2 + i, ?2 + i FROM n`,
-  )
+    )
     .bind(partnerId, Date.now() - EVENTS)
     .run();
 }
@@ -294,9 +297,10 @@ describe("a list that skips many rows", () => {
       expect(new Set(found).size).toBe(found.length);
       return found.length;
     };
-    await env.DB.prepare(
-      "UPDATE activities SET start_time_in_seconds = NULL WHERE partner_id = ? AND file_id LIKE '%7'",
-    )
+    await databaseOf(who)
+      .prepare(
+        "UPDATE activities SET start_time_in_seconds = NULL WHERE partner_id = ? AND file_id LIKE '%7'",
+      )
       .bind(who.partnerId)
       .run();
     expect(await ids("/api/activities/?user_id=many&", "activity_id")).toBe(4_000);

@@ -7,6 +7,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { shortenWaits } from "../support/shortWaits.ts";
 import { collectorOf, deliverDispatch, type CollectorUnderTest } from "../support/world.ts";
+import { databaseOf } from "../support/databases.ts";
 
 const HOUR = 60 * 60_000;
 const OTHER = "https://other.example.com";
@@ -181,7 +182,9 @@ test("An overloaded D1 delays a dispatch of 25 files as one message, and no file
   );
   const { import_id } = await task(who);
   await collector.alarm();
-  const overloaded = vi.spyOn(env.DB, "batch").mockRejectedValue(new Error("D1_ERROR: D1 DB is overloaded."));
+  const overloaded = vi
+    .spyOn(databaseOf(who), "batch")
+    .mockRejectedValue(new Error("D1_ERROR: D1 DB is overloaded."));
   const [sent] = await collector.sent();
   await deliverDispatch(collector, sent?.dispatch_id ?? "", "partner-api-bulk");
   pass(6_000);

@@ -5,12 +5,14 @@ import { MISSING_CHARACTERS } from "../../src/imports/write.ts";
 import { read, task } from "../flows/partnerActs.ts";
 import { send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
+import { databaseOf } from "../support/databases.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
 const keptCharacters = async (partnerId: string) =>
   (
-    await env.DB.prepare("SELECT missing_bytes FROM partner_usage WHERE partner_id = ?")
+    await databaseOf(partnerId)
+      .prepare("SELECT missing_bytes FROM partner_usage WHERE partner_id = ?")
       .bind(partnerId)
       .first<{ missing_bytes: number }>()
   )?.missing_bytes;
@@ -32,7 +34,8 @@ test("a partner with too many missing ids has no further lists stored, and other
   const [greedy, other] = [await newPartner(), await newPartner()];
   const expected_summary_ids = ["never"];
   await task(greedy, { expected_summary_ids, user_id: "first" });
-  await env.DB.prepare("UPDATE partner_usage SET missing_bytes = ? WHERE partner_id = ?")
+  await databaseOf(greedy)
+    .prepare("UPDATE partner_usage SET missing_bytes = ? WHERE partner_id = ?")
     .bind(MISSING_CHARACTERS, greedy.partnerId)
     .run();
   for (const [who, kept] of [

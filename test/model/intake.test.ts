@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import fc from "fast-check";
 import { afterAll, beforeAll, inject, test, vi } from "vitest";
+import { allDatabases } from "../../src/database/databases.ts";
 import { shortenWaits } from "../support/shortWaits.ts";
 import { live, story } from "./commands.ts";
 import { realPlatform } from "./realPlatform.ts";
@@ -37,7 +38,7 @@ test(
         startAt += STORY_MS;
         await live(new World(platform, startAt, planner), commands);
         // The sweep over all sources then finds only the collectors of the next story.
-        await env.DB.prepare("DELETE FROM user_sources").run();
+        for (const database of allDatabases(env)) await database.prepare("DELETE FROM user_sources").run();
       }),
       { numRuns: realRuns, ...replay },
     );

@@ -86,7 +86,7 @@ class MemoryObject {
       },
       deleteAll: async () => {
         mayRun();
-        this.database.clear();
+        this.database.drop();
         this.alarmAt = null;
       },
     };
@@ -145,8 +145,8 @@ class MemoryObject {
 
 /** Simulated bindings and objects for the real code. Every step can be stopped, and all state can be read. */
 export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } {
-  const d1 = new MemoryD1();
-  for (const migration of MIGRATIONS) d1.database.script(migration);
+  const d1s = [new MemoryD1(), new MemoryD1()];
+  for (const { database } of d1s) for (const migration of MIGRATIONS) database.script(migration);
   const files = new MemoryR2();
   const objects = new Map<string, MemoryObject>();
   // Databases are cleared and reused, because creating one takes longer than most stories.
@@ -158,7 +158,8 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
   };
   const windows = new Map<string, PartnerWindows>();
   const env = castTo<Env>({
-    DB: d1,
+    DB: d1s[0],
+    DB_2: d1s[1],
     FILES: files,
     PARTNERS: new MemoryKV(),
     COLLECTOR: {
@@ -194,10 +195,10 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     files,
     interleaving: true,
     fresh() {
-      d1.database.clear();
+      for (const { database } of d1s) database.clear();
       files.objects.clear();
       for (const { database } of objects.values()) {
-        database.clear();
+        database.drop();
         spare.push(database);
       }
       objects.clear();

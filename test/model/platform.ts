@@ -5,6 +5,7 @@ import type { Dispatch } from "../../src/collector/dispatches/dispatch.pure.ts";
 import type { FileVersions } from "../../src/collector/files/versions.pure.ts";
 import type { ImportState } from "../../src/collector/imports/import.pure.ts";
 import type { OutboxEntry } from "../../src/collector/outbox/entry.ts";
+import { allDatabases } from "../../src/database/databases.ts";
 import { CollectorDatabase } from "../../src/collector/storage/database.ts";
 import { CollectorStorage } from "../../src/collector/storage/storage.ts";
 import type { Env } from "../../src/env.ts";
@@ -126,8 +127,10 @@ export function instrument(env: Env, scheduler: Scheduler, faults: Faults, obser
     }),
   );
   around(env.PARTNERS, "get", (call) => reach("kv", async () => call()));
-  around(env.DB, "batch", (call) => reach("d1", async () => call()));
-  around(env.DB, "prepare", (call) => statementAround(call(), reach));
+  for (const database of allDatabases(env)) {
+    around(database, "batch", (call) => reach("d1", async () => call()));
+    around(database, "prepare", (call) => statementAround(call(), reach));
+  }
   for (const queue of QUEUES) {
     replace(env[queue], "metrics", () =>
       reach("queue", async () => {

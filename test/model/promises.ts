@@ -1,3 +1,4 @@
+import { databaseFor } from "../../src/database/databases.ts";
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { parseSummary } from "../../src/activities/storedSummary.pure.ts";
@@ -69,8 +70,9 @@ interface Remains {
 async function gather(world: World): Promise<Remains> {
   const { env } = world.platform;
   const partnerId = world.partner.partner_id;
+  const database = databaseFor(env, world.partner);
   const rows = async <T extends z.ZodType>(table: string, schema: T): Promise<z.infer<T>[]> => {
-    const found = await env.DB.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`).bind(partnerId).all();
+    const found = await database.prepare(`SELECT * FROM ${table} WHERE partner_id = ?`).bind(partnerId).all();
     return z.array(schema).parse(found.results);
   };
   const ledgers = [];

@@ -1,3 +1,4 @@
+import { databaseFor } from "../../src/database/databases.ts";
 import { current } from "./invocations.ts";
 import type { World } from "./world.ts";
 
@@ -58,11 +59,12 @@ async function alarmsOf(world: World): Promise<{ name: string; at: number }[]> {
 /** Returns when the next delivery or erasure sweep is due that a scheduled run has to start. */
 async function dueInReadModel(world: World): Promise<number | null> {
   const due = await current.exit(() =>
-    world.platform.env.DB.prepare(
-      `SELECT min(at) at FROM (
+    databaseFor(world.platform.env, world.partner)
+      .prepare(
+        `SELECT min(at) at FROM (
          SELECT min(max(next_attempt_at, coalesce(claimed_until, 0))) + 6000 at FROM deliveries WHERE partner_id = ?1
          UNION ALL SELECT min(next_sweep_at) FROM erased WHERE partner_id = ?1)`,
-    )
+      )
       .bind(world.partner.partner_id)
       .first<{ at: number | null }>(),
   );

@@ -193,6 +193,7 @@ export class World {
       name: null,
       status: "active",
       created_at,
+      database: worlds % 2 === 0 ? "DB" : "DB_2",
       keys: [{ key_id: "key", digest: digestOf("key"), created_at, expires_at: null }],
       event_url: RECEIVER,
       webhook_secrets: [{ secret_id: "secret", secret: newWebhookSecret(), created_at, expires_at: null }],
@@ -390,7 +391,7 @@ export class World {
       `task ${task.user_id}/${task.source} ${task.event_id} ${initial ? "initial" : ""}`,
       endsAt,
       pace,
-      () => startImport(this.platform.env, this.partner.partner_id, task),
+      () => startImport(this.platform.env, this.partner, task),
       (done) => {
         if (!done.ok) return this.note(`  ${done.code}`);
         const answer = done.outcome;
@@ -502,7 +503,7 @@ export class World {
       `erase ${erasure.user}`,
       endsAt,
       pace,
-      () => eraseUser(this.platform.env, this.partner.partner_id, erasure.user, this.now),
+      () => eraseUser(this.platform.env, this.partner, erasure.user, this.now),
       (known) => {
         erasure.done = known;
         erasure.to = this.moment();

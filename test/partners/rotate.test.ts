@@ -7,6 +7,7 @@ import { newAuthKey, newWebhookSecret, partnerKey, type Partner } from "../../sr
 import { revokeKey, rotateKey, rotateSecret } from "../../src/partners/rotate.ts";
 import { problemOf, send } from "../support/http.ts";
 import { playOutside, type Sent } from "../support/outside.ts";
+import { ownerOf } from "../support/databases.ts";
 import { newPartner } from "../support/partner.ts";
 
 const RECEIVER = "https://hooks.example.com/in";
@@ -65,15 +66,15 @@ test("a key that is revoked, or rotated without an overlap, is rejected at once"
 });
 
 test("while a secret is rotated, events have a signature of the old and one of the new secret", async () => {
-  const { partner, partnerId } = await newPartner({ event_url: RECEIVER });
+  const { partner } = await newPartner({ event_url: RECEIVER });
   const oldSecret = partner.webhook_secrets[0]?.secret ?? "";
   const newSecret = newWebhookSecret();
   await register(rotateSecret(partner, newSecret, 24 * HOUR_MS, now).partner);
   const outside = playOutside({ [RECEIVER]: () => new Response(null, { status: 204 }) });
 
   const deliveredAt = async (atMs: number): Promise<Sent | undefined> => {
-    const delivery_id = (await sendTestEvent(env, partnerId, {}, atMs)) ?? "";
-    await deliverDue(env, { partner_id: partnerId, delivery_id }, { now: () => atMs, random: () => 0 });
+    const delivery_id = (await sendTestEvent(env, partner, {}, atMs)) ?? "";
+    await deliverDue(env, { ...ownerOf(partner), delivery_id }, { now: () => atMs, random: () => 0 });
     return outside.to(RECEIVER).at(-1);
   };
   const verifies = (secret: string, event: Sent | undefined, atMs: number): boolean => {

@@ -4,16 +4,20 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { clockFor } from "../../src/collector/clock.pure.ts";
 import { sweepSources } from "../../src/sources/sweep.ts";
 import { castTo } from "../model/platform.ts";
+import { allDatabases } from "../../src/database/databases.ts";
 import { newPartner } from "../support/partner.ts";
 import { collectorOf, type CollectorUnderTest } from "../support/world.ts";
 import { HOST, ping, read, SOURCE } from "../flows/partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 
 beforeEach(async () => {
   // The round visits the collectors of all partners.
-  await env.DB.batch([
-    env.DB.prepare("DELETE FROM user_sources"),
-    env.DB.prepare("DELETE FROM source_rounds"),
-  ]);
+  for (const database of allDatabases(env)) {
+    await database.batch([
+      database.prepare("DELETE FROM user_sources"),
+      database.prepare("DELETE FROM source_rounds"),
+    ]);
+  }
 });
 
 afterEach(() => {
@@ -115,10 +119,11 @@ test("the scheduled sweep finds a collector without calls, and its pings become 
 test("a round visits every collector once, a limited number per minute and ten at a time, then starts again", async () => {
   const who = await newPartner();
   const sources = 2 * WAKES_PER_RUN + 5;
-  await env.DB.prepare(
-    `INSERT INTO user_sources (partner_id, user_id, source, version)
+  await databaseOf(who)
+    .prepare(
+      `INSERT INTO user_sources (partner_id, user_id, source, version)
      SELECT ?1, 'user-' || (value % 7), 'source-' || value, 1 FROM json_each(?2)`,
-  )
+    )
     .bind(who.partnerId, JSON.stringify(Array.from({ length: sources }, (_, index) => index)))
     .run();
   const visits: string[] = [];
@@ -153,12 +158,16 @@ test("a source that a restored database has lost is listed again at the next cha
   const who = await newPartner();
   const collector = collectorOf(who.partnerId, "user-1", SOURCE);
   const sources = async () =>
-    (await env.DB.prepare("SELECT source FROM user_sources WHERE partner_id = ?").bind(who.partnerId).all())
-      .results;
+    (
+      await databaseOf(who)
+        .prepare("SELECT source FROM user_sources WHERE partner_id = ?")
+        .bind(who.partnerId)
+        .all()
+    ).results;
   await ping(who, HELD);
   await collector.alarm();
   expect(await sources()).toEqual([{ source: SOURCE }]);
-  await env.DB.prepare("DELETE FROM user_sources WHERE partner_id = ?").bind(who.partnerId).run();
+  await databaseOf(who).prepare("DELETE FROM user_sources WHERE partner_id = ?").bind(who.partnerId).run();
   await ping(who, { ...HELD, summary_id: "2" });
   await collector.alarm();
   expect(await sources()).toEqual([{ source: SOURCE }]);

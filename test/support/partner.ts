@@ -7,6 +7,7 @@ import {
   partnerKey,
   type Partner,
 } from "../../src/partners/partner.ts";
+import { byTurns, ownerOf } from "./databases.ts";
 
 export interface TestPartner {
   partner: Partner;
@@ -19,13 +20,14 @@ export interface TestPartner {
 /** Registers a new partner with one valid key. */
 export async function newPartner(settings: Partial<Partner> = {}): Promise<TestPartner> {
   const authKey = newAuthKey();
-  const partnerId = settings.partner_id ?? `p-${randomId()}`;
+  const partnerId = settings.partner_id ?? byTurns(() => `p-${randomId()}`);
   const created_at = new Date().toISOString();
   const partner: Partner = {
     partner_id: partnerId,
     name: null,
     status: "active",
     created_at,
+    database: ownerOf(partnerId).database,
     keys: [{ key_id: randomId(), digest: digestOf(authKey), created_at, expires_at: null }],
     event_url: null,
     webhook_secrets: [{ secret_id: randomId(), secret: newWebhookSecret(), created_at, expires_at: null }],

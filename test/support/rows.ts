@@ -5,14 +5,14 @@ import type { DecodedActivity } from "../../src/fit/types.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { COLLECTOR_LENGTH, fileId, newBatchId, newImportId, ROUTE_LENGTH } from "../../src/identifiers.ts";
 import { rideFile } from "./rideFile.ts";
+import { databaseOf } from "./databases.ts";
 
 type Value = string | number | null;
 
-async function insert(table: string, row: Record<string, Value>): Promise<void> {
+async function insert(table: string, row: Record<string, Value> & { partner_id: string }): Promise<void> {
   const columns = Object.keys(row);
-  await env.DB.prepare(
-    `INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`,
-  )
+  await databaseOf(row)
+    .prepare(`INSERT INTO ${table} (${columns.join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`)
     .bind(...Object.values(row))
     .run();
 }
@@ -115,15 +115,16 @@ export async function seedActivity(
   const updated_batch = await seedBatch(names.partnerId, file_id, { updated_at });
   const object_key = `${names.partnerId}/${file_id}`;
   await env.FILES.put(object_key, rideFile());
-  await env.DB.prepare(
-    `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode, start_time_in_seconds,
+  await databaseOf(names)
+    .prepare(
+      `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode, start_time_in_seconds,
        status, version, revision, received_at, updated_at, updated_batch, activity_count, stored_version, readable_name,
        object_key)
      VALUES (?1, ?2, ?3, ?4, ?5, 1, 0, '1760000000', 'imported', ?6, ?6, ?6, ?7, ?8, ?9, ?6, 'Lunch ride', ?10)
      ON CONFLICT (partner_id, file_id) DO UPDATE SET updated_at = excluded.updated_at,
        updated_batch = excluded.updated_batch, activity_count = max(activity_count, excluded.activity_count),
        readable_name = excluded.readable_name`,
-  )
+    )
     .bind(
       names.partnerId,
       file_id,

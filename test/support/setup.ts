@@ -1,5 +1,6 @@
 import { applyD1Migrations, type D1Migration } from "cloudflare:test";
 import { env } from "cloudflare:workers";
+import { allDatabases } from "../../src/database/databases.ts";
 import type { Env as WorkerEnv } from "../../src/env.ts";
 
 declare global {
@@ -10,4 +11,4 @@ declare global {
   }
 }
 
-await applyD1Migrations(env.DB, env.TEST_MIGRATIONS);
+for (const database of allDatabases(env)) await applyD1Migrations(database, env.TEST_MIGRATIONS);

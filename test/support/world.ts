@@ -2,6 +2,7 @@ import { createMessageBatch, runDurableObjectAlarm, runInDurableObject } from "c
 import { env } from "cloudflare:workers";
 import { collectorName, randomId } from "../../src/identifiers.ts";
 import worker from "../../src/index.ts";
+import { ownerOf } from "./databases.ts";
 
 /** One user's files from one source in a test: the collector, and the messages that it has sent. */
 export function collectorOf(partnerId: string, userId: string, source: string) {
@@ -86,7 +87,7 @@ export async function deliverEvent(partnerId: string, deliveryId: string) {
       id: deliveryId,
       timestamp: new Date(),
       attempts: 1,
-      body: { partner_id: partnerId, delivery_id: deliveryId },
+      body: { ...ownerOf(partnerId), delivery_id: deliveryId },
     },
   ]);
   await worker.queue(batch, env);

@@ -13,21 +13,22 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 import { pingFields } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, project, settle } from "../support/world.ts";
+import { databaseOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
 });
 
 const counted = async (partnerId: string) =>
-  env.DB.prepare("SELECT files, stored_bytes FROM partner_usage WHERE partner_id = ?")
+  databaseOf(partnerId)
+    .prepare("SELECT files, stored_bytes FROM partner_usage WHERE partner_id = ?")
     .bind(partnerId)
     .first();
 
 /** Counts the usage from the rows and the bucket. */
 async function actual(partnerId: string) {
-  const { results } = await env.DB.prepare(
-    "SELECT object_key, failed_object_key FROM files WHERE partner_id = ?",
-  )
+  const { results } = await databaseOf(partnerId)
+    .prepare("SELECT object_key, failed_object_key FROM files WHERE partner_id = ?")
     .bind(partnerId)
     .all<{ object_key: string | null; failed_object_key: string | null }>();
   const keys = results
@@ -74,10 +75,12 @@ describe("the usage of a partner", () => {
         } else if (act === 6) await task(who, { user_id: userOf() });
         else if (act === 7) await settleAll();
         else if (act === 8) {
-          await env.DB.prepare("UPDATE files SET decoder_version = 0 WHERE partner_id = ?")
+          await databaseOf(who)
+            .prepare("UPDATE files SET decoder_version = 0 WHERE partner_id = ?")
             .bind(who.partnerId)
             .run();
-          await env.DB.prepare(INSERT_REDECODE)
+          await databaseOf(who)
+            .prepare(INSERT_REDECODE)
             .bind(randomId(), JSON.stringify({ since: 0, code: null }))
             .run();
           await continueJobs(env, Date.now());
@@ -117,10 +120,9 @@ describe("the usage of a partner", () => {
       received_at: version,
       failed_object: null,
     }));
-    await env.DB.batch(projectFiles(env.DB, who.partnerId, written));
-    await env.DB.prepare(
-      "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, 1, 1)",
-    )
+    await databaseOf(who).batch(projectFiles(databaseOf(who), who.partnerId, written));
+    await databaseOf(who)
+      .prepare("INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, 1, 1)")
       .bind(who.partnerId, userId)
       .run();
   }

@@ -14,7 +14,7 @@ import {
   systemCode,
   type Refusal,
 } from "../commandLine.ts";
-import { databaseAt } from "../databases.ts";
+import { databasesAt } from "../databases.ts";
 import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
 const USAGE = `Usage: npm run erase -- <partner_id> <user_id> [--local [--state DIR] | --remote [--env staging]]
@@ -42,25 +42,33 @@ async function main(): Promise<Refusal | null> {
   const saved = again === undefined ? null : await readSaved(again);
   if (saved !== null && !saved.ok) return saved;
 
-  const database = await databaseAt(target);
-  if (!database.ok) return database;
+  const databases = await databasesAt(target);
+  if (!databases.ok) return databases;
   try {
     if (saved === null) {
       const user = { user_id: userId, user_hash: userHash(partnerId, userId) };
-      const started = await database.run(BEGIN_ERASURE, ...erasureValues(partnerId, user, Date.now()));
-      if (started.length === 0)
+      // Only the partner's database knows the user. The others change nothing.
+      let started = 0;
+      for (const database of databases.all) {
+        started += (await database.run(BEGIN_ERASURE, ...erasureValues(partnerId, user, Date.now()))).length;
+      }
+      if (started === 0)
         return refuse(
           `The partner ${partnerId} has no user ${JSON.stringify(userId)}. Check both ids, and --local, --remote and --env.`,
         );
     } else {
-      const restored = erasedSchema.parse(await database.run(ALL_ERASED));
-      const users = usersSchema.parse(await database.run(ALL_USERS));
-      const toErase = erasedAgain(saved.rows, restored, users);
-      for (const { partner_id, before_version, ...user } of toErase) {
-        await database.run(ERASE_AGAIN, ...erasureValues(partner_id, user, before_version));
+      let found = 0;
+      for (const database of databases.all) {
+        const restored = erasedSchema.parse(await database.run(ALL_ERASED));
+        const users = usersSchema.parse(await database.run(ALL_USERS));
+        const toErase = erasedAgain(saved.rows, restored, users);
+        for (const { partner_id, before_version, ...user } of toErase) {
+          await database.run(ERASE_AGAIN, ...erasureValues(partner_id, user, before_version));
+        }
+        found += toErase.length;
       }
-      console.log(`Erased users in the restored database: ${toErase.length}.`);
-      if (toErase.length === 0) return null;
+      console.log(`Erased users in the restored database: ${found}.`);
+      if (found === 0) return null;
     }
     console.log(
       `Erasure started. The service now rejects older data of the user. Its clock deletes the stored data in runs, every ${clockInterval(target)}, and searches again ${NEXT_SWEEP_AFTER_MS / 60_000} minutes later.`,
@@ -69,7 +77,7 @@ async function main(): Promise<Refusal | null> {
   } catch (fault) {
     return refusalOf(fault);
   } finally {
-    await database.close();
+    await databases.close();
   }
 }
 

@@ -10,12 +10,15 @@ import {
 } from "../commandLine.ts";
 import { COPY_COMMANDS, runCopyCommand } from "../export/commands.ts";
 import { COMMANDS, settingsProblem, SETTINGS, type Request } from "../partnerCommands.ts";
+import { emptyDatabasesAt } from "../databases.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
 import { registryAt } from "../registries.ts";
 
 const USAGE = `Usage: npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
 Commands:
-  create <partner_id> [settings]           prints the key and the webhook secret, once
+  create <partner_id> [--database DB_2] [settings]
+                                           prints the key and the webhook secret, once; the database is for
+                                           ever, by default the smallest one
   list                                     prints all partners
   show <partner_id>                        prints settings, key ids and secret ids
   set <partner_id> <settings>              changes settings; settings that are not named stay
@@ -35,6 +38,7 @@ Settings ("none" clears one):
 const FLAGS = {
   json: { type: "boolean", default: false },
   ...TARGET_FLAGS,
+  database: { type: "string" },
   name: { type: "string" },
   "event-url": { type: "string" },
   "callback-host": { type: "string", multiple: true },
@@ -135,6 +139,7 @@ function parseSettings(
   }
   const hosts = values["callback-host"];
   const settings = {
+    database: values.database,
     name: textOf(values.name),
     eventUrl: textOf(values["event-url"]),
     callbackHosts: hosts?.length === 1 && hosts[0] === NONE ? [] : hosts,
@@ -160,7 +165,11 @@ async function main(): Promise<Refusal | null> {
   const registry = await registryAt(target);
   if (!registry.ok) return registry;
   try {
-    const output = await command.run(registry, request, new Date());
+    const output = await command.run(
+      { registry, databases: async () => emptyDatabasesAt(target) },
+      request,
+      new Date(),
+    );
     if (!output.ok) return output;
     console.log(given.values.json ? JSON.stringify(output.json) : output.text);
     return null;

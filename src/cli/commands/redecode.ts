@@ -3,7 +3,7 @@ import { FILE_ERROR_CODES, type FileErrorCode } from "../../files/file.ts";
 import { randomId } from "../../identifiers.ts";
 import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../../operator/write.ts";
 import { exitWith, misuse, readFlags, refusalOf } from "../commandLine.ts";
-import { databaseAt, type Database } from "../databases.ts";
+import { databasesAt, type Database } from "../databases.ts";
 import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
 const USAGE = `Usage: npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
@@ -14,6 +14,13 @@ const USAGE = `Usage: npm run redecode -- --since DATE [--code CODE] [--json] [-
 
 /** A query of the deployed database takes about as long. */
 const POLL_INTERVAL_MS = 2_000;
+
+interface Progress {
+  isFinished: boolean;
+  looked_at: number;
+  changed: number;
+  failed: number;
+}
 
 /** npm run redecode: see USAGE. */
 const flags = readFlags({
@@ -44,24 +51,27 @@ if (code === undefined) {
 const target = readTarget(flags.values);
 if (!target.ok) exitWith(target);
 
-const database = await databaseAt(target);
-if (!database.ok) exitWith(database);
+const opened = await databasesAt(target);
+if (!opened.ok) exitWith(opened);
+const databases = opened;
 try {
   const jobId = randomId();
-  await database.run(INSERT_REDECODE, jobId, JSON.stringify({ since, code }));
+  for (const database of databases.all) {
+    await database.run(INSERT_REDECODE, jobId, JSON.stringify({ since, code }));
+  }
   if (!json) {
     console.log(
       `Created the job ${jobId}. The service continues its jobs every ${clockInterval(target)}. Ctrl-C ends this command, not the job.`,
     );
   }
-  let job = await readJob(database, jobId);
+  let job = await readProgress(jobId);
   let shown = "";
-  while (job.finished_at === null) {
+  while (!job.isFinished) {
     const line = progressOf(job);
     if (!json && line !== shown) console.log(line);
     shown = line;
     await delay(POLL_INTERVAL_MS);
-    job = await readJob(database, jobId);
+    job = await readProgress(jobId);
   }
   const { looked_at, changed, failed } = job;
   console.log(
@@ -70,11 +80,11 @@ try {
 } catch (fault) {
   exitWith(refusalOf(fault));
 } finally {
-  await database.close();
+  await databases.close();
 }
 
-function progressOf({ looked_at, changed, failed, parameters }: Job): string {
-  const done = parameters.code === null ? "decoded again" : "queued for another import";
+function progressOf({ looked_at, changed, failed }: Progress): string {
+  const done = code === null ? "decoded again" : "queued for another import";
   const files = looked_at === 1 ? "file" : "files";
   return `${looked_at} ${files} examined, ${changed} ${done}, ${failed} failed.`;
 }
@@ -82,6 +92,18 @@ function progressOf({ looked_at, changed, failed, parameters }: Job): string {
 /** Returns null without a code, and undefined for an unknown code. */
 function codeOf(text: string | undefined): FileErrorCode | null | undefined {
   return text === undefined ? null : FILE_ERROR_CODES.find((known) => known === text);
+}
+
+/** Sums over the databases. Each has a job of its own with the same id. */
+async function readProgress(jobId: string): Promise<Progress> {
+  const jobs = await Promise.all(databases.all.map(async (database) => readJob(database, jobId)));
+  const sum = (count: (job: Job) => number) => jobs.reduce((total, job) => total + count(job), 0);
+  return {
+    isFinished: jobs.every(({ finished_at }) => finished_at !== null),
+    looked_at: sum((job) => job.looked_at),
+    changed: sum((job) => job.changed),
+    failed: sum((job) => job.failed),
+  };
 }
 
 async function readJob(from: Database, jobId: string): Promise<Job> {

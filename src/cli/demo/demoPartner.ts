@@ -1,6 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
+import { FIRST_DATABASE } from "../../database/databases.ts";
 import { validKeyId, partnerKey, partnerSchema } from "../../partners/partner.ts";
 import { activityId, fileId } from "../../identifiers.ts";
 import { systemCode } from "../commandLine.ts";
@@ -25,6 +26,7 @@ export type DemoPartner = z.infer<typeof demoSchema>;
 
 const SETTINGS = {
   name: "Demo",
+  database: FIRST_DATABASE,
   callback_hosts: [],
   limits: { requests_per_minute: null, files_per_minute: null },
   quotas: { files: null, stored_bytes: null },

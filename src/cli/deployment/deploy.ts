@@ -34,10 +34,10 @@ const COMMANDS = {
   account: () => ["whoami", "--json"],
   versions: () => ["deployments", "list", "--json"],
   databases: () => ["d1", "list", "--json"],
-  createDatabase: ({ databaseName }: Settings) => ["d1", "create", databaseName],
-  bookmark: () => ["d1", "time-travel", "info", "DB", "--json"],
+  createDatabase: (name: string) => ["d1", "create", name],
+  bookmark: (binding: string) => ["d1", "time-travel", "info", binding, "--json"],
   secrets: () => ["secret", "list", "--format", "json"],
-  migrate: () => ["d1", "migrations", "apply", "DB", "--remote"],
+  migrate: (binding: string) => ["d1", "migrations", "apply", binding, "--remote"],
   version: (versionId: string) => ["versions", "view", versionId, "--json"],
   deploy: (secretsFile: string | null, ownHosts: readonly string[]) => [
     "deploy",
@@ -58,12 +58,15 @@ export function deploymentPlan(environment: Environment, settings: Settings): st
       [shown(COMMANDS.versions()), shown(COMMANDS.version("<version>"))],
     ],
     [
-      `Find the database ${settings.databaseName}, or create it`,
-      [shown(COMMANDS.databases()), shown(COMMANDS.createDatabase(settings))],
+      "Find the databases, or create those that are missing",
+      [
+        shown(COMMANDS.databases()),
+        ...settings.databases.map(({ name }) => shown(COMMANDS.createDatabase(name))),
+      ],
     ],
     [
-      "Record the state of the database, for a restore (not for a new database)",
-      [shown(COMMANDS.bookmark())],
+      "Record the state of the databases, for a restore (not for a new database)",
+      settings.databases.map(({ binding }) => shown(COMMANDS.bookmark(binding))),
     ],
     [
       settings.trainingPlanUrl === ""
@@ -71,7 +74,10 @@ export function deploymentPlan(environment: Environment, settings: Settings): st
         : `Find ${SECRET}, or ask for it and upload it with the code`,
       settings.trainingPlanUrl === "" ? [] : [shown(COMMANDS.secrets())],
     ],
-    ["Migrate the database, before the code", [shown(COMMANDS.migrate())]],
+    [
+      "Migrate the databases, before the code",
+      settings.databases.map(({ binding }) => shown(COMMANDS.migrate(binding))),
+    ],
     [
       "Deploy the code, a second time if its addresses have changed. Wrangler creates a missing KV namespace, bucket or queue",
       [
@@ -115,16 +121,16 @@ export async function deploy(
     );
     const urls = url === null ? [] : [url];
     const expectedHosts = hostsOf([...urls, ...previousAddresses]);
-    const bookmark = await bookmarkOrNewDatabase(settings, deployer);
+    const bookmarks = await bookmarksOrNewDatabases(settings, deployer);
 
     const secret = await missingSecret(settings, previous, deployer);
 
-    rollback = rollbackCommands(environment, previous, bookmark);
+    rollback = rollbackCommands(environment, previous, bookmarks);
     stage = "The code was not deployed: a migration failed";
-    await wrangler(COMMANDS.migrate());
-    print("Migrated the database.");
+    for (const { binding } of settings.databases) await wrangler(COMMANDS.migrate(binding));
+    print(`Migrated ${settings.databases.map(({ binding }) => binding).join(", ")}.`);
 
-    stage = "The database was migrated, but the deployment of the code failed";
+    stage = "The databases were migrated, but the deployment of the code failed";
     let { version, targets } = await upload(wrangler, secret, expectedHosts);
     const ownHosts = hostsOf([...urls, ...targets]);
     if (ownHosts.join() !== expectedHosts.join()) {
@@ -157,15 +163,29 @@ async function requireLogin(wrangler: RunWrangler): Promise<void> {
   });
 }
 
-/** Returns the Time Travel bookmark of the database. Creates a missing database and returns null. */
-async function bookmarkOrNewDatabase(
-  settings: Settings,
+/** A database's Time Travel bookmark. */
+interface Bookmark {
+  binding: string;
+  bookmark: string;
+}
+
+/** Returns the bookmarks of the databases. Creates those that are missing. */
+async function bookmarksOrNewDatabases(
+  { databases }: Settings,
   { wrangler, print }: Deployer,
-): Promise<string | null> {
-  if (await hasDatabase(wrangler, settings)) return bookmarkOf(wrangler);
-  await wrangler(COMMANDS.createDatabase(settings));
-  print(`Created the database ${settings.databaseName}.`);
-  return null;
+): Promise<Bookmark[]> {
+  const listed = parsePrinted(namesSchema, await wrangler(COMMANDS.databases()));
+  const existing = new Set(listed.map(({ name }) => name));
+  const bookmarks: Bookmark[] = [];
+  for (const { binding, name } of databases) {
+    if (existing.has(name)) {
+      bookmarks.push({ binding, bookmark: await bookmarkOf(wrangler, binding) });
+    } else {
+      await wrangler(COMMANDS.createDatabase(name));
+      print(`Created the database ${name}.`);
+    }
+  }
+  return bookmarks;
 }
 
 /** Asks for the secret of plan requests if it is needed and not stored. Returns null when no upload is needed. */
@@ -188,11 +208,11 @@ function isLoggedOut(printed: string): boolean {
   return /"loggedIn":\s*false/.test(printed);
 }
 
-/** Returns the commands that restore the previous code and the previous database. */
+/** Returns the commands that restore the previous code and the previous databases. */
 function rollbackCommands(
   environment: Environment,
   previous: string | null,
-  bookmark: string | null,
+  bookmarks: readonly Bookmark[],
 ): string {
   const flag = environmentFlag(environment).join(" ");
   const lines = [
@@ -200,10 +220,14 @@ function rollbackCommands(
       ? "No rollback: this is the first version."
       : `Roll back the code:    npx wrangler rollback ${previous} ${flag}`,
   ];
-  if (bookmark !== null) {
+  for (const { binding, bookmark } of bookmarks) {
     lines.push(
-      `Restore the database:  npx wrangler d1 time-travel restore DB --bookmark=${bookmark} ${flag}`,
-      "Restore it only if a migration damaged it: newer rows are lost. See src/cli/OPERATIONS.md.",
+      `Restore the database:  npx wrangler d1 time-travel restore ${binding} --bookmark=${bookmark} ${flag}`,
+    );
+  }
+  if (bookmarks.length > 0) {
+    lines.push(
+      "Restore a database only if a migration damaged it: its newer rows are lost. See src/cli/OPERATIONS.md.",
     );
   }
   return lines.join("\n");
@@ -226,14 +250,9 @@ async function runningVersion(wrangler: RunWrangler): Promise<string | null> {
   return newest?.versions[0]?.version_id ?? null;
 }
 
-async function hasDatabase(wrangler: RunWrangler, { databaseName }: Settings): Promise<boolean> {
-  return parsePrinted(namesSchema, await wrangler(COMMANDS.databases())).some(
-    ({ name }) => name === databaseName,
-  );
-}
-
-async function bookmarkOf(wrangler: RunWrangler): Promise<string> {
-  return parsePrinted(z.object({ bookmark: z.string() }), await wrangler(COMMANDS.bookmark())).bookmark;
+async function bookmarkOf(wrangler: RunWrangler, binding: string): Promise<string> {
+  const printed = await wrangler(COMMANDS.bookmark(binding));
+  return parsePrinted(z.object({ bookmark: z.string() }), printed).bookmark;
 }
 
 async function hasSecret(wrangler: RunWrangler): Promise<boolean> {

@@ -7,13 +7,13 @@ import type { Environment } from "../wrangler.ts";
 /** Settings of wrangler.toml that a deployment uses. */
 export interface Settings {
   worker: string;
-  databaseName: string;
+  databases: { binding: string; name: string }[];
   trainingPlanUrl: string;
 }
 
 const configSchema = z.looseObject({
   name: z.string(),
-  d1_databases: z.tuple([z.looseObject({ database_name: z.string() })]),
+  d1_databases: z.array(z.looseObject({ binding: z.string(), database_name: z.string() })),
   vars: z.looseObject({ TRAINING_PLAN_URL: z.string() }),
 });
 
@@ -27,7 +27,12 @@ export function readSettings(environment: Environment): Settings {
   );
   return {
     worker: name,
-    databaseName: d1_databases[0].database_name,
+    databases: d1_databases.map(({ binding, database_name }) => ({ binding, name: database_name })),
     trainingPlanUrl: vars.TRAINING_PLAN_URL,
   };
+}
+
+/** Returns the bindings of an environment's databases. */
+export function databaseNamesOf(environment: Environment): string[] {
+  return readSettings(environment).databases.map(({ binding }) => binding);
 }

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { FIRST_DATABASE } from "../../database/databases.ts";
 import { randomId } from "../../identifiers.ts";
 import { verify } from "../../verify/verify.ts";
 import { newPartner } from "../newPartner.ts";
@@ -26,6 +27,7 @@ export async function smokeTest(url: string, registry: Registry, polling: Pollin
       // A new id each time, because the service caches ids that it does not find.
       partner_id: `smoke-${randomId()}`,
       name: "Smoke test of a deployment",
+      database: FIRST_DATABASE,
       event_url: null,
       callback_hosts: [],
       limits: { requests_per_minute: null, files_per_minute: null },

@@ -38,11 +38,11 @@ export function claimDispatch(turn: CollectorTurn, dispatchId: string, claimant:
   const claimed = renewClaim({ ...dispatch, claims, claim: claimant }, turn.clock, now);
   storage.dispatches.write([{ ...claimed, files: items.map((item) => [item.file_id, item.version]) }]);
   turn.alarmBy(claimed.due_at);
-  const { partner_id, user_id, source } = identity;
+  const { partner_id, user_id, source, database } = identity;
   return {
     claim: claimant.claim,
     until: claimed.due_at,
-    names: { partner_id, user_id, source },
+    names: { partner_id, user_id, source, database },
     exclusive: dispatch.exclusive,
     items,
   };

@@ -20,7 +20,7 @@ import { importProjection, type ImportState } from "./import.pure.ts";
  */
 export async function announceImport(
   env: CollectorEnv,
-  database: D1Database,
+  db: D1Database,
   identity: CollectorIdentity,
   row: ImportState,
   readFailures: (limit: number) => FileVersions[],
@@ -31,10 +31,10 @@ export async function announceImport(
   const shared = { partner_id: identity.partner_id, user_id: identity.user_id, import_id: row.import_id };
   const announced = { ...importProjection(identity, row), partner_id: identity.partner_id };
   const now = row.completed_at ?? Date.now();
-  const statements = [projectImport(database, identity.partner_id, importProjection(identity, row))];
+  const statements = [projectImport(db, identity.partner_id, importProjection(identity, row))];
   if (planId !== null) {
     statements.push(
-      insertDelivery(database, {
+      insertDelivery(db, {
         ...shared,
         delivery_id: planId,
         kind: "training_plan",
@@ -50,7 +50,7 @@ export async function announceImport(
   if (eventId !== null) {
     const failures = readFailures(FAILURES_IN_EVENT + 1);
     statements.push(
-      insertDelivery(database, {
+      insertDelivery(db, {
         ...shared,
         delivery_id: eventId,
         kind: "event",
@@ -64,11 +64,12 @@ export async function announceImport(
       }),
     );
   }
-  statements.push(readErased(database, identity.partner_id, identity.user_hash));
-  const erasedBefore = boundOf((await database.batch(statements)).at(-1));
+  statements.push(readErased(db, identity.partner_id, identity.user_hash));
+  const erasedBefore = boundOf((await db.batch(statements)).at(-1));
   const first = planId !== null && planner ? planId : eventId;
   if (first !== null && row.requested_at > erasedBefore) {
-    await env.DELIVERIES.send({ partner_id: identity.partner_id, delivery_id: first });
+    const { partner_id, database } = identity;
+    await env.DELIVERIES.send({ partner_id, delivery_id: first, database });
   }
   return erasedBefore;
 }

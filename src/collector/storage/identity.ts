@@ -6,6 +6,7 @@ type IdentityRow = {
   partner_id: string;
   user_id: string;
   source: string;
+  database: string;
   released_through: number;
   housekeeping_at: number | null;
   introduced: number;
@@ -25,7 +26,7 @@ export class IdentityStorage {
   /** Reads the cache from storage. Called at the start and after a rollback. */
   reload(): void {
     const rows = this.#database.read<IdentityRow>(
-      "SELECT partner_id, user_id, source, released_through, housekeeping_at, introduced FROM identity",
+      "SELECT partner_id, user_id, source, database, released_through, housekeeping_at, introduced FROM identity",
     );
     this.#cache(rows[0] ?? null);
     this.#erasedBefore =
@@ -40,9 +41,18 @@ export class IdentityStorage {
   }
 
   /** Stores the names at the first call, because an alarm gets no arguments. */
-  storeNames({ partner_id, user_id, source }: CollectorNames): void {
+  storeNames(names: CollectorNames): void {
     if (this.#row !== null) return;
-    this.#write({ partner_id, user_id, source, released_through: 0, housekeeping_at: null, introduced: 0 });
+    const { partner_id, user_id, source, database } = identityOf(names);
+    this.#write({
+      partner_id,
+      user_id,
+      source,
+      database,
+      released_through: 0,
+      housekeeping_at: null,
+      introduced: 0,
+    });
   }
 
   /** Whether the read model lists this user and source, so that an erasure finds this collector. */
@@ -106,12 +116,13 @@ export class IdentityStorage {
   #write(row: IdentityRow): void {
     this.#cache(row);
     this.#database.write(
-      `INSERT INTO identity (only, partner_id, user_id, source, released_through, housekeeping_at, introduced)
-       VALUES (1, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET released_through = excluded.released_through,
+      `INSERT INTO identity (only, partner_id, user_id, source, database, released_through, housekeeping_at, introduced)
+       VALUES (1, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (only) DO UPDATE SET released_through = excluded.released_through,
          housekeeping_at = excluded.housekeeping_at, introduced = excluded.introduced`,
       row.partner_id,
       row.user_id,
       row.source,
+      row.database,
       row.released_through,
       row.housekeeping_at,
       row.introduced,

@@ -38,4 +38,9 @@ export const MIGRATIONS: readonly Migration[] = [
       CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY, entry TEXT NOT NULL);
     `,
   },
+  {
+    // The binding of the partner's database. Collectors of older code belong to the first one.
+    readableFrom: 1,
+    sql: "ALTER TABLE identity ADD COLUMN database TEXT NOT NULL DEFAULT 'DB';",
+  },
 ];

@@ -64,7 +64,7 @@ export const listActivities = endpoint(listRoute, async (c) =>
       z.tuple([z.number().nullable(), z.string(), z.number()]),
       z.tuple([z.number(), z.string(), z.string(), z.string(), z.number()]),
     ]),
-    read: async (filters, page) => read.listActivities(c.env, c.var.partner.partner_id, filters, page),
+    read: async (filters, page) => read.listActivities(c.env, c.var.partner, filters, page),
   }),
 );
 
@@ -99,7 +99,7 @@ function refuse(c: RequestContext, code: Refusal) {
 
 export const getActivity = endpoint(getRoute, async (c) => {
   const { activity_id } = c.req.valid("param");
-  const found = await readActivityWithDetails(c.env, c.var.partner.partner_id, activity_id, (bytes) =>
+  const found = await readActivityWithDetails(c.env, c.var.partner, activity_id, (bytes) =>
     chargeBytes(c, bytes),
   );
   return found.ok ? c.json(found.activity, 200) : refuse(c, found.code);
@@ -140,7 +140,7 @@ export const getStreams = endpoint(streamsRoute, async (c) => {
   const { keys, resolution } = c.req.valid("query");
   const streams = await readStreams(
     c.env,
-    c.var.partner.partner_id,
+    c.var.partner,
     c.req.valid("param").activity_id,
     { keys: keys ?? null, resolution: resolution ?? null },
     (bytes) => chargeBytes(c, bytes),

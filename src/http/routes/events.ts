@@ -33,7 +33,7 @@ export const listEvents = endpoint(listRoute, async (c) =>
   pageResponse(c, c.req.valid("query"), {
     name: "events",
     position: z.tuple([z.number(), z.string()]),
-    read: async (filters, page) => read.listEvents(c.env, c.var.partner.partner_id, filters, page),
+    read: async (filters, page) => read.listEvents(c.env, c.var.partner, filters, page),
   }),
 );
 
@@ -51,7 +51,7 @@ const getRoute = createRoute({
 
 export const getEvent = endpoint(getRoute, async (c) => {
   const { event_id } = c.req.valid("param");
-  const event = await read.readEvent(c.env, c.var.partner.partner_id, event_id);
+  const event = await read.readEvent(c.env, c.var.partner, event_id);
   return event === null ? notFound(c, "event") : c.json(event, 200);
 });
 
@@ -85,18 +85,18 @@ const resendRoute = createRoute({
 
 export const resendEvent = endpoint(resendRoute, async (c) => {
   const { event_id } = c.req.valid("param");
-  const { partner_id, event_url } = c.var.partner;
-  const event = await read.readEvent(c.env, partner_id, event_id);
+  const { partner } = c.var;
+  const event = await read.readEvent(c.env, partner, event_id);
   if (event === null) return notFound(c, "event");
-  if (event_url === null) return noEventUrl(c);
-  if (!(await sending.resendEvent(c.env, partner_id, event_id, Date.now()))) {
+  if (partner.event_url === null) return noEventUrl(c);
+  if (!(await sending.resendEvent(c.env, partner, event_id, Date.now()))) {
     return problem(
       c,
       "event_in_delivery",
       "An attempt to deliver this event is in progress or due. Read the event's `attempts` in a minute.",
     );
   }
-  return c.json((await read.readEvent(c.env, partner_id, event_id)) ?? event, 202);
+  return c.json((await read.readEvent(c.env, partner, event_id)) ?? event, 202);
 });
 
 const testRoute = createRoute({
@@ -119,9 +119,9 @@ const testRoute = createRoute({
 const TEST_EVENT_RETRY_SECONDS = 3_600;
 
 export const sendTestEvent = endpoint(testRoute, async (c) => {
-  const { partner_id, event_url } = c.var.partner;
-  if (event_url === null) return noEventUrl(c);
-  const eventId = await sending.sendTestEvent(c.env, partner_id, c.req.valid("query"), Date.now());
+  const { partner } = c.var;
+  if (partner.event_url === null) return noEventUrl(c);
+  const eventId = await sending.sendTestEvent(c.env, partner, c.req.valid("query"), Date.now());
   if (eventId === null) {
     const limit = TEST_EVENTS_A_DAY.toLocaleString("en");
     return rateLimited(
@@ -130,7 +130,7 @@ export const sendTestEvent = endpoint(testRoute, async (c) => {
       TEST_EVENT_RETRY_SECONDS,
     );
   }
-  const event = await read.readEvent(c.env, partner_id, eventId);
+  const event = await read.readEvent(c.env, partner, eventId);
   if (event === null) throw new Error("a test event cannot be read after it was stored");
   return c.json(event, 202);
 });

@@ -64,7 +64,7 @@ export const listFiles = endpoint(listRoute, async (c) =>
   pageResponse(c, c.req.valid("query"), {
     name: "files",
     position: z.tuple([z.number(), z.string(), z.string(), z.string()]),
-    read: async (filters, page) => read.listFiles(c.env, c.var.partner.partner_id, filters, page),
+    read: async (filters, page) => read.listFiles(c.env, c.var.partner, filters, page),
   }),
 );
 
@@ -81,7 +81,7 @@ const getRoute = createRoute({
 });
 
 export const getFile = endpoint(getRoute, async (c) => {
-  const file = await read.readFile(c.env, c.var.partner.partner_id, c.req.valid("param").file_id);
+  const file = await read.readFile(c.env, c.var.partner, c.req.valid("param").file_id);
   return file === null ? notFound(c, "file") : c.json(file, 200);
 });
 
@@ -109,7 +109,7 @@ const SANDBOX_POLICY = "default-src 'none'; sandbox";
 
 export const getOriginal = endpoint(originalRoute, async (c) => {
   const { file_id } = c.req.valid("param");
-  const original = await withOriginal(c.env, c.var.partner.partner_id, file_id, (stored, key) =>
+  const original = await withOriginal(c.env, c.var.partner, file_id, (stored, key) =>
     openObject(c.env.FILES, stored, key),
   );
   if (!original.ok) {
@@ -181,8 +181,7 @@ const retryRoute = createRoute({
 
 export const retryFile = endpoint(retryRoute, async (c) => {
   const { file_id } = c.req.valid("param");
-  const { partner_id } = c.var.partner;
-  const found = await read.readFile(c.env, partner_id, file_id);
+  const found = await read.readFile(c.env, c.var.partner, file_id);
   if (found === null) return notFound(c, "file");
   const retried = await retryFailed(
     c,
@@ -192,6 +191,6 @@ export const retryFile = endpoint(retryRoute, async (c) => {
       : `Only a failed file can be retried, and this file is ${found.status}.`,
   );
   if (!retried.ok) return retried.response;
-  const queued = await read.readFile(c.env, partner_id, file_id);
+  const queued = await read.readFile(c.env, c.var.partner, file_id);
   return c.json(queued ?? found, 202);
 });

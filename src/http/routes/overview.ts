@@ -18,5 +18,5 @@ const route = createRoute({
 });
 
 export const getOverview = endpoint(route, async (c) =>
-  c.json(await readOverview(c.env, c.var.partner.partner_id, Date.now(), (rows) => chargeRows(c, rows)), 200),
+  c.json(await readOverview(c.env, c.var.partner, Date.now(), (rows) => chargeRows(c, rows)), 200),
 );

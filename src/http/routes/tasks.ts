@@ -79,13 +79,13 @@ export const postTask = endpoint(route, async (c) => {
   const task = c.req.valid("json");
   const { partner } = c.var;
   if (c.req.valid("query").dry_run === "true") {
-    const started = await previewImport(c.env, partner.partner_id, task);
+    const started = await previewImport(c.env, partner, task);
     return c.json(answerOf(task, storedAnswer(partner, started)), 202);
   }
   const started = await runOnce(c, c.req.valid("header")["Idempotency-Key"], {
     userHashes: [userHash(partner.partner_id, task.user_id)],
     run: async () => {
-      const done = await startImport(c.env, partner.partner_id, task);
+      const done = await startImport(c.env, partner, task);
       return done.ok ? { ok: true, outcome: storedAnswer(partner, done.outcome) } : done;
     },
     serialize: (outcome) => JSON.stringify(outcome),

@@ -26,7 +26,7 @@ export const listUsers = endpoint(listRoute, async (c) =>
   pageResponse(c, c.req.valid("query"), {
     name: "users",
     position: z.tuple([z.string()]),
-    read: async (_filters, page) => read.listUsers(c.env, c.var.partner.partner_id, page),
+    read: async (_filters, page) => read.listUsers(c.env, c.var.partner, page),
   }),
 );
 
@@ -44,7 +44,7 @@ const getRoute = createRoute({
 
 export const getUser = endpoint(getRoute, async (c) => {
   const { user_id } = c.req.valid("param");
-  const user = await read.readUser(c.env, c.var.partner.partner_id, user_id, (rows) => chargeRows(c, rows));
+  const user = await read.readUser(c.env, c.var.partner, user_id, (rows) => chargeRows(c, rows));
   return user === null ? notFound(c, "user") : c.json(user, 200);
 });
 
@@ -72,6 +72,6 @@ const deleteRoute = createRoute({
 
 export const deleteUser = endpoint(deleteRoute, async (c) => {
   const { user_id } = c.req.valid("param");
-  const known = await eraseUser(c.env, c.var.partner.partner_id, user_id, Date.now());
+  const known = await eraseUser(c.env, c.var.partner, user_id, Date.now());
   return known ? c.json({ user_id, status: "deleting" as const }, 202) : notFound(c, "user");
 });

@@ -46,6 +46,12 @@ export class MemoryDatabase {
     const tables = this.run("SELECT name FROM sqlite_master WHERE type = 'table'", []).rows;
     for (const { name } of tables) this.run(`DELETE FROM "${name}"`, []);
   }
+
+  /** Deletes all tables. */
+  drop(): void {
+    const tables = this.run("SELECT name FROM sqlite_master WHERE type = 'table'", []).rows;
+    for (const { name } of tables) this.#database.exec(`DROP TABLE "${name}"`);
+  }
 }
 
 function plain(row: Record<string, SQLOutputValue>): Row {
