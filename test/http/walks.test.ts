@@ -8,7 +8,7 @@ import { idPrefix, userRoute } from "../../src/identifiers.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { BARE_SUMMARY, seedFile, seedImport } from "../support/rows.ts";
-import { databaseOf } from "../support/databases.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
 
 /** Maximum number of rows that one GET may read in D1. */
 const MOST_ROWS = 20_000;
@@ -70,7 +70,7 @@ const pageSchema = z.looseObject({
 
 async function get(who: TestPartner, path: string) {
   const { db, read } = metered(databaseOf(who));
-  const response = await app.request(path, { headers: who.headers }, { ...env, DB: db });
+  const response = await app.request(path, { headers: who.headers }, { ...env, [ownerOf(who).database]: db });
   expect(response.status, path).toBe(200);
   const body = pageSchema.parse(await response.json());
   expect(read.rows, `rows read by ${path}`).toBeLessThanOrEqual(MOST_ROWS);

@@ -1,3 +1,4 @@
+import { databaseFor } from "../../src/database/databases.ts";
 import { MAX_RETRIED_FILES } from "../../src/contract/limits.ts";
 import type {
   AcceptedPings,
@@ -729,10 +730,11 @@ export class World {
   /** Checks what must be true when a receiver gets the event of an import. */
   async #checkPost(id: string): Promise<void> {
     const importId = id.slice(id.indexOf("_") + 1);
-    const { DB } = this.platform.env;
+    const database = databaseFor(this.platform.env, this.partner);
     const look = <T>(work: () => Promise<T>) => current.exit(work);
     const row = await look(() =>
-      DB.prepare("SELECT status, completed_at FROM imports WHERE partner_id = ? AND import_id = ?")
+      database
+        .prepare("SELECT status, completed_at FROM imports WHERE partner_id = ? AND import_id = ?")
         .bind(this.partner.partner_id, importId)
         .first(),
     );
@@ -743,7 +745,8 @@ export class World {
       this.break("an import can be read as completed before its plan request and event");
     if (id.startsWith("plan_")) return;
     const plan = await look(() =>
-      DB.prepare("SELECT status, attempt_count FROM deliveries WHERE partner_id = ? AND delivery_id = ?")
+      database
+        .prepare("SELECT status, attempt_count FROM deliveries WHERE partner_id = ? AND delivery_id = ?")
         .bind(this.partner.partner_id, `plan_${importId}`)
         .first(),
     );
@@ -754,7 +757,8 @@ export class World {
     for (const file of ledger.files) {
       if (file.current?.import_id !== importId || file.current.retried) continue;
       const read = await look(() =>
-        DB.prepare("SELECT status, version, stored_version FROM files WHERE partner_id = ? AND file_id = ?")
+        database
+          .prepare("SELECT status, version, stored_version FROM files WHERE partner_id = ? AND file_id = ?")
           .bind(this.partner.partner_id, file.file_id)
           .first(),
       );
