@@ -6,6 +6,7 @@ import { INSERT_AGAIN, parseAgainJob, type AgainParameters } from "../../src/ope
 import { READ_JOB } from "../../src/operator/write.ts";
 import { send } from "../support/http.ts";
 import { playOutside } from "../support/outside.ts";
+import { databaseOf } from "../support/databases.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, project, settle } from "../support/world.ts";
@@ -18,21 +19,21 @@ afterEach(() => {
 async function projectAgain(who: TestPartner, scope: Partial<AgainParameters> = {}) {
   const parameters = { partner_id: who.partnerId, user_id: null, objects: null, ...scope };
   const jobId = randomId();
-  await env.DB.prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+  await databaseOf(who).prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
   for (let run = 0; run < 20; run += 1) {
     await continueAgainJobs(env, Date.now());
-    const job = parseAgainJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+    const job = parseAgainJob(await databaseOf(who).prepare(READ_JOB).bind(jobId).first());
     if (job.finished_at !== null) return job;
   }
   throw new Error("the job does not finish");
 }
 
 /** Deletes all rows of the read model, as a database that is restored from before the partner's first ping. */
-async function loseReadModel(): Promise<void> {
+async function loseReadModel(who: TestPartner): Promise<void> {
   const tables = ["files", "file_batches", "activities", "imports", "users", "user_sources", "partner_usage"];
-  await env.DB.batch(
+  await databaseOf(who).batch(
     [...tables, "deliveries", "discarded_objects", "import_missing"].map((table) =>
-      env.DB.prepare(`DELETE FROM ${table}`),
+      databaseOf(who).prepare(`DELETE FROM ${table}`),
     ),
   );
 }
@@ -93,9 +94,9 @@ test("after the loss of the read model, a job makes every list and read as it wa
   const who = await newPartner();
   const outside = await fillService(who);
   const before = await everything(who);
-  const usage = await env.DB.prepare("SELECT files, stored_bytes FROM partner_usage").first();
+  const usage = await databaseOf(who).prepare("SELECT files, stored_bytes FROM partner_usage").first();
   const downloads = outside.sent.length;
-  await loseReadModel();
+  await loseReadModel(who);
   expect(await read(who, "/api/files/")).toMatchObject({ data: [] });
 
   const objects = [env.COLLECTOR.idFromName(collectorOf(who.partnerId, "held-only", SOURCE).name).toString()];
@@ -103,14 +104,18 @@ test("after the loss of the read model, a job makes every list and read as it wa
   expect(await projectAgain(who, { objects })).toMatchObject({ looked_at: 1, changed: 1, failed: 0 });
 
   expect(await everything(who)).toEqual(before);
-  expect(await env.DB.prepare("SELECT files, stored_bytes FROM partner_usage").first()).toEqual(usage);
+  expect(await databaseOf(who).prepare("SELECT files, stored_bytes FROM partner_usage").first()).toEqual(
+    usage,
+  );
   expect(outside.sent).toHaveLength(downloads);
-  expect(await env.DB.prepare("SELECT * FROM discarded_objects").first()).toBeNull();
+  expect(await databaseOf(who).prepare("SELECT * FROM discarded_objects").first()).toBeNull();
 
   // A second job changes nothing, and events are not sent again.
-  const rows = await env.DB.prepare("SELECT * FROM files ORDER BY file_id").all();
+  const rows = await databaseOf(who).prepare("SELECT * FROM files ORDER BY file_id").all();
   expect(await projectAgain(who)).toMatchObject({ changed: 0, failed: 0 });
-  expect((await env.DB.prepare("SELECT * FROM files ORDER BY file_id").all()).results).toEqual(rows.results);
+  expect((await databaseOf(who).prepare("SELECT * FROM files ORDER BY file_id").all()).results).toEqual(
+    rows.results,
+  );
   expect(await read(who, "/api/events/")).toMatchObject({ data: [] });
 });
 
@@ -128,12 +133,11 @@ test("a job of one user restores lost activities and rows of this user alone", a
   });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
   const before = await read(who, "/api/activities/?user_id=user-1");
-  await env.DB.batch([
-    env.DB.prepare("DELETE FROM activities WHERE partner_id = ?").bind(who.partnerId),
-    env.DB.prepare("DELETE FROM files WHERE partner_id = ? AND file_id = ?").bind(
-      who.partnerId,
-      file?.file_id ?? "",
-    ),
+  await databaseOf(who).batch([
+    databaseOf(who).prepare("DELETE FROM activities WHERE partner_id = ?").bind(who.partnerId),
+    databaseOf(who)
+      .prepare("DELETE FROM files WHERE partner_id = ? AND file_id = ?")
+      .bind(who.partnerId, file?.file_id ?? ""),
   ]);
 
   expect(await projectAgain(who, { user_id: "user-1" })).toMatchObject({ changed: 2, failed: 0 });
@@ -151,8 +155,8 @@ test("a job brings nothing of an erased user back, also when the list of erasure
   await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
   expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
-  await loseReadModel();
-  await env.DB.prepare("DELETE FROM erased").run();
+  await loseReadModel(who);
+  await databaseOf(who).prepare("DELETE FROM erased").run();
 
   expect(await projectAgain(who)).toMatchObject({ looked_at: 0 });
   expect(
@@ -172,11 +176,12 @@ test("a file without its bytes counts as failed, and the others of its page are 
     { summary_id: "kept", callback_url: base64(rideFile()) },
   );
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
-  const row = await env.DB.prepare("SELECT object_key FROM files WHERE file_id = ?")
+  const row = await databaseOf(who)
+    .prepare("SELECT object_key FROM files WHERE file_id = ?")
     .bind(lost?.file_id ?? "")
     .first();
   await env.FILES.delete(String(row?.["object_key"]));
-  await loseReadModel();
+  await loseReadModel(who);
 
   expect(await projectAgain(who)).toMatchObject({ changed: 1, failed: 1 });
   expect(await read(who, "/api/activities/")).toMatchObject({ data: [{ summary_id: "kept" }] });
@@ -188,22 +193,23 @@ test("a history of whole pages is restored, and a fault of the database only del
   const names = Array.from({ length: 25 }, (_, index) => `ride-${index}`);
   await ping(who, ...names.map((summary_id) => ({ summary_id, callback_url: base64(rideFile()) })));
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
-  await loseReadModel();
+  await loseReadModel(who);
   const jobId = randomId();
   const parameters = { partner_id: who.partnerId, user_id: null, objects: null };
-  await env.DB.prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+  await databaseOf(who).prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
   vi.spyOn(env.FILES, "list").mockRejectedValueOnce(new Error("list: unavailable"));
 
   await expect(continueAgainJobs(env, Date.now())).rejects.toThrow("list: unavailable");
   await continueAgainJobs(env, Date.now() + 1);
-  const job = parseAgainJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+  const job = parseAgainJob(await databaseOf(who).prepare(READ_JOB).bind(jobId).first());
   expect(job).toMatchObject({ looked_at: 25, changed: 25, failed: 0, finished_at: expect.any(Number) });
   expect((await read(who, "/api/activities/?limit=100"))["data"]).toHaveLength(25);
 });
 
 test("jobs of several partners take turns", async () => {
   const first = await newPartner();
-  const second = await newPartner();
+  let second = await newPartner();
+  while (second.partner.database !== first.partner.database) second = await newPartner();
   playOutside({});
   for (const who of [first, second]) {
     await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
@@ -213,7 +219,7 @@ test("jobs of several partners take turns", async () => {
   for (const { partnerId } of [first, second]) {
     const jobId = randomId();
     const parameters = { partner_id: partnerId, user_id: null, objects: null };
-    await env.DB.prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+    await databaseOf(first).prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
     jobs.push(jobId);
   }
   // Each turn ends at its first page: the clock is past its end.
@@ -225,7 +231,7 @@ test("jobs of several partners take turns", async () => {
   now.mockRestore();
   const positions = [];
   for (const jobId of jobs) {
-    const job = parseAgainJob(await env.DB.prepare(READ_JOB).bind(jobId).first());
+    const job = parseAgainJob(await databaseOf(first).prepare(READ_JOB).bind(jobId).first());
     positions.push(job.after_file?.phase);
   }
   expect(positions).toEqual(["sources", "sources"]);

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { FIRST_DATABASE } from "../../database/databases.ts";
 import { randomId } from "../../identifiers.ts";
 import {
   INSERT_AGAIN,
@@ -18,7 +19,7 @@ import {
   systemCode,
   type Refusal,
 } from "../commandLine.ts";
-import { databaseAt } from "../databases.ts";
+import { databasesAt, type Database } from "../databases.ts";
 import { registryAt } from "../registries.ts";
 import { clockInterval, TARGET_FLAGS, readTarget, type Target } from "../target.ts";
 
@@ -55,39 +56,51 @@ async function main(): Promise<Refusal | null> {
   const ids = objects === undefined ? null : await readIds(objects);
   if (ids !== null && !ids.ok) return ids;
   const scope = { partner_id: partnerId ?? null, user_id: userId ?? null };
-  const partners = ids === null && partnerId === undefined ? await allPartners(target) : null;
-  if (partners !== null && !partners.ok) return partners;
+  const partners = await allPartners(target);
+  if (!partners.ok) return partners;
+  if (partnerId !== undefined && !partners.databases.has(partnerId))
+    return refuse(`No partner ${partnerId} exists. npm run partner -- list shows all of them.`);
   const jobs: AgainParameters[] =
     ids === null
-      ? (partners?.ids ?? [scope.partner_id]).map((partner_id) => ({ ...scope, partner_id, objects: null }))
+      ? (partnerId === undefined ? [...partners.databases.keys()] : [partnerId]).map((partner_id) => ({
+          ...scope,
+          partner_id,
+          objects: null,
+        }))
       : slices(ids.ids).map((slice) => ({ ...scope, objects: slice }));
   if (jobs.length === 0) return refuse("The registry has no partners, so there is nothing to write.");
-  return runJobs(target, jobs, json);
+  return runJobs(target, jobs, partners.databases, json);
 }
 
 async function runJobs(
   target: Target,
   jobs: readonly AgainParameters[],
+  databaseOfPartner: ReadonlyMap<string, string>,
   json: boolean,
 ): Promise<Refusal | null> {
-  const database = await databaseAt(target);
-  if (!database.ok) return database;
+  const databases = await databasesAt(target);
+  if (!databases.ok) return databases;
   try {
-    const jobIds: string[] = [];
+    const created: { jobId: string; database: Database }[] = [];
     for (const parameters of jobs) {
+      // A job reads its partner's sources. One of object ids needs none, and any database can hold it.
+      const name = databaseOfPartner.get(parameters.partner_id ?? "") ?? FIRST_DATABASE;
+      const database = databases.all.find((one) => one.name === name);
+      if (database === undefined) return refuse(`wrangler.toml does not declare ${name}.`);
       const jobId = randomId();
       await database.run(INSERT_AGAIN, jobId, JSON.stringify(parameters));
-      jobIds.push(jobId);
+      created.push({ jobId, database });
     }
     if (!json) {
       console.log(
-        `Created ${jobIds.length === 1 ? "a job" : `${jobIds.length} jobs`}. The service continues its jobs every ${clockInterval(target)}. Ctrl-C ends this command, not the jobs.`,
+        `Created ${created.length === 1 ? "a job" : `${created.length} jobs`}. The service continues its jobs every ${clockInterval(target)}. Ctrl-C ends this command, not the jobs.`,
       );
     }
     let shown = "";
     for (;;) {
       const states: AgainJob[] = [];
-      for (const jobId of jobIds) states.push(parseAgainJob((await database.run(READ_JOB, jobId))[0]));
+      for (const { jobId, database } of created)
+        states.push(parseAgainJob((await database.run(READ_JOB, jobId))[0]));
       const counts = countsOf(states);
       const done = states.every((job) => job.finished_at !== null);
       const line = `${done ? "Done: " : ""}${counts.looked_at} files examined, ${counts.changed} written, ${counts.failed} failed.`;
@@ -100,7 +113,7 @@ async function runJobs(
   } catch (fault) {
     return refusalOf(fault);
   } finally {
-    await database.close();
+    await databases.close();
   }
 }
 
@@ -109,11 +122,16 @@ function countsOf(jobs: readonly AgainJob[]) {
   return { looked_at: sum("looked_at"), changed: sum("changed"), failed: sum("failed") };
 }
 
-async function allPartners(target: Target): Promise<{ ok: true; ids: string[] } | Refusal> {
+/** Returns the database of each partner. */
+async function allPartners(target: Target): Promise<{ ok: true; databases: Map<string, string> } | Refusal> {
   const registry = await registryAt(target);
   if (!registry.ok) return registry;
   try {
-    return { ok: true, ids: (await registry.list()).map(({ partner_id }) => partner_id) };
+    const partners = await registry.list();
+    return {
+      ok: true,
+      databases: new Map(partners.map((partner) => [partner.partner_id, partner.database])),
+    };
   } catch (fault) {
     return refusalOf(fault);
   } finally {

@@ -1,4 +1,5 @@
 import { collectorListed } from "../../collector/client.ts";
+import { identityOf } from "../../collector/identity.ts";
 import { allDatabases, databaseFor } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
 import {
@@ -86,7 +87,7 @@ async function projectNext(env: Env, database: D1Database, job: AgainJob, limit:
     };
     await saveAgainJob(database, { ...job, ...skipped, after_file }, Date.now() + CLAIM_MS);
   }
-  const page = await projectPage(env, databaseFor(env, found.names.partner_id), found);
+  const page = await projectPage(env, databaseFor(env, identityOf(found.names)), found);
   return {
     ...job,
     after_file,
