@@ -221,6 +221,8 @@ type LastingSetback =
   | { outcome: "inline_unchecked"; collector: string; objects: number; fault: FaultName }
   /** An object of the read model is missing in R2. The partner must ping the file again with `overwrite_mode`. */
   | { outcome: "original_missing"; partner_id: string; file_id: string }
+  /** A database lacks this migration. Requests of its partners get 503 until an operator applies it. */
+  | { outcome: "schema_missing"; database: string; migration: string }
   /**
    * Newer code has changed a collector's tables in a way that this code (version `known`) cannot read. Its pings get
    * 503 until an operator deploys the newer code again.

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import path from "node:path";
 import process from "node:process";
 import type * as Wrangler from "wrangler";
-import { namedDatabases, type Databases } from "../database/databases.ts";
+import { namedDatabases, type Databases, type NamedDatabase } from "../database/databases.ts";
 import { CommandFault, refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
 import { unwritableState } from "./stateLock.ts";
 
@@ -12,7 +12,7 @@ import { unwritableState } from "./stateLock.ts";
 export interface LocalStores {
   ok: true;
   partners: KVNamespace;
-  databases: { name: string; database: D1Database }[];
+  databases: NamedDatabase[];
   close(): Promise<void>;
 }
 

@@ -41,8 +41,14 @@ function isDatabaseName(name: string): name is DatabaseName {
   return DATABASE_NAME.test(name);
 }
 
+/** A database with the name of its binding. */
+export interface NamedDatabase {
+  name: string;
+  database: D1Database;
+}
+
 /** Returns all databases with the names of their bindings, in the order of their numbers. */
-export function namedDatabases(env: Databases): { name: string; database: D1Database }[] {
+export function namedDatabases(env: Databases): NamedDatabase[] {
   const numberOf = (name: string) => Number(name.slice("DB_".length));
   return Object.keys(env)
     .filter(isDatabaseName)

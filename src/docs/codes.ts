@@ -57,6 +57,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   original_missing:
     "The service lost the stored bytes, and repeating the request does not help. Ping the file again with `overwrite_mode: true`, and send us the `request_id`.",
   store_unavailable: "Send the same request again after `Retry-After`. Repeating it is harmless.",
+  schema_missing: "The service is being set up. Send the same request again after `Retry-After`.",
   memory_short:
     "Send the same request again after `Retry-After`. Send one large request at a time: your large requests share a part of the memory.",
 };

@@ -7,14 +7,17 @@ import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
 import { BodyIncomplete } from "./bodyChunks.ts";
 import type { RequestContext, AppEnv, Middleware } from "./context.ts";
+import { requireDatabase, requireSchema } from "./database.ts";
 import {
   bodyTooSlow,
   faultsIn,
   problem,
   invalidRequest,
+  schemaMissing,
   storeUnavailable,
   unsupportedMediaType,
 } from "./problem.ts";
+import { isSchemaFault } from "../schema/schema.ts";
 import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { logRequests } from "./logRequests.ts";
@@ -63,6 +66,7 @@ function responseToError(fault: Error, c: RequestContext): Response {
   }
   c.var.logFields.fault = faultName(fault);
   if (fault instanceof BodyIncomplete) return bodyTooSlow(c);
+  if (isSchemaFault(fault)) return schemaMissing(c);
   if (isProgrammingError(fault)) {
     return problem(
       c,
@@ -80,7 +84,7 @@ export const app = new OpenAPIHono<AppEnv>({
 
 app.use(logRequests, sendStrictTransportSecurity, requireHttps);
 app.use(rejectUnknownRoutes);
-app.use("/api/*", authenticate, limitRequests);
+app.use("/api/*", requireSchema, authenticate, requireDatabase, limitRequests);
 
 app.openapiRoutes([
   postPings,

@@ -45,6 +45,7 @@ export const PROBLEMS = {
   internal: { status: 500, title: "Internal error" },
   original_missing: { status: 500, title: "The stored bytes of the file are missing" },
   store_unavailable: { status: 503, title: "A data store is unavailable" },
+  schema_missing: { status: 503, title: "The database has no current schema" },
   memory_short: { status: 503, title: "Not enough memory for the request" },
 } as const;
 
@@ -104,6 +105,15 @@ export function storeUnavailable(c: RequestContext) {
     "The request could not be completed. Send the same request again after the time in `Retry-After`. Repeating it is safe.",
     { headers: { "Retry-After": String(STORE_RETRY_SECONDS) } },
   );
+}
+
+/** Returns a 503 for a request whose database lacks its tables. */
+export function schemaMissing(
+  c: RequestContext,
+  detail = "An operator must update the service's database. `GET /health/` names the command. Send the same request again after the time in `Retry-After`.",
+) {
+  c.var.logFields.fault = "schema_missing";
+  return problem(c, "schema_missing", detail, { headers: { "Retry-After": String(STORE_RETRY_SECONDS) } });
 }
 
 /** Returns a 503 for a request that was processed while its user was erased. A repeated request creates the user again. */
@@ -191,6 +201,7 @@ function errorResponse(description: string, ...codes: ProblemCode[]) {
 export const publicProblems = {
   400: errorResponse("The route has no parameters, and the request has some.", "validation_failed"),
   403: errorResponse("The request did not use HTTPS.", "https_required"),
+  503: errorResponse("A database has no current schema.", "schema_missing"),
 };
 
 /** Problems of every authenticated read, for a route's `responses`. */
@@ -210,6 +221,7 @@ export const readProblems = {
   503: errorResponse(
     "A data store is unavailable, or memory is short. Wait as long as `Retry-After` says.",
     "store_unavailable",
+    "schema_missing",
     "memory_short",
   ),
 };

@@ -1,6 +1,7 @@
 import { applyD1Migrations, type D1Migration } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { allDatabases } from "../../src/database/databases.ts";
+import { namedDatabases } from "../../src/database/databases.ts";
+import { isSchemaMissing } from "../../src/schema/schema.ts";
 import type { Env as WorkerEnv } from "../../src/env.ts";
 
 declare global {
@@ -11,4 +12,8 @@ declare global {
   }
 }
 
-for (const database of allDatabases(env)) await applyD1Migrations(database, env.TEST_MIGRATIONS);
+for (const named of namedDatabases(env)) {
+  await applyD1Migrations(named.database, env.TEST_MIGRATIONS);
+  // An isolate checks a database once. Later reads of a test are its own.
+  await isSchemaMissing(named, Date.now());
+}

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { endpoint } from "../context.ts";
-import { publicProblems } from "../problem.ts";
+import { databasesWithoutSchema } from "../database.ts";
+import { publicProblems, schemaMissing } from "../problem.ts";
 import { noQuery } from "../query.ts";
 
 const healthSchema = z.strictObject({ status: z.literal("ok") }).openapi("Health");
@@ -20,4 +21,17 @@ const route = createRoute({
   },
 });
 
-export const getHealth = endpoint(route, (c) => c.json({ status: "ok" as const }, 200));
+/** Returns the command that gives these databases their schema. */
+function migrationCommand(names: readonly string[]): string {
+  return names.map((name) => `npx wrangler d1 migrations apply ${name} --local`).join(" && ");
+}
+
+export const getHealth = endpoint(route, async (c) => {
+  const missing = await databasesWithoutSchema(c.env);
+  return missing.length === 0
+    ? c.json({ status: "ok" as const }, 200)
+    : schemaMissing(
+        c,
+        `The tables of ${missing.join(", ")} are missing or older than this version. Run \`${migrationCommand(missing)}\`. For a deployed service, run \`npm run deploy\`, or replace \`--local\` by \`--remote\`.`,
+      );
+});
