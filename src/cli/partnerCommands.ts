@@ -10,34 +10,10 @@ import {
 } from "../partners/partner.ts";
 import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/rotate.ts";
 import { misuse, refuse, type Refusal } from "./commandLine.ts";
-import type { OpenDatabases } from "./databases.ts";
 import { newPartner } from "./newPartner.ts";
 import type { Registry } from "./registries.ts";
-
-/** A parsed command line. Undefined: the flag is absent. Null or empty: the flag is `none`. */
-export interface Request {
-  partnerId: string;
-  /** The second argument of revoke-key. */
-  keyId: string;
-  remote: boolean;
-  /** The binding of the database of a new partner. Undefined: the database with the most room. */
-  database: string | undefined;
-  name: string | null | undefined;
-  eventUrl: string | null | undefined;
-  callbackHosts: string[] | undefined;
-  requestsPerMinute: number | null | undefined;
-  filesPerMinute: number | null | undefined;
-  quotaFiles: number | null | undefined;
-  quotaBytes: number | null | undefined;
-  overlapMs: number;
-}
-
-/** Output of a command: `json` with --json, else `text`. */
-export interface CommandOutput {
-  ok: true;
-  json: unknown;
-  text: string;
-}
+import type { CommandOutput, Request, Stores } from "./partnerRequest.ts";
+import { removePartner } from "./removePartner.ts";
 
 export const SETTINGS = [
   "name",
@@ -48,13 +24,6 @@ export const SETTINGS = [
   "quota-files",
   "quota-bytes",
 ] as const;
-
-/** Stores of the service that a command works on. */
-export interface Stores {
-  registry: Registry;
-  /** Opens the databases. The caller closes them. */
-  databases: () => Promise<OpenDatabases | Refusal>;
-}
 
 export interface Command {
   /** Arguments after the command's name. */
@@ -73,10 +42,11 @@ export const COMMANDS = new Map<string, Command>([
   ["rotate-secret", { parameters: ["partner_id"], flags: ["overlap"], run: withPartner(runRotateSecret) }],
   ["suspend", { parameters: ["partner_id"], flags: [], run: withPartner(suspend) }],
   ["resume", { parameters: ["partner_id"], flags: [], run: withPartner(resume) }],
+  ["remove", { parameters: ["partner_id"], flags: [], run: withPartner(removePartner) }],
 ]);
 
 /** The action of a command on an existing partner. */
-type PartnerAction = (
+export type PartnerAction = (
   partner: Partner,
   stores: Stores,
   request: Request,

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
+import { usageKey } from "../usage/usage.ts";
 import type { Refusal } from "./commandLine.ts";
 import { openLocalStores, retryWhileLocked } from "./localState.ts";
 import type { Target } from "./target.ts";
@@ -20,6 +21,8 @@ export interface Registry {
   list(): Promise<Partner[]>;
   write(partner: Partner): Promise<void>;
   remove(partnerId: string): Promise<void>;
+  /** Removes the published usage of a partner. */
+  removeUsage(partnerId: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -59,6 +62,7 @@ export async function localRegistry(state: string): Promise<Registry | Refusal> 
     write: async (partner) =>
       retryWhileLocked(async () => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner))),
     remove: async (partnerId) => retryWhileLocked(async () => partners.delete(partnerKey(partnerId))),
+    removeUsage: async (partnerId) => retryWhileLocked(async () => partners.delete(usageKey(partnerId))),
   };
 }
 
@@ -104,6 +108,9 @@ export function remoteRegistry(wrangler: RunWrangler): Registry {
     },
     remove: async (partnerId) => {
       await wranglerKv("key", "delete", partnerKey(partnerId));
+    },
+    removeUsage: async (partnerId) => {
+      await wranglerKv("key", "delete", usageKey(partnerId));
     },
   };
 }

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { applyMigrations, openLocalStores } from "../../src/cli/localState.ts";
 import { runNode } from "./commandRun.ts";
 
 /** Each command opens the local registry, which takes seconds on a busy machine. */
@@ -303,3 +304,116 @@ describe("npm run partner exits with code 2 and one line for", () => {
     expect(refused.err).toMatch(/^--event-url "http:\/\/127\.0\.0\.1\/events": .*https.*\n$/);
   });
 });
+
+describe("a new partner", () => {
+  const databaseOf = async (id: string, at: string, ...flags: string[]) => {
+    const created = await partner("create", id, "--state", at, ...flags);
+    expect({ exitCode: created.exitCode, err: created.err }).toEqual({ exitCode: 0, err: "" });
+    const shown: unknown = JSON.parse((await partner("show", id, "--json", "--state", at)).out);
+    return z.looseObject({ database: z.string() }).parse(shown).database;
+  };
+
+  test(
+    "gets the database that --database names, else the smallest one, and set does not change it",
+    async () => {
+      const fresh = await mkdtemp(path.join(tmpdir(), "databases-"));
+      try {
+        expect(await databaseOf("second", fresh, "--database", "DB_2")).toBe("DB_2");
+        // Both databases are empty: the one with fewer partners is chosen.
+        expect(await databaseOf("third", fresh)).toBe("DB");
+        const stores = await openLocalStores(fresh);
+        if (!stores.ok) throw new Error(stores.problem);
+        await stores.databases[0]?.database.exec("CREATE TABLE large (a)");
+        await stores.close();
+        expect(await databaseOf("fourth", fresh)).toBe("DB_2");
+        expect(await partner("set", "fourth", "--database", "DB", "--state", fresh)).toMatchObject({
+          exitCode: 2,
+          err: expect.stringMatching(/^set does not accept --database\./),
+        });
+        expect(await partner("create", "fifth", "--database", "DB_7", "--state", fresh)).toEqual({
+          exitCode: 2,
+          out: "",
+          err: '--database must be one of DB, DB_2, which wrangler.toml declares; received "DB_7".\n',
+        });
+      } finally {
+        await rm(fresh, { recursive: true });
+      }
+    },
+    4 * SLOW,
+  );
+});
+
+test(
+  "remove suspends a partner, erases its users, and in the end removes every row and its settings",
+  async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "remove-"));
+    const on = async (work: (database: D1Database, partners: KVNamespace) => Promise<unknown>) => {
+      const stores = await openLocalStores(folder);
+      if (!stores.ok) throw new Error(stores.problem);
+      try {
+        const second = stores.databases.find(({ name }) => name === "DB_2");
+        if (second === undefined) throw new Error("DB_2 is not open");
+        return await work(second.database, stores.partners);
+      } finally {
+        await stores.close();
+      }
+    };
+    const remove = async (id = "leaver") => {
+      const { exitCode, out } = await partner("remove", id, "--json", "--state", folder);
+      expect(exitCode).toBe(0);
+      return JSON.parse(out) as unknown;
+    };
+    try {
+      await on(async (database) => {
+        await applyMigrations(database);
+      });
+      await partner("create", "leaver", "--database", "DB_2", "--state", folder);
+      await partner("create", "stayer", "--database", "DB_2", "--state", folder);
+      await on(async (database, partners) => {
+        const users = "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, 1, 1)";
+        const event = `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
+          VALUES (?, 'evt_1', 'event', 'test.ping', '{}', 'delivered', 1, 1)`;
+        await database.batch([
+          ...Array.from({ length: 120 }, (_, user) => database.prepare(users).bind("leaver", `user-${user}`)),
+          database.prepare("INSERT INTO user_sources VALUES ('leaver', 'only-source', 's', 1)"),
+          database.prepare(users).bind("stayer", "user-1"),
+          database.prepare(event).bind("leaver"),
+          database.prepare(event).bind("stayer"),
+          database.prepare("INSERT INTO partner_usage (partner_id) VALUES ('leaver')"),
+        ]);
+        await partners.put("usage:leaver", '{"files":0,"stored_bytes":0}');
+      });
+      expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 121 });
+      expect(JSON.parse((await partner("show", "leaver", "--json", "--state", folder)).out)).toMatchObject({
+        status: "suspended",
+      });
+      // The service's sweeps.
+      await on(async (database) => {
+        await database.batch([
+          database.prepare("DELETE FROM users WHERE partner_id = 'leaver'"),
+          database.prepare("DELETE FROM user_sources WHERE partner_id = 'leaver'"),
+          database.prepare(
+            "UPDATE erased SET next_sweep_at = NULL, user_id = NULL, sweeps_left = 0 WHERE user_id <> 'user-7'",
+          ),
+        ]);
+      });
+      expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 1 });
+      await on(async (database) => database.prepare("UPDATE erased SET next_sweep_at = NULL").run());
+      expect(await remove()).toEqual({ partner_id: "leaver", status: "removed" });
+      await on(async (database, partners) => {
+        for (const table of ["users", "user_sources", "deliveries", "partner_usage", "idempotent_requests"]) {
+          const { results } = await database.prepare(`SELECT DISTINCT partner_id FROM ${table}`).all();
+          expect({ table, results }).not.toMatchObject({
+            results: expect.arrayContaining([{ partner_id: "leaver" }]),
+          });
+        }
+        const left = await database.prepare("SELECT count(*) n FROM deliveries").first();
+        expect(left).toEqual({ n: 1 });
+        expect((await partners.list()).keys.map(({ name }) => name)).toEqual(["partner:stayer"]);
+      });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+  4 * SLOW,
+);

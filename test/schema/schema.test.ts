@@ -38,7 +38,7 @@ async function withoutSchema(names: readonly (typeof NAMES)[number][], work: () 
   }
 }
 
-async function ask(bindings: Env, path: string, who: TestPartner | null = null, init: RequestInit = {}) {
+async function ask(bindings: Env, path: string, who: TestPartner | null = null, init: { method?: string; headers?: Record<string, string>; body?: string } = {}) {
   const response = await app.request(
     path,
     { ...init, headers: { ...who?.headers, ...init.headers } },

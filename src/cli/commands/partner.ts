@@ -9,7 +9,8 @@ import {
   type Refusal,
 } from "../commandLine.ts";
 import { COPY_COMMANDS, runCopyCommand } from "../export/commands.ts";
-import { COMMANDS, settingsProblem, SETTINGS, type Request } from "../partnerCommands.ts";
+import { COMMANDS, settingsProblem, SETTINGS } from "../partnerCommands.ts";
+import type { Request } from "../partnerRequest.ts";
 import { emptyDatabasesAt } from "../databases.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
 import { registryAt } from "../registries.ts";
@@ -31,6 +32,8 @@ Commands:
   export <partner_id> --to DIR [--user U]  copies the partner's data, or a user's, into a folder
   backup <file>                            writes all settings, key digests and secrets to a file
   restore <file>                           writes the partners of a backup that the registry lacks
+  remove <partner_id>                      suspends the partner and erases all its users, then its keys and
+                                           settings; prints what is still running, and continues when repeated
 Settings ("none" clears one):
   --name TEXT  --event-url URL  --callback-host HOST …  --requests-per-minute N  --files-per-minute N
   --quota-files N  --quota-bytes N`;
