@@ -13,6 +13,8 @@ export interface Env extends CollectorEnv {
   REQUEST_CEILING: RateLimit;
   /** Hosts of this service, separated by commas, with a port unless it is the scheme's default. Never called by the service. */
   OWN_HOSTS: string;
+  /** Where all data is stored: `eu`, `us` or `fedramp`. Empty for no jurisdiction. Never changes after the first deployment. */
+  JURISDICTION: string;
   /** The planner's signing secret, `whsec_…`. Required if TRAINING_PLAN_URL is set. */
   TRAINING_PLAN_SECRET?: string;
 }

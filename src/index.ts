@@ -6,7 +6,7 @@ import { consumeDeadDispatches, consumeDispatches } from "./importer/consumeDisp
 import { runScheduled } from "./scheduled.ts";
 import { PartnerWindows } from "./windows/PartnerWindows.ts";
 
-/** Consumers by queue. The queues of staging have the same names with the suffix `-staging`. */
+/** Consumers by queue. The queues of other environments have the same names with a suffix, such as `-staging`. */
 const CONSUMERS = new Map<string, (batch: MessageBatch, env: Env) => Promise<void>>([
   ["partner-api-priority", consumeDispatches],
   ["partner-api-bulk", consumeDispatches],
@@ -16,12 +16,20 @@ const CONSUMERS = new Map<string, (batch: MessageBatch, env: Env) => Promise<voi
   ["partner-api-deliveries-dead", consumeDeadDeliveries],
 ]);
 
+/** Returns the consumer of the longest name that the queue's name begins with. */
+function consumerOf(queue: string) {
+  const [name] = [...CONSUMERS.keys()]
+    .filter((known) => queue === known || queue.startsWith(`${known}-`))
+    .sort((a, b) => b.length - a.length);
+  return name === undefined ? undefined : CONSUMERS.get(name);
+}
+
 export { PartnerWindows, PingCollector };
 
 export default {
   fetch: app.fetch,
   async queue(batch, env) {
-    const consume = CONSUMERS.get(batch.queue.replace(/-staging$/, ""));
+    const consume = consumerOf(batch.queue);
     // Throwing makes the queue redeliver the messages until a deployment adds the queue to this table.
     if (consume === undefined) throw new Error(`no consumer serves ${batch.queue}`);
     await consume(batch, env);

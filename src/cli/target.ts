@@ -1,6 +1,6 @@
 import path from "node:path";
 import { DEFAULT_STATE, misuse, type Refusal } from "./commandLine.ts";
-import type { Environment } from "./wrangler.ts";
+import { environmentNames, type Environment } from "./wrangler.ts";
 
 /** Flags that select the service that a command works on. */
 export const TARGET_FLAGS = {
@@ -44,7 +44,10 @@ export function readTarget({ local, remote, state, env }: Given): Target | Refus
 /** Returns the environment that `--env` names. Default: production. */
 export function readEnvironment(flag: string | undefined): { ok: true; environment: Environment } | Refusal {
   if (flag === undefined) return { ok: true, environment: "production" };
-  return flag === "staging"
+  const names = environmentNames();
+  return names.includes(flag)
     ? { ok: true, environment: flag }
-    : misuse(`--env must be "staging"; received ${JSON.stringify(flag)}. Production needs no --env.`);
+    : misuse(
+        `--env must be ${names.map((name) => JSON.stringify(name)).join(" or ")}; received ${JSON.stringify(flag)}. Production needs no --env.`,
+      );
 }

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
@@ -18,8 +19,14 @@ export class RemoteFault extends CommandFault {
 
 const WRANGLER = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js");
 
-/** Deployed environments of wrangler.toml. The top level of that file is production. */
-export type Environment = "production" | "staging";
+/** A deployed environment of wrangler.toml, such as `staging`. The top level of that file is `production`. */
+export type Environment = string;
+
+/** Returns the names of the environments in wrangler.toml, without production. */
+export function environmentNames(): string[] {
+  const text = readFileSync(path.join(ROOT, "wrangler.toml"), "utf8");
+  return [...new Set(Array.from(text.matchAll(/^\[+env\.([\w-]+)/gm), ([, name = ""]) => name))];
+}
 
 /** Runs one wrangler command and returns what it printed. Throws a RemoteFault when the command fails. */
 export type RunWrangler = (args: readonly string[], env?: Record<string, string>) => Promise<string>;

@@ -1,6 +1,7 @@
 import { withRetries } from "../concurrency/withRetries.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
+import { inJurisdiction } from "../jurisdiction.ts";
 import { faultName, logLine } from "../log.ts";
 import type { Admission, Lane } from "./partner.pure.ts";
 import type { Results } from "./window.pure.ts";
@@ -16,7 +17,7 @@ export interface HostLease {
 
 /** Requests slots at a host of a partner, for an invocation that may request slots at other hosts as well. Throws when the partner's windows cannot be reached for 4 s. */
 export async function enterHost(
-  env: Pick<Env, "WINDOWS">,
+  env: Pick<Env, "WINDOWS" | "ENVIRONMENT" | "JURISDICTION">,
   partnerId: string,
   lane: Lane,
   host: string,
@@ -24,7 +25,7 @@ export async function enterHost(
   invocation = randomId(),
 ): Promise<HostLease> {
   // A stub may stay broken after a call that threw, so each call gets a new stub.
-  const windows = () => env.WINDOWS.getByName(partnerId);
+  const windows = () => inJurisdiction(env.WINDOWS, env).getByName(partnerId);
   const place = { lease: randomId(), lane, host };
   const admission = await withRetries(async (): Promise<Admission> =>
     windows().enter({ ...place, invocation, wanted }),

@@ -71,6 +71,10 @@ const SETTINGS = {
     { binding: "DB_2", name: "partner-api-2" },
   ],
   trainingPlanUrl: "",
+  jurisdiction: "",
+  bucket: { name: "partner-api-files", jurisdiction: "" },
+  queues: ["partner-api-bulk", "partner-api-retry"],
+  hasNamespaceId: false,
 };
 
 let home: string;
@@ -328,6 +332,100 @@ test("another error of Cloudflare is not mistaken for a first deployment", async
       "ERROR A request to the Cloudflare API (/accounts/0/x) failed.\n\n  Internal error [code: 10000]\n",
   });
   expect(outcome).toMatchObject({ problem: "Nothing was deployed: Internal error [code: 10000]" });
+});
+
+describe("a jurisdiction", () => {
+  const EU = {
+    jurisdiction: "eu",
+    bucket: { name: "partner-api-files", jurisdiction: "eu" },
+    hasNamespaceId: true,
+  };
+  const NO_BUCKET = "ERROR The specified bucket does not exist.\n";
+  const EMPTY = {
+    ...FIRST,
+    "r2 bucket info": NO_BUCKET,
+    "queues info": 'ERROR Queue "x" does not exist.\n',
+  };
+  const RUNNING = {
+    ...SECOND,
+    "versions view v-old --json": JSON.stringify({
+      resources: { bindings: [{ name: "JURISDICTION", text: "eu" }] },
+    }),
+    "d1 list --json": JSON.stringify([
+      { name: "partner-api", jurisdiction: "eu" },
+      { name: "partner-api-2", jurisdiction: "eu" },
+    ]),
+    "r2 bucket info": NO_BUCKET,
+    "queues info": "Queue Name: x\nJurisdiction: eu\n",
+  };
+
+  test("is given to everything that a first deployment creates, before the code", async () => {
+    expect((await deployed(EMPTY, EU)).outcome).toEqual({ ok: true });
+    const commands = await ran();
+    expect(commands.filter((command) => command.includes(" create "))).toEqual([
+      "queues create partner-api-bulk --jurisdiction eu --env=",
+      "queues create partner-api-retry --jurisdiction eu --env=",
+      "d1 create partner-api --jurisdiction eu --env=",
+      "d1 create partner-api-2 --jurisdiction eu --env=",
+    ]);
+    expect(commands.findIndex((command) => command.startsWith("deploy"))).toBeGreaterThan(
+      commands.findLastIndex((command) => command.includes(" create ")),
+    );
+  });
+
+  test("that all resources have creates nothing", async () => {
+    expect((await deployed(RUNNING, EU)).outcome).toEqual({ ok: true });
+    expect((await ran()).filter((command) => command.includes(" create "))).toEqual([]);
+  });
+
+  test.each<[string, Record<string, string>, object, RegExp]>([
+    ["the running version", SECOND, EU, /^Nothing was deployed: The running version has no jurisdiction, /],
+    ["the running version, without one now", RUNNING, {}, /running version has the jurisdiction eu, /],
+    [
+      "a database",
+      { ...RUNNING, "d1 list --json": JSON.stringify([{ name: "partner-api-2", jurisdiction: null }]) },
+      EU,
+      /The database partner-api-2 has no jurisdiction, but JURISDICTION in wrangler\.toml is "eu"\./,
+    ],
+    ["a bucket", { ...RUNNING, "r2 bucket info": "name: x\n" }, EU, /The bucket partner-api-files has no /],
+    [
+      "a queue",
+      { ...RUNNING, "queues info": "Jurisdiction: us\n" },
+      EU,
+      /queue partner-api-bulk has the jurisdiction us/,
+    ],
+    ["the bucket's binding", RUNNING, { ...EU, bucket: SETTINGS.bucket }, /needs jurisdiction = "eu"\./],
+    [
+      "a namespace that wrangler would create",
+      EMPTY,
+      { ...EU, hasNamespaceId: false },
+      /kv namespace create partner-api-partners --jurisdiction eu/,
+    ],
+    [
+      "an unknown one",
+      EMPTY,
+      { ...EU, jurisdiction: "mars" },
+      /must be eu, us, fedramp or empty; it is "mars"\./,
+    ],
+  ])(
+    "ends the deployment before any change when something is elsewhere: %s",
+    async (_what, answers, changes, problem) => {
+      const { outcome } = await deployed(answers, changes);
+      expect(outcome).toMatchObject({ ok: false, exitCode: 1, problem: expect.stringMatching(problem) });
+      expect((await ran()).filter((command) => / create |apply|^deploy /.test(command))).toEqual([]);
+    },
+  );
+
+  test("that cannot be looked up ends the deployment", async () => {
+    const { outcome } = await deployed(
+      { ...EMPTY, "r2 bucket info": "ERROR Internal error [code: 10001]\n" },
+      EU,
+    );
+    expect(outcome).toMatchObject({
+      ok: false,
+      problem: "Nothing was deployed: Internal error [code: 10001]",
+    });
+  });
 });
 
 describe("npm run deploy", () => {

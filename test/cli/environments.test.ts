@@ -143,5 +143,9 @@ test("every queue of both environments has a consumer in the code, and a produce
       }
     }
   }
+  // An environment that is added to wrangler.toml needs no change of the code.
+  for (const queue of ["partner-api-bulk-third", "partner-api-deliveries-dead-third"]) {
+    await worker.queue(emptyBatch(queue), {} as never);
+  }
   await expect(worker.queue(emptyBatch("partner-api-other"), {} as never)).rejects.toThrow("no consumer");
 });

@@ -19,7 +19,7 @@ describe("paths and methods", () => {
   test("the health route needs no key", async () => {
     const response = await send(null, "GET", "/health/");
     expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ status: "ok" });
+    expect(await response.json()).toEqual({ status: "ok", jurisdiction: null });
   });
 
   test("a path without its slash is served too, without a redirect", async () => {

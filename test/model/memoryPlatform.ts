@@ -187,6 +187,7 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     DELIVERIES: {},
     ENVIRONMENT: "local",
     OWN_HOSTS: "",
+    JURISDICTION: "",
     TRAINING_PLAN_URL: "",
     TRAINING_PLAN_SECRET: "",
   });

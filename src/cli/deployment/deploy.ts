@@ -11,11 +11,14 @@ import {
   type Environment,
   type RunWrangler,
 } from "../wrangler.ts";
+import { JURISDICTIONS } from "../../jurisdiction.ts";
 import type { Settings } from "./settings.ts";
 
 const SECRET = "TRAINING_PLAN_SECRET";
 /** The variable that lists the service's own hosts. */
 const OWN_HOSTS = "OWN_HOSTS";
+/** The variable that names the jurisdiction of all data. */
+const JURISDICTION = "JURISDICTION";
 
 /** Functions that a deployment needs from its command. */
 export interface Deployer {
@@ -34,7 +37,21 @@ const COMMANDS = {
   account: () => ["whoami", "--json"],
   versions: () => ["deployments", "list", "--json"],
   databases: () => ["d1", "list", "--json"],
-  createDatabase: (name: string) => ["d1", "create", name],
+  createDatabase: (name: string, jurisdiction: string) => [
+    "d1",
+    "create",
+    name,
+    ...(jurisdiction === "" ? [] : ["--jurisdiction", jurisdiction]),
+  ],
+  bucketElsewhere: (name: string) => ["r2", "bucket", "info", name],
+  queue: (name: string) => ["queues", "info", name],
+  createQueue: (name: string, jurisdiction: string) => [
+    "queues",
+    "create",
+    name,
+    "--jurisdiction",
+    jurisdiction,
+  ],
   bookmark: (binding: string) => ["d1", "time-travel", "info", binding, "--json"],
   secrets: () => ["secret", "list", "--format", "json"],
   migrate: (binding: string) => ["d1", "migrations", "apply", binding, "--remote"],
@@ -57,11 +74,25 @@ export function deploymentPlan(environment: Environment, settings: Settings): st
       "Record the running version, for a rollback, and read its OWN_HOSTS",
       [shown(COMMANDS.versions()), shown(COMMANDS.version("<version>"))],
     ],
+    ...(settings.jurisdiction === ""
+      ? []
+      : [
+          [
+            `Find the bucket and the queues in the jurisdiction ${settings.jurisdiction}, and create missing queues`,
+            [
+              shown(COMMANDS.bucketElsewhere(settings.bucket.name)),
+              ...settings.queues.flatMap((queue) => [
+                shown(COMMANDS.queue(queue)),
+                shown(COMMANDS.createQueue(queue, settings.jurisdiction)),
+              ]),
+            ],
+          ] as [string, string[]],
+        ]),
     [
       "Find the databases, or create those that are missing",
       [
         shown(COMMANDS.databases()),
-        ...settings.databases.map(({ name }) => shown(COMMANDS.createDatabase(name))),
+        ...settings.databases.map(({ name }) => shown(COMMANDS.createDatabase(name, settings.jurisdiction))),
       ],
     ],
     [
@@ -113,7 +144,9 @@ export async function deploy(
   try {
     await requireLogin(wrangler);
     const previous = await runningVersion(wrangler);
-    const previousAddresses = previous === null ? [] : await ownAddressesOf(wrangler, previous);
+    const running = previous === null ? null : await variablesOf(wrangler, previous);
+    const previousAddresses = addressesIn(running?.get(OWN_HOSTS) ?? "");
+    requireSameJurisdiction(settings, running);
     print(
       previous === null
         ? `First deployment of ${settings.worker}.`
@@ -121,6 +154,7 @@ export async function deploy(
     );
     const urls = url === null ? [] : [url];
     const expectedHosts = hostsOf([...urls, ...previousAddresses]);
+    await requireNothingElsewhere(settings, deployer);
     const bookmarks = await bookmarksOrNewDatabases(settings, deployer);
 
     const secret = await missingSecret(settings, previous, deployer);
@@ -171,17 +205,23 @@ interface Bookmark {
 
 /** Returns the bookmarks of the databases. Creates those that are missing. */
 async function bookmarksOrNewDatabases(
-  { databases }: Settings,
+  { databases, jurisdiction }: Settings,
   { wrangler, print }: Deployer,
 ): Promise<Bookmark[]> {
-  const listed = parsePrinted(namesSchema, await wrangler(COMMANDS.databases()));
+  const listed = parsePrinted(databasesSchema, await wrangler(COMMANDS.databases()));
+  for (const { name } of databases) {
+    const found = listed.find((database) => database.name === name);
+    // Cloudflare's list may omit the jurisdiction.
+    if (found?.jurisdiction !== undefined && (found.jurisdiction ?? "") !== jurisdiction)
+      throw elsewhere(`database ${name}`, found.jurisdiction ?? "", jurisdiction);
+  }
   const existing = new Set(listed.map(({ name }) => name));
   const bookmarks: Bookmark[] = [];
   for (const { binding, name } of databases) {
     if (existing.has(name)) {
       bookmarks.push({ binding, bookmark: await bookmarkOf(wrangler, binding) });
     } else {
-      await wrangler(COMMANDS.createDatabase(name));
+      await wrangler(COMMANDS.createDatabase(name, jurisdiction));
       print(`Created the database ${name}.`);
     }
   }
@@ -233,6 +273,9 @@ function rollbackCommands(
   return lines.join("\n");
 }
 
+const databasesSchema = z.array(
+  z.object({ name: z.string(), jurisdiction: z.string().nullable().optional() }),
+);
 const namesSchema = z.array(z.object({ name: z.string() }));
 const deploymentsSchema = z.array(
   z.object({ created_on: z.string(), versions: z.array(z.object({ version_id: z.string() })) }),
@@ -265,11 +308,71 @@ const versionSchema = z.object({
   }),
 });
 
-/** Returns the addresses in the `OWN_HOSTS` of a version. */
-async function ownAddressesOf(wrangler: RunWrangler, versionId: string): Promise<string[]> {
+/** Returns the texts of a version's bindings, by name. */
+async function variablesOf(wrangler: RunWrangler, versionId: string): Promise<Map<string, string>> {
   const { resources } = parsePrinted(versionSchema, await wrangler(COMMANDS.version(versionId)));
-  const listed = resources.bindings.find(({ name }) => name === OWN_HOSTS)?.text ?? "";
-  return listed.split(",").map((host) => `https://${host}`);
+  return new Map(resources.bindings.map(({ name, text }) => [name, text ?? ""]));
+}
+
+/** Returns the addresses of a list of hosts, separated by commas. */
+function addressesIn(hosts: string): string[] {
+  return hosts.split(",").map((host) => `https://${host}`);
+}
+
+/** Returns a jurisdiction as messages name it. */
+function named(jurisdiction: string): string {
+  return jurisdiction === "" ? "no jurisdiction" : `the jurisdiction ${jurisdiction}`;
+}
+
+function elsewhere(what: string, found: string, wanted: string): CommandFault {
+  return new CommandFault(
+    `The ${what} has ${named(found)}, but JURISDICTION in wrangler.toml is ${JSON.stringify(wanted)}. A resource cannot move: correct JURISDICTION, or give the environment other names.`,
+  );
+}
+
+/** Refuses a jurisdiction that differs from the running version's, whose Durable Objects would be out of reach. */
+function requireSameJurisdiction({ jurisdiction }: Settings, running: Map<string, string> | null): void {
+  if (running === null) return;
+  const before = running.get(JURISDICTION) ?? "";
+  if (before !== jurisdiction) throw elsewhere("running version", before, jurisdiction);
+}
+
+/** Refuses resources outside of the jurisdiction, and creates missing queues in it. D1 follows with its databases. */
+async function requireNothingElsewhere(settings: Settings, { wrangler, print }: Deployer): Promise<void> {
+  const { worker, jurisdiction, bucket, queues, hasNamespaceId } = settings;
+  if (jurisdiction !== "" && !JURISDICTIONS.some((known) => known === jurisdiction))
+    throw new CommandFault(
+      `JURISDICTION in wrangler.toml must be ${JURISDICTIONS.join(", ")} or empty; it is ${JSON.stringify(jurisdiction)}.`,
+    );
+  if (bucket.jurisdiction !== jurisdiction)
+    throw new CommandFault(
+      `JURISDICTION is ${JSON.stringify(jurisdiction)}, so [[r2_buckets]] in wrangler.toml needs ${jurisdiction === "" ? "no jurisdiction" : `jurisdiction = "${jurisdiction}"`}.`,
+    );
+  if (jurisdiction === "") return;
+  if (!hasNamespaceId)
+    throw new CommandFault(
+      `Wrangler would create the KV namespace without a jurisdiction. Run npx wrangler kv namespace create ${worker}-partners --jurisdiction ${jurisdiction}, and write its id as id = "…" under [[kv_namespaces]] in wrangler.toml.`,
+    );
+  if ((await printedOrNull(wrangler, COMMANDS.bucketElsewhere(bucket.name))) !== null)
+    throw elsewhere(`bucket ${bucket.name}`, "", jurisdiction);
+  for (const queue of queues) {
+    const printed = await printedOrNull(wrangler, COMMANDS.queue(queue));
+    if (printed === null) {
+      await wrangler(COMMANDS.createQueue(queue, jurisdiction));
+      print(`Created the queue ${queue}.`);
+      continue;
+    }
+    const found = /^Jurisdiction: (\S+)$/m.exec(printed)?.[1] ?? "";
+    if (found !== jurisdiction) throw elsewhere(`queue ${queue}`, found, jurisdiction);
+  }
+}
+
+/** Returns what a command prints about a resource. Null when the resource does not exist. */
+async function printedOrNull(wrangler: RunWrangler, args: readonly string[]): Promise<string | null> {
+  return wrangler(args).catch((fault: unknown) => {
+    if (fault instanceof RemoteFault && /does not exist|not found/i.test(fault.message)) return null;
+    throw fault;
+  });
 }
 
 /** Returns the sorted hosts of the targets that are addresses. Wrangler also lists routes and schedules. */

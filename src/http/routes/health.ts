@@ -1,10 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { jurisdictionOf, JURISDICTIONS } from "../../jurisdiction.ts";
 import { endpoint } from "../context.ts";
 import { databasesWithoutSchema } from "../database.ts";
 import { publicProblems, schemaMissing } from "../problem.ts";
 import { noQuery } from "../query.ts";
 
-const healthSchema = z.strictObject({ status: z.literal("ok") }).openapi("Health");
+const healthSchema = z
+  .strictObject({ status: z.literal("ok"), jurisdiction: z.enum(JURISDICTIONS).nullable() })
+  .openapi("Health");
 
 const route = createRoute({
   method: "get",
@@ -29,7 +32,7 @@ function migrationCommand(names: readonly string[]): string {
 export const getHealth = endpoint(route, async (c) => {
   const missing = await databasesWithoutSchema(c.env);
   return missing.length === 0
-    ? c.json({ status: "ok" as const }, 200)
+    ? c.json({ status: "ok" as const, jurisdiction: jurisdictionOf(c.env) }, 200)
     : schemaMissing(
         c,
         `The tables of ${missing.join(", ")} are missing or older than this version. Run \`${migrationCommand(missing)}\`. For a deployed service, run \`npm run deploy\`, or replace \`--local\` by \`--remote\`.`,
