@@ -301,6 +301,6 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
       quotas: DEFAULT_QUOTAS,
       usage: { files: 44, stored_bytes: 4_400_000 },
     },
-    Health: { status: "ok" },
+    Health: { status: "ok", jurisdiction: null },
   }),
 );

@@ -253,6 +253,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   pointer:
     "Location of the fault: a JSON pointer (RFC 6901) into the body, or `/` and the name of a parameter.",
   "Health.status": "Always `ok`.",
+  "Health.jurisdiction":
+    "Jurisdiction in which all data is stored: `eu`, `us` or `fedramp`. Null for no jurisdiction.",
 
   // Parameters
   "path.file_id": "Id of a file: `file_id` of a ping's response or of a list.",

@@ -456,7 +456,10 @@ ${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl",
 <p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. The response is 202, or 404 for an unknown user.
 A later ping of the user starts from nothing.</p>
 <p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id with the time of the deletion, so that delayed work cannot write data back. An id that can be guessed
-can be found from its hash. Use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>`,
+can be found from its hash. Use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>
+<h3 id="jurisdiction">Where data is stored</h3>
+<p><code>jurisdiction</code> of <a href="#getHealth"><code>GET /health/</code></a> names the jurisdiction in which we store all files, activities and settings:
+<code>eu</code>, <code>us</code> or <code>fedramp</code>, or null for none. It does not change.</p>`,
     },
     {
       id: "going-live",
