@@ -5,7 +5,12 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { fileId, newImportId } from "../../src/identifiers.ts";
-import { applyMigrations, openLocalBucket, openLocalStores } from "../../src/cli/localState.ts";
+import {
+  applyMigrations,
+  openLocalBucket,
+  openLocalStores,
+  type LocalStores,
+} from "../../src/cli/localState.ts";
 import { runNode } from "./commandRun.ts";
 
 const SLOW = 300_000;
@@ -18,16 +23,23 @@ const sha256 = (bytes: Uint8Array | string) => createHash("sha256").update(bytes
 const nameOf = (userId: string, summaryId: string) =>
   fileId({ partnerId: "acme", userId, source: "watch", summaryId });
 
+/** Returns the database of a partner: the second one for `acme`. */
+function databaseIn({ databases }: LocalStores, partnerId: string): D1Database {
+  const name = partnerId === "acme" ? "DB_2" : "DB";
+  const found = databases.find((one) => one.name === name);
+  if (found === undefined) throw new Error(`${name} is not open`);
+  return found.database;
+}
+
 beforeAll(async () => {
   state = await mkdtemp(path.join(tmpdir(), "export-state-"));
   folder = await mkdtemp(path.join(tmpdir(), "export-"));
-  expect(await partner("create", "acme", "--name=Acme")).toMatchObject({ exitCode: 0 });
-  expect(await partner("create", "other")).toMatchObject({ exitCode: 0 });
+  expect(await partner("create", "acme", "--name=Acme", "--database=DB_2")).toMatchObject({ exitCode: 0 });
+  expect(await partner("create", "other", "--database=DB")).toMatchObject({ exitCode: 0 });
   const stores = await openLocalStores(state);
   const bucket = await openLocalBucket(state);
   if (!stores.ok || !bucket.ok) throw new Error("the stores do not open");
-  await applyMigrations(stores.database);
-  const { database } = stores;
+  for (const { database } of stores.databases) await applyMigrations(database);
   for (const [partnerId, userId, summaryId] of [
     ["acme", "anna", "ride"],
     ["acme", "anna", "walk"],
@@ -38,6 +50,7 @@ beforeAll(async () => {
     const bytes = new TextEncoder().encode(`${partnerId} ${userId} ${summaryId}`);
     const failed = summaryId === "walk";
     await bucket.bucket.put(`${partnerId}/${id}`, bytes);
+    const database = databaseIn(stores, partnerId);
     await database.batch([
       database
         .prepare(
@@ -67,6 +80,7 @@ beforeAll(async () => {
     ]);
   }
   const importId = newImportId("acme", "anna", "watch");
+  const database = databaseIn(stores, "acme");
   await database.batch([
     database
       .prepare(
@@ -206,7 +220,7 @@ test(
     const stores = await openLocalStores(state);
     if (!stores.ok) throw new Error("the stores do not open");
     await stores.partners.delete("partner:acme");
-    await stores.database
+    await databaseIn(stores, "acme")
       .prepare("INSERT INTO partner_usage (partner_id, files, stored_bytes) VALUES ('acme', 3, 40)")
       .run();
     await stores.close();
@@ -218,7 +232,7 @@ test(
     expect((await partner("show", "other")).out).toContain("Newer");
     const again = await openLocalStores(state);
     if (!again.ok) throw new Error("the stores do not open");
-    const usage = await again.database
+    const usage = await databaseIn(again, "acme")
       .prepare("SELECT due_since FROM partner_usage")
       .first<{ due_since: number }>();
     expect(usage?.due_since).toBeGreaterThan(0);

@@ -9,7 +9,7 @@ import {
   unwritableFolder,
   type Refusal,
 } from "../commandLine.ts";
-import { databaseAt } from "../databases.ts";
+import { databasesAt } from "../databases.ts";
 import { registryAt } from "../registries.ts";
 import { storedBytesAt } from "../storedBytes.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
@@ -66,11 +66,11 @@ export async function runCopyCommand(args: string[]): Promise<Refusal | null> {
     if (isExport && partner === null) {
       return refuse(`No partner ${subject} exists. npm run partner -- list shows all of them.`);
     }
-    const database = await databaseAt(target);
-    if (!database.ok) return database;
+    const databases = await databasesAt(target);
+    if (!databases.ok) return databases;
     try {
       if (partner === null || to === undefined) {
-        const restored = await restoreBackup(registry, [database], path.resolve(subject));
+        const restored = await restoreBackup(registry, databases.all, path.resolve(subject));
         if (!restored.ok) return restored;
         print(
           `Restored ${restored.restored.length} partners. ${restored.present.length} existed and stay as they are.`,
@@ -78,6 +78,9 @@ export async function runCopyCommand(args: string[]): Promise<Refusal | null> {
         );
         return null;
       }
+      const database = databases.all.find(({ name: binding }) => binding === partner.database);
+      if (database === undefined)
+        return refuse(`wrangler.toml does not declare ${partner.database}, the database of ${subject}.`);
       const bytes = await storedBytesAt(target);
       if (!bytes.ok) return bytes;
       try {
@@ -97,7 +100,7 @@ export async function runCopyCommand(args: string[]): Promise<Refusal | null> {
         await bytes.close();
       }
     } finally {
-      await database.close();
+      await databases.close();
     }
   } catch (fault) {
     const code = systemCode(fault);
