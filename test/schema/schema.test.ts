@@ -38,7 +38,12 @@ async function withoutSchema(names: readonly (typeof NAMES)[number][], work: () 
   }
 }
 
-async function ask(bindings: Env, path: string, who: TestPartner | null = null, init: { method?: string; headers?: Record<string, string>; body?: string } = {}) {
+async function ask(
+  bindings: Env,
+  path: string,
+  who: TestPartner | null = null,
+  init: { method?: string; headers?: Record<string, string>; body?: string } = {},
+) {
   const response = await app.request(
     path,
     { ...init, headers: { ...who?.headers, ...init.headers } },
@@ -102,7 +107,10 @@ test("a service continues by itself within two seconds after the migrations", as
   });
   expect((await ask(bindings, "/health/")).status).toBe(503);
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 2_000 });
-  expect(await ask(bindings, "/health/")).toMatchObject({ status: 200, body: { status: "ok", jurisdiction: null } });
+  expect(await ask(bindings, "/health/")).toMatchObject({
+    status: 200,
+    body: { status: "ok", jurisdiction: null },
+  });
 });
 
 test("a database without tables stops only its own partners", async () => {
