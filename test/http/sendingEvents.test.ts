@@ -10,7 +10,7 @@ import { NOON, seedDelivery } from "../support/rows.ts";
 import { deliverEvent } from "../support/world.ts";
 import { RECEIVER, read } from "../flows/partnerActs.ts";
 import { guardsItself } from "./strangers.ts";
-import { databaseOf } from "../support/databases.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -51,7 +51,7 @@ describe("an event", () => {
         attempts: [{ answer: "old" }],
       });
       expect(Date.parse(resent.updated_at)).toBeGreaterThan(NOON);
-      expect(queued).toHaveBeenLastCalledWith({ partner_id: who.partnerId, delivery_id: id });
+      expect(queued).toHaveBeenLastCalledWith({ ...ownerOf(who), delivery_id: id });
 
       await deliverEvent(who.partnerId, id);
       expect(await read(who, `/api/events/${id}/`)).toMatchObject({

@@ -15,12 +15,12 @@ import {
   ROOT,
   type Refusal,
 } from "../commandLine.ts";
-import { databaseAt, type Database } from "../databases.ts";
+import { databasesAt, type Database } from "../databases.ts";
 import { findings, STATE_QUERIES, type DatabaseState } from "../findings.ts";
 import { clockInterval, TARGET_FLAGS, readTarget, type Target } from "../target.ts";
 
 const USAGE = `Usage: npm run doctor -- [--json] [--local [--state DIR] | --remote [--env staging]]
-         shows versions, stores, the size of the database and the oldest waiting work; exit code 1 for a problem
+         shows versions, stores, the size and the oldest waiting work of each database; exit code 1 for a problem
        npm run doctor -- inspect <partner_id> <file_id or import_id>   shows what the collector knows
        npm run doctor -- retry <partner_id> <file_id or import_id>     queues failed files again
        npm run doctor -- resend <partner_id> <event_id>                delivers an event again
@@ -56,31 +56,38 @@ async function main(): Promise<Refusal | null> {
   if (invalidId !== null) return invalidId;
   const target = readTarget(flags.values);
   if (!target.ok) return target;
-  const database = await databaseAt(target);
-  if (!database.ok) return database;
+  const databases = await databasesAt(target);
+  if (!databases.ok) return databases;
   try {
-    const done = await runAct(database, target, { action: known, partner_id: partnerId, id });
-    if (!done.ok) return done;
-    if (!isExamination) {
-      console.log(JSON.stringify(done.result, null, flags.values.json ? undefined : 2));
-      return null;
+    let problems = 0;
+    for (const database of databases.all) {
+      const done = await runAct(database, target, { action: known, partner_id: partnerId, id });
+      if (!done.ok) return done;
+      if (!isExamination) {
+        // Any database can hold the job.
+        console.log(JSON.stringify(done.result, null, flags.values.json ? undefined : 2));
+        return null;
+      }
+      const state: DatabaseState = {
+        ...examinationSchema.parse(done.result),
+        expected_decoder_version: DECODER_VERSION,
+        missing_migrations: await missingMigrations(database),
+        waiting: await waitingWork(database),
+      };
+      const found = findings(state, Date.now());
+      if (flags.values.json)
+        console.log(JSON.stringify({ database: database.name, ...state, findings: found }));
+      else {
+        console.log(`Database ${database.name}:`);
+        for (const { isProblem, text } of found) console.log(`${isProblem ? "PROBLEM" : "ok     "}  ${text}`);
+      }
+      problems += found.filter(({ isProblem }) => isProblem).length;
     }
-    const state: DatabaseState = {
-      ...examinationSchema.parse(done.result),
-      expected_decoder_version: DECODER_VERSION,
-      missing_migrations: await missingMigrations(database),
-      waiting: await waitingWork(database),
-    };
-    const found = findings(state, Date.now());
-    if (flags.values.json) console.log(JSON.stringify({ ...state, findings: found }));
-    else
-      for (const { isProblem, text } of found) console.log(`${isProblem ? "PROBLEM" : "ok     "}  ${text}`);
-    const problems = found.filter(({ isProblem }) => isProblem).length;
     return problems === 0 ? null : refuse(`Problems: ${problems}. See src/cli/OPERATIONS.md.`);
   } catch (fault) {
     return refusalOf(fault);
   } finally {
-    await database.close();
+    await databases.close();
   }
 }
 

@@ -8,6 +8,7 @@ import { previewRetry, retryFiles } from "../../files/retryFiles.ts";
 import { DECODER_VERSION } from "../../fit/index.ts";
 import { faultName } from "../../log.ts";
 import { partnerKey } from "../../partners/partner.ts";
+import { readPartner } from "../../partners/registry.ts";
 import type { ActParameters } from "./write.ts";
 import { claimActs, finishAct, sizeOf } from "./write.ts";
 
@@ -50,7 +51,7 @@ async function act(
     case "retry":
       return { retried: await retry(env, partner_id, id) };
     case "resend":
-      return { resent: await resendEvent(env, partner_id, id, nowMs) };
+      return { resent: await resend(env, partner_id, id, nowMs) };
   }
 }
 
@@ -107,6 +108,12 @@ async function inspect(env: Env, partnerId: string, id: string): Promise<object>
     newest_version: await collector.newestVersion(),
     alarm_was_missing: await collector.wake(),
   };
+}
+
+/** Delivers an event again. Returns false when it is unknown, is due or is being delivered, or without the partner's settings. */
+async function resend(env: Env, partnerId: string, id: string, nowMs: number): Promise<boolean> {
+  const partner = await readPartner(env.PARTNERS, partnerId);
+  return partner !== null && (await resendEvent(env, partner, id, nowMs));
 }
 
 /** Queues a failed file, or all failed files of an import, again. Returns how many. */
