@@ -379,7 +379,9 @@ test(
           database.prepare(users).bind("stayer", "user-1"),
           database.prepare(event).bind("leaver"),
           database.prepare(event).bind("stayer"),
-          database.prepare("INSERT INTO partner_usage (partner_id) VALUES ('leaver')"),
+          database.prepare(
+            "INSERT INTO partner_usage (partner_id, files, stored_bytes) VALUES ('leaver', 0, 0)",
+          ),
         ]);
         await partners.put("usage:leaver", '{"files":0,"stored_bytes":0}');
       });
