@@ -1,11 +1,5 @@
 import { isSystemTime, type RecordTimes } from "./clock.ts";
-import {
-  compileMessage,
-  decodeMessage,
-  developerFieldPositions,
-  fieldPositions,
-  type MessagePlan,
-} from "./decode.ts";
+import { compileMessage, decodeMessage, developerFieldPositions, type MessagePlan } from "./decode.ts";
 import { DeveloperFields } from "./developerFields.ts";
 import { Devices } from "./devices.ts";
 import { readChainedFiles, type Definition, type MessageRange, type MessageReader } from "./frame.ts";
@@ -239,7 +233,9 @@ class FirstPassReader implements MessageReader<Plan> {
     }
     this.work.left -= DEFINITION_UNITS + PLACED_FIELD_UNITS * fields;
     const { recordFields, developerFields } = this.chained;
-    for (const number of fieldPositions(this.view, definition).keys()) recordFields.add(number);
+    for (let i = 0; i < definition.fieldCount; i++) {
+      recordFields.add(this.view.getUint8(definition.fieldsAt + 3 * i));
+    }
     developerFields.addRecordFields(developerFieldPositions(this.view, definition));
     return {
       isBare: definition.size === 0,

@@ -55,9 +55,17 @@ const INLINE_UINT8 = 32;
 const INLINE_UINT16_LITTLE_ENDIAN = 33;
 const INLINE_UINT32_LITTLE_ENDIAN = 34;
 const INLINE_SINT8 = 35;
-/** After these numbers of records, steps for columns that are no longer needed are removed. */
+/** Numbers of records after which steps for columns that are no longer needed are removed. */
 const FIRST_SELECTION = 16;
 const SELECTION_INTERVAL = 1_024;
+
+const NO_STEPS: Steps = {
+  codes: new Int32Array(0),
+  scales: new Float64Array(0),
+  offsets: new Float64Array(0),
+};
+/** Generation of a plan before its first record. */
+const NOT_COMPILED = -1;
 
 interface RecordPlan {
   readonly definition: Definition;
@@ -66,8 +74,8 @@ interface RecordPlan {
   readonly isBare: boolean;
   /** Value of `RecordReader.generation` for which the steps were compiled. */
   generation: number;
-  /** Records read with these steps. */
-  reads: number;
+  /** Records until the steps for columns that are no longer needed are removed. */
+  readsToSelection: number;
   /** Steps for all columns. */
   allSteps: Steps;
   /** Steps for the columns that are still needed. */
@@ -116,34 +124,32 @@ export class RecordReader implements MessageReader<RecordPlan> {
     this.nextChange = developerFields.changes[0] ?? Infinity;
   }
 
+  /** Compiles nothing: that waits for the first record, because a file can define much more than it uses. */
   define(definition: Definition): RecordPlan | null {
     if (definition.globalNumber !== RECORD.number) return null;
-    const positions = fieldPositions(this.view, definition);
-    const place = (field: { number: number }) => positions.get(field.number);
-    const packed = place(RECORD.fields.compressed_speed_distance);
     return {
       definition,
       littleEndian: definition.littleEndian,
       isBare: definition.size === 0,
-      generation: this.generation,
-      ...this.compileSteps(definition, definition.fieldsAt),
-      distance: place(RECORD.fields.distance),
-      latitude: place(RECORD.fields.position_lat),
-      longitude: place(RECORD.fields.position_long),
-      hasCadenceFraction: hasCadenceFraction(positions),
-      cadence: place(RECORD.fields.cadence),
-      fractionalCadence: place(RECORD.fields.fractional_cadence),
-      cadence256: place(RECORD.fields.cadence256),
-      packed: packed?.size === PACKED_BYTES ? packed : undefined,
+      generation: NOT_COMPILED,
+      readsToSelection: FIRST_SELECTION,
+      allSteps: NO_STEPS,
+      steps: NO_STEPS,
+      distance: undefined,
+      latitude: undefined,
+      longitude: undefined,
+      hasCadenceFraction: false,
+      cadence: undefined,
+      fractionalCadence: undefined,
+      cadence256: undefined,
+      packed: undefined,
     };
   }
 
   read(plan: RecordPlan, at: number, timestamp: number): void {
     if (plan.isBare && timestamp < 0) return;
     if (at >= this.nextChange) this.passChanges(at);
-    if (plan.generation !== this.generation) {
-      Object.assign(plan, this.compileSteps(plan.definition, at), { generation: this.generation });
-    }
+    if (plan.generation !== this.generation) Object.assign(plan, this.compile(plan.definition, at));
     const { row, readerCounts } = this;
     const isNewRow = !this.hasRow || timestamp < 0 || timestamp !== this.timestamp;
     if (isNewRow) {
@@ -152,8 +158,8 @@ export class RecordReader implements MessageReader<RecordPlan> {
       this.hasRow = true;
       this.timestamp = timestamp;
     } else if (plan.distance !== undefined && readerCounts[DISTANCE] !== 0) this.readLastDistance(plan, at);
-    plan.reads++;
-    if (plan.reads === FIRST_SELECTION || plan.reads % SELECTION_INTERVAL === 0) {
+    if (--plan.readsToSelection === 0) {
+      plan.readsToSelection = SELECTION_INTERVAL;
       plan.steps = neededSteps(plan.allSteps, readerCounts);
     }
     // Whether a record without a timestamp is a row depends on all of its columns.
@@ -181,11 +187,30 @@ export class RecordReader implements MessageReader<RecordPlan> {
     this.nextChange = changes[this.generation] ?? Infinity;
   }
 
-  /** Compiles the fields of a definition, with the meaning that developer fields have at a byte offset. */
+  /** Compiles a definition, with the meaning that developer fields have at a byte offset. */
+  private compile(definition: Definition, offset: number): Partial<RecordPlan> {
+    const positions = fieldPositions(this.view, definition);
+    const place = (field: { number: number }) => positions.get(field.number);
+    const packed = place(RECORD.fields.compressed_speed_distance);
+    return {
+      generation: this.generation,
+      ...this.compileSteps(definition, positions, offset),
+      distance: place(RECORD.fields.distance),
+      latitude: place(RECORD.fields.position_lat),
+      longitude: place(RECORD.fields.position_long),
+      hasCadenceFraction: hasCadenceFraction(positions),
+      cadence: place(RECORD.fields.cadence),
+      fractionalCadence: place(RECORD.fields.fractional_cadence),
+      cadence256: place(RECORD.fields.cadence256),
+      packed: packed?.size === PACKED_BYTES ? packed : undefined,
+    };
+  }
+
   private compileSteps(
     definition: Definition,
+    positions: ReadonlyMap<number, FieldPosition>,
     offset: number,
-  ): Pick<RecordPlan, "reads" | "allSteps" | "steps"> {
+  ): Pick<RecordPlan, "readsToSelection" | "allSteps" | "steps"> {
     const codes: number[] = [];
     const scales: number[] = [];
     const offsets: number[] = [];
@@ -201,7 +226,6 @@ export class RecordReader implements MessageReader<RecordPlan> {
       scales.push(scale);
       offsets.push(offset * scale);
     };
-    const positions = fieldPositions(this.view, definition);
     for (const [column, field, condition] of FILLING_ORDER) {
       const found = positions.get(field.number);
       if (found !== undefined) addStep([column, found.at, found.baseType, condition], field);
@@ -230,7 +254,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
       scales: Float64Array.from(scales),
       offsets: Float64Array.from(offsets),
     };
-    return { reads: 0, allSteps, steps: neededSteps(allSteps, this.readerCounts) };
+    return { readsToSelection: FIRST_SELECTION, allSteps, steps: neededSteps(allSteps, this.readerCounts) };
   }
 
   private readSteps(
