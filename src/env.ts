@@ -11,6 +11,8 @@ export interface Env extends CollectorEnv {
   DISPATCHES_DEAD: Queue<DispatchMessage>;
   DELIVERIES_DEAD: Queue<DeliveryMessage>;
   REQUEST_CEILING: RateLimit;
+  /** The running version. Its tag is the commit. */
+  CF_VERSION_METADATA: WorkerVersionMetadata;
   /** Hosts of this service, separated by commas, with a port unless it is the scheme's default. Never called by the service. */
   OWN_HOSTS: string;
   /** Where all data is stored: `eu`, `us` or `fedramp`. Empty for no jurisdiction. Never changes after the first deployment. */

@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import path from "node:path";
 import process from "node:process";
 import { refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
+import { readCommit } from "./commit.ts";
 import { demoPartner, type DemoPartner } from "./demo/demoPartner.ts";
 import { applyMigrations, loadWrangler, openLocalStores } from "./localState.ts";
 import { LOCAL_CLOCK_MS } from "./target.ts";
@@ -128,7 +129,8 @@ async function startWorker(
   state: string,
   write: (line: string) => void,
 ): Promise<{ buildFault: string | null; teardown(): Promise<void> }> {
-  const wrangler = await loadWrangler(state);
+  const [wrangler, commit] = await Promise.all([loadWrangler(state), readCommit()]);
+  const version = { id: "local", tag: commit?.tag ?? "", timestamp: new Date().toISOString() };
   const environment = new wrangler.unstable_DevEnv();
   const built = new Promise<string | null>((resolve) => {
     environment.once("reloadComplete", () => resolve(null));
@@ -142,6 +144,7 @@ async function startWorker(
       bindings: {
         ENVIRONMENT: { type: "plain_text", value: "local" },
         OWN_HOSTS: { type: "plain_text", value: `${HOST}:${port}` },
+        CF_VERSION_METADATA: { type: "json", value: version },
       },
       dev: {
         watch: false,

@@ -301,6 +301,11 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
       quotas: DEFAULT_QUOTAS,
       usage: { files: 44, stored_bytes: 4_400_000 },
     },
-    Health: { status: "ok", jurisdiction: null },
+    Health: {
+      status: "ok",
+      jurisdiction: null,
+      version: { id: "5c9f1c2e-3f0b-4b6f-9a51-0d3f6c1b7a42", tag: "8f14e45fceea" },
+      schema: { database: 1, collector: 1 },
+    },
   }),
 );

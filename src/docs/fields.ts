@@ -255,6 +255,13 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Health.status": "Always `ok`.",
   "Health.jurisdiction":
     "Jurisdiction in which all data is stored: `eu`, `us` or `fedramp`. Null for no jurisdiction.",
+  "Health.version": "The running version of the service.",
+  "HealthVersion.id": "Id of the deployed version. `local` for a service on a developer's machine.",
+  "HealthVersion.tag": "Commit of the code, such as `8f14e45fceea`. Null when it is unknown.",
+  "Health.schema": "Versions of the stored formats.",
+  "HealthSchema.database":
+    "Number of migrations that every database has. Null when a database does not respond.",
+  "HealthSchema.collector": "Version of the collectors' tables that the code writes.",
 
   // Parameters
   "path.file_id": "Id of a file: `file_id` of a ping's response or of a list.",

@@ -30,6 +30,8 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   FileWarning: `A problem in a file that did not prevent its import. ${CLOSED_LIST}`,
   FilesByStatus: "Number of files by status.",
   Health: "The service is up.",
+  HealthSchema: "Versions of the stored formats.",
+  HealthVersion: "The running version of the service.",
   HeldFiles: "Files that wait for a task.",
   Import: "Everything that one task released, with its progress.",
   ImportAnswer: "The import that a task started, or that a repeated task had started before.",

@@ -1,9 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { readCommit, type CommitLabel } from "../../src/cli/commit.ts";
 import { deploy } from "../../src/cli/deployment/deploy.ts";
 import { smokeTest } from "../../src/cli/deployment/smokeTest.ts";
 import { remoteRegistry } from "../../src/cli/registries.ts";
@@ -81,6 +83,8 @@ let home: string;
 let service: LoopbackServer;
 /** What fails in the deployed service. Imports fail in all cases. "not tested": the smoke test does not run. */
 let broken: "everything" | "literal headers" | "imports" | "not tested";
+/** Id of the version that `/health/` names. */
+let runningVersion: string;
 let requests: string[];
 let printed: string[];
 
@@ -89,6 +93,7 @@ beforeEach(async () => {
   await mkdir(path.join(home, "kv"));
   await writeFile(path.join(home, "wrangler.cjs"), FAKE);
   broken = "not tested";
+  runningVersion = "v-new";
   requests = [];
   printed = [];
   service = await listenOnLoopback((request, response) => {
@@ -96,7 +101,7 @@ beforeEach(async () => {
       const address = request.url ?? "";
       requests.push(`${request.method} ${address}`);
       if (broken === "everything") return [500, {}];
-      if (address === "/health/") return [200, { status: "ok" }];
+      if (address === "/health/") return [200, { status: "ok", version: { id: runningVersion, tag: null } }];
       const literal = request.headers["http_authorization"];
       if (literal !== undefined && broken === "literal headers") return [401, {}];
       const key = String(literal ?? request.headers.authorization).replace("Bearer ", "");
@@ -140,9 +145,11 @@ async function ran(): Promise<string[]> {
 
 async function deployed(
   answers: Record<string, string>,
-  changes: Partial<typeof SETTINGS & { secret: string; fails: boolean; url: string }> = {},
+  changes: Partial<
+    typeof SETTINGS & { secret: string; fails: boolean; url: string; commit: CommitLabel }
+  > = {},
 ) {
-  const { secret = null, fails = false, url = null, ...settings } = changes;
+  const { secret = null, fails = false, url = null, commit = null, ...settings } = changes;
   await writeFile(
     path.join(home, "answers.json"),
     JSON.stringify({ ...answers, address: "https://deployed.example" }),
@@ -153,10 +160,11 @@ async function deployed(
     wrangler,
     check: async () => !fails,
     askSecret: async () => secret,
-    smokeTest: async (address) => {
+    commit,
+    smokeTest: async (address, version) => {
       addresses.push(address);
       if (broken === "not tested") return null;
-      return smokeTest(service.url, remoteRegistry(wrangler), { timeoutMs: 300, intervalMs: 20 });
+      return smokeTest(service.url, version, remoteRegistry(wrangler), { timeoutMs: 300, intervalMs: 20 });
     },
     print: (line) => printed.push(line),
   });
@@ -197,7 +205,9 @@ test("a second deployment creates nothing and prints how to restore code and dat
     "d1 migrations apply DB_2 --remote --env=",
     "deploy --var OWN_HOSTS:deployed.example --env=",
   ]);
-  expect(printed.at(-1)).toContain("npx wrangler rollback v-old --env=");
+  expect(printed.at(-1)).toContain(
+    "npx wrangler rollback v-old --durable-objects-code-update-mode=immediate --env=",
+  );
   expect(printed.at(-1)).toContain("npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=");
 });
 
@@ -216,7 +226,7 @@ test("OWN_HOSTS contains the host of --url and the workers.dev host", async () =
   expect((await ran()).at(-1)).toBe("deploy --var OWN_HOSTS:api.example.com,deployed.example --env=");
 });
 
-const ROLLBACK = `Roll back the code:    npx wrangler rollback v-old --env=
+const ROLLBACK = `Roll back the code:    npx wrangler rollback v-old --durable-objects-code-update-mode=immediate --env=
 Restore the database:  npx wrangler d1 time-travel restore DB --bookmark=mark-1 --env=
 Restore the database:  npx wrangler d1 time-travel restore DB_2 --bookmark=mark-2 --env=
 Restore a database only if a migration damaged it: its newer rows are lost. See src/cli/OPERATIONS.md.`;
@@ -279,6 +289,49 @@ describe("a smoke test that fails", () => {
     expect(requests.filter((request) => request.startsWith("DELETE "))).toEqual([
       expect.stringMatching(/^DELETE \/api\/users\/verify-\w+\/$/),
     ]);
+  });
+});
+
+test("a version that is still the old one after the deployment fails the smoke test", async () => {
+  runningVersion = "v-old";
+  broken = "imports";
+  const { outcome } = await deployed(SECOND);
+  expect(outcome).toMatchObject({
+    ok: false,
+    problem: expect.stringContaining("GET /health/: expected version v-new, received version v-old."),
+  });
+});
+
+test("each uploaded version is labelled with its commit", async () => {
+  const { outcome } = await deployed(FIRST, { commit: { tag: "8f14e45fceea", message: "Fix it" } });
+  expect(outcome).toEqual({ ok: true });
+  expect((await ran()).filter((line) => line.startsWith("deploy "))).toEqual([
+    "deploy --tag 8f14e45fceea --message Fix it --env=",
+    "deploy --tag 8f14e45fceea --message Fix it --var OWN_HOSTS:deployed.example --env=",
+  ]);
+  expect(printed).toContain("Deployed version v-new (8f14e45fceea) at https://deployed.example.");
+});
+
+describe("the commit of the checkout", () => {
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-c", "user.name=T", "-c", "user.email=t@example.com", ...args], { cwd: home });
+
+  test("is its first 12 digits and its subject, and says whether files differ from it", async () => {
+    git("init", "-q");
+    git("add", ".");
+    git("commit", "-q", "-m", "Add it");
+    const commit = git("rev-parse", "HEAD").toString().slice(0, 12);
+    expect(await readCommit(home)).toEqual({ tag: commit, message: "Add it" });
+    await writeFile(path.join(home, "new.txt"), "");
+    expect(await readCommit(home)).toEqual({ tag: `${commit}-changed`, message: "Add it" });
+  });
+
+  test("is null outside a git repository, and in a folder of another repository", async () => {
+    expect(await readCommit(home)).toBeNull();
+    git("init", "-q");
+    git("add", ".");
+    git("commit", "-q", "-m", "Add it");
+    expect(await readCommit(path.join(home, "kv"))).toBeNull();
   });
 });
 
@@ -368,7 +421,7 @@ describe("a jurisdiction", () => {
       "d1 create partner-api --jurisdiction eu --env=",
       "d1 create partner-api-2 --jurisdiction eu --env=",
     ]);
-    expect(commands.findIndex((command) => command.startsWith("deploy"))).toBeGreaterThan(
+    expect(commands.findIndex((command) => command.startsWith("deploy "))).toBeGreaterThan(
       commands.findLastIndex((command) => command.includes(" create ")),
     );
   });
@@ -450,7 +503,7 @@ describe("npm run deploy", () => {
       "npx wrangler d1 time-travel info DB_2 --json --env staging",
       "npx wrangler d1 migrations apply DB --remote --env staging",
       "npx wrangler d1 migrations apply DB_2 --remote --env staging",
-      "npx wrangler deploy --var OWN_HOSTS:<hosts> --env staging",
+      "npx wrangler deploy --tag <commit> --message <subject> --var OWN_HOSTS:<hosts> --env staging",
     ]);
   });
 

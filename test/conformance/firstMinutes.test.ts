@@ -4,6 +4,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { readCommit } from "../../src/cli/commit.ts";
 import { runNode } from "../cli/commandRun.ts";
 import { freePort } from "../support/loopback.ts";
 import { ServiceProcess } from "../support/serviceProcess.ts";
@@ -95,7 +96,10 @@ test("a second start on the same state folder is refused", async () => {
       /^A service already runs on the state folder \S+ \(process \d+\)\. Stop it, or choose [^\n]+\n$/,
     ),
   });
-  expect((await fetch(`${service.url}/health/`)).status).toBe(200);
+  const health = await fetch(`${service.url}/health/`);
+  expect(health.status).toBe(200);
+  const commit = await readCommit();
+  expect(await health.json()).toMatchObject({ version: { id: "local", tag: commit?.tag ?? null } });
 });
 
 const activitySchema = z.looseObject({ start_time_in_seconds: z.number(), version: z.number() });

@@ -132,7 +132,9 @@ test(
     const [database] = databases.all;
     if (database === undefined) throw new Error("The service has no database.");
     try {
-      expect(await smokeTest(service.url, registry, { timeoutMs: 30_000, intervalMs: 100 })).toBeNull();
+      expect(
+        await smokeTest(service.url, "local", registry, { timeoutMs: 30_000, intervalMs: 100 }),
+      ).toBeNull();
       const remaining = `SELECT partner_id FROM files WHERE partner_id LIKE 'smoke-%'
         UNION ALL SELECT partner_id FROM users WHERE partner_id LIKE 'smoke-%'`;
       expect(await database.run(remaining)).toEqual([]);

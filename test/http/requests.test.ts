@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { MIGRATIONS } from "../../src/collector/storage/schema.ts";
 import { app } from "../../src/http/app.ts";
 import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
@@ -17,9 +18,25 @@ const PINGS = "/api/fit_partner_ping/";
 
 describe("paths and methods", () => {
   test("the health route needs no key", async () => {
-    const response = await send(null, "GET", "/health/");
-    expect(response.status).toBe(200);
-    expect(await response.json()).toEqual({ status: "ok", jurisdiction: null });
+    expect((await send(null, "GET", "/health/")).status).toBe(200);
+  });
+
+  test.each([
+    ["8f14e45fceea", "8f14e45fceea"],
+    ["", null],
+  ])("the health route names the running version and the stored formats: tag %j", async (tag, named) => {
+    const version = { id: "5c9f1c2e-3f0b-4b6f-9a51-0d3f6c1b7a42", tag, timestamp: "2026-11-29T00:00:00Z" };
+    const response = await app.request(
+      "http://127.0.0.1/health/",
+      {},
+      { ...env, CF_VERSION_METADATA: version },
+    );
+    expect(await response.json()).toEqual({
+      status: "ok",
+      jurisdiction: null,
+      version: { id: version.id, tag: named },
+      schema: { database: env.TEST_MIGRATIONS.length, collector: MIGRATIONS.length },
+    });
   });
 
   test("a path without its slash is served too, without a redirect", async () => {

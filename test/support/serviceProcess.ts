@@ -25,28 +25,31 @@ export class ServiceProcess {
   /** Output of the last start. */
   printed = "";
   readonly #flags: readonly string[];
+  #root: string;
   #child: ChildProcess | null = null;
 
-  private constructor(state: string, port: number, flags: readonly string[]) {
+  private constructor(state: string, port: number, flags: readonly string[], root: string) {
     this.state = state;
     this.url = `http://127.0.0.1:${port}`;
     this.#flags = flags;
+    this.#root = root;
   }
 
-  /** Runs `npm start -- --empty`, or with other flags, on its own port and state folder. */
-  static async start(flags: readonly string[] = ["--empty"]): Promise<ServiceProcess> {
+  /** Runs `npm start -- --empty`, or with other flags, on its own port and state folder. `root` is another checkout. */
+  static async start(flags: readonly string[] = ["--empty"], root = ROOT): Promise<ServiceProcess> {
     const state = await mkdtemp(path.join(tmpdir(), "service-"));
-    const service = new ServiceProcess(state, await freePort(), flags);
+    const service = new ServiceProcess(state, await freePort(), flags, root);
     process.on("exit", () => service.#signal("SIGKILL"));
     await service.startAgain();
     return service;
   }
 
-  /** Starts on the same state and port. */
-  async startAgain(): Promise<void> {
+  /** Starts on the same state and port, from the same checkout unless another is given. */
+  async startAgain(root = this.#root): Promise<void> {
+    this.#root = root;
     const port = new URL(this.url).port;
-    const args = ["start", "--silent", "--", "--port", port, "--state", this.state, ...this.#flags];
-    const child = spawn("npm", args, { cwd: ROOT, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+    const [command, args] = commandIn(root, "start", ["--port", port, "--state", this.state, ...this.#flags]);
+    const child = spawn(command, args, { cwd: root, detached: true, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.printed = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (this.printed += text));
@@ -71,9 +74,8 @@ export class ServiceProcess {
   /** Creates a partner with the real command while the service runs. */
   async createPartner(partnerId: string, ...flags: string[]): Promise<PartnerCredentials> {
     const args = ["create", partnerId, "--json", "--state", this.state, ...flags];
-    return credentialsSchema.parse(
-      JSON.parse(await run("npm", ["run", "--silent", "partner", "--", ...args])),
-    );
+    const [command, commandArgs] = commandIn(this.#root, "partner", args);
+    return credentialsSchema.parse(JSON.parse(await run(command, commandArgs, this.#root)));
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
@@ -99,9 +101,16 @@ function hasEnded(child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-async function run(command: string, args: string[]): Promise<string> {
+/** Returns the program of an npm script. Of another checkout it is the script's own command, so that npm installs nothing. */
+function commandIn(root: string, script: "start" | "partner", args: string[]): [string, string[]] {
+  return root === ROOT
+    ? ["npm", ["run", "--silent", script, "--", ...args]]
+    : [process.execPath, ["--disable-warning=ExperimentalWarning", `src/cli/commands/${script}.ts`, ...args]];
+}
+
+async function run(command: string, args: string[], root: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
     let printed = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => (printed += text));
     child.on("error", reject);

@@ -2,6 +2,7 @@ import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { runChecks } from "../checks.ts";
+import { readCommit } from "../commit.ts";
 import { exitWith, misuse, readFlags } from "../commandLine.ts";
 import { deploy, deploymentPlan } from "../deployment/deploy.ts";
 import { readSettings } from "../deployment/settings.ts";
@@ -41,7 +42,8 @@ if (isDryRun) {
     wrangler,
     check: runChecks,
     askSecret,
-    smokeTest: async (address) => smokeTest(address, remoteRegistry(wrangler), DEPLOYED),
+    commit: await readCommit(),
+    smokeTest: async (address, version) => smokeTest(address, version, remoteRegistry(wrangler), DEPLOYED),
     print: (line) => console.log(line),
   });
   if (!outcome.ok) exitWith(outcome);

@@ -11,10 +11,13 @@ import {
   type Environment,
   type RunWrangler,
 } from "../wrangler.ts";
+import type { CommitLabel } from "../commit.ts";
 import { JURISDICTIONS } from "../../jurisdiction.ts";
 import type { Settings } from "./settings.ts";
 
 const SECRET = "TRAINING_PLAN_SECRET";
+/** Cloudflare's code for a KV namespace with a title that exists. */
+const NAMESPACE_EXISTS = 10_014;
 /** The variable that lists the service's own hosts. */
 const OWN_HOSTS = "OWN_HOSTS";
 /** The variable that names the jurisdiction of all data. */
@@ -27,8 +30,10 @@ export interface Deployer {
   check(): Promise<boolean>;
   /** Asks the operator for a secret. Returns null without a terminal. */
   askSecret(name: string): Promise<string | null>;
-  /** Returns null when the service at this address works, or else the failure. */
-  smokeTest(url: string): Promise<string | null>;
+  /** Label of the new version. Null outside a git repository. */
+  commit: CommitLabel | null;
+  /** Returns null when this version works at this address, or else the failure. */
+  smokeTest(url: string, version: string): Promise<string | null>;
   print: (line: string) => void;
 }
 
@@ -56,8 +61,9 @@ const COMMANDS = {
   secrets: () => ["secret", "list", "--format", "json"],
   migrate: (binding: string) => ["d1", "migrations", "apply", binding, "--remote"],
   version: (versionId: string) => ["versions", "view", versionId, "--json"],
-  deploy: (secretsFile: string | null, ownHosts: readonly string[]) => [
+  deploy: (secretsFile: string | null, ownHosts: readonly string[], commit: CommitLabel | null) => [
     "deploy",
+    ...(commit === null ? [] : ["--tag", commit.tag, "--message", commit.message]),
     ...(secretsFile === null ? [] : ["--secrets-file", secretsFile]),
     ...(ownHosts.length === 0 ? [] : ["--var", `${OWN_HOSTS}:${ownHosts.join(",")}`]),
   ],
@@ -113,9 +119,11 @@ export function deploymentPlan(environment: Environment, settings: Settings): st
       "Deploy the code, a second time if its addresses have changed. Wrangler creates a missing KV namespace, bucket or queue",
       [
         shown(
-          COMMANDS.deploy(settings.trainingPlanUrl === "" ? null : "<file, on a first deployment>", [
-            "<hosts>",
-          ]),
+          COMMANDS.deploy(
+            settings.trainingPlanUrl === "" ? null : "<file, on a first deployment>",
+            ["<hosts>"],
+            { tag: "<commit>", message: "<subject>" },
+          ),
         ),
       ],
     ],
@@ -165,22 +173,23 @@ export async function deploy(
     print(`Migrated ${settings.databases.map(({ binding }) => binding).join(", ")}.`);
 
     stage = "The databases were migrated, but the deployment of the code failed";
-    let { version, targets } = await upload(wrangler, secret, expectedHosts);
+    let { version, targets } = await upload(deployer, secret, expectedHosts);
     const ownHosts = hostsOf([...urls, ...targets]);
     if (ownHosts.join() !== expectedHosts.join()) {
       // Cloudflare lists the addresses of a Worker only after its deployment.
       stage = `Version ${version} was deployed, but a second deployment with its own hosts failed`;
-      ({ version, targets } = await upload(wrangler, null, ownHosts));
+      ({ version, targets } = await upload(deployer, null, ownHosts));
     }
     const address = url ?? firstAddress(targets);
-    print(`Deployed version ${version}${address === null ? "" : ` at ${address}`}.`);
+    const label = deployer.commit === null ? "" : ` (${deployer.commit.tag})`;
+    print(`Deployed version ${version}${label}${address === null ? "" : ` at ${address}`}.`);
 
     if (address === null)
       return refused(
         "The code was deployed, but not tested: wrangler printed no address. Give the address with --url.",
       );
     stage = "The code was deployed, but the smoke test could not run";
-    const fault = await deployer.smokeTest(address);
+    const fault = await deployer.smokeTest(address, version);
     if (fault !== null) return refused(`The code was deployed, but the smoke test failed: ${fault}`);
     print(`Smoke test passed.\n${rollback}`);
     return { ok: true };
@@ -248,6 +257,9 @@ function isLoggedOut(printed: string): boolean {
   return /"loggedIn":\s*false/.test(printed);
 }
 
+/** Faulty code must end at once, also in objects that are busy. A deployment waits for them instead (wrangler.toml). */
+const ROLLBACK_FLAG = "--durable-objects-code-update-mode=immediate";
+
 /** Returns the commands that restore the previous code and the previous databases. */
 function rollbackCommands(
   environment: Environment,
@@ -258,7 +270,7 @@ function rollbackCommands(
   const lines = [
     previous === null
       ? "No rollback: this is the first version."
-      : `Roll back the code:    npx wrangler rollback ${previous} ${flag}`,
+      : `Roll back the code:    npx wrangler rollback ${previous} ${ROLLBACK_FLAG} ${flag}`,
   ];
   for (const { binding, bookmark } of bookmarks) {
     lines.push(
@@ -387,7 +399,7 @@ const outputSchema = z.object({ version_id: z.string(), targets: z.array(z.strin
 
 /** Deploys the code. Wrangler reads the secret from a file and writes the result to another file as JSON lines. */
 async function upload(
-  wrangler: RunWrangler,
+  { wrangler, commit }: Deployer,
   secret: string | null,
   ownHosts: readonly string[],
 ): Promise<{ version: string; targets: string[] }> {
@@ -398,7 +410,9 @@ async function upload(
     if (secretsFile !== null) {
       await writeFile(secretsFile, JSON.stringify({ [SECRET]: secret }), { mode: 0o600 });
     }
-    await wrangler(COMMANDS.deploy(secretsFile, ownHosts), { WRANGLER_OUTPUT_FILE_PATH: output });
+    await wrangler(COMMANDS.deploy(secretsFile, ownHosts, commit), {
+      WRANGLER_OUTPUT_FILE_PATH: output,
+    }).catch(explainNamespace);
     const written = existsSync(output) ? (await readFile(output, "utf8")).trim().split("\n") : [];
     for (const line of written) {
       const entry = outputSchema.safeParse(parsePrinted(z.unknown(), line));
@@ -408,6 +422,19 @@ async function upload(
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+/**
+ * Rethrows a failed upload. Wrangler finds databases, buckets and queues of an earlier attempt by name, but not a KV
+ * namespace that no version is bound to.
+ */
+function explainNamespace(fault: unknown): never {
+  if (!(fault instanceof RemoteFault) || !fault.message.includes(`[code: ${NAMESPACE_EXISTS}]`)) throw fault;
+  throw new CommandFault(
+    `${fault.message} A first deployment that failed left it. Find its id with npx wrangler kv namespace list. ` +
+      "If it has no keys, delete it with npx wrangler kv namespace delete --namespace-id ID, and deploy again. " +
+      "Otherwise set its id in wrangler.toml.",
+  );
 }
 
 /** Returns the first target that is an address, without a trailing slash. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 import { FIRST_DATABASE } from "../../database/databases.ts";
 import { randomId } from "../../identifiers.ts";
 import { verify } from "../../verify/verify.ts";
@@ -17,11 +18,16 @@ export const DEPLOYED: Polling = { timeoutMs: 120_000, intervalMs: 3_000 };
 class SmokeTestFailure extends Error {}
 
 /**
- * Tests a deployed service as a partner: waits until the service is up and accepts a new key, tries the headers as
+ * Tests a deployed service as a partner: waits until this version responds and accepts a new key, tries the headers as
  * HTTP_AUTHORIZATION and HTTP_PARTNER_ID, and runs `verify`, which deletes its user. Creates a partner for the test
  * and removes it. Returns null, or the failure.
  */
-export async function smokeTest(url: string, registry: Registry, polling: Polling): Promise<string | null> {
+export async function smokeTest(
+  url: string,
+  version: string,
+  registry: Registry,
+  polling: Polling,
+): Promise<string | null> {
   const { partner, credentials } = newPartner(
     {
       // A new id each time, because the service caches ids that it does not find.
@@ -41,7 +47,7 @@ export async function smokeTest(url: string, registry: Registry, polling: Pollin
 
   await registry.write(partner);
   try {
-    await waitForOk("GET /health/", url, "/health/", {}, polling);
+    await waitForOk("GET /health/", url, "/health/", {}, polling, (body) => versionFault(body, version));
     await waitForOk("GET /api/partner/ with a new key", url, "/api/partner/", headers, polling);
     await waitForOk(
       "GET /api/partner/ with the headers HTTP_AUTHORIZATION and HTTP_PARTNER_ID",
@@ -61,30 +67,47 @@ export async function smokeTest(url: string, registry: Registry, polling: Pollin
   }
 }
 
-/** Polls until the response has status 200. */
+const healthSchema = z.object({ version: z.object({ id: z.string() }) });
+
+/** Returns what is wrong with the version that `/health/` names. Null: it is this version. */
+function versionFault(body: string, expected: string): string | null {
+  try {
+    const { version } = healthSchema.parse(JSON.parse(body));
+    return version.id === expected ? null : `expected version ${expected}, received version ${version.id}`;
+  } catch {
+    return `expected version ${expected}, received a body that names none`;
+  }
+}
+
+/** Polls until the response has status 200 and a body without a fault. */
 async function waitForOk(
   what: string,
   url: string,
   path: string,
   headers: Record<string, string>,
   { timeoutMs, intervalMs }: Polling,
+  bodyFault: (body: string) => string | null = () => null,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
-    const status = await statusOf(url + path, headers, timeoutMs);
-    if (status === 200) return;
-    if (Date.now() + intervalMs > deadline)
-      throw new SmokeTestFailure(`${what}: expected status 200, received ${status}.`);
+    const fault = await faultOf(url + path, headers, timeoutMs, bodyFault);
+    if (fault === null) return;
+    if (Date.now() + intervalMs > deadline) throw new SmokeTestFailure(`${what}: ${fault}.`);
     await delay(intervalMs);
   }
 }
 
-async function statusOf(address: string, headers: Record<string, string>, timeoutMs: number) {
+async function faultOf(
+  address: string,
+  headers: Record<string, string>,
+  timeoutMs: number,
+  bodyFault: (body: string) => string | null,
+): Promise<string | null> {
   try {
     const response = await fetch(address, { headers, signal: AbortSignal.timeout(timeoutMs) });
-    await response.arrayBuffer();
-    return response.status;
+    const body = await response.text();
+    return response.status === 200 ? bodyFault(body) : `expected status 200, received ${response.status}`;
   } catch {
-    return "no response";
+    return "expected status 200, received no response";
   }
 }
