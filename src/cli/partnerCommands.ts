@@ -111,10 +111,10 @@ async function create(stores: Stores, request: Request, now: Date): Promise<Comm
 
 /** Returns the database that the request names. Else the smallest one, and of equal ones the one with fewest partners. */
 async function chooseDatabase(
-  { registry, databases }: Stores,
+  { registry, emptyDatabases }: Stores,
   { database }: Request,
 ): Promise<{ ok: true; database: string } | Refusal> {
-  const opened = await databases();
+  const opened = await emptyDatabases();
   if (!opened.ok) return opened;
   try {
     const names = opened.all.map(({ name }) => name);

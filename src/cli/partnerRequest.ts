@@ -30,6 +30,8 @@ export interface CommandOutput {
 /** Stores of the service that a command works on. */
 export interface Stores {
   registry: Registry;
-  /** Opens the databases. The caller closes them. */
+  /** Opens the databases of a service that has run. The caller closes them. */
   databases: () => Promise<OpenDatabases | Refusal>;
+  /** The same, also before the first start of a local service. They may have no tables. */
+  emptyDatabases: () => Promise<OpenDatabases | Refusal>;
 }

@@ -359,14 +359,15 @@ test(
       }
     };
     const remove = async (id = "leaver") => {
-      const { exitCode, out } = await partner("remove", id, "--json", "--state", folder);
-      expect(exitCode).toBe(0);
+      const { exitCode, out, err } = await partner("remove", id, "--json", "--state", folder);
+      expect({ exitCode, err }).toMatchObject({ exitCode: 0 });
       return JSON.parse(out) as unknown;
     };
     try {
-      await on(async (database) => {
-        await applyMigrations(database);
-      });
+      const stores = await openLocalStores(folder);
+      if (!stores.ok) throw new Error(stores.problem);
+      for (const { database } of stores.databases) await applyMigrations(database);
+      await stores.close();
       await partner("create", "leaver", "--database", "DB_2", "--state", folder);
       await partner("create", "stayer", "--database", "DB_2", "--state", folder);
       await on(async (database, partners) => {

@@ -99,7 +99,9 @@ test(
     expect(await runVerify(partner)).toMatchObject({
       exitCode: 1,
       statuses: { ...GOOD, event: "failed" },
-      details: { event: "Not taken: your receiver answered 410." },
+      details: {
+        event: "The event was not delivered. Your receiver returned 410. Return any 2xx status within 15 s.",
+      },
     });
   },
   SLOW_MS,

@@ -11,7 +11,7 @@ import {
 import { COPY_COMMANDS, runCopyCommand } from "../export/commands.ts";
 import { COMMANDS, settingsProblem, SETTINGS } from "../partnerCommands.ts";
 import type { Request } from "../partnerRequest.ts";
-import { emptyDatabasesAt } from "../databases.ts";
+import { databasesAt, emptyDatabasesAt } from "../databases.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
 import { registryAt } from "../registries.ts";
 
@@ -169,7 +169,11 @@ async function main(): Promise<Refusal | null> {
   if (!registry.ok) return registry;
   try {
     const output = await command.run(
-      { registry, databases: async () => emptyDatabasesAt(target) },
+      {
+        registry,
+        databases: async () => databasesAt(target),
+        emptyDatabases: async () => emptyDatabasesAt(target),
+      },
       request,
       new Date(),
     );
