@@ -12,6 +12,7 @@ const MAX_COLUMNS = 128;
 const MAX_MEMBERS = 16;
 const MAX_COMBINATIONS = 256;
 const MAX_REGISTRATIONS = 64;
+const MAX_SIZES = 64;
 
 /** A column of developer readings. */
 export interface DeveloperColumn {
@@ -69,8 +70,8 @@ export class DeveloperFields {
   private readonly meanings = new Map<number, Meaning[]>();
   private readonly applications = new Map<number, string>();
   private registrations = 0;
-  /** Bytes of each field in records, the largest of several. */
-  private readonly sizes = new Map<number, number>();
+  /** Bytes of each field in records, from the byte offsets of their definitions on. */
+  private readonly sizes = new Map<number, { from: number; size: number }[]>();
   /** Combinations of fields that occur in one record. */
   private readonly combinations = new Map<string, ReadonlySet<number>>();
   private readonly fields = new Map<Meaning, DeveloperField | null>();
@@ -104,14 +105,19 @@ export class DeveloperFields {
     else this.change(meanings, at, description);
   }
 
-  /** Adds the developer fields of a record definition. */
-  addRecordFields(positions: readonly DeveloperFieldPosition[]): void {
+  /** Adds the developer fields of a record definition at a byte offset. */
+  addRecordFields(positions: readonly DeveloperFieldPosition[], from: number): void {
     if (positions.length === 0) return;
     const keys = new Set<number>();
     for (const position of positions) {
       const key = developerKey(position);
-      if (!this.sizes.has(key) && this.sizes.size >= MAX_FIELDS) continue;
-      this.sizes.set(key, Math.max(this.sizes.get(key) ?? 0, position.size));
+      const sizes = this.sizes.get(key) ?? [];
+      if (sizes.length === 0) {
+        if (this.sizes.size >= MAX_FIELDS) continue;
+        this.sizes.set(key, sizes);
+      }
+      if (sizes.length < MAX_SIZES && sizes.at(-1)?.size !== position.size)
+        sizes.push({ from, size: position.size });
       keys.add(key);
     }
     if (this.combinations.size < MAX_COMBINATIONS) this.combinations.set([...keys].join(), keys);
@@ -130,9 +136,11 @@ export class DeveloperFields {
       return -1;
     };
     const described = [...this.meanings]
-      .flatMap(([key, meanings]) => meanings.map((meaning) => ({ key, meaning })))
+      .flatMap(([key, meanings]) =>
+        meanings.map((meaning, i) => ({ key, meaning, until: meanings[i + 1]?.from ?? Infinity })),
+      )
       .filter(({ key }) => this.sizes.has(key));
-    for (const { key, meaning } of described) {
+    for (const { key, meaning, until } of described) {
       const { description } = meaning;
       const baseType = baseTypeOf(description?.fit_base_type_id ?? 0xff);
       if (description === null || !isNumeric(baseType)) continue;
@@ -144,7 +152,10 @@ export class DeveloperFields {
         isComplete &&= limit >= MAX_COLUMNS;
         continue;
       }
-      const members = Math.min(MAX_MEMBERS, Math.floor((this.sizes.get(key) ?? 0) / memberBytes(baseType)));
+      const members = Math.min(
+        MAX_MEMBERS,
+        Math.floor(this.sizeOf(key, meaning.from, until) / memberBytes(baseType)),
+      );
       const column = known?.field.column ?? addColumn(`${DEVELOPER_PREFIX}${name}`, replacement);
       const memberKey = (member: number) => `${all[column]?.key}.${member}`;
       const field: DeveloperField = {
@@ -165,6 +176,16 @@ export class DeveloperFields {
     }
     this.columns = all;
     return isComplete;
+  }
+
+  /** Returns the largest size of a field in a range of byte offsets, or else its size before. */
+  private sizeOf(key: number, from: number, until: number): number {
+    const sizes = this.sizes.get(key) ?? [];
+    const within = sizes.filter((one) => one.from >= from && one.from < until);
+    const before = sizes.findLast((one) => one.from < from);
+    return within.length > 0
+      ? Math.max(...within.map(({ size }) => size))
+      : ((before ?? sizes[0])?.size ?? 0);
   }
 
   /** Returns how to read a field of a record at a byte offset; null when it has no column. */

@@ -236,7 +236,7 @@ class FirstPassReader implements MessageReader<Plan> {
     for (let i = 0; i < definition.fieldCount; i++) {
       recordFields.add(this.view.getUint8(definition.fieldsAt + 3 * i));
     }
-    developerFields.addRecordFields(developerFieldPositions(this.view, definition));
+    developerFields.addRecordFields(developerFieldPositions(this.view, definition), definition.fieldsAt);
     return {
       isBare: definition.size === 0,
       units: RECORD_UNITS + Math.min(fields, definition.size),

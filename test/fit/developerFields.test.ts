@@ -35,6 +35,19 @@ describe("a field description", () => {
     });
   });
 
+  test("can change the type, which makes no array", () => {
+    const file = activityFile().fieldDescription(0, "a", "uint8");
+    record(file, 0, [0, 0, "uint8", 1]);
+    file.fieldDescription(0, "b", "uint32");
+    record(file, 1, [0, 0, "uint32", 70_000]);
+    expect(columnsOf(file.session().build())).toEqual({
+      time_in_seconds: [0, 1],
+      heart_rate_in_beats_per_minute: [140, 140],
+      "developer.a": [1, null],
+      "developer.b": [null, 70_000],
+    });
+  });
+
   test("can be repeated without a change", () => {
     const file = activityFile();
     for (let second = 0; second < 6_000; second++) {

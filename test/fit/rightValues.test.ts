@@ -88,10 +88,12 @@ describe.skipIf(!found)("every synthetic file with right values", () => {
   });
 
   test("dev-redefined", () => {
-    expect(columnsOf(read("dev-redefined"))).toMatchObject({
+    expect(columnsOf(read("dev-redefined"))).toEqual({
+      time_in_seconds: [0, 1, 2, 3],
+      [HEART_RATE]: [140, 140, 140, 140],
+      power_in_watts: [null, null, 252, 253],
       "developer.SmO2": [60, 61, null, null],
       "developer.Power": [null, null, 252, 253],
-      power_in_watts: [null, null, 252, 253],
     });
   });
 
