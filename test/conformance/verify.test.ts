@@ -126,7 +126,7 @@ test(
 );
 
 test(
-  "the smoke test of a deployment passes for a working service, and leaves no file, user or partner",
+  "the smoke test of a deployment passes for a working service, leaves only the canary, and reads its rides at the next deployment",
   async () => {
     const registry = await localRegistry(service.state);
     const databases = await localDatabases(service.state);
@@ -145,6 +145,20 @@ test(
       expect((await registry.list()).filter((partner) => partner.partner_id.startsWith("smoke-"))).toEqual(
         [],
       );
+      // The next deployment reads the canary's ride, and adds one.
+      expect(
+        await smokeTest(service.url, "local", registry, { timeoutMs: 60_000, intervalMs: 100 }),
+      ).toBeNull();
+      const rides = await database.run(
+        "SELECT a.version FROM activities a JOIN files f USING (partner_id, file_id) WHERE partner_id = 'canary'",
+      );
+      expect(rides).toHaveLength(2);
+      expect((await registry.read("canary"))?.keys).toEqual([]);
+      // A release that cannot read the stored rows fails its smoke test.
+      await database.run("UPDATE files SET warnings = 'damaged' WHERE partner_id = 'canary'");
+      expect(
+        await smokeTest(service.url, "local", registry, { timeoutMs: 60_000, intervalMs: 100 }),
+      ).toContain("GET /api/files/ returned 500");
     } finally {
       await Promise.all([registry.close(), databases.close()]);
     }

@@ -2,9 +2,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { FIRST_DATABASE } from "../../database/databases.ts";
 import { randomId } from "../../identifiers.ts";
+import { StepFailure } from "../../verify/api.ts";
 import { verify } from "../../verify/verify.ts";
 import { newPartner } from "../newPartner.ts";
 import type { Registry } from "../registries.ts";
+import { checkCanary, closeCanary, openCanary } from "./canary.ts";
 
 /** Time limit and interval of polling. */
 export interface Polling {
@@ -20,7 +22,7 @@ class SmokeTestFailure extends Error {}
 /**
  * Tests a deployed service as a partner: waits until this version responds and accepts a new key, tries the headers as
  * HTTP_AUTHORIZATION and HTTP_PARTNER_ID, and runs `verify`, which deletes its user. Creates a partner for the test
- * and removes it. Returns null, or the failure.
+ * and removes it. Then reads what earlier releases have stored for the partner `canary`. Returns null, or the failure.
  */
 export async function smokeTest(
   url: string,
@@ -58,9 +60,12 @@ export async function smokeTest(
     );
     const { steps } = await verify({ base: url, partnerId: partner_id, key: auth_key }, () => {});
     const failed = steps.filter((step) => step.status === "failed");
-    return failed.length === 0 ? null : failed.map(({ title, detail }) => `${title}: ${detail}`).join(" ");
+    if (failed.length > 0) return failed.map(({ title, detail }) => `${title}: ${detail}`).join(" ");
+    await testCanary(url, registry, polling);
+    return null;
   } catch (fault) {
     if (fault instanceof SmokeTestFailure) return fault.message;
+    if (fault instanceof StepFailure) return `Data of earlier releases: ${fault.message}`;
     throw fault;
   } finally {
     await registry.remove(partner_id);
@@ -76,6 +81,18 @@ function versionFault(body: string, expected: string): string | null {
     return version.id === expected ? null : `expected version ${expected}, received version ${version.id}`;
   } catch {
     return `expected version ${expected}, received a body that names none`;
+  }
+}
+
+/** Reads the data that earlier releases have stored for the partner `canary`. */
+async function testCanary(url: string, registry: Registry, polling: Polling): Promise<void> {
+  const target = await openCanary(url, registry, new Date());
+  const headers = { Authorization: `Bearer ${target.key}`, "Partner-Id": target.partnerId };
+  try {
+    await waitForOk("GET /api/partner/ as canary", url, "/api/partner/", headers, polling);
+    await checkCanary(target, new Date());
+  } finally {
+    await closeCanary(registry);
   }
 }
 
