@@ -257,9 +257,21 @@ CREATE TABLE operator_jobs (
   changed       INTEGER NOT NULL DEFAULT 0,
   failed        INTEGER NOT NULL DEFAULT 0,
   claimed_until INTEGER NOT NULL DEFAULT 0,
+  total_files   INTEGER,                            -- all files when the job started, for an estimate
+  walked_files  INTEGER NOT NULL DEFAULT 0,         -- files that the job has passed, whether they match or not
+  started_at    INTEGER,
   claims        INTEGER NOT NULL DEFAULT 0,         -- number of claims since its last progress
   created_at    INTEGER NOT NULL,
   finished_at   INTEGER
+) WITHOUT ROWID;
+
+-- Files that a job could not decode, at most 10,000 for each job.
+CREATE TABLE operator_job_failures (
+  job_id     TEXT NOT NULL,
+  partner_id TEXT NOT NULL,
+  file_id    TEXT NOT NULL,
+  code       TEXT NOT NULL,                         -- an error code of a file, original_missing or crashed
+  PRIMARY KEY (job_id, partner_id, file_id)
 ) WITHOUT ROWID;
 
 -- Erased users. No version up to before_version may be stored. During the erasure, the row also contains the user's id and

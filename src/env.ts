@@ -3,6 +3,11 @@ import type { PingCollector } from "./collector/PingCollector.ts";
 import type { DeliveryMessage } from "./deliveries/message.ts";
 import type { PartnerWindows } from "./windows/PartnerWindows.ts";
 
+/** A queue message: the id of an operator's job to continue. */
+export interface JobMessage {
+  job_id: string;
+}
+
 /** Bindings of the Worker. wrangler.toml declares the same ones. */
 export interface Env extends CollectorEnv {
   PARTNERS: KVNamespace;
@@ -10,6 +15,7 @@ export interface Env extends CollectorEnv {
   WINDOWS: DurableObjectNamespace<PartnerWindows>;
   DISPATCHES_DEAD: Queue<DispatchMessage>;
   DELIVERIES_DEAD: Queue<DeliveryMessage>;
+  JOBS: Queue<JobMessage>;
   REQUEST_CEILING: RateLimit;
   /** The running version. Its tag is the commit. */
   CF_VERSION_METADATA: WorkerVersionMetadata;

@@ -3,6 +3,7 @@ import { consumeDeadDeliveries, consumeDeliveries } from "./deliveries/consume.t
 import type { Env } from "./env.ts";
 import { app } from "./http/app.ts";
 import { consumeDeadDispatches, consumeDispatches } from "./importer/consumeDispatches.ts";
+import { consumeJobs } from "./operator/jobs.ts";
 import { runScheduled } from "./scheduled.ts";
 import { PartnerWindows } from "./windows/PartnerWindows.ts";
 
@@ -14,6 +15,7 @@ const CONSUMERS = new Map<string, (batch: MessageBatch, env: Env) => Promise<voi
   ["partner-api-dispatches-dead", consumeDeadDispatches],
   ["partner-api-deliveries", consumeDeliveries],
   ["partner-api-deliveries-dead", consumeDeadDeliveries],
+  ["partner-api-jobs", consumeJobs],
 ]);
 
 /** Returns the consumer of the longest name that the queue's name begins with. */

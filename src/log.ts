@@ -4,7 +4,14 @@
  * id, a position or a name. The runbook queries units, outcomes and fields by these names.
  */
 export type LogLine =
-  RequestLine | DispatchLine | DeliveryLine | AlarmLine | ScheduledLine | DeadLetterLine | SetbackLine;
+  | RequestLine
+  | DispatchLine
+  | DeliveryLine
+  | AlarmLine
+  | ScheduledLine
+  | JobLine
+  | DeadLetterLine
+  | SetbackLine;
 
 /** An HTTP request. */
 export interface RequestLine extends RequestFields {
@@ -121,6 +128,9 @@ export interface AlarmLine {
 export interface ScheduledLine extends SweepCounts {
   unit: "scheduled";
   outcome: "done" | "fault";
+  /** Size of the largest database, and its share of the 10 GB that it may have. Absent after a fault. */
+  database_bytes?: number;
+  database_share?: number;
   /** The sweeps that failed, each as `deliveries:D1:Error`, separated by spaces. */
   fault?: string | undefined;
   milliseconds: number;
@@ -131,7 +141,7 @@ export interface SweepCounts {
   deliveries?: number;
   erasures?: number;
   expired_erasures?: number;
-  /** Files that jobs of `npm run redecode` examined. */
+  /** Jobs of `npm run redecode` that were sent to the queue. */
   operator_jobs?: number;
   /** Actions of `npm run doctor`. */
   operator_actions?: number;
@@ -150,6 +160,30 @@ export interface SweepCounts {
   /** Partners whose usage was published. */
   usage?: number;
   inline_bytes?: number;
+}
+
+/** A run of an operator's job. */
+export interface JobLine {
+  unit: "job";
+  job_id: string;
+  /** `continued`: another run follows. After a `fault` of a store the run is repeated. */
+  outcome: "done" | "continued" | "fault";
+  fault?: FaultName;
+  /** Files that the run has examined. */
+  files: number;
+  milliseconds: number;
+}
+
+/** A run of an operator's job. */
+export interface JobLine {
+  unit: "job";
+  job_id: string;
+  /** `continued`: another run follows. After a `fault` of a store the run is repeated. */
+  outcome: "done" | "continued" | "fault";
+  fault?: FaultName | undefined;
+  /** Files that the run has examined. */
+  files: number;
+  milliseconds: number;
 }
 
 /** A message that its queue no longer delivers. Leases and sweeps repeat its work. */

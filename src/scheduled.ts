@@ -9,9 +9,10 @@ import { sweepMissing } from "./imports/sweep.ts";
 import { faultName, logLine, type SweepCounts } from "./log.ts";
 import { runActs } from "./operator/act/act.ts";
 import { continueAgainJobs } from "./operator/again/continueJobs.ts";
-import { continueJobs } from "./operator/redecode.ts";
+import { sendJobs } from "./operator/jobs.ts";
 import { sweepFinishedJobs } from "./operator/sweep.ts";
 import { sweepSources } from "./sources/sweep.ts";
+import { publishDatabaseSizes, type DatabaseSize } from "./usage/databaseSizes.ts";
 import { sweepUsage } from "./usage/sweep.ts";
 
 interface Sweep {
@@ -24,7 +25,7 @@ const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", run: sweepDeliveries },
   { name: "erasures", run: sweepErasures },
   { name: "expired_erasures", run: sweepExpiredErasures },
-  { name: "operator_jobs", run: continueJobs },
+  { name: "operator_jobs", run: sendJobs },
   { name: "operator_actions", run: runActs },
   { name: "projected_again", run: continueAgainJobs },
   { name: "discarded_objects", run: sweepDiscardedObjects },
@@ -50,9 +51,16 @@ export async function runScheduled(env: Env, nowMs: number): Promise<void> {
       faults.push(`${sweep.name}:${faultName(fault)}`);
     }
   }
+  let size: DatabaseSize | undefined;
+  try {
+    size = await publishDatabaseSizes(env);
+  } catch (fault) {
+    faults.push(`database_size:${faultName(fault)}`);
+  }
   logLine({
     unit: "scheduled",
     ...found,
+    ...size,
     outcome: faults.length === 0 ? "done" : "fault",
     fault: faults.length === 0 ? undefined : faults.join(" "),
     milliseconds: Date.now() - startedAt,

@@ -34,6 +34,8 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     missing_files: 0,
     usage: 0,
     inline_bytes: 0,
+    database_bytes: expect.any(Number),
+    database_share: expect.closeTo(0, 2),
     outcome: "done",
     milliseconds: expect.any(Number),
   });
@@ -50,7 +52,7 @@ test("the line names a sweep with a store that is down, without the store's mess
     unit: "scheduled",
     outcome: "fault",
     fault:
-      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error operator_actions:Error projected_again:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error",
+      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error operator_actions:Error projected_again:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error database_size:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");

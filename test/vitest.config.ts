@@ -12,7 +12,7 @@ const PATIENCE = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 /** Queues in tests deliver nothing. Tests pass messages to the consumers themselves. */
 const GATHER = { maxBatchSize: 100, maxBatchTimeout: 60 };
-const QUEUES = ["priority", "bulk", "retry", "deliveries", "dispatches-dead", "deliveries-dead"];
+const QUEUES = ["priority", "bulk", "retry", "deliveries", "dispatches-dead", "deliveries-dead", "jobs"];
 
 /**
  * Stories of the intake's model, in memory and on the real bindings. Usual runs repeat the same stories, so that a

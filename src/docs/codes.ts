@@ -58,6 +58,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
     "The service lost the stored bytes, and repeating the request does not help. Ping the file again with `overwrite_mode: true`, and send us the `request_id`.",
   store_unavailable: "Send the same request again after `Retry-After`. Repeating it is harmless.",
   schema_missing: "The service is being set up. Send the same request again after `Retry-After`.",
+  database_full:
+    "The service has no room for further files. Nothing was accepted. Send the same request again after `Retry-After`; reading, tasks and deletions work.",
   memory_short:
     "Send the same request again after `Retry-After`. Send one large request at a time: your large requests share a part of the memory.",
 };

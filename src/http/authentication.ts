@@ -136,6 +136,7 @@ export const authenticate: Middleware = async (c, next) => {
   }
   c.set("partner", partner);
   c.set("usage", found.usage);
+  c.set("isDatabaseFull", found.isDatabaseFull);
   c.var.logFields.key_id = keyId;
   if (partner.status === "suspended") {
     return problem(

@@ -14,6 +14,8 @@ export interface AppEnv {
     partner: Partner;
     /** The partner's usage as last published to KV. May be minutes old. */
     usage: Usage;
+    /** Whether the partner's database is full, as last published to KV. */
+    isDatabaseFull: boolean;
     /** State of each rate limit that this request counts against, by policy. */
     quotas: Map<string, Quota>;
     /** Fields that handlers add to the request's log line. */

@@ -47,6 +47,7 @@ export const PROBLEMS = {
   store_unavailable: { status: 503, title: "A data store is unavailable" },
   schema_missing: { status: 503, title: "The database has no current schema" },
   memory_short: { status: 503, title: "Not enough memory for the request" },
+  database_full: { status: 503, title: "The service has no room for further files" },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -280,6 +281,16 @@ export const fileProblems = {
     "not_an_activity",
     "no_activity_data",
     "answer_too_large",
+  ),
+};
+
+/** Problems of a request that needs room for files. Spread it after `writeProblems`: it replaces their 503. */
+export const databaseFullProblem = {
+  503: errorResponse(
+    "A store is unavailable or full. Repeating the request later is safe.",
+    "store_unavailable",
+    "memory_short",
+    "database_full",
   ),
 };
 

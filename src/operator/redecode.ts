@@ -1,94 +1,157 @@
 import { collectorOfId } from "../collector/client.ts";
-import { settleAll } from "../concurrency/settleAll.ts";
-import { allDatabases } from "../database/databases.ts";
+import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
 import type { Env } from "../env.ts";
 import { unwrap } from "../files/unwrap.ts";
 import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
-import { sharedMemory } from "../memory/budget.ts";
-import { claimJob, filesToRedecode, replaceDecoded, saveJob, type Job, type StoredFile } from "./write.ts";
+import { freeBytes, sharedMemory } from "../memory/budget.ts";
+import {
+  filesToRedecode,
+  listFailures,
+  replaceDecoded,
+  saveJob,
+  unlistFailure,
+  type Job,
+  type PageBounds,
+  type RedecodedFile,
+  type StoredFile,
+} from "./write.ts";
 
-/** Number of files in one page of a job. */
-const PAGE_FILES = 100;
-/** Number of files that are decoded at the same time. */
-const CONCURRENT_FILES = 4;
-/** A scheduled run starts no further page after this time. The next run continues. */
-const RUN_MS = 20_000;
-/** Maximum wait for memory: longer than requests and imports hold it. After it, the file counts as failed. */
+/** Bounds of a page: its files are decoded in seconds, and written in one batch. */
+const PAGE: PageBounds = { files: 100, bytes: 16 * 1024 * 1024 };
+const SINGLE_FILE: PageBounds = { files: 1, bytes: 0 };
+/** Number of files that are read and decoded at the same time. */
+const CONCURRENT_FILES = 6;
+/** A run starts no further page after this time, nor after this many statements. D1 allows an invocation 1,000. */
+const RUN_MS = 5_000;
+const STATEMENTS_PER_RUN = 500;
+/** Maximum wait for memory: longer than requests and imports hold it. */
 const MEMORY_WAIT_MS = 60_000;
 /** Lifetime of a claim. Then another run continues the job of a run that died. */
-const CLAIM_MS = 5 * 60_000;
+export const CLAIM_MS = 2 * 60_000;
+/** Maximum number of failures that a job lists. It counts all. */
+const MAX_LISTED = 10_000;
 
-type Result = "changed" | "unchanged" | "failed";
+/** Code of a file during whose decoding the isolate ended. */
+const CRASHED = "crashed";
 
-/** Continues the oldest job of each database by some pages. Returns the number of files examined. */
-export async function continueJobs(env: Env, nowMs: number): Promise<number> {
-  let files = 0;
-  for (const database of allDatabases(env)) files += await continueJob(env, database, nowMs);
-  return files;
-}
+type Result =
+  | { kind: "decoded"; decoded: RedecodedFile }
+  | { kind: "queued" }
+  | { kind: "unchanged" }
+  | { kind: "failed"; code: string };
 
-async function continueJob(env: Env, database: D1Database, nowMs: number): Promise<number> {
-  const claimed = await claimJob(database, nowMs, nowMs + CLAIM_MS);
-  if (claimed === null) return 0;
+/**
+ * Continues a claimed job by some pages, and releases it. Returns the job. Throws when a store fails: the page is not
+ * counted, and the next run repeats it.
+ */
+export async function runJob(env: Env, database: D1Database, claimed: Job): Promise<Job> {
   const startedAt = Date.now();
   let job = claimed;
+  let statements = 0;
   // The previous run died in its page. Decode that page file by file, to isolate the file that caused it.
-  let singleFiles = claimed.claims > 1 ? PAGE_FILES : 0;
-  while (job.finished_at === null && Date.now() - startedAt < RUN_MS) {
-    job = await redecodePage(env, database, job, singleFiles > 0 ? 1 : PAGE_FILES);
-    await saveJob(database, job, Date.now() + CLAIM_MS);
+  let singleFiles = claimed.claims > 1 ? PAGE.files : 0;
+  while (job.finished_at === null && Date.now() - startedAt < RUN_MS && statements < STATEMENTS_PER_RUN) {
+    const page = await redecodePage(env, database, job, singleFiles > 0 ? SINGLE_FILE : PAGE);
+    job = page.job;
+    statements += page.statements;
     singleFiles -= 1;
   }
-  await saveJob(database, job, 0);
-  return job.looked_at - claimed.looked_at;
+  await saveJob(database, job, 0).run();
+  return job;
 }
 
-async function redecodePage(env: Env, database: D1Database, job: Job, limit: number): Promise<Job> {
-  const { files, next } = await filesToRedecode(database, job, DECODER_VERSION, limit);
-  const last = files.at(-1);
+async function redecodePage(
+  env: Env,
+  database: D1Database,
+  job: Job,
+  bounds: PageBounds,
+): Promise<{ job: Job; statements: number }> {
+  const { files, end, isLast } = await filesToRedecode(database, job, DECODER_VERSION, bounds);
   const advanced: Job = {
     ...job,
-    ...next,
+    ...end,
     looked_at: job.looked_at + files.length,
-    finished_at: next === null ? Date.now() : null,
+    finished_at: isLast ? Date.now() : null,
   };
-  if (limit === 1 && last !== undefined) {
+  const alone = bounds === SINGLE_FILE ? files[0] : undefined;
+  if (alone !== undefined) {
     // Count the file as failed first. If it kills this run, the next run continues after it.
-    await saveJob(database, { ...advanced, failed: job.failed + 1 }, Date.now() + CLAIM_MS);
+    await database.batch([
+      saveJob(database, { ...advanced, failed: job.failed + 1 }, Date.now() + CLAIM_MS),
+      listFailures(database, job.job_id, [{ file: alone, code: CRASHED }]),
+    ]);
   }
-  const results = await settleAll(files, CONCURRENT_FILES, async (file) =>
-    redecodeFile(env, database, job, file),
+  let results: Result[];
+  try {
+    results = valuesOf(
+      await settleAll(files, CONCURRENT_FILES, async (file) => redecodeFile(env, job, file)),
+    );
+  } catch (fault) {
+    // A store has failed, not the file: the next run begins with it.
+    if (alone !== undefined) {
+      await database.batch([
+        saveJob(database, job, Date.now() + CLAIM_MS),
+        unlistFailure(database, job.job_id, alone),
+      ]);
+    }
+    throw fault;
+  }
+  const decoded = results.flatMap((result) => (result.kind === "decoded" ? result.decoded : []));
+  const failures = results.flatMap((result, index) => {
+    const file = files[index];
+    return result.kind === "failed" && file !== undefined ? { file, code: result.code } : [];
+  });
+  const groups = [...Map.groupBy(decoded, ({ file }) => file.partner_id)].map(([partnerId, ofPartner]) =>
+    replaceDecoded(database, partnerId, ofPartner, DECODER_VERSION),
   );
-  const count = (expected: Result) =>
-    results.filter((result) => (result.status === "fulfilled" ? result.value : "failed") === expected).length;
-  return { ...advanced, changed: job.changed + count("changed"), failed: job.failed + count("failed") };
+  const others = [
+    ...(alone === undefined ? [] : [unlistFailure(database, job.job_id, alone)]),
+    ...(failures.length > 0 && job.failed < MAX_LISTED ? [listFailures(database, job.job_id, failures)] : []),
+  ];
+  const statements = [...groups.flat(), ...others];
+  const written = statements.length === 0 ? [] : await database.batch(statements);
+  let changed = results.filter(({ kind }) => kind === "queued").length;
+  let at = 0;
+  for (const group of groups) {
+    changed += written[at]?.meta.changes ?? 0;
+    at += group.length;
+  }
+  const done = { ...advanced, changed: job.changed + changed, failed: job.failed + failures.length };
+  await saveJob(database, done, Date.now() + CLAIM_MS).run();
+  return { job: done, statements: statements.length + 4 };
 }
 
-/** Decodes a readable file in place, or queues a failed one again from its stored bytes. Sends no event. */
-async function redecodeFile(env: Env, database: D1Database, job: Job, file: StoredFile): Promise<Result> {
+/** Decodes a readable file, or queues a failed one again from its stored bytes. Throws when a store fails. */
+async function redecodeFile(env: Env, job: Job, file: StoredFile): Promise<Result> {
   if (job.parameters.code !== null) {
     const { partner_id, file_id } = file;
     const queued = await collectorOfId(env, partner_id, file_id).retry({ file_ids: [file_id] }, 1);
-    return queued > 0 ? "changed" : "unchanged";
+    return { kind: queued > 0 ? "queued" : "unchanged" };
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);
-  if (object === null) return "unchanged";
+  if (object === null) return { kind: "failed", code: "original_missing" };
   const untilMs = Date.now() + MEMORY_WAIT_MS;
   const hold = await sharedMemory(file.partner_id).reserve(object.size, () => untilMs);
   if (hold === null) {
     void object.body.cancel().catch(() => undefined);
-    return "failed";
+    throw new Error("no memory for a stored file");
   }
   try {
-    const unwrapped = unwrap(new Uint8Array(await object.arrayBuffer()));
-    if (!unwrapped.ok) return "failed";
-    const decoded = decodeActivities(unwrapped.fit, {
-      fallbackStartInSeconds: Number(file.start_time_in_seconds),
-      receivedAtInSeconds: file.received_at / 1000,
-    });
-    if (!decoded.ok) return "failed";
-    const [updated] = await database.batch(replaceDecoded(database, file, decoded, DECODER_VERSION));
-    return updated !== undefined && updated.meta.changes > 0 ? "changed" : "unchanged";
+    const bytes = new Uint8Array(await object.arrayBuffer());
+    const unwrapped = unwrap(bytes);
+    if (!unwrapped.ok) return { kind: "failed", code: unwrapped.code };
+    const { fit } = unwrapped;
+    const decoded = decodeActivities(fit, { fallbackStartInSeconds: Number(file.start_time_in_seconds) });
+    if (fit.buffer !== bytes.buffer) freeBytes(fit);
+    if (!decoded.ok) return { kind: "failed", code: decoded.problem.code };
+    // Laps, lengths and devices are not stored. A page of them would be large.
+    const activities = decoded.activities.map((activity) => ({
+      ...activity,
+      laps: [],
+      lengths: [],
+      devices: [],
+    }));
+    return { kind: "decoded", decoded: { file, warnings: decoded.warnings, activities } };
   } finally {
     hold.release();
   }

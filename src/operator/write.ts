@@ -21,6 +21,9 @@ const jobSchema = z.object({
   looked_at: z.number(),
   changed: z.number(),
   failed: z.number(),
+  total_files: z.number().nullable(),
+  walked_files: z.number(),
+  started_at: z.number().nullable(),
   claims: z.number(),
   finished_at: z.number().nullable(),
 });
@@ -32,35 +35,54 @@ export const INSERT_REDECODE = `INSERT INTO operator_jobs (job_id, kind, paramet
 
 export const READ_JOB = "SELECT * FROM operator_jobs WHERE job_id = ?1";
 
+/** Lists the files that a job could not decode, with the key of their bytes. */
+export const READ_FAILURES = `SELECT x.partner_id, x.file_id, x.code, coalesce(f.object_key, f.failed_object_key) AS object_key
+  FROM operator_job_failures x LEFT JOIN files f ON f.partner_id = x.partner_id AND f.file_id = x.file_id
+  WHERE x.job_id = ?1 ORDER BY x.partner_id, x.file_id`;
+
 export function parseJob(row: unknown): Job {
   return jobSchema.parse(row);
 }
 
-/**
- * Claims the oldest unfinished job until `untilMs`. Returns null when no job is unfinished, or it is claimed. Leaves jobs
- * of newer releases to them.
- */
-export async function claimJob(db: D1Database, nowMs: number, untilMs: number): Promise<Job | null> {
+/** SQL condition for an unfinished job of a kind and code that this release knows. Newer releases do the others. */
+const UNFINISHED = `finished_at IS NULL AND kind = 'redecode'
+  AND coalesce(parameters ->> 'code', '') IN ('', ${FILE_ERROR_CODES.map((code) => `'${code}'`).join(", ")})`;
+
+/** Returns the id of the oldest unfinished job, or null without one and while it is claimed. */
+export async function nextJob(db: D1Database, nowMs: number): Promise<string | null> {
   const row = await db
     .prepare(
-      `UPDATE operator_jobs SET claimed_until = ?2, claims = claims + 1 WHERE job_id = (
-         SELECT job_id FROM operator_jobs WHERE finished_at IS NULL AND kind = 'redecode'
-           AND coalesce(parameters ->> 'code', '') IN ('', ${FILE_ERROR_CODES.map((code) => `'${code}'`).join(", ")})
-         ORDER BY created_at, job_id LIMIT 1)
-         AND claimed_until <= ?1
+      `SELECT job_id, claimed_until FROM operator_jobs WHERE ${UNFINISHED} ORDER BY created_at, job_id LIMIT 1`,
+    )
+    .first<{ job_id: string; claimed_until: number }>();
+  return row === null || row.claimed_until > nowMs ? null : row.job_id;
+}
+
+/** Claims a job until `untilMs`. Returns null for a job that is unknown here, finished or claimed. */
+export async function claimJob(
+  db: D1Database,
+  jobId: string,
+  nowMs: number,
+  untilMs: number,
+): Promise<Job | null> {
+  const row = await db
+    .prepare(
+      `UPDATE operator_jobs SET claimed_until = ?3, claims = claims + 1, started_at = coalesce(started_at, ?2),
+         total_files = coalesce(total_files, (SELECT sum(files) FROM partner_usage), 0)
+       WHERE job_id = ?1 AND claimed_until <= ?2 AND ${UNFINISHED}
        RETURNING *`,
     )
-    .bind(nowMs, untilMs)
+    .bind(jobId, nowMs, untilMs)
     .first();
   return row === null ? null : parseJob(row);
 }
 
-/** Stores the progress of a job, resets its count of claims and extends its claim. 0 releases it. */
-export async function saveJob(db: D1Database, job: Job, claimedUntilMs: number): Promise<void> {
-  await db
+/** Returns the statement that stores a job's progress, resets its count of claims and extends its claim. 0 releases it. */
+export function saveJob(db: D1Database, job: Job, claimedUntilMs: number): D1PreparedStatement {
+  return db
     .prepare(
       `UPDATE operator_jobs SET after_partner = ?2, after_file = ?3, looked_at = ?4, changed = ?5, failed = ?6,
-         finished_at = ?7, claimed_until = ?8, claims = 0 WHERE job_id = ?1`,
+         walked_files = ?7, finished_at = ?8, claimed_until = ?9, claims = 0 WHERE job_id = ?1`,
     )
     .bind(
       job.job_id,
@@ -69,16 +91,31 @@ export async function saveJob(db: D1Database, job: Job, claimedUntilMs: number):
       job.looked_at,
       job.changed,
       job.failed,
+      job.walked_files,
       job.finished_at,
       claimedUntilMs,
-    )
+    );
+}
+
+/** Releases the claim of a run that a store's fault has interrupted. The claim does not count as one that died. */
+export async function releaseJob(db: D1Database, jobId: string): Promise<void> {
+  await db
+    .prepare("UPDATE operator_jobs SET claimed_until = 0, claims = max(claims - 1, 0) WHERE job_id = ?")
+    .bind(jobId)
     .run();
 }
 
 /** Deletes jobs that finished before the instant. Returns how many. */
 export async function deleteFinishedJobs(db: D1Database, beforeMs: number): Promise<number> {
-  const deleted = await db.prepare("DELETE FROM operator_jobs WHERE finished_at < ?").bind(beforeMs).run();
-  return deleted.meta.changes;
+  const results = await db.batch([
+    db
+      .prepare(
+        `DELETE FROM operator_job_failures WHERE job_id IN (SELECT job_id FROM operator_jobs WHERE finished_at < ?)`,
+      )
+      .bind(beforeMs),
+    db.prepare("DELETE FROM operator_jobs WHERE finished_at < ?").bind(beforeMs),
+  ]);
+  return results.at(-1)?.meta.changes ?? 0;
 }
 
 const storedFileSchema = z.object({
@@ -88,7 +125,7 @@ const storedFileSchema = z.object({
   stored_version: z.number().nullable(),
   revision: z.number(),
   object_key: z.string().nullable(),
-  received_at: z.number(),
+  size_in_bytes: z.number().nullable(),
 });
 export type StoredFile = z.infer<typeof storedFileSchema>;
 
@@ -97,21 +134,32 @@ const walkedFiles = z.array(z.object({ n: z.number(), walked_partner: z.string()
 /** Maximum number of files that one page of a job examines, whether they match or not. */
 const FILES_TO_WALK = 5_000;
 
-/** Files to decode again, and the position of the next page. `next` is null after the last file. */
+/** Position of a job, and the number of files that it has passed. */
+type Position = Pick<Job, "after_partner" | "after_file" | "walked_files">;
+
+/** Files to decode again, and the position after them. */
 export interface RedecodePage {
   files: StoredFile[];
-  next: { after_partner: string; after_file: string } | null;
+  end: Position;
+  /** Whether no file follows. */
+  isLast: boolean;
+}
+
+/** Bounds of a page. The first file may exceed the bytes. */
+export interface PageBounds {
+  files: number;
+  bytes: number;
 }
 
 /**
- * Returns at most `limit` files after the position of the job, in the order of partner and id: those that an older decoder
- * has read, or with a code, those that failed with it and whose bytes are stored.
+ * Returns files after the position of the job, in the order of partner and id: those that an older decoder has read, or
+ * with a code, those that failed with it and whose bytes are stored.
  */
 export async function filesToRedecode(
   db: D1Database,
   job: Job,
   decoderVersion: number,
-  limit: number,
+  bounds: PageBounds,
 ): Promise<RedecodePage> {
   const found = await db
     .prepare(
@@ -122,7 +170,7 @@ export async function filesToRedecode(
          "?7",
        )}
        LEFT JOIN (SELECT partner_id, file_id, start_time_in_seconds, stored_version,
-           revision, object_key, received_at, decoder_version, status, failed_object_key, error FROM files) f
+           revision, object_key, size_in_bytes, received_at, decoder_version, status, failed_object_key, error FROM files) f
          ON f.partner_id = w.partner_id AND f.file_id = w.file_id AND f.received_at >= ?3 AND CASE
          WHEN ?4 IS NULL THEN f.stored_version IS NOT NULL AND f.decoder_version < ?5
          ELSE f.status = 'failed' AND f.failed_object_key IS NOT NULL AND f.error ->> 'code' = ?4 END
@@ -135,55 +183,123 @@ export async function filesToRedecode(
       job.parameters.since,
       job.parameters.code,
       decoderVersion,
-      limit,
+      bounds.files,
       FILES_TO_WALK,
     )
     .all();
-  const rows = walkedFiles.parse(found.results);
+  const matches = found.results.map((row) => (row["file_id"] === null ? null : storedFileSchema.parse(row)));
+  let bytes = 0;
+  const cut = matches.findIndex((file, index) => {
+    bytes += file?.size_in_bytes ?? 0;
+    return index > 0 && bytes > bounds.bytes;
+  });
+  const rows = walkedFiles.parse(found.results).slice(0, cut === -1 ? undefined : cut);
   const last = rows.at(-1);
-  const isLast = rows.length < limit && last?.n !== FILES_TO_WALK;
   return {
-    files: z.array(storedFileSchema).parse(found.results.filter((row) => row["file_id"] !== null)),
-    next:
-      isLast || last === undefined
-        ? null
-        : { after_partner: last.walked_partner, after_file: last.walked_file },
+    files: matches.slice(0, rows.length).filter((file) => file !== null),
+    end: {
+      after_partner: last?.walked_partner ?? job.after_partner,
+      after_file: last?.walked_file ?? job.after_file,
+      walked_files: job.walked_files + (last?.n ?? 0),
+    },
+    isLast: cut === -1 && rows.length < bounds.files && last?.n !== FILES_TO_WALK,
   };
 }
 
+/** A stored file with the activities that the current decoder finds in it. */
+export interface RedecodedFile {
+  file: StoredFile;
+  warnings: readonly string[];
+  activities: readonly DecodedActivity[];
+}
+
 /**
- * Returns statements that replace the activities of a readable version. They apply only if the file has not changed since
- * it was read and no newer decoder has decoded it. Run them in one batch; the change count of the first shows whether
- * they applied.
+ * Returns statements that replace the activities of readable versions of a partner. They apply to the files that have not
+ * changed since they were read and that no newer decoder has decoded. Run them in one batch; the change count of the
+ * first is the number of files that they applied to.
  */
 export function replaceDecoded(
   db: D1Database,
-  file: StoredFile,
-  decoded: { warnings: readonly string[]; activities: readonly DecodedActivity[] },
+  partnerId: string,
+  files: readonly RedecodedFile[],
   decoderVersion: number,
 ): D1PreparedStatement[] {
   const batchId = newBatchId();
+  const rows = JSON.stringify(
+    files.map(({ file, warnings, activities }) => ({
+      file_id: file.file_id,
+      stored_version: file.stored_version,
+      revision: file.revision,
+      warnings: JSON.stringify(warnings),
+      activity_count: activities.length,
+    })),
+  );
   const updated = db
     .prepare(
-      `UPDATE files SET warnings = ?5, activity_count = ?6, decoder_version = ?7, updated_at = ${DATABASE_NOW},
-         updated_batch = ?8, counted_files = 1, counted_bytes = stored_bytes
-       WHERE partner_id = ?1 AND file_id = ?2 AND stored_version = ?3 AND revision = ?4 AND decoder_version < ?7`,
+      `UPDATE files SET (warnings, activity_count) = (
+           SELECT j.value->>'warnings', j.value->>'activity_count' FROM json_each(?2) j
+           WHERE j.value->>'file_id' = files.file_id),
+         decoder_version = ?3, updated_at = ${DATABASE_NOW}, updated_batch = ?4,
+         counted_files = 1, counted_bytes = stored_bytes
+       WHERE partner_id = ?1 AND file_id IN (
+         SELECT f.file_id FROM json_each(?2) j
+         CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+           AND f.stored_version = j.value->>'stored_version' AND f.revision = j.value->>'revision'
+           AND f.decoder_version < ?3)`,
     )
-    .bind(
-      file.partner_id,
-      file.file_id,
-      file.stored_version,
-      file.revision,
-      JSON.stringify(decoded.warnings),
-      decoded.activities.length,
-      decoderVersion,
-      batchId,
-    );
-  const { file_id, partner_id } = file;
-  const version = file.stored_version ?? 0;
+    .bind(partnerId, rows, decoderVersion, batchId);
   return [
     updated,
-    listBatch(db, partner_id, JSON.stringify([{ file_id }]), batchId),
-    ...replaceActivities(db, partner_id, [{ file_id, version, activities: decoded.activities }], batchId),
+    listBatch(db, partnerId, rows, batchId),
+    ...replaceActivities(
+      db,
+      partnerId,
+      files.map(({ file, activities }) => ({
+        file_id: file.file_id,
+        version: file.stored_version ?? 0,
+        activities,
+      })),
+      batchId,
+    ),
   ];
+}
+
+/** A file that a job could not decode. */
+export interface RedecodeFailure {
+  file: StoredFile;
+  code: string;
+}
+
+/** Returns the statement that lists failures of a job, without files that have changed since they were read. */
+export function listFailures(
+  db: D1Database,
+  jobId: string,
+  failures: readonly RedecodeFailure[],
+): D1PreparedStatement {
+  const rows = failures.map(({ file: { partner_id, file_id, revision }, code }) => ({
+    partner_id,
+    file_id,
+    revision,
+    code,
+  }));
+  return db
+    .prepare(
+      `INSERT INTO operator_job_failures (job_id, partner_id, file_id, code)
+       SELECT ?1, f.partner_id, f.file_id, j.value->>'code' FROM json_each(?2) j
+       CROSS JOIN files f ON f.partner_id = j.value->>'partner_id' AND f.file_id = j.value->>'file_id'
+         AND f.revision = j.value->>'revision'
+       WHERE true ON CONFLICT (job_id, partner_id, file_id) DO NOTHING`,
+    )
+    .bind(jobId, JSON.stringify(rows));
+}
+
+/** Returns the statement that removes a file from the failures of a job. */
+export function unlistFailure(
+  db: D1Database,
+  jobId: string,
+  { partner_id, file_id }: StoredFile,
+): D1PreparedStatement {
+  return db
+    .prepare("DELETE FROM operator_job_failures WHERE job_id = ? AND partner_id = ? AND file_id = ?")
+    .bind(jobId, partner_id, file_id);
 }

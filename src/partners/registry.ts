@@ -1,3 +1,4 @@
+import { FULL_DATABASES_KEY, parseFullDatabases } from "../database/fullness.ts";
 import { fieldsOfJson } from "../database/parse.ts";
 import { NO_USAGE, usageKey, usageOf, type Usage } from "../usage/usage.ts";
 import { partnerKey, partnerSchema, type Partner } from "./partner.ts";
@@ -46,27 +47,35 @@ export async function readKnownPartner(
   const last = cachedPartners.get(partnerId);
   if (last === undefined) return null;
   if (nowMs - last.at < CACHE_SECONDS * 1_000) {
-    return { partner: last.partner, usage: cachedUsages.get(partnerId)?.usage ?? NO_USAGE };
+    return withFullness(last.partner, cachedUsages.get(partnerId)?.usage ?? NO_USAGE);
   }
   // Set before the read, so that concurrent requests use the cached settings.
   last.at = nowMs;
   return readPartnerAndUsage(partners, partnerId, nowMs);
 }
 
-/** A partner's settings and usage. */
+/** A partner's settings and usage, and whether its database is full. */
 export interface PartnerAndUsage {
   partner: Partner;
   usage: Usage;
+  isDatabaseFull: boolean;
 }
 
 /** Time for which an isolate caches a partner's usage. The scheduled sweep publishes it at most once a minute. */
 const USAGE_CACHE_MS = 60_000;
 /** Maximum number of partners with cached usage in an isolate. */
 const MAX_CACHED_USAGES = 1_000;
+/** Names of the full databases, as last read with a partner's usage. */
+let fullDatabases: string[] = [];
+
+function withFullness(partner: Partner, usage: Usage): PartnerAndUsage {
+  return { partner, usage, isDatabaseFull: fullDatabases.includes(partner.database) };
+}
+
 const cachedUsages = new Map<string, { usage: Usage; until: number }>();
 
 /**
- * Returns a partner's settings and its published usage, in one call of KV. Null for an unknown partner. The usage may be
+ * Returns a partner's settings and its published usage, and whether its database is full, in one call of KV. Null for an unknown partner. The usage may be
  * minutes old. Throws if KV is unavailable.
  */
 export async function readPartnerAndUsage(
@@ -77,10 +86,11 @@ export async function readPartnerAndUsage(
   const cached = cachedUsages.get(partnerId);
   if (cached !== undefined && nowMs < cached.until) {
     const partner = await readPartner(partners, partnerId);
-    return partner === null ? null : { partner, usage: cached.usage };
+    return partner === null ? null : withFullness(partner, cached.usage);
   }
-  const keys = [partnerKey(partnerId), usageKey(partnerId)] as const;
+  const keys = [partnerKey(partnerId), usageKey(partnerId), FULL_DATABASES_KEY] as const;
   const texts = await partners.get([...keys], { type: "text", cacheTtl: CACHE_SECONDS });
+  fullDatabases = parseFullDatabases(texts.get(keys[2]) ?? null);
   const partner = parseAndCache(partnerId, texts.get(keys[0]) ?? null);
   if (partner === null) return null;
   const published = texts.get(keys[1]) ?? null;
@@ -89,5 +99,5 @@ export async function readPartnerAndUsage(
   cachedUsages.set(partnerId, { usage, until: nowMs + USAGE_CACHE_MS });
   const [oldest] = cachedUsages.keys();
   if (cachedUsages.size > MAX_CACHED_USAGES && oldest !== undefined) cachedUsages.delete(oldest);
-  return { partner, usage };
+  return withFullness(partner, usage);
 }

@@ -10,3 +10,9 @@ export async function readUsage(env: Env, owner: Owner): Promise<Usage> {
     .first();
   return row === null ? NO_USAGE : usageOf(row);
 }
+
+/** Returns the size of a database, which D1 reports with every answer. */
+export async function readDatabaseBytes(database: D1Database): Promise<number> {
+  const { meta } = await database.prepare("SELECT 1").run();
+  return meta.size_after;
+}

@@ -1,13 +1,14 @@
 import { createMessageBatch, getQueueResult, createExecutionContext } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { eventWithAttemptsSchema } from "../../src/deliveries/event.ts";
 import { fileSchema } from "../../src/files/file.ts";
 import worker from "../../src/index.ts";
-import { continueJobs } from "../../src/operator/redecode.ts";
+import { sendJobs } from "../../src/operator/jobs.ts";
 import { usageKey } from "../../src/usage/usage.ts";
 import { answerOf, send } from "../support/http.ts";
 import { databaseOf } from "../support/databases.ts";
+import { deliverJob } from "../support/jobs.ts";
 import { newPartner } from "../support/partner.ts";
 import { NOON, seedActivity, seedDelivery, seedFile } from "../support/rows.ts";
 
@@ -77,11 +78,12 @@ test("a job of a newer release is left to it", async () => {
     env.DB.prepare(insert).bind("newer-code", "redecode", '{"since":0,"code":"solar_flare"}'),
     env.DB.prepare(insert).bind("known", "redecode", '{"since":0,"pace":"slow"}'),
   ]);
-  await continueJobs(env, Date.now());
-  const { results } = await env.DB.prepare(
-    "SELECT job_id FROM operator_jobs WHERE finished_at IS NULL ORDER BY job_id",
-  ).all();
-  expect(results).toEqual([{ job_id: "newer-code" }, { job_id: "newer-kind" }]);
+  const sent = vi.spyOn(env.JOBS, "send");
+  await sendJobs(env, Date.now());
+  expect(sent.mock.calls).toEqual([[{ job_id: "known" }]]);
+  for (const job of ["newer-kind", "newer-code"]) expect(await deliverJob(job)).toBe(true);
+  const { results } = await env.DB.prepare("SELECT sum(claims) claims FROM operator_jobs").all();
+  expect(results).toEqual([{ claims: 0 }]);
 });
 
 test.each([

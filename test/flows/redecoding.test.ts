@@ -1,10 +1,11 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { parseSummary } from "../../src/activities/storedSummary.pure.ts";
+import { allDatabases } from "../../src/database/databases.ts";
 import { DECODER_VERSION } from "../../src/fit/index.ts";
-import { randomId } from "../../src/identifiers.ts";
-import { continueJobs } from "../../src/operator/redecode.ts";
-import { INSERT_REDECODE, parseJob, READ_JOB } from "../../src/operator/write.ts";
+import { idPrefix } from "../../src/identifiers.ts";
+import { sendJobs } from "../../src/operator/jobs.ts";
+import { createRedecode, deliverJob, expireClaims, failuresOf, finishJob, jobOf } from "../support/jobs.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { playOutside } from "../support/outside.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -16,12 +17,8 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function redecode(who: TestPartner, since: number, code: string | null = null) {
-  const jobId = randomId();
-  await databaseOf(who).prepare(INSERT_REDECODE).bind(jobId, JSON.stringify({ since, code })).run();
-  await continueJobs(env, Date.now());
-  return parseJob(await databaseOf(who).prepare(READ_JOB).bind(jobId).first());
-}
+const redecode = async (since: number, code: string | null = null) =>
+  finishJob(await createRedecode(since, code));
 
 /** Changes the rows as if an older decoder had read every ride as a swim. */
 async function asOlderDecoder(who: TestPartner): Promise<void> {
@@ -50,13 +47,13 @@ test("a newer decoder decodes stored files again: no download, no event, the sam
   const before = await read(who, `/api/activities/${file?.file_id}.0/`);
   await asOlderDecoder(who);
 
-  expect(await redecode(who, since)).toMatchObject({ changed: 1, failed: 0 });
+  expect(await redecode(since)).toMatchObject({ changed: 1, failed: 0 });
   expect(await sportOf(who)).toBe("cycling");
   const after = await read(who, `/api/activities/${file?.file_id}.0/`);
   expect(after).toEqual({ ...before, updated_at: after["updated_at"] });
   expect(outside.sent).toHaveLength(0);
 
-  expect((await redecode(who, since)).looked_at).toBe(0);
+  expect((await redecode(since)).looked_at).toBe(0);
   const row = await databaseOf(who)
     .prepare("SELECT decoder_version FROM files WHERE partner_id = ?")
     .bind(who.partnerId)
@@ -82,7 +79,7 @@ test("a file that is overwritten meanwhile keeps the activities of the newer ver
     await settle(collector);
     return object;
   });
-  expect(await redecode(who, since)).toMatchObject({ looked_at: 1, changed: 0 });
+  expect(await redecode(since)).toMatchObject({ looked_at: 1, changed: 0 });
   const row = await databaseOf(who)
     .prepare("SELECT summary FROM activities WHERE partner_id = ?")
     .bind(who.partnerId)
@@ -112,21 +109,98 @@ test("a file that crashes its decoder is skipped and counted, and the others are
       ? new Promise(() => {})
       : object;
   });
-  const jobId = randomId();
-  await databaseOf(who)
-    .prepare(INSERT_REDECODE)
-    .bind(jobId, JSON.stringify({ since, code: null }))
-    .run();
+  const jobId = await createRedecode(since);
   const runs = [];
-  for (const minutes of [0, 6, 12]) {
+  for (let run = 0; run < 3; run += 1) {
     dead = Promise.withResolvers();
-    runs.push(await Promise.race([continueJobs(env, Date.now() + minutes * 60_000), dead.promise]));
+    runs.push(await Promise.race([deliverJob(jobId), dead.promise]));
+    await expireClaims();
   }
 
-  expect(runs).toEqual([null, null, 1]);
-  const job = parseJob(await databaseOf(who).prepare(READ_JOB).bind(jobId).first());
-  expect(job).toMatchObject({ looked_at: 3, changed: 2, failed: 1, finished_at: expect.any(Number) });
+  expect(runs).toEqual([null, null, true]);
+  const job = await jobOf(jobId);
+  expect(job).toMatchObject({ looked_at: 3, changed: 2, failed: 1, isFinished: true });
+  expect(await failuresOf(jobId)).toMatchObject([{ file_id: failing, code: "crashed" }]);
 });
+
+test("files that cannot be decoded are listed, and files of a store that fails are decoded later", async () => {
+  const who = await newPartner();
+  const since = Date.now();
+  for (const summary_id of ["good", "bad", "lost"]) {
+    await ping(who, { summary_id, callback_url: base64(rideFile()) });
+  }
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await asOlderDecoder(who);
+  const rows = await databaseOf(who)
+    .prepare("SELECT summary_id, file_id, object_key FROM files WHERE partner_id = ?")
+    .bind(who.partnerId)
+    .all<{ summary_id: string; file_id: string; object_key: string }>();
+  const fileOf = (name: string) => rows.results.find((row) => row.summary_id === name);
+  await env.FILES.put(fileOf("bad")?.object_key ?? "", "<html></html>");
+  await env.FILES.delete(fileOf("lost")?.object_key ?? "");
+
+  const jobId = await createRedecode(since);
+  const down = vi.spyOn(env.FILES, "get").mockRejectedValue(new Error("get: R2 is down (10001)"));
+  for (let run = 0; run < 3; run += 1) expect(await deliverJob(jobId)).toBe(false);
+  expect(await jobOf(jobId)).toMatchObject({ looked_at: 0, failed: 0, claims: 0, isFinished: false });
+  down.mockRestore();
+
+  expect(await finishJob(jobId)).toMatchObject({ looked_at: 3, changed: 1, failed: 2 });
+  expect(await failuresOf(jobId)).toEqual(
+    expect.arrayContaining([
+      expect.objectContaining({ file_id: fileOf("bad")?.file_id, code: "not_fit" }),
+      expect.objectContaining({ file_id: fileOf("lost")?.file_id, code: "original_missing" }),
+    ]),
+  );
+});
+
+test("a job is sent on until it has finished, and by the clock if its message is lost", async () => {
+  const who = await newPartner();
+  await seedFiles(who, 250);
+  const sent = vi.spyOn(env.JOBS, "send").mockResolvedValue(undefined as never);
+  const jobId = await createRedecode(LATER_THAN_OTHERS);
+  for (const database of allDatabases(env)) {
+    await database
+      .prepare("UPDATE operator_jobs SET claimed_until = ? WHERE job_id = ?")
+      .bind(Date.now() + 60_000, jobId)
+      .run();
+  }
+  expect(await sendJobs(env, Date.now())).toBe(0);
+  expect(await sendJobs(env, Date.now() + 120_000)).toBe(2);
+  expect(sent.mock.calls).toEqual([[{ job_id: jobId }], [{ job_id: jobId }]]);
+  await expireClaims();
+
+  const statements: number[] = [];
+  const database = databaseOf(who);
+  const batch = database.batch.bind(database);
+  vi.spyOn(database, "batch").mockImplementation(async <T>(list: D1PreparedStatement[]) => {
+    statements.push(list.length);
+    return batch<T>(list);
+  });
+  expect(await finishJob(jobId)).toMatchObject({ looked_at: 250, changed: 250, failed: 0 });
+  expect(Math.max(...statements)).toBeLessThan(10);
+  expect(statements.length).toBeLessThan(20);
+});
+
+/** Receipt of files that jobs of other tests' files do not reach. */
+const LATER_THAN_OTHERS = Date.parse("2100-01-01T00:00:00Z");
+
+/** Inserts readable files of an older decoder, all with the same bytes. */
+async function seedFiles(who: TestPartner, count: number): Promise<void> {
+  await env.FILES.put("redecoding/ride", rideFile());
+  const { partnerId } = who;
+  const prefix = idPrefix(partnerId, "u", "s");
+  await databaseOf(who)
+    .prepare(
+      `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode, start_time_in_seconds,
+       status, version, revision, stored_version, object_key, size_in_bytes, activity_count, received_at, updated_at)
+     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?3)
+     SELECT ?1, ?2 || printf('%022d', i), 'u', 's', i, 1, 0, '1760000000', 'imported', 1, 1, 1, 'redecoding/ride', 500, 1, ?4, 1
+     FROM n`,
+    )
+    .bind(partnerId, prefix, count, LATER_THAN_OTHERS)
+    .run();
+}
 
 test("files that failed with a code are decoded again from their bytes, and the counts of their import change", async () => {
   const who = await newPartner();
@@ -146,7 +220,7 @@ test("files that failed with a code are decoded again from their bytes, and the 
     .first();
   await env.FILES.put(String(row?.["failed_object_key"]), rideFile());
 
-  expect(await redecode(who, since, "not_fit")).toMatchObject({ looked_at: 1, changed: 1 });
+  expect(await redecode(since, "not_fit")).toMatchObject({ looked_at: 1, changed: 1 });
   await settle(collector);
   expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported", error: null });
   expect(await read(who, `/api/imports/${started.import_id}/`)).toMatchObject({

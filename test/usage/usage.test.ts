@@ -2,13 +2,12 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { sweepErasures } from "../../src/erasure/sweep.ts";
 import { projectFiles } from "../../src/files/write.ts";
-import { fileId, randomId, userHash } from "../../src/identifiers.ts";
-import { INSERT_REDECODE } from "../../src/operator/write.ts";
-import { continueJobs } from "../../src/operator/redecode.ts";
+import { fileId, userHash } from "../../src/identifiers.ts";
 import { sweepUsage } from "../../src/usage/sweep.ts";
 import { usageKey } from "../../src/usage/usage.ts";
 import { base64, ping, pingOf, read, SOURCE, task } from "../flows/partnerActs.ts";
 import { problemOf, send } from "../support/http.ts";
+import { createRedecode, finishJob } from "../support/jobs.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { pingFields } from "../support/pings.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -79,11 +78,7 @@ describe("the usage of a partner", () => {
             .prepare("UPDATE files SET decoder_version = 0 WHERE partner_id = ?")
             .bind(who.partnerId)
             .run();
-          await databaseOf(who)
-            .prepare(INSERT_REDECODE)
-            .bind(randomId(), JSON.stringify({ since: 0, code: null }))
-            .run();
-          await continueJobs(env, Date.now());
+          await finishJob(await createRedecode(0));
         } else await send(who, "DELETE", `/api/users/${userOf()}/`);
       }
       for (const user of ["user-0", "user-1"]) {
@@ -219,6 +214,6 @@ describe("the usage of a partner", () => {
     const get = vi.spyOn(env.PARTNERS, "get");
     await pingOne(who, "first");
     await pingOne(who, "second");
-    expect(get.mock.calls.map(([keys]) => (Array.isArray(keys) ? keys.length : 1))).toEqual([2, 1]);
+    expect(get.mock.calls.map(([keys]) => (Array.isArray(keys) ? keys.length : 1))).toEqual([3, 1]);
   });
 });

@@ -1,16 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
 import { FILE_ERROR_CODES, type FileErrorCode } from "../../files/file.ts";
 import { randomId } from "../../identifiers.ts";
-import { INSERT_REDECODE, parseJob, READ_JOB, type Job } from "../../operator/write.ts";
+import { INSERT_REDECODE, parseJob, READ_FAILURES, READ_JOB, type Job } from "../../operator/write.ts";
+import { readLocally } from "../localReads.ts";
 import { exitWith, misuse, readFlags, refusalOf } from "../commandLine.ts";
-import { databasesAt, type Database } from "../databases.ts";
+import { databasesAt } from "../databases.ts";
 import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
 const USAGE = `Usage: npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
+       npm run redecode -- --failures JOB [--json] [--local [--state DIR] | --remote [--env staging]]
   Decodes stored files again that were received since DATE.
   Without --code: the files that an older decoder version has decoded.
   With --code: the files that failed with this error code, if their bytes are stored.
-  The service does the work in the background. This command shows its progress.`;
+  The service does the work in the background. This command shows its progress.
+  --failures lists the files that a job could not decode.`;
 
 /** A query of the deployed database takes about as long. */
 const POLL_INTERVAL_MS = 2_000;
@@ -20,6 +24,10 @@ interface Progress {
   looked_at: number;
   changed: number;
   failed: number;
+  walked_files: number;
+  total_files: number;
+  /** Unix milliseconds. Null before a run has started. */
+  started_at: number | null;
 }
 
 /** npm run redecode: see USAGE. */
@@ -27,14 +35,15 @@ const flags = readFlags({
   options: {
     since: { type: "string" },
     code: { type: "string" },
+    failures: { type: "string" },
     json: { type: "boolean", default: false },
     ...TARGET_FLAGS,
   },
 });
 if (!flags.ok) exitWith(flags);
-const { since: sinceText, code: codeText, json } = flags.values;
-if (sinceText === undefined) exitWith(misuse(USAGE));
-const since = Date.parse(sinceText);
+const { since: sinceText, code: codeText, failures, json } = flags.values;
+if ((sinceText === undefined) === (failures === undefined)) exitWith(misuse(USAGE));
+const since = sinceText === undefined ? 0 : Date.parse(sinceText);
 if (Number.isNaN(since)) {
   exitWith(
     misuse(
@@ -50,43 +59,89 @@ if (code === undefined) {
 }
 const target = readTarget(flags.values);
 if (!target.ok) exitWith(target);
+const serviceTarget = target;
 
-const opened = await databasesAt(target);
+const opened = await databasesAt(serviceTarget);
 if (!opened.ok) exitWith(opened);
 const databases = opened;
+let isOpen = true;
+const closeOnce = async () => {
+  if (isOpen) await databases.close();
+  isOpen = false;
+};
 try {
+  if (failures === undefined) await redecode();
+  else await printFailures(failures);
+} catch (fault) {
+  exitWith(refusalOf(fault));
+} finally {
+  await closeOnce();
+}
+
+/** Creates a job with one id in each database, and shows their progress. */
+async function redecode(): Promise<void> {
   const jobId = randomId();
   for (const database of databases.all) {
     await database.run(INSERT_REDECODE, jobId, JSON.stringify({ since, code }));
   }
   if (!json) {
     console.log(
-      `Created the job ${jobId}. The service continues its jobs every ${clockInterval(target)}. Ctrl-C ends this command, not the job.`,
+      `Created the job ${jobId}. The service starts its jobs every ${clockInterval(serviceTarget)}. Ctrl-C ends this command, not the job.`,
     );
   }
-  let job = await readProgress(jobId);
+  // Locally, the jobs are read without workerd, which would lock the service's databases.
+  if (!serviceTarget.remote) await closeOnce();
+  let progress = await readProgress(jobId);
   let shown = "";
-  while (!job.isFinished) {
-    const line = progressOf(job);
-    if (!json && line !== shown) console.log(line);
+  while (!progress.isFinished) {
+    const line = progressOf(progress);
+    if (!json && line !== shown) console.log(line + estimateOf(progress, Date.now()));
     shown = line;
     await delay(POLL_INTERVAL_MS);
-    job = await readProgress(jobId);
+    progress = await readProgress(jobId);
   }
-  const { looked_at, changed, failed } = job;
-  console.log(
-    json ? JSON.stringify({ job_id: jobId, looked_at, changed, failed }) : `Done: ${progressOf(job)}`,
-  );
-} catch (fault) {
-  exitWith(refusalOf(fault));
-} finally {
-  await databases.close();
+  const { looked_at, changed, failed } = progress;
+  if (json) console.log(JSON.stringify({ job_id: jobId, looked_at, changed, failed }));
+  else {
+    console.log(`Done: ${progressOf(progress)}`);
+    if (failed > 0) console.log(`To list the failed files: npm run redecode -- --failures ${jobId}`);
+  }
+}
+
+const failureRows = z.array(
+  z.object({
+    partner_id: z.string(),
+    file_id: z.string(),
+    code: z.string(),
+    object_key: z.string().nullable(),
+  }),
+);
+
+async function printFailures(jobId: string): Promise<void> {
+  const found = await Promise.all(databases.all.map(async (database) => database.run(READ_FAILURES, jobId)));
+  const rows = failureRows.parse(found.flat());
+  if (json) console.log(JSON.stringify(rows));
+  else {
+    for (const { partner_id, file_id, code: failure, object_key } of rows) {
+      console.log([partner_id, file_id, failure, object_key ?? ""].join("\t"));
+    }
+  }
 }
 
 function progressOf({ looked_at, changed, failed }: Progress): string {
   const done = code === null ? "decoded again" : "queued for another import";
   const files = looked_at === 1 ? "file" : "files";
   return `${looked_at} ${files} examined, ${changed} ${done}, ${failed} failed.`;
+}
+
+/** Returns the share of all files that the jobs have passed, and the time that the others take at their pace. */
+function estimateOf({ walked_files, total_files, started_at }: Progress, nowMs: number): string {
+  if (started_at === null || walked_files === 0) return "";
+  const left = Math.max(0, total_files - walked_files);
+  const seconds = Math.ceil((left * (nowMs - started_at)) / walked_files / 1_000);
+  const percent = Math.min(99, Math.floor((100 * walked_files) / Math.max(1, total_files)));
+  const time = seconds < 120 ? `${seconds} s` : `${Math.ceil(seconds / 60)} minutes`;
+  return ` ${percent} % of ${total_files} files passed, about ${time} left.`;
 }
 
 /** Returns null without a code, and undefined for an unknown code. */
@@ -96,16 +151,19 @@ function codeOf(text: string | undefined): FileErrorCode | null | undefined {
 
 /** Sums over the databases. Each has a job of its own with the same id. */
 async function readProgress(jobId: string): Promise<Progress> {
-  const jobs = await Promise.all(databases.all.map(async (database) => readJob(database, jobId)));
+  const rows = serviceTarget.remote
+    ? (await Promise.all(databases.all.map(async (database) => database.run(READ_JOB, jobId)))).flat()
+    : readLocally(serviceTarget.state, READ_JOB, jobId);
+  const jobs = rows.map(parseJob);
   const sum = (count: (job: Job) => number) => jobs.reduce((total, job) => total + count(job), 0);
+  const starts = jobs.flatMap((job) => job.started_at ?? []);
   return {
     isFinished: jobs.every(({ finished_at }) => finished_at !== null),
     looked_at: sum((job) => job.looked_at),
     changed: sum((job) => job.changed),
     failed: sum((job) => job.failed),
+    walked_files: sum((job) => job.walked_files),
+    total_files: sum((job) => job.total_files ?? 0),
+    started_at: starts.length === 0 ? null : Math.min(...starts),
   };
-}
-
-async function readJob(from: Database, jobId: string): Promise<Job> {
-  return parseJob((await from.run(READ_JOB, jobId))[0]);
 }

@@ -19,6 +19,7 @@ import { jsonBody } from "../jsonBody.ts";
 import { handlingPreference, prefersLenient } from "../prefer.pure.ts";
 import {
   conflictProblem,
+  databaseFullProblem,
   faultsIn,
   keyReusedProblem,
   problem,
@@ -59,6 +60,7 @@ const route = createRoute({
     ...writeProblems,
     ...tooManyUsersProblem,
     ...quotaProblem,
+    ...databaseFullProblem,
     ...conflictProblem("idempotency_in_flight"),
     ...keyReusedProblem,
   },
@@ -88,11 +90,25 @@ function quotaExceeded(c: PingContext, { unit, quota }: NonNullable<ReturnType<t
   );
 }
 
+/** Retry-After of pings while the database is full. An operator has to make room. */
+const DATABASE_FULL_RETRY_SECONDS = 600;
+
+/** Rejects pings while the database of the partner is full. Its size is minutes old. */
+function databaseFull(c: PingContext) {
+  return problem(
+    c,
+    "database_full",
+    "The service cannot store further files at present, and its operators are informed. Nothing was accepted. Send the same request again later. Reading, tasks and deletions work.",
+    { headers: { "Retry-After": String(DATABASE_FULL_RETRY_SECONDS) } },
+  );
+}
+
 /** Accepts the valid items of a request and returns the response for all items. */
 async function acceptItems(c: PingContext, items: readonly JudgedItem[]) {
   const { partner } = c.var;
   const exceeded = exceededQuota(c.var.usage, partner.quotas);
   if (exceeded !== null) return quotaExceeded(c, exceeded);
+  if (c.var.isDatabaseFull) return databaseFull(c);
   const pings = items.flatMap((item) => (item.ok ? [item.ping] : []));
   const limited = spendFiles(c, pings.length);
   if (limited !== null) return limited;

@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { withRetries } from "../concurrency/withRetries.ts";
+import { allDatabases } from "../database/databases.ts";
+import type { Env, JobMessage } from "../env.ts";
+import { faultName, logLine } from "../log.ts";
+import { CLAIM_MS, runJob } from "./redecode.ts";
+import { claimJob, nextJob, releaseJob } from "./write.ts";
+
+/** Delay before a job continues after a fault of a store. */
+const FAULT_PAUSE_SECONDS = 10;
+
+/**
+ * Sends the oldest job of each database to the queue, unless a run has claimed it. The runs send the job on by
+ * themselves; this starts jobs, and continues those whose message was lost. Returns the number of jobs sent.
+ */
+export async function sendJobs(env: Env, nowMs: number): Promise<number> {
+  let sent = 0;
+  for (const database of allDatabases(env)) {
+    const jobId = await nextJob(database, nowMs);
+    if (jobId === null) continue;
+    await env.JOBS.send({ job_id: jobId });
+    sent += 1;
+  }
+  return sent;
+}
+
+const messageSchema: z.ZodType<JobMessage> = z.object({ job_id: z.string() });
+
+/** Continues the jobs that the messages name. Acknowledges each message, or retries it after a fault. Never throws. */
+export async function consumeJobs(batch: MessageBatch, env: Env): Promise<void> {
+  for (const message of batch.messages) {
+    const parsed = messageSchema.safeParse(message.body);
+    if (!parsed.success) {
+      logLine({
+        unit: "setback",
+        outcome: "unreadable_message",
+        queue: batch.queue,
+        message_id: message.id,
+      });
+      message.ack();
+      continue;
+    }
+    if (await continueJob(env, parsed.data.job_id)) message.ack();
+    else message.retry({ delaySeconds: FAULT_PAUSE_SECONDS });
+  }
+}
+
+/** Does one run of a job and sends the job on. Returns false after a fault. */
+async function continueJob(env: Env, jobId: string): Promise<boolean> {
+  const startedAt = Date.now();
+  const line = (fields: { outcome: "done" | "continued" | "fault"; files: number; fault?: string }) =>
+    logLine({ unit: "job", job_id: jobId, ...fields, milliseconds: Date.now() - startedAt });
+  for (const database of allDatabases(env)) {
+    let claimed = false;
+    try {
+      const job = await claimJob(database, jobId, startedAt, startedAt + CLAIM_MS);
+      if (job === null) continue;
+      claimed = true;
+      const after = await runJob(env, database, job);
+      const files = after.looked_at - job.looked_at;
+      if (after.finished_at === null) await env.JOBS.send({ job_id: jobId });
+      line({ outcome: after.finished_at === null ? "continued" : "done", files });
+    } catch (fault) {
+      // If this fails as well, the claim expires by itself, and the clock sends the job again.
+      if (claimed) await withRetries(async () => releaseJob(database, jobId)).catch(() => undefined);
+      line({ outcome: "fault", files: 0, fault: faultName(fault) });
+      return false;
+    }
+  }
+  return true;
+}
