@@ -1,5 +1,6 @@
 import { collectorOfId } from "../collector/client.ts";
 import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
+import { wait } from "../concurrency/wait.ts";
 import type { Env } from "../env.ts";
 import { unwrap } from "../files/unwrap.ts";
 import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
@@ -51,10 +52,13 @@ export async function runJob(env: Env, database: D1Database, claimed: Job): Prom
   // The previous run died in its page. Decode that page file by file, to isolate the file that caused it.
   let singleFiles = claimed.claims > 1 ? PAGE.files : 0;
   while (job.finished_at === null && Date.now() - startedAt < RUN_MS && statements < STATEMENTS_PER_RUN) {
+    const pageStartedAt = Date.now();
     const page = await redecodePage(env, database, job, singleFiles > 0 ? SINGLE_FILE : PAGE);
     job = page.job;
     statements += page.statements;
     singleFiles -= 1;
+    // Leaves half of the time to live rides and requests. Locally they share the isolate and its thread.
+    await wait(Date.now() - pageStartedAt);
   }
   await saveJob(database, job, 0).run();
   return job;
