@@ -122,23 +122,27 @@ const pageRows = z.array(
 );
 type Pages = z.infer<typeof pageRows>;
 
-/** Returns the bytes of the pages of each table and index. */
+/** Returns the bytes of the pages of each table and index of the database that has the files. */
 function pagesOf(state: string): Pages {
   const folder = path.join(state, "d1/miniflare-D1DatabaseObject");
-  const file = readdirSync(folder).find((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
-  const database = new DatabaseSync(path.join(folder, file ?? ""), { readOnly: true });
-  try {
-    return pageRows.parse(
-      database
-        .prepare(
-          `SELECT d.name, coalesce(s.tbl_name, d.name) of_table, sum(d.pgsize) bytes, sum(d.unused) unused
-           FROM dbstat d LEFT JOIN sqlite_schema s ON s.name = d.name GROUP BY d.name ORDER BY d.name`,
-        )
-        .all(),
-    );
-  } finally {
-    database.close();
-  }
+  const files = readdirSync(folder).filter((name) => name.endsWith(".sqlite") && name !== "metadata.sqlite");
+  const found = files.map((file) => {
+    const database = new DatabaseSync(path.join(folder, file), { readOnly: true });
+    try {
+      return pageRows.parse(
+        database
+          .prepare(
+            `SELECT d.name, coalesce(s.tbl_name, d.name) of_table, sum(d.pgsize) bytes, sum(d.unused) unused
+             FROM dbstat d LEFT JOIN sqlite_schema s ON s.name = d.name GROUP BY d.name ORDER BY d.name`,
+          )
+          .all(),
+      );
+    } finally {
+      database.close();
+    }
+  });
+  const sizeOf = (pages: Pages) => pages.reduce((sum, { bytes }) => sum + bytes, 0);
+  return found.toSorted((a, b) => sizeOf(b) - sizeOf(a))[0] ?? [];
 }
 
 function figuresOf(before: Pages, after: Pages, files: number, distinct: number): Figure[] {
