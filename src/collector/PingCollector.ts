@@ -1,9 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Timeline } from "../files/timeline.ts";
-import type { FileProjection, NamedObject } from "../files/write.ts";
+import type { FileProjection } from "../files/write.ts";
 import { countsOf, type ImportCounts } from "../imports/counts.pure.ts";
 import type {
   AcceptedPings,
+  AskedObject,
   Claim,
   Claimant,
   CollectorNames,
@@ -191,7 +192,7 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   }
 
   /** Returns the keys of those objects that a version here references. */
-  async namedObjects(objects: NamedObject[]): Promise<string[]> {
+  async namedObjects(objects: AskedObject[]): Promise<string[]> {
     return referencedObjects(this.#storage, objects);
   }
 

@@ -1,6 +1,6 @@
 import type { Owner } from "../database/databases.ts";
 import type { FileError, StoredObject } from "../files/file.ts";
-import type { FileProjection } from "../files/write.ts";
+import type { FileProjection, NamedObject, UnnamedObject } from "../files/write.ts";
 import type { ImportProjection } from "../imports/write.ts";
 import type { FaultOrigin } from "./dispatches/retrySchedule.pure.ts";
 import type { Submission } from "./files/submission.pure.ts";
@@ -53,6 +53,9 @@ export interface StartedImport {
   /** Whether the read model may not list this user and source yet. */
   first_contact: boolean;
 }
+
+/** An inline object that the read model does not name. Callers that run older code do not send the revision. */
+export type AskedObject = NamedObject & Partial<UnnamedObject>;
 
 export interface WorkItem {
   file_id: string;

@@ -14,6 +14,7 @@ import {
   saveInlineRound,
   unnamedObjects,
   type NamedObject,
+  type UnnamedObject,
 } from "./write.ts";
 
 /** Maximum number of keys in one R2 delete or list. */
@@ -46,7 +47,8 @@ export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<nu
 /**
  * Lists inline bytes as discarded when their ping was never accepted: the request ended between storing the bytes and
  * accepting the ping. Neither the read model nor a collector names these objects. Checks each hour once, a few pages a
- * run, up to the hour before the last whole one. Returns how many it listed.
+ * run, up to the hour before the last whole one. Objects of an imported file stay while the read model has lost its row.
+ * Returns how many it listed.
  */
 export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number> {
   const [database] = allDatabases(env);
@@ -120,11 +122,16 @@ async function unnamedAnywhere<T extends NamedObject>(
   env: Env,
   partnerId: string,
   objects: readonly T[],
-): Promise<T[]> {
-  let left = [...objects];
+): Promise<(T & UnnamedObject)[]> {
+  let left = objects.map((object) => ({ ...object, row_revision: 0 }));
   for (const database of allDatabases(env)) {
-    const unnamed = new Set(await unnamedObjects(database, partnerId, left));
-    left = left.filter((object) => unnamed.has(object.object_key));
+    const revisions = await unnamedObjects(database, partnerId, left);
+    left = left.flatMap((object) => {
+      const revision = revisions.get(object.object_key);
+      return revision === undefined
+        ? []
+        : [{ ...object, row_revision: Math.max(revision, object.row_revision) }];
+    });
   }
   return left;
 }

@@ -267,24 +267,31 @@ export interface NamedObject {
   object_key: string;
 }
 
-/** Returns the keys of those objects that no readable or failed version names. */
+/** An object that no row of a database names. */
+export interface UnnamedObject extends NamedObject {
+  /** Revision of the file's row. 0 without a row, which a restored database may have lost. */
+  row_revision: number;
+}
+
+/** Returns the keys of those objects that no readable or failed version names, with the revisions of their files' rows. */
 export async function unnamedObjects(
   db: D1Database,
   partnerId: string,
   objects: readonly NamedObject[],
-): Promise<string[]> {
-  const keys: string[] = [];
+): Promise<Map<string, number>> {
+  const revisions = new Map<string, number>();
   for (const slice of jsonSlices(objects)) {
-    const found = await db
+    const { results } = await db
       .prepare(
-        `SELECT j.value->>'object_key' object_key FROM json_each(?2) j
-         WHERE ${UNNAMED}`,
+        `SELECT j.value->>'object_key' object_key, coalesce((SELECT f.revision FROM files f
+           WHERE f.partner_id = ?1 AND f.file_id = j.value->>'file_id'), 0) row_revision
+         FROM json_each(?2) j WHERE ${UNNAMED}`,
       )
       .bind(partnerId, slice)
-      .all<{ object_key: string }>();
-    keys.push(...found.results.map((row) => row.object_key));
+      .all<Pick<UnnamedObject, "object_key" | "row_revision">>();
+    for (const { object_key, row_revision } of results) revisions.set(object_key, row_revision);
   }
-  return keys;
+  return revisions;
 }
 
 /** Position of the sweep of inline bytes: the hour to check, after a key of that hour. */

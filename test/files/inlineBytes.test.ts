@@ -1,12 +1,14 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
-import { inlineKey } from "../../src/files/objectKeys.ts";
+import { hourOf, inlineKey } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId, randomId } from "../../src/identifiers.ts";
 import { base64, ping, SOURCE } from "../flows/partnerActs.ts";
+import { databaseOf } from "../support/databases.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { shortenWaits } from "../support/shortWaits.ts";
+import { collectorOf, settle } from "../support/world.ts";
 
 const HOUR_MS = 60 * 60_000;
 /** Maximum number of pages that one run of the sweep lists. */
@@ -93,4 +95,28 @@ test("a collector that does not respond keeps its own objects only", async () =>
   expect(lines).toContainEqual(
     expect.objectContaining({ unit: "setback", outcome: "inline_unchecked", collector: name, objects: 1 }),
   );
+});
+
+test("bytes of imported files stay while a restored database has lost their rows", async () => {
+  const now = Date.now();
+  const partners = [await newPartner(), await newPartner()];
+  const orphans: string[] = [];
+  for (const who of partners) {
+    for (const summary_id of ["lost", "kept"]) {
+      await ping(who, { summary_id, callback_url: base64(rideFile()) });
+      orphans.push(await storeWithoutPing(who, summary_id, now));
+    }
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    await databaseOf(who)
+      .prepare("DELETE FROM files WHERE partner_id = ? AND summary_id = 'lost'")
+      .bind(who.partnerId)
+      .run();
+  }
+  // A restore also takes the sweep back to an earlier hour.
+  await env.DB.prepare("UPDATE inline_rounds SET hour = ?, after_key = ''").bind(hourOf(now)).run();
+
+  await sweepInlineBytes(env, now + 2 * HOUR_MS);
+
+  const ofKept = orphans.filter((_key, index) => index % 2 === 1);
+  expect(await discarded(...partners)).toEqual(ofKept.sort());
 });

@@ -4,7 +4,7 @@ import type { CollectorIdentity } from "../identity.ts";
 import { importProjection } from "../imports/import.pure.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import { projectionOf } from "./projection.pure.ts";
-import { newestOf, type FileVersions } from "./versions.pure.ts";
+import { importedRevision, type FileVersions } from "./versions.pure.ts";
 
 /** Returns at most `limit` files after a file id, for a read model that may have lost them. Writes nothing. */
 export function readPage(
@@ -27,9 +27,9 @@ function pagedFile(identity: CollectorIdentity, file: FileVersions): PagedFile {
   return { newest: projectionOf(identity, file), imported: importedOf(identity, file) };
 }
 
-/** Returns the imported version. While a newer version is held, its revision is below that of the held one. */
+/** Returns the imported version. */
 function importedOf(identity: CollectorIdentity, file: FileVersions): FileProjection | null {
   if (file.current?.state !== "imported") return null;
   const imported = projectionOf(identity, { ...file, current: file.current, held: null });
-  return newestOf(file) === file.current ? imported : { ...imported, revision: file.revision - 1 };
+  return { ...imported, revision: importedRevision(file) };
 }

@@ -1,9 +1,9 @@
 import { versionKey } from "../../files/objectKeys.ts";
-import type { NamedObject } from "../../files/write.ts";
+import type { AskedObject } from "../calls.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
-import type { FileVersions } from "./versions.pure.ts";
+import { importedRevision, type FileVersions } from "./versions.pure.ts";
 
 /** Returns outbox entries for objects that a change leaves unreferenced here. The read model may still use one. */
 export function discardUnreferenced(
@@ -30,12 +30,16 @@ function objectsReferenced(identity: CollectorIdentity, { file_id, held, current
   return [...new Set(keys.filter((key) => key != null))];
 }
 
-/** Returns the keys of those inline objects that a version here references. */
-export function referencedObjects(storage: CollectorStorage, objects: readonly NamedObject[]): string[] {
+/**
+ * Returns the keys of those inline objects that a version here references, or may reference: an imported version does
+ * not have its key, and the row that has it may be lost or old in a restored database.
+ */
+export function referencedObjects(storage: CollectorStorage, objects: readonly AskedObject[]): string[] {
   const files = storage.files.read(objects.map((object) => object.file_id));
-  return objects.flatMap(({ file_id, object_key }) => {
+  return objects.flatMap(({ file_id, object_key, row_revision = Infinity }) => {
     const file = files.get(file_id);
-    const referenced = [file?.held?.submission.object_key, file?.current?.submission.object_key];
-    return referenced.includes(object_key) ? [object_key] : [];
+    if (file === undefined) return [];
+    const referenced = [file.held?.submission.object_key, file.current?.submission.object_key];
+    return referenced.includes(object_key) || row_revision < importedRevision(file) ? [object_key] : [];
   });
 }

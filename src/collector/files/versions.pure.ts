@@ -86,6 +86,12 @@ export function newestOf(file: FileVersions): HeldVersion | CurrentVersion {
   return file.held === null ? file.current : file.held;
 }
 
+/** Returns the revision of the imported version: below the file's while a newer version is held. -1 without one. */
+export function importedRevision(file: FileVersions): number {
+  if (file.current?.state !== "imported") return -1;
+  return newestOf(file) === file.current ? file.revision : file.revision - 1;
+}
+
 /** Returns the queued version with this number. Null after it is settled or replaced by a newer one. */
 export function queuedVersion(file: FileVersions | undefined, version: number): QueuedVersion | null {
   const current = file?.current;
