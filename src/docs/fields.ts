@@ -22,24 +22,27 @@ export const FIELDS: Readonly<Record<string, string>> = {
   // Names and content of a ping
   file_type: "Type of the file. Always `FIT`.",
   activity_name: "Title of the activity, for people. Null when there is no title.",
-  priority: "`1`: imported at once, for a live ride. `0`: held until the task, for a history.",
-  user_id: "Your id of the user, returned byte for byte. Not `.` or `..`.",
+  priority:
+    "`1`: the file is imported at once, for a live ride. `0`: it is held until the task, for a history.",
+  user_id: "Your id of the user, returned byte for byte. Must not be `.` or `..`.",
   source: "Origin of the file: a device line, an app or an account, such as `head-unit`.",
   overwrite_mode:
-    "`true`: imports the file again although it was imported before. The earlier version can be read until the new one replaces it.",
+    "`true`: imports the file again if it was imported before. The earlier version can be read until the new one replaces it. `false`: a ping of an imported file is a `duplicate`.",
   start_time_in_seconds: "Start, in Unix seconds. Null when the file has no time.",
   "Ping.start_time_in_seconds": "Start of the activity, in Unix seconds, as a string of 1 to 10 digits.",
   "ActivityFile.start_time_in_seconds": "Start of the activity as the ping sent it, in Unix seconds.",
-  callback_url: "An `http(s)` URL from which to download the file, or the file itself in base64.",
+  callback_url:
+    "An `https` URL of the file, or the file itself in base64. A local service also accepts `http`.",
   summary_id: "Your id of the file. With `user_id` and `source` it identifies one file.",
   activity_files: `1 to ${inDigits(MAX_PINGS)} pings of at most ${MAX_USERS} users. A user counts once for each source.`,
-  bulk_fit_transfer_complete: "Always `true`: all pings of this history have their responses.",
+  bulk_fit_transfer_complete:
+    "Always `true`: you have sent all pings of this history and received the responses.",
   is_initial_import:
-    "`true`: a training plan is requested when the import completes. `false`: none is requested.",
+    "`true`: a training plan is requested when the import completes. `false`: no plan is requested.",
   event_id: "Your id for the event that announces the completed import. Null when no event is sent.",
   "Task.event_id":
     "Your id for the event that announces the completed import. Null or absent: no event is sent.",
-  expected_summary_ids: `The \`summary_id\` of each file of this history, at most ${inDigits(MAX_EXPECTED_IDS)}. The response lists those that were never pinged.`,
+  expected_summary_ids: `The \`summary_id\` of each file of this history, at most ${inDigits(MAX_EXPECTED_IDS)}. The response lists those that were never pinged as \`missing_summary_ids\`.`,
 
   // Files
   file_id: "Id of the file. The same partner, user, source and `summary_id` always give the same id.",
@@ -50,10 +53,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "RejectedPing.status": "Always `rejected`.",
   "RejectedPing.errors": "Faults of this ping.",
   "AcceptedPing.status":
-    "`queued`: will be imported now. `held`: waits for the task. `duplicate`: the file needs no new import.",
+    "`queued`: the file will be imported now. `held`: it waits for the task. `duplicate`: the ping changes nothing.",
   accepted: "Number of accepted pings: all that are not `rejected`.",
   "AcceptedPings.files": "Result of each ping, in the order of the request.",
-  attempts: "Number of attempts to import this version.",
+  attempts: "Number of attempts to import the newest version. A retry starts again at 0.",
   import_id: "Id of the import.",
   "ActivityFile.import_id":
     "Id of the import that contains this version. Null for a held file and a live ride.",
@@ -61,15 +64,17 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "EventWithAttempts.import_id": "Id of the import that the event announces. Null for a test event.",
   "TimelineEntry.import_id": "Id of the import that released the file. Present in `released` steps.",
   error:
-    "Error of the newest version. Null unless it failed, or unless its last attempt failed and another one follows.",
-  http_status: "HTTP status of the file's host, such as `404`. Null when the host did not cause the error.",
-  retryable: "`true`: the bytes or the URL are stored, so `POST /api/files/{file_id}/retry/` works.",
+    "Why the newest version failed, or why its last attempt failed when another one follows. Otherwise null.",
+  http_status:
+    "HTTP status of the host's last response, such as `404`. Null when the host sent no response, or when the error occurred after the download.",
+  retryable:
+    "`true`: the bytes or the URL are stored, so `POST /api/files/{file_id}/retry/` can import the file again.",
   sha256: "SHA-256 of the original bytes, in hexadecimal. Null until the file has been downloaded.",
   size_in_bytes: "Size of the original bytes. Null until the file has been downloaded.",
   "ActivityFile.warnings": "Problems in the file that did not prevent its import.",
   "Inspection.warnings": "Problems in the file that would not prevent its import.",
-  activity_ids: "Ids of the activities that can be read. Empty until the first version is imported.",
-  received_at: "Time of the newest ping.",
+  activity_ids: "Ids of the activities that can be read. Empty until a version is imported.",
+  received_at: "Time of the newest ping that was not a duplicate.",
   updated_at: "Time of the last change.",
   created_at: "Time of creation.",
   "ActivityFile.status": "State of the newest version.",
@@ -85,17 +90,17 @@ export const FIELDS: Readonly<Record<string, string>> = {
   failed: "Number of failed files.",
   held: "Number of files that wait for the task.",
   queued: "Number of files that wait for their import or are being imported.",
-  missing_summary_ids: `The \`expected_summary_ids\` for which no ping is known. Absent when the task had none, and ${inWords(HELD_FOR_MS)} after it.`,
+  missing_summary_ids: `The \`expected_summary_ids\` that were never pinged. Absent in lists, when the task had no \`expected_summary_ids\`, and from ${inWords(HELD_FOR_MS)} after the task.`,
   repeated: "`true`: an equal task had started this import before. See “Repeating a request” in the guide.",
   "ImportAnswer.warnings": `Sentences for people. Empty, or: “${NO_EVENT_URL}”`,
   "Import.warnings": `Sentences for people. Empty, or: “${NO_EVENT_URL}”`,
-  training_plan: "The request for a training plan. Null when none was made.",
+  training_plan: "The request for a training plan. Null when no plan was requested.",
   event: "Delivery of the event that announces this import. Null when there is no event.",
   "ImportAnswer.status": "`running` until each file is settled. An import completes exactly once.",
   "Import.status": "`running` until each file is settled. An import completes exactly once.",
   "ImportCompletedData.status": "`completed_with_failures` when a file failed, else `completed`.",
   "TrainingPlan.status":
-    "`requested`: not delivered yet. `delivered`: the planner accepted it. `failed`: the planner did not accept it.",
+    "`requested`: the request is not delivered yet. `delivered`: the planner accepted it. `failed`: the planner did not accept it.",
   "ImportEvent.status": "State of the delivery.",
   "ImportEvent.attempts": "Number of attempts to deliver the event.",
 
@@ -109,16 +114,16 @@ export const FIELDS: Readonly<Record<string, string>> = {
   utc_offset_in_seconds:
     "Offset of local time from UTC, such as `7200`. Null when the file does not contain it.",
   ...sessionNumbers((_wire, _decimals, description) => `${description} Null when the file has none.`),
-  number_of_lengths: "Number of pool lengths, with rests. Null outside a pool.",
-  number_of_active_lengths: "Number of pool lengths that were swum. Null outside a pool.",
-  start_latitude_in_degrees: "Latitude of the start (WGS 84). Null without a position.",
-  start_longitude_in_degrees: "Longitude of the start (WGS 84). Null without a position.",
+  number_of_lengths: "Number of pool lengths, including rests. Null when not in a pool.",
+  number_of_active_lengths: "Number of pool lengths that were swum. Null when not in a pool.",
+  start_latitude_in_degrees: "Latitude of the start (WGS 84). Null when no position was recorded.",
+  start_longitude_in_degrees: "Longitude of the start (WGS 84). Null when no position was recorded.",
   derived:
-    "Names of fields and streams that are missing in the file and were computed from other values of it. `laps.start_time_in_seconds` means that starts of laps were computed.",
+    "Names of fields and streams that are missing in the file and were computed from its other values. `laps.start_time_in_seconds` means that the start times of laps were computed.",
   streams:
-    "Names of the streams that can be read. Developer fields are named `developer.<name>`. The members of an array follow as `developer.<name>.0`, `developer.<name>.1` and so on.",
+    "Names of the streams that can be read. Developer fields are named `developer.<name>`. An array field has one stream for each member: `developer.<name>.0`, `developer.<name>.1` and so on.",
   possible_duplicate_of:
-    "Id of an activity of the same user, from another file received earlier, that looks like this one. Null when none does.",
+    "Id of an activity of the same user, from a file received earlier, that is probably the same activity. Null when no such activity is known.",
   version: "Version of the activity. A newer import of its file has a higher one.",
   laps: "Laps, in order.",
   lengths: "Pool lengths, in order.",
@@ -131,18 +136,18 @@ export const FIELDS: Readonly<Record<string, string>> = {
   stroke: "Swim stroke, as the FIT profile names it, such as `freestyle`. Null when unknown.",
   strokes: "Number of strokes. Null when not counted.",
   device_index:
-    "Index of the device in the file. Several devices can have the same. Null when the file has none.",
+    "Index of the device in the file. Several devices can have the same index. Null when the file has none.",
   device_type:
     "Kind of device, such as `heart_rate_strap`, `wrist_heart_rate`, `power_meter`, `foot_pod` or `trainer`. Null when unknown.",
   battery_status:
     "Last battery status: `new`, `good`, `ok`, `low`, `critical` or `charging`. Null when unknown.",
-  battery_level_in_percent: "Last charge of the battery. Null when unknown.",
-  battery_voltage_in_volts: "Last voltage of the battery. Null when unknown.",
+  battery_level_in_percent: "Last recorded charge of the battery, in percent. Null when unknown.",
+  battery_voltage_in_volts: "Last recorded voltage of the battery, in volts. Null when unknown.",
   manufacturer: "Manufacturer, as the FIT profile names it, such as `garmin`. Null when unknown.",
   product: "Name of the product, such as `edge530`. Null when unknown.",
   serial_number: "Serial number. Null when unknown.",
   software_version: "Version of the device's software, such as `9.73`. Null when unknown.",
-  downsampled: `\`true\`: rows were left out to meet \`resolution\`, or because all rows have more than ${inDigits(ANSWER_CELLS)} numbers.`,
+  downsampled: `\`true\`: rows were left out to meet \`resolution\`, or because the response would have more than ${inDigits(ANSWER_CELLS)} numbers.`,
   stream_data: "Streams by name, as columns of equal length. Present only with `streams=true`.",
   "InspectedActivity.streams": "Names of the streams in the file.",
   activities: "Activities, one for each session.",
@@ -150,9 +155,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
 
   // Events
   id: "Id of the event, sent as `webhook-id`. The same for every attempt.",
-  timestamp: "Time of what the event announces.",
+  timestamp: "Time at which the import completed, or at which the test event was created.",
   "ImportCompletedEvent.data": "The import that completed.",
-  "TestEvent.data": "Empty without a `challenge`.",
+  "TestEvent.data": "Contains the `challenge` of the request. Empty when the request had none.",
   "PartnerEvent.data":
     "Content of the event. Its fields depend on `type`: see `ImportCompletedData` and `TestEventData`.",
   "EventWithAttempts.data":
@@ -160,9 +165,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Timeline.data": "Steps, oldest first.",
   data: "Rows of this page.",
   failures: `Failed files, at most ${FAILURES_IN_EVENT}.`,
-  more_failures: "`true`: more files failed than are listed. `GET /api/files/` lists all.",
+  more_failures:
+    "`true`: more files failed than are listed. `GET /api/files/` with `import_id` and `status=failed` lists all.",
   attempt_count: "Number of attempts to deliver the event.",
-  next_attempt_at: "Time of the next attempt. Null when none follows.",
+  next_attempt_at: "Time of the next attempt. Null when no attempt follows.",
   "PartnerEvent.user_id": "Your id of the user. Null for a test event.",
   "EventWithAttempts.user_id": "Your id of the user. Null for a test event.",
   "EventWithAttempts.attempts": "Attempts to deliver the event, oldest first.",
@@ -177,17 +183,17 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "DeliveryAttempt.at": "Start of the attempt.",
   milliseconds: "Duration of the attempt, in milliseconds.",
   answer:
-    "First bytes of the receiver's response, or the reason why there was none. Null when nothing is known.",
+    "First bytes of the receiver's response, or the reason why there is no response. Null when neither is known.",
   "TestEventData.challenge":
-    "The `challenge` of the request. Return it after you verified the signature. Absent when the request had none.",
+    "The `challenge` of the request. Return it after you verify the signature. Absent when the request had none.",
 
   // Users
   last_ping_at: "Time of the newest ping.",
   sources: "The user's files by source.",
-  running_import_ids: "Ids of the imports that are not completed.",
+  running_import_ids: "Ids of the imports that have not completed.",
   oldest_held_received_at: `Time of the oldest held ping. Null when no file is held. A held file fails after ${inWords(HELD_FOR_MS)}.`,
   "UserWithSources.held": "Number of files that wait for the task.",
-  "UserWithSources.capped": `\`true\`: the user has at least ${inDigits(MAX_COUNTED_FILES)} files or ${inDigits(MAX_COUNTED_IMPORTS)} imports, and only so many are counted.`,
+  "UserWithSources.capped": `\`true\`: the user has at least ${inDigits(MAX_COUNTED_FILES)} files or ${inDigits(MAX_COUNTED_IMPORTS)} imports. Further ones are not counted.`,
   "DeletedUser.status": "Always `deleting`.",
 
   // The partner
@@ -195,37 +201,37 @@ export const FIELDS: Readonly<Record<string, string>> = {
   name: "Your name. Null when none is set.",
   keys: "Your valid keys, without the keys themselves.",
   key_id: "Id of the key.",
-  expires_at: "Time at which it expires. Null when it does not expire.",
-  event_url: "URL that events are sent to. Null when none is set: no event is sent.",
+  expires_at: "Time at which the key or secret expires. Null when it does not expire.",
+  event_url: "URL that events are sent to. Null when no URL is set: then no event is sent.",
   webhook_secrets: "Your valid webhook secrets, without the secrets themselves.",
   secret_id: "Id of the secret.",
   callback_hosts:
-    "Hosts that a `callback_url` may name, such as `files.example.com`. Empty: any public host.",
+    "Hosts from which files may be downloaded, such as `files.example.com`. Empty: any public host.",
   limits: "Your rate limits.",
   requests_per_minute:
-    "Number of requests in a minute, for reads and for other requests each. Null: no limit.",
-  files_per_minute: "Number of pinged and retried files in a minute. Null: no limit.",
+    "Maximum number of reads per minute, and of other requests per minute. Null: no limit.",
+  files_per_minute: "Maximum number of pinged and retried files per minute. Null: no limit.",
   quotas:
-    "Maximum files and bytes that the service stores for you. At a quota, pings get 403 `quota_exceeded`.",
+    "Maximum files and bytes that the service stores for you. When a quota is used up, pings get 403 `quota_exceeded`.",
   usage: "What the service stores for you, updated about once a minute.",
-  stored_bytes: "Size of the stored files, in bytes.",
-  "PartnerQuotas.files": "Number of files, of any status. Null: no quota.",
-  "PartnerQuotas.stored_bytes": "Size of the stored files, in bytes. Null: no quota.",
+  stored_bytes: "Size of all stored files, in bytes.",
+  "PartnerQuotas.files": "Maximum number of files, of any status. Null: no quota.",
+  "PartnerQuotas.stored_bytes": "Maximum size of all stored files, in bytes. Null: no quota.",
   "Usage.files": "Number of files, of any status.",
   "PartnerSettings.status":
     "`suspended`: every request gets 403, nothing is downloaded and no event is sent. Else `active`.",
 
   // Overview and timeline
-  since: `Start of the ${OVERVIEW_DAYS} days.`,
-  "Overview.capped": `\`true\`: only a part is counted, the newest ${inDigits(MAX_COUNTED.files)} files, ${inDigits(MAX_COUNTED.imports)} imports and ${inDigits(MAX_COUNTED.events)} events.`,
-  "Overview.files": "Number of files by status, of the files with a newest ping in these days.",
-  days: "Number of files by status for each day of the newest ping (UTC), oldest day first.",
+  since: `Start of the ${OVERVIEW_DAYS} days that the overview covers.`,
+  "Overview.capped": `\`true\`: some rows are not counted. The overview counts at most the newest ${inDigits(MAX_COUNTED.files)} files, ${inDigits(MAX_COUNTED.imports)} imports and ${inDigits(MAX_COUNTED.events)} events.`,
+  "Overview.files": "Number of files by status. Counts files that were last pinged in these days.",
+  days: "Number of files by status for each day (UTC), oldest day first. A file counts on the day of its newest ping.",
   day: "Day (UTC), such as `2026-11-25`.",
-  "Overview.failures": "Number of failed files by code, most first.",
-  "Overview.held": "Files that wait for a task.",
+  "Overview.failures": "Number of failed files by error code, highest number first.",
+  "Overview.held": "All files that wait for a task, not only those of these days.",
   "Overview.imports": "Imports of these days.",
   "Overview.events": "Events of these days.",
-  "Overview.usage": "What the service stores for you, of all days.",
+  "Overview.usage": "What the service stores for you, not only from these days.",
   "FailureCount.files": "Number of files.",
   "HeldFiles.files": "Number of files.",
   "OverviewEvents.pending": "Number of events that are not delivered and will be sent.",
@@ -233,7 +239,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   retrying: "Number of pending events with at least one failed attempt.",
   running: "Number of running imports.",
   oldest_received_at: "Time of the oldest held ping. Null when no file is held.",
-  what: "Kind of the step.",
+  what: "Kind of step.",
   attempt: "Number of the attempt, from 1. Absent in steps without an attempt.",
   "TimelineEntry.code": "Error code. Present in failed steps.",
   "TimelineEntry.detail": "A sentence about the error, for people. Present in failed steps.",
@@ -242,7 +248,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   next_cursor:
     "Send it as `cursor` to get the next page. Null on the last page. A page with a `next_cursor` may have fewer rows than `limit`, or none.",
   type: "Type.",
-  "Problem.type": "Where its code is explained: `/docs/#problem-<code>`.",
+  "Problem.type": "URL of the documentation of `code`: `/docs/#problem-<code>`.",
   status: "State.",
   "Problem.status": "HTTP status of the response.",
   title: "Name of the problem, for people. The same for each problem with this code.",
@@ -269,7 +275,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "path.import_id": "Id of an import: `import_id` of a task's response or of a list.",
   "path.event_id": "Id of an event: `id` of a list, or the `webhook-id` of a delivery.",
   "path.user_id": "Your id of the user, percent-encoded.",
-  "query.limit": `Maximum number of rows on the page. ${PAGE_ROWS.default} without it.`,
+  "query.limit": `Maximum number of rows on the page. The default is ${PAGE_ROWS.default}.`,
   "query.cursor": "`next_cursor` of the previous page. Send it with the same filters.",
   "query.user_id": "Returns only this user's rows.",
   "query.source": "Returns only rows from this source.",
@@ -279,12 +285,14 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "query.summary_id": "Returns only the file with this id. Requires `user_id` and `source`.",
   "query.challenge": "Text that the event contains as `data.challenge`.",
   "query.signature": "`wrong`: signs the event with an unknown secret. A correct receiver rejects it.",
-  "query.dry_run": "`true`: validates the request and returns what it would return, but stores nothing.",
-  "query.streams": "`true`: each activity also has its streams, as `stream_data`.",
+  "query.dry_run":
+    "`true`: validates the request and returns the response that it would get, but stores nothing.",
+  "query.streams": "`true`: returns each activity with its streams in `stream_data`.",
   "query.keys":
-    "Streams to return, separated by commas, such as `time_in_seconds,power_in_watts`. All without it. Write `\\,` for a comma within the name of a developer field, and `\\\\` for a backslash.",
-  "query.resolution": "Maximum number of points. The highest and lowest values of each column are kept.",
-  "header.Idempotency-Key": `Identifies this request. A repeated request with the same key and body within ${RETENTION_HOURS} hours gets the same response, and nothing is done again. Error responses are not kept.`,
+    "Streams to return, separated by commas, such as `time_in_seconds,power_in_watts`. By default all streams. Write `\\,` for a comma within the name of a developer field, and `\\\\` for a backslash.",
+  "query.resolution":
+    "Maximum number of points in each column. The highest and lowest values of each column are kept.",
+  "header.Idempotency-Key": `Identifies this request. A repeated request with the same key and body within ${RETENTION_HOURS} hours gets the same response and has no further effect. Error responses are not kept.`,
   "header.Prefer":
     "`handling=lenient` (RFC 7240): accepts the valid items and returns the others as `rejected`.",
   updated_since:
