@@ -15,16 +15,18 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   validation_failed:
     "`errors` lists the faults, each with a pointer. Correct them before you send the request again.",
   conflicting_credentials:
-    "A header was sent under its own name and in its `HTTP_` spelling, with different values. Send one of them.",
+    "A header was sent under its own name and in its `HTTP_` spelling, with different values. Send only one of them.",
   unauthorized:
-    "Check `Partner-Id` and the key. An unknown partner and a wrong, expired or revoked key get the same response. A new key may take a minute to work.",
+    "Check `Partner-Id` and the key. The response is the same for an unknown partner and for a wrong, expired or revoked key. A new key may take a minute to work.",
   https_required:
-    "Send the request to the `https://` address. The key was sent over the network unencrypted: ask us for a new key. A local service accepts plain http under a loopback name.",
-  partner_suspended: `Contact us. Accepted files and events wait and continue when you are active again. Held files still expire after ${inWords(HELD_FOR_MS)}.`,
+    "Send the request to the `https://` address. The key was sent over the network unencrypted: ask us for a new key. A local service accepts plain `http` on a loopback host, such as `localhost`.",
+  partner_suspended: `Contact us. Accepted files and events wait until you are active again. Held files still expire after ${inWords(HELD_FOR_MS)}.`,
   quota_exceeded:
-    "You store as many files or bytes as your quota allows. `GET /api/partner/` shows both. Delete users that you no longer need here, or ask us for a higher quota. Then send the request again.",
-  not_found: "Check the id and the path. Resources of other partners get the same response as unknown ones.",
-  not_retryable: "Neither bytes nor a URL are stored, or nothing has failed. Send a new ping.",
+    "You store as many files or bytes as your quota allows. `GET /api/partner/` shows your quotas and usage. Delete users that you no longer need here, or ask us for a higher quota. Then send the request again.",
+  not_found:
+    "Check the id and the path. The response is the same for an unknown resource and for one of another partner.",
+  not_retryable:
+    "If a file failed, its bytes and its URL are no longer stored: send a new ping. If no file has failed, no retry is needed.",
   original_not_fit:
     "Only FIT files, and gzip or zip files with one FIT file, are returned. The file's `error` says what was received. Ping it again with a URL that returns the FIT file.",
   no_event_url: "Ask us to set your `event_url`.",
@@ -35,22 +37,23 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   method_not_allowed: "`Allow` lists the methods of this path.",
   body_too_slow:
     "Send the same request again after `Retry-After`. If it fails again, send smaller bodies, or fewer at the same time.",
-  body_too_large: "Send fewer items in one request, or URLs instead of base64.",
-  too_many_items: "Split the list. `detail` says into how many requests.",
-  too_many_users: `A ping request names at most ${MAX_USERS} users; a user with two sources counts twice. Nothing was accepted. Sort the items by user and split the list. \`detail\` says into how many requests.`,
+  body_too_large:
+    "Send fewer items in one request, or URLs instead of base64. To inspect a large file, omit `streams`.",
+  too_many_items: "Split the list into as many requests as `detail` says.",
+  too_many_users: `A ping request names at most ${MAX_USERS} users; a user with two sources counts twice. Nothing was accepted. Sort the items by user and split the list into as many requests as \`detail\` says.`,
   too_many_values: `Split the body: it may have at most ${inDigits(MAX_JSON_VALUES)} values.`,
   file_empty: "Send the bytes of a file.",
   file_too_large: "The unpacked file is larger than an import accepts. Send a smaller file.",
-  not_fit: "Send a FIT file. This one does not begin like one.",
+  not_fit: "Send a FIT file. These bytes do not begin like a FIT, gzip or zip file.",
   archive_invalid: "Send a gzip or zip with exactly one FIT file, without a password.",
   not_an_activity: "Send an activity. This FIT file is a workout, a course or settings.",
   no_activity_data: "Send a file with records or sessions. This activity file has none.",
   answer_too_large:
-    "Request fewer columns with `keys`, or fewer points with `resolution`. Inspect without `streams`.",
-  idempotency_key_reused: `A key identifies one request for ${RETENTION_HOURS} hours. Use a new key for a new request.`,
+    "For streams, request fewer columns with `keys`, or fewer points with `resolution`. For an inspection, omit `streams`.",
+  idempotency_key_reused: `A key identifies one request for ${RETENTION_HOURS} hours. Use a new key for each new request.`,
   rate_limited: "Send the request again after `Retry-After`.",
   unsupported_media_type:
-    "Set `Content-Type` to `application/json`, or for files to a type that the operation lists.",
+    "Set `Content-Type` to `application/json`. For an inspection, set it to a type that the operation lists.",
   unsupported_content_encoding:
     "Send the body without `Content-Encoding`, or with `identity`. Other encodings are not accepted.",
   internal: "The service failed and logged the `request_id`. Send the request again later.",
@@ -59,15 +62,16 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   store_unavailable: "Send the same request again after `Retry-After`. Repeating it is harmless.",
   schema_missing: "The service is being set up. Send the same request again after `Retry-After`.",
   database_full:
-    "The service has no room for further files. Nothing was accepted. Send the same request again after `Retry-After`; reading, tasks and deletions work.",
+    "The service has no room for further files. Nothing was accepted. Send the same request again after `Retry-After`. Reads, tasks and deletions still work.",
   memory_short:
-    "Send the same request again after `Retry-After`. Send one large request at a time: your large requests share a part of the memory.",
+    "Send the same request again after `Retry-After`. Send only one large request at a time: all your large requests share a limited amount of memory.",
 };
 
 /** Meaning of each fault in a request: `errors[].code`. */
 export const FAULT_CODES: Readonly<Record<FaultCode, string>> = {
-  required: "The field is missing.",
-  invalid_type: "The value has the wrong type. Numbers are numbers, ids are strings.",
+  required: "The field or parameter is missing.",
+  invalid_type:
+    "The value has the wrong type. For example, `priority` is a number; ids and times are strings.",
   invalid_value: "The value is not allowed here.",
   invalid_format: "The value does not have the format of this field.",
   too_short: "The value has too few characters or items.",
@@ -76,13 +80,13 @@ export const FAULT_CODES: Readonly<Record<FaultCode, string>> = {
   too_big: "The number is too large.",
   too_many_items: "The list has more items than one request may have.",
   too_many_users: "The list names more users than one request may name.",
-  time_not_in_seconds: "The time has eleven digits or more, so it is in milliseconds. Send seconds.",
+  time_not_in_seconds: "The time has eleven digits or more, so it is probably in milliseconds. Send seconds.",
   control_character: "The value contains a control character.",
   lone_surrogate: "The value contains half of a surrogate pair, which is not a character.",
   unknown_parameter: "The operation does not have this query parameter.",
-  invalid_cursor: "The cursor belongs to another list or to other filters.",
+  invalid_cursor: "The cursor is invalid, or belongs to another list or to other filters.",
   invalid_callback: "The value is neither an `http(s)` URL nor base64.",
   address_refused: "Files are not downloaded from this address. `detail` gives the reason.",
-  file_too_large: `The file in base64 is larger than ${inBytes(MAX_INLINE_BYTES)}. Send a URL.`,
+  file_too_large: `The file in base64 is larger than ${inBytes(MAX_INLINE_BYTES)} when decoded. Send a URL.`,
   not_fit: "The bytes do not begin like a FIT, gzip or zip file.",
 };

@@ -6,14 +6,14 @@ import type { FitWarning } from "../fit/types.ts";
 /** Meaning of each error of a file: `error.code`. */
 export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
   callback_gone: "The host responded with 400, 401, 403, 404 or 410.",
-  callback_http_error: "The host responded with another status that is not a success.",
-  callback_timeout: `The host did not send the whole file within ${inWords(DOWNLOAD_DEADLINE_MS)} in any attempt, or did not respond at all.`,
+  callback_http_error: "The host responded with a status that is neither 200 nor one of `callback_gone`.",
+  callback_timeout: `The host did not send the whole file within ${inWords(DOWNLOAD_DEADLINE_MS)}. Or it did not respond to requests for other files, so this file was not requested.`,
   callback_unreachable: "No connection was possible, the body was incomplete, or the redirects were invalid.",
-  callback_refused: "The URL, or one that it redirects to, is not public or not on one of your hosts.",
+  callback_refused: "The URL, or a URL that it redirects to, is not public or not on one of your hosts.",
   file_empty: "The file has no bytes.",
   file_too_large: `The file is larger than ${inBytes(MAX_FILE_BYTES)}, before or after decompression.`,
   not_fit: "The file is not a FIT file.",
-  archive_invalid: "The gzip or zip does not contain exactly one FIT file.",
+  archive_invalid: "The gzip or zip file does not contain exactly one FIT file, or cannot be unpacked.",
   not_an_activity: "The FIT file is not an activity, but a workout, a course or settings.",
   no_activity_data: "The FIT file is an activity without data.",
   held_expired: `The file was held for ${inWords(HELD_FOR_MS)} without a task.`,
@@ -24,7 +24,7 @@ export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
 export const FILE_ADVICE: Readonly<Record<FileErrorCode, { advice: string; retryCanHelp: boolean }>> = {
   callback_gone: {
     advice:
-      "Ping again with a new URL and priority 1 (with 0 it waits for a task). A retry uses the same URL, so it helps only when that works again.",
+      "Ping again with a new URL and `priority` 1 (with 0 the file waits for a task). A retry uses the same URL, so it helps only if that URL works again.",
     retryCanHelp: true,
   },
   callback_http_error: { advice: "Repair the host, then retry.", retryCanHelp: true },
@@ -42,26 +42,26 @@ export const FILE_ADVICE: Readonly<Record<FileErrorCode, { advice: string; retry
     advice: "Ping again with one FIT file, not packed, or packed without a password.",
     retryCanHelp: false,
   },
-  not_an_activity: { advice: "Nothing. Ping only activities.", retryCanHelp: false },
+  not_an_activity: { advice: "No action is needed. Ping only activities.", retryCanHelp: false },
   no_activity_data: {
-    advice: "Nothing, if the device recorded no data. Else ping the whole file.",
+    advice: "If the device recorded no data, no action is needed. Otherwise ping the whole file.",
     retryCanHelp: false,
   },
-  held_expired: { advice: "Retry it: no task is needed.", retryCanHelp: true },
-  internal: { advice: "Retry it. If it fails again, contact us.", retryCanHelp: true },
+  held_expired: { advice: "Retry the file. A retry needs no task.", retryCanHelp: true },
+  internal: { advice: "Retry the file. If it fails again, contact us.", retryCanHelp: true },
 };
 
 /** Meaning of each warning of an imported file. */
 export const FILE_WARNINGS: Readonly<Record<FitWarning, string>> = {
   fit_truncated:
     "The file ends too early or exceeds the decoder's limits. The data before that was imported.",
-  fit_crc_mismatch: "The checksum is wrong.",
+  fit_crc_mismatch: "The checksum in the file does not match its bytes.",
   fit_segment_unreadable: "A part of the file could not be read.",
-  fit_trailing_bytes: "The file has bytes after its end.",
+  fit_trailing_bytes: "The file has further bytes after the end of its FIT data.",
   clock_not_set: "The device's clock was not set. The `start_time_in_seconds` of the ping was used.",
   clock_jump: "The device's clock jumped during the activity.",
   elapsed_corrected:
-    "The elapsed time was shorter than the timer time. One of them was corrected: the timer time if the session's start and end confirm the elapsed time, else the elapsed time.",
+    "The elapsed time was shorter than the timer time. If the session's start and end confirm the elapsed time, the timer time was corrected. Otherwise the elapsed time was corrected.",
   start_time_mismatch:
     "The start is later than the ping, or differs from the ping's `start_time_in_seconds` by more than a day.",
 };
