@@ -47,12 +47,12 @@ const HEADERS = {
   "WWW-Authenticate": { description: "`Bearer`.", schema: text },
   "RateLimit-Policy": {
     description:
-      'Limits that the request counts against: `"intake";q=6000;w=60, "files";q=60000;w=60` allows `q` in `w` seconds. Absent for partners without limits (draft-ietf-httpapi-ratelimit-headers).',
+      'Limits that the request counts against: `"intake";q=6000;w=60, "files";q=60000;w=60` allows `q` requests or files in `w` seconds. Absent for partners without limits (draft-ietf-httpapi-ratelimit-headers).',
     schema: text,
   },
   RateLimit: {
     description:
-      'What is left: `"intake";r=5999;t=1` allows `r` requests now, and the whole limit again in `t` seconds.',
+      'What is left: `"intake";r=5999;t=1` allows `r` requests or files now. The whole limit is available again in `t` seconds.',
     schema: text,
   },
 };
@@ -66,7 +66,7 @@ export const INFO = {
   version: "1.0.0",
   summary: "FIT files in, training activities out.",
   description:
-    "The guide with limits, errors and the verification of events is at `/docs/`. Every path also works without its last " +
+    "The guide with limits, errors and the verification of events is at `/docs/`. Every path also works without its trailing " +
     "slash. Unknown query parameters get 400. Methods that a path does not support get 405 with `Allow`.",
   license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
 };
@@ -76,13 +76,13 @@ const SECURITY_SCHEMES = {
     type: "http" as const,
     scheme: "bearer",
     description:
-      "`Authorization: Bearer <auth_key>`. The literal spelling `HTTP_AUTHORIZATION` is accepted as well; both with different values are a 400.",
+      "`Authorization: Bearer <auth_key>`. The spelling `HTTP_AUTHORIZATION` is also accepted. If you send both with different values, the response is 400.",
   },
   partner: {
     type: "apiKey" as const,
     in: "header" as const,
     name: "Partner-Id",
-    description: "The partner's id. The literal spelling `HTTP_PARTNER_ID` is accepted as well.",
+    description: "Your partner id. The spelling `HTTP_PARTNER_ID` is also accepted.",
   },
 };
 
@@ -137,7 +137,7 @@ const webhookHeaders = z.object({
   "webhook-signature": z.string().openapi({
     param: {
       description:
-        "`v1,` and a signature in base64. During the rotation of a secret several, separated by spaces.",
+        "`v1,` and a signature in base64. While a secret is rotated, the header has several of these, separated by spaces.",
     },
   }),
 });
@@ -186,15 +186,15 @@ function registerWebhooks(app: App): void {
       security: [],
       description:
         "Signed as Standard Webhooks specifies; see the guide. Respond with any 2xx within " +
-        `${inWords(RESPONSE_DEADLINE_MS)}. It may arrive more than once, with the same \`webhook-id\`. 410 ends the attempts. ` +
-        "After any other response it is sent again for about three days.",
+        `${inWords(RESPONSE_DEADLINE_MS)}. The event may arrive more than once, with the same \`webhook-id\`. 410 ends the attempts. ` +
+        "After any other response, or none, the service sends the event again for about three days.",
       request: {
         headers: webhookHeaders,
         body: { required: true, content: { "application/json": { schema } } },
       },
       responses: {
         "2XX": { description: "Accepted." },
-        "410": { description: "Never send this event again." },
+        "410": { description: "Ends the attempts to deliver this event." },
       },
     });
   }

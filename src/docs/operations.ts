@@ -1,5 +1,11 @@
 import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
-import { MAX_RETRIED_FILES, MAX_USERS, OVERVIEW_DAYS, RETRY_PAUSE_MS } from "../contract/limits.ts";
+import {
+  MAX_RETRIED_FILES,
+  MAX_USERS,
+  OVERVIEW_DAYS,
+  REPEATED_TASK_WINDOW_MS,
+  RETRY_PAUSE_MS,
+} from "../contract/limits.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
 
@@ -13,7 +19,7 @@ export interface Operation {
 export const TAGS = {
   Sending: "Announce or send files, and say when a history is complete.",
   Files: "The state of each file.",
-  Activities: "The content of the files.",
+  Activities: "The decoded content of the files.",
   Imports: "The progress of each task.",
   Events: "Events sent to you, with every attempt to deliver them.",
   Users: "Your users: list them, inspect them, delete them.",
@@ -30,8 +36,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "postPings",
     tag: "Sending",
     description:
-      "202 means durable: each accepted file ends as `imported`, or as `failed` with a reason that you can read. " +
-      "The response comes before any download. One invalid item rejects the whole request, unless it has " +
+      "202 means that the accepted pings are stored durably: each file ends as `imported`, or as `failed` with a reason. " +
+      "The service responds before it downloads any file. One invalid item rejects the whole request, unless the request has " +
       "`Prefer: handling=lenient`. Fields that are not listed are ignored. A request of more than " +
       `${inDigits(MAX_USERS)} users, each counted once for each source, gets 413: split it by user.`,
   },
@@ -39,39 +45,39 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "postTask",
     tag: "Sending",
     description:
-      "Releases all files that are held for this user and source as one import. Send it after the responses to all " +
-      "pings have arrived. An equal task that finds no held file returns the earlier import with `repeated: true`.",
+      "Releases all files that are held for this user and source as one import. Send the task after you receive the responses to all " +
+      `pings. An equal task within ${inWords(REPEATED_TASK_WINDOW_MS)} returns the earlier import with \`repeated: true\` if no file is held.`,
   },
   "GET /api/files/": {
     operationId: "listFiles",
     tag: "Files",
-    description: `Pings and changes are in the list ${LAG}. \`summary_id\` requires \`user_id\` and \`source\`.`,
+    description: `New pings and changes appear in the list ${LAG}. \`summary_id\` requires \`user_id\` and \`source\`.`,
   },
   "GET /api/files/{file_id}/": {
     operationId: "getFile",
     tag: "Files",
-    description: "Returns the file as soon as its ping has its response, before the lists contain it.",
+    description: "Returns the file as soon as its ping is accepted, before it appears in lists.",
   },
   "GET /api/files/{file_id}/original/": {
     operationId: "getOriginal",
     tag: "Files",
     description:
-      "Returns the original bytes. The content type says whether they are FIT, gzip or zip. 404 until they are stored. Bytes " +
-      "without a FIT file, such as an error page of a host, are not returned: 409 `original_not_fit`.",
+      "Returns the original bytes. The content type says whether they are FIT, gzip or zip. The response is 404 until the bytes are stored. " +
+      "Bytes that contain no FIT file, such as an error page of a host, are not returned: the response is 409 `original_not_fit`.",
   },
   "GET /api/files/{file_id}/timeline/": {
     operationId: "getTimeline",
     tag: "Files",
     description:
-      "Returns when the newest version was pinged, held, released, attempted and imported. Of many attempts, the first and the " +
-      "latest are kept. Can be read as soon as the ping has its response.",
+      "Returns when the newest version was pinged, held, released, attempted and imported. If there are many attempts, only the first " +
+      "and the latest are kept. The timeline can be read as soon as the ping is accepted.",
   },
   "POST /api/files/{file_id}/retry/": {
     operationId: "retryFile",
     tag: "Files",
     description:
-      "Imports a failed file again, from its stored bytes or its URL. Without both the response is 409: send a new ping. " +
-      `A retry counts as one file of the \`files\` limit. ${RETRY_PAUSE}, else the response is 429 with \`Retry-After\`.`,
+      "Imports a failed file again, from its stored bytes or its stored URL. If neither is stored, the response is 409: send a new ping. " +
+      `A retry counts as one file of the \`files\` limit. ${RETRY_PAUSE}. A retry before that gets 429 with \`Retry-After\`.`,
   },
   "GET /api/activities/": {
     operationId: "listActivities",
@@ -87,8 +93,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getStreams",
     tag: "Activities",
     description:
-      "Columns of equal length; index n of each is the same instant. " +
-      `A response has at most ${inDigits(ANSWER_CELLS)} numbers; beyond that, rows are left out and \`downsampled\` is true. ` +
+      "Returns columns of equal length. Index n of every column is the same instant. " +
+      `A response has at most ${inDigits(ANSWER_CELLS)} numbers. If there are more, rows are left out and \`downsampled\` is true. ` +
       `Each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file, and of the response, counts as one request.`,
   },
   "GET /api/imports/": {
@@ -99,7 +105,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /api/imports/{import_id}/": {
     operationId: "getImport",
     tag: "Imports",
-    description: "Poll it until `completed_at` is set, if you do not receive events.",
+    description: "If you do not receive events, poll the import until `completed_at` is set.",
   },
   "POST /api/imports/{import_id}/retry/": {
     operationId: "retryImport",
@@ -107,37 +113,37 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description:
       "Imports the failed files of an import again. `completed_at` does not change, and no second event or plan request is sent. Each queued file counts " +
       `as one file of the \`files\` limit. At most ${inDigits(MAX_RETRIED_FILES)} files are queued: send the request again for the others. ${RETRY_PAUSE}. ` +
-      `Other files are skipped, and if none is left the response is 429 with \`Retry-After\`.`,
+      `Files that were retried more recently are skipped. If no other file is left, the response is 429 with \`Retry-After\`.`,
   },
   "GET /api/events/": {
     operationId: "listEvents",
     tag: "Events",
-    description: "Without a public address, poll this list with `updated_since`.",
+    description: "If your system has no public address, poll this list with `updated_since`.",
   },
   "GET /api/events/{event_id}/": {
     operationId: "getEvent",
     tag: "Events",
-    description: "Returns each attempt with your receiver's response.",
+    description: "Returns the event with each attempt to deliver it and your receiver's response.",
   },
   "POST /api/events/{event_id}/resend/": {
     operationId: "resendEvent",
     tag: "Events",
     description:
-      "Sends the event now, with the same `webhook-id`, and starts its schedule again. 409 `event_in_delivery`: an attempt is in progress or due.",
+      "Sends the event now, with the same `webhook-id`, and starts its retry schedule again. While an attempt is in progress or due, the response is 409 `event_in_delivery`.",
   },
   "POST /api/events/test/": {
     operationId: "sendTestEvent",
     tag: "Events",
     description:
-      "Sends a signed event of type `test.ping`. After your receiver verified it, it returns " +
-      '`{"challenge":"…"}` with the `challenge` of the event\'s `data`; the response is shown in the event\'s attempts. ' +
-      "With `signature=wrong` the event is signed with an unknown secret and sent once: `delivered` then means that " +
+      "Sends a signed event of type `test.ping`. Your receiver verifies the signature, then returns " +
+      '`{"challenge":"…"}` with the `challenge` of the event\'s `data`. The event\'s attempts show the response. ' +
+      "With `signature=wrong` the event is signed with an unknown secret and sent once. Its status `delivered` then means that " +
       "the receiver rejected it with 400, 401, 403 or 422, and `failed` that it did not.",
   },
   "GET /api/users/": {
     operationId: "listUsers",
     tag: "Users",
-    description: `Returns the users with an accepted ping that were not deleted since. A new user is in the list ${LAG}.`,
+    description: `Returns all users for whom a ping was accepted, except deleted ones. A new user appears in the list ${LAG}.`,
   },
   "GET /api/users/{user_id}/": {
     operationId: "getUser",
@@ -154,8 +160,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getOverview",
     tag: "Service",
     description:
-      "Returns the number of files by day and status, failures by code, running imports, and undelivered events of " +
-      `the last ${OVERVIEW_DAYS} days (UTC), and all held files. Only the newest of each are counted; see \`capped\`. ` +
+      `Returns counts of the last ${OVERVIEW_DAYS} days (UTC): files by day and status, failures by code, running imports and undelivered ` +
+      "events. Also returns the number of all held files. If there are too many rows, only the newest are counted, and `capped` is true. " +
       `Counts include pings ${LAG}.`,
   },
   "GET /api/partner/": {
@@ -168,8 +174,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "inspectFile",
     tag: "Service",
     description:
-      "Returns what an import would read from these bytes, or 422 with the code that it would fail with. Stores nothing. " +
+      "Returns the activities that an import would read from these bytes, or 422 with the error code of that import. Stores nothing. " +
       `Each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file, and of a response with streams, counts as one request.`,
   },
-  "GET /health/": { operationId: "getHealth", tag: "Service", description: "Needs no key." },
+  "GET /health/": { operationId: "getHealth", tag: "Service", description: "Requires no key." },
 };

@@ -29,7 +29,7 @@ export function renderPage(document: OpenAPIObject): string {
 <ul>${chapters.map(chapterEntry).join("")}</ul>
 </nav>
 <main id="content"><h1>${escape(title)}</h1>
-<p>${escape(summary)} For programs, the same as <a href="/openapi.json">OpenAPI 3.1</a>.</p>
+<p>${escape(summary)} The reference is also available as an <a href="/openapi.json">OpenAPI 3.1 document</a>.</p>
 ${guideHtml}
 ${referenceHtml}
 </main></body></html>
