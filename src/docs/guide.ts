@@ -159,15 +159,15 @@ function limitRows(): [what: string, most: string][] {
     ["Values in a JSON body", inDigits(MAX_JSON_VALUES)],
     [
       "Time to send a body",
-      `${inWords(TRANSFER_MS)}. After the first ${inWords(BODY_GRACE_MS)} at least ${pace}, else 408. A body of up to ${inBytes(UNCOUNTED_BODY_BYTES)} with a <code>Content-Length</code> has ${inWords(SMALL_BODY_MS)} at any speed.`,
+      `${inWords(TRANSFER_MS)}. After the first ${inWords(BODY_GRACE_MS)} the minimum rate is ${pace}. A slower body gets 408. A body of up to ${inBytes(UNCOUNTED_BODY_BYTES)} with a <code>Content-Length</code> has no minimum rate, but must arrive within ${inWords(SMALL_BODY_MS)}.`,
     ],
     [
       `Time to read a response with streams, or the response to a body of more than ${inBytes(UNCOUNTED_BODY_BYTES)}`,
-      `${inWords(TRANSFER_MS)}, at least ${pace}, else the connection is closed.`,
+      `${inWords(TRANSFER_MS)}. The minimum rate is ${pace}. The service closes a slower connection.`,
     ],
     [
-      "Large requests at the same time",
-      `One of any size, and ${inWholeMiB(REQUEST_SHARES.otherLargeBytes)} for all others together. A JSON body counts twice. Requests of up to ${inWholeMiB(REQUEST_SHARES.smallRequestBytes)} have another ${inWholeMiB(REQUEST_SHARES.otherSmallBytes)}. Else 503.`,
+      "Size of simultaneous requests",
+      `${inWholeMiB(REQUEST_SHARES.otherLargeBytes)} for all requests of more than ${inWholeMiB(REQUEST_SHARES.smallRequestBytes)} together, and ${inWholeMiB(REQUEST_SHARES.otherSmallBytes)} for all smaller ones. The largest request of each group does not count. A JSON body counts at twice its size. A request beyond this gets 503.`,
     ],
     ["Pings in one request", inDigits(MAX_PINGS)],
     ["Users in one ping request", `${inDigits(MAX_USERS)}; a user counts once for each source`],
@@ -184,10 +184,13 @@ function limitRows(): [what: string, most: string][] {
     ["<code>activity_name</code>", `${inDigits(MAX_TITLE_CHARACTERS)} characters`],
     ["A URL", `${inDigits(MAX_URL_CHARACTERS)} characters; <code>https</code>, port 443, a public host name`],
     ["Rows on a page of a list", `${PAGE_ROWS.max}; ${PAGE_ROWS.default} without <code>limit</code>`],
-    ["Time that a file is held", `${inWords(HELD_FOR_MS)} until the task`],
+    [
+      "Time that a file is held",
+      `${inWords(HELD_FOR_MS)}. Without a task by then, it fails as <code>held_expired</code>.`,
+    ],
     [
       "Requests",
-      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and as many for all others, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity or its streams) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. A response with streams counts in the same way. A list, overview or page of a user counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads; a filter that skips many rows reads more.`,
+      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and the same number for all other requests, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity or its streams) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. The size of a response with streams counts in the same way. A request for a list, the overview or a user counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads, including rows that its filters skip.`,
     ],
     [
       "Files",
@@ -207,12 +210,12 @@ function statusRows(): string[][] {
   return [
     ["200", "The request succeeded.", "Not needed."],
     ["202", "The request was accepted and stored durably.", "Not needed, and harmless."],
-    ["400", "The request is invalid. <code>errors</code> lists the faults.", "After you corrected it."],
+    ["400", "The request is invalid. <code>errors</code> lists the faults.", "After you correct it."],
     ["401", "The <code>Partner-Id</code> header and the key do not match.", "With another key."],
     [
       "403",
       "You are suspended, your quota is used up, or the request used plain <code>http</code>.",
-      "Over <code>https</code>. At a quota, after you deleted users. If you are suspended, contact us.",
+      "Over <code>https</code>. If a quota is used up, after you delete users. If you are suspended, contact us.",
     ],
     ["404", "The resource does not exist, or belongs to another partner.", "No."],
     ["405", "The path does not support the method. <code>Allow</code> lists the methods.", "No."],
@@ -224,7 +227,7 @@ function statusRows(): string[][] {
     [
       "409",
       "The request conflicts with the current state. The code says how.",
-      "<code>idempotency_in_flight</code>: after <code>Retry-After</code>. <code>event_in_delivery</code>: after a minute. Other codes: after the state changed.",
+      "<code>idempotency_in_flight</code>: after <code>Retry-After</code>. <code>event_in_delivery</code>: after a minute. Other codes: after the state has changed.",
     ],
     ["413", "The request is too large, or has too many items or users.", "In smaller parts."],
     [
@@ -235,10 +238,10 @@ function statusRows(): string[][] {
     [
       "422",
       "The idempotency key was used for another request, the file to inspect cannot be imported, or the response is too large.",
-      "With another key, another file, or for less data.",
+      "With another key, with another file, or for less data.",
     ],
     ["429", "A rate limit was reached.", "After <code>Retry-After</code>."],
-    ["500", "The service failed.", "Later. Not after <code>original_missing</code>."],
+    ["500", "The service failed.", "Later, but not after <code>original_missing</code>."],
     ["503", "A store is unavailable, or memory is short.", "After <code>Retry-After</code>."],
   ];
 }
@@ -249,12 +252,12 @@ function headerRows(): string[][] {
     [
       "<code>RateLimit-Policy</code>",
       "Every response under <code>/api/</code> to a partner with limits, after authentication",
-      'The limits that this request counts against, such as <code>"intake";q=6000;w=60, "files";q=60000;w=60</code>: <code>q</code> in <code>w</code> seconds. <code>read</code> is for GET and HEAD, <code>intake</code> for other requests, <code>files</code> for pinged and retried files.',
+      'The limits that this request counts against, such as <code>"intake";q=6000;w=60, "files";q=60000;w=60</code>: <code>q</code> requests or files in <code>w</code> seconds. <code>read</code> is for GET and HEAD, <code>intake</code> for other requests, <code>files</code> for pinged and retried files.',
     ],
     [
       "<code>RateLimit</code>",
       "The same",
-      'What is left, such as <code>"intake";r=5999;t=1</code>: <code>r</code> requests (or files) now, and the whole limit again in <code>t</code> seconds.',
+      'What is left, such as <code>"intake";r=5999;t=1</code>: <code>r</code> requests or files now. The whole limit is available again in <code>t</code> seconds.',
     ],
     [
       "<code>Retry-After</code>",
@@ -283,48 +286,48 @@ export function guide(): Section[] {
       html: `
 <p>You announce FIT files with <em>pings</em>. The service downloads each file, stores it unchanged, and decodes it into activities
 that you can read. You need the address of the service, your partner id and a key.</p>
-<p>Every request under <code>/api/</code> has both in two headers. (The spellings <code>HTTP_AUTHORIZATION</code> and
+<p>Send the partner id and the key with every request under <code>/api/</code>, in two headers. (The spellings <code>HTTP_AUTHORIZATION</code> and
 <code>HTTP_PARTNER_ID</code> are also accepted.)</p>
 ${listing(`export API=https://the.address.you.were.given\nexport PARTNER_ID=your-id\nexport AUTH_KEY=your-key`, "Settings for the shell")}
 <p><strong>1. Send a ride.</strong> This file is small enough to send in the request, in base64:</p>
 ${listing(post("/api/fit_partner_ping/", FIRST_PING), "Sending a ride with curl", "first-ping")}
 <p>The response is <code>202</code> and lists the file:</p>
 ${listing(`{ "accepted": 1, "files": [ { "file_id": "…", "user_id": "rider-1", "source": "head-unit",\n  "summary_id": "first-ride", "status": "queued" } ] }`, "The response")}
-<p>202 is a promise: the file ends as <code>imported</code>, or as <code>failed</code> with a reason.
-You can read it by its <code>file_id</code> at once. Lists, users and the overview show it within about three seconds.</p>
+<p>202 means that the ping is stored durably: the file ends as <code>imported</code>, or as <code>failed</code> with a reason.
+You can read the file by its <code>file_id</code> at once. Lists, users and the overview show it within about three seconds.</p>
 <p><strong>2. Read the activity.</strong> A live ride is usually imported within a second.</p>
 ${listing(curl("/api/activities/?user_id=rider-1"), "Reading activities with curl", "first-read")}
-<p><strong>3. Send your own file.</strong> Put an <code>https://</code> URL into <code>callback_url</code>. It is used byte for byte as you sent it.
-<a href="#downloads">Downloads</a> says how often it is requested and how long it must work.</p>`,
+<p><strong>3. Send your own file.</strong> Put an <code>https://</code> URL into <code>callback_url</code>. The service requests the URL exactly as you sent it.
+<a href="#downloads">Downloads</a> says how often the service requests it and how long it must work.</p>`,
     },
     {
       id: "limits",
       title: "Limits",
       html:
         table(["What", "Limit"], limitRows()) +
-        `<p><code>GET /api/partner/</code> shows your own limits and quotas, and how much of your quotas you use. Limits a minute apply in each
-location of our network: requests that reach us in two places of the world are counted separately.</p>
-<p>At a quota, all pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>. Reading, tasks and deleting still work.
-After you delete users, pings are accepted again within minutes. Usage is updated about once a minute, so pings may exceed a quota for some minutes.</p>`,
+        `<p><code>GET /api/partner/</code> shows your own limits and quotas, and how much of your quotas you use. Limits per minute apply to each
+location of our network: requests that reach different locations are counted separately.</p>
+<p>When a quota is used up, all pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>. Reads, tasks and deletions still work.
+After you delete users, pings are accepted again within minutes. Usage is updated about once a minute, so the service may accept pings beyond a quota for some minutes.</p>`,
     },
     {
       id: "downloads",
       title: "Downloads",
       html: `
-<p>Each version of a file is downloaded once: after one complete response with status 200 its bytes are stored, and its URL is not requested again. The URL may work
-only once, but a failed attempt must not use it up.</p>
+<p>The service downloads each version of a file once. After one complete response with status 200 it stores the bytes and does not request the URL again. The URL may be
+single-use, but a failed attempt must not use it up.</p>
 <ul>
 <li><strong>When the first request is sent:</strong> with <code>priority</code> 1 within seconds of the ping; with <code>priority</code> 0 after the task.</li>
 <li><strong>When the URL is requested again:</strong> after 408, 425, 429 and 5xx, when no connection is possible, when the body is incomplete, and when the
-whole file does not arrive within ${inWords(DOWNLOAD_DEADLINE_MS)}. Rarely also after a failure of this service before the bytes were stored.</li>
+whole file does not arrive within ${inWords(DOWNLOAD_DEADLINE_MS)}. In rare cases also when this service fails before it stores the bytes.</li>
 <li><strong>Schedule:</strong> the pauses after failed attempts are ${retryTimes}. Then the file fails. All attempts take about ${inHours(sum(HOST_RETRY_DELAYS_MS))}. <code>Retry-After</code> of your host
 lengthens a pause, but the last attempt is at most ${inWords(HOST_RETRIES_FOR_MS)} after the first failed one.</li>
-<li><strong>A host that does not respond:</strong> its other files wait without an attempt, up to ${inWords(HOST_RETRIES_FOR_MS)}. Then they fail as <code>callback_timeout</code>.</li>
-<li><strong>When the file fails at once:</strong> after 400, 401, 403, 404 and 410 (<code>callback_gone</code>), and after any other status (<code>callback_http_error</code>).</li>
-<li><strong>A retry by you</strong> requests the URL again when no bytes are stored. It is kept for ${inWords(KEPT_URL_FOR_MS)} after the failure.</li>
+<li><strong>A host that does not respond:</strong> its other files wait without an attempt for up to ${inWords(HOST_RETRIES_FOR_MS)}. Then they fail as <code>callback_timeout</code>.</li>
+<li><strong>When the file fails at once:</strong> after 400, 401, 403, 404 and 410 (<code>callback_gone</code>), and after any other status that is not listed above, such as 204 or 451 (<code>callback_http_error</code>).</li>
+<li><strong>When you retry a failed file:</strong> the service requests the URL again if it has not stored the bytes. It keeps the URL for ${inWords(KEPT_URL_FOR_MS)} after the failure.</li>
 </ul>
-<p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping, or for a history after the task. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
-At most ${MAX_REDIRECTS} redirects are followed. Requests have no headers of yours and no credentials.</p>`,
+<p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping. For a history, it should work for that time after the task. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
+The service follows at most ${MAX_REDIRECTS} redirects. It cannot send your own headers or credentials to the host.</p>`,
     },
     {
       id: "statuses",
@@ -349,14 +352,14 @@ and event types that they do not know, and treat an unknown problem code by its 
       html: `
 <ol>
 <li><p><strong>Ping every file</strong> with <code>priority</code> 0, at most ${inDigits(MAX_PINGS)} in a request. The files are <code>held</code>: nothing is downloaded yet,
-so their URLs must work until the import has run.</p>
+so their URLs must work until the import completes.</p>
 ${listing(post("/api/fit_partner_ping/", HISTORY), "Pinging a history with curl", "history-ping")}</li>
-<li><p><strong>Wait for every response.</strong> Repeat a request that got no response, or a 503.</p></li>
+<li><p><strong>Wait for every response.</strong> Repeat a request that got a 429, a 5xx or no response.</p></li>
 <li><p><strong>Send the task.</strong> It releases all files that are held for this user and source as one import.</p>
 ${listing(post("/api/task_partner/", TASK), "Sending the task with curl", "task")}
 <p><code>missing_summary_ids</code> in the response lists the expected files that were never pinged.
-<code>is_initial_import: true</code> requests a training plan when the import completes. Send it once for each user, with the first history.</p></li>
-<li><p><strong>Wait for completion.</strong> With an <code>event_id</code> you get an event at your <code>event_url</code>. Or poll:</p>
+<code>is_initial_import: true</code> requests a training plan when the import completes. Use it only for the first history of a user.</p></li>
+<li><p><strong>Wait for completion.</strong> If the task has an <code>event_id</code>, the service sends an event to your <code>event_url</code>. You can also poll:</p>
 ${listing(curl("/api/imports/?user_id=rider-1&source=head-unit"), "Reading imports with curl", "imports")}
 <p>Every import completes exactly once, when each of its files is imported, skipped or failed.</p></li>
 <li><p><strong>Check the failed files:</strong></p>
@@ -373,14 +376,15 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
       html: `
 <p>You may repeat every request.</p>
 <ul>
-<li>A ping equal in all fields to the newest ping of its file is a <code>duplicate</code> while that file is held or queued. With <code>overwrite_mode: true</code> it also is one for ${inWords(REPEAT_WINDOW_MS)} after that ping when the file is imported; later it imports the file again.</li>
-<li>With <code>overwrite_mode: false</code>, any ping of an imported or queued file is a <code>duplicate</code>, except of a queued file with a failed attempt: there a ping that differs, for example with a new URL, replaces the earlier one.</li>
-<li>A failed file is imported again by any ping. With <code>priority</code> 0 the new version is held until the next task.</li>
-<li>A task repeats an earlier one when it has the same <code>user_id</code>, <code>source</code>, <code>event_id</code> and <code>is_initial_import</code>, comes within ${inWords(REPEATED_TASK_WINDOW_MS)} of it, and
+<li><strong>Ping of a held file:</strong> a <code>duplicate</code> if all fields equal those of the file's newest ping. Otherwise it replaces the held version.</li>
+<li><strong>Ping of a queued file:</strong> a <code>duplicate</code> if all fields equal those of the file's newest ping. With <code>overwrite_mode: false</code> it also is a <code>duplicate</code> as long as no attempt has failed. Otherwise it is a new version, for example with a new URL.</li>
+<li><strong>Ping of an imported file:</strong> with <code>overwrite_mode: false</code> always a <code>duplicate</code>. With <code>overwrite_mode: true</code> it imports the file again, unless it equals the newest ping and comes within ${inWords(REPEAT_WINDOW_MS)} of it.</li>
+<li><strong>Ping of a failed file:</strong> imports the file again. With <code>priority</code> 0 the new version is held until the next task.</li>
+<li><strong>Task:</strong> a task repeats an earlier one if it has the same <code>user_id</code>, <code>source</code>, <code>event_id</code> and <code>is_initial_import</code>, comes within ${inWords(REPEATED_TASK_WINDOW_MS)} of it, and
 no file is held. It returns the earlier import with <code>repeated: true</code>. No second plan is requested and no second event is sent. If a file is held, the task starts a new import.</li>
 </ul>
-<p>For an identical response, send an <code>Idempotency-Key</code> with pings and tasks. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
-the second gets 409. Another body with the same key gets 422. Error responses are not kept.</p>
+<p>To get an identical response to a repeated ping request or task, send both with the same <code>Idempotency-Key</code>. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
+the second gets 409. A different body with the same key gets 422. Error responses are not kept.</p>
 ${listing(post("/api/fit_partner_ping/", FIRST_PING, `-H 'Idempotency-Key: ride-1-attempt'`), "Sending an idempotency key with curl", "idempotency")}
 <p><code>?dry_run=true</code> validates a request and stores nothing. With <code>Prefer: handling=lenient</code> the valid items of a ping request are accepted, and the others are returned
 as <code>rejected</code>. Without it, one invalid item rejects the whole request.</p>
@@ -397,13 +401,13 @@ as <code>rejected</code>. Without it, one invalid item rejects the whole request
 <li>An event may arrive more than once, always with the same <code>webhook-id</code>.</li>
 <li>Respond with 2xx to event types that you do not know.</li>
 </ol>
-<p>After any other response the event is sent again. The pauses are ${listed(EVENT_DELAYS_MS)}, at most ${JITTER * 100} % shorter at random. <code>Retry-After</code> lengthens a pause. Redirects are not followed. 410 ends the attempts.
-While your receiver does not respond in time, other events wait without an attempt; <code>next_attempt_at</code> is the time of the next one.
+<p>If your receiver does not respond with 2xx in time, the service sends the event again. The pauses are ${listed(EVENT_DELAYS_MS)}, each shortened at random by at most ${JITTER * 100} %. <code>Retry-After</code> lengthens a pause. Redirects are not followed. 410 ends the attempts.
+While your receiver does not respond in time, other events wait without an attempt. <code>next_attempt_at</code> of an event is the time of its next attempt.
 <a href="#getEvent"><code>GET /api/events/{id}/</code></a> shows each attempt with your response.
 <a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends a test event. When your receiver works again, <a href="#resendEvent"><code>POST /api/events/{id}/resend/</code></a> sends
 an event at once. An event is sent only after its import can be read.</p>
 <h3 id="verifying">Verifying the signature</h3>
-<p>Your secret begins with <code>whsec_</code>. During its rotation there are several signatures. Accept the event when one of them matches.</p>
+<p>Your secret begins with <code>whsec_</code>. While a secret is rotated, an event has several signatures. Accept the event if one of them matches.</p>
 <h4>Node</h4>
 ${listing(VERIFY_NODE, "Verifying in Node", "verify-node")}
 <h4>Python</h4>
@@ -415,29 +419,29 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
       id: "polling",
       title: "Polling instead of events",
       html: `
-<p>Without a public address, poll. <code>?updated_since=</code> returns files, activities and events in the order of their changes.</p>
+<p>If your system has no public address, poll. With <code>?updated_since=</code> the lists of files, activities and events return rows in the order of their changes.</p>
 <ol>
 <li>Start with a time before your first ping. Follow <code>next_cursor</code> until it is null.</li>
-<li>Store the <code>updated_at</code> of the last row and use it for the next poll. That row is returned again, and no change is missed.</li>
+<li>Store the <code>updated_at</code> of the last row and use it for the next poll. The next poll returns that row again, so you miss no change.</li>
 <li>Poll once a minute.</li>
-<li>A task does not change <code>updated_at</code> of the files that it releases. <code>GET /api/files/{file_id}/</code> returns them as <code>queued</code> at once, and lists do so within about three seconds. A feed returns them only when they are imported or have failed.</li>
-<li>Deleted rows disappear from the lists without a last entry.</li>
+<li>A task does not change <code>updated_at</code> of the files that it releases. <code>GET /api/files/{file_id}/</code> returns them as <code>queued</code> at once, and lists do so within about three seconds. A poll with <code>updated_since</code> returns them after their first attempt.</li>
+<li>Lists do not report deletions: a deleted row is no longer returned.</li>
 </ol>
 ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
 <p>Without <code>updated_since</code> files are sorted by their newest ping, newest first. A file that you ping again while you page moves to a page that you have already read.</p>
-<p>Follow <code>next_cursor</code> also after a short or empty page: a page reads a limited number of rows, and few of them may match your filters.</p>
-<p>A cursor works only for its list and its filters. Use it for one pass, and do not store it.</p>`,
+<p>A page may be short or empty although more rows follow: it reads a limited number of rows, and few of them may match your filters. Follow <code>next_cursor</code> until it is null.</p>
+<p>A cursor works only for its list and its filters. Use it only to read the next page, and do not store it.</p>`,
     },
     {
       id: "reading",
       title: "Reading activities and streams",
       html: `
 <p>A file has one activity for each session: a triathlon has one for each leg and each transition.
-Each quantity has its unit in its name. A quantity that was not measured is <code>null</code>, never 0.
-<code>derived</code> lists the fields that are missing in the file and were computed from its records.</p>
+The name of each quantity contains its unit. A quantity that was not measured is <code>null</code>, never 0.
+<code>derived</code> lists the fields and streams that are missing in the file and were computed from its other values.</p>
 ${listing(curl("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "Listing activities with curl", "activities")}
-<p>Streams are columns of equal length. Index <em>n</em> of every column is the same instant, and null means no reading. <code>resolution</code> is the maximum number of points; the highest and lowest values are kept.
-An activity's <code>streams</code> lists its streams. <code>${DEVELOPER_PREFIX}<em>name</em></code> is a developer field of the file, in the file's own unit.</p>
+<p>Streams are columns of equal length. Index <em>n</em> of every column is the same instant. Null means that the device recorded no value. <code>resolution</code> is the maximum number of points in each column. The highest and lowest values are kept.
+An activity's <code>streams</code> lists its streams. <code>${DEVELOPER_PREFIX}<em>name</em></code> is a developer field of the file, in the unit that the file uses.</p>
 ${listing(curl("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "Reading streams with curl", "streams")}
 ${table(
   ["Stream", "Values"],
@@ -445,7 +449,7 @@ ${table(
 )}
 <p><a href="#getOriginal"><code>GET /api/files/{file_id}/original/</code></a> returns the original bytes of a file.</p>
 <h3 id="file-warnings">Warnings of a file</h3>
-<p>A file with warnings was imported.</p>
+<p>Warnings do not prevent an import: a file with warnings was imported.</p>
 ${codeTable(FILE_WARNINGS, "warning")}`,
     },
     {
@@ -454,48 +458,48 @@ ${codeTable(FILE_WARNINGS, "warning")}`,
       html: `
 ${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl", "delete")}
 <p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. The response is 202, or 404 for an unknown user.
-A later ping of the user starts from nothing.</p>
-<p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id with the time of the deletion, so that delayed work cannot write data back. An id that can be guessed
-can be found from its hash. Use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>
+A later ping creates the user again, without the old data.</p>
+<p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id with the time of the deletion, so that delayed work cannot write data back. A hash does not
+hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>
 <h3 id="jurisdiction">Where data is stored</h3>
 <p><code>jurisdiction</code> of <a href="#getHealth"><code>GET /health/</code></a> names the jurisdiction in which we store all files, activities and settings:
-<code>eu</code>, <code>us</code> or <code>fedramp</code>, or null for none. It does not change.</p>`,
+<code>eu</code>, <code>us</code> or <code>fedramp</code>, or null for no jurisdiction. It does not change.</p>`,
     },
     {
       id: "going-live",
       title: "Going live",
       html: `
-<p><strong>Run the check.</strong> <a href="/console/#/check">Check my integration</a> in the console tests a whole integration with a new user and deletes it afterwards:
-a live ping, a history with its task, an overwrite, a duplicate, the event. <code>npm run verify</code> does the same in a terminal. Your receiver proves that it verifies signatures with two
-<a href="#sendTestEvent">test events</a>:</p>
+<p><strong>Run the check.</strong> <a href="/console/#/check">Check my integration</a> in the console tests a whole integration with a new user and deletes the user afterwards.
+It sends a live ping, a history with its task, an overwrite and a duplicate, and waits for the event. <code>npm run verify</code> does the same in a terminal. Two
+<a href="#sendTestEvent">test events</a> show whether your receiver verifies signatures:</p>
 <ol>
-<li>One contains <code>data.challenge</code>. After you verified the signature, respond with 200 and <code>{"challenge": "…"}</code> with the same text.</li>
+<li>One contains <code>data.challenge</code>. Verify the signature, then respond with 200 and the same text: <code>{"challenge": "…"}</code>.</li>
 <li>One is signed with an unknown secret. Respond with 400, 401, 403 or 422, as for any forged event.</li>
 </ol>
 <p>Then check the rest yourself:</p>
 <ul>
-<li>The key and the webhook secret are stored as secrets, and differ between test and production.</li>
+<li>You store the key and the webhook secret as secrets, and use different ones for test and production.</li>
 <li><code>callback_url</code> is <code>https</code> on a public host, needs no headers, and works as long as <a href="#downloads">Downloads</a> says.</li>
 <li><code>user_id</code> and <code>summary_id</code> never change for the same user and file.</li>
 <li>Times are Unix <em>seconds</em>, sent as strings.</li>
-<li>Requests without a response, 429 and 5xx are repeated with growing pauses. 400 is logged with <code>errors</code>, and a person reads it.</li>
-<li>The task is sent after the response to the last ping, with <code>expected_summary_ids</code>.</li>
-<li>Your receiver verifies signatures, responds before it processes an event, and recognizes repeated events. <code>POST /api/events/test/</code> got a 2xx.</li>
+<li>Your client repeats requests after 429, 5xx or no response, with growing pauses. It logs each 400 with its <code>errors</code>, and a person reads the log.</li>
+<li>You send the task after the responses to all pings, with <code>expected_summary_ids</code>.</li>
+<li>Your receiver verifies signatures, responds before it processes an event, and recognizes repeated events. It responded with 2xx to the event of <code>POST /api/events/test/</code>.</li>
 <li>A person checks files with status <code>failed</code>.</li>
-<li>A user who is deleted on your side is deleted here.</li>
-<li>Keys can be rotated without an outage: you get a second key, use it, and we revoke the first. A revoked key stops working within about a minute.</li>
+<li>When you delete a user in your system, you also delete the user here.</li>
+<li>You can rotate keys without an outage: we give you a second key, you switch to it, and we revoke the first. A revoked key stops working within about a minute.</li>
 </ul>`,
     },
     { id: "problems", title: "Problems", html: problemTable() },
     {
       id: "faults",
       title: "Faults in a request",
-      html: `<p><code>errors[].code</code> of a <a href="#problem-validation_failed"><code>validation_failed</code></a> problem. <code>pointer</code> is the location.</p>${codeTable(FAULT_CODES, "fault")}`,
+      html: `<p>Values of <code>errors[].code</code> in a <a href="#problem-validation_failed"><code>validation_failed</code></a> problem. <code>errors[].pointer</code> is the location of the fault.</p>${codeTable(FAULT_CODES, "fault")}`,
     },
     {
       id: "file-errors",
       title: "Why a file failed",
-      html: `<p><code>error.code</code> of a file, and <code>code</code> of a failed file in an event. A retry (<code>POST /api/files/{file_id}/retry/</code>, or of a whole import) needs <code>error.retryable</code>: the bytes are stored, or the URL is kept, which it is for ${inWords(KEPT_URL_FOR_MS)}. Otherwise ping the file again. Each file that a retry queues counts against your limit of files. At least ${inWords(RETRY_PAUSE_MS)} must pass between two retries of a file.</p>${fileErrorTable()}`,
+      html: `<p>Values of <code>error.code</code> of a file, and of <code>code</code> of a failed file in an event. You can retry a file (<code>POST /api/files/{file_id}/retry/</code>) or the failed files of an import (<code>POST /api/imports/{import_id}/retry/</code>) if <code>error.retryable</code> is true: the service has stored the bytes, or still has the URL, which it keeps for ${inWords(KEPT_URL_FOR_MS)}. Otherwise ping the file again. Each file that a retry queues counts against your limit of files. At least ${inWords(RETRY_PAUSE_MS)} must pass between two retries of a file.</p>${fileErrorTable()}`,
     },
   ];
 }
