@@ -36,7 +36,7 @@ const params = z.object({ activity_id: z.string() });
 const listRoute = createRoute({
   method: "get",
   path: "/api/activities/",
-  summary: "List activities by start, newest first; with `updated_since`, in the order of their changes",
+  summary: "List activities by start time, newest first; with `updated_since`, in the order of their changes",
   request: {
     query: z.strictObject({
       ...pageQuery,

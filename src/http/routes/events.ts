@@ -65,7 +65,7 @@ function noEventUrl(c: RequestContext) {
 
 const accepted = {
   202: {
-    description: "The event. The first attempt is made at once, the next ones follow the retry schedule.",
+    description: "The event. The first attempt is made at once. Further attempts follow the retry schedule.",
     content: { "application/json": { schema: eventWithAttemptsSchema } },
   },
   ...readProblems,

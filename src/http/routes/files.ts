@@ -29,7 +29,7 @@ function requireUserAndSource(
   if (query.summary_id === undefined) return;
   for (const name of ["user_id", "source"] as const) {
     if (query[name] !== undefined) continue;
-    const message = `Send \`${name}\` as well. A \`summary_id\` names a file only together with its \`user_id\` and \`source\`.`;
+    const message = `Send \`${name}\` as well. A \`summary_id\` identifies a file only together with its \`user_id\` and \`source\`.`;
     ctx.addIssue({ code: "custom", path: [name], params: { code: "required" }, message });
   }
 }
@@ -187,8 +187,8 @@ export const retryFile = endpoint(retryRoute, async (c) => {
     c,
     { file_id },
     found.status === "failed"
-      ? "Neither the bytes nor the URL of this file are stored any more. Ping the file again."
-      : `Only a failed file can be retried, and this file is ${found.status}.`,
+      ? "The bytes and the URL of this file are no longer stored. Ping the file again."
+      : `Only a failed file can be retried. The status of this file is \`${found.status}\`.`,
   );
   if (!retried.ok) return retried.response;
   const queued = await read.readFile(c.env, c.var.partner, file_id);

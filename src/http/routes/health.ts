@@ -41,7 +41,7 @@ export const getHealth = endpoint(route, async (c) => {
   if (missing.length > 0) {
     return schemaMissing(
       c,
-      `The tables of ${missing.join(", ")} are missing or older than this version. Run \`${migrationCommand(missing)}\`. For a deployed service, run \`npm run deploy\`, or replace \`--local\` by \`--remote\`.`,
+      `The tables of ${missing.join(", ")} are missing or older than this version. Run \`${migrationCommand(missing)}\`. For a deployed service, run \`npm run deploy\`, or replace \`--local\` with \`--remote\`.`,
     );
   }
   const { id, tag } = c.env.CF_VERSION_METADATA;

@@ -1,4 +1,5 @@
 import { createRoute } from "@hono/zod-openapi";
+import { OVERVIEW_DAYS } from "../../contract/limits.ts";
 import { overviewSchema } from "../../overview/overview.ts";
 import { readOverview } from "../../overview/read.ts";
 import { endpoint } from "../context.ts";
@@ -9,7 +10,7 @@ import { chargeRows } from "../rateLimit.ts";
 const route = createRoute({
   method: "get",
   path: "/api/overview/",
-  summary: "Get counts of files, imports and events of the last 14 days",
+  summary: `Get counts of files, imports and events of the last ${OVERVIEW_DAYS} days`,
   request: { query: noQuery },
   responses: {
     200: { description: "The counts.", content: { "application/json": { schema: overviewSchema } } },

@@ -48,10 +48,11 @@ const route = createRoute({
   },
   responses: {
     202: {
-      description: "The pings are accepted. Each file ends as imported, or as failed with a reason.",
+      description:
+        "The valid pings are accepted. Each accepted file ends as imported, or as failed with a reason.",
       headers: {
         "Preference-Applied": {
-          description: "`handling=lenient` if the request asked for it.",
+          description: "`handling=lenient` if the request had `Prefer: handling=lenient`.",
           schema: { type: "string" },
         },
       },
@@ -98,7 +99,7 @@ function databaseFull(c: PingContext) {
   return problem(
     c,
     "database_full",
-    "The service cannot store further files at present, and its operators are informed. Nothing was accepted. Send the same request again later. Reading, tasks and deletions work.",
+    "The service cannot store further files now. Its operators have been notified. Nothing was accepted. Send the same request again after the time in `Retry-After`. Reads, tasks and deletions still work.",
     { headers: { "Retry-After": String(DATABASE_FULL_RETRY_SECONDS) } },
   );
 }

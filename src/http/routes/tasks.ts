@@ -31,7 +31,7 @@ const route = createRoute({
   responses: {
     202: {
       description:
-        "The import of these files. A repeated task returns the import that the first one started. The `import_id` of a dry run names no import.",
+        "The import of these files. A repeated task returns the import that the first task started. The `import_id` of a dry run does not belong to any import.",
       content: { "application/json": { schema: taskResponseSchema } },
     },
     ...writeProblems,
