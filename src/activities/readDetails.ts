@@ -1,6 +1,6 @@
 import type { Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { decodeActivities } from "../fit/index.ts";
+import { decodeParts } from "../fit/index.ts";
 import { logLine } from "../log.ts";
 import type { ActivityDetails, ActivityWithParts } from "./activity.ts";
 import { decodeStored } from "./decodeStored.ts";
@@ -35,7 +35,7 @@ export async function readActivityWithDetails(
     ]);
     if (object === null) continue;
     const decoded = await decodeStored(owner.partner_id, object, count, (fit) =>
-      detailsOf(fit, sessionIndex, stored.startTimeInSeconds),
+      decodeParts(fit, { sessionIndex, fallbackStartInSeconds: stored.startTimeInSeconds }),
     );
     if (!decoded.ok) return decoded;
     decoded.hold.release();
@@ -43,16 +43,4 @@ export async function readActivityWithDetails(
   }
   logLine({ unit: "setback", outcome: "original_missing", partner_id: owner.partner_id, file_id: fileId });
   return { ok: false, code: "original_missing" };
-}
-
-function detailsOf(
-  fit: Uint8Array,
-  sessionIndex: number,
-  fallbackStartInSeconds: number,
-): ActivityDetails | null {
-  const decoded = decodeActivities(fit, { fallbackStartInSeconds });
-  const activity = decoded.ok ? decoded.activities[sessionIndex] : undefined;
-  if (activity === undefined) return null;
-  const { laps, lengths, devices } = activity;
-  return { laps, lengths, devices };
 }

@@ -35,12 +35,12 @@ const ownFields = (next: () => unknown) => ({
 const OWN_NAMES = Object.keys(ownFields(() => null));
 
 /** Names that the lists write as a letter and a position. Other names are written in full. */
-const REFERENCES = new Map(
-  Object.entries({ c: COLUMNS, o: OWN_NAMES, q: QUANTITY_NAMES, s: STREAM_KEYS }).flatMap(([letter, names]) =>
-    names.map((name, position) => [name, letter + position.toString(36)] as const),
-  ),
+const PAIRS = Object.entries({ c: COLUMNS, o: OWN_NAMES, q: QUANTITY_NAMES, s: STREAM_KEYS }).flatMap(
+  ([letter, names]) => names.map((name, position) => [name, letter + position.toString(36)] as const),
 );
-const REFERENCED = new Map(Array.from(REFERENCES, ([name, reference]) => [reference, name]));
+const REFERENCES = new Map(PAIRS);
+/** Every reference is readable, also those of a name that is both a quantity and a stream. */
+const REFERENCED = new Map(PAIRS.map(([name, reference]) => [reference, name]));
 
 /** Maximum size of the summaries of all activities of a file. */
 export const MAX_SUMMARY_BYTES = 256 * 1024;

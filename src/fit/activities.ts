@@ -43,7 +43,14 @@ import {
 } from "./sessionNumbers.ts";
 import type { SessionWindow, SessionWindows } from "./sessionWindows.ts";
 import { Totals } from "./totals.ts";
-import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength, FitWarning } from "./types.ts";
+import type {
+  ActivityParts,
+  DecodedActivity,
+  DecodedDevice,
+  DecodedLap,
+  DecodedLength,
+  FitWarning,
+} from "./types.ts";
 import { cadence, degrees, enhancedOrPlain, heartRate, isPosition, rounded } from "./values.ts";
 
 /** 1 cm, the resolution of FIT positions: a degree of latitude is 111 km. */
@@ -86,6 +93,19 @@ export function activitiesOf(
     const shared = { sessionWindows, devices, fallbackStartInSeconds };
     return sums === undefined ? [] : [activityOf(ofSession, sums, shared)];
   });
+}
+
+/** Returns the parts of the activity of a session as `activitiesOf` does, without reading records. Null for an unknown session. */
+export function partsOf(sessionWindows: SessionWindows, index: number): ActivityParts | null {
+  const { chained, clock, windows } = sessionWindows;
+  const [window, ofSession] = [windows[index], lapsOf(sessionWindows)[index]];
+  if (window === undefined || ofSession === undefined) return null;
+  const { sport } = sportsOf(window.session, chained.sport, ofSession.laps);
+  const isOnFoot = SPORTS_ON_FOOT.has(sport ?? GENERIC_SPORT);
+  return {
+    ...lapsAndLengthsOf(ofSession, clock, isOnFoot, (_name, recorded, computed) => recorded ?? computed),
+    devices: chained.devices.list(),
+  };
 }
 
 /** Everything about a session but its rows. */
@@ -199,8 +219,7 @@ function activityOf(
     ...sessionNumbersOf(session),
     ...counts,
     ...position,
-    laps: laps.map((lap, index) => lapOf(lap, index, clock, isOnFoot, derive)),
-    lengths: lengths.map((length, index) => lengthOf(length, index, clock, derive)),
+    ...lapsAndLengthsOf({ laps, lengths }, clock, isOnFoot, derive),
     devices,
     streams,
     derived: [...derived],
@@ -383,6 +402,18 @@ function streamKeysOf(
     if (totals.has(STANDARD_KEYS.length + i)) keys.push(key);
   });
   return keys;
+}
+
+function lapsAndLengthsOf(
+  { laps, lengths }: SessionLaps,
+  clock: Clock,
+  isOnFoot: boolean,
+  derive: Derive,
+): Pick<ActivityParts, "laps" | "lengths"> {
+  return {
+    laps: laps.map((lap, index) => lapOf(lap, index, clock, isOnFoot, derive)),
+    lengths: lengths.map((length, index) => lengthOf(length, index, clock, derive)),
+  };
 }
 
 function lapOf(

@@ -59,7 +59,7 @@ interface Remaining {
 
 /**
  * Returns the limits of a file: five weeks at one record per second; laps and lengths that as JSON (about 800 and 170
- * bytes each) stay below the 2 MB of a database row; descriptions for all developer fields of a dozen apps.
+ * bytes each) stay below 2 MB in a response; descriptions for all developer fields of a dozen apps.
  */
 function limitsOfFile(): Remaining {
   return {

@@ -1,12 +1,13 @@
-import { activitiesOf } from "./activities.ts";
+import { activitiesOf, partsOf } from "./activities.ts";
 import { FIT_EPOCH } from "./clock.ts";
 import { hasMarker, viewOf } from "./frame.ts";
-import { sessionWindowsOf } from "./sessionWindows.ts";
+import { sessionWindowsOf, type SessionWindows } from "./sessionWindows.ts";
 import { describeNotFit } from "./sniff.ts";
 import { ANSWER_CELLS, cellsOf, streamsOf, type BeforeAllocating } from "./streams.ts";
 import { readFirstPass, type FirstPass } from "./firstPass.ts";
 import {
   FIT_WARNINGS,
+  type ActivityParts,
   type DecodedActivity,
   type DecodeOptions,
   type DecodeResult,
@@ -125,6 +126,33 @@ export function decodeWithStreams(
   return { ...decoded, streams };
 }
 
+/** Returns the chained file of a session of the file, and the session's index in it. Null for an unknown session. */
+function findSession(
+  view: DataView,
+  options: DecodeOptions & { sessionIndex: number },
+): { sessionWindows: SessionWindows; index: number } | null {
+  let first = 0;
+  for (const chained of readFirstPass(view, new WorkBudget()).chainedFiles) {
+    const sessionWindows = sessionWindowsOf(chained, fallbackOf(options));
+    const index = options.sessionIndex - first;
+    if (sessionWindows.windows[index] !== undefined) return { sessionWindows, index };
+    first += sessionWindows.windows.length;
+  }
+  return null;
+}
+
+/**
+ * Decodes the laps, lengths and devices of one activity, without its records. Returns null when the file has no such
+ * session.
+ */
+export function decodeParts(
+  bytes: Uint8Array,
+  options: DecodeOptions & { sessionIndex: number },
+): ActivityParts | null {
+  const found = looksLikeFit(bytes) ? findSession(viewOf(bytes), options) : null;
+  return found === null ? null : partsOf(found.sessionWindows, found.index);
+}
+
 /**
  * Decodes the streams of one activity: columns of equal length, with null where a record has no reading.
  * Returns null when the file has no such session.
@@ -136,14 +164,7 @@ export function decodeStreams(
 ): Streams | null {
   if (!looksLikeFit(bytes)) return null;
   const view = viewOf(bytes);
-  let first = 0;
-  for (const chained of readFirstPass(view, new WorkBudget()).chainedFiles) {
-    const sessionWindows = sessionWindowsOf(chained, fallbackOf(options));
-    const index = options.sessionIndex - first;
-    if (sessionWindows.windows[index] !== undefined) {
-      return streamsOf(view, sessionWindows, [index], options, beforeAllocating)[0] ?? null;
-    }
-    first += sessionWindows.windows.length;
-  }
-  return null;
+  const found = findSession(view, options);
+  if (found === null) return null;
+  return streamsOf(view, found.sessionWindows, [found.index], options, beforeAllocating)[0] ?? null;
 }

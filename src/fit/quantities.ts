@@ -2,6 +2,8 @@
  * Quantities that activities and laps share, in the order of the API. Calls `of` for each and returns the results by
  * name: types, schemas, rounding and documentation all derive from this list. `decimals` is the resolution of the file
  * or, for averages, a useful one. Partners read `description`.
+ *
+ * Append only: stored summaries name quantities by position.
  */
 export function quantities<T>(of: (decimals: number, description: string) => T) {
   return {

@@ -1,4 +1,8 @@
-/** Keys of the standard streams, in the order of the API. Developer fields have the key `developer.<name>`. */
+/**
+ * Keys of the standard streams, in the order of the API. Developer fields have the key `developer.<name>`.
+ *
+ * Append only: stored summaries name streams by position.
+ */
 export const STREAM_KEYS = [
   "time_in_seconds",
   "distance_in_meters",

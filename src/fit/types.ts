@@ -51,7 +51,14 @@ export interface DecodedDevice {
   battery_voltage_in_volts: number | null;
 }
 
-export interface DecodedActivity extends Quantities, SessionNumbers {
+/** Parts of an activity that need no records. */
+export interface ActivityParts {
+  laps: DecodedLap[];
+  lengths: DecodedLength[];
+  devices: DecodedDevice[];
+}
+
+export interface DecodedActivity extends Quantities, SessionNumbers, ActivityParts {
   session_index: number;
   session_count: number;
   sport: string;
@@ -66,9 +73,6 @@ export interface DecodedActivity extends Quantities, SessionNumbers {
   derived: string[];
   /** Keys of the streams that `decodeStreams` returns for this activity. */
   streams: string[];
-  laps: DecodedLap[];
-  lengths: DecodedLength[];
-  devices: DecodedDevice[];
 }
 
 export interface DecodeOptions {

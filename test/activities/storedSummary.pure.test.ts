@@ -59,6 +59,38 @@ test("a summary that the first release wrote is read as it was", () => {
   expect(parseSummary(storedSummary(parseSummary(FIRST_RELEASE)))).toEqual(parseSummary(FIRST_RELEASE));
 });
 
+test("names that the first release stored as references keep their meaning", () => {
+  const references = (letter: string, count: number) =>
+    Array.from({ length: count }, (_, position) => letter + position.toString(36)).join("\t");
+  const lists = [
+    ["c", 3],
+    ["o", 13],
+    ["q", 19],
+  ] as const;
+  const stored = [
+    "",
+    "",
+    lists.map(([letter, count]) => references(letter, count)).join("\t"),
+    references("s", 10),
+  ];
+  const names = Object.keys(READ).filter((name) => name !== "derived" && name !== "streams");
+  expect(parseSummary(stored.join("\n"))).toMatchObject({
+    derived: ["session_index", "sport", "start_time_in_seconds", ...names],
+    streams: [
+      "time_in_seconds",
+      "distance_in_meters",
+      "latitude_in_degrees",
+      "longitude_in_degrees",
+      "altitude_in_meters",
+      "speed_in_meters_per_second",
+      "heart_rate_in_beats_per_minute",
+      "power_in_watts",
+      "cadence_in_cycles_per_minute",
+      "temperature_in_celsius",
+    ],
+  });
+});
+
 test("a summary of a newer release is read without the fields that this release does not know", () => {
   const more = "\t1\t2\t".repeat(30);
   const newer = [

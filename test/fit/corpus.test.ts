@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import path from "node:path";
 import { getFitSportName, getFitSubSportName } from "fit-file-parser/profile";
 import { describe, expect, test } from "vitest";
-import { decodeActivities, type DecodedActivity, type Quantities } from "../../src/fit/index.ts";
+import { decodeActivities, decodeParts, type DecodedActivity, type Quantities } from "../../src/fit/index.ts";
 import { streamsOf } from "../support/fitDecode.ts";
 import { corpusFolder, folderExists, readBytes } from "../support/fitFolders.ts";
 
@@ -92,6 +92,10 @@ describe.skipIf(!found)("every public file", () => {
     expect(sum(activities, ({ laps }) => laps.length)).toBe(known.laps);
     expect(sum(activities, ({ lengths }) => lengths.length)).toBe(known.lengths);
     checkStreams(bytes, activities, known);
+    activities.forEach(({ laps, lengths, devices }, sessionIndex) => {
+      const parts = decodeParts(bytes, { fallbackStartInSeconds: null, sessionIndex });
+      expect(parts).toEqual({ laps, lengths, devices });
+    });
   });
 });
 
