@@ -3,7 +3,7 @@ import { withRetries } from "../concurrency/withRetries.ts";
 import { allDatabases } from "../database/databases.ts";
 import type { Env, JobMessage } from "../env.ts";
 import { faultName, logLine } from "../log.ts";
-import { CLAIM_MS, runJob } from "./redecode.ts";
+import { CLAIM_MS, isUsedUp, newRunBudget, runJob } from "./redecode.ts";
 import { claimJob, nextJob, releaseJob } from "./write.ts";
 
 /** Delay before a job continues after a fault of a store. */
@@ -45,27 +45,42 @@ export async function consumeJobs(batch: MessageBatch, env: Env): Promise<void> 
   }
 }
 
-/** Does one run of a job and sends the job on. Returns false after a fault. */
+/** Does one run of a job, in one database after the other, and sends the job on. Returns false after a fault. */
 async function continueJob(env: Env, jobId: string): Promise<boolean> {
   const startedAt = Date.now();
   const line = (fields: { outcome: "done" | "continued" | "fault"; files: number; fault?: string }) =>
     logLine({ unit: "job", job_id: jobId, ...fields, milliseconds: Date.now() - startedAt });
+  const budget = newRunBudget(startedAt);
+  let isUnfinished = false;
+  let hasFault = false;
   for (const database of allDatabases(env)) {
+    if (isUsedUp(budget)) {
+      isUnfinished = true;
+      break;
+    }
     let claimed = false;
     try {
       const job = await claimJob(database, jobId, startedAt, startedAt + CLAIM_MS);
       if (job === null) continue;
       claimed = true;
-      const after = await runJob(env, database, job);
+      const after = await runJob(env, database, job, budget);
       const files = after.looked_at - job.looked_at;
-      if (after.finished_at === null) await env.JOBS.send({ job_id: jobId });
+      isUnfinished ||= after.finished_at === null;
       line({ outcome: after.finished_at === null ? "continued" : "done", files });
     } catch (fault) {
       // If this fails as well, the claim expires by itself, and the clock sends the job again.
       if (claimed) await withRetries(async () => releaseJob(database, jobId)).catch(() => undefined);
       line({ outcome: "fault", files: 0, fault: faultName(fault) });
-      return false;
+      hasFault = true;
     }
   }
-  return true;
+  // The retry of this message continues all databases.
+  if (hasFault) return false;
+  try {
+    if (isUnfinished) await env.JOBS.send({ job_id: jobId });
+    return true;
+  } catch (fault) {
+    line({ outcome: "fault", files: 0, fault: faultName(fault) });
+    return false;
+  }
 }

@@ -25,6 +25,11 @@ const CONCURRENT_FILES = 6;
 /** A run starts no further page after this time, nor after this many statements. D1 allows an invocation 1,000. */
 const RUN_MS = 5_000;
 const STATEMENTS_PER_RUN = 500;
+/** What is left of a run. The runs of one invocation, in several databases, share it. */
+export interface RunBudget {
+  untilMs: number;
+  statements: number;
+}
 /** Maximum wait for memory: longer than requests and imports hold it. */
 const MEMORY_WAIT_MS = 60_000;
 /** Lifetime of a claim. Then another run continues the job of a run that died. */
@@ -41,21 +46,27 @@ type Result =
   | { kind: "unchanged" }
   | { kind: "failed"; code: string };
 
+export function newRunBudget(nowMs: number): RunBudget {
+  return { untilMs: nowMs + RUN_MS, statements: STATEMENTS_PER_RUN };
+}
+
+export function isUsedUp({ untilMs, statements }: RunBudget): boolean {
+  return statements <= 0 || Date.now() >= untilMs;
+}
+
 /**
  * Continues a claimed job by some pages, and releases it. Returns the job. Throws when a store fails: the page is not
  * counted, and the next run repeats it.
  */
-export async function runJob(env: Env, database: D1Database, claimed: Job): Promise<Job> {
-  const startedAt = Date.now();
+export async function runJob(env: Env, database: D1Database, claimed: Job, budget: RunBudget): Promise<Job> {
   let job = claimed;
-  let statements = 0;
   // The previous run died in its page. Decode that page file by file, to isolate the file that caused it.
   let singleFiles = claimed.claims > 1 ? PAGE.files : 0;
-  while (job.finished_at === null && Date.now() - startedAt < RUN_MS && statements < STATEMENTS_PER_RUN) {
+  while (job.finished_at === null && !isUsedUp(budget)) {
     const pageStartedAt = Date.now();
     const page = await redecodePage(env, database, job, singleFiles > 0 ? SINGLE_FILE : PAGE);
     job = page.job;
-    statements += page.statements;
+    budget.statements -= page.statements;
     singleFiles -= 1;
     // Leaves half of the time to live rides and requests. Locally they share the isolate and its thread.
     await wait(Date.now() - pageStartedAt);
@@ -145,7 +156,10 @@ async function redecodeFile(env: Env, job: Job, file: StoredFile): Promise<Resul
     const unwrapped = unwrap(bytes);
     if (!unwrapped.ok) return { kind: "failed", code: unwrapped.code };
     const { fit } = unwrapped;
-    const decoded = decodeActivities(fit, { fallbackStartInSeconds: Number(file.start_time_in_seconds) });
+    const decoded = decodeActivities(fit, {
+      fallbackStartInSeconds: Number(file.start_time_in_seconds),
+      receivedAtInSeconds: file.received_at / 1000,
+    });
     if (fit.buffer !== bytes.buffer) freeBytes(fit);
     if (!decoded.ok) return { kind: "failed", code: decoded.problem.code };
     // Laps, lengths and devices are not stored. A page of them would be large.

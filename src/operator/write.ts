@@ -126,6 +126,7 @@ const storedFileSchema = z.object({
   revision: z.number(),
   object_key: z.string().nullable(),
   size_in_bytes: z.number().nullable(),
+  received_at: z.number(),
 });
 export type StoredFile = z.infer<typeof storedFileSchema>;
 

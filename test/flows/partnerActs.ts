@@ -17,6 +17,8 @@ export interface PingFields {
   priority?: 0 | 1;
   overwrite_mode?: boolean;
   user_id?: string;
+  /** Unix seconds. */
+  start_time_in_seconds?: string;
   source?: string;
 }
 

@@ -5,6 +5,7 @@ import { allDatabases } from "../../src/database/databases.ts";
 import { DECODER_VERSION } from "../../src/fit/index.ts";
 import { idPrefix } from "../../src/identifiers.ts";
 import { sendJobs } from "../../src/operator/jobs.ts";
+import { parseJob, READ_JOB } from "../../src/operator/write.ts";
 import { createRedecode, deliverJob, expireClaims, failuresOf, finishJob, jobOf } from "../support/jobs.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { playOutside } from "../support/outside.ts";
@@ -180,6 +181,47 @@ test("a job is sent on until it has finished, and by the clock if its message is
   expect(await finishJob(jobId)).toMatchObject({ looked_at: 250, changed: 250, failed: 0 });
   expect(Math.max(...statements)).toBeLessThan(10);
   expect(statements.length).toBeLessThan(20);
+});
+
+test("a job in two databases is sent on once, not once for each", async () => {
+  const sent = vi.spyOn(env.JOBS, "send").mockResolvedValue(undefined as never);
+  const jobId = await createRedecode(LATER_THAN_OTHERS);
+  // Every look at the clock finds the time of a run used up.
+  let now = Date.now();
+  vi.spyOn(Date, "now").mockImplementation(() => (now += 6_000));
+  expect(await deliverJob(jobId)).toBe(true);
+  expect(await jobOf(jobId)).toMatchObject({ isFinished: false });
+  expect(sent.mock.calls).toEqual([[{ job_id: jobId }]]);
+});
+
+test("a database that fails does not stop the job in the others", async () => {
+  const jobId = await createRedecode(LATER_THAN_OTHERS);
+  const down = vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+    throw new Error("D1_ERROR: Network connection lost.");
+  });
+  expect(await deliverJob(jobId)).toBe(false);
+  down.mockRestore();
+  const jobs = await Promise.all(
+    allDatabases(env).map(async (database) => database.prepare(READ_JOB).bind(jobId).first()),
+  );
+  expect(jobs.map((row) => parseJob(row).finished_at !== null)).toEqual([false, true]);
+});
+
+test("a start after the receipt still has its warning after the file is decoded again", async () => {
+  const who = await newPartner();
+  const since = Date.now();
+  const startInSeconds = Math.floor(since / 1_000) + 7_200;
+  const [file] = await ping(who, {
+    summary_id: "ride",
+    start_time_in_seconds: String(startInSeconds),
+    callback_url: base64(rideFile({ startInSeconds })),
+  });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  const warnings = async () => (await read(who, `/api/files/${file?.file_id}/`))["warnings"];
+  expect(await warnings()).toEqual(["start_time_mismatch"]);
+  await asOlderDecoder(who);
+  expect(await redecode(since)).toMatchObject({ changed: 1 });
+  expect(await warnings()).toEqual(["start_time_mismatch"]);
 });
 
 /** Receipt of files that jobs of other tests' files do not reach. */
