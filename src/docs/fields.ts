@@ -255,7 +255,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   detail: "A sentence about this case, for people. Its wording may change.",
   code: "Stable code, for programs.",
   request_id: "Id of the request, as in `X-Request-Id`. Include it when you contact us.",
-  errors: `Faults of the request, at most ${MAX_FAULTS}. Present in \`validation_failed\` and in problems about one list.`,
+  errors: `Faults of the request, at most ${MAX_FAULTS}. Present in \`validation_failed\`, \`too_many_items\` and \`too_many_users\`.`,
   pointer:
     "Location of the fault: a JSON pointer (RFC 6901) into the body, or `/` and the name of a parameter.",
   "Health.status": "Always `ok`.",

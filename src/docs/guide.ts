@@ -154,7 +154,7 @@ function limitRows(): [what: string, most: string][] {
   return [
     [
       "Body of a request",
-      `${inBytes(MAX_JSON_BODY_BYTES)} of JSON, ${inBytes(MAX_FILE_BYTES)} for a file to inspect. The same for chunked bodies.`,
+      `${inBytes(MAX_JSON_BODY_BYTES)} of JSON, ${inBytes(MAX_FILE_BYTES)} for a file to inspect. These limits also apply to chunked bodies.`,
     ],
     ["Values in a JSON body", inDigits(MAX_JSON_VALUES)],
     [
@@ -211,13 +211,21 @@ function statusRows(): string[][] {
     ["200", "The request succeeded.", "Not needed."],
     ["202", "The request was accepted and stored durably.", "Not needed, and harmless."],
     ["400", "The request is invalid. <code>errors</code> lists the faults.", "After you correct it."],
-    ["401", "The <code>Partner-Id</code> header and the key do not match.", "With another key."],
+    [
+      "401",
+      "The <code>Partner-Id</code> header and the key do not match.",
+      "With the right partner id and key.",
+    ],
     [
       "403",
       "You are suspended, your quota is used up, or the request used plain <code>http</code>.",
       "Over <code>https</code>. If a quota is used up, after you delete users. If you are suspended, contact us.",
     ],
-    ["404", "The resource does not exist, or belongs to another partner.", "No."],
+    [
+      "404",
+      "The resource does not exist, or belongs to another partner.",
+      "No, except for original bytes that are not stored yet.",
+    ],
     ["405", "The path does not support the method. <code>Allow</code> lists the methods.", "No."],
     [
       "408",
@@ -242,7 +250,11 @@ function statusRows(): string[][] {
     ],
     ["429", "A rate limit was reached.", "After <code>Retry-After</code>."],
     ["500", "The service failed.", "Later, but not after <code>original_missing</code>."],
-    ["503", "A store is unavailable, or memory is short.", "After <code>Retry-After</code>."],
+    [
+      "503",
+      "A store is unavailable or full, memory is short, or the service is being set up.",
+      "After <code>Retry-After</code>.",
+    ],
   ];
 }
 
@@ -333,7 +345,7 @@ The service follows at most ${MAX_REDIRECTS} redirects. It cannot send your own 
       id: "statuses",
       title: "Statuses and response headers",
       html: `${table(["Status", "Meaning", "Send it again?"], statusRows())}
-<p>Every error is a problem document (RFC 9457, <code>application/problem+json</code>). Programs decide by <code>code</code>, which is stable. The wording of other fields may change.
+<p>Every error is a problem document (RFC 9457, <code>application/problem+json</code>). Let your program decide by <code>status</code> and <code>code</code>, which are stable. The wording of <code>title</code> and <code>detail</code> may change.
 <a href="#problems">Problems</a> lists all codes.</p>
 <h3 id="headers">Response headers</h3>
 ${table(["Header", "Sent with", "Content"], headerRows())}`,
@@ -380,8 +392,8 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
 <li><strong>Ping of a queued file:</strong> a <code>duplicate</code> if all fields equal those of the file's newest ping. With <code>overwrite_mode: false</code> it also is a <code>duplicate</code> as long as no attempt has failed. Otherwise it is a new version, for example with a new URL.</li>
 <li><strong>Ping of an imported file:</strong> with <code>overwrite_mode: false</code> always a <code>duplicate</code>. With <code>overwrite_mode: true</code> it imports the file again, unless it equals the newest ping and comes within ${inWords(REPEAT_WINDOW_MS)} of it.</li>
 <li><strong>Ping of a failed file:</strong> imports the file again. With <code>priority</code> 0 the new version is held until the next task.</li>
-<li><strong>Task:</strong> a task repeats an earlier one if it has the same <code>user_id</code>, <code>source</code>, <code>event_id</code> and <code>is_initial_import</code>, comes within ${inWords(REPEATED_TASK_WINDOW_MS)} of it, and
-no file is held. It returns the earlier import with <code>repeated: true</code>. No second plan is requested and no second event is sent. If a file is held, the task starts a new import.</li>
+<li><strong>Task:</strong> a task repeats an earlier one if no file is held, it comes within ${inWords(REPEATED_TASK_WINDOW_MS)} of the earlier one, and it has the same <code>user_id</code>, <code>source</code>, <code>event_id</code>
+and <code>is_initial_import</code>. It returns the earlier import with <code>repeated: true</code>. No second plan is requested and no second event is sent. If a file is held, the task starts a new import.</li>
 </ul>
 <p>To get an identical response to a repeated ping request or task, send both with the same <code>Idempotency-Key</code>. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
 the second gets 409. A different body with the same key gets 422. Error responses are not kept.</p>
@@ -396,15 +408,15 @@ as <code>rejected</code>. Without it, one invalid item rejects the whole request
       html: `
 <p>Events are POST requests to your <code>event_url</code>, signed as Standard Webhooks specifies. Use one of its libraries or the listings below.</p>
 <ol>
-<li>Verify the signature over the original bytes of the body. Reject events that are more than five minutes old.</li>
+<li>Verify the signature over the original bytes of the body. Reject a request if its <code>webhook-timestamp</code> is more than five minutes old. This is the time of the attempt: an event that is sent again has a new one.</li>
 <li>Store the event, respond with any 2xx within ${inWords(RESPONSE_DEADLINE_MS)}, then process it.</li>
 <li>An event may arrive more than once, always with the same <code>webhook-id</code>.</li>
 <li>Respond with 2xx to event types that you do not know.</li>
 </ol>
 <p>If your receiver does not respond with 2xx in time, the service sends the event again. The pauses are ${listed(EVENT_DELAYS_MS)}, each shortened at random by at most ${JITTER * 100} %. <code>Retry-After</code> lengthens a pause. Redirects are not followed. 410 ends the attempts.
 While your receiver does not respond in time, other events wait without an attempt. <code>next_attempt_at</code> of an event is the time of its next attempt.
-<a href="#getEvent"><code>GET /api/events/{id}/</code></a> shows each attempt with your response.
-<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends a test event. When your receiver works again, <a href="#resendEvent"><code>POST /api/events/{id}/resend/</code></a> sends
+<a href="#getEvent"><code>GET /api/events/{event_id}/</code></a> shows each attempt with your response.
+<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends a test event. When your receiver works again, <a href="#resendEvent"><code>POST /api/events/{event_id}/resend/</code></a> sends
 an event at once. An event is sent only after its import can be read.</p>
 <h3 id="verifying">Verifying the signature</h3>
 <p>Your secret begins with <code>whsec_</code>. While a secret is rotated, an event has several signatures. Accept the event if one of them matches.</p>
@@ -429,7 +441,7 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
 </ol>
 ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
 <p>Without <code>updated_since</code> files are sorted by their newest ping, newest first. A file that you ping again while you page moves to a page that you have already read.</p>
-<p>A page may be short or empty although more rows follow: it reads a limited number of rows, and few of them may match your filters. Follow <code>next_cursor</code> until it is null.</p>
+<p>A page may be short or empty although more rows follow: it reads a limited number of rows, and few of them may match your filters. Only a null <code>next_cursor</code> marks the last page.</p>
 <p>A cursor works only for its list and its filters. Use it only to read the next page, and do not store it.</p>`,
     },
     {
@@ -494,7 +506,7 @@ It sends a live ping, a history with its task, an overwrite and a duplicate, and
     {
       id: "faults",
       title: "Faults in a request",
-      html: `<p>Values of <code>errors[].code</code> in a <a href="#problem-validation_failed"><code>validation_failed</code></a> problem. <code>errors[].pointer</code> is the location of the fault.</p>${codeTable(FAULT_CODES, "fault")}`,
+      html: `<p>Values of <code>errors[].code</code> in the problems <a href="#problem-validation_failed"><code>validation_failed</code></a>, <a href="#problem-too_many_items"><code>too_many_items</code></a> and <a href="#problem-too_many_users"><code>too_many_users</code></a>. <code>errors[].pointer</code> is the location of the fault.</p>${codeTable(FAULT_CODES, "fault")}`,
     },
     {
       id: "file-errors",

@@ -189,7 +189,7 @@ function fieldRows(schema: SchemaOrRef, path: string, links: ReadonlyMap<string,
   const { additionalProperties } = schema;
   const columns =
     path === "" && typeof additionalProperties === "object"
-      ? [["<em>any other</em>", typeHtml(additionalProperties), "A column, under its name."]]
+      ? [["<em>any other</em>", typeHtml(additionalProperties), "The column of the stream with this name."]]
       : [];
   const items = schema.items === undefined ? [] : fieldRows(schema.items, `${path}[]`, links);
   return [...own, ...columns, ...items, ...withoutRepetition(variants)];
