@@ -1,5 +1,8 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
+import { randomId } from "../src/identifiers.ts";
+import { INSERT_AGAIN } from "../src/operator/again/write.ts";
+import { READ_JOB } from "../src/operator/write.ts";
 import { runScheduled } from "../src/scheduled.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -56,4 +59,23 @@ test("the line names a sweep with a store that is down, without the store's mess
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");
+});
+
+test("while one database is down, the clock does the work of the others", async () => {
+  const down = new Proxy(env.DB, {
+    get() {
+      throw new Error("the database is down");
+    },
+  });
+  const other = env.DB_2;
+  if (other === undefined) throw new Error("wrangler.toml declares DB_2");
+  const jobId = randomId();
+  const parameters = { partner_id: null, user_id: null, objects: [] };
+  await other.prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+
+  await lineOf({ ...env, DB: down }, Date.now());
+
+  expect(await other.prepare(READ_JOB).bind(jobId).first()).toMatchObject({
+    finished_at: expect.any(Number),
+  });
 });

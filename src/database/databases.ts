@@ -59,7 +59,28 @@ export function namedDatabases(env: Databases): NamedDatabase[] {
     });
 }
 
-/** Returns all databases, for sweeps over all partners. */
+/** Returns all databases. Sweeps over all partners use `sumOverDatabases`. */
 export function allDatabases(env: Databases): D1Database[] {
   return namedDatabases(env).map(({ database }) => database);
+}
+
+/**
+ * Does the work in each database in turn, and returns the sum of its results. A fault in one database does not stop the
+ * work in the others: the first fault is thrown at the end.
+ */
+export async function sumOverDatabases(
+  env: Databases,
+  work: (database: D1Database, name: string) => Promise<number>,
+): Promise<number> {
+  let sum = 0;
+  const faults: unknown[] = [];
+  for (const { name, database } of namedDatabases(env)) {
+    try {
+      sum += await work(database, name);
+    } catch (fault) {
+      faults.push(fault);
+    }
+  }
+  if (faults.length > 0) throw faults[0];
+  return sum;
 }

@@ -1,4 +1,4 @@
-import { allDatabases, namedDatabases } from "../database/databases.ts";
+import { sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteTestEvents, postponeOverdueDeliveries } from "./write.ts";
 
@@ -18,8 +18,8 @@ const TEST_EVENTS_PER_RUN = 10_000;
 /** Sends messages again for due deliveries whose message seems lost. Returns how many. */
 export async function sweepDeliveries(env: Env, nowMs: number): Promise<number> {
   const beforeMs = nowMs - (env.ENVIRONMENT === "local" ? LOCAL_GRACE_MS : GRACE_MS);
-  let sent = 0;
-  for (const { name, database } of namedDatabases(env)) {
+  return sumOverDatabases(env, async (database, name) => {
+    let sent = 0;
     for (let batch = 0; batch < BATCHES_PER_RUN; batch += 1) {
       const overdue = await postponeOverdueDeliveries(database, beforeMs, nowMs, BATCH_MESSAGES);
       if (overdue.length > 0)
@@ -29,15 +29,13 @@ export async function sweepDeliveries(env: Env, nowMs: number): Promise<number> 
       sent += overdue.length;
       if (overdue.length < BATCH_MESSAGES) break;
     }
-  }
-  return sent;
+    return sent;
+  });
 }
 
 /** Deletes test events that have expired. Returns how many. */
 export async function sweepTestEvents(env: Env, nowMs: number): Promise<number> {
-  let deleted = 0;
-  for (const database of allDatabases(env)) {
-    deleted += await deleteTestEvents(database, nowMs - TEST_EVENT_KEPT_FOR_MS, TEST_EVENTS_PER_RUN);
-  }
-  return deleted;
+  return sumOverDatabases(env, async (database) =>
+    deleteTestEvents(database, nowMs - TEST_EVENT_KEPT_FOR_MS, TEST_EVENTS_PER_RUN),
+  );
 }

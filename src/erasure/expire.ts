@@ -1,5 +1,5 @@
 import { ERASURE_KEPT_FOR_MS } from "../contract/limits.ts";
-import { allDatabases } from "../database/databases.ts";
+import { sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredErasures } from "./write.ts";
 
@@ -8,9 +8,7 @@ const EXPIRED_PER_RUN = 1_000;
 
 /** Deletes erasures that are older than any stored or delayed work can be. Returns how many. */
 export async function sweepExpiredErasures(env: Env, nowMs: number): Promise<number> {
-  let deleted = 0;
-  for (const database of allDatabases(env)) {
-    deleted += await deleteExpiredErasures(database, nowMs - ERASURE_KEPT_FOR_MS, EXPIRED_PER_RUN);
-  }
-  return deleted;
+  return sumOverDatabases(env, async (database) =>
+    deleteExpiredErasures(database, nowMs - ERASURE_KEPT_FOR_MS, EXPIRED_PER_RUN),
+  );
 }

@@ -1,4 +1,4 @@
-import { allDatabases } from "../database/databases.ts";
+import { sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { faultName, logLine } from "../log.ts";
 import { HANDLERS, type Sweep } from "./steps.ts";
@@ -20,13 +20,11 @@ const ERASURES_PER_RUN = 50;
 
 /** Continues erasures with a due sweep. A failure does not delay the others. Returns how many were due. */
 export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
-  let due = 0;
-  for (const database of allDatabases(env)) {
+  return sumOverDatabases(env, async (database) => {
     const erasures = await claimDueErasures(database, nowMs, ERASURES_PER_RUN);
     await advanceInTurn(env, database, erasures, RUN_BUDGET, nowMs);
-    due += erasures.length;
-  }
-  return due;
+    return erasures.length;
+  });
 }
 
 /**

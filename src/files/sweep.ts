@@ -1,7 +1,7 @@
 import { collectorNamed } from "../collector/client.ts";
 import { settleAll } from "../concurrency/settleAll.ts";
 import { withRetries } from "../concurrency/withRetries.ts";
-import { allDatabases } from "../database/databases.ts";
+import { allDatabases, sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { collectorNameOfId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
@@ -29,8 +29,8 @@ const HOUR_MS = 60 * 60_000;
 
 /** Deletes objects that no file names any more, a few pages a run. Returns how many. */
 export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<number> {
-  let deleted = 0;
-  for (const database of allDatabases(env)) {
+  return sumOverDatabases(env, async (database) => {
+    let deleted = 0;
     for (let page = 0; page < PAGES_PER_RUN; page += 1) {
       const keys = await readDiscarded(database, nowMs - GRACE_MS, PAGE);
       if (keys.length > 0) {
@@ -40,8 +40,8 @@ export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<nu
       deleted += keys.length;
       if (keys.length < PAGE) break;
     }
-  }
-  return deleted;
+    return deleted;
+  });
 }
 
 /**

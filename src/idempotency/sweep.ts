@@ -1,4 +1,4 @@
-import { allDatabases } from "../database/databases.ts";
+import { sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredRequests } from "./write.ts";
 
@@ -9,13 +9,13 @@ const PAGES_PER_RUN = 10;
 
 /** Deletes the records of requests after their retention time. Returns their number. */
 export async function sweepIdempotentRequests(env: Env, nowMs: number): Promise<number> {
-  let deleted = 0;
-  for (const database of allDatabases(env)) {
+  return sumOverDatabases(env, async (database) => {
+    let deleted = 0;
     for (let page = 0; page < PAGES_PER_RUN; page += 1) {
       const found = await deleteExpiredRequests(database, nowMs, RECORDS_PER_PAGE);
       deleted += found;
       if (found < RECORDS_PER_PAGE) break;
     }
-  }
-  return deleted;
+    return deleted;
+  });
 }

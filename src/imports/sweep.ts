@@ -1,5 +1,5 @@
 import { HELD_FOR_MS } from "../contract/limits.ts";
-import { allDatabases } from "../database/databases.ts";
+import { sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteOldMissing } from "./write.ts";
 
@@ -11,9 +11,7 @@ const SLICES_PER_RUN = 1_000;
  * to a later import. Returns the number of slices.
  */
 export async function sweepMissing(env: Env, nowMs: number): Promise<number> {
-  let deleted = 0;
-  for (const database of allDatabases(env)) {
-    deleted += await deleteOldMissing(database, nowMs - HELD_FOR_MS, SLICES_PER_RUN);
-  }
-  return deleted;
+  return sumOverDatabases(env, async (database) =>
+    deleteOldMissing(database, nowMs - HELD_FOR_MS, SLICES_PER_RUN),
+  );
 }

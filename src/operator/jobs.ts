@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { withRetries } from "../concurrency/withRetries.ts";
-import { allDatabases } from "../database/databases.ts";
+import { allDatabases, sumOverDatabases } from "../database/databases.ts";
 import type { Env, JobMessage } from "../env.ts";
 import { faultName, logLine } from "../log.ts";
 import { CLAIM_MS, isUsedUp, newRunBudget, runJob } from "./redecode.ts";
@@ -14,14 +14,12 @@ const FAULT_PAUSE_SECONDS = 10;
  * themselves; this starts jobs, and continues those whose message was lost. Returns the number of jobs sent.
  */
 export async function sendJobs(env: Env, nowMs: number): Promise<number> {
-  let sent = 0;
-  for (const database of allDatabases(env)) {
+  return sumOverDatabases(env, async (database) => {
     const jobId = await nextJob(database, nowMs);
-    if (jobId === null) continue;
+    if (jobId === null) return 0;
     await env.JOBS.send({ job_id: jobId });
-    sent += 1;
-  }
-  return sent;
+    return 1;
+  });
 }
 
 const messageSchema: z.ZodType<JobMessage> = z.object({ job_id: z.string() });

@@ -1,4 +1,4 @@
-import { allDatabases } from "../database/databases.ts";
+import { sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteFinishedJobs } from "./write.ts";
 
@@ -7,9 +7,7 @@ const FINISHED_JOB_KEPT_FOR_MS = 30 * 24 * 60 * 60_000;
 
 /** Deletes jobs that finished long ago. Returns how many. */
 export async function sweepFinishedJobs(env: Env, nowMs: number): Promise<number> {
-  let deleted = 0;
-  for (const database of allDatabases(env)) {
-    deleted += await deleteFinishedJobs(database, nowMs - FINISHED_JOB_KEPT_FOR_MS);
-  }
-  return deleted;
+  return sumOverDatabases(env, async (database) =>
+    deleteFinishedJobs(database, nowMs - FINISHED_JOB_KEPT_FOR_MS),
+  );
 }

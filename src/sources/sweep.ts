@@ -1,7 +1,7 @@
 import { collectorFor } from "../collector/client.ts";
 import { clockFor } from "../collector/clock.pure.ts";
 import { settleAll } from "../concurrency/settleAll.ts";
-import { allDatabases } from "../database/databases.ts";
+import { sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { readRound } from "./read.ts";
 import { saveRound } from "./write.ts";
@@ -14,12 +14,10 @@ const AT_ONCE = 10;
  */
 export async function sweepSources(env: Env): Promise<number> {
   const { wakesPerRun } = clockFor(env.ENVIRONMENT);
-  let found = 0;
-  for (const database of allDatabases(env)) {
+  return sumOverDatabases(env, async (database) => {
     const places = await readRound(database, wakesPerRun);
     const woken = await settleAll(places, AT_ONCE, async (names) => collectorFor(env, names).wake());
-    found += woken.filter((result) => result.status === "fulfilled" && result.value).length;
     await saveRound(database, places.length < wakesPerRun ? null : (places.at(-1) ?? null));
-  }
-  return found;
+    return woken.filter((result) => result.status === "fulfilled" && result.value).length;
+  });
 }

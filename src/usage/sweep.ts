@@ -1,5 +1,5 @@
 import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
-import { allDatabases } from "../database/databases.ts";
+import { sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { usageKey } from "./usage.ts";
 import { markPublished, readDueUsage } from "./write.ts";
@@ -14,8 +14,7 @@ const AT_ONCE = 6;
  * Returns the number of partners published.
  */
 export async function sweepUsage(env: Env): Promise<number> {
-  let published = 0;
-  for (const database of allDatabases(env)) {
+  return sumOverDatabases(env, async (database) => {
     const due = await readDueUsage(database, PARTNERS_PER_RUN);
     const results = await settleAll(due, AT_ONCE, async (usage) => {
       const { partner_id, files, stored_bytes } = usage;
@@ -24,8 +23,7 @@ export async function sweepUsage(env: Env): Promise<number> {
     });
     const done = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
     if (done.length > 0) await markPublished(database, done);
-    published += done.length;
     valuesOf(results);
-  }
-  return published;
+    return done.length;
+  });
 }

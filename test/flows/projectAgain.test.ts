@@ -1,8 +1,15 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
+import { inlineKey } from "../../src/files/objectKeys.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { continueAgainJobs } from "../../src/operator/again/continueJobs.ts";
-import { INSERT_AGAIN, parseAgainJob, type AgainParameters } from "../../src/operator/again/write.ts";
+import { nextCollector, START } from "../../src/operator/again/findCollectors.ts";
+import {
+  INSERT_AGAIN,
+  parseAgainJob,
+  type AgainParameters,
+  type Position,
+} from "../../src/operator/again/write.ts";
 import { READ_JOB } from "../../src/operator/write.ts";
 import { send } from "../support/http.ts";
 import { playOutside } from "../support/outside.ts";
@@ -235,4 +242,25 @@ test("jobs of several partners take turns", async () => {
     positions.push(job.after_file?.phase);
   }
   expect(positions).toEqual(["sources", "sources"]);
+});
+
+test("a search through many hours without the partner's bytes ends often, and continues from its position", async () => {
+  const who = await newPartner();
+  const other = await newPartner();
+  const hours = 120;
+  for (let hour = 0; hour < hours; hour += 1) {
+    const key = inlineKey(other.partnerId, `file-${hour}`, "bytes", Date.UTC(2020, 0, 1, hour));
+    await env.FILES.put(key, "");
+  }
+  const list = vi.spyOn(env.FILES, "list");
+  const parameters = { partner_id: who.partnerId, user_id: null, objects: null };
+  let position: Position | null = { ...START, phase: "inline" };
+  let searches = 0;
+  while (position !== null) {
+    list.mockClear();
+    position = await nextCollector(env, databaseOf(who), parameters, position);
+    expect(list.mock.calls.length).toBeLessThanOrEqual(50);
+    searches += 1;
+  }
+  expect(searches).toBeGreaterThan(2);
 });

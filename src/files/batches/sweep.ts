@@ -1,4 +1,4 @@
-import { allDatabases } from "../../database/databases.ts";
+import { sumOverDatabases } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
 import { deleteStaleBatches, nextBatches, readRound } from "./write.ts";
 
@@ -15,9 +15,7 @@ const REST_MS = 60 * 60_000;
  * pages a run. Returns how many were deleted.
  */
 export async function sweepBatches(env: Env, nowMs: number): Promise<number> {
-  let deleted = 0;
-  for (const database of allDatabases(env)) deleted += await sweepDatabase(database, nowMs);
-  return deleted;
+  return sumOverDatabases(env, async (database) => sweepDatabase(database, nowMs));
 }
 
 async function sweepDatabase(database: D1Database, nowMs: number): Promise<number> {

@@ -1,7 +1,7 @@
 import { collectorNamed, collectorOfId } from "../../collector/client.ts";
 import { MIGRATIONS } from "../../collector/storage/schema.ts";
 import { MAX_RETRIED_FILES } from "../../contract/limits.ts";
-import { allDatabases } from "../../database/databases.ts";
+import { sumOverDatabases } from "../../database/databases.ts";
 import { resendEvent } from "../../deliveries/sendEvent.ts";
 import type { Env } from "../../env.ts";
 import { previewRetry, retryFiles } from "../../files/retryFiles.ts";
@@ -21,8 +21,8 @@ const NO_KEY = "doctor";
 
 /** Does the actions that operators have requested. Returns how many. */
 export async function runActs(env: Env, nowMs: number): Promise<number> {
-  let done = 0;
-  for (const database of allDatabases(env)) {
+  return sumOverDatabases(env, async (database) => {
+    let done = 0;
     for (const { job_id, parameters } of await claimActs(database, nowMs, nowMs + CLAIM_MS, ACTS_PER_RUN)) {
       let result: object;
       try {
@@ -33,8 +33,8 @@ export async function runActs(env: Env, nowMs: number): Promise<number> {
       await finishAct(database, job_id, result);
       done += 1;
     }
-  }
-  return done;
+    return done;
+  });
 }
 
 async function act(

@@ -1,6 +1,6 @@
 import { collectorListed } from "../../collector/client.ts";
 import { identityOf } from "../../collector/identity.ts";
-import { allDatabases, databaseFor } from "../../database/databases.ts";
+import { databaseFor, sumOverDatabases } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
 import {
   claimAgainJob,
@@ -25,8 +25,8 @@ const CLAIM_MS = 5 * 60_000;
 
 /** Continues the jobs of each database in turn. Returns the number of files examined. */
 export async function continueAgainJobs(env: Env, nowMs: number): Promise<number> {
-  let files = 0;
-  for (const database of allDatabases(env)) {
+  return sumOverDatabases(env, async (database) => {
+    let files = 0;
     const startedAt = Date.now();
     const budget = { pages: PAGES_PER_RUN, untilMs: startedAt + RUN_MS };
     while (budget.pages > 0 && Date.now() < budget.untilMs) {
@@ -41,8 +41,8 @@ export async function continueAgainJobs(env: Env, nowMs: number): Promise<number
         throw fault;
       }
     }
-  }
-  return files;
+    return files;
+  });
 }
 
 async function continueJob(

@@ -16,14 +16,18 @@ const AFTER_ALL = "~";
 
 export const START: Position = { phase: "sources", after: "", collector: null, file: "" };
 
+/** Maximum number of keys that one search reads. The job then saves its position, so a run that dies loses little. */
+const KEYS_PER_SEARCH = 50;
+
 /** A collector's name or the id of its Durable Object, with the key after which the search continues. */
 interface Found {
-  collector: string;
+  /** Null when the search has ended at its limit. */
+  collector: string | null;
   after: string;
 }
 
 /**
- * Returns the position of the next collector. Null after the last one. The sources in D1 come first, then the keys in
+ * Returns the position of the next collector, or of the end of a long search. Null after the last one. The sources in D1 come first, then the keys in
  * R2: a list from behind the keys of a collector returns the next collector with stored bytes. A collector may be found
  * in several phases.
  */
@@ -119,7 +123,7 @@ async function findInline(
   if (partner_id === null) return null;
   const wanted = `${partner_id}/${user_id === null ? "" : userRoute(partner_id, user_id)}`;
   let startAfter = after;
-  for (;;) {
+  for (let keys = 0; keys < KEYS_PER_SEARCH; keys += 1) {
     const key = await firstKey(env, INLINE_PREFIX, startAfter);
     if (key === null) return null;
     const [, hour = "", partner = "", file = ""] = key.split("/");
@@ -133,4 +137,5 @@ async function findInline(
     }
     startAfter = rest < wanted ? `${start}${wanted}` : `${start}${AFTER_ALL}`;
   }
+  return { collector: null, after: startAfter };
 }
