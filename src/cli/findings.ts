@@ -1,3 +1,5 @@
+import { MAX_DATABASE_BYTES } from "../database/fullness.ts";
+
 /** What a database and its service show about themselves. */
 export interface DatabaseState {
   decoder_version: number;
@@ -22,8 +24,6 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const GB = 1_000_000_000;
-/** Maximum size of a D1 database. */
-const DATABASE_BYTES = 10 * GB;
 /** Share of the maximum size from which an operator must act. */
 const FULL_SHARE = 0.8;
 
@@ -50,7 +50,7 @@ const OLDEST_MS: Partial<Record<string, number>> = {
 /** Returns a line for each version, store and kind of waiting work. */
 export function findings(state: DatabaseState, nowMs: number): Finding[] {
   const { decoder_version, expected_decoder_version, missing_migrations, database_bytes } = state;
-  const share = database_bytes / DATABASE_BYTES;
+  const share = database_bytes / MAX_DATABASE_BYTES;
   return [
     {
       isProblem: decoder_version !== expected_decoder_version,

@@ -40,6 +40,7 @@ test("examine tries every store, and names the one that fails", async () => {
       "queue BULK": { ...works, backlog: 0 },
       "queue RETRY": { ...works, backlog: 0 },
       "queue DELIVERIES": { ...works, backlog: 0 },
+      "queue JOBS": { ...works, backlog: 0 },
       "queue DISPATCHES_DEAD": { ...works, backlog: 0 },
       "queue DELIVERIES_DEAD": { ...works, backlog: 0 },
     },

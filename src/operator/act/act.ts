@@ -94,7 +94,15 @@ async function examine(env: Env, database: D1Database): Promise<Examination> {
   };
 }
 
-const QUEUES = ["PRIORITY", "BULK", "RETRY", "DELIVERIES", "DISPATCHES_DEAD", "DELIVERIES_DEAD"] as const;
+const QUEUES = [
+  "PRIORITY",
+  "BULK",
+  "RETRY",
+  "DELIVERIES",
+  "JOBS",
+  "DISPATCHES_DEAD",
+  "DELIVERIES_DEAD",
+] as const;
 
 /** Returns the collector's view of a file or of an import. Fields with user ids are part of it: it is not logged. */
 async function inspect(env: Env, partnerId: string, id: string): Promise<object> {
