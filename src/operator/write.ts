@@ -105,15 +105,24 @@ export async function releaseJob(db: D1Database, jobId: string): Promise<void> {
     .run();
 }
 
-/** Deletes jobs that finished before the instant. Returns how many. */
-export async function deleteFinishedJobs(db: D1Database, beforeMs: number): Promise<number> {
+/** SQL condition for jobs that name a user: actions have results from collectors, and other jobs may be of one user. */
+const NAMES_USER = "(kind = 'act' OR parameters ->> 'user_id' IS NOT NULL)";
+
+/** Deletes jobs that finished before the instant, and jobs that name a user before its own. Returns how many. */
+export async function deleteFinishedJobs(
+  db: D1Database,
+  beforeMs: number,
+  ofUserBeforeMs: number,
+): Promise<number> {
   const results = await db.batch([
     db
       .prepare(
         `DELETE FROM operator_job_failures WHERE job_id IN (SELECT job_id FROM operator_jobs WHERE finished_at < ?)`,
       )
       .bind(beforeMs),
-    db.prepare("DELETE FROM operator_jobs WHERE finished_at < ?").bind(beforeMs),
+    db
+      .prepare(`DELETE FROM operator_jobs WHERE finished_at < ?1 OR (finished_at < ?2 AND ${NAMES_USER})`)
+      .bind(beforeMs, ofUserBeforeMs),
   ]);
   return results.at(-1)?.meta.changes ?? 0;
 }

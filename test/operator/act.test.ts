@@ -5,6 +5,7 @@ import { DECODER_VERSION } from "../../src/fit/index.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { runActs } from "../../src/operator/act/act.ts";
 import { INSERT_ACT, READ_RESULT, type ActParameters } from "../../src/operator/act/write.ts";
+import { sweepFinishedJobs } from "../../src/operator/sweep.ts";
 import { HOST, ping, read, SOURCE, task } from "../flows/partnerActs.ts";
 import { playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";
@@ -108,4 +109,22 @@ test("an action that fails ends with the name of the fault, and is not repeated"
   expect(await act(parameters)).toEqual({ fault: "collector:overloaded" });
   vi.restoreAllMocks();
   expect(await runActs(env, Date.now() + 3_600_000)).toBe(0);
+});
+
+test("the result of an inspection, which names the user, is deleted after an hour", async () => {
+  const who = await newPartner();
+  playOutside({});
+  const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride`, priority: 0 });
+  await act({ action: "inspect", partner_id: who.partnerId, id: file?.file_id ?? "" });
+  const results = async () =>
+    (
+      await env.DB.prepare("SELECT after_file FROM operator_jobs WHERE parameters ->> 'partner_id' = ?")
+        .bind(who.partnerId)
+        .all()
+    ).results;
+  await sweepFinishedJobs(env, Date.now() + 30 * 60_000);
+  expect(JSON.stringify(await results())).toContain("user-1");
+
+  await sweepFinishedJobs(env, Date.now() + 61 * 60_000);
+  expect(await results()).toEqual([]);
 });
