@@ -9,17 +9,30 @@ import { claimJob, nextJob, releaseJob } from "./write.ts";
 /** Delay before a job continues after a fault of a store. */
 const FAULT_PAUSE_SECONDS = 10;
 
+/** Time after a run in which its message for the next run arrives. */
+const HANDOVER_MS = 60_000;
+
 /**
- * Sends the oldest job of each database to the queue, unless a run has claimed it. The runs send the job on by
- * themselves; this starts jobs, and continues those whose message was lost. Returns the number of jobs sent.
+ * Sends the oldest job of each database to the queue, once, unless a run in any database has claimed it just now. The
+ * runs send the job on by themselves; this starts jobs, and continues those whose message was lost. Returns the number of
+ * jobs sent.
  */
 export async function sendJobs(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) => {
-    const jobId = await nextJob(database, nowMs);
-    if (jobId === null) return 0;
-    await env.JOBS.send({ job_id: jobId });
-    return 1;
-  });
+  const isRunning = new Map<string, boolean>();
+  const waiting = () => [...isRunning].flatMap(([jobId, running]) => (running ? [] : [jobId]));
+  try {
+    await sumOverDatabases(env, async (database) => {
+      const job = await nextJob(database);
+      if (job === null) return 0;
+      const isRecent = job.claimed_until + HANDOVER_MS > nowMs;
+      isRunning.set(job.job_id, isRecent || isRunning.get(job.job_id) === true);
+      return 1;
+    });
+  } finally {
+    // The jobs of the other databases, when one is down.
+    for (const jobId of waiting()) await env.JOBS.send({ job_id: jobId });
+  }
+  return waiting().length;
 }
 
 const messageSchema: z.ZodType<JobMessage> = z.object({ job_id: z.string() });
@@ -67,7 +80,8 @@ async function continueJob(env: Env, jobId: string): Promise<boolean> {
       line({ outcome: after.finished_at === null ? "continued" : "done", files });
     } catch (fault) {
       // If this fails as well, the claim expires by itself, and the clock sends the job again.
-      if (claimed) await withRetries(async () => releaseJob(database, jobId)).catch(() => undefined);
+      if (claimed)
+        await withRetries(async () => releaseJob(database, jobId, startedAt)).catch(() => undefined);
       line({ outcome: "fault", files: 0, fault: faultName(fault) });
       hasFault = true;
     }

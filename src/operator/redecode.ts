@@ -27,7 +27,7 @@ const RUN_MS = 5_000;
 const STATEMENTS_PER_RUN = 500;
 /** What is left of a run. The runs of one invocation, in several databases, share it. */
 export interface RunBudget {
-  untilMs: number;
+  startedAtMs: number;
   statements: number;
 }
 /** Maximum wait for memory: longer than requests and imports hold it. */
@@ -47,11 +47,11 @@ type Result =
   | { kind: "failed"; code: string };
 
 export function newRunBudget(nowMs: number): RunBudget {
-  return { untilMs: nowMs + RUN_MS, statements: STATEMENTS_PER_RUN };
+  return { startedAtMs: nowMs, statements: STATEMENTS_PER_RUN };
 }
 
-export function isUsedUp({ untilMs, statements }: RunBudget): boolean {
-  return statements <= 0 || Date.now() >= untilMs;
+export function isUsedUp({ startedAtMs, statements }: RunBudget): boolean {
+  return statements <= 0 || Date.now() - startedAtMs >= RUN_MS;
 }
 
 /**
@@ -71,7 +71,7 @@ export async function runJob(env: Env, database: D1Database, claimed: Job, budge
     // Leaves half of the time to live rides and requests. Locally they share the isolate and its thread.
     await wait(Date.now() - pageStartedAt);
   }
-  await saveJob(database, job, 0).run();
+  await saveJob(database, job, budget.startedAtMs).run();
   return job;
 }
 

@@ -48,14 +48,13 @@ export function parseJob(row: unknown): Job {
 const UNFINISHED = `finished_at IS NULL AND kind = 'redecode'
   AND coalesce(parameters ->> 'code', '') IN ('', ${FILE_ERROR_CODES.map((code) => `'${code}'`).join(", ")})`;
 
-/** Returns the id of the oldest unfinished job, or null without one and while it is claimed. */
-export async function nextJob(db: D1Database, nowMs: number): Promise<string | null> {
-  const row = await db
+/** Returns the oldest unfinished job and the end of its last claim, or null without one. */
+export async function nextJob(db: D1Database): Promise<{ job_id: string; claimed_until: number } | null> {
+  return db
     .prepare(
       `SELECT job_id, claimed_until FROM operator_jobs WHERE ${UNFINISHED} ORDER BY created_at, job_id LIMIT 1`,
     )
     .first<{ job_id: string; claimed_until: number }>();
-  return row === null || row.claimed_until > nowMs ? null : row.job_id;
 }
 
 /** Claims a job until `untilMs`. Returns null for a job that is unknown here, finished or claimed. */
@@ -77,7 +76,7 @@ export async function claimJob(
   return row === null ? null : parseJob(row);
 }
 
-/** Returns the statement that stores a job's progress, resets its count of claims and extends its claim. 0 releases it. */
+/** Returns the statement that stores a job's progress, resets its count of claims and sets the end of its claim. A past end releases it. */
 export function saveJob(db: D1Database, job: Job, claimedUntilMs: number): D1PreparedStatement {
   return db
     .prepare(
@@ -98,10 +97,10 @@ export function saveJob(db: D1Database, job: Job, claimedUntilMs: number): D1Pre
 }
 
 /** Releases the claim of a run that a store's fault has interrupted. The claim does not count as one that died. */
-export async function releaseJob(db: D1Database, jobId: string): Promise<void> {
+export async function releaseJob(db: D1Database, jobId: string, claimedUntilMs: number): Promise<void> {
   await db
-    .prepare("UPDATE operator_jobs SET claimed_until = 0, claims = max(claims - 1, 0) WHERE job_id = ?")
-    .bind(jobId)
+    .prepare("UPDATE operator_jobs SET claimed_until = ?2, claims = max(claims - 1, 0) WHERE job_id = ?1")
+    .bind(jobId, claimedUntilMs)
     .run();
 }
 
