@@ -19,7 +19,7 @@ const USERS = `SELECT user_id FROM (
 const LEFT_OVER = `SELECT DISTINCT user_id FROM (
     SELECT user_id FROM files WHERE partner_id = ?1 UNION SELECT user_id FROM imports WHERE partner_id = ?1)
   WHERE user_id > ?2 ORDER BY user_id LIMIT ${USERS_PER_STATEMENT}`;
-const PENDING = "SELECT user_hash FROM erased WHERE partner_id = ?1 AND next_sweep_at IS NOT NULL";
+const PENDING = "SELECT count(*) users FROM erased WHERE partner_id = ?1 AND next_sweep_at IS NOT NULL";
 
 /** Deletes the partner's rows that belong to no user. Each statement returns its deleted rows. */
 const DELETIONS = [
@@ -28,11 +28,14 @@ const DELETIONS = [
   ["import_missing", "import_id"],
   ["file_batches", "batch_id"],
   ["partner_usage", "partner_id"],
+  ["operator_job_failures", "job_id"],
 ].map(
   ([table, id]) =>
     `DELETE FROM ${table} WHERE partner_id = ?1
      AND ${id} IN (SELECT ${id} FROM ${table} WHERE partner_id = ?1 LIMIT ${ROWS_PER_STATEMENT}) RETURNING 1 AS deleted`,
 );
+
+const DELETE_JOBS = "DELETE FROM operator_jobs WHERE parameters ->> 'partner_id' = ?1";
 
 /**
  * Removes a partner in steps: suspends it, begins the erasure of all its users, and, when the service has completed these,
@@ -55,7 +58,7 @@ export async function removePartner(
     const wasActive = partner.status === "active";
     if (wasActive) await registry.write({ ...partner, status: "suspended" });
     let users = await eraseUsers(database, partner_id, USERS, now);
-    let pending = (await database.run(PENDING, partner_id)).length;
+    let pending = pendingSchema.parse(await database.run(PENDING, partner_id))[0].users;
     if (users === 0 && pending === 0) users = await eraseUsers(database, partner_id, LEFT_OVER, now);
     pending = Math.max(pending, users);
     if (pending > 0) return stillRunning(partner_id, pending);
@@ -64,6 +67,7 @@ export async function removePartner(
     for (const statement of DELETIONS) {
       while ((await database.run(statement, partner_id)).length >= ROWS_PER_STATEMENT);
     }
+    await database.run(DELETE_JOBS, partner_id);
     await registry.removeUsage(partner_id);
     await registry.remove(partner_id);
     return {
@@ -76,6 +80,7 @@ export async function removePartner(
   }
 }
 
+const pendingSchema = z.tuple([z.object({ users: z.number() })]);
 const usersSchema = z.array(z.object({ user_id: z.string() }));
 
 /** Begins the erasure of all users that the query finds, page by page. Returns how many. */

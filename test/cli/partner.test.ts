@@ -380,6 +380,12 @@ test(
           database.prepare(users).bind("stayer", "user-1"),
           database.prepare(event).bind("leaver"),
           database.prepare(event).bind("stayer"),
+          database.prepare("INSERT INTO operator_job_failures VALUES ('job', 'leaver', 'file', 'not_fit')"),
+          database.prepare(
+            `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
+             VALUES ('of-leaver', 'project_again', '{"partner_id":"leaver"}', 1),
+               ('of-stayer', 'project_again', '{"partner_id":"stayer"}', 1)`,
+          ),
           database.prepare(
             "INSERT INTO partner_usage (partner_id, files, stored_bytes) VALUES ('leaver', 0, 0)",
           ),
@@ -404,12 +410,21 @@ test(
       await on(async (database) => database.prepare("UPDATE erased SET next_sweep_at = NULL").run());
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removed" });
       await on(async (database, partners) => {
-        for (const table of ["users", "user_sources", "deliveries", "partner_usage", "idempotent_requests"]) {
+        for (const table of [
+          "users",
+          "user_sources",
+          "deliveries",
+          "partner_usage",
+          "idempotent_requests",
+          "operator_job_failures",
+        ]) {
           const { results } = await database.prepare(`SELECT DISTINCT partner_id FROM ${table}`).all();
           expect({ table, results }).not.toMatchObject({
             results: expect.arrayContaining([{ partner_id: "leaver" }]),
           });
         }
+        const jobs = await database.prepare("SELECT job_id FROM operator_jobs").all();
+        expect(jobs.results).toEqual([{ job_id: "of-stayer" }]);
         const left = await database.prepare("SELECT count(*) n FROM deliveries").first();
         expect(left).toEqual({ n: 1 });
         expect((await partners.list()).keys.map(({ name }) => name)).toEqual(["partner:stayer"]);
