@@ -1,4 +1,4 @@
-import { namedDatabases } from "../database/databases.ts";
+import { namedDatabases, sumOverDatabases } from "../database/databases.ts";
 import { FULL_DATABASES_KEY, isFull, MAX_DATABASE_BYTES, parseFullDatabases } from "../database/fullness.ts";
 import type { Env } from "../env.ts";
 import { readDatabaseBytes } from "./read.ts";
@@ -9,17 +9,26 @@ export interface DatabaseSize {
   database_share: number;
 }
 
-/** Publishes to KV which databases are full, if that has changed. Returns the size of the largest database. */
+/**
+ * Publishes to KV which databases are full, if that has changed. A database that is down stays as published. Returns the
+ * size of the largest database.
+ */
 export async function publishDatabaseSizes(env: Env): Promise<DatabaseSize> {
-  let largest = 0;
-  const full: string[] = [];
-  for (const { name, database } of namedDatabases(env)) {
-    const bytes = await readDatabaseBytes(database);
-    largest = Math.max(largest, bytes);
-    if (isFull(bytes)) full.push(name);
-  }
   const published = parseFullDatabases(await env.PARTNERS.get(FULL_DATABASES_KEY, { type: "text" }));
-  if (published.join() !== full.join()) await env.PARTNERS.put(FULL_DATABASES_KEY, JSON.stringify(full));
+  const full = new Set(published);
+  let largest = 0;
+  try {
+    await sumOverDatabases(env, async (database, name) => {
+      const bytes = await readDatabaseBytes(database);
+      largest = Math.max(largest, bytes);
+      if (isFull(bytes)) full.add(name);
+      else full.delete(name);
+      return bytes;
+    });
+  } finally {
+    const names = namedDatabases(env).flatMap(({ name }) => (full.has(name) ? [name] : []));
+    if (published.join() !== names.join()) await env.PARTNERS.put(FULL_DATABASES_KEY, JSON.stringify(names));
+  }
   return {
     database_bytes: largest,
     database_share: Math.round((10_000 * largest) / MAX_DATABASE_BYTES) / 10_000,

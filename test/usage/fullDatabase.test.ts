@@ -58,3 +58,21 @@ test("above 97 % of 10 GB pings get 503 database_full, and reads, tasks and dele
   );
   expect(later.status).toBe(202);
 }, 60_000);
+
+test("a full database is published while another one is down, and the other stays as published", async () => {
+  const other = env.DB_2;
+  if (other === undefined) throw new Error("wrangler.toml declares DB_2");
+  const down = vi.spyOn(other, "prepare").mockImplementation(() => {
+    throw new Error("D1_ERROR: Network connection lost.");
+  });
+  reportBytes(9_800_000_000);
+  await expect(publishDatabaseSizes(env)).rejects.toThrow("Network connection lost");
+  expect(await env.PARTNERS.get(FULL_DATABASES_KEY)).toBe('["DB"]');
+  down.mockRestore();
+
+  vi.spyOn(env.DB, "prepare").mockImplementation(() => {
+    throw new Error("D1_ERROR: Network connection lost.");
+  });
+  await expect(publishDatabaseSizes(env)).rejects.toThrow("Network connection lost");
+  expect(await env.PARTNERS.get(FULL_DATABASES_KEY)).toBe('["DB"]');
+});
