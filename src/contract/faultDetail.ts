@@ -2,8 +2,8 @@ import type { z } from "@hono/zod-openapi";
 
 type Issue = Exclude<z.core.$ZodIssue, z.core.$ZodIssueUnrecognizedKeys>;
 
-/** Longest text that a detail quotes. Longer ones could be a name or a secret, and say no more. */
-const MAX_QUOTED_CHARACTERS = 20;
+/** Texts that a detail quotes. Other texts could be a name or a secret. */
+const QUOTED = /^-?\d{1,20}$/;
 
 const KINDS: Readonly<Record<string, string>> = {
   array: "a list",
@@ -14,13 +14,11 @@ const KINDS: Readonly<Record<string, string>> = {
   string: "a string",
 };
 
-/** Returns what a value is, in words. Quotes numbers, booleans, null and short texts. */
+/** Returns what a value is, in words. Quotes numbers, booleans and null. */
 export function received(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === "string") {
-    return value.length <= MAX_QUOTED_CHARACTERS
-      ? JSON.stringify(value)
-      : `a string of ${value.length} characters`;
+    return QUOTED.test(value) ? JSON.stringify(value) : `a string of ${value.length} characters`;
   }
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }

@@ -57,18 +57,18 @@ export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number>
   let position = (await readInlineRound(database)) ?? { hour: lastHour, after_key: "" };
   let discarded = 0;
   for (let page = 0; page < PAGES_PER_RUN && position.hour <= lastHour; page += 1) {
-    const { hour, after_key } = position;
     const found = await env.FILES.list({
-      prefix: `${INLINE_PREFIX}${hour}/`,
+      prefix: INLINE_PREFIX,
       limit: PAGE,
-      ...(after_key === "" ? {} : { startAfter: after_key }),
+      startAfter: position.after_key === "" ? INLINE_PREFIX + position.hour : position.after_key,
     });
-    discarded += await discardUnnamed(
-      env,
-      found.objects.map((object) => objectOf(object.key)),
-    );
-    const last = found.truncated ? found.objects.at(-1) : undefined;
-    position = last === undefined ? { hour: hourAfter(hour), after_key: "" } : { hour, after_key: last.key };
+    const old = found.objects.map(({ key }) => key).filter((key) => hourOfKey(key) <= lastHour);
+    discarded += await discardUnnamed(env, old.map(objectOf));
+    const last = found.truncated && old.length === found.objects.length ? old.at(-1) : undefined;
+    position =
+      last === undefined
+        ? { hour: hourAfter(lastHour), after_key: "" }
+        : { hour: hourOfKey(last), after_key: last };
     await saveInlineRound(database, position);
   }
   return discarded;
@@ -76,6 +76,11 @@ export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number>
 
 function hourAfter(hour: string): string {
   return hourOf(Date.parse(`${hour}:00:00Z`) + HOUR_MS);
+}
+
+/** Returns the hour in the key of inline bytes. */
+function hourOfKey(key: string): string {
+  return key.slice(INLINE_PREFIX.length, key.indexOf("/", INLINE_PREFIX.length));
 }
 
 /** `inline/{hour}/{partner}/{file_id}/{unique}` */

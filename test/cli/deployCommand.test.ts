@@ -131,7 +131,7 @@ function resources() {
 
 /** Everything that wrangler.toml names for production, once, with one consumer for each queue. */
 function expectedResources() {
-  const queues = ["bulk", "deliveries", "deliveries-dead", "dispatches-dead", "priority", "retry"];
+  const queues = ["bulk", "deliveries", "deliveries-dead", "dispatches-dead", "jobs", "priority", "retry"];
   return {
     databases: databaseNames(),
     namespaces: ["partner-api-partners"],

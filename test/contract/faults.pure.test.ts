@@ -12,7 +12,7 @@ const schema = z.object({
 const VALID = { sport: "running", items: ["a"], limit: "5", overwrite: true };
 
 test.each([
-  ["sport", "skiing", "invalid_value", 'Received "skiing". Send "running" or "cycling".'],
+  ["sport", "skiing", "invalid_value", 'Received a string of 6 characters. Send "running" or "cycling".'],
   [
     "sport",
     "https://host.example/?token=secret",
@@ -27,7 +27,7 @@ test.each([
   ["overwrite", null, "invalid_type", "Received null. Send true or false."],
   ["overwrite", undefined, "required", "This field is required."],
 ])(
-  "a fault says what %s was and what to send instead, and quotes no long text: %j",
+  "a fault says what %s was and what to send instead, and quotes no text: %j",
   (field, value, code, detail) => {
     const input = { ...VALID, [field]: value };
     const { error } = schema.safeParse(input);

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
 import { listenOnLoopback } from "./loopback.ts";
 
 interface Call {
@@ -142,6 +143,14 @@ export class CloudflareApi {
     [
       /^PUT \/storage\/kv\/namespaces\/([^/]+)\/values\/([^/]+)$/,
       (call, id, key) => this.#putValue(call, id, key),
+    ],
+    [
+      /^POST \/storage\/kv\/namespaces\/([^/]+)\/bulk\/get$/,
+      ({ body }, id = "") => {
+        const { keys } = z.object({ keys: z.array(z.string()) }).parse(JSON.parse(body.toString()));
+        const values = this.namespaces.get(id)?.values;
+        return ok({ values: Object.fromEntries(keys.map((key) => [key, values?.get(key) ?? null])) });
+      },
     ],
     [
       /^DELETE \/storage\/kv\/namespaces\/([^/]+)\/values\/([^/]+)$/,
