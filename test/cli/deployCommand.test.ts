@@ -80,7 +80,8 @@ async function deployedService(request: Request, files: Map<string, number>): Pr
       files.clear();
       return Response.json({}, { status: 202 });
     case "GET /api/users":
-      return Response.json({}, { status: 404 });
+      // Only the canary's user stays.
+      return Response.json({}, { status: pathname === "/api/users/canary/" ? 200 : 404 });
     default:
       return Response.json({ status: "imported" });
   }
@@ -198,7 +199,9 @@ test(
     expect(api.deployments.map(({ codeUpdateStrategy }) => codeUpdateStrategy)).toEqual(
       [1, 2, 3].map(() => ({ mode: "deferred", max_delay: 30 })),
     );
-    expect([...api.namespaces.values()].map(({ values }) => [...values.keys()])).toEqual([[]]);
+    expect([...api.namespaces.values()].map(({ values }) => [...values.keys()])).toEqual([
+      ["partner:canary"],
+    ]);
     expect(api.unknown).toEqual([]);
   },
   SLOW_MS,
