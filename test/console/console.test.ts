@@ -145,7 +145,7 @@ describe.skipIf(chromium === null)("The console", () => {
     expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(0);
     const lost = (await partner.listFiles("status=failed")).find((file) => file.summary_id === "lost");
     await visit(page, `files/${lost?.file_id}`, "lost");
-    await problem.getByText("a retry asks for the same one").waitFor();
+    await problem.getByText("A retry uses the same URL").waitFor();
     expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(1);
     await opened.close();
   });
