@@ -74,8 +74,7 @@ CREATE TABLE batch_rounds (
 -- Position of the sweep that finds inline bytes without a ping, in one row.
 CREATE TABLE inline_rounds (
   only_row  INTEGER NOT NULL PRIMARY KEY CHECK (only_row = 1),
-  hour      TEXT NOT NULL,                          -- the hour of the object keys to check next, such as 2026-11-25T01
-  after_key TEXT NOT NULL                           -- the last object key of that hour that was checked
+  after_key TEXT NOT NULL                           -- the last object key that was checked, or inline/ and the next hour
 ) WITHOUT ROWID;
 
 -- Usage of each partner. Inserted batches update it, and an erasure counts the files of its ranges before and after. A sweep

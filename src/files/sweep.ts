@@ -5,7 +5,7 @@ import { allDatabases, sumOverDatabases } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { collectorNameOfId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
-import { hourOf, INLINE_PREFIX } from "./objectKeys.ts";
+import { hourOf, INLINE_PREFIX, inlineKeyParts } from "./objectKeys.ts";
 import {
   discardObjects,
   forgetDiscarded,
@@ -54,22 +54,16 @@ export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number>
   const [database] = allDatabases(env);
   if (database === undefined) return 0;
   const lastHour = hourOf(nowMs - 2 * HOUR_MS);
-  let position = (await readInlineRound(database)) ?? { hour: lastHour, after_key: "" };
+  const isOld = (key: string) => inlineKeyParts(key).hour <= lastHour;
+  let afterKey = (await readInlineRound(database)) ?? INLINE_PREFIX + lastHour;
   let discarded = 0;
-  for (let page = 0; page < PAGES_PER_RUN && position.hour <= lastHour; page += 1) {
-    const found = await env.FILES.list({
-      prefix: INLINE_PREFIX,
-      limit: PAGE,
-      startAfter: position.after_key === "" ? INLINE_PREFIX + position.hour : position.after_key,
-    });
-    const old = found.objects.map(({ key }) => key).filter((key) => hourOfKey(key) <= lastHour);
+  for (let page = 0; page < PAGES_PER_RUN && isOld(afterKey); page += 1) {
+    const found = await env.FILES.list({ prefix: INLINE_PREFIX, limit: PAGE, startAfter: afterKey });
+    const old = found.objects.map(({ key }) => key).filter(isOld);
     discarded += await discardUnnamed(env, old.map(objectOf));
     const last = found.truncated && old.length === found.objects.length ? old.at(-1) : undefined;
-    position =
-      last === undefined
-        ? { hour: hourAfter(lastHour), after_key: "" }
-        : { hour: hourOfKey(last), after_key: last };
-    await saveInlineRound(database, position);
+    afterKey = last ?? INLINE_PREFIX + hourAfter(lastHour);
+    await saveInlineRound(database, afterKey);
   }
   return discarded;
 }
@@ -78,14 +72,8 @@ function hourAfter(hour: string): string {
   return hourOf(Date.parse(`${hour}:00:00Z`) + HOUR_MS);
 }
 
-/** Returns the hour in the key of inline bytes. */
-function hourOfKey(key: string): string {
-  return key.slice(INLINE_PREFIX.length, key.indexOf("/", INLINE_PREFIX.length));
-}
-
-/** `inline/{hour}/{partner}/{file_id}/{unique}` */
 function objectOf(key: string): NamedObject & { partner_id: string; collector: string } {
-  const [, , partner_id = "", file_id = ""] = key.split("/");
+  const { partner_id, file_id } = inlineKeyParts(key);
   return { object_key: key, file_id, partner_id, collector: collectorNameOfId(partner_id, file_id) };
 }
 

@@ -294,22 +294,17 @@ export async function unnamedObjects(
   return revisions;
 }
 
-/** Position of the sweep of inline bytes: the hour to check, after a key of that hour. */
-export interface InlinePosition {
-  hour: string;
-  after_key: string;
+/** Returns the key, or the beginning of a key, up to which inline bytes have been checked. Null before the first sweep. */
+export async function readInlineRound(db: D1Database): Promise<string | null> {
+  return db.prepare("SELECT after_key FROM inline_rounds").first<string>("after_key");
 }
 
-export async function readInlineRound(db: D1Database): Promise<InlinePosition | null> {
-  return db.prepare("SELECT hour, after_key FROM inline_rounds").first<InlinePosition>();
-}
-
-export async function saveInlineRound(db: D1Database, { hour, after_key }: InlinePosition): Promise<void> {
+export async function saveInlineRound(db: D1Database, afterKey: string): Promise<void> {
   await db
     .prepare(
-      `INSERT INTO inline_rounds (only_row, hour, after_key) VALUES (1, ?, ?)
-       ON CONFLICT (only_row) DO UPDATE SET hour = excluded.hour, after_key = excluded.after_key`,
+      `INSERT INTO inline_rounds (only_row, after_key) VALUES (1, ?)
+       ON CONFLICT (only_row) DO UPDATE SET after_key = excluded.after_key`,
     )
-    .bind(hour, after_key)
+    .bind(afterKey)
     .run();
 }

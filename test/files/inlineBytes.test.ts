@@ -1,6 +1,6 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
-import { hourOf, inlineKey } from "../../src/files/objectKeys.ts";
+import { hourOf, INLINE_PREFIX, inlineKey } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId, randomId } from "../../src/identifiers.ts";
 import { base64, ping, SOURCE } from "../flows/partnerActs.ts";
@@ -113,7 +113,9 @@ test("bytes of imported files stay while a restored database has lost their rows
       .run();
   }
   // A restore also takes the sweep back to an earlier hour.
-  await env.DB.prepare("UPDATE inline_rounds SET hour = ?, after_key = ''").bind(hourOf(now)).run();
+  await env.DB.prepare("UPDATE inline_rounds SET after_key = ?")
+    .bind(INLINE_PREFIX + hourOf(now))
+    .run();
 
   await sweepInlineBytes(env, now + 2 * HOUR_MS);
 

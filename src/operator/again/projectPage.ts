@@ -2,7 +2,7 @@ import type { CollectorPage, PagedFile } from "../../collector/calls.ts";
 import { identityOf, type CollectorIdentity } from "../../collector/identity.ts";
 import { settleAll, valuesOf } from "../../concurrency/settleAll.ts";
 import type { Env } from "../../env.ts";
-import { hourOf, INLINE_PREFIX, versionKey } from "../../files/objectKeys.ts";
+import { inlineKeyPrefix, versionKey, versionKeyPrefix } from "../../files/objectKeys.ts";
 import { unwrap } from "../../files/unwrap.ts";
 import { projectFiles, type FileProjection } from "../../files/write.ts";
 import { decodeActivities } from "../../fit/index.ts";
@@ -124,7 +124,7 @@ async function earlierVersion(
   { partner_id, user_id }: CollectorIdentity,
   newest: FileProjection,
 ): Promise<FileProjection | null> {
-  const prefix = versionKey(partner_id, user_id, newest.file_id, 0).slice(0, -1);
+  const prefix = versionKeyPrefix(partner_id, user_id, newest.file_id);
   const { objects } = await env.FILES.list({ prefix });
   const versions = objects.map(({ key }) => Number(key.slice(prefix.length)));
   const version = Math.max(0, ...versions.filter((stored) => stored < newest.version));
@@ -141,9 +141,7 @@ async function originalOf(
 ): Promise<R2ObjectBody | null> {
   const downloaded = await env.FILES.get(versionKey(partner_id, user_id, file_id, version));
   if (downloaded !== null) return downloaded;
-  const { objects } = await env.FILES.list({
-    prefix: `${INLINE_PREFIX}${hourOf(received_at)}/${partner_id}/${file_id}/`,
-  });
+  const { objects } = await env.FILES.list({ prefix: inlineKeyPrefix(partner_id, file_id, received_at) });
   const distance = ({ uploaded }: R2Object) => Math.abs(uploaded.getTime() - received_at);
   const nearest = objects.toSorted((a, b) => distance(a) - distance(b))[0];
   return nearest === undefined ? null : env.FILES.get(nearest.key);
