@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Env } from "../../env.ts";
-import { INLINE_PREFIX } from "../../files/objectKeys.ts";
+import { INLINE_PREFIX, inlineKeyParts } from "../../files/objectKeys.ts";
 import {
   collectorName,
   collectorNameOfId,
@@ -9,7 +9,7 @@ import {
   userRoute,
 } from "../../identifiers.ts";
 import { readNextSource } from "./read.ts";
-import { PHASES, type AgainParameters, type Position } from "./write.ts";
+import { SEARCHES, type AgainParameters, type Position } from "./write.ts";
 
 /** Sorts after every id, so that a list from here on skips all keys that begin with the text before it. */
 const AFTER_ALL = "~";
@@ -27,9 +27,9 @@ interface Found {
 }
 
 /**
- * Returns the position of the next collector, or of the end of a long search. Null after the last one. The sources in D1 come first, then the keys in
- * R2: a list from behind the keys of a collector returns the next collector with stored bytes. A collector may be found
- * in several phases.
+ * Returns the position of the next collector, or of the end of a long search. Null after the last one. The sources in D1
+ * come first, then the keys in R2: a list from behind the keys of a collector returns the next collector with stored bytes.
+ * Several searches may find the same collector.
  */
 export async function nextCollector(
   env: Env,
@@ -37,45 +37,39 @@ export async function nextCollector(
   parameters: AgainParameters,
   position: Position,
 ): Promise<Position | null> {
-  let { phase, after } = position;
-  if (parameters.objects !== null) phase = "ids";
-  for (;;) {
-    const found = await FIND[phase](env, database, parameters, after);
-    if (found !== null) return { phase, ...found, file: "" };
-    const next = PHASES[PHASES.indexOf(phase) + 1];
-    if (next === undefined) return null;
-    phase = next;
-    after = "";
+  const { partner_id, user_id, objects } = parameters;
+  const { phase, after } = position;
+  if (objects !== null) {
+    const index = after === "" ? 0 : Number(after) + 1;
+    const collector = objects[index];
+    return collector === undefined ? null : { phase: "ids", collector, after: String(index), file: "" };
   }
+  if (partner_id === null || phase === "ids") return null;
+  const scope = { env, database, partner_id, user_id };
+  for (const search of SEARCHES.slice(SEARCHES.indexOf(phase))) {
+    const found = await FIND[search](scope, search === phase ? after : "");
+    if (found !== null) return { phase: search, ...found, file: "" };
+  }
+  return null;
 }
 
-type Find = (
-  env: Env,
-  database: D1Database,
-  parameters: AgainParameters,
-  after: string,
-) => Promise<Found | null>;
+/** Where to search, and the partner whose collectors to find: all, or those of one of its users. */
+interface Scope {
+  env: Env;
+  database: D1Database;
+  partner_id: string;
+  user_id: string | null;
+}
 
-const sourceKey = z.tuple([z.string(), z.string()]);
-
-const FIND: Record<Position["phase"], Find> = {
+const FIND: Record<(typeof SEARCHES)[number], (scope: Scope, after: string) => Promise<Found | null>> = {
   sources: findSource,
   objects: findObject,
   inline: findInline,
-  ids: async (_env, _database, { objects }, after) => {
-    const index = after === "" ? 0 : Number(after) + 1;
-    const collector = objects?.[index];
-    return collector === undefined ? null : { collector, after: String(index) };
-  },
 };
 
-async function findSource(
-  _env: Env,
-  database: D1Database,
-  { partner_id, user_id }: AgainParameters,
-  after: string,
-): Promise<Found | null> {
-  if (partner_id === null) return null;
+const sourceKey = z.tuple([z.string(), z.string()]);
+
+async function findSource({ database, partner_id, user_id }: Scope, after: string): Promise<Found | null> {
   const [afterUser, afterSource] = after === "" ? ["", ""] : sourceKey.parse(JSON.parse(after));
   const row = await readNextSource(database, partner_id, user_id, afterUser, afterSource);
   if (row === null) return null;
@@ -96,13 +90,7 @@ async function firstKey(env: Env, prefix: string, startAfter: string): Promise<s
 }
 
 /** Downloaded bytes: `{partner}/{user_hash}/{file_id}/{version}`. */
-async function findObject(
-  env: Env,
-  _database: D1Database,
-  { partner_id, user_id }: AgainParameters,
-  after: string,
-): Promise<Found | null> {
-  if (partner_id === null) return null;
+async function findObject({ env, partner_id, user_id }: Scope, after: string): Promise<Found | null> {
   const prefix = user_id === null ? `${partner_id}/` : `${partner_id}/${userHash(partner_id, user_id)}/`;
   const key = await firstKey(env, prefix, after);
   if (key === null) return null;
@@ -114,19 +102,13 @@ async function findObject(
 }
 
 /** Bytes from pings: `inline/{hour}/{partner}/{file_id}/{unique}`. Each hour is searched for the partner's keys. */
-async function findInline(
-  env: Env,
-  _database: D1Database,
-  { partner_id, user_id }: AgainParameters,
-  after: string,
-): Promise<Found | null> {
-  if (partner_id === null) return null;
+async function findInline({ env, partner_id, user_id }: Scope, after: string): Promise<Found | null> {
   const wanted = `${partner_id}/${user_id === null ? "" : userRoute(partner_id, user_id)}`;
   let startAfter = after;
   for (let keys = 0; keys < KEYS_PER_SEARCH; keys += 1) {
     const key = await firstKey(env, INLINE_PREFIX, startAfter);
     if (key === null) return null;
-    const [, hour = "", partner = "", file = ""] = key.split("/");
+    const { hour, partner_id: partner, file_id: file } = inlineKeyParts(key);
     const start = `${INLINE_PREFIX}${hour}/`;
     const rest = `${partner}/${file}`;
     if (rest.startsWith(wanted)) {

@@ -12,11 +12,12 @@ const againParametersSchema = z.object({
 });
 export type AgainParameters = z.infer<typeof againParametersSchema>;
 
-/** How a job finds collectors, in the order of its phases. A job with object ids has only the last phase. */
-export const PHASES = ["sources", "objects", "inline", "ids"] as const;
+/** Searches for the collectors of a partner, in their order. */
+export const SEARCHES = ["sources", "objects", "inline"] as const;
 
 const positionSchema = z.object({
-  phase: z.enum(PHASES),
+  /** `ids`: the job has the ids of its Durable Objects, so it searches nothing. */
+  phase: z.enum([...SEARCHES, "ids"]),
   /** Key in the phase after which the next collector is searched. */
   after: z.string(),
   /** The collector at hand, and its last file that was processed. */
