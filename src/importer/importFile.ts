@@ -5,8 +5,8 @@ import type { Outcome } from "../collector/calls.ts";
 import type { FaultOrigin } from "../collector/dispatches/retrySchedule.pure.ts";
 import type { Env } from "../env.ts";
 import { versionKey } from "../files/objectKeys.ts";
-import { unwrap } from "../files/unwrap.ts";
-import { decodeActivities, type DecodeResult } from "../fit/index.ts";
+import { decodeFile } from "../activities/decodeFile.ts";
+import type { DecodeResult } from "../fit/index.ts";
 import { faultName } from "../log.ts";
 import type { Hold, Memory, Until } from "../memory/budget.ts";
 import { download, MEMORY_SHORT, TOO_LARGE } from "./download.ts";
@@ -169,14 +169,9 @@ function decodeBytes(item: WorkItem, bytes: Uint8Array, stored: StoredObject): D
     stored,
   });
   if (bytes.byteLength > MAX_FILE_BYTES) return failed("file_too_large", TOO_LARGE);
-  const unwrapped = unwrap(bytes);
-  if (!unwrapped.ok) return failed(unwrapped.code, unwrapped.detail);
-  const decoded = decodeActivities(unwrapped.fit, {
-    fallbackStartInSeconds: Number(item.submission.start_time_in_seconds),
-    receivedAtInSeconds: item.submission.received_at / 1000,
-  });
-  if (!decoded.ok) return failed(decoded.problem.code, decoded.problem.detail);
-  return { result: "decoded", item, stored, decoded };
+  const found = decodeFile(bytes, item.submission);
+  if (!found.ok) return failed(found.code, found.detail);
+  return { result: "decoded", item, stored, decoded: found.decoded };
 }
 
 function outcomeOf(

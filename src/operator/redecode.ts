@@ -2,9 +2,9 @@ import { collectorOfId } from "../collector/client.ts";
 import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
 import { wait } from "../concurrency/wait.ts";
 import type { Env } from "../env.ts";
-import { unwrap } from "../files/unwrap.ts";
-import { decodeActivities, DECODER_VERSION } from "../fit/index.ts";
-import { freeBytes, sharedMemory } from "../memory/budget.ts";
+import { decodeFile } from "../activities/decodeFile.ts";
+import { DECODER_VERSION } from "../fit/index.ts";
+import { withStoredBytes } from "./withStoredBytes.ts";
 import {
   filesToRedecode,
   listFailures,
@@ -30,8 +30,6 @@ export interface RunBudget {
   startedAtMs: number;
   statements: number;
 }
-/** Maximum wait for memory: longer than requests and imports hold it. */
-const MEMORY_WAIT_MS = 60_000;
 /** Lifetime of a claim. Then another run continues the job of a run that died. */
 export const CLAIM_MS = 2 * 60_000;
 /** Maximum number of failures that a job lists. It counts all. */
@@ -145,32 +143,11 @@ async function redecodeFile(env: Env, job: Job, file: StoredFile): Promise<Resul
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);
   if (object === null) return { kind: "failed", code: "original_missing" };
-  const untilMs = Date.now() + MEMORY_WAIT_MS;
-  const hold = await sharedMemory(file.partner_id).reserve(object.size, () => untilMs);
-  if (hold === null) {
-    void object.body.cancel().catch(() => undefined);
-    throw new Error("no memory for a stored file");
-  }
-  try {
-    const bytes = new Uint8Array(await object.arrayBuffer());
-    const unwrapped = unwrap(bytes);
-    if (!unwrapped.ok) return { kind: "failed", code: unwrapped.code };
-    const { fit } = unwrapped;
-    const decoded = decodeActivities(fit, {
-      fallbackStartInSeconds: Number(file.start_time_in_seconds),
-      receivedAtInSeconds: file.received_at / 1000,
-    });
-    if (fit.buffer !== bytes.buffer) freeBytes(fit);
-    if (!decoded.ok) return { kind: "failed", code: decoded.problem.code };
-    // Laps, lengths and devices are not stored. A page of them would be large.
-    const activities = decoded.activities.map((activity) => ({
-      ...activity,
-      laps: [],
-      lengths: [],
-      devices: [],
-    }));
-    return { kind: "decoded", decoded: { file, warnings: decoded.warnings, activities } };
-  } finally {
-    hold.release();
-  }
+  const read = await withStoredBytes(file.partner_id, object, (bytes) => decodeFile(bytes, file));
+  if (read === null) throw new Error("no memory for a stored file");
+  if (!read.value.ok) return { kind: "failed", code: read.value.code };
+  const { activities, warnings } = read.value.decoded;
+  // Laps, lengths and devices are not stored. A page of them would be large.
+  const stored = activities.map((activity) => ({ ...activity, laps: [], lengths: [], devices: [] }));
+  return { kind: "decoded", decoded: { file, warnings, activities: stored } };
 }

@@ -126,6 +126,26 @@ test("after the loss of the read model, a job makes every list and read as it wa
   expect(await read(who, "/api/events/")).toMatchObject({ data: [] });
 });
 
+test("a start after the receipt still has its warning after a job has written the file anew", async () => {
+  const who = await newPartner();
+  playOutside({});
+  const startInSeconds = Math.floor(Date.now() / 1_000) + 7_200;
+  const [file] = await ping(who, {
+    summary_id: "ride",
+    start_time_in_seconds: String(startInSeconds),
+    callback_url: base64(rideFile({ startInSeconds })),
+  });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  const warnings = async () => (await read(who, `/api/files/${file?.file_id}/`))["warnings"];
+  expect(await warnings()).toEqual(["start_time_mismatch"]);
+  await databaseOf(who)
+    .prepare("DELETE FROM files WHERE partner_id = ? AND file_id = ?")
+    .bind(who.partnerId, file?.file_id ?? "")
+    .run();
+  expect(await projectAgain(who)).toMatchObject({ changed: 1, failed: 0 });
+  expect(await warnings()).toEqual(["start_time_mismatch"]);
+});
+
 test("a job of one user restores lost activities and rows of this user alone", async () => {
   const who = await newPartner();
   playOutside({});

@@ -3,22 +3,19 @@ import { identityOf, type CollectorIdentity } from "../../collector/identity.ts"
 import { settleAll, valuesOf } from "../../concurrency/settleAll.ts";
 import type { Env } from "../../env.ts";
 import { inlineKeyPrefix, versionKey, versionKeyPrefix } from "../../files/objectKeys.ts";
-import { unwrap } from "../../files/unwrap.ts";
 import { projectFiles, type FileProjection } from "../../files/write.ts";
-import { decodeActivities } from "../../fit/index.ts";
+import { decodeFile } from "../../activities/decodeFile.ts";
 import { readableStatements, type ReadableFile } from "../../activities/readableFiles.ts";
 import { projectImport } from "../../imports/write.ts";
 import { logLine } from "../../log.ts";
-import { sharedMemory } from "../../memory/budget.ts";
 import { introduceSources } from "../../sources/write.ts";
 import { touchUsers } from "../../users/write.ts";
+import { withStoredBytes } from "../withStoredBytes.ts";
 import { lostStates } from "./read.ts";
 import { keepNamedObjects, lowerRevisions, type LoweredRow } from "./write.ts";
 
 /** Number of files that are decoded at the same time. */
 const CONCURRENT_FILES = 4;
-/** Maximum wait for memory: longer than requests and imports hold it. After it, the file counts as failed. */
-const MEMORY_WAIT_MS = 60_000;
 
 export interface ProjectedPage {
   files: number;
@@ -78,7 +75,7 @@ export async function projectPage(
   return { files: page.files.length, changed: written.size, failed: failed.size };
 }
 
-/** Returns a file decoded from its stored bytes. Null when no bytes are stored or they cannot be decoded. */
+/** Returns a file decoded from its stored bytes. Null without stored bytes, without memory, or if they cannot be decoded. */
 async function restore(
   env: Env,
   identity: CollectorIdentity,
@@ -92,27 +89,19 @@ async function restore(
     logLine({ unit: "setback", outcome: "original_missing", partner_id, file_id: newest.file_id });
     return null;
   }
-  const untilMs = Date.now() + MEMORY_WAIT_MS;
-  const hold = await sharedMemory(identity.partner_id).reserve(object.size, () => untilMs);
-  if (hold === null) {
-    void object.body.cancel().catch(() => undefined);
-    return null;
-  }
-  try {
-    const bytes = new Uint8Array(await object.arrayBuffer());
+  const read = await withStoredBytes(identity.partner_id, object, async (bytes) => {
     const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
     const stored = { key: object.key, sha256, size_in_bytes: bytes.byteLength };
-    const unwrapped = unwrap(bytes);
-    if (!unwrapped.ok) return null;
-    const decoded = decodeActivities(unwrapped.fit, {
-      fallbackStartInSeconds: Number(version.start_time_in_seconds),
-    });
-    if (!decoded.ok) return null;
-    // The statements count one more attempt than the item has.
-    return { item: { ...version, attempts: version.attempts - 1, submission: version }, stored, decoded };
-  } finally {
-    hold.release();
-  }
+    return { stored, found: decodeFile(bytes, version) };
+  });
+  if (!read?.value.found.ok) return null;
+  const { stored, found } = read.value;
+  // The statements count one more attempt than the item has.
+  return {
+    item: { ...version, attempts: version.attempts - 1, submission: version },
+    stored,
+    decoded: found.decoded,
+  };
 }
 
 /**
