@@ -25,6 +25,17 @@ export interface OpenDatabases {
   close(): Promise<void>;
 }
 
+/** Returns the database with the name of a binding. */
+export function databaseNamed(
+  databases: OpenDatabases,
+  name: string,
+): { ok: true; database: Database } | Refusal {
+  const database = databases.all.find((known) => known.name === name);
+  return database === undefined
+    ? refuse(`wrangler.toml does not declare the database ${name}.`)
+    : { ok: true, database };
+}
+
 export async function databasesAt(target: Target): Promise<OpenDatabases | Refusal> {
   return target.remote
     ? remoteDatabases(wranglerFor(target.environment), databaseNamesOf(target.environment))

@@ -2,8 +2,8 @@ import { z } from "zod";
 import { BEGIN_ERASURES, erasuresValue } from "../erasure/begin.ts";
 import { NEXT_SWEEP_AFTER_MS } from "../erasure/write.ts";
 import type { Partner } from "../partners/partner.ts";
-import { refuse, type Refusal } from "./commandLine.ts";
-import type { Database } from "./databases.ts";
+import type { Refusal } from "./commandLine.ts";
+import { databaseNamed, type Database } from "./databases.ts";
 import type { CommandOutput, Request, Stores } from "./partnerRequest.ts";
 
 /** Number of users in one statement, which D1 limits to 100 KB. */
@@ -52,9 +52,9 @@ export async function removePartner(
   const opened = await databases();
   if (!opened.ok) return opened;
   try {
-    const database = opened.all.find(({ name }) => name === partner.database);
-    if (database === undefined)
-      return refuse(`wrangler.toml does not declare ${partner.database}, the database of ${partner_id}.`);
+    const found = databaseNamed(opened, partner.database);
+    if (!found.ok) return found;
+    const { database } = found;
     const wasActive = partner.status === "active";
     if (wasActive) await registry.write({ ...partner, status: "suspended" });
     let users = await eraseUsers(database, partner_id, USERS, now);

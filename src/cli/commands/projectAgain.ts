@@ -19,7 +19,7 @@ import {
   systemCode,
   type Refusal,
 } from "../commandLine.ts";
-import { databasesAt, type Database } from "../databases.ts";
+import { databaseNamed, databasesAt, type Database } from "../databases.ts";
 import { registryAt } from "../registries.ts";
 import { clockInterval, TARGET_FLAGS, readTarget, type Target } from "../target.ts";
 
@@ -85,8 +85,9 @@ async function runJobs(
     for (const parameters of jobs) {
       // A job reads its partner's sources. One of object ids needs none, and any database can hold it.
       const name = databaseOfPartner.get(parameters.partner_id ?? "") ?? FIRST_DATABASE;
-      const database = databases.all.find((one) => one.name === name);
-      if (database === undefined) return refuse(`wrangler.toml does not declare ${name}.`);
+      const found = databaseNamed(databases, name);
+      if (!found.ok) return found;
+      const { database } = found;
       const jobId = randomId();
       await database.run(INSERT_AGAIN, jobId, JSON.stringify(parameters));
       created.push({ jobId, database });

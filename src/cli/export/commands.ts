@@ -9,7 +9,7 @@ import {
   unwritableFolder,
   type Refusal,
 } from "../commandLine.ts";
-import { databasesAt } from "../databases.ts";
+import { databaseNamed, databasesAt } from "../databases.ts";
 import { registryAt } from "../registries.ts";
 import { storedBytesAt } from "../storedBytes.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
@@ -78,13 +78,12 @@ export async function runCopyCommand(args: string[]): Promise<Refusal | null> {
         );
         return null;
       }
-      const database = databases.all.find(({ name: binding }) => binding === partner.database);
-      if (database === undefined)
-        return refuse(`wrangler.toml does not declare ${partner.database}, the database of ${subject}.`);
+      const found = databaseNamed(databases, partner.database);
+      if (!found.ok) return found;
       const bytes = await storedBytesAt(target);
       if (!bytes.ok) return bytes;
       try {
-        const exported = await exportPartner(database, bytes, partner, user ?? null, path.resolve(to));
+        const exported = await exportPartner(found.database, bytes, partner, user ?? null, path.resolve(to));
         const { rows, originals, kept, damaged } = exported;
         const counts = Object.entries(rows).map(([list, count]) => `${count} ${list}`);
         print(
