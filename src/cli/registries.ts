@@ -1,3 +1,4 @@
+import { chunksOf } from "../concurrency/chunksOf.ts";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -96,9 +97,7 @@ export function remoteRegistry(wrangler: RunWrangler): Registry {
       const listed = parsePrinted(namesSchema, await wranglerKv("key", "list", "--prefix", PREFIX));
       const keys = listed.map(({ name }) => name);
       const found: Partner[] = [];
-      for (let start = 0; start < keys.length; start += KEYS_PER_READ) {
-        found.push(...(await readAll(keys.slice(start, start + KEYS_PER_READ))));
-      }
+      for (const chunk of chunksOf(keys, KEYS_PER_READ)) found.push(...(await readAll(chunk)));
       return found;
     },
     write: async (partner) => {

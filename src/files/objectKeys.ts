@@ -1,3 +1,4 @@
+import { chunksOf } from "../concurrency/chunksOf.ts";
 import { userHash } from "../identifiers.ts";
 
 /** Returns the key of the object that holds a downloaded version. */
@@ -41,8 +42,5 @@ const DELETE_LIMIT = 1_000;
 
 /** Deletes any number of objects. Keys without an object are ignored. */
 export async function deleteObjects(files: R2Bucket, keys: readonly string[]): Promise<void> {
-  const distinct = [...new Set(keys)];
-  for (let start = 0; start < distinct.length; start += DELETE_LIMIT) {
-    await files.delete(distinct.slice(start, start + DELETE_LIMIT));
-  }
+  for (const chunk of chunksOf([...new Set(keys)], DELETE_LIMIT)) await files.delete(chunk);
 }

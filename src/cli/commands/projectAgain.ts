@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as delay } from "node:timers/promises";
+import { chunksOf } from "../../concurrency/chunksOf.ts";
 import { FIRST_DATABASE } from "../../database/databases.ts";
 import { randomId } from "../../identifiers.ts";
 import {
@@ -67,7 +68,7 @@ async function main(): Promise<Refusal | null> {
           partner_id,
           objects: null,
         }))
-      : slices(ids.ids).map((slice) => ({ ...scope, objects: slice }));
+      : chunksOf(ids.ids, IDS_PER_JOB).map((slice) => ({ ...scope, objects: slice }));
   if (jobs.length === 0) return refuse("The registry has no partners, so there is nothing to write.");
   return runJobs(target, jobs, partners.databases, json);
 }
@@ -155,13 +156,6 @@ async function readIds(file: string): Promise<{ ok: true; ids: string[] } | Refu
   } catch (fault) {
     return refuse(`Cannot read ${file} (${systemCode(fault) ?? String(fault)}).`);
   }
-}
-
-function slices(ids: readonly string[]): string[][] {
-  const found: string[][] = [];
-  for (let start = 0; start < ids.length; start += IDS_PER_JOB)
-    found.push(ids.slice(start, start + IDS_PER_JOB));
-  return found;
 }
 
 const refusal = await main();

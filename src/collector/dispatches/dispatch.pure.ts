@@ -1,3 +1,4 @@
+import { chunksOf } from "../../concurrency/chunksOf.ts";
 import type { Claimant } from "../calls.ts";
 import type { CollectorClock } from "../clock.pure.ts";
 import type { FaultOrigin } from "./retrySchedule.pure.ts";
@@ -185,13 +186,10 @@ function inBatches(
   files: readonly { file_id: string; version: number }[],
   dueAt: number,
 ): Dispatch[] {
-  const dispatches: Dispatch[] = [];
-  for (let start = 0; start < files.length; start += FILES_PER_BULK_DISPATCH) {
-    const batch = files.slice(start, start + FILES_PER_BULK_DISPATCH);
+  return chunksOf(files, FILES_PER_BULK_DISPATCH).map((batch) => {
     const names = batch.map((file): [string, number] => [file.file_id, file.version]);
-    dispatches.push(newDispatch(newId(), queue, names, dueAt));
-  }
-  return dispatches;
+    return newDispatch(newId(), queue, names, dueAt);
+  });
 }
 
 /**

@@ -1,3 +1,4 @@
+import { chunksOf } from "../../concurrency/chunksOf.ts";
 import { faultName, logLine } from "../../log.ts";
 import type { CollectorEnv } from "../env.ts";
 import { QUEUES, queueOf, type Dispatch, type QueueName } from "./dispatch.pure.ts";
@@ -18,8 +19,7 @@ export async function sendDispatches(
   let allSent = true;
   for (const queue of QUEUES) {
     const unsent = dispatches.filter((dispatch) => queueOf(dispatch) === queue);
-    for (let start = 0; start < unsent.length; start += SEND_LIMIT) {
-      const batch = unsent.slice(start, start + SEND_LIMIT);
+    for (const batch of chunksOf(unsent, SEND_LIMIT)) {
       try {
         await queues[queue].sendBatch(
           batch.map((dispatch) => ({ body: { collector, dispatch_id: dispatch.dispatch_id } })),

@@ -1,3 +1,4 @@
+import { chunksOf } from "../../concurrency/chunksOf.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorDatabase } from "./database.ts";
 import { count, fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
@@ -69,20 +70,12 @@ export class OutboxStorage {
   }
 }
 
-function chunks<T>(items: readonly T[]): T[][] {
-  const found: T[][] = [];
-  for (let start = 0; start < items.length; start += ITEMS_PER_ENTRY) {
-    found.push(items.slice(start, start + ITEMS_PER_ENTRY));
-  }
-  return found;
-}
-
 function bounded(entry: OutboxEntry): OutboxEntry[] {
   switch (entry.kind) {
     case "project_files":
-      return chunks(entry.file_ids).map((file_ids) => ({ ...entry, file_ids }));
+      return chunksOf(entry.file_ids, ITEMS_PER_ENTRY).map((file_ids) => ({ ...entry, file_ids }));
     case "delete_objects":
-      return chunks(entry.object_keys).map((object_keys) => ({ ...entry, object_keys }));
+      return chunksOf(entry.object_keys, ITEMS_PER_ENTRY).map((object_keys) => ({ ...entry, object_keys }));
     case "touch_user":
     case "discard_object":
     case "complete_import":
