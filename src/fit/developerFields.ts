@@ -1,3 +1,4 @@
+import { countAtMost } from "./countAtMost.ts";
 import { HEART_RATE, REPLACEABLE_COLUMNS, STANDARD_KEYS } from "./columns.ts";
 import { baseTypeOf, isNumeric, memberBytes, type DeveloperFieldPosition } from "./decode.ts";
 import { RECORD, type DEVELOPER_DATA_ID, type FIELD_DESCRIPTION, type Values } from "./profile.ts";
@@ -217,14 +218,7 @@ export class DeveloperFields {
 
 /** Returns the last meaning that begins at or before an offset. */
 function meaningAt(meanings: readonly Meaning[], offset: number): Meaning | undefined {
-  let low = 0;
-  let high = meanings.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((meanings[middle]?.from ?? Infinity) <= offset) low = middle + 1;
-    else high = middle;
-  }
-  return meanings[low - 1];
+  return meanings[countAtMost(meanings, offset, ({ from }) => from) - 1];
 }
 
 function keyOf({

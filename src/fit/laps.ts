@@ -1,3 +1,4 @@
+import { countAtMost } from "./countAtMost.ts";
 import type { Clock } from "./clock.ts";
 import { windowFinder, type SessionWindows } from "./sessionWindows.ts";
 import type { LAP, LENGTH, Values } from "./profile.ts";
@@ -39,7 +40,7 @@ export function lapsOf(sessionWindows: SessionWindows): SessionLaps[] {
   chained.lengths.forEach((length, position) => {
     const index = length.message_index === undefined ? position : length.message_index & MESSAGE_INDEX_MASK;
     const start = startOrEndOf(length, clock);
-    const lap = lapOfLength[index] ?? lastAtOrBefore(lapStarts, start);
+    const lap = lapOfLength[index] ?? countAtMost(lapStarts, start, (lapStart) => lapStart) - 1;
     const window = windowOfLap[lap] ?? windowAt(start);
     result[window]?.lengths.push({ length, lapIndex: indexInWindow[lap] ?? null });
   });
@@ -68,16 +69,4 @@ function lapsByLengthIndex(laps: readonly Lap[], lengthCount: number): (number |
     for (let i = first; i < end && lapOfLength[i] === undefined; i++) lapOfLength[i] = lap;
   });
   return lapOfLength;
-}
-
-/** Returns the index of the last element of an ascending list that is at most `time`; -1 for none. */
-function lastAtOrBefore(times: readonly number[], time: number): number {
-  let low = 0;
-  let high = times.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((times[middle] ?? Infinity) <= time) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
 }

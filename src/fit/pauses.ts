@@ -1,3 +1,4 @@
+import { countAtMost } from "./countAtMost.ts";
 import type { Clock } from "./clock.ts";
 import type { ChainedFile } from "./firstPass.ts";
 import { GAP_SECONDS, type RecordGap } from "./recordRuns.ts";
@@ -58,16 +59,10 @@ function gapsWithoutEvents(
   return pauses;
 }
 
-/** Returns whether a gap overlaps one of some pauses, by binary search. */
+/** Returns whether a gap overlaps one of some pauses. */
 function isInside(pauses: readonly Pause[], { from, to }: Pause): boolean {
-  let low = 0;
-  let high = pauses.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((pauses[middle]?.to ?? Infinity) <= from) low = middle + 1;
-    else high = middle;
-  }
-  return (pauses[low]?.from ?? Infinity) < to;
+  const next = pauses[countAtMost(pauses, from, (pause) => pause.to)];
+  return next !== undefined && next.from < to;
 }
 
 /** Returns pauses in ascending order without overlaps. */

@@ -1,3 +1,4 @@
+import { countAtMost } from "./countAtMost.ts";
 import { clockOf, isMisplaced, type Clock } from "./clock.ts";
 import { placeRuns, type RunPlacement } from "./recordRuns.ts";
 import type { SESSION, Values } from "./profile.ts";
@@ -148,17 +149,11 @@ export function windowFinder(windows: readonly SessionWindow[]): (time: number) 
   let until = -Infinity;
   return (time) => {
     if ((time > from && time < until) || Number.isNaN(time)) return current;
-    let low = 0;
-    let high = bounds.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((bounds[middle] ?? Infinity) <= time) low = middle + 1;
-      else high = middle;
-    }
-    const isOnBound = bounds[low - 1] === time;
-    from = isOnBound ? Infinity : (bounds[low - 1] ?? -Infinity);
-    until = bounds[low] ?? Infinity;
-    current = (isOnBound ? at[low - 1] : after[low - 1]) ?? before;
+    const next = countAtMost(bounds, time, (bound) => bound);
+    const isOnBound = bounds[next - 1] === time;
+    from = isOnBound ? Infinity : (bounds[next - 1] ?? -Infinity);
+    until = bounds[next] ?? Infinity;
+    current = (isOnBound ? at[next - 1] : after[next - 1]) ?? before;
     return current;
   };
 }
