@@ -1,3 +1,4 @@
+import { FIRST_DATABASE } from "../database/databases.ts";
 import { randomId } from "../identifiers.ts";
 import { digestOf, newAuthKey, newWebhookSecret, type Partner } from "../partners/partner.ts";
 
@@ -13,6 +14,15 @@ export type NewPartnerSettings = Pick<
   Partner,
   "partner_id" | "name" | "database" | "event_url" | "callback_hosts" | "limits" | "quotas"
 >;
+
+/** Settings of a partner without an event URL, with all hosts and the usual limits and quotas, in the first database. */
+export const USUAL_SETTINGS = {
+  database: FIRST_DATABASE,
+  event_url: null,
+  callback_hosts: [],
+  limits: { requests_per_minute: null, files_per_minute: null },
+  quotas: { files: null, stored_bytes: null },
+} satisfies Partial<NewPartnerSettings>;
 
 /** Creates a partner with its first key and webhook secret. */
 export function newPartner(

@@ -1,11 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { FIRST_DATABASE } from "../../database/databases.ts";
 import { validKeyId, partnerKey, partnerSchema } from "../../partners/partner.ts";
 import { activityId, fileId } from "../../identifiers.ts";
 import { systemCode } from "../commandLine.ts";
-import { newPartner, partnerWith } from "../newPartner.ts";
+import { newPartner, partnerWith, USUAL_SETTINGS } from "../newPartner.ts";
 import { rideFile } from "./workouts.ts";
 import { EVENT_PATH } from "./partnerHost.ts";
 
@@ -24,13 +23,7 @@ const demoSchema = z.object({
 });
 export type DemoPartner = z.infer<typeof demoSchema>;
 
-const SETTINGS = {
-  name: "Demo",
-  database: FIRST_DATABASE,
-  callback_hosts: [],
-  limits: { requests_per_minute: null, files_per_minute: null },
-  quotas: { files: null, stored_bytes: null },
-};
+const SETTINGS = { name: "Demo", ...USUAL_SETTINGS };
 
 /**
  * Creates the partner `demo` once for each state folder and stores its key there, so that every start can print it.
@@ -46,9 +39,7 @@ export async function demoPartner(
   const demo = (await readDemo(state)) ?? (await createDemo(state, now));
   const stored: unknown = await partners.get(partnerKey(DEMO_PARTNER_ID), "json");
   const registered =
-    stored === null
-      ? partnerWith(demo, { ...SETTINGS, event_url: null }, new Date(demo.created_at))
-      : partnerSchema.parse(stored);
+    stored === null ? partnerWith(demo, SETTINGS, new Date(demo.created_at)) : partnerSchema.parse(stored);
   if (validKeyId(registered, demo.auth_key, now.getTime()) === null) return null;
   if (registered.event_url === null || registered.event_url.endsWith(EVENT_PATH)) {
     await partners.put(partnerKey(DEMO_PARTNER_ID), JSON.stringify({ ...registered, event_url: eventUrl }));
@@ -70,7 +61,7 @@ async function readDemo(state: string): Promise<DemoPartner | null> {
 }
 
 async function createDemo(state: string, now: Date): Promise<DemoPartner> {
-  const { credentials } = newPartner({ partner_id: DEMO_PARTNER_ID, ...SETTINGS, event_url: null }, now);
+  const { credentials } = newPartner({ partner_id: DEMO_PARTNER_ID, ...SETTINGS }, now);
   const demo = demoSchema.parse({ ...credentials, created_at: now.toISOString() });
   await writeFile(demoPath(state), JSON.stringify(demo, null, 2), { mode: 0o600 });
   return demo;

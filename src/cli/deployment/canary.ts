@@ -1,9 +1,8 @@
-import { FIRST_DATABASE } from "../../database/databases.ts";
 import { newAuthKey } from "../../partners/partner.ts";
 import { rotateKey } from "../../partners/rotate.ts";
 import { object, sendExpecting, waitFor, type Target } from "../../verify/api.ts";
 import { tinyRide } from "../../verify/tinyRide.ts";
-import { newPartner } from "../newPartner.ts";
+import { newPartner, USUAL_SETTINGS } from "../newPartner.ts";
 import type { Registry } from "../registries.ts";
 
 /** Partner that stays across deployments. Its user has one ride from each release that was deployed. */
@@ -27,11 +26,7 @@ export async function openCanary(
     {
       partner_id: CANARY,
       name: "Rides that stay across deployments",
-      database: FIRST_DATABASE,
-      event_url: null,
-      callback_hosts: [],
-      limits: { requests_per_minute: null, files_per_minute: null },
-      quotas: { files: null, stored_bytes: null },
+      ...USUAL_SETTINGS,
     },
     now,
   );

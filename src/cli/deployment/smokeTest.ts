@@ -1,10 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
-import { FIRST_DATABASE } from "../../database/databases.ts";
 import { randomId } from "../../identifiers.ts";
 import { StepFailure } from "../../verify/api.ts";
 import { verify } from "../../verify/verify.ts";
-import { newPartner } from "../newPartner.ts";
+import { newPartner, USUAL_SETTINGS } from "../newPartner.ts";
 import type { Registry } from "../registries.ts";
 import { checkCanary, closeCanary, openCanary } from "./canary.ts";
 
@@ -35,11 +34,7 @@ export async function smokeTest(
       // A new id each time, because the service caches ids that it does not find.
       partner_id: `smoke-${randomId()}`,
       name: "Smoke test of a deployment",
-      database: FIRST_DATABASE,
-      event_url: null,
-      callback_hosts: [],
-      limits: { requests_per_minute: null, files_per_minute: null },
-      quotas: { files: null, stored_bytes: null },
+      ...USUAL_SETTINGS,
     },
     new Date(),
   );
