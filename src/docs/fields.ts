@@ -21,7 +21,7 @@ import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS } from "../users/user.ts";
 export const FIELDS: Readonly<Record<string, string>> = {
   // Names and content of a ping
   file_type: "Type of the file. Always `FIT`.",
-  activity_name: "Title of the activity, for people. Null when there is no title.",
+  activity_name: "Title of the activity. Null when the ping has none.",
   priority:
     "`1`: the file is imported at once, for a live ride. `0`: it is held until the task, for a history.",
   user_id: "Your id of the user, returned byte for byte. Must not be `.` or `..`.",
@@ -95,7 +95,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "ImportAnswer.warnings": `Sentences for people. Empty, or: “${NO_EVENT_URL}”`,
   "Import.warnings": `Sentences for people. Empty, or: “${NO_EVENT_URL}”`,
   training_plan: "The request for a training plan. Null when no plan was requested.",
-  event: "Delivery of the event that announces this import. Null when there is no event.",
+  event:
+    "Delivery of this import's completion event. Null until the event exists. A task without `event_id` has no event.",
   "ImportAnswer.status": "`running` until each file is settled. An import completes exactly once.",
   "Import.status": "`running` until each file is settled. An import completes exactly once.",
   "ImportCompletedData.status": "`completed_with_failures` when a file failed, else `completed`.",
@@ -183,7 +184,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "DeliveryAttempt.at": "Start of the attempt.",
   milliseconds: "Duration of the attempt, in milliseconds.",
   answer:
-    "First bytes of the receiver's response, or the reason why there is no response. Null when neither is known.",
+    "Beginning of the receiver's response, or the reason for a missing response. Null when neither is known.",
   "TestEventData.challenge":
     "The `challenge` of the request. Return it after you verify the signature. Absent when the request had none.",
 

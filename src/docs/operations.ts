@@ -143,7 +143,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /api/users/": {
     operationId: "listUsers",
     tag: "Users",
-    description: `Returns all users for whom a ping was accepted, except deleted ones. A new user appears in the list ${LAG}.`,
+    description: `Returns every user with an accepted ping, without deleted users. A new user appears in the list ${LAG}.`,
   },
   "GET /api/users/{user_id}/": {
     operationId: "getUser",
