@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { SQLInputValue } from "node:sqlite";
-import { MemoryDatabase, type Row } from "./sqlite.ts";
+import { MemoryDatabase } from "./sqlite.ts";
 
 /** Bindings in memory, each with the part of its interface that src uses. All resolve in the same turn. */
 
@@ -32,8 +32,11 @@ export class MemoryStatement {
     return this.now();
   }
 
-  async first(): Promise<Row | null> {
-    return this.now().results[0] ?? null;
+  async first(column?: string): Promise<unknown> {
+    const row = this.now().results[0];
+    if (row === undefined || column === undefined) return row ?? null;
+    if (!Object.hasOwn(row, column)) throw new Error(`D1_COLUMN_NOTFOUND: ${column}`);
+    return row[column];
   }
 }
 
