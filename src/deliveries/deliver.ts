@@ -1,19 +1,17 @@
 import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { logLine } from "../log.ts";
-import { checkAddress } from "../outbound/address.ts";
-import { addressRules } from "../outbound/rules.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
-import { unexpired, newWebhookSecret } from "../partners/partner.ts";
-import { readPartner } from "../partners/registry.ts";
+import { newWebhookSecret } from "../partners/partner.ts";
 import { enterHost } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import type { Results } from "../windows/window.pure.ts";
 import { afterForgedAttempt, FORGED } from "./forged.ts";
-import { PLAN_PREFIX } from "./ids.ts";
 import type { DeliveryMessage } from "./message.ts";
+import { post } from "./post.ts";
 import { afterAttempt, MAX_DELAY_MS, RESPONSE_DEADLINE_MS } from "./schedule.pure.ts";
 import { signedHeaders } from "./sign.ts";
+import { isPlan, targetOf, unsent, type Target } from "./target.ts";
 import {
   claimDelivery,
   postponeDelivery,
@@ -23,106 +21,10 @@ import {
   type AttemptResult,
 } from "./write.ts";
 
-/** A connection that fails after this time counts as a timeout: it occupied its consumer as long. */
-const SLOW_FAILURE_MS = 5_000;
 /** Lifetime of a claim: the deadline and the time to record the attempt. Then another consumer may claim the delivery. */
 const CLAIM_MS = 60_000;
-/** Number of stored bytes of a response: enough for the receiver's error message. */
-const RESPONSE_BYTES = 500;
 /** Delay between checks whether a partner is active again. A thousand waiting events cost about a dollar a day. */
 const SUSPENDED_DELAY_MS = 10 * 60_000;
-
-/** The receiver of a delivery, or the reason why it is not sent now. */
-type Target =
-  | { send: true; url: string; secrets: string[] }
-  /** `retried`: counts as a failed attempt. `postponed`: counts as none. `failed`, `recorded`: no attempt follows. */
-  | { send: false; as: "retried" | "postponed" | "failed" | "recorded"; reason: string };
-
-function unsent(as: "retried" | "postponed" | "failed" | "recorded", reason: string): Target {
-  return { send: false, as, reason };
-}
-
-async function targetOf(env: Env, message: DeliveryMessage, nowMs: number): Promise<Target> {
-  if (isPlan(message)) {
-    if (env.TRAINING_PLAN_URL === "") return unsent("recorded", "No planner is configured.");
-    const secret = env.TRAINING_PLAN_SECRET ?? "";
-    if (secret === "") return unsent("retried", "The planner's signing secret is not configured.");
-    return { send: true, url: env.TRAINING_PLAN_URL, secrets: [secret] };
-  }
-  const partner = await readPartner(env.PARTNERS, message.partner_id);
-  if (partner === null) return unsent("retried", "The partner was not found in the registry.");
-  if (partner.event_url === null) return unsent("failed", "No event_url is configured.");
-  if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
-  const secrets = unexpired(partner.webhook_secrets, nowMs).map((entry) => entry.secret);
-  if (secrets.length === 0) return unsent("retried", "The partner has no valid webhook secret.");
-  const address = checkAddress(partner.event_url, addressRules(env, []));
-  if (!address.ok) return unsent("retried", `We do not send requests to this event_url. ${address.detail}`);
-  return { send: true, url: address.url.href, secrets };
-}
-
-/** Returns the first bytes of a response as text: those that arrive before the signal aborts. */
-async function firstBytes(response: Response, signal: AbortSignal): Promise<string> {
-  if (response.body === null) return "";
-  const reader = response.body.getReader();
-  const stop = () => void reader.cancel().catch(() => undefined);
-  signal.addEventListener("abort", stop);
-  const decoder = new TextDecoder();
-  let text = "";
-  try {
-    for (let left = RESPONSE_BYTES; left > 0;) {
-      const { done, value } = await reader.read();
-      if (done) break;
-      text += decoder.decode(value.subarray(0, left), { stream: true });
-      left -= value.byteLength;
-    }
-  } catch {
-    // The connection broke after the headers. The status decides; keep the bytes that arrived.
-  } finally {
-    signal.removeEventListener("abort", stop);
-    stop();
-  }
-  return text;
-}
-
-interface PostResult {
-  /** Null without a response. */
-  status: number | null;
-  /** Whether the deadline passed, or the connection failed only after a long time. */
-  timedOut: boolean;
-  text: string;
-  retryAfter: string | null;
-}
-
-async function post(
-  url: string,
-  headers: Record<string, string>,
-  body: string,
-  deadlineMs: number,
-): Promise<PostResult> {
-  const signal = AbortSignal.timeout(deadlineMs);
-  const startedAt = Date.now();
-  try {
-    const response = await fetch(url, {
-      method: "POST",
-      redirect: "manual",
-      headers: { "content-type": "application/json", "user-agent": "endurance-partner-api", ...headers },
-      body,
-      signal,
-    });
-    return {
-      status: response.status,
-      text: await firstBytes(response, signal),
-      timedOut: signal.aborted,
-      retryAfter: response.headers.get("retry-after"),
-    };
-  } catch {
-    const text = signal.aborted
-      ? `The receiver did not respond within ${deadlineMs / 1000} s.`
-      : "The connection to the receiver failed.";
-    const timedOut = signal.aborted || Date.now() - startedAt >= SLOW_FAILURE_MS;
-    return { status: null, text, timedOut, retryAfter: null };
-  }
-}
 
 /**
  * Makes a due attempt of a delivery, records it and schedules the next. Postpones it, for at most a day, while the
@@ -159,10 +61,6 @@ export async function deliverDue(
 
 function laneOf(message: DeliveryMessage): Lane {
   return isPlan(message) ? "PLANS" : "EVENTS";
-}
-
-function isPlan({ delivery_id }: DeliveryMessage): boolean {
-  return delivery_id.startsWith(PLAN_PREFIX);
 }
 
 /** Postpones a delivery without an attempt. Returns false when it is not due, or was postponed for a day already. */
@@ -268,7 +166,7 @@ async function makeAttempt(
   }
   const secrets = type === FORGED ? [newWebhookSecret()] : target.secrets;
   const headers = signedHeaders({ id: delivery_id, atMs: at, body, secrets });
-  const { status, text, timedOut, retryAfter } = await post(target.url, headers, body, deadlineMs);
+  const { status, text, timedOut, retryAfter } = await post(target, headers, body, deadlineMs);
   const attempt = { at, status, milliseconds: Math.max(0, now() - at), answer: text };
   return { attempt, timedOut, retryAfter };
 }

@@ -55,6 +55,11 @@ export async function readEvent(env: Env, owner: Owner, eventId: string): Promis
 
 export interface EventFilters {
   status?: EventStatus | undefined;
+  type?: string | undefined;
+  user_id?: string | undefined;
+  import_id?: string | undefined;
+  /** The partner's own id from its task. */
+  event_id?: string | undefined;
   /** Unix milliseconds. Orders events by update, ascending. */
   updated_since?: number | undefined;
 }
@@ -92,7 +97,7 @@ export async function listEvents(
 async function walkEvents(
   db: D1Database,
   partnerId: string,
-  { status, updated_since }: EventFilters,
+  { status, type, user_id, import_id, event_id, updated_since }: EventFilters,
   after: EventPosition | null,
   { rows, matches }: WalkBounds,
 ): Promise<D1Result<WalkedEvent>> {
@@ -109,6 +114,8 @@ async function walkEvents(
   const on = new Where().and("d.partner_id = ? AND d.delivery_id = w.delivery_id", partnerId);
   if (status === "pending") on.and("d.status IN ('pending', 'waiting')");
   else on.andEqual("d.status", status);
+  on.andEqual("d.type", type).andEqual("d.user_id", user_id).andEqual("d.import_id", import_id);
+  on.andEqual("d.body ->> '$.data.event_id'", event_id);
   return db
     .prepare(
       `SELECT w.time AS walked_time, w.delivery_id AS walked_id, d.delivery_id IS NOT NULL AS is_match,

@@ -7,6 +7,7 @@ import type {
   SchemaObject,
 } from "openapi3-ts/oas31";
 import { inWords } from "../contract/amounts.ts";
+import { API_VERSION } from "../contract/version.ts";
 import { RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import type { Fault } from "../contract/fault.ts";
 import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.pure.ts";
@@ -63,7 +64,7 @@ const EXAMPLE_REQUEST_ID = "0b5bd11e-4a0c-4b7a-9f5c-6f6f2d6a2f3b";
 
 export const INFO = {
   title: "Partner API",
-  version: "1.0.0",
+  version: API_VERSION,
   summary: "FIT files in, training activities out.",
   description:
     "The guide with limits, errors and the verification of events is at `/docs/`. Every path also works without its trailing " +

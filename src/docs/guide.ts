@@ -36,6 +36,7 @@ import { BODY_GRACE_MS, SMALL_BODY_MS } from "../http/bodyChunks.ts";
 import { REQUEST_SHARES, UNCOUNTED_BODY_BYTES } from "../http/jsonBody.ts";
 import { MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../http/pace.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
+import { USER_AGENT_NAME } from "../outbound/userAgent.ts";
 import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
 import { SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
 import { escape, listing, prose, table } from "./html.ts";
@@ -339,7 +340,10 @@ lengthens a pause, but the last attempt is at most ${inWords(HOST_RETRIES_FOR_MS
 <li><strong>When you retry a failed file:</strong> the service requests the URL again if it has not stored the bytes. It keeps the URL for ${inWords(KEPT_URL_FOR_MS)} after the failure.</li>
 </ul>
 <p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping. For a history, it should work for that time after the task. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
-The service follows at most ${MAX_REDIRECTS} redirects. It cannot send your own headers or credentials to the host.</p>`,
+The service follows at most ${MAX_REDIRECTS} redirects. It cannot send your own headers or credentials to the host.</p>
+<h3 id="user-agent">Recognizing our requests</h3>
+<p>The <code>User-Agent</code> of downloads and events is <code>${USER_AGENT_NAME}/<em>version</em> (+<em>address of this page</em>)</code>. The name never changes.
+The service has no fixed IP addresses, so an allowlist of addresses cannot admit its requests. Anyone can send this <code>User-Agent</code>: trust events by their signature, and protect files by URLs that cannot be guessed.</p>`,
     },
     {
       id: "statuses",
@@ -415,8 +419,8 @@ as <code>rejected</code>. Without it, one invalid item rejects the whole request
 </ol>
 <p>If your receiver does not respond with 2xx in time, the service sends the event again. The pauses are ${listed(EVENT_DELAYS_MS)}, each shortened at random by at most ${JITTER * 100} %. <code>Retry-After</code> lengthens a pause. Redirects are not followed. 410 ends the attempts.
 While your receiver does not respond in time, other events wait without an attempt. <code>next_attempt_at</code> of an event is the time of its next attempt.
-<a href="#getEvent"><code>GET /api/events/{event_id}/</code></a> shows each attempt with your response.
-<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends a test event. When your receiver works again, <a href="#resendEvent"><code>POST /api/events/{event_id}/resend/</code></a> sends
+<a href="#getEvent"><code>GET /api/events/{id}/</code></a> shows each attempt with your response.
+<a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends a test event. When your receiver works again, <a href="#resendEvent"><code>POST /api/events/{id}/resend/</code></a> sends
 an event at once. An event is sent only after its import can be read.</p>
 <h3 id="verifying">Verifying the signature</h3>
 <p>Your secret begins with <code>whsec_</code>. While a secret is rotated, an event has several signatures. Accept the event if one of them matches.</p>

@@ -120,12 +120,12 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Events",
     description: "If your system has no public address, poll this list with `updated_since`.",
   },
-  "GET /api/events/{event_id}/": {
+  "GET /api/events/{id}/": {
     operationId: "getEvent",
     tag: "Events",
     description: "Returns the event with each attempt to deliver it and your receiver's response.",
   },
-  "POST /api/events/{event_id}/resend/": {
+  "POST /api/events/{id}/resend/": {
     operationId: "resendEvent",
     tag: "Events",
     description:

@@ -3,6 +3,7 @@ import { DOWNLOAD_DEADLINE_MS, MAX_FILE_BYTES, MAX_REDIRECTS } from "../contract
 import { FIRST_BYTES, type Hold, type Memory, type StartedHold, type Until } from "../memory/budget.ts";
 import { checkAddress, type AddressRules } from "../outbound/address.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
+import { userAgent } from "../outbound/userAgent.ts";
 import type { Permission, Permit } from "./permission.ts";
 
 /** Minimum time that remains to read the rest of a body after a wait for memory. */
@@ -291,7 +292,7 @@ async function follow(
   try {
     let address = first;
     for (let redirects = 0; ; redirects += 1) {
-      const response = await get(address, deadline);
+      const response = await get(address, rules, deadline);
       if (!(response instanceof Response)) return response;
       const httpStatus = response.status;
       if (httpStatus === 200)
@@ -307,13 +308,17 @@ async function follow(
   }
 }
 
-async function get(address: URL, deadline: Deadline): Promise<Response | DownloadFault | MemoryShort> {
+async function get(
+  address: URL,
+  rules: AddressRules,
+  deadline: Deadline,
+): Promise<Response | DownloadFault | MemoryShort> {
   try {
     return await fetch(address.href, {
       redirect: "manual",
       cache: "no-store",
       // Uncompressed responses have a known length, and their bytes are those of the file.
-      headers: { accept: "*/*", "accept-encoding": "identity", "user-agent": "endurance-partner-api" },
+      headers: { accept: "*/*", "accept-encoding": "identity", "user-agent": userAgent(rules) },
       signal: deadline.signal,
     });
   } catch {

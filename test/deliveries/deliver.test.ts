@@ -152,6 +152,7 @@ describe("An event", () => {
       expect(one?.request.redirect).toBe("manual");
       expect(one?.headers).toMatchObject({
         "content-type": "application/json",
+        "user-agent": "endurance-partner-api/1.0.0 (+http://api.example.com/docs/)",
         "webhook-id": message.delivery_id,
       });
       expect(verifies(secretOf(recipient), one)).toBe(true);

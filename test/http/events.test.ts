@@ -83,6 +83,28 @@ describe("events", () => {
     expect(await ids(partner, "?status=delivered")).toEqual(["evt_b"]);
   });
 
+  test("can be filtered by type, user, import and the partner's own event_id", async () => {
+    const partner = await newPartner();
+    const bodyFor = (event_id: string) =>
+      JSON.stringify({ type: "any", timestamp: "2026-06-01T12:00:00.000Z", data: { event_id } });
+    await seedDelivery(partner.partnerId, "evt_a", {
+      user_id: "ann",
+      import_id: "i-a",
+      body: bodyFor("mine"),
+    });
+    await seedDelivery(partner.partnerId, "evt_b", {
+      user_id: "bea",
+      import_id: "i-b",
+      body: bodyFor("other"),
+    });
+    await seedDelivery(partner.partnerId, "evt_test", { type: "test.ping", user_id: null, import_id: null });
+    expect(await ids(partner, "?type=test.ping")).toEqual(["evt_test"]);
+    expect(await ids(partner, "?user_id=ann")).toEqual(["evt_a"]);
+    expect(await ids(partner, "?import_id=i-b")).toEqual(["evt_b"]);
+    expect(await ids(partner, "?event_id=mine")).toEqual(["evt_a"]);
+    expect(await ids(partner, "?user_id=ann&event_id=other")).toEqual([]);
+  });
+
   test("can be polled for changes with updated_since", async () => {
     const partner = await newPartner();
     const since = `updated_since=${new Date(NOON).toISOString()}`;

@@ -114,6 +114,7 @@ describe("A file that the host sends", () => {
       "accept-encoding",
       "user-agent",
     ]);
+    expect(requests[0]?.headers.get("user-agent")).toBe("endurance-partner-api/1.0.0");
   });
 
   test.each([

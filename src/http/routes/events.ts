@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { TEST_EVENTS_A_DAY } from "../../contract/limits.ts";
+import { nameText, userIdText } from "../../contract/text.ts";
 import { eventSchema, eventStatusSchema, eventWithAttemptsSchema } from "../../deliveries/event.ts";
 import * as read from "../../deliveries/read.ts";
 import * as sending from "../../deliveries/sendEvent.ts";
@@ -17,6 +18,10 @@ const listRoute = createRoute({
     query: z.strictObject({
       ...pageQuery,
       status: eventStatusSchema.optional(),
+      type: nameText.optional(),
+      user_id: userIdText.optional(),
+      import_id: nameText.optional(),
+      event_id: nameText.optional(),
       updated_since: instant.optional(),
     }),
   },
@@ -39,9 +44,9 @@ export const listEvents = endpoint(listRoute, async (c) =>
 
 const getRoute = createRoute({
   method: "get",
-  path: "/api/events/{event_id}/",
+  path: "/api/events/{id}/",
   summary: "Get an event with its delivery attempts",
-  request: { params: z.object({ event_id: z.string() }), query: noQuery },
+  request: { params: z.object({ id: z.string() }), query: noQuery },
   responses: {
     200: { description: "The event.", content: { "application/json": { schema: eventWithAttemptsSchema } } },
     ...readProblems,
@@ -50,8 +55,8 @@ const getRoute = createRoute({
 });
 
 export const getEvent = endpoint(getRoute, async (c) => {
-  const { event_id } = c.req.valid("param");
-  const event = await read.readEvent(c.env, c.var.partner, event_id);
+  const { id } = c.req.valid("param");
+  const event = await read.readEvent(c.env, c.var.partner, id);
   return event === null ? notFound(c, "event") : c.json(event, 200);
 });
 
@@ -73,9 +78,9 @@ const accepted = {
 
 const resendRoute = createRoute({
   method: "post",
-  path: "/api/events/{event_id}/resend/",
+  path: "/api/events/{id}/resend/",
   summary: "Send an event again now, with a new retry schedule",
-  request: { params: z.object({ event_id: z.string() }), query: noQuery },
+  request: { params: z.object({ id: z.string() }), query: noQuery },
   responses: {
     ...accepted,
     ...notFoundProblem,
@@ -84,19 +89,19 @@ const resendRoute = createRoute({
 });
 
 export const resendEvent = endpoint(resendRoute, async (c) => {
-  const { event_id } = c.req.valid("param");
+  const { id } = c.req.valid("param");
   const { partner } = c.var;
-  const event = await read.readEvent(c.env, partner, event_id);
+  const event = await read.readEvent(c.env, partner, id);
   if (event === null) return notFound(c, "event");
   if (partner.event_url === null) return noEventUrl(c);
-  if (!(await sending.resendEvent(c.env, partner, event_id, Date.now()))) {
+  if (!(await sending.resendEvent(c.env, partner, id, Date.now()))) {
     return problem(
       c,
       "event_in_delivery",
       "An attempt to deliver this event is in progress or due. Read the event's `attempts` in a minute.",
     );
   }
-  return c.json((await read.readEvent(c.env, partner, event_id)) ?? event, 202);
+  return c.json((await read.readEvent(c.env, partner, id)) ?? event, 202);
 });
 
 const testRoute = createRoute({
