@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { orNull } from "../contract/orNull.ts";
 import { quantities } from "../fit/quantities.ts";
-import { sessionNumbers } from "../fit/sessionNumbers.ts";
+import { summaryFields } from "../fit/summaryFields.ts";
 import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength } from "../fit/types.ts";
 
 const number = z.number().nullable();
@@ -57,13 +57,11 @@ export const summarySchema = z.strictObject({
   sport: z.string(),
   sub_sport: z.string().nullable(),
   start_time_in_seconds: number,
-  utc_offset_in_seconds: int,
   ...quantities(() => number),
-  ...sessionNumbers(() => number),
-  number_of_lengths: int,
-  number_of_active_lengths: int,
-  start_latitude_in_degrees: number,
-  start_longitude_in_degrees: number,
+  ...summaryFields(
+    (decimals) => (decimals === 0 ? int : number),
+    () => z.string().nullable(),
+  ),
   derived: z.array(z.string()),
   streams: z.array(z.string()),
 }) satisfies z.ZodType<Omit<DecodedActivity, keyof ActivityDetails>>;

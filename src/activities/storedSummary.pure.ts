@@ -1,5 +1,6 @@
 import { count, numberOrNull, text, textOrNull } from "../database/parse.ts";
 import { QUANTITY_NAMES, quantities } from "../fit/quantities.ts";
+import { summaryFields } from "../fit/summaryFields.ts";
 import { STREAM_KEYS, type ActivitySummary } from "./activity.ts";
 
 /**
@@ -7,7 +8,7 @@ import { STREAM_KEYS, type ActivitySummary } from "./activity.ts";
  * Fields are JSON at fixed positions, between tabs. Null is written as nothing.
  *
  * Rows outlive releases: a reader ignores positions that it does not know, and reads missing ones as null. So a new field
- * goes to the end of `ownFields`, of `quantities` or of `STREAM_KEYS`, and no field moves.
+ * goes to the end of `summaryFields`, of `quantities` or of `STREAM_KEYS`, and no field moves.
  */
 const LINE_END = "\n";
 const FIELD_END = "\t";
@@ -20,17 +21,10 @@ export type StoredFields = Omit<ActivitySummary, (typeof COLUMNS)[number]>;
 const ownFields = (next: () => unknown) => ({
   session_count: count(next()),
   sub_sport: textOrNull(next()),
-  utc_offset_in_seconds: numberOrNull(next()),
-  training_stress_score: numberOrNull(next()),
-  intensity_factor: numberOrNull(next()),
-  threshold_power_in_watts: numberOrNull(next()),
-  training_effect_aerobic: numberOrNull(next()),
-  training_effect_anaerobic: numberOrNull(next()),
-  pool_length_in_meters: numberOrNull(next()),
-  number_of_lengths: numberOrNull(next()),
-  number_of_active_lengths: numberOrNull(next()),
-  start_latitude_in_degrees: numberOrNull(next()),
-  start_longitude_in_degrees: numberOrNull(next()),
+  ...summaryFields(
+    () => numberOrNull(next()),
+    () => textOrNull(next()),
+  ),
 });
 const OWN_NAMES = Object.keys(ownFields(() => null));
 

@@ -6,6 +6,7 @@ import type { File } from "../files/file.ts";
 import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import type { Timeline } from "../files/timeline.ts";
 import { quantities, type Quantities } from "../fit/quantities.ts";
+import { summaryFields } from "../fit/summaryFields.ts";
 import { countsOf, importFilesOf } from "../imports/counts.pure.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
@@ -148,18 +149,11 @@ const summary = {
   sport: "cycling",
   sub_sport: null,
   start_time_in_seconds: 1631065600,
-  utc_offset_in_seconds: null,
   ...rideQuantities,
-  training_stress_score: null,
-  intensity_factor: null,
-  threshold_power_in_watts: null,
-  training_effect_aerobic: null,
-  training_effect_anaerobic: null,
-  pool_length_in_meters: null,
-  number_of_lengths: null,
-  number_of_active_lengths: null,
-  start_latitude_in_degrees: null,
-  start_longitude_in_degrees: null,
+  ...summaryFields(
+    () => null,
+    () => null,
+  ),
   derived: [
     "moving_time_in_seconds",
     "average_speed_in_meters_per_second",

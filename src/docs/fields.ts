@@ -11,7 +11,7 @@ import {
 } from "../contract/limits.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { quantities } from "../fit/quantities.ts";
-import { sessionNumbers } from "../fit/sessionNumbers.ts";
+import { summaryFields } from "../fit/summaryFields.ts";
 import { MAX_FAULTS } from "../http/problemSchema.ts";
 import { NO_EVENT_URL } from "../imports/import.ts";
 import { MAX_COUNTED } from "../overview/overview.ts";
@@ -112,13 +112,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   sport: "Sport, as the FIT profile names it, such as `cycling`. An unknown number n is `unknown_n`.",
   sub_sport: "Sub-sport, as the FIT profile names it, such as `road`. Null when the file has none.",
   ...quantities((_decimals, description) => `${description} Null when not measured.`),
-  utc_offset_in_seconds:
-    "Offset of local time from UTC, such as `7200`. Null when the file does not contain it.",
-  ...sessionNumbers((_wire, _decimals, description) => `${description} Null when the file has none.`),
-  number_of_lengths: "Number of pool lengths, including rests. Null when not in a pool.",
-  number_of_active_lengths: "Number of pool lengths that were swum. Null when not in a pool.",
-  start_latitude_in_degrees: "Latitude of the start (WGS 84). Null when no position was recorded.",
-  start_longitude_in_degrees: "Longitude of the start (WGS 84). Null when no position was recorded.",
+  ...summaryFields(
+    (_decimals, description) => description,
+    (description) => description,
+  ),
   derived:
     "Names of fields and streams that are missing in the file and were computed from its other values. `laps.start_time_in_seconds` means that the start times of laps were computed.",
   streams:

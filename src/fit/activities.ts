@@ -35,13 +35,9 @@ import {
   type QuantityName,
 } from "./quantities.ts";
 import { columnCountOf, readRows } from "./rows.ts";
-import {
-  SESSION_NUMBER_DECIMALS,
-  SESSION_NUMBER_NAMES,
-  sessionNumbers,
-  type SessionNumbers,
-} from "./sessionNumbers.ts";
+import { profileNameOf, recoveryHeartRatesOf } from "./sessionMessages.ts";
 import type { SessionWindow, SessionWindows } from "./sessionWindows.ts";
+import { SUMMARY_FIELD_NAMES, summaryFields, type SummaryFields } from "./summaryFields.ts";
 import { Totals } from "./totals.ts";
 import type {
   ActivityParts,
@@ -83,6 +79,7 @@ export function activitiesOf(
     return { window, sport, ...ofSession, pauses: pausesOf(chained, clock, window) };
   });
   const totals = totalsOf(view, sessionWindows, evidence, warnings);
+  const recoveryHeartRates = recoveryHeartRatesOf(sessionWindows);
   const devices = chained.devices.list();
   if (clock.isUnset) warnings.add("clock_not_set");
   return evidence.flatMap((ofSession, i) => {
@@ -91,7 +88,12 @@ export function activitiesOf(
     if (Number.isNaN(window.start)) warnings.add("clock_not_set");
     const sums = totals[i];
     const shared = { sessionWindows, devices, fallbackStartInSeconds };
-    return sums === undefined ? [] : [activityOf(ofSession, sums, shared)];
+    const named = {
+      recovery_heart_rate_in_beats_per_minute: rounded(recoveryHeartRates[i], 0),
+      profile_name: window.session.profile_name ?? profileNameOf(chained, i),
+      workout_name: chained.workout.wkt_name ?? null,
+    };
+    return sums === undefined ? [] : [{ ...activityOf(ofSession, sums, shared), ...named }];
   });
 }
 
@@ -214,9 +216,9 @@ function activityOf(
     sport: sportName(sportNumber),
     sub_sport: subSport === null ? null : subSportName(subSport),
     start_time_in_seconds: start ?? fallbackStartInSeconds,
-    utc_offset_in_seconds: utcOffsetOf(chained.activity),
     ...quantitiesOf(numbers),
-    ...sessionNumbersOf(session),
+    ...summaryFieldsOf(session),
+    utc_offset_in_seconds: utcOffsetOf(chained.activity),
     ...counts,
     ...position,
     ...lapsAndLengthsOf({ laps, lengths }, clock, isOnFoot, derive),
@@ -282,11 +284,22 @@ function startPositionOf(
   };
 }
 
-function sessionNumbersOf(session: Values<typeof SESSION>): SessionNumbers {
-  const result: SessionNumbers = sessionNumbers(() => null);
-  for (const name of SESSION_NUMBER_NAMES)
-    result[name] = rounded(session[name], SESSION_NUMBER_DECIMALS[name]);
-  return result;
+function summaryFieldsOf(session: Values<typeof SESSION>): SummaryFields {
+  const names = SUMMARY_FIELD_NAMES.values();
+  const next = () => {
+    const { value: name } = names.next();
+    return name === undefined ? null : session[name];
+  };
+  return summaryFields(
+    (decimals) => {
+      const value = next();
+      return typeof value === "number" ? rounded(value, decimals) : null;
+    },
+    () => {
+      const value = next();
+      return typeof value === "string" ? value : null;
+    },
+  );
 }
 
 function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
@@ -294,6 +307,7 @@ function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
   const speed = enhancedOrPlain(summary.enhanced_avg_speed ?? NaN, summary.avg_speed ?? NaN);
   const averageCadence = cadence(summary.avg_cadence ?? NaN, summary.avg_fractional_cadence ?? NaN);
   return {
+    ...numbersOnWire(summary),
     elapsed_time_in_seconds: summary.total_elapsed_time ?? NaN,
     timer_time_in_seconds: timer,
     moving_time_in_seconds: summary.total_moving_time ?? summary.active_time ?? NaN,
@@ -320,7 +334,17 @@ function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
     descent_in_meters: summary.total_descent ?? NaN,
     energy_in_kilocalories: summary.total_calories ?? NaN,
     average_temperature_in_celsius: summary.avg_temperature ?? NaN,
+    min_heart_rate_in_beats_per_minute: heartRate(summary.min_heart_rate_in_beats_per_minute ?? NaN),
   };
+}
+
+/** Returns the quantities whose fields `quantities.ts` names; NaN for the others. */
+function numbersOnWire(summary: Summary): Numbers {
+  const names = QUANTITY_NAMES.values();
+  return quantities(() => {
+    const { value: name } = names.next();
+    return (name === undefined ? undefined : summary[name]) ?? NaN;
+  });
 }
 
 function quantitiesOf(numbers: Numbers): Quantities {

@@ -212,9 +212,14 @@ export function compileMessage<F extends Fields>(
 ): MessagePlan<F> {
   const placed = fieldPositions(view, definition);
   const entries: PlanEntry[] = [];
-  for (const [name, field] of message.entries) {
+  const add = (name: string, field: Field) => {
     const place = placed.get(field.number);
     if (place !== undefined) entries.push({ name, field, placed: place });
+  };
+  for (const [name, field] of message.entries) {
+    add(name, field);
+    // Decoded after the plain field, which it replaces.
+    if (field.kind === "number" && field.enhanced !== undefined) add(name, field.enhanced);
   }
   return { message, littleEndian: definition.littleEndian, entries, units: unitsOf(entries) };
 }
@@ -235,10 +240,17 @@ export function decodeMessage<F extends Fields>(
   const values: Record<string, number | string | number[] | Uint8Array> = {};
   for (const { name, field, placed } of plan.entries) {
     const value = decodeField(view, at + placed.at, field, placed, plan.littleEndian);
-    if (value !== null) values[name] = value;
+    if (value !== null && !isUnwritten(value, field, values[name])) values[name] = value;
   }
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the compiler cannot infer that the names are the keys of F and that each kind of field decodes to its own type
   return values as Decoded<F>;
+}
+
+/** Returns whether an enhanced field is a raw 0 beside a plain value above it. Then it was never written. */
+function isUnwritten(enhanced: unknown, field: Field, plain: unknown): boolean {
+  return (
+    typeof plain === "number" && field.kind === "number" && enhanced === -field.offset && plain > enhanced
+  );
 }
 
 /** Returns null for an invalid value. */

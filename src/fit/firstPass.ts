@@ -9,6 +9,7 @@ import {
   DEVELOPER_DATA_ID,
   DEVICE_INFO,
   EVENT,
+  EVENT_RECOVERY_HEART_RATE,
   EVENT_TIMER,
   EVENT_TYPES_STOP,
   EVENT_TYPE_START,
@@ -22,6 +23,7 @@ import {
   RECORD,
   SESSION,
   SPORT,
+  WORKOUT,
   type Decoded,
   type Fields,
   type Message,
@@ -29,6 +31,7 @@ import {
 } from "./profile.ts";
 import { GAP_SECONDS, LONGEST_PAUSE_SECONDS, RecordRuns, type RecordGap } from "./recordRuns.ts";
 import type { FitWarning } from "./types.ts";
+import { heartRate } from "./values.ts";
 import {
   CELL_UNITS,
   DEFINITION_UNITS,
@@ -55,6 +58,8 @@ interface Remaining {
   timerEvents: number;
   descriptions: number;
   gaps: number;
+  sports: number;
+  recoveryHeartRates: number;
 }
 
 /**
@@ -69,6 +74,8 @@ function limitsOfFile(): Remaining {
     timerEvents: 10_000,
     descriptions: 4_096,
     gaps: 20_000,
+    sports: MAX_SESSIONS,
+    recoveryHeartRates: 1_000,
   };
 }
 
@@ -89,7 +96,11 @@ export interface ChainedFile {
   messages: MessageRange;
   fileId: Values<typeof FILE_ID>;
   activity: Values<typeof ACTIVITY>;
+  /** Sport of the first `sport` message; `sports` has all of them. */
   sport: Values<typeof SPORT>;
+  sports: Values<typeof SPORT>[];
+  workout: Values<typeof WORKOUT>;
+  recoveryHeartRates: { timestamp: number; heartRate: number }[];
   sessions: Values<typeof SESSION>[];
   laps: Values<typeof LAP>[];
   lengths: Values<typeof LENGTH>[];
@@ -175,6 +186,9 @@ class FirstPassReader implements MessageReader<Plan> {
     fileId: {},
     activity: {},
     sport: {},
+    sports: [],
+    workout: {},
+    recoveryHeartRates: [],
     sessions: [],
     laps: [],
     lengths: [],
@@ -208,7 +222,11 @@ class FirstPassReader implements MessageReader<Plan> {
         chained.devices.addCreator(chained.fileId);
       }),
       this.on(ACTIVITY, (values) => addMissing(chained.activity, values)),
-      this.on(SPORT, (values) => addMissing(chained.sport, values)),
+      this.on(SPORT, (values) => {
+        addMissing(chained.sport, values);
+        if (this.allow("sports")) chained.sports.push(values);
+      }),
+      this.on(WORKOUT, (values) => addMissing(chained.workout, values)),
       this.on(SESSION, (values) => {
         if (chained.sessions.length < MAX_SESSIONS) chained.sessions.push(values);
         else this.exceedsLimit = true;
@@ -317,7 +335,12 @@ class FirstPassReader implements MessageReader<Plan> {
     }
   }
 
-  private addEvent({ timestamp, event, event_type }: Values<typeof EVENT>): void {
+  private addEvent({ timestamp, event, event_type, data, data16 }: Values<typeof EVENT>): void {
+    if (event === EVENT_RECOVERY_HEART_RATE && timestamp !== undefined) {
+      const measured = heartRate(data ?? data16 ?? NaN);
+      if (!Number.isNaN(measured) && this.allow("recoveryHeartRates"))
+        this.chained.recoveryHeartRates.push({ timestamp, heartRate: measured });
+    }
     if (event !== EVENT_TIMER || timestamp === undefined || event_type === undefined) return;
     const running = event_type === EVENT_TYPE_START;
     if (running || EVENT_TYPES_STOP.has(event_type)) {

@@ -21,7 +21,7 @@ export type { Quantities } from "./quantities.ts";
 export { ANSWER_CELLS, describeNotFit };
 
 /** Raise it with every change that decodes other activities from the same bytes. `npm run redecode` then updates stored files. */
-export const DECODER_VERSION = 2;
+export const DECODER_VERSION = 3;
 
 /** Returns whether bytes begin like a FIT file. The rest may still be damaged. */
 export function looksLikeFit(bytes: Uint8Array): boolean {

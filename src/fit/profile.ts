@@ -1,4 +1,5 @@
-import { sessionNumbers } from "./sessionNumbers.ts";
+import { quantities } from "./quantities.ts";
+import { summaryFields, type Wire } from "./summaryFields.ts";
 
 /**
  * Messages and fields of the FIT profile that activities need, under the profile's names. A new field is one line here.
@@ -10,6 +11,8 @@ export interface NumberField {
   readonly number: number;
   readonly scale: number;
   readonly offset: number;
+  /** Field with a wider range or a finer resolution. It has priority. */
+  readonly enhanced?: NumberField;
 }
 /** A field with several members. An invalid member is NaN. */
 export interface ArrayField {
@@ -50,11 +53,12 @@ export type Decoded<F extends Fields> = {
 /** Decoded form of a message of this table: `Values<typeof LAP>`. */
 export type Values<M> = M extends Message<infer F> ? Decoded<F> : never;
 
-const field = (number: number, scale = 1, offset = 0): NumberField => ({
+const field = (number: number, scale = 1, offset = 0, enhanced?: NumberField): NumberField => ({
   kind: "number",
   number,
   scale,
   offset,
+  ...(enhanced === undefined ? {} : { enhanced }),
 });
 const array = (number: number, scale = 1): ArrayField => ({ kind: "array", number, scale, offset: 0 });
 const text = (number: number): TextField => ({ kind: "text", number });
@@ -62,8 +66,14 @@ const bytes = (number: number): BytesField => ({ kind: "bytes", number });
 const message = <F extends Fields>(number: number, fields: F): Message<F> => ({
   number,
   fields,
-  entries: Object.entries(fields),
+  entries: Object.entries(fields).filter(([, { number: fieldNumber }]) => fieldNumber !== NOWHERE),
 });
+/** Number of a field that the message does not have. */
+const NOWHERE = -1;
+const fieldOf = ([number, scale, offset]: Wire = [NOWHERE], enhanced?: Wire): NumberField =>
+  field(number, scale, offset, enhanced === undefined ? undefined : fieldOf(enhanced));
+const quantityFields = (message: "session" | "lap") =>
+  quantities((_decimals, _description, wires) => fieldOf(wires?.[message], wires?.enhanced?.[message]));
 
 export const FILE_ID = message(0, {
   type: field(0),
@@ -76,6 +86,11 @@ export const FILE_ID = message(0, {
 export const SPORT = message(12, {
   sport: field(0),
   sub_sport: field(1),
+  name: text(3),
+});
+
+export const WORKOUT = message(26, {
+  wkt_name: text(8),
 });
 
 export const SESSION = message(18, {
@@ -112,7 +127,11 @@ export const SESSION = message(18, {
   max_fractional_cadence: field(93, 128),
   enhanced_avg_speed: field(124, 1000),
   enhanced_max_speed: field(125, 1000),
-  ...sessionNumbers(([number, scale]) => field(number, scale)),
+  ...quantityFields("session"),
+  ...summaryFields(
+    (_decimals, _description, wire) => fieldOf(wire),
+    (_description, [number] = [NOWHERE]) => text(number),
+  ),
 });
 
 export const LAP = message(19, {
@@ -146,6 +165,7 @@ export const LAP = message(19, {
   max_fractional_cadence: field(81, 128),
   enhanced_avg_speed: field(110, 1000),
   enhanced_max_speed: field(111, 1000),
+  ...quantityFields("lap"),
 });
 
 export const RECORD = message(20, {
@@ -169,6 +189,8 @@ export const EVENT = message(21, {
   timestamp: field(253),
   event: field(0),
   event_type: field(1),
+  data16: field(2),
+  data: field(3),
 });
 
 export const DEVICE_INFO = message(23, {
@@ -256,6 +278,7 @@ export const LENGTH_ACTIVE = 1;
 export const FILE_TYPE_ACTIVITY = 4;
 export const FILE_TYPE_WORKOUT = 5;
 export const EVENT_TIMER = 0;
+export const EVENT_RECOVERY_HEART_RATE = 21;
 export const EVENT_TYPE_START = 0;
 /** `stop`, `stop_all`, `stop_disable`, `stop_disable_all`. */
 export const EVENT_TYPES_STOP: ReadonlySet<number> = new Set([1, 4, 8, 9]);

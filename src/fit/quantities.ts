@@ -1,11 +1,20 @@
+import type { Wire } from "./summaryFields.ts";
+
+/** Field of a quantity in session and lap messages, and the enhanced field with a wider range or a finer resolution. */
+export interface Wires {
+  readonly session: Wire;
+  readonly lap: Wire;
+  readonly enhanced?: Omit<Wires, "enhanced">;
+}
+
 /**
  * Quantities that activities and laps share, in the order of the API. Calls `of` for each and returns the results by
  * name: types, schemas, rounding and documentation all derive from this list. `decimals` is the resolution of the file
- * or, for averages, a useful one. Partners read `description`.
+ * or, for averages, a useful one. Partners read `description`. A quantity without `wires` has its source in `numbersOf`.
  *
  * Append only: stored summaries name quantities by position.
  */
-export function quantities<T>(of: (decimals: number, description: string) => T) {
+export function quantities<T>(of: (decimals: number, description: string, wires?: Wires) => T) {
   return {
     elapsed_time_in_seconds: of(3, "Time from start to end, with pauses."),
     timer_time_in_seconds: of(3, "Time while the timer ran."),
@@ -41,6 +50,31 @@ export function quantities<T>(of: (decimals: number, description: string) => T) 
     descent_in_meters: of(1, "Total descent, in the same way."),
     energy_in_kilocalories: of(0, "Energy that the device estimated."),
     average_temperature_in_celsius: of(1, "Average temperature at the device."),
+    min_heart_rate_in_beats_per_minute: of(0, "Minimum heart rate.", { session: [64], lap: [63] }),
+    max_temperature_in_celsius: of(0, "Maximum temperature at the device.", { session: [58], lap: [51] }),
+    min_altitude_in_meters: of(1, "Lowest altitude.", {
+      session: [71, 5, 500],
+      lap: [62, 5, 500],
+      enhanced: { session: [127, 5, 500], lap: [113, 5, 500] },
+    }),
+    max_altitude_in_meters: of(1, "Highest altitude.", {
+      session: [50, 5, 500],
+      lap: [43, 5, 500],
+      enhanced: { session: [128, 5, 500], lap: [114, 5, 500] },
+    }),
+    average_respiration_rate_in_breaths_per_minute: of(2, "Average respiration rate.", {
+      session: [147],
+      lap: [147],
+      enhanced: { session: [169, 100], lap: [136, 100] },
+    }),
+    total_cycles: of(0, "Number of pedal turns, strides of one foot, strokes or repetitions.", {
+      session: [10],
+      lap: [10],
+    }),
+    average_swolf: of(0, "Average SWOLF of a swim: seconds plus strokes of a length.", {
+      session: [80],
+      lap: [73],
+    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Quantities } from "./quantities.ts";
-import type { SessionNumbers } from "./sessionNumbers.ts";
+import type { SummaryFields } from "./summaryFields.ts";
 
 /** Results of the decoder, with the field names, units and nulls of the partner API. */
 
@@ -58,17 +58,12 @@ export interface ActivityParts {
   devices: DecodedDevice[];
 }
 
-export interface DecodedActivity extends Quantities, SessionNumbers, ActivityParts {
+export interface DecodedActivity extends Quantities, SummaryFields, ActivityParts {
   session_index: number;
   session_count: number;
   sport: string;
   sub_sport: string | null;
   start_time_in_seconds: number | null;
-  utc_offset_in_seconds: number | null;
-  number_of_lengths: number | null;
-  number_of_active_lengths: number | null;
-  start_latitude_in_degrees: number | null;
-  start_longitude_in_degrees: number | null;
   /** Names of fields and streams that the file lacks and that were computed. */
   derived: string[];
   /** Keys of the streams that `decodeStreams` returns for this activity. */

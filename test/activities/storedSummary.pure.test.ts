@@ -91,6 +91,35 @@ test("names that the first release stored as references keep their meaning", () 
   });
 });
 
+/** The ends of the lines with fields and quantities, as the release wrote them that added these. */
+const LATER = ['105.03\t7\t75\t91\t"Trail Run"\t"6 x 1 km"', "84\t27\t163.2\t1706\t28.38\t5062\t35"] as const;
+const READ_LATER = {
+  training_load_peak: 105.03,
+  perceived_exertion: 7,
+  feel: 75,
+  recovery_heart_rate_in_beats_per_minute: 91,
+  profile_name: "Trail Run",
+  workout_name: "6 x 1 km",
+  min_heart_rate_in_beats_per_minute: 84,
+  max_temperature_in_celsius: 27,
+  min_altitude_in_meters: 163.2,
+  max_altitude_in_meters: 1706,
+  average_respiration_rate_in_breaths_per_minute: 28.38,
+  total_cycles: 5062,
+  average_swolf: 35,
+};
+
+test("fields that a later release added are stored after those of the first release", () => {
+  const later = [`${own}\t${LATER[0]}`, `${measured}\t${LATER[1]}`, "", "s0"].join("\n");
+  expect(parseSummary(later)).toMatchObject({
+    ...READ,
+    ...READ_LATER,
+    derived: [],
+    streams: ["time_in_seconds"],
+  });
+  expect(storedSummary(parseSummary(later))).toBe(later);
+});
+
 test("a summary of a newer release is read without the fields that this release does not know", () => {
   const more = "\t1\t2\t".repeat(30);
   const newer = [

@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import { storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { quantities } from "../../src/fit/quantities.ts";
+import { summaryFields } from "../../src/fit/summaryFields.ts";
 import type { DecodedActivity } from "../../src/fit/types.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { COLLECTOR_LENGTH, fileId, newBatchId, newImportId, ROUTE_LENGTH } from "../../src/identifiers.ts";
@@ -80,22 +81,15 @@ export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices">
   sport: "cycling",
   sub_sport: null,
   start_time_in_seconds: 1_760_000_000,
-  utc_offset_in_seconds: null,
+  ...summaryFields<number | null, string | null>(
+    () => null,
+    () => null,
+  ),
   ...quantities<number | null>(() => null),
   elapsed_time_in_seconds: 3600,
   timer_time_in_seconds: 3500,
   distance_in_meters: 30_000,
   average_heart_rate_in_beats_per_minute: 140,
-  training_stress_score: null,
-  intensity_factor: null,
-  threshold_power_in_watts: null,
-  training_effect_aerobic: null,
-  training_effect_anaerobic: null,
-  pool_length_in_meters: null,
-  number_of_lengths: null,
-  number_of_active_lengths: null,
-  start_latitude_in_degrees: null,
-  start_longitude_in_degrees: null,
   derived: [],
   streams: ["time_in_seconds"],
 };

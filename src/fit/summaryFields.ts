@@ -1,0 +1,92 @@
+/** Number, scale and offset of a field in the FIT profile: a value is raw / scale - offset. */
+export type Wire = readonly [number: number, scale?: number, offset?: number];
+
+/**
+ * Fields that only activities have, in the order in which stored summaries keep them. Calls `number` or `text` for each
+ * and returns the results by name: profile, types, schemas, rounding, storage and documentation all derive from this
+ * list. `wire` is the field of the session message; fields without it come from elsewhere. Partners read `description`.
+ *
+ * Append only: stored summaries name fields by position.
+ */
+export function summaryFields<N, T>(
+  number: (decimals: number, description: string, wire?: Wire) => N,
+  text: (description: string, wire?: Wire) => T,
+) {
+  return {
+    utc_offset_in_seconds: number(
+      0,
+      "Offset of local time from UTC, such as `7200`. Null when the file does not contain it.",
+    ),
+    training_stress_score: number(
+      1,
+      "Training stress score, as computed by the device. Null when the file has none.",
+      [35, 10],
+    ),
+    intensity_factor: number(
+      3,
+      "Intensity factor, as computed by the device. Null when the file has none.",
+      [36, 1000],
+    ),
+    threshold_power_in_watts: number(
+      0,
+      "Functional threshold power set on the device. Null when the file has none.",
+      [45],
+    ),
+    training_effect_aerobic: number(
+      1,
+      "Aerobic training effect, estimated by the device, 0 to 5. Null when the file has none.",
+      [24, 10],
+    ),
+    training_effect_anaerobic: number(
+      1,
+      "Anaerobic training effect, estimated by the device, 0 to 5. Null when the file has none.",
+      [137, 10],
+    ),
+    pool_length_in_meters: number(2, "Length of the pool. Null when the file has none.", [44, 100]),
+    number_of_lengths: number(0, "Number of pool lengths, including rests. Null when not in a pool."),
+    number_of_active_lengths: number(0, "Number of pool lengths that were swum. Null when not in a pool."),
+    start_latitude_in_degrees: number(
+      7,
+      "Latitude of the start (WGS 84). Null when no position was recorded.",
+    ),
+    start_longitude_in_degrees: number(
+      7,
+      "Longitude of the start (WGS 84). Null when no position was recorded.",
+    ),
+    training_load_peak: number(
+      2,
+      "Peak training load, as computed by the device. Null when the file has none.",
+      [168, 65536],
+    ),
+    perceived_exertion: number(
+      1,
+      "Exertion that the athlete entered, 0 to 10. Null when the file has none.",
+      [193, 10],
+    ),
+    feel: number(
+      0,
+      "How the athlete felt, as entered: 0 is very weak, 50 is normal, 100 is very strong. Null when the file has none.",
+      [192],
+    ),
+    recovery_heart_rate_in_beats_per_minute: number(
+      0,
+      "Heart rate that the device measured some time after the exercise. Null when the file has none.",
+    ),
+    profile_name: text(
+      "Name of the activity profile on the device, such as `Trail Run`. Null when the file has none.",
+      [110],
+    ),
+    workout_name: text("Name of the planned workout that was executed. Null when the file has none."),
+  };
+}
+
+/** Null for an unknown field. */
+export type SummaryFields = ReturnType<typeof summaryFields<number | null, string | null>>;
+export const SUMMARY_FIELD_DECIMALS = summaryFields(
+  (decimals) => decimals,
+  () => 0,
+);
+
+const isSummaryField = (name: string): name is keyof SummaryFields =>
+  Object.hasOwn(SUMMARY_FIELD_DECIMALS, name);
+export const SUMMARY_FIELD_NAMES = Object.keys(SUMMARY_FIELD_DECIMALS).filter(isSummaryField);
