@@ -137,10 +137,13 @@ CREATE TABLE imports (
   revision              INTEGER NOT NULL,
   requested_at          INTEGER NOT NULL,
   completed_at          INTEGER,
+  held_under_other_source TEXT,                     -- JSON array of sources when total is 0; null when unknown
+  updated_at            INTEGER NOT NULL,           -- also after changes of its deliveries (trigger touch_import)
   PRIMARY KEY (partner_id, import_id)
 ) WITHOUT ROWID;
 
 CREATE INDEX imports_by_request ON imports (partner_id, requested_at, import_id);
+CREATE INDEX imports_by_update ON imports (partner_id, updated_at, import_id);
 -- Finds the import that released a held file. Leaves out imports that released none.
 CREATE INDEX imports_by_versions ON imports (partner_id, user_id, source, through_version, after_version)
   WHERE through_version > after_version;
@@ -223,6 +226,13 @@ CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at,
 CREATE INDEX test_events_by_creation ON deliveries (created_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX test_events_of_partner ON deliveries (partner_id, created_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
+
+-- An import shows the state and the attempts of its event and plan request.
+CREATE TRIGGER touch_import AFTER UPDATE OF status, attempt_count ON deliveries
+WHEN new.import_id IS NOT NULL AND (new.status <> old.status OR new.attempt_count <> old.attempt_count)
+BEGIN
+  UPDATE imports SET updated_at = new.updated_at WHERE partner_id = new.partner_id AND import_id = new.import_id;
+END;
 
 -- Requests with an Idempotency-Key, as hashes. Nothing of their content is stored.
 CREATE TABLE idempotent_requests (

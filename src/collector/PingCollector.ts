@@ -109,10 +109,7 @@ export class PingCollector extends DurableObject<CollectorEnv> {
 
   /** Releases all held versions as one import, or returns the import that an equal task started earlier. */
   async startImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
-    return this.#turns.commit(() => {
-      this.#storage.identity.storeNames(names);
-      return startImport(this.#turns.begin(identityOf(names)), task);
-    });
+    return this.#turns.commit(() => startImport(this.#turns.begin(identityOf(names)), task));
   }
 
   /** Returns what `startImport` would return now. Releases nothing. */

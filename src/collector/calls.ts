@@ -43,6 +43,10 @@ export interface TaskEntry {
   is_initial_import: boolean;
   /** Ids of the files that the partner expects to have sent. Null when its task lists none. */
   expected: string[] | null;
+  /** Starts no import without files, so that the caller can look at the user's other sources first. */
+  unless_empty?: boolean;
+  /** Other sources with held files, for an import without files. Null or absent when unknown. */
+  held_under_other_source?: string[] | null;
 }
 
 export interface StartedImport {
@@ -52,6 +56,8 @@ export interface StartedImport {
   missing: number[] | null;
   /** Whether the read model may not list this user and source yet. */
   first_contact: boolean;
+  /** Whether `unless_empty` prevented the import. */
+  not_started?: boolean;
 }
 
 /** An inline object that the read model does not name. Callers that run older code do not send the revision. */

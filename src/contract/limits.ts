@@ -21,6 +21,8 @@ export const MAX_PINGS = 5_000;
 export const MAX_USERS = 500;
 /** Maximum number of `expected_summary_ids`. */
 export const MAX_EXPECTED_IDS = 20_000;
+/** Maximum number of a user's other sources that a task without held files looks at. A user rarely has more than five. */
+export const MAX_OTHER_SOURCES = 20;
 /** Maximum length of an id or a source: it fits an index entry and a log line of any store. */
 export const MAX_NAME_CHARACTERS = 255;
 /** Maximum length of an `activity_name`. */

@@ -1,6 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { fileErrorCodeSchema } from "../files/file.ts";
 import { countsOf, importCountsSchema, type ImportCounts } from "../imports/counts.pure.ts";
+import { nothingHeldFields } from "../imports/import.ts";
+import { importWarnings } from "../imports/warnings.pure.ts";
 
 const failureSchema = z
   .strictObject({
@@ -26,6 +28,7 @@ export const importCompletedEventSchema = z
         is_initial_import: z.boolean(),
         status: z.enum(["completed", "completed_with_failures"]).openapi("CompletedImportStatus"),
         files: importCountsSchema,
+        ...nothingHeldFields,
         failures: z.array(failureSchema),
         more_failures: z.boolean(),
       })
@@ -67,6 +70,7 @@ export interface CompletedImport extends ImportCounts {
   source: string;
   event_id: string | null;
   is_initial_import: boolean;
+  held_under_other_source?: string[] | null;
 }
 
 /** Returns the event of a completed import. `failures` are listed; `more_failures` is true when the import has more. */
@@ -86,6 +90,7 @@ export function importCompletedEvent(
       is_initial_import: completed.is_initial_import,
       status: completed.failed > 0 ? "completed_with_failures" : "completed",
       files: countsOf(completed),
+      ...importWarnings(completed),
       failures,
       more_failures: completed.failed > failures.length,
     },

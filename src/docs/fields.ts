@@ -3,6 +3,7 @@ import {
   FAILURES_IN_EVENT,
   HELD_FOR_MS,
   MAX_EXPECTED_IDS,
+  MAX_OTHER_SOURCES,
   MAX_PINGS,
   MAX_USERS,
   OVERVIEW_DAYS,
@@ -14,8 +15,11 @@ import { quantities } from "../fit/quantities.ts";
 import { summaryFields } from "../fit/summaryFields.ts";
 import { MAX_FAULTS } from "../http/problemSchema.ts";
 import { NO_EVENT_URL } from "../imports/import.ts";
+import { NOTHING_HELD } from "../imports/warnings.pure.ts";
 import { MAX_COUNTED } from "../overview/overview.ts";
 import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS } from "../users/user.ts";
+
+const IMPORT_WARNINGS = `\`${NOTHING_HELD}\`: the import has no files, because nothing was held for this user and source; check \`source\`. Or the sentence: “${NO_EVENT_URL}” Open list: codes may be added.`;
 
 /** Descriptions of fields and parameters. `Schema.field` wins over `field`, `query.name` over `name`. */
 export const FIELDS: Readonly<Record<string, string>> = {
@@ -76,6 +80,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   activity_ids: "Ids of the activities that can be read. Empty until a version is imported.",
   received_at: "Time of the newest ping that was not a duplicate.",
   updated_at: "Time of the last change.",
+  "Import.updated_at": "Time of the last change, also of the state of its event or plan request.",
   created_at: "Time of creation.",
   "ActivityFile.status": "State of the newest version.",
 
@@ -92,8 +97,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   queued: "Number of files that wait for their import or are being imported.",
   missing_summary_ids: `The \`expected_summary_ids\` that were never pinged. Absent in lists, when the task had no \`expected_summary_ids\`, and from ${inWords(HELD_FOR_MS)} after the task.`,
   repeated: "`true`: an equal task had started this import before. See “Repeating a request” in the guide.",
-  "ImportAnswer.warnings": `Sentences for people. Empty, or: “${NO_EVENT_URL}”`,
-  "Import.warnings": `Sentences for people. Empty, or: “${NO_EVENT_URL}”`,
+  "ImportAnswer.warnings": IMPORT_WARNINGS,
+  "Import.warnings": IMPORT_WARNINGS,
+  "ImportCompletedData.warnings": `\`${NOTHING_HELD}\`: the import has no files, because nothing was held for this user and source. Else empty. Open list: codes may be added.`,
+  held_under_other_source: `Present with the warning \`${NOTHING_HELD}\`: the user's other sources that had held files at the time of the task. Empty when no other source had any. Null when this is unknown, because a store did not respond in time or the user has more than ${MAX_OTHER_SOURCES} other sources.`,
   training_plan: "The request for a training plan. Null when no plan was requested.",
   event:
     "Delivery of this import's completion event. Null until the event exists. A task without `event_id` has no event.",

@@ -374,6 +374,8 @@ ${listing(post("/api/fit_partner_ping/", HISTORY), "Pinging a history with curl"
 <li><p><strong>Send the task.</strong> It releases all files that are held for this user and source as one import.</p>
 ${listing(post("/api/task_partner/", TASK), "Sending the task with curl", "task")}
 <p><code>missing_summary_ids</code> in the response lists the expected files that were never pinged.
+The warning <code>nothing_held</code> means that no file was held for this user and source, so the import has no files. <code>held_under_other_source</code> lists the user's sources that do have held files: if
+one of them is the right one, send the task again with it.
 <code>is_initial_import: true</code> requests a training plan when the import completes. Use it only for the first history of a user.</p></li>
 <li><p><strong>Wait for completion.</strong> If the task has an <code>event_id</code>, the service sends an event to your <code>event_url</code>. You can also poll:</p>
 ${listing(curl("/api/imports/?user_id=rider-1&source=head-unit"), "Reading imports with curl", "imports")}
@@ -435,7 +437,7 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
       id: "polling",
       title: "Polling instead of events",
       html: `
-<p>If your system has no public address, poll. With <code>?updated_since=</code> the lists of files, activities and events return rows in the order of their changes.</p>
+<p>If your system has no public address, poll. With <code>?updated_since=</code> the lists of files, activities, imports and events return rows in the order of their changes.</p>
 <ol>
 <li>Start with a time before your first ping. Follow <code>next_cursor</code> until it is null.</li>
 <li>Store the <code>updated_at</code> of the last row and use it for the next poll. The next poll returns that row again, so you miss no change.</li>

@@ -100,7 +100,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /api/imports/": {
     operationId: "listImports",
     tag: "Imports",
-    description: "Returns one import for each task.",
+    description: `Returns one import for each task. Poll it with \`updated_since\` to follow imports without events. New counts of a running import appear ${LAG}.`,
   },
   "GET /api/imports/{import_id}/": {
     operationId: "getImport",

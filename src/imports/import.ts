@@ -10,6 +10,12 @@ export const importStatusSchema = z.enum(IMPORT_STATUSES).openapi("ImportStatus"
 /** Warning when the event of an import can be read, but not sent. */
 export const NO_EVENT_URL = "event_id was given but no event_url is configured: the event will not be sent.";
 
+/** Fields that warn about an import without files: the task's user had nothing held under its source. */
+export const nothingHeldFields = {
+  warnings: z.array(z.string()),
+  held_under_other_source: z.array(z.string()).nullable().optional(),
+};
+
 /** Body of a task's 202. */
 export const taskResponseSchema = z
   .strictObject({
@@ -22,7 +28,7 @@ export const taskResponseSchema = z
     files: importFilesSchema,
     missing_summary_ids: z.array(z.string()).optional(),
     repeated: z.boolean(),
-    warnings: z.array(z.string()),
+    ...nothingHeldFields,
   })
   .openapi("ImportAnswer");
 export type ImportAnswer = z.infer<typeof taskResponseSchema>;
@@ -40,6 +46,7 @@ export const importSchema = z
   .strictObject({
     ...taskResponseSchema.shape,
     requested_at: z.iso.datetime(),
+    updated_at: z.iso.datetime(),
     completed_at: z.iso.datetime().nullable(),
     training_plan: orNull(trainingPlanSchema),
     event: orNull(importEventSchema),

@@ -6,7 +6,7 @@ import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import type { Env } from "../env.ts";
 import { idPrefix, isId, rangeEnd } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
-import { Where } from "../database/sql.ts";
+import { DATABASE_NOW, Where } from "../database/sql.ts";
 import {
   FEW,
   NOT_SORTED,
@@ -22,6 +22,7 @@ import {
 import type { Partner } from "../partners/partner.ts";
 import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.pure.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
+import { importWarnings } from "./warnings.pure.ts";
 
 interface ImportRow extends ImportCounts {
   import_id: string;
@@ -31,7 +32,9 @@ interface ImportRow extends ImportCounts {
   event_id: string | null;
   status: ImportStatus;
   requested_at: number;
+  updated_at: number;
   completed_at: number | null;
+  held_under_other_source: string | null;
   plan_status: DeliveryStatus | null;
   event_status: DeliveryStatus | null;
   event_attempts: number | null;
@@ -40,13 +43,13 @@ interface ImportRow extends ImportCounts {
 const COUNTS = IMPORT_COUNTS.map((count) => `i.${count}`).join(", ");
 
 const COLUMNS = `i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
-    i.requested_at, i.completed_at, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts`;
+    i.requested_at, i.updated_at, i.completed_at, i.held_under_other_source, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts`;
 
 /** Joins the plan request and the event of an import `i`. */
 const DELIVERIES = `LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
   LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = '${EVENT_PREFIX}' || i.import_id`;
 
-const missingColumn = z.array(z.string());
+const namesColumn = z.array(z.string());
 
 function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed" {
   return status === "delivered" || status === "failed" ? status : "requested";
@@ -57,6 +60,8 @@ type PartnerView = Pick<Partner, "partner_id" | "database" | "event_url">;
 
 function importOf(partner: PartnerView, row: ImportRow): Import {
   const unsendable = row.event_id !== null && row.event_status !== "delivered" && partner.event_url === null;
+  const others =
+    row.held_under_other_source === null ? null : parseColumn(namesColumn, row.held_under_other_source);
   return {
     import_id: row.import_id,
     user_id: row.user_id,
@@ -66,8 +71,12 @@ function importOf(partner: PartnerView, row: ImportRow): Import {
     status: row.status,
     files: importFilesOf(row),
     repeated: false,
-    warnings: unsendable ? [NO_EVENT_URL] : [],
+    ...importWarnings(
+      { total: row.total, held_under_other_source: others },
+      unsendable ? [NO_EVENT_URL] : [],
+    ),
     requested_at: instantOf(row.requested_at),
+    updated_at: instantOf(row.updated_at),
     completed_at: row.completed_at === null ? null : instantOf(row.completed_at),
     training_plan: row.plan_status === null ? null : { status: planStatus(row.plan_status) },
     event:
@@ -103,7 +112,7 @@ export async function readImport(env: Env, partner: PartnerView, importId: strin
   ]);
   if (row === null) return null;
   const counts = row.status === "running" ? await liveCounts(env, partnerId, importId) : null;
-  const slices = missing.results.map((slice) => parseColumn(missingColumn, slice.summary_ids));
+  const slices = missing.results.map((slice) => parseColumn(namesColumn, slice.summary_ids));
   return {
     ...importOf(partner, row),
     ...(slices.length === 0 ? {} : { missing_summary_ids: slices.flat() }),
@@ -115,9 +124,11 @@ export interface ImportFilters {
   user_id?: string | undefined;
   source?: string | undefined;
   status?: ImportStatus | undefined;
+  /** Unix milliseconds. Orders imports by update, ascending. */
+  updated_since?: number | undefined;
 }
 
-/** requested_at in Unix milliseconds and the id of the last row. */
+/** The time (requested_at, or updated_at with updated_since) in Unix milliseconds and the id of the last row. */
 export type ImportPosition = [timeMs: number, importId: string];
 
 /** Maximum number of imports that one page skips. */
@@ -137,10 +148,32 @@ interface PageOfList {
   after: ImportPosition | null;
 }
 
-const positionOf = (row: ImportRow): ImportPosition => [row.requested_at, row.import_id];
+/** Order of a list: newest first, or with `updated_since` ascending by update. */
+interface Order {
+  column: "requested_at" | "updated_at";
+  index: string;
+  way: "ASC" | "DESC";
+}
+
+function orderOf({ updated_since }: ImportFilters): Order {
+  return updated_since === undefined
+    ? { column: "requested_at", index: "imports_by_request", way: "DESC" }
+    : { column: "updated_at", index: "imports_by_update", way: "ASC" };
+}
+
+/** Returns the condition of a list on an import `alias`: after the position, else at or after `updated_since`. */
+function inOrder(where: Where, alias: string, filters: ImportFilters, after: ImportPosition | null): Where {
+  const { column, way } = orderOf(filters);
+  const time = `${alias}.${column}`;
+  if (after !== null)
+    where.and(`(${time}, ${alias}.import_id) ${way === "ASC" ? ">" : "<"} (?, ?)`, ...after);
+  else if (filters.updated_since !== undefined) where.and(`${time} >= ?`, filters.updated_since);
+  // Exclude the current millisecond: more rows with that time may still be written.
+  return filters.updated_since === undefined ? where : where.and(`${time} < ${DATABASE_NOW}`);
+}
 
 /**
- * Returns at most `limit` imports after the position, newest first. The list omits missing ids, of which an import may
+ * Returns at most `limit` imports after the position: newest first, or with `updated_since` ascending by update. The list omits missing ids, of which an import may
  * have 20,000. Running imports have the counts of their last projection. A page skips a bounded number of imports that
  * the filters exclude, so it may be short although more follow.
  */
@@ -178,18 +211,19 @@ async function sortedPage(
   const range = new Where()
     .and("i.partner_id = ?", partnerId)
     .and("i.import_id >= ? AND i.import_id < ?", prefix, rangeEnd(prefix));
-  const where = filtered(new Where().and("true"), filters);
-  if (after !== null) where.and("(i.requested_at, i.import_id) < (?, ?)", ...after);
+  const { column, way } = orderOf(filters);
+  const where = inOrder(filtered(new Where().and("true"), filters), "i", filters, after);
   const few = { from: "imports i", where: range.sql, most: SORTED_IMPORTS };
   const select = `SELECT ${COLUMNS} FROM (
-      SELECT * FROM ${FEW} i WHERE ${where.sql} ORDER BY i.requested_at DESC, i.import_id DESC LIMIT ?) i
+      SELECT * FROM ${FEW} i WHERE ${where.sql} ORDER BY i.${column} ${way}, i.import_id ${way} LIMIT ?) i
     ${DELIVERIES}`;
   const found = await db
-    .prepare(`${sortedIfFew(few, select)} ORDER BY requested_at DESC, import_id DESC`)
+    .prepare(`${sortedIfFew(few, select)} ORDER BY ${column} ${way}, import_id ${way}`)
     .bind(...range.values, ...range.values, ...where.values, limit + 1)
     .all<SortedImport>();
   if (found.results[0]?.few === 0) return { page: null, rowsRead: found.meta.rows_read };
   const rows = found.results.filter((row) => row.import_id !== null);
+  const positionOf = (row: ImportRow): ImportPosition => [row[column], row.import_id];
   return { page: pageOfSorted(rows, limit, found.meta, positionOf), rowsRead: found.meta.rows_read };
 }
 
@@ -203,10 +237,10 @@ async function walkImports(
   after: ImportPosition | null,
   { rows, matches }: WalkBounds,
 ): Promise<D1Result<WalkedImport>> {
-  const walk = new Where().and("r.partner_id = ?", partnerId);
-  if (after !== null) walk.and("(r.requested_at, r.import_id) < (?, ?)", ...after);
-  const select = `SELECT r.requested_at AS time, r.import_id FROM imports r INDEXED BY imports_by_request
-    WHERE ${walk.sql} ORDER BY r.requested_at DESC, r.import_id DESC`;
+  const { column, index, way } = orderOf(filters);
+  const walk = inOrder(new Where().and("r.partner_id = ?", partnerId), "r", filters, after);
+  const select = `SELECT r.${column} AS time, r.import_id FROM imports r INDEXED BY ${index}
+    WHERE ${walk.sql} ORDER BY r.${column} ${way}, r.import_id ${way}`;
   const on = new Where().and("i.partner_id = ? AND i.import_id = w.import_id", partnerId);
   if (prefix !== null) on.and("w.import_id >= ? AND w.import_id < ?", prefix, rangeEnd(prefix));
   filtered(on, filters);

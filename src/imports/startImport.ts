@@ -8,6 +8,7 @@ import { fileId, newImportId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
 import { introduceSources } from "../sources/write.ts";
 import type { Task } from "./task.ts";
+import { heldUnderOtherSource } from "./otherSources.ts";
 import { projectImport, replaceMissing } from "./write.ts";
 
 /**
@@ -20,10 +21,7 @@ export async function startImport(
   task: Task,
 ): Promise<{ ok: true; outcome: StartedImport } | UserErased> {
   const names = namesOf(owner, task);
-  const started: StartedImport = await collectorFor(env, names).startImport(
-    names,
-    entryOf(owner.partner_id, task),
-  );
+  const started = await release(env, names, entryOf(owner.partner_id, task));
   const erasedBefore = await writeImport(env, owner, started, missingOf(task, started.missing));
   if (started.import.requested_at <= erasedBefore) {
     // The erasure's clock was ahead of the collector's, and it has not reached the collector. Erase, so that a
@@ -34,10 +32,25 @@ export async function startImport(
   return { ok: true, outcome: started };
 }
 
+/**
+ * Starts the import in the collector. When nothing is held, looks at the user's other sources first, so that the import
+ * and its event can name them.
+ */
+async function release(env: Env, names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
+  const collector = collectorFor(env, names);
+  const started = await collector.startImport(names, { ...task, unless_empty: true });
+  if (started.not_started !== true) return started;
+  const held_under_other_source = await heldUnderOtherSource(env, names);
+  return collector.startImport(names, { ...task, held_under_other_source });
+}
+
 /** Returns what `startImport` would return now, with an import_id that names no import. */
 export async function previewImport(env: Env, owner: Owner, task: Task): Promise<StartedImport> {
   const names = namesOf(owner, task);
-  return collectorFor(env, names).previewImport(names, entryOf(owner.partner_id, task));
+  const preview = await collectorFor(env, names).previewImport(names, entryOf(owner.partner_id, task));
+  if (preview.repeated || preview.import.total > 0) return preview;
+  const held_under_other_source = await heldUnderOtherSource(env, names);
+  return { ...preview, import: { ...preview.import, held_under_other_source } };
 }
 
 /** Returns the expected summary_ids at these indexes, or null when the task has no `expected_summary_ids`. */

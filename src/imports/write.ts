@@ -17,10 +17,12 @@ export interface ImportProjection extends ImportCounts {
   revision: number;
   requested_at: number;
   completed_at: number | null;
+  /** Other sources with held files when a task found no file. Null when unknown. Absent in calls from older code. */
+  held_under_other_source?: string[] | null;
 }
 
 /** Parameters of the counts in `projectImport`, after those of the other fields. */
-const COUNT_PARAMETERS = IMPORT_COUNTS.map((_, index) => `?${14 + index}`).join(", ");
+const COUNT_PARAMETERS = IMPORT_COUNTS.map((_, index) => `?${15 + index}`).join(", ");
 const UPDATED_COUNTS = IMPORT_COUNTS.map((count) => `${count} = excluded.${count}`).join(", ");
 
 /** Returns the statement that writes an import's newer revision. It writes nothing for an erased user. */
@@ -28,11 +30,14 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
   return db
     .prepare(
       `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, event_id, status,
-         after_version, through_version, revision, requested_at, completed_at, ${IMPORT_COUNTS.join(", ")})
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ${COUNT_PARAMETERS}
+         after_version, through_version, revision, requested_at, completed_at, held_under_other_source,
+         updated_at, ${IMPORT_COUNTS.join(", ")})
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?14,
+         ${DATABASE_NOW}, ${COUNT_PARAMETERS}
        WHERE ${notErased("?13", "?11")}
        ON CONFLICT (partner_id, import_id) DO UPDATE SET status = excluded.status,
-         revision = excluded.revision, completed_at = excluded.completed_at, ${UPDATED_COUNTS}
+         revision = excluded.revision, completed_at = excluded.completed_at, updated_at = excluded.updated_at,
+         ${UPDATED_COUNTS}
        WHERE excluded.revision > imports.revision`,
     )
     .bind(
@@ -49,6 +54,7 @@ export function projectImport(db: D1Database, partnerId: string, row: ImportProj
       row.requested_at,
       row.completed_at,
       row.user_hash,
+      row.held_under_other_source == null ? null : JSON.stringify(row.held_under_other_source),
       ...IMPORT_COUNTS.map((count) => row[count]),
     );
 }

@@ -85,8 +85,8 @@ beforeAll(async () => {
     database
       .prepare(
         `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, status, total, imported, skipped,
-           failed, after_version, through_version, revision, requested_at)
-         VALUES ('acme', ?, 'anna', 'watch', 1, 'running', 1, 0, 0, 0, 0, 0, 1, 1760000000000)`,
+           failed, after_version, through_version, revision, requested_at, updated_at)
+         VALUES ('acme', ?, 'anna', 'watch', 1, 'running', 1, 0, 0, 0, 0, 0, 1, 1760000000000, 1760000000000)`,
       )
       .bind(importId),
     database

@@ -44,6 +44,7 @@ test("The event contains the counts of the import and the failed files", () => {
       status: "completed_with_failures",
       files: countsOf({ total: 120, imported: 10, skipped: 9, failed: 101 }),
       failures: Array.from({ length: 100 }, () => failure),
+      warnings: [],
       more_failures: true,
     },
   });

@@ -61,8 +61,8 @@ export async function seedHistory(
   if (imports > 0) {
     await run(
       `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, status, total, imported, skipped, failed,
-         after_version, through_version, revision, requested_at, completed_at)
-       ${numbers(imports)} SELECT ?1, ${importId}, ?2, 'source-' || (i % ${sources}), 0, 'completed', 1, 1, 0, 0, 0, 0, 1, ${LONG_AGO}, ${LONG_AGO} FROM n`,
+         after_version, through_version, revision, requested_at, updated_at, completed_at)
+       ${numbers(imports)} SELECT ?1, ${importId}, ?2, 'source-' || (i % ${sources}), 0, 'completed', 1, 1, 0, 0, 0, 0, 1, ${LONG_AGO}, ${LONG_AGO}, ${LONG_AGO} FROM n`,
     );
     await databaseOf(partnerId)
       .prepare(

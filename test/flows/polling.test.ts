@@ -6,7 +6,7 @@ import { fileId } from "../../src/identifiers.ts";
 import { send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { pingFields } from "../support/pings.ts";
-import { seedDelivery, seedFile } from "../support/rows.ts";
+import { seedDelivery, seedFile, seedImport } from "../support/rows.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, project, settle } from "../support/world.ts";
 import { base64, HOST, ping, SOURCE } from "./partnerActs.ts";
@@ -22,7 +22,7 @@ const pageSchema = z.object({
 });
 
 /** Returns a partner that polls a list: it continues after the last row, and stores the newest row of each id. */
-function pollerOf(who: TestPartner, list: "files" | "events") {
+function pollerOf(who: TestPartner, list: "files" | "events" | "imports") {
   let since = "2020-01-01T00:00:00.000Z";
   const seen = new Map<string, Record<string, unknown>>();
   return {
@@ -33,7 +33,7 @@ function pollerOf(who: TestPartner, list: "files" | "events") {
         const next: string = cursor === null ? "" : `&cursor=${cursor}`;
         const response = await send(who, "GET", `/api/${list}/?limit=7&updated_since=${since}${next}`);
         const page = pageSchema.parse(await response.json());
-        for (const row of page.data) seen.set(String(row["file_id"] ?? row["id"]), row);
+        for (const row of page.data) seen.set(String(row["file_id"] ?? row["import_id"] ?? row["id"]), row);
         const last = page.data.at(-1);
         cursor = page.next_cursor;
         if (cursor === null && last !== undefined) since = last.updated_at;
@@ -116,11 +116,13 @@ function attemptOf(
 const ROWS = {
   events: async (who: TestPartner, name: string, updated_at: number) =>
     seedDelivery(who.partnerId, `evt_${name}`, { updated_at }),
+  imports: async (who: TestPartner, name: string, updated_at: number) =>
+    seedImport({ partnerId: who.partnerId, userId: name, source: "s" }, { updated_at }),
   files: async (who: TestPartner, name: string, updated_at: number) =>
     seedFile({ partnerId: who.partnerId, userId: "u", source: "s", summaryId: name }, { updated_at }),
 };
 
-test.each(["files", "events"] as const)(
+test.each(["files", "events", "imports"] as const)(
   "a row of %s written in the same millisecond as a poll is in the next one",
   async (list) => {
     const who = await newPartner();

@@ -2,11 +2,12 @@ import { env } from "cloudflare:workers";
 import { describe, expect, test } from "vitest";
 import { app } from "../../src/http/app.ts";
 import { pageOf } from "../../src/http/pages.ts";
-import { taskResponseSchema, importSchema } from "../../src/imports/import.ts";
+import { NO_EVENT_URL, taskResponseSchema, importSchema } from "../../src/imports/import.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { NOON, seedDelivery, seedImport, seedMissing, UNKNOWN_ID } from "../support/rows.ts";
+import { databaseOf } from "../support/databases.ts";
 import { guardsItself } from "./strangers.ts";
 
 const page = pageOf("ImportPage", importSchema);
@@ -63,6 +64,7 @@ describe("an import", () => {
       repeated: false,
       warnings: [],
       requested_at: "2026-06-01T12:00:00.000Z",
+      updated_at: "2026-06-01T12:00:00.000Z",
       completed_at: "2026-06-01T12:00:01.500Z",
       training_plan: { status: "delivered" },
       event: { status: "failed", attempts: 10 },
@@ -123,7 +125,7 @@ describe("an import", () => {
       202,
       taskResponseSchema,
     );
-    expect(answer.warnings).toHaveLength(1);
+    expect(answer.warnings).toEqual(["nothing_held", NO_EVENT_URL]);
     expect(await one(partner, answer.import_id)).toMatchObject(answer);
   });
 });
@@ -166,10 +168,58 @@ describe("a list of imports", () => {
     expect(await ids("?user_id=u1")).toEqual([a, b]);
     expect(await ids("?source=wahoo")).toEqual([b, c]);
     expect(await ids("?status=running")).toEqual([b]);
+  });
+
+  test("is sorted by change with updated_since, for a partner and for one user", async () => {
+    const partner = await newPartner();
+    const ids: string[] = [];
+    for (let index = 0; index < 6; index += 1) {
+      const names = userOf(partner, index === 4 ? "u2" : "u1");
+      const times = { requested_at: NOON - index, updated_at: NOON + Math.floor(index / 2) };
+      ids.push(await seedImport(names, times));
+    }
+    const pairs = [ids.slice(0, 2).sort(), ids.slice(2, 4).sort(), ids.slice(4).sort()];
+    const sinceOf = (ms: number) => `updated_since=${new Date(ms).toISOString()}`;
+    const walkAll = async (query: string) => {
+      const found: string[] = [];
+      let cursor: string | null = null;
+      do {
+        const next = await list(partner, `?limit=2&${query}${cursor === null ? "" : `&cursor=${cursor}`}`);
+        found.push(...next.data.map((row) => row.import_id));
+        cursor = next.next_cursor;
+      } while (cursor !== null);
+      return found;
+    };
+    expect(await walkAll(sinceOf(NOON))).toEqual(pairs.flat());
+    expect(await walkAll(sinceOf(NOON + 1))).toEqual(pairs.slice(1).flat());
+    expect(await walkAll(`user_id=u1&${sinceOf(NOON)}`)).toEqual(pairs.flat().filter((id) => id !== ids[4]));
+    const first = await list(partner, `?limit=2&${sinceOf(NOON)}`);
     await problemOf(
-      await send(partner, "GET", "/api/imports/?updated_since=2026-01-01T00:00:00Z"),
+      await send(partner, "GET", `/api/imports/?cursor=${first.next_cursor}`),
       400,
       "validation_failed",
     );
+  });
+
+  test("returns an import again when its counts change, and when its event is delivered", async () => {
+    const partner = await newPartner({ event_url: "https://partner.example.com/events" });
+    const import_id = await seedImport(userOf(partner), { event_id: "e", updated_at: 1 });
+    const changed = async () =>
+      (await list(partner, `?updated_since=2026-01-01T00:00:00Z`)).data.map((row) => row.import_id);
+    expect(await changed()).toEqual([]);
+    await seedDelivery(partner.partnerId, `evt_${import_id}`, { import_id, status: "pending" });
+    const db = databaseOf(partner);
+    await db
+      .prepare("UPDATE deliveries SET next_attempt_at = 5, updated_at = ? WHERE import_id = ?")
+      .bind(NOON + 1, import_id)
+      .run();
+    expect(await changed()).toEqual([]);
+    await db
+      .prepare(
+        "UPDATE deliveries SET status = 'delivered', attempt_count = 1, updated_at = ? WHERE import_id = ?",
+      )
+      .bind(NOON + 2, import_id)
+      .run();
+    expect(await changed()).toEqual([import_id]);
   });
 });

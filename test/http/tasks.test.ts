@@ -1,5 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { MAX_OTHER_SOURCES } from "../../src/contract/limits.ts";
+import { eventWithAttemptsSchema } from "../../src/deliveries/event.ts";
 import { taskResponseSchema, importSchema } from "../../src/imports/import.ts";
 import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -75,6 +77,95 @@ describe("a task", () => {
     const partner = await newPartner();
     const body = { ...TASK, expected_summary_ids: Array(20_001).fill("s") };
     await problemOf(await send(partner, "POST", TASKS, { body }), 413, "too_many_items");
+  });
+});
+
+describe("a task that finds no held file", () => {
+  const post = async (partner: TestPartner, fields = {}, query = "") =>
+    answerOf(
+      await send(partner, "POST", TASKS + query, { body: { ...TASK, ...fields } }),
+      202,
+      taskResponseSchema,
+    );
+  const held = async (partner: TestPartner, source: string, user_id = "user-1") =>
+    ping(partner, { summary_id: "h", callback_url: `${HOST}/1`, source, user_id, priority: 0 });
+
+  test("names the user's other sources that have held files, in its response, its import and its event", async () => {
+    const partner = await newPartner();
+    await held(partner, "wahoo");
+    await held(partner, "garmin ");
+    await held(partner, "garmin-2", "user-2");
+    await ping(partner, { summary_id: "live", callback_url: `${HOST}/2`, source: "live", priority: 1 });
+    const answer = await post(partner, { event_id: "e", is_initial_import: true });
+    expect(answer).toMatchObject({ files: { total: 0 }, held_under_other_source: ["garmin ", "wahoo"] });
+    expect(answer.warnings[0]).toBe("nothing_held");
+    await collectorOf(partner.partnerId, "user-1", "garmin").alarm();
+    const read = await answerOf(
+      await send(partner, "GET", `/api/imports/${answer.import_id}/`),
+      200,
+      importSchema,
+    );
+    expect(read).toMatchObject({
+      warnings: answer.warnings,
+      held_under_other_source: ["garmin ", "wahoo"],
+      training_plan: { status: "requested" },
+    });
+    const event = await answerOf(
+      await send(partner, "GET", `/api/events/evt_${answer.import_id}/`),
+      200,
+      eventWithAttemptsSchema,
+    );
+    expect(event.data).toMatchObject({
+      warnings: ["nothing_held"],
+      held_under_other_source: ["garmin ", "wahoo"],
+    });
+    const right = await post(partner, { source: "wahoo" });
+    expect(right).toMatchObject({ files: { total: 1 }, warnings: [] });
+    expect(right).not.toHaveProperty("held_under_other_source");
+  });
+
+  test("has an empty list if no other source has held files, also for a dry run", async () => {
+    const partner = await newPartner();
+    await ping(partner, { summary_id: "live", callback_url: `${HOST}/2`, source: "live", priority: 1 });
+    const warned = { warnings: ["nothing_held"], held_under_other_source: [] };
+    expect(await post(partner, {}, "?dry_run=true")).toMatchObject(warned);
+    expect(await post(partner)).toMatchObject({ ...warned, repeated: false });
+    expect(await post(partner)).toMatchObject({ ...warned, repeated: true });
+  });
+
+  test("finds a source whose pings are not projected yet, and asks a limited number of sources", async () => {
+    const partner = await newPartner();
+    const names = Array.from(
+      { length: MAX_OTHER_SOURCES + 1 },
+      (_, index) => `s-${String(index).padStart(2, "0")}`,
+    );
+    for (const source of names)
+      await ping(partner, { summary_id: "r", callback_url: `${HOST}/1`, source, priority: 1 });
+    expect(await post(partner)).toMatchObject({ held_under_other_source: null });
+    await held(partner, "s-03");
+    expect(await post(partner, { event_id: "e" })).toMatchObject({ held_under_other_source: ["s-03"] });
+  });
+
+  test("starts the import when the other sources cannot be read, and does not know them", async () => {
+    const partner = await newPartner();
+    await held(partner, "wahoo");
+    const db = databaseOf(partner);
+    const prepare = db.prepare.bind(db);
+    vi.spyOn(db, "prepare").mockImplementation((sql) => {
+      if (sql.includes("FROM user_sources")) throw new Error("D1_ERROR: overloaded");
+      return prepare(sql);
+    });
+    const answer = await post(partner);
+    expect(answer).toMatchObject({ warnings: ["nothing_held"], held_under_other_source: null });
+    expect(answer.status).toBe("completed");
+  });
+
+  test("has no warning if pinged files were already imported or are in the import of an equal task", async () => {
+    const partner = await newPartner();
+    await held(partner, "garmin");
+    expect((await post(partner)).warnings).toEqual([]);
+    const again = await post(partner);
+    expect(again).toMatchObject({ repeated: true, warnings: [] });
   });
 });
 

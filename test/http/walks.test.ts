@@ -126,8 +126,8 @@ async function seedImportsAndEvents(partnerId: string): Promise<void> {
   await databaseOf(partnerId)
     .prepare(
       `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, status, total, imported, skipped, failed,
-       after_version, through_version, revision, requested_at, completed_at)
-     ${numbers(IMPORTS)} SELECT ?1, ${FILE_ID}, 'big', 'watch', 0, 'completed', 1, 1, 0, 0, i, i + 1, 1, ?3 + i, ?3 + i FROM n`,
+       after_version, through_version, revision, requested_at, updated_at, completed_at)
+     ${numbers(IMPORTS)} SELECT ?1, ${FILE_ID}, 'big', 'watch', 0, 'completed', 1, 1, 0, 0, i, i + 1, 1, ?3 + i, ?3 + i, ?3 + i FROM n`,
     )
     .bind(partnerId, prefix, Date.now() - IMPORTS)
     .run();
@@ -171,7 +171,7 @@ describe("no GET reads more than 20,000 rows", () => {
       "start_before=1760000001",
       since,
     ],
-    imports: ["user_id=big", "source=nope", "status=running"],
+    imports: ["user_id=big", "source=nope", "status=running", since],
     events: ["status=failed", since],
     users: [],
   };

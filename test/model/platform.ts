@@ -81,6 +81,7 @@ const COLLECTOR_METHODS = [
   "newestVersion",
   "wake",
   "startImport",
+  "previewImport",
   "retry",
   "erase",
   "readImport",

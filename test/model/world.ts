@@ -592,7 +592,13 @@ export class World {
         };
         this.tasks.push(observed);
         return (result) => {
-          observed.answer = castTo<StartedImport>(result);
+          const answer = castTo<StartedImport>(result);
+          // The caller looks at the user's other sources, then calls again.
+          if (answer.not_started === true) {
+            this.tasks.splice(this.tasks.indexOf(observed), 1);
+            return;
+          }
+          observed.answer = answer;
           if (!this.platform.interleaving) observed.to = this.moment();
         };
       }
@@ -622,6 +628,7 @@ export class World {
       case "applyMissedErasure":
       case "newestVersion":
       case "wake":
+      case "previewImport":
       case "retry":
       case "erase":
       case "readImport":

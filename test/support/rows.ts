@@ -165,6 +165,7 @@ export async function seedImport(
     through_version: 0,
     revision: 1,
     requested_at: NOON,
+    updated_at: NOON,
     completed_at: NOON,
     ...columns,
   });

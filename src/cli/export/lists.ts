@@ -65,7 +65,7 @@ export const LISTS: readonly List[] = [
   {
     name: "imports",
     select: `SELECT import_id, user_id, source, is_initial_import, event_id, status, total, imported, skipped, failed,
-      requested_at, completed_at FROM imports`,
+      requested_at, updated_at, completed_at FROM imports`,
     key: ["import_id"],
     idPrefix: "",
     row: (row) => ({ ...instants(row), is_initial_import: row["is_initial_import"] === 1 }),

@@ -26,6 +26,8 @@ export interface ImportState extends ImportCounts {
   /** Last file id that was dispatched. Empty before the first; null when all are dispatched. */
   drained_to: string | null;
   plan_requested: boolean;
+  /** Other sources with held files when a task found no file. Null when unknown, and for an import with files. */
+  held_under_other_source: string[] | null;
   revision: number;
   /** Whether its completion, with its event, is in the read model. */
   announced: boolean;
@@ -38,6 +40,7 @@ export interface TaskIdentity {
   import_id: string;
   event_id: string | null;
   is_initial_import: boolean;
+  held_under_other_source?: string[] | null;
 }
 
 /** Returns the newest import that an equal task started in the last day. Used when a task finds nothing held. */
@@ -80,6 +83,7 @@ export function newImport(
     completed_at: null,
     drained_to: found.held === 0 ? null : "",
     plan_requested: false,
+    held_under_other_source: found.held + found.skipped === 0 ? (task.held_under_other_source ?? null) : null,
     announced: false,
     revision: 1,
     projected_revision: 0,
@@ -150,5 +154,6 @@ export function importProjection(identity: CollectorIdentity, row: ImportState):
     revision: row.revision,
     requested_at: row.requested_at,
     completed_at: row.completed_at,
+    held_under_other_source: row.held_under_other_source,
   };
 }

@@ -23,7 +23,11 @@ export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport
   const now = Math.max(turn.now, storage.files.countHeld().newest, storage.erasedBefore + 1);
   const { row, repeated, missing } = judgeTask(storage, task, now);
   const first_contact = !storage.identity.isIntroduced;
-  if (repeated) return { import: importProjection(identity, row), repeated, missing, first_contact };
+  const not_started = !repeated && task.unless_empty === true && row.total === 0;
+  if (repeated || not_started) {
+    return { import: importProjection(identity, row), repeated, missing, first_contact, not_started };
+  }
+  storage.identity.storeNames(identity);
   const superseded = storage.files.queuedAndHeld();
   storage.files.deleteDuplicates();
   storage.imports.write(row);

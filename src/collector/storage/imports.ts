@@ -2,7 +2,7 @@ import { countsOf } from "../../imports/counts.pure.ts";
 import { IMPORT_STATUSES } from "../../imports/import.ts";
 import type { ImportState } from "../imports/import.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
-import { count, fieldsOfJson, memberOf, numberOrNull, text, textOrNull } from "../../database/parse.ts";
+import { count, fieldsOfJson, list, memberOf, numberOrNull, text, textOrNull } from "../../database/parse.ts";
 
 export class ImportStorage {
   readonly #database: CollectorDatabase;
@@ -93,6 +93,8 @@ function parseImport(json: string): ImportState {
     completed_at: numberOrNull(fields["completed_at"]),
     drained_to: textOrNull(fields["drained_to"]),
     plan_requested: fields["plan_requested"] === true,
+    held_under_other_source:
+      fields["held_under_other_source"] == null ? null : list(fields["held_under_other_source"]).map(text),
     revision: count(fields["revision"]),
     announced: fields["announced"] === true,
     projected_revision: count(fields["projected_revision"]),

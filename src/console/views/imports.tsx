@@ -122,7 +122,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           />
           {value.warnings.map((warning) => (
             <p key={warning} class="note">
-              {warning}
+              {warning === "nothing_held" ? <NothingHeld row={value} /> : warning}
             </p>
           ))}
           {missing === undefined || missing.length === 0 ? null : (
@@ -188,6 +188,20 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           </section>
         </>
       )}
+    </>
+  );
+}
+
+function NothingHeld({ row: { source, held_under_other_source: others } }: { row: Import }) {
+  const found =
+    others == null
+      ? "The user's other sources could not be checked."
+      : others.length === 0
+        ? "No other source of the user had held files either."
+        : `The user had held files under ${others.join(", ")}. If one of these is right, send the task again with it.`;
+  return (
+    <>
+      No file was held for this user under <code>{source}</code>, so the import has no files. {found}
     </>
   );
 }

@@ -5,19 +5,20 @@ import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import { conflictProblem, notFound, notFoundProblem, readProblems } from "../problem.ts";
-import { noQuery } from "../query.ts";
+import { instant, noQuery } from "../query.ts";
 import { retryFailed } from "../retryFailed.ts";
 
 const listRoute = createRoute({
   method: "get",
   path: "/api/imports/",
-  summary: "List imports, newest first",
+  summary: "List imports, newest first; with `updated_since`, in the order of their changes",
   request: {
     query: z.strictObject({
       ...pageQuery,
       user_id: userIdText.optional(),
       source: nameText.optional(),
       status: importStatusSchema.optional(),
+      updated_since: instant.optional(),
     }),
   },
   responses: {

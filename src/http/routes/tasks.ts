@@ -11,6 +11,7 @@ import {
 } from "../../imports/import.ts";
 import { missingOf, previewImport, startImport } from "../../imports/startImport.ts";
 import { taskSchema, type Task } from "../../imports/task.ts";
+import { importWarnings } from "../../imports/warnings.pure.ts";
 import type { Partner } from "../../partners/partner.ts";
 import { endpoint } from "../context.ts";
 import { idempotencyKey, runOnce } from "../idempotency.ts";
@@ -48,13 +49,15 @@ const storedSchema = z.object({
   repeated: z.boolean(),
   missing: z.array(z.number()).nullable(),
   sendable: z.boolean(),
+  held_under_other_source: z.array(z.string()).nullable().default(null),
 });
 type StoredAnswer = z.infer<typeof storedSchema>;
 
 function storedAnswer(partner: Partner, { import: row, repeated, missing }: StartedImport): StoredAnswer {
   const { import_id, status } = row;
   const sendable = partner.event_url !== null;
-  return { import_id, status, ...countsOf(row), repeated, missing, sendable };
+  const { held_under_other_source = null } = row;
+  return { import_id, status, ...countsOf(row), repeated, missing, sendable, held_under_other_source };
 }
 
 function answerOf(task: Task, outcome: StoredAnswer): ImportAnswer {
@@ -71,7 +74,7 @@ function answerOf(task: Task, outcome: StoredAnswer): ImportAnswer {
     files: importFilesOf(outcome),
     ...(missing === null ? {} : { missing_summary_ids: missing }),
     repeated,
-    warnings: event_id !== null && !sendable ? [NO_EVENT_URL] : [],
+    ...importWarnings(outcome, event_id !== null && !sendable ? [NO_EVENT_URL] : []),
   };
 }
 
