@@ -2,7 +2,14 @@ import { z } from "@hono/zod-openapi";
 import { orNull } from "../contract/orNull.ts";
 import { quantities } from "../fit/quantities.ts";
 import { summaryFields } from "../fit/summaryFields.ts";
-import type { DecodedActivity, DecodedDevice, DecodedLap, DecodedLength } from "../fit/types.ts";
+import {
+  RR_SOURCES,
+  type DecodedActivity,
+  type DecodedDevice,
+  type DecodedLap,
+  type DecodedLength,
+  type RrIntervals,
+} from "../fit/types.ts";
 
 const number = z.number().nullable();
 const int = z.number().int().nullable();
@@ -61,6 +68,7 @@ export const summarySchema = z.strictObject({
   ...summaryFields(
     (decimals) => (decimals === 0 ? int : number),
     () => z.string().nullable(),
+    () => z.boolean(),
   ),
   derived: z.array(z.string()),
   streams: z.array(z.string()),
@@ -103,3 +111,14 @@ export const streamsSchema = z
   .catchall(z.array(z.number().nullable()))
   .openapi("Streams");
 export type ActivityStreams = z.infer<typeof streamsSchema>;
+
+export const rrIntervalsSchema = z
+  .strictObject({
+    source: orNull(z.enum(RR_SOURCES).openapi("RrSource")),
+    coverage: number,
+    artefact_share: number,
+    truncated: z.boolean(),
+    time_in_seconds: z.array(z.number()),
+    intervals_in_seconds: z.array(z.number()),
+  })
+  .openapi("RrIntervals") satisfies z.ZodType<RrIntervals>;

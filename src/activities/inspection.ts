@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { fileWarningSchema } from "../files/file.ts";
-import { detailsSchema, summarySchema } from "./activity.ts";
+import { detailsSchema, rrIntervalsSchema, summarySchema } from "./activity.ts";
 
 const streamData = z.record(z.string(), z.array(z.number().nullable()));
 
@@ -11,7 +11,7 @@ export const inspectionSchema = z
     activities: z.array(
       summarySchema
         .extend(detailsSchema.shape)
-        .extend({ stream_data: streamData.optional() })
+        .extend({ stream_data: streamData.optional(), rr_intervals: rrIntervalsSchema.optional() })
         .openapi("InspectedActivity"),
     ),
   })

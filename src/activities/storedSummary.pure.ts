@@ -5,7 +5,7 @@ import { STREAM_KEYS, type ActivitySummary } from "./activity.ts";
 
 /**
  * An activity's summary as one column of D1: four lines with its own fields, the quantities, `derived` and `streams`.
- * Fields are JSON at fixed positions, between tabs. Null is written as nothing.
+ * Fields are JSON at fixed positions, between tabs. Null and false are written as nothing.
  *
  * Rows outlive releases: a reader ignores positions that it does not know, and reads missing ones as null. So a new field
  * goes to the end of `summaryFields`, of `quantities` or of `STREAM_KEYS`, and no field moves.
@@ -24,6 +24,7 @@ const ownFields = (next: () => unknown) => ({
   ...summaryFields(
     () => numberOrNull(next()),
     () => textOrNull(next()),
+    () => next() === true,
   ),
 });
 const OWN_NAMES = Object.keys(ownFields(() => null));
@@ -42,7 +43,10 @@ export const MAX_SUMMARY_BYTES = 256 * 1024;
 const BYTES_PER_UNIT = 3;
 
 function valuesLine(names: readonly string[], fields: Readonly<Record<string, unknown>>): string {
-  const values = names.map((name) => (fields[name] === null ? "" : JSON.stringify(fields[name])));
+  const values = names.map((name) => {
+    const value = fields[name];
+    return value === null || value === false ? "" : JSON.stringify(value);
+  });
   return values.join(FIELD_END).trimEnd();
 }
 

@@ -34,6 +34,8 @@ export const MAX_URL_CHARACTERS = 8_192;
 export const MAX_FILE_BYTES = 32 * MIB;
 /** Maximum size of one base64 file, decoded: with its neighbors it must fit the body and the isolate. */
 export const MAX_INLINE_BYTES = 8 * MIB;
+/** Maximum number of beat-to-beat intervals in a response: more than four days at 160 beats per minute. */
+export const MAX_RR_INTERVALS = 1_000_000;
 /** Maximum time of a download: enough for 32 MiB at 9 Mbit/s. Retries of slower hosts run in the RETRY queue. */
 export const DOWNLOAD_DEADLINE_MS = 30_000;
 /** Maximum number of redirects. Real hosts use one or two (a short link, then storage). */

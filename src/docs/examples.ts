@@ -7,6 +7,7 @@ import { pingFieldsOf } from "../files/pingFields.pure.ts";
 import type { Timeline } from "../files/timeline.ts";
 import { quantities, type Quantities } from "../fit/quantities.ts";
 import { summaryFields } from "../fit/summaryFields.ts";
+import type { RrIntervals } from "../fit/types.ts";
 import { countsOf, importFilesOf } from "../imports/counts.pure.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
@@ -154,6 +155,7 @@ const summary = {
   ...summaryFields(
     () => null,
     () => null,
+    () => false,
   ),
   derived: [
     "moving_time_in_seconds",
@@ -195,6 +197,23 @@ const streams = {
   time_in_seconds: [0, 1800],
   distance_in_meters: [0, 12500],
   heart_rate_in_beats_per_minute: [120, 140],
+};
+
+const rrIntervals: RrIntervals = {
+  source: "hrv",
+  coverage: 0.001,
+  artefact_share: 0,
+  truncated: false,
+  time_in_seconds: [0.512, 1.018, 1.521],
+  intervals_in_seconds: [0.512, 0.506, 0.503],
+};
+const noRrIntervals: RrIntervals = {
+  source: null,
+  coverage: 0,
+  artefact_share: null,
+  truncated: false,
+  time_in_seconds: [],
+  intervals_in_seconds: [],
 };
 
 const importCompleted: ImportCompletedEvent = {
@@ -272,7 +291,11 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     ActivityPage: page(activity),
     ActivityWithParts: { ...activity, ...parts },
     Streams: { downsampled: false, ...streams },
-    Inspection: { warnings: [], activities: [{ ...summary, ...parts, stream_data: streams }] },
+    RrIntervals: rrIntervals,
+    Inspection: {
+      warnings: [],
+      activities: [{ ...summary, ...parts, stream_data: streams, rr_intervals: noRrIntervals }],
+    },
     PartnerEvent: event,
     EventPage: page(event),
     EventWithAttempts: eventWithAttempts,

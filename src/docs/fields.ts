@@ -5,6 +5,7 @@ import {
   MAX_EXPECTED_IDS,
   MAX_OTHER_SOURCES,
   MAX_PINGS,
+  MAX_RR_INTERVALS,
   MAX_USERS,
   OVERVIEW_DAYS,
   PAGE_ROWS,
@@ -12,6 +13,7 @@ import {
 } from "../contract/limits.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { quantities } from "../fit/quantities.ts";
+import { LARGEST_DEVIATION, LONGEST_SECONDS, NEIGHBOURS, SHORTEST_SECONDS } from "../fit/rrArtefacts.ts";
 import { summaryFields } from "../fit/summaryFields.ts";
 import { MAX_FAULTS } from "../http/problemSchema.ts";
 import { NO_EVENT_URL } from "../imports/import.ts";
@@ -122,6 +124,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   ...summaryFields(
     (_decimals, description) => description,
     (description) => description,
+    (description) => description,
   ),
   derived:
     "Names of fields and streams that are missing in the file and were computed from its other values. `laps.start_time_in_seconds` means that the start times of laps were computed.",
@@ -155,6 +158,17 @@ export const FIELDS: Readonly<Record<string, string>> = {
   downsampled: `\`true\`: rows were left out to meet \`resolution\`, or because the response would have more than ${inDigits(ANSWER_CELLS)} numbers.`,
   stream_data: "Streams by name, as columns of equal length. Present only with `streams=true`.",
   "InspectedActivity.streams": "Names of the streams in the file.",
+  rr_intervals:
+    "Beat-to-beat intervals, as `GET /api/activities/{activity_id}/rr/` returns them. Present only with `streams=true`.",
+  "RrIntervals.source":
+    "FIT message that contains the intervals. If the activity has several, the one with the most intervals. Null without intervals.",
+  coverage: `Share of the timer time that the intervals cover, from 0 to 1. An interval covers the time up to its beat, from the beat before at the earliest. Pauses do not count. An interval of more than ${LONGEST_SECONDS} seconds contains missed beats and covers nothing. Null when the timer time is unknown.`,
+  artefact_share: `Share of the intervals that are artefacts, from 0 to 1: shorter than ${SHORTEST_SECONDS} or longer than ${LONGEST_SECONDS} seconds, more than ${LARGEST_DEVIATION * 100} % from the median of up to ${2 * NEIGHBOURS + 1} intervals (the interval itself and ${NEIGHBOURS} on each side), or marked by the device as uncertain. Artefacts are in the lists. Null without intervals.`,
+  truncated: `\`true\`: the activity has more than ${inDigits(MAX_RR_INTERVALS)} intervals, and the later ones are missing here. In an inspection the limit holds for all activities together.`,
+  "RrIntervals.time_in_seconds":
+    "Time of the beat at the end of each interval, in seconds since the start of the activity, like the stream `time_in_seconds`. Never decreases. Empty without intervals.",
+  intervals_in_seconds:
+    "Length of each interval, in seconds, as the device recorded it, such as `0.843`. In file order. Empty without intervals.",
   activities: "Activities, one for each session.",
   "UserSource.activities": "Number of activities that can be read.",
 
@@ -295,7 +309,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "query.signature": "`wrong`: signs the event with an unknown secret. A correct receiver rejects it.",
   "query.dry_run":
     "`true`: validates the request and returns the response that it would get, but stores nothing.",
-  "query.streams": "`true`: returns each activity with its streams in `stream_data`.",
+  "query.streams":
+    "`true`: returns each activity with its streams in `stream_data` and its beat-to-beat intervals in `rr_intervals`.",
   "query.keys":
     "Streams to return, separated by commas, such as `time_in_seconds,power_in_watts`. By default all streams. Write `\\,` for a comma within the name of a developer field, and `\\\\` for a backslash.",
   "query.resolution":

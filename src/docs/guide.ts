@@ -15,6 +15,7 @@ import {
   MAX_PINGS,
   MAX_REDIRECTS,
   MAX_RETRIED_FILES,
+  MAX_RR_INTERVALS,
   MAX_TITLE_CHARACTERS,
   MAX_URL_CHARACTERS,
   MAX_USERS,
@@ -163,7 +164,7 @@ function limitRows(): [what: string, most: string][] {
       `${inWords(TRANSFER_MS)}. After the first ${inWords(BODY_GRACE_MS)} the minimum rate is ${pace}. A slower body gets 408. A body of up to ${inBytes(UNCOUNTED_BODY_BYTES)} with a <code>Content-Length</code> has no minimum rate, but must arrive within ${inWords(SMALL_BODY_MS)}.`,
     ],
     [
-      `Time to read a response with streams, or the response to a body of more than ${inBytes(UNCOUNTED_BODY_BYTES)}`,
+      `Time to read a response with streams or beat-to-beat intervals, or the response to a body of more than ${inBytes(UNCOUNTED_BODY_BYTES)}`,
       `${inWords(TRANSFER_MS)}. The minimum rate is ${pace}. The service closes a slower connection.`,
     ],
     [
@@ -184,6 +185,10 @@ function limitRows(): [what: string, most: string][] {
     ],
     ["<code>activity_name</code>", `${inDigits(MAX_TITLE_CHARACTERS)} characters`],
     ["A URL", `${inDigits(MAX_URL_CHARACTERS)} characters; <code>https</code>, port 443, a public host name`],
+    [
+      "Beat-to-beat intervals in a response",
+      `${inDigits(MAX_RR_INTERVALS)}. <code>truncated</code> is true when there are more.`,
+    ],
     ["Rows on a page of a list", `${PAGE_ROWS.max}; ${PAGE_ROWS.default} without <code>limit</code>`],
     [
       "Time that a file is held",
@@ -191,7 +196,7 @@ function limitRows(): [what: string, most: string][] {
     ],
     [
       "Requests",
-      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and the same number for all other requests, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity or its streams) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. The size of a response with streams counts in the same way. A request for a list, the overview or a user counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads, including rows that its filters skip.`,
+      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and the same number for all other requests, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity, its streams or its beat-to-beat intervals) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. The size of a response with streams or intervals counts in the same way. A request for a list, the overview or a user counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads, including rows that its filters skip.`,
     ],
     [
       "Files",
@@ -465,6 +470,14 @@ ${table(
   ["Stream", "Values"],
   STREAM_KEYS.map((key) => [`<code>${key}</code>`, STREAM_UNITS[key]]),
 )}
+<h3 id="rr-intervals">Beat-to-beat intervals</h3>
+<p>Some devices record the time between two heartbeats (R-R interval). An activity with such intervals has <code>has_rr_intervals: true</code>.</p>
+${listing(curl("/api/activities/$ACTIVITY_ID/rr/"), "Reading beat-to-beat intervals with curl", "rr")}
+<p><code>intervals_in_seconds</code> are the lengths as the device recorded them. <code>time_in_seconds</code> is the time of the beat at the end of each interval, on the same
+axis as the stream <code>time_in_seconds</code>. Most devices record no time of a beat. The service then places the intervals by the records around them in the file: they continue the intervals before, but a beat lies between the records around it. So a beat may be up to a second from its true time, and after a drop-out the times are right again.
+Compute heart rate variability from <code>intervals_in_seconds</code>, not from differences of times, and only over stretches without drop-outs: there the differences equal the intervals.</p>
+<p><code>coverage</code> says how much of the timer time the intervals cover, and <code>artefact_share</code> how many of them are probably wrong. The lists contain all intervals, also artefacts:
+remove them as your analysis needs.</p>
 <p><a href="#getOriginal"><code>GET /api/files/{file_id}/original/</code></a> returns the original bytes of a file.</p>
 <h3 id="file-warnings">Warnings of a file</h3>
 <p>Warnings do not prevent an import: a file with warnings was imported.</p>

@@ -1,6 +1,7 @@
 import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
 import {
   MAX_RETRIED_FILES,
+  MAX_RR_INTERVALS,
   MAX_USERS,
   OVERVIEW_DAYS,
   REPEATED_TASK_WINDOW_MS,
@@ -95,6 +96,16 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description:
       "Returns columns of equal length. Index n of every column is the same instant. " +
       `A response has at most ${inDigits(ANSWER_CELLS)} numbers. If there are more, rows are left out and \`downsampled\` is true. ` +
+      `Each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file, and of the response, counts as one request.`,
+  },
+  "GET /api/activities/{activity_id}/rr/": {
+    operationId: "getRrIntervals",
+    tag: "Activities",
+    description:
+      "Returns each interval between two heartbeats, for the analysis of heart rate variability. " +
+      "The records around them place the intervals in time, so a drop-out of the sensor shifts no later beat. Times can overlap their intervals where " +
+      "the device counted more time than passed. An activity without intervals gets 200 with empty lists; `has_rr_intervals` of the activity is then false. " +
+      `A response has at most ${inDigits(MAX_RR_INTERVALS)} intervals. If there are more, the later ones are left out and \`truncated\` is true. ` +
       `Each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file, and of the response, counts as one request.`,
   },
   "GET /api/imports/": {

@@ -65,6 +65,9 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   Problem: "An error (RFC 9457).",
   ProblemCode: `Kind of a problem. ${OPEN_LIST} Decide by the HTTP status then.`,
   RejectedPing: "A ping that was rejected. Returned only for `Prefer: handling=lenient`.",
+  RrIntervals:
+    "Beat-to-beat intervals of an activity, in two lists of equal length. The lists are empty for an activity without intervals.",
+  RrSource: `FIT message that contains beat-to-beat intervals. ${CLOSED_LIST}`,
   SourceFiles: "Number of a user's files from one source by status.",
   Streams:
     "An activity's records as columns of equal length. Each field other than `downsampled` is a column.",

@@ -35,6 +35,7 @@ import {
   type QuantityName,
 } from "./quantities.ts";
 import { columnCountOf, readRows } from "./rows.ts";
+import { sessionsWithRr } from "./rrIntervals.ts";
 import { profileNameOf, recoveryHeartRatesOf } from "./sessionMessages.ts";
 import type { SessionWindow, SessionWindows } from "./sessionWindows.ts";
 import { SUMMARY_FIELD_NAMES, summaryFields, type SummaryFields } from "./summaryFields.ts";
@@ -81,6 +82,7 @@ export function activitiesOf(
   const totals = totalsOf(view, sessionWindows, evidence, warnings);
   const recoveryHeartRates = recoveryHeartRatesOf(sessionWindows);
   const devices = chained.devices.list();
+  const withRr = sessionsWithRr(view, sessionWindows);
   if (clock.isUnset) warnings.add("clock_not_set");
   return evidence.flatMap((ofSession, i) => {
     const { window } = ofSession;
@@ -92,6 +94,7 @@ export function activitiesOf(
       recovery_heart_rate_in_beats_per_minute: rounded(recoveryHeartRates[i], 0),
       profile_name: window.session.profile_name ?? profileNameOf(chained, i),
       workout_name: chained.workout.wkt_name ?? null,
+      has_rr_intervals: withRr[i] === true,
     };
     return sums === undefined ? [] : [{ ...activityOf(ofSession, sums, shared), ...named }];
   });
@@ -298,6 +301,10 @@ function summaryFieldsOf(session: Values<typeof SESSION>): SummaryFields {
     () => {
       const value = next();
       return typeof value === "string" ? value : null;
+    },
+    () => {
+      next();
+      return false;
     },
   );
 }

@@ -30,7 +30,8 @@ import {
   type Values,
 } from "./profile.ts";
 import { GAP_SECONDS, LONGEST_PAUSE_SECONDS, RecordRuns, type RecordGap } from "./recordRuns.ts";
-import type { FitWarning } from "./types.ts";
+import { compileRr, countRr, RR_MESSAGES, RrEntries } from "./rrMessages.ts";
+import { RR_SOURCES, type FitWarning } from "./types.ts";
 import { heartRate } from "./values.ts";
 import {
   CELL_UNITS,
@@ -39,6 +40,7 @@ import {
   LEAP_UNITS,
   PLACED_FIELD_UNITS,
   RECORD_UNITS,
+  RR_RECORD_UNITS,
   type WorkBudget,
 } from "./workBudget.ts";
 
@@ -114,6 +116,15 @@ export interface ChainedFile {
   developerFields: DeveloperFields;
   /** Numbers of the native fields in records. */
   recordFields: Set<number>;
+  rr: RrCounts;
+}
+
+/** Beat-to-beat intervals are only counted. `rrIntervals.ts` reads them again. */
+export interface RrCounts {
+  /** Number of intervals by source, in the order of `RR_SOURCES`. */
+  counts: number[];
+  /** Messages of later chained files without a session, which belong to this one. */
+  laterMessages: MessageRange[];
 }
 
 export interface FirstPass {
@@ -147,14 +158,34 @@ export function readFirstPass(view: DataView, work: WorkBudget): FirstPass {
       const hasSession = chained.sessions.length > 0 && (hasRecords || type !== FILE_TYPE_WORKOUT);
       if (hasSession || (hasRecords && isActivity)) {
         sessions += Math.max(1, chained.sessions.length);
-        if (!countColumnWork(chained, work) || sessions > MAX_SESSIONS) warnings.add("fit_truncated");
+        const isComplete = countColumnWork(chained, work) && countRrWork(chained, work);
+        if (!isComplete || sessions > MAX_SESSIONS) warnings.add("fit_truncated");
         if (sessions <= MAX_SESSIONS) chainedFiles.push(chained);
       }
       // Straps that store heart rate during a swim deliver it in a chained file of its own after the activity.
-      else chainedFiles.at(-1)?.heartRates.append(chained.heartRates);
+      else appendStored(chainedFiles.at(-1), chained);
     },
   );
   return { chainedFiles, hasOtherFileType, warnings };
+}
+
+/** Adds the heart rates and intervals of a chained file without an activity to the one before it. */
+function appendStored(before: ChainedFile | undefined, { heartRates, rr, messages }: ChainedFile): void {
+  if (before === undefined) return;
+  before.heartRates.append(heartRates);
+  if (rr.counts.every((count) => count === 0)) return;
+  before.rr.counts = before.rr.counts.map((count, source) => count + (rr.counts[source] ?? 0));
+  before.rr.laterMessages.push(messages);
+}
+
+/** Counts the work of placing intervals by the records. Without the budget for it the file has no intervals. */
+function countRrWork({ records, rr }: ChainedFile, work: WorkBudget): boolean {
+  if (rr.counts.every((count) => count === 0)) return true;
+  const units = RR_RECORD_UNITS * records.count;
+  const isAffordable = work.left >= units;
+  if (isAffordable) work.left -= units;
+  else rr.counts.fill(0);
+  return isAffordable;
 }
 
 /**
@@ -200,6 +231,7 @@ class FirstPassReader implements MessageReader<Plan> {
     heartRates: new HeartRates(),
     developerFields: new DeveloperFields(),
     recordFields: new Set(),
+    rr: { counts: RR_SOURCES.map(() => 0), laterMessages: [] },
   };
   /** Where the records within the limit end; Infinity below the limit. */
   recordsEnd = Infinity;
@@ -209,7 +241,8 @@ class FirstPassReader implements MessageReader<Plan> {
   private readonly view: DataView;
   private readonly remaining: Remaining;
   private readonly work: WorkBudget;
-  private readonly messages: ReadonlyMap<number, (definition: Definition) => Plan>;
+  private readonly messages: ReadonlyMap<number, (definition: Definition) => Plan | null>;
+  private readonly rrEntries = new RrEntries();
 
   constructor(view: DataView, remaining: Remaining, work: WorkBudget) {
     this.view = view;
@@ -238,6 +271,7 @@ class FirstPassReader implements MessageReader<Plan> {
       this.on(HR, (values) => chained.heartRates.add(values)),
       this.on(DEVELOPER_DATA_ID, (values, at) => chained.developerFields.addApplication(values, at)),
       this.on(FIELD_DESCRIPTION, (values, at) => this.addDescription(values, at)),
+      ...Array.from(RR_MESSAGES.keys(), (number) => this.onRr(number)),
     ]);
   }
 
@@ -299,6 +333,21 @@ class FirstPassReader implements MessageReader<Plan> {
         return (at) => {
           this.work.left -= plan.units;
           add(decodeMessage(this.view, plan, at), at);
+        };
+      },
+    ];
+  }
+
+  private onRr(number: number): [number, (definition: Definition) => Plan | null] {
+    return [
+      number,
+      (definition) => {
+        const plan = compileRr(this.view, definition);
+        if (plan === null) return null;
+        const { counts } = this.chained.rr;
+        return (at) => {
+          this.work.left -= plan.units;
+          counts[plan.source] = (counts[plan.source] ?? 0) + countRr(this.view, plan, at, this.rrEntries);
         };
       },
     ];

@@ -4,6 +4,7 @@ import { hasMarker, viewOf } from "./frame.ts";
 import { sessionWindowsOf, type SessionWindows } from "./sessionWindows.ts";
 import { describeNotFit } from "./sniff.ts";
 import { ANSWER_CELLS, cellsOf, streamsOf, type BeforeAllocating } from "./streams.ts";
+import { rrIntervalsOf } from "./rrIntervals.ts";
 import { readFirstPass, type FirstPass } from "./firstPass.ts";
 import {
   FIT_WARNINGS,
@@ -11,6 +12,8 @@ import {
   type DecodedActivity,
   type DecodeOptions,
   type DecodeResult,
+  type RrIntervals,
+  type RrOptions,
   type Streams,
   type StreamsOptions,
 } from "./types.ts";
@@ -96,34 +99,49 @@ function isMismatched(activities: readonly DecodedActivity[], options: DecodeOpt
   return Math.abs(first - expected) > START_TOLERANCE_SECONDS || starts.some((start) => start > latest);
 }
 
-/** Activities with the streams of each. `streams` is null when the file is too large to decode both at once. */
-export type DecodeResultWithStreams =
+/** Streams and beat-to-beat intervals of one activity. */
+export interface ActivityData {
+  streams: Streams;
+  rrIntervals: RrIntervals;
+}
+
+/** Activities with the data of each. `data` is null when the file is too large to decode both at once. */
+export type DecodeResultWithData =
   | Extract<DecodeResult, { ok: false }>
-  | (Extract<DecodeResult, { ok: true }> & { streams: Streams[] | null });
+  | (Extract<DecodeResult, { ok: true }> & { data: ActivityData[] | null });
 
 /**
- * Decodes the activities and all streams of each, in the same order. The limit of numbers in the streams of one
- * activity holds for all streams together. Beyond it all of them are downsampled.
+ * Decodes the activities, and all streams and intervals of each in the same order. The limit of numbers in the streams
+ * of one activity holds for all streams together, beyond it all of them are downsampled. `most` is the maximum number of
+ * intervals of all activities together.
  */
-export function decodeWithStreams(
+export function decodeWithData(
   bytes: Uint8Array,
-  options: DecodeOptions,
+  options: DecodeOptions & Pick<RrOptions, "most">,
   beforeAllocating: BeforeAllocating = () => undefined,
-): DecodeResultWithStreams {
+): DecodeResultWithData {
   const found = firstPassOf(bytes);
   if (!found.ok) return found;
   const decoded = activitiesIn(found, options);
-  if (found.usedUnits > UNITS_WITH_STREAMS) return { ...decoded, streams: null };
+  if (found.usedUnits > UNITS_WITH_STREAMS) return { ...decoded, data: null };
   const windowsOfFiles = found.firstPass.chainedFiles.map((chained) =>
     sessionWindowsOf(chained, fallbackOf(options)),
   );
   const cells = windowsOfFiles.reduce((sum, windows) => sum + cellsOf(windows), 0);
-  const streams = windowsOfFiles.flatMap((windows) => {
+  let most = options.most;
+  const data = windowsOfFiles.flatMap((windows) => {
     const share = cells > 0 ? cellsOf(windows) / cells : 1;
     const indexes = Array.from(windows.windows.keys());
-    return streamsOf(found.view, windows, indexes, { keys: null, resolution: null }, beforeAllocating, share);
+    const all = { keys: null, resolution: null };
+    const streams = streamsOf(found.view, windows, indexes, all, beforeAllocating, share);
+    const intervals = rrIntervalsOf(found.view, windows, indexes, most, beforeAllocating);
+    for (const { time_in_seconds } of intervals) most -= time_in_seconds.length;
+    return streams.flatMap((ofSession, i) => {
+      const rrIntervals = intervals[i];
+      return rrIntervals === undefined ? [] : [{ streams: ofSession, rrIntervals }];
+    });
   });
-  return { ...decoded, streams };
+  return { ...decoded, data };
 }
 
 /** Returns the chained file of a session of the file, and the session's index in it. Null for an unknown session. */
@@ -167,4 +185,18 @@ export function decodeStreams(
   const found = findSession(view, options);
   if (found === null) return null;
   return streamsOf(view, found.sessionWindows, [found.index], options, beforeAllocating)[0] ?? null;
+}
+
+/** Decodes the beat-to-beat intervals of one activity. Returns null when the file has no such session. */
+export function decodeRrIntervals(
+  bytes: Uint8Array,
+  options: RrOptions,
+  beforeAllocating: BeforeAllocating = () => undefined,
+): RrIntervals | null {
+  if (!looksLikeFit(bytes)) return null;
+  const view = viewOf(bytes);
+  const found = findSession(view, options);
+  if (found === null) return null;
+  const { sessionWindows, index } = found;
+  return rrIntervalsOf(view, sessionWindows, [index], options.most, beforeAllocating)[0] ?? null;
 }

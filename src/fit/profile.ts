@@ -131,6 +131,7 @@ export const SESSION = message(18, {
   ...summaryFields(
     (_decimals, _description, wire) => fieldOf(wire),
     (_description, [number] = [NOWHERE]) => text(number),
+    () => fieldOf(undefined),
   ),
 });
 
@@ -212,6 +213,11 @@ export const ACTIVITY = message(34, {
   local_timestamp: field(5),
 });
 
+/** Beat-to-beat intervals. The message has no timestamp. */
+export const HRV = message(78, {
+  time: array(0, 1000),
+});
+
 export const LENGTH = message(101, {
   message_index: field(254),
   timestamp: field(253),
@@ -246,6 +252,22 @@ export const FIELD_DESCRIPTION = message(206, {
   units: text(8),
   native_mesg_num: field(14),
   native_field_num: field(15),
+});
+
+export const BEAT_INTERVALS = message(290, {
+  timestamp: field(253),
+  timestamp_ms: field(0, 1000),
+  time: array(1, 1000),
+});
+
+/** Members of `data` are 14 bits of time, then a bit of quality, then a bit for a gap. Other fields have one of these each. */
+export const RAW_BBI = message(372, {
+  timestamp: field(253),
+  timestamp_ms: field(0, 1000),
+  data: array(1),
+  time: array(2, 1000),
+  quality: array(3),
+  gap: array(4),
 });
 
 export const LAP_TRIGGERS = [

@@ -12,7 +12,7 @@ import { rounded } from "./values.ts";
 const TABLE_CELLS = 2_000_000;
 const TABLE_CELL_BYTES = 8;
 /** Bytes for one number in a response: in a list, often boxed, then in the JSON text and in its bytes. */
-const ANSWER_CELL_BYTES = 24;
+export const ANSWER_CELL_BYTES = 24;
 /** Maximum numbers in one response: 55 hours of ten columns at one row per second. With their JSON they use up to half of an isolate's memory. */
 export const ANSWER_CELLS = 2_000_000;
 /** Maximum work units of all passes over a file for one response. */

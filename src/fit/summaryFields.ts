@@ -2,15 +2,16 @@
 export type Wire = readonly [number: number, scale?: number, offset?: number];
 
 /**
- * Fields that only activities have, in the order in which stored summaries keep them. Calls `number` or `text` for each
- * and returns the results by name: profile, types, schemas, rounding, storage and documentation all derive from this
+ * Fields that only activities have, in the order in which stored summaries keep them. Calls `number`, `text` or
+ * `flag` for each and returns the results by name: profile, types, schemas, rounding, storage and documentation all derive from this
  * list. `wire` is the field of the session message; fields without it come from elsewhere. Partners read `description`.
  *
  * Append only: stored summaries name fields by position.
  */
-export function summaryFields<N, T>(
+export function summaryFields<N, T, F>(
   number: (decimals: number, description: string, wire?: Wire) => N,
   text: (description: string, wire?: Wire) => T,
+  flag: (description: string) => F,
 ) {
   return {
     utc_offset_in_seconds: number(
@@ -77,13 +78,17 @@ export function summaryFields<N, T>(
       [110],
     ),
     workout_name: text("Name of the planned workout that was executed. Null when the file has none."),
+    has_rr_intervals: flag(
+      "`true`: the file has beat-to-beat intervals (R-R intervals) for this activity. `GET /api/activities/{activity_id}/rr/` returns them.",
+    ),
   };
 }
 
-/** Null for an unknown field. */
-export type SummaryFields = ReturnType<typeof summaryFields<number | null, string | null>>;
+/** Null for an unknown number or text. */
+export type SummaryFields = ReturnType<typeof summaryFields<number | null, string | null, boolean>>;
 export const SUMMARY_FIELD_DECIMALS = summaryFields(
   (decimals) => decimals,
+  () => 0,
   () => 0,
 );
 

@@ -15,6 +15,10 @@ export const FIT_WARNINGS = [
 ] as const;
 export type FitWarning = (typeof FIT_WARNINGS)[number];
 
+/** Messages with beat-to-beat intervals. Of those with equally many in a session the first is preferred. */
+export const RR_SOURCES = ["hrv", "beat_intervals", "raw_bbi"] as const;
+export type RrSource = (typeof RR_SOURCES)[number];
+
 /** Reasons why bytes contain no activity. Each is an error code of a file. */
 export type FitProblemCode = "not_fit" | "not_an_activity" | "no_activity_data";
 export interface FitProblem {
@@ -92,4 +96,25 @@ export interface StreamsOptions extends DecodeOptions {
 export interface Streams {
   downsampled: boolean;
   columns: Record<string, (number | null)[]>;
+}
+
+export interface RrOptions extends DecodeOptions {
+  sessionIndex: number;
+  /** Maximum number of intervals. */
+  most: number;
+}
+
+/** Beat-to-beat intervals of an activity. Lists of equal length. */
+export interface RrIntervals {
+  /** Message that the intervals come from; null without intervals. */
+  source: RrSource | null;
+  /** Share of the timer time that the intervals cover; null for an unknown timer time. */
+  coverage: number | null;
+  /** Share of the intervals that are artefacts; null without intervals. */
+  artefact_share: number | null;
+  /** Whether intervals beyond the limit are missing. */
+  truncated: boolean;
+  /** Time of the beat at the end of each interval, in seconds since the activity's start. Never decreases. */
+  time_in_seconds: number[];
+  intervals_in_seconds: number[];
 }

@@ -29,8 +29,22 @@ export const TEXT_UNITS = 40;
 /** Cell of a developer field in a row, also without a reading. */
 export const CELL_UNITS = 0.6;
 
+/** A message with beat-to-beat intervals, and one of its intervals, in all passes. */
+export const RR_MESSAGE_UNITS = 10;
+export const RR_INTERVAL_UNITS = 4;
+/** A record of a file with beat-to-beat intervals: two more passes place the intervals by the records. */
+export const RR_RECORD_UNITS = 4;
+
+/** More than any walk costs whose work is already counted. Fits a small integer. */
+const PAID_UNITS = 2 ** 30 - 1;
+
 /** Remaining work units. */
 export class WorkBudget {
+  /** Returns a budget for another walk over a file, the work of which the first pass has counted. */
+  static paid(): WorkBudget {
+    return new WorkBudget(PAID_UNITS);
+  }
+
   left: number;
 
   constructor(units: number = FILE_UNITS) {

@@ -5,7 +5,19 @@ const SEMICIRCLES_PER_DEGREE = 2 ** 31 / 180;
 /** FIT altitudes: 1/5 m above 500 m below sea level. */
 const ALTITUDE = { offset: 500, scale: 5 };
 
-const MESSAGE = { fileId: 0, session: 18, lap: 19, record: 20, event: 21, activity: 34, length: 101 };
+const MESSAGE = {
+  fileId: 0,
+  session: 18,
+  lap: 19,
+  record: 20,
+  event: 21,
+  activity: 34,
+  hrv: 78,
+  length: 101,
+};
+/** Number of intervals of a message, as devices write it. Unused ones have the invalid value. */
+const INTERVALS_PER_MESSAGE = 5;
+const NO_INTERVAL = 0xffff;
 /** Field numbers that are the same in all messages. */
 const TIMESTAMP = 253;
 const INDEX = 254;
@@ -32,6 +44,8 @@ export interface Reading {
   distanceInMeters?: number;
   speedInMetersPerSecond?: number;
   powerInWatts?: number;
+  /** Time between heartbeats, of those since the reading before. */
+  rrIntervalsInSeconds?: readonly number[];
   /** Bytes of an unknown field, for files of a given size. */
   padding?: Uint8Array;
 }
@@ -246,4 +260,18 @@ function writeReading(write: Write, start: number, reading: Reading): void {
   }
   // Records have their own local number, so that one definition serves all records with the same fields.
   write(MESSAGE.record, fields, 1);
+  const { rrIntervalsInSeconds: intervals = [] } = reading;
+  for (let from = 0; from < intervals.length; from += INTERVALS_PER_MESSAGE) {
+    write(MESSAGE.hrv, [intervalsField(intervals.slice(from, from + INTERVALS_PER_MESSAGE))], 2);
+  }
+}
+
+function intervalsField(seconds: readonly number[]): FitEncoderField {
+  const value = new Uint8Array(2 * INTERVALS_PER_MESSAGE);
+  const view = new DataView(value.buffer);
+  for (let i = 0; i < INTERVALS_PER_MESSAGE; i++) {
+    const interval = seconds[i];
+    view.setUint16(2 * i, interval === undefined ? NO_INTERVAL : Math.round(interval * 1000), true);
+  }
+  return { number: 0, size: value.length, baseType: FitBaseType.Uint16, value };
 }

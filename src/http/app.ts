@@ -22,7 +22,7 @@ import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { logRequests } from "./logRequests.ts";
 import { requireHttps, sendStrictTransportSecurity } from "./transport.ts";
-import { getActivity, getStreams, listActivities } from "./routes/activities.ts";
+import { getActivity, getRrIntervals, getStreams, listActivities } from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
 import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
 import { getFile, getOriginal, getTimeline, listFiles, retryFile } from "./routes/files.ts";
@@ -97,6 +97,7 @@ app.openapiRoutes([
   listActivities,
   getActivity,
   getStreams,
+  getRrIntervals,
   listImports,
   getImport,
   retryImport,

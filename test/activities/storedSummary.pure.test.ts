@@ -132,7 +132,7 @@ test("a summary of a newer release is read without the fields that this release 
   expect(parseSummary(newer.join("\n"))).toMatchObject(READ);
 });
 
-test("fields that an older release did not write are null", () => {
+test("fields that an older release did not write are null, or false for a flag", () => {
   const older = [own.slice(0, own.indexOf("\t3600")), measured.split("\t").slice(0, 3).join("\t"), "", ""];
   const nothing = Object.fromEntries(Object.keys(parseSummary(FIRST_RELEASE)).map((name) => [name, null]));
   expect(parseSummary(older.join("\n"))).toEqual({
@@ -142,6 +142,7 @@ test("fields that an older release did not write are null", () => {
     elapsed_time_in_seconds: 3723.5,
     timer_time_in_seconds: 3600,
     moving_time_in_seconds: 3500,
+    has_rr_intervals: false,
     derived: [],
     streams: [],
   });
@@ -176,4 +177,12 @@ test("the summaries of 100 sessions with long names take at most 256 KiB", () =>
   expect(100 * new TextEncoder().encode(stored).byteLength).toBeLessThanOrEqual(MAX_SUMMARY_BYTES);
   expect(parseSummary(stored).streams.length).toBeGreaterThan(5);
   expect(parseSummary(storedSummary({ ...summary, session_count: 1 })).streams).toEqual(streams);
+});
+
+test("a flag is stored only where it is true", () => {
+  const summary = parseSummary(FIRST_RELEASE);
+  const lengthOf = (has_rr_intervals: boolean) => storedSummary({ ...summary, has_rr_intervals }).length;
+  expect(lengthOf(false)).toBe(storedSummary(summary).length);
+  expect(lengthOf(true)).toBeGreaterThan(lengthOf(false));
+  expect(parseSummary(storedSummary({ ...summary, has_rr_intervals: true })).has_rr_intervals).toBe(true);
 });

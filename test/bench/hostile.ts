@@ -1,9 +1,9 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
-import { MAX_FILE_BYTES } from "../../src/contract/limits.ts";
+import { MAX_FILE_BYTES, MAX_RR_INTERVALS } from "../../src/contract/limits.ts";
 import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.pure.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
-import { decodeActivities, decodeStreams, decodeWithStreams } from "../../src/fit/index.ts";
+import { decodeActivities, decodeStreams, decodeWithData } from "../../src/fit/index.ts";
 import { judgePings, judgeRejected } from "../../src/pings/judgeItems.ts";
 import { pingRequestSchema } from "../../src/pings/ping.ts";
 import { HOSTILE_FILES, sparseRows } from "../support/fitHostile.ts";
@@ -98,7 +98,7 @@ async function fileFigures(): Promise<Figure[]> {
     decodeStreams(bytes, { ...NO_FALLBACK, sessionIndex: 0, keys: null, resolution });
   const ways: Record<string, (bytes: Uint8Array) => unknown> = {
     import: (bytes) => decodeActivities(bytes, NO_FALLBACK),
-    inspect: (bytes) => JSON.stringify(decodeWithStreams(bytes, NO_FALLBACK)),
+    inspect: (bytes) => JSON.stringify(decodeWithData(bytes, { ...NO_FALLBACK, most: MAX_RR_INTERVALS })),
     streams: (bytes) => JSON.stringify(streams(bytes, null)),
     "1,000 points": (bytes) => JSON.stringify(streams(bytes, 1_000)),
   };

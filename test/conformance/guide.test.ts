@@ -45,6 +45,7 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
     expect(await list("activities")).toEqual([activity]);
     settings["ACTIVITY_ID"] = z.string().parse(activity.activity_id);
     expect(await runListing("streams")).toMatchObject({ time_in_seconds: [0, 1800] });
+    expect(await runListing("rr")).toMatchObject({ source: null, intervals_in_seconds: [] });
   });
 
   test("repeat a request with an Idempotency-Key without a second effect", async () => {
@@ -81,6 +82,7 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
       "first-read",
       "activities",
       "streams",
+      "rr",
       "idempotency",
       "history-ping",
       "task",

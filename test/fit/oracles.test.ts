@@ -3,6 +3,7 @@ import { Decoder, Stream } from "@garmin/fitsdk";
 import FitParser from "fit-file-parser";
 import { describe, expect, test } from "vitest";
 import { decodeActivities, type DecodedActivity } from "../../src/fit/index.ts";
+import { rrOf } from "../support/fitDecode.ts";
 import { corpusFolder, folderExists, readBytes } from "../support/fitFolders.ts";
 
 /** Fields of a session: our name, fit-file-parser's names and the SDK's names. The first field that exists is compared; none when the library does not know it. */
@@ -136,3 +137,41 @@ describe.skipIf(files.length === 0)("Sessions have the values that two independe
     if (!PARSER_LOSES_SESSIONS.has(file)) compare(file, result.activities, await parserSessions(bytes), 1);
   });
 });
+
+/** Returns the numbers of intervals in the file by message, as the SDK reads them. */
+function sdkIntervals(bytes: Uint8Array): Readonly<Record<string, number[]>> {
+  const { messages } = new Decoder(Stream.fromByteArray(bytes)).read({ mergeHeartRates: false });
+  const listOf = (value: unknown) => [value].flat().filter((member) => typeof member === "number");
+  const beatsOf = ({ time, gap }: Readonly<Record<string, unknown>>) => {
+    const gaps = [gap].flat();
+    return listOf(time).filter((_, i) => gaps[i] !== 1);
+  };
+  return {
+    hrv: (messages.hrvMesgs ?? []).flatMap((message) => listOf(message.time)),
+    beat_intervals: (messages.beatIntervalsMesgs ?? []).flatMap((message) =>
+      listOf(message.time).map((milliseconds) => milliseconds / 1000),
+    ),
+    raw_bbi: (messages.rawBbiMesgs ?? []).flatMap((message) =>
+      beatsOf({ ...message }).map((milliseconds) => milliseconds / 1000),
+    ),
+  };
+}
+
+describe.skipIf(files.length === 0)(
+  "Beat-to-beat intervals are those that an independent library reads",
+  () => {
+    test.each(files)("%s", (file) => {
+      const bytes = readBytes(corpusFolder, file);
+      const result = decodeActivities(bytes, { fallbackStartInSeconds: null });
+      if (!result.ok) return;
+      const intervals = result.activities.map((_, index) => rrOf(bytes, index));
+      for (const [source, expected] of Object.entries(sdkIntervals(bytes))) {
+        const ours = intervals.filter((one) => one.source === source);
+        expect(ours.flatMap((one) => one.intervals_in_seconds)).toEqual(expected);
+      }
+      expect(result.activities.map((activity) => activity.has_rr_intervals)).toEqual(
+        intervals.map(({ source }) => source !== null),
+      );
+    });
+  },
+);

@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { extremes, fewerExtremes } from "../../src/fit/extremes.ts";
 import { viewOf } from "../../src/fit/frame.ts";
-import { decodeActivities, decodeStreams, decodeWithStreams, type Streams } from "../../src/fit/index.ts";
+import { decodeActivities, decodeStreams, decodeWithData, type Streams } from "../../src/fit/index.ts";
 import { windowFinder, type SessionWindow } from "../../src/fit/sessionWindows.ts";
 import { readFirstPass } from "../../src/fit/firstPass.ts";
 import { FILE_UNITS, WorkBudget } from "../../src/fit/workBudget.ts";
@@ -13,9 +13,9 @@ import { HOSTILE_FILES, leapingSessions, sparseRows } from "../support/fitHostil
 const MEBIBYTE = 2 ** 20;
 
 function allStreamsOf(bytes: Uint8Array): Streams[] {
-  const decoded = decodeWithStreams(bytes, { fallbackStartInSeconds: null });
-  if (!decoded.ok || decoded.streams === null) throw new Error("no streams");
-  return decoded.streams;
+  const decoded = decodeWithData(bytes, { fallbackStartInSeconds: null, most: 0 });
+  if (!decoded.ok || decoded.data === null) throw new Error("no streams");
+  return decoded.data.map(({ streams }) => streams);
 }
 
 function unitsOf(bytes: Uint8Array): number {
@@ -79,9 +79,9 @@ describe("the work of a file", () => {
     expect(unitsOf(two)).toBeLessThan(2.2 * unitsOf(one) + 100_000);
     const result = decodeActivities(two, { fallbackStartInSeconds: null });
     if (result.ok) {
-      const together = decodeWithStreams(two, { fallbackStartInSeconds: null });
-      const streams = together.ok ? together.streams : [];
-      if (streams !== null) expect(streams).toHaveLength(result.activities.length);
+      const together = decodeWithData(two, { fallbackStartInSeconds: null, most: 0 });
+      const data = together.ok ? together.data : [];
+      if (data !== null) expect(data).toHaveLength(result.activities.length);
     }
   });
 
@@ -185,9 +185,9 @@ describe("the streams of all sessions", () => {
 
 test("A file too large for its activities and all its streams at once gives the streams of one session", () => {
   const bytes = leapingSessions(32 * MEBIBYTE);
-  expect(decodeWithStreams(bytes, { fallbackStartInSeconds: null })).toMatchObject({
+  expect(decodeWithData(bytes, { fallbackStartInSeconds: null, most: 0 })).toMatchObject({
     ok: true,
-    streams: null,
+    data: null,
   });
   const one = { sessionIndex: 7, keys: null, resolution: 100, fallbackStartInSeconds: null };
   expect(decodeStreams(bytes, one)?.columns["time_in_seconds"]?.length).toBeGreaterThan(10);

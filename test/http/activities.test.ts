@@ -1,7 +1,12 @@
 import { gzipSync } from "node:zlib";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { activitySchema, activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
+import {
+  activitySchema,
+  activityWithPartsSchema,
+  rrIntervalsSchema,
+  streamsSchema,
+} from "../../src/activities/activity.ts";
 import { app } from "../../src/http/app.ts";
 import { decodeActivities } from "../../src/fit/index.ts";
 import { activityFile } from "../../src/fitWriter/activityFile.ts";
@@ -54,17 +59,25 @@ guardsItself("reading an activity's streams", {
     return { path: `/api/activities/${id}/streams/`, unknown: `/api/activities/${nothing}/streams/` };
   },
 });
+guardsItself("reading an activity's beat-to-beat intervals", {
+  method: "GET",
+  paths: async (owner) => {
+    const id = await storedRide(owner, "s");
+    return { path: `/api/activities/${id}/rr/`, unknown: `/api/activities/${nothing}/rr/` };
+  },
+});
 
 /** Stores the bytes of a ride and its rows in the read model. */
 async function storedRide(
   owner: TestPartner,
   summaryId: string,
   bytes: Uint8Array = rideFile(),
+  has_rr_intervals = false,
 ): Promise<string> {
   const object_key = `${owner.partnerId}/${summaryId}`;
   await env.FILES.put(object_key, bytes);
   await seedFile(namesOf(owner, summaryId), { object_key, stored_version: NOON, activity_count: 1 });
-  return seedActivity(namesOf(owner, summaryId));
+  return seedActivity(namesOf(owner, summaryId), { has_rr_intervals });
 }
 
 describe("an activity", () => {
@@ -419,6 +432,80 @@ describe("streams", () => {
     await problemOf(refused, 503, "memory_short");
     expect(refused.headers.get("Retry-After")).toBe("1");
     expect((await streams(partner, id))["time_in_seconds"]).toHaveLength(6_000);
+    expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    taken.release();
+  });
+});
+
+describe("beat-to-beat intervals", () => {
+  const intervals = async (partner: TestPartner, id: string) =>
+    answerOf(await send(partner, "GET", `/api/activities/${id}/rr/`), 200, rrIntervalsSchema);
+
+  test("are decoded from the stored FIT or gzip file, with the time of each beat", async () => {
+    const partner = await newPartner();
+    const file = rideFile({ seconds: 11, beatsPerSecond: 2 });
+    for (const [name, bytes] of [
+      ["fit", file],
+      ["gzip", new Uint8Array(gzipSync(file))],
+    ] as const) {
+      expect(await intervals(partner, await storedRide(partner, name, bytes))).toEqual({
+        source: "hrv",
+        coverage: 0.909,
+        artefact_share: 0,
+        truncated: false,
+        time_in_seconds: Array.from({ length: 20 }, (_, i) => 0.5 + i / 2),
+        intervals_in_seconds: Array(20).fill(0.5),
+      });
+    }
+  });
+
+  test("of an activity without any are empty lists", async () => {
+    const partner = await newPartner();
+    expect(await intervals(partner, await storedRide(partner, "s"))).toEqual({
+      source: null,
+      coverage: 0,
+      artefact_share: null,
+      truncated: false,
+      time_in_seconds: [],
+      intervals_in_seconds: [],
+    });
+  });
+
+  test("are announced by has_rr_intervals of the activity, alone and in lists", async () => {
+    const partner = await newPartner();
+    const withBeats = await storedRide(partner, "beats", rideFile({ beatsPerSecond: 1 }), true);
+    const without = await storedRide(partner, "none");
+    expect((await one(partner, withBeats)).has_rr_intervals).toBe(true);
+    expect((await one(partner, without)).has_rr_intervals).toBe(false);
+    const listed = await list(partner);
+    const flags = Object.fromEntries(listed.data.map((row) => [row.activity_id, row.has_rr_intervals]));
+    expect(flags).toEqual({ [withBeats]: true, [without]: false });
+  });
+
+  test("of another session or another partner return a 404, and lost bytes a 500", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "s");
+    for (const [who, path] of [
+      [partner, id.replace(/0$/, "1")],
+      [await newPartner(), id],
+    ] as const) {
+      await problemOf(await send(who, "GET", `/api/activities/${path}/rr/`), 404, "not_found");
+    }
+    await problemOf(await send(partner, "GET", `/api/activities/${id}/rr/?keys=x`), 400, "validation_failed");
+    await env.FILES.delete(`${partner.partnerId}/s`);
+    await problemOf(await send(partner, "GET", `/api/activities/${id}/rr/`), 500, "original_missing");
+  });
+
+  test("return a 503 while memory for the lists is short", async () => {
+    const partner = await newPartner();
+    const file = rideFile({ seconds: 5_000, beatsPerSecond: 5 });
+    const id = await storedRide(partner, "packed", gzipSync(file));
+    const taken = requestMemory("another-partner");
+    expect(taken.tryGrowTo(INTAKE_BYTES - 1024 * 1024)).toBe(true);
+    const refused = await send(partner, "GET", `/api/activities/${id}/rr/`);
+    taken.release();
+    await problemOf(refused, 503, "memory_short");
+    expect((await intervals(partner, id)).time_in_seconds).toHaveLength(24_995);
     expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
     taken.release();
   });

@@ -262,6 +262,7 @@ describe("an id", () => {
         ["POST", `/api/imports/${other}/retry/`],
         ["GET", `/api/activities/${other}.0/`],
         ["GET", `/api/activities/${other}.0/streams/`],
+        ["GET", `/api/activities/${other}.0/rr/`],
       ] as const) {
         await problemOf(await send(who, method, path), 404, "not_found");
       }

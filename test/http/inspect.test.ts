@@ -59,6 +59,28 @@ test("with streams=true each activity has its columns", async () => {
   );
 });
 
+test("with streams=true each activity has its beat-to-beat intervals", async () => {
+  const who = await newPartner();
+  const file = rideFile({ seconds: 11, beatsPerSecond: 2 });
+  const inspected = async (bytes: Uint8Array<ArrayBuffer>, query: string) =>
+    (await answerOf(await inspect(who, bytes, query), 200, inspection)).activities[0];
+  expect(await inspected(file, "?streams=true")).toMatchObject({
+    has_rr_intervals: true,
+    rr_intervals: {
+      source: "hrv",
+      coverage: 0.909,
+      time_in_seconds: Array.from({ length: 20 }, (_, i) => 0.5 + i / 2),
+    },
+  });
+  const brief = await inspected(file, "");
+  expect(brief).toMatchObject({ has_rr_intervals: true });
+  expect(brief).not.toHaveProperty("rr_intervals");
+  expect(await inspected(rideFile(), "?streams=true")).toMatchObject({
+    has_rr_intervals: false,
+    rr_intervals: { source: null },
+  });
+});
+
 test("returns the same for a gzip of the file, sent in chunks", async () => {
   const who = await newPartner();
   const chunked = new Blob([gzipSync(rideFile({ seconds: 2_000 }))]).stream();

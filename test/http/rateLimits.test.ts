@@ -181,7 +181,7 @@ describe("large requests", () => {
     }
   });
 
-  test.each(["", "streams/?resolution=1"])(
+  test.each(["", "streams/?resolution=1", "rr/"])(
     "count by the size of the file that an activity is decoded from, however small the response is: %s",
     async (part) => {
       const file = rideFile({ seconds: 5_000, paddingBytes: 235 });

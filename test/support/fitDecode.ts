@@ -1,9 +1,11 @@
 import {
   decodeActivities,
+  decodeRrIntervals,
   decodeStreams,
   type DecodedActivity,
   type FitProblemCode,
   type FitWarning,
+  type RrIntervals,
   type Streams,
 } from "../../src/fit/index.ts";
 
@@ -52,4 +54,11 @@ export function streamsOf(bytes: Uint8Array, request: StreamsRequest = {}): Stre
   });
   if (streams === null) throw new Error("no such session");
   return streams;
+}
+
+/** Returns the beat-to-beat intervals of a session. Throws without that session. */
+export function rrOf(bytes: Uint8Array, sessionIndex = 0, most = 1_000_000): RrIntervals {
+  const intervals = decodeRrIntervals(bytes, { sessionIndex, most, fallbackStartInSeconds: null });
+  if (intervals === null) throw new Error("no such session");
+  return intervals;
 }

@@ -9,13 +9,18 @@ export interface Ride {
   position?: { latitude: number; longitude: number };
   /** Padding per record in bytes, for files of a given size. */
   paddingBytes?: number;
+  /** Heartbeats after each record, evenly spaced. */
+  beatsPerSecond?: number;
 }
 
 export const RIDE: Ride = { startInSeconds: 1_760_000_000, seconds: 10, heartRate: 140 };
 
 /** Returns a cycling activity with one session and one record a second. All records are equal, so that tests know the values. */
 export function rideFile(changes: Partial<Ride> = {}): Uint8Array<ArrayBuffer> {
-  const { startInSeconds, seconds, heartRate, position, paddingBytes } = { ...RIDE, ...changes };
+  const { startInSeconds, seconds, heartRate, position, paddingBytes, beatsPerSecond } = {
+    ...RIDE,
+    ...changes,
+  };
   const readings = Array.from({ length: seconds }, (_, second) => ({
     seconds: second,
     heartRate,
@@ -24,6 +29,11 @@ export function rideFile(changes: Partial<Ride> = {}): Uint8Array<ArrayBuffer> {
     ...(position === undefined
       ? {}
       : { latitudeInDegrees: position.latitude, longitudeInDegrees: position.longitude }),
+    ...(beatsPerSecond === undefined || second === 0
+      ? {}
+      : {
+          rrIntervalsInSeconds: Array.from({ length: beatsPerSecond }, () => 1 / beatsPerSecond),
+        }),
     ...(paddingBytes === undefined ? {} : { padding: new Uint8Array(paddingBytes).fill(second % 251) }),
   }));
   return activityFile(startInSeconds, [

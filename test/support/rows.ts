@@ -81,9 +81,10 @@ export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices">
   sport: "cycling",
   sub_sport: null,
   start_time_in_seconds: 1_760_000_000,
-  ...summaryFields<number | null, string | null>(
+  ...summaryFields<number | null, string | null, boolean>(
     () => null,
     () => null,
+    () => false,
   ),
   ...quantities<number | null>(() => null),
   elapsed_time_in_seconds: 3600,

@@ -1,19 +1,21 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import {
   activitySchema,
   activityWithPartsSchema,
   DEVELOPER_PREFIX,
+  rrIntervalsSchema,
   STREAM_KEYS,
   streamsSchema,
 } from "../../activities/activity.ts";
 import * as read from "../../activities/read.ts";
 import { readActivityWithDetails } from "../../activities/readDetails.ts";
-import { readStreams, type StreamsAnswer } from "../../activities/readStreams.ts";
+import { readRrIntervals, readStreams, type DataAnswer } from "../../activities/readData.ts";
 import { splitKeys } from "../../activities/splitKeys.pure.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { MemoryShortage } from "../../memory/budget.ts";
 import { heldJson } from "../heldResponse.ts";
-import { endpoint, type RequestContext } from "../context.ts";
+import { endpoint, type AppEnv, type RequestContext } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import {
   responseTooLargeProblem,
@@ -84,7 +86,7 @@ const getRoute = createRoute({
   },
 });
 
-type Refusal = Extract<StreamsAnswer, { ok: false }>["code"];
+type Refusal = Extract<DataAnswer<unknown>, { ok: false }>["code"];
 
 function refuse(c: RequestContext, code: Refusal) {
   switch (code) {
@@ -136,31 +138,70 @@ const streamsRoute = createRoute({
   },
 });
 
+/**
+ * Returns decoded data of an activity as JSON. Its memory stays reserved until the caller has read it. `tooLarge` is the
+ * detail of the problem when the data exceeds the memory for one response.
+ */
+function dataResponse<T extends object>(c: Context<AppEnv>, answer: DataAnswer<T>, tooLarge: string) {
+  if (!answer.ok) return refuse(c, answer.code);
+  const { hold, value } = answer;
+  try {
+    const response = heldJson(c, value, hold);
+    if (response !== null) return response;
+    hold.release();
+    return problem(c, "answer_too_large", tooLarge);
+  } catch (fault) {
+    hold.release();
+    if (fault instanceof MemoryShortage) return memoryShort(c);
+    throw fault;
+  }
+}
+
 export const getStreams = endpoint(streamsRoute, async (c) => {
   const { keys, resolution } = c.req.valid("query");
-  const streams = await readStreams(
-    c.env,
-    c.var.partner,
-    c.req.valid("param").activity_id,
-    { keys: keys ?? null, resolution: resolution ?? null },
-    (bytes) => chargeBytes(c, bytes),
+  const streams = await readStreams(requestOf(c, c.req.valid("param").activity_id), {
+    keys: keys ?? null,
+    resolution: resolution ?? null,
+  });
+  return dataResponse(
+    c,
+    streams.ok
+      ? {
+          ...streams,
+          value: Object.assign({ downsampled: streams.value.downsampled }, streams.value.columns),
+        }
+      : streams,
+    "The columns exceed the memory for one response. Request fewer `keys` or a smaller `resolution`.",
   );
-  if (streams.ok) {
-    const { hold, downsampled, columns } = streams;
-    try {
-      const answer = heldJson(c, Object.assign({ downsampled }, columns), hold);
-      if (answer !== null) return answer;
-      hold.release();
-      return problem(
-        c,
-        "answer_too_large",
-        "The columns exceed the memory for one response. Request fewer `keys` or a smaller `resolution`.",
-      );
-    } catch (fault) {
-      hold.release();
-      if (fault instanceof MemoryShortage) return memoryShort(c);
-      throw fault;
-    }
-  }
-  return refuse(c, streams.code);
 });
+
+const rrRoute = createRoute({
+  method: "get",
+  path: "/api/activities/{activity_id}/rr/",
+  summary: "Get the beat-to-beat intervals of an activity",
+  request: { params, query: noQuery },
+  responses: {
+    200: { description: "The intervals.", content: { "application/json": { schema: rrIntervalsSchema } } },
+    ...readProblems,
+    ...responseTooLargeProblem,
+    ...originalMissingProblem,
+    ...notFoundProblem,
+  },
+});
+
+export const getRrIntervals = endpoint(rrRoute, async (c) =>
+  dataResponse(
+    c,
+    await readRrIntervals(requestOf(c, c.req.valid("param").activity_id)),
+    "The intervals exceed the memory for one response. Read the original file instead.",
+  ),
+);
+
+function requestOf(c: Context<AppEnv>, activityId: string) {
+  return {
+    env: c.env,
+    owner: c.var.partner,
+    activityId,
+    count: (bytes: number) => chargeBytes(c, bytes),
+  };
+}

@@ -1,9 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { inBytes } from "../../contract/amounts.ts";
-import { MAX_FILE_BYTES } from "../../contract/limits.ts";
+import { MAX_FILE_BYTES, MAX_RR_INTERVALS } from "../../contract/limits.ts";
 import { inspectionSchema } from "../../activities/inspection.ts";
-import { decodeActivities, decodeWithStreams } from "../../fit/index.ts";
+import { decodeActivities, decodeWithData } from "../../fit/index.ts";
 import { unwrap } from "../../files/unwrap.ts";
 import { freeBytes, MemoryShortage, requestMemory, type IntakeHold } from "../../memory/budget.ts";
 import { heldJson } from "../heldResponse.ts";
@@ -80,22 +80,29 @@ export const inspectFile = endpoint(route, async (c) => {
     const { fit } = read;
     const withStreams = c.req.valid("query").streams === "true";
     const decoded = withStreams
-      ? decodeWithStreams(fit, withoutPing(), hold.add)
-      : { ...decodeActivities(fit, withoutPing()), streams: [] };
+      ? decodeWithData(fit, { ...withoutPing(), most: MAX_RR_INTERVALS }, hold.add)
+      : { ...decodeActivities(fit, withoutPing()), data: [] };
     freeBytes(fit);
     if (!decoded.ok) return problem(c, decoded.problem.code, decoded.problem.detail);
-    const { warnings, activities, streams } = decoded;
+    const { warnings, activities, data } = decoded;
     c.var.logFields["activities"] = activities.length;
-    if (streams === null) {
+    if (data === null) {
       return problem(
         c,
         "body_too_large",
         "The file is too large to be inspected with streams. Send it without `streams=true`.",
       );
     }
-    const inspected = activities.map((activity, index) =>
-      withStreams ? { ...activity, stream_data: streams[index]?.columns ?? {} } : activity,
-    );
+    const inspected = activities.map((activity, index) => {
+      const ofActivity = data[index];
+      return ofActivity === undefined
+        ? activity
+        : {
+            ...activity,
+            stream_data: ofActivity.streams.columns,
+            rr_intervals: ofActivity.rrIntervals,
+          };
+    });
     const answer = heldJson(c, { warnings, activities: inspected }, hold);
     if (answer === null) {
       return problem(
