@@ -255,7 +255,7 @@ CREATE TABLE discarded_objects (
 
 CREATE INDEX discarded_objects_by_age ON discarded_objects (discarded_at);
 
--- Long jobs that an operator started. The schedule runs them in limited steps.
+-- Jobs that an operator started. A queue carries them in limited steps; the schedule does actions (act).
 CREATE TABLE operator_jobs (
   job_id        TEXT NOT NULL PRIMARY KEY,
   kind          TEXT NOT NULL,                      -- redecode, project_again, act
@@ -269,17 +269,17 @@ CREATE TABLE operator_jobs (
   total_files   INTEGER,                            -- all files when the job started, for an estimate
   walked_files  INTEGER NOT NULL DEFAULT 0,         -- files that the job has passed, whether they match or not
   started_at    INTEGER,
-  claims        INTEGER NOT NULL DEFAULT 0,         -- number of claims since its last progress
+  claims        INTEGER NOT NULL DEFAULT 0,         -- number of runs since its last progress
   created_at    INTEGER NOT NULL,
   finished_at   INTEGER
 ) WITHOUT ROWID;
 
--- Files that a job could not decode, at most 10,000 for each job.
+-- Files that a job could not process, and collectors that it could not read, at most 10,000 for each job.
 CREATE TABLE operator_job_failures (
   job_id     TEXT NOT NULL,
   partner_id TEXT NOT NULL,
-  file_id    TEXT NOT NULL,
-  code       TEXT NOT NULL,                         -- an error code of a file, original_missing or crashed
+  file_id    TEXT NOT NULL,                         -- or the name of a collector
+  code       TEXT NOT NULL,                         -- an error code of a file, original_missing, crashed or the name of a fault
   PRIMARY KEY (job_id, partner_id, file_id)
 ) WITHOUT ROWID;
 

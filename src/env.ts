@@ -3,9 +3,10 @@ import type { PingCollector } from "./collector/PingCollector.ts";
 import type { DeliveryMessage } from "./deliveries/message.ts";
 import type { PartnerWindows } from "./windows/PartnerWindows.ts";
 
-/** A queue message: the id of an operator's job to continue. */
+/** A queue message: a database with operators' jobs to continue. */
 export interface JobMessage {
-  job_id: string;
+  /** Name of its binding. */
+  database: string;
 }
 
 /** Bindings of the Worker. wrangler.toml declares the same ones. */

@@ -3,7 +3,7 @@ import { consumeDeadDeliveries, consumeDeliveries } from "./deliveries/consume.t
 import type { Env } from "./env.ts";
 import { app } from "./http/app.ts";
 import { consumeDeadDispatches, consumeDispatches } from "./importer/consumeDispatches.ts";
-import { consumeJobs } from "./operator/jobs.ts";
+import { consumeJobs } from "./operator/jobs/consume.ts";
 import { runScheduled } from "./scheduled.ts";
 import { PartnerWindows } from "./windows/PartnerWindows.ts";
 

@@ -141,12 +141,10 @@ export interface SweepCounts {
   deliveries?: number;
   erasures?: number;
   expired_erasures?: number;
-  /** Jobs of `npm run redecode` that were sent to the queue. */
+  /** Databases with jobs of `redecode` or `project-again` that were sent to the queue. */
   operator_jobs?: number;
   /** Actions of `npm run doctor`. */
   operator_actions?: number;
-  /** Files that jobs of `npm run project-again` examined. */
-  projected_again?: number;
   discarded_objects?: number;
   idempotent_requests?: number;
   test_events?: number;
@@ -165,19 +163,8 @@ export interface SweepCounts {
 /** A run of an operator's job. */
 export interface JobLine {
   unit: "job";
-  job_id: string;
-  /** `continued`: another run follows. After a `fault` of a store the run is repeated. */
-  outcome: "done" | "continued" | "fault";
-  fault?: FaultName;
-  /** Files that the run has examined. */
-  files: number;
-  milliseconds: number;
-}
-
-/** A run of an operator's job. */
-export interface JobLine {
-  unit: "job";
-  job_id: string;
+  /** Null when the database failed before a job was found. */
+  job_id: string | null;
   /** `continued`: another run follows. After a `fault` of a store the run is repeated. */
   outcome: "done" | "continued" | "fault";
   fault?: FaultName | undefined;

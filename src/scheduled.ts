@@ -8,9 +8,8 @@ import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
 import { sweepMissing } from "./imports/sweep.ts";
 import { faultName, logLine, type SweepCounts } from "./log.ts";
 import { runActs } from "./operator/act/act.ts";
-import { continueAgainJobs } from "./operator/again/continueJobs.ts";
-import { sendJobs } from "./operator/jobs.ts";
-import { sweepFinishedJobs } from "./operator/sweep.ts";
+import { sendJobs } from "./operator/jobs/consume.ts";
+import { sweepFinishedJobs } from "./operator/jobs/sweep.ts";
 import { sweepSources } from "./sources/sweep.ts";
 import { publishDatabaseSizes, type DatabaseSize } from "./usage/databaseSizes.ts";
 import { sweepUsage } from "./usage/sweep.ts";
@@ -27,7 +26,6 @@ const SWEEPS: readonly Sweep[] = [
   { name: "expired_erasures", run: sweepExpiredErasures },
   { name: "operator_jobs", run: sendJobs },
   { name: "operator_actions", run: runActs },
-  { name: "projected_again", run: continueAgainJobs },
   { name: "discarded_objects", run: sweepDiscardedObjects },
   { name: "idempotent_requests", run: sweepIdempotentRequests },
   { name: "test_events", run: sweepTestEvents },

@@ -1,12 +1,12 @@
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { randomId } from "../src/identifiers.ts";
-import { INSERT_AGAIN } from "../src/operator/again/write.ts";
-import { READ_JOB } from "../src/operator/write.ts";
+import { INSERT_ACT, READ_JOB } from "../src/operator/jobs/write.ts";
 import { runScheduled } from "../src/scheduled.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
+const EXAMINE = JSON.stringify({ action: "examine", partner_id: "", id: "" });
 const HALF_PAST = Date.parse("2026-11-25T12:30:00Z");
 
 async function lineOf(environment: typeof env, nowMs: number): Promise<unknown> {
@@ -27,7 +27,6 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     expired_erasures: 0,
     operator_jobs: 0,
     operator_actions: 0,
-    projected_again: 0,
     finished_jobs: 0,
     lost_alarms: 0,
     test_events: 0,
@@ -55,7 +54,7 @@ test("the line names a sweep with a store that is down, without the store's mess
     unit: "scheduled",
     outcome: "fault",
     fault:
-      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error operator_actions:Error projected_again:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error database_size:Error",
+      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error database_size:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");
@@ -70,8 +69,7 @@ test("while one database is down, the clock does the work of the others", async 
   const other = env.DB_2;
   if (other === undefined) throw new Error("wrangler.toml declares DB_2");
   const jobId = randomId();
-  const parameters = { partner_id: null, user_id: null, objects: [] };
-  await other.prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+  await other.prepare(INSERT_ACT).bind(jobId, EXAMINE).run();
 
   await lineOf({ ...env, DB: down }, Date.now());
 

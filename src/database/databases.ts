@@ -84,3 +84,31 @@ export async function sumOverDatabases(
   if (faults.length > 0) throw faults[0];
   return sum;
 }
+
+/** D1's limit of statements in one invocation, over all databases. */
+export const STATEMENTS_PER_INVOCATION = 1_000;
+
+/** Number of statements that a unit of work may still run. The last page of the work may exceed it a little. */
+export interface Allowance {
+  statements: number;
+}
+
+export function isUsedUp({ statements }: Allowance): boolean {
+  return statements <= 0;
+}
+
+/** Returns the environment with databases that subtract each statement from the allowance when it is prepared. */
+export function metered<E extends Databases>(env: E, allowance: Allowance): E {
+  const databases = namedDatabases(env).map(({ name, database }) => [name, counting(database, allowance)]);
+  return { ...env, ...Object.fromEntries(databases) };
+}
+
+function counting(database: D1Database, allowance: Allowance): D1Database {
+  return new Proxy(database, {
+    get(target, key) {
+      if (key === "prepare") allowance.statements -= 1;
+      const member: unknown = Reflect.get(target, key, target);
+      return typeof member === "function" ? member.bind(target) : member;
+    },
+  });
+}

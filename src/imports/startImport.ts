@@ -9,7 +9,7 @@ import { faultName, logLine } from "../log.ts";
 import { introduceSources } from "../sources/write.ts";
 import type { Task } from "./task.ts";
 import { heldUnderOtherSource } from "./otherSources.ts";
-import { projectImport, replaceMissing } from "./write.ts";
+import { projectImports, replaceMissing } from "./write.ts";
 
 /**
  * Releases everything held for the task's user and source as one import. A repeated task returns the import that it
@@ -90,7 +90,7 @@ async function writeImport(
   const database = databaseFor(env, owner);
   try {
     const results = await database.batch([
-      projectImport(database, partnerId, row),
+      ...projectImports(database, partnerId, [row]),
       ...(missing === null ? [] : replaceMissing(database, partnerId, row.import_id, missing)),
       ...introduceSources(database, partnerId, first_contact ? [{ ...row, version: row.requested_at }] : []),
       readErased(database, partnerId, row.user_hash),

@@ -21,42 +21,33 @@ export interface ImportProjection extends ImportCounts {
   held_under_other_source?: string[] | null;
 }
 
-/** Parameters of the counts in `projectImport`, after those of the other fields. */
-const COUNT_PARAMETERS = IMPORT_COUNTS.map((_, index) => `?${15 + index}`).join(", ");
+const COUNTS = IMPORT_COUNTS.map((count) => `j.value->>'${count}'`).join(", ");
 const UPDATED_COUNTS = IMPORT_COUNTS.map((count) => `${count} = excluded.${count}`).join(", ");
 
-/** Returns the statement that writes an import's newer revision. It writes nothing for an erased user. */
-export function projectImport(db: D1Database, partnerId: string, row: ImportProjection): D1PreparedStatement {
-  return db
-    .prepare(
-      `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, event_id, status,
-         after_version, through_version, revision, requested_at, completed_at, held_under_other_source,
-         updated_at, ${IMPORT_COUNTS.join(", ")})
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?14,
-         ${DATABASE_NOW}, ${COUNT_PARAMETERS}
-       WHERE ${notErased("?13", "?11")}
-       ON CONFLICT (partner_id, import_id) DO UPDATE SET status = excluded.status,
-         revision = excluded.revision, completed_at = excluded.completed_at, updated_at = excluded.updated_at,
-         ${UPDATED_COUNTS}
-       WHERE excluded.revision > imports.revision`,
-    )
-    .bind(
-      partnerId,
-      row.import_id,
-      row.user_id,
-      row.source,
-      row.is_initial_import ? 1 : 0,
-      row.event_id,
-      row.status,
-      row.after_version,
-      row.through_version,
-      row.revision,
-      row.requested_at,
-      row.completed_at,
-      row.user_hash,
-      row.held_under_other_source == null ? null : JSON.stringify(row.held_under_other_source),
-      ...IMPORT_COUNTS.map((count) => row[count]),
-    );
+/** Returns statements that write newer revisions of imports. They write nothing for an erased user. */
+export function projectImports(
+  db: D1Database,
+  partnerId: string,
+  rows: readonly ImportProjection[],
+): D1PreparedStatement[] {
+  return jsonSlices(rows).map((slice) =>
+    db
+      .prepare(
+        `INSERT INTO imports (partner_id, import_id, user_id, source, is_initial_import, event_id, status,
+           after_version, through_version, revision, requested_at, completed_at, held_under_other_source,
+           updated_at, ${IMPORT_COUNTS.join(", ")})
+         SELECT ?1, j.value->>'import_id', j.value->>'user_id', j.value->>'source', j.value->>'is_initial_import',
+           j.value->>'event_id', j.value->>'status', j.value->>'after_version', j.value->>'through_version',
+           j.value->>'revision', j.value->>'requested_at', j.value->>'completed_at',
+           j.value->>'held_under_other_source', ${DATABASE_NOW}, ${COUNTS}
+         FROM json_each(?2) j WHERE ${notErased("j.value->>'user_hash'", "j.value->>'requested_at'")}
+         ON CONFLICT (partner_id, import_id) DO UPDATE SET status = excluded.status,
+           revision = excluded.revision, completed_at = excluded.completed_at, updated_at = excluded.updated_at,
+           ${UPDATED_COUNTS}
+         WHERE excluded.revision > imports.revision`,
+      )
+      .bind(partnerId, slice),
+  );
 }
 
 /** Maximum number of characters of missing ids that are stored for a partner's imports: 200 full lists, or millions of short ones. */

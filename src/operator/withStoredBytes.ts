@@ -4,23 +4,28 @@ import { sharedMemory } from "../memory/budget.ts";
 const MEMORY_WAIT_MS = 60_000;
 
 /**
- * Calls `use` with the bytes of a stored object, while memory for them is reserved from the share of the partner's imports.
- * Returns its result in `value`. Returns null when no memory became free.
+ * Returns the result of `use` for the bytes of a stored object, while memory for them is reserved from the share of the
+ * partner's imports. Throws when no memory became free.
  */
 export async function withStoredBytes<T>(
   partnerId: string,
   object: R2ObjectBody,
   use: (bytes: Uint8Array) => Promise<T> | T,
-): Promise<{ value: T } | null> {
+): Promise<T> {
   const untilMs = Date.now() + MEMORY_WAIT_MS;
   const hold = await sharedMemory(partnerId).reserve(object.size, () => untilMs);
   if (hold === null) {
     void object.body.cancel().catch(() => undefined);
-    return null;
+    throw new MemoryTaken("No memory became free for a stored file.");
   }
   try {
-    return { value: await use(new Uint8Array(await object.arrayBuffer())) };
+    return await use(new Uint8Array(await object.arrayBuffer()));
   } finally {
     hold.release();
   }
+}
+
+/** Memory is used by requests and imports. A job counts it like a fault of a store. */
+class MemoryTaken extends Error {
+  override readonly name = "MemoryTaken";
 }

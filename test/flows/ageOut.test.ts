@@ -3,7 +3,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { sweepTestEvents } from "../../src/deliveries/sweep.ts";
 import { randomId } from "../../src/identifiers.ts";
-import { INSERT_REDECODE } from "../../src/operator/write.ts";
+import { INSERT_REDECODE } from "../../src/operator/jobs/write.ts";
 import { runScheduled } from "../../src/scheduled.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { once, playOutside } from "../support/outside.ts";

@@ -2,18 +2,13 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { inlineKey } from "../../src/files/objectKeys.ts";
 import { randomId } from "../../src/identifiers.ts";
-import { continueAgainJobs } from "../../src/operator/again/continueJobs.ts";
-import { nextCollector, START } from "../../src/operator/again/findCollectors.ts";
-import {
-  INSERT_AGAIN,
-  parseAgainJob,
-  type AgainParameters,
-  type Position,
-} from "../../src/operator/again/write.ts";
-import { READ_JOB } from "../../src/operator/write.ts";
+import { nextCollector } from "../../src/operator/again/findCollectors.ts";
+import { parsePosition, START, type AgainParameters, type Position } from "../../src/operator/again/write.ts";
+import { INSERT_AGAIN, parseJob, READ_JOB } from "../../src/operator/jobs/write.ts";
 import { send } from "../support/http.ts";
 import { playOutside } from "../support/outside.ts";
 import { databaseOf } from "../support/databases.ts";
+import { deliverTo, failuresOf, finishJob } from "../support/jobs.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { collectorOf, project, settle } from "../support/world.ts";
@@ -23,17 +18,15 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-async function projectAgain(who: TestPartner, scope: Partial<AgainParameters> = {}) {
+async function createJob(who: TestPartner, scope: Partial<AgainParameters> = {}): Promise<string> {
   const parameters = { partner_id: who.partnerId, user_id: null, objects: null, ...scope };
   const jobId = randomId();
   await databaseOf(who).prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
-  for (let run = 0; run < 20; run += 1) {
-    await continueAgainJobs(env, Date.now());
-    const job = parseAgainJob(await databaseOf(who).prepare(READ_JOB).bind(jobId).first());
-    if (job.finished_at !== null) return job;
-  }
-  throw new Error("the job does not finish");
+  return jobId;
 }
+
+const projectAgain = async (who: TestPartner, scope: Partial<AgainParameters> = {}) =>
+  finishJob(await createJob(who, scope));
 
 /** Deletes all rows of the read model, as a database that is restored from before the partner's first ping. */
 async function loseReadModel(who: TestPartner): Promise<void> {
@@ -210,7 +203,9 @@ test("a file without its bytes counts as failed, and the others of its page are 
   await env.FILES.delete(String(row?.["object_key"]));
   await loseReadModel(who);
 
-  expect(await projectAgain(who)).toMatchObject({ changed: 1, failed: 1 });
+  const jobId = await createJob(who);
+  expect(await finishJob(jobId)).toMatchObject({ changed: 1, failed: 1 });
+  expect(await failuresOf(jobId)).toMatchObject([{ file_id: lost?.file_id, code: "original_missing" }]);
   expect(await read(who, "/api/activities/")).toMatchObject({ data: [{ summary_id: "kept" }] });
 });
 
@@ -221,15 +216,11 @@ test("a history of whole pages is restored, and a fault of the database only del
   await ping(who, ...names.map((summary_id) => ({ summary_id, callback_url: base64(rideFile()) })));
   await settle(collectorOf(who.partnerId, "user-1", SOURCE));
   await loseReadModel(who);
-  const jobId = randomId();
-  const parameters = { partner_id: who.partnerId, user_id: null, objects: null };
-  await databaseOf(who).prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
+  const jobId = await createJob(who);
   vi.spyOn(env.FILES, "list").mockRejectedValueOnce(new Error("list: unavailable"));
 
-  await expect(continueAgainJobs(env, Date.now())).rejects.toThrow("list: unavailable");
-  await continueAgainJobs(env, Date.now() + 1);
-  const job = parseAgainJob(await databaseOf(who).prepare(READ_JOB).bind(jobId).first());
-  expect(job).toMatchObject({ looked_at: 25, changed: 25, failed: 0, finished_at: expect.any(Number) });
+  expect(await deliverTo(who.partner.database)).toBe(false);
+  expect(await finishJob(jobId)).toMatchObject({ looked_at: 25, changed: 25, failed: 0 });
   expect((await read(who, "/api/activities/?limit=100"))["data"]).toHaveLength(25);
 });
 
@@ -238,28 +229,25 @@ test("jobs of several partners take turns", async () => {
   let second = await newPartner();
   while (second.partner.database !== first.partner.database) second = await newPartner();
   playOutside({});
+  const jobs = [];
   for (const who of [first, second]) {
     await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
     await settle(collectorOf(who.partnerId, "user-1", SOURCE));
-  }
-  const jobs = [];
-  for (const { partnerId } of [first, second]) {
-    const jobId = randomId();
-    const parameters = { partner_id: partnerId, user_id: null, objects: null };
-    await databaseOf(first).prepare(INSERT_AGAIN).bind(jobId, JSON.stringify(parameters)).run();
-    jobs.push(jobId);
+    jobs.push(await createJob(who));
   }
   // Each turn ends at its first page: the clock is past its end.
-  const now = vi.spyOn(Date, "now");
-  const start = now.getMockImplementation()?.() ?? new Date().getTime();
-  let calls = 0;
-  now.mockImplementation(() => start + (calls += 1) * 1_500);
-  await continueAgainJobs(env, start);
-  now.mockRestore();
+  const clock = Date.now.bind(Date);
+  let readings = 0;
+  vi.spyOn(Date, "now").mockImplementation(() => clock() + (readings++ === 0 ? 0 : 5_000));
+  for (let turn = 0; turn < 2; turn += 1) {
+    readings = 0;
+    expect(await deliverTo(first.partner.database, clock())).toBe(true);
+  }
   const positions = [];
   for (const jobId of jobs) {
-    const job = parseAgainJob(await databaseOf(first).prepare(READ_JOB).bind(jobId).first());
-    positions.push(job.after_file?.phase);
+    const job = parseJob(await databaseOf(first).prepare(READ_JOB).bind(jobId).first());
+    positions.push(parsePosition(job.after_file).phase);
+    expect(job.finished_at).toBeNull();
   }
   expect(positions).toEqual(["sources", "sources"]);
 });
@@ -283,4 +271,29 @@ test("a search through many hours without the partner's bytes ends often, and co
     searches += 1;
   }
   expect(searches).toBeGreaterThan(2);
+});
+
+test("a collector that always throws is listed as failed after some tries, and the others are restored", async () => {
+  const who = await newPartner();
+  playOutside({});
+  for (const source of ["broken", "watch"]) {
+    await ping(who, { summary_id: "ride", source, callback_url: base64(rideFile()) });
+    await settle(collectorOf(who.partnerId, "user-1", source));
+  }
+  const broken = collectorOf(who.partnerId, "user-1", "broken");
+  await databaseOf(who).prepare("DELETE FROM files WHERE partner_id = ?").bind(who.partnerId).run();
+  const jobId = await createJob(who);
+  const getByName = env.COLLECTOR.getByName.bind(env.COLLECTOR);
+  vi.spyOn(env.COLLECTOR, "getByName").mockImplementation((name) => {
+    if (name === broken.name) throw new Error("Durable Object storage is damaged");
+    return getByName(name);
+  });
+
+  // Two searches find each collector: by its source, and by its stored bytes.
+  expect(await finishJob(jobId)).toMatchObject({ looked_at: 2, changed: 1, failed: 2 });
+  const failures = await failuresOf(jobId);
+  expect(failures).toEqual([
+    { partner_id: who.partnerId, file_id: broken.name, code: "collector:Error", object_key: null },
+  ]);
+  expect(await read(who, "/api/activities/")).toMatchObject({ data: [{ source: "watch" }] });
 });

@@ -4,9 +4,18 @@ import { parseSummary } from "../../src/activities/storedSummary.pure.ts";
 import { allDatabases } from "../../src/database/databases.ts";
 import { DECODER_VERSION } from "../../src/fit/index.ts";
 import { idPrefix } from "../../src/identifiers.ts";
-import { sendJobs } from "../../src/operator/jobs.ts";
-import { parseJob, READ_JOB } from "../../src/operator/write.ts";
-import { createRedecode, deliverJob, expireClaims, failuresOf, finishJob, jobOf } from "../support/jobs.ts";
+import { sendJobs } from "../../src/operator/jobs/consume.ts";
+import { parseJob, READ_JOB } from "../../src/operator/jobs/write.ts";
+import {
+  createRedecode,
+  deliverJobs,
+  deliverTo,
+  expireClaims,
+  failuresOf,
+  finishJob,
+  jobOf,
+} from "../support/jobs.ts";
+import { leapingSessions } from "../support/fitHostile.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { playOutside } from "../support/outside.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -114,7 +123,7 @@ test("a file that crashes its decoder is skipped and counted, and the others are
   const runs = [];
   for (let run = 0; run < 3; run += 1) {
     dead = Promise.withResolvers();
-    runs.push(await Promise.race([deliverJob(jobId), dead.promise]));
+    runs.push(await Promise.race([deliverJobs(), dead.promise]));
     await expireClaims();
   }
 
@@ -142,8 +151,8 @@ test("files that cannot be decoded are listed, and files of a store that fails a
 
   const jobId = await createRedecode(since);
   const down = vi.spyOn(env.FILES, "get").mockRejectedValue(new Error("get: R2 is down (10001)"));
-  for (let run = 0; run < 3; run += 1) expect(await deliverJob(jobId)).toBe(false);
-  expect(await jobOf(jobId)).toMatchObject({ looked_at: 0, failed: 0, claims: 0, isFinished: false });
+  for (let run = 0; run < 3; run += 1) expect(await deliverJobs()).toBe(false);
+  expect(await jobOf(jobId)).toMatchObject({ looked_at: 0, failed: 0, isFinished: false });
   down.mockRestore();
 
   expect(await finishJob(jobId)).toMatchObject({ looked_at: 3, changed: 1, failed: 2 });
@@ -160,19 +169,18 @@ test("a job is sent on until it has finished, and by the clock if its message is
   await seedFiles(who, 250);
   const sent = vi.spyOn(env.JOBS, "send").mockResolvedValue(undefined as never);
   const jobId = await createRedecode(LATER_THAN_OTHERS);
-  for (const database of allDatabases(env)) {
-    await database
-      .prepare("UPDATE operator_jobs SET claimed_until = ? WHERE job_id = ?")
-      .bind(Date.now() + 60_000, jobId)
-      .run();
-  }
-  expect(await sendJobs(env, Date.now())).toBe(0);
-  expect(await sendJobs(env, Date.now() + 120_000)).toBe(1);
-  expect(sent.mock.calls).toEqual([[{ job_id: jobId }]]);
+  const database = databaseOf(who);
+  await database
+    .prepare("UPDATE operator_jobs SET claimed_until = ? WHERE job_id = ?")
+    .bind(Date.now() + 60_000, jobId)
+    .run();
+  expect(await sendJobs(env, Date.now())).toBe(1);
+  expect(sent.mock.calls).not.toContainEqual([{ database: who.partner.database }]);
+  expect(await sendJobs(env, Date.now() + 120_000)).toBe(2);
+  expect(sent.mock.calls).toContainEqual([{ database: who.partner.database }]);
   await expireClaims();
 
   const statements: number[] = [];
-  const database = databaseOf(who);
   const batch = database.batch.bind(database);
   vi.spyOn(database, "batch").mockImplementation(async <T>(list: D1PreparedStatement[]) => {
     statements.push(list.length);
@@ -183,18 +191,26 @@ test("a job is sent on until it has finished, and by the clock if its message is
   expect(statements.length).toBeLessThan(20);
 });
 
-test("a job in two databases is sent on once, not once for each", async () => {
+test("messages that built up in a pause of the queue do not multiply: only one is sent on", async () => {
+  const who = await newPartner();
+  await seedFiles(who, 250);
   const sent = vi.spyOn(env.JOBS, "send").mockResolvedValue(undefined as never);
   const jobId = await createRedecode(LATER_THAN_OTHERS);
-  // The time of the run is used up after its claim in the first database.
-  let now = Date.now();
-  vi.spyOn(Date, "now").mockImplementation(() => (now += 4_000));
-  expect(await deliverJob(jobId)).toBe(true);
-  expect(await jobOf(jobId)).toMatchObject({ isFinished: false });
-  expect(sent.mock.calls).toEqual([[{ job_id: jobId }]]);
-  // Its message is on the way: the clock adds none, although no run has begun in the second database.
-  expect(await sendJobs(env, now)).toBe(0);
-  expect(await sendJobs(env, now + 120_000)).toBe(1);
+  const { database } = who.partner;
+  // The time of a run is used up after its first page: its start is the first reading of the clock.
+  const clock = Date.now.bind(Date);
+  const start = clock();
+  let readings = 0;
+  vi.spyOn(Date, "now").mockImplementation(() => clock() + (readings++ === 0 ? 0 : 5_000));
+  for (let minute = 30; minute > 0; minute -= 1) {
+    readings = 0;
+    expect(await deliverTo(database, start - minute * 60_000)).toBe(true);
+  }
+  expect((await jobOf(jobId)).looked_at).toBe(100);
+  expect(sent.mock.calls).toEqual([[{ database }]]);
+  vi.restoreAllMocks();
+  await expireClaims();
+  await finishJob(jobId);
 });
 
 test("a database that fails does not stop the job in the others", async () => {
@@ -202,7 +218,7 @@ test("a database that fails does not stop the job in the others", async () => {
   const down = vi.spyOn(env.DB, "prepare").mockImplementation(() => {
     throw new Error("D1_ERROR: Network connection lost.");
   });
-  expect(await deliverJob(jobId)).toBe(false);
+  expect(await deliverJobs()).toBe(false);
   down.mockRestore();
   const jobs = await Promise.all(
     allDatabases(env).map(async (database) => database.prepare(READ_JOB).bind(jobId).first()),
@@ -273,4 +289,65 @@ test("files that failed with a code are decoded again from their bytes, and the 
     files: { total: 1, pending: 0, imported: 1, failed: 0 },
   });
   expect(outside.to(`${HOST}/page`)).toHaveLength(1);
+});
+
+test("a stored object that R2 never returns is listed with its fault, and the other files of its page are decoded", async () => {
+  const who = await newPartner();
+  const since = Date.now();
+  const ids = [];
+  for (const summary_id of ["1", "2", "3"]) {
+    ids.push((await ping(who, { summary_id, callback_url: base64(rideFile()) }))[0]?.file_id ?? "");
+  }
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await asOlderDecoder(who);
+  const broken = ids.toSorted()[1] ?? "";
+  const get = env.FILES.get.bind(env.FILES);
+  vi.spyOn(env.FILES, "get").mockImplementation(async (key: string) => {
+    if (key.includes(broken)) throw new Error("get: We encountered an internal error (10001)");
+    return get(key);
+  });
+  const jobId = await createRedecode(since);
+  expect(await finishJob(jobId)).toMatchObject({ looked_at: 3, changed: 2, failed: 1 });
+  expect(await failuresOf(jobId)).toMatchObject([{ file_id: broken, code: "R2:Error" }]);
+});
+
+test("a fault of the database while a file is decoded alone is not counted as a crash", async () => {
+  const who = await newPartner();
+  const since = Date.now();
+  await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await asOlderDecoder(who);
+  const jobId = await createRedecode(since);
+  const database = databaseOf(who);
+  await database.prepare("UPDATE operator_jobs SET claims = 1 WHERE job_id = ?").bind(jobId).run();
+  const batch = database.batch.bind(database);
+  let batches = 0;
+  vi.spyOn(database, "batch").mockImplementation(async <T>(list: D1PreparedStatement[]) => {
+    batches += 1;
+    // The first batch counts the file before it is decoded, and the second writes its activities.
+    if (batches === 2) throw new Error("D1_ERROR: Network connection lost.");
+    return batch<T>(list);
+  });
+  expect(await deliverTo(who.partner.database)).toBe(false);
+  expect(await jobOf(jobId)).toMatchObject({ looked_at: 0, failed: 0 });
+  expect(await failuresOf(jobId)).toEqual([]);
+  expect(await finishJob(jobId)).toMatchObject({ looked_at: 1, changed: 1, failed: 0 });
+});
+
+test("a page of files with large results is cut, so that its results do not fill the memory", async () => {
+  const who = await newPartner();
+  const since = Date.now();
+  const callback_url = base64(leapingSessions(20_000));
+  const files = Array.from({ length: 30 }, (_, index) => ({ summary_id: `ride-${index}`, callback_url }));
+  await ping(who, ...files);
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await databaseOf(who)
+    .prepare("UPDATE files SET decoder_version = 0 WHERE partner_id = ?")
+    .bind(who.partnerId)
+    .run();
+  const writes = vi.spyOn(databaseOf(who), "batch");
+  const jobId = await createRedecode(since);
+  expect(await finishJob(jobId)).toMatchObject({ looked_at: 30, changed: 30, failed: 0 });
+  // A page of small files is one write of activities, and one of the job.
+  expect(writes.mock.calls.length).toBeGreaterThanOrEqual(4);
 });

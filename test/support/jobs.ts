@@ -1,9 +1,9 @@
 import { createExecutionContext, createMessageBatch, getQueueResult } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { allDatabases } from "../../src/database/databases.ts";
+import { allDatabases, namedDatabases } from "../../src/database/databases.ts";
 import { randomId } from "../../src/identifiers.ts";
-import { consumeJobs } from "../../src/operator/jobs.ts";
-import { INSERT_REDECODE, parseJob, READ_FAILURES, READ_JOB } from "../../src/operator/write.ts";
+import { consumeJobs } from "../../src/operator/jobs/consume.ts";
+import { INSERT_REDECODE, parseJob, READ_FAILURES, READ_JOB } from "../../src/operator/jobs/write.ts";
 
 /** Creates a job with one id in each database, as the command does. Returns the id. */
 export async function createRedecode(since: number, code: string | null = null): Promise<string> {
@@ -19,7 +19,8 @@ export async function jobOf(jobId: string) {
   const rows = await Promise.all(
     allDatabases(env).map(async (database) => database.prepare(READ_JOB).bind(jobId).first()),
   );
-  const jobs = rows.map(parseJob);
+  // A job of a partner is in one database.
+  const jobs = rows.filter((row) => row !== null).map(parseJob);
   const sum = (name: "looked_at" | "changed" | "failed" | "claims") =>
     jobs.reduce((total, job) => total + job[name], 0);
   return {
@@ -45,18 +46,25 @@ export async function expireClaims(): Promise<void> {
   }
 }
 
-/** Delivers a job's message once. Returns whether the consumer acknowledged it. */
-export async function deliverJob(jobId: string): Promise<boolean> {
-  const message = { id: "job", timestamp: new Date(), attempts: 1, body: { job_id: jobId } };
+/** Delivers a message once for a database. Returns whether the consumer acknowledged it. */
+export async function deliverTo(database: string, sentAtMs = Date.now()): Promise<boolean> {
+  const message = { id: "job", timestamp: new Date(sentAtMs), attempts: 1, body: { database } };
   const batch = createMessageBatch("partner-api-jobs", [message]);
   await consumeJobs(batch, env);
   return (await getQueueResult(batch, createExecutionContext())).explicitAcks.length === 1;
 }
 
-/** Delivers a job's message until the job has finished. */
+/** Delivers a message for each database. Returns whether the consumer acknowledged all. */
+export async function deliverJobs(): Promise<boolean> {
+  const acknowledged = [];
+  for (const { name } of namedDatabases(env)) acknowledged.push(await deliverTo(name));
+  return acknowledged.every(Boolean);
+}
+
+/** Delivers messages until the job has finished. */
 export async function finishJob(jobId: string): ReturnType<typeof jobOf> {
   for (let runs = 0; runs < 100; runs += 1) {
-    await deliverJob(jobId);
+    await deliverJobs();
     const job = await jobOf(jobId);
     if (job.isFinished) return job;
   }

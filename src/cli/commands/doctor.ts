@@ -4,7 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { DECODER_VERSION } from "../../fit/index.ts";
 import { randomId } from "../../identifiers.ts";
-import { ACTIONS, INSERT_ACT, READ_RESULT, type ActParameters } from "../../operator/act/write.ts";
+import { ACTIONS, READ_RESULT, type ActParameters } from "../../operator/act/write.ts";
+import { INSERT_ACT } from "../../operator/jobs/write.ts";
 import {
   exitWith,
   misuse,

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
 import { FILE_ERROR_CODES, type FileErrorCode } from "../../files/file.ts";
 import { randomId } from "../../identifiers.ts";
-import { INSERT_REDECODE, parseJob, READ_FAILURES, READ_JOB, type Job } from "../../operator/write.ts";
-import { readLocally } from "../localReads.ts";
+import type { Job } from "../../operator/jobs/job.ts";
+import { INSERT_REDECODE } from "../../operator/jobs/write.ts";
 import { exitWith, misuse, readFlags, refusalOf } from "../commandLine.ts";
 import { databasesAt } from "../databases.ts";
+import { POLL_INTERVAL_MS, printFailures, readJobs } from "../jobs.ts";
 import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
 const USAGE = `Usage: npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
@@ -15,9 +15,6 @@ const USAGE = `Usage: npm run redecode -- --since DATE [--code CODE] [--json] [-
   With --code: the files that failed with this error code, if their bytes are stored.
   The service does the work in the background. This command shows its progress.
   --failures lists the files that a job could not decode.`;
-
-/** A query of the deployed database takes about as long. */
-const POLL_INTERVAL_MS = 2_000;
 
 interface Progress {
   isFinished: boolean;
@@ -71,7 +68,7 @@ const closeOnce = async () => {
 };
 try {
   if (failures === undefined) await redecode();
-  else await printFailures(failures);
+  else await printFailures(databases, failures, json);
 } catch (fault) {
   exitWith(refusalOf(fault));
 } finally {
@@ -89,7 +86,6 @@ async function redecode(): Promise<void> {
       `Created the job ${jobId}. The service starts its jobs every ${clockInterval(serviceTarget)}. Ctrl-C ends this command, not the job.`,
     );
   }
-  // Locally, the jobs are read without workerd, which would lock the service's databases.
   if (!serviceTarget.remote) await closeOnce();
   let progress = await readProgress(jobId);
   let shown = "";
@@ -105,26 +101,6 @@ async function redecode(): Promise<void> {
   else {
     console.log(`Done: ${progressOf(progress)}`);
     if (failed > 0) console.log(`To list the failed files: npm run redecode -- --failures ${jobId}`);
-  }
-}
-
-const failureRows = z.array(
-  z.object({
-    partner_id: z.string(),
-    file_id: z.string(),
-    code: z.string(),
-    object_key: z.string().nullable(),
-  }),
-);
-
-async function printFailures(jobId: string): Promise<void> {
-  const found = await Promise.all(databases.all.map(async (database) => database.run(READ_FAILURES, jobId)));
-  const rows = failureRows.parse(found.flat());
-  if (json) console.log(JSON.stringify(rows));
-  else {
-    for (const { partner_id, file_id, code: failure, object_key } of rows) {
-      console.log([partner_id, file_id, failure, object_key ?? ""].join("\t"));
-    }
   }
 }
 
@@ -151,10 +127,8 @@ function codeOf(text: string | undefined): FileErrorCode | null | undefined {
 
 /** Sums over the databases. Each has a job of its own with the same id. */
 async function readProgress(jobId: string): Promise<Progress> {
-  const rows = serviceTarget.remote
-    ? (await Promise.all(databases.all.map(async (database) => database.run(READ_JOB, jobId)))).flat()
-    : readLocally(serviceTarget.state, READ_JOB, jobId);
-  const jobs = rows.map(parseJob);
+  const created = databases.all.map(({ name }) => ({ jobId, database: name }));
+  const jobs = await readJobs(serviceTarget, databases, created);
   const sum = (count: (job: Job) => number) => jobs.reduce((total, job) => total + count(job), 0);
   const starts = jobs.flatMap((job) => job.started_at ?? []);
   return {

@@ -7,7 +7,7 @@ import {
 import { deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
 import { insertDelivery } from "../../deliveries/write.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
-import { projectImport } from "../../imports/write.ts";
+import { projectImports } from "../../imports/write.ts";
 import type { CollectorEnv } from "../env.ts";
 import type { FileVersions } from "../files/versions.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
@@ -31,7 +31,7 @@ export async function announceImport(
   const shared = { partner_id: identity.partner_id, user_id: identity.user_id, import_id: row.import_id };
   const announced = { ...importProjection(identity, row), partner_id: identity.partner_id };
   const now = row.completed_at ?? Date.now();
-  const statements = [projectImport(db, identity.partner_id, importProjection(identity, row))];
+  const statements = projectImports(db, identity.partner_id, [importProjection(identity, row)]);
   if (planId !== null) {
     statements.push(
       insertDelivery(db, {

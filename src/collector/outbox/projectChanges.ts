@@ -1,7 +1,7 @@
 import { withTimeout } from "../../concurrency/withTimeout.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectFiles } from "../../files/write.ts";
-import { projectImport } from "../../imports/write.ts";
+import { projectImports } from "../../imports/write.ts";
 import { introduceSources, relistSource } from "../../sources/write.ts";
 import { touchUsers } from "../../users/write.ts";
 import { projectionOf } from "../files/projection.pure.ts";
@@ -56,7 +56,11 @@ export async function projectChanges(
   const { partner_id } = identity;
   const statements = [
     ...projectFiles(database, partner_id, files),
-    ...imports.map((row) => projectImport(database, partner_id, importProjection(identity, row))),
+    ...projectImports(
+      database,
+      partner_id,
+      imports.map((row) => importProjection(identity, row)),
+    ),
     ...touchUsers(
       database,
       partner_id,

@@ -21,10 +21,6 @@ const actRow = z.object({
 });
 export type ActJob = z.infer<typeof actRow>;
 
-/** Statement that creates a job. The `doctor` command runs it; the service then does the work. */
-export const INSERT_ACT = `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
-  VALUES (?1, 'act', ?2, ${DATABASE_NOW}) ON CONFLICT (job_id) DO NOTHING`;
-
 /** Statement that reads the result of a job: JSON, or no text before its end. */
 export const READ_RESULT = "SELECT after_file AS result, finished_at FROM operator_jobs WHERE job_id = ?1";
 

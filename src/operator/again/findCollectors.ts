@@ -14,8 +14,6 @@ import { SEARCHES, type AgainParameters, type Position } from "./write.ts";
 /** Sorts after every id, so that a list from here on skips all keys that begin with the text before it. */
 const AFTER_ALL = "~";
 
-export const START: Position = { phase: "sources", after: "", collector: null, file: "" };
-
 /** Maximum number of keys that one search reads. The job then saves its position, so a run that dies loses little. */
 const KEYS_PER_SEARCH = 50;
 

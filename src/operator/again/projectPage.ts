@@ -6,35 +6,26 @@ import { inlineKeyPrefix, versionKey, versionKeyPrefix } from "../../files/objec
 import { projectFiles, type FileProjection } from "../../files/write.ts";
 import { decodeFile } from "../../activities/decodeFile.ts";
 import { readableStatements, type ReadableFile } from "../../activities/readableFiles.ts";
-import { projectImport } from "../../imports/write.ts";
+import { projectImports } from "../../imports/write.ts";
 import { logLine } from "../../log.ts";
 import { introduceSources } from "../../sources/write.ts";
 import { touchUsers } from "../../users/write.ts";
+import type { JobFailure, PageResult } from "../jobs/job.ts";
 import { withStoredBytes } from "../withStoredBytes.ts";
 import { lostStates } from "./read.ts";
 import { keepNamedObjects, lowerRevisions, type LoweredRow } from "./write.ts";
 
 /** Number of files that are decoded at the same time. */
 const CONCURRENT_FILES = 4;
-
-export interface ProjectedPage {
-  files: number;
-  /** Files with a row that was missing, old or incomplete. */
-  changed: number;
-  /** Files that cannot be made readable: their bytes are missing or cannot be decoded. */
-  failed: number;
-}
+const ORIGINAL_MISSING = "original_missing";
 
 /**
  * Writes the files of a page that the read model has lost, with the user, the source and the imports. Reads stored bytes
- * and downloads nothing. Rows of later revisions and erased users stay as they are, so repeating it changes nothing.
+ * and downloads nothing. Rows of later revisions and erased users stay as they are, so repeating it changes nothing. Files
+ * with missing bytes, or with bytes that cannot be decoded, are failures.
  */
-export async function projectPage(
-  env: Env,
-  database: D1Database,
-  page: CollectorPage,
-): Promise<ProjectedPage> {
-  if (page.files.length === 0 && page.imports.length === 0) return { files: 0, changed: 0, failed: 0 };
+export async function projectPage(env: Env, database: D1Database, page: CollectorPage): Promise<PageResult> {
+  if (page.files.length === 0 && page.imports.length === 0) return { changed: 0, failures: [] };
   const identity = identityOf(page.names);
   const states = await lostStates(database, identity.partner_id, page.files);
   const unreadable = page.files.filter(({ newest }) => states.get(newest.file_id)?.is_unreadable === 1);
@@ -42,13 +33,15 @@ export async function projectPage(
     restore(env, identity, file),
   );
   const readable: ReadableFile[] = [];
-  const failed = new Set<string>();
+  const failures: JobFailure[] = [];
   for (const [index, result] of valuesOf(restored).entries()) {
     const file = unreadable[index];
     if (file === undefined) continue;
-    if (result !== null) readable.push(result);
+    const { partner_id } = identity;
+    if (typeof result !== "string") readable.push(result);
     // Without an imported version, the file may never have been readable.
-    else if (file.imported !== null) failed.add(file.newest.file_id);
+    else if (file.imported !== null)
+      failures.push({ partner_id, file_id: file.newest.file_id, code: result });
   }
   const written = new Set(readable.map(({ item }) => item.file_id));
   const behind = page.files.filter(({ newest: { file_id, status } }) => {
@@ -69,33 +62,32 @@ export async function projectPage(
       identity.partner_id,
       readable.map(({ item }) => item.file_id),
     ),
-    ...page.imports.map((row) => projectImport(database, identity.partner_id, row)),
+    ...projectImports(database, identity.partner_id, page.imports),
   ]);
   for (const { newest } of behind) written.add(newest.file_id);
-  return { files: page.files.length, changed: written.size, failed: failed.size };
+  return { changed: written.size, failures };
 }
 
-/** Returns a file decoded from its stored bytes. Null without stored bytes, without memory, or if they cannot be decoded. */
+/** Returns a file decoded from its stored bytes. Returns the code of its failure without stored bytes, or if they cannot be decoded. */
 async function restore(
   env: Env,
   identity: CollectorIdentity,
   { newest, imported }: PagedFile,
-): Promise<ReadableFile | null> {
+): Promise<ReadableFile | JobFailure["code"]> {
   const version = imported ?? (await earlierVersion(env, identity, newest));
-  if (version === null) return null;
+  if (version === null) return ORIGINAL_MISSING;
   const object = await originalOf(env, identity, version);
   if (object === null) {
     const { partner_id } = identity;
-    logLine({ unit: "setback", outcome: "original_missing", partner_id, file_id: newest.file_id });
-    return null;
+    logLine({ unit: "setback", outcome: ORIGINAL_MISSING, partner_id, file_id: newest.file_id });
+    return ORIGINAL_MISSING;
   }
-  const read = await withStoredBytes(identity.partner_id, object, async (bytes) => {
+  const { stored, found } = await withStoredBytes(identity.partner_id, object, async (bytes) => {
     const sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
     const stored = { key: object.key, sha256, size_in_bytes: bytes.byteLength };
     return { stored, found: decodeFile(bytes, version) };
   });
-  if (!read?.value.found.ok) return null;
-  const { stored, found } = read.value;
+  if (!found.ok) return found.code;
   // The statements count one more attempt than the item has.
   return {
     item: { ...version, attempts: version.attempts - 1, submission: version },

@@ -1,11 +1,10 @@
 import { z } from "zod";
-import { DATABASE_NOW } from "../../database/sql.ts";
 
 /**
  * Collectors to project again: all of a partner, those of one of its users, or the Durable Objects with these ids. With
  * ids, a partner or a user only filters them.
  */
-const againParametersSchema = z.object({
+export const againParametersSchema = z.object({
   partner_id: z.string().nullable(),
   user_id: z.string().nullable(),
   objects: z.array(z.string()).nullable(),
@@ -26,68 +25,12 @@ const positionSchema = z.object({
 });
 export type Position = z.infer<typeof positionSchema>;
 
-const againJobSchema = z.object({
-  job_id: z.string(),
-  parameters: z.string().transform((text) => againParametersSchema.parse(JSON.parse(text))),
-  /** Position as JSON. Empty at the start. */
-  after_file: z.string().transform((text) => (text === "" ? null : positionSchema.parse(JSON.parse(text)))),
-  looked_at: z.number(),
-  changed: z.number(),
-  failed: z.number(),
-  claims: z.number(),
-  finished_at: z.number().nullable(),
-});
-export type AgainJob = z.infer<typeof againJobSchema>;
-
-/** Statement that creates a job. The `project-again` command runs it; the service then does the work. */
-export const INSERT_AGAIN = `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
-  VALUES (?1, 'project_again', ?2, ${DATABASE_NOW}) ON CONFLICT (job_id) DO NOTHING`;
-
-export function parseAgainJob(row: unknown): AgainJob {
-  return againJobSchema.parse(row);
+/** Returns the stored position of a job. `START` is stored as an empty text. */
+export function parsePosition(stored: string): Position {
+  return stored === "" ? START : positionSchema.parse(JSON.parse(stored));
 }
 
-/** Claims the unfinished job that was not continued for the longest time. Null when none is free. */
-export async function claimAgainJob(
-  db: D1Database,
-  nowMs: number,
-  untilMs: number,
-): Promise<AgainJob | null> {
-  const row = await db
-    .prepare(
-      `UPDATE operator_jobs SET claimed_until = ?2, claims = claims + 1 WHERE job_id = (
-         SELECT job_id FROM operator_jobs WHERE kind = 'project_again' AND finished_at IS NULL AND claimed_until < ?1
-         ORDER BY claimed_until, created_at, job_id LIMIT 1)
-       RETURNING *`,
-    )
-    .bind(nowMs, untilMs)
-    .first();
-  return row === null ? null : parseAgainJob(row);
-}
-
-/** Stores the progress of a job, resets its count of claims, and moves the end of its claim. */
-export async function saveAgainJob(db: D1Database, job: AgainJob, claimedUntilMs: number): Promise<void> {
-  await db
-    .prepare(
-      `UPDATE operator_jobs SET after_file = ?2, looked_at = ?3, changed = ?4, failed = ?5, finished_at = ?6,
-         claimed_until = ?7, claims = 0 WHERE job_id = ?1`,
-    )
-    .bind(
-      job.job_id,
-      job.after_file === null ? "" : JSON.stringify(job.after_file),
-      job.looked_at,
-      job.changed,
-      job.failed,
-      job.finished_at,
-      claimedUntilMs,
-    )
-    .run();
-}
-
-/** Ends the claim of a job after a fault. Its count of claims stays. */
-export async function releaseAgainJob(db: D1Database, jobId: string, nowMs: number): Promise<void> {
-  await db.prepare("UPDATE operator_jobs SET claimed_until = ? WHERE job_id = ?").bind(nowMs, jobId).run();
-}
+export const START: Position = { phase: "sources", after: "", collector: null, file: "" };
 
 /** A row that is replaced if its revision is between these two. */
 export interface LoweredRow {

@@ -1,5 +1,5 @@
-import { sumOverDatabases } from "../database/databases.ts";
-import type { Env } from "../env.ts";
+import { sumOverDatabases } from "../../database/databases.ts";
+import type { Env } from "../../env.ts";
 import { deleteFinishedJobs } from "./write.ts";
 
 /** Time for an operator to read the result of a job. Longer than the log is kept. */
