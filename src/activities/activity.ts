@@ -103,7 +103,7 @@ export const activityWithPartsSchema = z
 export type ActivityWithParts = z.infer<typeof activityWithPartsSchema>;
 
 /** Standard columns of a stream. Developer fields are named `developer.<name>`. */
-export { DEVELOPER_PREFIX, STREAM_KEYS } from "../fit/streamKeys.ts";
+export { DEVELOPER_PREFIX, STREAM_DESCRIPTIONS, STREAM_KEYS } from "../fit/streamKeys.ts";
 
 /** Columns of equal length. `downsampled` says whether rows were omitted. */
 export const streamsSchema = z

@@ -28,7 +28,7 @@ import {
   TEST_EVENTS_A_DAY,
 } from "../contract/limits.ts";
 import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
-import { DEVELOPER_PREFIX, STREAM_KEYS } from "../activities/activity.ts";
+import { DEVELOPER_PREFIX, STREAM_DESCRIPTIONS, STREAM_KEYS } from "../activities/activity.ts";
 import { FILE_ERROR_CODES } from "../files/file.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
@@ -136,20 +136,6 @@ const inHours = (milliseconds: number) => inWords(Math.ceil(milliseconds / HOUR_
 
 /** Returns a size rounded down to whole MiB, such as `10 MiB`. */
 const inWholeMiB = (bytes: number) => inBytes(bytes - (bytes % (1024 * 1024)));
-
-/** Units of the standard streams. */
-const STREAM_UNITS: Readonly<Record<(typeof STREAM_KEYS)[number], string>> = {
-  time_in_seconds: "Seconds since the start of the activity. Never decreases.",
-  distance_in_meters: "Metres since the start of the activity.",
-  latitude_in_degrees: "Degrees (WGS 84), north is positive.",
-  longitude_in_degrees: "Degrees (WGS 84), east is positive.",
-  altitude_in_meters: "Metres above sea level, as the device recorded it.",
-  speed_in_meters_per_second: "Metres per second.",
-  heart_rate_in_beats_per_minute: "Beats per minute.",
-  power_in_watts: "Watts.",
-  cadence_in_cycles_per_minute: "Pedal turns, strides of one foot, or arm cycles per minute.",
-  temperature_in_celsius: "Degrees Celsius at the device.",
-};
 
 function limitRows(): [what: string, most: string][] {
   const pace = `${inBytes(MIN_BYTES_PER_SECOND)} per second, with pauses of at most ${inWords(PAUSE_MS)}`;
@@ -468,7 +454,7 @@ An activity's <code>streams</code> lists its streams. <code>${DEVELOPER_PREFIX}<
 ${listing(curl("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "Reading streams with curl", "streams")}
 ${table(
   ["Stream", "Values"],
-  STREAM_KEYS.map((key) => [`<code>${key}</code>`, STREAM_UNITS[key]]),
+  STREAM_KEYS.map((key) => [`<code>${key}</code>`, STREAM_DESCRIPTIONS[key]]),
 )}
 <h3 id="rr-intervals">Beat-to-beat intervals</h3>
 <p>Some devices record the time between two heartbeats (R-R interval). An activity with such intervals has <code>has_rr_intervals: true</code>.</p>

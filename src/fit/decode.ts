@@ -11,7 +11,7 @@ import { SUMMARY_UNITS, TEXT_UNITS } from "./workBudget.ts";
 const ENUM = 0;
 export const SINT8 = 1;
 export const UINT8 = 2;
-const SINT16 = 3;
+export const SINT16 = 3;
 export const UINT16 = 4;
 const SINT32 = 5;
 export const UINT32 = 6;

@@ -186,6 +186,9 @@ export const RECORD = message(20, {
   enhanced_altitude: field(78, 5, 500),
 });
 
+/** Further fields of records are lines of `streamKeys.ts`. */
+export const recordField = ([number, scale, offset]: Wire): NumberField => field(number, scale, offset);
+
 export const EVENT = message(21, {
   timestamp: field(253),
   event: field(0),

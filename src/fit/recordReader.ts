@@ -3,10 +3,15 @@ import {
   CADENCE,
   DISTANCE,
   FILLING_ORDER,
+  HEART_RATE,
+  isListed,
+  LAST_DISTANCE,
   LATITUDE,
+  LISTED_MARK,
   LONGITUDE,
   NOT_ZERO,
   POSITIVE,
+  SHARE,
   SPEED,
   STANDARD_KEYS,
 } from "./columns.ts";
@@ -15,6 +20,7 @@ import {
   fieldPositions,
   memberBytes,
   readMember,
+  SINT16,
   SINT8,
   UINT16,
   UINT32,
@@ -64,6 +70,11 @@ const NO_STEPS: Steps = {
   scales: new Float64Array(0),
   offsets: new Float64Array(0),
 };
+/** Triples for each listed step: offset in the message, size, and the bytes of the invalid value. */
+const NO_PROBES = new Int32Array(0);
+/** Size of a probe that finds a reading in every record. */
+const ANY_SIZE = 0;
+
 /** Generation of a plan before its first record. */
 const NOT_COMPILED = -1;
 
@@ -78,8 +89,11 @@ interface RecordPlan {
   readsToSelection: number;
   /** Steps for all columns. */
   allSteps: Steps;
-  /** Steps for the columns that are still needed. */
+  /** Steps for the columns that are still needed, without listed ones. */
   steps: Steps;
+  /** Steps for the listed columns that are still needed. They are read only if one of the probes is not invalid. */
+  listedSteps: Steps;
+  probes: Int32Array;
   readonly distance: FieldPosition | undefined;
   readonly latitude: FieldPosition | undefined;
   readonly longitude: FieldPosition | undefined;
@@ -93,8 +107,8 @@ interface RecordPlan {
 
 /**
  * Converts records to rows. Consecutive records of one timestamp become one row with the first reading of each column. A
- * record without a timestamp becomes its own row. `emit` receives a row that is reused afterwards. After its columns, a
- * row has the last distance of its records if they are several. Columns with a reader count of 0 have undefined contents.
+ * record without a timestamp becomes its own row. `emit` receives a row that is reused afterwards. Columns with a
+ * reader count of 0 have undefined contents.
  */
 export class RecordReader implements MessageReader<RecordPlan> {
   private readonly view: DataView;
@@ -102,6 +116,8 @@ export class RecordReader implements MessageReader<RecordPlan> {
   private readonly readerCounts: Uint16Array;
   private readonly emit: (timestamp: number, row: Float64Array) => void;
   private readonly row: Float64Array;
+  /** Columns that definitions so far fill. Only these can have a reading of the row before. */
+  private readonly filled: number[] = [];
   private hasRow = false;
   private timestamp = -1;
   private packedDistance = -1;
@@ -120,7 +136,11 @@ export class RecordReader implements MessageReader<RecordPlan> {
     this.developerFields = developerFields;
     this.readerCounts = readerCounts;
     this.emit = emit;
-    this.row = new Float64Array(readerCounts.length + 1);
+    this.row = new Float64Array(readerCounts.length + LAST_DISTANCE).fill(NaN);
+    // `rows.ts` fills in heart rates.
+    for (const column of [HEART_RATE, this.row.length - LAST_DISTANCE, this.row.length - LISTED_MARK]) {
+      this.willFill(column);
+    }
     this.nextChange = developerFields.changes[0] ?? Infinity;
   }
 
@@ -135,6 +155,8 @@ export class RecordReader implements MessageReader<RecordPlan> {
       readsToSelection: FIRST_SELECTION,
       allSteps: NO_STEPS,
       steps: NO_STEPS,
+      listedSteps: NO_STEPS,
+      probes: NO_PROBES,
       distance: undefined,
       latitude: undefined,
       longitude: undefined,
@@ -154,17 +176,22 @@ export class RecordReader implements MessageReader<RecordPlan> {
     const isNewRow = !this.hasRow || timestamp < 0 || timestamp !== this.timestamp;
     if (isNewRow) {
       this.flush();
-      for (let column = 0; column < row.length; column++) row[column] = NaN;
+      const { filled } = this;
+      for (let i = 0; i < filled.length; i++) row[filled[i] ?? 0] = NaN;
       this.hasRow = true;
       this.timestamp = timestamp;
     } else if (plan.distance !== undefined && readerCounts[DISTANCE] !== 0) this.readLastDistance(plan, at);
     if (--plan.readsToSelection === 0) {
       plan.readsToSelection = SELECTION_INTERVAL;
-      plan.steps = neededSteps(plan.allSteps, readerCounts);
+      Object.assign(plan, this.select(plan.allSteps));
     }
     // Whether a record without a timestamp is a row depends on all of its columns.
     const readsAll = timestamp < 0;
     this.readSteps(readsAll ? plan.allSteps : plan.steps, plan.littleEndian, at, isNewRow);
+    if (plan.probes.length > 0 && this.mayHaveListed(plan, at)) {
+      row[row.length - LISTED_MARK] = 1;
+      if (!readsAll) this.readSteps(plan.listedSteps, plan.littleEndian, at, isNewRow);
+    }
     if (plan.latitude !== undefined) {
       if (readsAll || readerCounts[LATITUDE] !== 0 || readerCounts[LONGITUDE] !== 0)
         this.readPosition(plan, at);
@@ -187,11 +214,19 @@ export class RecordReader implements MessageReader<RecordPlan> {
     this.nextChange = changes[this.generation] ?? Infinity;
   }
 
+  private willFill(column: number): void {
+    if (!this.filled.includes(column)) this.filled.push(column);
+  }
+
   /** Compiles a definition, with the meaning that developer fields have at a byte offset. */
   private compile(definition: Definition, offset: number): Partial<RecordPlan> {
     const positions = fieldPositions(this.view, definition);
     const place = (field: { number: number }) => positions.get(field.number);
+    const fill = (column: number) => this.willFill(column);
     const packed = place(RECORD.fields.compressed_speed_distance);
+    if (positions.has(RECORD.fields.position_lat.number)) [LATITUDE, LONGITUDE].forEach(fill);
+    if (hasCadenceFraction(positions)) fill(CADENCE);
+    if (packed !== undefined) [DISTANCE, SPEED].forEach(fill);
     return {
       generation: this.generation,
       ...this.compileSteps(definition, positions, offset),
@@ -210,7 +245,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
     definition: Definition,
     positions: ReadonlyMap<number, FieldPosition>,
     offset: number,
-  ): Pick<RecordPlan, "readsToSelection" | "allSteps" | "steps"> {
+  ): Partial<RecordPlan> {
     const codes: number[] = [];
     const scales: number[] = [];
     const offsets: number[] = [];
@@ -221,6 +256,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
     ) => {
       const flags = (filled.has(column) ? IS_FURTHER : 0) | (scale === 1 && offset === 0 ? IS_UNSCALED : 0);
       filled.add(column);
+      this.willFill(column);
       const type = inlineType(baseType, definition.littleEndian);
       codes.push(column | (condition << CONDITION_SHIFT) | flags | (type << TYPE_SHIFT), at);
       scales.push(scale);
@@ -254,7 +290,33 @@ export class RecordReader implements MessageReader<RecordPlan> {
       scales: Float64Array.from(scales),
       offsets: Float64Array.from(offsets),
     };
-    return { readsToSelection: FIRST_SELECTION, allSteps, steps: neededSteps(allSteps, this.readerCounts) };
+    return { readsToSelection: FIRST_SELECTION, allSteps, ...this.select(allSteps) };
+  }
+
+  /** Returns the steps for columns that have a reader. */
+  private select(allSteps: Steps): Pick<RecordPlan, "steps" | "listedSteps" | "probes"> {
+    const hasReader = (column: number) => this.readerCounts[column] !== 0;
+    const listedSteps = stepsFor(allSteps, (column) => isListed(column) && hasReader(column));
+    return {
+      steps: stepsFor(allSteps, (column) => !isListed(column) && hasReader(column)),
+      listedSteps,
+      probes: probesOf(listedSteps),
+    };
+  }
+
+  /** Returns false when all listed fields of a record have their invalid values. */
+  private mayHaveListed({ probes, littleEndian }: RecordPlan, at: number): boolean {
+    const { view } = this;
+    for (let i = 0; i < probes.length; i += 3) {
+      const place = at + (probes[i] ?? 0);
+      const size = probes[i + 1];
+      let wire = -1;
+      if (size === 1) wire = view.getUint8(place);
+      else if (size === 2) wire = view.getUint16(place, littleEndian);
+      else if (size === 4) wire = view.getInt32(place, littleEndian);
+      if (wire !== probes[i + 2] || size === ANY_SIZE) return true;
+    }
+    return false;
   }
 
   private readSteps(
@@ -296,6 +358,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
       if (condition !== 0) {
         if (condition === NOT_ZERO << CONDITION_SHIFT && (wire === 0 || reading === 0)) continue;
         if (condition === POSITIVE << CONDITION_SHIFT && !(reading > 0)) continue;
+        if (condition === SHARE << CONDITION_SHIFT && !(reading >= 0 && reading <= 100)) continue;
       }
       row[column] = reading;
     }
@@ -304,7 +367,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
   /** Reads the distance of a further record of the same timestamp. It counts for the distance of the activity. */
   private readLastDistance({ distance, littleEndian }: RecordPlan, at: number): void {
     const meters = this.member(distance, at, littleEndian) / RECORD.fields.distance.scale;
-    if (!Number.isNaN(meters)) this.row[this.row.length - 1] = meters;
+    if (!Number.isNaN(meters)) this.row[this.row.length - LAST_DISTANCE] = meters;
   }
 
   private readPosition({ latitude, longitude, littleEndian }: RecordPlan, at: number): void {
@@ -363,20 +426,38 @@ function hasCadenceFraction(positions: ReadonlyMap<number, FieldPosition>): bool
   return positions.has(fraction.number) || positions.has(cadence256.number);
 }
 
-/** Returns the steps for columns that have a reader. */
-function neededSteps({ codes, scales, offsets }: Steps, readerCounts: Uint16Array): Steps {
-  const needed = Array.from(scales.keys()).filter(
-    (step) => readerCounts[(codes[2 * step] ?? 0) & COLUMN_MASK] !== 0,
-  );
-  if (needed.length === scales.length) return { codes, scales, offsets };
+/** Returns the steps for some columns. */
+function stepsFor({ codes, scales, offsets }: Steps, isWanted: (column: number) => boolean): Steps {
+  const wanted = Array.from(scales.keys()).filter((step) => isWanted((codes[2 * step] ?? 0) & COLUMN_MASK));
+  if (wanted.length === scales.length) return { codes, scales, offsets };
   return {
-    codes: Int32Array.from(needed.flatMap((step) => Array.from(codes.subarray(2 * step, 2 * step + 2)))),
-    scales: Float64Array.from(needed, (step) => scales[step] ?? 1),
-    offsets: Float64Array.from(needed, (step) => offsets[step] ?? 0),
+    codes: Int32Array.from(wanted.flatMap((step) => Array.from(codes.subarray(2 * step, 2 * step + 2)))),
+    scales: Float64Array.from(wanted, (step) => scales[step] ?? 1),
+    offsets: Float64Array.from(wanted, (step) => offsets[step] ?? 0),
   };
 }
 
+/** Sizes and bytes of the invalid values of the types that listed fields usually have. */
+const PROBES: Readonly<Record<number, readonly [size: number, invalid: number]>> = {
+  [INLINE_UINT8]: [1, 0xff],
+  [INLINE_SINT8]: [1, 0x7f],
+  [INLINE_UINT16_LITTLE_ENDIAN]: [2, 0xffff],
+  [UINT16]: [2, 0xffff],
+  [SINT16]: [2, 0x7fff],
+  [INLINE_UINT32_LITTLE_ENDIAN]: [4, -1],
+  [UINT32]: [4, -1],
+};
+
+function probesOf({ codes }: Steps): Int32Array {
+  return Int32Array.from(
+    Array.from(codes).flatMap((code, i) =>
+      i % 2 === 0 ? [codes[i + 1] ?? 0, ...(PROBES[code >> TYPE_SHIFT] ?? [ANY_SIZE, 0])] : [],
+    ),
+  );
+}
+
+/** Returns whether a row has a reading. */
 function hasReading(row: Float64Array): boolean {
-  for (const reading of row) if (!Number.isNaN(reading)) return true;
+  for (let i = 0; i < row.length - LISTED_MARK; i++) if (!Number.isNaN(row[i])) return true;
   return false;
 }

@@ -1,4 +1,4 @@
-import { LATITUDE, LONGITUDE, STANDARD_KEYS, TIME_KEY } from "./columns.ts";
+import { LATITUDE, LONGITUDE, possibleColumns, STANDARD_KEYS, TIME_KEY } from "./columns.ts";
 import { sourceOf, type DeveloperColumn } from "./developerFields.ts";
 import { extremes, fewerExtremes } from "./extremes.ts";
 import type { SessionWindows } from "./sessionWindows.ts";
@@ -31,9 +31,9 @@ type RowVisitor = (session: number, time: number, row: Float64Array) => void;
 /** Called before this many bytes are allocated for tables and columns. May throw to prevent it. */
 export type BeforeAllocating = (bytes: number) => void;
 
-/** Returns how many numbers a response with all columns of a chained file has. */
-export function cellsOf(sessionWindows: SessionWindows): number {
-  return sessionWindows.chained.records.count * (1 + columnCountOf(sessionWindows));
+/** Returns how many numbers a response with all columns of a chained file has at most. */
+export function cellsOf({ chained }: SessionWindows): number {
+  return chained.records.count * columnsOf(chained, null).columns.length;
 }
 
 /**
@@ -48,8 +48,7 @@ export function streamsOf(
   beforeAllocating: BeforeAllocating,
   share = 1,
 ): Streams[] {
-  const developerColumns = sessionWindows.chained.developerFields.columns;
-  const { columns, namedOf } = columnsOf(developerColumns, keys);
+  const { columns, namedOf } = columnsOf(sessionWindows.chained, keys);
   const readRowsOf = (some: readonly number[], visit: RowVisitor) => {
     const readerCounts = new Uint16Array(columnCountOf(sessionWindows));
     for (const column of some) if (column !== TIME) readerCounts[column] = 1;
@@ -84,8 +83,16 @@ export function streamsOf(
   return found.map(({ lists, isDownsampled }) => ({ downsampled: isDownsampled, columns: namedOf(lists) }));
 }
 
-/** Returns the columns to read for these keys (null for all), and a function that names the lists read from them. */
-function columnsOf(developerColumns: readonly DeveloperColumn[], keys: readonly string[] | null) {
+/**
+ * Returns the columns to read for these keys (null for all), without those that no record of the file defines, and a
+ * function that names the lists read from them.
+ */
+function columnsOf(
+  { developerFields, recordFields, heartRates }: ChainedFile,
+  keys: readonly string[] | null,
+) {
+  const developerColumns = developerFields.columns;
+  const possible = possibleColumns(recordFields, !heartRates.isEmpty);
   const isRequested = (key: string) => keys === null || keys.includes(key);
   const standard = STANDARD_KEYS.flatMap((key, column) => (isRequested(key) ? [column] : []));
   const developer = developerColumns.flatMap(({ key, replacesColumn }, i) =>
@@ -114,7 +121,8 @@ function columnsOf(developerColumns: readonly DeveloperColumn[], keys: readonly 
     });
     return Object.fromEntries(named.flatMap(({ key, list }) => (list === undefined ? [] : [[key, list]])));
   };
-  return { columns: [...(isRequested(TIME_KEY) ? [TIME] : []), ...standard, ...developer], namedOf };
+  const defined = standard.filter((column) => possible[column]);
+  return { columns: [...(isRequested(TIME_KEY) ? [TIME] : []), ...defined, ...developer], namedOf };
 }
 
 /** Converts the readings of a developer field to the unit of the stream that it replaces. */

@@ -3,6 +3,9 @@ import {
   CADENCE,
   DISTANCE,
   HEART_RATE,
+  isListed,
+  LAST_DISTANCE,
+  LISTED_MARK,
   POWER,
   SPEED,
   STANDARD_KEYS,
@@ -69,6 +72,7 @@ export class Totals {
   private hasReplacement = false;
   /** Columns without a reading so far, or with readings of 0 only if they replace another. */
   private readonly missing: number[];
+  private readonly missingListed: number[];
   private readonly readerCounts: Uint16Array;
   /** First reading of every column. */
   private readonly firsts: Float64Array;
@@ -107,7 +111,9 @@ export class Totals {
       ...developerColumns.map(({ replacesColumn }) => replacesColumn ?? NOTHING),
     ]);
     this.isSummed = Uint8Array.from(STANDARD_KEYS, (_, column) => (summed.includes(column) ? 1 : 0));
-    this.missing = Array.from(readerCounts.keys()).filter((column) => possible[column] ?? true);
+    const columns = Array.from(readerCounts.keys()).filter((column) => possible[column] ?? true);
+    this.missing = columns.filter((column) => !isListed(column));
+    this.missingListed = columns.filter(isListed);
     this.readerCounts = readerCounts;
     this.firsts = new Float64Array(readerCounts.length).fill(NaN);
     this.isNotZero = new Uint8Array(readerCounts.length);
@@ -124,7 +130,8 @@ export class Totals {
   }
 
   add(time: number, row: Float64Array): void {
-    if (this.missing.length > 0) this.noteFirstReadings(row);
+    if (this.missing.length > 0) this.noteFirstReadings(row, this.missing);
+    if (row[row.length - LISTED_MARK] === 1) this.noteFirstReadings(row, this.missingListed);
     if (this.rows > 0) {
       let duration = time - this.heldFrom;
       if (!(duration >= 0 && duration <= GAP_SECONDS && time <= this.nextPause)) {
@@ -205,9 +212,9 @@ export class Totals {
     return developer === undefined ? reading : converted(reading, developer.conversion);
   }
 
-  private noteFirstReadings(row: Float64Array): void {
-    for (let i = this.missing.length - 1; i >= 0; i--) {
-      const column = this.missing[i] ?? 0;
+  private noteFirstReadings(row: Float64Array, missing: number[]): void {
+    for (let i = missing.length - 1; i >= 0; i--) {
+      const column = missing[i] ?? 0;
       const reading = row[column] ?? NaN;
       if (reading !== reading) continue;
       if (Number.isNaN(this.firsts[column])) this.firsts[column] = reading;
@@ -217,7 +224,7 @@ export class Totals {
       }
       this.isNotZero[column] = 1;
       const unneeded = this.replaceSource(column);
-      this.missing.splice(i, 1);
+      missing.splice(i, 1);
       if (unneeded !== NOTHING) this.readerCounts[unneeded] = (this.readerCounts[unneeded] ?? 1) - 1;
     }
   }
@@ -307,7 +314,7 @@ export class Totals {
       this.heldAltitude = row[ALTITUDE] ?? NaN;
       this.heldDistance = row[DISTANCE] ?? NaN;
     }
-    const last = row[row.length - 1] ?? NaN;
+    const last = row[row.length - LAST_DISTANCE] ?? NaN;
     if (last === last) this.lastDistance = last;
     else if (this.heldDistance === this.heldDistance) this.lastDistance = this.heldDistance;
   }

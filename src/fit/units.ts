@@ -5,7 +5,7 @@ export interface Conversion {
 }
 
 /** Units by spelling, in lower case without spaces, dots and degree signs, with "/" for "per". */
-type Units = Readonly<Record<string, Conversion>>;
+export type Units = Readonly<Record<string, Conversion>>;
 
 const times = (factor: number, offset = 0): Conversion => ({ factor, offset });
 const spelled = (conversion: Conversion, ...spellings: readonly string[]): [string, Conversion][] =>
@@ -23,6 +23,9 @@ export const METERS = units(
   spelled(times(METERS_PER_MILE), "mi", "mile", "miles"),
   spelled(times(METERS_PER_FOOT), "ft", "foot", "feet"),
   spelled(times(3 * METERS_PER_FOOT), "yd", "yard", "yards"),
+);
+export const MILLIMETERS: Units = Object.fromEntries(
+  Object.entries(METERS).map(([spelling, { factor }]) => [spelling, times(factor * 1000)]),
 );
 export const METERS_PER_SECOND = units(
   spelled(times(1), "m/s", "mps", "meter/second", "meters/second", "metres/second", "m/sec", "meters/sec"),
@@ -49,6 +52,14 @@ export const CELSIUS = units(
   spelled(times(1), "c", "degc", "degreesc", "celsius", "degreescelsius", "degreecelsius"),
   spelled(times(5 / 9, -160 / 9), "f", "degf", "degreesf", "fahrenheit", "degreesfahrenheit"),
   spelled(times(1, -273.15), "k", "kelvin"),
+);
+export const BREATHS_PER_MINUTE = units(
+  spelled(times(1), "breaths/min", "breaths/minute", "breath/min", "brpm", "bpm", "br/min", "1/min", "/min"),
+);
+export const PERCENT = units(spelled(times(1), "%", "percent", "pct"));
+export const MILLISECONDS = units(
+  spelled(times(1), "ms", "msec", "millisecond", "milliseconds"),
+  spelled(times(1000), "s", "sec", "second", "seconds"),
 );
 
 const AS_IT_IS = times(1);

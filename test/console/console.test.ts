@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { rideFile as demoRide } from "../../src/cli/demo/workouts.ts";
 import { partnerClient, type PartnerClient } from "../conformance/partnerClient.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
+import { activityFile } from "../support/fitBuilder.ts";
 import { startFileHost, type FileHost } from "../support/fileHost.ts";
 import { ServiceProcess, type PartnerCredentials } from "../support/serviceProcess.ts";
 import { openConsole, signIn, type ConsolePage } from "./consolePage.ts";
@@ -320,6 +321,30 @@ describe.skipIf(chromium === null)("The console", () => {
     await page.keyboard.press("ArrowRight");
     await expect.poll(async () => page.locator("output").textContent()).not.toBe(before);
     expect(await page.locator("output").textContent()).toContain("km");
+  });
+
+  test("offers a chart for each other stream of the activity", async () => {
+    const { page } = shared;
+    await visit(page, "try", "Try it");
+    const file = activityFile();
+    for (let second = 0; second < 60; second++) {
+      file.record(second, [
+        [7, "uint16", 200],
+        [41, "uint16", 2_500 + second],
+      ]);
+    }
+    await page.locator("input[type=file]").setInputFiles({
+      name: "run.fit",
+      mimeType: "application/vnd.ant.fit",
+      buffer: Buffer.from(file.build()),
+    });
+    await page.getByText("run.fit: 1 activity.").waitFor();
+    expect(await page.locator(".chart").count()).toBe(1);
+    await page.getByLabel("Stance time", { exact: true }).check();
+    await page.getByRole("img", { name: "Stance time over time: 250 to 256 ms" }).waitFor();
+    await page.getByLabel("Power", { exact: true }).uncheck();
+    expect(await page.locator(".chart").count()).toBe(1);
+    expect(await page.getByLabel("Step length").count()).toBe(0);
   });
 
   test("shows the activities of a dropped file, and why another file is not accepted", async () => {

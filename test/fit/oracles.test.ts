@@ -2,7 +2,7 @@ import { readdirSync } from "node:fs";
 import { Decoder, Stream } from "@garmin/fitsdk";
 import FitParser from "fit-file-parser";
 import { describe, expect, test } from "vitest";
-import { decodeActivities, type DecodedActivity } from "../../src/fit/index.ts";
+import { decodeActivities, decodeStreams, type DecodedActivity } from "../../src/fit/index.ts";
 import { rrOf } from "../support/fitDecode.ts";
 import { corpusFolder, folderExists, readBytes } from "../support/fitFolders.ts";
 
@@ -74,6 +74,27 @@ const EXCEPTIONS: Readonly<Record<string, { fields: readonly string[]; because: 
 };
 /** fit-file-parser stops after the first chained file. */
 const PARSER_LOSES_SESSIONS: ReadonlySet<string> = new Set(["activity-activity-filecrc.fit"]);
+
+/** Streams that fields of records fill as they are: our key, the SDK's name. */
+const STREAMS: readonly (readonly [ours: string, sdk: string])[] = [
+  ["grade_in_percent", "grade"],
+  ["respiration_rate_in_breaths_per_minute", "enhancedRespirationRate"],
+  ["left_torque_effectiveness_in_percent", "leftTorqueEffectiveness"],
+  ["right_torque_effectiveness_in_percent", "rightTorqueEffectiveness"],
+  ["left_pedal_smoothness_in_percent", "leftPedalSmoothness"],
+  ["right_pedal_smoothness_in_percent", "rightPedalSmoothness"],
+  ["combined_pedal_smoothness_in_percent", "combinedPedalSmoothness"],
+  ["vertical_oscillation_in_millimeters", "verticalOscillation"],
+  ["stance_time_in_milliseconds", "stanceTime"],
+  ["stance_time_balance_in_percent", "stanceTimeBalance"],
+  ["step_length_in_millimeters", "stepLength"],
+  ["vertical_ratio_in_percent", "verticalRatio"],
+  ["depth_in_meters", "depth"],
+];
+/** No public file has it. */
+const UNCOMPARED = "combined_pedal_smoothness_in_percent";
+const BALANCE = "right_balance_in_percent";
+const RIGHT_FLAG = 0x80;
 
 type Session = Readonly<Record<string, unknown>>;
 
@@ -175,3 +196,56 @@ describe.skipIf(files.length === 0)(
     });
   },
 );
+
+/** Returns the readings of each key in all sessions of a file, in order. */
+function readingsOf(bytes: Uint8Array, sessions: number, keys: readonly string[]) {
+  const ofSessions = Array.from({ length: sessions }, (_, sessionIndex) =>
+    decodeStreams(bytes, { sessionIndex, keys, resolution: null, fallbackStartInSeconds: null }),
+  );
+  return (key: string) =>
+    ofSessions.flatMap((streams) => (streams?.columns[key] ?? []).filter((reading) => reading !== null));
+}
+
+/** Returns the SDK's values of a field, the first of each timestamp, since consecutive records of one timestamp are one row. */
+function sdkReadings(records: readonly Readonly<Record<string, unknown>>[], name: string): number[] {
+  let last: unknown;
+  return records.flatMap(({ timestamp, [name]: value }) => {
+    if (typeof value !== "number" || (timestamp !== undefined && timestamp === last)) return [];
+    last = timestamp;
+    return [value];
+  });
+}
+
+describe.skipIf(files.length === 0)("Streams have the values that the SDK reads", () => {
+  const compared = new Map<string, number>();
+  test.each(files)("%s", (file) => {
+    const bytes = readBytes(corpusFolder, file);
+    const result = decodeActivities(bytes, { fallbackStartInSeconds: null });
+    if (!result.ok) return;
+    const { messages } = new Decoder(Stream.fromByteArray(bytes)).read({
+      mergeHeartRates: false,
+      convertTypesToStrings: false,
+      convertDateTimesToDates: false,
+    });
+    const records = (messages.recordMesgs ?? []).map((record) => ({ ...record }));
+    const keys = [...STREAMS.map(([key]) => key), BALANCE];
+    const readings = readingsOf(bytes, result.activities.length, keys);
+    const derived = new Set(result.activities.flatMap((activity) => activity.derived));
+    for (const [ours, name] of STREAMS) {
+      if (derived.has(ours)) continue;
+      expect([ours, readings(ours)]).toEqual([ours, sdkReadings(records, name)]);
+      const hasReadings = readings(ours).length > 0;
+      if (hasReadings) compared.set(ours, (compared.get(ours) ?? 0) + 1);
+      const isListed = result.activities.some(({ streams }) => streams.includes(ours));
+      expect([ours, isListed]).toEqual([ours, hasReadings]);
+    }
+    const shares = sdkReadings(records, "leftRightBalance").flatMap((wire) =>
+      (wire & RIGHT_FLAG) === 0 ? [] : [wire & ~RIGHT_FLAG],
+    );
+    expect(readings(BALANCE)).toEqual(shares);
+  });
+  test("at least two files have each stream but one", () => {
+    const rare = STREAMS.flatMap(([key]) => ((compared.get(key) ?? 0) < 2 ? [key] : []));
+    expect(rare).toEqual([UNCOMPARED]);
+  });
+});

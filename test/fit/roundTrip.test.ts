@@ -21,6 +21,11 @@ const FIELDS: readonly { key: string; number: number; scale: number; offset: num
   { key: "speed_in_meters_per_second", number: 6, scale: 1000, offset: 0, max: 30_000 },
   { key: "altitude_in_meters", number: 2, scale: 5, offset: 500, max: 30_000 },
   { key: "temperature_in_celsius", number: 13, scale: 1, offset: 0, max: 100 },
+  { key: "grade_in_percent", number: 9, scale: 100, offset: 0, max: 10_000 },
+  { key: "respiration_rate_in_breaths_per_minute", number: 108, scale: 100, offset: 0, max: 9_000 },
+  { key: "vertical_oscillation_in_millimeters", number: 39, scale: 10, offset: 0, max: 2_000 },
+  { key: "stance_time_in_milliseconds", number: 41, scale: 10, offset: 0, max: 5_000 },
+  { key: "depth_in_meters", number: 92, scale: 1000, offset: 0, max: 30_000 },
 ];
 
 const field = fc
@@ -38,7 +43,7 @@ const unknownField = fc
   })
   .map(({ number, bytes }): Field => [number, "byte", bytes]);
 const record = fc.record({
-  fields: fc.uniqueArray(field, { selector: ({ number }) => number, maxLength: 7 }),
+  fields: fc.uniqueArray(field, { selector: ({ number }) => number, maxLength: 12 }),
   unknown: fc.uniqueArray(unknownField, { selector: ([number]) => number, maxLength: 3 }),
   bigEndian: fc.boolean(),
   local: fc.integer({ min: 0, max: 3 }),
@@ -83,6 +88,26 @@ describe("every choice of a writer", () => {
         });
       }),
       { numRuns: 300 },
+    );
+  });
+
+  test("of the byte of the left/right balance gives a share of the right side from 0 to 100, or nothing", () => {
+    const key = "right_balance_in_percent";
+    fc.assert(
+      fc.property(fc.array(fc.integer({ min: 0, max: 255 }), { minLength: 1, maxLength: 50 }), (wires) => {
+        const file = activityFile();
+        wires.forEach((wire, second) => {
+          file.record(second, [
+            [7, "uint16", 1],
+            [30, "uint8", wire],
+          ]);
+        });
+        const bytes = file.build();
+        const shares = wires.map((wire) => (wire >= 128 && wire <= 228 ? wire - 128 : null));
+        const isStream = shares.some((share) => share !== null);
+        expect(columnsOf(bytes)[key]).toEqual(isStream ? shares : undefined);
+        expect(decodeOne(bytes).streams.includes(key)).toBe(isStream);
+      }),
     );
   });
 });

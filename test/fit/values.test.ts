@@ -24,6 +24,71 @@ describe("readings", () => {
     expect(readingOf(key, field)).toBe(value);
   });
 
+  test.each<[string, Field, string, number | null]>([
+    ["respiration rate", [99, "uint8", 31], "respiration_rate_in_breaths_per_minute", 31],
+    ["enhanced respiration rate", [108, "uint16", 3_147], "respiration_rate_in_breaths_per_minute", 31.47],
+    ["a slope downhill", [9, "sint16", -1_234], "grade_in_percent", -12.34],
+    ["an unknown slope", [9, "sint16", 0x7fff], "grade_in_percent", null],
+    ["torque effectiveness, left", [43, "uint8", 145], "left_torque_effectiveness_in_percent", 72.5],
+    ["torque effectiveness, right", [44, "uint8", 0], "right_torque_effectiveness_in_percent", 0],
+    ["pedal smoothness, left", [45, "uint8", 41], "left_pedal_smoothness_in_percent", 20.5],
+    ["pedal smoothness, right", [46, "uint8", 42], "right_pedal_smoothness_in_percent", 21],
+    ["pedal smoothness, both", [47, "uint8", 43], "combined_pedal_smoothness_in_percent", 21.5],
+    ["unknown pedal smoothness", [47, "uint8", 0xff], "combined_pedal_smoothness_in_percent", null],
+    ["vertical oscillation", [39, "uint16", 877], "vertical_oscillation_in_millimeters", 87.7],
+    ["stance time", [41, "uint16", 2_913], "stance_time_in_milliseconds", 291.3],
+    ["balance of the stance time", [84, "uint16", 4_887], "stance_time_balance_in_percent", 48.87],
+    ["step length", [85, "uint16", 11_410], "step_length_in_millimeters", 1_141],
+    ["vertical ratio", [83, "uint16", 750], "vertical_ratio_in_percent", 7.5],
+    ["depth", [92, "uint32", 12_345], "depth_in_meters", 12.345],
+    ["depth as a float", [92, "float32", 12_500], "depth_in_meters", 12.5],
+    ["the right side of the power", [30, "uint8", 0x80 + 47], "right_balance_in_percent", 47],
+    ["no power on the right side", [30, "uint8", 0x80], "right_balance_in_percent", 0],
+    ["power only on the right side", [30, "uint8", 0x80 + 100], "right_balance_in_percent", 100],
+    ["a share of more than all", [30, "uint8", 0x80 + 101], "right_balance_in_percent", null],
+    ["a share of an unknown side", [30, "uint8", 47], "right_balance_in_percent", null],
+  ])("of a record are scaled, or absent: %s", (_, field, key, value) => {
+    expect(readingOf(key, field)).toBe(value);
+    const { streams } = decodeOne(
+      activityFile()
+        .record(0, [[7, "uint16", 1]])
+        .record(1, [[7, "uint16", 1], field])
+        .build(),
+    );
+    expect(streams.includes(key)).toBe(value !== null);
+  });
+
+  test("a plain respiration rate counts beside an enhanced one that was never written", () => {
+    const key = "respiration_rate_in_breaths_per_minute";
+    expect(readingOf(key, [108, "uint16", 0], [99, "uint8", 17])).toBe(17);
+    expect(readingOf(key, [99, "uint8", 17], [108, "uint16", 1_725])).toBe(17.25);
+    expect(readingOf(key, [108, "uint16", 0xffff], [99, "uint8", 17])).toBe(17);
+  });
+
+  test("a single reading in a long ride is a stream, in either byte order", () => {
+    for (const bigEndian of [false, true]) {
+      const file = activityFile();
+      const seconds = 3_000;
+      for (let second = 0; second < seconds; second++) {
+        const isLast = second === seconds - 1;
+        file.record(
+          second,
+          [
+            [7, "uint16", 1],
+            [9, "sint16", isLast ? -150 : 0x7fff],
+            [41, "uint16", isLast ? 2_500 : 0xffff],
+            [92, "uint32", isLast ? 1_500 : 0xffffffff],
+            [43, "uint8", 0xff],
+          ],
+          { bigEndian },
+        );
+      }
+      const { streams } = decodeOne(file.session().build());
+      const found = ["power_in_watts", "grade_in_percent", "stance_time_in_milliseconds", "depth_in_meters"];
+      expect(streams).toEqual(["time_in_seconds", ...found]);
+    }
+  });
+
   test("zero is a value for power, cadence, temperature, speed, distance and altitude", () => {
     const columns = columnsOf(
       activityFile()

@@ -8,7 +8,28 @@ const SERIES = [
   ["power_in_watts", "Power", "W", 1, 0, "--power"],
   ["speed_in_meters_per_second", "Speed", "km/h", 3.6, 1, "--speed"],
   ["altitude_in_meters", "Altitude", "m", 1, 0, "--altitude"],
+  ["cadence_in_cycles_per_minute", "Cadence", "/min", 1, 0, "--power"],
+  ["temperature_in_celsius", "Temperature", "°C", 1, 0, "--heart"],
+  ["respiration_rate_in_breaths_per_minute", "Respiration rate", "/min", 1, 1, "--heart"],
+  ["grade_in_percent", "Grade", "%", 1, 1, "--altitude"],
+  ["right_balance_in_percent", "Balance, right", "%", 1, 0, "--power"],
+  ["left_torque_effectiveness_in_percent", "Torque effectiveness, left", "%", 1, 1, "--power"],
+  ["right_torque_effectiveness_in_percent", "Torque effectiveness, right", "%", 1, 1, "--power"],
+  ["left_pedal_smoothness_in_percent", "Pedal smoothness, left", "%", 1, 1, "--power"],
+  ["right_pedal_smoothness_in_percent", "Pedal smoothness, right", "%", 1, 1, "--power"],
+  ["combined_pedal_smoothness_in_percent", "Pedal smoothness", "%", 1, 1, "--power"],
+  ["vertical_oscillation_in_millimeters", "Vertical oscillation", "mm", 1, 1, "--speed"],
+  ["stance_time_in_milliseconds", "Stance time", "ms", 1, 0, "--speed"],
+  ["stance_time_balance_in_percent", "Stance time balance", "%", 1, 1, "--speed"],
+  ["step_length_in_millimeters", "Step length", "mm", 1, 0, "--speed"],
+  ["vertical_ratio_in_percent", "Vertical ratio", "%", 1, 1, "--speed"],
+  ["depth_in_meters", "Depth", "m", 1, 1, "--altitude"],
 ] as const;
+
+/** Number of series that have a chart from the beginning. */
+const FIRST_CHARTS = 4;
+
+const FIRST_KEYS: ReadonlySet<string> = new Set(SERIES.slice(0, FIRST_CHARTS).map(([key]) => key));
 
 type Axis = "time" | "distance";
 const HEIGHT = 150;
@@ -44,6 +65,12 @@ function axisPoints(streams: Streams["columns"], axis: Axis): { x: number[]; pla
   return { x, places };
 }
 
+function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  const others = new Set(keys);
+  if (!others.delete(key)) others.add(key);
+  return others;
+}
+
 function useScheme(): boolean {
   const query = useMemo(() => matchMedia("(prefers-color-scheme: dark)"), []);
   const [dark, setDark] = useState(query.matches);
@@ -65,10 +92,12 @@ export function Charts({
   onAt: (at: number | null) => void;
 }) {
   const [axis, setAxis] = useState<Axis>("time");
-  const rows = useMemo(() => rowsOf(streams), [streams]);
+  const all = useMemo(() => rowsOf(streams), [streams]);
+  const [shown, setShown] = useState<ReadonlySet<string>>(FIRST_KEYS);
+  const rows = all.filter(({ key }) => shown.has(key));
   const along = useMemo(() => axisPoints(streams, axis), [streams, axis]);
   const hasDistance = (streams["distance_in_meters"] ?? []).some((value) => value !== null && value > 0);
-  if (rows.length === 0) return null;
+  if (all.length === 0) return null;
   const place = at === null ? -1 : along.places.indexOf(at);
   const position = along.x[place];
   const label = (value: number) => (axis === "time" ? duration(value) : number(value, 2, "km"));
@@ -86,6 +115,15 @@ export function Charts({
               onChange={() => setAxis(choice)}
             />
             <span>over {choice}</span>
+          </label>
+        ))}
+      </fieldset>
+      <fieldset class="choice">
+        <legend class="unseen">Charts</legend>
+        {all.map(({ key, title }) => (
+          <label key={key}>
+            <input type="checkbox" checked={shown.has(key)} onChange={() => setShown(toggled(shown, key))} />
+            {title}
           </label>
         ))}
       </fieldset>
