@@ -15,7 +15,8 @@ CREATE TABLE files (
   status                TEXT NOT NULL,              -- of the newest version: held, queued, imported, failed
   attempts              INTEGER NOT NULL DEFAULT 0,
   import_id             TEXT,
-  error                 TEXT,                       -- JSON { code, detail, http_status, retryable }
+  error                 TEXT,                       -- JSON { code, detail, http_status, retryable }; of a queued file the last one
+  next_attempt_at       INTEGER,                    -- when a queued file is tried again after its error
   version               INTEGER NOT NULL,           -- the newest version that was pinged
   revision              INTEGER NOT NULL,           -- the collector's counter; only a higher one replaces a row
   stored_version        INTEGER,                    -- the readable version: its activities are stored

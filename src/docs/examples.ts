@@ -99,6 +99,8 @@ const file: File = {
   attempts: 1,
   import_id: null,
   error: null,
+  last_error: null,
+  next_attempt_at: null,
   sha256: "f652031b10218a1cf4b44b8e655023cc41f4363ef04587f42b78c464d46f4f10",
   size_in_bytes: 113,
   warnings: [],

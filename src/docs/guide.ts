@@ -29,7 +29,7 @@ import {
 } from "../contract/limits.ts";
 import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import { DEVELOPER_PREFIX, STREAM_DESCRIPTIONS, STREAM_KEYS } from "../activities/activity.ts";
-import { FILE_ERROR_CODES } from "../files/file.ts";
+import { FILE_ERROR_CODES, RETRY_CAN_HELP } from "../files/errorCodes.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
@@ -103,11 +103,12 @@ function codeTable(words: Readonly<Record<string, string>>, prefix: string): str
 
 function fileErrorTable(): string {
   return table(
-    ["Code", "Meaning", "What to do"],
+    ["Code", "Meaning", "Can a retry help?", "What to do"],
     FILE_ERROR_CODES.map((code) => [
       `<code>${code}</code>`,
       prose(FILE_ERRORS[code]),
-      prose(FILE_ADVICE[code].advice),
+      RETRY_CAN_HELP[code] ? "yes" : "no",
+      prose(FILE_ADVICE[code]),
     ]),
     FILE_ERROR_CODES.map((code) => `error-${code}`),
   );
@@ -516,7 +517,7 @@ It sends a live ping, a history with its task, an overwrite and a duplicate, and
     {
       id: "file-errors",
       title: "Why a file failed",
-      html: `<p>Values of <code>error.code</code> of a file, and of <code>code</code> of a failed file in an event. You can retry a file (<code>POST /api/files/{file_id}/retry/</code>) or the failed files of an import (<code>POST /api/imports/{import_id}/retry/</code>) if <code>error.retryable</code> is true: the service has stored the bytes, or still has the URL, which it keeps for ${inWords(KEPT_URL_FOR_MS)}. Otherwise ping the file again. Each file that a retry queues counts against your limit of files. At least ${inWords(RETRY_PAUSE_MS)} must pass between two retries of a file.</p>${fileErrorTable()}`,
+      html: `<p>Values of <code>error.code</code> of a file, and of <code>code</code> of a failed file in an event. You can retry a file (<code>POST /api/files/{file_id}/retry/</code>) or the failed files of an import (<code>POST /api/imports/{import_id}/retry/</code>) if <code>error.retryable</code> is true: a retry can help, and the service has stored the bytes, or still has the URL, which it keeps for ${inWords(KEPT_URL_FOR_MS)}. Otherwise correct the file and ping it again; a retry gets 409 <a href="#problem-not_retryable"><code>not_retryable</code></a>. A queued file has no <code>error</code>: <code>last_error</code> says why its last attempt failed, and <code>next_attempt_at</code> when the next one is due. Each file that a retry queues counts against your limit of files. At least ${inWords(RETRY_PAUSE_MS)} must pass between two retries of a file.</p>${fileErrorTable()}`,
     },
   ];
 }

@@ -1,5 +1,5 @@
 import { jsonSlices } from "../../database/sql.ts";
-import { release, type FileVersions } from "../files/versions.pure.ts";
+import { release, type FileVersions, type RetriedBy } from "../files/versions.pure.ts";
 import type { ImportState } from "../imports/import.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
 import type { IdentityStorage } from "./identity.ts";
@@ -147,10 +147,11 @@ export class FileStorage {
   }
 
   /** Returns failed files of an import that can be retried, oldest failure first. */
-  retryableOf(importId: string, limit: number): FileVersions[] {
+  retryableOf(importId: string, by: RetriedBy, limit: number): FileVersions[] {
     return this.#select(
       `import_id = ? AND state = 'failed' AND held IS NULL AND (current ->> '$.submission.callback_url' IS NOT NULL
          OR current ->> '$.submission.object_key' IS NOT NULL)
+         ${by === "partner" ? "AND current ->> '$.fault.retryable' = 1" : ""}
        ORDER BY current ->> '$.settled_at', file_id LIMIT ?`,
       importId,
       limit,
