@@ -12,6 +12,7 @@ CREATE TABLE files (
   priority              INTEGER NOT NULL,
   overwrite_mode        INTEGER NOT NULL,
   start_time_in_seconds TEXT NOT NULL,
+  sequence_number       INTEGER,
   status                TEXT NOT NULL,              -- of the newest version: held, queued, imported, failed
   attempts              INTEGER NOT NULL DEFAULT 0,
   import_id             TEXT,

@@ -43,6 +43,7 @@ const livePing: Ping = {
   start_time_in_seconds: SMALL_RIDE_START,
   callback_url: SMALL_RIDE,
   summary_id: liveName.summary_id,
+  sequence_number: 1,
 };
 const heldPing: Ping = {
   ...livePing,

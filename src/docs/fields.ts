@@ -40,6 +40,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   callback_url:
     "An `https` URL of the file, or the file itself in base64. A local service also accepts `http`.",
   summary_id: "Your id of the file. With `user_id` and `source` it identifies one file.",
+  sequence_number:
+    "Your number of this ping, from 0. A ping with a lower number than an accepted ping of the same file is `superseded`, in whatever order they arrive. Null or absent: the newest arrival wins.",
+  "ActivityFile.sequence_number":
+    "`sequence_number` of the newest ping that was neither a duplicate nor superseded. Null when it had none.",
   activity_files: `1 to ${inDigits(MAX_PINGS)} pings of at most ${MAX_USERS} users. A user counts once for each source.`,
   bulk_fit_transfer_complete:
     "Always `true`: you have sent all pings of this history and received the responses.",
@@ -59,7 +63,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "RejectedPing.status": "Always `rejected`.",
   "RejectedPing.errors": "Faults of this ping.",
   "AcceptedPing.status":
-    "`queued`: the file will be imported now. `held`: it waits for the task. `duplicate`: the ping changes nothing.",
+    "`queued`: the file will be imported now. `held`: it waits for the task. `duplicate`: the ping changes nothing. `superseded`: the ping changes nothing, because the service has accepted a ping of this file with a higher `sequence_number`.",
   accepted: "Number of accepted pings: all that are not `rejected`.",
   "AcceptedPings.files": "Result of each ping, in the order of the request.",
   attempts:
@@ -84,7 +88,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "ActivityFile.warnings": "Problems in the file that did not prevent its import.",
   "Inspection.warnings": "Problems in the file that would not prevent its import.",
   activity_ids: "Ids of the activities that can be read. Empty until a version is imported.",
-  received_at: "Time of the newest ping that was not a duplicate.",
+  received_at: "Time of the newest ping that was neither a duplicate nor superseded.",
   updated_at: "Time of the last change.",
   "Import.updated_at": "Time of the last change, also of the state of its event or plan request.",
   created_at: "Time of creation.",

@@ -393,6 +393,16 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
 <li><strong>Task:</strong> a task repeats an earlier one if no file is held, it comes within ${inWords(REPEATED_TASK_WINDOW_MS)} of the earlier one, and it has the same <code>user_id</code>, <code>source</code>, <code>event_id</code>
 and <code>is_initial_import</code>. It returns the earlier import with <code>repeated: true</code>. No second plan is requested and no second event is sent. If a file is held, the task starts a new import.</li>
 </ul>
+<h3 id="sequence">The order of pings</h3>
+<p>Requests may arrive in another order than you sent them. Without <code>sequence_number</code> the newest arrival wins. With it, a ping with a lower number than an accepted ping of the same file
+is <code>superseded</code> and changes nothing. Use a number that rises with each change of the file, such as your version or the time of the change, and send <code>overwrite_mode: true</code>: without it,
+a ping of an imported file stays a <code>duplicate</code> with any number.</p>
+<ul>
+<li>Pings with the same number are compared like pings without one: an equal ping is a <code>duplicate</code>, and a different one, for example with a new URL, follows the rules above.</li>
+<li>A ping without a number is never <code>superseded</code>. It does not change the number that later pings are compared with.</li>
+<li>The number stays after imports, failures and retries. After you delete the user, it starts afresh.</li>
+<li>A <code>superseded</code> ping with <code>priority</code> 0 counts as <code>skipped</code> in the next import, like a <code>duplicate</code>.</li>
+</ul>
 <p>To get an identical response to a repeated ping request or task, send both with the same <code>Idempotency-Key</code>. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
 the second gets 409. A different body with the same key gets 422. Error responses are not kept.</p>
 ${listing(post("/api/fit_partner_ping/", FIRST_PING, `-H 'Idempotency-Key: ride-1-attempt'`), "Sending an idempotency key with curl", "idempotency")}

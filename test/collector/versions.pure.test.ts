@@ -295,6 +295,62 @@ describe("accepting a ping", () => {
   });
 });
 
+describe("sequence numbers", () => {
+  const numbered = (sequence_number: number | null, changes: Partial<Submission> = {}) =>
+    submission({ sequence_number, overwrite_mode: true, callback_url: OTHER, ...changes });
+  const five = accepted(null, numbered(5, { callback_url: FIRST }));
+  const done = versions.succeed(five, five.current?.version ?? 0, five.revision + 1, NOW);
+  const broken = versions.failLastAttempt(
+    five,
+    five.current?.version ?? 0,
+    { fault: TIMEOUT, stored: null },
+    five.revision + 1,
+    NOW,
+  );
+  const kept = accepted(null, numbered(5, { priority: 0 }));
+
+  test.each([
+    ["held", kept],
+    ["queued", five],
+    ["released", versions.release(kept, "import")],
+    ["superseding", versions.supersede(accepted(five, numbered(5, { priority: 0 })), "import")],
+    ["imported", done],
+    ["failed", broken],
+    ["retried", versions.retry(broken, "partner", LATER)],
+    ["expired", versions.expireHeld(kept, LATER)],
+  ])("a lower number does not change a %s file, a higher one replaces it", (_state, file) => {
+    for (const priority of [0, 1] as const) {
+      expect(versions.isSuperseded(file, numbered(4, { priority }))).toBe(true);
+      expect(accepted(file, numbered(4, { priority }), LATER)).toBe(file);
+      const six = accepted(file, numbered(6, { priority }), LATER);
+      expect(versions.newestOf(six).submission.sequence_number).toBe(6);
+      expect(six.sequence_number).toBe(6);
+    }
+  });
+
+  test("an equal number is compared like a ping without one", () => {
+    expect(accepted(five, numbered(5, { callback_url: FIRST }))).toBe(five);
+    const other = accepted(five, numbered(5));
+    expect(queuedOf(other).submission.callback_url).toBe(OTHER);
+    expect(other.sequence_number).toBe(5);
+  });
+
+  test("a ping without a number is never superseded, and keeps the number that later pings are compared with", () => {
+    const unnumbered = accepted(done, numbered(null), LATER);
+    expect(nameOf(unnumbered)).toBe("queued");
+    expect(unnumbered.sequence_number).toBe(5);
+    expect(accepted(unnumbered, numbered(4), LATER)).toBe(unnumbered);
+    expect(nameOf(accepted(unnumbered, numbered(5), LATER))).toBe("queued");
+    expect(accepted(accepted(null, numbered(null)), numbered(0)).sequence_number).toBe(0);
+  });
+
+  test("a duplicate does not raise the number of its file", () => {
+    const six = numbered(6, { overwrite_mode: false });
+    expect(accepted(done, six)).toBe(done);
+    expect(accepted(done, numbered(5, { callback_url: HELD })).sequence_number).toBe(5);
+  });
+});
+
 describe("versions and revisions", () => {
   test("versions always grow: when the clock steps back, after an erasure and after a release", () => {
     const both = alsoHeld(imported);

@@ -83,6 +83,8 @@ export interface FileNames {
 export type FileVersions = FileNames & {
   /** Highest revision given out for this file. D1 accepts only higher ones. */
   revision: number;
+  /** Highest sequence number of its pings that became versions. Null when none had one. */
+  sequence_number: number | null;
 } & ({ current: CurrentVersion; held: null } | { current: CurrentVersion | null; held: HeldVersion });
 
 export function newestOf(file: FileVersions): HeldVersion | CurrentVersion {
@@ -141,6 +143,12 @@ function queued(
   };
 }
 
+/** Returns whether a ping is older than one that its file has accepted, by their sequence numbers. */
+export function isSuperseded(file: FileVersions | null, { sequence_number }: Submission): boolean {
+  const newest = file?.sequence_number ?? null;
+  return sequence_number !== null && newest !== null && sequence_number < newest;
+}
+
 /** Returns whether a ping brings nothing new to its file. */
 function isRepeat(file: FileVersions, ping: Submission, nowMs: number): boolean {
   if (file.held !== null) return isSameSubmission(file.held.submission, ping);
@@ -157,7 +165,7 @@ function isRepeat(file: FileVersions, ping: Submission, nowMs: number): boolean 
 
 /**
  * Makes a ping the newest version of its file: held with priority 0, queued with priority 1. Unchanged when the ping is
- * a repeat. `file` is null for the first ping of a file. The new version is above `floor`.
+ * superseded or a repeat. `file` is null for the first ping of a file. The new version is above `floor`.
  */
 export function acceptVersion(
   file: FileVersions | null,
@@ -166,7 +174,8 @@ export function acceptVersion(
   nowMs: number,
 ): FileVersions {
   const { file_id, summary_id, submission } = ping;
-  if (file !== null && isRepeat(file, submission, nowMs)) return file;
+  if (file !== null && (isSuperseded(file, submission) || isRepeat(file, submission, nowMs))) return file;
+  const sequence_number = submission.sequence_number ?? file?.sequence_number ?? null;
   const version = nextVersion(file, floor, nowMs);
   const revision = Math.max((file?.revision ?? 0) + 1, firstRevision(version));
   const current = file?.current ?? null;
@@ -175,6 +184,7 @@ export function acceptVersion(
       file_id,
       summary_id,
       revision,
+      sequence_number,
       current: current?.state === "failed" ? notRetryable(current) : current,
       held: { version, state: "held", submission },
     };
@@ -185,6 +195,7 @@ export function acceptVersion(
     file_id,
     summary_id,
     revision,
+    sequence_number,
     current: queued(
       { version, submission },
       {
