@@ -60,6 +60,8 @@ export interface QueuedVersion extends DispatchedVersion {
 
 export interface ImportedVersion extends DispatchedVersion {
   state: "imported";
+  /** The revision that its importer wrote to the read model. */
+  revision: number;
   settled_at: number;
 }
 
@@ -92,9 +94,8 @@ export function newestOf(file: FileVersions): HeldVersion | CurrentVersion {
 }
 
 /** Returns the revision of the imported version: below the file's while a newer version is held. -1 without one. */
-export function importedRevision(file: FileVersions): number {
-  if (file.current?.state !== "imported") return -1;
-  return newestOf(file) === file.current ? file.revision : file.revision - 1;
+export function importedRevision({ current }: FileVersions): number {
+  return current?.state === "imported" ? current.revision : -1;
 }
 
 /** Returns the queued version with this number. Null after it is settled or replaced by a newer one. */
@@ -239,6 +240,7 @@ export function succeed(file: FileVersions, version: number, revision: number, n
   const current: ImportedVersion = {
     version,
     state: "imported",
+    revision,
     submission: withoutContent(tried.submission),
     import_id: tried.import_id,
     retried: tried.retried,

@@ -33,7 +33,10 @@ export function parseCurrent(json: string): CurrentVersion {
     steps: list(fields["steps"]).flatMap((step) => stepOf(fieldsOf(step)) ?? []),
   };
   const state = memberOf(CURRENT_STATES, fields["state"]);
-  if (state === "imported") return { ...dispatched, state, settled_at: count(fields["settled_at"]) };
+  if (state === "imported") {
+    const { revision, settled_at } = fields;
+    return { ...dispatched, state, revision: count(revision), settled_at: count(settled_at) };
+  }
   const first_fault = firstFaultOf(fields["first_fault"]);
   const failed_object = storedObjectOf(fields["failed_object"]);
   if (state === "failed") {
