@@ -300,5 +300,11 @@ CREATE TABLE erased (
   PRIMARY KEY (partner_id, user_hash)
 ) WITHOUT ROWID;
 
+-- Partners that an operator has removed from this database. A restored backup of the registry skips them.
+CREATE TABLE removed_partners (
+  partner_id TEXT NOT NULL PRIMARY KEY,
+  removed_at INTEGER NOT NULL
+) WITHOUT ROWID;
+
 CREATE INDEX erased_due ON erased (partner_id, next_sweep_at) WHERE next_sweep_at IS NOT NULL;
 CREATE INDEX erased_by_age ON erased (before_version) WHERE next_sweep_at IS NULL;

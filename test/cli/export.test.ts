@@ -227,7 +227,7 @@ test(
     expect(await partner("set", "other", "--name=Newer")).toMatchObject({ exitCode: 0 });
 
     const restored = await partner("restore", file, "--json");
-    expect(JSON.parse(restored.out)).toEqual({ restored: ["acme"], present: ["other"] });
+    expect(JSON.parse(restored.out)).toEqual({ restored: ["acme"], present: ["other"], removed: [] });
     expect(await partner("show", "acme", "--json")).toEqual(before);
     expect((await partner("show", "other")).out).toContain("Newer");
     const again = await openLocalStores(state);

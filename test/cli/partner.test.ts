@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -392,6 +392,14 @@ test(
         ]);
         await partners.put("usage:leaver", '{"files":0,"stored_bytes":0}');
       });
+      // As in a backup from years ago, when the partner was in the other database.
+      const saved = {
+        ...z
+          .looseObject({})
+          .parse(await on(async (_database, partners) => partners.get("partner:leaver", "json"))),
+        created_at: "2020-01-01T00:00:00.000Z",
+        database: "DB",
+      };
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 121 });
       expect(JSON.parse((await partner("show", "leaver", "--json", "--state", folder)).out)).toMatchObject({
         status: "suspended",
@@ -408,6 +416,9 @@ test(
       });
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 1 });
       await on(async (database) => database.prepare("UPDATE erased SET next_sweep_at = NULL").run());
+      // A request that began before the suspension may still write.
+      expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 0 });
+      await on(async (_database, partners) => suspendedSince(partners, "leaver", Date.now() - 121_000));
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removed" });
       await on(async (database, partners) => {
         for (const table of [
@@ -429,9 +440,86 @@ test(
         expect(left).toEqual({ n: 1 });
         expect((await partners.list()).keys.map(({ name }) => name)).toEqual(["partner:stayer"]);
       });
+
+      const file = path.join(folder, "backup.json");
+      await writeFile(file, JSON.stringify({ partners: [saved] }));
+      const restore = async (...flags: string[]) => partner("restore", file, "--state", folder, ...flags);
+      expect((await restore()).out).toMatch(
+        /^Restored 0 partners\. 0 existed and stay as they are\.\nSkipped leaver: it was removed at \S+Z\.\n--with-removed /,
+      );
+      expect(await partner("show", "leaver", "--state", folder)).toMatchObject({ exitCode: 1 });
+
+      // Its erasures' bounds are in DB_2, so that late work cannot write old versions back.
+      expect(await partner("create", "leaver", "--database", "DB", "--state", folder)).toEqual({
+        exitCode: 1,
+        out: "",
+        err: "DB_2 has rows of leaver: its data, or for 90 days hashes of its erased users. Create it there: leave out --database, or choose another id.\n",
+      });
+      expect((await partner("create", "leaver", "--state", folder)).out).toContain("Database:        DB_2\n");
+      expect(JSON.parse((await restore("--json")).out)).toMatchObject({ present: ["leaver"] });
+
+      // The new partner is younger than the removal, so a backup of it is restored.
+      const young = path.join(folder, "young.json");
+      await partner("backup", young, "--state", folder);
+      await on(async (_database, partners) => partners.delete("partner:leaver"));
+      const restored = await partner("restore", young, "--json", "--state", folder);
+      expect(JSON.parse(restored.out)).toMatchObject({ restored: ["leaver"], removed: [] });
+      await on(async (_database, partners) => partners.delete("partner:leaver"));
+      expect(JSON.parse((await restore("--with-removed", "--json")).out)).toMatchObject({
+        restored: ["leaver"],
+        removed: [],
+      });
+      const shown: unknown = JSON.parse((await partner("show", "leaver", "--json", "--state", folder)).out);
+      expect(shown).toMatchObject({ created_at: "2020-01-01T00:00:00.000Z", database: "DB_2" });
     } finally {
       await rm(folder, { recursive: true });
     }
   },
   4 * SLOW,
+);
+
+/** Sets the start of a partner's suspension in the registry. */
+async function suspendedSince(partners: KVNamespace, partnerId: string, sinceMs: number): Promise<void> {
+  const stored = z.looseObject({}).parse(await partners.get(`partner:${partnerId}`, "json"));
+  const suspended_at = new Date(sinceMs).toISOString();
+  await partners.put(`partner:${partnerId}`, JSON.stringify({ ...stored, suspended_at }));
+}
+
+test(
+  "remove waits for requests in flight also after suspend, and the suspension's start stays until resume",
+  async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "suspended-"));
+    const run = async (...args: string[]) => {
+      const { exitCode, out, err } = await partner(...args, "--json", "--state", folder);
+      expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+      return JSON.parse(out) as unknown;
+    };
+    const on = async <T>(work: (partners: KVNamespace) => Promise<T>): Promise<T> => {
+      const stores = await openLocalStores(folder);
+      if (!stores.ok) throw new Error(stores.problem);
+      try {
+        for (const { database } of stores.databases) await applyMigrations(database);
+        return await work(stores.partners);
+      } finally {
+        await stores.close();
+      }
+    };
+    try {
+      await run("create", "waiter");
+      await on(async () => {});
+      await run("suspend", "waiter");
+      const removing = { partner_id: "waiter", status: "removing", users: 0 };
+      expect(await run("remove", "waiter")).toEqual(removing);
+      await on(async (partners) => suspendedSince(partners, "waiter", Date.now() - 121_000));
+      await run("suspend", "waiter");
+      await run("resume", "waiter");
+      expect(await run("remove", "waiter")).toEqual(removing);
+      await on(async (partners) => suspendedSince(partners, "waiter", Date.now() - 121_000));
+      await run("suspend", "waiter");
+      expect(await run("remove", "waiter")).toEqual({ partner_id: "waiter", status: "removed" });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+  5 * SLOW,
 );

@@ -18,7 +18,7 @@ import { exportPartner } from "./exportPartner.ts";
 
 const USAGE = `Usage: npm run partner -- export <partner_id> --to DIR [--user USER_ID] …
        npm run partner -- backup <file> …
-       npm run partner -- restore <file> …`;
+       npm run partner -- restore <file> [--with-removed] …`;
 
 /** Commands of `npm run partner` that copy data out of the service or back. */
 export const COPY_COMMANDS: readonly string[] = ["export", "backup", "restore"];
@@ -30,20 +30,22 @@ export async function runCopyCommand(args: string[]): Promise<Refusal | null> {
     options: {
       to: { type: "string" },
       user: { type: "string" },
+      "with-removed": { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       ...TARGET_FLAGS,
     },
     allowPositionals: true,
   });
   if (!flags.ok) return flags;
-  const { to, user, json } = flags.values;
+  const { to, user, json, "with-removed": withRemoved } = flags.values;
   const [name, subject, ...rest] = flags.positionals;
   const isExport = name === "export";
   if (
     subject === undefined ||
     rest.length > 0 ||
     isExport !== (to !== undefined) ||
-    (user !== undefined && !isExport)
+    (user !== undefined && !isExport) ||
+    (withRemoved && name !== "restore")
   ) {
     return misuse(USAGE);
   }
@@ -70,12 +72,19 @@ export async function runCopyCommand(args: string[]): Promise<Refusal | null> {
     if (!databases.ok) return databases;
     try {
       if (partner === null || to === undefined) {
-        const restored = await restoreBackup(registry, databases.all, path.resolve(subject));
-        if (!restored.ok) return restored;
-        print(
-          `Restored ${restored.restored.length} partners. ${restored.present.length} existed and stay as they are.`,
-          { restored: restored.restored, present: restored.present },
-        );
+        const done = await restoreBackup(registry, databases.all, path.resolve(subject), withRemoved);
+        if (!done.ok) return done;
+        const { restored, present, removed } = done;
+        const lines = [
+          `Restored ${restored.length} partners. ${present.length} existed and stay as they are.`,
+          ...removed.map(
+            ({ partner_id, removed_at }) => `Skipped ${partner_id}: it was removed at ${removed_at}.`,
+          ),
+        ];
+        if (removed.length > 0) {
+          lines.push("--with-removed restores them, too: keys and settings, without the deleted data.");
+        }
+        print(lines.join("\n"), { restored, present, removed });
         return null;
       }
       const found = databaseNamed(databases, partner.database);
