@@ -20,7 +20,7 @@ import type { Activity } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
 import { parseSummary } from "./storedSummary.pure.ts";
 
-interface ActivityRow {
+export interface ActivityRow {
   file_id: string;
   session_index: number;
   version: number;
@@ -36,11 +36,13 @@ interface ActivityRow {
 }
 
 /** SQL for the columns of an activity `a` of a file `f`. */
-const COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.summary_id,
+export const ACTIVITY_COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.summary_id,
   f.readable_name AS activity_name, a.sport, a.start_time_in_seconds, a.summary, a.created_at, f.updated_at`;
-const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
+/** SQL that joins the file `f` of an activity `a`. */
+export const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
 
-function activityOf(row: ActivityRow): Activity {
+/** Returns an activity without `possible_duplicate_of`. */
+export function activityOf(row: ActivityRow): Activity {
   return {
     activity_id: activityId(row.file_id, row.session_index),
     file_id: row.file_id,
@@ -148,7 +150,7 @@ export async function readStoredActivity(env: Env, owner: Owner, id: string): Pr
   const db = databaseFor(env, owner);
   const row = await db
     .prepare(
-      `SELECT ${COLUMNS}, f.object_key, f.start_time_in_seconds AS pinged_start
+      `SELECT ${ACTIVITY_COLUMNS}, f.object_key, f.start_time_in_seconds AS pinged_start
        FROM activities a CROSS JOIN files f ON ${OF_FILE}
        WHERE a.partner_id = ? AND a.file_id = ? AND a.session_index = ?`,
     )
@@ -286,7 +288,7 @@ async function walkChanges(
   return db
     .prepare(
       `SELECT f.walked_time, f.walked_first, f.walked_batch, f.walked_file, a.file_id IS NOT NULL AS is_match,
-         (f.n = ?1 OR f.work >= ?2) AS is_end, ${COLUMNS}
+         (f.n = ?1 OR f.work >= ?2) AS is_end, ${ACTIVITY_COLUMNS}
        FROM (
          SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
            w.file_id AS walked_file, f.file_id, f.user_id, f.source, f.summary_id, f.readable_name, f.updated_at,
@@ -352,7 +354,7 @@ async function sortedPage(
     .prepare(
       `${sortedIfFew(
         few,
-        `SELECT ${COLUMNS} FROM ${FEW} a CROSS JOIN files f ON ${OF_FILE} WHERE ${where.sql}
+        `SELECT ${ACTIVITY_COLUMNS} FROM ${FEW} a CROSS JOIN files f ON ${OF_FILE} WHERE ${where.sql}
          ORDER BY a.start_time_in_seconds DESC, a.file_id DESC, a.session_index DESC LIMIT ?`,
       )} ORDER BY ${order}`,
     )
@@ -385,7 +387,7 @@ async function walkStarts(
   return db
     .prepare(
       `SELECT w.start AS walked_start, w.file_id AS walked_file, w.session_index AS walked_session,
-         f.file_id IS NOT NULL AS is_match, w.n = ?1 AS is_end, ${COLUMNS}
+         f.file_id IS NOT NULL AS is_match, w.n = ?1 AS is_end, ${ACTIVITY_COLUMNS}
        FROM ${walked(walk.sql)} LEFT JOIN activities a ON ${on.sql} LEFT JOIN files f ON ${of.sql}
        WHERE f.file_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?`,
     )

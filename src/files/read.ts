@@ -35,7 +35,7 @@ export const RELEASED_BY = `CASE WHEN f.status = 'held' THEN (
 /** SQL for the status of a file `f` that a partner reads: `queued` for a held file that an import has released. */
 export const READ_STATUS = `CASE WHEN ${RELEASED_BY} IS NULL THEN f.status ELSE 'queued' END`;
 
-interface FileRow extends Record<keyof PingFields, unknown> {
+export interface FileRow extends Record<keyof PingFields, unknown> {
   file_id: string;
   user_id: string;
   source: string;
@@ -72,7 +72,8 @@ function faultFields(
   };
 }
 
-function fileOf(row: FileRow): File {
+/** Returns a file of a row of `files` with its `released_by`. */
+export function fileOf(row: FileRow): File {
   const status = row.released_by === null ? row.status : "queued";
   return {
     file_id: row.file_id,

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -392,14 +392,6 @@ test(
         ]);
         await partners.put("usage:leaver", '{"files":0,"stored_bytes":0}');
       });
-      // As in a backup from years ago, when the partner was in the other database.
-      const saved = {
-        ...z
-          .looseObject({})
-          .parse(await on(async (_database, partners) => partners.get("partner:leaver", "json"))),
-        created_at: "2020-01-01T00:00:00.000Z",
-        database: "DB",
-      };
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 121 });
       expect(JSON.parse((await partner("show", "leaver", "--json", "--state", folder)).out)).toMatchObject({
         status: "suspended",
@@ -434,48 +426,20 @@ test(
             results: expect.arrayContaining([{ partner_id: "leaver" }]),
           });
         }
+        expect(await database.prepare("SELECT partner_id FROM removed_partners").all()).toMatchObject({
+          results: [{ partner_id: "leaver" }],
+        });
         const jobs = await database.prepare("SELECT job_id FROM operator_jobs").all();
         expect(jobs.results).toEqual([{ job_id: "of-stayer" }]);
         const left = await database.prepare("SELECT count(*) n FROM deliveries").first();
         expect(left).toEqual({ n: 1 });
         expect((await partners.list()).keys.map(({ name }) => name)).toEqual(["partner:stayer"]);
       });
-
-      const file = path.join(folder, "backup.json");
-      await writeFile(file, JSON.stringify({ partners: [saved] }));
-      const restore = async (...flags: string[]) => partner("restore", file, "--state", folder, ...flags);
-      expect((await restore()).out).toMatch(
-        /^Restored 0 partners\. 0 existed and stay as they are\.\nSkipped leaver: it was removed at \S+Z\.\n--with-removed /,
-      );
-      expect(await partner("show", "leaver", "--state", folder)).toMatchObject({ exitCode: 1 });
-
-      // Its erasures' bounds are in DB_2, so that late work cannot write old versions back.
-      expect(await partner("create", "leaver", "--database", "DB", "--state", folder)).toEqual({
-        exitCode: 1,
-        out: "",
-        err: "DB_2 has rows of leaver: its data, or for 90 days hashes of its erased users. Create it there: leave out --database, or choose another id.\n",
-      });
-      expect((await partner("create", "leaver", "--state", folder)).out).toContain("Database:        DB_2\n");
-      expect(JSON.parse((await restore("--json")).out)).toMatchObject({ present: ["leaver"] });
-
-      // The new partner is younger than the removal, so a backup of it is restored.
-      const young = path.join(folder, "young.json");
-      await partner("backup", young, "--state", folder);
-      await on(async (_database, partners) => partners.delete("partner:leaver"));
-      const restored = await partner("restore", young, "--json", "--state", folder);
-      expect(JSON.parse(restored.out)).toMatchObject({ restored: ["leaver"], removed: [] });
-      await on(async (_database, partners) => partners.delete("partner:leaver"));
-      expect(JSON.parse((await restore("--with-removed", "--json")).out)).toMatchObject({
-        restored: ["leaver"],
-        removed: [],
-      });
-      const shown: unknown = JSON.parse((await partner("show", "leaver", "--json", "--state", folder)).out);
-      expect(shown).toMatchObject({ created_at: "2020-01-01T00:00:00.000Z", database: "DB_2" });
     } finally {
       await rm(folder, { recursive: true });
     }
   },
-  4 * SLOW,
+  8 * SLOW,
 );
 
 /** Sets the start of a partner's suspension in the registry. */

@@ -5,13 +5,14 @@ import { partnerSchema } from "../../partners/partner.ts";
 import { refuse, systemCode, type Refusal } from "../commandLine.ts";
 import type { Database } from "../databases.ts";
 import type { Registry } from "../registries.ts";
+import type { Source } from "./source.ts";
 import { databaseWithRowsOf, forgetRemoval, readRemovals } from "../removedPartners.ts";
 
 const backupSchema = z.object({ partners: z.array(partnerSchema) });
 
 /** Writes all partners, with the digests of their keys and their webhook secrets, to a file that only this user can read. */
-export async function writeBackup(registry: Registry, file: string): Promise<number> {
-  const partners = await registry.list();
+export async function writeBackup(source: Pick<Source, "listPartners">, file: string): Promise<number> {
+  const partners = await source.listPartners();
   const draft = `${file}.part`;
   await writeFile(draft, `${JSON.stringify({ partners }, null, 2)}\n`, { mode: 0o600 });
   await rename(draft, file);

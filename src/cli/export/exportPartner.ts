@@ -5,7 +5,7 @@ import path from "node:path";
 import { settingsOf, type Partner } from "../../partners/partner.ts";
 import { systemCode } from "../commandLine.ts";
 import type { Database } from "../databases.ts";
-import type { StoredBytes } from "../storedBytes.ts";
+import type { Source } from "./source.ts";
 import { LISTS, originalsOf, rowsOf } from "./lists.ts";
 
 export interface Exported {
@@ -26,8 +26,8 @@ const ORIGINALS = "originals";
  * sha256sum. Holds one page of rows and one original. Run again after an interruption, it keeps complete originals.
  */
 export async function exportPartner(
-  database: Database,
-  bytes: StoredBytes,
+  database: Pick<Database, "run">,
+  source: Pick<Source, "saveObject">,
   partner: Partner,
   userId: string | null,
   folder: string,
@@ -43,11 +43,11 @@ export async function exportPartner(
       await writeFile(path.join(folder, "partner.json"), settings, { mode: 0o600 });
       await list("partner.json", createHash("sha256").update(settings).digest("hex"));
     }
-    for (const { name, row, ...query } of LISTS) {
+    for (const { name, objectOf, ...query } of LISTS) {
       const { rows, sha256 } = await writeLines(
         path.join(folder, `${name}.jsonl`),
         rowsOf(database, query, partner.partner_id, userId),
-        row,
+        (row) => objectOf(row, partner),
       );
       exported.rows[name] = rows;
       await list(`${name}.jsonl`, sha256);
@@ -57,7 +57,7 @@ export async function exportPartner(
       const target = path.join(folder, name);
       const earlier = await hashOf(target);
       const isKept = earlier !== null && (original.sha256 === null || earlier === original.sha256);
-      const sha256 = isKept ? earlier : await writeOriginal(bytes, original.object_key, target);
+      const sha256 = isKept ? earlier : await writeOriginal(source, original.object_key, target);
       if (sha256 === null || (original.sha256 !== null && sha256 !== original.sha256)) {
         exported.damaged.push(original.file_id);
       }
@@ -77,14 +77,14 @@ export async function exportPartner(
 async function writeLines(
   file: string,
   rows: AsyncGenerator<Record<string, unknown>>,
-  form: (row: Record<string, unknown>) => Record<string, unknown>,
+  objectOf: (row: Record<string, unknown>) => object,
 ): Promise<{ rows: number; sha256: string }> {
   const hash = createHash("sha256");
   const output = await open(file, "w", 0o600);
   let count = 0;
   try {
     for await (const row of rows) {
-      const line = `${JSON.stringify(form(row))}\n`;
+      const line = `${JSON.stringify(objectOf(row))}\n`;
       hash.update(line);
       await output.write(line);
       count += 1;
@@ -96,9 +96,13 @@ async function writeLines(
 }
 
 /** Writes an object to a file, which appears when it is complete. Returns its hash, or null for a missing object. */
-async function writeOriginal(bytes: StoredBytes, key: string, target: string): Promise<string | null> {
+async function writeOriginal(
+  source: Pick<Source, "saveObject">,
+  key: string,
+  target: string,
+): Promise<string | null> {
   const draft = `${target}.part`;
-  if (!(await bytes.save(key, draft))) return null;
+  if (!(await source.saveObject(key, draft))) return null;
   await rename(draft, target);
   return hashOf(target);
 }
