@@ -49,7 +49,7 @@ class TransientFault extends RemoteFault {
 
 /**
  * Cloudflare's REST API for the account and the Worker of one environment. Repeats a call after a network fault, status 429
- * or 5xx, so each call must be safe to repeat. Methods throw a RemoteFault. A call takes about 0.2 s; a run of wrangler, two.
+ * or 5xx, so each call must be safe to repeat. Methods throw a RemoteFault. A run of wrangler in place of a call would take two seconds.
  */
 export class Cloudflare {
   readonly #environment: Environment;

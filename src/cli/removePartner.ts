@@ -8,7 +8,7 @@ import type { Refusal } from "./commandLine.ts";
 import { databaseNamed, type Database } from "./databases.ts";
 import type { CommandOutput, Request, Stores } from "./partnerRequest.ts";
 
-/** Number of users in one statement: 0.4 s for two calls of Cloudflare's API. It blocks its database for some 10 ms. */
+/** Number of users in one statement. It blocks its database while it runs. */
 const USERS_PER_STATEMENT = 500;
 /** Number of rows that one statement deletes. A statement blocks its database while it runs. */
 const ROWS_PER_STATEMENT = 4_000;

@@ -1,9 +1,8 @@
 import { createHash, createHmac } from "node:crypto";
-import { createReadStream, createWriteStream, existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { chmod, copyFile, readFile } from "node:fs/promises";
 import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
 import { systemCode } from "./commandLine.ts";
@@ -79,7 +78,8 @@ export function openStateFiles(state: string): StateFiles | null {
         if (row === undefined) return false;
         try {
           const blob = path.join(stores, "r2", bucketName, "blobs", row.blob_id);
-          await pipeline(createReadStream(blob), createWriteStream(file, { mode: 0o600 }));
+          await copyFile(blob, file);
+          await chmod(file, 0o600);
           return true;
         } catch (fault) {
           // The service has replaced the object since the row was read.
