@@ -37,9 +37,9 @@ async function nodeOptions(): Promise<string[]> {
 
 /** Stores 5,000 files: rows through D1, and bytes as miniflare stores them. */
 async function fill(state: string): Promise<void> {
-  const { bucket, close } = await openLocalBucket(state);
-  await bucket.put("other/first", "creates the tables");
-  await close();
+  const opened = await openLocalBucket(state);
+  await opened.bucket.put("other/first", "creates the tables");
+  await opened.close();
   const stores = await openLocalStores(state);
   if (!stores.ok) throw new Error(stores.problem);
   for (const { database } of stores.databases) await applyMigrations(database);
