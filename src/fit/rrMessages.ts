@@ -1,4 +1,4 @@
-import { fieldPositions, isNumeric, memberBytes, readMember, type FieldPosition } from "./decode.ts";
+import { fieldPositions, isNumeric, memberBytes, readMember, UINT16, type FieldPosition } from "./decode.ts";
 import type { Definition } from "./frame.ts";
 import { BEAT_INTERVALS, HRV, RAW_BBI, type ArrayField, type NumberField } from "./profile.ts";
 import { RR_INTERVAL_UNITS, RR_MESSAGE_UNITS } from "./workBudget.ts";
@@ -35,6 +35,8 @@ export interface RrPlan {
   /** Times, or times with flags in the same number. */
   readonly times: FieldPosition;
   readonly arePacked: boolean;
+  /** Whether every valid member is an interval. Nearly all files have only such messages. */
+  readonly isPlain: boolean;
   readonly scale: number;
   readonly quality: FieldPosition | undefined;
   readonly gap: FieldPosition | undefined;
@@ -68,6 +70,7 @@ export function compileRr(view: DataView, definition: Definition): RrPlan | null
     littleEndian: definition.littleEndian,
     times,
     arePacked: packed !== undefined,
+    isPlain: MESSAGES[source] !== RAW_BBI && times.baseType === UINT16,
     scale: packed === undefined ? time.scale : MILLISECONDS,
     quality: isRaw ? place(RAW_BBI.fields.quality) : undefined,
     gap: isRaw ? place(RAW_BBI.fields.gap) : undefined,
@@ -94,8 +97,15 @@ export function readRr(view: DataView, plan: RrPlan, at: number, into: RrEntries
 
 /** Returns the number of intervals of a message. */
 export function countRr(view: DataView, plan: RrPlan, at: number, entries: RrEntries): number {
-  readRr(view, plan, at, entries);
   let count = 0;
+  if (plan.isPlain) {
+    const { at: from, size } = plan.times;
+    for (let offset = from; offset < from + size; offset += 2) {
+      if (view.getUint16(at + offset, plan.littleEndian) !== 0xffff) count++;
+    }
+    return count;
+  }
+  readRr(view, plan, at, entries);
   for (let i = 0; i < entries.count; i++) if (entries.kinds[i] !== GAP) count++;
   return count;
 }

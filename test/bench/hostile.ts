@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { MAX_FILE_BYTES, MAX_RR_INTERVALS } from "../../src/contract/limits.ts";
 import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.pure.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
-import { decodeActivities, decodeStreams, decodeWithData } from "../../src/fit/index.ts";
+import { decodeActivities, decodeRrIntervals, decodeStreams, decodeWithData } from "../../src/fit/index.ts";
 import { judgePings, judgeRejected } from "../../src/pings/judgeItems.ts";
 import { pingRequestSchema } from "../../src/pings/ping.ts";
 import { HOSTILE_FILES, sparseRows } from "../support/fitHostile.ts";
@@ -100,6 +100,8 @@ async function fileFigures(): Promise<Figure[]> {
     import: (bytes) => decodeActivities(bytes, NO_FALLBACK),
     inspect: (bytes) => JSON.stringify(decodeWithData(bytes, { ...NO_FALLBACK, most: MAX_RR_INTERVALS })),
     streams: (bytes) => JSON.stringify(streams(bytes, null)),
+    intervals: (bytes) =>
+      JSON.stringify(decodeRrIntervals(bytes, { ...NO_FALLBACK, sessionIndex: 0, most: MAX_RR_INTERVALS })),
     "1,000 points": (bytes) => JSON.stringify(streams(bytes, 1_000)),
   };
   const dearest = new Map<string, { cpu: number; kind: string }>();

@@ -263,6 +263,32 @@ function scatteredHeartRates(size: number): Uint8Array {
   return writer.done();
 }
 
+/** Returns a file with records that jump between 100 sessions, each followed by a message with an interval. */
+function leapingIntervals(size: number): Uint8Array {
+  const writer = new Writer(size);
+  for (let i = 0; i < 100; i++) writer.session(T0 + 1_000 * i, 500_000 + i);
+  writer.define(0, RECORD, [TIMESTAMP]).define(1, 78, [[0, 2, UINT16]]);
+  for (let i = 0; writer.fits(8); i++) {
+    const time = T0 + scattered(i, 100_000);
+    writer.put(0).uint32(time).put(1).uint16(800);
+  }
+  return writer.done();
+}
+
+/** Returns a file with intervals whose own timestamps jump between 100 sessions. */
+function leapingBeats(size: number): Uint8Array {
+  const writer = new Writer(size);
+  for (let i = 0; i < 100; i++) writer.session(T0 + 1_000 * i, 500_000 + i);
+  writer.define(0, 290, [TIMESTAMP, [1, 2, UINT16]]);
+  for (let i = 0; writer.fits(7); i++) {
+    writer
+      .put(0)
+      .uint32(T0 + scattered(i, 100_000))
+      .uint16(800);
+  }
+  return writer.done();
+}
+
 /** Returns a file with random readings in all of 64 developer fields. */
 function denseRows(size: number, nativeField = 0xff): Uint8Array {
   const writer = new Writer(size).describe(DEVELOPER_FIELDS, nativeField);
@@ -413,6 +439,30 @@ export const HOSTILE_FILES: Readonly<Record<string, (size: number) => Uint8Array
       ],
       Array.from({ length: 20 }, (_, i) => 1 + i),
     ),
+  "hrv messages of one interval": (size) => repeated(size, 78, [[0, 2, UINT16]], [0x20, 3]),
+  "hrv messages without intervals": (size) => repeated(size, 78, [[0, 2, UINT16]], [0xff, 0xff]),
+  "hrv messages of 255 intervals": (size) =>
+    repeated(size, 78, [[0, 255, UINT8]], Array<number>(255).fill(99)),
+  "raw_bbi messages of 127 intervals": (size) =>
+    repeated(
+      size,
+      372,
+      [[1, 254, UINT16]],
+      range(254).map((i) => (i & 1 ? 0x43 : (i * 7) & 0xff)),
+    ),
+  "raw_bbi messages of times, qualities and gaps": (size) =>
+    repeated(
+      size,
+      372,
+      [
+        [2, 85, UINT8],
+        [3, 85, UINT8],
+        [4, 85, UINT8],
+      ],
+      range(255).map((i) => i & 1),
+    ),
+  "beat_intervals messages that leap between 100 sessions": leapingBeats,
+  "100 sessions, records that leap between them, and intervals": leapingIntervals,
   "records of 2 bytes": (size) => repeated(size, RECORD, [[3, 1, UINT8]], [99]),
   "records of denormal floats": (size) => {
     const writer = new Writer(size).describe(DEVELOPER_FIELDS);
