@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { poolSwimFile, rideFile, runFile, triathlonFile } from "../../src/cli/demo/workouts.ts";
-import { decodeActivities, type DecodedActivity } from "../../src/fit/index.ts";
+import { decodeActivities, decodeRrIntervals, type DecodedActivity } from "../../src/fit/index.ts";
 
 const START = 1_760_000_000;
 const workout = { startInSeconds: START, seconds: 3_600, secondsApart: 2, effort: 1 };
@@ -36,6 +36,17 @@ describe("the demo's files decode as", () => {
     expect(run).toMatchObject({ sport: "running", average_power_in_watts: null });
     expect(run?.average_steps_per_minute).toBeGreaterThan(150);
     expect(run?.average_steps_per_minute).toBeLessThan(190);
+  });
+
+  test("a run with beat-to-beat intervals over all of it", () => {
+    const file = runFile(workout);
+    expect(decoded(file)[0]?.has_rr_intervals).toBe(true);
+    expect(decoded(rideFile(workout))[0]?.has_rr_intervals).toBe(false);
+    const session = { sessionIndex: 0, most: 100_000, fallbackStartInSeconds: null };
+    const intervals = decodeRrIntervals(file, session);
+    expect(intervals).toMatchObject({ source: "hrv", artefact_share: 0, truncated: false });
+    expect(intervals?.coverage).toBeGreaterThan(0.999);
+    expect(intervals?.time_in_seconds.at(-1)).toBeGreaterThan(3_599);
   });
 
   test("a pool swim with four lengths in each lap", () => {

@@ -1,5 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { rideFile as demoRide } from "../../src/cli/demo/workouts.ts";
+import { rideFile as demoRide, runFile } from "../../src/cli/demo/workouts.ts";
 import { partnerClient, type PartnerClient } from "../conformance/partnerClient.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
 import { activityFile } from "../support/fitBuilder.ts";
@@ -17,6 +18,7 @@ let credentials: PartnerCredentials;
 let partner: PartnerClient;
 let shared: ConsolePage;
 let rideId: string;
+let runId: string;
 
 const ride = (startInSeconds: number) =>
   demoRide({ startInSeconds, seconds: 1_200, secondsApart: 5, effort: 1 });
@@ -51,6 +53,16 @@ describe.skipIf(chromium === null)("The console", () => {
       start_time_in_seconds: String(START),
     });
     rideId = files[0]?.file_id ?? "";
+    // The demo's runs have beat-to-beat intervals.
+    const run = { startInSeconds: START, seconds: 1_200, secondsApart: 2, effort: 1 };
+    const pinged = await partner.ping({
+      summary_id: "run-1",
+      callback_url: host.serve(runFile(run)),
+      priority: 1,
+      user_id: "rider-3",
+      start_time_in_seconds: String(START),
+    });
+    runId = pinged.files[0]?.file_id ?? "";
     await partner.ping({
       summary_id: "lost",
       callback_url: host.serve(new Uint8Array(), { status: 404 }),
@@ -347,6 +359,33 @@ describe.skipIf(chromium === null)("The console", () => {
     expect(await page.getByLabel("Step length").count()).toBe(0);
   });
 
+  test("shows beat-to-beat intervals as a chart, offers them as CSV, and reads them only where they are", async () => {
+    const opened = await open();
+    const { page } = opened;
+    const read: string[] = [];
+    page.on("request", (request) => read.push(new URL(request.url()).pathname));
+    await visit(page, `activities/${rideId}.0`, /./);
+    await page.locator(".chart canvas").nth(3).waitFor();
+    expect(await page.locator(".beats").count()).toBe(0);
+    expect(read.filter((path) => path.endsWith("/rr/"))).toEqual([]);
+    await visit(page, `activities/${runId}.0`, /./);
+    const beats = page.locator(".beats");
+    await beats.getByText(/^[\d,]+ intervals of hrv messages/).waitFor();
+    await beats.getByRole("img", { name: /^R-R interval over time: \d+ to \d+/ }).waitFor();
+    expect(await beats.locator("canvas").count()).toBe(1);
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      beats.getByRole("button", { name: "Download the intervals as CSV" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe(`${runId}.0-rr.csv`);
+    const lines = (await readFile(await download.path(), "utf8")).trim().split("\n");
+    expect(lines[0]).toBe("time_in_seconds,interval_in_seconds");
+    expect(lines.length).toBeGreaterThan(2_000);
+    expect(lines.at(-1)).toMatch(/^11\d\d(\.\d+)?,0\.\d+$|^1200,0\.\d+$/);
+    expect(opened.errors).toEqual([]);
+    await opened.close();
+  });
+
   test("shows the activities of a dropped file, and why another file is not accepted", async () => {
     const { page } = shared;
     await visit(page, "try", "Try it");
@@ -398,6 +437,7 @@ describe.skipIf(chromium === null)("The console", () => {
       [`files/${file?.file_id}`, "lost"],
       ["activities", "Activities"],
       [`activities/${rideId}.0`, /./],
+      [`activities/${runId}.0`, /./],
       ["events", "Events"],
       [`events/${event?.id}`, "Event"],
       ["try", "Try it"],

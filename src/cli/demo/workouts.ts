@@ -27,6 +27,8 @@ interface Motion {
   heartRate: number;
   cadence?: number;
   power?: number;
+  /** Whether the heart rate strap records beat-to-beat intervals. */
+  recordsBeats?: boolean;
   /** Height of the hills, in metres. */
   hill: number;
 }
@@ -48,6 +50,7 @@ const RUNNING: Motion = {
   speedSwing: 0.35,
   heartRate: 152,
   cadence: 84,
+  recordsBeats: true,
   hill: 6,
 };
 const OPEN_WATER: Motion = {
@@ -172,6 +175,7 @@ function readingsOf(
   const count = Math.floor(seconds / secondsApart) + 1;
   const readings: Reading[] = [];
   let distance = 0;
+  const beatsUntil = heart();
   let { latitude, longitude } = HOME;
   for (let index = 0; index < count; index += 1) {
     const part = index / Math.max(1, count - 1);
@@ -179,12 +183,16 @@ function readingsOf(
     const warm = Math.min(1, part * 5);
     const speed =
       motion.speed * effort - motion.speedSwing * hill + 0.04 * motion.speed * Math.sin(index * 1.7);
+    const heartRate = motion.heartRate * effort - 36 * (1 - warm) + 9 * hill;
     readings.push({
       seconds: startSeconds + index * secondsApart,
       latitudeInDegrees: latitude,
       longitudeInDegrees: longitude,
       altitudeInMeters: 24 - motion.hill * Math.cos(part * 6 * Math.PI),
-      heartRate: motion.heartRate * effort - 36 * (1 - warm) + 9 * hill,
+      heartRate,
+      ...(motion.recordsBeats === true
+        ? { rrIntervalsInSeconds: beatsUntil(index * secondsApart, heartRate) }
+        : {}),
       ...(motion.cadence === undefined
         ? {}
         : { cadence: motion.cadence - 5 * hill + 2 * Math.sin(index * 2.3) }),
@@ -201,6 +209,20 @@ function readingsOf(
       (speed * secondsApart * Math.sin(heading) * DEGREES_PER_METER) / Math.cos((latitude * Math.PI) / 180);
   }
   return readings;
+}
+
+/** Returns a function that returns the intervals of the beats up to a time, with some heart rate variability. */
+function heart(): (seconds: number, heartRate: number) => number[] {
+  let lastBeat = 0;
+  return (seconds, heartRate) => {
+    const intervals: number[] = [];
+    const next = () => (60 / heartRate) * (1 + 0.02 * Math.sin(lastBeat * 1.6));
+    for (let interval = next(); lastBeat + interval <= seconds; interval = next()) {
+      intervals.push(interval);
+      lastBeat += interval;
+    }
+    return intervals;
+  };
 }
 
 function totalsOf(motion: Motion, readings: readonly Reading[], seconds: number, effort: number): Totals {

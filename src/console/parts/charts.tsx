@@ -152,7 +152,8 @@ export function Charts({
   );
 }
 
-function Chart({
+/** Draws the values of a row at the places along the axis. */
+export function Chart({
   row,
   along,
   axis,
@@ -234,7 +235,8 @@ function Chart({
     drawn.setCursor({ left: drawn.valToPos(x, "x"), top: 0 }, false);
   }, [place, along, axis, dark]);
   const known = row.values.filter((value) => value !== null);
-  const range = `${number(Math.min(...known), row.digits)} to ${number(Math.max(...known), row.digits, row.unit)}`;
+  const [least, most] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
+  const range = `${number(least, row.digits)} to ${number(most, row.digits, row.unit)}`;
   return (
     <figure class="chart">
       <figcaption>

@@ -6,6 +6,7 @@ import { kilometers, startTime, spaced } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
+import { ActivityBeats } from "../parts/beats.tsx";
 import { Charts } from "../parts/charts.tsx";
 import { Derived, Devices, Lengths, Laps, Totals } from "../parts/quantities.tsx";
 import { Route } from "../parts/route.tsx";
@@ -53,6 +54,7 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
       {value.streams.length === 0 && (
         <Empty>This activity has no records, so it has no map and no charts.</Empty>
       )}
+      {value.has_rr_intervals && <ActivityBeats api={api} path={path} name={value.activity_id} />}
       <Laps laps={value.laps} />
       <Lengths lengths={value.lengths} />
       <Devices devices={value.devices} />

@@ -4,6 +4,7 @@ import { summaryOf, type Report, type StepResult } from "../../verify/report.ts"
 import { verify } from "../../verify/verify.ts";
 import type { Api } from "../api.ts";
 import { number } from "../format.ts";
+import { download } from "../parts/download.ts";
 import { Heading, Status } from "../parts/page.tsx";
 
 export function CheckView({ api }: { api: Api }) {
@@ -56,21 +57,19 @@ export function CheckView({ api }: { api: Api }) {
         {report === null ? null : <p class={report.ok ? "note" : "problem"}>{summaryOf(report)}</p>}
       </div>
       {report === null ? null : (
-        <button type="button" onClick={() => download(report)}>
+        <button
+          type="button"
+          onClick={() =>
+            download(
+              `integration-${report.partner_id}-${report.finished_at.slice(0, 10)}.json`,
+              "application/json",
+              JSON.stringify(report, null, 2),
+            )
+          }
+        >
           Download the report as JSON
         </button>
       )}
     </>
   );
-}
-
-function download(report: Report): void {
-  const address = URL.createObjectURL(
-    new Blob([JSON.stringify(report, null, 2)], { type: "application/json" }),
-  );
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = `integration-${report.partner_id}-${report.finished_at.slice(0, 10)}.json`;
-  link.click();
-  URL.revokeObjectURL(address);
 }

@@ -4,6 +4,7 @@ import { MAX_FILE_BYTES } from "../../contract/limits.ts";
 import type { Api, Problem } from "../api.ts";
 import { bytes, counted, startTime, spaced } from "../format.ts";
 import { Heading, Loading, ProblemBox } from "../parts/page.tsx";
+import { Beats } from "../parts/beats.tsx";
 import { Charts } from "../parts/charts.tsx";
 import { Warnings } from "../parts/warnings.tsx";
 import { Derived, Devices, Laps, Lengths, Totals } from "../parts/quantities.tsx";
@@ -80,6 +81,9 @@ function InspectedActivity({ activity }: { activity: Inspection["activities"][nu
           <Route streams={activity.stream_data} at={at} />
           <Charts streams={activity.stream_data} at={at} onAt={setAt} />
         </div>
+      )}
+      {activity.rr_intervals !== undefined && activity.has_rr_intervals && (
+        <Beats intervals={activity.rr_intervals} name={`session-${activity.session_index}`} />
       )}
       <Laps laps={activity.laps} />
       <Lengths lengths={activity.lengths} />
