@@ -12,12 +12,10 @@ CREATE TABLE files (
   priority              INTEGER NOT NULL,
   overwrite_mode        INTEGER NOT NULL,
   start_time_in_seconds TEXT NOT NULL,
-  sequence_number       INTEGER,
   status                TEXT NOT NULL,              -- of the newest version: held, queued, imported, failed
   attempts              INTEGER NOT NULL DEFAULT 0,
   import_id             TEXT,
-  error                 TEXT,                       -- JSON { code, detail, http_status, retryable }; of a queued file the last one
-  next_attempt_at       INTEGER,                    -- when a queued file is tried again after its error
+  error                 TEXT,                       -- JSON { code, detail, http_status, retryable }
   version               INTEGER NOT NULL,           -- the newest version that was pinged
   revision              INTEGER NOT NULL,           -- the collector's counter; only a higher one replaces a row
   stored_version        INTEGER,                    -- the readable version: its activities are stored
@@ -205,13 +203,14 @@ CREATE TABLE source_rounds (
 -- Signed requests: events to the partner, and training-plan requests to the planner.
 CREATE TABLE deliveries (
   partner_id      TEXT NOT NULL,
-  delivery_id     TEXT NOT NULL,                    -- evt_ or plan_, then the import's id
+  delivery_id     TEXT NOT NULL,                    -- evt_ or plan_, then the import's id, then _ and a further endpoint's id
+  endpoint_id     TEXT NOT NULL DEFAULT 'ep_default', -- the receiver of an event; ep_none: no endpoint wants the event
   kind            TEXT NOT NULL,                    -- event, training_plan
   type            TEXT NOT NULL,                    -- bulk_fit_import.completed, training_plan.requested, …
   user_id         TEXT,
   import_id       TEXT,
   body            TEXT NOT NULL,                    -- the exact bytes that are signed and sent
-  status          TEXT NOT NULL,                    -- waiting, pending, delivered, failed, recorded
+  status          TEXT NOT NULL,                    -- waiting, pending, held, delivered, failed, recorded
   attempts        TEXT NOT NULL DEFAULT '[]',       -- JSON [{ at, status, milliseconds, answer }]
   attempt_count   INTEGER NOT NULL DEFAULT 0,       -- number of all attempts
   attempts_before INTEGER NOT NULL DEFAULT 0,       -- number of attempts before the retry schedule last restarted
@@ -228,6 +227,39 @@ CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at,
 CREATE INDEX test_events_by_creation ON deliveries (created_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX test_events_of_partner ON deliveries (partner_id, created_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
+CREATE INDEX deliveries_held ON deliveries (created_at) WHERE status = 'held';
+CREATE INDEX deliveries_of_endpoint ON deliveries (partner_id, endpoint_id, created_at, delivery_id) WHERE kind = 'event';
+
+-- Receivers of a partner's events, at most 5. A partner without rows has one, ep_default: the event_url of its settings.
+CREATE TABLE endpoints (
+  partner_id      TEXT NOT NULL,
+  endpoint_id     TEXT NOT NULL,
+  url             TEXT,                             -- null: the event_url of the partner's settings
+  event_types     TEXT NOT NULL,                    -- JSON array
+  include_history INTEGER NOT NULL DEFAULT 0,       -- whether files of a history count as outcomes
+  on_hold_since   INTEGER,                          -- null: not on hold
+  secrets         TEXT NOT NULL DEFAULT '[]',       -- JSON [{ secret_id, secret, created_at, expires_at }]; ep_default: if
+                                                    --   empty, those of the partner's settings
+  verified_at     INTEGER,                          -- when the receiver last returned a challenge; null: it gets no events yet
+  failing_since   INTEGER,                          -- first failed attempt since the last successful one
+  disabled_at     INTEGER,                          -- null: not disabled
+  recover_since   INTEGER,                          -- events from this time on that failed or were held are sent again; advances
+  created_at      INTEGER NOT NULL,
+  deleted_at      INTEGER,                          -- one deleted row stays: without rows, ep_default would be back
+  PRIMARY KEY (partner_id, endpoint_id)
+) WITHOUT ROWID;
+
+CREATE INDEX endpoints_to_recover ON endpoints (recover_since) WHERE recover_since IS NOT NULL;
+
+-- Attempts to deliver to an endpoint, by day.
+CREATE TABLE endpoint_days (
+  partner_id  TEXT NOT NULL,
+  endpoint_id TEXT NOT NULL,
+  day         INTEGER NOT NULL,                     -- number of days since 1970, in UTC
+  delivered   INTEGER NOT NULL,
+  failed      INTEGER NOT NULL,
+  PRIMARY KEY (partner_id, endpoint_id, day)
+) WITHOUT ROWID;
 
 -- An import shows the state and the attempts of its event and plan request.
 CREATE TRIGGER touch_import AFTER UPDATE OF status, attempt_count ON deliveries
@@ -298,12 +330,6 @@ CREATE TABLE erased (
   next_sweep_at      INTEGER,
   sweeps_left        INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (partner_id, user_hash)
-) WITHOUT ROWID;
-
--- Partners that an operator has removed from this database. A restored backup of the registry skips them.
-CREATE TABLE removed_partners (
-  partner_id TEXT NOT NULL PRIMARY KEY,
-  removed_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE INDEX erased_due ON erased (partner_id, next_sweep_at) WHERE next_sweep_at IS NOT NULL;

@@ -100,10 +100,10 @@ export type DeliveryLine = {
       /** Type of the event or of the plan request. */
       type: string;
       /**
-       * `pending`: is retried. `failed`: is not retried. `recorded`: no planner is configured, so no request is sent.
+       * `pending`: is retried. `held`: the endpoint is on hold. `failed`: is not retried. `recorded`: no planner is configured, so no request is sent.
        * `claim_expired`: the result came too late to be stored, and another attempt follows.
        */
-      outcome: "delivered" | "pending" | "failed" | "recorded" | "claim_expired";
+      outcome: "delivered" | "pending" | "held" | "failed" | "recorded" | "claim_expired";
     }
   | {
       /** No slot at the receiver is free. The delivery is postponed without an attempt. */ outcome: "postponed";
@@ -139,6 +139,8 @@ export interface ScheduledLine extends SweepCounts {
 /** Number of items that each sweep found. Absent for a sweep that failed or was not due. */
 export interface SweepCounts {
   deliveries?: number;
+  /** Events that were sent again for an endpoint's recovery, and events that failed because they were held too long. */
+  recovered_events?: number;
   erasures?: number;
   expired_erasures?: number;
   /** Databases with jobs of `redecode` or `project-again` that were sent to the queue. */

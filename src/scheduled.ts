@@ -1,4 +1,5 @@
 import { sweepDeliveries, sweepTestEvents } from "./deliveries/sweep.ts";
+import { sweepRecoveries } from "./endpoints/recovery/recover.ts";
 import type { Env } from "./env.ts";
 import { sweepExpiredErasures } from "./erasure/expire.ts";
 import { sweepErasures } from "./erasure/sweep.ts";
@@ -22,6 +23,7 @@ interface Sweep {
 /** All sweeps of the schedule. They finish work that a crash has interrupted. One that fails does not stop the others. */
 const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", run: sweepDeliveries },
+  { name: "recovered_events", run: sweepRecoveries },
   { name: "erasures", run: sweepErasures },
   { name: "expired_erasures", run: sweepExpiredErasures },
   { name: "operator_jobs", run: sendJobs },

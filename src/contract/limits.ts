@@ -4,9 +4,9 @@
  */
 
 const MIB = 1024 * 1024;
-export const MINUTE_MS = 60_000;
+const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-export const DAY_MS = 24 * HOUR_MS;
+const DAY_MS = 24 * HOUR_MS;
 
 /** Maximum size of a JSON body: room for 5,000 pings with long signed URLs, or for 20,000 expected ids. */
 export const MAX_JSON_BODY_BYTES = 16 * MIB;
@@ -83,6 +83,16 @@ export const PAGE_ROWS = { default: 50, max: 200 } as const;
 export const FAILURES_IN_EVENT = 100;
 /** Maximum number of test events of a partner in 24 hours. They are kept for 30 days. */
 export const TEST_EVENTS_A_DAY = 1_000;
+/** Maximum number of endpoints of a partner. */
+export const MAX_ENDPOINTS = 5;
+/** Time that events wait while their endpoint is on hold. Then they fail. */
+export const EVENTS_HELD_FOR_MS = 7 * DAY_MS;
+/** An endpoint is disabled when its attempts have failed for this time without a success. */
+export const ENDPOINT_FAILS_FOR_MS = 5 * DAY_MS;
+/** Number of days for which an endpoint's attempts are counted. */
+export const ENDPOINT_DAYS = 14;
+/** Time for which older secrets stay valid after a rotation, in hours. A day includes working hours in every time zone. */
+export const OVERLAP_HOURS = { default: 24, max: 720 } as const;
 /** Number of days that an overview covers. */
 export const OVERVIEW_DAYS = 14;
 

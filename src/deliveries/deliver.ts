@@ -2,11 +2,13 @@ import { databaseFor } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { logLine } from "../log.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
+import { countAttempt } from "../endpoints/attempts/write.ts";
 import { newWebhookSecret } from "../partners/partner.ts";
 import { enterHost } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import type { Results } from "../windows/window.pure.ts";
-import { afterForgedAttempt, FORGED } from "./forged.ts";
+import { returnsChallenge } from "./challenge.pure.ts";
+import { afterForgedAttempt, FORGED, isTest, TEST } from "./forged.ts";
 import type { DeliveryMessage } from "./message.ts";
 import { post } from "./post.ts";
 import { afterAttempt, MAX_DELAY_MS, RESPONSE_DEADLINE_MS } from "./schedule.pure.ts";
@@ -122,7 +124,16 @@ async function deliverTo(
     retryAfterSeconds: retryAfterSeconds(retryAfter, endedAt),
     random: random(),
   });
-  const [settled] = await database.batch(recordAttempt(database, message, claimed, result, endedAt));
+  const [settled, released] = await database.batch<{ delivery_id: string }>([
+    ...recordAttempt(database, message, claimed, result, endedAt),
+    ...(target.send && target.endpoint_id !== null
+      ? countAttempt(
+          database,
+          { partner_id: message.partner_id, endpoint_id: target.endpoint_id, ...outcomeOf(claimed, attempt) },
+          endedAt,
+        )
+      : []),
+  ]);
   const inTime = settled !== undefined && settled.meta.changes > 0;
 
   const nextInMs = result.next_attempt_at === null ? null : result.next_attempt_at - endedAt;
@@ -142,7 +153,9 @@ async function deliverTo(
 
   if (!inTime) return;
   if (claimed.then_deliver !== null && claimed.attempt_count === 0) {
-    await env.DELIVERIES.send({ ...message, delivery_id: claimed.then_deliver });
+    for (const { delivery_id } of released?.results ?? []) {
+      await env.DELIVERIES.send({ ...message, delivery_id });
+    }
   }
   if (nextInMs !== null) {
     const delaySeconds = Math.ceil(Math.min(nextInMs, MAX_DELAY_MS) / 1000);
@@ -169,6 +182,16 @@ async function makeAttempt(
   const { status, text, timedOut, retryAfter } = await post(target, headers, body, deadlineMs);
   const attempt = { at, status, milliseconds: Math.max(0, now() - at), answer: text };
   return { attempt, timedOut, retryAfter };
+}
+
+/** Returns what an attempt shows about its endpoint. */
+function outcomeOf({ type, body }: ClaimedDelivery, { status, answer }: Attempt) {
+  const delivered = status !== null && status >= 200 && status < 300;
+  return {
+    isTest: isTest(type),
+    delivered,
+    verified: delivered && type === TEST && returnsChallenge(body, answer),
+  };
 }
 
 function resultOf(

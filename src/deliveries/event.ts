@@ -1,15 +1,16 @@
 import { z } from "@hono/zod-openapi";
 
 /** `waiting`: waits for the first attempt of another delivery. `recorded`: no receiver is configured. */
-export type DeliveryStatus = "waiting" | "pending" | "delivered" | "failed" | "recorded";
+export type DeliveryStatus = "waiting" | "pending" | "held" | "delivered" | "failed" | "recorded";
 
-export const EVENT_STATUSES = ["pending", "delivered", "failed"] as const;
+/** `held`: the endpoint is on hold. */
+export const EVENT_STATUSES = ["pending", "held", "delivered", "failed"] as const;
 export type EventStatus = (typeof EVENT_STATUSES)[number];
 export const eventStatusSchema = z.enum(EVENT_STATUSES).openapi("EventStatus");
 
 /** Returns the status that a partner reads: an event that waits is pending. */
 export function visibleEventStatus(status: DeliveryStatus): EventStatus {
-  return status === "delivered" || status === "failed" ? status : "pending";
+  return status === "waiting" || status === "recorded" ? "pending" : status;
 }
 
 /** JSON of the request body. */
@@ -24,6 +25,8 @@ export const eventSchema = z
     /** The `webhook-id`. */
     id: z.string(),
     ...eventBodySchema.shape,
+    /** Null when no endpoint wants the event. */
+    endpoint_id: z.string().nullable(),
     import_id: z.string().nullable(),
     user_id: z.string().nullable(),
     status: eventStatusSchema,

@@ -2,6 +2,7 @@ import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { instantOf } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
+import { NO_ENDPOINT } from "../endpoints/endpoint.ts";
 import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
 import {
   visibleEventStatus,
@@ -12,8 +13,9 @@ import {
 } from "./event.ts";
 import { parseAttempts, parseEventBody } from "./storedEvent.pure.ts";
 
-export interface EventRow {
+interface EventRow {
   delivery_id: string;
+  endpoint_id: string;
   user_id: string | null;
   import_id: string | null;
   body: string;
@@ -25,14 +27,14 @@ export interface EventRow {
   updated_at: number;
 }
 
-/** SQL for the columns of an event `d`. */
-export const EVENT_COLUMNS = `d.delivery_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
+const COLUMNS = `d.delivery_id, d.endpoint_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
     d.next_attempt_at, d.created_at, d.updated_at`;
 
 function eventOf(row: EventRow): Event {
   return {
     id: row.delivery_id,
     ...parseEventBody(row.body),
+    endpoint_id: row.endpoint_id === NO_ENDPOINT ? null : row.endpoint_id,
     import_id: row.import_id,
     user_id: row.user_id,
     status: visibleEventStatus(row.status),
@@ -46,15 +48,11 @@ function eventOf(row: EventRow): Event {
 export async function readEvent(env: Env, owner: Owner, eventId: string): Promise<EventWithAttempts | null> {
   const row = await databaseFor(env, owner)
     .prepare(
-      `SELECT ${EVENT_COLUMNS} FROM deliveries d WHERE d.partner_id = ? AND d.delivery_id = ? AND d.kind = 'event'`,
+      `SELECT ${COLUMNS} FROM deliveries d WHERE d.partner_id = ? AND d.delivery_id = ? AND d.kind = 'event'`,
     )
     .bind(owner.partner_id, eventId)
     .first<EventRow>();
-  return row === null ? null : eventWithAttemptsOf(row);
-}
-
-/** Returns an event of a row of `EVENT_COLUMNS`. */
-export function eventWithAttemptsOf(row: EventRow): EventWithAttempts {
+  if (row === null) return null;
   return { ...eventOf(row), attempts: parseAttempts(row.attempts) };
 }
 
@@ -63,6 +61,7 @@ export interface EventFilters {
   type?: string | undefined;
   user_id?: string | undefined;
   import_id?: string | undefined;
+  endpoint_id?: string | undefined;
   /** The partner's own id from its task. */
   event_id?: string | undefined;
   /** Unix milliseconds. Orders events by update, ascending. */
@@ -102,7 +101,7 @@ export async function listEvents(
 async function walkEvents(
   db: D1Database,
   partnerId: string,
-  { status, type, user_id, import_id, event_id, updated_since }: EventFilters,
+  { status, type, user_id, import_id, endpoint_id, event_id, updated_since }: EventFilters,
   after: EventPosition | null,
   { rows, matches }: WalkBounds,
 ): Promise<D1Result<WalkedEvent>> {
@@ -120,11 +119,12 @@ async function walkEvents(
   if (status === "pending") on.and("d.status IN ('pending', 'waiting')");
   else on.andEqual("d.status", status);
   on.andEqual("d.type", type).andEqual("d.user_id", user_id).andEqual("d.import_id", import_id);
+  on.andEqual("d.endpoint_id", endpoint_id);
   on.andEqual("d.body ->> '$.data.event_id'", event_id);
   return db
     .prepare(
       `SELECT w.time AS walked_time, w.delivery_id AS walked_id, d.delivery_id IS NOT NULL AS is_match,
-         w.n = ?1 AS is_end, ${EVENT_COLUMNS}
+         w.n = ?1 AS is_end, ${COLUMNS}
        FROM ${walked(select)} LEFT JOIN deliveries d ON ${on.sql}
        WHERE d.delivery_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?`,
     )

@@ -22,6 +22,7 @@ export async function resendEvent(env: Env, owner: Owner, eventId: string, nowMs
 
 /** Options of a test event: a challenge for the receiver to return, or a signature that it must reject. */
 export interface TestEventOptions {
+  endpoint_id: string;
   challenge?: string | undefined;
   signature?: "wrong" | undefined;
 }
@@ -32,7 +33,7 @@ const DAY_MS = 24 * 60 * 60_000;
 export async function sendTestEvent(
   env: Env,
   owner: Owner,
-  { challenge, signature }: TestEventOptions,
+  { endpoint_id, challenge, signature }: TestEventOptions,
   nowMs: number,
 ): Promise<string | null> {
   const partnerId = owner.partner_id;
@@ -54,6 +55,7 @@ export async function sendTestEvent(
     status: "pending",
     then_deliver: null,
     next_attempt_at: nowMs,
+    endpoint_id,
   }).run();
   await enqueue(env, { ...delivery, database: owner.database });
   return delivery.delivery_id;

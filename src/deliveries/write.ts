@@ -1,5 +1,8 @@
 import { z } from "zod";
+import { EVENTS_HELD_FOR_MS } from "../contract/limits.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
+import type { EventType } from "../endpoints/endpoint.ts";
+import { subscribers } from "../endpoints/subscribers.ts";
 import type { DeliveryStatus } from "./event.ts";
 import { FORGED } from "./forged.ts";
 
@@ -14,7 +17,12 @@ export interface NewDelivery {
   status: DeliveryStatus;
   then_deliver: string | null;
   next_attempt_at: number | null;
+  endpoint_id: string;
 }
+
+/** SQL: `?6`, if not null, is a completed import. So an erased user's import is not announced. */
+const IMPORT_IS_COMPLETED = `(?6 IS NULL OR EXISTS (
+  SELECT 1 FROM imports WHERE partner_id = ?1 AND import_id = ?6 AND completed_at IS NOT NULL))`;
 
 /**
  * Stores a delivery; repeating it changes nothing. A delivery of an import is stored only if the import's row is
@@ -24,10 +32,9 @@ export function insertDelivery(db: D1Database, row: NewDelivery): D1PreparedStat
   return db
     .prepare(
       `INSERT INTO deliveries (partner_id, delivery_id, kind, type, user_id, import_id, body, status, then_deliver,
-         next_attempt_at, created_at, updated_at)
-       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ${DATABASE_NOW}, ${DATABASE_NOW}
-       WHERE ?6 IS NULL OR EXISTS (
-         SELECT 1 FROM imports WHERE partner_id = ?1 AND import_id = ?6 AND completed_at IS NOT NULL)
+         next_attempt_at, created_at, updated_at, endpoint_id)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ${DATABASE_NOW}, ${DATABASE_NOW}, ?11
+       WHERE ${IMPORT_IS_COMPLETED}
        ON CONFLICT (partner_id, delivery_id) DO NOTHING`,
     )
     .bind(
@@ -41,7 +48,50 @@ export function insertDelivery(db: D1Database, row: NewDelivery): D1PreparedStat
       row.status,
       row.then_deliver,
       row.next_attempt_at,
+      row.endpoint_id,
     );
+}
+
+/** An event for all endpoints that want its type. */
+export interface NewEvent extends Omit<NewDelivery, "kind" | "type" | "then_deliver" | "endpoint_id"> {
+  type: EventType;
+}
+
+/**
+ * Stores an event once for each endpoint that wants its type; repeating it changes nothing. The first delivery has the
+ * event's id, further ones add the id of their endpoint. Read their ids with `readPendingOfEvent`.
+ */
+export function insertEvent(db: D1Database, event: NewEvent): D1PreparedStatement {
+  return db
+    .prepare(
+      `INSERT INTO deliveries (partner_id, delivery_id, endpoint_id, kind, type, user_id, body, import_id, status,
+         next_attempt_at, created_at, updated_at)
+       SELECT ?1, CASE WHEN s.n = 1 THEN ?2 ELSE ?2 || '_' || s.endpoint_id END, s.endpoint_id, 'event', ?3, ?4, ?5, ?6, ?7, ?8,
+         ${DATABASE_NOW}, ${DATABASE_NOW}
+       FROM (${subscribers(event.type)}) s WHERE ${IMPORT_IS_COMPLETED}
+       ON CONFLICT (partner_id, delivery_id) DO NOTHING`,
+    )
+    .bind(
+      event.partner_id,
+      event.delivery_id,
+      event.type,
+      event.user_id,
+      event.body,
+      event.import_id,
+      event.status,
+      event.next_attempt_at,
+    );
+}
+
+/** SQL condition for the deliveries of an event: that of its first endpoint, and those of further ones. */
+const OF_EVENT = `partner_id = ?1 AND delivery_id >= ?2 AND delivery_id < ?2 || '_~'
+  AND (delivery_id = ?2 OR substr(delivery_id, length(?2) + 1, 1) = '_')`;
+
+/** Returns the statement that reads the ids of an event's pending deliveries. */
+export function readPendingOfEvent(db: D1Database, partnerId: string, eventId: string): D1PreparedStatement {
+  return db
+    .prepare(`SELECT delivery_id FROM deliveries WHERE ${OF_EVENT} AND status = 'pending'`)
+    .bind(partnerId, eventId);
 }
 
 const claimedSchema = z.object({
@@ -118,7 +168,7 @@ export interface Attempt {
 
 /** State of a claimed delivery after an attempt, or after the decision not to make one. */
 export interface AttemptResult {
-  status: "pending" | "delivered" | "failed" | "recorded";
+  status: "pending" | "held" | "delivered" | "failed" | "recorded";
   next_attempt_at: number | null;
   attempt: Attempt | null;
   /** Whether a request was made. Only then does the attempt count. */
@@ -156,7 +206,7 @@ export function recordAttempt(
   const released = db
     .prepare(
       `UPDATE deliveries SET status = 'pending', next_attempt_at = ?3, updated_at = ${DATABASE_NOW}
-       WHERE partner_id = ?1 AND delivery_id = ?2 AND status = 'waiting'`,
+       WHERE ${OF_EVENT} AND status = 'waiting' RETURNING delivery_id`,
     )
     .bind(delivery.partner_id, claimed.then_deliver, nowMs);
   return [settled, released];
@@ -191,6 +241,13 @@ export async function postponeOverdueDeliveries(
 /** Number of past attempts that a resent event keeps. One schedule makes fewer; a row holds at most 2 MB. */
 const ATTEMPTS_KEPT = 50;
 
+/** SQL that makes deliveries due at `?3` with a new schedule. */
+const RESTART = `UPDATE deliveries SET status = 'pending', attempts_before = attempt_count, next_attempt_at = ?3, claimed_until = NULL,
+  attempts = (SELECT json_group_array(json(value)) FROM (
+    SELECT a.value FROM json_each(deliveries.attempts) a
+    WHERE a.key >= json_array_length(deliveries.attempts) - ${ATTEMPTS_KEPT} ORDER BY a.key)),
+  updated_at = ${DATABASE_NOW}`;
+
 /**
  * Restarts the schedule of an event, due now. Its attempt count continues. Returns false when the event does not exist,
  * is being delivered, is due, or waits for its plan request.
@@ -202,18 +259,29 @@ export async function restartDelivery(
 ): Promise<boolean> {
   const restarted = await db
     .prepare(
-      `UPDATE deliveries SET status = 'pending', attempts_before = attempt_count, next_attempt_at = ?3, claimed_until = NULL,
-         attempts = (SELECT json_group_array(json(value)) FROM (
-           SELECT a.value FROM json_each(deliveries.attempts) a
-           WHERE a.key >= json_array_length(deliveries.attempts) - ${ATTEMPTS_KEPT} ORDER BY a.key)),
-         updated_at = ${DATABASE_NOW}
+      `${RESTART}
        WHERE partner_id = ?1 AND delivery_id = ?2 AND kind = 'event'
-         AND (status IN ('delivered', 'failed')
+         AND (status IN ('delivered', 'failed', 'held')
            OR (status = 'pending' AND next_attempt_at > ?3 AND (claimed_until IS NULL OR claimed_until <= ?3)))`,
     )
     .bind(delivery.partner_id, delivery.delivery_id, nowMs)
     .run();
   return restarted.meta.changes > 0;
+}
+
+/** Returns the statement that restarts the schedule of those of the events that failed or were held, due now. */
+export function restartDeliveries(
+  db: D1Database,
+  partnerId: string,
+  deliveryIds: readonly string[],
+  nowMs: number,
+): D1PreparedStatement {
+  return db
+    .prepare(
+      `${RESTART} WHERE partner_id = ?1 AND delivery_id IN (SELECT value FROM json_each(?2))
+         AND kind = 'event' AND status IN ('failed', 'held')`,
+    )
+    .bind(partnerId, JSON.stringify(deliveryIds), nowMs);
 }
 
 /** Returns whether the partner has sent at least this many test events since the instant. */
@@ -244,4 +312,16 @@ export async function deleteTestEvents(db: D1Database, beforeMs: number, limit: 
     .bind(beforeMs, limit)
     .run();
   return deleted.meta.changes;
+}
+
+/** Fails at most `limit` events that have waited too long for the end of a hold. Returns how many. */
+export async function failHeldTooLong(db: D1Database, nowMs: number, limit: number): Promise<number> {
+  const failed = await db
+    .prepare(
+      `UPDATE deliveries SET status = 'failed' WHERE (partner_id, delivery_id) IN (
+         SELECT partner_id, delivery_id FROM deliveries WHERE status = 'held' AND created_at < ? LIMIT ?)`,
+    )
+    .bind(nowMs - EVENTS_HELD_FOR_MS, limit)
+    .run();
+  return failed.meta.changes;
 }

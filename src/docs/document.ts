@@ -21,7 +21,7 @@ import { SCHEMAS } from "./schemas.ts";
 type App = OpenAPIHono<AppEnv>;
 export type SchemaOrRef = SchemaObject | ReferenceObject;
 
-export const METHODS = ["get", "post", "delete"] as const;
+export const METHODS = ["get", "post", "patch", "delete"] as const;
 
 const SCHEMA_REF = "#/components/schemas/";
 

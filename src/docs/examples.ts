@@ -1,6 +1,7 @@
 import type { Activity, ActivityWithParts } from "../activities/activity.ts";
 import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.pure.ts";
 import type { Event, EventWithAttempts } from "../deliveries/event.ts";
+import type { Endpoint } from "../endpoints/endpoint.ts";
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import type { File } from "../files/file.ts";
 import { pingFieldsOf } from "../files/pingFields.pure.ts";
@@ -43,7 +44,6 @@ const livePing: Ping = {
   start_time_in_seconds: SMALL_RIDE_START,
   callback_url: SMALL_RIDE,
   summary_id: liveName.summary_id,
-  sequence_number: 1,
 };
 const heldPing: Ping = {
   ...livePing,
@@ -61,12 +61,23 @@ const task: Task = {
 };
 
 /** Examples of request bodies by operation. The service accepts each of them. */
+const ENDPOINT_URL = "https://hooks.example.com/rides";
+
 export const REQUEST_EXAMPLES = {
   postPings: {
     url: { summary: "A file of a history, to be downloaded", value: { activity_files: [heldPing] } },
     inline: { summary: "A live ride, in base64", value: { activity_files: [livePing] } },
   },
   postTask: { task: { summary: "A complete history", value: task } },
+  createEndpoint: {
+    rides: {
+      summary: "A receiver of live rides",
+      value: { url: ENDPOINT_URL, event_types: ["file.imported", "file.failed"] },
+    },
+  },
+  changeEndpoint: { hold: { summary: "Stop events for a while", value: { on_hold: true } } },
+  recoverEndpoint: { day: { summary: "Events of a day", value: { since: "2026-11-25T00:00:00Z" } } },
+  rotateEndpointSecret: { rotation: { summary: "A day for the change", value: { overlap_in_hours: 24 } } },
 } as const;
 
 const counts = countsOf({ total: 1 });
@@ -100,8 +111,6 @@ const file: File = {
   attempts: 1,
   import_id: null,
   error: null,
-  last_error: null,
-  next_attempt_at: null,
   sha256: "f652031b10218a1cf4b44b8e655023cc41f4363ef04587f42b78c464d46f4f10",
   size_in_bytes: 113,
   warnings: [],
@@ -242,6 +251,7 @@ const testEvent: TestEvent = {
 const event: Event = {
   id: EVENT_ID,
   ...importCompleted,
+  endpoint_id: "ep_default",
   import_id: IMPORT_ID,
   user_id: names.user_id,
   status: "delivered",
@@ -254,6 +264,23 @@ const eventWithAttempts: EventWithAttempts = {
   ...event,
   attempts: [{ at: "2026-11-25T08:00:10.000Z", status: 204, milliseconds: 84, answer: "" }],
 };
+
+const anEndpoint: Endpoint = {
+  endpoint_id: "ep_4m7x0q2kd9t5w8rz1c3e6g",
+  url: ENDPOINT_URL,
+  event_types: ["file.imported", "file.failed"],
+  include_history: false,
+  on_hold: false,
+  state: "active",
+  reason: null,
+  webhook_secrets: [{ secret_id: "secret_7a1k", created_at: "2026-11-25T08:00:00.000Z", expires_at: null }],
+  days: [{ day: "2026-11-25", delivered: 12, failed: 1 }],
+  created_at: "2026-11-25T08:00:00.000Z",
+  verified_at: "2026-11-25T08:00:01.000Z",
+  failing_since: null,
+  disabled_at: null,
+};
+const aSecret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
 const user: User = {
   user_id: names.user_id,
@@ -303,6 +330,19 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     EventPage: page(event),
     EventWithAttempts: eventWithAttempts,
     ImportCompletedEvent: importCompleted,
+    Endpoint: anEndpoint,
+    Endpoints: { data: [anEndpoint] },
+    CreatedEndpoint: {
+      ...anEndpoint,
+      state: "unverified",
+      reason: "The receiver has not returned the challenge of a test event yet.",
+      days: [],
+      verified_at: null,
+      webhook_secret: aSecret,
+      challenge_event_id: "evt_0c5w7m3x9t1r8k4qf2h6vdz0a7",
+    },
+    DeletedEndpoint: { endpoint_id: anEndpoint.endpoint_id, status: "deleted" },
+    RotatedSecret: { secret_id: "secret_7a1k", webhook_secret: aSecret, endpoint: anEndpoint },
     TestEvent: testEvent,
     User: user,
     UserPage: page(user),

@@ -1,5 +1,8 @@
 import { inDigits, inWords } from "../contract/amounts.ts";
 import {
+  ENDPOINT_DAYS,
+  ENDPOINT_FAILS_FOR_MS,
+  EVENTS_HELD_FOR_MS,
   FAILURES_IN_EVENT,
   HELD_FOR_MS,
   MAX_EXPECTED_IDS,
@@ -7,10 +10,12 @@ import {
   MAX_PINGS,
   MAX_RR_INTERVALS,
   MAX_USERS,
+  OVERLAP_HOURS,
   OVERVIEW_DAYS,
   PAGE_ROWS,
   RETENTION_HOURS,
 } from "../contract/limits.ts";
+import { IMPORT_COMPLETED } from "../endpoints/endpoint.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { quantities } from "../fit/quantities.ts";
 import { LARGEST_DEVIATION, LONGEST_SECONDS, NEIGHBOURS, SHORTEST_SECONDS } from "../fit/rrArtefacts.ts";
@@ -40,10 +45,6 @@ export const FIELDS: Readonly<Record<string, string>> = {
   callback_url:
     "An `https` URL of the file, or the file itself in base64. A local service also accepts `http`.",
   summary_id: "Your id of the file. With `user_id` and `source` it identifies one file.",
-  sequence_number:
-    "Your number of this ping, from 0. A ping with a lower number than an accepted ping of the same file is `superseded`, in whatever order they arrive. Null or absent: the newest arrival wins.",
-  "ActivityFile.sequence_number":
-    "`sequence_number` of the newest ping that was neither a duplicate nor superseded. Null when it had none.",
   activity_files: `1 to ${inDigits(MAX_PINGS)} pings of at most ${MAX_USERS} users. A user counts once for each source.`,
   bulk_fit_transfer_complete:
     "Always `true`: you have sent all pings of this history and received the responses.",
@@ -63,32 +64,28 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "RejectedPing.status": "Always `rejected`.",
   "RejectedPing.errors": "Faults of this ping.",
   "AcceptedPing.status":
-    "`queued`: the file will be imported now. `held`: it waits for the task. `duplicate`: the ping changes nothing. `superseded`: the ping changes nothing, because the service has accepted a ping of this file with a higher `sequence_number`.",
+    "`queued`: the file will be imported now. `held`: it waits for the task. `duplicate`: the ping changes nothing.",
   accepted: "Number of accepted pings: all that are not `rejected`.",
   "AcceptedPings.files": "Result of each ping, in the order of the request.",
-  attempts:
-    "Number of attempts to import the file. Counts on over retries, and over new pings with `priority` 1 of a queued or failed file. Starts again at 0 when the file is held, or pinged again after its import.",
+  attempts: "Number of attempts to import the newest version. A retry starts again at 0.",
   import_id: "Id of the import.",
   "ActivityFile.import_id":
     "Id of the import that contains this version. Null for a held file and a live ride.",
   "PartnerEvent.import_id": "Id of the import that the event announces. Null for a test event.",
   "EventWithAttempts.import_id": "Id of the import that the event announces. Null for a test event.",
   "TimelineEntry.import_id": "Id of the import that released the file. Present in `released` steps.",
-  error: "Why the file failed. Null unless `status` is `failed`.",
-  last_error:
-    "Why the last attempt failed, of a queued file. Null before the first attempt, after a new ping, and unless `status` is `queued`.",
-  "ActivityFile.next_attempt_at":
-    "When the file is tried again after `last_error`. The attempt is later while its host is busy. Null unless an attempt has failed and `status` is `queued`. Null after a retry, which is tried at once.",
+  error:
+    "Why the newest version failed, or why its last attempt failed when another one follows. Otherwise null.",
   http_status:
     "HTTP status of the host's last response, such as `404`. Null when the host sent no response, or when the error occurred after the download.",
   retryable:
-    "`true`: after the file has failed, `POST /api/files/{file_id}/retry/` can help. `false`: the same bytes fail again, or neither the bytes nor the URL are stored. Ping the file again.",
+    "`true`: the bytes or the URL are stored, so `POST /api/files/{file_id}/retry/` can import the file again.",
   sha256: "SHA-256 of the original bytes, in hexadecimal. Null until the file has been downloaded.",
   size_in_bytes: "Size of the original bytes. Null until the file has been downloaded.",
   "ActivityFile.warnings": "Problems in the file that did not prevent its import.",
   "Inspection.warnings": "Problems in the file that would not prevent its import.",
   activity_ids: "Ids of the activities that can be read. Empty until a version is imported.",
-  received_at: "Time of the newest ping that was neither a duplicate nor superseded.",
+  received_at: "Time of the newest ping that was not a duplicate.",
   updated_at: "Time of the last change.",
   "Import.updated_at": "Time of the last change, also of the state of its event or plan request.",
   created_at: "Time of creation.",
@@ -195,6 +192,38 @@ export const FIELDS: Readonly<Record<string, string>> = {
   more_failures:
     "`true`: more files failed than are listed. `GET /api/files/` with `import_id` and `status=failed` lists all.",
   attempt_count: "Number of attempts to deliver the event.",
+  endpoint_id: "Id of the endpoint. `ep_default` is your `event_url`.",
+  "PartnerEvent.endpoint_id":
+    "Id of the endpoint that receives the event. Null when no endpoint receives its type.",
+  "EventWithAttempts.endpoint_id":
+    "Id of the endpoint that receives the event. Null when no endpoint receives its type.",
+  url: "Address of the receiver: `https`, on a public host.",
+  event_types: `Types of events that the endpoint receives. Without it, \`${IMPORT_COMPLETED}\`.`,
+  include_history:
+    "`true`: the endpoint also receives an outcome for each file of a history. `false`: only for live rides; an import is announced as a whole.",
+  on_hold: `\`true\`: events wait, for up to ${inWords(EVENTS_HELD_FOR_MS)}.`,
+  "Endpoint.state":
+    "`unverified`: the receiver has not returned a challenge, and gets no events. `active`. `failing`: no attempt succeeded since `failing_since`. " +
+    `\`disabled\`: all attempts failed for ${inWords(ENDPOINT_FAILS_FOR_MS)}, and events are not sent until you recover the endpoint.`,
+  "CreatedEndpoint.state": "`unverified` until the receiver has returned the challenge.",
+  "Endpoint.reason": "Why the endpoint is not `active`. Null when it is.",
+  "DeletedEndpoint.status": "Always `deleted`.",
+  "Endpoint.days": `Attempts to deliver events, by day of the last ${ENDPOINT_DAYS} days (UTC). Days without attempts are omitted.`,
+  "CreatedEndpoint.days": "Empty: no event was sent yet.",
+  "CreatedEndpoint.reason": "Why the endpoint receives no events yet.",
+  "EndpointDay.day": "The day, in UTC.",
+  "EndpointDay.delivered": "Number of attempts to which the receiver responded with 2xx.",
+  "EndpointDay.failed": "Number of other attempts.",
+  verified_at: "When the receiver returned a challenge. Null when it has not.",
+  failing_since: "First failed attempt since the last successful one. Null without one.",
+  disabled_at: "When the endpoint was disabled. Null when it is not.",
+  webhook_secret: "Secret that signs the endpoint's events. It is not shown again.",
+  challenge_event_id:
+    "Id of the test event with the challenge. Null when you have reached the daily limit of test events.",
+  "Recovery.since": "RFC 3339 time. Events that were created earlier are not sent again.",
+  overlap_in_hours: `Time for which older secrets stay valid, in hours. Without it, ${OVERLAP_HOURS.default}.`,
+  "RotatedSecret.endpoint": "The endpoint.",
+  "Endpoints.data": "All endpoints, oldest first.",
   next_attempt_at: "Time of the next attempt. Null when no attempt follows.",
   "PartnerEvent.user_id": "Your id of the user. Null for a test event.",
   "EventWithAttempts.user_id": "Your id of the user. Null for a test event.",
@@ -309,6 +338,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "query.source": "Returns only rows from this source.",
   "query.status": "Returns only rows with this status.",
   "query.import_id": "Returns only rows of this import.",
+  "query.endpoint_id":
+    "Returns only events of this endpoint. For a test event: the endpoint that receives it, by default the oldest one.",
+  "path.endpoint_id": "Id of an endpoint: `endpoint_id` of the list.",
   "query.type": "Returns only events of this type.",
   "query.event_id": "Returns only events with this `event_id`, which is your own id from the task.",
   "query.sport": "Returns only activities of this sport, such as `cycling`.",

@@ -1,5 +1,8 @@
 import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
 import {
+  ENDPOINT_DAYS,
+  EVENTS_HELD_FOR_MS,
+  MAX_ENDPOINTS,
   MAX_RETRIED_FILES,
   MAX_RR_INTERVALS,
   MAX_USERS,
@@ -150,6 +153,49 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       '`{"challenge":"…"}` with the `challenge` of the event\'s `data`. The event\'s attempts show the response. ' +
       "With `signature=wrong` the event is signed with an unknown secret and sent once. Its status `delivered` then means that " +
       "the receiver rejected it with 400, 401, 403 or 422, and `failed` that it did not.",
+  },
+  "GET /api/endpoints/": {
+    operationId: "listEndpoints",
+    tag: "Events",
+    description:
+      "Without endpoints of your own, the list contains your `event_url` as `ep_default`. Secrets are shown only when they are created.",
+  },
+  "POST /api/endpoints/": {
+    operationId: "createEndpoint",
+    tag: "Events",
+    description:
+      `Creates an endpoint, at most ${MAX_ENDPOINTS}. It receives no events before its receiver has returned the challenge of a test event, which is sent at once ` +
+      "and, after failures, again by the retry schedule. `POST /api/events/test/` with `endpoint_id` and `challenge` sends another one. Store `webhook_secret`: it is not shown again.",
+  },
+  "GET /api/endpoints/{endpoint_id}/": {
+    operationId: "getEndpoint",
+    tag: "Events",
+    description: `Returns the endpoint with its attempts of the last ${ENDPOINT_DAYS} days.`,
+  },
+  "PATCH /api/endpoints/{endpoint_id}/": {
+    operationId: "changeEndpoint",
+    tag: "Events",
+    description:
+      "Changes the fields that the body contains. A new `url` receives no events before it has returned a challenge. " +
+      `While \`on_hold\` is true, events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}, then they fail. The end of the hold sends them, oldest first.`,
+  },
+  "DELETE /api/endpoints/{endpoint_id}/": {
+    operationId: "deleteEndpoint",
+    tag: "Events",
+    description:
+      "Deletes the endpoint. Its events that are not delivered fail. `GET /api/events/` still lists them.",
+  },
+  "POST /api/endpoints/{endpoint_id}/recover/": {
+    operationId: "recoverEndpoint",
+    tag: "Events",
+    description:
+      "Sends again the events since `since` that failed, oldest first, with a new retry schedule, and enables a disabled endpoint. Of many events, the first few hundred are sent at once and the others within minutes.",
+  },
+  "POST /api/endpoints/{endpoint_id}/rotate_secret/": {
+    operationId: "rotateEndpointSecret",
+    tag: "Events",
+    description:
+      "Creates a new secret. The older ones stay valid for `overlap_in_hours`. Until then an event has one signature for each secret.",
   },
   "GET /api/users/": {
     operationId: "listUsers",

@@ -24,6 +24,15 @@ import { logRequests } from "./logRequests.ts";
 import { requireHttps, sendStrictTransportSecurity } from "./transport.ts";
 import { getActivity, getRrIntervals, getStreams, listActivities } from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
+import {
+  changeEndpoint,
+  createEndpoint,
+  deleteEndpoint,
+  getEndpoint,
+  listEndpoints,
+  recoverEndpoint,
+  rotateEndpointSecret,
+} from "./routes/endpoints.ts";
 import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
 import { getFile, getOriginal, getTimeline, listFiles, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
@@ -105,6 +114,13 @@ app.openapiRoutes([
   getEvent,
   resendEvent,
   sendTestEvent,
+  listEndpoints,
+  createEndpoint,
+  getEndpoint,
+  changeEndpoint,
+  deleteEndpoint,
+  recoverEndpoint,
+  rotateEndpointSecret,
   listUsers,
   getUser,
   deleteUser,

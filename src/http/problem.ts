@@ -22,6 +22,9 @@ export const PROBLEMS = {
   not_retryable: { status: 409, title: "No file can be retried" },
   no_event_url: { status: 409, title: "No event_url is configured" },
   original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
+  too_many_endpoints: { status: 409, title: "The partner has too many endpoints" },
+  endpoint_on_hold: { status: 409, title: "The endpoint is on hold" },
+  changed_meanwhile: { status: 409, title: "Another request changed the resource" },
   event_in_delivery: { status: 409, title: "The event is still being delivered" },
   idempotency_in_flight: { status: 409, title: "A request with this idempotency key is in progress" },
   body_too_large: { status: 413, title: "The body is too large" },
@@ -94,7 +97,10 @@ export function problem<C extends ProblemCode>(
 }
 
 /** Returns a 404. It does not show whether another partner has the resource. */
-export function notFound(c: RequestContext, resource: "activity" | "event" | "file" | "import" | "user") {
+export function notFound(
+  c: RequestContext,
+  resource: "activity" | "endpoint" | "event" | "file" | "import" | "user",
+) {
   return problem(c, "not_found", `The partner has no ${resource} with this id. Check the id in the path.`);
 }
 

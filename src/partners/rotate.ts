@@ -36,17 +36,32 @@ export function rotateKey(partner: Partner, authKey: string, overlapMs: number, 
   };
 }
 
-/** Adds a new webhook secret. The older ones expire within `overlapMs`; until then events are signed with each. */
+/** A webhook secret with its text. */
+type Secret = Partner["webhook_secrets"][number];
+
+/** Returns the secrets with a new one. The older ones expire within `overlapMs`; until then events are signed with each. */
+export function withNewSecret(
+  secrets: readonly Secret[],
+  secret: string,
+  overlapMs: number,
+  now: Date,
+): { secrets: Secret[]; secret_id: string; old: (Secret & { expires_at: string })[] } {
+  const old = unexpired(secrets, now.getTime()).map((entry) => expireBy(entry, now.getTime() + overlapMs));
+  const secret_id = `secret_${randomId()}`;
+  const fresh = { secret_id, secret, created_at: now.toISOString(), expires_at: null };
+  return { secrets: [...old, fresh], secret_id, old };
+}
+
+/** Adds a new webhook secret to a partner's settings. */
 export function rotateSecret(partner: Partner, secret: string, overlapMs: number, now: Date): Rotated {
-  const old = unexpired(partner.webhook_secrets, now.getTime()).map((entry) =>
-    expireBy(entry, now.getTime() + overlapMs),
-  );
-  const new_id = `secret_${randomId()}`;
-  const fresh = { secret_id: new_id, secret, created_at: now.toISOString(), expires_at: null };
+  const { secrets, secret_id, old } = withNewSecret(partner.webhook_secrets, secret, overlapMs, now);
   return {
-    partner: { ...partner, webhook_secrets: [...old, fresh] },
-    new_id,
-    old: unexpired(old, now.getTime()).map(({ secret_id, expires_at }) => ({ id: secret_id, expires_at })),
+    partner: { ...partner, webhook_secrets: secrets },
+    new_id: secret_id,
+    old: unexpired(old, now.getTime()).map((entry) => ({
+      id: entry.secret_id,
+      expires_at: entry.expires_at,
+    })),
   };
 }
 

@@ -4,6 +4,11 @@ import { usageSchema } from "../usage/usage.ts";
 const instant = z.iso.datetime();
 const amount = z.number().int().nullable();
 
+/** A secret that signs events, without the secret itself. */
+export const webhookSecretSchema = z
+  .strictObject({ secret_id: z.string(), created_at: instant, expires_at: instant.nullable() })
+  .openapi("WebhookSecret");
+
 /** A partner's settings, without digests and secrets. */
 export const partnerSettingsSchema = z.strictObject({
   partner_id: z.string(),
@@ -16,11 +21,7 @@ export const partnerSettingsSchema = z.strictObject({
       .openapi("PartnerKey"),
   ),
   event_url: z.string().nullable(),
-  webhook_secrets: z.array(
-    z
-      .strictObject({ secret_id: z.string(), created_at: instant, expires_at: instant.nullable() })
-      .openapi("WebhookSecret"),
-  ),
+  webhook_secrets: z.array(webhookSecretSchema),
   callback_hosts: z.array(z.string()),
   limits: z.strictObject({ requests_per_minute: amount, files_per_minute: amount }).openapi("PartnerLimits"),
   quotas: z.strictObject({ files: amount, stored_bytes: amount }).openapi("PartnerQuotas"),

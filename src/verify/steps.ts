@@ -1,4 +1,5 @@
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
+import { challengeIn } from "../deliveries/challenge.pure.ts";
 import { REJECTIONS } from "../deliveries/forged.ts";
 import { RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import {
@@ -104,15 +105,6 @@ function responseTo(attempt: Record<string, unknown>): string {
   const { status, answer } = attempt;
   if (typeof status === "number") return `Your receiver returned ${status}.`;
   return `No response was received. ${typeof answer === "string" ? answer : ""}`.trim();
-}
-
-function challengeIn(text: unknown): unknown {
-  try {
-    const parsed: unknown = JSON.parse(String(text));
-    return object(parsed)["challenge"];
-  } catch {
-    return undefined;
-  }
 }
 
 export function randomName(): string {
@@ -240,7 +232,7 @@ export const STEPS: readonly Step[] = [
       const challenge = randomName();
       const event = await sendTestEvent(run, `challenge=${challenge}`);
       const [attempt = {}] = attemptsOf(event);
-      if (challengeIn(attempt["answer"]) !== challenge) {
+      if (challengeIn(String(attempt["answer"])) !== challenge) {
         throw new StepFailure(
           `${responseTo(attempt)} The response must contain the challenge. After your receiver has verified the signature of a test.ping event, return the JSON body {"challenge": "…"} with the value of data.challenge.`,
         );

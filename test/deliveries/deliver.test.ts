@@ -107,6 +107,7 @@ async function store(row: Partial<NewDelivery> & { partner_id: string }): Promis
     }),
     status: "pending",
     then_deliver: null,
+    endpoint_id: "ep_default",
     next_attempt_at: startMs,
     ...row,
   };

@@ -19,14 +19,18 @@ interface RequestExample {
 }
 
 function requestExamples(): RequestExample[] {
-  return Object.entries(describe(app).paths ?? {}).flatMap(([path, { post }]) => {
-    const requestBody = post?.requestBody;
-    if (post === undefined || requestBody === undefined || "$ref" in requestBody) return [];
+  const operations = Object.entries(describe(app).paths ?? {}).flatMap(([path, { post, patch }]) => [
+    { path, method: "POST", operation: post },
+    { path, method: "PATCH", operation: patch },
+  ]);
+  return operations.flatMap(({ path, method, operation }) => {
+    const requestBody = operation?.requestBody;
+    if (operation === undefined || requestBody === undefined || "$ref" in requestBody) return [];
     const examples = requestBody.content["application/json"]?.examples ?? {};
-    const promised = Number(Object.keys(post.responses ?? {}).find((status) => status.startsWith("2")));
+    const promised = Number(Object.keys(operation.responses ?? {}).find((status) => status.startsWith("2")));
     return Object.entries(examples).flatMap(([name, example]) =>
       "value" in example
-        ? [{ title: `${post.operationId} ${name}`, method: "POST", path, body: example.value, promised }]
+        ? [{ title: `${operation.operationId} ${name}`, method, path, body: example.value, promised }]
         : [],
     );
   });
@@ -40,12 +44,16 @@ group("the examples", () => {
       "postPings url",
       "postPings inline",
       "postTask task",
+      "createEndpoint rides",
+      "changeEndpoint hold",
+      "recoverEndpoint day",
+      "rotateEndpointSecret rotation",
     ]);
   });
 
   test.for(examples)("$title gets the documented response", async ({ method, path, body, promised }) => {
-    const partner = await newPartner();
-    const response = await send(partner, method, path, { body });
+    const partner = await newPartner({ event_url: "https://hooks.example.com/events" });
+    const response = await send(partner, method, path.replace("{endpoint_id}", "ep_default"), { body });
     expect([response.status, await response.json()]).toEqual([promised, expect.anything()]);
   });
 

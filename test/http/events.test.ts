@@ -49,6 +49,7 @@ describe("events", () => {
       type: "bulk_fit_import.completed",
       timestamp: "2026-06-01T12:00:00.000Z",
       data: { event_id: "e-1" },
+      endpoint_id: "ep_default",
       import_id: "i",
       user_id: "u",
       status: "pending",

@@ -66,8 +66,6 @@ describe("a file", () => {
       attempts: 1,
       import_id: null,
       error: null,
-      last_error: null,
-      next_attempt_at: null,
       sha256: "ab",
       size_in_bytes: 1234,
       warnings: ["fit_truncated"],
@@ -77,20 +75,17 @@ describe("a file", () => {
     });
   });
 
-  test("shows the error of its newest version: as `error` if it failed, as `last_error` while it is retried", async () => {
+  test("shows only the error of its newest version, if that failed or is being retried", async () => {
     const partner = await newPartner();
     const error = { code: "callback_timeout", detail: "No answer.", http_status: null, retryable: true };
-    const next_attempt_at = NOON + 30_000;
-    const nothing = { error: null, last_error: null, next_attempt_at: null };
     for (const [status, shown] of [
-      ["failed", { ...nothing, error }],
-      ["queued", { ...nothing, last_error: error, next_attempt_at: "2026-06-01T12:00:30.000Z" }],
-      ["held", nothing],
-      ["imported", nothing],
+      ["failed", error],
+      ["queued", error],
+      ["held", null],
+      ["imported", null],
     ] as const) {
-      const columns = { status, error: JSON.stringify(error), next_attempt_at };
-      const id = await seedFile(namesOf(partner, status), columns);
-      expect(await one(partner, id)).toMatchObject(shown);
+      const id = await seedFile(namesOf(partner, status), { status, error: JSON.stringify(error) });
+      expect((await one(partner, id)).error).toEqual(shown);
     }
   });
 

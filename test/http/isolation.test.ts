@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
+import { z } from "zod";
 import { app } from "../../src/http/app.ts";
 import { send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
@@ -14,6 +15,19 @@ afterEach(() => {
 
 const document = app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "", version: "" } });
 const METHODS = ["get", "head", "post", "put", "patch", "delete"] as const;
+
+async function endpointOf(owner: TestPartner): Promise<string> {
+  const created = await send(owner, "POST", "/api/endpoints/", { body: { url: RECEIVER } });
+  return z.object({ endpoint_id: z.string() }).parse(await created.json()).endpoint_id;
+}
+
+/** Returns a valid body for a request with one. */
+function bodyFor(path: string, method: string): { body?: unknown } {
+  if (method !== "patch" && method !== "post") return {};
+  if (method === "patch") return { body: { on_hold: true } };
+  if (path.endsWith("/recover/")) return { body: { since: "2026-01-01T00:00:00Z" } };
+  return path.endsWith("/rotate_secret/") ? { body: {} } : {};
+}
 
 /** Creates one resource of each kind. Returns its id and an unknown id by parameter name. */
 async function propertyOf(owner: TestPartner): Promise<Map<string, { owned: string; unknown: string }>> {
@@ -34,7 +48,9 @@ async function propertyOf(owner: TestPartner): Promise<Map<string, { owned: stri
     ["file_id", { owned: failed?.file_id ?? "", unknown: UNKNOWN_ID }],
     ["activity_id", { owned: `${file?.file_id}.0`, unknown: `${UNKNOWN_ID}.0` }],
     ["import_id", { owned: started.import_id, unknown: UNKNOWN_ID }],
-    ["event_id", { owned: `evt_${started.import_id}`, unknown: `evt_${UNKNOWN_ID}` }],
+    ["event_id", { owned: "e", unknown: "f" }],
+    ["id", { owned: `evt_${started.import_id}`, unknown: `evt_${UNKNOWN_ID}` }],
+    ["endpoint_id", { owned: await endpointOf(owner), unknown: "ep_unknown" }],
     ["user_id", { owned: "user-1", unknown: "user-2" }],
     ["source", { owned: SOURCE, unknown: "nothing" }],
   ]);
@@ -67,7 +83,9 @@ test("every request for another partner's ids gets the response for unknown ids,
     if (id === undefined) throw new Error(`say what a ${name} is, for ${path}`);
     for (const method of METHODS) {
       const ask = async (value: string) =>
-        comparablePartsOf(await send(other, method.toUpperCase(), path.replace(`{${name}}`, value)));
+        comparablePartsOf(
+          await send(other, method.toUpperCase(), path.replace(`{${name}}`, value), bodyFor(path, method)),
+        );
       const foreign = await ask(id.owned);
       expect([method, path, foreign]).toEqual([method, path, await ask(id.unknown)]);
       if (document.paths?.[path]?.[method === "head" ? "get" : method] === undefined) continue;

@@ -73,7 +73,7 @@ test("while a secret is rotated, events have a signature of the old and one of t
   const outside = playOutside({ [RECEIVER]: () => new Response(null, { status: 204 }) });
 
   const deliveredAt = async (atMs: number): Promise<Sent | undefined> => {
-    const delivery_id = (await sendTestEvent(env, partner, {}, atMs)) ?? "";
+    const delivery_id = (await sendTestEvent(env, partner, { endpoint_id: "ep_default" }, atMs)) ?? "";
     await deliverDue(env, { ...ownerOf(partner), delivery_id }, { now: () => atMs, random: () => 0 });
     return outside.to(RECEIVER).at(-1);
   };

@@ -5,7 +5,8 @@ import {
   type ImportFailure,
 } from "../../deliveries/bodies.pure.ts";
 import { deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
-import { insertDelivery } from "../../deliveries/write.ts";
+import { insertDelivery, insertEvent, readPendingOfEvent } from "../../deliveries/write.ts";
+import { IMPORT_COMPLETED, NO_ENDPOINT } from "../../endpoints/endpoint.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectImports } from "../../imports/write.ts";
 import type { CollectorEnv } from "../env.ts";
@@ -43,6 +44,7 @@ export async function announceImport(
         status: planner ? "pending" : "recorded",
         then_deliver: planner ? eventId : null,
         next_attempt_at: planner ? now : null,
+        endpoint_id: NO_ENDPOINT,
       }),
     );
   }
@@ -50,26 +52,28 @@ export async function announceImport(
   if (eventId !== null) {
     const failures = readFailures(FAILURES_IN_EVENT + 1);
     statements.push(
-      insertDelivery(db, {
+      insertEvent(db, {
         ...shared,
         delivery_id: eventId,
-        kind: "event",
-        type: "bulk_fit_import.completed",
+        type: IMPORT_COMPLETED,
         body: JSON.stringify(
           importCompletedEvent(announced, failures.slice(0, FAILURES_IN_EVENT).map(failureOf), now),
         ),
         status: eventWaits ? "waiting" : "pending",
-        then_deliver: null,
         next_attempt_at: eventWaits ? null : now,
       }),
     );
   }
-  statements.push(readErased(db, identity.partner_id, identity.user_hash));
-  const erasedBefore = boundOf((await db.batch(statements)).at(-1));
-  const first = planId !== null && planner ? planId : eventId;
-  if (first !== null && row.requested_at > erasedBefore) {
-    const { partner_id, database } = identity;
-    await env.DELIVERIES.send({ partner_id, delivery_id: first, database });
+  const { partner_id, database } = identity;
+  statements.push(readErased(db, partner_id, identity.user_hash));
+  if (eventId !== null) statements.push(readPendingOfEvent(db, partner_id, eventId));
+  const results = await db.batch<{ delivery_id: string }>(statements);
+  const erasedBefore = boundOf(results.at(eventId === null ? -1 : -2));
+  const events =
+    eventId === null ? [] : (results.at(-1)?.results ?? []).map(({ delivery_id }) => delivery_id);
+  const first = planId !== null && planner ? [planId] : events;
+  if (row.requested_at > erasedBefore) {
+    for (const delivery_id of first) await env.DELIVERIES.send({ partner_id, delivery_id, database });
   }
   return erasedBefore;
 }

@@ -4,6 +4,8 @@ import { nameText, userIdText } from "../../contract/text.ts";
 import { eventSchema, eventStatusSchema, eventWithAttemptsSchema } from "../../deliveries/event.ts";
 import * as read from "../../deliveries/read.ts";
 import * as sending from "../../deliveries/sendEvent.ts";
+import { NO_ENDPOINT } from "../../endpoints/endpoint.ts";
+import { storedEndpoint, storedEndpoints } from "../../endpoints/read.ts";
 import { endpoint, type RequestContext } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import { conflictProblem, notFound, notFoundProblem, problem, readProblems } from "../problem.ts";
@@ -21,6 +23,7 @@ const listRoute = createRoute({
       type: nameText.optional(),
       user_id: userIdText.optional(),
       import_id: nameText.optional(),
+      endpoint_id: nameText.optional(),
       event_id: nameText.optional(),
       updated_since: instant.optional(),
     }),
@@ -64,7 +67,7 @@ function noEventUrl(c: RequestContext) {
   return problem(
     c,
     "no_event_url",
-    "The partner has no `event_url`, so no event can be sent. Ask us to set one.",
+    "The partner has no `event_url`, or the event's endpoint was deleted, so the event cannot be sent. Create an endpoint with `POST /api/endpoints/`.",
   );
 }
 
@@ -93,7 +96,7 @@ export const resendEvent = endpoint(resendRoute, async (c) => {
   const { partner } = c.var;
   const event = await read.readEvent(c.env, partner, id);
   if (event === null) return notFound(c, "event");
-  if (partner.event_url === null) return noEventUrl(c);
+  if ((await storedEndpoint(c.env, partner, event.endpoint_id ?? NO_ENDPOINT)) === null) return noEventUrl(c);
   if (!(await sending.resendEvent(c.env, partner, id, Date.now()))) {
     return problem(
       c,
@@ -110,6 +113,7 @@ const testRoute = createRoute({
   summary: "Send a test event to the partner's receiver",
   request: {
     query: z.strictObject({
+      endpoint_id: nameText.optional(),
       challenge: z
         .string()
         .regex(/^[A-Za-z0-9_-]{1,64}$/)
@@ -117,7 +121,7 @@ const testRoute = createRoute({
       signature: z.literal("wrong").optional(),
     }),
   },
-  responses: { ...accepted, ...conflictProblem("no_event_url") },
+  responses: { ...accepted, ...notFoundProblem, ...conflictProblem("no_event_url") },
 });
 
 /** Retry-After at the daily limit. An event of the previous day has probably left the 24-hour window by then. */
@@ -125,8 +129,16 @@ const TEST_EVENT_RETRY_SECONDS = 3_600;
 
 export const sendTestEvent = endpoint(testRoute, async (c) => {
   const { partner } = c.var;
-  if (partner.event_url === null) return noEventUrl(c);
-  const eventId = await sending.sendTestEvent(c.env, partner, c.req.valid("query"), Date.now());
+  const query = c.req.valid("query");
+  const endpoints = await storedEndpoints(c.env, partner);
+  const receiver =
+    query.endpoint_id === undefined
+      ? endpoints[0]
+      : endpoints.find(({ endpoint_id }) => endpoint_id === query.endpoint_id);
+  if (receiver === undefined)
+    return query.endpoint_id === undefined ? noEventUrl(c) : notFound(c, "endpoint");
+  const { endpoint_id } = receiver;
+  const eventId = await sending.sendTestEvent(c.env, partner, { ...query, endpoint_id }, Date.now());
   if (eventId === null) {
     const limit = TEST_EVENTS_A_DAY.toLocaleString("en");
     return rateLimited(

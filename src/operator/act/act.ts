@@ -111,7 +111,7 @@ async function inspect(env: Env, partnerId: string, id: string): Promise<object>
   return {
     file,
     timeline: file === null ? null : await collector.timeline(id),
-    retry: file === null ? null : await previewRetry(env, partnerId, { file_id: id, by: "operator" }),
+    retry: file === null ? null : await previewRetry(env, partnerId, { file_id: id }),
     import: await collector.readImport(id),
     newest_version: await collector.newestVersion(),
     alarm_was_missing: await collector.wake(),
@@ -126,7 +126,6 @@ async function resend(env: Env, partnerId: string, id: string, nowMs: number): P
 
 /** Queues a failed file, or all failed files of an import, again. Returns how many. */
 async function retry(env: Env, partnerId: string, id: string): Promise<number> {
-  const by = "operator";
-  const file = await retryFiles(env, partnerId, { file_id: id, by }, 1);
-  return file > 0 ? file : retryFiles(env, partnerId, { import_id: id, by }, MAX_RETRIED_FILES);
+  const file = await retryFiles(env, partnerId, { file_id: id }, 1);
+  return file > 0 ? file : retryFiles(env, partnerId, { import_id: id }, MAX_RETRIED_FILES);
 }

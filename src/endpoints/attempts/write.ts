@@ -1,0 +1,53 @@
+import { ENDPOINT_DAYS, ENDPOINT_FAILS_FOR_MS } from "../../contract/limits.ts";
+import { dayOf } from "../read.ts";
+
+/** An attempt to deliver an event to an endpoint with settings. */
+export interface EndpointAttempt {
+  partner_id: string;
+  endpoint_id: string;
+  /** Whether it was a test event. Tests are not counted. */
+  isTest: boolean;
+  delivered: boolean;
+  /** Whether the receiver returned the challenge of a test event. */
+  verified: boolean;
+}
+
+/**
+ * Returns the statements that count an attempt and change the endpoint's state. They change nothing for an endpoint
+ * without a row. Attempts that fail for `ENDPOINT_FAILS_FOR_MS` without a success disable the endpoint.
+ */
+export function countAttempt(
+  db: D1Database,
+  { partner_id, endpoint_id, isTest, delivered, verified }: EndpointAttempt,
+  nowMs: number,
+): D1PreparedStatement[] {
+  const change = (assignments: string, condition: string) =>
+    db
+      .prepare(
+        `UPDATE endpoints SET ${assignments} WHERE partner_id = ?1 AND endpoint_id = ?2 AND created_at <= ?3 AND ${condition}`,
+      )
+      .bind(partner_id, endpoint_id, nowMs);
+  if (isTest) return verified ? [change("verified_at = ?3", "verified_at IS NULL")] : [];
+  const hasFailedLong = `failing_since <= ?3 - ${ENDPOINT_FAILS_FOR_MS}`;
+  const day = dayOf(nowMs);
+  return [
+    delivered
+      ? change("failing_since = NULL", "failing_since IS NOT NULL")
+      : change(
+          `failing_since = coalesce(failing_since, ?3), disabled_at = CASE WHEN ${hasFailedLong} THEN ?3 END`,
+          `disabled_at IS NULL AND (failing_since IS NULL OR ${hasFailedLong})`,
+        ),
+    db
+      .prepare(
+        `INSERT INTO endpoint_days (partner_id, endpoint_id, day, delivered, failed)
+         SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (
+           SELECT 1 FROM endpoints WHERE partner_id = ?1 AND endpoint_id = ?2 AND deleted_at IS NULL)
+         ON CONFLICT (partner_id, endpoint_id, day) DO UPDATE SET
+           delivered = delivered + excluded.delivered, failed = failed + excluded.failed`,
+      )
+      .bind(partner_id, endpoint_id, day, delivered ? 1 : 0, delivered ? 0 : 1),
+    db
+      .prepare("DELETE FROM endpoint_days WHERE partner_id = ?1 AND endpoint_id = ?2 AND day <= ?3")
+      .bind(partner_id, endpoint_id, day - ENDPOINT_DAYS),
+  ];
+}

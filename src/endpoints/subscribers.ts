@@ -1,0 +1,24 @@
+import { DEFAULT_ENDPOINT, IMPORT_COMPLETED, NO_ENDPOINT, type EventType } from "./endpoint.ts";
+
+/** SQL condition for an endpoint `e` that receives events: it exists, and its receiver has returned a challenge. */
+export const RECEIVES_EVENTS = "e.deleted_at IS NULL AND e.verified_at IS NOT NULL";
+
+/** Returns the SQL condition for an endpoint `e` with this event type. `type` is an SQL expression. */
+export function wantsType(type: string): string {
+  return `EXISTS (SELECT 1 FROM json_each(e.event_types) t WHERE t.value = ${type})`;
+}
+
+/**
+ * Returns SQL for the endpoints of the partner `?1` that receive events of this type, as rows (endpoint_id, n) with n
+ * from 1. A partner without endpoint settings receives the event of a completed import at its `event_url`. If no endpoint
+ * wants that event, its receiver is `NO_ENDPOINT`, so that the partner can still read it.
+ */
+export function subscribers(type: EventType): string {
+  const wanted = `FROM endpoints e WHERE e.partner_id = ?1 AND ${RECEIVES_EVENTS} AND ${wantsType(`'${type}'`)}`;
+  const chosen = `SELECT e.endpoint_id, row_number() OVER (ORDER BY e.created_at, e.endpoint_id) AS n ${wanted}`;
+  if (type !== IMPORT_COMPLETED) return chosen;
+  return `${chosen}
+    UNION ALL
+    SELECT CASE WHEN EXISTS (SELECT 1 FROM endpoints WHERE partner_id = ?1) THEN '${NO_ENDPOINT}' ELSE '${DEFAULT_ENDPOINT}' END, 1
+    WHERE NOT EXISTS (SELECT 1 ${wanted})`;
+}

@@ -1,0 +1,437 @@
+import { env } from "cloudflare:workers";
+import { Webhook } from "standardwebhooks";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { deliverDue } from "../../src/deliveries/deliver.ts";
+import { insertEvent } from "../../src/deliveries/write.ts";
+import { sweepRecoveries } from "../../src/endpoints/recovery/recover.ts";
+import type { Env } from "../../src/env.ts";
+import { randomId } from "../../src/identifiers.ts";
+import { RECEIVER, read } from "../flows/partnerActs.ts";
+import { guardsItself } from "../http/strangers.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
+import { problemOf, send } from "../support/http.ts";
+import { playOutside, type Answer } from "../support/outside.ts";
+import { newPartner, type TestPartner } from "../support/partner.ts";
+
+const URL_2 = "https://hooks.example.com/second";
+const DAY_MS = 24 * 60 * 60_000;
+
+const createdSchema = z.looseObject({
+  endpoint_id: z.string(),
+  webhook_secret: z.string(),
+  challenge_event_id: z.string(),
+  state: z.string(),
+});
+const endpointsSchema = z.object({ data: z.array(z.looseObject({ endpoint_id: z.string() })) });
+const eventsSchema = z.object({
+  data: z.array(z.looseObject({ id: z.string(), endpoint_id: z.string().nullable(), status: z.string() })),
+});
+
+let queued: string[] = [];
+/** The real bindings, with a queue that records its messages, so that tests decide when they are delivered. */
+const world: Env = { ...env };
+
+beforeEach(() => {
+  queued = [];
+  const result = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
+  vi.spyOn(env.DELIVERIES, "send").mockImplementation(async ({ delivery_id }) => {
+    queued.push(delivery_id);
+    return result;
+  });
+  vi.spyOn(env.DELIVERIES, "sendBatch").mockImplementation(async (messages) => {
+    for (const { body } of messages) queued.push(body.delivery_id);
+    return result;
+  });
+});
+afterEach(() => vi.restoreAllMocks());
+
+/** Returns a receiver that verifies nothing and returns the challenge of a test event. */
+const obedient: Answer = ({ body }) => {
+  const { data } = z
+    .object({ data: z.looseObject({ challenge: z.string().optional() }) })
+    .parse(JSON.parse(body));
+  return Response.json({ challenge: data.challenge });
+};
+
+/** Delivers all queued messages once. */
+async function deliverQueued(who: TestPartner, atMs = Date.now()): Promise<void> {
+  for (const delivery_id of queued.splice(0)) {
+    await deliverDue(
+      world,
+      { ...ownerOf(who.partnerId), delivery_id },
+      { now: () => atMs, random: () => 0, deadlineMs: 500 },
+    );
+  }
+}
+
+async function create(who: TestPartner, fields: Record<string, unknown> = {}) {
+  const response = await send(who, "POST", "/api/endpoints/", { body: { url: URL_2, ...fields } });
+  expect(response.status).toBe(201);
+  return createdSchema.parse(await response.json());
+}
+
+/** Creates an endpoint with a receiver that returns the challenge. */
+async function createVerified(who: TestPartner, fields: Record<string, unknown> = {}) {
+  const created = await create(who, fields);
+  await deliverQueued(who);
+  expect(await read(who, `/api/endpoints/${created.endpoint_id}/`)).toMatchObject({ state: "active" });
+  return created;
+}
+
+/** Stores an event of a completed import for every endpoint that wants it, and queues it. */
+async function announce(who: TestPartner, name: string = randomId()): Promise<string[]> {
+  const database = databaseOf(who.partnerId);
+  await insertEvent(database, {
+    partner_id: who.partnerId,
+    delivery_id: `evt_${name}`,
+    type: "bulk_fit_import.completed",
+    user_id: "u",
+    import_id: null,
+    body: JSON.stringify({
+      type: "bulk_fit_import.completed",
+      timestamp: "2026-11-25T12:00:00Z",
+      data: { name },
+    }),
+    status: "pending",
+    next_attempt_at: Date.now(),
+  }).run();
+  const all = await eventsOf(who);
+  const own = all.filter(({ id }) => id.startsWith(`evt_${name}`)).map(({ id }) => id);
+  queued.push(...own);
+  return own;
+}
+
+const eventsOf = async (who: TestPartner) =>
+  eventsSchema.parse(await read(who, "/api/events/?limit=200")).data;
+const endpointsOf = async (who: TestPartner) =>
+  endpointsSchema.parse(await read(who, "/api/endpoints/")).data;
+const patch = async (who: TestPartner, id: string, body: unknown) =>
+  send(who, "PATCH", `/api/endpoints/${id}/`, { body });
+
+guardsItself("listing endpoints", {
+  method: "GET",
+  paths: () => Promise.resolve({ path: "/api/endpoints/", unknown: null }),
+});
+guardsItself("reading an endpoint", {
+  method: "GET",
+  paths: (owner) => pathsTo(owner, ""),
+});
+guardsItself("deleting an endpoint", {
+  method: "DELETE",
+  paths: (owner) => pathsTo(owner, ""),
+});
+guardsItself("recovering an endpoint", {
+  method: "POST",
+  body: { since: "2026-11-01T00:00:00Z" },
+  paths: (owner) => pathsTo(owner, "recover/"),
+});
+guardsItself("rotating the secret of an endpoint", {
+  method: "POST",
+  body: {},
+  paths: (owner) => pathsTo(owner, "rotate_secret/"),
+});
+
+async function pathsTo(owner: TestPartner, rest: string) {
+  const database = databaseOf(owner.partnerId);
+  await database
+    .prepare(
+      "INSERT INTO endpoints (partner_id, endpoint_id, url, event_types, created_at) VALUES (?, 'ep_own', ?, '[]', 1)",
+    )
+    .bind(owner.partnerId, URL_2)
+    .run();
+  return { path: `/api/endpoints/ep_own/${rest}`, unknown: `/api/endpoints/ep_other/${rest}` };
+}
+
+describe("A partner without endpoints of its own", () => {
+  test("sees its event_url as ep_default, and events go there as before", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: obedient });
+    expect(await endpointsOf(who)).toMatchObject([
+      {
+        endpoint_id: "ep_default",
+        url: RECEIVER,
+        event_types: ["bulk_fit_import.completed"],
+        include_history: false,
+        on_hold: false,
+        state: "active",
+        days: [],
+      },
+    ]);
+    const [id] = await announce(who, "plain");
+    expect(id).toBe("evt_plain");
+    await deliverQueued(who);
+    expect(outside.to(RECEIVER)).toHaveLength(1);
+    expect(await eventsOf(who)).toMatchObject([{ id, endpoint_id: "ep_default", status: "delivered" }]);
+  });
+
+  test("without an event_url has no endpoint", async () => {
+    expect(await endpointsOf(await newPartner())).toEqual([]);
+  });
+});
+
+describe("A new endpoint", () => {
+  test("receives no events until its receiver returns the challenge, then those of its types, signed with its own secret", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const answers: Record<string, Answer> = {
+      [RECEIVER]: obedient,
+      [URL_2]: () => new Response("no", { status: 500 }),
+    };
+    const outside = playOutside(answers);
+    const { endpoint_id, webhook_secret, challenge_event_id, state } = await create(who);
+    expect(state).toBe("unverified");
+    await deliverQueued(who);
+    expect(await announce(who)).toHaveLength(1);
+    expect(await read(who, `/api/endpoints/${endpoint_id}/`)).toMatchObject({ state: "unverified" });
+
+    answers[URL_2] = obedient;
+    queued = [challenge_event_id];
+    await deliverQueued(who, Date.now() + DAY_MS);
+    expect(await read(who, `/api/endpoints/${endpoint_id}/`)).toMatchObject({
+      state: "active",
+      reason: null,
+    });
+
+    const ids = await announce(who, "both");
+    expect(ids.sort()).toEqual(["evt_both", `evt_both_${endpoint_id}`]);
+    await deliverQueued(who);
+    const last = outside.to(URL_2).at(-1);
+    expect(
+      new Webhook(webhook_secret).verify(last?.body ?? "", Object.fromEntries(last?.headers ?? [])),
+    ).toBeTruthy();
+    expect(outside.to(RECEIVER).at(-1)?.body).toBe(last?.body);
+    expect((await endpointsOf(who)).map(({ endpoint_id: id, days }) => [id, days])).toEqual([
+      ["ep_default", [{ day: new Date().toISOString().slice(0, 10), delivered: 1, failed: 0 }]],
+      [endpoint_id, [{ day: new Date().toISOString().slice(0, 10), delivered: 1, failed: 0 }]],
+    ]);
+  });
+
+  test("is not verified by a receiver that accepts every request without the challenge", async () => {
+    const who = await newPartner();
+    playOutside({ [URL_2]: () => new Response("ok") });
+    const { endpoint_id } = await create(who);
+    await deliverQueued(who);
+    expect(await read(who, `/api/endpoints/${endpoint_id}/`)).toMatchObject({ state: "unverified" });
+  });
+
+  test("must have an allowed address and known event types", async () => {
+    const who = await newPartner();
+    for (const body of [
+      { url: "https://10.0.0.1/" },
+      { url: "ftp://hooks.example.com/" },
+      { url: "https://api.example.com/events" },
+      { url: URL_2, event_types: ["ride.started"] },
+      { event_types: [] },
+    ]) {
+      await problemOf(await send(who, "POST", "/api/endpoints/", { body }), 400, "validation_failed");
+    }
+    expect(await endpointsOf(who)).toEqual([]);
+    expect(queued).toEqual([]);
+  });
+
+  test("is rejected when the partner has five, also by requests at the same time", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, async () => send(who, "POST", "/api/endpoints/", { body: { url: URL_2 } })),
+    );
+    expect(answers.filter(({ status }) => status === 201)).toHaveLength(4);
+    await problemOf(
+      await send(who, "POST", "/api/endpoints/", { body: { url: URL_2 } }),
+      409,
+      "too_many_endpoints",
+    );
+    const all = await endpointsOf(who);
+    expect(all).toHaveLength(5);
+    await send(who, "DELETE", `/api/endpoints/${all[1]?.endpoint_id}/`);
+    await create(who);
+  });
+});
+
+describe("An endpoint on hold", () => {
+  test("lets its events wait, and receives them when the hold ends", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: obedient });
+    expect((await patch(who, "ep_default", { on_hold: true })).status).toBe(200);
+    const ids = [...(await announce(who, "a")), ...(await announce(who, "b"))];
+    await deliverQueued(who);
+    expect(outside.sent).toEqual([]);
+    expect((await eventsOf(who)).map(({ status }) => status)).toEqual(["held", "held"]);
+    const since = { since: new Date(Date.now() - DAY_MS).toISOString() };
+    await problemOf(
+      await send(who, "POST", "/api/endpoints/ep_default/recover/", { body: since }),
+      409,
+      "endpoint_on_hold",
+    );
+
+    expect((await patch(who, "ep_default", { on_hold: false })).status).toBe(200);
+    expect(queued.sort()).toEqual(ids.sort());
+    await deliverQueued(who);
+    expect(outside.to(RECEIVER)).toHaveLength(2);
+    expect((await eventsOf(who)).map(({ status }) => status)).toEqual(["delivered", "delivered"]);
+  });
+
+  test("loses events that waited for more than seven days: they fail, and can be recovered", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    playOutside({ [RECEIVER]: obedient });
+    await patch(who, "ep_default", { on_hold: true });
+    const [id] = await announce(who);
+    await deliverQueued(who);
+    await sweepRecoveries(env, Date.now() + 7 * DAY_MS - 60_000);
+    expect(await eventsOf(who)).toMatchObject([{ id, status: "held" }]);
+    await sweepRecoveries(env, Date.now() + 7 * DAY_MS + 60_000);
+    expect(await eventsOf(who)).toMatchObject([{ id, status: "failed" }]);
+  });
+});
+
+describe("A failing endpoint", () => {
+  test("is disabled after five days without a success; recovering sends what failed and enables it", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const answers: Record<string, Answer> = { [RECEIVER]: () => new Response("broken", { status: 410 }) };
+    const outside = playOutside(answers);
+    await patch(who, "ep_default", { include_history: false });
+    const path = "/api/endpoints/ep_default/";
+    const firstMs = Date.now();
+    await announce(who, "first");
+    await deliverQueued(who, firstMs);
+    expect(await read(who, path)).toMatchObject({
+      state: "failing",
+      failing_since: new Date(firstMs).toISOString(),
+    });
+    await announce(who, "second");
+    await deliverQueued(who, firstMs + 5 * DAY_MS - 1);
+    expect(await read(who, path)).toMatchObject({ state: "failing" });
+    await announce(who, "third");
+    await deliverQueued(who, firstMs + 5 * DAY_MS);
+    expect(await read(who, path)).toMatchObject({ state: "disabled" });
+    await announce(who, "fourth");
+    await deliverQueued(who, firstMs + 5 * DAY_MS + 1);
+    expect(outside.to(RECEIVER)).toHaveLength(3);
+    expect(await read(who, "/api/events/evt_fourth/")).toMatchObject({
+      status: "failed",
+      attempts: [{ answer: "The endpoint is disabled. Recover it to send the event." }],
+    });
+
+    answers[RECEIVER] = obedient;
+    const since = new Date(firstMs - 60_000).toISOString();
+    expect((await send(who, "POST", `${path}recover/`, { body: { since } })).status).toBe(202);
+    expect(queued).toEqual(["evt_first", "evt_second", "evt_third", "evt_fourth"]);
+    await deliverQueued(who);
+    expect((await eventsOf(who)).map(({ status }) => status)).toEqual(Array(4).fill("delivered"));
+    expect(await read(who, path)).toMatchObject({ state: "active", failing_since: null, disabled_at: null });
+  });
+
+  test("is failing no longer after one success", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const answers: Record<string, Answer> = { [RECEIVER]: () => new Response("broken", { status: 500 }) };
+    playOutside(answers);
+    await patch(who, "ep_default", { include_history: false });
+    await announce(who);
+    await deliverQueued(who);
+    expect(await endpointsOf(who)).toMatchObject([{ state: "failing" }]);
+    answers[RECEIVER] = obedient;
+    await announce(who);
+    await deliverQueued(who);
+    expect(await endpointsOf(who)).toMatchObject([{ state: "active", days: [{ delivered: 1 }] }]);
+  });
+
+  test("with many failed events is recovered page by page, each event once", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    playOutside({ [RECEIVER]: obedient });
+    await patch(who, "ep_default", { include_history: false });
+    const database = databaseOf(who.partnerId);
+    const insert = database.prepare(
+      `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
+       VALUES (?, ?, 'event', 'bulk_fit_import.completed', '{}', ?, ?, ?)`,
+    );
+    const rows = Array.from({ length: 1_300 }, (_, n) =>
+      insert.bind(
+        who.partnerId,
+        `evt_${String(n).padStart(4, "0")}`,
+        n % 2 === 0 ? "failed" : "delivered",
+        1_000 + n,
+        1,
+      ),
+    );
+    await database.batch(rows);
+    const since = { since: new Date(0).toISOString() };
+    await send(who, "POST", "/api/endpoints/ep_default/recover/", { body: since });
+    expect(queued).toHaveLength(500);
+    await sweepRecoveries(env, Date.now());
+    expect(new Set(queued).size).toBe(650);
+    expect(queued).toHaveLength(650);
+    await sweepRecoveries(env, Date.now());
+    expect(queued).toHaveLength(650);
+  });
+});
+
+describe("A deleted endpoint", () => {
+  test("receives nothing more; without any endpoint left, events can still be read", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: obedient });
+    const [before] = await announce(who, "before");
+    expect((await send(who, "DELETE", "/api/endpoints/ep_default/")).status).toBe(200);
+    expect(await endpointsOf(who)).toEqual([]);
+    const [after] = await announce(who, "after");
+    await deliverQueued(who);
+    expect(outside.sent).toEqual([]);
+    expect(await read(who, `/api/events/${before}/`)).toMatchObject({
+      status: "failed",
+      attempts: [{ answer: "The endpoint was deleted." }],
+    });
+    expect(await read(who, `/api/events/${after}/`)).toMatchObject({
+      status: "failed",
+      endpoint_id: null,
+      data: { name: "after" },
+    });
+    await problemOf(await send(who, "DELETE", "/api/endpoints/ep_default/"), 404, "not_found");
+    await problemOf(await send(who, "POST", `/api/events/${after}/resend/`), 409, "no_event_url");
+  });
+});
+
+describe("The secret of an endpoint", () => {
+  test("is rotated: until the overlap ends, events have one signature for each secret", async () => {
+    const who = await newPartner();
+    const outside = playOutside({ [URL_2]: obedient });
+    const { endpoint_id, webhook_secret: first } = await createVerified(who);
+    const rotated = await send(who, "POST", `/api/endpoints/${endpoint_id}/rotate_secret/`, {
+      body: { overlap_in_hours: 1 },
+    });
+    expect(rotated.status).toBe(201);
+    const { webhook_secret: second } = z
+      .looseObject({ webhook_secret: z.string() })
+      .parse(await rotated.json());
+    await announce(who);
+    await deliverQueued(who);
+    const last = outside.to(URL_2).at(-1);
+    for (const secret of [first, second]) {
+      expect(
+        new Webhook(secret).verify(last?.body ?? "", Object.fromEntries(last?.headers ?? [])),
+      ).toBeTruthy();
+    }
+  });
+
+  test("is rotated once by two requests at the same time: the other one gets a 409", async () => {
+    const who = await newPartner();
+    playOutside({ [URL_2]: obedient });
+    const { endpoint_id } = await createVerified(who);
+    const path = `/api/endpoints/${endpoint_id}/rotate_secret/`;
+    const answers = await Promise.all([1, 2].map(async () => send(who, "POST", path, { body: {} })));
+    expect(answers.map(({ status }) => status).sort((a, b) => a - b)).toEqual([201, 409]);
+    const view = z
+      .looseObject({ webhook_secrets: z.array(z.unknown()) })
+      .parse(await read(who, `/api/endpoints/${endpoint_id}/`));
+    expect(view.webhook_secrets).toHaveLength(2);
+  });
+
+  test("of ep_default follows the partner's settings until it is rotated here", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const outside = playOutside({ [RECEIVER]: obedient });
+    const own = who.partner.webhook_secrets[0]?.secret ?? "";
+    await send(who, "POST", "/api/endpoints/ep_default/rotate_secret/", { body: {} });
+    await announce(who);
+    await deliverQueued(who);
+    const last = outside.to(RECEIVER).at(-1);
+    expect(last?.headers.get("webhook-signature")?.split(" ")).toHaveLength(2);
+    expect(new Webhook(own).verify(last?.body ?? "", Object.fromEntries(last?.headers ?? []))).toBeTruthy();
+  });
+});
