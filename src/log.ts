@@ -246,6 +246,8 @@ type LastingSetback =
   | { outcome: "inline_unchecked"; collector: string; objects: number; fault: FaultName }
   /** An object of the read model is missing in R2. The partner must ping the file again with `overwrite_mode`. */
   | { outcome: "original_missing"; partner_id: string; file_id: string }
+  /** The bytes of an object do not contain the activity that was decoded from them. The same helps. */
+  | { outcome: "original_damaged"; partner_id: string; file_id: string }
   /** A database lacks this migration. Requests of its partners get 503 until an operator applies it. */
   | { outcome: "schema_missing"; database: string; migration: string }
   /**

@@ -1,4 +1,5 @@
 import { sweepDeliveries, sweepTestEvents } from "./deliveries/sweep.ts";
+import { metered, STATEMENTS_PER_INVOCATION, type Allowance } from "./database/databases.ts";
 import { sweepRecoveries } from "./endpoints/recovery/recover.ts";
 import type { Env } from "./env.ts";
 import { sweepExpiredErasures } from "./erasure/expire.ts";
@@ -17,26 +18,36 @@ import { sweepUsage } from "./usage/sweep.ts";
 
 interface Sweep {
   name: keyof SweepCounts;
-  run(env: Env, nowMs: number): Promise<number>;
+  run(env: Env, nowMs: number, allowance: Allowance): Promise<number>;
+  /** Maximum number of statements of one run. Default: `FEW_STATEMENTS`. */
+  statements?: number;
 }
 
-/** All sweeps of the schedule. They finish work that a crash has interrupted. One that fails does not stop the others. */
+/** Enough for a sweep with one or two statements for each database. */
+const FEW_STATEMENTS = 30;
+/** Not given to sweeps: the last page of a sweep may exceed its allowance. */
+const SPARE_STATEMENTS = 100;
+
+/**
+ * All sweeps of the schedule. They finish work that a crash has interrupted. One that fails does not stop the others.
+ * They share the statements of an invocation: the last one, which may have the most work, gets what the others leave.
+ */
 const SWEEPS: readonly Sweep[] = [
-  { name: "deliveries", run: sweepDeliveries },
-  { name: "recovered_events", run: sweepRecoveries },
-  { name: "erasures", run: sweepErasures },
+  { name: "deliveries", run: sweepDeliveries, statements: 50 },
+  { name: "recovered_events", run: sweepRecoveries, statements: 50 },
   { name: "expired_erasures", run: sweepExpiredErasures },
   { name: "operator_jobs", run: sendJobs },
-  { name: "operator_actions", run: runActs },
-  { name: "discarded_objects", run: sweepDiscardedObjects },
+  { name: "operator_actions", run: runActs, statements: 50 },
+  { name: "discarded_objects", run: sweepDiscardedObjects, statements: 50 },
   { name: "idempotent_requests", run: sweepIdempotentRequests },
   { name: "test_events", run: sweepTestEvents },
   { name: "finished_jobs", run: sweepFinishedJobs },
-  { name: "lost_alarms", run: sweepSources },
-  { name: "stale_batches", run: sweepBatches },
+  { name: "lost_alarms", run: sweepSources, statements: 50 },
+  { name: "stale_batches", run: sweepBatches, statements: 70 },
   { name: "missing_files", run: sweepMissing },
   { name: "usage", run: sweepUsage },
-  { name: "inline_bytes", run: sweepInlineBytes },
+  { name: "inline_bytes", run: sweepInlineBytes, statements: 70 },
+  { name: "erasures", run: sweepErasures, statements: Infinity },
 ];
 
 /** Runs all sweeps and logs how much each did. A missing log line shows that the schedule does not run. */
@@ -44,18 +55,30 @@ export async function runScheduled(env: Env, nowMs: number): Promise<void> {
   const startedAt = Date.now();
   const found: SweepCounts = {};
   const faults: string[] = [];
-  for (const sweep of SWEEPS) {
+  let left = STATEMENTS_PER_INVOCATION - SPARE_STATEMENTS;
+  const useOf = async <T>(most: number, work: (env: Env, allowance: Allowance) => Promise<T>): Promise<T> => {
+    const given = Math.min(most, left);
+    const allowance = { statements: given };
     try {
-      found[sweep.name] = await sweep.run(env, nowMs);
-    } catch (fault) {
-      faults.push(`${sweep.name}:${faultName(fault)}`);
+      return await work(metered(env, allowance), allowance);
+    } finally {
+      left -= given - allowance.statements;
     }
-  }
+  };
   let size: DatabaseSize | undefined;
   try {
-    size = await publishDatabaseSizes(env);
+    size = await useOf(FEW_STATEMENTS, async (own, allowance) =>
+      publishDatabaseSizes(own, { nowMs, allowance }),
+    );
   } catch (fault) {
     faults.push(`database_size:${faultName(fault)}`);
+  }
+  for (const { name, run, statements = FEW_STATEMENTS } of SWEEPS) {
+    try {
+      found[name] = await useOf(statements, async (own, allowance) => run(own, nowMs, allowance));
+    } catch (fault) {
+      faults.push(`${name}:${faultName(fault)}`);
+    }
   }
   logLine({
     unit: "scheduled",

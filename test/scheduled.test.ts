@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { randomId } from "../src/identifiers.ts";
 import { INSERT_ACT, READ_JOB } from "../src/operator/jobs/write.ts";
+import { STATEMENTS_PER_INVOCATION } from "../src/database/databases.ts";
 import { runScheduled } from "../src/scheduled.ts";
 
 afterEach(() => vi.restoreAllMocks());
@@ -23,6 +24,7 @@ test("each run of the clock writes one line, also when it finds nothing, so that
   expect(await lineOf(env, HALF_PAST)).toEqual({
     unit: "scheduled",
     deliveries: 0,
+    recovered_events: 0,
     erasures: 0,
     expired_erasures: 0,
     operator_jobs: 0,
@@ -54,7 +56,7 @@ test("the line names a sweep with a store that is down, without the store's mess
     unit: "scheduled",
     outcome: "fault",
     fault:
-      "deliveries:Error erasures:Error expired_erasures:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error database_size:Error",
+      "database_size:Error deliveries:Error recovered_events:Error expired_erasures:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error erasures:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");
@@ -76,4 +78,38 @@ test("while one database is down, the clock does the work of the others", async 
   expect(await other.prepare(READ_JOB).bind(jobId).first()).toMatchObject({
     finished_at: expect.any(Number),
   });
+});
+
+test("with a hundred databases and much work in each, a run stays below D1's limit of statements, and each minute begins with another database", async () => {
+  const asked: string[] = [];
+  const real = env.DB;
+  const counting = (name: string) =>
+    new Proxy(real, {
+      get(target, key) {
+        if (key === "prepare") asked.push(name);
+        const member: unknown = Reflect.get(target, key, target);
+        return typeof member === "function" ? (member.bind(target) as unknown) : member;
+      },
+    });
+  const names = Array.from({ length: 100 }, (_, index) => (index === 0 ? "DB" : `DB_${index + 1}`));
+  const many = { ...env, ...Object.fromEntries(names.map((name) => [name, counting(name)])) };
+  for (let user = 0; user < 60; user += 1) {
+    await real
+      .prepare(
+        `INSERT INTO erased (partner_id, user_hash, before_version, user_id, next_sweep_at, sweeps_left)
+         VALUES (?, ?, 1, 'u', 0, 2)`,
+      )
+      .bind(`partner-${user % 7}`, String(user).padStart(26, "0"))
+      .run();
+  }
+  const firsts = [];
+  for (let minute = 0; minute < 3; minute += 1) {
+    asked.length = 0;
+    expect(await lineOf(many, HALF_PAST + minute * 60_000)).toMatchObject({ outcome: "done" });
+    expect(asked.length).toBeLessThan(STATEMENTS_PER_INVOCATION);
+    expect(asked.length).toBeGreaterThan(STATEMENTS_PER_INVOCATION / 2);
+    firsts.push(asked[0]);
+  }
+  expect(new Set(firsts).size).toBe(3);
+  await real.prepare("DELETE FROM erased WHERE partner_id LIKE 'partner-_'").run();
 });

@@ -16,6 +16,7 @@ import {
   type Walked,
 } from "../database/walk.ts";
 import { walkBatches, type FilePosition } from "../files/read.ts";
+import { DECODER_VERSION } from "../fit/index.ts";
 import type { Activity } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
 import { parseSummary } from "./storedSummary.pure.ts";
@@ -138,6 +139,8 @@ export interface StoredActivity {
   /** Null only while an erasure deletes the file. */
   objectKey: string | null;
   startTimeInSeconds: number;
+  /** Whether the current decoder has found the activity in the stored bytes. */
+  isCurrent: boolean;
 }
 
 /** Returns null for an unknown id. */
@@ -148,17 +151,20 @@ export async function readStoredActivity(env: Env, owner: Owner, id: string): Pr
   const db = databaseFor(env, owner);
   const row = await db
     .prepare(
-      `SELECT ${COLUMNS}, f.object_key, f.start_time_in_seconds AS pinged_start
+      `SELECT ${COLUMNS}, f.object_key, f.start_time_in_seconds AS pinged_start, f.decoder_version
        FROM activities a CROSS JOIN files f ON ${OF_FILE}
        WHERE a.partner_id = ? AND a.file_id = ? AND a.session_index = ?`,
     )
     .bind(partnerId, parts.fileId, parts.sessionIndex)
-    .first<ActivityRow & { object_key: string | null; pinged_start: string }>();
+    .first<
+      ActivityRow & { object_key: string | null; pinged_start: string; decoder_version: number | null }
+    >();
   if (row === null) return null;
   return {
     activity: activityOf(row),
     objectKey: row.object_key,
     startTimeInSeconds: Number(row.pinged_start),
+    isCurrent: row.decoder_version === DECODER_VERSION,
   };
 }
 

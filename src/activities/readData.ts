@@ -7,11 +7,12 @@ import type { DecodeOptions, RrIntervals, Streams } from "../fit/types.ts";
 import type { IntakeHold } from "../memory/budget.ts";
 import { decodeStored } from "./decodeStored.ts";
 import { parseActivityId, readStoredActivity } from "./read.ts";
+import { damaged } from "./readDetails.ts";
 
 /** `hold` is the memory reserved for the lists and their JSON. The caller releases it. */
 export type DataAnswer<T> =
   | { ok: true; hold: IntakeHold; value: T }
-  | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
+  | { ok: false; code: "no_activity" | "original_missing" | "original_damaged" | "memory_short" };
 
 interface DataRequest {
   env: Env;
@@ -57,9 +58,9 @@ async function readData<T>(
   const decoded = await decodeStored(owner.partner_id, original.found, count, (fit, reserve) =>
     decode(fit, { sessionIndex, fallbackStartInSeconds }, reserve),
   );
-  if (!decoded.ok) return decoded;
-  const { hold, value } = decoded;
-  if (value !== null) return { ok: true, hold, value };
-  hold.release();
-  return { ok: false, code: "no_activity" };
+  if (decoded.ok && decoded.value !== null) return { ok: true, hold: decoded.hold, value: decoded.value };
+  if (decoded.ok) decoded.hold.release();
+  else if (decoded.code !== "original_damaged") return decoded;
+  const stored = await readStoredActivity(env, owner, activityId);
+  return stored?.isCurrent === true ? damaged(owner, parts.fileId) : { ok: false, code: "no_activity" };
 }

@@ -8,9 +8,9 @@ import { parseActivityId, readStoredActivity, withDuplicate } from "./read.ts";
 
 export type ActivityAnswer =
   | { ok: true; activity: ActivityWithParts }
-  | { ok: false; code: "no_activity" | "original_missing" | "memory_short" };
+  | { ok: false; code: "no_activity" | "original_missing" | "original_damaged" | "memory_short" };
 
-/** Parts of an activity whose session the current decoder does not find in the stored bytes. */
+/** Parts of an activity that an older decoder found, and the current one does not. */
 const NO_DETAILS: ActivityDetails = { laps: [], lengths: [], devices: [] };
 
 /**
@@ -37,10 +37,18 @@ export async function readActivityWithDetails(
     const decoded = await decodeStored(owner.partner_id, object, count, (fit) =>
       decodeParts(fit, { sessionIndex, fallbackStartInSeconds: stored.startTimeInSeconds }),
     );
-    if (!decoded.ok) return decoded;
-    decoded.hold.release();
-    return { ok: true, activity: { ...activity, ...(decoded.value ?? NO_DETAILS) } };
+    if (decoded.ok) decoded.hold.release();
+    if (!decoded.ok && decoded.code !== "original_damaged") return decoded;
+    const details = decoded.ok ? (decoded.value ?? (stored.isCurrent ? null : NO_DETAILS)) : null;
+    if (details === null) return damaged(owner, fileId);
+    return { ok: true, activity: { ...activity, ...details } };
   }
   logLine({ unit: "setback", outcome: "original_missing", partner_id: owner.partner_id, file_id: fileId });
   return { ok: false, code: "original_missing" };
+}
+
+/** Logs that the stored bytes do not contain an activity that the read model has, and returns the refusal. */
+export function damaged(owner: Owner, fileId: string): { ok: false; code: "original_damaged" } {
+  logLine({ unit: "setback", outcome: "original_damaged", partner_id: owner.partner_id, file_id: fileId });
+  return { ok: false, code: "original_damaged" };
 }

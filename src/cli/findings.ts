@@ -2,12 +2,18 @@ import { MAX_DATABASE_BYTES } from "../database/fullness.ts";
 
 /** What a database and its service show about themselves. */
 export interface DatabaseState {
+  /** The running version. Its tag is the commit. */
+  version: { id: string; tag: string | null };
+  /** Commit of this checkout. Null without git. */
+  expected_tag: string | null;
   decoder_version: number;
   /** Decoder version of this checkout. */
   expected_decoder_version: number;
   collector_schema: number;
   database_bytes: number;
   stores: Record<string, { milliseconds: number; fault: string | null; backlog: number | null }>;
+  /** Number of migrations that the database has. */
+  migrations: number;
   /** Migrations of this checkout that the database lacks. */
   missing_migrations: string[];
   /** Number and age of the rows that wait for something. Times are Unix milliseconds. */
@@ -53,6 +59,14 @@ export function findings(state: DatabaseState, nowMs: number): Finding[] {
   const share = database_bytes / MAX_DATABASE_BYTES;
   return [
     {
+      isProblem: false,
+      text: `code: commit ${state.version.tag ?? "unknown"}, version ${state.version.id}${
+        state.expected_tag === state.version.tag
+          ? ""
+          : `; this checkout is commit ${state.expected_tag ?? "unknown"}`
+      }`,
+    },
+    {
       isProblem: decoder_version !== expected_decoder_version,
       text: `versions: decoder ${decoder_version}, collector tables ${state.collector_schema}${
         decoder_version === expected_decoder_version
@@ -64,8 +78,8 @@ export function findings(state: DatabaseState, nowMs: number): Finding[] {
       isProblem: missing_migrations.length > 0,
       text:
         missing_migrations.length === 0
-          ? "schema: all migrations of this checkout are applied"
-          : `schema: the database lacks ${missing_migrations.join(", ")}`,
+          ? `schema: migrations ${state.migrations}, all of this checkout`
+          : `schema: migrations ${state.migrations}, without ${missing_migrations.join(", ")}`,
     },
     {
       isProblem: share >= FULL_SHARE,

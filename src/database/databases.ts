@@ -64,17 +64,31 @@ export function allDatabases(env: Databases): D1Database[] {
   return namedDatabases(env).map(({ database }) => database);
 }
 
+/** When a run of the clock works, and how many statements it may use. */
+export interface Turn {
+  nowMs: number;
+  allowance: Allowance;
+}
+
+/** Time after which runs begin with the next database. */
+const TURN_MS = 60_000;
+
 /**
- * Does the work in each database in turn, and returns the sum of its results. A fault in one database does not stop the
- * work in the others: the first fault is thrown at the end.
+ * Does the work in each database in turn while the allowance lasts, and returns the sum of its results. Each minute begins with
+ * the next database, so that a database with much work delays no other for long. A fault in one database does not stop
+ * the work in the others: the first fault is thrown at the end.
  */
 export async function sumOverDatabases(
   env: Databases,
+  { nowMs, allowance }: Turn,
   work: (database: D1Database, name: string) => Promise<number>,
 ): Promise<number> {
   let sum = 0;
   const faults: unknown[] = [];
-  for (const { name, database } of namedDatabases(env)) {
+  const all = namedDatabases(env);
+  const first = Math.floor(nowMs / TURN_MS) % Math.max(1, all.length);
+  for (const { name, database } of [...all.slice(first), ...all.slice(0, first)]) {
+    if (isUsedUp(allowance)) break;
     try {
       sum += await work(database, name);
     } catch (fault) {
@@ -91,6 +105,11 @@ export const STATEMENTS_PER_INVOCATION = 1_000;
 /** Number of statements that a unit of work may still run. The last page of the work may exceed it a little. */
 export interface Allowance {
   statements: number;
+}
+
+/** Returns the allowance of an invocation that does one thing. */
+export function wholeInvocation(): Allowance {
+  return { statements: STATEMENTS_PER_INVOCATION };
 }
 
 export function isUsedUp({ statements }: Allowance): boolean {

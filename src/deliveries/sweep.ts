@@ -1,4 +1,4 @@
-import { sumOverDatabases } from "../database/databases.ts";
+import { isUsedUp, sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteTestEvents, postponeOverdueDeliveries } from "./write.ts";
 
@@ -16,11 +16,15 @@ const TEST_EVENT_KEPT_FOR_MS = 30 * 24 * 60 * 60_000;
 const TEST_EVENTS_PER_RUN = 10_000;
 
 /** Sends messages again for due deliveries whose message seems lost. Returns how many. */
-export async function sweepDeliveries(env: Env, nowMs: number): Promise<number> {
+export async function sweepDeliveries(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
   const beforeMs = nowMs - (env.ENVIRONMENT === "local" ? LOCAL_GRACE_MS : GRACE_MS);
-  return sumOverDatabases(env, async (database, name) => {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database, name) => {
     let sent = 0;
-    for (let batch = 0; batch < BATCHES_PER_RUN; batch += 1) {
+    for (let batch = 0; batch < BATCHES_PER_RUN && !isUsedUp(allowance); batch += 1) {
       const overdue = await postponeOverdueDeliveries(database, beforeMs, nowMs, BATCH_MESSAGES);
       if (overdue.length > 0)
         await env.DELIVERIES.sendBatch(
@@ -34,8 +38,12 @@ export async function sweepDeliveries(env: Env, nowMs: number): Promise<number> 
 }
 
 /** Deletes test events that have expired. Returns how many. */
-export async function sweepTestEvents(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) =>
+export async function sweepTestEvents(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) =>
     deleteTestEvents(database, nowMs - TEST_EVENT_KEPT_FOR_MS, TEST_EVENTS_PER_RUN),
   );
 }

@@ -62,6 +62,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   internal: "The service failed and logged the `request_id`. Send the request again later.",
   original_missing:
     "The service lost the stored bytes, and repeating the request does not help. Ping the file again with `overwrite_mode: true`, and send us the `request_id`.",
+  original_damaged:
+    "The service damaged the stored bytes, and repeating the request does not help. Ping the file again with `overwrite_mode: true`, and send us the `request_id`.",
   store_unavailable: "Send the same request again after `Retry-After`. Repeating it is harmless.",
   schema_missing: "The service is being set up. Send the same request again after `Retry-After`.",
   database_full:

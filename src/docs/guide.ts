@@ -241,7 +241,11 @@ function statusRows(): string[][] {
       "With another key, with another file, or for less data.",
     ],
     ["429", "A rate limit was reached.", "After <code>Retry-After</code>."],
-    ["500", "The service failed.", "Later, but not after <code>original_missing</code>."],
+    [
+      "500",
+      "The service failed.",
+      "Later, but not after <code>original_missing</code> or <code>original_damaged</code>.",
+    ],
     [
       "503",
       "A store is unavailable or full, memory is short, or the service is being set up.",

@@ -1,5 +1,5 @@
 import { ERASURE_KEPT_FOR_MS } from "../contract/limits.ts";
-import { sumOverDatabases } from "../database/databases.ts";
+import { sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredErasures } from "./write.ts";
 
@@ -7,8 +7,12 @@ import { deleteExpiredErasures } from "./write.ts";
 const EXPIRED_PER_RUN = 1_000;
 
 /** Deletes erasures that are older than any stored or delayed work can be. Returns how many. */
-export async function sweepExpiredErasures(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) =>
+export async function sweepExpiredErasures(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) =>
     deleteExpiredErasures(database, nowMs - ERASURE_KEPT_FOR_MS, EXPIRED_PER_RUN),
   );
 }

@@ -1,4 +1,4 @@
-import { sumOverDatabases } from "../database/databases.ts";
+import { sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { faultName, logLine } from "../log.ts";
 import { HANDLERS, type Sweep } from "./steps.ts";
@@ -6,23 +6,36 @@ import { completeSweep, saveProgress, STEPS, claimDueErasures, type Erasure } fr
 
 /** Bounds of one invocation's sweeps. */
 interface Budget {
-  /** Maximum number of non-empty pages. Each takes up to eight queries, and D1 allows an invocation 1,000. */
+  /** Maximum number of non-empty pages. */
   pages: number;
-  /** No page begins after this time. */
-  milliseconds: number;
+  /** No page begins after this time, in Unix milliseconds. */
+  untilMs: number;
+  /** No page begins with fewer statements than a page may need. */
+  allowance: Allowance;
 }
 
+/** A page passes up to seven empty steps, and its batch has up to ten statements. */
+const STATEMENTS_PER_PAGE = 20;
+
 /** Enough to erase most users before the response. The clock erases the rest of a long history. */
-const REQUEST_BUDGET: Budget = { pages: 20, milliseconds: 5_000 };
-const RUN_BUDGET: Budget = { pages: 100, milliseconds: 20_000 };
+const REQUEST_PAGES = 20;
+const REQUEST_MS = 5_000;
+const RUN_PAGES = 100;
+const RUN_MS = 20_000;
 /** Maximum number of erasures that one run of the clock continues in each database. */
 const ERASURES_PER_RUN = 50;
 
 /** Continues erasures with a due sweep. A failure does not delay the others. Returns how many were due. */
-export async function sweepErasures(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) => {
+export async function sweepErasures(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  const budget = { pages: RUN_PAGES, untilMs: Date.now() + RUN_MS, allowance };
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) => {
+    if (isSpent(budget)) return 0;
     const erasures = await claimDueErasures(database, nowMs, ERASURES_PER_RUN);
-    await advanceInTurn(env, database, erasures, RUN_BUDGET, nowMs);
+    await advanceInTurn(env, database, erasures, budget, nowMs);
     return erasures.length;
   });
 }
@@ -38,7 +51,9 @@ export async function beginSweep(
   visited: ReadonlyMap<string, boolean>,
   nowMs: number,
 ): Promise<void> {
-  await advanceInTurn(env, database, [erasure], REQUEST_BUDGET, nowMs, visited);
+  // A request has no other statements to count. Its pages bound it.
+  const budget = { pages: REQUEST_PAGES, untilMs: Date.now() + REQUEST_MS, allowance: wholeInvocation() };
+  await advanceInTurn(env, database, [erasure], budget, nowMs, visited);
 }
 
 /** Advances sweeps by one page each, round after round, until all are complete or the budget is spent. */
@@ -50,14 +65,12 @@ async function advanceInTurn(
   nowMs: number,
   visited: ReadonlyMap<string, boolean> = new Map(),
 ): Promise<void> {
-  const startedAt = Date.now();
-  let pages = 0;
   let open = erasures.map((erasure): Sweep => ({ env, database, erasure, visited }));
   while (open.length > 0) {
     const incomplete: Sweep[] = [];
     for (const sweep of open) {
-      if (pages >= budget.pages || Date.now() - startedAt >= budget.milliseconds) return;
-      pages += 1;
+      if (isSpent(budget)) return;
+      budget.pages -= 1;
       try {
         if (!(await advance(sweep, nowMs))) incomplete.push(sweep);
       } catch (fault) {
@@ -67,6 +80,10 @@ async function advanceInTurn(
     }
     open = incomplete;
   }
+}
+
+function isSpent({ pages, untilMs, allowance }: Budget): boolean {
+  return pages <= 0 || Date.now() >= untilMs || allowance.statements < STATEMENTS_PER_PAGE;
 }
 
 /** Handles the sweep's next page that is not empty. Returns whether the sweep is complete. */

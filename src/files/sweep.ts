@@ -1,10 +1,18 @@
 import { collectorNamed } from "../collector/client.ts";
 import { settleAll } from "../concurrency/settleAll.ts";
 import { withRetries } from "../concurrency/withRetries.ts";
-import { allDatabases, sumOverDatabases } from "../database/databases.ts";
+import {
+  allDatabases,
+  isUsedUp,
+  namedDatabases,
+  sumOverDatabases,
+  wholeInvocation,
+  type Allowance,
+} from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { collectorNameOfId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
+import { readPartner } from "../partners/registry.ts";
 import { hourOf, INLINE_PREFIX, inlineKeyParts } from "./objectKeys.ts";
 import {
   discardObjects,
@@ -28,10 +36,14 @@ const COLLECTORS_AT_ONCE = 10;
 const HOUR_MS = 60 * 60_000;
 
 /** Deletes objects that no file names any more, a few pages a run. Returns how many. */
-export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) => {
+export async function sweepDiscardedObjects(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) => {
     let deleted = 0;
-    for (let page = 0; page < PAGES_PER_RUN; page += 1) {
+    for (let page = 0; page < PAGES_PER_RUN && !isUsedUp(allowance); page += 1) {
       const keys = await readDiscarded(database, nowMs - GRACE_MS, PAGE);
       if (keys.length > 0) {
         await env.FILES.delete(keys);
@@ -50,14 +62,18 @@ export async function sweepDiscardedObjects(env: Env, nowMs: number): Promise<nu
  * run, up to the hour before the last whole one. Objects of an imported file stay while the read model has lost its row.
  * Returns how many it listed.
  */
-export async function sweepInlineBytes(env: Env, nowMs: number): Promise<number> {
+export async function sweepInlineBytes(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
   const [database] = allDatabases(env);
   if (database === undefined) return 0;
   const lastHour = hourOf(nowMs - 2 * HOUR_MS);
   const isOld = (key: string) => inlineKeyParts(key).hour <= lastHour;
   let afterKey = (await readInlineRound(database)) ?? INLINE_PREFIX + lastHour;
   let discarded = 0;
-  for (let page = 0; page < PAGES_PER_RUN && isOld(afterKey); page += 1) {
+  for (let page = 0; page < PAGES_PER_RUN && isOld(afterKey) && !isUsedUp(allowance); page += 1) {
     const found = await env.FILES.list({ prefix: INLINE_PREFIX, limit: PAGE, startAfter: afterKey });
     const old = found.objects.map(({ key }) => key).filter(isOld);
     discarded += await discardUnnamed(env, old.map(objectOf));
@@ -80,7 +96,8 @@ function objectOf(key: string): NamedObject & { partner_id: string; collector: s
 async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]): Promise<number> {
   let discarded = 0;
   for (const [partnerId, ofPartner] of Map.groupBy(objects, (object) => object.partner_id)) {
-    const candidates = await unnamedAnywhere(env, partnerId, ofPartner);
+    const databases = await databasesOf(env, partnerId);
+    const candidates = await unnamedIn(databases, partnerId, ofPartner);
     const byCollector = [...Map.groupBy(candidates, (object) => object.collector)];
     const checked = await settleAll(byCollector, COLLECTORS_AT_ONCE, async ([collector, ofCollector]) => {
       const named = new Set(
@@ -102,22 +119,36 @@ async function discardUnnamed(env: Env, objects: ReturnType<typeof objectOf>[]):
         });
       }
     }
-    // A file may have been imported meanwhile, so the read model is checked once more. Any database can list an object.
-    const discards = await unnamedAnywhere(env, partnerId, orphans);
-    if (discards.length > 0) await env.DB.batch(discardObjects(env.DB, partnerId, discards));
+    // A file may have been imported meanwhile, so the read model is checked once more.
+    const discards = await unnamedIn(databases, partnerId, orphans);
+    const [database] = databases;
+    if (discards.length > 0) await database.batch(discardObjects(database, partnerId, discards));
     discarded += discards.length;
   }
   return discarded;
 }
 
-/** Returns the objects that no database names. A key does not name its partner's database. */
-async function unnamedAnywhere<T extends NamedObject>(
-  env: Env,
+/**
+ * Returns the database of a partner: an import withdraws a discarded object there. For a partner that the registry does not
+ * know, or with a database that is not bound, returns all, because the registry may have lost the partner. Then no
+ * import withdraws the object, and the first database lists it.
+ */
+async function databasesOf(env: Env, partnerId: string): Promise<[D1Database, ...D1Database[]]> {
+  const partner = await readPartner(env.PARTNERS, partnerId);
+  const own = namedDatabases(env).find(({ name }) => name === partner?.database);
+  return own === undefined
+    ? [env.DB, ...allDatabases(env).filter((database) => database !== env.DB)]
+    : [own.database];
+}
+
+/** Returns the objects that none of these databases names. */
+async function unnamedIn<T extends NamedObject>(
+  databases: readonly D1Database[],
   partnerId: string,
   objects: readonly T[],
 ): Promise<(T & UnnamedObject)[]> {
   let left = objects.map((object) => ({ ...object, row_revision: 0 }));
-  for (const database of allDatabases(env)) {
+  for (const database of databases) {
     const revisions = await unnamedObjects(database, partnerId, left);
     left = left.flatMap((object) => {
       const revision = revisions.get(object.object_key);

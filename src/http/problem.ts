@@ -47,6 +47,7 @@ export const PROBLEMS = {
   rate_limited: { status: 429, title: "Too many requests" },
   internal: { status: 500, title: "Internal error" },
   original_missing: { status: 500, title: "The stored bytes of the file are missing" },
+  original_damaged: { status: 500, title: "The stored bytes of the file are damaged" },
   store_unavailable: { status: 503, title: "A data store is unavailable" },
   schema_missing: { status: 503, title: "The database has no current schema" },
   memory_short: { status: 503, title: "Not enough memory for the request" },
@@ -168,6 +169,15 @@ export function originalMissing(c: RequestContext) {
   );
 }
 
+/** Returns the response for stored bytes that no longer contain the activity that was decoded from them. */
+export function originalDamaged(c: RequestContext) {
+  return problem(
+    c,
+    "original_damaged",
+    "The activity was decoded from the stored bytes of this file, but these bytes no longer contain it: our store has damaged them. Ping the file again with `overwrite_mode: true`.",
+  );
+}
+
 /** Returns a 503 while the requests of this partner, or of all partners, use all their memory. */
 export function memoryShort(c: RequestContext) {
   return problem(
@@ -236,6 +246,16 @@ export const readProblems = {
 /** Problems of a read of stored bytes. Spread it after `readProblems`: it replaces their 500. */
 export const originalMissingProblem = {
   500: errorResponse("An error in this service prevented the request.", "internal", "original_missing"),
+};
+
+/** The same for a read that decodes the bytes. */
+export const originalProblems = {
+  500: errorResponse(
+    "An error in this service prevented the request.",
+    "internal",
+    "original_missing",
+    "original_damaged",
+  ),
 };
 
 export function conflictProblem(...codes: CodeOf<409>[]) {

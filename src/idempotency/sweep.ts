@@ -1,4 +1,4 @@
-import { sumOverDatabases } from "../database/databases.ts";
+import { isUsedUp, sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { deleteExpiredRequests } from "./write.ts";
 
@@ -8,10 +8,14 @@ const RECORDS_PER_PAGE = 10_000;
 const PAGES_PER_RUN = 10;
 
 /** Deletes the records of requests after their retention time. Returns their number. */
-export async function sweepIdempotentRequests(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) => {
+export async function sweepIdempotentRequests(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) => {
     let deleted = 0;
-    for (let page = 0; page < PAGES_PER_RUN; page += 1) {
+    for (let page = 0; page < PAGES_PER_RUN && !isUsedUp(allowance); page += 1) {
       const found = await deleteExpiredRequests(database, nowMs, RECORDS_PER_PAGE);
       deleted += found;
       if (found < RECORDS_PER_PAGE) break;

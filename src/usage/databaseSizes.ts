@@ -1,4 +1,4 @@
-import { namedDatabases, sumOverDatabases } from "../database/databases.ts";
+import { namedDatabases, sumOverDatabases, wholeInvocation, type Turn } from "../database/databases.ts";
 import { FULL_DATABASES_KEY, isFull, MAX_DATABASE_BYTES, parseFullDatabases } from "../database/fullness.ts";
 import type { Env } from "../env.ts";
 import { readDatabaseBytes } from "./read.ts";
@@ -11,14 +11,17 @@ export interface DatabaseSize {
 
 /**
  * Publishes to KV which databases are full, if that has changed. A database that is down stays as published. Returns the
- * size of the largest database.
+ * size of the largest database that the run has reached.
  */
-export async function publishDatabaseSizes(env: Env): Promise<DatabaseSize> {
+export async function publishDatabaseSizes(
+  env: Env,
+  turn: Turn = { nowMs: Date.now(), allowance: wholeInvocation() },
+): Promise<DatabaseSize> {
   const published = parseFullDatabases(await env.PARTNERS.get(FULL_DATABASES_KEY, { type: "text" }));
   const full = new Set(published);
   let largest = 0;
   try {
-    await sumOverDatabases(env, async (database, name) => {
+    await sumOverDatabases(env, turn, async (database, name) => {
       const bytes = await readDatabaseBytes(database);
       largest = Math.max(largest, bytes);
       if (isFull(bytes)) full.add(name);

@@ -1,5 +1,5 @@
 import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
-import { sumOverDatabases } from "../database/databases.ts";
+import { sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { usageKey } from "./usage.ts";
 import { markPublished, readDueUsage } from "./write.ts";
@@ -13,8 +13,12 @@ const AT_ONCE = 6;
  * Publishes the usage of partners to KV if it has changed by 1 % since it was last published, or if users were erased.
  * Returns the number of partners published.
  */
-export async function sweepUsage(env: Env): Promise<number> {
-  return sumOverDatabases(env, async (database) => {
+export async function sweepUsage(
+  env: Env,
+  nowMs = Date.now(),
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) => {
     const due = await readDueUsage(database, PARTNERS_PER_RUN);
     const results = await settleAll(due, AT_ONCE, async (usage) => {
       const { partner_id, files, stored_bytes } = usage;

@@ -43,6 +43,7 @@ test.each<[string, string[]]>([
   ["own_faults", [clock, ...many(20, line(1, { unit: "dispatch", own_faults: 2 }))]],
   ["dead_letters", [clock, line(1_400, { unit: "dead_letter" })]],
   ["claims_expire", [clock, ...many(4, line(59, { unit: "setback", outcome: "claim_expired" }))]],
+  ["originals_damaged", [clock, line(1_000, { unit: "setback", outcome: "original_damaged" })]],
   ["originals_missing", [clock, line(1_000, { unit: "setback", outcome: "original_missing" })]],
   ["events_fail", [clock, line(1_000, { unit: "delivery", outcome: "failed" })]],
 ])("the alert %s fires at its threshold, and no other", async (name, lines) => {

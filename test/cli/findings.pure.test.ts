@@ -5,6 +5,9 @@ const NOW = Date.parse("2026-11-29T12:00:00Z");
 const HOUR = 3_600_000;
 
 const healthy: DatabaseState = {
+  version: { id: "5c9f1c2e", tag: "8f14e45fceea" },
+  expected_tag: "8f14e45fceea",
+  migrations: 1,
   decoder_version: 7,
   expected_decoder_version: 7,
   collector_schema: 1,
@@ -24,8 +27,9 @@ const healthy: DatabaseState = {
 test("the doctor shows versions, schema, stores, the share of the database and the age of what waits", () => {
   expect(findings(healthy, NOW)).toEqual(
     [
+      "code: commit 8f14e45fceea, version 5c9f1c2e",
       "versions: decoder 7, collector tables 1",
-      "schema: all migrations of this checkout are applied",
+      "schema: migrations 1, all of this checkout",
       "database: 4.200 GB, 42.0 % of 10 GB",
       "R2: works, 12 ms",
       "queue BULK: works, 3 ms, 40 messages wait",
@@ -45,7 +49,7 @@ test.each<[string, Partial<DatabaseState>, string]>([
   [
     "a migration is missing",
     { missing_migrations: ["0002_more.sql"] },
-    "schema: the database lacks 0002_more.sql",
+    "schema: migrations 1, without 0002_more.sql",
   ],
   ["the database fills", { database_bytes: 8_000_000_000 }, "database: 8.000 GB, 80.0 % of 10 GB"],
   [
@@ -66,4 +70,12 @@ test.each<[string, Partial<DatabaseState>, string]>([
 ])("the doctor reports a problem when %s", (_when, change, text) => {
   const problems = findings({ ...healthy, ...change }, NOW).filter(({ isProblem }) => isProblem);
   expect(problems.map((problem) => problem.text)).toEqual([text]);
+});
+
+test("the doctor shows that the deployed code is another commit than the checkout", () => {
+  const [code] = findings({ ...healthy, expected_tag: "0123456789ab-changed" }, NOW);
+  expect(code).toEqual({
+    isProblem: false,
+    text: "code: commit 8f14e45fceea, version 5c9f1c2e; this checkout is commit 0123456789ab-changed",
+  });
 });

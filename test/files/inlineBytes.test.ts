@@ -29,13 +29,15 @@ async function storeWithoutPing(
 }
 
 async function discarded(...partners: TestPartner[]): Promise<string[]> {
-  const { results } = await env.DB.prepare(
-    "SELECT object_key FROM discarded_objects ORDER BY object_key",
-  ).all<{
-    object_key: string;
-  }>();
-  const keys = results.map((row) => row.object_key);
-  return keys.filter((key) => partners.some(({ partnerId }) => key.includes(`/${partnerId}/`)));
+  // Each in its own database, where an import of the file withdraws them.
+  const keys = [];
+  for (const who of partners) {
+    const { results } = await databaseOf(who)
+      .prepare("SELECT object_key FROM discarded_objects")
+      .all<{ object_key: string }>();
+    keys.push(...results.map((row) => row.object_key).filter((key) => key.includes(`/${who.partnerId}/`)));
+  }
+  return keys.toSorted();
 }
 
 /** Makes R2 list one object per page. */

@@ -8,7 +8,7 @@ import {
   streamsSchema,
 } from "../../src/activities/activity.ts";
 import { app } from "../../src/http/app.ts";
-import { decodeActivities } from "../../src/fit/index.ts";
+import { DECODER_VERSION, decodeActivities } from "../../src/fit/index.ts";
 import { activityFile } from "../../src/fitWriter/activityFile.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { fileId } from "../../src/identifiers.ts";
@@ -392,6 +392,25 @@ describe("streams", () => {
     await problemOf(await send(partner, "GET", `/api/activities/${other}/streams/`), 404, "not_found");
     const held = await seedFile(namesOf(partner, "held"), { status: "held" });
     await problemOf(await send(partner, "GET", `/api/activities/${held}.0/streams/`), 404, "not_found");
+  });
+
+  test("return a 500 original_damaged if the stored bytes no longer contain the activity, and details do, too", async () => {
+    const partner = await newPartner();
+    const id = await storedRide(partner, "damaged");
+    await databaseOf(partner)
+      .prepare("UPDATE files SET decoder_version = ? WHERE partner_id = ?")
+      .bind(DECODER_VERSION, partner.partnerId)
+      .run();
+    const lines = vi.spyOn(console, "log");
+    const ride = rideFile();
+    for (const bytes of [new TextEncoder().encode("<html></html>"), ride.fill(0, 14)]) {
+      await env.FILES.put(`${partner.partnerId}/damaged`, bytes);
+      for (const below of ["", "streams/", "rr/"]) {
+        const answer = await send(partner, "GET", `/api/activities/${id}/${below}`);
+        await problemOf(answer, 500, "original_damaged");
+      }
+    }
+    expect(lines.mock.calls.join()).toContain('"outcome":"original_damaged"');
   });
 
   test("of a small gzip with many rows return a 503 while memory for the columns is short", async () => {

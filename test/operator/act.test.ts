@@ -31,6 +31,7 @@ async function act(parameters: ActParameters): Promise<unknown> {
 test("examine tries every store, and names the one that fails", async () => {
   const works = { milliseconds: expect.any(Number), fault: null };
   expect(await act({ action: "examine", partner_id: "", id: "" })).toEqual({
+    version: { id: expect.any(String), tag: null },
     decoder_version: DECODER_VERSION,
     collector_schema: expect.any(Number),
     database_bytes: expect.any(Number),

@@ -7,6 +7,7 @@ import { randomId } from "../../identifiers.ts";
 import { ACTIONS, READ_RESULT, type ActParameters } from "../../operator/act/write.ts";
 import { INSERT_ACT } from "../../operator/jobs/write.ts";
 import {
+  CommandFault,
   exitWith,
   misuse,
   partnerIdFault,
@@ -16,12 +17,14 @@ import {
   ROOT,
   type Refusal,
 } from "../commandLine.ts";
-import { databasesAt, type Database } from "../databases.ts";
-import { findings, STATE_QUERIES, type DatabaseState } from "../findings.ts";
+import { readCommit } from "../commit.ts";
+import { databaseNamed, databasesAt, type Database, type OpenDatabases } from "../databases.ts";
+import { findings, STATE_QUERIES, type DatabaseState, type Finding } from "../findings.ts";
+import { registryAt } from "../registries.ts";
 import { clockInterval, TARGET_FLAGS, readTarget, type Target } from "../target.ts";
 
 const USAGE = `Usage: npm run doctor -- [--json] [--local [--state DIR] | --remote [--env staging]]
-         shows versions, stores, the size and the oldest waiting work of each database; exit code 1 for a problem
+         shows the commit, versions, stores, the size and the oldest waiting work of each database; exit code 1 for a problem
        npm run doctor -- inspect <partner_id> <file_id or import_id>   shows what the collector knows
        npm run doctor -- retry <partner_id> <file_id or import_id>     queues failed files again
        npm run doctor -- resend <partner_id> <event_id>                delivers an event again
@@ -32,6 +35,7 @@ const POLL_INTERVAL_MS = 1_000;
 const DEADLINE_MS = { local: 90_000, remote: 4 * 60_000 };
 
 const examinationSchema = z.object({
+  version: z.object({ id: z.string(), tag: z.string().nullable() }),
   decoder_version: z.number(),
   collector_schema: z.number(),
   database_bytes: z.number(),
@@ -40,6 +44,8 @@ const examinationSchema = z.object({
     z.object({ milliseconds: z.number(), fault: z.string().nullable(), backlog: z.number().nullable() }),
   ),
 });
+/** Result of an action that a fault has ended. */
+const faultSchema = z.object({ fault: z.string() });
 const resultRow = z.tuple([z.object({ result: z.string(), finished_at: z.number().nullable() })]);
 
 async function main(): Promise<Refusal | null> {
@@ -60,35 +66,78 @@ async function main(): Promise<Refusal | null> {
   const databases = await databasesAt(target);
   if (!databases.ok) return databases;
   try {
-    let problems = 0;
-    for (const database of databases.all) {
-      const done = await runAct(database, target, { action: known, partner_id: partnerId, id });
-      if (!done.ok) return done;
-      if (!isExamination) {
-        // Any database can hold the job.
-        console.log(JSON.stringify(done.result, null, flags.values.json ? undefined : 2));
-        return null;
-      }
-      const state: DatabaseState = {
-        ...examinationSchema.parse(done.result),
-        expected_decoder_version: DECODER_VERSION,
-        missing_migrations: await missingMigrations(database),
-        waiting: await waitingWork(database),
-      };
-      const found = findings(state, Date.now());
-      if (flags.values.json)
-        console.log(JSON.stringify({ database: database.name, ...state, findings: found }));
-      else {
-        console.log(`Database ${database.name}:`);
-        for (const { isProblem, text } of found) console.log(`${isProblem ? "PROBLEM" : "ok     "}  ${text}`);
-      }
-      problems += found.filter(({ isProblem }) => isProblem).length;
-    }
-    return problems === 0 ? null : refuse(`Problems: ${problems}. See src/cli/OPERATIONS.md.`);
+    if (isExamination) return await examine(databases, target, flags.values.json);
+    const database = await databaseOfPartner(databases, target, partnerId);
+    if (!database.ok) return database;
+    const done = await runAct(database.database, target, { action: known, partner_id: partnerId, id });
+    if (!done.ok) return done;
+    console.log(JSON.stringify(done.result, null, flags.values.json ? undefined : 2));
+    return null;
   } catch (fault) {
     return refusalOf(fault);
   } finally {
     await databases.close();
+  }
+}
+
+/** Shows the state of each database. One that is down does not hide the others. */
+async function examine(databases: OpenDatabases, target: Target, json: boolean): Promise<Refusal | null> {
+  const expectedTag = (await readCommit())?.tag ?? null;
+  let problems = 0;
+  for (const database of databases.all) {
+    if (!json) console.log(`Database ${database.name}:`);
+    let state: DatabaseState | null = null;
+    let found: Finding[];
+    try {
+      state = await stateOf(database, target, expectedTag);
+      found = findings(state, Date.now());
+    } catch (fault) {
+      found = [{ isProblem: true, text: refusalOf(fault).problem }];
+    }
+    if (json) console.log(JSON.stringify({ database: database.name, ...state, findings: found }));
+    else
+      for (const { isProblem, text } of found) console.log(`${isProblem ? "PROBLEM" : "ok     "}  ${text}`);
+    problems += found.filter(({ isProblem }) => isProblem).length;
+  }
+  return problems === 0 ? null : refuse(`Problems: ${problems}. See src/cli/OPERATIONS.md.`);
+}
+
+/** Throws a CommandFault when the database or the service does not do it. */
+async function stateOf(
+  database: Database,
+  target: Target,
+  expectedTag: string | null,
+): Promise<DatabaseState> {
+  const done = await runAct(database, target, { action: "examine", partner_id: "", id: "" });
+  if (!done.ok) throw new CommandFault(done.problem);
+  const examination = examinationSchema.safeParse(done.result);
+  if (!examination.success) {
+    throw new CommandFault("Another version of the service examined itself: its result cannot be read.");
+  }
+  return {
+    ...examination.data,
+    expected_tag: expectedTag,
+    expected_decoder_version: DECODER_VERSION,
+    ...(await migrationsOf(database)),
+    waiting: await waitingWork(database),
+  };
+}
+
+/** Returns the database of the partner's rows. The others may be down. */
+async function databaseOfPartner(
+  databases: OpenDatabases,
+  target: Target,
+  partnerId: string,
+): Promise<ReturnType<typeof databaseNamed>> {
+  const registry = await registryAt(target);
+  if (!registry.ok) return registry;
+  try {
+    const partner = await registry.read(partnerId);
+    return partner === null
+      ? refuse(`No partner ${partnerId} exists. npm run partner -- list shows all of them.`)
+      : databaseNamed(databases, partner.database);
+  } finally {
+    await registry.close();
   }
 }
 
@@ -103,23 +152,36 @@ async function runAct(
   const untilMs = Date.now() + DEADLINE_MS[target.remote ? "remote" : "local"];
   for (;;) {
     const [row] = resultRow.parse(await database.run(READ_RESULT, jobId));
-    if (row.finished_at !== null) return { ok: true, result: JSON.parse(row.result) };
+    if (row.finished_at !== null) {
+      const result: unknown = JSON.parse(row.result);
+      const ended = faultSchema.safeParse(result);
+      return ended.success
+        ? refuse(
+            `The service could not ${parameters.action}: ${ended.data.fault}. See src/cli/OPERATIONS.md#logs.`,
+          )
+        : { ok: true, result };
+    }
     if (Date.now() > untilMs) {
       return refuse(
-        `PROBLEM  The clock of the service does not run: it runs every ${clockInterval(target)}, and has not done this job. Is the service running? Look for "scheduled" lines in its log.`,
+        `The clock of the service does not run: it runs every ${clockInterval(target)}, and has not done this job. Is the service running? Look for "scheduled" lines in its log.`,
       );
     }
     await delay(POLL_INTERVAL_MS);
   }
 }
 
-async function missingMigrations(database: Database): Promise<string[]> {
+async function migrationsOf(
+  database: Database,
+): Promise<Pick<DatabaseState, "migrations" | "missing_migrations">> {
   const names = z.array(z.object({ name: z.string() }));
   const applied = new Set(
     names.parse(await database.run("SELECT name FROM d1_migrations")).map(({ name }) => name),
   );
   const files = await readdir(path.join(ROOT, "migrations"));
-  return files.filter((file) => file.endsWith(".sql") && !applied.has(file)).sort();
+  return {
+    migrations: applied.size,
+    missing_migrations: files.filter((file) => file.endsWith(".sql") && !applied.has(file)).sort(),
+  };
 }
 
 async function waitingWork(database: Database): Promise<DatabaseState["waiting"]> {

@@ -1,4 +1,4 @@
-import { sumOverDatabases } from "../../database/databases.ts";
+import { isUsedUp, sumOverDatabases, wholeInvocation, type Allowance } from "../../database/databases.ts";
 import { failHeldTooLong, restartDeliveries } from "../../deliveries/write.ts";
 import type { Env } from "../../env.ts";
 import { endpointsToRecover, readEvents, readRecovery, type EndpointName } from "./read.ts";
@@ -19,10 +19,15 @@ const FAILED_PER_RUN = 1_000;
  * Continues the recoveries that partners have requested, and fails the events that were held too long. Returns how many
  * events changed.
  */
-export async function sweepRecoveries(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (db, database) => {
+export async function sweepRecoveries(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (db, database) => {
     let changed = await failHeldTooLong(db, nowMs, FAILED_PER_RUN);
     for (const endpoint of await endpointsToRecover(db, ENDPOINTS_PER_RUN)) {
+      if (isUsedUp(allowance)) break;
       changed += await recover(env, { db, database, ...endpoint }, nowMs);
     }
     return changed;

@@ -1,4 +1,4 @@
-import { sumOverDatabases } from "../../database/databases.ts";
+import { isUsedUp, sumOverDatabases, wholeInvocation, type Allowance } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
 import { deleteStaleBatches, nextBatches, readRound } from "./write.ts";
 
@@ -14,14 +14,20 @@ const REST_MS = 60 * 60_000;
  * Deletes batches that are out of date: no file that they list names them any more. A round visits all batches, a few
  * pages a run. Returns how many were deleted.
  */
-export async function sweepBatches(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) => sweepDatabase(database, nowMs));
+export async function sweepBatches(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) =>
+    sweepDatabase(database, nowMs, allowance),
+  );
 }
 
-async function sweepDatabase(database: D1Database, nowMs: number): Promise<number> {
+async function sweepDatabase(database: D1Database, nowMs: number, allowance: Allowance): Promise<number> {
   let deleted = 0;
   let position = await readRound(database, nowMs);
-  for (let page = 0; page < PAGES_PER_RUN && position !== null; page += 1) {
+  for (let page = 0; page < PAGES_PER_RUN && position !== null && !isUsedUp(allowance); page += 1) {
     const found = await nextBatches(database, position, BATCHES_PER_PAGE);
     let files = 0;
     const end = found.findIndex((batch, index) => {

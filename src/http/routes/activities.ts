@@ -22,8 +22,9 @@ import {
   memoryShort,
   notFound,
   notFoundProblem,
+  originalDamaged,
   originalMissing,
-  originalMissingProblem,
+  originalProblems,
   problem,
   readProblems,
 } from "../problem.ts";
@@ -81,7 +82,7 @@ const getRoute = createRoute({
       content: { "application/json": { schema: activityWithPartsSchema } },
     },
     ...readProblems,
-    ...originalMissingProblem,
+    ...originalProblems,
     ...notFoundProblem,
   },
 });
@@ -96,6 +97,8 @@ function refuse(c: RequestContext, code: Refusal) {
       return notFound(c, "activity");
     case "original_missing":
       return originalMissing(c);
+    case "original_damaged":
+      return originalDamaged(c);
   }
 }
 
@@ -133,7 +136,7 @@ const streamsRoute = createRoute({
     200: { description: "The columns.", content: { "application/json": { schema: streamsSchema } } },
     ...readProblems,
     ...responseTooLargeProblem,
-    ...originalMissingProblem,
+    ...originalProblems,
     ...notFoundProblem,
   },
 });
@@ -184,7 +187,7 @@ const rrRoute = createRoute({
     200: { description: "The intervals.", content: { "application/json": { schema: rrIntervalsSchema } } },
     ...readProblems,
     ...responseTooLargeProblem,
-    ...originalMissingProblem,
+    ...originalProblems,
     ...notFoundProblem,
   },
 });

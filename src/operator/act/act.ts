@@ -1,7 +1,7 @@
 import { collectorNamed, collectorOfId } from "../../collector/client.ts";
 import { MIGRATIONS } from "../../collector/storage/schema.ts";
 import { MAX_RETRIED_FILES } from "../../contract/limits.ts";
-import { sumOverDatabases } from "../../database/databases.ts";
+import { isUsedUp, sumOverDatabases, wholeInvocation, type Allowance } from "../../database/databases.ts";
 import { resendEvent } from "../../deliveries/sendEvent.ts";
 import type { Env } from "../../env.ts";
 import { previewRetry, retryFiles } from "../../files/retryFiles.ts";
@@ -20,10 +20,16 @@ const CLAIM_MS = 60_000;
 const NO_KEY = "doctor";
 
 /** Does the actions that operators have requested. Returns how many. */
-export async function runActs(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) => {
+export async function runActs(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) => {
     let done = 0;
     for (const { job_id, parameters } of await claimActs(database, nowMs, nowMs + CLAIM_MS, ACTS_PER_RUN)) {
+      // The claim of the others ends, and another run does them.
+      if (isUsedUp(allowance)) break;
       let result: object;
       try {
         result = await act(env, database, parameters, nowMs);
@@ -57,6 +63,8 @@ async function act(
 
 /** Result of `examine`: one entry for each store, with its fault if it failed. */
 export interface Examination {
+  /** The running version. Its tag is the commit, or null without one. */
+  version: { id: string; tag: string | null };
   decoder_version: number;
   collector_schema: number;
   database_bytes: number;
@@ -86,7 +94,9 @@ async function examine(env: Env, database: D1Database): Promise<Examination> {
   for (const name of QUEUES) {
     await attempt(`queue ${name}`, async () => (await env[name].metrics()).backlogCount);
   }
+  const { id, tag } = env.CF_VERSION_METADATA;
   return {
+    version: { id, tag: tag === "" ? null : tag },
     decoder_version: DECODER_VERSION,
     collector_schema: MIGRATIONS.length,
     database_bytes: await sizeOf(database),

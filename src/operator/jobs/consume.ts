@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { withRetries } from "../../concurrency/withRetries.ts";
-import { metered, namedDatabases, sumOverDatabases, type NamedDatabase } from "../../database/databases.ts";
+import {
+  metered,
+  namedDatabases,
+  sumOverDatabases,
+  wholeInvocation,
+  type Allowance,
+  type NamedDatabase,
+} from "../../database/databases.ts";
 import type { Env, JobMessage } from "../../env.ts";
 import { faultName, logLine } from "../../log.ts";
 import type { Job } from "./job.ts";
@@ -20,8 +27,12 @@ const CLOCKS_DIFFER_MS = 5_000;
  * Sends a message for each database with jobs, unless a run has continued one of them just now. The runs send the message
  * on by themselves; this starts jobs, and continues those whose message was lost. Returns the number of messages.
  */
-export async function sendJobs(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database, name) => {
+export async function sendJobs(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database, name) => {
     const job = await nextJob(database);
     if (job === null || job.continued_at + HANDOVER_MS > nowMs) return 0;
     await env.JOBS.send({ database: name });

@@ -1,4 +1,4 @@
-import { sumOverDatabases } from "../../database/databases.ts";
+import { sumOverDatabases, wholeInvocation, type Allowance } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
 import { deleteFinishedJobs } from "./write.ts";
 
@@ -9,8 +9,12 @@ const FINISHED_JOB_KEPT_FOR_MS = 30 * 24 * 60 * 60_000;
 const JOB_OF_USER_KEPT_FOR_MS = 60 * 60_000;
 
 /** Deletes jobs that finished long ago. Returns how many. */
-export async function sweepFinishedJobs(env: Env, nowMs: number): Promise<number> {
-  return sumOverDatabases(env, async (database) =>
+export async function sweepFinishedJobs(
+  env: Env,
+  nowMs: number,
+  allowance: Allowance = wholeInvocation(),
+): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) =>
     deleteFinishedJobs(database, nowMs - FINISHED_JOB_KEPT_FOR_MS, nowMs - JOB_OF_USER_KEPT_FOR_MS),
   );
 }
