@@ -286,7 +286,7 @@ const STORES: readonly (readonly [store: string, start: RegExp])[] = [
 /** Kinds of a store's faults, by words of its message. The first match names the fault. */
 const KINDS: readonly (readonly [kind: string, words: RegExp])[] = [
   ["full", /SQLITE_FULL|disk is full|exceeded maximum (?:DB|database) size/i],
-  ["no_schema", /no such (?:table|column)\b/],
+  ["no_schema", /no such (?:table|column)\b|has no column named\b/],
   ["locked", /SQLITE_BUSY|SQLITE_LOCKED|is locked\b/],
   ["overloaded", /overloaded|queued for too long|too many requests/i],
   ["restarted", /Network connection lost|code was updated|storage (?:operation|caused object to be reset)/i],

@@ -27,6 +27,7 @@ test.each([
   ["D1_ERROR: Exceeded maximum DB size", "D1:full"],
   ["D1_ERROR: database or disk is full: SQLITE_FULL", "D1:full"],
   ["D1_ERROR: no such column: f.readable_name at offset 7: SQLITE_ERROR", "D1:no_schema"],
+  ["D1_ERROR: table files has no column named readable_name at offset 7: SQLITE_ERROR", "D1:no_schema"],
   ["D1_ERROR: database is locked: SQLITE_BUSY", "D1:locked"],
   ["D1_ERROR: Network connection lost.", "D1:restarted"],
   ["D1_ERROR: constraint failed", "D1:Error"],
