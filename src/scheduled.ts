@@ -18,7 +18,7 @@ import { sweepUsage } from "./usage/sweep.ts";
 
 interface Sweep {
   name: keyof SweepCounts;
-  run(env: Env, nowMs: number, allowance: Allowance): Promise<number>;
+  run: (env: Env, nowMs: number, allowance: Allowance) => Promise<number>;
   /** Maximum number of statements of one run. Default: `FEW_STATEMENTS`. */
   statements?: number;
 }
