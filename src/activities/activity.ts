@@ -70,6 +70,7 @@ export const summarySchema = z.strictObject({
     () => z.string().nullable(),
     () => z.boolean(),
   ),
+  local_date: z.iso.date().nullable(),
   derived: z.array(z.string()),
   streams: z.array(z.string()),
 }) satisfies z.ZodType<Omit<DecodedActivity, keyof ActivityDetails>>;

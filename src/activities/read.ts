@@ -16,7 +16,7 @@ import {
   type Walked,
 } from "../database/walk.ts";
 import { walkBatches, type FilePosition } from "../files/read.ts";
-import { DECODER_VERSION } from "../fit/index.ts";
+import { DECODER_VERSION, localDateOf } from "../fit/index.ts";
 import type { Activity } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
 import { parseSummary } from "./storedSummary.pure.ts";
@@ -42,6 +42,7 @@ const COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.s
 const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
 
 function activityOf(row: ActivityRow): Activity {
+  const summary = parseSummary(row.summary);
   return {
     activity_id: activityId(row.file_id, row.session_index),
     file_id: row.file_id,
@@ -49,7 +50,8 @@ function activityOf(row: ActivityRow): Activity {
     source: row.source,
     summary_id: row.summary_id,
     activity_name: row.activity_name,
-    ...parseSummary(row.summary),
+    ...summary,
+    local_date: localDateOf(row.start_time_in_seconds, summary.utc_offset_in_seconds),
     session_index: row.session_index,
     sport: row.sport,
     start_time_in_seconds: row.start_time_in_seconds,

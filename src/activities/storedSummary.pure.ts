@@ -15,7 +15,8 @@ const FIELD_END = "\t";
 
 /** Fields that have columns of their own. */
 const COLUMNS = ["session_index", "sport", "start_time_in_seconds"] as const;
-export type StoredFields = Omit<ActivitySummary, (typeof COLUMNS)[number]>;
+/** `local_date` follows from start and offset. */
+export type StoredFields = Omit<ActivitySummary, (typeof COLUMNS)[number] | "local_date">;
 
 /** Returns the activity's own fields by position; `next` returns the stored value of the next position, or null. */
 const ownFields = (next: () => unknown) => ({

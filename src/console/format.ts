@@ -23,7 +23,7 @@ export function startTime(activity: {
 }): string {
   const { start_time_in_seconds: start, utc_offset_in_seconds: offset } = activity;
   if (start === null) return NONE;
-  return new Date((start + (offset ?? 0)) * 1000).toLocaleString(undefined, {
+  const local = new Date((start + (offset ?? 0)) * 1000).toLocaleString(undefined, {
     day: "2-digit",
     month: "short",
     year: "numeric",
@@ -32,6 +32,7 @@ export function startTime(activity: {
     hour12: false,
     timeZone: "UTC",
   });
+  return offset === null ? `${local} UTC` : local;
 }
 
 /** Returns the time since an instant: `4 min`, `3 h`, `12 d`. */

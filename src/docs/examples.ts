@@ -169,6 +169,8 @@ const summary = {
     () => null,
     () => false,
   ),
+  local_date: null,
+  recorded_with: "Garmin",
   derived: [
     "moving_time_in_seconds",
     "average_speed_in_meters_per_second",

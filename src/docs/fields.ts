@@ -131,6 +131,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
     (description) => description,
     (description) => description,
   ),
+  local_date: "Local date of the start, such as `2026-11-25`. Null when start or offset is unknown.",
   derived:
     "Names of fields and streams that are missing in the file and were computed from its other values. `laps.start_time_in_seconds` means that the start times of laps were computed.",
   streams:

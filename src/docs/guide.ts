@@ -452,6 +452,8 @@ ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling even
 <p>A file has one activity for each session: a triathlon has one for each leg and each transition.
 The name of each quantity contains its unit. A quantity that was not measured is <code>null</code>, never 0.
 <code>derived</code> lists the fields and streams that are missing in the file and were computed from its other values.</p>
+<p><code>local_date</code> is the athlete's date at the start, from <code>start_time_in_seconds</code> and <code>utc_offset_in_seconds</code>. <code>offset_source</code> says whether the device stated the offset, or whether it follows from the time zone at the start position.
+Show <code>recorded_with</code>, such as <code>Garmin Edge 820</code>, beside the activity's data: brand rules of makers require it.</p>
 ${listing(curl("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "Listing activities with curl", "activities")}
 <p>Streams are columns of equal length. Index <em>n</em> of every column is the same instant. Null means that the device recorded no value. <code>resolution</code> is the maximum number of points in each column. The highest and lowest values are kept.
 An activity's <code>streams</code> lists its streams. <code>${DEVELOPER_PREFIX}<em>name</em></code> is a developer field of the file, in the unit that the file uses.</p>

@@ -14,6 +14,8 @@ import {
   TIME_KEY,
 } from "./columns.ts";
 import { sourceOf, type DeveloperColumn } from "./developerFields.ts";
+import { localTimeOf } from "./localTime.ts";
+import { recordedWith } from "./recordedWith.ts";
 import { lapsOf, startOf, type SessionLaps } from "./laps.ts";
 import { listedName, sportName, subSportName } from "./names.ts";
 import { pausedSeconds, pausesOf, type Pause } from "./pauses.ts";
@@ -58,6 +60,8 @@ const SPORTS_ON_FOOT: ReadonlySet<number> = new Set([1, 11, 17]);
 /** Running, transition, walking, cross-country skiing, mountaineering, hiking, snowshoeing: standing lowers the cadence. */
 const SPORTS_WITH_ZERO_CADENCE: ReadonlySet<number> = new Set([1, 3, 11, 12, 16, 17, 35]);
 const GENERIC_SPORT = 0;
+const VIRTUAL_SUB_SPORT = "virtual_activity";
+const VIRTUAL_WORLDS: ReadonlySet<string> = new Set(["zwift", "rouvy", "mywhoosh"]);
 const JOULES_PER_KILOJOULE = 1000;
 
 /** Fields that session and lap messages share. */
@@ -84,7 +88,7 @@ export function activitiesOf(
   const devices = chained.devices.list();
   const withRr = sessionsWithRr(view, sessionWindows);
   if (clock.isUnset) warnings.add("clock_not_set");
-  return evidence.flatMap((ofSession, i) => {
+  const activities = evidence.flatMap((ofSession, i) => {
     const { window } = ofSession;
     if (window.elapsedWasTooShort) warnings.add("elapsed_corrected");
     if (Number.isNaN(window.start)) warnings.add("clock_not_set");
@@ -95,9 +99,28 @@ export function activitiesOf(
       profile_name: window.session.profile_name ?? profileNameOf(chained, i),
       workout_name: chained.workout.wkt_name ?? null,
       has_rr_intervals: withRr[i] === true,
+      recorded_with: recordedWith(devices),
     };
     return sums === undefined ? [] : [{ ...activityOf(ofSession, sums, shared), ...named }];
   });
+  const places = activities.map(positionOf);
+  const device = utcOffsetOf(chained.activity);
+  return activities.map((activity, i) => {
+    // A session without a position, such as a pool swim, was where the others of its file were.
+    const position = places[i] ?? places.find((place) => place !== null) ?? null;
+    return { ...activity, ...localTimeOf({ start: activity.start_time_in_seconds, device, position }) };
+  });
+}
+
+/** Returns the position of an activity's start; null when unknown, and for apps that record positions of a virtual world. */
+function positionOf({
+  start_latitude_in_degrees: latitude,
+  start_longitude_in_degrees: longitude,
+  sub_sport: subSport,
+  devices: [creator],
+}: DecodedActivity): [latitude: number, longitude: number] | null {
+  const isVirtual = subSport === VIRTUAL_SUB_SPORT || VIRTUAL_WORLDS.has(creator?.manufacturer ?? "");
+  return latitude === null || longitude === null || isVirtual ? null : [latitude, longitude];
 }
 
 /** Returns the parts of the activity of a session as `activitiesOf` does, without reading records. Null for an unknown session. */
@@ -221,7 +244,7 @@ function activityOf(
     start_time_in_seconds: start ?? fallbackStartInSeconds,
     ...quantitiesOf(numbers),
     ...summaryFieldsOf(session),
-    utc_offset_in_seconds: utcOffsetOf(chained.activity),
+    local_date: null,
     ...counts,
     ...position,
     ...lapsAndLengthsOf({ laps, lengths }, clock, isOnFoot, derive),

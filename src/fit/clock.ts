@@ -82,8 +82,14 @@ function isAbsolute(timestamp: number | undefined): timestamp is number {
   return timestamp !== undefined && !isSystemTime(timestamp);
 }
 
-/** Returns local time minus UTC from the activity message; null unless it is a valid time zone offset. */
-export function utcOffsetOf({ timestamp, local_timestamp }: Values<typeof ACTIVITY>): number | null {
+/**
+ * Returns local time minus UTC from the activity message, and the Unix seconds of that message. Null unless it is a valid
+ * time zone offset.
+ */
+export function utcOffsetOf({
+  timestamp,
+  local_timestamp,
+}: Values<typeof ACTIVITY>): { offset: number; at: number } | null {
   if (!isAbsolute(timestamp) || !isAbsolute(local_timestamp)) return null;
   const difference = local_timestamp - timestamp;
   const offset = Math.round(difference / QUARTER_HOUR) * QUARTER_HOUR;
@@ -92,5 +98,5 @@ export function utcOffsetOf({ timestamp, local_timestamp }: Values<typeof ACTIVI
     offset >= SMALLEST_OFFSET &&
     offset <= LARGEST_OFFSET;
   // "+ 0" turns -0, a result of rounding, into 0.
-  return isOffset ? offset + 0 : null;
+  return isOffset ? { offset: offset + 0, at: timestamp + FIT_EPOCH } : null;
 }

@@ -21,6 +21,7 @@ import { FILE_UNITS, UNITS_WITH_STREAMS, WorkBudget } from "./workBudget.ts";
 
 export * from "./types.ts";
 export type { Quantities } from "./quantities.ts";
+export { localDateOf } from "./localTime.ts";
 export { ANSWER_CELLS, describeNotFit };
 
 /** Raise it with every change that decodes other activities from the same bytes. `npm run redecode` then updates stored files. */

@@ -16,7 +16,7 @@ export function summaryFields<N, T, F>(
   return {
     utc_offset_in_seconds: number(
       0,
-      "Offset of local time from UTC, such as `7200`. Null when the file does not contain it.",
+      "Offset of local time from UTC, such as `7200`. Null when the file contains neither an offset nor a position. See `offset_source`.",
     ),
     training_stress_score: number(
       1,
@@ -80,6 +80,15 @@ export function summaryFields<N, T, F>(
     workout_name: text("Name of the planned workout that was executed. Null when the file has none."),
     has_rr_intervals: flag(
       "`true`: the file has beat-to-beat intervals (R-R intervals) for this activity. `GET /api/activities/{activity_id}/rr/` returns them.",
+    ),
+    offset_source: text(
+      "Source of `utc_offset_in_seconds`. `device`: the file states it. `position`: it follows from the time zone at the start. Null without an offset.",
+    ),
+    time_zone: text(
+      "IANA time zone at the start, such as `Europe/Berlin`; at sea such as `Etc/GMT+3`, which is UTC-3. Null without a position, for virtual activities, and when the device had set another offset.",
+    ),
+    recorded_with: text(
+      "Maker and model of the device or app that recorded the activity, such as `Garmin Edge 820` or `Zwift`. Show it beside the data: brand rules of makers require it. Null when the file does not name them.",
     ),
   };
 }

@@ -68,6 +68,8 @@ export interface DecodedActivity extends Quantities, SummaryFields, ActivityPart
   sport: string;
   sub_sport: string | null;
   start_time_in_seconds: number | null;
+  /** Local date of the start, as YYYY-MM-DD. */
+  local_date: string | null;
   /** Names of fields and streams that the file lacks and that were computed. */
   derived: string[];
   /** Keys of the streams that `decodeStreams` returns for this activity. */

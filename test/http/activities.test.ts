@@ -81,6 +81,23 @@ async function storedRide(
 }
 
 describe("an activity", () => {
+  test("has its local date and the device that recorded it, alone and in lists", async () => {
+    const partner = await newPartner();
+    const local = {
+      utc_offset_in_seconds: 20_700,
+      offset_source: "position",
+      time_zone: "Asia/Kathmandu",
+      recorded_with: "Garmin Edge 820",
+    };
+    const id = await seedActivity(namesOf(partner, "far"), {
+      ...local,
+      start_time_in_seconds: Date.UTC(2026, 10, 25, 18, 15) / 1000,
+    });
+    const expected = { ...local, local_date: "2026-11-26" };
+    expect(await one(partner, id)).toMatchObject(expected);
+    expect((await list(partner)).data).toMatchObject([expected]);
+  });
+
   test("has all its quantities, laps, lengths and devices", async () => {
     const partner = await newPartner();
     const bytes = activityFile(RIDE.startInSeconds, [

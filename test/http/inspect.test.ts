@@ -5,6 +5,7 @@ import { z } from "zod";
 import { app } from "../../src/http/app.ts";
 import { PAUSE_MS } from "../../src/http/pace.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
+import { FitBuilder } from "../support/fitBuilder.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { answerOf, problemOf } from "../support/http.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
@@ -49,6 +50,32 @@ test("returns the activities that an import would store, and stores nothing", as
   expect(found.activities[0]).not.toHaveProperty("stream_data");
   const { objects } = await env.FILES.list({ prefix: who.partnerId });
   expect(objects).toEqual([]);
+});
+
+test("gives the local time at the start's position, and the device that recorded the file", async () => {
+  const who = await newPartner();
+  const semicircles = (degrees: number) => Math.round((degrees * 2 ** 31) / 180);
+  const bytes = new FitBuilder()
+    .message(0, [
+      [0, "enum", 4],
+      [1, "uint16", 1],
+      [2, "uint16", 1836],
+    ])
+    .session([
+      [3, "sint32", semicircles(27.7)],
+      [4, "sint32", semicircles(85.32)],
+    ])
+    .build();
+  const found = await answerOf(await inspect(who, bytes), 200, inspection);
+  expect(found.activities).toMatchObject([
+    {
+      utc_offset_in_seconds: 20_700,
+      offset_source: "position",
+      time_zone: "Asia/Kathmandu",
+      local_date: "2021-09-08",
+      recorded_with: "Garmin Edge 1000",
+    },
+  ]);
 });
 
 test("with streams=true each activity has its columns", async () => {

@@ -86,6 +86,7 @@ export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices">
     () => null,
     () => false,
   ),
+  local_date: null,
   ...quantities<number | null>(() => null),
   elapsed_time_in_seconds: 3600,
   timer_time_in_seconds: 3500,

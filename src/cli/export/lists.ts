@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseSummary } from "../../activities/storedSummary.pure.ts";
 import { instantOf } from "../../database/rows.ts";
+import { localDateOf } from "../../fit/index.ts";
 import { activityId, rangeEnd, userRoute } from "../../identifiers.ts";
 import type { Database } from "../databases.ts";
 
@@ -28,7 +29,12 @@ const instants = (row: Row): Row =>
     ]),
   );
 const parsed = (value: unknown): unknown => (typeof value === "string" ? json.parse(value) : value);
-const activityKey = z.looseObject({ file_id: z.string(), session_index: z.number(), summary: z.string() });
+const activityKey = z.looseObject({
+  file_id: z.string(),
+  session_index: z.number(),
+  start_time_in_seconds: z.number().nullable(),
+  summary: z.string(),
+});
 
 /** Lists of an export, with the fields of the API except the internal ones. */
 export const LISTS: readonly List[] = [
@@ -53,12 +59,15 @@ export const LISTS: readonly List[] = [
     idPrefix: "",
     row: (row) => {
       const { file_id, session_index, summary, ...columns } = activityKey.parse(row);
+      const fields = parseSummary(summary);
+      const { start_time_in_seconds: start } = columns;
       return {
         activity_id: activityId(file_id, session_index),
         file_id,
         session_index,
         ...instants(columns),
-        ...parseSummary(summary),
+        ...fields,
+        local_date: localDateOf(start, fields.utc_offset_in_seconds),
       };
     },
   },

@@ -1,7 +1,7 @@
 import type { Activity } from "../../activities/activity.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
-import { duration, kilometers, number, startTime, spaced } from "../format.ts";
+import { duration, kilometers, NONE, number, startTime, spaced } from "../format.ts";
 import { useList } from "../load.ts";
 import { FilterField, List, Table } from "../parts/list.tsx";
 import { Heading } from "../parts/page.tsx";
@@ -31,6 +31,7 @@ export function ActivitiesView({ api, place }: { api: Api; place: Place }) {
               "Sport",
               "Name",
               "User",
+              "Recorded with",
               ["Time", "number"],
               ["Distance", "number"],
               ["Heart rate", "number"],
@@ -44,6 +45,7 @@ export function ActivitiesView({ api, place }: { api: Api; place: Place }) {
                 <td>{spaced(row.sport)}</td>
                 <td class="wide">{row.activity_name ?? row.summary_id}</td>
                 <td>{row.user_id}</td>
+                <td>{row.recorded_with ?? NONE}</td>
                 <td class="number">{duration(row.timer_time_in_seconds ?? row.elapsed_time_in_seconds)}</td>
                 <td class="number">{kilometers(row.distance_in_meters)}</td>
                 <td class="number">{number(row.average_heart_rate_in_beats_per_minute, 0, "bpm")}</td>

@@ -39,6 +39,7 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
           {spaced(value.sport)}
           {value.sub_sport === null ? "" : `, ${spaced(value.sub_sport)}`} · {startTime(value)} ·{" "}
           {value.user_id}
+          {value.recorded_with === null ? "" : ` · ${value.recorded_with}`}
         </span>
       </Heading>
       <Totals activity={value} />

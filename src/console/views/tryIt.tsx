@@ -74,6 +74,7 @@ function InspectedActivity({ activity }: { activity: Inspection["activities"][nu
     <section>
       <h2>
         {spaced(activity.sport)} · {startTime(activity)}
+        {activity.recorded_with === null ? "" : ` · ${activity.recorded_with}`}
       </h2>
       <Totals activity={activity} />
       {activity.stream_data === undefined ? null : (
