@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeActivities, decodeStreams } from "../../src/fit/index.ts";
+import { decodeActivities, decodeRrIntervals, decodeStreams } from "../../src/fit/index.ts";
 import { columnsOf, decode, decodeOne, streamsOf } from "../support/fitDecode.ts";
 import { activityFile, concat, T0, type FitBuilder } from "../support/fitBuilder.ts";
 import { mutants } from "../support/fitMutants.ts";
@@ -12,6 +12,7 @@ function exercise(bytes: Uint8Array): void {
   if (!result.ok) return;
   expectFinite(result.activities);
   result.activities.slice(0, 3).forEach((activity, sessionIndex) => {
+    expectIntervals(bytes, sessionIndex, activity.has_rr_intervals);
     for (const resolution of [null, 7]) {
       const streams = decodeStreams(bytes, {
         sessionIndex,
@@ -23,6 +24,18 @@ function exercise(bytes: Uint8Array): void {
       expectFinite(Object.values(streams?.columns ?? {}));
     }
   });
+}
+
+function expectIntervals(bytes: Uint8Array, sessionIndex: number, hasIntervals: boolean): void {
+  const options = { sessionIndex, most: 1_000, fallbackStartInSeconds: 1_700_000_000 };
+  const intervals = decodeRrIntervals(bytes, options);
+  if (intervals === null) throw new Error("no session");
+  expectFinite(intervals);
+  const { time_in_seconds: times, intervals_in_seconds: lengths } = intervals;
+  expect(times.length > 0).toBe(hasIntervals);
+  expect(lengths).toHaveLength(times.length);
+  const isRight = times.every((time, i) => time >= (times[i - 1] ?? 0) && (lengths[i] ?? -1) >= 0);
+  expect(isRight).toBe(true);
 }
 
 function expectFinite(value: unknown): void {

@@ -39,7 +39,13 @@ export function everythingFile(): Uint8Array {
   }
   for (let second = 24; second < 30; second++) {
     file.record(null, [[3, "uint8", 100 + second]], { compressed: second });
+    file.message(78, [[0, "uint16", [500, 510, 0xffff]]], { local: 7 });
   }
+  const stamp = [253, "uint32", T0 + 20] as const;
+  const milliseconds = [0, "uint16", 250] as const;
+  file
+    .message(290, [stamp, milliseconds, [1, "uint16", [510, 520]]], { local: 8 })
+    .message(372, [stamp, milliseconds, [1, "uint16", [0x4000 | 510, 0x8000 | 2000, 520]]], { local: 9 });
   return file
     .lap([
       [2, "uint32", T0],
