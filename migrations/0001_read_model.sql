@@ -12,10 +12,12 @@ CREATE TABLE files (
   priority              INTEGER NOT NULL,
   overwrite_mode        INTEGER NOT NULL,
   start_time_in_seconds TEXT NOT NULL,
+  sequence_number       INTEGER,
   status                TEXT NOT NULL,              -- of the newest version: held, queued, imported, failed
   attempts              INTEGER NOT NULL DEFAULT 0,
   import_id             TEXT,
-  error                 TEXT,                       -- JSON { code, detail, http_status, retryable }
+  error                 TEXT,                       -- JSON { code, detail, http_status, retryable }; of a queued file the last one
+  next_attempt_at       INTEGER,                    -- when a queued file is tried again after its error
   version               INTEGER NOT NULL,           -- the newest version that was pinged
   revision              INTEGER NOT NULL,           -- the collector's counter; only a higher one replaces a row
   stored_version        INTEGER,                    -- the readable version: its activities are stored
@@ -330,6 +332,12 @@ CREATE TABLE erased (
   next_sweep_at      INTEGER,
   sweeps_left        INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (partner_id, user_hash)
+) WITHOUT ROWID;
+
+-- Partners that an operator has removed from this database. A restored backup of the registry skips them.
+CREATE TABLE removed_partners (
+  partner_id TEXT NOT NULL PRIMARY KEY,
+  removed_at INTEGER NOT NULL
 ) WITHOUT ROWID;
 
 CREATE INDEX erased_due ON erased (partner_id, next_sweep_at) WHERE next_sweep_at IS NOT NULL;

@@ -21,7 +21,7 @@ import type { Activity } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
 import { parseSummary } from "./storedSummary.pure.ts";
 
-interface ActivityRow {
+export interface ActivityRow {
   file_id: string;
   session_index: number;
   version: number;
@@ -37,11 +37,13 @@ interface ActivityRow {
 }
 
 /** SQL for the columns of an activity `a` of a file `f`. */
-const COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.summary_id,
+export const ACTIVITY_COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.summary_id,
   f.readable_name AS activity_name, a.sport, a.start_time_in_seconds, a.summary, a.created_at, f.updated_at`;
-const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
+/** SQL that joins the file `f` of an activity `a`. */
+export const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
 
-function activityOf(row: ActivityRow): Activity {
+/** Returns an activity without `possible_duplicate_of`. */
+export function activityOf(row: ActivityRow): Activity {
   const summary = parseSummary(row.summary);
   return {
     activity_id: activityId(row.file_id, row.session_index),
@@ -153,7 +155,7 @@ export async function readStoredActivity(env: Env, owner: Owner, id: string): Pr
   const db = databaseFor(env, owner);
   const row = await db
     .prepare(
-      `SELECT ${COLUMNS}, f.object_key, f.start_time_in_seconds AS pinged_start, f.decoder_version
+      `SELECT ${ACTIVITY_COLUMNS}, f.object_key, f.start_time_in_seconds AS pinged_start, f.decoder_version
        FROM activities a CROSS JOIN files f ON ${OF_FILE}
        WHERE a.partner_id = ? AND a.file_id = ? AND a.session_index = ?`,
     )
@@ -294,7 +296,7 @@ async function walkChanges(
   return db
     .prepare(
       `SELECT f.walked_time, f.walked_first, f.walked_batch, f.walked_file, a.file_id IS NOT NULL AS is_match,
-         (f.n = ?1 OR f.work >= ?2) AS is_end, ${COLUMNS}
+         (f.n = ?1 OR f.work >= ?2) AS is_end, ${ACTIVITY_COLUMNS}
        FROM (
          SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
            w.file_id AS walked_file, f.file_id, f.user_id, f.source, f.summary_id, f.readable_name, f.updated_at,
@@ -360,7 +362,7 @@ async function sortedPage(
     .prepare(
       `${sortedIfFew(
         few,
-        `SELECT ${COLUMNS} FROM ${FEW} a CROSS JOIN files f ON ${OF_FILE} WHERE ${where.sql}
+        `SELECT ${ACTIVITY_COLUMNS} FROM ${FEW} a CROSS JOIN files f ON ${OF_FILE} WHERE ${where.sql}
          ORDER BY a.start_time_in_seconds DESC, a.file_id DESC, a.session_index DESC LIMIT ?`,
       )} ORDER BY ${order}`,
     )
@@ -393,7 +395,7 @@ async function walkStarts(
   return db
     .prepare(
       `SELECT w.start AS walked_start, w.file_id AS walked_file, w.session_index AS walked_session,
-         f.file_id IS NOT NULL AS is_match, w.n = ?1 AS is_end, ${COLUMNS}
+         f.file_id IS NOT NULL AS is_match, w.n = ?1 AS is_end, ${ACTIVITY_COLUMNS}
        FROM ${walked(walk.sql)} LEFT JOIN activities a ON ${on.sql} LEFT JOIN files f ON ${of.sql}
        WHERE f.file_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?`,
     )

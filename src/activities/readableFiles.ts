@@ -57,6 +57,7 @@ function fileOf(owner: CollectorIdentity, { item, stored, decoded }: ReadableFil
     attempts: item.attempts + 1,
     import_id: item.import_id,
     error: null,
+    next_attempt_at: null,
     version: item.version,
     revision: item.revision,
     received_at: item.submission.received_at,

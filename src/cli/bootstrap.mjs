@@ -1,6 +1,6 @@
 // Runs a TypeScript command on a machine with any Node ≥ 20. Installs missing packages from the lockfile, then runs
 // the command on the Node that the lockfile pins. Plain JavaScript, because it runs before any package is installed.
-//   node src/cli/bootstrap.mjs <script.ts> [arguments]
+//   node src/cli/bootstrap.mjs [options of node] <script.ts> [arguments]
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -59,8 +59,11 @@ function install() {
     fail("Cannot install the packages: `npm ci` failed, as shown above. Fix that and run the command again.");
 }
 
-const [script, ...args] = process.argv.slice(2);
-if (script === undefined) fail("Usage: node src/cli/bootstrap.mjs <script.ts> [arguments]");
+const given = process.argv.slice(2);
+const scriptAt = given.findIndex((argument) => !argument.startsWith("--"));
+if (scriptAt === -1) fail("Usage: node src/cli/bootstrap.mjs [options of node] <script.ts> [arguments]");
+const nodeOptions = given.slice(0, scriptAt);
+const [script, ...args] = given.slice(scriptAt);
 
 const locked = packagesIn("package-lock.json");
 if (locked === null)
@@ -76,9 +79,8 @@ if (pinned === null && !process.features.typescript) {
   );
 }
 
-const child = spawn(node, ["--disable-warning=ExperimentalWarning", path.join(root, script), ...args], {
-  stdio: "inherit",
-});
+nodeOptions.push("--disable-warning=ExperimentalWarning");
+const child = spawn(node, [...nodeOptions, path.join(root, script), ...args], { stdio: "inherit" });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 if (process.env.npm_lifecycle_event !== undefined) {
   // A signal to npm ends npm's shell, but not this process. The parent id then changes.

@@ -85,3 +85,10 @@ export function unwritableFolder(target: string, code: string): Refusal {
       : `Cannot write to ${target} (${code}).`,
   );
 }
+
+/** Returns the refusal for a state folder without data. */
+export function unusedState(state: string): Refusal {
+  return refuse(
+    `No service has used the state folder ${state}. Start one with npm start -- --state, or choose another folder with --state.`,
+  );
+}

@@ -1,9 +1,10 @@
 import { z } from "zod";
-import { refusalOf, refuse, type Refusal } from "./commandLine.ts";
-import { databaseNamesOf } from "./deployment/settings.ts";
+import { DATABASE_NAME } from "../database/databases.ts";
+import { cloudflareFor, type Cloudflare } from "./cloudflare.ts";
+import { refusalOf, refuse, unusedState, type Refusal } from "./commandLine.ts";
 import { hasLocalStores, openLocalStores, retryWhileLocked } from "./localState.ts";
 import type { Target } from "./target.ts";
-import { parsePrinted, wranglerFor, type RunWrangler } from "./wrangler.ts";
+import { RemoteFault } from "./wrangler.ts";
 
 /** One D1 database, local or deployed. */
 export interface Database {
@@ -37,9 +38,12 @@ export function databaseNamed(
 }
 
 export async function databasesAt(target: Target): Promise<OpenDatabases | Refusal> {
-  return target.remote
-    ? remoteDatabases(wranglerFor(target.environment), databaseNamesOf(target.environment))
-    : localDatabases(target.state);
+  if (!target.remote) return localDatabases(target.state);
+  try {
+    return await remoteDatabases(cloudflareFor(target.environment));
+  } catch (fault) {
+    return refusalOf(fault);
+  }
 }
 
 /** Opens the databases as `databasesAt` does, also those of a state folder without a service. They may have no tables. */
@@ -49,9 +53,7 @@ export async function emptyDatabasesAt(target: Target): Promise<OpenDatabases | 
 
 /** Opens the databases of a state folder that a service has used. A service may be running on it. */
 export async function localDatabases(state: string): Promise<OpenDatabases | Refusal> {
-  const unused = refuse(
-    `No service has used the state folder ${state}. Start one with npm start -- --state, or choose another folder with --state.`,
-  );
+  const unused = unusedState(state);
   if (!hasLocalStores(state)) return unused;
   const databases = await openLocalDatabases(state);
   if (!databases.ok) return databases;
@@ -86,42 +88,56 @@ async function openLocalDatabases(state: string): Promise<OpenDatabases | Refusa
 /** Returns no row for a database without tables: a partner was created in the folder, but no service has started. */
 const FIND_MIGRATIONS = "SELECT 1 FROM sqlite_master WHERE name = 'd1_migrations'";
 
-const sizeSchema = z.tuple([z.object({ meta: z.object({ size_after: z.number() }) })]);
-const resultsSchema = z.tuple([z.object({ results: z.array(z.unknown()) })]);
+const answersSchema = z.tuple([
+  z.object({ results: z.array(z.unknown()), meta: z.object({ size_after: z.number() }) }),
+]);
 
-/** Opens deployed databases through `wrangler d1 execute`, which has no bindings: values are quoted in the SQL. */
-export function remoteDatabases(wrangler: RunWrangler, names: readonly string[]): OpenDatabases {
+/** Opens the databases of the deployed Worker through Cloudflare's REST API. */
+export async function remoteDatabases(cloudflare: Cloudflare): Promise<OpenDatabases> {
+  const query = async (id: string, sql: string, values: readonly (string | number)[]) => {
+    const path = `/d1/database/${id}/query`;
+    const answer = await cloudflare.result("POST", path, { body: boundStatement(sql, values) });
+    const parsed = answersSchema.safeParse(answer);
+    if (!parsed.success) throw new RemoteFault("Cloudflare's API returned an unknown answer of a database.");
+    return parsed.data[0];
+  };
+  const bound = (await cloudflare.bindings("d1")).map((binding) => {
+    const { name, id, database_id = id } = bindingSchema.parse(binding);
+    return { name, id: database_id ?? "" };
+  });
+  const numberOf = (name: string) => Number(name.slice("DB_".length));
   return {
     ok: true,
-    all: names.map((name) => ({
-      name,
-      run: async (sql, ...values) => {
-        const command = inlineValues(sql, values);
-        const printed = await wrangler(["d1", "execute", name, "--remote", "--json", "--command", command]);
-        return parsePrinted(resultsSchema, printed)[0].results;
-      },
-      size: async () => {
-        const printed = await wrangler([
-          "d1",
-          "execute",
-          name,
-          "--remote",
-          "--json",
-          "--command",
-          "SELECT 1",
-        ]);
-        return parsePrinted(sizeSchema, printed)[0].meta.size_after;
-      },
-    })),
+    all: bound
+      .filter(({ name }) => DATABASE_NAME.test(name))
+      .sort((a, b) => numberOf(a.name) - numberOf(b.name))
+      .map(({ name, id }) => ({
+        name,
+        run: async (sql, ...values) => (await query(id, sql, values)).results,
+        size: async () => (await query(id, "SELECT 1", [])).meta.size_after,
+      })),
     close: async () => {},
   };
 }
 
-/** Returns the statement with its parameters replaced by values: numbers as they are, text quoted for SQLite. */
-export function inlineValues(sql: string, values: readonly (string | number)[]): string {
-  return sql.replaceAll(/\?(\d+)/g, (parameter, number: string) => {
+const bindingSchema = z.object({
+  name: z.string(),
+  id: z.string().optional(),
+  database_id: z.string().optional(),
+});
+
+/** Returns the statement with numbers as they are, and texts as parameters: the API's parameters are texts. */
+export function boundStatement(
+  sql: string,
+  values: readonly (string | number)[],
+): { sql: string; params: string[] } {
+  const params: string[] = [];
+  const bound = sql.replaceAll(/\?(\d+)/g, (parameter, number: string) => {
     const value = values[Number(number) - 1];
     if (value === undefined) return parameter;
-    return typeof value === "number" ? String(value) : `'${value.replaceAll("'", "''")}'`;
+    if (typeof value === "number") return String(value);
+    params.push(value);
+    return "?";
   });
+  return { sql: bound, params };
 }

@@ -93,32 +93,6 @@ export async function openLocalStores(state: string): Promise<LocalStores | Refu
   return { ok: true, partners: env.PARTNERS, databases: namedDatabases(env), close: dispose };
 }
 
-/** Opens the bucket of a state folder outside the service. A service may be running on the folder. */
-export async function openLocalBucket(
-  state: string,
-): Promise<{ ok: true; bucket: R2Bucket; close(): Promise<void> } | Refusal> {
-  const wrangler = await loadWrangler(state);
-  const { name, compatibility_date, r2_buckets } = wrangler.unstable_readConfig(
-    { config: path.join(ROOT, "wrangler.toml") },
-    { hideWarnings: true },
-  );
-  const configuration = path.join(state, "bucket.json");
-  try {
-    await writeConfiguration(configuration, { name, compatibility_date, r2_buckets });
-  } catch (fault) {
-    const code = systemCode(fault);
-    if (code === null) throw fault;
-    return refuse(unwritableState(state, code));
-  }
-  const { env, dispose } = await wrangler.getPlatformProxy<{ FILES: R2Bucket }>({
-    configPath: configuration,
-    persist: { path: path.join(state, "v3") },
-    envFiles: [],
-    remoteBindings: false,
-  });
-  return { ok: true, bucket: env.FILES, close: dispose };
-}
-
 /** Writes the configuration with which wrangler opens stores. A rename is atomic: another command may be reading it. */
 async function writeConfiguration(file: string, opened: object): Promise<void> {
   const draft = `${file}.${randomUUID()}`;

@@ -5,14 +5,18 @@ import {
   unexpired,
   newAuthKey,
   newWebhookSecret,
+  resumed,
   settingsOf,
+  suspended,
   type Partner,
 } from "../partners/partner.ts";
 import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/rotate.ts";
+import { DAY_MS, ERASURE_KEPT_FOR_MS } from "../contract/limits.ts";
 import { misuse, refuse, type Refusal } from "./commandLine.ts";
 import { newPartner } from "./newPartner.ts";
 import type { Registry } from "./registries.ts";
 import type { CommandOutput, Request, Stores } from "./partnerRequest.ts";
+import { databaseWithRowsOf } from "./removedPartners.ts";
 import { removePartner } from "./removePartner.ts";
 
 export const SETTINGS = [
@@ -109,22 +113,31 @@ async function create(stores: Stores, request: Request, now: Date): Promise<Comm
   return { ok: true, json: credentials, text: lines.join("\n") };
 }
 
-/** Returns the database that the request names. Else the smallest one, and of equal ones the one with fewest partners. */
+/**
+ * Returns the database with rows of the partner's id, so that late work cannot pass the bounds of its erasures. Else the
+ * one that the request names, else the smallest one, and of equal ones the one with fewest partners.
+ */
 async function chooseDatabase(
   { registry, emptyDatabases }: Stores,
-  { database }: Request,
+  { partnerId, database }: Request,
 ): Promise<{ ok: true; database: string } | Refusal> {
   const opened = await emptyDatabases();
   if (!opened.ok) return opened;
   try {
     const names = opened.all.map(({ name }) => name);
-    if (database !== undefined) {
-      return names.includes(database)
-        ? { ok: true, database }
-        : misuse(
-            `--database must be one of ${names.join(", ")}, which wrangler.toml declares; received ${JSON.stringify(database)}.`,
-          );
+    if (database !== undefined && !names.includes(database)) {
+      return misuse(
+        `--database must be one of ${names.join(", ")}, which wrangler.toml declares; received ${JSON.stringify(database)}.`,
+      );
     }
+    const home = await databaseWithRowsOf(opened.all, partnerId);
+    if (home !== null && database !== undefined && database !== home) {
+      return refuse(
+        `${home} has rows of ${partnerId}: its data, or for ${ERASURE_KEPT_FOR_MS / DAY_MS} days hashes of its erased users. Create it there: leave out --database, or choose another id.`,
+      );
+    }
+    const required = home ?? database;
+    if (required !== undefined) return { ok: true, database: required };
     const sizes = await Promise.all(
       opened.all.map(async (one) => ({ name: one.name, bytes: await one.size() })),
     );
@@ -256,7 +269,7 @@ async function suspend(
   _request: Request,
   now: Date,
 ): Promise<CommandOutput> {
-  return store(registry, { ...partner, status: "suspended" }, now);
+  return store(registry, suspended(partner, now), now);
 }
 
 async function resume(
@@ -265,7 +278,7 @@ async function resume(
   _request: Request,
   now: Date,
 ): Promise<CommandOutput> {
-  return store(registry, { ...partner, status: "active" }, now);
+  return store(registry, resumed(partner), now);
 }
 
 type Settings = Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits" | "quotas">;

@@ -1,14 +1,11 @@
 import { chunksOf } from "../concurrency/chunksOf.ts";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import path from "node:path";
 import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
 import { usageKey } from "../usage/usage.ts";
+import { cloudflareFor, type Cloudflare } from "./cloudflare.ts";
 import type { Refusal } from "./commandLine.ts";
 import { openLocalStores, retryWhileLocked } from "./localState.ts";
 import type { Target } from "./target.ts";
-import { parsePrinted, wranglerFor, type RunWrangler } from "./wrangler.ts";
 
 /** Prefix of the KV keys of partners. */
 const PREFIX = partnerKey("");
@@ -29,7 +26,7 @@ export interface Registry {
 
 /** Opens the registry of a service. */
 export async function registryAt(target: Target): Promise<Registry | Refusal> {
-  return target.remote ? remoteRegistry(wranglerFor(target.environment)) : localRegistry(target.state);
+  return target.remote ? remoteRegistry(cloudflareFor(target.environment)) : localRegistry(target.state);
 }
 
 /** Opens the registry of a state folder. A service that runs on it sees every change. */
@@ -67,61 +64,55 @@ export async function localRegistry(state: string): Promise<Registry | Refusal> 
   };
 }
 
+const namespaceSchema = z.looseObject({ namespace_id: z.string() });
 const namesSchema = z.array(z.object({ name: z.string() }));
-/** Wrangler prints a value as it is or wrapped in an object. Null: the key does not exist. */
-const valuesSchema = z.record(
-  z.string(),
-  z.union([
-    z.string().nullable(),
-    z.object({ value: z.string().nullable() }).transform(({ value }) => value),
-  ]),
-);
+const valuesSchema = z.object({ values: z.record(z.string(), z.string().nullable()) });
 
-/** Opens the deployed registry through `wrangler kv`. Its methods throw a RemoteFault when wrangler fails. */
-export function remoteRegistry(wrangler: RunWrangler): Registry {
-  const wranglerKv = async (...args: string[]) =>
-    wrangler(["kv", ...args, "--binding", "PARTNERS", "--remote"]);
-  const readAll = async (keys: string[]) =>
-    withFile(JSON.stringify(keys), async (file) => {
-      const values = parsePrinted(valuesSchema, await wranglerKv("bulk", "get", file));
-      return keys.flatMap((key) => {
-        const stored = values[key] ?? null;
-        return stored === null ? [] : [partnerSchema.parse(JSON.parse(stored))];
-      });
-    });
+/** Opens the deployed registry through Cloudflare's REST API. */
+export function remoteRegistry(cloudflare: Cloudflare): Registry {
+  const below = async (rest: string) => {
+    const { namespace_id } = namespaceSchema.parse(await cloudflare.binding("kv_namespace", "PARTNERS"));
+    return `/storage/kv/namespaces/${namespace_id}/${rest}`;
+  };
+  const valueAt = async (key: string) => below(`values/${encodeURIComponent(key)}`);
+  const partnerOf = (text: string) => partnerSchema.parse(JSON.parse(text));
   return {
     ok: true,
     close: async () => {},
-    read: async (partnerId) => (await readAll([partnerKey(partnerId)]))[0] ?? null,
+    read: async (partnerId) => {
+      const text = await cloudflare.text("GET", await valueAt(partnerKey(partnerId)));
+      return text === null ? null : partnerOf(text);
+    },
     list: async () => {
-      const listed = parsePrinted(namesSchema, await wranglerKv("key", "list", "--prefix", PREFIX));
-      const keys = listed.map(({ name }) => name);
+      const keys: string[] = [];
+      let cursor: string | null = "";
+      while (cursor !== null) {
+        const query = `keys?prefix=${encodeURIComponent(PREFIX)}&cursor=${encodeURIComponent(cursor)}`;
+        const page = await cloudflare.page("GET", await below(query));
+        keys.push(...namesSchema.parse(page.result).map(({ name }) => name));
+        ({ cursor } = page);
+      }
       const found: Partner[] = [];
-      for (const chunk of chunksOf(keys, KEYS_PER_READ)) found.push(...(await readAll(chunk)));
+      for (const chunk of chunksOf(keys, KEYS_PER_READ)) {
+        const answer = await cloudflare.result("POST", await below("bulk/get"), { body: { keys: chunk } });
+        const { values } = valuesSchema.parse(answer);
+        found.push(
+          ...chunk.flatMap((key) => (typeof values[key] === "string" ? [partnerOf(values[key])] : [])),
+        );
+      }
       return found;
     },
     write: async (partner) => {
-      await withFile(JSON.stringify(partner), async (file) =>
-        wranglerKv("key", "put", partnerKey(partner.partner_id), "--path", file),
-      );
+      await cloudflare.result("PUT", await valueAt(partnerKey(partner.partner_id)), {
+        body: JSON.stringify(partner),
+        headers: { "Content-Type": "text/plain" },
+      });
     },
     remove: async (partnerId) => {
-      await wranglerKv("key", "delete", partnerKey(partnerId));
+      await cloudflare.result("DELETE", await valueAt(partnerKey(partnerId)));
     },
     removeUsage: async (partnerId) => {
-      await wranglerKv("key", "delete", usageKey(partnerId));
+      await cloudflare.result("DELETE", await valueAt(usageKey(partnerId)));
     },
   };
-}
-
-/** Passes text to wrangler in a temporary file that only this user can read, so that no secret is an argument. */
-async function withFile<T>(text: string, use: (file: string) => Promise<T>): Promise<T> {
-  const folder = await mkdtemp(path.join(tmpdir(), "partner-"));
-  try {
-    const file = path.join(folder, "value.json");
-    await writeFile(file, text, { mode: 0o600 });
-    return await use(file);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

@@ -1,15 +1,23 @@
 import { z } from "zod";
 import { BEGIN_ERASURES, erasuresValue } from "../erasure/begin.ts";
 import { NEXT_SWEEP_AFTER_MS } from "../erasure/write.ts";
-import type { Partner } from "../partners/partner.ts";
+import { MINUTE_MS } from "../contract/limits.ts";
+import { suspended, type Partner } from "../partners/partner.ts";
+import { NOTE_REMOVAL } from "./removedPartners.ts";
 import type { Refusal } from "./commandLine.ts";
 import { databaseNamed, type Database } from "./databases.ts";
 import type { CommandOutput, Request, Stores } from "./partnerRequest.ts";
 
-/** Number of users in one statement, which D1 limits to 100 KB. */
-const USERS_PER_STATEMENT = 50;
+/** Number of users in one statement. It blocks its database while it runs. */
+const USERS_PER_STATEMENT = 500;
 /** Number of rows that one statement deletes. A statement blocks its database while it runs. */
 const ROWS_PER_STATEMENT = 4_000;
+
+/**
+ * Time after a suspension in which requests may still write: isolates cache settings for up to a minute, and a request
+ * takes up to a minute.
+ */
+const REQUESTS_END_AFTER_MS = 2 * MINUTE_MS;
 
 /** Users with rows, in the order of their ids. */
 const USERS = `SELECT user_id FROM (
@@ -42,12 +50,12 @@ const DELETE_JOBS = "DELETE FROM operator_jobs WHERE parameters ->> 'partner_id'
 /**
  * Removes a partner in steps: suspends it, begins the erasure of all its users, and, when the service has completed these,
  * deletes its other rows, its usage, and its keys with its settings. A repeated call continues. The erasures' bounds
- * stay for 90 days, without user ids.
+ * stay for 90 days, without user ids, and a row that says when the partner was removed.
  */
 export async function removePartner(
   partner: Partner,
   { registry, databases }: Stores,
-  { remote }: Request,
+  _request: Request,
   now: Date,
 ): Promise<CommandOutput | Refusal> {
   const { partner_id } = partner;
@@ -57,19 +65,21 @@ export async function removePartner(
     const found = databaseNamed(opened, partner.database);
     if (!found.ok) return found;
     const { database } = found;
-    const wasActive = partner.status === "active";
-    if (wasActive) await registry.write({ ...partner, status: "suspended" });
+    const stopped = suspended(partner, now);
+    if (stopped.suspended_at !== partner.suspended_at) await registry.write(stopped);
     let users = await eraseUsers(database, partner_id, USERS, now);
     let pending = pendingSchema.parse(await database.run(PENDING, partner_id))[0].users;
     if (users === 0 && pending === 0) users = await eraseUsers(database, partner_id, LEFT_OVER, now);
     pending = Math.max(pending, users);
     if (pending > 0) return stillRunning(partner_id, pending);
-    // Isolates cache settings: requests that began before the suspension may still write.
-    if (wasActive && remote) return suspendedOnly(partner_id);
+    if (now.getTime() - Date.parse(stopped.suspended_at) < REQUESTS_END_AFTER_MS) {
+      return suspendedOnly(partner_id);
+    }
     for (const statement of DELETIONS) {
       while ((await database.run(statement, partner_id)).length >= ROWS_PER_STATEMENT);
     }
     await database.run(DELETE_JOBS, partner_id);
+    await database.run(NOTE_REMOVAL, partner_id, now.getTime());
     await registry.removeUsage(partner_id);
     await registry.remove(partner_id);
     return {
@@ -117,6 +127,6 @@ function suspendedOnly(partnerId: string): CommandOutput {
   return {
     ok: true,
     json: { partner_id: partnerId, status: "removing", users: 0 },
-    text: `${partnerId} is suspended, and has no users. Requests that began before may still write for a minute. Run this command again after two minutes.`,
+    text: `${partnerId} is suspended, and has no users. Requests that began before the suspension can write until ${REQUESTS_END_AFTER_MS / MINUTE_MS} minutes after it. Run this command again then.`,
   };
 }

@@ -22,9 +22,28 @@ const WRANGLER = path.join(ROOT, "node_modules", "wrangler", "bin", "wrangler.js
 /** A deployed environment of wrangler.toml, such as `staging`. The top level of that file is `production`. */
 export type Environment = string;
 
+/** Returns the text of wrangler.toml. Wrangler's own reader takes 200 MB of memory. */
+function configurationText(): string {
+  return readFileSync(path.join(ROOT, "wrangler.toml"), "utf8");
+}
+
+/** Returns the name of an environment's Worker. Wrangler appends the environment to the name. */
+export function workerName(environment: Environment): string {
+  const name = /^name = "([^"]+)"/m.exec(configurationText())?.[1];
+  if (name === undefined) throw new CommandFault("wrangler.toml has no name.");
+  return environment === "production" ? name : `${name}-${environment}`;
+}
+
+/** Returns the name of production's bucket, which the local service uses, too. */
+export function localBucketName(): string {
+  const name = /^bucket_name = "([^"]+)"/m.exec(configurationText())?.[1];
+  if (name === undefined) throw new CommandFault("wrangler.toml names no bucket.");
+  return name;
+}
+
 /** Returns the names of the environments in wrangler.toml, without production. */
 export function environmentNames(): string[] {
-  const text = readFileSync(path.join(ROOT, "wrangler.toml"), "utf8");
+  const text = configurationText();
   return [...new Set(Array.from(text.matchAll(/^\[+env\.([\w-]+)/gm), ([, name = ""]) => name))];
 }
 

@@ -26,14 +26,14 @@ export interface PingEntry {
   submission: Submission;
 }
 
-export type PingStatus = "queued" | "held" | "duplicate";
+export type PingStatus = "queued" | "held" | "duplicate" | "superseded";
 
 /** Results of accepted pings, in their order. Arrays of plain values, because a request can have thousands of pings. */
 export interface AcceptedPings {
   statuses: PingStatus[];
-  /** The version that each ping became, or repeats. */
+  /** The version that each ping became; the newest version for a ping that changes nothing. */
   versions: number[];
-  /** Indexes of the pings that repeat their file's newest version. No version references their inline bytes. */
+  /** Indexes of the pings that change nothing. No version references their inline bytes. */
   repeats: number[];
 }
 

@@ -4,9 +4,9 @@
  */
 
 const MIB = 1024 * 1024;
-const MINUTE_MS = 60_000;
+export const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
+export const DAY_MS = 24 * HOUR_MS;
 
 /** Maximum size of a JSON body: room for 5,000 pings with long signed URLs, or for 20,000 expected ids. */
 export const MAX_JSON_BODY_BYTES = 16 * MIB;

@@ -13,7 +13,7 @@ import {
 } from "./event.ts";
 import { parseAttempts, parseEventBody } from "./storedEvent.pure.ts";
 
-interface EventRow {
+export interface EventRow {
   delivery_id: string;
   endpoint_id: string;
   user_id: string | null;
@@ -27,7 +27,8 @@ interface EventRow {
   updated_at: number;
 }
 
-const COLUMNS = `d.delivery_id, d.endpoint_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
+/** SQL for the columns of an event `d`. */
+export const EVENT_COLUMNS = `d.delivery_id, d.endpoint_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
     d.next_attempt_at, d.created_at, d.updated_at`;
 
 function eventOf(row: EventRow): Event {
@@ -48,11 +49,15 @@ function eventOf(row: EventRow): Event {
 export async function readEvent(env: Env, owner: Owner, eventId: string): Promise<EventWithAttempts | null> {
   const row = await databaseFor(env, owner)
     .prepare(
-      `SELECT ${COLUMNS} FROM deliveries d WHERE d.partner_id = ? AND d.delivery_id = ? AND d.kind = 'event'`,
+      `SELECT ${EVENT_COLUMNS} FROM deliveries d WHERE d.partner_id = ? AND d.delivery_id = ? AND d.kind = 'event'`,
     )
     .bind(owner.partner_id, eventId)
     .first<EventRow>();
-  if (row === null) return null;
+  return row === null ? null : eventWithAttemptsOf(row);
+}
+
+/** Returns an event of a row of `EVENT_COLUMNS`. */
+export function eventWithAttemptsOf(row: EventRow): EventWithAttempts {
   return { ...eventOf(row), attempts: parseAttempts(row.attempts) };
 }
 
@@ -124,7 +129,7 @@ async function walkEvents(
   return db
     .prepare(
       `SELECT w.time AS walked_time, w.delivery_id AS walked_id, d.delivery_id IS NOT NULL AS is_match,
-         w.n = ?1 AS is_end, ${COLUMNS}
+         w.n = ?1 AS is_end, ${EVENT_COLUMNS}
        FROM ${walked(select)} LEFT JOIN deliveries d ON ${on.sql}
        WHERE d.delivery_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?`,
     )

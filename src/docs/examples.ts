@@ -44,6 +44,7 @@ const livePing: Ping = {
   start_time_in_seconds: SMALL_RIDE_START,
   callback_url: SMALL_RIDE,
   summary_id: liveName.summary_id,
+  sequence_number: 1,
 };
 const heldPing: Ping = {
   ...livePing,
@@ -111,6 +112,8 @@ const file: File = {
   attempts: 1,
   import_id: null,
   error: null,
+  last_error: null,
+  next_attempt_at: null,
   sha256: "f652031b10218a1cf4b44b8e655023cc41f4363ef04587f42b78c464d46f4f10",
   size_in_bytes: 113,
   warnings: [],

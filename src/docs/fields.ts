@@ -45,6 +45,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   callback_url:
     "An `https` URL of the file, or the file itself in base64. A local service also accepts `http`.",
   summary_id: "Your id of the file. With `user_id` and `source` it identifies one file.",
+  sequence_number:
+    "Your number of this ping, from 0. A ping with a lower number than an accepted ping of the same file is `superseded`, in whatever order they arrive. Null or absent: the newest arrival wins.",
+  "ActivityFile.sequence_number":
+    "`sequence_number` of the newest ping that was neither a duplicate nor superseded. Null when it had none.",
   activity_files: `1 to ${inDigits(MAX_PINGS)} pings of at most ${MAX_USERS} users. A user counts once for each source.`,
   bulk_fit_transfer_complete:
     "Always `true`: you have sent all pings of this history and received the responses.",
@@ -64,28 +68,32 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "RejectedPing.status": "Always `rejected`.",
   "RejectedPing.errors": "Faults of this ping.",
   "AcceptedPing.status":
-    "`queued`: the file will be imported now. `held`: it waits for the task. `duplicate`: the ping changes nothing.",
+    "`queued`: the file will be imported now. `held`: it waits for the task. `duplicate`: the ping changes nothing. `superseded`: the ping changes nothing, because the service has accepted a ping of this file with a higher `sequence_number`.",
   accepted: "Number of accepted pings: all that are not `rejected`.",
   "AcceptedPings.files": "Result of each ping, in the order of the request.",
-  attempts: "Number of attempts to import the newest version. A retry starts again at 0.",
+  attempts:
+    "Number of attempts to import the file. Counts on over retries, and over new pings with `priority` 1 of a queued or failed file. Starts again at 0 when the file is held, or pinged again after its import.",
   import_id: "Id of the import.",
   "ActivityFile.import_id":
     "Id of the import that contains this version. Null for a held file and a live ride.",
   "PartnerEvent.import_id": "Id of the import that the event announces. Null for a test event.",
   "EventWithAttempts.import_id": "Id of the import that the event announces. Null for a test event.",
   "TimelineEntry.import_id": "Id of the import that released the file. Present in `released` steps.",
-  error:
-    "Why the newest version failed, or why its last attempt failed when another one follows. Otherwise null.",
+  error: "Why the file failed. Null unless `status` is `failed`.",
+  last_error:
+    "Why the last attempt failed, of a queued file. Null before the first attempt, after a new ping, and unless `status` is `queued`.",
+  "ActivityFile.next_attempt_at":
+    "When the file is tried again after `last_error`. The attempt is later while its host is busy. Null unless an attempt has failed and `status` is `queued`. Null after a retry, which is tried at once.",
   http_status:
     "HTTP status of the host's last response, such as `404`. Null when the host sent no response, or when the error occurred after the download.",
   retryable:
-    "`true`: the bytes or the URL are stored, so `POST /api/files/{file_id}/retry/` can import the file again.",
+    "`true`: after the file has failed, `POST /api/files/{file_id}/retry/` can help. `false`: the same bytes fail again, or neither the bytes nor the URL are stored. Ping the file again.",
   sha256: "SHA-256 of the original bytes, in hexadecimal. Null until the file has been downloaded.",
   size_in_bytes: "Size of the original bytes. Null until the file has been downloaded.",
   "ActivityFile.warnings": "Problems in the file that did not prevent its import.",
   "Inspection.warnings": "Problems in the file that would not prevent its import.",
   activity_ids: "Ids of the activities that can be read. Empty until a version is imported.",
-  received_at: "Time of the newest ping that was not a duplicate.",
+  received_at: "Time of the newest ping that was neither a duplicate nor superseded.",
   updated_at: "Time of the last change.",
   "Import.updated_at": "Time of the last change, also of the state of its event or plan request.",
   created_at: "Time of creation.",

@@ -1,7 +1,9 @@
 import { inBytes, inWords } from "../contract/amounts.ts";
 import { DOWNLOAD_DEADLINE_MS, HELD_FOR_MS, MAX_FILE_BYTES } from "../contract/limits.ts";
-import type { FileErrorCode } from "../files/file.ts";
+import type { FileErrorCode } from "../files/errorCodes.ts";
 import type { FitWarning } from "../fit/types.ts";
+
+export { RETRY_CAN_HELP } from "../files/errorCodes.ts";
 
 /** Meaning of each error of a file: `error.code`. */
 export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
@@ -20,35 +22,23 @@ export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
   internal: "The service failed.",
 };
 
-/** Advice for each error, and whether a retry from the stored bytes or URL can succeed. */
-export const FILE_ADVICE: Readonly<Record<FileErrorCode, { advice: string; retryCanHelp: boolean }>> = {
-  callback_gone: {
-    advice:
-      "Ping again with a new URL and `priority` 1 (with 0 the file waits for a task). A retry uses the same URL, so it helps only if that URL works again.",
-    retryCanHelp: true,
-  },
-  callback_http_error: { advice: "Repair the host, then retry.", retryCanHelp: true },
-  callback_timeout: { advice: "Make the host faster, then retry.", retryCanHelp: true },
-  callback_unreachable: { advice: "Repair the host, then retry.", retryCanHelp: true },
-  callback_refused: {
-    advice:
-      "Ping again with a public URL on one of your hosts. For a new host, ask us to add it, then retry.",
-    retryCanHelp: true,
-  },
-  file_empty: { advice: "Ping again with the whole file.", retryCanHelp: false },
-  file_too_large: { advice: "Split the file and ping its parts.", retryCanHelp: false },
-  not_fit: { advice: "Ping again with the FIT file.", retryCanHelp: false },
-  archive_invalid: {
-    advice: "Ping again with one FIT file, not packed, or packed without a password.",
-    retryCanHelp: false,
-  },
-  not_an_activity: { advice: "No action is needed. Ping only activities.", retryCanHelp: false },
-  no_activity_data: {
-    advice: "If the device recorded no data, no action is needed. Otherwise ping the whole file.",
-    retryCanHelp: false,
-  },
-  held_expired: { advice: "Retry the file. A retry needs no task.", retryCanHelp: true },
-  internal: { advice: "Retry the file. If it fails again, contact us.", retryCanHelp: true },
+/** Advice for each error. */
+export const FILE_ADVICE: Readonly<Record<FileErrorCode, string>> = {
+  callback_gone:
+    "Ping again with a new URL and `priority` 1 (with 0 the file waits for a task). A retry uses the same URL, so it helps only if that URL works again.",
+  callback_http_error: "Repair the host, then retry.",
+  callback_timeout: "Make the host faster, then retry.",
+  callback_unreachable: "Repair the host, then retry.",
+  callback_refused:
+    "Ping again with a public URL on one of your hosts. For a new host, ask us to add it, then retry.",
+  file_empty: "Ping again with the whole file.",
+  file_too_large: "Split the file and ping its parts.",
+  not_fit: "Ping again with the FIT file.",
+  archive_invalid: "Ping again with one FIT file, not packed, or packed without a password.",
+  not_an_activity: "No action is needed. Ping only activities.",
+  no_activity_data: "If the device recorded no data, no action is needed. Otherwise ping the whole file.",
+  held_expired: "Retry the file. A retry needs no task.",
+  internal: "Retry the file. If it fails again, contact us.",
 };
 
 /** Meaning of each warning of an imported file. */

@@ -29,7 +29,7 @@ import {
 } from "../contract/limits.ts";
 import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import { DEVELOPER_PREFIX, STREAM_DESCRIPTIONS, STREAM_KEYS } from "../activities/activity.ts";
-import { FILE_ERROR_CODES } from "../files/file.ts";
+import { FILE_ERROR_CODES, RETRY_CAN_HELP } from "../files/errorCodes.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
@@ -103,11 +103,12 @@ function codeTable(words: Readonly<Record<string, string>>, prefix: string): str
 
 function fileErrorTable(): string {
   return table(
-    ["Code", "Meaning", "What to do"],
+    ["Code", "Meaning", "Can a retry help?", "What to do"],
     FILE_ERROR_CODES.map((code) => [
       `<code>${code}</code>`,
       prose(FILE_ERRORS[code]),
-      prose(FILE_ADVICE[code].advice),
+      RETRY_CAN_HELP[code] ? "yes" : "no",
+      prose(FILE_ADVICE[code]),
     ]),
     FILE_ERROR_CODES.map((code) => `error-${code}`),
   );
@@ -396,6 +397,16 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
 <li><strong>Task:</strong> a task repeats an earlier one if no file is held, it comes within ${inWords(REPEATED_TASK_WINDOW_MS)} of the earlier one, and it has the same <code>user_id</code>, <code>source</code>, <code>event_id</code>
 and <code>is_initial_import</code>. It returns the earlier import with <code>repeated: true</code>. No second plan is requested and no second event is sent. If a file is held, the task starts a new import.</li>
 </ul>
+<h3 id="sequence">The order of pings</h3>
+<p>Requests may arrive in another order than you sent them. Without <code>sequence_number</code> the newest arrival wins. With it, a ping with a lower number than an accepted ping of the same file
+is <code>superseded</code> and changes nothing. Use a number that rises with each change of the file, such as your version or the time of the change, and send <code>overwrite_mode: true</code>: without it,
+a ping of an imported file stays a <code>duplicate</code> with any number.</p>
+<ul>
+<li>Pings with the same number are compared like pings without one: an equal ping is a <code>duplicate</code>, and a different one, for example with a new URL, follows the rules above.</li>
+<li>A ping without a number is never <code>superseded</code>. It does not change the number that later pings are compared with.</li>
+<li>The number stays after imports, failures and retries. After you delete the user, it starts afresh.</li>
+<li>A <code>superseded</code> ping with <code>priority</code> 0 counts as <code>skipped</code> in the next import, like a <code>duplicate</code>.</li>
+</ul>
 <p>To get an identical response to a repeated ping request or task, send both with the same <code>Idempotency-Key</code>. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
 the second gets 409. A different body with the same key gets 422. Error responses are not kept.</p>
 ${listing(post("/api/fit_partner_ping/", FIRST_PING, `-H 'Idempotency-Key: ride-1-attempt'`), "Sending an idempotency key with curl", "idempotency")}
@@ -522,7 +533,7 @@ It sends a live ping, a history with its task, an overwrite and a duplicate, and
     {
       id: "file-errors",
       title: "Why a file failed",
-      html: `<p>Values of <code>error.code</code> of a file, and of <code>code</code> of a failed file in an event. You can retry a file (<code>POST /api/files/{file_id}/retry/</code>) or the failed files of an import (<code>POST /api/imports/{import_id}/retry/</code>) if <code>error.retryable</code> is true: the service has stored the bytes, or still has the URL, which it keeps for ${inWords(KEPT_URL_FOR_MS)}. Otherwise ping the file again. Each file that a retry queues counts against your limit of files. At least ${inWords(RETRY_PAUSE_MS)} must pass between two retries of a file.</p>${fileErrorTable()}`,
+      html: `<p>Values of <code>error.code</code> of a file, and of <code>code</code> of a failed file in an event. You can retry a file (<code>POST /api/files/{file_id}/retry/</code>) or the failed files of an import (<code>POST /api/imports/{import_id}/retry/</code>) if <code>error.retryable</code> is true: a retry can help, and the service has stored the bytes, or still has the URL, which it keeps for ${inWords(KEPT_URL_FOR_MS)}. Otherwise correct the file and ping it again; a retry gets 409 <a href="#problem-not_retryable"><code>not_retryable</code></a>. A queued file has no <code>error</code>: <code>last_error</code> says why its last attempt failed, and <code>next_attempt_at</code> when the next one is due. Each file that a retry queues counts against your limit of files. At least ${inWords(RETRY_PAUSE_MS)} must pass between two retries of a file.</p>${fileErrorTable()}`,
     },
   ];
 }

@@ -6,7 +6,7 @@ const CLOSED_LIST = "Closed list: no value will be added.";
 /** Descriptions of named schemas. A list of values says whether it is open. */
 export const SCHEMAS: Readonly<Record<string, string>> = {
   AcceptedPing: "A ping that was accepted.",
-  AcceptedPingStatus: `State of the file after its ping. ${CLOSED_LIST}`,
+  AcceptedPingStatus: `State of the file after its ping. Only a ping with a \`sequence_number\` can be \`superseded\`. ${CLOSED_LIST}`,
   AcceptedPings: "The result of a ping request.",
   Activity: "One session of a file, without laps, lengths and devices.",
   ActivityFile:

@@ -1,24 +1,9 @@
 import { z } from "@hono/zod-openapi";
 import { orNull } from "../contract/orNull.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
+import { FILE_ERROR_CODES, RETRY_CAN_HELP, type FileErrorCode } from "./errorCodes.ts";
 import { pingFieldsSchema } from "./pingFields.pure.ts";
 
-export const FILE_ERROR_CODES = [
-  "callback_gone",
-  "callback_http_error",
-  "callback_timeout",
-  "callback_unreachable",
-  "callback_refused",
-  "file_empty",
-  "file_too_large",
-  "not_fit",
-  "archive_invalid",
-  "not_an_activity",
-  "no_activity_data",
-  "held_expired",
-  "internal",
-] as const;
-export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
 export const fileErrorCodeSchema = z.enum(FILE_ERROR_CODES).openapi("FileErrorCode");
 
 /** An object in R2 that holds the bytes of a file. */
@@ -45,6 +30,11 @@ export const fileErrorSchema = z
   .openapi("FileError");
 export type FileError = z.infer<typeof fileErrorSchema>;
 
+/** Returns the error of an attempt. */
+export function fileError(code: FileErrorCode, detail: string, http_status: number | null = null): FileError {
+  return { code, detail, http_status, retryable: RETRY_CAN_HELP[code] };
+}
+
 /** A file as a partner reads it. `status` is the newest version's; `activity_ids` are the readable version's. */
 export const fileSchema = z
   .strictObject({
@@ -57,6 +47,8 @@ export const fileSchema = z
     attempts: z.number().int(),
     import_id: z.string().nullable(),
     error: orNull(fileErrorSchema),
+    last_error: orNull(fileErrorSchema),
+    next_attempt_at: z.iso.datetime().nullable(),
     sha256: z.string().nullable(),
     size_in_bytes: z.number().int().nullable(),
     warnings: z.array(fileWarningSchema),

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { MAX_TITLE_CHARACTERS } from "../contract/limits.ts";
 import { textOf } from "../contract/text.ts";
-import { flag, text, textOrNull } from "../database/parse.ts";
+import { flag, numberOrNull, text, textOrNull } from "../database/parse.ts";
 
 const startTime = z
   .string()
@@ -27,6 +27,7 @@ export const pingFieldsSchema = z.strictObject({
   priority: z.literal([0, 1]).openapi("Priority", { type: "integer", enum: [0, 1] }),
   overwrite_mode: z.boolean(),
   start_time_in_seconds: startTime,
+  sequence_number: z.int().min(0).nullable(),
 });
 export type PingFields = z.infer<typeof pingFieldsSchema>;
 type PingFieldName = keyof PingFields;
@@ -40,6 +41,7 @@ export function parsePingFields(stored: { readonly [Name in PingFieldName]?: unk
     priority: stored.priority === 1 ? 1 : 0,
     overwrite_mode: flag(stored.overwrite_mode),
     start_time_in_seconds: text(stored.start_time_in_seconds),
+    sequence_number: numberOrNull(stored.sequence_number),
   };
 }
 

@@ -16,7 +16,7 @@ import { instantOf } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
 import { listedId } from "./batches/listed.pure.ts";
-import type { File, FileStatus } from "./file.ts";
+import type { File, FileError, FileStatus } from "./file.ts";
 import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
 import { parseFileError, parseWarnings } from "./storedFields.pure.ts";
 import type { FileProjection } from "./write.ts";
@@ -35,7 +35,7 @@ export const RELEASED_BY = `CASE WHEN f.status = 'held' THEN (
 /** SQL for the status of a file `f` that a partner reads: `queued` for a held file that an import has released. */
 export const READ_STATUS = `CASE WHEN ${RELEASED_BY} IS NULL THEN f.status ELSE 'queued' END`;
 
-interface FileRow extends Record<keyof PingFields, unknown> {
+export interface FileRow extends Record<keyof PingFields, unknown> {
   file_id: string;
   user_id: string;
   source: string;
@@ -45,6 +45,7 @@ interface FileRow extends Record<keyof PingFields, unknown> {
   import_id: string | null;
   released_by: string | null;
   error: string | null;
+  next_attempt_at: number | null;
   sha256: string | null;
   size_in_bytes: number | null;
   object_key: string | null;
@@ -57,9 +58,23 @@ interface FileRow extends Record<keyof PingFields, unknown> {
   updated_at: number;
 }
 
-function fileOf(row: FileRow): File {
+/** Returns the fields that describe the last fault: `error` of a failed file, `last_error` of a queued one. */
+function faultFields(
+  status: FileStatus,
+  fault: FileError | null,
+  nextAttemptAt: number | null,
+): Pick<File, "error" | "last_error" | "next_attempt_at"> {
+  const isQueued = status === "queued";
+  return {
+    error: status === "failed" ? fault : null,
+    last_error: isQueued ? fault : null,
+    next_attempt_at: isQueued && nextAttemptAt !== null ? instantOf(nextAttemptAt) : null,
+  };
+}
+
+/** Returns a file of a row of `files` with its `released_by`. */
+export function fileOf(row: FileRow): File {
   const status = row.released_by === null ? row.status : "queued";
-  const faulty = status === "failed" || status === "queued";
   return {
     file_id: row.file_id,
     user_id: row.user_id,
@@ -69,7 +84,7 @@ function fileOf(row: FileRow): File {
     status,
     attempts: row.attempts,
     import_id: row.released_by ?? row.import_id,
-    error: faulty ? parseFileError(row.error) : null,
+    ...faultFields(status, parseFileError(row.error), row.next_attempt_at),
     sha256: row.sha256,
     size_in_bytes: row.size_in_bytes,
     warnings: parseWarnings(row.warnings),
@@ -81,7 +96,7 @@ function fileOf(row: FileRow): File {
 
 /** Returns the file with the state of its newest version, which its collector knows before the read model does. */
 function withNewest(file: File | null, newest: FileProjection): File {
-  const { file_id, user_id, source, summary_id, status, attempts, import_id, error, failed_object } = newest;
+  const { file_id, user_id, source, summary_id, status, attempts, import_id, failed_object } = newest;
   const received_at = instantOf(newest.received_at);
   return {
     file_id,
@@ -92,7 +107,7 @@ function withNewest(file: File | null, newest: FileProjection): File {
     status,
     attempts,
     import_id,
-    error,
+    ...faultFields(status, newest.error, newest.next_attempt_at),
     sha256: file?.sha256 ?? failed_object?.sha256 ?? null,
     size_in_bytes: file?.size_in_bytes ?? failed_object?.size_in_bytes ?? null,
     warnings: file?.warnings ?? [],

@@ -7,7 +7,8 @@ import {
   type Fields,
 } from "../database/parse.ts";
 import { FIT_WARNINGS, type FitWarning } from "../fit/types.ts";
-import { FILE_ERROR_CODES, type FileError } from "./file.ts";
+import { FILE_ERROR_CODES } from "./errorCodes.ts";
+import { type FileError } from "./file.ts";
 
 /** Parses an error that any release may have stored. The code of a newer release becomes `internal`. */
 export function fileErrorOf(fields: Fields): FileError {

@@ -9,7 +9,10 @@ export interface FileState extends PingFields {
   status: FileStatus;
   attempts: number;
   import_id: string | null;
+  /** The error of a failed version, or the last error of a queued one. */
   error: FileError | null;
+  /** When a queued version is tried again after that error, in Unix milliseconds. */
+  next_attempt_at: number | null;
   version: number;
   revision: number;
   received_at: number;
@@ -47,6 +50,7 @@ const PING_COLUMNS = [
   "attempts",
   "import_id",
   "error",
+  "next_attempt_at",
   "received_at",
 ] as const satisfies (keyof FileState)[];
 

@@ -7,17 +7,22 @@ import { spendFiles, rateLimited } from "./rateLimit.ts";
  * Queues failed files again. Each counts against the partner's limit of files, because each may send a request to a host.
  * Returns the response if no file was queued. `notRetryableDetail` is its detail if no file can be retried later either.
  */
-export async function retryFailed(c: RequestContext, which: FailedFiles, notRetryableDetail: string) {
+export async function retryFailed(
+  c: RequestContext,
+  files: { file_id: string } | { import_id: string },
+  notRetryableDetail: string,
+) {
   const { partner_id } = c.var.partner;
-  const { files, retryable_at } = await previewRetry(c.env, partner_id, which);
+  const which: FailedFiles = { ...files, by: "partner" };
+  const { files: count, retryable_at } = await previewRetry(c.env, partner_id, which);
   const response =
-    files > 0
-      ? spendFiles(c, files)
+    count > 0
+      ? spendFiles(c, count)
       : retryable_at === null
         ? notRetryable(c, notRetryableDetail)
         : retriedTooSoon(c, retryable_at - Date.now());
   if (response !== null) return { ok: false as const, response };
-  const queued = await retryFiles(c.env, partner_id, which, files);
+  const queued = await retryFiles(c.env, partner_id, which, count);
   if (queued === 0) return { ok: false as const, response: notRetryable(c, notRetryableDetail) };
   c.var.logFields.files = queued;
   return { ok: true as const };

@@ -1,6 +1,6 @@
 import { MAX_FILE_BYTES } from "../contract/limits.ts";
 import type { WorkItem } from "../collector/calls.ts";
-import { type FileError, type StoredObject } from "../files/file.ts";
+import { fileError, type FileError, type StoredObject } from "../files/file.ts";
 import type { Outcome } from "../collector/calls.ts";
 import type { FaultOrigin } from "../collector/dispatches/retrySchedule.pure.ts";
 import type { Env } from "../env.ts";
@@ -165,7 +165,7 @@ function decodeBytes(item: WorkItem, bytes: Uint8Array, stored: StoredObject): D
     result: "failed",
     file_id: item.file_id,
     version: item.version,
-    fault: { code, detail, http_status: null, retryable: true },
+    fault: fileError(code, detail),
     stored,
   });
   if (bytes.byteLength > MAX_FILE_BYTES) return failed("file_too_large", TOO_LARGE);
@@ -183,12 +183,7 @@ function outcomeOf(
     return failed.why === "suspended" ? { result: "suspended" } : ownFault(item, failed.detail);
   }
   const { file_id, version } = item;
-  const fault: FileError = {
-    code: failed.code,
-    detail: failed.detail,
-    http_status: failed.httpStatus,
-    retryable: true,
-  };
+  const fault = fileError(failed.code, failed.detail, failed.httpStatus);
   if (!failed.canRetry) return { result: "failed", file_id, version, fault, stored: null };
   const retry_after_seconds = failed.retryAfterSeconds;
   return { result: "try_again", file_id, version, fault, stored: null, origin: "host", retry_after_seconds };
@@ -210,7 +205,7 @@ export function ownFault(item: WorkItem, detail: string, stored: StoredObject | 
     result: "try_again",
     file_id: item.file_id,
     version: item.version,
-    fault: { code: "internal", detail, http_status: null, retryable: true },
+    fault: fileError("internal", detail),
     stored,
     origin: "own_store",
     retry_after_seconds: null,

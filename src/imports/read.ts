@@ -24,7 +24,7 @@ import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.pure.t
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
 import { importWarnings } from "./warnings.pure.ts";
 
-interface ImportRow extends ImportCounts {
+export interface ImportRow extends ImportCounts {
   import_id: string;
   user_id: string;
   source: string;
@@ -42,11 +42,12 @@ interface ImportRow extends ImportCounts {
 
 const COUNTS = IMPORT_COUNTS.map((count) => `i.${count}`).join(", ");
 
-const COLUMNS = `i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
+/** SQL for the columns of an import `i` with `IMPORT_DELIVERIES`. */
+export const IMPORT_COLUMNS = `i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
     i.requested_at, i.updated_at, i.completed_at, i.held_under_other_source, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts`;
 
 /** Joins the plan request and the event of an import `i`. */
-const DELIVERIES = `LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
+export const IMPORT_DELIVERIES = `LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
   LEFT JOIN deliveries event ON event.partner_id = i.partner_id AND event.delivery_id = '${EVENT_PREFIX}' || i.import_id`;
 
 const namesColumn = z.array(z.string());
@@ -58,7 +59,8 @@ function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed
 /** Fields of a partner that the JSON of its imports depends on. */
 type PartnerView = Pick<Partner, "partner_id" | "database" | "event_url">;
 
-function importOf(partner: PartnerView, row: ImportRow): Import {
+/** Returns an import of a row of `IMPORT_COLUMNS`. */
+export function importOf(partner: PartnerView, row: ImportRow): Import {
   const unsendable = row.event_id !== null && row.event_status !== "delivered" && partner.event_url === null;
   const others =
     row.held_under_other_source === null ? null : parseColumn(namesColumn, row.held_under_other_source);
@@ -102,7 +104,9 @@ export async function readImport(env: Env, partner: PartnerView, importId: strin
   const database = databaseFor(env, partner);
   const [row, missing] = await Promise.all([
     database
-      .prepare(`SELECT ${COLUMNS} FROM imports i ${DELIVERIES} WHERE i.partner_id = ? AND i.import_id = ?`)
+      .prepare(
+        `SELECT ${IMPORT_COLUMNS} FROM imports i ${IMPORT_DELIVERIES} WHERE i.partner_id = ? AND i.import_id = ?`,
+      )
       .bind(partnerId, importId)
       .first<ImportRow>(),
     database
@@ -214,9 +218,9 @@ async function sortedPage(
   const { column, way } = orderOf(filters);
   const where = inOrder(filtered(new Where().and("true"), filters), "i", filters, after);
   const few = { from: "imports i", where: range.sql, most: SORTED_IMPORTS };
-  const select = `SELECT ${COLUMNS} FROM (
+  const select = `SELECT ${IMPORT_COLUMNS} FROM (
       SELECT * FROM ${FEW} i WHERE ${where.sql} ORDER BY i.${column} ${way}, i.import_id ${way} LIMIT ?) i
-    ${DELIVERIES}`;
+    ${IMPORT_DELIVERIES}`;
   const found = await db
     .prepare(`${sortedIfFew(few, select)} ORDER BY ${column} ${way}, import_id ${way}`)
     .bind(...range.values, ...range.values, ...where.values, limit + 1)
@@ -246,12 +250,12 @@ async function walkImports(
   filtered(on, filters);
   return db
     .prepare(
-      `SELECT i.walked_time, i.walked_id, i.is_match, i.is_end, ${COLUMNS} FROM (
+      `SELECT i.walked_time, i.walked_id, i.is_match, i.is_end, ${IMPORT_COLUMNS} FROM (
          SELECT w.n, w.time AS walked_time, w.import_id AS walked_id, i.import_id IS NOT NULL AS is_match,
            w.n = ?1 AS is_end, i.*
          FROM ${walked(select)} LEFT JOIN imports i ON ${on.sql}
          WHERE i.import_id IS NOT NULL OR w.n = ?1 ORDER BY w.n LIMIT ?) i
-       ${DELIVERIES} ORDER BY i.n`,
+       ${IMPORT_DELIVERIES} ORDER BY i.n`,
     )
     .bind(rows, ...walk.values, rows, ...on.values, matches)
     .all<WalkedImport>();

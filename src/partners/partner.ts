@@ -31,6 +31,8 @@ export const partnerSchema = z.object({
   partner_id: z.string().regex(PARTNER_ID),
   name: z.string().nullable(),
   status: z.enum(["active", "suspended"]),
+  /** Start of the suspension. Missing for an active partner. */
+  suspended_at: z.string().optional(),
   created_at: z.string(),
   /** Binding of the database with all rows of the partner. Never changes. */
   database: z.string().regex(DATABASE_NAME).default(FIRST_DATABASE),
@@ -55,6 +57,17 @@ export function newAuthKey(): string {
 /** Returns a Standard Webhooks secret: `whsec_` and 32 random bytes in base64. */
 export function newWebhookSecret(): string {
   return `whsec_${randomBytes(32).toString("base64")}`;
+}
+
+/** Returns the partner suspended. An earlier start of the suspension stays. */
+export function suspended(partner: Partner, now: Date): Partner & { suspended_at: string } {
+  const since = partner.status === "suspended" ? partner.suspended_at : undefined;
+  return { ...partner, status: "suspended", suspended_at: since ?? now.toISOString() };
+}
+
+/** Returns the partner without a suspension. */
+export function resumed({ suspended_at: _ended, ...partner }: Partner): Partner {
+  return { ...partner, status: "active" };
 }
 
 /** Returns the digest that is stored in place of a key. */

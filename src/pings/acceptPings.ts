@@ -87,7 +87,7 @@ async function storeInlineBytes(
   return new Set(puts.map((put) => put.key));
 }
 
-/** Deletes the inline bytes of duplicates: no file refers to them. A sweep deletes those that are missed here. */
+/** Deletes the inline bytes of duplicates and superseded pings: no file refers to them. A sweep deletes those that are missed here. */
 async function deleteUnusedBytes(
   env: Env,
   acceptedGroups: readonly AcceptedGroup[],

@@ -8,7 +8,7 @@ const acceptedFileSchema = z
     user_id: z.string(),
     source: z.string(),
     summary_id: z.string(),
-    status: z.enum(["queued", "held", "duplicate"]).openapi("AcceptedPingStatus"),
+    status: z.enum(["queued", "held", "duplicate", "superseded"]).openapi("AcceptedPingStatus"),
   })
   .openapi("AcceptedPing");
 /** The response's entry for an accepted ping. */
@@ -44,8 +44,10 @@ export const acceptedPingsSchema = z
 /** The same response without `handling=lenient`. It contains no rejected items. */
 export const allAcceptedSchema = acceptedPingsSchema.extend({ files: z.array(acceptedFileSchema) });
 
-const LETTERS = { queued: "q", held: "h", duplicate: "d" } as const;
-const STATUSES = new Map(Object.entries({ q: "queued", h: "held", d: "duplicate" } as const));
+const LETTERS = { queued: "q", held: "h", duplicate: "d", superseded: "s" } as const;
+const STATUSES = new Map(
+  Object.entries({ q: "queued", h: "held", d: "duplicate", s: "superseded" } as const),
+);
 
 /** Returns one letter per file. With the same request, the response can be rebuilt from it. */
 export function statusLetters(files: readonly AcceptedFile[]): string {

@@ -5,7 +5,7 @@ import type { FaultCode } from "../contract/fault.ts";
 import { nameText, userIdText } from "../contract/text.ts";
 import { pingFieldsSchema } from "../files/pingFields.pure.ts";
 
-const { activity_name, priority, ...otherFields } = pingFieldsSchema.shape;
+const { activity_name, priority, sequence_number, ...otherFields } = pingFieldsSchema.shape;
 
 /** A partner's announcement of one file. Other fields are ignored. Faults are listed in the order of these fields. */
 export const pingSchema = z
@@ -18,6 +18,7 @@ export const pingSchema = z
     ...otherFields,
     callback_url: z.string().min(1),
     summary_id: nameText,
+    sequence_number: sequence_number.default(null),
   })
   .openapi("Ping");
 export type Ping = z.infer<typeof pingSchema>;

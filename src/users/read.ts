@@ -7,7 +7,7 @@ import { instantOf, parseColumn } from "../database/rows.ts";
 import { pageOfSorted, type Page } from "../database/walk.ts";
 import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS, type User, type UserWithSources } from "./user.ts";
 
-interface UserRow {
+export interface UserRow {
   user_id: string;
   last_ping_at: number;
   created_at: number;
@@ -27,7 +27,7 @@ interface SourceRow {
 
 const importIdsColumn = z.array(z.string());
 
-function userOf(row: UserRow): User {
+export function userOf(row: UserRow): User {
   return {
     user_id: row.user_id,
     last_ping_at: instantOf(row.last_ping_at),

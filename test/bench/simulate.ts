@@ -67,6 +67,7 @@ async function statementsMs(database: D1Database, count: number): Promise<number
         attempts: 1,
         import_id: null,
         error: null,
+        next_attempt_at: null,
         version: 1,
         revision: 1,
         received_at: Date.now(),

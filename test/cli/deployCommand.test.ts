@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Cloudflare } from "../../src/cli/cloudflare.ts";
 import { deploy } from "../../src/cli/deployment/deploy.ts";
 import { readSettings } from "../../src/cli/deployment/settings.ts";
 import { smokeTest } from "../../src/cli/deployment/smokeTest.ts";
@@ -102,7 +103,10 @@ async function runDeploy(): Promise<string | null> {
     askSecret: async () => null,
     commit: COMMIT,
     smokeTest: async (address, version) =>
-      smokeTest(address, version, remoteRegistry(wrangler), { timeoutMs: 500, intervalMs: 20 }),
+      smokeTest(address, version, remoteRegistry(new Cloudflare("production")), {
+        timeoutMs: 500,
+        intervalMs: 20,
+      }),
     print: (line) => printed.push(line),
   });
   return outcome.ok ? null : outcome.problem;

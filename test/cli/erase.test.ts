@@ -5,10 +5,9 @@ import path from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { localDatabases, remoteDatabases, inlineValues, type Database } from "../../src/cli/databases.ts";
+import { boundStatement, localDatabases, type Database } from "../../src/cli/databases.ts";
 import { applyMigrations, openLocalStores } from "../../src/cli/localState.ts";
 import { fileId } from "../../src/identifiers.ts";
-import { RemoteFault } from "../../src/cli/wrangler.ts";
 import { ALL_ERASED } from "../../src/erasure/again.ts";
 import { runNode } from "./commandRun.ts";
 
@@ -154,23 +153,9 @@ test("the last line reports a database that another program keeps locked", async
   );
 }, 120_000);
 
-test("unexpected output of wrangler is an error, not an empty result", async () => {
-  const run = async (printed: string) =>
-    remoteDatabases(async () => printed, ["DB"])
-      .all[0]?.run("SELECT 1")
-      .catch((fault: unknown) => fault);
-  expect(await run('[{"results":[{"a":1}],"success":true}]')).toEqual([{ a: 1 }]);
-  for (const printed of ["Done.", "{}", "[]", '[{"success":true}]']) {
-    expect(await run(printed)).toEqual(
-      new RemoteFault(
-        "wrangler printed output that this command cannot read. Use the version of wrangler in package-lock.json.",
-      ),
-    );
-  }
-});
-
-test("values are inserted into a statement as SQLite literals", () => {
-  expect(inlineValues("a = ?1 AND b = ?2 AND a2 = ?1", ["o'?2", 7])).toBe(
-    "a = 'o''?2' AND b = 7 AND a2 = 'o''?2'",
-  );
+test("numbers are written into a statement, and texts become its parameters", () => {
+  expect(boundStatement("a = ?1 AND b = ?2 AND a2 = ?1 AND c = ?3", ["o'?2", 7, "x"])).toEqual({
+    sql: "a = ? AND b = 7 AND a2 = ? AND c = ?",
+    params: ["o'?2", "o'?2", "x"],
+  });
 });

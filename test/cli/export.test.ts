@@ -5,12 +5,8 @@ import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { fileId, newImportId } from "../../src/identifiers.ts";
-import {
-  applyMigrations,
-  openLocalBucket,
-  openLocalStores,
-  type LocalStores,
-} from "../../src/cli/localState.ts";
+import { applyMigrations, openLocalStores, type LocalStores } from "../../src/cli/localState.ts";
+import { openLocalBucket } from "../support/localBucket.ts";
 import { runNode } from "./commandRun.ts";
 
 const SLOW = 300_000;
@@ -38,7 +34,7 @@ beforeAll(async () => {
   expect(await partner("create", "other", "--database=DB")).toMatchObject({ exitCode: 0 });
   const stores = await openLocalStores(state);
   const bucket = await openLocalBucket(state);
-  if (!stores.ok || !bucket.ok) throw new Error("the stores do not open");
+  if (!stores.ok) throw new Error("the stores do not open");
   for (const { database } of stores.databases) await applyMigrations(database);
   for (const [partnerId, userId, summaryId] of [
     ["acme", "anna", "ride"],
@@ -92,7 +88,7 @@ beforeAll(async () => {
     database
       .prepare(
         `INSERT INTO deliveries (partner_id, delivery_id, kind, type, user_id, body, status, created_at, updated_at)
-         VALUES ('acme', ?, 'event', 'test.ping', 'anna', '{"type":"test.ping"}', 'delivered', 1760000000000, 1760000000000)`,
+         VALUES ('acme', ?, 'event', 'test.ping', 'anna', '{"type":"test.ping","timestamp":"2025-10-09T08:53:20.000Z","data":{}}', 'delivered', 1760000000000, 1760000000000)`,
       )
       .bind(`evt_${importId}`),
     database
@@ -160,7 +156,14 @@ test(
       }),
     );
     expect(await linesOf("activities.jsonl")).toMatchObject([
-      { activity_id: `${rideOfAnna}.0`, sport: "cycling", distance_in_meters: null },
+      {
+        activity_id: `${rideOfAnna}.0`,
+        user_id: "anna",
+        source: "watch",
+        summary_id: "ride",
+        sport: "cycling",
+        distance_in_meters: null,
+      },
     ]);
     const settings = await readFile(path.join(folder, "partner.json"), "utf8");
     expect(settings).not.toMatch(/digest|whsec_/);
@@ -197,7 +200,6 @@ test(
   "export names the files with damaged bytes and fails",
   async () => {
     const bucket = await openLocalBucket(state);
-    if (!bucket.ok) throw new Error("the bucket does not open");
     const id = nameOf("ben", "ride");
     await bucket.bucket.put(`acme/${id}`, "other bytes");
     await bucket.close();
@@ -227,7 +229,7 @@ test(
     expect(await partner("set", "other", "--name=Newer")).toMatchObject({ exitCode: 0 });
 
     const restored = await partner("restore", file, "--json");
-    expect(JSON.parse(restored.out)).toEqual({ restored: ["acme"], present: ["other"] });
+    expect(JSON.parse(restored.out)).toEqual({ restored: ["acme"], present: ["other"], removed: [] });
     expect(await partner("show", "acme", "--json")).toEqual(before);
     expect((await partner("show", "other")).out).toContain("Newer");
     const again = await openLocalStores(state);

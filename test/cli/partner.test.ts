@@ -408,6 +408,9 @@ test(
       });
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 1 });
       await on(async (database) => database.prepare("UPDATE erased SET next_sweep_at = NULL").run());
+      // A request that began before the suspension may still write.
+      expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 0 });
+      await on(async (_database, partners) => suspendedSince(partners, "leaver", Date.now() - 121_000));
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removed" });
       await on(async (database, partners) => {
         for (const table of [
@@ -423,6 +426,9 @@ test(
             results: expect.arrayContaining([{ partner_id: "leaver" }]),
           });
         }
+        expect(await database.prepare("SELECT partner_id FROM removed_partners").all()).toMatchObject({
+          results: [{ partner_id: "leaver" }],
+        });
         const jobs = await database.prepare("SELECT job_id FROM operator_jobs").all();
         expect(jobs.results).toEqual([{ job_id: "of-stayer" }]);
         const left = await database.prepare("SELECT count(*) n FROM deliveries").first();
@@ -433,5 +439,51 @@ test(
       await rm(folder, { recursive: true });
     }
   },
-  4 * SLOW,
+  8 * SLOW,
+);
+
+/** Sets the start of a partner's suspension in the registry. */
+async function suspendedSince(partners: KVNamespace, partnerId: string, sinceMs: number): Promise<void> {
+  const stored = z.looseObject({}).parse(await partners.get(`partner:${partnerId}`, "json"));
+  const suspended_at = new Date(sinceMs).toISOString();
+  await partners.put(`partner:${partnerId}`, JSON.stringify({ ...stored, suspended_at }));
+}
+
+test(
+  "remove waits for requests in flight also after suspend, and the suspension's start stays until resume",
+  async () => {
+    const folder = await mkdtemp(path.join(tmpdir(), "suspended-"));
+    const run = async (...args: string[]) => {
+      const { exitCode, out, err } = await partner(...args, "--json", "--state", folder);
+      expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
+      return JSON.parse(out) as unknown;
+    };
+    const on = async <T>(work: (partners: KVNamespace) => Promise<T>): Promise<T> => {
+      const stores = await openLocalStores(folder);
+      if (!stores.ok) throw new Error(stores.problem);
+      try {
+        for (const { database } of stores.databases) await applyMigrations(database);
+        return await work(stores.partners);
+      } finally {
+        await stores.close();
+      }
+    };
+    try {
+      await run("create", "waiter");
+      await on(async () => {});
+      await run("suspend", "waiter");
+      const removing = { partner_id: "waiter", status: "removing", users: 0 };
+      expect(await run("remove", "waiter")).toEqual(removing);
+      await on(async (partners) => suspendedSince(partners, "waiter", Date.now() - 121_000));
+      await run("suspend", "waiter");
+      await run("resume", "waiter");
+      expect(await run("remove", "waiter")).toEqual(removing);
+      await on(async (partners) => suspendedSince(partners, "waiter", Date.now() - 121_000));
+      await run("suspend", "waiter");
+      expect(await run("remove", "waiter")).toEqual({ partner_id: "waiter", status: "removed" });
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  },
+  5 * SLOW,
 );

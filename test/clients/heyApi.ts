@@ -42,6 +42,7 @@ async function ping() {
       case "queued":
       case "held":
       case "duplicate":
+      case "superseded":
         return `${file.summary_id}: ${file.status}`;
       case "rejected":
         return `rejected: ${file.errors.map((fault): FaultCode => fault.code).join()}`;

@@ -47,6 +47,7 @@ async function ping() {
       case "queued":
       case "held":
       case "duplicate":
+      case "superseded":
         return `${file.summary_id}: ${file.status}`;
       case "rejected":
         return `rejected: ${file.errors.map((fault): Schemas["FaultCode"] => fault.code).join()}`;

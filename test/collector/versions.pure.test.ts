@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { REPEAT_WINDOW_MS } from "../../src/contract/limits.ts";
+import { REPEAT_WINDOW_MS, RETRY_PAUSE_MS } from "../../src/contract/limits.ts";
 import {
   isSameSubmission,
   withoutContent,
@@ -7,6 +7,9 @@ import {
 } from "../../src/collector/files/submission.pure.ts";
 import * as versions from "../../src/collector/files/versions.pure.ts";
 import type { FailedVersion, FileVersions, QueuedVersion } from "../../src/collector/files/versions.pure.ts";
+import { memberOf } from "../../src/database/parse.ts";
+import { FILE_ERROR_CODES, RETRY_CAN_HELP } from "../../src/files/errorCodes.ts";
+import { fileError } from "../../src/files/file.ts";
 import { callbackDigest } from "../../src/identifiers.ts";
 import { submissionOf } from "../support/pings.ts";
 
@@ -56,7 +59,7 @@ const failed = versions.failLastAttempt(
 const attempted = versions.failAttempt(
   queued,
   version,
-  { fault: TIMEOUT, stored: null, origin: "host" },
+  { fault: TIMEOUT, stored: null, origin: "host", retryAt: LATER },
   queued.revision + 1,
   NOW,
 );
@@ -85,7 +88,7 @@ const EVENTS: Record<string, (file: FileVersions) => FileVersions> = {
     versions.failAttempt(
       file,
       version,
-      { fault: TIMEOUT, stored: null, origin: "host" },
+      { fault: TIMEOUT, stored: null, origin: "host", retryAt: LATER },
       file.revision + 1,
       LATER,
     ),
@@ -97,7 +100,7 @@ const EVENTS: Record<string, (file: FileVersions) => FileVersions> = {
   interruptAttempt: (file) => versions.interruptAttempt(file, version, LATER),
   failExhausted: (file) => versions.failExhausted(file, version, file.revision + 1, LATER),
   expireHeld: (file) => versions.expireHeld(file, LATER),
-  retry: (file) => versions.retry(file, LATER),
+  retry: (file) => versions.retry(file, "partner", LATER),
   dropUrl: (file) => versions.dropUrl(file),
 };
 
@@ -213,7 +216,13 @@ describe("every event in every state", () => {
     const other = version - 1;
     expect(versions.succeed(queued, other, 1, NOW)).toBe(queued);
     expect(
-      versions.failAttempt(queued, other, { fault: TIMEOUT, stored: null, origin: "host" }, 1, NOW),
+      versions.failAttempt(
+        queued,
+        other,
+        { fault: TIMEOUT, stored: null, origin: "host", retryAt: LATER },
+        1,
+        NOW,
+      ),
     ).toBe(queued);
     expect(versions.failLastAttempt(queued, other, { fault: TIMEOUT, stored: null }, 1, NOW)).toBe(queued);
     expect(versions.postpone(queued, other, null, NOW)).toBe(queued);
@@ -259,7 +268,7 @@ describe("accepting a ping", () => {
   });
 
   test("a retried file that is queued again accepts another URL", () => {
-    const retried = versions.retry(failed, NOW);
+    const retried = versions.retry(failed, "partner", NOW);
     expect(queuedOf(accepted(retried, live)).submission.callback_url).toBe(OTHER);
     expect(accepted(retried, submission())).toBe(retried);
   });
@@ -283,6 +292,62 @@ describe("accepting a ping", () => {
     expect(over.submission).toMatchObject({ callback_url: null, object_key: null });
     expect(over.fault.retryable).toBe(false);
     expect(over.failed_object).toBeNull();
+  });
+});
+
+describe("sequence numbers", () => {
+  const numbered = (sequence_number: number | null, changes: Partial<Submission> = {}) =>
+    submission({ sequence_number, overwrite_mode: true, callback_url: OTHER, ...changes });
+  const five = accepted(null, numbered(5, { callback_url: FIRST }));
+  const done = versions.succeed(five, five.current?.version ?? 0, five.revision + 1, NOW);
+  const broken = versions.failLastAttempt(
+    five,
+    five.current?.version ?? 0,
+    { fault: TIMEOUT, stored: null },
+    five.revision + 1,
+    NOW,
+  );
+  const kept = accepted(null, numbered(5, { priority: 0 }));
+
+  test.each([
+    ["held", kept],
+    ["queued", five],
+    ["released", versions.release(kept, "import")],
+    ["superseding", versions.supersede(accepted(five, numbered(5, { priority: 0 })), "import")],
+    ["imported", done],
+    ["failed", broken],
+    ["retried", versions.retry(broken, "partner", LATER)],
+    ["expired", versions.expireHeld(kept, LATER)],
+  ])("a lower number does not change a %s file, a higher one replaces it", (_state, file) => {
+    for (const priority of [0, 1] as const) {
+      expect(versions.isSuperseded(file, numbered(4, { priority }))).toBe(true);
+      expect(accepted(file, numbered(4, { priority }), LATER)).toBe(file);
+      const six = accepted(file, numbered(6, { priority }), LATER);
+      expect(versions.newestOf(six).submission.sequence_number).toBe(6);
+      expect(six.sequence_number).toBe(6);
+    }
+  });
+
+  test("an equal number is compared like a ping without one", () => {
+    expect(accepted(five, numbered(5, { callback_url: FIRST }))).toBe(five);
+    const other = accepted(five, numbered(5));
+    expect(queuedOf(other).submission.callback_url).toBe(OTHER);
+    expect(other.sequence_number).toBe(5);
+  });
+
+  test("a ping without a number is never superseded, and keeps the number that later pings are compared with", () => {
+    const unnumbered = accepted(done, numbered(null), LATER);
+    expect(nameOf(unnumbered)).toBe("queued");
+    expect(unnumbered.sequence_number).toBe(5);
+    expect(accepted(unnumbered, numbered(4), LATER)).toBe(unnumbered);
+    expect(nameOf(accepted(unnumbered, numbered(5), LATER))).toBe("queued");
+    expect(accepted(accepted(null, numbered(null)), numbered(0)).sequence_number).toBe(0);
+  });
+
+  test("a duplicate does not raise the number of its file", () => {
+    const six = numbered(6, { overwrite_mode: false });
+    expect(accepted(done, six)).toBe(done);
+    expect(accepted(done, numbered(5, { callback_url: HELD })).sequence_number).toBe(5);
   });
 });
 
@@ -316,8 +381,20 @@ describe("attempts", () => {
 
   test("the faults of each origin are counted separately, each from its first time", () => {
     const attempt = { fault: TIMEOUT, stored: null };
-    const own = versions.failAttempt(attempted, version, { ...attempt, origin: "own_store" }, 2, LATER);
-    const again = versions.failAttempt(own, version, { ...attempt, origin: "host" }, 3, LATER + 1);
+    const own = versions.failAttempt(
+      attempted,
+      version,
+      { ...attempt, origin: "own_store", retryAt: LATER },
+      2,
+      LATER,
+    );
+    const again = versions.failAttempt(
+      own,
+      version,
+      { ...attempt, origin: "host", retryAt: LATER },
+      3,
+      LATER + 1,
+    );
     expect(queuedOf(again)).toMatchObject({
       attempts: 3,
       faults: { host: { times: 2, since: NOW }, own_store: { times: 1, since: LATER } },
@@ -349,7 +426,7 @@ describe("attempts", () => {
     const tried = versions.failAttempt(
       again,
       version,
-      { fault: TIMEOUT, stored: null, origin: "host" },
+      { fault: TIMEOUT, stored: null, origin: "host", retryAt: LATER },
       9,
       LATER,
     );
@@ -370,17 +447,17 @@ describe("attempts", () => {
     const dropped = failedOf(versions.dropUrl(ended));
     expect(dropped.submission).toMatchObject({ callback_url: null, object_key: "stored" });
     expect(dropped.fault.retryable).toBe(true);
-    expect(queuedOf(versions.retry(versions.dropUrl(ended), LATER)).failed_object).toEqual(STORED);
+    expect(queuedOf(versions.retry(versions.dropUrl(ended), "partner", LATER)).failed_object).toEqual(STORED);
   });
 
   test("a failed version without stored bytes cannot be retried after its URL is deleted", () => {
     const dropped = versions.dropUrl(failed);
     expect(failedOf(dropped).fault.retryable).toBe(false);
-    expect(versions.retry(dropped, LATER)).toBe(dropped);
+    expect(versions.retry(dropped, "partner", LATER)).toBe(dropped);
     expect(versions.dropUrl(dropped)).toBe(dropped);
   });
 
-  test("a retried version starts with no attempts, in the import that counted it", () => {
+  test("a retried version counts its attempts on and keeps its last error, in the import that counted it", () => {
     const released = versions.release(held, "import-1");
     const ended = versions.failLastAttempt(
       released,
@@ -389,15 +466,58 @@ describe("attempts", () => {
       released.revision + 1,
       NOW,
     );
-    expect(queuedOf(versions.retry(ended, LATER))).toMatchObject({
+    expect(queuedOf(versions.retry(ended, "partner", LATER))).toMatchObject({
       version: NOW,
       import_id: "import-1",
       retried: true,
-      attempts: 0,
-      fault: null,
+      attempts: 1,
+      fault: TIMEOUT,
+      next_attempt_at: null,
       first_fault: null,
       faults: {},
     });
+  });
+
+  test("attempts count on over a live ping of a failed or queued file, and start again after an import or a hold", () => {
+    expect(queuedOf(accepted(failed, live))).toMatchObject({ attempts: 1, fault: null, steps: [] });
+    expect(queuedOf(accepted(attempted, live))).toMatchObject({ attempts: 1, fault: null });
+    expect(queuedOf(accepted(imported, { ...live, overwrite_mode: true })).attempts).toBe(0);
+    expect(queuedOf(versions.release(alsoHeld(failed), "import-1")).attempts).toBe(0);
+  });
+
+  test("a retried version that is only postponed fails with the reason of its postponement", () => {
+    const away = { ...TIMEOUT, code: "internal" } as const;
+    const retried = versions.retry(failed, "partner", LATER);
+    const ended = versions.failPostponed(retried, version, { fault: away, stored: null }, 9, LATER);
+    expect(failedOf(ended)).toMatchObject({ attempts: 1, fault: { code: "internal" } });
+  });
+
+  test("a queued version knows when its next attempt is due, until that has ended", () => {
+    expect(queuedOf(queued).next_attempt_at).toBeNull();
+    expect(queuedOf(attempted).next_attempt_at).toBe(LATER);
+    expect(queuedOf(versions.retry(failed, "partner", LATER)).next_attempt_at).toBeNull();
+  });
+
+  test.each(Object.entries(RETRY_CAN_HELP))("%s: a retry by the partner can help: %s", (code, canHelp) => {
+    const fault = fileError(memberOf(FILE_ERROR_CODES, code), "Detail.");
+    for (const file of [queued, versions.retry(failed, "partner", LATER)]) {
+      const ended = versions.failLastAttempt(file, version, { fault, stored: STORED }, 9, LATER);
+      const later = LATER + RETRY_PAUSE_MS;
+      expect(failedOf(ended).fault.retryable).toBe(canHelp);
+      expect(failedOf(versions.dropUrl(ended)).fault.retryable).toBe(canHelp);
+      expect(versions.retry(ended, "partner", later) === ended).toBe(!canHelp);
+      expect(versions.retryableAt(ended, "partner") === null).toBe(!canHelp);
+      // A newer decoder may import the same bytes, so an operator can retry every file.
+      expect(queuedOf(versions.retry(ended, "operator", later))).toMatchObject({ failed_object: STORED });
+    }
+  });
+
+  test("no error of a file without bytes is retryable after its URL is deleted", () => {
+    for (const code of FILE_ERROR_CODES) {
+      const fault = fileError(code, "Detail.");
+      const ended = versions.failLastAttempt(queued, version, { fault, stored: null }, 9, NOW);
+      expect(failedOf(versions.dropUrl(ended)).fault.retryable).toBe(false);
+    }
   });
 
   test("a held version that expires fails without an attempt and keeps its URL", () => {

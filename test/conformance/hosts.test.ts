@@ -122,9 +122,9 @@ test.each(Object.entries(HOSTS))("a host that %s", async (name, { respond, becom
   });
   const file = await eventually(`${name}: the first attempt has ended`, 45, async () => {
     const found = await partner.readFile(files[0]?.file_id ?? "");
-    return found.status === "queued" && found.error === null ? undefined : found;
+    return found.status === "queued" && found.last_error === null ? undefined : found;
   });
-  expect(file.error?.code ?? file.status).toBe(becomes);
+  expect((file.error ?? file.last_error)?.code ?? file.status).toBe(becomes);
   // A retryable failure stays queued.
   expect(file.status).toBe(
     { imported: "imported", callback_unreachable: "queued", not_fit: "failed" }[becomes],

@@ -10,6 +10,7 @@ const fileSchema = z.object({
   status: z.string(),
   import_id: z.string().nullable(),
   error: z.object({ code: z.string(), http_status: z.number().nullable() }).nullable(),
+  last_error: z.object({ code: z.string(), http_status: z.number().nullable() }).nullable(),
   sha256: z.string().nullable(),
   activity_ids: z.array(z.string()),
 });

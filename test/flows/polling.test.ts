@@ -106,6 +106,7 @@ function attemptOf(
     attempts,
     import_id: null,
     error: null,
+    next_attempt_at: null,
     version,
     revision: version * 1000 + attempts,
     received_at: version,

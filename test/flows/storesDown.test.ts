@@ -84,7 +84,7 @@ describe("the store of objects down", () => {
     await settle(collector);
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
       status: "queued",
-      error: { code: "internal" },
+      last_error: { code: "internal" },
     });
     put.mockRestore();
     pass(10_000);

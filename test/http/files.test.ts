@@ -66,6 +66,8 @@ describe("a file", () => {
       attempts: 1,
       import_id: null,
       error: null,
+      last_error: null,
+      next_attempt_at: null,
       sha256: "ab",
       size_in_bytes: 1234,
       warnings: ["fit_truncated"],
@@ -75,17 +77,20 @@ describe("a file", () => {
     });
   });
 
-  test("shows only the error of its newest version, if that failed or is being retried", async () => {
+  test("shows the error of its newest version: as `error` if it failed, as `last_error` while it is retried", async () => {
     const partner = await newPartner();
     const error = { code: "callback_timeout", detail: "No answer.", http_status: null, retryable: true };
+    const next_attempt_at = NOON + 30_000;
+    const nothing = { error: null, last_error: null, next_attempt_at: null };
     for (const [status, shown] of [
-      ["failed", error],
-      ["queued", error],
-      ["held", null],
-      ["imported", null],
+      ["failed", { ...nothing, error }],
+      ["queued", { ...nothing, last_error: error, next_attempt_at: "2026-06-01T12:00:30.000Z" }],
+      ["held", nothing],
+      ["imported", nothing],
     ] as const) {
-      const id = await seedFile(namesOf(partner, status), { status, error: JSON.stringify(error) });
-      expect((await one(partner, id)).error).toEqual(shown);
+      const columns = { status, error: JSON.stringify(error), next_attempt_at };
+      const id = await seedFile(namesOf(partner, status), columns);
+      expect(await one(partner, id)).toMatchObject(shown);
     }
   });
 

@@ -67,6 +67,8 @@ describe("a file that is not in the read model yet", () => {
         attempts: 0,
         import_id: null,
         error: null,
+        last_error: null,
+        next_attempt_at: null,
         sha256: null,
         size_in_bytes: null,
         warnings: [],

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { HOST_RETRY_DELAYS_MS } from "../../src/contract/limits.ts";
 import { fileSchema } from "../../src/files/file.ts";
 import { importSchema } from "../../src/imports/import.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
@@ -6,7 +7,7 @@ import { answerOf, problemOf, send } from "../support/http.ts";
 import { once, playOutside, type Answer } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
-import { collectorOf, deliverEvent, settle } from "../support/world.ts";
+import { collectorOf, deliverDispatch, deliverEvent, settle } from "../support/world.ts";
 import { HOST, ping, read, RECEIVER, SOURCE, task } from "../flows/partnerActs.ts";
 import { NOON, seedFile, seedImport, UNKNOWN_ID } from "../support/rows.ts";
 import { guardsItself } from "./strangers.ts";
@@ -46,25 +47,63 @@ describe("a failed file", () => {
     await settle(collector);
     host = once(rideFile());
     const queued = await answerOf(await retryFile(who, file?.file_id), 202, fileSchema);
-    expect(queued).toMatchObject({ file_id: file?.file_id, status: "queued", error: null });
+    expect(queued).toMatchObject({
+      file_id: file?.file_id,
+      status: "queued",
+      attempts: 1,
+      error: null,
+      last_error: { code: "callback_gone", retryable: true },
+      next_attempt_at: null,
+    });
     expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "queued" });
     await settle(collector);
-    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({ status: "imported" });
+    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
+      status: "imported",
+      attempts: 2,
+      last_error: null,
+    });
   });
 
-  test("with stored bytes is retried without a download", async () => {
+  test("whose bytes must fail again is not retried, unless an operator does so, without a download", async () => {
     const who = await newPartner();
     const outside = playOutside({ [`${HOST}/ride`]: once(new Uint8Array(Buffer.from("<gpx></gpx>"))) });
     const collector = collectorOf(who.partnerId, "user-1", SOURCE);
     const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    const file_id = file?.file_id ?? "";
     await settle(collector);
-    expect((await retryFile(who, file?.file_id)).status).toBe(202);
+    const refused = await problemOf(await retryFile(who, file_id), 409, "not_retryable");
+    expect(refused.detail).toBe(
+      "This file failed as `not_fit`, and the same bytes would fail again. Correct the file and ping it again.",
+    );
+    const failed = { status: "failed", error: { code: "not_fit", retryable: false }, last_error: null };
+    expect(await read(who, `/api/files/${file_id}/`)).toMatchObject({ ...failed, attempts: 1 });
+    expect(await collector.stub.retry({ file_ids: [file_id], by: "operator" }, 1)).toBe(1);
     await settle(collector);
-    expect(await read(who, `/api/files/${file?.file_id}/`)).toMatchObject({
-      status: "failed",
-      error: { code: "not_fit" },
-    });
+    expect(await read(who, `/api/files/${file_id}/`)).toMatchObject({ ...failed, attempts: 2 });
     expect(outside.to(`${HOST}/ride`)).toHaveLength(1);
+  });
+
+  test("that is tried again by itself says when, and why the last attempt failed", async () => {
+    const who = await newPartner();
+    playOutside({ [`${HOST}/ride`]: () => new Response(null, { status: 503 }) });
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const [file] = await ping(who, { summary_id: "ride", callback_url: `${HOST}/ride` });
+    const before = Date.now();
+    const [dispatch] = await collector.sent();
+    await deliverDispatch(collector, dispatch?.dispatch_id ?? "");
+    const waits = await answerOf(await send(who, "GET", `/api/files/${file?.file_id}/`), 200, fileSchema);
+    expect(waits).toMatchObject({
+      status: "queued",
+      attempts: 1,
+      error: null,
+      last_error: { code: "callback_http_error", http_status: 503, retryable: true },
+    });
+    const next = Date.parse(waits.next_attempt_at ?? "");
+    expect(next).toBeGreaterThanOrEqual(before + (HOST_RETRY_DELAYS_MS[0] ?? 0));
+    expect(next).toBeLessThanOrEqual(Date.now() + (HOST_RETRY_DELAYS_MS[0] ?? 0));
+    await collector.alarm();
+    const { updated_at: _, ...listed } = waits;
+    expect(await read(who, "/api/files/")).toMatchObject({ data: [listed] });
   });
 
   test("without stored bytes and URL must be pinged again", async () => {

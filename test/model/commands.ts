@@ -54,6 +54,7 @@ const pingSpec: fc.Arbitrary<PingSpec> = fc.record({
   summary: fc.nat(2),
   priority: fc.constantFrom(0 as const, 1 as const),
   overwrite: fc.boolean(),
+  sequence: fc.option(fc.nat(4), { freq: 1 }),
   from: fc.oneof(
     { weight: 5, arbitrary: fc.record({ host: fc.constantFrom("once" as const, ...HOST_KINDS) }) },
     {

@@ -113,6 +113,7 @@ export async function checkPromises(world: World): Promise<void> {
   nothingWaits(world, remains);
   filesAreSettled(world, remains);
   newestPingWins(world, remains);
+  sequencesHold(world);
   tasksRelease(world, remains);
   importsComplete(world, remains);
   bytesAreThere(world, remains);
@@ -280,6 +281,33 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
     }
   }
   void bounds;
+}
+
+/** Checks that a lower sequence number never replaces a higher one, and that nothing else is superseded. */
+function sequencesHold(world: World): void {
+  for (const ping of world.pings) {
+    const own = ping.submission.sequence_number;
+    const others = world.pings.filter((other) => other !== ping && other.file_id === ping.file_id);
+    const higher = others.filter((other) => own !== null && (other.submission.sequence_number ?? -1) > own);
+    if (ping.status === "superseded") {
+      const isKnown = higher.some(
+        (other) => other.from <= ping.to && other.status !== "duplicate" && other.status !== "superseded",
+      );
+      if (!isKnown) world.break("a ping is superseded only by a higher number");
+    }
+    if (ping.status !== "queued" && ping.status !== "held") continue;
+    const user = userOf(world, ping.collector);
+    const older = higher.find(
+      (other) =>
+        (other.status === "queued" || other.status === "held") &&
+        other.to < ping.from &&
+        !world.erasures.some((erasure) => erasure.user === user && erasure.to > other.from),
+    );
+    if (older !== undefined)
+      world.break(
+        `a lower number never replaces a higher one (${own} after ${older.submission.sequence_number})`,
+      );
+  }
 }
 
 function tasksRelease(world: World, { ledgers }: Remains): void {

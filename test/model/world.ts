@@ -58,6 +58,7 @@ export interface PingSpec {
   summary: number;
   priority: 0 | 1;
   overwrite: boolean;
+  sequence: number | null;
   /** Source of the bytes. A number repeats the URL or the bytes of an earlier ping of the file. */
   from: { host: HostKind } | { inline: "good" | "bad" } | { repeat: number; same: boolean };
 }
@@ -326,7 +327,7 @@ export class World {
     this.sent.push(...pings);
     const from = this.moment();
     return this.invoke(
-      `ping ${pings.map((ping) => `${ping.user_id}/${ping.source}/${ping.summary_id}:p${ping.priority}${ping.overwrite_mode ? "o" : ""}=${ping.activity_name}`).join(" ")}`,
+      `ping ${pings.map((ping) => `${ping.user_id}/${ping.source}/${ping.summary_id}:p${ping.priority}${ping.overwrite_mode ? "o" : ""}${ping.sequence_number === null ? "" : `#${ping.sequence_number}`}=${ping.activity_name}`).join(" ")}`,
       endsAt,
       pace,
       () => acceptPings(this.platform.env, this.partner, pings, this.now),
@@ -343,7 +344,7 @@ export class World {
     );
   }
 
-  #pingOf({ user, source, summary, priority, overwrite, from }: PingSpec): ValidPing {
+  #pingOf({ user, source, summary, priority, overwrite, sequence, from }: PingSpec): ValidPing {
     const names = {
       user_id: USERS[user] ?? "",
       source: SOURCES[source] ?? "",
@@ -352,7 +353,7 @@ export class World {
     const fields = {
       file_type: "FIT" as const,
       ...names,
-      ...pingFields({ priority, overwrite_mode: overwrite }),
+      ...pingFields({ priority, overwrite_mode: overwrite, sequence_number: sequence }),
     };
     if ("repeat" in from) {
       const earlier = this.sent.filter(
@@ -364,7 +365,7 @@ export class World {
       const found = earlier[earlier.length - 1 - (from.repeat % Math.max(1, earlier.length))];
       if (found !== undefined)
         return from.same ? found : { ...found, ...fields, activity_name: found.activity_name };
-      return this.#pingOf({ user, source, summary, priority, overwrite, from: { host: "once" } });
+      return this.#pingOf({ user, source, summary, priority, overwrite, sequence, from: { host: "once" } });
     }
     this.#marks += 1;
     const mark = this.#marks;

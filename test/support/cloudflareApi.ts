@@ -10,12 +10,19 @@ interface Call {
   query: URLSearchParams;
   body: Buffer;
   contentType: string;
+  /** Header `cf-r2-jurisdiction`. */
+  jurisdiction: string | undefined;
 }
 
 interface Binding {
   name: string;
   type: string;
   text?: string;
+  /** Of a database. */
+  id?: string;
+  namespace_id?: string;
+  bucket_name?: string;
+  jurisdiction?: string;
 }
 
 /** A version of the Worker, as it was uploaded. */
@@ -30,7 +37,10 @@ export interface Deployment {
   createdAt: string;
 }
 
-type Answer = { result: unknown } | { raw: string } | { status: number; code: number; message: string };
+type Answer =
+  | { result: unknown; cursor?: string }
+  | { raw: string | Buffer }
+  | { status: number; code: number; message: string };
 type Handler = (call: Call, ...parts: string[]) => Answer;
 
 const ACCOUNT = "0123456789abcdef0123456789abcdef";
@@ -40,20 +50,29 @@ const ok = (result: unknown): Answer => ({ result });
 const missing = (code: number, message: string): Answer => ({ status: 404, code, message });
 
 /**
- * Plays Cloudflare's API for one account and one Worker, as far as wrangler uses it in a deployment: databases in
- * SQLite, namespaces, buckets, queues, secrets, versions and deployments in memory. It is written from the requests that
- * wrangler sends, so it proves what this repository sends, not what Cloudflare accepts.
+ * Plays Cloudflare's API for one account and one Worker, as far as a deployment and the operator's commands use it:
+ * databases in SQLite, namespaces, buckets, queues, secrets, versions and deployments in memory. It is written from the
+ * requests that wrangler sends and from Cloudflare's reference, so it proves what this repository sends, not what
+ * Cloudflare accepts.
  */
 export class CloudflareApi {
   readonly databases = new Map<string, { name: string; sqlite: DatabaseSync }>();
   readonly namespaces = new Map<string, { title: string; values: Map<string, string> }>();
   readonly buckets = new Set<string>();
+  /** Jurisdictions by bucket. A bucket in one is found only with it. */
+  readonly jurisdictions = new Map<string, string>();
   readonly queues = new Map<string, { name: string; consumers: string[] }>();
   readonly versions: UploadedVersion[] = [];
   readonly deployments: Deployment[] = [];
   readonly secrets = new Map<string, string>();
   /** Requests in order, as `POST /d1/database`, with `…` for ids. */
   readonly requests: string[] = [];
+  /** Objects by bucket and key. */
+  readonly objects = new Map<string, Buffer>();
+  /** Number of keys of a namespace that one page lists. */
+  keysPerPage = 1_000;
+  /** Number of requests that get status 429 next. They are not recorded. */
+  throttled = 0;
   /** Requests that no route matches. */
   readonly unknown: string[] = [];
   /** Requests that begin with a key of this map fail with this message. */
@@ -67,6 +86,10 @@ export class CloudflareApi {
       const parts: Buffer[] = [];
       request.on("data", (part: Buffer) => parts.push(part));
       request.on("end", () => {
+        if (api.throttled > 0) {
+          api.throttled -= 1;
+          return void response.writeHead(429, { "retry-after": "0" }).end("{}");
+        }
         const { pathname, searchParams } = new URL(request.url ?? "/", "http://api");
         const answer = api.#answer({
           method: request.method ?? "GET",
@@ -74,6 +97,7 @@ export class CloudflareApi {
           query: searchParams,
           body: Buffer.concat(parts),
           contentType: request.headers["content-type"] ?? "",
+          jurisdiction: request.headers["cf-r2-jurisdiction"]?.toString(),
         });
         if ("raw" in answer) return void response.end(answer.raw);
         const failed = "code" in answer;
@@ -83,7 +107,14 @@ export class CloudflareApi {
             errors: failed ? [{ code: answer.code, message: answer.message }] : [],
             messages: [],
             result: failed ? null : answer.result,
-            result_info: { page: 1, per_page: 100, total_pages: 1, count: 0, total_count: 0 },
+            result_info: {
+              page: 1,
+              per_page: 100,
+              total_pages: 1,
+              count: 0,
+              total_count: 0,
+              cursor: failed ? "" : (answer.cursor ?? ""),
+            },
           }),
         );
       });
@@ -102,6 +133,30 @@ export class CloudflareApi {
       CI: "true",
       WRANGLER_WRITE_LOGS: "false",
     };
+  }
+
+  /**
+   * Adds a deployed Worker with a namespace, a bucket and these databases, as a deployment leaves them. Returns the
+   * databases by binding.
+   */
+  addWorker(migrations: readonly string[], databases = ["DB", "DB_2"]): Map<string, DatabaseSync> {
+    this.namespaces.set("namespace", { title: "partner-api-partners", values: new Map() });
+    this.buckets.add("partner-api-files");
+    const bindings: Binding[] = [
+      { name: "PARTNERS", type: "kv_namespace", namespace_id: "namespace" },
+      { name: "FILES", type: "r2_bucket", bucket_name: "partner-api-files" },
+    ];
+    const opened = new Map<string, DatabaseSync>();
+    for (const name of databases) {
+      const sqlite = new DatabaseSync(":memory:");
+      for (const migration of migrations) sqlite.exec(migration);
+      opened.set(name, sqlite);
+      const id = randomUUID();
+      this.databases.set(id, { name, sqlite });
+      bindings.push({ name, type: "d1", id });
+    }
+    this.versions.push({ id: randomUUID(), metadata: { bindings } });
+    return opened;
   }
 
   /** Returns the value of a key in the only namespace. */
@@ -153,6 +208,14 @@ export class CloudflareApi {
       },
     ],
     [
+      /^GET \/storage\/kv\/namespaces\/([^/]+)\/values\/([^/]+)$/,
+      (_call, id = "", key = "") => {
+        const raw = this.namespaces.get(id)?.values.get(key);
+        return raw === undefined ? missing(10_009, "get: 'key not found'") : { raw };
+      },
+    ],
+    [/^GET \/storage\/kv\/namespaces\/([^/]+)\/keys$/, ({ query }, id) => this.#listKeys(query, id)],
+    [
       /^DELETE \/storage\/kv\/namespaces\/([^/]+)\/values\/([^/]+)$/,
       (_call, id = "", key = "") => ok(this.namespaces.get(id)?.values.delete(key)),
     ],
@@ -168,6 +231,15 @@ export class CloudflareApi {
       ({ body }) => {
         this.buckets.add(String(json(body)["name"]));
         return ok({});
+      },
+    ],
+
+    [
+      /^GET \/r2\/buckets\/([^/]+)\/objects\/(.+)$/,
+      ({ jurisdiction }, bucket = "", key = "") => {
+        const isThere = jurisdiction === this.jurisdictions.get(bucket);
+        const raw = isThere ? this.objects.get(`${bucket}/${key}`) : undefined;
+        return raw === undefined ? missing(10_007, "The specified key does not exist.") : { raw };
       },
     ],
 
@@ -232,8 +304,10 @@ export class CloudflareApi {
     if (sqlite === undefined) return missing(7_404, "The database was not found");
     try {
       const sql = String(body["sql"]);
-      const returns = /^\s*(SELECT|PRAGMA)/i.test(sql);
-      const results = returns ? sqlite.prepare(sql).all() : (sqlite.exec(sql), []);
+      const params = z.array(z.string()).default([]).parse(body["params"]);
+      // A migration has several statements, and no parameters.
+      const isOne = params.length > 0 || /^\s*(SELECT|PRAGMA)/i.test(sql);
+      const results = isOne ? sqlite.prepare(sql).all(...params) : (sqlite.exec(sql), []);
       return ok([
         { success: true, results, meta: { duration: 1, rows_read: 0, rows_written: 0, size_after: 8_192 } },
       ]);
@@ -250,6 +324,16 @@ export class CloudflareApi {
     const id = randomUUID().replaceAll("-", "");
     this.namespaces.set(id, { title, values: new Map() });
     return ok({ id, title });
+  }
+
+  #listKeys(query: URLSearchParams, id = ""): Answer {
+    const prefix = query.get("prefix") ?? "";
+    const keys = [...(this.namespaces.get(id)?.values.keys() ?? [])]
+      .filter((key) => key.startsWith(prefix) && key > (query.get("cursor") ?? ""))
+      .toSorted();
+    const page = keys.slice(0, this.keysPerPage);
+    const cursor = page.length < keys.length ? page.at(-1) : undefined;
+    return { result: page.map((name) => ({ name })), ...(cursor === undefined ? {} : { cursor }) };
   }
 
   #putValue({ body, contentType }: Call, id: string | undefined, key: string | undefined): Answer {

@@ -110,6 +110,7 @@ describe("the usage of a partner", () => {
       attempts: 0,
       import_id: null,
       error: null,
+      next_attempt_at: null,
       version,
       revision: 1,
       received_at: version,

@@ -2,6 +2,7 @@ import process from "node:process";
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { runChecks } from "../checks.ts";
+import { cloudflareFor } from "../cloudflare.ts";
 import { readCommit } from "../commit.ts";
 import { exitWith, misuse, readFlags } from "../commandLine.ts";
 import { deploy, deploymentPlan } from "../deployment/deploy.ts";
@@ -43,7 +44,8 @@ if (isDryRun) {
     check: runChecks,
     askSecret,
     commit: await readCommit(),
-    smokeTest: async (address, version) => smokeTest(address, version, remoteRegistry(wrangler), DEPLOYED),
+    smokeTest: async (address, version) =>
+      smokeTest(address, version, remoteRegistry(cloudflareFor(environment)), DEPLOYED),
     print: (line) => console.log(line),
   });
   if (!outcome.ok) exitWith(outcome);

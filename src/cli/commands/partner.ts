@@ -31,7 +31,8 @@ Commands:
   resume <partner_id>                      ends the suspension
   export <partner_id> --to DIR [--user U]  copies the partner's data, or a user's, into a folder
   backup <file>                            writes all settings, key digests and secrets to a file
-  restore <file>                           writes the partners of a backup that the registry lacks
+  restore <file> [--with-removed]          writes the partners of a backup that the registry lacks; skips
+                                           removed ones
   remove <partner_id>                      suspends the partner and erases all its users, then its keys and
                                            settings; prints what is still running, and continues when repeated
 Settings ("none" clears one):

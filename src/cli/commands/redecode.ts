@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { FILE_ERROR_CODES, type FileErrorCode } from "../../files/file.ts";
+import { FILE_ERROR_CODES, type FileErrorCode } from "../../files/errorCodes.ts";
 import { randomId } from "../../identifiers.ts";
 import type { Job } from "../../operator/jobs/job.ts";
 import { INSERT_REDECODE } from "../../operator/jobs/write.ts";

@@ -45,8 +45,3 @@ export function readSettings(environment: Environment): Settings {
     hasNamespaceId: kv_namespaces[0].id !== undefined,
   };
 }
-
-/** Returns the bindings of an environment's databases. */
-export function databaseNamesOf(environment: Environment): string[] {
-  return readSettings(environment).databases.map(({ binding }) => binding);
-}

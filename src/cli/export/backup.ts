@@ -1,15 +1,18 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import { z } from "zod";
+import { instantOf } from "../../database/rows.ts";
 import { partnerSchema } from "../../partners/partner.ts";
 import { refuse, systemCode, type Refusal } from "../commandLine.ts";
 import type { Database } from "../databases.ts";
 import type { Registry } from "../registries.ts";
+import type { Source } from "./source.ts";
+import { databaseWithRowsOf, forgetRemoval, readRemovals } from "../removedPartners.ts";
 
 const backupSchema = z.object({ partners: z.array(partnerSchema) });
 
 /** Writes all partners, with the digests of their keys and their webhook secrets, to a file that only this user can read. */
-export async function writeBackup(registry: Registry, file: string): Promise<number> {
-  const partners = await registry.list();
+export async function writeBackup(source: Pick<Source, "listPartners">, file: string): Promise<number> {
+  const partners = await source.listPartners();
   const draft = `${file}.part`;
   await writeFile(draft, `${JSON.stringify({ partners }, null, 2)}\n`, { mode: 0o600 });
   await rename(draft, file);
@@ -21,25 +24,42 @@ export interface RestoredBackup {
   restored: string[];
   /** Partners that the registry has. Their settings stay. */
   present: string[];
+  /** Partners that were removed after the backup, with the time. They are not restored. */
+  removed: { partner_id: string; removed_at: string }[];
 }
 
-/** Writes the partners of a backup that the registry lacks. The service publishes the usage of partners again. */
+/**
+ * Writes the partners of a backup that the registry lacks. Skips partners that have been removed since they were created,
+ * unless `withRemoved`. The service publishes the usage of partners again.
+ */
 export async function restoreBackup(
   registry: Registry,
   databases: readonly Database[],
   file: string,
+  withRemoved: boolean,
 ): Promise<RestoredBackup | Refusal> {
   const backup = await readBackup(file);
   if (!backup.ok) return backup;
   const known = new Set((await registry.list()).map(({ partner_id }) => partner_id));
-  const lost = backup.partners.filter(({ partner_id }) => !known.has(partner_id));
-  for (const partner of lost) await registry.write(partner);
+  const removals = await readRemovals(databases);
+  const done: RestoredBackup = { ok: true, restored: [], present: [], removed: [] };
+  for (const partner of backup.partners) {
+    const { partner_id, created_at } = partner;
+    const removedAt = removals.get(partner_id) ?? 0;
+    // The id of a removed partner can be created again.
+    const isRemoved = removedAt >= Date.parse(created_at);
+    if (known.has(partner_id)) done.present.push(partner_id);
+    else if (isRemoved && !withRemoved) {
+      done.removed.push({ partner_id, removed_at: instantOf(removedAt) });
+    } else {
+      const home = isRemoved ? await databaseWithRowsOf(databases, partner_id) : null;
+      await registry.write({ ...partner, database: home ?? partner.database });
+      if (isRemoved) await forgetRemoval(databases, partner_id);
+      done.restored.push(partner_id);
+    }
+  }
   for (const database of databases) await database.run(PUBLISH_ALL);
-  return {
-    ok: true,
-    restored: lost.map(({ partner_id }) => partner_id),
-    present: backup.partners.flatMap(({ partner_id }) => (known.has(partner_id) ? [partner_id] : [])),
-  };
+  return done;
 }
 
 /** The registry also has the usage of partners, which the clock publishes when it is due. */

@@ -9,16 +9,16 @@ import {
   unwritableFolder,
   type Refusal,
 } from "../commandLine.ts";
-import { databaseNamed, databasesAt } from "../databases.ts";
+import { databasesAt } from "../databases.ts";
 import { registryAt } from "../registries.ts";
-import { storedBytesAt } from "../storedBytes.ts";
-import { TARGET_FLAGS, readTarget } from "../target.ts";
+import { TARGET_FLAGS, readTarget, type Target } from "../target.ts";
 import { restoreBackup, writeBackup } from "./backup.ts";
 import { exportPartner } from "./exportPartner.ts";
+import { openSource, type Source } from "./source.ts";
 
 const USAGE = `Usage: npm run partner -- export <partner_id> --to DIR [--user USER_ID] …
        npm run partner -- backup <file> …
-       npm run partner -- restore <file> …`;
+       npm run partner -- restore <file> [--with-removed] …`;
 
 /** Commands of `npm run partner` that copy data out of the service or back. */
 export const COPY_COMMANDS: readonly string[] = ["export", "backup", "restore"];
@@ -30,20 +30,22 @@ export async function runCopyCommand(args: string[]): Promise<Refusal | null> {
     options: {
       to: { type: "string" },
       user: { type: "string" },
+      "with-removed": { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       ...TARGET_FLAGS,
     },
     allowPositionals: true,
   });
   if (!flags.ok) return flags;
-  const { to, user, json } = flags.values;
+  const { to, user, json, "with-removed": withRemoved } = flags.values;
   const [name, subject, ...rest] = flags.positionals;
   const isExport = name === "export";
   if (
     subject === undefined ||
     rest.length > 0 ||
     isExport !== (to !== undefined) ||
-    (user !== undefined && !isExport)
+    (user !== undefined && !isExport) ||
+    (withRemoved && name !== "restore")
   ) {
     return misuse(USAGE);
   }
@@ -51,59 +53,89 @@ export async function runCopyCommand(args: string[]): Promise<Refusal | null> {
   if (invalidId !== null) return invalidId;
   const target = readTarget(flags.values);
   if (!target.ok) return target;
-  const registry = await registryAt(target);
-  if (!registry.ok) return registry;
   const print = (text: string, value: unknown) => console.log(json ? JSON.stringify(value) : text);
   try {
-    if (name === "backup") {
-      const partners = await writeBackup(registry, path.resolve(subject));
-      print(`Wrote ${partners} partners to ${subject}. It contains webhook secrets: keep it safe.`, {
-        partners,
-      });
-      return null;
-    }
-    const partner = isExport ? await registry.read(subject) : null;
-    if (isExport && partner === null) {
-      return refuse(`No partner ${subject} exists. npm run partner -- list shows all of them.`);
-    }
-    const databases = await databasesAt(target);
-    if (!databases.ok) return databases;
+    if (name === "restore") return await restore(target, subject, withRemoved, print);
+    const source = await openSource(target);
+    if (!source.ok) return source;
     try {
-      if (partner === null || to === undefined) {
-        const restored = await restoreBackup(registry, databases.all, path.resolve(subject));
-        if (!restored.ok) return restored;
-        print(
-          `Restored ${restored.restored.length} partners. ${restored.present.length} existed and stay as they are.`,
-          { restored: restored.restored, present: restored.present },
-        );
-        return null;
-      }
-      const found = databaseNamed(databases, partner.database);
-      if (!found.ok) return found;
-      const bytes = await storedBytesAt(target);
-      if (!bytes.ok) return bytes;
-      try {
-        const exported = await exportPartner(found.database, bytes, partner, user ?? null, path.resolve(to));
-        const { rows, originals, kept, damaged } = exported;
-        const counts = Object.entries(rows).map(([list, count]) => `${count} ${list}`);
-        print(
-          `Wrote ${counts.join(", ")} and ${originals} originals (${kept} were complete) to ${to}.`,
-          exported,
-        );
-        return damaged.length === 0
-          ? null
-          : refuse(
-              `The bytes of ${damaged.length} files are missing or damaged: ${damaged.slice(0, 10).join(", ")}.`,
-            );
-      } finally {
-        await bytes.close();
-      }
+      return to === undefined
+        ? await backup(source, subject, print)
+        : await exportTo(source, { partnerId: subject, userId: user ?? null, to }, print);
     } finally {
-      await databases.close();
+      source.close();
     }
   } catch (fault) {
     const code = systemCode(fault);
     return code === null ? refusalOf(fault) : unwritableFolder(to ?? subject, code);
+  }
+}
+
+type Print = (text: string, value: unknown) => void;
+
+async function backup(source: Source, file: string, print: Print): Promise<null> {
+  const partners = await writeBackup(source, path.resolve(file));
+  print(`Wrote ${partners} partners to ${file}. It contains webhook secrets: keep it safe.`, { partners });
+  return null;
+}
+
+interface ExportRequest {
+  partnerId: string;
+  userId: string | null;
+  to: string;
+}
+
+async function exportTo(
+  source: Source,
+  { partnerId, userId, to }: ExportRequest,
+  print: Print,
+): Promise<Refusal | null> {
+  const partner = await source.readPartner(partnerId);
+  if (partner === null) {
+    return refuse(`No partner ${partnerId} exists. npm run partner -- list shows all of them.`);
+  }
+  const found = await source.database(partner.database);
+  if (!found.ok) return found;
+  const exported = await exportPartner(found.database, source, partner, userId, path.resolve(to));
+  const { rows, originals, kept, damaged } = exported;
+  const counts = Object.entries(rows).map(([list, count]) => `${count} ${list}`);
+  print(`Wrote ${counts.join(", ")} and ${originals} originals (${kept} were complete) to ${to}.`, exported);
+  return damaged.length === 0
+    ? null
+    : refuse(
+        `The bytes of ${damaged.length} files are missing or damaged: ${damaged.slice(0, 10).join(", ")}.`,
+      );
+}
+
+async function restore(
+  target: Target,
+  file: string,
+  withRemoved: boolean,
+  print: Print,
+): Promise<Refusal | null> {
+  const registry = await registryAt(target);
+  if (!registry.ok) return registry;
+  try {
+    const databases = await databasesAt(target);
+    if (!databases.ok) return databases;
+    try {
+      const done = await restoreBackup(registry, databases.all, path.resolve(file), withRemoved);
+      if (!done.ok) return done;
+      const { restored, present, removed } = done;
+      const lines = [
+        `Restored ${restored.length} partners. ${present.length} existed and stay as they are.`,
+        ...removed.map(
+          ({ partner_id, removed_at }) => `Skipped ${partner_id}: it was removed at ${removed_at}.`,
+        ),
+      ];
+      if (removed.length > 0) {
+        lines.push("--with-removed restores them, too: keys and settings, without the deleted data.");
+      }
+      print(lines.join("\n"), { restored, present, removed });
+      return null;
+    } finally {
+      await databases.close();
+    }
   } finally {
     await registry.close();
   }

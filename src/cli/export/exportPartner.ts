@@ -1,11 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { mkdir, open, rename, writeFile } from "node:fs/promises";
+import { mkdir, open, rename, writeFile, type FileHandle } from "node:fs/promises";
 import path from "node:path";
 import { settingsOf, type Partner } from "../../partners/partner.ts";
 import { systemCode } from "../commandLine.ts";
 import type { Database } from "../databases.ts";
-import type { StoredBytes } from "../storedBytes.ts";
+import type { Source } from "./source.ts";
 import { LISTS, originalsOf, rowsOf } from "./lists.ts";
 
 export interface Exported {
@@ -20,14 +19,16 @@ export interface Exported {
 
 export const MANIFEST = "manifest.sha256";
 const ORIGINALS = "originals";
+/** Size of the one buffer of all files. A buffer for each part would wait for the garbage collector. */
+const BUFFER_BYTES = 256 * 1024;
 
 /**
  * Writes a partner's data, or one user's, to a folder: JSON Lines, the original bytes, and a manifest in the form of
  * sha256sum. Holds one page of rows and one original. Run again after an interruption, it keeps complete originals.
  */
 export async function exportPartner(
-  database: Database,
-  bytes: StoredBytes,
+  database: Pick<Database, "run">,
+  source: Pick<Source, "saveObject">,
   partner: Partner,
   userId: string | null,
   folder: string,
@@ -35,6 +36,7 @@ export async function exportPartner(
   await mkdir(path.join(folder, ORIGINALS), { recursive: true, mode: 0o700 });
   const draft = path.join(folder, `${MANIFEST}.part`);
   const manifest = await open(draft, "w", 0o600);
+  const buffer = Buffer.allocUnsafe(BUFFER_BYTES);
   const exported: Exported = { rows: {}, originals: 0, kept: 0, damaged: [] };
   try {
     const list = async (name: string, sha256: string) => manifest.write(`${sha256}  ${name}\n`);
@@ -43,11 +45,11 @@ export async function exportPartner(
       await writeFile(path.join(folder, "partner.json"), settings, { mode: 0o600 });
       await list("partner.json", createHash("sha256").update(settings).digest("hex"));
     }
-    for (const { name, row, ...query } of LISTS) {
+    for (const { name, objectOf, ...query } of LISTS) {
       const { rows, sha256 } = await writeLines(
         path.join(folder, `${name}.jsonl`),
         rowsOf(database, query, partner.partner_id, userId),
-        row,
+        (row) => objectOf(row, partner),
       );
       exported.rows[name] = rows;
       await list(`${name}.jsonl`, sha256);
@@ -55,9 +57,9 @@ export async function exportPartner(
     for await (const original of originalsOf(database, partner.partner_id, userId)) {
       const name = `${ORIGINALS}/${original.file_id}${original.failed ? ".failed" : ""}`;
       const target = path.join(folder, name);
-      const earlier = await hashOf(target);
+      const earlier = await hashOf(target, buffer);
       const isKept = earlier !== null && (original.sha256 === null || earlier === original.sha256);
-      const sha256 = isKept ? earlier : await writeOriginal(bytes, original.object_key, target);
+      const sha256 = isKept ? earlier : await writeOriginal(source, original.object_key, target, buffer);
       if (sha256 === null || (original.sha256 !== null && sha256 !== original.sha256)) {
         exported.damaged.push(original.file_id);
       }
@@ -77,14 +79,14 @@ export async function exportPartner(
 async function writeLines(
   file: string,
   rows: AsyncGenerator<Record<string, unknown>>,
-  form: (row: Record<string, unknown>) => Record<string, unknown>,
+  objectOf: (row: Record<string, unknown>) => object,
 ): Promise<{ rows: number; sha256: string }> {
   const hash = createHash("sha256");
   const output = await open(file, "w", 0o600);
   let count = 0;
   try {
     for await (const row of rows) {
-      const line = `${JSON.stringify(form(row))}\n`;
+      const line = `${JSON.stringify(objectOf(row))}\n`;
       hash.update(line);
       await output.write(line);
       count += 1;
@@ -96,21 +98,35 @@ async function writeLines(
 }
 
 /** Writes an object to a file, which appears when it is complete. Returns its hash, or null for a missing object. */
-async function writeOriginal(bytes: StoredBytes, key: string, target: string): Promise<string | null> {
+async function writeOriginal(
+  source: Pick<Source, "saveObject">,
+  key: string,
+  target: string,
+  buffer: Buffer,
+): Promise<string | null> {
   const draft = `${target}.part`;
-  if (!(await bytes.save(key, draft))) return null;
+  if (!(await source.saveObject(key, draft))) return null;
   await rename(draft, target);
-  return hashOf(target);
+  return hashOf(target, buffer);
 }
 
-/** Returns the hash of a file. Null when the file does not exist. */
-async function hashOf(file: string): Promise<string | null> {
-  const hash = createHash("sha256");
+/** Returns the hash of a file, which it reads into the buffer part by part. Null when the file does not exist. */
+async function hashOf(file: string, buffer: Buffer): Promise<string | null> {
+  let input: FileHandle;
   try {
-    for await (const chunk of createReadStream(file)) hash.update(chunk);
-    return hash.digest("hex");
+    input = await open(file, "r");
   } catch (fault) {
     if (systemCode(fault) === "ENOENT") return null;
     throw fault;
+  }
+  try {
+    const hash = createHash("sha256");
+    for (;;) {
+      const { bytesRead } = await input.read(buffer, 0, buffer.length, null);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await input.close();
   }
 }

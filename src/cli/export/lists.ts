@@ -1,98 +1,94 @@
 import { z } from "zod";
-import { parseSummary } from "../../activities/storedSummary.pure.ts";
-import { instantOf } from "../../database/rows.ts";
-import { localDateOf } from "../../fit/index.ts";
-import { activityId, rangeEnd, userRoute } from "../../identifiers.ts";
+import { ACTIVITY_COLUMNS, activityOf, OF_FILE, type ActivityRow } from "../../activities/read.ts";
+import { EVENT_COLUMNS, eventWithAttemptsOf, type EventRow } from "../../deliveries/read.ts";
+import { fileOf, RELEASED_BY, type FileRow } from "../../files/read.ts";
+import { rangeEnd, userRoute } from "../../identifiers.ts";
+import { IMPORT_COLUMNS, IMPORT_DELIVERIES, importOf, type ImportRow } from "../../imports/read.ts";
+import type { Partner } from "../../partners/partner.ts";
+import { userOf, type UserRow } from "../../users/read.ts";
 import type { Database } from "../databases.ts";
 
-/** Number of rows of one query. A query of the deployed database takes about two seconds, and holds at most 50 MB. */
-const ROWS_PER_QUERY = 500;
+/** Number of rows of one query, which are in memory together. */
+const ROWS_PER_QUERY = 100;
 
 type Row = Record<string, unknown>;
+type Reader = Pick<Database, "run">;
 
-/** One list of an export. `key` are the columns of its order; all ids of a user begin with the same characters. */
-interface List {
-  name: string;
+/** A query that is read page by page. */
+interface Query {
   select: string;
-  key: readonly string[];
-  /** Characters before the user's route in the first column of the key. Null: rows of a user are found by their user. */
-  idPrefix: string | null;
-  row: (row: Row) => Row;
+  /** The columns of its order. */
+  key: readonly [string, ...string[]];
+  partnerColumn: string;
+  userColumn: string;
+  /** Whether all values of the first column of the key begin with the user's route. */
+  beginsWithRoute: boolean;
 }
 
-const json = z.string().transform((text): unknown => JSON.parse(text));
-const instants = (row: Row): Row =>
-  Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [
-      name,
-      name.endsWith("_at") && typeof value === "number" ? instantOf(value) : value,
-    ]),
-  );
-const parsed = (value: unknown): unknown => (typeof value === "string" ? json.parse(value) : value);
-const activityKey = z.looseObject({
-  file_id: z.string(),
-  session_index: z.number(),
-  start_time_in_seconds: z.number().nullable(),
-  summary: z.string(),
-});
+/** One list of an export. `objectOf` returns a row as the API returns it. */
+interface List extends Query {
+  name: string;
+  objectOf: (row: Row, partner: Partner) => object;
+}
 
-/** Lists of an export, with the fields of the API except the internal ones. */
+/** Rows with the columns of their statements, which the schema of the database guarantees. */
+const fileRow = z.custom<FileRow>();
+const activityRow = z.custom<ActivityRow>();
+const importRow = z.custom<ImportRow>();
+const eventRow = z.custom<EventRow>();
+const userRow = z.custom<UserRow>();
+
+const FILES: Query = {
+  select: `SELECT f.*, ${RELEASED_BY} AS released_by FROM files f`,
+  key: ["f.file_id"],
+  partnerColumn: "f.partner_id",
+  userColumn: "f.user_id",
+  beginsWithRoute: true,
+};
+
+/** Lists of an export, with the objects of the API. */
 export const LISTS: readonly List[] = [
-  {
-    name: "files",
-    select: `SELECT file_id, user_id, source, summary_id, activity_name, priority, overwrite_mode, start_time_in_seconds,
-      status, attempts, import_id, error, sha256, size_in_bytes, warnings, activity_count, received_at, updated_at
-      FROM files`,
-    key: ["file_id"],
-    idPrefix: "",
-    row: (row) => ({
-      ...instants(row),
-      overwrite_mode: row["overwrite_mode"] === 1,
-      error: parsed(row["error"]),
-      warnings: parsed(row["warnings"]),
-    }),
-  },
+  { ...FILES, name: "files", objectOf: (row) => fileOf(fileRow.parse(row)) },
   {
     name: "activities",
-    select: `SELECT file_id, session_index, version, sport, start_time_in_seconds, summary, created_at FROM activities`,
-    key: ["file_id", "session_index"],
-    idPrefix: "",
-    row: (row) => {
-      const { file_id, session_index, summary, ...columns } = activityKey.parse(row);
-      const fields = parseSummary(summary);
-      const { start_time_in_seconds: start } = columns;
-      return {
-        activity_id: activityId(file_id, session_index),
-        file_id,
-        session_index,
-        ...instants(columns),
-        ...fields,
-        local_date: localDateOf(start, fields.utc_offset_in_seconds),
-      };
+    select: `SELECT ${ACTIVITY_COLUMNS} FROM activities a CROSS JOIN files f ON ${OF_FILE}`,
+    key: ["a.file_id", "a.session_index"],
+    partnerColumn: "a.partner_id",
+    userColumn: "f.user_id",
+    beginsWithRoute: true,
+    objectOf: (row) => {
+      // The API compares with the user's other activities on request.
+      const { possible_duplicate_of: _unknown, ...activity } = activityOf(activityRow.parse(row));
+      return activity;
     },
   },
   {
     name: "imports",
-    select: `SELECT import_id, user_id, source, is_initial_import, event_id, status, total, imported, skipped, failed,
-      requested_at, updated_at, completed_at FROM imports`,
-    key: ["import_id"],
-    idPrefix: "",
-    row: (row) => ({ ...instants(row), is_initial_import: row["is_initial_import"] === 1 }),
+    select: `SELECT ${IMPORT_COLUMNS} FROM imports i ${IMPORT_DELIVERIES}`,
+    key: ["i.import_id"],
+    partnerColumn: "i.partner_id",
+    userColumn: "i.user_id",
+    beginsWithRoute: true,
+    objectOf: (row, partner) => importOf(partner, importRow.parse(row)),
   },
   {
     name: "events",
-    select: `SELECT delivery_id, kind, type, user_id, import_id, body, status, attempts, attempt_count, created_at,
-      updated_at FROM deliveries`,
-    key: ["delivery_id"],
-    idPrefix: null,
-    row: (row) => ({ ...instants(row), body: parsed(row["body"]), attempts: parsed(row["attempts"]) }),
+    select: `SELECT d.kind, ${EVENT_COLUMNS} FROM deliveries d`,
+    key: ["d.delivery_id"],
+    partnerColumn: "d.partner_id",
+    userColumn: "d.user_id",
+    beginsWithRoute: false,
+    // Requests for training plans are deliveries, too.
+    objectOf: (row) => ({ kind: row["kind"], ...eventWithAttemptsOf(eventRow.parse(row)) }),
   },
   {
     name: "users",
-    select: "SELECT user_id, last_ping_at, created_at FROM users",
-    key: ["user_id"],
-    idPrefix: null,
-    row: instants,
+    select: "SELECT u.user_id, u.last_ping_at, u.created_at FROM users u",
+    key: ["u.user_id"],
+    partnerColumn: "u.partner_id",
+    userColumn: "u.user_id",
+    beginsWithRoute: false,
+    objectOf: (row) => userOf(userRow.parse(row)),
   },
 ];
 
@@ -105,28 +101,28 @@ export interface Original {
   sha256: string | null;
 }
 
+const rowsSchema = z.array(z.record(z.string(), z.unknown()));
+const keyValue = z.union([z.string(), z.number()]);
+
 /** Yields the rows of a partner, or of one of its users, in the order of their keys. Holds one query's rows. */
 export async function* rowsOf(
-  database: Database,
-  { select, key, idPrefix }: Pick<List, "select" | "key" | "idPrefix">,
+  database: Reader,
+  { select, key, partnerColumn, userColumn, beginsWithRoute }: Query,
   partnerId: string,
   userId: string | null,
 ): AsyncGenerator<Row> {
   const columns = key.join(", ");
-  const route = userId === null ? "" : userRoute(partnerId, userId);
-  let after: (string | number)[] = key.map((_, index) =>
-    index === 0 ? (idPrefix ?? "") + (idPrefix === null ? "" : route) : -1,
-  );
-  const end = userId === null || idPrefix === null ? rangeEnd("") : rangeEnd(idPrefix + route);
-  const ofUser = userId === null || idPrefix !== null ? "" : "AND user_id = ?3";
+  const route = userId !== null && beginsWithRoute ? userRoute(partnerId, userId) : "";
+  const ofUser = userId === null ? "" : `AND ${userColumn} = ?3`;
+  let after: (string | number)[] = key.map((_, index) => (index === 0 ? route : -1));
   for (;;) {
     const position = after.map((_, index) => `?${index + 4}`).join(", ");
-    const rows = z.array(z.record(z.string(), z.unknown())).parse(
+    const rows = rowsSchema.parse(
       await database.run(
-        `${select} WHERE partner_id = ?1 AND (${columns}) > (${position}) AND ${key[0]} < ?2 ${ofUser}
+        `${select} WHERE ${partnerColumn} = ?1 AND (${columns}) > (${position}) AND ${key[0]} < ?2 ${ofUser}
            ORDER BY ${columns} LIMIT ${ROWS_PER_QUERY}`,
         partnerId,
-        end,
+        rangeEnd(route),
         userId ?? "",
         ...after,
       ),
@@ -134,7 +130,7 @@ export async function* rowsOf(
     yield* rows;
     const last = rows.at(-1);
     if (last === undefined || rows.length < ROWS_PER_QUERY) return;
-    after = key.map((name) => z.union([z.string(), z.number()]).parse(last[name]));
+    after = key.map((name) => keyValue.parse(last[name.slice(name.indexOf(".") + 1)]));
   }
 }
 
@@ -147,12 +143,12 @@ const originalRow = z.object({
 
 /** Yields the stored bytes of a partner's files. */
 export async function* originalsOf(
-  database: Database,
+  database: Reader,
   partnerId: string,
   userId: string | null,
 ): AsyncGenerator<Original> {
-  const select = "SELECT file_id, object_key, failed_object_key, sha256 FROM files";
-  for await (const row of rowsOf(database, { select, key: ["file_id"], idPrefix: "" }, partnerId, userId)) {
+  const select = "SELECT f.file_id, f.object_key, f.failed_object_key, f.sha256 FROM files f";
+  for await (const row of rowsOf(database, { ...FILES, select }, partnerId, userId)) {
     const { file_id, object_key, failed_object_key, sha256 } = originalRow.parse(row);
     if (object_key !== null) yield { file_id, object_key, failed: false, sha256 };
     if (failed_object_key !== null) {

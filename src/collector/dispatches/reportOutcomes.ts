@@ -1,4 +1,4 @@
-import type { FileError } from "../../files/file.ts";
+import { fileError, type FileError } from "../../files/file.ts";
 import type { Outcome } from "../calls.ts";
 import { finishAttempts } from "../files/finishAttempts.ts";
 import {
@@ -103,20 +103,15 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
 
 /** Errors of files that were postponed for too long. */
 const POSTPONED_TOO_LONG: Record<FaultOrigin, FileError> = {
-  host: {
-    code: "callback_timeout",
-    detail:
-      `The host did not respond to other requests in time, ` +
+  host: fileError(
+    "callback_timeout",
+    `The host did not respond to other requests in time, ` +
       `so this file was not requested for ${LIMIT_MS.host / HOUR_MS} hours.`,
-    http_status: null,
-    retryable: true,
-  },
-  own_store: {
-    code: "internal",
-    detail: `Our storage was unavailable for ${LIMIT_MS.own_store / HOUR_MS} hours. Retry the file.`,
-    http_status: null,
-    retryable: true,
-  },
+  ),
+  own_store: fileError(
+    "internal",
+    `Our storage was unavailable for ${LIMIT_MS.own_store / HOUR_MS} hours. Retry the file.`,
+  ),
 };
 
 /** Returns the file after the outcome, and when its next attempt is due. `retryAt` is null when it is settled. */
@@ -148,7 +143,9 @@ function applyOutcome(
     retryAfterSeconds: outcome.retry_after_seconds,
     nowMs,
   });
-  if (retryAt !== null) return { file: failAttempt(file, version, outcome, revision, nowMs), retryAt };
+  if (retryAt !== null) {
+    return { file: failAttempt(file, version, { ...outcome, retryAt }, revision, nowMs), retryAt };
+  }
   const fault: FileError =
     outcome.origin === "own_store" ? { ...outcome.fault, ...POSTPONED_TOO_LONG.own_store } : outcome.fault;
   return {

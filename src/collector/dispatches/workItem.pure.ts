@@ -3,7 +3,7 @@ import type { FileVersions, QueuedVersion } from "../files/versions.pure.ts";
 
 /** Returns an importer's work on one file. `claims`: claims of its dispatch, including this one. Pure. */
 export function workItem(file: FileVersions, queued: QueuedVersion, claims: number): WorkItem {
-  const { version, attempts, import_id, submission, retried } = queued;
+  const { version, attempts, import_id, submission, steps } = queued;
   return {
     file_id: file.file_id,
     summary_id: file.summary_id,
@@ -12,6 +12,6 @@ export function workItem(file: FileVersions, queued: QueuedVersion, claims: numb
     attempts,
     import_id,
     submission,
-    look_first: claims > 1 || attempts > 0 || retried,
+    look_first: claims > 1 || steps.length > 0,
   };
 }

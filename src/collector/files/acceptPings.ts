@@ -7,7 +7,7 @@ import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { discardUnreferenced } from "./unreferencedObjects.ts";
-import { acceptVersion, newestOf, queuedVersion, type FileVersions } from "./versions.pure.ts";
+import { acceptVersion, isSuperseded, newestOf, queuedVersion, type FileVersions } from "./versions.pure.ts";
 
 /** Makes pings versions of their files, in order. Returns the dispatches to send immediately. */
 export function acceptPings(
@@ -66,7 +66,7 @@ interface Judged extends AcceptedPings {
   changed: FileVersions[];
   /** Versions to dispatch immediately. */
   live: { file_id: string; version: number }[];
-  /** Ids of files with a repeated priority-0 ping. The next import counts them as skipped. */
+  /** Ids of files with a repeated or superseded priority-0 ping. The next import counts them as skipped. */
   duplicates: string[];
   /** Objects that no version references any more. */
   discarded: OutboxEntry[];
@@ -95,7 +95,8 @@ function judgePings(
     if (after === before) {
       const isHeld = newest.state === "held";
       if (!isHeld && entry.submission.priority === 0) duplicates.push(entry.file_id);
-      statuses.push(isHeld ? "held" : "duplicate");
+      if (isSuperseded(before, entry.submission)) statuses.push("superseded");
+      else statuses.push(isHeld ? "held" : "duplicate");
       repeats.push(index);
       continue;
     }

@@ -19,6 +19,7 @@ export function projectionOf(identity: CollectorIdentity, file: FileVersions): F
     attempts: dispatched?.attempts ?? 0,
     import_id: dispatched?.import_id ?? null,
     error: newest.state === "queued" || newest.state === "failed" ? newest.fault : null,
+    next_attempt_at: newest.state === "queued" ? newest.next_attempt_at : null,
     version: newest.version,
     revision: file.revision,
     received_at: newest.submission.received_at,

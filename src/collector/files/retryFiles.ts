@@ -1,10 +1,10 @@
 import { retryDispatches, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { newestOf, retry, retryableAt, type FileVersions } from "./versions.pure.ts";
+import { newestOf, retry, retryableAt, type FileVersions, type RetriedBy } from "./versions.pure.ts";
 
-/** Failed files to retry: a list of files, or all of an import. */
-export type FailedFiles = { file_ids: string[] } | { import_id: string };
+/** Failed files to retry: a list of files, or all of an import. Callers that run older code do not say who retries them. */
+export type FailedFiles = ({ file_ids: string[] } | { import_id: string }) & { by?: RetriedBy };
 
 /** Result that a retry would have now. */
 export interface RetryPreview {
@@ -14,9 +14,11 @@ export interface RetryPreview {
   retryable_at: number | null;
 }
 
+const byOf = ({ by = "operator" }: FailedFiles): RetriedBy => by;
+
 function candidates(storage: CollectorStorage, which: FailedFiles, limit: number): FileVersions[] {
   return "import_id" in which
-    ? storage.files.retryableOf(which.import_id, limit)
+    ? storage.files.retryableOf(which.import_id, byOf(which), limit)
     : [...storage.files.read(which.file_ids.slice(0, limit)).values()];
 }
 
@@ -27,7 +29,7 @@ export function previewRetry(
   limit: number,
   nowMs: number,
 ): RetryPreview {
-  const times = candidates(storage, which, limit).flatMap((file) => retryableAt(file) ?? []);
+  const times = candidates(storage, which, limit).flatMap((file) => retryableAt(file, byOf(which)) ?? []);
   return {
     files: times.filter((at) => at <= nowMs).length,
     retryable_at: times.length === 0 ? null : Math.min(...times),
@@ -42,7 +44,7 @@ export function retryFiles(
 ): { retried: FileVersions[]; dispatches: Dispatch[] } {
   const { storage, now } = turn;
   const retried = candidates(storage, which, limit).flatMap((before) => {
-    const after = retry(before, now);
+    const after = retry(before, byOf(which), now);
     return after === before ? [] : [after];
   });
   storage.files.write(retried);

@@ -1,4 +1,4 @@
-import type { FileErrorCode } from "../../files/file.ts";
+import type { FileErrorCode } from "../../files/errorCodes.ts";
 
 export const STEP_KINDS = ["attempt_failed", "attempt_interrupted", "imported", "failed", "retried"] as const;
 export type StepKind = (typeof STEP_KINDS)[number];

@@ -1,5 +1,6 @@
 import { HELD_FOR_MS, REPEAT_WINDOW_MS, RETRY_PAUSE_MS } from "../../contract/limits.ts";
-import type { FileError, StoredObject } from "../../files/file.ts";
+import { RETRY_CAN_HELP } from "../../files/errorCodes.ts";
+import { fileError, type FileError, type StoredObject } from "../../files/file.ts";
 import { inWords } from "../../contract/amounts.ts";
 import type { FaultOrigin, FaultSeries } from "../dispatches/retrySchedule.pure.ts";
 import { withStep, type Step } from "./steps.pure.ts";
@@ -32,7 +33,7 @@ interface DispatchedVersion extends Version {
   import_id: string | null;
   /** Whether it failed and was retried. Its import has counted it as failed; a success corrects that count. */
   retried: boolean;
-  /** Number of ended attempts. */
+  /** Number of ended attempts, counted on over retries, and over a new ping of a queued or failed file. */
   attempts: number;
   /** Events since the first dispatch, limited in number. */
   steps: readonly Step[];
@@ -44,8 +45,10 @@ export type FirstFault = FileError & { at: number };
 /** A version that waits for an importer, is being imported, or waits for its next attempt. */
 export interface QueuedVersion extends DispatchedVersion {
   state: "queued";
-  /** The latest fault; null before the first. */
+  /** The latest fault, also from before a retry. Null before the first. */
   fault: FileError | null;
+  /** When the attempt after a failed one is due, in Unix milliseconds. Null before the first fault and after a retry. */
+  next_attempt_at: number | null;
   first_fault: FirstFault | null;
   /** Counted for each origin, so that an outage of this service's stores does not shorten the host's schedule. */
   faults: Partial<Record<FaultOrigin, FaultSeries>>;
@@ -57,6 +60,8 @@ export interface QueuedVersion extends DispatchedVersion {
 
 export interface ImportedVersion extends DispatchedVersion {
   state: "imported";
+  /** The revision that its importer wrote to the read model. */
+  revision: number;
   settled_at: number;
 }
 
@@ -80,6 +85,8 @@ export interface FileNames {
 export type FileVersions = FileNames & {
   /** Highest revision given out for this file. D1 accepts only higher ones. */
   revision: number;
+  /** Highest sequence number of its pings that became versions. Null when none had one. */
+  sequence_number: number | null;
 } & ({ current: CurrentVersion; held: null } | { current: CurrentVersion | null; held: HeldVersion });
 
 export function newestOf(file: FileVersions): HeldVersion | CurrentVersion {
@@ -87,9 +94,8 @@ export function newestOf(file: FileVersions): HeldVersion | CurrentVersion {
 }
 
 /** Returns the revision of the imported version: below the file's while a newer version is held. -1 without one. */
-export function importedRevision(file: FileVersions): number {
-  if (file.current?.state !== "imported") return -1;
-  return newestOf(file) === file.current ? file.revision : file.revision - 1;
+export function importedRevision({ current }: FileVersions): number {
+  return current?.state === "imported" ? current.revision : -1;
 }
 
 /** Returns the queued version with this number. Null after it is settled or replaced by a newer one. */
@@ -115,7 +121,11 @@ export function firstRevision(version: number): number {
 
 function queued(
   { version, submission }: Version,
-  { import_id, retried }: { import_id: string | null; retried: boolean },
+  {
+    import_id,
+    retried,
+    attempts = 0,
+  }: Pick<DispatchedVersion, "import_id" | "retried"> & { attempts?: number },
 ): QueuedVersion {
   return {
     version,
@@ -123,14 +133,21 @@ function queued(
     submission,
     import_id,
     retried,
-    attempts: 0,
+    attempts,
     steps: [],
     fault: null,
+    next_attempt_at: null,
     first_fault: null,
     faults: {},
     postponed_since: null,
     failed_object: null,
   };
+}
+
+/** Returns whether a ping is older than one that its file has accepted, by their sequence numbers. */
+export function isSuperseded(file: FileVersions | null, { sequence_number }: Submission): boolean {
+  const newest = file?.sequence_number ?? null;
+  return sequence_number !== null && newest !== null && sequence_number < newest;
 }
 
 /** Returns whether a ping brings nothing new to its file. */
@@ -149,7 +166,7 @@ function isRepeat(file: FileVersions, ping: Submission, nowMs: number): boolean 
 
 /**
  * Makes a ping the newest version of its file: held with priority 0, queued with priority 1. Unchanged when the ping is
- * a repeat. `file` is null for the first ping of a file. The new version is above `floor`.
+ * superseded or a repeat. `file` is null for the first ping of a file. The new version is above `floor`.
  */
 export function acceptVersion(
   file: FileVersions | null,
@@ -158,7 +175,8 @@ export function acceptVersion(
   nowMs: number,
 ): FileVersions {
   const { file_id, summary_id, submission } = ping;
-  if (file !== null && isRepeat(file, submission, nowMs)) return file;
+  if (file !== null && (isSuperseded(file, submission) || isRepeat(file, submission, nowMs))) return file;
+  const sequence_number = submission.sequence_number ?? file?.sequence_number ?? null;
   const version = nextVersion(file, floor, nowMs);
   const revision = Math.max((file?.revision ?? 0) + 1, firstRevision(version));
   const current = file?.current ?? null;
@@ -167,6 +185,7 @@ export function acceptVersion(
       file_id,
       summary_id,
       revision,
+      sequence_number,
       current: current?.state === "failed" ? notRetryable(current) : current,
       held: { version, state: "held", submission },
     };
@@ -177,9 +196,14 @@ export function acceptVersion(
     file_id,
     summary_id,
     revision,
+    sequence_number,
     current: queued(
       { version, submission },
-      { import_id: replaced?.import_id ?? null, retried: replaced?.retried ?? false },
+      {
+        import_id: replaced?.import_id ?? null,
+        retried: replaced?.retried ?? false,
+        attempts: current === null || current.state === "imported" ? 0 : current.attempts,
+      },
     ),
     held: null,
   };
@@ -216,6 +240,7 @@ export function succeed(file: FileVersions, version: number, revision: number, n
   const current: ImportedVersion = {
     version,
     state: "imported",
+    revision,
     submission: withoutContent(tried.submission),
     import_id: tried.import_id,
     retried: tried.retried,
@@ -238,6 +263,7 @@ function afterAttempt(tried: QueuedVersion, { fault, stored }: FailedAttempt, no
     ...tried,
     attempts: tried.attempts + 1,
     fault,
+    next_attempt_at: null,
     first_fault: tried.first_fault ?? { ...fault, at: nowMs },
     postponed_since: null,
     failed_object: stored ?? tried.failed_object,
@@ -250,11 +276,11 @@ export function nextFaultSeries(queued: QueuedVersion, origin: FaultOrigin, nowM
   return { times: times + 1, since };
 }
 
-/** Records a failed attempt that is retried. */
+/** Records a failed attempt that is retried at `retryAt`. */
 export function failAttempt(
   file: FileVersions,
   version: number,
-  attempt: FailedAttempt & { origin: FaultOrigin },
+  attempt: FailedAttempt & { origin: FaultOrigin; retryAt: number },
   revision: number,
   nowMs: number,
 ): FileVersions {
@@ -265,6 +291,7 @@ export function failAttempt(
   const step = { at: nowMs, what: "attempt_failed", attempt: after.attempts, code: fault.code } as const;
   const current: QueuedVersion = {
     ...after,
+    next_attempt_at: attempt.retryAt,
     faults: { ...tried.faults, [origin]: nextFaultSeries(tried, origin, nowMs) },
     steps: withStep(tried.steps, step),
   };
@@ -313,7 +340,9 @@ export function failPostponed(
   const tried = queuedVersion(file, version);
   if (tried === null) return file;
   const last = { ...tried, failed_object: stored ?? tried.failed_object };
-  return fail(file, last, tried.fault ?? fault, revision, nowMs);
+  // A fault from before a retry does not explain this failure.
+  const hasFailed = Object.keys(tried.faults).length > 0;
+  return fail(file, last, (hasFailed ? tried.fault : null) ?? fault, revision, nowMs);
 }
 
 /** Records an attempt without a report, because its claim expired. It may have used up a single-use URL. */
@@ -322,10 +351,7 @@ export function interruptAttempt(file: FileVersions, version: number, nowMs: num
   if (tried === null) return file;
   const attempts = tried.attempts + 1;
   const interruption: FirstFault = {
-    code: "internal",
-    detail: "The attempt was interrupted on our side.",
-    http_status: null,
-    retryable: true,
+    ...fileError("internal", "The attempt was interrupted on our side."),
     at: nowMs,
   };
   const current: QueuedVersion = {
@@ -346,24 +372,20 @@ export function failExhausted(
 ): FileVersions {
   const tried = queuedVersion(file, version);
   if (tried === null) return file;
-  const fault: FileError = {
-    code: "internal",
-    detail: "Several attempts to import this file stopped without a result. We logged the problem.",
-    http_status: null,
-    retryable: true,
-  };
+  const fault = fileError(
+    "internal",
+    "Several attempts to import this file stopped without a result. We logged the problem.",
+  );
   return fail(file, tried, fault, revision, nowMs);
 }
 
 /** Fails a version that was held for too long. It can be retried while its URL is stored. */
 export function expireHeld(file: FileVersions, nowMs: number): FileVersions {
   if (file.held === null) return file;
-  const fault: FileError = {
-    code: "held_expired",
-    detail: `Held for ${inWords(HELD_FOR_MS)} without a bulk_fit_transfer_complete task for this user and source.`,
-    http_status: null,
-    retryable: true,
-  };
+  const fault = fileError(
+    "held_expired",
+    `Held for ${inWords(HELD_FOR_MS)} without a bulk_fit_transfer_complete task for this user and source.`,
+  );
   const unreleased = queued(file.held, { import_id: null, retried: false });
   return fail({ ...file, current: unreleased, held: null }, unreleased, fault, file.revision + 1, nowMs);
 }
@@ -383,11 +405,11 @@ function fail(
       : fault.detail;
   const submission: Submission =
     failed_object === null ? tried.submission : { ...tried.submission, object_key: failed_object.key };
-  const retryable = hasContent(submission);
+  const isKept = hasContent(submission);
   const failed: FailedVersion = {
     version: tried.version,
     state: "failed",
-    submission: retryable ? submission : withoutContent(submission),
+    submission: isKept ? submission : withoutContent(submission),
     import_id: tried.import_id,
     retried: tried.retried,
     attempts,
@@ -397,7 +419,7 @@ function fail(
       attempt: attempts === 0 ? null : attempts,
       code: fault.code,
     }),
-    fault: { ...fault, detail, retryable },
+    fault: { ...fault, detail, retryable: isKept && RETRY_CAN_HELP[fault.code] },
     first_fault,
     failed_object,
     settled_at: nowMs,
@@ -415,26 +437,34 @@ function notRetryable(failed: FailedVersion): FailedVersion {
   };
 }
 
+/**
+ * Who retries a failed file. A partner retries only what a retry can help. An operator also retries other files, which a
+ * newer decoder may import.
+ */
+export type RetriedBy = "partner" | "operator";
+
 /** Returns the failed version that a retry would queue. Null when a newer one is held, or URL and bytes are gone. */
-function retryable(file: FileVersions): FailedVersion | null {
+function retryable(file: FileVersions, by: RetriedBy): FailedVersion | null {
   const failed = file.current;
-  return file.held === null && failed?.state === "failed" && hasContent(failed.submission) ? failed : null;
+  if (file.held !== null || failed?.state !== "failed" || !hasContent(failed.submission)) return null;
+  return by === "operator" || failed.fault.retryable ? failed : null;
 }
 
 /** Returns when a failed version may be retried, in Unix milliseconds: 0 for the first retry. Null for never. */
-export function retryableAt(file: FileVersions): number | null {
-  const failed = retryable(file);
+export function retryableAt(file: FileVersions, by: RetriedBy): number | null {
+  const failed = retryable(file, by);
   if (failed === null) return null;
   const last = failed.steps.findLast((step) => step.what === "retried");
   return last === undefined ? 0 : last.at + RETRY_PAUSE_MS;
 }
 
 /** Queues a failed version again. Unchanged when it cannot be retried, or not yet. */
-export function retry(file: FileVersions, nowMs: number): FileVersions {
-  const failed = retryable(file);
-  if (failed === null || (retryableAt(file) ?? 0) > nowMs) return file;
+export function retry(file: FileVersions, by: RetriedBy, nowMs: number): FileVersions {
+  const failed = retryable(file, by);
+  if (failed === null || (retryableAt(file, by) ?? 0) > nowMs) return file;
   const current: QueuedVersion = {
-    ...queued(failed, { import_id: failed.import_id, retried: true }),
+    ...queued(failed, { import_id: failed.import_id, retried: true, attempts: failed.attempts }),
+    fault: failed.fault,
     failed_object: failed.failed_object,
     steps: withStep(failed.steps, { at: nowMs, what: "retried", attempt: null, code: null }),
   };
@@ -449,7 +479,7 @@ export function dropUrl(file: FileVersions): FileVersions {
   const current: FailedVersion = {
     ...failed,
     submission,
-    fault: { ...failed.fault, retryable: hasContent(submission) },
+    fault: { ...failed.fault, retryable: failed.fault.retryable && hasContent(submission) },
   };
   return { ...file, revision: file.revision + 1, current };
 }

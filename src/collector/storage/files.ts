@@ -1,12 +1,13 @@
 import { jsonSlices } from "../../database/sql.ts";
-import { release, type FileVersions } from "../files/versions.pure.ts";
+import { release, type FileVersions, type RetriedBy } from "../files/versions.pure.ts";
 import type { ImportState } from "../imports/import.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
 import type { IdentityStorage } from "./identity.ts";
 import type { ImportStorage } from "./imports.ts";
 import { parseCurrent, parseSubmission } from "./parseVersions.pure.ts";
 
-const COLUMNS = "file_id, summary_id, revision, version, state, import_id, current, held_version, held";
+const COLUMNS =
+  "file_id, summary_id, revision, version, state, import_id, current, held_version, held, sequence_number";
 
 type FileRow = {
   file_id: string;
@@ -15,6 +16,7 @@ type FileRow = {
   current: string | null;
   held_version: number | null;
   held: string | null;
+  sequence_number: number | null;
 };
 
 /** SQL condition for failed files with a URL. */
@@ -35,7 +37,7 @@ export class FileStorage {
   #select(condition: string, ...bindings: (string | number)[]): FileVersions[] {
     return this.#database
       .read<FileRow>(
-        `SELECT file_id, summary_id, revision, current, held_version, held FROM files WHERE ${condition}`,
+        `SELECT file_id, summary_id, revision, current, held_version, held, sequence_number FROM files WHERE ${condition}`,
         ...bindings,
       )
       .flatMap((row) => this.#parse(row) ?? []);
@@ -43,15 +45,14 @@ export class FileStorage {
 
   /** Parses a row. A released held version becomes queued here, because a release writes no file rows. */
   #parse(row: FileRow): FileVersions | null {
-    const { file_id, summary_id, revision } = row;
+    const { file_id, summary_id, revision, sequence_number } = row;
+    const names = { file_id, summary_id, revision, sequence_number };
     const current = row.current === null ? null : parseCurrent(row.current);
     if (row.held_version === null || row.held === null) {
-      return current === null ? null : { file_id, summary_id, revision, current, held: null };
+      return current === null ? null : { ...names, current, held: null };
     }
     const file: FileVersions = {
-      file_id,
-      summary_id,
-      revision,
+      ...names,
       current,
       held: { version: row.held_version, state: "held", submission: parseSubmission(row.held) },
     };
@@ -76,7 +77,7 @@ export class FileStorage {
   }
 
   write(files: readonly FileVersions[]): void {
-    const values = files.map(({ file_id, summary_id, revision, current, held }) => [
+    const values = files.map(({ file_id, summary_id, revision, sequence_number, current, held }) => [
       file_id,
       summary_id,
       revision,
@@ -86,15 +87,17 @@ export class FileStorage {
       current === null ? null : JSON.stringify(current),
       held?.version ?? null,
       held === null ? null : JSON.stringify(held.submission),
+      sequence_number,
     ]);
     for (const slice of jsonSlices(values)) {
       this.#database.write(
         `INSERT INTO files (${COLUMNS})
-         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8
+         SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
+           value->>9
          FROM json_each(?) WHERE true
          ON CONFLICT (file_id) DO UPDATE SET revision = excluded.revision, version = excluded.version,
            state = excluded.state, import_id = excluded.import_id, current = excluded.current,
-           held_version = excluded.held_version, held = excluded.held`,
+           held_version = excluded.held_version, held = excluded.held, sequence_number = excluded.sequence_number`,
         slice,
       );
     }
@@ -147,10 +150,11 @@ export class FileStorage {
   }
 
   /** Returns failed files of an import that can be retried, oldest failure first. */
-  retryableOf(importId: string, limit: number): FileVersions[] {
+  retryableOf(importId: string, by: RetriedBy, limit: number): FileVersions[] {
     return this.#select(
       `import_id = ? AND state = 'failed' AND held IS NULL AND (current ->> '$.submission.callback_url' IS NOT NULL
          OR current ->> '$.submission.object_key' IS NOT NULL)
+         ${by === "partner" ? "AND current ->> '$.fault.retryable' = 1" : ""}
        ORDER BY current ->> '$.settled_at', file_id LIMIT ?`,
       importId,
       limit,
@@ -234,7 +238,8 @@ export class FileStorage {
       version,
     );
     this.#database.change(
-      "UPDATE files SET version = NULL, state = NULL, import_id = NULL, current = NULL WHERE version <= ?",
+      `UPDATE files SET version = NULL, state = NULL, import_id = NULL, current = NULL,
+         sequence_number = held ->> '$.sequence_number' WHERE version <= ?`,
       version,
     );
     this.#database.change(

@@ -1,4 +1,5 @@
-import { FILE_ERROR_CODES, type StoredObject } from "../../files/file.ts";
+import { FILE_ERROR_CODES } from "../../files/errorCodes.ts";
+import { type StoredObject } from "../../files/file.ts";
 import { fileErrorOf } from "../../files/storedFields.pure.ts";
 import { parsePingFields } from "../../files/pingFields.pure.ts";
 import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.pure.ts";
@@ -32,7 +33,10 @@ export function parseCurrent(json: string): CurrentVersion {
     steps: list(fields["steps"]).flatMap((step) => stepOf(fieldsOf(step)) ?? []),
   };
   const state = memberOf(CURRENT_STATES, fields["state"]);
-  if (state === "imported") return { ...dispatched, state, settled_at: count(fields["settled_at"]) };
+  if (state === "imported") {
+    const { revision, settled_at } = fields;
+    return { ...dispatched, state, revision: count(revision), settled_at: count(settled_at) };
+  }
   const first_fault = firstFaultOf(fields["first_fault"]);
   const failed_object = storedObjectOf(fields["failed_object"]);
   if (state === "failed") {
@@ -47,9 +51,19 @@ export function parseCurrent(json: string): CurrentVersion {
     };
   }
   const fault = fields["fault"] == null ? null : fileErrorOf(fieldsOf(fields["fault"]));
+  const next_attempt_at = numberOrNull(fields["next_attempt_at"]);
   const postponed_since = numberOrNull(fields["postponed_since"]);
   const faults = faultsOf(fields["faults"]);
-  return { ...dispatched, state, fault, first_fault, faults, postponed_since, failed_object };
+  return {
+    ...dispatched,
+    state,
+    fault,
+    next_attempt_at,
+    first_fault,
+    faults,
+    postponed_since,
+    failed_object,
+  };
 }
 
 /** Parses the `held` column of a file. */

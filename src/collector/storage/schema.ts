@@ -43,4 +43,9 @@ export const MIGRATIONS: readonly Migration[] = [
     readableFrom: 1,
     sql: "ALTER TABLE identity ADD COLUMN database TEXT NOT NULL DEFAULT 'DB';",
   },
+  {
+    // The highest sequence number of the file's pings.
+    readableFrom: 1,
+    sql: "ALTER TABLE files ADD COLUMN sequence_number INTEGER;",
+  },
 ];

@@ -23,6 +23,29 @@ const STEPS: Readonly<Record<Timeline["data"][number]["what"], string>> = {
   retried: "Retry requested",
 };
 
+/** Shows why the file failed, or why its last attempt failed and when the next one is due. */
+function Fault({ file }: { file: File }) {
+  const fault = file.error ?? file.last_error;
+  if (fault === null) return null;
+  return (
+    <div class="problem">
+      <strong>
+        <code>{fault.code}</code>
+      </strong>
+      <p>{fault.detail}</p>
+      <p>
+        {file.error !== null ? (
+          <Advice file={file} />
+        ) : file.next_attempt_at === null ? (
+          "The file is queued again."
+        ) : (
+          `The next attempt is at ${localTime(file.next_attempt_at)}.`
+        )}
+      </p>
+    </div>
+  );
+}
+
 export function FileView({ api, id }: { api: Api; id: string }) {
   const path = `/api/files/${encodeURIComponent(id)}/`;
   const file = useLoad<File>(api, path, EVERY_MS, (found) => found.status === "queued");
@@ -55,17 +78,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
               </Action>
             )}
           </div>
-          {value.error !== null && (
-            <div class="problem">
-              <strong>
-                <code>{value.error.code}</code>
-              </strong>
-              <p>{value.error.detail}</p>
-              <p>
-                <Advice file={value} />
-              </p>
-            </div>
-          )}
+          <Fault file={value} />
           <div class="columns">
             <section>
               <h2>Timeline</h2>

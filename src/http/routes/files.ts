@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { fileSchema, fileStatusSchema } from "../../files/file.ts";
+import { RETRY_CAN_HELP } from "../../files/errorCodes.ts";
+import { fileSchema, fileStatusSchema, type File } from "../../files/file.ts";
 import { openObject, withOriginal } from "../../files/original.ts";
 import * as read from "../../files/read.ts";
 import { readTimeline } from "../../files/readTimeline.ts";
@@ -179,17 +180,20 @@ const retryRoute = createRoute({
   },
 });
 
+function notRetryableDetail({ status, error }: File): string {
+  if (status !== "failed" || error === null) {
+    return `Only a failed file can be retried. The status of this file is \`${status}\`.`;
+  }
+  return RETRY_CAN_HELP[error.code]
+    ? "The bytes and the URL of this file are no longer stored. Ping the file again."
+    : `This file failed as \`${error.code}\`, and the same bytes would fail again. Correct the file and ping it again.`;
+}
+
 export const retryFile = endpoint(retryRoute, async (c) => {
   const { file_id } = c.req.valid("param");
   const found = await read.readFile(c.env, c.var.partner, file_id);
   if (found === null) return notFound(c, "file");
-  const retried = await retryFailed(
-    c,
-    { file_id },
-    found.status === "failed"
-      ? "The bytes and the URL of this file are no longer stored. Ping the file again."
-      : `Only a failed file can be retried. The status of this file is \`${found.status}\`.`,
-  );
+  const retried = await retryFailed(c, { file_id }, notRetryableDetail(found));
   if (!retried.ok) return retried.response;
   const queued = await read.readFile(c.env, c.var.partner, file_id);
   return c.json(queued ?? found, 202);

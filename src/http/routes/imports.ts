@@ -82,7 +82,7 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   const retried = await retryFailed(
     c,
     { import_id },
-    "The import has no failed file with stored bytes or a stored URL. Ping its failed files again.",
+    "The import has no failed file that a retry can help. Read `error` of its failed files, and ping them again.",
   );
   if (!retried.ok) return retried.response;
   return c.json(found, 202);

@@ -121,7 +121,7 @@ async function inspect(env: Env, partnerId: string, id: string): Promise<object>
   return {
     file,
     timeline: file === null ? null : await collector.timeline(id),
-    retry: file === null ? null : await previewRetry(env, partnerId, { file_id: id }),
+    retry: file === null ? null : await previewRetry(env, partnerId, { file_id: id, by: "operator" }),
     import: await collector.readImport(id),
     newest_version: await collector.newestVersion(),
     alarm_was_missing: await collector.wake(),
@@ -136,6 +136,7 @@ async function resend(env: Env, partnerId: string, id: string, nowMs: number): P
 
 /** Queues a failed file, or all failed files of an import, again. Returns how many. */
 async function retry(env: Env, partnerId: string, id: string): Promise<number> {
-  const file = await retryFiles(env, partnerId, { file_id: id }, 1);
-  return file > 0 ? file : retryFiles(env, partnerId, { import_id: id }, MAX_RETRIED_FILES);
+  const by = "operator";
+  const file = await retryFiles(env, partnerId, { file_id: id, by }, 1);
+  return file > 0 ? file : retryFiles(env, partnerId, { import_id: id, by }, MAX_RETRIED_FILES);
 }

@@ -111,7 +111,14 @@ async function earlierVersion(
   const version = Math.max(0, ...versions.filter((stored) => stored < newest.version));
   if (version === 0) return null;
   const revision = Math.min(newest.revision - 1, version * 1_000);
-  return { ...newest, status: "imported", version, revision, attempts: 1, import_id: null, error: null };
+  const settled = {
+    status: "imported",
+    attempts: 1,
+    import_id: null,
+    error: null,
+    next_attempt_at: null,
+  } as const;
+  return { ...newest, ...settled, version, revision };
 }
 
 /** Returns the object of an imported version: downloaded bytes have its number, bytes of a ping the hour of the ping. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { DATABASE_NOW } from "../../database/sql.ts";
-import { FILE_ERROR_CODES } from "../../files/file.ts";
+import { FILE_ERROR_CODES } from "../../files/errorCodes.ts";
 import { JOB_KINDS, type Job, type JobFailure, type JobItem, type JobKindName } from "./job.ts";
 
 const jobSchema: z.ZodType<Job> = z.object({

@@ -93,7 +93,8 @@ async function redecodePage(
 async function redecodeFile(env: Env, { code }: RedecodeParameters, file: StoredFile): Promise<Result> {
   if (code !== null) {
     const { partner_id, file_id } = file;
-    const queued = await collectorOfId(env, partner_id, file_id).retry({ file_ids: [file_id] }, 1);
+    const retried = { file_ids: [file_id], by: "operator" as const };
+    const queued = await collectorOfId(env, partner_id, file_id).retry(retried, 1);
     return { kind: queued > 0 ? "queued" : "unchanged" };
   }
   const object = file.object_key === null ? null : await env.FILES.get(file.object_key);

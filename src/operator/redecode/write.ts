@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { replaceActivities } from "../../activities/write.ts";
-import { FILE_ERROR_CODES } from "../../files/file.ts";
+import { FILE_ERROR_CODES } from "../../files/errorCodes.ts";
 import { listBatch } from "../../files/write.ts";
 import type { DecodedActivity } from "../../fit/index.ts";
 import { newBatchId } from "../../identifiers.ts";
