@@ -2,17 +2,68 @@ import { z } from "@hono/zod-openapi";
 import { orNull } from "../contract/orNull.ts";
 import { quantities } from "../fit/quantities.ts";
 import { summaryFields } from "../fit/summaryFields.ts";
+import { athleteFields, type Athlete } from "../fit/athlete.ts";
+import { lapFields, lengthFields, setFields, type PartFields } from "../fit/partFields.ts";
 import {
   RR_SOURCES,
   type DecodedActivity,
+  type DecodedDeveloperField,
   type DecodedDevice,
   type DecodedLap,
   type DecodedLength,
+  type DecodedSet,
   type RrIntervals,
+  type TimeInZones,
 } from "../fit/types.ts";
 
 const number = z.number().nullable();
 const int = z.number().int().nullable();
+
+const text = z.string().nullable();
+
+const partFields: PartFields<typeof number, typeof text> = {
+  number: (decimals) => (decimals === 0 ? int : number),
+  index: () => int,
+  name: () => text,
+};
+
+const zoneNumbers = z.array(number).nullable();
+const timeInZonesSchema = z
+  .strictObject({
+    heart_rate: orNull(
+      z
+        .strictObject({
+          calculation: text,
+          time_in_seconds: zoneNumbers,
+          upper_bounds_in_beats_per_minute: zoneNumbers,
+        })
+        .openapi("HeartRateZones"),
+    ),
+    power: orNull(
+      z
+        .strictObject({ calculation: text, time_in_seconds: zoneNumbers, upper_bounds_in_watts: zoneNumbers })
+        .openapi("PowerZones"),
+    ),
+    speed: orNull(
+      z
+        .strictObject({ time_in_seconds: zoneNumbers, upper_bounds_in_meters_per_second: zoneNumbers })
+        .openapi("SpeedZones"),
+    ),
+    cadence: orNull(
+      z
+        .strictObject({ time_in_seconds: zoneNumbers, upper_bounds_in_cycles_per_minute: zoneNumbers })
+        .openapi("CadenceZones"),
+    ),
+  })
+  .openapi("TimeInZones") satisfies z.ZodType<TimeInZones>;
+
+const developerFieldSchema = z
+  .strictObject({
+    name: z.string(),
+    units: text,
+    value: z.union([z.number(), z.string(), z.array(number)]),
+  })
+  .openapi("DeveloperField") satisfies z.ZodType<DecodedDeveloperField>;
 
 const lapSchema = z
   .strictObject({
@@ -20,6 +71,10 @@ const lapSchema = z
     start_time_in_seconds: number,
     trigger: z.string().nullable(),
     ...quantities(() => number),
+    ...lapFields(partFields),
+    strokes: int,
+    time_in_zones: orNull(timeInZonesSchema),
+    developer_fields: z.array(developerFieldSchema),
   })
   .openapi("Lap") satisfies z.ZodType<DecodedLap>;
 
@@ -30,10 +85,22 @@ const lengthSchema = z
     type: orNull(z.enum(["active", "idle"]).openapi("LengthType")),
     start_time_in_seconds: number,
     elapsed_time_in_seconds: number,
-    stroke: z.string().nullable(),
-    strokes: number,
+    ...lengthFields(partFields),
   })
   .openapi("Length") satisfies z.ZodType<DecodedLength>;
+
+const setSchema = z
+  .strictObject({
+    set_index: z.number().int(),
+    start_time_in_seconds: number,
+    exercise: orNull(z.strictObject({ category: z.string(), name: text }).openapi("Exercise")),
+    ...setFields(partFields),
+  })
+  .openapi("StrengthSet") satisfies z.ZodType<DecodedSet>;
+
+const athleteSchema = z
+  .strictObject(athleteFields((decimals) => (decimals === 0 ? int : number)))
+  .openapi("Athlete") satisfies z.ZodType<Athlete>;
 
 const deviceSchema = z
   .strictObject({
@@ -52,12 +119,27 @@ const deviceSchema = z
 export const detailsSchema = z.strictObject({
   laps: z.array(lapSchema),
   lengths: z.array(lengthSchema),
+  sets: z.array(setSchema),
   devices: z.array(deviceSchema),
+  athlete: athleteSchema,
+  time_in_zones: orNull(timeInZonesSchema),
+  developer_fields: z.array(developerFieldSchema),
 });
 /** Parts of an activity that are decoded from the stored bytes on request. */
 export type ActivityDetails = z.infer<typeof detailsSchema>;
 
-/** Summary of one session of a file, without laps, lengths and devices. */
+/** Details of an activity that has none, as of a file whose session the current decoder does not find. */
+export const NO_DETAILS: ActivityDetails = {
+  laps: [],
+  lengths: [],
+  sets: [],
+  devices: [],
+  athlete: athleteFields(() => null),
+  time_in_zones: null,
+  developer_fields: [],
+};
+
+/** Summary of one session of a file, without its details. */
 export const summarySchema = z.strictObject({
   session_index: z.number().int(),
   session_count: z.number().int(),

@@ -136,7 +136,7 @@ export function parseActivityId(id: string): { fileId: string; sessionIndex: num
   return { fileId, sessionIndex: Number(sessionIndex) };
 }
 
-/** An activity without its laps, lengths and devices, and what its stored bytes are decoded with. */
+/** An activity without its details, and what its stored bytes are decoded with. */
 export interface StoredActivity {
   /** Without `possible_duplicate_of`. */
   activity: Activity;

@@ -2,7 +2,7 @@ import type { Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { decodeParts } from "../fit/index.ts";
 import { logLine } from "../log.ts";
-import type { ActivityDetails, ActivityWithParts } from "./activity.ts";
+import { NO_DETAILS, type ActivityWithParts } from "./activity.ts";
 import { decodeStored } from "./decodeStored.ts";
 import { parseActivityId, readStoredActivity, withDuplicate } from "./read.ts";
 
@@ -10,11 +10,8 @@ export type ActivityAnswer =
   | { ok: true; activity: ActivityWithParts }
   | { ok: false; code: "no_activity" | "original_missing" | "original_damaged" | "memory_short" };
 
-/** Parts of an activity that an older decoder found, and the current one does not. */
-const NO_DETAILS: ActivityDetails = { laps: [], lengths: [], devices: [] };
-
 /**
- * Reads an activity, and decodes its laps, lengths and devices from the stored bytes. Tries twice: an import may replace
+ * Reads an activity, and decodes its details from the stored bytes. Tries twice: an import may replace
  * the object between the read of the read model and the read of R2. Calls `count` as `decodeStored` does.
  */
 export async function readActivityWithDetails(

@@ -1,4 +1,4 @@
-import type { Activity, ActivityWithParts } from "../activities/activity.ts";
+import { NO_DETAILS, type Activity, type ActivityDetails } from "../activities/activity.ts";
 import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.pure.ts";
 import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import type { Endpoint } from "../endpoints/endpoint.ts";
@@ -193,9 +193,8 @@ const activity: Activity = {
   created_at: "2026-11-25T08:00:01.000Z",
   updated_at: "2026-11-25T08:00:01.000Z",
 };
-const parts: Pick<ActivityWithParts, "laps" | "lengths" | "devices"> = {
-  laps: [],
-  lengths: [],
+const parts: ActivityDetails = {
+  ...NO_DETAILS,
   devices: [
     {
       device_index: 0,

@@ -16,7 +16,9 @@ import {
   RETENTION_HOURS,
 } from "../contract/limits.ts";
 import { IMPORT_COMPLETED } from "../endpoints/endpoint.ts";
+import { athleteFields } from "../fit/athlete.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
+import { lapFields, lengthFields, setFields, type PartFields } from "../fit/partFields.ts";
 import { quantities } from "../fit/quantities.ts";
 import { LARGEST_DEVIATION, LONGEST_SECONDS, NEIGHBOURS, SHORTEST_SECONDS } from "../fit/rrArtefacts.ts";
 import { summaryFields } from "../fit/summaryFields.ts";
@@ -27,6 +29,20 @@ import { MAX_COUNTED } from "../overview/overview.ts";
 import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS } from "../users/user.ts";
 
 const IMPORT_WARNINGS = `\`${NOTHING_HELD}\`: the import has no files, because nothing was held for this user and source; check \`source\`. Or the sentence: “${NO_EVENT_URL}” Open list: codes may be added.`;
+
+/** Returns descriptions of the fields of one schema. */
+function fieldsOf(schema: string, descriptions: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(descriptions).map(([name, description]) => [`${schema}.${name}`, description]),
+  );
+}
+const PART_FIELDS: PartFields<string, string> = {
+  number: (_decimals, description) => description,
+  index: (description) => description,
+  name: (_names, description) => description,
+};
+const UPPER_BOUNDS =
+  "Upper bound of each zone, in the order of the times. A zone begins at the bound before its own. Without a bound the last zone is open. Null when the file has none.";
 
 /** Descriptions of fields and parameters. `Schema.field` wins over `field`, `query.name` over `name`. */
 export const FIELDS: Readonly<Record<string, string>> = {
@@ -154,9 +170,45 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Length.lap_index": "Index of the lap that contains the length, from 0. Null when unknown.",
   length_index: "Index of the length, from 0.",
   trigger: "What ended the lap, as the FIT profile names it, such as `distance`. Null when unknown.",
+  ...fieldsOf("Lap", lapFields(PART_FIELDS)),
+  "Lap.strokes": "Number of swim strokes. Null when not a swim or not counted.",
   "Length.type": "`active`: swum. `idle`: a rest. Null when unknown.",
-  stroke: "Swim stroke, as the FIT profile names it, such as `freestyle`. Null when unknown.",
-  strokes: "Number of strokes. Null when not counted.",
+  ...fieldsOf("Length", lengthFields(PART_FIELDS)),
+  sets: "Strength sets, in order.",
+  set_index: "Index of the set, from 0.",
+  exercise: "Exercise of the set. Null when the file has none.",
+  "Exercise.category": "Category, as the FIT profile names it, such as `bench_press`.",
+  "Exercise.name": "Exercise, as the FIT profile names it, such as `barbell_bench_press`. Null when unknown.",
+  ...fieldsOf("StrengthSet", setFields(PART_FIELDS)),
+  athlete: "The athlete as the device knew them.",
+  ...fieldsOf(
+    "Athlete",
+    athleteFields((_decimals, description) => description),
+  ),
+  time_in_zones: "Time in training zones, as the device counted it. Null when the file has none.",
+  heart_rate: "Zones of heart rate. Null when the file has none.",
+  power: "Zones of power. Null when the file has none.",
+  speed: "Zones of speed. Null when the file has none.",
+  cadence: "Zones of cadence. Null when the file has none.",
+  "HeartRateZones.calculation":
+    "What the device computed the bounds from: `custom`, `percent_max_hr`, `percent_hrr` (heart rate reserve) or `percent_lthr` (threshold heart rate). Null when unknown.",
+  "PowerZones.calculation":
+    "What the device computed the bounds from: `custom` or `percent_ftp` (functional threshold power). Null when unknown.",
+  ...Object.fromEntries(
+    ["HeartRateZones", "PowerZones", "SpeedZones", "CadenceZones"].map((schema) => [
+      `${schema}.time_in_seconds`,
+      "Time in each zone, lowest zone first. The first one lies below zone 1 on many devices. Null when the file has none.",
+    ]),
+  ),
+  upper_bounds_in_beats_per_minute: UPPER_BOUNDS,
+  upper_bounds_in_watts: UPPER_BOUNDS,
+  upper_bounds_in_meters_per_second: UPPER_BOUNDS,
+  upper_bounds_in_cycles_per_minute: UPPER_BOUNDS,
+  developer_fields:
+    "Fields that apps on the device added to the session or lap. Fields of records are streams named `developer.<name>`.",
+  "DeveloperField.name": "Name of the field, as the app described it.",
+  "DeveloperField.units": "Unit of the field, as the app described it. Null when it has none.",
+  "DeveloperField.value": "A number, a text, or the numbers of an array with null for an invalid one.",
   device_index:
     "Index of the device in the file. Several devices can have the same index. Null when the file has none.",
   device_type:

@@ -86,7 +86,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   "GET /api/activities/": {
     operationId: "listActivities",
     tag: "Activities",
-    description: "Returns activities without laps, lengths and devices. Read one activity to get these.",
+    description: "Returns activities without their details, such as laps. Read one activity to get these.",
   },
   "GET /api/activities/{activity_id}/": {
     operationId: "getActivity",

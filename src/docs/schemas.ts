@@ -3,20 +3,25 @@ import { OVERVIEW_DAYS } from "../contract/limits.ts";
 const OPEN_LIST = "Open list: values may be added, so handle a value that you do not know.";
 const CLOSED_LIST = "Closed list: no value will be added.";
 
+const DETAILS = "laps, lengths, strength sets, devices, the athlete, time in zones and developer fields";
+
 /** Descriptions of named schemas. A list of values says whether it is open. */
 export const SCHEMAS: Readonly<Record<string, string>> = {
   AcceptedPing: "A ping that was accepted.",
   AcceptedPingStatus: `State of the file after its ping. Only a ping with a \`sequence_number\` can be \`superseded\`. ${CLOSED_LIST}`,
   AcceptedPings: "The result of a ping request.",
-  Activity: "One session of a file, without laps, lengths and devices.",
+  Activity: "One session of a file, without its details.",
   ActivityFile:
     "A file. `status` is of its newest version; `activity_ids` are of the version that can be read.",
   ActivityPage: "A page of activities.",
-  ActivityWithParts: "One session of a file, with its laps, lengths and devices.",
+  ActivityWithParts: `One session of a file, with its details: ${DETAILS}.`,
+  Athlete: "The athlete as the device knew them, from its settings when the activity was recorded.",
+  CadenceZones: "Time in zones of cadence, and their bounds.",
   CompletedImportStatus: `Result of a completed import. ${CLOSED_LIST}`,
   DeletedEndpoint: "An endpoint that was deleted.",
   DeletedUser: "A user that is being deleted.",
   DeliveryAttempt: "One HTTP request that tried to deliver an event.",
+  DeveloperField: "A field that an app on the device added to a session or lap.",
   Device: "A device or sensor that recorded the activity.",
   ChangedEndpoint: "New settings of an endpoint.",
   CreatedEndpoint: "A new endpoint with its secret.",
@@ -32,6 +37,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   Rotation: "How a secret is rotated.",
   EventStatus: `State of an event's delivery. ${CLOSED_LIST}`,
   EventWithAttempts: "An event with every attempt to deliver it.",
+  Exercise: "An exercise of the FIT profile.",
   FailureCount: "Number of failed files with one error code.",
   Fault: "One thing that is wrong with a request.",
   FaultCode: `Kind of a fault. ${OPEN_LIST}`,
@@ -44,6 +50,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   Health: "The service is up.",
   HealthSchema: "Versions of the stored formats.",
   HealthVersion: "The running version of the service.",
+  HeartRateZones: "Time in zones of heart rate, and their bounds.",
   HeldFiles: "Files that wait for a task.",
   Import: "Everything that one task released, with its progress.",
   ImportAnswer: "The import that a task started, or that a repeated task had started before.",
@@ -55,7 +62,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   ImportFiles: "Number of an import's files by outcome.",
   ImportPage: "A page of imports.",
   ImportStatus: `State of an import. ${CLOSED_LIST}`,
-  InspectedActivity: "One session of an inspected file, with its laps, lengths and devices.",
+  InspectedActivity: `One session of an inspected file, with its details: ${DETAILS}.`,
   Inspection: "What an import would read from a file.",
   Lap: "A lap of an activity.",
   Length: "A length of a pool.",
@@ -73,6 +80,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   Ping: "One file that a partner announces or sends. Fields that are not listed are ignored.",
   PingRequest: "A list of pings. Fields that are not listed are ignored.",
   PingResult: "Result of one ping; `status` says which kind.",
+  PowerZones: "Time in zones of power, and their bounds.",
   Priority: `When to import a file: 1 now, 0 when the task is sent. ${CLOSED_LIST}`,
   Problem: "An error (RFC 9457).",
   ProblemCode: `Kind of a problem. ${OPEN_LIST} Decide by the HTTP status then.`,
@@ -81,11 +89,14 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
     "Beat-to-beat intervals of an activity, in two lists of equal length. The lists are empty for an activity without intervals.",
   RrSource: `FIT message that contains beat-to-beat intervals. ${CLOSED_LIST}`,
   SourceFiles: "Number of a user's files from one source by status.",
+  SpeedZones: "Time in zones of speed, and their bounds.",
   Streams:
     "An activity's records as columns of equal length. Each field other than `downsampled` is a column.",
+  StrengthSet: "A set of a strength workout, or a rest between two sets.",
   Task: "Says that a history is complete. Fields that are not listed are ignored.",
   TestEvent: "Body of a `test.ping` event.",
   TestEventData: "Data of a test event.",
+  TimeInZones: "Time in the zones of the device, for a session or lap.",
   Timeline: "Steps of a file's newest version, oldest first.",
   TimelineEntry: "One step of a file's newest version.",
   TimelineStep: `Kind of a step. ${OPEN_LIST}`,

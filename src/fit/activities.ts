@@ -1,4 +1,4 @@
-import { utcOffsetOf, type Clock } from "./clock.ts";
+import { utcOffsetOf } from "./clock.ts";
 import {
   ALTITUDE,
   CADENCE,
@@ -16,41 +16,21 @@ import {
 import { sourceOf, type DeveloperColumn } from "./developerFields.ts";
 import { localTimeOf } from "./localTime.ts";
 import { recordedWith } from "./recordedWith.ts";
-import { lapsOf, startOf, type SessionLaps } from "./laps.ts";
-import { listedName, sportName, subSportName } from "./names.ts";
+import { lapsOf, type SessionLaps } from "./laps.ts";
+import { sportName, subSportName } from "./names.ts";
 import { pausedSeconds, pausesOf, type Pause } from "./pauses.ts";
-import {
-  LAP_TRIGGERS,
-  LENGTH_ACTIVE,
-  LENGTH_TYPES,
-  SWIM_STROKES,
-  type LAP,
-  type LENGTH,
-  type SESSION,
-  type Values,
-} from "./profile.ts";
-import {
-  quantities,
-  QUANTITY_DECIMALS,
-  QUANTITY_NAMES,
-  type Quantities,
-  type QuantityName,
-} from "./quantities.ts";
+import { JOULES_PER_KILOJOULE, numbersOf, quantitiesOf, type Numbers } from "./numbers.ts";
+import { partsOfSession, sharedPartsOf, type Derive, type SharedParts } from "./parts.ts";
+import { LENGTH_ACTIVE, type SESSION, type Values } from "./profile.ts";
+import { QUANTITY_DECIMALS, type QuantityName } from "./quantities.ts";
 import { columnCountOf, readRows } from "./rows.ts";
 import { sessionsWithRr } from "./rrIntervals.ts";
 import { profileNameOf, recoveryHeartRatesOf } from "./sessionMessages.ts";
 import type { SessionWindow, SessionWindows } from "./sessionWindows.ts";
 import { SUMMARY_FIELD_NAMES, summaryFields, type SummaryFields } from "./summaryFields.ts";
 import { Totals } from "./totals.ts";
-import type {
-  ActivityParts,
-  DecodedActivity,
-  DecodedDevice,
-  DecodedLap,
-  DecodedLength,
-  FitWarning,
-} from "./types.ts";
-import { cadence, degrees, enhancedOrPlain, heartRate, isPosition, rounded } from "./values.ts";
+import type { ActivityParts, DecodedActivity, FitWarning } from "./types.ts";
+import { degrees, isPosition, rounded } from "./values.ts";
 
 /** 1 cm, the resolution of FIT positions: a degree of latitude is 111 km. */
 const DEGREE_DECIMALS = 7;
@@ -62,12 +42,6 @@ const SPORTS_WITH_ZERO_CADENCE: ReadonlySet<number> = new Set([1, 3, 11, 12, 16,
 const GENERIC_SPORT = 0;
 const VIRTUAL_SUB_SPORT = "virtual_activity";
 const VIRTUAL_WORLDS: ReadonlySet<string> = new Set(["zwift", "rouvy", "mywhoosh"]);
-const JOULES_PER_KILOJOULE = 1000;
-
-/** Fields that session and lap messages share. */
-type Summary = { [K in keyof Values<typeof SESSION> & keyof Values<typeof LAP>]?: number };
-/** NaN for an unknown value. */
-type Numbers = Record<QuantityName, number>;
 
 /** Decodes the activities of a chained file. The caller sets `session_index` and `session_count`. */
 export function activitiesOf(
@@ -85,7 +59,7 @@ export function activitiesOf(
   });
   const totals = totalsOf(view, sessionWindows, evidence, warnings);
   const recoveryHeartRates = recoveryHeartRatesOf(sessionWindows);
-  const devices = chained.devices.list();
+  const parts = sharedPartsOf(sessionWindows);
   const withRr = sessionsWithRr(view, sessionWindows);
   if (clock.isUnset) warnings.add("clock_not_set");
   const activities = evidence.flatMap((ofSession, i) => {
@@ -93,13 +67,13 @@ export function activitiesOf(
     if (window.elapsedWasTooShort) warnings.add("elapsed_corrected");
     if (Number.isNaN(window.start)) warnings.add("clock_not_set");
     const sums = totals[i];
-    const shared = { sessionWindows, devices, fallbackStartInSeconds };
+    const shared = { index: i, parts, fallbackStartInSeconds };
     const named = {
       recovery_heart_rate_in_beats_per_minute: rounded(recoveryHeartRates[i], 0),
       profile_name: window.session.profile_name ?? profileNameOf(chained, i),
       workout_name: chained.workout.wkt_name ?? null,
       has_rr_intervals: withRr[i] === true,
-      recorded_with: recordedWith(devices),
+      recorded_with: recordedWith(parts.devices),
     };
     return sums === undefined ? [] : [{ ...activityOf(ofSession, sums, shared), ...named }];
   });
@@ -125,15 +99,13 @@ function positionOf({
 
 /** Returns the parts of the activity of a session as `activitiesOf` does, without reading records. Null for an unknown session. */
 export function partsOf(sessionWindows: SessionWindows, index: number): ActivityParts | null {
-  const { chained, clock, windows } = sessionWindows;
+  const { chained, windows } = sessionWindows;
   const [window, ofSession] = [windows[index], lapsOf(sessionWindows)[index]];
   if (window === undefined || ofSession === undefined) return null;
   const { sport } = sportsOf(window.session, chained.sport, ofSession.laps);
   const isOnFoot = SPORTS_ON_FOOT.has(sport ?? GENERIC_SPORT);
-  return {
-    ...lapsAndLengthsOf(ofSession, clock, isOnFoot, (_name, recorded, computed) => recorded ?? computed),
-    devices: chained.devices.list(),
-  };
+  const evidence = { ...sharedPartsOf(sessionWindows), index, ofSession, sport, isOnFoot };
+  return partsOfSession(evidence, (_name, recorded, computed) => recorded ?? computed);
 }
 
 /** Everything about a session but its rows. */
@@ -196,22 +168,19 @@ function columnsToSum(session: Values<typeof SESSION>, hasLengths: boolean, hasG
   return columns;
 }
 
-/** Values shared by all activities of a chained file. */
+/** Values shared by all activities of a chained file, and the index of the session. */
 interface SharedEvidence {
-  sessionWindows: SessionWindows;
-  devices: DecodedDevice[];
+  index: number;
+  parts: SharedParts;
   fallbackStartInSeconds: number | null;
 }
-
-/** Returns the recorded value, or else the computed one, and then adds its name to the activity's `derived`. */
-type Derive = <T>(name: string, recorded: T | null | undefined, computed: T | null) => T | null;
 
 function activityOf(
   { window, sport, laps, lengths, pauses }: SessionEvidence,
   totals: Totals,
-  { sessionWindows, devices, fallbackStartInSeconds }: SharedEvidence,
+  { index, parts, fallbackStartInSeconds }: SharedEvidence,
 ): DecodedActivity {
-  const { chained, clock } = sessionWindows;
+  const { chained, clock } = parts.sessionWindows;
   const { session } = window;
   const derived = new Set<string>();
   const derive: Derive = (name, recorded, computed) => {
@@ -247,8 +216,10 @@ function activityOf(
     local_date: null,
     ...counts,
     ...position,
-    ...lapsAndLengthsOf({ laps, lengths }, clock, isOnFoot, derive),
-    devices,
+    ...partsOfSession(
+      { ...parts, index, ofSession: { laps, lengths }, sport: sportNumber, isOnFoot },
+      derive,
+    ),
     streams,
     derived: [...derived],
   };
@@ -332,57 +303,6 @@ function summaryFieldsOf(session: Values<typeof SESSION>): SummaryFields {
   );
 }
 
-function numbersOf(summary: Summary, isOnFoot: boolean): Numbers {
-  const timer = summary.total_timer_time ?? NaN;
-  const speed = enhancedOrPlain(summary.enhanced_avg_speed ?? NaN, summary.avg_speed ?? NaN);
-  const averageCadence = cadence(summary.avg_cadence ?? NaN, summary.avg_fractional_cadence ?? NaN);
-  return {
-    ...numbersOnWire(summary),
-    elapsed_time_in_seconds: summary.total_elapsed_time ?? NaN,
-    timer_time_in_seconds: timer,
-    moving_time_in_seconds: summary.total_moving_time ?? summary.active_time ?? NaN,
-    distance_in_meters: summary.total_distance ?? NaN,
-    // A speed over no time has no meaning.
-    average_speed_in_meters_per_second: timer === 0 ? NaN : speed,
-    max_speed_in_meters_per_second: enhancedOrPlain(
-      summary.enhanced_max_speed ?? NaN,
-      summary.max_speed ?? NaN,
-    ),
-    average_heart_rate_in_beats_per_minute: heartRate(summary.avg_heart_rate ?? NaN),
-    max_heart_rate_in_beats_per_minute: heartRate(summary.max_heart_rate ?? NaN),
-    average_power_in_watts: summary.avg_power ?? NaN,
-    max_power_in_watts: summary.max_power ?? NaN,
-    normalized_power_in_watts: summary.normalized_power ?? NaN,
-    work_in_kilojoules: (summary.total_work ?? NaN) / JOULES_PER_KILOJOULE,
-    average_cadence_in_cycles_per_minute: averageCadence,
-    max_cadence_in_cycles_per_minute: cadence(
-      summary.max_cadence ?? NaN,
-      summary.max_fractional_cadence ?? NaN,
-    ),
-    average_steps_per_minute: isOnFoot ? 2 * averageCadence : NaN,
-    ascent_in_meters: summary.total_ascent ?? NaN,
-    descent_in_meters: summary.total_descent ?? NaN,
-    energy_in_kilocalories: summary.total_calories ?? NaN,
-    average_temperature_in_celsius: summary.avg_temperature ?? NaN,
-    min_heart_rate_in_beats_per_minute: heartRate(summary.min_heart_rate_in_beats_per_minute ?? NaN),
-  };
-}
-
-/** Returns the quantities whose fields `quantities.ts` names; NaN for the others. */
-function numbersOnWire(summary: Summary): Numbers {
-  const names = QUANTITY_NAMES.values();
-  return quantities(() => {
-    const { value: name } = names.next();
-    return (name === undefined ? undefined : summary[name]) ?? NaN;
-  });
-}
-
-function quantitiesOf(numbers: Numbers): Quantities {
-  const result: Quantities = quantities(() => null);
-  for (const name of QUANTITY_NAMES) result[name] = rounded(numbers[name], QUANTITY_DECIMALS[name]);
-  return result;
-}
-
 interface Evidence {
   window: SessionWindow;
   totals: Totals;
@@ -456,68 +376,4 @@ function streamKeysOf(
     if (totals.has(STANDARD_KEYS.length + i)) keys.push(key);
   });
   return keys;
-}
-
-function lapsAndLengthsOf(
-  { laps, lengths }: SessionLaps,
-  clock: Clock,
-  isOnFoot: boolean,
-  derive: Derive,
-): Pick<ActivityParts, "laps" | "lengths"> {
-  return {
-    laps: laps.map((lap, index) => lapOf(lap, index, clock, isOnFoot, derive)),
-    lengths: lengths.map((length, index) => lengthOf(length, index, clock, derive)),
-  };
-}
-
-function lapOf(
-  lap: Values<typeof LAP>,
-  index: number,
-  clock: Clock,
-  isOnFoot: boolean,
-  derive: Derive,
-): DecodedLap {
-  const numbers = numbersOf(lap, isOnFoot);
-  const { distance_in_meters: distance, timer_time_in_seconds: timer } = numbers;
-  if (Number.isNaN(numbers.average_speed_in_meters_per_second) && distance > 0 && timer > 0) {
-    numbers.average_speed_in_meters_per_second = distance / timer;
-  }
-  return {
-    lap_index: index,
-    start_time_in_seconds: startTimeOf("laps", lap, clock, derive),
-    trigger: listedName(LAP_TRIGGERS, lap.lap_trigger),
-    ...quantitiesOf(numbers),
-  };
-}
-
-function lengthOf(
-  { length, lapIndex }: SessionLaps["lengths"][number],
-  index: number,
-  clock: Clock,
-  derive: Derive,
-): DecodedLength {
-  return {
-    length_index: index,
-    lap_index: lapIndex,
-    type: length.length_type === undefined ? null : (LENGTH_TYPES[length.length_type] ?? null),
-    start_time_in_seconds: startTimeOf("lengths", length, clock, derive),
-    elapsed_time_in_seconds: rounded(
-      length.total_elapsed_time ?? length.total_timer_time,
-      QUANTITY_DECIMALS.elapsed_time_in_seconds,
-    ),
-    stroke: listedName(SWIM_STROKES, length.swim_stroke),
-    strokes: length.total_strokes ?? null,
-  };
-}
-
-/** Returns the start of a lap or length, or else the time that its end and duration give. */
-function startTimeOf(
-  list: "laps" | "lengths",
-  message: Values<typeof LAP> | Values<typeof LENGTH>,
-  clock: Clock,
-  derive: Derive,
-): number | null {
-  const { start_time: start } = message;
-  const recorded = start === undefined ? null : clock.unix(clock.place(start));
-  return derive(`${list}.start_time_in_seconds`, recorded, clock.unix(startOf(message, clock)));
 }

@@ -287,3 +287,25 @@ function decodeField(
 function scaled(raw: number, scale: number, offset: number): number {
   return (raw - offset * scale) / scale;
 }
+
+/** Maximum number of members of an array in a developer field of a session or lap. */
+const MAX_VALUES = 16;
+
+/** Returns the value of a developer field: a number, a text, or the members of an array. Null for an invalid value. */
+export function readDeveloperValue(
+  view: DataView,
+  at: number,
+  field: { size: number; baseType: number; littleEndian: boolean; scale: number; offset: number },
+): number | string | (number | null)[] | null {
+  const { size, baseType, littleEndian, scale, offset } = field;
+  if (size === 0 || baseType < 0) return null;
+  if (baseType === STRING) return readText(view, at, size) || null;
+  const bytes = memberBytes(baseType);
+  if (size % bytes !== 0) return null;
+  const members = Array.from({ length: Math.min(size / bytes, MAX_VALUES) }, (_, member) => {
+    const value = scaled(readMember(view, at + member * bytes, baseType, littleEndian), scale, offset);
+    return Number.isNaN(value) ? null : value;
+  });
+  if (members.every((member) => member === null)) return null;
+  return members.length === 1 ? (members[0] ?? null) : members;
+}

@@ -201,6 +201,11 @@ export class DeveloperFields {
     return isReadable ? field : null;
   }
 
+  /** Returns the description that holds for a field of a message at a byte offset. */
+  descriptionAt(position: DeveloperFieldPosition, offset: number): Description | undefined {
+    return meaningAt(this.meanings.get(developerKey(position)) ?? [], offset)?.description ?? undefined;
+  }
+
   private change(meanings: Meaning[], from: number, description: Description | null): void {
     meanings.push({ from, description });
     if (this.changes.at(-1) !== from) this.changes.push(from);

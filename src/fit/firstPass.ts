@@ -1,11 +1,13 @@
 import { isSystemTime, type RecordTimes } from "./clock.ts";
 import { compileMessage, decodeMessage, developerFieldPositions, type MessagePlan } from "./decode.ts";
 import { DeveloperFields } from "./developerFields.ts";
+import type { DeveloperMessage } from "./developerValues.ts";
 import { Devices } from "./devices.ts";
 import { readChainedFiles, type Definition, type MessageRange, type MessageReader } from "./frame.ts";
 import { HeartRates } from "./heartRates.ts";
 import {
   ACTIVITY,
+  CADENCE_ZONE,
   DEVELOPER_DATA_ID,
   DEVICE_INFO,
   EVENT,
@@ -18,12 +20,19 @@ import {
   FILE_TYPE_ACTIVITY,
   FILE_TYPE_WORKOUT,
   HR,
+  HR_ZONE,
   LAP,
   LENGTH,
+  POWER_ZONE,
   RECORD,
   SESSION,
+  SET,
+  SPEED_ZONE,
   SPORT,
+  TIME_IN_ZONE,
+  USER_PROFILE,
   WORKOUT,
+  ZONES_TARGET,
   type Decoded,
   type Fields,
   type Message,
@@ -41,6 +50,7 @@ import {
   PLACED_FIELD_UNITS,
   RECORD_UNITS,
   RR_RECORD_UNITS,
+  TEXT_UNITS,
   type WorkBudget,
 } from "./workBudget.ts";
 
@@ -61,12 +71,17 @@ interface Remaining {
   descriptions: number;
   gaps: number;
   sports: number;
+  sets: number;
+  zones: number;
+  deviceZones: number;
+  zonesTargets: number;
+  developerValues: number;
   recoveryHeartRates: number;
 }
 
 /**
- * Returns the limits of a file: five weeks at one record per second; laps and lengths that as JSON (about 800 and 170
- * bytes each) stay below 2 MB in a response; descriptions for all developer fields of a dozen apps.
+ * Returns the limits of a file: five weeks at one record per second; laps, lengths and sets that as JSON (about 1,800, 270
+ * and 250 bytes each) stay below 4 MB in a response; descriptions for all developer fields of a dozen apps.
  */
 function limitsOfFile(): Remaining {
   return {
@@ -77,6 +92,11 @@ function limitsOfFile(): Remaining {
     descriptions: 4_096,
     gaps: 20_000,
     sports: MAX_SESSIONS,
+    sets: 1_000,
+    zones: 1_100,
+    deviceZones: 256,
+    zonesTargets: MAX_SESSIONS,
+    developerValues: 4_000,
     recoveryHeartRates: 1_000,
   };
 }
@@ -90,6 +110,15 @@ export interface RecordCounts extends RecordTimes {
 export interface TimerEvent {
   timestamp: number;
   running: boolean;
+}
+
+export type ZoneBound = Values<typeof HR_ZONE>;
+/** Upper bounds of the zones that are set on the device, in messages of their own. */
+export interface DeviceZones {
+  heartRate: ZoneBound[];
+  power: ZoneBound[];
+  speed: ZoneBound[];
+  cadence: ZoneBound[];
 }
 
 /** Contents of one chained file without the values of its records. */
@@ -106,6 +135,14 @@ export interface ChainedFile {
   sessions: Values<typeof SESSION>[];
   laps: Values<typeof LAP>[];
   lengths: Values<typeof LENGTH>[];
+  sets: Values<typeof SET>[];
+  userProfile: Values<typeof USER_PROFILE>;
+  zonesTargets: Values<typeof ZONES_TARGET>[];
+  /** Time in zones of sessions and laps. */
+  zones: Values<typeof TIME_IN_ZONE>[];
+  deviceZones: DeviceZones;
+  /** Developer fields of session and lap messages. */
+  developerMessages: Map<object, DeveloperMessage>;
   devices: Devices;
   timer: TimerEvent[];
   records: RecordCounts;
@@ -139,6 +176,8 @@ export function readFirstPass(view: DataView, work: WorkBudget): FirstPass {
   const warnings = new Set<FitWarning>();
   const chainedFiles: ChainedFile[] = [];
   let hasOtherFileType = false;
+  /** The athlete's settings, which some devices write in a chained file of their own. */
+  const settings: AthleteSettings = { userProfile: {}, zonesTargets: [] };
   let sessions = 0;
   const remaining = limitsOfFile();
   readChainedFiles(
@@ -164,8 +203,10 @@ export function readFirstPass(view: DataView, work: WorkBudget): FirstPass {
       }
       // Straps that store heart rate during a swim deliver it in a chained file of its own after the activity.
       else appendStored(chainedFiles.at(-1), chained);
+      if (!hasSession && !hasRecords) addSettings(settings, chained);
     },
   );
+  for (const chained of chainedFiles) addSettings(chained, settings);
   return { chainedFiles, hasOtherFileType, warnings };
 }
 
@@ -186,6 +227,13 @@ function countRrWork({ records, rr }: ChainedFile, work: WorkBudget): boolean {
   if (isAffordable) work.left -= units;
   else rr.counts.fill(0);
   return isAffordable;
+}
+
+type AthleteSettings = Pick<ChainedFile, "userProfile" | "zonesTargets">;
+
+function addSettings(known: AthleteSettings, { userProfile, zonesTargets }: AthleteSettings): void {
+  addMissing(known.userProfile, userProfile);
+  if (known.zonesTargets.length === 0) known.zonesTargets = zonesTargets;
 }
 
 /**
@@ -223,6 +271,12 @@ class FirstPassReader implements MessageReader<Plan> {
     sessions: [],
     laps: [],
     lengths: [],
+    sets: [],
+    userProfile: {},
+    zonesTargets: [],
+    zones: [],
+    deviceZones: { heartRate: [], power: [], speed: [], cadence: [] },
+    developerMessages: new Map(),
     devices: new Devices(),
     timer: [],
     records: { count: 0, firstTimestamp: -1, firstSystemTime: -1, lastSystemTime: -1, firstAbsoluteTime: -1 },
@@ -260,11 +314,22 @@ class FirstPassReader implements MessageReader<Plan> {
         if (this.allow("sports")) chained.sports.push(values);
       }),
       this.on(WORKOUT, (values) => addMissing(chained.workout, values)),
-      this.on(SESSION, (values) => {
-        if (chained.sessions.length < MAX_SESSIONS) chained.sessions.push(values);
+      this.onSummary(SESSION, (values) => {
+        const isAllowed = chained.sessions.length < MAX_SESSIONS;
+        if (isAllowed) chained.sessions.push(values);
         else this.exceedsLimit = true;
+        return isAllowed;
       }),
-      this.on(LAP, (values) => this.allow("laps") && chained.laps.push(values)),
+      this.onSummary(LAP, (values) => this.allow("laps") && chained.laps.push(values) > 0),
+      this.on(SET, (values) => this.allow("sets") && chained.sets.push(values)),
+      this.on(USER_PROFILE, (values) => addMissing(chained.userProfile, values)),
+      this.on(ZONES_TARGET, (values) => this.allow("zonesTargets") && chained.zonesTargets.push(values)),
+      this.on(TIME_IN_ZONE, (values) => {
+        const { reference_mesg: about = SESSION.number } = values;
+        const isNeeded = about === SESSION.number || about === LAP.number;
+        if (isNeeded && this.allow("zones")) chained.zones.push(values);
+      }),
+      ...this.onDeviceZones(),
       this.on(LENGTH, (values) => this.allow("lengths") && chained.lengths.push(values)),
       this.on(DEVICE_INFO, (values) => chained.devices.add(values)),
       this.on(EVENT, (values) => this.addEvent(values)),
@@ -351,6 +416,51 @@ class FirstPassReader implements MessageReader<Plan> {
         };
       },
     ];
+  }
+
+  /** Like `on`, and keeps the developer fields of messages for which `add` returns true. */
+  private onSummary<F extends Fields>(
+    message: Message<F>,
+    add: (values: Decoded<F>) => boolean,
+  ): [number, (definition: Definition) => Plan] {
+    return [
+      message.number,
+      (definition) => {
+        const plan: MessagePlan<F> = compileMessage(this.view, definition, message);
+        const positions = developerFieldPositions(this.view, definition);
+        const { littleEndian } = definition;
+        return (at) => {
+          this.work.left -= plan.units;
+          const values = decodeMessage(this.view, plan, at);
+          if (add(values) && positions.length > 0)
+            this.keepDeveloperFields(values, { view: this.view, at, littleEndian, positions });
+        };
+      },
+    ];
+  }
+
+  private keepDeveloperFields(values: object, message: DeveloperMessage): void {
+    const { positions } = message;
+    if (positions.length > this.remaining.developerValues) {
+      this.exceedsLimit = true;
+      return;
+    }
+    this.remaining.developerValues -= positions.length;
+    for (const { size } of positions) this.work.left -= TEXT_UNITS + size;
+    this.chained.developerMessages.set(values, message);
+  }
+
+  private onDeviceZones() {
+    const { heartRate: heartRates, power, speed, cadence } = this.chained.deviceZones;
+    const lists = [
+      [HR_ZONE, heartRates],
+      [POWER_ZONE, power],
+      [SPEED_ZONE, speed],
+      [CADENCE_ZONE, cadence],
+    ] as const;
+    return lists.map(([message, zones]) =>
+      this.on(message, (values) => this.allow("deviceZones") && zones.push(values)),
+    );
   }
 
   /** The second pass compiles a definition again when the meaning of a developer field has changed. */

@@ -161,8 +161,7 @@ function findSession(
 }
 
 /**
- * Decodes the laps, lengths and devices of one activity, without its records. Returns null when the file has no such
- * session.
+ * Decodes the parts of one activity that need no records, such as laps. Returns null when the file has no such session.
  */
 export function decodeParts(
   bytes: Uint8Array,

@@ -1,7 +1,7 @@
 import { countAtMost } from "./countAtMost.ts";
 import type { Clock } from "./clock.ts";
 import { windowFinder, type SessionWindows } from "./sessionWindows.ts";
-import type { LAP, LENGTH, Values } from "./profile.ts";
+import { MESSAGE_INDEX_MASK, type LAP, type LENGTH, type Values } from "./profile.ts";
 
 type Lap = Values<typeof LAP>;
 type Length = Values<typeof LENGTH>;
@@ -11,9 +11,6 @@ export interface SessionLaps {
   /** `lapIndex` counts the laps of the session. */
   readonly lengths: { readonly length: Length; readonly lapIndex: number | null }[];
 }
-
-/** The upper bits of a message index are flags. */
-const MESSAGE_INDEX_MASK = 0x0fff;
 
 /** Returns the start of a lap or length, or else its end minus its duration, on the clock's timeline; NaN for unknown. */
 export function startOf(message: Lap | Length, clock: Clock): number {

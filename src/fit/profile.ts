@@ -1,3 +1,4 @@
+import { lapFields, lengthFields, setFields, type PartFields } from "./partFields.ts";
 import { quantities } from "./quantities.ts";
 import { summaryFields, type Wire } from "./summaryFields.ts";
 
@@ -72,6 +73,11 @@ const message = <F extends Fields>(number: number, fields: F): Message<F> => ({
 const NOWHERE = -1;
 const fieldOf = ([number, scale, offset]: Wire = [NOWHERE], enhanced?: Wire): NumberField =>
   field(number, scale, offset, enhanced === undefined ? undefined : fieldOf(enhanced));
+const PART_FIELDS: PartFields<NumberField, NumberField> = {
+  number: (_decimals, _description, wire) => fieldOf(wire),
+  index: (_description, wire) => fieldOf(wire),
+  name: (_names, _description, wire) => fieldOf(wire),
+};
 const quantityFields = (message: "session" | "lap") =>
   quantities((_decimals, _description, wires) => fieldOf(wires?.[message], wires?.enhanced?.[message]));
 
@@ -127,6 +133,11 @@ export const SESSION = message(18, {
   max_fractional_cadence: field(93, 128),
   enhanced_avg_speed: field(124, 1000),
   enhanced_max_speed: field(125, 1000),
+  message_index: field(254),
+  time_in_hr_zone: array(65, 1000),
+  time_in_speed_zone: array(66, 1000),
+  time_in_cadence_zone: array(67, 1000),
+  time_in_power_zone: array(68, 1000),
   ...quantityFields("session"),
   ...summaryFields(
     (_decimals, _description, wire) => fieldOf(wire),
@@ -166,7 +177,13 @@ export const LAP = message(19, {
   max_fractional_cadence: field(81, 128),
   enhanced_avg_speed: field(110, 1000),
   enhanced_max_speed: field(111, 1000),
+  message_index: field(254),
+  time_in_hr_zone: array(57, 1000),
+  time_in_speed_zone: array(58, 1000),
+  time_in_cadence_zone: array(59, 1000),
+  time_in_power_zone: array(60, 1000),
   ...quantityFields("lap"),
+  ...lapFields(PART_FIELDS),
 });
 
 export const RECORD = message(20, {
@@ -227,9 +244,55 @@ export const LENGTH = message(101, {
   start_time: field(2),
   total_elapsed_time: field(3, 1000),
   total_timer_time: field(4, 1000),
-  total_strokes: field(5),
-  swim_stroke: field(7),
   length_type: field(12),
+  ...lengthFields(PART_FIELDS),
+});
+
+export const SET = message(225, {
+  timestamp: field(254),
+  start_time: field(6),
+  category: array(7),
+  category_subtype: array(8),
+  ...setFields(PART_FIELDS),
+});
+
+export const TIME_IN_ZONE = message(216, {
+  reference_mesg: field(0),
+  reference_index: field(1),
+  time_in_hr_zone: array(2, 1000),
+  time_in_speed_zone: array(3, 1000),
+  time_in_cadence_zone: array(4, 1000),
+  time_in_power_zone: array(5, 1000),
+  hr_zone_high_boundary: array(6),
+  speed_zone_high_boundary: array(7, 1000),
+  cadence_zone_high_boundary: array(8),
+  power_zone_high_boundary: array(9),
+  hr_calc_type: field(10),
+  max_heart_rate: field(11),
+  resting_heart_rate: field(12),
+  threshold_heart_rate: field(13),
+  pwr_calc_type: field(14),
+  functional_threshold_power: field(15),
+});
+
+/** Zones set on the device, one message for each zone. */
+export const HR_ZONE = message(8, { message_index: field(254), high: field(1) });
+export const POWER_ZONE = message(9, { message_index: field(254), high: field(1) });
+export const SPEED_ZONE = message(53, { message_index: field(254), high: field(0, 1000) });
+export const CADENCE_ZONE = message(131, { message_index: field(254), high: field(0) });
+
+export const USER_PROFILE = message(3, {
+  weight: field(4, 10),
+  resting_heart_rate: field(8),
+  default_max_running_heart_rate: field(9),
+  default_max_biking_heart_rate: field(10),
+  default_max_heart_rate: field(11),
+});
+
+export const ZONES_TARGET = message(7, {
+  max_heart_rate: field(1),
+  threshold_heart_rate: field(2),
+  functional_threshold_power: field(3),
 });
 
 export const HR = message(132, {
@@ -285,20 +348,14 @@ export const LAP_TRIGGERS = [
   "fitness_equipment",
 ] as const;
 
-export const SWIM_STROKES = [
-  "freestyle",
-  "backstroke",
-  "breaststroke",
-  "butterfly",
-  "drill",
-  "mixed",
-  "im",
-  "im_by_round",
-  "rimo",
-] as const;
+export const HR_ZONE_CALCULATIONS = ["custom", "percent_max_hr", "percent_hrr", "percent_lthr"] as const;
+export const POWER_ZONE_CALCULATIONS = ["custom", "percent_ftp"] as const;
 
 export const LENGTH_TYPES = ["idle", "active"] as const;
 export const LENGTH_ACTIVE = 1;
+
+/** The upper bits of a message index are flags. */
+export const MESSAGE_INDEX_MASK = 0x0fff;
 
 export const FILE_TYPE_ACTIVITY = 4;
 export const FILE_TYPE_WORKOUT = 5;

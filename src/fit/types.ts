@@ -1,3 +1,6 @@
+import type { Athlete } from "./athlete.ts";
+import type { Exercise } from "./exercises.ts";
+import type { LapFields, LengthFields, SetFields } from "./partFields.ts";
 import type { Quantities } from "./quantities.ts";
 import type { SummaryFields } from "./summaryFields.ts";
 
@@ -27,20 +30,48 @@ export interface FitProblem {
   detail: string;
 }
 
-export interface DecodedLap extends Quantities {
+/** Numbers of zones, lowest zone first. Null for an invalid one. */
+export type ZoneNumbers = (number | null)[];
+/** A zone extends from the upper bound of the zone before it to its own upper bound. */
+interface Zones {
+  time_in_seconds: ZoneNumbers | null;
+}
+export interface TimeInZones {
+  heart_rate:
+    (Zones & { calculation: string | null; upper_bounds_in_beats_per_minute: ZoneNumbers | null }) | null;
+  power: (Zones & { calculation: string | null; upper_bounds_in_watts: ZoneNumbers | null }) | null;
+  speed: (Zones & { upper_bounds_in_meters_per_second: ZoneNumbers | null }) | null;
+  cadence: (Zones & { upper_bounds_in_cycles_per_minute: ZoneNumbers | null }) | null;
+}
+
+/** A developer field of a session or lap. */
+export interface DecodedDeveloperField {
+  name: string;
+  units: string | null;
+  value: number | string | (number | null)[];
+}
+
+export interface DecodedLap extends Quantities, LapFields {
   lap_index: number;
   start_time_in_seconds: number | null;
   trigger: string | null;
+  strokes: number | null;
+  time_in_zones: TimeInZones | null;
+  developer_fields: DecodedDeveloperField[];
 }
 
-export interface DecodedLength {
+export interface DecodedLength extends LengthFields {
   length_index: number;
   lap_index: number | null;
   type: "active" | "idle" | null;
   start_time_in_seconds: number | null;
   elapsed_time_in_seconds: number | null;
-  stroke: string | null;
-  strokes: number | null;
+}
+
+export interface DecodedSet extends SetFields {
+  set_index: number;
+  start_time_in_seconds: number | null;
+  exercise: Exercise | null;
 }
 
 export interface DecodedDevice {
@@ -59,7 +90,11 @@ export interface DecodedDevice {
 export interface ActivityParts {
   laps: DecodedLap[];
   lengths: DecodedLength[];
+  sets: DecodedSet[];
   devices: DecodedDevice[];
+  athlete: Athlete;
+  time_in_zones: TimeInZones | null;
+  developer_fields: DecodedDeveloperField[];
 }
 
 export interface DecodedActivity extends Quantities, SummaryFields, ActivityParts {

@@ -1,4 +1,5 @@
 import { env } from "cloudflare:workers";
+import type { ActivityDetails } from "../../src/activities/activity.ts";
 import { storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { quantities } from "../../src/fit/quantities.ts";
 import { summaryFields } from "../../src/fit/summaryFields.ts";
@@ -75,7 +76,7 @@ export async function seedFile(names: Names, columns: Record<string, Value> = {}
 }
 
 /** A summary with defaults, for tests to change. */
-export const BARE_SUMMARY: Omit<DecodedActivity, "laps" | "lengths" | "devices"> = {
+export const BARE_SUMMARY: Omit<DecodedActivity, keyof ActivityDetails> = {
   session_index: 0,
   session_count: 1,
   sport: "cycling",

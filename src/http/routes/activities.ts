@@ -53,7 +53,7 @@ const listRoute = createRoute({
   },
   responses: {
     200: {
-      description: "A page of activities, without laps, lengths and devices.",
+      description: "A page of activities, without their details.",
       content: { "application/json": { schema: pageOf("ActivityPage", activitySchema) } },
     },
     ...readProblems,
@@ -74,7 +74,7 @@ export const listActivities = endpoint(listRoute, async (c) =>
 const getRoute = createRoute({
   method: "get",
   path: "/api/activities/{activity_id}/",
-  summary: "Get an activity with its laps, lengths and devices",
+  summary: "Get an activity with its details",
   request: { params, query: noQuery },
   responses: {
     200: {

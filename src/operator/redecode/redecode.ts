@@ -1,3 +1,4 @@
+import { NO_DETAILS } from "../../activities/activity.ts";
 import { decodeFile } from "../../activities/decodeFile.ts";
 import { collectorOfId } from "../../collector/client.ts";
 import { settleAll, valuesOf } from "../../concurrency/settleAll.ts";
@@ -102,8 +103,8 @@ async function redecodeFile(env: Env, { code }: RedecodeParameters, file: Stored
   const read = await withStoredBytes(file.partner_id, object, (bytes) => decodeFile(bytes, file));
   if (!read.ok) return { kind: "failed", code: read.code };
   const { activities, warnings } = read.decoded;
-  // Laps, lengths and devices are not stored. A page of them would be large.
-  const stored = activities.map((activity) => ({ ...activity, laps: [], lengths: [], devices: [] }));
+  // Details are not stored. A page of them would be large.
+  const stored = activities.map((activity) => ({ ...activity, ...NO_DETAILS }));
   const decoded = { file, warnings, activities: stored };
   return { kind: "decoded", decoded, characters: JSON.stringify(decoded.activities).length };
 }
