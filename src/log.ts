@@ -191,6 +191,8 @@ type HealingSetback =
   | { outcome: "projected_later"; partner_id: string; import_id: string; fault: FaultName }
   /** D1 or a collector failed or was too slow when a task without held files looked at the user's other sources. */
   | { outcome: "other_sources_unknown"; partner_id: string; fault: FaultName }
+  /** D1 failed while a report was read. Its last line says so. */
+  | { outcome: "report_ended"; partner_id: string; import_id: string; fault: FaultName }
   /** D1 failed or was too slow at the first ping of a user's source. The collector's alarm records the source later. */
   | { outcome: "introduced_later"; collector: string; fault: FaultName }
   /** The platform had stopped running a collector's alarm, and a call set it again. */

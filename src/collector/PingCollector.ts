@@ -1,10 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection } from "../files/write.ts";
-import { countsOf, type ImportCounts } from "../imports/counts.pure.ts";
+import { countsOf } from "../imports/counts.pure.ts";
 import type {
   AcceptedPings,
   AskedObject,
+  CancelledImport,
   Claim,
   Claimant,
   CollectorNames,
@@ -12,6 +13,7 @@ import type {
   Outcome,
   PingEntry,
   PingStatus,
+  ReadImport,
   StartedImport,
   TaskEntry,
 } from "./calls.ts";
@@ -31,6 +33,7 @@ import { previewRetry, retryFiles, type FailedFiles, type RetryPreview } from ".
 import { referencedObjects } from "./files/unreferencedObjects.ts";
 import { identityOf } from "./identity.ts";
 import { Introduction } from "./introduction.ts";
+import { cancelImport } from "./imports/cancelImport.ts";
 import { previewImport, startImport } from "./imports/startImport.ts";
 import { UnprojectedDispatches } from "./outbox/unprojectedDispatches.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
@@ -162,10 +165,15 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     await this.#eraser.applyMissed(bound);
   }
 
-  /** Returns the current counts of an import. Null when this collector no longer stores it. */
-  async readImport(importId: string): Promise<ImportCounts | null> {
+  /** Returns the current counts and status of an import. Null when this collector no longer stores it. */
+  async readImport(importId: string): Promise<ReadImport | null> {
     const row = this.#storage.imports.read(importId);
-    return row === null ? null : countsOf(row);
+    return row === null ? null : { ...countsOf(row), status: row.status };
+  }
+
+  /** Cancels an import. Null when this collector does not store it. */
+  async cancelImport(importId: string): Promise<CancelledImport | null> {
+    return this.#turns.commitIfKnown((turn) => cancelImport(turn, importId));
   }
 
   /** Claims a dispatch for one importer. Null when it is settled, superseded or claimed by another importer. */

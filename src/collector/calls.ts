@@ -1,6 +1,8 @@
 import type { Owner } from "../database/databases.ts";
 import type { FileError, StoredObject } from "../files/file.ts";
 import type { FileProjection, NamedObject, UnnamedObject } from "../files/write.ts";
+import type { ImportCounts } from "../imports/counts.pure.ts";
+import type { ImportStatus } from "../imports/import.ts";
 import type { ImportProjection } from "../imports/write.ts";
 import type { FaultOrigin } from "./dispatches/retrySchedule.pure.ts";
 import type { Submission } from "./files/submission.pure.ts";
@@ -59,6 +61,16 @@ export interface StartedImport {
   /** Whether `unless_empty` prevented the import. */
   not_started?: boolean;
 }
+
+/** Result of a cancellation. */
+export interface CancelledImport {
+  import: ImportProjection;
+  /** Whether the import is cancelled, by this call or an earlier one. Else it had completed before. */
+  is_cancelled: boolean;
+}
+
+/** Current counts of an import. Older code sends no status. */
+export type ReadImport = ImportCounts & { status?: ImportStatus };
 
 /** An inline object that the read model does not name. Callers that run older code do not send the revision. */
 export type AskedObject = NamedObject & Partial<UnnamedObject>;

@@ -5,6 +5,7 @@ import { expireClaim } from "./dispatches/expireClaim.ts";
 import type { CollectorEnv } from "./env.ts";
 import { erasureExpiresAt } from "./erase.ts";
 import { housekeep } from "./housekeep.ts";
+import { skipCancelled } from "./imports/cancelImport.ts";
 import { drainImports } from "./imports/drainImports.ts";
 import { needsProjection } from "./imports/import.pure.ts";
 import { LONGEST_PAUSE_MS, nextAlarm } from "./nextAlarm.pure.ts";
@@ -35,6 +36,7 @@ export function doDueWork(turn: CollectorTurn, backlogs: Backlogs): Dispatch[] {
     }
     if (dispatch.state === "claimed") expireClaim(turn, dispatch);
   }
+  skipCancelled(turn);
   drainImports(turn);
   const { housekeepingAt } = storage.identity;
   if (housekeepingAt !== null && housekeepingAt <= now) housekeep(turn, ALARM_LIMIT);
@@ -80,7 +82,8 @@ function dueWork(
     earliestDispatch: storage.dispatches.earliestDue(),
     moreWaits: state.moreWaits,
     bulkWaits:
-      imports.some((row) => row.drained_to !== null) && storage.dispatches.count("BULK") < BULK_WINDOW,
+      imports.some((row) => row.skipped_to !== null) ||
+      (imports.some((row) => row.drained_to !== null) && storage.dispatches.count("BULK") < BULK_WINDOW),
     changesWait:
       !storage.outbox.isEmpty ||
       (isKnown && (state.unprojected.size > 0 || !storage.identity.isIntroduced)) ||

@@ -1,5 +1,4 @@
-import { HELD_FOR_MS, KEPT_URL_FOR_MS } from "../contract/limits.ts";
-import { CLOSED_IMPORT_KEPT_FOR_MS } from "./ages.pure.ts";
+import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "../contract/limits.ts";
 import { discardUnreferenced } from "./files/unreferencedObjects.ts";
 import { dropUrl, expireHeld } from "./files/versions.pure.ts";
 import type { CollectorStorage } from "./storage/storage.ts";

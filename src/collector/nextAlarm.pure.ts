@@ -6,7 +6,7 @@ export function nextAlarm(waiting: {
   earliestDispatch: number | null;
   /** More entries of the outbox are due than one alarm handles. */
   moreWaits: boolean;
-  /** Files of an import wait, and the window has room for more bulk dispatches. */
+  /** Files of an import wait, and the window has room for more bulk dispatches. Or files of a cancelled one wait. */
   bulkWaits: boolean;
   /** Changes wait for the read model. */
   changesWait: boolean;

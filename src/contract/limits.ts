@@ -70,6 +70,11 @@ export const RETRY_PAUSE_MS = MINUTE_MS;
  */
 export const MAX_RETRIED_FILES = 1_000;
 
+/** Time after its completion in which retries and pings can still correct the counts of an import. */
+export const CLOSED_IMPORT_KEPT_FOR_MS = 30 * DAY_MS;
+/** Number of newest imports of a user and source whose counts can be corrected. Each alarm of a collector reads them. */
+export const IMPORTS_KEPT = 500;
+
 /** Within this time an equal ping counts as a repeated request, sent because the partner did not get the response. */
 export const REPEAT_WINDOW_MS = 10 * MINUTE_MS;
 /** Within this time an equal task repeats the earlier one, and an equal event id requests no second plan. */

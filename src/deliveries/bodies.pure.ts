@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { fileErrorCodeSchema } from "../files/file.ts";
 import { countsOf, importCountsSchema, type ImportCounts } from "../imports/counts.pure.ts";
-import { nothingHeldFields } from "../imports/import.ts";
+import { nothingHeldFields, type ImportStatus } from "../imports/import.ts";
 import { importWarnings } from "../imports/warnings.pure.ts";
 
 const failureSchema = z
@@ -26,7 +26,9 @@ export const importCompletedEventSchema = z
         user_id: z.string(),
         source: z.string(),
         is_initial_import: z.boolean(),
-        status: z.enum(["completed", "completed_with_failures"]).openapi("CompletedImportStatus"),
+        status: z
+          .enum(["completed", "completed_with_failures", "cancelled"])
+          .openapi("CompletedImportStatus"),
         files: importCountsSchema,
         ...nothingHeldFields,
         failures: z.array(failureSchema),
@@ -70,6 +72,7 @@ export interface CompletedImport extends ImportCounts {
   source: string;
   event_id: string | null;
   is_initial_import: boolean;
+  status: ImportStatus;
   held_under_other_source?: string[] | null;
 }
 
@@ -88,7 +91,12 @@ export function importCompletedEvent(
       user_id: completed.user_id,
       source: completed.source,
       is_initial_import: completed.is_initial_import,
-      status: completed.failed > 0 ? "completed_with_failures" : "completed",
+      status:
+        completed.status === "cancelled"
+          ? "cancelled"
+          : completed.failed > 0
+            ? "completed_with_failures"
+            : "completed",
       files: countsOf(completed),
       ...importWarnings(completed),
       failures,

@@ -29,6 +29,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
     "If a file failed, the same bytes would fail again, or its bytes and its URL are no longer stored: correct the file and ping it again. If no file has failed, no retry is needed.",
   original_not_fit:
     "Only FIT files, and gzip or zip files with one FIT file, are returned. The file's `error` says what was received. Ping it again with a URL that returns the FIT file.",
+  import_completed: "No action is needed. To remove the imported files, delete them.",
   no_event_url: "Create an endpoint with `POST /api/endpoints/`, or ask us to set your `event_url`.",
   too_many_endpoints: "Change or delete one of your endpoints.",
   endpoint_on_hold: "End the hold of the endpoint. This also sends the events that were held.",

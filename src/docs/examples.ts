@@ -137,7 +137,7 @@ const timeline: Timeline = {
   ],
 };
 
-const byStatus = { held: 1, queued: 0, imported: 41, failed: 2 };
+const byStatus = { held: 1, queued: 0, imported: 41, failed: 2, skipped: 0 };
 const overview: Overview = {
   since: "2026-11-12T00:00:00.000Z",
   capped: false,
@@ -297,7 +297,7 @@ const userWithSources: UserWithSources = {
   sources: [
     {
       source: names.source,
-      files: { total: 1, held: 0, queued: 0, imported: 1, failed: 0 },
+      files: { total: 1, held: 0, queued: 0, imported: 1, failed: 0, skipped: 0 },
       activities: 1,
       last_ping_at: user.last_ping_at,
       oldest_held_received_at: null,

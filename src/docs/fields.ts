@@ -28,6 +28,9 @@ import { NOTHING_HELD } from "../imports/warnings.pure.ts";
 import { MAX_COUNTED } from "../overview/overview.ts";
 import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS } from "../users/user.ts";
 
+const IMPORT_STATUS =
+  "`running` until each file is settled. `cancelled` from the cancellation on. An import completes exactly once.";
+const SKIPPED_FILES = "Number of files that the cancellation of their import skipped.";
 const IMPORT_WARNINGS = `\`${NOTHING_HELD}\`: the import has no files, because nothing was held for this user and source; check \`source\`. Or the sentence: “${NO_EVENT_URL}” Open list: codes may be added.`;
 
 /** Returns descriptions of the fields of one schema. */
@@ -95,7 +98,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "PartnerEvent.import_id": "Id of the import that the event announces. Null for a test event.",
   "EventWithAttempts.import_id": "Id of the import that the event announces. Null for a test event.",
   "TimelineEntry.import_id": "Id of the import that released the file. Present in `released` steps.",
-  error: "Why the file failed. Null unless `status` is `failed`.",
+  error: "Why the file failed or was skipped. Null unless `status` is `failed` or `skipped`.",
   last_error:
     "Why the last attempt failed, of a queued file. Null before the first attempt, after a new ping, and unless `status` is `queued`.",
   "ActivityFile.next_attempt_at":
@@ -113,7 +116,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   updated_at: "Time of the last change.",
   "Import.updated_at": "Time of the last change, also of the state of its event or plan request.",
   created_at: "Time of creation.",
-  "ActivityFile.status": "State of the newest version.",
+  "ActivityFile.status":
+    "State of the newest version. `skipped`: its import was cancelled before the file was imported.",
 
   // Imports
   requested_at: "Time of the task.",
@@ -122,7 +126,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   total: "Number of all files.",
   pending: "Number of files that are not settled.",
   imported: "Number of imported files.",
-  skipped: "Number of files that needed no new import, or that a newer ping replaced.",
+  skipped:
+    "Number of files that needed no new import, that a newer ping replaced, or that a cancellation skipped.",
   failed: "Number of failed files.",
   held: "Number of files that wait for the task.",
   queued: "Number of files that wait for their import or are being imported.",
@@ -135,13 +140,37 @@ export const FIELDS: Readonly<Record<string, string>> = {
   training_plan: "The request for a training plan. Null when no plan was requested.",
   event:
     "Delivery of this import's completion event. Null until the event exists. A task without `event_id` has no event.",
-  "ImportAnswer.status": "`running` until each file is settled. An import completes exactly once.",
-  "Import.status": "`running` until each file is settled. An import completes exactly once.",
-  "ImportCompletedData.status": "`completed_with_failures` when a file failed, else `completed`.",
+  "ImportAnswer.status": IMPORT_STATUS,
+  "Import.status": IMPORT_STATUS,
+  "ImportCompletedData.status":
+    "`cancelled` after a cancellation. Else `completed_with_failures` when a file failed, or `completed`.",
+  "FilesByStatus.skipped": SKIPPED_FILES,
+  "OverviewDay.skipped": SKIPPED_FILES,
+  "SourceFiles.skipped": SKIPPED_FILES,
   "TrainingPlan.status":
     "`requested`: the request is not delivered yet. `delivered`: the planner accepted it. `failed`: the planner did not accept it.",
   "ImportEvent.status": "State of the delivery.",
   "ImportEvent.attempts": "Number of attempts to deliver the event.",
+
+  "ReportFile.type": "Always `file`.",
+  "ReportFile.status": "State of the file's newest version.",
+  "ReportFile.error_code": "`error.code` of a failed or skipped file. Else null.",
+  "ReportFile.start_time_in_seconds":
+    "Start of the first session, in Unix seconds. Null when no activity can be read.",
+  "ReportFile.sport":
+    "Sport, as the FIT profile names it. `multisport` when the file's sessions have several. Null when no activity can be read.",
+  "ReportFile.distance_in_meters": "Distance of all sessions. Null when not measured.",
+  "ReportEnd.type": "Always `end`.",
+  "ReportEnd.status": IMPORT_STATUS,
+  first_start_time_in_seconds: "Earliest start of the listed files, in Unix seconds. Null without any.",
+  last_start_time_in_seconds: "Latest start of the listed files, in Unix seconds. Null without any.",
+  longest_gap: "The longest gap between two consecutive starts of the listed files. Null for fewer than two.",
+  "ReportGap.start_time_in_seconds": "Start before the gap, in Unix seconds.",
+  end_time_in_seconds: "Start after the gap, in Unix seconds.",
+  duration_in_seconds: "Length of the gap, in seconds.",
+  "ReportEnd.missing_summary_ids":
+    "The `expected_summary_ids` that were never pinged. Absent when the import has no such list.",
+  "ReportError.type": "Always `error`.",
 
   // Activities
   activity_id: "Id of the activity: `{file_id}.{session_index}`.",

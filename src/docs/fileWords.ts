@@ -19,6 +19,7 @@ export const FILE_ERRORS: Readonly<Record<FileErrorCode, string>> = {
   not_an_activity: "The FIT file is not an activity, but a workout, a course or settings.",
   no_activity_data: "The FIT file is an activity without data.",
   held_expired: `The file was held for ${inWords(HELD_FOR_MS)} without a task.`,
+  import_cancelled: "You cancelled the import before this file was imported. Its status is `skipped`.",
   internal: "The service failed.",
 };
 
@@ -38,6 +39,7 @@ export const FILE_ADVICE: Readonly<Record<FileErrorCode, string>> = {
   not_an_activity: "No action is needed. Ping only activities.",
   no_activity_data: "If the device recorded no data, no action is needed. Otherwise ping the whole file.",
   held_expired: "Retry the file. A retry needs no task.",
+  import_cancelled: "No action is needed. To import the file after all, retry it or ping it again.",
   internal: "Retry the file. If it fails again, contact us.",
 };
 

@@ -1,10 +1,12 @@
 import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
 import {
+  CLOSED_IMPORT_KEPT_FOR_MS,
   DOWNLOAD_DEADLINE_MS,
   ERASURE_KEPT_FOR_MS,
   HELD_FOR_MS,
   HOST_RETRIES_FOR_MS,
   HOST_RETRY_DELAYS_MS,
+  IMPORTS_KEPT,
   KEPT_URL_FOR_MS,
   MAX_EXPECTED_IDS,
   MAX_FILE_BYTES,
@@ -382,6 +384,9 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
 <a href="#retryFile">retry</a> the file. Otherwise ping it again with a new URL: with
 <code>priority</code> 1 it is downloaded at once, with 0 it is held until the next task.</p></li>
 </ol>
+<p><a href="#cancelImport">Cancel</a> an import that you started by mistake. Files that are not imported yet become <code>skipped</code>; no plan is requested, and the event has the status <code>cancelled</code>.</p>
+<p>If you ping a failed file of an import again with <code>priority</code> 1, or retry it, and it is imported, the import counts it as imported instead of failed; without further failures its status becomes <code>completed</code>.
+If you ping it again with <code>priority</code> 0, the import counts it as skipped, and the import of the next task counts the new version. No second event is sent. The counts of an import are final ${inWords(CLOSED_IMPORT_KEPT_FOR_MS)} after its completion, or when its user and source have ${IMPORTS_KEPT} newer imports.</p>
 <p>Live rides do not need a task. Ping them with <code>priority</code> 1.</p>`,
     },
     {

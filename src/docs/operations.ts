@@ -11,7 +11,7 @@ import {
   RETRY_PAUSE_MS,
 } from "../contract/limits.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
-import { BYTES_PER_REQUEST } from "../http/rateLimit.ts";
+import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
 
 /** Documentation of an operation that its route does not have: name for generated clients, chapter, description. */
 export interface Operation {
@@ -121,11 +121,27 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Imports",
     description: "If you do not receive events, poll the import until `completed_at` is set.",
   },
+  "GET /api/imports/{import_id}/report/": {
+    operationId: "getReport",
+    tag: "Imports",
+    description:
+      "Returns JSON lines (`application/x-ndjson`) in the order of file ids, also for a running import. A report is complete if its last line has the type `end`. " +
+      "A last line of the type `error`, or another one, means that files are missing: request the report again. Files that belong to a later import, or that were " +
+      `deleted, have no line. Every ${inDigits(ROWS_PER_REQUEST)} rows that the database reads for it count as one request.`,
+  },
+  "POST /api/imports/{import_id}/cancel/": {
+    operationId: "cancelImport",
+    tag: "Imports",
+    description:
+      "Skips the files of a running import that are not imported yet. Files that are being downloaded or decoded at that moment are still imported, or fail. " +
+      "Then the import completes: its event has the status `cancelled`, and no training plan is requested. A `skipped` file is not released by a later task: retry it, " +
+      "or ping it again. Files that you retried, or pinged again with `priority` 1, are imported. A repeated cancellation returns 202 as well. A completed import gets 409 `import_completed`.",
+  },
   "POST /api/imports/{import_id}/retry/": {
     operationId: "retryImport",
     tag: "Imports",
     description:
-      "Imports the failed files of an import again. `completed_at` does not change, and no second event or plan request is sent. Each queued file counts " +
+      "Imports the failed and skipped files of an import again. `completed_at` does not change, and no second event or plan request is sent. Each queued file counts " +
       `as one file of the \`files\` limit. At most ${inDigits(MAX_RETRIED_FILES)} files are queued: send the request again for the others. ${RETRY_PAUSE}. ` +
       `Files that were retried more recently are skipped. If no other file is left, the response is 429 with \`Retry-After\`.`,
   },

@@ -88,6 +88,11 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   RrIntervals:
     "Beat-to-beat intervals of an activity, in two lists of equal length. The lists are empty for an activity without intervals.",
   RrSource: `FIT message that contains beat-to-beat intervals. ${CLOSED_LIST}`,
+  ReportEnd: "Last line of a complete report.",
+  ReportError: "Last line of an incomplete report.",
+  ReportFile: "One file of the import.",
+  ReportGap: "The longest time without the start of an activity.",
+  ReportLine: "One line of an import's report; `type` says which kind.",
   SourceFiles: "Number of a user's files from one source by status.",
   SpeedZones: "Time in zones of speed, and their bounds.",
   Streams:

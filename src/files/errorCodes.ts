@@ -11,6 +11,7 @@ export const FILE_ERROR_CODES = [
   "not_an_activity",
   "no_activity_data",
   "held_expired",
+  "import_cancelled",
   "internal",
 ] as const;
 export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
@@ -29,5 +30,6 @@ export const RETRY_CAN_HELP: Readonly<Record<FileErrorCode, boolean>> = {
   not_an_activity: false,
   no_activity_data: false,
   held_expired: true,
+  import_cancelled: true,
   internal: true,
 };

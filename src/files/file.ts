@@ -13,7 +13,7 @@ export interface StoredObject {
   size_in_bytes: number;
 }
 
-export const FILE_STATUSES = ["held", "queued", "imported", "failed"] as const;
+export const FILE_STATUSES = ["held", "queued", "imported", "failed", "skipped"] as const;
 export type FileStatus = (typeof FILE_STATUSES)[number];
 export const fileStatusSchema = z.enum(FILE_STATUSES).openapi("FileStatus");
 

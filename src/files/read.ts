@@ -58,7 +58,7 @@ export interface FileRow extends Record<keyof PingFields, unknown> {
   updated_at: number;
 }
 
-/** Returns the fields that describe the last fault: `error` of a failed file, `last_error` of a queued one. */
+/** Returns the fields that describe the last fault: `error` of a failed or skipped file, `last_error` of a queued one. */
 function faultFields(
   status: FileStatus,
   fault: FileError | null,
@@ -66,7 +66,7 @@ function faultFields(
 ): Pick<File, "error" | "last_error" | "next_attempt_at"> {
   const isQueued = status === "queued";
   return {
-    error: status === "failed" ? fault : null,
+    error: status === "failed" || status === "skipped" ? fault : null,
     last_error: isQueued ? fault : null,
     next_attempt_at: isQueued && nextAttemptAt !== null ? instantOf(nextAttemptAt) : null,
   };
@@ -369,6 +369,7 @@ function statusCondition(status: FileStatus): string {
     // The row has these statuses as partners read them. No lookup of the import is needed.
     case "imported":
     case "failed":
+    case "skipped":
       return `f.status = '${status}'`;
   }
 }

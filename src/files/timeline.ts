@@ -10,6 +10,7 @@ const TIMELINE_STEPS = [
   "attempt_interrupted",
   "imported",
   "failed",
+  "skipped",
   "retried",
 ] as const;
 

@@ -36,8 +36,9 @@ import {
 import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
 import { getFile, getOriginal, getTimeline, listFiles, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
-import { getImport, listImports, retryImport } from "./routes/imports.ts";
+import { getImport, listImports, postCancel, retryImport } from "./routes/imports.ts";
 import { inspectFile } from "./routes/inspect.ts";
+import { getReport } from "./routes/report.ts";
 import { getOverview } from "./routes/overview.ts";
 import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
@@ -109,6 +110,8 @@ app.openapiRoutes([
   getRrIntervals,
   listImports,
   getImport,
+  postCancel,
+  getReport,
   retryImport,
   listEvents,
   getEvent,

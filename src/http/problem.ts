@@ -20,6 +20,7 @@ export const PROBLEMS = {
   method_not_allowed: { status: 405, title: "The path does not support this method" },
   body_too_slow: { status: 408, title: "The body arrived too slowly" },
   not_retryable: { status: 409, title: "No file can be retried" },
+  import_completed: { status: 409, title: "The import has completed" },
   no_event_url: { status: 409, title: "No event_url is configured" },
   original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
   too_many_endpoints: { status: 409, title: "The partner has too many endpoints" },

@@ -95,6 +95,16 @@ export function chargeRows(c: RequestContext & Pick<Context<AppEnv>, "req">, row
   spend(c, policyOf(c), (bucket) => charge(bucket, limit, parts, Date.now()));
 }
 
+/** Returns a function that counts the rows of a response that is read in parts. All parts together count like one read. */
+export function rowCounter(c: RequestContext & Pick<Context<AppEnv>, "req">): (rows: number) => void {
+  let rest = 0;
+  return (rows) => {
+    const requests = Math.floor((rest + rows) / ROWS_PER_REQUEST);
+    rest = rest + rows - requests * ROWS_PER_REQUEST;
+    chargeRows(c, (requests + 1) * ROWS_PER_REQUEST);
+  };
+}
+
 /**
  * Counts a partner's requests, reads and writes separately, and sets the `RateLimit` headers of
  * draft-ietf-httpapi-ratelimit-headers. The platform's limiter is the upper bound over all isolates of a location. It also

@@ -3,7 +3,7 @@ import { orNull } from "../contract/orNull.ts";
 import { eventStatusSchema } from "../deliveries/event.ts";
 import { importFilesSchema } from "./counts.pure.ts";
 
-export const IMPORT_STATUSES = ["running", "completed", "completed_with_failures"] as const;
+export const IMPORT_STATUSES = ["running", "completed", "completed_with_failures", "cancelled"] as const;
 export type ImportStatus = (typeof IMPORT_STATUSES)[number];
 export const importStatusSchema = z.enum(IMPORT_STATUSES).openapi("ImportStatus");
 

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import type { ReadImport } from "../collector/calls.ts";
 import { collectorOfId } from "../collector/client.ts";
 import { databaseFor } from "../database/databases.ts";
 import { visibleEventStatus, type DeliveryStatus } from "../deliveries/event.ts";
@@ -23,6 +24,7 @@ import type { Partner } from "../partners/partner.ts";
 import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.pure.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
 import { importWarnings } from "./warnings.pure.ts";
+import type { ImportProjection } from "./write.ts";
 
 export interface ImportRow extends ImportCounts {
   import_id: string;
@@ -59,6 +61,20 @@ function planStatus(status: DeliveryStatus): "requested" | "delivered" | "failed
 /** Fields of a partner that the JSON of its imports depends on. */
 type PartnerView = Pick<Partner, "partner_id" | "database" | "event_url">;
 
+/** Returns an import as its collector stores it, while the read model cannot be read. */
+export function importOfProjection(partner: PartnerView, row: ImportProjection): Import {
+  const others = row.held_under_other_source ?? null;
+  return importOf(partner, {
+    ...row,
+    is_initial_import: row.is_initial_import ? 1 : 0,
+    held_under_other_source: others === null ? null : JSON.stringify(others),
+    updated_at: Date.now(),
+    plan_status: null,
+    event_status: null,
+    event_attempts: null,
+  });
+}
+
 /** Returns an import of a row of `IMPORT_COLUMNS`. */
 export function importOf(partner: PartnerView, row: ImportRow): Import {
   const unsendable = row.event_id !== null && row.event_status !== "delivered" && partner.event_url === null;
@@ -88,8 +104,8 @@ export function importOf(partner: PartnerView, row: ImportRow): Import {
   };
 }
 
-/** Returns the current counts of a running import from its collector, or null when the collector cannot be reached. */
-async function liveCounts(env: Env, partnerId: string, importId: string): Promise<ImportCounts | null> {
+/** Returns the current counts and status of an import from its collector. Null when the collector cannot be reached. */
+async function liveCounts(env: Env, partnerId: string, importId: string): Promise<ReadImport | null> {
   try {
     return await collectorOfId(env, partnerId, importId).readImport(importId);
   } catch {
@@ -115,12 +131,14 @@ export async function readImport(env: Env, partner: PartnerView, importId: strin
       .all<{ summary_ids: string }>(),
   ]);
   if (row === null) return null;
-  const counts = row.status === "running" ? await liveCounts(env, partnerId, importId) : null;
+  const live = row.completed_at === null ? await liveCounts(env, partnerId, importId) : null;
   const slices = missing.results.map((slice) => parseColumn(namesColumn, slice.summary_ids));
   return {
     ...importOf(partner, row),
     ...(slices.length === 0 ? {} : { missing_summary_ids: slices.flat() }),
-    ...(counts === null ? {} : { files: importFilesOf(counts) }),
+    ...(live === null ? {} : { files: importFilesOf(live) }),
+    // The collector completes an import before its event can be read. Only a cancellation shows at once.
+    ...(live?.status === "cancelled" ? { status: live.status } : {}),
   };
 }
 

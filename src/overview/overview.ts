@@ -6,7 +6,7 @@ const count = z.number().int().min(0);
 const instant = z.iso.datetime();
 
 const filesByStatus = z
-  .strictObject({ held: count, queued: count, imported: count, failed: count })
+  .strictObject({ held: count, queued: count, imported: count, failed: count, skipped: count })
   .openapi("FilesByStatus");
 
 /** Maximum number of each that one overview counts. A file costs up to seven rows read in D1, the others up to three. */

@@ -23,7 +23,7 @@ interface FileCount {
   found: number;
 }
 
-const noFiles = (): FilesByStatus => ({ held: 0, queued: 0, imported: 0, failed: 0 });
+const noFiles = (): FilesByStatus => ({ held: 0, queued: 0, imported: 0, failed: 0, skipped: 0 });
 
 /** Returns SQL for the newest rows of `select`, at most ?3. `found` has one row more, which shows that there are more. */
 function newestOf(select: string): string {

@@ -20,6 +20,7 @@ interface SourceRow {
   queued: number;
   imported: number;
   failed: number;
+  skipped: number;
   activities: number;
   last_ping_at: number;
   oldest_held_at: number | null;
@@ -64,6 +65,7 @@ export async function readUser(
       .prepare(
         `SELECT e.source, count(*) AS total, sum(e.status = 'held') AS held, sum(e.status = 'queued') AS queued,
            sum(e.status = 'imported') AS imported, sum(e.status = 'failed') AS failed,
+           sum(e.status = 'skipped') AS skipped,
            sum(e.activity_count) AS activities, max(e.received_at) AS last_ping_at,
            min(CASE WHEN e.status = 'held' THEN e.received_at END) AS oldest_held_at
          FROM (

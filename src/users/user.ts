@@ -11,7 +11,14 @@ const sourceSchema = z
   .strictObject({
     source: z.string(),
     files: z
-      .strictObject({ total: count, held: count, queued: count, imported: count, failed: count })
+      .strictObject({
+        total: count,
+        held: count,
+        queued: count,
+        imported: count,
+        failed: count,
+        skipped: count,
+      })
       .openapi("SourceFiles"),
     activities: count,
     last_ping_at: z.iso.datetime(),

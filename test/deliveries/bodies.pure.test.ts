@@ -16,6 +16,7 @@ const completed: CompletedImport = {
   user_id: "u",
   source: "s",
   event_id: null,
+  status: "completed_with_failures",
   is_initial_import: true,
   ...countsOf({ total: 120, imported: 10, skipped: 9, failed: 101 }),
 };

@@ -23,6 +23,7 @@ const BODY = JSON.stringify(
       source: "head-unit",
       event_id: null,
       is_initial_import: true,
+      status: "completed",
       ...countsOf({ total: 1, imported: 1 }),
     },
     [],

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { z } from "zod";
 import { HOST_RETRY_DELAYS_MS } from "../../src/contract/limits.ts";
 import { fileSchema } from "../../src/files/file.ts";
 import { importSchema } from "../../src/imports/import.ts";
@@ -273,9 +274,74 @@ describe("an import with failures", () => {
     await deliverEvent(who.partnerId, `evt_${import_id}`);
     expect(await read(who, `/api/imports/${import_id}/`)).toEqual({
       ...before,
+      updated_at: expect.any(String),
       files: { ...countsOf({ total: 3, imported: 2, failed: 1 }), pending: 0 },
     });
     expect(outside.to(RECEIVER)).toHaveLength(1);
+  });
+
+  const failedImport = async (who: TestPartner, answers: Record<string, Answer>) => {
+    const outside = playOutside(answers);
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    const url = (name: string) => `${HOST}/${name}`;
+    const [, file] = await ping(
+      who,
+      { summary_id: "a", callback_url: url("a"), priority: 0 },
+      { summary_id: "b", callback_url: url("b"), priority: 0 },
+    );
+    const { import_id } = await task(who, { event_id: "e" });
+    await settle(collector);
+    const path = `/api/imports/${import_id}/`;
+    expect(await read(who, path)).toMatchObject({ status: "completed_with_failures", files: { failed: 1 } });
+    const failures = async () =>
+      (await read(who, `/api/files/?import_id=${import_id}&status=failed`))["data"];
+    return { outside, collector, path, import_id, file_id: file?.file_id, failures };
+  };
+
+  test("counts a failed file that is pinged again with priority 1 and imported as imported", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const { collector, path, import_id, file_id, failures } = await failedImport(who, {
+      [`${HOST}/a`]: once(rideFile()),
+      [`${HOST}/b`]: gone,
+      [`${HOST}/b2`]: gone,
+      [`${HOST}/b3`]: once(rideFile({ seconds: 20 })),
+      [RECEIVER]: () => new Response("ok"),
+    });
+    await ping(who, { summary_id: "b", callback_url: `${HOST}/b2`, priority: 1 });
+    await settle(collector);
+    expect(await read(who, path)).toMatchObject({ status: "completed_with_failures", files: { failed: 1 } });
+    expect(await failures()).toHaveLength(1);
+    await ping(who, { summary_id: "b", callback_url: `${HOST}/b3`, priority: 1 });
+    await settle(collector);
+    expect(await read(who, path)).toMatchObject({
+      status: "completed",
+      files: { total: 2, pending: 0, imported: 2, failed: 0 },
+    });
+    expect(await failures()).toEqual([]);
+    expect(await read(who, `/api/files/${file_id}/`)).toMatchObject({ status: "imported", import_id });
+    await problemOf(await send(who, "POST", `${path}retry/`), 409, "not_retryable");
+    const events = z.array(z.unknown()).parse((await read(who, "/api/events/"))["data"]);
+    expect(events).toHaveLength(1);
+  });
+
+  test("counts a failed file that is pinged again with priority 0 as skipped, and the next import counts it", async () => {
+    const who = await newPartner();
+    const { collector, path, failures } = await failedImport(who, {
+      [`${HOST}/a`]: once(rideFile()),
+      [`${HOST}/b`]: gone,
+      [`${HOST}/b2`]: once(rideFile({ seconds: 20 })),
+    });
+    await ping(who, { summary_id: "b", callback_url: `${HOST}/b2`, priority: 0 });
+    await settle(collector);
+    const replaced = { status: "completed", files: { total: 2, imported: 1, skipped: 1, failed: 0 } };
+    expect(await read(who, path)).toMatchObject(replaced);
+    expect(await failures()).toEqual([]);
+    const next = await task(who, { event_id: "f" });
+    await settle(collector);
+    expect(await read(who, `/api/imports/${next.import_id}/`)).toMatchObject({
+      files: { total: 1, imported: 1 },
+    });
+    expect(await read(who, path)).toMatchObject(replaced);
   });
 
   test("without retryable files returns a 409", async () => {

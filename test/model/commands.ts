@@ -27,6 +27,7 @@ export type Command =
   | { do: "erase"; user: number; endsAt: number | null; pace: Pace }
   | { do: "retry file"; user: number; source: number; summary: number; pace: Pace }
   | { do: "retry import"; pick: number; pace: Pace }
+  | { do: "cancel"; pick: number; endsAt: number | null; pace: Pace }
   | { do: "scheduled"; endsAt: number | null; pace: Pace }
   | { do: "fault"; store: Store; kind: FaultKind }
   | { do: "outage"; store: Store; down: boolean }
@@ -96,6 +97,7 @@ const retryFile = fc.record({
   pace,
 });
 const retryImport = fc.record({ do: fc.constant("retry import" as const), pick, pace });
+const cancel = fc.record({ do: fc.constant("cancel" as const), pick, endsAt, pace });
 const pass = fc.record({
   do: fc.constant("pass" as const),
   ms: fc.constantFrom(
@@ -110,7 +112,7 @@ const pass = fc.record({
     -2 * SECOND,
   ),
 });
-const actor: fc.Arbitrary<Command> = fc.oneof(ping, task, deliver, alarm, erase, retryFile);
+const actor: fc.Arbitrary<Command> = fc.oneof(ping, task, deliver, alarm, erase, retryFile, cancel);
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 8, arbitrary: ping },
@@ -131,6 +133,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: erase },
   { weight: 1, arbitrary: retryFile },
   { weight: 1, arbitrary: retryImport },
+  { weight: 2, arbitrary: cancel },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("scheduled" as const), endsAt, pace }) },
   {
     weight: 3,
@@ -190,6 +193,8 @@ async function perform(world: World, command: Command): Promise<void> {
       return world.retryFile(command, command.pace);
     case "retry import":
       return world.retryImport(command.pick, command.pace);
+    case "cancel":
+      return world.cancel(command.pick, command.endsAt, command.pace);
     case "scheduled":
       return world.scheduled(command.endsAt, command.pace);
     case "fault":

@@ -85,6 +85,7 @@ const COLLECTOR_METHODS = [
   "retry",
   "erase",
   "readImport",
+  "cancelImport",
   "claim",
   "report",
   "abandon",

@@ -16,7 +16,7 @@ const fileRow = z.object({
   file_id: z.string(),
   user_id: z.string(),
   source: z.string(),
-  status: z.enum(["held", "queued", "imported", "failed"]),
+  status: z.enum(["held", "queued", "imported", "failed", "skipped"]),
   attempts: z.number(),
   import_id: z.string().nullable(),
   error: z.string().nullable(),
@@ -178,7 +178,10 @@ function filesAreSettled(
           `collector and read model agree: ${JSON.stringify(saysIt)} is read as ${JSON.stringify(readAs)}`,
         );
       }
-      if (read.status === "failed" && read.error === null) world.break("a failed file has a reason");
+      if ((read.status === "failed" || read.status === "skipped") && read.error === null)
+        world.break("a failed or skipped file has a reason");
+      if (read.status === "skipped" && !world.cancelled.has(read.import_id ?? ""))
+        world.break("only a cancellation leaves a file skipped");
       if (row.current?.state === "imported" && read.stored_version !== row.current.version)
         world.break("a file that is counted as imported is readable");
       if (!users.some(({ user_id }) => user_id === user))
@@ -259,7 +262,10 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
       if (row.current?.state === "failed" && row.held === null && last.gives && last.content.good) {
         const { fault } = row.current;
         const excused =
-          fault?.code === "callback_gone" || fault?.code === "held_expired" || fault?.code === "internal";
+          (fault?.code === "import_cancelled" && world.cancelled.has(row.current.import_id ?? "")) ||
+          fault?.code === "callback_gone" ||
+          fault?.code === "held_expired" ||
+          fault?.code === "internal";
         if (!excused) world.break(`a good file is imported (${fault?.code})`);
       }
       if (row.current?.state === "imported" && row.held === null && read?.stored_version != null) {
@@ -327,7 +333,7 @@ function tasksRelease(world: World, { ledgers }: Remains): void {
   }
 }
 
-function importsComplete(world: World, { ledgers, imports, deliveries, bounds }: Remains): void {
+function importsComplete(world: World, { ledgers, files, imports, deliveries, bounds }: Remains): void {
   const plans = new Map<string, number[]>();
   for (const row of imports) {
     const { total, imported, skipped, failed, status, completed_at } = row;
@@ -335,8 +341,22 @@ function importsComplete(world: World, { ledgers, imports, deliveries, bounds }:
       world.break(`every import completes: ${JSON.stringify(row)}`);
     if (imported + skipped + failed !== total)
       world.break(`an import's counts add up: ${JSON.stringify(row)}`);
-    if ((status === "completed_with_failures") !== failed > 0)
+    if (status !== "cancelled" && (status === "completed_with_failures") !== failed > 0)
       world.break("the status of an import shows whether files failed");
+    const cancellation = world.cancelled.get(row.import_id);
+    if (status === "cancelled" ? cancellation === undefined : cancellation === "answered")
+      world.break(`an import is cancelled if the partner was told so: ${status}`);
+    if (
+      status === "cancelled" &&
+      deliveries.some(({ delivery_id }) => delivery_id === `plan_${row.import_id}`)
+    )
+      world.break("a cancelled import requests no plan");
+    // An erasure may delete counted files, and leave an import that a later task started.
+    const listed = files.filter(
+      (file) => file.import_id === row.import_id && file.status === "failed",
+    ).length;
+    if (failed !== listed && !world.erasures.some(({ user }) => user === row.user_id))
+      world.break(`an import counts as failed what its list of failed files shows: ${failed}, ${listed}`);
     const events = deliveries.filter(
       (delivery) => delivery.import_id === row.import_id && delivery.kind === "event",
     );

@@ -15,6 +15,7 @@ import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";
 import { consumeDeadDispatches, consumeDispatches } from "../../src/importer/consumeDispatches.ts";
+import { cancelImport } from "../../src/imports/cancelImport.ts";
 import { startImport } from "../../src/imports/startImport.ts";
 import { digestOf, newWebhookSecret, partnerKey, type Partner } from "../../src/partners/partner.ts";
 import { acceptPings } from "../../src/pings/acceptPings.ts";
@@ -167,6 +168,8 @@ export class World {
   readonly posts: Post[] = [];
   /** Sent pings, so that the partner can repeat one. */
   readonly sent: ValidPing[] = [];
+  /** Imports that were to be cancelled, and whether the response said that they are. */
+  readonly cancelled = new Map<string, "requested" | "answered">();
   readonly answered: { file_id: string; collector: string; user: string; from: number }[] = [];
   readonly broken: string[] = [];
   readonly trace: string[] = [];
@@ -296,7 +299,11 @@ export class World {
    * its minutes.
    */
   async pass(ms: number): Promise<void> {
-    if (ms >= LONGEST_INVOCATION_MS) for (const invocation of this.#invocations) invocation.ended = true;
+    if (ms >= LONGEST_INVOCATION_MS) {
+      for (const invocation of this.#invocations) invocation.ended = true;
+      // A call of an object that they made ends as well, and not hours later: its waits have deadlines of seconds.
+      await this.scheduler.finish();
+    }
     if (ms < 0) this.skewed = true;
     const until = this.now + ms;
     for (;;) {
@@ -548,6 +555,23 @@ export class World {
     });
   }
 
+  cancel(pick: number, endsAt: number | null, pace: Pace): Promise<void> {
+    const started = this.tasks.filter((task) => task.answer !== null);
+    const import_id = started[pick % Math.max(1, started.length)]?.answer?.import.import_id;
+    if (import_id === undefined) return Promise.resolve();
+    if (!this.cancelled.has(import_id)) this.cancelled.set(import_id, "requested");
+    return this.invoke(
+      `cancel ${import_id.slice(-4)}`,
+      endsAt,
+      pace,
+      () => cancelImport(this.platform.env, this.partner, import_id),
+      (found) => {
+        this.note(`  ${found === null ? "unknown" : found.import.status}`);
+        if (found?.is_cancelled === true) this.cancelled.set(import_id, "answered");
+      },
+    );
+  }
+
   #stored(key: string, bytes: Uint8Array): void {
     const invocation = current.getStore();
     const version = Number(key.split("/").at(-1));
@@ -633,6 +657,7 @@ export class World {
       case "retry":
       case "erase":
       case "readImport":
+      case "cancelImport":
       case "abandon":
       case "namedObjects":
         return () => undefined;
@@ -774,7 +799,10 @@ export class World {
       const readable =
         state === "imported"
           ? Number(read?.["stored_version"] ?? 0) >= version
-          : state === "failed" && (read?.["status"] === "failed" || Number(read?.["version"] ?? 0) > version);
+          : state === "failed" &&
+            (read?.["status"] === "failed" ||
+              read?.["status"] === "skipped" ||
+              Number(read?.["version"] ?? 0) > version);
       if (!readable) this.break(`a file of an import is readable before its event (${state})`);
     }
   }

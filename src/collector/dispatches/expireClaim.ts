@@ -2,6 +2,7 @@ import { logLine } from "../../log.ts";
 import { finishAttempts } from "../files/finishAttempts.ts";
 import * as versions from "../files/versions.pure.ts";
 import { nameOf } from "../identity.ts";
+import { skipUnclaimed } from "../imports/cancelImport.ts";
 import { Tally } from "../imports/tally.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { splitExpired, type Dispatch } from "./dispatch.pure.ts";
@@ -20,15 +21,14 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
     const before = found.get(fileId);
     const queued = versions.queuedVersion(before, version);
     if (before === undefined || queued === null) continue;
-    failed.push({
-      before,
-      after: versions.failExhausted(before, version, before.revision + dispatch.claims + 1, now),
-    });
-    tally.add(queued, "failed");
+    const after = versions.failExhausted(before, version, before.revision + dispatch.claims + 1, now);
+    failed.push({ before, after });
+    tally.add(queued, versions.failedAs(after));
   }
   storage.files.write(failed.map(({ after }) => after));
   storage.dispatches.delete(dispatch.dispatch_id);
   storage.dispatches.write(retries);
+  if (retries.length > 0) skipUnclaimed(turn);
   const alone = retries.flatMap((dispatch) => dispatch.files);
   storage.files.write(
     alone.flatMap(([fileId, version]) => {

@@ -1,3 +1,4 @@
+import { skipUnclaimed } from "../imports/cancelImport.ts";
 import type { CollectorTurn } from "../turn.ts";
 
 /**
@@ -11,4 +12,5 @@ export function putBackDispatch(turn: CollectorTurn, dispatchId: string, claim: 
   const due_at = now + clock.leaseMs;
   storage.dispatches.write([{ ...dispatch, state: "sent", claim: null, due_at }]);
   turn.alarmBy(due_at);
+  skipUnclaimed(turn);
 }

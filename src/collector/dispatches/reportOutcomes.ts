@@ -7,11 +7,13 @@ import {
   failLastAttempt,
   nextFaultSeries,
   postpone,
+  failedAs,
   queuedVersion,
   succeed,
   type FileVersions,
   type QueuedVersion,
 } from "../files/versions.pure.ts";
+import { skipUnclaimed } from "../imports/cancelImport.ts";
 import { drainLater } from "../imports/drainImports.ts";
 import { Tally } from "../imports/tally.pure.ts";
 import type { CollectorTurn } from "../turn.ts";
@@ -91,10 +93,11 @@ function applyOutcomes(turn: CollectorTurn, dispatch: Dispatch, outcomes: readon
       retries.push({ ...alone, exclusive: dispatch.exclusive });
       continue;
     }
-    tally.add(queued, outcome.result === "imported" ? "imported" : "failed");
+    tally.add(queued, outcome.result === "imported" ? "imported" : failedAs(after));
     if (outcome.result !== "imported") failed.push({ before, after });
   }
   retries.push(...postponedDispatches(turn, dispatch, postponed, now));
+  if (retries.length > 0) skipUnclaimed(turn);
   storage.files.write(changed);
   storage.dispatches.write(retries);
   for (const retry of retries) turn.alarmBy(retry.due_at);

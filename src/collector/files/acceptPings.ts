@@ -3,11 +3,20 @@ import type { AcceptedPings, PingEntry, PingStatus } from "../calls.ts";
 import { liveDispatches, SEND_GRACE_MS, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorIdentity } from "../identity.ts";
+import { applyTally } from "../imports/completeImport.ts";
+import { Tally } from "../imports/tally.pure.ts";
 import type { OutboxEntry } from "../outbox/entry.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { discardUnreferenced } from "./unreferencedObjects.ts";
-import { acceptVersion, isSuperseded, newestOf, queuedVersion, type FileVersions } from "./versions.pure.ts";
+import {
+  acceptVersion,
+  isSkipped,
+  isSuperseded,
+  newestOf,
+  queuedVersion,
+  type FileVersions,
+} from "./versions.pure.ts";
 
 /** Makes pings versions of their files, in order. Returns the dispatches to send immediately. */
 export function acceptPings(
@@ -15,13 +24,14 @@ export function acceptPings(
   entries: readonly PingEntry[],
 ): { accepted: AcceptedPings; dispatches: Dispatch[] } {
   const { storage, now, clock } = turn;
-  const { statuses, versions, repeats, changed, live, duplicates, discarded } = judgePings(
+  const { statuses, versions, repeats, changed, live, duplicates, discarded, replacedFailures } = judgePings(
     storage,
     turn.identity,
     entries,
     now,
   );
   storage.files.write(changed);
+  applyTally(turn, replacedFailures);
   storage.files.rememberDuplicates(duplicates);
   const dispatches = liveDispatches(turn, live, now + SEND_GRACE_MS);
   storage.dispatches.write(dispatches);
@@ -70,6 +80,8 @@ interface Judged extends AcceptedPings {
   duplicates: string[];
   /** Objects that no version references any more. */
   discarded: OutboxEntry[];
+  /** Failed files that their imports now count as skipped, because a newer version is held. */
+  replacedFailures: Tally;
 }
 
 function judgePings(
@@ -84,6 +96,7 @@ function judgePings(
   const live: Judged["live"] = [];
   const duplicates: string[] = [];
   const discarded: OutboxEntry[] = [];
+  const replacedFailures = new Tally();
   const statuses: PingStatus[] = [];
   const versions: number[] = [];
   const repeats: number[] = [];
@@ -101,6 +114,10 @@ function judgePings(
       continue;
     }
     discarded.push(...discardUnreferenced(identity, before, after));
+    const failed = before?.current?.state === "failed" ? before.current : null;
+    if (failed?.import_id != null && newest.state === "held" && !isSkipped(failed)) {
+      replacedFailures.correct(failed.import_id, "failed", "skipped");
+    }
     if (newest.state === "queued") live.push({ file_id: entry.file_id, version: newest.version });
     files.set(entry.file_id, after);
     changed.set(entry.file_id, after);
@@ -115,5 +132,6 @@ function judgePings(
     live: live.filter(({ file_id, version }) => queuedVersion(files.get(file_id), version) !== null),
     duplicates,
     discarded,
+    replacedFailures,
   };
 }

@@ -1,7 +1,7 @@
 import type { FileProjection } from "../../files/write.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import { pingFieldsOf } from "../../files/pingFields.pure.ts";
-import { newestOf, type FileVersions } from "./versions.pure.ts";
+import { isSkipped, newestOf, type FileVersions } from "./versions.pure.ts";
 
 /** Returns the state of a file's newest version, with the file's names, for the read model. */
 export function projectionOf(identity: CollectorIdentity, file: FileVersions): FileProjection {
@@ -15,7 +15,7 @@ export function projectionOf(identity: CollectorIdentity, file: FileVersions): F
     source,
     summary_id: file.summary_id,
     ...pingFieldsOf(newest.submission),
-    status: newest.state,
+    status: newest.state === "failed" && isSkipped(newest) ? "skipped" : newest.state,
     attempts: dispatched?.attempts ?? 0,
     import_id: dispatched?.import_id ?? null,
     error: newest.state === "queued" || newest.state === "failed" ? newest.fault : null,

@@ -1,6 +1,13 @@
 import type { FileErrorCode } from "../../files/errorCodes.ts";
 
-export const STEP_KINDS = ["attempt_failed", "attempt_interrupted", "imported", "failed", "retried"] as const;
+export const STEP_KINDS = [
+  "attempt_failed",
+  "attempt_interrupted",
+  "imported",
+  "failed",
+  "skipped",
+  "retried",
+] as const;
 export type StepKind = (typeof STEP_KINDS)[number];
 
 /** An event of a version. `at` is in Unix milliseconds. */

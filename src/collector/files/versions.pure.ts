@@ -31,8 +31,10 @@ export interface HeldVersion extends Version {
 interface DispatchedVersion extends Version {
   /** Import that counts it. Null when no import does, as for a live ride. */
   import_id: string | null;
-  /** Whether it failed and was retried. Its import has counted it as failed; a success corrects that count. */
+  /** Whether it follows a failed or skipped version that its import has counted. Another outcome corrects that count. */
   retried: boolean;
+  /** Whether its import has counted it as skipped instead of failed. Absent: no. */
+  skipped?: boolean;
   /** Number of ended attempts, counted on over retries, and over a new ping of a queued or failed file. */
   attempts: number;
   /** Events since the first dispatch, limited in number. */
@@ -124,8 +126,9 @@ function queued(
   {
     import_id,
     retried,
+    skipped = false,
     attempts = 0,
-  }: Pick<DispatchedVersion, "import_id" | "retried"> & { attempts?: number },
+  }: Pick<QueuedVersion, "import_id" | "retried" | "skipped"> & { attempts?: number },
 ): QueuedVersion {
   return {
     version,
@@ -133,6 +136,7 @@ function queued(
     submission,
     import_id,
     retried,
+    ...(skipped ? { skipped } : {}),
     attempts,
     steps: [],
     fault: null,
@@ -190,8 +194,6 @@ export function acceptVersion(
       held: { version, state: "held", submission },
     };
   }
-  // A newer version replaces a queued one. The import of the older version then waits for the newer one.
-  const replaced = current?.state === "queued" ? current : null;
   return {
     file_id,
     summary_id,
@@ -200,13 +202,32 @@ export function acceptVersion(
     current: queued(
       { version, submission },
       {
-        import_id: replaced?.import_id ?? null,
-        retried: replaced?.retried ?? false,
+        ...countedBy(current),
         attempts: current === null || current.state === "imported" ? 0 : current.attempts,
       },
     ),
     held: null,
   };
+}
+
+/**
+ * Returns the import that counts a version which replaces this one. The import of a queued version waits for the newer
+ * one. The import of a failed version has counted it, and corrects its count when the newer one is imported.
+ */
+function countedBy(
+  replaced: CurrentVersion | null,
+): Pick<QueuedVersion, "import_id" | "retried" | "skipped"> {
+  if (replaced === null || replaced.state === "imported") return { import_id: null, retried: false };
+  const { import_id } = replaced;
+  if (replaced.state === "failed") {
+    return { import_id, retried: import_id !== null, skipped: import_id !== null && isSkipped(replaced) };
+  }
+  return { import_id, retried: replaced.retried, skipped: replaced.skipped ?? false };
+}
+
+/** Returns whether a version was skipped because its import was cancelled. */
+export function isSkipped({ fault }: FailedVersion): boolean {
+  return fault.code === "import_cancelled";
 }
 
 /** Releases the held version into an import. Unchanged while an older version is queued: `supersede` handles that. */
@@ -379,6 +400,22 @@ export function failExhausted(
   return fail(file, tried, fault, revision, nowMs);
 }
 
+/**
+ * Skips a queued version of a cancelled import. It can be retried while its URL or its bytes are stored. A live ride that
+ * has replaced an older version is only counted as skipped: it is imported. Unchanged when the import has counted it.
+ */
+export function skip(file: FileVersions, nowMs: number): FileVersions {
+  const tried = file.current;
+  if (tried?.state !== "queued" || tried.retried) return file;
+  if (tried.submission.priority === 1) {
+    const live: QueuedVersion = { ...tried, retried: true, skipped: true };
+    return { ...file, current: live };
+  }
+  const fault = fileError("import_cancelled", "The import was cancelled before this file was imported.");
+  // An importer whose claim has expired may still write the file to D1, with a revision from its claim.
+  return fail(file, tried, fault, file.revision + REVISIONS_OF_CLAIMS, nowMs);
+}
+
 /** Fails a version that was held for too long. It can be retried while its URL is stored. */
 export function expireHeld(file: FileVersions, nowMs: number): FileVersions {
   if (file.held === null) return file;
@@ -415,7 +452,7 @@ function fail(
     attempts,
     steps: withStep(tried.steps, {
       at: nowMs,
-      what: "failed",
+      what: fault.code === "import_cancelled" ? "skipped" : "failed",
       attempt: attempts === 0 ? null : attempts,
       code: fault.code,
     }),
@@ -427,10 +464,15 @@ function fail(
   return { ...file, revision, current: file.held === null ? failed : notRetryable(failed) };
 }
 
-/** Returns the failed version without URL and bytes, so that it cannot be retried. */
+/**
+ * Returns the failed version without URL and bytes, so that it cannot be retried. A newer version is held, so its import
+ * counts it as skipped.
+ */
 function notRetryable(failed: FailedVersion): FailedVersion {
   return {
     ...failed,
+    import_id: null,
+    retried: false,
     submission: withoutContent(failed.submission),
     fault: { ...failed.fault, retryable: false },
     failed_object: null,
@@ -442,6 +484,11 @@ function notRetryable(failed: FailedVersion): FailedVersion {
  * newer decoder may import.
  */
 export type RetriedBy = "partner" | "operator";
+
+/** Returns how an import counts a file after its version failed: as skipped when a newer version is held. */
+export function failedAs(file: FileVersions): "failed" | "skipped" {
+  return file.held === null ? "failed" : "skipped";
+}
 
 /** Returns the failed version that a retry would queue. Null when a newer one is held, or URL and bytes are gone. */
 function retryable(file: FileVersions, by: RetriedBy): FailedVersion | null {
@@ -463,7 +510,12 @@ export function retry(file: FileVersions, by: RetriedBy, nowMs: number): FileVer
   const failed = retryable(file, by);
   if (failed === null || (retryableAt(file, by) ?? 0) > nowMs) return file;
   const current: QueuedVersion = {
-    ...queued(failed, { import_id: failed.import_id, retried: true, attempts: failed.attempts }),
+    ...queued(failed, {
+      import_id: failed.import_id,
+      retried: true,
+      skipped: isSkipped(failed),
+      attempts: failed.attempts,
+    }),
     fault: failed.fault,
     failed_object: failed.failed_object,
     steps: withStep(failed.steps, { at: nowMs, what: "retried", attempt: null, code: null }),

@@ -1,8 +1,8 @@
 import type { SettledCounts } from "../../imports/counts.pure.ts";
-import { CLOSED_IMPORT_KEPT_FOR_MS } from "../ages.pure.ts";
+import { CLOSED_IMPORT_KEPT_FOR_MS } from "../../contract/limits.ts";
 import { housekeepBy } from "../housekeep.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { addSettled, applyRetries, finishIfSettled, planIsDue, type ImportState } from "./import.pure.ts";
+import { addSettled, correctCounts, finishIfSettled, planIsDue, type ImportState } from "./import.pure.ts";
 import type { Tally } from "./tally.pure.ts";
 
 /** Adds the tally to its imports. Completes each import without files that are still to settle. */
@@ -12,9 +12,9 @@ export function applyTally(turn: CollectorTurn, tally: Tally): void {
     const row = imports.read(importId);
     if (row !== null) addToImport(turn, row, settled, turn.now);
   }
-  for (const [importId, imported] of tally.retried) {
+  for (const [importId, difference] of tally.corrected) {
     const row = imports.read(importId);
-    if (row !== null) imports.write(applyRetries(row, imported));
+    if (row !== null) imports.write(correctCounts(row, difference));
     turn.alarmBy(turn.now + turn.clock.projectionDelayMs);
   }
 }

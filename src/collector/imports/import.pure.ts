@@ -25,6 +25,8 @@ export interface ImportState extends ImportCounts {
   completed_at: number | null;
   /** Last file id that was dispatched. Empty before the first; null when all are dispatched. */
   drained_to: string | null;
+  /** Last file id that was skipped after a cancellation. Empty before the first; null when none is left to skip. */
+  skipped_to: string | null;
   plan_requested: boolean;
   /** Other sources with held files when a task found no file. Null when unknown, and for an import with files. */
   held_under_other_source: string[] | null;
@@ -82,6 +84,7 @@ export function newImport(
     requested_at: found.now,
     completed_at: null,
     drained_to: found.held === 0 ? null : "",
+    skipped_to: null,
     plan_requested: false,
     held_under_other_source: found.held + found.skipped === 0 ? (task.held_under_other_source ?? null) : null,
     announced: false,
@@ -100,28 +103,37 @@ export function finishIfSettled(row: ImportState, nowMs: number): ImportState | 
   if (row.completed_at !== null || pendingOf(row) > 0) return null;
   return {
     ...row,
-    status: row.failed > 0 ? "completed_with_failures" : "completed",
+    status: completedStatus(row),
     completed_at: nowMs,
     revision: row.revision + 1,
   };
 }
 
-/** Returns the import with corrected counts for failed files that retries imported. It is not announced again. */
-export function applyRetries(row: ImportState, imported: number): ImportState {
-  const counts = addSettledFiles(row, { imported, failed: -imported });
-  const completed = counts.failed > 0 ? "completed_with_failures" : "completed";
+function completedStatus({ status, failed }: Pick<ImportState, "status" | "failed">): ImportStatus {
+  if (status === "cancelled") return status;
+  return failed > 0 ? "completed_with_failures" : "completed";
+}
+
+/** Returns the import with corrected counts for files whose outcome has changed. It is not announced again. */
+export function correctCounts(row: ImportState, difference: Partial<SettledCounts>): ImportState {
+  const counted = { ...row, ...addSettledFiles(row, difference) };
   return {
-    ...row,
-    ...counts,
-    status: row.completed_at === null ? row.status : completed,
+    ...counted,
+    status: row.completed_at === null ? row.status : completedStatus(counted),
     revision: row.revision + 1,
   };
+}
+
+/** Returns the import as cancelled: no more of its files are dispatched, and those that wait will be skipped. */
+export function cancelled(row: ImportState): ImportState {
+  return { ...row, status: "cancelled", drained_to: null, skipped_to: "", revision: row.revision + 1 };
 }
 
 /** Returns whether an import requests a training plan: an initial one does, once per event id within a day. */
 export function planIsDue(imports: readonly ImportState[], finished: ImportState, nowMs: number): boolean {
   return (
     finished.is_initial_import &&
+    finished.status !== "cancelled" &&
     !imports.some(
       (row) =>
         row.import_id !== finished.import_id &&

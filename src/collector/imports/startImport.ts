@@ -1,10 +1,11 @@
+import { IMPORTS_KEPT } from "../../contract/limits.ts";
 import type { StartedImport, TaskEntry } from "../calls.ts";
 import { discardUnreferenced } from "../files/unreferencedObjects.ts";
 import { supersede, type FileVersions } from "../files/versions.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { CollectorTurn } from "../turn.ts";
-import { addToImport, completeIfSettled } from "./completeImport.ts";
+import { applyTally, completeIfSettled } from "./completeImport.ts";
 import {
   finishIfSettled,
   importProjection,
@@ -12,9 +13,7 @@ import {
   repeatedImport,
   type ImportState,
 } from "./import.pure.ts";
-
-/** Maximum number of announced imports that are stored, because each alarm reads all. D1 has the older ones. */
-const IMPORTS_KEPT = 500;
+import { Tally } from "./tally.pure.ts";
 
 /** Releases all held versions as one import, or returns the import that an equal task started earlier. */
 export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport {
@@ -82,9 +81,9 @@ function supersedeQueued(turn: CollectorTurn, before: FileVersions, importId: st
   const after = supersede(before, importId);
   const replaced = before.current;
   if (after === before || replaced?.state !== "queued") return;
-  const counts =
-    replaced.import_id === null || replaced.retried ? null : storage.imports.read(replaced.import_id);
-  if (counts !== null) addToImport(turn, counts, { skipped: 1 }, turn.now);
+  const tally = new Tally();
+  tally.add(replaced, "skipped");
+  applyTally(turn, tally);
   storage.files.write([after]);
   storage.outbox.add(discardUnreferenced(identity, before, after));
 }

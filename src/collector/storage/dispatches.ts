@@ -46,6 +46,12 @@ export class DispatchStorage {
       .map((row) => row.dispatch_id);
   }
 
+  /** Returns the ids of all files that an importer has claimed. */
+  claimedFiles(): Set<string> {
+    const claimed = this.#select("state = 'claimed'");
+    return new Set(claimed.flatMap(({ files }) => files.map(([fileId]) => fileId)));
+  }
+
   /** Returns the due dispatches, longest overdue first. */
   due(nowMs: number, limit: number): Dispatch[] {
     return this.#select("due_at <= ? ORDER BY due_at LIMIT ?", nowMs, limit);

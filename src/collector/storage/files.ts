@@ -22,6 +22,12 @@ type FileRow = {
 /** SQL condition for failed files with a URL. */
 const FAILED_WITH_URL = "state = 'failed' AND current ->> '$.submission.callback_url' IS NOT NULL";
 
+/** SQL condition for files of an import that are not settled yet. Binds `rangeOf` the import. */
+const PENDING = `(held_version > ?1 AND held_version <= ?2)
+  OR (state = 'queued' AND import_id = ?3 AND current ->> 'retried' IS NOT 1)`;
+
+const rangeOf = (row: ImportState) => [row.after_version, row.through_version, row.import_id] as const;
+
 /** Files with their versions, and the duplicates that the next import counts as skipped. */
 export class FileStorage {
   readonly #database: CollectorDatabase;
@@ -145,11 +151,16 @@ export class FileStorage {
     );
   }
 
+  /** Returns failed files of an import, without those that its cancellation skipped. */
   failuresOf(importId: string, limit: number): FileVersions[] {
-    return this.#select("import_id = ? AND state = 'failed' ORDER BY file_id LIMIT ?", importId, limit);
+    return this.#select(
+      "import_id = ? AND state = 'failed' AND current ->> '$.fault.code' <> 'import_cancelled' ORDER BY file_id LIMIT ?",
+      importId,
+      limit,
+    );
   }
 
-  /** Returns failed files of an import that can be retried, oldest failure first. */
+  /** Returns failed and skipped files of an import that can be retried, oldest first. */
   retryableOf(importId: string, by: RetriedBy, limit: number): FileVersions[] {
     return this.#select(
       `import_id = ? AND state = 'failed' AND held IS NULL AND (current ->> '$.submission.callback_url' IS NOT NULL
@@ -182,12 +193,16 @@ export class FileStorage {
 
   /** Returns the number of an import's files that are not settled yet. */
   countPending(row: ImportState): number {
-    return this.#count(
-      `SELECT count(*) count FROM files WHERE (held_version > ?1 AND held_version <= ?2)
-         OR (state = 'queued' AND import_id = ?3 AND current ->> 'retried' IS NOT 1)`,
-      row.after_version,
-      row.through_version,
-      row.import_id,
+    return this.#count(`SELECT count(*) count FROM files WHERE ${PENDING}`, ...rangeOf(row));
+  }
+
+  /** Returns the next files of a cancelled import that are not settled yet, by file id. */
+  toSkip(row: ImportState, limit: number): FileVersions[] {
+    return this.#select(
+      `(${PENDING}) AND file_id > ?4 ORDER BY file_id LIMIT ?5`,
+      ...rangeOf(row),
+      row.skipped_to ?? "",
+      limit,
     );
   }
 

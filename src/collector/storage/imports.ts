@@ -92,6 +92,7 @@ function parseImport(json: string): ImportState {
     requested_at: count(fields["requested_at"]),
     completed_at: numberOrNull(fields["completed_at"]),
     drained_to: textOrNull(fields["drained_to"]),
+    skipped_to: textOrNull(fields["skipped_to"] ?? null),
     plan_requested: fields["plan_requested"] === true,
     held_under_other_source:
       fields["held_under_other_source"] == null ? null : list(fields["held_under_other_source"]).map(text),

@@ -29,6 +29,7 @@ export function parseCurrent(json: string): CurrentVersion {
     submission: submissionOf(fieldsOf(fields["submission"])),
     import_id: textOrNull(fields["import_id"]),
     retried: fields["retried"] === true,
+    ...(fields["skipped"] === true ? { skipped: true } : {}),
     attempts: count(fields["attempts"]),
     steps: list(fields["steps"]).flatMap((step) => stepOf(fieldsOf(step)) ?? []),
   };

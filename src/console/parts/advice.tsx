@@ -4,7 +4,7 @@ import { Sentence } from "./sentence.tsx";
 
 /** Returns whether to offer a retry. */
 export function canRetry({ status, error }: File): boolean {
-  return status === "failed" && error !== null && error.retryable;
+  return (status === "failed" || status === "skipped") && error !== null && error.retryable;
 }
 
 /** Says what to do about the error of a file. Mentions a retry only when the console offers one. */

@@ -41,6 +41,7 @@ const MARKS: Readonly<Record<string, string>> = {
   pending: "busy",
   held: "wait",
   skipped: "wait",
+  cancelled: "wait",
   requested: "wait",
   completed_with_failures: "warn",
   failed: "bad",

@@ -20,6 +20,7 @@ const STEPS: Readonly<Record<Timeline["data"][number]["what"], string>> = {
   attempt_interrupted: "Attempt interrupted on our side",
   imported: "Imported",
   failed: "Failed",
+  skipped: "Skipped, because its import was cancelled",
   retried: "Retry requested",
 };
 

@@ -8,7 +8,7 @@ import { Heading, Status } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 
 const EVERY_MS = 5_000;
-const STATUSES: readonly FileStatus[] = ["held", "queued", "imported", "failed"];
+const STATUSES: readonly FileStatus[] = ["held", "queued", "imported", "failed", "skipped"];
 
 export function FilesView({ api, place }: { api: Api; place: Place }) {
   const { user_id = "", source = "", status = "", summary_id = "" } = place.query;

@@ -28,7 +28,7 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
         <FilterField
           label="Status"
           value={status}
-          options={["running", "completed", "completed_with_failures"]}
+          options={["running", "completed", "completed_with_failures", "cancelled"]}
           onValue={(value) => narrow({ status: value })}
         />
       </div>
@@ -94,6 +94,11 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           <div class="lead">
             <Status status={value.status} />
             <Progress progressOf={value} />
+            {value.status === "running" && (
+              <Action api={api} path={`${path}cancel/`} done="Cancelled." onDone={reload}>
+                Cancel import
+              </Action>
+            )}
           </div>
           <Facts
             facts={[

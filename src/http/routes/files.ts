@@ -181,8 +181,8 @@ const retryRoute = createRoute({
 });
 
 function notRetryableDetail({ status, error }: File): string {
-  if (status !== "failed" || error === null) {
-    return `Only a failed file can be retried. The status of this file is \`${status}\`.`;
+  if ((status !== "failed" && status !== "skipped") || error === null) {
+    return `Only a failed or skipped file can be retried. The status of this file is \`${status}\`.`;
   }
   return RETRY_CAN_HELP[error.code]
     ? "The bytes and the URL of this file are no longer stored. Ping the file again."

@@ -1,10 +1,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { cancelImport } from "../../imports/cancelImport.ts";
 import { importSchema, importStatusSchema } from "../../imports/import.ts";
 import * as read from "../../imports/read.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
-import { conflictProblem, notFound, notFoundProblem, readProblems } from "../problem.ts";
+import { conflictProblem, notFound, notFoundProblem, problem, readProblems } from "../problem.ts";
 import { instant, noQuery } from "../query.ts";
 import { retryFailed } from "../retryFailed.ts";
 
@@ -58,6 +59,34 @@ export const getImport = endpoint(getRoute, async (c) => {
   return found === null ? notFound(c, "import") : c.json(found, 200);
 });
 
+const cancelRoute = createRoute({
+  method: "post",
+  path: "/api/imports/{import_id}/cancel/",
+  summary: "Cancel a running import",
+  request: { params, query: noQuery },
+  responses: {
+    202: {
+      description: "The cancelled import. `completed_at` is set when the last file is settled.",
+      content: { "application/json": { schema: importSchema } },
+    },
+    ...readProblems,
+    ...notFoundProblem,
+    ...conflictProblem("import_completed"),
+  },
+});
+
+export const postCancel = endpoint(cancelRoute, async (c) => {
+  const { import_id } = c.req.valid("param");
+  const found = await cancelImport(c.env, c.var.partner, import_id);
+  if (found === null) return notFound(c, "import");
+  if (found.is_cancelled) return c.json(found.import, 202);
+  return problem(
+    c,
+    "import_completed",
+    "The import has completed, so it cannot be cancelled. Its files stay imported.",
+  );
+});
+
 const retryRoute = createRoute({
   method: "post",
   path: "/api/imports/{import_id}/retry/",
@@ -82,7 +111,7 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   const retried = await retryFailed(
     c,
     { import_id },
-    "The import has no failed file that a retry can help. Read `error` of its failed files, and ping them again.",
+    "The import has no failed or skipped file that a retry can help. Read `error` of these files, and ping them again.",
   );
   if (!retried.ok) return retried.response;
   return c.json(found, 202);
