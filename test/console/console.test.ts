@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { rideFile as demoRide, runFile } from "../../src/cli/demo/workouts.ts";
 import { partnerClient, type PartnerClient } from "../conformance/partnerClient.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
-import { activityFile } from "../support/fitBuilder.ts";
+import { activityFile, T0 } from "../support/fitBuilder.ts";
 import { startFileHost, type FileHost } from "../support/fileHost.ts";
 import { ServiceProcess, type PartnerCredentials } from "../support/serviceProcess.ts";
 import { openConsole, signIn, type ConsolePage } from "./consolePage.ts";
@@ -357,6 +357,51 @@ describe.skipIf(chromium === null)("The console", () => {
     await page.getByLabel("Power", { exact: true }).uncheck();
     expect(await page.locator(".chart").count()).toBe(1);
     expect(await page.getByLabel("Step length").count()).toBe(0);
+  });
+
+  test("shows the athlete, time in zones, strength sets and the lap fields that a file contains", async () => {
+    const { page } = shared;
+    await visit(page, "try", "Try it");
+    const file = activityFile()
+      .message(3, [
+        [4, "uint16", 685],
+        [8, "uint8", 0],
+      ])
+      .message(216, [
+        [0, "uint16", 18],
+        [1, "uint16", 0],
+        [2, "uint32", [90_000, 510_000]],
+        [6, "uint8", [130]],
+      ])
+      .message(225, [
+        [5, "uint8", 1],
+        [3, "uint16", 12],
+        [7, "uint16", [0]],
+        [8, "uint16", [1]],
+      ])
+      .lap([
+        [2, "uint32", T0],
+        [23, "enum", 2],
+      ])
+      .session();
+    await page.locator("input[type=file]").setInputFiles({
+      name: "gym.fit",
+      mimeType: "application/vnd.ant.fit",
+      buffer: Buffer.from(file.build()),
+    });
+    await page.getByText("gym.fit: 1 activity.").waitFor();
+    await page.getByText("68.5\u00a0kg").waitFor();
+    expect(await page.getByText("Resting heart rate").count()).toBe(0);
+    const zones = page.getByRole("region", { name: "Time in heart rate zones" });
+    expect(await zones.locator("tbody tr").allTextContents()).toEqual([
+      "–130\u00a0bpm1:30",
+      "130\u00a0bpm–8:30",
+    ]);
+    expect(await page.getByText("Time in power zones").count()).toBe(0);
+    const sets = page.getByRole("region", { name: "Strength sets" });
+    expect(await sets.locator("tbody tr").allTextContents()).toEqual(["1activebarbell bench press12"]);
+    const laps = page.getByRole("region", { name: "Laps" });
+    expect(await laps.locator("th").allTextContents()).toEqual(["Lap", "Intensity"]);
   });
 
   test("shows beat-to-beat intervals as a chart, offers them as CSV, and reads them only where they are", async () => {

@@ -10,7 +10,7 @@ export function Table({
   children,
 }: {
   label: string;
-  head: readonly (string | [text: string, kind: "number"])[];
+  head: readonly (string | readonly [text: string, kind: "number"])[];
   children: ComponentChildren;
 }) {
   return (

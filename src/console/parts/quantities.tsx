@@ -1,5 +1,6 @@
 import type { ActivityWithParts } from "../../activities/activity.ts";
 import { duration, kilometers, kilometersPerHour, number, spaced, NONE } from "../format.ts";
+import { ColumnTable, type Column } from "./columns.tsx";
 import { Table } from "./list.tsx";
 import { Facts } from "./page.tsx";
 
@@ -39,72 +40,95 @@ export function Totals({ activity }: { activity: Quantities }) {
     ["Average temperature", number(activity.average_temperature_in_celsius, 0, "°C")],
     ["Pool length", number(activity.pool_length_in_meters, 0, "m")],
     ["Active lengths", number(activity.number_of_active_lengths)],
+    ["Average SWOLF", number(activity.average_swolf)],
+    ["Min heart rate", number(activity.min_heart_rate_in_beats_per_minute, 0, "bpm")],
+    ["Recovery heart rate", number(activity.recovery_heart_rate_in_beats_per_minute, 0, "bpm")],
+    ["Average respiration rate", number(activity.average_respiration_rate_in_breaths_per_minute, 0, "/min")],
+    ["Max temperature", number(activity.max_temperature_in_celsius, 0, "°C")],
+    ["Lowest altitude", number(activity.min_altitude_in_meters, 0, "m")],
+    ["Highest altitude", number(activity.max_altitude_in_meters, 0, "m")],
+    ["Cycles", number(activity.total_cycles)],
+    ["Training load", number(activity.training_load_peak, 0)],
+    ["Perceived exertion", number(activity.perceived_exertion, 0)],
+    ["Feel", number(activity.feel)],
+    ["Profile", activity.profile_name ?? NONE],
+    ["Workout", activity.workout_name ?? NONE],
   ] as const;
   return <Facts facts={all.filter(([, value]) => value !== NONE)} />;
 }
+
+type Lap = ActivityWithParts["laps"][number];
+
+const LAP_COLUMNS: readonly Column<Lap>[] = [
+  { name: "Lap", isNumber: true, of: (lap) => number(lap.lap_index + 1) },
+  {
+    name: "Time",
+    isNumber: true,
+    of: (lap) => duration(lap.timer_time_in_seconds ?? lap.elapsed_time_in_seconds),
+  },
+  { name: "Distance", isNumber: true, of: (lap) => kilometers(lap.distance_in_meters) },
+  { name: "Speed", isNumber: true, of: (lap) => kilometersPerHour(lap.average_speed_in_meters_per_second) },
+  {
+    name: "Heart rate",
+    isNumber: true,
+    of: (lap) => number(lap.average_heart_rate_in_beats_per_minute, 0, "bpm"),
+  },
+  { name: "Power", isNumber: true, of: (lap) => number(lap.average_power_in_watts, 0, "W") },
+  { name: "Ascent", isNumber: true, of: (lap) => number(lap.ascent_in_meters, 0, "m") },
+  { name: "Stroke", of: (lap) => spaced(lap.stroke) },
+  { name: "Strokes", isNumber: true, of: (lap) => number(lap.strokes) },
+  { name: "SWOLF", isNumber: true, of: (lap) => number(lap.average_swolf) },
+  { name: "Active lengths", isNumber: true, of: (lap) => number(lap.number_of_active_lengths) },
+  { name: "Intensity", of: (lap) => spaced(lap.intensity) },
+  {
+    name: "Workout step",
+    isNumber: true,
+    of: ({ workout_step_index: step }) => number(step === null ? null : step + 1),
+  },
+  { name: "Ended by", of: (lap) => spaced(lap.trigger) },
+];
 
 export function Laps({ laps }: { laps: ActivityWithParts["laps"] }) {
   if (laps.length === 0) return null;
   return (
     <section>
       <h2>Laps</h2>
-      <Table
-        label="Laps"
-        head={[
-          ["Lap", "number"],
-          ["Time", "number"],
-          ["Distance", "number"],
-          ["Speed", "number"],
-          ["Heart rate", "number"],
-          ["Power", "number"],
-          ["Ascent", "number"],
-          "Ended by",
-        ]}
-      >
-        {laps.map((lap) => (
-          <tr key={lap.lap_index}>
-            <td class="number">{lap.lap_index + 1}</td>
-            <td class="number">{duration(lap.timer_time_in_seconds ?? lap.elapsed_time_in_seconds)}</td>
-            <td class="number">{kilometers(lap.distance_in_meters)}</td>
-            <td class="number">{kilometersPerHour(lap.average_speed_in_meters_per_second)}</td>
-            <td class="number">{number(lap.average_heart_rate_in_beats_per_minute, 0, "bpm")}</td>
-            <td class="number">{number(lap.average_power_in_watts, 0, "W")}</td>
-            <td class="number">{number(lap.ascent_in_meters, 0, "m")}</td>
-            <td>{spaced(lap.trigger)}</td>
-          </tr>
-        ))}
-      </Table>
+      <ColumnTable label="Laps" rows={laps} columns={LAP_COLUMNS} />
     </section>
   );
 }
+
+type Length = ActivityWithParts["lengths"][number];
+
+const LENGTH_COLUMNS: readonly Column<Length>[] = [
+  { name: "Length", isNumber: true, of: (length) => number(length.length_index + 1) },
+  {
+    name: "Lap",
+    isNumber: true,
+    of: ({ lap_index: lap }) => number(lap === null ? null : lap + 1),
+  },
+  { name: "Type", of: (length) => spaced(length.type) },
+  { name: "Stroke", of: (length) => spaced(length.stroke) },
+  { name: "Strokes", isNumber: true, of: (length) => number(length.strokes) },
+  { name: "Time", isNumber: true, of: (length) => number(length.elapsed_time_in_seconds, 1, "s") },
+  {
+    name: "Speed",
+    isNumber: true,
+    of: (length) => kilometersPerHour(length.average_speed_in_meters_per_second),
+  },
+  {
+    name: "Cadence",
+    isNumber: true,
+    of: (length) => number(length.average_cadence_in_cycles_per_minute, 0, "/min"),
+  },
+];
 
 export function Lengths({ lengths }: { lengths: ActivityWithParts["lengths"] }) {
   if (lengths.length === 0) return null;
   return (
     <section>
       <h2>Lengths</h2>
-      <Table
-        label="Lengths"
-        head={[
-          ["Length", "number"],
-          ["Lap", "number"],
-          "Type",
-          "Stroke",
-          ["Strokes", "number"],
-          ["Time", "number"],
-        ]}
-      >
-        {lengths.map((length) => (
-          <tr key={length.length_index}>
-            <td class="number">{length.length_index + 1}</td>
-            <td class="number">{length.lap_index === null ? NONE : length.lap_index + 1}</td>
-            <td>{spaced(length.type)}</td>
-            <td>{spaced(length.stroke)}</td>
-            <td class="number">{number(length.strokes)}</td>
-            <td class="number">{number(length.elapsed_time_in_seconds, 1, "s")}</td>
-          </tr>
-        ))}
-      </Table>
+      <ColumnTable label="Lengths" rows={lengths} columns={LENGTH_COLUMNS} />
     </section>
   );
 }

@@ -8,6 +8,7 @@ import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
 import { ActivityBeats } from "../parts/beats.tsx";
 import { Charts } from "../parts/charts.tsx";
+import { Athlete, DeveloperFields, Sets, Zones } from "../parts/details.tsx";
 import { Derived, Devices, Lengths, Laps, Totals } from "../parts/quantities.tsx";
 import { Route } from "../parts/route.tsx";
 import { Warnings } from "../parts/warnings.tsx";
@@ -56,8 +57,12 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
         <Empty>This activity has no records, so it has no map and no charts.</Empty>
       )}
       {value.has_rr_intervals && <ActivityBeats api={api} path={path} name={value.activity_id} />}
+      <Zones zones={value.time_in_zones} />
+      <Sets sets={value.sets} />
       <Laps laps={value.laps} />
       <Lengths lengths={value.lengths} />
+      <Athlete athlete={value.athlete} />
+      <DeveloperFields fields={value.developer_fields} />
       <Devices devices={value.devices} />
       <div class="columns">
         <section>

@@ -7,6 +7,7 @@ import { Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { Beats } from "../parts/beats.tsx";
 import { Charts } from "../parts/charts.tsx";
 import { Warnings } from "../parts/warnings.tsx";
+import { Athlete, DeveloperFields, Sets, Zones } from "../parts/details.tsx";
 import { Derived, Devices, Laps, Lengths, Totals } from "../parts/quantities.tsx";
 import { Route } from "../parts/route.tsx";
 
@@ -86,8 +87,12 @@ function InspectedActivity({ activity }: { activity: Inspection["activities"][nu
       {activity.rr_intervals !== undefined && activity.has_rr_intervals && (
         <Beats intervals={activity.rr_intervals} name={`session-${activity.session_index}`} />
       )}
+      <Zones zones={activity.time_in_zones} />
+      <Sets sets={activity.sets} />
       <Laps laps={activity.laps} />
       <Lengths lengths={activity.lengths} />
+      <Athlete athlete={activity.athlete} />
+      <DeveloperFields fields={activity.developer_fields} />
       <Devices devices={activity.devices} />
       <Derived derived={activity.derived} />
     </section>
