@@ -195,6 +195,8 @@ type HealingSetback =
   | { outcome: "report_ended"; partner_id: string; import_id: string; fault: FaultName }
   /** D1 failed or was too slow at the first ping of a user's source. The collector's alarm records the source later. */
   | { outcome: "introduced_later"; collector: string; fault: FaultName }
+  /** D1 failed. The collector's alarm writes the partner's edit later. */
+  | { outcome: "edited_later"; partner_id: string; file_id: string; fault: FaultName }
   /** The platform had stopped running a collector's alarm, and a call set it again. */
   | { outcome: "alarm_set_again"; collector: string | null; late_by_milliseconds: number }
   /** R2 failed. The collector's alarm deletes the objects of an erased user later. */

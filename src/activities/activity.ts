@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { orNull } from "../contract/orNull.ts";
+import { editedFieldSchema } from "../files/file.ts";
 import { quantities } from "../fit/quantities.ts";
 import { summaryFields } from "../fit/summaryFields.ts";
 import { athleteFields, type Athlete } from "../fit/athlete.ts";
@@ -167,6 +168,12 @@ const names = {
   activity_name: z.string().nullable(),
 };
 
+/** Fields of an activity that only its partner sets, and the names of all edited fields. */
+const edits = {
+  exclude_from_training: z.boolean(),
+  edited: z.array(editedFieldSchema),
+};
+
 const bookkeeping = {
   /** The activity, received earlier, that this one may be a copy of: same user, another file. */
   possible_duplicate_of: z.string().nullable(),
@@ -176,7 +183,7 @@ const bookkeeping = {
 };
 
 export const activitySchema = z
-  .strictObject({ ...names, ...summarySchema.shape, ...bookkeeping })
+  .strictObject({ ...names, ...summarySchema.shape, ...edits, ...bookkeeping })
   .openapi("Activity");
 export type Activity = z.infer<typeof activitySchema>;
 

@@ -15,6 +15,7 @@ import {
   type WalkBounds,
   type Walked,
 } from "../database/walk.ts";
+import { editedFields, editsOfActivity, parseEdits } from "../files/edits.pure.ts";
 import { walkBatches, type FilePosition } from "../files/read.ts";
 import { DECODER_VERSION, localDateOf } from "../fit/index.ts";
 import type { Activity } from "./activity.ts";
@@ -34,16 +35,23 @@ export interface ActivityRow {
   summary: string;
   created_at: number;
   updated_at: number;
+  edits: string | null;
 }
+
+/** SQL for the sport of an activity `a` of a file `f`: the edited one, else the decoded one. */
+const SPORT = "coalesce(f.edits ->> ('$.activities.' || a.session_index || '.sport'), a.sport)";
 
 /** SQL for the columns of an activity `a` of a file `f`. */
 export const ACTIVITY_COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.summary_id,
-  f.readable_name AS activity_name, a.sport, a.start_time_in_seconds, a.summary, a.created_at, f.updated_at`;
+  f.readable_name AS activity_name, ${SPORT} AS sport, a.start_time_in_seconds, a.summary, a.created_at, f.updated_at,
+  f.edits`;
 /** SQL that joins the file `f` of an activity `a`. */
 export const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
 
 /** Returns an activity without `possible_duplicate_of`. */
 export function activityOf(row: ActivityRow): Activity {
+  const edits = parseEdits(row.edits);
+  const { sub_sport, exclude_from_training = false } = editsOfActivity(edits, row.session_index);
   const summary = parseSummary(row.summary);
   return {
     activity_id: activityId(row.file_id, row.session_index),
@@ -51,12 +59,15 @@ export function activityOf(row: ActivityRow): Activity {
     user_id: row.user_id,
     source: row.source,
     summary_id: row.summary_id,
-    activity_name: row.activity_name,
+    activity_name: edits?.activity_name ?? row.activity_name,
     ...summary,
     local_date: localDateOf(row.start_time_in_seconds, summary.utc_offset_in_seconds),
     session_index: row.session_index,
     sport: row.sport,
+    sub_sport: sub_sport ?? summary.sub_sport,
     start_time_in_seconds: row.start_time_in_seconds,
+    exclude_from_training,
+    edited: editedFields(edits, row.session_index),
     possible_duplicate_of: null,
     version: row.version,
     created_at: instantOf(row.created_at),
@@ -104,7 +115,7 @@ async function withDuplicates(
   // No index has a user's starts. The query walks the partner's index and reads only rows of these users.
   const found = await db
     .prepare(
-      `SELECT f.user_id, a.file_id, a.session_index, a.sport, a.start_time_in_seconds, a.summary, a.created_at
+      `SELECT f.user_id, a.file_id, a.session_index, ${SPORT} AS sport, a.start_time_in_seconds, a.summary, a.created_at
        FROM json_each(?2) j CROSS JOIN activities a CROSS JOIN files f ON ${OF_FILE}
        WHERE a.partner_id = ?1 AND (a.file_id, a.session_index) IN (
          SELECT i.file_id, i.session_index FROM (
@@ -289,7 +300,8 @@ async function walkChanges(
     new Where().and("f.partner_id = ? AND f.file_id = w.file_id AND f.updated_batch = w.batch_id", partnerId),
     filters,
   );
-  const on = filtered(new Where().and("a.partner_id = ? AND a.file_id = f.file_id", partnerId), filters);
+  const ofFile = new Where().and("a.partner_id = ? AND a.file_id = f.file_id", partnerId);
+  const on = bySport(byStart(ofFile, filters), filters);
   // The walk begins with the file at the position, because sessions of it may remain.
   if (file !== null)
     on.and("(a.session_index > ? OR f.walked_file <> ? OR f.walked_batch <> ?)", session, file, batch);
@@ -299,7 +311,7 @@ async function walkChanges(
          (f.n = ?1 OR f.work >= ?2) AS is_end, ${ACTIVITY_COLUMNS}
        FROM (
          SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
-           w.file_id AS walked_file, f.file_id, f.user_id, f.source, f.summary_id, f.readable_name, f.updated_at,
+           w.file_id AS walked_file, f.file_id, f.user_id, f.source, f.summary_id, f.readable_name, f.updated_at, f.edits,
            coalesce(f.activity_count, 0) AS own_work,
            sum(coalesce(f.activity_count, 0)) OVER (ROWS UNBOUNDED PRECEDING) AS work
          FROM ${walked(walk.sql)} LEFT JOIN files f ON ${files.sql}) f
@@ -344,7 +356,7 @@ async function sortedPage(
   const range = new Where()
     .and("a.partner_id = ?", partnerId)
     .and("a.file_id >= ? AND a.file_id < ?", prefix, rangeEnd(prefix));
-  const where = ownedBy(filtered(new Where().and("true"), filters), filters);
+  const where = ownedBy(bySport(byStart(new Where().and("true"), filters), filters), filters);
   // A comparison with NULL is never true. NULL sorts last in descending order.
   if (after?.[0] === null) {
     where.and(
@@ -390,8 +402,8 @@ async function walkStarts(
     partnerId,
   );
   if (prefix !== null) on.and("w.file_id >= ? AND w.file_id < ?", prefix, rangeEnd(prefix));
-  filtered(on, filters);
-  const of = ownedBy(new Where().and(OF_FILE), filters);
+  byStart(on, filters);
+  const of = ownedBy(bySport(new Where().and(OF_FILE), filters), filters);
   return db
     .prepare(
       `SELECT w.start AS walked_start, w.file_id AS walked_file, w.session_index AS walked_session,
@@ -431,10 +443,14 @@ function startsToWalk(
   };
 }
 
-/** Adds the filters by sport and start as conditions on an activity `a`. */
-function filtered(where: Where, { sport, start_after, start_before }: ActivityFilters): Where {
+/** Adds the filter by sport as a condition on an activity `a` of a file `f`. */
+function bySport(where: Where, { sport }: ActivityFilters): Where {
+  return where.andEqual(SPORT, sport);
+}
+
+/** Adds the filters by start as conditions on an activity `a`. */
+function byStart(where: Where, { start_after, start_before }: ActivityFilters): Where {
   const time = "+a.start_time_in_seconds";
-  where.andEqual("a.sport", sport);
   if (start_after !== undefined) where.and(`${time} >= ?`, start_after);
   if (start_before !== undefined) where.and(`${time} < ?`, start_before);
   return where;

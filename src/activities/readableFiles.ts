@@ -1,6 +1,7 @@
 import type { WorkItem } from "../collector/calls.ts";
 import type { Submission } from "../collector/files/submission.pure.ts";
 import type { CollectorIdentity } from "../collector/identity.ts";
+import type { FileEdits } from "../files/edits.pure.ts";
 import type { StoredObject } from "../files/file.ts";
 import { pingFieldsOf, type PingFields } from "../files/pingFields.pure.ts";
 import { importFiles, type ImportedFile } from "../files/write.ts";
@@ -11,6 +12,7 @@ import { replaceActivities } from "./write.ts";
 /** A decoded file with its stored bytes. The version has one more attempt than its item: the one that decoded it. */
 export interface ReadableFile {
   item: Pick<WorkItem, "file_id" | "summary_id" | "version" | "revision" | "attempts" | "import_id"> & {
+    edits?: FileEdits | null;
     submission: PingFields & Pick<Submission, "received_at">;
   };
   stored: StoredObject;
@@ -62,6 +64,7 @@ function fileOf(owner: CollectorIdentity, { item, stored, decoded }: ReadableFil
     revision: item.revision,
     received_at: item.submission.received_at,
     failed_object: null,
+    edits: item.edits ?? null,
     object_key: stored.key,
     sha256: stored.sha256,
     size_in_bytes: stored.size_in_bytes,

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { EditChange } from "../files/edits.pure.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection } from "../files/write.ts";
 import { countsOf } from "../imports/counts.pure.ts";
@@ -26,6 +27,7 @@ import { DispatchSender } from "./dispatches/sender.ts";
 import type { CollectorEnv } from "./env.ts";
 import { CollectorEraser } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
+import { editFile } from "./files/editFile.ts";
 import { readFile } from "./files/readFile.ts";
 import { readPage } from "./files/readPage.ts";
 import { readTimeline } from "./files/timeline.pure.ts";
@@ -123,6 +125,11 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   /** Returns the newest version of a file, with the file's names. Null for an unknown file. */
   async readFile(fileId: string): Promise<FileProjection | null> {
     return readFile(this.#storage, fileId);
+  }
+
+  /** Applies a partner's edit to a file. Returns the file. Null for an unknown file. */
+  async editFile(fileId: string, change: EditChange): Promise<FileProjection | null> {
+    return this.#turns.commitIfKnown((turn) => editFile(turn, fileId, change));
   }
 
   /** Returns at most `limit` files after a file id, with the imports on the first page. Null without any data. */

@@ -1,4 +1,5 @@
 import type { Owner } from "../database/databases.ts";
+import type { FileEdits } from "../files/edits.pure.ts";
 import type { FileError, StoredObject } from "../files/file.ts";
 import type { FileProjection, NamedObject, UnnamedObject } from "../files/write.ts";
 import type { ImportCounts } from "../imports/counts.pure.ts";
@@ -85,6 +86,8 @@ export interface WorkItem {
   submission: Submission;
   /** Whether bytes of this version may be stored already: the importer looks in R2 before it downloads. */
   look_first: boolean;
+  /** Edits at the time of the claim. A collector that runs older code does not send them. */
+  edits?: FileEdits | null;
 }
 
 /** An importer that claims a dispatch. */

@@ -50,6 +50,10 @@ export class Api {
     return this.#send<T>("POST", path, body);
   }
 
+  async patch<T>(path: string, changes: object): Promise<Result<T>> {
+    return this.#send<T>("PATCH", path, new Blob([JSON.stringify(changes)], { type: "application/json" }));
+  }
+
   /** Returns the response as `T`, unchecked: this page is compiled against the types of the service that serves it. */
   async #send<T>(method: string, path: string, body?: Blob): Promise<Result<T>> {
     if (!isSecureContext) return { ok: false, problem: INSECURE };
@@ -59,7 +63,7 @@ export class Api {
         headers: {
           Authorization: `Bearer ${this.#session.key}`,
           "Partner-Id": this.#session.partnerId,
-          ...(body === undefined ? {} : { "Content-Type": "application/octet-stream" }),
+          ...(body === undefined ? {} : { "Content-Type": body.type || "application/octet-stream" }),
         },
         ...(body === undefined ? {} : { body }),
       });

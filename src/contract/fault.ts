@@ -60,7 +60,7 @@ export function faultsOf(issues: readonly z.core.$ZodIssue[], input: unknown): F
       return issue.keys.map((key) => ({
         pointer: pointerOf([...issue.path, key]),
         code: "unknown_parameter",
-        detail: "The route does not support this parameter. Remove it.",
+        detail: "The route does not support this parameter or field. Remove it.",
       }));
     }
     const pointer = pointerOf(issue.path);

@@ -10,6 +10,8 @@ export const DAY_MS = 24 * HOUR_MS;
 
 /** Maximum size of a JSON body: room for 5,000 pings with long signed URLs, or for 20,000 expected ids. */
 export const MAX_JSON_BODY_BYTES = 16 * MIB;
+/** Maximum size of the body of an edit: a name of the longest length, escaped, and some fields. */
+export const MAX_EDIT_BODY_BYTES = 64 * 1024;
 /** Maximum number of JSON values in a body. 5,000 pings have 50,000; 16 MiB of brackets would become gigabytes of objects. */
 export const MAX_JSON_VALUES = 500_000;
 /** Maximum number of pings in one request: a request becomes one statement to each store. */

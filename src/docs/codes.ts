@@ -89,7 +89,7 @@ export const FAULT_CODES: Readonly<Record<FaultCode, string>> = {
   time_not_in_seconds: "The time has eleven digits or more, so it is probably in milliseconds. Send seconds.",
   control_character: "The value contains a control character.",
   lone_surrogate: "The value contains half of a surrogate pair, which is not a character.",
-  unknown_parameter: "The operation does not have this query parameter.",
+  unknown_parameter: "The operation does not have this query parameter or field.",
   invalid_cursor: "The cursor is invalid, or belongs to another list or to other filters.",
   invalid_callback: "The value is neither an `http(s)` URL nor base64.",
   address_refused: "Files are not downloaded from this address. `detail` gives the reason.",

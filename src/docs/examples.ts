@@ -79,6 +79,12 @@ export const REQUEST_EXAMPLES = {
   changeEndpoint: { hold: { summary: "Stop events for a while", value: { on_hold: true } } },
   recoverEndpoint: { day: { summary: "Events of a day", value: { since: "2026-11-25T00:00:00Z" } } },
   rotateEndpointSecret: { rotation: { summary: "A day for the change", value: { overlap_in_hours: 24 } } },
+  patchFile: { name: { summary: "A new name", value: { activity_name: "Sunday ride" } } },
+  patchActivity: {
+    sport: { summary: "Another sport", value: { sport: "running", sub_sport: "trail" } },
+    exclude: { summary: "Excluded from training", value: { exclude_from_training: true } },
+    undo: { summary: "Undo an edit", value: { sport: null } },
+  },
 } as const;
 
 const counts = countsOf({ total: 1 });
@@ -118,6 +124,7 @@ const file: File = {
   size_in_bytes: 113,
   warnings: [],
   activity_ids: [`${FILE_ID}.0`],
+  edited: [],
   received_at: "2026-11-25T08:00:00.000Z",
   updated_at: "2026-11-25T08:00:01.000Z",
 };
@@ -188,6 +195,8 @@ const activity: Activity = {
   ...liveName,
   activity_name: "Morning ride",
   ...summary,
+  exclude_from_training: false,
+  edited: [],
   possible_duplicate_of: null,
   version: 1795593600000,
   created_at: "2026-11-25T08:00:01.000Z",
@@ -324,6 +333,13 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     Activity: activity,
     ActivityPage: page(activity),
     ActivityWithParts: { ...activity, ...parts },
+    PendingActivityEdit: {
+      activity_id: `${HELD_FILE_ID}.0`,
+      file_id: HELD_FILE_ID,
+      sport: "running",
+      sub_sport: null,
+      exclude_from_training: null,
+    },
     Streams: { downsampled: false, ...streams },
     RrIntervals: rrIntervals,
     Inspection: {

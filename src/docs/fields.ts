@@ -112,6 +112,17 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "ActivityFile.warnings": "Problems in the file that did not prevent its import.",
   "Inspection.warnings": "Problems in the file that would not prevent its import.",
   activity_ids: "Ids of the activities that can be read. Empty until a version is imported.",
+  edited: "Names of the fields whose values you have set by an edit. See “Editing” in the guide.",
+  "FileEdit.activity_name":
+    "New title of the activity. Null undoes the edit: the title of the ping is returned again.",
+  exclude_from_training:
+    "`true`: you have excluded the activity from training. `false` unless you have edited it.",
+  "ActivityEdit.sport": "Name of a sport in the FIT profile, such as `running`. Null undoes the edit.",
+  "ActivityEdit.sub_sport": "Name of a sub-sport in the FIT profile, such as `trail`. Null undoes the edit.",
+  "ActivityEdit.exclude_from_training": "`true` excludes the activity from training. Null undoes the edit.",
+  "PendingActivityEdit.sport": "Edited sport. Null without an edit.",
+  "PendingActivityEdit.sub_sport": "Edited sub-sport. Null without an edit.",
+  "PendingActivityEdit.exclude_from_training": "Edited value. Null without an edit.",
   received_at: "Time of the newest ping that was neither a duplicate nor superseded.",
   updated_at: "Time of the last change.",
   "Import.updated_at": "Time of the last change, also of the state of its event or plan request.",

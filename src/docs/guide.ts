@@ -8,6 +8,7 @@ import {
   HOST_RETRY_DELAYS_MS,
   IMPORTS_KEPT,
   KEPT_URL_FOR_MS,
+  MAX_EDIT_BODY_BYTES,
   MAX_EXPECTED_IDS,
   MAX_FILE_BYTES,
   MAX_INLINE_BYTES,
@@ -32,6 +33,7 @@ import {
 import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import { DEVELOPER_PREFIX, STREAM_DESCRIPTIONS, STREAM_KEYS } from "../activities/activity.ts";
 import { FILE_ERROR_CODES, RETRY_CAN_HELP } from "../files/errorCodes.ts";
+import { SPORT_NAMES, SUB_SPORT_NAMES } from "../fit/index.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
@@ -86,6 +88,12 @@ function curl(path: string, ...options: string[]): string {
 function post(path: string, body: object, ...options: string[]): string {
   return curl(path, JSON_TYPE, ...options, `-d '${JSON.stringify(body, null, 2)}'`);
 }
+
+function patch(path: string, body: object): string {
+  return curl(path, "-X PATCH", JSON_TYPE, `-d '${JSON.stringify(body)}'`);
+}
+
+const names = (all: readonly string[]) => all.map((name) => `<code>${escape(name)}</code>`).join(", ");
 
 interface Section {
   id: string;
@@ -145,7 +153,7 @@ function limitRows(): [what: string, most: string][] {
   return [
     [
       "Body of a request",
-      `${inBytes(MAX_JSON_BODY_BYTES)} of JSON, ${inBytes(MAX_FILE_BYTES)} for a file to inspect. These limits also apply to chunked bodies.`,
+      `${inBytes(MAX_JSON_BODY_BYTES)} of JSON, ${inBytes(MAX_FILE_BYTES)} for a file to inspect, ${inBytes(MAX_EDIT_BODY_BYTES)} for an edit. These limits also apply to chunked bodies.`,
     ],
     ["Values in a JSON body", inDigits(MAX_JSON_VALUES)],
     [
@@ -358,7 +366,7 @@ ${table(["Header", "Sent with", "Content"], headerRows())}`,
       html: `
 <p>Without notice we may add endpoints, optional request fields, response fields, response headers, event types, and values of lists that the reference calls open. Clients must ignore fields
 and event types that they do not know, and treat an unknown problem code by its HTTP status. Field names, types and meanings, and closed lists, do not change.</p>
-<p>Unknown fields in pings and tasks are ignored. Unknown query parameters get 400.</p>`,
+<p>Unknown fields in pings and tasks are ignored. Unknown query parameters, and unknown fields of an edit, get 400.</p>`,
     },
     {
       id: "bulk-import",
@@ -490,6 +498,26 @@ remove them as your analysis needs.</p>
 <h3 id="file-warnings">Warnings of a file</h3>
 <p>Warnings do not prevent an import: a file with warnings was imported.</p>
 ${codeTable(FILE_WARNINGS, "warning")}`,
+    },
+    {
+      id: "editing",
+      title: "Editing",
+      html: `
+<p>You can rename a file, correct the sport of an activity, and exclude an activity from training, without a new ping:</p>
+${listing(patch("/api/files/$FILE_ID/", { activity_name: "Sunday ride" }), "Renaming a file with curl", "rename")}
+${listing(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: "trail" }), "Correcting the sport with curl", "sport")}
+<p>Nothing is downloaded or decoded. Reads by id return the edit right after the response. Lists do so too, also with a filter by <code>sport</code>, and <code>updated_at</code> moves.</p>
+<ul>
+<li><strong>Edits stay.</strong> They apply to every later version of the file: the edit wins over the name and the sport of a newer version. <code>null</code> undoes an edit, then the value of the readable version is returned again.
+<code>edited</code> lists the edited fields.</li>
+<li><strong>Before the import.</strong> Edits of a held, queued or failed file are stored, and apply when it is imported. Until then an edit of an activity gets 202 for any session, because the number of sessions is not known. If the imported file does not have that session, the edit has no effect.</li>
+<li><strong>Other fields stay as they were decoded</strong>, also those that depend on the sport, such as <code>average_cadence_in_cycles_per_minute</code>. If you edit <code>sport</code>, edit <code>sub_sport</code> as well when the file's does not fit.</li>
+<li><strong>Deletion.</strong> When the user is deleted, the edits are deleted as well.</li>
+</ul>
+<h3 id="sports">Sports</h3>
+<p>${names(SPORT_NAMES)}</p>
+<h3 id="sub-sports">Sub-sports</h3>
+<p>${names(SUB_SPORT_NAMES)}</p>`,
     },
     {
       id: "deleting",

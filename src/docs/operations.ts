@@ -62,6 +62,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Files",
     description: "Returns the file as soon as its ping is accepted, before it appears in lists.",
   },
+  "PATCH /api/files/{file_id}/": {
+    operationId: "patchFile",
+    tag: "Files",
+    description:
+      "Sets the name of a file, in any status. Nothing is downloaded or decoded. The edit also applies to later versions of the file, whatever name their pings have, " +
+      "until `null` undoes it. Repeating the request is harmless.",
+  },
   "GET /api/files/{file_id}/original/": {
     operationId: "getOriginal",
     tag: "Files",
@@ -92,6 +99,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getActivity",
     tag: "Activities",
     description: "A quantity that was not measured is null, never 0.",
+  },
+  "PATCH /api/activities/{activity_id}/": {
+    operationId: "patchActivity",
+    tag: "Activities",
+    description:
+      "Sets the sport or sub-sport of an activity, or excludes it from training. Nothing is downloaded or decoded, and all other fields stay as they were decoded. The edits also apply " +
+      "to later versions of the file, until `null` undoes them. While no version of the file is imported, any session of it can be edited: the response is 202, and the edit waits " +
+      "for the import. Afterwards a session that the file does not have gets 404. Repeating the request is harmless.",
   },
   "GET /api/activities/{activity_id}/streams/": {
     operationId: "getStreams",

@@ -178,6 +178,7 @@ export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D
     `UPDATE files SET stored_version = NULL, readable_name = NULL, object_key = NULL, sha256 = NULL,
        stored_bytes = stored_bytes - coalesce(size_in_bytes, 0), size_in_bytes = NULL, warnings = '[]', activity_count = 0
      WHERE ${inRange("file_id")} AND stored_version <= ?5`,
+    `UPDATE files SET edits = NULL WHERE ${inRange("file_id")} AND edits ->> '$.version' <= ?5`,
     `UPDATE files SET failed_version = NULL, failed_object_key = NULL,
        sha256 = CASE WHEN object_key IS NOT NULL THEN sha256 END,
        size_in_bytes = CASE WHEN object_key IS NOT NULL THEN size_in_bytes END,

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { orNull } from "../contract/orNull.ts";
 import { FIT_WARNINGS } from "../fit/types.ts";
+import { EDITED_FIELDS } from "./edits.pure.ts";
 import { FILE_ERROR_CODES, RETRY_CAN_HELP, type FileErrorCode } from "./errorCodes.ts";
 import { pingFieldsSchema } from "./pingFields.pure.ts";
 
@@ -35,6 +36,9 @@ export function fileError(code: FileErrorCode, detail: string, http_status: numb
   return { code, detail, http_status, retryable: RETRY_CAN_HELP[code] };
 }
 
+/** Fields with a value that the partner has set by an edit. */
+export const editedFieldSchema = z.enum(EDITED_FIELDS).openapi("EditedField");
+
 /** A file as a partner reads it. `status` is the newest version's; `activity_ids` are the readable version's. */
 export const fileSchema = z
   .strictObject({
@@ -53,6 +57,7 @@ export const fileSchema = z
     size_in_bytes: z.number().int().nullable(),
     warnings: z.array(fileWarningSchema),
     activity_ids: z.array(z.string()),
+    edited: z.array(editedFieldSchema),
     received_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),
   })

@@ -16,6 +16,7 @@ import { instantOf } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
 import { listedId } from "./batches/listed.pure.ts";
+import { editedFields, laterEdits, parseEdits, type FileEdits } from "./edits.pure.ts";
 import type { File, FileError, FileStatus } from "./file.ts";
 import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
 import { parseFileError, parseWarnings } from "./storedFields.pure.ts";
@@ -46,12 +47,14 @@ export interface FileRow extends Record<keyof PingFields, unknown> {
   released_by: string | null;
   error: string | null;
   next_attempt_at: number | null;
+  edits: string | null;
   sha256: string | null;
   size_in_bytes: number | null;
   object_key: string | null;
   failed_object_key: string | null;
   warnings: string;
   activity_count: number;
+  stored_version: number | null;
   version: number;
   revision: number;
   received_at: number;
@@ -72,15 +75,25 @@ function faultFields(
   };
 }
 
+/** Returns the fields that edits change. */
+function editedFileFields(
+  edits: FileEdits | null,
+  { activity_name }: PingFields,
+): Pick<File, "activity_name" | "edited"> {
+  return { activity_name: edits?.activity_name ?? activity_name, edited: editedFields(edits, null) };
+}
+
 /** Returns a file of a row of `files` with its `released_by`. */
-export function fileOf(row: FileRow): File {
+export function fileOf(row: FileRow, edits = parseEdits(row.edits)): File {
+  const ping = parsePingFields(row);
   const status = row.released_by === null ? row.status : "queued";
   return {
     file_id: row.file_id,
     user_id: row.user_id,
     source: row.source,
     summary_id: row.summary_id,
-    ...parsePingFields(row),
+    ...ping,
+    ...editedFileFields(edits, ping),
     status,
     attempts: row.attempts,
     import_id: row.released_by ?? row.import_id,
@@ -95,7 +108,7 @@ export function fileOf(row: FileRow): File {
 }
 
 /** Returns the file with the state of its newest version, which its collector knows before the read model does. */
-function withNewest(file: File | null, newest: FileProjection): File {
+function withNewest(file: File | null, newest: FileProjection, edits: FileEdits | null): File {
   const { file_id, user_id, source, summary_id, status, attempts, import_id, failed_object } = newest;
   const received_at = instantOf(newest.received_at);
   return {
@@ -104,6 +117,7 @@ function withNewest(file: File | null, newest: FileProjection): File {
     source,
     summary_id,
     ...pingFieldsOf(newest),
+    ...editedFileFields(edits, newest),
     status,
     attempts,
     import_id,
@@ -118,26 +132,36 @@ function withNewest(file: File | null, newest: FileProjection): File {
 }
 
 /**
- * Reads one file. Its newest version comes from the collector, unless the row has a later revision. Bytes and activities
- * come from the read model. Returns null for an unknown or erased file. Throws as `readNewest` does.
+ * Reads one file. Its newest version comes from the collector, unless the row has a later revision, and so do its edits.
+ * Bytes and activities come from the read model. Returns null for an unknown or erased file. Throws as `readNewest` does.
  */
 export async function readFile(env: Env, owner: Owner, fileId: string): Promise<File | null> {
-  const { row, newest } = await readNewest(env, owner, fileId);
-  const file = row === null ? null : fileOf(row);
-  return newest === null ? file : withNewest(file, newest);
+  const { row, newest, edits } = await readNewest(env, owner, fileId);
+  const file = row === null ? null : fileOf(row, edits);
+  return newest === null ? file : withNewest(file, newest, edits);
+}
+
+/** Reads a file's edits, and whether one of its versions is readable. Returns null as `readFile` does. */
+export async function readFileEdits(
+  env: Env,
+  owner: Owner,
+  fileId: string,
+): Promise<{ edits: FileEdits | null; isReadable: boolean } | null> {
+  const { row, newest, edits } = await readNewest(env, owner, fileId);
+  return row === null && newest === null ? null : { edits, isReadable: row?.stored_version != null };
 }
 
 /**
- * Reads a file's row, and its newest version from its collector; the version is null when the row is newer. Both are
- * null for an unknown or erased file. Throws when the read model cannot be read. Throws when the read model does not
+ * Reads a file's row, and its newest version from its collector; the version is null when the row is newer. `edits` are
+ * the later ones of both. All are null for an unknown or erased file. Throws when the read model cannot be read. Throws when the read model does not
  * have the file and the collector cannot be reached.
  */
 async function readNewest(
   env: Env,
   owner: Owner,
   fileId: string,
-): Promise<{ row: FileRow | null; newest: FileProjection | null }> {
-  if (!isId(fileId)) return { row: null, newest: null };
+): Promise<{ row: FileRow | null; newest: FileProjection | null; edits: FileEdits | null }> {
+  if (!isId(fileId)) return { row: null, newest: null, edits: null };
   const partnerId = owner.partner_id;
   const askCollector = async (): Promise<FileProjection | null> =>
     collectorOfId(env, partnerId, fileId).readFile(fileId);
@@ -145,16 +169,21 @@ async function readNewest(
     readRow(env, owner, fileId),
     Promise.allSettled([askCollector()]),
   ]);
-  const newest = asked.status === "fulfilled" ? asked.value : null;
+  const known = asked.status === "fulfilled" ? asked.value : null;
   // The file was imported between the two reads: the importer writes the row before it reports to the collector.
-  const isOutdated = newest?.status === "imported" && (found.row?.revision ?? 0) < newest.revision;
+  const isOutdated = known?.status === "imported" && (found.row?.revision ?? 0) < known.revision;
   const { row, erasures } = isOutdated ? await readRow(env, owner, fileId) : found;
   if (row === null && asked.status === "rejected") throw asked.reason;
   // An erasure may delete rows and reach collectors after its response. Partners no longer read data that it covers.
   const remains = ({ user_id, version }: { user_id: string; version: number }) =>
     version > (erasures.get(userHash(partnerId, user_id)) ?? 0);
-  const isNewest = newest !== null && remains(newest) && (row === null || row.revision <= newest.revision);
-  return { row: row !== null && remains(row) ? row : null, newest: isNewest ? newest : null };
+  const newest = known !== null && remains(known) ? known : null;
+  const stored = row !== null && remains(row) ? row : null;
+  return {
+    row: stored,
+    newest: newest !== null && (row === null || row.revision <= newest.revision) ? newest : null,
+    edits: laterEdits(parseEdits(stored?.edits ?? null), newest?.edits ?? null),
+  };
 }
 
 /** Returns a file's row, and the bounds of erasures that may cover it, by user hash. */
@@ -255,7 +284,7 @@ export async function listFiles(
     async (position, bounds) => walkFiles(db, list, position, bounds),
     (row) => [row.walked_time, row.walked_first, row.walked_batch, row.walked_file],
   );
-  return { ...page, rows: page.rows.map(fileOf) };
+  return { ...page, rows: page.rows.map((row) => fileOf(row)) };
 }
 
 /** Returns the file with this id, unless the filters exclude it. */
@@ -273,7 +302,7 @@ async function filesById(
     .prepare(`SELECT f.*, ${RELEASED_BY} AS released_by FROM files f WHERE ${where.sql}`)
     .bind(...where.values)
     .all<FileRow>();
-  return found.results.map(fileOf);
+  return found.results.map((row) => fileOf(row));
 }
 
 async function walkFiles(

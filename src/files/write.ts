@@ -1,7 +1,9 @@
 import { notErased } from "../erasure/guard.ts";
+import { storedEdits, type FileEdits } from "./edits.pure.ts";
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { PING_FIELDS, type PingFields } from "./pingFields.pure.ts";
 import { newBatchId, COLLECTOR_LENGTH, ROUTE_LENGTH } from "../identifiers.ts";
+import { chunksOf } from "../concurrency/chunksOf.ts";
 import { DATABASE_NOW, jsonSlices } from "../database/sql.ts";
 
 /** State of a file's newest version, as its collector writes it to the read model. */
@@ -18,6 +20,8 @@ export interface FileState extends PingFields {
   received_at: number;
   /** Stored bytes of the newest version when it failed. */
   failed_object: StoredObject | null;
+  /** The partner's edits, of all versions. */
+  edits: FileEdits | null;
 }
 
 /** A file with its names and its newest version's state. */
@@ -59,6 +63,8 @@ const KEEP_NEWEST = `${PING_COLUMNS.map(
   (column) =>
     `${column} = CASE WHEN excluded.version >= files.version THEN excluded.${column} ELSE files.${column} END`,
 ).join(", ")},
+  edits = CASE WHEN coalesce(excluded.edits ->> '$.version', 0) > coalesce(files.edits ->> '$.version', 0)
+    THEN excluded.edits ELSE files.edits END,
   version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
   updated_at = excluded.updated_at, updated_batch = excluded.updated_batch,
   counted_files = 1, counted_bytes = files.stored_bytes,
@@ -69,11 +75,11 @@ const KEEP_NEWEST = `${PING_COLUMNS.map(
 const IS_NEWS = "excluded.revision > files.revision OR excluded.version > files.version";
 
 const SHARED_COLUMNS = `partner_id, file_id, user_id, source, summary_id, ${PING_COLUMNS.join(", ")}, version, revision,
-  updated_at, updated_batch, received_batch`;
+  edits, updated_at, updated_batch, received_batch`;
 
 const SHARED_VALUES = `?1, j.value->>'file_id', j.value->>'user_id', j.value->>'source', j.value->>'summary_id',
   ${PING_COLUMNS.map((column) => `j.value->>'${column}'`).join(", ")},
-  j.value->>'version', j.value->>'revision', ${DATABASE_NOW}, ?3, ?3`;
+  j.value->>'version', j.value->>'revision', j.value->>'edits', ${DATABASE_NOW}, ?3, ?3`;
 
 /**
  * Returns the statement that lists the files written under a batch, and counts what it adds to the partner's usage. Run
@@ -149,6 +155,46 @@ export function projectFiles(
     listBatch(db, partnerId, slice, batchId),
   ]);
   return [...discards, ...upserts];
+}
+
+/** Maximum number of files in one statement of `projectEdits`: the statement reads the list once for each file. */
+const EDITED_FILES = 100;
+
+/** A file with edits that its row may not have. */
+export type EditedFile = Pick<FileProjection, "file_id" | "user_hash" | "edits">;
+
+/**
+ * Returns statements that write newer edits to the rows of files. The revision of a row does not matter: edits are not
+ * part of a version. Skips files without a row, which the statement that inserts the row gives their edits.
+ */
+export function projectEdits(
+  db: D1Database,
+  partnerId: string,
+  files: readonly EditedFile[],
+): D1PreparedStatement[] {
+  const rows = files.flatMap(({ file_id, user_hash, edits }) =>
+    edits === null ? [] : { file_id, user_hash, version: edits.version, edits: storedEdits(edits) },
+  );
+  return chunksOf(rows, EDITED_FILES)
+    .flatMap(jsonSlices)
+    .flatMap((slice) => {
+      const batchId = newBatchId();
+      return [
+        db
+          .prepare(
+            `UPDATE files SET edits = (SELECT j.value->>'edits' FROM json_each(?2) j
+               WHERE j.value->>'file_id' = files.file_id),
+             updated_at = ${DATABASE_NOW}, updated_batch = ?3, counted_files = 1, counted_bytes = stored_bytes
+           WHERE partner_id = ?1 AND file_id IN (
+             SELECT f.file_id FROM json_each(?2) j
+             CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
+               AND coalesce(f.edits ->> '$.version', 0) < j.value->>'version'
+             WHERE ${NOT_ERASED})`,
+          )
+          .bind(partnerId, slice, batchId),
+        listBatch(db, partnerId, slice, batchId),
+      ];
+    });
 }
 
 /**

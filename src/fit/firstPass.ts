@@ -60,7 +60,7 @@ import {
  */
 
 /** Limits that no training file reaches. They bound the memory and time that a hostile file can use. */
-const MAX_SESSIONS = 100;
+export const MAX_SESSIONS = 100;
 
 /** Numbers of messages that the rest of the file may contain, over all chained files. */
 interface Remaining {

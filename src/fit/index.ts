@@ -5,7 +5,8 @@ import { sessionWindowsOf, type SessionWindows } from "./sessionWindows.ts";
 import { describeNotFit } from "./sniff.ts";
 import { ANSWER_CELLS, cellsOf, streamsOf, type BeforeAllocating } from "./streams.ts";
 import { rrIntervalsOf } from "./rrIntervals.ts";
-import { readFirstPass, type FirstPass } from "./firstPass.ts";
+import { MAX_SESSIONS, readFirstPass, type FirstPass } from "./firstPass.ts";
+import { SPORT_NAMES, SUB_SPORT_NAMES } from "./names.ts";
 import {
   FIT_WARNINGS,
   type ActivityParts,
@@ -22,7 +23,7 @@ import { FILE_UNITS, UNITS_WITH_STREAMS, WorkBudget } from "./workBudget.ts";
 export * from "./types.ts";
 export type { Quantities } from "./quantities.ts";
 export { localDateOf } from "./localTime.ts";
-export { ANSWER_CELLS, describeNotFit };
+export { ANSWER_CELLS, describeNotFit, MAX_SESSIONS, SPORT_NAMES, SUB_SPORT_NAMES };
 
 /** Raise it with every change that decodes other activities from the same bytes. `npm run redecode` then updates stored files. */
 export const DECODER_VERSION = 3;

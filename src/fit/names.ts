@@ -45,6 +45,14 @@ export function subSportName(subSport: number): string {
   return getFitSubSportName(subSport) ?? unknown(subSport);
 }
 
+/** Returns the names of all numbers of the profile's list. The numbers take one byte. */
+function namesOf(nameOf: (number: number) => string | null): readonly string[] {
+  return [...new Set(Array.from({ length: 255 }, (_, number) => nameOf(number) ?? []).flat())];
+}
+
+export const SPORT_NAMES = namesOf(getFitSportName);
+export const SUB_SPORT_NAMES = namesOf(getFitSubSportName);
+
 export function manufacturerName(manufacturer: number): string {
   return getFitManufacturerName(manufacturer) ?? NEWER_MANUFACTURERS[manufacturer] ?? unknown(manufacturer);
 }

@@ -22,7 +22,13 @@ import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { logRequests } from "./logRequests.ts";
 import { requireHttps, sendStrictTransportSecurity } from "./transport.ts";
-import { getActivity, getRrIntervals, getStreams, listActivities } from "./routes/activities.ts";
+import {
+  getActivity,
+  getRrIntervals,
+  getStreams,
+  listActivities,
+  patchActivity,
+} from "./routes/activities.ts";
 import { serveDocs } from "./routes/docs.ts";
 import {
   changeEndpoint,
@@ -34,7 +40,7 @@ import {
   rotateEndpointSecret,
 } from "./routes/endpoints.ts";
 import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
-import { getFile, getOriginal, getTimeline, listFiles, retryFile } from "./routes/files.ts";
+import { getFile, getOriginal, getTimeline, listFiles, patchFile, retryFile } from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
 import { getImport, listImports, postCancel, retryImport } from "./routes/imports.ts";
 import { inspectFile } from "./routes/inspect.ts";
@@ -101,11 +107,13 @@ app.openapiRoutes([
   postTask,
   listFiles,
   getFile,
+  patchFile,
   getOriginal,
   getTimeline,
   retryFile,
   listActivities,
   getActivity,
+  patchActivity,
   getStreams,
   getRrIntervals,
   listImports,

@@ -68,6 +68,7 @@ async function statementsMs(database: D1Database, count: number): Promise<number
         import_id: null,
         error: null,
         next_attempt_at: null,
+        edits: null,
         version: 1,
         revision: 1,
         received_at: Date.now(),

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { activityWithPartsSchema, streamsSchema } from "../../src/activities/activity.ts";
 import { describe } from "../../src/docs/document.ts";
 import { SCHEMA_EXAMPLES, SMALL_RIDE } from "../../src/docs/examples.ts";
+import { fileId } from "../../src/identifiers.ts";
 import { app } from "../../src/http/app.ts";
 import { send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
@@ -44,6 +45,10 @@ group("the examples", () => {
       "postPings url",
       "postPings inline",
       "postTask task",
+      "patchFile name",
+      "patchActivity sport",
+      "patchActivity exclude",
+      "patchActivity undo",
       "createEndpoint rides",
       "changeEndpoint hold",
       "recoverEndpoint day",
@@ -53,7 +58,20 @@ group("the examples", () => {
 
   test.for(examples)("$title gets the documented response", async ({ method, path, body, promised }) => {
     const partner = await newPartner({ event_url: "https://hooks.example.com/events" });
-    const response = await send(partner, method, path.replace("{endpoint_id}", "ep_default"), { body });
+    const file_id = fileId({
+      partnerId: partner.partnerId,
+      userId: "rider-1",
+      source: "head-unit",
+      summaryId: "ride-1",
+    });
+    const ids = { file_id, activity_id: `${file_id}.0`, endpoint_id: "ep_default" };
+    const address = path.replace(/\{(\w+)\}/, (_, name: keyof typeof ids) => ids[name]);
+    if (/\{(?:file_id|activity_id)\}/.test(path)) {
+      const inline = examples.find((example) => example.title === "postPings inline");
+      await send(partner, "POST", "/api/fit_partner_ping/", { body: inline?.body });
+      await settle(collectorOf(partner.partnerId, "rider-1", "head-unit"));
+    }
+    const response = await send(partner, method, address, { body });
     expect([response.status, await response.json()]).toEqual([promised, expect.anything()]);
   });
 

@@ -107,6 +107,7 @@ function attemptOf(
     import_id: null,
     error: null,
     next_attempt_at: null,
+    edits: null,
     version,
     revision: version * 1000 + attempts,
     received_at: version,

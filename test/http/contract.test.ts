@@ -48,7 +48,7 @@ const document = documentShape.parse(
   app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "", version: "" } }),
 );
 
-const METHODS = new Set(["get", "post", "delete"]);
+const METHODS = new Set(["get", "post", "patch", "delete"]);
 const operations = Object.entries(document.paths).flatMap(([path, item]) =>
   Object.entries(item)
     .filter(([method]) => METHODS.has(method))

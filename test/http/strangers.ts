@@ -4,7 +4,7 @@ import { newPartner, type TestPartner } from "../support/partner.ts";
 
 /** A route under /api/, for the tests that every such route must pass. */
 export interface GuardedRoute {
-  method: "GET" | "POST" | "DELETE";
+  method: "GET" | "POST" | "PATCH" | "DELETE";
   body?: unknown;
   /** A path to a resource of the owner, and the same path with an unknown id. Null for a route without an id. */
   paths: (owner: TestPartner) => Promise<{ path: string; unknown: string | null }>;

@@ -111,6 +111,7 @@ describe("the usage of a partner", () => {
       import_id: null,
       error: null,
       next_attempt_at: null,
+      edits: null,
       version,
       revision: 1,
       received_at: version,

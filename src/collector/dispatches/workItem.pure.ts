@@ -12,6 +12,7 @@ export function workItem(file: FileVersions, queued: QueuedVersion, claims: numb
     attempts,
     import_id,
     submission,
+    edits: file.edits,
     look_first: claims > 1 || steps.length > 0,
   };
 }

@@ -23,6 +23,7 @@ export function projectionOf(identity: CollectorIdentity, file: FileVersions): F
     version: newest.version,
     revision: file.revision,
     received_at: newest.submission.received_at,
+    edits: file.edits,
     failed_object: newest.state === "failed" ? newest.failed_object : null,
   };
 }

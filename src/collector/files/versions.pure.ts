@@ -1,6 +1,7 @@
 import { HELD_FOR_MS, REPEAT_WINDOW_MS, RETRY_PAUSE_MS } from "../../contract/limits.ts";
 import { RETRY_CAN_HELP } from "../../files/errorCodes.ts";
 import { fileError, type FileError, type StoredObject } from "../../files/file.ts";
+import type { FileEdits } from "../../files/edits.pure.ts";
 import { inWords } from "../../contract/amounts.ts";
 import type { FaultOrigin, FaultSeries } from "../dispatches/retrySchedule.pure.ts";
 import { withStep, type Step } from "./steps.pure.ts";
@@ -89,6 +90,8 @@ export type FileVersions = FileNames & {
   revision: number;
   /** Highest sequence number of its pings that became versions. Null when none had one. */
   sequence_number: number | null;
+  /** The partner's edits. They do not depend on the version. Null before the first. */
+  edits: FileEdits | null;
 } & ({ current: CurrentVersion; held: null } | { current: CurrentVersion | null; held: HeldVersion });
 
 export function newestOf(file: FileVersions): HeldVersion | CurrentVersion {
@@ -181,6 +184,7 @@ export function acceptVersion(
   const { file_id, summary_id, submission } = ping;
   if (file !== null && (isSuperseded(file, submission) || isRepeat(file, submission, nowMs))) return file;
   const sequence_number = submission.sequence_number ?? file?.sequence_number ?? null;
+  const edits = file?.edits ?? null;
   const version = nextVersion(file, floor, nowMs);
   const revision = Math.max((file?.revision ?? 0) + 1, firstRevision(version));
   const current = file?.current ?? null;
@@ -190,6 +194,7 @@ export function acceptVersion(
       summary_id,
       revision,
       sequence_number,
+      edits,
       current: current?.state === "failed" ? notRetryable(current) : current,
       held: { version, state: "held", submission },
     };
@@ -199,6 +204,7 @@ export function acceptVersion(
     summary_id,
     revision,
     sequence_number,
+    edits,
     current: queued(
       { version, submission },
       {

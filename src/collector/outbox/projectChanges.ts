@@ -1,6 +1,6 @@
 import { withTimeout } from "../../concurrency/withTimeout.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
-import { projectFiles } from "../../files/write.ts";
+import { projectEdits, projectFiles } from "../../files/write.ts";
 import { projectImports } from "../../imports/write.ts";
 import { introduceSources, relistSource } from "../../sources/write.ts";
 import { touchUsers } from "../../users/write.ts";
@@ -22,7 +22,7 @@ const IMPORTS_PER_ALARM = 100;
 
 /**
  * Writes changes to the read model in one batch: files, the progress of imports, the user's last ping, and the source.
- * Skips files that the importer has made readable, because it has written them and their user.
+ * Skips files that the importer has made readable, because it has written them and their user, except their edits.
  */
 export async function projectChanges(
   { storage, identity }: CollectorTurn,
@@ -41,13 +41,16 @@ export async function projectChanges(
     else continue;
     written.push(seq);
   }
-  const files = [...storage.files.read([...fileIds]).values()]
+  const found = [...storage.files.read([...fileIds]).values()];
+  const edited = found.flatMap((file) => (file.edits === null ? [] : projectionOf(identity, file)));
+  const files = found
     .filter((file) => !isWrittenByImporter(file))
     .map((file) => projectionOf(identity, file));
   touches.push(...files.map(({ version, received_at }) => ({ version, pinged_at: received_at })));
   const imports = storage.imports.all().filter(needsProjection).slice(0, IMPORTS_PER_ALARM);
   const versions = [
     ...touches.map(({ version }) => version),
+    ...edited.map(({ version }) => version),
     ...imports.map(({ requested_at }) => requested_at),
   ];
   const { isIntroduced } = storage.identity;
@@ -56,6 +59,7 @@ export async function projectChanges(
   const { partner_id } = identity;
   const statements = [
     ...projectFiles(database, partner_id, files),
+    ...projectEdits(database, partner_id, edited),
     ...projectImports(
       database,
       partner_id,

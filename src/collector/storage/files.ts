@@ -1,4 +1,5 @@
 import { jsonSlices } from "../../database/sql.ts";
+import { parseEdits, storedEdits } from "../../files/edits.pure.ts";
 import { release, type FileVersions, type RetriedBy } from "../files/versions.pure.ts";
 import type { ImportState } from "../imports/import.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
@@ -7,7 +8,7 @@ import type { ImportStorage } from "./imports.ts";
 import { parseCurrent, parseSubmission } from "./parseVersions.pure.ts";
 
 const COLUMNS =
-  "file_id, summary_id, revision, version, state, import_id, current, held_version, held, sequence_number";
+  "file_id, summary_id, revision, version, state, import_id, current, held_version, held, sequence_number, edits";
 
 type FileRow = {
   file_id: string;
@@ -17,6 +18,7 @@ type FileRow = {
   held_version: number | null;
   held: string | null;
   sequence_number: number | null;
+  edits: string | null;
 };
 
 /** SQL condition for failed files with a URL. */
@@ -43,7 +45,7 @@ export class FileStorage {
   #select(condition: string, ...bindings: (string | number)[]): FileVersions[] {
     return this.#database
       .read<FileRow>(
-        `SELECT file_id, summary_id, revision, current, held_version, held, sequence_number FROM files WHERE ${condition}`,
+        `SELECT file_id, summary_id, revision, current, held_version, held, sequence_number, edits FROM files WHERE ${condition}`,
         ...bindings,
       )
       .flatMap((row) => this.#parse(row) ?? []);
@@ -52,7 +54,7 @@ export class FileStorage {
   /** Parses a row. A released held version becomes queued here, because a release writes no file rows. */
   #parse(row: FileRow): FileVersions | null {
     const { file_id, summary_id, revision, sequence_number } = row;
-    const names = { file_id, summary_id, revision, sequence_number };
+    const names = { file_id, summary_id, revision, sequence_number, edits: parseEdits(row.edits) };
     const current = row.current === null ? null : parseCurrent(row.current);
     if (row.held_version === null || row.held === null) {
       return current === null ? null : { ...names, current, held: null };
@@ -83,7 +85,7 @@ export class FileStorage {
   }
 
   write(files: readonly FileVersions[]): void {
-    const values = files.map(({ file_id, summary_id, revision, sequence_number, current, held }) => [
+    const values = files.map(({ file_id, summary_id, revision, sequence_number, edits, current, held }) => [
       file_id,
       summary_id,
       revision,
@@ -94,16 +96,18 @@ export class FileStorage {
       held?.version ?? null,
       held === null ? null : JSON.stringify(held.submission),
       sequence_number,
+      edits === null ? null : storedEdits(edits),
     ]);
     for (const slice of jsonSlices(values)) {
       this.#database.write(
         `INSERT INTO files (${COLUMNS})
          SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7, value->>8,
-           value->>9
+           value->>9, value->>10
          FROM json_each(?) WHERE true
          ON CONFLICT (file_id) DO UPDATE SET revision = excluded.revision, version = excluded.version,
            state = excluded.state, import_id = excluded.import_id, current = excluded.current,
-           held_version = excluded.held_version, held = excluded.held, sequence_number = excluded.sequence_number`,
+           held_version = excluded.held_version, held = excluded.held, sequence_number = excluded.sequence_number,
+           edits = excluded.edits`,
         slice,
       );
     }
@@ -257,6 +261,7 @@ export class FileStorage {
          sequence_number = held ->> '$.sequence_number' WHERE version <= ?`,
       version,
     );
+    this.#database.change("UPDATE files SET edits = NULL WHERE edits ->> '$.version' <= ?", version);
     this.#database.change(
       "DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)",
     );

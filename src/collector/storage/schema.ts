@@ -44,8 +44,8 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: "ALTER TABLE identity ADD COLUMN database TEXT NOT NULL DEFAULT 'DB';",
   },
   {
-    // The highest sequence number of the file's pings.
+    // The highest sequence number of the file's pings, and the partner's edits.
     readableFrom: 1,
-    sql: "ALTER TABLE files ADD COLUMN sequence_number INTEGER;",
+    sql: "ALTER TABLE files ADD COLUMN sequence_number INTEGER; ALTER TABLE files ADD COLUMN edits TEXT;",
   },
 ];

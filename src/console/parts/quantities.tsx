@@ -13,6 +13,8 @@ type Quantities = Omit<
   | "source"
   | "summary_id"
   | "activity_name"
+  | "exclude_from_training"
+  | "edited"
   | "possible_duplicate_of"
   | "version"
   | "created_at"

@@ -7,11 +7,17 @@ import { useLoad } from "../load.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
 import { ActivityBeats } from "../parts/beats.tsx";
+import { EditFlag, EditText } from "../parts/edit.tsx";
 import { Charts } from "../parts/charts.tsx";
 import { Athlete, DeveloperFields, Sets, Zones } from "../parts/details.tsx";
 import { Derived, Devices, Lengths, Laps, Totals } from "../parts/quantities.tsx";
 import { Route } from "../parts/route.tsx";
 import { Warnings } from "../parts/warnings.tsx";
+
+const SPORT_FIELDS = [
+  ["sport", "Sport"],
+  ["sub_sport", "Sub-sport"],
+] as const;
 
 /** Number of points of a stream: about one per pixel of a wide screen. */
 const POINTS = 2_000;
@@ -66,6 +72,31 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
       <Devices devices={value.devices} />
       <div class="columns">
         <section>
+          <h2>Edit</h2>
+          {SPORT_FIELDS.map(([name, label]) => (
+            <EditText
+              key={name}
+              api={api}
+              path={path}
+              name={name}
+              label={label}
+              value={value[name]}
+              isEdited={value.edited.includes(name)}
+              onDone={activity.reload}
+            />
+          ))}
+          <EditFlag
+            api={api}
+            path={path}
+            name="exclude_from_training"
+            label="Exclude from training"
+            value={value.exclude_from_training}
+            onDone={activity.reload}
+          />
+          <p class="soft">
+            Use names of the FIT profile: <a href="/docs/#sports">sports</a> and{" "}
+            <a href="/docs/#sub-sports">sub-sports</a>.
+          </p>
           <Derived derived={value.derived} />
         </section>
         <section>

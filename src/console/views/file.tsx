@@ -6,6 +6,7 @@ import { bytes, number, localTime, NONE } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { Action, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
+import { EditText } from "../parts/edit.tsx";
 import { Warnings } from "../parts/warnings.tsx";
 import { Advice, canRetry } from "../parts/advice.tsx";
 
@@ -114,7 +115,6 @@ export function FileView({ api, id }: { api: Api; id: string }) {
                 facts={[
                   ["User", value.user_id],
                   ["Source", value.source],
-                  ["Name", value.activity_name ?? NONE],
                   ["Priority", value.priority === 1 ? "1 (live ride)" : "0 (history)"],
                   ["Overwrite", value.overwrite_mode ? "yes" : "no"],
                   ["Attempts", number(value.attempts)],
@@ -124,6 +124,15 @@ export function FileView({ api, id }: { api: Api; id: string }) {
                   ["SHA-256", <code key="hash">{value.sha256 ?? NONE}</code>],
                   ["File id", <code key="id">{value.file_id}</code>],
                 ]}
+              />
+              <EditText
+                api={api}
+                path={path}
+                name="activity_name"
+                label="Name"
+                value={value.activity_name}
+                isEdited={value.edited.includes("activity_name")}
+                onDone={reload}
               />
               <h3>Activities</h3>
               {value.activity_ids.length === 0 ? <p class="soft">No activities can be read.</p> : null}

@@ -8,12 +8,16 @@ import {
   STREAM_KEYS,
   streamsSchema,
 } from "../../activities/activity.ts";
+import { editActivity } from "../../activities/editActivity.ts";
 import * as read from "../../activities/read.ts";
 import { readActivityWithDetails } from "../../activities/readDetails.ts";
 import { readRrIntervals, readStreams, type DataAnswer } from "../../activities/readData.ts";
 import { splitKeys } from "../../activities/splitKeys.pure.ts";
+import { MAX_EDIT_BODY_BYTES } from "../../contract/limits.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { MemoryShortage } from "../../memory/budget.ts";
+import { activityEditSchema, pendingEditSchema } from "../edit.ts";
+import { jsonBody } from "../jsonBody.ts";
 import { heldJson } from "../heldResponse.ts";
 import { endpoint, type AppEnv, type RequestContext } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
@@ -27,6 +31,7 @@ import {
   originalProblems,
   problem,
   readProblems,
+  writeProblems,
 } from "../problem.ts";
 import { instant, integer, noQuery, unixSeconds } from "../query.ts";
 import { chargeBytes } from "../rateLimit.ts";
@@ -108,6 +113,40 @@ export const getActivity = endpoint(getRoute, async (c) => {
     chargeBytes(c, bytes),
   );
   return found.ok ? c.json(found.activity, 200) : refuse(c, found.code);
+});
+
+const patchRoute = createRoute({
+  method: "patch",
+  path: "/api/activities/{activity_id}/",
+  summary: "Correct the sport of an activity, or exclude it from training",
+  middleware: jsonBody(MAX_EDIT_BODY_BYTES),
+  request: {
+    params,
+    query: noQuery,
+    body: { required: true, content: { "application/json": { schema: activityEditSchema } } },
+  },
+  responses: {
+    200: {
+      description: "The activity after the edit, without laps, lengths and devices.",
+      content: { "application/json": { schema: activitySchema } },
+    },
+    202: {
+      description: "The file is not imported yet. Its activity will have these edits.",
+      content: { "application/json": { schema: pendingEditSchema } },
+    },
+    ...writeProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const patchActivity = endpoint(patchRoute, async (c) => {
+  const { activity_id } = c.req.valid("param");
+  const edited = await editActivity(c.env, c.var.partner, activity_id, c.req.valid("json"));
+  if (edited === null) return notFound(c, "activity");
+  if (edited.isImported) return c.json(edited.activity, 200);
+  const { sport = null, sub_sport = null, exclude_from_training = null } = edited.edits;
+  const pending = { activity_id, file_id: edited.fileId, sport, sub_sport, exclude_from_training };
+  return c.json(pending, 202);
 });
 
 function isStream(key: string): boolean {

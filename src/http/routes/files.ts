@@ -1,11 +1,15 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { editFile } from "../../files/editFile.ts";
 import { RETRY_CAN_HELP } from "../../files/errorCodes.ts";
 import { fileSchema, fileStatusSchema, type File } from "../../files/file.ts";
 import { openObject, withOriginal } from "../../files/original.ts";
 import * as read from "../../files/read.ts";
 import { readTimeline } from "../../files/readTimeline.ts";
 import { timelineSchema } from "../../files/timeline.ts";
+import { MAX_EDIT_BODY_BYTES } from "../../contract/limits.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
+import { fileEditSchema } from "../edit.ts";
+import { jsonBody } from "../jsonBody.ts";
 import { endpoint } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import {
@@ -16,6 +20,7 @@ import {
   originalMissingProblem,
   problem,
   readProblems,
+  writeProblems,
 } from "../problem.ts";
 import { instant, noQuery } from "../query.ts";
 import { retryFailed } from "../retryFailed.ts";
@@ -83,6 +88,34 @@ const getRoute = createRoute({
 
 export const getFile = endpoint(getRoute, async (c) => {
   const file = await read.readFile(c.env, c.var.partner, c.req.valid("param").file_id);
+  return file === null ? notFound(c, "file") : c.json(file, 200);
+});
+
+const patchRoute = createRoute({
+  method: "patch",
+  path: "/api/files/{file_id}/",
+  summary: "Rename a file, without importing it again",
+  middleware: jsonBody(MAX_EDIT_BODY_BYTES),
+  request: {
+    params,
+    query: noQuery,
+    body: { required: true, content: { "application/json": { schema: fileEditSchema } } },
+  },
+  responses: {
+    200: {
+      description: "The file after the edit.",
+      content: { "application/json": { schema: fileSchema } },
+    },
+    ...writeProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const patchFile = endpoint(patchRoute, async (c) => {
+  const { file_id } = c.req.valid("param");
+  const { partner } = c.var;
+  const isEdited = await editFile(c.env, partner, file_id, { file: c.req.valid("json") });
+  const file = isEdited ? await read.readFile(c.env, partner, file_id) : null;
   return file === null ? notFound(c, "file") : c.json(file, 200);
 });
 

@@ -3,7 +3,7 @@ import { identityOf, type CollectorIdentity } from "../../collector/identity.ts"
 import { settleAll, valuesOf } from "../../concurrency/settleAll.ts";
 import type { Env } from "../../env.ts";
 import { inlineKeyPrefix, versionKey, versionKeyPrefix } from "../../files/objectKeys.ts";
-import { projectFiles, type FileProjection } from "../../files/write.ts";
+import { projectEdits, projectFiles, type FileProjection } from "../../files/write.ts";
 import { decodeFile } from "../../activities/decodeFile.ts";
 import { readableStatements, type ReadableFile } from "../../activities/readableFiles.ts";
 import { projectImports } from "../../imports/write.ts";
@@ -56,6 +56,11 @@ export async function projectPage(env: Env, database: D1Database, page: Collecto
       database,
       identity.partner_id,
       behind.map(({ newest }) => newest),
+    ),
+    ...projectEdits(
+      database,
+      identity.partner_id,
+      page.files.map(({ newest }) => newest),
     ),
     ...keepNamedObjects(
       database,
