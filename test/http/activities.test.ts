@@ -137,6 +137,8 @@ describe("an activity", () => {
       source: "garmin",
       summary_id: "tri",
       activity_name: "Lunch ride",
+      exclude_from_training: false,
+      edited: [],
       possible_duplicate_of: null,
       version: NOON,
       created_at: "2026-06-01T12:00:00.000Z",
