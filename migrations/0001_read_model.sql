@@ -44,6 +44,8 @@ CREATE TABLE files (
 -- A batch lists the files of one user that one statement wrote. Lists of files walk these rows by receipt or by change,
 -- because indexes on `files` would cost several written rows for each file. A batch lists a file only if the file's row
 -- names the batch, so an outdated batch lists nothing. A user's batches lie together, in the order of their changes.
+-- A batch of removals lists files that were deleted, or files that lost activities, for 90 days. It has ids only. Eight
+-- digits follow each id: the first lost session and the one after the last.
 CREATE TABLE file_batches (
   partner_id    TEXT NOT NULL,
   user_route    TEXT NOT NULL,                      -- the first 8 characters of all file ids of the user
@@ -52,7 +54,8 @@ CREATE TABLE file_batches (
   batch_id      TEXT NOT NULL,
   received_at   INTEGER,                            -- receipt time of the files received in it; null if none were
   file_ids      TEXT NOT NULL,                      -- JSON array of ids without the collector's 20 characters
-  added_files   INTEGER NOT NULL DEFAULT 0,         -- number of new files
+  removed       TEXT,                               -- files, activities: the batch lists removals; null otherwise
+  added_files   INTEGER NOT NULL DEFAULT 0,         -- number of new files, negative for removed ones
   added_bytes   INTEGER NOT NULL DEFAULT 0,         -- growth of the files' stored_bytes
   PRIMARY KEY (partner_id, user_route, updated_at, first_file_id, batch_id)
 ) WITHOUT ROWID;
@@ -80,8 +83,8 @@ CREATE TABLE inline_rounds (
   after_key TEXT NOT NULL                           -- the last object key that was checked, or inline/ and the next hour
 ) WITHOUT ROWID;
 
--- Usage of each partner. Inserted batches update it, and an erasure counts the files of its ranges before and after. A sweep
--- publishes it to KV, where ping requests compare it with the quotas.
+-- Usage of each partner. Inserted batches update it, also those that list removals. A sweep publishes it to KV, where ping requests
+-- compare it with the quotas.
 CREATE TABLE partner_usage (
   partner_id      TEXT NOT NULL PRIMARY KEY,
   files           INTEGER NOT NULL,
@@ -94,7 +97,8 @@ CREATE TABLE partner_usage (
 
 CREATE INDEX partner_usage_due ON partner_usage (due_since) WHERE due_since IS NOT NULL;
 
--- Writes one row for each batch that changes the usage, and two more when the published usage differs by 1 %.
+-- Writes one row for each batch that changes the usage, and two more for removals, or when the published usage differs by
+-- 1 %.
 CREATE TRIGGER count_batch AFTER INSERT ON file_batches
 WHEN new.added_files <> 0 OR new.added_bytes <> 0
 BEGIN
@@ -103,7 +107,8 @@ BEGIN
       stored_bytes = stored_bytes + excluded.stored_bytes;
   UPDATE partner_usage SET due_since = new.updated_at
     WHERE partner_id = new.partner_id AND due_since IS NULL
-      AND (100 * abs(files - published_files) >= max(published_files, 1)
+      AND (new.removed IS NOT NULL
+        OR 100 * abs(files - published_files) >= max(published_files, 1)
         OR 100 * abs(stored_bytes - published_bytes) >= max(published_bytes, 1));
 END;
 
@@ -343,3 +348,13 @@ CREATE TABLE removed_partners (
 
 CREATE INDEX erased_due ON erased (partner_id, next_sweep_at) WHERE next_sweep_at IS NOT NULL;
 CREATE INDEX erased_by_age ON erased (before_version) WHERE next_sweep_at IS NULL;
+
+-- Deleted files. No version of the file up to before_version may be stored, until 90 days after before_version.
+CREATE TABLE deleted_files (
+  partner_id     TEXT NOT NULL,
+  file_id        TEXT NOT NULL,
+  before_version INTEGER NOT NULL,
+  PRIMARY KEY (partner_id, file_id)
+) WITHOUT ROWID;
+
+CREATE INDEX deleted_files_by_age ON deleted_files (before_version);

@@ -9,10 +9,12 @@ const ID_LENGTH = 42;
 export const ROUTE_LENGTH = 8;
 /** Length of the prefix of all file and import ids of a user and source: the route, then 60 bits of a hash. */
 export const COLLECTOR_LENGTH = 20;
+/** Number of the characters after it, which differ between the files of a collector. */
+export const FILE_LENGTH = ID_LENGTH - COLLECTOR_LENGTH;
 /** Number of the following characters that file ids with similar names share. */
 const NAME_GROUP_LENGTH = 6;
 /** Number of the last characters of a file id: 80 bits that belong to this file alone. */
-const UNIQUE_LENGTH = ID_LENGTH - COLLECTOR_LENGTH - NAME_GROUP_LENGTH;
+const UNIQUE_LENGTH = FILE_LENGTH - NAME_GROUP_LENGTH;
 /** Length of a hash: 130 bits, so that collisions do not occur. */
 const HASH_LENGTH = 26;
 
@@ -127,7 +129,7 @@ export function fileId({ partnerId, userId, source, summaryId }: FileName): stri
 
 /** Returns a new import id: the collector's prefix, then 110 random bits. */
 export function newImportId(partnerId: string, userId: string, source: string): string {
-  return collectorPrefix(partnerId, userId, source) + randomId().slice(0, ID_LENGTH - COLLECTOR_LENGTH);
+  return collectorPrefix(partnerId, userId, source) + randomId().slice(0, FILE_LENGTH);
 }
 
 const ID_PATTERN = new RegExp(`^[${ALPHABET}]{${ID_LENGTH}}$`);

@@ -143,6 +143,7 @@ export interface SweepCounts {
   recovered_events?: number;
   erasures?: number;
   expired_erasures?: number;
+  expired_deletions?: number;
   /** Databases with jobs of `redecode` or `project-again` that were sent to the queue. */
   operator_jobs?: number;
   /** Actions of `npm run doctor`. */

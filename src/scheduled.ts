@@ -5,6 +5,7 @@ import type { Env } from "./env.ts";
 import { sweepExpiredErasures } from "./erasure/expire.ts";
 import { sweepErasures } from "./erasure/sweep.ts";
 import { sweepBatches } from "./files/batches/sweep.ts";
+import { sweepExpiredDeletions } from "./files/removals/expire.ts";
 import { sweepDiscardedObjects, sweepInlineBytes } from "./files/sweep.ts";
 import { sweepIdempotentRequests } from "./idempotency/sweep.ts";
 import { sweepMissing } from "./imports/sweep.ts";
@@ -36,6 +37,7 @@ const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", run: sweepDeliveries, statements: 50 },
   { name: "recovered_events", run: sweepRecoveries, statements: 50 },
   { name: "expired_erasures", run: sweepExpiredErasures },
+  { name: "expired_deletions", run: sweepExpiredDeletions },
   { name: "operator_jobs", run: sendJobs },
   { name: "operator_actions", run: runActs, statements: 50 },
   { name: "discarded_objects", run: sweepDiscardedObjects, statements: 50 },

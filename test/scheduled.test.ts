@@ -27,6 +27,7 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     recovered_events: 0,
     erasures: 0,
     expired_erasures: 0,
+    expired_deletions: 0,
     operator_jobs: 0,
     operator_actions: 0,
     finished_jobs: 0,
@@ -56,7 +57,7 @@ test("the line names a sweep with a store that is down, without the store's mess
     unit: "scheduled",
     outcome: "fault",
     fault:
-      "database_size:Error deliveries:Error recovered_events:Error expired_erasures:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error erasures:Error",
+      "database_size:Error deliveries:Error recovered_events:Error expired_erasures:Error expired_deletions:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error erasures:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");

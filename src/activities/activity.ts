@@ -187,6 +187,12 @@ export const activitySchema = z
   .openapi("Activity");
 export type Activity = z.infer<typeof activitySchema>;
 
+/** An activity that a list with `include_deleted` reports as removed. */
+export const removedActivitySchema = z
+  .strictObject({ activity_id: z.string(), deleted_at: z.iso.datetime() })
+  .openapi("RemovedActivity");
+export type RemovedActivity = z.infer<typeof removedActivitySchema>;
+
 export const activityWithPartsSchema = z
   .strictObject({ ...activitySchema.shape, ...detailsSchema.shape })
   .openapi("ActivityWithParts");

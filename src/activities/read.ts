@@ -18,7 +18,7 @@ import {
 import { editedFields, editsOfActivity, parseEdits } from "../files/edits.pure.ts";
 import { walkBatches, type FilePosition } from "../files/read.ts";
 import { DECODER_VERSION, localDateOf } from "../fit/index.ts";
-import type { Activity } from "./activity.ts";
+import type { Activity, RemovedActivity } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
 import { parseSummary } from "./storedSummary.pure.ts";
 
@@ -198,6 +198,8 @@ export interface ActivityFilters {
   start_before?: number | undefined;
   /** Unix milliseconds. Orders activities by update, ascending. */
   updated_since?: number | undefined;
+  /** With `updated_since`: also returns removed activities. Of the filters, only user_id and source apply to them. */
+  include_deleted?: boolean | undefined;
 }
 
 /** A position among activities by start: Unix seconds (null: unknown, after all others), file, session. */
@@ -214,6 +216,8 @@ const isUpdatePosition = (position: ActivityPosition): position is UpdatePositio
  */
 const STARTS_TO_WALK = 1_500;
 const CHANGES_TO_WALK = 1_000;
+/** The same for a list with removals. */
+const REMOVALS_TO_WALK = 700;
 /** Maximum number of activities that a page of changes reads. A file may have a hundred. */
 const CHANGED_ACTIVITIES = 1_500;
 /** Maximum number of a user's activities that a page sorts. With more, the page walks the partner's index. */
@@ -243,17 +247,27 @@ export async function listActivities(
   owner: Owner,
   filters: ActivityFilters,
   { limit, after }: PageOfList<ActivityPosition>,
-): Promise<Page<Activity, ActivityPosition>> {
+): Promise<Page<Activity | RemovedActivity, ActivityPosition>> {
   const partnerId = owner.partner_id;
   const { user_id, source } = filters;
   const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
   const db = databaseFor(env, owner);
   const list = { db, partnerId, prefix, filters };
-  const page =
-    filters.updated_since === undefined
-      ? await pageByStart(list, { limit, after: after === null || isUpdatePosition(after) ? null : after })
-      : await pageByUpdate(list, { limit, after: after !== null && isUpdatePosition(after) ? after : null });
-  return { ...page, rows: await withDuplicates(db, partnerId, page.rows.map(activityOf)) };
+  if (filters.updated_since === undefined) {
+    const position = after === null || isUpdatePosition(after) ? null : after;
+    const page = await pageByStart(list, { limit, after: position });
+    return { ...page, rows: await withDuplicates(db, partnerId, page.rows.map(activityOf)) };
+  }
+  const position = after !== null && isUpdatePosition(after) ? after : null;
+  const page = await pageByUpdate(list, { limit, after: position });
+  const activities = page.rows.filter((row) => row.is_removed === 0).map(activityOf);
+  const marked = (await withDuplicates(db, partnerId, activities)).values();
+  const rows = page.rows.flatMap((row): (Activity | RemovedActivity)[] => {
+    if (row.is_removed === 1) return [removedOf(row)];
+    const { value } = marked.next();
+    return value === undefined ? [] : [value];
+  });
+  return { ...page, rows };
 }
 
 interface ChangedRow extends ActivityRow, Walked {
@@ -261,6 +275,29 @@ interface ChangedRow extends ActivityRow, Walked {
   walked_first: string;
   walked_batch: string;
   walked_file: string;
+  /** 1 for a removed activity, of which the row has only the file and the session. */
+  is_removed: 0 | 1;
+}
+
+function removedOf({ walked_file, session_index, walked_time }: ChangedRow): RemovedActivity {
+  return { activity_id: activityId(walked_file, session_index), deleted_at: instantOf(walked_time) };
+}
+
+/** A row of a walk over changes. A removal stands for the lost sessions from `first_session` to before `end_session`. */
+interface WalkedChange extends ChangedRow {
+  first_session: number;
+  end_session: number;
+}
+
+/** Returns a row for each session of a removal. */
+function sessionsOf(row: WalkedChange): ChangedRow[] {
+  if (row.is_removed === 0) return [row];
+  const sessions = Array.from({ length: row.end_session - row.first_session }, (_, index) => ({
+    ...row,
+    session_index: row.first_session + index,
+    is_end: 0 as const,
+  }));
+  return row.is_end === 1 ? [...sessions, { ...row, is_match: 0 }] : sessions;
 }
 
 /** Walks the batches that changed files. An activity changes with its file. */
@@ -269,7 +306,7 @@ async function pageByUpdate(
   page: PageOfList<UpdatePosition>,
 ): Promise<Page<ChangedRow, UpdatePosition>> {
   return readPage<ChangedRow, UpdatePosition>(
-    { ...page, rowsToWalk: CHANGES_TO_WALK },
+    { ...page, rowsToWalk: list.filters.include_deleted === true ? REMOVALS_TO_WALK : CHANGES_TO_WALK },
     async (after, bounds) => walkChanges(list, after, bounds),
     (row) => [
       row.walked_time,
@@ -285,7 +322,7 @@ async function walkChanges(
   { db, partnerId, prefix, filters }: List,
   after: UpdatePosition | null,
   { rows, matches }: WalkBounds,
-): Promise<D1Result<ChangedRow>> {
+): Promise<Pick<D1Result<ChangedRow>, "results" | "meta">> {
   const route = prefix?.slice(0, ROUTE_LENGTH) ?? null;
   const [time, first, batch, file, session] = after ?? [null, null, null, null, null];
   const walk = walkBatches({
@@ -295,6 +332,7 @@ async function walkChanges(
     since: filters.updated_since,
     after: time === null ? null : [time, first, batch, file],
     again: true,
+    removals: filters.include_deleted === true,
   });
   const files = ownedBy(
     new Where().and("f.partner_id = ? AND f.file_id = w.file_id AND f.updated_batch = w.batch_id", partnerId),
@@ -305,22 +343,49 @@ async function walkChanges(
   // The walk begins with the file at the position, because sessions of it may remain.
   if (file !== null)
     on.and("(a.session_index > ? OR f.walked_file <> ? OR f.walked_batch <> ?)", session, file, batch);
-  return db
+  // Sessions that the file has again are listed with its later change.
+  const found = await db
     .prepare(
-      `SELECT f.walked_time, f.walked_first, f.walked_batch, f.walked_file, a.file_id IS NOT NULL AS is_match,
+      `SELECT f.walked_time, f.walked_first, f.walked_batch, f.walked_file, f.is_removed,
+         f.first_session, f.end_session, a.file_id IS NOT NULL OR f.is_removed AS is_match,
          (f.n = ?1 OR f.work >= ?2) AS is_end, ${ACTIVITY_COLUMNS}
        FROM (
          SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
            w.file_id AS walked_file, f.file_id, f.user_id, f.source, f.summary_id, f.readable_name, f.updated_at, f.edits,
-           coalesce(f.activity_count, 0) AS own_work,
-           sum(coalesce(f.activity_count, 0)) OVER (ROWS UNBOUNDED PRECEDING) AS work
-         FROM ${walked(walk.sql)} LEFT JOIN files f ON ${files.sql}) f
+           w.end_session > w.first_session AS is_removed, w.first_session, w.end_session,
+           coalesce(f.activity_count, max(w.end_session - w.first_session, 0)) AS own_work,
+           sum(coalesce(f.activity_count, max(w.end_session - w.first_session, 0)))
+             OVER (ROWS UNBOUNDED PRECEDING) AS work
+         FROM (
+           SELECT w.*, max(
+               w.from_session,
+               coalesce((SELECT g.activity_count FROM files g WHERE w.removed IS NOT NULL
+                 AND g.partner_id = ?3 AND g.file_id = w.file_id), 0),
+               CASE WHEN w.file_id = ?4 AND w.batch_id = ?5 THEN ?6 + 1 ELSE 0 END) AS first_session,
+             CASE WHEN w.removed IS NOT NULL AND substr(w.file_id, 1, length(?7)) = ?7
+               THEN w.to_session ELSE 0 END AS end_session
+           FROM ${walked(walk.sql)}) w
+         LEFT JOIN files f ON ${files.sql}) f
        LEFT JOIN activities a ON ${on.sql}
-       WHERE f.work - f.own_work < ?2 AND (a.file_id IS NOT NULL OR f.n = ?1 OR f.work >= ?2)
+       WHERE f.work - f.own_work < ?2 AND (a.file_id IS NOT NULL OR f.is_removed OR f.n = ?1 OR f.work >= ?2)
        ORDER BY f.n, a.session_index LIMIT ?`,
     )
-    .bind(rows, CHANGED_ACTIVITIES, ...walk.values, rows, ...files.values, ...on.values, matches)
-    .all<ChangedRow>();
+    .bind(
+      rows,
+      CHANGED_ACTIVITIES,
+      partnerId,
+      file,
+      batch,
+      session,
+      prefix ?? "",
+      ...walk.values,
+      rows,
+      ...files.values,
+      ...on.values,
+      matches,
+    )
+    .all<WalkedChange>();
+  return { results: found.results.flatMap(sessionsOf), meta: found.meta };
 }
 
 const positionByStart = (row: ActivityRow): StartPosition => [

@@ -1,5 +1,6 @@
 import type { DecodedActivity } from "../fit/types.ts";
 import { jsonSlices } from "../database/sql.ts";
+import { listLeftOut } from "../files/removals/write.ts";
 import { storedSummary } from "./storedSummary.pure.ts";
 
 /** The activities of one imported file, in the order of its sessions. */
@@ -11,7 +12,7 @@ export interface ImportedActivities {
 
 /**
  * Returns statements that replace the activities of files. Run them in one transaction, after the statements that write
- * the files under this batch. They change only files of that batch, and delete sessions that the new version lacks.
+ * the files under this batch. They change only files of that batch, list sessions that the new version lacks as removals, and delete them.
  */
 export function replaceActivities(
   db: D1Database,
@@ -34,7 +35,8 @@ export function replaceActivities(
       )
       .bind(partnerId, slice, batchId),
   );
-  const leftovers = jsonSlices(files.map((file) => file.file_id)).map((slice) =>
+  const leftovers = jsonSlices(files.map((file) => file.file_id)).flatMap((slice) => [
+    listLeftOut(db, partnerId, slice, batchId),
     db
       .prepare(
         `DELETE FROM activities WHERE partner_id = ?1 AND (file_id, session_index) IN (
@@ -44,7 +46,7 @@ export function replaceActivities(
              AND a.session_index >= f.activity_count)`,
       )
       .bind(partnerId, slice, batchId),
-  );
+  ]);
   return [...upserts, ...leftovers];
 }
 

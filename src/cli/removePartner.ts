@@ -37,6 +37,7 @@ const DELETIONS = [
   ["idempotent_requests", "key_hash"],
   ["import_missing", "import_id"],
   ["file_batches", "batch_id"],
+  ["deleted_files", "file_id"],
   ["partner_usage", "partner_id"],
   ["operator_job_failures", "job_id"],
 ].map(

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { databaseFor } from "../database/databases.ts";
 import type { EditChange } from "../files/edits.pure.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection } from "../files/write.ts";
@@ -27,6 +28,7 @@ import { DispatchSender } from "./dispatches/sender.ts";
 import type { CollectorEnv } from "./env.ts";
 import { CollectorEraser } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
+import { deleteFile } from "./files/deleteFile.ts";
 import { editFile } from "./files/editFile.ts";
 import { readFile } from "./files/readFile.ts";
 import { readPage } from "./files/readPage.ts";
@@ -37,6 +39,7 @@ import { identityOf } from "./identity.ts";
 import { Introduction } from "./introduction.ts";
 import { cancelImport } from "./imports/cancelImport.ts";
 import { previewImport, startImport } from "./imports/startImport.ts";
+import { projectDeletions, REQUEST_DEADLINE_MS } from "./outbox/projectDeletions.ts";
 import { UnprojectedDispatches } from "./outbox/unprojectedDispatches.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import { CollectorTurns } from "./turns.ts";
@@ -155,6 +158,14 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     const { retried, dispatches } = this.#turns.commit(() => retryFiles(turn, which, limit));
     await this.#sender.sendForRequest(turn, dispatches);
     return retried.length;
+  }
+
+  /** Deletes a file, also in the read model. False for an unknown file. Throws when the alarm has to complete it. */
+  async deleteFile(fileId: string): Promise<boolean> {
+    const turn = this.#turns.beginIfKnown();
+    if (turn === null || !this.#turns.commit(() => deleteFile(turn, fileId))) return false;
+    await projectDeletions(turn, databaseFor(this.env, turn.identity), REQUEST_DEADLINE_MS);
+    return true;
   }
 
   /**

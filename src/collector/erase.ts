@@ -58,6 +58,8 @@ export class CollectorEraser {
       }
       const expiresAt = erasureExpiresAt(storage);
       if (expiresAt !== null) turns.alarmBy(expiresAt);
+      // An alarm may be running, and may crash: later data must not wait for the expiry.
+      if (storage.identity.get() !== null) turns.alarmBy(Date.now() + turns.clock.projectionDelayMs);
     });
     await this.deleteObjects();
     return storage.identity.get() !== null;

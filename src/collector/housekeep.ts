@@ -1,10 +1,15 @@
-import { CLOSED_IMPORT_KEPT_FOR_MS, HELD_FOR_MS, KEPT_URL_FOR_MS } from "../contract/limits.ts";
+import {
+  CLOSED_IMPORT_KEPT_FOR_MS,
+  ERASURE_KEPT_FOR_MS,
+  HELD_FOR_MS,
+  KEPT_URL_FOR_MS,
+} from "../contract/limits.ts";
 import { discardUnreferenced } from "./files/unreferencedObjects.ts";
 import { dropUrl, expireHeld } from "./files/versions.pure.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
 import type { CollectorTurn } from "./turn.ts";
 
-/** Expires old held pings, kept URLs and completed imports: at most `limit` pings and `limit` URLs. */
+/** Expires old held pings, kept URLs, completed imports and bounds of deleted files: at most `limit` pings and URLs. */
 export function housekeep({ storage, identity, now }: CollectorTurn, limit: number): void {
   const expired = storage.files.heldUpTo(now - HELD_FOR_MS, limit).map((file) => expireHeld(file, now));
   const stale = storage.files
@@ -20,6 +25,7 @@ export function housekeep({ storage, identity, now }: CollectorTurn, limit: numb
       storage.imports.delete(row.import_id);
     }
   }
+  storage.deletedFiles.deleteUpTo(now - ERASURE_KEPT_FOR_MS);
   for (const { before, after } of stale) storage.outbox.add(discardUnreferenced(identity, before, after));
   storage.identity.setHousekeeping(nextHousekeeping(storage));
 }
@@ -33,12 +39,14 @@ export function housekeepBy(turn: CollectorTurn, at: number): void {
   turn.alarmBy(at);
 }
 
-/** Returns when the oldest held ping, kept URL or completed import expires. Null without any. */
-function nextHousekeeping({ files, imports }: CollectorStorage): number | null {
+/** Returns when the oldest held ping, kept URL, completed import or deletion expires. Null without any. */
+function nextHousekeeping({ files, deletedFiles, imports }: CollectorStorage): number | null {
   const failure = files.oldestFailureWithUrl();
   const times = failure === null ? [] : [failure + KEPT_URL_FOR_MS];
   const held = files.countHeld();
   if (held.count > 0) times.push(held.oldest + HELD_FOR_MS);
+  const deleted = deletedFiles.oldest();
+  if (deleted !== null) times.push(deleted + ERASURE_KEPT_FOR_MS);
   for (const row of imports.all()) {
     if (row.completed_at !== null) times.push(row.completed_at + CLOSED_IMPORT_KEPT_FOR_MS);
   }

@@ -54,6 +54,10 @@ export class Api {
     return this.#send<T>("PATCH", path, new Blob([JSON.stringify(changes)], { type: "application/json" }));
   }
 
+  async delete<T>(path: string): Promise<Result<T>> {
+    return this.#send<T>("DELETE", path);
+  }
+
   /** Returns the response as `T`, unchecked: this page is compiled against the types of the service that serves it. */
   async #send<T>(method: string, path: string, body?: Blob): Promise<Result<T>> {
     if (!isSecureContext) return { ok: false, problem: INSECURE };

@@ -43,7 +43,7 @@ export async function readPage<Row extends Walked, Position>(
     rowsToWalk,
     rowsReadBefore = 0,
   }: { limit: number; after: Position | null; rowsToWalk: number; rowsReadBefore?: number },
-  read: (after: Position | null, bounds: WalkBounds) => Promise<D1Result<Row>>,
+  read: (after: Position | null, bounds: WalkBounds) => Promise<Pick<D1Result<Row>, "results" | "meta">>,
   positionOf: (row: Row) => Position,
 ): Promise<Page<Row, Position>> {
   const rows: Row[] = [];

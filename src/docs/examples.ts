@@ -367,6 +367,9 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     User: user,
     UserPage: page(user),
     UserWithSources: userWithSources,
+    DeletedFile: { file_id: file.file_id, status: "deleting" },
+    RemovedFile: { file_id: file.file_id, deleted_at: "2026-11-25T09:00:00.000Z" },
+    RemovedActivity: { activity_id: activity.activity_id, deleted_at: "2026-11-25T09:00:00.000Z" },
     DeletedUser: { user_id: names.user_id, status: "deleting" },
     PartnerSettings: {
       partner_id: "acme",

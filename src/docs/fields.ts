@@ -3,6 +3,7 @@ import {
   ENDPOINT_DAYS,
   ENDPOINT_FAILS_FOR_MS,
   EVENTS_HELD_FOR_MS,
+  ERASURE_KEPT_FOR_MS,
   FAILURES_IN_EVENT,
   HELD_FOR_MS,
   MAX_EXPECTED_IDS,
@@ -352,6 +353,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "UserWithSources.held": "Number of files that wait for the task.",
   "UserWithSources.capped": `\`true\`: the user has at least ${inDigits(MAX_COUNTED_FILES)} files or ${inDigits(MAX_COUNTED_IMPORTS)} imports. Further ones are not counted.`,
   "DeletedUser.status": "Always `deleting`.",
+  "DeletedFile.status": "Always `deleting`.",
+  deleted_at: "Time of the removal. The row's id is all that is kept of it.",
 
   // The partner
   partner_id: "Your partner id.",
@@ -459,6 +462,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "header.Idempotency-Key": `Identifies this request. A repeated request with the same key and body within ${RETENTION_HOURS} hours gets the same response and has no further effect. Error responses are not kept.`,
   "header.Prefer":
     "`handling=lenient` (RFC 7240): accepts the valid items and returns the others as `rejected`.",
+  include_deleted: `\`true\`: also returns what was removed in the last ${inWords(ERASURE_KEPT_FOR_MS)}, in the order of changes. Requires \`updated_since\`. Of the filters, only \`user_id\`, and \`source\` together with it, apply to removals.`,
   updated_since:
     "RFC 3339 time, such as `2026-11-25T08:00:00Z`: returns only rows that changed then or later, oldest change first.",
   start_after: "Unix seconds: returns only activities that started then or later.",

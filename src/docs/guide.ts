@@ -462,7 +462,8 @@ ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
 <li>Store the <code>updated_at</code> of the last row and use it for the next poll. The next poll returns that row again, so you miss no change.</li>
 <li>Poll once a minute.</li>
 <li>A task does not change <code>updated_at</code> of the files that it releases. <code>GET /api/files/{file_id}/</code> returns them as <code>queued</code> at once, and lists do so within about three seconds. A poll with <code>updated_since</code> returns them after their first attempt.</li>
-<li>Lists do not report deletions: a deleted row is no longer returned.</li>
+<li>Add <code>include_deleted=true</code> to the lists of files and activities to read removals as well: deleted files and users, and activities that a newer version of their file does not have. A removal is <code>{"file_id": …, "deleted_at": …}</code>, or has an <code>activity_id</code>. It is in the order of changes, so use <code>deleted_at</code> like <code>updated_at</code>. Delete your copy of that id, and ignore ids that you do not know. An id that is pinged again later appears again after its removal.</li>
+<li>Removals are kept for ${inWords(ERASURE_KEPT_FOR_MS)}. A program that was off for longer must read the lists without <code>updated_since</code>, and delete what they do not return.</li>
 </ol>
 ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
 <p>Without <code>updated_since</code> files are sorted by their newest ping, newest first. A file that you ping again while you page moves to a page that you have already read.</p>
@@ -521,12 +522,14 @@ ${listing(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: 
     },
     {
       id: "deleting",
-      title: "Deleting a user",
+      title: "Deleting a file or a user",
       html: `
+<p><a href="#deleteFile"><code>DELETE /api/files/{file_id}/</code></a> deletes one file with all its versions, its activities and its bytes. After the 202 no request returns them.
+Work in progress writes nothing back, and a running import counts the file as skipped. A later ping with the same names starts the file again, without the old data. Deleting a deleted file returns 404.</p>
 ${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl", "delete")}
 <p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. The response is 202, or 404 for an unknown user.
 A later ping creates the user again, without the old data.</p>
-<p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id with the time of the deletion, so that delayed work cannot write data back. A hash does not
+<p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id, and the ids of the deleted files, which are hashes too, with the time of the deletion. So delayed work cannot write data back, and <a href="#polling">readers of changes</a> learn of the deletion. A hash does not
 hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>
 <h3 id="jurisdiction">Where data is stored</h3>
 <p><code>jurisdiction</code> of <a href="#getHealth"><code>GET /health/</code></a> names the jurisdiction in which we store all files, activities and settings:

@@ -90,6 +90,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
       "Imports a failed file again, from its stored bytes or its stored URL. If neither is stored, the response is 409: send a new ping. " +
       `A retry counts as one file of the \`files\` limit. ${RETRY_PAUSE}. A retry before that gets 429 with \`Retry-After\`.`,
   },
+  "DELETE /api/files/{file_id}/": {
+    operationId: "deleteFile",
+    tag: "Files",
+    description:
+      "Deletes the file with all its versions, its activities and its bytes. Work in progress writes nothing back. A running import counts the " +
+      "file as skipped. Deleting it again returns 404. A later ping with the same names starts a new file with the same `file_id`. After a 503 send the request again: the deletion may have begun.",
+  },
   "GET /api/activities/": {
     operationId: "listActivities",
     tag: "Activities",

@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import { listedId } from "../files/batches/listed.pure.ts";
+import { removeFiles } from "../files/removals/write.ts";
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
-import { withUsageRecount } from "../usage/write.ts";
 import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, SWEEPS, type ErasedUser } from "./begin.ts";
 
 /**
@@ -170,27 +170,8 @@ export async function readFiles(
 
 /** Returns statements that delete the range's files up to the bound, and their activities. */
 export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement[] {
-  const statements = [
-    `DELETE FROM activities WHERE partner_id = ?1 AND file_id > ?2 AND file_id <= ?3 AND version <= ?5
-       AND EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = activities.file_id AND f.user_id = ?4)`,
-    `DELETE FROM files WHERE ${inRange("file_id")} AND version <= ?5`,
-    // Files that were pinged again stay, without their earlier bytes.
-    `UPDATE files SET stored_version = NULL, readable_name = NULL, object_key = NULL, sha256 = NULL,
-       stored_bytes = stored_bytes - coalesce(size_in_bytes, 0), size_in_bytes = NULL, warnings = '[]', activity_count = 0
-     WHERE ${inRange("file_id")} AND stored_version <= ?5`,
-    `UPDATE files SET edits = NULL WHERE ${inRange("file_id")} AND edits ->> '$.version' <= ?5`,
-    `UPDATE files SET failed_version = NULL, failed_object_key = NULL,
-       sha256 = CASE WHEN object_key IS NOT NULL THEN sha256 END,
-       size_in_bytes = CASE WHEN object_key IS NOT NULL THEN size_in_bytes END,
-       stored_bytes = CASE WHEN object_key IS NOT NULL THEN coalesce(size_in_bytes, 0) ELSE 0 END
-     WHERE ${inRange("file_id")} AND failed_version <= ?5`,
-  ].map((sql) => db.prepare(sql).bind(...rangeValues(erasure, range)));
-  const [partnerId, after, through, userId] = rangeValues(erasure, range);
-  return withUsageRecount(
-    db,
-    { sql: inRange("file_id"), values: [partnerId, after, through, userId] },
-    statements,
-  );
+  const from = `files f WHERE ${inRange("file_id")}`;
+  return removeFiles(db, { from, bound: "?5", editsBound: "?5", values: rangeValues(erasure, range) });
 }
 
 /** SQL for a batch's name among the user's batches, in the order of the table. */
@@ -228,11 +209,11 @@ export async function readBatches(
   return batchRows.parse(found.results);
 }
 
-/** Returns the statement that deletes the range's batches without remaining files. */
+/** Returns the statement that deletes the range's batches without remaining files. Batches that list removals stay. */
 export function deleteBatches(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement {
   return db
     .prepare(
-      `DELETE FROM file_batches WHERE ${BATCHES_IN_RANGE}
+      `DELETE FROM file_batches WHERE ${BATCHES_IN_RANGE} AND removed IS NULL
          AND NOT EXISTS (SELECT 1 FROM json_each(file_ids) j
            CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = ${listedId("file_batches")})`,
     )

@@ -63,3 +63,9 @@ export const fileSchema = z
   })
   .openapi("ActivityFile");
 export type File = z.infer<typeof fileSchema>;
+
+/** A file that a list with `include_deleted` reports as removed. */
+export const removedFileSchema = z
+  .strictObject({ file_id: z.string(), deleted_at: z.iso.datetime() })
+  .openapi("RemovedFile");
+export type RemovedFile = z.infer<typeof removedFileSchema>;

@@ -4,20 +4,21 @@ import { collectorOfId } from "../collector/client.ts";
 import { erasuresOf, readErasuresOfRoute } from "../erasure/read.ts";
 import {
   activityId,
+  COLLECTOR_LENGTH,
   collectorPrefixOf,
   fileId,
+  idPrefix,
   isId,
   rangeEnd,
   ROUTE_LENGTH,
   userHash,
-  userRoute,
 } from "../identifiers.ts";
 import { instantOf } from "../database/rows.ts";
 import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
-import { listedId } from "./batches/listed.pure.ts";
+import { listedId, removedSessions } from "./batches/listed.pure.ts";
 import { editedFields, laterEdits, parseEdits, type FileEdits } from "./edits.pure.ts";
-import type { File, FileError, FileStatus } from "./file.ts";
+import type { File, FileError, FileStatus, RemovedFile } from "./file.ts";
 import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
 import { parseFileError, parseWarnings } from "./storedFields.pure.ts";
 import type { FileProjection } from "./write.ts";
@@ -186,6 +187,14 @@ async function readNewest(
   };
 }
 
+/** Returns the newest version of a file in the read model. Null for an unknown or erased file. */
+export async function readStoredVersion(env: Env, owner: Owner, fileId: string): Promise<number | null> {
+  const { row, erasures } = await readRow(env, owner, fileId);
+  if (row === null) return null;
+  const erased = erasures.get(userHash(owner.partner_id, row.user_id)) ?? 0;
+  return row.version > erased ? row.version : null;
+}
+
 /** Returns a file's row, and the bounds of erasures that may cover it, by user hash. */
 async function readRow(
   env: Env,
@@ -234,6 +243,8 @@ export interface FileFilters {
   summary_id?: string | undefined;
   /** Unix milliseconds. Orders files by update, ascending. */
   updated_since?: number | undefined;
+  /** With `updated_since`: also returns removed files. Of the filters, only user_id and source apply to them. */
+  include_deleted?: boolean | undefined;
 }
 
 /**
@@ -241,6 +252,8 @@ export interface FileFilters {
  * status, a held row costs two more.
  */
 const ROWS_TO_WALK = 2_000;
+/** The same for a list with removals, which may have thousands of ids in one row. */
+const REMOVALS_TO_WALK = 1_000;
 
 /** A position in the order of batches: time (received_at, or updated_at with updated_since), batch, file. */
 export type FilePosition = [timeMs: number, firstFileId: string, batchId: string, fileId: string];
@@ -250,12 +263,16 @@ interface WalkedFile extends FileRow, Walked {
   walked_first: string;
   walked_batch: string;
   walked_file: string;
+  /** 1 for a removed file, whose row has no other columns. */
+  is_removed: 0 | 1;
 }
 
 /** Files to list: a partner's, or those of the user with this route. */
 interface FileList {
   partnerId: string;
   route: string | null;
+  /** Beginning of the ids of removed files to list. Null for all. */
+  prefix: string | null;
   filters: FileFilters;
 }
 
@@ -268,7 +285,7 @@ export async function listFiles(
   owner: Owner,
   filters: FileFilters,
   { limit, after }: { limit: number; after: FilePosition | null },
-): Promise<Page<File, FilePosition>> {
+): Promise<Page<File | RemovedFile, FilePosition>> {
   const { user_id, source, summary_id, import_id } = filters;
   if (import_id !== undefined && !isId(import_id)) return { rows: [], next: null, rowsRead: 0 };
   const partnerId = owner.partner_id;
@@ -277,14 +294,26 @@ export async function listFiles(
     const id = fileId({ partnerId, userId: user_id, source, summaryId: summary_id });
     return { rows: await filesById(db, partnerId, id, filters), next: null, rowsRead: 1 };
   }
-  const named = import_id ?? (user_id === undefined ? null : userRoute(partnerId, user_id));
-  const list = { partnerId, route: named?.slice(0, ROUTE_LENGTH) ?? null, filters };
+  const named = import_id ?? (user_id === undefined ? null : idPrefix(partnerId, user_id, source));
+  const list = {
+    partnerId,
+    route: named?.slice(0, ROUTE_LENGTH) ?? null,
+    prefix: named?.slice(0, COLLECTOR_LENGTH) ?? null,
+    filters,
+  };
   const page = await readPage<WalkedFile, FilePosition>(
-    { limit, after, rowsToWalk: ROWS_TO_WALK },
+    { limit, after, rowsToWalk: filters.include_deleted === true ? REMOVALS_TO_WALK : ROWS_TO_WALK },
     async (position, bounds) => walkFiles(db, list, position, bounds),
     (row) => [row.walked_time, row.walked_first, row.walked_batch, row.walked_file],
   );
-  return { ...page, rows: page.rows.map((row) => fileOf(row)) };
+  return {
+    ...page,
+    rows: page.rows.map((row) =>
+      row.is_removed === 1
+        ? { file_id: row.walked_file, deleted_at: instantOf(row.walked_time) }
+        : fileOf(row),
+    ),
+  };
 }
 
 /** Returns the file with this id, unless the filters exclude it. */
@@ -311,25 +340,41 @@ async function walkFiles(
   after: FilePosition | null,
   bounds: WalkBounds,
 ): Promise<D1Result<WalkedFile>> {
-  const { partnerId, filters } = list;
+  const { partnerId, prefix, filters } = list;
   const by = filters.updated_since === undefined ? "receipt" : "update";
-  const walk = walkBatches({ ...list, by, since: filters.updated_since, after, again: false });
+  const removals = filters.include_deleted === true;
+  const walk = walkBatches({ ...list, by, since: filters.updated_since, after, again: false, removals });
   const on = filtered(
     new Where()
       .and("f.partner_id = ? AND f.file_id = w.file_id", partnerId)
       .and(`f.${by === "receipt" ? "received_batch" : "updated_batch"} = w.batch_id`),
     filters,
   );
+  // A removed file that was pinged again is listed with its later change.
+  const removed = new Where()
+    .and("w.removed = 'files'")
+    .and("substr(w.file_id, 1, length(?)) = ?", prefix ?? "", prefix ?? "")
+    .and("NOT EXISTS (SELECT 1 FROM files g WHERE g.partner_id = ? AND g.file_id = w.file_id)", partnerId);
   return db
     .prepare(
       `SELECT f.*, ${RELEASED_BY} AS released_by FROM (
          SELECT w.n, w.time AS walked_time, w.first_file_id AS walked_first, w.batch_id AS walked_batch,
-           w.file_id AS walked_file, f.file_id IS NOT NULL AS is_match, w.n = ? AS is_end, f.*
-         FROM ${walked(walk.sql)} LEFT JOIN files f ON ${on.sql}
-         WHERE f.file_id IS NOT NULL OR w.n = ? ORDER BY w.n LIMIT ?) f
+           w.file_id AS walked_file, w.is_removed, f.file_id IS NOT NULL OR w.is_removed AS is_match, w.n = ? AS is_end,
+           f.*
+         FROM (SELECT w.*, coalesce(${removed.sql}, 0) AS is_removed FROM ${walked(walk.sql)}) w
+         LEFT JOIN files f ON ${on.sql}
+         WHERE f.file_id IS NOT NULL OR w.is_removed OR w.n = ? ORDER BY w.n LIMIT ?) f
        ORDER BY f.n`,
     )
-    .bind(bounds.rows, ...walk.values, bounds.rows, ...on.values, bounds.rows, bounds.matches)
+    .bind(
+      bounds.rows,
+      ...removed.values,
+      ...walk.values,
+      bounds.rows,
+      ...on.values,
+      bounds.rows,
+      bounds.matches,
+    )
     .all<WalkedFile>();
 }
 
@@ -355,10 +400,15 @@ interface BatchWalk {
   after: FilePosition | null;
   /** Whether the file at the position is walked again. */
   again: boolean;
+  /** Whether a walk by `update` returns the files of removals. Without, it returns one row without a file for each batch. */
+  removals: boolean;
 }
 
-/** Returns the sub-select of a walk over batches: `time`, `first_file_id`, `batch_id` and `file_id` of each listed file. */
-export function walkBatches({ partnerId, route, by, since, after, again }: BatchWalk): {
+/**
+ * Returns the sub-select of a walk over batches: `time`, `first_file_id`, `batch_id` and `file_id` of each listed file,
+ * and for a removal also its kind in `removed` and its lost sessions, from `from_session` to before `to_session`.
+ */
+export function walkBatches({ partnerId, route, by, since, after, again, removals }: BatchWalk): {
   sql: string;
   values: (string | number | null)[];
 } {
@@ -382,9 +432,15 @@ export function walkBatches({ partnerId, route, by, since, after, again }: Batch
       : byUpdate
         ? "file_batches b"
         : "file_batches b INDEXED BY file_batches_of_user_by_receipt";
+  const sessions = removedSessions();
+  // One row without a file stands for skipped removals, so that the walk counts the batches that it reads.
+  const listed =
+    removals || !byUpdate ? "b.file_ids" : `CASE WHEN b.removed IS NULL THEN b.file_ids ELSE '[""]' END`;
   return {
-    sql: `SELECT ${time} AS time, b.first_file_id, b.batch_id, ${listedId()} AS file_id
-      FROM ${from} CROSS JOIN json_each(b.file_ids) j WHERE ${where.sql}
+    sql: `SELECT ${time} AS time, b.first_file_id, b.batch_id, ${listedId()} AS file_id,
+        ${removals ? "b.removed" : "NULL"} AS removed,
+        ${sessions.from} AS from_session, ${sessions.to} AS to_session
+      FROM ${from} CROSS JOIN json_each(${listed}) j WHERE ${where.sql}
       ORDER BY ${time} ${way}, b.first_file_id ${way}, b.batch_id ${way}, j.value ${way}`,
     values: where.values,
   };

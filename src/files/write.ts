@@ -4,6 +4,7 @@ import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { PING_FIELDS, type PingFields } from "./pingFields.pure.ts";
 import { newBatchId, COLLECTOR_LENGTH, ROUTE_LENGTH } from "../identifiers.ts";
 import { chunksOf } from "../concurrency/chunksOf.ts";
+import { notDeleted } from "./removals/guard.ts";
 import { DATABASE_NOW, jsonSlices } from "../database/sql.ts";
 
 /** State of a file's newest version, as its collector writes it to the read model. */
@@ -44,8 +45,9 @@ export interface ImportedFile extends FileProjection {
   decoder_version: number;
 }
 
-/** Skips versions that an erasure covers. */
-const NOT_ERASED = notErased("j.value->>'user_hash'", "j.value->>'version'");
+/** Skips versions that an erasure of the user or a deletion of the file covers. */
+const NOT_REMOVED = `${notErased("j.value->>'user_hash'", "j.value->>'version'")}
+  AND ${notDeleted("j.value->>'file_id'", "j.value->>'version'")}`;
 
 /** Columns of the newest version. An older version that settles late leaves them unchanged. */
 const PING_COLUMNS = [
@@ -91,21 +93,22 @@ export function listBatch(
   files: string,
   batchId: string,
 ): D1PreparedStatement {
-  return db
-    .prepare(
-      `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids,
-         added_files, added_bytes)
-       SELECT ?1, substr(f.file_id, 1, ${ROUTE_LENGTH}), min(f.file_id), ?3,
-         CASE WHEN f.received_batch = ?3 THEN f.received_at END received, max(f.updated_at),
-         json_group_array(substr(f.file_id, ${COLLECTOR_LENGTH + 1})),
-         sum(1 - f.counted_files), sum(f.stored_bytes - f.counted_bytes)
-       FROM (SELECT DISTINCT value->>'file_id' file_id FROM json_each(?2)) j
-       CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.file_id
-       WHERE f.updated_batch = ?3
-       GROUP BY substr(f.file_id, 1, ${COLLECTOR_LENGTH}), received
-       ON CONFLICT (partner_id, user_route, updated_at, first_file_id, batch_id) DO NOTHING`,
-    )
-    .bind(partnerId, files, batchId);
+  const listed = `(SELECT DISTINCT value->>'file_id' file_id FROM json_each(?2)) j
+    CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.file_id WHERE f.updated_batch = ?3`;
+  return db.prepare(batchOf(listed, "?3")).bind(partnerId, files, batchId);
+}
+
+/** Returns SQL that lists files `f` under the batch that they name. `from` follows FROM, and ends with conditions. */
+export function batchOf(from: string, batchId: string): string {
+  return `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids,
+      added_files, added_bytes)
+    SELECT ?1, substr(f.file_id, 1, ${ROUTE_LENGTH}), min(f.file_id), ${batchId},
+      CASE WHEN f.received_batch = ${batchId} THEN f.received_at END received, max(f.updated_at),
+      json_group_array(substr(f.file_id, ${COLLECTOR_LENGTH + 1})),
+      sum(1 - f.counted_files), sum(f.stored_bytes - f.counted_bytes)
+    FROM ${from}
+    GROUP BY substr(f.file_id, 1, ${COLLECTOR_LENGTH}), received
+    ON CONFLICT (partner_id, user_route, updated_at, first_file_id, batch_id) DO NOTHING`;
 }
 
 /**
@@ -139,7 +142,7 @@ export function projectFiles(
            CASE WHEN j.value->>'$.failed_object.key' IS NOT NULL THEN j.value->>'version' END,
            j.value->>'$.failed_object.sha256',
            j.value->>'$.failed_object.size_in_bytes', coalesce(j.value->>'$.failed_object.size_in_bytes', 0)
-         FROM json_each(?2) j WHERE ${NOT_ERASED}
+         FROM json_each(?2) j WHERE ${NOT_REMOVED}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
            failed_object_key = coalesce(excluded.failed_object_key, files.failed_object_key),
            failed_version = coalesce(excluded.failed_version, files.failed_version),
@@ -189,7 +192,7 @@ export function projectEdits(
              SELECT f.file_id FROM json_each(?2) j
              CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
                AND coalesce(f.edits ->> '$.version', 0) < j.value->>'version'
-             WHERE ${NOT_ERASED})`,
+             WHERE ${NOT_REMOVED})`,
           )
           .bind(partnerId, slice, batchId),
         listBatch(db, partnerId, slice, batchId),
@@ -236,7 +239,7 @@ export function importFiles(
              WHERE NOT ${TAKES_OVER} AND f.version > j.value->>'version'
                AND j.value->>'object_key' IS NOT f.object_key
            UNION ALL
-           SELECT j.value->>'object_key', NULL FROM json_each(?2) j WHERE NOT ${NOT_ERASED}
+           SELECT j.value->>'object_key', NULL FROM json_each(?2) j WHERE NOT (${NOT_REMOVED})
          ) old WHERE old.key IS NOT NULL AND old.key IS NOT old.new_key
          ON CONFLICT (object_key) DO NOTHING`,
       )
@@ -248,7 +251,7 @@ export function importFiles(
          SELECT ${SHARED_VALUES}, j.value->>'version', j.value->>'activity_name', j.value->>'object_key', j.value->>'sha256',
            j.value->>'size_in_bytes', j.value->>'warnings', j.value->>'activity_count', j.value->>'decoder_version',
            j.value->>'size_in_bytes'
-         FROM json_each(?2) j WHERE ${NOT_ERASED}
+         FROM json_each(?2) j WHERE ${NOT_REMOVED}
          ON CONFLICT (partner_id, file_id) DO UPDATE SET ${KEEP_NEWEST},
            stored_version = excluded.stored_version, readable_name = excluded.readable_name,
            object_key = excluded.object_key, failed_object_key = NULL,

@@ -40,7 +40,15 @@ import {
   rotateEndpointSecret,
 } from "./routes/endpoints.ts";
 import { getEvent, listEvents, resendEvent, sendTestEvent } from "./routes/events.ts";
-import { getFile, getOriginal, getTimeline, listFiles, patchFile, retryFile } from "./routes/files.ts";
+import {
+  deleteFile,
+  getFile,
+  getOriginal,
+  getTimeline,
+  listFiles,
+  patchFile,
+  retryFile,
+} from "./routes/files.ts";
 import { getHealth } from "./routes/health.ts";
 import { getImport, listImports, postCancel, retryImport } from "./routes/imports.ts";
 import { inspectFile } from "./routes/inspect.ts";
@@ -111,6 +119,7 @@ app.openapiRoutes([
   getOriginal,
   getTimeline,
   retryFile,
+  deleteFile,
   listActivities,
   getActivity,
   patchActivity,

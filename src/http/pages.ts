@@ -69,7 +69,7 @@ interface PageRequest<P extends Position> {
   after: P | null;
 }
 
-type Filters = Record<string, string | number | undefined>;
+type Filters = Record<string, string | number | boolean | undefined>;
 type PageParameters = { limit?: number | undefined; cursor?: string | undefined };
 
 /** A list that is read page by page. `P` is the type of a position in its order. */

@@ -32,3 +32,20 @@ export const instant = z.iso
 
 /** Unix seconds. At most 10 digits, like the start time of a ping. */
 export const unixSeconds = integer(0, 9_999_999_999);
+
+/** Whether a list also returns removals. */
+export const includeDeleted = z
+  .enum(["true", "false"])
+  .transform((text) => text === "true")
+  .optional()
+  .openapi({ type: "string", enum: ["true", "false"] });
+
+/** Rejects `include_deleted` without `updated_since`: only the order of changes has removals. */
+export function requireUpdatedSince(
+  query: { include_deleted?: boolean | undefined; updated_since?: number | undefined },
+  ctx: z.RefinementCtx,
+): void {
+  if (query.include_deleted !== true || query.updated_since !== undefined) return;
+  const message = "Send `updated_since` as well. Only lists in the order of their changes have removals.";
+  ctx.addIssue({ code: "custom", path: ["updated_since"], params: { code: "required" }, message });
+}

@@ -1,30 +1,5 @@
 import { z } from "zod";
-import { DATABASE_NOW } from "../database/sql.ts";
 import type { Usage } from "./usage.ts";
-
-/**
- * Returns statements that change files of a range without a batch, with an update of the partner's usage before and after:
- * the first subtracts the files of the range, the second adds those that are left. `range` is an SQL condition on `files`
- * with numbered parameters; ?1 is the partner.
- */
-export function withUsageRecount(
-  db: D1Database,
-  range: { sql: string; values: readonly (string | number)[] },
-  statements: readonly D1PreparedStatement[],
-): D1PreparedStatement[] {
-  const change = (sign: "+" | "-") =>
-    db
-      .prepare(
-        `UPDATE partner_usage SET (files, stored_bytes, due_since) = (
-           SELECT partner_usage.files ${sign} count(*),
-             partner_usage.stored_bytes ${sign} coalesce(sum(f.stored_bytes), 0),
-             coalesce(partner_usage.due_since, ${DATABASE_NOW})
-           FROM files f WHERE ${range.sql})
-         WHERE partner_id = ?1`,
-      )
-      .bind(...range.values);
-  return [change("-"), ...statements, change("+")];
-}
 
 const dueRows = z.array(z.object({ partner_id: z.string(), files: z.number(), stored_bytes: z.number() }));
 export type DueUsage = Usage & { partner_id: string };

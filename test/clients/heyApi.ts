@@ -74,7 +74,7 @@ async function listedFiles() {
   do {
     const query = { limit: 1, status: "imported" as const, ...(cursor === undefined ? {} : { cursor }) };
     const { data } = await listFiles({ query, throwOnError: true });
-    names.push(...data.data.map((file) => file.summary_id));
+    names.push(...data.data.flatMap((file) => ("deleted_at" in file ? [] : [file.summary_id])));
     cursor = data.next_cursor ?? undefined;
   } while (cursor !== undefined);
   return names.toSorted();

@@ -80,7 +80,7 @@ async function listedFiles() {
   do {
     const query = { limit: 1, status: "imported" as const, ...(cursor === undefined ? {} : { cursor }) };
     const page = bodyOf(await client.GET("/api/files/", { params: { query } }));
-    names.push(...page.data.map((file) => file.summary_id));
+    names.push(...page.data.flatMap((file) => ("deleted_at" in file ? [] : [file.summary_id])));
     cursor = page.next_cursor ?? undefined;
   } while (cursor !== undefined);
   return names.toSorted();

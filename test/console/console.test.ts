@@ -139,6 +139,29 @@ describe.skipIf(chromium === null)("The console", () => {
     await expect.poll(async () => page.locator(".timeline .failed").count(), { timeout: 30_000 }).toBe(2);
   });
 
+  test("deletes a file only after a confirmation, and its activities with it", async () => {
+    const { page } = shared;
+    const { files } = await partner.ping({
+      summary_id: "unwanted",
+      callback_url: host.serve(ride(START + 50_000)),
+      priority: 1,
+      user_id: "rider-9",
+      start_time_in_seconds: String(START + 50_000),
+    });
+    const id = files[0]?.file_id ?? "";
+    await visit(page, `files/${id}`, "unwanted");
+    await page.getByRole("link", { name: "Session 1" }).waitFor();
+    await page.getByRole("button", { name: "Delete…" }).click();
+    await page.getByRole("button", { name: "Keep it" }).click();
+    expect((await partner.send("GET", `/api/files/${id}/`)).status).toBe(200);
+    await page.getByRole("button", { name: "Delete…" }).click();
+    await page.getByRole("button", { name: "Delete the file" }).click();
+    await page.getByRole("heading", { level: 1, name: "Files" }).waitFor();
+    await page.getByText("No files match these filters.").waitFor();
+    expect((await partner.send("GET", `/api/files/${id}/`)).status).toBe(404);
+    expect((await partner.send("GET", `/api/activities/${id}.0/`)).status).toBe(404);
+  });
+
   test("offers and mentions a retry only where one can succeed", async () => {
     const { files } = await partner.ping({
       summary_id: "notes",

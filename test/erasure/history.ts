@@ -98,7 +98,11 @@ const TABLES = [
 
 /** Returns the number of a partner's rows in the read model. */
 export async function countRows(partnerId: string): Promise<number> {
-  const counts = TABLES.map((table) => `(SELECT count(*) FROM ${table} WHERE partner_id = ?1)`);
+  // Batches of removals stay. They have only ids.
+  const kept: Record<string, string> = { file_batches: "AND removed IS NULL" };
+  const counts = TABLES.map(
+    (table) => `(SELECT count(*) FROM ${table} WHERE partner_id = ?1 ${kept[table] ?? ""})`,
+  );
   const row = await databaseOf(partnerId)
     .prepare(`SELECT ${counts.join(" + ")} AS rows`)
     .bind(partnerId)

@@ -3,6 +3,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { app } from "../../src/http/app.ts";
+import { REMOVALS_PER_BATCH } from "../../src/files/removals/write.ts";
 import { ROWS_PER_REQUEST } from "../../src/http/rateLimit.ts";
 import { idPrefix, userRoute } from "../../src/identifiers.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -198,6 +199,46 @@ describe("no GET reads more than 20,000 rows", () => {
         const found = await get(who, `/api/${list}/?limit=200&${query}${next}`);
         if (found.next === null) break;
         next = `&cursor=${found.next}`;
+      }
+    }
+  });
+
+  test("of changes among the removals of an erasure and of single deletions, asked for or not", async () => {
+    const who = await newPartner();
+    await seedFiles(who.partnerId, "some", { files: 500, sessions: 1, status: "imported" });
+    // 300 rows of an erasure with 1,000 files each, then 20,000 deletions of one file.
+    for (const [batches, ids, sessions] of [
+      [300, REMOVALS_PER_BATCH, 1],
+      [20_000, 1, 100],
+    ]) {
+      await databaseOf(who)
+        .prepare(
+          `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, updated_at, removed, file_ids)
+           ${numbers(batches ?? 0)}
+           SELECT ?1, ?3, ?2 || printf('%022d', i * ?5), 'r' || ?5 || '-' || i, ?4 + i, 'files', (
+             WITH RECURSIVE k(j) AS (SELECT 0 UNION ALL SELECT j + 1 FROM k WHERE j < ?5 - 1)
+             SELECT json_group_array(printf('%022d0000%04d', 1000000 + i * ?5 + j, ?6)) FROM k) FROM n`,
+        )
+        .bind(
+          who.partnerId,
+          idPrefix(who.partnerId, "gone", "watch"),
+          userRoute(who.partnerId, "gone"),
+          FIRST_AT + 100,
+          ids ?? 0,
+          sessions ?? 0,
+        )
+        .run();
+    }
+    for (const list of ["files", "activities"]) {
+      for (const query of ["", "&user_id=gone", "&user_id=gone&source=phone", "&source=none"]) {
+        for (const included of ["", "&include_deleted=true"]) {
+          let next = "";
+          for (let page = 0; page < 3; page += 1) {
+            const found = await get(who, `/api/${list}/?limit=200&${since}${query}${included}${next}`);
+            if (found.next === null) break;
+            next = `&cursor=${found.next}`;
+          }
+        }
       }
     }
   });

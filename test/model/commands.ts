@@ -25,6 +25,8 @@ export type Command =
   | { do: "kill"; pick: number }
   | { do: "pass"; ms: number }
   | { do: "erase"; user: number; endsAt: number | null; pace: Pace }
+  | { do: "delete"; user: number; source: number; summary: number; endsAt: number | null; pace: Pace }
+  | { do: "poll"; pick: number; pages: number; pace: Pace }
   | { do: "retry file"; user: number; source: number; summary: number; pace: Pace }
   | { do: "retry import"; pick: number; pace: Pace }
   | { do: "cancel"; pick: number; endsAt: number | null; pace: Pace }
@@ -89,6 +91,20 @@ const deliver = fc.record({
 });
 const alarm = fc.record({ do: fc.constant("alarm" as const), pick: fc.nat(3), endsAt, pace });
 const erase = fc.record({ do: fc.constant("erase" as const), user: one, endsAt, pace });
+const deleteFile = fc.record({
+  do: fc.constant("delete" as const),
+  user: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(1) }),
+  source: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(1) }),
+  summary: fc.nat(2),
+  endsAt,
+  pace,
+});
+const poll = fc.record({
+  do: fc.constant("poll" as const),
+  pick: one,
+  pages: fc.integer({ min: 1, max: 4 }),
+  pace,
+});
 const retryFile = fc.record({
   do: fc.constant("retry file" as const),
   user: fc.constant(0),
@@ -112,7 +128,17 @@ const pass = fc.record({
     -2 * SECOND,
   ),
 });
-const actor: fc.Arbitrary<Command> = fc.oneof(ping, task, deliver, alarm, erase, retryFile, cancel);
+const actor: fc.Arbitrary<Command> = fc.oneof(
+  ping,
+  task,
+  deliver,
+  alarm,
+  erase,
+  deleteFile,
+  poll,
+  retryFile,
+  cancel,
+);
 
 const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 8, arbitrary: ping },
@@ -131,6 +157,8 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant("evict" as const), pick: fc.nat(3) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("kill" as const), pick: fc.nat(3) }) },
   { weight: 1, arbitrary: erase },
+  { weight: 3, arbitrary: deleteFile },
+  { weight: 3, arbitrary: poll },
   { weight: 1, arbitrary: retryFile },
   { weight: 1, arbitrary: retryImport },
   { weight: 2, arbitrary: cancel },
@@ -189,6 +217,10 @@ async function perform(world: World, command: Command): Promise<void> {
       return world.pass(command.ms);
     case "erase":
       return world.erase(command.user, command.endsAt, command.pace);
+    case "delete":
+      return world.deleteFile(command, command.endsAt, command.pace);
+    case "poll":
+      return world.poll(command.pick, command.pages, command.pace);
     case "retry file":
       return world.retryFile(command, command.pace);
     case "retry import":

@@ -10,11 +10,18 @@ export interface Content {
 
 const files = new Map<number, Uint8Array<ArrayBuffer>>();
 
-/** The mark is stored in the average heart rate, and beyond its range in the duration. */
+/**
+ * The mark is stored in the average heart rate, and beyond its range in the duration, of each session. Files have one to
+ * three sessions, so that an overwrite may leave activities out.
+ */
 export function goodContent(mark: number): Content {
   let bytes = files.get(mark);
   if (bytes === undefined) {
-    bytes = rideFile({ seconds: 2 + Math.floor(mark / 100), heartRate: 60 + (mark % 100) });
+    bytes = rideFile({
+      seconds: 2 + Math.floor(mark / 100),
+      heartRate: 60 + (mark % 100),
+      sessions: 1 + (mark % 3),
+    });
     files.set(mark, bytes);
   }
   return { mark, bytes, good: true };

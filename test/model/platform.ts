@@ -84,6 +84,7 @@ const COLLECTOR_METHODS = [
   "previewImport",
   "retry",
   "erase",
+  "deleteFile",
   "readImport",
   "cancelImport",
   "claim",

@@ -118,7 +118,48 @@ export async function checkPromises(world: World): Promise<void> {
   importsComplete(world, remains);
   bytesAreThere(world, remains);
   erasedIsGone(world, remains);
+  deletedIsGone(world, remains);
   usageIsCounted(world, remains);
+  await feedsAreComplete(world);
+}
+
+/** Checks that a program that reads only the lists of changes ends with exactly what the other lists return. */
+async function feedsAreComplete(world: World): Promise<void> {
+  // Lists of changes omit rows of the database's current millisecond, and its clock may be the real one.
+  await new Promise((resolve) => setTimeout(resolve, 2));
+  await current.exit(async () => {
+    for (const reader of world.readers) {
+      await reader.readAll(world.skewed);
+      for (const difference of await reader.differences()) {
+        world.break(`a reader of the lists of changes ends with the state of the server: ${difference}`);
+      }
+    }
+  });
+}
+
+/** Checks that nothing of a deleted file stays, unless it may have been pinged again, and that a known file can be deleted. */
+function deletedIsGone(world: World, { ledgers, files, activities }: Remains): void {
+  for (const deletion of world.deletions) {
+    const { file_id, from, to, done } = deletion;
+    const pings = world.pings.filter((ping) => ping.file_id === file_id);
+    if (done === true && !pings.some((ping) => ping.to > from)) {
+      const traces = [
+        ...files.filter((row) => row.file_id === file_id).map(() => "file"),
+        ...activities.filter((row) => row.file_id === file_id).map(() => "activity"),
+        ...ledgers
+          .flatMap(({ ledger }) => ledger.files.filter((row) => row.file_id === file_id))
+          .map(() => "ledger row"),
+      ];
+      if (traces.length > 0) world.break(`nothing of a deleted file stays: ${traces.join(", ")}`);
+    }
+    const wasPinged = pings.some((ping) => ping.answered !== null && ping.answered < from);
+    const user = world.collectors().find(({ name }) => name === pings[0]?.collector)?.user;
+    const removed = [
+      ...world.deletions.filter((other) => other !== deletion && other.file_id === file_id),
+      ...world.erasures.filter((erasure) => erasure.user === user),
+    ].some((other) => other.from < to);
+    if (done === false && wasPinged && !removed) world.break("a file whose ping was accepted can be deleted");
+  }
 }
 
 /** Checks that the counted usage of a partner matches its rows and objects. */
@@ -216,6 +257,7 @@ function filesAreSettled(
   for (const { file_id, user, from } of world.answered) {
     if (known.has(file_id)) continue;
     const erasedLater = world.erasures.some((erasure) => erasure.user === user && erasure.to > from);
+    if (world.deletions.some((deletion) => deletion.file_id === file_id && deletion.to > from)) continue;
     if (!erasedLater && !mayMissErasure(world))
       world.break(`an accepted ping's file is not lost (bound ${bounds.get(user)})`);
   }

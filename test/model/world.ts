@@ -11,6 +11,7 @@ import type {
 } from "../../src/collector/calls.ts";
 import type { Submission } from "../../src/collector/files/submission.pure.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
+import { deleteFile } from "../../src/files/deleteFile.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";
@@ -26,6 +27,7 @@ import { pingFields } from "../support/pings.ts";
 import { Faults } from "./faults.ts";
 import { current, Ended, Invocation, Scheduler } from "./invocations.ts";
 import { badContent, goodContent, Host, type Content, type HostKind } from "./outside.ts";
+import { FeedReader } from "./feedReader.ts";
 import {
   castTo,
   instrument,
@@ -112,6 +114,15 @@ export interface Erasure {
   done: boolean;
 }
 
+/** A deletion of one file. */
+export interface Deletion {
+  file_id: string;
+  from: number;
+  to: number;
+  /** Whether the file was known. Null without a result. */
+  done: boolean | null;
+}
+
 interface Download {
   invocation: Invocation;
   file_id: string;
@@ -159,6 +170,9 @@ export class World {
   readonly pings: CollectorPing[] = [];
   readonly tasks: CollectorTask[] = [];
   readonly erasures: Erasure[] = [];
+  readonly deletions: Deletion[] = [];
+  /** Readers that follow only the lists of changes. */
+  readonly readers: readonly FeedReader[];
   readonly hosts = new Map<string, Host>();
   /** Content of stored objects, by key. */
   readonly objects = new Map<string, Content>();
@@ -206,6 +220,10 @@ export class World {
       limits: { requests_per_minute: null, files_per_minute: null },
       quotas: { files: null, stored_bytes: null },
     };
+    this.readers = [
+      new FeedReader(platform.env, this.partner, 1),
+      new FeedReader(platform.env, this.partner, 2),
+    ];
   }
 
   async open(): Promise<void> {
@@ -521,6 +539,39 @@ export class World {
     );
   }
 
+  deleteFile(
+    { user, source, summary }: { user: number; source: number; summary: number },
+    endsAt: number | null,
+    pace: Pace,
+  ): Promise<void> {
+    const names = {
+      userId: USERS[user] ?? "",
+      source: SOURCES[source] ?? "",
+      summaryId: SUMMARIES[summary] ?? "",
+    };
+    const file_id = fileId({ partnerId: this.partner.partner_id, ...names });
+    const deletion: Deletion = { file_id, from: this.moment(), to: Number.POSITIVE_INFINITY, done: null };
+    this.deletions.push(deletion);
+    return this.invoke(
+      `delete ${names.userId}/${names.source}/${names.summaryId}`,
+      endsAt,
+      pace,
+      () => deleteFile(this.platform.env, this.partner, file_id),
+      (known) => {
+        deletion.done = known;
+        deletion.to = this.moment();
+        this.note(`  ${known ? "deleted" : "unknown"}`);
+      },
+    );
+  }
+
+  /** Lets a reader read some pages of the lists of changes. */
+  poll(pick: number, pages: number, pace: Pace): Promise<void> {
+    const reader = this.readers[pick % this.readers.length];
+    if (reader === undefined) return Promise.resolve();
+    return this.invoke(`poll ${pick}`, null, pace, () => reader.read(pages, this.skewed));
+  }
+
   retryFile(
     { user, source, summary }: { user: number; source: number; summary: number },
     pace: Pace,
@@ -656,6 +707,7 @@ export class World {
       case "previewImport":
       case "retry":
       case "erase":
+      case "deleteFile":
       case "readImport":
       case "cancelImport":
       case "abandon":

@@ -90,7 +90,9 @@ function judgePings(
   entries: readonly PingEntry[],
   nowMs: number,
 ): Judged {
-  const files = storage.files.read(entries.map((entry) => entry.file_id));
+  const fileIds = entries.map((entry) => entry.file_id);
+  const files = storage.files.read(fileIds);
+  const deleted = storage.deletedFiles.read(fileIds);
   const floor = storage.versionFloor();
   const changed = new Map<string, FileVersions>();
   const live: Judged["live"] = [];
@@ -102,7 +104,7 @@ function judgePings(
   const repeats: number[] = [];
   for (const [index, entry] of entries.entries()) {
     const before = files.get(entry.file_id) ?? null;
-    const after = acceptVersion(before, entry, floor, nowMs);
+    const after = acceptVersion(before, entry, Math.max(floor, deleted.get(entry.file_id) ?? 0), nowMs);
     const newest = newestOf(after);
     versions.push(newest.version);
     if (after === before) {

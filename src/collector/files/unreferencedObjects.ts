@@ -13,9 +13,20 @@ export function discardUnreferenced(
 ): OutboxEntry[] {
   if (before === null) return [];
   const kept = new Set(objectsReferenced(identity, after));
-  return objectsReferenced(identity, before)
-    .filter((key) => !kept.has(key))
-    .map((object_key) => ({ kind: "discard_object", file_id: after.file_id, object_key }));
+  return discardAll(identity, before).filter(({ object_key }) => !kept.has(object_key));
+}
+
+/** Returns outbox entries for all objects that a file's versions reference here. */
+export function discardAll(
+  identity: CollectorIdentity,
+  file: FileVersions,
+): Extract<OutboxEntry, { kind: "discard_object" }>[] {
+  const { file_id } = file;
+  return objectsReferenced(identity, file).map((object_key) => ({
+    kind: "discard_object",
+    file_id,
+    object_key,
+  }));
 }
 
 /** Returns the keys where a held, queued or failed version has or may have bytes. D1 references imported bytes. */

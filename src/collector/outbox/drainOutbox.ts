@@ -5,6 +5,7 @@ import { announceImport } from "../imports/announceImport.ts";
 import { markProjected } from "../imports/markProjected.ts";
 import type { CollectorTurn } from "../turn.ts";
 import type { ApplyMissedErasure } from "./applyMissedErasure.ts";
+import { projectDeletions } from "./projectDeletions.ts";
 import { DATABASE_DEADLINE_MS, DISPATCHES_PER_ALARM, projectChanges } from "./projectChanges.ts";
 import type { UnprojectedDispatches } from "./unprojectedDispatches.ts";
 
@@ -13,8 +14,8 @@ const ENTRIES_PER_ALARM = 200;
 const FILES_PER_ALARM = 5_000;
 
 /**
- * Writes changes to the read model in this order: files with the progress of imports, discarded objects, completed
- * imports. So failures are readable before their import completes, and an object is deleted after its replacement is
+ * Writes changes to the read model in this order: deleted files, files with the progress of imports, discarded objects,
+ * completed imports. So failures are readable before their import completes, and an object is deleted after its replacement is
  * readable. Removes each entry after it is written. Throws at the first fault; the other entries stay. Returns whether
  * more entries wait for the next alarm.
  */
@@ -26,6 +27,7 @@ export async function drainOutbox(
   applyMissedErasure: ApplyMissedErasure,
 ): Promise<boolean> {
   const { storage, identity } = turn;
+  await projectDeletions(turn, database);
   const waiting = storage.outbox.first(ENTRIES_PER_ALARM + 1);
   let files = 0;
   const end = waiting.findIndex(({ entry }, index) => {

@@ -113,6 +113,12 @@ export class FileStorage {
     }
   }
 
+  /** Deletes a file, and its memory as a duplicate. */
+  delete(fileId: string): void {
+    this.#database.change("DELETE FROM files WHERE file_id = ?", fileId);
+    this.#database.change("DELETE FROM remembered_duplicates WHERE file_id = ?", fileId);
+  }
+
   /** Returns the number of held files, with their newest and oldest version. All 0 without any. */
   countHeld(): { count: number; newest: number; oldest: number } {
     const found = this.#database.read<{ count: number; newest: number | null; oldest: number | null }>(

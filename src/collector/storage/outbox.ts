@@ -32,6 +32,20 @@ export class OutboxStorage {
     return this.#select("entry ->> 'kind' <> 'delete_objects' ORDER BY seq LIMIT ?", limit);
   }
 
+  /** Returns the oldest `delete_file` entries in order. */
+  deletions(limit: number): { seq: number; entry: OutboxEntry }[] {
+    return this.#select("entry ->> 'kind' = 'delete_file' ORDER BY seq LIMIT ?", limit);
+  }
+
+  /** Whether the deletion of the file is not in the read model yet. */
+  isDeleting(fileId: string): boolean {
+    const found = this.#database.read(
+      "SELECT 1 FROM outbox WHERE entry ->> 'kind' = 'delete_file' AND entry ->> 'file_id' = ? LIMIT 1",
+      fileId,
+    );
+    return found.length > 0;
+  }
+
   /** Returns a list with the oldest `delete_objects` entry, or an empty list. */
   firstErasedObjects(): { seq: number; entry: OutboxEntry }[] {
     return this.#select("entry ->> 'kind' = 'delete_objects' ORDER BY seq LIMIT 1");
@@ -76,6 +90,7 @@ function bounded(entry: OutboxEntry): OutboxEntry[] {
       return chunksOf(entry.file_ids, ITEMS_PER_ENTRY).map((file_ids) => ({ ...entry, file_ids }));
     case "delete_objects":
       return chunksOf(entry.object_keys, ITEMS_PER_ENTRY).map((object_keys) => ({ ...entry, object_keys }));
+    case "delete_file":
     case "touch_user":
     case "discard_object":
     case "complete_import":
@@ -85,6 +100,7 @@ function bounded(entry: OutboxEntry): OutboxEntry[] {
 
 const KINDS = [
   "project_files",
+  "delete_file",
   "touch_user",
   "discard_object",
   "complete_import",
@@ -97,6 +113,8 @@ function parseEntry(json: string): OutboxEntry {
   switch (kind) {
     case "project_files":
       return { kind, file_ids: list(fields["file_ids"]).map(text) };
+    case "delete_file":
+      return { kind, file_id: text(fields["file_id"]), version: count(fields["version"]) };
     case "touch_user":
       return { kind, version: count(fields["version"]), pinged_at: count(fields["pinged_at"]) };
     case "discard_object":

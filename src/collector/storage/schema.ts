@@ -48,4 +48,10 @@ export const MIGRATIONS: readonly Migration[] = [
     readableFrom: 1,
     sql: "ALTER TABLE files ADD COLUMN sequence_number INTEGER; ALTER TABLE files ADD COLUMN edits TEXT;",
   },
+  {
+    // The newest versions of deleted files. Older code may give a later ping a version that D1 rejects as deleted.
+    readableFrom: 4,
+    sql: `CREATE TABLE IF NOT EXISTS deleted_files (file_id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
+      CREATE INDEX IF NOT EXISTS deleted_files_by_age ON deleted_files (version);`,
+  },
 ];

@@ -1,4 +1,5 @@
 import { CollectorDatabase, type UnreadableSchema } from "./database.ts";
+import { DeletedFileStorage } from "./deletedFiles.ts";
 import { DispatchStorage } from "./dispatches.ts";
 import { FileStorage } from "./files.ts";
 import { IdentityStorage } from "./identity.ts";
@@ -13,6 +14,7 @@ import type { Migration } from "./schema.ts";
 export class CollectorStorage {
   readonly identity: IdentityStorage;
   readonly files: FileStorage;
+  readonly deletedFiles: DeletedFileStorage;
   readonly imports: ImportStorage;
   readonly dispatches: DispatchStorage;
   readonly outbox: OutboxStorage;
@@ -23,6 +25,7 @@ export class CollectorStorage {
     this.identity = new IdentityStorage(this.#database);
     this.imports = new ImportStorage(this.#database);
     this.files = new FileStorage(this.#database, this.identity, this.imports);
+    this.deletedFiles = new DeletedFileStorage(this.#database);
     this.dispatches = new DispatchStorage(this.#database);
     this.outbox = new OutboxStorage(this.#database);
     if (this.refusal === null) this.identity.reload();
@@ -44,9 +47,9 @@ export class CollectorStorage {
     return this.identity.erasedBefore;
   }
 
-  /** Returns the newest version of a file or the time of the newest import, whichever is later. 0 without either. */
+  /** Returns the newest version of a file, also of a deleted one, or the time of the newest import. 0 without any. */
   newestVersion(): number {
-    return Math.max(this.files.newestVersion(), this.imports.newest());
+    return Math.max(this.files.newestVersion(), this.deletedFiles.newest(), this.imports.newest());
   }
 
   /** Returns the version that new versions must exceed, because versions up to it are released or erased. */
@@ -58,6 +61,7 @@ export class CollectorStorage {
   eraseUpTo(version: number): void {
     this.identity.noteErasure(version);
     this.files.eraseUpTo(version);
+    this.deletedFiles.deleteUpTo(version);
     this.imports.eraseUpTo(version);
     this.dispatches.eraseUpTo(version);
     if (this.#hasAnyAfter(version)) return;
@@ -72,6 +76,10 @@ export class CollectorStorage {
   }
 
   #hasAnyAfter(version: number): boolean {
-    return this.files.hasAnyAfter(version) || this.imports.hasAnyAfter(version);
+    return (
+      this.files.hasAnyAfter(version) ||
+      this.deletedFiles.newest() > version ||
+      this.imports.hasAnyAfter(version)
+    );
   }
 }

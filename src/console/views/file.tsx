@@ -5,7 +5,8 @@ import type { Api } from "../api.ts";
 import { bytes, number, localTime, NONE } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { Action, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
-import { addressOf } from "../router.ts";
+import { DeleteFile } from "../parts/deleteFile.tsx";
+import { addressOf, go } from "../router.ts";
 import { EditText } from "../parts/edit.tsx";
 import { Warnings } from "../parts/warnings.tsx";
 import { Advice, canRetry } from "../parts/advice.tsx";
@@ -79,6 +80,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
                 Retry
               </Action>
             )}
+            <DeleteFile api={api} path={path} onDeleted={() => go(["files"], { user_id: value.user_id })} />
           </div>
           <Fault file={value} />
           <div class="columns">

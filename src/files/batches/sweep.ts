@@ -1,3 +1,4 @@
+import { ERASURE_KEPT_FOR_MS } from "../../contract/limits.ts";
 import { isUsedUp, sumOverDatabases, wholeInvocation, type Allowance } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
 import { deleteStaleBatches, nextBatches, readRound } from "./write.ts";
@@ -11,8 +12,8 @@ const PAGES_PER_RUN = 10;
 const REST_MS = 60 * 60_000;
 
 /**
- * Deletes batches that are out of date: no file that they list names them any more. A round visits all batches, a few
- * pages a run. Returns how many were deleted.
+ * Deletes batches that are out of date: no file that they list names them any more. Deletes removals that are older than
+ * readers may be. A round visits all batches, a few pages a run. Returns how many were deleted.
  */
 export async function sweepBatches(
   env: Env,
@@ -35,7 +36,12 @@ async function sweepDatabase(database: D1Database, nowMs: number, allowance: All
       return index > 0 && files > FILES_PER_PAGE;
     });
     const through = found.at(end === -1 ? -1 : end - 1) ?? null;
-    deleted += await deleteStaleBatches(database, position, through, through === null ? nowMs + REST_MS : 0);
+    deleted += await deleteStaleBatches(
+      database,
+      { after: position, through },
+      ERASURE_KEPT_FOR_MS,
+      through === null ? nowMs + REST_MS : 0,
+    );
     position = through;
   }
   return deleted;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { DATABASE_NOW } from "../../database/sql.ts";
 import { listedId } from "./listed.pure.ts";
 
 /** Position of the round over all batches: the key of the last batch that it has visited. */
@@ -49,13 +50,14 @@ export async function nextBatches(
 }
 
 /**
- * Deletes the out-of-date batches after one position up to another, and saves the round's position. When `through` is
- * null, the round is complete, and the next one begins at `resumesAtMs`. Returns how many were deleted.
+ * Deletes the out-of-date batches after one position up to another, and removals older than `removalsKeptForMs`. Saves the round's
+ * position. When `through` is null, the round is complete, and the next one begins at `resumesAtMs`. Returns how many
+ * were deleted.
  */
 export async function deleteStaleBatches(
   db: D1Database,
-  after: Position,
-  through: Position | null,
+  { after, through }: { after: Position; through: Position | null },
+  removalsKeptForMs: number,
   resumesAtMs: number,
 ): Promise<number> {
   const saved = db
@@ -74,12 +76,12 @@ export async function deleteStaleBatches(
     db
       .prepare(
         `DELETE FROM file_batches WHERE (${KEY}) > (?, ?, ?, ?, ?) AND (${KEY}) <= (?, ?, ?, ?, ?)
-           AND NOT EXISTS (
+           AND CASE WHEN removed IS NOT NULL THEN updated_at <= ${DATABASE_NOW} - ? ELSE NOT EXISTS (
              SELECT 1 FROM json_each(file_batches.file_ids) j CROSS JOIN files f
                ON f.partner_id = file_batches.partner_id AND f.file_id = ${listedId("file_batches")}
-             WHERE f.received_batch = file_batches.batch_id OR f.updated_batch = file_batches.batch_id)`,
+             WHERE f.received_batch = file_batches.batch_id OR f.updated_batch = file_batches.batch_id) END`,
       )
-      .bind(...valuesOf(after), ...valuesOf(through)),
+      .bind(...valuesOf(after), ...valuesOf(through), removalsKeptForMs),
     saved,
   ]);
   return deleted?.meta.changes ?? 0;

@@ -4,6 +4,7 @@ import {
   activitySchema,
   activityWithPartsSchema,
   DEVELOPER_PREFIX,
+  removedActivitySchema,
   rrIntervalsSchema,
   STREAM_KEYS,
   streamsSchema,
@@ -33,7 +34,7 @@ import {
   readProblems,
   writeProblems,
 } from "../problem.ts";
-import { instant, integer, noQuery, unixSeconds } from "../query.ts";
+import { includeDeleted, instant, integer, noQuery, requireUpdatedSince, unixSeconds } from "../query.ts";
 import { chargeBytes } from "../rateLimit.ts";
 
 /** Maximum `resolution`: more points than an activity has. A day at ten records per second has 864,000. */
@@ -46,20 +47,27 @@ const listRoute = createRoute({
   path: "/api/activities/",
   summary: "List activities by start time, newest first; with `updated_since`, in the order of their changes",
   request: {
-    query: z.strictObject({
-      ...pageQuery,
-      user_id: userIdText.optional(),
-      source: nameText.optional(),
-      sport: nameText.optional(),
-      start_after: unixSeconds.optional(),
-      start_before: unixSeconds.optional(),
-      updated_since: instant.optional(),
-    }),
+    query: z
+      .strictObject({
+        ...pageQuery,
+        user_id: userIdText.optional(),
+        source: nameText.optional(),
+        sport: nameText.optional(),
+        start_after: unixSeconds.optional(),
+        start_before: unixSeconds.optional(),
+        updated_since: instant.optional(),
+        include_deleted: includeDeleted,
+      })
+      .superRefine(requireUpdatedSince),
   },
   responses: {
     200: {
       description: "A page of activities, without their details.",
-      content: { "application/json": { schema: pageOf("ActivityPage", activitySchema) } },
+      content: {
+        "application/json": {
+          schema: pageOf("ActivityPage", z.union([activitySchema, removedActivitySchema])),
+        },
+      },
     },
     ...readProblems,
   },

@@ -1,7 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { deleteFile as deleteStoredFile } from "../../files/deleteFile.ts";
 import { editFile } from "../../files/editFile.ts";
 import { RETRY_CAN_HELP } from "../../files/errorCodes.ts";
-import { fileSchema, fileStatusSchema, type File } from "../../files/file.ts";
+import { fileSchema, fileStatusSchema, removedFileSchema, type File } from "../../files/file.ts";
 import { openObject, withOriginal } from "../../files/original.ts";
 import * as read from "../../files/read.ts";
 import { readTimeline } from "../../files/readTimeline.ts";
@@ -22,7 +23,7 @@ import {
   readProblems,
   writeProblems,
 } from "../problem.ts";
-import { instant, noQuery } from "../query.ts";
+import { includeDeleted, instant, noQuery, requireUpdatedSince } from "../query.ts";
 import { retryFailed } from "../retryFailed.ts";
 
 const params = z.object({ file_id: z.string() });
@@ -40,6 +41,16 @@ function requireUserAndSource(
   }
 }
 
+/** Rejects `include_deleted` with `summary_id`: a list of one file has no order that removals belong to. */
+function rejectRemovalsOfOneFile(
+  query: { summary_id?: string | undefined; include_deleted?: boolean | undefined },
+  ctx: z.RefinementCtx,
+): void {
+  if (query.summary_id === undefined || query.include_deleted !== true) return;
+  const message = "Omit `include_deleted`, or `summary_id`. A list of one file has no removals.";
+  ctx.addIssue({ code: "custom", path: ["include_deleted"], message });
+}
+
 const listRoute = createRoute({
   method: "get",
   path: "/api/files/",
@@ -54,13 +65,18 @@ const listRoute = createRoute({
         import_id: nameText.optional(),
         summary_id: nameText.optional(),
         updated_since: instant.optional(),
+        include_deleted: includeDeleted,
       })
-      .superRefine(requireUserAndSource),
+      .superRefine(requireUserAndSource)
+      .superRefine(requireUpdatedSince)
+      .superRefine(rejectRemovalsOfOneFile),
   },
   responses: {
     200: {
       description: "A page of files.",
-      content: { "application/json": { schema: pageOf("FilePage", fileSchema) } },
+      content: {
+        "application/json": { schema: pageOf("FilePage", z.union([fileSchema, removedFileSchema])) },
+      },
     },
     ...readProblems,
   },
@@ -230,4 +246,31 @@ export const retryFile = endpoint(retryRoute, async (c) => {
   if (!retried.ok) return retried.response;
   const queued = await read.readFile(c.env, c.var.partner, file_id);
   return c.json(queued ?? found, 202);
+});
+
+const deleteRoute = createRoute({
+  method: "delete",
+  path: "/api/files/{file_id}/",
+  summary: "Delete a file with its activities",
+  request: { params, query: noQuery },
+  responses: {
+    202: {
+      description: "The file is deleted. Its bytes follow within half an hour.",
+      content: {
+        "application/json": {
+          schema: z
+            .strictObject({ file_id: z.string(), status: z.literal("deleting") })
+            .openapi("DeletedFile"),
+        },
+      },
+    },
+    ...readProblems,
+    ...notFoundProblem,
+  },
+});
+
+export const deleteFile = endpoint(deleteRoute, async (c) => {
+  const { file_id } = c.req.valid("param");
+  const known = await deleteStoredFile(c.env, c.var.partner, file_id);
+  return known ? c.json({ file_id, status: "deleting" as const }, 202) : notFound(c, "file");
 });

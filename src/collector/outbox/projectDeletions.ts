@@ -1,0 +1,32 @@
+import { withTimeout } from "../../concurrency/withTimeout.ts";
+import { deleteFiles } from "../../files/removals/write.ts";
+import type { CollectorTurn } from "../turn.ts";
+import { DATABASE_DEADLINE_MS } from "./projectChanges.ts";
+
+/** Maximum time that a request waits for the read model. */
+export const REQUEST_DEADLINE_MS = 2_500;
+
+/** Maximum number of deletions that one batch writes. */
+const DELETIONS_PER_BATCH = 500;
+
+/**
+ * Writes the waiting deletions of files to the read model. Throws when it does not respond in time; then the alarm
+ * repeats them. Other changes of the outbox follow, so that a later ping of a deleted file is written after its deletion.
+ */
+export async function projectDeletions(
+  { storage, identity }: CollectorTurn,
+  database: D1Database,
+  deadlineMs = DATABASE_DEADLINE_MS,
+): Promise<void> {
+  for (;;) {
+    const waiting = storage.outbox.deletions(DELETIONS_PER_BATCH);
+    if (waiting.length === 0) return;
+    const versions = new Map<string, number>();
+    for (const { entry } of waiting) {
+      if (entry.kind === "delete_file") versions.set(entry.file_id, entry.version);
+    }
+    const files = Array.from(versions, ([file_id, version]) => ({ file_id, version }));
+    await withTimeout(deadlineMs, database.batch(deleteFiles(database, identity.partner_id, files)));
+    storage.outbox.remove(waiting.map(({ seq }) => seq));
+  }
+}
