@@ -1,9 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
-import { databaseFor } from "../database/databases.ts";
 import type { EditChange } from "../files/edits.pure.ts";
 import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection } from "../files/write.ts";
-import { countsOf } from "../imports/counts.pure.ts";
 import type {
   AcceptedPings,
   AskedObject,
@@ -19,14 +17,11 @@ import type {
   StartedImport,
   TaskEntry,
 } from "./calls.ts";
-import { CollectorAlarm } from "./alarm.ts";
 import { claimDispatch } from "./dispatches/claimDispatch.ts";
 import { abandonDispatch } from "./dispatches/expireClaim.ts";
 import { putBackDispatch } from "./dispatches/putBackDispatch.ts";
 import { reportOutcomes } from "./dispatches/reportOutcomes.ts";
-import { DispatchSender } from "./dispatches/sender.ts";
 import type { CollectorEnv } from "./env.ts";
-import { CollectorEraser } from "./erase.ts";
 import { acceptPings, previewPings } from "./files/acceptPings.ts";
 import { deleteFile } from "./files/deleteFile.ts";
 import { editFile } from "./files/editFile.ts";
@@ -36,13 +31,12 @@ import { readTimeline } from "./files/timeline.pure.ts";
 import { previewRetry, retryFiles, type FailedFiles, type RetryPreview } from "./files/retryFiles.ts";
 import { referencedObjects } from "./files/unreferencedObjects.ts";
 import { identityOf } from "./identity.ts";
-import { Introduction } from "./introduction.ts";
 import { cancelImport } from "./imports/cancelImport.ts";
+import { readImport } from "./imports/readImport.ts";
 import { previewImport, startImport } from "./imports/startImport.ts";
-import { projectDeletions, REQUEST_DEADLINE_MS } from "./outbox/projectDeletions.ts";
-import { UnprojectedDispatches } from "./outbox/unprojectedDispatches.ts";
+import { projectDeletionsForRequest } from "./outbox/projectDeletions.ts";
+import { collectorParts, type CollectorParts } from "./parts.ts";
 import type { CollectorStorage } from "./storage/storage.ts";
-import { CollectorTurns } from "./turns.ts";
 
 /**
  * Owner of one user's files from one source: their versions, which of them are held, queued or settled, and the imports
@@ -50,50 +44,36 @@ import { CollectorTurns } from "./turns.ts";
  * outbox and alarm of one turn are one commit. The protocol is described in `README.md`.
  */
 export class PingCollector extends DurableObject<CollectorEnv> {
-  readonly #uncheckedTurns: CollectorTurns;
-  readonly #sender: DispatchSender;
-  readonly #eraser: CollectorEraser;
-  readonly #unprojected: UnprojectedDispatches;
-  readonly #introduction: Introduction;
-  readonly #alarm: CollectorAlarm;
+  readonly #uncheckedParts: CollectorParts;
 
   constructor(ctx: DurableObjectState, env: CollectorEnv) {
     super(ctx, env);
-    const turns = new CollectorTurns(ctx, env.ENVIRONMENT);
-    const sender = new DispatchSender(env);
-    const eraser = new CollectorEraser(env, turns);
-    const unprojected = new UnprojectedDispatches(turns.storage);
-    this.#uncheckedTurns = turns;
-    this.#sender = sender;
-    this.#eraser = eraser;
-    this.#unprojected = unprojected;
-    this.#introduction = new Introduction(env, turns, eraser);
-    this.#alarm = new CollectorAlarm({ env, turns, sender, eraser, unprojected });
-    void ctx.blockConcurrencyWhile(() => turns.readAlarm());
+    const parts = collectorParts(ctx, env);
+    this.#uncheckedParts = parts;
+    void ctx.blockConcurrencyWhile(() => parts.turns.readAlarm());
   }
 
-  /** Turns of this collector. Every call goes through this getter, which sets a missing alarm. */
-  get #turns(): CollectorTurns {
-    this.#alarm.ensure();
-    return this.#uncheckedTurns;
+  /** Parts of this collector. Every call goes through this getter, which sets a missing alarm. */
+  get #parts(): CollectorParts {
+    this.#uncheckedParts.alarm.ensure();
+    return this.#uncheckedParts;
   }
 
   get #storage(): CollectorStorage {
-    return this.#turns.storage;
+    return this.#parts.turns.storage;
   }
 
   /** Accepts pings of this user and source, in order. Every ping that it accepts is settled later. */
   async accept(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedPings> {
-    this.#alarm.ensure();
-    const isListed = await this.#introduction.introduce(names);
-    const { turn, accepted, dispatches } = this.#turns.commit(() => {
+    const isListed = await this.#parts.introduction.introduce(names);
+    const { turn, accepted, dispatches } = this.#parts.turns.commit(() => {
       this.#storage.identity.storeNames(names);
       if (isListed) this.#storage.identity.noteIntroduction();
-      const turn = this.#turns.begin(identityOf(names));
+      const turn = this.#parts.turns.begin(identityOf(names));
       return { turn, ...acceptPings(turn, entries) };
     });
-    this.#unprojected.add(dispatches);
-    await this.#sender.sendForRequest(turn, dispatches);
+    this.#parts.unprojected.add(dispatches);
+    await this.#parts.sender.sendForRequest(turn, dispatches);
     return accepted;
   }
 
@@ -102,22 +82,19 @@ export class PingCollector extends DurableObject<CollectorEnv> {
     return previewPings(this.#storage, identityOf(names), entries, Date.now());
   }
 
-  /**
-   * Returns the newest version of a file or the time of the newest import, whichever is later; 0 without either. It may
-   * be ahead of other clocks. An erasure must cover it.
-   */
+  /** Returns the newest version, or the time of a later import. An erasure must cover it. 0 without either. */
   async newestVersion(): Promise<number> {
     return this.#storage.newestVersion();
   }
 
   /** Sets an alarm that is missing or long overdue. Returns whether it set one. */
   async wake(): Promise<boolean> {
-    return this.#alarm.ensure();
+    return this.#uncheckedParts.alarm.ensure();
   }
 
   /** Releases all held versions as one import, or returns the import that an equal task started earlier. */
   async startImport(names: CollectorNames, task: TaskEntry): Promise<StartedImport> {
-    return this.#turns.commit(() => startImport(this.#turns.begin(identityOf(names)), task));
+    return this.#parts.turns.commit(() => startImport(this.#parts.turns.begin(identityOf(names)), task));
   }
 
   /** Returns what `startImport` would return now. Releases nothing. */
@@ -132,13 +109,12 @@ export class PingCollector extends DurableObject<CollectorEnv> {
 
   /** Applies a partner's edit to a file. Returns the file. Null for an unknown file. */
   async editFile(fileId: string, change: EditChange): Promise<FileProjection | null> {
-    return this.#turns.commitIfKnown((turn) => editFile(turn, fileId, change));
+    return this.#parts.turns.commitIfKnown((turn) => editFile(turn, fileId, change));
   }
 
   /** Returns at most `limit` files after a file id, with the imports on the first page. Null without any data. */
   async readPage(after: string, limit: number): Promise<CollectorPage | null> {
-    const identity = this.#storage.identity.get();
-    return identity === null ? null : readPage(this.#storage, identity, after, limit);
+    return readPage(this.#storage, after, limit);
   }
 
   /** Returns the events of a file's newest version, oldest first. Empty for an unknown file. */
@@ -153,18 +129,18 @@ export class PingCollector extends DurableObject<CollectorEnv> {
 
   /** Queues at most `limit` of the failed files that can be retried. Returns how many it queued. */
   async retry(which: FailedFiles, limit: number): Promise<number> {
-    const turn = this.#turns.beginIfKnown();
+    const turn = this.#parts.turns.beginIfKnown();
     if (turn === null) return 0;
-    const { retried, dispatches } = this.#turns.commit(() => retryFiles(turn, which, limit));
-    await this.#sender.sendForRequest(turn, dispatches);
+    const { retried, dispatches } = this.#parts.turns.commit(() => retryFiles(turn, which, limit));
+    await this.#parts.sender.sendForRequest(turn, dispatches);
     return retried.length;
   }
 
   /** Deletes a file, also in the read model. False for an unknown file. Throws when the alarm has to complete it. */
   async deleteFile(fileId: string): Promise<boolean> {
-    const turn = this.#turns.beginIfKnown();
-    if (turn === null || !this.#turns.commit(() => deleteFile(turn, fileId))) return false;
-    await projectDeletions(turn, databaseFor(this.env, turn.identity), REQUEST_DEADLINE_MS);
+    const turn = this.#parts.turns.beginIfKnown();
+    if (turn === null || !this.#parts.turns.commit(() => deleteFile(turn, fileId))) return false;
+    await projectDeletionsForRequest(turn, this.env);
     return true;
   }
 
@@ -173,45 +149,42 @@ export class PingCollector extends DurableObject<CollectorEnv> {
    * Claims on erased files end: their reports return null. Returns whether anything later is left.
    */
   async erase(beforeVersion: number): Promise<boolean> {
-    this.#alarm.ensure();
-    return this.#eraser.erase(beforeVersion);
+    return this.#parts.eraser.erase(beforeVersion);
   }
 
   /** Applies an erasure that did not reach this collector. Throws, and erases nothing, when the database is down. */
   async applyMissedErasure(bound: number): Promise<void> {
-    this.#alarm.ensure();
-    await this.#eraser.applyMissed(bound);
+    await this.#parts.eraser.applyMissed(bound);
   }
 
   /** Returns the current counts and status of an import. Null when this collector no longer stores it. */
   async readImport(importId: string): Promise<ReadImport | null> {
-    const row = this.#storage.imports.read(importId);
-    return row === null ? null : { ...countsOf(row), status: row.status };
+    return readImport(this.#storage, importId);
   }
 
   /** Cancels an import. Null when this collector does not store it. */
   async cancelImport(importId: string): Promise<CancelledImport | null> {
-    return this.#turns.commitIfKnown((turn) => cancelImport(turn, importId));
+    return this.#parts.turns.commitIfKnown((turn) => cancelImport(turn, importId));
   }
 
   /** Claims a dispatch for one importer. Null when it is settled, superseded or claimed by another importer. */
   async claim(dispatchId: string, claimant: Claimant): Promise<Claim | null> {
-    return this.#turns.commitIfKnown((turn) => claimDispatch(turn, dispatchId, claimant));
+    return this.#parts.turns.commitIfKnown((turn) => claimDispatch(turn, dispatchId, claimant));
   }
 
   /** Applies outcomes of the current claim. Returns the new end of the claim; null when the claim has ended. */
   async report(dispatchId: string, claim: string, outcomes: Outcome[]): Promise<number | null> {
-    return this.#turns.commitIfKnown((turn) => reportOutcomes(turn, dispatchId, claim, outcomes));
+    return this.#parts.turns.commitIfKnown((turn) => reportOutcomes(turn, dispatchId, claim, outcomes));
   }
 
   /** Ends a claim early without counting an attempt. The collector sends its remaining files again after the lease. */
   async putBack(dispatchId: string, claim: string): Promise<void> {
-    this.#turns.commitIfKnown((turn) => putBackDispatch(turn, dispatchId, claim));
+    this.#parts.turns.commitIfKnown((turn) => putBackDispatch(turn, dispatchId, claim));
   }
 
   /** Handles a dead-lettered message: ends an expired claim, or sends an unclaimed dispatch again. */
   async abandon(dispatchId: string): Promise<void> {
-    this.#turns.commitIfKnown((turn) => abandonDispatch(turn, dispatchId));
+    this.#parts.turns.commitIfKnown((turn) => abandonDispatch(turn, dispatchId));
   }
 
   /** Returns the keys of those objects that a version here references. */
@@ -220,6 +193,6 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   }
 
   override async alarm(): Promise<void> {
-    await this.#alarm.run();
+    await this.#uncheckedParts.alarm.run();
   }
 }

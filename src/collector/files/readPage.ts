@@ -6,13 +6,10 @@ import type { CollectorStorage } from "../storage/storage.ts";
 import { projectionOf } from "./projection.pure.ts";
 import { importedRevision, type FileVersions } from "./versions.pure.ts";
 
-/** Returns at most `limit` files after a file id, for a read model that may have lost them. Writes nothing. */
-export function readPage(
-  storage: CollectorStorage,
-  identity: CollectorIdentity,
-  after: string,
-  limit: number,
-): CollectorPage {
+/** Returns at most `limit` files after a file id, for a read model that may have lost them. Null without any data. */
+export function readPage(storage: CollectorStorage, after: string, limit: number): CollectorPage | null {
+  const identity = storage.identity.get();
+  if (identity === null) return null;
   const found = storage.files.after(after, limit);
   const files = found.map((file) => pagedFile(identity, file));
   return {

@@ -1,10 +1,12 @@
 import { withTimeout } from "../../concurrency/withTimeout.ts";
+import { databaseFor } from "../../database/databases.ts";
 import { deleteFiles } from "../../files/removals/write.ts";
+import type { CollectorEnv } from "../env.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { DATABASE_DEADLINE_MS } from "./projectChanges.ts";
 
 /** Maximum time that a request waits for the read model. */
-export const REQUEST_DEADLINE_MS = 2_500;
+const REQUEST_DEADLINE_MS = 2_500;
 
 /** Maximum number of deletions that one batch writes. */
 const DELETIONS_PER_BATCH = 500;
@@ -29,4 +31,9 @@ export async function projectDeletions(
     await withTimeout(deadlineMs, database.batch(deleteFiles(database, identity.partner_id, files)));
     storage.outbox.remove(waiting.map(({ seq }) => seq));
   }
+}
+
+/** Writes the waiting deletions for a request, which waits for a shorter time than an alarm. */
+export async function projectDeletionsForRequest(turn: CollectorTurn, env: CollectorEnv): Promise<void> {
+  await projectDeletions(turn, databaseFor(env, turn.identity), REQUEST_DEADLINE_MS);
 }
