@@ -2,7 +2,7 @@ import { z } from "@hono/zod-openapi";
 import { orNull } from "../contract/orNull.ts";
 import { editedFieldSchema } from "../files/file.ts";
 import { quantities } from "../fit/quantities.ts";
-import { summaryFields } from "../fit/summaryFields.ts";
+import { OFFSET_SOURCES, summaryFields } from "../fit/summaryFields.ts";
 import { athleteFields, type Athlete } from "../fit/athlete.ts";
 import { lapFields, lengthFields, setFields, type PartFields } from "../fit/partFields.ts";
 import {
@@ -152,6 +152,7 @@ export const summarySchema = z.strictObject({
     (decimals) => (decimals === 0 ? int : number),
     () => z.string().nullable(),
     () => z.boolean(),
+    () => orNull(z.enum(OFFSET_SOURCES).openapi("OffsetSource")),
   ),
   local_date: z.iso.date().nullable(),
   derived: z.array(z.string()),

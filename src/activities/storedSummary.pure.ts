@@ -1,6 +1,6 @@
 import { count, numberOrNull, text, textOrNull } from "../database/parse.ts";
 import { QUANTITY_NAMES, quantities } from "../fit/quantities.ts";
-import { summaryFields } from "../fit/summaryFields.ts";
+import { OFFSET_SOURCES, summaryFields, type OffsetSource } from "../fit/summaryFields.ts";
 import { STREAM_KEYS, type ActivitySummary } from "./activity.ts";
 
 /**
@@ -26,8 +26,12 @@ const ownFields = (next: () => unknown) => ({
     () => numberOrNull(next()),
     () => textOrNull(next()),
     () => next() === true,
+    () => offsetSourceOrNull(next()),
   ),
 });
+function offsetSourceOrNull(stored: unknown): OffsetSource | null {
+  return OFFSET_SOURCES.find((source) => source === stored) ?? null;
+}
 const OWN_NAMES = Object.keys(ownFields(() => null));
 
 /** Names that the lists write as a letter and a position. Other names are written in full. */

@@ -178,6 +178,7 @@ const summary = {
     () => null,
     () => null,
     () => false,
+    () => null,
   ),
   local_date: null,
   recorded_with: "Garmin",

@@ -195,6 +195,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
     (_decimals, description) => description,
     (description) => description,
     (description) => description,
+    (description) => description,
   ),
   local_date: "Local date of the start, such as `2026-11-25`. Null when start or offset is unknown.",
   derived:

@@ -36,6 +36,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   EventType: `Type of an event that an endpoint can receive. ${OPEN_LIST}`,
   NewEndpoint: "Settings of a new endpoint.",
   Recovery: "Which events are sent again.",
+  OffsetSource: `Source of an offset from UTC. ${CLOSED_LIST}`,
   PendingActivityEdit: "Edits of an activity whose file is not imported yet.",
   RotatedSecret: "A new secret of an endpoint.",
   Rotation: "How a secret is rotated.",

@@ -300,6 +300,10 @@ function summaryFieldsOf(session: Values<typeof SESSION>): SummaryFields {
       next();
       return false;
     },
+    () => {
+      next();
+      return null;
+    },
   );
 }
 

@@ -172,16 +172,18 @@ const UTF8 = new TextDecoder("utf-8");
 const MAX_TEXT_UNITS = 64;
 // oxlint-disable-next-line no-control-regex -- control characters are removed
 const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f-\u009f]/g;
+const REPLACEMENT_CHARACTERS_AT_END = /\ufffd+$/;
 
 /**
- * Reads UTF-8 up to the first NUL. Invalid bytes become replacement characters. Removes control characters, and cuts the
- * text to `MAX_TEXT_UNITS`.
+ * Reads UTF-8 up to the first NUL. Invalid bytes become replacement characters, except at the end: fields of a fixed size cut
+ * a text within a character, or are filled with 0xFF. Removes control characters, and cuts the text to `MAX_TEXT_UNITS`.
  */
 function readText(view: DataView, at: number, size: number): string {
   const bytes = new Uint8Array(view.buffer, view.byteOffset + at, size);
   const end = bytes.indexOf(0);
   const text = UTF8.decode(end < 0 ? bytes : bytes.subarray(0, end))
     .replace(CONTROL_CHARACTERS, "")
+    .replace(REPLACEMENT_CHARACTERS_AT_END, "")
     .trim();
   if (text.length <= MAX_TEXT_UNITS) return text;
   // The halves of a surrogate pair stay together.

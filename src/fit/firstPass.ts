@@ -322,7 +322,7 @@ class FirstPassReader implements MessageReader<Plan> {
       }),
       this.onSummary(LAP, (values) => this.allow("laps") && chained.laps.push(values) > 0),
       this.on(SET, (values) => this.allow("sets") && chained.sets.push(values)),
-      this.on(USER_PROFILE, (values) => addMissing(chained.userProfile, values)),
+      this.on(USER_PROFILE, (values) => addMissing(chained.userProfile, setValuesOf(values))),
       this.on(ZONES_TARGET, (values) => this.allow("zonesTargets") && chained.zonesTargets.push(values)),
       this.on(TIME_IN_ZONE, (values) => {
         const { reference_mesg: about = SESSION.number } = values;
@@ -513,6 +513,11 @@ class FirstPassReader implements MessageReader<Plan> {
     if (developerFields.isNew(values) && this.allow("descriptions"))
       developerFields.addDescription(values, at);
   }
+}
+
+/** Returns the settings of a message that are set: devices write 0 for others. */
+function setValuesOf(values: Values<typeof USER_PROFILE>): Values<typeof USER_PROFILE> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== 0));
 }
 
 /** Adds fields that `known` lacks. Existing values are kept. */

@@ -1,4 +1,5 @@
 import lookUp from "@photostructure/tz-lookup";
+import type { OffsetSource } from "./summaryFields.ts";
 import { rounded } from "./values.ts";
 
 /** A start, and what the file says about the place and the clock. */
@@ -13,14 +14,14 @@ export interface LocalTimeEvidence {
 
 export interface LocalTime {
   utc_offset_in_seconds: number | null;
-  offset_source: "device" | "position" | null;
+  offset_source: OffsetSource | null;
   time_zone: string | null;
   local_date: string | null;
 }
 
 /**
- * Returns the local time of an activity. The device's offset has priority. A time zone that contradicts it is not given,
- * so that zone and offset always lead to the same local time.
+ * Returns the local time of an activity. The device's offset has priority. A time zone that contradicts it, at the
+ * time for which the device states it, is not given.
  */
 export function localTimeOf({ start, device, position }: LocalTimeEvidence): LocalTime {
   const zone = position === null ? null : zoneAt(...position);

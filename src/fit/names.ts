@@ -34,8 +34,8 @@ const NEWER_GARMIN_PRODUCTS: Readonly<Record<number, string>> = {
   30063: "TrainingPeaks Virtual Apple Tv",
 };
 
-/** Manufacturers that use Garmin's product numbers: garmin, dynastream, dynastream_oem. */
-const GARMIN_NUMBERING: ReadonlySet<number> = new Set([1, 13, 15]);
+/** Manufacturers that use Garmin's product numbers: garmin, dynastream, dynastream_oem, tacx. */
+const GARMIN_NUMBERING: ReadonlySet<number> = new Set([1, 13, 15, 89]);
 
 export function sportName(sport: number): string {
   return getFitSportName(sport) ?? unknown(sport);

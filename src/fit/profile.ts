@@ -143,6 +143,7 @@ export const SESSION = message(18, {
     (_decimals, _description, wire) => fieldOf(wire),
     (_description, [number] = [NOWHERE]) => text(number),
     () => fieldOf(undefined),
+    () => fieldOf(undefined),
   ),
 });
 

@@ -1,17 +1,21 @@
 /** Number, scale and offset of a field in the FIT profile: a value is raw / scale - offset. */
 export type Wire = readonly [number: number, scale?: number, offset?: number];
 
+export const OFFSET_SOURCES = ["device", "position"] as const;
+export type OffsetSource = (typeof OFFSET_SOURCES)[number];
+
 /**
- * Fields that only activities have, in the order in which stored summaries keep them. Calls `number`, `text` or
- * `flag` for each and returns the results by name: profile, types, schemas, rounding, storage and documentation all derive from this
+ * Fields that only activities have, in the order in which stored summaries keep them. Calls `number`, `text`,
+ * `flag` or `offsetSource` for each and returns the results by name: profile, types, schemas, rounding, storage and documentation all derive from this
  * list. `wire` is the field of the session message; fields without it come from elsewhere. Partners read `description`.
  *
  * Append only: stored summaries name fields by position.
  */
-export function summaryFields<N, T, F>(
+export function summaryFields<N, T, F, O>(
   number: (decimals: number, description: string, wire?: Wire) => N,
   text: (description: string, wire?: Wire) => T,
   flag: (description: string) => F,
+  offsetSource: (description: string) => O,
 ) {
   return {
     utc_offset_in_seconds: number(
@@ -81,7 +85,7 @@ export function summaryFields<N, T, F>(
     has_rr_intervals: flag(
       "`true`: the file has beat-to-beat intervals (R-R intervals) for this activity. `GET /api/activities/{activity_id}/rr/` returns them.",
     ),
-    offset_source: text(
+    offset_source: offsetSource(
       "Source of `utc_offset_in_seconds`. `device`: the file states it. `position`: it follows from the time zone at the start. Null without an offset.",
     ),
     time_zone: text(
@@ -94,9 +98,12 @@ export function summaryFields<N, T, F>(
 }
 
 /** Null for an unknown number or text. */
-export type SummaryFields = ReturnType<typeof summaryFields<number | null, string | null, boolean>>;
+export type SummaryFields = ReturnType<
+  typeof summaryFields<number | null, string | null, boolean, OffsetSource | null>
+>;
 export const SUMMARY_FIELD_DECIMALS = summaryFields(
   (decimals) => decimals,
+  () => 0,
   () => 0,
   () => 0,
 );

@@ -180,7 +180,11 @@ test("the summaries of 100 sessions with long names take at most 256 KiB", () =>
 });
 
 test("local time and recording device are stored after the fields of the releases before", () => {
-  const local = { offset_source: "position", time_zone: "Etc/GMT+3", recorded_with: "Garmin Edge 820" };
+  const local = {
+    offset_source: "position" as const,
+    time_zone: "Etc/GMT+3",
+    recorded_with: "Garmin Edge 820",
+  };
   const stored = storedSummary({ ...parseSummary(FIRST_RELEASE), ...READ_LATER, ...local });
   expect(stored.split("\n")[0]).toBe(`${own}\t${LATER[0]}\t\t"position"\t"Etc/GMT+3"\t"Garmin Edge 820"`);
   expect(parseSummary(stored)).toMatchObject({ ...READ, ...READ_LATER, ...local });

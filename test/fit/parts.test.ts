@@ -56,6 +56,16 @@ test("a value of the athlete that is 0 or still computed is not set", () => {
   });
 });
 
+test("a value that a first profile leaves at 0 comes from a later one", () => {
+  const file = activityFile()
+    .message(3, [[4, "uint16", 0]])
+    .session()
+    .message(3, [[4, "uint16", 710]])
+    .message(3, [[4, "uint16", 720]])
+    .build();
+  expect(decodeOne(file).athlete.weight_in_kilograms).toBe(71);
+});
+
 test("each session of a file has its own targets", () => {
   const file = activityFile()
     .message(7, [[1, "uint8", 190]])

@@ -71,6 +71,13 @@ describe("the device that recorded a file", () => {
     ],
     [
       [
+        [1, "uint16", 89],
+        [2, "uint16", 20_533],
+      ],
+      "Tacx Training App Win",
+    ],
+    [
+      [
         [1, "uint16", 60_000],
         [2, "uint16", 7],
       ],

@@ -128,6 +128,16 @@ test("the workout's name is at most 64 characters without control characters", (
   expect(activity?.workout_name).toBe(`6 x1 km ${"x".repeat(80)}`.slice(0, 64));
 });
 
+test("a name that is cut within a character loses it, and a field filled with 0xFF is no name", () => {
+  const cut = new TextEncoder().encode("Läufé").subarray(0, 6);
+  const file = activityFile()
+    .message(26, [[8, "string", Uint8Array.of(0xff, 0xff, 0xff)]])
+    .session([[110, "string", cut]])
+    .build();
+  const [activity] = decode(file).activities;
+  expect(activity).toMatchObject({ profile_name: "Läuf", workout_name: null });
+});
+
 test("the recovery heart rate belongs to the session in which it was measured", () => {
   const recovery = (seconds: number, heartRate: number): Field[] => [
     [253, "uint32", T0 + seconds],

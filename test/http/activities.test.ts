@@ -85,7 +85,7 @@ describe("an activity", () => {
     const partner = await newPartner();
     const local = {
       utc_offset_in_seconds: 20_700,
-      offset_source: "position",
+      offset_source: "position" as const,
       time_zone: "Asia/Kathmandu",
       recorded_with: "Garmin Edge 820",
     };

@@ -82,10 +82,11 @@ export const BARE_SUMMARY: Omit<DecodedActivity, keyof ActivityDetails> = {
   sport: "cycling",
   sub_sport: null,
   start_time_in_seconds: 1_760_000_000,
-  ...summaryFields<number | null, string | null, boolean>(
+  ...summaryFields<number | null, string | null, boolean, null>(
     () => null,
     () => null,
     () => false,
+    () => null,
   ),
   local_date: null,
   ...quantities<number | null>(() => null),

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { orNull } from "../../contract/orNull.ts";
 import { fileErrorCodeSchema, fileStatusSchema } from "../../files/file.ts";
 import { importFilesSchema } from "../counts.pure.ts";
 import { importStatusSchema } from "../import.ts";
@@ -35,7 +36,7 @@ export const reportEndSchema = z
     files: importFilesSchema,
     first_start_time_in_seconds: z.number().nullable(),
     last_start_time_in_seconds: z.number().nullable(),
-    longest_gap: gapSchema.nullable(),
+    longest_gap: orNull(gapSchema),
     missing_summary_ids: z.array(z.string()).optional(),
   })
   .openapi("ReportEnd");
