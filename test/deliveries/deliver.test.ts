@@ -453,6 +453,31 @@ async function planAndEvent(recipient: TestPartner) {
 
 const NO_MESSAGE: DeliveryMessage = { partner_id: "", delivery_id: "", database: "DB" };
 
+test("The events of an import for several endpoints become due together, after the first attempt of its plan request", async () => {
+  const recipient = await partnerWith();
+  const { plan, event } = await planAndEvent(recipient);
+  const further = await store({
+    partner_id: recipient.partnerId,
+    delivery_id: `${event.delivery_id}_ep_second`,
+    endpoint_id: "ep_second",
+    status: "waiting",
+    next_attempt_at: null,
+  });
+  const other = await store({
+    partner_id: recipient.partnerId,
+    delivery_id: `${event.delivery_id}0`,
+    status: "waiting",
+    next_attempt_at: null,
+  });
+  mockReceivers(() => new Response(null, { status: 500 }));
+  await deliver(plan, { ...world, TRAINING_PLAN_URL: planner, TRAINING_PLAN_SECRET: plannerSecret });
+  expect((await rowOf(event)).status).toBe("pending");
+  expect((await rowOf(further)).status).toBe("pending");
+  expect((await rowOf(other)).status).toBe("waiting");
+  const due = sent.filter(({ delaySeconds }) => delaySeconds === 0).map(({ message }) => message.delivery_id);
+  expect(due.sort()).toEqual([event.delivery_id, further.delivery_id].sort());
+});
+
 describe("An event to a receiver that hangs", () => {
   const events = async (recipient: TestPartner, count: number) =>
     Promise.all(Array.from({ length: count }, () => store({ partner_id: recipient.partnerId })));
