@@ -38,6 +38,10 @@ CREATE TABLE files (
   received_batch        TEXT,                       -- the file_batches row that lists it by received_at
   updated_at            INTEGER NOT NULL,
   updated_batch         TEXT,                       -- the file_batches row that lists it by updated_at
+  outcome_batch         TEXT,                       -- the batch that wrote the newest outcome: imported or failed
+  outcome_failed        INTEGER NOT NULL DEFAULT 0, -- whether that outcome is a failure
+  outcome_live          INTEGER NOT NULL DEFAULT 0, -- whether its version is a live ride
+  edited_batch          TEXT,                       -- the batch that last changed readable activities without an import
   PRIMARY KEY (partner_id, file_id)
 ) WITHOUT ROWID;
 
@@ -55,6 +59,7 @@ CREATE TABLE file_batches (
   received_at   INTEGER,                            -- receipt time of the files received in it; null if none were
   file_ids      TEXT NOT NULL,                      -- JSON array of ids without the collector's 20 characters
   removed       TEXT,                               -- files, activities: the batch lists removals; null otherwise
+  outcomes      INTEGER NOT NULL DEFAULT 0,         -- 0: no outcomes or edits; 1: only of histories; 2: of live rides
   added_files   INTEGER NOT NULL DEFAULT 0,         -- number of new files, negative for removed ones
   added_bytes   INTEGER NOT NULL DEFAULT 0,         -- growth of the files' stored_bytes
   PRIMARY KEY (partner_id, user_route, updated_at, first_file_id, batch_id)
@@ -211,13 +216,13 @@ CREATE TABLE source_rounds (
 -- Signed requests: events to the partner, and training-plan requests to the planner.
 CREATE TABLE deliveries (
   partner_id      TEXT NOT NULL,
-  delivery_id     TEXT NOT NULL,                    -- evt_ or plan_, then the import's id, then _ and a further endpoint's id
+  delivery_id     TEXT NOT NULL,                    -- evt_ or plan_, then the import's id or a random one, then _ and a further endpoint's id
   endpoint_id     TEXT NOT NULL DEFAULT 'ep_default', -- the receiver of an event; ep_none: no endpoint wants the event
   kind            TEXT NOT NULL,                    -- event, training_plan
   type            TEXT NOT NULL,                    -- bulk_fit_import.completed, training_plan.requested, …
   user_id         TEXT,
   import_id       TEXT,
-  body            TEXT NOT NULL,                    -- the exact bytes that are signed and sent
+  body            TEXT NOT NULL,                    -- the exact bytes that are signed and sent; outcomes get names when sent
   status          TEXT NOT NULL,                    -- waiting, pending, held, delivered, failed, recorded
   attempts        TEXT NOT NULL DEFAULT '[]',       -- JSON [{ at, status, milliseconds, answer }]
   attempt_count   INTEGER NOT NULL DEFAULT 0,       -- number of all attempts
@@ -232,7 +237,9 @@ CREATE TABLE deliveries (
 
 CREATE INDEX deliveries_due ON deliveries (next_attempt_at) WHERE next_attempt_at IS NOT NULL;
 CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at, delivery_id);
-CREATE INDEX test_events_by_creation ON deliveries (created_at) WHERE type IN ('test.ping', 'test.forged');
+-- Events without a user's column, which expire.
+CREATE INDEX expiring_events ON deliveries (created_at)
+  WHERE type IN ('test.ping', 'test.forged', 'outcomes.reported', 'user.erased');
 CREATE INDEX test_events_of_partner ON deliveries (partner_id, created_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
 CREATE INDEX deliveries_held ON deliveries (created_at) WHERE status = 'held';
@@ -252,6 +259,9 @@ CREATE TABLE endpoints (
   failing_since   INTEGER,                          -- first failed attempt since the last successful one
   disabled_at     INTEGER,                          -- null: not disabled
   recover_since   INTEGER,                          -- events from this time on that failed or were held are sent again; advances
+  outcomes_time   INTEGER,                          -- with outcomes_place: the last file_batches row that its outcomes
+  outcomes_place  TEXT NOT NULL DEFAULT '',         --   include; null: it receives no outcomes
+  outcomes_sequence INTEGER NOT NULL DEFAULT 0,     -- sequence of its newest outcome
   created_at      INTEGER NOT NULL,
   deleted_at      INTEGER,                          -- one deleted row stays: without rows, ep_default would be back
   PRIMARY KEY (partner_id, endpoint_id)
@@ -331,6 +341,9 @@ CREATE TABLE erased (
   partner_id         TEXT NOT NULL,
   user_hash          TEXT NOT NULL,
   before_version     INTEGER NOT NULL,
+  erased_files       INTEGER NOT NULL DEFAULT 0,    -- numbers of deleted rows, for the receipt
+  erased_activities  INTEGER NOT NULL DEFAULT 0,
+  erased_imports     INTEGER NOT NULL DEFAULT 0,
   answers_void_until INTEGER NOT NULL DEFAULT 0,    -- answers to requests claimed up to this time are void
   user_id            TEXT,
   step               TEXT,                          -- the sweep's current step: sources, files, …; null for the first

@@ -4,6 +4,7 @@ import type { Env } from "./env.ts";
 import { app } from "./http/app.ts";
 import { consumeDeadDispatches, consumeDispatches } from "./importer/consumeDispatches.ts";
 import { consumeJobs } from "./operator/jobs/consume.ts";
+import { PartnerOutcomes } from "./outcomes/PartnerOutcomes.ts";
 import { runScheduled } from "./scheduled.ts";
 import { PartnerWindows } from "./windows/PartnerWindows.ts";
 
@@ -26,7 +27,7 @@ function consumerOf(queue: string) {
   return name === undefined ? undefined : CONSUMERS.get(name);
 }
 
-export { PartnerWindows, PingCollector };
+export { PartnerOutcomes, PartnerWindows, PingCollector };
 
 export default {
   fetch: app.fetch,

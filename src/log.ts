@@ -8,6 +8,7 @@ export type LogLine =
   | DispatchLine
   | DeliveryLine
   | AlarmLine
+  | OutcomesLine
   | ScheduledLine
   | JobLine
   | DeadLetterLine
@@ -124,6 +125,18 @@ export interface AlarmLine {
   milliseconds: number;
 }
 
+/** A report of a partner's outcomes to its endpoints. */
+export interface OutcomesLine {
+  unit: "outcomes";
+  partner_id: string;
+  /** `fault`: the report is repeated 10 s later. */
+  outcome: "done" | "fault";
+  fault?: FaultName | undefined;
+  /** Number of events that were stored. */
+  events: number;
+  milliseconds: number;
+}
+
 /** A run of the clock: every minute when deployed, every 10 s locally. */
 export interface ScheduledLine extends SweepCounts {
   unit: "scheduled";
@@ -141,6 +154,8 @@ export interface SweepCounts {
   deliveries?: number;
   /** Events that were sent again for an endpoint's recovery, and events that failed because they were held too long. */
   recovered_events?: number;
+  /** Partners whose outcomes waited although no call had announced them. */
+  unreported_outcomes?: number;
   erasures?: number;
   expired_erasures?: number;
   expired_deletions?: number;
@@ -150,7 +165,8 @@ export interface SweepCounts {
   operator_actions?: number;
   discarded_objects?: number;
   idempotent_requests?: number;
-  test_events?: number;
+  /** Test events, reported outcomes and receipts that were deleted. */
+  expired_events?: number;
   finished_jobs?: number;
   /** Collectors that had lost their alarm, among those that the run woke. */
   lost_alarms?: number;
@@ -220,6 +236,8 @@ type HealingSetback =
   | { outcome: "host_suspended"; partner_id: string; host: string; lane: string }
   /** The end of requests could not be reported to the partner's windows. Their slots expire after 40 s. */
   | { outcome: "slots_kept"; partner_id: string; host: string; lane: string; fault: FaultName }
+  /** The partner's outcomes could not be announced. The clock announces them. */
+  | { outcome: "reported_later"; partner_id: string; fault: FaultName }
   /** A page of an erasure failed. The clock continues the erasure. */
   | { outcome: "erased_later"; partner_id: string; user_hash: string; fault: FaultName }
   /**

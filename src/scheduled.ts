@@ -1,4 +1,4 @@
-import { sweepDeliveries, sweepTestEvents } from "./deliveries/sweep.ts";
+import { sweepDeliveries, sweepExpiredEvents } from "./deliveries/sweep.ts";
 import { metered, STATEMENTS_PER_INVOCATION, type Allowance } from "./database/databases.ts";
 import { sweepRecoveries } from "./endpoints/recovery/recover.ts";
 import type { Env } from "./env.ts";
@@ -13,6 +13,7 @@ import { faultName, logLine, type SweepCounts } from "./log.ts";
 import { runActs } from "./operator/act/act.ts";
 import { sendJobs } from "./operator/jobs/consume.ts";
 import { sweepFinishedJobs } from "./operator/jobs/sweep.ts";
+import { sweepOutcomes } from "./outcomes/sweep.ts";
 import { sweepSources } from "./sources/sweep.ts";
 import { publishDatabaseSizes, type DatabaseSize } from "./usage/databaseSizes.ts";
 import { sweepUsage } from "./usage/sweep.ts";
@@ -36,13 +37,14 @@ const SPARE_STATEMENTS = 100;
 const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", run: sweepDeliveries, statements: 50 },
   { name: "recovered_events", run: sweepRecoveries, statements: 50 },
+  { name: "unreported_outcomes", run: sweepOutcomes },
   { name: "expired_erasures", run: sweepExpiredErasures },
   { name: "expired_deletions", run: sweepExpiredDeletions },
   { name: "operator_jobs", run: sendJobs },
   { name: "operator_actions", run: runActs, statements: 50 },
   { name: "discarded_objects", run: sweepDiscardedObjects, statements: 50 },
   { name: "idempotent_requests", run: sweepIdempotentRequests },
-  { name: "test_events", run: sweepTestEvents },
+  { name: "expired_events", run: sweepExpiredEvents },
   { name: "finished_jobs", run: sweepFinishedJobs },
   { name: "lost_alarms", run: sweepSources, statements: 50 },
   { name: "stale_batches", run: sweepBatches, statements: 70 },

@@ -32,7 +32,8 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     operator_actions: 0,
     finished_jobs: 0,
     lost_alarms: 0,
-    test_events: 0,
+    expired_events: 0,
+    unreported_outcomes: 0,
     discarded_objects: 0,
     idempotent_requests: 0,
     stale_batches: 0,
@@ -57,7 +58,7 @@ test("the line names a sweep with a store that is down, without the store's mess
     unit: "scheduled",
     outcome: "fault",
     fault:
-      "database_size:Error deliveries:Error recovered_events:Error expired_erasures:Error expired_deletions:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error test_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error erasures:Error",
+      "database_size:Error deliveries:Error recovered_events:Error unreported_outcomes:Error expired_erasures:Error expired_deletions:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error expired_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error erasures:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");

@@ -1,5 +1,6 @@
 import type { Databases } from "../database/databases.ts";
 import type { DeliveryMessage } from "../deliveries/message.ts";
+import type { GatherEnv } from "../outcomes/client.ts";
 import type { QueueName } from "./dispatches/dispatch.pure.ts";
 
 /** Queue message of one dispatch. The importer gets the rest by a claim. */
@@ -9,7 +10,7 @@ export interface DispatchMessage {
 }
 
 /** Bindings of a collector. They give it no access to other collectors. */
-export interface CollectorEnv extends Databases, Record<QueueName, Queue<DispatchMessage>> {
+export interface CollectorEnv extends Databases, GatherEnv, Record<QueueName, Queue<DispatchMessage>> {
   FILES: R2Bucket;
   DELIVERIES: Queue<DeliveryMessage>;
   /** "local" for the local service and in tests. Any other value is a deployed service. */

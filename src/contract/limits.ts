@@ -96,6 +96,12 @@ export const MAX_ENDPOINTS = 5;
 export const EVENTS_HELD_FOR_MS = 7 * DAY_MS;
 /** An endpoint is disabled when its attempts have failed for this time without a success. */
 export const ENDPOINT_FAILS_FOR_MS = 5 * DAY_MS;
+/** Maximum time for which outcomes are gathered before they are reported to an endpoint. */
+export const OUTCOMES_GATHERED_FOR_MS = 4_000;
+/** Maximum number of outcomes in an event. */
+export const OUTCOMES_IN_EVENT = 100;
+/** Time for which events without a user are kept: test events, reported outcomes and receipts of erasures. */
+export const EVENTS_KEPT_FOR_MS = 30 * DAY_MS;
 /** Number of days for which an endpoint's attempts are counted. */
 export const ENDPOINT_DAYS = 14;
 /** Time for which older secrets stay valid after a rotation, in hours. A day includes working hours in every time zone. */

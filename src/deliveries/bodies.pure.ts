@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { USER_ERASED } from "../endpoints/endpoint.ts";
 import { fileErrorCodeSchema } from "../files/file.ts";
 import { countsOf, importCountsSchema, type ImportCounts } from "../imports/counts.pure.ts";
 import { nothingHeldFields, type ImportStatus } from "../imports/import.ts";
@@ -38,6 +39,23 @@ export const importCompletedEventSchema = z
   })
   .openapi("ImportCompletedEvent");
 export type ImportCompletedEvent = z.infer<typeof importCompletedEventSchema>;
+
+/** Body of the event that reports an erasure: the receipt. */
+export const userErasedEventSchema = z
+  .strictObject({
+    type: z.literal(USER_ERASED),
+    timestamp: z.iso.datetime(),
+    data: z
+      .strictObject({
+        user_id: z.string(),
+        files: z.number().int(),
+        activities: z.number().int(),
+        imports: z.number().int(),
+      })
+      .openapi("UserErasedData"),
+  })
+  .openapi("UserErasedEvent");
+export type UserErasedEvent = z.infer<typeof userErasedEventSchema>;
 
 /** Body of a test event, with which a partner tests its receiver. */
 export const testEventSchema = z

@@ -4,6 +4,7 @@ import { logLine } from "../log.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import { countAttempt } from "../endpoints/attempts/write.ts";
 import { newWebhookSecret } from "../partners/partner.ts";
+import { withNames } from "../outcomes/body.ts";
 import { enterHost } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import type { Results } from "../windows/window.pure.ts";
@@ -105,8 +106,9 @@ async function deliverTo(
   }: { startedAt: number; now: () => number; random: () => number; deadlineMs: number },
 ): Promise<void> {
   const database = databaseFor(env, message);
-  const claimed = await claimDelivery(database, message, startedAt, startedAt + CLAIM_MS);
-  if (claimed === null) return;
+  const stored = await claimDelivery(database, message, startedAt, startedAt + CLAIM_MS);
+  if (stored === null) return;
+  const [claimed = stored] = target.send ? await withNames(database, message.partner_id, [stored]) : [];
   const { attempt, timedOut, retryAfter } = await makeAttempt(
     target,
     message,

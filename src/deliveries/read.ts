@@ -11,10 +11,12 @@ import {
   type EventStatus,
   type EventWithAttempts,
 } from "./event.ts";
+import { withNames } from "../outcomes/body.ts";
 import { parseAttempts, parseEventBody } from "./storedEvent.pure.ts";
 
 export interface EventRow {
   delivery_id: string;
+  type: string;
   endpoint_id: string;
   user_id: string | null;
   import_id: string | null;
@@ -28,7 +30,7 @@ export interface EventRow {
 }
 
 /** SQL for the columns of an event `d`. */
-export const EVENT_COLUMNS = `d.delivery_id, d.endpoint_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
+export const EVENT_COLUMNS = `d.delivery_id, d.type, d.endpoint_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
     d.next_attempt_at, d.created_at, d.updated_at`;
 
 function eventOf(row: EventRow): Event {
@@ -47,13 +49,16 @@ function eventOf(row: EventRow): Event {
 }
 
 export async function readEvent(env: Env, owner: Owner, eventId: string): Promise<EventWithAttempts | null> {
-  const row = await databaseFor(env, owner)
+  const db = databaseFor(env, owner);
+  const row = await db
     .prepare(
       `SELECT ${EVENT_COLUMNS} FROM deliveries d WHERE d.partner_id = ? AND d.delivery_id = ? AND d.kind = 'event'`,
     )
     .bind(owner.partner_id, eventId)
     .first<EventRow>();
-  return row === null ? null : eventWithAttemptsOf(row);
+  if (row === null) return null;
+  const [event = row] = await withNames(db, owner.partner_id, [row]);
+  return eventWithAttemptsOf(event);
 }
 
 /** Returns an event of a row of `EVENT_COLUMNS`. */
@@ -100,7 +105,8 @@ export async function listEvents(
     async (position, bounds) => walkEvents(database, owner.partner_id, filters, position, bounds),
     (row) => [row.walked_time, row.walked_id],
   );
-  return { ...page, rows: page.rows.map(eventOf) };
+  const rows = await withNames(database, owner.partner_id, page.rows);
+  return { ...page, rows: rows.map(eventOf) };
 }
 
 async function walkEvents(

@@ -61,8 +61,19 @@ export async function sendTestEvent(
   return delivery.delivery_id;
 }
 
+/** Sends the deliveries of `readPendingOfEvent`'s result to the queue. */
+export async function sendPending(
+  env: Pick<Env, "DELIVERIES">,
+  { partner_id, database }: Owner,
+  pending: D1Result<{ delivery_id: string }> | undefined,
+): Promise<void> {
+  for (const { delivery_id } of pending?.results ?? []) {
+    await enqueue(env, { partner_id, database, delivery_id });
+  }
+}
+
 /** Sends a delivery to the queue. If that fails, the sweep sends it later. */
-async function enqueue(env: Env, message: DeliveryMessage): Promise<void> {
+async function enqueue(env: Pick<Env, "DELIVERIES">, message: DeliveryMessage): Promise<void> {
   try {
     await env.DELIVERIES.send(message);
   } catch (fault) {

@@ -1,6 +1,7 @@
 import { isUsedUp, sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { deleteTestEvents, postponeOverdueDeliveries } from "./write.ts";
+import { EVENTS_KEPT_FOR_MS } from "../contract/limits.ts";
+import { deleteExpiredEvents, postponeOverdueDeliveries } from "./write.ts";
 
 /** A queue under load delivers messages seconds late. A message later than this counts as lost. */
 const GRACE_MS = 2 * 60_000;
@@ -10,10 +11,8 @@ const LOCAL_GRACE_MS = 5_000;
 const BATCH_MESSAGES = 100;
 /** Maximum number of batches in one run. Later runs send the rest: a backlog of hours takes minutes. */
 const BATCHES_PER_RUN = 5;
-/** Test events belong to no user, so erasure never deletes them. */
-const TEST_EVENT_KEPT_FOR_MS = 30 * 24 * 60 * 60_000;
-/** Exceeds the highest rate per minute of all partners. Few enough for one short statement. */
-const TEST_EVENTS_PER_RUN = 10_000;
+/** Few enough for one short statement. */
+const EXPIRED_PER_RUN = 10_000;
 
 /** Sends messages again for due deliveries whose message seems lost. Returns how many. */
 export async function sweepDeliveries(
@@ -37,13 +36,13 @@ export async function sweepDeliveries(
   });
 }
 
-/** Deletes test events that have expired. Returns how many. */
-export async function sweepTestEvents(
+/** Deletes expired events that belong to no user, so that no erasure deletes them. Returns how many. */
+export async function sweepExpiredEvents(
   env: Env,
   nowMs: number,
   allowance: Allowance = wholeInvocation(),
 ): Promise<number> {
   return sumOverDatabases(env, { nowMs, allowance }, async (database) =>
-    deleteTestEvents(database, nowMs - TEST_EVENT_KEPT_FOR_MS, TEST_EVENTS_PER_RUN),
+    deleteExpiredEvents(database, nowMs - EVENTS_KEPT_FOR_MS, EXPIRED_PER_RUN),
   );
 }

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { EVENTS_HELD_FOR_MS } from "../contract/limits.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
-import type { EventType } from "../endpoints/endpoint.ts";
+import { USER_ERASED, type EventType } from "../endpoints/endpoint.ts";
 import { subscribers } from "../endpoints/subscribers.ts";
+import { OUTCOMES_REPORTED } from "../outcomes/event.ts";
 import type { DeliveryStatus } from "./event.ts";
 import { FORGED } from "./forged.ts";
 
@@ -301,13 +302,13 @@ export async function hadTestEvents(
   return row !== null;
 }
 
-/** Deletes at most `limit` test events created before the instant. Returns how many. */
-export async function deleteTestEvents(db: D1Database, beforeMs: number, limit: number): Promise<number> {
+/** Deletes at most `limit` events of the types that expire, created before the instant. Returns how many. */
+export async function deleteExpiredEvents(db: D1Database, beforeMs: number, limit: number): Promise<number> {
   const deleted = await db
     .prepare(
       `DELETE FROM deliveries WHERE (partner_id, delivery_id) IN (
          SELECT partner_id, delivery_id FROM deliveries
-         WHERE type IN ('test.ping', '${FORGED}') AND created_at < ? ORDER BY created_at LIMIT ?)`,
+         WHERE type IN ('test.ping', '${FORGED}', '${OUTCOMES_REPORTED}', '${USER_ERASED}') AND created_at < ? ORDER BY created_at LIMIT ?)`,
     )
     .bind(beforeMs, limit)
     .run();

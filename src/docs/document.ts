@@ -10,7 +10,13 @@ import { inWords } from "../contract/amounts.ts";
 import { API_VERSION } from "../contract/version.ts";
 import { RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import type { Fault } from "../contract/fault.ts";
-import { importCompletedEventSchema, testEventSchema } from "../deliveries/bodies.pure.ts";
+import {
+  importCompletedEventSchema,
+  testEventSchema,
+  userErasedEventSchema,
+} from "../deliveries/bodies.pure.ts";
+import { OUTCOMES_REPORTED, outcomesEventSchema } from "../outcomes/event.ts";
+import { USER_ERASED } from "../endpoints/endpoint.ts";
 import type { AppEnv } from "../http/context.ts";
 import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { REQUEST_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
@@ -175,6 +181,13 @@ function registerWebhooks(app: App): void {
       "A bulk import has completed",
       importCompletedEventSchema,
     ],
+    [
+      OUTCOMES_REPORTED,
+      "outcomesReported",
+      "Files were imported or failed, or activities changed",
+      outcomesEventSchema,
+    ],
+    [USER_ERASED, "userErased", "The deletion of a user is complete", userErasedEventSchema],
     ["test.ping", "testEvent", "A test event, sent by `POST /api/events/test/`", testEventSchema],
   ] as const;
   for (const [path, operationId, summary, schema] of events) {

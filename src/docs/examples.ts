@@ -1,5 +1,5 @@
 import { NO_DETAILS, type Activity, type ActivityDetails } from "../activities/activity.ts";
-import type { ImportCompletedEvent, TestEvent } from "../deliveries/bodies.pure.ts";
+import type { ImportCompletedEvent, TestEvent, UserErasedEvent } from "../deliveries/bodies.pure.ts";
 import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import type { Endpoint } from "../endpoints/endpoint.ts";
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
@@ -12,6 +12,7 @@ import type { RrIntervals } from "../fit/types.ts";
 import { countsOf, importFilesOf } from "../imports/counts.pure.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
+import type { OutcomesEvent } from "../outcomes/event.ts";
 import type { Overview } from "../overview/overview.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import type { Ping } from "../pings/ping.ts";
@@ -29,6 +30,8 @@ const FILE_ID = `${ID_PREFIX}z5n1r6x3b8d2hjx1c5g8k2`;
 const HELD_FILE_ID = `${ID_PREFIX}n4q7s0v3y6b9d2f5hm3c7e`;
 const IMPORT_ID = `${ID_PREFIX}p4r8t2w6y0a3c7e1g5j9m2`;
 const EVENT_ID = deliveryIdOfEvent(IMPORT_ID);
+
+const ENDPOINT_ID = "ep_4m7x0q2kd9t5w8rz1c3e6g";
 
 const names = { user_id: "rider-1", source: "head-unit" };
 const liveName = { ...names, summary_id: "ride-1" };
@@ -257,6 +260,31 @@ const importCompleted: ImportCompletedEvent = {
     more_failures: false,
   },
 };
+const outcomesReported: OutcomesEvent = {
+  type: "outcomes.reported",
+  timestamp: "2026-11-25T08:00:09.000Z",
+  data: {
+    endpoint_id: ENDPOINT_ID,
+    outcomes: [
+      {
+        sequence: 1207,
+        type: "file.imported",
+        file_id: FILE_ID,
+        activity_ids: [`${FILE_ID}.0`],
+        import_id: null,
+        status: "imported",
+        error: null,
+        updated_at: "2026-11-25T08:00:05.000Z",
+        ...liveName,
+      },
+    ],
+  },
+};
+const userErased: UserErasedEvent = {
+  type: "user.erased",
+  timestamp: "2026-11-25T08:00:09.000Z",
+  data: { user_id: names.user_id, files: 412, activities: 409, imports: 1 },
+};
 const testEvent: TestEvent = {
   type: "test.ping",
   timestamp: "2026-11-25T08:00:00.000Z",
@@ -280,7 +308,7 @@ const eventWithAttempts: EventWithAttempts = {
 };
 
 const anEndpoint: Endpoint = {
-  endpoint_id: "ep_4m7x0q2kd9t5w8rz1c3e6g",
+  endpoint_id: ENDPOINT_ID,
   url: ENDPOINT_URL,
   event_types: ["file.imported", "file.failed"],
   include_history: false,
@@ -364,6 +392,8 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     },
     DeletedEndpoint: { endpoint_id: anEndpoint.endpoint_id, status: "deleted" },
     RotatedSecret: { secret_id: "secret_7a1k", webhook_secret: aSecret, endpoint: anEndpoint },
+    OutcomesEvent: outcomesReported,
+    UserErasedEvent: userErased,
     TestEvent: testEvent,
     User: user,
     UserPage: page(user),

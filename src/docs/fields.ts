@@ -8,6 +8,7 @@ import {
   HELD_FOR_MS,
   MAX_EXPECTED_IDS,
   MAX_OTHER_SOURCES,
+  OUTCOMES_IN_EVENT,
   MAX_PINGS,
   MAX_RR_INTERVALS,
   MAX_USERS,
@@ -96,8 +97,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   import_id: "Id of the import.",
   "ActivityFile.import_id":
     "Id of the import that contains this version. Null for a held file and a live ride.",
-  "PartnerEvent.import_id": "Id of the import that the event announces. Null for a test event.",
-  "EventWithAttempts.import_id": "Id of the import that the event announces. Null for a test event.",
+  "PartnerEvent.import_id": "Id of the import that the event announces. Null for other events.",
+  "EventWithAttempts.import_id": "Id of the import that the event announces. Null for other events.",
   "TimelineEntry.import_id": "Id of the import that released the file. Present in `released` steps.",
   error: "Why the file failed or was skipped. Null unless `status` is `failed` or `skipped`.",
   last_error:
@@ -282,13 +283,36 @@ export const FIELDS: Readonly<Record<string, string>> = {
 
   // Events
   id: "Id of the event, sent as `webhook-id`. The same for every attempt.",
-  timestamp: "Time at which the import completed, or at which the test event was created.",
+  timestamp: "Time at which the import completed, or at which the event was created.",
+  "OutcomesEvent.type": "Always `outcomes.reported`.",
+  "OutcomesEvent.data": "The outcomes.",
+  "OutcomesData.endpoint_id": "Id of the endpoint that receives the event.",
+  outcomes: `Outcomes in the order of their \`sequence\`, at most ${OUTCOMES_IN_EVENT}.`,
+  sequence:
+    "Number of the outcome among those for this endpoint. It rises by 1, so a gap shows that an event is missing.",
+  "Outcome.type":
+    "`file.imported`, `file.failed`, `activity.updated` or `activity.deleted`. Open list: types may be added.",
+  "Outcome.activity_ids":
+    "Ids of the activities that can be read. For `activity.deleted`, those that were deleted. Empty for a file that was never imported.",
+  "Outcome.import_id": "Id of the import that contains the file's newest version. Null for a live ride.",
+  "Outcome.status": "`imported`, `failed` or `deleted`.",
+  "Outcome.error": "Why the file failed. Null for other types.",
+  "Outcome.updated_at": "Time from which the outcome can be read.",
+  "Outcome.user_id": "Your id of the user. Null after the file or its user was deleted.",
+  "Outcome.source": "Source of the file. Null after the file or its user was deleted.",
+  "Outcome.summary_id": "Your id of the file. Null after the file or its user was deleted.",
+  "UserErasedEvent.type": "Always `user.erased`.",
+  "UserErasedEvent.data": "The receipt.",
+  "UserErasedData.user_id": "Your id of the deleted user.",
+  "UserErasedData.files": "Number of deleted files, also held ones.",
+  "UserErasedData.activities": "Number of deleted activities.",
+  "UserErasedData.imports": "Number of deleted imports.",
   "ImportCompletedEvent.data": "The import that completed.",
   "TestEvent.data": "Contains the `challenge` of the request. Empty when the request had none.",
   "PartnerEvent.data":
-    "Content of the event. Its fields depend on `type`: see `ImportCompletedData` and `TestEventData`.",
+    "Content of the event. Its fields depend on `type`: see `ImportCompletedData`, `OutcomesData`, `UserErasedData` and `TestEventData`.",
   "EventWithAttempts.data":
-    "Content of the event. Its fields depend on `type`: see `ImportCompletedData` and `TestEventData`.",
+    "Content of the event. Its fields depend on `type`: see `ImportCompletedData`, `OutcomesData`, `UserErasedData` and `TestEventData`.",
   "Timeline.data": "Steps, oldest first.",
   data: "Rows of this page.",
   failures: `Failed files, at most ${FAILURES_IN_EVENT}.`,
@@ -303,7 +327,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   url: "Address of the receiver: `https`, on a public host.",
   event_types: `Types of events that the endpoint receives. Without it, \`${IMPORT_COMPLETED}\`.`,
   include_history:
-    "`true`: the endpoint also receives an outcome for each file of a history. `false`: only for live rides; an import is announced as a whole.",
+    "`true`: the endpoint also receives `file.imported`, `file.failed` and `activity.updated` for the files of a history. `false`: only for live rides; an import is announced as a whole.",
   on_hold: `\`true\`: events wait, for up to ${inWords(EVENTS_HELD_FOR_MS)}.`,
   "Endpoint.state":
     "`unverified`: the receiver has not returned a challenge, and gets no events. `active`. `failing`: no attempt succeeded since `failing_since`. " +
@@ -328,13 +352,16 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "RotatedSecret.endpoint": "The endpoint.",
   "Endpoints.data": "All endpoints, oldest first.",
   next_attempt_at: "Time of the next attempt. Null when no attempt follows.",
-  "PartnerEvent.user_id": "Your id of the user. Null for a test event.",
-  "EventWithAttempts.user_id": "Your id of the user. Null for a test event.",
+  "PartnerEvent.user_id": "Your id of the user. Null for test events, `outcomes.reported` and `user.erased`.",
+  "EventWithAttempts.user_id":
+    "Your id of the user. Null for test events, `outcomes.reported` and `user.erased`.",
   "EventWithAttempts.attempts": "Attempts to deliver the event, oldest first.",
   "PartnerEvent.status": "State of the delivery: `failed` when no attempt follows.",
   "EventWithAttempts.status": "State of the delivery: `failed` when no attempt follows.",
-  "PartnerEvent.type": "`bulk_fit_import.completed` or `test.ping`. Open list: types may be added.",
-  "EventWithAttempts.type": "`bulk_fit_import.completed` or `test.ping`. Open list: types may be added.",
+  "PartnerEvent.type":
+    "Type of the event, such as `bulk_fit_import.completed` or `outcomes.reported`. Open list: types may be added.",
+  "EventWithAttempts.type":
+    "Type of the event, such as `bulk_fit_import.completed` or `outcomes.reported`. Open list: types may be added.",
   "ImportCompletedEvent.type": "Always `bulk_fit_import.completed`.",
   "TestEvent.type": "Always `test.ping`.",
   "DeliveryAttempt.status": "HTTP status of the receiver's response. Null when there was no response.",

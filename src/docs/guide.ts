@@ -2,7 +2,10 @@ import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
 import {
   CLOSED_IMPORT_KEPT_FOR_MS,
   DOWNLOAD_DEADLINE_MS,
+  ENDPOINT_FAILS_FOR_MS,
   ERASURE_KEPT_FOR_MS,
+  EVENTS_HELD_FOR_MS,
+  EVENTS_KEPT_FOR_MS,
   HELD_FOR_MS,
   HOST_RETRIES_FOR_MS,
   HOST_RETRY_DELAYS_MS,
@@ -22,6 +25,8 @@ import {
   MAX_TITLE_CHARACTERS,
   MAX_URL_CHARACTERS,
   MAX_USERS,
+  OUTCOMES_GATHERED_FOR_MS,
+  OUTCOMES_IN_EVENT,
   PAGE_ROWS,
   REPEATED_TASK_WINDOW_MS,
   REPEAT_WINDOW_MS,
@@ -453,6 +458,50 @@ ${listing(VERIFY_PYTHON, "Verifying in Python", "verify-python")}
 ${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
     },
     {
+      id: "outcomes",
+      title: "Receiving outcomes",
+      html: `
+<p>An endpoint chooses its event types with <a href="#createEndpoint"><code>POST /api/endpoints/</code></a> or <a href="#changeEndpoint"><code>PATCH /api/endpoints/{endpoint_id}/</code></a>.
+Without a choice it receives <code>bulk_fit_import.completed</code>.</p>
+${table(
+  ["Type", "Meaning", "Sent as"],
+  [
+    [
+      "<code>bulk_fit_import.completed</code>",
+      "An import with an <code>event_id</code> has completed.",
+      "an event",
+    ],
+    ["<code>file.imported</code>", "A version of a file can be read.", "an outcome"],
+    [
+      "<code>file.failed</code>",
+      "A file has failed, and is not tried again. <code>error</code> says why.",
+      "an outcome",
+    ],
+    [
+      "<code>activity.updated</code>",
+      "Activities changed without an import: by an edit, or because they were decoded again.",
+      "an outcome",
+    ],
+    [
+      "<code>user.erased</code>",
+      "The deletion of a user is complete. The receipt has numbers of files, activities and imports.",
+      "an event",
+    ],
+  ],
+)}
+<p>The service gathers outcomes for ${inWords(OUTCOMES_GATHERED_FOR_MS)}, and sends each endpoint one event of type <code>outcomes.reported</code> with at most ${OUTCOMES_IN_EVENT} of them. An outcome is sent only after
+it can be read. If a file changes twice within this time, you receive its newest outcome.</p>
+<ul>
+<li><strong>Order:</strong> <code>sequence</code> rises by 1 with each outcome for an endpoint, in the order of the changes. Events may arrive in another order, or twice. Store the highest <code>sequence</code> of each file, and ignore lower ones.</li>
+<li><strong>Gaps:</strong> a number that does not arrive belongs to an event that is still retried, held or failed. <code>GET /api/events/?type=outcomes.reported&amp;endpoint_id=…</code> lists it.</li>
+<li><strong>Histories:</strong> files of a history are not reported, unless the endpoint has <code>include_history</code>. An import announces them as a whole.</li>
+<li><strong>Start:</strong> an endpoint receives the outcomes from the time at which it was verified, or chose the first of these types. Read earlier ones from the lists, with <code>updated_since</code>.</li>
+<li><strong>Holding and recovery:</strong> while an endpoint has <code>on_hold</code>, its events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}. After failures for ${inWords(ENDPOINT_FAILS_FOR_MS)} the endpoint is disabled. <a href="#recoverEndpoint"><code>POST /api/endpoints/{endpoint_id}/recover/</code></a> sends again what failed or was held, with the same ids and sequences.</li>
+<li><strong>Deleted users:</strong> stored events contain no names. <code>user_id</code>, <code>source</code> and <code>summary_id</code> are added when an event is sent or read. They are null after the file or its user was deleted. A receipt contains the <code>user_id</code>.</li>
+<li><strong>Storage:</strong> events with outcomes, and receipts, are deleted after ${inWords(EVENTS_KEPT_FOR_MS)}. They belong to several files or to a deleted user, so filters by user or import do not find them.</li>
+</ul>`,
+    },
+    {
       id: "polling",
       title: "Polling instead of events",
       html: `
@@ -527,7 +576,7 @@ ${listing(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: 
 <p><a href="#deleteFile"><code>DELETE /api/files/{file_id}/</code></a> deletes one file with all its versions, its activities and its bytes. After the 202 no request returns them.
 Work in progress writes nothing back, and a running import counts the file as skipped. A later ping with the same names starts the file again, without the old data. Deleting a deleted file returns 404.</p>
 ${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl", "delete")}
-<p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. The response is 202, or 404 for an unknown user.
+<p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. An endpoint with the type <code>user.erased</code> receives a receipt, which is kept for ${inWords(EVENTS_KEPT_FOR_MS)}. The response is 202, or 404 for an unknown user.
 A later ping creates the user again, without the old data.</p>
 <p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id, and the ids of the deleted files, which are hashes too, with the time of the deletion. So delayed work cannot write data back, and <a href="#polling">readers of changes</a> learn of the deletion. A hash does not
 hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>

@@ -4,6 +4,9 @@ import { webhookSecretSchema } from "../partners/settings.ts";
 /** Type of the event of a completed import. Endpoints receive it unless they choose their types. */
 export const IMPORT_COMPLETED = "bulk_fit_import.completed";
 
+/** Type of the receipt of an erasure. */
+export const USER_ERASED = "user.erased";
+
 /** Types of events that an endpoint can receive. */
 export const EVENT_TYPES = [
   IMPORT_COMPLETED,
@@ -12,7 +15,7 @@ export const EVENT_TYPES = [
   "file.failed",
   "activity.updated",
   "activity.deleted",
-  "user.erased",
+  USER_ERASED,
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 export const eventTypeSchema = z.enum(EVENT_TYPES).openapi("EventType");

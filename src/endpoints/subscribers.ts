@@ -1,4 +1,10 @@
-import { DEFAULT_ENDPOINT, IMPORT_COMPLETED, NO_ENDPOINT, type EventType } from "./endpoint.ts";
+import {
+  DEFAULT_ENDPOINT,
+  IMPORT_COMPLETED,
+  NO_ENDPOINT,
+  OUTCOME_TYPES,
+  type EventType,
+} from "./endpoint.ts";
 
 /** SQL condition for an endpoint `e` that receives events: it exists, and its receiver has returned a challenge. */
 export const RECEIVES_EVENTS = "e.deleted_at IS NULL AND e.verified_at IS NOT NULL";
@@ -6,6 +12,12 @@ export const RECEIVES_EVENTS = "e.deleted_at IS NULL AND e.verified_at IS NOT NU
 /** Returns the SQL condition for an endpoint `e` with this event type. `type` is an SQL expression. */
 export function wantsType(type: string): string {
   return `EXISTS (SELECT 1 FROM json_each(e.event_types) t WHERE t.value = ${type})`;
+}
+
+/** Returns the SQL condition for event types, a JSON array, that include outcomes. */
+export function includesOutcomes(eventTypes: string): string {
+  const types = OUTCOME_TYPES.map((type) => `'${type}'`).join();
+  return `EXISTS (SELECT 1 FROM json_each(${eventTypes}) t WHERE t.value IN (${types}))`;
 }
 
 /**

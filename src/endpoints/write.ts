@@ -1,11 +1,13 @@
 import { MAX_ENDPOINTS } from "../contract/limits.ts";
 import { databaseFor } from "../database/databases.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { newWebhookSecret, type Partner } from "../partners/partner.ts";
 import { withNewSecret } from "../partners/rotate.ts";
 import { DEFAULT_ENDPOINT, ENDPOINT_PREFIX, IMPORT_COMPLETED, type EventType } from "./endpoint.ts";
 import { receiverOf } from "./read.ts";
+import { includesOutcomes } from "./subscribers.ts";
 import type { EndpointSecret, StoredEndpoint } from "./storedEndpoint.pure.ts";
 
 /** Settings that a partner chooses. */
@@ -82,7 +84,8 @@ export async function createEndpoint(
 
 /**
  * Changes the settings that are given. A new URL makes the endpoint unverified and ends its failures. The end of a hold
- * makes the events due that waited. Returns false if the endpoint does not exist.
+ * makes the events due that waited. An endpoint that begins to receive outcomes receives those from now on. Returns false if
+ * the endpoint does not exist.
  */
 export async function changeEndpoint(
   env: Env,
@@ -100,6 +103,9 @@ export async function changeEndpoint(
            verified_at = CASE WHEN ?3 IS NULL OR ?3 IS url THEN verified_at END,
            failing_since = CASE WHEN ?3 IS NULL OR ?3 IS url THEN failing_since END,
            disabled_at = CASE WHEN ?3 IS NULL OR ?3 IS url THEN disabled_at END,
+           outcomes_time = CASE WHEN (?3 IS NULL OR ?3 IS url) AND verified_at IS NOT NULL
+             AND ${includesOutcomes("coalesce(?4, event_types)")} THEN coalesce(outcomes_time, ${DATABASE_NOW}) END,
+           outcomes_place = CASE WHEN outcomes_time IS NULL THEN '' ELSE outcomes_place END,
            url = coalesce(?3, url), event_types = coalesce(?4, event_types),
            include_history = coalesce(?5, include_history),
            recover_since = CASE WHEN ?6 = 0 AND on_hold_since IS NOT NULL
@@ -132,7 +138,8 @@ export async function deleteEndpoint(
     keepDefault(db, partner),
     db
       .prepare(
-        `UPDATE endpoints SET deleted_at = ?3, url = NULL, secrets = '[]', on_hold_since = NULL, recover_since = NULL
+        `UPDATE endpoints SET deleted_at = ?3, url = NULL, secrets = '[]', on_hold_since = NULL, recover_since = NULL,
+           outcomes_time = NULL
          WHERE partner_id = ?1 AND endpoint_id = ?2 AND deleted_at IS NULL`,
       )
       .bind(partner.partner_id, endpointId, nowMs),

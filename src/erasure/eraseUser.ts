@@ -38,7 +38,7 @@ export async function eraseUser(env: Env, owner: Owner, userId: string, nowMs: n
       visit.status === "fulfilled" ? [[sources[index] ?? "", visit.value] as const] : [],
     ),
   );
-  await beginSweep(env, database, erasure, visited, nowMs);
+  await beginSweep(env, owner.database, erasure, visited, nowMs);
   valuesOf(visits);
   return true;
 }

@@ -4,6 +4,8 @@ import { deleteObjects } from "../files/objectKeys.ts";
 import { readSources } from "../sources/read.ts";
 import { visitCollectors } from "./visit.ts";
 import {
+  countFiles,
+  countImports,
   deleteBatches,
   deleteDeliveries,
   deleteFiles,
@@ -35,6 +37,8 @@ const OBJECTS_PER_PAGE = 1_000;
 export interface Sweep {
   env: Env;
   database: D1Database;
+  /** Name of its binding. */
+  databaseName: string;
   erasure: Erasure;
   /** Sources that were erased in their collectors, and whether each still has later versions. */
   visited: ReadonlyMap<string, boolean>;
@@ -86,7 +90,11 @@ async function eraseFiles({ env, database, erasure }: Sweep, afterId: string): P
     env.FILES,
     keys.filter((key) => key !== null),
   );
-  return { deletions: deleteFiles(database, erasure, upTo(range, lastId)), lastId };
+  const deleted = upTo(range, lastId);
+  return {
+    deletions: [countFiles(database, erasure, deleted), ...deleteFiles(database, erasure, deleted)],
+    lastId,
+  };
 }
 
 async function eraseBatches({ database, erasure }: Sweep, afterId: string): Promise<Page> {
@@ -103,7 +111,11 @@ async function eraseImports({ database, erasure }: Sweep, afterId: string): Prom
   const found = await readImports(database, erasure, range, IMPORTS_PER_PAGE);
   if (found.length === 0) return NOTHING_LEFT;
   const lastId = found.length < IMPORTS_PER_PAGE ? null : (found.at(-1) ?? null);
-  return { deletions: deleteImports(database, erasure, upTo(range, lastId)), lastId };
+  const deleted = upTo(range, lastId);
+  return {
+    deletions: [countImports(database, erasure, deleted), ...deleteImports(database, erasure, deleted)],
+    lastId,
+  };
 }
 
 async function eraseDeliveries(

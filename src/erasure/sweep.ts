@@ -1,5 +1,9 @@
-import { sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
+import { databaseFor, sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
+import { sendPending } from "../deliveries/sendEvent.ts";
+import { EVENT_PREFIX } from "../deliveries/ids.ts";
+import { readPendingOfEvent } from "../deliveries/write.ts";
 import type { Env } from "../env.ts";
+import { randomId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
 import { HANDLERS, type Sweep } from "./steps.ts";
 import { completeSweep, saveProgress, STEPS, claimDueErasures, type Erasure } from "./write.ts";
@@ -14,7 +18,7 @@ interface Budget {
   allowance: Allowance;
 }
 
-/** A page passes up to seven empty steps, and its batch has up to ten statements. */
+/** A page passes up to seven empty steps, and its batch has up to twelve statements. */
 const STATEMENTS_PER_PAGE = 20;
 
 /** Enough to erase most users before the response. The clock erases the rest of a long history. */
@@ -32,10 +36,11 @@ export async function sweepErasures(
   allowance: Allowance = wholeInvocation(),
 ): Promise<number> {
   const budget = { pages: RUN_PAGES, untilMs: Date.now() + RUN_MS, allowance };
-  return sumOverDatabases(env, { nowMs, allowance }, async (database) => {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database, databaseName) => {
     if (isSpent(budget)) return 0;
     const erasures = await claimDueErasures(database, nowMs, ERASURES_PER_RUN);
-    await advanceInTurn(env, database, erasures, budget, nowMs);
+    const sweeps = erasures.map((erasure) => ({ env, database, databaseName, erasure, visited: new Map() }));
+    await advanceInTurn(sweeps, budget, nowMs);
     return erasures.length;
   });
 }
@@ -46,26 +51,20 @@ export async function sweepErasures(
  */
 export async function beginSweep(
   env: Env,
-  database: D1Database,
+  databaseName: string,
   erasure: Erasure,
   visited: ReadonlyMap<string, boolean>,
   nowMs: number,
 ): Promise<void> {
+  const database = databaseFor(env, { partner_id: erasure.partner_id, database: databaseName });
   // A request has no other statements to count. Its pages bound it.
   const budget = { pages: REQUEST_PAGES, untilMs: Date.now() + REQUEST_MS, allowance: wholeInvocation() };
-  await advanceInTurn(env, database, [erasure], budget, nowMs, visited);
+  await advanceInTurn([{ env, database, databaseName, erasure, visited }], budget, nowMs);
 }
 
 /** Advances sweeps by one page each, round after round, until all are complete or the budget is spent. */
-async function advanceInTurn(
-  env: Env,
-  database: D1Database,
-  erasures: readonly Erasure[],
-  budget: Budget,
-  nowMs: number,
-  visited: ReadonlyMap<string, boolean> = new Map(),
-): Promise<void> {
-  let open = erasures.map((erasure): Sweep => ({ env, database, erasure, visited }));
+async function advanceInTurn(sweeps: readonly Sweep[], budget: Budget, nowMs: number): Promise<void> {
+  let open = sweeps;
   while (open.length > 0) {
     const incomplete: Sweep[] = [];
     for (const sweep of open) {
@@ -95,7 +94,7 @@ async function advance(sweep: Sweep, nowMs: number): Promise<boolean> {
     const { deletions, lastId } = await HANDLERS[current](sweep, after_id);
     const next = lastId === null ? STEPS[STEPS.indexOf(current) + 1] : current;
     if (next === undefined) {
-      await database.batch([...deletions, ...completeSweep(database, sweep.erasure, nowMs)]);
+      await complete(sweep, deletions, nowMs);
       return true;
     }
     const advanced = { ...sweep.erasure, step: next, after_id: lastId ?? "" };
@@ -106,4 +105,20 @@ async function advance(sweep: Sweep, nowMs: number): Promise<boolean> {
     sweep.erasure = advanced;
     if (!isEmpty) return false;
   }
+}
+
+/** Completes a sweep, and sends the receipts that it stored. */
+async function complete(
+  { env, database, databaseName, erasure }: Sweep,
+  deletions: readonly D1PreparedStatement[],
+  nowMs: number,
+): Promise<void> {
+  const { partner_id } = erasure;
+  const receiptId = EVENT_PREFIX + randomId();
+  const results = await database.batch<{ delivery_id: string }>([
+    ...deletions,
+    ...completeSweep(database, erasure, receiptId, nowMs),
+    readPendingOfEvent(database, partner_id, receiptId),
+  ]);
+  await sendPending(env, { partner_id, database: databaseName }, results.at(-1));
 }

@@ -3,6 +3,8 @@ import { EVENT_PREFIX, PLAN_PREFIX } from "../deliveries/ids.ts";
 import { listedId } from "../files/batches/listed.pure.ts";
 import { removeFiles } from "../files/removals/write.ts";
 import { rangeEnd, ROUTE_LENGTH } from "../identifiers.ts";
+import { USER_ERASED } from "../endpoints/endpoint.ts";
+import { subscribers } from "../endpoints/subscribers.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 import { BEGIN_ERASURE, ERASURE_COLUMNS, erasureValues, SWEEPS, type ErasedUser } from "./begin.ts";
 
@@ -174,6 +176,31 @@ export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D
   return removeFiles(db, { from, bound: "?5", editsBound: "?5", values: rangeValues(erasure, range) });
 }
 
+/** Returns the statement that counts files and activities for the receipt. Run it before those that delete them. */
+export function countFiles(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE erased SET
+         erased_files = erased_files + (SELECT count(*) FROM files WHERE ${inRange("file_id")} AND version <= ?5),
+         erased_activities = erased_activities + (
+           SELECT count(*) FROM activities a WHERE a.partner_id = ?1 AND a.file_id > ?2 AND a.file_id <= ?3 AND a.version <= ?5
+             AND EXISTS (SELECT 1 FROM files f WHERE f.partner_id = ?1 AND f.file_id = a.file_id AND f.user_id = ?4))
+       WHERE partner_id = ?1 AND user_hash = ?6 AND sweeps_left = ${SWEEPS}`,
+    )
+    .bind(...rangeValues(erasure, range), erasure.user_hash);
+}
+
+/** Returns the statement that counts imports for the receipt. Run it before those that delete them. */
+export function countImports(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement {
+  return db
+    .prepare(
+      `UPDATE erased SET erased_imports = erased_imports + (
+         SELECT count(*) FROM imports WHERE ${inRange("import_id")} AND requested_at <= ?5)
+       WHERE partner_id = ?1 AND user_hash = ?6 AND sweeps_left = ${SWEEPS}`,
+    )
+    .bind(...rangeValues(erasure, range), erasure.user_hash);
+}
+
 /** SQL for a batch's name among the user's batches, in the order of the table. */
 const BATCH_ID = "updated_at || '/' || first_file_id || '/' || batch_id";
 const BATCHES_IN_RANGE = `partner_id = ?1 AND user_route = ?2
@@ -298,8 +325,16 @@ export function saveProgress(db: D1Database, erasure: Erasure): D1PreparedStatem
     .bind(...sweepValues(erasure), erasure.step, erasure.after_id);
 }
 
-/** Returns statements that complete a sweep: they delete the user if it has no files, and schedule the next sweep or end the erasure. */
-export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): D1PreparedStatement[] {
+/**
+ * Returns statements that complete a sweep: they delete the user if it has no files, store the receipt of the first sweep
+ * for each endpoint that wants it, and schedule the next sweep or end the erasure.
+ */
+export function completeSweep(
+  db: D1Database,
+  erasure: Erasure,
+  receiptId: string,
+  nowMs: number,
+): D1PreparedStatement[] {
   const { after, through } = rangeAfter(erasure, "files", "");
   const last = erasure.sweeps_left <= 1;
   return [
@@ -309,12 +344,25 @@ export function completeSweep(db: D1Database, erasure: Erasure, nowMs: number): 
            SELECT 1 FROM files WHERE ${inRange("file_id")})`,
       )
       .bind(erasure.partner_id, after, through, erasure.user_id),
+    db
+      .prepare(
+        `INSERT INTO deliveries (partner_id, delivery_id, endpoint_id, kind, type, body, status, next_attempt_at, created_at,
+           updated_at)
+         SELECT ?1, CASE WHEN s.n = 1 THEN ?5 ELSE ?5 || '_' || s.endpoint_id END, s.endpoint_id, 'event', '${USER_ERASED}',
+           json_object('type', '${USER_ERASED}', 'timestamp', strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+             'data', json_object('user_id', e.user_id, 'files', e.erased_files, 'activities', e.erased_activities,
+               'imports', e.erased_imports)),
+           'pending', ${DATABASE_NOW}, ${DATABASE_NOW}, ${DATABASE_NOW}
+         FROM (${subscribers(USER_ERASED)}) s
+         CROSS JOIN (SELECT * FROM erased WHERE ${SAME_SWEEP} AND sweeps_left = ${SWEEPS}) e`,
+      )
+      .bind(...sweepValues(erasure), receiptId),
     // Until the first sweep is complete, a collector may have accepted a ping as a duplicate of an erased one.
     db
       .prepare(
         `UPDATE erased SET sweeps_left = sweeps_left - 1, next_sweep_at = ?5, step = NULL, after_id = '',
            answers_void_until = CASE WHEN sweeps_left = ${SWEEPS} THEN ${DATABASE_NOW} ELSE answers_void_until END,
-           user_id = CASE WHEN ?5 IS NOT NULL THEN user_id END
+           user_id = CASE WHEN ?5 IS NOT NULL THEN user_id END, erased_files = 0, erased_activities = 0, erased_imports = 0
          WHERE ${SAME_SWEEP}`,
       )
       .bind(...sweepValues(erasure), last ? null : nowMs + NEXT_SWEEP_AFTER_MS),

@@ -60,15 +60,26 @@ const PING_COLUMNS = [
   "received_at",
 ] as const satisfies (keyof FileState)[];
 
+/** SQL condition: an upsert has an outcome that the row does not have. A repeated failure has more attempts. */
+const IS_OUTCOME = `excluded.outcome_batch IS NOT NULL AND (excluded.outcome_failed = 0 OR excluded.version > files.version
+  OR (excluded.version = files.version AND (files.status <> 'failed' OR files.attempts <> excluded.attempts)))`;
+
+/** SQL condition: an upsert has edits that the row does not have. */
+const HAS_EDITS = "coalesce(excluded.edits ->> '$.version', 0) > coalesce(files.edits ->> '$.version', 0)";
+
 /** SET clause for an existing row: keep the newest version's ping fields and record batch `?3`. */
 const KEEP_NEWEST = `${PING_COLUMNS.map(
   (column) =>
     `${column} = CASE WHEN excluded.version >= files.version THEN excluded.${column} ELSE files.${column} END`,
 ).join(", ")},
-  edits = CASE WHEN coalesce(excluded.edits ->> '$.version', 0) > coalesce(files.edits ->> '$.version', 0)
-    THEN excluded.edits ELSE files.edits END,
+  edits = CASE WHEN ${HAS_EDITS} THEN excluded.edits ELSE files.edits END,
+  edited_batch = CASE WHEN ${HAS_EDITS} AND files.stored_version IS NOT NULL
+    THEN excluded.updated_batch ELSE files.edited_batch END,
   version = max(excluded.version, files.version), revision = max(excluded.revision, files.revision),
   updated_at = excluded.updated_at, updated_batch = excluded.updated_batch,
+  outcome_batch = CASE WHEN ${IS_OUTCOME} THEN excluded.outcome_batch ELSE files.outcome_batch END,
+  outcome_failed = CASE WHEN ${IS_OUTCOME} THEN excluded.outcome_failed ELSE files.outcome_failed END,
+  outcome_live = CASE WHEN ${IS_OUTCOME} THEN excluded.outcome_live ELSE files.outcome_live END,
   counted_files = 1, counted_bytes = files.stored_bytes,
   received_batch = CASE WHEN excluded.version >= files.version AND excluded.received_at <> files.received_at
     THEN excluded.received_batch ELSE files.received_batch END`;
@@ -77,11 +88,14 @@ const KEEP_NEWEST = `${PING_COLUMNS.map(
 const IS_NEWS = "excluded.revision > files.revision OR excluded.version > files.version";
 
 const SHARED_COLUMNS = `partner_id, file_id, user_id, source, summary_id, ${PING_COLUMNS.join(", ")}, version, revision,
-  edits, updated_at, updated_batch, received_batch`;
+  edits, outcome_batch, outcome_failed, outcome_live, updated_at, updated_batch, received_batch`;
 
 const SHARED_VALUES = `?1, j.value->>'file_id', j.value->>'user_id', j.value->>'source', j.value->>'summary_id',
   ${PING_COLUMNS.map((column) => `j.value->>'${column}'`).join(", ")},
-  j.value->>'version', j.value->>'revision', j.value->>'edits', ${DATABASE_NOW}, ?3, ?3`;
+  j.value->>'version', j.value->>'revision', j.value->>'edits',
+  CASE WHEN j.value->>'status' = 'failed' OR j.value->>'object_key' IS NOT NULL THEN ?3 END,
+  j.value->>'status' = 'failed', j.value->>'priority' > 0,
+  ${DATABASE_NOW}, ?3, ?3`;
 
 /**
  * Returns the statement that lists the files written under a batch, and counts what it adds to the partner's usage. Run
@@ -101,10 +115,12 @@ export function listBatch(
 /** Returns SQL that lists files `f` under the batch that they name. `from` follows FROM, and ends with conditions. */
 export function batchOf(from: string, batchId: string): string {
   return `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids,
-      added_files, added_bytes)
+      outcomes, added_files, added_bytes)
     SELECT ?1, substr(f.file_id, 1, ${ROUTE_LENGTH}), min(f.file_id), ${batchId},
       CASE WHEN f.received_batch = ${batchId} THEN f.received_at END received, max(f.updated_at),
       json_group_array(substr(f.file_id, ${COLLECTOR_LENGTH + 1})),
+      max(CASE ${batchId} WHEN f.outcome_batch THEN 1 + f.outcome_live
+        WHEN f.edited_batch THEN 1 + (f.priority > 0) ELSE 0 END),
       sum(1 - f.counted_files), sum(f.stored_bytes - f.counted_bytes)
     FROM ${from}
     GROUP BY substr(f.file_id, 1, ${COLLECTOR_LENGTH}), received
@@ -187,6 +203,7 @@ export function projectEdits(
           .prepare(
             `UPDATE files SET edits = (SELECT j.value->>'edits' FROM json_each(?2) j
                WHERE j.value->>'file_id' = files.file_id),
+             edited_batch = CASE WHEN stored_version IS NULL THEN edited_batch ELSE ?3 END,
              updated_at = ${DATABASE_NOW}, updated_batch = ?3, counted_files = 1, counted_bytes = stored_bytes
            WHERE partner_id = ?1 AND file_id IN (
              SELECT f.file_id FROM json_each(?2) j

@@ -8,6 +8,7 @@ import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine, type DispatchResult } from "../log.ts";
 import { reserveAll, sharedMemory } from "../memory/budget.ts";
+import { gatherOutcomes } from "../outcomes/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import { MEMORY_SHORT } from "./download.ts";
 import { enterHosts, runInHostSlots } from "./hostSlots.ts";
@@ -254,7 +255,8 @@ class Reporter {
     const owner = identityOf(this.#claim.names);
     const database = databaseFor(this.#env, owner);
     try {
-      const { outcomes, erasedBefore } = await makeReadable(database, owner, decoded);
+      const { outcomes, erasedBefore, mustReport } = await makeReadable(database, owner, decoded);
+      if (mustReport) await gatherOutcomes(this.#env, owner);
       if (erasedBefore > 0) await this.#collector().applyMissedErasure(erasedBefore);
       return outcomes;
     } catch (fault) {

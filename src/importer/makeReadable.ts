@@ -2,6 +2,7 @@ import type { Outcome } from "../collector/calls.ts";
 import type { CollectorIdentity } from "../collector/identity.ts";
 import { readableStatements } from "../activities/readableFiles.ts";
 import { boundOf, readErased } from "../erasure/read.ts";
+import { mustReport, readWanted, wantedOf } from "../outcomes/read.ts";
 import { touchUsers } from "../users/write.ts";
 import type { DecodedFile } from "./importFile.ts";
 
@@ -9,6 +10,8 @@ import type { DecodedFile } from "./importFile.ts";
 export interface MadeReadable {
   outcomes: Outcome[];
   erasedBefore: number;
+  /** Whether an endpoint of the partner wants the outcomes. */
+  mustReport: boolean;
 }
 
 /**
@@ -20,7 +23,7 @@ export async function makeReadable(
   owner: CollectorIdentity,
   files: readonly DecodedFile[],
 ): Promise<MadeReadable> {
-  if (files.length === 0) return { outcomes: [], erasedBefore: 0 };
+  if (files.length === 0) return { outcomes: [], erasedBefore: 0, mustReport: false };
   const results = await database.batch([
     ...readableStatements(database, owner, files),
     // For a live ride that is imported before its collector's alarm, nothing else writes the user.
@@ -31,6 +34,7 @@ export async function makeReadable(
         pinged_at: Math.max(...files.map(({ item }) => item.submission.received_at)),
       },
     ]),
+    readWanted(database, owner.partner_id),
     readErased(database, owner.partner_id, owner.user_hash),
   ]);
   const outcomes = files.map(({ item }): Outcome => ({
@@ -40,5 +44,12 @@ export async function makeReadable(
     revision: item.revision,
   }));
   const bound = boundOf(results.at(-1));
-  return { outcomes, erasedBefore: files.some(({ item }) => item.version <= bound) ? bound : 0 };
+  return {
+    outcomes,
+    erasedBefore: files.some(({ item }) => item.version <= bound) ? bound : 0,
+    mustReport: mustReport(
+      wantedOf(results.at(-2)),
+      files.map(({ item }) => item.submission),
+    ),
+  };
 }

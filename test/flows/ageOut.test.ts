@@ -1,7 +1,7 @@
 import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
-import { sweepTestEvents } from "../../src/deliveries/sweep.ts";
+import { sweepExpiredEvents } from "../../src/deliveries/sweep.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { INSERT_REDECODE } from "../../src/operator/jobs/write.ts";
 import { runScheduled } from "../../src/scheduled.ts";
@@ -38,11 +38,11 @@ test("a test event can be read for 30 days, and an import's event until its user
 
 test("old test events are found by an index, without reading every event", async () => {
   const prepared = vi.spyOn(env.DB, "prepare");
-  await sweepTestEvents(env, now);
+  await sweepExpiredEvents(env, now);
   const sql = prepared.mock.calls[0]?.[0] ?? "";
   prepared.mockRestore();
   const plan = await env.DB.prepare(`EXPLAIN QUERY PLAN ${sql}`).bind(1, 1).all<{ detail: string }>();
-  expect(plan.results.map((step) => step.detail).join("\n")).toMatch(/INDEX test_events_by_creation/);
+  expect(plan.results.map((step) => step.detail).join("\n")).toMatch(/INDEX expiring_events/);
 });
 
 test("a finished job can be read for 30 days; an unfinished job stays", async () => {

@@ -3,6 +3,7 @@ import { discardObjects } from "../../files/write.ts";
 import type { CollectorEnv } from "../env.ts";
 import { announceImport } from "../imports/announceImport.ts";
 import { markProjected } from "../imports/markProjected.ts";
+import { gatherOutcomes } from "../../outcomes/client.ts";
 import type { CollectorTurn } from "../turn.ts";
 import type { ApplyMissedErasure } from "./applyMissedErasure.ts";
 import { projectDeletions } from "./projectDeletions.ts";
@@ -37,7 +38,8 @@ export async function drainOutbox(
   });
   const entries = end === -1 ? waiting : waiting.slice(0, end);
   const moreDispatches = unprojected.size > DISPATCHES_PER_ALARM;
-  await projectChanges(turn, entries, database, unprojected, applyMissedErasure);
+  const mustReport = await projectChanges(turn, entries, database, unprojected, applyMissedErasure);
+  if (mustReport) await gatherOutcomes(env, identity);
 
   const discards = entries.flatMap(({ seq, entry }) =>
     entry.kind === "discard_object" ? [{ seq, object: entry }] : [],

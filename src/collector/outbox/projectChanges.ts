@@ -2,6 +2,7 @@ import { withTimeout } from "../../concurrency/withTimeout.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectEdits, projectFiles } from "../../files/write.ts";
 import { projectImports } from "../../imports/write.ts";
+import { mustReport, readWanted, wantedOf, type WantedOutcomes } from "../../outcomes/read.ts";
 import { introduceSources, relistSource } from "../../sources/write.ts";
 import { touchUsers } from "../../users/write.ts";
 import { projectionOf } from "../files/projection.pure.ts";
@@ -23,6 +24,7 @@ const IMPORTS_PER_ALARM = 100;
 /**
  * Writes changes to the read model in one batch: files, the progress of imports, the user's last ping, and the source.
  * Skips files that the importer has made readable, because it has written them and their user, except their edits.
+ * Returns whether an endpoint of the partner wants to receive the failures or edits.
  */
 export async function projectChanges(
   { storage, identity }: CollectorTurn,
@@ -30,7 +32,7 @@ export async function projectChanges(
   database: D1Database,
   unprojected: UnprojectedDispatches,
   applyMissedErasure: ApplyMissedErasure,
-): Promise<void> {
+): Promise<boolean> {
   const dispatches = unprojected.first(DISPATCHES_PER_ALARM);
   const fileIds = new Set(dispatches.flatMap(({ files }) => files.map(([fileId]) => fileId)));
   const touches: { version: number; pinged_at: number }[] = [];
@@ -79,7 +81,11 @@ export async function projectChanges(
           ],
     ),
   ];
+  const toReport = [...files.filter(({ status }) => status === "failed"), ...edited];
+  const wantedAt = statements.length;
+  if (toReport.length > 0) statements.push(readWanted(database, partner_id));
   let bound = 0;
+  let wanted: WantedOutcomes = "none";
   const source = { ...identity, version };
   if (!isIntroduced && version > 0) statements.push(...introduceSources(database, partner_id, [source]));
   else if (statements.length > 0) statements.push(...relistSource(database, partner_id, source));
@@ -89,6 +95,7 @@ export async function projectChanges(
       database.batch([...statements, readErased(database, partner_id, identity.user_hash)]),
     );
     bound = boundOf(results.at(-1));
+    if (toReport.length > 0) wanted = wantedOf(results[wantedAt]);
   }
   // Before entries are removed: if this throws, the next alarm repeats the batch and finds the erasure again.
   await applyMissedErasure(bound);
@@ -97,6 +104,7 @@ export async function projectChanges(
   for (const row of imports) markProjected(storage, row, row.announced);
   // An erasure meanwhile may have deleted the source that this batch listed.
   if (!isIntroduced && version > storage.erasedBefore) storage.identity.noteIntroduction();
+  return mustReport(wanted, toReport);
 }
 
 function greatest(values: readonly number[]): number {

@@ -1,5 +1,7 @@
 import { ENDPOINT_DAYS, ENDPOINT_FAILS_FOR_MS } from "../../contract/limits.ts";
+import { DATABASE_NOW } from "../../database/sql.ts";
 import { dayOf } from "../read.ts";
+import { includesOutcomes } from "../subscribers.ts";
 
 /** An attempt to deliver an event to an endpoint with settings. */
 export interface EndpointAttempt {
@@ -27,7 +29,11 @@ export function countAttempt(
         `UPDATE endpoints SET ${assignments} WHERE partner_id = ?1 AND endpoint_id = ?2 AND created_at <= ?3 AND ${condition}`,
       )
       .bind(partner_id, endpoint_id, nowMs);
-  if (isTest) return verified ? [change("verified_at = ?3", "verified_at IS NULL")] : [];
+  if (isTest) {
+    // A verified endpoint receives outcomes from now on.
+    const position = `outcomes_time = CASE WHEN ${includesOutcomes("event_types")} THEN ${DATABASE_NOW} END, outcomes_place = ''`;
+    return verified ? [change(`verified_at = ?3, ${position}`, "verified_at IS NULL")] : [];
+  }
   const hasFailedLong = `failing_since <= ?3 - ${ENDPOINT_FAILS_FOR_MS}`;
   const day = dayOf(nowMs);
   return [

@@ -79,7 +79,8 @@ export async function deleteStaleBatches(
            AND CASE WHEN removed IS NOT NULL THEN updated_at <= ${DATABASE_NOW} - ? ELSE NOT EXISTS (
              SELECT 1 FROM json_each(file_batches.file_ids) j CROSS JOIN files f
                ON f.partner_id = file_batches.partner_id AND f.file_id = ${listedId("file_batches")}
-             WHERE f.received_batch = file_batches.batch_id OR f.updated_batch = file_batches.batch_id) END`,
+             WHERE f.received_batch = file_batches.batch_id OR f.updated_batch = file_batches.batch_id
+               OR f.outcome_batch = file_batches.batch_id OR f.edited_batch = file_batches.batch_id) END`,
       )
       .bind(...valuesOf(after), ...valuesOf(through), removalsKeptForMs),
     saved,

@@ -132,7 +132,7 @@ export function replaceDecoded(
       `UPDATE files SET (warnings, activity_count) = (
            SELECT j.value->>'warnings', j.value->>'activity_count' FROM json_each(?2) j
            WHERE j.value->>'file_id' = files.file_id),
-         decoder_version = ?3, updated_at = ${DATABASE_NOW}, updated_batch = ?4,
+         decoder_version = ?3, updated_at = ${DATABASE_NOW}, updated_batch = ?4, edited_batch = ?4,
          counted_files = 1, counted_bytes = stored_bytes
        WHERE partner_id = ?1 AND file_id IN (
          SELECT f.file_id FROM json_each(?2) j

@@ -1,0 +1,7 @@
+import type { Databases } from "../database/databases.ts";
+import type { DeliveryMessage } from "../deliveries/message.ts";
+
+/** Bindings that reporting outcomes uses. */
+export interface OutcomesEnv extends Databases {
+  DELIVERIES: Queue<DeliveryMessage>;
+}
