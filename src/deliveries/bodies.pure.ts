@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { USER_ERASED } from "../endpoints/endpoint.ts";
+import { IMPORT_CANCELLED, USER_ERASED } from "../endpoints/endpoint.ts";
 import { fileErrorCodeSchema } from "../files/file.ts";
 import { countsOf, importCountsSchema, type ImportCounts } from "../imports/counts.pure.ts";
 import { nothingHeldFields, type ImportStatus } from "../imports/import.ts";
@@ -39,6 +39,24 @@ export const importCompletedEventSchema = z
   })
   .openapi("ImportCompletedEvent");
 export type ImportCompletedEvent = z.infer<typeof importCompletedEventSchema>;
+
+/** Body of the event that reports a cancelled import. */
+export const importCancelledEventSchema = z
+  .strictObject({
+    type: z.literal(IMPORT_CANCELLED),
+    timestamp: z.iso.datetime(),
+    data: z
+      .strictObject({
+        event_id: z.string().nullable(),
+        import_id: z.string(),
+        user_id: z.string(),
+        source: z.string(),
+        files: importCountsSchema,
+      })
+      .openapi("ImportCancelledData"),
+  })
+  .openapi("ImportCancelledEvent");
+export type ImportCancelledEvent = z.infer<typeof importCancelledEventSchema>;
 
 /** Body of the event that reports an erasure: the receipt. */
 export const userErasedEventSchema = z
@@ -120,6 +138,18 @@ export function importCompletedEvent(
       failures,
       more_failures: completed.failed > failures.length,
     },
+  };
+}
+
+export function importCancelledEvent(
+  cancelled: CompletedImport,
+  completedAtMs: number,
+): ImportCancelledEvent {
+  const { event_id, import_id, user_id, source } = cancelled;
+  return {
+    type: IMPORT_CANCELLED,
+    timestamp: new Date(completedAtMs).toISOString(),
+    data: { event_id, import_id, user_id, source, files: countsOf(cancelled) },
   };
 }
 

@@ -8,6 +8,11 @@ export function deliveryIdOfEvent(importId: string): string {
   return EVENT_PREFIX + importId;
 }
 
+/** Returns the id of an import's only event of its cancellation. It begins with the id of the import's event. */
+export function deliveryIdOfCancellation(importId: string): string {
+  return `${deliveryIdOfEvent(importId)}_cancelled`;
+}
+
 /** Returns the id of an import's only training plan request. */
 export function deliveryIdOfPlan(importId: string): string {
   return PLAN_PREFIX + importId;

@@ -11,12 +11,13 @@ import { API_VERSION } from "../contract/version.ts";
 import { RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import type { Fault } from "../contract/fault.ts";
 import {
+  importCancelledEventSchema,
   importCompletedEventSchema,
   testEventSchema,
   userErasedEventSchema,
 } from "../deliveries/bodies.pure.ts";
 import { OUTCOMES_REPORTED, outcomesEventSchema } from "../outcomes/event.ts";
-import { USER_ERASED } from "../endpoints/endpoint.ts";
+import { IMPORT_CANCELLED, USER_ERASED } from "../endpoints/endpoint.ts";
 import type { AppEnv } from "../http/context.ts";
 import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { REQUEST_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
@@ -187,6 +188,7 @@ function registerWebhooks(app: App): void {
       "Files were imported or failed, or activities changed",
       outcomesEventSchema,
     ],
+    [IMPORT_CANCELLED, "importCancelled", "A cancelled import has ended", importCancelledEventSchema],
     [USER_ERASED, "userErased", "The deletion of a user is complete", userErasedEventSchema],
     ["test.ping", "testEvent", "A test event, sent by `POST /api/events/test/`", testEventSchema],
   ] as const;

@@ -1,5 +1,10 @@
 import { NO_DETAILS, type Activity, type ActivityDetails } from "../activities/activity.ts";
-import type { ImportCompletedEvent, TestEvent, UserErasedEvent } from "../deliveries/bodies.pure.ts";
+import type {
+  ImportCancelledEvent,
+  ImportCompletedEvent,
+  TestEvent,
+  UserErasedEvent,
+} from "../deliveries/bodies.pure.ts";
 import type { Event, EventWithAttempts } from "../deliveries/event.ts";
 import type { Endpoint } from "../endpoints/endpoint.ts";
 import { deliveryIdOfEvent } from "../deliveries/ids.ts";
@@ -260,6 +265,16 @@ const importCompleted: ImportCompletedEvent = {
     more_failures: false,
   },
 };
+const importCancelled: ImportCancelledEvent = {
+  type: "import.cancelled",
+  timestamp: "2026-11-25T08:00:09.000Z",
+  data: {
+    event_id: "history-of-rider-1",
+    import_id: IMPORT_ID,
+    ...names,
+    files: { ...counts, imported: 0, skipped: 1 },
+  },
+};
 const outcomesReported: OutcomesEvent = {
   type: "outcomes.reported",
   timestamp: "2026-11-25T08:00:09.000Z",
@@ -392,6 +407,7 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     },
     DeletedEndpoint: { endpoint_id: anEndpoint.endpoint_id, status: "deleted" },
     RotatedSecret: { secret_id: "secret_7a1k", webhook_secret: aSecret, endpoint: anEndpoint },
+    ImportCancelledEvent: importCancelled,
     OutcomesEvent: outcomesReported,
     UserErasedEvent: userErased,
     TestEvent: testEvent,

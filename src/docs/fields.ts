@@ -308,11 +308,13 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "UserErasedData.activities": "Number of deleted activities.",
   "UserErasedData.imports": "Number of deleted imports.",
   "ImportCompletedEvent.data": "The import that completed.",
+  "ImportCancelledEvent.type": "Always `import.cancelled`.",
+  "ImportCancelledEvent.data": "The import that was cancelled.",
   "TestEvent.data": "Contains the `challenge` of the request. Empty when the request had none.",
   "PartnerEvent.data":
-    "Content of the event. Its fields depend on `type`: see `ImportCompletedData`, `OutcomesData`, `UserErasedData` and `TestEventData`.",
+    "Content of the event. Its fields depend on `type`: see `ImportCompletedData`, `ImportCancelledData`, `OutcomesData`, `UserErasedData` and `TestEventData`.",
   "EventWithAttempts.data":
-    "Content of the event. Its fields depend on `type`: see `ImportCompletedData`, `OutcomesData`, `UserErasedData` and `TestEventData`.",
+    "Content of the event. Its fields depend on `type`: see `ImportCompletedData`, `ImportCancelledData`, `OutcomesData`, `UserErasedData` and `TestEventData`.",
   "Timeline.data": "Steps, oldest first.",
   data: "Rows of this page.",
   failures: `Failed files, at most ${FAILURES_IN_EVENT}.`,

@@ -483,6 +483,11 @@ ${table(
       "an outcome",
     ],
     [
+      "<code>import.cancelled</code>",
+      "A cancelled import has ended. <code>bulk_fit_import.completed</code> is sent as well.",
+      "an event",
+    ],
+    [
       "<code>user.erased</code>",
       "The deletion of a user is complete. The receipt has numbers of files, activities and imports.",
       "an event",

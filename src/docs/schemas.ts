@@ -60,6 +60,8 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   HeldFiles: "Files that wait for a task.",
   Import: "Everything that one task released, with its progress.",
   ImportAnswer: "The import that a task started, or that a repeated task had started before.",
+  ImportCancelledData: "The cancelled import that an event announces.",
+  ImportCancelledEvent: "Body of an `import.cancelled` event.",
   ImportCompletedData: "The completed import that an event announces.",
   ImportCompletedEvent: "Body of a `bulk_fit_import.completed` event.",
   ImportCounts: "Number of a completed import's files by outcome.",

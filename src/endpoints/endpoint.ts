@@ -4,13 +4,16 @@ import { webhookSecretSchema } from "../partners/settings.ts";
 /** Type of the event of a completed import. Endpoints receive it unless they choose their types. */
 export const IMPORT_COMPLETED = "bulk_fit_import.completed";
 
+/** Type of the event of a cancelled import. */
+export const IMPORT_CANCELLED = "import.cancelled";
+
 /** Type of the receipt of an erasure. */
 export const USER_ERASED = "user.erased";
 
 /** Types of events that an endpoint can receive. */
 export const EVENT_TYPES = [
   IMPORT_COMPLETED,
-  "import.cancelled",
+  IMPORT_CANCELLED,
   "file.imported",
   "file.failed",
   "activity.updated",

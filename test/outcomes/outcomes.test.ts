@@ -297,6 +297,53 @@ test("an activity that is decoded again is reported as updated", async () => {
   ]);
 });
 
+test("an edit is reported as an update, and undoing it as well", async () => {
+  playWorld();
+  const who = await newPartner();
+  await endpointOf(who);
+  const [file = ""] = await importFiles(who, ["ride-1"]);
+  await report(who);
+  for (const activity_name of ["Evening ride", null]) {
+    const edited = await send(who, "PATCH", `/api/files/${file}/`, { body: { activity_name } });
+    expect(edited.status).toBe(200);
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    await nextMillisecond();
+    expect(await report(who)).toBe(1);
+  }
+  expect((await storedOutcomes(who)).map(({ sequence, type }) => [sequence, type])).toEqual([
+    [1, "file.imported"],
+    [2, "activity.updated"],
+    [3, "activity.updated"],
+  ]);
+});
+
+test("a cancelled import is announced to the endpoints that want it, with or without an event_id", async () => {
+  const outside = playWorld();
+  const who = await newPartner();
+  await endpointOf(who, { event_types: ["import.cancelled"] });
+  for (const event_id of [undefined, "my-event"]) {
+    const names = upTo(3).map((number) => `${event_id}-${number}`);
+    await ping(
+      who,
+      ...names.map((name) => ({ summary_id: name, callback_url: `${HOST}/${name}`, priority: 0 as const })),
+    );
+    const { import_id } = await task(who, event_id === undefined ? {} : { event_id });
+    expect((await send(who, "POST", `/api/imports/${import_id}/cancel/`)).status).toBe(202);
+    await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+    await deliverEvent(who.partnerId, `evt_${import_id}_cancelled`);
+    expect(JSON.parse(outside.to(HOOK).at(-1)?.body ?? "")).toMatchObject({
+      type: "import.cancelled",
+      data: {
+        event_id: event_id ?? null,
+        import_id,
+        user_id: "user-1",
+        source: SOURCE,
+        files: { total: 3, imported: 0, skipped: 3, failed: 0 },
+      },
+    });
+  }
+});
+
 test(`many outcomes at once become events of at most ${OUTCOMES_IN_EVENT}, without a gap in the sequence`, async () => {
   playWorld();
   const who = await newPartner();

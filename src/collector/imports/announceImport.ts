@@ -1,12 +1,13 @@
 import { FAILURES_IN_EVENT } from "../../contract/limits.ts";
 import {
+  importCancelledEvent,
   importCompletedEvent,
   trainingPlanRequest,
   type ImportFailure,
 } from "../../deliveries/bodies.pure.ts";
-import { deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
+import { deliveryIdOfCancellation, deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
 import { insertDelivery, insertEvent, readPendingOfEvent } from "../../deliveries/write.ts";
-import { IMPORT_COMPLETED, NO_ENDPOINT } from "../../endpoints/endpoint.ts";
+import { IMPORT_CANCELLED, IMPORT_COMPLETED, NO_ENDPOINT } from "../../endpoints/endpoint.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectImports } from "../../imports/write.ts";
 import type { CollectorEnv } from "../env.ts";
@@ -16,7 +17,7 @@ import { importProjection, type ImportState } from "./import.pure.ts";
 
 /**
  * Writes a completed import to D1. The same transaction adds the training plan request and the partner's event, which
- * waits for the first attempt of that request. Repeating it changes nothing. Returns the bound of the user's last
+ * waits for the first attempt of that request. A cancelled import has a second event. Repeating it changes nothing. Returns the bound of the user's last
  * erasure, or 0. An import that the erasure covers is not announced.
  */
 export async function announceImport(
@@ -64,13 +65,25 @@ export async function announceImport(
       }),
     );
   }
+  if (row.status === "cancelled") {
+    statements.push(
+      insertEvent(db, {
+        ...shared,
+        delivery_id: deliveryIdOfCancellation(row.import_id),
+        type: IMPORT_CANCELLED,
+        body: JSON.stringify(importCancelledEvent(announced, now)),
+        status: "pending",
+        next_attempt_at: now,
+      }),
+    );
+  }
   const { partner_id, database } = identity;
+  const hasEvent = eventId !== null || row.status === "cancelled";
   statements.push(readErased(db, partner_id, identity.user_hash));
-  if (eventId !== null) statements.push(readPendingOfEvent(db, partner_id, eventId));
+  if (hasEvent) statements.push(readPendingOfEvent(db, partner_id, deliveryIdOfEvent(row.import_id)));
   const results = await db.batch<{ delivery_id: string }>(statements);
-  const erasedBefore = boundOf(results.at(eventId === null ? -1 : -2));
-  const events =
-    eventId === null ? [] : (results.at(-1)?.results ?? []).map(({ delivery_id }) => delivery_id);
+  const erasedBefore = boundOf(results.at(hasEvent ? -2 : -1));
+  const events = hasEvent ? (results.at(-1)?.results ?? []).map(({ delivery_id }) => delivery_id) : [];
   const first = planId !== null && planner ? [planId] : events;
   if (row.requested_at > erasedBefore) {
     for (const delivery_id of first) await env.DELIVERIES.send({ partner_id, delivery_id, database });
