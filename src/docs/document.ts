@@ -182,13 +182,13 @@ function registerWebhooks(app: App): void {
       "A bulk import has completed",
       importCompletedEventSchema,
     ],
+    [IMPORT_CANCELLED, "importCancelled", "A cancelled import has ended", importCancelledEventSchema],
     [
       OUTCOMES_REPORTED,
       "outcomesReported",
       "Files were imported or failed, or activities changed",
       outcomesEventSchema,
     ],
-    [IMPORT_CANCELLED, "importCancelled", "A cancelled import has ended", importCancelledEventSchema],
     [USER_ERASED, "userErased", "The deletion of a user is complete", userErasedEventSchema],
     ["test.ping", "testEvent", "A test event, sent by `POST /api/events/test/`", testEventSchema],
   ] as const;

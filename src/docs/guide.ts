@@ -483,6 +483,11 @@ ${table(
       "an outcome",
     ],
     [
+      "<code>activity.deleted</code>",
+      "Activities were deleted: with their file or user, or because an overwrite no longer contains them.",
+      "an outcome",
+    ],
+    [
       "<code>import.cancelled</code>",
       "A cancelled import has ended. <code>bulk_fit_import.completed</code> is sent as well.",
       "an event",
@@ -499,7 +504,7 @@ it can be read. If a file changes twice within this time, you receive its newest
 <ul>
 <li><strong>Order:</strong> <code>sequence</code> rises by 1 with each outcome for an endpoint, in the order of the changes. Events may arrive in another order, or twice. Store the highest <code>sequence</code> of each file, and ignore lower ones.</li>
 <li><strong>Gaps:</strong> a number that does not arrive belongs to an event that is still retried, held or failed. <code>GET /api/events/?type=outcomes.reported&amp;endpoint_id=…</code> lists it.</li>
-<li><strong>Histories:</strong> files of a history are not reported, unless the endpoint has <code>include_history</code>. An import announces them as a whole.</li>
+<li><strong>Histories:</strong> files of a history are not reported, unless the endpoint has <code>include_history</code>. An import announces them as a whole. <code>activity.deleted</code> is reported for all activities.</li>
 <li><strong>Start:</strong> an endpoint receives the outcomes from the time at which it was verified, or chose the first of these types. Read earlier ones from the lists, with <code>updated_since</code>.</li>
 <li><strong>Holding and recovery:</strong> while an endpoint has <code>on_hold</code>, its events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}. After failures for ${inWords(ENDPOINT_FAILS_FOR_MS)} the endpoint is disabled. <a href="#recoverEndpoint"><code>POST /api/endpoints/{endpoint_id}/recover/</code></a> sends again what failed or was held, with the same ids and sequences.</li>
 <li><strong>Deleted users:</strong> stored events contain no names. <code>user_id</code>, <code>source</code> and <code>summary_id</code> are added when an event is sent or read. They are null after the file or its user was deleted. A receipt contains the <code>user_id</code>.</li>

@@ -5,6 +5,8 @@ import { readPendingOfEvent } from "../deliveries/write.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
 import { faultName, logLine } from "../log.ts";
+import { gatherOutcomes } from "../outcomes/client.ts";
+import { readWanted, wantedOf } from "../outcomes/read.ts";
 import { HANDLERS, type Sweep } from "./steps.ts";
 import { completeSweep, saveProgress, STEPS, claimDueErasures, type Erasure } from "./write.ts";
 
@@ -107,7 +109,7 @@ async function advance(sweep: Sweep, nowMs: number): Promise<boolean> {
   }
 }
 
-/** Completes a sweep, and sends the receipts that it stored. */
+/** Completes a sweep, sends the receipts that it stored, and has its removals reported if an endpoint wants outcomes. */
 async function complete(
   { env, database, databaseName, erasure }: Sweep,
   deletions: readonly D1PreparedStatement[],
@@ -115,10 +117,13 @@ async function complete(
 ): Promise<void> {
   const { partner_id } = erasure;
   const receiptId = EVENT_PREFIX + randomId();
+  const owner = { partner_id, database: databaseName };
   const results = await database.batch<{ delivery_id: string }>([
     ...deletions,
     ...completeSweep(database, erasure, receiptId, nowMs),
+    readWanted(database, partner_id),
     readPendingOfEvent(database, partner_id, receiptId),
   ]);
-  await sendPending(env, { partner_id, database: databaseName }, results.at(-1));
+  await sendPending(env, owner, results.at(-1));
+  if (wantedOf(results.at(-2)) !== "none") await gatherOutcomes(env, owner);
 }

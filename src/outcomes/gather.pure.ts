@@ -8,24 +8,28 @@ import type { ListedFile, OutcomeEndpoint } from "./read.ts";
 
 type Unnumbered = Omit<StoredOutcome, "sequence">;
 
-/** Returns what a listed file's row says since its batch: an outcome, else an update. Null when a later batch says more. */
+/** Returns what a batch reports of a file: removed activities, an outcome, or else an update. */
 function outcomeOf(file: ListedFile): Unnumbered {
-  const { file_id, import_id, activity_count } = file;
-  const hasFailed = file.is_outcome === 1 && file.outcome_failed === 1;
-  const type: OutcomeType = hasFailed
-    ? "file.failed"
-    : file.is_outcome === 1
-      ? "file.imported"
-      : "activity.updated";
+  const { file_id, import_id } = file;
+  const type = typeOf(file);
+  const isDeleted = type === "activity.deleted";
+  const from = isDeleted ? file.from_session : 0;
+  const to = isDeleted ? file.to_session : file.activity_count;
   return {
     type,
     file_id,
-    activity_ids: Array.from({ length: activity_count }, (_, index) => activityId(file_id, index)),
+    activity_ids: Array.from({ length: to - from }, (_, index) => activityId(file_id, from + index)),
     import_id,
-    status: hasFailed ? "failed" : "imported",
-    error: hasFailed ? parseFileError(file.error) : null,
+    status: isDeleted ? "deleted" : type === "file.failed" ? "failed" : "imported",
+    error: type === "file.failed" ? parseFileError(file.error) : null,
     updated_at: instantOf(file.updated_at),
   };
+}
+
+function typeOf({ is_removed, is_outcome, outcome_failed }: ListedFile): OutcomeType {
+  if (is_removed === 1) return "activity.deleted";
+  if (is_outcome === 0) return "activity.updated";
+  return outcome_failed === 1 ? "file.failed" : "file.imported";
 }
 
 /** Returns the events for an endpoint, in order: the outcomes that it wants, numbered after its newest one. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { DATABASE_NOW } from "../database/sql.ts";
 import { EVENT_TYPES, type EventType } from "../endpoints/endpoint.ts";
-import { listedId } from "../files/batches/listed.pure.ts";
+import { listedId, removedSessions } from "../files/batches/listed.pure.ts";
 import { ROUTE_LENGTH } from "../identifiers.ts";
 
 /** Whose outcomes any endpoint of a partner wants: `none`, those of live rides, or also those of histories. */
@@ -105,7 +105,8 @@ export async function readBatches(
   // Excludes the current millisecond: more batches with that time may still be written.
   const found = await db
     .prepare(
-      `SELECT b.updated_at AS time, ${PLACE} AS place, b.outcomes, json_array_length(b.file_ids) AS files
+      `SELECT b.updated_at AS time, ${PLACE} AS place,
+         CASE WHEN b.removed IS NULL THEN b.outcomes ELSE 2 END AS outcomes, json_array_length(b.file_ids) AS files
        FROM file_batches b INDEXED BY file_batches_by_update
        WHERE b.partner_id = ?1 AND ${follows("?2", "?3")} AND b.updated_at < ${DATABASE_NOW}
        ORDER BY b.updated_at, b.first_file_id, b.batch_id LIMIT ?4`,
@@ -118,6 +119,10 @@ export async function readBatches(
 const fileRows = z.array(
   z.object({
     file_id: z.string(),
+    /** 1: the batch lists removals, of the sessions from the first to the one before the second. */
+    is_removed: z.number(),
+    from_session: z.number(),
+    to_session: z.number(),
     /** 1: the batch wrote the file's newest outcome. */
     is_outcome: z.number(),
     outcome_failed: z.number(),
@@ -129,7 +134,9 @@ const fileRows = z.array(
 );
 export type ListedFile = z.infer<typeof fileRows>[number];
 
-/** Returns the files whose newest outcome or edit these batches wrote, in the order of changes. */
+const SESSIONS = removedSessions();
+
+/** Returns what these batches report, in the order of changes: files' newest outcomes, edits, and removed activities. */
 export async function readFilesOf(
   db: D1Database,
   partnerId: string,
@@ -138,14 +145,17 @@ export async function readFilesOf(
 ): Promise<ListedFile[]> {
   const found = await db
     .prepare(
-      `SELECT f.file_id, f.outcome_batch IS b.batch_id AS is_outcome, f.outcome_failed, f.error, f.import_id,
-         f.activity_count, b.updated_at
+      `SELECT ${listedId()} AS file_id, b.removed IS NOT NULL AS is_removed, ${SESSIONS.from} AS from_session,
+         ${SESSIONS.to} AS to_session, coalesce(f.outcome_batch IS b.batch_id, 0) AS is_outcome,
+         coalesce(f.outcome_failed, 0) AS outcome_failed, f.error, f.import_id,
+         coalesce(f.activity_count, 0) AS activity_count, b.updated_at
        FROM json_each(?2) k
        CROSS JOIN file_batches b ON b.partner_id = ?1 AND b.user_route = substr(k.value->>'place', 1, ${ROUTE_LENGTH})
          AND b.updated_at = k.value->>'time' AND ${PLACE} = k.value->>'place'
        CROSS JOIN json_each(b.file_ids) j
-       CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = ${listedId()}
+       LEFT JOIN files f ON b.removed IS NULL AND f.partner_id = ?1 AND f.file_id = ${listedId()}
          AND CASE b.batch_id WHEN f.outcome_batch THEN f.outcome_live OR ?3 WHEN f.edited_batch THEN f.priority > 0 OR ?3 END
+       WHERE CASE WHEN b.removed IS NULL THEN f.file_id IS NOT NULL ELSE ${SESSIONS.from} < ${SESSIONS.to} END
        ORDER BY k.key, j.key`,
     )
     .bind(

@@ -171,7 +171,13 @@ group("the OpenAPI document", () => {
   });
 
   test("lists the events with their signature headers", () => {
-    expect(Object.keys(document.webhooks ?? {})).toEqual(["bulk_fit_import.completed", "test.ping"]);
+    expect(Object.keys(document.webhooks ?? {})).toEqual([
+      "bulk_fit_import.completed",
+      "import.cancelled",
+      "outcomes.reported",
+      "user.erased",
+      "test.ping",
+    ]);
     for (const item of Object.values(document.webhooks ?? {})) {
       const names = item.post?.parameters?.map((parameter) => ("name" in parameter ? parameter.name : ""));
       expect(names).toEqual(["webhook-id", "webhook-timestamp", "webhook-signature"]);

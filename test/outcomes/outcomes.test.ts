@@ -22,7 +22,7 @@ import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 const DAY_MS = 24 * 60 * 60_000;
 const HOOK = "https://hooks.example.com/outcomes";
 const HOOK_2 = "https://hooks.example.com/second";
-const OUTCOMES = ["file.imported", "file.failed", "activity.updated"];
+const OUTCOMES = ["file.imported", "file.failed", "activity.updated", "activity.deleted"];
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -259,7 +259,7 @@ test("endpoints receive only their types, each with a sequence of its own", asyn
   ]);
 });
 
-test("an activity that is decoded again is reported as updated", async () => {
+test("a file that is decoded again is reported as updated, and activities that it lost as deleted", async () => {
   playWorld();
   const who = await newPartner();
   await endpointOf(who);
@@ -293,7 +293,8 @@ test("an activity that is decoded again is reported as updated", async () => {
   await reportOutcomes(env, ownerOf(who.partnerId), Date.now());
   expect(await storedOutcomes(who)).toMatchObject([
     { sequence: 1, type: "file.imported", file_id: file },
-    { sequence: 2, type: "activity.updated", file_id: file },
+    { sequence: 2, type: "activity.updated", file_id: file, activity_ids: [] },
+    { sequence: 3, type: "activity.deleted", file_id: file, activity_ids: [`${file}.0`] },
   ]);
 });
 
@@ -314,6 +315,28 @@ test("an edit is reported as an update, and undoing it as well", async () => {
     [1, "file.imported"],
     [2, "activity.updated"],
     [3, "activity.updated"],
+  ]);
+});
+
+test("deleted activities are reported with their ids, for a deleted file and for a deleted user", async () => {
+  playWorld();
+  const who = await newPartner();
+  await endpointOf(who, { event_types: ["activity.deleted"] });
+  const [one = "", gone = ""] = await importFiles(who, ["ride-1", "gone-1"]);
+  const [two = ""] = await importFiles(who, ["old-1"], 0);
+  await report(who);
+  for (const file of [one, gone]) {
+    expect((await send(who, "DELETE", `/api/files/${file}/`)).status).toBe(202);
+  }
+  await settle(collectorOf(who.partnerId, "user-1", SOURCE));
+  await nextMillisecond();
+  expect(await report(who)).toBe(1);
+  expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
+  await nextMillisecond();
+  expect(await report(who)).toBe(1);
+  expect(await storedOutcomes(who)).toMatchObject([
+    { sequence: 1, type: "activity.deleted", file_id: one, activity_ids: [`${one}.0`], status: "deleted" },
+    { sequence: 2, type: "activity.deleted", file_id: two, activity_ids: [`${two}.0`], status: "deleted" },
   ]);
 });
 
@@ -481,7 +504,7 @@ function failing(real: D1Database, at: string): D1Database {
 test.each([
   ["when endpoints are read", "outcomes_sequence\n       FROM endpoints", false],
   ["when batches are read", "INDEXED BY file_batches_by_update", false],
-  ["when files are read", "CROSS JOIN files", false],
+  ["when files are read", "LEFT JOIN files", false],
   ["before events are stored", "before", false],
   ["after events are stored", "after", true],
 ])("a fault of the database %s loses and repeats no outcome", async (_when, at, isStored) => {

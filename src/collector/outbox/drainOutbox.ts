@@ -28,7 +28,7 @@ export async function drainOutbox(
   applyMissedErasure: ApplyMissedErasure,
 ): Promise<boolean> {
   const { storage, identity } = turn;
-  await projectDeletions(turn, database);
+  await projectDeletions(turn, env, database);
   const waiting = storage.outbox.first(ENTRIES_PER_ALARM + 1);
   let files = 0;
   const end = waiting.findIndex(({ entry }, index) => {
