@@ -59,9 +59,14 @@ export async function localDatabases(state: string): Promise<OpenDatabases | Ref
   if (!databases.ok) return databases;
   try {
     const migrated = await Promise.all(databases.all.map(async (database) => database.run(FIND_MIGRATIONS)));
-    if (migrated.every((rows) => rows.length > 0)) return databases;
+    const empty = databases.all.filter((_database, index) => migrated[index]?.length === 0);
+    if (empty.length === 0) return databases;
     await databases.close();
-    return unused;
+    return empty.length === databases.all.length
+      ? unused
+      : refuse(
+          `${empty.map(({ name }) => name).join(" and ")} in the state folder ${state} has no tables. Start the service again, which creates them. If a file was lost, then write its rows anew with npm run project-again.`,
+        );
   } catch (fault) {
     await databases.close();
     return refusalOf(fault);

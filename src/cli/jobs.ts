@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseJob, READ_FAILURES, READ_JOB } from "../operator/jobs/write.ts";
 import type { Job } from "../operator/jobs/job.ts";
-import type { OpenDatabases } from "./databases.ts";
+import type { Database, OpenDatabases } from "./databases.ts";
 import { readLocally } from "./localReads.ts";
 import type { Target } from "./target.ts";
 
@@ -15,19 +15,28 @@ export interface CreatedJob {
   database: string;
 }
 
-/** Reads jobs. Local ones are read without workerd, which would lock the service's databases, so close them before. */
+/** Runs one SELECT. A local database is read without workerd, which would lock the service's databases, so close them before. */
+export async function readRows(
+  target: Target,
+  database: Database,
+  sql: string,
+  ...values: readonly (string | number)[]
+): Promise<unknown[]> {
+  return target.remote
+    ? database.run(sql, ...values)
+    : readLocally(target.state, [database.name], sql, ...values);
+}
+
+/** Reads jobs. Close the databases before. */
 export async function readJobs(
   target: Target,
   databases: OpenDatabases,
   created: readonly CreatedJob[],
 ): Promise<Job[]> {
   const rows: unknown[] = [];
-  for (const { jobId, database } of created) {
-    rows.push(
-      ...(target.remote
-        ? ((await databases.all.find(({ name }) => name === database)?.run(READ_JOB, jobId)) ?? [])
-        : readLocally(target.state, [database], READ_JOB, jobId)),
-    );
+  for (const { jobId, database: name } of created) {
+    const database = databases.all.find((known) => known.name === name);
+    if (database !== undefined) rows.push(...(await readRows(target, database, READ_JOB, jobId)));
   }
   return rows.map(parseJob);
 }

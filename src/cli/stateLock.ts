@@ -1,14 +1,17 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import process from "node:process";
 import { refuse, systemCode, type Refusal } from "./commandLine.ts";
+
+/** Name of the lock file in a state folder. */
+const LOCK = "service.pid";
 
 /**
  * Locks a state folder for one service, because two services on one set of databases lose writes. The lock file holds
  * the process id. The lock of a process that has ended is replaced.
  */
 export function lockState(state: string): { ok: true; release: () => void } | Refusal {
-  const file = path.join(state, "service.pid");
+  const file = path.join(state, LOCK);
   try {
     mkdirSync(state, { recursive: true, mode: 0o700 });
     if (!createLock(file)) {
@@ -50,8 +53,16 @@ function createLock(file: string): boolean {
   }
 }
 
-/** Returns the id of the process that holds the lock. Returns null when that process has ended. */
+/** Returns the refusal of a command that needs a running service on this state folder. Null when one runs. */
+export function stoppedService(state: string): Refusal | null {
+  return lockHolder(path.join(state, LOCK)) === null
+    ? refuse(`No service runs on the state folder ${state}. Start it, then run the command again.`)
+    : null;
+}
+
+/** Returns the id of the process that holds the lock. Returns null without a lock, or when that process has ended. */
 function lockHolder(file: string): number | null {
+  if (!existsSync(file)) return null;
   const holder = Number(readFileSync(file, "utf8"));
   if (!Number.isSafeInteger(holder) || holder <= 0) return null;
   try {

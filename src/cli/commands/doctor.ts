@@ -19,8 +19,10 @@ import {
 } from "../commandLine.ts";
 import { readCommit } from "../commit.ts";
 import { databaseNamed, databasesAt, type Database, type OpenDatabases } from "../databases.ts";
+import { readRows } from "../jobs.ts";
 import { findings, STATE_QUERIES, type DatabaseState, type Finding } from "../findings.ts";
 import { registryAt } from "../registries.ts";
+import { stoppedService } from "../stateLock.ts";
 import { clockInterval, TARGET_FLAGS, readTarget, type Target } from "../target.ts";
 
 const USAGE = `Usage: npm run doctor -- [--json] [--local [--state DIR] | --remote [--env staging]]
@@ -65,31 +67,50 @@ async function main(): Promise<Refusal | null> {
   if (!target.ok) return target;
   const databases = await databasesAt(target);
   if (!databases.ok) return databases;
+  const stopped = target.remote ? null : stoppedService(target.state);
+  const requests: ActRequest[] = [];
   try {
-    if (isExamination) return await examine(databases, target, flags.values.json);
-    const database = await databaseOfPartner(databases, target, partnerId);
-    if (!database.ok) return database;
-    const done = await runAct(database.database, target, { action: known, partner_id: partnerId, id });
-    if (!done.ok) return done;
-    console.log(JSON.stringify(done.result, null, flags.values.json ? undefined : 2));
-    return null;
+    if (stopped !== null) return stopped;
+    if (isExamination) {
+      const parameters = { action: "examine", partner_id: "", id: "" } as const;
+      for (const database of databases.all) requests.push(await requestAct(database, parameters));
+    } else {
+      const owner = await databaseOfPartner(databases, target, partnerId);
+      if (!owner.ok) return owner;
+      requests.push(await requestAct(owner.database, { action: known, partner_id: partnerId, id }));
+    }
   } catch (fault) {
     return refusalOf(fault);
   } finally {
+    // The polls of a local service are without workerd, which would lock its databases.
     await databases.close();
   }
+  if (isExamination) return examine(requests, target, flags.values.json);
+  for (const request of requests) {
+    const done = await resultOf(request, target);
+    if (!done.ok) return done;
+    const missed = missedId(done.result, partnerId, id);
+    if (missed !== null) return missed;
+    console.log(JSON.stringify(done.result, null, flags.values.json ? undefined : 2));
+  }
+  return null;
 }
 
 /** Shows the state of each database. One that is down does not hide the others. */
-async function examine(databases: OpenDatabases, target: Target, json: boolean): Promise<Refusal | null> {
+async function examine(
+  requests: readonly ActRequest[],
+  target: Target,
+  json: boolean,
+): Promise<Refusal | null> {
   const expectedTag = (await readCommit())?.tag ?? null;
   let problems = 0;
-  for (const database of databases.all) {
+  for (const request of requests) {
+    const { database } = request;
     if (!json) console.log(`Database ${database.name}:`);
     let state: DatabaseState | null = null;
     let found: Finding[];
     try {
-      state = await stateOf(database, target, expectedTag);
+      state = await stateOf(request, target, expectedTag);
       found = findings(state, Date.now());
     } catch (fault) {
       found = [{ isProblem: true, text: refusalOf(fault).problem }];
@@ -104,11 +125,11 @@ async function examine(databases: OpenDatabases, target: Target, json: boolean):
 
 /** Throws a CommandFault when the database or the service does not do it. */
 async function stateOf(
-  database: Database,
+  request: ActRequest,
   target: Target,
   expectedTag: string | null,
 ): Promise<DatabaseState> {
-  const done = await runAct(database, target, { action: "examine", partner_id: "", id: "" });
+  const done = await resultOf(request, target);
   if (!done.ok) throw new CommandFault(done.problem);
   const examination = examinationSchema.safeParse(done.result);
   if (!examination.success) {
@@ -118,8 +139,8 @@ async function stateOf(
     ...examination.data,
     expected_tag: expectedTag,
     expected_decoder_version: DECODER_VERSION,
-    ...(await migrationsOf(database)),
-    waiting: await waitingWork(database),
+    ...(await migrationsOf(request.database, target)),
+    waiting: await waitingWork(request.database, target),
   };
 }
 
@@ -141,41 +162,83 @@ async function databaseOfPartner(
   }
 }
 
-/** Has the service do an action, and waits for the result. */
-async function runAct(
-  database: Database,
+/** A requested action. */
+interface ActRequest {
+  database: Database;
+  action: ActParameters["action"];
+  jobId: string;
+  requestedAt: number;
+  /** Why the database does not have the request. */
+  refusal: Refusal | null;
+}
+
+/** Requests an action. The service does it at its next run of the clock. */
+async function requestAct(database: Database, parameters: ActParameters): Promise<ActRequest> {
+  const { action } = parameters;
+  const request = { database, action, jobId: randomId(), requestedAt: Date.now(), refusal: null };
+  try {
+    await database.run(INSERT_ACT, request.jobId, JSON.stringify(parameters));
+    return request;
+  } catch (fault) {
+    return { ...request, refusal: refusalOf(fault) };
+  }
+}
+
+/** Waits for the result of an action. */
+async function resultOf(
+  { database, action, jobId, requestedAt, refusal }: ActRequest,
   target: Target,
-  parameters: ActParameters,
 ): Promise<{ ok: true; result: unknown } | Refusal> {
-  const jobId = randomId();
-  await database.run(INSERT_ACT, jobId, JSON.stringify(parameters));
-  const untilMs = Date.now() + DEADLINE_MS[target.remote ? "remote" : "local"];
+  if (refusal !== null) return refusal;
+  const untilMs = requestedAt + DEADLINE_MS[target.remote ? "remote" : "local"];
   for (;;) {
-    const [row] = resultRow.parse(await database.run(READ_RESULT, jobId));
+    const [row] = resultRow.parse(await readRows(target, database, READ_RESULT, jobId));
     if (row.finished_at !== null) {
       const result: unknown = JSON.parse(row.result);
       const ended = faultSchema.safeParse(result);
       return ended.success
-        ? refuse(
-            `The service could not ${parameters.action}: ${ended.data.fault}. See src/cli/OPERATIONS.md#logs.`,
-          )
+        ? refuse(`The service could not ${action}: ${ended.data.fault}. See src/cli/OPERATIONS.md#logs.`)
         : { ok: true, result };
     }
     if (Date.now() > untilMs) {
       return refuse(
-        `The clock of the service does not run: it runs every ${clockInterval(target)}, and has not done this job. Is the service running? Look for "scheduled" lines in its log.`,
+        `The clock of the service does not run: it runs every ${clockInterval(target)}, and has not done this job. Look for "scheduled" lines in its log.`,
       );
     }
     await delay(POLL_INTERVAL_MS);
   }
 }
 
+/** Results of actions that have found nothing with the id. */
+const MISSED: { result: z.ZodType; problem: string }[] = [
+  {
+    result: z.object({ file: z.null(), import: z.null() }),
+    problem: "no file or import",
+  },
+  {
+    result: z.object({ retried: z.literal(0) }),
+    problem: "no failed file, and no import with failed files,",
+  },
+  {
+    result: z.object({ resent: z.literal(false) }),
+    problem: "no event that can be sent now",
+  },
+];
+
+function missedId(result: unknown, partnerId: string, id: string): Refusal | null {
+  const missed = MISSED.find((known) => known.result.safeParse(result).success);
+  return missed === undefined
+    ? null
+    : refuse(`The partner ${partnerId} has ${missed.problem} with the id ${id}. Nothing was done.`);
+}
+
 async function migrationsOf(
   database: Database,
+  target: Target,
 ): Promise<Pick<DatabaseState, "migrations" | "missing_migrations">> {
   const names = z.array(z.object({ name: z.string() }));
   const applied = new Set(
-    names.parse(await database.run("SELECT name FROM d1_migrations")).map(({ name }) => name),
+    names.parse(await readRows(target, database, "SELECT name FROM d1_migrations")).map(({ name }) => name),
   );
   const files = await readdir(path.join(ROOT, "migrations"));
   return {
@@ -184,11 +247,11 @@ async function migrationsOf(
   };
 }
 
-async function waitingWork(database: Database): Promise<DatabaseState["waiting"]> {
+async function waitingWork(database: Database, target: Target): Promise<DatabaseState["waiting"]> {
   const row = z.tuple([z.object({ count: z.number(), oldest: z.number().nullable() })]);
   const waiting: DatabaseState["waiting"] = {};
   for (const [name, query] of Object.entries(STATE_QUERIES)) {
-    waiting[name] = row.parse(await database.run(query))[0];
+    waiting[name] = row.parse(await readRows(target, database, query))[0];
   }
   return waiting;
 }

@@ -19,6 +19,7 @@ import {
 import { databaseNamed, databasesAt } from "../databases.ts";
 import { POLL_INTERVAL_MS, printFailures, readJobs, type CreatedJob } from "../jobs.ts";
 import { registryAt } from "../registries.ts";
+import { stoppedService } from "../stateLock.ts";
 import { clockInterval, TARGET_FLAGS, readTarget, type Target } from "../target.ts";
 
 const USAGE = `Usage: npm run project-again -- <partner_id> [<user_id>] [--objects FILE] [--json] [--local [--state DIR] | --remote [--env staging]]
@@ -100,6 +101,8 @@ async function runJobs(
     isOpen = false;
   };
   try {
+    const stopped = target.remote ? null : stoppedService(target.state);
+    if (stopped !== null) return stopped;
     const created: CreatedJob[] = [];
     for (const parameters of jobs) {
       // A job reads its partner's sources. One of object ids needs none, and any database can hold it.

@@ -6,6 +6,7 @@ import { INSERT_REDECODE } from "../../operator/jobs/write.ts";
 import { exitWith, misuse, readFlags, refusalOf } from "../commandLine.ts";
 import { databasesAt } from "../databases.ts";
 import { POLL_INTERVAL_MS, printFailures, readJobs } from "../jobs.ts";
+import { stoppedService } from "../stateLock.ts";
 import { clockInterval, TARGET_FLAGS, readTarget } from "../target.ts";
 
 const USAGE = `Usage: npm run redecode -- --since DATE [--code CODE] [--json] [--local [--state DIR] | --remote [--env staging]]
@@ -77,6 +78,11 @@ try {
 
 /** Creates a job with one id in each database, and shows their progress. */
 async function redecode(): Promise<void> {
+  const stopped = serviceTarget.remote ? null : stoppedService(serviceTarget.state);
+  if (stopped !== null) {
+    await closeOnce();
+    exitWith(stopped);
+  }
   const jobId = randomId();
   for (const database of databases.all) {
     await database.run(INSERT_REDECODE, jobId, JSON.stringify({ since, code }));
