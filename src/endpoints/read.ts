@@ -1,5 +1,6 @@
 import { ENDPOINT_DAYS, ENDPOINT_FAILS_FOR_MS } from "../contract/limits.ts";
 import { inWords } from "../contract/amounts.ts";
+import { withTimeout } from "../concurrency/withTimeout.ts";
 import { databaseFor } from "../database/databases.ts";
 import { count, fieldsOf, text } from "../database/parse.ts";
 import { instantOf } from "../database/rows.ts";
@@ -58,6 +59,25 @@ export async function storedEndpoint(
 ): Promise<StoredEndpoint | null> {
   const all = await storedEndpoints(env, partner);
   return all.find(({ endpoint_id }) => endpoint_id === endpointId) ?? null;
+}
+
+/** Maximum time of the question whether an endpoint receives imports. A task does not wait longer for a warning. */
+const QUESTION_MS = 1_000;
+
+/**
+ * Returns whether the partner has a receiver for events of completed imports. Asks D1 only without an `event_url`. True
+ * when D1 does not respond.
+ */
+export async function receivesImports(env: Env, partner: Partner): Promise<boolean> {
+  if (partner.event_url !== null) return true;
+  try {
+    const stored = await withTimeout(QUESTION_MS, storedEndpoints(env, partner));
+    return stored.some(
+      ({ verified_at, event_types }) => verified_at !== null && event_types.includes(IMPORT_COMPLETED),
+    );
+  } catch {
+    return true;
+  }
 }
 
 /** The endpoint of a delivery. */

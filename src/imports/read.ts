@@ -20,6 +20,8 @@ import {
   type WalkBounds,
   type Walked,
 } from "../database/walk.ts";
+import { IMPORT_COMPLETED } from "../endpoints/endpoint.ts";
+import { RECEIVES_EVENTS, wantsType } from "../endpoints/subscribers.ts";
 import type { Partner } from "../partners/partner.ts";
 import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.pure.ts";
 import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
@@ -40,13 +42,17 @@ export interface ImportRow extends ImportCounts {
   plan_status: DeliveryStatus | null;
   event_status: DeliveryStatus | null;
   event_attempts: number | null;
+  /** Whether an endpoint of the partner's own receives events of completed imports. */
+  has_endpoint: 0 | 1;
 }
 
 const COUNTS = IMPORT_COUNTS.map((count) => `i.${count}`).join(", ");
 
 /** SQL for the columns of an import `i` with `IMPORT_DELIVERIES`. */
 export const IMPORT_COLUMNS = `i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
-    i.requested_at, i.updated_at, i.completed_at, i.held_under_other_source, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts`;
+    i.requested_at, i.updated_at, i.completed_at, i.held_under_other_source, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts,
+    i.event_id IS NOT NULL AND EXISTS (SELECT 1 FROM endpoints e WHERE e.partner_id = i.partner_id
+      AND ${RECEIVES_EVENTS} AND ${wantsType(`'${IMPORT_COMPLETED}'`)}) AS has_endpoint`;
 
 /** Joins the plan request and the event of an import `i`. */
 export const IMPORT_DELIVERIES = `LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
@@ -72,12 +78,14 @@ export function importOfProjection(partner: PartnerView, row: ImportProjection):
     plan_status: null,
     event_status: null,
     event_attempts: null,
+    has_endpoint: 0,
   });
 }
 
 /** Returns an import of a row of `IMPORT_COLUMNS`. */
 export function importOf(partner: PartnerView, row: ImportRow): Import {
-  const unsendable = row.event_id !== null && row.event_status !== "delivered" && partner.event_url === null;
+  const hasReceiver = partner.event_url !== null || row.has_endpoint === 1;
+  const unsendable = row.event_id !== null && row.event_status !== "delivered" && !hasReceiver;
   const others =
     row.held_under_other_source === null ? null : parseColumn(namesColumn, row.held_under_other_source);
   return {

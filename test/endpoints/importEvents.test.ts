@@ -48,3 +48,20 @@ test("A completed import is announced to each endpoint that wants it, with the s
     data: [{ id: `${first}_ep_b`, endpoint_id: "ep_b", status: "delivered" }],
   });
 });
+
+test("A task says that no event will be sent only while the partner has no receiver for it", async () => {
+  const who = await newPartner();
+  const warned = await task(who, { event_id: "first", user_id: "a" });
+  const noReceiver = expect.arrayContaining([expect.stringContaining("no event_url is configured")]);
+  expect(warned).toMatchObject({ warnings: noReceiver });
+  await databaseOf(who)
+    .prepare(
+      `INSERT INTO endpoints (partner_id, endpoint_id, url, event_types, secrets, verified_at, created_at)
+       VALUES (?, 'ep_b', ?, '["bulk_fit_import.completed"]', '[]', 1, 2)`,
+    )
+    .bind(who.partnerId, SECOND)
+    .run();
+  const { import_id, ...answer } = await task(who, { event_id: "second", user_id: "b" });
+  expect(answer).not.toMatchObject({ warnings: noReceiver });
+  expect(await read(who, `/api/imports/${import_id}/`)).not.toMatchObject({ warnings: noReceiver });
+});

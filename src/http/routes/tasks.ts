@@ -1,6 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { MAX_JSON_BODY_BYTES } from "../../contract/limits.ts";
 import type { StartedImport } from "../../collector/calls.ts";
+import { receivesImports } from "../../endpoints/read.ts";
+import type { Env } from "../../env.ts";
 import { userHash } from "../../identifiers.ts";
 import { countsOf, importCountsSchema, importFilesOf } from "../../imports/counts.pure.ts";
 import {
@@ -53,9 +55,13 @@ const storedSchema = z.object({
 });
 type StoredAnswer = z.infer<typeof storedSchema>;
 
-function storedAnswer(partner: Partner, { import: row, repeated, missing }: StartedImport): StoredAnswer {
+async function storedAnswer(
+  env: Env,
+  partner: Partner,
+  { import: row, repeated, missing }: StartedImport,
+): Promise<StoredAnswer> {
   const { import_id, status } = row;
-  const sendable = partner.event_url !== null;
+  const sendable = row.event_id === null || (await receivesImports(env, partner));
   const { held_under_other_source = null } = row;
   return { import_id, status, ...countsOf(row), repeated, missing, sendable, held_under_other_source };
 }
@@ -83,13 +89,13 @@ export const postTask = endpoint(route, async (c) => {
   const { partner } = c.var;
   if (c.req.valid("query").dry_run === "true") {
     const started = await previewImport(c.env, partner, task);
-    return c.json(answerOf(task, storedAnswer(partner, started)), 202);
+    return c.json(answerOf(task, await storedAnswer(c.env, partner, started)), 202);
   }
   const started = await runOnce(c, c.req.valid("header")["Idempotency-Key"], {
     userHashes: [userHash(partner.partner_id, task.user_id)],
     run: async () => {
       const done = await startImport(c.env, partner, task);
-      return done.ok ? { ok: true, outcome: storedAnswer(partner, done.outcome) } : done;
+      return done.ok ? { ok: true, outcome: await storedAnswer(c.env, partner, done.outcome) } : done;
     },
     serialize: (outcome) => JSON.stringify(outcome),
     rebuild: (text) => storedSchema.parse(JSON.parse(text)),
