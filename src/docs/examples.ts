@@ -227,6 +227,40 @@ const parts: ActivityDetails = {
     },
   ],
 };
+/** Details that the small ride does not have. */
+export const MORE_DETAILS: Pick<ActivityDetails, "athlete" | "time_in_zones" | "sets" | "developer_fields"> =
+  {
+    athlete: {
+      max_heart_rate_in_beats_per_minute: 187,
+      threshold_heart_rate_in_beats_per_minute: 168,
+      resting_heart_rate_in_beats_per_minute: 47,
+      functional_threshold_power_in_watts: 250,
+      weight_in_kilograms: 68.5,
+    },
+    time_in_zones: {
+      heart_rate: {
+        calculation: "percent_max_hr",
+        time_in_seconds: [12, 310.5, 840, 420, 190, 28, 0],
+        upper_bounds_in_beats_per_minute: [93, 112, 131, 149, 168, 187],
+      },
+      power: null,
+      speed: null,
+      cadence: null,
+    },
+    sets: [
+      {
+        set_index: 0,
+        start_time_in_seconds: 1_631_065_600,
+        exercise: { category: "bench_press", name: "barbell_bench_press" },
+        type: "active",
+        repetitions: 10,
+        weight_in_kilograms: 40,
+        duration_in_seconds: 42.5,
+        workout_step_index: null,
+      },
+    ],
+    developer_fields: [{ name: "Total carbs", units: "g", value: 64 }],
+  };
 const streams = {
   time_in_seconds: [0, 1800],
   distance_in_meters: [0, 12500],

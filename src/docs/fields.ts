@@ -47,7 +47,7 @@ const PART_FIELDS: PartFields<string, string> = {
   name: (_names, description) => description,
 };
 const UPPER_BOUNDS =
-  "Upper bound of each zone, in the order of the times. A zone begins at the bound before its own. Without a bound the last zone is open. Null when the file has none.";
+  "Upper bound of each zone, in the order of the times. A zone begins at the bound before its own. Without a bound the last zone is open; some devices write a very large bound instead. Null when the file has none.";
 
 /** Descriptions of fields and parameters. `Schema.field` wins over `field`, `query.name` over `name`. */
 export const FIELDS: Readonly<Record<string, string>> = {

@@ -48,9 +48,15 @@ import { MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../http/pace.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { USER_AGENT_NAME } from "../outbound/userAgent.ts";
 import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
-import { SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
+import { MORE_DETAILS, SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
 import { escape, listing, prose, table } from "./html.ts";
 import { VERIFY_NODE, VERIFY_PYTHON, VERIFY_SHELL } from "./snippets.ts";
+
+/** Returns formatted JSON with lists of numbers in one line. */
+function jsonOf(value: unknown): string {
+  const text = JSON.stringify(value, null, 2);
+  return text.replaceAll(/\[[\d\s,.]+\]/g, (numbers) => numbers.replaceAll(/\s+/g, " "));
+}
 
 const HEADERS = [`-H "Authorization: Bearer $AUTH_KEY"`, `-H "Partner-Id: $PARTNER_ID"`];
 const JSON_TYPE = `-H 'Content-Type: application/json'`;
@@ -546,6 +552,15 @@ ${table(
   ["Stream", "Values"],
   STREAM_KEYS.map((key) => [`<code>${key}</code>`, STREAM_DESCRIPTIONS[key]]),
 )}
+<h3 id="details">Athlete, zones and strength sets</h3>
+<p><a href="#getActivity"><code>GET /api/activities/{id}/</code></a> also returns the laps, pool lengths, strength sets and devices, the settings of the athlete, the time in zones and the fields of apps on the device. Lists do not contain them. An excerpt:</p>
+${listing(jsonOf(MORE_DETAILS), "Details of an activity")}
+<ul>
+<li><code>athlete</code> is what the device knew when it recorded the activity. It can differ from what the athlete has set elsewhere since. Nothing is estimated: what the file does not say is <code>null</code>.</li>
+<li><code>time_in_zones</code> is what the device counted. Zone <em>n</em> lasts from bound <em>n</em> − 1 to bound <em>n</em>. In the example the first zone ends at 93, and the last one, without a bound, begins above 187. Laps have their own.</li>
+<li><code>sets</code> are in the order of the file, with rests between them as sets of the type <code>rest</code>. The sport of strength training is <code>training</code>, and such an activity often has no records, so <code>streams</code> is empty.</li>
+<li><code>perceived_exertion</code> is from 0 to 10. <code>feel</code> is from 0 to 100, in steps of 25 on most devices. Both are what the athlete entered after the activity.</li>
+</ul>
 <h3 id="rr-intervals">Beat-to-beat intervals</h3>
 <p>Some devices record the time between two heartbeats (R-R interval). An activity with such intervals has <code>has_rr_intervals: true</code>.</p>
 ${listing(curl("/api/activities/$ACTIVITY_ID/rr/"), "Reading beat-to-beat intervals with curl", "rr")}
