@@ -473,7 +473,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "query.status": "Returns only rows with this status.",
   "query.import_id": "Returns only rows of this import.",
   "query.endpoint_id":
-    "Returns only events of this endpoint. For a test event: the endpoint that receives it, by default the oldest one.",
+    "Id of an endpoint. A list returns only its events. A test event is sent to it, or without the parameter to the oldest endpoint.",
   "path.endpoint_id": "Id of an endpoint: `endpoint_id` of the list.",
   "query.type": "Returns only events of this type.",
   "query.event_id": "Returns only events with this `event_id`, which is your own id from the task.",

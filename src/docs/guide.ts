@@ -223,6 +223,7 @@ function limitRows(): [what: string, most: string][] {
 function statusRows(): string[][] {
   return [
     ["200", "The request succeeded.", "Not needed."],
+    ["201", "An endpoint or a secret was created.", "No: it would create another one."],
     ["202", "The request was accepted and stored durably.", "Not needed, and harmless."],
     ["400", "The request is invalid. <code>errors</code> lists the faults.", "After you correct it."],
     [
@@ -377,7 +378,7 @@ ${table(["Header", "Sent with", "Content"], headerRows())}`,
       html: `
 <p>Without notice we may add endpoints, optional request fields, response fields, response headers, event types, and values of lists that the reference calls open. Clients must ignore fields
 and event types that they do not know, and treat an unknown problem code by its HTTP status. Field names, types and meanings, and closed lists, do not change.</p>
-<p>Unknown fields in pings and tasks are ignored. Unknown query parameters, and unknown fields of an edit, get 400.</p>`,
+<p>Unknown fields in pings and tasks are ignored. Unknown query parameters, and unknown fields of an edit or of endpoints, get 400.</p>`,
     },
     {
       id: "bulk-import",
@@ -428,7 +429,7 @@ a ping of an imported file stays a <code>duplicate</code> with any number.</p>
 <ul>
 <li>Pings with the same number are compared like pings without one: an equal ping is a <code>duplicate</code>, and a different one, for example with a new URL, follows the rules above.</li>
 <li>A ping without a number is never <code>superseded</code>. It does not change the number that later pings are compared with.</li>
-<li>The number stays after imports, failures and retries. After you delete the user, it starts afresh.</li>
+<li>The number stays after imports, failures and retries. After you delete the file or its user, it starts afresh.</li>
 <li>A <code>superseded</code> ping with <code>priority</code> 0 counts as <code>skipped</code> in the next import, like a <code>duplicate</code>.</li>
 </ul>
 <p>To get an identical response to a repeated ping request or task, send both with the same <code>Idempotency-Key</code>. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
@@ -442,7 +443,7 @@ as <code>rejected</code>. Without it, one invalid item rejects the whole request
       id: "events",
       title: "Receiving events",
       html: `
-<p>Events are POST requests to your <code>event_url</code>, signed as Standard Webhooks specifies. Use one of its libraries or the listings below.</p>
+<p>Events are POST requests to your <code>event_url</code>, or to each of your <a href="#createEndpoint">endpoints</a>. Each endpoint gets an event with an id of its own. Events are signed as Standard Webhooks specifies. Use one of its libraries or the listings below.</p>
 <ol>
 <li>Verify the signature over the original bytes of the body. Reject a request if its <code>webhook-timestamp</code> is more than five minutes old. This is the time of the attempt: an event that is sent again has a new one.</li>
 <li>Store the event, respond with any 2xx within ${inWords(RESPONSE_DEADLINE_MS)}, then process it.</li>
@@ -528,6 +529,7 @@ it can be read. If a file changes twice within this time, you receive its newest
 <li>Poll once a minute.</li>
 <li>A task does not change <code>updated_at</code> of the files that it releases. <code>GET /api/files/{file_id}/</code> returns them as <code>queued</code> at once, and lists do so within about three seconds. A poll with <code>updated_since</code> returns them after their first attempt.</li>
 <li>Add <code>include_deleted=true</code> to the lists of files and activities to read removals as well: deleted files and users, and activities that a newer version of their file does not have. A removal is <code>{"file_id": …, "deleted_at": …}</code>, or has an <code>activity_id</code>. It is in the order of changes, so use <code>deleted_at</code> like <code>updated_at</code>. Delete your copy of that id, and ignore ids that you do not know. An id that is pinged again later appears again after its removal.</li>
+<li>Imports and events of a deleted user are removed without such a row. Delete your copies when you delete the user.</li>
 <li>Removals are kept for ${inWords(ERASURE_KEPT_FOR_MS)}. A program that was off for longer must read the lists without <code>updated_since</code>, and delete what they do not return.</li>
 </ol>
 ${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
@@ -587,7 +589,7 @@ ${listing(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: 
 <code>edited</code> lists the edited fields.</li>
 <li><strong>Before the import.</strong> Edits of a held, queued or failed file are stored, and apply when it is imported. Until then an edit of an activity gets 202 for any session, because the number of sessions is not known. If the imported file does not have that session, the edit has no effect.</li>
 <li><strong>Other fields stay as they were decoded</strong>, also those that depend on the sport, such as <code>average_cadence_in_cycles_per_minute</code>. If you edit <code>sport</code>, edit <code>sub_sport</code> as well when the file's does not fit.</li>
-<li><strong>Deletion.</strong> When the user is deleted, the edits are deleted as well.</li>
+<li><strong>Deletion.</strong> When the file or its user is deleted, the edits are deleted as well.</li>
 </ul>
 <h3 id="sports">Sports</h3>
 <p>${names(SPORT_NAMES)}</p>

@@ -203,7 +203,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Events",
     description:
       `Creates an endpoint, at most ${MAX_ENDPOINTS}. It receives no events before its receiver has returned the challenge of a test event, which is sent at once ` +
-      "and, after failures, again by the retry schedule. `POST /api/events/test/` with `endpoint_id` and `challenge` sends another one. Store `webhook_secret`: it is not shown again.",
+      "and, after failures, again by the retry schedule. `POST /api/events/test/` with `endpoint_id` and `challenge` sends another one. The challenge may arrive before this response: a receiver that rejects it, because it does not know the secret yet, gets it again seconds later. Store `webhook_secret`: it is not shown again.",
   },
   "GET /api/endpoints/{endpoint_id}/": {
     operationId: "getEndpoint",

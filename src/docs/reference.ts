@@ -138,7 +138,7 @@ function webhooksChapter(document: OpenAPIObject, links: ReadonlyMap<string, str
   return {
     id: "webhooks",
     title: "Events that you receive",
-    html: `<p>Sent to your <code>event_url</code>; see <a href="#events">Receiving events</a>.</p>${articles.join("")}`,
+    html: `<p>Sent to your <code>event_url</code> or your endpoints; see <a href="#events">Receiving events</a>.</p>${articles.join("")}`,
     entries: events.map(({ type, operation }) => ({ id: idOf(operation), title: type })),
   };
 }

@@ -118,6 +118,18 @@ group("the OpenAPI document", () => {
     expect(nullable.map(([name]) => name)).toEqual([]);
   });
 
+  test("allows null in each field that refers to a named schema and may be null", () => {
+    // All parts of allOf must hold, so null beside a named schema that does not allow it is never valid.
+    const contradictions = describedSchemas().schemas.flatMap(([name, schema]) =>
+      [schema, ...innerSchemas(schema)]
+        .filter(({ allOf = [] }) =>
+          allOf.some((part) => !("$ref" in part) && [part.type].flat().includes("null")),
+        )
+        .map(() => name),
+    );
+    expect(contradictions).toEqual([]);
+  });
+
   test("allows unlisted fields in responses, because fields may be added", () => {
     expect(JSON.stringify(document.components)).not.toContain('"additionalProperties":false');
   });

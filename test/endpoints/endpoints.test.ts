@@ -229,6 +229,25 @@ describe("A new endpoint", () => {
     expect(queued).toEqual([]);
   });
 
+  test("has no misspelt setting: an unknown field is rejected and changes nothing", async () => {
+    const who = await newPartner();
+    playOutside({ [URL_2]: obedient });
+    const { endpoint_id } = await createVerified(who);
+    const path = `/api/endpoints/${endpoint_id}/`;
+    const before = await read(who, path);
+    for (const [method, to, body] of [
+      ["POST", "/api/endpoints/", { url: URL_2, event_type: ["file.imported"] }],
+      ["PATCH", path, { on_hold: true, event_type: [] }],
+      ["POST", `${path}rotate_secret/`, { overlap_in_hour: 0 }],
+      ["POST", `${path}recover/`, { since: "2026-11-01T00:00:00Z", until: "2026-11-02T00:00:00Z" }],
+    ] as const) {
+      const { errors } = await problemOf(await send(who, method, to, { body }), 400, "validation_failed");
+      expect(errors?.map(({ code }) => code)).toEqual(["unknown_parameter"]);
+    }
+    expect(await read(who, path)).toEqual(before);
+    expect(await endpointsOf(who)).toHaveLength(1);
+  });
+
   test("is rejected when the partner has five, also by requests at the same time", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const answers = await Promise.all(

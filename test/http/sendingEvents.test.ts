@@ -202,6 +202,7 @@ describe("a test event", () => {
       next_attempt_at: null,
       attempts: [{ status, answer: "seen" }],
     });
+    expect(await read(who, "/api/events/?type=test.ping")).toMatchObject({ data: [{ id: sent.id }] });
   });
 
   test("is sent by the scheduled sweep if the queue rejects it", async () => {

@@ -135,7 +135,7 @@ const patchRoute = createRoute({
   },
   responses: {
     200: {
-      description: "The activity after the edit, without laps, lengths and devices.",
+      description: "The activity after the edit, without its details.",
       content: { "application/json": { schema: activitySchema } },
     },
     202: {

@@ -51,7 +51,7 @@ const settings = {
   on_hold: z.boolean(),
 };
 const newEndpointSchema = z
-  .object({
+  .strictObject({
     url: settings.url,
     event_types: settings.event_types.optional(),
     include_history: settings.include_history.optional(),
@@ -59,7 +59,7 @@ const newEndpointSchema = z
   })
   .openapi("NewEndpoint");
 const changedEndpointSchema = z
-  .object(settings)
+  .strictObject(settings)
   .partial()
   .refine((changes) => Object.values(changes).some((value) => value !== undefined), {
     error: "Send at least one of `url`, `event_types`, `include_history` and `on_hold`.",
@@ -264,7 +264,7 @@ const recoverRoute = createRoute({
     query: noQuery,
     body: {
       required: true,
-      content: { "application/json": { schema: z.object({ since: instant }).openapi("Recovery") } },
+      content: { "application/json": { schema: z.strictObject({ since: instant }).openapi("Recovery") } },
     },
   },
   responses: {
@@ -310,7 +310,7 @@ const rotateRoute = createRoute({
       content: {
         "application/json": {
           schema: z
-            .object({ overlap_in_hours: z.int().min(0).max(OVERLAP_HOURS.max) })
+            .strictObject({ overlap_in_hours: z.int().min(0).max(OVERLAP_HOURS.max) })
             .partial()
             .openapi("Rotation"),
         },

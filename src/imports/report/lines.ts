@@ -11,7 +11,7 @@ export const reportFileSchema = z
     file_id: z.string(),
     summary_id: z.string(),
     status: fileStatusSchema,
-    error_code: fileErrorCodeSchema.nullable(),
+    error_code: orNull(fileErrorCodeSchema),
     start_time_in_seconds: z.number().nullable(),
     sport: z.string().nullable(),
     distance_in_meters: z.number().nullable(),
