@@ -197,6 +197,20 @@ test(
 );
 
 test(
+  "export of a user who does not exist fails and writes nothing",
+  async () => {
+    const of = path.join(folder, "nobody");
+    expect(await partner("export", "acme", "--to", of, "--user", "nobody")).toEqual({
+      exitCode: 1,
+      out: "",
+      err: 'The partner acme has no user "nobody". Nothing was written.\n',
+    });
+    await expect(readdir(of)).rejects.toMatchObject({ code: "ENOENT" });
+  },
+  SLOW,
+);
+
+test(
   "export names the files with damaged bytes and fails",
   async () => {
     const bucket = await openLocalBucket(state);

@@ -9,7 +9,7 @@ import {
   unwritableFolder,
   type Refusal,
 } from "../commandLine.ts";
-import { databasesAt } from "../databases.ts";
+import { databasesAt, type Database } from "../databases.ts";
 import { registryAt } from "../registries.ts";
 import { TARGET_FLAGS, readTarget, type Target } from "../target.ts";
 import { restoreBackup, writeBackup } from "./backup.ts";
@@ -96,6 +96,9 @@ async function exportTo(
   }
   const found = await source.database(partner.database);
   if (!found.ok) return found;
+  if (userId !== null && !(await hasUser(found.database, partnerId, userId))) {
+    return refuse(`The partner ${partnerId} has no user ${JSON.stringify(userId)}. Nothing was written.`);
+  }
   const exported = await exportPartner(found.database, source, partner, userId, path.resolve(to));
   const { rows, originals, kept, damaged } = exported;
   const counts = Object.entries(rows).map(([list, count]) => `${count} ${list}`);
@@ -105,6 +108,12 @@ async function exportTo(
     : refuse(
         `The bytes of ${damaged.length} files are missing or damaged: ${damaged.slice(0, 10).join(", ")}.`,
       );
+}
+
+/** Returns whether the database lists the user, as it does from the first ping until the erasure. */
+async function hasUser(database: Pick<Database, "run">, partnerId: string, userId: string): Promise<boolean> {
+  const sql = "SELECT 1 FROM users WHERE partner_id = ?1 AND user_id = ?2";
+  return (await database.run(sql, partnerId, userId)).length > 0;
 }
 
 async function restore(
