@@ -240,9 +240,10 @@ CREATE INDEX deliveries_by_creation ON deliveries (partner_id, kind, created_at,
 -- Events without a user's column, which expire.
 CREATE INDEX expiring_events ON deliveries (created_at)
   WHERE type IN ('test.ping', 'test.forged', 'outcomes.reported', 'user.erased');
-CREATE INDEX test_events_of_partner ON deliveries (partner_id, created_at) WHERE type IN ('test.ping', 'test.forged');
+CREATE INDEX test_events_of_partner ON deliveries (partner_id, updated_at) WHERE type IN ('test.ping', 'test.forged');
 CREATE INDEX deliveries_by_update ON deliveries (partner_id, kind, updated_at, delivery_id);
 CREATE INDEX deliveries_held ON deliveries (created_at) WHERE status = 'held';
+CREATE INDEX deliveries_held_of_endpoint ON deliveries (partner_id, endpoint_id, created_at) WHERE status = 'held';
 CREATE INDEX deliveries_of_endpoint ON deliveries (partner_id, endpoint_id, created_at, delivery_id) WHERE kind = 'event';
 
 -- Receivers of a partner's events, at most 5. A partner without rows has one, ep_default: the event_url of its settings.

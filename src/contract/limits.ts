@@ -104,6 +104,8 @@ export const OUTCOMES_IN_EVENT = 100;
 export const EVENTS_KEPT_FOR_MS = 30 * DAY_MS;
 /** Number of days for which an endpoint's attempts are counted. */
 export const ENDPOINT_DAYS = 14;
+/** Maximum number of valid secrets of an endpoint: each event has a signature for each of them. */
+export const MAX_WEBHOOK_SECRETS = 5;
 /** Time for which older secrets stay valid after a rotation, in hours. A day includes working hours in every time zone. */
 export const OVERLAP_HOURS = { default: 24, max: 720 } as const;
 /** Number of days that an overview covers. */

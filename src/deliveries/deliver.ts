@@ -128,10 +128,10 @@ async function deliverTo(
   });
   const [settled, released] = await database.batch<{ delivery_id: string }>([
     ...recordAttempt(database, message, claimed, result, endedAt),
-    ...(target.send && target.endpoint_id !== null
+    ...(target.send && target.endpoint !== null
       ? countAttempt(
           database,
-          { partner_id: message.partner_id, endpoint_id: target.endpoint_id, ...outcomeOf(claimed, attempt) },
+          { partner_id: message.partner_id, ...target.endpoint, ...outcomeOf(claimed, attempt) },
           endedAt,
         )
       : []),

@@ -7,7 +7,7 @@ import type { TestEvent } from "./bodies.pure.ts";
 import { FORGED } from "./forged.ts";
 import { EVENT_PREFIX } from "./ids.ts";
 import type { DeliveryMessage } from "./message.ts";
-import { hadTestEvents, insertDelivery, restartDelivery } from "./write.ts";
+import { countTestEvents, insertDelivery, restartDelivery } from "./write.ts";
 
 /**
  * Restarts the schedule of an event under its own id; the first attempt is due now. Returns false when the event is
@@ -29,6 +29,12 @@ export interface TestEventOptions {
 
 const DAY_MS = 24 * 60 * 60_000;
 
+/** Returns whether the partner has sent as many test events in the last 24 hours as it may. */
+export async function isAtTestLimit(env: Env, owner: Owner, nowMs: number): Promise<boolean> {
+  const sent = await countTestEvents(databaseFor(env, owner), owner.partner_id, nowMs - DAY_MS);
+  return sent >= TEST_EVENTS_A_DAY;
+}
+
 /** Sends a test event. Returns its id, or null when the partner has reached the limit of test events. */
 export async function sendTestEvent(
   env: Env,
@@ -37,8 +43,8 @@ export async function sendTestEvent(
   nowMs: number,
 ): Promise<string | null> {
   const partnerId = owner.partner_id;
+  if (await isAtTestLimit(env, owner, nowMs)) return null;
   const database = databaseFor(env, owner);
-  if (await hadTestEvents(database, partnerId, nowMs - DAY_MS, TEST_EVENTS_A_DAY)) return null;
   const delivery = { partner_id: partnerId, delivery_id: EVENT_PREFIX + randomId() };
   const body: TestEvent = {
     type: "test.ping",

@@ -1,6 +1,7 @@
 import { databaseFor } from "../database/databases.ts";
 import { DEFAULT_ENDPOINT, NO_ENDPOINT } from "../endpoints/endpoint.ts";
 import { endpointOfDelivery, receiverOf, type DeliveryEndpoint } from "../endpoints/read.ts";
+import type { StoredEndpoint } from "../endpoints/storedEndpoint.pure.ts";
 import type { Env } from "../env.ts";
 import { checkAddress } from "../outbound/address.ts";
 import { addressRules } from "../outbound/rules.ts";
@@ -23,8 +24,8 @@ export type Target =
       url: string;
       secrets: string[];
       agent: string;
-      /** Id of the endpoint. Null for the planner and for the `event_url` of a partner without endpoint settings. */
-      endpoint_id: string | null;
+      /** The endpoint. Null for the planner and for the `event_url` of a partner without endpoint settings. */
+      endpoint: Pick<StoredEndpoint, "endpoint_id" | "url"> | null;
     }
   | { send: false; as: UnsentAs; reason: string };
 
@@ -46,7 +47,7 @@ function planner(env: Env): Target {
   const secret = env.TRAINING_PLAN_SECRET ?? "";
   if (secret === "") return unsent("retried", "The planner's signing secret is not configured.");
   const agent = userAgent(addressRules(env, []));
-  return { send: true, url: env.TRAINING_PLAN_URL, secrets: [secret], agent, endpoint_id: null };
+  return { send: true, url: env.TRAINING_PLAN_URL, secrets: [secret], agent, endpoint: null };
 }
 
 async function receiver(env: Env, message: DeliveryMessage, nowMs: number): Promise<Target> {
@@ -68,14 +69,17 @@ async function receiver(env: Env, message: DeliveryMessage, nowMs: number): Prom
     url: address.url.href,
     secrets: secrets.map(({ secret }) => secret),
     agent: userAgent(rules),
-    endpoint_id: stored?.endpoint_id ?? null,
+    endpoint: stored && { endpoint_id: stored.endpoint_id, url: stored.url },
   };
 }
 
 /** The partner's own `event_url` and secrets. */
 const IMPLIED = { url: null, secrets: [] };
 
-/** Returns why an endpoint does not receive an event now, or null. Test events also reach one that is on hold or disabled. */
+/**
+ * Returns why an endpoint does not receive an event now, or null. Test events also reach one that is on hold, disabled or
+ * unverified. Others reach no receiver that has not returned a challenge, so that nobody is sent events against their will.
+ */
 function obstacleOf({ endpoint_id, type, stored, hasSettings }: DeliveryEndpoint): Target | null {
   if (endpoint_id === NO_ENDPOINT) return unsent("failed", "No endpoint receives events of this type.");
   const isImplied = endpoint_id === DEFAULT_ENDPOINT && !hasSettings;
@@ -84,5 +88,11 @@ function obstacleOf({ endpoint_id, type, stored, hasSettings }: DeliveryEndpoint
   if (isTest(type)) return null;
   if (stored.disabled_at !== null)
     return unsent("failed", "The endpoint is disabled. Recover it to send the event.");
-  return stored.on_hold_since === null ? null : unsent("held", "The endpoint is on hold.");
+  if (stored.on_hold_since !== null) return unsent("held", "The endpoint is on hold.");
+  return stored.verified_at === null
+    ? unsent(
+        "retried",
+        "The endpoint is unverified: its receiver has not returned the challenge of a test event.",
+      )
+    : null;
 }

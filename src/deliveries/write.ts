@@ -285,21 +285,19 @@ export function restartDeliveries(
     .bind(partnerId, JSON.stringify(deliveryIds), nowMs);
 }
 
-/** Returns whether the partner has sent at least this many test events since the instant. */
-export async function hadTestEvents(
-  db: D1Database,
-  partnerId: string,
-  sinceMs: number,
-  count: number,
-): Promise<boolean> {
-  const row = await db
+/**
+ * Returns how many test events the partner has sent since the instant. One that was sent again counts again, also for
+ * attempts before the instant; the schedule's own retries do not count.
+ */
+export async function countTestEvents(db: D1Database, partnerId: string, sinceMs: number): Promise<number> {
+  const sent = await db
     .prepare(
-      `SELECT 1 AS found FROM deliveries INDEXED BY test_events_of_partner
-       WHERE partner_id = ? AND type IN ('test.ping', '${FORGED}') AND created_at >= ? LIMIT 1 OFFSET ?`,
+      `SELECT total((created_at >= ?2) + attempts_before) AS sent FROM deliveries INDEXED BY test_events_of_partner
+       WHERE partner_id = ?1 AND type IN ('test.ping', '${FORGED}') AND updated_at >= ?2`,
     )
-    .bind(partnerId, sinceMs, count - 1)
-    .first();
-  return row !== null;
+    .bind(partnerId, sinceMs)
+    .first<number>("sent");
+  return sent ?? 0;
 }
 
 /** Deletes at most `limit` events of the types that expire, created before the instant. Returns how many. */

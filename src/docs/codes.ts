@@ -32,6 +32,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   import_completed: "No action is needed. To remove the imported files, delete them.",
   no_event_url: "Create an endpoint with `POST /api/endpoints/`, or ask us to set your `event_url`.",
   too_many_endpoints: "Change or delete one of your endpoints.",
+  too_many_secrets:
+    "Wait until one of the older secrets expires, or rotate with `overlap_in_hours` 0, which ends them at once.",
   endpoint_on_hold: "End the hold of the endpoint. This also sends the events that were held.",
   changed_meanwhile: "Read the resource, then send the request again if it is still needed.",
   event_in_delivery:
@@ -92,7 +94,7 @@ export const FAULT_CODES: Readonly<Record<FaultCode, string>> = {
   unknown_parameter: "The operation does not have this query parameter or field.",
   invalid_cursor: "The cursor is invalid, or belongs to another list or to other filters.",
   invalid_callback: "The value is neither an `http(s)` URL nor base64.",
-  address_refused: "Files are not downloaded from this address. `detail` gives the reason.",
+  address_refused: "The service sends no requests to this address. `detail` gives the reason.",
   file_too_large: `The file in base64 is larger than ${inBytes(MAX_INLINE_BYTES)} when decoded. Send a URL.`,
   not_fit: "The bytes do not begin like a FIT, gzip or zip file.",
 };

@@ -33,6 +33,7 @@ import {
   RETENTION_HOURS,
   RETRY_PAUSE_MS,
   STORE_RETRIES_FOR_MS,
+  MAX_WEBHOOK_SECRETS,
   TEST_EVENTS_A_DAY,
 } from "../contract/limits.ts";
 import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
@@ -217,6 +218,7 @@ function limitRows(): [what: string, most: string][] {
       `${inDigits(DEFAULT_QUOTAS.files)} files and ${inBytes(DEFAULT_QUOTAS.stored_bytes)}, unless agreed otherwise`,
     ],
     ["Test events", `${inDigits(TEST_EVENTS_A_DAY)} in 24 hours`],
+    ["Valid secrets of an endpoint", inDigits(MAX_WEBHOOK_SECRETS)],
   ];
 }
 

@@ -3,6 +3,7 @@ import {
   ENDPOINT_DAYS,
   EVENTS_HELD_FOR_MS,
   MAX_ENDPOINTS,
+  MAX_WEBHOOK_SECRETS,
   MAX_RETRIED_FILES,
   MAX_RR_INTERVALS,
   MAX_USERS,
@@ -181,7 +182,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "resendEvent",
     tag: "Events",
     description:
-      "Sends the event now, with the same `webhook-id`, and starts its retry schedule again. While an attempt is in progress or due, the response is 409 `event_in_delivery`.",
+      "Sends the event now, with the same `webhook-id`, and starts its retry schedule again. While an attempt is in progress or due, the response is 409 `event_in_delivery`. A test event that is sent again counts as another test event.",
   },
   "POST /api/events/test/": {
     operationId: "sendTestEvent",
@@ -214,7 +215,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "changeEndpoint",
     tag: "Events",
     description:
-      "Changes the fields that the body contains. A new `url` receives no events before it has returned a challenge. " +
+      "Changes the fields that the body contains. A new `url` receives no events before it has returned a challenge; their attempts fail until then. " +
       `While \`on_hold\` is true, events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}, then they fail. The end of the hold sends them, oldest first.`,
   },
   "DELETE /api/endpoints/{endpoint_id}/": {
@@ -233,7 +234,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "rotateEndpointSecret",
     tag: "Events",
     description:
-      "Creates a new secret. The older ones stay valid for `overlap_in_hours`. Until then an event has one signature for each secret.",
+      "Creates a new secret. The older ones stay valid for `overlap_in_hours`. Until then an event has one signature for each secret. " +
+      `At most ${MAX_WEBHOOK_SECRETS} secrets are valid at the same time.`,
   },
   "GET /api/users/": {
     operationId: "listUsers",

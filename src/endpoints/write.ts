@@ -1,9 +1,9 @@
-import { MAX_ENDPOINTS } from "../contract/limits.ts";
+import { MAX_ENDPOINTS, MAX_WEBHOOK_SECRETS } from "../contract/limits.ts";
 import { databaseFor } from "../database/databases.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
-import { newWebhookSecret, type Partner } from "../partners/partner.ts";
+import { newWebhookSecret, unexpired, type Partner } from "../partners/partner.ts";
 import { withNewSecret } from "../partners/rotate.ts";
 import { DEFAULT_ENDPOINT, ENDPOINT_PREFIX, IMPORT_COMPLETED, type EventType } from "./endpoint.ts";
 import { receiverOf } from "./read.ts";
@@ -22,10 +22,14 @@ export interface EndpointSettings {
 export type EndpointChanges = { [Name in keyof EndpointSettings]?: EndpointSettings[Name] | undefined };
 
 /**
- * Returns the statement that gives the partner's `event_url` a row of its own, before its first other row is written.
- * Changes nothing when the partner has rows or no `event_url`.
+ * Returns the statement that gives the partner's `event_url` a row of its own, before that row is changed or the first other row is written.
+ * Changes nothing when the partner has rows or no `event_url`, or when another endpoint is to be changed.
  */
-function keepDefault(db: D1Database, partner: Partner): D1PreparedStatement {
+function keepDefault(
+  db: D1Database,
+  partner: Partner,
+  changedId: string = DEFAULT_ENDPOINT,
+): D1PreparedStatement {
   const createdAt = Date.parse(partner.created_at);
   return db
     .prepare(
@@ -37,7 +41,7 @@ function keepDefault(db: D1Database, partner: Partner): D1PreparedStatement {
       partner.partner_id,
       JSON.stringify([IMPORT_COMPLETED]),
       createdAt,
-      partner.event_url === null ? 0 : 1,
+      partner.event_url === null || changedId !== DEFAULT_ENDPOINT ? 0 : 1,
     );
 }
 
@@ -82,6 +86,10 @@ export async function createEndpoint(
   return created !== undefined && created.meta.changes > 0 ? { endpoint_id, webhook_secret } : null;
 }
 
+/** SQL for the creation time of the oldest event that waits for the end of the hold. It may be older than the hold. */
+const OLDEST_HELD = `(SELECT min(d.created_at) FROM deliveries d INDEXED BY deliveries_held_of_endpoint
+  WHERE d.partner_id = ?1 AND d.endpoint_id = ?2 AND d.status = 'held')`;
+
 /**
  * Changes the settings that are given. A new URL makes the endpoint unverified and ends its failures. The end of a hold
  * makes the events due that waited. An endpoint that begins to receive outcomes receives those from now on. Returns false if
@@ -96,7 +104,7 @@ export async function changeEndpoint(
 ): Promise<boolean> {
   const db = databaseFor(env, partner);
   const [, changed] = await db.batch([
-    keepDefault(db, partner),
+    keepDefault(db, partner, endpointId),
     db
       .prepare(
         `UPDATE endpoints SET
@@ -109,7 +117,8 @@ export async function changeEndpoint(
            url = coalesce(?3, url), event_types = coalesce(?4, event_types),
            include_history = coalesce(?5, include_history),
            recover_since = CASE WHEN ?6 = 0 AND on_hold_since IS NOT NULL
-             THEN min(coalesce(recover_since, on_hold_since), on_hold_since) ELSE recover_since END,
+             THEN min(coalesce(recover_since, on_hold_since), on_hold_since, coalesce(${OLDEST_HELD}, on_hold_since))
+             ELSE recover_since END,
            on_hold_since = CASE WHEN ?6 IS NULL THEN on_hold_since WHEN ?6 = 1 THEN coalesce(on_hold_since, ?7) END
          WHERE partner_id = ?1 AND endpoint_id = ?2 AND deleted_at IS NULL`,
       )
@@ -135,7 +144,7 @@ export async function deleteEndpoint(
 ): Promise<boolean> {
   const db = databaseFor(env, partner);
   const [, deleted] = await db.batch([
-    keepDefault(db, partner),
+    keepDefault(db, partner, endpointId),
     db
       .prepare(
         `UPDATE endpoints SET deleted_at = ?3, url = NULL, secrets = '[]', on_hold_since = NULL, recover_since = NULL,
@@ -160,20 +169,24 @@ export async function deleteEndpoint(
   return deleted !== undefined && deleted.meta.changes > 0;
 }
 
-/** Adds a secret to an endpoint. The older ones expire within `overlapMs`. Returns the new secret, or null if another request rotated at the same time. */
+/**
+ * Adds a secret to an endpoint. The older ones expire within `overlapMs`. Returns the new secret, or why there is none:
+ * more than `MAX_WEBHOOK_SECRETS` would be valid, or another request rotated at the same time.
+ */
 export async function rotateEndpointSecret(
   env: Env,
   partner: Partner,
   endpoint: StoredEndpoint,
   overlapMs: number,
   nowMs: number,
-): Promise<{ secret_id: string; webhook_secret: string } | null> {
+): Promise<{ secret_id: string; webhook_secret: string } | "too_many_secrets" | "changed_meanwhile"> {
   const db = databaseFor(env, partner);
   const webhook_secret = newWebhookSecret();
   const current = receiverOf(partner, endpoint, nowMs).secrets;
   const rotated = withNewSecret(current, webhook_secret, overlapMs, new Date(nowMs));
+  if (unexpired(rotated.secrets, nowMs).length > MAX_WEBHOOK_SECRETS) return "too_many_secrets";
   const [, stored] = await db.batch([
-    keepDefault(db, partner),
+    keepDefault(db, partner, endpoint.endpoint_id),
     db
       .prepare(
         `UPDATE endpoints SET secrets = ?3
@@ -182,13 +195,13 @@ export async function rotateEndpointSecret(
       .bind(
         partner.partner_id,
         endpoint.endpoint_id,
-        JSON.stringify(rotated.secrets),
+        JSON.stringify(unexpired(rotated.secrets, nowMs)),
         JSON.stringify(endpoint.secrets),
       ),
   ]);
   return stored !== undefined && stored.meta.changes > 0
     ? { secret_id: rotated.secret_id, webhook_secret }
-    : null;
+    : "changed_meanwhile";
 }
 
 /** Requests that events since the time that failed or were held are sent again, and enables the endpoint. */
@@ -200,7 +213,7 @@ export async function requestRecovery(
 ): Promise<boolean> {
   const db = databaseFor(env, partner);
   const [, changed] = await db.batch([
-    keepDefault(db, partner),
+    keepDefault(db, partner, endpointId),
     db
       .prepare(
         `UPDATE endpoints SET recover_since = min(coalesce(recover_since, ?3), ?3), disabled_at = NULL, failing_since = NULL

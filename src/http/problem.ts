@@ -24,6 +24,7 @@ export const PROBLEMS = {
   no_event_url: { status: 409, title: "No event_url is configured" },
   original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
   too_many_endpoints: { status: 409, title: "The partner has too many endpoints" },
+  too_many_secrets: { status: 409, title: "The endpoint has too many valid secrets" },
   endpoint_on_hold: { status: 409, title: "The endpoint is on hold" },
   changed_meanwhile: { status: 409, title: "Another request changed the resource" },
   event_in_delivery: { status: 409, title: "The event is still being delivered" },

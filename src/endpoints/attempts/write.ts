@@ -7,6 +7,8 @@ import { includesOutcomes } from "../subscribers.ts";
 export interface EndpointAttempt {
   partner_id: string;
   endpoint_id: string;
+  /** The endpoint's `url` when the request was sent. */
+  url: string | null;
   /** Whether it was a test event. Tests are not counted. */
   isTest: boolean;
   delivered: boolean;
@@ -16,19 +18,20 @@ export interface EndpointAttempt {
 
 /**
  * Returns the statements that count an attempt and change the endpoint's state. They change nothing for an endpoint
- * without a row. Attempts that fail for `ENDPOINT_FAILS_FOR_MS` without a success disable the endpoint.
+ * without a row, or one whose URL has changed since the request. Attempts that fail for `ENDPOINT_FAILS_FOR_MS` without a success disable the endpoint.
  */
 export function countAttempt(
   db: D1Database,
-  { partner_id, endpoint_id, isTest, delivered, verified }: EndpointAttempt,
+  { partner_id, endpoint_id, url, isTest, delivered, verified }: EndpointAttempt,
   nowMs: number,
 ): D1PreparedStatement[] {
   const change = (assignments: string, condition: string) =>
     db
       .prepare(
-        `UPDATE endpoints SET ${assignments} WHERE partner_id = ?1 AND endpoint_id = ?2 AND created_at <= ?3 AND ${condition}`,
+        `UPDATE endpoints SET ${assignments}
+         WHERE partner_id = ?1 AND endpoint_id = ?2 AND url IS ?4 AND created_at <= ?3 AND ${condition}`,
       )
-      .bind(partner_id, endpoint_id, nowMs);
+      .bind(partner_id, endpoint_id, nowMs, url);
   if (isTest) {
     // A verified endpoint receives outcomes from now on.
     const position = `outcomes_time = CASE WHEN ${includesOutcomes("event_types")} THEN ${DATABASE_NOW} END, outcomes_place = ''`;

@@ -41,7 +41,7 @@ export async function readEvents(
   { partner_id, endpoint_id }: EndpointName,
   sinceMs: number,
   limit: number,
-): Promise<z.infer<typeof eventRows>> {
+): Promise<{ events: z.infer<typeof eventRows>; rowsRead: number }> {
   const found = await db
     .prepare(
       `SELECT delivery_id, created_at, status IN ('failed', 'held') AND type NOT IN ('${TEST}', '${FORGED}') AS is_match
@@ -51,5 +51,5 @@ export async function readEvents(
     )
     .bind(partner_id, endpoint_id, sinceMs, limit)
     .all();
-  return eventRows.parse(found.results);
+  return { events: eventRows.parse(found.results), rowsRead: found.meta.rows_read };
 }

@@ -28,7 +28,8 @@ export async function sweepRecoveries(
     let changed = await failHeldTooLong(db, nowMs, FAILED_PER_RUN);
     for (const endpoint of await endpointsToRecover(db, ENDPOINTS_PER_RUN)) {
       if (isUsedUp(allowance)) break;
-      changed += await recover(env, { db, database, ...endpoint }, nowMs);
+      const { sent } = await recover(env, { db, database, ...endpoint }, nowMs);
+      changed += sent;
     }
     return changed;
   });
@@ -36,31 +37,33 @@ export async function sweepRecoveries(
 
 /**
  * Sends again the next events of an endpoint that failed or were held since `recover_since`, a few pages. Ends the
- * recovery after the last one. Returns how many events were sent.
+ * recovery after the last one. Returns how many events were sent, and the number of rows read.
  */
 export async function recover(
   env: Env,
   endpoint: EndpointName & { db: D1Database; database: string },
   nowMs: number,
-): Promise<number> {
+): Promise<{ sent: number; rowsRead: number }> {
   let sent = 0;
+  let rowsRead = 0;
   for (let page = 0; page < PAGES_PER_RUN; page += 1) {
     const result = await recoverPage(env, endpoint, nowMs);
     sent += result.sent;
+    rowsRead += result.rowsRead;
     if (result.isLast) break;
   }
-  return sent;
+  return { sent, rowsRead };
 }
 
 async function recoverPage(
   env: Env,
   endpoint: EndpointName & { db: D1Database; database: string },
   nowMs: number,
-): Promise<{ sent: number; isLast: boolean }> {
+): Promise<{ sent: number; rowsRead: number; isLast: boolean }> {
   const { db, database, partner_id } = endpoint;
   const since = await readRecovery(db, endpoint);
-  if (since === null) return { sent: 0, isLast: true };
-  const rows = await readEvents(db, endpoint, since, EXAMINED_PER_PAGE);
+  if (since === null) return { sent: 0, rowsRead: 1, isLast: true };
+  const { events: rows, rowsRead } = await readEvents(db, endpoint, since, EXAMINED_PER_PAGE);
   const matches = rows.filter(({ is_match }) => is_match === 1).slice(0, SENT_PER_PAGE);
   const isLast = matches.length < SENT_PER_PAGE && rows.length < EXAMINED_PER_PAGE;
   // The next page begins at the time of the last row, because further rows may have the same time.
@@ -76,5 +79,5 @@ async function recoverPage(
       ids.map((delivery_id) => ({ body: { partner_id, delivery_id, database } })),
     );
   }
-  return { sent: ids.length, isLast };
+  return { sent: ids.length, rowsRead, isLast };
 }

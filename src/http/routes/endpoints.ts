@@ -1,10 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { inWords } from "../../contract/amounts.ts";
 import {
   EVENTS_HELD_FOR_MS,
   MAX_ENDPOINTS,
   MAX_JSON_BODY_BYTES,
   MAX_URL_CHARACTERS,
+  MAX_WEBHOOK_SECRETS,
   OVERLAP_HOURS,
 } from "../../contract/limits.ts";
 import { databaseFor } from "../../database/databases.ts";
@@ -23,7 +25,7 @@ import { randomId } from "../../identifiers.ts";
 import { checkAddress } from "../../outbound/address.ts";
 import { addressRules } from "../../outbound/rules.ts";
 import type { Partner } from "../../partners/partner.ts";
-import { endpoint } from "../context.ts";
+import { endpoint, type AppEnv } from "../context.ts";
 import { jsonBody } from "../jsonBody.ts";
 import {
   conflictProblem,
@@ -36,6 +38,7 @@ import {
 } from "../problem.ts";
 import type { RequestContext } from "../context.ts";
 import { instant, noQuery } from "../query.ts";
+import { chargeRows } from "../rateLimit.ts";
 
 const HOUR_MS = 60 * 60_000;
 
@@ -213,17 +216,17 @@ export const changeEndpoint = endpoint(patchRoute, async (c) => {
   if (view === null) return notFound(c, "endpoint");
   if (changes.url !== undefined && view.state === "unverified")
     await sendChallenge(c.env, partner, endpoint_id, nowMs);
-  if (changes.on_hold === false) await recoverNow(c.env, partner, endpoint_id, nowMs);
+  if (changes.on_hold === false) await recoverNow(c, endpoint_id, nowMs);
   return c.json(view, 200);
 });
 
-async function recoverNow(env: Env, partner: Partner, endpointId: string, nowMs: number): Promise<number> {
-  const { partner_id, database } = partner;
-  return recover(
-    env,
-    { db: databaseFor(env, partner), database, partner_id, endpoint_id: endpointId },
-    nowMs,
-  );
+/** Sends the first events of a recovery, and counts the rows that it examines. */
+async function recoverNow(c: Context<AppEnv>, endpoint_id: string, nowMs: number): Promise<void> {
+  const { env } = c;
+  const { partner_id, database } = c.var.partner;
+  const db = databaseFor(env, c.var.partner);
+  const { rowsRead } = await recover(env, { db, database, partner_id, endpoint_id }, nowMs);
+  chargeRows(c, rowsRead);
 }
 
 const deleteRoute = createRoute({
@@ -292,7 +295,7 @@ export const recoverEndpoint = endpoint(recoverRoute, async (c) => {
   }
   const nowMs = Date.now();
   await write.requestRecovery(c.env, partner, endpoint_id, c.req.valid("json").since);
-  await recoverNow(c.env, partner, endpoint_id, nowMs);
+  await recoverNow(c, endpoint_id, nowMs);
   const view = await viewOf(c.env, partner, endpoint_id);
   return view === null ? notFound(c, "endpoint") : c.json(view, 202);
 });
@@ -330,7 +333,7 @@ const rotateRoute = createRoute({
     },
     ...writeProblems,
     ...notFoundProblem,
-    ...conflictProblem("changed_meanwhile"),
+    ...conflictProblem("changed_meanwhile", "too_many_secrets"),
   },
 });
 
@@ -347,8 +350,15 @@ export const rotateEndpointSecret = endpoint(rotateRoute, async (c) => {
     overlap_in_hours * HOUR_MS,
     Date.now(),
   );
-  const view = rotated === null ? null : await viewOf(c.env, partner, endpoint_id);
-  if (rotated === null || view === null) {
+  if (rotated === "too_many_secrets") {
+    return problem(
+      c,
+      "too_many_secrets",
+      `The endpoint has ${MAX_WEBHOOK_SECRETS} valid secrets, which is the maximum. Wait until one of them expires, or send \`"overlap_in_hours": 0\`, which ends the older ones at once.`,
+    );
+  }
+  const view = rotated === "changed_meanwhile" ? null : await viewOf(c.env, partner, endpoint_id);
+  if (rotated === "changed_meanwhile" || view === null) {
     return problem(
       c,
       "changed_meanwhile",

@@ -3,6 +3,7 @@ import { TEST_EVENTS_A_DAY } from "../../contract/limits.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { eventSchema, eventStatusSchema, eventWithAttemptsSchema } from "../../deliveries/event.ts";
 import * as read from "../../deliveries/read.ts";
+import { TEST } from "../../deliveries/forged.ts";
 import * as sending from "../../deliveries/sendEvent.ts";
 import { NO_ENDPOINT } from "../../endpoints/endpoint.ts";
 import { storedEndpoint, storedEndpoints } from "../../endpoints/read.ts";
@@ -79,6 +80,18 @@ const accepted = {
   ...readProblems,
 };
 
+/** Retry-After at the daily limit. An event of the previous day has probably left the 24-hour window by then. */
+const TEST_EVENT_RETRY_SECONDS = 3_600;
+
+function testLimit(c: RequestContext) {
+  const limit = TEST_EVENTS_A_DAY.toLocaleString("en");
+  return rateLimited(
+    c,
+    `The partner sent ${limit} test events in the last 24 hours, which is the limit. Send the request again after the time in \`Retry-After\`.`,
+    TEST_EVENT_RETRY_SECONDS,
+  );
+}
+
 const resendRoute = createRoute({
   method: "post",
   path: "/api/events/{id}/resend/",
@@ -97,6 +110,7 @@ export const resendEvent = endpoint(resendRoute, async (c) => {
   const event = await read.readEvent(c.env, partner, id);
   if (event === null) return notFound(c, "event");
   if ((await storedEndpoint(c.env, partner, event.endpoint_id ?? NO_ENDPOINT)) === null) return noEventUrl(c);
+  if (event.type === TEST && (await sending.isAtTestLimit(c.env, partner, Date.now()))) return testLimit(c);
   if (!(await sending.resendEvent(c.env, partner, id, Date.now()))) {
     return problem(
       c,
@@ -124,9 +138,6 @@ const testRoute = createRoute({
   responses: { ...accepted, ...notFoundProblem, ...conflictProblem("no_event_url") },
 });
 
-/** Retry-After at the daily limit. An event of the previous day has probably left the 24-hour window by then. */
-const TEST_EVENT_RETRY_SECONDS = 3_600;
-
 export const sendTestEvent = endpoint(testRoute, async (c) => {
   const { partner } = c.var;
   const query = c.req.valid("query");
@@ -139,14 +150,7 @@ export const sendTestEvent = endpoint(testRoute, async (c) => {
     return query.endpoint_id === undefined ? noEventUrl(c) : notFound(c, "endpoint");
   const { endpoint_id } = receiver;
   const eventId = await sending.sendTestEvent(c.env, partner, { ...query, endpoint_id }, Date.now());
-  if (eventId === null) {
-    const limit = TEST_EVENTS_A_DAY.toLocaleString("en");
-    return rateLimited(
-      c,
-      `The partner sent ${limit} test events in the last 24 hours, which is the limit. Send the request again after the time in \`Retry-After\`.`,
-      TEST_EVENT_RETRY_SECONDS,
-    );
-  }
+  if (eventId === null) return testLimit(c);
   const event = await read.readEvent(c.env, partner, eventId);
   if (event === null) throw new Error("a test event cannot be read after it was stored");
   return c.json(event, 202);
