@@ -2,12 +2,14 @@ import type { Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { decodeParts } from "../fit/index.ts";
 import { logLine } from "../log.ts";
+import type { IntakeHold } from "../memory/budget.ts";
 import { NO_DETAILS, type ActivityWithParts } from "./activity.ts";
 import { decodeStored } from "./decodeStored.ts";
 import { parseActivityId, readStoredActivity, withDuplicate } from "./read.ts";
 
+/** `hold` is the memory reserved for the activity and its JSON, which can have megabytes. The caller releases it. */
 export type ActivityAnswer =
-  | { ok: true; activity: ActivityWithParts }
+  | { ok: true; hold: IntakeHold; activity: ActivityWithParts }
   | { ok: false; code: "no_activity" | "original_missing" | "original_damaged" | "memory_short" };
 
 /**
@@ -34,11 +36,12 @@ export async function readActivityWithDetails(
     const decoded = await decodeStored(owner.partner_id, object, count, (fit) =>
       decodeParts(fit, { sessionIndex, fallbackStartInSeconds: stored.startTimeInSeconds }),
     );
-    if (decoded.ok) decoded.hold.release();
-    if (!decoded.ok && decoded.code !== "original_damaged") return decoded;
-    const details = decoded.ok ? (decoded.value ?? (stored.isCurrent ? null : NO_DETAILS)) : null;
-    if (details === null) return damaged(owner, fileId);
-    return { ok: true, activity: { ...activity, ...details } };
+    if (!decoded.ok) return decoded.code === "original_damaged" ? damaged(owner, fileId) : decoded;
+    const { hold, value } = decoded;
+    const details = value ?? (stored.isCurrent ? null : NO_DETAILS);
+    if (details !== null) return { ok: true, hold, activity: { ...activity, ...details } };
+    hold.release();
+    return damaged(owner, fileId);
   }
   logLine({ unit: "setback", outcome: "original_missing", partner_id: owner.partner_id, file_id: fileId });
   return { ok: false, code: "original_missing" };

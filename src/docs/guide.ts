@@ -205,7 +205,7 @@ function limitRows(): [what: string, most: string][] {
     ],
     [
       "Requests",
-      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and the same number for all other requests, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity, its streams or its beat-to-beat intervals) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. The size of a response with streams or intervals counts in the same way. A request for a list, the overview or a user counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads, including rows that its filters skip.`,
+      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and the same number for all other requests, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity, its streams or its beat-to-beat intervals) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. The size of their responses counts in the same way. A request for a list, the overview or a user counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads, including rows that its filters skip.`,
     ],
     [
       "Files",

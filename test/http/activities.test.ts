@@ -13,6 +13,7 @@ import { activityFile } from "../../src/fitWriter/activityFile.ts";
 import { pageOf } from "../../src/http/pages.ts";
 import { fileId } from "../../src/identifiers.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
+import { FitBuilder, T0 } from "../support/fitBuilder.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { RIDE, rideFile } from "../support/rideFile.ts";
@@ -544,5 +545,42 @@ describe("beat-to-beat intervals", () => {
     expect((await intervals(partner, id)).time_in_seconds).toHaveLength(24_995);
     expect(taken.tryGrowTo(INTAKE_BYTES)).toBe(true);
     taken.release();
+  });
+});
+
+describe("the details of a hostile file", () => {
+  /** Returns a file whose details have megabytes: many laps, each with long texts in developer fields. */
+  function fileOfManyLaps(): Uint8Array<ArrayBuffer> {
+    const text = "\u2603".repeat(64);
+    const builder = new FitBuilder().fileId();
+    for (const field of [0, 1, 2, 3]) {
+      builder.fieldDescription(field, text, "string", [[8, "string", text]]);
+    }
+    builder.record(0, [[3, "uint8", 120]]);
+    for (let lap = 0; lap < 1_000; lap += 1) {
+      builder.message(19, [[2, "uint32", T0 + lap]], {
+        local: 3,
+        developer: [0, 1, 2, 3].map((field) => [field, 0, "string", text] as const),
+      });
+    }
+    return new Uint8Array(builder.session().build());
+  }
+
+  test("count by their size, and reserve memory until they are read", async () => {
+    const partner = await newPartner({ limits: { requests_per_minute: 30, files_per_minute: null } });
+    const file = fileOfManyLaps();
+    const id = await storedRide(partner, "laps", file);
+    const others = requestMemory("another-partner");
+    const response = await app.request(`/api/activities/${id}/`, { headers: partner.headers }, env);
+    expect(response.status).toBe(200);
+    expect(others.tryGrowTo(INTAKE_BYTES - 2 * 1024 * 1024)).toBe(false);
+    const body = await response.text();
+    expect(body.length).toBeGreaterThan(1_500_000);
+    expect(others.tryGrowTo(INTAKE_BYTES)).toBe(true);
+    others.release();
+    const left = Number(/"read";r=(-?\d+)/.exec(response.headers.get("RateLimit") ?? "")?.[1]);
+    const parts = (bytes: number) => Math.ceil(bytes / (256 * 1024));
+    // The limit allows another request every two seconds.
+    expect(30 - left).toBeGreaterThanOrEqual(parts(body.length) + parts(file.byteLength) - 3);
   });
 });

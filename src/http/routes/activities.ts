@@ -120,7 +120,19 @@ export const getActivity = endpoint(getRoute, async (c) => {
   const found = await readActivityWithDetails(c.env, c.var.partner, activity_id, (bytes) =>
     chargeBytes(c, bytes),
   );
-  return found.ok ? c.json(found.activity, 200) : refuse(c, found.code);
+  if (!found.ok) return refuse(c, found.code);
+  const { hold, activity } = found;
+  let isHeldByResponse = false;
+  try {
+    const response = heldJson(c, activity, hold);
+    isHeldByResponse = response !== null;
+    return response ?? memoryShort(c);
+  } catch (fault) {
+    if (fault instanceof MemoryShortage) return memoryShort(c);
+    throw fault;
+  } finally {
+    if (!isHeldByResponse) hold.release();
+  }
 });
 
 const patchRoute = createRoute({
