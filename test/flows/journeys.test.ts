@@ -4,6 +4,7 @@ import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { randomId } from "../../src/identifiers.ts";
+import { NO_EVENT_URL } from "../../src/imports/import.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { problemOf, send } from "../support/http.ts";
 import { once, playOutside, type Answer } from "../support/outside.ts";
@@ -268,7 +269,7 @@ describe("a first import", () => {
   test("accepts the task without an event URL, and says so", async () => {
     const who = await newPartner();
     const started = await task(who, { event_id: "e1" });
-    expect(started["warnings"]).toHaveLength(1);
+    expect(started["warnings"]).toEqual(["nothing_held", NO_EVENT_URL]);
   });
 });
 

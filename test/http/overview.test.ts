@@ -42,6 +42,10 @@ test("the overview counts the last 14 days: files by day and status, failures by
   await seed("5", today - 2 * DAY_MS, { status: "held", version: 500 });
   await seed("6", today - 2 * DAY_MS, { status: "held", version: 50 });
   await seed("7", today - 14 * DAY_MS);
+  await seed("9", today - DAY_MS, {
+    status: "skipped",
+    error: JSON.stringify({ code: "import_cancelled", detail: "d", http_status: null, retryable: true }),
+  });
   await seed("8", today - 29 * DAY_MS, { status: "held", version: 500 });
   await seedImport(names, { status: "running", through_version: 100, requested_at: now, completed_at: null });
   await seedImport(names, { requested_at: now });
@@ -52,7 +56,7 @@ test("the overview counts the last 14 days: files by day and status, failures by
   expect(overview).toMatchObject({
     since: new Date(today - 13 * DAY_MS).toISOString(),
     capped: false,
-    files: { held: 1, queued: 1, imported: 1, failed: 3 },
+    files: { held: 1, queued: 1, imported: 1, failed: 3, skipped: 1 },
     failures: [
       { code: "callback_gone", files: 2 },
       { code: "not_fit", files: 1 },
@@ -63,9 +67,9 @@ test("the overview counts the last 14 days: files by day and status, failures by
   });
   expect(overview.days).toHaveLength(14);
   expect(overview.days.slice(-3)).toEqual([
-    { day: dayOf(today - 2 * DAY_MS), held: 1, queued: 1, imported: 0, failed: 0 },
-    { day: dayOf(today - DAY_MS), held: 0, queued: 0, imported: 0, failed: 2 },
-    { day: dayOf(today), held: 0, queued: 0, imported: 1, failed: 1 },
+    { day: dayOf(today - 2 * DAY_MS), held: 1, queued: 1, imported: 0, failed: 0, skipped: 0 },
+    { day: dayOf(today - DAY_MS), held: 0, queued: 0, imported: 0, failed: 2, skipped: 1 },
+    { day: dayOf(today), held: 0, queued: 0, imported: 1, failed: 1, skipped: 0 },
   ]);
 });
 

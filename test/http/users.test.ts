@@ -57,6 +57,7 @@ describe("users", () => {
       seedFile({ ...user, source, summaryId }, columns);
     await file("garmin", "a", { activity_count: 3, received_at: NOON + 4 });
     await file("garmin", "b", { status: "failed", received_at: NOON });
+    await file("garmin", "e", { status: "skipped", received_at: NOON });
     await file("garmin", "c", { status: "held", version: 50, received_at: NOON + 1 });
     await file("garmin", "d", { status: "held", version: 5_000, received_at: NOON + 3 });
     await file("wahoo", "a", { status: "held", version: 50, received_at: NOON + 2 });
@@ -74,14 +75,14 @@ describe("users", () => {
       sources: [
         {
           source: "garmin",
-          files: { total: 4, held: 1, queued: 1, imported: 1, failed: 1 },
+          files: { total: 5, held: 1, queued: 1, imported: 1, failed: 1, skipped: 1 },
           activities: 3,
           last_ping_at: "2026-06-01T12:00:00.004Z",
           oldest_held_received_at: "2026-06-01T12:00:00.003Z",
         },
         {
           source: "wahoo",
-          files: { total: 1, held: 1, queued: 0, imported: 0, failed: 0 },
+          files: { total: 1, held: 1, queued: 0, imported: 0, failed: 0, skipped: 0 },
           activities: 0,
           last_ping_at: "2026-06-01T12:00:00.002Z",
           oldest_held_received_at: "2026-06-01T12:00:00.002Z",
