@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { COLLECTOR_LENGTH } from "../../src/identifiers.ts";
+import { COLLECTOR_LENGTH, FILE_LENGTH } from "../../src/identifiers.ts";
 import { MAX_COUNTED, overviewSchema } from "../../src/overview/overview.ts";
 import { answerOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -86,7 +86,7 @@ test("the overview is capped only if there are more files than it may count", as
         `INSERT INTO files (partner_id, file_id, user_id, source, summary_id, priority, overwrite_mode,
          start_time_in_seconds, status, version, revision, received_at, received_batch, updated_at, updated_batch)
        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2)
-       SELECT ?1, ?3 || i, 'u', 's', 'x' || i, 1, 0, '1', 'imported', 1, 1, ?4, 'many', ?4, 'many' FROM n`,
+       SELECT ?1, substr(?3, 1, ${COLLECTOR_LENGTH}) || printf('%0${FILE_LENGTH}d', i), 'u', 's', 'x' || i, 1, 0, '1', 'imported', 1, 1, ?4, 'many', ?4, 'many' FROM n`,
       )
       .bind(who.partnerId, MAX_COUNTED.files - 1, id, now),
     databaseOf(who)
