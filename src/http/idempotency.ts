@@ -29,7 +29,7 @@ interface IdempotentAction<T> {
   run(): Promise<{ ok: true; outcome: T } | UserErased>;
   /** Returns the text to store: with the same request, enough to rebuild the outcome. It contains no personal data. */
   serialize(outcome: T): string;
-  rebuild(stored: string): T;
+  rebuild(stored: string): T | Promise<T>;
 }
 
 /**
@@ -51,7 +51,7 @@ export async function runOnce<T>(c: Context<AppEnv>, key: string | undefined, ac
   const claimed = await claimRequest(database, name, content, Date.now());
   switch (claimed.state) {
     case "answered":
-      return { ok: true as const, outcome: action.rebuild(claimed.answer) };
+      return { ok: true as const, outcome: await action.rebuild(claimed.answer) };
     case "in_flight":
       return {
         ok: false as const,

@@ -3,7 +3,8 @@ import { createScheduledController } from "cloudflare:test";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import worker from "../../src/index.ts";
-import { faultsOf, problemOf, send } from "../support/http.ts";
+import { taskResponseSchema } from "../../src/imports/import.ts";
+import { answerOf, faultsOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { base64, pingOf } from "../flows/partnerActs.ts";
@@ -100,6 +101,23 @@ describe("a request with an Idempotency-Key", () => {
     for (const word of ["secret", "user-1", "watch", "held", "never-came"]) {
       expect(JSON.stringify(kept)).not.toContain(word);
     }
+  });
+
+  test("repeats the user's other sources with held files without storing their names", async () => {
+    const who = await newPartner();
+    await pings(who, null, [{ ...RIDE, source: "phone", priority: 0 }]);
+    const task = async () =>
+      answerOf(
+        await send(who, "POST", TASKS, { body: TASK, headers: { "Idempotency-Key": "key" } }),
+        202,
+        taskResponseSchema,
+      );
+    const first = await task();
+    expect(first).toMatchObject({ repeated: false, held_under_other_source: ["phone"] });
+    // The repetition reads the import, not the sources as they are now.
+    await send(who, "POST", TASKS, { body: { ...TASK, source: "phone" } });
+    expect(await task()).toEqual(first);
+    expect(JSON.stringify(await records(who))).not.toContain("phone");
   });
 
   test("stores little data for a large response", async () => {

@@ -11,6 +11,7 @@ import {
   NO_EVENT_URL,
   type ImportAnswer,
 } from "../../imports/import.ts";
+import { readImport } from "../../imports/read.ts";
 import { missingOf, previewImport, startImport } from "../../imports/startImport.ts";
 import { taskSchema, type Task } from "../../imports/task.ts";
 import { importWarnings } from "../../imports/warnings.pure.ts";
@@ -43,7 +44,7 @@ const route = createRoute({
   },
 });
 
-/** The part of a response that is stored. With the same task, the whole response can be rebuilt from it. */
+/** The part of a response that is stored. With the same task and its import, the whole response can be rebuilt from it. */
 const storedSchema = z.object({
   import_id: z.string(),
   status: z.enum(IMPORT_STATUSES),
@@ -51,22 +52,37 @@ const storedSchema = z.object({
   repeated: z.boolean(),
   missing: z.array(z.number()).nullable(),
   sendable: z.boolean(),
-  held_under_other_source: z.array(z.string()).nullable().default(null),
 });
 type StoredAnswer = z.infer<typeof storedSchema>;
 
-async function storedAnswer(
+interface TaskOutcome extends StoredAnswer {
+  /** Names that the partner chose. Not stored with the answer, because the import has them. */
+  held_under_other_source: string[] | null;
+}
+
+async function outcomeOf(
   env: Env,
   partner: Partner,
   { import: row, repeated, missing }: StartedImport,
-): Promise<StoredAnswer> {
+): Promise<TaskOutcome> {
   const { import_id, status } = row;
   const sendable = row.event_id === null || (await receivesImports(env, partner));
   const { held_under_other_source = null } = row;
   return { import_id, status, ...countsOf(row), repeated, missing, sendable, held_under_other_source };
 }
 
-function answerOf(task: Task, outcome: StoredAnswer): ImportAnswer {
+/** Returns the text to store. Parsing removes the other sources. */
+function serialized(outcome: TaskOutcome): string {
+  return JSON.stringify(storedSchema.parse(outcome));
+}
+
+async function rebuilt(env: Env, partner: Partner, stored: string): Promise<TaskOutcome> {
+  const answer = storedSchema.parse(JSON.parse(stored));
+  const found = answer.total > 0 ? null : await readImport(env, partner, answer.import_id);
+  return { ...answer, held_under_other_source: found?.held_under_other_source ?? null };
+}
+
+function answerOf(task: Task, outcome: TaskOutcome): ImportAnswer {
   const { user_id, source, is_initial_import, event_id = null } = task;
   const { import_id, status, repeated, sendable } = outcome;
   const missing = missingOf(task, outcome.missing);
@@ -89,16 +105,16 @@ export const postTask = endpoint(route, async (c) => {
   const { partner } = c.var;
   if (c.req.valid("query").dry_run === "true") {
     const started = await previewImport(c.env, partner, task);
-    return c.json(answerOf(task, await storedAnswer(c.env, partner, started)), 202);
+    return c.json(answerOf(task, await outcomeOf(c.env, partner, started)), 202);
   }
   const started = await runOnce(c, c.req.valid("header")["Idempotency-Key"], {
     userHashes: [userHash(partner.partner_id, task.user_id)],
     run: async () => {
       const done = await startImport(c.env, partner, task);
-      return done.ok ? { ok: true, outcome: await storedAnswer(c.env, partner, done.outcome) } : done;
+      return done.ok ? { ok: true, outcome: await outcomeOf(c.env, partner, done.outcome) } : done;
     },
-    serialize: (outcome) => JSON.stringify(outcome),
-    rebuild: (text) => storedSchema.parse(JSON.parse(text)),
+    serialize: serialized,
+    rebuild: async (stored) => rebuilt(c.env, partner, stored),
   });
   if (!started.ok) return started.response;
   const answer = answerOf(task, started.outcome);
