@@ -45,9 +45,11 @@ export function skipUnclaimed(turn: CollectorTurn): void {
 function skipFiles(turn: CollectorTurn, row: ImportState): void {
   const { storage, identity, now } = turn;
   const found = storage.files.toSkip(row, FILES_PER_TURN);
-  const claimed = storage.dispatches.claimedFiles();
+  const claimed = storage.dispatches.claimedVersions();
   const skipped = found.flatMap((before) => {
-    const after = claimed.has(before.file_id) ? before : skip(before, now);
+    // A claim of an older version ends without an outcome of this one.
+    const isClaimed = claimed.get(before.file_id)?.has(before.current?.version ?? 0) ?? false;
+    const after = isClaimed ? before : skip(before, now);
     return after === before ? [] : [{ before, after }];
   });
   storage.files.write(skipped.map(({ after }) => after));

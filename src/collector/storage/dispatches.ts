@@ -46,10 +46,15 @@ export class DispatchStorage {
       .map((row) => row.dispatch_id);
   }
 
-  /** Returns the ids of all files that an importer has claimed. */
-  claimedFiles(): Set<string> {
-    const claimed = this.#select("state = 'claimed'");
-    return new Set(claimed.flatMap(({ files }) => files.map(([fileId]) => fileId)));
+  /** Returns the versions that an importer has claimed, by file id. */
+  claimedVersions(): Map<string, Set<number>> {
+    const versions = new Map<string, Set<number>>();
+    for (const { files } of this.#select("state = 'claimed'")) {
+      for (const [fileId, version] of files) {
+        versions.set(fileId, (versions.get(fileId) ?? new Set()).add(version));
+      }
+    }
+    return versions;
   }
 
   /** Returns the due dispatches, longest overdue first. */
