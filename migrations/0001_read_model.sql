@@ -27,7 +27,7 @@ CREATE TABLE files (
   failed_version        INTEGER,                    -- the version of failed_object_key
   sha256                TEXT,                       -- of the readable version, else of the failed one
   size_in_bytes         INTEGER,
-  edits                 TEXT,                       -- JSON { version, activity_name, activities }, also of versions to come
+  edits                 TEXT,                       -- JSON { version, file_version, activity_name, activities }, also of versions to come
   warnings              TEXT NOT NULL DEFAULT '[]', -- JSON array of the readable version's warnings
   activity_count        INTEGER NOT NULL DEFAULT 0, -- sessions of the readable version
   decoder_version       INTEGER NOT NULL DEFAULT 0, -- version of the decoder that created the stored activities

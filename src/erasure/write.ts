@@ -173,7 +173,7 @@ export async function readFiles(
 /** Returns statements that delete the range's files up to the bound, and their activities. */
 export function deleteFiles(db: D1Database, erasure: Erasure, range: IdRange): D1PreparedStatement[] {
   const from = `files f WHERE ${inRange("file_id")}`;
-  return removeFiles(db, { from, bound: "?5", editsBound: "?5", values: rangeValues(erasure, range) });
+  return removeFiles(db, { from, bound: "?5", values: rangeValues(erasure, range) });
 }
 
 /** Returns the statement that counts files and activities for the receipt. Run it before those that delete them. */

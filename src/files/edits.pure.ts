@@ -13,8 +13,10 @@ export interface ActivityEdits {
 
 /** A partner's edits of a file and its activities. They stay when the file is imported or decoded again. */
 export interface FileEdits {
-  /** Rises with each edit: its time in Unix milliseconds, raised when needed. An erasure up to it deletes the edits. */
+  /** Rises with each edit: its time in Unix milliseconds, raised when needed. */
   version: number;
+  /** The file's newest version at the last edit. An erasure or a deletion that covers this version removes the edits. */
+  file_version: number;
   activity_name?: string | undefined;
   /** By session index. Activities without edits are missing. */
   activities: Readonly<Record<string, ActivityEdits>>;
@@ -28,7 +30,7 @@ export type ActivityChange = Changes<ActivityEdits>;
 /** A change of a file's edits, or of those of one of its activities. */
 export type EditChange = { file: FileChange } | { session_index: number; activity: ActivityChange };
 
-const NO_EDITS: FileEdits = { version: 0, activities: {} };
+const NO_EDITS: FileEdits = { version: 0, file_version: 0, activities: {} };
 
 function after<T>(before: T | undefined, change: T | null | undefined): T | undefined {
   return change === undefined ? before : (change ?? undefined);
@@ -49,17 +51,22 @@ function changed(edits: FileEdits, change: EditChange): FileEdits {
   return { ...edits, activities: isEdited ? { ...others, [session_index]: edited } : others };
 }
 
-/** Returns a file's edits after a change. The same object when nothing changes. */
-export function withChange(edits: FileEdits | null, change: EditChange, nowMs: number): FileEdits | null {
+/** Returns a file's edits after a change, with the file's newest version. The same object when nothing changes. */
+export function withChange(
+  edits: FileEdits | null,
+  change: EditChange,
+  fileVersion: number,
+  nowMs: number,
+): FileEdits | null {
   const before = edits ?? NO_EDITS;
   const edited = changed(before, change);
   if (storedEdits(edited) === storedEdits(before)) return edits;
-  return { ...edited, version: Math.max(nowMs, before.version + 1) };
+  return { ...edited, version: Math.max(nowMs, before.version + 1), file_version: fileVersion };
 }
 
 /** Returns edits as they are stored. */
-export function storedEdits({ version, activity_name, activities }: FileEdits): string {
-  return JSON.stringify({ version, activity_name, activities });
+export function storedEdits({ version, file_version, activity_name, activities }: FileEdits): string {
+  return JSON.stringify({ version, file_version, activity_name, activities });
 }
 
 /** Parses stored edits. Ignores fields that this version of the code does not know. */
@@ -77,6 +84,7 @@ export function parseEdits(stored: string | null): FileEdits | null {
   });
   return {
     version: count(fields["version"]),
+    file_version: count(fields["file_version"]),
     activity_name: textOrNull(fields["activity_name"]) ?? undefined,
     activities: Object.fromEntries(activities),
   };

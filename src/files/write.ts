@@ -1,5 +1,5 @@
 import { notErased } from "../erasure/guard.ts";
-import { storedEdits, type FileEdits } from "./edits.pure.ts";
+import type { FileEdits } from "./edits.pure.ts";
 import type { FileError, FileStatus, StoredObject } from "./file.ts";
 import { PING_FIELDS, type PingFields } from "./pingFields.pure.ts";
 import { newBatchId, COLLECTOR_LENGTH, ROUTE_LENGTH } from "../identifiers.ts";
@@ -45,9 +45,10 @@ export interface ImportedFile extends FileProjection {
   decoder_version: number;
 }
 
-/** Skips versions that an erasure of the user or a deletion of the file covers. */
-const NOT_REMOVED = `${notErased("j.value->>'user_hash'", "j.value->>'version'")}
-  AND ${notDeleted("j.value->>'file_id'", "j.value->>'version'")}`;
+/** Returns the SQL condition that no erasure of the user and no deletion of the file covers the version. */
+const notRemoved = (version: string) =>
+  `${notErased("j.value->>'user_hash'", version)} AND ${notDeleted("j.value->>'file_id'", version)}`;
+const NOT_REMOVED = notRemoved("j.value->>'version'");
 
 /** Columns of the newest version. An older version that settles late leaves them unchanged. */
 const PING_COLUMNS = [
@@ -192,7 +193,7 @@ export function projectEdits(
   files: readonly EditedFile[],
 ): D1PreparedStatement[] {
   const rows = files.flatMap(({ file_id, user_hash, edits }) =>
-    edits === null ? [] : { file_id, user_hash, version: edits.version, edits: storedEdits(edits) },
+    edits === null ? [] : { file_id, user_hash, edits },
   );
   return chunksOf(rows, EDITED_FILES)
     .flatMap(jsonSlices)
@@ -208,8 +209,8 @@ export function projectEdits(
            WHERE partner_id = ?1 AND file_id IN (
              SELECT f.file_id FROM json_each(?2) j
              CROSS JOIN files f ON f.partner_id = ?1 AND f.file_id = j.value->>'file_id'
-               AND coalesce(f.edits ->> '$.version', 0) < j.value->>'version'
-             WHERE ${NOT_REMOVED})`,
+               AND coalesce(f.edits ->> '$.version', 0) < j.value->>'$.edits.version'
+             WHERE ${notRemoved("j.value->>'$.edits.file_version'")})`,
           )
           .bind(partnerId, slice, batchId),
         listBatch(db, partnerId, slice, batchId),

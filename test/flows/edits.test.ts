@@ -2,6 +2,9 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { activitySchema, activityWithPartsSchema } from "../../src/activities/activity.ts";
+import { beginErasure } from "../../src/erasure/write.ts";
+import { projectEdits, type FileProjection } from "../../src/files/write.ts";
+import { userHash } from "../../src/identifiers.ts";
 import { projectPage } from "../../src/operator/again/projectPage.ts";
 import { fileSchema } from "../../src/files/file.ts";
 import { MAX_TITLE_CHARACTERS } from "../../src/contract/limits.ts";
@@ -18,6 +21,7 @@ import { collectorOf, settle } from "../support/world.ts";
 import { HOST, ping, read, SOURCE, task } from "./partnerActs.ts";
 
 afterEach(() => {
+  vi.useRealTimers();
   vi.restoreAllMocks();
 });
 
@@ -271,6 +275,50 @@ test("after the deletion of the user nothing of an edit is left", async () => {
   expect(await read(who, `/api/files/${fileId}/`)).toMatchObject({
     activity_name: "Morning ride",
     edited: [],
+  });
+});
+
+describe("an edit that reaches the read model late", () => {
+  const RENAMED = { file: { activity_name: "Old name" } };
+
+  /** Pings the ride again, writes the edit late, and checks that only a new edit is returned. */
+  async function writeLate(who: TestPartner, fileId: string, edited: FileProjection | null): Promise<void> {
+    const collector = collectorOf(who.partnerId, "user-1", SOURCE);
+    if (edited === null) throw new Error("the collector knows the file");
+    await ping(who, RIDE);
+    await settle(collector);
+    const database = databaseOf(who);
+    const write = () => database.batch(projectEdits(database, who.partnerId, [edited]));
+    await write();
+    const unedited = { activity_name: "Morning ride", edited: [] };
+    expect(await read(who, `/api/files/${fileId}/`)).toMatchObject(unedited);
+    expect(await rows(who, "/api/files/")).toMatchObject([unedited]);
+    await patchFile(who, fileId, { activity_name: "New name" });
+    await write();
+    expect(await rows(who, "/api/files/")).toMatchObject([{ activity_name: "New name" }]);
+  }
+
+  test("changes nothing after the file was deleted and pinged again", async () => {
+    const who = await newPartner();
+    hosts();
+    const { fileId, collector } = await imported(who);
+    const edited = await collector.stub.editFile(fileId, RENAMED);
+    expect((await send(who, "DELETE", `/api/files/${fileId}/`)).status).toBe(202);
+    await writeLate(who, fileId, edited);
+  });
+
+  test("changes nothing when it was made during the erasure of the user, who was pinged again", async () => {
+    const who = await newPartner();
+    hosts();
+    const { fileId, collector } = await imported(who);
+    const user = { user_id: "user-1", user_hash: userHash(who.partnerId, "user-1") };
+    const erasure = await beginErasure(databaseOf(who), who.partnerId, user, Date.now());
+    const bound = erasure?.before_version ?? 0;
+    vi.useFakeTimers({ toFake: ["Date"], now: bound + 1_000 });
+    const edited = await collector.stub.editFile(fileId, RENAMED);
+    expect(edited?.edits?.version).toBeGreaterThan(bound);
+    await collector.stub.erase(bound);
+    await writeLate(who, fileId, edited);
   });
 });
 

@@ -267,7 +267,7 @@ export class FileStorage {
          sequence_number = held ->> '$.sequence_number' WHERE version <= ?`,
       version,
     );
-    this.#database.change("UPDATE files SET edits = NULL WHERE edits ->> '$.version' <= ?", version);
+    this.#database.change("UPDATE files SET edits = NULL WHERE edits ->> '$.file_version' <= ?", version);
     this.#database.change(
       "DELETE FROM remembered_duplicates WHERE file_id NOT IN (SELECT file_id FROM files)",
     );

@@ -9,8 +9,6 @@ export interface Removal {
   from: string;
   /** SQL expression: the version up to which a row's file is removed. */
   bound: string;
-  /** SQL expression: the version up to which edits of a file that stays are removed. */
-  editsBound: string;
   /** Values of `?1`, `?2`, … */
   values: readonly (string | number)[];
 }
@@ -25,10 +23,7 @@ const COLUMNS = "partner_id, user_route, first_file_id, batch_id, updated_at, re
  * without what earlier versions stored. What readers of the lists must remove is listed as removals, what they must read
  * again as changes. The partner's usage follows both.
  */
-export function removeFiles(
-  db: D1Database,
-  { from, bound, editsBound, values }: Removal,
-): D1PreparedStatement[] {
+export function removeFiles(db: D1Database, { from, bound, values }: Removal): D1PreparedStatement[] {
   const removals = `?${values.length + 1}`;
   const changes = `?${values.length + 2}`;
   const removedBatch = newBatchId();
@@ -65,7 +60,7 @@ export function removeFiles(
        size_in_bytes = CASE WHEN object_key IS NOT NULL THEN size_in_bytes END,
        stored_bytes = CASE WHEN object_key IS NOT NULL THEN coalesce(size_in_bytes, 0) ELSE 0 END, ${isChanged}
      WHERE ${selected(`f.failed_version <= ${bound}`)}`,
-    `UPDATE files SET edits = NULL, ${isChanged} WHERE ${selected(`f.edits ->> '$.version' <= ${editsBound}`)}`,
+    `UPDATE files SET edits = NULL, ${isChanged} WHERE ${selected(`f.edits ->> '$.file_version' <= ${bound}`)}`,
     batchOf(`${from} AND f.updated_batch = ${changes}`, changes),
   ].map((sql) => db.prepare(sql).bind(...all.slice(0, parametersOf(sql))));
 }
@@ -110,7 +105,7 @@ export function deleteFiles(
          WHERE old.key IS NOT NULL ON CONFLICT (object_key) DO NOTHING`,
       )
       .bind(partnerId, slice),
-    ...removeFiles(db, { from, bound, editsBound: "f.version - 1", values: [partnerId, slice] }),
+    ...removeFiles(db, { from, bound, values: [partnerId, slice] }),
   ]);
 }
 
