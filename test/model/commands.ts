@@ -6,6 +6,7 @@ import { checkPromises } from "./promises.ts";
 import { settleAllWork } from "./quiet.ts";
 import {
   Broken,
+  type EditSpec,
   type Pace,
   type PingSpec,
   type ReceiverBehavior,
@@ -28,6 +29,7 @@ export type Command =
   | { do: "delete"; user: number; source: number; summary: number; endsAt: number | null; pace: Pace }
   | { do: "poll"; pick: number; pages: number; pace: Pace }
   | { do: "retry file"; user: number; source: number; summary: number; pace: Pace }
+  | { do: "edit"; edit: EditSpec; endsAt: number | null; pace: Pace }
   | { do: "retry import"; pick: number; pace: Pace }
   | { do: "cancel"; pick: number; endsAt: number | null; pace: Pace }
   | { do: "scheduled"; endsAt: number | null; pace: Pace }
@@ -112,6 +114,14 @@ const retryFile = fc.record({
   summary: fc.nat(2),
   pace,
 });
+const editSpec: fc.Arbitrary<EditSpec> = fc.record({
+  user: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(1) }),
+  source: fc.oneof({ weight: 3, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.constant(1) }),
+  summary: fc.nat(2),
+  field: fc.constantFrom("activity_name" as const, "sport" as const, "exclude_from_training" as const),
+  undo: fc.boolean(),
+});
+const edit = fc.record({ do: fc.constant("edit" as const), edit: editSpec, endsAt, pace });
 const retryImport = fc.record({ do: fc.constant("retry import" as const), pick, pace });
 const cancel = fc.record({ do: fc.constant("cancel" as const), pick, endsAt, pace });
 const pass = fc.record({
@@ -138,6 +148,7 @@ const actor: fc.Arbitrary<Command> = fc.oneof(
   poll,
   retryFile,
   cancel,
+  edit,
 );
 
 const command: fc.Arbitrary<Command> = fc.oneof(
@@ -162,6 +173,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: retryFile },
   { weight: 1, arbitrary: retryImport },
   { weight: 2, arbitrary: cancel },
+  { weight: 3, arbitrary: edit },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("scheduled" as const), endsAt, pace }) },
   {
     weight: 3,
@@ -223,6 +235,8 @@ async function perform(world: World, command: Command): Promise<void> {
       return world.poll(command.pick, command.pages, command.pace);
     case "retry file":
       return world.retryFile(command, command.pace);
+    case "edit":
+      return world.edit(command.edit, command.endsAt, command.pace);
     case "retry import":
       return world.retryImport(command.pick, command.pace);
     case "cancel":

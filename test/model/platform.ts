@@ -85,6 +85,7 @@ const COLLECTOR_METHODS = [
   "retry",
   "erase",
   "deleteFile",
+  "editFile",
   "readImport",
   "cancelImport",
   "claim",

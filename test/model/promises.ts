@@ -5,12 +5,13 @@ import { parseSummary } from "../../src/activities/storedSummary.pure.ts";
 import { isSameSubmission } from "../../src/collector/files/submission.pure.ts";
 import { projectionOf } from "../../src/collector/files/projection.pure.ts";
 import { identityOf } from "../../src/collector/identity.ts";
+import { parseEdits } from "../../src/files/edits.pure.ts";
 import { INLINE_PREFIX, versionKey } from "../../src/files/objectKeys.ts";
 import { userHash, userRoute } from "../../src/identifiers.ts";
 import { current } from "./invocations.ts";
 import { markOf } from "./outside.ts";
 import type { Ledger } from "./platform.ts";
-import { USERS, type CollectorPing, type World } from "./world.ts";
+import { USERS, type CollectorEdit, type CollectorPing, type World } from "./world.ts";
 
 const fileRow = z.object({
   file_id: z.string(),
@@ -26,6 +27,7 @@ const fileRow = z.object({
   failed_object_key: z.string().nullable(),
   sha256: z.string().nullable(),
   activity_count: z.number(),
+  edits: z.string().nullable(),
 });
 const activityRow = z.object({
   file_id: z.string(),
@@ -114,6 +116,7 @@ export async function checkPromises(world: World): Promise<void> {
   filesAreSettled(world, remains);
   newestPingWins(world, remains);
   sequencesHold(world);
+  lastEditsHold(world, remains);
   tasksRelease(world, remains);
   importsComplete(world, remains);
   bytesAreThere(world, remains);
@@ -329,6 +332,37 @@ function newestPingWins(world: World, { ledgers, files, bounds }: Remains): void
     }
   }
   void bounds;
+}
+
+/** Checks that names, sports and exclusions are what the last edits say, in the collector and in the read model. */
+function lastEditsHold(world: World, { ledgers, files }: Remains): void {
+  for (const { user, ledger } of ledgers) {
+    for (const { file_id, edits } of ledger.files) {
+      const read = parseEdits(files.find((file) => file.file_id === file_id)?.edits ?? null);
+      if (JSON.stringify(read) !== JSON.stringify(edits))
+        world.break(`the read model has the edits of the collector: ${JSON.stringify([read, edits])}`);
+      const deletions = world.deletions.filter((deletion) => deletion.file_id === file_id);
+      const erasures = world.erasures.filter((erasure) => erasure.user === user);
+      const mayBeRemoved = ({ from }: CollectorEdit) =>
+        [...deletions.filter(({ done }) => done !== false), ...erasures].some(({ to }) => to > from);
+      const isDeleted = ({ to }: CollectorEdit) =>
+        deletions.some(({ done, from }) => done === true && from > to);
+      for (const field of ["activity_name", "sport", "exclude_from_training"] as const) {
+        const own = world.edits.filter((edit) => edit.file_id === file_id && edit.field === field);
+        const certain = own.filter((edit) => edit.known === true);
+        // An edit without a result may not have reached the collector.
+        const last = own.filter(
+          (edit) => edit.known !== false && !certain.some((other) => other.from > edit.to),
+        );
+        const values = last.filter((edit) => !isDeleted(edit)).map((edit) => edit.value);
+        if (!last.some((edit) => edit.known === true) || last.some(mayBeRemoved)) values.push(null);
+        const shown = (field === "activity_name" ? edits?.[field] : edits?.activities["0"]?.[field]) ?? null;
+        if (!values.includes(shown)) {
+          world.break(`the last edit holds: ${field} is ${String(shown)} instead of ${values.join(" or ")}`);
+        }
+      }
+    }
+  }
 }
 
 /** Checks that a lower sequence number never replaces a higher one, and that nothing else is superseded. */

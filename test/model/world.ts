@@ -12,6 +12,8 @@ import type {
 import type { Submission } from "../../src/collector/files/submission.pure.ts";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { deleteFile } from "../../src/files/deleteFile.ts";
+import { editFile } from "../../src/files/editFile.ts";
+import type { EditChange } from "../../src/files/edits.pure.ts";
 import { hourOf, INLINE_PREFIX } from "../../src/files/objectKeys.ts";
 import { sweepInlineBytes } from "../../src/files/sweep.ts";
 import { collectorName, fileId } from "../../src/identifiers.ts";
@@ -64,6 +66,25 @@ export interface PingSpec {
   sequence: number | null;
   /** Source of the bytes. A number repeats the URL or the bytes of an earlier ping of the file. */
   from: { host: HostKind } | { inline: "good" | "bad" } | { repeat: number; same: boolean };
+}
+
+export interface EditSpec {
+  user: number;
+  source: number;
+  summary: number;
+  field: "activity_name" | "sport" | "exclude_from_training";
+  undo: boolean;
+}
+
+/** An edit in a call of a collector. `value` is null when it undoes an edit. */
+export interface CollectorEdit {
+  file_id: string;
+  field: EditSpec["field"];
+  value: string | boolean | null;
+  from: number;
+  to: number;
+  /** Whether the collector knew the file. Null while unknown. */
+  known: boolean | null;
 }
 
 export interface TaskSpec {
@@ -168,6 +189,7 @@ export class World {
   #moment = 0;
   readonly messages: Message[] = [];
   readonly pings: CollectorPing[] = [];
+  readonly edits: CollectorEdit[] = [];
   readonly tasks: CollectorTask[] = [];
   readonly erasures: Erasure[] = [];
   readonly deletions: Deletion[] = [];
@@ -596,6 +618,26 @@ export class World {
     );
   }
 
+  edit({ user, source, summary, field, undo }: EditSpec, endsAt: number | null, pace: Pace): Promise<void> {
+    const names = {
+      partnerId: this.partner.partner_id,
+      userId: USERS[user] ?? "",
+      source: SOURCES[source] ?? "",
+      summaryId: SUMMARIES[summary] ?? "",
+    };
+    const file_id = fileId(names);
+    this.#marks += 1;
+    const value = undo ? null : field === "exclude_from_training" ? true : `${field} ${this.#marks}`;
+    const change =
+      field === "activity_name"
+        ? { file: { activity_name: castTo<string | null>(value) } }
+        : { session_index: 0, activity: { [field]: value } };
+    const label = `edit ${names.userId}/${names.source}/${names.summaryId} ${field}=${value}`;
+    return this.invoke(label, endsAt, pace, async () => {
+      await editFile(this.platform.env, this.partner, file_id, change);
+    });
+  }
+
   retryImport(pick: number, pace: Pace): Promise<void> {
     const started = this.tasks.filter((task) => task.answer !== null);
     const task = started[pick % Math.max(1, started.length)];
@@ -699,6 +741,24 @@ export class World {
         return (result) => {
           const claim = invocation?.claims.get(dispatchId);
           if (claim !== undefined && typeof result === "number") claim.until = result;
+        };
+      }
+      case "editFile": {
+        const [file_id, change] = castTo<[string, EditChange]>(args);
+        const [[field, value] = []] = Object.entries("file" in change ? change.file : change.activity);
+        const from = this.moment();
+        const observed: CollectorEdit = {
+          file_id,
+          field: castTo(field),
+          value: castTo(value),
+          from,
+          to: this.platform.interleaving ? from : Number.POSITIVE_INFINITY,
+          known: null,
+        };
+        this.edits.push(observed);
+        return (result) => {
+          observed.known = result !== null;
+          if (!this.platform.interleaving) observed.to = this.moment();
         };
       }
       case "applyMissedErasure":
