@@ -173,12 +173,11 @@ describe("The secrets of an endpoint", () => {
 
 test("A request to change an unknown endpoint leaves nothing behind", async () => {
   const who = await newPartner({ event_url: RECEIVER });
-  const body = { since: "2026-11-01T00:00:00Z", on_hold: true };
-  for (const [method, path] of [
-    ["PATCH", "ep_unknown/"],
-    ["DELETE", "ep_unknown/"],
-    ["POST", "ep_unknown/recover/"],
-    ["POST", "ep_unknown/rotate_secret/"],
+  for (const [method, path, body] of [
+    ["PATCH", "ep_unknown/", { on_hold: true }],
+    ["DELETE", "ep_unknown/", undefined],
+    ["POST", "ep_unknown/recover/", { since: "2026-11-01T00:00:00Z" }],
+    ["POST", "ep_unknown/rotate_secret/", {}],
   ] as const) {
     await problemOf(await send(who, method, `/api/endpoints/${path}`, { body }), 404, "not_found");
   }
