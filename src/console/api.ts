@@ -46,6 +46,11 @@ export class Api {
     return this.#send<T>("GET", path);
   }
 
+  /** Returns the whole body as text. */
+  async getText(path: string): Promise<Result<string>> {
+    return this.#send("GET", path, undefined, async (response) => response.text());
+  }
+
   async post<T>(path: string, body?: Blob): Promise<Result<T>> {
     return this.#send<T>("POST", path, body);
   }
@@ -59,7 +64,12 @@ export class Api {
   }
 
   /** Returns the response as `T`, unchecked: this page is compiled against the types of the service that serves it. */
-  async #send<T>(method: string, path: string, body?: Blob): Promise<Result<T>> {
+  async #send<T>(
+    method: string,
+    path: string,
+    body?: Blob,
+    read: (response: Response) => Promise<T> = async (response) => response.json(),
+  ): Promise<Result<T>> {
     if (!isSecureContext) return { ok: false, problem: INSECURE };
     try {
       const response = await fetch(path, {
@@ -72,8 +82,7 @@ export class Api {
         ...(body === undefined ? {} : { body }),
       });
       if (response.status === 401) this.#signedOut();
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the service that served this page sends it
-      if (response.ok) return { ok: true, value: (await response.json()) as T };
+      if (response.ok) return { ok: true, value: await read(response) };
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every error is a problem document
       return { ok: false, problem: (await response.json()) as Problem };
     } catch {

@@ -57,6 +57,8 @@ export interface PingFields {
 
 export interface TaskFields {
   user_id: string;
+  /** Default: `SOURCE`. */
+  source?: string;
   is_initial_import: boolean;
   event_id?: string;
 }

@@ -86,3 +86,10 @@ export async function signIn(page: Page, partnerId: string, key: string): Promis
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { level: 1, name: "Overview" }).waitFor();
 }
+
+/** Opens a place of the console, and waits until it has loaded. */
+export async function visit(page: Page, place: string, title: string | RegExp): Promise<void> {
+  await page.evaluate((hash) => location.assign(hash), `#/${place}`);
+  await page.getByRole("heading", { level: 1, name: title }).waitFor();
+  await page.getByText("Loading…").first().waitFor({ state: "detached" });
+}

@@ -5,7 +5,7 @@ import type { Api } from "../api.ts";
 import { bytes, number, localTime, NONE } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { Action, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
-import { DeleteFile } from "../parts/deleteFile.tsx";
+import { Confirmed } from "../parts/confirmed.tsx";
 import { addressOf, go } from "../router.ts";
 import { EditText } from "../parts/edit.tsx";
 import { Warnings } from "../parts/warnings.tsx";
@@ -26,27 +26,27 @@ const STEPS: Readonly<Record<Timeline["data"][number]["what"], string>> = {
   retried: "Retry requested",
 };
 
-/** Shows why the file failed, or why its last attempt failed and when the next one is due. */
+/** Shows why the file failed or was skipped, or why its last attempt failed and when the next one is due. */
 function Fault({ file }: { file: File }) {
   const fault = file.error ?? file.last_error;
   if (fault === null) return null;
   return (
-    <div class="problem">
+    <div class={file.status === "failed" ? "problem" : "note"}>
+      {file.error === null && <p>The last attempt failed:</p>}
       <strong>
         <code>{fault.code}</code>
       </strong>
       <p>{fault.detail}</p>
-      <p>
-        {file.error !== null ? (
-          <Advice file={file} />
-        ) : file.next_attempt_at === null ? (
-          "The file is queued again."
-        ) : (
-          `The next attempt is at ${localTime(file.next_attempt_at)}.`
-        )}
-      </p>
+      <p>{file.error === null ? nextAttempt(file) : <Advice file={file} />}</p>
     </div>
   );
+}
+
+function nextAttempt({ next_attempt_at }: File): string {
+  if (next_attempt_at === null) return "The file is queued again.";
+  return Date.parse(next_attempt_at) <= Date.now()
+    ? "The next attempt is due now."
+    : `The next attempt is at ${localTime(next_attempt_at)}.`;
 }
 
 export function FileView({ api, id }: { api: Api; id: string }) {
@@ -80,7 +80,16 @@ export function FileView({ api, id }: { api: Api; id: string }) {
                 Retry
               </Action>
             )}
-            <DeleteFile api={api} path={path} onDeleted={() => go(["files"], { user_id: value.user_id })} />
+            <Confirmed
+              button="Delete…"
+              question="Delete the file, its activities and its bytes?"
+              confirm="Delete the file"
+              keep="Keep it"
+              send={async () => api.delete(path)}
+              onDone={(isDone) => {
+                if (isDone) go(["files"], { user_id: value.user_id });
+              }}
+            />
           </div>
           <Fault file={value} />
           <div class="columns">

@@ -75,8 +75,7 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
                     <a href={addressOf(["files", file.file_id])}>{file.summary_id}</a>
                   </td>
                   <td>
-                    <Status status={file.status} />{" "}
-                    {file.error === null ? null : <code>{file.error.code}</code>}
+                    <Status status={file.status} /> <FaultCode file={file} />
                   </td>
                   <td>{file.user_id}</td>
                   <td>{file.source}</td>
@@ -91,4 +90,10 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
       </List>
     </>
   );
+}
+
+/** The code of the file's error, or of a queued file's last attempt. */
+function FaultCode({ file }: { file: File }) {
+  const fault = file.error ?? file.last_error;
+  return fault === null ? null : <code>{fault.code}</code>;
 }

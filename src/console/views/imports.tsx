@@ -1,15 +1,16 @@
-import { useEffect } from "preact/hooks";
 import { deliveryIdOfEvent } from "../../deliveries/ids.ts";
-import type { File } from "../../files/file.ts";
 import type { Import } from "../../imports/import.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
 import { counted, number, titled, localTime, NONE } from "../format.ts";
 import { useList, useLoad } from "../load.ts";
 import { FilterField, List, Table } from "../parts/list.tsx";
-import { Action, Empty, Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
+import { Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
-import { Advice, canRetry } from "../parts/advice.tsx";
+import { Confirmed } from "../parts/confirmed.tsx";
+import { DownloadReport } from "../parts/downloadReport.tsx";
+import { ImportFiles } from "../parts/importFiles.tsx";
+import { ImportWarnings } from "../parts/importWarnings.tsx";
 import { Progress } from "../parts/progress.tsx";
 
 const EVERY_MS = 2_000;
@@ -56,7 +57,11 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
                 <td>{row.user_id}</td>
                 <td>{row.source}</td>
                 <td>
-                  <Progress progressOf={row} />
+                  {row.files.total === 0 ? (
+                    <span class="soft">No file was held</span>
+                  ) : (
+                    <Progress progressOf={row} />
+                  )}
                 </td>
                 <td class="number">{number(row.files.failed)}</td>
               </tr>
@@ -70,144 +75,98 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
 
 export function ImportView({ api, id }: { api: Api; id: string }) {
   const path = `/api/imports/${encodeURIComponent(id)}/`;
-  const { value, problem, reload } = useLoad<Import>(api, path, EVERY_MS, (found) => found.files.pending > 0);
-  const ended = value !== null && value.files.pending === 0;
-  const failed = useList<File>(
+  const { value, problem, reload } = useLoad<Import>(
     api,
-    withQuery("/api/files/", { import_id: id, status: "failed" }),
+    path,
     EVERY_MS,
-    () => !ended,
+    (found) => found.completed_at === null,
   );
-  // Reads the failed files once more at the end: the list may lack the last failure.
-  useEffect(() => {
-    if (ended) void failed.reload();
-  }, [ended]);
-  const missing = value?.missing_summary_ids;
+  if (value === null) {
+    return (
+      <>
+        <Heading title="Import" />
+        {problem === null ? <Loading /> : <ProblemBox problem={problem} />}
+      </>
+    );
+  }
+  const files = { api, path, row: value, everyMs: EVERY_MS, onRetry: reload };
   return (
     <>
-      <Heading title="Import" />
+      <Heading title="Import">
+        <DownloadReport api={api} path={path} name={id} />
+      </Heading>
       <ProblemBox problem={problem} />
-      {value === null ? (
-        problem === null && <Loading />
-      ) : (
-        <>
-          <div class="lead">
-            <Status status={value.status} />
-            <Progress progressOf={value} />
-            {value.status === "running" && (
-              <Action api={api} path={`${path}cancel/`} done="Cancelled." onDone={reload}>
-                Cancel import
-              </Action>
-            )}
-          </div>
-          <Facts
-            facts={[
-              ["User", value.user_id],
-              ["Source", value.source],
-              ...countFacts(value),
-              ["Requested", localTime(value.requested_at)],
-              ["Completed", localTime(value.completed_at)],
-              ["Initial import", value.is_initial_import ? "yes" : "no"],
-              [
-                "Training plan",
-                value.training_plan === null ? NONE : <Status status={value.training_plan.status} />,
-              ],
-              [
-                "Event",
-                value.event === null ? (
-                  NONE
-                ) : (
-                  <a href={addressOf(["events", deliveryIdOfEvent(value.import_id)])}>
-                    {value.event.status}, {counted(value.event.attempts, "attempt")}
-                  </a>
-                ),
-              ],
-              ["Import id", <code key="id">{value.import_id}</code>],
-            ]}
-          />
-          {value.warnings.map((warning) => (
-            <p key={warning} class="note">
-              {warning === "nothing_held" ? <NothingHeld row={value} /> : warning}
-            </p>
-          ))}
-          {missing === undefined || missing.length === 0 ? null : (
-            <section>
-              <h2>Missing files</h2>
-              <p class="soft">
-                The task expected {counted(missing.length, "file")} that no ping announced. Ping{" "}
-                {missing.length === 1 ? "it" : "them"}, then send the task again.
-              </p>
-              <ul class="ids">
-                {missing.slice(0, MISSING_SHOWN).map((name) => (
-                  <li key={name}>
-                    <code>{name}</code>
-                  </li>
-                ))}
-              </ul>
-              {missing.length > MISSING_SHOWN && (
-                <p class="soft">And {number(missing.length - MISSING_SHOWN)} more.</p>
-              )}
-            </section>
-          )}
-          <section>
-            <h2>Failures</h2>
-            {failed.rows?.some(canRetry) && (
-              <Action
-                api={api}
-                path={`${path}retry/`}
-                done="Queued again."
-                onDone={async () => {
-                  await Promise.all([reload(), failed.reload()]);
-                }}
-              >
-                Retry failed files
-              </Action>
-            )}
-            {failed.rows?.length === 0 ? (
-              <Empty>
-                {value.files.failed === 0
-                  ? "No files failed."
-                  : "The failed files were retried or pinged again. Reload the page to see whether they failed again."}
-              </Empty>
-            ) : (
-              <List list={failed} empty="No files failed.">
-                {(rows) => (
-                  <Table label="Failed files" head={["File", "Error", "What to do"]}>
-                    {rows.map((file) => (
-                      <tr key={file.file_id}>
-                        <td>
-                          <a href={addressOf(["files", file.file_id])}>{file.summary_id}</a>
-                        </td>
-                        <td class="wide">
-                          <code>{file.error?.code}</code> {file.error?.detail}
-                        </td>
-                        <td class="wide">
-                          <Advice file={file} />
-                        </td>
-                      </tr>
-                    ))}
-                  </Table>
-                )}
-              </List>
-            )}
-          </section>
-        </>
+      <div class="lead">
+        <Status status={value.status} />
+        <Progress progressOf={value} />
+        <Confirmed
+          button="Cancel…"
+          question="Skip all files that are not imported yet?"
+          confirm="Cancel the import"
+          keep="Continue importing"
+          isOffered={value.status === "running"}
+          send={async () => api.post(`${path}cancel/`)}
+          onDone={reload}
+        />
+      </div>
+      {value.status === "cancelled" && value.completed_at === null && (
+        <p class="note">
+          The import is cancelled. Files that were being imported are finished first. Then the import
+          completes.
+        </p>
       )}
+      <Facts
+        facts={[
+          ["User", value.user_id],
+          ["Source", value.source],
+          ...countFacts(value),
+          ["Requested", localTime(value.requested_at)],
+          ["Completed", localTime(value.completed_at)],
+          ["Initial import", value.is_initial_import ? "yes" : "no"],
+          [
+            "Training plan",
+            value.training_plan === null ? NONE : <Status status={value.training_plan.status} />,
+          ],
+          [
+            "Event",
+            value.event === null ? (
+              NONE
+            ) : (
+              <a href={addressOf(["events", deliveryIdOfEvent(value.import_id)])}>
+                {value.event.status}, {counted(value.event.attempts, "attempt")}
+              </a>
+            ),
+          ],
+          ["Import id", <code key="id">{value.import_id}</code>],
+        ]}
+      />
+      <ImportWarnings row={value} />
+      <MissingFiles names={value.missing_summary_ids ?? []} />
+      {value.status === "cancelled" && <ImportFiles {...files} status="skipped" />}
+      <ImportFiles {...files} status="failed" />
     </>
   );
 }
 
-function NothingHeld({ row: { source, held_under_other_source: others } }: { row: Import }) {
-  const found =
-    others == null
-      ? "The user's other sources could not be checked."
-      : others.length === 0
-        ? "No other source of the user had held files either."
-        : `The user had held files under ${others.join(", ")}. If one of these is right, send the task again with it.`;
+/** Files that the task expected and no ping announced. */
+function MissingFiles({ names }: { names: readonly string[] }) {
+  if (names.length === 0) return null;
   return (
-    <>
-      No file was held for this user under <code>{source}</code>, so the import has no files. {found}
-    </>
+    <section>
+      <h2>Missing files</h2>
+      <p class="soft">
+        The task expected {counted(names.length, "file")} that no ping announced. Ping{" "}
+        {names.length === 1 ? "it" : "them"}, then send the task again.
+      </p>
+      <ul class="ids">
+        {names.slice(0, MISSING_SHOWN).map((name) => (
+          <li key={name}>
+            <code>{name}</code>
+          </li>
+        ))}
+      </ul>
+      {names.length > MISSING_SHOWN && <p class="soft">And {number(names.length - MISSING_SHOWN)} more.</p>}
+    </section>
   );
 }
 

@@ -1,0 +1,40 @@
+import type { Import } from "../../imports/import.ts";
+import { addressOf } from "../router.ts";
+
+export function ImportWarnings({ row }: { row: Import }) {
+  return (
+    <>
+      {row.warnings.map((warning) => (
+        <p key={warning} class="note">
+          {warning === "nothing_held" ? <NothingHeld row={row} /> : warning}
+        </p>
+      ))}
+    </>
+  );
+}
+
+function NothingHeld({ row }: { row: Import }) {
+  return (
+    <>
+      No file was held for this user under <code>{row.source}</code>, so the import has no files.{" "}
+      <OtherSources row={row} />
+    </>
+  );
+}
+
+function OtherSources({ row: { user_id, held_under_other_source: others } }: { row: Import }) {
+  if (others == null) return <>The user's other sources could not be checked.</>;
+  if (others.length === 0) return <>No other source of the user had held files either.</>;
+  return (
+    <>
+      The user had held files under{" "}
+      {others.map((source, index) => (
+        <span key={source}>
+          {index === 0 ? "" : ", "}
+          <a href={addressOf(["files"], { user_id, source, status: "held" })}>{source}</a>
+        </span>
+      ))}
+      . If one of these is the right source, send the task again with it.
+    </>
+  );
+}
