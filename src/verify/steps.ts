@@ -41,6 +41,8 @@ const SOURCE = "verify";
 const IMPORT_SECONDS = 90;
 /** Time for two attempts: the second follows 5 s after the first, and each may take 15 s. */
 const EVENT_SECONDS = 45;
+/** So many that their import takes longer than the request that cancels it. */
+const CANCELLED_FILES = 40;
 const FIRST_RIDE_SECONDS = 20;
 const SECOND_RIDE_SECONDS = 30;
 
@@ -48,26 +50,58 @@ function base64(bytes: Uint8Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
 }
 
-async function ping(run: Run, summaryId: string, options: { held?: boolean; newer?: boolean } = {}) {
+/** `held`: waits for the task. `newer`: another ride in its place. `sequence`: its sequence number. */
+interface PingOptions {
+  held?: boolean;
+  newer?: boolean;
+  sequence?: number;
+}
+
+function item(run: Run, summaryId: string, { held, newer, sequence }: PingOptions) {
+  const seconds = newer === true ? SECOND_RIDE_SECONDS : FIRST_RIDE_SECONDS;
+  return {
+    file_type: "FIT",
+    activity_name: "Integration check",
+    priority: held === true ? 0 : 1,
+    user_id: run.userId,
+    source: SOURCE,
+    overwrite_mode: newer === true,
+    start_time_in_seconds: String(run.startInSeconds),
+    callback_url: base64(tinyRide(run.startInSeconds, seconds)),
+    summary_id: summaryId,
+    ...(sequence === undefined ? {} : { sequence_number: sequence }),
+  };
+}
+
+/** Pings files. Returns the id and the status of the first. */
+async function ping(run: Run, summaryIds: string | readonly string[], options: PingOptions = {}) {
   const body = await sendExpecting(run.target, "POST", "/api/fit_partner_ping/", 202, {
-    activity_files: [
-      {
-        file_type: "FIT",
-        activity_name: "Integration check",
-        priority: options.held === true ? 0 : 1,
-        user_id: run.userId,
-        source: SOURCE,
-        overwrite_mode: options.newer === true,
-        start_time_in_seconds: String(run.startInSeconds),
-        callback_url: base64(
-          tinyRide(run.startInSeconds, options.newer === true ? SECOND_RIDE_SECONDS : FIRST_RIDE_SECONDS),
-        ),
-        summary_id: summaryId,
-      },
-    ],
+    activity_files: [summaryIds].flat().map((summaryId) => item(run, summaryId, options)),
   });
   const file = object(Array.isArray(body["files"]) ? body["files"][0] : null);
   return { fileId: String(file["file_id"]), status: String(file["status"]) };
+}
+
+/** Sends a task. Returns its response. */
+async function sendTask(
+  run: Run,
+  fields: { source?: string; event_id?: string; expected_summary_ids?: string[] },
+) {
+  return sendExpecting(run.target, "POST", "/api/task_partner/", 202, {
+    bulk_fit_transfer_complete: true,
+    source: SOURCE,
+    user_id: run.userId,
+    is_initial_import: false,
+    ...fields,
+  });
+}
+
+/** Waits until the import is completed. Returns it. */
+async function waitForImport(run: Run, importId: string): Promise<ApiResponse["body"]> {
+  return waitFor("The import did not complete", IMPORT_SECONDS, async () => {
+    const found = await sendExpecting(run.target, "GET", `/api/imports/${importId}/`, 200);
+    return found["completed_at"] === null ? null : found;
+  });
 }
 
 function expectStatus(received: string, expected: string): void {
@@ -160,19 +194,12 @@ export const STEPS: readonly Step[] = [
       for (const summaryId of ["history-1", "history-2"]) {
         expectStatus((await ping(run, summaryId, { held: true })).status, "held");
       }
-      const task = await sendExpecting(run.target, "POST", "/api/task_partner/", 202, {
-        bulk_fit_transfer_complete: true,
-        source: SOURCE,
-        user_id: run.userId,
-        is_initial_import: false,
+      const task = await sendTask(run, {
         event_id: run.userId,
         expected_summary_ids: ["history-1", "history-2"],
       });
       run.importId = String(task["import_id"]);
-      const done = await waitFor("The import did not complete", IMPORT_SECONDS, async () => {
-        const found = await sendExpecting(run.target, "GET", `/api/imports/${run.importId}/`, 200);
-        return found["completed_at"] === null ? null : found;
-      });
+      const done = await waitForImport(run, run.importId);
       const { imported } = object(done["files"]);
       if (done["status"] !== "completed" || imported !== 2) {
         throw new StepFailure(
@@ -198,6 +225,54 @@ export const STEPS: readonly Step[] = [
     async run(run) {
       expectStatus((await ping(run, "live")).status, "duplicate");
       return "The repeated ping returned duplicate. Nothing was imported twice.";
+    },
+  },
+  {
+    id: "sequence",
+    title: "An older ping that arrives late is superseded",
+    async run(run) {
+      expectStatus((await ping(run, "late", { held: true, sequence: 2 })).status, "held");
+      expectStatus((await ping(run, "late", { held: true, sequence: 1 })).status, "superseded");
+      return "The ping with the lower sequence_number returned superseded. It changed nothing.";
+    },
+  },
+  {
+    id: "nothing_held",
+    title: "A task with a wrong source says where files are held",
+    async run(run) {
+      const task = await sendTask(run, { source: `${SOURCE}-wrong` });
+      const [warning] = Array.isArray(task["warnings"]) ? task["warnings"].map(String) : [];
+      const others = task["held_under_other_source"];
+      if (warning !== "nothing_held" || !Array.isArray(others) || !others.includes(SOURCE)) {
+        throw new StepFailure(
+          `The task returned the warning ${String(warning)} and held_under_other_source ${JSON.stringify(others)}; nothing_held and ["${SOURCE}"] were expected. ${RUN_AGAIN}`,
+        );
+      }
+      return "The task returned the warning nothing_held, and the source that has a held file.";
+    },
+  },
+  {
+    id: "cancel",
+    title: "A cancelled import skips its files",
+    async run(run) {
+      const unwanted = Array.from({ length: CANCELLED_FILES }, (_, index) => `unwanted-${index}`);
+      expectStatus((await ping(run, unwanted, { held: true })).status, "held");
+      const importId = String((await sendTask(run, {}))["import_id"]);
+      const path = `/api/imports/${importId}/cancel/`;
+      const { status, body } = await send(run.target, "POST", path);
+      const done = await waitForImport(run, importId);
+      if (status === 409 && body["code"] === "import_completed") {
+        return {
+          skipped: "The import had completed before the cancellation arrived. Nothing was cancelled.",
+        };
+      }
+      const { total, imported, skipped } = object(done["files"]);
+      if (status !== 202 || done["status"] !== "cancelled" || Number(imported) + Number(skipped) !== total) {
+        throw new StepFailure(
+          `POST ${path} returned ${status}, and the import ended as ${String(done["status"])}; 202 and cancelled were expected. ${RUN_AGAIN}`,
+        );
+      }
+      return "The import ended as cancelled, and each of its files was counted once.";
     },
   },
   {

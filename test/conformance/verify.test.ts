@@ -52,6 +52,9 @@ const GOOD = {
   bulk_import: "passed",
   overwrite: "passed",
   duplicate: "passed",
+  sequence: "passed",
+  nothing_held: "passed",
+  cancel: "passed",
   deletion: "passed",
 };
 

@@ -6,7 +6,7 @@ import { startEventReceiver, type EventReceiver } from "../support/eventReceiver
 import { activityFile, T0 } from "../support/fitBuilder.ts";
 import { startFileHost, type FileHost } from "../support/fileHost.ts";
 import { ServiceProcess, type PartnerCredentials } from "../support/serviceProcess.ts";
-import { openConsole, signIn, type ConsolePage } from "./consolePage.ts";
+import { openConsole, signIn, visit, type ConsolePage } from "./consolePage.ts";
 
 const chromium = inject("chromium");
 const START = 1_760_000_000;
@@ -27,12 +27,6 @@ async function open(options: Parameters<typeof openConsole>[2] = {}): Promise<Co
   const opened = await openConsole(chromium ?? "", service.url, options);
   await signIn(opened.page, credentials.partner_id, credentials.auth_key);
   return opened;
-}
-
-async function visit(page: ConsolePage["page"], place: string, title: string | RegExp): Promise<void> {
-  await page.evaluate((hash) => location.assign(hash), `#/${place}`);
-  await page.getByRole("heading", { level: 1, name: title }).waitFor();
-  await page.getByText("Loading…").first().waitFor({ state: "detached" });
 }
 
 describe.skipIf(chromium === null)("The console", () => {
@@ -482,9 +476,9 @@ describe.skipIf(chromium === null)("The console", () => {
     const { page } = shared;
     await visit(page, "check", "Check my integration");
     await page.getByRole("button", { name: "Run the check" }).click();
-    await page.getByText("All 9 steps passed.").waitFor({ timeout: 100_000 });
+    await page.getByText("All 12 steps passed.").waitFor({ timeout: 100_000 });
     expect(await page.locator(".steps .status").allTextContents()).toEqual(
-      Array.from({ length: 9 }, () => "passed"),
+      Array.from({ length: 12 }, () => "passed"),
     );
     const [download] = await Promise.all([
       page.waitForEvent("download"),

@@ -15,7 +15,7 @@ async function failureOf(stepId: string, status: string, attempt: object): Promi
       : Response.json({ id: "evt_1", status, attempts: [attempt] }),
   );
   const eventUrl = "https://hooks.example.com/";
-  const run: Run = { target, userId: "verify-1", startInSeconds: 0, eventUrl, importId: "1" };
+  const run: Run = { target, userId: "verify-1", startInSeconds: 1_760_000_000, eventUrl, importId: "1" };
   try {
     await STEPS.find(({ id }) => id === stepId)?.run(run);
   } catch (fault) {
@@ -48,6 +48,84 @@ test.each([
   ],
 ])("A failed step %s says what was received and what to do: %j", async (step, attempt, message) => {
   expect(await failureOf(step, "failed", attempt)).toBe(message);
+});
+
+/** Runs one step against a service that returns these responses to the requests, by method and path. */
+async function resultOf(stepId: string, responses: Record<string, [status: number, body: object]>) {
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const request = `${init?.method} ${new URL(new Request(input).url).pathname}`;
+    const [status, body] = responses[request] ?? [500, {}];
+    return Response.json(body, { status });
+  });
+  const run: Run = {
+    target,
+    userId: "verify-1",
+    startInSeconds: 1_760_000_000,
+    eventUrl: null,
+    importId: null,
+  };
+  try {
+    return await STEPS.find(({ id }) => id === stepId)?.run(run);
+  } catch (fault) {
+    if (fault instanceof StepFailure) return `failed: ${fault.message}`;
+    throw fault;
+  }
+}
+
+test("The check fails when a task that finds nothing does not say where files are held", async () => {
+  const answers = async (task: object) =>
+    resultOf("nothing_held", { "POST /api/task_partner/": [202, task] });
+  expect(await answers({ warnings: ["nothing_held"], held_under_other_source: ["verify"] })).toBe(
+    "The task returned the warning nothing_held, and the source that has a held file.",
+  );
+  const failure =
+    'failed: The task returned the warning nothing_held and held_under_other_source []; nothing_held and ["verify"] were expected. Run the check again. If it fails again, send us this report.';
+  expect(await answers({ warnings: ["nothing_held"], held_under_other_source: [] })).toBe(failure);
+  expect(await answers({ warnings: [], held_under_other_source: ["verify"] })).toMatch(/^failed: /);
+});
+
+test("The check fails when a cancelled import does not end as cancelled, and skips one that was too fast", async () => {
+  const answers = async (cancel: [number, object], status: string) =>
+    resultOf("cancel", {
+      "POST /api/fit_partner_ping/": [202, { files: [{ file_id: "f", status: "held" }] }],
+      "POST /api/task_partner/": [202, { import_id: "i" }],
+      "POST /api/imports/i/cancel/": cancel,
+      "GET /api/imports/i/": [
+        200,
+        {
+          status,
+          completed_at: "2026-11-29T12:00:00Z",
+          files: { total: 1, imported: 0, skipped: 1, failed: 0 },
+        },
+      ],
+    });
+  expect(await answers([202, {}], "cancelled")).toBe(
+    "The import ended as cancelled, and each of its files was counted once.",
+  );
+  expect(await answers([202, {}], "completed")).toMatch(
+    /^failed: POST \/api\/imports\/i\/cancel\/ returned 202, and the import ended as completed; /,
+  );
+  expect(await answers([500, {}], "cancelled")).toMatch(/^failed: .* returned 500/);
+  expect(await answers([409, { code: "import_completed" }], "completed")).toEqual({
+    skipped: "The import had completed before the cancellation arrived. Nothing was cancelled.",
+  });
+});
+
+test("The check fails when an older ping that arrives late is not superseded", async () => {
+  const statuses = ["held", "duplicate"];
+  vi.spyOn(globalThis, "fetch").mockImplementation(async () =>
+    Response.json({ files: [{ file_id: "f", status: statuses.shift() }] }, { status: 202 }),
+  );
+  const run: Run = {
+    target,
+    userId: "verify-1",
+    startInSeconds: 1_760_000_000,
+    eventUrl: null,
+    importId: null,
+  };
+  await expect(STEPS.find(({ id }) => id === "sequence")?.run(run)).rejects.toThrow(
+    "The ping returned the status duplicate; superseded was expected.",
+  );
 });
 
 test("A failed request reports the received and the expected status, and later steps are skipped", async () => {
