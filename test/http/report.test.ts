@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
+import { fileId } from "../../src/identifiers.ts";
+import { LINES_BYTES } from "../../src/http/lineStream.ts";
 import { reportLineSchema } from "../../src/imports/report/lines.ts";
 import { databaseOf } from "../support/databases.ts";
 import { send } from "../support/http.ts";
@@ -24,6 +26,24 @@ guardsItself("reading a report", {
     return { path: `/api/imports/${id}/report/`, unknown: `/api/imports/${UNKNOWN_ID}/report/` };
   },
 });
+
+const FILES = 5_000;
+
+/** Repeats a file's rows of a table under other ids, until the import has `FILES` files. */
+async function repeat(db: D1Database, table: string, fileId: string): Promise<void> {
+  const row = await db.prepare(`SELECT * FROM ${table} WHERE file_id = ?`).bind(fileId).first();
+  const columns = Object.keys(row ?? {});
+  const values = columns.map((name) =>
+    name === "file_id" ? "substr(t.file_id, 1, length(t.file_id) - 8) || printf('%08x', n.n)" : `t.${name}`,
+  );
+  await db
+    .prepare(
+      `WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < ${FILES - 1})
+       INSERT INTO ${table} (${columns.join(", ")}) SELECT ${values.join(", ")} FROM ${table} t, n WHERE t.file_id = ?`,
+    )
+    .bind(fileId)
+    .run();
+}
 
 async function linesOf(who: TestPartner, importId: string) {
   const response = await send(who, "GET", `/api/imports/${importId}/report/`);
@@ -124,6 +144,40 @@ describe("a report", () => {
     const broken = await linesOf(who, import_id);
     expect(broken).toHaveLength(501);
     expect(broken.at(-1)).toMatchObject({ type: "error", code: "store_unavailable" });
+  });
+
+  test("of 5,000 files has a line for each, and reads a page only when the caller has read the one before", async () => {
+    const who = await newPartner();
+    const import_id = await seedImport(names(who, ""), { total: FILES, imported: FILES });
+    await seedActivity(names(who, "ride"), { start_time_in_seconds: 1_000 });
+    const file_id = fileId(names(who, "ride"));
+    const db = databaseOf(who);
+    await db.prepare("UPDATE files SET import_id = ? WHERE file_id = ?").bind(import_id, file_id).run();
+    for (const table of ["files", "activities"]) await repeat(db, table, file_id);
+    const prepare = db.prepare.bind(db);
+    let pages = 0;
+    vi.spyOn(db, "prepare").mockImplementation((sql) => {
+      if (sql.includes("f.activity_count")) pages += 1;
+      return prepare(sql);
+    });
+    const response = await send(who, "GET", `/api/imports/${import_id}/report/`);
+    let text = "";
+    let read = 0;
+    for await (const chunk of response.body ?? []) {
+      expect(chunk.length).toBeLessThan(LINES_BYTES / 2);
+      read += 1;
+      expect(pages - read).toBeLessThanOrEqual(1);
+      text += new TextDecoder().decode(chunk);
+    }
+    expect(pages).toBeGreaterThanOrEqual(10);
+    const lines = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => reportLineSchema.parse(JSON.parse(line)));
+    const files = lines.flatMap((line) => (line.type === "file" ? [line.file_id] : []));
+    expect(new Set(files).size).toBe(FILES);
+    expect(lines).toHaveLength(FILES + 1);
+    expect(lines.at(-1)).toMatchObject({ type: "end", first_start_time_in_seconds: 1_000 });
   });
 
   test("ends with an error if its user is erased meanwhile", async () => {
