@@ -140,7 +140,7 @@ CREATE TABLE imports (
   source                TEXT NOT NULL,
   is_initial_import     INTEGER NOT NULL,
   event_id              TEXT,
-  status                TEXT NOT NULL,              -- running, completed, completed_with_failures
+  status                TEXT NOT NULL,              -- running, completed, completed_with_failures, cancelled
   total                 INTEGER NOT NULL,
   imported              INTEGER NOT NULL,
   skipped               INTEGER NOT NULL,

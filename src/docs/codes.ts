@@ -26,7 +26,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   not_found:
     "Check the id and the path. The response is the same for an unknown resource and for one of another partner.",
   not_retryable:
-    "If a file failed, the same bytes would fail again, or its bytes and its URL are no longer stored: correct the file and ping it again. If no file has failed, no retry is needed.",
+    "If a file failed, the same bytes would fail again, or its bytes and its URL are no longer stored: correct the file and ping it again. If no file has failed or was skipped, no retry is needed.",
   original_not_fit:
     "Only FIT files, and gzip or zip files with one FIT file, are returned. The file's `error` says what was received. Ping it again with a URL that returns the FIT file.",
   import_completed: "No action is needed. To remove the imported files, delete them.",

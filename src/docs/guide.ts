@@ -394,7 +394,7 @@ ${listing(post("/api/fit_partner_ping/", HISTORY), "Pinging a history with curl"
 <li><p><strong>Send the task.</strong> It releases all files that are held for this user and source as one import.</p>
 ${listing(post("/api/task_partner/", TASK), "Sending the task with curl", "task")}
 <p><code>missing_summary_ids</code> in the response lists the expected files that were never pinged.
-The warning <code>nothing_held</code> means that no file was held for this user and source, so the import has no files. <code>held_under_other_source</code> lists the user's sources that do have held files: if
+The warning <code>nothing_held</code> means that no file was held for this user and source, so the import has no files. <code>held_under_other_source</code> lists the user's other sources that had held files: if
 one of them is the right one, send the task again with it.
 <code>is_initial_import: true</code> requests a training plan when the import completes. Use it only for the first history of a user.</p></li>
 <li><p><strong>Wait for completion.</strong> If the task has an <code>event_id</code>, the service sends an event to your <code>event_url</code>. You can also poll:</p>
@@ -406,7 +406,8 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
 <a href="#retryFile">retry</a> the file. Otherwise ping it again with a new URL: with
 <code>priority</code> 1 it is downloaded at once, with 0 it is held until the next task.</p></li>
 </ol>
-<p><a href="#cancelImport">Cancel</a> an import that you started by mistake. Files that are not imported yet become <code>skipped</code>; no plan is requested, and the event has the status <code>cancelled</code>.</p>
+<p><a href="#cancelImport">Cancel</a> an import that you started by mistake. Files that are being imported at that moment are finished. The others become <code>skipped</code>. No plan is requested, and the event has the status <code>cancelled</code>.</p>
+<p>The <a href="#getReport">report</a> of an import has a line for each of its files, with outcome, start, sport and distance. Its last line has the longest gap between two starts, and the expected files that were never pinged.</p>
 <p>If you ping a failed file of an import again with <code>priority</code> 1, or retry it, and it is imported, the import counts it as imported instead of failed; without further failures its status becomes <code>completed</code>.
 If you ping it again with <code>priority</code> 0, the import counts it as skipped, and the import of the next task counts the new version. No second event is sent. The counts of an import are final ${inWords(CLOSED_IMPORT_KEPT_FOR_MS)} after its completion, or when its user and source have ${IMPORTS_KEPT} newer imports.</p>
 <p>Live rides do not need a task. Ping them with <code>priority</code> 1.</p>`,

@@ -149,14 +149,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Imports",
     description:
       "Returns JSON lines (`application/x-ndjson`) in the order of file ids, also for a running import. A report is complete if its last line has the type `end`. " +
-      "A last line of the type `error`, or another one, means that files are missing: request the report again. Files that belong to a later import, or that were " +
-      `deleted, have no line. Every ${inDigits(ROWS_PER_REQUEST)} rows that the database reads for it count as one request.`,
+      "A last line of the type `error`, or another one, means that files are missing: request the report again. Files that belong to another import, such as repeated " +
+      `pings and files that a later task released again, and deleted files have no line. So a report may have fewer lines than \`files.total\`. Every ${inDigits(ROWS_PER_REQUEST)} rows that the database reads for it count as one request.`,
   },
   "POST /api/imports/{import_id}/cancel/": {
     operationId: "cancelImport",
     tag: "Imports",
     description:
-      "Skips the files of a running import that are not imported yet. Files that are being downloaded or decoded at that moment are still imported, or fail. " +
+      "Skips the files of a running import that are not imported yet. Files that the service is working on at that moment are finished: they are imported or fail, and those that need another attempt are skipped. " +
       "Then the import completes: its event has the status `cancelled`, and no training plan is requested. A `skipped` file is not released by a later task: retry it, " +
       "or ping it again. Files that you retried, or pinged again with `priority` 1, are imported. A repeated cancellation returns 202 as well. A completed import gets 409 `import_completed`.",
   },
