@@ -6,6 +6,7 @@ import process from "node:process";
 import type * as Wrangler from "wrangler";
 import { namedDatabases, type Databases, type NamedDatabase } from "../database/databases.ts";
 import { CommandFault, refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
+import { REGISTRY_VARIABLE, registryFolder } from "./runtimeProcesses.ts";
 import { unwritableState } from "./stateLock.ts";
 
 /** KV and D1 of a state folder, opened outside the service. A service may be running on the folder. */
@@ -20,7 +21,7 @@ export interface LocalStores {
 export async function loadWrangler(state: string): Promise<typeof Wrangler> {
   Object.assign(process.env, {
     XDG_CONFIG_HOME: path.join(state, "wrangler"),
-    WRANGLER_REGISTRY_PATH: path.join(state, "wrangler", "registry"),
+    [REGISTRY_VARIABLE]: registryFolder(state),
     // The commands print their own messages, and the service has its own log.
     WRANGLER_LOG: "none",
     WRANGLER_WRITE_LOGS: "false",

@@ -39,13 +39,16 @@ export function listensOn({ command }: Runtime, port: number): boolean {
 }
 
 /**
- * Ends the runtimes that a killed service has left: those of a dead parent that have opened the state folder, or that
+ * Ends the runtimes that a killed service has left: those of a dead parent that belong to the state folder, or that
  * listen on the port. Two runtimes on one set of databases lose writes. Returns the ids of the processes.
  */
 export async function endLeftRuntimes(state: string, port: number): Promise<number[]> {
   const left = runtimes().filter(
     (runtime) =>
-      !isNode(runtime.parent) && (listensOn(runtime, port) || hasOpened(runtime.pid, path.join(state, "v3"))),
+      !isNode(runtime.parent) &&
+      (listensOn(runtime, port) ||
+        isOfState(runtime.pid, state) ||
+        hasOpened(runtime.pid, path.join(state, "v3"))),
   );
   for (const { pid } of left) {
     try {
@@ -97,6 +100,20 @@ export async function listeningRuntimeEnded(
 
 function isNode(pid: number): boolean {
   return /(^|\/)node[^/]*\0/.test(textOf(`/proc/${pid}/cmdline`));
+}
+
+/** Variable in the environment of all runtimes of a state folder, also of the one that only listens on the port. */
+export const REGISTRY_VARIABLE = "WRANGLER_REGISTRY_PATH";
+
+/** Returns the folder in which the runtimes of a state folder find each other. */
+export function registryFolder(state: string): string {
+  return path.join(state, "wrangler", "registry");
+}
+
+function isOfState(pid: number, state: string): boolean {
+  return textOf(`/proc/${pid}/environ`)
+    .split("\0")
+    .includes(`${REGISTRY_VARIABLE}=${registryFolder(state)}`);
 }
 
 function hasOpened(pid: number, folder: string): boolean {

@@ -77,7 +77,7 @@ const runtimeOnPort = async (parent: number | undefined) => {
 
 describe.skipIf(!existsSync("/proc/self/fd"))("on Linux", () => {
   test(
-    "after kill -9 of the service, the next start ends what it left: one runtime has the state open",
+    "after kill -9 of the service, the next start ends what it left, also on another port: one runtime has the state open",
     async () => {
       const first = await start();
       const [left] = await runtimesOn(state);
@@ -87,6 +87,7 @@ describe.skipIf(!existsSync("/proc/self/fd"))("on Linux", () => {
       );
       expect(await runtimesOn(state)).toEqual([left]);
 
+      port = await freePort();
       const second = await start();
       expect(second.printed()).toMatch(
         /^Ended the runtime that a killed service had left \(workerd, process \d+ and \d+\)\.$/m,
