@@ -1,4 +1,4 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { systemCode } from "./commandLine.ts";
 
 /** Time after which a log that could not be written is opened again. */
@@ -21,7 +21,7 @@ export class ServiceLog {
     if (nowMs < this.#retryAt) return;
     try {
       this.#descriptor ??= openSync(this.#file, "a");
-      writeSync(this.#descriptor, `${line}\n`);
+      writeWhole(this.#descriptor, Buffer.from(`${line}\n`));
       this.#retryAt = 0;
     } catch (fault) {
       if (this.#retryAt === 0) this.#warn(logProblem(this.#file, systemCode(fault)));
@@ -33,6 +33,17 @@ export class ServiceLog {
   close(): void {
     if (this.#descriptor !== null) closeSync(this.#descriptor);
     this.#descriptor = null;
+  }
+}
+
+/** Writes all bytes or none: a full disk may accept a part of a line, which would make the log unreadable for jq. */
+function writeWhole(descriptor: number, bytes: Buffer): void {
+  let written = 0;
+  try {
+    while (written < bytes.length) written += writeSync(descriptor, bytes, written);
+  } catch (fault) {
+    if (written > 0) ftruncateSync(descriptor, fstatSync(descriptor).size - written);
+    throw fault;
   }
 }
 
