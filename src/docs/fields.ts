@@ -204,7 +204,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   streams:
     "Names of the streams that can be read. Developer fields are named `developer.<name>`. An array field has one stream for each member: `developer.<name>.0`, `developer.<name>.1` and so on.",
   possible_duplicate_of:
-    "Id of an activity of the same user, from a file received earlier, that is probably the same activity. Null when no such activity is known.",
+    "Id of an activity of the same user, from a file received earlier, that is probably the same activity. Null when no such activity is known. Determined when you read: `updated_at` does not change when the other activity changes or is deleted.",
   version: "Version of the activity. A newer import of its file has a higher one.",
   laps: "Laps, in order.",
   lengths: "Pool lengths, in order.",

@@ -215,7 +215,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "changeEndpoint",
     tag: "Events",
     description:
-      "Changes the fields that the body contains. A new `url` receives no events before it has returned a challenge; their attempts fail until then. " +
+      "Changes the fields that the body contains. A new `url` receives no events before it has returned a challenge: until then attempts fail and are repeated by the retry schedule, and outcomes are not reported. " +
       `While \`on_hold\` is true, events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}, then they fail. The end of the hold sends them, oldest first.`,
   },
   "DELETE /api/endpoints/{endpoint_id}/": {

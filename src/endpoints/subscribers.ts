@@ -6,8 +6,12 @@ import {
   type EventType,
 } from "./endpoint.ts";
 
-/** SQL condition for an endpoint `e` that receives events: it exists, and its receiver has returned a challenge. */
-export const RECEIVES_EVENTS = "e.deleted_at IS NULL AND e.verified_at IS NOT NULL";
+/**
+ * SQL condition for an endpoint `e` that receives events: it exists, and a receiver has returned a challenge. Events of one
+ * with a new URL are stored, and their attempts fail until its new receiver has returned one.
+ */
+export const RECEIVES_EVENTS =
+  "e.deleted_at IS NULL AND (e.verified_at IS NOT NULL OR e.moved_at IS NOT NULL)";
 
 /** Returns the SQL condition for an endpoint `e` with this event type. `type` is an SQL expression. */
 export function wantsType(type: string): string {

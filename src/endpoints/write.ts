@@ -109,6 +109,7 @@ export async function changeEndpoint(
       .prepare(
         `UPDATE endpoints SET
            verified_at = CASE WHEN ?3 IS NULL OR ?3 IS url THEN verified_at END,
+           moved_at = CASE WHEN ?3 IS NULL OR ?3 IS url OR verified_at IS NULL THEN moved_at ELSE ?7 END,
            failing_since = CASE WHEN ?3 IS NULL OR ?3 IS url THEN failing_since END,
            disabled_at = CASE WHEN ?3 IS NULL OR ?3 IS url THEN disabled_at END,
            outcomes_time = CASE WHEN (?3 IS NULL OR ?3 IS url) AND verified_at IS NOT NULL

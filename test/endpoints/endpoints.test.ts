@@ -266,6 +266,34 @@ describe("A new endpoint", () => {
   });
 });
 
+describe("An endpoint with a new url", () => {
+  test("receives the events of the time before its new receiver returned the challenge", async () => {
+    const who = await newPartner();
+    const NEW_URL = "https://hooks.example.com/moved";
+    const isTest = ({ body }: { body: string }) => body.includes("test.ping");
+    let isReady = false;
+    const outside = playOutside({
+      [URL_2]: obedient,
+      [NEW_URL]: (request) => (isReady ? obedient(request) : new Response("not ready")),
+    });
+    const { endpoint_id } = await createVerified(who);
+    expect((await patch(who, endpoint_id, { url: NEW_URL })).status).toBe(200);
+    const [id = ""] = await announce(who);
+    await deliverQueued(who);
+    expect(outside.to(NEW_URL).map(isTest)).toEqual([true]);
+    expect((await eventsOf(who)).filter((event) => event.id === id)).toMatchObject([
+      { endpoint_id, status: "pending" },
+    ]);
+
+    isReady = true;
+    await send(who, "POST", `/api/events/test/?endpoint_id=${endpoint_id}&challenge=now`);
+    await deliverQueued(who);
+    queued.push(id);
+    await deliverQueued(who, Date.now() + DAY_MS);
+    expect(outside.to(NEW_URL).filter((request) => !isTest(request))).toHaveLength(1);
+  });
+});
+
 describe("An endpoint on hold", () => {
   test("lets its events wait, and receives them when the hold ends", async () => {
     const who = await newPartner({ event_url: RECEIVER });

@@ -35,7 +35,7 @@ export function countAttempt(
   if (isTest) {
     // A verified endpoint receives outcomes from now on.
     const position = `outcomes_time = CASE WHEN ${includesOutcomes("event_types")} THEN ${DATABASE_NOW} END, outcomes_place = ''`;
-    return verified ? [change(`verified_at = ?3, ${position}`, "verified_at IS NULL")] : [];
+    return verified ? [change(`verified_at = ?3, moved_at = NULL, ${position}`, "verified_at IS NULL")] : [];
   }
   const hasFailedLong = `failing_since <= ?3 - ${ENDPOINT_FAILS_FOR_MS}`;
   const day = dayOf(nowMs);
