@@ -72,6 +72,7 @@ describe("a file", () => {
       size_in_bytes: 1234,
       warnings: ["fit_truncated"],
       activity_ids: [`${file_id}.0`, `${file_id}.1`],
+      edited: [],
       received_at: "2026-06-01T12:00:00.000Z",
       updated_at: "2026-06-01T12:00:00.000Z",
     });

@@ -63,6 +63,7 @@ describe("a file that is not in the read model yet", () => {
         priority,
         overwrite_mode: false,
         start_time_in_seconds: String(RIDE.startInSeconds),
+        sequence_number: null,
         status,
         attempts: 0,
         import_id: null,
@@ -73,6 +74,7 @@ describe("a file that is not in the read model yet", () => {
         size_in_bytes: null,
         warnings: [],
         activity_ids: [],
+        edited: [],
         received_at: file.received_at,
         updated_at: file.updated_at,
       });
