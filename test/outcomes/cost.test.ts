@@ -17,7 +17,7 @@ const RIDES_IN_EVENT = 10;
 
 const rows = { read: 0, written: 0 };
 
-function counted(result: D1Result): D1Result {
+function counted(result: D1Result<Record<string, unknown>>) {
   rows.read += result.meta.rows_read;
   rows.written += result.meta.rows_written;
   return result;
@@ -32,10 +32,7 @@ function counting(real: D1Database): D1Database {
       all: async () => counted(await original.all()),
       run: async () => counted(await original.run()),
       first: async (column?: string) => {
-        const [row] = counted(await original.all<Record<string, unknown>>()).results as Record<
-          string,
-          unknown
-        >[];
+        const [row] = counted(await original.all()).results;
         if (row === undefined) return null;
         return column === undefined ? row : row[column];
       },
