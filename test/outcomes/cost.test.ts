@@ -43,7 +43,9 @@ function counting(real: D1Database): D1Database {
   return {
     prepare: (sql: string) => statementOf(real.prepare(sql)),
     batch: async (statements: D1PreparedStatement[]) => {
-      const results = await real.batch(statements.map((one) => originals.get(one) ?? one));
+      const results = await real.batch<Record<string, unknown>>(
+        statements.map((one) => originals.get(one) ?? one),
+      );
       return results.map(counted);
     },
   } as unknown as D1Database;
