@@ -619,7 +619,7 @@ hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail add
       title: "Going live",
       html: `
 <p><strong>Run the check.</strong> <a href="/console/#/check">Check my integration</a> in the console tests a whole integration with a new user and deletes the user afterwards.
-It sends a live ping, a history with its task, an overwrite and a duplicate, and waits for the event. <code>npm run verify</code> does the same in a terminal. Two
+It sends a live ping, a history with its task, an overwrite, a duplicate and edits, and waits for the event. <code>npm run verify</code> does the same in a terminal. Two
 <a href="#sendTestEvent">test events</a> show whether your receiver verifies signatures:</p>
 <ol>
 <li>One contains <code>data.challenge</code>. Verify the signature, then respond with 200 and the same text: <code>{"challenge": "…"}</code>.</li>

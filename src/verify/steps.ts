@@ -21,6 +21,8 @@ export interface Run {
   startInSeconds: number;
   eventUrl: string | null;
   importId: string | null;
+  /** The file of the live ride. */
+  liveFileId: string | null;
 }
 
 export interface Step {
@@ -37,6 +39,7 @@ export interface Step {
 }
 
 const SOURCE = "verify";
+const RIDE_NAME = "Integration check";
 /** A live ride takes about a second. A service under load may take much longer. */
 const IMPORT_SECONDS = 90;
 /** Time for two attempts: the second follows 5 s after the first, and each may take 15 s. */
@@ -61,7 +64,7 @@ function item(run: Run, summaryId: string, { held, newer, sequence }: PingOption
   const seconds = newer === true ? SECOND_RIDE_SECONDS : FIRST_RIDE_SECONDS;
   return {
     file_type: "FIT",
-    activity_name: "Integration check",
+    activity_name: RIDE_NAME,
     priority: held === true ? 0 : 1,
     user_id: run.userId,
     source: SOURCE,
@@ -119,6 +122,22 @@ async function waitForActivity(run: Run, fileId: string, seconds: number): Promi
     const { status, body } = await send(run.target, "GET", `/api/activities/${fileId}.0/`);
     return status === 200 && body["elapsed_time_in_seconds"] === seconds ? true : null;
   });
+}
+
+/** Edits a name and a sport, and checks that a read returns the edit right after it. */
+async function edit(run: Run, fields: { activity_name: string | null; sport: string | null }): Promise<void> {
+  const file = `/api/files/${run.liveFileId}/`;
+  const activity = `/api/activities/${run.liveFileId}.0/`;
+  const { activity_name, sport } = fields;
+  await sendExpecting(run.target, "PATCH", file, 200, { activity_name });
+  await sendExpecting(run.target, "PATCH", activity, 200, { sport });
+  const expected = JSON.stringify([activity_name ?? RIDE_NAME, sport ?? "cycling"]);
+  const read = await sendExpecting(run.target, "GET", activity, 200);
+  const received = JSON.stringify([read["activity_name"], read["sport"]]);
+  if (received === expected) return;
+  throw new StepFailure(
+    `The activity has the name and sport ${received} after the edit; ${expected} was expected. ${RUN_AGAIN}`,
+  );
 }
 
 /** Sends a test event and waits for its first attempt. Returns the event. */
@@ -182,6 +201,7 @@ export const STEPS: readonly Step[] = [
     async run(run) {
       const startedAt = Date.now();
       const { fileId, status } = await ping(run, "live");
+      run.liveFileId = fileId;
       expectStatus(status, "queued");
       await waitForActivity(run, fileId, FIRST_RIDE_SECONDS);
       return `Readable ${((Date.now() - startedAt) / 1000).toFixed(1)} s after the ping.`;
@@ -273,6 +293,15 @@ export const STEPS: readonly Step[] = [
         );
       }
       return "The import ended as cancelled, and each of its files was counted once.";
+    },
+  },
+  {
+    id: "edit",
+    title: "Edits of a name and a sport are returned and undone",
+    async run(run) {
+      await edit(run, { activity_name: "Edited by the integration check", sport: "running" });
+      await edit(run, { activity_name: null, sport: null });
+      return "The edits were returned at once. Undoing them restored the name of the ping and the sport of the file.";
     },
   },
   {

@@ -17,6 +17,7 @@ export async function verify(target: Target, onStep: (step: StepResult) => void)
     startInSeconds: Math.floor(started / 1000) - RIDE_AGE_SECONDS,
     eventUrl: null,
     importId: null,
+    liveFileId: null,
   };
   const steps: StepResult[] = [];
   let failedStep: string | null = null;

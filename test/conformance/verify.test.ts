@@ -55,6 +55,7 @@ const GOOD = {
   sequence: "passed",
   nothing_held: "passed",
   cancel: "passed",
+  edit: "passed",
   deletion: "passed",
 };
 

@@ -476,9 +476,9 @@ describe.skipIf(chromium === null)("The console", () => {
     const { page } = shared;
     await visit(page, "check", "Check my integration");
     await page.getByRole("button", { name: "Run the check" }).click();
-    await page.getByText("All 12 steps passed.").waitFor({ timeout: 100_000 });
+    await page.getByText("All 13 steps passed.").waitFor({ timeout: 100_000 });
     expect(await page.locator(".steps .status").allTextContents()).toEqual(
-      Array.from({ length: 12 }, () => "passed"),
+      Array.from({ length: 13 }, () => "passed"),
     );
     const [download] = await Promise.all([
       page.waitForEvent("download"),

@@ -15,7 +15,14 @@ async function failureOf(stepId: string, status: string, attempt: object): Promi
       : Response.json({ id: "evt_1", status, attempts: [attempt] }),
   );
   const eventUrl = "https://hooks.example.com/";
-  const run: Run = { target, userId: "verify-1", startInSeconds: 1_760_000_000, eventUrl, importId: "1" };
+  const run: Run = {
+    target,
+    userId: "verify-1",
+    startInSeconds: 1_760_000_000,
+    eventUrl,
+    importId: "1",
+    liveFileId: "1",
+  };
   try {
     await STEPS.find(({ id }) => id === stepId)?.run(run);
   } catch (fault) {
@@ -63,6 +70,7 @@ async function resultOf(stepId: string, responses: Record<string, [status: numbe
     startInSeconds: 1_760_000_000,
     eventUrl: null,
     importId: null,
+    liveFileId: null,
   };
   try {
     return await STEPS.find(({ id }) => id === stepId)?.run(run);
@@ -122,6 +130,7 @@ test("The check fails when an older ping that arrives late is not superseded", a
     startInSeconds: 1_760_000_000,
     eventUrl: null,
     importId: null,
+    liveFileId: null,
   };
   await expect(STEPS.find(({ id }) => id === "sequence")?.run(run)).rejects.toThrow(
     "The ping returned the status duplicate; superseded was expected.",
