@@ -3,7 +3,7 @@ import type { Session } from "./session.ts";
 
 /** Fields of a problem document that the console shows. Also describes a request without a response. */
 export type Problem = Pick<ProblemDocument, "code" | "title" | "detail"> &
-  Partial<Pick<ProblemDocument, "request_id">>;
+  Partial<Pick<ProblemDocument, "request_id" | "errors">>;
 
 export type Result<T> = { ok: true; value: T } | { ok: false; problem: Problem };
 

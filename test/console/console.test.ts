@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { z } from "zod";
 import { rideFile as demoRide, runFile } from "../../src/cli/demo/workouts.ts";
 import { partnerClient, type PartnerClient } from "../conformance/partnerClient.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
@@ -28,6 +29,15 @@ async function open(options: Parameters<typeof openConsole>[2] = {}): Promise<Co
   await signIn(opened.page, credentials.partner_id, credentials.auth_key);
   return opened;
 }
+
+/** Fields of an activity that a partner can edit. */
+const editedActivity = z.object({
+  activity_name: z.string().nullable(),
+  sport: z.string(),
+  sub_sport: z.string().nullable(),
+  exclude_from_training: z.boolean(),
+  edited: z.array(z.string()),
+});
 
 describe.skipIf(chromium === null)("The console", () => {
   beforeAll(async () => {
@@ -154,6 +164,65 @@ describe.skipIf(chromium === null)("The console", () => {
     await page.getByText("No files match these filters.").waitFor();
     expect((await partner.send("GET", `/api/files/${id}/`)).status).toBe(404);
     expect((await partner.send("GET", `/api/activities/${id}.0/`)).status).toBe(404);
+  });
+
+  test("renames a file, and edits the sports and the exclusion of an activity, until each edit is undone", async () => {
+    const { page } = shared;
+    const { files } = await partner.ping({
+      summary_id: "edited",
+      callback_url: host.serve(ride(START + 60_000)),
+      priority: 1,
+      user_id: "rider-8",
+      start_time_in_seconds: String(START + 60_000),
+    });
+    const id = files[0]?.file_id ?? "";
+    await partner.settledFile(id);
+    const stored = async () =>
+      editedActivity.parse(await (await partner.send("GET", `/api/activities/${id}.0/`)).json());
+    const original = await stored();
+    expect(original).toMatchObject({ activity_name: "Morning ride", edited: [] });
+
+    const form = (label: string) =>
+      page.locator("form.edit").filter({ has: page.getByLabel(label, { exact: true }) });
+    const save = async (label: string, value: string) => {
+      await form(label).getByRole("textbox").fill(value);
+      await form(label).getByRole("button", { name: "Save" }).click();
+    };
+    const undo = async (label: string) => {
+      await form(label).getByRole("button", { name: "Undo edit" }).click();
+      await form(label).getByRole("button", { name: "Undo edit" }).waitFor({ state: "detached" });
+    };
+    const saved = async (label: string) => form(label).getByRole("button", { name: "Undo edit" }).waitFor();
+
+    await visit(page, `files/${id}`, "edited");
+    expect(await form("Name").getByRole("button", { name: "Save" }).isDisabled()).toBe(true);
+    await save("Name", "Sunday ride");
+    await saved("Name");
+    expect(await stored()).toMatchObject({ activity_name: "Sunday ride", edited: ["activity_name"] });
+    await undo("Name");
+    expect(await form("Name").getByRole("textbox").inputValue()).toBe("Morning ride");
+
+    await visit(page, `activities/${id}.0`, "Morning ride");
+    await save("Sport", "quidditch");
+    await form("Sport").getByText("/docs/#sports").waitFor();
+    await save("Sport", "running");
+    await saved("Sport");
+    expect(await form("Sport").getByText("/docs/#sports").count()).toBe(0);
+    await save("Sub-sport", "trail");
+    await saved("Sub-sport");
+    const excluded = page.getByLabel("Exclude from training");
+    await excluded.click();
+    await expect.poll(stored).toMatchObject({
+      sport: "running",
+      sub_sport: "trail",
+      exclude_from_training: true,
+      edited: ["sport", "sub_sport", "exclude_from_training"],
+    });
+    await page.getByText(/^running, trail/).waitFor();
+    await undo("Sport");
+    await undo("Sub-sport");
+    await excluded.click();
+    await expect.poll(stored).toEqual(original);
   });
 
   test("offers and mentions a retry only where one can succeed", async () => {

@@ -23,6 +23,11 @@ export function ProblemBox({ problem }: { problem: Problem | null }) {
       <p>
         <Sentence text={problem.detail} />
       </p>
+      {problem.errors?.map(({ detail }, index) => (
+        <p key={index}>
+          <Sentence text={detail} />
+        </p>
+      ))}
       <p class="soft">
         <code>{problem.code}</code>
         {problem.request_id === undefined ? null : ` · request ${problem.request_id}`}
