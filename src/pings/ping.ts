@@ -18,7 +18,8 @@ export const pingSchema = z
     ...otherFields,
     callback_url: z.string().min(1),
     summary_id: nameText,
-    sequence_number: sequence_number.default(null),
+    // A default would make the field required in types that openapi-typescript generates for requests.
+    sequence_number: sequence_number.optional().transform((value) => value ?? null),
   })
   .openapi("Ping");
 export type Ping = z.infer<typeof pingSchema>;
