@@ -31,10 +31,10 @@ beforeEach(async () => {
   for (const [name, value] of Object.entries(api.environment)) vi.stubEnv(name, value);
   vi.stubEnv("XDG_CONFIG_HOME", home);
   const fetchOverNetwork = globalThis.fetch;
-  const files = new Map<string, number>();
+  const played: Played = { files: new Map(), newest: new Map(), fields: {}, edits: {} };
   vi.stubGlobal("fetch", async (input: string | URL | Request, init?: RequestInit) => {
     const request = new Request(input, init);
-    return request.url.startsWith(ADDRESS) ? deployedService(request, files) : fetchOverNetwork(input, init);
+    return request.url.startsWith(ADDRESS) ? deployedService(request, played) : fetchOverNetwork(input, init);
   });
 });
 afterEach(async () => {
@@ -44,8 +44,22 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
-/** Plays the deployed service for the smoke test. `files` has the duration of each file's activity. */
-async function deployedService(request: Request, files: Map<string, number>): Promise<Response> {
+/** State of the played service. */
+interface Played {
+  /** Duration of each file's activity. */
+  files: Map<string, number>;
+  /** Highest sequence_number of each file. */
+  newest: Map<string, number>;
+  /** Fields of the activity, and those that were edited. */
+  fields: Record<string, unknown>;
+  edits: Record<string, unknown>;
+}
+
+/** Plays the deployed service for the smoke test. */
+async function deployedService(
+  request: Request,
+  { files, newest, fields, edits }: Played,
+): Promise<Response> {
   const { pathname } = new URL(request.url);
   if (isBroken) return Response.json({}, { status: 500 });
   if (pathname === "/health/") {
@@ -63,18 +77,38 @@ async function deployedService(request: Request, files: Map<string, number>): Pr
     case "POST /api/fit_partner_ping": {
       const [item] = (await request.json<{ activity_files: Item[] }>()).activity_files;
       if (item === undefined) return Response.json({}, { status: 400 });
-      const { summary_id, priority, overwrite_mode } = item;
+      const { summary_id, priority, overwrite_mode, sequence_number = null } = item;
+      const isOlder = sequence_number !== null && sequence_number < (newest.get(summary_id) ?? 0);
+      if (isOlder)
+        return Response.json({ files: [{ file_id: summary_id, status: "superseded" }] }, { status: 202 });
+      if (sequence_number !== null) newest.set(summary_id, sequence_number);
       const status =
         priority === 0 ? "held" : files.has(summary_id) && !overwrite_mode ? "duplicate" : "queued";
+      Object.assign(fields, { activity_name: item.activity_name, sport: "cycling" });
       files.set(summary_id, overwrite_mode ? 30 : 20);
       return Response.json({ files: [{ file_id: summary_id, status }] }, { status: 202 });
     }
     case "GET /api/activities": {
       const seconds = files.get(pathname.split("/")[3]?.replace(".0", "") ?? "");
-      return Response.json({ elapsed_time_in_seconds: seconds });
+      return Response.json({ elapsed_time_in_seconds: seconds, ...fields, ...edits });
     }
-    case "POST /api/task_partner":
-      return Response.json({ import_id: "i" }, { status: 202 });
+    case "PATCH /api/files":
+    case "PATCH /api/activities":
+      for (const [name, value] of Object.entries(await request.json<object>())) {
+        if (value === null) Reflect.deleteProperty(edits, name);
+        else edits[name] = value;
+      }
+      return Response.json({});
+    case "POST /api/task_partner": {
+      const { source } = await request.json<{ source: string }>();
+      const found = source.endsWith("-wrong")
+        ? { warnings: ["nothing_held"], held_under_other_source: [source.replace("-wrong", "")] }
+        : {};
+      return Response.json({ import_id: "i", ...found }, { status: 202 });
+    }
+    case "POST /api/imports":
+      // The import was faster than its cancellation.
+      return Response.json({ code: "import_completed" }, { status: 409 });
     case "GET /api/imports":
       return Response.json({ completed_at: "now", status: "completed", files: { imported: 2 } });
     case "DELETE /api/users":
@@ -90,6 +124,8 @@ async function deployedService(request: Request, files: Map<string, number>): Pr
 
 interface Item {
   summary_id: string;
+  activity_name: string;
+  sequence_number?: number | null;
   priority: 0 | 1;
   overwrite_mode: boolean;
 }
