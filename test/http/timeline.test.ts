@@ -59,7 +59,7 @@ test("the timeline of a failed file shows the code and the reason, and a retry i
     { what: "dispatched" },
     { what: "failed", attempt: 1, code: "callback_gone" },
     { what: "retried" },
-    { what: "imported", attempt: 1 },
+    { what: "imported", attempt: 2 },
   ]);
 });
 
