@@ -146,8 +146,13 @@ test(
   SLOW_MS,
 );
 
-/** Adds an imported file with these bytes. */
+/** Adds an imported file with these bytes, and its user. */
 function addFile(userId: string, summaryId: string, bytes: Buffer): string {
+  second
+    .prepare(
+      "INSERT OR IGNORE INTO users (partner_id, user_id, last_ping_at, created_at) VALUES ('acme', ?, 1, 1)",
+    )
+    .run(userId);
   const id = fileId({ partnerId: "acme", userId, source: "watch", summaryId });
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   second
@@ -175,7 +180,7 @@ test(
     );
     api.throttled = 1;
     expect(await answerOf("export", "acme", "--to", folder)).toEqual({
-      rows: { files: 121, activities: 0, imports: 0, events: 0, users: 0 },
+      rows: { files: 121, activities: 0, imports: 0, events: 0, users: 2 },
       originals: 121,
       kept: 0,
       damaged: [],
