@@ -48,6 +48,15 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
     expect(await runListing("rr")).toMatchObject({ source: null, intervals_in_seconds: [] });
   });
 
+  test("rename the ride and correct its sport", async () => {
+    settings["FILE_ID"] = settings["ACTIVITY_ID"]?.split(".")[0] ?? "";
+    expect(await runListing("rename")).toMatchObject({
+      activity_name: "Sunday ride",
+      edited: ["activity_name"],
+    });
+    expect(await runListing("sport")).toMatchObject({ sport: "running", sub_sport: "trail" });
+  });
+
   test("repeat a request with an Idempotency-Key without a second effect", async () => {
     const first = await runListing("idempotency");
     expect(first).toMatchObject({ accepted: 1 });
@@ -83,6 +92,8 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
       "activities",
       "streams",
       "rr",
+      "rename",
+      "sport",
       "idempotency",
       "history-ping",
       "task",

@@ -614,7 +614,7 @@ describe.skipIf(chromium === null)("The console", () => {
 
   test("sends requests to the service only, and logs only the errors that these tests cause", () => {
     expect(shared.foreignRequests).toEqual([]);
-    for (const error of shared.errors) expect(error).toMatch(/status of (?:401|404|422)/);
+    for (const error of shared.errors) expect(error).toMatch(/status of (?:400|401|404|422)/);
   });
 
   test("is served with and without a trailing slash, under a policy that blocks all other hosts", async () => {
