@@ -77,8 +77,8 @@ async function receiver(env: Env, message: DeliveryMessage, nowMs: number): Prom
 const IMPLIED = { url: null, secrets: [] };
 
 /**
- * Returns why an endpoint does not receive an event now, or null. Test events also reach one that is on hold, disabled or
- * unverified. Others reach no receiver that has not returned a challenge, so that nobody is sent events against their will.
+ * Returns why an endpoint does not receive an event now, or null. Test events are also sent to an endpoint that is on
+ * hold, disabled or unverified. All other events wait for its challenge, so that a partner cannot send them to a stranger.
  */
 function obstacleOf({ endpoint_id, type, stored, hasSettings }: DeliveryEndpoint): Target | null {
   if (endpoint_id === NO_ENDPOINT) return unsent("failed", "No endpoint receives events of this type.");
