@@ -15,6 +15,14 @@ const failureSchema = z
   .openapi("ImportFailure");
 export type ImportFailure = z.infer<typeof failureSchema>;
 
+/** Names of an import in an event. */
+const importNames = {
+  event_id: z.string().nullable(),
+  import_id: z.string(),
+  user_id: z.string(),
+  source: z.string(),
+};
+
 /** Body of the event that reports a completed import. */
 export const importCompletedEventSchema = z
   .strictObject({
@@ -22,10 +30,7 @@ export const importCompletedEventSchema = z
     timestamp: z.iso.datetime(),
     data: z
       .strictObject({
-        event_id: z.string().nullable(),
-        import_id: z.string(),
-        user_id: z.string(),
-        source: z.string(),
+        ...importNames,
         is_initial_import: z.boolean(),
         status: z
           .enum(["completed", "completed_with_failures", "cancelled"])
@@ -47,10 +52,7 @@ export const importCancelledEventSchema = z
     timestamp: z.iso.datetime(),
     data: z
       .strictObject({
-        event_id: z.string().nullable(),
-        import_id: z.string(),
-        user_id: z.string(),
-        source: z.string(),
+        ...importNames,
         files: importCountsSchema,
       })
       .openapi("ImportCancelledData"),
