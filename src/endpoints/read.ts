@@ -5,7 +5,7 @@ import { databaseFor } from "../database/databases.ts";
 import { count, fieldsOf, text } from "../database/parse.ts";
 import { instantOf } from "../database/rows.ts";
 import type { Env } from "../env.ts";
-import { unexpired, type Partner } from "../partners/partner.ts";
+import { publicSecrets, unexpired, type Partner } from "../partners/partner.ts";
 import { DEFAULT_ENDPOINT, IMPORT_COMPLETED, type Endpoint } from "./endpoint.ts";
 import { ENDPOINT_COLUMNS, parseEndpoint, type StoredEndpoint } from "./storedEndpoint.pure.ts";
 
@@ -16,7 +16,7 @@ export function dayOf(ms: number): number {
 }
 
 /** The endpoint of a partner without endpoint settings: its `event_url`. */
-export function impliedEndpoint(partner: Pick<Partner, "created_at">): StoredEndpoint {
+function impliedEndpoint(partner: Pick<Partner, "created_at">): StoredEndpoint {
   return {
     endpoint_id: DEFAULT_ENDPOINT,
     url: null,
@@ -185,11 +185,7 @@ function viewOf(partner: Partner, stored: StoredEndpoint, nowMs: number): Omit<E
     include_history: stored.include_history,
     on_hold: stored.on_hold_since !== null,
     ...stateOf(stored),
-    webhook_secrets: secrets.map(({ secret_id, created_at, expires_at }) => ({
-      secret_id,
-      created_at,
-      expires_at,
-    })),
+    webhook_secrets: publicSecrets(secrets),
     created_at: instantOf(stored.created_at),
     verified_at: instantOrNull(stored.verified_at),
     failing_since: instantOrNull(stored.failing_since),

@@ -1,13 +1,6 @@
 import { count, fieldsOf, list, numberOrNull, text, textOrNull } from "../database/parse.ts";
+import type { WebhookSecret } from "../partners/partner.ts";
 import { EVENT_TYPES, type EventType } from "./endpoint.ts";
-
-/** A secret that signs an endpoint's events. */
-export interface EndpointSecret {
-  secret_id: string;
-  secret: string;
-  created_at: string;
-  expires_at: string | null;
-}
 
 /** An endpoint as D1 stores it. Times are Unix milliseconds. */
 export interface StoredEndpoint {
@@ -18,7 +11,7 @@ export interface StoredEndpoint {
   include_history: boolean;
   on_hold_since: number | null;
   /** Empty for the secrets of the partner's settings. */
-  secrets: EndpointSecret[];
+  secrets: WebhookSecret[];
   verified_at: number | null;
   failing_since: number | null;
   disabled_at: number | null;
@@ -50,12 +43,13 @@ export function parseEndpoint(row: unknown): StoredEndpoint {
   };
 }
 
-function eventTypesOf(column: string): EventType[] {
+/** Parses the column `event_types`. Skips types that this release does not know. */
+export function eventTypesOf(column: string): EventType[] {
   const stored = list(JSON.parse(column));
   return EVENT_TYPES.filter((type) => stored.includes(type));
 }
 
-function secretOf(value: unknown): EndpointSecret {
+function secretOf(value: unknown): WebhookSecret {
   const { secret_id, secret, created_at, expires_at } = fieldsOf(value);
   return {
     secret_id: text(secret_id),

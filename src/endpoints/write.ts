@@ -8,7 +8,7 @@ import { withNewSecret } from "../partners/rotate.ts";
 import { DEFAULT_ENDPOINT, ENDPOINT_PREFIX, IMPORT_COMPLETED, type EventType } from "./endpoint.ts";
 import { receiverOf } from "./read.ts";
 import { includesOutcomes } from "./subscribers.ts";
-import type { EndpointSecret, StoredEndpoint } from "./storedEndpoint.pure.ts";
+import type { StoredEndpoint } from "./storedEndpoint.pure.ts";
 
 /** Settings that a partner chooses. */
 export interface EndpointSettings {
@@ -45,15 +45,6 @@ function keepDefault(
     );
 }
 
-function newSecret(secret: string, nowMs: number): EndpointSecret {
-  return {
-    secret_id: `secret_${randomId()}`,
-    secret,
-    created_at: new Date(nowMs).toISOString(),
-    expires_at: null,
-  };
-}
-
 /** Stores a new endpoint, which is unverified. Returns its id and its secret, or null if the partner has `MAX_ENDPOINTS`. */
 export async function createEndpoint(
   env: Env,
@@ -79,7 +70,7 @@ export async function createEndpoint(
         JSON.stringify(settings.event_types),
         settings.include_history ? 1 : 0,
         settings.on_hold ? nowMs : null,
-        JSON.stringify([newSecret(webhook_secret, nowMs)]),
+        JSON.stringify(withNewSecret([], webhook_secret, 0, new Date(nowMs)).secrets),
         nowMs,
       ),
   ]);

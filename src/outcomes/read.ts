@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { DATABASE_NOW } from "../database/sql.ts";
-import { EVENT_TYPES, type EventType } from "../endpoints/endpoint.ts";
+import type { EventType } from "../endpoints/endpoint.ts";
+import { eventTypesOf } from "../endpoints/storedEndpoint.pure.ts";
 import { listedId, removedSessions } from "../files/batches/listed.pure.ts";
 import { ROUTE_LENGTH } from "../identifiers.ts";
 
@@ -71,16 +72,13 @@ export async function readOutcomeEndpoints(db: D1Database, partnerId: string): P
     )
     .bind(partnerId)
     .all();
-  return endpointRows.parse(found.results).map((row) => {
-    const types = z.array(z.string()).parse(JSON.parse(row.event_types));
-    return {
-      endpoint_id: row.endpoint_id,
-      event_types: EVENT_TYPES.filter((type) => types.includes(type)),
-      include_history: row.include_history === 1,
-      position: { time: row.outcomes_time, place: row.outcomes_place },
-      sequence: row.outcomes_sequence,
-    };
-  });
+  return endpointRows.parse(found.results).map((row) => ({
+    endpoint_id: row.endpoint_id,
+    event_types: eventTypesOf(row.event_types),
+    include_history: row.include_history === 1,
+    position: { time: row.outcomes_time, place: row.outcomes_place },
+    sequence: row.outcomes_sequence,
+  }));
 }
 
 /** SQL for the place of a batch `b` among those of the same time. Ids have a fixed length, so it sorts as the ids do. */

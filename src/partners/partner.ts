@@ -25,6 +25,8 @@ const webhookSecret = z.object({
   created_at: z.string(),
   expires_at: z.string().nullable(),
 });
+/** A secret that signs events. */
+export type WebhookSecret = z.infer<typeof webhookSecret>;
 
 /** A partner as the registry stores it. A limit or quota of null means none. */
 export const partnerSchema = z.object({
@@ -87,6 +89,11 @@ export function unexpired<T extends { expires_at: string | null }>(
   return entries.filter((entry) => entry.expires_at === null || Date.parse(entry.expires_at) > nowMs);
 }
 
+/** Returns secrets as partners read them: without the secrets themselves. */
+export function publicSecrets(secrets: readonly WebhookSecret[]): PartnerSettings["webhook_secrets"] {
+  return secrets.map(({ secret_id, created_at, expires_at }) => ({ secret_id, created_at, expires_at }));
+}
+
 /** Returns the settings that partners and operators read, with the keys and secrets that have not expired. */
 export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
   const {
@@ -112,11 +119,7 @@ export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
       expires_at,
     })),
     event_url,
-    webhook_secrets: unexpired(webhook_secrets, nowMs).map(({ secret_id, created_at, expires_at }) => ({
-      secret_id,
-      created_at,
-      expires_at,
-    })),
+    webhook_secrets: publicSecrets(unexpired(webhook_secrets, nowMs)),
     callback_hosts,
     limits,
     quotas,

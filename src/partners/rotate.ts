@@ -1,5 +1,5 @@
 import { randomId } from "../identifiers.ts";
-import { digestOf, unexpired, type Partner } from "./partner.ts";
+import { digestOf, unexpired, type Partner, type WebhookSecret } from "./partner.ts";
 
 /** The result of a rotation. */
 export interface Rotated {
@@ -36,16 +36,13 @@ export function rotateKey(partner: Partner, authKey: string, overlapMs: number, 
   };
 }
 
-/** A webhook secret with its text. */
-type Secret = Partner["webhook_secrets"][number];
-
 /** Returns the secrets with a new one. The older ones expire within `overlapMs`; until then events are signed with each. */
 export function withNewSecret(
-  secrets: readonly Secret[],
+  secrets: readonly WebhookSecret[],
   secret: string,
   overlapMs: number,
   now: Date,
-): { secrets: Secret[]; secret_id: string; old: (Secret & { expires_at: string })[] } {
+): { secrets: WebhookSecret[]; secret_id: string; old: (WebhookSecret & { expires_at: string })[] } {
   const old = unexpired(secrets, now.getTime()).map((entry) => expireBy(entry, now.getTime() + overlapMs));
   const secret_id = `secret_${randomId()}`;
   const fresh = { secret_id, secret, created_at: now.toISOString(), expires_at: null };

@@ -25,7 +25,7 @@ import { randomId } from "../../identifiers.ts";
 import { checkAddress } from "../../outbound/address.ts";
 import { addressRules } from "../../outbound/rules.ts";
 import type { Partner } from "../../partners/partner.ts";
-import { endpoint, type AppEnv } from "../context.ts";
+import { endpoint, type AppEnv, type RequestContext } from "../context.ts";
 import { jsonBody } from "../jsonBody.ts";
 import {
   conflictProblem,
@@ -36,7 +36,6 @@ import {
   validationFailed,
   writeProblems,
 } from "../problem.ts";
-import type { RequestContext } from "../context.ts";
 import { instant, noQuery } from "../query.ts";
 import { chargeRows } from "../rateLimit.ts";
 
