@@ -2,17 +2,16 @@ import { env } from "cloudflare:workers";
 import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { deliverDue } from "../../src/deliveries/deliver.ts";
 import { insertEvent } from "../../src/deliveries/write.ts";
 import { sweepRecoveries } from "../../src/endpoints/recovery/recover.ts";
-import type { Env } from "../../src/env.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { RECEIVER, read } from "../flows/partnerActs.ts";
 import { guardsItself } from "../http/strangers.ts";
-import { databaseOf, ownerOf } from "../support/databases.ts";
+import { databaseOf } from "../support/databases.ts";
 import { problemOf, send } from "../support/http.ts";
 import { playOutside, type Answer } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { deliverAll, obedient, recordDeliveries } from "../support/queuedEvents.ts";
 
 const URL_2 = "https://hooks.example.com/second";
 const DAY_MS = 24 * 60 * 60_000;
@@ -29,41 +28,12 @@ const eventsSchema = z.object({
 });
 
 let queued: string[] = [];
-/** The real bindings, with a queue that records its messages, so that tests decide when they are delivered. */
-const world: Env = { ...env };
-
 beforeEach(() => {
-  queued = [];
-  const result = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
-  vi.spyOn(env.DELIVERIES, "send").mockImplementation(async ({ delivery_id }) => {
-    queued.push(delivery_id);
-    return result;
-  });
-  vi.spyOn(env.DELIVERIES, "sendBatch").mockImplementation(async (messages) => {
-    for (const { body } of messages) queued.push(body.delivery_id);
-    return result;
-  });
+  queued = recordDeliveries();
 });
 afterEach(() => vi.restoreAllMocks());
 
-/** Returns a receiver that verifies nothing and returns the challenge of a test event. */
-const obedient: Answer = ({ body }) => {
-  const { data } = z
-    .object({ data: z.looseObject({ challenge: z.string().optional() }) })
-    .parse(JSON.parse(body));
-  return Response.json({ challenge: data.challenge });
-};
-
-/** Delivers all queued messages once. */
-async function deliverQueued(who: TestPartner, atMs = Date.now()): Promise<void> {
-  for (const delivery_id of queued.splice(0)) {
-    await deliverDue(
-      world,
-      { ...ownerOf(who.partnerId), delivery_id },
-      { now: () => atMs, random: () => 0, deadlineMs: 500 },
-    );
-  }
-}
+const deliverQueued = async (who: TestPartner, atMs = Date.now()) => deliverAll(queued, who, atMs);
 
 async function create(who: TestPartner, fields: Record<string, unknown> = {}) {
   const response = await send(who, "POST", "/api/endpoints/", { body: { url: URL_2, ...fields } });
@@ -185,7 +155,7 @@ describe("A new endpoint", () => {
     expect(await read(who, `/api/endpoints/${endpoint_id}/`)).toMatchObject({ state: "unverified" });
 
     answers[URL_2] = obedient;
-    queued = [challenge_event_id];
+    queued.splice(0, queued.length, challenge_event_id);
     await deliverQueued(who, Date.now() + DAY_MS);
     expect(await read(who, `/api/endpoints/${endpoint_id}/`)).toMatchObject({
       state: "active",

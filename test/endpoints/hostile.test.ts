@@ -1,14 +1,13 @@
-import { env } from "cloudflare:workers";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { deliverDue } from "../../src/deliveries/deliver.ts";
 import { insertEvent } from "../../src/deliveries/write.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { RECEIVER, read } from "../flows/partnerActs.ts";
-import { databaseOf, ownerOf } from "../support/databases.ts";
+import { databaseOf } from "../support/databases.ts";
 import { problemOf, send } from "../support/http.ts";
 import { playOutside, type Answer } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
+import { deliverAll, obedient, recordDeliveries } from "../support/queuedEvents.ts";
 
 /** What a partner with a valid key does to others, and to the service, with endpoints. */
 
@@ -17,29 +16,11 @@ const VICTIM = "https://victim.example.org/login";
 
 let queued: string[] = [];
 beforeEach(() => {
-  queued = [];
-  const result = { metadata: { metrics: { backlogCount: 0, backlogBytes: 0 } } };
-  vi.spyOn(env.DELIVERIES, "send").mockImplementation(async ({ delivery_id }) => {
-    queued.push(delivery_id);
-    return result;
-  });
-  vi.spyOn(env.DELIVERIES, "sendBatch").mockImplementation(async (messages) => {
-    for (const { body } of messages) queued.push(body.delivery_id);
-    return result;
-  });
+  queued = recordDeliveries();
 });
 afterEach(() => vi.restoreAllMocks());
 
-const challengeOf = (body: string) =>
-  z.object({ data: z.looseObject({ challenge: z.string().optional() }) }).parse(JSON.parse(body)).data
-    .challenge;
-const obedient: Answer = ({ body }) => Response.json({ challenge: challengeOf(body) });
-
-async function deliverQueued(who: TestPartner): Promise<void> {
-  for (const delivery_id of queued.splice(0)) {
-    await deliverDue(env, { ...ownerOf(who.partnerId), delivery_id }, { random: () => 0, deadlineMs: 2_000 });
-  }
-}
+const deliverQueued = async (who: TestPartner) => deliverAll(queued, who);
 
 async function create(who: TestPartner, url: string): Promise<string> {
   const response = await send(who, "POST", "/api/endpoints/", { body: { url } });
