@@ -55,6 +55,8 @@ export function partnerWith(
     event_url: settings.event_url,
     webhook_secrets: [{ secret_id: `secret_${randomId()}`, secret: webhook_secret, ...validity }],
     callback_hosts: settings.callback_hosts,
+    source_order: [],
+    prefetch_held: false,
     limits: settings.limits,
     quotas: settings.quotas,
   };

@@ -463,6 +463,8 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
         { secret_id: "b8d2hj7f8m", created_at: "2026-11-01T08:00:00.000Z", expires_at: null },
       ],
       callback_hosts: ["files.partner.example"],
+      source_order: [],
+      prefetch_held: false,
       limits: DEFAULT_LIMITS,
       quotas: DEFAULT_QUOTAS,
       usage: { files: 44, stored_bytes: 4_400_000 },

@@ -397,6 +397,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   secret_id: "Id of the secret.",
   callback_hosts:
     "Hosts from which files may be downloaded, such as `files.example.com`. Empty: any public host.",
+  source_order:
+    "Your sources in the order in which you prefer their recordings, such as `watch` before `phone`. Sources that are not listed come after them.",
+  prefetch_held:
+    "`true`: the service may download held files soon after their ping, before the task. Else `false`.",
   limits: "Your rate limits.",
   requests_per_minute:
     "Maximum number of reads per minute, and of other requests per minute. Null: no limit.",

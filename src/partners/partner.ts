@@ -43,6 +43,10 @@ export const partnerSchema = z.object({
   webhook_secrets: z.array(webhookSecret),
   /** Hosts that callback URLs may use. If empty, any public host. */
   callback_hosts: z.array(z.string()),
+  /** Sources in the order in which the partner prefers their recordings. Other sources come after them. */
+  source_order: z.array(z.string()).default([]),
+  /** Whether held files are downloaded before their task. */
+  prefetch_held: z.boolean().default(false),
   limits: z.object({ requests_per_minute: z.number().nullable(), files_per_minute: z.number().nullable() }),
   quotas: z.object({ files: z.number().nullable(), stored_bytes: z.number().nullable() }),
 });
@@ -105,6 +109,8 @@ export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
     event_url,
     webhook_secrets,
     callback_hosts,
+    source_order,
+    prefetch_held,
     limits,
     quotas,
   } = partner;
@@ -121,6 +127,8 @@ export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
     event_url,
     webhook_secrets: publicSecrets(unexpired(webhook_secrets, nowMs)),
     callback_hosts,
+    source_order,
+    prefetch_held,
     limits,
     quotas,
   };

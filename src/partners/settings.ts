@@ -23,6 +23,8 @@ export const partnerSettingsSchema = z.strictObject({
   event_url: z.string().nullable(),
   webhook_secrets: z.array(webhookSecretSchema),
   callback_hosts: z.array(z.string()),
+  source_order: z.array(z.string()),
+  prefetch_held: z.boolean(),
   limits: z.strictObject({ requests_per_minute: amount, files_per_minute: amount }).openapi("PartnerLimits"),
   quotas: z.strictObject({ files: amount, stored_bytes: amount }).openapi("PartnerQuotas"),
 });

@@ -15,6 +15,8 @@ test("a partner reads its settings with the ids of its keys and secrets, never w
     name: "Acme Watches",
     event_url: "https://partner.example.com/events",
     callback_hosts: ["files.example.com"],
+    source_order: ["watch"],
+    prefetch_held: true,
     limits: { requests_per_minute: 600, files_per_minute: null },
     quotas: { files: 1_000, stored_bytes: null },
   });
@@ -30,6 +32,8 @@ test("a partner reads its settings with the ids of its keys and secrets, never w
     event_url: "https://partner.example.com/events",
     webhook_secrets: [{ secret_id: secret?.secret_id, created_at: secret?.created_at, expires_at: null }],
     callback_hosts: ["files.example.com"],
+    source_order: ["watch"],
+    prefetch_held: true,
     limits: { requests_per_minute: 600, files_per_minute: null },
     quotas: { files: 1_000, stored_bytes: null },
     usage: { files: 0, stored_bytes: 0 },

@@ -239,6 +239,8 @@ export class World {
       event_url: RECEIVER,
       webhook_secrets: [{ secret_id: "secret", secret: newWebhookSecret(), created_at, expires_at: null }],
       callback_hosts: [],
+      source_order: [],
+      prefetch_held: false,
       limits: { requests_per_minute: null, files_per_minute: null },
       quotas: { files: null, stored_bytes: null },
     };

@@ -32,6 +32,8 @@ export async function newPartner(settings: Partial<Partner> = {}): Promise<TestP
     event_url: null,
     webhook_secrets: [{ secret_id: randomId(), secret: newWebhookSecret(), created_at, expires_at: null }],
     callback_hosts: [],
+    source_order: [],
+    prefetch_held: false,
     limits: { requests_per_minute: null, files_per_minute: null },
     quotas: { files: null, stored_bytes: null },
     ...settings,
