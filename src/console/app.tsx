@@ -1,6 +1,7 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api } from "./api.ts";
 import { Empty, Heading } from "./parts/page.tsx";
+import { ExactTime } from "./parts/when.tsx";
 import { addressOf, usePlace, type Place } from "./router.ts";
 import { endSession, storeSession, readSession, type Session } from "./session.ts";
 import { ActivitiesView } from "./views/activities.tsx";
@@ -65,15 +66,14 @@ export function App() {
   const api = useMemo(() => (session === null ? null : new Api(session, signOut)), [session]);
   const main = useRef<HTMLElement>(null);
   const section = place.parts[0] ?? "overview";
-  const name = SECTIONS.find(([id]) => id === section)?.[1] ?? "Console";
   const path = place.parts.join("/");
   const previousPath = useRef(path);
   useEffect(() => {
-    document.title = api === null ? "Sign in · Partner console" : `${name} · Partner console`;
+    if (api === null) document.title = "Sign in · Partner console";
     // Moves the focus of keyboard and screen reader users to the start of the new page.
     if (previousPath.current !== path) main.current?.querySelector<HTMLElement>("h1")?.focus();
     previousPath.current = path;
-  }, [path, name, api]);
+  }, [path, api]);
   if (api === null) {
     return (
       <SignIn
@@ -116,6 +116,7 @@ export function App() {
       <main ref={main} tabIndex={-1}>
         <View key={path} api={api} place={place} />
       </main>
+      <ExactTime />
     </>
   );
 }

@@ -16,6 +16,53 @@ export function localTime(instant: string | null | undefined): string {
   });
 }
 
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+/** From this age on, a date says more than an age. */
+const DATES_FROM = 7 * DAY;
+
+/** Returns how far an instant is from now: `just now`, `4 min ago`, `in 3 h`, and the date of a distant one. */
+export function relativeTime(instant: string): string {
+  const from = Date.now() - Date.parse(instant);
+  const distance = Math.abs(from);
+  if (distance >= DATES_FROM) {
+    return new Date(instant).toLocaleDateString(undefined, {
+      day: "numeric",
+      month: "short",
+      year: "numeric",
+    });
+  }
+  const said =
+    distance < HOUR
+      ? `${Math.max(1, Math.floor(distance / MINUTE))} min`
+      : distance < 2 * DAY
+        ? `${Math.floor(distance / HOUR)} h`
+        : `${Math.floor(distance / DAY)} d`;
+  if (from < 0)
+    return distance < 1_000
+      ? "now"
+      : distance < MINUTE
+        ? `in ${Math.ceil(distance / SECOND)} s`
+        : `in ${said}`;
+  return distance < MINUTE ? "just now" : `${said} ago`;
+}
+
+/** Returns an instant with its date and zone: `29 Nov 2026, 14:03:12 GMT+1`. */
+export function exactTime(instant: string): string {
+  return new Date(instant).toLocaleString(undefined, {
+    day: "numeric",
+    month: "short",
+    year: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+    timeZoneName: "short",
+  });
+}
+
 /** Returns the start of an activity in its local time, or in UTC when its offset is unknown. */
 export function startTime(activity: {
   start_time_in_seconds: number | null;

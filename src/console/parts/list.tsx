@@ -1,7 +1,8 @@
 import type { ComponentChildren } from "preact";
 import { spaced } from "../format.ts";
 import type { LoadedList } from "../load.ts";
-import { Empty, Loading, ProblemBox } from "./page.tsx";
+import { Empty, ProblemBox } from "./page.tsx";
+import { Skeleton } from "./skeleton.tsx";
 
 /** A table that scrolls sideways on its own, so that the page does not. */
 export function Table({
@@ -49,7 +50,7 @@ export function List<T>({
 }) {
   return (
     <>
-      <ProblemBox problem={list.problem} />
+      <ProblemBox problem={list.problem} onRetry={list.reload} />
       {list.paused && (
         <p class="note paused">
           Automatic updates are paused while more rows are shown.
@@ -59,7 +60,7 @@ export function List<T>({
         </p>
       )}
       {list.rows === null ? (
-        list.problem === null && <Loading />
+        list.problem === null && <Skeleton lines={12} />
       ) : list.rows.length === 0 ? (
         <Empty>
           {list.loadMore === null

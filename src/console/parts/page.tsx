@@ -1,12 +1,28 @@
 import type { ComponentChildren } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { Api, Problem } from "../api.ts";
 import { spaced } from "../format.ts";
+import { Icon } from "./icon.tsx";
 import { Sentence } from "./sentence.tsx";
+import { Skeleton } from "./skeleton.tsx";
 
 /** Elements that every view uses. */
 
-export function Heading({ title, children }: { title: string; children?: ComponentChildren }) {
+/** The heading of a page, which also names the tab. `kind` says what the title names: "File". */
+export function Heading({
+  title,
+  kind,
+  children,
+}: {
+  title: string;
+  kind?: string;
+  children?: ComponentChildren;
+}) {
+  useEffect(() => {
+    document.title = [title, ...(kind === undefined || kind === title ? [] : [kind]), "Partner console"].join(
+      " · ",
+    );
+  }, [title, kind]);
   return (
     <header class="heading">
       <h1 tabIndex={-1}>{title}</h1>
@@ -15,7 +31,14 @@ export function Heading({ title, children }: { title: string; children?: Compone
   );
 }
 
-export function ProblemBox({ problem }: { problem: Problem | null }) {
+/** A problem with its advice. `onRetry` reads what could not be read once more. */
+export function ProblemBox({
+  problem,
+  onRetry,
+}: {
+  problem: Problem | null;
+  onRetry?: (() => Promise<void>) | undefined;
+}) {
   if (problem === null) return null;
   return (
     <div class="problem" role="alert">
@@ -32,6 +55,12 @@ export function ProblemBox({ problem }: { problem: Problem | null }) {
         <code>{problem.code}</code>
         {problem.request_id === undefined ? null : ` · request ${problem.request_id}`}
       </p>
+      {onRetry !== undefined && (
+        <button type="button" onClick={() => void onRetry()}>
+          <Icon name="again" />
+          Try again
+        </button>
+      )}
     </div>
   );
 }
@@ -61,11 +90,7 @@ export function Empty({ children }: { children: ComponentChildren }) {
 }
 
 export function Loading() {
-  return (
-    <p class="empty" role="status">
-      Loading…
-    </p>
-  );
+  return <Skeleton />;
 }
 
 /** A button that sends a POST request and shows its result. Calls `onDone` after every response. */

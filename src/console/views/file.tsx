@@ -67,7 +67,7 @@ export function FileView({ api, id }: { api: Api; id: string }) {
   const { value } = file;
   return (
     <>
-      <Heading title={value === null ? "File" : value.summary_id} />
+      <Heading title={value === null ? "File" : value.summary_id} kind="File" />
       <ProblemBox problem={file.problem} />
       {value === null ? (
         file.problem === null && <Loading />
