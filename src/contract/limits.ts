@@ -116,3 +116,6 @@ export const OVERVIEW_DAYS = 14;
  * version is held for 30 days, keeps its URL for 7, is retried for 1, waits in a queue for 14; Time Travel restores 30.
  */
 export const ERASURE_KEPT_FOR_MS = 90 * DAY_MS;
+
+/** Number of months for which a deprecated operation still works. */
+export const DEPRECATION_MONTHS = 12;

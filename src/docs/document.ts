@@ -9,6 +9,7 @@ import type {
 import { inWords } from "../contract/amounts.ts";
 import { API_VERSION } from "../contract/version.ts";
 import { RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
+import { DEPRECATIONS, type Deprecation } from "../contract/deprecations.ts";
 import type { Fault } from "../contract/fault.ts";
 import {
   importCancelledEventSchema,
@@ -23,7 +24,8 @@ import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts"
 import { REQUEST_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
 import { FIELDS } from "./fields.ts";
 import { OPERATIONS, TAGS, type Operation } from "./operations.ts";
-import { SCHEMAS } from "./schemas.ts";
+import { OPEN_LIST_KEYWORD, SUNSET_KEYWORD } from "./changes/keywords.ts";
+import { isOpenList, SCHEMAS } from "./schemas.ts";
 
 type App = OpenAPIHono<AppEnv>;
 export type SchemaOrRef = SchemaObject | ReferenceObject;
@@ -66,6 +68,19 @@ const HEADERS = {
 };
 type HeaderName = keyof typeof HEADERS;
 
+/** Headers of responses to deprecated operations. */
+const DEPRECATION_HEADERS = {
+  Deprecation: {
+    description:
+      "Day from which the operation is deprecated, such as `@1796083200` in Unix seconds (RFC 9745).",
+    schema: text,
+  },
+  Sunset: {
+    description: "Day from which the operation may be removed, as an HTTP date (RFC 8594).",
+    schema: text,
+  },
+};
+
 /** An example of a request id. */
 const EXAMPLE_REQUEST_ID = "0b5bd11e-4a0c-4b7a-9f5c-6f6f2d6a2f3b";
 
@@ -95,7 +110,7 @@ const SECURITY_SCHEMES = {
 };
 
 /** Returns the OpenAPI document of `app`: its routes and schemas, with the texts, headers and examples of this folder. */
-export function describe(app: App): OpenAPIObject {
+export function describe(app: App, deprecations: readonly Deprecation[] = DEPRECATIONS): OpenAPIObject {
   registerWebhooks(app);
   const document = app.getOpenAPI31Document({
     openapi: "3.1.0",
@@ -113,8 +128,12 @@ export function describe(app: App): OpenAPIObject {
   for (const [path, item] of Object.entries(document.paths ?? {})) {
     for (const method of METHODS) {
       const operation = item[method];
-      const words = OPERATIONS[`${method.toUpperCase()} ${path}`];
-      if (operation !== undefined && words !== undefined) enrich(operation, words);
+      const name = `${method.toUpperCase()} ${path}`;
+      const words = OPERATIONS[name];
+      if (operation === undefined || words === undefined) continue;
+      enrich(operation, words);
+      const deprecation = deprecations.find((each) => each.operation === name);
+      if (deprecation !== undefined) deprecate(operation, deprecation);
     }
   }
   const schemas = document.components.schemas ?? {};
@@ -216,6 +235,15 @@ function registerWebhooks(app: App): void {
   }
 }
 
+function deprecate(operation: OperationObject, { since, sunset }: Deprecation): void {
+  operation.deprecated = true;
+  operation[SUNSET_KEYWORD] = sunset;
+  operation.description = `Deprecated since ${since}. May be removed from ${sunset} on. ${operation.description}`;
+  for (const [, response] of responsesOf(operation)) {
+    response.headers = { ...response.headers, ...DEPRECATION_HEADERS };
+  }
+}
+
 function enrich(operation: OperationObject, { tag, ...words }: Operation): void {
   Object.assign(operation, words, { tags: [tag] });
   const open = operation.security?.length === 0;
@@ -247,6 +275,7 @@ function describeSchema(name: string, schema: SchemaOrRef): void {
   if ("$ref" in schema) return;
   const words = SCHEMAS[name];
   if (words !== undefined) schema.description = words;
+  if (words !== undefined && schema.enum !== undefined) schema[OPEN_LIST_KEYWORD] = isOpenList(words);
   if (schema.additionalProperties === false) delete schema.additionalProperties;
   for (const [field, property] of Object.entries(schema.properties ?? {})) {
     const words = FIELDS[`${name}.${field}`] ?? FIELDS[field];

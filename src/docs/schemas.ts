@@ -3,6 +3,11 @@ import { OVERVIEW_DAYS } from "../contract/limits.ts";
 const OPEN_LIST = "Open list: values may be added, so handle a value that you do not know.";
 const CLOSED_LIST = "Closed list: no value will be added.";
 
+/** Returns whether values may be added to the list that these words describe. */
+export function isOpenList(words: string): boolean {
+  return words.includes(OPEN_LIST);
+}
+
 const DETAILS = "laps, lengths, strength sets, devices, the athlete, time in zones and developer fields";
 
 /** Descriptions of named schemas. A list of values says whether it is open. */

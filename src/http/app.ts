@@ -17,6 +17,7 @@ import {
   storeUnavailable,
   unsupportedMediaType,
 } from "./problem.ts";
+import { announceDeprecations } from "./deprecations.ts";
 import { isSchemaFault } from "../schema/schema.ts";
 import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
@@ -106,7 +107,7 @@ export const app = new OpenAPIHono<AppEnv>({
   defaultHook: (result, c) => (result.success ? undefined : invalidRequest(c, faultsIn(result))),
 });
 
-app.use(logRequests, sendStrictTransportSecurity, requireHttps);
+app.use(logRequests, announceDeprecations(), sendStrictTransportSecurity, requireHttps);
 app.use(rejectUnknownRoutes);
 app.use("/api/*", requireSchema, authenticate, requireDatabase, limitRequests);
 
