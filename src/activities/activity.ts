@@ -4,6 +4,7 @@ import { editedFieldSchema } from "../files/file.ts";
 import { quantities } from "../fit/quantities.ts";
 import { OFFSET_SOURCES, summaryFields } from "../fit/summaryFields.ts";
 import { athleteFields, type Athlete } from "../fit/athlete.ts";
+import type { BestEfforts } from "../fit/bestEfforts.ts";
 import { lapFields, lengthFields, setFields, type PartFields } from "../fit/partFields.ts";
 import {
   RR_SOURCES,
@@ -16,6 +17,7 @@ import {
   type RrIntervals,
   type TimeInZones,
 } from "../fit/types.ts";
+import { LOAD_BASES, type TrainingLoad } from "../fit/trainingLoad.ts";
 
 const number = z.number().nullable();
 const int = z.number().int().nullable();
@@ -140,6 +142,23 @@ export const NO_DETAILS: ActivityDetails = {
   developer_fields: [],
 };
 
+const trainingLoadSchema = z
+  .strictObject({
+    value: z.number(),
+    basis: z.enum(LOAD_BASES).openapi("TrainingLoadBasis"),
+    coverage: number,
+  })
+  .openapi("TrainingLoad") satisfies z.ZodType<TrainingLoad>;
+
+const bestEffortsSchema = z
+  .strictObject({
+    durations_in_seconds: z.array(z.number().int()),
+    power_in_watts: z.array(int).nullable(),
+    heart_rate_in_beats_per_minute: z.array(int).nullable(),
+    speed_in_meters_per_second: z.array(number).nullable(),
+  })
+  .openapi("BestEfforts") satisfies z.ZodType<BestEfforts>;
+
 /** Summary of one session of a file, without its details. */
 export const summarySchema = z.strictObject({
   session_index: z.number().int(),
@@ -155,9 +174,11 @@ export const summarySchema = z.strictObject({
     () => orNull(z.enum(OFFSET_SOURCES).openapi("OffsetSource")),
   ),
   local_date: z.iso.date().nullable(),
+  training_load: orNull(trainingLoadSchema),
+  best_efforts: bestEffortsSchema,
   derived: z.array(z.string()),
   streams: z.array(z.string()),
-}) satisfies z.ZodType<Omit<DecodedActivity, keyof ActivityDetails>>;
+}) satisfies z.ZodType<Omit<DecodedActivity, keyof ActivityDetails | "load_evidence">>;
 export type ActivitySummary = z.infer<typeof summarySchema>;
 
 const names = {

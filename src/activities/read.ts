@@ -18,6 +18,7 @@ import {
 import { editedFields, editsOfActivity, parseEdits } from "../files/edits.pure.ts";
 import { walkBatches, type FilePosition } from "../files/read.ts";
 import { DECODER_VERSION, localDateOf } from "../fit/index.ts";
+import { trainingLoadOf } from "../fit/trainingLoad.ts";
 import type { Activity, RemovedActivity } from "./activity.ts";
 import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
 import { parseSummary } from "./storedSummary.pure.ts";
@@ -52,7 +53,7 @@ export const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
 export function activityOf(row: ActivityRow): Activity {
   const edits = parseEdits(row.edits);
   const { sub_sport, exclude_from_training = false } = editsOfActivity(edits, row.session_index);
-  const summary = parseSummary(row.summary);
+  const { load_evidence, ...summary } = parseSummary(row.summary);
   return {
     activity_id: activityId(row.file_id, row.session_index),
     file_id: row.file_id,
@@ -66,6 +67,7 @@ export function activityOf(row: ActivityRow): Activity {
     sport: row.sport,
     sub_sport: sub_sport ?? summary.sub_sport,
     start_time_in_seconds: row.start_time_in_seconds,
+    training_load: trainingLoadOf({ ...summary, sport: row.sport, load_evidence }),
     exclude_from_training,
     edited: editedFields(edits, row.session_index),
     possible_duplicate_of: null,

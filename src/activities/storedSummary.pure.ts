@@ -2,9 +2,11 @@ import { count, numberOrNull, text, textOrNull } from "../database/parse.ts";
 import { QUANTITY_NAMES, quantities } from "../fit/quantities.ts";
 import { OFFSET_SOURCES, summaryFields, type OffsetSource } from "../fit/summaryFields.ts";
 import { STREAM_KEYS, type ActivitySummary } from "./activity.ts";
+import { loadLine, parseLoadLine, type StoredLoad } from "./storedLoad.pure.ts";
 
 /**
- * An activity's summary as one column of D1: four lines with its own fields, the quantities, `derived` and `streams`.
+ * An activity's summary as one column of D1: five lines with its own fields, the quantities, `derived`, `streams`, and what
+ * its training load is computed from.
  * Fields are JSON at fixed positions, between tabs. Null and false are written as nothing.
  *
  * Rows outlive releases: a reader ignores positions that it does not know, and reads missing ones as null. So a new field
@@ -15,8 +17,9 @@ const FIELD_END = "\t";
 
 /** Fields that have columns of their own. */
 const COLUMNS = ["session_index", "sport", "start_time_in_seconds"] as const;
-/** `local_date` follows from start and offset. */
-export type StoredFields = Omit<ActivitySummary, (typeof COLUMNS)[number] | "local_date">;
+/** `local_date` follows from start and offset, `training_load` from the other fields. */
+export type StoredFields = Omit<ActivitySummary, (typeof COLUMNS)[number] | "local_date" | "training_load"> &
+  StoredLoad;
 
 /** Returns the activity's own fields by position; `next` returns the stored value of the next position, or null. */
 const ownFields = (next: () => unknown) => ({
@@ -68,12 +71,14 @@ export function storedSummary(summary: StoredFields): string {
     valuesLine(QUANTITY_NAMES, fields),
     summary.derived.map(referenceTo).join(FIELD_END),
   ].join(LINE_END);
-  let units = MAX_SUMMARY_BYTES / BYTES_PER_UNIT / Math.max(1, summary.session_count) - lines.length;
+  const load = loadLine(summary, summary.threshold_power_in_watts);
+  let units =
+    MAX_SUMMARY_BYTES / BYTES_PER_UNIT / Math.max(1, summary.session_count) - lines.length - load.length;
   const streams = summary.streams.map(referenceTo).filter((reference) => {
     units -= reference.length + 1;
     return units >= 0;
   });
-  return lines + LINE_END + streams.join(FIELD_END);
+  return (lines + LINE_END + streams.join(FIELD_END) + LINE_END + load).trimEnd();
 }
 
 /** Returns a function that returns the line's next value, or null after the last one. */
@@ -97,10 +102,12 @@ function namesOf(line = ""): string[] {
 
 /** Returns the fields of a stored summary. Any release may have written it. */
 export function parseSummary(stored: string): StoredFields {
-  const [own, measured, derived, streams] = stored.split(LINE_END);
+  const [own, measured, derived, streams, load] = stored.split(LINE_END);
   const nextQuantity = valuesOf(measured);
+  const ownValues = ownFields(valuesOf(own));
   return {
-    ...ownFields(valuesOf(own)),
+    ...ownValues,
+    ...parseLoadLine(load, ownValues.threshold_power_in_watts),
     ...quantities(() => numberOrNull(nextQuantity())),
     derived: namesOf(derived),
     streams: namesOf(streams),

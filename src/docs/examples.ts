@@ -189,6 +189,13 @@ const summary = {
     () => null,
   ),
   local_date: null,
+  training_load: { value: 22.5, basis: "duration" as const, coverage: null },
+  best_efforts: {
+    durations_in_seconds: [5, 30, 60, 300, 600, 1200, 3600],
+    power_in_watts: null,
+    heart_rate_in_beats_per_minute: [140, 140, 139, 135, 130, 125, null],
+    speed_in_meters_per_second: null,
+  },
   recorded_with: "Garmin",
   derived: [
     "moving_time_in_seconds",

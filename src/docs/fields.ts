@@ -24,6 +24,7 @@ import { lapFields, lengthFields, setFields, type PartFields } from "../fit/part
 import { quantities } from "../fit/quantities.ts";
 import { LARGEST_DEVIATION, LONGEST_SECONDS, NEIGHBOURS, SHORTEST_SECONDS } from "../fit/rrArtefacts.ts";
 import { summaryFields } from "../fit/summaryFields.ts";
+import { LOAD_PER_MET_HOUR, MIN_COVERAGE, TRIMP_EXPONENT, TRIMP_FACTOR } from "../fit/trainingLoad.ts";
 import { MAX_FAULTS } from "../http/problemSchema.ts";
 import { NO_EVENT_URL } from "../imports/import.ts";
 import { NOTHING_HELD } from "../imports/warnings.pure.ts";
@@ -199,6 +200,21 @@ export const FIELDS: Readonly<Record<string, string>> = {
     (description) => description,
   ),
   local_date: "Local date of the start, such as `2026-11-25`. Null when start or offset is unknown.",
+  training_load:
+    "How demanding the activity was, with what it was computed from. Loads of different bases have different scales. Null without any duration.",
+  "TrainingLoad.value": "The load, rounded to one decimal.",
+  basis: `First of these that the activity has. \`device_training_stress_score\`: the field \`training_stress_score\`, as the device computed it. \`device_training_load_peak\`: the same of \`training_load_peak\`. \`power\`: hours × (normalized power / functional threshold power that the file states)² × 100, so that an hour at the threshold is 100. \`heart_rate\`: Banister's TRIMP, the sum of minutes × r × ${TRIMP_FACTOR} × e^(${TRIMP_EXPONENT} × r), with r = (heart rate − resting) / (maximum − resting) and both bounds stated in the file; the weights are those for men, for all athletes. \`duration\`: a rough estimate, hours × metabolic equivalents of the sport × ${LOAD_PER_MET_HOUR}. Power and heart rate count from a coverage of ${MIN_COVERAGE}.`,
+  "TrainingLoad.coverage":
+    "Share of the timer time with power or heart rate readings, from 0 to 1. Null for the other bases, and for power that only the session states.",
+  best_efforts:
+    "Best averages by duration: lists in the order of `durations_in_seconds`. See “Training load and best efforts” in the guide.",
+  durations_in_seconds: "Durations of the efforts: 5 s, 30 s, 1, 5, 10, 20 and 60 min.",
+  "BestEfforts.power_in_watts":
+    "Best average power of each duration. Null for a duration without one. The list is null without power readings.",
+  "BestEfforts.heart_rate_in_beats_per_minute":
+    "Best average heart rate of each duration. Null for a duration without one. The list is null without readings.",
+  "BestEfforts.speed_in_meters_per_second":
+    "Best average speed of each duration, in metres per second. Null for a duration without one, in a pool also for those shorter than a length. The list is null without readings.",
   derived:
     "Names of fields and streams that are missing in the file and were computed from its other values. `laps.start_time_in_seconds` means that the start times of laps were computed.",
   streams:

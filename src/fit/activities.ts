@@ -1,3 +1,4 @@
+import type { Athlete } from "./athlete.ts";
 import { utcOffsetOf } from "./clock.ts";
 import {
   ALTITUDE,
@@ -16,7 +17,9 @@ import {
 import { sourceOf, type DeveloperColumn } from "./developerFields.ts";
 import { localTimeOf } from "./localTime.ts";
 import { recordedWith } from "./recordedWith.ts";
-import { lapsOf, type SessionLaps } from "./laps.ts";
+import { EffortBudget } from "./bestEfforts.ts";
+import { Efforts, type SwumLength } from "./efforts.ts";
+import { lapsOf, startOf, type SessionLaps } from "./laps.ts";
 import { sportName, subSportName } from "./names.ts";
 import { pausedSeconds, pausesOf, type Pause } from "./pauses.ts";
 import { JOULES_PER_KILOJOULE, numbersOf, quantitiesOf, type Numbers } from "./numbers.ts";
@@ -29,6 +32,7 @@ import { profileNameOf, recoveryHeartRatesOf } from "./sessionMessages.ts";
 import type { SessionWindow, SessionWindows } from "./sessionWindows.ts";
 import { SUMMARY_FIELD_NAMES, summaryFields, type SummaryFields } from "./summaryFields.ts";
 import { Totals } from "./totals.ts";
+import { COVERAGE_DECIMALS, trainingLoadOf, type LoadEvidence } from "./trainingLoad.ts";
 import type { ActivityParts, DecodedActivity, FitWarning } from "./types.ts";
 import { degrees, isPosition, rounded } from "./values.ts";
 
@@ -75,7 +79,9 @@ export function activitiesOf(
       has_rr_intervals: withRr[i] === true,
       recorded_with: recordedWith(parts.devices),
     };
-    return sums === undefined ? [] : [{ ...activityOf(ofSession, sums, shared), ...named }];
+    if (sums === undefined) return [];
+    const activity = activityOf(ofSession, sums, shared);
+    return [{ ...activity, ...named, training_load: trainingLoadOf(activity) }];
   });
   const places = activities.map(positionOf);
   const device = utcOffsetOf(chained.activity);
@@ -127,10 +133,12 @@ function totalsOf(
   const possible = possibleColumns(chained.recordFields, !chained.heartRates.isEmpty);
   // Columns that no record has are not read at all.
   possible.forEach((isPossible, column) => isPossible || (readerCounts[column] = 0));
+  const budget = new EffortBudget();
   const totals = evidence.map(({ window, sport, pauses, lengths }) => {
     const summed = columnsToSum(window.session, lengths.length > 0, chained.gaps.length > 0);
     return new Totals({
       summed,
+      efforts: new Efforts(budget, swumLengthsOf(window, lengths, sessionWindows.clock)),
       possible,
       developerColumns,
       readerCounts,
@@ -146,6 +154,23 @@ function totalsOf(
   for (const ofSession of totals) ofSession.finish();
   if (clockJumped) warnings.add("clock_jump");
   return totals;
+}
+
+/** Returns the lengths of a pool of known length, without those of unknown time. */
+function swumLengthsOf(
+  { session, start }: SessionWindow,
+  lengths: SessionLaps["lengths"],
+  clock: SessionWindows["clock"],
+): SwumLength[] {
+  const { pool_length_in_meters: meters } = session;
+  if (meters === undefined || !(meters > 0)) return [];
+  return lengths.flatMap(({ length }) => {
+    const from = startOf(length, clock) - start;
+    const seconds = length.total_elapsed_time ?? length.total_timer_time ?? NaN;
+    if (!(from >= 0 && seconds > 0)) return [];
+    const metersPerSecond = length.length_type === LENGTH_ACTIVE ? meters / seconds : 0;
+    return [{ from, to: from + seconds, metersPerSecond }];
+  });
 }
 
 /** Returns the columns needed to compute fields that the session lacks. */
@@ -205,6 +230,10 @@ function activityOf(
   });
   const position = startPositionOf(session, totals, derive);
   const streams = streamKeysOf(totals, chained.developerFields.columns, derived);
+  const details = partsOfSession(
+    { ...parts, index, ofSession: { laps, lengths }, sport: sportNumber, isOnFoot },
+    derive,
+  );
   return {
     session_index: 0,
     session_count: 0,
@@ -216,12 +245,24 @@ function activityOf(
     local_date: null,
     ...counts,
     ...position,
-    ...partsOfSession(
-      { ...parts, index, ofSession: { laps, lengths }, sport: sportNumber, isOnFoot },
-      derive,
-    ),
+    training_load: null,
+    best_efforts: totals.efforts.best(),
+    load_evidence: loadEvidenceOf(totals, numbers.timer_time_in_seconds, details.athlete),
+    ...details,
     streams,
     derived: [...derived],
+  };
+}
+
+function loadEvidenceOf({ efforts }: Totals, timer: number, athlete: Athlete): LoadEvidence {
+  const powerSeconds = efforts.powerSeconds();
+  return {
+    power_coverage: powerSeconds > 0 ? rounded(Math.min(1, powerSeconds / timer), COVERAGE_DECIMALS) : null,
+    heart_rate_histogram: efforts.heartRateHistogram(),
+    functional_threshold_power_in_watts: athlete.functional_threshold_power_in_watts,
+    threshold_heart_rate_in_beats_per_minute: athlete.threshold_heart_rate_in_beats_per_minute,
+    max_heart_rate_in_beats_per_minute: athlete.max_heart_rate_in_beats_per_minute,
+    resting_heart_rate_in_beats_per_minute: athlete.resting_heart_rate_in_beats_per_minute,
   };
 }
 

@@ -12,6 +12,7 @@ import {
   TEMPERATURE,
 } from "./columns.ts";
 import type { DeveloperColumn } from "./developerFields.ts";
+import { EFFORT_COLUMNS, type Efforts } from "./efforts.ts";
 import type { Pause } from "./pauses.ts";
 import { GAP_SECONDS } from "./recordRuns.ts";
 import { converted } from "./units.ts";
@@ -28,8 +29,10 @@ const NOTHING = -1;
 const AVERAGED: ReadonlySet<number> = new Set([HEART_RATE, POWER, CADENCE, TEMPERATURE]);
 
 export interface TotalsOptions {
-  /** Standard columns that are needed. Only the first reading of other columns is. */
+  /** Standard columns that are needed for sums. */
   readonly summed: readonly number[];
+  /** Best efforts. They need the columns of `EFFORT_COLUMNS`. Only the first reading of other columns is needed. */
+  readonly efforts: Efforts;
   /** Whether each standard column can have readings. */
   readonly possible: readonly boolean[];
   readonly developerColumns: readonly DeveloperColumn[];
@@ -80,13 +83,17 @@ export class Totals {
   /** Held seconds at the first reading of 0 of a column that replaces another. */
   private readonly zeroSince: Float64Array;
   private readonly power: NormalizedPower | null;
+  readonly efforts: Efforts;
   private readonly sumsSpeed: boolean;
   private readonly sumsAltitude: boolean;
   private readonly sumsDistance: boolean;
+  /** Whether the speed of best efforts comes from the distance, because no record has a speed. */
+  private readonly tracksDistance: boolean;
   private heldSpeed = NaN;
   private heldAltitude = NaN;
   private heldDistance = NaN;
   private heldPower = NaN;
+  private heldHeartRate = NaN;
   private maxSpeed = -Infinity;
   private lastDistance = NaN;
   private heldFrom = NaN;
@@ -110,7 +117,12 @@ export class Totals {
       ...STANDARD_KEYS.map(() => NOTHING),
       ...developerColumns.map(({ replacesColumn }) => replacesColumn ?? NOTHING),
     ]);
-    this.isSummed = Uint8Array.from(STANDARD_KEYS, (_, column) => (summed.includes(column) ? 1 : 0));
+    const hasNoSpeed =
+      possible[SPEED] !== true && developerColumns.every(({ replacesColumn }) => replacesColumn !== SPEED);
+    this.tracksDistance = hasNoSpeed && possible[DISTANCE] === true;
+    const needed = new Set([...summed, ...EFFORT_COLUMNS, ...(this.tracksDistance ? [DISTANCE] : [])]);
+    this.isSummed = Uint8Array.from(STANDARD_KEYS, (_, column) => (needed.has(column) ? 1 : 0));
+    this.efforts = options.efforts;
     const columns = Array.from(readerCounts.keys()).filter((column) => possible[column] ?? true);
     this.missing = columns.filter((column) => !isListed(column));
     this.missingListed = columns.filter(isListed);
@@ -143,6 +155,8 @@ export class Totals {
     this.heldFrom = time;
     if (time === time) this.lastTime = time;
     this.holdReadings(row);
+    this.efforts.add(time, this.heldHeartRate, this.heldPower, this.heldSpeed);
+    if (this.tracksDistance) this.efforts.addDistance(time, this.heldDistance);
   }
 
   /** Counts the last row. It holds until the end of the session, for at most one second. */
@@ -150,6 +164,7 @@ export class Totals {
     if (this.rows === 0) return;
     const rest = (this.elapsed ?? Infinity) - this.heldFrom;
     this.countHeldReadings(rest < 1 ? Math.max(0, rest) : 1, null);
+    this.efforts.finish();
   }
 
   /** Whether a column has a reading. */
@@ -251,6 +266,7 @@ export class Totals {
       this.averagedSources[index] = column;
       this.restartAverage(index, held, zeroSeconds);
     }
+    if (standard !== DISTANCE || this.tracksDistance) this.efforts.restart(standard);
     if (standard === POWER) {
       this.heldPower = held;
       this.power?.restart();
@@ -284,6 +300,7 @@ export class Totals {
     for (; this.pause < this.pauses.length; this.pause++) {
       const { from, to } = this.pauses[this.pause] ?? { from: Infinity, to: Infinity };
       if (from >= time) break;
+      this.efforts.stop(from);
       paused += Math.max(0, Math.min(to, time) - Math.max(from, this.heldFrom));
       if (to > time) break;
     }
@@ -309,6 +326,7 @@ export class Totals {
     for (let i = 0; i < averagedSources.length; i++) averages[4 * i] = row[averagedSources[i] ?? 0] ?? NaN;
     if (this.hasReplacement) this.holdReplacements(row);
     else {
+      this.heldHeartRate = row[HEART_RATE] ?? NaN;
       this.heldPower = row[POWER] ?? NaN;
       this.heldSpeed = row[SPEED] ?? NaN;
       this.heldAltitude = row[ALTITUDE] ?? NaN;
@@ -325,6 +343,7 @@ export class Totals {
     for (let i = 0; i < averagedSources.length; i++) {
       averages[4 * i] = this.fromSource(averagedSources[i] ?? 0, averages[4 * i] ?? NaN);
     }
+    this.heldHeartRate = this.readingOf(HEART_RATE, row);
     this.heldPower = this.readingOf(POWER, row);
     this.heldSpeed = this.readingOf(SPEED, row);
     this.heldAltitude = this.readingOf(ALTITUDE, row);

@@ -1,8 +1,10 @@
 import type { Athlete } from "./athlete.ts";
+import type { BestEfforts } from "./bestEfforts.ts";
 import type { Exercise } from "./exercises.ts";
 import type { LapFields, LengthFields, SetFields } from "./partFields.ts";
 import type { Quantities } from "./quantities.ts";
 import type { SummaryFields } from "./summaryFields.ts";
+import type { LoadEvidence, TrainingLoad } from "./trainingLoad.ts";
 
 /** Results of the decoder, with the field names, units and nulls of the partner API. */
 
@@ -105,6 +107,9 @@ export interface DecodedActivity extends Quantities, SummaryFields, ActivityPart
   start_time_in_seconds: number | null;
   /** Local date of the start, as YYYY-MM-DD. */
   local_date: string | null;
+  training_load: TrainingLoad | null;
+  best_efforts: BestEfforts;
+  load_evidence: LoadEvidence;
   /** Names of fields and streams that the file lacks and that were computed. */
   derived: string[];
   /** Keys of the streams that `decodeStreams` returns for this activity. */

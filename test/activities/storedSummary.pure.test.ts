@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { parseLoadLine } from "../../src/activities/storedLoad.pure.ts";
 import { MAX_SUMMARY_BYTES, parseSummary, storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { quantities } from "../../src/fit/quantities.ts";
 
@@ -127,6 +128,7 @@ test("a summary of a newer release is read without the fields that this release 
     `${measured}${more}"text"`,
     `${derived}\tqzz\tx1`,
     `${streams}\tszz`,
+    `400,300\t\t\t1\t\t\t\t\t\t"more"`,
     "a line more",
   ];
   expect(parseSummary(newer.join("\n"))).toMatchObject(READ);
@@ -143,6 +145,7 @@ test("fields that an older release did not write are null, or false for a flag",
     timer_time_in_seconds: 3600,
     moving_time_in_seconds: 3500,
     has_rr_intervals: false,
+    ...parseLoadLine(undefined, null),
     derived: [],
     streams: [],
   });
@@ -196,4 +199,33 @@ test("a flag is stored only where it is true", () => {
   expect(lengthOf(false)).toBe(storedSummary(summary).length);
   expect(lengthOf(true)).toBeGreaterThan(lengthOf(false));
   expect(parseSummary(storedSummary({ ...summary, has_rr_intervals: true })).has_rr_intervals).toBe(true);
+});
+
+test("best efforts and what the training load is computed from are stored on a line of their own", () => {
+  const load = {
+    best_efforts: {
+      durations_in_seconds: [5, 30, 60, 300, 600, 1200, 3600],
+      power_in_watts: [812, 640, 511, 320, null, null, null],
+      heart_rate_in_beats_per_minute: null,
+      speed_in_meters_per_second: [null, 1.166, 1.055, null, null, null, null],
+    },
+    load_evidence: {
+      power_coverage: 0.993,
+      heart_rate_histogram: "s,gr,,q4",
+      functional_threshold_power_in_watts: 280,
+      threshold_heart_rate_in_beats_per_minute: null,
+      max_heart_rate_in_beats_per_minute: 191,
+      resting_heart_rate_in_beats_per_minute: 48,
+    },
+  };
+  const stored = storedSummary({ ...parseSummary(FIRST_RELEASE), ...load });
+  // The threshold power equals that of the session, which is stored already.
+  expect(stored.split("\n")[4]).toBe("812,640,511,320\t\t,1.166,1.055\t0.993\ts,gr,,q4\t\t\t191\t48");
+  expect(parseSummary(stored)).toEqual({ ...parseSummary(FIRST_RELEASE), ...load });
+  const other = {
+    ...load,
+    load_evidence: { ...load.load_evidence, functional_threshold_power_in_watts: 275 },
+  };
+  const stored2 = storedSummary({ ...parseSummary(FIRST_RELEASE), ...other });
+  expect(parseSummary(stored2)).toEqual({ ...parseSummary(FIRST_RELEASE), ...other });
 });

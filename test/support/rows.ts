@@ -1,5 +1,6 @@
 import { env } from "cloudflare:workers";
 import type { ActivityDetails } from "../../src/activities/activity.ts";
+import { parseLoadLine } from "../../src/activities/storedLoad.pure.ts";
 import { storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { quantities } from "../../src/fit/quantities.ts";
 import { summaryFields } from "../../src/fit/summaryFields.ts";
@@ -89,6 +90,8 @@ export const BARE_SUMMARY: Omit<DecodedActivity, keyof ActivityDetails> = {
     () => null,
   ),
   local_date: null,
+  training_load: null,
+  ...parseLoadLine(undefined, null),
   ...quantities<number | null>(() => null),
   elapsed_time_in_seconds: 3600,
   timer_time_in_seconds: 3500,

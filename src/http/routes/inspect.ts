@@ -93,7 +93,7 @@ export const inspectFile = endpoint(route, async (c) => {
         "The file is too large to be inspected with streams. Send it without `streams=true`.",
       );
     }
-    const inspected = activities.map((activity, index) => {
+    const inspected = activities.map(({ load_evidence: _stored, ...activity }, index) => {
       const ofActivity = data[index];
       return ofActivity === undefined
         ? activity

@@ -1,0 +1,108 @@
+import { DISTANCE, HEART_RATE, POWER, SPEED } from "./columns.ts";
+import {
+  EFFORT_DECIMALS,
+  EFFORT_SECONDS,
+  EffortTracker,
+  type BestEfforts,
+  type EffortBudget,
+} from "./bestEfforts.ts";
+import { HeartRateHistogram } from "./heartRateHistogram.ts";
+import { GAP_SECONDS } from "./recordRuns.ts";
+
+/** A length of a pool on the timeline of its session. */
+export interface SwumLength {
+  readonly from: number;
+  readonly to: number;
+  /** 0 for a rest. */
+  readonly metersPerSecond: number;
+}
+
+/** Columns whose readings efforts need. Distance replaces a speed that no record has. */
+export const EFFORT_COLUMNS: readonly number[] = [HEART_RATE, POWER, SPEED];
+
+/** Follows the efforts of one activity, row by row. */
+export class Efforts {
+  private readonly heartRate: EffortTracker;
+  private readonly power: EffortTracker;
+  private readonly speed: EffortTracker;
+  private heldDistance = NaN;
+  private heldDistanceFrom = NaN;
+
+  private readonly lengths: readonly SwumLength[];
+
+  constructor(budget: EffortBudget, lengths: readonly SwumLength[]) {
+    this.lengths = lengths;
+    this.heartRate = new EffortTracker(budget, true, new HeartRateHistogram());
+    this.power = new EffortTracker(budget, false);
+    this.speed = new EffortTracker(budget, false);
+    for (const { from, to, metersPerSecond } of lengths) this.speed.addSeconds(from, to, metersPerSecond);
+  }
+
+  add(time: number, heartRate: number, power: number, speed: number): void {
+    if (heartRate === heartRate) this.heartRate.add(time, heartRate);
+    if (power === power) this.power.add(time, power);
+    if (speed === speed && this.lengths.length === 0) this.speed.add(time, speed);
+  }
+
+  /** Adds a distance of an activity without speeds. The average speed since the last distance held since then. */
+  addDistance(time: number, distance: number): void {
+    if (this.lengths.length > 0 || distance !== distance) return;
+    const seconds = time - this.heldDistanceFrom;
+    if (seconds <= 0) return;
+    const speed = (distance - this.heldDistance) / seconds;
+    if (speed >= 0 && seconds <= GAP_SECONDS) this.speed.addSeconds(this.heldDistanceFrom, time, speed);
+    this.heldDistance = distance;
+    this.heldDistanceFrom = time;
+  }
+
+  /** Ends the held readings at the start of a pause. */
+  stop(time: number): void {
+    this.heartRate.stop(time);
+    this.power.stop(time);
+    this.speed.stop(time);
+  }
+
+  /** Forgets the readings of a column. */
+  restart(column: number): void {
+    if (column === HEART_RATE) this.heartRate.restart();
+    if (column === POWER) this.power.restart();
+    if (column === SPEED || column === DISTANCE) {
+      if (this.lengths.length === 0) this.speed.restart();
+      this.heldDistance = NaN;
+      this.heldDistanceFrom = NaN;
+    }
+  }
+
+  finish(): void {
+    this.heartRate.finish();
+    this.power.finish();
+    this.speed.finish();
+  }
+
+  best(): BestEfforts {
+    const speeds = this.speed.averages(EFFORT_DECIMALS.speed_in_meters_per_second);
+    return {
+      durations_in_seconds: [...EFFORT_SECONDS],
+      power_in_watts: this.power.averages(EFFORT_DECIMALS.power_in_watts),
+      heart_rate_in_beats_per_minute: this.heartRate.averages(EFFORT_DECIMALS.heart_rate_in_beats_per_minute),
+      speed_in_meters_per_second: this.lengths.length === 0 ? speeds : this.withoutPartsOfLengths(speeds),
+    };
+  }
+
+  /** Number of seconds with power. */
+  powerSeconds(): number {
+    return this.power.seconds;
+  }
+
+  heartRateHistogram(): string {
+    return String(this.heartRate.histogram ?? "");
+  }
+
+  /** Nobody measures a speed within a length: leaves out durations shorter than the fastest one. */
+  private withoutPartsOfLengths(speeds: BestEfforts["speed_in_meters_per_second"]) {
+    const swum = this.lengths.filter(({ metersPerSecond }) => metersPerSecond > 0);
+    const shortest = Math.min(...swum.map(({ from, to }) => to - from));
+    const whole = (speeds ?? []).map((speed, i) => ((EFFORT_SECONDS[i] ?? 0) < shortest ? null : speed));
+    return whole.some((speed) => speed !== null) ? whole : null;
+  }
+}
