@@ -39,7 +39,10 @@ import {
 import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import { DEVELOPER_PREFIX, STREAM_DESCRIPTIONS, STREAM_KEYS } from "../activities/activity.ts";
 import { FILE_ERROR_CODES, RETRY_CAN_HELP } from "../files/errorCodes.ts";
+import { MAX_MISSING_SHARE } from "../fit/bestEfforts.ts";
 import { SPORT_NAMES, SUB_SPORT_NAMES } from "../fit/index.ts";
+import { GAP_SECONDS } from "../fit/recordRuns.ts";
+import { LOAD_PER_MET_HOUR, MIN_COVERAGE, TRIMP_EXPONENT, TRIMP_FACTOR } from "../fit/trainingLoad.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
@@ -566,6 +569,33 @@ ${listing(jsonOf(MORE_DETAILS), "Details of an activity")}
 <li><code>sets</code> are in the order of the file, with rests between them as sets of the type <code>rest</code>. The sport of strength training is <code>training</code>, and such an activity often has no records, so <code>streams</code> is empty.</li>
 <li><code>perceived_exertion</code> is from 0 to 10. <code>feel</code> is from 0 to 100, in steps of 25 on most devices. Both are what the athlete entered after the activity.</li>
 </ul>
+<h3 id="training-load">Training load and best efforts</h3>
+<p><code>training_load</code> says how demanding an activity was. <code>basis</code> names what it was computed from: the first of these that the activity has. Loads of different bases have different scales, so compare and add up loads of one basis, or weigh them yourself.</p>
+${table(
+  ["Basis", "Value"],
+  [
+    [
+      "<code>device_training_stress_score</code>",
+      "<code>training_stress_score</code>, as the device computed it",
+    ],
+    ["<code>device_training_load_peak</code>", "<code>training_load_peak</code>, as the device computed it"],
+    [
+      "<code>power</code>",
+      "training stress score (Allen and Coggan): hours × (normalized power / functional threshold power that the file states)² × 100. An hour at the threshold is 100",
+    ],
+    [
+      "<code>heart_rate</code>",
+      `training impulse (Banister): the sum of minutes × r × ${TRIMP_FACTOR} × e<sup>${TRIMP_EXPONENT} r</sup>, where r = (heart rate − resting) / (maximum − resting) with the bounds that the file states. The two weights are those that Banister found for men, and they are used for all athletes, because files seldom state the sex. For women he found 0.86 and 1.67`,
+    ],
+    [
+      "<code>duration</code>",
+      `a rough estimate from sport and timer time: hours × metabolic equivalents of the sport (Compendium of Physical Activities) × ${LOAD_PER_MET_HOUR}`,
+    ],
+  ],
+)}
+<p><code>coverage</code> is the share of the timer time with power or heart rate. Readings that cover less than ${MIN_COVERAGE * 100} % are no basis.</p>
+<p><code>best_efforts</code> are the best averages over 5 and 30 seconds and 1, 5, 10, 20 and 60 minutes. They are computed second by second, also over pauses. A reading holds until the next one, for at most ${GAP_SECONDS} seconds, and never into a pause.
+An effort may lack readings for ${MAX_MISSING_SHARE * 100} % of its seconds: power and speed count as 0 in them, and the heart rate as the one before. So a power or a speed is never too high because of a gap. In a pool the speed comes from the lengths, and a duration shorter than the fastest length has none.</p>
 <h3 id="rr-intervals">Beat-to-beat intervals</h3>
 <p>Some devices record the time between two heartbeats (R-R interval). An activity with such intervals has <code>has_rr_intervals: true</code>.</p>
 ${listing(curl("/api/activities/$ACTIVITY_ID/rr/"), "Reading beat-to-beat intervals with curl", "rr")}

@@ -90,7 +90,7 @@ export const BARE_SUMMARY: Omit<DecodedActivity, keyof ActivityDetails> = {
     () => null,
   ),
   local_date: null,
-  training_load: null,
+  training_load: { value: 43.8, basis: "duration", coverage: null },
   ...parseLoadLine(undefined, null),
   ...quantities<number | null>(() => null),
   elapsed_time_in_seconds: 3600,
