@@ -87,21 +87,6 @@ export const testEventSchema = z
   .openapi("TestEvent");
 export type TestEvent = z.infer<typeof testEventSchema>;
 
-/** Body of the request to the planner for a training plan that uses the imported files. */
-export const trainingPlanRequestSchema = z.strictObject({
-  type: z.literal("training_plan.requested"),
-  timestamp: z.iso.datetime(),
-  data: z.strictObject({
-    partner_id: z.string(),
-    user_id: z.string(),
-    source: z.string(),
-    import_id: z.string(),
-    event_id: z.string().nullable(),
-    files: importCountsSchema,
-  }),
-});
-export type TrainingPlanRequest = z.infer<typeof trainingPlanRequestSchema>;
-
 /** Fields of a completed import that the bodies use. */
 export interface CompletedImport extends ImportCounts {
   partner_id: string;
@@ -152,20 +137,5 @@ export function importCancelledEvent(
     type: IMPORT_CANCELLED,
     timestamp: new Date(completedAtMs).toISOString(),
     data: { event_id, import_id, user_id, source, files: countsOf(cancelled) },
-  };
-}
-
-export function trainingPlanRequest(completed: CompletedImport, completedAtMs: number): TrainingPlanRequest {
-  return {
-    type: "training_plan.requested",
-    timestamp: new Date(completedAtMs).toISOString(),
-    data: {
-      partner_id: completed.partner_id,
-      user_id: completed.user_id,
-      source: completed.source,
-      import_id: completed.import_id,
-      event_id: completed.event_id,
-      files: countsOf(completed),
-    },
   };
 }

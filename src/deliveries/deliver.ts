@@ -5,6 +5,7 @@ import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import { countAttempt } from "../endpoints/attempts/write.ts";
 import { newWebhookSecret } from "../partners/partner.ts";
 import { withNames } from "../outcomes/body.ts";
+import { buildPlanRequest } from "../planner/planRequest.ts";
 import { enterHost } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import type { Results } from "../windows/window.pure.ts";
@@ -96,7 +97,7 @@ async function postpone(
 async function deliverTo(
   env: Env,
   message: DeliveryMessage,
-  target: Target,
+  receiver: Target,
   results: Results,
   {
     startedAt,
@@ -108,7 +109,7 @@ async function deliverTo(
   const database = databaseFor(env, message);
   const stored = await claimDelivery(database, message, startedAt, startedAt + CLAIM_MS);
   if (stored === null) return;
-  const [claimed = stored] = target.send ? await withNames(database, message.partner_id, [stored]) : [];
+  const { target, claimed } = await prepared(env, message, receiver, stored, startedAt);
   const { attempt, timedOut, retryAfter } = await makeAttempt(
     target,
     message,
@@ -163,6 +164,31 @@ async function deliverTo(
     const delaySeconds = Math.ceil(Math.min(nextInMs, MAX_DELAY_MS) / 1000);
     await env.DELIVERIES.send(message, { delaySeconds });
   }
+}
+
+/** Returns a claimed delivery with the body that is sent now, or the reason why it is not sent. */
+async function prepared(
+  env: Env,
+  message: DeliveryMessage,
+  target: Target,
+  stored: ClaimedDelivery,
+  nowMs: number,
+): Promise<{ target: Target; claimed: ClaimedDelivery }> {
+  const database = databaseFor(env, message);
+  if (!target.send) return { target, claimed: stored };
+  if (!isPlan(message)) {
+    const [named = stored] = await withNames(database, message.partner_id, [stored]);
+    return { target, claimed: named };
+  }
+  const built = await buildPlanRequest(env, database, stored.body, nowMs);
+  if (built.ok) return { target, claimed: { ...stored, body: built.body } };
+  return {
+    target:
+      built.reason === "erased"
+        ? unsent("failed", "The user was erased.")
+        : unsent("retried", "The service does not know its own address."),
+    claimed: stored,
+  };
 }
 
 /** Sends the request of a delivery, if its target allows one. Returns the attempt as it is recorded. */

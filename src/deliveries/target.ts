@@ -7,6 +7,7 @@ import { checkAddress } from "../outbound/address.ts";
 import { addressRules } from "../outbound/rules.ts";
 import { userAgent } from "../outbound/userAgent.ts";
 import { readPartner } from "../partners/registry.ts";
+import { plannerSecret } from "../planner/secret.ts";
 import { isTest } from "./forged.ts";
 import { PLAN_PREFIX } from "./ids.ts";
 import type { DeliveryMessage } from "./message.ts";
@@ -45,7 +46,8 @@ export async function targetOf(env: Env, message: DeliveryMessage, nowMs: number
 function planner(env: Env): Target {
   if (env.TRAINING_PLAN_URL === "") return unsent("recorded", "No planner is configured.");
   const secret = env.TRAINING_PLAN_SECRET ?? "";
-  if (secret === "") return unsent("retried", "The planner's signing secret is not configured.");
+  if (plannerSecret(env) === null)
+    return unsent("retried", "The planner's signing secret is not configured.");
   const agent = userAgent(addressRules(env, []));
   return { send: true, url: env.TRAINING_PLAN_URL, secrets: [secret], agent, endpoint: null };
 }

@@ -21,6 +21,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   https_required:
     "Send the request to the `https://` address. The key was sent over the network unencrypted: ask us for a new key. A local service accepts plain `http` on a loopback host, such as `localhost`.",
   partner_suspended: `Contact us. Accepted files and events wait until you are active again. Held files still expire after ${inWords(HELD_FOR_MS)}.`,
+  insufficient_scope: "Send the request with a key that permits it.",
   quota_exceeded:
     "You store as many files or bytes as your quota allows. `GET /api/partner/` shows your quotas and usage. Delete users that you no longer need here, or ask us for a higher quota. Then send the request again.",
   not_found:

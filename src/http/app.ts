@@ -19,6 +19,7 @@ import {
 } from "./problem.ts";
 import { announceDeprecations } from "./deprecations.ts";
 import { isSchemaFault } from "../schema/schema.ts";
+import { limitPlanner } from "./plannerAccess.ts";
 import { isProgrammingError } from "./programmingError.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { logRequests } from "./logRequests.ts";
@@ -57,6 +58,7 @@ import { getReport } from "./routes/report.ts";
 import { getOverview } from "./routes/overview.ts";
 import { getPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
+import { PLANNER_TOKEN_PATH, postPlannerToken } from "./routes/planner.ts";
 import { postTask } from "./routes/tasks.ts";
 import { deleteUser, getUser, listUsers } from "./routes/users.ts";
 
@@ -109,7 +111,7 @@ export const app = new OpenAPIHono<AppEnv>({
 
 app.use(logRequests, announceDeprecations(), sendStrictTransportSecurity, requireHttps);
 app.use(rejectUnknownRoutes);
-app.use("/api/*", requireSchema, authenticate, requireDatabase, limitRequests);
+app.use("/api/*", requireSchema, authenticate, requireDatabase, limitRequests, limitPlanner);
 
 app.openapiRoutes([
   postPings,
@@ -150,6 +152,8 @@ app.openapiRoutes([
   inspectFile,
   getHealth,
 ]);
+
+app.post(PLANNER_TOKEN_PATH, postPlannerToken);
 
 serveDocs(app);
 

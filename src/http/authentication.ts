@@ -1,6 +1,7 @@
 import { validKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
 import { readKnownPartner, readPartnerAndUsage } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
+import { authenticatePlanner, isPlannerToken } from "./plannerAccess.ts";
 import { problem } from "./problem.ts";
 import { take, type Bucket } from "./tokenBucket.pure.ts";
 
@@ -121,6 +122,10 @@ export const authenticate: Middleware = async (c, next) => {
       { headers: { "WWW-Authenticate": "Bearer" } },
     );
   };
+  if (key !== null && isPlannerToken(key)) {
+    const authentic = await authenticatePlanner(c, key, partnerId.value);
+    return authentic ? unlessSuspended(c, next) : reject();
+  }
   if (key === null || claimed === null) return reject();
 
   const now = Date.now();
@@ -138,12 +143,15 @@ export const authenticate: Middleware = async (c, next) => {
   c.set("usage", found.usage);
   c.set("isDatabaseFull", found.isDatabaseFull);
   c.var.logFields.key_id = keyId;
-  if (partner.status === "suspended") {
-    return problem(
-      c,
-      "partner_suspended",
-      "An operator suspended this partner, so its requests are rejected. Ask us for the reason.",
-    );
-  }
-  return next();
+  return unlessSuspended(c, next);
+};
+
+/** Rejects the requests of a suspended partner. */
+const unlessSuspended: Middleware = async (c, next) => {
+  if (c.var.partner.status !== "suspended") return next();
+  return problem(
+    c,
+    "partner_suspended",
+    "An operator suspended this partner, so its requests are rejected. Ask us for the reason.",
+  );
 };

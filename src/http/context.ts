@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
 import type { RequestFields } from "../log.ts";
 import type { Partner } from "../partners/partner.ts";
+import type { PlannerGrant } from "../planner/token.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { Quota } from "./tokenBucket.pure.ts";
 
@@ -16,6 +17,8 @@ export interface AppEnv {
     usage: Usage;
     /** Whether the partner's database is full, as last published to KV. */
     isDatabaseFull: boolean;
+    /** What the request's planner token permits. Undefined for a partner's key. */
+    grant: PlannerGrant | undefined;
     /** State of each rate limit that this request counts against, by policy. */
     quotas: Map<string, Quota>;
     /** Fields that handlers add to the request's log line. */

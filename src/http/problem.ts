@@ -15,6 +15,7 @@ export const PROBLEMS = {
   unauthorized: { status: 401, title: "The Partner-Id header and the key do not match" },
   https_required: { status: 403, title: "HTTPS is required" },
   partner_suspended: { status: 403, title: "The partner is suspended" },
+  insufficient_scope: { status: 403, title: "The credential does not permit this request" },
   quota_exceeded: { status: 403, title: "The partner's quota is used up" },
   not_found: { status: 404, title: "The resource was not found" },
   method_not_allowed: { status: 405, title: "The path does not support this method" },

@@ -15,7 +15,7 @@ export const BYTES_PER_REQUEST = 256 * 1024;
 /** Rows of the read model that one request covers. Each further part of this size counts as another request. */
 export const ROWS_PER_REQUEST = 1_000;
 
-type Policy = "intake" | "read" | "files";
+type Policy = "intake" | "read" | "files" | "planner";
 
 /** Changes a partner's bucket and stores its state for the `RateLimit` headers of the response. */
 function spend(
@@ -30,8 +30,9 @@ function spend(
   return quota;
 }
 
-/** Returns the policy that a request counts against. */
-function policyOf(c: Pick<Context<AppEnv>, "req">): Policy {
+/** Returns the policy that a request counts against. The planner's reads leave the partner's limits alone. */
+function policyOf(c: Pick<Context<AppEnv>, "req" | "var">): Policy {
+  if (c.var.grant !== undefined) return "planner";
   return c.req.method === "GET" || c.req.method === "HEAD" ? "read" : "intake";
 }
 
@@ -105,6 +106,11 @@ export function rowCounter(c: RequestContext & Pick<Context<AppEnv>, "req">): (r
   };
 }
 
+/** Returns the key of the platform's limit: the partner, or the planner's reads of the partner. */
+function ceilingKey({ var: { partner, grant } }: RequestContext): string {
+  return grant === undefined ? partner.partner_id : `planner/${partner.partner_id}`;
+}
+
 /**
  * Counts a partner's requests, reads and writes separately, and sets the `RateLimit` headers of
  * draft-ietf-httpapi-ratelimit-headers. The platform's limiter is the upper bound over all isolates of a location. It also
@@ -112,7 +118,7 @@ export function rowCounter(c: RequestContext & Pick<Context<AppEnv>, "req">): (r
  */
 export const limitRequests: Middleware = async (c, next) => {
   c.set("quotas", new Map());
-  const { partner_id, limits } = c.var.partner;
+  const { limits } = c.var.partner;
   const limit = limits.requests_per_minute;
   const quota = limit === null ? null : spend(c, policyOf(c), (bucket) => take(bucket, limit, 1, Date.now()));
   if (quota !== null && !quota.granted) {
@@ -121,7 +127,7 @@ export const limitRequests: Middleware = async (c, next) => {
       `The partner's limit of ${limit} requests per minute is reached. Send the request again after the time in \`Retry-After\`.`,
       quota.retryAfterSeconds,
     );
-  } else if (!(await c.env.REQUEST_CEILING.limit({ key: partner_id })).success) {
+  } else if (!(await c.env.REQUEST_CEILING.limit({ key: ceilingKey(c) })).success) {
     c.res = rateLimited(
       c,
       "The service's limit of requests per minute for one partner is reached. Send the request again after the time in `Retry-After`.",

@@ -2,12 +2,11 @@ import { expect, test } from "vitest";
 import {
   importCompletedEvent,
   importCompletedEventSchema,
-  trainingPlanRequest,
-  trainingPlanRequestSchema,
   type CompletedImport,
   type ImportFailure,
 } from "../../src/deliveries/bodies.pure.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
+import { storedPlanRequest, storedPlanRequestSchema } from "../../src/planner/storedRequest.pure.ts";
 
 const atMs = Date.parse("2026-11-25T12:00:00.500Z");
 const completed: CompletedImport = {
@@ -64,7 +63,7 @@ test("The status is completed without failures, and more_failures is false when 
 });
 
 test("The request for a training plan names the partner, user, source and import", () => {
-  expect(trainingPlanRequestSchema.parse(trainingPlanRequest(completed, atMs))).toEqual({
+  expect(storedPlanRequestSchema.parse(storedPlanRequest(completed, atMs))).toEqual({
     type: "training_plan.requested",
     timestamp: "2026-11-25T12:00:00.500Z",
     data: {

@@ -5,15 +5,19 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { consumeDeadDeliveries, consumeDeliveries } from "../../src/deliveries/consume.ts";
 import { deliverDue } from "../../src/deliveries/deliver.ts";
 import type { DeliveryMessage } from "../../src/deliveries/message.ts";
+import type { CompletedImport } from "../../src/deliveries/bodies.pure.ts";
 import { readEvent } from "../../src/deliveries/read.ts";
 import { resendEvent } from "../../src/deliveries/sendEvent.ts";
 import { sweepDeliveries } from "../../src/deliveries/sweep.ts";
 import { claimDelivery, insertDelivery, type NewDelivery } from "../../src/deliveries/write.ts";
 import type { Env } from "../../src/env.ts";
 import { randomId } from "../../src/identifiers.ts";
+import { countsOf } from "../../src/imports/counts.pure.ts";
 import { newWebhookSecret, partnerKey, type Partner } from "../../src/partners/partner.ts";
+import { storedPlanRequest } from "../../src/planner/storedRequest.pure.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { databaseOf, ownerOf } from "../support/databases.ts";
+import { seedImport } from "../support/rows.ts";
 
 const startMs = Date.parse("2026-11-25T12:00:00Z");
 const MINUTE_MS = 60_000;
@@ -441,11 +445,25 @@ describe("An event", () => {
 
 async function planAndEvent(recipient: TestPartner) {
   const event = await store({ partner_id: recipient.partnerId, status: "waiting", next_attempt_at: null });
+  const { partnerId } = recipient;
+  const import_id = await seedImport({ partnerId, userId: "u", source: "s" });
+  const completed: CompletedImport = {
+    partner_id: partnerId,
+    import_id,
+    user_id: "u",
+    source: "s",
+    event_id: null,
+    is_initial_import: true,
+    status: "completed",
+    ...countsOf({ total: 1, imported: 1 }),
+  };
   const plan = await store({
-    partner_id: recipient.partnerId,
+    partner_id: partnerId,
     delivery_id: `plan_${randomId()}`,
     kind: "training_plan",
     type: "training_plan.requested",
+    import_id,
+    body: JSON.stringify(storedPlanRequest(completed, startMs)),
     then_deliver: event.delivery_id,
   });
   return { plan, event };

@@ -2,7 +2,6 @@ import { FAILURES_IN_EVENT } from "../../contract/limits.ts";
 import {
   importCancelledEvent,
   importCompletedEvent,
-  trainingPlanRequest,
   type ImportFailure,
 } from "../../deliveries/bodies.pure.ts";
 import { deliveryIdOfCancellation, deliveryIdOfEvent, deliveryIdOfPlan } from "../../deliveries/ids.ts";
@@ -10,6 +9,7 @@ import { insertDelivery, insertEvent, readPendingOfEvent } from "../../deliverie
 import { IMPORT_CANCELLED, IMPORT_COMPLETED, NO_ENDPOINT } from "../../endpoints/endpoint.ts";
 import { boundOf, readErased } from "../../erasure/read.ts";
 import { projectImports } from "../../imports/write.ts";
+import { storedPlanRequest } from "../../planner/storedRequest.pure.ts";
 import type { CollectorEnv } from "../env.ts";
 import type { FileVersions } from "../files/versions.pure.ts";
 import type { CollectorIdentity } from "../identity.ts";
@@ -41,7 +41,7 @@ export async function announceImport(
         delivery_id: planId,
         kind: "training_plan",
         type: "training_plan.requested",
-        body: JSON.stringify(trainingPlanRequest(announced, now)),
+        body: JSON.stringify(storedPlanRequest(announced, now)),
         status: planner ? "pending" : "recorded",
         then_deliver: planner ? eventId : null,
         next_attempt_at: planner ? now : null,

@@ -1,0 +1,34 @@
+import type { z } from "@hono/zod-openapi";
+import type { Env } from "../env.ts";
+import { grantAccess, plannerAccessSchema } from "./access.ts";
+import { readPlanBounds } from "./read.ts";
+import { storedPlanRequestSchema } from "./storedRequest.pure.ts";
+
+/** Body of a plan request as the planner receives it. */
+export const sentPlanRequestSchema = storedPlanRequestSchema.extend({
+  data: storedPlanRequestSchema.shape.data.extend({ read: plannerAccessSchema }),
+});
+export type SentPlanRequest = z.infer<typeof sentPlanRequestSchema>;
+
+/** `erased`: the user was erased after the import. `no_access`: the service has no planner's secret or no address. */
+export type BuiltPlanRequest = { ok: true; body: string } | { ok: false; reason: "erased" | "no_access" };
+
+/**
+ * Returns the body of a plan request for one attempt: the stored body with access to the user's data. The token is as old
+ * as the attempt. Nothing of it is stored.
+ */
+export async function buildPlanRequest(
+  env: Env,
+  db: D1Database,
+  storedBody: string,
+  nowMs: number,
+): Promise<BuiltPlanRequest> {
+  const stored = storedPlanRequestSchema.parse(JSON.parse(storedBody));
+  const { partner_id, user_id, import_id } = stored.data;
+  const bounds = await readPlanBounds(db, { partner_id, user_id, import_id });
+  if (bounds === null) return { ok: false, reason: "erased" };
+  const read = grantAccess(env, { partner_id, user_id }, bounds.erasedBefore, nowMs);
+  if (read === null) return { ok: false, reason: "no_access" };
+  const sent: SentPlanRequest = { ...stored, data: { ...stored.data, read } };
+  return { ok: true, body: JSON.stringify(sent) };
+}
