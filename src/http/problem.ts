@@ -229,8 +229,9 @@ export const readProblems = {
   400: errorResponse("The request is invalid.", "validation_failed", "conflicting_credentials"),
   401: errorResponse("The `Partner-Id` header and the key do not match.", "unauthorized"),
   403: errorResponse(
-    "The partner is suspended, or the request did not use HTTPS.",
+    "The partner is suspended, the credential does not permit the request, or it did not use HTTPS.",
     "partner_suspended",
+    "insufficient_scope",
     "https_required",
   ),
   429: errorResponse(
@@ -272,8 +273,9 @@ export const keyReusedProblem = {
 /** Problems of a request that counts against a quota. Spread it after `writeProblems`: it replaces their 403. */
 export const quotaProblem = {
   403: errorResponse(
-    "The partner is suspended, its quota is used up, or the request did not use HTTPS.",
+    "The partner is suspended, its quota is used up, the credential does not permit the request, or it did not use HTTPS.",
     "partner_suspended",
+    "insufficient_scope",
     "quota_exceeded",
     "https_required",
   ),

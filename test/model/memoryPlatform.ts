@@ -186,7 +186,7 @@ export function memoryPlatform(): Platform & { files: MemoryR2; fresh(): void } 
     RETRY: {},
     DELIVERIES: {},
     ENVIRONMENT: "local",
-    OWN_HOSTS: "",
+    OWN_HOSTS: "api.example.com",
     JURISDICTION: "",
     TRAINING_PLAN_URL: "",
     TRAINING_PLAN_SECRET: "",
