@@ -194,6 +194,8 @@ export interface ActivityFilters {
   user_id?: string | undefined;
   source?: string | undefined;
   sport?: string | undefined;
+  /** Part of the file's summary_id or of its activity_name. */
+  name_contains?: string | undefined;
   /** Unix seconds; at or after. */
   start_after?: number | undefined;
   /** Unix seconds; before. */
@@ -524,6 +526,7 @@ function byStart(where: Where, { start_after, start_before }: ActivityFilters): 
 }
 
 /** Adds the filters by user and source as conditions on the activity's file `f`. */
-function ownedBy(where: Where, { user_id, source }: ActivityFilters): Where {
-  return where.andEqual("f.user_id", user_id).andEqual("f.source", source);
+function ownedBy(where: Where, { user_id, source, name_contains }: ActivityFilters): Where {
+  const names = ["f.summary_id", "coalesce(f.edits ->> '$.activity_name', f.readable_name)"];
+  return where.andEqual("f.user_id", user_id).andEqual("f.source", source).andContains(names, name_contains);
 }

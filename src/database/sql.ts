@@ -43,6 +43,13 @@ export class Where {
     return value === undefined ? this : this.and(`${column} = ?`, value);
   }
 
+  /** Adds that one of the texts contains `part`, whatever the case of ASCII letters, unless `part` is undefined. */
+  andContains(texts: readonly string[], part: string | undefined): this {
+    if (part === undefined) return this;
+    const any = texts.map((text) => `instr(lower(${text}), lower(?)) > 0`).join(" OR ");
+    return this.and(`(${any})`, ...texts.map(() => part));
+  }
+
   get sql(): string {
     return this.#conditions.join(" AND ");
   }

@@ -499,6 +499,11 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "query.event_id": "Returns only events with this `event_id`, which is your own id from the task.",
   "query.sport": "Returns only activities of this sport, such as `cycling`.",
   "query.summary_id": "Returns only the file with this id. Requires `user_id` and `source`.",
+  "query.name_contains":
+    "Returns only rows whose `summary_id` or `activity_name` contains this text. ASCII letters match in both cases. A page may be short, or empty, although more rows follow: read on until `next_cursor` is null.",
+  "query.received_after": "RFC 3339 time: returns only files whose newest ping we received then or later.",
+  "query.received_before": "RFC 3339 time: returns only files whose newest ping we received earlier.",
+  "query.user_id_prefix": "Returns only users whose ids begin with this text. Upper and lower case differ.",
   "query.challenge": "Text that the event contains as `data.challenge`.",
   "query.signature": "`wrong`: signs the event with an unknown secret. A correct receiver rejects it.",
   "query.dry_run":

@@ -241,6 +241,12 @@ export interface FileFilters {
   import_id?: string | undefined;
   /** Together with user_id and source it names one file. */
   summary_id?: string | undefined;
+  /** Part of the summary_id or of the activity_name. */
+  name_contains?: string | undefined;
+  /** Unix milliseconds; at or after. */
+  received_after?: number | undefined;
+  /** Unix milliseconds; before. */
+  received_before?: number | undefined;
   /** Unix milliseconds. Orders files by update, ascending. */
   updated_since?: number | undefined;
   /** With `updated_since`: also returns removed files. Of the filters, only user_id and source apply to them. */
@@ -343,7 +349,15 @@ async function walkFiles(
   const { partnerId, prefix, filters } = list;
   const by = filters.updated_since === undefined ? "receipt" : "update";
   const removals = filters.include_deleted === true;
-  const walk = walkBatches({ ...list, by, since: filters.updated_since, after, again: false, removals });
+  const walk = walkBatches({
+    ...list,
+    by,
+    since: filters.updated_since,
+    received: { after: filters.received_after, before: filters.received_before },
+    after,
+    again: false,
+    removals,
+  });
   const on = filtered(
     new Where()
       .and("f.partner_id = ? AND f.file_id = w.file_id", partnerId)
@@ -379,8 +393,15 @@ async function walkFiles(
 }
 
 /** Adds the filters as conditions on a file `f`. */
-function filtered(where: Where, { user_id, source, status, import_id }: FileFilters): Where {
+function filtered(where: Where, filters: FileFilters): Where {
+  const { user_id, source, status, import_id, received_after, received_before } = filters;
   where.andEqual("f.user_id", user_id).andEqual("f.source", source);
+  where.andContains(
+    ["f.summary_id", "coalesce(f.edits ->> '$.activity_name', f.activity_name)"],
+    filters.name_contains,
+  );
+  if (received_after !== undefined) where.and("f.received_at >= ?", received_after);
+  if (received_before !== undefined) where.and("f.received_at < ?", received_before);
   if (import_id !== undefined) {
     const prefix = collectorPrefixOf(import_id);
     where.and("f.file_id >= ? AND f.file_id < ?", prefix, rangeEnd(prefix));
@@ -397,6 +418,8 @@ interface BatchWalk {
   by: "receipt" | "update";
   /** Unix milliseconds. A walk by `update` begins here. */
   since: number | undefined;
+  /** Unix milliseconds, from `after` to before `before`: a walk by `receipt` reads only these batches. */
+  received?: { after: number | undefined; before: number | undefined };
   after: FilePosition | null;
   /** Whether the file at the position is walked again. */
   again: boolean;
@@ -408,14 +431,14 @@ interface BatchWalk {
  * Returns the sub-select of a walk over batches: `time`, `first_file_id`, `batch_id` and `file_id` of each listed file,
  * and for a removal also its kind in `removed` and its lost sessions, from `from_session` to before `to_session`.
  */
-export function walkBatches({ partnerId, route, by, since, after, again, removals }: BatchWalk): {
-  sql: string;
-  values: (string | number | null)[];
-} {
+export function walkBatches(list: BatchWalk): { sql: string; values: (string | number | null)[] } {
+  const { partnerId, route, by, since, received, after, again, removals } = list;
   const byUpdate = by === "update";
   const time = byUpdate ? "b.updated_at" : "b.received_at";
   const where = new Where().and("b.partner_id = ?", partnerId).andEqual("b.user_route", route ?? undefined);
   if (!byUpdate) where.and("b.received_at IS NOT NULL");
+  if (!byUpdate && received?.after !== undefined) where.and("b.received_at >= ?", received.after);
+  if (!byUpdate && received?.before !== undefined) where.and("b.received_at < ?", received.before);
   const [way, compared] = byUpdate ? ["ASC", ">"] : ["DESC", "<"];
   if (after !== null) {
     where.and(`(${time}, b.first_file_id, b.batch_id) ${compared}= (?, ?, ?)`, ...after.slice(0, 3));

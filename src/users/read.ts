@@ -4,6 +4,7 @@ import type { Env } from "../env.ts";
 import { READ_STATUS } from "../files/read.ts";
 import { rangeEnd, userRoute } from "../identifiers.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
+import { Where } from "../database/sql.ts";
 import { pageOfSorted, type Page } from "../database/walk.ts";
 import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS, type User, type UserWithSources } from "./user.ts";
 
@@ -109,18 +110,21 @@ export async function readUser(
 /** The user id of the last row of a page. */
 export type UserPosition = [userId: string];
 
-/** Returns at most `limit` users after the position, ordered by the UTF-8 bytes of their ids. */
+/** Returns at most `limit` users after the position whose ids begin with `prefix`, ordered by the UTF-8 bytes of their ids. */
 export async function listUsers(
   env: Env,
   owner: Owner,
+  prefix: string,
   { limit, after }: { limit: number; after: UserPosition | null },
 ): Promise<Page<User, UserPosition>> {
+  const where = new Where().and("partner_id = ?", owner.partner_id);
+  if (prefix !== "") where.and("user_id >= ? AND user_id < ?", prefix, rangeEnd(prefix));
+  if (after !== null) where.and("user_id > ?", ...after);
   const found = await databaseFor(env, owner)
     .prepare(
-      `SELECT user_id, last_ping_at, created_at FROM users
-       WHERE partner_id = ? ${after === null ? "" : "AND user_id > ?"} ORDER BY user_id LIMIT ?`,
+      `SELECT user_id, last_ping_at, created_at FROM users WHERE ${where.sql} ORDER BY user_id LIMIT ?`,
     )
-    .bind(owner.partner_id, ...(after ?? []), limit + 1)
+    .bind(...where.values, limit + 1)
     .all<UserRow>();
   const page = pageOfSorted(found.results, limit, found.meta, (row): UserPosition => [row.user_id]);
   return { ...page, rows: page.rows.map(userOf) };

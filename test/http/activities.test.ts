@@ -321,6 +321,8 @@ describe("a list of activities", () => {
     expect(await names("?user_id=u1")).toEqual(["b", "a"]);
     expect(await names("?source=wahoo")).toEqual(["c", "b"]);
     expect(await names("?sport=unknown_99")).toEqual(["c"]);
+    expect(await names("?name_contains=B")).toEqual(["b"]);
+    expect(await names("?name_contains=b&user_id=u2")).toEqual([]);
     expect(await names("?start_after=200")).toEqual(["c", "b"]);
     expect(await names("?start_before=200")).toEqual(["a"]);
     expect(await names("?start_after=100&start_before=300&user_id=u1")).toEqual(["b", "a"]);

@@ -335,6 +335,41 @@ describe("a list of files", () => {
     expect(await names("?user_id=U1")).toEqual([]);
   });
 
+  test("can be filtered by a part of the file's id or name, also after a rename, and by receipt", async () => {
+    const partner = await newPartner();
+    const edits = JSON.stringify({
+      version: 1,
+      file_version: 1,
+      activity_name: "100 % Uphill",
+      activities: {},
+    });
+    await seedFile(namesOf(partner, "Ride-2026-01", "u1"), {
+      received_at: NOON,
+      activity_name: "Évening spin",
+    });
+    await seedFile(namesOf(partner, "ride_2", "u2"), { received_at: NOON + 1, activity_name: "Old", edits });
+    await seedFile(namesOf(partner, "walk", "u1"), { received_at: NOON + 2, activity_name: null });
+    const names = async (query: string) => (await list(partner, query)).data.map((file) => file.summary_id);
+    expect(await names("?name_contains=RIDE")).toEqual(["ride_2", "Ride-2026-01"]);
+    expect(await names("?name_contains=ride&user_id=u1")).toEqual(["Ride-2026-01"]);
+    expect(await names("?name_contains=Évening")).toEqual(["Ride-2026-01"]);
+    expect(await names("?name_contains=100%20%25%20up")).toEqual(["ride_2"]);
+    expect(await names("?name_contains=old")).toEqual([]);
+    expect(await names("?name_contains=e_2")).toEqual(["ride_2"]);
+    expect(await names("?name_contains=e%252")).toEqual([]);
+    const at = (ms: number) => new Date(ms).toISOString();
+    expect(await names(`?received_after=${at(NOON + 1)}`)).toEqual(["walk", "ride_2"]);
+    expect(await names(`?received_before=${at(NOON + 1)}`)).toEqual(["Ride-2026-01"]);
+    const within = `received_after=${at(NOON + 1)}&received_before=${at(NOON + 2)}`;
+    for (const query of ["", "&user_id=u2", "&updated_since=2020-01-01T00:00:00Z"]) {
+      expect(await names(`?${within}${query}`)).toEqual(["ride_2"]);
+    }
+    expect(await names(`?${within}&user_id=u2&source=garmin&summary_id=ride_2`)).toEqual(["ride_2"]);
+    expect(
+      await names("?received_after=2100-01-01T00:00:00Z&user_id=u2&source=garmin&summary_id=ride_2"),
+    ).toEqual([]);
+  });
+
   test("with updated_since returns changed files in the order of their changes, without those of the current millisecond", async () => {
     const partner = await newPartner();
     const at = (ms: number) => new Date(ms).toISOString();
@@ -391,6 +426,9 @@ describe("a list of files", () => {
       ["status=failed&status=failed", "/status"],
       ["user_id=", "/user_id"],
       ["user_id=%00", "/user_id"],
+      ["name_contains=", "/name_contains"],
+      ["received_after=yesterday", "/received_after"],
+      ["received_before=1760000000", "/received_before"],
       ["updated_since=yesterday", "/updated_since"],
       ["updated_since=1760000000", "/updated_since"],
       ["updated_since=2026-13-01T00:00:00Z", "/updated_since"],

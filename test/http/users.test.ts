@@ -130,4 +130,37 @@ describe("users", () => {
     const found = pages.flatMap(({ data }) => data.map((user) => user.user_id));
     expect(found).toEqual(["10", "9", "B", "a", "b", "ä"]);
   });
+
+  test("are listed by the beginning of their ids, complete over all pages", async () => {
+    const partner = await newPartner();
+    for (const name of [
+      "rider-1",
+      "rider-10",
+      "rider-2",
+      "Rider-3",
+      "ride",
+      "rider_",
+      "walker",
+      "rider-🚴",
+    ]) {
+      await seedUser(partner.partnerId, name);
+    }
+    const list = async (query: string) =>
+      answerOf(await send(partner, "GET", `/api/users/?${query}`), 200, page);
+    const first = await list("limit=2&user_id_prefix=rider-");
+    const second = await list(`limit=2&user_id_prefix=rider-&cursor=${first.next_cursor}`);
+    expect([...first.data, ...second.data].map((user) => user.user_id)).toEqual([
+      "rider-1",
+      "rider-10",
+      "rider-2",
+      "rider-🚴",
+    ]);
+    expect(second.next_cursor).toBeNull();
+    expect((await list("user_id_prefix=rider-1")).data.map((user) => user.user_id)).toEqual([
+      "rider-1",
+      "rider-10",
+    ]);
+    expect((await list("user_id_prefix=%25")).data).toEqual([]);
+    await problemOf(await send(partner, "GET", "/api/users/?user_id_prefix="), 400, "validation_failed");
+  });
 });

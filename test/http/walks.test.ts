@@ -162,19 +162,22 @@ describe("no GET reads more than 20,000 rows", () => {
       "status=held",
       "status=queued",
       "status=failed",
+      "name_contains=nope",
+      "received_before=2020-01-01T00:00:00Z",
       since,
     ],
     activities: [
       "user_id=big",
       "source=nope",
       "sport=nope",
+      "name_contains=nope",
       "start_after=1760000000",
       "start_before=1760000001",
       since,
     ],
     imports: ["user_id=big", "source=nope", "status=running", since],
     events: ["status=failed", since],
-    users: [],
+    users: ["user_id_prefix=b"],
   };
 
   /** Returns every combination of filters, with each parameter at most once. */

@@ -53,6 +53,7 @@ const listRoute = createRoute({
         user_id: userIdText.optional(),
         source: nameText.optional(),
         sport: nameText.optional(),
+        name_contains: nameText.optional(),
         start_after: unixSeconds.optional(),
         start_before: unixSeconds.optional(),
         updated_since: instant.optional(),

@@ -64,6 +64,9 @@ const listRoute = createRoute({
         status: fileStatusSchema.optional(),
         import_id: nameText.optional(),
         summary_id: nameText.optional(),
+        name_contains: nameText.optional(),
+        received_after: instant.optional(),
+        received_before: instant.optional(),
         updated_since: instant.optional(),
         include_deleted: includeDeleted,
       })

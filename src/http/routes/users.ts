@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { eraseUser } from "../../erasure/eraseUser.ts";
+import { nameText } from "../../contract/text.ts";
 import * as read from "../../users/read.ts";
 import { userSchema, userWithSourcesSchema } from "../../users/user.ts";
 import { endpoint } from "../context.ts";
@@ -12,7 +13,7 @@ const listRoute = createRoute({
   method: "get",
   path: "/api/users/",
   summary: "List users by id",
-  request: { query: z.strictObject(pageQuery) },
+  request: { query: z.strictObject({ ...pageQuery, user_id_prefix: nameText.optional() }) },
   responses: {
     200: {
       description: "A page of users.",
@@ -26,7 +27,8 @@ export const listUsers = endpoint(listRoute, async (c) =>
   pageResponse(c, c.req.valid("query"), {
     name: "users",
     position: z.tuple([z.string()]),
-    read: async (_filters, page) => read.listUsers(c.env, c.var.partner, page),
+    read: async ({ user_id_prefix }, page) =>
+      read.listUsers(c.env, c.var.partner, user_id_prefix ?? "", page),
   }),
 );
 
