@@ -51,6 +51,14 @@ export class Api {
     return this.#send("GET", path, undefined, async (response) => response.text());
   }
 
+  /** Returns the whole body as bytes, with the file name that the service gives them. */
+  async getFile(path: string): Promise<Result<{ bytes: Blob; name: string | null }>> {
+    return this.#send("GET", path, undefined, async (response) => ({
+      bytes: await response.blob(),
+      name: /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "")?.[1] ?? null,
+    }));
+  }
+
   async post<T>(path: string, body?: Blob): Promise<Result<T>> {
     return this.#send<T>("POST", path, body);
   }

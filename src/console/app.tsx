@@ -1,9 +1,19 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { Api } from "./api.ts";
+import { Brand } from "./parts/brand.tsx";
 import { Empty, Heading } from "./parts/page.tsx";
+import { Search } from "./parts/search.tsx";
 import { ExactTime } from "./parts/when.tsx";
-import { addressOf, usePlace, type Place } from "./router.ts";
-import { endSession, storeSession, readSession, type Session } from "./session.ts";
+import { SECTIONS } from "./sections.ts";
+import { addressOf, currentVisit, forgetVisits, usePlace, type Place } from "./router.ts";
+import {
+  endSession,
+  readSession,
+  shareSession,
+  storeSession,
+  type Session,
+  type SessionEnd,
+} from "./session.ts";
 import { ActivitiesView } from "./views/activities.tsx";
 import { ActivityView } from "./views/activity.tsx";
 import { CheckView } from "./views/checkIntegration.tsx";
@@ -14,16 +24,8 @@ import { ImportsView, ImportView } from "./views/imports.tsx";
 import { OverviewView } from "./views/overview.tsx";
 import { SignIn } from "./views/signIn.tsx";
 import { TryItView } from "./views/tryIt.tsx";
-
-const SECTIONS = [
-  ["overview", "Overview"],
-  ["imports", "Imports"],
-  ["files", "Files"],
-  ["activities", "Activities"],
-  ["events", "Events"],
-  ["try", "Try it"],
-  ["check", "Check my integration"],
-] as const;
+import { UserView } from "./views/user.tsx";
+import { UsersView } from "./views/users.tsx";
 
 function View({ api, place }: { api: Api; place: Place }) {
   const [section = "overview", id] = place.parts;
@@ -42,6 +44,12 @@ function View({ api, place }: { api: Api; place: Place }) {
       );
     case "events":
       return id === undefined ? <EventsView api={api} place={place} /> : <EventView api={api} id={id} />;
+    case "users":
+      return id === undefined ? (
+        <UsersView api={api} place={place} />
+      ) : (
+        <UserView api={api} place={place} id={id} />
+      );
     case "try":
       return <TryItView api={api} />;
     case "check":
@@ -56,67 +64,105 @@ function View({ api, place }: { api: Api; place: Place }) {
   }
 }
 
-export function App() {
-  const place = usePlace();
-  const [session, setSession] = useState<Session | null>(readSession);
-  const signOut = () => {
+/** The session of this tab: of its storage, or of another tab. `undefined` while other tabs are asked. */
+function useSession() {
+  const [session, setSession] = useState<Session | null | undefined>(() => readSession() ?? undefined);
+  const [ended, setEnded] = useState<SessionEnd | null>(null);
+  const shared = useRef<ReturnType<typeof shareSession> | null>(null);
+  const signIn = (signedIn: Session) => {
+    storeSession(signedIn);
+    setSession(signedIn);
+  };
+  const end = (why: SessionEnd) => {
+    const own = readSession();
+    if (why === "signed_out" && own !== null) shared.current?.tellEnded(own);
     endSession();
+    forgetVisits();
+    setEnded(why);
     setSession(null);
   };
-  const api = useMemo(() => (session === null ? null : new Api(session, signOut)), [session]);
+  useEffect(() => {
+    shared.current = shareSession({
+      onSession: (found) => (found === null ? setSession((own) => own ?? null) : signIn(found)),
+      onEnded: () => end("signed_out_elsewhere"),
+    });
+    return () => shared.current?.stop();
+  }, []);
+  return { session, ended, signIn, end };
+}
+
+/** Moves the focus and the scroll position to the start of a new page, or to where a page was left that Back returns to. */
+function useArrival(main: { current: HTMLElement | null }, place: Place, isSignedIn: boolean): void {
+  const path = place.parts.join("/");
+  const previousPath = useRef(path);
+  useLayoutEffect(() => {
+    const { scroll, left } = currentVisit();
+    scrollTo(0, scroll);
+    if (previousPath.current !== path) {
+      const link =
+        left === null ? null : main.current?.querySelector<HTMLElement>(`a[href="${CSS.escape(left)}"]`);
+      (link ?? main.current?.querySelector<HTMLElement>("h1"))?.focus({ preventScroll: true });
+    }
+    previousPath.current = path;
+  }, [place, isSignedIn]);
+}
+
+export function App() {
+  const place = usePlace();
+  const { session, ended, signIn, end } = useSession();
+  const api = useMemo(() => (session == null ? null : new Api(session, () => end("rejected"))), [session]);
   const main = useRef<HTMLElement>(null);
   const section = place.parts[0] ?? "overview";
   const path = place.parts.join("/");
-  const previousPath = useRef(path);
-  useEffect(() => {
-    if (api === null) document.title = "Sign in · Partner console";
-    // Moves the focus of keyboard and screen reader users to the start of the new page.
-    if (previousPath.current !== path) main.current?.querySelector<HTMLElement>("h1")?.focus();
-    previousPath.current = path;
-  }, [path, api]);
-  if (api === null) {
-    return (
-      <SignIn
-        onSignIn={(signedIn) => {
-          storeSession(signedIn);
-          setSession(signedIn);
-        }}
-      />
-    );
-  }
+  useArrival(main, place, api !== null);
+  if (session === undefined) return null;
+  if (api === null) return <SignIn ended={ended} onSignIn={signIn} />;
   return (
     <>
       <button class="skip" type="button" onClick={() => main.current?.focus()}>
         Skip to content
       </button>
       <header class="top">
-        <div class="brand">
-          <span class="mark" aria-hidden="true" />
-          Partner console
+        <div class="bar">
+          <Brand />
+          <Search api={api} place={place} />
+          <div class="who">
+            <span class="partner" title="Partner ID">
+              {api.partnerId}
+            </span>
+            <a href="/docs/">Docs</a>
+            <button type="button" class="plain" onClick={() => end("signed_out")}>
+              Sign out
+            </button>
+          </div>
         </div>
-        <nav aria-label="Console">
-          <ul>
-            {SECTIONS.map(([id, title]) => (
-              <li key={id}>
-                <a href={addressOf([id])} aria-current={id === section ? "page" : undefined}>
-                  {title}
-                </a>
-              </li>
-            ))}
-          </ul>
-        </nav>
-        <div class="who">
-          <span title="Partner id">{api.partnerId}</span>
-          <a href="/docs/">Docs</a>
-          <button type="button" class="plain" onClick={signOut}>
-            Sign out
-          </button>
-        </div>
+        <Navigation section={section} />
       </header>
       <main ref={main} tabIndex={-1}>
         <View key={path} api={api} place={place} />
       </main>
       <ExactTime />
     </>
+  );
+}
+
+/** One row of links, which scrolls sideways where it does not fit. */
+function Navigation({ section }: { section: string }) {
+  const nav = useRef<HTMLElement>(null);
+  useEffect(() => {
+    nav.current?.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [section]);
+  return (
+    <nav ref={nav} aria-label="Console">
+      <ul>
+        {SECTIONS.map(([id, title]) => (
+          <li key={id}>
+            <a href={addressOf([id])} aria-current={id === section ? "page" : undefined}>
+              {title}
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
   );
 }

@@ -3,6 +3,7 @@
 import { cp, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { build } from "esbuild";
+import { favicon, ICON_SVG } from "./favicon.mjs";
 
 const source = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname);
 const assets = path.join(source, "..", "..", ".console");
@@ -43,5 +44,7 @@ await build({
   logLevel: "warning",
 });
 await cp(path.join(source, "index.html"), path.join(assets, "console", "index.html"));
+await writeFile(path.join(assets, "console", "icon.svg"), ICON_SVG);
+await writeFile(path.join(assets, "favicon.ico"), favicon());
 await writeFile(path.join(assets, "_headers"), HEADERS);
 await rm(path.join(assets, "console", "app.css"), { force: true });

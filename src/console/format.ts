@@ -90,12 +90,35 @@ export function age(instant: string): string {
   return minutes < 2_880 ? `${Math.round(minutes / 60)} h` : `${Math.round(minutes / 1_440)} d`;
 }
 
+/** Returns a time between two instants: `240 ms`, `2.3 s`, `4 min 12 s`, `3 h 20 min`, `12 d 4 h`. */
+export function span(milliseconds: number): string {
+  if (milliseconds < SECOND) return `${milliseconds} ms`;
+  if (milliseconds < MINUTE) return `${(milliseconds / SECOND).toFixed(1)} s`;
+  for (const [unit, name, smaller, smallerName] of [
+    [MINUTE, "min", SECOND, "s"],
+    [HOUR, "h", MINUTE, "min"],
+    [DAY, "d", HOUR, "h"],
+  ] as const) {
+    if (unit === DAY || milliseconds < unit * (unit === MINUTE ? 60 : 24)) {
+      const rest = Math.floor((milliseconds % unit) / smaller);
+      return `${Math.floor(milliseconds / unit)} ${name}${rest === 0 ? "" : ` ${rest} ${smallerName}`}`;
+    }
+  }
+  return NONE;
+}
+
 export function duration(seconds: number | null): string {
   if (seconds === null) return NONE;
   const whole = Math.round(seconds);
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (value: number) => String(value).padStart(2, "0");
   return h > 0 ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** Returns hours and minutes: `1:05`. */
+export function hours(seconds: number): string {
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}`;
 }
 
 export function number(value: number | null | undefined, digits = 0, unit = ""): string {

@@ -1,10 +1,35 @@
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import type { Api, Page, Problem } from "./api.ts";
+import { currentVisit } from "./router.ts";
 
 export interface Loaded<T> {
   value: T | null;
   problem: Problem | null;
   readonly reload: () => Promise<void>;
+}
+
+interface State<T> {
+  value: T | null;
+  problem: Problem | null;
+}
+
+/** Keeps a state under `key` with the current visit, so that Back shows it again. */
+function useKept<T>(key: string, initial: T): [state: T, keep: (state: T) => void, now: () => T] {
+  const { loaded } = currentVisit();
+  const [, draw] = useState({});
+  const now = useCallback(
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `keep` of this hook writes the key
+    () => (loaded.has(key) ? (loaded.get(key) as T) : initial),
+    [loaded, key],
+  );
+  const keep = useCallback(
+    (state: T) => {
+      loaded.set(key, state);
+      draw({});
+    },
+    [loaded, key],
+  );
+  return [now(), keep, now];
 }
 
 /** Reads `path` now, on `reload`, and every `everyMs` while `polls` returns true for the latest value. */
@@ -14,32 +39,22 @@ export function useLoad<T>(
   everyMs = 0,
   polls: (value: T) => boolean = () => true,
 ): Loaded<T> {
-  const [state, setState] = useState<{ path: string; value: T | null; problem: Problem | null }>({
-    path,
-    value: null,
-    problem: null,
-  });
-  const current = useRef(path);
-  current.current = path;
+  const [{ value, problem }, keep, now] = useKept<State<T>>(path, { value: null, problem: null });
   const reload = useCallback(async () => {
     const result = await api.get<T>(path);
-    if (current.current !== path) return;
-    setState((before) =>
-      result.ok
-        ? { path, value: result.value, problem: null }
-        : { path, value: before.path === path ? before.value : null, problem: result.problem },
+    keep(
+      result.ok ? { value: result.value, problem: null } : { value: now().value, problem: result.problem },
     );
-  }, [api, path]);
+  }, [api, path, keep, now]);
   useEffect(() => void reload(), [reload]);
-  const isPolling = everyMs > 0 && state.path === path && (state.value === null || polls(state.value));
+  const isPolling = everyMs > 0 && (value === null || polls(value));
   useEffect(() => {
     if (!isPolling) return undefined;
     // A hidden tab sends no requests.
     const timer = setInterval(() => document.hidden || void reload(), everyMs);
     return () => clearInterval(timer);
   }, [isPolling, everyMs, reload]);
-  const isCurrent = state.path === path;
-  return { value: isCurrent ? state.value : null, problem: isCurrent ? state.problem : null, reload };
+  return { value, problem, reload };
 }
 
 export interface LoadedList<T> {
@@ -62,29 +77,28 @@ export function useList<T>(
   everyMs = 0,
   polls: () => boolean = () => true,
 ): LoadedList<T> {
-  const [extended, setExtended] = useState<{ path: string; page: Page<T> } | null>(null);
-  const [failure, setFailure] = useState<{ path: string; problem: Problem } | null>(null);
-  const loaded = extended?.path === path ? extended.page : null;
-  const first = useLoad<Page<T>>(api, path, everyMs, () => loaded === null && polls());
-  const list = loaded ?? first.value;
+  const [more, keepMore, moreNow] = useKept<{ page: Page<T> | null; problem: Problem | null }>(
+    `more ${path}`,
+    { page: null, problem: null },
+  );
+  const first = useLoad<Page<T>>(api, path, everyMs, () => more.page === null && polls());
+  const list = more.page ?? first.value;
   const cursor = list?.next_cursor ?? null;
   const loadMore = async () => {
     const separator = path.includes("?") ? "&" : "?";
     const result = await api.get<Page<T>>(`${path}${separator}cursor=${encodeURIComponent(cursor ?? "")}`);
-    setFailure(result.ok ? null : { path, problem: result.problem });
     if (result.ok) {
       const data = [...(list?.data ?? []), ...result.value.data];
-      setExtended({ path, page: { data, next_cursor: result.value.next_cursor } });
-    }
+      keepMore({ page: { data, next_cursor: result.value.next_cursor }, problem: null });
+    } else keepMore({ page: moreNow().page, problem: result.problem });
   };
   return {
     rows: list?.data ?? null,
-    problem: first.problem ?? (failure?.path === path ? failure.problem : null),
+    problem: first.problem ?? more.problem,
     loadMore: cursor === null ? null : loadMore,
-    paused: loaded !== null && everyMs > 0 && polls(),
+    paused: more.page !== null && everyMs > 0 && polls(),
     reload: async () => {
-      setExtended(null);
-      setFailure(null);
+      keepMore({ page: null, problem: null });
       await first.reload();
     },
   };

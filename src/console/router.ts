@@ -27,12 +27,64 @@ function currentPlace(): Place {
   };
 }
 
+/** What an entry of the history has shown. Back returns to it as it was left. Kept in memory only. */
+export interface Visit {
+  /** The responses that its page shows, by their paths. */
+  readonly loaded: Map<string, unknown>;
+  scroll: number;
+  /** Address of the page that followed. */
+  left: string | null;
+}
+
+/** Maximum number of visits that are kept. */
+const VISITS_KEPT = 20;
+const visits = new Map<string, Visit>();
+let visit = enter();
+
+/** Returns the visit of the current entry of the history, a new one if the entry is new. */
+function enter(): Visit {
+  const state: unknown = history.state;
+  const known = typeof state === "string" ? visits.get(state) : undefined;
+  if (known !== undefined) return known;
+  const key = `visit-${Math.random()}`;
+  history.replaceState(key, "");
+  const entered: Visit = { loaded: new Map(), scroll: 0, left: null };
+  visits.set(key, entered);
+  for (const oldest of visits.keys()) {
+    if (visits.size <= VISITS_KEPT) break;
+    visits.delete(oldest);
+  }
+  return entered;
+}
+
+export function currentVisit(): Visit {
+  return visit;
+}
+
+/** Forgets what was shown, for another partner. */
+export function forgetVisits(): void {
+  visits.clear();
+  history.replaceState(null, "");
+  visit = enter();
+}
+
 export function usePlace(): Place {
   const [place, setPlace] = useState(currentPlace);
   useEffect(() => {
-    const update = () => setPlace(currentPlace());
+    history.scrollRestoration = "manual";
+    const keepScroll = () => (visit.scroll = scrollY);
+    const update = () => {
+      const before = visit;
+      visit = enter();
+      if (before !== visit) before.left = location.hash;
+      setPlace(currentPlace());
+    };
+    addEventListener("scroll", keepScroll, { passive: true });
     addEventListener("hashchange", update);
-    return () => removeEventListener("hashchange", update);
+    return () => {
+      removeEventListener("scroll", keepScroll);
+      removeEventListener("hashchange", update);
+    };
   }, []);
   return place;
 }

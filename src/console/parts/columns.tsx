@@ -20,6 +20,7 @@ export function ColumnTable<Row>({
   const shown = columns.filter(({ of }) => rows.some((row) => of(row) !== NONE));
   return (
     <Table
+      scrolls
       label={label}
       head={shown.map(({ name, isNumber }) => (isNumber ? ([name, "number"] as const) : name))}
     >

@@ -1,3 +1,4 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { exactTime, NONE, relativeTime } from "../format.ts";
 
@@ -6,9 +7,18 @@ const TIP_ID = "exact-time";
 
 /**
  * How long ago an instant was. Its date, time and zone appear while the pointer or the focus is on it. `isStill` keeps it
- * out of the tab order, for lists: there the exact time appears while the focus is on a link of its row.
+ * out of the tab order, for lists: there the exact time appears while the focus is on a link of its row. Children replace
+ * the age.
  */
-export function When({ at, isStill = false }: { at: string | null | undefined; isStill?: boolean }) {
+export function When({
+  at,
+  isStill = false,
+  children,
+}: {
+  at: string | null | undefined;
+  isStill?: boolean;
+  children?: ComponentChildren;
+}) {
   const [, setNow] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => document.hidden || setNow(Date.now()), EVERY_MS);
@@ -17,7 +27,7 @@ export function When({ at, isStill = false }: { at: string | null | undefined; i
   if (at == null) return <>{NONE}</>;
   return (
     <time class="when" dateTime={at} tabIndex={isStill ? undefined : 0}>
-      {relativeTime(at)}
+      {children ?? relativeTime(at)}
     </time>
   );
 }

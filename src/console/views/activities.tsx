@@ -1,58 +1,68 @@
 import type { Activity } from "../../activities/activity.ts";
 import type { Api } from "../api.ts";
-import { withQuery } from "../withQuery.ts";
-import { duration, kilometers, NONE, number, startTime, spaced } from "../format.ts";
+import { dayRange } from "../days.ts";
 import { useList } from "../load.ts";
-import { FilterField, List, Table } from "../parts/list.tsx";
+import { ActivityTable } from "../parts/activityTable.tsx";
+import { FilterField, Filters, List, UserField } from "../parts/list.tsx";
 import { Heading } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
+import { SPORTS } from "../sports.ts";
+import { withQuery } from "../withQuery.ts";
+import { NoMatch } from "./files.tsx";
+
+const seconds = (at: Date | null) => (at === null ? "" : String(at.getTime() / 1_000));
 
 export function ActivitiesView({ api, place }: { api: Api; place: Place }) {
-  const { user_id = "", source = "", sport = "" } = place.query;
-  const list = useList<Activity>(api, withQuery("/api/activities/", { user_id, source, sport }));
+  const { user_id = "", source = "", sport = "", name = "", from = "", to = "" } = place.query;
+  const { start, end } = dayRange(from, to);
+  const list = useList<Activity>(
+    api,
+    withQuery("/api/activities/", {
+      user_id,
+      source,
+      sport,
+      name_contains: name,
+      start_after: seconds(start),
+      start_before: seconds(end),
+    }),
+  );
   const narrow = (change: Record<string, string>) => go(["activities"], { ...place.query, ...change });
+  const isFiltered = user_id + source + sport + name + from + to !== "";
   return (
     <>
-      <Heading title="Activities" />
-      <div class="filters">
-        <FilterField label="User" value={user_id} onValue={(value) => narrow({ user_id: value })} />
+      <Heading title="Activities">
+        {isFiltered && <a href={addressOf(["activities"])}>Clear filters</a>}
+      </Heading>
+      <Filters isFiltered={isFiltered}>
+        <FilterField
+          label="Name"
+          value={name}
+          placeholder="Part of an id or name"
+          onValue={(value) => narrow({ name: value })}
+        />
+        <UserField api={api} value={user_id} onValue={(value) => narrow({ user_id: value })} />
         <FilterField label="Source" value={source} onValue={(value) => narrow({ source: value })} />
-        <FilterField label="Sport" value={sport} onValue={(value) => narrow({ sport: value })} />
-      </div>
-      <List
-        list={list}
-        empty={user_id + source + sport === "" ? "No activities yet." : "No activities match these filters."}
-      >
-        {(rows) => (
-          <Table
-            label="Activities"
-            head={[
-              "Start",
-              "Sport",
-              "Name",
-              "User",
-              "Recorded with",
-              ["Time", "number"],
-              ["Distance", "number"],
-              ["Heart rate", "number"],
-            ]}
-          >
-            {rows.map((row) => (
-              <tr key={row.activity_id}>
-                <td>
-                  <a href={addressOf(["activities", row.activity_id])}>{startTime(row)}</a>
-                </td>
-                <td>{spaced(row.sport)}</td>
-                <td class="wide">{row.activity_name ?? row.summary_id}</td>
-                <td>{row.user_id}</td>
-                <td>{row.recorded_with ?? NONE}</td>
-                <td class="number">{duration(row.timer_time_in_seconds ?? row.elapsed_time_in_seconds)}</td>
-                <td class="number">{kilometers(row.distance_in_meters)}</td>
-                <td class="number">{number(row.average_heart_rate_in_beats_per_minute, 0, "bpm")}</td>
-              </tr>
-            ))}
-          </Table>
-        )}
+        <FilterField
+          label="Sport"
+          value={sport}
+          options={sport === "" || SPORTS.includes(sport) ? SPORTS : [sport, ...SPORTS]}
+          onValue={(value) => narrow({ sport: value })}
+        />
+        <FilterField
+          label="Started from (UTC)"
+          type="date"
+          value={from}
+          onValue={(value) => narrow({ from: value })}
+        />
+        <FilterField
+          label="Started to (UTC)"
+          type="date"
+          value={to}
+          onValue={(value) => narrow({ to: value })}
+        />
+      </Filters>
+      <List list={list} empty={isFiltered ? <NoMatch of="activities" /> : "No activities yet."}>
+        {(rows) => <ActivityTable label="Activities" activities={rows} />}
       </List>
     </>
   );

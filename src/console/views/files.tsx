@@ -1,31 +1,55 @@
 import type { File, FileStatus } from "../../files/file.ts";
 import type { Api } from "../api.ts";
+import { dayRange } from "../days.ts";
 import { withQuery } from "../withQuery.ts";
-import { bytes, number, localTime } from "../format.ts";
+import { bytes } from "../format.ts";
 import { useList } from "../load.ts";
-import { FilterField, List, Table } from "../parts/list.tsx";
+import { UserLink } from "../parts/id.tsx";
+import { FilterField, Filters, List, Table, UserField } from "../parts/list.tsx";
 import { Heading, Status } from "../parts/page.tsx";
+import { When } from "../parts/when.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 
 const EVERY_MS = 5_000;
 const STATUSES: readonly FileStatus[] = ["held", "queued", "imported", "failed", "skipped"];
 
 export function FilesView({ api, place }: { api: Api; place: Place }) {
-  const { user_id = "", source = "", status = "", summary_id = "" } = place.query;
-  // A summary_id identifies a file only with its user and source. Without them it filters the loaded rows.
-  const exact = user_id !== "" && source !== "" ? summary_id : "";
+  const {
+    user_id = "",
+    source = "",
+    status = "",
+    name = "",
+    from = "",
+    to = "",
+    import_id = "",
+  } = place.query;
+  const { start, end } = dayRange(from, to);
   const list = useList<File>(
     api,
-    withQuery("/api/files/", { user_id, source, status, summary_id: exact }),
+    withQuery("/api/files/", {
+      user_id,
+      source,
+      status,
+      import_id,
+      name_contains: name,
+      received_after: start?.toISOString() ?? "",
+      received_before: end?.toISOString() ?? "",
+    }),
     EVERY_MS,
   );
   const narrow = (change: Record<string, string>) => go(["files"], { ...place.query, ...change });
-  const matching = (rows: File[]) => rows.filter((file) => file.summary_id.includes(summary_id));
+  const isFiltered = user_id + source + status + name + from + to + import_id !== "";
   return (
     <>
-      <Heading title="Files" />
-      <div class="filters">
-        <FilterField label="User" value={user_id} onValue={(value) => narrow({ user_id: value })} />
+      <Heading title="Files">{isFiltered && <a href={addressOf(["files"])}>Clear filters</a>}</Heading>
+      <Filters isFiltered={isFiltered}>
+        <FilterField
+          label="Name"
+          value={name}
+          placeholder="Part of an id or name"
+          onValue={(value) => narrow({ name: value })}
+        />
+        <UserField api={api} value={user_id} onValue={(value) => narrow({ user_id: value })} />
         <FilterField label="Source" value={source} onValue={(value) => narrow({ source: value })} />
         <FilterField
           label="Status"
@@ -34,66 +58,78 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
           onValue={(value) => narrow({ status: value })}
         />
         <FilterField
-          label="Summary id"
-          value={summary_id}
-          onValue={(value) => narrow({ summary_id: value })}
+          label="Received from (UTC)"
+          type="date"
+          value={from}
+          onValue={(value) => narrow({ from: value })}
         />
-      </div>
-      {summary_id !== "" && exact === "" && (
+        <FilterField
+          label="Received to (UTC)"
+          type="date"
+          value={to}
+          onValue={(value) => narrow({ to: value })}
+        />
+      </Filters>
+      {import_id !== "" && (
         <p class="note">
-          Only the files listed below are searched. To search all files for this summary id, also enter the
-          user and the source.
+          Only files of <a href={addressOf(["imports", import_id])}>one import</a>.
         </p>
       )}
-      <List
-        list={list}
-        empty={user_id + source + status + exact === "" ? "No files yet." : "No files match these filters."}
-      >
-        {(rows) =>
-          matching(rows).length === 0 ? (
-            <p class="empty">
-              {rows.length === 1
-                ? "The listed file does not match this summary id."
-                : `None of the ${number(rows.length)} listed files matches this summary id.`}
-            </p>
-          ) : (
-            <Table
-              label="Files"
-              head={[
-                "Summary id",
-                "Status",
-                "User",
-                "Source",
-                "Received",
-                ["Attempts", "number"],
-                ["Size", "number"],
-              ]}
-            >
-              {matching(rows).map((file) => (
-                <tr key={file.file_id}>
-                  <td>
-                    <a href={addressOf(["files", file.file_id])}>{file.summary_id}</a>
-                  </td>
-                  <td>
-                    <Status status={file.status} /> <FaultCode file={file} />
-                  </td>
-                  <td>{file.user_id}</td>
-                  <td>{file.source}</td>
-                  <td>{localTime(file.received_at)}</td>
-                  <td class="number">{number(file.attempts)}</td>
-                  <td class="number">{bytes(file.size_in_bytes)}</td>
-                </tr>
-              ))}
-            </Table>
-          )
-        }
+      <List list={list} empty={isFiltered ? <NoMatch of="files" /> : "No files yet."}>
+        {(rows) => <FileTable label="Files" files={rows} />}
       </List>
     </>
+  );
+}
+
+export function NoMatch({ of }: { of: string }) {
+  return <>No {of} match these filters. The user and the source must match exactly.</>;
+}
+
+/** A table of files. `isOfUser` leaves out the user, who has a page of their own around it. */
+export function FileTable({
+  label,
+  files,
+  isOfUser = false,
+}: {
+  label: string;
+  files: readonly File[];
+  isOfUser?: boolean;
+}) {
+  return (
+    <Table
+      label={label}
+      head={["File", "Status", ...(isOfUser ? [] : ["User"]), "Source", "Received", ["Size", "number"]]}
+    >
+      {files.map((file) => (
+        <tr key={file.file_id}>
+          <td class="main">
+            <a class="name" href={addressOf(["files", file.file_id])}>
+              {file.summary_id}
+            </a>
+            {file.activity_name !== null && <span class="soft second">{file.activity_name}</span>}
+          </td>
+          <td class="bare">
+            <Status status={file.status} /> <FaultCode file={file} />
+          </td>
+          {!isOfUser && (
+            <td class="bare">
+              <UserLink id={file.user_id} />
+            </td>
+          )}
+          <td class="bare">{file.source}</td>
+          <td class="bare">
+            <When at={file.received_at} isStill />
+          </td>
+          <td class="bare number">{bytes(file.size_in_bytes)}</td>
+        </tr>
+      ))}
+    </Table>
   );
 }
 
 /** The code of the file's error, or of a queued file's last attempt. */
 function FaultCode({ file }: { file: File }) {
   const fault = file.error ?? file.last_error;
-  return fault === null ? null : <code>{fault.code}</code>;
+  return fault === null ? null : <code class="unbroken">{fault.code}</code>;
 }

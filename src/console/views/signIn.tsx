@@ -1,15 +1,32 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { PartnerSettings } from "../../partners/settings.ts";
 import { Api, type Problem } from "../api.ts";
+import { Brand } from "../parts/brand.tsx";
 import { ProblemBox } from "../parts/page.tsx";
-import type { Session } from "../session.ts";
+import type { Session, SessionEnd } from "../session.ts";
 
 const WRONG_KEY = {
   title: "The partner id and the key do not match",
   detail: "Check both for typing errors. The key may also have expired: ask us for a new one.",
 };
 
-export function SignIn({ onSignIn }: { onSignIn: (session: Session) => void }) {
+const ENDED: Readonly<Record<SessionEnd, string>> = {
+  signed_out: "You signed out.",
+  signed_out_elsewhere: "You signed out in another tab.",
+  rejected: "Your session ended: the key has expired or was revoked. Sign in with another key.",
+};
+
+/** The sign-in form. `ended` says why a session ended before. */
+export function SignIn({
+  ended,
+  onSignIn,
+}: {
+  ended: SessionEnd | null;
+  onSignIn: (session: Session) => void;
+}) {
+  useEffect(() => {
+    document.title = "Sign in · Partner console";
+  }, []);
   const [partnerId, setPartnerId] = useState("");
   const [key, setKey] = useState("");
   const [busy, setBusy] = useState(false);
@@ -31,12 +48,16 @@ export function SignIn({ onSignIn }: { onSignIn: (session: Session) => void }) {
           void signIn();
         }}
       >
-        <div class="brand">
-          <span class="mark" aria-hidden="true" />
-          Partner console
-        </div>
+        <Brand />
         <h1>Sign in</h1>
-        <p class="soft">Enter your partner id and one of your keys. They are stored in this tab only.</p>
+        {ended !== null && (
+          <p class="note" role="status">
+            {ENDED[ended]}
+          </p>
+        )}
+        <p class="soft">
+          Enter your partner id and one of your keys. They are kept while tabs of the console are open.
+        </p>
         <label class="field">
           Partner id
           <input
