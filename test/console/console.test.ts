@@ -295,7 +295,7 @@ describe.skipIf(chromium === null)("The console", () => {
     await page.clock.install();
     await signIn(page, account.partner_id, account.auth_key);
     await visit(page, "files?status=held", "Files");
-    const shown = async () => page.locator("tbody tr td:first-child").allTextContents();
+    const shown = async () => page.locator("tbody tr td:first-child a").allTextContents();
     await page.getByRole("button", { name: "Show more" }).click();
     await expect.poll(async () => (await shown()).length).toBe(65);
     await hold("new-0.", "new-1.", "new-2.");

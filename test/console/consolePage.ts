@@ -68,7 +68,8 @@ export async function openConsole(
     async violations() {
       // The page's Content-Security-Policy does not apply to scripts that the debugger evaluates.
       await page.evaluate(axe);
-      const found = findings.parse(await page.evaluate("axe.run(document, { resultTypes: ['violations'] })"));
+      const options = { resultTypes: ["violations"], rules: { "target-size": { enabled: true } } };
+      const found = findings.parse(await page.evaluate(`axe.run(document, ${JSON.stringify(options)})`));
       return found.violations
         .filter(({ impact }) => impact === "serious" || impact === "critical")
         .map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html).join(" ")}`);

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import type { Api, Problem } from "../api.ts";
 import { spaced } from "../format.ts";
+import { Code } from "./code.tsx";
 import { Icon } from "./icon.tsx";
 import { Sentence } from "./sentence.tsx";
 import { Skeleton } from "./skeleton.tsx";
@@ -52,7 +53,7 @@ export function ProblemBox({
         </p>
       ))}
       <p class="soft">
-        <code>{problem.code}</code>
+        <Code name={problem.code} />
         {problem.request_id === undefined ? null : ` · request ${problem.request_id}`}
       </p>
       {onRetry !== undefined && (

@@ -8,6 +8,7 @@ import { useLoad } from "../load.ts";
 import { Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { Confirmed } from "../parts/confirmed.tsx";
 import { downloadBytes } from "../parts/download.ts";
+import { Code } from "../parts/code.tsx";
 import { EditText } from "../parts/edit.tsx";
 import { Icon } from "../parts/icon.tsx";
 import { Id, UserLink } from "../parts/id.tsx";
@@ -41,7 +42,7 @@ function Fault({ file }: { file: File }) {
     <div class={file.status === "failed" ? "problem" : "note"}>
       {file.error === null && <p>The last attempt failed:</p>}
       <strong>
-        <code class="unbroken">{fault.code}</code>
+        <Code name={fault.code} />
       </strong>
       <p>{fault.detail}</p>
       <p>{file.error === null ? nextAttempt(file) : <Advice file={file} />}</p>
@@ -227,7 +228,7 @@ function Steps({
                 {step.attempt === undefined ? null : <span class="soft"> · attempt {step.attempt}</span>}
                 {step.code === undefined ? null : (
                   <p>
-                    <code class="unbroken">{step.code}</code> {step.detail}
+                    <Code name={step.code} /> {step.detail}
                   </p>
                 )}
                 {step.import_id === undefined ? null : (

@@ -4,6 +4,7 @@ import { dayRange } from "../days.ts";
 import { withQuery } from "../withQuery.ts";
 import { bytes } from "../format.ts";
 import { useList } from "../load.ts";
+import { Code } from "../parts/code.tsx";
 import { UserLink } from "../parts/id.tsx";
 import { FilterField, Filters, List, Table, UserField } from "../parts/list.tsx";
 import { Heading, Status } from "../parts/page.tsx";
@@ -131,5 +132,5 @@ export function FileTable({
 /** The code of the file's error, or of a queued file's last attempt. */
 function FaultCode({ file }: { file: File }) {
   const fault = file.error ?? file.last_error;
-  return fault === null ? null : <code class="unbroken">{fault.code}</code>;
+  return fault === null ? null : <Code name={fault.code} />;
 }
