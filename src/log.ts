@@ -70,6 +70,8 @@ export interface DispatchResult {
   /** Number of files of the dispatch. */
   files: number;
   imported: number;
+  /** Held files whose bytes are stored now. */
+  stored: number;
   /** Files that failed and are not retried. */
   failed: number;
   /** Files that failed and are retried later: at their host, except `own_faults` of them. */

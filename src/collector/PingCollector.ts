@@ -4,6 +4,7 @@ import type { Timeline } from "../files/timeline.ts";
 import type { FileProjection } from "../files/write.ts";
 import type {
   AcceptedPings,
+  AcceptSettings,
   AskedObject,
   CancelledImport,
   Claim,
@@ -64,13 +65,13 @@ export class PingCollector extends DurableObject<CollectorEnv> {
   }
 
   /** Accepts pings of this user and source, in order. Every ping that it accepts is settled later. */
-  async accept(names: CollectorNames, entries: PingEntry[]): Promise<AcceptedPings> {
+  async accept(names: CollectorNames, entries: PingEntry[], set?: AcceptSettings): Promise<AcceptedPings> {
     const isListed = await this.#parts.introduction.introduce(names);
     const { turn, accepted, dispatches } = this.#parts.turns.commit(() => {
       this.#storage.identity.storeNames(names);
       if (isListed) this.#storage.identity.noteIntroduction();
       const turn = this.#parts.turns.begin(identityOf(names));
-      return { turn, ...acceptPings(turn, entries) };
+      return { turn, ...acceptPings(turn, entries, set?.prefetch) };
     });
     this.#parts.unprojected.add(dispatches);
     await this.#parts.sender.sendForRequest(turn, dispatches);

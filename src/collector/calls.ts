@@ -31,6 +31,12 @@ export interface PingEntry {
 
 export type PingStatus = "queued" | "held" | "duplicate" | "superseded";
 
+/** Settings of the partner for a call that accepts pings. */
+export interface AcceptSettings {
+  /** Whether held files are downloaded before their task. */
+  prefetch: boolean;
+}
+
 /** Results of accepted pings, in their order. Arrays of plain values, because a request can have thousands of pings. */
 export interface AcceptedPings {
   statuses: PingStatus[];
@@ -88,6 +94,8 @@ export interface WorkItem {
   look_first: boolean;
   /** Edits at the time of the claim. A collector that runs older code does not send them. */
   edits?: FileEdits | null;
+  /** Whether the version is held: its bytes are stored and not decoded. Absent: no. */
+  prefetch?: boolean;
 }
 
 /** An importer that claims a dispatch. */
@@ -98,6 +106,8 @@ export interface Claimant {
   message_id: string;
   /** Number of this delivery of the message, from 1. A higher number proves that earlier deliveries have ended. */
   attempt: number;
+  /** Whether it downloads held files. False when the partner does not want that; absent in older code. */
+  prefetches?: boolean;
 }
 
 export interface Claim {
@@ -115,6 +125,8 @@ export type Outcome =
   /** `revision` is the one that the importer wrote to the read model. */
   | { result: "imported"; file_id: string; version: number; revision: number }
   | { result: "failed"; file_id: string; version: number; fault: FileError; stored: StoredObject | null }
+  /** The bytes of a version are stored that was held when it was claimed. */
+  | { result: "stored"; file_id: string; version: number; stored: StoredObject }
   | {
       result: "try_again";
       file_id: string;

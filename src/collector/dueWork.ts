@@ -7,6 +7,7 @@ import { erasureExpiresAt } from "./erase.ts";
 import { housekeep } from "./housekeep.ts";
 import { skipCancelled } from "./imports/cancelImport.ts";
 import { drainImports } from "./imports/drainImports.ts";
+import { drainPrefetches, prefetchWaits } from "./imports/drainPrefetches.ts";
 import { needsProjection } from "./imports/import.pure.ts";
 import { LONGEST_PAUSE_MS, nextAlarm } from "./nextAlarm.pure.ts";
 import type { UnprojectedDispatches } from "./outbox/unprojectedDispatches.ts";
@@ -25,7 +26,7 @@ export async function readDueBacklogs(
 }
 
 /**
- * Does the due work: expires claims, marks lost messages as unsent, drains imports and deletes old data. Returns the
+ * Does the due work: expires claims, marks lost messages as unsent, dispatches files that wait and deletes old data. Returns the
  * dispatches to send.
  */
 export function doDueWork(turn: CollectorTurn, backlogs: Backlogs): Dispatch[] {
@@ -38,6 +39,7 @@ export function doDueWork(turn: CollectorTurn, backlogs: Backlogs): Dispatch[] {
   }
   skipCancelled(turn);
   drainImports(turn);
+  drainPrefetches(turn);
   const { housekeepingAt } = storage.identity;
   if (housekeepingAt !== null && housekeepingAt <= now) housekeep(turn, ALARM_LIMIT);
   return storage.dispatches.due(now, ALARM_LIMIT).filter((due) => due.state === "unsent");
@@ -83,7 +85,8 @@ function dueWork(
     moreWaits: state.moreWaits,
     bulkWaits:
       imports.some((row) => row.skipped_to !== null) ||
-      (imports.some((row) => row.drained_to !== null) && storage.dispatches.count("BULK") < BULK_WINDOW),
+      (imports.some((row) => row.drained_to !== null) && storage.dispatches.countBulk() < BULK_WINDOW) ||
+      prefetchWaits(storage, imports, nowMs),
     changesWait:
       !storage.outbox.isEmpty ||
       (isKnown && (state.unprojected.size > 0 || !storage.identity.isIntroduced)) ||

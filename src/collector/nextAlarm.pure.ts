@@ -6,7 +6,7 @@ export function nextAlarm(waiting: {
   earliestDispatch: number | null;
   /** More entries of the outbox are due than one alarm handles. */
   moreWaits: boolean;
-  /** Files of an import wait, and the window has room for more bulk dispatches. Or files of a cancelled one wait. */
+  /** Files of an import, or held files to download, wait, and their window has room. Or files of a cancelled import wait. */
   bulkWaits: boolean;
   /** Changes wait for the read model. */
   changesWait: boolean;

@@ -62,17 +62,17 @@ export interface FileRow extends Record<keyof PingFields, unknown> {
   updated_at: number;
 }
 
-/** Returns the fields that describe the last fault: `error` of a failed or skipped file, `last_error` of a queued one. */
+/** Returns the fields that describe the last fault: `error` of a failed or skipped file, `last_error` of a queued or held one. */
 function faultFields(
   status: FileStatus,
   fault: FileError | null,
   nextAttemptAt: number | null,
 ): Pick<File, "error" | "last_error" | "next_attempt_at"> {
-  const isQueued = status === "queued";
+  const isOpen = status === "queued" || status === "held";
   return {
     error: status === "failed" || status === "skipped" ? fault : null,
-    last_error: isQueued ? fault : null,
-    next_attempt_at: isQueued && nextAttemptAt !== null ? instantOf(nextAttemptAt) : null,
+    last_error: isOpen ? fault : null,
+    next_attempt_at: isOpen && nextAttemptAt !== null ? instantOf(nextAttemptAt) : null,
   };
 }
 
@@ -98,7 +98,8 @@ export function fileOf(row: FileRow, edits = parseEdits(row.edits)): File {
     status,
     attempts: row.attempts,
     import_id: row.released_by ?? row.import_id,
-    ...faultFields(status, parseFileError(row.error), row.next_attempt_at),
+    // A task has released the file since its row was written, so the attempt is due at once.
+    ...faultFields(status, parseFileError(row.error), row.released_by === null ? row.next_attempt_at : null),
     sha256: row.sha256,
     size_in_bytes: row.size_in_bytes,
     warnings: parseWarnings(row.warnings),

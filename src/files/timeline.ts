@@ -8,6 +8,7 @@ const TIMELINE_STEPS = [
   "dispatched",
   "attempt_failed",
   "attempt_interrupted",
+  "downloaded",
   "imported",
   "failed",
   "skipped",

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Claim, Claimant, Outcome } from "../collector/calls.ts";
+import type { Claim, Claimant, Outcome, WorkItem } from "../collector/calls.ts";
 import { collectorNamed, type Collector } from "../collector/client.ts";
 import { identityOf } from "../collector/identity.ts";
 import { withRetries } from "../concurrency/withRetries.ts";
@@ -77,6 +77,11 @@ function laneOf(queue: string): Lane {
   return queue.startsWith("partner-api-bulk") ? "BULK" : "RETRY";
 }
 
+/** Returns the lane of claimed files. Held ones have few slots, so that they do not delay imports. */
+function laneOfItems(items: readonly WorkItem[], queueLane: Lane): Lane {
+  return items.some((item) => item.prefetch === true) ? "PREFETCH" : queueLane;
+}
+
 /** Returns the partner's id, with which a collector's name begins. */
 function partnerOf(collector: string): string {
   return collector.slice(0, Math.max(0, collector.indexOf("/")));
@@ -117,6 +122,7 @@ async function importDispatch(
     outcome: "done",
     files: 0,
     imported: 0,
+    stored: 0,
     failed: 0,
     try_again: 0,
     own_faults: 0,
@@ -128,13 +134,17 @@ async function importDispatch(
   if (!permission.ok && permission.why === "suspended") return { ...tally, outcome: "suspended" };
   // A stub may stay broken after a call that threw, so each call gets a new stub.
   const collector = () => collectorNamed(env, collectorName);
-  const claim = await withRetries(async (): Promise<Claim | null> => collector().claim(dispatchId, claimant));
+  // Without settings nothing is downloaded, and held files are tried again.
+  const prefetches = !permission.ok || permission.prefetchHeld;
+  const claim = await withRetries(async (): Promise<Claim | null> =>
+    collector().claim(dispatchId, { ...claimant, prefetches }),
+  );
   if (claim === null) return { ...tally, outcome: "nothing_to_claim" };
   tally.files = claim.items.length;
 
   const reporter = new Reporter(env, collector, dispatchId, claim, tally);
   const { partner_id: partnerId, user_id: userId } = claim.names;
-  const hosts = await enterHosts(env, partnerId, lane, claim.items, CONNECTIONS);
+  const hosts = await enterHosts(env, partnerId, laneOfItems(claim.items, lane), claim.items, CONNECTIONS);
   const wholeBudget = claim.exclusive ? await reserveAll(partnerId, claim.until) : null;
   const memory = claim.exclusive ? wholeBudget : sharedMemory(partnerId);
   try {

@@ -50,7 +50,8 @@ type Obtained =
   | { ok: false; outcome: Outcome | Suspended };
 
 /**
- * Makes one attempt to import a file: reads its bytes from R2, or downloads and stores them, then decodes them. `slots`
+ * Makes one attempt to import a file: reads its bytes from R2, or downloads and stores them, then decodes them unless
+ * the file is held. `slots`
  * are the slots at its host; without a free one the file is postponed. Every wait ends before `until`, the end of the
  * claim. Never throws: a fault of this service becomes the outcome `try_again`.
  */
@@ -64,6 +65,8 @@ export async function importFile(
     const obtained = await obtainBytes(context, item, slots, until);
     if (!obtained.ok) return obtained.outcome;
     try {
+      const { file_id, version } = item;
+      if (item.prefetch === true) return { result: "stored", file_id, version, stored: obtained.stored };
       return decodeBytes(item, obtained.bytes, obtained.stored);
     } finally {
       obtained.hold.release();

@@ -3,9 +3,9 @@ import type { AddressRules } from "../outbound/address.ts";
 import { addressRules } from "../outbound/rules.ts";
 import { readPartner } from "../partners/registry.ts";
 
-/** Whether files of a partner may be downloaded now, and the rules for their addresses. */
+/** Whether files of a partner may be downloaded now, held ones too, and the rules for their addresses. */
 export type Permission =
-  | { ok: true; rules: AddressRules }
+  | { ok: true; rules: AddressRules; prefetchHeld: boolean }
   /** `suspended`: files wait until the operator resumes the partner. `unknown`: the settings could not be read. */
   | { ok: false; why: "suspended" | "unknown"; detail: string };
 
@@ -37,7 +37,11 @@ async function readPermission(env: Env, partnerId: string): Promise<Permission> 
     if (partner.status === "suspended") {
       return { ok: false, why: "suspended", detail: "The partner is suspended." };
     }
-    return { ok: true, rules: addressRules(env, partner.callback_hosts) };
+    return {
+      ok: true,
+      rules: addressRules(env, partner.callback_hosts),
+      prefetchHeld: partner.prefetch_held,
+    };
   } catch {
     return { ...UNKNOWN, detail: "The partner registry did not respond." };
   }

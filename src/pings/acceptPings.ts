@@ -21,10 +21,11 @@ export async function acceptPings(
   nowMs: number,
 ): Promise<AcceptedFile[]> {
   const groups = groupPings(partner, pings, nowMs);
+  const settings = { prefetch: partner.prefetch_held };
   const inlineKeys = await storeInlineBytes(env, groups, pings);
   const results = await settleAll(groups, COLLECTORS_AT_ONCE, async (group) => ({
     group,
-    accepted: await collectorNamed(env, group.collector).accept(group.names, group.entries),
+    accepted: await collectorNamed(env, group.collector).accept(group.names, group.entries, settings),
   }));
   const accepted = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
   await deleteUnusedBytes(env, accepted, inlineKeys);

@@ -7,8 +7,11 @@ import {
   type Window,
 } from "./window.pure.ts";
 
-/** Kinds of work that send requests to hosts, by queue. DELIVERIES has two lanes: events and plan requests. */
-export type Lane = "PRIORITY" | "BULK" | "RETRY" | "EVENTS" | "PLANS";
+/**
+ * Kinds of work that send requests to hosts, by queue. DELIVERIES has two lanes: events and plan requests. BULK has two:
+ * imports, and PREFETCH for held files.
+ */
+export type Lane = "PRIORITY" | "BULK" | "PREFETCH" | "RETRY" | "EVENTS" | "PLANS";
 
 /**
  * Maximum number of simultaneous requests of one partner to all its hosts, by lane. They occupy at most four fifths of
@@ -17,6 +20,7 @@ export type Lane = "PRIORITY" | "BULK" | "RETRY" | "EVENTS" | "PLANS";
 export const SLOTS_OF_PARTNER: Record<Lane, number> = {
   PRIORITY: 16,
   BULK: 288,
+  PREFETCH: 18,
   RETRY: 16,
   EVENTS: 12,
   PLANS: 4,
@@ -27,6 +31,12 @@ export const SLOTS_OF_PARTNER: Record<Lane, number> = {
  * slots alone would allow 288 dispatches of one file each. In the other lanes each invocation has at least one slot.
  */
 export const BULK_INVOCATIONS_OF_PARTNER = 48;
+/** Maximum number of simultaneous invocations of one partner that hold slots of PREFETCH. They consume BULK, too. */
+export const PREFETCH_INVOCATIONS_OF_PARTNER = 3;
+const INVOCATIONS_OF_PARTNER: Partial<Record<Lane, number>> = {
+  BULK: BULK_INVOCATIONS_OF_PARTNER,
+  PREFETCH: PREFETCH_INVOCATIONS_OF_PARTNER,
+};
 /**
  * Maximum number of simultaneous invocations of one partner that wait for a slot, by lane. Each occupies a consumer
  * meanwhile: with those that hold slots, at most 19 of 20.
@@ -34,6 +44,7 @@ export const BULK_INVOCATIONS_OF_PARTNER = 48;
 export const WAITING_OF_PARTNER: Record<Lane, number> = {
   PRIORITY: 8,
   BULK: 6,
+  PREFETCH: 0,
   RETRY: 2,
   EVENTS: 2,
   PLANS: 1,
@@ -203,10 +214,11 @@ export class WindowsOfPartner {
 
   /** Whether the invocation may hold slots of the lane, as one of a limited number. */
   #mayHold(lane: Lane, invocation: string): boolean {
-    if (lane !== "BULK") return true;
+    const limit = INVOCATIONS_OF_PARTNER[lane];
+    if (limit === undefined) return true;
     const holding = new Set<string>();
     for (const lease of this.#leases.values()) if (lease.lane === lane) holding.add(lease.invocation);
-    return holding.has(invocation) || holding.size < BULK_INVOCATIONS_OF_PARTNER;
+    return holding.has(invocation) || holding.size < limit;
   }
 
   #slotsHeld(lane: Lane, known: HostWindow | null = null): number {

@@ -12,7 +12,7 @@ import {
 
 const MiB = 1024 * 1024;
 const rules = { local: false, allowedHosts: [], ownHosts: [] };
-const permitted: Permit = async () => ({ ok: true, rules });
+const permitted: Permit = async () => ({ ok: true, rules, prefetchHeld: false });
 const url = "https://files.example.com/a%2Fb.fit?token=s3cret&x=&y=+";
 const nowMs = Date.parse("2026-11-25T12:00:00Z");
 const now = () => nowMs;
@@ -457,6 +457,7 @@ describe("Redirects", () => {
     const listed: Permit = async () => ({
       ok: true,
       rules: { ...rules, allowedHosts: ["files.example.com"] },
+      prefetchHeld: false,
     });
     expect(await expectFault(download(url, listed, bounds(), now))).toMatchObject({
       code: "callback_refused",

@@ -1,5 +1,5 @@
 import type { Claim, Claimant, WorkItem } from "../calls.ts";
-import { queuedVersion } from "../files/versions.pure.ts";
+import { openVersion, stopPrefetch, type FileVersions } from "../files/versions.pure.ts";
 import { drainLater } from "../imports/drainImports.ts";
 import type { CollectorTurn } from "../turn.ts";
 import { hasEnded, renewClaim } from "./dispatch.pure.ts";
@@ -25,11 +25,16 @@ export function claimDispatch(turn: CollectorTurn, dispatchId: string, claimant:
   if (holder !== null && !isRepeated) return null;
   const files = storage.files.read(dispatch.files.map(([fileId]) => fileId));
   const claims = isRepeated ? dispatch.claims : dispatch.claims + 1;
+  const unwanted: FileVersions[] = [];
   const items = dispatch.files.flatMap(([fileId, version]): WorkItem[] => {
     const file = files.get(fileId);
-    const queued = queuedVersion(file, version);
-    return file === undefined || queued === null ? [] : [workItem(file, queued, claims)];
+    const open = openVersion(file, version);
+    if (file === undefined || open === null) return [];
+    const isWanted = open.state !== "held" || claimant.prefetches === true;
+    if (!isWanted) unwanted.push(file);
+    return isWanted ? [workItem(file, open, claims)] : [];
   });
+  leaveToTask(turn, unwanted);
   if (items.length === 0) {
     storage.dispatches.delete(dispatchId);
     drainLater(turn);
@@ -46,4 +51,16 @@ export function claimDispatch(turn: CollectorTurn, dispatchId: string, claimant:
     exclusive: dispatch.exclusive,
     items,
   };
+}
+
+/** Leaves held files to their task, because the partner does not want them downloaded before it any more. */
+function leaveToTask({ storage, now, clock, alarmBy }: CollectorTurn, files: readonly FileVersions[]): void {
+  const changed = files.flatMap((before) => {
+    const after = stopPrefetch(before);
+    return after === before ? [] : [after];
+  });
+  if (changed.length === 0) return;
+  storage.files.write(changed);
+  storage.outbox.add([{ kind: "project_files", file_ids: changed.map((file) => file.file_id) }]);
+  alarmBy(now + clock.projectionDelayMs);
 }

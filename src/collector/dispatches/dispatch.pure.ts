@@ -31,11 +31,13 @@ export interface Dispatch {
   exclusive: boolean;
   /** Whether its files were postponed, because their host had no free slot or D1 failed. */
   postponed: boolean;
+  /** Whether it was made to download held files before their task. Files that are released meanwhile stay in it. */
+  prefetch: boolean;
 }
 
-/** Returns the queue to send a dispatch to. */
-export function queueOf({ queue, postponed }: Dispatch): QueueName {
-  return postponed ? "RETRY" : queue;
+/** Returns the queue to send a dispatch to. Downloads of held files stay behind the work of the RETRY queue. */
+export function queueOf({ queue, postponed, prefetch }: Dispatch): QueueName {
+  return postponed && !prefetch ? "RETRY" : queue;
 }
 
 /** Time that a request has to send its own dispatches. After it the alarm sends those that are still unsent. */
@@ -46,6 +48,9 @@ export const FILES_PER_BULK_DISPATCH = 25;
 
 /** Maximum number of open bulk dispatches of one collector, so that a large history leaves room for other users. */
 export const BULK_WINDOW = 8;
+
+/** Maximum number of open dispatches of one collector that download held files. */
+export const PREFETCH_WINDOW = 2;
 
 /**
  * Number of expired claims after which a file gets one attempt with no other file in memory. A single expired claim
@@ -85,7 +90,37 @@ function newDispatch(id: string, queue: QueueName, files: [string, number][], du
     expired_claims: 0,
     exclusive: false,
     postponed: false,
+    prefetch: false,
   };
+}
+
+/** Returns the dispatches of held files that are downloaded before their task. */
+export function prefetchDispatches(
+  { newId }: Pick<Randomness, "newId">,
+  files: readonly { file_id: string; version: number }[],
+  dueAt: number,
+): Dispatch[] {
+  return inBatches(newId, "BULK", files, dueAt).map((dispatch) => ({ ...dispatch, prefetch: true }));
+}
+
+/**
+ * Returns the dispatches of files whose download before the task did not succeed, or that were released during it. A
+ * released file does not wait behind held ones. Files of an exclusive dispatch stay exclusive.
+ */
+export function nextPrefetches(
+  { newId }: Pick<Randomness, "newId">,
+  { exclusive }: Pick<Dispatch, "exclusive">,
+  files: readonly { file_id: string; version: number; isHeld: boolean; dueAt: number }[],
+): Dispatch[] {
+  const groups = Map.groupBy(files, ({ isHeld, dueAt }) => `${isHeld} ${dueAt}`);
+  return [...groups.values()].flatMap((group) => {
+    const [{ isHeld, dueAt } = { isHeld: false, dueAt: 0 }] = group;
+    return prefetchDispatches({ newId }, group, dueAt).map((dispatch): Dispatch => ({
+      ...dispatch,
+      queue: isHeld ? "BULK" : "RETRY",
+      exclusive,
+    }));
+  });
 }
 
 /** Files that wait for D1 longer than this are dispatched alone, because D1 may reject only one of them. */
@@ -122,6 +157,7 @@ export function postponedDispatches(
     expired_claims: dispatch.expired_claims,
     exclusive: dispatch.exclusive,
     postponed: true,
+    prefetch: dispatch.prefetch,
   });
   const host = files.filter(({ origin }) => origin === "host");
   const store = files.filter(({ origin }) => origin === "own_store");
@@ -139,18 +175,27 @@ export function renewClaim(dispatch: Dispatch, clock: CollectorClock, nowMs: num
   return { ...dispatch, state: "claimed", sent_at: null, due_at: nowMs + clock.claimMs };
 }
 
-/** Returns the next dispatches of an import's files, at most `room`, and the import's new `drained_to`. */
+/**
+ * Returns the next dispatches of an import's files, at most `room`, and the import's new `drained_to`. Skips files that
+ * `isDispatched` finds in another dispatch.
+ */
 export function bulkDispatches(
   { newId }: Pick<Randomness, "newId">,
   room: number,
   nowMs: number,
   filesToDrain: (limit: number) => { file_id: string; version: number }[],
+  isDispatched: (fileId: string, version: number) => boolean = () => false,
 ): { dispatches: Dispatch[]; drained_to: string | null } {
   const limit = room * FILES_PER_BULK_DISPATCH;
   const files = filesToDrain(limit);
   const last = files.at(-1)?.file_id ?? null;
   return {
-    dispatches: inBatches(newId, "BULK", files, nowMs),
+    dispatches: inBatches(
+      newId,
+      "BULK",
+      files.filter(({ file_id, version }) => !isDispatched(file_id, version)),
+      nowMs,
+    ),
     drained_to: files.length < limit ? null : last,
   };
 }
@@ -209,10 +254,17 @@ export function splitExpired(
   const retries = dispatch.files.map(([fileId, version]) => {
     const dueAt = exclusive ? nowMs + Math.floor(least + randomness.random() * (most - least)) : nowMs;
     return {
-      ...dispatchOne(randomness.newId(), "RETRY", fileId, version, dueAt),
+      ...dispatchOne(
+        randomness.newId(),
+        dispatch.prefetch ? dispatch.queue : "RETRY",
+        fileId,
+        version,
+        dueAt,
+      ),
       claims: dispatch.claims,
       expired_claims,
       exclusive,
+      prefetch: dispatch.prefetch,
     };
   });
   return { retries, exhausted: [] };

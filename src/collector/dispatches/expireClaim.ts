@@ -12,18 +12,18 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
   const { storage, now } = turn;
   const found = storage.files.read(dispatch.files.map(([fileId]) => fileId));
   const files = dispatch.files.filter(
-    ([fileId, version]) => versions.queuedVersion(found.get(fileId), version) !== null,
+    ([fileId, version]) => versions.openVersion(found.get(fileId), version) !== null,
   );
   const { retries, exhausted } = splitExpired({ ...dispatch, files }, turn.clock, turn, now);
   const tally = new Tally();
   const failed: { before: versions.FileVersions; after: versions.FileVersions }[] = [];
   for (const [fileId, version] of exhausted) {
     const before = found.get(fileId);
-    const queued = versions.queuedVersion(before, version);
-    if (before === undefined || queued === null) continue;
+    const open = versions.openVersion(before, version);
+    if (before === undefined || open === null) continue;
     const after = versions.failExhausted(before, version, before.revision + dispatch.claims + 1, now);
     failed.push({ before, after });
-    tally.add(queued, versions.failedAs(after));
+    if (open.state === "queued") tally.add(open, versions.failedAs(after));
   }
   storage.files.write(failed.map(({ after }) => after));
   storage.dispatches.delete(dispatch.dispatch_id);

@@ -18,10 +18,14 @@ import {
   type FileVersions,
 } from "./versions.pure.ts";
 
-/** Makes pings versions of their files, in order. Returns the dispatches to send immediately. */
+/**
+ * Makes pings versions of their files, in order. Returns the dispatches to send immediately. `prefetch`: whether held
+ * files are downloaded before their task.
+ */
 export function acceptPings(
   turn: CollectorTurn,
   entries: readonly PingEntry[],
+  prefetch = false,
 ): { accepted: AcceptedPings; dispatches: Dispatch[] } {
   const { storage, now, clock } = turn;
   const { statuses, versions, repeats, changed, live, duplicates, discarded, replacedFailures } = judgePings(
@@ -29,8 +33,10 @@ export function acceptPings(
     turn.identity,
     entries,
     now,
+    prefetch,
   );
   storage.files.write(changed);
+  storage.prefetches.add(changed.flatMap(({ file_id, held }) => (held?.prefetch == null ? [] : file_id)));
   applyTally(turn, replacedFailures);
   storage.files.rememberDuplicates(duplicates);
   const dispatches = liveDispatches(turn, live, now + SEND_GRACE_MS);
@@ -89,6 +95,7 @@ function judgePings(
   identity: CollectorIdentity,
   entries: readonly PingEntry[],
   nowMs: number,
+  prefetch = false,
 ): Judged {
   const fileIds = entries.map((entry) => entry.file_id);
   const files = storage.files.read(fileIds);
@@ -104,7 +111,8 @@ function judgePings(
   const repeats: number[] = [];
   for (const [index, entry] of entries.entries()) {
     const before = files.get(entry.file_id) ?? null;
-    const after = acceptVersion(before, entry, Math.max(floor, deleted.get(entry.file_id) ?? 0), nowMs);
+    const above = Math.max(floor, deleted.get(entry.file_id) ?? 0);
+    const after = acceptVersion(before, entry, above, nowMs, prefetch);
     const newest = newestOf(after);
     versions.push(newest.version);
     if (after === before) {

@@ -8,6 +8,7 @@ export function projectionOf(identity: CollectorIdentity, file: FileVersions): F
   const { user_id, user_hash, source } = identity;
   const newest = newestOf(file);
   const dispatched = newest.state === "held" ? null : newest;
+  const tried = newest.state === "held" ? newest.prefetch : newest;
   return {
     file_id: file.file_id,
     user_id,
@@ -16,10 +17,10 @@ export function projectionOf(identity: CollectorIdentity, file: FileVersions): F
     summary_id: file.summary_id,
     ...pingFieldsOf(newest.submission),
     status: newest.state === "failed" && isSkipped(newest) ? "skipped" : newest.state,
-    attempts: dispatched?.attempts ?? 0,
+    attempts: tried?.attempts ?? 0,
     import_id: dispatched?.import_id ?? null,
-    error: newest.state === "queued" || newest.state === "failed" ? newest.fault : null,
-    next_attempt_at: newest.state === "queued" ? newest.next_attempt_at : null,
+    error: tried !== null && "fault" in tried ? tried.fault : null,
+    next_attempt_at: tried !== null && "next_attempt_at" in tried ? tried.next_attempt_at : null,
     version: newest.version,
     revision: file.revision,
     received_at: newest.submission.received_at,

@@ -3,6 +3,7 @@ import type { FileErrorCode } from "../../files/errorCodes.ts";
 export const STEP_KINDS = [
   "attempt_failed",
   "attempt_interrupted",
+  "downloaded",
   "imported",
   "failed",
   "skipped",

@@ -2,7 +2,7 @@ import type { Timeline } from "../../files/timeline.ts";
 import { instantOf } from "../../database/rows.ts";
 import type { CollectorStorage } from "../storage/storage.ts";
 import type { Step } from "./steps.pure.ts";
-import { newestOf, type CurrentVersion, type FileVersions } from "./versions.pure.ts";
+import { newestOf, type CurrentVersion, type FileVersions, type HeldVersion } from "./versions.pure.ts";
 
 type Entry = Timeline["data"][number];
 
@@ -27,15 +27,20 @@ export function timelineOf(file: FileVersions, releasedAt: number | null): Entry
     { at, what: "pinged" },
     { at, what: priority === 0 ? "held" : "dispatched" },
   ];
-  if (newest.state === "held") return begun;
-  if (priority === 0 && releasedAt !== null && newest.import_id !== null) {
-    begun.push({ at: instantOf(releasedAt), what: "released", import_id: newest.import_id });
+  const steps = newest.state === "held" ? (newest.prefetch?.steps ?? []) : newest.steps;
+  const entries = steps.map((step) => entryOf(newest, step));
+  if (newest.state === "held" || priority !== 0 || releasedAt === null || newest.import_id === null) {
+    return [...begun, ...entries];
   }
-  return [...begun, ...newest.steps.map((step) => entryOf(newest, step))];
+  const released = { at: instantOf(releasedAt), what: "released" as const, import_id: newest.import_id };
+  // A held version may have been downloaded before its task.
+  const before = steps.findIndex((step) => step.at >= releasedAt);
+  return [...begun, ...entries.toSpliced(before === -1 ? entries.length : before, 0, released)];
 }
 
-function entryOf(version: CurrentVersion, { at, what, attempt, code }: Step): Entry {
-  const faults = version.state === "imported" ? [] : [version.fault, version.first_fault];
+function entryOf(version: CurrentVersion | HeldVersion, { at, what, attempt, code }: Step): Entry {
+  const tried = version.state === "held" ? version.prefetch : version;
+  const faults = tried === null || !("fault" in tried) ? [] : [tried.fault, tried.first_fault];
   const detail = code === null ? undefined : faults.find((fault) => fault?.code === code)?.detail;
   return {
     at: instantOf(at),

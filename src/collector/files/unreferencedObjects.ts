@@ -32,6 +32,9 @@ export function discardAll(
 /** Returns the keys where a held, queued or failed version has or may have bytes. D1 references imported bytes. */
 function objectsReferenced(identity: CollectorIdentity, { file_id, held, current }: FileVersions): string[] {
   const keys: (string | null | undefined)[] = [held?.submission.object_key];
+  if (held !== null && held.prefetch !== null) {
+    keys.push(versionKey(identity.partner_id, identity.user_id, file_id, held.version));
+  }
   if (current !== null && current.state !== "imported") {
     keys.push(current.submission.object_key, current.failed_object?.key);
     if (current.submission.callback_url !== null) {

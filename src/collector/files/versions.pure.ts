@@ -23,31 +23,15 @@ interface Version {
   submission: Submission;
 }
 
-/** A version that waits for a task. */
-export interface HeldVersion extends Version {
-  state: "held";
-}
+/** The first fault of a version, with its time in Unix milliseconds. */
+export type FirstFault = FileError & { at: number };
 
-/** Fields that a version has from its first dispatch on. */
-interface DispatchedVersion extends Version {
-  /** Import that counts it. Null when no import does, as for a live ride. */
-  import_id: string | null;
-  /** Whether it follows a failed or skipped version that its import has counted. Another outcome corrects that count. */
-  retried: boolean;
-  /** Whether its import has counted it as skipped instead of failed. Absent: no. */
-  skipped?: boolean;
+/** Attempts of a version that is not settled, and their faults. */
+export interface Attempts {
   /** Number of ended attempts, counted on over retries, and over a new ping of a queued or failed file. */
   attempts: number;
   /** Events since the first dispatch, limited in number. */
   steps: readonly Step[];
-}
-
-/** The first fault of a version, with its time in Unix milliseconds. */
-export type FirstFault = FileError & { at: number };
-
-/** A version that waits for an importer, is being imported, or waits for its next attempt. */
-export interface QueuedVersion extends DispatchedVersion {
-  state: "queued";
   /** The latest fault, also from before a retry. Null before the first. */
   fault: FileError | null;
   /** When the attempt after a failed one is due, in Unix milliseconds. Null before the first fault and after a retry. */
@@ -57,6 +41,40 @@ export interface QueuedVersion extends DispatchedVersion {
   faults: Partial<Record<FaultOrigin, FaultSeries>>;
   /** When its current postponement began, in Unix milliseconds. Null when it is not postponed. */
   postponed_since: number | null;
+}
+
+const NO_ATTEMPTS: Attempts = {
+  attempts: 0,
+  steps: [],
+  fault: null,
+  next_attempt_at: null,
+  first_fault: null,
+  faults: {},
+  postponed_since: null,
+};
+
+/** A version that waits for a task. */
+export interface HeldVersion extends Version {
+  state: "held";
+  /** Attempts to download it before its task. Null if only its task downloads it, or its bytes came with the ping. */
+  prefetch: Attempts | null;
+}
+
+/** Fields that a version has from its release or first dispatch on. */
+interface DispatchedVersion extends Version {
+  /** Import that counts it. Null when no import does, as for a live ride. */
+  import_id: string | null;
+  /** Whether it follows a failed or skipped version that its import has counted. Another outcome corrects that count. */
+  retried: boolean;
+  /** Whether its import has counted it as skipped instead of failed. Absent: no. */
+  skipped?: boolean;
+  attempts: number;
+  steps: readonly Step[];
+}
+
+/** A version that waits for an importer, is being imported, or waits for its next attempt. */
+export interface QueuedVersion extends DispatchedVersion, Attempts {
+  state: "queued";
   /** Bytes that an attempt stored. */
   failed_object: StoredObject | null;
 }
@@ -109,6 +127,42 @@ export function queuedVersion(file: FileVersions | undefined, version: number): 
   return current?.state === "queued" && current.version === version ? current : null;
 }
 
+/** A version that an importer may claim. A held one is downloaded before its task, and not decoded. */
+export type OpenVersion = QueuedVersion | (HeldVersion & { prefetch: Attempts });
+
+/** Returns the version with this number if an importer may claim it. Null after it is settled or replaced. */
+export function openVersion(file: FileVersions | undefined, version: number): OpenVersion | null {
+  const held = file?.held;
+  if (held?.version !== version) return queuedVersion(file, version);
+  const { prefetch } = held;
+  return prefetch === null || held.submission.callback_url === null ? null : { ...held, prefetch };
+}
+
+export function attemptsOf(open: OpenVersion): Attempts {
+  return open.state === "held" ? open.prefetch : open;
+}
+
+function withAttempts(file: FileVersions, open: OpenVersion, attempts: Partial<Attempts>): FileVersions {
+  return open.state === "held"
+    ? { ...file, held: { ...open, prefetch: { ...open.prefetch, ...attempts } } }
+    : { ...file, current: { ...open, ...attempts } };
+}
+
+/** Returns whether a held version is to be downloaded before its task, and no attempt has begun or been postponed. */
+export function awaitsPrefetch({ submission, prefetch }: HeldVersion): boolean {
+  return (
+    prefetch !== null &&
+    submission.callback_url !== null &&
+    prefetch.steps.length === 0 &&
+    prefetch.postponed_since === null
+  );
+}
+
+/** Returns whether the download of a held version has failed, and is not tried again before its task. */
+function isUnavailable({ prefetch }: HeldVersion): boolean {
+  return prefetch !== null && prefetch.fault !== null && prefetch.next_attempt_at === null;
+}
+
 /** Revisions reserved for each version. */
 const REVISIONS_PER_VERSION = 1_000;
 
@@ -140,15 +194,16 @@ function queued(
     import_id,
     retried,
     ...(skipped ? { skipped } : {}),
+    ...NO_ATTEMPTS,
     attempts,
-    steps: [],
-    fault: null,
-    next_attempt_at: null,
-    first_fault: null,
-    faults: {},
-    postponed_since: null,
     failed_object: null,
   };
+}
+
+/** Returns a held version as queued. After failed downloads, it has the whole retry schedule again. */
+function released(held: HeldVersion, importId: string | null): QueuedVersion {
+  const { attempts, steps, fault, first_fault } = held.prefetch ?? NO_ATTEMPTS;
+  return { ...queued(held, { import_id: importId, retried: false, attempts }), steps, fault, first_fault };
 }
 
 /** Returns whether a ping is older than one that its file has accepted, by their sequence numbers. */
@@ -159,7 +214,10 @@ export function isSuperseded(file: FileVersions | null, { sequence_number }: Sub
 
 /** Returns whether a ping brings nothing new to its file. */
 function isRepeat(file: FileVersions, ping: Submission, nowMs: number): boolean {
-  if (file.held !== null) return isSameSubmission(file.held.submission, ping);
+  if (file.held !== null) {
+    // After a failed download the same URL may work again.
+    return isSameSubmission(file.held.submission, ping) && !isUnavailable(file.held);
+  }
   const { current } = file;
   if (current.state === "failed") return false;
   const equal = isSameSubmission(current.submission, ping);
@@ -173,13 +231,15 @@ function isRepeat(file: FileVersions, ping: Submission, nowMs: number): boolean 
 
 /**
  * Makes a ping the newest version of its file: held with priority 0, queued with priority 1. Unchanged when the ping is
- * superseded or a repeat. `file` is null for the first ping of a file. The new version is above `floor`.
+ * superseded or a repeat. `file` is null for the first ping of a file. The new version is above `floor`. `prefetch`:
+ * whether the bytes of a held version are downloaded before its task.
  */
 export function acceptVersion(
   file: FileVersions | null,
   ping: FileNames & { submission: Submission },
   floor: number,
   nowMs: number,
+  prefetch = false,
 ): FileVersions {
   const { file_id, summary_id, submission } = ping;
   if (file !== null && (isSuperseded(file, submission) || isRepeat(file, submission, nowMs))) return file;
@@ -196,7 +256,12 @@ export function acceptVersion(
       sequence_number,
       edits,
       current: current?.state === "failed" ? notRetryable(current) : current,
-      held: { version, state: "held", submission },
+      held: {
+        version,
+        state: "held",
+        submission,
+        prefetch: prefetch && submission.callback_url !== null ? NO_ATTEMPTS : null,
+      },
     };
   }
   return {
@@ -242,7 +307,7 @@ export function release(file: FileVersions, importId: string | null): FileVersio
   return {
     ...file,
     revision: Math.max(file.revision, firstRevision(file.held.version)),
-    current: queued(file.held, { import_id: importId, retried: false }),
+    current: released(file.held, importId),
     held: null,
   };
 }
@@ -254,7 +319,7 @@ export function supersede(file: FileVersions, importId: string): FileVersions {
     ...file,
     // An importer may still write the older version to D1, with a revision from its claim.
     revision: Math.max(file.revision, firstRevision(file.held.version)) + REVISIONS_OF_CLAIMS,
-    current: queued(file.held, { import_id: importId, retried: false }),
+    current: released(file.held, importId),
     held: null,
   };
 }
@@ -285,7 +350,7 @@ export interface FailedAttempt {
   stored: StoredObject | null;
 }
 
-function afterAttempt(tried: QueuedVersion, { fault, stored }: FailedAttempt, nowMs: number): QueuedVersion {
+function afterAttempt(tried: Attempts, fault: FileError, nowMs: number): Attempts {
   return {
     ...tried,
     attempts: tried.attempts + 1,
@@ -293,13 +358,22 @@ function afterAttempt(tried: QueuedVersion, { fault, stored }: FailedAttempt, no
     next_attempt_at: null,
     first_fault: tried.first_fault ?? { ...fault, at: nowMs },
     postponed_since: null,
-    failed_object: stored ?? tried.failed_object,
   };
 }
 
+function withFailedAttempt({ attempts, steps }: Attempts, { code }: FileError, nowMs: number) {
+  return withStep(steps, { at: nowMs, what: "attempt_failed", attempt: attempts, code });
+}
+
+/** Returns the queued version with the bytes that an attempt has stored. */
+function withObject(file: FileVersions, open: OpenVersion, stored: StoredObject | null): FileVersions {
+  if (open.state === "held" || stored === null || file.current?.state !== "queued") return file;
+  return { ...file, current: { ...file.current, failed_object: stored } };
+}
+
 /** Returns the fault series of an origin with one more fault at this time. */
-export function nextFaultSeries(queued: QueuedVersion, origin: FaultOrigin, nowMs: number): FaultSeries {
-  const { times, since } = queued.faults[origin] ?? { times: 0, since: nowMs };
+export function nextFaultSeries({ faults }: Attempts, origin: FaultOrigin, nowMs: number): FaultSeries {
+  const { times, since } = faults[origin] ?? { times: 0, since: nowMs };
   return { times: times + 1, since };
 }
 
@@ -307,35 +381,42 @@ export function nextFaultSeries(queued: QueuedVersion, origin: FaultOrigin, nowM
 export function failAttempt(
   file: FileVersions,
   version: number,
-  attempt: FailedAttempt & { origin: FaultOrigin; retryAt: number },
+  { fault, stored, origin, retryAt }: FailedAttempt & { origin: FaultOrigin; retryAt: number },
   revision: number,
   nowMs: number,
 ): FileVersions {
-  const tried = queuedVersion(file, version);
-  if (tried === null) return file;
-  const { origin, fault } = attempt;
-  const after = afterAttempt(tried, attempt, nowMs);
-  const step = { at: nowMs, what: "attempt_failed", attempt: after.attempts, code: fault.code } as const;
-  const current: QueuedVersion = {
+  const open = openVersion(file, version);
+  if (open === null) return file;
+  const tried = attemptsOf(open);
+  const after = afterAttempt(tried, fault, nowMs);
+  const changed = withAttempts({ ...file, revision }, open, {
     ...after,
-    next_attempt_at: attempt.retryAt,
+    next_attempt_at: retryAt,
     faults: { ...tried.faults, [origin]: nextFaultSeries(tried, origin, nowMs) },
-    steps: withStep(tried.steps, step),
-  };
-  return { ...file, revision, current };
+    steps: withFailedAttempt(after, fault, nowMs),
+  });
+  return withObject(changed, open, stored);
 }
 
-/** Records a failed attempt that is not retried: the version fails. */
+/** Records a failed attempt that is not retried: a queued version fails. A held one waits for its task. */
 export function failLastAttempt(
   file: FileVersions,
   version: number,
-  attempt: FailedAttempt,
+  { fault, stored }: FailedAttempt,
   revision: number,
   nowMs: number,
 ): FileVersions {
-  const tried = queuedVersion(file, version);
-  if (tried === null) return file;
-  return fail(file, afterAttempt(tried, attempt, nowMs), attempt.fault, revision, nowMs);
+  const open = openVersion(file, version);
+  if (open === null) return file;
+  const after = afterAttempt(attemptsOf(open), fault, nowMs);
+  if (open.state === "held") {
+    return withAttempts({ ...file, revision }, open, {
+      ...after,
+      steps: withFailedAttempt(after, fault, nowMs),
+    });
+  }
+  const last = { ...open, ...after, failed_object: stored ?? open.failed_object };
+  return fail(file, last, fault, revision, nowMs);
 }
 
 /** Postpones the version without counting an attempt. The revision stays, because the read model does not change. */
@@ -345,18 +426,13 @@ export function postpone(
   stored: StoredObject | null,
   nowMs: number,
 ): FileVersions {
-  const tried = queuedVersion(file, version);
-  if (tried === null) return file;
-  const { postponed_since, failed_object } = tried;
-  const current = {
-    ...tried,
-    postponed_since: postponed_since ?? nowMs,
-    failed_object: stored ?? failed_object,
-  };
-  return { ...file, current };
+  const open = openVersion(file, version);
+  if (open === null) return file;
+  const postponed_since = attemptsOf(open).postponed_since ?? nowMs;
+  return withObject(withAttempts(file, open, { postponed_since }), open, stored);
 }
 
-/** Fails a version that was postponed for too long, without another attempt. */
+/** Fails a version that was postponed for too long, without another attempt. A held one waits for its task. */
 export function failPostponed(
   file: FileVersions,
   version: number,
@@ -364,30 +440,73 @@ export function failPostponed(
   revision: number,
   nowMs: number,
 ): FileVersions {
-  const tried = queuedVersion(file, version);
-  if (tried === null) return file;
-  const last = { ...tried, failed_object: stored ?? tried.failed_object };
+  const open = openVersion(file, version);
+  if (open === null) return file;
+  const tried = attemptsOf(open);
   // A fault from before a retry does not explain this failure.
   const hasFailed = Object.keys(tried.faults).length > 0;
-  return fail(file, last, (hasFailed ? tried.fault : null) ?? fault, revision, nowMs);
+  const explained = (hasFailed ? tried.fault : null) ?? fault;
+  if (open.state === "held") return leaveToTask(file, open, explained, revision);
+  const last = { ...open, failed_object: stored ?? open.failed_object };
+  return fail(file, last, explained, revision, nowMs);
+}
+
+function leaveToTask(
+  file: FileVersions,
+  held: OpenVersion,
+  fault: FileError | null,
+  revision: number,
+): FileVersions {
+  return withAttempts({ ...file, revision }, held, { fault, next_attempt_at: null, postponed_since: null });
+}
+
+/** Records that a held version is not downloaded before its task any more. Unchanged without a planned attempt. */
+export function stopPrefetch(file: FileVersions): FileVersions {
+  const open = file.held === null ? null : openVersion(file, file.held.version);
+  if (open === null || attemptsOf(open).next_attempt_at === null) return file;
+  return leaveToTask(file, open, attemptsOf(open).fault, file.revision + 1);
+}
+
+/** Records that the bytes of a version are stored. Its URL is deleted, because it is not called again. */
+export function keepBytes(
+  file: FileVersions,
+  version: number,
+  { key }: StoredObject,
+  nowMs: number,
+): FileVersions {
+  const open = openVersion(file, version);
+  if (open === null) return file;
+  const { steps, fault } = attemptsOf(open);
+  const submission = { ...withoutUrl(open.submission), object_key: key };
+  const changed = withAttempts(
+    file,
+    { ...open, submission },
+    {
+      steps: withStep(steps, { at: nowMs, what: "downloaded", attempt: null, code: null }),
+      fault: null,
+      next_attempt_at: null,
+      postponed_since: null,
+    },
+  );
+  // The read model shows the fault of an earlier attempt.
+  return fault === null ? changed : { ...changed, revision: file.revision + 1 };
 }
 
 /** Records an attempt without a report, because its claim expired. It may have used up a single-use URL. */
 export function interruptAttempt(file: FileVersions, version: number, nowMs: number): FileVersions {
-  const tried = queuedVersion(file, version);
-  if (tried === null) return file;
+  const open = openVersion(file, version);
+  if (open === null) return file;
+  const tried = attemptsOf(open);
   const attempts = tried.attempts + 1;
   const interruption: FirstFault = {
     ...fileError("internal", "The attempt was interrupted on our side."),
     at: nowMs,
   };
-  const current: QueuedVersion = {
-    ...tried,
+  return withAttempts(file, open, {
     attempts,
     first_fault: tried.first_fault ?? interruption,
     steps: withStep(tried.steps, { at: nowMs, what: "attempt_interrupted", attempt: attempts, code: null }),
-  };
-  return { ...file, current };
+  });
 }
 
 /** Fails a version after its exclusive claim expired: the file probably crashes every importer. */
@@ -397,13 +516,15 @@ export function failExhausted(
   revision: number,
   nowMs: number,
 ): FileVersions {
-  const tried = queuedVersion(file, version);
-  if (tried === null) return file;
+  const open = openVersion(file, version);
+  if (open === null) return file;
   const fault = fileError(
     "internal",
     "Several attempts to import this file stopped without a result. We logged the problem.",
   );
-  return fail(file, tried, fault, revision, nowMs);
+  return open.state === "held"
+    ? leaveToTask(file, open, fault, revision)
+    : fail(file, open, fault, revision, nowMs);
 }
 
 /**
@@ -429,7 +550,7 @@ export function expireHeld(file: FileVersions, nowMs: number): FileVersions {
     "held_expired",
     `Held for ${inWords(HELD_FOR_MS)} without a bulk_fit_transfer_complete task for this user and source.`,
   );
-  const unreleased = queued(file.held, { import_id: null, retried: false });
+  const unreleased = released(file.held, null);
   return fail({ ...file, current: unreleased, held: null }, unreleased, fault, file.revision + 1, nowMs);
 }
 

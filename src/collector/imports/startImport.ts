@@ -31,6 +31,9 @@ export function startImport(turn: CollectorTurn, task: TaskEntry): StartedImport
   storage.files.deleteDuplicates();
   storage.imports.write(row);
   storage.imports.deleteBeyond(IMPORTS_KEPT);
+  // The import downloads the files that no importer works on.
+  storage.prefetches.clear();
+  storage.dispatches.deletePrefetches(row.after_version);
   storage.identity.releaseThrough(row.through_version);
   for (const file of superseded) supersedeQueued(turn, file, row.import_id);
   completeIfSettled(turn, row, now);

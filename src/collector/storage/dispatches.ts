@@ -1,11 +1,11 @@
 import { jsonSlices } from "../../database/sql.ts";
 import type { Claimant } from "../calls.ts";
-import { DISPATCH_STATES, QUEUES, type Dispatch, type QueueName } from "../dispatches/dispatch.pure.ts";
+import { DISPATCH_STATES, QUEUES, type Dispatch } from "../dispatches/dispatch.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
 import { count, fieldsOfJson, list, memberOf, text } from "../../database/parse.ts";
 
 const COLUMNS =
-  "dispatch_id, queue, files, state, due_at, sent_at, claim, claims, expired_claims, exclusive, postponed";
+  "dispatch_id, queue, files, state, due_at, sent_at, claim, claims, expired_claims, exclusive, postponed, prefetch";
 
 type DispatchRow = {
   dispatch_id: string;
@@ -19,6 +19,7 @@ type DispatchRow = {
   expired_claims: number;
   exclusive: number;
   postponed: number;
+  prefetch: number;
 };
 
 export class DispatchStorage {
@@ -48,13 +49,7 @@ export class DispatchStorage {
 
   /** Returns the versions that an importer has claimed, by file id. */
   claimedVersions(): Map<string, Set<number>> {
-    const versions = new Map<string, Set<number>>();
-    for (const { files } of this.#select("state = 'claimed'")) {
-      for (const [fileId, version] of files) {
-        versions.set(fileId, (versions.get(fileId) ?? new Set()).add(version));
-      }
-    }
-    return versions;
+    return versionsIn(this.#select("state = 'claimed'"));
   }
 
   /** Returns the due dispatches, longest overdue first. */
@@ -68,10 +63,34 @@ export class DispatchStorage {
       .map(parseDispatch);
   }
 
-  count(queue: QueueName): number {
+  /** Returns the number of open dispatches of imports. */
+  countBulk(): number {
+    return this.#count("queue = 'BULK' AND prefetch = 0");
+  }
+
+  /** Returns the number of open dispatches that download held files, without those that wait for their next attempt. */
+  countPrefetches(nowMs: number): number {
+    return this.#count("prefetch = 1 AND (state <> 'unsent' OR postponed = 1 OR due_at <= ?)", nowMs);
+  }
+
+  /** Returns the versions in dispatches that were made to download held files, by file id. */
+  prefetchedVersions(): Map<string, Set<number>> {
+    return versionsIn(this.#select("prefetch = 1"));
+  }
+
+  /** Deletes the unclaimed dispatches that download held files, except those with a version up to this one. */
+  deletePrefetches(version: number): void {
+    this.#database.change(
+      `DELETE FROM dispatches WHERE prefetch = 1 AND state <> 'claimed'
+         AND NOT EXISTS (SELECT 1 FROM json_each(files) f WHERE f.value ->> 1 <= ?)`,
+      version,
+    );
+  }
+
+  #count(condition: string, ...bindings: number[]): number {
     const [row] = this.#database.read<{ count: number }>(
-      "SELECT count(*) count FROM dispatches WHERE queue = ?",
-      queue,
+      `SELECT count(*) count FROM dispatches WHERE ${condition}`,
+      ...bindings,
     );
     return row?.count ?? 0;
   }
@@ -89,12 +108,13 @@ export class DispatchStorage {
       dispatch.expired_claims,
       dispatch.exclusive ? 1 : 0,
       dispatch.postponed ? 1 : 0,
+      dispatch.prefetch ? 1 : 0,
     ]);
     for (const slice of jsonSlices(values)) {
       this.#database.write(
         `INSERT INTO dispatches (${COLUMNS})
          SELECT value->>0, value->>1, value->>2, value->>3, value->>4, value->>5, value->>6, value->>7,
-           value->>8, value->>9, value->>10
+           value->>8, value->>9, value->>10, value->>11
          FROM json_each(?) WHERE true
          ON CONFLICT (dispatch_id) DO UPDATE SET files = excluded.files, state = excluded.state,
            due_at = excluded.due_at, sent_at = excluded.sent_at, claim = excluded.claim, claims = excluded.claims,
@@ -144,6 +164,14 @@ export class DispatchStorage {
   }
 }
 
+function versionsIn(dispatches: readonly Dispatch[]): Map<string, Set<number>> {
+  const versions = new Map<string, Set<number>>();
+  for (const [fileId, version] of dispatches.flatMap(({ files }) => files)) {
+    versions.set(fileId, (versions.get(fileId) ?? new Set()).add(version));
+  }
+  return versions;
+}
+
 function parseDispatch(row: DispatchRow): Dispatch {
   return {
     dispatch_id: row.dispatch_id,
@@ -160,6 +188,7 @@ function parseDispatch(row: DispatchRow): Dispatch {
     expired_claims: row.expired_claims,
     exclusive: row.exclusive === 1,
     postponed: row.postponed === 1,
+    prefetch: row.prefetch === 1,
   };
 }
 

@@ -5,7 +5,7 @@ import type { ImportState } from "../imports/import.pure.ts";
 import type { CollectorDatabase } from "./database.ts";
 import type { IdentityStorage } from "./identity.ts";
 import type { ImportStorage } from "./imports.ts";
-import { parseCurrent, parseSubmission } from "./parseVersions.pure.ts";
+import { parseCurrent, parseHeld, storedHeld } from "./parseVersions.pure.ts";
 
 const COLUMNS =
   "file_id, summary_id, revision, version, state, import_id, current, held_version, held, sequence_number, edits";
@@ -62,7 +62,7 @@ export class FileStorage {
     const file: FileVersions = {
       ...names,
       current,
-      held: { version: row.held_version, state: "held", submission: parseSubmission(row.held) },
+      held: parseHeld(row.held_version, row.held),
     };
     return row.held_version > this.#identity.releasedThrough
       ? file
@@ -94,7 +94,7 @@ export class FileStorage {
       current?.import_id ?? null,
       current === null ? null : JSON.stringify(current),
       held?.version ?? null,
-      held === null ? null : JSON.stringify(held.submission),
+      held === null ? null : storedHeld(held),
       sequence_number,
       edits === null ? null : storedEdits(edits),
     ]);

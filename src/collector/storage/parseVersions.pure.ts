@@ -5,7 +5,7 @@ import { parsePingFields } from "../../files/pingFields.pure.ts";
 import { FAULT_ORIGINS, type FaultOrigin, type FaultSeries } from "../dispatches/retrySchedule.pure.ts";
 import { STEP_KINDS, type Step } from "../files/steps.pure.ts";
 import type { Submission } from "../files/submission.pure.ts";
-import type { CurrentVersion, FirstFault } from "../files/versions.pure.ts";
+import type { Attempts, CurrentVersion, FirstFault, HeldVersion } from "../files/versions.pure.ts";
 import {
   count,
   fieldsOf,
@@ -31,14 +31,13 @@ export function parseCurrent(json: string): CurrentVersion {
     retried: fields["retried"] === true,
     ...(fields["skipped"] === true ? { skipped: true } : {}),
     attempts: count(fields["attempts"]),
-    steps: list(fields["steps"]).flatMap((step) => stepOf(fieldsOf(step)) ?? []),
+    steps: stepsOf(fields["steps"]),
   };
   const state = memberOf(CURRENT_STATES, fields["state"]);
   if (state === "imported") {
     const { revision, settled_at } = fields;
     return { ...dispatched, state, revision: count(revision), settled_at: count(settled_at) };
   }
-  const first_fault = firstFaultOf(fields["first_fault"]);
   const failed_object = storedObjectOf(fields["failed_object"]);
   if (state === "failed") {
     const fault = fileErrorOf(fieldsOf(fields["fault"]));
@@ -46,30 +45,40 @@ export function parseCurrent(json: string): CurrentVersion {
       ...dispatched,
       state,
       fault,
-      first_fault,
+      first_fault: firstFaultOf(fields["first_fault"]),
       failed_object,
       settled_at: count(fields["settled_at"]),
     };
   }
-  const fault = fields["fault"] == null ? null : fileErrorOf(fieldsOf(fields["fault"]));
-  const next_attempt_at = numberOrNull(fields["next_attempt_at"]);
-  const postponed_since = numberOrNull(fields["postponed_since"]);
-  const faults = faultsOf(fields["faults"]);
+  return { ...dispatched, state, ...attemptsOf(fields), failed_object };
+}
+
+function attemptsOf(fields: Fields): Attempts {
   return {
-    ...dispatched,
-    state,
-    fault,
-    next_attempt_at,
-    first_fault,
-    faults,
-    postponed_since,
-    failed_object,
+    attempts: count(fields["attempts"]),
+    steps: stepsOf(fields["steps"]),
+    fault: fields["fault"] == null ? null : fileErrorOf(fieldsOf(fields["fault"])),
+    next_attempt_at: numberOrNull(fields["next_attempt_at"]),
+    first_fault: firstFaultOf(fields["first_fault"]),
+    faults: faultsOf(fields["faults"]),
+    postponed_since: numberOrNull(fields["postponed_since"]),
   };
 }
 
+function stepsOf(value: unknown): Step[] {
+  return list(value).flatMap((step) => stepOf(fieldsOf(step)) ?? []);
+}
+
 /** Parses the `held` column of a file. */
-export function parseSubmission(json: string): Submission {
-  return submissionOf(fieldsOfJson(json));
+export function parseHeld(version: number, json: string): HeldVersion {
+  const fields = fieldsOfJson(json);
+  const prefetch = fields["prefetch"] == null ? null : attemptsOf(fieldsOf(fields["prefetch"]));
+  return { version, state: "held", submission: submissionOf(fields), prefetch };
+}
+
+/** Returns the `held` column of a file. Attempts are beside the fields of the ping, which older code reads alone. */
+export function storedHeld({ submission, prefetch }: HeldVersion): string {
+  return JSON.stringify(prefetch === null ? submission : { ...submission, prefetch });
 }
 
 function submissionOf(fields: Fields): Submission {

@@ -54,4 +54,10 @@ export const MIGRATIONS: readonly Migration[] = [
     sql: `CREATE TABLE IF NOT EXISTS deleted_files (file_id TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID;
       CREATE INDEX IF NOT EXISTS deleted_files_by_age ON deleted_files (version);`,
   },
+  {
+    // Held files that wait for their download before the task, and whether a dispatch downloads such files.
+    readableFrom: 4,
+    sql: `CREATE TABLE IF NOT EXISTS prefetches (seq INTEGER PRIMARY KEY, file_ids TEXT NOT NULL);
+      ALTER TABLE dispatches ADD COLUMN prefetch INTEGER NOT NULL DEFAULT 0;`,
+  },
 ];

@@ -5,6 +5,7 @@ import { FileStorage } from "./files.ts";
 import { IdentityStorage } from "./identity.ts";
 import { ImportStorage } from "./imports.ts";
 import { OutboxStorage } from "./outbox.ts";
+import { PrefetchStorage } from "./prefetches.ts";
 import type { Migration } from "./schema.ts";
 
 /**
@@ -17,6 +18,7 @@ export class CollectorStorage {
   readonly deletedFiles: DeletedFileStorage;
   readonly imports: ImportStorage;
   readonly dispatches: DispatchStorage;
+  readonly prefetches: PrefetchStorage;
   readonly outbox: OutboxStorage;
   readonly #database: CollectorDatabase;
 
@@ -27,6 +29,7 @@ export class CollectorStorage {
     this.files = new FileStorage(this.#database, this.identity, this.imports);
     this.deletedFiles = new DeletedFileStorage(this.#database);
     this.dispatches = new DispatchStorage(this.#database);
+    this.prefetches = new PrefetchStorage(this.#database);
     this.outbox = new OutboxStorage(this.#database);
     if (this.refusal === null) this.identity.reload();
   }
@@ -66,6 +69,7 @@ export class CollectorStorage {
     this.dispatches.eraseUpTo(version);
     if (this.#hasAnyAfter(version)) return;
     this.outbox.clear();
+    this.prefetches.clear();
     this.identity.deleteNames();
   }
 
