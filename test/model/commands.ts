@@ -36,6 +36,7 @@ export type Command =
   | { do: "fault"; store: Store; kind: FaultKind }
   | { do: "outage"; store: Store; down: boolean }
   | { do: "receiver"; behavior: ReceiverBehavior }
+  | { do: "prefetch"; on: boolean }
   | { do: "go on"; pace: Pace }
   | { do: "work" }
   | { do: "both"; first: Command; second: Command; pace: Pace };
@@ -198,10 +199,12 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       behavior: fc.constantFrom("well" as const, "failing" as const, "away" as const),
     }),
   },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("prefetch" as const), on: fc.boolean() }) },
 );
 
 export const story = fc.record({
   planner: fc.boolean(),
+  prefetch: fc.boolean(),
   commands: fc.array(command, { minLength: 1, maxLength: 40, size: "max" }),
 });
 
@@ -250,6 +253,8 @@ async function perform(world: World, command: Command): Promise<void> {
     case "receiver":
       world.receiver = command.behavior;
       return;
+    case "prefetch":
+      return world.setPrefetch(command.on);
     case "go on":
       return runSteps(world, command.pace);
     case "work":

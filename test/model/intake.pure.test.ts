@@ -68,10 +68,10 @@ test(
   async () => {
     const platform = memoryPlatform();
     await fc.assert(
-      fc.asyncProperty(story, async ({ planner, commands }) => {
+      fc.asyncProperty(story, async ({ commands, ...settings }) => {
         chance.restart();
         platform.fresh();
-        await live(new World(platform, START, planner), commands);
+        await live(new World(platform, START, settings), commands);
       }),
       { numRuns: runsInMemory, ...replay },
     );

@@ -34,9 +34,9 @@ test(
     const platform = realPlatform();
     let startAt = Date.now() + START_AFTER_MS;
     await fc.assert(
-      fc.asyncProperty(story, async ({ planner, commands }) => {
+      fc.asyncProperty(story, async ({ commands, ...settings }) => {
         startAt += STORY_MS;
-        await live(new World(platform, startAt, planner), commands);
+        await live(new World(platform, startAt, settings), commands);
         // The sweep over all sources then finds only the collectors of the next story.
         for (const database of allDatabases(env)) await database.prepare("DELETE FROM user_sources").run();
       }),

@@ -37,18 +37,32 @@ export function badContent(mark: number): Content {
   return { mark, bytes, good: false };
 }
 
-export const HOST_KINDS = ["once", "gone", "busy", "limited", "dropping", "page", "always"] as const;
+export const HOST_KINDS = [
+  "once",
+  "gone",
+  "busy",
+  "limited",
+  "dropping",
+  "page",
+  "always",
+  "expiring",
+] as const;
 export type HostKind = (typeof HOST_KINDS)[number];
+
+/** Lifetime of the URL of an expiring host. */
+const EXPIRES_AFTER_MS = 60 * 60_000;
 
 /** A host of one file. Hosts that send it do so once, unless their kind says otherwise. */
 export class Host {
   readonly kind: HostKind;
   readonly content: Content;
+  readonly #expiresAt: number;
   #requests = 0;
   #given = 0;
 
-  constructor(kind: HostKind, mark: number) {
+  constructor(kind: HostKind, mark: number, nowMs: number) {
     this.kind = kind;
+    this.#expiresAt = kind === "expiring" ? nowMs + EXPIRES_AFTER_MS : Number.POSITIVE_INFINITY;
     this.content = kind === "page" ? badContent(mark) : goodContent(mark);
   }
 
@@ -57,9 +71,10 @@ export class Host {
     return this.kind !== "gone";
   }
 
-  answer(): { response: Response; gave: boolean } {
+  answer(nowMs: number): { response: Response; gave: boolean } {
     this.#requests += 1;
     const first = this.#requests === 1;
+    if (nowMs >= this.#expiresAt) return { response: new Response("expired", { status: 403 }), gave: false };
     if (this.kind === "gone") return { response: new Response("gone", { status: 404 }), gave: false };
     if (this.kind === "busy" && first) return { response: new Response(null, { status: 503 }), gave: false };
     if (this.kind === "limited" && first) {

@@ -41,6 +41,8 @@ export interface Ledger {
   imports: ImportState[];
   dispatches: Dispatch[];
   outbox: OutboxEntry[];
+  /** Ids of held files that wait for their download. */
+  prefetches: string[];
   remembered: string[];
 }
 
@@ -56,6 +58,7 @@ export function readLedger(sql: SqlStorage): Ledger {
     imports: storage.imports.all(),
     dispatches: storage.dispatches.due(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
     outbox: storage.outbox.first(Number.MAX_SAFE_INTEGER).map(({ entry }) => entry),
+    prefetches: ids("SELECT value id FROM prefetches, json_each(file_ids)"),
     remembered: ids("SELECT file_id id FROM remembered_duplicates"),
   };
 }

@@ -120,6 +120,7 @@ export async function checkPromises(world: World): Promise<void> {
   tasksRelease(world, remains);
   importsComplete(world, remains);
   bytesAreThere(world, remains);
+  heldAreDownloaded(world, remains);
   erasedIsGone(world, remains);
   deletedIsGone(world, remains);
   usageIsCounted(world, remains);
@@ -177,6 +178,7 @@ function nothingWaits(world: World, { ledgers, deliveries }: Remains): void {
   for (const { user, source, ledger } of ledgers) {
     if (ledger.dispatches.length > 0) world.break(`no dispatch is left (${user}/${source})`);
     if (ledger.outbox.length > 0) world.break(`no outbox entry is left (${user}/${source})`);
+    if (ledger.prefetches.length > 0) world.break(`no held file waits for its download (${user}/${source})`);
     if (ledger.files.some((file) => file.current?.state === "queued"))
       world.break(`no file stays queued (${user}/${source})`);
   }
@@ -500,6 +502,9 @@ function bytesAreThere(world: World, { ledgers, files, objects }: Remains): void
       if (row.current?.state === "failed" && row.current.submission.callback_url !== null) {
         named.add(versionKey(world.partner.partner_id, user, row.file_id, row.current.version));
       }
+      if (row.held !== null && row.held.prefetch !== null) {
+        named.add(versionKey(world.partner.partner_id, user, row.file_id, row.held.version));
+      }
       for (const key of [row.held?.submission.object_key, row.current?.submission.object_key]) {
         if (key == null) continue;
         named.add(key);
@@ -516,6 +521,19 @@ function bytesAreThere(world: World, { ledgers, files, objects }: Remains): void
       world.break(
         `no unreferenced object stays (${key.startsWith("inline/") ? "inline" : "downloaded"} ${world.objects.get(key)?.mark})`,
       );
+  }
+}
+
+/** Checks that with the setting each held file is downloaded, or has a reason why not. */
+function heldAreDownloaded(world: World, { ledgers }: Remains): void {
+  for (const { held } of ledgers.flatMap(({ ledger }) => ledger.files)) {
+    if (held === null || held.submission.callback_url === null) continue;
+    if (world.prefetch === "never" && held.prefetch !== null)
+      world.break("without the setting, no held file is to be downloaded");
+    if (world.prefetch === "always" && held.prefetch?.fault == null)
+      world.break("a held file is downloaded, or has a reason why not");
+    if (held.prefetch !== null && held.prefetch.next_attempt_at !== null)
+      world.break("no attempt to download a held file is left");
   }
 }
 
@@ -562,6 +580,7 @@ function erasedIsGone(world: World, remains: Remains): void {
           ...ledger.imports.map(() => "ledger import"),
           ...ledger.dispatches.map(() => "dispatch"),
           ...ledger.outbox.map((entry) => `outbox ${entry.kind}`),
+          ...ledger.prefetches.map(() => "waiting held file"),
           ...ledger.remembered.map(() => "remembered duplicate"),
         ]),
     ];

@@ -175,6 +175,14 @@ export class Broken extends Error {
   override name = "Broken";
 }
 
+/** Settings that hold from the start of a story. */
+export interface StorySettings {
+  /** Whether a training plan service exists. */
+  planner: boolean;
+  /** Whether held files are downloaded before their task. */
+  prefetch: boolean;
+}
+
 let worlds = 0;
 
 /** One run: its own partner, the requests, the observations of hosts and receivers, and the expected results. */
@@ -212,6 +220,8 @@ export class World {
   receiver: ReceiverBehavior = "well";
   /** Whether a clock of the service was behind another. */
   skewed = false;
+  /** Whether held files are downloaded before their task: in the whole story, in none of it, or in a part. */
+  prefetch: "always" | "never" | "changed";
   /** Collectors that were called. */
   readonly called = new Set<string>();
   #invocations: Invocation[] = [];
@@ -222,12 +232,13 @@ export class World {
   readonly #contents = new Map<string, Content>();
   readonly #fetch = globalThis.fetch;
 
-  constructor(platform: Platform, startAt: number, planner: boolean) {
+  constructor(platform: Platform, startAt: number, { planner, prefetch }: StorySettings) {
     worlds += 1;
     this.platform = platform;
     this.scheduler = new Scheduler(platform.interleaving);
     this.now = startAt;
     this.planner = planner;
+    this.prefetch = prefetch ? "always" : "never";
     const created_at = new Date(startAt).toISOString();
     this.partner = {
       partner_id: `model-${worlds}-${startAt}`,
@@ -240,7 +251,7 @@ export class World {
       webhook_secrets: [{ secret_id: "secret", secret: newWebhookSecret(), created_at, expires_at: null }],
       callback_hosts: [],
       source_order: [],
-      prefetch_held: false,
+      prefetch_held: prefetch,
       limits: { requests_per_minute: null, files_per_minute: null },
       quotas: { files: null, stored_bytes: null },
     };
@@ -267,6 +278,15 @@ export class World {
       stored: (key, bytes) => this.#stored(key, bytes),
     });
     globalThis.fetch = async (input, init) => this.#answer(new Request(input, init));
+  }
+
+  /** Changes whether held files are downloaded before their task. */
+  async setPrefetch(prefetch_held: boolean): Promise<void> {
+    if (this.partner.prefetch_held === prefetch_held) return;
+    this.prefetch = "changed";
+    this.partner.prefetch_held = prefetch_held;
+    const { partner_id } = this.partner;
+    await this.platform.env.PARTNERS.put(partnerKey(partner_id), JSON.stringify(this.partner));
   }
 
   close(): void {
@@ -421,7 +441,7 @@ export class World {
     const activity_name = `${"host" in from ? from.host : from.inline} ${mark}`;
     if ("host" in from) {
       const callback_url = `https://files.example.com/${this.partner.partner_id}/${mark}`;
-      this.hosts.set(callback_url, new Host(from.host, mark));
+      this.hosts.set(callback_url, new Host(from.host, mark, this.now));
       return { ...fields, activity_name, callback_url, inline: null };
     }
     const content = from.inline === "good" ? goodContent(mark) : badContent(mark);
@@ -842,6 +862,8 @@ export class World {
       return new Response(null, { status: 500 });
     }
     const { file_id, version } = item;
+    if (item.prefetch === true && this.prefetch === "never")
+      this.break("without the setting, no file is downloaded before its task");
     // An erasure may delete the bytes before it reaches the collector. Until then, work may download them again.
     const { collector } = this.pings.find((ping) => ping.file_id === file_id) ?? {};
     const user = this.collectors().find(({ name }) => name === collector)?.user;
@@ -853,7 +875,7 @@ export class World {
         !earlier.stored && (earlier.invocation.ended || earlier.invocation.faults > 0 || until <= this.now);
       if (!excused && !erased) this.break(`no URL is downloaded twice: ${host.kind} ${host.content.mark}`);
     }
-    const { response, gave } = host.answer();
+    const { response, gave } = host.answer(this.now);
     this.note(`  GET ${host.kind} ${host.content.mark}: ${response.status}`);
     if (gave) this.downloads.push({ invocation, file_id, version, dispatch, stored: false });
     return response;

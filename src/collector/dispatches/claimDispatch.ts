@@ -54,13 +54,13 @@ export function claimDispatch(turn: CollectorTurn, dispatchId: string, claimant:
 }
 
 /** Leaves held files to their task, because the partner does not want them downloaded before it any more. */
-function leaveToTask({ storage, now, clock, alarmBy }: CollectorTurn, files: readonly FileVersions[]): void {
+function leaveToTask(turn: CollectorTurn, files: readonly FileVersions[]): void {
   const changed = files.flatMap((before) => {
     const after = stopPrefetch(before);
     return after === before ? [] : [after];
   });
   if (changed.length === 0) return;
-  storage.files.write(changed);
-  storage.outbox.add([{ kind: "project_files", file_ids: changed.map((file) => file.file_id) }]);
-  alarmBy(now + clock.projectionDelayMs);
+  turn.storage.files.write(changed);
+  turn.storage.outbox.add([{ kind: "project_files", file_ids: changed.map((file) => file.file_id) }]);
+  turn.alarmBy(turn.now + turn.clock.projectionDelayMs);
 }

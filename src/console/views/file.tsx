@@ -26,8 +26,9 @@ const STEPS: Readonly<Record<Timeline["data"][number]["what"], string>> = {
   held: "Held until the task",
   released: "Released by the task",
   dispatched: "Sent to an importer",
-  attempt_failed: "Attempt failed; a retry follows",
+  attempt_failed: "Attempt failed",
   attempt_interrupted: "Attempt interrupted on our side",
+  downloaded: "Downloaded before the task",
   imported: "Imported",
   failed: "Failed",
   skipped: "Skipped, because its import was cancelled",
@@ -50,7 +51,10 @@ function Fault({ file }: { file: File }) {
   );
 }
 
-function nextAttempt({ next_attempt_at }: File): string {
+function nextAttempt({ status, next_attempt_at }: File): string {
+  if (next_attempt_at === null && status === "held") {
+    return "The task tries again. If the URL is gone, ping the file again before the task.";
+  }
   if (next_attempt_at === null) return "The file is queued again.";
   return Date.parse(next_attempt_at) <= Date.now()
     ? "The next attempt is due now."
