@@ -62,6 +62,8 @@ export const STORE_RETRIES_FOR_MS = 24 * HOUR_MS;
 
 /** Maximum time that a version is held. Without a task by then, it fails as `held_expired`. */
 export const HELD_FOR_MS = 30 * DAY_MS;
+/** Maximum number of held files of one user and source that wait for their download before the task. */
+export const MAX_WAITING_PREFETCHES = 100_000;
 /** Time that a failed file keeps its URL for a retry. Signed URLs are rarely valid for longer. */
 export const KEPT_URL_FOR_MS = 7 * DAY_MS;
 /** Minimum time between two retries of a version: each may be a request to a host that keeps failing. */

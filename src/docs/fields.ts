@@ -94,7 +94,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   accepted: "Number of accepted pings: all that are not `rejected`.",
   "AcceptedPings.files": "Result of each ping, in the order of the request.",
   attempts:
-    "Number of attempts to import the file. Counts on over retries, and over new pings with `priority` 1 of a queued or failed file. Starts again at 0 when the file is held, or pinged again after its import.",
+    "Number of attempts to import the file, and of failed ones to download it while it is held. Counts on over retries, and over new pings with `priority` 1 of a queued or failed file. Starts again at 0 when a new ping is held, or comes after the file's import.",
   import_id: "Id of the import.",
   "ActivityFile.import_id":
     "Id of the import that contains this version. Null for a held file and a live ride.",
@@ -103,9 +103,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "TimelineEntry.import_id": "Id of the import that released the file. Present in `released` steps.",
   error: "Why the file failed or was skipped. Null unless `status` is `failed` or `skipped`.",
   last_error:
-    "Why the last attempt failed, of a queued file. Null before the first attempt, after a new ping, and unless `status` is `queued`.",
+    "Why the last attempt failed, of a queued file, or of a held one with the setting `prefetch_held`. Null before the first attempt, after a new ping or a successful download, and unless `status` is `queued` or `held`.",
   "ActivityFile.next_attempt_at":
-    "When the file is tried again after `last_error`. The attempt is later while its host is busy. Null unless an attempt has failed and `status` is `queued`. Null after a retry, which is tried at once.",
+    "When the file is tried again after `last_error`. The attempt is later while its host is busy. Null unless an attempt has failed and `status` is `queued` or `held`. Null after a retry, which is tried at once. Null when a held file is not tried again before its task.",
   http_status:
     "HTTP status of the host's last response, such as `404`. Null when the host sent no response, or when the error occurred after the download.",
   retryable:
@@ -416,7 +416,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   source_order:
     "Your sources in the order in which you prefer their recordings, such as `watch` before `phone`. Sources that are not listed come after them.",
   prefetch_held:
-    "`true`: the service may download held files soon after their ping, before the task. Else `false`.",
+    "`true`: the service downloads held files soon after their ping, before the task. `false`: the task downloads them.",
   limits: "Your rate limits.",
   requests_per_minute:
     "Maximum number of reads per minute, and of other requests per minute. Null: no limit.",

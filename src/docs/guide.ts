@@ -25,6 +25,7 @@ import {
   MAX_TITLE_CHARACTERS,
   MAX_URL_CHARACTERS,
   MAX_USERS,
+  MAX_WAITING_PREFETCHES,
   OUTCOMES_GATHERED_FOR_MS,
   OUTCOMES_IN_EVENT,
   PAGE_ROWS,
@@ -353,7 +354,7 @@ After you delete users, pings are accepted again within minutes. Usage is update
 <p>The service downloads each version of a file once. After one complete response with status 200 it stores the bytes and does not request the URL again. The URL may be
 single-use, but a failed attempt must not use it up.</p>
 <ul>
-<li><strong>When the first request is sent:</strong> with <code>priority</code> 1 within seconds of the ping; with <code>priority</code> 0 after the task.</li>
+<li><strong>When the first request is sent:</strong> with <code>priority</code> 1 within seconds of the ping; with <code>priority</code> 0 after the task, or soon after the ping with the setting <a href="#prefetch"><code>prefetch_held</code></a>.</li>
 <li><strong>When the URL is requested again:</strong> after 408, 425, 429 and 5xx, when no connection is possible, when the body is incomplete, and when the
 whole file does not arrive within ${inWords(DOWNLOAD_DEADLINE_MS)}. In rare cases also when this service fails before it stores the bytes.</li>
 <li><strong>Schedule:</strong> the pauses after failed attempts are ${retryTimes}. Then the file fails. All attempts take about ${inHours(sum(HOST_RETRY_DELAYS_MS))}. <code>Retry-After</code> of your host
@@ -362,7 +363,7 @@ lengthens a pause, but the last attempt is at most ${inWords(HOST_RETRIES_FOR_MS
 <li><strong>When the file fails at once:</strong> after 400, 401, 403, 404 and 410 (<code>callback_gone</code>), and after any other status that is not listed above, such as 204 or 451 (<code>callback_http_error</code>).</li>
 <li><strong>When you retry a failed file:</strong> the service requests the URL again if it has not stored the bytes. It keeps the URL for ${inWords(KEPT_URL_FOR_MS)} after the failure.</li>
 </ul>
-<p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping. For a history, it should work for that time after the task. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
+<p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping. For a history, it should work for that time after the task, or use the setting <a href="#prefetch"><code>prefetch_held</code></a>. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
 The service follows at most ${MAX_REDIRECTS} redirects. It cannot send your own headers or credentials to the host.</p>
 <h3 id="user-agent">Recognizing our requests</h3>
 <p>The <code>User-Agent</code> of downloads and events is <code>${USER_AGENT_NAME}/<em>version</em> (+<em>address of this page</em>)</code>. The name never changes.
@@ -391,7 +392,7 @@ and event types that they do not know, and treat an unknown problem code by its 
       html: `
 <ol>
 <li><p><strong>Ping every file</strong> with <code>priority</code> 0, at most ${inDigits(MAX_PINGS)} in a request. The files are <code>held</code>: nothing is downloaded yet,
-so their URLs must work until the import completes.</p>
+so their URLs must work until the import completes. If they expire earlier, use the setting <a href="#prefetch"><code>prefetch_held</code></a>.</p>
 ${listing(post("/api/fit_partner_ping/", HISTORY), "Pinging a history with curl", "history-ping")}</li>
 <li><p><strong>Wait for every response.</strong> Repeat a request that got a 429, a 5xx or no response.</p></li>
 <li><p><strong>Send the task.</strong> It releases all files that are held for this user and source as one import.</p>
@@ -413,7 +414,18 @@ ${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed fil
 <p>The <a href="#getReport">report</a> of an import has a line for each of its files, with outcome, start, sport and distance. Its last line has the longest gap between two starts, and the expected files that were never pinged.</p>
 <p>If you ping a failed file of an import again with <code>priority</code> 1, or retry it, and it is imported, the import counts it as imported instead of failed; without further failures its status becomes <code>completed</code>.
 If you ping it again with <code>priority</code> 0, the import counts it as skipped, and the import of the next task counts the new version. No second event is sent. The counts of an import are final ${inWords(CLOSED_IMPORT_KEPT_FOR_MS)} after its completion, or when its user and source have ${IMPORTS_KEPT} newer imports.</p>
-<p>Live rides do not need a task. Ping them with <code>priority</code> 1.</p>`,
+<p>Live rides do not need a task. Ping them with <code>priority</code> 1.</p>
+<h3 id="prefetch">URLs that expire before the task</h3>
+<p>With your setting <code>prefetch_held</code>, the service downloads held files soon after their ping, and stores the bytes. <code>GET /api/partner/</code> shows the setting. A file stays <code>held</code> until the task, which decodes
+the stored bytes and does not request the URL again.</p>
+<ul>
+<li><strong>When:</strong> within seconds if few files wait. Live rides and released histories come first, and few of your held files are downloaded at a time. A history of thousands of files takes minutes to hours.</li>
+<li><strong>When a download fails:</strong> the file stays <code>held</code>, and <code>last_error</code> and <code>attempts</code> change at once. Download errors that may pass are retried by the same <a href="#downloads">schedule</a>; <code>next_attempt_at</code> is the time of the next
+attempt. If it is null, no attempt follows before the task: ping the file again, with a new URL or the same one. The lists of changes contain each of these changes.</li>
+<li><strong>The task</strong> tries once more to download what is not stored, with the whole schedule. So each file of the import ends as imported or failed, and counts there.</li>
+<li><strong>Which files:</strong> those that you ping while the setting is on, and at most about ${inDigits(MAX_WAITING_PREFETCHES)} that wait for each user and source. The task downloads the others. After you turn the setting off, files that are not stored yet are left to their task.</li>
+<li><strong>Timeline:</strong> a <code>downloaded</code> step shows when the bytes were stored.</li>
+</ul>`,
     },
     {
       id: "repeating",
@@ -421,7 +433,7 @@ If you ping it again with <code>priority</code> 0, the import counts it as skipp
       html: `
 <p>You may repeat every request.</p>
 <ul>
-<li><strong>Ping of a held file:</strong> a <code>duplicate</code> if all fields equal those of the file's newest ping. Otherwise it replaces the held version.</li>
+<li><strong>Ping of a held file:</strong> changes nothing if all fields equal those of the file's newest ping, and its status is <code>held</code> again. Otherwise it replaces the held version. An equal ping also does that after its <a href="#prefetch">download before the task</a> has failed.</li>
 <li><strong>Ping of a queued file:</strong> a <code>duplicate</code> if all fields equal those of the file's newest ping. With <code>overwrite_mode: false</code> it also is a <code>duplicate</code> as long as no attempt has failed. Otherwise it is a new version, for example with a new URL.</li>
 <li><strong>Ping of an imported file:</strong> with <code>overwrite_mode: false</code> always a <code>duplicate</code>. With <code>overwrite_mode: true</code> it imports the file again, unless it equals the newest ping and comes within ${inWords(REPEAT_WINDOW_MS)} of it.</li>
 <li><strong>Ping of a failed file:</strong> imports the file again. With <code>priority</code> 0 the new version is held until the next task.</li>

@@ -81,7 +81,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getTimeline",
     tag: "Files",
     description:
-      "Returns when the newest version was pinged, held, released, attempted and imported. If there are many attempts, only the first " +
+      "Returns when the newest version was pinged, held, downloaded before its task, released, attempted and imported. If there are many attempts, only the first " +
       "and the latest are kept. The timeline can be read as soon as the ping is accepted.",
   },
   "POST /api/files/{file_id}/retry/": {

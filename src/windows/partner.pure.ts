@@ -27,16 +27,12 @@ export const SLOTS_OF_PARTNER: Record<Lane, number> = {
 };
 
 /**
- * Maximum number of simultaneous invocations of one partner that hold slots of BULK: four fifths of its consumers. The
+ * Maximum number of simultaneous invocations of one partner that hold slots of BULK or PREFETCH: four fifths of the consumers. The
  * slots alone would allow 288 dispatches of one file each. In the other lanes each invocation has at least one slot.
  */
 export const BULK_INVOCATIONS_OF_PARTNER = 48;
-/** Maximum number of simultaneous invocations of one partner that hold slots of PREFETCH. They consume BULK, too. */
+/** Maximum number of those invocations that hold slots of PREFETCH. */
 export const PREFETCH_INVOCATIONS_OF_PARTNER = 3;
-const INVOCATIONS_OF_PARTNER: Partial<Record<Lane, number>> = {
-  BULK: BULK_INVOCATIONS_OF_PARTNER,
-  PREFETCH: PREFETCH_INVOCATIONS_OF_PARTNER,
-};
 /**
  * Maximum number of simultaneous invocations of one partner that wait for a slot, by lane. Each occupies a consumer
  * meanwhile: with those that hold slots, at most 19 of 20.
@@ -214,11 +210,18 @@ export class WindowsOfPartner {
 
   /** Whether the invocation may hold slots of the lane, as one of a limited number. */
   #mayHold(lane: Lane, invocation: string): boolean {
-    const limit = INVOCATIONS_OF_PARTNER[lane];
-    if (limit === undefined) return true;
+    if (lane !== "BULK" && lane !== "PREFETCH") return true;
+    const prefetching = this.#invocationsOf("PREFETCH");
+    const all = new Set([...prefetching, ...this.#invocationsOf("BULK")]);
+    if (all.has(invocation)) return true;
+    const mayPrefetch = prefetching.size < PREFETCH_INVOCATIONS_OF_PARTNER;
+    return all.size < BULK_INVOCATIONS_OF_PARTNER && (lane === "BULK" || mayPrefetch);
+  }
+
+  #invocationsOf(lane: Lane): Set<string> {
     const holding = new Set<string>();
     for (const lease of this.#leases.values()) if (lease.lane === lane) holding.add(lease.invocation);
-    return holding.has(invocation) || holding.size < limit;
+    return holding;
   }
 
   #slotsHeld(lane: Lane, known: HostWindow | null = null): number {

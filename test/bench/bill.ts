@@ -6,7 +6,7 @@ import { startHost } from "./files.ts";
 import type { Figure } from "./figures.ts";
 import { Benched } from "./imports.ts";
 import { PRICES, PRICES_OF, type Billable } from "./prices.ts";
-import { ENVIRONMENT, startWorkerd } from "./workerd.ts";
+import { ENVIRONMENT, startWorkerd, type WorkerdOptions } from "./workerd.ts";
 
 const MILLION = 1_000_000;
 const GIGABYTE = 1e9;
@@ -22,6 +22,10 @@ const LAST_ALARM_MS = 6_000;
 /** Delay of a queue under load: a live ride is projected before its import starts. */
 const LATE_SECONDS = 3;
 const TARGET_USD = 11.8;
+/** Additional cost of downloading held files before their task. */
+const PREFETCH_TARGET_USD = 1.6;
+/** Time after which the files that a host has sent are stored and reported. */
+const STORED_MS = 3_000;
 
 const READS = 50;
 const READS_SCALED_TO = 1_000;
@@ -31,23 +35,32 @@ type Counts = Record<string, number>;
 
 /** Counts every billable operation of real imports and of reading back, and prices them. */
 export async function billFigures(): Promise<Figure[]> {
-  const { imported, readBack } = await counted(0);
-  const late = await counted(LATE_SECONDS);
+  const { imported, readBack } = await counted({});
+  const late = await counted({ priorityDelaySeconds: LATE_SECONDS });
+  const prefetched = await counted({ prefetchHeld: true });
   const files = "1,000,000 files";
   const scale = MILLION / FILES;
   return [
+    ...figuresOf(
+      minus(prefetched.imported, imported),
+      scale,
+      `${files}, the history downloaded before its task, in addition`,
+      PREFETCH_TARGET_USD,
+    ),
     ...figuresOf(imported, scale, files, TARGET_USD),
     ...figuresOf(late.imported, scale, `${files}, live rides ${LATE_SECONDS} s in the queue`, TARGET_USD),
     ...figuresOf(readBack, READS_SCALED_TO / READS, "1,000 lists and 1,000 streams", null),
   ];
 }
 
-async function counted(priorityDelaySeconds: number): Promise<{ imported: Counts; readBack: Counts }> {
+async function counted(
+  settings: Pick<WorkerdOptions, "priorityDelaySeconds" | "prefetchHeld">,
+): Promise<{ imported: Counts; readBack: Counts }> {
   const host = await startHost();
   const worker = await startWorkerd({
     entry: "test/bench/workers/metered.ts",
     consumers: true,
-    priorityDelaySeconds,
+    ...settings,
   });
   try {
     const benched = new Benched(worker, host);
@@ -64,6 +77,10 @@ async function counted(priorityDelaySeconds: number): Promise<{ imported: Counts
 
     for (let history = 0; history < HISTORIES; history += 1) {
       await benched.hold(`history-${history}`, FILES_A_HISTORY);
+      if (settings.prefetchHeld === true) {
+        await benched.until(async () => host.requests() === (history + 1) * FILES_A_HISTORY);
+        await delay(STORED_MS);
+      }
       await benched.release(`history-${history}`);
     }
     await until(imported, HISTORIES * FILES_A_HISTORY);
@@ -90,7 +107,8 @@ async function counted(priorityDelaySeconds: number): Promise<{ imported: Counts
 }
 
 function minus(later: Counts, earlier: Counts): Counts {
-  return Object.fromEntries(Object.entries(later).map(([what, n]) => [what, n - (earlier[what] ?? 0)]));
+  const kinds = new Set([...Object.keys(later), ...Object.keys(earlier)]);
+  return Object.fromEntries(Array.from(kinds, (what) => [what, (later[what] ?? 0) - (earlier[what] ?? 0)]));
 }
 
 /** Sums counts by billed kind: `d1_rows_written/files` is a `d1_rows_written`. */

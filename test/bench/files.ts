@@ -8,6 +8,8 @@ const RIDE = { seconds: 3_600, heartRate: 140, paddingBytes: 15 };
 export interface Host {
   url: URL;
   bytesEach: number;
+  /** Returns the number of requests so far. */
+  requests: () => number;
   close(): Promise<void>;
 }
 
@@ -37,6 +39,7 @@ export async function startHost(files: readonly Uint8Array[] = rides()): Promise
   return {
     url: new URL(`http://127.0.0.1:${port}/`),
     bytesEach: files[0]?.length ?? 0,
+    requests: () => asked,
     close: async () =>
       new Promise((resolve) => {
         server.closeAllConnections();

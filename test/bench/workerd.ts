@@ -52,6 +52,8 @@ export interface WorkerdOptions {
   consumers: boolean;
   /** Delay of a live ride's message in its queue, in seconds. */
   priorityDelaySeconds?: number;
+  /** Whether held files of the partner are downloaded before their task. */
+  prefetchHeld?: boolean;
   inspector?: boolean;
   /** Address to request as soon as workerd has started. */
   firstPath?: string;
@@ -125,7 +127,8 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     new Date(),
   );
   const partners = await miniflare.getKVNamespace("PARTNERS");
-  await partners.put(partnerKey(partner.partner_id), JSON.stringify(partner));
+  const prefetch_held = options.prefetchHeld ?? false;
+  await partners.put(partnerKey(partner.partner_id), JSON.stringify({ ...partner, prefetch_held }));
   return {
     url,
     script,

@@ -5,6 +5,7 @@ import {
   dispatchOne,
   hasEnded,
   liveDispatches,
+  nextPrefetches,
   postponedDispatches,
   queueOf,
   splitExpired,
@@ -153,6 +154,29 @@ describe("postponed files", () => {
       ["file-2"],
       ["file-1"],
       ["file-3"],
+    ]);
+  });
+});
+
+describe("held files that were not downloaded before their task", () => {
+  const file = (file_id: string, isHeld: boolean, dueAt: number) => ({ file_id, version: 1, isHeld, dueAt });
+  const shown = (dispatch: Dispatch) => [
+    queueOf({ ...dispatch, postponed: true }),
+    dispatch.files.map(([id]) => id).join(),
+    dispatch.due_at,
+  ];
+
+  test("share a message if they are due together, behind imports; a released one does not wait behind them", () => {
+    const next = nextPrefetches({ newId: () => "id" }, { exclusive: false }, [
+      file("a", true, 5),
+      file("b", true, 5),
+      file("c", true, 9),
+      file("d", false, 5),
+    ]);
+    expect(next.map(shown)).toEqual([
+      ["BULK", "a,b", 5],
+      ["BULK", "c", 9],
+      ["RETRY", "d", 5],
     ]);
   });
 });

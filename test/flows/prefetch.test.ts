@@ -21,9 +21,9 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Replaces the clock, so that time passes only when a test moves it. */
+/** Replaces the clock, so that time passes only when a test moves it. It is ahead, so that no alarm runs by itself. */
 function freeze(): void {
-  const now = Date.now();
+  const now = Date.now() + 100 * DAY_MS;
   vi.useFakeTimers({ toFake: ["Date"] });
   vi.setSystemTime(now);
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   BULK_INVOCATIONS_OF_PARTNER,
+  PREFETCH_INVOCATIONS_OF_PARTNER,
   HOSTS_REMEMBERED,
   SLOT_LASTS_MS,
   SLOTS_OF_PARTNER,
@@ -97,12 +98,15 @@ describe("slots at one host", () => {
 });
 
 describe("over all its hosts a partner holds at most", () => {
-  test.each(["PRIORITY", "RETRY", "EVENTS", "PLANS", "BULK"] as const)("the slots of %s", (lane) => {
-    const { fill, enter } = windowsAt();
-    const host = (index: number) => `h${index}.example.com`;
-    for (let index = 0; index < 300; index += 1) enter(lane, host(index)).answer(300);
-    expect(fill(lane, host)).toBe(SLOTS_OF_PARTNER[lane]);
-  });
+  test.each(["PRIORITY", "RETRY", "EVENTS", "PLANS", "BULK", "PREFETCH"] as const)(
+    "the slots of %s",
+    (lane) => {
+      const { fill, enter } = windowsAt();
+      const host = (index: number) => `h${index}.example.com`;
+      for (let index = 0; index < 300; index += 1) enter(lane, host(index)).answer(300);
+      expect(fill(lane, host)).toBe(SLOTS_OF_PARTNER[lane]);
+    },
+  );
 
   test("the consumers of BULK, also with dispatches of one file each", () => {
     const { prove, enter } = windowsAt();
@@ -114,6 +118,19 @@ describe("over all its hosts a partner holds at most", () => {
     expect(enter("BULK", "other.example.com", 6, "dispatch-0").admission).toEqual({ slots: 6 });
     granted[0]?.answer();
     expect(enter("BULK", HOST, 1, "dispatch-99").admission).toHaveProperty("postponed_for_ms");
+  });
+
+  test("three consumers of BULK to download held files, and with them no more than to import", () => {
+    const { prove, enter } = windowsAt();
+    prove();
+    const held = Array.from({ length: 10 }, (_, index) => enter("PREFETCH", HOST, 1, `held-${index}`));
+    expect(held.filter(({ admission }) => "slots" in admission)).toHaveLength(
+      PREFETCH_INVOCATIONS_OF_PARTNER,
+    );
+    const imports = Array.from({ length: 100 }, (_, index) => enter("BULK", HOST, 1, `import-${index}`));
+    expect(imports.filter(({ admission }) => "slots" in admission)).toHaveLength(
+      BULK_INVOCATIONS_OF_PARTNER - PREFETCH_INVOCATIONS_OF_PARTNER,
+    );
   });
 
   test("a few slots at hosts without a recent response, however many these are", () => {

@@ -1,10 +1,11 @@
+import { MAX_WAITING_PREFETCHES } from "../../contract/limits.ts";
 import { list, text } from "../../database/parse.ts";
 import type { CollectorDatabase } from "./database.ts";
 
 /** Maximum number of ids in one row. Several pings share a row, which costs less than a row of each. */
 const IDS_PER_ROW = 250;
 /** Maximum number of rows. Further files are downloaded by their task. */
-const MAX_ROWS = 400;
+const MAX_ROWS = MAX_WAITING_PREFETCHES / IDS_PER_ROW;
 
 /** Ids of held files that wait for their download before the task, oldest first. Some may not need it any more. */
 export class PrefetchStorage {
