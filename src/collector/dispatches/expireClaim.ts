@@ -37,7 +37,7 @@ export function expireClaim(turn: CollectorTurn, dispatch: Dispatch): void {
     }),
   );
   // An open PRIORITY dispatch replaces the outbox entry of its files. This dispatch is deleted now.
-  if (alone.length > 0 && dispatch.queue === "PRIORITY") {
+  if (alone.length > 0 && (dispatch.queue === "PRIORITY" || dispatch.prefetch)) {
     storage.outbox.add([{ kind: "project_files", file_ids: alone.map(([fileId]) => fileId) }]);
   }
   finishAttempts(turn, { project: failed.map(({ after }) => after.file_id), failed, tally });

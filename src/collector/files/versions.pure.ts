@@ -502,7 +502,9 @@ export function interruptAttempt(file: FileVersions, version: number, nowMs: num
     ...fileError("internal", "The attempt was interrupted on our side."),
     at: nowMs,
   };
-  return withAttempts(file, open, {
+  // The read model shows the attempts of a held version.
+  const revision = open.state === "held" ? file.revision + 1 : file.revision;
+  return withAttempts({ ...file, revision }, open, {
     attempts,
     first_fault: tried.first_fault ?? interruption,
     steps: withStep(tried.steps, { at: nowMs, what: "attempt_interrupted", attempt: attempts, code: null }),
