@@ -31,6 +31,7 @@ export const eventSchema = z
     user_id: z.string().nullable(),
     status: eventStatusSchema,
     attempt_count: z.number().int(),
+    attempts_left: z.number().int().min(0),
     next_attempt_at: z.iso.datetime().nullable(),
     created_at: z.iso.datetime(),
     updated_at: z.iso.datetime(),

@@ -12,6 +12,7 @@ import {
   type EventWithAttempts,
 } from "./event.ts";
 import { FORGED, TEST } from "./forged.ts";
+import { MAX_ATTEMPTS } from "./schedule.pure.ts";
 import { withNames } from "../outcomes/body.ts";
 import { parseAttempts, parseEventBody } from "./storedEvent.pure.ts";
 
@@ -25,14 +26,21 @@ export interface EventRow {
   status: DeliveryStatus;
   attempts: string;
   attempt_count: number;
+  attempts_before: number;
   next_attempt_at: number | null;
   created_at: number;
   updated_at: number;
 }
 
 /** SQL for the columns of an event `d`. */
-export const EVENT_COLUMNS = `d.delivery_id, d.type, d.endpoint_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count,
+export const EVENT_COLUMNS = `d.delivery_id, d.type, d.endpoint_id, d.user_id, d.import_id, d.body, d.status, d.attempts, d.attempt_count, d.attempts_before,
     d.next_attempt_at, d.created_at, d.updated_at`;
+
+/** Returns how many attempts follow at most. An event that is due is attempted at least once. */
+function attemptsLeft({ status, attempt_count, attempts_before }: EventRow): number {
+  if (status === "delivered" || status === "failed") return 0;
+  return Math.max(1, MAX_ATTEMPTS - (attempt_count - attempts_before));
+}
 
 function eventOf(row: EventRow): Event {
   return {
@@ -43,6 +51,7 @@ function eventOf(row: EventRow): Event {
     user_id: row.user_id,
     status: visibleEventStatus(row.status),
     attempt_count: row.attempt_count,
+    attempts_left: attemptsLeft(row),
     next_attempt_at: row.next_attempt_at === null ? null : instantOf(row.next_attempt_at),
     created_at: instantOf(row.created_at),
     updated_at: instantOf(row.updated_at),

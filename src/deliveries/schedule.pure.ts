@@ -19,6 +19,8 @@ export const DELAYS_MS = [
   20 * HOUR_MS,
   24 * HOUR_MS,
 ];
+/** Maximum number of attempts in one schedule. */
+export const MAX_ATTEMPTS = DELAYS_MS.length + 1;
 /** Spreads attempts to receivers that failed together. It only shortens delays: the schedule is an upper bound. */
 export const JITTER = 0.1;
 /** Maximum delay of a queue message. A longer `Retry-After` is cut to it. */

@@ -161,8 +161,9 @@ const overview: Overview = {
   failures: [{ code: "callback_gone", files: 2 }],
   held: { files: 1, oldest_received_at: "2026-11-25T08:00:00.000Z" },
   usage: { files: 44, stored_bytes: 4_400_000 },
+  time_to_readable: { files: 38, median_in_seconds: 0.9 },
   imports: { running: 1 },
-  events: { pending: 0, retrying: 0, failed: 0 },
+  events: { pending: 0, retrying: 0, delivered: 12, failed: 0 },
 };
 
 const rideQuantities: Quantities = {
@@ -354,6 +355,7 @@ const event: Event = {
   user_id: names.user_id,
   status: "delivered",
   attempt_count: 1,
+  attempts_left: 0,
   next_attempt_at: null,
   created_at: "2026-11-25T08:00:09.000Z",
   updated_at: "2026-11-25T08:00:10.000Z",
@@ -410,6 +412,7 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     AcceptedPings: { accepted: 1, files: [{ file_id: HELD_FILE_ID, ...heldName, status: "held" }] },
     ImportAnswer: importAnswer,
     Import: completedImport,
+    RetriedImport: { ...completedImport, retried_files: 2, retried_at: "2026-11-25T09:00:00.000Z" },
     ImportPage: page(completedImport),
     ActivityFile: file,
     FilePage: page(file),

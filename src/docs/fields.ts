@@ -128,6 +128,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "PendingActivityEdit.exclude_from_training": "Edited value. Null without an edit.",
   received_at: "Time of the newest ping that was neither a duplicate nor superseded.",
   updated_at: "Time of the last change.",
+  retried_files: "Number of files that this request queued again.",
+  retried_at:
+    "Time of this request. With `import_id` and `updated_since`, `GET /api/files/` lists what has become of these files.",
   "Import.updated_at": "Time of the last change, also of the state of its event or plan request.",
   created_at: "Time of creation.",
   "ActivityFile.status":
@@ -337,6 +340,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   more_failures:
     "`true`: more files failed than are listed. `GET /api/files/` with `import_id` and `status=failed` lists all.",
   attempt_count: "Number of attempts to deliver the event.",
+  attempts_left:
+    "Maximum number of attempts that follow, if all of them fail. 0 when the event is delivered or failed.",
   endpoint_id: "Id of the endpoint. `ep_default` is your `event_url`.",
   "PartnerEvent.endpoint_id":
     "Id of the endpoint that receives the event. Null when no endpoint receives its type.",
@@ -445,6 +450,11 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "FailureCount.files": "Number of files.",
   "HeldFiles.files": "Number of files.",
   "OverviewEvents.pending": "Number of events that are not delivered and will be sent.",
+  time_to_readable: "Live rides of these days that were imported and not changed since.",
+  "TimeToReadable.files": "Number of these rides.",
+  median_in_seconds:
+    "Median time from the ping until the activities could be read, in seconds. Null without such a ride.",
+  "OverviewEvents.delivered": "Number of delivered events.",
   "OverviewEvents.failed": "Number of events for which no attempt follows.",
   retrying: "Number of pending events with at least one failed attempt.",
   running: "Number of running imports.",

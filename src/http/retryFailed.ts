@@ -5,7 +5,7 @@ import { spendFiles, rateLimited } from "./rateLimit.ts";
 
 /**
  * Queues failed files again. Each counts against the partner's limit of files, because each may send a request to a host.
- * Returns the response if no file was queued. `notRetryableDetail` is its detail if no file can be retried later either.
+ * Returns how many were queued, or the response if none was. `notRetryableDetail` is its detail if no file can be retried later either.
  */
 export async function retryFailed(
   c: RequestContext,
@@ -25,7 +25,7 @@ export async function retryFailed(
   const queued = await retryFiles(c.env, partner_id, which, count);
   if (queued === 0) return { ok: false as const, response: notRetryable(c, notRetryableDetail) };
   c.var.logFields.files = queued;
-  return { ok: true as const };
+  return { ok: true as const, queued };
 }
 
 function notRetryable(c: RequestContext, detail: string) {

@@ -53,3 +53,13 @@ export const importSchema = z
   })
   .openapi("Import");
 export type Import = z.infer<typeof importSchema>;
+
+/** Response to a retry of an import. */
+export const retriedImportSchema = z
+  .strictObject({
+    ...importSchema.shape,
+    retried_files: z.number().int().min(1),
+    retried_at: z.iso.datetime(),
+  })
+  .openapi("RetriedImport");
+export type RetriedImport = z.infer<typeof retriedImportSchema>;

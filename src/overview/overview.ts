@@ -22,8 +22,13 @@ export const overviewSchema = z
     failures: z.array(z.strictObject({ code: fileErrorCodeSchema, files: count }).openapi("FailureCount")),
     held: z.strictObject({ files: count, oldest_received_at: instant.nullable() }).openapi("HeldFiles"),
     usage: usageSchema,
+    time_to_readable: z
+      .strictObject({ files: count, median_in_seconds: z.number().min(0).nullable() })
+      .openapi("TimeToReadable"),
     imports: z.strictObject({ running: count }).openapi("OverviewImports"),
-    events: z.strictObject({ pending: count, retrying: count, failed: count }).openapi("OverviewEvents"),
+    events: z
+      .strictObject({ pending: count, retrying: count, delivered: count, failed: count })
+      .openapi("OverviewEvents"),
   })
   .openapi("Overview");
 export type Overview = z.infer<typeof overviewSchema>;

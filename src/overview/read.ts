@@ -1,3 +1,4 @@
+import { z } from "zod";
 import { HELD_FOR_MS, OVERVIEW_DAYS } from "../contract/limits.ts";
 import { listedId } from "../files/batches/listed.pure.ts";
 import { databaseFor, type Owner } from "../database/databases.ts";
@@ -6,7 +7,7 @@ import type { FileErrorCode } from "../files/errorCodes.ts";
 import type { FileStatus } from "../files/file.ts";
 import { READ_STATUS } from "../files/read.ts";
 import { readUsage } from "../usage/read.ts";
-import { instantOf } from "../database/rows.ts";
+import { instantOf, parseColumn } from "../database/rows.ts";
 import { MAX_COUNTED, type FilesByStatus, type Overview } from "./overview.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
@@ -21,6 +22,8 @@ interface FileCount {
   oldest: number;
   /** Number of listed files in all groups. */
   found: number;
+  /** JSON array: milliseconds from the ping of each of its live rides until it could be read. */
+  waits: string;
 }
 
 const noFiles = (): FilesByStatus => ({ held: 0, queued: 0, imported: 0, failed: 0, skipped: 0 });
@@ -65,14 +68,19 @@ export async function readOverview(
     ...filesByDay(files, firstDay),
     held: heldFiles(files),
     usage,
+    time_to_readable: timeToReadable(files, firstDay),
     imports: { running: imports?.running ?? 0 },
     events: {
       pending: events?.pending ?? 0,
       retrying: events?.retrying ?? 0,
+      delivered: events?.delivered ?? 0,
       failed: events?.failed ?? 0,
     },
   };
 }
+
+/** SQL condition: the last change of a file `f` made a live ride readable. Edits and redecoded files do not match. */
+const IMPORTED_LIVE = "f.status = 'imported' AND f.priority > 0 AND f.updated_batch = f.outcome_batch";
 
 async function countFiles(
   database: D1Database,
@@ -89,7 +97,8 @@ async function countFiles(
       )}
        SELECT f.received_at / ${DAY_MS} AS day, ${READ_STATUS} AS status,
          CASE WHEN f.status = 'failed' THEN f.error ->> 'code' END AS code, count(*) AS files,
-         min(f.received_at) AS oldest, (SELECT count(*) FROM found) AS found
+         min(f.received_at) AS oldest, (SELECT count(*) FROM found) AS found,
+         json_group_array(max(0, f.updated_at - f.received_at)) FILTER (WHERE ${IMPORTED_LIVE}) AS waits
        FROM newest n LEFT JOIN files f
          ON f.partner_id = ?1 AND f.file_id = n.file_id AND f.received_batch = n.batch_id
        GROUP BY 1, 2, 3`,
@@ -121,11 +130,12 @@ async function countEvents(database: D1Database, partnerId: string, since: numbe
       )}
        SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'failed'), 0) AS failed,
          coalesce(sum(status IN ('pending', 'waiting')), 0) AS pending,
-         coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying
+         coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying,
+         coalesce(sum(status = 'delivered'), 0) AS delivered
        FROM newest`,
     )
     .bind(partnerId, since, MAX_COUNTED.events)
-    .all<{ found: number; pending: number; retrying: number; failed: number }>();
+    .all<{ found: number; pending: number; retrying: number; delivered: number; failed: number }>();
 }
 
 /** Sums the files since `firstDay`: in total, by day, and the failed ones by code, the most frequent code first. */
@@ -154,6 +164,15 @@ function filesByDay(
       .map(([code, files]) => ({ code, files }))
       .sort((a, b) => b.files - a.files || (a.code < b.code ? -1 : 1)),
   };
+}
+
+const waitsColumn = z.array(z.number());
+
+/** Returns the median time from the ping of a live ride until it could be read, of the files received since `firstDay`. */
+function timeToReadable(counts: readonly FileCount[], firstDay: number): Overview["time_to_readable"] {
+  const waits = counts.flatMap((row) => (row.day < firstDay ? [] : parseColumn(waitsColumn, row.waits)));
+  const median = waits.sort((a, b) => a - b)[(waits.length - 1) >> 1];
+  return { files: waits.length, median_in_seconds: median === undefined ? null : median / 1000 };
 }
 
 function heldFiles(counts: readonly FileCount[]): Overview["held"] {

@@ -54,6 +54,7 @@ describe("events", () => {
       user_id: "u",
       status: "pending",
       attempt_count: 2,
+      attempts_left: 8,
       attempts: [
         { at: "2026-06-01T12:00:00.000Z", status: 500, milliseconds: 12, answer: "oops" },
         { at: "2026-06-01T12:00:05.000Z", status: null, milliseconds: 15_000, answer: null },

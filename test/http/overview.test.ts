@@ -63,7 +63,8 @@ test("the overview counts the last 14 days: files by day and status, failures by
     ],
     held: { files: 2, oldest_received_at: new Date(today - 29 * DAY_MS).toISOString() },
     imports: { running: 1 },
-    events: { pending: 1, retrying: 1, failed: 1 },
+    time_to_readable: { files: 0, median_in_seconds: null },
+    events: { pending: 1, retrying: 1, delivered: 1, failed: 1 },
   });
   expect(overview.days).toHaveLength(14);
   expect(overview.days.slice(-3)).toEqual([
@@ -71,6 +72,26 @@ test("the overview counts the last 14 days: files by day and status, failures by
     { day: dayOf(today - DAY_MS), held: 0, queued: 0, imported: 0, failed: 2, skipped: 1 },
     { day: dayOf(today), held: 0, queued: 0, imported: 1, failed: 1, skipped: 0 },
   ]);
+});
+
+test("the overview gives the median time from the ping of a live ride until it could be read", async () => {
+  const who = await newPartner();
+  const now = Date.now();
+  const names = { partnerId: who.partnerId, userId: "u", source: "watch" };
+  const seed = async (summaryId: string, seconds: number, columns: Record<string, string | number> = {}) =>
+    seedFile(
+      { ...names, summaryId },
+      { received_at: now - seconds * 1000, updated_at: now, outcome_batch: `b-${summaryId}`, ...columns },
+    );
+  for (const [summaryId, seconds] of [
+    ["1", 1],
+    ["2", 2],
+    ["3", 900],
+  ] as const)
+    await seed(summaryId, seconds, { updated_batch: `b-${summaryId}` });
+  await seed("of a history", 5_000, { updated_batch: "b-of a history", priority: 0 });
+  await seed("edited later", 5_000, { updated_batch: "another" });
+  expect(await overviewOf(who)).toMatchObject({ time_to_readable: { files: 3, median_in_seconds: 2 } });
 });
 
 const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);

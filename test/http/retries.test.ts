@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { HOST_RETRY_DELAYS_MS } from "../../src/contract/limits.ts";
 import { fileSchema } from "../../src/files/file.ts";
-import { importSchema } from "../../src/imports/import.ts";
+import { retriedImportSchema } from "../../src/imports/import.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { once, playOutside, type Answer } from "../support/outside.ts";
@@ -186,7 +186,7 @@ describe("retries count against the partner's limit of files", () => {
     expect(requests()).toBe(3);
     pass(30);
     const taken = await retry();
-    await answerOf(taken, 202, importSchema);
+    await answerOf(taken, 202, retriedImportSchema);
     expect(taken.headers.get("RateLimit")).toBe('"files";r=0;t=60');
     await settle(collector);
     expect(requests()).toBe(6);
@@ -269,8 +269,14 @@ describe("an import with failures", () => {
 
     host = once(rideFile());
     const retry = () => send(who, "POST", `/api/imports/${import_id}/retry/`);
-    expect(await answerOf(await retry(), 202, importSchema)).toMatchObject({ import_id });
+    const retried = await answerOf(await retry(), 202, retriedImportSchema);
+    expect(retried).toMatchObject({ import_id, retried_files: 2 });
     await settle(collector);
+    const changed = await read(
+      who,
+      `/api/files/?import_id=${import_id}&updated_since=${retried.retried_at}&status=imported`,
+    );
+    expect(changed["data"]).toHaveLength(1);
     await deliverEvent(who.partnerId, `evt_${import_id}`);
     expect(await read(who, `/api/imports/${import_id}/`)).toEqual({
       ...before,

@@ -48,6 +48,7 @@ describe("an event", () => {
         id,
         status: "pending",
         attempt_count: 10,
+        attempts_left: 10,
         attempts: [{ answer: "old" }],
       });
       expect(Date.parse(resent.updated_at)).toBeGreaterThan(NOON);
@@ -57,6 +58,7 @@ describe("an event", () => {
       expect(await read(who, `/api/events/${id}/`)).toMatchObject({
         status: "pending",
         attempt_count: 11,
+        attempts_left: 9,
         attempts: [{ answer: "old" }, { status: 500, answer: "busy" }],
       });
     }

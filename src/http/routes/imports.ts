@@ -1,7 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { cancelImport } from "../../imports/cancelImport.ts";
-import { importSchema, importStatusSchema } from "../../imports/import.ts";
+import { importSchema, importStatusSchema, retriedImportSchema } from "../../imports/import.ts";
 import * as read from "../../imports/read.ts";
+import { instantOf } from "../../database/rows.ts";
 import { nameText, userIdText } from "../../contract/text.ts";
 import { endpoint } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
@@ -95,7 +96,7 @@ const retryRoute = createRoute({
   responses: {
     202: {
       description: "The import. Its counts and status change as its files are imported or fail.",
-      content: { "application/json": { schema: importSchema } },
+      content: { "application/json": { schema: retriedImportSchema } },
     },
     ...readProblems,
     ...notFoundProblem,
@@ -108,11 +109,12 @@ export const retryImport = endpoint(retryRoute, async (c) => {
   const { partner } = c.var;
   const found = await read.readImport(c.env, partner, import_id);
   if (found === null) return notFound(c, "import");
+  const retried_at = instantOf(Date.now());
   const retried = await retryFailed(
     c,
     { import_id },
     "The import has no failed or skipped file that a retry can help. Read `error` of these files, and ping them again.",
   );
   if (!retried.ok) return retried.response;
-  return c.json(found, 202);
+  return c.json({ ...found, retried_files: retried.queued, retried_at }, 202);
 });
