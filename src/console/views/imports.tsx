@@ -1,17 +1,27 @@
-import { deliveryIdOfEvent } from "../../deliveries/ids.ts";
+import { useEffect, useRef } from "preact/hooks";
+import type { File } from "../../files/file.ts";
 import type { Import } from "../../imports/import.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
-import { counted, number, titled, localTime, NONE } from "../format.ts";
-import { useList, useLoad } from "../load.ts";
-import { FilterField, List, Table } from "../parts/list.tsx";
-import { Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
-import { addressOf, go, type Place } from "../router.ts";
+import { counted, number, NONE } from "../format.ts";
+import { useList, useLoad, type LoadedList } from "../load.ts";
+import { canRetry } from "../parts/advice.tsx";
 import { Confirmed } from "../parts/confirmed.tsx";
 import { DownloadReport } from "../parts/downloadReport.tsx";
+import { FailureGroups } from "../parts/failures.tsx";
+import { shownStatus } from "../parts/fileStatuses.ts";
+import { Id, UserLink } from "../parts/id.tsx";
 import { ImportFiles } from "../parts/importFiles.tsx";
 import { ImportWarnings } from "../parts/importWarnings.tsx";
+import { lasting } from "../parts/lasting.ts";
+import { FilterField, List, Table } from "../parts/list.tsx";
+import { usePace } from "../parts/pace.ts";
+import { Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { Progress } from "../parts/progress.tsx";
+import { RetryNote, useRetry, type Retry } from "../parts/retryImport.tsx";
+import { Stages } from "../parts/stages.tsx";
+import { When } from "../parts/when.tsx";
+import { addressOf, go, usePlace, type Place } from "../router.ts";
 
 const EVERY_MS = 2_000;
 /** Maximum number of missing files that the page lists. */
@@ -49,12 +59,16 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
             {rows.map((row) => (
               <tr key={row.import_id}>
                 <td>
-                  <a href={addressOf(["imports", row.import_id])}>{localTime(row.requested_at)}</a>
+                  <a href={addressOf(["imports", row.import_id])}>
+                    <When at={row.requested_at} isStill />
+                  </a>
                 </td>
                 <td>
                   <Status status={row.status} />
                 </td>
-                <td>{row.user_id}</td>
+                <td>
+                  <UserLink id={row.user_id} />
+                </td>
                 <td>{row.source}</td>
                 <td>
                   {row.files.total === 0 ? (
@@ -73,26 +87,46 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
   );
 }
 
+/** Returns whether files of the import are still in progress: of its task, or of a retry after it has completed. */
+function isInProgress(row: Import, queued: LoadedList<File>, retry: Retry): boolean {
+  return row.completed_at === null || retry.isRunning || (queued.rows ?? []).length > 0;
+}
+
 export function ImportView({ api, id }: { api: Api; id: string }) {
+  const status = shownStatus(usePlace().query["files"]);
   const path = `/api/imports/${encodeURIComponent(id)}/`;
-  const { value, problem, reload } = useLoad<Import>(
-    api,
-    path,
-    EVERY_MS,
-    (found) => found.completed_at === null,
-  );
+  const isBusy = useRef(true);
+  const polls = () => isBusy.current;
+  const filesOf = (query: Record<string, string>) => withQuery("/api/files/", { import_id: id, ...query });
+  const found = useLoad<Import>(api, path, EVERY_MS, polls);
+  const queued = useList<File>(api, filesOf({ status: "queued" }), EVERY_MS, polls);
+  const failed = useList<File>(api, filesOf({ status: "failed", limit: "200" }), EVERY_MS, polls);
+  const skipped = useList<File>(api, filesOf({ status: "skipped" }), EVERY_MS, polls);
+  const files = useList<File>(api, filesOf({ status }), EVERY_MS, polls);
+  const reload = async () => {
+    const lists = [queued, failed, skipped, files].filter(({ paused }) => !paused);
+    await Promise.all([found.reload(), ...lists.map(async (list) => list.reload())]);
+  };
+  const retry = useRetry(api, path, id, reload);
+  const { value, problem } = found;
+  isBusy.current = value === null || isInProgress(value, queued, retry);
+  // Reads everything once more when the work has ended: the lists may lack the last files.
+  const hasEnded = !isBusy.current;
+  useEffect(() => {
+    if (hasEnded) void reload();
+  }, [hasEnded]);
   if (value === null) {
     return (
       <>
         <Heading title="Import" />
-        {problem === null ? <Loading /> : <ProblemBox problem={problem} />}
+        {problem === null ? <Loading /> : <ProblemBox problem={problem} onRetry={found.reload} />}
       </>
     );
   }
-  const files = { api, path, row: value, everyMs: EVERY_MS, onRetry: reload };
+  const retryable = [...(failed.rows ?? []), ...(skipped.rows ?? [])].filter(canRetry).length;
   return (
     <>
-      <Heading title="Import">
+      <Heading title={`Import of ${counted(value.files.total, "file")}`} kind="Import">
         <DownloadReport api={api} path={path} name={id} />
       </Heading>
       <ProblemBox problem={problem} />
@@ -109,43 +143,88 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
           onDone={reload}
         />
       </div>
+      {value.completed_at === null && <PaceOf row={value} queued={queued.rows ?? []} />}
       {value.status === "cancelled" && value.completed_at === null && (
         <p class="note">
           The import is cancelled. Files that were being imported are finished first. Then the import
           completes.
         </p>
       )}
-      <Facts
-        facts={[
-          ["User", value.user_id],
-          ["Source", value.source],
-          ...countFacts(value),
-          ["Requested", localTime(value.requested_at)],
-          ["Completed", localTime(value.completed_at)],
-          ["Initial import", value.is_initial_import ? "yes" : "no"],
-          [
-            "Training plan",
-            value.training_plan === null ? NONE : <Status status={value.training_plan.status} />,
-          ],
-          [
-            "Event",
-            value.event === null ? (
-              NONE
-            ) : (
-              <a href={addressOf(["events", deliveryIdOfEvent(value.import_id)])}>
-                {value.event.status}, {counted(value.event.attempts, "attempt")}
-              </a>
-            ),
-          ],
-          ["Import id", <code key="id">{value.import_id}</code>],
-        ]}
-      />
+      {value.completed_at !== null && !retry.isRunning && (queued.rows ?? []).length > 0 && (
+        <p class="note">
+          {counted((queued.rows ?? []).length, "file")} of this import{" "}
+          {queued.loadMore === null ? "" : "or more "}
+          were retried and are in progress.
+        </p>
+      )}
+      <Stages row={value} />
       <ImportWarnings row={value} />
       <MissingFiles names={value.missing_summary_ids ?? []} />
-      {value.status === "cancelled" && <ImportFiles {...files} status="skipped" />}
-      <ImportFiles {...files} status="failed" />
+      <section>
+        <h2>Failures</h2>
+        <RetryNote retry={retry} />
+        {(retryable > 0 || retry.isSending) && (
+          <button
+            type="button"
+            disabled={retry.isSending || retry.isRunning}
+            onClick={() => void retry.send()}
+          >
+            {value.status === "cancelled"
+              ? "Retry failed and skipped files"
+              : failed.loadMore === null
+                ? `Retry ${counted(retryable, "failed file")}`
+                : "Retry failed files"}
+          </button>
+        )}
+        <FailureGroups list={failed} count={value.files.failed} />
+      </section>
+      <ImportFiles row={value} list={files} status={status} />
+      <Facts
+        facts={[
+          ["User", <UserLink key="user" id={value.user_id} />],
+          ["Source", value.source],
+          ["Requested", <When key="requested" at={value.requested_at} />],
+          ["Completed", <When key="completed" at={value.completed_at} />],
+          ["Initial import", value.is_initial_import ? "yes" : "no"],
+          [
+            "event_id",
+            value.event_id === null ? NONE : <Id key="event" id={value.event_id} what="event_id" />,
+          ],
+          ["Import id", <Id key="id" id={value.import_id} what="import id" />],
+        ]}
+      />
     </>
   );
+}
+
+/** How fast a running import is, how long it has run, and how long it will take if that can be known. */
+function PaceOf({ row, queued }: { row: Import; queued: readonly File[] }) {
+  const { filesPerSecond, stalledForMs } = usePace(row);
+  const nowMs = Date.now();
+  const waiting = queued.filter(
+    ({ next_attempt_at: at }) => at !== null && Date.parse(at) > nowMs + WAITING_FROM_MS,
+  );
+  const lastAttemptMs = Math.max(0, ...waiting.map(({ next_attempt_at: at }) => Date.parse(at ?? "")));
+  const leftMs = filesPerSecond === null ? null : (row.files.pending * 1_000) / filesPerSecond;
+  // Files that wait for a later attempt make the end unknown.
+  const isKnown = leftMs !== null && nowMs + leftMs > lastAttemptMs && row.files.pending > 0;
+  const parts = [
+    `Running for ${lasting(nowMs - Date.parse(row.requested_at))}`,
+    ...(filesPerSecond === null ? [] : [paceInWords(filesPerSecond)]),
+    ...(stalledForMs === null ? [] : [`no file finished in the last ${lasting(stalledForMs)}`]),
+    ...(isKnown ? [`about ${lasting(leftMs)} left at this pace`] : []),
+    ...(waiting.length === 0 ? [] : [`${counted(waiting.length, "file")} waiting for another attempt`]),
+  ];
+  return <p class="pace">{parts.join(" · ")}</p>;
+}
+
+/** An attempt that is due later than this makes its file wait. */
+const WAITING_FROM_MS = 5_000;
+
+function paceInWords(filesPerSecond: number): string {
+  return filesPerSecond >= 1
+    ? `${number(filesPerSecond, 1)} files per second`
+    : `${counted(Math.max(1, Math.round(filesPerSecond * 60)), "file")} per minute`;
 }
 
 /** Files that the task expected and no ping announced. */
@@ -168,10 +247,4 @@ function MissingFiles({ names }: { names: readonly string[] }) {
       {names.length > MISSING_SHOWN && <p class="soft">And {number(names.length - MISSING_SHOWN)} more.</p>}
     </section>
   );
-}
-
-function countFacts({
-  files: { total: _total, pending, ...outcomes },
-}: Import): [name: string, value: string][] {
-  return Object.entries({ ...outcomes, pending }).map(([name, files]) => [titled(name), number(files)]);
 }
