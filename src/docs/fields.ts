@@ -132,6 +132,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   retried_at:
     "Time of this request. With `import_id` and `updated_since`, `GET /api/files/` lists what has become of these files.",
   "Import.updated_at": "Time of the last change, also of the state of its event or plan request.",
+  "RetriedImport.updated_at": "Time of the last change, also of the state of its event or plan request.",
   created_at: "Time of creation.",
   "ActivityFile.status":
     "State of the newest version. `skipped`: its import was cancelled before the file was imported.",
@@ -152,6 +153,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   repeated: "`true`: an equal task had started this import before. See “Repeating a request” in the guide.",
   "ImportAnswer.warnings": IMPORT_WARNINGS,
   "Import.warnings": IMPORT_WARNINGS,
+  "RetriedImport.warnings": IMPORT_WARNINGS,
   "ImportCompletedData.warnings": `\`${NOTHING_HELD}\`: the import has no files, because nothing was held for this user and source. Else empty. Open list: codes may be added.`,
   held_under_other_source: `Present with the warning \`${NOTHING_HELD}\`: the user's other sources that had held files at the time of the task. Empty when no other source had any. Null when this is unknown, because a store did not respond in time or the user has more than ${MAX_OTHER_SOURCES} other sources.`,
   training_plan: "The request for a training plan. Null when no plan was requested.",
@@ -159,6 +161,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "Delivery of this import's completion event. Null until the event exists. A task without `event_id` has no event.",
   "ImportAnswer.status": IMPORT_STATUS,
   "Import.status": IMPORT_STATUS,
+  "RetriedImport.status": IMPORT_STATUS,
   "ImportCompletedData.status":
     "`cancelled` after a cancellation. Else `completed_with_failures` when a file failed, or `completed`.",
   "FilesByStatus.skipped": SKIPPED_FILES,

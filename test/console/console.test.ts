@@ -336,7 +336,10 @@ describe.skipIf(chromium === null)("The console", () => {
     await expect
       .poll(async () => {
         await page.clock.runFor(2_000);
-        return page.locator(`a[href="#/files/${files[0]?.file_id}"]`).count();
+        return page
+          .getByRole("list", { name: "Failures by error" })
+          .locator(`a[href="#/files/${files[0]?.file_id}"]`)
+          .count();
       })
       .toBe(1);
     await page.getByText("completed with failures", { exact: true }).waitFor();

@@ -68,6 +68,7 @@ describe.skipIf(chromium === null)("The console", () => {
     expect(status).toBe("cancelled");
     expect(completed_at).not.toBeNull();
     expect(files.skipped).toBeGreaterThan(0);
+    await page.getByRole("button", { name: `Skipped ${files.skipped}` }).click();
     const skipped = page.getByRole("region", { name: "Skipped files" });
     await expect.poll(async () => skipped.locator("tbody tr").count()).toBe(files.skipped);
     await page.getByText("No files failed.").waitFor();
