@@ -19,6 +19,7 @@ import {
 } from "../contract/limits.ts";
 import { IMPORT_COMPLETED } from "../endpoints/endpoint.ts";
 import { athleteFields } from "../fit/athlete.ts";
+import { EFFORT_SECONDS } from "../fit/bestEfforts.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { lapFields, lengthFields, setFields, type PartFields } from "../fit/partFields.ts";
 import { quantities } from "../fit/quantities.ts";
@@ -214,7 +215,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "Share of the timer time with power or heart rate readings, from 0 to 1. Null for the other bases, and for power that only the session states.",
   best_efforts:
     "Best averages by duration: lists in the order of `durations_in_seconds`. See “Training load and best efforts” in the guide.",
-  durations_in_seconds: "Durations of the efforts: 5 s, 30 s, 1, 5, 10, 20 and 60 min.",
+  durations_in_seconds: `Durations of the efforts: always ${EFFORT_SECONDS.join(", ")}.`,
   "BestEfforts.power_in_watts":
     "Best average power of each duration. Null for a duration without one. The list is null without power readings.",
   "BestEfforts.heart_rate_in_beats_per_minute":

@@ -40,7 +40,7 @@ import {
 import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
 import { DEVELOPER_PREFIX, STREAM_DESCRIPTIONS, STREAM_KEYS } from "../activities/activity.ts";
 import { FILE_ERROR_CODES, RETRY_CAN_HELP } from "../files/errorCodes.ts";
-import { MAX_MISSING_SHARE } from "../fit/bestEfforts.ts";
+import { EFFORT_SECONDS, MAX_MISSING_SHARE } from "../fit/bestEfforts.ts";
 import { SPORT_NAMES, SUB_SPORT_NAMES } from "../fit/index.ts";
 import { GAP_SECONDS } from "../fit/recordRuns.ts";
 import { LOAD_PER_MET_HOUR, MIN_COVERAGE, TRIMP_EXPONENT, TRIMP_FACTOR } from "../fit/trainingLoad.ts";
@@ -606,7 +606,7 @@ ${table(
   ],
 )}
 <p><code>coverage</code> is the share of the timer time with power or heart rate. Readings that cover less than ${MIN_COVERAGE * 100} % are no basis.</p>
-<p><code>best_efforts</code> are the best averages over 5 and 30 seconds and 1, 5, 10, 20 and 60 minutes. They are computed second by second, also over pauses. A reading holds until the next one, for at most ${GAP_SECONDS} seconds, and never into a pause.
+<p><code>best_efforts</code> are the best averages over ${EFFORT_SECONDS.map((seconds) => inWords(seconds * 1000)).join(", ")}. They are computed second by second, also over pauses. A reading holds until the next one, for at most ${GAP_SECONDS} seconds, and never into a pause.
 An effort may lack readings for ${MAX_MISSING_SHARE * 100} % of its seconds: power and speed count as 0 in them, and the heart rate as the one before. So a power or a speed is never too high because of a gap. In a pool the speed comes from the lengths, and a duration shorter than the fastest length has none.</p>
 <h3 id="rr-intervals">Beat-to-beat intervals</h3>
 <p>Some devices record the time between two heartbeats (R-R interval). An activity with such intervals has <code>has_rr_intervals: true</code>.</p>

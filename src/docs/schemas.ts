@@ -22,6 +22,7 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   ActivityPage: "A page of activities. With `include_deleted` also activities that were removed.",
   ActivityWithParts: `One session of a file, with its details: ${DETAILS}.`,
   Athlete: "The athlete as the device knew them, from its settings when the activity was recorded.",
+  BestEfforts: "Best averages of an activity, in lists with one number for each duration.",
   CadenceZones: "Time in zones of cadence, and their bounds.",
   CompletedImportStatus: `Result of a completed import. ${CLOSED_LIST}`,
   DeletedEndpoint: "An endpoint that was deleted.",
@@ -106,6 +107,8 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   RemovedFile: "A file that was deleted.",
   RetriedImport: "An import, with the number of its files that were queued again.",
   RejectedPing: "A ping that was rejected. Returned only for `Prefer: handling=lenient`.",
+  TrainingLoad: "How demanding an activity was, and what that was computed from.",
+  TrainingLoadBasis: `What a training load was computed from. ${OPEN_LIST}`,
   RrIntervals:
     "Beat-to-beat intervals of an activity, in two lists of equal length. The lists are empty for an activity without intervals.",
   RrSource: `FIT message that contains beat-to-beat intervals. ${CLOSED_LIST}`,

@@ -26,8 +26,9 @@ export const MAX_MISSING_SHARE = 0.1;
 const STRETCH_END_SECONDS = LONGEST_EFFORT_SECONDS * MAX_MISSING_SHARE;
 /** Longest time that a heart rate counts in the histogram. Some devices record once a minute. */
 const HISTOGRAM_HOLD_SECONDS = 60;
-/** Seconds between two searches. */
-const BLOCK_SECONDS = 2048;
+/** Seconds that a tracker keeps, at first and at most. */
+const MIN_KEPT_SECONDS = 256;
+const MAX_KEPT_SECONDS = LONGEST_EFFORT_SECONDS + 2048;
 /** Maximum number of seconds of all efforts of a file: 38 days of three quantities. Later ones do not count. */
 const MAX_SECONDS = 10_000_000;
 
@@ -52,11 +53,13 @@ export class EffortTracker {
   /** Start of a pause after the held reading. */
   private heldUntil = Infinity;
   /** Sums over the seconds of the stretch up to each second, and the number of seconds with a reading. */
-  private sums = NOTHING;
-  private counts = NOTHING_COUNTED;
+  private sums = new Float64Array(1);
+  private counts = new Int32Array(1);
   private length = 0;
   private searched = 0;
   private highest = 0;
+  /** The last reading that holds for at least a second. */
+  private counted = 0;
   private readonly best = new Float64Array(EFFORT_SECONDS.length).fill(-1);
 
   private readonly budget: EffortBudget;
@@ -69,8 +72,8 @@ export class EffortTracker {
     this.histogram = histogram;
   }
 
-  /** Forgets all readings. */
-  restart(): void {
+  /** Forgets all readings. The activity had only readings of 0 since `zeroFrom`, up to `time`; NaN without any. */
+  restart(zeroFrom: number, time: number): void {
     this.seconds = 0;
     this.held = NaN;
     this.heldFrom = NaN;
@@ -78,14 +81,18 @@ export class EffortTracker {
     this.best.fill(-1);
     this.histogram?.clear();
     this.startStretch();
+    this.addSeconds(zeroFrom, time, 0);
   }
 
   /** Adds a reading. Times never decrease. */
   add(time: number, reading: number): void {
     const second = Math.floor(time);
-    if (second > this.heldFrom) this.holdUntil(second);
-    else if (this.heldFrom === this.heldFrom) return;
-    if (second !== second) return;
+    if (second !== second || second < this.heldFrom) return;
+    if (this.held === this.held) {
+      // The first reading of a second counts.
+      if (second === this.heldFrom) return;
+      this.holdUntil(second);
+    }
     this.heldFrom = second;
     this.held = reading;
     this.heldUntil = Infinity;
@@ -96,7 +103,7 @@ export class EffortTracker {
     if (time < this.heldUntil) this.heldUntil = time;
   }
 
-  /** Adds seconds that all have the same reading, such as a length of a pool. Use it instead of `add`. */
+  /** Adds seconds that all have the same reading, such as a length of a pool. `add` may follow at their end. */
   addSeconds(from: number, to: number, reading: number): void {
     const start = Math.max(Math.floor(from), this.heldFrom >= 0 ? this.heldFrom : 0);
     const end = Math.floor(to);
@@ -104,6 +111,7 @@ export class EffortTracker {
     if (start > this.heldFrom) this.append(this.heldFrom, start, 0, 0);
     this.append(start, end, end - start, reading);
     this.heldFrom = end;
+    this.held = NaN;
   }
 
   /** Counts the last reading, which holds for a second, and searches the rest. */
@@ -141,7 +149,8 @@ export class EffortTracker {
       this.search();
       this.startStretch();
     } else {
-      const filling = this.keepsMissing ? reading : 0;
+      if (withReading > 0) this.counted = reading;
+      const filling = this.keepsMissing ? this.counted : 0;
       for (let i = 0; i < missing; i++) this.appendSecond(filling, 0);
     }
   }
@@ -156,9 +165,10 @@ export class EffortTracker {
 
   /** Searches the seconds so far, and keeps only those that a later effort can contain. */
   private makeRoom(): void {
-    if (this.sums === NOTHING) {
-      this.sums = new Float64Array(LONGEST_EFFORT_SECONDS + BLOCK_SECONDS);
-      this.counts = new Int32Array(LONGEST_EFFORT_SECONDS + BLOCK_SECONDS);
+    if (this.sums.length < MAX_KEPT_SECONDS) {
+      const seconds = Math.min(MAX_KEPT_SECONDS, Math.max(MIN_KEPT_SECONDS, 2 * this.sums.length));
+      this.sums = enlarged(this.sums, new Float64Array(seconds));
+      this.counts = enlarged(this.counts, new Int32Array(seconds));
       return;
     }
     this.search();
@@ -205,5 +215,7 @@ export class EffortTracker {
   }
 }
 
-const NOTHING = new Float64Array(1);
-const NOTHING_COUNTED = new Int32Array(1);
+function enlarged<T extends Float64Array | Int32Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
+}

@@ -1,4 +1,4 @@
-import { DISTANCE, HEART_RATE, POWER, SPEED } from "./columns.ts";
+import { HEART_RATE, POWER, SPEED } from "./columns.ts";
 import {
   EFFORT_DECIMALS,
   EFFORT_SECONDS,
@@ -62,15 +62,11 @@ export class Efforts {
     this.speed.stop(time);
   }
 
-  /** Forgets the readings of a column. */
-  restart(column: number): void {
-    if (column === HEART_RATE) this.heartRate.restart();
-    if (column === POWER) this.power.restart();
-    if (column === SPEED || column === DISTANCE) {
-      if (this.lengths.length === 0) this.speed.restart();
-      this.heldDistance = NaN;
-      this.heldDistanceFrom = NaN;
-    }
+  /** Forgets the readings of a column, except that they were 0 since `zeroFrom` up to `time`; NaN without any. */
+  restart(column: number, zeroFrom: number, time: number): void {
+    if (column === HEART_RATE) this.heartRate.restart(NaN, time);
+    if (column === POWER) this.power.restart(zeroFrom, time);
+    if (column === SPEED && this.lengths.length === 0) this.speed.restart(zeroFrom, time);
   }
 
   finish(): void {

@@ -82,6 +82,8 @@ export class Totals {
   private readonly isNotZero: Uint8Array;
   /** Held seconds at the first reading of 0 of a column that replaces another. */
   private readonly zeroSince: Float64Array;
+  /** Time of that reading. */
+  private readonly zeroFrom: Float64Array;
   private readonly power: NormalizedPower | null;
   readonly efforts: Efforts;
   private readonly sumsSpeed: boolean;
@@ -130,6 +132,7 @@ export class Totals {
     this.firsts = new Float64Array(readerCounts.length).fill(NaN);
     this.isNotZero = new Uint8Array(readerCounts.length);
     this.zeroSince = new Float64Array(readerCounts.length).fill(NaN);
+    this.zeroFrom = new Float64Array(readerCounts.length).fill(NaN);
     this.power = options.normalizesPower ? new NormalizedPower() : null;
     this.sumsSpeed = summed.includes(SPEED);
     this.sumsAltitude = summed.includes(ALTITUDE);
@@ -142,8 +145,8 @@ export class Totals {
   }
 
   add(time: number, row: Float64Array): void {
-    if (this.missing.length > 0) this.noteFirstReadings(row, this.missing);
-    if (row[row.length - LISTED_MARK] === 1) this.noteFirstReadings(row, this.missingListed);
+    if (this.missing.length > 0) this.noteFirstReadings(time, row, this.missing);
+    if (row[row.length - LISTED_MARK] === 1) this.noteFirstReadings(time, row, this.missingListed);
     if (this.rows > 0) {
       let duration = time - this.heldFrom;
       if (!(duration >= 0 && duration <= GAP_SECONDS && time <= this.nextPause)) {
@@ -227,18 +230,21 @@ export class Totals {
     return developer === undefined ? reading : converted(reading, developer.conversion);
   }
 
-  private noteFirstReadings(row: Float64Array, missing: number[]): void {
+  private noteFirstReadings(time: number, row: Float64Array, missing: number[]): void {
     for (let i = missing.length - 1; i >= 0; i--) {
       const column = missing[i] ?? 0;
       const reading = row[column] ?? NaN;
       if (reading !== reading) continue;
       if (Number.isNaN(this.firsts[column])) this.firsts[column] = reading;
       if (reading === 0 && this.replacesColumn[column] !== NOTHING) {
-        if (Number.isNaN(this.zeroSince[column])) this.zeroSince[column] = this.heldSeconds;
+        if (Number.isNaN(this.zeroSince[column])) {
+          this.zeroSince[column] = this.heldSeconds;
+          this.zeroFrom[column] = time;
+        }
         continue;
       }
       this.isNotZero[column] = 1;
-      const unneeded = this.replaceSource(column);
+      const unneeded = this.replaceSource(column, time);
       missing.splice(i, 1);
       if (unneeded !== NOTHING) this.readerCounts[unneeded] = (this.readerCounts[unneeded] ?? 1) - 1;
     }
@@ -249,7 +255,7 @@ export class Totals {
    * the native field first, then developer fields in their order, as in `sourceOf`. Sums start again, because the new
    * source had no earlier reading other than 0. Returns the column whose readings are no longer needed.
    */
-  private replaceSource(column: number): number {
+  private replaceSource(column: number, time: number): number {
     const standard = column < STANDARD_KEYS.length ? column : (this.replacesColumn[column] ?? NOTHING);
     if (standard === NOTHING || this.isSummed[standard] === 0) return column;
     const source = this.sources[standard] ?? standard;
@@ -266,7 +272,7 @@ export class Totals {
       this.averagedSources[index] = column;
       this.restartAverage(index, held, zeroSeconds);
     }
-    if (standard !== DISTANCE || this.tracksDistance) this.efforts.restart(standard);
+    this.efforts.restart(standard, this.zeroFrom[column] ?? NaN, time);
     if (standard === POWER) {
       this.heldPower = held;
       this.power?.restart();
