@@ -373,3 +373,15 @@ CREATE TABLE deleted_files (
 ) WITHOUT ROWID;
 
 CREATE INDEX deleted_files_by_age ON deleted_files (before_version);
+
+-- The newest settings of partners. A change is stored here before it is published to KV, which requests read. A partner has
+-- no row before its first change.
+CREATE TABLE partner_settings (
+  partner_id         TEXT NOT NULL PRIMARY KEY,
+  revision           INTEGER NOT NULL,              -- of settings
+  settings           TEXT NOT NULL,                 -- JSON, the value in KV: also digests of keys, and webhook secrets
+  published_revision INTEGER NOT NULL DEFAULT -1,   -- revision that was last written to KV
+  publishing_until   INTEGER                        -- end of a publisher's exclusive claim
+) WITHOUT ROWID;
+
+CREATE INDEX partner_settings_unpublished ON partner_settings (partner_id) WHERE published_revision <> revision;

@@ -34,6 +34,10 @@ export interface RequestFields {
   key_id?: string;
   /** The existing partner that a request without a valid key named. Any caller can name one. */
   claimed_partner_id?: string;
+  /** What the partner changed itself: its keys, its endpoints or its settings. Absent if nothing was changed. */
+  change?: SelfServiceChange;
+  /** The key or endpoint that was changed. */
+  changed_id?: string;
   /** The import that a task started. For a repeated task, the existing import. */
   import_id?: string;
   /** Number of files of a task, of pings, or of the retry of an import. */
@@ -48,6 +52,16 @@ export interface RequestFields {
    */
   fault?: FaultName;
 }
+
+export type SelfServiceChange =
+  | "key_created"
+  | "key_deleted"
+  | "settings_changed"
+  | "endpoint_created"
+  | "endpoint_changed"
+  | "endpoint_deleted"
+  | "endpoint_recovered"
+  | "endpoint_secret_rotated";
 
 /** One delivery of a queue message that names files to import. */
 export type DispatchLine = {
@@ -156,6 +170,8 @@ export interface SweepCounts {
   deliveries?: number;
   /** Events that were sent again for an endpoint's recovery, and events that failed because they were held too long. */
   recovered_events?: number;
+  /** Partners whose changed settings waited for a publisher. */
+  partner_settings?: number;
   /** Partners whose outcomes waited although no call had announced them. */
   unreported_outcomes?: number;
   erasures?: number;

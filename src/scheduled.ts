@@ -14,6 +14,7 @@ import { runActs } from "./operator/act/act.ts";
 import { sendJobs } from "./operator/jobs/consume.ts";
 import { sweepFinishedJobs } from "./operator/jobs/sweep.ts";
 import { sweepOutcomes } from "./outcomes/sweep.ts";
+import { sweepSettings } from "./partners/sweep.ts";
 import { sweepSources } from "./sources/sweep.ts";
 import { publishDatabaseSizes, type DatabaseSize } from "./usage/databaseSizes.ts";
 import { sweepUsage } from "./usage/sweep.ts";
@@ -37,6 +38,7 @@ const SPARE_STATEMENTS = 100;
 const SWEEPS: readonly Sweep[] = [
   { name: "deliveries", run: sweepDeliveries, statements: 50 },
   { name: "recovered_events", run: sweepRecoveries, statements: 50 },
+  { name: "partner_settings", run: sweepSettings, statements: 50 },
   { name: "unreported_outcomes", run: sweepOutcomes },
   { name: "expired_erasures", run: sweepExpiredErasures },
   { name: "expired_deletions", run: sweepExpiredDeletions },

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { DATABASE_NAME } from "../database/databases.ts";
+import { DATABASE_NAME, type NamedDatabase } from "../database/databases.ts";
 import { cloudflareFor, type Cloudflare } from "./cloudflare.ts";
 import { refusalOf, refuse, unusedState, type Refusal } from "./commandLine.ts";
 import { hasLocalStores, openLocalStores, retryWhileLocked } from "./localState.ts";
@@ -76,7 +76,12 @@ export async function localDatabases(state: string): Promise<OpenDatabases | Ref
 async function openLocalDatabases(state: string): Promise<OpenDatabases | Refusal> {
   const stores = await openLocalStores(state);
   if (!stores.ok) return stores;
-  const all = stores.databases.map(({ name, database }): Database => ({
+  return { ok: true, all: databasesOf(stores.databases), close: async () => stores.close() };
+}
+
+/** Returns the databases of an opened state folder. */
+export function databasesOf(opened: readonly NamedDatabase[]): Database[] {
+  return opened.map(({ name, database }) => ({
     name,
     run: async (sql, ...values) => {
       const statement = database.prepare(sql).bind(...values);
@@ -87,7 +92,6 @@ async function openLocalDatabases(state: string): Promise<OpenDatabases | Refusa
       return meta.size_after;
     },
   }));
-  return { ok: true, all, close: async () => stores.close() };
 }
 
 /** Returns no row for a database without tables: a partner was created in the folder, but no service has started. */

@@ -1,6 +1,7 @@
 import { FIRST_DATABASE } from "../database/databases.ts";
 import { randomId } from "../identifiers.ts";
-import { digestOf, newAuthKey, newWebhookSecret, type Partner } from "../partners/partner.ts";
+import { newKey } from "../partners/rotate.ts";
+import { newAuthKey, newWebhookSecret, type Partner } from "../partners/partner.ts";
 
 /** A new partner's credentials, shown once. */
 export interface Credentials {
@@ -51,7 +52,9 @@ export function partnerWith(
     status: "active",
     created_at: now.toISOString(),
     database: settings.database,
-    keys: [{ key_id: `key_${randomId()}`, digest: digestOf(auth_key), ...validity }],
+    revision: 0,
+    self_service_locked: false,
+    keys: [newKey(auth_key, {}, now)],
     event_url: settings.event_url,
     webhook_secrets: [{ secret_id: `secret_${randomId()}`, secret: webhook_secret, ...validity }],
     callback_hosts: settings.callback_hosts,

@@ -44,8 +44,10 @@ export const COMMANDS = new Map<string, Command>([
   ["rotate-key", { parameters: ["partner_id"], flags: ["overlap"], run: withPartner(runRotateKey) }],
   ["revoke-key", { parameters: ["partner_id", "key_id"], flags: [], run: withPartner(runRevokeKey) }],
   ["rotate-secret", { parameters: ["partner_id"], flags: ["overlap"], run: withPartner(runRotateSecret) }],
-  ["suspend", { parameters: ["partner_id"], flags: [], run: withPartner(suspend) }],
-  ["resume", { parameters: ["partner_id"], flags: [], run: withPartner(resume) }],
+  ["suspend", { parameters: ["partner_id"], flags: [], run: withPartner(changing(suspended)) }],
+  ["resume", { parameters: ["partner_id"], flags: [], run: withPartner(changing(resumed)) }],
+  ["lock", { parameters: ["partner_id"], flags: [], run: withPartner(changing(locked(true))) }],
+  ["unlock", { parameters: ["partner_id"], flags: [], run: withPartner(changing(locked(false))) }],
   ["remove", { parameters: ["partner_id"], flags: [], run: withPartner(removePartner) }],
 ]);
 
@@ -101,7 +103,8 @@ async function create(stores: Stores, request: Request, now: Date): Promise<Comm
     },
     now,
   );
-  await registry.write(partner);
+  const created = await registry.change(partner, () => ({ ok: true, partner }));
+  if (!created.ok) return created;
   const lines = [
     `Partner-Id:      ${credentials.partner_id}`,
     `Key:             ${credentials.auth_key}`,
@@ -182,8 +185,8 @@ async function set(
   { registry }: Stores,
   request: Request,
   now: Date,
-): Promise<CommandOutput> {
-  return store(registry, { ...partner, ...changedSettings(partner, request) }, now);
+): Promise<CommandOutput | Refusal> {
+  return change(registry, partner, (newest) => ({ ...newest, ...changedSettings(newest, request) }), now);
 }
 
 async function runRotateKey(
@@ -191,10 +194,12 @@ async function runRotateKey(
   { registry }: Stores,
   request: Request,
   now: Date,
-): Promise<CommandOutput> {
+): Promise<CommandOutput | Refusal> {
   const authKey = newAuthKey();
-  const rotated = rotateKey(partner, authKey, request.overlapMs, now);
-  await registry.write(rotated.partner);
+  const rotated = await rotate(registry, partner, (newest) =>
+    rotateKey(newest, authKey, request.overlapMs, now),
+  );
+  if (!rotated.ok) return rotated;
   return {
     ok: true,
     json: {
@@ -216,10 +221,12 @@ async function runRotateSecret(
   { registry }: Stores,
   request: Request,
   now: Date,
-): Promise<CommandOutput> {
+): Promise<CommandOutput | Refusal> {
   const secret = newWebhookSecret();
-  const rotated = rotateSecret(partner, secret, request.overlapMs, now);
-  await registry.write(rotated.partner);
+  const rotated = await rotate(registry, partner, (newest) =>
+    rotateSecret(newest, secret, request.overlapMs, now),
+  );
+  if (!rotated.ok) return rotated;
   return {
     ok: true,
     json: {
@@ -236,11 +243,25 @@ async function runRotateSecret(
   };
 }
 
-function expiryLines({ old }: Rotated, what: "key" | "secret", remote: boolean): string[] {
+/** Stores a rotation, and returns its result. */
+async function rotate(
+  registry: Registry,
+  partner: Partner,
+  rotation: (newest: Partner) => Rotated,
+): Promise<({ ok: true } & Rotated) | Refusal> {
+  let rotated = rotation(partner);
+  const changed = await registry.change(partner, (newest) => {
+    rotated = rotation(newest);
+    return { ok: true, partner: rotated.partner };
+  });
+  return changed.ok ? { ok: true, ...rotated } : changed;
+}
+
+function expiryLines({ old }: Pick<Rotated, "old">, what: "key" | "secret", remote: boolean): string[] {
   const lines = old.map(({ id, expires_at }) => `${id} stays valid until ${expires_at}.`);
   if (old.length === 0) lines.push(`No older ${what} is valid.`);
   lines.push(`The new ${what} is shown only once.`);
-  if (remote) lines.push("The change takes effect within a minute.");
+  if (remote) lines.push("The change takes effect everywhere within 90 seconds.");
   return lines;
 }
 
@@ -250,35 +271,32 @@ async function runRevokeKey(
   request: Request,
   now: Date,
 ): Promise<CommandOutput | Refusal> {
-  const remaining = revokeKey(partner, request.keyId, now);
-  if (remaining === null)
-    return refuse(
-      `The partner ${request.partnerId} has no valid key ${request.keyId}. npm run partner -- show ${request.partnerId} lists the key ids.`,
-    );
-  const output = await store(registry, remaining, now);
-  if (unexpired(remaining.keys, now.getTime()).length > 0) return output;
+  const changed = await registry.change(partner, (newest) => {
+    const remaining = revokeKey(newest, request.keyId, now);
+    return remaining === null
+      ? refuse(
+          `The partner ${request.partnerId} has no valid key ${request.keyId}. npm run partner -- show ${request.partnerId} lists the key ids.`,
+        )
+      : { ok: true, partner: remaining };
+  });
+  if (!changed.ok) return changed;
+  const output = outputOf(changed.partner, now);
+  if (unexpired(changed.partner.keys, now.getTime()).length > 0) return output;
   return {
     ...output,
     text: `${output.text}\nThe partner has no valid key now. npm run partner -- rotate-key ${request.partnerId} creates one.`,
   };
 }
 
-async function suspend(
-  partner: Partner,
-  { registry }: Stores,
-  _request: Request,
-  now: Date,
-): Promise<CommandOutput> {
-  return store(registry, suspended(partner, now), now);
+/** Returns the edit that locks or unlocks what a partner changes itself. */
+function locked(self_service_locked: boolean) {
+  return (partner: Partner): Partner => ({ ...partner, self_service_locked });
 }
 
-async function resume(
-  partner: Partner,
-  { registry }: Stores,
-  _request: Request,
-  now: Date,
-): Promise<CommandOutput> {
-  return store(registry, resumed(partner), now);
+/** Returns the action of a command that only changes the partner. */
+function changing(edit: (newest: Partner, now: Date) => Partner): PartnerAction {
+  return async (partner, { registry }, _request, now) =>
+    change(registry, partner, (newest) => edit(newest, now), now);
 }
 
 type Settings = Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits" | "quotas">;
@@ -303,10 +321,15 @@ function changedSettings(settings: Settings, request: Request): Settings {
   };
 }
 
-/** Stores the partner and returns its settings. */
-async function store(registry: Registry, partner: Partner, now: Date): Promise<CommandOutput> {
-  await registry.write(partner);
-  return outputOf(partner, now);
+/** Changes the partner and returns its settings. */
+async function change(
+  registry: Registry,
+  partner: Partner,
+  edit: (newest: Partner) => Partner,
+  now: Date,
+): Promise<CommandOutput | Refusal> {
+  const changed = await registry.change(partner, (newest) => ({ ok: true, partner: edit(newest) }));
+  return changed.ok ? outputOf(changed.partner, now) : changed;
 }
 
 function operatorView(partner: Partner, now: Date) {

@@ -1,24 +1,36 @@
-import { chunksOf } from "../concurrency/chunksOf.ts";
 import { z } from "zod";
-import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
+import { chunksOf } from "../concurrency/chunksOf.ts";
+import { wait } from "../concurrency/wait.ts";
+import { fieldsOf } from "../database/parse.ts";
+import { changePartner, newerOf, type Changed, type Edit } from "../partners/change.ts";
+import { partnerKey, type Partner } from "../partners/partner.ts";
+import { CLAIM_MS, deleteSettings, parsePartner, readStored, type Run } from "../partners/write.ts";
 import { usageKey } from "../usage/usage.ts";
 import { cloudflareFor, type Cloudflare } from "./cloudflare.ts";
-import type { Refusal } from "./commandLine.ts";
-import { openLocalStores, retryWhileLocked } from "./localState.ts";
+import { CommandFault, refuse, type Refusal } from "./commandLine.ts";
+import { databasesOf, remoteDatabases, type Database } from "./databases.ts";
+import { openLocalStores, retryWhileLocked, type LocalStores } from "./localState.ts";
 import type { Target } from "./target.ts";
 
 /** Prefix of the KV keys of partners. */
 const PREFIX = partnerKey("");
 /** Maximum number of keys of one bulk read. */
 const KEYS_PER_READ = 100;
+/** Pause before a partner is removed again whose settings are being published. */
+const PUBLISHER_WAIT_MS = 1_000;
 
-/** The partners in KV: in a state folder, or of the deployed service. */
+/** The partners of a service: in a state folder, or of the deployed service. Changes go the same way as those of the API. */
 export interface Registry {
   ok: true;
+  /** Returns the newest settings of a partner in KV. Null for a partner that KV does not have. */
   read(partnerId: string): Promise<Partner | null>;
+  /** Returns all partners in KV. */
   list(): Promise<Partner[]>;
-  write(partner: Partner): Promise<void>;
-  remove(partnerId: string): Promise<void>;
+  /** Returns the partners with settings in a database, also those that KV lacks. */
+  listStored(): Promise<Partner[]>;
+  /** Changes a partner. `edit` gets its newest settings: of its row, or those given if it has none or an older one. */
+  change(partner: Partner, edit: Edit<Refusal>): Promise<Changed | Refusal>;
+  remove(partner: Pick<Partner, "partner_id" | "database">): Promise<void>;
   /** Removes the published usage of a partner. */
   removeUsage(partnerId: string): Promise<void>;
   close(): Promise<void>;
@@ -29,39 +41,121 @@ export async function registryAt(target: Target): Promise<Registry | Refusal> {
   return target.remote ? remoteRegistry(cloudflareFor(target.environment)) : localRegistry(target.state);
 }
 
-/** Opens the registry of a state folder. A service that runs on it sees every change. */
-export async function localRegistry(state: string): Promise<Registry | Refusal> {
-  const stores = await openLocalStores(state);
-  if (!stores.ok) return stores;
-  const { partners } = stores;
-  const read = async (key: string) => {
-    const stored: unknown = await retryWhileLocked(async () => partners.get(key, "json"));
-    return stored === null ? null : partnerSchema.parse(stored);
+/** The registry's KV namespace. */
+interface Namespace {
+  get(key: string): Promise<string | null>;
+  /** Returns all values whose keys have the prefix. */
+  list(prefix: string): Promise<string[]>;
+  put(key: string, value: string): Promise<void>;
+  delete(key: string): Promise<void>;
+}
+
+const FIND_TABLE = "SELECT 1 FROM sqlite_master WHERE name = 'partner_settings'";
+
+function registryOver(
+  kv: Namespace,
+  databases: () => Promise<readonly Database[]>,
+  close: () => Promise<void>,
+): Registry {
+  const readPublished = async (partnerId: string) => {
+    const value = await kv.get(partnerKey(partnerId));
+    return value === null ? null : parsePartner(value);
+  };
+  /** Returns the statements of a database. Null without tables: the partner was created before the first start of a service. */
+  const runIn = async (name: string): Promise<Run | null> => {
+    const database = (await databases()).find((known) => known.name === name);
+    if (database === undefined)
+      throw new CommandFault(`wrangler.toml does not declare the database ${name}.`);
+    if ((await database.run(FIND_TABLE)).length === 0) return null;
+    return async (sql, ...values) => database.run(sql, ...values);
+  };
+  const storedOf = async ({ partner_id, database }: Pick<Partner, "partner_id" | "database">) => {
+    const run = await runIn(database);
+    return run === null ? null : readStored(run, partner_id);
   };
   return {
     ok: true,
-    close: async () => stores.close(),
-    read: async (partnerId) => read(partnerKey(partnerId)),
-    list: async () => {
+    close,
+    read: async (partnerId) => {
+      const published = await readPublished(partnerId);
+      return published === null ? null : newerOf(published, await storedOf(published));
+    },
+    list: async () => (await kv.list(PREFIX)).map(parsePartner),
+    listStored: async () => {
       const found: Partner[] = [];
-      let cursor: string | null = null;
-      do {
-        const page: KVNamespaceListResult<unknown> = await retryWhileLocked(async () =>
-          partners.list({ prefix: PREFIX, cursor }),
-        );
-        for (const { name } of page.keys) {
-          const partner = await read(name);
-          if (partner !== null) found.push(partner);
-        }
-        cursor = page.list_complete ? null : page.cursor;
-      } while (cursor !== null);
+      for (const database of await databases()) {
+        if ((await database.run(FIND_TABLE)).length === 0) continue;
+        const rows = await database.run("SELECT settings FROM partner_settings ORDER BY partner_id");
+        found.push(...rows.map((row) => parsePartner(String(fieldsOf(row)["settings"]))));
+      }
       return found;
     },
-    write: async (partner) =>
-      retryWhileLocked(async () => partners.put(partnerKey(partner.partner_id), JSON.stringify(partner))),
-    remove: async (partnerId) => retryWhileLocked(async () => partners.delete(partnerKey(partnerId))),
-    removeUsage: async (partnerId) => retryWhileLocked(async () => partners.delete(usageKey(partnerId))),
+    change: async (partner, edit) => {
+      const run = await runIn(partner.database);
+      const publish = async (partnerId: string, settings: string) => kv.put(partnerKey(partnerId), settings);
+      if (run === null) {
+        const edited = edit(partner);
+        if (!edited.ok) return edited;
+        await publish(partner.partner_id, JSON.stringify(edited.partner));
+        return { ...edited, inForceAt: Date.now() };
+      }
+      const changed = await changePartner({ run, readPublished, publish }, partner, edit);
+      return !changed.ok && "code" in changed
+        ? refuse(`Other changes of ${partner.partner_id} came first. Run the command again.`)
+        : changed;
+    },
+    remove: async (partner) => {
+      const run = await runIn(partner.database);
+      const deadline = Date.now() + 2 * CLAIM_MS;
+      while (run !== null && !(await deleteSettings(run, partner.partner_id))) {
+        if (Date.now() > deadline) {
+          throw new CommandFault(
+            `Settings of ${partner.partner_id} are still being published. Run the command again.`,
+          );
+        }
+        await wait(PUBLISHER_WAIT_MS);
+      }
+      await kv.delete(partnerKey(partner.partner_id));
+    },
+    removeUsage: async (partnerId) => kv.delete(usageKey(partnerId)),
   };
+}
+
+/** Opens the registry of a state folder. A service that runs on it sees every change. */
+export async function localRegistry(state: string): Promise<Registry | Refusal> {
+  const stores = await openLocalStores(state);
+  return stores.ok ? registryOfStores(stores) : stores;
+}
+
+/** Returns the registry of an opened state folder. Closing it closes the folder's stores. */
+export function registryOfStores(stores: LocalStores): Registry {
+  const { partners, databases } = stores;
+  const get = async (key: string) => retryWhileLocked(async () => partners.get(key, "text"));
+  const all = databasesOf(databases);
+  return registryOver(
+    {
+      get,
+      list: async (prefix) => {
+        const found: string[] = [];
+        let cursor: string | null = null;
+        do {
+          const page: KVNamespaceListResult<unknown> = await retryWhileLocked(async () =>
+            partners.list({ prefix, cursor }),
+          );
+          for (const { name } of page.keys) {
+            const value = await get(name);
+            if (value !== null) found.push(value);
+          }
+          cursor = page.list_complete ? null : page.cursor;
+        } while (cursor !== null);
+        return found;
+      },
+      put: async (key, value) => retryWhileLocked(async () => partners.put(key, value)),
+      delete: async (key) => retryWhileLocked(async () => partners.delete(key)),
+    },
+    async () => all,
+    async () => stores.close(),
+  );
 }
 
 const namespaceSchema = z.looseObject({ namespace_id: z.string() });
@@ -75,44 +169,37 @@ export function remoteRegistry(cloudflare: Cloudflare): Registry {
     return `/storage/kv/namespaces/${namespace_id}/${rest}`;
   };
   const valueAt = async (key: string) => below(`values/${encodeURIComponent(key)}`);
-  const partnerOf = (text: string) => partnerSchema.parse(JSON.parse(text));
-  return {
-    ok: true,
-    close: async () => {},
-    read: async (partnerId) => {
-      const text = await cloudflare.text("GET", await valueAt(partnerKey(partnerId)));
-      return text === null ? null : partnerOf(text);
+  return registryOver(
+    {
+      get: async (key) => cloudflare.text("GET", await valueAt(key)),
+      list: async (prefix) => {
+        const keys: string[] = [];
+        let cursor: string | null = "";
+        while (cursor !== null) {
+          const query = `keys?prefix=${encodeURIComponent(prefix)}&cursor=${encodeURIComponent(cursor)}`;
+          const page = await cloudflare.page("GET", await below(query));
+          keys.push(...namesSchema.parse(page.result).map(({ name }) => name));
+          ({ cursor } = page);
+        }
+        const found: string[] = [];
+        for (const chunk of chunksOf(keys, KEYS_PER_READ)) {
+          const answer = await cloudflare.result("POST", await below("bulk/get"), { body: { keys: chunk } });
+          const { values } = valuesSchema.parse(answer);
+          found.push(...chunk.flatMap((key) => (typeof values[key] === "string" ? [values[key]] : [])));
+        }
+        return found;
+      },
+      put: async (key, value) => {
+        await cloudflare.result("PUT", await valueAt(key), {
+          body: value,
+          headers: { "Content-Type": "text/plain" },
+        });
+      },
+      delete: async (key) => {
+        await cloudflare.result("DELETE", await valueAt(key));
+      },
     },
-    list: async () => {
-      const keys: string[] = [];
-      let cursor: string | null = "";
-      while (cursor !== null) {
-        const query = `keys?prefix=${encodeURIComponent(PREFIX)}&cursor=${encodeURIComponent(cursor)}`;
-        const page = await cloudflare.page("GET", await below(query));
-        keys.push(...namesSchema.parse(page.result).map(({ name }) => name));
-        ({ cursor } = page);
-      }
-      const found: Partner[] = [];
-      for (const chunk of chunksOf(keys, KEYS_PER_READ)) {
-        const answer = await cloudflare.result("POST", await below("bulk/get"), { body: { keys: chunk } });
-        const { values } = valuesSchema.parse(answer);
-        found.push(
-          ...chunk.flatMap((key) => (typeof values[key] === "string" ? [partnerOf(values[key])] : [])),
-        );
-      }
-      return found;
-    },
-    write: async (partner) => {
-      await cloudflare.result("PUT", await valueAt(partnerKey(partner.partner_id)), {
-        body: JSON.stringify(partner),
-        headers: { "Content-Type": "text/plain" },
-      });
-    },
-    remove: async (partnerId) => {
-      await cloudflare.result("DELETE", await valueAt(partnerKey(partnerId)));
-    },
-    removeUsage: async (partnerId) => {
-      await cloudflare.result("DELETE", await valueAt(usageKey(partnerId)));
-    },
-  };
+    async () => (await remoteDatabases(cloudflare)).all,
+    async () => {},
+  );
 }

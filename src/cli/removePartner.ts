@@ -67,7 +67,13 @@ export async function removePartner(
     if (!found.ok) return found;
     const { database } = found;
     const stopped = suspended(partner, now);
-    if (stopped.suspended_at !== partner.suspended_at) await registry.write(stopped);
+    if (stopped.suspended_at !== partner.suspended_at) {
+      const changed = await registry.change(partner, (newest) => ({
+        ok: true,
+        partner: suspended(newest, now),
+      }));
+      if (!changed.ok) return changed;
+    }
     let users = await eraseUsers(database, partner_id, USERS, now);
     let pending = pendingSchema.parse(await database.run(PENDING, partner_id))[0].users;
     if (users === 0 && pending === 0) users = await eraseUsers(database, partner_id, LEFT_OVER, now);
@@ -82,7 +88,7 @@ export async function removePartner(
     await database.run(DELETE_JOBS, partner_id);
     await database.run(NOTE_REMOVAL, partner_id, now.getTime());
     await registry.removeUsage(partner_id);
-    await registry.remove(partner_id);
+    await registry.remove(partner);
     return {
       ok: true,
       json: { partner_id, status: "removed" },

@@ -5,6 +5,7 @@ import { refuse, ROOT, systemCode, type Refusal } from "./commandLine.ts";
 import { readCommit } from "./commit.ts";
 import { demoPartner, type DemoPartner } from "./demo/demoPartner.ts";
 import { applyMigrations, loadWrangler, openLocalStores } from "./localState.ts";
+import { registryOfStores } from "./registries.ts";
 import { LOCAL_CLOCK_MS } from "./target.ts";
 import { endLeftRuntimes, listeningRuntimeEnded } from "./runtimeProcesses.ts";
 import { ServiceLog } from "./serviceLog.ts";
@@ -104,7 +105,9 @@ async function prepareStores(
     if (!stores.ok) return stores;
     for (const { database } of stores.databases) await applyMigrations(database);
     const demo =
-      demoEventUrl === null ? null : await demoPartner(state, stores.partners, demoEventUrl, new Date());
+      demoEventUrl === null
+        ? null
+        : await demoPartner(state, registryOfStores(stores), demoEventUrl, new Date());
     await stores.close();
     return { ok: true, demo };
   } catch (fault) {

@@ -110,6 +110,18 @@ export const ENDPOINT_DAYS = 14;
 export const MAX_WEBHOOK_SECRETS = 5;
 /** Time for which older secrets stay valid after a rotation, in hours. A day includes working hours in every time zone. */
 export const OVERLAP_HOURS = { default: 24, max: 720 } as const;
+/** Time for which KV caches a partner's settings at a location: its minimum. */
+export const SETTINGS_CACHED_FOR_MS = 30_000;
+/** Time from a change of a partner until every isolate uses it: the delay of KV, and that cache. */
+export const SETTINGS_SPREAD_FOR_MS = MINUTE_MS + SETTINGS_CACHED_FOR_MS;
+/** Maximum number of valid keys of a partner. A request is compared with each. */
+export const MAX_KEYS = 10;
+/** Maximum time for which a key with an end is valid. */
+export const KEY_ENDS_WITHIN_MS = 3_653 * DAY_MS;
+/** Maximum number of callback hosts of a partner, which each download is compared with. */
+export const MAX_CALLBACK_HOSTS = 50;
+/** Maximum number of sources in a partner's order of sources. */
+export const MAX_ORDERED_SOURCES = 50;
 /** Number of days that an overview covers. */
 export const OVERVIEW_DAYS = 14;
 

@@ -17,13 +17,16 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   conflicting_credentials:
     "A header was sent under its own name and in its `HTTP_` spelling, with different values. Send only one of them.",
   unauthorized:
-    "Check `Partner-Id` and the key. The response is the same for an unknown partner and for a wrong, expired or revoked key. A new key may take a minute to work.",
+    "Check `Partner-Id` and the key. The response is the same for an unknown partner and for a wrong, expired or revoked key. A new key may take a minute and a half to work.",
   https_required:
     "Send the request to the `https://` address. The key was sent over the network unencrypted: ask us for a new key. A local service accepts plain `http` on a loopback host, such as `localhost`.",
   partner_suspended: `Contact us. Accepted files and events wait until you are active again. Held files still expire after ${inWords(HELD_FOR_MS)}.`,
   insufficient_scope: "Send the request with a key that permits it.",
   quota_exceeded:
     "You store as many files or bytes as your quota allows. `GET /api/partner/` shows your quotas and usage. Delete users that you no longer need here, or ask us for a higher quota. Then send the request again.",
+  read_only_key: "Send the request with a key of the scope `full`.",
+  self_service_locked:
+    "We have locked your keys, endpoints and settings. `GET /api/partner/` shows the lock. Ask us to make the change, or to end the lock.",
   not_found:
     "Check the id and the path. The response is the same for an unknown resource and for one of another partner.",
   not_retryable:
@@ -33,6 +36,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   import_completed: "No action is needed. To remove the imported files, delete them.",
   no_event_url: "Create an endpoint with `POST /api/endpoints/`, or ask us to set your `event_url`.",
   too_many_endpoints: "Change or delete one of your endpoints.",
+  too_many_keys: "Delete a key that you no longer use.",
+  last_key: "Create another key with the scope `full` first, then delete this one with it.",
   too_many_secrets:
     "Wait until one of the older secrets expires, or rotate with `overlap_in_hours` 0, which ends them at once.",
   endpoint_on_hold: "End the hold of the endpoint. This also sends the events that were held.",

@@ -20,6 +20,7 @@ import {
 import { OUTCOMES_REPORTED, outcomesEventSchema } from "../outcomes/event.ts";
 import { IMPORT_CANCELLED, USER_ERASED } from "../endpoints/endpoint.ts";
 import type { AppEnv } from "../http/context.ts";
+import { onlyReads } from "../http/permission.ts";
 import { problemDocument, PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { REQUEST_EXAMPLES, SCHEMA_EXAMPLES } from "./examples.ts";
 import { FIELDS } from "./fields.ts";
@@ -131,6 +132,7 @@ export function describe(app: App, deprecations: readonly Deprecation[] = DEPREC
       const name = `${method.toUpperCase()} ${path}`;
       const words = OPERATIONS[name];
       if (operation === undefined || words === undefined) continue;
+      if (!onlyReads(method.toUpperCase(), path)) documentReadOnlyKey(operation);
       enrich(operation, words);
       const deprecation = deprecations.find((each) => each.operation === name);
       if (deprecation !== undefined) deprecate(operation, deprecation);
@@ -242,6 +244,18 @@ function deprecate(operation: OperationObject, { since, sunset }: Deprecation): 
   for (const [, response] of responsesOf(operation)) {
     response.headers = { ...response.headers, ...DEPRECATION_HEADERS };
   }
+}
+
+/** Adds the problem of a key that only reads to an operation that writes. */
+function documentReadOnlyKey(operation: OperationObject): void {
+  const [, response] = responsesOf(operation).find(([status]) => status === "403") ?? [];
+  const media = response?.content?.["application/problem+json"];
+  if (response === undefined || media === undefined) return;
+  const example = { $ref: "#/components/examples/read_only_key" };
+  const content = {
+    "application/problem+json": { ...media, examples: { ...media.examples, read_only_key: example } },
+  };
+  operation.responses = { ...operation.responses, 403: { ...response, content } };
 }
 
 function enrich(operation: OperationObject, { tag, ...words }: Operation): void {

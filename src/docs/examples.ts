@@ -20,6 +20,7 @@ import type { Task } from "../imports/task.ts";
 import type { OutcomesEvent } from "../outcomes/event.ts";
 import type { Overview } from "../overview/overview.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
+import type { PartnerWithUsage } from "../partners/settings.ts";
 import type { Ping } from "../pings/ping.ts";
 import type { User, UserWithSources } from "../users/user.ts";
 
@@ -87,6 +88,17 @@ export const REQUEST_EXAMPLES = {
   changeEndpoint: { hold: { summary: "Stop events for a while", value: { on_hold: true } } },
   recoverEndpoint: { day: { summary: "Events of a day", value: { since: "2026-11-25T00:00:00Z" } } },
   rotateEndpointSecret: { rotation: { summary: "A day for the change", value: { overlap_in_hours: 24 } } },
+  createKey: {
+    rotation: { summary: "A key that replaces an older one", value: { label: "server 2027" } },
+    read: {
+      summary: "A key that only reads, for a year",
+      value: { label: "dashboard", scope: "read", expires_at: "2027-11-25T00:00:00Z" },
+    },
+  },
+  patchPartner: {
+    hosts: { summary: "Only one host", value: { callback_hosts: ["files.partner.example"] } },
+    sources: { summary: "Prefer the head unit", value: { source_order: ["head-unit", "watch"] } },
+  },
   patchFile: { name: { summary: "A new name", value: { activity_name: "Sunday ride" } } },
   patchActivity: {
     sport: { summary: "Another sport", value: { sport: "running", sub_sport: "trail" } },
@@ -365,6 +377,31 @@ const eventWithAttempts: EventWithAttempts = {
   attempts: [{ at: "2026-11-25T08:00:10.000Z", status: 204, milliseconds: 84, answer: "" }],
 };
 
+const settings: PartnerWithUsage = {
+  partner_id: "acme",
+  name: "Acme Watches",
+  status: "active",
+  created_at: "2026-11-01T08:00:00.000Z",
+  self_service_locked: false,
+  keys: [
+    {
+      key_id: "key_w9z5n1r6x3",
+      label: null,
+      scope: "full",
+      created_at: "2026-11-01T08:00:00.000Z",
+      expires_at: null,
+    },
+  ],
+  event_url: "https://partner.example/events",
+  webhook_secrets: [{ secret_id: "b8d2hj7f8m", created_at: "2026-11-01T08:00:00.000Z", expires_at: null }],
+  callback_hosts: ["files.partner.example"],
+  source_order: [],
+  prefetch_held: false,
+  limits: DEFAULT_LIMITS,
+  quotas: DEFAULT_QUOTAS,
+  usage: { files: 44, stored_bytes: 4_400_000 },
+};
+
 const anEndpoint: Endpoint = {
   endpoint_id: ENDPOINT_ID,
   url: ENDPOINT_URL,
@@ -462,22 +499,21 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     RemovedFile: { file_id: file.file_id, deleted_at: "2026-11-25T09:00:00.000Z" },
     RemovedActivity: { activity_id: activity.activity_id, deleted_at: "2026-11-25T09:00:00.000Z" },
     DeletedUser: { user_id: names.user_id, status: "deleting" },
-    PartnerSettings: {
-      partner_id: "acme",
-      name: "Acme Watches",
-      status: "active",
-      created_at: "2026-11-01T08:00:00.000Z",
-      keys: [{ key_id: "w9z5n1r6x3", created_at: "2026-11-01T08:00:00.000Z", expires_at: null }],
-      event_url: "https://partner.example/events",
-      webhook_secrets: [
-        { secret_id: "b8d2hj7f8m", created_at: "2026-11-01T08:00:00.000Z", expires_at: null },
-      ],
-      callback_hosts: ["files.partner.example"],
-      source_order: [],
-      prefetch_held: false,
-      limits: DEFAULT_LIMITS,
-      quotas: DEFAULT_QUOTAS,
-      usage: { files: 44, stored_bytes: 4_400_000 },
+    PartnerSettings: settings,
+    ChangedPartner: { ...settings, in_force_at: "2026-11-25T08:01:30.000Z" },
+    CreatedKey: {
+      key_id: "key_4m7x0q2kd9",
+      label: "dashboard",
+      scope: "read",
+      created_at: "2026-11-25T08:00:00.000Z",
+      expires_at: "2027-11-25T00:00:00.000Z",
+      auth_key: "aep_examplekeyexamplekeyexamplekeyexamplekeyexa",
+      in_force_at: "2026-11-25T08:01:30.000Z",
+    },
+    DeletedKey: {
+      key_id: "key_w9z5n1r6x3",
+      status: "deleted",
+      in_force_at: "2026-11-25T08:01:30.000Z",
     },
     Health: {
       status: "ok",

@@ -6,7 +6,9 @@ import {
   ERASURE_KEPT_FOR_MS,
   FAILURES_IN_EVENT,
   HELD_FOR_MS,
+  MAX_CALLBACK_HOSTS,
   MAX_EXPECTED_IDS,
+  MAX_ORDERED_SOURCES,
   MAX_OTHER_SOURCES,
   OUTCOMES_IN_EVENT,
   MAX_PINGS,
@@ -411,17 +413,33 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "DeletedFile.status": "Always `deleting`.",
   deleted_at: "Time of the removal. The row's id is all that is kept of it.",
 
+  // Keys
+  auth_key: "The key. It is not shown again.",
+  in_force_at:
+    "Time from which every request uses the change. Some requests use it before. If a store of the service is down, it may take longer.",
+  "DeletedKey.status": "Always `deleted`.",
+  "NewKey.label": `Your name for the key. Null or missing for none.`,
+  "NewKey.scope": "`full` or `read`. Without it, `full`.",
+  "NewKey.expires_at": "RFC 3339 time from which the key is rejected. Null or missing for no end.",
+  "path.key_id": "Id of a key: `key_id` in `GET /api/partner/`.",
+
   // The partner
   partner_id: "Your partner id.",
   name: "Your name. Null when none is set.",
   keys: "Your valid keys, without the keys themselves.",
   key_id: "Id of the key.",
+  label: "Your name for the key. Null when it has none.",
+  scope: "`full`, or `read` for a key that only reads.",
+  self_service_locked:
+    "`true`: we have locked your keys, endpoints and settings, and you cannot change them over the API. Else `false`.",
   expires_at: "Time at which the key or secret expires. Null when it does not expire.",
   event_url: "URL that events are sent to. Null when no URL is set: then no event is sent.",
   webhook_secrets: "Your valid webhook secrets, without the secrets themselves.",
   secret_id: "Id of the secret.",
   callback_hosts:
     "Hosts from which files may be downloaded, such as `files.example.com`. Empty: any public host.",
+  "PartnerChanges.callback_hosts": `Hosts from which files may be downloaded, at most ${MAX_CALLBACK_HOSTS}. Replaces the list. Empty: any public host.`,
+  "PartnerChanges.source_order": `Your sources, the preferred one first, at most ${MAX_ORDERED_SOURCES}. Replaces the list.`,
   source_order:
     "Your sources in the order in which you prefer their recordings, such as `watch` before `phone`. Sources that are not listed come after them.",
   prefetch_held:

@@ -12,12 +12,16 @@ import {
   IMPORTS_KEPT,
   KEPT_URL_FOR_MS,
   MAX_EDIT_BODY_BYTES,
+  MAX_CALLBACK_HOSTS,
   MAX_EXPECTED_IDS,
   MAX_FILE_BYTES,
   MAX_INLINE_BYTES,
   MAX_JSON_BODY_BYTES,
   MAX_JSON_VALUES,
   MAX_NAME_CHARACTERS,
+  MAX_KEYS,
+  SETTINGS_SPREAD_FOR_MS,
+  MAX_ORDERED_SOURCES,
   MAX_PINGS,
   MAX_REDIRECTS,
   MAX_RETRIED_FILES,
@@ -222,6 +226,9 @@ function limitRows(): [what: string, most: string][] {
       `${inDigits(DEFAULT_QUOTAS.files)} files and ${inBytes(DEFAULT_QUOTAS.stored_bytes)}, unless agreed otherwise`,
     ],
     ["Test events", `${inDigits(TEST_EVENTS_A_DAY)} in 24 hours`],
+    ["Valid keys", inDigits(MAX_KEYS)],
+    ["<code>callback_hosts</code>", inDigits(MAX_CALLBACK_HOSTS)],
+    ["<code>source_order</code>", inDigits(MAX_ORDERED_SOURCES)],
     ["Valid secrets of an endpoint", inDigits(MAX_WEBHOOK_SECRETS)],
   ];
 }
@@ -229,7 +236,7 @@ function limitRows(): [what: string, most: string][] {
 function statusRows(): string[][] {
   return [
     ["200", "The request succeeded.", "Not needed."],
-    ["201", "An endpoint or a secret was created.", "No: it would create another one."],
+    ["201", "An endpoint, a key or a secret was created.", "No: it would create another one."],
     ["202", "The request was accepted and stored durably.", "Not needed, and harmless."],
     ["400", "The request is invalid. <code>errors</code> lists the faults.", "After you correct it."],
     [
@@ -239,8 +246,8 @@ function statusRows(): string[][] {
     ],
     [
       "403",
-      "You are suspended, your quota is used up, or the request used plain <code>http</code>.",
-      "Over <code>https</code>. If a quota is used up, after you delete users. If you are suspended, contact us.",
+      "You are suspended, your quota is used up, your key only reads, your settings are locked, or the request used plain <code>http</code>.",
+      "Over <code>https</code>, or with a key of the scope <code>full</code>. If a quota is used up, after you delete users. If you are suspended, contact us.",
     ],
     [
       "404",
@@ -657,6 +664,32 @@ hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail add
 <code>eu</code>, <code>us</code> or <code>fedramp</code>, or null for no jurisdiction. It does not change.</p>`,
     },
     {
+      id: "self-service",
+      title: "Keys and settings",
+      html: `
+<p>You create and delete your keys yourself. The key is shown once, in this response:</p>
+${listing(post("/api/keys/", { label: "server 2027" }), "Creating a key with curl", "create-key")}
+<p>You can have ${MAX_KEYS} valid keys. A key may have a <code>label</code>, an end (<code>expires_at</code>), and a <code>scope</code>:</p>
+<ul>
+<li><code>full</code>: every request.</li>
+<li><code>read</code>: only requests that change nothing: GET and HEAD, and the <a href="#inspectFile">inspection of a file</a>. Other requests get 403 <a href="#problem-read_only_key"><code>read_only_key</code></a>. Use it for dashboards and analyses.</li>
+</ul>
+<p><strong>Rotating a key.</strong> Create a key, wait until <code>in_force_at</code>, switch your programs to it, then delete the old key with the new one:</p>
+${listing(curl("/api/keys/$KEY_ID/", "-X DELETE"), "Deleting a key with curl", "delete-key")}
+<ul>
+<li><strong>When a change is in force.</strong> Every location of our network stores your settings for a short time. From <code>in_force_at</code> on, at most ${inWords(SETTINGS_SPREAD_FOR_MS)} after the change, every request uses the change. Until then a new key may get 401, and a deleted key still works. A deleted key cannot change keys and settings from the moment of its deletion.
+<code>GET /api/partner/</code> shows a change at once.</li>
+<li><strong>Several changes at the same time</strong> are all kept. In the rare case of 409 <a href="#problem-changed_meanwhile"><code>changed_meanwhile</code></a> nothing was changed: send the request again.</li>
+<li><strong>A lost response.</strong> The key of a lost response cannot be shown again. Find it in <code>GET /api/partner/</code> by its label and its time, delete it, and create another one. An <code>Idempotency-Key</code> has no effect here, because responses with keys are never stored.</li>
+<li><strong>The last key.</strong> The last valid key of the scope <code>full</code> cannot be deleted (409 <a href="#problem-last_key"><code>last_key</code></a>). If your only such key ends, ask us for another one.</li>
+<li><strong>A lock.</strong> We can lock your keys, endpoints and settings, for example after a key has leaked. Changes then get 403 <a href="#problem-self_service_locked"><code>self_service_locked</code></a>. All other requests work as before.</li>
+</ul>
+<p><a href="#patchPartner"><code>PATCH /api/partner/</code></a> changes your settings <code>callback_hosts</code>, <code>source_order</code> and <code>prefetch_held</code>:</p>
+${listing(patch("/api/partner/", { source_order: ["head-unit", "watch"] }), "Changing the settings with curl", "settings")}
+<p><code>callback_hosts</code> also protects you: if you list your hosts, nobody can make the service download from others with your key.
+<a href="#events">Endpoints</a> and their secrets are changed with <a href="#createEndpoint"><code>/api/endpoints/</code></a>. Limits, quotas and your <code>event_url</code> are changed by us.</p>`,
+    },
+    {
       id: "going-live",
       title: "Going live",
       html: `
@@ -678,7 +711,7 @@ It sends a live ping, a history with its task, an overwrite, a duplicate and edi
 <li>Your receiver verifies signatures, responds before it processes an event, and recognizes repeated events. It responded with 2xx to the event of <code>POST /api/events/test/</code>.</li>
 <li>A person checks files with status <code>failed</code>.</li>
 <li>When you delete a user in your system, you also delete the user here.</li>
-<li>You can rotate keys without an outage: we give you a second key, you switch to it, and we revoke the first. A revoked key stops working within about a minute.</li>
+<li>You can rotate keys without an outage, as <a href="#self-service">Keys and settings</a> shows.</li>
 </ul>`,
     },
     { id: "problems", title: "Problems", html: problemTable() },

@@ -3,6 +3,7 @@ import {
   ENDPOINT_DAYS,
   EVENTS_HELD_FOR_MS,
   MAX_ENDPOINTS,
+  MAX_KEYS,
   MAX_WEBHOOK_SECRETS,
   MAX_RETRIED_FILES,
   MAX_RR_INTERVALS,
@@ -265,7 +266,26 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getPartner",
     tag: "Service",
     description:
-      "Returns the ids of your valid keys and secrets, your limits, your quotas and how much of them you use.",
+      "Returns your settings, the ids of your valid keys and secrets, your limits, your quotas and how much of them you use. A change appears at once, also before it is in force.",
+  },
+  "PATCH /api/partner/": {
+    operationId: "patchPartner",
+    tag: "Service",
+    description:
+      "Changes the fields that the body contains. `in_force_at` says when every request uses the change. Other settings are changed by us.",
+  },
+  "POST /api/keys/": {
+    operationId: "createKey",
+    tag: "Service",
+    description:
+      `Creates a key, at most ${MAX_KEYS} at the same time. Store \`auth_key\`: it is not shown again. A new key may get 401 until \`in_force_at\`. ` +
+      "The request has no `Idempotency-Key`, because a key is not stored. If the response was lost, delete the key that you do not know.",
+  },
+  "DELETE /api/keys/{key_id}/": {
+    operationId: "deleteKey",
+    tag: "Service",
+    description:
+      "Deletes a key, also the one of this request. Requests with it get 401 from `in_force_at` on. It can no longer change keys and settings at once. The last valid key of the scope `full` cannot be deleted.",
   },
   "POST /api/fit/inspect/": {
     operationId: "inspectFile",

@@ -21,6 +21,7 @@ import { announceDeprecations } from "./deprecations.ts";
 import { isSchemaFault } from "../schema/schema.ts";
 import { limitPlanner } from "./plannerAccess.ts";
 import { isProgrammingError } from "./programmingError.ts";
+import { requirePermission } from "./permission.ts";
 import { limitRequests } from "./rateLimit.ts";
 import { logRequests } from "./logRequests.ts";
 import { requireHttps, sendStrictTransportSecurity } from "./transport.ts";
@@ -56,7 +57,8 @@ import { getImport, listImports, postCancel, retryImport } from "./routes/import
 import { inspectFile } from "./routes/inspect.ts";
 import { getReport } from "./routes/report.ts";
 import { getOverview } from "./routes/overview.ts";
-import { getPartner } from "./routes/partner.ts";
+import { createKey, deleteKey } from "./routes/keys.ts";
+import { getPartner, patchPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
 import { PLANNER_TOKEN_PATH, postPlannerToken } from "./routes/planner.ts";
 import { postTask } from "./routes/tasks.ts";
@@ -111,7 +113,15 @@ export const app = new OpenAPIHono<AppEnv>({
 
 app.use(logRequests, announceDeprecations(), sendStrictTransportSecurity, requireHttps);
 app.use(rejectUnknownRoutes);
-app.use("/api/*", requireSchema, authenticate, requireDatabase, limitRequests, limitPlanner);
+app.use(
+  "/api/*",
+  requireSchema,
+  authenticate,
+  requireDatabase,
+  limitRequests,
+  limitPlanner,
+  requirePermission,
+);
 
 app.openapiRoutes([
   postPings,
@@ -149,6 +159,9 @@ app.openapiRoutes([
   deleteUser,
   getOverview,
   getPartner,
+  patchPartner,
+  createKey,
+  deleteKey,
   inspectFile,
   getHealth,
 ]);

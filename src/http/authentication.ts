@@ -1,13 +1,15 @@
-import { validKeyId, PARTNER_ID, type Partner } from "../partners/partner.ts";
+import { validKey, PARTNER_ID, type Partner } from "../partners/partner.ts";
 import { readKnownPartner, readPartnerAndUsage } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { authenticatePlanner, isPlannerToken } from "./plannerAccess.ts";
-import { problem } from "./problem.ts";
+import { partnerSuspended, problem } from "./problem.ts";
 import { take, type Bucket } from "./tokenBucket.pure.ts";
 
 /** Keys of an unknown partner: comparing with this digest takes as long as with a real one. No key has it. */
 const UNKNOWN_PARTNER: Pick<Partner, "keys"> = {
-  keys: [{ key_id: "", digest: "0".repeat(64), created_at: "", expires_at: null }],
+  keys: [
+    { key_id: "", digest: "0".repeat(64), created_at: "", expires_at: null, label: null, scope: "full" },
+  ],
 };
 
 /** Maximum number of failures per minute for one partner id and network. A client with an outdated key stays below it. */
@@ -132,9 +134,9 @@ export const authenticate: Middleware = async (c, next) => {
   const read = hasFailedTooOften(claimed, network, now) ? readKnownPartner : readPartnerAndUsage;
   const found = await read(c.env.PARTNERS, claimed, now);
   const partner = found?.partner ?? null;
-  const keyId = validKeyId(partner ?? UNKNOWN_PARTNER, key, Date.now());
+  const valid = validKey(partner ?? UNKNOWN_PARTNER, key, Date.now());
   if (found === null || partner === null) return reject();
-  if (keyId === null) {
+  if (valid === null) {
     // Only ids from the registry are logged: any other header text could be a key.
     c.var.logFields.claimed_partner_id = partner.partner_id;
     return reject();
@@ -142,16 +144,11 @@ export const authenticate: Middleware = async (c, next) => {
   c.set("partner", partner);
   c.set("usage", found.usage);
   c.set("isDatabaseFull", found.isDatabaseFull);
-  c.var.logFields.key_id = keyId;
+  c.set("key", valid);
+  c.var.logFields.key_id = valid.key_id;
   return unlessSuspended(c, next);
 };
 
 /** Rejects the requests of a suspended partner. */
-const unlessSuspended: Middleware = async (c, next) => {
-  if (c.var.partner.status !== "suspended") return next();
-  return problem(
-    c,
-    "partner_suspended",
-    "An operator suspended this partner, so its requests are rejected. Ask us for the reason.",
-  );
-};
+const unlessSuspended: Middleware = async (c, next) =>
+  c.var.partner.status === "suspended" ? partnerSuspended(c) : next();

@@ -2,7 +2,7 @@ import type { RouteConfig, RouteHandler, RouteHook } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
 import type { Env } from "../env.ts";
 import type { RequestFields } from "../log.ts";
-import type { Partner } from "../partners/partner.ts";
+import type { Key, Partner } from "../partners/partner.ts";
 import type { PlannerGrant } from "../planner/token.ts";
 import type { Usage } from "../usage/usage.ts";
 import type { Quota } from "./tokenBucket.pure.ts";
@@ -13,6 +13,8 @@ export interface AppEnv {
     requestId: string;
     /** The authenticated partner. Set on every route under /api/. */
     partner: Partner;
+    /** The key of the request. Not set for a planner token, which changes nothing. */
+    key: Key;
     /** The partner's usage as last published to KV. May be minutes old. */
     usage: Usage;
     /** Whether the partner's database is full, as last published to KV. */

@@ -17,6 +17,8 @@ export const PROBLEMS = {
   partner_suspended: { status: 403, title: "The partner is suspended" },
   insufficient_scope: { status: 403, title: "The credential does not permit this request" },
   quota_exceeded: { status: 403, title: "The partner's quota is used up" },
+  read_only_key: { status: 403, title: "The key only reads" },
+  self_service_locked: { status: 403, title: "The partner cannot change its settings" },
   not_found: { status: 404, title: "The resource was not found" },
   method_not_allowed: { status: 405, title: "The path does not support this method" },
   body_too_slow: { status: 408, title: "The body arrived too slowly" },
@@ -25,6 +27,8 @@ export const PROBLEMS = {
   no_event_url: { status: 409, title: "No event_url is configured" },
   original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
   too_many_endpoints: { status: 409, title: "The partner has too many endpoints" },
+  too_many_keys: { status: 409, title: "The partner has too many keys" },
+  last_key: { status: 409, title: "The key is the last one" },
   too_many_secrets: { status: 409, title: "The endpoint has too many valid secrets" },
   endpoint_on_hold: { status: 409, title: "The endpoint is on hold" },
   changed_meanwhile: { status: 409, title: "Another request changed the resource" },
@@ -103,9 +107,18 @@ export function problem<C extends ProblemCode>(
 /** Returns a 404. It does not show whether another partner has the resource. */
 export function notFound(
   c: RequestContext,
-  resource: "activity" | "endpoint" | "event" | "file" | "import" | "user",
+  resource: "activity" | "endpoint" | "event" | "file" | "import" | "key" | "user",
 ) {
   return problem(c, "not_found", `The partner has no ${resource} with this id. Check the id in the path.`);
+}
+
+/** Returns the response to a request of a suspended partner. */
+export function partnerSuspended(c: RequestContext) {
+  return problem(
+    c,
+    "partner_suspended",
+    "An operator suspended this partner, so its requests are rejected. Ask us for the reason.",
+  );
 }
 
 /** Returns a 503 for a request that failed and may be repeated. */
@@ -244,6 +257,16 @@ export const readProblems = {
     "store_unavailable",
     "schema_missing",
     "memory_short",
+  ),
+};
+
+/** Problem of a route that changes what a partner manages itself. Spread it after the route's other problems: it replaces their 403. */
+export const selfServiceProblem = {
+  403: errorResponse(
+    "The partner is suspended, its self-service is locked, the key only reads, or the request did not use HTTPS.",
+    "partner_suspended",
+    "self_service_locked",
+    "https_required",
   ),
 };
 

@@ -1,5 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
+import { KEY_SCOPES } from "../contract/keyScopes.ts";
 import { DATABASE_NAME, FIRST_DATABASE } from "../database/databases.ts";
 import type { PartnerSettings } from "./settings.ts";
 
@@ -17,7 +18,11 @@ const key = z.object({
   digest: z.string().length(64),
   created_at: z.string(),
   expires_at: z.string().nullable(),
+  label: z.string().nullable().default(null),
+  scope: z.enum(KEY_SCOPES).default("full"),
 });
+/** A key, without the key itself. */
+export type Key = z.infer<typeof key>;
 
 const webhookSecret = z.object({
   secret_id: z.string(),
@@ -36,6 +41,10 @@ export const partnerSchema = z.object({
   /** Start of the suspension. Missing for an active partner. */
   suspended_at: z.string().optional(),
   created_at: z.string(),
+  /** Number of changes. The higher of two settings of a partner is the newer one. */
+  revision: z.number().int().default(0),
+  /** Whether an operator has locked what the partner can change itself. */
+  self_service_locked: z.boolean().default(false),
   /** Binding of the database with all rows of the partner. Never changes. */
   database: z.string().regex(DATABASE_NAME).default(FIRST_DATABASE),
   keys: z.array(key),
@@ -98,6 +107,17 @@ export function publicSecrets(secrets: readonly WebhookSecret[]): PartnerSetting
   return secrets.map(({ secret_id, created_at, expires_at }) => ({ secret_id, created_at, expires_at }));
 }
 
+/** Returns a key as partners read it: without its digest. */
+export function publicKey({
+  key_id,
+  label,
+  scope,
+  created_at,
+  expires_at,
+}: Key): PartnerSettings["keys"][number] {
+  return { key_id, label, scope, created_at, expires_at };
+}
+
 /** Returns the settings that partners and operators read, with the keys and secrets that have not expired. */
 export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
   const {
@@ -105,6 +125,7 @@ export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
     name,
     status,
     created_at,
+    self_service_locked,
     keys,
     event_url,
     webhook_secrets,
@@ -119,11 +140,8 @@ export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
     name,
     status,
     created_at,
-    keys: unexpired(keys, nowMs).map(({ key_id, created_at, expires_at }) => ({
-      key_id,
-      created_at,
-      expires_at,
-    })),
+    self_service_locked,
+    keys: unexpired(keys, nowMs).map(publicKey),
     event_url,
     webhook_secrets: publicSecrets(unexpired(webhook_secrets, nowMs)),
     callback_hosts,
@@ -135,14 +153,14 @@ export function settingsOf(partner: Partner, nowMs: number): PartnerSettings {
 }
 
 /**
- * Returns the `key_id` of a key of the partner. Null if the key is not the partner's or has expired. Compares with every
+ * Returns the stored form of a key of the partner. Null if the key is not the partner's or has expired. Compares with every
  * unexpired key in constant time and does not return early.
  */
-export function validKeyId(partner: Pick<Partner, "keys">, authKey: string, nowMs: number): string | null {
+export function validKey(partner: Pick<Partner, "keys">, authKey: string, nowMs: number): Key | null {
   const offered = sha256(authKey);
-  let found: string | null = null;
+  let found: Key | null = null;
   for (const entry of unexpired(partner.keys, nowMs)) {
-    if (timingSafeEqual(offered, Buffer.from(entry.digest, "hex"))) found = entry.key_id;
+    if (timingSafeEqual(offered, Buffer.from(entry.digest, "hex"))) found = entry;
   }
   return found;
 }

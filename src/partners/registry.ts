@@ -1,10 +1,11 @@
+import { SETTINGS_CACHED_FOR_MS } from "../contract/limits.ts";
 import { FULL_DATABASES_KEY, parseFullDatabases } from "../database/fullness.ts";
 import { fieldsOfJson } from "../database/parse.ts";
 import { NO_USAGE, usageKey, usageOf, type Usage } from "../usage/usage.ts";
 import { partnerKey, partnerSchema, type Partner } from "./partner.ts";
 
 /** Time for which KV caches a value at a location: its minimum. A revoked key or an old setting stays valid that long. */
-const CACHE_SECONDS = 30;
+const CACHE_SECONDS = SETTINGS_CACHED_FOR_MS / 1_000;
 /** Maximum number of partners with cached settings in an isolate. The least recently read one is evicted. */
 const MAX_CACHED_PARTNERS = 1_000;
 

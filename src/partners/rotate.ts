@@ -1,5 +1,5 @@
 import { randomId } from "../identifiers.ts";
-import { digestOf, unexpired, type Partner, type WebhookSecret } from "./partner.ts";
+import { digestOf, unexpired, type Key, type Partner, type WebhookSecret } from "./partner.ts";
 
 /** The result of a rotation. */
 export interface Rotated {
@@ -19,19 +19,23 @@ function expireBy<T extends { expires_at: string | null }>(
   return { ...entry, expires_at: new Date(end).toISOString() };
 }
 
+/** Returns the stored form of a new key. */
+export function newKey(
+  authKey: string,
+  { label = null, scope = "full", expires_at = null }: Partial<Pick<Key, "label" | "scope" | "expires_at">>,
+  now: Date,
+): Key {
+  const created_at = now.toISOString();
+  return { key_id: `key_${randomId()}`, digest: digestOf(authKey), created_at, expires_at, label, scope };
+}
+
 /** Adds a new key. The older keys expire within `overlapMs`. Removes expired keys. */
 export function rotateKey(partner: Partner, authKey: string, overlapMs: number, now: Date): Rotated {
   const old = unexpired(partner.keys, now.getTime()).map((key) => expireBy(key, now.getTime() + overlapMs));
-  const new_id = `key_${randomId()}`;
-  const fresh = {
-    key_id: new_id,
-    digest: digestOf(authKey),
-    created_at: now.toISOString(),
-    expires_at: null,
-  };
+  const fresh = newKey(authKey, {}, now);
   return {
     partner: { ...partner, keys: [...old, fresh] },
-    new_id,
+    new_id: fresh.key_id,
     old: unexpired(old, now.getTime()).map(({ key_id, expires_at }) => ({ id: key_id, expires_at })),
   };
 }

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { KEY_SCOPES } from "../contract/keyScopes.ts";
 import { usageSchema } from "../usage/usage.ts";
 
 const instant = z.iso.datetime();
@@ -9,17 +10,27 @@ export const webhookSecretSchema = z
   .strictObject({ secret_id: z.string(), created_at: instant, expires_at: instant.nullable() })
   .openapi("WebhookSecret");
 
+export const keyScopeSchema = z.enum(KEY_SCOPES).openapi("KeyScope");
+
+/** A key, without the key itself. */
+export const partnerKeySchema = z
+  .strictObject({
+    key_id: z.string(),
+    label: z.string().nullable(),
+    scope: keyScopeSchema,
+    created_at: instant,
+    expires_at: instant.nullable(),
+  })
+  .openapi("PartnerKey");
+
 /** A partner's settings, without digests and secrets. */
 export const partnerSettingsSchema = z.strictObject({
   partner_id: z.string(),
   name: z.string().nullable(),
   status: z.enum(["active", "suspended"]).openapi("PartnerStatus"),
   created_at: instant,
-  keys: z.array(
-    z
-      .strictObject({ key_id: z.string(), created_at: instant, expires_at: instant.nullable() })
-      .openapi("PartnerKey"),
-  ),
+  self_service_locked: z.boolean(),
+  keys: z.array(partnerKeySchema),
   event_url: z.string().nullable(),
   webhook_secrets: z.array(webhookSecretSchema),
   callback_hosts: z.array(z.string()),

@@ -10,7 +10,7 @@ import { deploy } from "../../src/cli/deployment/deploy.ts";
 import { smokeTest } from "../../src/cli/deployment/smokeTest.ts";
 import type { Registry } from "../../src/cli/registries.ts";
 import { wranglerFor } from "../../src/cli/wrangler.ts";
-import { validKeyId, partnerSchema, type Partner } from "../../src/partners/partner.ts";
+import { validKey, partnerSchema, type Partner } from "../../src/partners/partner.ts";
 import { listenOnLoopback, type LoopbackServer } from "../support/loopback.ts";
 import { runNode } from "./commandRun.ts";
 
@@ -105,7 +105,7 @@ beforeEach(async () => {
       const partner = await registered(
         String(request.headers["http_partner_id"] ?? request.headers["partner-id"]),
       );
-      if (partner === null || validKeyId(partner, key, Date.now()) === null) return [401, {}];
+      if (partner === null || validKey(partner, key, Date.now()) === null) return [401, {}];
       if (address === "/api/fit_partner_ping/") return [202, { files: [{ file_id: "f", status: "queued" }] }];
       if (address === "/api/files/f/") return [200, { status: "failed", error: { detail: "It was lost." } }];
       if (address.startsWith("/api/users/")) return [request.method === "DELETE" ? 202 : 404, {}];
@@ -127,13 +127,17 @@ function registryOnDisk(): Registry {
     ok: true,
     read: registered,
     list: async () => [],
-    write: async (partner) => {
+    listStored: async () => [],
+    change: async (partner, edit) => {
+      const edited = edit((await registered(partner.partner_id)) ?? partner);
+      if (!edited.ok) return edited;
       note(`write ${partner.partner_id}`);
-      await writeFile(fileOf(partner.partner_id), JSON.stringify(partner));
+      await writeFile(fileOf(partner.partner_id), JSON.stringify(edited.partner));
+      return { ...edited, inForceAt: Date.now() };
     },
-    remove: async (partnerId) => {
-      note(`remove ${partnerId}`);
-      await rm(fileOf(partnerId));
+    remove: async ({ partner_id }) => {
+      note(`remove ${partner_id}`);
+      await rm(fileOf(partner_id));
     },
     removeUsage: async () => {},
     close: async () => {},

@@ -8,7 +8,7 @@ import { readSettings } from "../../src/cli/deployment/settings.ts";
 import { smokeTest } from "../../src/cli/deployment/smokeTest.ts";
 import { remoteRegistry } from "../../src/cli/registries.ts";
 import { wranglerFor } from "../../src/cli/wrangler.ts";
-import { partnerSchema, validKeyId } from "../../src/partners/partner.ts";
+import { partnerSchema, validKey } from "../../src/partners/partner.ts";
 import { CloudflareApi } from "../support/cloudflareApi.ts";
 
 /** A deployment runs about eight wrangler commands, each of which starts Node and the largest bundles the Worker. */
@@ -69,7 +69,7 @@ async function deployedService(
     request.headers.get(name) ?? request.headers.get(`HTTP_${name.replace("-", "_")}`);
   const stored = api.kv(`partner:${header("Partner-Id")}`);
   const key = (header("Authorization") ?? "").replace("Bearer ", "");
-  if (stored === null || validKeyId(partnerSchema.parse(JSON.parse(stored)), key, Date.now()) === null) {
+  if (stored === null || validKey(partnerSchema.parse(JSON.parse(stored)), key, Date.now()) === null) {
     return Response.json({}, { status: 401 });
   }
   const route = `${request.method} ${pathname.split("/").slice(0, 3).join("/")}`;

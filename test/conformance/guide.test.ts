@@ -85,6 +85,13 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
     expect(await list("first-read")).toEqual([]);
   });
 
+  test("create a key, change the settings, and delete the key", async () => {
+    const { key_id } = z.looseObject({ key_id: z.string() }).parse(await runListing("create-key"));
+    settings["KEY_ID"] = key_id;
+    expect(await runListing("settings")).toMatchObject({ source_order: ["head-unit", "watch"] });
+    expect(await runListing("delete-key")).toMatchObject({ key_id, status: "deleted" });
+  });
+
   test("are all tested here or in another test", () => {
     const tested = [
       "first-ping",
@@ -98,6 +105,7 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
       "history-ping",
       "task",
     ];
+    tested.push("create-key", "settings", "delete-key");
     tested.push("imports", "failed-files", "poll", "delete", "verify-node", "verify-python", "verify-shell");
     expect([...listings.keys()].toSorted()).toEqual(tested.toSorted());
   });

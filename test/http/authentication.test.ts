@@ -102,6 +102,8 @@ describe("authentication", () => {
       digest: digestOf(authKey),
       created_at: "2026-01-01T00:00:00.000Z",
       expires_at,
+      label: null,
+      scope: "full" as const,
     });
     const { headers } = await newPartner({
       keys: [

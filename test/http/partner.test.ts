@@ -28,7 +28,10 @@ test("a partner reads its settings with the ids of its keys and secrets, never w
     name: "Acme Watches",
     status: "active",
     created_at: who.partner.created_at,
-    keys: [{ key_id: key?.key_id, created_at: key?.created_at, expires_at: null }],
+    self_service_locked: false,
+    keys: [
+      { key_id: key?.key_id, label: null, scope: "full", created_at: key?.created_at, expires_at: null },
+    ],
     event_url: "https://partner.example.com/events",
     webhook_secrets: [{ secret_id: secret?.secret_id, created_at: secret?.created_at, expires_at: null }],
     callback_hosts: ["files.example.com"],
@@ -53,6 +56,8 @@ test("expired keys and secrets are not listed", async () => {
     digest: digestOf(authKey),
     created_at,
     expires_at,
+    label: null,
+    scope: "full" as const,
   });
   const secret = (secret_id: string, expires_at: string | null) => ({
     secret_id,

@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { MIGRATIONS } from "../../src/collector/storage/schema.ts";
 import { app } from "../../src/http/app.ts";
-import { digestOf, newAuthKey } from "../../src/partners/partner.ts";
+import { newAuthKey } from "../../src/partners/partner.ts";
+import { newKey } from "../../src/partners/rotate.ts";
 import { INTAKE_BYTES, requestMemory } from "../../src/memory/budget.ts";
 import { problemOf, send } from "../support/http.ts";
 import { newPartner } from "../support/partner.ts";
@@ -323,11 +324,12 @@ describe("the log", () => {
   test("requests are logged with the id of the key that they used", async () => {
     const leaked = newAuthKey();
     const own = newAuthKey();
-    const created_at = "2026-01-01T00:00:00.000Z";
+    const leakedKey = newKey(leaked, {}, new Date());
+    const ownKey = newKey(own, {}, new Date());
     const { headers } = await newPartner({
       keys: [
-        { key_id: "key_leaked", digest: digestOf(leaked), created_at, expires_at: null },
-        { key_id: "key_own", digest: digestOf(own), created_at, expires_at: null },
+        { ...leakedKey, key_id: "key_leaked" },
+        { ...ownKey, key_id: "key_own" },
       ],
     });
     const lines = await linesOf(async () => {

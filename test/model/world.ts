@@ -246,7 +246,11 @@ export class World {
       status: "active",
       created_at,
       database: worlds % 2 === 0 ? "DB" : "DB_2",
-      keys: [{ key_id: "key", digest: digestOf("key"), created_at, expires_at: null }],
+      revision: 0,
+      self_service_locked: false,
+      keys: [
+        { key_id: "key", digest: digestOf("key"), created_at, expires_at: null, label: null, scope: "full" },
+      ],
       event_url: RECEIVER,
       webhook_secrets: [{ secret_id: "secret", secret: newWebhookSecret(), created_at, expires_at: null }],
       callback_hosts: [],

@@ -29,10 +29,12 @@ Commands:
                                            creates a webhook secret; older ones stay valid for the overlap
   suspend <partner_id>                     rejects requests, pauses downloads and events
   resume <partner_id>                      ends the suspension
+  lock <partner_id>                        rejects the partner's own changes of its keys, endpoints and settings
+  unlock <partner_id>                      ends the lock
   export <partner_id> --to DIR [--user U]  copies the partner's data, or a user's, into a folder
   backup <file>                            writes all settings, key digests and secrets to a file
-  restore <file> [--with-removed]          writes the partners of a backup that the registry lacks; skips
-                                           removed ones
+  restore <file> [--with-removed]          writes the partners of a backup and of the databases that the registry
+                                           lacks; skips removed ones
   remove <partner_id>                      suspends the partner and erases all its users, then its keys and
                                            settings; prints what is still running, and continues when repeated
 Settings ("none" clears one):

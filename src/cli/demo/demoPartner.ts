@@ -1,9 +1,10 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { validKeyId, partnerKey, partnerSchema } from "../../partners/partner.ts";
+import { validKey } from "../../partners/partner.ts";
 import { activityId, fileId } from "../../identifiers.ts";
-import { systemCode } from "../commandLine.ts";
+import { CommandFault, systemCode } from "../commandLine.ts";
+import type { Registry } from "../registries.ts";
 import { newPartner, partnerWith, USUAL_SETTINGS } from "../newPartner.ts";
 import { rideFile } from "./workouts.ts";
 import { EVENT_PATH } from "./partnerHost.ts";
@@ -32,17 +33,20 @@ const SETTINGS = { name: "Demo", ...USUAL_SETTINGS };
  */
 export async function demoPartner(
   state: string,
-  partners: KVNamespace,
+  registry: Registry,
   eventUrl: string,
   now: Date,
 ): Promise<DemoPartner | null> {
   const demo = (await readDemo(state)) ?? (await createDemo(state, now));
-  const stored: unknown = await partners.get(partnerKey(DEMO_PARTNER_ID), "json");
   const registered =
-    stored === null ? partnerWith(demo, SETTINGS, new Date(demo.created_at)) : partnerSchema.parse(stored);
-  if (validKeyId(registered, demo.auth_key, now.getTime()) === null) return null;
+    (await registry.read(DEMO_PARTNER_ID)) ?? partnerWith(demo, SETTINGS, new Date(demo.created_at));
+  if (validKey(registered, demo.auth_key, now.getTime()) === null) return null;
   if (registered.event_url === null || registered.event_url.endsWith(EVENT_PATH)) {
-    await partners.put(partnerKey(DEMO_PARTNER_ID), JSON.stringify({ ...registered, event_url: eventUrl }));
+    const changed = await registry.change(registered, (newest) => ({
+      ok: true,
+      partner: { ...newest, event_url: eventUrl },
+    }));
+    if (!changed.ok) throw new CommandFault(changed.problem);
   }
   return demo;
 }

@@ -1,6 +1,6 @@
-import { newAuthKey } from "../../partners/partner.ts";
+import { newAuthKey, type Partner } from "../../partners/partner.ts";
 import { rotateKey } from "../../partners/rotate.ts";
-import { object, sendExpecting, waitFor, type Target } from "../../verify/api.ts";
+import { object, sendExpecting, StepFailure, waitFor, type Target } from "../../verify/api.ts";
 import { tinyRide } from "../../verify/tinyRide.ts";
 import { newPartner, USUAL_SETTINGS } from "../newPartner.ts";
 import type { Registry } from "../registries.ts";
@@ -30,14 +30,24 @@ export async function openCanary(
     },
     now,
   );
-  await registry.write(rotateKey(existing ?? created.partner, key, 0, now).partner);
+  await storeIn(registry, existing ?? created.partner, (newest) => rotateKey(newest, key, 0, now).partner);
   return { base: url, partnerId: CANARY, key, isNew: existing === null };
 }
 
 /** Removes the keys of the partner `canary`, so that they exist only during a smoke test. */
 export async function closeCanary(registry: Registry): Promise<void> {
   const existing = await registry.read(CANARY);
-  if (existing !== null) await registry.write({ ...existing, keys: [] });
+  if (existing !== null) await storeIn(registry, existing, (newest) => ({ ...newest, keys: [] }));
+}
+
+/** Stores a partner, changed by `edit`. Throws a StepFailure if other changes always come first. */
+export async function storeIn(
+  registry: Registry,
+  partner: Partner,
+  edit: (newest: Partner) => Partner = () => partner,
+): Promise<void> {
+  const changed = await registry.change(partner, (newest) => ({ ok: true, partner: edit(newest) }));
+  if (!changed.ok) throw new StepFailure(changed.problem);
 }
 
 /**

@@ -5,7 +5,7 @@ import { StepFailure } from "../../verify/api.ts";
 import { verify } from "../../verify/verify.ts";
 import { newPartner, USUAL_SETTINGS } from "../newPartner.ts";
 import type { Registry } from "../registries.ts";
-import { checkCanary, closeCanary, openCanary } from "./canary.ts";
+import { checkCanary, closeCanary, openCanary, storeIn } from "./canary.ts";
 
 /** Time limit and interval of polling. */
 export interface Polling {
@@ -42,7 +42,7 @@ export async function smokeTest(
   const headers = { Authorization: `Bearer ${auth_key}`, "Partner-Id": partner_id };
   const literal = { HTTP_AUTHORIZATION: `Bearer ${auth_key}`, HTTP_PARTNER_ID: partner_id };
 
-  await registry.write(partner);
+  await storeIn(registry, partner);
   try {
     await waitForOk("GET /health/", url, "/health/", {}, polling, (body) => versionFault(body, version));
     await waitForOk("GET /api/partner/ with a new key", url, "/api/partner/", headers, polling);
@@ -63,7 +63,7 @@ export async function smokeTest(
     if (fault instanceof StepFailure) return `Data of earlier releases: ${fault.message}`;
     throw fault;
   } finally {
-    await registry.remove(partner_id);
+    await registry.remove(partner);
   }
 }
 

@@ -29,8 +29,9 @@ export interface RestoredBackup {
 }
 
 /**
- * Writes the partners of a backup that the registry lacks. Skips partners that have been removed since they were created,
- * unless `withRemoved`. The service publishes the usage of partners again.
+ * Writes the partners that the registry lacks: those with settings in a database, which may be newer than the backup, so
+ * that no revoked key returns, then the others of the backup. Skips partners of the backup that have been removed since
+ * they were created, unless `withRemoved`. The service publishes the usage of partners again.
  */
 export async function restoreBackup(
   registry: Registry,
@@ -43,8 +44,16 @@ export async function restoreBackup(
   const known = new Set((await registry.list()).map(({ partner_id }) => partner_id));
   const removals = await readRemovals(databases);
   const done: RestoredBackup = { ok: true, restored: [], present: [], removed: [] };
+  const stored = await registry.listStored();
+  const storedIds = new Set(stored.map(({ partner_id }) => partner_id));
+  for (const partner of stored.filter(({ partner_id }) => !known.has(partner_id))) {
+    const published = await registry.change(partner, (newest) => ({ ok: true, partner: newest }));
+    if (!published.ok) return published;
+    done.restored.push(partner.partner_id);
+  }
   for (const partner of backup.partners) {
     const { partner_id, created_at } = partner;
+    if (storedIds.has(partner_id) && !known.has(partner_id)) continue;
     const removedAt = removals.get(partner_id) ?? 0;
     // The id of a removed partner can be created again.
     const isRemoved = removedAt >= Date.parse(created_at);
@@ -53,7 +62,9 @@ export async function restoreBackup(
       done.removed.push({ partner_id, removed_at: instantOf(removedAt) });
     } else {
       const home = isRemoved ? await databaseWithRowsOf(databases, partner_id) : null;
-      await registry.write({ ...partner, database: home ?? partner.database });
+      const settings = { ...partner, database: home ?? partner.database };
+      const restored = await registry.change(settings, () => ({ ok: true, partner: settings }));
+      if (!restored.ok) return restored;
       if (isRemoved) await forgetRemoval(databases, partner_id);
       done.restored.push(partner_id);
     }

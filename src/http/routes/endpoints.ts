@@ -33,11 +33,13 @@ import {
   notFoundProblem,
   problem,
   readProblems,
+  selfServiceProblem,
   validationFailed,
   writeProblems,
 } from "../problem.ts";
 import { instant, noQuery } from "../query.ts";
 import { chargeRows } from "../rateLimit.ts";
+import { logChange } from "../selfService.ts";
 
 const HOUR_MS = 60 * 60_000;
 
@@ -144,6 +146,7 @@ const postRoute = createRoute({
       content: { "application/json": { schema: createdSchema } },
     },
     ...writeProblems,
+    ...selfServiceProblem,
     ...notFoundProblem,
     ...conflictProblem("too_many_endpoints"),
   },
@@ -173,6 +176,7 @@ export const createEndpoint = endpoint(postRoute, async (c) => {
       `The partner has ${MAX_ENDPOINTS} endpoints, which is the maximum. Change or delete one of them.`,
     );
   }
+  logChange(c, "endpoint_created", created.endpoint_id);
   const challenge_event_id = await sendChallenge(c.env, partner, created.endpoint_id, nowMs);
   const view = await viewOf(c.env, partner, created.endpoint_id);
   if (view === null) return notFound(c, "endpoint");
@@ -199,7 +203,7 @@ const patchRoute = createRoute({
     query: noQuery,
     body: { required: true, content: { "application/json": { schema: changedEndpointSchema } } },
   },
-  responses: { ...oneEndpoint, ...writeProblems, ...notFoundProblem },
+  responses: { ...oneEndpoint, ...writeProblems, ...selfServiceProblem, ...notFoundProblem },
 });
 
 export const changeEndpoint = endpoint(patchRoute, async (c) => {
@@ -211,6 +215,7 @@ export const changeEndpoint = endpoint(patchRoute, async (c) => {
   const nowMs = Date.now();
   if (!(await write.changeEndpoint(c.env, partner, endpoint_id, changes, nowMs)))
     return notFound(c, "endpoint");
+  logChange(c, "endpoint_changed", endpoint_id);
   const view = await viewOf(c.env, partner, endpoint_id);
   if (view === null) return notFound(c, "endpoint");
   if (changes.url !== undefined && view.state === "unverified")
@@ -245,15 +250,17 @@ const deleteRoute = createRoute({
       },
     },
     ...readProblems,
+    ...selfServiceProblem,
     ...notFoundProblem,
   },
 });
 
 export const deleteEndpoint = endpoint(deleteRoute, async (c) => {
   const { endpoint_id } = c.req.valid("param");
-  return (await write.deleteEndpoint(c.env, c.var.partner, endpoint_id, Date.now()))
-    ? c.json({ endpoint_id, status: "deleted" as const }, 200)
-    : notFound(c, "endpoint");
+  if (!(await write.deleteEndpoint(c.env, c.var.partner, endpoint_id, Date.now())))
+    return notFound(c, "endpoint");
+  logChange(c, "endpoint_deleted", endpoint_id);
+  return c.json({ endpoint_id, status: "deleted" as const }, 200);
 });
 
 const recoverRoute = createRoute({
@@ -275,6 +282,7 @@ const recoverRoute = createRoute({
       content: { "application/json": { schema: endpointSchema } },
     },
     ...writeProblems,
+    ...selfServiceProblem,
     ...notFoundProblem,
     ...conflictProblem("endpoint_on_hold"),
   },
@@ -294,6 +302,7 @@ export const recoverEndpoint = endpoint(recoverRoute, async (c) => {
   }
   const nowMs = Date.now();
   await write.requestRecovery(c.env, partner, endpoint_id, c.req.valid("json").since);
+  logChange(c, "endpoint_recovered", endpoint_id);
   await recoverNow(c, endpoint_id, nowMs);
   const view = await viewOf(c.env, partner, endpoint_id);
   return view === null ? notFound(c, "endpoint") : c.json(view, 202);
@@ -331,6 +340,7 @@ const rotateRoute = createRoute({
       },
     },
     ...writeProblems,
+    ...selfServiceProblem,
     ...notFoundProblem,
     ...conflictProblem("changed_meanwhile", "too_many_secrets"),
   },
@@ -356,6 +366,7 @@ export const rotateEndpointSecret = endpoint(rotateRoute, async (c) => {
       `The endpoint has ${MAX_WEBHOOK_SECRETS} valid secrets, which is the maximum. Wait until one of them expires, or send \`"overlap_in_hours": 0\`, which ends the older ones at once.`,
     );
   }
+  if (rotated !== "changed_meanwhile") logChange(c, "endpoint_secret_rotated", endpoint_id);
   const view = rotated === "changed_meanwhile" ? null : await viewOf(c.env, partner, endpoint_id);
   if (rotated === "changed_meanwhile" || view === null) {
     return problem(

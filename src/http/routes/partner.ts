@@ -1,9 +1,26 @@
-import { createRoute } from "@hono/zod-openapi";
-import { settingsOf } from "../../partners/partner.ts";
+import { createRoute, z } from "@hono/zod-openapi";
+import type { Fault } from "../../contract/fault.ts";
+import { MAX_CALLBACK_HOSTS, MAX_EDIT_BODY_BYTES, MAX_ORDERED_SOURCES } from "../../contract/limits.ts";
+import { nameText } from "../../contract/text.ts";
+import { databaseFor } from "../../database/databases.ts";
+import type { Env } from "../../env.ts";
+import { checkAddress } from "../../outbound/address.ts";
+import { addressRules } from "../../outbound/rules.ts";
+import { newerOf } from "../../partners/change.ts";
+import { settingsOf, type Partner } from "../../partners/partner.ts";
 import { partnerWithUsageSchema } from "../../partners/settings.ts";
+import { readStored, runOn } from "../../partners/write.ts";
 import { endpoint } from "../context.ts";
-import { readProblems } from "../problem.ts";
+import { jsonBody } from "../jsonBody.ts";
+import {
+  conflictProblem,
+  readProblems,
+  selfServiceProblem,
+  validationFailed,
+  writeProblems,
+} from "../problem.ts";
 import { noQuery } from "../query.ts";
+import { changeOwnPartner, logChange } from "../selfService.ts";
 
 const route = createRoute({
   method: "get",
@@ -19,6 +36,92 @@ const route = createRoute({
   },
 });
 
-export const getPartner = endpoint(route, (c) =>
-  c.json({ ...settingsOf(c.var.partner, Date.now()), usage: c.var.usage }, 200),
-);
+/** Returns the newest settings, which may not be in force yet. While D1 is down, those in force. */
+async function newestSettings(env: Env, partner: Partner): Promise<Partner> {
+  const stored = await readStored(runOn(databaseFor(env, partner)), partner.partner_id).catch(() => null);
+  return newerOf(partner, stored);
+}
+
+export const getPartner = endpoint(route, async (c) => {
+  const partner = await newestSettings(c.env, c.var.partner);
+  return c.json({ ...settingsOf(partner, Date.now()), usage: c.var.usage }, 200);
+});
+
+/** Rejects a list with the same text twice. */
+function requireUnique(texts: readonly string[], ctx: z.RefinementCtx): void {
+  if (new Set(texts).size === texts.length) return;
+  const message = "The list contains a text twice. Send each text once.";
+  ctx.addIssue({ code: "custom", params: { code: "invalid_value" }, message });
+}
+
+const changesSchema = z
+  .strictObject({
+    callback_hosts: z
+      .array(nameText.transform((host) => host.toLowerCase()))
+      .max(MAX_CALLBACK_HOSTS)
+      .superRefine(requireUnique),
+    source_order: z.array(nameText).max(MAX_ORDERED_SOURCES).superRefine(requireUnique),
+    prefetch_held: z.boolean(),
+  })
+  .partial()
+  .refine((changes) => Object.values(changes).some((value) => value !== undefined), {
+    error: "Send at least one of `callback_hosts`, `source_order` and `prefetch_held`.",
+  })
+  .openapi("PartnerChanges");
+
+/** Returns the hosts that are no names of hosts, or that the service does not call. */
+function hostFaults(env: Env, hosts: readonly string[]): Fault[] {
+  return hosts.flatMap((host, index): Fault[] => {
+    const check = checkAddress(`https://${host}/`, addressRules(env, []));
+    if (check.ok && check.url.hostname === host) return [];
+    const detail = check.ok
+      ? "Send the name of a host such as `files.example.com`, without scheme, port or path."
+      : check.detail;
+    return [{ pointer: `/callback_hosts/${index}`, code: "address_refused", detail }];
+  });
+}
+
+const patchRoute = createRoute({
+  method: "patch",
+  path: "/api/partner/",
+  summary: "Change the partner's settings",
+  middleware: jsonBody(MAX_EDIT_BODY_BYTES),
+  request: {
+    query: noQuery,
+    body: { required: true, content: { "application/json": { schema: changesSchema } } },
+  },
+  responses: {
+    200: {
+      description: "The changed settings.",
+      content: {
+        "application/json": {
+          schema: z
+            .strictObject({ ...partnerWithUsageSchema.shape, in_force_at: z.iso.datetime() })
+            .openapi("ChangedPartner"),
+        },
+      },
+    },
+    ...writeProblems,
+    ...selfServiceProblem,
+    ...conflictProblem("changed_meanwhile"),
+  },
+});
+
+export const patchPartner = endpoint(patchRoute, async (c) => {
+  const { callback_hosts, source_order, prefetch_held } = c.req.valid("json");
+  const faults = hostFaults(c.env, callback_hosts ?? []);
+  if (faults.length > 0) return validationFailed(c, faults);
+  const changed = await changeOwnPartner<never>(c, (newest) => ({
+    ok: true,
+    partner: {
+      ...newest,
+      callback_hosts: callback_hosts ?? newest.callback_hosts,
+      source_order: source_order ?? newest.source_order,
+      prefetch_held: prefetch_held ?? newest.prefetch_held,
+    },
+  }));
+  if (!changed.ok) return changed.response;
+  logChange(c, "settings_changed");
+  const settings = { ...settingsOf(changed.partner, Date.now()), usage: c.var.usage };
+  return c.json({ ...settings, in_force_at: changed.in_force_at }, 200);
+});

@@ -1,0 +1,66 @@
+import type { Context } from "hono";
+import { instantOf } from "../database/rows.ts";
+import type { SelfServiceChange } from "../log.ts";
+import { changePartner, CHANGED_MEANWHILE, type Edit } from "../partners/change.ts";
+import { unexpired } from "../partners/partner.ts";
+import { partnerStores } from "../partners/stores.ts";
+import type { AppEnv, RequestContext } from "./context.ts";
+import { selfServiceLocked } from "./permission.ts";
+import { partnerSuspended, problem } from "./problem.ts";
+
+const ENDED_KEY = { ok: false, code: "ended_key" } as const;
+const LOCKED = { ok: false, code: "locked" } as const;
+const SUSPENDED = { ok: false, code: "suspended" } as const;
+
+/** Adds what a partner changed itself to the log line of the request, which names the key. */
+export function logChange(c: RequestContext, change: SelfServiceChange, changedId?: string): void {
+  c.var.logFields.change = change;
+  if (changedId !== undefined) c.var.logFields.changed_id = changedId;
+}
+
+/**
+ * Changes the partner of a request. The request's key, and the partner's right to change itself, must also be valid in settings
+ * that are newer than those in KV: a key that was just deleted must not create another one.
+ */
+export async function changeOwnPartner<Refused extends { ok: false; refused: string }>(
+  c: Context<AppEnv>,
+  edit: Edit<Refused>,
+) {
+  const { partner, key } = c.var;
+  const changed = await changePartner(partnerStores(c.env, partner), partner, (newest) => {
+    const own = unexpired(newest.keys, Date.now()).find(({ key_id }) => key_id === key.key_id);
+    if (own?.scope !== "full") return ENDED_KEY;
+    if (newest.status === "suspended") return SUSPENDED;
+    return newest.self_service_locked ? LOCKED : edit(newest);
+  });
+  if (changed.ok) {
+    return { ok: true as const, partner: changed.partner, in_force_at: instantOf(changed.inForceAt) };
+  }
+  if ("refused" in changed) return changed;
+  return { ok: false as const, response: responseTo(c, changed) };
+}
+
+function responseTo(
+  c: RequestContext,
+  { code }: typeof ENDED_KEY | typeof LOCKED | typeof SUSPENDED | typeof CHANGED_MEANWHILE,
+) {
+  switch (code) {
+    case "ended_key":
+      return problem(
+        c,
+        "unauthorized",
+        "The key of this request was deleted or has expired. Send the request with another key.",
+        { headers: { "WWW-Authenticate": "Bearer" } },
+      );
+    case "locked":
+      return selfServiceLocked(c);
+    case "suspended":
+      return partnerSuspended(c);
+    case "changed_meanwhile":
+      return problem(
+        c,
+        "changed_meanwhile",
+        "Other requests changed the partner at the same time. Read the settings, then send the request again if it is still needed.",
+      );
+  }
+}
