@@ -91,8 +91,8 @@ export const REQUEST_EXAMPLES = {
   createKey: {
     rotation: { summary: "A key that replaces an older one", value: { label: "server 2027" } },
     read: {
-      summary: "A key that only reads, for a year",
-      value: { label: "dashboard", scope: "read", expires_at: "2027-11-25T00:00:00Z" },
+      summary: "A key that only reads, with an end",
+      value: { label: "dashboard", scope: "read", expires_at: "2030-01-01T00:00:00Z" },
     },
   },
   patchPartner: {
@@ -506,7 +506,7 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
       label: "dashboard",
       scope: "read",
       created_at: "2026-11-25T08:00:00.000Z",
-      expires_at: "2027-11-25T00:00:00.000Z",
+      expires_at: "2030-01-01T00:00:00.000Z",
       auth_key: "aep_examplekeyexamplekeyexamplekeyexamplekeyexa",
       in_force_at: "2026-11-25T08:01:30.000Z",
     },

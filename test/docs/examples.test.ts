@@ -53,6 +53,10 @@ group("the examples", () => {
       "changeEndpoint hold",
       "recoverEndpoint day",
       "rotateEndpointSecret rotation",
+      "patchPartner hosts",
+      "patchPartner sources",
+      "createKey rotation",
+      "createKey read",
     ]);
   });
 
