@@ -106,19 +106,22 @@ function registryOver(
     },
     remove: async (partner) => {
       const run = await runIn(partner.database);
-      const deadline = Date.now() + 2 * CLAIM_MS;
-      while (run !== null && !(await deleteSettings(run, partner.partner_id))) {
-        if (Date.now() > deadline) {
-          throw new CommandFault(
-            `Settings of ${partner.partner_id} are still being published. Run the command again.`,
-          );
-        }
-        await wait(PUBLISHER_WAIT_MS);
-      }
+      if (run !== null) await removeRow(run, partner.partner_id);
       await kv.delete(partnerKey(partner.partner_id));
     },
     removeUsage: async (partnerId) => kv.delete(usageKey(partnerId)),
   };
+}
+
+/** Deletes a partner's row after the end of a publication, so that the publisher does not write the partner to KV again. */
+async function removeRow(run: Run, partnerId: string): Promise<void> {
+  const deadline = Date.now() + 2 * CLAIM_MS;
+  while (!(await deleteSettings(run, partnerId))) {
+    if (Date.now() > deadline) {
+      throw new CommandFault(`Settings of ${partnerId} are still being published. Run the command again.`);
+    }
+    await wait(PUBLISHER_WAIT_MS);
+  }
 }
 
 /** Opens the registry of a state folder. A service that runs on it sees every change. */

@@ -3,14 +3,14 @@ import type { AppEnv, Middleware, RequestContext } from "./context.ts";
 import { problem } from "./problem.ts";
 
 /** Routes that are no GET and change nothing, so that a key of the scope `read` may use them. */
-const READ_ONLY_POSTS: readonly string[] = ["/api/fit/inspect/"];
+const READ_ONLY_POSTS: ReadonlySet<string> = new Set(["/api/fit/inspect/"]);
 
 /** Paths of what a partner manages itself. An operator can lock their changes. */
 const SELF_SERVICE = /^\/api\/(?:keys|endpoints|partner)\//;
 
 /** Returns whether requests with this method and path only read. Also documents which operations a key of the scope `read` has. */
 export function onlyReads(method: string, path: string): boolean {
-  return method === "GET" || method === "HEAD" || READ_ONLY_POSTS.includes(path);
+  return method === "GET" || method === "HEAD" || READ_ONLY_POSTS.has(path);
 }
 
 /** Rejects writing requests with a key of the scope `read`, and self-service changes of a partner that an operator has locked. */

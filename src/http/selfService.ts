@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { instantOf } from "../database/rows.ts";
 import type { SelfServiceChange } from "../log.ts";
-import { changePartner, CHANGED_MEANWHILE, type Edit } from "../partners/change.ts";
+import { changePartner, type CHANGED_MEANWHILE, type Edit } from "../partners/change.ts";
 import { unexpired } from "../partners/partner.ts";
 import { partnerStores } from "../partners/stores.ts";
 import type { AppEnv, RequestContext } from "./context.ts";
