@@ -1,6 +1,6 @@
 import type { File } from "../files/file.ts";
 import type { User } from "../users/user.ts";
-import type { Api, Page } from "./api.ts";
+import type { Api, Page, Problem } from "./api.ts";
 import type { IconName } from "./parts/icon.tsx";
 import { addressOf } from "./router.ts";
 import { SECTIONS } from "./sections.ts";
@@ -13,6 +13,16 @@ export interface Hit {
   title: string;
   detail: string;
   href: string;
+}
+
+/** A request of the search that failed. */
+export class SearchError extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.title);
+    this.problem = problem;
+  }
 }
 
 /** Number of newest files among which a name is looked for. */
@@ -78,13 +88,16 @@ export function hasId(text: string): boolean {
   return ID_IN_TEXT.test(text);
 }
 
-/** Returns the existing objects that an id in the text names. */
+/** Returns the existing objects that an id in the text names. Throws a `SearchError`. */
 export async function findById(api: Api, text: string): Promise<Hit[]> {
   const named = namedBy(text);
   const results = await Promise.all(named.map(async ({ path }) => api.get<unknown>(path)));
-  return named
+  const hits = named
     .filter((_, index) => results[index]?.ok)
     .map(({ icon, kind, href }) => ({ icon, kind, title: kind, detail: text, href }));
+  const failed = results.find((result) => !result.ok && result.problem.code !== "not_found");
+  if (hits.length === 0 && failed?.ok === false) throw new SearchError(failed.problem);
+  return hits;
 }
 
 /** Returns the pages of the console whose titles contain the text. */
@@ -100,12 +113,12 @@ export function findPages(text: string): Hit[] {
   );
 }
 
-/** Returns the first users whose ids begin with the text. */
+/** Returns the first users whose ids begin with the text. Throws a `SearchError`. */
 export async function findUsers(api: Api, text: string): Promise<Hit[]> {
   const result = await api.get<Page<User>>(
     withQuery("/api/users/", { user_id_prefix: text, limit: String(SHOWN) }),
   );
-  if (!result.ok) return [];
+  if (!result.ok) throw new SearchError(result.problem);
   return result.value.data.map(({ user_id }) => ({
     kind: "User",
     icon: "user",
@@ -118,7 +131,7 @@ export async function findUsers(api: Api, text: string): Promise<Hit[]> {
 /**
  * Calls `onHits` with the newest files whose ids or names contain the text, of one user or of all, each time it has found
  * more. Ends early when `isWanted` returns false. Returns the number of files that it searched, at least, and whether
- * these were all.
+ * these were all. Throws a `SearchError`.
  */
 export async function findFiles(
   api: Api,
@@ -134,7 +147,7 @@ export async function findFiles(
   while (searched < SEARCHED_FILES && isWanted()) {
     const query = { user_id: userId, name_contains: text, limit: String(SHOWN), cursor };
     const result = await api.get<Page<File>>(withQuery("/api/files/", query));
-    if (!result.ok) return { searched, isAll: false };
+    if (!result.ok) throw new SearchError(result.problem);
     const { data, next_cursor } = result.value;
     hits.push(...data.slice(0, SHOWN - hits.length).map(hitOf));
     if (isWanted()) onHits([...hits]);

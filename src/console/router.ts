@@ -72,19 +72,15 @@ export function usePlace(): Place {
   const [place, setPlace] = useState(currentPlace);
   useEffect(() => {
     history.scrollRestoration = "manual";
-    const keepScroll = () => (visit.scroll = scrollY);
     const update = () => {
       const before = visit;
+      before.scroll = scrollY;
       visit = enter();
       if (before !== visit) before.left = location.hash;
       setPlace(currentPlace());
     };
-    addEventListener("scroll", keepScroll, { passive: true });
     addEventListener("hashchange", update);
-    return () => {
-      removeEventListener("scroll", keepScroll);
-      removeEventListener("hashchange", update);
-    };
+    return () => removeEventListener("hashchange", update);
   }, []);
   return place;
 }

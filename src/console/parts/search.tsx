@@ -1,9 +1,19 @@
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { Api } from "../api.ts";
-import { findById, findFiles, findPages, findUsers, hasId, SEARCHED_FILES, type Hit } from "../find.ts";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import type { Api, Problem } from "../api.ts";
+import {
+  findById,
+  findFiles,
+  findPages,
+  findUsers,
+  hasId,
+  SEARCHED_FILES,
+  SearchError,
+  type Hit,
+} from "../find.ts";
 import { number } from "../format.ts";
 import type { Place } from "../router.ts";
 import { Icon } from "./icon.tsx";
+import { ProblemBox } from "./page.tsx";
 
 /** Time without a further letter after which the search begins. */
 const PAUSE_MS = 200;
@@ -47,9 +57,10 @@ interface Found {
   files: Hit[];
   /** What came of the search for files. Null while it runs. */
   searched: { searched: number; isAll: boolean } | null;
+  problem: Problem | null;
 }
 
-const NOTHING: Found = { text: "", first: [], files: [], searched: null };
+const NOTHING: Found = { text: "", first: [], files: [], searched: null, problem: null };
 
 /** Searches for the text. Opens what an id names at once. */
 function useFound(api: Api, text: string, userId: string, open: (hit: Hit) => void): Found {
@@ -66,16 +77,26 @@ function useFound(api: Api, text: string, userId: string, open: (hit: Hit) => vo
           first: hit === undefined ? [] : [hit],
           files: [],
           searched: { searched: 0, isAll: true },
+          problem: null,
         });
       }
       const first = [...(await findUsers(api, text)), ...findPages(text)];
       if (!isCurrent) return;
-      setFound({ text, first, files: [], searched: null });
+      setFound({ text, first, files: [], searched: null, problem: null });
       const onHits = (files: Hit[]) => setFound((before) => ({ ...before, files }));
       const searched = await findFiles(api, text, userId, onHits, () => isCurrent);
       if (isCurrent) setFound((before) => ({ ...before, searched }));
     };
-    const timer = setTimeout(() => void (text === "" ? setFound(NOTHING) : search()), PAUSE_MS);
+    const failed = (fault: unknown) => {
+      if (!(fault instanceof SearchError)) throw fault;
+      if (isCurrent)
+        setFound((before) => ({
+          ...(before.text === text ? before : NOTHING),
+          text,
+          problem: fault.problem,
+        }));
+    };
+    const timer = setTimeout(() => void (text === "" ? setFound(NOTHING) : search().catch(failed)), PAUSE_MS);
     return () => {
       isCurrent = false;
       clearTimeout(timer);
@@ -96,8 +117,15 @@ function SearchDialog({ api, userId, onClose }: { api: Api; userId: string; onCl
   const found = useFound(api, typed.trim(), within, open);
   const hits = [...found.first, ...found.files];
   const current = Math.min(at, hits.length - 1);
-  useEffect(() => dialog.current?.showModal(), []);
+  // Before the next key: its letter belongs into the field.
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   useEffect(() => setAt(0), [found.text]);
+  /** The text for which Enter was pressed before anything was found. */
+  const [entered, setEntered] = useState<string | null>(null);
+  useEffect(() => {
+    const [hit] = hits;
+    if (hit !== undefined && entered === typed && found.text === typed.trim()) open(hit);
+  }, [entered, found]);
   useEffect(() => {
     dialog.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }, [current]);
@@ -105,8 +133,10 @@ function SearchDialog({ api, userId, onClose }: { api: Api; userId: string; onCl
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const hit = hits[current];
     if (step !== 0 && hits.length > 0) setAt((current + step + hits.length) % hits.length);
-    else if (event.key === "Enter" && hit !== undefined && found.text === typed.trim()) open(hit);
-    else return;
+    else if (event.key === "Enter") {
+      if (hit !== undefined && found.text === typed.trim()) open(hit);
+      else setEntered(typed);
+    } else return;
     event.preventDefault();
   };
   return (
@@ -166,13 +196,16 @@ function SearchDialog({ api, userId, onClose }: { api: Api; userId: string; onCl
       <p class="soft" role="status">
         {saidOf(typed.trim(), found, hits.length, within)}
       </p>
+      <ProblemBox problem={found.problem} />
     </dialog>
   );
 }
 
 function saidOf(text: string, found: Found, hits: number, within: string): string {
   if (text === "") return "Paste a file, activity, import or event id, or type a name.";
-  if (text !== found.text || found.searched === null) return "Searching…";
+  if (text !== found.text) return "Searching…";
+  if (found.problem !== null) return "";
+  if (found.searched === null) return "Searching…";
   if (hasId(text)) return hits === 0 ? "No file, activity, import or event has this id." : "";
   const { isAll } = found.searched;
   const place = within === "" ? `the newest ${number(SEARCHED_FILES)} files` : `the files of ${within}`;
