@@ -196,9 +196,16 @@ const edits = {
   edited: z.array(editedFieldSchema),
 };
 
+/** Other recordings of the same ride: same user, another file. */
+const duplicates = {
+  duplicate_group: text,
+  is_canonical: z.boolean(),
+  /** The canonical activity, when this one is not it. */
+  possible_duplicate_of: text,
+};
+
 const bookkeeping = {
-  /** The activity, received earlier, that this one may be a copy of: same user, another file. */
-  possible_duplicate_of: z.string().nullable(),
+  ...duplicates,
   version: z.number().int(),
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),

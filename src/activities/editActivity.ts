@@ -1,11 +1,11 @@
-import type { Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { editFile } from "../files/editFile.ts";
 import { editsOfActivity, type ActivityChange, type ActivityEdits } from "../files/edits.pure.ts";
 import { readFileEdits } from "../files/read.ts";
 import { MAX_SESSIONS } from "../fit/index.ts";
 import type { Activity } from "./activity.ts";
-import { parseActivityId, readStoredActivity, withDuplicate } from "./read.ts";
+import { withDuplicate, type Reader } from "./duplicates/read.ts";
+import { parseActivityId, readStoredActivity } from "./read.ts";
 
 export type EditedActivity =
   | { isImported: true; activity: Activity }
@@ -18,7 +18,7 @@ export type EditedActivity =
  */
 export async function editActivity(
   env: Env,
-  owner: Owner,
+  owner: Reader,
   id: string,
   activity: ActivityChange,
 ): Promise<EditedActivity | null> {

@@ -20,7 +20,9 @@ import { walkBatches, type FilePosition } from "../files/read.ts";
 import { DECODER_VERSION, localDateOf } from "../fit/index.ts";
 import { trainingLoadOf } from "../fit/trainingLoad.ts";
 import type { Activity, RemovedActivity } from "./activity.ts";
-import { possibleDuplicateOf, START_TOLERANCE_SECONDS, type DuplicateCandidate } from "./duplicates.pure.ts";
+import { ALONE } from "./duplicates/groups.pure.ts";
+import { withDuplicates, type Reader } from "./duplicates/read.ts";
+import { ACTIVITY_COLUMNS, OF_FILE, SPORT } from "./sql.ts";
 import { parseSummary } from "./storedSummary.pure.ts";
 
 export interface ActivityRow {
@@ -39,17 +41,7 @@ export interface ActivityRow {
   edits: string | null;
 }
 
-/** SQL for the sport of an activity `a` of a file `f`: the edited one, else the decoded one. */
-const SPORT = "coalesce(f.edits ->> ('$.activities.' || a.session_index || '.sport'), a.sport)";
-
-/** SQL for the columns of an activity `a` of a file `f`. */
-export const ACTIVITY_COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.summary_id,
-  f.readable_name AS activity_name, ${SPORT} AS sport, a.start_time_in_seconds, a.summary, a.created_at, f.updated_at,
-  f.edits`;
-/** SQL that joins the file `f` of an activity `a`. */
-export const OF_FILE = "f.partner_id = a.partner_id AND f.file_id = a.file_id";
-
-/** Returns an activity without `possible_duplicate_of`. */
+/** Returns an activity without its duplicates. */
 export function activityOf(row: ActivityRow): Activity {
   const edits = parseEdits(row.edits);
   const { sub_sport, exclude_from_training = false } = editsOfActivity(edits, row.session_index);
@@ -70,76 +62,11 @@ export function activityOf(row: ActivityRow): Activity {
     training_load: trainingLoadOf({ ...summary, sport: row.sport, load_evidence }),
     exclude_from_training,
     edited: editedFields(edits, row.session_index),
-    possible_duplicate_of: null,
+    ...ALONE,
     version: row.version,
     created_at: instantOf(row.created_at),
     updated_at: instantOf(row.updated_at),
   };
-}
-
-interface CandidateRow extends Omit<DuplicateCandidate, "activity_id" | "elapsed_time_in_seconds"> {
-  user_id: string;
-  session_index: number;
-  summary: string;
-}
-
-/** Returns the ranges of starts in which duplicates of these activities begin. Touching ranges are merged. */
-function rangesAround(activities: readonly Activity[]): { from: number; to: number }[] {
-  const ranges: { from: number; to: number }[] = [];
-  const starts = activities.flatMap((activity) => activity.start_time_in_seconds ?? []);
-  for (const start of starts.toSorted((a, b) => a - b)) {
-    const from = start - START_TOLERANCE_SECONDS;
-    const to = start + START_TOLERANCE_SECONDS;
-    const last = ranges.at(-1);
-    if (last !== undefined && from <= last.to) last.to = to;
-    else ranges.push({ from, to });
-  }
-  return ranges;
-}
-
-/**
- * Maximum number of index entries that the search for duplicates of one page reads. Every range gets an equal share:
- * a start that very many of the partner's users have in common does not use up the others' share.
- */
-const NEIGHBOURS = 1_000;
-const LEAST_NEIGHBOURS = 5;
-
-/** Fills in `possible_duplicate_of` with one query for all activities. */
-async function withDuplicates(
-  db: D1Database,
-  partnerId: string,
-  activities: readonly Activity[],
-): Promise<Activity[]> {
-  const ranges = rangesAround(activities);
-  if (ranges.length === 0) return [...activities];
-  const routes = new Set(activities.map((activity) => activity.file_id.slice(0, ROUTE_LENGTH)));
-  const neighbours = Math.max(LEAST_NEIGHBOURS, Math.floor(NEIGHBOURS / ranges.length));
-  // No index has a user's starts. The query walks the partner's index and reads only rows of these users.
-  const found = await db
-    .prepare(
-      `SELECT f.user_id, a.file_id, a.session_index, ${SPORT} AS sport, a.start_time_in_seconds, a.summary, a.created_at
-       FROM json_each(?2) j CROSS JOIN activities a CROSS JOIN files f ON ${OF_FILE}
-       WHERE a.partner_id = ?1 AND (a.file_id, a.session_index) IN (
-         SELECT i.file_id, i.session_index FROM (
-           SELECT file_id, session_index FROM activities INDEXED BY activities_by_start
-           WHERE partner_id = ?1
-             AND start_time_in_seconds BETWEEN (j.value->>'from') AND (j.value->>'to') LIMIT ?4) i
-         WHERE substr(i.file_id, 1, ${ROUTE_LENGTH}) IN (SELECT value FROM json_each(?3)))`,
-    )
-    .bind(partnerId, JSON.stringify(ranges), JSON.stringify([...routes]), neighbours)
-    .all<CandidateRow>();
-  const candidates = found.results.map((row) => ({
-    ...row,
-    activity_id: activityId(row.file_id, row.session_index),
-    elapsed_time_in_seconds: parseSummary(row.summary).elapsed_time_in_seconds,
-  }));
-  const candidatesOf = Map.groupBy(candidates, ({ user_id }) => user_id);
-  return activities.map((activity) => {
-    const { user_id, start_time_in_seconds } = activity;
-    if (start_time_in_seconds === null) return activity;
-    const self = { ...activity, start_time_in_seconds, created_at: Date.parse(activity.created_at) };
-    return { ...activity, possible_duplicate_of: possibleDuplicateOf(self, candidatesOf.get(user_id) ?? []) };
-  });
 }
 
 /** Parses `{file_id}.{session_index}`. Returns null for anything else. */
@@ -151,7 +78,7 @@ export function parseActivityId(id: string): { fileId: string; sessionIndex: num
 
 /** An activity without its details, and what its stored bytes are decoded with. */
 export interface StoredActivity {
-  /** Without `possible_duplicate_of`. */
+  /** Without its duplicates. */
   activity: Activity;
   /** Null only while an erasure deletes the file. */
   objectKey: string | null;
@@ -185,11 +112,6 @@ export async function readStoredActivity(env: Env, owner: Owner, id: string): Pr
   };
 }
 
-/** Returns the activity with `possible_duplicate_of`. */
-export async function withDuplicate(env: Env, owner: Owner, activity: Activity): Promise<Activity> {
-  return (await withDuplicates(databaseFor(env, owner), owner.partner_id, [activity]))[0] ?? activity;
-}
-
 export interface ActivityFilters {
   user_id?: string | undefined;
   source?: string | undefined;
@@ -202,6 +124,8 @@ export interface ActivityFilters {
   start_before?: number | undefined;
   /** Unix milliseconds. Orders activities by update, ascending. */
   updated_since?: number | undefined;
+  /** Leaves out duplicates. Not with `updated_since`. */
+  canonical?: boolean | undefined;
   /** With `updated_since`: also returns removed activities. Of the filters, only user_id and source apply to them. */
   include_deleted?: boolean | undefined;
 }
@@ -248,31 +172,35 @@ interface PageOfList<P> {
  */
 export async function listActivities(
   env: Env,
-  owner: Owner,
+  reader: Reader,
   filters: ActivityFilters,
   { limit, after }: PageOfList<ActivityPosition>,
 ): Promise<Page<Activity | RemovedActivity, ActivityPosition>> {
-  const partnerId = owner.partner_id;
+  const partnerId = reader.partner_id;
   const { user_id, source } = filters;
   const prefix = user_id === undefined ? null : idPrefix(partnerId, user_id, source);
-  const db = databaseFor(env, owner);
-  const list = { db, partnerId, prefix, filters };
+  const list = { db: databaseFor(env, reader), partnerId, prefix, filters };
   if (filters.updated_since === undefined) {
     const position = after === null || isUpdatePosition(after) ? null : after;
     const page = await pageByStart(list, { limit, after: position });
-    return { ...page, rows: await withDuplicates(db, partnerId, page.rows.map(activityOf)) };
+    const marked = await withDuplicates(env, reader, page.rows.map(activityOf));
+    const rows = filters.canonical === true ? marked.activities.filter(isCanonical) : marked.activities;
+    return { ...page, rows, rowsRead: page.rowsRead + marked.rowsRead };
   }
   const position = after !== null && isUpdatePosition(after) ? after : null;
   const page = await pageByUpdate(list, { limit, after: position });
   const activities = page.rows.filter((row) => row.is_removed === 0).map(activityOf);
-  const marked = (await withDuplicates(db, partnerId, activities)).values();
+  const { activities: marked, rowsRead } = await withDuplicates(env, reader, activities);
+  const next = marked.values();
   const rows = page.rows.flatMap((row): (Activity | RemovedActivity)[] => {
     if (row.is_removed === 1) return [removedOf(row)];
-    const { value } = marked.next();
+    const { value } = next.next();
     return value === undefined ? [] : [value];
   });
-  return { ...page, rows };
+  return { ...page, rows, rowsRead: page.rowsRead + rowsRead };
 }
+
+const isCanonical = ({ is_canonical }: Activity) => is_canonical;
 
 interface ChangedRow extends ActivityRow, Walked {
   walked_time: number;

@@ -5,7 +5,8 @@ import { logLine } from "../log.ts";
 import type { IntakeHold } from "../memory/budget.ts";
 import { NO_DETAILS, type ActivityWithParts } from "./activity.ts";
 import { decodeStored } from "./decodeStored.ts";
-import { parseActivityId, readStoredActivity, withDuplicate } from "./read.ts";
+import { withDuplicate, type Reader } from "./duplicates/read.ts";
+import { parseActivityId, readStoredActivity } from "./read.ts";
 
 /** `hold` is the memory reserved for the activity and its JSON, which can have megabytes. The caller releases it. */
 export type ActivityAnswer =
@@ -18,7 +19,7 @@ export type ActivityAnswer =
  */
 export async function readActivityWithDetails(
   env: Env,
-  owner: Owner,
+  owner: Reader,
   id: string,
   count: (bytes: number) => void,
 ): Promise<ActivityAnswer> {

@@ -210,6 +210,7 @@ const summary = {
     speed_in_meters_per_second: null,
   },
   recorded_with: "Garmin",
+  number_of_laps: 0,
   derived: [
     "moving_time_in_seconds",
     "average_speed_in_meters_per_second",
@@ -226,6 +227,8 @@ const activity: Activity = {
   ...summary,
   exclude_from_training: false,
   edited: [],
+  duplicate_group: null,
+  is_canonical: true,
   possible_duplicate_of: null,
   version: 1795593600000,
   created_at: "2026-11-25T08:00:01.000Z",

@@ -54,6 +54,9 @@ const UPPER_BOUNDS =
   "Upper bound of each zone, in the order of the times. A zone begins at the bound before its own. Without a bound the last zone is open; some devices write a very large bound instead. Null when the file has none.";
 
 /** Descriptions of fields and parameters. `Schema.field` wins over `field`, `query.name` over `name`. */
+const AT_READ =
+  "Determined when you read: `updated_at` does not change when another activity of the group changes or is deleted.";
+
 export const FIELDS: Readonly<Record<string, string>> = {
   // Names and content of a ping
   file_type: "Type of the file. Always `FIT`.",
@@ -228,8 +231,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "Names of fields and streams that are missing in the file and were computed from its other values. `laps.start_time_in_seconds` means that the start times of laps were computed.",
   streams:
     "Names of the streams that can be read. Developer fields are named `developer.<name>`. An array field has one stream for each member: `developer.<name>.0`, `developer.<name>.1` and so on.",
-  possible_duplicate_of:
-    "Id of an activity of the same user, from a file received earlier, that is probably the same activity. Null when no such activity is known. Determined when you read: `updated_at` does not change when the other activity changes or is deleted.",
+  duplicate_group: `Id of the group of activities that are recordings of the same ride, from several files of the user. Null without duplicates. ${AT_READ}`,
+  is_canonical: `\`true\`: the activity that counts for its group, and every activity without duplicates. ${AT_READ}`,
+  possible_duplicate_of: `Id of the canonical activity of the group. Null for the canonical activity, and without duplicates. ${AT_READ}`,
   version: "Version of the activity. A newer import of its file has a higher one.",
   laps: "Laps, in order.",
   lengths: "Pool lengths, in order.",
@@ -553,5 +557,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   updated_since:
     "RFC 3339 time, such as `2026-11-25T08:00:00Z`: returns only rows that changed then or later, oldest change first.",
   start_after: "Unix seconds: returns only activities that started then or later.",
+  canonical:
+    "`true`: leaves out duplicates, and returns only activities with `is_canonical`. Pages can be short. Not with `updated_since`.",
   start_before: "Unix seconds: returns only activities that started earlier.",
 };

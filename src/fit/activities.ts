@@ -78,6 +78,7 @@ export function activitiesOf(
       workout_name: chained.workout.wkt_name ?? null,
       has_rr_intervals: withRr[i] === true,
       recorded_with: recordedWith(parts.devices),
+      number_of_laps: ofSession.laps.length,
     };
     if (sums === undefined) return [];
     const activity = activityOf(ofSession, sums, shared);

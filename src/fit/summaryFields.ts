@@ -94,6 +94,7 @@ export function summaryFields<N, T, F, O>(
     recorded_with: text(
       "Maker and model of the device or app that recorded the activity, such as `Garmin Edge 820` or `Zwift`. Show it beside the data: brand rules of makers require it. Null when the file does not name them.",
     ),
+    number_of_laps: number(0, "Number of laps in the file."),
   };
 }
 

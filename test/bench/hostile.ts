@@ -1,7 +1,7 @@
 import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { MAX_FILE_BYTES, MAX_RR_INTERVALS } from "../../src/contract/limits.ts";
-import { possibleDuplicateOf, type DuplicateCandidate } from "../../src/activities/duplicates.pure.ts";
+import { membershipsOf, type Recording } from "../../src/activities/duplicates/groups.pure.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
 import { decodeActivities, decodeRrIntervals, decodeStreams, decodeWithData } from "../../src/fit/index.ts";
 import { judgePings, judgeRejected } from "../../src/pings/judgeItems.ts";
@@ -19,6 +19,7 @@ const THINNED_BYTES = 560_000;
 const THINNED_CPU_MS = 200;
 const RESOLUTIONS = [1, 2, 10, 100, 1_000, 10_000, 100_000];
 const ITEMS = 1_000;
+const RECORDINGS = 5_000;
 const NO_FALLBACK = { fallbackStartInSeconds: null };
 const rules = { local: false, allowedHosts: [], ownHosts: [] };
 
@@ -73,15 +74,21 @@ async function judge(body: string): Promise<void> {
   else await judgeRejected(value, parsed.error.issues, rules);
 }
 
-/** Returns activities that all start at the same time: the worst case for the search for duplicates. */
-function candidates(): DuplicateCandidate[] {
-  return Array.from({ length: ITEMS }, (_, index) => ({
+/** Returns recordings that all start at the same time: the worst case for the search for duplicates. */
+function recordings(): Recording[] {
+  return Array.from({ length: RECORDINGS }, (_, index) => ({
     activity_id: `${index}.0`,
     file_id: String(index),
+    source: "garmin",
     sport: "cycling",
     start_time_in_seconds: 1_760_000_000,
-    elapsed_time_in_seconds: 3_600,
-    created_at: ITEMS - index,
+    duration_in_seconds: 3_600,
+    sha256: null,
+    is_excluded: false,
+    has_power: true,
+    has_rr_intervals: false,
+    has_position: true,
+    number_of_laps: 1,
   }));
 }
 
@@ -143,20 +150,19 @@ async function fileFigures(): Promise<Figure[]> {
 
 /** Measures hostile input: CPU time, and memory allocated outside the heap. */
 export async function hostileFigures(): Promise<Figure[]> {
-  const [bomb, members, long, wrong, page] = [
+  const [bomb, members, long, wrong, together] = [
     gzipBomb(),
     gzipOfManyMembers(),
     longBody(),
     wrongBody(),
-    candidates(),
+    recordings(),
   ];
   const cases: Record<string, () => unknown> = {
     "a gzip that unpacks to more than 32 MiB": () => unwrap(bomb),
     "a gzip of 200 members of 4 MiB": () => unwrap(members),
     "1,000 pings of maximum length": async () => judge(long),
     "1,000 pings with every field wrong": async () => judge(wrong),
-    "200 activities among 1,000 that start together": () =>
-      page.slice(0, 200).map((activity) => possibleDuplicateOf(activity, page)),
+    "duplicates among 5,000 activities that start together": () => membershipsOf(together, []),
   };
   const figures: Figure[] = [];
   for (const [name, work] of Object.entries(cases)) {

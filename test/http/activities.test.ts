@@ -7,6 +7,7 @@ import {
   rrIntervalsSchema,
   streamsSchema,
 } from "../../src/activities/activity.ts";
+import { ALONE } from "../../src/activities/duplicates/groups.pure.ts";
 import { app } from "../../src/http/app.ts";
 import { DECODER_VERSION, decodeActivities, decodeParts } from "../../src/fit/index.ts";
 import { activityFile } from "../../src/fitWriter/activityFile.ts";
@@ -81,6 +82,15 @@ async function storedRide(
   return seedActivity(namesOf(owner, summaryId), { has_rr_intervals });
 }
 
+/** Stores an edit of an activity in the read model. */
+async function editRow(partner: TestPartner, id: string, activity: object): Promise<void> {
+  const edits = JSON.stringify({ version: 1, file_version: NOON, activities: { 0: activity } });
+  await databaseOf(partner)
+    .prepare("UPDATE files SET edits = ? WHERE partner_id = ? AND file_id = ?")
+    .bind(edits, partner.partnerId, id.split(".")[0])
+    .run();
+}
+
 describe("an activity", () => {
   test("has its local date and the device that recorded it, alone and in lists", async () => {
     const partner = await newPartner();
@@ -141,7 +151,7 @@ describe("an activity", () => {
       activity_name: "Lunch ride",
       exclude_from_training: false,
       edited: [],
-      possible_duplicate_of: null,
+      ...ALONE,
       version: NOON,
       created_at: "2026-06-01T12:00:00.000Z",
       updated_at: "2026-06-01T12:00:00.000Z",
@@ -167,51 +177,80 @@ describe("an activity", () => {
     }
   });
 
-  test("refers to an earlier activity that it appears to copy", async () => {
+  test("says which other recording of the same ride counts", async () => {
     const partner = await newPartner();
     const start = 1_760_000_000;
-    const seed = (
-      name: string,
-      summary: Partial<typeof BARE_SUMMARY>,
-      createdAfterMs: number,
-      user = "user-1",
-    ) =>
-      seedActivity(
-        namesOf(partner, name, user),
-        { start_time_in_seconds: start, ...summary },
-        {
-          created_at: NOON + createdAfterMs,
-        },
-      );
-    const first = await seed("first", {}, 0);
-    const copy = await seed("copy", { start_time_in_seconds: start + 60, sport: "e_biking" }, 1);
-    const third = await seed("third", { start_time_in_seconds: start - 30 }, 2);
-    const late = await seed("late", { start_time_in_seconds: start + 61 }, 3);
-    const run = await seed("run", { sport: "running" }, 4);
-    const warmUp = await seed("warm-up", { elapsed_time_in_seconds: 1_500 }, 5);
-    const somebodyElse = await seed("first", {}, 6, "user-2");
-    const expected = new Map([
-      [first, null],
-      [copy, first],
-      [third, first],
-      [late, copy],
-      [run, null],
-      [warmUp, null],
-      [somebodyElse, null],
+    const seed = (name: string, summary: Partial<typeof BARE_SUMMARY>, user = "user-1") =>
+      seedActivity(namesOf(partner, name, user), { start_time_in_seconds: start, ...summary });
+    const first = await seed("first", {});
+    const best = await seed("copy", {
+      start_time_in_seconds: start + 60,
+      sport: "e_biking",
+      average_power_in_watts: 200,
+    });
+    const trimmed = await seed("third", {
+      start_time_in_seconds: start + 900,
+      elapsed_time_in_seconds: 2_400,
+    });
+    const alone = [
+      await seed("later", { start_time_in_seconds: start + 3_601 }),
+      await seed("run", { sport: "running" }),
+      await seed("warm-up", { elapsed_time_in_seconds: 1_500 }),
+      await seed("first", {}, "user-2"),
+    ];
+    const duplicate_group = `group_${[first, best, trimmed].toSorted()[0]}`;
+    const copied = { duplicate_group, is_canonical: false, possible_duplicate_of: best };
+    const expected = new Map<string, object>([
+      [first, copied],
+      [trimmed, copied],
+      [best, { duplicate_group, is_canonical: true, possible_duplicate_of: null }],
+      ...alone.map((id) => [id, ALONE] as const),
     ]);
-    const listed = await list(partner);
-    expect(
-      new Map(listed.data.map((activity) => [activity.activity_id, activity.possible_duplicate_of])),
-    ).toEqual(expected);
-    for (const [id, duplicate] of expected)
-      expect((await one(partner, id)).possible_duplicate_of).toBe(duplicate);
+    const listed = (await list(partner)).data;
+    expect(listed).toHaveLength(7);
+    for (const activity of listed) expect(activity).toMatchObject(expected.get(activity.activity_id) ?? {});
+    for (const [id, membership] of expected) expect(await one(partner, id)).toMatchObject(membership);
+    const canonical = (await list(partner, "?canonical=true")).data;
+    expect(new Set(canonical.map(({ activity_id }) => activity_id))).toEqual(new Set([best, ...alone]));
+    await problemOf(
+      await send(partner, "GET", "/api/activities/?canonical=true&updated_since=2026-01-01T00:00:00Z"),
+      400,
+      "validation_failed",
+    );
+  });
+
+  test("counts for its ride by the partner's order of sources when the recordings have equal data", async () => {
+    for (const source_order of [
+      ["wahoo", "garmin"],
+      ["garmin", "wahoo"],
+    ]) {
+      const partner = await newPartner({ source_order });
+      const ids = new Map<string, string>();
+      for (const source of ["garmin", "phone", "wahoo"])
+        ids.set(await seedActivity(namesOf(partner, "s", "user-1", source)), source);
+      const canonical = (await list(partner, "?canonical=true")).data;
+      expect(canonical.map(({ activity_id }) => ids.get(activity_id))).toEqual([source_order[0]]);
+    }
+  });
+
+  test("no longer counts for its ride once it is excluded, or once the other recordings are edited to another sport", async () => {
+    const partner = await newPartner();
+    const best = await seedActivity(namesOf(partner, "best"), { average_power_in_watts: 200 });
+    const other = await seedActivity(namesOf(partner, "other"));
+    const canonical = async () =>
+      (await list(partner, "?canonical=true")).data.map(({ activity_id }) => activity_id);
+    expect(await canonical()).toEqual([best]);
+    await editRow(partner, best, { exclude_from_training: true });
+    expect(await canonical()).toEqual([other]);
+    await editRow(partner, best, { sport: "running" });
+    expect((await canonical()).toSorted()).toEqual([best, other].toSorted());
   });
 
   test("is not reported as a copy of another session of its own file", async () => {
     const partner = await newPartner();
     await seedActivity(namesOf(partner, "s"), { session_index: 0, session_count: 2 });
     const second = await seedActivity(namesOf(partner, "s"), { session_index: 1, session_count: 2 });
-    expect((await one(partner, second)).possible_duplicate_of).toBeNull();
+    expect(await one(partner, second)).toMatchObject(ALONE);
   });
 });
 

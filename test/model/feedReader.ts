@@ -1,3 +1,4 @@
+import { ALONE } from "../../src/activities/duplicates/groups.pure.ts";
 import { listActivities, type ActivityPosition } from "../../src/activities/read.ts";
 import type { Owner } from "../../src/database/databases.ts";
 import type { Env } from "../../src/env.ts";
@@ -79,7 +80,7 @@ export class FeedReader {
     return this.#readPage(this.#activities, isSkewed, "activity_id", async (updated_since, after) =>
       listActivities(
         this.#env,
-        this.#owner,
+        { ...this.#owner, source_order: [] },
         { updated_since, include_deleted: true },
         {
           limit: this.#limit,
@@ -123,7 +124,12 @@ export class FeedReader {
       ),
     );
     const activities = await allOf<Item>(async (after) =>
-      listActivities(this.#env, this.#owner, {}, { limit: 100, after: after as ActivityPosition | null }),
+      listActivities(
+        this.#env,
+        { ...this.#owner, source_order: [] },
+        {},
+        { limit: 100, after: after as ActivityPosition | null },
+      ),
     );
     return [
       ...differencesOf("file_id", this.#files.copy, files),
@@ -145,8 +151,8 @@ async function allOf<Row>(list: (after: unknown) => Promise<Page<Row, unknown>>)
 
 function differencesOf(id: string, copy: ReadonlyMap<string, Item>, rows: readonly Item[]): string[] {
   const listed = new Map(rows.map((row) => [String(row[id]), row]));
-  // The flag of a copy depends on other activities, so it changes without a change of this one.
-  const textOf = (item: Item | undefined) => JSON.stringify({ ...item, possible_duplicate_of: null });
+  // The group of a recording depends on other activities, so it changes without a change of this one.
+  const textOf = (item: Item | undefined) => JSON.stringify({ ...item, ...ALONE });
   return [...new Set([...copy.keys(), ...listed.keys()])].flatMap((key) => {
     const [copied, read] = [copy.get(key), listed.get(key)];
     if (copied === undefined) return [`${id} ${key} is missing in the copy`];

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { ACTIVITY_COLUMNS, activityOf, OF_FILE, type ActivityRow } from "../../activities/read.ts";
+import { activityOf, type ActivityRow } from "../../activities/read.ts";
+import { ACTIVITY_COLUMNS, OF_FILE } from "../../activities/sql.ts";
 import { EVENT_COLUMNS, eventWithAttemptsOf, type EventRow } from "../../deliveries/read.ts";
 import { fileOf, RELEASED_BY, type FileRow } from "../../files/read.ts";
 import { rangeEnd, userRoute } from "../../identifiers.ts";
@@ -58,7 +59,12 @@ export const LISTS: readonly List[] = [
     beginsWithRoute: true,
     objectOf: (row) => {
       // The API compares with the user's other activities on request.
-      const { possible_duplicate_of: _unknown, ...activity } = activityOf(activityRow.parse(row));
+      const {
+        duplicate_group: _group,
+        is_canonical: _canonical,
+        possible_duplicate_of: _duplicate,
+        ...activity
+      } = activityOf(activityRow.parse(row));
       return activity;
     },
   },

@@ -42,6 +42,23 @@ const MAX_POINTS = 1_000_000;
 
 const params = z.object({ activity_id: z.string() });
 
+const canonicalOnly = z
+  .enum(["true", "false"])
+  .transform((text) => text === "true")
+  .optional()
+  .openapi({ type: "string", enum: ["true", "false"] });
+
+/** Rejects `canonical` with `updated_since`: a recording becomes canonical by a change of another one, which its own time of change does not show. */
+function rejectUpdatedSince(
+  query: { canonical?: boolean | undefined; updated_since?: number | undefined },
+  ctx: z.RefinementCtx,
+): void {
+  if (query.canonical !== true || query.updated_since === undefined) return;
+  const message =
+    "Send `canonical` without `updated_since`. A recording can become canonical when another one changes, and lists in the order of changes do not show that.";
+  ctx.addIssue({ code: "custom", path: ["canonical"], message });
+}
+
 const listRoute = createRoute({
   method: "get",
   path: "/api/activities/",
@@ -56,10 +73,12 @@ const listRoute = createRoute({
         name_contains: nameText.optional(),
         start_after: unixSeconds.optional(),
         start_before: unixSeconds.optional(),
+        canonical: canonicalOnly,
         updated_since: instant.optional(),
         include_deleted: includeDeleted,
       })
-      .superRefine(requireUpdatedSince),
+      .superRefine(requireUpdatedSince)
+      .superRefine(rejectUpdatedSince),
   },
   responses: {
     200: {
