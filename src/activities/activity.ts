@@ -142,7 +142,7 @@ export const NO_DETAILS: ActivityDetails = {
   developer_fields: [],
 };
 
-const trainingLoadSchema = z
+export const trainingLoadSchema = z
   .strictObject({
     value: z.number(),
     basis: z.enum(LOAD_BASES).openapi("TrainingLoadBasis"),

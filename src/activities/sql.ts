@@ -13,3 +13,16 @@ export const SUMMARY_VALUES = `substr(a.summary, 1,
 export const ACTIVITY_COLUMNS = `a.file_id, a.session_index, a.version, f.user_id, f.source, f.summary_id,
   f.readable_name AS activity_name, ${SPORT} AS sport, a.start_time_in_seconds, a.summary, a.created_at, f.updated_at,
   f.edits`;
+
+const afterLine = (text: string) => `substr(${text}, instr(${text}, char(10)) + 1)`;
+const AFTER_TWO_LINES = `substr(a.summary, length(${SUMMARY_VALUES}) + 1)`;
+/** Longer summaries are read without their lists of names. */
+const SHORT_SUMMARY = 2_000;
+/** SQL for an activity's summary without its lists of names, if these are long. */
+export const SHORT_SUMMARY_VALUES = `CASE WHEN length(a.summary) <= ${SHORT_SUMMARY} THEN a.summary ELSE
+  ${SUMMARY_VALUES} || char(10, 10) || CASE WHEN instr(${afterLine(AFTER_TWO_LINES)}, char(10)) > 0
+    THEN ${afterLine(afterLine(AFTER_TWO_LINES))} ELSE '' END END`;
+
+/** SQL for the columns of a recording: an activity `a` of a file `f`, without its summary. */
+export const RECORDING_COLUMNS = `a.file_id, a.session_index, f.source, ${SPORT} AS sport, a.start_time_in_seconds, f.sha256,
+  f.edits`;

@@ -1,4 +1,5 @@
 import { NO_DETAILS, type Activity, type ActivityDetails } from "../activities/activity.ts";
+import type { Baseline } from "../training/baseline.ts";
 import type {
   ImportCancelledEvent,
   ImportCompletedEvent,
@@ -444,6 +445,112 @@ const userWithSources: UserWithSources = {
   oldest_held_received_at: null,
 };
 
+/** Shortened: a baseline has more weeks and days. */
+const baseline: Baseline = {
+  user_id: names.user_id,
+  as_of: "2026-11-25",
+  activities: 41,
+  activities_with_local_date: 41,
+  first_date: "2026-01-07",
+  last_date: "2026-11-24",
+  days_since_last_activity: 1,
+  weeks: {
+    first_days: ["2026-11-16", "2026-11-23"],
+    activities: 41,
+    sports: [
+      {
+        sport: "cycling",
+        activities: [3, 1],
+        activities_with_duration: [3, 1],
+        activities_with_distance: [3, 1],
+        duration_in_seconds: [15_840, 5_400],
+        distance_in_meters: [112_400, 38_250],
+        load: [214.5, 71.2],
+      },
+    ],
+  },
+  days: {
+    first_day: "2026-11-24",
+    activities: [1, 0],
+    duration_in_seconds: [5_400, 0],
+    load: [71.2, 0],
+    fitness: [31.42, 30.68],
+    fatigue: [38.9, 33.72],
+  },
+  averages: [
+    {
+      days: 7,
+      activities: 3,
+      activities_with_duration: 3,
+      activities_with_distance: 3,
+      duration_in_seconds_per_day: 2_211.4,
+      distance_in_meters_per_day: 15_607.1,
+      load_per_day: 29.9,
+    },
+  ],
+  fitness: { fitness: 30.68, fatigue: 33.72, form: -3.04, activities: 41 },
+  load_bases: [{ basis: "power", activities: 41, load: 2_930.4 }],
+  heart_rate_bounds: {
+    resting: {
+      beats_per_minute: 60,
+      basis: "assumed",
+      local_date: null,
+      activity_id: null,
+      activities: 0,
+    },
+    max: {
+      beats_per_minute: 187,
+      basis: "stated",
+      local_date: "2026-11-24",
+      activity_id: `${FILE_ID}.0`,
+      activities: 40,
+    },
+  },
+  longest_sessions: [
+    {
+      sport: "cycling",
+      activity_id: `${FILE_ID}.0`,
+      local_date: "2026-07-11",
+      duration_in_seconds: 14_400,
+      distance_in_meters: 102_300,
+      activities: 41,
+    },
+  ],
+  best_efforts: [
+    {
+      sport: "cycling",
+      quantity: "power_in_watts",
+      duration_in_seconds: 1_200,
+      value: 262,
+      local_date: "2026-10-14",
+      activity_id: `${FILE_ID}.0`,
+      activities: 14,
+    },
+  ],
+  thresholds: {
+    stated: [
+      {
+        kind: "functional_threshold_power_in_watts",
+        value: 250,
+        first_date: "2026-01-07",
+        last_date: "2026-11-24",
+        activities: 40,
+      },
+    ],
+    best_efforts: [],
+  },
+  gaps: [{ after: "2026-03-02", before: "2026-03-20", days: 18 }],
+  left_out: {
+    duplicates: 12,
+    excluded: 1,
+    without_start: 0,
+    in_future: 0,
+    too_many: 0,
+    too_many_before: null,
+    more: false,
+  },
+};
+
 const page = (row: unknown) => ({ data: [row], next_cursor: null });
 
 /** Examples of responses and events by the name of their schema. */
@@ -461,6 +568,7 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     Activity: activity,
     ActivityPage: page(activity),
     ActivityWithParts: { ...activity, ...parts },
+    TrainingBaseline: baseline,
     PendingActivityEdit: {
       activity_id: `${HELD_FILE_ID}.0`,
       file_id: HELD_FILE_ID,

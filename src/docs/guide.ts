@@ -42,6 +42,8 @@ import {
   TEST_EVENTS_A_DAY,
 } from "../contract/limits.ts";
 import { DELAYS_MS as EVENT_DELAYS_MS, JITTER, RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
+import { MAX_START_DIFFERENCE_SECONDS } from "../activities/duplicates/groups.pure.ts";
+import { BASELINE_ACTIVITIES } from "../training/baseline.ts";
 import { DEVELOPER_PREFIX, STREAM_DESCRIPTIONS, STREAM_KEYS } from "../activities/activity.ts";
 import { FILE_ERROR_CODES, RETRY_CAN_HELP } from "../files/errorCodes.ts";
 import { EFFORT_SECONDS, MAX_MISSING_SHARE } from "../fit/bestEfforts.ts";
@@ -627,6 +629,34 @@ remove them as your analysis needs.</p>
 <h3 id="file-warnings">Warnings of a file</h3>
 <p>Warnings do not prevent an import: a file with warnings was imported.</p>
 ${codeTable(FILE_WARNINGS, "warning")}`,
+    },
+    {
+      id: "duplicates",
+      title: "Recordings of one ride",
+      html: `
+<p>A ride that a watch and a head unit recorded, or that reaches you by two sources, has several activities. The service finds them when you read: recordings of a user from different files that overlap for more than half of the longer one, start at most ${inWords(MAX_START_DIFFERENCE_SECONDS * 1_000)} apart, and have the same kind of sport. Beside a specific sport, recordings with an unspecific one such as <code>generic</code> must agree more closely. Legs of a triathlon, two sessions of a day and a short warm-up within a ride are different activities.</p>
+${listing(curl("/api/activities/?user_id=rider-1&canonical=true"), "Listing each ride once with curl", "canonical")}
+<ul>
+<li><strong>Group:</strong> recordings of one ride have the same <code>duplicate_group</code>. It does not depend on the order of their arrival. Only compare it: it can change when a recording is added or deleted.</li>
+<li><strong>The one that counts</strong> has <code>is_canonical: true</code>: the one with the most of power, beat-to-beat intervals, position and several laps. If two have as many, the order of your setting <code>source_order</code> decides, then the kinds of data in this order, then the longer one. For the others <code>possible_duplicate_of</code> is its id.</li>
+<li><strong>To choose another one,</strong> exclude the first from training: an excluded recording counts only if all of its group are excluded.</li>
+<li><strong>No change is reported.</strong> A recording can become canonical or a duplicate by a change of another one, and then its <code>updated_at</code> stays. So <code>canonical</code> cannot be combined with <code>updated_since</code>.</li>
+<li><strong>Lists over all users</strong> compare a limited number of activities for each page. If very many of your users ride at the same time, they can miss duplicates. Lists of one user, single activities and the training baseline compare all, up to some thousand activities of the user.</li>
+</ul>`,
+    },
+    {
+      id: "training",
+      title: "The training of a user",
+      html: `
+<p><a href="#getTraining"><code>GET /api/users/{user_id}/training/</code></a> returns what a training plan begins with: hours, distance and load by sport and week, the load of each day, averages, fitness and fatigue, the longest sessions, best efforts, and the evidence of thresholds.</p>
+${listing(curl("/api/users/rider-1/training/"), "Reading a user's training with curl", "training")}
+<ul>
+<li><strong>Current.</strong> It is computed when you read. A deletion, an edit of the sport, an exclusion and a late file count at the next read, in any order of arrival.</li>
+<li><strong>Each ride counts once,</strong> by its <a href="#duplicates">canonical recording</a>. <code>left_out</code> has the number of duplicates, of activities with <code>exclude_from_training</code>, of those without a start or with one in the future, and of older ones beyond the newest ${inDigits(BASELINE_ACTIVITIES)}.</li>
+<li><strong>Days are local.</strong> An activity counts on its <code>local_date</code>, or on its date in UTC if that is unknown. <code>activities_with_local_date</code> says for how many it is known. Weeks begin on Monday.</li>
+<li><strong>Loads</strong> are those of <code>training_load</code>, but a training impulse that lacks a maximum or resting heart rate uses <code>heart_rate_bounds</code>. <code>load_bases</code> says what the loads were computed from.</li>
+<li><strong>Columns.</strong> Weeks and days are lists of equal length, oldest first. 0 means no activity. <code>activities_with_duration</code> and <code>activities_with_distance</code> say how many activities a sum is over.</li>
+</ul>`,
     },
     {
       id: "editing",

@@ -1,4 +1,5 @@
 import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
+import { BASELINE_ACTIVITIES, MAX_BASELINE_BYTES } from "../training/baseline.ts";
 import {
   ENDPOINT_DAYS,
   EVENTS_HELD_FOR_MS,
@@ -247,6 +248,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getUser",
     tag: "Users",
     description: `Returns the user's sources, held files and running imports. Counts include pings ${LAG}.`,
+  },
+  "GET /api/users/{user_id}/training/": {
+    operationId: "getTraining",
+    tag: "Users",
+    description:
+      "Returns the training of a user, computed from the activities that can be read now: edits, deletions and late files count at once. Of the recordings of one ride only the canonical one counts. " +
+      `The response has at most ${inBytes(MAX_BASELINE_BYTES)} and depends on at most ${inDigits(BASELINE_ACTIVITIES)} activities, the newest ones. \`left_out\` says how many others there are.`,
   },
   "DELETE /api/users/{user_id}/": {
     operationId: "deleteUser",

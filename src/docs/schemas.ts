@@ -1,4 +1,5 @@
 import { OVERVIEW_DAYS } from "../contract/limits.ts";
+import { BASELINE_DAYS, BASELINE_WEEKS } from "../training/baseline.ts";
 
 const OPEN_LIST = "Open list: values may be added, so handle a value that you do not know.";
 const CLOSED_LIST = "Closed list: no value will be added.";
@@ -83,6 +84,24 @@ export const SCHEMAS: Readonly<Record<string, string>> = {
   LengthType: `Whether the athlete swam or rested. ${CLOSED_LIST}`,
   Overview: `Counts of a partner's last ${OVERVIEW_DAYS} days, and of everything that is held.`,
   OverviewDay: "Number of files by status, of the files with a newest ping on this day.",
+  EffortQuantity: `Quantity of a best effort. ${OPEN_LIST}`,
+  HeartRateBound: "A heart rate that a training impulse is computed with.",
+  HeartRateBoundBasis: `Source of a heart rate. ${CLOSED_LIST}`,
+  LeftOutOfTraining: "Number of activities that do not count, by reason.",
+  LongestSession: "The longest activity of a sport.",
+  StatedThreshold: "A value that devices stated in files.",
+  ThresholdKind: `Kind of a stated value. ${OPEN_LIST}`,
+  TrainingAverage: "Averages over days up to today.",
+  TrainingBaseline: "The training of a user up to now.",
+  TrainingDays: `The last ${BASELINE_DAYS} days, as columns.`,
+  TrainingEffort: "A best effort of a sport.",
+  TrainingFitness: "Weighted averages of the daily load.",
+  TrainingGap: "A time without activities.",
+  TrainingHeartRateBounds: "Heart rates that training impulses are computed with.",
+  TrainingLoadOfBasis: "Loads of one basis.",
+  TrainingSportWeeks: "Weeks of a sport, as columns.",
+  TrainingThresholds: "Evidence of thresholds.",
+  TrainingWeeks: `The last ${BASELINE_WEEKS} calendar weeks by sport, as columns.`,
   OverviewEvents: "Number of events by the state of their delivery.",
   Outcome: "What happened to one file.",
   OutcomeStatus: `State that an outcome reports. ${CLOSED_LIST}`,

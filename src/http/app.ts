@@ -62,7 +62,7 @@ import { getPartner, patchPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
 import { PLANNER_TOKEN_PATH, postPlannerToken } from "./routes/planner.ts";
 import { postTask } from "./routes/tasks.ts";
-import { deleteUser, getUser, listUsers } from "./routes/users.ts";
+import { deleteUser, getTraining, getUser, listUsers } from "./routes/users.ts";
 
 /** Returns the path with a slash at its end. Documented paths have one; a path without it is the same route. */
 function routePath(request: Request): string {
@@ -156,6 +156,7 @@ app.openapiRoutes([
   rotateEndpointSecret,
   listUsers,
   getUser,
+  getTraining,
   deleteUser,
   getOverview,
   getPartner,

@@ -45,6 +45,10 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
     expect(await list("activities")).toEqual([activity]);
     settings["ACTIVITY_ID"] = z.string().parse(activity.activity_id);
     expect(await runListing("streams")).toMatchObject({ time_in_seconds: [0, 1800] });
+    expect(await list("canonical")).toMatchObject([
+      { activity_id: activity["activity_id"], is_canonical: true },
+    ]);
+    expect(await runListing("training")).toMatchObject({ user_id: "rider-1", activities: 1 });
     expect(await runListing("rr")).toMatchObject({ source: null, intervals_in_seconds: [] });
   });
 
@@ -99,6 +103,8 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
       "activities",
       "streams",
       "rr",
+      "canonical",
+      "training",
       "rename",
       "sport",
       "idempotency",

@@ -20,6 +20,14 @@ guardsItself("reading a user", {
   },
 });
 
+guardsItself("reading a user's training", {
+  method: "GET",
+  paths: async (owner) => {
+    await seedUser(owner.partnerId, "known");
+    return { path: "/api/users/known/training/", unknown: "/api/users/unknown/training/" };
+  },
+});
+
 guardsItself("erasing a user", {
   method: "DELETE",
   paths: async (owner) => {

@@ -5,7 +5,7 @@ import type { Env } from "../../env.ts";
 import { editsOfActivity, parseEdits } from "../../files/edits.pure.ts";
 import { activityId, rangeEnd, ROUTE_LENGTH } from "../../identifiers.ts";
 import type { Activity } from "../activity.ts";
-import { OF_FILE, SPORT, SUMMARY_VALUES } from "../sql.ts";
+import { OF_FILE, RECORDING_COLUMNS, SUMMARY_VALUES } from "../sql.ts";
 import { parseSummary, type StoredFields } from "../storedSummary.pure.ts";
 import { ALONE, membershipsOf, startDifferenceOf, type Recording } from "./groups.pure.ts";
 
@@ -25,10 +25,6 @@ export interface RecordingRow {
   sha256: string | null;
   edits: string | null;
 }
-
-/** SQL for the columns of a recording: an activity `a` of a file `f`. */
-export const RECORDING_COLUMNS = `a.file_id, a.session_index, f.source, ${SPORT} AS sport, a.start_time_in_seconds, f.sha256,
-  f.edits, ${SUMMARY_VALUES} AS summary`;
 
 export function recordingOf(row: RecordingRow, summary: StoredFields): Recording {
   const { exclude_from_training } = editsOfActivity(parseEdits(row.edits), row.session_index);
@@ -184,7 +180,7 @@ async function readRecordings(
   if (ids.length === 0) return { recordings: [], rowsRead: 0 };
   const { results, meta } = await db
     .prepare(
-      `SELECT ${RECORDING_COLUMNS} FROM json_each(?2) j CROSS JOIN activities a CROSS JOIN files f ON ${OF_FILE}
+      `SELECT ${RECORDING_COLUMNS}, ${SUMMARY_VALUES} AS summary FROM json_each(?2) j CROSS JOIN activities a CROSS JOIN files f ON ${OF_FILE}
        WHERE a.partner_id = ?1 AND a.file_id = j.value ->> 0 AND a.session_index = j.value ->> 1`,
     )
     .bind(partnerId, JSON.stringify(ids.slice(0, RECORDINGS)))
