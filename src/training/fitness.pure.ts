@@ -21,8 +21,8 @@ export function fitnessOf(counted: readonly Loaded[], today: number) {
   const loads = new Map<number, number>();
   for (const { day, load } of counted) loads.set(day, (loads.get(day) ?? 0) + (load?.value ?? 0));
   const days = {
-    fitness: new Array<number>(BASELINE_DAYS).fill(0),
-    fatigue: new Array<number>(BASELINE_DAYS).fill(0),
+    fitness: Array.from({ length: BASELINE_DAYS }, () => 0),
+    fatigue: Array.from({ length: BASELINE_DAYS }, () => 0),
   };
   let [fitness, fatigue] = [0, 0];
   for (let day = today - BASELINE_DAYS - DAYS_BEFORE; day <= today; day += 1) {

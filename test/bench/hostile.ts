@@ -2,10 +2,13 @@ import process from "node:process";
 import { gzipSync } from "node:zlib";
 import { MAX_FILE_BYTES, MAX_RR_INTERVALS } from "../../src/contract/limits.ts";
 import { membershipsOf, type Recording } from "../../src/activities/duplicates/groups.pure.ts";
+import { parseSummary, storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { unwrap } from "../../src/files/unwrap.ts";
 import { decodeActivities, decodeRrIntervals, decodeStreams, decodeWithData } from "../../src/fit/index.ts";
 import { judgePings, judgeRejected } from "../../src/pings/judgeItems.ts";
 import { pingRequestSchema } from "../../src/pings/ping.ts";
+import { baselineOf, type TrainingRow } from "../../src/training/baselineOf.pure.ts";
+import { rideFile } from "../support/rideFile.ts";
 import { HOSTILE_FILES, sparseRows } from "../support/fitHostile.ts";
 import { median, type Figure } from "./figures.ts";
 
@@ -92,6 +95,33 @@ function recordings(): Recording[] {
   }));
 }
 
+const OF_USER = {
+  user_id: "rider-1",
+  nowMs: 1_760_000_000_000,
+  source_order: [],
+  unread: { too_many: 0, too_many_before: null, more: false },
+};
+
+/** Returns what the baseline reads of an activity: one each 100 minutes. */
+function trainingRow(recording: Recording, index: number, stored: string): TrainingRow {
+  const start_time_in_seconds = recording.start_time_in_seconds - index * 6_000;
+  return {
+    ...parseSummary(stored),
+    activity_id: recording.activity_id,
+    sport: recording.sport,
+    is_excluded: false,
+    recording: { ...recording, start_time_in_seconds },
+  };
+}
+
+/** Returns the stored summary of a ride with readings of power and heart rate. */
+function storedRide(): string {
+  const decoded = decodeActivities(rideFile(), NO_FALLBACK);
+  const [activity] = decoded.ok ? decoded.activities : [];
+  if (activity === undefined) throw new Error("the ride has no activity");
+  return storedSummary(activity);
+}
+
 async function cpuOf(work: () => unknown): Promise<number> {
   const start = process.cpuUsage();
   await work();
@@ -150,12 +180,13 @@ async function fileFigures(): Promise<Figure[]> {
 
 /** Measures hostile input: CPU time, and memory allocated outside the heap. */
 export async function hostileFigures(): Promise<Figure[]> {
-  const [bomb, members, long, wrong, together] = [
+  const [bomb, members, long, wrong, together, summary] = [
     gzipBomb(),
     gzipOfManyMembers(),
     longBody(),
     wrongBody(),
     recordings(),
+    storedRide(),
   ];
   const cases: Record<string, () => unknown> = {
     "a gzip that unpacks to more than 32 MiB": () => unwrap(bomb),
@@ -163,6 +194,11 @@ export async function hostileFigures(): Promise<Figure[]> {
     "1,000 pings of maximum length": async () => judge(long),
     "1,000 pings with every field wrong": async () => judge(wrong),
     "duplicates among 5,000 activities that start together": () => membershipsOf(together, []),
+    "the baseline of 5,000 activities": () =>
+      baselineOf(
+        together.map((recording, index) => trainingRow(recording, index, summary)),
+        OF_USER,
+      ),
   };
   const figures: Figure[] = [];
   for (const [name, work] of Object.entries(cases)) {

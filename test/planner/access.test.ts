@@ -92,6 +92,7 @@ test("A planner token reads the user's files, activities, streams, R-R intervals
     ["/api/activities/{activity_id}/streams/", `/api/activities/${file}.0/streams/`],
     ["/api/activities/{activity_id}/rr/", `/api/activities/${file}.0/rr/`],
     ["/api/users/{user_id}/", "/api/users/user-1/"],
+    ["/api/users/{user_id}/training/", "/api/users/user-1/training/"],
   ]);
   const paths = Object.keys(document.paths ?? {}).filter((path) => path.startsWith("/api/"));
   for (const path of paths) {

@@ -56,7 +56,7 @@ test("a user without activities has an empty baseline", async () => {
   });
   expect(baseline.weeks.first_days).toHaveLength(52);
   expect(baseline.weeks.first_days.at(-1)).toBe("2026-06-15");
-  expect(baseline.days.load).toEqual(new Array(90).fill(0));
+  expect(baseline.days.load).toEqual(Array.from({ length: 90 }, () => 0));
 });
 
 test("activities count on their local date, in UTC when it is unknown, and once for each ride", async () => {
@@ -141,7 +141,7 @@ test("of more activities than a baseline reads, the newest count, and it says wh
 test("a baseline has at most 64 KiB, whatever the partner sends", async () => {
   const partner = await newAthlete();
   const sports = Array.from({ length: 100 }, (_, sport) => `a_sport_with_a_very_long_name_${sport}`);
-  const values = (value: number) => new Array<number>(7).fill(value);
+  const values = (value: number) => Array.from({ length: 7 }, () => value);
   const hostile = {
     start_time_in_seconds: at(0),
     elapsed_time_in_seconds: 600,
