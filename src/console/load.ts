@@ -13,21 +13,24 @@ interface State<T> {
   problem: Problem | null;
 }
 
-/** Keeps a state under `key` with the current visit, so that Back shows it again. */
-function useKept<T>(key: string, initial: T): [state: T, keep: (state: T) => void, now: () => T] {
-  const { loaded } = currentVisit();
+/** Keeps a state under `key` in a map of the current visit, so that Back shows it again. */
+function useKept<T>(
+  kept: Map<string, unknown>,
+  key: string,
+  initial: T,
+): [state: T, keep: (state: T) => void, now: () => T] {
   const [, draw] = useState({});
   const now = useCallback(
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- only `keep` of this hook writes the key
-    () => (loaded.has(key) ? (loaded.get(key) as T) : initial),
-    [loaded, key],
+    () => (kept.has(key) ? (kept.get(key) as T) : initial),
+    [kept, key],
   );
   const keep = useCallback(
     (state: T) => {
-      loaded.set(key, state);
+      kept.set(key, state);
       draw({});
     },
-    [loaded, key],
+    [kept, key],
   );
   return [now(), keep, now];
 }
@@ -39,7 +42,10 @@ export function useLoad<T>(
   everyMs = 0,
   polls: (value: T) => boolean = () => true,
 ): Loaded<T> {
-  const [{ value, problem }, keep, now] = useKept<State<T>>(path, { value: null, problem: null });
+  const [{ value, problem }, keep, now] = useKept<State<T>>(currentVisit().loaded, path, {
+    value: null,
+    problem: null,
+  });
   const reload = useCallback(async () => {
     const result = await api.get<T>(path);
     keep(
@@ -78,7 +84,8 @@ export function useList<T>(
   polls: () => boolean = () => true,
 ): LoadedList<T> {
   const [more, keepMore, moreNow] = useKept<{ page: Page<T> | null; problem: Problem | null }>(
-    `more ${path}`,
+    currentVisit().more,
+    path,
     { page: null, problem: null },
   );
   const first = useLoad<Page<T>>(api, path, everyMs, () => more.page === null && polls());

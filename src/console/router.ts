@@ -31,6 +31,10 @@ function currentPlace(): Place {
 export interface Visit {
   /** The responses that its page shows, by their paths. */
   readonly loaded: Map<string, unknown>;
+  /** The further pages of lists, by the paths of these. */
+  readonly more: Map<string, unknown>;
+  /** The address without its query. */
+  readonly page: string;
   scroll: number;
   /** Address of the page that followed. */
   left: string | null;
@@ -39,16 +43,29 @@ export interface Visit {
 /** Maximum number of visits that are kept. */
 const VISITS_KEPT = 20;
 const visits = new Map<string, Visit>();
-let visit = enter();
+const pageOf = (hash: string) => hash.split("?")[0] ?? "";
 
-/** Returns the visit of the current entry of the history, a new one if the entry is new. */
-function enter(): Visit {
+let visit = enter(null);
+
+/**
+ * Returns the visit of the current entry of the history, a new one if the entry is new. The same page with another query
+ * begins with the responses that it has shown.
+ */
+function enter(before: Visit | null): Visit {
   const state: unknown = history.state;
   const known = typeof state === "string" ? visits.get(state) : undefined;
   if (known !== undefined) return known;
   const key = `visit-${Math.random()}`;
   history.replaceState(key, "");
-  const entered: Visit = { loaded: new Map(), scroll: 0, left: null };
+  const page = pageOf(location.hash);
+  const isSame = before?.page === page;
+  const entered: Visit = {
+    page,
+    loaded: new Map(isSame ? before.loaded : []),
+    more: new Map(),
+    scroll: isSame ? before.scroll : 0,
+    left: null,
+  };
   visits.set(key, entered);
   for (const oldest of visits.keys()) {
     if (visits.size <= VISITS_KEPT) break;
@@ -65,7 +82,7 @@ export function currentVisit(): Visit {
 export function forgetVisits(): void {
   visits.clear();
   history.replaceState(null, "");
-  visit = enter();
+  visit = enter(null);
 }
 
 export function usePlace(): Place {
@@ -75,7 +92,7 @@ export function usePlace(): Place {
     const update = () => {
       const before = visit;
       before.scroll = scrollY;
-      visit = enter();
+      visit = enter(before);
       if (before !== visit) before.left = location.hash;
       setPlace(currentPlace());
     };
