@@ -95,6 +95,7 @@ CREATE TABLE partner_usage (
   files           INTEGER NOT NULL,
   stored_bytes    INTEGER NOT NULL,
   missing_bytes   INTEGER NOT NULL DEFAULT 0,       -- number of characters in the partner's rows of import_missing
+  removal_bytes   INTEGER NOT NULL DEFAULT 0,       -- size of what deletions and erasures leave for 90 days
   published_files INTEGER NOT NULL DEFAULT 0,
   published_bytes INTEGER NOT NULL DEFAULT 0,
   due_since       INTEGER                           -- since when the published usage is outdated; null if it is current
@@ -105,16 +106,26 @@ CREATE INDEX partner_usage_due ON partner_usage (due_since) WHERE due_since IS N
 -- Writes one row for each batch that changes the usage, and two more for removals, or when the published usage differs by
 -- 1 %.
 CREATE TRIGGER count_batch AFTER INSERT ON file_batches
-WHEN new.added_files <> 0 OR new.added_bytes <> 0
+WHEN new.added_files <> 0 OR new.added_bytes <> 0 OR new.removed IS NOT NULL
 BEGIN
-  INSERT INTO partner_usage (partner_id, files, stored_bytes) VALUES (new.partner_id, new.added_files, new.added_bytes)
+  INSERT INTO partner_usage (partner_id, files, stored_bytes, removal_bytes)
+    VALUES (new.partner_id, new.added_files, new.added_bytes,
+      CASE WHEN new.removed IS NULL THEN 0 ELSE 300 + length(new.file_ids) END)
     ON CONFLICT (partner_id) DO UPDATE SET files = files + excluded.files,
-      stored_bytes = stored_bytes + excluded.stored_bytes;
+      stored_bytes = stored_bytes + excluded.stored_bytes, removal_bytes = removal_bytes + excluded.removal_bytes;
   UPDATE partner_usage SET due_since = new.updated_at
     WHERE partner_id = new.partner_id AND due_since IS NULL
       AND (new.removed IS NOT NULL
         OR 100 * abs(files - published_files) >= max(published_files, 1)
         OR 100 * abs(stored_bytes - published_bytes) >= max(published_bytes, 1));
+END;
+
+-- The sizes of rows of removals, deleted_files and erased are those of the row with its index entries, rounded up.
+CREATE TRIGGER uncount_removals AFTER DELETE ON file_batches
+WHEN old.removed IS NOT NULL
+BEGIN
+  UPDATE partner_usage SET removal_bytes = removal_bytes - 300 - length(old.file_ids),
+    due_since = coalesce(due_since, unixepoch() * 1000) WHERE partner_id = old.partner_id;
 END;
 
 -- What does not change with the file's version is in the file's row. Laps, lengths and devices are decoded from the
@@ -364,6 +375,20 @@ CREATE TABLE removed_partners (
 CREATE INDEX erased_due ON erased (partner_id, next_sweep_at) WHERE next_sweep_at IS NOT NULL;
 CREATE INDEX erased_by_age ON erased (before_version) WHERE next_sweep_at IS NULL;
 
+CREATE TRIGGER count_erased AFTER INSERT ON erased
+BEGIN
+  INSERT INTO partner_usage (partner_id, files, stored_bytes, removal_bytes, due_since)
+    VALUES (new.partner_id, 0, 0, 400, unixepoch() * 1000)
+    ON CONFLICT (partner_id) DO UPDATE SET removal_bytes = removal_bytes + excluded.removal_bytes,
+      due_since = coalesce(due_since, excluded.due_since);
+END;
+
+CREATE TRIGGER uncount_erased AFTER DELETE ON erased
+BEGIN
+  UPDATE partner_usage SET removal_bytes = removal_bytes - 400, due_since = coalesce(due_since, unixepoch() * 1000)
+    WHERE partner_id = old.partner_id;
+END;
+
 -- Deleted files. No version of the file up to before_version may be stored, until 90 days after before_version.
 CREATE TABLE deleted_files (
   partner_id     TEXT NOT NULL,
@@ -373,6 +398,20 @@ CREATE TABLE deleted_files (
 ) WITHOUT ROWID;
 
 CREATE INDEX deleted_files_by_age ON deleted_files (before_version);
+
+CREATE TRIGGER count_deleted_file AFTER INSERT ON deleted_files
+BEGIN
+  INSERT INTO partner_usage (partner_id, files, stored_bytes, removal_bytes, due_since)
+    VALUES (new.partner_id, 0, 0, 200, unixepoch() * 1000)
+    ON CONFLICT (partner_id) DO UPDATE SET removal_bytes = removal_bytes + excluded.removal_bytes,
+      due_since = coalesce(due_since, excluded.due_since);
+END;
+
+CREATE TRIGGER uncount_deleted_file AFTER DELETE ON deleted_files
+BEGIN
+  UPDATE partner_usage SET removal_bytes = removal_bytes - 200, due_since = coalesce(due_since, unixepoch() * 1000)
+    WHERE partner_id = old.partner_id;
+END;
 
 -- The newest settings of partners. A change is stored here before it is published to KV, which requests read. A partner has
 -- no row before its first change.

@@ -92,6 +92,11 @@ export const PAGE_ROWS = { default: 50, max: 200 } as const;
 export const FAILURES_IN_EVENT = 100;
 /** Maximum number of test events of a partner in 24 hours. They are kept for 30 days. */
 export const TEST_EVENTS_A_DAY = 1_000;
+/**
+ * Bytes that the records of deletions and erasures may take for each file of a partner's quota. They expire after
+ * `ERASURE_KEPT_FOR_MS`. The deletion of a file takes about as much.
+ */
+export const REMOVAL_BYTES_OF_FILE = 550;
 /** Maximum number of endpoints of a partner. */
 export const MAX_ENDPOINTS = 5;
 /** Time that events wait while their endpoint is on hold. Then they fail. */

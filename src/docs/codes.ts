@@ -23,7 +23,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   partner_suspended: `Contact us. Accepted files and events wait until you are active again. Held files still expire after ${inWords(HELD_FOR_MS)}.`,
   insufficient_scope: "Send the request with a key that permits it.",
   quota_exceeded:
-    "You store as many files or bytes as your quota allows. `GET /api/partner/` shows your quotas and usage. Delete users that you no longer need here, or ask us for a higher quota. Then send the request again.",
+    "You store as many files or bytes as your quota allows, or the records of your deletions take too much room (`detail` says which). `GET /api/partner/` shows your quotas and usage. Delete users that you no longer need here, wait until older records of deletions expire, or ask us for a higher quota. Then send the request again.",
   read_only_key: "Send the request with a key of the scope `full`.",
   self_service_locked:
     "We have locked your keys, endpoints and settings. `GET /api/partner/` shows the lock. Ask us to make the change, or to end the lock.",

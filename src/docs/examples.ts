@@ -173,7 +173,7 @@ const overview: Overview = {
   days: [{ day: "2026-11-25", ...byStatus }],
   failures: [{ code: "callback_gone", files: 2 }],
   held: { files: 1, oldest_received_at: "2026-11-25T08:00:00.000Z" },
-  usage: { files: 44, stored_bytes: 4_400_000 },
+  usage: { files: 44, stored_bytes: 4_400_000, removal_bytes: 1_100 },
   time_to_readable: { files: 38, median_in_seconds: 0.9 },
   imports: { running: 1 },
   events: { pending: 0, retrying: 0, delivered: 12, failed: 0 },
@@ -403,7 +403,7 @@ const settings: PartnerWithUsage = {
   prefetch_held: false,
   limits: DEFAULT_LIMITS,
   quotas: DEFAULT_QUOTAS,
-  usage: { files: 44, stored_bytes: 4_400_000 },
+  usage: { files: 44, stored_bytes: 4_400_000, removal_bytes: 1_100 },
 };
 
 const anEndpoint: Endpoint = {

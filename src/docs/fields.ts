@@ -18,6 +18,7 @@ import {
   OVERVIEW_DAYS,
   PAGE_ROWS,
   RETENTION_HOURS,
+  REMOVAL_BYTES_OF_FILE,
 } from "../contract/limits.ts";
 import { IMPORT_COMPLETED } from "../endpoints/endpoint.ts";
 import { athleteFields } from "../fit/athlete.ts";
@@ -562,6 +563,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "PartnerQuotas.files": "Maximum number of files, of any status. Null: no quota.",
   "PartnerQuotas.stored_bytes": "Maximum size of all stored files, in bytes. Null: no quota.",
   "Usage.files": "Number of files, of any status.",
+  removal_bytes: `Size of the records of your deletions, in bytes. Each record is kept for ${inWords(ERASURE_KEPT_FOR_MS)}, so that a delayed request cannot restore what you deleted, and so that lists of changes report it. At ${REMOVAL_BYTES_OF_FILE} bytes for each file of your quota, pings get 403 \`quota_exceeded\`.`,
   "PartnerSettings.status":
     "`suspended`: every request gets 403, nothing is downloaded and no event is sent. Else `active`.",
 

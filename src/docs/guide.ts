@@ -33,6 +33,7 @@ import {
   OUTCOMES_GATHERED_FOR_MS,
   OUTCOMES_IN_EVENT,
   PAGE_ROWS,
+  REMOVAL_BYTES_OF_FILE,
   REPEATED_TASK_WINDOW_MS,
   REPEAT_WINDOW_MS,
   RETENTION_HOURS,
@@ -354,7 +355,9 @@ ${listing(curl("/api/activities/?user_id=rider-1"), "Reading activities with cur
         `<p><code>GET /api/partner/</code> shows your own limits and quotas, and how much of your quotas you use. Limits per minute apply to each
 location of our network: requests that reach different locations are counted separately.</p>
 <p>When a quota is used up, all pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>. Reads, tasks and deletions still work.
-After you delete users, pings are accepted again within minutes. Usage is updated about once a minute, so the service may accept pings beyond a quota for some minutes.</p>`,
+After you delete users, pings are accepted again within minutes. Usage is updated about once a minute, so the service may accept pings beyond a quota for some minutes.</p>
+<p>The service keeps a record of each deletion for ${inWords(ERASURE_KEPT_FOR_MS)}: about ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes for a file that you delete alone, and less for the files of a deleted user. An overwrite that removes activities leaves a record, too. <code>usage.removal_bytes</code> is their size. When it reaches ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes
+for each file of your quota, pings get the same problem until older records expire. So you may delete about as many files in ${inWords(ERASURE_KEPT_FOR_MS)} as your quota allows you to store.</p>`,
     },
     {
       id: "downloads",

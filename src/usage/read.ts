@@ -5,7 +5,7 @@ import { NO_USAGE, usageOf, type Usage } from "./usage.ts";
 /** Returns the current usage of a partner. Reads one row. */
 export async function readUsage(env: Env, owner: Owner): Promise<Usage> {
   const row = await databaseFor(env, owner)
-    .prepare("SELECT files, stored_bytes FROM partner_usage WHERE partner_id = ?")
+    .prepare("SELECT files, stored_bytes, removal_bytes FROM partner_usage WHERE partner_id = ?")
     .bind(owner.partner_id)
     .first();
   return row === null ? NO_USAGE : usageOf(row);

@@ -21,8 +21,8 @@ export async function sweepUsage(
   return sumOverDatabases(env, { nowMs, allowance }, async (database) => {
     const due = await readDueUsage(database, PARTNERS_PER_RUN);
     const results = await settleAll(due, AT_ONCE, async (usage) => {
-      const { partner_id, files, stored_bytes } = usage;
-      await env.PARTNERS.put(usageKey(partner_id), JSON.stringify({ files, stored_bytes }));
+      const { partner_id, ...published } = usage;
+      await env.PARTNERS.put(usageKey(partner_id), JSON.stringify(published));
       return usage;
     });
     const done = results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));

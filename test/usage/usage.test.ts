@@ -131,7 +131,7 @@ describe("the usage of a partner", () => {
     await keep(who, "many", 300);
     expect(await published(who)).toBeNull();
     await sweepUsage(env);
-    expect(await published(who)).toEqual({ files: 300, stored_bytes: 0 });
+    expect(await published(who)).toEqual({ files: 300, stored_bytes: 0, removal_bytes: 0 });
     const put = vi.spyOn(env.PARTNERS, "put");
     const ofPartner = () => put.mock.calls.filter(([key]) => key === usageKey(who.partnerId)).length;
     await sweepUsage(env);
@@ -141,7 +141,7 @@ describe("the usage of a partner", () => {
     await keep(who, "third", 1);
     await sweepUsage(env);
     expect(ofPartner()).toBe(1);
-    expect(await published(who)).toEqual({ files: 303, stored_bytes: 0 });
+    expect(await published(who)).toEqual({ files: 303, stored_bytes: 0, removal_bytes: 0 });
     await sweepUsage(env);
     expect(ofPartner()).toBe(1);
   });
@@ -156,10 +156,10 @@ describe("the usage of a partner", () => {
       await put(key, String(value));
     });
     await expect(sweepUsage(env)).rejects.toThrow("KV PUT failed");
-    expect(await published(lucky)).toEqual({ files: 1, stored_bytes: 0 });
+    expect(await published(lucky)).toEqual({ files: 1, stored_bytes: 0, removal_bytes: 0 });
     vi.restoreAllMocks();
     await sweepUsage(env);
-    expect(await published(unlucky)).toEqual({ files: 1, stored_bytes: 0 });
+    expect(await published(unlucky)).toEqual({ files: 1, stored_bytes: 0, removal_bytes: 0 });
   });
 
   const pingOne = async (who: TestPartner, summary_id: string) =>

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
-import { MAX_JSON_BODY_BYTES } from "../../contract/limits.ts";
+import { inWords } from "../../contract/amounts.ts";
+import { ERASURE_KEPT_FOR_MS, MAX_JSON_BODY_BYTES } from "../../contract/limits.ts";
 import { addressRules } from "../../outbound/rules.ts";
 import { acceptedPingsSchema, filesFromLetters, statusLetters } from "../../pings/acceptedPings.ts";
 import { acceptPings, previewPings } from "../../pings/acceptPings.ts";
@@ -82,6 +83,13 @@ async function handleItems(c: PingContext, items: readonly JudgedItem[]) {
 /** Rejects pings of a partner with a used-up quota. The usage is minutes old, so a partner may exceed its quota a little. */
 function quotaExceeded(c: PingContext, { unit, quota }: NonNullable<ReturnType<typeof exceededQuota>>) {
   const limit = quota.toLocaleString("en");
+  if (unit === "removal_bytes") {
+    return problem(
+      c,
+      "quota_exceeded",
+      `The records of your deletions take ${limit} bytes, all that your quota of files allows. Each is kept for ${inWords(ERASURE_KEPT_FOR_MS)}. Send pings after older ones have expired, or ask us for a higher quota.`,
+    );
+  }
   return problem(
     c,
     "quota_exceeded",
