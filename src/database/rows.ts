@@ -9,3 +9,8 @@ export function instantOf(unixMs: number): string {
 export function parseColumn<T extends z.ZodType>(schema: T, column: string): z.infer<T> {
   return schema.parse(JSON.parse(column));
 }
+
+/** Returns whether a statement of a batch has written rows. */
+export function hasChanges(result: D1Result | undefined): boolean {
+  return result !== undefined && result.meta.changes > 0;
+}

@@ -1,4 +1,5 @@
 import { databaseFor } from "../database/databases.ts";
+import { hasChanges } from "../database/rows.ts";
 import type { Env } from "../env.ts";
 import { logLine } from "../log.ts";
 import { retryAfterSeconds } from "../outbound/retryAfter.ts";
@@ -137,7 +138,7 @@ async function deliverTo(
         )
       : []),
   ]);
-  const inTime = settled !== undefined && settled.meta.changes > 0;
+  const inTime = hasChanges(settled);
 
   const nextInMs = result.next_attempt_at === null ? null : result.next_attempt_at - endedAt;
   logLine({

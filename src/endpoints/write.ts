@@ -1,5 +1,6 @@
 import { MAX_ENDPOINTS, MAX_WEBHOOK_SECRETS } from "../contract/limits.ts";
 import { databaseFor } from "../database/databases.ts";
+import { hasChanges } from "../database/rows.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
@@ -74,7 +75,7 @@ export async function createEndpoint(
         nowMs,
       ),
   ]);
-  return created !== undefined && created.meta.changes > 0 ? { endpoint_id, webhook_secret } : null;
+  return hasChanges(created) ? { endpoint_id, webhook_secret } : null;
 }
 
 /** SQL for the creation time of the oldest event that waits for the end of the hold. It may be older than the hold. */
@@ -124,7 +125,7 @@ export async function changeEndpoint(
         nowMs,
       ),
   ]);
-  return changed !== undefined && changed.meta.changes > 0;
+  return hasChanges(changed);
 }
 
 /** Deletes an endpoint. Its events that are not delivered fail. Returns false if it does not exist. */
@@ -158,7 +159,7 @@ export async function deleteEndpoint(
       )
       .bind(partner.partner_id),
   ]);
-  return deleted !== undefined && deleted.meta.changes > 0;
+  return hasChanges(deleted);
 }
 
 /**
@@ -191,9 +192,7 @@ export async function rotateEndpointSecret(
         JSON.stringify(endpoint.secrets),
       ),
   ]);
-  return stored !== undefined && stored.meta.changes > 0
-    ? { secret_id: rotated.secret_id, webhook_secret }
-    : "changed_meanwhile";
+  return hasChanges(stored) ? { secret_id: rotated.secret_id, webhook_secret } : "changed_meanwhile";
 }
 
 /** Requests that events since the time that failed or were held are sent again, and enables the endpoint. */
@@ -213,5 +212,5 @@ export async function requestRecovery(
       )
       .bind(partner.partner_id, endpointId, sinceMs),
   ]);
-  return changed !== undefined && changed.meta.changes > 0;
+  return hasChanges(changed);
 }

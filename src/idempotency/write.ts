@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { RETENTION_HOURS } from "../contract/limits.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
+import { hasChanges } from "../database/rows.ts";
 
 /** Identifies a request by its partner and key. The key is stored as a hash, because it may contain personal data. */
 export interface RequestName {
@@ -64,7 +65,7 @@ export async function claimRequest(
       )
       .bind(name.partner_id, name.key_hash),
   ]);
-  if (claimed !== undefined && claimed.meta.changes > 0) return { state: "claimed", until };
+  if (hasChanges(claimed)) return { state: "claimed", until };
   const record = recordSchema.parse(found?.results[0]);
   if (record.request_hash !== request_hash) return { state: "another_request" };
   return record.answer === null ? { state: "in_flight" } : { state: "answered", answer: record.answer };
