@@ -63,7 +63,9 @@ interface Remains {
   imports: z.infer<typeof importRow>[];
   deliveries: z.infer<typeof deliveryRow>[];
   users: { user_id: string }[];
-  usage: { files: number; stored_bytes: number }[];
+  usage: { files: number; stored_bytes: number; removal_bytes: number }[];
+  /** Size of the records of deletions and erasures. */
+  removalBytes: number;
   objects: Map<string, Uint8Array>;
   /** Bounds by user: everything up to this version is erased. */
   bounds: Map<string, number>;
@@ -90,6 +92,12 @@ async function gather(world: World): Promise<Remains> {
     const object = await env.FILES.get(key);
     if (object !== null) objects.set(key, new Uint8Array(await object.arrayBuffer()));
   }
+  const batches = await rows(
+    "file_batches",
+    z.object({ removed: z.string().nullable(), file_ids: z.string() }),
+  );
+  const removals = batches.filter(({ removed }) => removed !== null);
+  const deleted = await rows("deleted_files", z.object({ file_id: z.string() }));
   const erased = await rows("erased", z.object({ user_hash: z.string(), before_version: z.number() }));
   return {
     ledgers,
@@ -98,7 +106,14 @@ async function gather(world: World): Promise<Remains> {
     imports: await rows("imports", importRow),
     deliveries: await rows("deliveries", deliveryRow),
     users: await rows("users", z.object({ user_id: z.string() })),
-    usage: await rows("partner_usage", z.object({ files: z.number(), stored_bytes: z.number() })),
+    usage: await rows(
+      "partner_usage",
+      z.object({ files: z.number(), stored_bytes: z.number(), removal_bytes: z.number() }),
+    ),
+    removalBytes:
+      removals.reduce((sum, { file_ids }) => sum + 300 + file_ids.length, 0) +
+      200 * deleted.length +
+      400 * erased.length,
     objects,
     bounds: new Map(
       USERS.map((user) => [
@@ -167,11 +182,13 @@ function deletedIsGone(world: World, { ledgers, files, activities }: Remains): v
 }
 
 /** Checks that the counted usage of a partner matches its rows and objects. */
-function usageIsCounted(world: World, { files, usage: [counted], objects }: Remains): void {
+function usageIsCounted(world: World, { files, usage: [counted], objects, removalBytes }: Remains): void {
   const keys = files.flatMap((file) => [file.object_key, file.failed_object_key]);
   const bytes = keys.reduce((sum, key) => sum + (key === null ? 0 : (objects.get(key)?.length ?? 0)), 0);
   if ((counted?.files ?? 0) !== files.length) world.break("a partner's files are counted exactly");
   if ((counted?.stored_bytes ?? 0) !== bytes) world.break("a partner's stored bytes are counted exactly");
+  if ((counted?.removal_bytes ?? 0) !== removalBytes)
+    world.break("the records of a partner's deletions are counted exactly");
 }
 
 function nothingWaits(world: World, { ledgers, deliveries }: Remains): void {
