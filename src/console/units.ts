@@ -31,6 +31,11 @@ export function speedUnit(sport: string): SpeedUnit {
   return SPEED_UNITS[sport] ?? SPEED;
 }
 
+/** Factor from meters per second to the number on axes: km/h, or meters per second where a pace is shown. */
+export function speedFactor(sport: string): number {
+  return speedUnit(sport).paceMeters === null ? 3.6 : 1;
+}
+
 /** Returns a speed without its unit: `31.4` km/h, or `4:52` min/km. */
 export function bareSpeed(metersPerSecond: number | null | undefined, sport: string): string {
   if (metersPerSecond == null) return NONE;
@@ -49,6 +54,17 @@ export function speed(metersPerSecond: number | null | undefined, sport: string)
 export function distance(meters: number | null | undefined, isPool = false): string {
   if (meters == null) return NONE;
   return meters < 1000 || isPool ? number(meters, 0, "m") : number(meters / 1000, 2, "km");
+}
+
+const METERS_PER_YARD = 0.9144;
+
+/** Returns the length of a pool, in yards where only those are round: `25 m`, `25 yd`. */
+export function poolLength(meters: number | null): string {
+  if (meters === null) return NONE;
+  const yards = meters / METERS_PER_YARD;
+  return Number.isInteger(meters) || Math.abs(yards - Math.round(yards)) > 0.02
+    ? number(meters, Number.isInteger(meters) ? 0 : 2, "m")
+    : number(Math.round(yards), 0, "yd");
 }
 
 /** Returns the factor from cycles per minute to the unit of the sport, and that unit. */

@@ -52,6 +52,7 @@ export interface PingFields {
   priority: 0 | 1;
   user_id: string;
   start_time_in_seconds: string;
+  activity_name?: string;
   overwrite_mode?: boolean;
 }
 

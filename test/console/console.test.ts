@@ -218,7 +218,7 @@ describe.skipIf(chromium === null)("The console", () => {
       exclude_from_training: true,
       edited: ["sport", "sub_sport", "exclude_from_training"],
     });
-    await page.getByText(/^running, trail/).waitFor();
+    await page.getByText(/^Running, trail/).waitFor();
     await undo("Sport");
     await undo("Sub-sport");
     await excluded.click();
@@ -370,6 +370,7 @@ describe.skipIf(chromium === null)("The console", () => {
   test("draws a route and charts with a shared cursor", async () => {
     const { page } = shared;
     await visit(page, `activities/${rideId}.0`, /./);
+    await page.getByText("Plain").click();
     const line = page.locator(".route .line");
     expect((await line.getAttribute("d"))?.length ?? 0).toBeGreaterThan(1_000);
     const painted = async () =>
@@ -388,7 +389,7 @@ describe.skipIf(chromium === null)("The console", () => {
     expect(charts).toHaveLength(4);
     for (const colors of charts) expect(colors).toBeGreaterThan(3);
     // Counts the pixels of the route in the accent colour of the page.
-    const shot = await page.locator(".route svg").screenshot();
+    const shot = await page.locator(".route > svg").screenshot();
     const marked = await page.evaluate(async (base64) => {
       const image = new Image();
       image.src = `data:image/png;base64,${base64}`;
@@ -416,12 +417,12 @@ describe.skipIf(chromium === null)("The console", () => {
         .evaluateAll((lines) => lines.map((line) => getComputedStyle(line).transform));
     await expect.poll(async () => new Set(await cursors()).size).toBe(1);
     expect((await cursors())[0]).not.toBe("none");
-    const before = await page.locator("output").textContent();
+    const before = await page.locator(".cursor output").textContent();
     await page.getByText("over distance").click();
-    await page.getByRole("slider").focus();
+    await page.getByLabel("Position in the activity").focus();
     await page.keyboard.press("ArrowRight");
-    await expect.poll(async () => page.locator("output").textContent()).not.toBe(before);
-    expect(await page.locator("output").textContent()).toContain("km");
+    await expect.poll(async () => page.locator(".cursor output").textContent()).not.toBe(before);
+    expect(await page.locator(".cursor output").textContent()).toContain("km");
   });
 
   test("offers a chart for each other stream of the activity", async () => {

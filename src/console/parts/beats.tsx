@@ -1,9 +1,10 @@
-import { useMemo } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { RrIntervals } from "../../fit/types.ts";
 import type { Api } from "../api.ts";
 import { counted, number } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Chart } from "./charts.tsx";
+import { Plot } from "./activity/plot.tsx";
+import type { Axis, Range, Trace } from "./activity/traces.ts";
 import { download } from "./download.ts";
 import { Loading, ProblemBox } from "./page.tsx";
 
@@ -19,7 +20,9 @@ export function ActivityBeats({ api, path, name }: { api: Api; path: string; nam
 
 /** Shows beat-to-beat intervals as a tachogram. `name` begins the name of the downloaded file. */
 export function Beats({ intervals, name }: { intervals: RrIntervals; name: string }) {
-  const chart = useMemo(() => tachogramOf(intervals), [intervals]);
+  const { trace, axis } = useMemo(() => tachogramOf(intervals), [intervals]);
+  const [at, setAt] = useState<number | null>(null);
+  const [zoom, setZoom] = useState<Range | null>(null);
   const { source, coverage, artefact_share, truncated, time_in_seconds: times } = intervals;
   const share = (value: number | null) => number(value === null ? null : value * 100, 1, "%");
   return (
@@ -30,8 +33,17 @@ export function Beats({ intervals, name }: { intervals: RrIntervals; name: strin
         the timer time. {share(artefact_share)} of them are probably artefacts.
         {truncated && " Later intervals are not shown."}
       </p>
-      {chart.row.values.some((value) => value !== null) && (
-        <Chart row={chart.row} along={chart.along} axis="time" place={-1} onAt={ignore} />
+      {trace.values.some((value) => value !== null) && (
+        <Plot
+          trace={trace}
+          axis={axis}
+          sport=""
+          at={at}
+          zoom={zoom}
+          laps={NO_LAPS}
+          onAt={setAt}
+          onZoom={setZoom}
+        />
       )}
       <button type="button" onClick={() => download(`${name}-rr.csv`, "text/csv", csvOf(intervals))}>
         Download the intervals as CSV
@@ -40,13 +52,16 @@ export function Beats({ intervals, name }: { intervals: RrIntervals; name: strin
   );
 }
 
-const ignore = () => undefined;
+const NO_LAPS: readonly number[] = [];
 
 /**
  * Returns the intervals, with an empty point where beats are missing. Leaves out those of more than twice the median, which
  * contain missed beats: they would flatten the line.
  */
-function tachogramOf({ time_in_seconds: times, intervals_in_seconds: lengths }: RrIntervals) {
+function tachogramOf({ time_in_seconds: times, intervals_in_seconds: lengths }: RrIntervals): {
+  trace: Trace;
+  axis: Axis;
+} {
   const x: number[] = [];
   const values: (number | null)[] = [];
   const median = Float64Array.from(lengths).sort()[lengths.length >> 1] ?? 0;
@@ -59,8 +74,19 @@ function tachogramOf({ time_in_seconds: times, intervals_in_seconds: lengths }: 
     x.push(time);
     values.push(length > 2 * median ? null : length * 1000);
   });
-  const row = { key: "rr", title: "R-R interval", unit: "ms", digits: 0, color: "--heart", values };
-  return { row, along: { x, places: x.map((_, i) => i) } };
+  const rows = x.map((_, i) => i);
+  return {
+    trace: {
+      key: "rr",
+      title: "R-R interval",
+      unit: "ms",
+      color: "--heart",
+      isSigned: false,
+      values,
+      format: (value) => number(value),
+    },
+    axis: { kind: "time", x, rows, indexOfRow: rows, pauses: [] },
+  };
 }
 
 function csvOf({ time_in_seconds: times, intervals_in_seconds: lengths }: RrIntervals): string {

@@ -1,5 +1,5 @@
 import type { ActivityWithParts } from "../../activities/activity.ts";
-import { duration, kilometersPerHour, NONE, number, spaced } from "../format.ts";
+import { duration, NONE, number, spaced } from "../format.ts";
 import { ColumnTable, type Column } from "./columns.tsx";
 import { Facts } from "./page.tsx";
 
@@ -22,68 +22,6 @@ export function Athlete({ athlete }: { athlete: ActivityWithParts["athlete"] }) 
     </section>
   );
 }
-
-interface Zone {
-  low: string;
-  high: string;
-  seconds: number | null;
-}
-
-/** Returns a row for each zone with a time. */
-function zonesOf(
-  times: readonly (number | null)[] | null | undefined,
-  bounds: readonly (number | null)[] | null | undefined,
-  shown: (bound: number | null) => string,
-): Zone[] {
-  return (times ?? []).map((seconds, zone) => ({
-    low: zone === 0 ? NONE : shown(bounds?.[zone - 1] ?? null),
-    high: shown(bounds?.[zone] ?? null),
-    seconds,
-  }));
-}
-
-export function Zones({ zones }: { zones: ActivityWithParts["time_in_zones"] }) {
-  if (zones === null) return null;
-  const { heart_rate: rate, power, speed, cadence } = zones;
-  const tables = [
-    {
-      name: "heart rate",
-      rows: zonesOf(rate?.time_in_seconds, rate?.upper_bounds_in_beats_per_minute, (one) =>
-        number(one, 0, "bpm"),
-      ),
-    },
-    {
-      name: "power",
-      rows: zonesOf(power?.time_in_seconds, power?.upper_bounds_in_watts, (one) => number(one, 0, "W")),
-    },
-    {
-      name: "speed",
-      rows: zonesOf(speed?.time_in_seconds, speed?.upper_bounds_in_meters_per_second, kilometersPerHour),
-    },
-    {
-      name: "cadence",
-      rows: zonesOf(cadence?.time_in_seconds, cadence?.upper_bounds_in_cycles_per_minute, (one) =>
-        number(one, 0, "/min"),
-      ),
-    },
-  ].filter(({ rows }) => rows.length > 0);
-  return (
-    <div class="columns">
-      {tables.map(({ name, rows }) => (
-        <section key={name}>
-          <h2>Time in {name} zones</h2>
-          <ColumnTable label={`Time in ${name} zones`} rows={rows} columns={ZONE_COLUMNS} />
-        </section>
-      ))}
-    </div>
-  );
-}
-
-const ZONE_COLUMNS: readonly Column<Zone>[] = [
-  { name: "Above", isNumber: true, of: ({ low }) => low },
-  { name: "Up to", isNumber: true, of: ({ high }) => high },
-  { name: "Time", isNumber: true, of: ({ seconds }) => duration(seconds) },
-];
 
 type StrengthSet = ActivityWithParts["sets"][number];
 

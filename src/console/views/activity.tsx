@@ -1,33 +1,42 @@
-import { useState } from "preact/hooks";
 import type { ActivityStreams, ActivityWithParts } from "../../activities/activity.ts";
 import type { File } from "../../files/file.ts";
 import type { Api } from "../api.ts";
-import { kilometers, startTime, spaced } from "../format.ts";
+import { startTime, spaced, titled } from "../format.ts";
 import { useLoad } from "../load.ts";
-import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
-import { addressOf } from "../router.ts";
+import { Cards } from "../parts/activity/cards.tsx";
+import { Duplicates } from "../parts/activity/duplicates.tsx";
+import { Exports } from "../parts/activity/exports.tsx";
+import { Legs } from "../parts/activity/legs.tsx";
+import { Totals } from "../parts/activity/numbers.tsx";
+import { RideSkeleton, RideView } from "../parts/activity/ride.tsx";
 import { ActivityBeats } from "../parts/beats.tsx";
+import { Athlete, DeveloperFields, Sets } from "../parts/details.tsx";
 import { EditFlag, EditText } from "../parts/edit.tsx";
-import { Charts } from "../parts/charts.tsx";
-import { Athlete, DeveloperFields, Sets, Zones } from "../parts/details.tsx";
-import { Derived, Devices, Lengths, Laps, Totals } from "../parts/quantities.tsx";
-import { Route } from "../parts/route.tsx";
+import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
+import { Derived, Devices } from "../parts/quantities.tsx";
 import { Warnings } from "../parts/warnings.tsx";
+import { addressOf } from "../router.ts";
+import { distance } from "../units.ts";
 
 const SPORT_FIELDS = [
   ["sport", "Sport"],
   ["sub_sport", "Sub-sport"],
 ] as const;
 
-/** Number of points of a stream: about one per pixel of a wide screen. */
-const POINTS = 2_000;
+/** Maximum number of rows of a stream: two hours at one a second. Longer ones are thinned by the service. */
+const ROWS = 7_200;
+
+function titleOf({ activity_name, sport, distance_in_meters: meters }: ActivityWithParts): string {
+  return (
+    activity_name ??
+    (meters === null || meters === 0 ? titled(sport) : `${titled(sport)}, ${distance(meters)}`)
+  );
+}
 
 export function ActivityView({ api, id }: { api: Api; id: string }) {
   const path = `/api/activities/${encodeURIComponent(id)}/`;
   const activity = useLoad<ActivityWithParts>(api, path);
-  const streams = useLoad<ActivityStreams>(api, `${path}streams/?resolution=${POINTS}`);
-  const file = useLoad<File>(api, `/api/files/${encodeURIComponent(id.split(".")[0] ?? "")}/`);
-  const [at, setAt] = useState<number | null>(null);
+  const streams = useLoad<ActivityStreams>(api, `${path}streams/?resolution=${ROWS}`);
   const { value } = activity;
   if (value === null) {
     return (
@@ -39,34 +48,54 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
   }
   return (
     <>
-      <Heading
-        title={value.activity_name ?? `${spaced(value.sport)}, ${kilometers(value.distance_in_meters)}`}
-      >
+      <Heading title={titleOf(value)}>
         <span class="soft">
-          {spaced(value.sport)}
+          {titled(value.sport)}
           {value.sub_sport === null ? "" : `, ${spaced(value.sub_sport)}`} · {startTime(value)} ·{" "}
           {value.user_id}
           {value.recorded_with === null ? "" : ` · ${value.recorded_with}`}
         </span>
       </Heading>
+      {value.session_count > 1 && <Legs api={api} activity={value} />}
       <Totals activity={value} />
       <ProblemBox problem={streams.problem} />
-      {streams.value === null ? (
-        streams.problem === null && <Loading />
+      {streams.value === null && streams.problem === null ? (
+        <RideSkeleton streams={value.streams} />
       ) : (
-        <div class="ride">
-          <Route streams={streams.value} at={at} />
-          <Charts streams={streams.value} at={at} onAt={setAt} />
-        </div>
+        <Loaded api={api} path={path} value={value} streams={streams.value} reload={activity.reload} />
+      )}
+    </>
+  );
+}
+
+/** What follows the numbers. It appears at once when the streams are here, so that nothing moves. */
+function Loaded({
+  api,
+  path,
+  value,
+  streams,
+  reload,
+}: {
+  api: Api;
+  path: string;
+  value: ActivityWithParts;
+  streams: ActivityStreams | null;
+  reload: () => Promise<void>;
+}) {
+  return (
+    <>
+      {streams === null || value.streams.length === 0 ? (
+        <Cards activity={value} isThinned />
+      ) : (
+        <RideView activity={value} columns={streams}>
+          {(ride) => <Cards activity={value} ride={ride} isThinned={streams.downsampled} />}
+        </RideView>
       )}
       {value.streams.length === 0 && (
         <Empty>This activity has no records, so it has no map and no charts.</Empty>
       )}
-      {value.has_rr_intervals && <ActivityBeats api={api} path={path} name={value.activity_id} />}
-      <Zones zones={value.time_in_zones} />
       <Sets sets={value.sets} />
-      <Laps laps={value.laps} />
-      <Lengths lengths={value.lengths} />
+      {value.has_rr_intervals && <ActivityBeats api={api} path={path} name={value.activity_id} />}
       <Athlete athlete={value.athlete} />
       <DeveloperFields fields={value.developer_fields} />
       <Devices devices={value.devices} />
@@ -82,7 +111,7 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
               label={label}
               value={value[name]}
               isEdited={value.edited.includes(name)}
-              onDone={activity.reload}
+              onDone={reload}
             />
           ))}
           <EditFlag
@@ -91,7 +120,7 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
             name="exclude_from_training"
             label="Exclude from training"
             value={value.exclude_from_training}
-            onDone={activity.reload}
+            onDone={reload}
           />
           <p class="soft">
             Use names of the FIT profile: <a href="/docs/#sports">sports</a> and{" "}
@@ -105,16 +134,16 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
             <a href={addressOf(["files", value.file_id])}>File {value.summary_id}</a> from {value.source},
             session {value.session_index + 1} of {value.session_count}.
           </p>
-          {value.possible_duplicate_of !== null && (
-            <p class="note">
-              Possible duplicate of{" "}
-              <a href={addressOf(["activities", value.possible_duplicate_of])}>an activity in another file</a>
-              .
-            </p>
-          )}
-          <Warnings warnings={file.value?.warnings ?? []} />
+          <Exports api={api} fileId={value.file_id} activityId={value.activity_id} />
+          <Duplicates api={api} activity={value} />
+          <FileWarnings api={api} fileId={value.file_id} />
         </section>
       </div>
     </>
   );
+}
+
+function FileWarnings({ api, fileId }: { api: Api; fileId: string }) {
+  const file = useLoad<File>(api, `/api/files/${encodeURIComponent(fileId)}/`);
+  return <Warnings warnings={file.value?.warnings ?? []} />;
 }

@@ -1,15 +1,17 @@
-import { useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 import type { Inspection } from "../../activities/inspection.ts";
 import { MAX_FILE_BYTES } from "../../contract/limits.ts";
 import type { Api, Problem } from "../api.ts";
-import { bytes, counted, startTime, spaced } from "../format.ts";
+import { bytes, counted, startTime, titled } from "../format.ts";
 import { Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { Beats } from "../parts/beats.tsx";
-import { Charts } from "../parts/charts.tsx";
 import { Warnings } from "../parts/warnings.tsx";
-import { Athlete, DeveloperFields, Sets, Zones } from "../parts/details.tsx";
-import { Derived, Devices, Laps, Lengths, Totals } from "../parts/quantities.tsx";
-import { Route } from "../parts/route.tsx";
+import { Cards } from "../parts/activity/cards.tsx";
+import { Totals } from "../parts/activity/numbers.tsx";
+import { RideView } from "../parts/activity/ride.tsx";
+import { thinned } from "../parts/activity/traces.ts";
+import { Athlete, DeveloperFields, Sets } from "../parts/details.tsx";
+import { Derived, Devices } from "../parts/quantities.tsx";
 
 export function TryItView({ api }: { api: Api }) {
   const [name, setName] = useState<string | null>(null);
@@ -70,27 +72,21 @@ export function TryItView({ api }: { api: Api }) {
 }
 
 function InspectedActivity({ activity }: { activity: Inspection["activities"][number] }) {
-  const [at, setAt] = useState<number | null>(null);
+  const columns = useMemo(() => thinned(activity.stream_data ?? {}), [activity]);
   return (
     <section>
       <h2>
-        {spaced(activity.sport)} · {startTime(activity)}
+        {titled(activity.sport)} · {startTime(activity)}
         {activity.recorded_with === null ? "" : ` · ${activity.recorded_with}`}
       </h2>
       <Totals activity={activity} />
-      {activity.stream_data === undefined ? null : (
-        <div class="ride">
-          <Route streams={activity.stream_data} at={at} />
-          <Charts streams={activity.stream_data} at={at} onAt={setAt} />
-        </div>
-      )}
+      <RideView activity={activity} columns={columns.columns}>
+        {(ride) => <Cards activity={activity} ride={ride} isThinned={columns.isThinned} />}
+      </RideView>
+      <Sets sets={activity.sets} />
       {activity.rr_intervals !== undefined && activity.has_rr_intervals && (
         <Beats intervals={activity.rr_intervals} name={`session-${activity.session_index}`} />
       )}
-      <Zones zones={activity.time_in_zones} />
-      <Sets sets={activity.sets} />
-      <Laps laps={activity.laps} />
-      <Lengths lengths={activity.lengths} />
       <Athlete athlete={activity.athlete} />
       <DeveloperFields fields={activity.developer_fields} />
       <Devices devices={activity.devices} />
