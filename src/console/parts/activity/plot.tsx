@@ -2,12 +2,14 @@ import uPlot from "uplot";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { speedUnit } from "../../units.ts";
 import { plainTick, ticksBetween, timeTick, TIME_STEPS } from "./scale.ts";
-import { withUnit, type Axis, type Range, type Trace } from "./traces.ts";
+import { valueAt, withUnit, type Axis, type Range, type Trace } from "./traces.ts";
 
 const HEIGHT = 140;
 /** Pauses without a width on the axis are drawn this wide, in pixels. */
 const LEAST_PAUSE = 3;
 const LAP_LINES = 100;
+/** Traces with fewer readings than this share of the rows are drawn with points. */
+const SPARSE_SHARE = 0.1;
 
 export function useScheme(): boolean {
   const query = useMemo(() => matchMedia("(prefers-color-scheme: dark)"), []);
@@ -79,7 +81,7 @@ export function Plot(props: PlotProps) {
     known.reduce((a, b) => Math.max(a, b), -Infinity),
   ];
   const range = `${trace.format(ends[0] ?? null)} to ${withUnit(trace, ends[1] ?? null)}`;
-  const here = at === null ? null : (trace.values[at] ?? null);
+  const here = at === null ? null : valueAt(trace, at);
   return (
     <figure class="chart">
       <figcaption>
@@ -146,10 +148,11 @@ function optionsOf(
   const isTime = axis.kind !== "distance";
   const pace = trace.key.startsWith("speed_") ? speedUnit(sport).paceMeters : null;
   const [min, max] = extentOf(axis, null);
+  const known = trace.values.filter((value) => value !== null);
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [6, 8, 0, 0],
+    padding: [6, 20, 0, 0],
     scales: {
       x: { time: false, min, max },
       y: { range: (_, low, high) => padded(low, high, trace, pace !== null) },
@@ -192,7 +195,8 @@ function optionsOf(
         fill: `${color(trace.color)}26`,
         fillTo: (drawn) => (trace.isSigned ? 0 : (drawn.scales["y"]?.min ?? 0)),
         width: 1.5,
-        points: { show: false },
+        // A line does not show single readings.
+        points: { show: known.length < trace.values.length * SPARSE_SHARE, size: 5 },
         spanGaps: false,
       },
     ],

@@ -143,16 +143,24 @@ function written([x, y]: Point): string {
 }
 
 const ARROW_UNITS = 55;
+const MOST_ARROWS = 24;
 const KM_MARKS = 9;
 
 /** Returns points along the route with the direction there, in degrees. */
 export function arrowsOf({ points, breaks }: Drawing): { at: Point; degrees: number }[] {
   const arrows: { at: Point; degrees: number }[] = [];
-  let [along, next] = [0, ARROW_UNITS / 2];
+  const lengthTo = (row: number, from: Point | null) => {
+    const to = points[row] ?? null;
+    return from === null || to === null || breaks.has(row) ? 0 : Math.hypot(to[0] - from[0], to[1] - from[1]);
+  };
+  let total = 0;
+  points.forEach((_, row) => (total += lengthTo(row, points[row - 1] ?? null)));
+  const apart = Math.max(ARROW_UNITS, total / MOST_ARROWS);
+  let [along, next] = [0, apart / 2];
   let last: Point | null = null;
   points.forEach((point, row) => {
     if (point === null) return;
-    const step = last === null || breaks.has(row) ? 0 : Math.hypot(point[0] - last[0], point[1] - last[1]);
+    const step = lengthTo(row, last);
     along += step;
     if (last !== null && step > 0 && along >= next) {
       const back = points[Math.max(0, row - 3)] ?? last;
@@ -160,7 +168,7 @@ export function arrowsOf({ points, breaks }: Drawing): { at: Point; degrees: num
         at: point,
         degrees: (Math.atan2(point[1] - back[1], point[0] - back[0]) * 180) / Math.PI,
       });
-      next = along + ARROW_UNITS;
+      next = along + apart;
     }
     last = point;
   });

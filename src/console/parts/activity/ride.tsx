@@ -16,6 +16,7 @@ import {
   smoothed,
   sumsOf,
   tracesOf,
+  valueAt,
   withUnit,
   type Axis,
   type AxisKind,
@@ -207,6 +208,7 @@ function Switch<T extends string | number>({
   choices: readonly (readonly [value: T, label: string])[];
   onValue: (value: T) => void;
 }) {
+  if (choices.length < 2) return <span />;
   return (
     <fieldset class="switch">
       <legend class="unseen">{legend}</legend>
@@ -280,7 +282,7 @@ function Readout({
             <span key={trace.key} class="cell">
               <span class="swatch" data-series={trace.color.slice(2)} />
               <span class="soft">{trace.title}</span>
-              <strong>{at === null ? NONE : withUnit(trace, trace.values[at] ?? null)}</strong>
+              <strong>{at === null ? NONE : withUnit(trace, valueAt(trace, at))}</strong>
               <span class="soft">avg {trace.format(averages[index] ?? null)}</span>
             </span>
           ))}
@@ -303,7 +305,10 @@ function Readout({
 
 function positionOf(columns: Columns, row: number): string {
   const time = duration(columns["time_in_seconds"]?.[row] ?? null);
-  const covered = columns["distance_in_meters"]?.[row] ?? null;
+  const distances = columns["distance_in_meters"] ?? [];
+  let found = row;
+  while (found > 0 && (distances[found] ?? null) === null) found -= 1;
+  const covered = isMeasured(distances) ? (distances[found] ?? null) : null;
   return covered === null ? time : `${time} · ${distance(covered)}`;
 }
 

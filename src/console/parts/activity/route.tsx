@@ -27,7 +27,7 @@ interface Coloring {
 }
 
 function coloringOf(trace: Trace): Coloring {
-  const known = Float64Array.from(trace.values.filter((value) => value !== null)).sort();
+  const known = Float64Array.from(trace.values.filter((value) => value !== null && value > 0)).sort();
   const share = (part: number) => known[Math.round((known.length - 1) * part)] ?? 0;
   let last = known[0] ?? 0;
   const values = trace.values.map((value) => (last = value ?? last));

@@ -23,6 +23,7 @@ export interface Trace {
 }
 
 const SPEED = "speed_in_meters_per_second";
+const DEPTH = "depth_in_meters";
 const CADENCE = "cadence_in_cycles_per_minute";
 
 const STANDARD: readonly (readonly [string, string, string, number, string])[] = [
@@ -45,7 +46,7 @@ const STANDARD: readonly (readonly [string, string, string, number, string])[] =
   ["stance_time_balance_in_percent", "Stance time balance", "%", 1, "--speed"],
   ["step_length_in_millimeters", "Step length", "mm", 0, "--speed"],
   ["vertical_ratio_in_percent", "Vertical ratio", "%", 1, "--speed"],
-  ["depth_in_meters", "Depth", "m", 1, "--altitude"],
+  [DEPTH, "Depth", "m", 1, "--altitude"],
 ];
 
 const DEVELOPER_PREFIX = "developer.";
@@ -99,9 +100,16 @@ export function tracesOf(columns: Columns, sport: string): Trace[] {
           },
         ],
   );
-  // A pace is what its sports are about, so it comes first.
-  const isFirst = ({ key }: Trace) => (key === SPEED && paceMeters !== null ? 0 : 1);
-  return [...standard.sort((a, b) => isFirst(a) - isFirst(b)), ...developer];
+  // What a sport is about comes first.
+  const first = paceMeters === null ? DEPTH : SPEED;
+  const names = new Set(standard.map(({ title }) => title));
+  return [
+    ...standard.filter(({ key }) => key === first),
+    ...standard.filter(({ key }) => key !== first),
+    ...developer.map((trace) =>
+      names.has(trace.title) ? { ...trace, title: `${trace.title} (developer)` } : trace,
+    ),
+  ];
 }
 
 /** A value with its unit, or a dash. */
@@ -126,14 +134,24 @@ export function bridged(values: Values, columns: Columns): (number | null | unde
   return drawn;
 }
 
-/** Returns the longest usual one of the times between readings. */
+/** Returns the longest usual one of the times between readings. Times in a thinned stream are uneven. */
 function longestStepOf(steps: readonly number[]): number {
-  return Math.max(GAP_SECONDS, GAP_STEPS * (Float64Array.from(steps).sort()[steps.length >> 1] ?? 0));
+  const sorted = Float64Array.from(steps).sort();
+  const share = (part: number) => sorted[Math.floor(sorted.length * part)] ?? 0;
+  return Math.max(GAP_SECONDS, GAP_STEPS * share(0.5), GAP_LONG_STEPS * share(0.95));
 }
 
-/** Shortest time without records that interrupts lines, and the same in median steps between records. */
+/** Returns the value of a row, or the last one before it while the line continues. */
+export function valueAt({ values, drawn }: Trace, row: number): number | null {
+  let found = row;
+  while (drawn !== undefined && found > 0 && drawn[found] === undefined) found -= 1;
+  return values[found] ?? null;
+}
+
+/** Shortest time without records that interrupts lines: in seconds, in median steps, and in steps of the 95th percentile. */
 const GAP_SECONDS = 10;
 const GAP_STEPS = 5;
+const GAP_LONG_STEPS = 3;
 
 /** Returns the rows after a time without records. The lines of charts and maps are interrupted there. */
 export function gapsOf(columns: Columns): ReadonlySet<number> {
