@@ -11,6 +11,7 @@ import { Totals } from "../parts/activity/numbers.tsx";
 import { RideSkeleton, RideView } from "../parts/activity/ride.tsx";
 import { ActivityBeats } from "../parts/beats.tsx";
 import { Athlete, DeveloperFields, Sets } from "../parts/details.tsx";
+import { UserLink } from "../parts/id.tsx";
 import { EditFlag, EditText } from "../parts/edit.tsx";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { Derived, Devices } from "../parts/quantities.tsx";
@@ -52,7 +53,7 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
         <span class="soft">
           {titled(value.sport)}
           {value.sub_sport === null ? "" : `, ${spaced(value.sub_sport)}`} · {startTime(value)} ·{" "}
-          {value.user_id}
+          <UserLink id={value.user_id} />
           {value.recorded_with === null ? "" : ` · ${value.recorded_with}`}
         </span>
       </Heading>
@@ -85,10 +86,10 @@ function Loaded({
   return (
     <>
       {streams === null || value.streams.length === 0 ? (
-        <Cards activity={value} isThinned />
+        <Cards activity={value} />
       ) : (
         <RideView activity={value} columns={streams}>
-          {(ride) => <Cards activity={value} ride={ride} isThinned={streams.downsampled} />}
+          {(ride) => <Cards activity={value} ride={ride} />}
         </RideView>
       )}
       {value.streams.length === 0 && (

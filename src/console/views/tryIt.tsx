@@ -80,8 +80,8 @@ function InspectedActivity({ activity }: { activity: Inspection["activities"][nu
         {activity.recorded_with === null ? "" : ` · ${activity.recorded_with}`}
       </h2>
       <Totals activity={activity} />
-      <RideView activity={activity} columns={columns.columns}>
-        {(ride) => <Cards activity={activity} ride={ride} isThinned={columns.isThinned} />}
+      <RideView activity={activity} columns={columns}>
+        {(ride) => <Cards activity={activity} ride={ride} />}
       </RideView>
       <Sets sets={activity.sets} />
       {activity.rr_intervals !== undefined && activity.has_rr_intervals && (

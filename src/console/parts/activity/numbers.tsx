@@ -1,5 +1,5 @@
 import type { ActivityWithParts } from "../../../activities/activity.ts";
-import { duration, NONE, number } from "../../format.ts";
+import { duration, NONE, number, spaced } from "../../format.ts";
 import { cadence, distance, poolLength, speed, speedUnit } from "../../units.ts";
 import { Facts } from "../page.tsx";
 
@@ -119,10 +119,15 @@ function groupsOf(activity: Quantities): Group[] {
     .filter(({ facts }) => facts.length > 0);
 }
 
+function loadOf({ training_load: load }: Quantities): string {
+  return load === null ? NONE : `${number(load.value, 0)} (from ${spaced(load.basis)})`;
+}
+
 function bodyFacts(activity: Quantities): Fact[] {
   return [
     ["Energy", number(some(activity.energy_in_kilocalories), 0, "kcal")],
-    ["Training load", number(some(activity.training_load_peak), 0)],
+    ["Training load", loadOf(activity)],
+    ["Training load by the device", number(some(activity.training_load_peak), 0)],
     ["Perceived exertion", number(activity.perceived_exertion, 0)],
     ["Feel", number(activity.feel)],
     ["Average temperature", number(activity.average_temperature_in_celsius, 0, "°C")],

@@ -90,7 +90,7 @@ export function RideView({
 export function RideSkeleton({ streams }: { streams: readonly string[] }) {
   if (streams.length === 0) return null;
   return (
-    <div class="ride skeleton" role="status">
+    <div class="ride reserved" role="status">
       {streams.includes("latitude_in_degrees") && <div class="route" />}
       <div class="charts" data-charts={Math.min(FIRST_CHARTS, countTraces(streams))}>
         Loading…

@@ -304,14 +304,14 @@ export function sumsOf(columns: Columns, gaps: ReadonlySet<number>, [from, to]: 
 const MOST_ROWS = 20_000;
 
 /** Returns columns of at most `MOST_ROWS` rows at even distances. */
-export function thinned(columns: Columns): { columns: Columns; isThinned: boolean } {
+export function thinned(columns: Columns): Columns {
   const count = (columns["time_in_seconds"] ?? []).length;
   const step = Math.ceil(count / MOST_ROWS);
-  if (step <= 1) return { columns, isThinned: false };
+  if (step <= 1) return columns;
   const kept = Object.entries(columns).map(
     ([key, values]) => [key, values.filter((_, row) => row % step === 0)] as const,
   );
-  return { columns: Object.fromEntries(kept), isThinned: true };
+  return Object.fromEntries(kept);
 }
 
 /** Returns columns whose distance begins at 0. Some files count it on through the sessions before. */
