@@ -19,10 +19,22 @@ function bestsOf(durations: readonly number[], values: readonly (number | null)[
 }
 
 /** Best average power, and speed or pace, over durations from 5 seconds to an hour. */
-export function BestAverages({ efforts, sport }: { efforts: BestEfforts; sport: string }) {
+export function BestAverages({
+  efforts,
+  sport,
+  isPool,
+}: {
+  efforts: BestEfforts;
+  sport: string;
+  /** Lengths show the pace in a pool better. */
+  isPool: boolean;
+}) {
   const { durations_in_seconds: durations } = efforts;
   const powers = useMemo(() => bestsOf(durations, efforts.power_in_watts), [efforts]);
-  const speeds = useMemo(() => bestsOf(durations, efforts.speed_in_meters_per_second), [efforts]);
+  const speeds = useMemo(
+    () => (isPool ? [] : bestsOf(durations, efforts.speed_in_meters_per_second)),
+    [efforts, isPool],
+  );
   const { name, unit, paceMeters } = speedUnit(sport);
   return (
     <>

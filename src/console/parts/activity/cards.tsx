@@ -25,7 +25,7 @@ export function Cards({
       <Laps activity={activity} {...(ride === undefined ? {} : { ride })} />
       <div class="cards">
         {ride !== undefined && <Splits ride={ride} sport={sport} isPool={pool !== null} />}
-        <BestAverages efforts={activity.best_efforts} sport={sport} />
+        <BestAverages efforts={activity.best_efforts} sport={sport} isPool={pool !== null} />
         <TimeInZones
           zones={activity.time_in_zones}
           sport={sport}

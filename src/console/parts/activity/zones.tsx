@@ -14,17 +14,19 @@ interface Zone {
   seconds: number | null;
 }
 
-/** Returns a row for each zone with a time. */
+/** Returns a row for each zone with a time. Omits zones without an extent, with which some devices fill the list. */
 function zonesOf(
   times: readonly (number | null)[] | null | undefined,
   bounds: readonly (number | null)[] | null | undefined,
   shown: (bound: number | null) => string,
 ): Zone[] {
-  return (times ?? []).map((seconds, zone) => ({
-    low: zone === 0 ? NONE : shown(bounds?.[zone - 1] ?? null),
-    high: shown(bounds?.[zone] ?? null),
-    seconds,
-  }));
+  return (times ?? [])
+    .map((seconds, zone) => ({
+      low: zone === 0 ? NONE : shown(bounds?.[zone - 1] ?? null),
+      high: shown(bounds?.[zone] ?? null),
+      seconds,
+    }))
+    .filter(({ low, high, seconds }) => low !== high || low === NONE || (seconds ?? 0) > 0);
 }
 
 export type ZonesOfFile = ActivityWithParts["time_in_zones"];
