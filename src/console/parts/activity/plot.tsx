@@ -149,13 +149,14 @@ function optionsOf(
   const pace = trace.key.startsWith("speed_") ? speedUnit(sport).paceMeters : null;
   const [min, max] = extentOf(axis, null);
   const known = trace.values.filter((value) => value !== null);
+  const limits = pace === null ? null : paceLimits(known);
   return {
     width: element.clientWidth,
     height: HEIGHT,
     padding: [6, 20, 0, 0],
     scales: {
       x: { time: false, min, max },
-      y: { range: (_, low, high) => padded(low, high, trace, pace !== null) },
+      y: { range: (_, low, high) => padded(low, high, trace, limits) },
     },
     legend: { show: false },
     cursor: {
@@ -201,6 +202,9 @@ function optionsOf(
       },
     ],
     hooks: {
+      // Positions are known only now: a chart is laid out, and a scale is set, after the call.
+      ready: [(drawn) => moveCursor(drawn, latest.current)],
+      setScale: [(drawn, key) => key === "x" && moveCursor(drawn, latest.current)],
       drawClear: [(drawn) => shadePauses(drawn, axis, color("--pause"))],
       draw: [(drawn) => drawLaps(drawn, axis, laps, color("--soft"))],
       setSelect: [(drawn) => zoomToSelection(drawn, latest)],
@@ -216,11 +220,26 @@ function optionsOf(
   };
 }
 
-/** Slower parts of a run are cut off below this part of the fastest: they are stops, and would flatten the rest. */
-const SLOWEST_SHARE = 0.3;
+/** Parts of a pace chart outside these multiples of the usual fast pace are cut off: stops and outliers flatten the rest. */
+const [SLOWEST, FASTEST] = [0.3, 1.4];
 
-function padded(lowest: number, high: number, trace: Trace, isPace: boolean): [number, number] {
-  const low = isPace ? Math.max(lowest, high * SLOWEST_SHARE) : lowest;
+/** Returns the ends of a pace axis, from the speed that 95 % of the readings do not exceed. */
+function paceLimits(known: readonly number[]): [number, number] {
+  const usual = Float64Array.from(known).sort()[Math.floor(known.length * 0.95)] ?? 0;
+  return [SLOWEST * usual, FASTEST * usual];
+}
+
+function padded(
+  low: number,
+  high: number,
+  trace: Trace,
+  limits: readonly [number, number] | null,
+): [number, number] {
+  if (limits !== null && high > limits[0]) {
+    const [least, most] = [Math.max(low, limits[0]), Math.min(high, limits[1])];
+    const room = (most - least) * 0.06 || most * 0.05;
+    return [least - room, most + room];
+  }
   const [least, most] = trace.isSigned ? [Math.min(low, 0), Math.max(high, 0)] : [low, high];
   const room = (most - least) * 0.06 || Math.max(1, Math.abs(most) * 0.05);
   // Values that are never negative keep their zero line at the bottom.
