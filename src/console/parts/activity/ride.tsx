@@ -8,10 +8,12 @@ import {
   averageOf,
   axisOf,
   bridged,
-  countTraces,
+  countCharts,
   fromOwnStart,
+  FIRST_CHARTS,
   gapsOf,
   isMeasured,
+  MAIN_KEYS,
   rowAt,
   smoothed,
   sumsOf,
@@ -25,8 +27,6 @@ import {
   type Trace,
 } from "./traces.ts";
 
-/** Number of traces that have a chart from the beginning. */
-const FIRST_CHARTS = 4;
 const SMOOTHINGS = [0, 10, 30] as const;
 /** Pauses that last longer than this part of the time start on an axis without pauses. */
 const LONG_PAUSES = 0.5;
@@ -92,7 +92,7 @@ export function RideSkeleton({ streams }: { streams: readonly string[] }) {
   return (
     <div class="ride reserved" role="status">
       {streams.includes("latitude_in_degrees") && <div class="route" />}
-      <div class="charts" data-charts={Math.min(FIRST_CHARTS, countTraces(streams))}>
+      <div class="charts" data-charts={countCharts(streams)}>
         Loading…
       </div>
     </div>
@@ -103,6 +103,11 @@ function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
   const others = new Set(keys);
   if (!others.delete(key)) others.add(key);
   return others;
+}
+
+function firstOf(traces: readonly Trace[]): readonly Trace[] {
+  const main = traces.filter(({ key }) => MAIN_KEYS.has(key));
+  return main.length === 0 ? traces.slice(0, 1) : main.slice(0, FIRST_CHARTS);
 }
 
 function firstAxis(columns: Columns, gaps: ReadonlySet<number>): AxisKind {
@@ -121,7 +126,7 @@ function Charts({ activity, ride, at }: { activity: RideActivity; ride: Ride; at
   const [kind, setKind] = useState<AxisKind>(() => firstAxis(columns, gaps));
   const [seconds, setSeconds] = useState<number>(0);
   const [shown, setShown] = useState<ReadonlySet<string>>(
-    () => new Set(traces.slice(0, FIRST_CHARTS).map(({ key }) => key)),
+    () => new Set(firstOf(traces).map(({ key }) => key)),
   );
   const axis = useMemo(() => axisOf(columns, kind, gaps), [columns, kind, gaps]);
   const laps = useMemo(() => lapRows(activity, columns), [activity, columns]);

@@ -49,22 +49,28 @@ const STANDARD: readonly (readonly [string, string, string, number, string])[] =
   [DEPTH, "Depth", "m", 1, "--altitude"],
 ];
 
-const DEVELOPER_PREFIX = "developer.";
-const POSITIONS: ReadonlySet<string> = new Set([
-  "time_in_seconds",
-  "distance_in_meters",
-  "latitude_in_degrees",
-  "longitude_in_degrees",
+/** Traces that have a chart from the beginning, if the activity has them. */
+export const MAIN_KEYS: ReadonlySet<string> = new Set([
+  "heart_rate_in_beats_per_minute",
+  "power_in_watts",
+  SPEED,
+  "altitude_in_meters",
+  CADENCE,
+  DEPTH,
 ]);
+
+const DEVELOPER_PREFIX = "developer.";
+/** Number of traces that have a chart from the beginning. */
+export const FIRST_CHARTS = 4;
 
 /** Returns whether a column is worth a chart: not empty, and not zero throughout. */
 export function isMeasured(values: Values | undefined): boolean {
   return values?.some((value) => value !== null && value !== 0) ?? false;
 }
 
-/** Returns the traces that the activity's streams may have, so that the page can reserve their room. */
-export function countTraces(keys: readonly string[]): number {
-  return keys.filter((key) => !POSITIONS.has(key)).length;
+/** Returns the number of charts that the activity's streams may have at first, so that the page can reserve their room. */
+export function countCharts(keys: readonly string[]): number {
+  return Math.min(FIRST_CHARTS, keys.filter((key) => MAIN_KEYS.has(key)).length);
 }
 
 export function tracesOf(columns: Columns, sport: string): Trace[] {
@@ -143,8 +149,9 @@ function longestStepOf(steps: readonly number[]): number {
 
 /** Returns the value of a row, or the last one before it while the line continues. */
 export function valueAt({ values, drawn }: Trace, row: number): number | null {
+  if (drawn === undefined) return values[row] ?? null;
   let found = row;
-  while (drawn !== undefined && found > 0 && drawn[found] === undefined) found -= 1;
+  while (found > 0 && drawn[found] === undefined) found -= 1;
   return values[found] ?? null;
 }
 
