@@ -353,7 +353,7 @@ describe.skipIf(chromium === null)("The page of an activity", () => {
       "T2",
       "Running",
     ]);
-    expect(await legs.locator("p").textContent()).toMatch(/Triathlon \d+\.\d\d\skm · 50:00/);
+    expect(await legs.locator("p").textContent()).toMatch(/Triathlon \d+\.\d\d\skm · 49:52$/);
     await legs.getByRole("link", { name: "Running" }).click();
     await page.locator(".legs [aria-current]").getByText("Running").waitFor();
     expect(page.url()).toContain(`${triathlonId}.4`);
@@ -381,16 +381,21 @@ describe.skipIf(chromium === null)("The page of an activity", () => {
     const findings = z.object({
       violations: z.array(z.object({ id: z.string(), nodes: z.array(z.object({ html: z.string() })) })),
     });
+    const activities = [
+      [`${runId}.0`, "Loop"],
+      [`${swimId}.0`, "Pool"],
+      [`${triathlonId}.2`, "Olympic"],
+    ] as const;
     for (const dark of [false, true]) {
       const own = await openConsole(chromium ?? "", service.url, { dark });
       await signIn(own.page, credentials.partner_id, credentials.auth_key);
-      for (const width of [1440, 1024, 390]) {
+      for (const [width, count] of [
+        [1440, 1],
+        [1024, 1],
+        [390, 3],
+      ] as const) {
         await own.page.setViewportSize({ width, height: 900 });
-        for (const [id, title] of [
-          [`${runId}.0`, "Loop"],
-          [`${swimId}.0`, "Pool"],
-          [`${triathlonId}.2`, "Olympic"],
-        ] as const) {
+        for (const [id, title] of activities.slice(0, count)) {
           await own.page.goto("about:blank");
           await own.page.goto(`${service.url}/console/#/activities/${id}`);
           await own.page.locator(".exports").waitFor();
@@ -421,5 +426,5 @@ describe.skipIf(chromium === null)("The page of an activity", () => {
       }
       await own.close();
     }
-  });
+  }, 240_000);
 });
