@@ -7,25 +7,15 @@ import { withQuery } from "../../withQuery.ts";
 /** Recordings of one ride begin within this time of each other. */
 const APART_SECONDS = 86_400;
 
-/** Fields that only services with groups of duplicates return. */
-interface Grouped {
-  duplicate_group?: string | null;
-  is_canonical?: boolean;
-}
-type Recording = Grouped & Pick<Activity, "activity_id" | "source" | "recorded_with" | "summary_id">;
-type DuplicateActivity = Recording &
-  Pick<Activity, "user_id" | "start_time_in_seconds" | "possible_duplicate_of">;
+type Recording = Pick<
+  Activity,
+  "activity_id" | "source" | "recorded_with" | "summary_id" | "duplicate_group" | "is_canonical"
+>;
+type DuplicateActivity = Recording & Pick<Activity, "user_id" | "start_time_in_seconds">;
 
 /** Links to the other recordings of the same ride. */
 export function Duplicates({ api, activity }: { api: Api; activity: DuplicateActivity }) {
-  if (activity.duplicate_group != null) return <Recordings api={api} activity={activity} />;
-  if (activity.possible_duplicate_of === null) return null;
-  return (
-    <p class="note">
-      Possible duplicate of{" "}
-      <a href={addressOf(["activities", activity.possible_duplicate_of])}>an activity in another file</a>.
-    </p>
-  );
+  return activity.duplicate_group === null ? null : <Recordings api={api} activity={activity} />;
 }
 
 function Recordings({ api, activity }: { api: Api; activity: DuplicateActivity }) {
@@ -43,7 +33,7 @@ function Recordings({ api, activity }: { api: Api; activity: DuplicateActivity }
   );
   return (
     <div class="note">
-      {activity.is_canonical === true
+      {activity.is_canonical
         ? "Other recordings of the same ride. This one counts."
         : "Another recording of the same ride counts instead of this one."}
       <ul class="plainlist">
@@ -51,7 +41,7 @@ function Recordings({ api, activity }: { api: Api; activity: DuplicateActivity }
           <li key={other.activity_id}>
             <a href={addressOf(["activities", other.activity_id])}>{other.summary_id}</a> from {other.source}
             {other.recorded_with === null ? "" : ` · ${other.recorded_with}`}
-            {other.is_canonical === true ? " · counts" : ""}
+            {other.is_canonical ? " · counts" : ""}
           </li>
         ))}
       </ul>

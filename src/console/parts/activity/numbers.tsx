@@ -14,6 +14,8 @@ export type Quantities = Omit<
   | "activity_name"
   | "exclude_from_training"
   | "edited"
+  | "duplicate_group"
+  | "is_canonical"
   | "possible_duplicate_of"
   | "version"
   | "created_at"
