@@ -7,6 +7,8 @@ const ALTITUDE = { offset: 500, scale: 5 };
 
 const MESSAGE = {
   fileId: 0,
+  userProfile: 3,
+  zonesTarget: 7,
   session: 18,
   lap: 19,
   record: 20,
@@ -14,10 +16,14 @@ const MESSAGE = {
   activity: 34,
   hrv: 78,
   length: 101,
+  set: 225,
 };
 /** Number of intervals of a message, as devices write it. Unused ones have the invalid value. */
 const INTERVALS_PER_MESSAGE = 5;
 const NO_INTERVAL = 0xffff;
+/** Types of an event of the timer. */
+const TIMER_STARTS = 0;
+const TIMER_STOPS = 4;
 /** Field numbers that are the same in all messages. */
 const TIMESTAMP = 253;
 const INDEX = 254;
@@ -61,7 +67,7 @@ export interface Totals {
   maxCadence?: number;
   averagePowerInWatts?: number;
   maxPowerInWatts?: number;
-  normalizedPowerInWatts?: number;
+  thresholdPowerInWatts?: number;
   workInJoules?: number;
   ascentInMeters?: number;
   descentInMeters?: number;
@@ -75,11 +81,37 @@ export interface Lap {
   distanceInMeters?: number;
 }
 
-/** One active length of a pool. */
+/** One length of a pool; `idle` is a rest. */
 export interface Length {
+  type: "active" | "idle";
   startSeconds: number;
   seconds: number;
-  strokes: number;
+  /** Number of the FIT profile. */
+  stroke?: number;
+  strokes?: number | undefined;
+}
+
+/** Time in which the timer is stopped. */
+export interface Pause {
+  startSeconds: number;
+  seconds: number;
+}
+
+/** One set of strength training, with an exercise of the FIT profile, or a rest. */
+export interface StrengthSet {
+  type: "active" | "rest";
+  startSeconds: number;
+  seconds: number;
+  category?: number;
+  exercise?: number;
+  kilograms?: number;
+  repetitions?: number;
+}
+
+/** The athlete, as the device knows them. */
+export interface AthleteSettings {
+  restingHeartRate: number;
+  maxHeartRate: number;
 }
 
 /** One session of a file: one sport of a triathlon, or the whole activity. */
@@ -92,6 +124,8 @@ export interface Session {
   readings: readonly Reading[];
   laps: readonly Lap[];
   lengths?: readonly Length[];
+  sets?: readonly StrengthSet[];
+  pauses?: readonly Pause[];
   totals: Totals;
 }
 
@@ -114,7 +148,11 @@ const position = (number: number, degrees?: number) =>
 type Write = (message: number, fields: readonly OptionalField[], local?: number) => void;
 
 /** Encodes an activity file with these sessions. The same arguments give the same bytes. */
-export function activityFile(startInSeconds: number, sessions: readonly Session[]): Uint8Array<ArrayBuffer> {
+export function activityFile(
+  startInSeconds: number,
+  sessions: readonly Session[],
+  athlete?: AthleteSettings,
+): Uint8Array<ArrayBuffer> {
   const start = FitEncoder.toFitTimestamp(new Date(startInSeconds * 1000));
   const end = start + Math.max(0, ...sessions.map((session) => session.startSeconds + session.seconds));
   const encoder = new FitEncoder();
@@ -132,14 +170,30 @@ export function activityFile(startInSeconds: number, sessions: readonly Session[
     field(3, FitBaseType.Uint32z, 1_000_001),
     uint32(4, start),
   ]);
-  write(MESSAGE.event, [uint32(TIMESTAMP, start), enumeration(0, 0), enumeration(1, 0)]);
+  if (athlete !== undefined) {
+    write(MESSAGE.userProfile, [uint8(8, athlete.restingHeartRate)]);
+    write(MESSAGE.zonesTarget, [uint8(1, athlete.maxHeartRate)]);
+  }
+  const writeTimer = (seconds: number, type: number) =>
+    write(MESSAGE.event, [uint32(TIMESTAMP, start + seconds), enumeration(0, 0), enumeration(1, type)]);
+  writeTimer(0, TIMER_STARTS);
   const firstLengths = firstIndexes(sessions.map((session) => session.lengths?.length ?? 0));
   const firstLaps = firstIndexes(sessions.map((session) => session.laps.length));
   for (const [index, session] of sessions.entries()) {
-    for (const reading of session.readings) writeReading(write, start, reading);
+    const pauses = (session.pauses ?? []).values();
+    let { value: pause } = pauses.next();
+    for (const reading of session.readings) {
+      if (pause !== undefined && reading.seconds > pause.startSeconds) {
+        writeTimer(pause.startSeconds, TIMER_STOPS);
+        writeTimer(pause.startSeconds + pause.seconds, TIMER_STARTS);
+        ({ value: pause } = pauses.next());
+      }
+      writeReading(write, start, reading);
+    }
+    writeSets(write, start, session);
     writeLengths(write, start, session, firstLengths[index] ?? 0);
   }
-  write(MESSAGE.event, [uint32(TIMESTAMP, end), enumeration(0, 0), enumeration(1, 4)]);
+  writeTimer(end - start, TIMER_STOPS);
   for (const [index, session] of sessions.entries()) {
     writeLaps(write, start, session, firstLaps[index] ?? 0, firstLengths[index] ?? 0);
   }
@@ -175,8 +229,24 @@ function writeLengths(write: Write, start: number, { lengths = [] }: Session, fi
       uint32(3, length.seconds, 1000),
       uint32(4, length.seconds, 1000),
       uint16(5, length.strokes),
-      enumeration(7, 0), // freestyle
-      enumeration(12, 1), // active
+      enumeration(7, length.stroke),
+      enumeration(12, length.type === "active" ? 1 : 0),
+    ]);
+  }
+}
+
+function writeSets(write: Write, start: number, { sets = [] }: Session): void {
+  for (const [index, set] of sets.entries()) {
+    write(MESSAGE.set, [
+      uint32(INDEX, start + set.startSeconds + set.seconds), // this message has its time here
+      uint32(0, set.seconds, 1000),
+      uint16(3, set.repetitions),
+      uint16(4, set.kilograms, 16),
+      field(5, FitBaseType.Uint8, set.type === "active" ? 1 : 0),
+      uint32(6, start + set.startSeconds),
+      uint16(7, set.category),
+      uint16(8, set.exercise),
+      uint16(10, index),
     ]);
   }
 }
@@ -193,24 +263,33 @@ function writeLaps(
       startSeconds >= lap.startSeconds && startSeconds < lap.startSeconds + lap.seconds ? [at] : [],
     );
     const [first] = within;
+    const active = within.filter((at) => session.lengths?.[at]?.type === "active").length;
+    const timer = lap.seconds - pausedSeconds(session, lap.startSeconds, lap.startSeconds + lap.seconds);
     write(MESSAGE.lap, [
       uint16(INDEX, firstIndex + index),
       uint32(TIMESTAMP, start + lap.startSeconds + lap.seconds),
       uint32(2, start + lap.startSeconds),
       uint32(7, lap.seconds, 1000),
-      uint32(8, lap.seconds, 1000),
+      uint32(8, timer, 1000),
       uint32(9, lap.distanceInMeters, 100),
       enumeration(25, session.sport),
       ...(first === undefined
         ? []
-        : [uint16(32, within.length), uint16(35, firstLength + first), uint16(40, within.length)]),
+        : [uint16(32, within.length), uint16(35, firstLength + first), uint16(40, active)]),
     ]);
   }
+}
+
+/** Returns the seconds of the pauses that begin in a time. */
+function pausedSeconds({ pauses = [] }: Session, from: number, to: number): number {
+  const within = pauses.filter(({ startSeconds }) => startSeconds >= from && startSeconds < to);
+  return within.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
 function writeSession(write: Write, start: number, session: Session, index: number, firstLap: number): void {
   const { totals } = session;
   const lengths = session.lengths?.length;
+  const active = session.lengths?.filter(({ type }) => type === "active").length;
   write(MESSAGE.session, [
     uint16(INDEX, index),
     uint32(TIMESTAMP, start + session.startSeconds + session.seconds),
@@ -218,7 +297,7 @@ function writeSession(write: Write, start: number, session: Session, index: numb
     enumeration(5, session.sport),
     enumeration(6, session.subSport),
     uint32(7, session.seconds, 1000),
-    uint32(8, session.seconds, 1000),
+    uint32(8, session.seconds - pausedSeconds(session, 0, Infinity), 1000),
     uint32(9, totals.distanceInMeters, 100),
     uint16(11, totals.energyInKilocalories),
     uint16(14, totals.averageSpeedInMetersPerSecond, 1000),
@@ -234,10 +313,10 @@ function writeSession(write: Write, start: number, session: Session, index: numb
     uint16(25, firstLap),
     uint16(26, session.laps.length),
     uint16(33, lengths),
-    uint16(34, totals.normalizedPowerInWatts),
     uint16(44, totals.poolLengthInMeters, 100),
     enumeration(46, lengths === undefined ? undefined : 0), // metric
-    uint16(47, lengths),
+    uint16(45, totals.thresholdPowerInWatts),
+    uint16(47, active),
     uint32(48, totals.workInJoules),
   ]);
 }

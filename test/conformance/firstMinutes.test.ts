@@ -60,9 +60,9 @@ test("npm start plays the demo once: a history, a verified event, a live ride, a
     expect(printed).toContain(line);
   }
   const first = await everything();
-  expect(first.files).toHaveLength(25);
-  // 21 files with one activity each, a triathlon with five, and the live ride.
-  expect(first.activities).toHaveLength(27);
+  expect(first.files).toHaveLength(26);
+  // 21 files with one activity each, a triathlon with five, and the live ride from two devices.
+  expect(first.activities).toHaveLength(28);
   expect(first.imports).toMatchObject([
     {
       status: "completed_with_failures",

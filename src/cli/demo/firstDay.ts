@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { allAcceptedSchema } from "../../pings/acceptedPings.ts";
 import type { DemoPartner } from "./demoPartner.ts";
-import { DAY_SOURCE, DAY_USER, historyPings, livePing } from "./history.ts";
+import { DAY_SOURCE, DAY_USER, historyPings, livePings } from "./history.ts";
 import type { PartnerHost, ReceivedEvent } from "./partnerHost.ts";
 
 const EVENT_ID = "first-day";
@@ -54,7 +54,7 @@ export async function playFirstDay(url: string, demo: DemoPartner, host: Partner
     if (hasRun)
       console.log("The demo has already run on this state folder. Its files are not imported again.");
     else await importHistory(call, demo, historyPings(host, createdAt), events);
-    await importLiveRide(call, livePing(host, createdAt));
+    await importLiveRide(call, livePings(host, createdAt));
     console.log(await resultsTable(call, filter));
   } catch (fault) {
     if (!(fault instanceof DemoFailure)) throw fault;
@@ -123,10 +123,10 @@ async function importHistory(
   );
 }
 
-async function importLiveRide(call: Call, ping: ReturnType<typeof livePing>): Promise<void> {
+async function importLiveRide(call: Call, pings: ReturnType<typeof livePings>): Promise<void> {
   const startedAt = Date.now();
   const { files } = allAcceptedSchema.parse(
-    await call("POST", "/api/fit_partner_ping/", { activity_files: [ping] }),
+    await call("POST", "/api/fit_partner_ping/", { activity_files: pings }),
   );
   const [file] = files;
   if (file === undefined) throw new DemoFailure("The ping of the live ride was not accepted.");

@@ -1,8 +1,12 @@
-import { poolSwimFile, rideFile, runFile, triathlonFile, type Workout } from "./workouts.ts";
+import { poolSwimFile, rideFile, runFile, strengthFile, triathlonFile, type Workout } from "./workouts.ts";
 import type { PartnerHost } from "./partnerHost.ts";
 
 export const DAY_USER = "athlete-1";
 export const DAY_SOURCE = "demo-watch";
+
+/** A second source of the same athlete. */
+const COMPUTER_SOURCE = "demo-bike-computer";
+const COMPUTER_STARTS_LATER_SECONDS = 7;
 
 const DAY_SECONDS = 86_400;
 const MINUTE = 60;
@@ -32,10 +36,20 @@ interface WorkoutKind {
   minutes: number;
   secondsApart: number;
   hour: number;
+  more?: Partial<Workout>;
 }
 
 const RIDE: WorkoutKind = { name: "Ride", file: rideFile, minutes: 75, secondsApart: 2, hour: 17 };
 const RUN: WorkoutKind = { name: "Run", file: runFile, minutes: 42, secondsApart: 2, hour: 7 };
+const INTERVALS: WorkoutKind = { ...RIDE, name: "Interval Ride", minutes: 65, more: { hasIntervals: true } };
+const PAUSED_RUN: WorkoutKind = { ...RUN, name: "Run", more: { pauseSeconds: 180 } };
+const STRENGTH: WorkoutKind = {
+  name: "Strength",
+  file: strengthFile,
+  minutes: 40,
+  secondsApart: 4,
+  hour: 18,
+};
 const SWIM: WorkoutKind = { name: "Pool Swim", file: poolSwimFile, minutes: 35, secondsApart: 1, hour: 12 };
 const TRIATHLON: WorkoutKind = {
   name: "Triathlon",
@@ -49,22 +63,22 @@ const TRIATHLON: WorkoutKind = {
 const WORKOUTS: readonly [number, WorkoutKind][] = [
   [42, RIDE],
   [40, RUN],
-  [38, RIDE],
-  [36, RUN],
+  [38, INTERVALS],
+  [36, PAUSED_RUN],
   [35, RIDE],
   [33, SWIM],
-  [31, RIDE],
-  [29, RUN],
+  [31, INTERVALS],
+  [29, STRENGTH],
   [28, RIDE],
   [26, RUN],
   [24, RIDE],
   [22, SWIM],
-  [21, RIDE],
+  [21, INTERVALS],
   [19, RUN],
   [17, TRIATHLON],
-  [14, RUN],
-  [12, RIDE],
-  [10, RUN],
+  [14, STRENGTH],
+  [12, INTERVALS],
+  [10, PAUSED_RUN],
   [8, SWIM],
   [7, RIDE],
   [5, RUN],
@@ -86,7 +100,13 @@ export function historyPings(host: PartnerHost, createdAt: number): Ping[] {
     // Each workout is different: longer and harder over the weeks, with easy days in between.
     const effort = 0.94 + 0.004 * index + 0.03 * Math.sin(index * 2.1);
     const seconds = Math.round(kind.minutes * MINUTE * (1 + 0.2 * Math.sin(index * 1.3)));
-    const bytes = kind.file({ startInSeconds, seconds, secondsApart: kind.secondsApart, effort });
+    const bytes = kind.file({
+      startInSeconds,
+      seconds,
+      secondsApart: kind.secondsApart,
+      effort,
+      ...kind.more,
+    });
     const summaryId = summaryIdOf(kind, daysBefore);
     const inline = index % INLINE_EVERY === 0;
     return ping({
@@ -114,21 +134,32 @@ export function historyPings(host: PartnerHost, createdAt: number): Ping[] {
   ];
 }
 
-/** Returns the priority-1 ping of a ride that ends when the partner is created. */
-export function livePing(host: PartnerHost, createdAt: number): Ping {
-  const seconds = 50 * MINUTE;
-  const startInSeconds = createdAt - seconds;
-  const bytes = rideFile({ startInSeconds, seconds, secondsApart: 1, effort: 1.05 });
-  const summaryId = "live-ride";
-  return {
+/**
+ * Returns the priority-1 pings of a ride that ends when the partner is created: from the watch, and from the bike computer,
+ * which the athlete started some seconds later.
+ */
+export function livePings(host: PartnerHost, createdAt: number): [Ping, Ping] {
+  const ride = {
+    startInSeconds: createdAt - 50 * MINUTE,
+    seconds: 50 * MINUTE,
+    secondsApart: 1,
+    effort: 1.05,
+  };
+  const onComputer = {
+    ...ride,
+    startInSeconds: ride.startInSeconds + COMPUTER_STARTS_LATER_SECONDS,
+    device: 1,
+  };
+  const live = (summaryId: string, workout: Workout): Ping => ({
     ...ping({
       name: "Lunch Ride",
       summaryId,
-      startInSeconds,
-      callbackUrl: host.serve(`${summaryId}.fit`, bytes),
+      startInSeconds: workout.startInSeconds,
+      callbackUrl: host.serve(`${summaryId}.fit`, rideFile(workout)),
     }),
     priority: 1,
-  };
+  });
+  return [live("live-ride", ride), { ...live("live-ride-computer", onComputer), source: COMPUTER_SOURCE }];
 }
 
 function summaryIdOf(kind: WorkoutKind, daysBefore: number): string {
