@@ -13,6 +13,7 @@ import { CopyButton } from "../parts/copy.tsx";
 import { List, Table } from "../parts/list.tsx";
 import { Empty, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { Skeleton } from "../parts/skeleton.tsx";
+import { Training } from "../parts/training.tsx";
 import { When } from "../parts/when.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 import { withQuery } from "../withQuery.ts";
@@ -64,6 +65,7 @@ export function UserView({ api, place, id }: { api: Api; place: Place; id: strin
       ) : (
         <Activities api={api} id={id} month={month} day={place.query["day"] ?? ""} />
       )}
+      <Training api={api} path={path} />
       <div class="columns">
         <Failures api={api} id={id} />
         <Imports api={api} id={id} />
