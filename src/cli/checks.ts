@@ -6,6 +6,7 @@ const CHECKS: readonly { name: string; tool: keyof typeof TOOLS; args: string[] 
   // Code for a browser is checked against DOM types, not against those of a Worker.
   { name: "page", tool: "tsc", args: ["--noEmit", "--project", "src/console/tsconfig.json"] },
   { name: "browse", tool: "tsc", args: ["--noEmit", "--project", "test/console/tsconfig.json"] },
+  { name: "contract", tool: "contract", args: [] },
   { name: "lint", tool: "oxlint", args: ["--type-aware", "--deny-warnings"] },
   { name: "format", tool: "prettier", args: ["--check", "."] },
 ];
@@ -19,7 +20,7 @@ export async function runChecks(): Promise<boolean> {
       passed = false;
       console.log(printed.trimEnd());
     }
-    console.log(`${name.padEnd(6)}  ${exitCode === 0 ? "ok" : "failed"}`);
+    console.log(`${name.padEnd(8)}  ${exitCode === 0 ? "ok" : "failed"}`);
   }
   return passed;
 }

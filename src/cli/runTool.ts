@@ -3,12 +3,13 @@ import path from "node:path";
 import process from "node:process";
 import { ROOT } from "./commandLine.ts";
 
-/** Entry files of the tools. Their launchers would use the first Node in PATH; this module uses its own. */
+/** Entry files of the tools, from node_modules. Their launchers would use the first Node in PATH; this module uses its own. */
 export const TOOLS = {
   vitest: "vitest/vitest.mjs",
   tsc: "typescript-7/bin/tsc",
   oxlint: "oxlint/bin/oxlint",
   prettier: "prettier/bin/prettier.cjs",
+  contract: "../src/cli/commands/contract.ts",
 } as const;
 
 export interface ToolRun {

@@ -6,6 +6,8 @@ export interface Deprecation {
   since: string;
   /** Day from which the operation may be removed: at least `DEPRECATION_MONTHS` later. */
   sunset: string;
+  /** What to use instead, as a sentence with `backticks` around code. */
+  replacement: string;
 }
 
 /** All deprecated operations. Their responses announce the deprecation, and the documentation marks them. */

@@ -18,6 +18,7 @@ import type { RrIntervals } from "../fit/types.ts";
 import { countsOf, importFilesOf } from "../imports/counts.pure.ts";
 import type { Import, ImportAnswer } from "../imports/import.ts";
 import type { Task } from "../imports/task.ts";
+import type { ReportEnd, ReportFile } from "../imports/report/lines.ts";
 import type { OutcomesEvent } from "../outcomes/event.ts";
 import type { Overview } from "../overview/overview.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
@@ -72,7 +73,7 @@ const task: Task = {
 };
 
 /** Examples of request bodies by operation. The service accepts each of them. */
-const ENDPOINT_URL = "https://hooks.example.com/rides";
+const ENDPOINT_URL = "https://hooks.partner.example/rides";
 
 export const REQUEST_EXAMPLES = {
   postPings: {
@@ -551,12 +552,37 @@ const baseline: Baseline = {
   },
 };
 
+const reportLines: [ReportFile, ReportEnd] = [
+  {
+    type: "file",
+    file_id: HELD_FILE_ID,
+    summary_id: heldName.summary_id,
+    status: "imported",
+    error_code: null,
+    start_time_in_seconds: Number(SMALL_RIDE_START),
+    sport: "cycling",
+    distance_in_meters: 12500,
+  },
+  {
+    type: "end",
+    import_id: IMPORT_ID,
+    status: "completed",
+    files: completedImport.files,
+    first_start_time_in_seconds: Number(SMALL_RIDE_START),
+    last_start_time_in_seconds: Number(SMALL_RIDE_START),
+    longest_gap: null,
+    missing_summary_ids: ["history-0002"],
+  },
+];
+/** A report as the service sends it: JSON lines. */
+export const REPORT_EXAMPLE = reportLines.map((line) => JSON.stringify(line)).join("\n");
+
 const page = (row: unknown) => ({ data: [row], next_cursor: null });
 
 /** Examples of responses and events by the name of their schema. */
 export const SCHEMA_EXAMPLES = new Map<string, unknown>(
   Object.entries({
-    AcceptedPings: { accepted: 1, files: [{ file_id: HELD_FILE_ID, ...heldName, status: "held" }] },
+    AcceptedPings: { accepted: 1, files: [{ file_id: FILE_ID, ...liveName, status: "queued" }] },
     ImportAnswer: importAnswer,
     Import: completedImport,
     RetriedImport: { ...completedImport, retried_files: 2, retried_at: "2026-11-25T09:00:00.000Z" },

@@ -1,6 +1,7 @@
 import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
 import {
   CLOSED_IMPORT_KEPT_FOR_MS,
+  DEPRECATION_MONTHS,
   DOWNLOAD_DEADLINE_MS,
   ENDPOINT_FAILS_FOR_MS,
   ERASURE_KEPT_FOR_MS,
@@ -53,6 +54,8 @@ import { GAP_SECONDS } from "../fit/recordRuns.ts";
 import { LOAD_PER_MET_HOUR, MIN_COVERAGE, TRIMP_EXPONENT, TRIMP_FACTOR } from "../fit/trainingLoad.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import { FAULT_CODES, PROBLEM_ADVICE } from "./codes.ts";
+import { OPEN_LIST_KEYWORD } from "./changes/keywords.ts";
+import { aside, card, jsonOf, requestTabs, tabs } from "./code.ts";
 import { FILE_ADVICE, FILE_ERRORS, FILE_WARNINGS } from "./fileWords.ts";
 import { BODY_GRACE_MS, SMALL_BODY_MS } from "../http/bodyChunks.ts";
 import { REQUEST_SHARES, UNCOUNTED_BODY_BYTES } from "../http/jsonBody.ts";
@@ -61,19 +64,12 @@ import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { USER_AGENT_NAME } from "../outbound/userAgent.ts";
 import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
 import { MORE_DETAILS, SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
-import { escape, listing, prose, table } from "./html.ts";
-import { VERIFY_NODE, VERIFY_PYTHON, VERIFY_SHELL } from "./snippets.ts";
+import { escape, prose, table } from "./html.ts";
+import type { ShownRequest } from "./requests.ts";
+import { OWN_RIDE, SETTINGS, VERIFY } from "./snippets.ts";
 
-/** Returns formatted JSON with lists of numbers in one line. */
-function jsonOf(value: unknown): string {
-  const text = JSON.stringify(value, null, 2);
-  return text.replaceAll(/\[[\d\s,.]+\]/g, (numbers) => numbers.replaceAll(/\s+/g, " "));
-}
-
-const HEADERS = [`-H "Authorization: Bearer $AUTH_KEY"`, `-H "Partner-Id: $PARTNER_ID"`];
-const JSON_TYPE = `-H 'Content-Type: application/json'`;
-
-const FIRST_PING = {
+/** A live ride, small enough to be sent in base64. */
+export const FIRST_PING = {
   activity_files: [
     {
       file_type: "FIT",
@@ -103,22 +99,39 @@ const TASK = {
   expected_summary_ids: ["history-0001", "history-0002"],
 };
 
-/** Returns a command for the shell with one header on each line. */
-function curl(path: string, ...options: string[]): string {
-  return [`curl -sS "$API${path}"`, ...HEADERS, ...options].join(" \\\n  ");
+function get(path: string): ShownRequest {
+  return { method: "GET", path };
 }
 
-function post(path: string, body: object, ...options: string[]): string {
-  return curl(path, JSON_TYPE, ...options, `-d '${JSON.stringify(body, null, 2)}'`);
+function post(path: string, json: object, headers: Readonly<Record<string, string>> = {}): ShownRequest {
+  return { method: "POST", path, json, headers };
 }
 
-function patch(path: string, body: object): string {
-  return curl(path, "-X PATCH", JSON_TYPE, `-d '${JSON.stringify(body)}'`);
+function patch(path: string, json: object): ShownRequest {
+  return { method: "PATCH", path, json };
 }
+
+/** Returns a request beside the text. */
+function request(shown: ShownRequest, title: string, name: string): string {
+  return aside(requestTabs(shown, title, name));
+}
+
+const FIRST_RESPONSE = `{
+  "accepted": 1,
+  "files": [
+    {
+      "file_id": "…",
+      "user_id": "rider-1",
+      "source": "head-unit",
+      "summary_id": "first-ride",
+      "status": "queued"
+    }
+  ]
+}`;
 
 const names = (all: readonly string[]) => all.map((name) => `<code>${escape(name)}</code>`).join(", ");
 
-interface Section {
+export interface Section {
   id: string;
   title: string;
   html: string;
@@ -319,7 +332,12 @@ function headerRows(): string[][] {
       "<code>handling=lenient</code>",
     ],
     ["<code>Content-Disposition</code>", "Original files", "A file name."],
-    ["<code>Cache-Control</code>", "Every response", "<code>no-store</code>"],
+    ["<code>Cache-Control</code>", "Every response under <code>/api/</code>", "<code>no-store</code>"],
+    [
+      "<code>Deprecation</code>, <code>Sunset</code>",
+      "Responses to deprecated operations",
+      'The day of the deprecation, such as <code>@1796083200</code> in Unix seconds (RFC 9745), and the day from which the operation may be removed (RFC 8594). See <a href="#compatibility">Compatibility</a>.',
+    ],
   ];
 }
 
@@ -333,18 +351,22 @@ export function guide(): Section[] {
       html: `
 <p>You announce FIT files with <em>pings</em>. The service downloads each file, stores it unchanged, and decodes it into activities
 that you can read. You need the address of the service, your partner id and a key.</p>
+${aside(card(SETTINGS, "Settings for the shell"))}
 <p>Send the partner id and the key with every request under <code>/api/</code>, in two headers. (The spellings <code>HTTP_AUTHORIZATION</code> and
 <code>HTTP_PARTNER_ID</code> are also accepted.)</p>
-${listing(`export API=https://the.address.you.were.given\nexport PARTNER_ID=your-id\nexport AUTH_KEY=your-key`, "Settings for the shell")}
 <p><strong>1. Send a ride.</strong> This file is small enough to send in the request, in base64:</p>
-${listing(post("/api/fit_partner_ping/", FIRST_PING), "Sending a ride with curl", "first-ping")}
-<p>The response is <code>202</code> and lists the file:</p>
-${listing(`{ "accepted": 1, "files": [ { "file_id": "…", "user_id": "rider-1", "source": "head-unit",\n  "summary_id": "first-ride", "status": "queued" } ] }`, "The response")}
+${request(post("/api/fit_partner_ping/", FIRST_PING), "Send a ride", "first-ping")}
+<p>The response is <code>202</code> and lists the file.</p>
+${aside(card(FIRST_RESPONSE, "Response 202"))}
 <p>202 means that the ping is stored durably: the file ends as <code>imported</code>, or as <code>failed</code> with a reason.
 You can read the file by its <code>file_id</code> at once. Lists, users and the overview show it within about three seconds.</p>
 <p><strong>2. Read the activity.</strong> A live ride is usually imported within a second.</p>
-${listing(curl("/api/activities/?user_id=rider-1"), "Reading activities with curl", "first-read")}
-<p><strong>3. Send your own file.</strong> Put an <code>https://</code> URL into <code>callback_url</code>. The service requests the URL exactly as you sent it.
+${request(get("/api/activities/?user_id=rider-1"), "Read activities", "first-read")}
+<p><strong>3. Send your own ride.</strong> Store a FIT file as <code>ride.fit</code>. The program sends it in base64, waits for the import, and prints the activity.
+Store it as <code>ride.ts</code> and run <code>node ride.ts</code> (Node 22.18 or newer), or as <code>ride.py</code> and run <code>python3 ride.py</code>.</p>
+${aside(tabs(OWN_RIDE, "Send your own ride", "own-ride", { curl: "Shell", typescript: "TypeScript", python: "Python" }))}
+<p>In Python, <code>urlopen</code> raises an <code>HTTPError</code> for an error response. Its <code>read()</code> returns the problem document.</p>
+<p><strong>4. Send the URL of a file.</strong> For larger files, put an <code>https://</code> URL into <code>callback_url</code>. The service requests the URL exactly as you sent it.
 <a href="#downloads">Downloads</a> says how often the service requests it and how long it must work.</p>`,
     },
     {
@@ -353,7 +375,8 @@ ${listing(curl("/api/activities/?user_id=rider-1"), "Reading activities with cur
       html:
         table(["What", "Limit"], limitRows()) +
         `<p><code>GET /api/partner/</code> shows your own limits and quotas, and how much of your quotas you use. Limits per minute apply to each
-location of our network: requests that reach different locations are counted separately.</p>
+location of our network: requests that reach different locations are counted separately. A limit of <code>null</code> means no limit. Partners of a local service, such as
+<code>demo</code>, have no limits, so their responses have no <code>RateLimit</code> headers.</p>
 <p>When a quota is used up, all pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>. Reads, tasks and deletions still work.
 After you delete users, pings are accepted again within minutes. Usage is updated about once a minute, so the service may accept pings beyond a quota for some minutes.</p>
 <p>The service keeps a record of each deletion for ${inWords(ERASURE_KEPT_FOR_MS)}: about ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes for a file that you delete alone, and less for the files of a deleted user. An overwrite that removes activities leaves a record, too. <code>usage.removal_bytes</code> is their size. When it reaches ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes
@@ -378,7 +401,7 @@ lengthens a pause, but the last attempt is at most ${inWords(HOST_RETRIES_FOR_MS
 <p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping. For a history, it should work for that time after the task, or use the setting <a href="#prefetch"><code>prefetch_held</code></a>. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
 The service follows at most ${MAX_REDIRECTS} redirects. It cannot send your own headers or credentials to the host.</p>
 <h3 id="user-agent">Recognizing our requests</h3>
-<p>The <code>User-Agent</code> of downloads and events is <code>${USER_AGENT_NAME}/<em>version</em> (+<em>address of this page</em>)</code>. The name never changes.
+<p>The <code>User-Agent</code> of downloads and events is <code class="long">${USER_AGENT_NAME}/<em>version</em> (+<em>address of this page</em>)</code>. The name never changes.
 The service has no fixed IP addresses, so an allowlist of addresses cannot admit its requests. Anyone can send this <code>User-Agent</code>: trust events by their signature, and protect files by URLs that cannot be guessed.</p>`,
     },
     {
@@ -386,7 +409,7 @@ The service has no fixed IP addresses, so an allowlist of addresses cannot admit
       title: "Statuses and response headers",
       html: `${table(["Status", "Meaning", "Send it again?"], statusRows())}
 <p>Every error is a problem document (RFC 9457, <code>application/problem+json</code>). Let your program decide by <code>status</code> and <code>code</code>, which are stable. The wording of <code>title</code> and <code>detail</code> may change.
-<a href="#problems">Problems</a> lists all codes.</p>
+<a href="#problems">Error codes</a> lists all of them.</p>
 <h3 id="headers">Response headers</h3>
 ${table(["Header", "Sent with", "Content"], headerRows())}`,
     },
@@ -394,8 +417,18 @@ ${table(["Header", "Sent with", "Content"], headerRows())}`,
       id: "compatibility",
       title: "Compatibility",
       html: `
-<p>Without notice we may add endpoints, optional request fields, response fields, response headers, event types, and values of lists that the reference calls open. Clients must ignore fields
-and event types that they do not know, and treat an unknown problem code by its HTTP status. Field names, types and meanings, and closed lists, do not change.</p>
+<p>Without notice we may add endpoints, optional request fields, response fields, response headers, error codes, event types, and values of open lists. We may also accept larger values. So a client must:</p>
+<ul>
+<li>ignore fields and headers that it does not know,</li>
+<li>acknowledge event types that it does not know,</li>
+<li>handle a value of an open list that it does not know,</li>
+<li>treat an unknown problem code by its HTTP status.</li>
+</ul>
+<p>The reference says of each list whether it is open. In the OpenAPI document, <code>${OPEN_LIST_KEYWORD}</code> is true for an open list and false for a closed one.
+Names, types and meanings of fields, statuses, and closed lists do not change. Before each release a check compares the OpenAPI document with the last published one. It fails if a client of the published one could break.</p>
+<h3 id="deprecation">Deprecation</h3>
+<p>An operation that will be removed works for at least ${DEPRECATION_MONTHS} months after its deprecation. During this time the reference marks it, the <a href="/docs/changelog/">changelog</a> names its replacement, and each of its responses has a
+<code>Deprecation</code> header, a <code>Sunset</code> header, and a <code>Link</code> to the changelog. Log these headers, so that a person sees them.</p>
 <p>Unknown fields in pings and tasks are ignored. Unknown query parameters, and unknown fields of an edit or of endpoints, get 400.</p>`,
     },
     {
@@ -405,19 +438,19 @@ and event types that they do not know, and treat an unknown problem code by its 
 <ol>
 <li><p><strong>Ping every file</strong> with <code>priority</code> 0, at most ${inDigits(MAX_PINGS)} in a request. The files are <code>held</code>: nothing is downloaded yet,
 so their URLs must work until the import completes. If they expire earlier, use the setting <a href="#prefetch"><code>prefetch_held</code></a>.</p>
-${listing(post("/api/fit_partner_ping/", HISTORY), "Pinging a history with curl", "history-ping")}</li>
+${request(post("/api/fit_partner_ping/", HISTORY), "Ping a history", "history-ping")}</li>
 <li><p><strong>Wait for every response.</strong> Repeat a request that got a 429, a 5xx or no response.</p></li>
 <li><p><strong>Send the task.</strong> It releases all files that are held for this user and source as one import.</p>
-${listing(post("/api/task_partner/", TASK), "Sending the task with curl", "task")}
+${request(post("/api/task_partner/", TASK), "Send the task", "task")}
 <p><code>missing_summary_ids</code> in the response lists the expected files that were never pinged.
 The warning <code>nothing_held</code> means that no file was held for this user and source, so the import has no files. <code>held_under_other_source</code> lists the user's other sources that had held files: if
 one of them is the right one, send the task again with it.
 <code>is_initial_import: true</code> requests a training plan when the import completes. Use it only for the first history of a user.</p></li>
 <li><p><strong>Wait for completion.</strong> If the task has an <code>event_id</code>, the service sends an event to your <code>event_url</code>. You can also poll:</p>
-${listing(curl("/api/imports/?user_id=rider-1&source=head-unit"), "Reading imports with curl", "imports")}
+${request(get("/api/imports/?user_id=rider-1&source=head-unit"), "Read imports", "imports")}
 <p>Every import completes exactly once, when each of its files is imported, skipped or failed.</p></li>
 <li><p><strong>Check the failed files:</strong></p>
-${listing(curl("/api/files/?user_id=rider-1&status=failed"), "Reading failed files with curl", "failed-files")}
+${request(get("/api/files/?user_id=rider-1&status=failed"), "Read failed files", "failed-files")}
 <p><a href="#file-errors"><code>error.code</code></a> is the reason. If <code>error.retryable</code> is true, you can
 <a href="#retryFile">retry</a> the file. Otherwise ping it again with a new URL: with
 <code>priority</code> 1 it is downloaded at once, with 0 it is held until the next task.</p></li>
@@ -464,14 +497,14 @@ a ping of an imported file stays a <code>duplicate</code> with any number.</p>
 </ul>
 <p>To get an identical response to a repeated ping request or task, send both with the same <code>Idempotency-Key</code>. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
 the second gets 409. A different body with the same key gets 422. Error responses are not kept.</p>
-${listing(post("/api/fit_partner_ping/", FIRST_PING, `-H 'Idempotency-Key: ride-1-attempt'`), "Sending an idempotency key with curl", "idempotency")}
+${request(post("/api/fit_partner_ping/", FIRST_PING, { "Idempotency-Key": "ride-1-attempt" }), "Send an idempotency key", "idempotency")}
 <p><code>?dry_run=true</code> validates a request and stores nothing. With <code>Prefer: handling=lenient</code> the valid items of a ping request are accepted, and the others are returned
 as <code>rejected</code>. Without it, one invalid item rejects the whole request.</p>
 <p>Repeat failed requests with growing random pauses of about 1, 2, 4, 8 … seconds up to one minute, and never before <code>Retry-After</code>.</p>`,
     },
     {
       id: "events",
-      title: "Receiving events",
+      title: "Receiving webhooks",
       html: `
 <p>Events are POST requests to your <code>event_url</code>, or to each of your <a href="#createEndpoint">endpoints</a>. Each endpoint gets an event with an id of its own. Events are signed as Standard Webhooks specifies. Use one of its libraries or the listings below.</p>
 <ol>
@@ -487,12 +520,8 @@ While your receiver does not respond in time, other events wait without an attem
 an event at once. An event is sent only after its import can be read.</p>
 <h3 id="verifying">Verifying the signature</h3>
 <p>Your secret begins with <code>whsec_</code>. While a secret is rotated, an event has several signatures. Accept the event if one of them matches.</p>
-<h4>Node</h4>
-${listing(VERIFY_NODE, "Verifying in Node", "verify-node")}
-<h4>Python</h4>
-${listing(VERIFY_PYTHON, "Verifying in Python", "verify-python")}
-<h4>Shell, for a manual test</h4>
-${listing(VERIFY_SHELL, "Verifying in a shell", "verify-shell")}`,
+${aside(tabs(VERIFY, "Verify a signature", "verify", { curl: "Shell", typescript: "TypeScript", python: "Python" }))}
+<p>The listing for the shell is for a manual test.</p>`,
     },
     {
       id: "outcomes",
@@ -562,7 +591,7 @@ it can be read. If a file changes twice within this time, you receive its newest
 <li>Imports and events of a deleted user are removed without such a row. Delete your copies when you delete the user.</li>
 <li>Removals are kept for ${inWords(ERASURE_KEPT_FOR_MS)}. A program that was off for longer must read the lists without <code>updated_since</code>, and delete what they do not return.</li>
 </ol>
-${listing(curl("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Polling events with curl", "poll")}
+${request(get("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Poll events", "poll")}
 <p>Without <code>updated_since</code> files are sorted by their newest ping, newest first. A file that you ping again while you page moves to a page that you have already read.</p>
 <p>A page may be short or empty although more rows follow: it reads a limited number of rows, and few of them may match your filters. Only a null <code>next_cursor</code> marks the last page.</p>
 <p>A cursor works only for its list and its filters. Use it only to read the next page, and do not store it.</p>`,
@@ -576,17 +605,17 @@ The name of each quantity contains its unit. A quantity that was not measured is
 <code>derived</code> lists the fields and streams that are missing in the file and were computed from its other values.</p>
 <p><code>local_date</code> is the athlete's date at the start, from <code>start_time_in_seconds</code> and <code>utc_offset_in_seconds</code>. <code>offset_source</code> says whether the device stated the offset, or whether it follows from the time zone at the start position.
 Show <code>recorded_with</code>, such as <code>Garmin Edge 820</code>, beside the activity's data: brand rules of makers require it.</p>
-${listing(curl("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "Listing activities with curl", "activities")}
+${request(get("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "List activities", "activities")}
 <p>Streams are columns of equal length. Index <em>n</em> of every column is the same instant. Null means that the device recorded no value. <code>resolution</code> is the maximum number of points in each column. The highest and lowest values are kept.
 An activity's <code>streams</code> lists its streams. <code>${DEVELOPER_PREFIX}<em>name</em></code> is a developer field of the file, in the unit that the file uses.</p>
-${listing(curl("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "Reading streams with curl", "streams")}
+${request(get("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "Read streams", "streams")}
 ${table(
   ["Stream", "Values"],
   STREAM_KEYS.map((key) => [`<code>${key}</code>`, STREAM_DESCRIPTIONS[key]]),
 )}
 <h3 id="details">Athlete, zones and strength sets</h3>
 <p><a href="#getActivity"><code>GET /api/activities/{id}/</code></a> also returns the laps, pool lengths, strength sets and devices, the settings of the athlete, the time in zones and the fields of apps on the device. Lists do not contain them. An excerpt:</p>
-${listing(jsonOf(MORE_DETAILS), "Details of an activity")}
+${aside(card(jsonOf(MORE_DETAILS), "Details of an activity"))}
 <ul>
 <li><code>athlete</code> is what the device knew when it recorded the activity. It can differ from what the athlete has set elsewhere since. Nothing is estimated: what the file does not say is <code>null</code>.</li>
 <li><code>time_in_zones</code> is what the device counted. Zone <em>n</em> lasts from bound <em>n</em> − 1 to bound <em>n</em>. In the example the first zone ends at 93, and the last one, without a bound, begins above 187. Laps have their own.</li>
@@ -622,7 +651,7 @@ ${table(
 An effort may lack readings for ${MAX_MISSING_SHARE * 100} % of its seconds: power and speed count as 0 in them, and the heart rate as the one before. So a power or a speed is never too high because of a gap. In a pool the speed comes from the lengths, and a duration shorter than the fastest length has none.</p>
 <h3 id="rr-intervals">Beat-to-beat intervals</h3>
 <p>Some devices record the time between two heartbeats (R-R interval). An activity with such intervals has <code>has_rr_intervals: true</code>.</p>
-${listing(curl("/api/activities/$ACTIVITY_ID/rr/"), "Reading beat-to-beat intervals with curl", "rr")}
+${request(get("/api/activities/$ACTIVITY_ID/rr/"), "Read beat-to-beat intervals", "rr")}
 <p><code>intervals_in_seconds</code> are the lengths as the device recorded them. <code>time_in_seconds</code> is the time of the beat at the end of each interval, on the same
 axis as the stream <code>time_in_seconds</code>. Most devices record no time of a beat. The service then places the intervals by the records around them in the file: they continue the intervals before, but a beat lies between the records around it. So a beat may be up to a second from its true time, and after a drop-out the times are right again.
 Compute heart rate variability from <code>intervals_in_seconds</code>, not from differences of times, and only over stretches without drop-outs: there the differences equal the intervals.</p>
@@ -638,7 +667,7 @@ ${codeTable(FILE_WARNINGS, "warning")}`,
       title: "Recordings of one ride",
       html: `
 <p>A ride that a watch and a head unit recorded, or that reaches you by two sources, has several activities. The service finds them when you read: recordings of a user from different files that overlap for more than half of the longer one, start at most ${inWords(MAX_START_DIFFERENCE_SECONDS * 1_000)} apart, and have the same kind of sport. Beside a specific sport, recordings with an unspecific one such as <code>generic</code> must agree more closely. Legs of a triathlon, two sessions of a day and a short warm-up within a ride are different activities.</p>
-${listing(curl("/api/activities/?user_id=rider-1&canonical=true"), "Listing each ride once with curl", "canonical")}
+${request(get("/api/activities/?user_id=rider-1&canonical=true"), "List each ride once", "canonical")}
 <ul>
 <li><strong>Group:</strong> recordings of one ride have the same <code>duplicate_group</code>. It does not depend on the order of their arrival. Only compare it: it can change when a recording is added or deleted.</li>
 <li><strong>The one that counts</strong> has <code>is_canonical: true</code>: the one with the most of power, beat-to-beat intervals, position and several laps. If two have as many, the order of your setting <code>source_order</code> decides, then the kinds of data in this order, then the longer one. For the others <code>possible_duplicate_of</code> is its id.</li>
@@ -652,7 +681,7 @@ ${listing(curl("/api/activities/?user_id=rider-1&canonical=true"), "Listing each
       title: "The training of a user",
       html: `
 <p><a href="#getTraining"><code>GET /api/users/{user_id}/training/</code></a> returns what a training plan begins with: hours, distance and load by sport and week, the load of each day, averages, fitness and fatigue, the longest sessions, best efforts, and the evidence of thresholds.</p>
-${listing(curl("/api/users/rider-1/training/"), "Reading a user's training with curl", "training")}
+${request(get("/api/users/rider-1/training/"), "Read a user's training", "training")}
 <ul>
 <li><strong>Current.</strong> It is computed when you read. A deletion, an edit of the sport, an exclusion and a late file count at the next read, in any order of arrival.</li>
 <li><strong>Each ride counts once,</strong> by its <a href="#duplicates">canonical recording</a>. <code>left_out</code> has the number of duplicates, of activities with <code>exclude_from_training</code>, of those without a start or with one in the future, and of older ones beyond the newest ${inDigits(BASELINE_ACTIVITIES)}.</li>
@@ -666,8 +695,8 @@ ${listing(curl("/api/users/rider-1/training/"), "Reading a user's training with 
       title: "Editing",
       html: `
 <p>You can rename a file, correct the sport of an activity, and exclude an activity from training, without a new ping:</p>
-${listing(patch("/api/files/$FILE_ID/", { activity_name: "Sunday ride" }), "Renaming a file with curl", "rename")}
-${listing(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: "trail" }), "Correcting the sport with curl", "sport")}
+${request(patch("/api/files/$FILE_ID/", { activity_name: "Sunday ride" }), "Rename a file", "rename")}
+${request(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: "trail" }), "Correct the sport", "sport")}
 <p>Nothing is downloaded or decoded. Reads by id return the edit right after the response. Lists do so too, also with a filter by <code>sport</code>, and <code>updated_at</code> moves.</p>
 <ul>
 <li><strong>Edits stay.</strong> They apply to every later version of the file: the edit wins over the name and the sport of a newer version. <code>null</code> undoes an edit, then the value of the readable version is returned again.
@@ -687,7 +716,7 @@ ${listing(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: 
       html: `
 <p><a href="#deleteFile"><code>DELETE /api/files/{file_id}/</code></a> deletes one file with all its versions, its activities and its bytes. After the 202 no request returns them.
 Work in progress writes nothing back, and a running import counts the file as skipped. A later ping with the same names starts the file again, without the old data. Deleting a deleted file returns 404.</p>
-${listing(curl("/api/users/rider-1/", "-X DELETE"), "Deleting a user with curl", "delete")}
+${request({ method: "DELETE", path: "/api/users/rider-1/" }, "Delete a user", "delete")}
 <p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. An endpoint with the type <code>user.erased</code> receives a receipt, which is kept for ${inWords(EVENTS_KEPT_FOR_MS)}. The response is 202, or 404 for an unknown user.
 A later ping creates the user again, without the old data.</p>
 <p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id, and the ids of the deleted files, which are hashes too, with the time of the deletion. So delayed work cannot write data back, and <a href="#polling">readers of changes</a> learn of the deletion. A hash does not
@@ -701,14 +730,14 @@ hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail add
       title: "Keys and settings",
       html: `
 <p>You create and delete your keys yourself. The key is shown once, in this response:</p>
-${listing(post("/api/keys/", { label: "server 2027" }), "Creating a key with curl", "create-key")}
+${request(post("/api/keys/", { label: "server 2027" }), "Create a key", "create-key")}
 <p>You can have ${MAX_KEYS} valid keys. A key may have a <code>label</code>, an end (<code>expires_at</code>), and a <code>scope</code>:</p>
 <ul>
 <li><code>full</code>: every request.</li>
 <li><code>read</code>: only requests that change nothing: GET and HEAD, and the <a href="#inspectFile">inspection of a file</a>. Other requests get 403 <a href="#problem-read_only_key"><code>read_only_key</code></a>. Use it for dashboards and analyses.</li>
 </ul>
 <p><strong>Rotating a key.</strong> Create a key, wait until <code>in_force_at</code>, switch your programs to it, then delete the old key with the new one:</p>
-${listing(curl("/api/keys/$KEY_ID/", "-X DELETE"), "Deleting a key with curl", "delete-key")}
+${request({ method: "DELETE", path: "/api/keys/$KEY_ID/" }, "Delete a key", "delete-key")}
 <ul>
 <li><strong>When a change is in force.</strong> Every location of our network stores your settings for a short time. From <code>in_force_at</code> on, at most ${inWords(SETTINGS_SPREAD_FOR_MS)} after the change, every request uses the change. Until then a new key may get 401, and a deleted key still works. A deleted key cannot change keys and settings from the moment of its deletion.
 <code>GET /api/partner/</code> shows a change at once.</li>
@@ -718,7 +747,7 @@ ${listing(curl("/api/keys/$KEY_ID/", "-X DELETE"), "Deleting a key with curl", "
 <li><strong>A lock.</strong> We can lock your keys, endpoints and settings, for example after a key has leaked. Changes then get 403 <a href="#problem-self_service_locked"><code>self_service_locked</code></a>. All other requests work as before.</li>
 </ul>
 <p><a href="#patchPartner"><code>PATCH /api/partner/</code></a> changes your settings <code>callback_hosts</code>, <code>source_order</code> and <code>prefetch_held</code>:</p>
-${listing(patch("/api/partner/", { source_order: ["head-unit", "watch"] }), "Changing the settings with curl", "settings")}
+${request(patch("/api/partner/", { source_order: ["head-unit", "watch"] }), "Change the settings", "settings")}
 <p><code>callback_hosts</code> also protects you: if you list your hosts, nobody can make the service download from others with your key.
 <a href="#events">Endpoints</a> and their secrets are changed with <a href="#createEndpoint"><code>/api/endpoints/</code></a>. Limits, quotas and your <code>event_url</code> are changed by us.</p>`,
     },
@@ -747,10 +776,10 @@ It sends a live ping, a history with its task, an overwrite, a duplicate and edi
 <li>You can rotate keys without an outage, as <a href="#self-service">Keys and settings</a> shows.</li>
 </ul>`,
     },
-    { id: "problems", title: "Problems", html: problemTable() },
+    { id: "problems", title: "Error codes", html: problemTable() },
     {
       id: "faults",
-      title: "Faults in a request",
+      title: "Validation errors",
       html: `<p>Values of <code>errors[].code</code> in the problems <a href="#problem-validation_failed"><code>validation_failed</code></a>, <a href="#problem-too_many_items"><code>too_many_items</code></a> and <a href="#problem-too_many_users"><code>too_many_users</code></a>. <code>errors[].pointer</code> is the location of the fault.</p>${codeTable(FAULT_CODES, "fault")}`,
     },
     {

@@ -7,7 +7,7 @@ export function escape(text: string): string {
     .replaceAll('"', "&quot;");
 }
 
-/** Returns a text with `backticks` around code as HTML. A code with an entry in `links` becomes a link to that id. */
+/** Returns a text with `backticks` around code as HTML. A code with an entry in `links` becomes a link to that address. */
 export function prose(text: string, links: ReadonlyMap<string, string> = new Map()): string {
   return text
     .split(/`([^`]+)`/)
@@ -15,15 +15,21 @@ export function prose(text: string, links: ReadonlyMap<string, string> = new Map
       if (index % 2 === 0) return escape(part);
       const target = links.get(part);
       const code = `<code>${escape(part)}</code>`;
-      return target === undefined ? code : `<a href="#${target}">${code}</a>`;
+      return target === undefined ? code : `<a href="${target}">${code}</a>`;
     })
     .join("");
 }
 
-/** Returns a listing that scrolls with the keyboard. Tests find it by `name`. */
-export function listing(text: string, label: string, name?: string): string {
-  const mark = name === undefined ? "" : ` data-snippet="${name}"`;
-  return `<pre tabindex="0" role="region" aria-label="${escape(label)}"><code${mark}>${escape(text.trim())}</code></pre>`;
+/**
+ * Lets long code break between its words, and never inside a name: the style keeps code without the class in one line.
+ * Code inside listings has no tag.
+ */
+export function protectNames(html: string): string {
+  return html.replaceAll(/<code>([^<]*)<\/code>/g, (whole, text: string) =>
+    /[ /.,;=[\]]./.test(text)
+      ? `<code class="long">${text.replaceAll(/&\w+;|[/.,;=\]]/g, (mark) => (mark.startsWith("&") ? mark : `${mark}<wbr>`))}</code>`
+      : whole,
+  );
 }
 
 /** Returns a table. Its cells are HTML. On narrow screens each row is a block. */

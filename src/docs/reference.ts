@@ -6,8 +6,12 @@ import type {
   SchemaObject,
 } from "openapi3-ts/oas31";
 import { responsesOf, METHODS, nameOf, type SchemaOrRef } from "./document.ts";
-import { escape, listing, prose, table } from "./html.ts";
+import { aside, card, jsonOf, requestTabs } from "./code.ts";
+import { REPORT_EXAMPLE } from "./examples.ts";
+import { escape, prose, table } from "./html.ts";
+import { requestOf, shownExample } from "./operationRequests.ts";
 
+/** An entry of the table of contents. `html` is its title. */
 interface Entry {
   id: string;
   title: string;
@@ -19,7 +23,7 @@ export interface Chapter extends Entry {
   entries: Entry[];
 }
 
-/** Returns the chapters: operations by tag, events, schemas. `links` maps a code to the id that explains it. */
+/** Returns the chapters: operations by tag, events. `links` maps a code to the address that explains it. */
 export function reference(document: OpenAPIObject, links: ReadonlyMap<string, string>): Chapter[] {
   const operations = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     METHODS.flatMap((method) => {
@@ -32,14 +36,14 @@ export function reference(document: OpenAPIObject, links: ReadonlyMap<string, st
     return {
       id: `tag-${name.toLowerCase()}`,
       title: name,
-      html: `<p>${prose(description ?? "", links)}</p>${own.map((each) => operationHtml(each, links)).join("")}`,
+      html: `<p>${prose(description ?? "", links)}</p>${own.map((each) => operationHtml(document, each, links)).join("")}`,
       entries: own.map(({ operation, method, path }) => ({
         id: idOf(operation),
-        title: `${method} ${path}`,
+        title: operationTitle(method, path),
       })),
     };
   });
-  return [...chapters, webhooksChapter(document, links), schemasChapter(document, links)];
+  return [...chapters, webhooksChapter(document, links)];
 }
 
 function idOf(operation: OperationObject): string {
@@ -47,43 +51,88 @@ function idOf(operation: OperationObject): string {
 }
 
 function operationHtml(
+  document: OpenAPIObject,
   { operation, method, path }: { operation: OperationObject; method: string; path: string },
   links: ReadonlyMap<string, string>,
 ): string {
-  const title = `<span class="method ${method.toLowerCase()}">${method}</span> <span class="path">${breakable(path)}</span>`;
-  return article(idOf(operation), title, operation, links);
+  const code = aside(
+    requestTabs(requestOf(operation, method, path), operation.summary ?? "", idOf(operation)),
+    responseExample(document, operation),
+  );
+  return article(idOf(operation), operationTitle(method, path), operation, code, links);
 }
 
-/** Returns a path as HTML that can break after its slashes. */
-function breakable(path: string): string {
-  return escape(path).replaceAll("/", "/<wbr>");
+/** Returns a method and a path as HTML. The path can break after its slashes. */
+function operationTitle(method: string, path: string): string {
+  return `<span class="method ${method.toLowerCase()}">${method}</span> <span class="path">${escape(path).replaceAll(/\/(?=.)/g, "/<wbr>")}</span>`;
+}
+
+/** Returns the example of an operation's first successful response. */
+function responseExample(document: OpenAPIObject, operation: OperationObject): string {
+  const [status, { content = {} }] = responsesOf(operation).find(([status]) => status.startsWith("2")) ?? [
+    "",
+    {},
+  ];
+  const [type] = Object.keys(content);
+  if (type === "application/x-ndjson") return card(REPORT_EXAMPLE, `Response ${status}, JSON lines`);
+  const schema = content["application/json"]?.schema;
+  if (schema === undefined)
+    return card(`Content-Type: ${type}\n\nThe bytes of the file.`, `Response ${status}`);
+  const example = exampleOf(document, schema);
+  return example === undefined ? "" : card(jsonOf(example), `Response ${status}`);
+}
+
+function exampleOf(document: OpenAPIObject, schema: SchemaOrRef): unknown {
+  const named = document.components?.schemas?.[nameOf(schema) ?? ""];
+  return named === undefined || "$ref" in named ? undefined : named.examples?.[0];
 }
 
 function article(
   id: string,
   title: string,
   operation: OperationObject,
+  code: string,
   links: ReadonlyMap<string, string>,
 ): string {
-  return `<article id="${id}"><h3><a class="anchor" href="#${id}">${title}</a></h3>
-<p class="summary">${prose(`${operation.summary ?? ""}.`, links)}</p><p>${prose(operation.description ?? "", links)}</p>
+  const deprecated = operation.deprecated === true ? ' <span class="badge">Deprecated</span>' : "";
+  return `<article id="${id}"${code === "" ? "" : ' class="has-code"'}><h3><a class="anchor" href="#${id}">${title}</a>${deprecated}</h3>
+${code}<p class="summary">${prose(`${operation.summary ?? ""}.`, links)}</p><p>${prose(operation.description ?? "", links)}</p>
 ${parametersHtml(operation, links)}${bodyHtml(operation, links)}${responsesHtml(operation, links)}</article>`;
 }
 
+/** A parameter or a field. All but the description is HTML. */
+interface Field {
+  name: string;
+  type: string;
+  /** `required`, `optional` or empty. */
+  presence: string;
+  description: string;
+}
+
+/** Returns a list of parameters or fields. */
+function fieldList(fields: readonly Field[]): string {
+  const items = fields.map(({ name, type, presence, description }) => {
+    const mark = presence === "" ? "" : ` <span class="${presence}">${presence}</span>`;
+    return `<li><div><code>${name}</code> <span class="type">${type}</span>${mark}</div>${description === "" ? "" : `<p>${description}</p>`}</li>`;
+  });
+  return `<ul class="fields">${items.join("")}</ul>`;
+}
+
 function parametersHtml(operation: OperationObject, links: ReadonlyMap<string, string>): string {
-  const rows = (operation.parameters ?? []).flatMap((parameter) => {
+  const fields = (operation.parameters ?? []).flatMap((parameter): Field[] => {
     if ("$ref" in parameter) return [];
     const { name, description = "", required, schema } = parameter;
+    const type = schema === undefined ? "" : typeHtml(schema);
     return [
-      [
-        `<code>${escape(name)}</code>`,
-        `${parameter.in}${required === true ? ", required" : ""}`,
-        schema === undefined ? "" : typeHtml(schema),
-        prose(description, links),
-      ],
+      {
+        name: escape(name),
+        type: `${parameter.in}${type === "" ? "" : `, ${type}`}`,
+        presence: required === true ? "required" : "",
+        description: prose(description, links),
+      },
     ];
   });
-  return rows.length === 0 ? "" : `<h4>Parameters</h4>${table(["Name", "In", "Type", "Meaning"], rows)}`;
+  return fields.length === 0 ? "" : `<h4>Parameters</h4>${fieldList(fields)}`;
 }
 
 function bodyHtml(operation: OperationObject, links: ReadonlyMap<string, string>): string {
@@ -91,10 +140,12 @@ function bodyHtml(operation: OperationObject, links: ReadonlyMap<string, string>
   if (body === undefined || "$ref" in body) return "";
   const content: Record<string, MediaTypeObject> = body.content;
   const parts = Object.entries(content).map(([type, { schema, examples = {} }]) => {
-    const shown = Object.values(examples).flatMap((example) =>
-      "$ref" in example ? [] : [exampleHtml(example.summary ?? "Example", example.value)],
+    const beside = shownExample(idOf(operation), Object.keys(examples));
+    const shown = Object.entries(examples).flatMap(([name, example]) =>
+      name === beside || "$ref" in example ? [] : [card(jsonOf(example.value), example.summary ?? "Example")],
     );
-    return `<p><code>${escape(type)}</code> ${schema === undefined ? "" : typeHtml(schema)}</p>${schema === undefined ? "" : fieldsHtml(schema, links)}${shown.join("")}`;
+    const fields = schema === undefined ? "" : `${typeHtml(schema)}</p>${fieldsHtml(schema, links)}`;
+    return `<p><code>${escape(type)}</code> ${fields}${shown.join("")}`;
   });
   return `<h4>Body</h4><p>${prose(body.description ?? "", links)}</p>${parts.join("")}`;
 }
@@ -127,87 +178,84 @@ function webhooksChapter(document: OpenAPIObject, links: ReadonlyMap<string, str
   const events = Object.entries(document.webhooks ?? {}).flatMap(([type, item]) =>
     item.post === undefined ? [] : [{ type, operation: item.post }],
   );
-  const articles = events.map(({ type, operation }) =>
-    article(
-      idOf(operation),
-      `<span class="method event">EVENT</span> <span class="path">${escape(type)}</span>`,
-      operation,
-      links,
-    ),
-  );
-  return {
-    id: "webhooks",
-    title: "Events that you receive",
-    html: `<p>Sent to your <code>event_url</code> or your endpoints; see <a href="#events">Receiving events</a>.</p>${articles.join("")}`,
-    entries: events.map(({ type, operation }) => ({ id: idOf(operation), title: type })),
-  };
-}
-
-function schemasChapter(document: OpenAPIObject, links: ReadonlyMap<string, string>): Chapter {
-  const schemas = Object.entries(document.components?.schemas ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
-  const articles = schemas.map(([name, schema]) => {
-    const examples = "$ref" in schema ? [] : (schema.examples ?? []);
-    const shown = examples.map((example) => exampleHtml("Example", example));
-    const type = "$ref" in schema || schema.type === "object" ? "" : `<p>${typeHtml(schema)}</p>`;
-    return `<article id="schema-${name}"><h3><a class="anchor" href="#schema-${name}">${name}</a></h3>
-<p>${prose(schema.description ?? "", links)}</p>${type}${fieldsHtml(schema, links)}${shown.join("")}</article>`;
+  const titleOf = (type: string) =>
+    `<span class="method event">EVENT</span> <span class="path">${escape(type)}</span>`;
+  const articles = events.map(({ type, operation }) => {
+    const body = operation.requestBody;
+    const schema =
+      body === undefined || "$ref" in body ? undefined : body.content["application/json"]?.schema;
+    const example = schema === undefined ? undefined : exampleOf(document, schema);
+    const code = example === undefined ? "" : aside(card(jsonOf(example), `Body of ${type}`));
+    return article(idOf(operation), titleOf(type), operation, code, links);
   });
   return {
-    id: "schemas",
-    title: "Schemas",
-    html: articles.join(""),
-    entries: schemas.map(([name]) => ({ id: `schema-${name}`, title: name })),
+    id: "webhooks",
+    title: "Webhooks",
+    html: `<p>Sent to your <code>event_url</code> or your endpoints; see <a href="#events">Receiving webhooks</a>.</p>${articles.join("")}`,
+    entries: events.map(({ type, operation }) => ({ id: idOf(operation), title: titleOf(type) })),
   };
 }
 
-function exampleHtml(title: string, value: unknown): string {
-  return `<details><summary>${escape(title)}</summary>${listing(JSON.stringify(value, null, 2), title)}</details>`;
+/** Returns the schemas of the document. `links` maps a code to the address that explains it. */
+export function schemaChapters(document: OpenAPIObject, links: ReadonlyMap<string, string>): Chapter[] {
+  const schemas = Object.entries(document.components?.schemas ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  return schemas.map(([name, schema]) => {
+    const type =
+      "$ref" in schema || schema.type === "object" ? "" : `<p class="type">${typeHtml(schema)}</p>`;
+    const html = `<article id="${name}"><h2><a class="anchor" href="#${name}">${name}</a></h2>
+<p>${prose(schema.description ?? "", links)}</p>${type}${fieldsHtml(schema, links)}</article>`;
+    return { id: name, title: name, html, entries: [] };
+  });
 }
 
-/** Returns a table of the fields of a schema. Fields of inner objects have dotted names. */
+/** Returns the fields of a schema. Fields of inner objects have dotted names. */
 function fieldsHtml(schema: SchemaOrRef, links: ReadonlyMap<string, string>): string {
-  const rows = fieldRows(schema, "", links);
-  return rows.length === 0 ? "" : table(["Field", "Type", "Meaning"], rows);
+  const fields = fieldsOf(schema, "", links);
+  return fields.length === 0 ? "" : fieldList(fields);
 }
 
-function fieldRows(schema: SchemaOrRef, path: string, links: ReadonlyMap<string, string>): string[][] {
+function fieldsOf(schema: SchemaOrRef, path: string, links: ReadonlyMap<string, string>): Field[] {
   if ("$ref" in schema) return [];
   const properties: Record<string, SchemaOrRef> = schema.properties ?? {};
-  const own = Object.entries(properties).flatMap(([field, property]) => {
+  const own = Object.entries(properties).flatMap(([field, property]): Field[] => {
     const name = path === "" ? field : `${path}.${field}`;
-    const optional =
-      schema.required?.includes(field) === true ? "" : ' <span class="optional">optional</span>';
-    const words = prose(property.description ?? "", links);
     return [
-      [`<code>${breakableName(name)}</code>${optional}`, typeHtml(property), words],
-      ...fieldRows(property, name, links),
+      {
+        name: escape(name),
+        type: typeHtml(property),
+        presence: schema.required?.includes(field) === true ? "" : "optional",
+        description: prose(property.description ?? "", links),
+      },
+      ...fieldsOf(property, name, links),
     ];
   });
   const variants = [...(schema.oneOf ?? []), ...(schema.anyOf ?? [])].flatMap((part) =>
-    fieldRows(part, path, links),
+    fieldsOf(part, path, links),
   );
   const { additionalProperties } = schema;
-  const columns =
+  const columns: Field[] =
     path === "" && typeof additionalProperties === "object"
-      ? [["<em>any other</em>", typeHtml(additionalProperties), "The column of the stream with this name."]]
+      ? [
+          {
+            name: "any other name",
+            type: typeHtml(additionalProperties),
+            presence: "",
+            description: "The column of the stream with this name.",
+          },
+        ]
       : [];
-  const items = schema.items === undefined ? [] : fieldRows(schema.items, `${path}[]`, links);
+  const items = schema.items === undefined ? [] : fieldsOf(schema.items, `${path}[]`, links);
   return [...own, ...columns, ...items, ...withoutRepetition(variants)];
 }
 
-/** Returns the rows without repetitions: variants of an object share most fields. */
-function withoutRepetition(rows: string[][]): string[][] {
-  return [...new Map(rows.map((row) => [row.join(), row])).values()];
-}
-
-/** Returns a name as HTML that can break after its underscores and dots. */
-function breakableName(name: string): string {
-  return escape(name).replaceAll(/[_.]/g, "$&<wbr>");
+/** Returns the fields without repetitions: variants of an object share most fields. */
+function withoutRepetition(fields: Field[]): Field[] {
+  return [...new Map(fields.map((field) => [JSON.stringify(field), field])).values()];
 }
 
 function typeHtml(schema: SchemaOrRef): string {
   const name = nameOf(schema);
-  if (name !== null) return `<a href="#schema-${name}">${name}</a>`;
+  if (name !== null) return `<a href="/docs/schemas/#${name}">${name}</a>`;
   if ("$ref" in schema) return "";
   if (schema.items !== undefined) return `array of ${typeHtml(schema.items)}${boundsOf(schema)}`;
   const variants = [...(schema.oneOf ?? []), ...(schema.anyOf ?? [])];

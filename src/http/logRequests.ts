@@ -12,7 +12,7 @@ export const logRequests: Middleware = async (c, next) => {
   await next();
   c.res.headers.set("X-Request-Id", requestId);
   c.res.headers.set("X-Content-Type-Options", "nosniff");
-  c.res.headers.set("Cache-Control", "no-store");
+  if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
   const partner: { partner_id: string } | undefined = c.var.partner;
   logLine({
     unit: "request",

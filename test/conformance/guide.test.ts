@@ -1,76 +1,95 @@
-import { execFile, spawnSync } from "node:child_process";
-import process from "node:process";
+import { writeFile } from "node:fs/promises";
+import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { listingsOf } from "../docs/listings.ts";
+import { SMALL_RIDE } from "../../src/docs/examples.ts";
 import { eventually } from "../support/eventually.ts";
 import { ServiceProcess } from "../support/serviceProcess.ts";
-
-const RUNS = spawnSync("sh", ["-c", "command -v curl"]).status === 0;
-const listings = listingsOf();
+import { ListingRunner, RUNNABLE } from "./listingRunner.ts";
 
 const listSchema = z.object({ data: z.array(z.looseObject({ activity_id: z.string().optional() })) });
 
+/** Listings of the guide that this test runs in order, in each language. */
+const TESTED = [
+  "first-ping",
+  "first-read",
+  "own-ride",
+  "activities",
+  "streams",
+  "rr",
+  "canonical",
+  "training",
+  "rename",
+  "sport",
+  "idempotency",
+  "history-ping",
+  "task",
+  "imports",
+  "failed-files",
+  "poll",
+  "delete",
+  "create-key",
+  "settings",
+  "delete-key",
+];
+
 let service: ServiceProcess;
-let settings: Record<string, string>;
+let runner: ListingRunner;
 
 beforeAll(async () => {
-  if (!RUNS) return;
   service = await ServiceProcess.start();
-  const { partner_id, auth_key } = await service.createPartner("reader");
-  settings = { API: service.url, PARTNER_ID: partner_id, AUTH_KEY: auth_key };
+  runner = await ListingRunner.of(service.url);
+  await writeFile(path.join(runner.folder, "ride.fit"), Buffer.from(SMALL_RIDE, "base64"));
 });
 afterAll(async () => {
-  if (RUNS) await service.stop();
+  await runner.close();
+  await service.stop();
 });
 
-/** Runs a listing of the guide in a shell, unchanged. Returns its JSON output. */
-async function runListing(name: string): Promise<unknown> {
-  const listing = listings.get(name);
-  if (listing === undefined) throw new Error(`The guide has no listing ${name}.`);
-  return new Promise((resolve, reject) => {
-    execFile("sh", ["-c", listing], { env: { ...process.env, ...settings } }, (fault, stdout) => {
-      if (fault === null) resolve(JSON.parse(stdout));
-      else reject(new Error(`The listing ${name} failed.`));
-    });
+describe.for(RUNNABLE)("the guide's listings, run in order in %s,", (language) => {
+  const run = async (name: string) => runner.json(name, language);
+  const list = async (name: string) => listSchema.parse(await run(name)).data;
+
+  beforeAll(async () => {
+    const { partner_id, auth_key } = await service.createPartner(`reader-${language}`);
+    Object.assign(runner.settings, { PARTNER_ID: partner_id, AUTH_KEY: auth_key });
   });
-}
 
-const list = async (name: string) => listSchema.parse(await runListing(name)).data;
-
-describe.runIf(RUNS)("the guide's commands, run in order,", () => {
   test("import a first ride and read it", async () => {
-    expect(await runListing("first-ping")).toMatchObject({ accepted: 1, files: [{ status: "queued" }] });
+    expect(await run("first-ping")).toMatchObject({ accepted: 1, files: [{ status: "queued" }] });
     const activity = await eventually("the ride is readable", 60, async () => (await list("first-read"))[0]);
     expect(await list("activities")).toEqual([activity]);
-    settings["ACTIVITY_ID"] = z.string().parse(activity.activity_id);
-    expect(await runListing("streams")).toMatchObject({ time_in_seconds: [0, 1800] });
+    runner.settings["ACTIVITY_ID"] = z.string().parse(activity.activity_id);
+    expect(await run("streams")).toMatchObject({ time_in_seconds: [0, 1800] });
     expect(await list("canonical")).toMatchObject([
       { activity_id: activity["activity_id"], is_canonical: true },
     ]);
-    expect(await runListing("training")).toMatchObject({ user_id: "rider-1", activities: 1 });
-    expect(await runListing("rr")).toMatchObject({ source: null, intervals_in_seconds: [] });
+    expect(await run("training")).toMatchObject({ user_id: "rider-1", activities: 1 });
+    expect(await run("rr")).toMatchObject({ source: null, intervals_in_seconds: [] });
+  });
+
+  test("import a ride of the reader, and print its activity", async () => {
+    const { printed } = await runner.run("own-ride", language, false);
+    const activity: unknown = JSON.parse(language === "curl" ? (printed.split("\n").at(-1) ?? "") : printed);
+    expect(activity).toMatchObject({ sport: "cycling", activity_name: "My ride", distance_in_meters: 12500 });
   });
 
   test("rename the ride and correct its sport", async () => {
-    settings["FILE_ID"] = settings["ACTIVITY_ID"]?.split(".")[0] ?? "";
-    expect(await runListing("rename")).toMatchObject({
-      activity_name: "Sunday ride",
-      edited: ["activity_name"],
-    });
-    expect(await runListing("sport")).toMatchObject({ sport: "running", sub_sport: "trail" });
+    runner.settings["FILE_ID"] = runner.settings["ACTIVITY_ID"]?.split(".")[0] ?? "";
+    expect(await run("rename")).toMatchObject({ activity_name: "Sunday ride", edited: ["activity_name"] });
+    expect(await run("sport")).toMatchObject({ sport: "running", sub_sport: "trail" });
   });
 
   test("repeat a request with an Idempotency-Key without a second effect", async () => {
-    const first = await runListing("idempotency");
+    const first = await run("idempotency");
     expect(first).toMatchObject({ accepted: 1 });
-    expect(await runListing("idempotency")).toEqual(first);
+    expect(await run("idempotency")).toEqual(first);
   });
 
   test("import a history", async () => {
     const held = { status: "held" };
-    expect(await runListing("history-ping")).toMatchObject({ accepted: 2, files: [held, held] });
-    expect(await runListing("task")).toMatchObject({
+    expect(await run("history-ping")).toMatchObject({ accepted: 2, files: [held, held] });
+    expect(await run("task")).toMatchObject({
       status: "running",
       files: { total: 2 },
       missing_summary_ids: [],
@@ -85,34 +104,27 @@ describe.runIf(RUNS)("the guide's commands, run in order,", () => {
   });
 
   test("delete the user", async () => {
-    expect(await runListing("delete")).toMatchObject({ user_id: "rider-1" });
+    expect(await run("delete")).toMatchObject({ user_id: "rider-1" });
     expect(await list("first-read")).toEqual([]);
   });
 
   test("create a key, change the settings, and delete the key", async () => {
-    const { key_id } = z.looseObject({ key_id: z.string() }).parse(await runListing("create-key"));
-    settings["KEY_ID"] = key_id;
-    expect(await runListing("settings")).toMatchObject({ source_order: ["head-unit", "watch"] });
-    expect(await runListing("delete-key")).toMatchObject({ key_id, status: "deleted" });
+    const { key_id } = z.looseObject({ key_id: z.string() }).parse(await run("create-key"));
+    runner.settings["KEY_ID"] = key_id;
+    expect(await run("settings")).toMatchObject({ source_order: ["head-unit", "watch"] });
+    expect(await run("delete-key")).toMatchObject({ key_id, status: "deleted" });
   });
+});
 
-  test("are all tested here or in another test", () => {
-    const tested = [
-      "first-ping",
-      "first-read",
-      "activities",
-      "streams",
-      "rr",
-      "canonical",
-      "training",
-      "rename",
-      "sport",
-      "idempotency",
-      "history-ping",
-      "task",
-    ];
-    tested.push("create-key", "settings", "delete-key");
-    tested.push("imports", "failed-files", "poll", "delete", "verify-node", "verify-python", "verify-shell");
-    expect([...listings.keys()].toSorted()).toEqual(tested.toSorted());
-  });
+test("every listing of the guide and of the reference is run by a test", async () => {
+  const { paths } = z
+    .object({ paths: z.record(z.string(), z.record(z.string(), z.object({ operationId: z.string() }))) })
+    .parse(await (await fetch(`${service.url}/openapi.json`)).json());
+  const operations = Object.values(paths).flatMap((item) =>
+    Object.values(item).map((each) => each.operationId),
+  );
+  const inTabs = [...TESTED, "verify", ...operations].flatMap((name) =>
+    ["curl", "typescript", "python"].map((language) => `${name}.${language}`),
+  );
+  expect([...runner.listings.keys()].toSorted()).toEqual([...inTabs, "ids"].toSorted());
 });

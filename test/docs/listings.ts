@@ -1,6 +1,5 @@
-import { guide } from "../../src/docs/guide.ts";
-
-function unescape(html: string): string {
+/** Returns the text of HTML that has no tags. */
+export function unescape(html: string): string {
   return html
     .replaceAll("&quot;", '"')
     .replaceAll("&lt;", "<")
@@ -8,11 +7,8 @@ function unescape(html: string): string {
     .replaceAll("&amp;", "&");
 }
 
-/** The guide's named listings, as a reader would copy them from the page. */
-export function listingsOf(): Map<string, string> {
-  const html = guide()
-    .map((section) => section.html)
-    .join("");
-  const found = html.matchAll(/<code data-snippet="([^"]+)">([^<]*)<\/code>/g);
+/** Returns the named listings of a page, as its reader would copy them. */
+export function listingsIn(html: string): Map<string, string> {
+  const found = html.matchAll(/<pre[^>]* data-snippet="([^"]+)">([^<]*)<\/pre>/g);
   return new Map([...found].map(([, name = "", text = ""]) => [name, unescape(text)]));
 }

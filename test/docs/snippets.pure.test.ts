@@ -8,9 +8,7 @@ import { importCompletedEvent } from "../../src/deliveries/bodies.pure.ts";
 import { signedHeaders } from "../../src/deliveries/sign.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { newWebhookSecret } from "../../src/partners/partner.ts";
-import { listingsOf } from "./listings.ts";
-
-const listings = listingsOf();
+import { VERIFY } from "../../src/docs/snippets.ts";
 
 const SECRET = newWebhookSecret();
 const OTHER_SECRET = newWebhookSecret();
@@ -66,15 +64,15 @@ function has(command: string, ...args: string[]): boolean {
 }
 
 const node: Verifier = async ({ secret, headers, body }) => {
-  await writeFile(path.join(folder, "verify.mjs"), listings.get("verify-node") ?? "");
-  const program = `import { verify } from "./verify.mjs";
+  await writeFile(path.join(folder, "verify.ts"), VERIFY.typescript);
+  const program = `import { verify } from "./verify.ts";
     console.log(verify(${JSON.stringify(secret)}, ${JSON.stringify(headers)}, Buffer.from(${JSON.stringify(body)})) ? "good" : "bad");`;
   await writeFile(path.join(folder, "run.mjs"), program);
-  return printed(process.execPath, ["run.mjs"]);
+  return printed(process.execPath, ["--disable-warning=ExperimentalWarning", "run.mjs"]);
 };
 
 const python: Verifier = async ({ secret, headers, body }) => {
-  await writeFile(path.join(folder, "verify.py"), listings.get("verify-python") ?? "");
+  await writeFile(path.join(folder, "verify.py"), VERIFY.python);
   await writeFile(path.join(folder, "given.json"), JSON.stringify({ secret, headers, body }));
   const program = `import json, verify
 given = json.load(open("given.json"))
@@ -84,7 +82,7 @@ print("good" if verify.verify(given["secret"], given["headers"], given["body"].e
 
 const shell: Verifier = async ({ secret, headers, body }) => {
   await writeFile(path.join(folder, "body.json"), body);
-  const answer = await printed("sh", ["-c", listings.get("verify-shell") ?? ""], {
+  const answer = await printed("sh", ["-c", VERIFY.curl], {
     SECRET: secret,
     ID: headers["webhook-id"],
     TIMESTAMP: headers["webhook-timestamp"],
@@ -96,7 +94,7 @@ const shell: Verifier = async ({ secret, headers, body }) => {
 const PYTHON = has("python3", "--version");
 const SHELL = has("sh", "-c", "command -v openssl && command -v od");
 const VERIFIERS = [
-  { name: "Node", verify: node, runs: true, judgesAge: true },
+  { name: "TypeScript", verify: node, runs: true, judgesAge: true },
   { name: "Python", verify: python, runs: PYTHON, judgesAge: true },
   { name: "a shell", verify: shell, runs: SHELL, judgesAge: false },
 ];

@@ -8,7 +8,12 @@ import { app } from "../../src/http/app.ts";
 import type { AppEnv } from "../../src/http/context.ts";
 import { announceDeprecations } from "../../src/http/deprecations.ts";
 
-const MADE = { operation: "GET /api/files/{file_id}/", since: "2026-12-01", sunset: "2027-12-01" };
+const MADE = {
+  operation: "GET /api/files/{file_id}/",
+  since: "2026-12-01",
+  sunset: "2027-12-01",
+  replacement: "`GET /api/files/`.",
+};
 
 function appWith(...entries: (typeof MADE)[]) {
   const made = new Hono<AppEnv>();
