@@ -93,7 +93,8 @@ function inline(html: string): string {
 
 function inlineTags(text: string): string {
   return text
-    .replaceAll(/<code>(.*?)<\/code>/g, (_, code: string) => `\`${code.replaceAll(/<\/?em>/g, "")}\``)
+    .replaceAll(/<code[^>]*>(.*?)<\/code>/g, (_, code: string) => `\`${code.replaceAll(/<\/?em>/g, "")}\``)
+    .replaceAll(/<sup>(.*?)<\/sup>/g, "^($1)")
     .replaceAll(/<\/?strong>/g, "**")
     .replaceAll(/<\/?em>/g, "*")
     .replaceAll(

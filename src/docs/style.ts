@@ -50,7 +50,7 @@ h4{font-size:.95rem;margin:1.25rem 0 .4rem}
 .anchor:hover{text-decoration:underline}
 .summary{font-weight:600;margin:.25rem 0}
 section,article{display:flow-root}
-article{margin:2.5rem 0;content-visibility:auto;contain-intrinsic-size:auto 40rem}
+article{margin:2.5rem 0}
 code,pre,.path,.fields code{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 code,.path{font-size:.86em}
 code{white-space:nowrap;background:var(--shade);border-radius:3px;padding:.05em .25em}
@@ -125,5 +125,5 @@ ol,ul{padding-left:1.25rem}}
 .page article .code pre{max-height:calc(50vh - 6.5rem)}
 .page .code .card:first-child{margin-top:.25rem}}
 @media(min-width:1800px){.page main{max-width:108rem}}
-@media print{#contents,.top,.copy{display:none!important}pre{max-height:none;white-space:pre-wrap}article{content-visibility:visible}}
+@media print{#contents,.top,.copy{display:none!important}pre{max-height:none;white-space:pre-wrap}}
 `;

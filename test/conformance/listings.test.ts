@@ -178,6 +178,7 @@ const STEPS: readonly [operationId: string, prepare?: (world: World) => Promise<
 
 test.for(RUNNABLE)(
   "every operation's listing for %s runs as it stands",
+  { timeout: 300_000 },
   async (language) => {
     const credentials = await service.createPartner(
       `reader-${language}`,
@@ -205,7 +206,6 @@ test.for(RUNNABLE)(
     const original = await readFile(path.join(runner.folder, "original.fit"));
     expect(original.toString("base64")).toBe(SMALL_RIDE);
   },
-  300_000,
 );
 
 test("a listing exists for every operation, and each is run", () => {
