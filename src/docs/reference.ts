@@ -6,6 +6,7 @@ import type {
   SchemaObject,
 } from "openapi3-ts/oas31";
 import { responsesOf, METHODS, nameOf, type SchemaOrRef } from "./document.ts";
+import type { ProblemCode } from "../http/problem.ts";
 import { aside, card, jsonOf, requestTabs } from "./code.ts";
 import { REPORT_EXAMPLE } from "./examples.ts";
 import { escape, prose, table } from "./html.ts";
@@ -150,13 +151,34 @@ function bodyHtml(operation: OperationObject, links: ReadonlyMap<string, string>
   return `<h4>Body</h4><p>${prose(body.description ?? "", links)}</p>${parts.join("")}`;
 }
 
+/** Problems that every operation with a key can return. The page does not repeat them for each operation. */
+const USUAL: Readonly<Record<string, readonly ProblemCode[]>> = {
+  "401": ["unauthorized"],
+  "429": ["rate_limited"],
+  "500": ["internal"],
+  "503": ["store_unavailable", "schema_missing", "memory_short"],
+};
+
+function isUsual(status: string, { content = {} }: ResponseObject): boolean {
+  const codes = Object.keys(content["application/problem+json"]?.examples ?? {});
+  const usual: readonly string[] = USUAL[status] ?? [];
+  return codes.length > 0 && codes.every((code) => usual.includes(code));
+}
+
 function responsesHtml(operation: OperationObject, links: ReadonlyMap<string, string>): string {
-  const rows = responsesOf(operation).map(([status, response]) => [
+  const responses = responsesOf(operation);
+  const shown = responses.filter(([status, response]) => !isUsual(status, response));
+  const rows = shown.map(([status, response]) => [
     status,
     prose(response.description, links),
     responseHtml(response, links),
   ]);
-  return `<h4>Responses</h4>${table(["Status", "Meaning", "Body"], rows)}`;
+  const others = responses.filter((each) => !shown.includes(each)).map(([status]) => status);
+  const rest =
+    others.length === 0
+      ? ""
+      : `<p>Also ${others.join(", ")}, with the <a href="#statuses">usual problems</a>.</p>`;
+  return `<h4>Responses</h4>${table(["Status", "Meaning", "Body"], rows)}${rest}`;
 }
 
 function responseHtml({ content = {} }: ResponseObject, links: ReadonlyMap<string, string>): string {
