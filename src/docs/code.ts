@@ -24,7 +24,7 @@ export function aside(...cards: string[]): string {
 /** Returns a listing with a title. It scrolls with the keyboard. Tests find it by `name`. */
 export function card(text: string, title: string, name?: string): string {
   const mark = name === undefined ? "" : ` data-snippet="${name}"`;
-  return `<div class="card"><div class="bar"><span>${escape(title)}</span>${COPY}</div>${pre(text, title, mark)}</div>`;
+  return `<div class="card"><div class="bar"><span>${escape(title)}</span>${COPY}</div>${pre(text, mark)}</div>`;
 }
 
 /** Returns a listing in several languages, as tabs that work without a script. Tests find it by name and language. */
@@ -39,11 +39,7 @@ export function tabs(
     return `<label><input type="radio" name="tab-${name}" value="${language}"${checked}><span>${tabNames[language]}</span></label>`;
   });
   const blocks = LANGUAGES.map((language) =>
-    pre(
-      listings[language],
-      `${title}, ${tabNames[language]}`,
-      ` class="${language}" data-snippet="${name}.${language}"`,
-    ),
+    pre(listings[language], ` class="${language}" data-snippet="${name}.${language}"`),
   );
   return `<div class="card tabbed"><div class="bar"><fieldset class="tabs"><legend>Language of: ${escape(title)}</legend>${choices.join("")}</fieldset>${COPY}</div>${blocks.join("")}</div>`;
 }
@@ -53,6 +49,6 @@ export function requestTabs(request: ShownRequest, title: string, name: string):
   return tabs(listingsFor(request), title, name);
 }
 
-function pre(text: string, label: string, marks: string): string {
-  return `<pre tabindex="0" role="group" aria-label="${escape(label)}"${marks}>${escape(text.trim())}</pre>`;
+function pre(text: string, marks: string): string {
+  return `<pre tabindex="0"${marks}>${escape(text.trim())}</pre>`;
 }
