@@ -30,7 +30,6 @@ export function card(text: string, title: string, name?: string): string {
 /** Returns a listing in several languages, as tabs that work without a script. Tests find it by name and language. */
 export function tabs(
   listings: Listings,
-  title: string,
   name: string,
   tabNames: Readonly<Record<Language, string>> = TAB_NAMES,
 ): string {
@@ -41,14 +40,14 @@ export function tabs(
   const blocks = LANGUAGES.map((language) =>
     pre(listings[language], ` class="${language}" data-snippet="${name}.${language}"`),
   );
-  return `<div class="card tabbed"><div class="bar"><fieldset class="tabs"><legend>Language of: ${escape(title)}</legend>${choices.join("")}</fieldset>${COPY}</div>${blocks.join("")}</div>`;
+  return `<div class="card tabbed"><div class="bar"><fieldset class="tabs"><legend>Language</legend>${choices.join("")}</fieldset>${COPY}</div>${blocks.join("")}</div>`;
 }
 
 /** Returns a request in every language. */
-export function requestTabs(request: ShownRequest, title: string, name: string): string {
-  return tabs(listingsFor(request), title, name);
+export function requestTabs(request: ShownRequest, name: string): string {
+  return tabs(listingsFor(request), name);
 }
 
 function pre(text: string, marks: string): string {
-  return `<pre tabindex="0"${marks}>${escape(text.trim())}</pre>`;
+  return `<pre tabindex="0"${marks}>${escape(text.trim()).replaceAll("&quot;", '"')}</pre>`;
 }

@@ -21,7 +21,6 @@ export function renderFrontPage(): string {
   );
   const ping = requestTabs(
     { method: "POST", path: "/api/fit_partner_ping/", json: FIRST_PING },
-    "Send a ride",
     "front-ping",
   );
   const { title, summary } = INFO;

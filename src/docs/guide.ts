@@ -112,8 +112,8 @@ function patch(path: string, json: object): ShownRequest {
 }
 
 /** Returns a request beside the text. */
-function request(shown: ShownRequest, title: string, name: string): string {
-  return aside(requestTabs(shown, title, name));
+function request(shown: ShownRequest, name: string): string {
+  return aside(requestTabs(shown, name));
 }
 
 const FIRST_RESPONSE = `{
@@ -355,16 +355,16 @@ ${aside(card(SETTINGS, "Settings for the shell"))}
 <p>Send the partner id and the key with every request under <code>/api/</code>, in two headers. (The spellings <code>HTTP_AUTHORIZATION</code> and
 <code>HTTP_PARTNER_ID</code> are also accepted.)</p>
 <p><strong>1. Send a ride.</strong> This file is small enough to send in the request, in base64:</p>
-${request(post("/api/fit_partner_ping/", FIRST_PING), "Send a ride", "first-ping")}
+${request(post("/api/fit_partner_ping/", FIRST_PING), "first-ping")}
 <p>The response is <code>202</code> and lists the file.</p>
 ${aside(card(FIRST_RESPONSE, "Response 202"))}
 <p>202 means that the ping is stored durably: the file ends as <code>imported</code>, or as <code>failed</code> with a reason.
 You can read the file by its <code>file_id</code> at once. Lists, users and the overview show it within about three seconds.</p>
 <p><strong>2. Read the activity.</strong> A live ride is usually imported within a second.</p>
-${request(get("/api/activities/?user_id=rider-1"), "Read activities", "first-read")}
+${request(get("/api/activities/?user_id=rider-1"), "first-read")}
 <p><strong>3. Send your own ride.</strong> Store a FIT file as <code>ride.fit</code>. The program sends it in base64, waits for the import, and prints the activity.
 Store it as <code>ride.ts</code> and run <code>node ride.ts</code> (Node 22.18 or newer), or as <code>ride.py</code> and run <code>python3 ride.py</code>.</p>
-${aside(tabs(OWN_RIDE, "Send your own ride", "own-ride", { curl: "Shell", typescript: "TypeScript", python: "Python" }))}
+${aside(tabs(OWN_RIDE, "own-ride", { curl: "Shell", typescript: "TypeScript", python: "Python" }))}
 <p>In Python, <code>urlopen</code> raises an <code>HTTPError</code> for an error response. Its <code>read()</code> returns the problem document.</p>
 <p><strong>4. Send the URL of a file.</strong> For larger files, put an <code>https://</code> URL into <code>callback_url</code>. The service requests the URL exactly as you sent it.
 <a href="#downloads">Downloads</a> says how often the service requests it and how long it must work.</p>`,
@@ -438,19 +438,19 @@ Names, types and meanings of fields, statuses, and closed lists do not change. B
 <ol>
 <li><p><strong>Ping every file</strong> with <code>priority</code> 0, at most ${inDigits(MAX_PINGS)} in a request. The files are <code>held</code>: nothing is downloaded yet,
 so their URLs must work until the import completes. If they expire earlier, use the setting <a href="#prefetch"><code>prefetch_held</code></a>.</p>
-${request(post("/api/fit_partner_ping/", HISTORY), "Ping a history", "history-ping")}</li>
+${request(post("/api/fit_partner_ping/", HISTORY), "history-ping")}</li>
 <li><p><strong>Wait for every response.</strong> Repeat a request that got a 429, a 5xx or no response.</p></li>
 <li><p><strong>Send the task.</strong> It releases all files that are held for this user and source as one import.</p>
-${request(post("/api/task_partner/", TASK), "Send the task", "task")}
+${request(post("/api/task_partner/", TASK), "task")}
 <p><code>missing_summary_ids</code> in the response lists the expected files that were never pinged.
 The warning <code>nothing_held</code> means that no file was held for this user and source, so the import has no files. <code>held_under_other_source</code> lists the user's other sources that had held files: if
 one of them is the right one, send the task again with it.
 <code>is_initial_import: true</code> requests a training plan when the import completes. Use it only for the first history of a user.</p></li>
 <li><p><strong>Wait for completion.</strong> If the task has an <code>event_id</code>, the service sends an event to your <code>event_url</code>. You can also poll:</p>
-${request(get("/api/imports/?user_id=rider-1&source=head-unit"), "Read imports", "imports")}
+${request(get("/api/imports/?user_id=rider-1&source=head-unit"), "imports")}
 <p>Every import completes exactly once, when each of its files is imported, skipped or failed.</p></li>
 <li><p><strong>Check the failed files:</strong></p>
-${request(get("/api/files/?user_id=rider-1&status=failed"), "Read failed files", "failed-files")}
+${request(get("/api/files/?user_id=rider-1&status=failed"), "failed-files")}
 <p><a href="#file-errors"><code>error.code</code></a> is the reason. If <code>error.retryable</code> is true, you can
 <a href="#retryFile">retry</a> the file. Otherwise ping it again with a new URL: with
 <code>priority</code> 1 it is downloaded at once, with 0 it is held until the next task.</p></li>
@@ -497,7 +497,7 @@ a ping of an imported file stays a <code>duplicate</code> with any number.</p>
 </ul>
 <p>To get an identical response to a repeated ping request or task, send both with the same <code>Idempotency-Key</code>. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
 the second gets 409. A different body with the same key gets 422. Error responses are not kept.</p>
-${request(post("/api/fit_partner_ping/", FIRST_PING, { "Idempotency-Key": "ride-1-attempt" }), "Send an idempotency key", "idempotency")}
+${request(post("/api/fit_partner_ping/", FIRST_PING, { "Idempotency-Key": "ride-1-attempt" }), "idempotency")}
 <p><code>?dry_run=true</code> validates a request and stores nothing. With <code>Prefer: handling=lenient</code> the valid items of a ping request are accepted, and the others are returned
 as <code>rejected</code>. Without it, one invalid item rejects the whole request.</p>
 <p>Repeat failed requests with growing random pauses of about 1, 2, 4, 8 … seconds up to one minute, and never before <code>Retry-After</code>.</p>`,
@@ -520,7 +520,7 @@ While your receiver does not respond in time, other events wait without an attem
 an event at once. An event is sent only after its import can be read.</p>
 <h3 id="verifying">Verifying the signature</h3>
 <p>Your secret begins with <code>whsec_</code>. While a secret is rotated, an event has several signatures. Accept the event if one of them matches.</p>
-${aside(tabs(VERIFY, "Verify a signature", "verify", { curl: "Shell", typescript: "TypeScript", python: "Python" }))}
+${aside(tabs(VERIFY, "verify", { curl: "Shell", typescript: "TypeScript", python: "Python" }))}
 <p>The listing for the shell is for a manual test.</p>`,
     },
     {
@@ -591,7 +591,7 @@ it can be read. If a file changes twice within this time, you receive its newest
 <li>Imports and events of a deleted user are removed without such a row. Delete your copies when you delete the user.</li>
 <li>Removals are kept for ${inWords(ERASURE_KEPT_FOR_MS)}. A program that was off for longer must read the lists without <code>updated_since</code>, and delete what they do not return.</li>
 </ol>
-${request(get("/api/events/?updated_since=2026-01-01T00:00:00Z"), "Poll events", "poll")}
+${request(get("/api/events/?updated_since=2026-01-01T00:00:00Z"), "poll")}
 <p>Without <code>updated_since</code> files are sorted by their newest ping, newest first. A file that you ping again while you page moves to a page that you have already read.</p>
 <p>A page may be short or empty although more rows follow: it reads a limited number of rows, and few of them may match your filters. Only a null <code>next_cursor</code> marks the last page.</p>
 <p>A cursor works only for its list and its filters. Use it only to read the next page, and do not store it.</p>`,
@@ -605,10 +605,10 @@ The name of each quantity contains its unit. A quantity that was not measured is
 <code>derived</code> lists the fields and streams that are missing in the file and were computed from its other values.</p>
 <p><code>local_date</code> is the athlete's date at the start, from <code>start_time_in_seconds</code> and <code>utc_offset_in_seconds</code>. <code>offset_source</code> says whether the device stated the offset, or whether it follows from the time zone at the start position.
 Show <code>recorded_with</code>, such as <code>Garmin Edge 820</code>, beside the activity's data: brand rules of makers require it.</p>
-${request(get("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "List activities", "activities")}
+${request(get("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "activities")}
 <p>Streams are columns of equal length. Index <em>n</em> of every column is the same instant. Null means that the device recorded no value. <code>resolution</code> is the maximum number of points in each column. The highest and lowest values are kept.
 An activity's <code>streams</code> lists its streams. <code>${DEVELOPER_PREFIX}<em>name</em></code> is a developer field of the file, in the unit that the file uses.</p>
-${request(get("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "Read streams", "streams")}
+${request(get("/api/activities/$ACTIVITY_ID/streams/?keys=time_in_seconds,heart_rate_in_beats_per_minute&resolution=500"), "streams")}
 ${table(
   ["Stream", "Values"],
   STREAM_KEYS.map((key) => [`<code>${key}</code>`, STREAM_DESCRIPTIONS[key]]),
@@ -651,7 +651,7 @@ ${table(
 An effort may lack readings for ${MAX_MISSING_SHARE * 100} % of its seconds: power and speed count as 0 in them, and the heart rate as the one before. So a power or a speed is never too high because of a gap. In a pool the speed comes from the lengths, and a duration shorter than the fastest length has none.</p>
 <h3 id="rr-intervals">Beat-to-beat intervals</h3>
 <p>Some devices record the time between two heartbeats (R-R interval). An activity with such intervals has <code>has_rr_intervals: true</code>.</p>
-${request(get("/api/activities/$ACTIVITY_ID/rr/"), "Read beat-to-beat intervals", "rr")}
+${request(get("/api/activities/$ACTIVITY_ID/rr/"), "rr")}
 <p><code>intervals_in_seconds</code> are the lengths as the device recorded them. <code>time_in_seconds</code> is the time of the beat at the end of each interval, on the same
 axis as the stream <code>time_in_seconds</code>. Most devices record no time of a beat. The service then places the intervals by the records around them in the file: they continue the intervals before, but a beat lies between the records around it. So a beat may be up to a second from its true time, and after a drop-out the times are right again.
 Compute heart rate variability from <code>intervals_in_seconds</code>, not from differences of times, and only over stretches without drop-outs: there the differences equal the intervals.</p>
@@ -667,7 +667,7 @@ ${codeTable(FILE_WARNINGS, "warning")}`,
       title: "Recordings of one ride",
       html: `
 <p>A ride that a watch and a head unit recorded, or that reaches you by two sources, has several activities. The service finds them when you read: recordings of a user from different files that overlap for more than half of the longer one, start at most ${inWords(MAX_START_DIFFERENCE_SECONDS * 1_000)} apart, and have the same kind of sport. Beside a specific sport, recordings with an unspecific one such as <code>generic</code> must agree more closely. Legs of a triathlon, two sessions of a day and a short warm-up within a ride are different activities.</p>
-${request(get("/api/activities/?user_id=rider-1&canonical=true"), "List each ride once", "canonical")}
+${request(get("/api/activities/?user_id=rider-1&canonical=true"), "canonical")}
 <ul>
 <li><strong>Group:</strong> recordings of one ride have the same <code>duplicate_group</code>. It does not depend on the order of their arrival. Only compare it: it can change when a recording is added or deleted.</li>
 <li><strong>The one that counts</strong> has <code>is_canonical: true</code>: the one with the most of power, beat-to-beat intervals, position and several laps. If two have as many, the order of your setting <code>source_order</code> decides, then the kinds of data in this order, then the longer one. For the others <code>possible_duplicate_of</code> is its id.</li>
@@ -681,7 +681,7 @@ ${request(get("/api/activities/?user_id=rider-1&canonical=true"), "List each rid
       title: "The training of a user",
       html: `
 <p><a href="#getTraining"><code>GET /api/users/{user_id}/training/</code></a> returns what a training plan begins with: hours, distance and load by sport and week, the load of each day, averages, fitness and fatigue, the longest sessions, best efforts, and the evidence of thresholds.</p>
-${request(get("/api/users/rider-1/training/"), "Read a user's training", "training")}
+${request(get("/api/users/rider-1/training/"), "training")}
 <ul>
 <li><strong>Current.</strong> It is computed when you read. A deletion, an edit of the sport, an exclusion and a late file count at the next read, in any order of arrival.</li>
 <li><strong>Each ride counts once,</strong> by its <a href="#duplicates">canonical recording</a>. <code>left_out</code> has the number of duplicates, of activities with <code>exclude_from_training</code>, of those without a start or with one in the future, and of older ones beyond the newest ${inDigits(BASELINE_ACTIVITIES)}.</li>
@@ -695,8 +695,8 @@ ${request(get("/api/users/rider-1/training/"), "Read a user's training", "traini
       title: "Editing",
       html: `
 <p>You can rename a file, correct the sport of an activity, and exclude an activity from training, without a new ping:</p>
-${request(patch("/api/files/$FILE_ID/", { activity_name: "Sunday ride" }), "Rename a file", "rename")}
-${request(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: "trail" }), "Correct the sport", "sport")}
+${request(patch("/api/files/$FILE_ID/", { activity_name: "Sunday ride" }), "rename")}
+${request(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: "trail" }), "sport")}
 <p>Nothing is downloaded or decoded. Reads by id return the edit right after the response. Lists do so too, also with a filter by <code>sport</code>, and <code>updated_at</code> moves.</p>
 <ul>
 <li><strong>Edits stay.</strong> They apply to every later version of the file: the edit wins over the name and the sport of a newer version. <code>null</code> undoes an edit, then the value of the readable version is returned again.
@@ -716,7 +716,7 @@ ${request(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: 
       html: `
 <p><a href="#deleteFile"><code>DELETE /api/files/{file_id}/</code></a> deletes one file with all its versions, its activities and its bytes. After the 202 no request returns them.
 Work in progress writes nothing back, and a running import counts the file as skipped. A later ping with the same names starts the file again, without the old data. Deleting a deleted file returns 404.</p>
-${request({ method: "DELETE", path: "/api/users/rider-1/" }, "Delete a user", "delete")}
+${request({ method: "DELETE", path: "/api/users/rider-1/" }, "delete")}
 <p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. An endpoint with the type <code>user.erased</code> receives a receipt, which is kept for ${inWords(EVENTS_KEPT_FOR_MS)}. The response is 202, or 404 for an unknown user.
 A later ping creates the user again, without the old data.</p>
 <p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id, and the ids of the deleted files, which are hashes too, with the time of the deletion. So delayed work cannot write data back, and <a href="#polling">readers of changes</a> learn of the deletion. A hash does not
@@ -730,14 +730,14 @@ hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail add
       title: "Keys and settings",
       html: `
 <p>You create and delete your keys yourself. The key is shown once, in this response:</p>
-${request(post("/api/keys/", { label: "server 2027" }), "Create a key", "create-key")}
+${request(post("/api/keys/", { label: "server 2027" }), "create-key")}
 <p>You can have ${MAX_KEYS} valid keys. A key may have a <code>label</code>, an end (<code>expires_at</code>), and a <code>scope</code>:</p>
 <ul>
 <li><code>full</code>: every request.</li>
 <li><code>read</code>: only requests that change nothing: GET and HEAD, and the <a href="#inspectFile">inspection of a file</a>. Other requests get 403 <a href="#problem-read_only_key"><code>read_only_key</code></a>. Use it for dashboards and analyses.</li>
 </ul>
 <p><strong>Rotating a key.</strong> Create a key, wait until <code>in_force_at</code>, switch your programs to it, then delete the old key with the new one:</p>
-${request({ method: "DELETE", path: "/api/keys/$KEY_ID/" }, "Delete a key", "delete-key")}
+${request({ method: "DELETE", path: "/api/keys/$KEY_ID/" }, "delete-key")}
 <ul>
 <li><strong>When a change is in force.</strong> Every location of our network stores your settings for a short time. From <code>in_force_at</code> on, at most ${inWords(SETTINGS_SPREAD_FOR_MS)} after the change, every request uses the change. Until then a new key may get 401, and a deleted key still works. A deleted key cannot change keys and settings from the moment of its deletion.
 <code>GET /api/partner/</code> shows a change at once.</li>
@@ -747,7 +747,7 @@ ${request({ method: "DELETE", path: "/api/keys/$KEY_ID/" }, "Delete a key", "del
 <li><strong>A lock.</strong> We can lock your keys, endpoints and settings, for example after a key has leaked. Changes then get 403 <a href="#problem-self_service_locked"><code>self_service_locked</code></a>. All other requests work as before.</li>
 </ul>
 <p><a href="#patchPartner"><code>PATCH /api/partner/</code></a> changes your settings <code>callback_hosts</code>, <code>source_order</code> and <code>prefetch_held</code>:</p>
-${request(patch("/api/partner/", { source_order: ["head-unit", "watch"] }), "Change the settings", "settings")}
+${request(patch("/api/partner/", { source_order: ["head-unit", "watch"] }), "settings")}
 <p><code>callback_hosts</code> also protects you: if you list your hosts, nobody can make the service download from others with your key.
 <a href="#events">Endpoints</a> and their secrets are changed with <a href="#createEndpoint"><code>/api/endpoints/</code></a>. Limits, quotas and your <code>event_url</code> are changed by us.</p>`,
     },

@@ -32,6 +32,9 @@ export function protectNames(html: string): string {
   );
 }
 
+/** Columns whose cells need their name on narrow screens, where a table has no head. */
+const LABELLED = new Set(["Status", "Sent with", "Sent as"]);
+
 /** Returns a table. Its cells are HTML. On narrow screens each row is a block. */
 export function table(
   head: readonly string[],
@@ -43,7 +46,7 @@ export function table(
       .map((cell, column) =>
         column === 0
           ? `<th scope="row">${cell}</th>`
-          : `<td data-label="${escape(head[column] ?? "")}">${cell}</td>`,
+          : `<td${LABELLED.has(head[column] ?? "") ? ` data-label="${head[column]}"` : ""}>${cell}</td>`,
       )
       .join("");
   const body = rows.map((row, index) => {

@@ -57,7 +57,7 @@ function operationHtml(
   links: ReadonlyMap<string, string>,
 ): string {
   const code = aside(
-    requestTabs(requestOf(operation, method, path), operation.summary ?? "", idOf(operation)),
+    requestTabs(requestOf(operation, method, path), idOf(operation)),
     responseExample(document, operation),
   );
   return article(idOf(operation), operationTitle(method, path), operation, code, links);
