@@ -60,7 +60,7 @@ group("/openapi.json", () => {
 
 const PAGES = ["/", "/docs/", "/docs/schemas/", "/docs/changelog/"];
 /** Addresses of other pages and documents that pages link to. */
-const OTHER_PAGES = [...PAGES, "/openapi.json", "/llms.txt", "/docs/guide.md", "/health/"];
+const OTHER_PAGES = new Set([...PAGES, "/openapi.json", "/llms.txt", "/docs/guide.md", "/health/"]);
 
 group("each page", () => {
   test.for(PAGES)(
@@ -82,7 +82,7 @@ group("each page", () => {
         "frame-ancestors 'none'",
       ]);
       expect(response.headers.get("Content-Type")).toBe("text/html; charset=UTF-8");
-      const [markup = ""] = [html.replaceAll(/<(style|script)>[^]*?<\/\1>/g, "")];
+      const markup = html.replaceAll(/<(style|script)>[^]*?<\/\1>/g, "");
       expect(html).not.toMatch(/@import|url\(/);
       expect(markup).not.toMatch(/<script|<img|<iframe|\sstyle=|\son[a-z]+=|\ssrc=/i);
       expect(matches(markup, /<link[^>]* href="(.{5})/g)).toEqual(["data:"]);
@@ -104,7 +104,7 @@ group("each page", () => {
         const [page = "", id] = to.split("#");
         if (page.startsWith("/console/")) return false;
         const ids = places.get(page === "" ? path : page);
-        return id === undefined ? !OTHER_PAGES.includes(page) : ids?.includes(id) !== true;
+        return id === undefined ? !OTHER_PAGES.has(page) : ids?.includes(id) !== true;
       });
       expect([path, broken]).toEqual([path, []]);
     }
@@ -159,7 +159,7 @@ group("/docs/guide.md and /llms.txt", () => {
     expect(response.headers.get("Content-Type")).toBe("text/markdown; charset=UTF-8");
     const markdown = await response.text();
     for (const { title } of guide()) expect(markdown).toContain(`\n## ${title}\n`);
-    const [outside = ""] = [markdown.replaceAll(/^ *```[^]*?^ *```$/gm, "").replaceAll(/`[^`]*`/g, "")];
+    const outside = markdown.replaceAll(/^ *```[^]*?^ *```$/gm, "").replaceAll(/`[^`]*`/g, "");
     expect(outside).not.toMatch(/<\/?[a-z]+|&[a-z]+;/);
     expect(markdown.match(/^ *```(?:sh|ts|python)$/gm)?.length).toBeGreaterThan(45);
     expect(markdown).toContain("| `quota_exceeded` | 403 |");
