@@ -25,7 +25,9 @@ export function TryItView({ api }: { api: Api }) {
     setBusy(true);
     setFound(null);
     setProblem(null);
-    const result = await api.post<Inspection>("/api/fit/inspect/?streams=true", file);
+    // Some systems give .fit the media type of another format.
+    const bytes = file.slice(0, file.size, "application/octet-stream");
+    const result = await api.post<Inspection>("/api/fit/inspect/?streams=true", bytes);
     setBusy(false);
     if (result.ok) setFound(result.value);
     else setProblem(result.problem);
