@@ -27,6 +27,14 @@ export interface ServiceOptions {
   state: string;
   /** Event URL of the partner `demo`. Null: the partner is not created. */
   demoEventUrl: string | null;
+  /** The planner of the demo. Null: no plan is requested. */
+  planner: PlannerAddress | null;
+}
+
+/** Where plan requests are sent, and the secret that signs them. */
+export interface PlannerAddress {
+  url: string;
+  secret: string;
 }
 
 export interface Service {
@@ -49,6 +57,7 @@ export async function startService({
   port,
   state,
   demoEventUrl,
+  planner,
 }: ServiceOptions): Promise<Service | Refusal> {
   const left = await endLeftRuntimes(state, port);
   if (left.length > 0) {
@@ -70,7 +79,7 @@ export async function startService({
     async () => responds(`${url}/cdn-cgi/handler/scheduled`, SCHEDULED_TIMEOUT_MS),
     path.join(state, "v3"),
   );
-  const worker = await startWorker(port, state, (line) => {
+  const worker = await startWorker(port, state, planner, (line) => {
     log.write(line);
     watchdog.sawLine();
   });
@@ -130,6 +139,7 @@ function report(line: string): void {
 async function startWorker(
   port: number,
   state: string,
+  planner: PlannerAddress | null,
   write: (line: string) => void,
 ): Promise<{ buildFault: string | null; teardown(): Promise<void> }> {
   const [wrangler, commit] = await Promise.all([loadWrangler(state), readCommit()]);
@@ -147,6 +157,8 @@ async function startWorker(
       bindings: {
         ENVIRONMENT: { type: "plain_text", value: "local" },
         OWN_HOSTS: { type: "plain_text", value: `${HOST}:${port}` },
+        TRAINING_PLAN_URL: { type: "plain_text", value: planner?.url ?? "" },
+        TRAINING_PLAN_SECRET: { type: "plain_text", value: planner?.secret ?? "" },
         CF_VERSION_METADATA: { type: "json", value: version },
       },
       dev: {

@@ -6,7 +6,7 @@ import { retryAfterSeconds } from "../outbound/retryAfter.ts";
 import { countAttempt } from "../endpoints/attempts/write.ts";
 import { newWebhookSecret } from "../partners/partner.ts";
 import { withNames } from "../outcomes/body.ts";
-import { buildPlanRequest } from "../planner/planRequest.ts";
+import { buildPlanRequest, type BuiltPlanRequest } from "../planner/planRequest.ts";
 import { enterHost } from "../windows/client.ts";
 import type { Lane } from "../windows/partner.pure.ts";
 import type { Results } from "../windows/window.pure.ts";
@@ -183,13 +183,18 @@ async function prepared(
   }
   const built = await buildPlanRequest(env, database, stored.body, nowMs);
   if (built.ok) return { target, claimed: { ...stored, body: built.body } };
-  return {
-    target:
-      built.reason === "erased"
-        ? unsent("failed", "The user was erased.")
-        : unsent("retried", "The service does not know its own address."),
-    claimed: stored,
-  };
+  return { target: unbuilt(built.reason), claimed: stored };
+}
+
+function unbuilt(reason: Extract<BuiltPlanRequest, { ok: false }>["reason"]): Target {
+  switch (reason) {
+    case "erased":
+      return unsent("failed", "The user was erased.");
+    case "no_partner":
+      return unsent("retried", "The partner was not found in the registry.");
+    case "no_access":
+      return unsent("retried", "The service does not know its own address.");
+  }
 }
 
 /** Sends the request of a delivery, if its target allows one. Returns the attempt as it is recorded. */

@@ -1,21 +1,28 @@
 import type { z } from "@hono/zod-openapi";
 import type { Env } from "../env.ts";
+import { readPartner } from "../partners/registry.ts";
+import { baselineSchema } from "../training/baseline.ts";
+import { readBaseline } from "../training/read.ts";
 import { grantAccess, plannerAccessSchema } from "./access.ts";
 import { readPlanBounds } from "./read.ts";
 import { storedPlanRequestSchema } from "./storedRequest.pure.ts";
 
 /** Body of a plan request as the planner receives it. */
 export const sentPlanRequestSchema = storedPlanRequestSchema.extend({
-  data: storedPlanRequestSchema.shape.data.extend({ read: plannerAccessSchema }),
+  data: storedPlanRequestSchema.shape.data.extend({ read: plannerAccessSchema, training: baselineSchema }),
 });
 export type SentPlanRequest = z.infer<typeof sentPlanRequestSchema>;
 
-/** `erased`: the user was erased after the import. `no_access`: the service has no planner's secret or no address. */
-export type BuiltPlanRequest = { ok: true; body: string } | { ok: false; reason: "erased" | "no_access" };
+/**
+ * `erased`: the user was erased after the import. `no_partner`: the partner is not in the registry. `no_access`: the
+ * service has no planner's secret or no address.
+ */
+export type BuiltPlanRequest =
+  { ok: true; body: string } | { ok: false; reason: "erased" | "no_partner" | "no_access" };
 
 /**
- * Returns the body of a plan request for one attempt: the stored body with access to the user's data. The token is as old
- * as the attempt. Nothing of it is stored.
+ * Returns the body of a plan request for one attempt: the stored body, the user's training baseline and access to the
+ * user's data, as of now. Nothing of it is stored. Throws a `MemoryShortage`.
  */
 export async function buildPlanRequest(
   env: Env,
@@ -25,10 +32,14 @@ export async function buildPlanRequest(
 ): Promise<BuiltPlanRequest> {
   const stored = storedPlanRequestSchema.parse(JSON.parse(storedBody));
   const { partner_id, user_id, import_id } = stored.data;
+  const partner = await readPartner(env.PARTNERS, partner_id);
+  if (partner === null) return { ok: false, reason: "no_partner" };
+  const { baseline: training } = await readBaseline(db, partner, user_id, nowMs);
+  // After the baseline, so that an erasure that began before or during that read is seen.
   const bounds = await readPlanBounds(db, { partner_id, user_id, import_id });
-  if (bounds === null) return { ok: false, reason: "erased" };
+  if (bounds === null || training === null) return { ok: false, reason: "erased" };
   const read = grantAccess(env, { partner_id, user_id }, bounds.erasedBefore, nowMs);
   if (read === null) return { ok: false, reason: "no_access" };
-  const sent: SentPlanRequest = { ...stored, data: { ...stored.data, read } };
+  const sent: SentPlanRequest = { ...stored, data: { ...stored.data, read, training } };
   return { ok: true, body: JSON.stringify(sent) };
 }

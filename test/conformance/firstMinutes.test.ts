@@ -52,6 +52,7 @@ test("npm start plays the demo once: a history, a verified event, a live ride, a
     "24 files are held until the task.",
     "24 of 24",
     "22 files imported, 2 failed.",
+    "The planner received a plan request for athlete-1 with its training: ",
     "The event bulk_fit_import.completed arrived with a valid signature.",
     "A live ride (priority 1) was imported",
     "lost-ride: callback_gone (The host responded with status 404.)",

@@ -17,7 +17,7 @@ import { newWebhookSecret, partnerKey, type Partner } from "../../src/partners/p
 import { storedPlanRequest } from "../../src/planner/storedRequest.pure.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { databaseOf, ownerOf } from "../support/databases.ts";
-import { seedImport } from "../support/rows.ts";
+import { seedImport, seedUser } from "../support/rows.ts";
 
 const startMs = Date.parse("2026-11-25T12:00:00Z");
 const MINUTE_MS = 60_000;
@@ -446,6 +446,7 @@ describe("An event", () => {
 async function planAndEvent(recipient: TestPartner) {
   const event = await store({ partner_id: recipient.partnerId, status: "waiting", next_attempt_at: null });
   const { partnerId } = recipient;
+  await seedUser(partnerId, "u");
   const import_id = await seedImport({ partnerId, userId: "u", source: "s" });
   const completed: CompletedImport = {
     partner_id: partnerId,

@@ -303,6 +303,10 @@ describe("A plan request", () => {
     });
     expect(bodies).toHaveLength(2);
     const [first, second] = bodies.map(({ data }) => data);
+    expect(second?.training).toEqual(
+      await (await ask(second?.read.token ?? "", "/api/users/user-1/training/")).json(),
+    );
+    expect(second?.training).toMatchObject({ user_id: "user-1", activities: 1 });
     expect(first?.read.base_url).toBe("http://api.example.com");
     expect(first?.read.token).not.toBe(second?.read.token);
     expect(first).toMatchObject({ partner_id: who.partnerId, user_id: "user-1", source: SOURCE });

@@ -4,6 +4,7 @@ import { DEFAULT_STATE, exitWith, misuse, readFlags } from "../commandLine.ts";
 import { demoCommands } from "../demo/demoPartner.ts";
 import { playFirstDay } from "../demo/firstDay.ts";
 import { startPartnerHost } from "../demo/partnerHost.ts";
+import { startPlannerHost } from "../demo/plannerHost.ts";
 import { startService } from "../service.ts";
 
 /** npm start [-- --port N] [--state DIR] [--empty] */
@@ -26,10 +27,12 @@ const exitNow = () => process.exit(0);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, exitNow);
 
 const host = empty ? null : await startPartnerHost();
+const planner = empty ? null : await startPlannerHost();
 const service = await startService({
   port: Number(port),
   state: path.resolve(state),
   demoEventUrl: host?.eventUrl ?? null,
+  planner,
 });
 if (!service.ok) exitWith(service);
 
@@ -49,9 +52,9 @@ console.log(`The partner API listens on ${service.url}`);
 console.log(`Documentation:  ${service.url}/docs/`);
 console.log(`Console:        ${service.url}/console/`);
 console.log(`Log:            ${service.logPath}`);
-if (service.demo !== null && host !== null) {
+if (service.demo !== null && host !== null && planner !== null) {
   console.log("");
-  await playFirstDay(service.url, service.demo, host);
+  await playFirstDay(service.url, service.demo, host, planner);
   const { importRide, readActivity } = demoCommands(service.url, service.demo);
   console.log(
     [

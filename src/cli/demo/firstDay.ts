@@ -5,6 +5,7 @@ import { allAcceptedSchema } from "../../pings/acceptedPings.ts";
 import type { DemoPartner } from "./demoPartner.ts";
 import { DAY_SOURCE, DAY_USER, historyPings, livePings } from "./history.ts";
 import type { PartnerHost, ReceivedEvent } from "./partnerHost.ts";
+import { planLine, type PlannerHost } from "./plannerHost.ts";
 
 const EVENT_ID = "first-day";
 const POLL_INTERVAL_MS = 250;
@@ -42,7 +43,12 @@ const activitiesSchema = z.looseObject({
  * ride. Prints a table of the results. On a state folder where the demo has run, it does not repeat the history. An
  * unexpected response ends the demo with one printed line.
  */
-export async function playFirstDay(url: string, demo: DemoPartner, host: PartnerHost): Promise<void> {
+export async function playFirstDay(
+  url: string,
+  demo: DemoPartner,
+  host: PartnerHost,
+  planner: PlannerHost,
+): Promise<void> {
   const createdAt = Math.floor(Date.parse(demo.created_at) / 1000);
   const events: ReceivedEvent[] = [];
   host.onEvent(demo.webhook_secret, (event) => events.push(event));
@@ -53,7 +59,7 @@ export async function playFirstDay(url: string, demo: DemoPartner, host: Partner
     const hasRun = earlier.data.some(({ status }) => status !== "running");
     if (hasRun)
       console.log("The demo has already run on this state folder. Its files are not imported again.");
-    else await importHistory(call, demo, historyPings(host, createdAt), events);
+    else await importHistory(call, demo, historyPings(host, createdAt), events, planner);
     await importLiveRide(call, livePings(host, createdAt));
     console.log(await resultsTable(call, filter));
   } catch (fault) {
@@ -88,6 +94,7 @@ async function importHistory(
   demo: DemoPartner,
   pings: ReturnType<typeof historyPings>,
   events: readonly ReceivedEvent[],
+  planner: PlannerHost,
 ): Promise<void> {
   console.log(
     `Demo: the partner ${demo.partner_id} sends ${pings.length} pings for the history of its user ${DAY_USER} …`,
@@ -113,6 +120,12 @@ async function importHistory(
   });
   const { imported, failed } = finished.files;
   console.log(`${imported} files imported, ${failed} failed.`);
+  console.log(
+    await poll("No plan was requested", async () => {
+      const [request] = planner.received;
+      return request === undefined ? null : planLine(request);
+    }),
+  );
   const event = await poll("No event arrived", async () =>
     events.find(({ body }) => body.includes('"bulk_fit_import.completed"')),
   );

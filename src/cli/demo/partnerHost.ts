@@ -1,4 +1,4 @@
-import { createServer } from "node:http";
+import { createServer, type Server } from "node:http";
 import { z } from "zod";
 import { signedHeaders } from "../../deliveries/sign.ts";
 
@@ -46,15 +46,7 @@ export async function startPartnerHost(): Promise<PartnerHost> {
     if (bytes === undefined) response.writeHead(404).end();
     else response.writeHead(200, { "content-length": bytes.length }).end(bytes);
   });
-  server.unref();
-  const url = await new Promise<string>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      if (address === null || typeof address === "string") reject(new Error("no port"));
-      else resolve(`http://127.0.0.1:${address.port}`);
-    });
-  });
+  const url = await listen(server);
   const pathOf = (name: string) => `/files/${name}`;
   return {
     eventUrl: url + EVENT_PATH,
@@ -70,6 +62,19 @@ export async function startPartnerHost(): Promise<PartnerHost> {
   };
 }
 
+/** Listens on a loopback port and returns the server's address. The server does not keep the process running. */
+export async function listen(server: Server): Promise<string> {
+  server.unref();
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("no port"));
+      else resolve(`http://127.0.0.1:${address.port}`);
+    });
+  });
+}
+
 const challengeSchema = z.object({ data: z.object({ challenge: z.string() }) });
 
 /** Returns the response body for an event, with the challenge of a test event. */
@@ -78,8 +83,8 @@ function responseTo(body: string): string {
   return JSON.stringify(event.success ? { challenge: event.data.data.challenge } : {});
 }
 
-/** Verifies an event by Standard Webhooks: a signature matches, and the timestamp is recent. */
-function isSigned(headers: NodeJS.Dict<string | string[]>, body: string, secret: string): boolean {
+/** Verifies a request by Standard Webhooks: a signature matches, and the timestamp is recent. */
+export function isSigned(headers: NodeJS.Dict<string | string[]>, body: string, secret: string): boolean {
   const id = String(headers["webhook-id"]);
   const timestamp = Number(headers["webhook-timestamp"]);
   const signatures = String(headers["webhook-signature"]).split(" ");
