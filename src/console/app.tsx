@@ -22,6 +22,8 @@ import { FileView } from "./views/file.tsx";
 import { FilesView } from "./views/files.tsx";
 import { ImportsView, ImportView } from "./views/imports.tsx";
 import { OverviewView } from "./views/overview.tsx";
+import { EndpointView } from "./views/endpoint.tsx";
+import { SettingsView } from "./views/settings.tsx";
 import { SignIn } from "./views/signIn.tsx";
 import { TryItView } from "./views/tryIt.tsx";
 import { UserView } from "./views/user.tsx";
@@ -50,6 +52,8 @@ function View({ api, place }: { api: Api; place: Place }) {
       ) : (
         <UserView api={api} place={place} id={id} />
       );
+    case "settings":
+      return id === undefined ? <SettingsView api={api} /> : <EndpointView api={api} id={id} />;
     case "try":
       return <TryItView api={api} />;
     case "check":

@@ -6,6 +6,7 @@ export const SECTIONS = [
   ["activities", "Activities"],
   ["users", "Users"],
   ["events", "Events"],
+  ["settings", "Settings"],
   ["try", "Try it"],
   ["check", "Check my integration"],
 ] as const;

@@ -1,0 +1,154 @@
+import { useState } from "preact/hooks";
+import type { PartnerWithUsage } from "../../partners/settings.ts";
+import type { Api, Problem } from "../api.ts";
+import { localTime } from "../format.ts";
+import { Confirmed } from "./confirmed.tsx";
+import { json } from "./endpoints.tsx";
+import { Id } from "./id.tsx";
+import { Table } from "./list.tsx";
+import { ProblemBox } from "./page.tsx";
+import { Revealed } from "./revealed.tsx";
+import { Select } from "./select.tsx";
+import { When } from "./when.tsx";
+
+type Key = PartnerWithUsage["keys"][number];
+
+/** The partner's keys. `isLocked`: the operator has reserved changes for itself. */
+export function Keys({
+  api,
+  keys,
+  isLocked,
+  onDone,
+}: {
+  api: Api;
+  keys: readonly Key[];
+  isLocked: boolean;
+  onDone: () => Promise<void>;
+}) {
+  const [said, setSaid] = useState("");
+  return (
+    <section>
+      <h2>Keys</h2>
+      <Table label="Keys" head={["Label", "Key id", "Scope", "Created", "Valid until", ...(isLocked ? [] : [""])]}>
+        {keys.map((key) => (
+          <tr key={key.key_id}>
+            <td>{key.label ?? <span class="soft">no label</span>}</td>
+            <td>
+              <Id id={key.key_id} what="key id" />
+            </td>
+            <td>{key.scope}</td>
+            <td>
+              <When at={key.created_at} isStill />
+            </td>
+            <td>{key.expires_at === null ? "no end" : localTime(key.expires_at)}</td>
+            {!isLocked && (
+              <td class="bare">
+                <Confirmed
+                  button="Delete…"
+                  question="Delete this key?"
+                  confirm="Delete the key"
+                  keep="Keep it"
+                  send={async () => {
+                    const path = `/api/keys/${encodeURIComponent(key.key_id)}/`;
+                    const result = await api.delete<{ in_force_at: string }>(path);
+                    if (result.ok)
+                      setSaid(
+                        `Deleted ${key.label ?? key.key_id}. It is rejected from ${localTime(result.value.in_force_at)} at the latest.`,
+                      );
+                    return result;
+                  }}
+                  onDone={onDone}
+                />
+              </td>
+            )}
+          </tr>
+        ))}
+      </Table>
+      <p role="status">{said}</p>
+      {!isLocked && <AddKey api={api} onDone={onDone} />}
+    </section>
+  );
+}
+
+/** A form for a new key, which reveals it once. */
+function AddKey({ api, onDone }: { api: Api; onDone: () => Promise<void> }) {
+  const [isOpen, setOpen] = useState(false);
+  const [label, setLabel] = useState("");
+  const [scope, setScope] = useState("full");
+  const [end, setEnd] = useState("");
+  const [isBusy, setBusy] = useState(false);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const [made, setMade] = useState<{ auth_key: string; in_force_at: string } | null>(null);
+  const add = async () => {
+    setBusy(true);
+    const body = json({
+      label: label.trim() === "" ? null : label.trim(),
+      scope,
+      expires_at: end === "" ? null : new Date(`${end}T00:00:00`).toISOString(),
+    });
+    const result = await api.post<{ auth_key: string; in_force_at: string }>("/api/keys/", body);
+    setProblem(result.ok ? null : result.problem);
+    if (result.ok) {
+      setMade(result.value);
+      setOpen(false);
+      setLabel("");
+    }
+    await onDone();
+    setBusy(false);
+  };
+  return (
+    <>
+      {made !== null && (
+        <>
+          <Revealed secret={made.auth_key} what="key" onStored={() => setMade(null)} />
+          <p class="soft">It is accepted from {localTime(made.in_force_at)} at the latest.</p>
+        </>
+      )}
+      {!isOpen ? (
+        <button type="button" onClick={() => setOpen(true)}>
+          Create a key…
+        </button>
+      ) : (
+        <form
+          class="add"
+          onSubmit={(event) => {
+            event.preventDefault();
+            void add();
+          }}
+        >
+          <label class="field">
+            Label
+            <input
+              value={label}
+              autocomplete="off"
+              placeholder="Where the key is used"
+              onInput={(event) => setLabel(event.currentTarget.value)}
+            />
+          </label>
+          <Select
+            label="Scope"
+            value={scope}
+            options={[
+              ["full", "full: reads and writes"],
+              ["read", "read: only reads"],
+            ]}
+            onValue={setScope}
+          />
+          <label class="field">
+            End (optional)
+            <input type="date" value={end} onChange={(event) => setEnd(event.currentTarget.value)} />
+          </label>
+          <div class="action">
+            <button type="submit" class="primary" disabled={isBusy}>
+              Create the key
+            </button>
+            <button type="button" disabled={isBusy} onClick={() => setOpen(false)}>
+              Cancel
+            </button>
+          </div>
+          <ProblemBox problem={problem} />
+        </form>
+      )}
+    </>
+  );
+}
