@@ -24,13 +24,8 @@ import type { Overview } from "../overview/overview.ts";
 import { DEFAULT_LIMITS, DEFAULT_QUOTAS } from "../partners/partner.ts";
 import type { PartnerWithUsage } from "../partners/settings.ts";
 import type { Ping } from "../pings/ping.ts";
+import { SMALL_RIDE, SMALL_RIDE_START } from "./smallRide.ts";
 import type { User, UserWithSources } from "../users/user.ts";
-
-/** A minimal FIT file of a ride in base64: two records and a session. */
-export const SMALL_RIDE =
-  "DiBkCGEAAAAuRklUfspAAAAAAAIAAQABAoQABAEAQQAAFAAD/QSGAwECBQSGAQDKmjt4AAAAAAEI0Zo7jNASEwBAAAASAAb9BIYCBIYFAQAHBIYIBIYJBIYACNGaOwDKmjsCQHcbAEB3GwDQEhMArY8=";
-/** Start of that ride, as a ping sends it. */
-export const SMALL_RIDE_START = "1631065600";
 
 /** Common prefix of the ids of one user's files and imports from one source. */
 const ID_PREFIX = "3k9x2v7q7f8m2c4tq0w9";

@@ -63,9 +63,10 @@ import { MIN_BYTES_PER_SECOND, PAUSE_MS, TRANSFER_MS } from "../http/pace.ts";
 import { PROBLEMS, type ProblemCode } from "../http/problem.ts";
 import { USER_AGENT_NAME } from "../outbound/userAgent.ts";
 import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
-import { MORE_DETAILS, SMALL_RIDE, SMALL_RIDE_START } from "./examples.ts";
+import { MORE_DETAILS } from "./examples.ts";
 import { escape, prose, table } from "./html.ts";
 import type { ShownRequest } from "./requests.ts";
+import { SMALL_RIDE, SMALL_RIDE_START } from "./smallRide.ts";
 import { OWN_RIDE, SETTINGS, VERIFY } from "./snippets.ts";
 
 /** A live ride, small enough to be sent in base64. */

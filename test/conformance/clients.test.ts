@@ -5,7 +5,7 @@ import path from "node:path";
 import process from "node:process";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SMALL_RIDE, SMALL_RIDE_START } from "../../src/docs/examples.ts";
+import { SMALL_RIDE, SMALL_RIDE_START } from "../../src/docs/smallRide.ts";
 import { startFileHost, type FileHost } from "../support/fileHost.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { ServiceProcess } from "../support/serviceProcess.ts";

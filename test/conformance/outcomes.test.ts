@@ -1,7 +1,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { OUTCOMES_GATHERED_FOR_MS } from "../../src/contract/limits.ts";
-import { SMALL_RIDE, SMALL_RIDE_START } from "../../src/docs/examples.ts";
+import { SMALL_RIDE, SMALL_RIDE_START } from "../../src/docs/smallRide.ts";
 import { outcomesEventSchema, type OutcomesEvent } from "../../src/outcomes/event.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
 import { eventually } from "../support/eventually.ts";

@@ -249,7 +249,7 @@ describe.skipIf(chromium === null)("The console", () => {
     await opened.close();
   });
 
-  test("shows a partner without an event_url that events are not sent, not that deliveries fail", async () => {
+  test("shows a partner without an endpoint that events are not sent, not that deliveries fail", async () => {
     const account = await service.createPartner("quiet", "--local");
     const quiet = partnerClient(service.url, account);
     const { files } = await quiet.ping({
@@ -268,7 +268,7 @@ describe.skipIf(chromium === null)("The console", () => {
     const { page } = opened;
     await signIn(page, account.partner_id, account.auth_key);
     const figure = page.locator(".figures a[href^='#/events']");
-    await figure.getByText("no event_url is configured").waitFor();
+    await figure.getByText("no endpoint receives them").waitFor();
     expect(await figure.textContent()).toMatch(/^Events not sent1/);
     expect(await figure.getAttribute("class")).toBe("");
     await opened.close();

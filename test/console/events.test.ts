@@ -137,6 +137,78 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     await expect.poll(async () => page.getByRole("link", { name: other.url }).count()).toBe(0);
   });
 
+  test("creates a key that is shown once and works, and deletes it", async () => {
+    const { page } = opened;
+    await visit(page, "settings", "Settings");
+    await page.getByRole("button", { name: "Create a key…" }).click();
+    await page.getByLabel("Label").fill("warehouse");
+    await page.getByLabel("Scope").selectOption("read");
+    await page.getByRole("button", { name: "Create the key" }).click();
+    const key = (await page.locator(".revealed code").textContent()) ?? "";
+    await page.getByRole("button", { name: "I stored it" }).click();
+    expect(await page.locator("main").textContent()).not.toContain(key);
+    const reader = partnerClient(service.url, { ...credentials, auth_key: key });
+    expect((await reader.send("GET", "/api/partner/")).status).toBe(200);
+    const row = page.getByRole("region", { name: "Keys" }).locator("tr", { hasText: "warehouse" });
+    await row.getByText("read", { exact: true }).waitFor();
+    expect(await opened.violations()).toEqual([]);
+    await row.getByRole("button", { name: "Delete…" }).click();
+    await row.getByRole("button", { name: "Delete the key" }).click();
+    await page.getByText(/^Deleted warehouse/).waitFor();
+    await row.waitFor({ state: "detached" });
+  });
+
+  test("changes the order of sources, and says from when it is in force", async () => {
+    const { page } = opened;
+    await page.getByLabel(/^Sources in the order/).fill("watch\nphone\n");
+    await page.getByRole("button", { name: "Save", exact: true }).click();
+    await page.getByText(/^Saved\. In force from/).waitFor();
+    const settings: unknown = await (await partner.send("GET", "/api/partner/")).json();
+    expect(settings).toMatchObject({ source_order: ["watch", "phone"], callback_hosts: [] });
+  });
+
+  test("names on the overview what needs the partner, and opens the files of a day", async () => {
+    const { page } = opened;
+    await partner.ping({
+      summary_id: "gone",
+      callback_url: host.serve(new Uint8Array(), { status: 404 }),
+      priority: 1,
+      user_id: "rider-9",
+      start_time_in_seconds: String(START),
+    });
+    await expect
+      .poll(async () => (await partner.listFiles("status=failed")).length, { timeout: 30_000 })
+      .toBe(1);
+    await visit(page, "overview", "Overview");
+    await page.getByRole("heading", { name: "1 thing needs you" }).waitFor();
+    await page.locator(".needs").getByRole("link", { name: "1 file failed." }).waitFor();
+    await page.locator(".figure").getByText("2 of 2").waitFor();
+    expect(await opened.violations()).toEqual([]);
+    const today = new Date().toISOString().slice(0, 10);
+    await page.locator(".days a").last().click();
+    await page.getByRole("heading", { level: 1, name: "Files" }).waitFor();
+    expect(page.url()).toContain(`from=${today}&to=${today}`);
+    await expect
+      .poll(async () => page.locator("tbody a.name").allTextContents())
+      .toEqual(expect.arrayContaining(["gone", "rider-1"]));
+  });
+
+  test("gives a newcomer a command whose first ping is accepted, and marks the step as done", async () => {
+    const account = await service.createPartner("newcomer", "--local");
+    const newcomer = await openConsole(chromium ?? "", service.url);
+    await newcomer.page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    await signIn(newcomer.page, account.partner_id, account.auth_key);
+    await newcomer.page.getByRole("button", { name: "Copy command" }).click();
+    const command = await newcomer.page.evaluate(async () => navigator.clipboard.readText());
+    expect(command).not.toContain(account.auth_key);
+    expect(await newcomer.violations()).toEqual([]);
+    await promisify(execFile)("sh", ["-c", command], {
+      env: { ...process.env, PARTNER_KEY: account.auth_key },
+    });
+    await newcomer.page.getByText("A file has been received.").waitFor();
+    await newcomer.close();
+  });
+
   test("disables the test event of a partner without an endpoint, and says why", async () => {
     const quiet = await service.createPartner("quiet", "--local");
     const page = await openConsole(chromium ?? "", service.url);

@@ -29,7 +29,10 @@ export function Keys({
   return (
     <section>
       <h2>Keys</h2>
-      <Table label="Keys" head={["Label", "Key id", "Scope", "Created", "Valid until", ...(isLocked ? [] : [""])]}>
+      <Table
+        label="Keys"
+        head={["Label", "Key id", "Scope", "Created", "Valid until", ...(isLocked ? [] : [""])]}
+      >
         {keys.map((key) => (
           <tr key={key.key_id}>
             <td>{key.label ?? <span class="soft">no label</span>}</td>

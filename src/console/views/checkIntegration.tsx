@@ -4,6 +4,7 @@ import { summaryOf, type Report, type StepResult } from "../../verify/report.ts"
 import { verify } from "../../verify/verify.ts";
 import type { Api } from "../api.ts";
 import { number } from "../format.ts";
+import { notePassed } from "../parts/checked.ts";
 import { download } from "../parts/download.ts";
 import { Heading, Status } from "../parts/page.tsx";
 
@@ -17,6 +18,7 @@ export function CheckView({ api }: { api: Api }) {
     setResults([]);
     const target = { base: location.origin, partnerId: api.partnerId, key: api.key };
     const finished = await verify(target, (step) => setResults((before) => [...before, step]));
+    if (finished.ok) notePassed(api.partnerId);
     setReport(finished);
     setRunning(false);
   };
@@ -30,8 +32,8 @@ export function CheckView({ api }: { api: Api }) {
       </Heading>
       <p class="soft">
         Runs a complete integration with a temporary user, <code>verify-…</code>, and deletes the user at the
-        end. If you have an event_url, your receiver gets one import event and two test events. To run the
-        same check in a terminal:{" "}
+        end. If you have an endpoint, your receiver gets one import event and two test events. To run the same
+        check in a terminal:{" "}
         <code>
           npm run verify -- --base {location.origin} --partner {api.partnerId}
         </code>
@@ -40,7 +42,7 @@ export function CheckView({ api }: { api: Api }) {
         {STEPS.map(({ id, title }) => {
           const result = results.find((step) => step.id === id);
           return (
-            <li key={id}>
+            <li key={id} id={`step-${id}`} tabIndex={-1}>
               <div>
                 <strong>{title}</strong>
                 <p class="soft">{result?.detail ?? (id === next ? "Running…" : "Not run yet.")}</p>
@@ -54,7 +56,12 @@ export function CheckView({ api }: { api: Api }) {
         })}
       </ol>
       <div role="status">
-        {report === null ? null : <p class={report.ok ? "note" : "problem"}>{summaryOf(report)}</p>}
+        {report === null ? null : (
+          <div class={report.ok ? "note" : "problem"}>
+            <p>{summaryOf(report)}</p>
+            <Failed steps={report.steps} />
+          </div>
+        )}
       </div>
       {report === null ? null : (
         <button
@@ -71,5 +78,26 @@ export function CheckView({ api }: { api: Api }) {
         </button>
       )}
     </>
+  );
+}
+
+/** Buttons that lead to the failed steps. */
+function Failed({ steps }: { steps: readonly StepResult[] }) {
+  const failed = steps.filter(({ status }) => status === "failed");
+  if (failed.length === 0) return null;
+  return (
+    <ul class="plainlist">
+      {failed.map(({ id, title }) => (
+        <li key={id}>
+          <button
+            type="button"
+            class="plain"
+            onClick={() => document.querySelector<HTMLElement>(`#step-${CSS.escape(id)}`)?.focus()}
+          >
+            {title}
+          </button>
+        </li>
+      ))}
+    </ul>
   );
 }

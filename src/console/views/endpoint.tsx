@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 import type { Endpoint, EventType } from "../../endpoints/endpoint.ts";
+import type { PartnerWithUsage } from "../../partners/settings.ts";
 import type { Api, Problem } from "../api.ts";
 import { localTime } from "../format.ts";
 import { useLoad } from "../load.ts";
@@ -13,6 +14,7 @@ import { Action, Facts, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { Revealed } from "../parts/revealed.tsx";
 import { When } from "../parts/when.tsx";
 import { addressOf, go } from "../router.ts";
+import { Locked } from "./settings.tsx";
 
 const EVERY_MS = 5_000;
 
@@ -24,6 +26,7 @@ function newChallenge(): string {
 export function EndpointView({ api, id }: { api: Api; id: string }) {
   const path = `/api/endpoints/${encodeURIComponent(id)}/`;
   const { value, problem, reload } = useLoad<Endpoint>(api, path, EVERY_MS);
+  const partner = useLoad<PartnerWithUsage>(api, "/api/partner/");
   const [challenge] = useState(newChallenge);
   if (value === null) {
     return (
@@ -34,11 +37,13 @@ export function EndpointView({ api, id }: { api: Api; id: string }) {
     );
   }
   const reason = reasonOf(value);
+  const isLocked = partner.value?.self_service_locked !== false;
   const test = `/api/events/test/?endpoint_id=${encodeURIComponent(id)}`;
   return (
     <>
       <Heading title={value.url} kind="Endpoint" />
-      <ProblemBox problem={problem} />
+      <ProblemBox problem={problem ?? partner.problem} />
+      {partner.value?.self_service_locked === true && <Locked />}
       <div class="lead">
         <EndpointMark endpoint={value} />
         <DayStrip days={value.days} />
@@ -63,11 +68,15 @@ export function EndpointView({ api, id }: { api: Api; id: string }) {
         >
           Send a test event
         </Action>
-        <Hold api={api} path={path} endpoint={value} onDone={reload} />
-        <Recover api={api} endpoint={value} onDone={reload} />
+        {!isLocked && (
+          <>
+            <Hold api={api} path={path} endpoint={value} onDone={reload} />
+            <Recover api={api} endpoint={value} onDone={reload} />
+          </>
+        )}
       </div>
-      <Settings api={api} path={path} endpoint={value} onDone={reload} />
-      <Secrets api={api} path={path} endpoint={value} onDone={reload} />
+      {!isLocked && <Settings api={api} path={path} endpoint={value} onDone={reload} />}
+      <Secrets api={api} path={path} endpoint={value} isLocked={isLocked} onDone={reload} />
       <Facts
         facts={[
           ["Created", <When key="created" at={value.created_at} />],
@@ -81,14 +90,16 @@ export function EndpointView({ api, id }: { api: Api; id: string }) {
           ["Endpoint id", <Id key="id" id={id} what="endpoint id" />],
         ]}
       />
-      <Confirmed
-        button="Delete…"
-        question="Delete this endpoint? Events that wait for it are not sent."
-        confirm="Delete the endpoint"
-        keep="Keep it"
-        send={async () => api.delete(path)}
-        onDone={(isDone) => (isDone ? go(["settings"]) : undefined)}
-      />
+      {!isLocked && (
+        <Confirmed
+          button="Delete…"
+          question="Delete this endpoint? Events that wait for it are not sent."
+          confirm="Delete the endpoint"
+          keep="Keep it"
+          send={async () => api.delete(path)}
+          onDone={(isDone) => (isDone ? go(["settings"]) : undefined)}
+        />
+      )}
     </>
   );
 }
@@ -179,7 +190,13 @@ function Settings({ api, path, endpoint, onDone }: Part) {
 }
 
 /** The secrets that sign the endpoint's events, and a button for a new one. */
-function Secrets({ api, path, endpoint: { webhook_secrets: secrets }, onDone }: Part) {
+function Secrets({
+  api,
+  path,
+  endpoint: { webhook_secrets: secrets },
+  isLocked,
+  onDone,
+}: Part & { isLocked: boolean }) {
   const [secret, setSecret] = useState<string | null>(null);
   return (
     <section>
@@ -202,18 +219,20 @@ function Secrets({ api, path, endpoint: { webhook_secrets: secrets }, onDone }: 
         Each event has one signature for each valid secret, so that your receiver can change from one to the
         next.
       </p>
-      <Confirmed
-        button="Rotate…"
-        question="Create a new secret? The present one stays valid for a day."
-        confirm="Create a new secret"
-        keep="Keep it"
-        send={async () => {
-          const result = await api.post<{ webhook_secret: string }>(`${path}rotate_secret/`, json({}));
-          if (result.ok) setSecret(result.value.webhook_secret);
-          return result;
-        }}
-        onDone={onDone}
-      />
+      {!isLocked && (
+        <Confirmed
+          button="Rotate…"
+          question="Create a new secret? The present one stays valid for a day."
+          confirm="Create a new secret"
+          keep="Keep it"
+          send={async () => {
+            const result = await api.post<{ webhook_secret: string }>(`${path}rotate_secret/`, json({}));
+            if (result.ok) setSecret(result.value.webhook_secret);
+            return result;
+          }}
+          onDone={onDone}
+        />
+      )}
     </section>
   );
 }

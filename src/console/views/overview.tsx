@@ -1,10 +1,15 @@
+import type { Endpoint } from "../../endpoints/endpoint.ts";
 import type { Import } from "../../imports/import.ts";
 import type { Overview } from "../../overview/overview.ts";
 import { FILE_ERRORS } from "../../docs/fileWords.ts";
-import type { PartnerSettings } from "../../partners/settings.ts";
+import type { PartnerWithUsage } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
-import { age, bytes, counted, number } from "../format.ts";
-import { useList, useLoad } from "../load.ts";
+import { age, bytes, counted, NONE, number } from "../format.ts";
+import { useList, useLoad, type LoadedList } from "../load.ts";
+import { Checklist } from "../parts/checklist.tsx";
+import { DayChart, filesOf } from "../parts/dayChart.tsx";
+import { lasting } from "../parts/lasting.ts";
+import { needsOf, type Need } from "../parts/needs.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { addressOf } from "../router.ts";
 import { Progress } from "../parts/progress.tsx";
@@ -12,18 +17,32 @@ import { Sentence } from "../parts/sentence.tsx";
 
 const EVERY_MS = 10_000;
 const RUNNING_EVERY_MS = 2_000;
-const STATUSES = ["imported", "queued", "held", "failed"] as const;
 
 export function OverviewView({ api }: { api: Api }) {
-  const { value, problem } = useLoad<Overview>(api, "/api/overview/", EVERY_MS);
-  const partner = useLoad<PartnerSettings>(api, "/api/partner/");
+  const overview = useLoad<Overview>(api, "/api/overview/", EVERY_MS);
+  const partner = useLoad<PartnerWithUsage>(api, "/api/partner/");
+  const endpoints = useLoad<{ data: Endpoint[] }>(api, "/api/endpoints/", EVERY_MS);
+  const running = useList<Import>(api, "/api/imports/?status=running&limit=10", RUNNING_EVERY_MS);
+  const { value, problem } = overview;
+  // All parts are shown at once, so that none moves another.
+  const isRead =
+    value !== null &&
+    (partner.value !== null || partner.problem !== null) &&
+    (endpoints.value !== null || endpoints.problem !== null) &&
+    (running.rows !== null || running.problem !== null);
+  const receivers = endpoints.value?.data ?? [];
   return (
     <>
       <Heading title="Overview">
         {value === null ? null : <span class="soft">Last {value.days.length} days, in UTC</span>}
       </Heading>
-      <ProblemBox problem={problem ?? partner.problem} />
-      {value === null ? (
+      <ProblemBox
+        problem={problem ?? partner.problem ?? endpoints.problem}
+        onRetry={async () => {
+          await Promise.all([overview.reload(), partner.reload(), endpoints.reload()]);
+        }}
+      />
+      {!isRead ? (
         problem === null && <Loading />
       ) : (
         <>
@@ -33,10 +52,16 @@ export function OverviewView({ api }: { api: Api }) {
               only.
             </p>
           )}
-          <Figures
-            overview={value}
-            hasEventUrl={partner.value === null || partner.value.event_url !== null}
+          <Needs
+            needs={needsOf({
+              overview: value,
+              partner: partner.value,
+              endpoints: receivers,
+              running: running.rows ?? [],
+            })}
           />
+          <Checklist api={api} overview={value} endpoints={receivers} />
+          <Figures overview={value} hasEndpoint={endpoints.value === null || receivers.length > 0} />
           {partner.value !== null && <Stored usage={value.usage} quotas={partner.value.quotas} />}
           <section>
             <h2>Files by day</h2>
@@ -45,7 +70,7 @@ export function OverviewView({ api }: { api: Api }) {
           <div class="columns">
             <section>
               <h2>Running imports</h2>
-              <Running api={api} running={value.imports.running} />
+              <Running list={running} running={value.imports.running} />
             </section>
             <section>
               <h2>Failures by code</h2>
@@ -58,16 +83,37 @@ export function OverviewView({ api }: { api: Api }) {
   );
 }
 
+/** What the partner has to look at. */
+function Needs({ needs }: { needs: readonly Need[] }) {
+  if (needs.length === 0) return <p class="needs status good">Nothing needs you</p>;
+  return (
+    <section class="needs">
+      <h2 class="status bad">
+        {needs.length === 1 ? "1 thing needs you" : `${needs.length} things need you`}
+      </h2>
+      <ul class="plainlist">
+        {needs.map(({ words, href }) => (
+          <li key={`${href} ${words}`}>
+            <a href={href}>{words}</a>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
 function noun(files: number): string {
   return files === 1 ? "file" : "files";
 }
 
-/** `hasEventUrl`: whether events are sent to the partner. */
-function Figures({ overview, hasEventUrl }: { overview: Overview; hasEventUrl: boolean }) {
+/** `hasEndpoint`: whether events are sent to the partner. */
+function Figures({ overview, hasEndpoint }: { overview: Overview; hasEndpoint: boolean }) {
   const days = overview.days.length;
   const oldest = overview.held.oldest_received_at;
   const { events, files } = overview;
   const undelivered = events.failed + events.retrying;
+  const attempted = events.delivered + undelivered;
+  const { files: rides, median_in_seconds: median } = overview.time_to_readable;
   const figures = [
     [
       "Imported",
@@ -99,14 +145,14 @@ function Figures({ overview, hasEventUrl }: { overview: Overview; hasEventUrl: b
       files.failed === 0 ? "" : "bad",
     ],
     [
-      hasEventUrl ? "Failing deliveries" : "Events not sent",
+      hasEndpoint ? "Failing deliveries" : "Events not sent",
       undelivered,
-      hasEventUrl
+      hasEndpoint
         ? `${number(events.retrying)} retrying, ${number(events.failed)} failed`
-        : "no event_url is configured; read events here",
+        : "no endpoint receives them; read events here",
       ["events"],
       { status: events.failed > 0 || events.retrying === 0 ? "failed" : "pending" },
-      hasEventUrl && undelivered > 0 ? "bad" : "",
+      hasEndpoint && undelivered > 0 ? "bad" : "",
     ],
   ] as const;
   return (
@@ -120,12 +166,34 @@ function Figures({ overview, hasEventUrl }: { overview: Overview; hasEventUrl: b
           </a>
         </li>
       ))}
+      <li>
+        <div class="figure">
+          <span class="soft">Ping to readable</span>
+          <strong>{median === null ? NONE : lasting(median * 1_000)}</strong>
+          <span class="soft">
+            {median === null ? "no live rides yet" : `median of ${counted(rides, "live ride")}`}
+          </span>
+        </div>
+      </li>
+      {hasEndpoint && (
+        <li>
+          <div class="figure">
+            <span class="soft">Events delivered</span>
+            <strong>
+              {attempted === 0 ? NONE : number(Math.floor((events.delivered / attempted) * 100), 0, "%")}
+            </strong>
+            <span class="soft">
+              {attempted === 0 ? "no events yet" : `${number(events.delivered)} of ${number(attempted)}`}
+            </span>
+          </div>
+        </li>
+      )}
     </ul>
   );
 }
 
 /** Stored files and bytes of the partner, with its quotas. */
-function Stored({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerSettings["quotas"] }) {
+function Stored({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerWithUsage["quotas"] }) {
   const files =
     quotas.files === null
       ? counted(usage.files, "file")
@@ -139,76 +207,17 @@ function Stored({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerSe
   );
 }
 
-const HEIGHT = 100;
-
-/** A column per day, stacked by status, and the same numbers as a table for screen readers. */
-function Days({ overview }: { overview: Overview }) {
-  const most = Math.max(
-    1,
-    ...overview.days.map((day) => STATUSES.reduce((sum, status) => sum + day[status], 0)),
-  );
-  if (overview.days.every((day) => STATUSES.every((status) => day[status] === 0))) {
-    return (
-      <Empty>
-        No files were received in the last {overview.days.length} days. Follow the{" "}
-        <a href="/docs/#first-ping">guide</a> to send a first ping in five minutes.
-      </Empty>
-    );
-  }
+function Days({ overview: { days } }: { overview: Overview }) {
+  if (days.some((day) => filesOf(day) > 0)) return <DayChart days={days} />;
   return (
-    <>
-      <ul class="legend" aria-hidden="true">
-        {STATUSES.map((status) => (
-          <li key={status}>
-            <span class={`swatch ${status}`} />
-            {status}
-          </li>
-        ))}
-        <li class="soft">busiest day: {counted(most, "file")}</li>
-      </ul>
-      <ol class="days" aria-hidden="true">
-        {overview.days.map((day) => {
-          let top = HEIGHT;
-          return (
-            <li key={day.day}>
-              <svg viewBox={`0 0 10 ${HEIGHT}`} preserveAspectRatio="none">
-                <rect class="track" width={10} height={HEIGHT} />
-                {STATUSES.map((status) => {
-                  const height = (day[status] / most) * HEIGHT;
-                  top -= height;
-                  return (
-                    <rect key={status} class={status} y={top} width={10} height={height}>
-                      <title>{`${day.day}: ${day[status]} ${status}`}</title>
-                    </rect>
-                  );
-                })}
-              </svg>
-              {day.day.slice(8)}
-            </li>
-          );
-        })}
-      </ol>
-      <div class="unseen">
-        <table>
-          <caption>Files by day and status</caption>
-          <tbody>
-            {overview.days.map((day) => (
-              <tr key={day.day}>
-                <th scope="row">{day.day}</th>
-                {STATUSES.map((status) => (
-                  <td key={status}>{`${day[status]} ${status}`}</td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
-    </>
+    <Empty>
+      No files were received in the last {days.length} days. Follow the <a href="/docs/#first-ping">guide</a>{" "}
+      to send a first ping in five minutes.
+    </Empty>
   );
 }
 
-function Running({ api, running }: { api: Api; running: number }) {
-  const list = useList<Import>(api, "/api/imports/?status=running&limit=10", RUNNING_EVERY_MS);
+function Running({ list, running }: { list: LoadedList<Import>; running: number }) {
   if (list.problem !== null) return <ProblemBox problem={list.problem} />;
   if (list.rows === null) return <Loading />;
   if (list.rows.length === 0 && list.loadMore === null) return <Empty>No imports are running.</Empty>;
@@ -244,7 +253,9 @@ function Failures({ overview }: { overview: Overview }) {
         <li key={code} class="failure">
           <strong>{number(files)}</strong>
           <span>
-            <code>{code}</code>
+            <a href={addressOf(["files"], { status: "failed" })}>
+              <code class="unbroken">{code}</code>
+            </a>
             <br />
             <span class="soft">
               <Sentence text={FILE_ERRORS[code]} />

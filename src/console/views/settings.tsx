@@ -2,15 +2,15 @@ import { useState } from "preact/hooks";
 import { IMPORT_COMPLETED, type Endpoint, type EventType } from "../../endpoints/endpoint.ts";
 import type { PartnerWithUsage } from "../../partners/settings.ts";
 import type { Api, Problem } from "../api.ts";
-import { bytes, localTime, number } from "../format.ts";
+import { bytes, number } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { EndpointRows, json } from "../parts/endpoints.tsx";
 import { EventTypes } from "../parts/eventTypes.tsx";
 import { Id } from "../parts/id.tsx";
-import { Table } from "../parts/list.tsx";
+import { Keys } from "../parts/keys.tsx";
 import { Empty, Facts, Heading, Loading, ProblemBox } from "../parts/page.tsx";
+import { PartnerSettingsForm } from "../parts/partnerSettings.tsx";
 import { Revealed } from "../parts/revealed.tsx";
-import { When } from "../parts/when.tsx";
 
 const EVERY_MS = 5_000;
 
@@ -20,6 +20,7 @@ export function SettingsView({ api }: { api: Api }) {
   return (
     <>
       <Heading title="Settings" />
+      {partner.value?.self_service_locked === true && <Locked />}
       <section>
         <h2>Endpoints</h2>
         <ProblemBox problem={endpoints.problem} onRetry={endpoints.reload} />
@@ -33,11 +34,24 @@ export function SettingsView({ api }: { api: Api }) {
             <EndpointRows api={api} endpoints={endpoints.value.data} onSent={endpoints.reload} />
           </>
         )}
-        <AddEndpoint api={api} onDone={endpoints.reload} />
+        {partner.value?.self_service_locked === false && <AddEndpoint api={api} onDone={endpoints.reload} />}
       </section>
       <ProblemBox problem={partner.problem} onRetry={partner.reload} />
-      {partner.value === null ? partner.problem === null && <Loading /> : <Own partner={partner.value} />}
+      {partner.value === null ? (
+        partner.problem === null && <Loading />
+      ) : (
+        <Own api={api} partner={partner.value} onDone={partner.reload} />
+      )}
     </>
+  );
+}
+
+/** Why nothing can be changed. */
+export function Locked() {
+  return (
+    <p class="note">
+      An operator has locked your keys, endpoints and settings. Ask us to make a change, or to end the lock.
+    </p>
   );
 }
 
@@ -107,41 +121,21 @@ function AddEndpoint({ api, onDone }: { api: Api; onDone: () => Promise<void> })
   );
 }
 
-/** What the operator has configured for the partner. */
-function Own({ partner }: { partner: PartnerWithUsage }) {
-  const { limits, quotas, usage, callback_hosts: hosts, source_order: order } = partner;
+/** Keys, limits and settings of the partner. After an operator's lock, the reason is in place of the buttons. */
+function Own({ api, partner, onDone }: { api: Api; partner: PartnerWithUsage; onDone: () => Promise<void> }) {
+  const { limits, quotas, usage, self_service_locked: isLocked } = partner;
   const most = (used: string, quota: string | null) =>
     quota === null ? `${used}, no quota` : `${used} of ${quota}`;
+  const aMinute = (limit: number | null) => (limit === null ? "no limit" : number(limit));
   return (
     <>
-      <section>
-        <h2>Keys</h2>
-        <Table label="Keys" head={["Key id", "Created", "Valid until"]}>
-          {partner.keys.map(({ key_id, created_at, expires_at }) => (
-            <tr key={key_id}>
-              <td>
-                <Id id={key_id} what="key id" />
-              </td>
-              <td>
-                <When at={created_at} isStill />
-              </td>
-              <td>{expires_at === null ? "no end" : localTime(expires_at)}</td>
-            </tr>
-          ))}
-        </Table>
-      </section>
+      <Keys api={api} keys={partner.keys} isLocked={isLocked} onDone={onDone} />
       <section>
         <h2>Limits and quotas</h2>
         <Facts
           facts={[
-            [
-              "Requests per minute",
-              limits.requests_per_minute === null ? "no limit" : number(limits.requests_per_minute),
-            ],
-            [
-              "Files per minute",
-              limits.files_per_minute === null ? "no limit" : number(limits.files_per_minute),
-            ],
+            ["Requests per minute", aMinute(limits.requests_per_minute)],
+            ["Files per minute", aMinute(limits.files_per_minute)],
             ["Files", most(number(usage.files), quotas.files === null ? null : number(quotas.files))],
             [
               "Stored bytes",
@@ -150,23 +144,29 @@ function Own({ partner }: { partner: PartnerWithUsage }) {
                 quotas.stored_bytes === null ? null : bytes(quotas.stored_bytes),
               ),
             ],
+            ["Partner id", <Id key="id" id={partner.partner_id} what="partner id" />],
           ]}
         />
       </section>
       <section>
         <h2>Files</h2>
-        <Facts
-          facts={[
-            ["Hosts of file URLs", <Names key="hosts" names={hosts} none="all public hosts" />],
-            ["Order of sources", <Names key="order" names={order} none="as received" />],
-            [
-              "Held files",
-              partner.prefetch_held ? "downloaded before the task" : "downloaded after the task",
-            ],
-            ["Partner id", <Id key="id" id={partner.partner_id} what="partner id" />],
-          ]}
-        />
-        <p class="soft">Your operator changes these settings and your keys.</p>
+        {isLocked ? (
+          <Facts
+            facts={[
+              [
+                "Hosts of file URLs",
+                <Names key="hosts" names={partner.callback_hosts} none="all public hosts" />,
+              ],
+              ["Order of sources", <Names key="order" names={partner.source_order} none="no order" />],
+              [
+                "Held files",
+                partner.prefetch_held ? "downloaded before the task" : "downloaded after the task",
+              ],
+            ]}
+          />
+        ) : (
+          <PartnerSettingsForm api={api} partner={partner} onDone={onDone} />
+        )}
       </section>
     </>
   );

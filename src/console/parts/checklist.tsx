@@ -1,0 +1,107 @@
+import type { ComponentChildren } from "preact";
+import { SMALL_RIDE, SMALL_RIDE_START } from "../../docs/smallRide.ts";
+import type { Endpoint } from "../../endpoints/endpoint.ts";
+import type { Overview } from "../../overview/overview.ts";
+import type { Api } from "../api.ts";
+import { addressOf } from "../router.ts";
+import { hasPassed } from "./checked.ts";
+import { CopyButton } from "./copy.tsx";
+
+/** A partner with this many files is not new. */
+const FILES_OF_A_NEWCOMER = 20;
+
+/** Returns a command that pings a small file. The key is read from `PARTNER_KEY`, so that it is in no history of a shell. */
+export function firstPing(origin: string, partnerId: string): string {
+  const ping = {
+    file_type: "FIT",
+    activity_name: "Morning ride",
+    priority: 1,
+    user_id: "rider-1",
+    source: "head-unit",
+    overwrite_mode: false,
+    start_time_in_seconds: SMALL_RIDE_START,
+    callback_url: SMALL_RIDE,
+    summary_id: "first-ride",
+  };
+  return `# Set PARTNER_KEY to your key first. callback_url is a small FIT file in base64, or the URL of one.
+curl -sS "${origin}/api/fit_partner_ping/" \\
+  -H "Authorization: Bearer $PARTNER_KEY" \\
+  -H "Partner-Id: ${partnerId}" \\
+  -H "Content-Type: application/json" \\
+  -d '${JSON.stringify({ activity_files: [ping] })}'
+`;
+}
+
+/** The first steps of a newcomer, with those that are done. Nothing for a partner that is not new. */
+export function Checklist({
+  api,
+  overview,
+  endpoints,
+}: {
+  api: Api;
+  overview: Overview;
+  endpoints: readonly Endpoint[];
+}) {
+  const files = Math.max(
+    overview.usage.files,
+    Object.values(overview.files).reduce((sum, count) => sum + count, 0),
+  );
+  const steps = [files > 0, overview.events.delivered > 0, hasPassed(api.partnerId)] as const;
+  if (files >= FILES_OF_A_NEWCOMER || steps.every(Boolean)) return null;
+  return (
+    <section>
+      <h2>First steps</h2>
+      <ol class="checklist">
+        <Step isDone name="Your key works">
+          You are signed in with it.
+        </Step>
+        <Step isDone={steps[0]} name="Send a first ping">
+          {steps[0] ? (
+            "A file has been received."
+          ) : (
+            <>
+              <pre tabIndex={0} aria-label="Command of a first ping">
+                {firstPing(location.origin, api.partnerId)}
+              </pre>
+              <CopyButton text={firstPing(location.origin, api.partnerId)} what="command" isNamed />
+            </>
+          )}
+        </Step>
+        <Step isDone={steps[1]} name="Receive an event">
+          {steps[1] ? (
+            "Your receiver has accepted an event."
+          ) : endpoints.length === 0 ? (
+            <>
+              Add an endpoint in the <a href={addressOf(["settings"])}>settings</a>.
+            </>
+          ) : (
+            <>
+              Send a test event from the list of <a href={addressOf(["events"])}>events</a>.
+            </>
+          )}
+        </Step>
+        <Step isDone={steps[2]} name="Pass the check">
+          {steps[2] ? (
+            "No step failed."
+          ) : (
+            <>
+              Run <a href={addressOf(["check"])}>Check my integration</a>.
+            </>
+          )}
+        </Step>
+      </ol>
+    </section>
+  );
+}
+
+function Step({ isDone, name, children }: { isDone: boolean; name: string; children: ComponentChildren }) {
+  return (
+    <li>
+      <span class={`status ${isDone ? "good" : "wait"}`}>
+        {name}
+        <span class="unseen">{isDone ? " (done)" : " (not done)"}</span>
+      </span>
+      <div class="soft">{children}</div>
+    </li>
+  );
+}
