@@ -46,12 +46,12 @@ export function DayChart({ days }: { days: readonly Day[] }) {
             <li key={tick}>{number(tick)}</li>
           ))}
         </ol>
-        <ol class="days">
+        <ol class="daybars">
           {days.map((day) => (
             <li key={day.day}>
               <a href={addressOf(["files"], { from: day.day, to: day.day })} title={wordsOf(day)}>
                 <span class="plot" aria-hidden="true">
-                  <span class="bar" style={{ "--share": String(filesOf(day) / top) }}>
+                  <span class="stack" style={{ "--share": String(filesOf(day) / top) }}>
                     {STATUSES.filter((status) => day[status] > 0).map((status) => (
                       <i key={status} class={`swatch ${status}`} style={{ flexGrow: day[status] }} />
                     ))}

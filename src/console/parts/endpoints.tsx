@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import type { Endpoint } from "../../endpoints/endpoint.ts";
+import { DEFAULT_ENDPOINT, type Endpoint } from "../../endpoints/endpoint.ts";
 import type { Api, Problem } from "../api.ts";
 import { counted, localTime, number } from "../format.ts";
 import { addressOf } from "../router.ts";
@@ -27,7 +27,7 @@ export function reasonOf({ state, reason, on_hold, failing_since, disabled_at }:
 }
 
 /** Attempts of the last 14 days as columns. A day without attempts is a line. */
-export function DayStrip({ days }: { days: Endpoint["days"] }) {
+export function DayStrip({ endpoint: { days, endpoint_id } }: { endpoint: Endpoint }) {
   const today = Math.floor(Date.now() / DAY_MS);
   const columns = Array.from({ length: DAYS }, (_, index) => {
     const day = new Date((today - DAYS + 1 + index) * DAY_MS).toISOString().slice(0, 10);
@@ -38,7 +38,10 @@ export function DayStrip({ days }: { days: Endpoint["days"] }) {
   const [delivered, failed] = [sum("delivered"), sum("failed")];
   const words =
     delivered + failed === 0
-      ? `No attempts in ${DAYS} days`
+      ? // Attempts of an event_url are counted from its first change as an endpoint on.
+        endpoint_id === DEFAULT_ENDPOINT
+        ? "No attempts counted"
+        : `No attempts in ${DAYS} days`
       : `${number(delivered)} of ${counted(delivered + failed, "attempt")} succeeded in ${DAYS} days`;
   return (
     <div class="strip">
@@ -88,7 +91,7 @@ export function EndpointRows({
             <EndpointMark endpoint={endpoint} />
             {reasonOf(endpoint) !== null && <p class="soft">{reasonOf(endpoint)}</p>}
           </div>
-          <DayStrip days={endpoint.days} />
+          <DayStrip endpoint={endpoint} />
           <div class="does">
             <Action
               api={api}

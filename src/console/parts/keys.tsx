@@ -31,7 +31,7 @@ export function Keys({
       <h2>Keys</h2>
       <Table
         label="Keys"
-        head={["Label", "Key id", "Scope", "Created", "Valid until", ...(isLocked ? [] : [""])]}
+        head={["Label", "Key id", "Scope", "Created", "Valid until", ...(isLocked ? [] : ["Delete"])]}
       >
         {keys.map((key) => (
           <tr key={key.key_id}>

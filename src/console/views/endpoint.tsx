@@ -28,7 +28,8 @@ export function EndpointView({ api, id }: { api: Api; id: string }) {
   const { value, problem, reload } = useLoad<Endpoint>(api, path, EVERY_MS);
   const partner = useLoad<PartnerWithUsage>(api, "/api/partner/");
   const [challenge] = useState(newChallenge);
-  if (value === null) {
+  // All parts are shown at once, so that none moves another.
+  if (value === null || (partner.value === null && partner.problem === null)) {
     return (
       <>
         <Heading title="Endpoint" />
@@ -46,7 +47,7 @@ export function EndpointView({ api, id }: { api: Api; id: string }) {
       {partner.value?.self_service_locked === true && <Locked />}
       <div class="lead">
         <EndpointMark endpoint={value} />
-        <DayStrip days={value.days} />
+        <DayStrip endpoint={value} />
       </div>
       {reason !== null && <p class="note">{reason}</p>}
       <div class="does">

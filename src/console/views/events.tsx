@@ -164,7 +164,8 @@ export function EventView({ api, id }: { api: Api; id: string }) {
     (found) => found.status === "pending",
   );
   const endpoints = useLoad<{ data: Endpoint[] }>(api, "/api/endpoints/");
-  if (value === null) {
+  // All parts are shown at once, so that none moves another.
+  if (value === null || (endpoints.value === null && endpoints.problem === null)) {
     return (
       <>
         <Heading title="Event" />

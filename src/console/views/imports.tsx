@@ -115,7 +115,9 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
   useEffect(() => {
     if (hasEnded) void reload();
   }, [hasEnded]);
-  if (value === null) {
+  // All parts are shown at once, so that none moves another.
+  const isRead = [queued, failed, skipped].every((list) => list.rows !== null || list.problem !== null);
+  if (value === null || !isRead) {
     return (
       <>
         <Heading title="Import" />

@@ -17,6 +17,18 @@ const EVERY_MS = 5_000;
 export function SettingsView({ api }: { api: Api }) {
   const partner = useLoad<PartnerWithUsage>(api, "/api/partner/");
   const endpoints = useLoad<{ data: Endpoint[] }>(api, "/api/endpoints/", EVERY_MS);
+  // All parts are shown at once, so that none moves another.
+  const isRead =
+    (partner.value !== null || partner.problem !== null) &&
+    (endpoints.value !== null || endpoints.problem !== null);
+  if (!isRead) {
+    return (
+      <>
+        <Heading title="Settings" />
+        <Loading />
+      </>
+    );
+  }
   return (
     <>
       <Heading title="Settings" />
