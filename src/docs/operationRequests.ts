@@ -1,5 +1,5 @@
 import type { OperationObject } from "openapi3-ts/oas31";
-import { SMALL_RIDE } from "./examples.ts";
+import { SMALL_RIDE } from "./smallRide.ts";
 import type { ShownRequest } from "./requests.ts";
 
 /** Values of the parameters in paths. Names with `$` are variables that the reader has set. */

@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { SMALL_RIDE } from "../../src/docs/examples.ts";
+import { SMALL_RIDE } from "../../src/docs/smallRide.ts";
 import { eventually } from "../support/eventually.ts";
 import { ServiceProcess } from "../support/serviceProcess.ts";
 import { ListingRunner, RUNNABLE } from "./listingRunner.ts";

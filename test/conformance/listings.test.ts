@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { SMALL_RIDE } from "../../src/docs/examples.ts";
+import { SMALL_RIDE } from "../../src/docs/smallRide.ts";
 import type { Language } from "../../src/docs/requests.ts";
 import { eventually } from "../support/eventually.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
