@@ -1,39 +1,21 @@
 import { z } from "@hono/zod-openapi";
 import { webhookSecretSchema } from "../partners/settings.ts";
+import { EVENT_TYPES, type OUTCOME_TYPES } from "./eventTypes.ts";
 
-/** Type of the event of a completed import. Endpoints receive it unless they choose their types. */
-export const IMPORT_COMPLETED = "bulk_fit_import.completed";
-
-/** Type of the event of a cancelled import. */
-export const IMPORT_CANCELLED = "import.cancelled";
-
-/** Type of the receipt of an erasure. */
-export const USER_ERASED = "user.erased";
-
-/** Types of events that an endpoint can receive. */
-export const EVENT_TYPES = [
-  IMPORT_COMPLETED,
+export {
+  DEFAULT_ENDPOINT,
+  EVENT_TYPES,
   IMPORT_CANCELLED,
-  "file.imported",
-  "file.failed",
-  "activity.updated",
-  "activity.deleted",
+  IMPORT_COMPLETED,
+  OUTCOME_TYPES,
   USER_ERASED,
-] as const;
+} from "./eventTypes.ts";
+
 export type EventType = (typeof EVENT_TYPES)[number];
 export const eventTypeSchema = z.enum(EVENT_TYPES).openapi("EventType");
 
-/** Types of outcomes, which events list in batches. */
-export const OUTCOME_TYPES = [
-  "file.imported",
-  "file.failed",
-  "activity.updated",
-  "activity.deleted",
-] as const satisfies readonly EventType[];
 export type OutcomeType = (typeof OUTCOME_TYPES)[number];
 
-/** Id of the endpoint that a partner's `event_url` is. */
-export const DEFAULT_ENDPOINT = "ep_default";
 /** Receiver of an event that no endpoint wants. It is never sent, but partners can read it. */
 export const NO_ENDPOINT = "ep_none";
 /** Prefix of the ids of other endpoints. */

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import { DEFAULT_ENDPOINT, type Endpoint } from "../../endpoints/endpoint.ts";
+import type { Endpoint } from "../../endpoints/endpoint.ts";
+import { DEFAULT_ENDPOINT } from "../../endpoints/eventTypes.ts";
 import type { Api, Problem } from "../api.ts";
 import { counted, localTime, number } from "../format.ts";
 import { addressOf } from "../router.ts";

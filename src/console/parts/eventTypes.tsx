@@ -1,4 +1,5 @@
-import { EVENT_TYPES, OUTCOME_TYPES, type EventType } from "../../endpoints/endpoint.ts";
+import type { EventType } from "../../endpoints/endpoint.ts";
+import { EVENT_TYPES, OUTCOME_TYPES } from "../../endpoints/eventTypes.ts";
 
 const OUTCOMES: readonly EventType[] = OUTCOME_TYPES;
 

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
-import { IMPORT_COMPLETED, type Endpoint, type EventType } from "../../endpoints/endpoint.ts";
+import type { Endpoint, EventType } from "../../endpoints/endpoint.ts";
+import { IMPORT_COMPLETED } from "../../endpoints/eventTypes.ts";
 import type { PartnerWithUsage } from "../../partners/settings.ts";
 import type { Api, Problem } from "../api.ts";
 import { bytes, number } from "../format.ts";
