@@ -70,7 +70,7 @@ test("npm start plays the demo once: a history, a verified event, a live ride, a
       is_initial_import: true,
       files: { total: 24, imported: 22, skipped: 0, failed: 2 },
       event: { status: "delivered" },
-      training_plan: { status: "requested" },
+      training_plan: { status: "delivered" },
     },
   ]);
 
