@@ -116,6 +116,11 @@ test(
     expect(await answerOf("remove", "leaver")).toMatchObject({ status: "removing", users: 0 });
     const [namespace] = api.namespaces.values();
     const suspended_at = new Date(Date.now() - 121_000).toISOString();
+    second
+      .prepare(
+        "UPDATE partner_settings SET settings = json_set(settings, '$.suspended_at', ?) WHERE partner_id = 'leaver'",
+      )
+      .run(suspended_at);
     namespace?.values.set("partner:leaver", JSON.stringify({ ...stored("leaver"), suspended_at }));
     expect(await answerOf("remove", "leaver")).toEqual({ partner_id: "leaver", status: "removed" });
     expect([...(namespace?.values.keys() ?? [])]).toEqual([]);
@@ -133,7 +138,8 @@ test(
     await answerOf("backup", young);
     namespace?.values.clear();
     expect(await answerOf("restore", young)).toEqual({ restored: ["leaver"], present: [], removed: [] });
-    // A backup from years ago, when the partner was in the other database.
+    // A backup from years ago, when the partner was in the other database, and no database has its settings any more.
+    second.exec("DELETE FROM partner_settings WHERE partner_id = 'leaver'");
     const old = { ...stored("leaver"), created_at: "2020-01-01T00:00:00.000Z", database: "DB" };
     await writeFile(file, JSON.stringify({ partners: [old] }));
     namespace?.values.clear();
@@ -142,7 +148,7 @@ test(
     );
     const forced = await answerOf("restore", file, "--with-removed");
     expect(forced).toEqual({ restored: ["leaver"], present: [], removed: [] });
-    expect(stored("leaver")).toEqual({ ...old, database: "DB_2" });
+    expect(stored("leaver")).toEqual({ ...old, database: "DB_2", revision: 3 });
   },
   SLOW_MS,
 );
