@@ -24,6 +24,8 @@ const EVERY_MS = 5_000;
 const SHOWN = "5";
 /** Maximum number of activities of a month on the page. */
 const OF_MONTH = 200;
+/** Lines in place of the calendar and the first activities, so that the training below does not move down. */
+const MONTH_LINES = 24;
 /** A local day may begin this much before or after the day in UTC. */
 const OFFSET_SECONDS = 14 * 3_600;
 
@@ -61,7 +63,7 @@ export function UserView({ api, place, id }: { api: Api; place: Place; id: strin
       ))}
       <Sources user={value} />
       {newest.value === null ? (
-        <Skeleton lines={8} />
+        <Skeleton lines={MONTH_LINES} />
       ) : (
         <Activities api={api} id={id} month={month} day={place.query["day"] ?? ""} />
       )}
