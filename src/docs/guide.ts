@@ -740,7 +740,7 @@ ${request(post("/api/keys/", { label: "server 2027" }), "create-key")}
 <p><strong>Rotating a key.</strong> Create a key, wait until <code>in_force_at</code>, switch your programs to it, then delete the old key with the new one:</p>
 ${request({ method: "DELETE", path: "/api/keys/$KEY_ID/" }, "delete-key")}
 <ul>
-<li><strong>When a change is in force.</strong> Every location of our network stores your settings for a short time. From <code>in_force_at</code> on, at most ${inWords(SETTINGS_SPREAD_FOR_MS)} after the change, every request uses the change. Until then a new key may get 401, and a deleted key still works. A deleted key cannot change keys and settings from the moment of its deletion.
+<li><strong>When a change is in force.</strong> Every location of our network stores your settings for a short time. From <code>in_force_at</code> on, at most ${inWords(SETTINGS_SPREAD_FOR_MS)} after the change, every request uses the change. Until then a new key may get 401, and a deleted key still works. A deleted key cannot change keys, endpoints and settings from the moment of its deletion.
 <code>GET /api/partner/</code> shows a change at once.</li>
 <li><strong>Several changes at the same time</strong> are all kept. In the rare case of 409 <a href="#problem-changed_meanwhile"><code>changed_meanwhile</code></a> nothing was changed: send the request again.</li>
 <li><strong>A lost response.</strong> The key of a lost response cannot be shown again. Find it in <code>GET /api/partner/</code> by its label and its time, delete it, and create another one. An <code>Idempotency-Key</code> has no effect here, because responses with keys are never stored.</li>

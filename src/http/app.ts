@@ -23,6 +23,7 @@ import { limitPlanner } from "./plannerAccess.ts";
 import { isProgrammingError } from "./programmingError.ts";
 import { requirePermission } from "./permission.ts";
 import { limitRequests } from "./rateLimit.ts";
+import { requireNewestPermission } from "./selfService.ts";
 import { logRequests } from "./logRequests.ts";
 import { requireHttps, sendStrictTransportSecurity } from "./transport.ts";
 import {
@@ -122,6 +123,8 @@ app.use(
   limitPlanner,
   requirePermission,
 );
+
+app.use("/api/endpoints/*", requireNewestPermission);
 
 app.openapiRoutes([
   postPings,

@@ -1,11 +1,13 @@
 import type { Context } from "hono";
+import { databaseFor } from "../database/databases.ts";
 import { instantOf } from "../database/rows.ts";
 import type { SelfServiceChange } from "../log.ts";
-import { changePartner, type CHANGED_MEANWHILE, type Edit } from "../partners/change.ts";
-import { unexpired } from "../partners/partner.ts";
+import { changePartner, newerOf, type CHANGED_MEANWHILE, type Edit } from "../partners/change.ts";
+import { unexpired, type Partner } from "../partners/partner.ts";
 import { partnerStores } from "../partners/stores.ts";
-import type { AppEnv, RequestContext } from "./context.ts";
-import { selfServiceLocked } from "./permission.ts";
+import { readStored, runOn } from "../partners/write.ts";
+import type { AppEnv, Middleware, RequestContext } from "./context.ts";
+import { onlyReads, selfServiceLocked } from "./permission.ts";
 import { partnerSuspended, problem } from "./problem.ts";
 
 const ENDED_KEY = { ok: false, code: "ended_key" } as const;
@@ -18,6 +20,26 @@ export function logChange(c: RequestContext, change: SelfServiceChange, changedI
   if (changedId !== undefined) c.var.logFields.changed_id = changedId;
 }
 
+/** Returns why the key of a request must not change what a partner manages itself, by the partner's newest settings. Or null. */
+function refusalBy(newest: Partner, { key_id }: AppEnv["Variables"]["key"]) {
+  const own = unexpired(newest.keys, Date.now()).find((key) => key.key_id === key_id);
+  if (own?.scope !== "full") return ENDED_KEY;
+  if (newest.status === "suspended") return SUSPENDED;
+  return newest.self_service_locked ? LOCKED : null;
+}
+
+/**
+ * Rejects writing requests unless the partner's newest settings also permit them: a key that was just deleted must not add an
+ * endpoint. For routes that write without `changeOwnPartner`.
+ */
+export const requireNewestPermission: Middleware = async (c, next) => {
+  if (onlyReads(c.req.method, c.req.path)) return next();
+  const { partner, key } = c.var;
+  const stored = await readStored(runOn(databaseFor(c.env, partner)), partner.partner_id);
+  const refusal = refusalBy(newerOf(partner, stored), key);
+  return refusal === null ? next() : responseTo(c, refusal);
+};
+
 /**
  * Changes the partner of a request. The request's key, and the partner's right to change itself, must also be valid in settings
  * that are newer than those in KV: a key that was just deleted must not create another one.
@@ -27,12 +49,11 @@ export async function changeOwnPartner<Refused extends { ok: false; refused: str
   edit: Edit<Refused>,
 ) {
   const { partner, key } = c.var;
-  const changed = await changePartner(partnerStores(c.env, partner), partner, (newest) => {
-    const own = unexpired(newest.keys, Date.now()).find(({ key_id }) => key_id === key.key_id);
-    if (own?.scope !== "full") return ENDED_KEY;
-    if (newest.status === "suspended") return SUSPENDED;
-    return newest.self_service_locked ? LOCKED : edit(newest);
-  });
+  const changed = await changePartner(
+    partnerStores(c.env, partner),
+    partner,
+    (newest) => refusalBy(newest, key) ?? edit(newest),
+  );
   if (changed.ok) {
     return { ok: true as const, partner: changed.partner, in_force_at: instantOf(changed.inForceAt) };
   }

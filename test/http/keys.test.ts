@@ -4,7 +4,9 @@ import { z } from "zod";
 import { MAX_CALLBACK_HOSTS, MAX_KEYS, MAX_ORDERED_SOURCES } from "../../src/contract/limits.ts";
 import { app } from "../../src/http/app.ts";
 import { digestOf, newAuthKey, partnerKey, type Key } from "../../src/partners/partner.ts";
+import { changePartner } from "../../src/partners/change.ts";
 import { newKey } from "../../src/partners/rotate.ts";
+import { partnerStores } from "../../src/partners/stores.ts";
 import { read } from "../flows/partnerActs.ts";
 import { databaseOf } from "../support/databases.ts";
 import { problemOf, send } from "../support/http.ts";
@@ -159,6 +161,38 @@ test("a key that was just deleted cannot create another one, although KV still h
   await problemOf(patched, 401, "unauthorized");
 });
 
+const ENDPOINT_CHANGES: [string, string, object?][] = [
+  ["POST", "/api/endpoints/", { url: "https://hooks.example.com/" }],
+  ["PATCH", "/api/endpoints/ep_default/", { url: "https://hooks.example.com/" }],
+  ["DELETE", "/api/endpoints/ep_default/"],
+  ["POST", "/api/endpoints/ep_default/rotate_secret/", {}],
+  ["POST", "/api/endpoints/ep_default/recover/", { since: "2026-11-25T00:00:00Z" }],
+];
+
+test.each([
+  ["a key that was just deleted", { revoke: true }, 401, "unauthorized"],
+  ["a key of a partner that was just locked", { self_service_locked: true }, 403, "self_service_locked"],
+  ["a key of a partner that was just suspended", { status: "suspended" as const }, 403, "partner_suspended"],
+])("%s changes no endpoint, although KV has the older settings", async (_who, change, status, code) => {
+  const { who, keys } = await withReader({ event_url: "https://events.example.com/" });
+  const { revoke, ...settings } = { revoke: false, ...change };
+  const stores = { ...partnerStores(env, who.partner), publish: () => Promise.resolve() };
+  await changePartner(stores, who.partner, (newest) => ({
+    ok: true,
+    partner: {
+      ...newest,
+      ...settings,
+      keys: revoke ? newest.keys.filter((key) => key.key_id !== keys[0]?.key_id) : newest.keys,
+    },
+  }));
+  const before = await read(who, "/api/endpoints/");
+  for (const [method, path, body] of ENDPOINT_CHANGES) {
+    const refused = await send(who, method, path, body === undefined ? {} : { body });
+    await problemOf(refused, status, code);
+  }
+  expect(await read(who, "/api/endpoints/")).toEqual(before);
+});
+
 describe("a key of the scope read", () => {
   const METHODS = ["get", "post", "patch", "delete"] as const;
   const documentShape = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) });
@@ -209,11 +243,7 @@ test("a locked partner reads and pings, and cannot change its keys, endpoints an
     ["POST", "/api/keys/", {}],
     ["DELETE", `/api/keys/${keys[1]?.key_id ?? ""}/`],
     ["PATCH", "/api/partner/", { prefetch_held: true }],
-    ["POST", "/api/endpoints/", { url: "https://hooks.example.com/" }],
-    ["PATCH", "/api/endpoints/ep_default/", { on_hold: true }],
-    ["DELETE", "/api/endpoints/ep_default/"],
-    ["POST", "/api/endpoints/ep_default/rotate_secret/", {}],
-    ["POST", "/api/endpoints/ep_default/recover/", { since: "2026-11-25T00:00:00Z" }],
+    ...ENDPOINT_CHANGES,
   ];
   for (const [method, path, body] of changes) {
     const refused = await send(who, method, path, body === undefined ? {} : { body });
