@@ -70,7 +70,7 @@ function decoded(segment: string): string | null {
 
 /**
  * Limits requests with a planner token to reads of the token's user: its files, activities, streams, R-R intervals and
- * baseline. Refuses the token once the user was erased after its issue. Other requests pass.
+ * baseline. Refuses the token once the user was erased after its issue, whatever the clocks show. Other requests pass.
  */
 export const limitPlanner: Middleware = async (c, next) => {
   const { grant } = c.var;
@@ -85,7 +85,7 @@ export const limitPlanner: Middleware = async (c, next) => {
   }
   const fileId = subject.kind === "file" ? subject.fileId : null;
   const access = await readGrantedAccess(databaseFor(c.env, c.var.partner), grant, fileId);
-  if (access.erasedBefore >= grant.issued_at) return notFound(c, "user");
+  if (access.erasedBefore > grant.erased_before) return notFound(c, "user");
   if (fileId !== null && !access.ownsFile)
     return notFound(c, c.req.path.includes("/files/") ? "file" : "activity");
   return next();

@@ -22,8 +22,8 @@ function ownAddress(env: Pick<Env, "ENVIRONMENT" | "OWN_HOSTS">): string | null 
 }
 
 /**
- * Returns access to a user for a day. `erasedBefore` is the bound of the user's last erasure; the token is younger, so it
- * reads what came after. Null without a planner's secret, or while the service does not know its own host.
+ * Returns access to a user for a day. `erasedBefore` is the bound of the user's last erasure; the token reads what
+ * came after. Null without a planner's secret, or while the service does not know its own host.
  */
 export function grantAccess(
   env: Env,
@@ -36,7 +36,6 @@ export function grantAccess(
   if (secret === null || base_url === null) return null;
   const expires_at = nowMs + TOKEN_LIFETIME_MS;
   const { partner_id, user_id } = user;
-  const issued_at = Math.max(nowMs, erasedBefore + 1);
-  const token = newToken(secret, { partner_id, user_id, issued_at, expires_at });
+  const token = newToken(secret, { partner_id, user_id, erased_before: erasedBefore, expires_at });
   return { base_url, token, expires_at: new Date(expires_at).toISOString() };
 }

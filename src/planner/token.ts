@@ -9,8 +9,8 @@ export const TOKEN_LIFETIME_MS = 24 * 60 * 60_000;
 const grantSchema = z.strictObject({
   partner_id: z.string(),
   user_id: z.string(),
-  /** Unix milliseconds. An erasure of the user up to this time ends the token. */
-  issued_at: z.number().int(),
+  /** Bound of the user's last erasure before the token was issued, or 0. A later erasure has a higher one and ends the token. */
+  erased_before: z.number(),
   /** Unix milliseconds. */
   expires_at: z.number().int(),
 });

@@ -8,7 +8,7 @@ import { insertDelivery } from "../../src/deliveries/write.ts";
 import type { Env } from "../../src/env.ts";
 import { app } from "../../src/http/app.ts";
 import { problemSchema } from "../../src/http/problemSchema.ts";
-import { randomId } from "../../src/identifiers.ts";
+import { randomId, userHash } from "../../src/identifiers.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { newWebhookSecret } from "../../src/partners/partner.ts";
 import { sentPlanRequestSchema } from "../../src/planner/planRequest.ts";
@@ -169,7 +169,7 @@ test("A planner token that is changed, signed with another secret, or a day old 
   const payload = Buffer.from(text.slice("aept_".length), "base64url").toString();
   const forged = `aept_${Buffer.from(payload.replace("user-1", "user-2")).toString("base64url")}.${signature}`;
   const now = Date.now();
-  const names = { partner_id: who.partnerId, user_id: "user-1", issued_at: now };
+  const names = { partner_id: who.partnerId, user_id: "user-1", erased_before: 0 };
   const foreign = newToken(Buffer.alloc(32, 7), { ...names, expires_at: now + 60_000 });
   for (const bad of [forged, text, `${text}.`, `${token}.x`, `${token}x`, foreign, "aept_", "aept_.e"]) {
     expect([bad, (await ask(bad, path)).status]).toEqual([bad, 401]);
@@ -192,6 +192,20 @@ test("A planner token ends with the erasure of its user. One that is issued afte
   expect((await ask(token, `/api/files/${file?.file_id}/`)).status).toBe(404);
   const renewed = await tokenFor(who, "user-1");
   expect((await ask(renewed, `/api/files/${file?.file_id}/`)).status).toBe(200);
+});
+
+test("A planner token ends with an erasure that began before its issue and was stored after it", async () => {
+  const who = await newPartner();
+  const file = await rideOf(who, "user-1");
+  const beganAt = Date.now() - 1_000;
+  const token = await tokenFor(who, "user-1");
+  await databaseOf(who)
+    .prepare("INSERT INTO erased (partner_id, user_hash, before_version, sweeps_left) VALUES (?, ?, ?, 0)")
+    .bind(who.partnerId, userHash(who.partnerId, "user-1"), beganAt)
+    .run();
+  for (const path of ["/api/files/?user_id=user-1", `/api/files/${file}/`, "/api/users/user-1/training/"]) {
+    expect([path, (await ask(token, path)).status]).toEqual([path, 404]);
+  }
 });
 
 test("A planner token of a suspended partner is refused", async () => {
