@@ -293,7 +293,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "deleteKey",
     tag: "Service",
     description:
-      "Deletes a key, also the one of this request. Requests with it get 401 from `in_force_at` on. It can no longer change keys and settings at once. The last valid key of the scope `full` cannot be deleted.",
+      "Deletes a key, also the one of this request. Requests with it get 401 from `in_force_at` on. It can no longer change keys, settings and endpoints at once. The last valid key of the scope `full` cannot be deleted.",
   },
   "POST /api/fit/inspect/": {
     operationId: "inspectFile",
