@@ -62,6 +62,8 @@ CREATE TABLE file_batches (
   outcomes      INTEGER NOT NULL DEFAULT 0,         -- 0: no outcomes or edits; 1: only of histories; 2: of live rides
   added_files   INTEGER NOT NULL DEFAULT 0,         -- number of new files, negative for removed ones
   added_bytes   INTEGER NOT NULL DEFAULT 0,         -- growth of the files' stored_bytes
+  imported      INTEGER NOT NULL DEFAULT 0,         -- number of files with their newest outcome in it: imported
+  failed        INTEGER NOT NULL DEFAULT 0,         -- or failed
   PRIMARY KEY (partner_id, user_route, updated_at, first_file_id, batch_id)
 ) WITHOUT ROWID;
 
@@ -98,21 +100,59 @@ CREATE TABLE partner_usage (
   removal_bytes   INTEGER NOT NULL DEFAULT 0,       -- size of what deletions and erasures leave for 90 days
   published_files INTEGER NOT NULL DEFAULT 0,
   published_bytes INTEGER NOT NULL DEFAULT 0,
-  due_since       INTEGER                           -- since when the published usage is outdated; null if it is current
+  due_since       INTEGER,                          -- since when the published usage is outdated; null if it is current
+  day             INTEGER NOT NULL DEFAULT 0,       -- the last day with batches, in days since 1970; what they added follows
+  day_imported    INTEGER NOT NULL DEFAULT 0,
+  day_failed      INTEGER NOT NULL DEFAULT 0,
+  day_deleted     INTEGER NOT NULL DEFAULT 0,
+  day_bytes       INTEGER NOT NULL DEFAULT 0        -- stored bytes that were added; removed ones are not subtracted
 ) WITHOUT ROWID;
 
 CREATE INDEX partner_usage_due ON partner_usage (due_since) WHERE due_since IS NOT NULL;
 
+-- Usage of each day: requests, deliveries, and files of days before partner_usage.day. Kept for 400 days.
+CREATE TABLE usage_days (
+  partner_id   TEXT NOT NULL,
+  day          INTEGER NOT NULL,                    -- number of days since 1970, in UTC
+  imported     INTEGER NOT NULL DEFAULT 0,          -- number of files
+  failed       INTEGER NOT NULL DEFAULT 0,
+  deleted      INTEGER NOT NULL DEFAULT 0,
+  stored_bytes INTEGER NOT NULL DEFAULT 0,          -- bytes that were added
+  status_2xx   INTEGER NOT NULL DEFAULT 0,          -- number of requests
+  status_4xx   INTEGER NOT NULL DEFAULT 0,          -- without 429
+  status_429   INTEGER NOT NULL DEFAULT 0,
+  status_5xx   INTEGER NOT NULL DEFAULT 0,
+  delivered    INTEGER NOT NULL DEFAULT 0,          -- number of attempts to deliver events
+  undelivered  INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (partner_id, day)
+) WITHOUT ROWID;
+
+CREATE INDEX usage_days_by_age ON usage_days (day);
+
 -- Writes one row for each batch that changes the usage, and two more for removals, or when the published usage differs by
--- 1 %.
+-- 1 %. The first batch of a day also moves the counts of the day before to usage_days, so that a batch writes no second row.
 CREATE TRIGGER count_batch AFTER INSERT ON file_batches
-WHEN new.added_files <> 0 OR new.added_bytes <> 0 OR new.removed IS NOT NULL
+WHEN new.added_files <> 0 OR new.added_bytes <> 0 OR new.imported <> 0 OR new.failed <> 0
+  OR new.removed IS NOT NULL
 BEGIN
-  INSERT INTO partner_usage (partner_id, files, stored_bytes, removal_bytes)
+  INSERT INTO usage_days (partner_id, day, imported, failed, deleted, stored_bytes)
+    SELECT partner_id, day, day_imported, day_failed, day_deleted, day_bytes FROM partner_usage
+    WHERE partner_id = new.partner_id AND day <> new.updated_at / 86400000
+      AND (day_imported <> 0 OR day_failed <> 0 OR day_deleted <> 0 OR day_bytes <> 0)
+    ON CONFLICT (partner_id, day) DO UPDATE SET imported = imported + excluded.imported, failed = failed + excluded.failed,
+      deleted = deleted + excluded.deleted, stored_bytes = stored_bytes + excluded.stored_bytes;
+  INSERT INTO partner_usage (partner_id, files, stored_bytes, removal_bytes, day, day_imported, day_failed, day_deleted, day_bytes)
     VALUES (new.partner_id, new.added_files, new.added_bytes,
-      CASE WHEN new.removed IS NULL THEN 0 ELSE 300 + length(new.file_ids) END)
+      CASE WHEN new.removed IS NULL THEN 0 ELSE 300 + length(new.file_ids) END,
+      new.updated_at / 86400000, new.imported, new.failed,
+      CASE WHEN new.removed = 'files' THEN -new.added_files ELSE 0 END, max(new.added_bytes, 0))
     ON CONFLICT (partner_id) DO UPDATE SET files = files + excluded.files,
-      stored_bytes = stored_bytes + excluded.stored_bytes, removal_bytes = removal_bytes + excluded.removal_bytes;
+      stored_bytes = stored_bytes + excluded.stored_bytes, removal_bytes = removal_bytes + excluded.removal_bytes,
+      day = excluded.day,
+      day_imported = CASE WHEN day = excluded.day THEN day_imported ELSE 0 END + excluded.day_imported,
+      day_failed = CASE WHEN day = excluded.day THEN day_failed ELSE 0 END + excluded.day_failed,
+      day_deleted = CASE WHEN day = excluded.day THEN day_deleted ELSE 0 END + excluded.day_deleted,
+      day_bytes = CASE WHEN day = excluded.day THEN day_bytes ELSE 0 END + excluded.day_bytes;
   UPDATE partner_usage SET due_since = new.updated_at
     WHERE partner_id = new.partner_id AND due_since IS NULL
       AND (new.removed IS NOT NULL
@@ -291,6 +331,15 @@ CREATE TABLE endpoint_days (
   failed      INTEGER NOT NULL,
   PRIMARY KEY (partner_id, endpoint_id, day)
 ) WITHOUT ROWID;
+
+CREATE TRIGGER count_attempt AFTER UPDATE OF attempt_count ON deliveries
+WHEN new.attempt_count > old.attempt_count AND new.kind = 'event' AND new.type NOT IN ('test.ping', 'test.forged')
+BEGIN
+  INSERT INTO usage_days (partner_id, day, delivered, undelivered)
+    VALUES (new.partner_id, new.updated_at / 86400000, new.status = 'delivered', new.status <> 'delivered')
+    ON CONFLICT (partner_id, day) DO UPDATE SET delivered = delivered + excluded.delivered,
+      undelivered = undelivered + excluded.undelivered;
+END;
 
 -- An import shows the state and the attempts of its event and plan request.
 CREATE TRIGGER touch_import AFTER UPDATE OF status, attempt_count ON deliveries

@@ -194,6 +194,8 @@ export interface SweepCounts {
   missing_files?: number;
   /** Partners whose usage was published. */
   usage?: number;
+  /** Deleted days of usage that are older than 400 days. */
+  usage_days?: number;
   inline_bytes?: number;
 }
 

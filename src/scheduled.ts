@@ -17,7 +17,7 @@ import { sweepOutcomes } from "./outcomes/sweep.ts";
 import { sweepSettings } from "./partners/sweep.ts";
 import { sweepSources } from "./sources/sweep.ts";
 import { publishDatabaseSizes, type DatabaseSize } from "./usage/databaseSizes.ts";
-import { sweepUsage } from "./usage/sweep.ts";
+import { sweepUsage, sweepUsageDays } from "./usage/sweep.ts";
 
 interface Sweep {
   name: keyof SweepCounts;
@@ -52,6 +52,7 @@ const SWEEPS: readonly Sweep[] = [
   { name: "stale_batches", run: sweepBatches, statements: 70 },
   { name: "missing_files", run: sweepMissing },
   { name: "usage", run: sweepUsage },
+  { name: "usage_days", run: sweepUsageDays },
   { name: "inline_bytes", run: sweepInlineBytes, statements: 70 },
   { name: "erasures", run: sweepErasures, statements: Infinity },
 ];

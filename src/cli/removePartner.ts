@@ -39,6 +39,7 @@ const DELETIONS = [
   ["file_batches", "batch_id"],
   ["deleted_files", "file_id"],
   ["partner_usage", "partner_id"],
+  ["usage_days", "day"],
   ["operator_job_failures", "job_id"],
 ].map(
   ([table, id]) =>

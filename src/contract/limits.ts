@@ -97,6 +97,12 @@ export const TEST_EVENTS_A_DAY = 1_000;
  * `ERASURE_KEPT_FOR_MS`. The deletion of a file takes about as much.
  */
 export const REMOVAL_BYTES_OF_FILE = 550;
+/** Number of days for which a partner's usage is kept. */
+export const USAGE_DAYS = 400;
+/** Time for which a server gathers a partner's requests before it stores their number: one row for all of them. */
+export const REQUESTS_STORED_AFTER_MS = 20_000;
+/** Number of days of usage that a request without `from` gets. */
+export const USAGE_DAYS_DEFAULT = 30;
 /** Maximum number of endpoints of a partner. */
 export const MAX_ENDPOINTS = 5;
 /** Time that events wait while their endpoint is on hold. Then they fail. */

@@ -633,6 +633,19 @@ export const SCHEMA_EXAMPLES = new Map<string, unknown>(
     DeletedUser: { user_id: names.user_id, status: "deleting" },
     PartnerSettings: settings,
     ChangedPartner: { ...settings, in_force_at: "2026-11-25T08:01:30.000Z" },
+    UsageDays: {
+      from: "2026-11-25",
+      to: "2026-11-25",
+      data: [
+        {
+          day: "2026-11-25",
+          files: { imported: 44, failed: 1, deleted: 0 },
+          stored_bytes: 4_400_000,
+          requests: { status_2xx: 61, status_4xx: 2, status_429: 0, status_5xx: 0 },
+          deliveries: { delivered: 3, failed: 1 },
+        },
+      ],
+    },
     CreatedKey: {
       key_id: "key_4m7x0q2kd9",
       label: "dashboard",

@@ -19,6 +19,7 @@ import {
   PAGE_ROWS,
   RETENTION_HOURS,
   REMOVAL_BYTES_OF_FILE,
+  USAGE_DAYS_DEFAULT,
 } from "../contract/limits.ts";
 import { IMPORT_COMPLETED } from "../endpoints/endpoint.ts";
 import { athleteFields } from "../fit/athlete.ts";
@@ -530,6 +531,29 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "NewKey.scope": "`full` or `read`. Without it, `full`.",
   "NewKey.expires_at": "RFC 3339 time from which the key is rejected. Null or missing for no end.",
   "path.key_id": "Id of a key: `key_id` in `GET /api/partner/`.",
+
+  // Usage of days
+  "UsageDays.from": "First day of the query (UTC).",
+  "UsageDays.to": "Last day of the query (UTC).",
+  "UsageDays.data": "One row for each day, oldest first.",
+  "UsageDay.day": "The day (UTC), such as `2026-11-25`.",
+  "UsageDay.files": "Number of files by what happened to them on the day.",
+  "UsageDay.stored_bytes":
+    "Bytes of originals that were stored on the day. Bytes that were removed later are not subtracted.",
+  "UsageDay.requests":
+    "Number of requests with a valid key, by their status. A request is counted within a minute. Some may be missing, see the guide.",
+  "UsageDay.deliveries": "Number of attempts to deliver events to your endpoints, by their result.",
+  "FilesOfDay.imported": "Number of imported files. A file that is imported again counts again.",
+  "FilesOfDay.failed": "Number of files that failed and are not retried.",
+  "FilesOfDay.deleted": "Number of deleted files, also those of deleted users.",
+  status_2xx: "Number of requests that succeeded.",
+  status_4xx: "Number of requests that were rejected, without those with 429.",
+  status_429: "Number of requests that were rejected with 429.",
+  status_5xx: "Number of requests that failed with 500 or 503.",
+  "DeliveriesOfDay.delivered": "Number of attempts to which a receiver responded with 2xx.",
+  "DeliveriesOfDay.failed": "Number of other attempts.",
+  "query.from": `First day (UTC), such as \`2026-11-01\`. Without it, ${USAGE_DAYS_DEFAULT} days are returned.`,
+  "query.to": "Last day (UTC). Without it, today.",
 
   // The partner
   partner_id: "Your partner id.",

@@ -21,7 +21,9 @@ import {
   MAX_JSON_VALUES,
   MAX_NAME_CHARACTERS,
   MAX_KEYS,
+  REQUESTS_STORED_AFTER_MS,
   SETTINGS_SPREAD_FOR_MS,
+  USAGE_DAYS,
   MAX_ORDERED_SOURCES,
   MAX_PINGS,
   MAX_REDIRECTS,
@@ -728,7 +730,7 @@ hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail add
     },
     {
       id: "self-service",
-      title: "Keys and settings",
+      title: "Keys, settings and usage",
       html: `
 <p>You create and delete your keys yourself. The key is shown once, in this response:</p>
 ${request(post("/api/keys/", { label: "server 2027" }), "create-key")}
@@ -750,7 +752,14 @@ ${request({ method: "DELETE", path: "/api/keys/$KEY_ID/" }, "delete-key")}
 <p><a href="#patchPartner"><code>PATCH /api/partner/</code></a> changes your settings <code>callback_hosts</code>, <code>source_order</code> and <code>prefetch_held</code>:</p>
 ${request(patch("/api/partner/", { source_order: ["head-unit", "watch"] }), "settings")}
 <p><code>callback_hosts</code> also protects you: if you list your hosts, nobody can make the service download from others with your key.
-<a href="#events">Endpoints</a> and their secrets are changed with <a href="#createEndpoint"><code>/api/endpoints/</code></a>. Limits, quotas and your <code>event_url</code> are changed by us.</p>`,
+<a href="#events">Endpoints</a> and their secrets are changed with <a href="#createEndpoint"><code>/api/endpoints/</code></a>. Limits, quotas and your <code>event_url</code> are changed by us.</p>
+<p><strong>Usage.</strong> <a href="#getUsage"><code>GET /api/usage/</code></a> returns a row for each day (UTC): imported, failed and deleted files, stored bytes, requests by status, and attempts to deliver events. Days are kept for ${USAGE_DAYS} days.</p>
+${request(get("/api/usage/"), "usage")}
+<ul>
+<li><strong>Files</strong> count on the day on which they were imported, failed or deleted. A file that is imported again, also by us, counts again. Duplicate pings change no file and are not counted.</li>
+<li><strong>Requests</strong> are gathered in memory for ${inWords(REQUESTS_STORED_AFTER_MS)}. Those that a server of ours has not stored when it ends are missing. Requests without a valid key, and those of a suspended partner, are not counted. A request counts on the day on which it was stored. Use the numbers to watch your integration, not to the last request.</li>
+<li><strong>Deliveries</strong> count attempts, so an event that was delivered at the third attempt counts once as delivered and twice as failed. Attempts to deliver test events are not counted.</li>
+</ul>`,
     },
     {
       id: "going-live",
@@ -774,7 +783,7 @@ It sends a live ping, a history with its task, an overwrite, a duplicate and edi
 <li>Your receiver verifies signatures, responds before it processes an event, and recognizes repeated events. It responded with 2xx to the event of <code>POST /api/events/test/</code>.</li>
 <li>A person checks files with status <code>failed</code>.</li>
 <li>When you delete a user in your system, you also delete the user here.</li>
-<li>You can rotate keys without an outage, as <a href="#self-service">Keys and settings</a> shows.</li>
+<li>You can rotate keys without an outage, as <a href="#self-service">Keys, settings and usage</a> shows.</li>
 </ul>`,
     },
     { id: "problems", title: "Error codes", html: problemTable() },

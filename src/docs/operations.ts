@@ -12,6 +12,7 @@ import {
   OVERVIEW_DAYS,
   REPEATED_TASK_WINDOW_MS,
   RETRY_PAUSE_MS,
+  USAGE_DAYS,
 } from "../contract/limits.ts";
 import { ANSWER_CELLS } from "../fit/index.ts";
 import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
@@ -281,6 +282,11 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Service",
     description:
       "Changes the fields that the body contains. `in_force_at` says when every request uses the change. Other settings are changed by us.",
+  },
+  "GET /api/usage/": {
+    operationId: "getUsage",
+    tag: "Service",
+    description: `Returns one row for each day (UTC), at most ${USAGE_DAYS}. Days are kept for ${USAGE_DAYS} days. Files appear ${LAG}, requests within a minute.`,
   },
   "POST /api/keys/": {
     operationId: "createKey",

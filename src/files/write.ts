@@ -116,13 +116,15 @@ export function listBatch(
 /** Returns SQL that lists files `f` under the batch that they name. `from` follows FROM, and ends with conditions. */
 export function batchOf(from: string, batchId: string): string {
   return `INSERT INTO file_batches (partner_id, user_route, first_file_id, batch_id, received_at, updated_at, file_ids,
-      outcomes, added_files, added_bytes)
+      outcomes, added_files, added_bytes, imported, failed)
     SELECT ?1, substr(f.file_id, 1, ${ROUTE_LENGTH}), min(f.file_id), ${batchId},
       CASE WHEN f.received_batch = ${batchId} THEN f.received_at END received, max(f.updated_at),
       json_group_array(substr(f.file_id, ${COLLECTOR_LENGTH + 1})),
       max(CASE ${batchId} WHEN f.outcome_batch THEN 1 + f.outcome_live
         WHEN f.edited_batch THEN 1 + (f.priority > 0) ELSE 0 END),
-      sum(1 - f.counted_files), sum(f.stored_bytes - f.counted_bytes)
+      sum(1 - f.counted_files), sum(f.stored_bytes - f.counted_bytes),
+      count(CASE WHEN f.outcome_batch = ${batchId} AND f.outcome_failed = 0 THEN 1 END),
+      count(CASE WHEN f.outcome_batch = ${batchId} AND f.outcome_failed = 1 THEN 1 END)
     FROM ${from}
     GROUP BY substr(f.file_id, 1, ${COLLECTOR_LENGTH}), received
     ON CONFLICT (partner_id, user_route, updated_at, first_file_id, batch_id) DO NOTHING`;

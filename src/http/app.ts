@@ -7,6 +7,7 @@ import { faultName } from "../log.ts";
 import { authenticate } from "./authentication.ts";
 import { BodyIncomplete } from "./bodyChunks.ts";
 import type { RequestContext, AppEnv, Middleware } from "./context.ts";
+import { countRequests } from "./countRequests.ts";
 import { requireDatabase, requireSchema } from "./database.ts";
 import {
   bodyTooSlow,
@@ -63,6 +64,7 @@ import { getPartner, patchPartner } from "./routes/partner.ts";
 import { postPings } from "./routes/pings.ts";
 import { PLANNER_TOKEN_PATH, postPlannerToken } from "./routes/planner.ts";
 import { postTask } from "./routes/tasks.ts";
+import { getUsage } from "./routes/usage.ts";
 import { deleteUser, getTraining, getUser, listUsers } from "./routes/users.ts";
 
 /** Returns the path with a slash at its end. Documented paths have one; a path without it is the same route. */
@@ -116,6 +118,7 @@ app.use(logRequests, announceDeprecations(), sendStrictTransportSecurity, requir
 app.use(rejectUnknownRoutes);
 app.use(
   "/api/*",
+  countRequests,
   requireSchema,
   authenticate,
   requireDatabase,
@@ -164,6 +167,7 @@ app.openapiRoutes([
   getOverview,
   getPartner,
   patchPartner,
+  getUsage,
   createKey,
   deleteKey,
   inspectFile,

@@ -1,8 +1,10 @@
 import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
+import { USAGE_DAYS } from "../contract/limits.ts";
 import { sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
 import type { Env } from "../env.ts";
+import { dayOf } from "./days.ts";
 import { usageKey } from "./usage.ts";
-import { markPublished, readDueUsage } from "./write.ts";
+import { deleteOldDays, markPublished, readDueUsage } from "./write.ts";
 
 /** Maximum number of partners that one run publishes for each database. */
 const PARTNERS_PER_RUN = 500;
@@ -30,4 +32,14 @@ export async function sweepUsage(
     valuesOf(results);
     return done.length;
   });
+}
+
+/** Maximum number of days that one run deletes in each database. */
+const DAYS_PER_RUN = 1_000;
+
+/** Deletes days of usage that are older than `USAGE_DAYS`. Returns their number. */
+export async function sweepUsageDays(env: Env, nowMs: number, allowance: Allowance): Promise<number> {
+  return sumOverDatabases(env, { nowMs, allowance }, async (database) =>
+    deleteOldDays(database, dayOf(nowMs) - USAGE_DAYS + 1, DAYS_PER_RUN),
+  );
 }

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { DAY_MS } from "../contract/limits.ts";
+import { DATABASE_NOW } from "../database/sql.ts";
+import type { RequestCounts } from "./days.ts";
 import type { Usage } from "./usage.ts";
 
 const dueRows = z.array(
@@ -35,4 +38,30 @@ export async function markPublished(db: D1Database, published: readonly DueUsage
     )
     .bind(JSON.stringify(published))
     .run();
+}
+
+/** Adds requests to a partner's current day. Writes one row. */
+export async function addRequests(db: D1Database, partnerId: string, counts: RequestCounts): Promise<void> {
+  await db
+    .prepare(
+      `INSERT INTO usage_days (partner_id, day, status_2xx, status_4xx, status_429, status_5xx)
+       VALUES (?1, ${DATABASE_NOW} / ${DAY_MS}, ?2, ?3, ?4, ?5)
+       ON CONFLICT (partner_id, day) DO UPDATE SET status_2xx = status_2xx + excluded.status_2xx,
+         status_4xx = status_4xx + excluded.status_4xx, status_429 = status_429 + excluded.status_429,
+         status_5xx = status_5xx + excluded.status_5xx`,
+    )
+    .bind(partnerId, counts.status_2xx, counts.status_4xx, counts.status_429, counts.status_5xx)
+    .run();
+}
+
+/** Deletes at most `limit` days before `day`. Returns their number. */
+export async function deleteOldDays(db: D1Database, day: number, limit: number): Promise<number> {
+  const { meta } = await db
+    .prepare(
+      `DELETE FROM usage_days WHERE (partner_id, day) IN (
+         SELECT partner_id, day FROM usage_days INDEXED BY usage_days_by_age WHERE day < ?1 LIMIT ?2)`,
+    )
+    .bind(day, limit)
+    .run();
+  return meta.changes;
 }

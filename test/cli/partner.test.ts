@@ -389,6 +389,7 @@ test(
           database.prepare(
             "INSERT INTO partner_usage (partner_id, files, stored_bytes) VALUES ('leaver', 0, 0)",
           ),
+          database.prepare("INSERT INTO usage_days (partner_id, day, imported) VALUES ('leaver', 20000, 1)"),
         ]);
         await partners.put("usage:leaver", '{"files":0,"stored_bytes":0}');
       });
@@ -418,6 +419,7 @@ test(
           "user_sources",
           "deliveries",
           "partner_usage",
+          "usage_days",
           "idempotent_requests",
           "operator_job_failures",
         ]) {

@@ -8,6 +8,9 @@ import { ServiceProcess } from "../support/serviceProcess.ts";
 import { ListingRunner, RUNNABLE } from "./listingRunner.ts";
 
 const listSchema = z.object({ data: z.array(z.looseObject({ activity_id: z.string().optional() })) });
+const usageSchema = z.object({
+  data: z.array(z.looseObject({ requests: z.object({ status_2xx: z.number() }) })),
+});
 
 /** Listings of the guide that this test runs in order, in each language. */
 const TESTED = [
@@ -31,6 +34,7 @@ const TESTED = [
   "create-key",
   "settings",
   "delete-key",
+  "usage",
 ];
 
 let service: ServiceProcess;
@@ -113,6 +117,13 @@ describe.for(RUNNABLE)("the guide's listings, run in order in %s,", (language) =
     runner.settings["KEY_ID"] = key_id;
     expect(await run("settings")).toMatchObject({ source_order: ["head-unit", "watch"] });
     expect(await run("delete-key")).toMatchObject({ key_id, status: "deleted" });
+  });
+
+  test("read the usage of the day", async () => {
+    const usage = await eventually("the requests are counted", 60, async () =>
+      usageSchema.parse(await run("usage")).data.find(({ requests }) => requests.status_2xx > 0),
+    );
+    expect(usage).toMatchObject({ requests: { status_5xx: 0 } });
   });
 });
 
