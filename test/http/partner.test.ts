@@ -39,7 +39,7 @@ test("a partner reads its settings with the ids of its keys and secrets, never w
     prefetch_held: true,
     limits: { requests_per_minute: 600, files_per_minute: null },
     quotas: { files: 1_000, stored_bytes: null },
-    usage: { files: 0, stored_bytes: 0 },
+    usage: { files: 0, removal_bytes: 0, stored_bytes: 0 },
   });
   const text = await (await send(who, "GET", "/api/partner/")).text();
   for (const hidden of [who.authKey, digestOf(who.authKey), secret?.secret ?? "whsec_"]) {
