@@ -28,13 +28,30 @@ const STRETCH_END_SECONDS = LONGEST_EFFORT_SECONDS * MAX_MISSING_SHARE;
 const HISTOGRAM_HOLD_SECONDS = 60;
 /** Seconds that a tracker keeps, at first and at most. */
 const MIN_KEPT_SECONDS = 256;
-const MAX_KEPT_SECONDS = LONGEST_EFFORT_SECONDS + 2048;
+const MAX_KEPT_SECONDS = LONGEST_EFFORT_SECONDS + 4096;
+/** Number of trackers of a file whose memory is used again for the next file: two sessions of three quantities. */
+const MAX_REUSED = 6;
+/** Smallest number of efforts that the search skips at once. Of longer efforts it skips a quarter or a sixteenth of their duration. */
+const MIN_BLOCK = 4;
 /** Maximum number of seconds of all efforts of a file: 38 days of three quantities. Later ones do not count. */
 const MAX_SECONDS = 10_000_000;
 
-/** Seconds that the efforts of all sessions of a file may still use. */
+/** Columns of the rows that a tracker reads: time and the quantities. */
+export const ROW_COLUMNS = 4;
+
+/** Memory of trackers. One file is decoded at a time, without a pause, and nothing of the file before is read. */
+const reused: Float64Array<ArrayBuffer>[] = [];
+
+/** Seconds that the efforts of all sessions of a file may still use, and their memory. */
 export class EffortBudget {
   seconds = MAX_SECONDS;
+  private taken = 0;
+
+  /** Returns memory for `MAX_KEPT_SECONDS`, for as long as the budget is in use. Null when all is taken. */
+  take(): Float64Array<ArrayBuffer> | null {
+    if (this.taken === MAX_REUSED) return null;
+    return (reused[this.taken++] ??= new Float64Array(MAX_KEPT_SECONDS));
+  }
 }
 
 /**
@@ -52,12 +69,13 @@ export class EffortTracker {
   private held = NaN;
   /** Start of a pause after the held reading. */
   private heldUntil = Infinity;
-  /** Sums over the seconds of the stretch up to each second, and the number of seconds with a reading. */
+  /** For each second of the stretch the sum up to it; from `searched` on its reading. */
   private sums = new Float64Array(1);
-  private counts = new Int32Array(1);
+  /** In the same way the number of missing seconds, 1 for a missing one. Null while none is missing. */
+  private missing: Int32Array | null = null;
   private length = 0;
   private searched = 0;
-  private highest = 0;
+  private lowest = Infinity;
   /** The last reading that holds for at least a second. */
   private counted = 0;
   private readonly best = new Float64Array(EFFORT_SECONDS.length).fill(-1);
@@ -84,9 +102,57 @@ export class EffortTracker {
     this.addSeconds(zeroFrom, time, 0);
   }
 
-  /** Adds a reading. Times never decrease. */
-  add(time: number, reading: number): void {
-    const second = Math.floor(time);
+  /**
+   * Adds the readings of a column of some rows: `time` of all rows, then each column. Times never decrease. Readings that
+   * hold for a few seconds, as nearly all do, are added without a call.
+   */
+  addRows(rows: Float64Array, count: number, column: number): void {
+    const { budget, histogram } = this;
+    const width = rows.length / ROW_COLUMNS;
+    let { sums, length, held, heldFrom, heldUntil } = this;
+    let added = 0;
+    /** The same reading usually returns: the histogram gets its seconds at once. */
+    let repeated = NaN;
+    let repeatedSeconds = 0;
+    for (let i = 0, at = column * width; i < count; i++, at++) {
+      const reading = rows[at] ?? NaN;
+      if (reading !== reading) continue;
+      const second = Math.floor(rows[i] ?? NaN);
+      const step = second - heldFrom;
+      const isUsual = step > 0 && step <= GAP_SECONDS && held === held && heldUntil === Infinity;
+      if (isUsual && length + step < sums.length && added + step <= budget.seconds) {
+        for (let end = length + step; length < end;) sums[++length] = held;
+        added += step;
+        if (histogram !== null && held !== repeated) {
+          histogram.add(repeated, repeatedSeconds);
+          repeated = held;
+          repeatedSeconds = 0;
+        }
+        repeatedSeconds += step;
+        held = reading;
+        heldFrom = second;
+      } else if (step !== 0 || held !== held) {
+        this.keep(length, added, held, heldFrom);
+        added = 0;
+        this.add(second, reading);
+        ({ sums, length, held, heldFrom, heldUntil } = this);
+      }
+    }
+    this.keep(length, added, held, heldFrom);
+    if (histogram !== null) histogram.add(repeated, repeatedSeconds);
+  }
+
+  /** Keeps the state of `addRows`. */
+  private keep(length: number, added: number, held: number, heldFrom: number): void {
+    if (added > 0) this.counted = this.sums[length] ?? 0;
+    this.length = length;
+    this.seconds += added;
+    this.budget.seconds -= added;
+    this.held = held;
+    this.heldFrom = heldFrom;
+  }
+
+  private add(second: number, reading: number): void {
     if (second !== second || second < this.heldFrom) return;
     if (this.held === this.held) {
       // The first reading of a second counts.
@@ -103,7 +169,7 @@ export class EffortTracker {
     if (time < this.heldUntil) this.heldUntil = time;
   }
 
-  /** Adds seconds that all have the same reading, such as a length of a pool. `add` may follow at their end. */
+  /** Adds seconds that all have the same reading, such as a length of a pool. Readings may follow at their end. */
   addSeconds(from: number, to: number, reading: number): void {
     const start = Math.max(Math.floor(from), this.heldFrom >= 0 ? this.heldFrom : 0);
     const end = Math.floor(to);
@@ -142,45 +208,45 @@ export class EffortTracker {
     this.budget.seconds -= to - from > STRETCH_END_SECONDS ? withReading : to - from;
     if (this.budget.seconds < 0) return;
     this.seconds += withReading;
-    if (reading > this.highest) this.highest = reading;
-    for (let i = 0; i < withReading; i++) this.appendSecond(reading, 1);
+    this.appendSeconds(withReading, reading);
     const missing = to - from - withReading;
     if (missing > STRETCH_END_SECONDS) {
       this.search();
       this.startStretch();
     } else {
       if (withReading > 0) this.counted = reading;
-      const filling = this.keepsMissing ? this.counted : 0;
-      for (let i = 0; i < missing; i++) this.appendSecond(filling, 0);
+      if (missing > 0) this.appendMissing(missing);
     }
   }
 
-  private appendSecond(reading: number, count: number): void {
-    if (this.length + 1 >= this.sums.length) this.makeRoom();
-    const { length } = this;
-    this.sums[length + 1] = (this.sums[length] ?? 0) + reading;
-    this.counts[length + 1] = (this.counts[length] ?? 0) + count;
-    this.length = length + 1;
+  private appendSeconds(seconds: number, reading: number): void {
+    for (let i = 0; i < seconds; i++) {
+      if (this.length + 1 >= this.sums.length) this.makeRoom();
+      this.sums[++this.length] = reading;
+    }
+  }
+
+  private appendMissing(seconds: number): void {
+    const filling = this.keepsMissing ? this.counted : 0;
+    for (let i = 0; i < seconds; i++) {
+      this.appendSeconds(1, filling);
+      this.missing ??= new Int32Array(this.sums.length);
+      this.missing[this.length] = 1;
+    }
   }
 
   /** Searches the seconds so far, and keeps only those that a later effort can contain. */
   private makeRoom(): void {
     if (this.sums.length < MAX_KEPT_SECONDS) {
       const seconds = Math.min(MAX_KEPT_SECONDS, Math.max(MIN_KEPT_SECONDS, 2 * this.sums.length));
-      this.sums = enlarged(this.sums, new Float64Array(seconds));
-      this.counts = enlarged(this.counts, new Int32Array(seconds));
+      this.sums = enlarged(this.sums, this.budget.take() ?? new Float64Array(seconds));
+      if (this.missing !== null) this.missing = enlarged(this.missing, new Int32Array(this.sums.length));
       return;
     }
     this.search();
     const from = this.length - LONGEST_EFFORT_SECONDS;
     this.sums.copyWithin(0, from, this.length + 1);
-    this.counts.copyWithin(0, from, this.length + 1);
-    const [sum, count] = [this.sums[0] ?? 0, this.counts[0] ?? 0];
-    // Sums start again near 0, so that long activities lose no precision.
-    for (let i = 0; i <= LONGEST_EFFORT_SECONDS; i++) {
-      this.sums[i] = (this.sums[i] ?? 0) - sum;
-      this.counts[i] = (this.counts[i] ?? 0) - count;
-    }
+    this.missing?.copyWithin(0, from, this.length + 1).fill(0, LONGEST_EFFORT_SECONDS + 1);
     this.length = LONGEST_EFFORT_SECONDS;
     this.searched = LONGEST_EFFORT_SECONDS;
   }
@@ -188,30 +254,63 @@ export class EffortTracker {
   private startStretch(): void {
     this.length = 0;
     this.searched = 0;
-    this.highest = 0;
+    this.sums[0] = 0;
+    this.missing = null;
+    this.lowest = Infinity;
+  }
+
+  /** Turns the readings that were not searched yet into sums. */
+  private sumUp(): void {
+    const { sums, missing, length, searched } = this;
+    let { lowest } = this;
+    let sum = sums[searched] ?? 0;
+    for (let i = searched + 1; i <= length; i++) {
+      const reading = sums[i] ?? 0;
+      if (reading < lowest) lowest = reading;
+      sum += reading;
+      sums[i] = sum;
+    }
+    this.lowest = lowest;
+    if (missing === null) return;
+    for (let i = searched + 1; i <= length; i++) missing[i] = (missing[i] ?? 0) + (missing[i - 1] ?? 0);
   }
 
   /**
-   * Searches the efforts that end in seconds that were not searched yet. An average rises by at most the highest reading per
-   * second, so the search skips the seconds in which none can be better.
+   * Searches the efforts that end in seconds that were not searched yet. It skips a block of them at once when the sum of all
+   * their seconds, less the lowest reading for each second that an effort of the block lacks, is not better.
    */
   private search(): void {
-    const { sums, counts, length, searched, highest, best } = this;
+    this.sumUp();
     for (let i = 0; i < EFFORT_SECONDS.length; i++) {
       const duration = EFFORT_SECONDS[i] ?? LONGEST_EFFORT_SECONDS;
-      const mostMissing = duration * MAX_MISSING_SHARE;
-      let most = best[i] ?? -1;
-      for (let end = Math.max(searched + 1, duration); end <= length; end++) {
-        const sum = (sums[end] ?? 0) - (sums[end - duration] ?? 0);
-        if (sum <= most) {
-          end += highest > 0 ? Math.floor((most - sum) / highest) : length;
-        } else if (duration - (counts[end] ?? 0) + (counts[end - duration] ?? 0) <= mostMissing) {
-          most = sum;
-        }
-      }
-      best[i] = most;
+      if (duration <= this.length) this.best[i] = this.bestOf(duration, this.best[i] ?? -1);
     }
-    this.searched = length;
+    this.searched = this.length;
+  }
+
+  /** Returns the highest sum of an effort of a duration, at least `most`. */
+  private bestOf(duration: number, most: number): number {
+    const { sums, missing, length, lowest } = this;
+    const large = Math.max(MIN_BLOCK, duration >> 2);
+    const small = Math.max(MIN_BLOCK, duration >> 4);
+    const mostMissing = duration * MAX_MISSING_SHARE;
+    for (let end = Math.max(this.searched + 1, duration); end <= length;) {
+      const start = sums[end - duration] ?? 0;
+      let last = Math.min(end + large - 1, length);
+      let isSkipped = (sums[last] ?? 0) - start - (last - end) * lowest <= most;
+      if (!isSkipped && small < large) {
+        last = Math.min(end + small - 1, length);
+        isSkipped = (sums[last] ?? 0) - start - (last - end) * lowest <= most;
+      }
+      if (isSkipped) end = last + 1;
+      for (; end <= last; end++) {
+        const sum = (sums[end] ?? 0) - (sums[end - duration] ?? 0);
+        if (!(sum > most)) continue;
+        const missed = missing === null ? 0 : (missing[end] ?? 0) - (missing[end - duration] ?? 0);
+        if (missed <= mostMissing) most = sum;
+      }
+    }
+    return most;
   }
 }
 

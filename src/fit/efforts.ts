@@ -3,6 +3,7 @@ import {
   EFFORT_DECIMALS,
   EFFORT_SECONDS,
   EffortTracker,
+  ROW_COLUMNS,
   type BestEfforts,
   type EffortBudget,
 } from "./bestEfforts.ts";
@@ -20,6 +21,13 @@ export interface SwumLength {
 /** Columns whose readings efforts need. Distance replaces a speed that no record has. */
 export const EFFORT_COLUMNS: readonly number[] = [HEART_RATE, POWER, SPEED];
 
+/** Rows are followed in batches, in one loop per quantity. */
+const BATCH_ROWS = 128;
+/** Columns of a batch after the time. */
+const BATCH_HEART_RATE = 1;
+const BATCH_POWER = 2;
+const BATCH_SPEED = 3;
+
 /** Follows the efforts of one activity, row by row. */
 export class Efforts {
   private readonly heartRate: EffortTracker;
@@ -28,6 +36,8 @@ export class Efforts {
   private heldDistance = NaN;
   private heldDistanceFrom = NaN;
 
+  private readonly batch = new Float64Array(ROW_COLUMNS * BATCH_ROWS);
+  private rows = 0;
   private readonly lengths: readonly SwumLength[];
 
   constructor(budget: EffortBudget, lengths: readonly SwumLength[]) {
@@ -39,9 +49,21 @@ export class Efforts {
   }
 
   add(time: number, heartRate: number, power: number, speed: number): void {
-    if (heartRate === heartRate) this.heartRate.add(time, heartRate);
-    if (power === power) this.power.add(time, power);
-    if (speed === speed && this.lengths.length === 0) this.speed.add(time, speed);
+    const { batch, rows } = this;
+    batch[rows] = time;
+    batch[BATCH_HEART_RATE * BATCH_ROWS + rows] = heartRate;
+    batch[BATCH_POWER * BATCH_ROWS + rows] = power;
+    batch[BATCH_SPEED * BATCH_ROWS + rows] = speed;
+    this.rows = rows + 1;
+    if (rows + 1 === BATCH_ROWS) this.followBatch();
+  }
+
+  private followBatch(): void {
+    const { batch, rows } = this;
+    this.rows = 0;
+    this.heartRate.addRows(batch, rows, BATCH_HEART_RATE);
+    this.power.addRows(batch, rows, BATCH_POWER);
+    if (this.lengths.length === 0) this.speed.addRows(batch, rows, BATCH_SPEED);
   }
 
   /** Adds a distance of an activity without speeds. The average speed since the last distance held since then. */
@@ -57,6 +79,7 @@ export class Efforts {
 
   /** Ends the held readings at the start of a pause. */
   stop(time: number): void {
+    this.followBatch();
     this.heartRate.stop(time);
     this.power.stop(time);
     this.speed.stop(time);
@@ -64,12 +87,14 @@ export class Efforts {
 
   /** Forgets the readings of a column, except that they were 0 since `zeroFrom` up to `time`; NaN without any. */
   restart(column: number, zeroFrom: number, time: number): void {
+    this.followBatch();
     if (column === HEART_RATE) this.heartRate.restart(NaN, time);
     if (column === POWER) this.power.restart(zeroFrom, time);
     if (column === SPEED && this.lengths.length === 0) this.speed.restart(zeroFrom, time);
   }
 
   finish(): void {
+    this.followBatch();
     this.heartRate.finish();
     this.power.finish();
     this.speed.finish();
