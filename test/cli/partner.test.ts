@@ -411,7 +411,9 @@ test(
       await on(async (database) => database.prepare("UPDATE erased SET next_sweep_at = NULL").run());
       // A request that began before the suspension may still write.
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 0 });
-      await on(async (_database, partners) => suspendedSince(partners, "leaver", Date.now() - 121_000));
+      await on(async (database, partners) =>
+        suspendedSince([database], partners, "leaver", Date.now() - 121_000),
+      );
       expect(await remove()).toEqual({ partner_id: "leaver", status: "removed" });
       await on(async (database, partners) => {
         for (const table of [
@@ -445,9 +447,22 @@ test(
 );
 
 /** Sets the start of a partner's suspension in the registry. */
-async function suspendedSince(partners: KVNamespace, partnerId: string, sinceMs: number): Promise<void> {
+async function suspendedSince(
+  databases: readonly D1Database[],
+  partners: KVNamespace,
+  partnerId: string,
+  sinceMs: number,
+): Promise<void> {
   const stored = z.looseObject({}).parse(await partners.get(`partner:${partnerId}`, "json"));
   const suspended_at = new Date(sinceMs).toISOString();
+  for (const database of databases) {
+    await database
+      .prepare(
+        "UPDATE partner_settings SET settings = json_set(settings, '$.suspended_at', ?) WHERE partner_id = ?",
+      )
+      .bind(suspended_at, partnerId)
+      .run();
+  }
   await partners.put(`partner:${partnerId}`, JSON.stringify({ ...stored, suspended_at }));
 }
 
@@ -460,12 +475,17 @@ test(
       expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
       return JSON.parse(out) as unknown;
     };
-    const on = async <T>(work: (partners: KVNamespace) => Promise<T>): Promise<T> => {
+    const on = async <T>(
+      work: (partners: KVNamespace, databases: readonly D1Database[]) => Promise<T>,
+    ): Promise<T> => {
       const stores = await openLocalStores(folder);
       if (!stores.ok) throw new Error(stores.problem);
       try {
         for (const { database } of stores.databases) await applyMigrations(database);
-        return await work(stores.partners);
+        return await work(
+          stores.partners,
+          stores.databases.map(({ database }) => database),
+        );
       } finally {
         await stores.close();
       }
@@ -476,11 +496,15 @@ test(
       await run("suspend", "waiter");
       const removing = { partner_id: "waiter", status: "removing", users: 0 };
       expect(await run("remove", "waiter")).toEqual(removing);
-      await on(async (partners) => suspendedSince(partners, "waiter", Date.now() - 121_000));
+      await on(async (partners, databases) =>
+        suspendedSince(databases, partners, "waiter", Date.now() - 121_000),
+      );
       await run("suspend", "waiter");
       await run("resume", "waiter");
       expect(await run("remove", "waiter")).toEqual(removing);
-      await on(async (partners) => suspendedSince(partners, "waiter", Date.now() - 121_000));
+      await on(async (partners, databases) =>
+        suspendedSince(databases, partners, "waiter", Date.now() - 121_000),
+      );
       await run("suspend", "waiter");
       expect(await run("remove", "waiter")).toEqual({ partner_id: "waiter", status: "removed" });
     } finally {
