@@ -6,6 +6,7 @@ import { triathlonFile } from "../../src/cli/demo/workouts.ts";
 import { SPORTS } from "../../src/console/sports.ts";
 import { SPORT_NAMES } from "../../src/fit/index.ts";
 import { partnerClient, type PartnerClient } from "../conformance/partnerClient.ts";
+import { eventually } from "../support/eventually.ts";
 import { startFileHost, type FileHost } from "../support/fileHost.ts";
 import { rideFile } from "../support/rideFile.ts";
 import { ServiceProcess, type PartnerCredentials } from "../support/serviceProcess.ts";
@@ -71,8 +72,11 @@ describe.skipIf(chromium === null)("The console", () => {
     const task = await partner.task({ user_id: "reader", is_initial_import: false, event_id: "e-1" });
     importId = task.import_id;
     await partner.completedImport(importId, 60);
-    await expect.poll(async () => (await partner.listEvents()).length, { timeout: 30_000 }).toBe(1);
-    eventId = (await partner.listEvents())[0]?.id ?? "";
+    eventId = await eventually(
+      "the import has an event",
+      30,
+      async () => (await partner.listEvents())[0]?.id,
+    );
     opened = await openConsole(chromium ?? "", service.url);
     await signIn(opened.page, credentials.partner_id, credentials.auth_key);
   }, 180_000);
@@ -214,6 +218,7 @@ describe.skipIf(chromium === null)("The console", () => {
     await page.locator("tbody").getByRole("link", { name: "athlete" }).first().click();
     await heading(page, "athlete");
     const sources = page.getByRole("region", { name: "Sources" });
+    await sources.waitFor();
     expect(await sources.locator("tbody tr").allTextContents()).toEqual([
       expect.stringMatching(/^watch510000/),
     ]);
