@@ -134,7 +134,7 @@ describe.skipIf(chromium === null)("The console", () => {
     await page.getByText("running", { exact: true }).waitFor();
     expect(Number(await bar.getAttribute("aria-valuenow"))).toBeLessThan(30);
     await page.getByText("completed", { exact: true }).waitFor({ timeout: 60_000 });
-    await page.getByText("30 of 30").waitFor();
+    await page.getByText(/^30 of 30 files/).first().waitFor();
     expect(await bar.getAttribute("aria-valuenow")).toBe("30");
   });
 
@@ -637,6 +637,7 @@ describe.skipIf(chromium === null)("The console", () => {
     await page.getByRole("alert").getByText("Open this page with https://").waitFor();
     expect(requests).toContain("/console/app.js");
     expect(requests.filter((path) => path.startsWith("/api/"))).toEqual([]);
+    await page.unrouteAll({ behavior: "ignoreErrors" });
     await opened.close();
   });
 
