@@ -134,7 +134,10 @@ describe.skipIf(chromium === null)("The console", () => {
     await page.getByText("running", { exact: true }).waitFor();
     expect(Number(await bar.getAttribute("aria-valuenow"))).toBeLessThan(30);
     await page.getByText("completed", { exact: true }).waitFor({ timeout: 60_000 });
-    await page.getByText(/^30 of 30 files/).first().waitFor();
+    await page
+      .getByText(/^30 of 30 files/)
+      .first()
+      .waitFor();
     expect(await bar.getAttribute("aria-valuenow")).toBe("30");
   });
 
