@@ -86,7 +86,7 @@ describe("a file", () => {
     for (const [status, shown] of [
       ["failed", { ...nothing, error }],
       ["queued", { ...nothing, last_error: error, next_attempt_at: "2026-06-01T12:00:30.000Z" }],
-      ["held", nothing],
+      ["held", { ...nothing, last_error: error, next_attempt_at: "2026-06-01T12:00:30.000Z" }],
       ["imported", nothing],
     ] as const) {
       const columns = { status, error: JSON.stringify(error), next_attempt_at };
