@@ -50,7 +50,7 @@ describe("paths and methods", () => {
 
   test("an unknown path returns a 404 problem, with or without a key", async () => {
     const partner = await newPartner();
-    for (const path of ["/", "/api/", "/api/nothing/", "/api/files/a/b/c/", "/favicon.ico"]) {
+    for (const path of ["/nothing/", "/api/", "/api/nothing/", "/api/files/a/b/c/"]) {
       await problemOf(await send(null, "GET", path), 404, "not_found");
       await problemOf(await send(partner, "GET", path), 404, "not_found");
     }
