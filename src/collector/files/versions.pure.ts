@@ -457,7 +457,13 @@ function leaveToTask(
   fault: FileError | null,
   revision: number,
 ): FileVersions {
-  return withAttempts({ ...file, revision }, held, { fault, next_attempt_at: null, postponed_since: null });
+  // Above the revision with which an importer may still write an older version to D1.
+  const above = Math.max(file.revision, revision) + REVISIONS_OF_CLAIMS;
+  return withAttempts({ ...file, revision: above }, held, {
+    fault,
+    next_attempt_at: null,
+    postponed_since: null,
+  });
 }
 
 /** Records that a held version is not downloaded before its task any more. Unchanged without a planned attempt. */
