@@ -11,6 +11,7 @@ import {
   openVersion,
   postpone,
   failedAs,
+  hasTriedHeld,
   succeed,
   type FileVersions,
   type OpenVersion,
@@ -149,7 +150,8 @@ function applyEnd(
   const { file_id, version } = outcome;
   const { file: after, retryAt } = applyOutcome(before, open, outcome, dispatch.claims, turn.now);
   changed.push(after);
-  if (outcome.result !== "imported") project.push(file_id);
+  // The importer has made an imported file readable, but not the attempts of a newer version that is held.
+  if (outcome.result !== "imported" || hasTriedHeld(after)) project.push(file_id);
   if (retryAt !== null && dispatch.prefetch) {
     again.push({ file_id, version, isHeld: open.state === "held", dueAt: retryAt });
   } else if (retryAt !== null) {

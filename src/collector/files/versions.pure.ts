@@ -158,6 +158,11 @@ export function awaitsPrefetch({ submission, prefetch }: HeldVersion): boolean {
   );
 }
 
+/** Returns whether the file has a held version with attempts, which the read model shows. */
+export function hasTriedHeld({ held }: FileVersions): boolean {
+  return held !== null && held.prefetch !== null && held.prefetch.steps.length > 0;
+}
+
 /** Returns whether the download of a held version has failed, and is not tried again before its task. */
 function isUnavailable({ prefetch }: HeldVersion): boolean {
   return prefetch !== null && prefetch.fault !== null && prefetch.next_attempt_at === null;
@@ -340,8 +345,9 @@ export function succeed(file: FileVersions, version: number, revision: number, n
     steps: withStep(tried.steps, { at: nowMs, what: "imported", attempt: attempts, code: null }),
     settled_at: nowMs,
   };
-  // A newer ping held meanwhile may have raised the revision above that of this attempt.
-  return { ...file, revision: Math.max(file.revision, revision), current };
+  // A newer ping held meanwhile may have raised the revision above that of this attempt. Its own attempts get a revision
+  // above both, because D1 rejects them after the importer's write.
+  return { ...file, revision: Math.max(file.revision, revision) + (hasTriedHeld(file) ? 1 : 0), current };
 }
 
 /** Error of a failed attempt, and the bytes that it stored. */
@@ -457,13 +463,7 @@ function leaveToTask(
   fault: FileError | null,
   revision: number,
 ): FileVersions {
-  // Above the revision with which an importer may still write an older version to D1.
-  const above = Math.max(file.revision, revision) + REVISIONS_OF_CLAIMS;
-  return withAttempts({ ...file, revision: above }, held, {
-    fault,
-    next_attempt_at: null,
-    postponed_since: null,
-  });
+  return withAttempts({ ...file, revision }, held, { fault, next_attempt_at: null, postponed_since: null });
 }
 
 /** Records that a held version is not downloaded before its task any more. Unchanged without a planned attempt. */
