@@ -1,6 +1,6 @@
+import { secretBytes } from "../deliveries/sign.ts";
 import type { Env } from "../env.ts";
 
-const SECRET_PREFIX = "whsec_";
 /** Minimum number of bytes of a secret, by Standard Webhooks. */
 const MIN_BYTES = 24;
 
@@ -8,9 +8,6 @@ const MIN_BYTES = 24;
 export function plannerSecret({
   TRAINING_PLAN_SECRET = "",
 }: Pick<Env, "TRAINING_PLAN_SECRET">): Buffer | null {
-  const encoded = TRAINING_PLAN_SECRET.startsWith(SECRET_PREFIX)
-    ? TRAINING_PLAN_SECRET.slice(SECRET_PREFIX.length)
-    : TRAINING_PLAN_SECRET;
-  const bytes = Buffer.from(encoded, "base64");
+  const bytes = secretBytes(TRAINING_PLAN_SECRET);
   return bytes.byteLength < MIN_BYTES ? null : bytes;
 }

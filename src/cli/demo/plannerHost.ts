@@ -2,7 +2,7 @@ import { createServer } from "node:http";
 import { z } from "zod";
 import { newWebhookSecret } from "../../partners/partner.ts";
 import { baselineSchema } from "../../training/baseline.ts";
-import { isSigned, listen } from "./partnerHost.ts";
+import { isVerified, listen } from "./partnerHost.ts";
 
 /** A plan request that the planner received. */
 export interface ReceivedPlanRequest {
@@ -29,7 +29,7 @@ export async function startPlannerHost(): Promise<PlannerHost> {
     request.on("data", (part: Buffer) => parts.push(part));
     request.on("end", () => {
       const body = Buffer.concat(parts).toString();
-      const verified = isSigned(request.headers, body, secret);
+      const verified = isVerified(request.headers, body, secret);
       received.push({ body, verified });
       response.writeHead(verified ? 202 : 401).end();
     });

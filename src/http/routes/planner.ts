@@ -1,10 +1,10 @@
 import { z } from "zod";
 import { databaseFor } from "../../database/databases.ts";
+import { isSigned } from "../../deliveries/sign.ts";
 import { readPartner } from "../../partners/registry.ts";
 import { grantAccess } from "../../planner/access.ts";
 import { readKnownUser } from "../../planner/read.ts";
 import { plannerSecret } from "../../planner/secret.ts";
-import { isSigned } from "../../planner/signature.ts";
 import { readSmallBody } from "../bodyChunks.ts";
 import type { Context } from "hono";
 import type { AppEnv } from "../context.ts";
