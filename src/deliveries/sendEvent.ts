@@ -1,4 +1,4 @@
-import { TEST_EVENTS_A_DAY } from "../contract/limits.ts";
+import { DAY_MS, TEST_EVENTS_A_DAY } from "../contract/limits.ts";
 import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
 import { randomId } from "../identifiers.ts";
@@ -26,8 +26,6 @@ export interface TestEventOptions {
   challenge?: string | undefined;
   signature?: "wrong" | undefined;
 }
-
-const DAY_MS = 24 * 60 * 60_000;
 
 /** Returns whether the partner has sent as many test events in the last 24 hours as it may. */
 export async function isAtTestLimit(env: Env, owner: Owner, nowMs: number): Promise<boolean> {

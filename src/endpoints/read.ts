@@ -1,6 +1,7 @@
 import { ENDPOINT_DAYS, ENDPOINT_FAILS_FOR_MS } from "../contract/limits.ts";
 import { inWords } from "../contract/amounts.ts";
 import { withTimeout } from "../concurrency/withTimeout.ts";
+import { dateOf, dayOf } from "../contract/days.ts";
 import { databaseFor } from "../database/databases.ts";
 import { count, fieldsOf, text } from "../database/parse.ts";
 import { instantOf } from "../database/rows.ts";
@@ -8,12 +9,6 @@ import type { Env } from "../env.ts";
 import { publicSecrets, unexpired, type Partner } from "../partners/partner.ts";
 import { DEFAULT_ENDPOINT, IMPORT_COMPLETED, type Endpoint } from "./endpoint.ts";
 import { ENDPOINT_COLUMNS, parseEndpoint, type StoredEndpoint } from "./storedEndpoint.pure.ts";
-
-const DAY_MS = 24 * 60 * 60_000;
-
-export function dayOf(ms: number): number {
-  return Math.floor(ms / DAY_MS);
-}
 
 /** The endpoint of a partner without endpoint settings: its `event_url`. */
 function impliedEndpoint(partner: Pick<Partner, "created_at">): StoredEndpoint {
@@ -132,7 +127,7 @@ export async function endpointsOf(
     const { endpoint_id, day, delivered, failed } = fieldsOf(row);
     return {
       endpoint_id: text(endpoint_id),
-      day: new Date(count(day) * DAY_MS).toISOString().slice(0, 10),
+      day: dateOf(count(day)),
       delivered: count(delivered),
       failed: count(failed),
     };

@@ -1,5 +1,6 @@
+import { dateOf, dayOf } from "../contract/days.ts";
 import { z } from "zod";
-import { HELD_FOR_MS, OVERVIEW_DAYS } from "../contract/limits.ts";
+import { DAY_MS, HELD_FOR_MS, OVERVIEW_DAYS } from "../contract/limits.ts";
 import { listedId } from "../files/batches/listed.pure.ts";
 import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
@@ -9,8 +10,6 @@ import { READ_STATUS } from "../files/read.ts";
 import { readUsage } from "../usage/read.ts";
 import { instantOf, parseColumn } from "../database/rows.ts";
 import { MAX_COUNTED, type FilesByStatus, type Overview } from "./overview.ts";
-
-const DAY_MS = 24 * 60 * 60_000;
 
 interface FileCount {
   day: number;
@@ -44,7 +43,7 @@ export async function readOverview(
   nowMs: number,
   count: (rows: number) => void,
 ): Promise<Overview> {
-  const firstDay = Math.floor(nowMs / DAY_MS) - (OVERVIEW_DAYS - 1);
+  const firstDay = dayOf(nowMs) - (OVERVIEW_DAYS - 1);
   const since = firstDay * DAY_MS;
   const partnerId = owner.partner_id;
   const database = databaseFor(env, owner);
@@ -145,7 +144,7 @@ function filesByDay(
 ): Pick<Overview, "files" | "days" | "failures"> {
   const total = noFiles();
   const days = Array.from({ length: OVERVIEW_DAYS }, (_, index) => ({
-    day: instantOf((firstDay + index) * DAY_MS).slice(0, 10),
+    day: dateOf(firstDay + index),
     ...noFiles(),
   }));
   const failures = new Map<FileErrorCode, number>();

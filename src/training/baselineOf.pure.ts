@@ -8,7 +8,8 @@ import {
   GAP_DAYS,
   type Baseline,
 } from "./baseline.ts";
-import { dateOf, dayOf, firstDayOfWeek } from "./days.pure.ts";
+import { dateOf } from "../contract/days.ts";
+import { dayOf, firstDayOfWeek } from "./days.pure.ts";
 import { bestEffortsOf, thresholdEffortsOf, type EffortSources } from "./efforts.pure.ts";
 import { fitnessOf } from "./fitness.pure.ts";
 import { boundsOf, statedThresholdsOf, type Bounds } from "./thresholds.pure.ts";

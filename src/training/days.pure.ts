@@ -7,11 +7,6 @@ export function dayOf(unixSeconds: number, offsetInSeconds: number): number {
   return Math.floor((unixSeconds + offsetInSeconds) / SECONDS_PER_DAY);
 }
 
-/** Returns a day as YYYY-MM-DD. */
-export function dateOf(day: number): string {
-  return new Date(day * SECONDS_PER_DAY * 1_000).toISOString().slice(0, 10);
-}
-
 /** Returns the Monday of the day's week. */
 export function firstDayOfWeek(day: number): number {
   return day - ((((day - FIRST_MONDAY) % 7) + 7) % 7);

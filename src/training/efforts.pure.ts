@@ -1,6 +1,6 @@
 import { EFFORT_SECONDS, type BestEfforts } from "../fit/bestEfforts.ts";
 import { EFFORT_QUANTITIES, EFFORT_SPORTS, THRESHOLD_MINUTES, type TrainingEffort } from "./baseline.ts";
-import { dateOf } from "./days.pure.ts";
+import { dateOf } from "../contract/days.ts";
 
 export interface EffortSources {
   best_efforts: BestEfforts;

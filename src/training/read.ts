@@ -6,7 +6,8 @@ import { activityId, rangeEnd, userRoute } from "../identifiers.ts";
 import { requestMemory } from "../memory/budget.ts";
 import { BASELINE_ACTIVITIES, SEARCHED_ACTIVITIES, type Baseline } from "./baseline.ts";
 import { baselineOf, type TrainingRow } from "./baselineOf.pure.ts";
-import { dateOf, dayOf } from "./days.pure.ts";
+import { dateOf } from "../contract/days.ts";
+import { dayOf } from "./days.pure.ts";
 
 /** Memory for a row and what is computed from it. */
 const BYTES_PER_ACTIVITY = 2_000;

@@ -7,7 +7,7 @@ import {
   type HeartRateBound,
   type StatedThreshold,
 } from "./baseline.ts";
-import { dateOf } from "./days.pure.ts";
+import { dateOf } from "../contract/days.ts";
 import { bestOf } from "./efforts.pure.ts";
 
 interface Counted {

@@ -1,5 +1,4 @@
 import { z } from "@hono/zod-openapi";
-import { DAY_MS } from "../contract/limits.ts";
 
 const amount = z.number().int();
 
@@ -21,13 +20,3 @@ export const usageDaySchema = z
   })
   .openapi("UsageDay");
 export type UsageDay = z.infer<typeof usageDaySchema>;
-
-/** Returns the number of the UTC day since 1970. */
-export function dayOf(unixMs: number): number {
-  return Math.floor(unixMs / DAY_MS);
-}
-
-/** Returns a day as `2026-11-25`. */
-export function dateOf(day: number): string {
-  return new Date(day * DAY_MS).toISOString().slice(0, 10);
-}

@@ -1,7 +1,8 @@
+import { dateOf } from "../contract/days.ts";
 import { databaseFor, type Owner } from "../database/databases.ts";
 import { count, fieldsOf, type Fields } from "../database/parse.ts";
 import type { Env } from "../env.ts";
-import { dateOf, REQUEST_CLASSES, type UsageDay } from "./days.ts";
+import { REQUEST_CLASSES, type UsageDay } from "./days.ts";
 import { NO_USAGE, usageOf, type Usage } from "./usage.ts";
 
 /** Returns the current usage of a partner. Reads one row. */

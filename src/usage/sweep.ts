@@ -2,7 +2,7 @@ import { settleAll, valuesOf } from "../concurrency/settleAll.ts";
 import { USAGE_DAYS } from "../contract/limits.ts";
 import { sumOverDatabases, wholeInvocation, type Allowance } from "../database/databases.ts";
 import type { Env } from "../env.ts";
-import { dayOf } from "./days.ts";
+import { dayOf } from "../contract/days.ts";
 import { usageKey } from "./usage.ts";
 import { deleteOldDays, markPublished, readDueUsage } from "./write.ts";
 

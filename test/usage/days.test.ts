@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import { expect, test } from "vitest";
 import { DAY_MS, REQUESTS_STORED_AFTER_MS, USAGE_DAYS } from "../../src/contract/limits.ts";
 import { wholeInvocation } from "../../src/database/databases.ts";
-import { dateOf, dayOf } from "../../src/usage/days.ts";
+import { dateOf, dayOf } from "../../src/contract/days.ts";
 import { countRequest, storeRequests } from "../../src/usage/requestCounts.ts";
 import { sweepUsageDays } from "../../src/usage/sweep.ts";
 import { base64, ping, read, SOURCE, task } from "../flows/partnerActs.ts";

@@ -1,6 +1,6 @@
 import { ENDPOINT_DAYS, ENDPOINT_FAILS_FOR_MS } from "../../contract/limits.ts";
 import { DATABASE_NOW } from "../../database/sql.ts";
-import { dayOf } from "../read.ts";
+import { dayOf } from "../../contract/days.ts";
 import { includesOutcomes } from "../subscribers.ts";
 
 /** An attempt to deliver an event to an endpoint with settings. */

@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { dateOf, dayOf } from "../../contract/days.ts";
 import { DAY_MS, USAGE_DAYS, USAGE_DAYS_DEFAULT } from "../../contract/limits.ts";
-import { dateOf, dayOf, usageDaySchema } from "../../usage/days.ts";
+import { usageDaySchema } from "../../usage/days.ts";
 import { readUsageDays } from "../../usage/read.ts";
 import { endpoint } from "../context.ts";
 import { readProblems } from "../problem.ts";
