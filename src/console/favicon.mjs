@@ -29,7 +29,7 @@ function coverage(x, y) {
   return Math.round((inside / SAMPLES ** 2) * 255);
 }
 
-/** Returns the same icon as an ICO file with one bitmap, for whoever requests /favicon.ico. */
+/** Returns the same icon as an ICO file with one bitmap. Some clients request only /favicon.ico. */
 export function favicon() {
   const maskBytes = (SIZE * SIZE) / 8;
   const bitmapBytes = BITMAP_HEADER_BYTES + SIZE * SIZE * 4 + maskBytes;

@@ -1,7 +1,7 @@
 import { requestTabs } from "./code.ts";
 import { INFO } from "./document.ts";
 import { framed } from "./frame.ts";
-import { FIRST_PING } from "./guide.ts";
+import { FIRST_PING } from "./smallRide.ts";
 import { escape } from "./html.ts";
 
 const LINKS = [

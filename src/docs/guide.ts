@@ -68,25 +68,9 @@ import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
 import { MORE_DETAILS } from "./examples.ts";
 import { escape, prose, table } from "./html.ts";
 import type { ShownRequest } from "./requests.ts";
-import { SMALL_RIDE, SMALL_RIDE_START } from "./smallRide.ts";
+import { FIRST_PING } from "./smallRide.ts";
 import { OWN_RIDE, SETTINGS, VERIFY } from "./snippets.ts";
 
-/** A live ride, small enough to be sent in base64. */
-export const FIRST_PING = {
-  activity_files: [
-    {
-      file_type: "FIT",
-      activity_name: "Morning ride",
-      priority: 1,
-      user_id: "rider-1",
-      source: "head-unit",
-      overwrite_mode: false,
-      start_time_in_seconds: SMALL_RIDE_START,
-      callback_url: SMALL_RIDE,
-      summary_id: "first-ride",
-    },
-  ],
-};
 const HISTORY = {
   activity_files: [
     { ...FIRST_PING.activity_files[0], priority: 0, summary_id: "history-0001" },
@@ -751,7 +735,7 @@ ${request({ method: "DELETE", path: "/api/keys/$KEY_ID/" }, "delete-key")}
 </ul>
 <p><a href="#patchPartner"><code>PATCH /api/partner/</code></a> changes your settings <code>callback_hosts</code>, <code>source_order</code> and <code>prefetch_held</code>:</p>
 ${request(patch("/api/partner/", { source_order: ["head-unit", "watch"] }), "settings")}
-<p><code>callback_hosts</code> also protects you: if you list your hosts, nobody can make the service download from others with your key.
+<p>The service downloads only from the hosts in <code>callback_hosts</code>. If the list is empty, it downloads from any public host.
 <a href="#events">Endpoints</a> and their secrets are changed with <a href="#createEndpoint"><code>/api/endpoints/</code></a>. Limits, quotas and your <code>event_url</code> are changed by us.</p>
 <p><strong>Usage.</strong> <a href="#getUsage"><code>GET /api/usage/</code></a> returns a row for each day (UTC): imported, failed and deleted files, stored bytes, requests by status, and attempts to deliver events. Days are kept for ${USAGE_DAYS} days.</p>
 ${request(get("/api/usage/"), "usage")}

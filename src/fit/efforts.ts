@@ -119,7 +119,7 @@ export class Efforts {
     return String(this.heartRate.histogram ?? "");
   }
 
-  /** Nobody measures a speed within a length: leaves out durations shorter than the fastest one. */
+  /** Leaves out durations shorter than the fastest length, because a pool swim has only one speed for each length. */
   private withoutPartsOfLengths(speeds: BestEfforts["speed_in_meters_per_second"]) {
     const swum = this.lengths.filter(({ metersPerSecond }) => metersPerSecond > 0);
     const shortest = Math.min(...swum.map(({ from, to }) => to - from));

@@ -1,5 +1,4 @@
-import { text } from "../database/parse.ts";
-import { fieldsOf, numberOrNull } from "../database/parse.ts";
+import { fieldsOf, numberOrNull, text } from "../database/parse.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
 import { partnerSchema, type Partner } from "./partner.ts";
 

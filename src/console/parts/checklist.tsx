@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { SMALL_RIDE, SMALL_RIDE_START } from "../../docs/smallRide.ts";
+import { FIRST_PING } from "../../docs/smallRide.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import type { Overview } from "../../overview/overview.ts";
 import type { Api } from "../api.ts";
@@ -12,23 +12,12 @@ const FILES_OF_A_NEWCOMER = 20;
 
 /** Returns a command that pings a small file. The key is read from `PARTNER_KEY`, so that it is in no history of a shell. */
 export function firstPing(origin: string, partnerId: string): string {
-  const ping = {
-    file_type: "FIT",
-    activity_name: "Morning ride",
-    priority: 1,
-    user_id: "rider-1",
-    source: "head-unit",
-    overwrite_mode: false,
-    start_time_in_seconds: SMALL_RIDE_START,
-    callback_url: SMALL_RIDE,
-    summary_id: "first-ride",
-  };
   return `# Set PARTNER_KEY to your key first. callback_url is a small FIT file in base64, or the URL of one.
 curl -sS "${origin}/api/fit_partner_ping/" \\
   -H "Authorization: Bearer $PARTNER_KEY" \\
   -H "Partner-Id: ${partnerId}" \\
   -H "Content-Type: application/json" \\
-  -d '${JSON.stringify({ activity_files: [ping] })}'
+  -d '${JSON.stringify(FIRST_PING)}'
 `;
 }
 

@@ -1,12 +1,12 @@
 import { useState } from "preact/hooks";
 import type { PartnerWithUsage } from "../../partners/settings.ts";
-import type { Api, Problem } from "../api.ts";
+import type { Api } from "../api.ts";
 import { localTime } from "../format.ts";
+import { AddForm } from "./addForm.tsx";
 import { Confirmed } from "./confirmed.tsx";
 import { json } from "./endpoints.tsx";
 import { Id } from "./id.tsx";
 import { Table } from "./list.tsx";
-import { ProblemBox } from "./page.tsx";
 import { Revealed } from "./revealed.tsx";
 import { Select } from "./select.tsx";
 import { When } from "./when.tsx";
@@ -73,31 +73,24 @@ export function Keys({
   );
 }
 
+interface MadeKey {
+  auth_key: string;
+  in_force_at: string;
+}
+
 /** A form for a new key, which reveals it once. */
 function AddKey({ api, onDone }: { api: Api; onDone: () => Promise<void> }) {
-  const [isOpen, setOpen] = useState(false);
   const [label, setLabel] = useState("");
   const [scope, setScope] = useState("full");
   const [end, setEnd] = useState("");
-  const [isBusy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
-  const [made, setMade] = useState<{ auth_key: string; in_force_at: string } | null>(null);
-  const add = async () => {
-    setBusy(true);
+  const [made, setMade] = useState<MadeKey | null>(null);
+  const send = async () => {
     const body = json({
       label: label.trim() === "" ? null : label.trim(),
       scope,
       expires_at: end === "" ? null : new Date(`${end}T00:00:00`).toISOString(),
     });
-    const result = await api.post<{ auth_key: string; in_force_at: string }>("/api/keys/", body);
-    setProblem(result.ok ? null : result.problem);
-    if (result.ok) {
-      setMade(result.value);
-      setOpen(false);
-      setLabel("");
-    }
-    await onDone();
-    setBusy(false);
+    return api.post<MadeKey>("/api/keys/", body);
   };
   return (
     <>
@@ -107,51 +100,39 @@ function AddKey({ api, onDone }: { api: Api; onDone: () => Promise<void> }) {
           <p class="soft">It is accepted from {localTime(made.in_force_at)} at the latest.</p>
         </>
       )}
-      {!isOpen ? (
-        <button type="button" onClick={() => setOpen(true)}>
-          Create a key…
-        </button>
-      ) : (
-        <form
-          class="add"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void add();
-          }}
-        >
-          <label class="field">
-            Label
-            <input
-              value={label}
-              autocomplete="off"
-              placeholder="Where the key is used"
-              onInput={(event) => setLabel(event.currentTarget.value)}
-            />
-          </label>
-          <Select
-            label="Scope"
-            value={scope}
-            options={[
-              ["full", "full: reads and writes"],
-              ["read", "read: only reads"],
-            ]}
-            onValue={setScope}
+      <AddForm
+        button="Create a key…"
+        confirm="Create the key"
+        send={send}
+        onMade={(key) => {
+          setMade(key);
+          setLabel("");
+        }}
+        onDone={onDone}
+      >
+        <label class="field">
+          Label
+          <input
+            value={label}
+            autocomplete="off"
+            placeholder="Where the key is used"
+            onInput={(event) => setLabel(event.currentTarget.value)}
           />
-          <label class="field">
-            End (optional)
-            <input type="date" value={end} onChange={(event) => setEnd(event.currentTarget.value)} />
-          </label>
-          <div class="action">
-            <button type="submit" class="primary" disabled={isBusy}>
-              Create the key
-            </button>
-            <button type="button" disabled={isBusy} onClick={() => setOpen(false)}>
-              Cancel
-            </button>
-          </div>
-          <ProblemBox problem={problem} />
-        </form>
-      )}
+        </label>
+        <Select
+          label="Scope"
+          value={scope}
+          options={[
+            ["full", "full: reads and writes"],
+            ["read", "read: only reads"],
+          ]}
+          onValue={setScope}
+        />
+        <label class="field">
+          End (optional)
+          <input type="date" value={end} onChange={(event) => setEnd(event.currentTarget.value)} />
+        </label>
+      </AddForm>
     </>
   );
 }

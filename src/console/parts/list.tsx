@@ -112,6 +112,36 @@ export function List<T>({
   );
 }
 
+/** Two filter fields: the first and the last day in UTC. `what` happened on these days. */
+export function DayFields({
+  what,
+  from,
+  to,
+  onChange,
+}: {
+  what: string;
+  from: string;
+  to: string;
+  onChange: (days: { from: string } | { to: string }) => void;
+}) {
+  return (
+    <>
+      <FilterField
+        label={`${what} from (UTC)`}
+        type="date"
+        value={from}
+        onValue={(value) => onChange({ from: value })}
+      />
+      <FilterField
+        label={`${what} to (UTC)`}
+        type="date"
+        value={to}
+        onValue={(value) => onChange({ to: value })}
+      />
+    </>
+  );
+}
+
 /** A filter field. A text takes effect on Enter, or when the field loses the focus. */
 export function FilterField({
   label,

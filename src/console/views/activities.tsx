@@ -3,7 +3,7 @@ import type { Api } from "../api.ts";
 import { dayRange } from "../days.ts";
 import { useList } from "../load.ts";
 import { ActivityTable } from "../parts/activityTable.tsx";
-import { FilterField, Filters, List, UserField } from "../parts/list.tsx";
+import { DayFields, FilterField, Filters, List, UserField } from "../parts/list.tsx";
 import { Heading } from "../parts/page.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 import { SPORTS } from "../sports.ts";
@@ -48,18 +48,7 @@ export function ActivitiesView({ api, place }: { api: Api; place: Place }) {
           options={sport === "" || SPORTS.includes(sport) ? SPORTS : [sport, ...SPORTS]}
           onValue={(value) => narrow({ sport: value })}
         />
-        <FilterField
-          label="Started from (UTC)"
-          type="date"
-          value={from}
-          onValue={(value) => narrow({ from: value })}
-        />
-        <FilterField
-          label="Started to (UTC)"
-          type="date"
-          value={to}
-          onValue={(value) => narrow({ to: value })}
-        />
+        <DayFields what="Started" from={from} to={to} onChange={narrow} />
       </Filters>
       <List list={list} empty={isFiltered ? <NoMatch of="activities" /> : "No activities yet."}>
         {(rows) => <ActivityTable label="Activities" activities={rows} />}

@@ -6,7 +6,7 @@ import { bytes } from "../format.ts";
 import { useList } from "../load.ts";
 import { Code } from "../parts/code.tsx";
 import { UserLink } from "../parts/id.tsx";
-import { FilterField, Filters, List, Table, UserField } from "../parts/list.tsx";
+import { DayFields, FilterField, Filters, List, Table, UserField } from "../parts/list.tsx";
 import { Heading, Status } from "../parts/page.tsx";
 import { When } from "../parts/when.tsx";
 import { addressOf, go, type Place } from "../router.ts";
@@ -58,18 +58,7 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
           options={STATUSES}
           onValue={(value) => narrow({ status: value })}
         />
-        <FilterField
-          label="Received from (UTC)"
-          type="date"
-          value={from}
-          onValue={(value) => narrow({ from: value })}
-        />
-        <FilterField
-          label="Received to (UTC)"
-          type="date"
-          value={to}
-          onValue={(value) => narrow({ to: value })}
-        />
+        <DayFields what="Received" from={from} to={to} onChange={narrow} />
       </Filters>
       {import_id !== "" && (
         <p class="note">

@@ -2,9 +2,10 @@ import { useState } from "preact/hooks";
 import type { Endpoint, EventType } from "../../endpoints/endpoint.ts";
 import { IMPORT_COMPLETED } from "../../endpoints/eventTypes.ts";
 import type { PartnerWithUsage } from "../../partners/settings.ts";
-import type { Api, Problem } from "../api.ts";
+import type { Api } from "../api.ts";
 import { bytes, number } from "../format.ts";
 import { useLoad } from "../load.ts";
+import { AddForm } from "../parts/addForm.tsx";
 import { EndpointRows, json } from "../parts/endpoints.tsx";
 import { EventTypes } from "../parts/eventTypes.tsx";
 import { Id } from "../parts/id.tsx";
@@ -70,66 +71,40 @@ export function Locked() {
 
 /** A form for a new endpoint, which reveals its secret once. */
 function AddEndpoint({ api, onDone }: { api: Api; onDone: () => Promise<void> }) {
-  const [isOpen, setOpen] = useState(false);
   const [url, setUrl] = useState("https://");
   const [types, setTypes] = useState<EventType[]>([IMPORT_COMPLETED]);
-  const [isBusy, setBusy] = useState(false);
-  const [problem, setProblem] = useState<Problem | null>(null);
   const [secret, setSecret] = useState<string | null>(null);
-  const add = async () => {
-    setBusy(true);
-    const body = json({ url, event_types: types });
-    const result = await api.post<{ webhook_secret: string }>("/api/endpoints/", body);
-    setProblem(result.ok ? null : result.problem);
-    if (result.ok) {
-      setSecret(result.value.webhook_secret);
-      setOpen(false);
-      setUrl("https://");
-    }
-    await onDone();
-    setBusy(false);
-  };
   return (
     <>
       {secret !== null && <Revealed secret={secret} what="secret" onStored={() => setSecret(null)} />}
-      {!isOpen ? (
-        <button type="button" onClick={() => setOpen(true)}>
-          Add an endpoint…
-        </button>
-      ) : (
-        <form
-          class="add"
-          onSubmit={(event) => {
-            event.preventDefault();
-            void add();
-          }}
-        >
-          <label class="field">
-            URL of your receiver
-            <input
-              value={url}
-              type="url"
-              required
-              autocomplete="off"
-              onInput={(event) => setUrl(event.currentTarget.value)}
-            />
-          </label>
-          <EventTypes chosen={types} onChosen={setTypes} />
-          <p class="soft">
-            The service sends a challenge at once. The endpoint receives events after your receiver has
-            returned it.
-          </p>
-          <div class="action">
-            <button type="submit" class="primary" disabled={isBusy}>
-              Add the endpoint
-            </button>
-            <button type="button" disabled={isBusy} onClick={() => setOpen(false)}>
-              Cancel
-            </button>
-          </div>
-          <ProblemBox problem={problem} />
-        </form>
-      )}
+      <AddForm
+        button="Add an endpoint…"
+        confirm="Add the endpoint"
+        send={async () =>
+          api.post<{ webhook_secret: string }>("/api/endpoints/", json({ url, event_types: types }))
+        }
+        onMade={({ webhook_secret }) => {
+          setSecret(webhook_secret);
+          setUrl("https://");
+        }}
+        onDone={onDone}
+      >
+        <label class="field">
+          URL of your receiver
+          <input
+            value={url}
+            type="url"
+            required
+            autocomplete="off"
+            onInput={(event) => setUrl(event.currentTarget.value)}
+          />
+        </label>
+        <EventTypes chosen={types} onChosen={setTypes} />
+        <p class="soft">
+          The service sends a challenge at once. The endpoint receives events after your receiver has returned
+          it.
+        </p>
+      </AddForm>
     </>
   );
 }
