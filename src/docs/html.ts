@@ -20,16 +20,24 @@ export function prose(text: string, links: ReadonlyMap<string, string> = new Map
     .join("");
 }
 
+/** Number of characters of a name that fits the narrowest phone in one line. */
+const NAME_IN_LINE = 40;
+
 /**
- * Lets long code break between its words, and never inside a name: the style keeps code without the class in one line.
- * Code inside listings has no tag.
+ * Lets long code break between its words, and no name but the longest ones, which break after an underscore: the style
+ * keeps code without the class in one line. Code inside listings has no tag.
  */
 export function protectNames(html: string): string {
-  return html.replaceAll(/<code>([^<]*)<\/code>/g, (whole, text: string) =>
-    /[ /.,;=[\]]./.test(text)
-      ? `<code class="long">${text.replaceAll(/&\w+;|[/.,;=\]]/g, (mark) => (mark.startsWith("&") ? mark : `${mark}<wbr>`))}</code>`
-      : whole,
-  );
+  return html.replaceAll(/<code>([^<]*)<\/code>/g, (whole, text: string) => {
+    if (/[ /.,;=[\]]./.test(text)) return breakable(text, /&\w+;|[/.,;=\]]/g);
+    return text.length > NAME_IN_LINE ? breakable(text, /_/g) : whole;
+  });
+}
+
+/** Returns code that can break after the `marks`, but not after an HTML entity. */
+function breakable(text: string, marks: RegExp): string {
+  const html = text.replaceAll(marks, (mark) => (mark.startsWith("&") ? mark : `${mark}<wbr>`));
+  return `<code class="long">${html}</code>`;
 }
 
 /** Columns whose cells need their name on narrow screens, where a table has no head. */

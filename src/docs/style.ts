@@ -108,7 +108,7 @@ tbody th{font-weight:600}
 code{font-size:.78rem}
 td:not(:empty)[data-label="Status"]::before,td:not(:empty)[data-label="Sent with"]::before,td:not(:empty)[data-label="Sent as"]::before{content:attr(data-label) ": ";color:var(--soft)}
 ol,ul{padding-left:1.25rem}}
-@media(max-width:359px){code{font-size:.64rem}ol,ul{padding-left:.75rem}}
+@media(max-width:359px){h2{font-size:1.15rem}code{font-size:.64rem}ol,ul{padding-left:.75rem}}
 @media(min-width:640px){.search{width:15rem}}
 @media(min-width:1000px){
 .open-contents,.close{display:none!important}
