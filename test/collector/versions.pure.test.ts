@@ -370,6 +370,23 @@ describe("versions and revisions", () => {
     const both = alsoHeld(queued);
     expect(versions.succeed(both, version, queued.revision + 1, LATER).revision).toBe(both.revision);
   });
+
+  test("the failed download of a held ping is shown beside an import of its older version that ends later", () => {
+    const next = { ...names, submission: { ...heldPing, overwrite_mode: true } };
+    const both = versions.acceptVersion(queued, next, 0, NOW, true);
+    const tried = versions.failLastAttempt(
+      both,
+      versions.newestOf(both).version,
+      { fault: TIMEOUT, stored: null },
+      both.revision + 1,
+      NOW,
+    );
+    // The importer has written the row with this revision, and D1 rejects lower or equal ones.
+    const written = tried.revision + 5;
+    const after = versions.succeed(tried, version, written, LATER);
+    expect(versions.hasTriedHeld(after)).toBe(true);
+    expect(after.revision).toBe(written + 1);
+  });
 });
 
 describe("attempts", () => {
