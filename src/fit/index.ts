@@ -26,7 +26,7 @@ export { localDateOf } from "./localTime.ts";
 export { ANSWER_CELLS, describeNotFit, MAX_SESSIONS, SPORT_NAMES, SUB_SPORT_NAMES };
 
 /** Raise it with every change that decodes other activities from the same bytes. `npm run redecode` then updates stored files. */
-export const DECODER_VERSION = 5;
+export const DECODER_VERSION = 6;
 
 /** Returns whether bytes begin like a FIT file. The rest may still be damaged. */
 export function looksLikeFit(bytes: Uint8Array): boolean {

@@ -19,6 +19,8 @@ import { converted } from "./units.ts";
 
 /** Longest time that a reading holds in sessions without a duration, where nothing shows a stop of the timer. */
 const LONGEST_HOLD_SECONDS = 300;
+/** Longest time that a speed holds over records without one, as a heart rate does in the histogram. */
+const SPEED_HOLD_SECONDS = 60;
 /** Minimum speed of movement. A slow walk is twice as fast. */
 const MOVING_METERS_PER_SECOND = 0.5;
 /** Window of the normalized power formula (Allen and Coggan, Training and Racing with a Power Meter). */
@@ -66,6 +68,8 @@ export class Totals {
   private readonly averages: Float64Array;
   /** For each averaged column: the column that its readings come from. */
   private readonly averagedSources: Int32Array;
+  /** For each averaged column: the time of the held reading. */
+  private readonly averagedFrom: Float64Array;
   /** For each standard column: the column that its readings come from so far. */
   private readonly sources: Int32Array;
   private readonly replacesColumn: Int32Array;
@@ -85,6 +89,8 @@ export class Totals {
   /** Time of that reading. */
   private readonly zeroFrom: Float64Array;
   private readonly power: NormalizedPower | null;
+  /** Index of the held power in `averages`. */
+  private readonly powerAt: number;
   readonly efforts: Efforts;
   private readonly sumsSpeed: boolean;
   private readonly sumsAltitude: boolean;
@@ -96,6 +102,12 @@ export class Totals {
   private heldDistance = NaN;
   private heldPower = NaN;
   private heldHeartRate = NaN;
+  /** Readings that hold over records without one, for a limited time; NaN without any. */
+  private knownSpeed = NaN;
+  private knownSpeedFrom = NaN;
+  private knownDistance = NaN;
+  /** Seconds since the last distance without a speed. The next distance shows whether they count as movement. */
+  private unknownSeconds = 0;
   private maxSpeed = -Infinity;
   private lastDistance = NaN;
   private heldFrom = NaN;
@@ -111,6 +123,7 @@ export class Totals {
     const { summed, possible, developerColumns, readerCounts } = options;
     this.averaged = Int32Array.from(summed.filter((column) => AVERAGED.has(column)));
     this.averagedSources = this.averaged.slice();
+    this.averagedFrom = new Float64Array(this.averaged.length).fill(NaN);
     this.averages = new Float64Array(4 * this.averaged.length);
     for (let i = 0; i < this.averaged.length; i++) this.restartAverage(i, NaN, 0);
     this.sources = Int32Array.from(STANDARD_KEYS.keys());
@@ -134,6 +147,7 @@ export class Totals {
     this.zeroSince = new Float64Array(readerCounts.length).fill(NaN);
     this.zeroFrom = new Float64Array(readerCounts.length).fill(NaN);
     this.power = options.normalizesPower ? new NormalizedPower() : null;
+    this.powerAt = 4 * this.averaged.indexOf(POWER);
     this.sumsSpeed = summed.includes(SPEED);
     this.sumsAltitude = summed.includes(ALTITUDE);
     this.sumsDistance = summed.includes(DISTANCE);
@@ -157,7 +171,7 @@ export class Totals {
     this.rows++;
     this.heldFrom = time;
     if (time === time) this.lastTime = time;
-    this.holdReadings(row);
+    this.holdReadings(time, row);
     this.efforts.add(time, this.heldHeartRate, this.heldPower, this.heldSpeed);
     if (this.tracksDistance) this.efforts.addDistance(time, this.heldDistance);
   }
@@ -285,9 +299,13 @@ export class Totals {
     if (standard === SPEED || standard === DISTANCE) this.movingSeconds = NaN;
     if (standard === SPEED) {
       this.heldSpeed = held;
+      this.knownSpeed = held;
       this.maxSpeed = -Infinity;
     }
-    if (standard === DISTANCE) this.heldDistance = held;
+    if (standard === DISTANCE) {
+      this.heldDistance = held;
+      this.knownDistance = held;
+    }
     return isFirst ? NOTHING : source;
   }
 
@@ -316,8 +334,8 @@ export class Totals {
 
   /** Returns whether a device that was moving before a gap in the records has not moved in it. */
   private hasStopped(duration: number, row: Float64Array): boolean {
-    const covered = this.readingOf(DISTANCE, row) - this.heldDistance;
-    return this.heldSpeed >= MOVING_METERS_PER_SECOND && covered < MOVING_METERS_PER_SECOND * duration;
+    const covered = this.readingOf(DISTANCE, row) - this.knownDistance;
+    return this.knownSpeed >= MOVING_METERS_PER_SECOND && covered < MOVING_METERS_PER_SECOND * duration;
   }
 
   /** Returns a row's reading of a standard column, from its source. */
@@ -327,33 +345,39 @@ export class Totals {
     return source === column ? reading : this.fromSource(source, reading);
   }
 
-  private holdReadings(row: Float64Array): void {
-    const { averages, averagedSources } = this;
-    for (let i = 0; i < averagedSources.length; i++) averages[4 * i] = row[averagedSources[i] ?? 0] ?? NaN;
-    if (this.hasReplacement) this.holdReplacements(row);
-    else {
-      this.heldHeartRate = row[HEART_RATE] ?? NaN;
-      this.heldPower = row[POWER] ?? NaN;
-      this.heldSpeed = row[SPEED] ?? NaN;
-      this.heldAltitude = row[ALTITUDE] ?? NaN;
-      this.heldDistance = row[DISTANCE] ?? NaN;
+  private holdReadings(time: number, row: Float64Array): void {
+    this.holdAveraged(time, row);
+    const { hasReplacement } = this;
+    this.heldHeartRate = hasReplacement ? this.readingOf(HEART_RATE, row) : (row[HEART_RATE] ?? NaN);
+    this.heldPower = hasReplacement ? this.readingOf(POWER, row) : (row[POWER] ?? NaN);
+    this.heldSpeed = hasReplacement ? this.readingOf(SPEED, row) : (row[SPEED] ?? NaN);
+    this.heldAltitude = hasReplacement ? this.readingOf(ALTITUDE, row) : (row[ALTITUDE] ?? NaN);
+    this.heldDistance = hasReplacement ? this.readingOf(DISTANCE, row) : (row[DISTANCE] ?? NaN);
+    if (this.heldSpeed === this.heldSpeed) {
+      this.knownSpeed = this.heldSpeed;
+      this.knownSpeedFrom = time;
+    } else if (!(time - this.knownSpeedFrom < SPEED_HOLD_SECONDS)) this.knownSpeed = NaN;
+    if (this.heldDistance === this.heldDistance) {
+      this.knownDistance = this.heldDistance;
+      this.unknownSeconds = 0;
     }
     const last = row[row.length - LAST_DISTANCE] ?? NaN;
     if (last === last) this.lastDistance = last;
     else if (this.heldDistance === this.heldDistance) this.lastDistance = this.heldDistance;
   }
 
-  /** Holds readings where some come from developer fields, which may have other units. */
-  private holdReplacements(row: Float64Array): void {
-    const { averages, averagedSources } = this;
+  /** Some devices write a record for each sensor: a reading holds over records without one, for a few seconds. */
+  private holdAveraged(time: number, row: Float64Array): void {
+    const { averages, averagedSources, averagedFrom, hasReplacement } = this;
     for (let i = 0; i < averagedSources.length; i++) {
-      averages[4 * i] = this.fromSource(averagedSources[i] ?? 0, averages[4 * i] ?? NaN);
+      const source = averagedSources[i] ?? 0;
+      const reading = row[source] ?? NaN;
+      if (reading === reading) {
+        // Developer fields may have other units.
+        averages[4 * i] = hasReplacement ? this.fromSource(source, reading) : reading;
+        averagedFrom[i] = time;
+      } else if (!(time - (averagedFrom[i] ?? NaN) < GAP_SECONDS)) averages[4 * i] = NaN;
     }
-    this.heldHeartRate = this.readingOf(HEART_RATE, row);
-    this.heldPower = this.readingOf(POWER, row);
-    this.heldSpeed = this.readingOf(SPEED, row);
-    this.heldAltitude = this.readingOf(ALTITUDE, row);
-    this.heldDistance = this.readingOf(DISTANCE, row);
   }
 
   /** Counts the held readings. `next` is the row after them, null at the end. */
@@ -368,23 +392,28 @@ export class Totals {
         averages[at + 3] = (averages[at + 3] ?? 0) + duration;
       } else averages[at + 2] = (averages[at + 2] ?? 0) + reading * duration;
     }
-    if (this.power !== null) this.power.add(this.heldPower, duration);
-    if (this.sumsSpeed) this.addMovement(this.heldSpeed, duration, next);
+    if (this.power !== null) this.power.add(this.averages[this.powerAt] ?? NaN, duration);
+    if (this.sumsSpeed) this.addMovement(duration, next);
     if (this.sumsAltitude) this.climb.add(this.heldAltitude);
   }
 
-  private addMovement(speed: number, duration: number, next: Float64Array | null): void {
-    if (speed === speed) {
-      if (speed > this.maxSpeed) this.maxSpeed = speed;
-      if (this.movingSeconds !== this.movingSeconds) this.movingSeconds = 0;
-      if (speed >= MOVING_METERS_PER_SECOND) this.movingSeconds += duration;
+  private addMovement(duration: number, next: Float64Array | null): void {
+    const { heldSpeed, knownSpeed } = this;
+    if (heldSpeed > this.maxSpeed) this.maxSpeed = heldSpeed;
+    if (knownSpeed === knownSpeed) {
+      this.countMovement(knownSpeed >= MOVING_METERS_PER_SECOND ? duration : 0);
       return;
     }
-    if (next === null || !this.sumsDistance || this.has(this.sources[SPEED] ?? SPEED)) return;
-    const covered = this.readingOf(DISTANCE, next) - this.heldDistance;
+    if (next === null || !this.sumsDistance) return;
+    this.unknownSeconds += duration;
+    const covered = this.readingOf(DISTANCE, next) - this.knownDistance;
     if (Number.isNaN(covered)) return;
+    this.countMovement(covered >= MOVING_METERS_PER_SECOND * this.unknownSeconds ? this.unknownSeconds : 0);
+  }
+
+  private countMovement(seconds: number): void {
     if (this.movingSeconds !== this.movingSeconds) this.movingSeconds = 0;
-    if (covered >= MOVING_METERS_PER_SECOND * duration && duration > 0) this.movingSeconds += duration;
+    this.movingSeconds += seconds;
   }
 }
 

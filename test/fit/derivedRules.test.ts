@@ -62,6 +62,58 @@ describe("moving time", () => {
   });
 });
 
+describe("records with only some of the readings", () => {
+  /** A record with a position only, as some watches write between records with speed and distance. */
+  const position: Field[] = [
+    [0, "sint32", 500_000_000],
+    [1, "sint32", 100_000_000],
+  ];
+
+  test("do not interrupt movement", () => {
+    const file = activityFile();
+    for (let second = 0; second < 300; second += 10) {
+      file.record(second, [...moving(second), rate(120)]).record(second + 3, position);
+      file.record(second + 6, position);
+    }
+    expect(decodeOne(file.record(300, moving(300)).session([], 300).build())).toMatchObject({
+      moving_time_in_seconds: 300,
+      work_in_kilojoules: 60,
+      average_power_in_watts: 200,
+      average_heart_rate_in_beats_per_minute: 120,
+    });
+  });
+
+  test("do not interrupt movement by distance", () => {
+    const file = activityFile();
+    for (const [second, meters] of [
+      [0, 0],
+      [60, 300],
+      [120, 300],
+      [180, 600],
+    ] as const) {
+      file.record(second, [[5, "uint32", meters * 100]]).record(second + 20, position);
+    }
+    expect(decodeOne(file.session([], 200).build()).moving_time_in_seconds).toBe(120);
+  });
+
+  test("count as movement by distance where speed is missing for long", () => {
+    const file = activityFile().record(0, moving(0));
+    for (let second = 1; second < 200; second++)
+      file.record(second, [[5, "uint32", Math.min(second, 150) * 500]]);
+    expect(decodeOne(file.session([], 200).build()).moving_time_in_seconds).toBe(150);
+  });
+
+  test("keep a power for 10 seconds at most", () => {
+    const file = activityFile();
+    for (let second = 0; second <= 300; second++)
+      file.record(second, second % 100 === 0 ? moving(second) : position);
+    expect(decodeOne(file.session([], 300).build())).toMatchObject({
+      work_in_kilojoules: 6,
+      average_power_in_watts: 200,
+    });
+  });
+});
+
 describe("records that are far apart", () => {
   test("hold until the next one", () => {
     const file = activityFile();
