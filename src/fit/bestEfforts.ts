@@ -36,7 +36,7 @@ const MIN_BLOCK = 4;
 /** Maximum number of seconds of all efforts of a file: 38 days of three quantities. Later ones do not count. */
 const MAX_SECONDS = 10_000_000;
 
-/** Columns of the rows that a tracker reads: time and the quantities. */
+/** Columns of the rows that a tracker reads: seconds and the quantities. */
 export const ROW_COLUMNS = 4;
 
 /** Memory of trackers. One file is decoded at a time, without a pause, and nothing of the file before is read. */
@@ -102,54 +102,47 @@ export class EffortTracker {
     this.addSeconds(zeroFrom, time, 0);
   }
 
-  /**
-   * Adds the readings of a column of some rows: `time` of all rows, then each column. Times never decrease. Readings that
-   * hold for a few seconds, as nearly all do, are added without a call.
-   */
+  /** Adds the readings of a column of some rows: whole seconds of all rows, then each column. Seconds never decrease. */
   addRows(rows: Float64Array, count: number, column: number): void {
-    const { budget, histogram } = this;
-    const width = rows.length / ROW_COLUMNS;
-    let { sums, length, held, heldFrom, heldUntil } = this;
-    let added = 0;
-    /** The same reading usually returns: the histogram gets its seconds at once. */
-    let repeated = NaN;
-    let repeatedSeconds = 0;
-    for (let i = 0, at = column * width; i < count; i++, at++) {
-      const reading = rows[at] ?? NaN;
-      if (reading !== reading) continue;
-      const second = Math.floor(rows[i] ?? NaN);
-      const step = second - heldFrom;
-      const isUsual = step > 0 && step <= GAP_SECONDS && held === held && heldUntil === Infinity;
-      if (isUsual && length + step < sums.length && added + step <= budget.seconds) {
-        for (let end = length + step; length < end;) sums[++length] = held;
-        added += step;
-        if (histogram !== null && held !== repeated) {
-          histogram.add(repeated, repeatedSeconds);
-          repeated = held;
-          repeatedSeconds = 0;
-        }
-        repeatedSeconds += step;
-        held = reading;
-        heldFrom = second;
-      } else if (step !== 0 || held !== held) {
-        this.keep(length, added, held, heldFrom);
-        added = 0;
-        this.add(second, reading);
-        ({ sums, length, held, heldFrom, heldUntil } = this);
-      }
+    const first = (column * rows.length) / ROW_COLUMNS;
+    for (let i = 0; i < count; i++) {
+      i = this.addUsual(rows, i, count, first);
+      const reading = rows[first + i] ?? NaN;
+      if (i < count && reading === reading) this.add(rows[i] ?? NaN, reading);
     }
-    this.keep(length, added, held, heldFrom);
-    if (histogram !== null) histogram.add(repeated, repeatedSeconds);
   }
 
-  /** Keeps the state of `addRows`. */
-  private keep(length: number, added: number, held: number, heldFrom: number): void {
-    if (added > 0) this.counted = this.sums[length] ?? 0;
+  /**
+   * Adds readings without a call for each, as long as every reading holds until the next one. Returns the index of the row
+   * that ends this.
+   */
+  private addUsual(rows: Float64Array, from: number, count: number, first: number): number {
+    const { sums, budget, histogram, length: start } = this;
+    let { length, held, heldFrom } = this;
+    if (held !== held || this.heldUntil !== Infinity) return from;
+    const end = Math.min(sums.length - 1, length + budget.seconds);
+    let i = from;
+    for (; i < count; i++) {
+      const reading = rows[first + i] ?? NaN;
+      if (reading !== reading) continue;
+      const second = rows[i] ?? NaN;
+      const step = second - heldFrom;
+      if (step === 0) continue;
+      if (!(step > 0 && step <= GAP_SECONDS && length + step <= end)) break;
+      if (step === 1) sums[++length] = held;
+      else for (const last = length + step; length < last;) sums[++length] = held;
+      if (histogram !== null) histogram.add(held, step);
+      held = reading;
+      heldFrom = second;
+    }
+    if (length === start) return i;
+    this.counted = sums[length] ?? 0;
     this.length = length;
-    this.seconds += added;
-    this.budget.seconds -= added;
+    this.seconds += length - start;
+    budget.seconds -= length - start;
     this.held = held;
     this.heldFrom = heldFrom;
+    return i;
   }
 
   private add(second: number, reading: number): void {

@@ -23,7 +23,7 @@ export const EFFORT_COLUMNS: readonly number[] = [HEART_RATE, POWER, SPEED];
 
 /** Rows are followed in batches, in one loop per quantity. */
 const BATCH_ROWS = 128;
-/** Columns of a batch after the time. */
+/** Columns of a batch after the seconds. */
 const BATCH_HEART_RATE = 1;
 const BATCH_POWER = 2;
 const BATCH_SPEED = 3;
@@ -50,7 +50,7 @@ export class Efforts {
 
   add(time: number, heartRate: number, power: number, speed: number): void {
     const { batch, rows } = this;
-    batch[rows] = time;
+    batch[rows] = Math.floor(time);
     batch[BATCH_HEART_RATE * BATCH_ROWS + rows] = heartRate;
     batch[BATCH_POWER * BATCH_ROWS + rows] = power;
     batch[BATCH_SPEED * BATCH_ROWS + rows] = speed;

@@ -51,35 +51,40 @@ const CRC_TABLE = Uint16Array.from({ length: 256 }, (_, byte) => {
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
   return crc;
 });
-/** Tables for a byte followed by one to seven more, so that eight bytes cost one step. */
-const CRC_TABLE_1 = followedByOne(CRC_TABLE);
-const CRC_TABLE_2 = followedByOne(CRC_TABLE_1);
-const CRC_TABLE_3 = followedByOne(CRC_TABLE_2);
-const CRC_TABLE_4 = followedByOne(CRC_TABLE_3);
-const CRC_TABLE_5 = followedByOne(CRC_TABLE_4);
-const CRC_TABLE_6 = followedByOne(CRC_TABLE_5);
-const CRC_TABLE_7 = followedByOne(CRC_TABLE_6);
+/** Bytes of a block that `crc16` reduces at once, as bytes and as words of 32 bits. */
+const BLOCK_WORDS = new Int32Array(2_048);
+const BLOCK = new Uint8Array(BLOCK_WORDS.buffer);
+/** The last words of a block, which are not reduced further. */
+const LAST_WORDS = 16;
+const WORD_BYTES = 4;
 
-function followedByOne(table: Uint16Array): Uint16Array {
-  return table.map((crc) => (crc >>> 8) ^ (CRC_TABLE[crc & 0xff] ?? 0));
-}
-
+/**
+ * Returns the CRC of some bytes. Modulo the polynomial x^16 + x^15 + x^2 + 1, x^512 is x^480 + x^64 + 1. So a word of 32 bits equals
+ * itself 1, 14 and 16 words later, and most words need no table.
+ */
 function crc16(bytes: Uint8Array, start: number, end: number, seed = 0): number {
   let crc = seed;
   let at = start;
-  for (; at + 8 <= end; at += 8) {
-    crc ^= (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8);
-    crc =
-      (CRC_TABLE_7[crc & 0xff] ?? 0) ^
-      (CRC_TABLE_6[crc >>> 8] ?? 0) ^
-      (CRC_TABLE_5[bytes[at + 2] ?? 0] ?? 0) ^
-      (CRC_TABLE_4[bytes[at + 3] ?? 0] ?? 0) ^
-      (CRC_TABLE_3[bytes[at + 4] ?? 0] ?? 0) ^
-      (CRC_TABLE_2[bytes[at + 5] ?? 0] ?? 0) ^
-      (CRC_TABLE_1[bytes[at + 6] ?? 0] ?? 0) ^
-      (CRC_TABLE[bytes[at + 7] ?? 0] ?? 0);
+  while (end - at > 2 * LAST_WORDS * WORD_BYTES) {
+    const words = Math.min(BLOCK_WORDS.length, Math.floor((end - at) / WORD_BYTES));
+    const last = words - LAST_WORDS;
+    BLOCK.set(bytes.subarray(at, at + words * WORD_BYTES));
+    let word = (BLOCK_WORDS[0] ?? 0) ^ crc;
+    for (let i = 0; i < last; i++) {
+      BLOCK_WORDS[i + 14] = (BLOCK_WORDS[i + 14] ?? 0) ^ word;
+      BLOCK_WORDS[i + 16] = (BLOCK_WORDS[i + 16] ?? 0) ^ word;
+      word ^= BLOCK_WORDS[i + 1] ?? 0;
+    }
+    BLOCK_WORDS[last] = word;
+    crc = bytewiseCrc16(BLOCK, last * WORD_BYTES, words * WORD_BYTES, 0);
+    at += words * WORD_BYTES;
   }
-  for (; at < end; at++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
+  return bytewiseCrc16(bytes, at, end, crc);
+}
+
+function bytewiseCrc16(bytes: Uint8Array, start: number, end: number, seed: number): number {
+  let crc = seed;
+  for (let at = start; at < end; at++) crc = (crc >>> 8) ^ (CRC_TABLE[(crc ^ (bytes[at] ?? 0)) & 0xff] ?? 0);
   return crc;
 }
 

@@ -97,6 +97,16 @@ describe("best efforts", () => {
     expect(power_in_watts).toEqual([300, 300, 300, 300, 300, null, null]);
   });
 
+  test("count the seconds without a reading after a pause as missing", () => {
+    const file = activityFile();
+    for (const second of seconds(0, 300)) file.record(second, [watts(200), rate(150)]);
+    file.message(21, timerEvent(300, STOP)).message(21, timerEvent(310, START));
+    for (const second of seconds(310, 350)) file.record(second, [rate(150)]);
+    for (const second of seconds(350, 600)) file.record(second, [watts(200), rate(150)]);
+    const { power_in_watts } = decodeOne(file.session(session(600, 590)).build()).best_efforts;
+    expect(power_in_watts).toEqual([200, 200, 200, 200, 183, null, null]);
+  });
+
   test("ignore records that were written while the timer was stopped", () => {
     const file = activityFile();
     for (const second of seconds(0, 60)) file.record(second, [rate(120)]);

@@ -38,6 +38,21 @@ describe("the envelope of a file", () => {
     expect(heartRatesOf(bytes)).toEqual(heartRates);
   });
 
+  test("a changed bit anywhere in a long file gives a warning, and an unchanged file of any length none", () => {
+    const file = activityFile();
+    for (let second = 0; second < 4_000; second++) {
+      file.record(second, [[3, "uint8", 60 + ((second * 7919) % 100)]]);
+      if (second < 100) expect(decode(file.build()).warnings).toEqual([]);
+    }
+    const bytes = file.session().build();
+    expect(decode(bytes).warnings).toEqual([]);
+    for (let at = 100; at < bytes.length; at += 1_999) {
+      const changed = bytes.slice();
+      changed[at] = (changed[at] ?? 0) ^ (1 << (at % 8));
+      expect([at, decode(changed).warnings.includes("fit_crc_mismatch")]).toEqual([at, true]);
+    }
+  });
+
   test.each<[string, FileOptions]>([
     ["a data size of 0", { dataSize: 0 }],
     ["a data size that is too large", { dataSize: 100_000 }],
