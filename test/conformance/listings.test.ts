@@ -142,6 +142,7 @@ const STEPS: readonly [operationId: string, prepare?: (world: World) => Promise<
   ["getUser"],
   ["getTraining"],
   ["getOverview"],
+  ["getUsage"],
   [
     "retryFile",
     async ({ lostFileId }) => {
