@@ -25,6 +25,7 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     unit: "scheduled",
     deliveries: 0,
     recovered_events: 0,
+    partner_settings: 0,
     erasures: 0,
     expired_erasures: 0,
     expired_deletions: 0,
@@ -39,6 +40,7 @@ test("each run of the clock writes one line, also when it finds nothing, so that
     stale_batches: 0,
     missing_files: 0,
     usage: 0,
+    usage_days: 0,
     inline_bytes: 0,
     database_bytes: expect.any(Number),
     database_share: expect.closeTo(0, 2),
@@ -58,7 +60,7 @@ test("the line names a sweep with a store that is down, without the store's mess
     unit: "scheduled",
     outcome: "fault",
     fault:
-      "database_size:Error deliveries:Error recovered_events:Error unreported_outcomes:Error expired_erasures:Error expired_deletions:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error expired_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error inline_bytes:Error erasures:Error",
+      "database_size:Error deliveries:Error recovered_events:Error partner_settings:Error unreported_outcomes:Error expired_erasures:Error expired_deletions:Error operator_jobs:Error operator_actions:Error discarded_objects:Error idempotent_requests:Error expired_events:Error finished_jobs:Error lost_alarms:Error stale_batches:Error missing_files:Error usage:Error usage_days:Error inline_bytes:Error erasures:Error",
     milliseconds: expect.any(Number),
   });
   expect(JSON.stringify(line)).not.toContain("secret");

@@ -203,7 +203,7 @@ const summary = {
   best_efforts: {
     durations_in_seconds: [5, 30, 60, 300, 600, 1200, 3600],
     power_in_watts: null,
-    heart_rate_in_beats_per_minute: [140, 140, 139, 135, 130, 125, null],
+    heart_rate_in_beats_per_minute: [120, null, null, null, null, null, null],
     speed_in_meters_per_second: null,
   },
   recorded_with: "Garmin",

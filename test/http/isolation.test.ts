@@ -21,6 +21,11 @@ async function endpointOf(owner: TestPartner): Promise<string> {
   return z.object({ endpoint_id: z.string() }).parse(await created.json()).endpoint_id;
 }
 
+async function keyOf(owner: TestPartner): Promise<string> {
+  const created = await send(owner, "POST", "/api/keys/", { body: {} });
+  return z.object({ key_id: z.string() }).parse(await created.json()).key_id;
+}
+
 /** Returns a valid body for a request with one. */
 function bodyFor(path: string, method: string): { body?: unknown } {
   if (method !== "patch" && method !== "post") return {};
@@ -56,6 +61,7 @@ async function propertyOf(owner: TestPartner): Promise<Map<string, { owned: stri
     ["event_id", { owned: "e", unknown: "f" }],
     ["id", { owned: `evt_${started.import_id}`, unknown: `evt_${UNKNOWN_ID}` }],
     ["endpoint_id", { owned: await endpointOf(owner), unknown: "ep_unknown" }],
+    ["key_id", { owned: await keyOf(owner), unknown: UNKNOWN_ID }],
     ["user_id", { owned: "user-1", unknown: "user-2" }],
     ["source", { owned: SOURCE, unknown: "nothing" }],
   ]);
