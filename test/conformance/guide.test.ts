@@ -9,7 +9,7 @@ import { ListingRunner, RUNNABLE } from "./listingRunner.ts";
 
 const listSchema = z.object({ data: z.array(z.looseObject({ activity_id: z.string().optional() })) });
 const usageSchema = z.object({
-  data: z.array(z.looseObject({ requests: z.object({ status_2xx: z.number() }) })),
+  data: z.array(z.looseObject({ requests: z.object({ status_2xx: z.number(), status_5xx: z.number() }) })),
 });
 
 /** Listings of the guide that this test runs in order, in each language. */
