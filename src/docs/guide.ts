@@ -448,7 +448,7 @@ ${request(get("/api/files/?user_id=rider-1&status=failed"), "failed-files")}
 If you ping it again with <code>priority</code> 0, the import counts it as skipped, and the import of the next task counts the new version. No second event is sent. The counts of an import are final ${inWords(CLOSED_IMPORT_KEPT_FOR_MS)} after its completion, or when its user and source have ${IMPORTS_KEPT} newer imports.</p>
 <p>Live rides do not need a task. Ping them with <code>priority</code> 1.</p>
 <h3 id="prefetch">URLs that expire before the task</h3>
-<p>With your setting <code>prefetch_held</code>, the service downloads held files soon after their ping, and stores the bytes. <code>GET /api/partner/</code> shows the setting. A file stays <code>held</code> until the task, which decodes
+<p>With your setting <code>prefetch_held</code>, the service downloads held files soon after their ping, and stores the bytes. <a href="#patchPartner"><code>PATCH /api/partner/</code></a> changes the setting. A file stays <code>held</code> until the task, which decodes
 the stored bytes and does not request the URL again.</p>
 <ul>
 <li><strong>When:</strong> within seconds if few files wait. Live rides and released histories come first, and few of your held files are downloaded at a time. A history of thousands of files takes minutes to hours.</li>

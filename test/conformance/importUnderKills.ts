@@ -27,6 +27,10 @@ interface Stage {
 /** Stages of an import at which the service is killed, in order. */
 const STAGES = {
   "during the pings": { hasBegun: ({ pinged }, random) => pinged > 0.1 + random * 0.6, withinMs: 100 },
+  "while files are held": {
+    hasBegun: ({ requested, tasked }, random) => !tasked && requested > 0.2 + random * 0.6,
+    withinMs: 300,
+  },
   "after the task": { hasBegun: ({ tasked }) => tasked, withinMs: 300 },
   early: { hasBegun: ({ requested }, random) => requested > 0.05 + random * 0.2, withinMs: 300 },
   "in the middle": { hasBegun: ({ requested }, random) => requested > 0.35 + random * 0.2, withinMs: 300 },
@@ -35,7 +39,24 @@ const STAGES = {
   "when it is completed": { hasBegun: ({ completed }) => completed, withinMs: 300 },
 } satisfies Record<string, Stage>;
 export type StageName = keyof typeof STAGES;
-export const ALL_STAGES = Object.keys(STAGES) as StageName[];
+/** Stages of an import with files that are downloaded after the task. */
+export const ALL_STAGES: readonly StageName[] = [
+  "during the pings",
+  "after the task",
+  "early",
+  "in the middle",
+  "late",
+  "at the last file",
+  "when it is completed",
+];
+/** Stages of an import with files that are downloaded before the task. */
+export const PREFETCH_STAGES: readonly StageName[] = [
+  "during the pings",
+  "while files are held",
+  "at the last file",
+  "after the task",
+  "when it is completed",
+];
 
 export interface KillReport {
   kills: number;
@@ -71,13 +92,15 @@ interface HostedFile {
 
 /**
  * Imports this number of files from a host with single-use URLs. Kills the service with `kill -9` once in each stage
- * and restarts it on its state. Then checks every promise. `print` receives a line for each kill.
+ * and restarts it on its state. Then checks every promise. `print` receives a line for each kill. With `prefetch_held` the
+ * task follows when all files were requested.
  */
 export async function importUnderKills(
   files: number,
   stages: readonly StageName[],
   seed: number,
   print: (line: string) => void,
+  prefetch_held = false,
 ): Promise<KillReport> {
   const [service, host, receiver] = await Promise.all([
     ServiceProcess.start(),
@@ -88,7 +111,12 @@ export async function importUnderKills(
     const credentials = await service.createPartner("acme", "--event-url", receiver.url);
     receiver.expect(credentials.webhook_secret);
     const partner = partnerClient(service.url, credentials);
-    return await new Run(service, host, receiver, partner, randomFrom(seed), print).import(files, stages);
+    if (prefetch_held) {
+      const { status } = await partner.send("PATCH", "/api/partner/", { prefetch_held });
+      if (status !== 200) throw new Error(`The setting was not changed: ${status}`);
+    }
+    const run = new Run(service, host, receiver, partner, randomFrom(seed), print);
+    return await run.import(files, stages, prefetch_held);
   } finally {
     await Promise.all([service.stop(), host.close(), receiver.close()]);
   }
@@ -103,7 +131,7 @@ class Run {
   readonly #print: (line: string) => void;
   readonly #startedAt = Date.now();
   #files: HostedFile[] = [];
-  #killsInImport = 0;
+  #killsInDownloads = 0;
   #requests = 0;
   #responses = 0;
   #tasked = false;
@@ -125,10 +153,13 @@ class Run {
     this.#print = print;
   }
 
-  async import(files: number, stages: readonly StageName[]): Promise<KillReport> {
+  async import(files: number, stages: readonly StageName[], isPrefetched: boolean): Promise<KillReport> {
     this.#files = Array.from({ length: files }, (_, index) => this.#serve(index));
     const timeout = 120 + files / 4 + stages.length * SECONDS_PER_KILL;
-    const [completed] = await Promise.all([this.#asPartner(timeout), this.#killInTurn(stages, timeout)]);
+    const [completed] = await Promise.all([
+      this.#asPartner(timeout, isPrefetched),
+      this.#killInTurn(stages, timeout),
+    ]);
     await eventually("the event is delivered", SECONDS_PER_KILL, async () => {
       const { event } = await this.#partner.readImport(completed.import_id);
       return event?.status === "delivered" ? true : undefined;
@@ -153,7 +184,7 @@ class Run {
   }
 
   /** Sends the pings and the task, and repeats each request until it gets a response. Then waits for completion. */
-  async #asPartner(timeoutInSeconds: number): Promise<Import> {
+  async #asPartner(timeoutInSeconds: number, isPrefetched: boolean): Promise<Import> {
     const perRequest = Math.ceil(this.#files.length / PING_REQUESTS);
     const requests = Array.from({ length: Math.ceil(this.#files.length / perRequest) }, (_, request) =>
       this.#files.slice(request * perRequest, (request + 1) * perRequest),
@@ -174,6 +205,11 @@ class Run {
       }
     };
     await Promise.all(Array.from({ length: PINGS_AT_ONCE }, sendInTurn));
+    if (isPrefetched) {
+      await eventually("all files are requested", timeoutInSeconds, () =>
+        this.#progress().requested === 1 ? true : undefined,
+      );
+    }
     const task = { user_id: USER, is_initial_import: true, event_id: "connect" };
     const { import_id } = await repeatUntilResponse("the task is accepted", async () =>
       this.#partner.task(task),
@@ -201,7 +237,7 @@ class Run {
         setTimeout(resolve, moment);
       });
       const { pinged, requested, tasked } = this.#progress();
-      if (tasked) this.#killsInImport += 1;
+      if (tasked || requested > 0) this.#killsInDownloads += 1;
       await this.#service.kill();
       this.#print(
         `killed ${stage}: ${this.#seconds()} s, ${percent(pinged)} pinged, ${percent(requested)} of the files requested`,
@@ -260,7 +296,7 @@ class Run {
         expect(`${summary_id} failed and has no activity`, own.length, 0);
       }
     }
-    const kills = this.#killsInImport;
+    const kills = this.#killsInDownloads;
     if (gone > kills * CONCURRENT_DOWNLOADS) broken.push(`${kills} kills used ${gone} URLs`);
     expect("one import", imports.length, 1);
     const counts = { total: this.#files.length, pending: 0, imported, skipped: 0, failed: gone };

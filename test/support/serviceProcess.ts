@@ -40,7 +40,12 @@ export class ServiceProcess {
     const state = await mkdtemp(path.join(tmpdir(), "service-"));
     const service = new ServiceProcess(state, await freePort(), flags, root);
     process.on("exit", () => service.#signal("SIGKILL"));
-    await service.startAgain();
+    try {
+      await service.startAgain();
+    } catch (fault) {
+      await service.kill();
+      throw fault;
+    }
     return service;
   }
 
