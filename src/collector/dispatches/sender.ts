@@ -36,12 +36,10 @@ export class DispatchSender {
     for (const id of dispatchIds) this.#sentByRequests.delete(id);
   }
 
-  /** Sends dispatches that no request has sent. Returns whether the queues accepted all of them. */
+  /** Sends dispatches that no request has sent. Returns whether the queues accepted all of them. The calling alarm sets the next one. */
   async sendUnsent(turn: CollectorTurn, dispatches: readonly Dispatch[]): Promise<boolean> {
     return sendDispatches(this.#queues, nameOf(turn.identity), dispatches, (dispatchIds) => {
-      const resendAt = Date.now() + turn.clock.leaseMs;
-      turn.storage.dispatches.markSent(dispatchIds, resendAt);
-      turn.alarmBy(resendAt);
+      turn.storage.dispatches.markSent(dispatchIds, Date.now() + turn.clock.leaseMs);
     });
   }
 }
