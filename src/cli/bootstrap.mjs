@@ -80,7 +80,9 @@ if (pinned === null && !process.features.typescript) {
 }
 
 nodeOptions.push("--disable-warning=ExperimentalWarning");
-const child = spawn(node, [...nodeOptions, path.join(root, script), ...args], { stdio: "inherit" });
+// Compiling wrangler takes a second of each command. Node keeps the compiled code there.
+const env = { NODE_COMPILE_CACHE: path.join(root, "node_modules/.cache/node"), ...process.env };
+const child = spawn(node, [...nodeOptions, path.join(root, script), ...args], { stdio: "inherit", env });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
 if (process.env.npm_lifecycle_event !== undefined) {
   // A signal to npm ends npm's shell, but not this process. The parent id then changes.

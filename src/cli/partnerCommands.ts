@@ -14,7 +14,9 @@ import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/ro
 import { DAY_MS, ERASURE_KEPT_FOR_MS } from "../contract/limits.ts";
 import { misuse, refuse, type Refusal } from "./commandLine.ts";
 import { newPartner } from "./newPartner.ts";
-import type { Registry } from "./registries.ts";
+import { databasesAt, emptyDatabasesAt } from "./databases.ts";
+import { registryAt, type Registry } from "./registries.ts";
+import type { Target } from "./target.ts";
 import type { CommandOutput, Request, Stores } from "./partnerRequest.ts";
 import { databaseWithRowsOf } from "./removedPartners.ts";
 import { removePartner } from "./removePartner.ts";
@@ -50,6 +52,28 @@ export const COMMANDS = new Map<string, Command>([
   ["unlock", { parameters: ["partner_id"], flags: [], run: withPartner(changing(locked(false))) }],
   ["remove", { parameters: ["partner_id"], flags: [], run: withPartner(removePartner) }],
 ]);
+
+/** Runs a command on the stores of a service. */
+export async function runCommand(
+  command: Command,
+  request: Request,
+  target: Target,
+): Promise<CommandOutput | Refusal> {
+  const registry = registryAt(target);
+  try {
+    return await command.run(
+      {
+        registry,
+        databases: async () => databasesAt(target),
+        emptyDatabases: async () => emptyDatabasesAt(target),
+      },
+      request,
+      new Date(),
+    );
+  } finally {
+    await registry.close();
+  }
+}
 
 /** The action of a command on an existing partner. */
 export type PartnerAction = (

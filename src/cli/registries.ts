@@ -10,6 +10,7 @@ import { cloudflareFor, type Cloudflare } from "./cloudflare.ts";
 import { CommandFault, refuse, type Refusal } from "./commandLine.ts";
 import { databasesOf, remoteDatabases, type Database } from "./databases.ts";
 import { openLocalStores, retryWhileLocked, type LocalStores } from "./localState.ts";
+import { openStateFiles, type StateFiles } from "./stateFiles.ts";
 import type { Target } from "./target.ts";
 
 /** Prefix of the KV keys of partners. */
@@ -37,7 +38,7 @@ export interface Registry {
 }
 
 /** Opens the registry of a service. */
-export async function registryAt(target: Target): Promise<Registry | Refusal> {
+export function registryAt(target: Target): Registry {
   return target.remote ? remoteRegistry(cloudflareFor(target.environment)) : localRegistry(target.state);
 }
 
@@ -124,10 +125,45 @@ async function removeRow(run: Run, partnerId: string): Promise<void> {
   }
 }
 
-/** Opens the registry of a state folder. A service that runs on it sees every change. */
-export async function localRegistry(state: string): Promise<Registry | Refusal> {
-  const stores = await openLocalStores(state);
-  return stores.ok ? registryOfStores(stores) : stores;
+/**
+ * Opens the registry of a state folder. A service that runs on it sees every change. Reads use the files of the folder. Only the
+ * first change starts a runtime, which takes seconds.
+ */
+export function localRegistry(state: string): Registry {
+  let opened: Promise<Registry> | null = null;
+  const open = async () => {
+    const stores = await openLocalStores(state);
+    if (stores.ok) return registryOfStores(stores);
+    throw new CommandFault(stores.problem);
+  };
+  const writable = async () => (opened ??= open());
+  return {
+    ok: true,
+    read: async (partnerId) =>
+      readFiles(state, null, async (files) => {
+        const published = await files.readPartner(partnerId);
+        if (published === null) return null;
+        const run = files.database(published.database)?.run;
+        return newerOf(published, run === undefined ? null : await readStored(run, partnerId));
+      }),
+    list: async () => readFiles(state, [], async (files) => files.listPartners()),
+    listStored: async () => (await writable()).listStored(),
+    change: async (partner, edit) => (await writable()).change(partner, edit),
+    remove: async (partner) => (await writable()).remove(partner),
+    removeUsage: async (partnerId) => (await writable()).removeUsage(partnerId),
+    close: async () => (await opened)?.close(),
+  };
+}
+
+/** Reads the files of a state folder. Returns `absent` for a folder without a registry. */
+async function readFiles<T>(state: string, absent: T, read: (files: StateFiles) => Promise<T>): Promise<T> {
+  const files = openStateFiles(state);
+  if (files === null) return absent;
+  try {
+    return await read(files);
+  } finally {
+    files.close();
+  }
 }
 
 /** Returns the registry of an opened state folder. Closing it closes the folder's stores. */

@@ -7,7 +7,7 @@ import { z } from "zod";
 import { partnerKey, partnerSchema, type Partner } from "../partners/partner.ts";
 import { systemCode } from "./commandLine.ts";
 import type { Database } from "./databases.ts";
-import { localBucketName } from "./wrangler.ts";
+import { localBucketName, localNamespaceId } from "./wrangler.ts";
 
 /**
  * Reads the files of a state folder, read-only, without a runtime: a second workerd would take 400 MB, and lock databases
@@ -23,7 +23,6 @@ export interface StateFiles {
   close(): void;
 }
 
-const NAMESPACE = "PARTNERS";
 /** Longer than the service locks a database. */
 const TIMEOUT_MS = 5_000;
 
@@ -43,18 +42,21 @@ export function openStateFiles(state: string): StateFiles | null {
     opened.set(file, database);
     return database;
   };
-  const namespaceFile = fileOf("kv", "miniflare-KVNamespaceObject", NAMESPACE);
+  const namespace = localNamespaceId();
+  const namespaceFile = fileOf("kv", "miniflare-KVNamespaceObject", namespace);
   const bucketName = localBucketName();
   const bucketFile = fileOf("r2", "miniflare-R2BucketObject", bucketName);
   if (!existsSync(namespaceFile)) return null;
   const readPartners = async (where: string, value: string): Promise<Partner[]> => {
-    const rows = objectRows.parse(
-      databaseAt(namespaceFile)
-        .prepare(`SELECT blob_id FROM _mf_entries WHERE ${where} ORDER BY key`)
-        .all(value),
+    const find = databaseAt(namespaceFile).prepare(
+      `SELECT blob_id FROM _mf_entries WHERE ${where} ORDER BY key`,
     );
-    const texts = await Promise.all(
-      rows.map(async ({ blob_id }) => readFile(path.join(stores, "kv", NAMESPACE, "blobs", blob_id), "utf8")),
+    const texts = await whileReplaced(async () =>
+      Promise.all(
+        objectRows
+          .parse(find.all(value))
+          .map(async ({ blob_id }) => readFile(path.join(stores, "kv", namespace, "blobs", blob_id), "utf8")),
+      ),
     );
     return texts.map((text) => partnerSchema.parse(JSON.parse(text)));
   };
@@ -73,24 +75,30 @@ export function openStateFiles(state: string): StateFiles | null {
     saveObject: async (key, file) => {
       if (!existsSync(bucketFile)) return false;
       const find = databaseAt(bucketFile).prepare("SELECT blob_id FROM _mf_objects WHERE key = ?");
-      for (let tries = 1; ; tries += 1) {
+      return whileReplaced(async () => {
         const [row] = objectRows.parse(find.all(key));
         if (row === undefined) return false;
-        try {
-          const blob = path.join(stores, "r2", bucketName, "blobs", row.blob_id);
-          await copyFile(blob, file);
-          await chmod(file, 0o600);
-          return true;
-        } catch (fault) {
-          // The service has replaced the object since the row was read.
-          if (systemCode(fault) !== "ENOENT" || tries === TRIES) throw fault;
-        }
-      }
+        const blob = path.join(stores, "r2", bucketName, "blobs", row.blob_id);
+        await copyFile(blob, file);
+        await chmod(file, 0o600);
+        return true;
+      });
     },
     close: () => {
       for (const database of opened.values()) database.close();
     },
   };
+}
+
+/** Reads again if the service has replaced an object between the reads of its row and of its file. */
+async function whileReplaced<T>(read: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await read();
+    } catch (fault) {
+      if (systemCode(fault) !== "ENOENT" || tries === TRIES) throw fault;
+    }
+  }
 }
 
 /** Returns the id of a Durable Object in the local runtime, which names its file: two HMACs of the object's name. */

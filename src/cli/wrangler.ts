@@ -41,6 +41,22 @@ export function localBucketName(): string {
   return name;
 }
 
+/** Returns the names of the bindings of production's databases, which the local service uses, too. */
+export function localDatabaseNames(): string[] {
+  return Array.from(
+    configurationText().matchAll(/^\[\[d1_databases\]\]\nbinding = "([^"]+)"/gm),
+    ([, name = ""]) => name,
+  );
+}
+
+/** Returns the id of the local registry's KV namespace: the one of production in wrangler.toml, or else the binding's name. */
+export function localNamespaceId(): string {
+  return (
+    /^\[\[kv_namespaces\]\]\nbinding = "PARTNERS"\nid = "([^"]+)"/m.exec(configurationText())?.[1] ??
+    "PARTNERS"
+  );
+}
+
 /** Returns the names of the environments in wrangler.toml, without production. */
 export function environmentNames(): string[] {
   const text = configurationText();

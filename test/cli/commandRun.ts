@@ -3,6 +3,8 @@ import path from "node:path";
 import process from "node:process";
 
 const ROOT = path.join(import.meta.dirname, "..", "..");
+/** Folder of compiled code, as `npm run` sets it. */
+const NODE_COMPILE_CACHE = path.join(ROOT, "node_modules/.cache/node");
 
 export interface CommandRun {
   exitCode: number | null;
@@ -16,7 +18,7 @@ export async function runNode(args: string[], env: Record<string, string> = {}):
     const child = spawn(process.execPath, args, {
       cwd: ROOT,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, ...env },
+      env: { NODE_COMPILE_CACHE, ...process.env, ...env },
     });
     let out = "";
     let err = "";

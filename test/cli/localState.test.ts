@@ -1,32 +1,30 @@
-import { readFileSync } from "node:fs";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, test } from "vitest";
 import { localDatabases } from "../../src/cli/databases.ts";
 import { applyMigrations, openLocalStores } from "../../src/cli/localState.ts";
+import { ownRuntimes } from "../../src/cli/runtimeProcesses.ts";
 
-test("a command that opens a state folder replaces its configuration in one step", async () => {
+test("stores of one folder share a runtime, which the last one that closes ends", async () => {
   const state = await mkdtemp(path.join(tmpdir(), "stores-"));
   const open = async () => {
     const stores = await openLocalStores(state);
     if (!stores.ok) throw new Error(stores.problem);
-    await stores.close();
+    return stores;
   };
   try {
-    await open();
-    const complete = readFileSync(path.join(state, "stores.json"), "utf8");
-    const seen = new Set<string>();
-    let opening = true;
-    const others = Promise.all([open(), open()]).finally(() => (opening = false));
-    // oxlint-disable-next-line no-unmodified-loop-condition -- `others` sets it to false
-    while (opening) {
-      seen.add(readFileSync(path.join(state, "stores.json"), "utf8"));
-      await new Promise(setImmediate);
-    }
-    await others;
-    expect([...seen]).toEqual([complete]);
-    expect((await readdir(state)).filter((name) => name.startsWith("stores"))).toEqual(["stores.json"]);
+    const before = ownRuntimes().length;
+    const [first, second] = await Promise.all([open(), open()]);
+    expect(ownRuntimes()).toHaveLength(before + 1);
+    await first.partners.put("partner:acme", "{}");
+    await first.close();
+    expect(await second.partners.get("partner:acme")).toBe("{}");
+    await second.close();
+    expect(ownRuntimes()).toHaveLength(before);
+    const third = await open();
+    expect(await third.partners.get("partner:acme")).toBe("{}");
+    await third.close();
   } finally {
     await rm(state, { recursive: true });
   }

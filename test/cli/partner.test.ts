@@ -4,6 +4,8 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { applyMigrations, openLocalStores } from "../../src/cli/localState.ts";
+import { COMMANDS, runCommand } from "../../src/cli/partnerCommands.ts";
+import type { Request } from "../../src/cli/partnerRequest.ts";
 import { runNode } from "./commandRun.ts";
 
 /** Each command opens the local registry, which takes seconds on a busy machine. */
@@ -343,173 +345,148 @@ describe("a new partner", () => {
   );
 });
 
-test(
-  "remove suspends a partner, erases its users, and in the end removes every row and its settings",
-  async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), "remove-"));
-    const on = async (work: (database: D1Database, partners: KVNamespace) => Promise<unknown>) => {
-      const stores = await openLocalStores(folder);
-      if (!stores.ok) throw new Error(stores.problem);
-      try {
-        const second = stores.databases.find(({ name }) => name === "DB_2");
-        if (second === undefined) throw new Error("DB_2 is not open");
-        return await work(second.database, stores.partners);
-      } finally {
-        await stores.close();
+/** Stores of a state folder, and the commands that share their runtime. */
+interface OpenFolder {
+  databases: readonly D1Database[];
+  partners: KVNamespace;
+  run: (name: string, partnerId: string, settings?: Partial<Request>) => Promise<unknown>;
+  /** Changes the start of a suspension. */
+  suspendSince: (partnerId: string, sinceMs: number) => Promise<void>;
+}
+
+/** Works on a new folder with tables, in one runtime of this process. */
+async function inOneRuntime(work: (folder: OpenFolder, state: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(path.join(tmpdir(), "remove-"));
+  const stores = await openLocalStores(folder);
+  if (!stores.ok) throw new Error(stores.problem);
+  try {
+    const databases = stores.databases.map(({ database }) => database);
+    for (const database of databases) await applyMigrations(database);
+    const run: OpenFolder["run"] = async (name, partnerId, settings) => {
+      const command = COMMANDS.get(name);
+      if (command === undefined) throw new Error(`unknown command ${name}`);
+      const request = { ...NO_SETTINGS, partnerId, remote: false, ...settings };
+      const output = await runCommand(command, request, { ok: true, remote: false, state: folder });
+      if (!output.ok) throw new Error(output.problem);
+      return output.json;
+    };
+    const suspendSince = async (partnerId: string, sinceMs: number) => {
+      for (const database of databases) {
+        await database
+          .prepare(
+            "UPDATE partner_settings SET settings = json_set(settings, '$.suspended_at', ?) WHERE partner_id = ?",
+          )
+          .bind(new Date(sinceMs).toISOString(), partnerId)
+          .run();
       }
     };
-    const remove = async (id = "leaver") => {
-      const { exitCode, out, err } = await partner("remove", id, "--json", "--state", folder);
-      expect({ exitCode, err }).toMatchObject({ exitCode: 0 });
-      return JSON.parse(out) as unknown;
-    };
-    try {
-      const stores = await openLocalStores(folder);
-      if (!stores.ok) throw new Error(stores.problem);
-      for (const { database } of stores.databases) await applyMigrations(database);
-      await stores.close();
-      await partner("create", "leaver", "--database", "DB_2", "--state", folder);
-      await partner("create", "stayer", "--database", "DB_2", "--state", folder);
-      await on(async (database, partners) => {
-        const users = "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, 1, 1)";
-        const event = `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
+    await work({ databases, partners: stores.partners, run, suspendSince }, folder);
+  } finally {
+    await stores.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+const NO_SETTINGS = {
+  keyId: "",
+  database: undefined,
+  name: undefined,
+  eventUrl: undefined,
+  callbackHosts: undefined,
+  requestsPerMinute: undefined,
+  filesPerMinute: undefined,
+  quotaFiles: undefined,
+  quotaBytes: undefined,
+  overlapMs: 0,
+} satisfies Partial<Request>;
+
+test(
+  "remove suspends a partner, erases its users, and in the end removes every row and its settings",
+  async () =>
+    inOneRuntime(async ({ databases, partners, run, suspendSince }, folder) => {
+      const database = databases[1];
+      if (database === undefined) throw new Error("DB_2 is not open");
+      for (const id of ["leaver", "stayer"]) await run("create", id, { database: "DB_2" });
+      const users = "INSERT INTO users (partner_id, user_id, last_ping_at, created_at) VALUES (?, ?, 1, 1)";
+      const event = `INSERT INTO deliveries (partner_id, delivery_id, kind, type, body, status, created_at, updated_at)
           VALUES (?, 'evt_1', 'event', 'test.ping', '{}', 'delivered', 1, 1)`;
-        await database.batch([
-          ...Array.from({ length: 120 }, (_, user) => database.prepare(users).bind("leaver", `user-${user}`)),
-          database.prepare("INSERT INTO user_sources VALUES ('leaver', 'only-source', 's', 1)"),
-          database.prepare(users).bind("stayer", "user-1"),
-          database.prepare(event).bind("leaver"),
-          database.prepare(event).bind("stayer"),
-          database.prepare("INSERT INTO operator_job_failures VALUES ('job', 'leaver', 'file', 'not_fit')"),
-          database.prepare(
-            `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
+      await database.batch([
+        ...Array.from({ length: 120 }, (_, user) => database.prepare(users).bind("leaver", `user-${user}`)),
+        database.prepare("INSERT INTO user_sources VALUES ('leaver', 'only-source', 's', 1)"),
+        database.prepare(users).bind("stayer", "user-1"),
+        database.prepare(event).bind("leaver"),
+        database.prepare(event).bind("stayer"),
+        database.prepare("INSERT INTO operator_job_failures VALUES ('job', 'leaver', 'file', 'not_fit')"),
+        database.prepare(
+          `INSERT INTO operator_jobs (job_id, kind, parameters, created_at)
              VALUES ('of-leaver', 'project_again', '{"partner_id":"leaver"}', 1),
                ('of-stayer', 'project_again', '{"partner_id":"stayer"}', 1)`,
-          ),
-          database.prepare(
-            "INSERT INTO partner_usage (partner_id, files, stored_bytes) VALUES ('leaver', 0, 0)",
-          ),
-          database.prepare("INSERT INTO usage_days (partner_id, day, imported) VALUES ('leaver', 20000, 1)"),
-        ]);
-        await partners.put("usage:leaver", '{"files":0,"stored_bytes":0}');
-      });
-      expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 121 });
-      expect(JSON.parse((await partner("show", "leaver", "--json", "--state", folder)).out)).toMatchObject({
-        status: "suspended",
-      });
+        ),
+        database.prepare(
+          "INSERT INTO partner_usage (partner_id, files, stored_bytes) VALUES ('leaver', 0, 0)",
+        ),
+        database.prepare("INSERT INTO usage_days (partner_id, day, imported) VALUES ('leaver', 20000, 1)"),
+      ]);
+      await partners.put("usage:leaver", '{"files":0,"stored_bytes":0}');
+      expect(await run("remove", "leaver")).toEqual({ partner_id: "leaver", status: "removing", users: 121 });
+      expect(await run("show", "leaver")).toMatchObject({ status: "suspended" });
       // The service's sweeps.
-      await on(async (database) => {
-        await database.batch([
-          database.prepare("DELETE FROM users WHERE partner_id = 'leaver'"),
-          database.prepare("DELETE FROM user_sources WHERE partner_id = 'leaver'"),
-          database.prepare(
-            "UPDATE erased SET next_sweep_at = NULL, user_id = NULL, sweeps_left = 0 WHERE user_id <> 'user-7'",
-          ),
-        ]);
-      });
-      expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 1 });
-      await on(async (database) => database.prepare("UPDATE erased SET next_sweep_at = NULL").run());
+      await database.batch([
+        database.prepare("DELETE FROM users WHERE partner_id = 'leaver'"),
+        database.prepare("DELETE FROM user_sources WHERE partner_id = 'leaver'"),
+        database.prepare(
+          "UPDATE erased SET next_sweep_at = NULL, user_id = NULL, sweeps_left = 0 WHERE user_id <> 'user-7'",
+        ),
+      ]);
+      expect(await run("remove", "leaver")).toEqual({ partner_id: "leaver", status: "removing", users: 1 });
+      await database.prepare("UPDATE erased SET next_sweep_at = NULL").run();
       // A request that began before the suspension may still write.
-      expect(await remove()).toEqual({ partner_id: "leaver", status: "removing", users: 0 });
-      await on(async (database, partners) =>
-        suspendedSince([database], partners, "leaver", Date.now() - 121_000),
-      );
-      expect(await remove()).toEqual({ partner_id: "leaver", status: "removed" });
-      await on(async (database, partners) => {
-        for (const table of [
-          "users",
-          "user_sources",
-          "deliveries",
-          "partner_usage",
-          "usage_days",
-          "idempotent_requests",
-          "operator_job_failures",
-        ]) {
-          const { results } = await database.prepare(`SELECT DISTINCT partner_id FROM ${table}`).all();
-          expect({ table, results }).not.toMatchObject({
-            results: expect.arrayContaining([{ partner_id: "leaver" }]),
-          });
-        }
-        expect(await database.prepare("SELECT partner_id FROM removed_partners").all()).toMatchObject({
-          results: [{ partner_id: "leaver" }],
+      expect(await run("remove", "leaver")).toEqual({ partner_id: "leaver", status: "removing", users: 0 });
+      await suspendSince("leaver", Date.now() - 121_000);
+      const removed = await partner("remove", "leaver", "--json", "--state", folder);
+      expect(removed).toMatchObject({ exitCode: 0, err: "" });
+      expect(JSON.parse(removed.out)).toEqual({ partner_id: "leaver", status: "removed" });
+      for (const table of [
+        "users",
+        "user_sources",
+        "deliveries",
+        "partner_usage",
+        "usage_days",
+        "idempotent_requests",
+        "operator_job_failures",
+      ]) {
+        const { results } = await database.prepare(`SELECT DISTINCT partner_id FROM ${table}`).all();
+        expect({ table, results }).not.toMatchObject({
+          results: expect.arrayContaining([{ partner_id: "leaver" }]),
         });
-        const jobs = await database.prepare("SELECT job_id FROM operator_jobs").all();
-        expect(jobs.results).toEqual([{ job_id: "of-stayer" }]);
-        const left = await database.prepare("SELECT count(*) n FROM deliveries").first();
-        expect(left).toEqual({ n: 1 });
-        expect((await partners.list()).keys.map(({ name }) => name)).toEqual(["partner:stayer"]);
+      }
+      expect(await database.prepare("SELECT partner_id FROM removed_partners").all()).toMatchObject({
+        results: [{ partner_id: "leaver" }],
       });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  },
-  8 * SLOW,
+      const jobs = await database.prepare("SELECT job_id FROM operator_jobs").all();
+      expect(jobs.results).toEqual([{ job_id: "of-stayer" }]);
+      const left = await database.prepare("SELECT count(*) n FROM deliveries").first();
+      expect(left).toEqual({ n: 1 });
+      expect((await partners.list()).keys.map(({ name }) => name)).toEqual(["partner:stayer"]);
+    }),
+  4 * SLOW,
 );
-
-/** Sets the start of a partner's suspension in the registry. */
-async function suspendedSince(
-  databases: readonly D1Database[],
-  partners: KVNamespace,
-  partnerId: string,
-  sinceMs: number,
-): Promise<void> {
-  const stored = z.looseObject({}).parse(await partners.get(`partner:${partnerId}`, "json"));
-  const suspended_at = new Date(sinceMs).toISOString();
-  for (const database of databases) {
-    await database
-      .prepare(
-        "UPDATE partner_settings SET settings = json_set(settings, '$.suspended_at', ?) WHERE partner_id = ?",
-      )
-      .bind(suspended_at, partnerId)
-      .run();
-  }
-  await partners.put(`partner:${partnerId}`, JSON.stringify({ ...stored, suspended_at }));
-}
 
 test(
   "remove waits for requests in flight also after suspend, and the suspension's start stays until resume",
-  async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), "suspended-"));
-    const run = async (...args: string[]) => {
-      const { exitCode, out, err } = await partner(...args, "--json", "--state", folder);
-      expect({ exitCode, err }).toEqual({ exitCode: 0, err: "" });
-      return JSON.parse(out) as unknown;
-    };
-    const on = async <T>(
-      work: (partners: KVNamespace, databases: readonly D1Database[]) => Promise<T>,
-    ): Promise<T> => {
-      const stores = await openLocalStores(folder);
-      if (!stores.ok) throw new Error(stores.problem);
-      try {
-        for (const { database } of stores.databases) await applyMigrations(database);
-        return await work(
-          stores.partners,
-          stores.databases.map(({ database }) => database),
-        );
-      } finally {
-        await stores.close();
-      }
-    };
-    try {
+  async () =>
+    inOneRuntime(async ({ run, suspendSince }) => {
       await run("create", "waiter");
-      await on(async () => {});
       await run("suspend", "waiter");
       const removing = { partner_id: "waiter", status: "removing", users: 0 };
       expect(await run("remove", "waiter")).toEqual(removing);
-      await on(async (partners, databases) =>
-        suspendedSince(databases, partners, "waiter", Date.now() - 121_000),
-      );
+      await suspendSince("waiter", Date.now() - 121_000);
       await run("suspend", "waiter");
       await run("resume", "waiter");
       expect(await run("remove", "waiter")).toEqual(removing);
-      await on(async (partners, databases) =>
-        suspendedSince(databases, partners, "waiter", Date.now() - 121_000),
-      );
+      await suspendSince("waiter", Date.now() - 121_000);
       await run("suspend", "waiter");
       expect(await run("remove", "waiter")).toEqual({ partner_id: "waiter", status: "removed" });
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  },
-  5 * SLOW,
+    }),
+  SLOW,
 );

@@ -150,8 +150,7 @@ async function databaseOfPartner(
   target: Target,
   partnerId: string,
 ): Promise<ReturnType<typeof databaseNamed>> {
-  const registry = await registryAt(target);
-  if (!registry.ok) return registry;
+  const registry = registryAt(target);
   try {
     const partner = await registry.read(partnerId);
     return partner === null

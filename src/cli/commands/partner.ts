@@ -9,11 +9,9 @@ import {
   type Refusal,
 } from "../commandLine.ts";
 import { COPY_COMMANDS, runCopyCommand } from "../export/commands.ts";
-import { COMMANDS, settingsProblem, SETTINGS } from "../partnerCommands.ts";
+import { COMMANDS, runCommand, settingsProblem, SETTINGS } from "../partnerCommands.ts";
 import type { Request } from "../partnerRequest.ts";
-import { databasesAt, emptyDatabasesAt } from "../databases.ts";
 import { TARGET_FLAGS, readTarget } from "../target.ts";
-import { registryAt } from "../registries.ts";
 
 const USAGE = `Usage: npm run partner -- <command> [--json] [--local [--state DIR] | --remote [--env staging]]
 Commands:
@@ -168,25 +166,13 @@ async function main(): Promise<Refusal | null> {
   const request: Request = { partnerId, keyId, remote: target.remote, ...read.settings };
   const problem = settingsProblem(request);
   if (problem !== null) return misuse(problem);
-  const registry = await registryAt(target);
-  if (!registry.ok) return registry;
   try {
-    const output = await command.run(
-      {
-        registry,
-        databases: async () => databasesAt(target),
-        emptyDatabases: async () => emptyDatabasesAt(target),
-      },
-      request,
-      new Date(),
-    );
+    const output = await runCommand(command, request, target);
     if (!output.ok) return output;
     console.log(given.values.json ? JSON.stringify(output.json) : output.text);
     return null;
   } catch (thrown) {
     return refusalOf(thrown);
-  } finally {
-    await registry.close();
   }
 }
 

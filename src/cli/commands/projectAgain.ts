@@ -150,8 +150,7 @@ function countsOf(jobs: readonly Job[]) {
 
 /** Returns the database of each partner. */
 async function allPartners(target: Target): Promise<{ ok: true; databases: Map<string, string> } | Refusal> {
-  const registry = await registryAt(target);
-  if (!registry.ok) return registry;
+  const registry = registryAt(target);
   try {
     const partners = await registry.list();
     return {

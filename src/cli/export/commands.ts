@@ -122,8 +122,7 @@ async function restore(
   withRemoved: boolean,
   print: Print,
 ): Promise<Refusal | null> {
-  const registry = await registryAt(target);
-  if (!registry.ok) return registry;
+  const registry = registryAt(target);
   try {
     const databases = await databasesAt(target);
     if (!databases.ok) return databases;
