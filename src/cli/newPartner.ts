@@ -13,7 +13,15 @@ export interface Credentials {
 /** Settings that the creator of a partner chooses. */
 export type NewPartnerSettings = Pick<
   Partner,
-  "partner_id" | "name" | "database" | "event_url" | "callback_hosts" | "limits" | "quotas"
+  | "partner_id"
+  | "name"
+  | "database"
+  | "event_url"
+  | "callback_hosts"
+  | "source_order"
+  | "prefetch_held"
+  | "limits"
+  | "quotas"
 >;
 
 /** Settings of a partner without an event URL, with all hosts and the usual limits and quotas, in the first database. */
@@ -21,6 +29,8 @@ export const USUAL_SETTINGS = {
   database: FIRST_DATABASE,
   event_url: null,
   callback_hosts: [],
+  source_order: [],
+  prefetch_held: false,
   limits: { requests_per_minute: null, files_per_minute: null },
   quotas: { files: null, stored_bytes: null },
 } satisfies Partial<NewPartnerSettings>;
@@ -58,8 +68,8 @@ export function partnerWith(
     event_url: settings.event_url,
     webhook_secrets: [{ secret_id: `secret_${randomId()}`, secret: webhook_secret, ...validity }],
     callback_hosts: settings.callback_hosts,
-    source_order: [],
-    prefetch_held: false,
+    source_order: settings.source_order,
+    prefetch_held: settings.prefetch_held,
     limits: settings.limits,
     quotas: settings.quotas,
   };

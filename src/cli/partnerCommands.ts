@@ -10,10 +10,11 @@ import {
   suspended,
   type Partner,
 } from "../partners/partner.ts";
+import { ownSettings } from "../partners/settings.ts";
 import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/rotate.ts";
 import { DAY_MS, ERASURE_KEPT_FOR_MS } from "../contract/limits.ts";
 import { misuse, refuse, type Refusal } from "./commandLine.ts";
-import { newPartner } from "./newPartner.ts";
+import { newPartner, USUAL_SETTINGS, type NewPartnerSettings } from "./newPartner.ts";
 import { databasesAt, emptyDatabasesAt } from "./databases.ts";
 import { registryAt, type Registry } from "./registries.ts";
 import type { Target } from "./target.ts";
@@ -25,6 +26,8 @@ export const SETTINGS = [
   "name",
   "event-url",
   "callback-host",
+  "source",
+  "prefetch-held",
   "requests-per-minute",
   "files-per-minute",
   "quota-files",
@@ -94,7 +97,12 @@ function withPartner(action: PartnerAction): Command["run"] {
 }
 
 /** Returns what is wrong with a setting. Returns null for valid settings. */
-export function settingsProblem({ remote, eventUrl, callbackHosts = [] }: Request): string | null {
+export function settingsProblem({
+  remote,
+  eventUrl,
+  callbackHosts = [],
+  sourceOrder = [],
+}: Request): string | null {
   const rules = { local: !remote, allowedHosts: [], ownHosts: [] };
   if (typeof eventUrl === "string") {
     const check = checkAddress(eventUrl, rules);
@@ -105,6 +113,13 @@ export function settingsProblem({ remote, eventUrl, callbackHosts = [] }: Reques
     if (!check.ok || check.url.hostname !== host.toLowerCase()) {
       return `--callback-host must be a host name such as files.example.com, without scheme, port or path; received ${JSON.stringify(host)}.`;
     }
+  }
+  const lists = [
+    ["callback-host", ownSettings.callback_hosts.safeParse(callbackHosts)],
+    ["source", ownSettings.source_order.safeParse(sourceOrder)],
+  ] as const;
+  for (const [flag, { error }] of lists) {
+    if (error !== undefined) return `--${flag}: ${error.issues[0]?.message}`;
   }
   return null;
 }
@@ -122,8 +137,8 @@ async function create(stores: Stores, request: Request, now: Date): Promise<Comm
   const { partner, credentials } = newPartner(
     {
       partner_id: partnerId,
+      ...changedSettings({ name: null, ...USUAL_SETTINGS, limits, quotas }, request),
       database: chosen.database,
-      ...changedSettings({ name: null, event_url: null, callback_hosts: [], limits, quotas }, request),
     },
     now,
   );
@@ -323,16 +338,18 @@ function changing(edit: (newest: Partner, now: Date) => Partner): PartnerAction 
     change(registry, partner, (newest) => edit(newest, now), now);
 }
 
-type Settings = Pick<Partner, "name" | "event_url" | "callback_hosts" | "limits" | "quotas">;
+type Settings = Omit<NewPartnerSettings, "partner_id" | "database">;
 
 /** Returns the settings, changed as the request says. */
 function changedSettings(settings: Settings, request: Request): Settings {
-  const { name, eventUrl, callbackHosts, requestsPerMinute, filesPerMinute, quotaFiles, quotaBytes } =
-    request;
+  const { name, eventUrl, callbackHosts, sourceOrder, prefetchHeld } = request;
+  const { requestsPerMinute, filesPerMinute, quotaFiles, quotaBytes } = request;
   return {
     name: name === undefined ? settings.name : name,
     event_url: eventUrl === undefined ? settings.event_url : eventUrl,
     callback_hosts: callbackHosts?.map((host) => host.toLowerCase()) ?? settings.callback_hosts,
+    source_order: sourceOrder ?? settings.source_order,
+    prefetch_held: prefetchHeld ?? settings.prefetch_held,
     limits: {
       requests_per_minute:
         requestsPerMinute === undefined ? settings.limits.requests_per_minute : requestsPerMinute,

@@ -13,6 +13,8 @@ export interface Request {
   name: string | null | undefined;
   eventUrl: string | null | undefined;
   callbackHosts: string[] | undefined;
+  sourceOrder: string[] | undefined;
+  prefetchHeld: boolean | undefined;
   requestsPerMinute: number | null | undefined;
   filesPerMinute: number | null | undefined;
   quotaFiles: number | null | undefined;

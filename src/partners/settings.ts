@@ -1,5 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { KEY_SCOPES } from "../contract/keyScopes.ts";
+import { MAX_CALLBACK_HOSTS, MAX_ORDERED_SOURCES } from "../contract/limits.ts";
+import { nameText } from "../contract/text.ts";
 import { usageSchema } from "../usage/usage.ts";
 
 const instant = z.iso.datetime();
@@ -22,6 +24,23 @@ export const partnerKeySchema = z
     expires_at: instant.nullable(),
   })
   .openapi("PartnerKey");
+
+/** Rejects a list with the same text twice. */
+function requireUnique(texts: readonly string[], ctx: z.RefinementCtx): void {
+  if (new Set(texts).size === texts.length) return;
+  const message = "The list contains a text twice. Send each text once.";
+  ctx.addIssue({ code: "custom", params: { code: "invalid_value" }, message });
+}
+
+/** Settings that a partner changes itself. An operator may change them, too. */
+export const ownSettings = {
+  callback_hosts: z
+    .array(nameText.transform((host) => host.toLowerCase()))
+    .max(MAX_CALLBACK_HOSTS)
+    .superRefine(requireUnique),
+  source_order: z.array(nameText).max(MAX_ORDERED_SOURCES).superRefine(requireUnique),
+  prefetch_held: z.boolean(),
+};
 
 /** A partner's settings, without digests and secrets. */
 export const partnerSettingsSchema = z.strictObject({

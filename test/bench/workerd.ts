@@ -7,8 +7,7 @@ import { convertV4MiniflareOptions, Log, LogLevel, Miniflare, type V4MiniflareOp
 import { unstable_getMiniflareWorkerOptions, unstable_readConfig } from "wrangler";
 import { applyMigrations } from "../../src/cli/localState.ts";
 import { ROOT } from "../../src/cli/commandLine.ts";
-import { newPartner, type Credentials } from "../../src/cli/newPartner.ts";
-import { FIRST_DATABASE } from "../../src/database/databases.ts";
+import { newPartner, USUAL_SETTINGS, type Credentials } from "../../src/cli/newPartner.ts";
 import { partnerKey } from "../../src/partners/partner.ts";
 
 export const WORKER_NAME = "bench";
@@ -118,17 +117,13 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Workerd> {
     {
       partner_id: "bench",
       name: null,
-      database: FIRST_DATABASE,
-      event_url: null,
-      callback_hosts: [],
-      limits: { requests_per_minute: null, files_per_minute: null },
-      quotas: { files: null, stored_bytes: null },
+      ...USUAL_SETTINGS,
+      prefetch_held: options.prefetchHeld ?? false,
     },
     new Date(),
   );
   const partners = await miniflare.getKVNamespace("PARTNERS");
-  const prefetch_held = options.prefetchHeld ?? false;
-  await partners.put(partnerKey(partner.partner_id), JSON.stringify({ ...partner, prefetch_held }));
+  await partners.put(partnerKey(partner.partner_id), JSON.stringify(partner));
   return {
     url,
     script,

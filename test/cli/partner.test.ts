@@ -164,6 +164,9 @@ test("set changes or clears the given settings and keeps the others", async () =
     "settings",
     "--callback-host=a.example",
     "--callback-host=B.example",
+    "--source=watch",
+    "--source=phone, the old one",
+    "--prefetch-held=on",
     "--requests-per-minute=600",
     "--files-per-minute=9000",
   );
@@ -171,6 +174,8 @@ test("set changes or clears the given settings and keeps the others", async () =
     name: "Before",
     event_url: "http://127.0.0.1:9000/events",
     callback_hosts: ["a.example", "b.example"],
+    source_order: ["watch", "phone, the old one"],
+    prefetch_held: true,
     limits: { requests_per_minute: 600, files_per_minute: 9_000 },
   });
   const cleared = await answerOf(
@@ -179,14 +184,18 @@ test("set changes or clears the given settings and keeps the others", async () =
     "--name=none",
     "--event-url=none",
     "--callback-host=none",
+    "--source=none",
     "--files-per-minute=none",
   );
   expect(cleared).toMatchObject({
     name: null,
     event_url: null,
     callback_hosts: [],
+    source_order: [],
+    prefetch_held: true,
     limits: { requests_per_minute: 600, files_per_minute: null },
   });
+  expect(await answerOf("set", "settings", "--prefetch-held=off")).toMatchObject({ prefetch_held: false });
   expect(await answerOf("suspend", "settings")).toMatchObject({ status: "suspended" });
   expect(await answerOf("resume", "settings")).toMatchObject({ status: "active", name: null });
 }, 120_000);
@@ -250,6 +259,11 @@ describe("npm run partner exits with code 2 and one line for", () => {
       ["set", "a", "--files-per-minute", "0"],
       /^--files-per-minute must be a whole number from 1 to 999999999999999, or "none"; received "0"\.$/,
     ],
+    [
+      "prefetch-held without on or off",
+      ["set", "a", "--prefetch-held", "constructor"],
+      /^--prefetch-held must be on or off; received "constructor"\.$/,
+    ],
     ["set without settings", ["set", "a"], /^set needs at least one setting: --name, --event-url, /],
     [
       "--env without --remote",
@@ -294,6 +308,12 @@ describe("npm run partner exits with code 2 and one line for", () => {
       ["--callback-host", "acme.example:8443"],
       /^--callback-host must be a host name such as /,
     ],
+    [
+      "a source twice",
+      ["--source", "watch", "--source", "watch"],
+      /^--source: The list contains a text twice\. Send each text once\.$/,
+    ],
+    ["an empty source", ["--source", ""], /^--source: The text is empty\. Send at least one character\.$/],
   ])("%s", async (_what, flags, line) => {
     const { exitCode, out, err } = await local("create", "refused", ...flags);
     expect({ exitCode, out }).toEqual({ exitCode: 2, out: "" });
@@ -393,6 +413,8 @@ const NO_SETTINGS = {
   name: undefined,
   eventUrl: undefined,
   callbackHosts: undefined,
+  sourceOrder: undefined,
+  prefetchHeld: undefined,
   requestsPerMinute: undefined,
   filesPerMinute: undefined,
   quotaFiles: undefined,

@@ -36,8 +36,8 @@ Commands:
   remove <partner_id>                      suspends the partner and erases all its users, then its keys and
                                            settings; prints what is still running, and continues when repeated
 Settings ("none" clears one):
-  --name TEXT  --event-url URL  --callback-host HOST …  --requests-per-minute N  --files-per-minute N
-  --quota-files N  --quota-bytes N`;
+  --name TEXT  --event-url URL  --callback-host HOST …  --source SOURCE …  --prefetch-held on|off
+  --requests-per-minute N  --files-per-minute N  --quota-files N  --quota-bytes N`;
 
 const FLAGS = {
   json: { type: "boolean", default: false },
@@ -46,6 +46,8 @@ const FLAGS = {
   name: { type: "string" },
   "event-url": { type: "string" },
   "callback-host": { type: "string", multiple: true },
+  source: { type: "string", multiple: true },
+  "prefetch-held": { type: "string" },
   "requests-per-minute": { type: "string" },
   "files-per-minute": { type: "string" },
   "quota-files": { type: "string" },
@@ -76,6 +78,11 @@ function limitOf(text: string | undefined): number | null | undefined {
   if (text === undefined) return undefined;
   if (text === NONE) return null;
   return /^[1-9]\d*$/.test(text) && Number(text) <= MAX_LIMIT ? Number(text) : Number.NaN;
+}
+
+/** Parses a list, which `none` clears. */
+function listOf(texts: string[] | undefined): string[] | undefined {
+  return texts?.length === 1 && texts[0] === NONE ? [] : texts;
 }
 
 function textOf(text: string | undefined): string | null | undefined {
@@ -141,12 +148,17 @@ function parseSettings(
       `--overlap must be a duration such as 30m, 24h or 7d; received ${JSON.stringify(values.overlap)}.`,
     );
   }
-  const hosts = values["callback-host"];
+  const prefetchHeld = values["prefetch-held"];
+  if (prefetchHeld !== undefined && prefetchHeld !== "on" && prefetchHeld !== "off") {
+    return misuse(`--prefetch-held must be on or off; received ${JSON.stringify(prefetchHeld)}.`);
+  }
   const settings = {
     database: values.database,
     name: textOf(values.name),
     eventUrl: textOf(values["event-url"]),
-    callbackHosts: hosts?.length === 1 && hosts[0] === NONE ? [] : hosts,
+    callbackHosts: listOf(values["callback-host"]),
+    sourceOrder: listOf(values.source),
+    prefetchHeld: prefetchHeld === undefined ? undefined : prefetchHeld === "on",
     ...limits,
     overlapMs,
   };

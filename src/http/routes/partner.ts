@@ -1,14 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Fault } from "../../contract/fault.ts";
-import { MAX_CALLBACK_HOSTS, MAX_EDIT_BODY_BYTES, MAX_ORDERED_SOURCES } from "../../contract/limits.ts";
-import { nameText } from "../../contract/text.ts";
+import { MAX_EDIT_BODY_BYTES } from "../../contract/limits.ts";
 import { databaseFor } from "../../database/databases.ts";
 import type { Env } from "../../env.ts";
 import { checkAddress } from "../../outbound/address.ts";
 import { addressRules } from "../../outbound/rules.ts";
 import { newerOf } from "../../partners/change.ts";
 import { settingsOf, type Partner } from "../../partners/partner.ts";
-import { partnerWithUsageSchema } from "../../partners/settings.ts";
+import { ownSettings, partnerWithUsageSchema } from "../../partners/settings.ts";
 import { readStored, runOn } from "../../partners/write.ts";
 import { endpoint } from "../context.ts";
 import { jsonBody } from "../jsonBody.ts";
@@ -47,22 +46,8 @@ export const getPartner = endpoint(route, async (c) => {
   return c.json({ ...settingsOf(partner, Date.now()), usage: c.var.usage }, 200);
 });
 
-/** Rejects a list with the same text twice. */
-function requireUnique(texts: readonly string[], ctx: z.RefinementCtx): void {
-  if (new Set(texts).size === texts.length) return;
-  const message = "The list contains a text twice. Send each text once.";
-  ctx.addIssue({ code: "custom", params: { code: "invalid_value" }, message });
-}
-
 const changesSchema = z
-  .strictObject({
-    callback_hosts: z
-      .array(nameText.transform((host) => host.toLowerCase()))
-      .max(MAX_CALLBACK_HOSTS)
-      .superRefine(requireUnique),
-    source_order: z.array(nameText).max(MAX_ORDERED_SOURCES).superRefine(requireUnique),
-    prefetch_held: z.boolean(),
-  })
+  .strictObject(ownSettings)
   .partial()
   .refine((changes) => Object.values(changes).some((value) => value !== undefined), {
     error: "Send at least one of `callback_hosts`, `source_order` and `prefetch_held`.",
