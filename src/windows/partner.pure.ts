@@ -191,7 +191,8 @@ export class WindowsOfPartner {
   #windowsFor(lane: Lane, host: string, nowMs: number): HostWindow[] {
     const own = this.#hostOf(lane, host);
     if (own.window.suspension !== null || hasRespondedWithin(own.window, RECENT_MS, nowMs)) return [own];
-    const kind = kindOf(lane);
+    // Downloads of held files are not urgent, so hosts at which they hang do not delay rides from other hosts.
+    const kind = lane === "PREFETCH" ? lane : kindOf(lane);
     const shared = this.#shared.get(kind) ?? newHostWindow();
     this.#shared.set(kind, shared);
     return [own, shared];

@@ -138,6 +138,16 @@ describe("over all its hosts a partner holds at most", () => {
     expect(fill("PRIORITY", (index) => `h${index}.example.com`)).toBe(FIRST_SIZE);
   });
 
+  test("no slot of a live ride or an import at a host that has not responded yet, while held files hang at other hosts", () => {
+    const { enter } = windowsAt();
+    for (let index = 0; index < 20; index += 1) {
+      const held = enter("PREFETCH", `h${index}.hanging.example.com`);
+      if ("slots" in held.admission) held.timeOut();
+    }
+    expect(enter("PREFETCH", "h99.hanging.example.com").admission).toHaveProperty("postponed_for_ms");
+    for (const lane of ["PRIORITY", "BULK", "RETRY"] as const) expect(enter(lane).admission).toEqual(OPEN);
+  });
+
   test("a window for each of a thousand hosts: the least recently used one is evicted", () => {
     const { suspend, prove, enter, pass } = windowsAt();
     suspend("PRIORITY");
