@@ -193,17 +193,24 @@ test.each([
   expect(await read(who, "/api/endpoints/")).toEqual(before);
 });
 
-describe("a key of the scope read", () => {
-  const METHODS = ["get", "post", "patch", "delete"] as const;
+/** Operations of the OpenAPI document under /api/, so that no test forgets a new route. */
+const operations = (() => {
   const documentShape = z.object({ paths: z.record(z.string(), z.record(z.string(), z.unknown())) });
   const { paths } = documentShape.parse(
     app.getOpenAPI31Document({ openapi: "3.1.0", info: { title: "", version: "" } }),
   );
-  const operations = Object.entries(paths).flatMap(([path, item]) =>
-    METHODS.filter((method) => item[method] !== undefined && path.startsWith("/api/")).map(
-      (method) => [method.toUpperCase(), path] as const,
-    ),
+  return Object.entries(paths).flatMap(([path, item]) =>
+    path.startsWith("/api/") ? Object.keys(item).map((method) => [method.toUpperCase(), path] as const) : [],
   );
+})();
+
+test("the OpenAPI document has every route under /api/", () => {
+  const routes = app.routes.filter(({ method, path }) => method !== "ALL" && path.startsWith("/api/"));
+  const documented = operations.map(([method, path]) => `${method} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`);
+  expect(new Set(routes.map(({ method, path }) => `${method} ${path}`))).toEqual(new Set(documented));
+});
+
+describe("a key of the scope read", () => {
   const writing = operations.filter(([method, path]) => method !== "GET" && path !== "/api/fit/inspect/");
 
   test("has writing routes to test", () => {
@@ -237,21 +244,41 @@ describe("a key of the scope read", () => {
   });
 });
 
-test("a locked partner reads and pings, and cannot change its keys, endpoints and settings", async () => {
-  const { who, keys } = await withReader({ self_service_locked: true });
-  const changes: [string, string, object?][] = [
-    ["POST", "/api/keys/", {}],
-    ["DELETE", `/api/keys/${keys[1]?.key_id ?? ""}/`],
-    ["PATCH", "/api/partner/", { prefetch_held: true }],
-    ...ENDPOINT_CHANGES,
-  ];
-  for (const [method, path, body] of changes) {
-    const refused = await send(who, method, path, body === undefined ? {} : { body });
-    await problemOf(refused, 403, "self_service_locked");
-  }
-  expect(await read(who, "/api/partner/")).toMatchObject({ self_service_locked: true });
-  const pinged = await send(who, "POST", "/api/fit_partner_ping/", { body: { activity_files: [] } });
-  expect(pinged.status).not.toBe(403);
+describe("a locked partner", () => {
+  const SELF_SERVICE = ["/api/keys/", "/api/endpoints/", "/api/partner/"];
+  const changes = operations.filter(
+    ([method, path]) => method !== "GET" && SELF_SERVICE.some((own) => path.startsWith(own)),
+  );
+
+  test("has self-service routes to test", () => {
+    expect(changes.length).toBeGreaterThan(7);
+  });
+
+  test.each(changes)("gets self_service_locked from %s %s", async (method, path) => {
+    const who = await newPartner({ self_service_locked: true });
+    const address = path.replaceAll(/\{\w+\}/g, "x");
+    const body = method === "DELETE" ? {} : { body: {} };
+    await problemOf(await send(who, method, address, body), 403, "self_service_locked");
+    await problemOf(await send(who, method, address.slice(0, -1), body), 403, "self_service_locked");
+  });
+
+  test("changes nothing with valid requests, reads and pings", async () => {
+    const { who, keys } = await withReader({ self_service_locked: true });
+    const valid: [string, string, object?][] = [
+      ["POST", "/api/keys/", {}],
+      ["DELETE", `/api/keys/${keys[1]?.key_id ?? ""}/`],
+      ["PATCH", "/api/partner/", { prefetch_held: true }],
+      ...ENDPOINT_CHANGES,
+    ];
+    for (const [method, path, body] of valid) {
+      const refused = await send(who, method, path, body === undefined ? {} : { body });
+      await problemOf(refused, 403, "self_service_locked");
+    }
+    expect(await env.PARTNERS.get(partnerKey(who.partnerId))).toBe(JSON.stringify(who.partner));
+    expect(await read(who, "/api/partner/")).toMatchObject({ self_service_locked: true });
+    const pinged = await send(who, "POST", "/api/fit_partner_ping/", { body: { activity_files: [] } });
+    expect(pinged.status).not.toBe(403);
+  });
 });
 
 test("a partner changes its hosts, its order of sources and prefetch_held, and nothing else", async () => {
