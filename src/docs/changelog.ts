@@ -22,8 +22,10 @@ export const RELEASES: readonly Release[] = [
       Added: [
         "Pings and tasks: `POST /api/fit_partner_ping/` and `POST /api/task_partner/`.",
         "Files, activities with streams and beat-to-beat intervals, imports with reports, users and the overview.",
+        "The training baseline of a user, and the canonical recording of each ride.",
         "Edits of files and activities, retries, cancellations and deletions.",
         "Signed events for endpoints, with attempts, holds and recovery.",
+        "Keys, settings and usage by day: `/api/keys/`, `/api/partner/` and `/api/usage/`.",
         "`x-open-list` in the OpenAPI document: whether values may be added to a list.",
       ],
     },
@@ -51,7 +53,7 @@ export function renderChangelog(): string {
       ? "<p>No operation is deprecated.</p>"
       : table(["Operation", "Deprecated since", "Works until", "Use instead"], rows);
   const body = `<main id="content" class="narrow"><h1>Changelog</h1>
-<p>Each version of the contract. <a href="/docs/#compatibility">Compatibility</a> says which changes may come without notice and what a client must tolerate.</p>
+<p>Changes by version of the contract. <a href="/docs/#compatibility">Compatibility</a> says which changes may come without notice and what a client must tolerate.</p>
 <section id="deprecated"><h2>Deprecated operations</h2>${deprecated}</section>
 ${releases.join("\n")}
 </main>`;

@@ -6,6 +6,7 @@ import {
   MAX_JSON_VALUES,
   MAX_USERS,
   RETENTION_HOURS,
+  SETTINGS_SPREAD_FOR_MS,
 } from "../contract/limits.ts";
 import type { ProblemCode } from "../http/problem.ts";
 
@@ -16,17 +17,17 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
     "`errors` lists the faults, each with a pointer. Correct them before you send the request again.",
   conflicting_credentials:
     "A header was sent under its own name and in its `HTTP_` spelling, with different values. Send only one of them.",
-  unauthorized:
-    "Check `Partner-Id` and the key. The response is the same for an unknown partner and for a wrong, expired or revoked key. A new key may take a minute and a half to work.",
+  unauthorized: `Check \`Partner-Id\` and the key. The response is the same for an unknown partner and for a wrong, expired or revoked key. A new key works after about ${inWords(SETTINGS_SPREAD_FOR_MS)}.`,
   https_required:
     "Send the request to the `https://` address. The key was sent over the network unencrypted: ask us for a new key. A local service accepts plain `http` on a loopback host, such as `localhost`.",
   partner_suspended: `Contact us. Accepted files and events wait until you are active again. Held files still expire after ${inWords(HELD_FOR_MS)}.`,
-  insufficient_scope: "Send the request with a key that permits it.",
+  insufficient_scope:
+    "The credential is a token of the training planner, which reads one user. Send the request with a key.",
   quota_exceeded:
     "You store as many files or bytes as your quota allows, or the records of your deletions take too much room (`detail` says which). `GET /api/partner/` shows your quotas and usage. Delete users that you no longer need here, wait until older records of deletions expire, or ask us for a higher quota. Then send the request again.",
-  read_only_key: "Send the request with a key of the scope `full`.",
+  read_only_key: "Send the request with a key that has the scope `full`.",
   self_service_locked:
-    "We have locked your keys, endpoints and settings. `GET /api/partner/` shows the lock. Ask us to make the change, or to end the lock.",
+    "We have locked your keys, endpoints and settings. `GET /api/partner/` shows the lock. Ask us to make the change, or to unlock them.",
   not_found:
     "Check the id and the path. The response is the same for an unknown resource and for one of another partner.",
   not_retryable:
@@ -37,10 +38,10 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   no_event_url: "Create an endpoint with `POST /api/endpoints/`, or ask us to set your `event_url`.",
   too_many_endpoints: "Change or delete one of your endpoints.",
   too_many_keys: "Delete a key that you no longer use.",
-  last_key: "Create another key with the scope `full` first, then delete this one with it.",
+  last_key: "Create another key with the scope `full`, then use it to delete this one.",
   too_many_secrets:
-    "Wait until one of the older secrets expires, or rotate with `overlap_in_hours` 0, which ends them at once.",
-  endpoint_on_hold: "End the hold of the endpoint. This also sends the events that were held.",
+    "Wait until one of the older secrets expires, or rotate with `overlap_in_hours` 0, which expires them at once.",
+  endpoint_on_hold: 'Send `"on_hold": false` to the endpoint. This also sends the events that were held.',
   changed_meanwhile: "Read the resource, then send the request again if it is still needed.",
   event_in_delivery:
     "An attempt is in progress or due. Read the event's attempts in a minute, and send the request again if needed.",

@@ -246,7 +246,7 @@ function deprecate(operation: OperationObject, { since, sunset }: Deprecation): 
   }
 }
 
-/** Adds the problem of a key that only reads to an operation that writes. */
+/** Adds the problem `read_only_key` to an operation that writes. */
 function documentReadOnlyKey(operation: OperationObject): void {
   const [, response] = responsesOf(operation).find(([status]) => status === "403") ?? [];
   const media = response?.content?.["application/problem+json"];

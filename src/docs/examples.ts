@@ -67,9 +67,9 @@ const task: Task = {
   expected_summary_ids: [heldName.summary_id, "history-0002"],
 };
 
-/** Examples of request bodies by operation. The service accepts each of them. */
 const ENDPOINT_URL = "https://hooks.partner.example/rides";
 
+/** Examples of request bodies by operation. The service accepts each of them. */
 export const REQUEST_EXAMPLES = {
   postPings: {
     url: { summary: "A file of a history, to be downloaded", value: { activity_files: [heldPing] } },
@@ -88,7 +88,7 @@ export const REQUEST_EXAMPLES = {
   createKey: {
     rotation: { summary: "A key that replaces an older one", value: { label: "server 2027" } },
     read: {
-      summary: "A key that only reads, with an end",
+      summary: "A read-only key that expires",
       value: { label: "dashboard", scope: "read", expires_at: "2030-01-01T00:00:00Z" },
     },
   },

@@ -6,6 +6,7 @@ import {
   ERASURE_KEPT_FOR_MS,
   FAILURES_IN_EVENT,
   HELD_FOR_MS,
+  KEY_ENDS_WITHIN_MS,
   MAX_CALLBACK_HOSTS,
   MAX_EXPECTED_IDS,
   MAX_ORDERED_SOURCES,
@@ -19,6 +20,7 @@ import {
   PAGE_ROWS,
   RETENTION_HOURS,
   REMOVAL_BYTES_OF_FILE,
+  USAGE_DAYS,
   USAGE_DAYS_DEFAULT,
 } from "../contract/limits.ts";
 import { IMPORT_COMPLETED } from "../endpoints/endpoint.ts";
@@ -70,10 +72,10 @@ const PART_FIELDS: PartFields<string, string> = {
 const UPPER_BOUNDS =
   "Upper bound of each zone, in the order of the times. A zone begins at the bound before its own. Without a bound the last zone is open; some devices write a very large bound instead. Null when the file has none.";
 
-/** Descriptions of fields and parameters. `Schema.field` wins over `field`, `query.name` over `name`. */
 const AT_READ =
   "Determined when you read: `updated_at` does not change when another activity of the group changes or is deleted.";
 
+/** Descriptions of fields and parameters. `Schema.field` wins over `field`, `query.name` over `name`. */
 export const FIELDS: Readonly<Record<string, string>> = {
   // Names and content of a ping
   file_type: "Type of the file. Always `FIT`.",
@@ -230,9 +232,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   ),
   local_date: "Local date of the start, such as `2026-11-25`. Null when start or offset is unknown.",
   training_load:
-    "How demanding the activity was, with what it was computed from. Loads of different bases have different scales. Null without any duration.",
+    "How demanding the activity was, with what it was computed from. Loads of different bases have different scales. Null when the activity has neither a score of the device nor a duration.",
   "TrainingLoad.value": "The load, rounded to one decimal.",
-  basis: `First of these that the activity has. \`device_training_stress_score\`: the field \`training_stress_score\`, as the device computed it. \`device_training_load_peak\`: the same of \`training_load_peak\`. \`power\`: hours × (normalized power / functional threshold power that the file states)² × 100, so that an hour at the threshold is 100. \`heart_rate\`: Banister's TRIMP, the sum of minutes × r × ${TRIMP_FACTOR} × e^(${TRIMP_EXPONENT} × r), with r = (heart rate − resting) / (maximum − resting) and both bounds stated in the file; the weights are those for men, for all athletes. \`duration\`: a rough estimate, hours × metabolic equivalents of the sport × ${LOAD_PER_MET_HOUR}. Power and heart rate count from a coverage of ${MIN_COVERAGE}.`,
+  basis: `First of these that the activity has. \`device_training_stress_score\`: the field \`training_stress_score\`, as the device computed it. \`device_training_load_peak\`: the field \`training_load_peak\`, as the device computed it. \`power\`: hours × (normalized power / functional threshold power that the file states)² × 100, so that an hour at the threshold is 100. \`heart_rate\`: Banister's TRIMP, the sum of minutes × r × ${TRIMP_FACTOR} × e^(${TRIMP_EXPONENT} × r), with r = (heart rate − resting) / (maximum − resting) and both bounds stated in the file; the weights are those for men, for all athletes. \`duration\`: a rough estimate, hours × metabolic equivalents of the sport × ${LOAD_PER_MET_HOUR}. Power and heart rate count from a coverage of ${MIN_COVERAGE}.`,
   "TrainingLoad.coverage":
     "Share of the timer time with power or heart rate readings, from 0 to 1. Null for the other bases, and for power that only the session states.",
   best_efforts:
@@ -248,8 +250,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "Names of fields and streams that are missing in the file and were computed from its other values. `laps.start_time_in_seconds` means that the start times of laps were computed.",
   streams:
     "Names of the streams that can be read. Developer fields are named `developer.<name>`. An array field has one stream for each member: `developer.<name>.0`, `developer.<name>.1` and so on.",
-  duplicate_group: `Id of the group of activities that are recordings of the same ride, from several files of the user. Null without duplicates. ${AT_READ}`,
-  is_canonical: `\`true\`: the activity that counts for its group, and every activity without duplicates. ${AT_READ}`,
+  duplicate_group: `Id that the user's recordings of one ride share. Null without duplicates. ${AT_READ}`,
+  is_canonical: `\`true\` for the activity that counts for its group, and for every activity without duplicates. ${AT_READ}`,
   possible_duplicate_of: `Id of the canonical activity of the group. Null for the canonical activity, and without duplicates. ${AT_READ}`,
   version: "Version of the activity. A newer import of its file has a higher one.",
   laps: "Laps, in order.",
@@ -329,7 +331,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
 
   // Training
   "TrainingBaseline.user_id": "Your id of the user.",
-  as_of: "Today: the date at the offset from UTC of the latest activity that has one, else in UTC.",
+  as_of:
+    "Today, at the offset from UTC of the latest activity that has one, else in UTC. The date of the latest activity if that is later.",
   "TrainingBaseline.activities": "Number of activities that the baseline is computed from.",
   activities_with_local_date:
     "Number of these with a `local_date`. The others count on the date of their start in UTC.",
@@ -339,14 +342,15 @@ export const FIELDS: Readonly<Record<string, string>> = {
   weeks: `The last ${BASELINE_WEEKS} calendar weeks. The last one contains \`as_of\`.`,
   first_days: "Mondays on which the weeks begin, oldest first. Columns of a sport have one value for each.",
   "TrainingWeeks.activities": "Number of activities in these weeks.",
-  sports: `Sports, those with the most time first. After the first ${BASELINE_SPORTS}, the others are one entry with \`sport\` null.`,
+  sports: `Sports, those with the most time first. Sports after the first ${BASELINE_SPORTS} are combined in one entry with \`sport\` null.`,
   "TrainingSportWeeks.sport": "Sport. Null for all others together.",
   "TrainingSportWeeks.activities": "Number of activities in each week.",
   "TrainingSportWeeks.activities_with_duration":
-    "Number of these with a duration. Durations and loads are sums over them.",
+    "Number of these with a duration. Durations are sums over them.",
   "TrainingSportWeeks.activities_with_distance":
     "Number of these with a distance. Distances are sums over them.",
-  "TrainingSportWeeks.duration_in_seconds": "Timer time in each week, of activities without it elapsed time.",
+  "TrainingSportWeeks.duration_in_seconds":
+    "Timer time in each week. Elapsed time of activities without timer time.",
   "TrainingSportWeeks.distance_in_meters": "Distance in each week.",
   "TrainingSportWeeks.load": "Sum of the training loads in each week.",
   "TrainingBaseline.days": `The last ${BASELINE_DAYS} days up to \`as_of\`.`,
@@ -357,16 +361,16 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "TrainingDays.fitness": "Fitness at the end of each day. See `TrainingFitness`.",
   "TrainingDays.fatigue": "Fatigue at the end of each day.",
   averages: `Averages over the last ${AVERAGE_DAYS.join(", ")} days.`,
-  "TrainingAverage.days": "Number of days, of which `as_of` is the last.",
+  "TrainingAverage.days": "Number of days up to and including `as_of`.",
   "TrainingAverage.activities": "Number of activities on these days.",
-  "TrainingAverage.activities_with_duration": "Number of these with a duration, and so with a load.",
+  "TrainingAverage.activities_with_duration": "Number of these with a duration.",
   "TrainingAverage.activities_with_distance": "Number of these with a distance.",
   duration_in_seconds_per_day: "Timer time per day, days without activities included.",
   distance_in_meters_per_day: "Distance per day, days without activities included.",
   load_per_day: "Training load per day, days without activities included.",
   "TrainingBaseline.fitness": "Fitness and fatigue at the end of `as_of`.",
   "TrainingFitness.fitness": `Exponentially weighted average of the daily load with a time constant of ${FITNESS_DAYS} days: each day it changes by (load − average) × (1 − e^(−1 / ${FITNESS_DAYS})), from 0 before the first activity.`,
-  fatigue: `The same with ${FATIGUE_DAYS} days.`,
+  fatigue: `The same average with a time constant of ${FATIGUE_DAYS} days.`,
   form: "Fitness minus fatigue.",
   "TrainingFitness.activities": "Number of activities with a load.",
   load_bases:
@@ -374,11 +378,11 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "TrainingLoadOfBasis.activities": "Number of activities.",
   "TrainingLoadOfBasis.load": "Sum of their loads.",
   heart_rate_bounds:
-    "Heart rates for training impulses of files that do not state both. Null without heart rates: then these activities have loads of another basis. Decided from all counted activities, whatever the order of their arrival.",
+    "Heart rates with which training impulses are computed for files that do not state both. Determined from all counted activities. Null when none shows a maximum heart rate: then these loads have another basis.",
   resting: "Resting heart rate.",
   max: "Maximum heart rate.",
   beats_per_minute: "The heart rate.",
-  "HeartRateBound.basis": `\`stated\`: a device stated it last. \`observed\`: the highest average of ${OBSERVED_SECONDS} s, which is higher than what a device stated last. \`assumed\`: no device stated a resting heart rate.`,
+  "HeartRateBound.basis": `\`stated\`: the value that a device stated last. \`observed\`: the highest average over ${OBSERVED_SECONDS} s, if it is higher than the stated value or no device stated one. \`assumed\`: a usual resting heart rate, because no device stated one.`,
   "HeartRateBound.local_date": "Date of the activity that shows it. Null for an assumed one.",
   "HeartRateBound.activity_id": "Id of that activity. Null for an assumed one.",
   "HeartRateBound.activities": "Number of activities with such evidence.",
@@ -394,26 +398,27 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "TrainingEffort.local_date": "Date of the activity.",
   "TrainingEffort.activity_id": "Id of the activity.",
   "TrainingEffort.activities": "Number of activities with such an effort.",
-  thresholds: "Evidence of thresholds, with dates. The service decides no threshold.",
-  stated: `Values that devices stated, the latest ${STATED_VALUES} different ones of each kind, latest first.`,
+  thresholds: "Evidence of thresholds, with dates. The service does not choose a threshold.",
+  stated: `Values that devices stated: the latest ${STATED_VALUES} different values of each kind, latest first.`,
   "TrainingThresholds.best_efforts": `Best efforts of ${THRESHOLD_MINUTES.join(" and ")} minutes in \`weeks\`.`,
   kind: "What was stated, with its unit.",
   "StatedThreshold.value": "The value.",
   "StatedThreshold.first_date": "Date of the first activity that states it.",
   "StatedThreshold.last_date": "Date of the last activity that states it.",
   "StatedThreshold.activities": "Number of activities that state it.",
-  gaps: `Times of more than ${GAP_DAYS} days between two activities, that end in \`weeks\`. The time since the last activity is \`days_since_last_activity\`.`,
+  gaps: `Periods of more than ${GAP_DAYS} days between two activities, if they end in \`weeks\`. The time since the last activity is \`days_since_last_activity\`.`,
   after: "Date of the activity before the gap.",
   before: "Date of the activity after the gap.",
-  "TrainingGap.days": "Number of days from the one to the other.",
-  left_out: "Activities that do not count. Each has one reason: the first of these that applies.",
-  duplicates: "Number of recordings of a ride that another recording counts for.",
+  "TrainingGap.days": "Number of days from `after` to `before`.",
+  left_out:
+    "Activities that do not count, by reason. Each is counted once, by the first that applies of `excluded`, `without_start`, `in_future` and `duplicates`.",
+  duplicates: "Number of recordings that are not canonical.",
   excluded: "Number of activities with `exclude_from_training`.",
   without_start: "Number of activities without a start.",
-  in_future: "Number of activities that start in the future.",
+  in_future: "Number of activities that start more than an hour in the future.",
   too_many: `Number of older activities that were not read, because the user has more than ${inDigits(BASELINE_ACTIVITIES)}.`,
   too_many_before: "Date in UTC before which activities were not read. Null when all were read.",
-  more: `\`true\`: the user has more than ${inDigits(SEARCHED_ACTIVITIES)} activities. Then further ones, which can be newer, were not read.`,
+  more: `\`true\`: the user has more than ${inDigits(SEARCHED_ACTIVITIES)} activities. Some of them, possibly newer ones, were not read.`,
 
   // Events
   id: "Id of the event, sent as `webhook-id`. The same for every attempt.",
@@ -463,7 +468,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "EventWithAttempts.endpoint_id":
     "Id of the endpoint that receives the event. Null when no endpoint receives its type.",
   url: "Address of the receiver: `https`, on a public host.",
-  event_types: `Types of events that the endpoint receives. Without it, \`${IMPORT_COMPLETED}\`.`,
+  event_types: `Types of events that the endpoint receives. Default: \`${IMPORT_COMPLETED}\`.`,
   include_history:
     "`true`: the endpoint also receives `file.imported`, `file.failed` and `activity.updated` for the files of a history. `false`: only for live rides; an import is announced as a whole.",
   on_hold: `\`true\`: events wait, for up to ${inWords(EVENTS_HELD_FOR_MS)}.`,
@@ -486,7 +491,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   challenge_event_id:
     "Id of the test event with the challenge. Null when you have reached the daily limit of test events.",
   "Recovery.since": "RFC 3339 time. Events that were created earlier are not sent again.",
-  overlap_in_hours: `Time for which older secrets stay valid, in hours. Without it, ${OVERLAP_HOURS.default}.`,
+  overlap_in_hours: `Time for which older secrets stay valid, in hours. Default: ${OVERLAP_HOURS.default}.`,
   "RotatedSecret.endpoint": "The endpoint.",
   "Endpoints.data": "All endpoints, oldest first.",
   next_attempt_at: "Time of the next attempt. Null when no attempt follows.",
@@ -525,11 +530,11 @@ export const FIELDS: Readonly<Record<string, string>> = {
   // Keys
   auth_key: "The key. It is not shown again.",
   in_force_at:
-    "Time from which every request uses the change. Some requests use it before. If a store of the service is down, it may take longer.",
+    "Time from which every request uses the change. Some requests use it earlier. It may take longer while a store of the service is down.",
   "DeletedKey.status": "Always `deleted`.",
-  "NewKey.label": `Your name for the key. Null or missing for none.`,
-  "NewKey.scope": "`full` or `read`. Without it, `full`.",
-  "NewKey.expires_at": "RFC 3339 time from which the key is rejected. Null or missing for no end.",
+  "NewKey.label": "Your name for the key. Null or absent: no label.",
+  "NewKey.scope": "`full`, or `read` for a read-only key. Default: `full`.",
+  "NewKey.expires_at": `RFC 3339 time from which the key is rejected, at most ${inWords(KEY_ENDS_WITHIN_MS)} from now. Null or absent: the key does not expire.`,
   "path.key_id": "Id of a key: `key_id` in `GET /api/partner/`.",
 
   // Usage of days
@@ -537,23 +542,23 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "UsageDays.to": "Last day of the query (UTC).",
   "UsageDays.data": "One row for each day, oldest first.",
   "UsageDay.day": "The day (UTC), such as `2026-11-25`.",
-  "UsageDay.files": "Number of files by what happened to them on the day.",
+  "UsageDay.files": "Number of files that were imported, failed or deleted on the day.",
   "UsageDay.stored_bytes":
     "Bytes of originals that were stored on the day. Bytes that were removed later are not subtracted.",
   "UsageDay.requests":
-    "Number of requests with a valid key, by their status. A request is counted within a minute. Some may be missing, see the guide.",
+    "Number of requests with a valid key, by their status. Approximate: see “Keys, settings and usage” in the guide.",
   "UsageDay.deliveries": "Number of attempts to deliver events to your endpoints, by their result.",
   "FilesOfDay.imported": "Number of imported files. A file that is imported again counts again.",
   "FilesOfDay.failed": "Number of files that failed and are not retried.",
   "FilesOfDay.deleted": "Number of deleted files, also those of deleted users.",
   status_2xx: "Number of requests that succeeded.",
-  status_4xx: "Number of requests that were rejected, without those with 429.",
+  status_4xx: "Number of requests that were rejected with any other 4xx status.",
   status_429: "Number of requests that were rejected with 429.",
   status_5xx: "Number of requests that failed with 500 or 503.",
   "DeliveriesOfDay.delivered": "Number of attempts to which a receiver responded with 2xx.",
   "DeliveriesOfDay.failed": "Number of other attempts.",
-  "query.from": `First day (UTC), such as \`2026-11-01\`. Without it, ${USAGE_DAYS_DEFAULT} days are returned.`,
-  "query.to": "Last day (UTC). Without it, today.",
+  "query.from": `First day (UTC), such as \`2026-11-01\`. A query covers at most ${USAGE_DAYS} days. Default: ${USAGE_DAYS_DEFAULT} days are returned.`,
+  "query.to": "Last day (UTC). Default: today.",
 
   // The partner
   partner_id: "Your partner id.",
@@ -561,9 +566,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
   keys: "Your valid keys, without the keys themselves.",
   key_id: "Id of the key.",
   label: "Your name for the key. Null when it has none.",
-  scope: "`full`, or `read` for a key that only reads.",
+  scope: "`full`, or `read` for a read-only key.",
   self_service_locked:
-    "`true`: we have locked your keys, endpoints and settings, and you cannot change them over the API. Else `false`.",
+    "`true`: we have locked your keys, endpoints and settings, so you cannot change them over the API.",
   expires_at: "Time at which the key or secret expires. Null when it does not expire.",
   event_url: "URL that events are sent to. Null when no URL is set: then no event is sent.",
   webhook_secrets: "Your valid webhook secrets, without the secrets themselves.",
@@ -687,6 +692,6 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "RFC 3339 time, such as `2026-11-25T08:00:00Z`: returns only rows that changed then or later, oldest change first.",
   start_after: "Unix seconds: returns only activities that started then or later.",
   canonical:
-    "`true`: leaves out duplicates, and returns only activities with `is_canonical`. Pages can be short. Not with `updated_since`.",
+    "`true`: returns only activities with `is_canonical: true`, so no duplicates. Pages can be short. Cannot be combined with `updated_since`.",
   start_before: "Unix seconds: returns only activities that started earlier.",
 };

@@ -10,7 +10,7 @@ const LINKS = [
   ["/openapi.json", "OpenAPI document", "The contract for generated clients, in OpenAPI 3.1."],
   ["/docs/changelog/", "Changelog", "What each version added, changed or deprecated."],
   ["/health/", "Health", "Whether the service is available, and its version."],
-  ["/llms.txt", "llms.txt", "Where a language model finds the guide in Markdown."],
+  ["/llms.txt", "llms.txt", "An index for language models, with the guide in Markdown."],
 ] as const;
 
 /** Returns the page at `/`. */
@@ -29,7 +29,7 @@ export function renderFrontPage(): string {
 <p>You announce FIT files with pings. The service downloads each file, stores it unchanged, and decodes it into activities that you can read.</p>
 <ul class="cards">${cards.join("")}</ul>
 <h2>Send a first ride</h2>
-<p>Set <code>PARTNER_ID</code> and <code>AUTH_KEY</code> in the environment. Then run this listing. The <a href="/docs/#first-ping">guide</a> says how to read the activity.</p>
+<p>Set <code>PARTNER_ID</code> and <code>AUTH_KEY</code> in the environment, then run this listing. The <a href="/docs/#first-ping">guide</a> says how to read the activity.</p>
 ${ping}
 </main>`;
   return framed({ title, description: summary, body });

@@ -14,6 +14,7 @@ import {
   KEPT_URL_FOR_MS,
   MAX_EDIT_BODY_BYTES,
   MAX_CALLBACK_HOSTS,
+  MAX_ENDPOINTS,
   MAX_EXPECTED_IDS,
   MAX_FILE_BYTES,
   MAX_INLINE_BYTES,
@@ -216,7 +217,7 @@ function limitRows(): [what: string, most: string][] {
     ],
     [
       "Requests",
-      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and the same number for all other requests, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity, its streams or its beat-to-beat intervals) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. The size of their responses counts in the same way. A request for a list, the overview or a user counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads, including rows that its filters skip.`,
+      `${inDigits(DEFAULT_LIMITS.requests_per_minute)} a minute for reads (GET and HEAD), and the same number for all other requests, unless agreed otherwise. Requests that decode a file (inspections, and reads of one activity, its streams or its beat-to-beat intervals) count as one request for each ${inBytes(BYTES_PER_REQUEST)} of the unpacked file. The size of their responses counts in the same way. A request for a list, the overview, a report, a user or its training counts as one request for each ${inDigits(ROWS_PER_REQUEST)} database rows that it reads, including rows that its filters skip. So does a recovery of events.`,
     ],
     [
       "Files",
@@ -230,6 +231,7 @@ function limitRows(): [what: string, most: string][] {
     ],
     ["Test events", `${inDigits(TEST_EVENTS_A_DAY)} in 24 hours`],
     ["Valid keys", inDigits(MAX_KEYS)],
+    ["Endpoints", inDigits(MAX_ENDPOINTS)],
     ["<code>callback_hosts</code>", inDigits(MAX_CALLBACK_HOSTS)],
     ["<code>source_order</code>", inDigits(MAX_ORDERED_SOURCES)],
     ["Valid secrets of an endpoint", inDigits(MAX_WEBHOOK_SECRETS)],
@@ -249,8 +251,8 @@ function statusRows(): string[][] {
     ],
     [
       "403",
-      "You are suspended, your quota is used up, your key only reads, your settings are locked, or the request used plain <code>http</code>.",
-      "Over <code>https</code>, or with a key of the scope <code>full</code>. If a quota is used up, after you delete users. If you are suspended, contact us.",
+      "You are suspended, your quota is used up, your key is read-only, your settings are locked, or the request used plain <code>http</code>.",
+      "Over <code>https</code>, or with a key of the scope <code>full</code>. If a quota is used up, after you delete users. If you are suspended or your settings are locked, contact us.",
     ],
     [
       "404",
@@ -361,12 +363,12 @@ ${aside(tabs(OWN_RIDE, "own-ride", { curl: "Shell", typescript: "TypeScript", py
       title: "Limits",
       html:
         table(["What", "Limit"], limitRows()) +
-        `<p><code>GET /api/partner/</code> shows your own limits and quotas, and how much of your quotas you use. Limits per minute apply to each
-location of our network: requests that reach different locations are counted separately. A limit of <code>null</code> means no limit. Partners of a local service, such as
+        `<p><code>GET /api/partner/</code> shows your own limits and quotas, and how much of your quotas you use. Each of our servers counts the
+limits per minute on its own, so you may be able to send more in total. A limit of <code>null</code> means that you have no limit of your own. A ceiling that protects the service applies to every partner. Partners of a local service, such as
 <code>demo</code>, have no limits, so their responses have no <code>RateLimit</code> headers.</p>
 <p>When a quota is used up, all pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>. Reads, tasks and deletions still work.
 After you delete users, pings are accepted again within minutes. Usage is updated about once a minute, so the service may accept pings beyond a quota for some minutes.</p>
-<p>The service keeps a record of each deletion for ${inWords(ERASURE_KEPT_FOR_MS)}: about ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes for a file that you delete alone, and less for the files of a deleted user. An overwrite that removes activities leaves a record, too. <code>usage.removal_bytes</code> is their size. When it reaches ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes
+<p>The service keeps a record of each deletion for ${inWords(ERASURE_KEPT_FOR_MS)}: about ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes for a file that you delete alone, and less for the files of a deleted user. An overwrite that removes activities leaves a record, too. <code>usage.removal_bytes</code> is the size of all records. When it reaches ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes
 for each file of your quota, pings get the same problem until older records expire. So you may delete about as many files in ${inWords(ERASURE_KEPT_FOR_MS)} as your quota allows you to store.</p>`,
     },
     {
@@ -385,7 +387,7 @@ lengthens a pause, but the last attempt is at most ${inWords(HOST_RETRIES_FOR_MS
 <li><strong>When the file fails at once:</strong> after 400, 401, 403, 404 and 410 (<code>callback_gone</code>), and after any other status that is not listed above, such as 204 or 451 (<code>callback_http_error</code>).</li>
 <li><strong>When you retry a failed file:</strong> the service requests the URL again if it has not stored the bytes. It keeps the URL for ${inWords(KEPT_URL_FOR_MS)} after the failure.</li>
 </ul>
-<p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping. For a history, it should work for that time after the task, or use the setting <a href="#prefetch"><code>prefetch_held</code></a>. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
+<p>A signed URL should therefore work for at least ${inWords(2 * HOST_RETRIES_FOR_MS)} after the ping. For a history, it should work for that time after the task, unless you use the setting <a href="#prefetch"><code>prefetch_held</code></a>. A failure of this service can delay a download by up to ${inWords(STORE_RETRIES_FOR_MS)}.
 The service follows at most ${MAX_REDIRECTS} redirects. It cannot send your own headers or credentials to the host.</p>
 <h3 id="user-agent">Recognizing our requests</h3>
 <p>The <code>User-Agent</code> of downloads and events is <code class="long">${USER_AGENT_NAME}/<em>version</em> (+<em>address of this page</em>)</code>. The name never changes.
@@ -404,14 +406,14 @@ ${table(["Header", "Sent with", "Content"], headerRows())}`,
       id: "compatibility",
       title: "Compatibility",
       html: `
-<p>Without notice we may add endpoints, optional request fields, response fields, response headers, error codes, event types, and values of open lists. We may also accept larger values. So a client must:</p>
+<p>Without notice we may add endpoints, optional request fields, response fields, response headers, problem codes, event types, and values of open lists. We may also accept larger values. So a client must:</p>
 <ul>
 <li>ignore fields and headers that it does not know,</li>
 <li>acknowledge event types that it does not know,</li>
 <li>handle a value of an open list that it does not know,</li>
 <li>treat an unknown problem code by its HTTP status.</li>
 </ul>
-<p>The reference says of each list whether it is open. In the OpenAPI document, <code>${OPEN_LIST_KEYWORD}</code> is true for an open list and false for a closed one.
+<p>The reference states for each list whether it is open. In the OpenAPI document, <code>${OPEN_LIST_KEYWORD}</code> is true for an open list and false for a closed one.
 Names, types and meanings of fields, statuses, and closed lists do not change. Before each release a check compares the OpenAPI document with the last published one. It fails if a client of the published one could break.</p>
 <h3 id="deprecation">Deprecation</h3>
 <p>An operation that will be removed works for at least ${DEPRECATION_MONTHS} months after its deprecation. During this time the reference marks it, the <a href="/docs/changelog/">changelog</a> names its replacement, and each of its responses has a
@@ -444,17 +446,17 @@ ${request(get("/api/files/?user_id=rider-1&status=failed"), "failed-files")}
 </ol>
 <p><a href="#cancelImport">Cancel</a> an import that you started by mistake. Files that are being imported at that moment are finished. The others become <code>skipped</code>. No plan is requested, and the event has the status <code>cancelled</code>.</p>
 <p>The <a href="#getReport">report</a> of an import has a line for each of its files, with outcome, start, sport and distance. Its last line has the longest gap between two starts, and the expected files that were never pinged.</p>
-<p>If you ping a failed file of an import again with <code>priority</code> 1, or retry it, and it is imported, the import counts it as imported instead of failed; without further failures its status becomes <code>completed</code>.
-If you ping it again with <code>priority</code> 0, the import counts it as skipped, and the import of the next task counts the new version. No second event is sent. The counts of an import are final ${inWords(CLOSED_IMPORT_KEPT_FOR_MS)} after its completion, or when its user and source have ${IMPORTS_KEPT} newer imports.</p>
+<p>If a failed file of an import is imported after you retry it, or ping it again with <code>priority</code> 1, the import counts it as imported instead of failed. Without other failures the status of the import becomes <code>completed</code>.
+If you ping the file again with <code>priority</code> 0, the import counts it as skipped, and the import of the next task counts the new version. No second event is sent. The counts of an import are final ${inWords(CLOSED_IMPORT_KEPT_FOR_MS)} after its completion, or when its user and source have ${IMPORTS_KEPT} newer imports.</p>
 <p>Live rides do not need a task. Ping them with <code>priority</code> 1.</p>
 <h3 id="prefetch">URLs that expire before the task</h3>
 <p>With your setting <code>prefetch_held</code>, the service downloads held files soon after their ping, and stores the bytes. <a href="#patchPartner"><code>PATCH /api/partner/</code></a> changes the setting. A file stays <code>held</code> until the task, which decodes
 the stored bytes and does not request the URL again.</p>
 <ul>
 <li><strong>When:</strong> within seconds if few files wait. Live rides and released histories come first, and few of your held files are downloaded at a time. A history of thousands of files takes minutes to hours.</li>
-<li><strong>When a download fails:</strong> the file stays <code>held</code>, and <code>last_error</code> and <code>attempts</code> change at once. Download errors that may pass are retried by the same <a href="#downloads">schedule</a>; <code>next_attempt_at</code> is the time of the next
-attempt. If it is null, no attempt follows before the task: ping the file again, with a new URL or the same one. The lists of changes contain each of these changes.</li>
-<li><strong>The task</strong> tries once more to download what is not stored, with the whole schedule. So each file of the import ends as imported or failed, and counts there.</li>
+<li><strong>When a download fails:</strong> the file stays <code>held</code>, and <code>last_error</code> and <code>attempts</code> change at once. Temporary errors are retried by the same <a href="#downloads">schedule</a>; <code>next_attempt_at</code> is the time of the next
+attempt. If it is null, no attempt follows before the task: ping the file again, with a new URL or the same one. Lists with <code>updated_since</code> contain each of these changes.</li>
+<li><strong>The task</strong> downloads what is not stored yet, with the full schedule of retries. So each file of the import ends as imported or failed.</li>
 <li><strong>Which files:</strong> those that you ping while the setting is on, and at most about ${inDigits(MAX_WAITING_PREFETCHES)} that wait for each user and source. The task downloads the others. After you turn the setting off, files that are not stored yet are left to their task.</li>
 <li><strong>Timeline:</strong> a <code>downloaded</code> step shows when the bytes were stored.</li>
 </ul>`,
@@ -465,8 +467,8 @@ attempt. If it is null, no attempt follows before the task: ping the file again,
       html: `
 <p>You may repeat every request.</p>
 <ul>
-<li><strong>Ping of a held file:</strong> changes nothing if all fields equal those of the file's newest ping, and its status is <code>held</code> again. Otherwise it replaces the held version. An equal ping also does that after its <a href="#prefetch">download before the task</a> has failed.</li>
-<li><strong>Ping of a queued file:</strong> a <code>duplicate</code> if all fields equal those of the file's newest ping. With <code>overwrite_mode: false</code> it also is a <code>duplicate</code> as long as no attempt has failed. Otherwise it is a new version, for example with a new URL.</li>
+<li><strong>Ping of a held file:</strong> changes nothing if all fields equal those of the file's newest ping, and its status is <code>held</code> again. Otherwise it replaces the held version. After a failed <a href="#prefetch">download before the task</a>, an equal ping replaces it as well.</li>
+<li><strong>Ping of a queued file:</strong> a <code>duplicate</code> if all fields equal those of the file's newest ping. With <code>overwrite_mode: false</code> it is also a <code>duplicate</code> as long as no attempt has failed. Otherwise it is a new version, for example with a new URL.</li>
 <li><strong>Ping of an imported file:</strong> with <code>overwrite_mode: false</code> always a <code>duplicate</code>. With <code>overwrite_mode: true</code> it imports the file again, unless it equals the newest ping and comes within ${inWords(REPEAT_WINDOW_MS)} of it.</li>
 <li><strong>Ping of a failed file:</strong> imports the file again. With <code>priority</code> 0 the new version is held until the next task.</li>
 <li><strong>Task:</strong> a task repeats an earlier one if no file is held, it comes within ${inWords(REPEATED_TASK_WINDOW_MS)} of the earlier one, and it has the same <code>user_id</code>, <code>source</code>, <code>event_id</code>
@@ -479,7 +481,7 @@ a ping of an imported file stays a <code>duplicate</code> with any number.</p>
 <ul>
 <li>Pings with the same number are compared like pings without one: an equal ping is a <code>duplicate</code>, and a different one, for example with a new URL, follows the rules above.</li>
 <li>A ping without a number is never <code>superseded</code>. It does not change the number that later pings are compared with.</li>
-<li>The number stays after imports, failures and retries. After you delete the file or its user, it starts afresh.</li>
+<li>The number stays after imports, failures and retries. Deleting the file or its user resets it.</li>
 <li>A <code>superseded</code> ping with <code>priority</code> 0 counts as <code>skipped</code> in the next import, like a <code>duplicate</code>.</li>
 </ul>
 <p>To get an identical response to a repeated ping request or task, send both with the same <code>Idempotency-Key</code>. The response is kept for ${RETENTION_HOURS} hours. While the first request is in progress,
@@ -493,7 +495,7 @@ as <code>rejected</code>. Without it, one invalid item rejects the whole request
       id: "events",
       title: "Receiving webhooks",
       html: `
-<p>Events are POST requests to your <code>event_url</code>, or to each of your <a href="#createEndpoint">endpoints</a>. Each endpoint gets an event with an id of its own. Events are signed as Standard Webhooks specifies. Use one of its libraries or the listings below.</p>
+<p>Events are POST requests to your <code>event_url</code>, or to each of your <a href="#createEndpoint">endpoints</a>. Each endpoint gets its own event with its own id. Events are signed as Standard Webhooks specifies. Use one of its libraries or the listings below.</p>
 <ol>
 <li>Verify the signature over the original bytes of the body. Reject a request if its <code>webhook-timestamp</code> is more than five minutes old. This is the time of the attempt: an event that is sent again has a new one.</li>
 <li>Store the event, respond with any 2xx within ${inWords(RESPONSE_DEADLINE_MS)}, then process it.</li>
@@ -558,7 +560,7 @@ it can be read. If a file changes twice within this time, you receive its newest
 <li><strong>Order:</strong> <code>sequence</code> rises by 1 with each outcome for an endpoint, in the order of the changes. Events may arrive in another order, or twice. Store the highest <code>sequence</code> of each file, and ignore lower ones.</li>
 <li><strong>Gaps:</strong> a number that does not arrive belongs to an event that is still retried, held or failed. <code>GET /api/events/?type=outcomes.reported&amp;endpoint_id=…</code> lists it.</li>
 <li><strong>Histories:</strong> files of a history are not reported, unless the endpoint has <code>include_history</code>. An import announces them as a whole. <code>activity.deleted</code> is reported for all activities.</li>
-<li><strong>Start:</strong> an endpoint receives the outcomes from the time at which it was verified, or chose the first of these types. Read earlier ones from the lists, with <code>updated_since</code>.</li>
+<li><strong>Start:</strong> an endpoint receives outcomes from the time at which it was verified, or first chose one of these types. Read earlier ones from the lists, with <code>updated_since</code>.</li>
 <li><strong>Holding and recovery:</strong> while an endpoint has <code>on_hold</code>, its events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}. After failures for ${inWords(ENDPOINT_FAILS_FOR_MS)} the endpoint is disabled. <a href="#recoverEndpoint"><code>POST /api/endpoints/{endpoint_id}/recover/</code></a> sends again what failed or was held, with the same ids and sequences.</li>
 <li><strong>Deleted users:</strong> stored events contain no names. <code>user_id</code>, <code>source</code> and <code>summary_id</code> are added when an event is sent or read. They are null after the file or its user was deleted. A receipt contains the <code>user_id</code>.</li>
 <li><strong>Storage:</strong> events with outcomes, and receipts, are deleted after ${inWords(EVENTS_KEPT_FOR_MS)}. They belong to several files or to a deleted user, so filters by user or import do not find them.</li>
@@ -574,7 +576,7 @@ it can be read. If a file changes twice within this time, you receive its newest
 <li>Store the <code>updated_at</code> of the last row and use it for the next poll. The next poll returns that row again, so you miss no change.</li>
 <li>Poll once a minute.</li>
 <li>A task does not change <code>updated_at</code> of the files that it releases. <code>GET /api/files/{file_id}/</code> returns them as <code>queued</code> at once, and lists do so within about three seconds. A poll with <code>updated_since</code> returns them after their first attempt.</li>
-<li>Add <code>include_deleted=true</code> to the lists of files and activities to read removals as well: deleted files and users, and activities that a newer version of their file does not have. A removal is <code>{"file_id": …, "deleted_at": …}</code>, or has an <code>activity_id</code>. It is in the order of changes, so use <code>deleted_at</code> like <code>updated_at</code>. Delete your copy of that id, and ignore ids that you do not know. An id that is pinged again later appears again after its removal.</li>
+<li>Add <code>include_deleted=true</code> to the lists of files and activities to read removals as well: deleted files and users, and activities that a newer version of their file does not have. A removal is <code>{"file_id": …, "deleted_at": …}</code>, or has an <code>activity_id</code> instead. It is in the order of changes, so use <code>deleted_at</code> like <code>updated_at</code>. Delete your copy of that id, and ignore ids that you do not know. An id that is pinged again later appears again after its removal.</li>
 <li>Imports and events of a deleted user are removed without such a row. Delete your copies when you delete the user.</li>
 <li>Removals are kept for ${inWords(ERASURE_KEPT_FOR_MS)}. A program that was off for longer must read the lists without <code>updated_since</code>, and delete what they do not return.</li>
 </ol>
@@ -591,7 +593,7 @@ ${request(get("/api/events/?updated_since=2026-01-01T00:00:00Z"), "poll")}
 The name of each quantity contains its unit. A quantity that was not measured is <code>null</code>, never 0.
 <code>derived</code> lists the fields and streams that are missing in the file and were computed from its other values.</p>
 <p><code>local_date</code> is the athlete's date at the start, from <code>start_time_in_seconds</code> and <code>utc_offset_in_seconds</code>. <code>offset_source</code> says whether the device stated the offset, or whether it follows from the time zone at the start position.
-Show <code>recorded_with</code>, such as <code>Garmin Edge 820</code>, beside the activity's data: brand rules of makers require it.</p>
+Show <code>recorded_with</code>, such as <code>Garmin Edge 820</code>, beside the activity's data: manufacturers' brand guidelines require it.</p>
 ${request(get("/api/activities/?user_id=rider-1&sport=cycling&limit=10"), "activities")}
 <p>Streams are columns of equal length. Index <em>n</em> of every column is the same instant. Null means that the device recorded no value. <code>resolution</code> is the maximum number of points in each column. The highest and lowest values are kept.
 An activity's <code>streams</code> lists its streams. <code>${DEVELOPER_PREFIX}<em>name</em></code> is a developer field of the file, in the unit that the file uses.</p>
@@ -653,28 +655,28 @@ ${codeTable(FILE_WARNINGS, "warning")}`,
       id: "duplicates",
       title: "Recordings of one ride",
       html: `
-<p>A ride that a watch and a head unit recorded, or that reaches you by two sources, has several activities. The service finds them when you read: recordings of a user from different files that overlap for more than half of the longer one, start at most ${inWords(MAX_START_DIFFERENCE_SECONDS * 1_000)} apart, and have the same kind of sport. Beside a specific sport, recordings with an unspecific one such as <code>generic</code> must agree more closely. Legs of a triathlon, two sessions of a day and a short warm-up within a ride are different activities.</p>
+<p>A ride that a watch and a head unit recorded, or that reaches you from two sources, has several activities. The service finds these recordings when you read. Two activities of a user are recordings of one ride if they come from different files, start at most ${inWords(MAX_START_DIFFERENCE_SECONDS * 1_000)} apart, overlap for more than half of the longer one, and have the same kind of sport. If one of them has an unspecific sport, such as <code>generic</code>, they must overlap even more. The legs of a triathlon, two sessions on one day and a short warm-up within a ride are different activities.</p>
 ${request(get("/api/activities/?user_id=rider-1&canonical=true"), "canonical")}
 <ul>
-<li><strong>Group:</strong> recordings of one ride have the same <code>duplicate_group</code>. It does not depend on the order of their arrival. Only compare it: it can change when a recording is added or deleted.</li>
-<li><strong>The one that counts</strong> has <code>is_canonical: true</code>: the one with the most of power, beat-to-beat intervals, position and several laps. If two have as many, the order of your setting <code>source_order</code> decides, then the kinds of data in this order, then the longer one. For the others <code>possible_duplicate_of</code> is its id.</li>
-<li><strong>To choose another one,</strong> exclude the first from training: an excluded recording counts only if all of its group are excluded.</li>
-<li><strong>No change is reported.</strong> A recording can become canonical or a duplicate by a change of another one, and then its <code>updated_at</code> stays. So <code>canonical</code> cannot be combined with <code>updated_since</code>.</li>
-<li><strong>Lists over all users</strong> compare a limited number of activities for each page. If very many of your users ride at the same time, they can miss duplicates. Lists of one user, single activities and the training baseline compare all, up to some thousand activities of the user.</li>
+<li><strong>Group:</strong> recordings of one ride have the same <code>duplicate_group</code>, in whatever order they arrive. Use it only to compare activities: it can change when a recording is added or deleted.</li>
+<li><strong>Canonical recording:</strong> the one that counts has <code>is_canonical: true</code>. It has the most of these kinds of data: power, beat-to-beat intervals, position, several laps. If two recordings have as many, your setting <code>source_order</code> decides, then the kinds of data in this order, then the duration. <code>possible_duplicate_of</code> of the others is its id.</li>
+<li><strong>To choose another recording,</strong> exclude the canonical one from training. An excluded recording counts only if all recordings of its group are excluded.</li>
+<li><strong>Changes are not reported.</strong> When one recording of a ride changes, another can become canonical or a duplicate without a change of its <code>updated_at</code>. So <code>canonical</code> cannot be combined with <code>updated_since</code>.</li>
+<li><strong>Lists over all users</strong> compare a limited number of activities for each page, so they can miss duplicates when very many of your users ride at the same time. Lists of one user, single activities and the training baseline compare up to some thousand activities of the user.</li>
 </ul>`,
     },
     {
       id: "training",
       title: "The training of a user",
       html: `
-<p><a href="#getTraining"><code>GET /api/users/{user_id}/training/</code></a> returns what a training plan begins with: hours, distance and load by sport and week, the load of each day, averages, fitness and fatigue, the longest sessions, best efforts, and the evidence of thresholds.</p>
+<p><a href="#getTraining"><code>GET /api/users/{user_id}/training/</code></a> returns the training baseline, which a training plan starts from: hours, distance and load by sport and week, the load of each day, averages, fitness and fatigue, the longest sessions, best efforts, and evidence of thresholds.</p>
 ${request(get("/api/users/rider-1/training/"), "training")}
 <ul>
-<li><strong>Current.</strong> It is computed when you read. A deletion, an edit of the sport, an exclusion and a late file count at the next read, in any order of arrival.</li>
-<li><strong>Each ride counts once,</strong> by its <a href="#duplicates">canonical recording</a>. <code>left_out</code> has the number of duplicates, of activities with <code>exclude_from_training</code>, of those without a start or with one in the future, and of older ones beyond the newest ${inDigits(BASELINE_ACTIVITIES)}.</li>
+<li><strong>Current.</strong> The service computes it when you read. Deletions, edits, exclusions and late files count at the next read.</li>
+<li><strong>Each ride counts once,</strong> by its <a href="#duplicates">canonical recording</a>. <code>left_out</code> has the numbers of the others: duplicates, activities with <code>exclude_from_training</code>, activities without a start or with a start in the future, and activities older than the newest ${inDigits(BASELINE_ACTIVITIES)}.</li>
 <li><strong>Days are local.</strong> An activity counts on its <code>local_date</code>, or on its date in UTC if that is unknown. <code>activities_with_local_date</code> says for how many it is known. Weeks begin on Monday.</li>
-<li><strong>Loads</strong> are those of <code>training_load</code>, but a training impulse that lacks a maximum or resting heart rate uses <code>heart_rate_bounds</code>. <code>load_bases</code> says what the loads were computed from.</li>
-<li><strong>Columns.</strong> Weeks and days are lists of equal length, oldest first. 0 means no activity. <code>activities_with_duration</code> and <code>activities_with_distance</code> say how many activities a sum is over.</li>
+<li><strong>Loads</strong> are those of <code>training_load</code>. If a file lacks the maximum or resting heart rate for a training impulse, <code>heart_rate_bounds</code> is used. <code>load_bases</code> says what the loads were computed from.</li>
+<li><strong>Columns.</strong> Weeks and days are columns of equal length, oldest first. A week or day without activities has 0. <code>activities_with_duration</code> and <code>activities_with_distance</code> are the numbers of activities that have this value: only they add to the sums.</li>
 </ul>`,
     },
     {
@@ -684,12 +686,12 @@ ${request(get("/api/users/rider-1/training/"), "training")}
 <p>You can rename a file, correct the sport of an activity, and exclude an activity from training, without a new ping:</p>
 ${request(patch("/api/files/$FILE_ID/", { activity_name: "Sunday ride" }), "rename")}
 ${request(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: "trail" }), "sport")}
-<p>Nothing is downloaded or decoded. Reads by id return the edit right after the response. Lists do so too, also with a filter by <code>sport</code>, and <code>updated_at</code> moves.</p>
+<p>Nothing is downloaded or decoded. Reads by id and lists, also with a filter by <code>sport</code>, return the edit right after the response. <code>updated_at</code> changes.</p>
 <ul>
-<li><strong>Edits stay.</strong> They apply to every later version of the file: the edit wins over the name and the sport of a newer version. <code>null</code> undoes an edit, then the value of the readable version is returned again.
+<li><strong>Edits stay.</strong> They also apply to every later version of the file, whatever its name and sport. <code>null</code> undoes an edit: the value of the readable version is returned again.
 <code>edited</code> lists the edited fields.</li>
 <li><strong>Before the import.</strong> Edits of a held, queued or failed file are stored, and apply when it is imported. Until then an edit of an activity gets 202 for any session, because the number of sessions is not known. If the imported file does not have that session, the edit has no effect.</li>
-<li><strong>Other fields stay as they were decoded</strong>, also those that depend on the sport, such as <code>average_cadence_in_cycles_per_minute</code>. If you edit <code>sport</code>, edit <code>sub_sport</code> as well when the file's does not fit.</li>
+<li><strong>Other fields stay as they were decoded</strong>, also those that depend on the sport, such as <code>average_cadence_in_cycles_per_minute</code>. If you edit <code>sport</code>, edit <code>sub_sport</code> as well when the file's sub-sport does not fit.</li>
 <li><strong>Deletion.</strong> When the file or its user is deleted, the edits are deleted as well.</li>
 </ul>
 <h3 id="sports">Sports</h3>
@@ -704,7 +706,7 @@ ${request(patch("/api/activities/$ACTIVITY_ID/", { sport: "running", sub_sport: 
 <p><a href="#deleteFile"><code>DELETE /api/files/{file_id}/</code></a> deletes one file with all its versions, its activities and its bytes. After the 202 no request returns them.
 Work in progress writes nothing back, and a running import counts the file as skipped. A later ping with the same names starts the file again, without the old data. Deleting a deleted file returns 404.</p>
 ${request({ method: "DELETE", path: "/api/users/rider-1/" }, "delete")}
-<p>This deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. An endpoint with the type <code>user.erased</code> receives a receipt, which is kept for ${inWords(EVENTS_KEPT_FOR_MS)}. The response is 202, or 404 for an unknown user.
+<p><a href="#deleteUser"><code>DELETE /api/users/{user_id}/</code></a> deletes all files, activities, held pings, imports and events of the user, and stops imports in progress. An endpoint with the type <code>user.erased</code> receives a receipt, which is kept for ${inWords(EVENTS_KEPT_FOR_MS)}. The response is 202, or 404 for an unknown user.
 A later ping creates the user again, without the old data.</p>
 <p>For ${inWords(ERASURE_KEPT_FOR_MS)} we keep a hash of your partner id and the user id, and the ids of the deleted files, which are hashes too, with the time of the deletion. So delayed work cannot write data back, and <a href="#polling">readers of changes</a> learn of the deletion. A hash does not
 hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail addresses or consecutive numbers.</p>
@@ -718,31 +720,31 @@ hide an id that is easy to guess. Use ids that cannot be guessed, not e-mail add
       html: `
 <p>You create and delete your keys yourself. The key is shown once, in this response:</p>
 ${request(post("/api/keys/", { label: "server 2027" }), "create-key")}
-<p>You can have ${MAX_KEYS} valid keys. A key may have a <code>label</code>, an end (<code>expires_at</code>), and a <code>scope</code>:</p>
+<p>You can have ${MAX_KEYS} valid keys. A key may have a <code>label</code> and an expiry (<code>expires_at</code>). Its <code>scope</code> is one of:</p>
 <ul>
 <li><code>full</code>: every request.</li>
-<li><code>read</code>: only requests that change nothing: GET and HEAD, and the <a href="#inspectFile">inspection of a file</a>. Other requests get 403 <a href="#problem-read_only_key"><code>read_only_key</code></a>. Use it for dashboards and analyses.</li>
+<li><code>read</code>, for a read-only key: only requests that change nothing, which are GET, HEAD and the <a href="#inspectFile">inspection of a file</a>. Other requests get 403 <a href="#problem-read_only_key"><code>read_only_key</code></a>. Use such a key for dashboards and analyses.</li>
 </ul>
 <p><strong>Rotating a key.</strong> Create a key, wait until <code>in_force_at</code>, switch your programs to it, then delete the old key with the new one:</p>
 ${request({ method: "DELETE", path: "/api/keys/$KEY_ID/" }, "delete-key")}
 <ul>
-<li><strong>When a change is in force.</strong> Every location of our network stores your settings for a short time. From <code>in_force_at</code> on, at most ${inWords(SETTINGS_SPREAD_FOR_MS)} after the change, every request uses the change. Until then a new key may get 401, and a deleted key still works. A deleted key cannot change keys, endpoints and settings from the moment of its deletion.
+<li><strong>When a change is in force.</strong> Our servers cache your settings for a short time. From <code>in_force_at</code> on, usually ${inWords(SETTINGS_SPREAD_FOR_MS)} after the change, every request uses the change. Until then a new key may get 401, and a deleted key may still work. But it can no longer change keys, endpoints and settings.
 <code>GET /api/partner/</code> shows a change at once.</li>
-<li><strong>Several changes at the same time</strong> are all kept. In the rare case of 409 <a href="#problem-changed_meanwhile"><code>changed_meanwhile</code></a> nothing was changed: send the request again.</li>
-<li><strong>A lost response.</strong> The key of a lost response cannot be shown again. Find it in <code>GET /api/partner/</code> by its label and its time, delete it, and create another one. An <code>Idempotency-Key</code> has no effect here, because responses with keys are never stored.</li>
-<li><strong>The last key.</strong> The last valid key of the scope <code>full</code> cannot be deleted (409 <a href="#problem-last_key"><code>last_key</code></a>). If your only such key ends, ask us for another one.</li>
+<li><strong>Simultaneous changes</strong> are all kept. In rare cases a request gets 409 <a href="#problem-changed_meanwhile"><code>changed_meanwhile</code></a> and has changed nothing: send it again.</li>
+<li><strong>A lost response.</strong> If you lose the response with a new key, find the key in <code>GET /api/partner/</code> by its label and <code>created_at</code>, delete it, and create another one. An <code>Idempotency-Key</code> has no effect here, because the service never stores a key.</li>
+<li><strong>The last key.</strong> The last valid key with the scope <code>full</code> cannot be deleted (409 <a href="#problem-last_key"><code>last_key</code></a>). If it expires, ask us for another one.</li>
 <li><strong>A lock.</strong> We can lock your keys, endpoints and settings, for example after a key has leaked. Changes then get 403 <a href="#problem-self_service_locked"><code>self_service_locked</code></a>. All other requests work as before.</li>
 </ul>
 <p><a href="#patchPartner"><code>PATCH /api/partner/</code></a> changes your settings <code>callback_hosts</code>, <code>source_order</code> and <code>prefetch_held</code>:</p>
 ${request(patch("/api/partner/", { source_order: ["head-unit", "watch"] }), "settings")}
 <p>The service downloads only from the hosts in <code>callback_hosts</code>. If the list is empty, it downloads from any public host.
-<a href="#events">Endpoints</a> and their secrets are changed with <a href="#createEndpoint"><code>/api/endpoints/</code></a>. Limits, quotas and your <code>event_url</code> are changed by us.</p>
-<p><strong>Usage.</strong> <a href="#getUsage"><code>GET /api/usage/</code></a> returns a row for each day (UTC): imported, failed and deleted files, stored bytes, requests by status, and attempts to deliver events. Days are kept for ${USAGE_DAYS} days.</p>
+To change <a href="#events">endpoints</a> and their secrets, use <a href="#createEndpoint"><code>/api/endpoints/</code></a>. To change your limits, quotas or <code>event_url</code>, ask us.</p>
+<p><strong>Usage.</strong> <a href="#getUsage"><code>GET /api/usage/</code></a> returns a row for each day (UTC): imported, failed and deleted files, stored bytes, requests by status, and attempts to deliver events. The service keeps ${USAGE_DAYS} days.</p>
 ${request(get("/api/usage/"), "usage")}
 <ul>
-<li><strong>Files</strong> count on the day on which they were imported, failed or deleted. A file that is imported again, also by us, counts again. Duplicate pings change no file and are not counted.</li>
-<li><strong>Requests</strong> are gathered in memory for ${inWords(REQUESTS_STORED_AFTER_MS)}. Those that a server of ours has not stored when it ends are missing. Requests without a valid key, and those of a suspended partner, are not counted. A request counts on the day on which it was stored. Use the numbers to watch your integration, not to the last request.</li>
-<li><strong>Deliveries</strong> count attempts, so an event that was delivered at the third attempt counts once as delivered and twice as failed. Attempts to deliver test events are not counted.</li>
+<li><strong>Files</strong> count on the day on which they were imported, failed or deleted. A file that is imported again, also by us, counts again. Duplicate pings are not counted.</li>
+<li><strong>Requests</strong> are approximate. Each of our servers counts in memory and stores its counts after ${inWords(REQUESTS_STORED_AFTER_MS)}. A request counts on the day on which its count is stored. Counts are lost when a server stops before it stores them. Requests without a valid key, and requests of a suspended partner, are not counted.</li>
+<li><strong>Deliveries</strong> count attempts, so an event that was delivered at the third attempt counts once as delivered and twice as failed. Test events are not counted.</li>
 </ul>`,
     },
     {

@@ -31,7 +31,7 @@ export const TAGS = {
   Imports: "The progress of each task.",
   Events: "Events sent to you, with every attempt to deliver them.",
   Users: "Your users: list them, inspect them, delete them.",
-  Service: "Your settings, the inspection of a file, and the health of the service.",
+  Service: "Your settings, keys and usage, the inspection of a file, and the health of the service.",
 } as const;
 export type Tag = keyof typeof TAGS;
 
@@ -46,7 +46,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     description:
       "202 means that the accepted pings are stored durably: each file ends as `imported`, or as `failed` with a reason. " +
       "The service responds before it downloads any file. One invalid item rejects the whole request, unless the request has " +
-      "`Prefer: handling=lenient`. Fields that are not listed are ignored. A request of more than " +
+      "`Prefer: handling=lenient`. Fields that are not listed are ignored. A request with more than " +
       `${inDigits(MAX_USERS)} users, each counted once for each source, gets 413: split it by user.`,
   },
   "POST /api/task_partner/": {
@@ -206,7 +206,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "createEndpoint",
     tag: "Events",
     description:
-      `Creates an endpoint, at most ${MAX_ENDPOINTS}. It receives no events before its receiver has returned the challenge of a test event, which is sent at once ` +
+      `Creates an endpoint. A partner can have ${MAX_ENDPOINTS}. The endpoint receives no events before its receiver has returned the challenge of a test event, which is sent at once ` +
       "and, after failures, again by the retry schedule. `POST /api/events/test/` with `endpoint_id` and `challenge` sends another one. The challenge may arrive before this response: a receiver that rejects it, because it does not know the secret yet, gets it again seconds later. Store `webhook_secret`: it is not shown again.",
   },
   "GET /api/endpoints/{endpoint_id}/": {
@@ -219,25 +219,24 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Events",
     description:
       "Changes the fields that the body contains. A new `url` receives no events before it has returned a challenge: until then attempts fail and are repeated by the retry schedule, and outcomes are not reported. " +
-      `While \`on_hold\` is true, events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}, then they fail. The end of the hold sends them, oldest first.`,
+      `While \`on_hold\` is true, events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}, then they fail. Ending the hold sends them, oldest first.`,
   },
   "DELETE /api/endpoints/{endpoint_id}/": {
     operationId: "deleteEndpoint",
     tag: "Events",
-    description:
-      "Deletes the endpoint. Its events that are not delivered fail. `GET /api/events/` still lists them.",
+    description: "Deletes the endpoint. Its undelivered events fail. `GET /api/events/` still lists them.",
   },
   "POST /api/endpoints/{endpoint_id}/recover/": {
     operationId: "recoverEndpoint",
     tag: "Events",
     description:
-      "Sends again the events since `since` that failed, oldest first, with a new retry schedule, and enables a disabled endpoint. Of many events, the first few hundred are sent at once and the others within minutes.",
+      "Resends failed events that were created since `since`, oldest first, with a new retry schedule. Enables a disabled endpoint. If there are many events, the first few hundred are sent at once and the others within minutes.",
   },
   "POST /api/endpoints/{endpoint_id}/rotate_secret/": {
     operationId: "rotateEndpointSecret",
     tag: "Events",
     description:
-      "Creates a new secret. The older ones stay valid for `overlap_in_hours`. Until then an event has one signature for each secret. " +
+      "Creates a new secret. The older ones stay valid for `overlap_in_hours`. An event has one signature for each valid secret. " +
       `At most ${MAX_WEBHOOK_SECRETS} secrets are valid at the same time.`,
   },
   "GET /api/users/": {
@@ -254,8 +253,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getTraining",
     tag: "Users",
     description:
-      "Returns the training of a user, computed from the activities that can be read now: edits, deletions and late files count at once. Of the recordings of one ride only the canonical one counts. " +
-      `The response has at most ${inBytes(MAX_BASELINE_BYTES)} and depends on at most ${inDigits(BASELINE_ACTIVITIES)} activities, the newest ones. \`left_out\` says how many others there are.`,
+      "Returns the training of a user, computed from the activities that can be read now: edits, deletions and late files count at once. Of several recordings of one ride, only the canonical one counts. " +
+      `The response has at most ${inBytes(MAX_BASELINE_BYTES)} and is computed from at most the newest ${inDigits(BASELINE_ACTIVITIES)} activities. \`left_out\` says how many others there are.`,
   },
   "DELETE /api/users/{user_id}/": {
     operationId: "deleteUser",
@@ -275,13 +274,13 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "getPartner",
     tag: "Service",
     description:
-      "Returns your settings, the ids of your valid keys and secrets, your limits, your quotas and how much of them you use. A change appears at once, also before it is in force.",
+      "Returns your settings, the ids of your valid keys and secrets, your limits, your quotas and how much of them you use. A change appears at once, even before it is in force.",
   },
   "PATCH /api/partner/": {
     operationId: "patchPartner",
     tag: "Service",
     description:
-      "Changes the fields that the body contains. `in_force_at` says when every request uses the change. Other settings are changed by us.",
+      "Changes the fields that the body contains. `in_force_at` is the time from which every request uses the change. To change other settings, ask us.",
   },
   "GET /api/usage/": {
     operationId: "getUsage",
@@ -292,14 +291,14 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "createKey",
     tag: "Service",
     description:
-      `Creates a key, at most ${MAX_KEYS} at the same time. Store \`auth_key\`: it is not shown again. A new key may get 401 until \`in_force_at\`. ` +
-      "The request has no `Idempotency-Key`, because a key is not stored. If the response was lost, delete the key that you do not know.",
+      `Creates a key. A partner can have ${MAX_KEYS} valid keys. Store \`auth_key\`: it is not shown again. A new key may get 401 until \`in_force_at\`. ` +
+      "If you lose the response, delete the new key and create another one.",
   },
   "DELETE /api/keys/{key_id}/": {
     operationId: "deleteKey",
     tag: "Service",
     description:
-      "Deletes a key, also the one of this request. Requests with it get 401 from `in_force_at` on. It can no longer change keys, settings and endpoints at once. The last valid key of the scope `full` cannot be deleted.",
+      "Deletes a key, which may be the key of this request. Requests with it get 401 from `in_force_at` on, changes of keys, endpoints and settings immediately. The last valid key with the scope `full` cannot be deleted.",
   },
   "POST /api/fit/inspect/": {
     operationId: "inspectFile",

@@ -57,7 +57,7 @@ const IDS = {
   id: "ids",
   title: "Ids in the listings",
   html: `
-<p>Each listing runs as it stands, with <code>PARTNER_ID</code> and <code>AUTH_KEY</code> in the environment. Listings with an id of a file, activity, import, event, endpoint or key take it from the environment as well.
+<p>Each listing runs as shown, with <code>PARTNER_ID</code> and <code>AUTH_KEY</code> in the environment. Listings with an id of a file, activity, import, event, endpoint or key take it from the environment as well.
 These commands set the ids of your newest ones. Set <code>KEY_ID</code> yourself, to the id of a key that you do not use.</p>
 ${aside(card(NEWEST_IDS, "Ids for the shell", "ids"))}
 <p>Run the TypeScript listings with Node (<code>node listing.ts</code>) and the Python listings with Python 3. They need no packages.</p>`,

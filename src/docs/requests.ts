@@ -23,7 +23,7 @@ export interface ShownRequest {
   isOpen?: boolean;
 }
 
-/** Returns a request as a command for the shell, as TypeScript and as Python. Each runs as it stands. */
+/** Returns a request as a command for the shell, as TypeScript and as Python. Each runs as shown. */
 export function listingsFor(request: ShownRequest): Listings {
   return { curl: curl(request), typescript: typescript(request), python: python(request) };
 }

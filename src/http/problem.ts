@@ -17,18 +17,18 @@ export const PROBLEMS = {
   partner_suspended: { status: 403, title: "The partner is suspended" },
   insufficient_scope: { status: 403, title: "The credential does not permit this request" },
   quota_exceeded: { status: 403, title: "The partner's quota is used up" },
-  read_only_key: { status: 403, title: "The key only reads" },
-  self_service_locked: { status: 403, title: "The partner cannot change its settings" },
+  read_only_key: { status: 403, title: "The key is read-only" },
+  self_service_locked: { status: 403, title: "The partner's keys, endpoints and settings are locked" },
   not_found: { status: 404, title: "The resource was not found" },
   method_not_allowed: { status: 405, title: "The path does not support this method" },
   body_too_slow: { status: 408, title: "The body arrived too slowly" },
   not_retryable: { status: 409, title: "No file can be retried" },
   import_completed: { status: 409, title: "The import has completed" },
-  no_event_url: { status: 409, title: "No event_url is configured" },
+  no_event_url: { status: 409, title: "The event has no receiver" },
   original_not_fit: { status: 409, title: "The stored bytes are not a FIT file" },
   too_many_endpoints: { status: 409, title: "The partner has too many endpoints" },
   too_many_keys: { status: 409, title: "The partner has too many keys" },
-  last_key: { status: 409, title: "The key is the last one" },
+  last_key: { status: 409, title: "The key is the last one with the scope full" },
   too_many_secrets: { status: 409, title: "The endpoint has too many valid secrets" },
   endpoint_on_hold: { status: 409, title: "The endpoint is on hold" },
   changed_meanwhile: { status: 409, title: "Another request changed the resource" },
@@ -260,10 +260,10 @@ export const readProblems = {
   ),
 };
 
-/** Problem of a route that changes what a partner manages itself. Spread it after the route's other problems: it replaces their 403. */
+/** Problems of a self-service change. Spread it after the route's other problems: it replaces their 403. */
 export const selfServiceProblem = {
   403: errorResponse(
-    "The partner is suspended, its self-service is locked, the key only reads, or the request did not use HTTPS.",
+    "The partner is suspended, its keys, endpoints and settings are locked, the key is read-only, or the request did not use HTTPS.",
     "partner_suspended",
     "self_service_locked",
     "https_required",

@@ -30,7 +30,7 @@ function spend(
   return quota;
 }
 
-/** Returns the policy that a request counts against. The planner's reads leave the partner's limits alone. */
+/** Returns the policy that a request counts against. The planner's reads do not count against the partner's limits. */
 function policyOf(c: Pick<Context<AppEnv>, "req" | "var">): Policy {
   if (c.var.grant !== undefined) return "planner";
   return c.req.method === "GET" || c.req.method === "HEAD" ? "read" : "intake";

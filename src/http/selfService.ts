@@ -14,13 +14,13 @@ const ENDED_KEY = { ok: false, code: "ended_key" } as const;
 const LOCKED = { ok: false, code: "locked" } as const;
 const SUSPENDED = { ok: false, code: "suspended" } as const;
 
-/** Adds what a partner changed itself to the log line of the request, which names the key. */
+/** Adds a self-service change to the log line of the request, which names the key. */
 export function logChange(c: RequestContext, change: SelfServiceChange, changedId?: string): void {
   c.var.logFields.change = change;
   if (changedId !== undefined) c.var.logFields.changed_id = changedId;
 }
 
-/** Returns why the key of a request must not change what a partner manages itself, by the partner's newest settings. Or null. */
+/** Returns why the newest settings forbid a self-service change with the key of a request. Null if they permit it. */
 function refusalBy(newest: Partner, { key_id }: AppEnv["Variables"]["key"]) {
   const own = unexpired(newest.keys, Date.now()).find((key) => key.key_id === key_id);
   if (own?.scope !== "full") return ENDED_KEY;
@@ -29,8 +29,8 @@ function refusalBy(newest: Partner, { key_id }: AppEnv["Variables"]["key"]) {
 }
 
 /**
- * Rejects writing requests unless the partner's newest settings also permit them: a key that was just deleted must not add an
- * endpoint. For routes that write without `changeOwnPartner`.
+ * Rejects writes that the partner's newest settings do not permit: a key that was just deleted must not add an endpoint. For
+ * routes that write without `changeOwnPartner`.
  */
 export const requireNewestPermission: Middleware = async (c, next) => {
   if (onlyReads(c.req.method, c.req.path)) return next();
@@ -41,8 +41,8 @@ export const requireNewestPermission: Middleware = async (c, next) => {
 };
 
 /**
- * Changes the partner of a request. The request's key, and the partner's right to change itself, must also be valid in settings
- * that are newer than those in KV: a key that was just deleted must not create another one.
+ * Changes the partner of a request, if its newest settings permit it. They may be newer than those in KV: a key that was just
+ * deleted must not create another one.
  */
 export async function changeOwnPartner<Refused extends { ok: false; refused: string }>(
   c: Context<AppEnv>,

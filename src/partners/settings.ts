@@ -25,14 +25,14 @@ export const partnerKeySchema = z
   })
   .openapi("PartnerKey");
 
-/** Rejects a list with the same text twice. */
+/** Rejects a list that contains a value twice. */
 function requireUnique(texts: readonly string[], ctx: z.RefinementCtx): void {
   if (new Set(texts).size === texts.length) return;
-  const message = "The list contains a text twice. Send each text once.";
+  const message = "The list contains a value twice. Send each value once.";
   ctx.addIssue({ code: "custom", params: { code: "invalid_value" }, message });
 }
 
-/** Settings that a partner changes itself. An operator may change them, too. */
+/** Settings that the partner and operators can change. */
 export const ownSettings = {
   callback_hosts: z
     .array(nameText.transform((host) => host.toLowerCase()))

@@ -311,7 +311,7 @@ describe("npm run partner exits with code 2 and one line for", () => {
     [
       "a source twice",
       ["--source", "watch", "--source", "watch"],
-      /^--source: The list contains a text twice\. Send each text once\.$/,
+      /^--source: The list contains a value twice\. Send each value once\.$/,
     ],
     ["an empty source", ["--source", ""], /^--source: The text is empty\. Send at least one character\.$/],
   ])("%s", async (_what, flags, line) => {

@@ -266,7 +266,7 @@ export const deleteEndpoint = endpoint(deleteRoute, async (c) => {
 const recoverRoute = createRoute({
   method: "post",
   path: "/api/endpoints/{endpoint_id}/recover/",
-  summary: "Send the events again that failed or were held since a time",
+  summary: "Resend events that failed or were held since a time",
   middleware: jsonBody(MAX_JSON_BODY_BYTES),
   request: {
     params,
@@ -363,7 +363,7 @@ export const rotateEndpointSecret = endpoint(rotateRoute, async (c) => {
     return problem(
       c,
       "too_many_secrets",
-      `The endpoint has ${MAX_WEBHOOK_SECRETS} valid secrets, which is the maximum. Wait until one of them expires, or send \`"overlap_in_hours": 0\`, which ends the older ones at once.`,
+      `The endpoint has ${MAX_WEBHOOK_SECRETS} valid secrets, which is the maximum. Wait until one of them expires, or send \`"overlap_in_hours": 0\`, which expires the older ones at once.`,
     );
   }
   if (rotated !== "changed_meanwhile") logChange(c, "endpoint_secret_rotated", endpoint_id);

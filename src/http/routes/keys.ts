@@ -19,11 +19,11 @@ import {
 import { instant, noQuery } from "../query.ts";
 import { changeOwnPartner, logChange } from "../selfService.ts";
 
-/** The end of a key, in Unix milliseconds. */
+/** Expiry of a key, in Unix milliseconds. */
 const end = instant.superRefine((endMs, ctx) => {
   const nowMs = Date.now();
   if (endMs > nowMs && endMs <= nowMs + KEY_ENDS_WITHIN_MS) return;
-  const message = `Received a time ${endMs > nowMs ? "too far in the future" : "in the past"}. Send a time between now and ${instantOf(nowMs + KEY_ENDS_WITHIN_MS)}, or omit the field for a key without an end.`;
+  const message = `Received a time ${endMs > nowMs ? "too far in the future" : "in the past"}. Send a time between now and ${instantOf(nowMs + KEY_ENDS_WITHIN_MS)}, or omit the field for a key that does not expire.`;
   ctx.addIssue({ code: "custom", params: { code: "invalid_value" }, message });
 });
 
@@ -131,6 +131,6 @@ export const deleteKey = endpoint(deleteRoute, async (c) => {
   return problem(
     c,
     changed.refused,
-    "No other valid key of the partner has the scope `full`. Create another key, then delete this one with it.",
+    "No other valid key of the partner has the scope `full`. Create another key, then use it to delete this one.",
   );
 });

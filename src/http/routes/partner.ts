@@ -54,13 +54,13 @@ const changesSchema = z
   })
   .openapi("PartnerChanges");
 
-/** Returns the hosts that are no names of hosts, or that the service does not call. */
+/** Returns a fault for each text that is not a host name, or names a host that the service does not call. */
 function hostFaults(env: Env, hosts: readonly string[]): Fault[] {
   return hosts.flatMap((host, index): Fault[] => {
     const check = checkAddress(`https://${host}/`, addressRules(env, []));
     if (check.ok && check.url.hostname === host) return [];
     const detail = check.ok
-      ? "Send the name of a host such as `files.example.com`, without scheme, port or path."
+      ? "Send a host name such as `files.example.com`, without scheme, port or path."
       : check.detail;
     return [{ pointer: `/callback_hosts/${index}`, code: "address_refused", detail }];
   });

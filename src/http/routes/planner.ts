@@ -18,12 +18,13 @@ const MAX_BODY_BYTES = 4_096;
 const requestSchema = z.strictObject({ partner_id: z.string(), user_id: z.string() });
 
 /**
- * Returns a new token for the planner to read a user. The planner signs the request by Standard Webhooks with the secret
- * that it shares with the service. Not a route of the partners' contract (src/planner/README.md).
+ * Returns a new token with which the planner reads a user. The planner signs the request by Standard Webhooks with the secret
+ * that it shares with the service. The route is not part of the partners' contract (src/planner/README.md).
  */
 export async function postPlannerToken(c: Context<AppEnv>): Promise<Response> {
   const secret = plannerSecret(c.env);
-  if (secret === null) return problem(c, "not_found", "No planner is configured.");
+  if (secret === null)
+    return problem(c, "not_found", "No planner is configured. An operator must set `TRAINING_PLAN_SECRET`.");
   const length = declaredLength(c.req.raw);
   if (length === null || length > MAX_BODY_BYTES) {
     return problem(c, "body_too_large", `Send a \`Content-Length\` of at most ${MAX_BODY_BYTES} bytes.`);
@@ -33,7 +34,7 @@ export async function postPlannerToken(c: Context<AppEnv>): Promise<Response> {
     return problem(
       c,
       "unauthorized",
-      "The request is not signed by Standard Webhooks with the planner's secret, or its timestamp is too old.",
+      "The request has no valid signature with the planner's secret, or its timestamp differs too much from the service's time. Sign it as Standard Webhooks specifies.",
     );
   }
   const parsed = requestSchema.safeParse(jsonOf(body));
@@ -46,11 +47,11 @@ export async function postPlannerToken(c: Context<AppEnv>): Promise<Response> {
   if (user === null) return notFound(c, "user");
   const access = grantAccess(c.env, parsed.data, user.erasedBefore, Date.now());
   return access === null
-    ? problem(c, "not_found", "The service does not know its own address.")
+    ? problem(c, "not_found", "The service does not know its own address. An operator must set `OWN_HOSTS`.")
     : c.json(access);
 }
 
-/** Returns the value of a JSON text. Undefined for other text, which no schema accepts. */
+/** Returns the value of a JSON text. Returns undefined for invalid JSON, which the schema rejects. */
 function jsonOf(body: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder().decode(body));

@@ -12,10 +12,10 @@ const FIRST_DAY = "1970-01-01";
 /** A day such as `2026-11-25`, parsed to the number of days since 1970. */
 const day = z.iso
   .date({ abort: true, error: "Send a day such as 2026-11-25." })
-  .refine((text) => text >= FIRST_DAY, { abort: true, error: `Send a day from ${FIRST_DAY} on.` })
+  .refine((text) => text >= FIRST_DAY, { abort: true, error: `Send a day on or after ${FIRST_DAY}.` })
   .transform((text) => Date.parse(text) / DAY_MS);
 
-/** Returns the days of a query. Without `to` they end today, without `from` they are 30. */
+/** Returns the first and last day of a query. Defaults: `to` is today, and `from` gives `USAGE_DAYS_DEFAULT` days. */
 function daysOf({
   from,
   to,
@@ -32,8 +32,8 @@ const query = z.strictObject({ from: day.optional(), to: day.optional() }).super
   if (first <= last && last - first < USAGE_DAYS) return;
   const message =
     first > last
-      ? "`from` is after `to`. Send an earlier day."
-      : `The query has more than ${USAGE_DAYS} days. Send a later day, or an earlier \`to\`.`;
+      ? "`from` is after `to`. Send an earlier `from`, or a later `to`."
+      : `The query covers more than ${USAGE_DAYS} days. Send a later \`from\`, or an earlier \`to\`.`;
   ctx.addIssue({ code: "custom", path: ["from"], params: { code: "invalid_value" }, message });
 });
 
@@ -45,7 +45,7 @@ const route = createRoute({
   responses: {
     200: {
       description:
-        "The days, oldest first. Days in the future, and those that are not kept any more, are omitted.",
+        "The days, oldest first. Days in the future, and days that are no longer kept, are omitted.",
       content: {
         "application/json": {
           schema: z
