@@ -12,7 +12,8 @@ import {
 } from "../partners/partner.ts";
 import { ownSettings } from "../partners/settings.ts";
 import { revokeKey, rotateKey, rotateSecret, type Rotated } from "../partners/rotate.ts";
-import { DAY_MS, ERASURE_KEPT_FOR_MS } from "../contract/limits.ts";
+import { inWords } from "../contract/amounts.ts";
+import { DAY_MS, ERASURE_KEPT_FOR_MS, SETTINGS_SPREAD_FOR_MS } from "../contract/limits.ts";
 import { misuse, refuse, type Refusal } from "./commandLine.ts";
 import { newPartner, USUAL_SETTINGS, type NewPartnerSettings } from "./newPartner.ts";
 import { databasesAt, emptyDatabasesAt } from "./databases.ts";
@@ -151,7 +152,7 @@ async function create(stores: Stores, request: Request, now: Date): Promise<Comm
     `Database:        ${partner.database}`,
     "The key and the secret are shown only once.",
   ];
-  if (remote) lines.push("The key works after up to a minute, because the service caches unknown ids.");
+  if (remote) lines.push(`The key works within ${inWords(SETTINGS_SPREAD_FOR_MS)}.`);
   return { ok: true, json: credentials, text: lines.join("\n") };
 }
 
@@ -300,7 +301,7 @@ function expiryLines({ old }: Pick<Rotated, "old">, what: "key" | "secret", remo
   const lines = old.map(({ id, expires_at }) => `${id} stays valid until ${expires_at}.`);
   if (old.length === 0) lines.push(`No older ${what} is valid.`);
   lines.push(`The new ${what} is shown only once.`);
-  if (remote) lines.push("The change takes effect everywhere within 90 seconds.");
+  if (remote) lines.push(`The change takes effect everywhere within ${inWords(SETTINGS_SPREAD_FOR_MS)}.`);
   return lines;
 }
 
