@@ -26,17 +26,17 @@ export interface PartnerStores {
   publish(partnerId: string, settings: string): Promise<void>;
 }
 
-/** Number of times that a change is made again after another one came first. */
+/** Maximum number of attempts to store a change. An attempt fails when another change came first. */
 const MAX_TRIES = 10;
-/** Maximum pause before a change is made again. */
+/** Maximum pause between these attempts. */
 const MAX_PAUSE_MS = 100;
-/** Number of revisions that one publisher writes. The clock publishes what remains. */
+/** Maximum number of revisions that one publisher writes. The clock publishes later ones. */
 const MAX_PUBLICATIONS = 3;
 
-/** Time after which a change is published that this request could not publish: the claim ends, and the clock runs. */
+/** Maximum time until the clock publishes a change that a request could not publish: the claim expires, then the clock runs. */
 const PUBLISHED_WITHIN_MS = CLAIM_MS + MINUTE_MS;
 
-/** The edit of a partner: the changed partner, or why it must not be changed. */
+/** Returns the changed partner, or why it must not be changed. */
 export type Edit<Refused> = (newest: Partner) => { ok: true; partner: Partner } | Refused;
 
 export interface Changed {
@@ -49,7 +49,7 @@ export interface Changed {
 
 export const CHANGED_MEANWHILE = { ok: false, code: "changed_meanwhile" } as const;
 
-/** Returns the newer settings of a partner: those in its row, or those that are published. */
+/** Returns a partner's stored settings, or the published ones if these are newer. */
 export function newerOf(published: Partner, stored: string | null): Partner {
   const row = stored === null ? null : parsePartner(stored);
   return row !== null && row.revision >= published.revision ? row : published;

@@ -41,9 +41,9 @@ export const partnerSchema = z.object({
   /** Start of the suspension. Missing for an active partner. */
   suspended_at: z.string().optional(),
   created_at: z.string(),
-  /** Number of changes. The higher of two settings of a partner is the newer one. */
+  /** Number of changes. Of two settings of a partner, the one with the higher revision is newer. */
   revision: z.number().int().default(0),
-  /** Whether an operator has locked what the partner can change itself. */
+  /** Whether an operator has locked self-service changes. */
   self_service_locked: z.boolean().default(false),
   /** Binding of the database with all rows of the partner. Never changes. */
   database: z.string().regex(DATABASE_NAME).default(FIRST_DATABASE),
@@ -74,7 +74,7 @@ export function newWebhookSecret(): string {
   return `whsec_${randomBytes(32).toString("base64")}`;
 }
 
-/** Returns the partner suspended. An earlier start of the suspension stays. */
+/** Returns the partner with a suspension. Keeps the start of an earlier one. */
 export function suspended(partner: Partner, now: Date): Partner & { suspended_at: string } {
   const since = partner.status === "suspended" ? partner.suspended_at : undefined;
   return { ...partner, status: "suspended", suspended_at: since ?? now.toISOString() };

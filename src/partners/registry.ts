@@ -4,7 +4,7 @@ import { fieldsOfJson } from "../database/parse.ts";
 import { NO_USAGE, usageKey, usageOf, type Usage } from "../usage/usage.ts";
 import { partnerKey, partnerSchema, type Partner } from "./partner.ts";
 
-/** Time for which KV caches a value at a location: its minimum. A revoked key or an old setting stays valid that long. */
+/** `SETTINGS_CACHED_FOR_MS` in the unit of KV. */
 const CACHE_SECONDS = SETTINGS_CACHED_FOR_MS / 1_000;
 /** Maximum number of partners with cached settings in an isolate. The least recently read one is evicted. */
 const MAX_CACHED_PARTNERS = 1_000;
@@ -76,8 +76,8 @@ function withFullness(partner: Partner, usage: Usage): PartnerAndUsage {
 const cachedUsages = new Map<string, { usage: Usage; until: number }>();
 
 /**
- * Returns a partner's settings and its published usage, and whether its database is full, in one call of KV. Null for an unknown partner. The usage may be
- * minutes old. Throws if KV is unavailable.
+ * Returns a partner's settings and published usage, and whether its database is full, with one call of KV. Null for an
+ * unknown partner. The usage may be minutes old. Throws if KV is unavailable.
  */
 export async function readPartnerAndUsage(
   partners: KVNamespace,

@@ -6,7 +6,7 @@ export interface Rotated {
   partner: Partner;
   /** The id of the new key or secret. */
   new_id: string;
-  /** The older ones that have not expired. */
+  /** Older keys or secrets that have not expired. */
   old: { id: string; expires_at: string }[];
 }
 

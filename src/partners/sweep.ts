@@ -5,10 +5,10 @@ import { publishNewest } from "./change.ts";
 import { storesWith } from "./stores.ts";
 import { readUnpublished, runOn } from "./write.ts";
 
-/** Maximum number of partners whose settings one run publishes for each database. A failed one waits for its claim's end. */
+/** Maximum number of partners whose settings one run publishes for each database. A failed one is due when its claim expires. */
 const PARTNERS_PER_RUN = 8;
 
-/** Publishes settings whose publisher has ended before it wrote them. Returns their number. */
+/** Publishes stored settings that no publisher has written to KV. Returns their number. */
 export async function sweepSettings(env: Env, nowMs: number, allowance: Allowance): Promise<number> {
   return sumOverDatabases(env, { nowMs, allowance }, async (database) => {
     const run = runOn(database);

@@ -99,7 +99,7 @@ export async function recordPublication(
   return row !== undefined && fieldsOf(row)["done"] === 1;
 }
 
-/** Stores published settings that are newer than the row's: D1 was restored from before them. */
+/** Stores published settings that are newer than the row. The row is older when D1 was restored to an earlier time. */
 export async function adoptSettings(run: Run, partner: Partner): Promise<void> {
   await run(
     `UPDATE partner_settings SET revision = ?2, published_revision = ?2, settings = ?3, publishing_until = NULL
@@ -130,7 +130,7 @@ export async function readUnpublished(run: Run, limit: number): Promise<string[]
   return rows.map((row) => text(fieldsOf(row)["partner_id"]));
 }
 
-/** Deletes a partner's row, unless a publisher is at work. Returns whether the row is gone. */
+/** Deletes a partner's row, unless a publisher has a claim. Returns whether the row is gone. */
 export async function deleteSettings(run: Run, partnerId: string): Promise<boolean> {
   await run(
     `DELETE FROM partner_settings

@@ -4,7 +4,7 @@ import { addressRules } from "../outbound/rules.ts";
 import { plannerSecret } from "./secret.ts";
 import { newToken, TOKEN_LIFETIME_MS } from "./token.ts";
 
-/** How the planner reads one user's files, activities, streams, R-R intervals and baseline. */
+/** The planner's access to one user's files, activities, streams, R-R intervals and baseline. */
 export const plannerAccessSchema = z.strictObject({
   /** The service's address, without a trailing slash. */
   base_url: z.string(),
@@ -22,8 +22,8 @@ function ownAddress(env: Pick<Env, "ENVIRONMENT" | "OWN_HOSTS">): string | null 
 }
 
 /**
- * Returns access to a user for a day. `erasedBefore` is the bound of the user's last erasure; the token reads what
- * came after. Null without a planner's secret, or while the service does not know its own host.
+ * Returns access to a user for a day. `erasedBefore` is the bound of the user's last erasure; a later erasure ends the token.
+ * Null if the planner's secret is not configured, or while the service does not know its own host.
  */
 export function grantAccess(
   env: Env,

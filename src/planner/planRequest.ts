@@ -14,15 +14,15 @@ export const sentPlanRequestSchema = storedPlanRequestSchema.extend({
 export type SentPlanRequest = z.infer<typeof sentPlanRequestSchema>;
 
 /**
- * `erased`: the user was erased after the import. `no_partner`: the partner is not in the registry. `no_access`: the
- * service has no planner's secret or no address.
+ * `erased`: the user was erased after the import. `no_partner`: the partner is not in the registry. `no_access`: the planner's
+ * secret is not configured, or the service does not know its own host.
  */
 export type BuiltPlanRequest =
   { ok: true; body: string } | { ok: false; reason: "erased" | "no_partner" | "no_access" };
 
 /**
- * Returns the body of a plan request for one attempt: the stored body, the user's training baseline and access to the
- * user's data, as of now. Nothing of it is stored. Throws a `MemoryShortage`.
+ * Returns the body of a plan request for one attempt: the stored body, with the user's current training baseline and access to the
+ * user's data. These two are never stored. Throws a `MemoryShortage`.
  */
 export async function buildPlanRequest(
   env: Env,

@@ -18,7 +18,7 @@ export async function readPlanBounds(
   return row === undefined || row.requested_at <= erasedBefore ? null : { erasedBefore };
 }
 
-/** What the database tells about a request with a planner token. */
+/** State that decides whether a planner token still reads a user or a file. */
 export interface GrantedAccess {
   /** Bound of the user's last erasure in Unix milliseconds, or 0. */
   erasedBefore: number;

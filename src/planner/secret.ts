@@ -4,7 +4,7 @@ import type { Env } from "../env.ts";
 /** Minimum number of bytes of a secret, by Standard Webhooks. */
 const MIN_BYTES = 24;
 
-/** Returns the bytes of the secret that the planner shares with the service. Null when none is configured, or a shorter one. */
+/** Returns the bytes of the secret that the planner shares with the service. Null when it is missing or too short. */
 export function plannerSecret({
   TRAINING_PLAN_SECRET = "",
 }: Pick<Env, "TRAINING_PLAN_SECRET">): Buffer | null {

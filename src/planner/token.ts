@@ -17,7 +17,7 @@ const grantSchema = z.strictObject({
 /** What a planner token permits: reads of one user of one partner, for a limited time. */
 export type PlannerGrant = z.infer<typeof grantSchema>;
 
-/** Returns the signature of a token's text. A signed webhook contains dots and a token none, so neither passes for the other. */
+/** Returns the signature of a token's text. The text has no dot, unlike the signed text of a webhook, so neither signature is valid for the other. */
 function signatureOf(secret: Buffer, text: string): Buffer {
   return createHmac("sha256", secret).update(text).digest();
 }
@@ -28,7 +28,7 @@ export function newToken(secret: Buffer, grant: PlannerGrant): string {
   return `${text}.${signatureOf(secret, text).toString("base64url")}`;
 }
 
-/** Whether a credential has the form of a planner token. */
+/** Returns whether a credential has the form of a planner token. */
 export function isToken(credential: string): boolean {
   return credential.startsWith(TOKEN_PREFIX);
 }

@@ -7,23 +7,23 @@ const counts = z.array(count);
 const numbers = z.array(z.number());
 const date = z.iso.date();
 
-/** Number of calendar weeks, days and further bounds of a baseline. */
+/** Numbers of calendar weeks and days that a baseline covers, and its time constants. */
 export const BASELINE_WEEKS = 52;
 export const BASELINE_DAYS = 90;
 export const AVERAGE_DAYS = [7, 28, 42] as const;
 export const FITNESS_DAYS = 42;
 export const FATIGUE_DAYS = 7;
-/** Gaps without activities that are longer are listed. */
+/** A gap without activities is listed if it has more days than this. */
 export const GAP_DAYS = 14;
 /** Maximum number of a user's activities that a baseline is computed from: the newest ones. */
 export const BASELINE_ACTIVITIES = 5_000;
-/** Maximum number of a user's activities among which the newest ones are searched. */
+/** Maximum number of a user's activities that are searched for the newest ones. */
 export const SEARCHED_ACTIVITIES = 20_000;
 /** Maximum number of sports with weeks of their own and with best efforts, and of stated values of each kind. */
 export const BASELINE_SPORTS = 8;
 export const EFFORT_SPORTS = 5;
 export const STATED_VALUES = 5;
-/** Durations of best efforts that show a threshold, and of the one that shows the maximum heart rate. */
+/** Durations of the best efforts that show a threshold, and of the one that shows the maximum heart rate. */
 export const THRESHOLD_MINUTES = [20, 60] as const;
 export const OBSERVED_SECONDS = 30;
 /** Maximum size of a baseline as JSON. */

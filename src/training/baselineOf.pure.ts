@@ -14,7 +14,7 @@ import { bestEffortsOf, thresholdEffortsOf, type EffortSources } from "./efforts
 import { fitnessOf } from "./fitness.pure.ts";
 import { boundsOf, statedThresholdsOf, type Bounds } from "./thresholds.pure.ts";
 
-/** An activity of the read model, with what the baseline needs of it. */
+/** The fields of an activity that a baseline needs. */
 export interface TrainingRow extends LoadSources, EffortSources {
   /** Null without a start. */
   recording: Recording | null;
@@ -24,16 +24,16 @@ export interface TrainingRow extends LoadSources, EffortSources {
   is_excluded: boolean;
 }
 
-/** When the baseline is read, and what else decides it. */
+/** Inputs of a baseline other than the activities. */
 export interface BaselineOptions {
   user_id: string;
   nowMs: number;
   source_order: readonly string[];
-  /** Older activities that were not read, because the user has too many. `more`: there are further ones. */
+  /** Activities that were not read, because the user has too many. */
   unread: Pick<Baseline["left_out"], "too_many" | "too_many_before" | "more">;
 }
 
-/** A counted activity. */
+/** An activity that counts. */
 export interface Counted extends TrainingRow {
   /** Number of the local day, since 1970. */
   day: number;
@@ -44,7 +44,7 @@ export interface Counted extends TrainingRow {
   load: TrainingLoad | null;
 }
 
-/** Starts up to this time after now count as now: clocks of devices differ. */
+/** An activity may start this long after now, because clocks of devices differ. */
 const CLOCK_TOLERANCE_SECONDS = 3_600;
 
 /**
@@ -127,14 +127,14 @@ function heartRatesOf(bounds: Bounds | null) {
       };
 }
 
-/** Returns the offset of the latest activity that has one, for the date of today. UTC without any. */
+/** Returns the offset from UTC for today's date: that of the latest activity that has one, else 0. */
 function offsetOf(counted: readonly Counted[]): number {
   return counted.findLast(({ has_local_date }) => has_local_date)?.utc_offset_in_seconds ?? 0;
 }
 
 const LOAD_DECIMALS = 1;
 const DISTANCE_DECIMALS = 0;
-/** Rounds, so that sums of decimals have no digits of noise. */
+/** Rounds a sum of decimals, which has floating-point noise. */
 export function roundedTo(value: number, decimals: number): number {
   const scale = 10 ** decimals;
   return Math.round(value * scale) / scale;
@@ -199,7 +199,7 @@ function weeksOf(year: readonly Counted[], firstWeek: number): Baseline["weeks"]
   };
 }
 
-/** Returns the sums of activities by their places, such as weeks, from 0. */
+/** Returns the sums of activities for each place, such as a week. Places are counted from 0. */
 function sumsByPlace(
   counted: readonly Counted[],
   length: number,
@@ -268,7 +268,7 @@ function longestSessionsOf(year: readonly Counted[]): Baseline["longest_sessions
     });
 }
 
-/** Returns the gaps between two activities that end since the day. */
+/** Returns the gaps between two activities that end on the day `since` or later. */
 function gapsOf(counted: readonly Counted[], since: number): Baseline["gaps"] {
   const days = [...new Set(counted.map(({ day }) => day))].sort((a, b) => a - b);
   return days.flatMap((day, index) => {

@@ -43,7 +43,7 @@ function effortsOf(counted: readonly Counted[], isWanted: (seconds: number) => b
   });
 }
 
-/** Returns the highest value and its activity, the earliest one of equal ones. Null without values. */
+/** Returns the highest value and the earliest activity with it. Null without values. */
 export function bestOf<T extends { activity_id: string; day: number }>(
   activities: readonly T[],
   valueOf: (activity: T) => number | null,

@@ -17,7 +17,7 @@ interface StoredRow extends Omit<RecordingRow, "start_time_in_seconds"> {
   summary: string;
 }
 
-/** A partner, as far as its baselines depend on it. */
+/** The fields of a partner that its baselines depend on. */
 interface BaselineReader {
   partner_id: string;
   source_order: readonly string[];
@@ -58,7 +58,7 @@ export async function readBaseline(
   }
 }
 
-/** Reads the newest activities. Those with a start in the future or without one come last. */
+/** Reads the newest activities. Activities with a start in the future, or without one, count as the oldest. */
 async function rowsOf(
   database: D1Database,
   range: readonly [string, string, string],
@@ -99,7 +99,7 @@ function trainingRowOf({ start_time_in_seconds: start, ...row }: StoredRow): Tra
   };
 }
 
-/** Returns how many activities were not read, and the date of the oldest that was, in UTC. */
+/** Returns how many activities were not read, and the date in UTC of the oldest one that was. */
 function unreadOf(
   activities: number,
   read: readonly StoredRow[],

@@ -22,12 +22,12 @@ export interface Bounds {
   max: HeartRateBound;
 }
 
-/** Values that a heart can have. Others are wrong settings. */
+/** Plausible heart rates. Other values are wrong settings. */
 const MAX_RATES = { least: 100, most: 230 };
 const RESTING_RATES = { least: 25, most: 110 };
-/** Resting heart rate of athletes without a stated one: about the middle of trained and untrained adults. */
+/** Resting heart rate if no device states one: about the middle of trained and untrained adults. */
 const ASSUMED_RESTING = 60;
-/** A heart rate that lasts this long is no error of the sensor. */
+/** Index of the effort that is long enough to exclude errors of the sensor. */
 const OBSERVED_INDEX = EFFORT_SECONDS.indexOf(OBSERVED_SECONDS);
 
 const within = (value: number | null, { least, most }: typeof MAX_RATES) =>
@@ -35,8 +35,8 @@ const within = (value: number | null, { least, most }: typeof MAX_RATES) =>
 
 /**
  * Returns the heart rates between which a training impulse is computed, from all activities in the order of their starts.
- * Maximum: the highest average of 30 s, or the value that a device stated last, whichever is higher. Resting: the
- * value that a device stated last, else an assumed one. Null without any heart rate.
+ * Maximum: the highest average over 30 s, or the value that a device stated last, whichever is higher. Resting: the value that
+ * a device stated last, else an assumed one. Null without a maximum.
  */
 export function boundsOf(counted: readonly Counted[]): Bounds | null {
   const stated = lastStated(counted, "max_heart_rate_in_beats_per_minute", MAX_RATES);

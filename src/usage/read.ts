@@ -14,7 +14,7 @@ export async function readUsage(env: Env, owner: Owner): Promise<Usage> {
   return row === null ? NO_USAGE : usageOf(row);
 }
 
-/** Returns the size of a database, which D1 reports with every answer. */
+/** Returns the size of a database, which D1 reports with every result. */
 export async function readDatabaseBytes(database: D1Database): Promise<number> {
   const { meta } = await database.prepare("SELECT 1").run();
   return meta.size_after;
@@ -24,8 +24,8 @@ const DAY_COLUMNS =
   "imported, failed, deleted, stored_bytes, status_2xx, status_4xx, status_429, status_5xx, delivered, undelivered";
 
 /**
- * Returns a partner's usage on the days from `first` to `last`, including those without any. The files of the current day, or of
- * the last one with files, are in `partner_usage`.
+ * Returns a partner's usage of each day from `first` to `last`. The files of the latest day with files are in `partner_usage`, those of
+ * earlier days in `usage_days`.
  */
 export async function readUsageDays(
   env: Env,

@@ -7,7 +7,7 @@ import { addRequests } from "./write.ts";
 /** Maximum number of partners with requests that are not stored yet. Requests of further partners are not counted. */
 const MAX_COUNTED_PARTNERS = 1_000;
 
-/** Time after which the next request stores the counts, because the invocation that was to store them has ended early. */
+/** Age of counts that the next request stores, because the invocation that should have stored them has ended. */
 const OVERDUE_AFTER_MS = 2 * REQUESTS_STORED_AFTER_MS;
 
 interface Counted {

@@ -73,7 +73,7 @@ describe.skipIf(executablePath === null)("The documentation in a browser", () =>
       expect(found.map(({ id, nodes }) => [id, nodes.slice(0, 3).map(({ html }) => html)])).toEqual([]);
     });
 
-    test.for([...WIDTHS, 320])("scrolls only downwards, and breaks no name, at %s px", async (width) => {
+    test.for([...WIDTHS, 320])("scrolls only vertically, and breaks no name, at %s px", async (width) => {
       const page = await open(path, { width });
       const wide = await valueOf(page, "document.documentElement.scrollWidth", z.number());
       const broken = await valueOf(
@@ -136,7 +136,7 @@ describe.skipIf(executablePath === null)("The documentation in a browser", () =>
     await page.context().close();
   });
 
-  test("a listing is copied as it stands", async () => {
+  test("a listing is copied exactly as shown", async () => {
     const page = await open("/docs/#getHealth");
     const article = page.locator("#getHealth");
     await article.getByRole("button", { name: "Copy" }).first().click();

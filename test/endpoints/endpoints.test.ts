@@ -199,7 +199,7 @@ describe("A new endpoint", () => {
     expect(queued).toEqual([]);
   });
 
-  test("has no misspelt setting: an unknown field is rejected and changes nothing", async () => {
+  test("rejects an unknown field, such as a misspelt setting, and changes nothing", async () => {
     const who = await newPartner();
     playOutside({ [URL_2]: obedient });
     const { endpoint_id } = await createVerified(who);
@@ -218,7 +218,7 @@ describe("A new endpoint", () => {
     expect(await endpointsOf(who)).toHaveLength(1);
   });
 
-  test("is rejected when the partner has five, also by requests at the same time", async () => {
+  test("is rejected when the partner has five, also if requests are simultaneous", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const answers = await Promise.all(
       Array.from({ length: 8 }, async () => send(who, "POST", "/api/endpoints/", { body: { url: URL_2 } })),
@@ -237,7 +237,7 @@ describe("A new endpoint", () => {
 });
 
 describe("An endpoint with a new url", () => {
-  test("receives the events of the time before its new receiver returned the challenge", async () => {
+  test("receives the events that were created before its new receiver returned the challenge", async () => {
     const who = await newPartner();
     const NEW_URL = "https://hooks.example.com/moved";
     const isTest = ({ body }: { body: string }) => body.includes("test.ping");
@@ -287,7 +287,7 @@ describe("An endpoint on hold", () => {
     expect((await eventsOf(who)).map(({ status }) => status)).toEqual(["delivered", "delivered"]);
   });
 
-  test("loses events that waited for more than seven days: they fail, and can be recovered", async () => {
+  test("lets events fail after seven days. They can be recovered", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     playOutside({ [RECEIVER]: obedient });
     await patch(who, "ep_default", { on_hold: true });
@@ -337,7 +337,7 @@ describe("A failing endpoint", () => {
     expect(await read(who, path)).toMatchObject({ state: "active", failing_since: null, disabled_at: null });
   });
 
-  test("is failing no longer after one success", async () => {
+  test("is no longer failing after one success", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const answers: Record<string, Answer> = { [RECEIVER]: () => new Response("broken", { status: 500 }) };
     playOutside(answers);
@@ -382,7 +382,7 @@ describe("A failing endpoint", () => {
 });
 
 describe("A deleted endpoint", () => {
-  test("receives nothing more; without any endpoint left, events can still be read", async () => {
+  test("receives nothing more. Without any endpoint, events can still be read", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const outside = playOutside({ [RECEIVER]: obedient });
     const [before] = await announce(who, "before");
@@ -406,7 +406,7 @@ describe("A deleted endpoint", () => {
 });
 
 describe("The secret of an endpoint", () => {
-  test("is rotated: until the overlap ends, events have one signature for each secret", async () => {
+  test("can be rotated. Until the overlap ends, events have one signature for each secret", async () => {
     const who = await newPartner();
     const outside = playOutside({ [URL_2]: obedient });
     const { endpoint_id, webhook_secret: first } = await createVerified(who);
@@ -427,7 +427,7 @@ describe("The secret of an endpoint", () => {
     }
   });
 
-  test("is rotated once by two requests at the same time: the other one gets a 409", async () => {
+  test("is rotated once by two simultaneous requests. The other one gets a 409", async () => {
     const who = await newPartner();
     playOutside({ [URL_2]: obedient });
     const { endpoint_id } = await createVerified(who);

@@ -9,7 +9,7 @@ import { playOutside, type Answer } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
 import { deliverAll, obedient, recordDeliveries } from "../support/queuedEvents.ts";
 
-/** What a partner with a valid key does to others, and to the service, with endpoints. */
+/** Misuse of endpoints by a partner with a valid key, against others and the service. */
 
 const OWN = "https://hooks.example.com/own";
 const VICTIM = "https://victim.example.org/login";
@@ -49,7 +49,7 @@ const patch = async (who: TestPartner, id: string, body: unknown) => {
 };
 
 describe("The host of an endpoint's new url", () => {
-  test("receives only challenges until it returns one: no event that was waiting, was held or is sent again", async () => {
+  test("receives only challenges until it returns one: no waiting, held or resent event", async () => {
     const who = await newPartner();
     const answers: Record<string, Answer> = { [OWN]: obedient, [VICTIM]: () => new Response("what?") };
     const outside = playOutside(answers);
@@ -99,7 +99,7 @@ describe("The host of an endpoint's new url", () => {
     expect(await read(who, `/api/endpoints/${ids[0]}/`)).toMatchObject({ url: VICTIM, state: "unverified" });
   });
 
-  test("is not flooded by resending one test event: each counts against the daily limit", async () => {
+  test("is not flooded by resending one test event: each resend counts against the daily limit", async () => {
     const who = await newPartner();
     playOutside({ [VICTIM]: () => new Response("what?", { status: 410 }) });
     const id = await create(who, VICTIM);
@@ -126,7 +126,7 @@ describe("The host of an endpoint's new url", () => {
 });
 
 describe("The secrets of an endpoint", () => {
-  test("are at most five at a time, so that the signatures of an event stay short; an end of the older ones is always possible", async () => {
+  test("are at most five at a time, so that an event has few signatures. A rotation without overlap is always possible", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const outside = playOutside({ [OWN]: obedient });
     const id = await create(who, OWN);

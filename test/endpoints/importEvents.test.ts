@@ -13,7 +13,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-test("A completed import is announced to each endpoint that wants it, with the same body and ids of their own", async () => {
+test("A completed import is announced to each endpoint that wants it, with the same body and a different id", async () => {
   const who = await newPartner({ event_url: RECEIVER });
   const insert = databaseOf(who).prepare(
     `INSERT INTO endpoints (partner_id, endpoint_id, url, event_types, secrets, verified_at, created_at)

@@ -45,7 +45,7 @@ const endClaim = async (who: TestPartner) =>
     .bind(who.partnerId)
     .run();
 
-test("of ten rotations at once, none is lost", async () => {
+test("ten simultaneous rotations are all kept", async () => {
   const who = await newPartner();
   const changes = await Promise.all(Array.from({ length: 10 }, async () => rotate(who)));
   const added = changes.map(({ partner }) => partner.keys.at(-1)?.key_id);
@@ -55,7 +55,7 @@ test("of ten rotations at once, none is lost", async () => {
   expect((await published(who)).revision).toBe(10);
 });
 
-test("a change of settings and a revoked key at once are both kept", async () => {
+test("a change of settings and a simultaneous revocation of a key are both kept", async () => {
   const who = await newPartner();
   const [first] = who.partner.keys;
   const { partner } = await rotate(who);
@@ -98,7 +98,7 @@ test("a change whose publisher is killed after it wrote to KV is published again
   expect(await sweep()).toBe(0);
 });
 
-test("a publisher that writes after its claim has ended does not leave older settings in KV", async () => {
+test("a publisher that writes after its claim has expired does not leave older settings in KV", async () => {
   const who = await newPartner();
   const put = env.PARTNERS.put.bind(env.PARTNERS);
   let release = () => {};
@@ -123,7 +123,7 @@ test("a publisher that writes after its claim has ended does not leave older set
   expect(await published(who)).toEqual(second.partner);
 });
 
-test("a key that was revoked does not return when the database is restored from before", async () => {
+test("a revoked key does not return when the database is restored to an earlier time", async () => {
   const who = await newPartner();
   const [first] = who.partner.keys;
   await rotate(who);
@@ -158,7 +158,7 @@ test("a key that was revoked does not return when the database is restored from 
   expect(await published(who)).toEqual(changed.partner);
 });
 
-test("a refused edit stores nothing", async () => {
+test("a rejected edit stores nothing", async () => {
   const who = await newPartner();
   const refused = { ok: false, reason: "no" } as const;
   expect(await changePartner(partnerStores(env, who.partner), who.partner, () => refused)).toBe(refused);

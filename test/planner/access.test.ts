@@ -79,7 +79,7 @@ async function codeOf(response: Response): Promise<string> {
   return problemSchema.parse(await response.json()).code;
 }
 
-test("A planner token reads the user's files, activities, streams, R-R intervals and training, and no other path", async () => {
+test("A planner token reads its user's files, activities, streams, R-R intervals and training, and no other path", async () => {
   const who = await newPartner();
   const file = await rideOf(who, "user-1");
   const token = await tokenFor(who, "user-1");
@@ -179,7 +179,7 @@ test("A planner token that is changed, signed with another secret, or a day old 
   expect(grantOf(secretBytes, token, Date.now() + TOKEN_LIFETIME_MS)).toBeNull();
 });
 
-test("A planner token ends with the erasure of its user. One that is issued after the user came back reads only new files", async () => {
+test("A planner token ends when its user is erased. A token that is issued after the user came back reads only new files", async () => {
   const who = await newPartner();
   const old = await rideOf(who, "user-1");
   const token = await tokenFor(who, "user-1");
@@ -194,7 +194,7 @@ test("A planner token ends with the erasure of its user. One that is issued afte
   expect((await ask(renewed, `/api/files/${file?.file_id}/`)).status).toBe(200);
 });
 
-test("A planner token ends with an erasure that began before its issue and was stored after it", async () => {
+test("A planner token ends with an erasure that began before the token was issued and was stored afterwards", async () => {
   const who = await newPartner();
   const file = await rideOf(who, "user-1");
   const beganAt = Date.now() - 1_000;
@@ -208,7 +208,7 @@ test("A planner token ends with an erasure that began before its issue and was s
   }
 });
 
-test("A planner token of a suspended partner is refused", async () => {
+test("A planner token of a suspended partner is rejected", async () => {
   const who = await newPartner();
   await rideOf(who, "user-1");
   const token = await tokenFor(who, "user-1");
@@ -217,7 +217,7 @@ test("A planner token of a suspended partner is refused", async () => {
   expect([answer.status, await codeOf(answer)]).toEqual([403, "partner_suspended"]);
 });
 
-test("The planner's reads leave the partner's limit of requests alone", async () => {
+test("The planner's reads do not count against the partner's limit of requests", async () => {
   const who = await newPartner({ limits: { requests_per_minute: 3, files_per_minute: null } });
   await rideOf(who, "user-1");
   const token = await tokenFor(who, "user-1");
@@ -254,7 +254,7 @@ describe("A request for a planner token", () => {
     await vi.waitFor(async () => expect((await askToken(names)).status).toBe(404));
   });
 
-  test("is refused when no planner is configured", async () => {
+  test("is rejected when no planner is configured", async () => {
     const answer = await app.request("/planner/token/", { method: "POST", body: "{}" }, env);
     expect(answer.status).toBe(404);
   });
@@ -302,7 +302,7 @@ describe("A plan request", () => {
     return JSON.stringify(rows.results);
   }
 
-  test("carries access that reads the user, built and signed anew at each attempt, and stores none of it", async () => {
+  test("contains a token that reads the user. It is built and signed at each attempt, and no token is stored", async () => {
     const who = await newPartner();
     const file = await rideOf(who, "user-1");
     const outside = playOutside({
@@ -329,7 +329,7 @@ describe("A plan request", () => {
     expect(await storedRow(who)).not.toContain(second?.read.token);
   });
 
-  test("is not sent once the user was erased", async () => {
+  test("is not sent after the user was erased", async () => {
     const who = await newPartner();
     await rideOf(who, "user-1");
     const message = await storePlan(who);

@@ -59,7 +59,7 @@ test("a user without activities has an empty baseline", async () => {
   expect(baseline.days.load).toEqual(Array.from({ length: 90 }, () => 0));
 });
 
-test("activities count on their local date, in UTC when it is unknown, and once for each ride", async () => {
+test("activities count on their local date, or in UTC when it is unknown, and once for each ride", async () => {
   const partner = await newAthlete();
   const load = { training_stress_score: 50, timer_time_in_seconds: 3_600 };
   // 01:00 of the next day in Kathmandu.
@@ -119,7 +119,7 @@ test("a deletion, an edit and an exclusion change the baseline at the next read"
   await problemOf(await send(partner, "GET", `/api/users/${USER}/training/`), 404, "not_found");
 });
 
-test("of more activities than a baseline reads, the newest count, and it says which were left out", async () => {
+test("if a user has more activities than a baseline reads, the newest count, and it reports the others as left out", async () => {
   const partner = await newAthlete();
   await seed(partner, "s", {
     start_time_in_seconds: at(0),
@@ -171,7 +171,7 @@ test("a baseline has at most 64 KiB, whatever the partner sends", async () => {
   expect(new TextEncoder().encode(text).byteLength).toBeLessThanOrEqual(MAX_BASELINE_BYTES);
 });
 
-test("a partner's baseline is the same, whatever other users and partners have", async () => {
+test("other users and partners do not change a user's baseline", async () => {
   const [partner, other] = [await newAthlete(), await newAthlete()];
   await seed(partner, "s", { start_time_in_seconds: at(1) });
   const before = await training(partner);

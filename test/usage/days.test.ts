@@ -42,7 +42,7 @@ async function endDay(who: TestPartner) {
   );
 }
 
-test("a played day: files by outcome, their bytes, requests by status and deliveries", async () => {
+test("a day has numbers of files by outcome, stored bytes, requests by status and deliveries", async () => {
   const who = await newPartner();
   const ride = rideFile();
   await ping(
@@ -135,7 +135,7 @@ test("an edit of an imported file does not count as an import", async () => {
   expect((await today(who))?.files).toEqual({ imported: 1, failed: 0, deleted: 0 });
 });
 
-test("requests are stored by a later request after an invocation that did not store them", async () => {
+test("a later request stores the counts of an invocation that ended before it stored them", async () => {
   const { partnerId } = await newPartner();
   const partner = { partner_id: partnerId, database: "DB" };
   const overdueMs = 2 * REQUESTS_STORED_AFTER_MS;
@@ -169,7 +169,7 @@ test.each([
   ["a day that does not exist", "to=2026-02-30", "/to"],
   ["a range that ends before it starts", "from=2026-11-02&to=2026-11-01", "/from"],
   ["more than 400 days", "from=2020-01-01&to=2026-11-01", "/from"],
-  ["a day that is none", "to=0000-00-00", "/to"],
+  ["an impossible day", "to=0000-00-00", "/to"],
   ["a day before 1970", "to=0000-01-01", "/to"],
 ])("rejects %s", async (_what, query, pointer) => {
   const who = await newPartner();
@@ -177,7 +177,7 @@ test.each([
   expect(refused.errors?.map((fault) => fault.pointer)).toEqual([pointer]);
 });
 
-test("days in the future, and days before the last 400, are omitted", async () => {
+test("days in the future, and days older than the last 400, are omitted", async () => {
   const who = await newPartner();
   expect(await read(who, "/api/usage/?from=9999-01-01&to=9999-12-31")).toMatchObject({ data: [] });
   expect(await read(who, "/api/usage/?from=2001-01-01&to=2001-12-31")).toMatchObject({ data: [] });

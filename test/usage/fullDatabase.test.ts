@@ -59,7 +59,7 @@ test("above 97 % of 10 GB pings get 503 database_full, and reads, tasks and dele
   expect(later.status).toBe(202);
 }, 60_000);
 
-test("a full database is published while another one is down, and the other stays as published", async () => {
+test("a full database is published while another one is down, which keeps its published state", async () => {
   const other = env.DB_2;
   if (other === undefined) throw new Error("wrangler.toml declares DB_2");
   const down = vi.spyOn(other, "prepare").mockImplementation(() => {

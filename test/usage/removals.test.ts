@@ -41,7 +41,7 @@ async function expireRemovals(who: TestPartner): Promise<void> {
   await sweepExpiredErasures(env, later);
 }
 
-test("the record of a deleted file counts until it expires, also of one that was deleted at once", async () => {
+test("the record of a deleted file counts until it expires, also of a file that was deleted before its import", async () => {
   const who = await newPartner();
   await pingAndDelete(who, "imported", true);
   const first = await removalBytes(who);
@@ -104,7 +104,7 @@ test("when records of deletions take as much as the quota of files allows, pings
   expect((await send(who, "DELETE", "/api/users/nobody/")).status).toBe(404);
 });
 
-test("usage that an older release has published has no records of deletions", async () => {
+test("usage that an older release published counts as having no records of deletions", async () => {
   const who = await newPartner({ quotas: { files: 3, stored_bytes: null } });
   await env.PARTNERS.put(usageKey(who.partnerId), JSON.stringify({ files: 0, stored_bytes: 0 }));
   const [file] = await ping(who, { summary_id: "ride", callback_url: base64(rideFile()) });

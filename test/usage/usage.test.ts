@@ -146,7 +146,7 @@ describe("the usage of a partner", () => {
     expect(ofPartner()).toBe(1);
   });
 
-  test("is published even if another partner's cannot be, which is then retried", async () => {
+  test("is published even if publishing another partner's usage fails, which is then retried", async () => {
     const [unlucky, lucky] = [await newPartner(), await newPartner()];
     await keep(unlucky, "u", 1);
     await keep(lucky, "u", 1);
@@ -211,7 +211,7 @@ describe("the usage of a partner", () => {
     expect(refused.detail).toMatch(/\b100 bytes\b/);
   });
 
-  test("is read with the settings in one call of the registry, at most once a minute", async () => {
+  test("is read with the settings in one call of KV, at most once a minute", async () => {
     const who = await newPartner();
     const get = vi.spyOn(env.PARTNERS, "get");
     await pingOne(who, "first");

@@ -16,7 +16,7 @@ export interface Recording {
   number_of_laps: number;
 }
 
-/** The part of an activity in its group. */
+/** The role of an activity in its group. */
 export interface Membership {
   /** Id of the group, or null for an activity without duplicates. */
   duplicate_group: string | null;
@@ -31,9 +31,9 @@ export const ALONE: Membership = { duplicate_group: null, is_canonical: true, po
 export const MAX_START_DIFFERENCE_SECONDS = 3_600;
 /** Two recordings of one ride overlap for more than this share of the longer one. */
 const LEAST_OVERLAP = 0.5;
-/** The same for recordings of which one has an unspecific sport. */
+/** The same if one of the two has an unspecific sport. */
 const LEAST_OVERLAP_OF_UNSPECIFIC = 0.8;
-/** Maximum number of later recordings that each one is compared with, so that many at the same time cost little. */
+/** Maximum number of later recordings that each one is compared with. It bounds the cost of many at the same time. */
 const MAX_COMPARISONS = 100;
 
 /** Sports that two devices may name differently for the same activity. */
@@ -89,7 +89,7 @@ const has = (recording: Recording): boolean[] => [
   recording.number_of_laps > 1,
 ];
 
-/** Returns the numbers by which recordings of a ride are ordered: the canonical one has the highest first difference. */
+/** Returns numbers that order recordings of a ride. At the first number that differs, the higher one wins. */
 function rankOf(recording: Recording, sourceOrder: readonly string[]): number[] {
   const kinds = has(recording).map(Number);
   const place = sourceOrder.indexOf(recording.source);
@@ -122,7 +122,7 @@ function canonicalOf(
 const byStart = (a: Recording, b: Recording) =>
   a.start_time_in_seconds - b.start_time_in_seconds || (a.activity_id < b.activity_id ? -1 : 1);
 
-/** Returns the recordings of each ride, for rides with several. Recordings that share a duplicate belong together. */
+/** Returns the recordings of each ride with several. Recordings that share a duplicate belong together. */
 function ridesOf(recordings: readonly Recording[]): Recording[][] {
   const sorted = recordings.toSorted(byStart);
   const parents = sorted.map((_, index) => index);

@@ -45,11 +45,11 @@ export function recordingOf(row: RecordingRow, summary: StoredFields): Recording
 }
 
 /**
- * Maximum number of entries of the partner's index of starts that the search for one page reads. Each range has an equal
- * share, so that a start that many users have in common does not use up the others' share. D1 counts each twice.
+ * Maximum number of entries that the search for one page reads from the partner's index of starts. Each range has an equal share, so
+ * that a time at which many users start does not use up the others' shares. D1 counts an entry as two rows.
  */
 const ENTRIES = 2_500;
-/** Maximum number of users whose activities are read instead, and of entries and activities that are read for them. */
+/** Maximum number of users whose activities may be read instead, and of the entries and activities that are read for them. */
 const MOST_USERS = 4;
 const ENTRIES_OF_USERS = 700;
 const ACTIVITIES_OF_USERS = 2_000;
@@ -95,11 +95,11 @@ interface Search {
 interface Found {
   entries: Entry[];
   rowsRead: number;
-  /** Whether a place has more entries than were read. */
+  /** Whether a range or a user may have more entries than were read. */
   isCut: boolean;
 }
 
-/** Runs a statement that returns the wanted entries of each place, and the number of those that it read. */
+/** Runs a statement that returns, for each range or user, the wanted entries and the number of entries that it read. */
 async function search(statement: D1PreparedStatement, most: number): Promise<Found> {
   const { results, meta } = await statement.all<{ walked: number; wanted: string }>();
   return {
@@ -144,7 +144,7 @@ async function searchUsers({ db, partnerId, routes }: Search): Promise<Found> {
   return search(statement, most);
 }
 
-/** Searches first where fewer rows are expected, and then in the other place if that has too many. */
+/** Runs the search that probably reads fewer rows. If that one was cut, runs the other one as well. */
 async function searchEntries(request: Search): Promise<Found> {
   if (request.routes.length > MOST_USERS) return searchStarts(request, ENTRIES);
   const searches = [() => searchStarts(request, ENTRIES_OF_USERS), () => searchUsers(request)];
@@ -159,7 +159,7 @@ async function searchEntries(request: Search): Promise<Found> {
   return all;
 }
 
-/** Returns the entries of users that begin close to another one of the same user, near one of the activities. */
+/** Returns the entries near one of the activities, where its user has more than one of them. */
 function neighboursOf(found: readonly Entry[], activities: readonly Started[]): Entry[] {
   const ofUser = Map.groupBy(found, ([fileId]) => routeOf(fileId));
   return [...Map.groupBy(activities, ({ file_id }) => routeOf(file_id))].flatMap(([route, own]) =>
@@ -190,8 +190,8 @@ async function readRecordings(
 }
 
 /**
- * Fills in the groups of duplicates with at most three queries for all activities. In lists over very many users and
- * activities the search is limited, and finds only some of the duplicates.
+ * Returns activities with their groups of duplicates. Makes at most three queries for all activities. In lists over very many users
+ * and activities the search is limited, and finds only some of the duplicates.
  */
 export async function withDuplicates(
   env: Env,

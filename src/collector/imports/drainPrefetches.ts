@@ -7,7 +7,7 @@ import type { ImportState } from "./import.pure.ts";
 /** Maximum number of waiting files that one alarm considers. The next alarm considers the others. */
 const FILES_PER_ALARM = 1_000;
 
-/** Returns how many dispatches of held files may be made now: none while files of an import wait. */
+/** Returns how many dispatches of held files may be created now. None while files of an import wait. */
 function roomFor(storage: CollectorStorage, imports: readonly ImportState[], nowMs: number): number {
   if (storage.prefetches.isEmpty || imports.some((row) => row.drained_to !== null)) return 0;
   return PREFETCH_WINDOW - storage.dispatches.countPrefetches(nowMs);
@@ -22,7 +22,7 @@ export function prefetchWaits(
   return roomFor(storage, imports, nowMs) > 0;
 }
 
-/** Dispatches the next held files that are downloaded before their task, as many as fit into their window. */
+/** Dispatches held files for their download before the task, as many as fit into the window. */
 export function drainPrefetches(turn: CollectorTurn): void {
   const { storage, now } = turn;
   const wanted = roomFor(storage, storage.imports.all(), now) * FILES_PER_BULK_DISPATCH;

@@ -2,12 +2,12 @@ import { MAX_WAITING_PREFETCHES } from "../../contract/limits.ts";
 import { list, text } from "../../database/parse.ts";
 import type { CollectorDatabase } from "./database.ts";
 
-/** Maximum number of ids in one row. Several pings share a row, which costs less than a row of each. */
+/** Maximum number of ids in one row. Several pings share a row, which costs less than a row for each. */
 const IDS_PER_ROW = 250;
 /** Maximum number of rows. Further files are downloaded by their task. */
 const MAX_ROWS = MAX_WAITING_PREFETCHES / IDS_PER_ROW;
 
-/** Ids of held files that wait for their download before the task, oldest first. Some may not need it any more. */
+/** Ids of held files that wait for their download before the task, oldest first. Some may no longer need it. */
 export class PrefetchStorage {
   readonly #database: CollectorDatabase;
 
@@ -19,7 +19,7 @@ export class PrefetchStorage {
     return this.#database.read("SELECT 1 FROM prefetches LIMIT 1").length === 0;
   }
 
-  /** Adds files that are not in the last row already. Adds none when too many wait. */
+  /** Adds files that are not in the last row yet. Adds none when too many wait. */
   add(fileIds: readonly string[]): void {
     if (fileIds.length === 0 || this.#count() >= MAX_ROWS) return;
     const last = this.#read("ORDER BY seq DESC");

@@ -14,8 +14,8 @@ type Content = Readonly<Record<string, MediaTypeObject>>;
 type Report = (line: string) => void;
 
 /**
- * Returns what breaks clients of a published document in the current one, one line for each. An operation may be removed
- * after its sunset. `today` is a date such as `2026-11-29`.
+ * Returns the changes in the current document that break clients of the published one, one line for each. An operation may be
+ * removed from its sunset on. `today` is a date such as `2026-11-29`.
  */
 export function breakingChanges(published: OpenAPIObject, current: OpenAPIObject, today: string): string[] {
   const lines: string[] = [];

@@ -3,7 +3,7 @@ import { breakingChanges } from "./breakingChanges.pure.ts";
 
 /** Keywords without meaning for programs. */
 const TEXTS = new Set(["description", "summary", "title", "example", "examples"]);
-/** Keywords whose value has names chosen by us as its keys. */
+/** Keywords whose values are maps. Their keys are our own names, not keywords. */
 const MAPS = new Set([
   "properties",
   "paths",
@@ -30,8 +30,8 @@ function withoutTexts(node: unknown, isMap: boolean): unknown {
 }
 
 /**
- * Returns why a document must not replace the published one: its breaking changes. A new major version may break. `today` is a
- * date such as `2026-11-29`.
+ * Returns the breaking changes that forbid replacing the published document. None for a new major version. `today` is a date such
+ * as `2026-11-29`.
  */
 export function contractProblems(published: OpenAPIObject, current: OpenAPIObject, today: string): string[] {
   const major = ({ info }: OpenAPIObject) => Number(info.version.split(".")[0]);

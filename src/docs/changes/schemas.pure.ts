@@ -23,13 +23,13 @@ const MINIMA: readonly Bound[] = ["minLength", "minItems", "minimum"];
 const MAXIMA: readonly Bound[] = ["maxLength", "maxItems", "maximum"];
 
 /**
- * Compares the schemas of two documents. A request breaks when it accepts less than before, a response when it contains
- * less, or values that its readers were promised never to receive. Limits of responses may change.
+ * Compares the schemas of two documents. A change breaks clients when requests accept less than before, or when responses contain
+ * less or new values of a closed list. Limits of responses may change.
  */
 export class SchemaComparison {
   readonly #published: Schemas;
   readonly #current: Schemas;
-  /** Places that are compared already. A named schema is one place, however many operations use it. */
+  /** Places that were compared. A named schema is one place, however many operations use it. */
   readonly #seen = new Set<string>();
   readonly #report: (line: string) => void;
 
@@ -158,7 +158,7 @@ function missing(values: unknown[] | null, others: unknown[] | null): unknown[] 
   return values === null || others === null ? [] : values.filter((value) => !others.includes(value));
 }
 
-/** Returns the types that a schema allows. Its references are resolved. */
+/** Returns the types that a schema allows, with references resolved. */
 function alternativesOf(schema: SchemaOrRef, schemas: Schemas, name: string | null = null): Alternative[] {
   if ("$ref" in schema) {
     const target = schema.$ref.slice(SCHEMA_REF.length);
@@ -178,7 +178,7 @@ function kindOf(type: SchemaObjectType | undefined): string {
   return type === "integer" ? "number" : (type ?? "any");
 }
 
-/** Returns the counterpart of an alternative: of the same kind, and among several with the same name or place. */
+/** Returns the counterpart of an alternative: one of the same kind. Of several, the one with the same name or place. */
 function matching(
   one: Alternative,
   index: number,

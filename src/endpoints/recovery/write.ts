@@ -1,6 +1,6 @@
 import type { EndpointName } from "./read.ts";
 
-/** Returns the statement that moves a recovery on, or ends it with null. Changes nothing if it was requested anew. */
+/** Returns the statement that advances a recovery, or ends it with null. Changes nothing if the recovery was requested again. */
 export function moveRecovery(
   db: D1Database,
   { partner_id, endpoint_id }: EndpointName,
