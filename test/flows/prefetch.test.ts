@@ -2,6 +2,7 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { PREFETCH_WINDOW } from "../../src/collector/dispatches/dispatch.pure.ts";
+import { versionKey } from "../../src/files/objectKeys.ts";
 import { eraseUser } from "../../src/erasure/eraseUser.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { partnerKey, type Partner } from "../../src/partners/partner.ts";
@@ -267,6 +268,42 @@ describe("while a held file is being downloaded", () => {
     expect(await read(who, path)).toMatchObject({ status: "imported", import_id });
     expect(outside.sent).toHaveLength(1);
   });
+
+  test.each([
+    ["before its task", false],
+    ["while its task comes", true],
+  ])(
+    "a crash of its importer after it stored the bytes, %s, costs no second GET",
+    async (_when, tasksFirst) => {
+      const { who, collector } = await prefetching();
+      const outside = playOutside({ [`${HOST}/1`]: () => new Response("used", { status: 403 }) });
+      const path = await hold(who);
+      await collector.alarm();
+      const [sent] = await collector.sent();
+      const claimed = await collector.stub.claim(sent?.dispatch_id ?? "", {
+        claim: randomId(),
+        message_id: randomId(),
+        attempt: 1,
+        prefetches: true,
+      });
+      const item = claimed?.items[0];
+      await env.FILES.put(
+        versionKey(who.partnerId, "user-1", item?.file_id ?? "", item?.version ?? 0),
+        rideFile(),
+      );
+      if (tasksFirst) await task(who);
+      pass(61_000);
+      await settle(collector);
+      if (!tasksFirst) {
+        expect(await read(who, path)).toMatchObject({ status: "held", last_error: null });
+        await task(who);
+        await settle(collector);
+      }
+      expect(await read(who, path)).toMatchObject({ status: "imported" });
+      expect(outside.sent).toEqual([]);
+      expect(await keysOf(who)).toHaveLength(1);
+    },
+  );
 
   test("a cancelled import skips it after the download", async () => {
     const { who, collector } = await prefetching();
