@@ -25,7 +25,7 @@ export type Target =
       url: string;
       secrets: string[];
       agent: string;
-      /** The endpoint. Null for the planner and for the `event_url` of a partner without endpoint settings. */
+      /** The endpoint. Null for the planner. */
       endpoint: Pick<StoredEndpoint, "endpoint_id" | "url"> | null;
     }
   | { send: false; as: UnsentAs; reason: string };
@@ -71,7 +71,7 @@ async function receiver(env: Env, message: DeliveryMessage, nowMs: number): Prom
     url: address.url.href,
     secrets: secrets.map(({ secret }) => secret),
     agent: userAgent(rules),
-    endpoint: stored && { endpoint_id: stored.endpoint_id, url: stored.url },
+    endpoint: endpoint && { endpoint_id: endpoint.endpoint_id, url: stored?.url ?? null },
   };
 }
 

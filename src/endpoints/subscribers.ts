@@ -13,6 +13,10 @@ import {
 export const RECEIVES_EVENTS =
   "e.deleted_at IS NULL AND (e.verified_at IS NOT NULL OR e.moved_at IS NOT NULL)";
 
+/** SQL for the ids of the endpoints of the partner `?1`. Without endpoint settings, its `event_url` is `DEFAULT_ENDPOINT`. */
+export const ENDPOINT_IDS = `SELECT endpoint_id FROM endpoints WHERE partner_id = ?1 AND deleted_at IS NULL
+  UNION ALL SELECT '${DEFAULT_ENDPOINT}' WHERE NOT EXISTS (SELECT 1 FROM endpoints WHERE partner_id = ?1)`;
+
 /** Returns the SQL condition for an endpoint `e` with this event type. `type` is an SQL expression. */
 export function wantsType(type: string): string {
   return `EXISTS (SELECT 1 FROM json_each(e.event_types) t WHERE t.value = ${type})`;

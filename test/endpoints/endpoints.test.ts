@@ -3,11 +3,12 @@ import { Webhook } from "standardwebhooks";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { insertEvent } from "../../src/deliveries/write.ts";
+import { countAttempt } from "../../src/endpoints/attempts/write.ts";
 import { sweepRecoveries } from "../../src/endpoints/recovery/recover.ts";
 import { randomId } from "../../src/identifiers.ts";
 import { RECEIVER, read } from "../flows/partnerActs.ts";
 import { guardsItself } from "../http/strangers.ts";
-import { databaseOf } from "../support/databases.ts";
+import { databaseOf, ownerOf } from "../support/databases.ts";
 import { problemOf, send } from "../support/http.ts";
 import { playOutside, type Answer } from "../support/outside.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -15,6 +16,8 @@ import { deliverAll, obedient, recordDeliveries } from "../support/queuedEvents.
 
 const URL_2 = "https://hooks.example.com/second";
 const DAY_MS = 24 * 60 * 60_000;
+
+const dayOf = (ms: number) => new Date(ms).toISOString().slice(0, 10);
 
 const createdSchema = z.looseObject({
   endpoint_id: z.string(),
@@ -135,6 +138,40 @@ describe("A partner without endpoints of its own", () => {
     expect(await eventsOf(who)).toMatchObject([{ id, endpoint_id: "ep_default", status: "delivered" }]);
   });
 
+  test("sees the attempts of its event_url by day, and none of an endpoint that it has deleted", async () => {
+    const who = await newPartner({ event_url: RECEIVER });
+    const answers: Record<string, Answer> = { [RECEIVER]: () => new Response("no", { status: 500 }) };
+    playOutside(answers);
+    await announce(who, "counted");
+    await deliverQueued(who);
+    answers[RECEIVER] = obedient;
+    await deliverQueued(who, Date.now() + DAY_MS);
+    const days = [
+      { day: dayOf(Date.now()), delivered: 0, failed: 1 },
+      { day: dayOf(Date.now() + DAY_MS), delivered: 1, failed: 0 },
+    ];
+    expect(await endpointsOf(who)).toMatchObject([{ endpoint_id: "ep_default", days }]);
+    await send(who, "DELETE", "/api/endpoints/ep_default/");
+    const db = databaseOf(who);
+    for (const endpoint_id of ["ep_default", "ep_unknown"]) {
+      const attempt = {
+        ...ownerOf(who),
+        endpoint_id,
+        url: null,
+        isTest: false,
+        delivered: true,
+        verified: false,
+      };
+      await db.batch(countAttempt(db, attempt, Date.now()));
+    }
+    expect(
+      await db
+        .prepare("SELECT endpoint_id FROM endpoint_days WHERE partner_id = ?")
+        .bind(who.partnerId)
+        .all(),
+    ).toMatchObject({ results: [] });
+  });
+
   test("without an event_url has no endpoint", async () => {
     expect(await endpointsOf(await newPartner())).toEqual([]);
   });
@@ -171,8 +208,8 @@ describe("A new endpoint", () => {
     ).toBeTruthy();
     expect(outside.to(RECEIVER).at(-1)?.body).toBe(last?.body);
     expect((await endpointsOf(who)).map(({ endpoint_id: id, days }) => [id, days])).toEqual([
-      ["ep_default", [{ day: new Date().toISOString().slice(0, 10), delivered: 1, failed: 0 }]],
-      [endpoint_id, [{ day: new Date().toISOString().slice(0, 10), delivered: 1, failed: 0 }]],
+      ["ep_default", [{ day: dayOf(Date.now()), delivered: 1, failed: 0 }]],
+      [endpoint_id, [{ day: dayOf(Date.now()), delivered: 1, failed: 0 }]],
     ]);
   });
 

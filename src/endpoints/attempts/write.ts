@@ -1,9 +1,9 @@
 import { ENDPOINT_DAYS, ENDPOINT_FAILS_FOR_MS } from "../../contract/limits.ts";
 import { DATABASE_NOW } from "../../database/sql.ts";
 import { dayOf } from "../../contract/days.ts";
-import { includesOutcomes } from "../subscribers.ts";
+import { ENDPOINT_IDS, includesOutcomes } from "../subscribers.ts";
 
-/** An attempt to deliver an event to an endpoint with settings. */
+/** An attempt to deliver an event to an endpoint. */
 export interface EndpointAttempt {
   partner_id: string;
   endpoint_id: string;
@@ -17,8 +17,9 @@ export interface EndpointAttempt {
 }
 
 /**
- * Returns the statements that count an attempt and change the endpoint's state. They change nothing for an endpoint
- * without a row, or one whose URL has changed since the request. Attempts that fail for `ENDPOINT_FAILS_FOR_MS` without a success disable the endpoint.
+ * Returns the statements that count an attempt and change the endpoint's state. They count nothing for a deleted or unknown
+ * endpoint. The state is that of a row whose URL has not changed since the request. Attempts that fail for
+ * `ENDPOINT_FAILS_FOR_MS` without a success disable the endpoint.
  */
 export function countAttempt(
   db: D1Database,
@@ -49,8 +50,7 @@ export function countAttempt(
     db
       .prepare(
         `INSERT INTO endpoint_days (partner_id, endpoint_id, day, delivered, failed)
-         SELECT ?1, ?2, ?3, ?4, ?5 WHERE EXISTS (
-           SELECT 1 FROM endpoints WHERE partner_id = ?1 AND endpoint_id = ?2 AND deleted_at IS NULL)
+         SELECT ?1, ?2, ?3, ?4, ?5 WHERE ?2 IN (${ENDPOINT_IDS})
          ON CONFLICT (partner_id, endpoint_id, day) DO UPDATE SET
            delivered = delivered + excluded.delivered, failed = failed + excluded.failed`,
       )
