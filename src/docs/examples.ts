@@ -172,7 +172,7 @@ const overview: Overview = {
   usage: { files: 44, stored_bytes: 4_400_000, removal_bytes: 1_100 },
   time_to_readable: { files: 38, median_in_seconds: 0.9 },
   imports: { running: 1 },
-  events: { pending: 0, retrying: 0, delivered: 12, failed: 0 },
+  events: { pending: 0, retrying: 0, delivered: 12, failed: 1, without_endpoint: 1 },
 };
 
 const rideQuantities: Quantities = {

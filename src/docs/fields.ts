@@ -616,6 +616,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "Median time from the ping until the activities could be read, in seconds. Null without such a ride.",
   "OverviewEvents.delivered": "Number of delivered events.",
   "OverviewEvents.failed": "Number of events for which no attempt follows.",
+  "OverviewEvents.without_endpoint":
+    "Number of `failed` events that have no endpoint any more: it was deleted, or none wanted their type.",
   retrying: "Number of pending events with at least one failed attempt.",
   running: "Number of running imports.",
   oldest_received_at: "Time of the oldest held ping. Null when no file is held.",
@@ -661,6 +663,8 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "query.user_id": "Returns only this user's rows.",
   "query.source": "Returns only rows from this source.",
   "query.status": "Returns only rows with this status.",
+  "query.error_code":
+    "Returns only failed and skipped files with this `error.code`. A page may be short, or empty, although more rows follow: read on until `next_cursor` is null.",
   "query.import_id": "Returns only rows of this import.",
   "query.endpoint_id":
     "Id of an endpoint. A list returns only its events. A test event is sent to it, or without the parameter to the oldest endpoint.",

@@ -18,6 +18,7 @@ import { DATABASE_NOW, Where } from "../database/sql.ts";
 import { readPage, walked, type Page, type WalkBounds, type Walked } from "../database/walk.ts";
 import { listedId, removedSessions } from "./batches/listed.pure.ts";
 import { editedFields, laterEdits, parseEdits, type FileEdits } from "./edits.pure.ts";
+import type { FileErrorCode } from "./errorCodes.ts";
 import type { File, FileError, FileStatus, RemovedFile } from "./file.ts";
 import { parsePingFields, pingFieldsOf, type PingFields } from "./pingFields.pure.ts";
 import { parseFileError, parseWarnings } from "./storedFields.pure.ts";
@@ -239,6 +240,8 @@ export interface FileFilters {
   user_id?: string | undefined;
   source?: string | undefined;
   status?: FileStatus | undefined;
+  /** Code of the file's `error`. */
+  error_code?: FileErrorCode | undefined;
   import_id?: string | undefined;
   /** Together with user_id and source it names one file. */
   summary_id?: string | undefined;
@@ -395,7 +398,7 @@ async function walkFiles(
 
 /** Adds the filters as conditions on a file `f`. */
 function filtered(where: Where, filters: FileFilters): Where {
-  const { user_id, source, status, import_id, received_after, received_before } = filters;
+  const { user_id, source, status, error_code, import_id, received_after, received_before } = filters;
   where.andEqual("f.user_id", user_id).andEqual("f.source", source);
   where.andContains(
     ["f.summary_id", "coalesce(f.edits ->> '$.activity_name', f.activity_name)"],
@@ -408,6 +411,8 @@ function filtered(where: Where, filters: FileFilters): Where {
     where.and("f.file_id >= ? AND f.file_id < ?", prefix, rangeEnd(prefix));
     where.and(`(f.import_id = ? OR ${RELEASED_BY} = ?)`, import_id, import_id);
   }
+  if (error_code !== undefined)
+    where.and("f.status IN ('failed', 'skipped') AND f.error ->> 'code' = ?", error_code);
   return status === undefined ? where : where.and(statusCondition(status));
 }
 

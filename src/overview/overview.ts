@@ -27,7 +27,13 @@ export const overviewSchema = z
       .openapi("TimeToReadable"),
     imports: z.strictObject({ running: count }).openapi("OverviewImports"),
     events: z
-      .strictObject({ pending: count, retrying: count, delivered: count, failed: count })
+      .strictObject({
+        pending: count,
+        retrying: count,
+        delivered: count,
+        failed: count,
+        without_endpoint: count,
+      })
       .openapi("OverviewEvents"),
   })
   .openapi("Overview");

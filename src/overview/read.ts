@@ -1,6 +1,7 @@
 import { dateOf, dayOf } from "../contract/days.ts";
 import { z } from "zod";
 import { DAY_MS, HELD_FOR_MS, OVERVIEW_DAYS } from "../contract/limits.ts";
+import { ENDPOINT_IDS } from "../endpoints/subscribers.ts";
 import { listedId } from "../files/batches/listed.pure.ts";
 import { databaseFor, type Owner } from "../database/databases.ts";
 import type { Env } from "../env.ts";
@@ -74,6 +75,7 @@ export async function readOverview(
       retrying: events?.retrying ?? 0,
       delivered: events?.delivered ?? 0,
       failed: events?.failed ?? 0,
+      without_endpoint: events?.without_endpoint ?? 0,
     },
   };
 }
@@ -123,18 +125,19 @@ async function countEvents(database: D1Database, partnerId: string, since: numbe
   return database
     .prepare(
       `${newestOf(
-        `SELECT status, attempt_count FROM deliveries
+        `SELECT status, attempt_count, endpoint_id FROM deliveries
          WHERE partner_id = ?1 AND kind = 'event' AND created_at >= ?2
          ORDER BY created_at DESC, delivery_id DESC`,
       )}
        SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'failed'), 0) AS failed,
+         coalesce(sum(status = 'failed' AND endpoint_id NOT IN (${ENDPOINT_IDS})), 0) AS without_endpoint,
          coalesce(sum(status IN ('pending', 'waiting')), 0) AS pending,
          coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying,
          coalesce(sum(status = 'delivered'), 0) AS delivered
        FROM newest`,
     )
     .bind(partnerId, since, MAX_COUNTED.events)
-    .all<{ found: number; pending: number; retrying: number; delivered: number; failed: number }>();
+    .all<{ found: number } & Overview["events"]>();
 }
 
 /** Sums the files since `firstDay`: in total, by day, and the failed ones by code, the most frequent code first. */

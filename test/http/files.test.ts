@@ -370,6 +370,31 @@ describe("a list of files", () => {
     ).toEqual([]);
   });
 
+  test("can be filtered by the code of a failed or skipped file's error", async () => {
+    const partner = await newPartner();
+    const seed = async (name: string, status: string, code: string | null, userId = "u1") =>
+      seedFile(namesOf(partner, name, userId), {
+        received_at: NOON,
+        status,
+        error:
+          code === null ? null : JSON.stringify({ code, detail: "d", http_status: null, retryable: true }),
+      });
+    await seed("gone", "failed", "callback_gone");
+    await seed("other", "failed", "not_fit");
+    await seed("cancelled", "skipped", "import_cancelled");
+    await seed("fine", "imported", null);
+    // The error of its last attempt is its `last_error`.
+    await seed("again", "queued", "callback_gone");
+    await seed("of-another", "failed", "callback_gone", "u2");
+    const names = async (query: string) => (await list(partner, query)).data.map((file) => file.summary_id);
+    expect((await names("?error_code=callback_gone")).sort()).toEqual(["gone", "of-another"]);
+    expect(await names("?error_code=callback_gone&user_id=u1&status=failed")).toEqual(["gone"]);
+    expect(await names("?error_code=import_cancelled")).toEqual(["cancelled"]);
+    expect(await names("?error_code=import_cancelled&status=failed")).toEqual([]);
+    expect(await names("?error_code=not_fit&updated_since=2020-01-01T00:00:00Z")).toEqual(["other"]);
+    expect(await names("?error_code=not_fit&user_id=u1&source=garmin&summary_id=gone")).toEqual([]);
+  });
+
   test("with updated_since returns changed files in the order of their changes, without those of the current millisecond", async () => {
     const partner = await newPartner();
     const at = (ms: number) => new Date(ms).toISOString();
@@ -424,6 +449,7 @@ describe("a list of files", () => {
       ["limit=1&limit=2", "/limit"],
       ["status=done", "/status"],
       ["status=failed&status=failed", "/status"],
+      ["error_code=lost", "/error_code"],
       ["user_id=", "/user_id"],
       ["user_id=%00", "/user_id"],
       ["name_contains=", "/name_contains"],

@@ -64,7 +64,7 @@ test("the overview counts the last 14 days: files by day and status, failures by
     held: { files: 2, oldest_received_at: new Date(today - 29 * DAY_MS).toISOString() },
     imports: { running: 1 },
     time_to_readable: { files: 0, median_in_seconds: null },
-    events: { pending: 1, retrying: 1, delivered: 1, failed: 1 },
+    events: { pending: 1, retrying: 1, delivered: 1, failed: 1, without_endpoint: 0 },
   });
   expect(overview.days).toHaveLength(14);
   expect(overview.days.slice(-3)).toEqual([
@@ -72,6 +72,18 @@ test("the overview counts the last 14 days: files by day and status, failures by
     { day: dayOf(today - DAY_MS), held: 0, queued: 0, imported: 0, failed: 2, skipped: 1 },
     { day: dayOf(today), held: 0, queued: 0, imported: 1, failed: 1, skipped: 0 },
   ]);
+});
+
+test("the overview counts apart the failed events whose endpoint was deleted, or that no endpoint wanted", async () => {
+  const who = await newPartner({ event_url: "https://hooks.example.com/in" });
+  const seed = async (name: string, endpoint_id: string) =>
+    seedDelivery(who.partnerId, `evt_${name}`, { created_at: Date.now(), status: "failed", endpoint_id });
+  await seed("1", "ep_default");
+  await seed("2", "ep_gone");
+  await seed("3", "ep_none");
+  expect(await overviewOf(who)).toMatchObject({ events: { failed: 3, without_endpoint: 2 } });
+  await send(who, "DELETE", "/api/endpoints/ep_default/");
+  expect(await overviewOf(who)).toMatchObject({ events: { failed: 3, without_endpoint: 3 } });
 });
 
 test("the overview gives the median time from the ping of a live ride until it could be read", async () => {

@@ -162,6 +162,7 @@ describe("no GET reads more than 20,000 rows", () => {
       "status=held",
       "status=queued",
       "status=failed",
+      "error_code=not_fit",
       "name_contains=nope",
       "received_before=2020-01-01T00:00:00Z",
       since,

@@ -2,7 +2,13 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { deleteFile as deleteStoredFile } from "../../files/deleteFile.ts";
 import { editFile } from "../../files/editFile.ts";
 import { RETRY_CAN_HELP } from "../../files/errorCodes.ts";
-import { fileSchema, fileStatusSchema, removedFileSchema, type File } from "../../files/file.ts";
+import {
+  fileErrorCodeSchema,
+  fileSchema,
+  fileStatusSchema,
+  removedFileSchema,
+  type File,
+} from "../../files/file.ts";
 import { openObject, withOriginal } from "../../files/original.ts";
 import * as read from "../../files/read.ts";
 import { readTimeline } from "../../files/readTimeline.ts";
@@ -62,6 +68,7 @@ const listRoute = createRoute({
         user_id: userIdText.optional(),
         source: nameText.optional(),
         status: fileStatusSchema.optional(),
+        error_code: fileErrorCodeSchema.optional(),
         import_id: nameText.optional(),
         summary_id: nameText.optional(),
         name_contains: nameText.optional(),
