@@ -605,7 +605,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "Overview.failures": "Number of failed files by error code, highest number first.",
   "Overview.held": "All files that wait for a task, not only those of these days.",
   "Overview.imports": "Imports of these days.",
-  "Overview.events": "Events of these days.",
+  "Overview.events": "Events of these days, without test events that have a wrong signature.",
   "Overview.usage": "What the service stores for you, not only from these days.",
   "FailureCount.files": "Number of files.",
   "HeldFiles.files": "Number of files.",

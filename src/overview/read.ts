@@ -1,6 +1,7 @@
 import { dateOf, dayOf } from "../contract/days.ts";
 import { z } from "zod";
 import { DAY_MS, HELD_FOR_MS, OVERVIEW_DAYS } from "../contract/limits.ts";
+import { FORGED } from "../deliveries/forged.ts";
 import { ENDPOINT_IDS } from "../endpoints/subscribers.ts";
 import { listedId } from "../files/batches/listed.pure.ts";
 import { databaseFor, type Owner } from "../database/databases.ts";
@@ -122,18 +123,20 @@ async function countImports(database: D1Database, partnerId: string, since: numb
 }
 
 async function countEvents(database: D1Database, partnerId: string, since: number) {
+  // A test event with a wrong signature counts as delivered when its receiver rejected it.
+  const number = (condition: string) => `coalesce(sum(${condition} AND type <> '${FORGED}'), 0)`;
   return database
     .prepare(
       `${newestOf(
-        `SELECT status, attempt_count, endpoint_id FROM deliveries
+        `SELECT type, status, attempt_count, endpoint_id FROM deliveries
          WHERE partner_id = ?1 AND kind = 'event' AND created_at >= ?2
          ORDER BY created_at DESC, delivery_id DESC`,
       )}
-       SELECT (SELECT count(*) FROM found) AS found, coalesce(sum(status = 'failed'), 0) AS failed,
-         coalesce(sum(status = 'failed' AND endpoint_id NOT IN (${ENDPOINT_IDS})), 0) AS without_endpoint,
-         coalesce(sum(status IN ('pending', 'waiting')), 0) AS pending,
-         coalesce(sum(status = 'pending' AND attempt_count > 0), 0) AS retrying,
-         coalesce(sum(status = 'delivered'), 0) AS delivered
+       SELECT (SELECT count(*) FROM found) AS found, ${number("status = 'failed'")} AS failed,
+         ${number(`status = 'failed' AND endpoint_id NOT IN (${ENDPOINT_IDS})`)} AS without_endpoint,
+         ${number("status IN ('pending', 'waiting')")} AS pending,
+         ${number("status = 'pending' AND attempt_count > 0")} AS retrying,
+         ${number("status = 'delivered'")} AS delivered
        FROM newest`,
     )
     .bind(partnerId, since, MAX_COUNTED.events)

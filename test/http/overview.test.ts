@@ -52,6 +52,7 @@ test("the overview counts the last 14 days: files by day and status, failures by
   await seedDelivery(who.partnerId, "evt_1", { created_at: now, attempt_count: 2 });
   await seedDelivery(who.partnerId, "evt_2", { created_at: now, status: "failed" });
   await seedDelivery(who.partnerId, "evt_3", { created_at: now, status: "delivered" });
+  await seedDelivery(who.partnerId, "evt_4", { created_at: now, status: "delivered", type: "test.forged" });
   const overview = await overviewOf(who);
   expect(overview).toMatchObject({
     since: new Date(today - 13 * DAY_MS).toISOString(),
