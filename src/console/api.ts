@@ -27,6 +27,8 @@ const INSECURE: Problem = {
 export class Api {
   readonly #session: Session;
   readonly #signedOut: () => void;
+  /** Requests or files left of each limit per minute, by the newest `RateLimit` header that names it. */
+  readonly #left = new Map<string, number>();
 
   /** Calls `signedOut` when the service rejects the key. */
   constructor(session: Session, signedOut: () => void) {
@@ -40,6 +42,12 @@ export class Api {
 
   get key(): string {
     return this.#session.key;
+  }
+
+  /** Returns how much of a limit per minute is used, as the newest response says. Null when none said so. */
+  usedOf(policy: "read" | "intake" | "files", limit: number): number | null {
+    const left = this.#left.get(policy);
+    return left === undefined ? null : limit - left;
   }
 
   async get<T>(path: string): Promise<Result<T>> {
@@ -89,6 +97,10 @@ export class Api {
         },
         ...(body === undefined ? {} : { body }),
       });
+      const limits = response.headers.get("RateLimit") ?? "";
+      for (const [, policy = "", left] of limits.matchAll(/"(\w+)";r=(\d+)/g)) {
+        this.#left.set(policy, Number(left));
+      }
       if (response.status === 401) this.#signedOut();
       if (response.ok) return { ok: true, value: await read(response) };
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every error is a problem document

@@ -35,18 +35,19 @@ function useKept<T>(
   return [now(), keep, now];
 }
 
-/** Reads `path` now, on `reload`, and every `everyMs` while `polls` returns true for the latest value. */
+/** Reads `path`, unless it is null, now, on `reload`, and every `everyMs` while `polls` returns true for the latest value. */
 export function useLoad<T>(
   api: Api,
-  path: string,
+  path: string | null,
   everyMs = 0,
   polls: (value: T) => boolean = () => true,
 ): Loaded<T> {
-  const [{ value, problem }, keep, now] = useKept<State<T>>(currentVisit().loaded, path, {
+  const [{ value, problem }, keep, now] = useKept<State<T>>(currentVisit().loaded, path ?? "", {
     value: null,
     problem: null,
   });
   const reload = useCallback(async () => {
+    if (path === null) return;
     const result = await api.get<T>(path);
     keep(
       result.ok ? { value: result.value, problem: null } : { value: now().value, problem: result.problem },

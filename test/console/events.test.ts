@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { z } from "zod";
 import { partnerClient, type PartnerClient } from "../conformance/partnerClient.ts";
 import { startEventReceiver, type EventReceiver } from "../support/eventReceiver.ts";
 import { startFileHost, type FileHost } from "../support/fileHost.ts";
@@ -53,7 +54,7 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
 
   test("shows a failing delivery as retrying, sends it now, and says what the receiver returned", async () => {
     const { page } = opened;
-    // Attempts of an event_url are counted once it has been changed as an endpoint.
+    // Only an endpoint with settings of its own has a state.
     await partner.send("PATCH", "/api/endpoints/ep_default/", { include_history: false });
     // The receiver has no secret yet, so it rejects the event.
     await importOf(partner, "rider-1");
@@ -92,7 +93,7 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     await visit(page, "events", "Events");
     await page.getByRole("button", { name: "Send a test event" }).click();
     const types = async () => page.getByRole("region", { name: "Events" }).locator("code").allTextContents();
-    await expect.poll(types).toEqual(["test.ping", "bulk_fit_import.completed"]);
+    await expect.poll(types, { timeout: 20_000 }).toEqual(["test.ping", "bulk_fit_import.completed"]);
     await page.getByLabel("Type").selectOption("test.ping");
     await expect.poll(types).toEqual(["test.ping"]);
     expect(page.url()).toContain("type=test.ping");
@@ -184,8 +185,11 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     await visit(page, "overview", "Overview");
     await page.getByRole("heading", { name: "1 thing needs you" }).waitFor();
     await page.locator(".needs").getByRole("link", { name: "1 file failed." }).waitFor();
-    // The first challenge of the deleted endpoint was never delivered.
-    await page.locator(".figure").getByText("3 of 4", { exact: true }).waitFor();
+    // The first challenge of the deleted endpoint counts until its next attempt.
+    await page
+      .locator(".figure")
+      .getByText(/^[34] of [34]$/)
+      .waitFor();
     expect(await opened.violations()).toEqual([]);
     const today = new Date().toISOString().slice(0, 10);
     await page.locator(".daybars a").last().click();
@@ -194,6 +198,88 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     await expect
       .poll(async () => page.locator("tbody a.name").allTextContents())
       .toEqual(expect.arrayContaining(["gone", "rider-1"]));
+    await visit(page, "overview", "Overview");
+    await page.getByRole("link", { name: "callback_gone" }).click();
+    await page.getByRole("heading", { level: 1, name: "Files" }).waitFor();
+    expect(await page.getByLabel("Error").inputValue()).toBe("callback_gone");
+    await expect.poll(async () => page.locator("tbody a.name").allTextContents()).toEqual(["gone"]);
+    await page.getByLabel("Error").selectOption("not_fit");
+    await page.getByText("No files match these filters.").waitFor();
+  });
+
+  test("names events that could not be delivered, but not those whose endpoint was deleted", async () => {
+    const { page } = opened;
+    const withoutEndpoint = async (without_endpoint: number) => {
+      await page.unroute("**/api/overview/");
+      await page.route("**/api/overview/", async (route) => {
+        const response = await route.fetch();
+        const overview = z.looseObject({ events: z.looseObject({}) }).parse(await response.json());
+        const events = { ...overview.events, failed: 2, without_endpoint };
+        await route.fulfill({ response, json: { ...overview, events } });
+      });
+      await visit(page, "users", "Users");
+      await visit(page, "overview", "Overview");
+      return page.locator(".needs").getByRole("link").allTextContents();
+    };
+    expect(await withoutEndpoint(2)).toEqual(["1 file failed."]);
+    expect(await withoutEndpoint(1)).toEqual(["1 event could not be delivered.", "1 file failed."]);
+    await page.unroute("**/api/overview/");
+  });
+
+  test("shows the usage of each day as a chart with a scale and as a table", async () => {
+    const { page } = opened;
+    await visit(page, "settings", "Settings");
+    const usage = page.locator("section.usage");
+    const today = usage.locator(".daybars li").last();
+    await usage.getByText("The numbers of each day").click();
+    const sum = usage.locator("tbody tr").first();
+    await expect.poll(async () => sum.locator("td").allTextContents()).toEqual(["Sum", "1", "1", "0"]);
+    expect(await today.locator(".unseen").textContent()).toMatch(/: 1 imported, 1 failed$/);
+    expect(await usage.locator(".scale li").allTextContents()).toEqual(["2", "1", "0"]);
+    const heights = await today
+      .locator("i")
+      .evaluateAll((parts) => parts.map((part) => part.getBoundingClientRect().height));
+    const whole = await today.locator(".plot").evaluate((plot) => plot.getBoundingClientRect().height);
+    expect(heights).toEqual([whole / 2, whole / 2]);
+    await usage.getByRole("button", { name: "90 days" }).click();
+    expect(await usage.locator(".daybars li").count()).toBe(90);
+    await usage.getByRole("button", { name: "Deliveries" }).click();
+    // Two attempts failed before the first event was delivered.
+    await expect.poll(async () => sum.locator("td").allTextContents()).toEqual(["Sum", "1", "2"]);
+    expect(await opened.violations()).toEqual([]);
+  });
+
+  test("ends the first steps when the receiver has accepted a test event and rejected a wrong signature", async () => {
+    const { page } = opened;
+    await visit(page, "overview", "Overview");
+    await page.getByText("Pass the check (not done)").waitFor();
+    await partner.send("POST", "/api/events/test/?signature=wrong");
+    const rejected = async () =>
+      (await partner.send("GET", "/api/events/?type=test.forged&status=delivered")).text();
+    await expect.poll(rejected, { timeout: 20_000 }).toContain("evt_");
+    await page.reload();
+    await page.getByRole("heading", { name: "Files by day" }).waitFor();
+    expect(await page.getByRole("heading", { name: "First steps" }).count()).toBe(0);
+  });
+
+  test("offers no change to a partner whose settings are locked, and says why", async () => {
+    const { page } = opened;
+    await page.route("**/api/partner/", async (route) => {
+      const response = await route.fetch();
+      const partnerOf = z.looseObject({}).parse(await response.json());
+      await route.fulfill({ response, json: { ...partnerOf, self_service_locked: true } });
+    });
+    for (const [place, title] of [
+      ["events", "Events"],
+      ["settings", "Settings"],
+    ] as const) {
+      await visit(page, place, title);
+      await page.getByText("An operator has locked your keys, endpoints and settings.").waitFor();
+      await page.getByRole("button", { name: "Send a test event" }).waitFor();
+      for (const name of ["Recover…", "Add an endpoint…", "Create a key…", "Save"])
+        expect(await page.getByRole("button", { name }).count()).toBe(0);
+    }
+    await page.unroute("**/api/partner/");
   });
 
   test("gives a newcomer a command whose first ping is accepted, and marks the step as done", async () => {
@@ -212,14 +298,18 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     await newcomer.close();
   });
 
-  test("disables the test event of a partner without an endpoint, and says why", async () => {
-    const quiet = await service.createPartner("quiet", "--local");
+  test("disables the test event of a partner without an endpoint, says why, and shows the use of its limits", async () => {
+    const limits = ["--requests-per-minute", "600", "--files-per-minute", "300"];
+    const quiet = await service.createPartner("quiet", "--local", ...limits);
     const page = await openConsole(chromium ?? "", service.url);
     await signIn(page.page, quiet.partner_id, quiet.auth_key);
     await visit(page.page, "events", "Events");
     const button = page.page.getByRole("button", { name: "Send a test event" });
     expect(await button.isDisabled()).toBe(true);
     await page.page.getByText("No endpoint receives your events.").waitFor();
+    await visit(page.page, "settings", "Settings");
+    await page.page.getByText(/^[1-9]\d* of 600 used$/).waitFor();
+    await page.page.getByText("0 requests of today were rejected over a limit.").waitFor();
     await page.close();
   });
 });

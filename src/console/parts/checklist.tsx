@@ -1,9 +1,12 @@
 import type { ComponentChildren } from "preact";
 import { FIRST_PING } from "../../docs/smallRide.ts";
+import type { Event } from "../../deliveries/event.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import type { Overview } from "../../overview/overview.ts";
-import type { Api } from "../api.ts";
+import type { Api, Page } from "../api.ts";
+import { useLoad } from "../load.ts";
 import { addressOf } from "../router.ts";
+import { withQuery } from "../withQuery.ts";
 import { hasPassed } from "./checked.ts";
 import { CopyButton } from "./copy.tsx";
 
@@ -21,22 +24,54 @@ curl -sS "${origin}/api/fit_partner_ping/" \\
 `;
 }
 
-/** The first steps of a newcomer, with those that are done. Nothing for a partner that is not new. */
+function filesOf({ usage, files }: Overview): number {
+  return Math.max(
+    usage.files,
+    Object.values(files).reduce((sum, count) => sum + count, 0),
+  );
+}
+
+export interface Newcomer {
+  /** Whether a receiver has accepted a test event and rejected one with a wrong signature, as the check requires. */
+  isTested: boolean;
+}
+
+/** Reads what the steps of a newcomer need. `isRead` is true at once for a partner that is not new. */
+export function useNewcomer(
+  api: Api,
+  overview: Overview | null,
+): { isRead: boolean; newcomer: Newcomer | null } {
+  const isNew = overview !== null && filesOf(overview) < FILES_OF_A_NEWCOMER;
+  const path = (type: string) =>
+    isNew ? withQuery("/api/events/", { type, status: "delivered", limit: "50" }) : null;
+  // The first list has both kinds of test events. One with a wrong signature is delivered when it was rejected.
+  const tests = useLoad<Page<Event>>(api, path("test.ping"));
+  const forged = useLoad<Page<Event>>(api, path("test.forged"));
+  const rejected = new Set(forged.value?.data.map(({ id }) => id));
+  const isTested = rejected.size > 0 && tests.value?.data.some(({ id }) => !rejected.has(id)) === true;
+  return {
+    isRead: !isNew || [tests, forged].every(({ value, problem }) => value !== null || problem !== null),
+    newcomer: isNew ? { isTested } : null,
+  };
+}
+
+/** The first steps of a newcomer, with those that are done. Nothing when all are. */
 export function Checklist({
   api,
   overview,
   endpoints,
+  isLocked,
+  newcomer: { isTested },
 }: {
   api: Api;
   overview: Overview;
   endpoints: readonly Endpoint[];
+  isLocked: boolean;
+  newcomer: Newcomer;
 }) {
-  const files = Math.max(
-    overview.usage.files,
-    Object.values(overview.files).reduce((sum, count) => sum + count, 0),
-  );
-  const steps = [files > 0, overview.events.delivered > 0, hasPassed(api.partnerId)] as const;
-  if (files >= FILES_OF_A_NEWCOMER || steps.every(Boolean)) return null;
+  const files = filesOf(overview);
+  const steps = [files > 0, overview.events.delivered > 0, isTested || hasPassed(api.partnerId)] as const;
+  if (steps.every(Boolean)) return null;
   return (
     <section>
       <h2>First steps</h2>
@@ -60,9 +95,13 @@ export function Checklist({
           {steps[1] ? (
             "Your receiver has accepted an event."
           ) : endpoints.length === 0 ? (
-            <>
-              Add an endpoint in the <a href={addressOf(["settings"])}>settings</a>.
-            </>
+            isLocked ? (
+              "Ask us for an endpoint."
+            ) : (
+              <>
+                Add an endpoint in the <a href={addressOf(["settings"])}>settings</a>.
+              </>
+            )
           ) : (
             <>
               Send a test event from the list of <a href={addressOf(["events"])}>events</a>.
@@ -71,7 +110,11 @@ export function Checklist({
         </Step>
         <Step isDone={steps[2]} name="Pass the check">
           {steps[2] ? (
-            "No step failed."
+            isTested ? (
+              "Your receiver accepts signed events and rejects a wrong signature."
+            ) : (
+              "No step failed."
+            )
           ) : (
             <>
               Run <a href={addressOf(["check"])}>Check my integration</a>.

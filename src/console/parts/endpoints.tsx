@@ -1,6 +1,5 @@
 import { useState } from "preact/hooks";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
-import { DEFAULT_ENDPOINT } from "../../endpoints/eventTypes.ts";
 import type { Api, Problem } from "../api.ts";
 import { counted, localTime, number } from "../format.ts";
 import { addressOf } from "../router.ts";
@@ -19,16 +18,19 @@ export function EndpointMark({ endpoint }: { endpoint: Endpoint }) {
 }
 
 /** Returns why an endpoint receives no events, for people. Null for one that does. */
-export function reasonOf({ state, reason, on_hold, failing_since, disabled_at }: Endpoint): string | null {
+export function reasonOf(
+  { state, reason, on_hold, failing_since, disabled_at }: Endpoint,
+  isLocked: boolean,
+): string | null {
   if (state === "failing" && failing_since !== null)
     return `No attempt succeeded since ${localTime(failing_since)}.`;
   if (state === "disabled" && disabled_at !== null)
-    return `Disabled since ${localTime(disabled_at)}: all attempts had failed for days. Repair the receiver, then recover the endpoint.`;
-  return on_hold ? "Events wait until you end the hold." : reason;
+    return `Disabled since ${localTime(disabled_at)}: all attempts had failed for days. Repair the receiver, then ${isLocked ? "ask us to recover" : "recover"} the endpoint.`;
+  return on_hold ? `Events wait until ${isLocked ? "the hold ends" : "you end the hold"}.` : reason;
 }
 
 /** Attempts of the last 14 days as columns. A day without attempts is a line. */
-export function DayStrip({ endpoint: { days, endpoint_id } }: { endpoint: Endpoint }) {
+export function DayStrip({ endpoint: { days } }: { endpoint: Endpoint }) {
   const today = Math.floor(Date.now() / DAY_MS);
   const columns = Array.from({ length: DAYS }, (_, index) => {
     const day = new Date((today - DAYS + 1 + index) * DAY_MS).toISOString().slice(0, 10);
@@ -39,10 +41,7 @@ export function DayStrip({ endpoint: { days, endpoint_id } }: { endpoint: Endpoi
   const [delivered, failed] = [sum("delivered"), sum("failed")];
   const words =
     delivered + failed === 0
-      ? // Attempts of an event_url are counted from its first change as an endpoint on.
-        endpoint_id === DEFAULT_ENDPOINT
-        ? "No attempts counted"
-        : `No attempts in ${DAYS} days`
+      ? `No attempts in ${DAYS} days`
       : `${number(delivered)} of ${counted(delivered + failed, "attempt")} succeeded in ${DAYS} days`;
   return (
     <div class="strip">
@@ -71,14 +70,16 @@ export function DayStrip({ endpoint: { days, endpoint_id } }: { endpoint: Endpoi
   );
 }
 
-/** Endpoints with their state, days and what can be sent to them. */
+/** Endpoints with their state, days and what can be sent to them. `isLocked`: only an operator can recover them. */
 export function EndpointRows({
   api,
   endpoints,
+  isLocked,
   onSent,
 }: {
   api: Api;
   endpoints: readonly Endpoint[];
+  isLocked: boolean;
   onSent: () => Promise<void>;
 }) {
   return (
@@ -90,7 +91,7 @@ export function EndpointRows({
               {endpoint.url}
             </a>
             <EndpointMark endpoint={endpoint} />
-            {reasonOf(endpoint) !== null && <p class="soft">{reasonOf(endpoint)}</p>}
+            <p class="soft">{reasonOf(endpoint, isLocked)}</p>
           </div>
           <DayStrip endpoint={endpoint} />
           <div class="does">
@@ -102,7 +103,7 @@ export function EndpointRows({
             >
               Send a test event
             </Action>
-            <Recover api={api} endpoint={endpoint} onDone={onSent} />
+            {!isLocked && <Recover api={api} endpoint={endpoint} onDone={onSent} />}
           </div>
         </li>
       ))}

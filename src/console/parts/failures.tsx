@@ -30,8 +30,16 @@ function groupsOf(files: readonly File[]): Group[] {
   return [...groups.values()].toSorted((a, b) => b.files.length - a.files.length);
 }
 
-/** Failed files by their error, with one piece of advice for each. `count`: number of failed files. */
-export function FailureGroups({ list, count }: { list: LoadedList<File>; count: number }) {
+/** Failed files of an import by their error, with one piece of advice for each. `count`: number of failed files. */
+export function FailureGroups({
+  list,
+  count,
+  importId,
+}: {
+  list: LoadedList<File>;
+  count: number;
+  importId: string;
+}) {
   const rows = list.rows ?? [];
   return (
     <>
@@ -42,7 +50,15 @@ export function FailureGroups({ list, count }: { list: LoadedList<File>; count: 
           <li key={group.key} class="failure">
             <strong>{number(group.files.length)}</strong>
             <div>
-              <code>{group.error.code}</code>{" "}
+              <a
+                href={addressOf(["files"], {
+                  status: "failed",
+                  error_code: group.error.code,
+                  import_id: importId,
+                })}
+              >
+                <code>{group.error.code}</code>
+              </a>{" "}
               <span class="soft">
                 <Sentence text={FILE_ERRORS[group.error.code]} />
               </span>

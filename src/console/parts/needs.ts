@@ -46,8 +46,9 @@ function endpointNeeds({ events }: Overview, endpoints: readonly Endpoint[]): Ne
       href: addressOf(["settings", endpoint.endpoint_id]),
     }));
   const isFailing = endpoints.some(({ state }) => state === "failing" || state === "disabled");
-  if (events.failed > 0 && endpoints.length > 0 && !isFailing) {
-    const words = `${counted(events.failed, "event")} could not be delivered.`;
+  const failed = events.failed - events.without_endpoint;
+  if (failed > 0 && endpoints.length > 0 && !isFailing) {
+    const words = `${counted(failed, "event")} could not be delivered.`;
     needs.push({ words, href: addressOf(["events"], { status: "failed" }) });
   }
   return needs;

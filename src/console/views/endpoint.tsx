@@ -37,8 +37,8 @@ export function EndpointView({ api, id }: { api: Api; id: string }) {
       </>
     );
   }
-  const reason = reasonOf(value);
   const isLocked = partner.value?.self_service_locked !== false;
+  const reason = reasonOf(value, isLocked);
   const test = `/api/events/test/?endpoint_id=${encodeURIComponent(id)}`;
   return (
     <>

@@ -1,6 +1,7 @@
 import { USER_AGENT_NAME } from "../../outbound/userAgent.ts";
 import type { Event, EventStatus, EventWithAttempts } from "../../deliveries/event.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
+import type { PartnerWithUsage } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
 import { withQuery } from "../withQuery.ts";
 import { localTime, NONE, number } from "../format.ts";
@@ -16,6 +17,7 @@ import { Select } from "../parts/select.tsx";
 import { SendNow } from "../parts/sendNow.tsx";
 import { When } from "../parts/when.tsx";
 import { addressOf, go, type Place } from "../router.ts";
+import { Locked } from "./settings.tsx";
 
 const EVERY_MS = 3_000;
 const ENDPOINTS_EVERY_MS = 10_000;
@@ -51,22 +53,27 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
   const within = TIMES[created]?.[1];
   const list = within === undefined ? all : since(all, Date.now() - within);
   const endpoints = useLoad<{ data: Endpoint[] }>(api, "/api/endpoints/", ENDPOINTS_EVERY_MS);
+  const partner = useLoad<PartnerWithUsage>(api, "/api/partner/");
+  const isLocked = partner.value?.self_service_locked !== false;
   const narrow = (change: Record<string, string>) => go(["events"], { ...place.query, ...change });
-  const rows = endpoints.value?.data;
+  // Both are shown at once: the buttons of an endpoint depend on the partner.
+  const rows = partner.value === null && partner.problem === null ? undefined : endpoints.value?.data;
   return (
     <>
       <Heading title="Events" />
       <section>
         <h2>Endpoints</h2>
+        {partner.value?.self_service_locked === true && <Locked />}
         <ProblemBox problem={endpoints.problem} />
         {rows === undefined ? (
           endpoints.problem === null && <Loading />
         ) : rows.length === 0 ? (
-          <NoEndpoint />
+          <NoEndpoint isLocked={partner.value?.self_service_locked === true} />
         ) : (
           <EndpointRows
             api={api}
             endpoints={rows}
+            isLocked={isLocked}
             onSent={async () => {
               await Promise.all([all.reload(), endpoints.reload()]);
             }}
@@ -141,15 +148,21 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
   );
 }
 
-function NoEndpoint() {
+function NoEndpoint({ isLocked }: { isLocked: boolean }) {
   return (
     <div class="action">
       <button type="button" disabled aria-describedby="no-endpoint">
         Send a test event
       </button>
       <span id="no-endpoint" class="soft">
-        No endpoint receives your events. Add one in the <a href={addressOf(["settings"])}>settings</a>, or
-        poll this list.
+        No endpoint receives your events.{" "}
+        {isLocked ? (
+          "Ask us for one, or poll this list."
+        ) : (
+          <>
+            Add one in the <a href={addressOf(["settings"])}>settings</a>, or poll this list.
+          </>
+        )}
       </span>
     </div>
   );

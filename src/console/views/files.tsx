@@ -1,3 +1,4 @@
+import { FILE_ERRORS } from "../../docs/fileWords.ts";
 import type { File, FileStatus } from "../../files/file.ts";
 import type { Api } from "../api.ts";
 import { dayRange } from "../days.ts";
@@ -8,6 +9,7 @@ import { Code } from "../parts/code.tsx";
 import { UserLink } from "../parts/id.tsx";
 import { DayFields, FilterField, Filters, List, Table, UserField } from "../parts/list.tsx";
 import { Heading, Status } from "../parts/page.tsx";
+import { Select } from "../parts/select.tsx";
 import { When } from "../parts/when.tsx";
 import { addressOf, go, type Place } from "../router.ts";
 
@@ -23,6 +25,7 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
     from = "",
     to = "",
     import_id = "",
+    error_code = "",
   } = place.query;
   const { start, end } = dayRange(from, to);
   const list = useList<File>(
@@ -32,6 +35,7 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
       source,
       status,
       import_id,
+      error_code,
       name_contains: name,
       received_after: start?.toISOString() ?? "",
       received_before: end?.toISOString() ?? "",
@@ -39,7 +43,7 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
     EVERY_MS,
   );
   const narrow = (change: Record<string, string>) => go(["files"], { ...place.query, ...change });
-  const isFiltered = user_id + source + status + name + from + to + import_id !== "";
+  const isFiltered = user_id + source + status + name + from + to + import_id + error_code !== "";
   return (
     <>
       <Heading title="Files">{isFiltered && <a href={addressOf(["files"])}>Clear filters</a>}</Heading>
@@ -57,6 +61,12 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
           value={status}
           options={STATUSES}
           onValue={(value) => narrow({ status: value })}
+        />
+        <Select
+          label="Error"
+          value={error_code}
+          options={[["", "Any"], ...Object.keys(FILE_ERRORS).map((code) => [code, code] as const)]}
+          onValue={(value) => narrow({ error_code: value })}
         />
         <DayFields what="Received" from={from} to={to} onChange={narrow} />
       </Filters>

@@ -178,7 +178,7 @@ export function ImportView({ api, id }: { api: Api; id: string }) {
                 : "Retry failed files"}
           </button>
         )}
-        <FailureGroups list={failed} count={value.files.failed} />
+        <FailureGroups list={failed} count={value.files.failed} importId={value.import_id} />
       </section>
       <ImportFiles row={value} list={files} status={status} />
       <Facts

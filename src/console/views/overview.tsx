@@ -6,8 +6,8 @@ import type { PartnerWithUsage } from "../../partners/settings.ts";
 import type { Api } from "../api.ts";
 import { age, bytes, counted, NONE, number } from "../format.ts";
 import { useList, useLoad, type LoadedList } from "../load.ts";
-import { Checklist } from "../parts/checklist.tsx";
-import { DayChart, filesOf } from "../parts/dayChart.tsx";
+import { Checklist, useNewcomer } from "../parts/checklist.tsx";
+import { DayChart, type Series } from "../parts/dayChart.tsx";
 import { lasting } from "../parts/lasting.ts";
 import { needsOf, type Need } from "../parts/needs.ts";
 import { Empty, Heading, Loading, ProblemBox } from "../parts/page.tsx";
@@ -24,12 +24,14 @@ export function OverviewView({ api }: { api: Api }) {
   const endpoints = useLoad<{ data: Endpoint[] }>(api, "/api/endpoints/", EVERY_MS);
   const running = useList<Import>(api, "/api/imports/?status=running&limit=10", RUNNING_EVERY_MS);
   const { value, problem } = overview;
+  const { isRead: isNewcomerRead, newcomer } = useNewcomer(api, value);
   // All parts are shown at once, so that none moves another.
   const isRead =
     value !== null &&
     (partner.value !== null || partner.problem !== null) &&
     (endpoints.value !== null || endpoints.problem !== null) &&
-    (running.rows !== null || running.problem !== null);
+    (running.rows !== null || running.problem !== null) &&
+    isNewcomerRead;
   const receivers = endpoints.value?.data ?? [];
   return (
     <>
@@ -60,7 +62,15 @@ export function OverviewView({ api }: { api: Api }) {
               running: running.rows ?? [],
             })}
           />
-          <Checklist api={api} overview={value} endpoints={receivers} />
+          {newcomer !== null && (
+            <Checklist
+              api={api}
+              overview={value}
+              endpoints={receivers}
+              isLocked={partner.value?.self_service_locked === true}
+              newcomer={newcomer}
+            />
+          )}
           <Figures overview={value} hasEndpoint={endpoints.value === null || receivers.length > 0} />
           {partner.value !== null && <Stored usage={value.usage} quotas={partner.value.quotas} />}
           <section>
@@ -111,7 +121,9 @@ function Figures({ overview, hasEndpoint }: { overview: Overview; hasEndpoint: b
   const days = overview.days.length;
   const oldest = overview.held.oldest_received_at;
   const { events, files } = overview;
-  const undelivered = events.failed + events.retrying;
+  // Nothing can be delivered to a deleted endpoint.
+  const failed = hasEndpoint ? events.failed - events.without_endpoint : events.failed;
+  const undelivered = failed + events.retrying;
   const attempted = events.delivered + undelivered;
   const { files: rides, median_in_seconds: median } = overview.time_to_readable;
   const figures = [
@@ -148,10 +160,10 @@ function Figures({ overview, hasEndpoint }: { overview: Overview; hasEndpoint: b
       hasEndpoint ? "Failing deliveries" : "Events not sent",
       undelivered,
       hasEndpoint
-        ? `${number(events.retrying)} retrying, ${number(events.failed)} failed`
+        ? `${number(events.retrying)} retrying, ${number(failed)} failed`
         : "no endpoint receives them; read events here",
       ["events"],
-      { status: events.failed > 0 || events.retrying === 0 ? "failed" : "pending" },
+      { status: failed > 0 || events.retrying === 0 ? "failed" : "pending" },
       hasEndpoint && undelivered > 0 ? "bad" : "",
     ],
   ] as const;
@@ -207,8 +219,23 @@ function Stored({ usage, quotas }: { usage: Overview["usage"]; quotas: PartnerWi
   );
 }
 
+type Day = Overview["days"][number];
+
+const STATUSES: readonly Series<Day>[] = (["imported", "queued", "held", "failed", "skipped"] as const).map(
+  (status) => ({ name: status, tone: status, of: (day) => day[status] }),
+);
+
 function Days({ overview: { days } }: { overview: Overview }) {
-  if (days.some((day) => filesOf(day) > 0)) return <DayChart days={days} />;
+  if (days.some((day) => STATUSES.some(({ of }) => of(day) > 0))) {
+    return (
+      <DayChart
+        days={days}
+        series={STATUSES}
+        none="no files"
+        hrefOf={({ day }) => addressOf(["files"], { from: day, to: day })}
+      />
+    );
+  }
   return (
     <Empty>
       No files were received in the last {days.length} days. Follow the <a href="/docs/#first-ping">guide</a>{" "}
@@ -253,7 +280,13 @@ function Failures({ overview }: { overview: Overview }) {
         <li key={code} class="failure">
           <strong>{number(files)}</strong>
           <span>
-            <a href={addressOf(["files"], { status: "failed" })}>
+            <a
+              href={addressOf(["files"], {
+                status: "failed",
+                error_code: code,
+                from: overview.since.slice(0, 10),
+              })}
+            >
               <code class="unbroken">{code}</code>
             </a>
             <br />

@@ -2,8 +2,10 @@ import { useState } from "preact/hooks";
 import type { Endpoint, EventType } from "../../endpoints/endpoint.ts";
 import { IMPORT_COMPLETED } from "../../endpoints/eventTypes.ts";
 import type { PartnerWithUsage } from "../../partners/settings.ts";
+import type { UsageDay } from "../../usage/days.ts";
 import type { Api } from "../api.ts";
-import { bytes, number } from "../format.ts";
+import { dayOf } from "../days.ts";
+import { bytes, counted, number } from "../format.ts";
 import { useLoad } from "../load.ts";
 import { AddForm } from "../parts/addForm.tsx";
 import { EndpointRows, json } from "../parts/endpoints.tsx";
@@ -12,17 +14,27 @@ import { Id } from "../parts/id.tsx";
 import { Keys } from "../parts/keys.tsx";
 import { Empty, Facts, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { PartnerSettingsForm } from "../parts/partnerSettings.tsx";
+import { withQuery } from "../withQuery.ts";
 import { Revealed } from "../parts/revealed.tsx";
+import { LONGEST_SPAN, Usage, type UsageDays } from "../parts/usage.tsx";
 
 const EVERY_MS = 5_000;
+const DAY_MS = 86_400_000;
+
+/** Returns the first day (UTC) whose usage is shown. */
+function firstDay(): string {
+  return dayOf(new Date(Date.now() - (LONGEST_SPAN - 1) * DAY_MS));
+}
 
 export function SettingsView({ api }: { api: Api }) {
   const partner = useLoad<PartnerWithUsage>(api, "/api/partner/");
   const endpoints = useLoad<{ data: Endpoint[] }>(api, "/api/endpoints/", EVERY_MS);
+  const [from] = useState(firstDay);
+  const usage = useLoad<UsageDays>(api, withQuery("/api/usage/", { from }));
   // All parts are shown at once, so that none moves another.
-  const isRead =
-    (partner.value !== null || partner.problem !== null) &&
-    (endpoints.value !== null || endpoints.problem !== null);
+  const isRead = [partner, endpoints, usage].every(
+    ({ value, problem }) => value !== null || problem !== null,
+  );
   if (!isRead) {
     return (
       <>
@@ -45,7 +57,12 @@ export function SettingsView({ api }: { api: Api }) {
             {endpoints.value.data.length === 0 && (
               <Empty>No endpoint receives your events. You can read them in the list of events.</Empty>
             )}
-            <EndpointRows api={api} endpoints={endpoints.value.data} onSent={endpoints.reload} />
+            <EndpointRows
+              api={api}
+              endpoints={endpoints.value.data}
+              isLocked={partner.value?.self_service_locked !== false}
+              onSent={endpoints.reload}
+            />
           </>
         )}
         {partner.value?.self_service_locked === false && <AddEndpoint api={api} onDone={endpoints.reload} />}
@@ -54,8 +71,9 @@ export function SettingsView({ api }: { api: Api }) {
       {partner.value === null ? (
         partner.problem === null && <Loading />
       ) : (
-        <Own api={api} partner={partner.value} onDone={partner.reload} />
+        <Own api={api} partner={partner.value} days={usage.value?.data ?? []} onDone={partner.reload} />
       )}
+      <ProblemBox problem={usage.problem} onRetry={usage.reload} />
     </>
   );
 }
@@ -110,11 +128,26 @@ function AddEndpoint({ api, onDone }: { api: Api; onDone: () => Promise<void> })
 }
 
 /** Keys, limits and settings of the partner. After an operator's lock, the reason is in place of the buttons. */
-function Own({ api, partner, onDone }: { api: Api; partner: PartnerWithUsage; onDone: () => Promise<void> }) {
+function Own({
+  api,
+  partner,
+  days,
+  onDone,
+}: {
+  api: Api;
+  partner: PartnerWithUsage;
+  days: readonly UsageDay[];
+  onDone: () => Promise<void>;
+}) {
   const { limits, quotas, usage, self_service_locked: isLocked } = partner;
+  const rejected = days.at(-1)?.requests.status_429;
   const most = (used: string, quota: string | null) =>
     quota === null ? `${used}, no quota` : `${used} of ${quota}`;
-  const aMinute = (limit: number | null) => (limit === null ? "no limit" : number(limit));
+  const aMinute = (policy: "read" | "intake" | "files", limit: number | null) => {
+    if (limit === null) return "no limit";
+    const used = api.usedOf(policy, limit);
+    return used === null ? number(limit) : `${number(used)} of ${number(limit)} used`;
+  };
   return (
     <>
       <Keys api={api} keys={partner.keys} isLocked={isLocked} onDone={onDone} />
@@ -122,8 +155,9 @@ function Own({ api, partner, onDone }: { api: Api; partner: PartnerWithUsage; on
         <h2>Limits and quotas</h2>
         <Facts
           facts={[
-            ["Requests per minute", aMinute(limits.requests_per_minute)],
-            ["Files per minute", aMinute(limits.files_per_minute)],
+            ["Reads per minute", aMinute("read", limits.requests_per_minute)],
+            ["Other requests per minute", aMinute("intake", limits.requests_per_minute)],
+            ["Files per minute", aMinute("files", limits.files_per_minute)],
             ["Files", most(number(usage.files), quotas.files === null ? null : number(quotas.files))],
             [
               "Stored bytes",
@@ -135,7 +169,16 @@ function Own({ api, partner, onDone }: { api: Api; partner: PartnerWithUsage; on
             ["Partner id", <Id key="id" id={partner.partner_id} what="partner id" />],
           ]}
         />
+        {limits.requests_per_minute !== null && (
+          <p class="soft">
+            “Used” counts the last minute, in the server that responds to this page. Your requests may reach
+            others: the <code>RateLimit</code> header of each response says what is left.
+            {rejected !== undefined &&
+              ` ${counted(rejected, "request")} of today ${rejected === 1 ? "was" : "were"} rejected over a limit.`}
+          </p>
+        )}
       </section>
+      {days.length > 0 && <Usage days={days} />}
       <section>
         <h2>Files</h2>
         {isLocked ? (
