@@ -66,6 +66,9 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     await page.getByRole("heading", { level: 1, name: /^Event bulk_fit/ }).waitFor();
     await page.locator(".lead").getByText("retrying, 2 of 10").waitFor();
     expect(await opened.violations()).toEqual([]);
+    await page.setViewportSize({ width: 320, height: 900 });
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
+    await page.setViewportSize({ width: 1280, height: 900 });
     receiver.expect(credentials.webhook_secret);
     await page.getByRole("button", { name: "Send now" }).click();
     await page.getByText("Delivered. Your receiver returned 204.").waitFor();
@@ -120,6 +123,7 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     await page.getByRole("heading", { level: 1, name: other.url }).waitFor();
     expect(await page.getByLabel("file.failed").isChecked()).toBe(true);
     expect(await page.getByLabel("file.imported").isChecked()).toBe(false);
+    expect(await page.getByLabel("file.failed").evaluate((box) => getComputedStyle(box).opacity)).toBe("1");
     await page.getByRole("button", { name: "Send the challenge" }).click();
     await page.locator(".lead").getByText("active", { exact: true }).waitFor({ timeout: 60_000 });
     await page.getByRole("button", { name: "Hold…" }).click();

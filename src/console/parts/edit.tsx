@@ -36,7 +36,7 @@ export function EditText({
         void saved.send({ [name]: typed ?? value ?? "" });
       }}
     >
-      <label>
+      <label class="field">
         {label}
         <input
           value={typed ?? value ?? ""}

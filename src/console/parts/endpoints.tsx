@@ -91,7 +91,7 @@ export function EndpointRows({
               {endpoint.url}
             </a>
             <EndpointMark endpoint={endpoint} />
-            <p class="soft">{reasonOf(endpoint, isLocked)}</p>
+            {reasonOf(endpoint, isLocked) !== null && <p class="soft">{reasonOf(endpoint, isLocked)}</p>}
           </div>
           <DayStrip endpoint={endpoint} />
           <div class="does">

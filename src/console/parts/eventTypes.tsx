@@ -12,7 +12,7 @@ export function EventTypes({
   onChosen: (types: EventType[]) => void;
 }) {
   return (
-    <fieldset class="choice">
+    <fieldset class="types">
       <legend class="soft">Types of events</legend>
       {EVENT_TYPES.map((type) => (
         <label key={type}>

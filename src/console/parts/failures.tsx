@@ -45,7 +45,7 @@ export function FailureGroups({
     <>
       <ProblemBox problem={list.problem} />
       {rows.length === 0 && count === 0 && <Empty>No files failed.</Empty>}
-      <ul class="plainlist groups" aria-label="Failures by error">
+      <ul class="plainlist failures" aria-label="Failures by error">
         {groupsOf(rows).map((group) => (
           <li key={group.key} class="failure">
             <strong>{number(group.files.length)}</strong>

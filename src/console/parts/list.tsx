@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { User } from "../../users/user.ts";
 import type { Api, Page } from "../api.ts";
-import { spaced } from "../format.ts";
+import { NONE, spaced } from "../format.ts";
 import { withQuery } from "../withQuery.ts";
 import type { LoadedList } from "../load.ts";
 import { Empty, ProblemBox } from "./page.tsx";
@@ -34,6 +34,7 @@ export function Table({
       [...row.children].forEach((cell, index) => {
         const named = head[index];
         if (named !== undefined) cell.setAttribute("data-label", textOf(named));
+        cell.toggleAttribute("data-none", cell.textContent === NONE);
       });
     }
   });

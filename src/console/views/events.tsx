@@ -11,7 +11,7 @@ import { EndpointRows } from "../parts/endpoints.tsx";
 import { bodyOf, eventCurl } from "../parts/eventCurl.ts";
 import { EventMark, NextAttempt } from "../parts/eventMark.tsx";
 import { Id, UserLink } from "../parts/id.tsx";
-import { Filters, List, Table } from "../parts/list.tsx";
+import { Filters, List, Table, UserField } from "../parts/list.tsx";
 import { Empty, Facts, Heading, Loading, ProblemBox } from "../parts/page.tsx";
 import { Select } from "../parts/select.tsx";
 import { SendNow } from "../parts/sendNow.tsx";
@@ -47,8 +47,9 @@ function since<T extends { created_at: string }>(list: LoadedList<T>, sinceMs: n
 }
 
 export function EventsView({ api, place }: { api: Api; place: Place }) {
-  const { status = "", type = "", endpoint_id = "", created = "" } = place.query;
-  const path = withQuery("/api/events/", { status, type, endpoint_id });
+  const { status = "", type = "", endpoint_id = "", created = "", user_id = "" } = place.query;
+  const isFiltered = status + type + endpoint_id + created + user_id !== "";
+  const path = withQuery("/api/events/", { status, type, endpoint_id, user_id });
   const all = useList<Event>(api, path, EVERY_MS);
   const within = TIMES[created]?.[1];
   const list = within === undefined ? all : since(all, Date.now() - within);
@@ -80,7 +81,8 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
           />
         )}
       </section>
-      <Filters isFiltered={status + type + endpoint_id + created !== ""}>
+      <Filters isFiltered={isFiltered}>
+        <UserField api={api} value={user_id} onValue={(value) => narrow({ user_id: value })} />
         <Select
           label="Status"
           value={status}
@@ -111,9 +113,9 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
       <List
         list={list}
         empty={
-          status + type + endpoint_id + created === ""
-            ? "No events yet. Each task with an event_id creates one."
-            : "No events match these filters."
+          isFiltered
+            ? "No events match these filters."
+            : "No events yet. Each task with an event_id creates one."
         }
       >
         {(events) => (
@@ -232,7 +234,11 @@ export function EventView({ api, id }: { api: Api; id: string }) {
 function EndpointLink({ event, endpoint }: { event: Event; endpoint: Endpoint | null }) {
   if (event.endpoint_id === null) return <>None wants this type</>;
   if (endpoint === null) return <code>{event.endpoint_id}</code>;
-  return <a href={addressOf(["settings", endpoint.endpoint_id])}>{endpoint.url}</a>;
+  return (
+    <a class="receiver" title={endpoint.url} href={addressOf(["settings", endpoint.endpoint_id])}>
+      {endpoint.url}
+    </a>
+  );
 }
 
 function Attempts({ event }: { event: EventWithAttempts }) {

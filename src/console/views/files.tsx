@@ -51,7 +51,7 @@ export function FilesView({ api, place }: { api: Api; place: Place }) {
         <FilterField
           label="Name"
           value={name}
-          placeholder="Part of an id or name"
+          placeholder="Part of a name"
           onValue={(value) => narrow({ name: value })}
         />
         <UserField api={api} value={user_id} onValue={(value) => narrow({ user_id: value })} />

@@ -14,7 +14,7 @@ import { Id, UserLink } from "../parts/id.tsx";
 import { ImportFiles } from "../parts/importFiles.tsx";
 import { ImportWarnings } from "../parts/importWarnings.tsx";
 import { lasting } from "../parts/lasting.ts";
-import { FilterField, List, Table } from "../parts/list.tsx";
+import { FilterField, List, Table, UserField } from "../parts/list.tsx";
 import { usePace } from "../parts/pace.ts";
 import { Facts, Heading, Loading, ProblemBox, Status } from "../parts/page.tsx";
 import { Progress } from "../parts/progress.tsx";
@@ -35,7 +35,7 @@ export function ImportsView({ api, place }: { api: Api; place: Place }) {
     <>
       <Heading title="Imports" />
       <div class="filters">
-        <FilterField label="User" value={user_id} onValue={(value) => narrow({ user_id: value })} />
+        <UserField api={api} value={user_id} onValue={(value) => narrow({ user_id: value })} />
         <FilterField
           label="Status"
           value={status}
