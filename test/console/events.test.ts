@@ -206,7 +206,7 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     await page.getByRole("link", { name: "callback_gone" }).click();
     await page.getByRole("heading", { level: 1, name: "Files" }).waitFor();
     expect(await page.getByLabel("Error").inputValue()).toBe("callback_gone");
-    await expect.poll(async () => page.locator("tbody a.name").allTextContents()).toEqual(["gone"]);
+    await expect.poll(async () => page.locator("td.main a.name").allTextContents()).toEqual(["gone"]);
     await page.getByLabel("Error").selectOption("not_fit");
     await page.getByText("No files match these filters.").waitFor();
   });
