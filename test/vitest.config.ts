@@ -122,6 +122,8 @@ export default defineConfig(async () => {
             environment: "node",
             include: ["test/console/**/*.test.ts"],
             globalSetup: ["test/support/browserSetup.ts"],
+            // A busy machine draws a page in seconds.
+            expect: { poll: { timeout: 20_000 } },
             testTimeout: 120_000,
             hookTimeout: 180_000,
           },
