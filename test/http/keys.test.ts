@@ -319,6 +319,22 @@ test.each([
   expect(await env.PARTNERS.get(partnerKey(who.partnerId))).toBe(JSON.stringify(who.partner));
 });
 
+test("a URL in place of a callback host is rejected with advice to send a host name", async () => {
+  const who = await newPartner();
+  const body = { callback_hosts: ["https://files.example.com/"] };
+  const refused = await problemOf(
+    await send(who, "PATCH", "/api/partner/", { body }),
+    400,
+    "validation_failed",
+  );
+  expect(refused.errors).toEqual([
+    expect.objectContaining({
+      pointer: "/callback_hosts/0",
+      detail: "Send a host name such as `files.example.com`, without scheme, port or path.",
+    }),
+  ]);
+});
+
 test("each change is logged with the id of the key that made it, and without the new key", async () => {
   const who = await newPartner();
   const logged = vi.spyOn(console, "log").mockImplementation(() => {});

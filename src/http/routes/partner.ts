@@ -54,14 +54,18 @@ const changesSchema = z
   })
   .openapi("PartnerChanges");
 
+/** Characters of a host name in lower case. The address check would explain any other as a fault of a URL. */
+const HOST_CHARACTERS = /^[a-z0-9.-]+$/;
+
 /** Returns a fault for each text that is not a host name, or names a host that the service does not call. */
 function hostFaults(env: Env, hosts: readonly string[]): Fault[] {
   return hosts.flatMap((host, index): Fault[] => {
     const check = checkAddress(`https://${host}/`, addressRules(env, []));
     if (check.ok && check.url.hostname === host) return [];
-    const detail = check.ok
-      ? "Send a host name such as `files.example.com`, without scheme, port or path."
-      : check.detail;
+    const detail =
+      check.ok || !HOST_CHARACTERS.test(host)
+        ? "Send a host name such as `files.example.com`, without scheme, port or path."
+        : check.detail;
     return [{ pointer: `/callback_hosts/${index}`, code: "address_refused", detail }];
   });
 }
