@@ -587,7 +587,7 @@ export const FIELDS: Readonly<Record<string, string>> = {
   files_per_minute: "Maximum number of pinged and retried files per minute. Null: no limit.",
   quotas:
     "Maximum files and bytes that the service stores for you. When a quota is used up, pings get 403 `quota_exceeded`.",
-  usage: "What the service stores for you, updated about once a minute.",
+  usage: "What the service stores for you.",
   stored_bytes: "Size of all stored files, in bytes.",
   "PartnerQuotas.files": "Maximum number of files, of any status. Null: no quota.",
   "PartnerQuotas.stored_bytes": "Maximum size of all stored files, in bytes. Null: no quota.",

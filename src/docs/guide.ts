@@ -367,7 +367,7 @@ ${aside(tabs(OWN_RIDE, "own-ride", { curl: "Shell", typescript: "TypeScript", py
 limits per minute on its own, so you may be able to send more in total. A limit of <code>null</code> means that you have no limit of your own. A ceiling that protects the service applies to every partner. Partners of a local service, such as
 <code>demo</code>, have no limits, so their responses have no <code>RateLimit</code> headers.</p>
 <p>When a quota is used up, all pings get 403 <a href="#problem-quota_exceeded"><code>quota_exceeded</code></a>. Reads, tasks and deletions still work.
-After you delete users, pings are accepted again within minutes. Usage is updated about once a minute, so the service may accept pings beyond a quota for some minutes.</p>
+After you delete users, pings are accepted again within minutes. Pings are compared with usage that is about a minute old, so the service may accept pings beyond a quota for some minutes.</p>
 <p>The service keeps a record of each deletion for ${inWords(ERASURE_KEPT_FOR_MS)}: about ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes for a file that you delete alone, and less for the files of a deleted user. An overwrite that removes activities leaves a record, too. <code>usage.removal_bytes</code> is the size of all records. When it reaches ${inDigits(REMOVAL_BYTES_OF_FILE)} bytes
 for each file of your quota, pings get the same problem until older records expire. So you may delete about as many files in ${inWords(ERASURE_KEPT_FOR_MS)} as your quota allows you to store.</p>`,
     },

@@ -193,6 +193,9 @@ describe("the usage of a partner", () => {
       "quota_exceeded",
     );
     expect(await counted(who.partnerId)).toEqual({ files: 3, stored_bytes: 0 });
+    // An out-of-date copy, as in the minute before the next run of the clock.
+    await env.PARTNERS.put(usageKey(who.partnerId), JSON.stringify({ files: 1, stored_bytes: 0 }));
+    later(3);
     expect(await read(who, "/api/partner/")).toMatchObject({
       quotas: { files: 3, stored_bytes: null },
       usage: { files: 3, stored_bytes: 0 },

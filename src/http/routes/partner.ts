@@ -9,7 +9,9 @@ import { newerOf } from "../../partners/change.ts";
 import { settingsOf, type Partner } from "../../partners/partner.ts";
 import { ownSettings, partnerWithUsageSchema } from "../../partners/settings.ts";
 import { readStored, runOn } from "../../partners/write.ts";
-import { endpoint } from "../context.ts";
+import { readUsage } from "../../usage/read.ts";
+import type { Usage } from "../../usage/usage.ts";
+import { endpoint, type RequestContext } from "../context.ts";
 import { jsonBody } from "../jsonBody.ts";
 import {
   conflictProblem,
@@ -41,9 +43,14 @@ async function newestSettings(env: Env, partner: Partner): Promise<Partner> {
   return newerOf(partner, stored);
 }
 
+/** Returns what is stored for the partner. While D1 is down, what was stored about a minute ago. */
+async function newestUsage({ env, var: { partner, usage } }: RequestContext): Promise<Usage> {
+  return readUsage(env, partner).catch(() => usage);
+}
+
 export const getPartner = endpoint(route, async (c) => {
-  const partner = await newestSettings(c.env, c.var.partner);
-  return c.json({ ...settingsOf(partner, Date.now()), usage: c.var.usage }, 200);
+  const [partner, usage] = await Promise.all([newestSettings(c.env, c.var.partner), newestUsage(c)]);
+  return c.json({ ...settingsOf(partner, Date.now()), usage }, 200);
 });
 
 const changesSchema = z
@@ -111,6 +118,6 @@ export const patchPartner = endpoint(patchRoute, async (c) => {
   }));
   if (!changed.ok) return changed.response;
   logChange(c, "settings_changed");
-  const settings = { ...settingsOf(changed.partner, Date.now()), usage: c.var.usage };
+  const settings = { ...settingsOf(changed.partner, Date.now()), usage: await newestUsage(c) };
   return c.json({ ...settings, in_force_at: changed.in_force_at }, 200);
 });
