@@ -135,8 +135,9 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "HTTP status of the host's last response, such as `404`. Null when the host sent no response, or when the error occurred after the download.",
   retryable:
     "`true`: after the file has failed, `POST /api/files/{file_id}/retry/` can help. `false`: the same bytes fail again, or neither the bytes nor the URL are stored. Ping the file again.",
-  sha256: "SHA-256 of the original bytes, in hexadecimal. Null until the file has been downloaded.",
-  size_in_bytes: "Size of the original bytes. Null until the file has been downloaded.",
+  sha256:
+    "SHA-256 of the original bytes, in hexadecimal. Null before the file is imported, unless it failed after its download.",
+  size_in_bytes: "Size of the original bytes. Null when `sha256` is null.",
   "ActivityFile.warnings": "Problems in the file that did not prevent its import.",
   "Inspection.warnings": "Problems in the file that would not prevent its import.",
   activity_ids: "Ids of the activities that can be read. Empty until a version is imported.",

@@ -456,6 +456,7 @@ the stored bytes and does not request the URL again.</p>
 <li><strong>When:</strong> within seconds if few files wait. Live rides and released histories come first, and few of your held files are downloaded at a time. A history of thousands of files takes minutes to hours.</li>
 <li><strong>When a download fails:</strong> the file stays <code>held</code>, and <code>last_error</code> and <code>attempts</code> change at once. Temporary errors are retried by the same <a href="#downloads">schedule</a>; <code>next_attempt_at</code> is the time of the next
 attempt. If it is null, no attempt follows before the task: ping the file again, with a new URL or the same one. Lists with <code>updated_since</code> contain each of these changes.</li>
+<li><strong>When a download succeeds:</strong> the file does not change. Its <a href="#getTimeline">timeline</a> has a step for it. The fields <code>sha256</code> and <code>size_in_bytes</code> are null until the import.</li>
 <li><strong>The task</strong> downloads what is not stored yet, with the full schedule of retries. So each file of the import ends as imported or failed.</li>
 <li><strong>Which files:</strong> those that you ping while the setting is on, and at most about ${inDigits(MAX_WAITING_PREFETCHES)} that wait for each user and source. The task downloads the others. After you turn the setting off, files that are not stored yet are left to their task.</li>
 <li><strong>Timeline:</strong> a <code>downloaded</code> step shows when the bytes were stored.</li>

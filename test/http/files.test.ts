@@ -220,7 +220,7 @@ describe("a file's bytes", () => {
       const id = await seedFile(namesOf(partner, status), { status });
       const response = await send(partner, "GET", `/api/files/${id}/original/`);
       const { detail } = await problemOf(response, 404, "not_found");
-      expect(detail).toMatch(/^No bytes of this file are stored/);
+      expect(detail).toMatch(/^No bytes of this file can be read/);
     }
     expect(lines.mock.calls.join()).not.toContain("original_missing");
     lines.mockRestore();

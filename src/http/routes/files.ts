@@ -180,7 +180,7 @@ export const getOriginal = endpoint(originalRoute, async (c) => {
         return problem(
           c,
           "not_found",
-          "No bytes of this file are stored. Read the file's `status` and `error` for the reason.",
+          "No bytes of this file can be read: it has not been imported, or its download failed. Read the file's `status` and `error` for the reason.",
         );
       case "missing":
         return originalMissing(c);
