@@ -95,6 +95,8 @@ async function startRuntime(state: string): Promise<Miniflare> {
       d1Databases: Object.fromEntries(localDatabaseNames().map((name) => [name, name])),
       resourcePersistencePath: storesFolder(state),
       cf: false,
+      // The runtime logs a locked database, which commands try again and report themselves.
+      handleStructuredLogs: () => undefined,
     }),
   );
 }

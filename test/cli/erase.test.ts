@@ -138,7 +138,7 @@ describe("a state folder that no service has used is refused by", () => {
   });
 });
 
-test("the last line reports a database that another program keeps locked", async () => {
+test("a database that another program keeps locked is reported in one line", async () => {
   const folder = path.join(state, "v3", "d1", "miniflare-D1DatabaseObject");
   const file = (await readdir(folder)).find((name) => /^\w{64}\.sqlite$/.test(name)) ?? "";
   const other = new DatabaseSync(path.join(folder, file));
@@ -147,10 +147,7 @@ test("the last line reports a database that another program keeps locked", async
   other.exec("COMMIT");
   other.close();
   expect({ exitCode, out }).toEqual({ exitCode: 1, out: "" });
-  // workerd prints an error for each attempt before it.
-  expect(err.trimEnd().split("\n").at(-1)).toMatch(
-    /^Cannot open the local stores\. Another program has locked them, /,
-  );
+  expect(err).toMatch(/^Cannot open the local stores\. Another program has locked them, .*\n$/);
 }, 120_000);
 
 test("numbers are written into a statement, and texts become its parameters", () => {
