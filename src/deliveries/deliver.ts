@@ -28,8 +28,8 @@ import {
 
 /** Lifetime of a claim: the deadline and the time to record the attempt. Then another consumer may claim the delivery. */
 const CLAIM_MS = 60_000;
-/** Delay between checks whether a partner is active again. A thousand waiting events cost about a dollar a day. */
-const SUSPENDED_DELAY_MS = 10 * 60_000;
+/** Delay after an attempt that was postponed, such as for a suspended partner. A thousand waiting events cost about a dollar a day. */
+const POSTPONED_DELAY_MS = 10 * 60_000;
 
 /**
  * Makes a due attempt of a delivery, records it and schedules the next. Postpones it, for at most a day, while the
@@ -194,13 +194,15 @@ function unbuilt(reason: Extract<BuiltPlanRequest, { ok: false }>["reason"]): Ta
       return unsent("retried", "The partner was not found in the registry.");
     case "no_access":
       return unsent("retried", "The service does not know its own address.");
+    case "too_many_rows":
+      return unsent("postponed", "The partner's plan requests have read too many rows in the last minute.");
   }
 }
 
 /** Sends the request of a delivery, if its target allows one. Returns the attempt as it is recorded. */
 async function makeAttempt(
   target: Target,
-  { delivery_id }: DeliveryMessage,
+  message: DeliveryMessage,
   { type, body }: ClaimedDelivery,
   startedAt: number,
   now: () => number,
@@ -212,9 +214,11 @@ async function makeAttempt(
     return { attempt, timedOut: false, retryAfter: null };
   }
   const secrets = type === FORGED ? [newWebhookSecret()] : target.secrets;
-  const headers = signedHeaders({ id: delivery_id, atMs: at, body, secrets });
+  const headers = signedHeaders({ id: message.delivery_id, atMs: at, body, secrets });
   const { status, text, timedOut, retryAfter } = await post(target, headers, body, deadlineMs);
-  const attempt = { at, status, milliseconds: Math.max(0, now() - at), answer: text };
+  // The planner's response may repeat the token and the training of its request, which are never stored.
+  const answer = status !== null && isPlan(message) ? null : text;
+  const attempt = { at, status, milliseconds: Math.max(0, now() - at), answer };
   return { attempt, timedOut, retryAfter };
 }
 
@@ -239,7 +243,7 @@ function resultOf(
     return { ...next, attempt, counted: true };
   }
   if (target.as === "postponed") {
-    const next_attempt_at = timing.nowMs + SUSPENDED_DELAY_MS;
+    const next_attempt_at = timing.nowMs + POSTPONED_DELAY_MS;
     // A delivery may be postponed every few minutes for weeks: record the reason once.
     const recorded = last_answer === attempt.answer ? null : attempt;
     return { status: "pending", next_attempt_at, attempt: recorded, counted: false };

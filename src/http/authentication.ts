@@ -3,7 +3,7 @@ import { readKnownPartner, readPartnerAndUsage } from "../partners/registry.ts";
 import type { Middleware } from "./context.ts";
 import { authenticatePlanner, isPlannerToken } from "./plannerAccess.ts";
 import { partnerSuspended, problem } from "./problem.ts";
-import { take, type Bucket } from "./tokenBucket.pure.ts";
+import { take, type Bucket } from "../concurrency/tokenBucket.pure.ts";
 
 /** Keys of an unknown partner: comparing with this digest takes as long as with a real one. No key has it. */
 const UNKNOWN_PARTNER: Pick<Partner, "keys"> = {

@@ -5,7 +5,7 @@ import type { RequestFields } from "../log.ts";
 import type { Key, Partner } from "../partners/partner.ts";
 import type { PlannerGrant } from "../planner/token.ts";
 import type { Usage } from "../usage/usage.ts";
-import type { Quota } from "./tokenBucket.pure.ts";
+import type { Quota } from "../concurrency/tokenBucket.pure.ts";
 
 export interface AppEnv {
   Bindings: Env;

@@ -1,4 +1,4 @@
-import { charge, take, type Bucket, type Quota } from "./tokenBucket.pure.ts";
+import { charge, take, type Bucket, type Quota } from "../concurrency/tokenBucket.pure.ts";
 import type { Context } from "hono";
 import type { AppEnv, RequestContext, Middleware } from "./context.ts";
 import { problem } from "./problem.ts";

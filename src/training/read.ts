@@ -3,7 +3,7 @@ import { OF_FILE, RECORDING_COLUMNS, SHORT_SUMMARY_VALUES } from "../activities/
 import { parseSummary } from "../activities/storedSummary.pure.ts";
 import { editsOfActivity, parseEdits } from "../files/edits.pure.ts";
 import { activityId, rangeEnd, userRoute } from "../identifiers.ts";
-import { requestMemory } from "../memory/budget.ts";
+import { requestMemory, type IntakeHold } from "../memory/budget.ts";
 import { BASELINE_ACTIVITIES, SEARCHED_ACTIVITIES, type Baseline } from "./baseline.ts";
 import { baselineOf, type TrainingRow } from "./baselineOf.pure.ts";
 import { dateOf } from "../contract/days.ts";
@@ -11,8 +11,10 @@ import { dayOf } from "./days.pure.ts";
 
 /** Memory for a row and what is computed from it. */
 const BYTES_PER_ACTIVITY = 2_000;
+/** Users with at most this many activities are read at once. Of others the number is read first, for the memory. */
+const FEW_ACTIVITIES = 500;
 
-interface StoredRow extends Omit<RecordingRow, "start_time_in_seconds"> {
+export interface StoredRow extends Omit<RecordingRow, "start_time_in_seconds"> {
   start_time_in_seconds: number | null;
   summary: string;
 }
@@ -21,6 +23,20 @@ interface StoredRow extends Omit<RecordingRow, "start_time_in_seconds"> {
 interface BaselineReader {
   partner_id: string;
   source_order: readonly string[];
+}
+
+/** A user's rows, and the range of ids in which their files are. */
+interface User {
+  database: D1Database;
+  userId: string;
+  range: readonly [partnerId: string, from: string, to: string];
+}
+
+/** The newest activities of a user, the number of all, and the number of rows that the database read. */
+interface FoundActivities {
+  rows: StoredRow[];
+  activities: number;
+  rowsRead: number;
 }
 
 /**
@@ -34,52 +50,75 @@ export async function readBaseline(
   nowMs: number,
 ): Promise<{ baseline: Baseline | null; rowsRead: number }> {
   const route = userRoute(partner_id, userId);
-  const range = [partner_id, route, rangeEnd(route)] as const;
-  const known = await database
-    .prepare(
-      `SELECT (SELECT count(*) FROM (SELECT 1 FROM activities a
-         WHERE a.partner_id = ?1 AND a.file_id >= ?2 AND a.file_id < ?3 LIMIT ${SEARCHED_ACTIVITIES + 1})) AS activities
-       FROM users WHERE partner_id = ?1 AND user_id = ?4`,
-    )
-    .bind(...range, userId)
-    .all<{ activities: number }>();
-  const [user] = known.results;
-  if (user === undefined) return { baseline: null, rowsRead: known.meta.rows_read };
+  const user = { database, userId, range: [partner_id, route, rangeEnd(route)] as const };
   const hold = requestMemory(partner_id);
   try {
-    hold.add(Math.min(user.activities, BASELINE_ACTIVITIES) * BYTES_PER_ACTIVITY);
-    const { results, meta } = await rowsOf(database, range, userId, nowMs);
-    const rows = results.map(trainingRowOf);
-    const unread = unreadOf(user.activities, results);
-    const baseline = baselineOf(rows, { user_id: userId, nowMs, source_order, unread });
-    return { baseline, rowsRead: known.meta.rows_read + meta.rows_read };
+    hold.add(FEW_ACTIVITIES * BYTES_PER_ACTIVITY);
+    const few = await readFew(user);
+    if (few === null) return { baseline: null, rowsRead: 1 };
+    const { rows, activities, rowsRead } =
+      few.activities > FEW_ACTIVITIES ? await readMany(user, few, hold, nowMs) : few;
+    const unread = unreadOf(activities, rows);
+    const options = { user_id: userId, nowMs, source_order, unread };
+    return { baseline: baselineOf(rows.map(trainingRowOf), options), rowsRead };
   } finally {
     hold.release();
   }
 }
 
-/** Reads the newest activities. Activities with a start in the future, or without one, count as the oldest. */
-async function rowsOf(
-  database: D1Database,
-  range: readonly [string, string, string],
-  userId: string,
-  nowMs: number,
-): Promise<D1Result<StoredRow>> {
-  return database
-    .prepare(
-      `SELECT ${RECORDING_COLUMNS}, ${SHORT_SUMMARY_VALUES} AS summary FROM (
-         SELECT n.file_id, n.session_index FROM (
-           SELECT a.file_id, a.session_index, a.start_time_in_seconds AS start FROM activities a
-           WHERE a.partner_id = ?1 AND a.file_id >= ?2 AND a.file_id < ?3 LIMIT ${SEARCHED_ACTIVITIES}) n
-         ORDER BY n.start <= ?5 DESC, n.start DESC LIMIT ${BASELINE_ACTIVITIES}) w
-       CROSS JOIN activities a CROSS JOIN files f ON ${OF_FILE}
-       WHERE a.partner_id = ?1 AND a.file_id = w.file_id AND a.session_index = w.session_index AND f.user_id = ?4`,
-    )
-    .bind(...range, userId, nowMs / 1_000)
-    .all<StoredRow>();
+/** Reads activities up to one more than a few. Null for an unknown user. */
+async function readFew({ database, range, userId }: User): Promise<FoundActivities | null> {
+  const [known, found] = await database.batch<StoredRow>([
+    database.prepare("SELECT 1 FROM users WHERE partner_id = ? AND user_id = ?").bind(range[0], userId),
+    database.prepare(allRows(FEW_ACTIVITIES + 1)).bind(...range, userId),
+  ]);
+  if (known === undefined || found === undefined || known.results.length === 0) return null;
+  const rowsRead = known.meta.rows_read + found.meta.rows_read;
+  return { rows: found.results, activities: found.results.length, rowsRead };
 }
 
-function trainingRowOf({ start_time_in_seconds: start, ...row }: StoredRow): TrainingRow {
+/** Counts the activities of a user who has more than a few, and reads the newest of them. */
+async function readMany(
+  { database, range, userId }: User,
+  few: FoundActivities,
+  hold: Pick<IntakeHold, "add">,
+  nowMs: number,
+): Promise<FoundActivities> {
+  const counted = await database
+    .prepare(
+      `SELECT count(*) AS activities FROM (SELECT 1 FROM activities a WHERE ${IN_RANGE} LIMIT ${SEARCHED_ACTIVITIES + 1})`,
+    )
+    .bind(...range)
+    .all<{ activities: number }>();
+  const activities = counted.results[0]?.activities ?? 0;
+  hold.add((Math.min(activities, BASELINE_ACTIVITIES) - FEW_ACTIVITIES) * BYTES_PER_ACTIVITY);
+  const statement =
+    activities > BASELINE_ACTIVITIES
+      ? database.prepare(NEWEST_ROWS).bind(...range, userId, nowMs / 1_000)
+      : database.prepare(allRows(BASELINE_ACTIVITIES)).bind(...range, userId);
+  const { results, meta } = await statement.all<StoredRow>();
+  return { rows: results, activities, rowsRead: few.rowsRead + counted.meta.rows_read + meta.rows_read };
+}
+
+const IN_RANGE = "a.partner_id = ?1 AND a.file_id >= ?2 AND a.file_id < ?3";
+const COLUMNS = `${RECORDING_COLUMNS}, ${SHORT_SUMMARY_VALUES} AS summary`;
+
+/** SQL for a user's activities, in any order: D1 counts sorted rows twice. */
+const allRows = (most: number) =>
+  `SELECT ${COLUMNS} FROM activities a CROSS JOIN files f ON ${OF_FILE}
+   WHERE ${IN_RANGE} AND f.user_id = ?4 LIMIT ${most}`;
+
+/** SQL for a user's newest activities. Activities with a start in the future, or without one, count as the oldest. */
+const NEWEST_ROWS = `SELECT ${COLUMNS} FROM (
+    SELECT n.file_id, n.session_index FROM (
+      SELECT a.file_id, a.session_index, a.start_time_in_seconds AS start FROM activities a
+      WHERE ${IN_RANGE} LIMIT ${SEARCHED_ACTIVITIES}) n
+    ORDER BY n.start <= ?5 DESC, n.start DESC LIMIT ${BASELINE_ACTIVITIES}) w
+  CROSS JOIN activities a CROSS JOIN files f ON ${OF_FILE}
+  WHERE a.partner_id = ?1 AND a.file_id = w.file_id AND a.session_index = w.session_index AND f.user_id = ?4`;
+
+/** Returns an activity of the read model, with what a baseline needs of it. */
+export function trainingRowOf({ start_time_in_seconds: start, ...row }: StoredRow): TrainingRow {
   const summary = parseSummary(row.summary);
   const { exclude_from_training } = editsOfActivity(parseEdits(row.edits), row.session_index);
   return {

@@ -10,8 +10,9 @@ import { app } from "../../src/http/app.ts";
 import { problemSchema } from "../../src/http/problemSchema.ts";
 import { randomId, userHash } from "../../src/identifiers.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
-import { newWebhookSecret } from "../../src/partners/partner.ts";
+import { newWebhookSecret, partnerKey } from "../../src/partners/partner.ts";
 import { sentPlanRequestSchema } from "../../src/planner/planRequest.ts";
+import { chargePlanRows, PLAN_ROWS_PER_MINUTE } from "../../src/planner/rowBudget.ts";
 import { storedPlanRequest } from "../../src/planner/storedRequest.pure.ts";
 import { grantOf, newToken, TOKEN_LIFETIME_MS } from "../../src/planner/token.ts";
 import { base64, ping, SOURCE } from "../flows/partnerActs.ts";
@@ -79,36 +80,112 @@ async function codeOf(response: Response): Promise<string> {
   return problemSchema.parse(await response.json()).code;
 }
 
+/** A file of a user, for the paths of its resources. */
+interface UserFile {
+  user: string;
+  file: string;
+}
+
+/** Paths that a planner token reads, by their path in the OpenAPI document. */
+const readablePaths = ({ user, file }: UserFile) =>
+  new Map([
+    ["/api/files/", `/api/files/?user_id=${user}`],
+    ["/api/files/{file_id}/", `/api/files/${file}/`],
+    ["/api/files/{file_id}/original/", `/api/files/${file}/original/`],
+    ["/api/activities/", `/api/activities/?user_id=${user}`],
+    ["/api/activities/{activity_id}/", `/api/activities/${file}.0/`],
+    ["/api/activities/{activity_id}/streams/", `/api/activities/${file}.0/streams/`],
+    ["/api/activities/{activity_id}/rr/", `/api/activities/${file}.0/rr/`],
+    ["/api/users/{user_id}/", `/api/users/${user}/`],
+    ["/api/users/{user_id}/training/", `/api/users/${user}/training/`],
+  ]);
+
+/** Returns a request of each operation in the OpenAPI document that needs a key, about a file of a user. */
+function operationsFor(about: UserFile): { method: string; path: string; isReadable: boolean }[] {
+  const readable = readablePaths(about);
+  const paths = Object.entries(document.paths ?? {}).filter(([path]) => path.startsWith("/api/"));
+  expect([...readable.keys()].filter((path) => paths.every(([listed]) => listed !== path))).toEqual([]);
+  return paths.flatMap(([path, operations]) =>
+    METHODS.filter((method) => operations[method] !== undefined).map((method) => {
+      const own = method === "get" ? readable.get(path) : undefined;
+      const filled = path
+        .replace("{file_id}", about.file)
+        .replace("{activity_id}", `${about.file}.0`)
+        .replace("{user_id}", about.user)
+        .replaceAll(/\{\w+\}/g, UNKNOWN_ID);
+      return { method: method.toUpperCase(), path: own ?? filled, isReadable: own !== undefined };
+    }),
+  );
+}
+
+/** Number of networks that requests came from. */
+let networks = 0;
+
+/** Sends a request of each operation. Returns the responses that differ from the expected ones. */
+async function unexpected(
+  token: string,
+  about: UserFile,
+  expected: { readable: number[]; others: number[] },
+): Promise<unknown[]> {
+  const wrong: unknown[] = [];
+  for (const { method, path, isReadable } of operationsFor(about)) {
+    // Failures to authenticate are counted for each network.
+    networks += 1;
+    const headers = { "CF-Connecting-IP": `10.1.${networks >> 8}.${networks % 256}` };
+    const { status } = await ask(token, path, method, headers);
+    if (!expected[isReadable ? "readable" : "others"].includes(status)) wrong.push([method, path, status]);
+  }
+  return wrong;
+}
+
 test("A planner token reads its user's files, activities, streams, R-R intervals and training, and no other path", async () => {
   const who = await newPartner();
   const file = await rideOf(who, "user-1");
   const token = await tokenFor(who, "user-1");
-  const readable = new Map([
-    ["/api/files/", "/api/files/?user_id=user-1"],
-    ["/api/files/{file_id}/", `/api/files/${file}/`],
-    ["/api/files/{file_id}/original/", `/api/files/${file}/original/`],
-    ["/api/activities/", "/api/activities/?user_id=user-1"],
-    ["/api/activities/{activity_id}/", `/api/activities/${file}.0/`],
-    ["/api/activities/{activity_id}/streams/", `/api/activities/${file}.0/streams/`],
-    ["/api/activities/{activity_id}/rr/", `/api/activities/${file}.0/rr/`],
-    ["/api/users/{user_id}/", "/api/users/user-1/"],
-    ["/api/users/{user_id}/training/", "/api/users/user-1/training/"],
-  ]);
-  const paths = Object.keys(document.paths ?? {}).filter((path) => path.startsWith("/api/"));
-  for (const path of paths) {
-    for (const method of METHODS) {
-      if (document.paths?.[path]?.[method] === undefined) continue;
-      const own = method === "get" ? readable.get(path) : undefined;
-      const filled = path
-        .replace("{file_id}", file)
-        .replace("{activity_id}", `${file}.0`)
-        .replace("{user_id}", "user-1");
-      const answer = await ask(token, own ?? filled.replaceAll(/\{\w+\}/g, UNKNOWN_ID), method.toUpperCase());
-      expect([method, path, answer.status]).toEqual([method, path, own === undefined ? 403 : 200]);
-      if (own === undefined) expect(await codeOf(answer)).toBe("insufficient_scope");
+  const own = { user: "user-1", file };
+  expect(operationsFor(own).length).toBeGreaterThan(30);
+  expect(await unexpected(token, own, { readable: [200], others: [403] })).toEqual([]);
+  expect(await codeOf(await ask(token, "/api/partner/"))).toBe("insufficient_scope");
+});
+
+describe("On every operation, a planner token is rejected", () => {
+  const REJECTED = { readable: [403, 404], others: [403] };
+
+  test("for another user of the partner, and for another partner's user", async () => {
+    const [who, other] = [await newPartner(), await newPartner()];
+    await rideOf(who, "user-1");
+    const token = await tokenFor(who, "user-1");
+    for (const partner of [who, other]) {
+      const foreign = { user: "user-2", file: await rideOf(partner, "user-2") };
+      expect(await unexpected(token, foreign, REJECTED)).toEqual([]);
     }
-  }
-  expect([...readable.keys()].filter((path) => !paths.includes(path))).toEqual([]);
+  });
+
+  test("after its 24 hours", async () => {
+    const who = await newPartner();
+    const own = { user: "user-1", file: await rideOf(who, "user-1") };
+    const token = await tokenFor(who, "user-1");
+    vi.useFakeTimers({ now: Date.now() + TOKEN_LIFETIME_MS, toFake: ["Date"] });
+    expect(await unexpected(token, own, { readable: [401], others: [401] })).toEqual([]);
+  });
+
+  test("after the erasure of the user", async () => {
+    const who = await newPartner();
+    const own = { user: "user-1", file: await rideOf(who, "user-1") };
+    const token = await tokenFor(who, "user-1");
+    expect((await send(who, "DELETE", "/api/users/user-1/")).status).toBe(202);
+    expect(await unexpected(token, own, { readable: [404], others: [403] })).toEqual([]);
+  });
+
+  test("while the partner is suspended, and after the partner's removal", async () => {
+    const who = await newPartner();
+    const own = { user: "user-1", file: await rideOf(who, "user-1") };
+    const token = await tokenFor(who, "user-1");
+    await newPartner({ ...who.partner, status: "suspended" });
+    expect(await unexpected(token, own, { readable: [403], others: [403] })).toEqual([]);
+    await env.PARTNERS.delete(partnerKey(who.partnerId));
+    expect(await unexpected(token, own, { readable: [401], others: [401] })).toEqual([]);
+  });
 });
 
 test("A planner token does not read another user of the partner, nor a list that is not filtered by its user", async () => {
@@ -329,7 +406,49 @@ describe("A plan request", () => {
     expect(await storedRow(who)).not.toContain(second?.read.token);
   });
 
-  test("is not sent after the user was erased", async () => {
+  test("leaves no token and no training in D1, the log or the partner's events, also when the planner repeats them", async () => {
+    const who = await newPartner();
+    await rideOf(who, "user-1");
+    const lines: string[] = [];
+    for (const channel of ["log", "info", "warn", "error", "debug"] as const) {
+      vi.spyOn(console, channel).mockImplementation((...parts: unknown[]) => {
+        lines.push(parts.map(String).join(" "));
+      });
+    }
+    const outside = playOutside({
+      [PLANNER]: ({ body }) => new Response(body.slice(body.indexOf('"read"')), { status: 400 }),
+    });
+    await deliverDue(world, await storePlan(who));
+    const [sent] = outside.to(PLANNER).map(({ body }) => sentPlanRequestSchema.parse(JSON.parse(body)));
+    const token = sent?.data.read.token ?? "";
+    expect((await ask(token, "/api/users/user-1/training/")).status).toBe(200);
+    expect((await ask(`${token}x`, "/api/users/user-1/training/")).status).toBe(401);
+    const events = await (await send(who, "GET", "/api/events/?limit=200")).text();
+    const readable = [await storedRow(who), events, ...lines].join("\n");
+    expect(readable).toContain('\\"status\\":400');
+    expect(lines.join("\n")).toContain("planner");
+    for (const secret of ["aept_", token.slice(5, 60), "as_of"]) expect(readable).not.toContain(secret);
+  });
+
+  test("is postponed when the partner's plan requests have read too many rows, and others' are not", async () => {
+    const [who, other] = [await newPartner(), await newPartner()];
+    for (const partner of [who, other]) await rideOf(partner, "user-1");
+    const outside = playOutside({ [PLANNER]: () => new Response(null, { status: 503 }) });
+    const now = () => at;
+    const at = Date.now();
+    const [first, postponed] = [await storePlan(who), await storePlan(who)];
+    const ofOther = await storePlan(other);
+    // The first request may read one more row, and reads several.
+    chargePlanRows(who.partnerId, PLAN_ROWS_PER_MINUTE - 1, at);
+    for (const message of [first, postponed, ofOther]) await deliverDue(world, message, { now });
+    const sentTo = () =>
+      outside.to(PLANNER).map(({ body }) => sentPlanRequestSchema.parse(JSON.parse(body)).data.partner_id);
+    expect(sentTo()).toEqual([who.partnerId, other.partnerId]);
+    await deliverDue(world, postponed, { now: () => at + 11 * 60_000 });
+    expect(sentTo()).toEqual([who.partnerId, other.partnerId, who.partnerId]);
+  });
+
+  test("is not sent once the user was erased", async () => {
     const who = await newPartner();
     await rideOf(who, "user-1");
     const message = await storePlan(who);

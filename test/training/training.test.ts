@@ -1,7 +1,13 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { storedSummary } from "../../src/activities/storedSummary.pure.ts";
 import { idPrefix, rangeEnd } from "../../src/identifiers.ts";
-import { BASELINE_ACTIVITIES, baselineSchema, MAX_BASELINE_BYTES } from "../../src/training/baseline.ts";
+import {
+  BASELINE_ACTIVITIES,
+  baselineSchema,
+  MAX_BASELINE_BYTES,
+  SEARCHED_ACTIVITIES,
+} from "../../src/training/baseline.ts";
+import { readBaseline } from "../../src/training/read.ts";
 import { databaseOf } from "../support/databases.ts";
 import { answerOf, problemOf, send } from "../support/http.ts";
 import { newPartner, type TestPartner } from "../support/partner.ts";
@@ -136,6 +142,30 @@ test("if a user has more activities than a baseline reads, the newest count, and
     left_out: { duplicates: 0, too_many: 10, more: false },
   });
   expect(baseline.left_out.too_many_before).toBe(baseline.first_date);
+});
+
+test.each([
+  { activities: 1, most: 3 },
+  { activities: 500, most: 1_010 },
+  { activities: 501, most: 2_600 },
+  { activities: BASELINE_ACTIVITIES, most: 16_100 },
+])("the baseline of $activities activities reads at most $most rows", async ({ activities, most }) => {
+  const partner = await newAthlete();
+  await seed(partner, "s", { start_time_in_seconds: at(0) });
+  if (activities > 1) await copies(partner, activities - 1);
+  const { baseline, rowsRead } = await readBaseline(databaseOf(partner), partner.partner, USER, NOW);
+  expect(baseline).toMatchObject({ activities, left_out: { too_many: 0, more: false } });
+  expect(rowsRead).toBeLessThanOrEqual(most);
+});
+
+test("of 20,000 activities the newest 5,000 count, and of more the baseline says that there are more", async () => {
+  const partner = await newAthlete();
+  await seed(partner, "s", { start_time_in_seconds: at(0) });
+  await copies(partner, SEARCHED_ACTIVITIES - 1);
+  const left_out = { too_many: SEARCHED_ACTIVITIES - BASELINE_ACTIVITIES, more: false };
+  expect(await training(partner)).toMatchObject({ activities: BASELINE_ACTIVITIES, left_out });
+  await seed(partner, "older", { start_time_in_seconds: at(10_000) });
+  expect(await training(partner)).toMatchObject({ left_out: { ...left_out, more: true } });
 });
 
 test("a baseline has at most 64 KiB, whatever the partner sends", async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { take, type Bucket } from "../../src/http/tokenBucket.pure.ts";
+import { take, type Bucket } from "../../src/concurrency/tokenBucket.pure.ts";
 
 /** Takes tokens one after the other and returns which requests were granted. */
 function takeAll(limit: number, asks: readonly [atMs: number, amount: number][]) {
