@@ -345,39 +345,56 @@ export class Totals {
     return source === column ? reading : this.fromSource(source, reading);
   }
 
+  /** Holds the readings of a row. The common case is short, so that the compiler can inline it. */
   private holdReadings(time: number, row: Float64Array): void {
-    this.holdAveraged(time, row);
-    const { hasReplacement } = this;
-    this.heldHeartRate = hasReplacement ? this.readingOf(HEART_RATE, row) : (row[HEART_RATE] ?? NaN);
-    this.heldPower = hasReplacement ? this.readingOf(POWER, row) : (row[POWER] ?? NaN);
-    this.heldSpeed = hasReplacement ? this.readingOf(SPEED, row) : (row[SPEED] ?? NaN);
-    this.heldAltitude = hasReplacement ? this.readingOf(ALTITUDE, row) : (row[ALTITUDE] ?? NaN);
-    this.heldDistance = hasReplacement ? this.readingOf(DISTANCE, row) : (row[DISTANCE] ?? NaN);
+    if (this.hasReplacement) this.holdReplacements(time, row);
+    else {
+      this.holdAveraged(time, row);
+      this.heldHeartRate = row[HEART_RATE] ?? NaN;
+      this.heldPower = row[POWER] ?? NaN;
+      this.heldSpeed = row[SPEED] ?? NaN;
+      this.heldAltitude = row[ALTITUDE] ?? NaN;
+      this.heldDistance = row[DISTANCE] ?? NaN;
+    }
     if (this.heldSpeed === this.heldSpeed) {
       this.knownSpeed = this.heldSpeed;
       this.knownSpeedFrom = time;
     } else if (!(time - this.knownSpeedFrom < SPEED_HOLD_SECONDS)) this.knownSpeed = NaN;
+    const last = row[row.length - LAST_DISTANCE] ?? NaN;
+    if (last === last) this.lastDistance = last;
     if (this.heldDistance === this.heldDistance) {
       this.knownDistance = this.heldDistance;
       this.unknownSeconds = 0;
+      if (last !== last) this.lastDistance = this.heldDistance;
     }
-    const last = row[row.length - LAST_DISTANCE] ?? NaN;
-    if (last === last) this.lastDistance = last;
-    else if (this.heldDistance === this.heldDistance) this.lastDistance = this.heldDistance;
   }
 
   /** Some devices write a record for each sensor: a reading holds over records without one, for a few seconds. */
   private holdAveraged(time: number, row: Float64Array): void {
-    const { averages, averagedSources, averagedFrom, hasReplacement } = this;
+    const { averages, averagedSources, averagedFrom } = this;
     for (let i = 0; i < averagedSources.length; i++) {
-      const source = averagedSources[i] ?? 0;
-      const reading = row[source] ?? NaN;
+      const reading = row[averagedSources[i] ?? 0] ?? NaN;
       if (reading === reading) {
-        // Developer fields may have other units.
-        averages[4 * i] = hasReplacement ? this.fromSource(source, reading) : reading;
+        averages[4 * i] = reading;
         averagedFrom[i] = time;
       } else if (!(time - (averagedFrom[i] ?? NaN) < GAP_SECONDS)) averages[4 * i] = NaN;
     }
+  }
+
+  /** Holds readings where some come from developer fields, which may have other units. */
+  private holdReplacements(time: number, row: Float64Array): void {
+    this.holdAveraged(time, row);
+    const { averages, averagedSources } = this;
+    for (let i = 0; i < averagedSources.length; i++) {
+      const source = averagedSources[i] ?? 0;
+      const reading = row[source] ?? NaN;
+      if (reading === reading) averages[4 * i] = this.fromSource(source, reading);
+    }
+    this.heldHeartRate = this.readingOf(HEART_RATE, row);
+    this.heldPower = this.readingOf(POWER, row);
+    this.heldSpeed = this.readingOf(SPEED, row);
+    this.heldAltitude = this.readingOf(ALTITUDE, row);
+    this.heldDistance = this.readingOf(DISTANCE, row);
   }
 
   /** Counts the held readings. `next` is the row after them, null at the end. */
@@ -402,9 +419,11 @@ export class Totals {
     if (heldSpeed > this.maxSpeed) this.maxSpeed = heldSpeed;
     if (knownSpeed === knownSpeed) {
       this.countMovement(knownSpeed >= MOVING_METERS_PER_SECOND ? duration : 0);
-      return;
-    }
-    if (next === null || !this.sumsDistance) return;
+    } else if (next !== null && this.sumsDistance) this.addCovered(duration, next);
+  }
+
+  /** Adds movement without a speed: the next distance shows it. */
+  private addCovered(duration: number, next: Float64Array): void {
     this.unknownSeconds += duration;
     const covered = this.readingOf(DISTANCE, next) - this.knownDistance;
     if (Number.isNaN(covered)) return;
