@@ -63,6 +63,53 @@ function runFile(): Uint8Array<ArrayBuffer> {
   ]);
 }
 
+const CYCLING = 2;
+const HILL_SECONDS = 1_000;
+
+/** A ride up a hill of 200 m on a straight road, and down the other side, both of 10 %. */
+function hillFile(): Uint8Array<ArrayBuffer> {
+  const readings = Array.from({ length: HILL_SECONDS + 1 }, (_, seconds): Reading => {
+    const distance = seconds * 4;
+    return {
+      seconds,
+      latitudeInDegrees: 47,
+      longitudeInDegrees: 8 + distance * 1e-5,
+      altitudeInMeters: 500 + 0.1 * Math.min(distance, 4 * HILL_SECONDS - distance),
+      distanceInMeters: distance,
+      speedInMetersPerSecond: 4,
+    };
+  });
+  return activityFile(START, [
+    {
+      sport: CYCLING,
+      startSeconds: 0,
+      seconds: HILL_SECONDS,
+      readings,
+      laps: [],
+      totals: { distanceInMeters: 4 * HILL_SECONDS },
+    },
+  ]);
+}
+
+/** A ride indoors with a constant altitude, a speed every 30 s, and none from a third to two thirds of the time. */
+function sparseFile(): Uint8Array<ArrayBuffer> {
+  const readings = Array.from({ length: 901 }, (_, seconds): Reading => {
+    const isRest = seconds > 300 && seconds < 600;
+    const speed = seconds % 30 === 0 && !isRest ? { speedInMetersPerSecond: 5 + (seconds % 60) / 30 } : {};
+    return { seconds, heartRate: 120, altitudeInMeters: 100, ...speed };
+  });
+  return activityFile(START, [
+    {
+      sport: CYCLING,
+      startSeconds: 0,
+      seconds: 900,
+      readings,
+      laps: [],
+      totals: { averageHeartRate: 120 },
+    },
+  ]);
+}
+
 const swim = { startInSeconds: START + 100_000, seconds: 600, secondsApart: 1, effort: 1 };
 const triathlon = { startInSeconds: START + 200_000, seconds: 3_000, secondsApart: 4, effort: 1 };
 
@@ -73,6 +120,8 @@ let credentials: PartnerCredentials;
 let opened: ConsolePage;
 let page: Page;
 let runId: string;
+let hillId: string;
+let sparseId: string;
 let swimId: string;
 let triathlonId: string;
 
@@ -162,6 +211,8 @@ describe.skipIf(chromium === null)("The page of an activity", () => {
     credentials = await service.createPartner("acme", "--local");
     partner = partnerClient(service.url, credentials);
     runId = await imported("Loop", runFile());
+    hillId = await imported("Hill", hillFile());
+    sparseId = await imported("Indoors", sparseFile());
     swimId = await imported("Pool", poolSwimFile(swim));
     triathlonId = await imported("Olympic", triathlonFile(triathlon));
     opened = await openConsole(chromium ?? "", service.url);
@@ -194,7 +245,7 @@ describe.skipIf(chromium === null)("The page of an activity", () => {
       "10 m",
     ]);
     expect(await page.locator(".cell").last().textContent()).toContain("avg 170");
-    expect(await page.locator(".groups").textContent()).toContain("170\u00a0spm");
+    expect(await page.locator(".number-groups").textContent()).toContain("170\u00a0spm");
     expect(await page.getByText("Elapsed time").isVisible()).toBe(false);
     await page.getByText("All numbers").click();
     await page.getByText("Elapsed time").waitFor();
@@ -227,7 +278,7 @@ describe.skipIf(chromium === null)("The page of an activity", () => {
   test("interrupts the route at a pause and at jumps, and shows start and finish of a loop apart", async () => {
     await show(runId, "Loop");
     await page.getByText("Plain").click();
-    const line = await page.locator(".route .line").getAttribute("d");
+    const line = await page.locator(".route > svg .line").getAttribute("d");
     expect(line?.split("M").length).toBe(4);
     const [start, finish] = await Promise.all(
       [".start", ".finish"].map(async (mark) => page.locator(`.route > svg ${mark}`).boundingBox()),
@@ -246,9 +297,49 @@ describe.skipIf(chromium === null)("The page of an activity", () => {
     const FASTEST_RED = [184, 20, 44];
     expect(await pixelsOf(map, SLOWEST_BLUE)).toBeGreaterThan(100);
     expect(await pixelsOf(map, FASTEST_RED)).toBeGreaterThan(100);
-    await page.locator(".scale").getByText("118\u00a0bpm").waitFor();
+    await page.locator(".color-scale").getByText("118\u00a0bpm").waitFor();
     await page.locator(".route .switch").getByText("Plain").click();
     expect(await pixelsOf(map, FASTEST_RED)).toBe(0);
+  });
+
+  test("shows the elevation under the route in the colors of the gradient, with the cursor of map and charts", async () => {
+    await show(hillId, "Hill");
+    await page.locator(".route .switch").getByText("Gradient").click();
+    await page.locator(".color-scale").getByText("-10\u00a0%").waitFor();
+    const profile = page.locator(".profile svg");
+    const DOWN_BLUE = [59, 76, 192];
+    const UP_RED = [184, 20, 44];
+    const extentOf = async (color: readonly number[]) =>
+      profile.locator(`path.c${color === UP_RED ? 5 : 0}`).evaluate((line) => {
+        if (!(line instanceof SVGGraphicsElement)) throw new Error("no line");
+        const { x, width } = line.getBBox();
+        return [Math.round(x), Math.round(x + width)];
+      });
+    expect(await pixelsOf(profile, UP_RED)).toBeGreaterThan(100);
+    expect(await pixelsOf(profile, DOWN_BLUE)).toBeGreaterThan(100);
+    const [[upFrom = 0, upTo = 0], [downFrom = 0, downTo = 0]] = [
+      await extentOf(UP_RED),
+      await extentOf(DOWN_BLUE),
+    ];
+    expect([upFrom, upTo < 205, downFrom > 195, downTo]).toEqual([0, true, true, 400]);
+
+    await profile.hover({ position: { x: ((await profile.boundingBox())?.width ?? 0) / 4, y: 30 } });
+    await page.locator(".profile p", { hasText: /(59|60)\d\sm/ }).waitFor();
+    expect(await page.locator(".cursor .at").textContent()).toMatch(/^4:\d\d · (99\d\sm|1\.0\d\skm)$/);
+    expect(await page.locator(".route .here").count()).toBe(1);
+    await page.getByLabel("Position in the activity").focus();
+    await page.keyboard.press("End");
+    await expect.poll(async () => page.locator(".profile .cursor-line").getAttribute("x1")).toBe("400");
+    await page.mouse.move(0, 0);
+  });
+
+  test("draws no line over a rest without readings, and at first no chart of a constant altitude", async () => {
+    await show(sparseId, "Indoors");
+    expect(await page.locator(".chart strong").allTextContents()).toEqual(["Heart rate", "Speed"]);
+    expect((await colorAt("Speed", 0.2, 0.95))[3]).toBeGreaterThan(20);
+    expect((await colorAt("Speed", 0.5, 0.95))[3]).toBe(0);
+    await page.getByLabel("Altitude", { exact: true }).check();
+    await chart("Altitude").getByText("100\u00a0m", { exact: true }).waitFor();
   });
 
   test("zooms all charts by dragging, with the averages of the selection, until a double click", async () => {

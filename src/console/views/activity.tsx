@@ -52,8 +52,9 @@ export function ActivityView({ api, id }: { api: Api; id: string }) {
       <Heading title={titleOf(value)}>
         <span class="soft">
           {titled(value.sport)}
-          {value.sub_sport === null ? "" : `, ${spaced(value.sub_sport)}`} · {startTime(value)} ·{" "}
-          <UserLink id={value.user_id} />
+          {value.sub_sport === null || value.sub_sport === "generic"
+            ? ""
+            : `, ${spaced(value.sub_sport)}`} · {startTime(value)} · <UserLink id={value.user_id} />
           {value.recorded_with === null ? "" : ` · ${value.recorded_with}`}
         </span>
       </Heading>

@@ -52,14 +52,50 @@ function columnsOf(sport: string, isPool: boolean): Column<Lap>[] {
 
 const EASY: ReadonlySet<string> = new Set(["rest", "recovery", "warmup", "cooldown"]);
 
-/** Returns a bar for each lap: as wide as its time, as high as its power or speed. */
-function barsOf(laps: readonly Lap[], sport: string, isPool: boolean) {
-  const { paceMeters } = speedUnit(sport);
-  const hasPower = paceMeters === null && laps.some((lap) => some(lap.average_power_in_watts) !== null);
-  const valueOf = (lap: Lap) =>
-    hasPower ? lap.average_power_in_watts : lap.average_speed_in_meters_per_second;
-  const factor = hasPower ? 1 : speedFactor(sport);
+/** What the bars of laps show. */
+interface Height {
+  name: string;
+  unit: string;
+  tone: string;
+  /** Distance of the pace that the heights are shown as; null for other values. */
+  paceMeters: number | null;
+  of: (lap: Lap) => number | null;
+}
+
+/** Returns power on a bike, else speed, else heart rate: the first that some lap has. */
+function heightOf(laps: readonly Lap[], sport: string): Height | null {
+  const { name, unit, paceMeters } = speedUnit(sport);
+  const factor = speedFactor(sport);
   const scaled = (value: number | null) => (value === null ? null : value * factor);
+  const power: Height = {
+    name: "power",
+    unit: "W",
+    tone: "power",
+    paceMeters: null,
+    of: (lap) => some(lap.average_power_in_watts),
+  };
+  const heights: Height[] = [
+    ...(paceMeters === null ? [power] : []),
+    {
+      name: name.toLowerCase(),
+      unit,
+      tone: "speed",
+      paceMeters,
+      of: (lap) => scaled(some(lap.average_speed_in_meters_per_second)),
+    },
+    {
+      name: "heart rate",
+      unit: "bpm",
+      tone: "heart",
+      paceMeters: null,
+      of: (lap) => some(lap.average_heart_rate_in_beats_per_minute),
+    },
+  ];
+  return heights.find(({ of }) => laps.some((lap) => of(lap) !== null)) ?? null;
+}
+
+/** Returns a bar for each lap, as wide as its time. */
+function barsOf(laps: readonly Lap[], sport: string, isPool: boolean, height: Height | null) {
   let end = 0;
   const bars = laps.map((lap): Bar => {
     const from = end;
@@ -73,19 +109,19 @@ function barsOf(laps: readonly Lap[], sport: string, isPool: boolean) {
       number(some(lap.average_heart_rate_in_beats_per_minute), 0, "bpm"),
       lap.intensity === null || lap.intensity === "active" ? null : spaced(lap.intensity),
     ]);
-    const tone = EASY.has(lap.intensity ?? "") ? "easy" : hasPower ? "power" : "speed";
-    return { from, to: end, value: scaled(some(valueOf(lap))), tone, text };
+    const tone = EASY.has(lap.intensity ?? "") ? "easy" : (height?.tone ?? "easy");
+    return { from, to: end, value: height?.of(lap) ?? null, tone, text };
   });
-  return { bars, hasPower };
+  return bars;
 }
 
 /** Bars and a table of the laps. With `ride`, a lap can be zoomed to. */
 export function Laps({ activity, ride }: { activity: LapActivity; ride?: Ride }) {
   const { laps, sport, pool_length_in_meters: pool, start_time_in_seconds: start } = activity;
   const isPool = pool !== null;
-  const { bars, hasPower } = useMemo(() => barsOf(laps, sport, isPool), [laps, sport, isPool]);
+  const height = useMemo(() => heightOf(laps, sport), [laps, sport]);
+  const bars = useMemo(() => barsOf(laps, sport, isPool, height), [laps, sport, isPool, height]);
   if (laps.length === 0) return null;
-  const { paceMeters, unit, name } = speedUnit(sport);
   const rowOf = (seconds: number | null) =>
     ride === undefined || start === null || seconds === null ? null : rowAt(ride.columns, seconds - start);
   const picked = (index: number) => {
@@ -99,20 +135,18 @@ export function Laps({ activity, ride }: { activity: LapActivity; ride?: Ride })
   return (
     <section class="laps">
       <h2>Laps</h2>
-      {laps.length > 1 && (
+      {laps.length > 1 && height !== null && (
         <>
           <p class="soft">
-            {hasPower ? "Average power, W" : `Average ${name.toLowerCase()}, ${unit}`}, by time
+            Average {height.name}, {height.unit}, by time
             {canZoom && "; a click zooms the charts to a lap"}
           </p>
           <Bars
-            label={`${hasPower ? "Power" : name} of ${laps.length} laps`}
+            label={`Average ${height.name} of ${laps.length} laps`}
             noun="Lap"
             bars={bars}
-            paceMeters={hasPower ? null : paceMeters}
-            {...(hasPower || paceMeters === null
-              ? {}
-              : { format: (value: number) => bareSpeed(value, sport) })}
+            paceMeters={height.paceMeters}
+            {...(height.paceMeters === null ? {} : { format: (value: number) => bareSpeed(value, sport) })}
             onChosen={
               canZoom ? (index) => ride.onAt(rowOf(laps[index]?.start_time_in_seconds ?? null)) : undefined
             }

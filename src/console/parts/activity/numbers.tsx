@@ -167,7 +167,10 @@ function Amount({ text }: { text: string }) {
 export function Totals({ activity }: { activity: Quantities }) {
   const groups = groupsOf(activity);
   const all = new Map(groups.flatMap(({ facts }) => facts));
-  const large = [...new Set(importance(activity))].filter((name) => all.has(name)).slice(0, LARGE);
+  const isElapsedTwice = all.get("Elapsed time") === all.get("Time");
+  const large = [...new Set(importance(activity))]
+    .filter((name) => all.has(name) && !(isElapsedTwice && name === "Elapsed time"))
+    .slice(0, LARGE);
   return (
     <div class="totals">
       <dl class="large">
@@ -182,7 +185,7 @@ export function Totals({ activity }: { activity: Quantities }) {
       </dl>
       <details>
         <summary>All numbers</summary>
-        <div class="groups">
+        <div class="number-groups">
           {groups.map(({ name, facts }) => (
             <section key={name}>
               <h3>{name}</h3>

@@ -2,12 +2,13 @@ import uPlot from "uplot";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { speedUnit } from "../../units.ts";
 import { plainTick, ticksBetween, timeTick, TIME_STEPS } from "./scale.ts";
-import { valueAt, withUnit, type Axis, type Range, type Trace } from "./traces.ts";
+import { rangeOf, valueAt, withUnit, type Axis, type Range, type Trace } from "./traces.ts";
 
 const HEIGHT = 140;
 /** Pauses without a width on the axis are drawn this wide, in pixels. */
 const LEAST_PAUSE = 3;
-const LAP_LINES = 100;
+/** Laps closer to each other than this, on average and in pixels, are not drawn: their lines would hide the chart. */
+const LAP_PIXELS = 12;
 /** Traces with fewer readings than this share of the rows are drawn with points. */
 const SPARSE_SHARE = 0.1;
 
@@ -80,7 +81,7 @@ export function Plot(props: PlotProps) {
     known.reduce((a, b) => Math.min(a, b), Infinity),
     known.reduce((a, b) => Math.max(a, b), -Infinity),
   ];
-  const range = `${trace.format(ends[0] ?? null)} to ${withUnit(trace, ends[1] ?? null)}`;
+  const range = rangeOf(trace, ends[0] ?? null, ends[1] ?? null);
   const here = at === null ? null : valueAt(trace, at);
   return (
     <figure class="chart">
@@ -156,7 +157,8 @@ function optionsOf(
     padding: [6, 20, 0, 0],
     scales: {
       x: { time: false, min, max },
-      y: { range: (_, low, high) => padded(low, high, trace, limits) },
+      // Depth grows downward.
+      y: { dir: trace.isDown ? -1 : 1, range: (_, low, high) => padded(low, high, trace, limits) },
     },
     legend: { show: false },
     cursor: {
@@ -266,15 +268,18 @@ function shadePauses(drawn: uPlot, axis: Axis, color: string): void {
 }
 
 function drawLaps(drawn: uPlot, axis: Axis, laps: readonly number[], color: string): void {
-  if (laps.length > LAP_LINES) return;
   const { ctx, bbox } = drawn;
+  const { min = 0, max = 0 } = drawn.scales["x"] ?? {};
+  const places = laps.map((row) => axis.x[axis.indexOfRow[row] ?? 0] ?? 0);
+  const shown = places.filter((place) => place >= (min ?? 0) && place <= (max ?? 0));
+  if (shown.length * LAP_PIXELS * devicePixelRatio > bbox.width) return;
   ctx.save();
   ctx.strokeStyle = color;
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([2 * devicePixelRatio, 3 * devicePixelRatio]);
   ctx.beginPath();
-  for (const row of laps) {
-    const left = Math.round(drawn.valToPos(axis.x[axis.indexOfRow[row] ?? 0] ?? 0, "x", true)) + 0.5;
+  for (const place of shown) {
+    const left = Math.round(drawn.valToPos(place, "x", true)) + 0.5;
     if (left <= bbox.left + 1 || left > bbox.left + bbox.width) continue;
     ctx.moveTo(left, bbox.top);
     ctx.lineTo(left, bbox.top + bbox.height);

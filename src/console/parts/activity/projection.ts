@@ -9,6 +9,9 @@ const MARGIN = 24;
 /** The shorter side has at least this length, so that the legend's marks fit. */
 const LEAST_SIDE = 160;
 
+/** Room below the route for the scale bar. */
+const SCALE_ROOM = 12;
+
 const METERS_PER_DEGREE = 111_195;
 
 export type Point = readonly [x: number, y: number];
@@ -50,8 +53,9 @@ export function project(columns: Columns, gaps: ReadonlySet<number>): Drawing | 
   if (Math.max(across, down) < LEAST_EXTENT_METERS) return null;
   const unitsPerMeter = (SIDE - 2 * MARGIN) / Math.max(across, down);
   const width = Math.max(LEAST_SIDE, across * unitsPerMeter + 2 * MARGIN);
-  const height = Math.max(LEAST_SIDE, down * unitsPerMeter + 2 * MARGIN);
-  const [startX, startY] = [(width - across * unitsPerMeter) / 2, (height - down * unitsPerMeter) / 2];
+  const inner = Math.max(LEAST_SIDE, down * unitsPerMeter + 2 * MARGIN);
+  const height = inner + SCALE_ROOM;
+  const [startX, startY] = [(width - across * unitsPerMeter) / 2, (inner - down * unitsPerMeter) / 2];
   const points = meters.map((place): Point | null =>
     place === null
       ? null
@@ -60,7 +64,7 @@ export function project(columns: Columns, gaps: ReadonlySet<number>): Drawing | 
   return { points, breaks: breaksOf(meters, columns, gaps), width, height, unitsPerMeter };
 }
 
-function extentOf(points: readonly (Point | null)[]) {
+export function extentOf(points: readonly (Point | null)[]) {
   let [left, right, top, bottom] = [Infinity, -Infinity, Infinity, -Infinity];
   for (const point of points) {
     if (point === null) continue;
@@ -112,7 +116,7 @@ const CLOSE = 0.7;
 
 /** Returns a path for each class of the rows. A row's class is that of the line to it. */
 export function pathsOf(
-  { points, breaks }: Drawing,
+  { points, breaks }: Pick<Drawing, "points" | "breaks">,
   classes: number,
   classOf: (row: number) => number,
   [from, to]: readonly [number, number],
@@ -138,7 +142,7 @@ export function pathsOf(
   return paths;
 }
 
-function written([x, y]: Point): string {
+export function written([x, y]: Point): string {
   return `${x.toFixed(1)} ${y.toFixed(1)}`;
 }
 

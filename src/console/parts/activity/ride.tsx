@@ -13,6 +13,7 @@ import {
   FIRST_CHARTS,
   gapsOf,
   isMeasured,
+  isShownFirst,
   MAIN_KEYS,
   rowAt,
   smoothed,
@@ -78,7 +79,7 @@ export function RideView({
   return (
     <>
       <div class="ride">
-        <Route columns={columns} traces={traces} gaps={gaps} at={at} zoom={zoom} />
+        <Route columns={columns} traces={traces} gaps={gaps} at={at} zoom={zoom} onAt={setAt} />
         <Charts activity={activity} ride={ride} at={at} />
       </div>
       {below}
@@ -106,8 +107,10 @@ function toggled(keys: ReadonlySet<string>, key: string): ReadonlySet<string> {
 }
 
 function firstOf(traces: readonly Trace[]): readonly Trace[] {
-  const main = traces.filter(({ key }) => MAIN_KEYS.has(key));
-  return main.length === 0 ? traces.slice(0, 1) : main.slice(0, FIRST_CHARTS);
+  const shown = traces.filter(isShownFirst);
+  const main = shown.filter(({ key }) => MAIN_KEYS.has(key));
+  if (main.length > 0) return main.slice(0, FIRST_CHARTS);
+  return (shown.length > 0 ? shown : traces).slice(0, 1);
 }
 
 function firstAxis(columns: Columns, gaps: ReadonlySet<number>): AxisKind {

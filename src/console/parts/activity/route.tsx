@@ -1,4 +1,6 @@
 import { useMemo, useState } from "preact/hooks";
+import { CLASSES, classOf, coloringOf, coloringTraces, type Coloring } from "./coloring.ts";
+import { Profile } from "./profile.tsx";
 import {
   arrowsOf,
   kilometerMarksOf,
@@ -8,37 +10,12 @@ import {
   type Drawing,
   type Point,
 } from "./projection.ts";
-import { withUnit, type Columns, type Range, type Trace } from "./traces.ts";
+import { bridged, isVaried, withUnit, type Columns, type Range, type Trace } from "./traces.ts";
 
-const CLASSES = 6;
-/** Traces that color the route, and the names of the choices. */
-const COLORINGS = ["speed_in_meters_per_second", "heart_rate_in_beats_per_minute", "power_in_watts"];
-/** Values below and above these shares have the first and last color, so that outliers do not decide. */
-const [LOW_SHARE, HIGH_SHARE] = [0.05, 0.95];
 /** Start and finish closer than this are drawn apart, in SVG units. */
 const MARK_UNITS = 14;
-
-interface Coloring {
-  trace: Trace;
-  /** The last reading at or before each row. */
-  values: number[];
-  low: number;
-  high: number;
-}
-
-function coloringOf(trace: Trace): Coloring {
-  const known = Float64Array.from(trace.values.filter((value) => value !== null && value > 0)).sort();
-  const share = (part: number) => known[Math.round((known.length - 1) * part)] ?? 0;
-  let last = known[0] ?? 0;
-  const values = trace.values.map((value) => (last = value ?? last));
-  return { trace, values, low: share(LOW_SHARE), high: share(HIGH_SHARE) };
-}
-
-function classOf({ values, low, high }: Coloring, row: number): number {
-  const value = values[row] ?? low;
-  if (high <= low) return 0;
-  return Math.max(0, Math.min(CLASSES - 1, Math.floor(((value - low) / (high - low)) * CLASSES)));
-}
+/** A route whose altitude is unknown for a larger share of its rows has no profile. */
+const UNKNOWN_SHARE = 0.2;
 
 export function Route({
   columns,
@@ -46,16 +23,22 @@ export function Route({
   gaps,
   at,
   zoom,
+  onAt,
 }: {
   columns: Columns;
   traces: readonly Trace[];
   gaps: ReadonlySet<number>;
   at: number | null;
   zoom: Range | null;
+  onAt: (at: number | null) => void;
 }) {
   const drawing = useMemo(() => project(columns, gaps), [columns, gaps]);
-  const choices = traces.filter(({ key }) => COLORINGS.includes(key));
-  const [chosen, setChosen] = useState<string>(COLORINGS[0] ?? "");
+  const choices = useMemo(() => coloringTraces(traces, columns), [traces, columns]);
+  const [chosen, setChosen] = useState<string>("speed_in_meters_per_second");
+  const altitude = useMemo(
+    () => traces.find(({ key, values }) => key === "altitude_in_meters" && isKnown(values, columns)),
+    [traces, columns],
+  );
   const trace = choices.find(({ key }) => key === chosen) ?? null;
   const coloring = useMemo(() => (trace === null ? null : coloringOf(trace)), [trace]);
   const still = useMemo(
@@ -90,9 +73,20 @@ export function Route({
         {still}
         {here === null ? null : <circle class="here" cx={here[0]} cy={here[1]} r={7} />}
       </svg>
+      {altitude === undefined ? null : (
+        <Profile
+          columns={columns}
+          altitude={altitude}
+          gaps={gaps}
+          coloring={coloring}
+          at={at}
+          zoom={zoom}
+          onAt={onAt}
+        />
+      )}
       <figcaption class="legend">
         {coloring === null ? null : (
-          <span class="scale">
+          <span class="color-scale">
             {withUnit(coloring.trace, coloring.low)}
             <span class="ramp" aria-hidden="true">
               {Array.from({ length: CLASSES }, (_, index) => (
@@ -118,6 +112,12 @@ export function Route({
       </figcaption>
     </figure>
   );
+}
+
+/** Returns whether a varied altitude is known nearly throughout. */
+function isKnown(values: Trace["values"], columns: Columns): boolean {
+  const unknown = bridged(values, columns).filter((value) => value === null).length;
+  return isVaried(values) && unknown <= UNKNOWN_SHARE * values.length;
 }
 
 /** What the cursor does not change. */

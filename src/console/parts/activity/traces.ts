@@ -15,6 +15,8 @@ export interface Trace {
   color: string;
   /** Whether the area ends at zero instead of at the bottom of the chart. */
   isSigned: boolean;
+  /** Whether larger values are further down. */
+  isDown?: boolean;
   values: Values;
   /** What the line is drawn through: undefined continues it, null interrupts it. Default: `values`. */
   drawn?: readonly (number | null | undefined)[];
@@ -23,6 +25,7 @@ export interface Trace {
 }
 
 const SPEED = "speed_in_meters_per_second";
+const ALTITUDE = "altitude_in_meters";
 const DEPTH = "depth_in_meters";
 const CADENCE = "cadence_in_cycles_per_minute";
 
@@ -30,7 +33,7 @@ const STANDARD: readonly (readonly [string, string, string, number, string])[] =
   ["heart_rate_in_beats_per_minute", "Heart rate", "bpm", 0, "--heart"],
   ["power_in_watts", "Power", "W", 0, "--power"],
   [SPEED, "Speed", "km/h", 1, "--speed"],
-  ["altitude_in_meters", "Altitude", "m", 0, "--altitude"],
+  [ALTITUDE, "Altitude", "m", 0, "--altitude"],
   [CADENCE, "Cadence", "/min", 0, "--cadence"],
   ["temperature_in_celsius", "Temperature", "°C", 0, "--heart"],
   ["respiration_rate_in_breaths_per_minute", "Respiration rate", "/min", 1, "--heart"],
@@ -54,7 +57,7 @@ export const MAIN_KEYS: ReadonlySet<string> = new Set([
   "heart_rate_in_beats_per_minute",
   "power_in_watts",
   SPEED,
-  "altitude_in_meters",
+  ALTITUDE,
   CADENCE,
   DEPTH,
 ]);
@@ -68,6 +71,17 @@ export function isMeasured(values: Values | undefined): boolean {
   return values?.some((value) => value !== null && value !== 0) ?? false;
 }
 
+export function isVaried(values: Values): boolean {
+  const first = values.find((value) => value !== null);
+  return values.some((value) => value !== null && value !== first);
+}
+
+/** Returns whether a trace has a chart from the beginning. A single reading, or a constant altitude indoors, shows nothing. */
+export function isShownFirst({ key, values }: Trace): boolean {
+  const isRead = values.filter((value) => value !== null).length > 1;
+  return isRead && (key !== ALTITUDE || isVaried(values));
+}
+
 /** Returns the number of charts that the activity's streams may have at first, so that the page can reserve their room. */
 export function countCharts(keys: readonly string[]): number {
   return Math.min(FIRST_CHARTS, keys.filter((key) => MAIN_KEYS.has(key)).length);
@@ -79,7 +93,8 @@ export function tracesOf(columns: Columns, sport: string): Trace[] {
   const standard = STANDARD.flatMap(([key, title, unit, digits, color]): Trace[] => {
     const values = columns[key];
     if (values === undefined || !isMeasured(values)) return [];
-    const trace = { key, title, unit, color, isSigned: key === "grade_in_percent", values };
+    const isDown = key === DEPTH;
+    const trace = { key, title, unit, color, isSigned: key === "grade_in_percent", isDown, values };
     const scaled = (factor: number) => values.map((value) => (value === null ? null : value * factor));
     if (key === SPEED) {
       const factor = speedFactor(sport);
@@ -124,6 +139,13 @@ export function withUnit(trace: Trace, value: number | null): string {
   return text === NONE || trace.unit === "" ? text : `${text}\u00a0${trace.unit}`;
 }
 
+/** The lowest and the highest value. A pace of 0 m/s has no number. */
+export function rangeOf(trace: Trace, low: number | null, high: number | null): string {
+  const [from, to] = [trace.format(low), withUnit(trace, high)];
+  if (from === trace.format(high)) return to;
+  return from === NONE ? `up to ${to}` : `${from} to ${to}`;
+}
+
 /**
  * Returns values to draw: undefined instead of null between readings that are near each other. Devices write records
  * that have only some of the readings; a line continues over those.
@@ -132,12 +154,16 @@ export function bridged(values: Values, columns: Columns): (number | null | unde
   const times = columns["time_in_seconds"] ?? [];
   const known = values.flatMap((value, row) => (value === null ? [] : [row]));
   const steps = known.map((row, index) => (times[row] ?? 0) - (times[known[index - 1] ?? 0] ?? 0));
-  const longest = longestStepOf(steps);
+  const longest = Math.min(longestStepOf(steps), Math.max(BRIDGED_SECONDS, BRIDGED_STEPS * medianOf(steps)));
   const drawn: (number | null | undefined)[] = [...values];
   known.forEach((row, index) => {
     if (index > 0 && (steps[index] ?? 0) <= longest) drawn.fill(undefined, (known[index - 1] ?? 0) + 1, row);
   });
   return drawn;
+}
+
+function medianOf(steps: readonly number[]): number {
+  return Float64Array.from(steps).sort()[steps.length >> 1] ?? 0;
 }
 
 /** Returns the longest usual one of the times between readings. Times in a thinned stream are uneven. */
@@ -154,6 +180,10 @@ export function valueAt({ values, drawn }: Trace, row: number): number | null {
   while (found > 0 && drawn[found] === undefined) found -= 1;
   return values[found] ?? null;
 }
+
+/** Longest time between readings over which lines continue: in seconds, and in median steps. A pool has a reading a length. */
+const BRIDGED_SECONDS = 60;
+const BRIDGED_STEPS = 2.5;
 
 /** Shortest time without records that interrupts lines: in seconds, in median steps, and in steps of the 95th percentile. */
 const GAP_SECONDS = 10;

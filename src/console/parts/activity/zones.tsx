@@ -37,11 +37,16 @@ interface Zones {
   rows: Zone[];
 }
 
+/** Bounds from here on are no bounds. */
+const MOST_BEATS = 250;
+const MOST_WATTS = 10_000;
+
 function zonesOfFile(zones: ZonesOfFile, sport: string): Zones[] {
   if (zones === null) return [];
   const { heart_rate: rate, power, speed: fast, cadence: turns } = zones;
-  const beats = (one: number | null) => number(one, 0, "bpm");
-  const watts = (one: number | null) => number(one, 0, "W");
+  // Devices write the highest number of a field where a zone has no end.
+  const beats = (one: number | null) => number(one === null || one >= MOST_BEATS ? null : one, 0, "bpm");
+  const watts = (one: number | null) => number(one === null || one >= MOST_WATTS ? null : one, 0, "W");
   const lists: Zones[] = [
     {
       title: "Time in heart rate zones",
@@ -126,7 +131,8 @@ export function TimeInZones({
       { title: "Time by power", color: "power", rows: bandsOf(columns, gaps, "power_in_watts", "W", 20) },
     ];
     const missing = bands.filter(
-      ({ color, rows }) => rows.length > 0 && ofFile.every((zone) => zone.color !== color),
+      ({ color, rows }) =>
+        rows.length > 0 && !ofFile.some((zone) => zone.color === color && hasBounds(zone.rows)),
     );
     return [...ofFile, ...missing];
   }, [zones, sport, columns, gaps]);
@@ -142,14 +148,34 @@ export function TimeInZones({
   );
 }
 
+function hasBounds(rows: readonly Zone[]): boolean {
+  return rows.some(({ low, high }) => low !== NONE || high !== NONE);
+}
+
 function ZoneTable({ label, color, rows }: { label: string; color: string; rows: readonly Zone[] }) {
   const most = rows.reduce((longest, { seconds }) => Math.max(longest, seconds ?? 0), 0);
+  // Some devices write times without the bounds of the zones.
+  const isBounded = hasBounds(rows);
+  const head = isBounded
+    ? ([
+        ["Above", "number"],
+        ["Up to", "number"],
+      ] as const)
+    : (["Zone"] as const);
   return (
-    <Table label={label} head={[["Above", "number"], ["Up to", "number"], ["Time", "number"], "Share"]}>
+    <Table label={label} head={[...head, ["Time", "number"], "Share"]}>
       {rows.map(({ low, high, seconds }, index) => (
         <tr key={index}>
-          <td class="number">{low}</td>
-          <td class="number">{high}</td>
+          {isBounded ? (
+            <>
+              <td class="number">{low}</td>
+              <td class="number">{high}</td>
+            </>
+          ) : (
+            <td>
+              {index + 1} of {rows.length}
+            </td>
+          )}
           <td class="number">{duration(seconds)}</td>
           <td class="share">
             <svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">
