@@ -226,6 +226,14 @@ describe.skipIf(chromium === null)("The console", () => {
     const day = page.locator(".calendar a", { hasText: "5 activities" });
     expect(await day.textContent()).toMatch(/^9: 5 activities, /);
     const table = page.getByRole("region", { name: "Activities" });
+    // The files were received today, in another month than the rides.
+    await visit(page, `users/athlete?month=${new Date().toISOString().slice(0, 7)}`, "athlete");
+    const received = page.locator(".calendar .received");
+    await received.getByRole("link", { name: "1 file" }).click();
+    await heading(page, "Files");
+    expect(new URL(page.url()).hash).toMatch(/user_id=athlete&from=(\d{4}-\d\d-\d\d)&to=\1$/);
+    await expect.poll(async () => page.locator("tbody tr").count()).toBe(1);
+    await visit(page, "users/athlete?month=2025-10", "athlete");
     await expect.poll(async () => table.locator("tbody tr").count()).toBe(6);
     expect(await table.locator("tr.sum").textContent()).toContain("swimming → cycling → running");
     expect(await table.locator("tr.leg").allTextContents()).toEqual([

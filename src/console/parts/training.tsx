@@ -24,6 +24,9 @@ export function Training({ api, path }: { api: Api; path: string }) {
 }
 
 function Load({ training: { days, fitness, averages, activities } }: { training: Baseline }) {
+  if (activities > 0 && days.load.every((load) => load === 0)) {
+    return <Empty>No training load in the last {days.load.length} days.</Empty>;
+  }
   if (activities === 0) return <Empty>No activities to compute a training load from.</Empty>;
   const month = averages.find((average) => average.days === 28);
   const top = Math.max(1, ...days.load, ...days.fitness, ...days.fatigue);

@@ -22,7 +22,7 @@ import { FileTable } from "./files.tsx";
 const EVERY_MS = 5_000;
 /** Number of newest failures and imports on the page. */
 const SHOWN = "5";
-/** Maximum number of activities of a month on the page. */
+/** Maximum number of activities of a month on the page, and of files. */
 const OF_MONTH = 200;
 /** Lines in place of the calendar and the first activities, so that the training below does not move down. */
 const MONTH_LINES = 24;
@@ -68,10 +68,8 @@ export function UserView({ api, place, id }: { api: Api; place: Place; id: strin
         <Activities api={api} id={id} month={month} day={place.query["day"] ?? ""} />
       )}
       <Training api={api} path={path} />
-      <div class="columns">
-        <Failures api={api} id={id} />
-        <Imports api={api} id={id} />
-      </div>
+      <Failures api={api} id={id} />
+      <Imports api={api} id={id} />
       <Confirmed
         button="Delete the user…"
         question={`Delete ${id} with all files, activities, imports and events? This cannot be undone.`}
@@ -143,7 +141,7 @@ function Sources({ user: { user_id, sources, capped } }: { user: UserWithSources
   );
 }
 
-/** The month as a calendar, and its activities, or those of the selected day. */
+/** The month as a calendar of activities and files, and its activities, or those of the selected day. */
 function Activities({ api, id, month, day }: { api: Api; id: string; month: string; day: string }) {
   const { title, days } = monthOf(month);
   const [first = ""] = days;
@@ -157,12 +155,33 @@ function Activities({ api, id, month, day }: { api: Api; id: string; month: stri
       limit: String(OF_MONTH),
     }),
   );
+  const files = useLoad<Page<File>>(
+    api,
+    withQuery("/api/files/", {
+      user_id: id,
+      received_after: new Date(start * 1_000).toISOString(),
+      received_before: new Date((start + days.length * 86_400) * 1_000).toISOString(),
+      limit: String(OF_MONTH),
+    }),
+    EVERY_MS,
+  );
   const rows = list.rows?.filter((row) => dayOfActivity(row)?.slice(0, 7) === month) ?? null;
   const shown = rows?.filter((row) => day === "" || dayOfActivity(row) === day) ?? [];
   return (
     <section>
-      <h2>Activities</h2>
-      <Calendar userId={id} month={month} selected={day} activities={rows ?? []} />
+      <h2>Activities and files</h2>
+      <Calendar
+        userId={id}
+        month={month}
+        selected={day}
+        activities={rows ?? []}
+        files={files.value?.data ?? []}
+      />
+      <ProblemBox problem={files.problem} onRetry={files.reload} />
+      <p class="soft">
+        Activities by their local day, files by the UTC day on which we received them.
+        {files.value?.next_cursor != null && ` Only the newest ${OF_MONTH} files of the month are counted.`}
+      </p>
       <List list={{ ...list, rows: rows === null ? null : shown }} empty={`No activities in ${title}.`}>
         {() => (
           <ActivityTable
