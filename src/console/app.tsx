@@ -161,7 +161,7 @@ function Navigation({ section }: { section: string }) {
       <ul>
         {SECTIONS.map(([id, title]) => (
           <li key={id}>
-            <a href={addressOf([id])} aria-current={id === section ? "page" : undefined}>
+            <a href={addressOf([id])} data-title={title} aria-current={id === section ? "page" : undefined}>
               {title}
             </a>
           </li>

@@ -126,6 +126,7 @@ export function number(value: number | null | undefined, digits = 0, unit = ""):
   const text = value.toLocaleString(undefined, {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
+    signDisplay: "negative",
   });
   return unit === "" ? text : `${text}\u00a0${unit}`;
 }
@@ -147,10 +148,10 @@ export function bytes(count: number | null): string {
   if (count === null) return NONE;
   let amount = count;
   for (const unit of ["B", "KiB", "MiB"]) {
-    if (amount < 10_000) return number(amount, 0, unit);
+    if (amount < 1024) return number(amount, unit === "B" || amount >= 10 ? 0 : 1, unit);
     amount /= 1024;
   }
-  return number(amount, 0, "GiB");
+  return number(amount, amount >= 10 ? 0 : 1, "GiB");
 }
 
 /** Replaces underscores: `lap_swimming` → `lap swimming`. */

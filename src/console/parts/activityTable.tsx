@@ -66,6 +66,9 @@ export function ActivityTable({
   );
 }
 
+/** A value of zero says that the device had no sensor. */
+const some = (value: number | null) => (value === 0 ? null : value);
+
 function Row({ row, isLeg, isOfUser }: { row: Activity; isLeg: boolean; isOfUser: boolean }) {
   const isPool = row.sub_sport === "lap_swimming";
   return (
@@ -81,9 +84,9 @@ function Row({ row, isLeg, isOfUser }: { row: Activity; isLeg: boolean; isOfUser
       <td class="bare">{startTime(row)}</td>
       {!isOfUser && <td class="bare">{isLeg ? "" : <UserLink id={row.user_id} />}</td>}
       <td class="bare number">{duration(timeOf(row))}</td>
-      <td class="bare number">{distance(row.distance_in_meters, isPool)}</td>
-      <td class="bare number">{speed(row.average_speed_in_meters_per_second, row.sport)}</td>
-      <td class="bare number">{number(row.average_heart_rate_in_beats_per_minute, 0, "bpm")}</td>
+      <td class="bare number">{distance(some(row.distance_in_meters), isPool)}</td>
+      <td class="bare number">{speed(some(row.average_speed_in_meters_per_second), row.sport)}</td>
+      <td class="bare number">{number(some(row.average_heart_rate_in_beats_per_minute), 0, "bpm")}</td>
     </tr>
   );
 }
@@ -116,7 +119,7 @@ function SumRow({ legs, isOfUser }: { legs: readonly Activity[]; isOfUser: boole
         </td>
       )}
       <td class="bare number">{isWhole ? duration(sum(timeOf)) : ""}</td>
-      <td class="bare number">{isWhole ? distance(sum((row) => row.distance_in_meters)) : ""}</td>
+      <td class="bare number">{isWhole ? distance(some(sum((row) => row.distance_in_meters))) : ""}</td>
       <td />
       <td />
     </tr>
