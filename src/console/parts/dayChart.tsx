@@ -91,6 +91,9 @@ export function DayChart<Day extends { day: string }>({
                       ))}
                   </span>
                 </span>
+                <span class="total" aria-hidden="true">
+                  {sumOf(series, day) > 0 && format(sumOf(series, day))}
+                </span>
                 <span class={dateClass((days.length - 1 - index) / every)} aria-hidden="true">
                   {(days.length - 1 - index) % every === 0 && dateOf(day.day)}
                 </span>
