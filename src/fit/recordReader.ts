@@ -87,6 +87,8 @@ interface RecordPlan {
   generation: number;
   /** Records until the steps for columns that are no longer needed are removed. */
   readsToSelection: number;
+  /** Number of columns that had a reader at the last selection. Columns never get a new one. */
+  columnsWithReader: number;
   /** Steps for all columns. */
   allSteps: Steps;
   /** Steps for the columns that are still needed, without listed ones. */
@@ -153,6 +155,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
       isBare: definition.size === 0,
       generation: NOT_COMPILED,
       readsToSelection: FIRST_SELECTION,
+      columnsWithReader: 0,
       allSteps: NO_STEPS,
       steps: NO_STEPS,
       listedSteps: NO_STEPS,
@@ -181,10 +184,7 @@ export class RecordReader implements MessageReader<RecordPlan> {
       this.hasRow = true;
       this.timestamp = timestamp;
     } else if (plan.distance !== undefined && readerCounts[DISTANCE] !== 0) this.readLastDistance(plan, at);
-    if (--plan.readsToSelection === 0) {
-      plan.readsToSelection = SELECTION_INTERVAL;
-      Object.assign(plan, this.select(plan.allSteps));
-    }
+    if (--plan.readsToSelection === 0) this.selectAgain(plan);
     // Whether a record without a timestamp is a row depends on all of its columns.
     const readsAll = timestamp < 0;
     this.readSteps(readsAll ? plan.allSteps : plan.steps, plan.littleEndian, at, isNewRow);
@@ -293,11 +293,26 @@ export class RecordReader implements MessageReader<RecordPlan> {
     return { readsToSelection: FIRST_SELECTION, allSteps, ...this.select(allSteps) };
   }
 
+  /** Removes the steps for columns that have lost their last reader since the last selection. */
+  private selectAgain(plan: RecordPlan): void {
+    plan.readsToSelection = SELECTION_INTERVAL;
+    if (this.columnsWithReader() !== plan.columnsWithReader) Object.assign(plan, this.select(plan.allSteps));
+  }
+
+  private columnsWithReader(): number {
+    let columns = 0;
+    for (let i = 0; i < this.readerCounts.length; i++) if (this.readerCounts[i] !== 0) columns++;
+    return columns;
+  }
+
   /** Returns the steps for columns that have a reader. */
-  private select(allSteps: Steps): Pick<RecordPlan, "steps" | "listedSteps" | "probes"> {
+  private select(
+    allSteps: Steps,
+  ): Pick<RecordPlan, "columnsWithReader" | "steps" | "listedSteps" | "probes"> {
     const hasReader = (column: number) => this.readerCounts[column] !== 0;
     const listedSteps = stepsFor(allSteps, (column) => isListed(column) && hasReader(column));
     return {
+      columnsWithReader: this.columnsWithReader(),
       steps: stepsFor(allSteps, (column) => !isListed(column) && hasReader(column)),
       listedSteps,
       probes: probesOf(listedSteps),
