@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { BEGIN_ERASURES, erasuresValue } from "../erasure/begin.ts";
 import { NEXT_SWEEP_AFTER_MS } from "../erasure/write.ts";
-import { MINUTE_MS } from "../contract/limits.ts";
+import { MINUTE_MS, SETTINGS_SPREAD_FOR_MS } from "../contract/limits.ts";
 import { suspended, type Partner } from "../partners/partner.ts";
 import { NOTE_REMOVAL } from "./removedPartners.ts";
 import type { Refusal } from "./commandLine.ts";
@@ -13,11 +13,8 @@ const USERS_PER_STATEMENT = 500;
 /** Number of rows that one statement deletes. A statement blocks its database while it runs. */
 const ROWS_PER_STATEMENT = 4_000;
 
-/**
- * Time after a suspension in which requests may still write: isolates cache settings for up to a minute, and a request
- * takes up to a minute.
- */
-const REQUESTS_END_AFTER_MS = 2 * MINUTE_MS;
+/** Time after a suspension in which requests may still write: settings spread, and a request takes up to a minute. */
+const REQUESTS_END_AFTER_MS = SETTINGS_SPREAD_FOR_MS + MINUTE_MS;
 
 /** Users with rows, in the order of their ids. */
 const USERS = `SELECT user_id FROM (

@@ -276,7 +276,7 @@ describe.skipIf(chromium === null)("The console", () => {
     const { page } = opened;
     await signIn(page, account.partner_id, account.auth_key);
     const figure = page.locator(".figures a[href^='#/events']");
-    await figure.getByText("no endpoint receives them").waitFor();
+    await figure.getByText("No endpoint. Read them here.").waitFor();
     expect(await figure.textContent()).toMatch(/^Events not sent1/);
     expect(await figure.getAttribute("class")).toBe("");
     await opened.close();

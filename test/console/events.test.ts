@@ -169,7 +169,7 @@ describe.skipIf(chromium === null)("Events and endpoints in the console", () => 
     const { page } = opened;
     await page.getByLabel(/^Sources in the order/).fill("watch\nphone\n");
     await page.getByRole("button", { name: "Save", exact: true }).click();
-    await page.getByText(/^Saved\. In force from/).waitFor();
+    await page.getByText(/^Saved\. In force by/).waitFor();
     const settings: unknown = await (await partner.send("GET", "/api/partner/")).json();
     expect(settings).toMatchObject({ source_order: ["watch", "phone"], callback_hosts: [] });
   });

@@ -13,7 +13,7 @@ import { CopyButton } from "./copy.tsx";
 /** A partner with this many files is not new. */
 const FILES_OF_A_NEWCOMER = 20;
 
-/** Returns a command that pings a small file. The key is read from `PARTNER_KEY`, so that it is in no history of a shell. */
+/** Returns a command that pings a small file. The key is read from `PARTNER_KEY`, so that the shell history does not contain it. */
 export function firstPing(origin: string, partnerId: string): string {
   return `# Set PARTNER_KEY to your key first. callback_url is a small FIT file in base64, or the URL of one.
 curl -sS "${origin}/api/fit_partner_ping/" \\

@@ -82,7 +82,7 @@ export function FailureGroups({
       </ul>
       {list.loadMore !== null && (
         <button type="button" onClick={() => void list.loadMore?.()}>
-          Group more failed files
+          Load more failed files
         </button>
       )}
     </>

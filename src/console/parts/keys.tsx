@@ -31,7 +31,7 @@ export function Keys({
       <h2>Keys</h2>
       <Table
         label="Keys"
-        head={["Label", "Key id", "Scope", "Created", "Valid until", ...(isLocked ? [] : ["Delete"])]}
+        head={["Label", "Key id", "Scope", "Created", "Expires", ...(isLocked ? [] : ["Delete"])]}
       >
         {keys.map((key) => (
           <tr key={key.key_id}>
@@ -43,7 +43,7 @@ export function Keys({
             <td>
               <When at={key.created_at} isStill />
             </td>
-            <td>{key.expires_at === null ? "no end" : localTime(key.expires_at)}</td>
+            <td>{key.expires_at === null ? "never" : localTime(key.expires_at)}</td>
             {!isLocked && (
               <td class="bare">
                 <Confirmed
@@ -56,7 +56,7 @@ export function Keys({
                     const result = await api.delete<{ in_force_at: string }>(path);
                     if (result.ok)
                       setSaid(
-                        `Deleted ${key.label ?? key.key_id}. It is rejected from ${localTime(result.value.in_force_at)} at the latest.`,
+                        `Deleted ${key.label ?? key.key_id}. It stops working by ${localTime(result.value.in_force_at)}.`,
                       );
                     return result;
                   }}
@@ -97,7 +97,7 @@ function AddKey({ api, onDone }: { api: Api; onDone: () => Promise<void> }) {
       {made !== null && (
         <>
           <Revealed secret={made.auth_key} what="key" onStored={() => setMade(null)} />
-          <p class="soft">It is accepted from {localTime(made.in_force_at)} at the latest.</p>
+          <p class="soft">It works everywhere by {localTime(made.in_force_at)}.</p>
         </>
       )}
       <AddForm
@@ -124,12 +124,12 @@ function AddKey({ api, onDone }: { api: Api; onDone: () => Promise<void> }) {
           value={scope}
           options={[
             ["full", "full: reads and writes"],
-            ["read", "read: only reads"],
+            ["read", "read: read-only"],
           ]}
           onValue={setScope}
         />
         <label class="field">
-          End (optional)
+          Expires on (optional)
           <input type="date" value={end} onChange={(event) => setEnd(event.currentTarget.value)} />
         </label>
       </AddForm>

@@ -57,8 +57,8 @@ function endpointNeeds({ events }: Overview, endpoints: readonly Endpoint[]): Ne
 function wordsOf({ url, state, failing_since, disabled_at }: Endpoint): string {
   if (state === "unverified") return `${url} has not returned its challenge, so it receives no events.`;
   return state === "disabled"
-    ? `${url} is disabled since ${localTime(disabled_at)}.`
-    : `${url} is failing since ${localTime(failing_since)}.`;
+    ? `${url} has been disabled since ${localTime(disabled_at)}.`
+    : `${url} has been failing since ${localTime(failing_since)}.`;
 }
 
 function importNeeds({ files }: Overview, running: readonly Import[]): Need[] {
@@ -83,7 +83,7 @@ function keyNeeds({ keys }: PartnerWithUsage): Need[] {
     expires_at !== null && Date.parse(expires_at) - Date.now() < KEY_WARNED_MS
       ? [
           {
-            words: `The key ${label ?? key_id} ends at ${localTime(expires_at)}.`,
+            words: `The key ${label ?? key_id} expires at ${localTime(expires_at)}.`,
             href: addressOf(["settings"]),
           },
         ]

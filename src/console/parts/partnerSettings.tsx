@@ -42,7 +42,7 @@ export function PartnerSettingsForm({
       setHosts(null);
       setOrder(null);
       setPrefetch(null);
-      setSaid(`Saved. In force from ${localTime(result.value.in_force_at)} at the latest.`);
+      setSaid(`Saved. In force by ${localTime(result.value.in_force_at)}.`);
     }
     setBusy(false);
   };

@@ -94,7 +94,7 @@ export function EndpointView({ api, id }: { api: Api; id: string }) {
       {!isLocked && (
         <Confirmed
           button="Delete…"
-          question="Delete this endpoint? Events that wait for it are not sent."
+          question="Delete this endpoint? Its undelivered events fail."
           confirm="Delete the endpoint"
           keep="Keep it"
           send={async () => api.delete(path)}
@@ -118,9 +118,7 @@ function Hold({ api, path, endpoint: { on_hold }, onDone }: Part) {
     <Confirmed
       key={String(on_hold)}
       button={on_hold ? "End the hold…" : "Hold…"}
-      question={
-        on_hold ? "Send the events that wait, and all later ones?" : "Let events wait until you end the hold?"
-      }
+      question={on_hold ? "Send the waiting events now?" : "Hold events until you end the hold?"}
       confirm={on_hold ? "End the hold" : "Hold events"}
       keep="Cancel"
       send={async () => api.patch(path, { on_hold: !on_hold })}
@@ -176,7 +174,7 @@ function Settings({ api, path, endpoint, onDone }: Part) {
             checked={include_history}
             onChange={(event) => setHistory(event.currentTarget.checked)}
           />{" "}
-          Also outcomes of files of a history
+          Include outcomes of history files
         </label>
         <div class="action">
           <button type="submit" disabled={isBusy || !isChanged}>
@@ -203,7 +201,7 @@ function Secrets({
     <section>
       <h2>Signing secrets</h2>
       {secret !== null && <Revealed secret={secret} what="secret" onStored={() => setSecret(null)} />}
-      <Table label="Signing secrets" head={["Secret id", "Created", "Valid until"]}>
+      <Table label="Signing secrets" head={["Secret id", "Created", "Expires"]}>
         {secrets.map(({ secret_id, created_at, expires_at }) => (
           <tr key={secret_id}>
             <td>
@@ -212,7 +210,7 @@ function Secrets({
             <td>
               <When at={created_at} isStill />
             </td>
-            <td>{expires_at === null ? "no end" : localTime(expires_at)}</td>
+            <td>{expires_at === null ? "never" : localTime(expires_at)}</td>
           </tr>
         ))}
       </Table>
@@ -223,7 +221,7 @@ function Secrets({
       {!isLocked && (
         <Confirmed
           button="Rotate…"
-          question="Create a new secret? The present one stays valid for a day."
+          question="Create a new secret? The current one stays valid for a day."
           confirm="Create a new secret"
           keep="Keep it"
           send={async () => {

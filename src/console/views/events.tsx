@@ -115,7 +115,7 @@ export function EventsView({ api, place }: { api: Api; place: Place }) {
         empty={
           isFiltered
             ? "No events match these filters."
-            : "No events yet. Each task with an event_id creates one."
+            : "No events yet. Completed imports and outcomes create them."
         }
       >
         {(events) => (
@@ -232,7 +232,7 @@ export function EventView({ api, id }: { api: Api; id: string }) {
 }
 
 function EndpointLink({ event, endpoint }: { event: Event; endpoint: Endpoint | null }) {
-  if (event.endpoint_id === null) return <>None wants this type</>;
+  if (event.endpoint_id === null) return <>No endpoint receives this type</>;
   if (endpoint === null) return <code>{event.endpoint_id}</code>;
   return (
     <a class="receiver" title={endpoint.url} href={addressOf(["settings", endpoint.endpoint_id])}>

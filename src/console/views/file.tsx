@@ -27,7 +27,7 @@ const STEPS: Readonly<Record<Timeline["data"][number]["what"], string>> = {
   released: "Released by the task",
   dispatched: "Sent to an importer",
   attempt_failed: "Attempt failed",
-  attempt_interrupted: "Attempt interrupted on our side",
+  attempt_interrupted: "Attempt interrupted by the service",
   downloaded: "Downloaded before the task",
   imported: "Imported",
   failed: "Failed",
@@ -53,7 +53,7 @@ function Fault({ file }: { file: File }) {
 
 function nextAttempt({ status, next_attempt_at }: File): string {
   if (next_attempt_at === null && status === "held") {
-    return "The task tries again. If the URL is gone, ping the file again before the task.";
+    return "The task downloads it again. If the URL is gone, ping the file again before the task.";
   }
   if (next_attempt_at === null) return "The file is queued again.";
   return Date.parse(next_attempt_at) <= Date.now()

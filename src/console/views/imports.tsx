@@ -229,15 +229,15 @@ function paceInWords(filesPerSecond: number): string {
     : `${counted(Math.max(1, Math.round(filesPerSecond * 60)), "file")} per minute`;
 }
 
-/** Files that the task expected and no ping announced. */
+/** Files that the task expected and that were never pinged. */
 function MissingFiles({ names }: { names: readonly string[] }) {
   if (names.length === 0) return null;
   return (
     <section>
       <h2>Missing files</h2>
       <p class="soft">
-        The task expected {counted(names.length, "file")} that no ping announced. Ping{" "}
-        {names.length === 1 ? "it" : "them"}, then send the task again.
+        The task expected {counted(names.length, "file")} that {names.length === 1 ? "was" : "were"} never
+        pinged. Ping {names.length === 1 ? "it" : "them"}, then send the task again.
       </p>
       <ul class="ids">
         {names.slice(0, MISSING_SHOWN).map((name) => (

@@ -142,7 +142,7 @@ function Figures({ overview, hasEndpoint }: { overview: Overview; hasEndpoint: b
       oldest !== null
         ? `oldest held for ${age(oldest)}`
         : overview.capped
-          ? "none of the counted files"
+          ? "none among the newest files"
           : "no files wait for a task",
       ["files"],
       { status: "held" },
@@ -161,7 +161,7 @@ function Figures({ overview, hasEndpoint }: { overview: Overview; hasEndpoint: b
       undelivered,
       hasEndpoint
         ? `${number(events.retrying)} retrying, ${number(failed)} failed`
-        : "no endpoint receives them; read events here",
+        : "No endpoint. Read them here.",
       ["events"],
       { status: failed > 0 || events.retrying === 0 ? "failed" : "pending" },
       hasEndpoint && undelivered > 0 ? "bad" : "",

@@ -82,7 +82,7 @@ export function SettingsView({ api }: { api: Api }) {
 export function Locked() {
   return (
     <p class="note">
-      An operator has locked your keys, endpoints and settings. Ask us to make a change, or to end the lock.
+      An operator has locked your keys, endpoints and settings. Ask us to make a change, or to unlock them.
     </p>
   );
 }

@@ -7,7 +7,7 @@ import type { Session, SessionEnd } from "../session.ts";
 
 const WRONG_KEY = {
   title: "The partner id and the key do not match",
-  detail: "Check both for typing errors. The key may also have expired: ask us for a new one.",
+  detail: "Check both for typos. The key may also have expired: ask us for a new one.",
 };
 
 const ENDED: Readonly<Record<SessionEnd, string>> = {
