@@ -464,7 +464,7 @@ test(
       await database.prepare("UPDATE erased SET next_sweep_at = NULL").run();
       // A request that began before the suspension may still write.
       expect(await run("remove", "leaver")).toEqual({ partner_id: "leaver", status: "removing", users: 0 });
-      await suspendSince("leaver", Date.now() - 121_000);
+      await suspendSince("leaver", Date.now() - 151_000);
       const removed = await partner("remove", "leaver", "--json", "--state", folder);
       expect(removed).toMatchObject({ exitCode: 0, err: "" });
       expect(JSON.parse(removed.out)).toEqual({ partner_id: "leaver", status: "removed" });
@@ -502,11 +502,11 @@ test(
       await run("suspend", "waiter");
       const removing = { partner_id: "waiter", status: "removing", users: 0 };
       expect(await run("remove", "waiter")).toEqual(removing);
-      await suspendSince("waiter", Date.now() - 121_000);
+      await suspendSince("waiter", Date.now() - 151_000);
       await run("suspend", "waiter");
       await run("resume", "waiter");
       expect(await run("remove", "waiter")).toEqual(removing);
-      await suspendSince("waiter", Date.now() - 121_000);
+      await suspendSince("waiter", Date.now() - 151_000);
       await run("suspend", "waiter");
       expect(await run("remove", "waiter")).toEqual({ partner_id: "waiter", status: "removed" });
     }),
