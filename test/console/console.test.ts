@@ -379,7 +379,7 @@ describe.skipIf(chromium === null)("The console", () => {
     const { page } = shared;
     await visit(page, `activities/${rideId}.0`, /./);
     await page.getByText("Plain").click();
-    const line = page.locator(".route .line");
+    const line = page.locator(".route > svg .line");
     expect((await line.getAttribute("d"))?.length ?? 0).toBeGreaterThan(1_000);
     const painted = async () =>
       page.locator(".chart canvas").evaluateAll((canvases) =>
