@@ -307,8 +307,7 @@ CREATE TABLE endpoints (
   on_hold_since   INTEGER,                          -- null: not on hold
   secrets         TEXT NOT NULL DEFAULT '[]',       -- JSON [{ secret_id, secret, created_at, expires_at }]; ep_default: if
                                                     --   empty, those of the partner's settings
-  verified_at     INTEGER,                          -- when the receiver last returned a challenge; null: it gets no events yet
-  moved_at        INTEGER,                          -- when a verified endpoint got another url, which is not verified yet
+  verified_at     INTEGER,                          -- when the receiver of url returned a challenge; null: its events are held
   failing_since   INTEGER,                          -- first failed attempt since the last successful one
   disabled_at     INTEGER,                          -- null: not disabled
   recover_since   INTEGER,                          -- events from this time on that failed or were held are sent again; advances

@@ -248,6 +248,8 @@ function resultOf(
     const recorded = last_answer === attempt.answer ? null : attempt;
     return { status: "pending", next_attempt_at, attempt: recorded, counted: false };
   }
-  const recorded = target.as === "failed" ? attempt : null;
-  return { status: target.as, next_attempt_at: null, attempt: recorded, counted: false };
+  const unreceived = target.as === "unreceived";
+  const status = target.as === "unreceived" ? "failed" : target.as;
+  const recorded = status === "failed" ? attempt : null;
+  return { status, next_attempt_at: null, attempt: recorded, counted: false, unreceived };
 }

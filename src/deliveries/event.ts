@@ -3,7 +3,7 @@ import { z } from "@hono/zod-openapi";
 /** `waiting`: waits for the first attempt of another delivery. `recorded`: no receiver is configured. */
 export type DeliveryStatus = "waiting" | "pending" | "held" | "delivered" | "failed" | "recorded";
 
-/** `held`: the endpoint is on hold. */
+/** `held`: the endpoint is on hold or unverified. */
 export const EVENT_STATUSES = ["pending", "held", "delivered", "failed"] as const;
 export type EventStatus = (typeof EVENT_STATUSES)[number];
 export const eventStatusSchema = z.enum(EVENT_STATUSES).openapi("EventStatus");
@@ -25,7 +25,7 @@ export const eventSchema = z
     /** The `webhook-id`. */
     id: z.string(),
     ...eventBodySchema.shape,
-    /** Null when no endpoint wants the event. */
+    /** Null when no endpoint wanted the event. */
     endpoint_id: z.string().nullable(),
     import_id: z.string().nullable(),
     user_id: z.string().nullable(),

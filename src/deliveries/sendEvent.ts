@@ -10,14 +10,20 @@ import type { DeliveryMessage } from "./message.ts";
 import { countTestEvents, insertDelivery, restartDelivery } from "./write.ts";
 
 /**
- * Restarts the schedule of an event under its own id; the first attempt is due now. Returns false when the event is
- * being delivered, or is due already.
+ * Restarts the schedule of an event under its own id; the first attempt is due now. An event without an endpoint is sent to
+ * these receivers. Returns false when the event is being delivered, or is due already.
  */
-export async function resendEvent(env: Env, owner: Owner, eventId: string, nowMs: number): Promise<boolean> {
-  const delivery = { partner_id: owner.partner_id, delivery_id: eventId };
-  if (!(await restartDelivery(databaseFor(env, owner), delivery, nowMs))) return false;
-  await enqueue(env, { ...delivery, database: owner.database });
-  return true;
+export async function resendEvent(
+  env: Env,
+  { partner_id, database }: Owner,
+  eventId: string,
+  receivers: readonly string[],
+  nowMs: number,
+): Promise<boolean> {
+  const db = databaseFor(env, { partner_id, database });
+  const due = await restartDelivery(db, { partner_id, delivery_id: eventId }, receivers, nowMs);
+  for (const delivery_id of due) await enqueue(env, { partner_id, database, delivery_id });
+  return due.length > 0;
 }
 
 /** Options of a test event: a challenge for the receiver to return, or a signature that it must reject. */

@@ -14,9 +14,10 @@ import type { DeliveryMessage } from "./message.ts";
 
 /**
  * How a delivery without a request ends. `retried`: counts as a failed attempt. `postponed`: counts as none. `held`: waits
- * for the end of a hold. `failed`, `recorded`: no attempt follows.
+ * for the end of a hold or for a challenge. `failed`, `recorded`: no attempt follows. `unreceived`: failed because the
+ * partner has no receiver; an endpoint of a later time may receive it.
  */
-export type UnsentAs = "retried" | "postponed" | "held" | "failed" | "recorded";
+export type UnsentAs = "retried" | "postponed" | "held" | "failed" | "recorded" | "unreceived";
 
 /** The receiver of a delivery, or the reason why it is not sent now. */
 export type Target =
@@ -60,7 +61,7 @@ async function receiver(env: Env, message: DeliveryMessage, nowMs: number): Prom
   if (obstacle !== null) return obstacle;
   const stored = endpoint?.stored ?? null;
   const { url, secrets } = receiverOf(partner, stored ?? IMPLIED, nowMs);
-  if (url === null) return unsent("failed", "No event_url is configured.");
+  if (url === null) return unsent(stored === null ? "unreceived" : "failed", "No event_url is configured.");
   if (partner.status === "suspended") return unsent("postponed", "The partner is suspended.");
   if (secrets.length === 0) return unsent("retried", "The partner has no valid webhook secret.");
   const rules = addressRules(env, []);
@@ -93,7 +94,7 @@ function obstacleOf({ endpoint_id, type, stored, hasSettings }: DeliveryEndpoint
   if (stored.on_hold_since !== null) return unsent("held", "The endpoint is on hold.");
   return stored.verified_at === null
     ? unsent(
-        "retried",
+        "held",
         "The endpoint is unverified: its receiver has not returned the challenge of a test event.",
       )
     : null;

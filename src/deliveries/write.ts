@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { EVENTS_HELD_FOR_MS } from "../contract/limits.ts";
 import { DATABASE_NOW } from "../database/sql.ts";
-import { USER_ERASED, type EventType } from "../endpoints/endpoint.ts";
+import { NO_ENDPOINT, USER_ERASED, type EventType } from "../endpoints/endpoint.ts";
 import { subscribers } from "../endpoints/subscribers.ts";
 import { OUTCOMES_REPORTED } from "../outcomes/event.ts";
 import type { DeliveryStatus } from "./event.ts";
@@ -174,6 +174,8 @@ export interface AttemptResult {
   attempt: Attempt | null;
   /** Whether a request was made. Only then does the attempt count. */
   counted: boolean;
+  /** Whether the event has no receiver. */
+  unreceived?: boolean;
 }
 
 /**
@@ -191,7 +193,8 @@ export function recordAttempt(
     .prepare(
       `UPDATE deliveries SET status = ?4, next_attempt_at = ?5, claimed_until = NULL,
          attempts = CASE WHEN ?6 IS NULL THEN attempts ELSE json_insert(attempts, '$[#]', json(?6)) END,
-         attempt_count = attempt_count + ?7, updated_at = ${DATABASE_NOW}
+         attempt_count = attempt_count + ?7, updated_at = ${DATABASE_NOW},
+         endpoint_id = CASE WHEN ?8 THEN '${NO_ENDPOINT}' ELSE endpoint_id END
        WHERE partner_id = ?1 AND delivery_id = ?2 AND claimed_until = ?3`,
     )
     .bind(
@@ -202,6 +205,7 @@ export function recordAttempt(
       result.next_attempt_at,
       result.attempt === null ? null : JSON.stringify(result.attempt),
       result.counted ? 1 : 0,
+      result.unreceived === true ? 1 : 0,
     );
   if (claimed.then_deliver === null) return [settled];
   const released = db
@@ -250,39 +254,58 @@ const RESTART = `UPDATE deliveries SET status = 'pending', attempts_before = att
   updated_at = ${DATABASE_NOW}`;
 
 /**
- * Restarts the schedule of an event, due now. Its attempt count continues. Returns false when the event does not exist,
- * is being delivered, is due, or waits for its plan request.
+ * Restarts the schedule of an event, due now. Its attempt count continues. An event without an endpoint gets these
+ * receivers; each further one gets a delivery of its own. Returns the ids of the deliveries that are due now. Returns none
+ * when the event does not exist, is being delivered, is due, or waits for its plan request.
  */
 export async function restartDelivery(
   db: D1Database,
-  delivery: { partner_id: string; delivery_id: string },
+  { partner_id, delivery_id }: { partner_id: string; delivery_id: string },
+  receivers: readonly string[],
   nowMs: number,
-): Promise<boolean> {
-  const restarted = await db
+): Promise<string[]> {
+  const further = db
     .prepare(
-      `${RESTART}
+      `INSERT INTO deliveries (partner_id, delivery_id, endpoint_id, kind, type, user_id, import_id, body, status,
+         next_attempt_at, created_at, updated_at)
+       SELECT d.partner_id, d.delivery_id || '_' || r.value, r.value, d.kind, d.type, d.user_id, d.import_id, d.body,
+         'pending', ?4, d.created_at, ${DATABASE_NOW}
+       FROM deliveries d, json_each(?3) r
+       WHERE d.partner_id = ?1 AND d.delivery_id = ?2 AND d.kind = 'event' AND d.status = 'failed'
+         AND d.endpoint_id = '${NO_ENDPOINT}' AND r.key > 0
+       ON CONFLICT (partner_id, delivery_id) DO NOTHING RETURNING delivery_id`,
+    )
+    .bind(partner_id, delivery_id, JSON.stringify(receivers), nowMs);
+  const restarted = db
+    .prepare(
+      `${RESTART}, endpoint_id = CASE WHEN endpoint_id = '${NO_ENDPOINT}' THEN coalesce(?4, endpoint_id) ELSE endpoint_id END
        WHERE partner_id = ?1 AND delivery_id = ?2 AND kind = 'event'
          AND (status IN ('delivered', 'failed', 'held')
-           OR (status = 'pending' AND next_attempt_at > ?3 AND (claimed_until IS NULL OR claimed_until <= ?3)))`,
+           OR (status = 'pending' AND next_attempt_at > ?3 AND (claimed_until IS NULL OR claimed_until <= ?3)))
+       RETURNING delivery_id`,
     )
-    .bind(delivery.partner_id, delivery.delivery_id, nowMs)
-    .run();
-  return restarted.meta.changes > 0;
+    .bind(partner_id, delivery_id, nowMs, receivers[0] ?? null);
+  const results = await db.batch<{ delivery_id: string }>([further, restarted]);
+  return results.flatMap((result) => result.results.map((row) => row.delivery_id));
 }
 
-/** Returns the statement that restarts the schedule of those of the events that failed or were held, due now. */
+/**
+ * Returns the statement that restarts the schedule of those of the events that failed or were held, due now. The endpoint
+ * becomes the receiver of events that had none.
+ */
 export function restartDeliveries(
   db: D1Database,
-  partnerId: string,
+  { partner_id, endpoint_id }: { partner_id: string; endpoint_id: string },
   deliveryIds: readonly string[],
   nowMs: number,
 ): D1PreparedStatement {
   return db
     .prepare(
-      `${RESTART} WHERE partner_id = ?1 AND delivery_id IN (SELECT value FROM json_each(?2))
-         AND kind = 'event' AND status IN ('failed', 'held')`,
+      `${RESTART}, endpoint_id = ?4
+       WHERE partner_id = ?1 AND delivery_id IN (SELECT value FROM json_each(?2))
+         AND kind = 'event' AND status IN ('failed', 'held') AND endpoint_id IN (?4, '${NO_ENDPOINT}')`,
     )
-    .bind(partnerId, JSON.stringify(deliveryIds), nowMs);
+    .bind(partner_id, JSON.stringify(deliveryIds), nowMs, endpoint_id);
 }
 
 /**
@@ -313,7 +336,7 @@ export async function deleteExpiredEvents(db: D1Database, beforeMs: number, limi
   return deleted.meta.changes;
 }
 
-/** Fails at most `limit` events that have waited too long for the end of a hold. Returns how many. */
+/** Fails at most `limit` events that have waited too long for the end of a hold or for a challenge. Returns how many. */
 export async function failHeldTooLong(db: D1Database, nowMs: number, limit: number): Promise<number> {
   const failed = await db
     .prepare(

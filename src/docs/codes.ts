@@ -35,7 +35,8 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
   original_not_fit:
     "Only FIT files, and gzip or zip files with one FIT file, are returned. The file's `error` says what was received. Ping it again with a URL that returns the FIT file.",
   import_completed: "No action is needed. To remove the imported files, delete them.",
-  no_event_url: "Create an endpoint with `POST /api/endpoints/`, or ask us to set your `event_url`.",
+  no_event_url:
+    "Create an endpoint for events of this type with `POST /api/endpoints/`, or ask us to set your `event_url`.",
   too_many_endpoints: "Change or delete one of your endpoints.",
   too_many_keys: "Delete a key that you no longer use.",
   last_key: "Create another key with the scope `full`, then use it to delete this one.",

@@ -48,15 +48,14 @@ import {
   THRESHOLD_MINUTES,
 } from "../training/baseline.ts";
 import { MAX_FAULTS } from "../http/problemSchema.ts";
-import { NO_EVENT_URL } from "../imports/import.ts";
-import { NOTHING_HELD } from "../imports/warnings.pure.ts";
+import { ENDPOINT_UNVERIFIED, NO_EVENT_URL, NOTHING_HELD } from "../imports/warnings.pure.ts";
 import { MAX_COUNTED } from "../overview/overview.ts";
 import { MAX_COUNTED_FILES, MAX_COUNTED_IMPORTS } from "../users/user.ts";
 
 const IMPORT_STATUS =
   "`running` until each file is settled. `cancelled` from the cancellation on. An import completes exactly once.";
 const SKIPPED_FILES = "Number of files that the cancellation of their import skipped.";
-const IMPORT_WARNINGS = `\`${NOTHING_HELD}\`: the import has no files, because nothing was held for this user and source; check \`source\`. Or the sentence: “${NO_EVENT_URL}” Open list: codes may be added.`;
+const IMPORT_WARNINGS = `\`${NOTHING_HELD}\`: the import has no files, because nothing was held for this user and source; check \`source\`. \`${NO_EVENT_URL}\`: the import has an \`event_id\`, but no endpoint receives \`${IMPORT_COMPLETED}\`, so its event is not sent. \`${ENDPOINT_UNVERIFIED}\`: the endpoint has not returned its challenge yet; the event is held until it has. Open list: codes may be added.`;
 
 /** Returns descriptions of the fields of one schema. */
 function fieldsOf(schema: string, descriptions: Readonly<Record<string, string>>): Record<string, string> {
@@ -465,16 +464,16 @@ export const FIELDS: Readonly<Record<string, string>> = {
     "Maximum number of attempts that follow, if all of them fail. 0 when the event is delivered or failed.",
   endpoint_id: "Id of the endpoint. `ep_default` is your `event_url`.",
   "PartnerEvent.endpoint_id":
-    "Id of the endpoint that receives the event. Null when no endpoint receives its type.",
+    "Id of the endpoint that receives the event. Null when no endpoint received its type. Resending the event then sends it to the endpoints that do now.",
   "EventWithAttempts.endpoint_id":
-    "Id of the endpoint that receives the event. Null when no endpoint receives its type.",
+    "Id of the endpoint that receives the event. Null when no endpoint received its type. Resending the event then sends it to the endpoints that do now.",
   url: "Address of the receiver: `https`, on a public host.",
   event_types: `Types of events that the endpoint receives. Default: \`${IMPORT_COMPLETED}\`.`,
   include_history:
     "`true`: the endpoint also receives `file.imported`, `file.failed` and `activity.updated` for the files of a history. `false`: only for live rides; an import is announced as a whole.",
   on_hold: `\`true\`: events wait, for up to ${inWords(EVENTS_HELD_FOR_MS)}.`,
   "Endpoint.state":
-    "`unverified`: the receiver has not returned a challenge, and gets no events. `active`. `failing`: no attempt succeeded since `failing_since`. " +
+    "`unverified`: the receiver has not returned a challenge, and its events are held. `active`. `failing`: no attempt succeeded since `failing_since`. " +
     `\`disabled\`: all attempts failed for ${inWords(ENDPOINT_FAILS_FOR_MS)}, and events are not sent until you recover the endpoint.`,
   "CreatedEndpoint.state": "`unverified` until the receiver has returned the challenge.",
   "Endpoint.reason": "Why the endpoint is not `active`. Null when it is.",
@@ -500,8 +499,10 @@ export const FIELDS: Readonly<Record<string, string>> = {
   "EventWithAttempts.user_id":
     "Your id of the user. Null for test events, `outcomes.reported` and `user.erased`.",
   "EventWithAttempts.attempts": "Attempts to deliver the event, oldest first.",
-  "PartnerEvent.status": "State of the delivery: `failed` when no attempt follows.",
-  "EventWithAttempts.status": "State of the delivery: `failed` when no attempt follows.",
+  "PartnerEvent.status":
+    "State of the delivery: `held` while the endpoint is on hold or unverified, `failed` when no attempt follows.",
+  "EventWithAttempts.status":
+    "State of the delivery: `held` while the endpoint is on hold or unverified, `failed` when no attempt follows.",
   "PartnerEvent.type":
     "Type of the event, such as `bulk_fit_import.completed` or `outcomes.reported`. Open list: types may be added.",
   "EventWithAttempts.type":

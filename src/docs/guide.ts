@@ -434,6 +434,7 @@ ${request(post("/api/task_partner/", TASK), "task")}
 <p><code>missing_summary_ids</code> in the response lists the expected files that were never pinged.
 The warning <code>nothing_held</code> means that no file was held for this user and source, so the import has no files. <code>held_under_other_source</code> lists the user's other sources that had held files: if
 one of them is the right one, send the task again with it.
+The warning <code>no_event_url</code> means that no endpoint receives the event of the import, and <code>endpoint_unverified</code> that the endpoint has not returned its challenge yet: the event is held until it has.
 <code>is_initial_import: true</code> requests a training plan when the import completes. Use it only for the first history of a user.</p></li>
 <li><p><strong>Wait for completion.</strong> If the task has an <code>event_id</code>, the service sends an event to your <code>event_url</code>. You can also poll:</p>
 ${request(get("/api/imports/?user_id=rider-1&source=head-unit"), "imports")}

@@ -185,7 +185,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "resendEvent",
     tag: "Events",
     description:
-      "Sends the event now, with the same `webhook-id`, and starts its retry schedule again. While an attempt is in progress or due, the response is 409 `event_in_delivery`. A test event that is sent again counts as another test event.",
+      "Sends the event now, with the same `webhook-id`, and starts its retry schedule again. An event that had no endpoint is sent to each endpoint that receives its type now; each further endpoint gets its own event. While an attempt is in progress or due, the response is 409 `event_in_delivery`. A test event that is sent again counts as another test event.",
   },
   "POST /api/events/test/": {
     operationId: "sendTestEvent",
@@ -207,7 +207,8 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Events",
     description:
       `Creates an endpoint. A partner can have ${MAX_ENDPOINTS}. The endpoint receives no events before its receiver has returned the challenge of a test event, which is sent at once ` +
-      "and, after failures, again by the retry schedule. `POST /api/events/test/` with `endpoint_id` and `challenge` sends another one. The challenge may arrive before this response: a receiver that rejects it, because it does not know the secret yet, gets it again seconds later. Store `webhook_secret`: it is not shown again.",
+      "and, after failures, again by the retry schedule. `POST /api/events/test/` with `endpoint_id` and `challenge` sends another one. The challenge may arrive before this response: a receiver that rejects it, because it does not know the secret yet, gets it again seconds later. Store `webhook_secret`: it is not shown again. " +
+      `Until the challenge is returned, events are held for up to ${inWords(EVENTS_HELD_FOR_MS)}, then they fail. They are sent within minutes after it. Outcomes are reported from then on.`,
   },
   "GET /api/endpoints/{endpoint_id}/": {
     operationId: "getEndpoint",
@@ -218,7 +219,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "changeEndpoint",
     tag: "Events",
     description:
-      "Changes the fields that the body contains. A new `url` receives no events before it has returned a challenge: until then attempts fail and are repeated by the retry schedule, and outcomes are not reported. " +
+      "Changes the fields that the body contains. A new `url` receives no events before it has returned a challenge: until then its events are held, and outcomes are not reported. " +
       `While \`on_hold\` is true, events wait for up to ${inWords(EVENTS_HELD_FOR_MS)}, then they fail. Ending the hold sends them, oldest first.`,
   },
   "DELETE /api/endpoints/{endpoint_id}/": {
@@ -230,7 +231,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     operationId: "recoverEndpoint",
     tag: "Events",
     description:
-      "Resends failed events that were created since `since`, oldest first, with a new retry schedule. Enables a disabled endpoint. If there are many events, the first few hundred are sent at once and the others within minutes.",
+      "Resends failed events that were created since `since`, oldest first, with a new retry schedule. Includes events of the endpoint's types that had no endpoint: it becomes theirs. Enables a disabled endpoint. If there are many events, the first few hundred are sent at once and the others within minutes.",
   },
   "POST /api/endpoints/{endpoint_id}/rotate_secret/": {
     operationId: "rotateEndpointSecret",

@@ -7,6 +7,7 @@ import { count, fieldsOf, text } from "../database/parse.ts";
 import { instantOf } from "../database/rows.ts";
 import type { Env } from "../env.ts";
 import { publicSecrets, unexpired, type Partner } from "../partners/partner.ts";
+import { ENDPOINT_UNVERIFIED, NO_EVENT_URL, type ReceiverWarning } from "../imports/warnings.pure.ts";
 import { DEFAULT_ENDPOINT, IMPORT_COMPLETED, type Endpoint } from "./endpoint.ts";
 import { ENDPOINT_COLUMNS, parseEndpoint, type StoredEndpoint } from "./storedEndpoint.pure.ts";
 
@@ -56,22 +57,39 @@ export async function storedEndpoint(
   return all.find(({ endpoint_id }) => endpoint_id === endpointId) ?? null;
 }
 
+/**
+ * Returns the ids of the endpoints to which a resent event is sent: its own if that exists, or those that want its type now
+ * if it has none.
+ */
+export async function receiversOfEvent(
+  env: Env,
+  partner: Partner,
+  { type, endpoint_id: own }: { type: string; endpoint_id: string | null },
+): Promise<string[]> {
+  const endpoints = await storedEndpoints(env, partner);
+  return endpoints
+    .filter(({ endpoint_id, event_types }) =>
+      own === null ? event_types.some((wanted) => wanted === type) : endpoint_id === own,
+    )
+    .map(({ endpoint_id }) => endpoint_id);
+}
+
 /** Maximum time of the question whether an endpoint receives imports. A task does not wait longer for a warning. */
 const QUESTION_MS = 1_000;
 
 /**
- * Returns whether the partner has a receiver for events of completed imports. Asks D1 only without an `event_url`. True
+ * Returns the warning about the receiver of events of completed imports, or null. Asks D1 only without an `event_url`. Null
  * when D1 does not respond.
  */
-export async function receivesImports(env: Env, partner: Partner): Promise<boolean> {
-  if (partner.event_url !== null) return true;
+export async function receiverWarning(env: Env, partner: Partner): Promise<ReceiverWarning | null> {
+  if (partner.event_url !== null) return null;
   try {
     const stored = await withTimeout(QUESTION_MS, storedEndpoints(env, partner));
-    return stored.some(
-      ({ verified_at, event_types }) => verified_at !== null && event_types.includes(IMPORT_COMPLETED),
-    );
+    const receivers = stored.filter(({ event_types }) => event_types.includes(IMPORT_COMPLETED));
+    if (receivers.length === 0) return NO_EVENT_URL;
+    return receivers.every(({ verified_at }) => verified_at === null) ? ENDPOINT_UNVERIFIED : null;
   } catch {
-    return true;
+    return null;
   }
 }
 

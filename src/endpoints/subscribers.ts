@@ -6,13 +6,6 @@ import {
   type EventType,
 } from "./endpoint.ts";
 
-/**
- * SQL condition for an endpoint `e` that receives events: it exists, and a receiver has returned a challenge. Events of one
- * with a new URL are stored, and their attempts fail until its new receiver has returned one.
- */
-export const RECEIVES_EVENTS =
-  "e.deleted_at IS NULL AND (e.verified_at IS NOT NULL OR e.moved_at IS NOT NULL)";
-
 /** SQL for the ids of the endpoints of the partner `?1`. Without endpoint settings, its `event_url` is `DEFAULT_ENDPOINT`. */
 export const ENDPOINT_IDS = `SELECT endpoint_id FROM endpoints WHERE partner_id = ?1 AND deleted_at IS NULL
   UNION ALL SELECT '${DEFAULT_ENDPOINT}' WHERE NOT EXISTS (SELECT 1 FROM endpoints WHERE partner_id = ?1)`;
@@ -30,11 +23,12 @@ export function includesOutcomes(eventTypes: string): string {
 
 /**
  * Returns SQL for the endpoints of the partner `?1` that receive events of this type, as rows (endpoint_id, n) with n
- * from 1. A partner without endpoint settings receives the event of a completed import at its `event_url`. If no endpoint
+ * from 1. Events of an unverified endpoint are stored too: they are held until its receiver has returned a challenge.
+ * A partner without endpoint settings receives the event of a completed import at its `event_url`. If no endpoint
  * wants that event, its receiver is `NO_ENDPOINT`, so that the partner can still read it.
  */
 export function subscribers(type: EventType): string {
-  const wanted = `FROM endpoints e WHERE e.partner_id = ?1 AND ${RECEIVES_EVENTS} AND ${wantsType(`'${type}'`)}`;
+  const wanted = `FROM endpoints e WHERE e.partner_id = ?1 AND e.deleted_at IS NULL AND ${wantsType(`'${type}'`)}`;
   const chosen = `SELECT e.endpoint_id, row_number() OVER (ORDER BY e.created_at, e.endpoint_id) AS n ${wanted}`;
   if (type !== IMPORT_COMPLETED) return chosen;
   return `${chosen}

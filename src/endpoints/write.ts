@@ -78,8 +78,8 @@ export async function createEndpoint(
   return hasChanges(created) ? { endpoint_id, webhook_secret } : null;
 }
 
-/** SQL for the creation time of the oldest event that waits for the end of the hold. It may be older than the hold. */
-const OLDEST_HELD = `(SELECT min(d.created_at) FROM deliveries d INDEXED BY deliveries_held_of_endpoint
+/** SQL for the creation time of the endpoint's oldest event that is held. It may be older than the hold. */
+export const OLDEST_HELD = `(SELECT min(d.created_at) FROM deliveries d INDEXED BY deliveries_held_of_endpoint
   WHERE d.partner_id = ?1 AND d.endpoint_id = ?2 AND d.status = 'held')`;
 
 /**
@@ -101,7 +101,6 @@ export async function changeEndpoint(
       .prepare(
         `UPDATE endpoints SET
            verified_at = CASE WHEN ?3 IS NULL OR ?3 IS url THEN verified_at END,
-           moved_at = CASE WHEN ?3 IS NULL OR ?3 IS url OR verified_at IS NULL THEN moved_at ELSE ?7 END,
            failing_since = CASE WHEN ?3 IS NULL OR ?3 IS url THEN failing_since END,
            disabled_at = CASE WHEN ?3 IS NULL OR ?3 IS url THEN disabled_at END,
            outcomes_time = CASE WHEN (?3 IS NULL OR ?3 IS url) AND verified_at IS NOT NULL

@@ -7,9 +7,6 @@ export const IMPORT_STATUSES = ["running", "completed", "completed_with_failures
 export type ImportStatus = (typeof IMPORT_STATUSES)[number];
 export const importStatusSchema = z.enum(IMPORT_STATUSES).openapi("ImportStatus");
 
-/** Warning when the event of an import can be read, but not sent. */
-export const NO_EVENT_URL = "event_id was given but no event_url is configured: the event will not be sent.";
-
 /** Fields that warn about an import without files: the task's user had nothing held under its source. */
 export const nothingHeldFields = {
   warnings: z.array(z.string()),

@@ -21,11 +21,11 @@ import {
   type Walked,
 } from "../database/walk.ts";
 import { IMPORT_COMPLETED } from "../endpoints/endpoint.ts";
-import { RECEIVES_EVENTS, wantsType } from "../endpoints/subscribers.ts";
+import { wantsType } from "../endpoints/subscribers.ts";
 import type { Partner } from "../partners/partner.ts";
 import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.pure.ts";
-import { NO_EVENT_URL, type Import, type ImportStatus } from "./import.ts";
-import { importWarnings } from "./warnings.pure.ts";
+import { type Import, type ImportStatus } from "./import.ts";
+import { ENDPOINT_UNVERIFIED, importWarnings, NO_EVENT_URL, type ReceiverWarning } from "./warnings.pure.ts";
 import type { ImportProjection } from "./write.ts";
 
 export interface ImportRow extends ImportCounts {
@@ -42,8 +42,8 @@ export interface ImportRow extends ImportCounts {
   plan_status: DeliveryStatus | null;
   event_status: DeliveryStatus | null;
   event_attempts: number | null;
-  /** Whether an endpoint of the partner's own receives events of completed imports. */
-  has_endpoint: 0 | 1;
+  /** Whether an endpoint of the partner's own that receives events of completed imports is verified. Null without one. */
+  has_verified_endpoint: 0 | 1 | null;
 }
 
 const COUNTS = IMPORT_COUNTS.map((count) => `i.${count}`).join(", ");
@@ -51,8 +51,8 @@ const COUNTS = IMPORT_COUNTS.map((count) => `i.${count}`).join(", ");
 /** SQL for the columns of an import `i` with `IMPORT_DELIVERIES`. */
 export const IMPORT_COLUMNS = `i.import_id, i.user_id, i.source, i.is_initial_import, i.event_id, i.status, ${COUNTS},
     i.requested_at, i.updated_at, i.completed_at, i.held_under_other_source, plan.status AS plan_status, event.status AS event_status, event.attempt_count AS event_attempts,
-    i.event_id IS NOT NULL AND EXISTS (SELECT 1 FROM endpoints e WHERE e.partner_id = i.partner_id
-      AND ${RECEIVES_EVENTS} AND ${wantsType(`'${IMPORT_COMPLETED}'`)}) AS has_endpoint`;
+    CASE WHEN i.event_id IS NOT NULL THEN (SELECT max(e.verified_at IS NOT NULL) FROM endpoints e
+      WHERE e.partner_id = i.partner_id AND e.deleted_at IS NULL AND ${wantsType(`'${IMPORT_COMPLETED}'`)}) END AS has_verified_endpoint`;
 
 /** Joins the plan request and the event of an import `i`. */
 export const IMPORT_DELIVERIES = `LEFT JOIN deliveries plan ON plan.partner_id = i.partner_id AND plan.delivery_id = '${PLAN_PREFIX}' || i.import_id
@@ -78,14 +78,23 @@ export function importOfProjection(partner: PartnerView, row: ImportProjection):
     plan_status: null,
     event_status: null,
     event_attempts: null,
-    has_endpoint: 0,
+    // Unknown, so no warning.
+    has_verified_endpoint: 1,
   });
+}
+
+/** Returns the warning about the receiver of an import's event that is not delivered, or null. */
+function receiverWarning(
+  { event_url }: PartnerView,
+  { event_id, event_status, has_verified_endpoint }: ImportRow,
+): ReceiverWarning | null {
+  if (event_id === null || event_status === "delivered" || event_url !== null) return null;
+  if (has_verified_endpoint === null) return NO_EVENT_URL;
+  return has_verified_endpoint === 0 ? ENDPOINT_UNVERIFIED : null;
 }
 
 /** Returns an import of a row of `IMPORT_COLUMNS`. */
 export function importOf(partner: PartnerView, row: ImportRow): Import {
-  const hasReceiver = partner.event_url !== null || row.has_endpoint === 1;
-  const unsendable = row.event_id !== null && row.event_status !== "delivered" && !hasReceiver;
   const others =
     row.held_under_other_source === null ? null : parseColumn(namesColumn, row.held_under_other_source);
   return {
@@ -97,10 +106,7 @@ export function importOf(partner: PartnerView, row: ImportRow): Import {
     status: row.status,
     files: importFilesOf(row),
     repeated: false,
-    ...importWarnings(
-      { total: row.total, held_under_other_source: others },
-      unsendable ? [NO_EVENT_URL] : [],
-    ),
+    ...importWarnings({ total: row.total, held_under_other_source: others }, receiverWarning(partner, row)),
     requested_at: instantOf(row.requested_at),
     updated_at: instantOf(row.updated_at),
     completed_at: row.completed_at === null ? null : instantOf(row.completed_at),

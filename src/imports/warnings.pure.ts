@@ -1,15 +1,21 @@
 /** Code of the warning about a task that found no file. */
 export const NOTHING_HELD = "nothing_held";
 
+/** Code of the warning about an event that no endpoint receives. */
+export const NO_EVENT_URL = "no_event_url";
+/** Code of the warning about an event whose endpoints are all unverified. It is held until one has returned its challenge. */
+export const ENDPOINT_UNVERIFIED = "endpoint_unverified";
+export const RECEIVER_WARNINGS = [NO_EVENT_URL, ENDPOINT_UNVERIFIED] as const;
+export type ReceiverWarning = (typeof RECEIVER_WARNINGS)[number];
+
 /**
- * Returns the warnings of an import: `sentences`, and for an import without files the code, with the user's other sources
- * that had held files. Null sources are unknown.
+ * Returns the codes of the warnings of an import: that about its event's receiver, and for an import without files another, with the user's
+ * other sources that had held files. Null sources are unknown.
  */
 export function importWarnings(
   { total, held_under_other_source = null }: { total: number; held_under_other_source?: string[] | null },
-  sentences: string[] = [],
+  receiver: ReceiverWarning | null = null,
 ): { warnings: string[]; held_under_other_source?: string[] | null } {
-  return total > 0
-    ? { warnings: sentences }
-    : { warnings: [NOTHING_HELD, ...sentences], held_under_other_source };
+  const warnings = receiver === null ? [] : [receiver];
+  return total > 0 ? { warnings } : { warnings: [NOTHING_HELD, ...warnings], held_under_other_source };
 }

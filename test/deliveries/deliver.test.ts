@@ -247,7 +247,7 @@ describe("An event", () => {
     const message = await store({ partner_id: recipient.partnerId });
     mockReceivers(() => new Response("gone", { status: 410 }));
     await deliver(message);
-    expect(await resendEvent(world, recipient.partner, message.delivery_id, nowMs)).toBe(true);
+    expect(await resendEvent(world, recipient.partner, message.delivery_id, [], nowMs)).toBe(true);
     const received = mockReceivers(() => new Response("down", { status: 503 }));
     const delays: number[] = [];
     for (let next: (typeof sent)[number] | undefined = sent[0]; next !== undefined; next = sent[0]) {

@@ -178,7 +178,7 @@ describe("A partner without endpoints of its own", () => {
 });
 
 describe("A new endpoint", () => {
-  test("receives no events until its receiver returns the challenge, then those of its types, signed with its own secret", async () => {
+  test("lets its events wait until its receiver returns the challenge, then receives them, signed with its own secret", async () => {
     const who = await newPartner({ event_url: RECEIVER });
     const answers: Record<string, Answer> = {
       [RECEIVER]: obedient,
@@ -188,7 +188,11 @@ describe("A new endpoint", () => {
     const { endpoint_id, webhook_secret, challenge_event_id, state } = await create(who);
     expect(state).toBe("unverified");
     await deliverQueued(who);
-    expect(await announce(who)).toHaveLength(1);
+    const early = await announce(who, "early");
+    expect(early.sort()).toEqual(["evt_early", `evt_early_${endpoint_id}`]);
+    await deliverQueued(who);
+    expect(outside.to(URL_2).every(({ body }) => body.includes("test.ping"))).toBe(true);
+    expect(await read(who, `/api/events/evt_early_${endpoint_id}/`)).toMatchObject({ status: "held" });
     expect(await read(who, `/api/endpoints/${endpoint_id}/`)).toMatchObject({ state: "unverified" });
 
     answers[URL_2] = obedient;
@@ -198,6 +202,10 @@ describe("A new endpoint", () => {
       state: "active",
       reason: null,
     });
+    await sweepRecoveries(env, Date.now());
+    expect(queued).toEqual([`evt_early_${endpoint_id}`]);
+    await deliverQueued(who);
+    expect(await read(who, `/api/events/evt_early_${endpoint_id}/`)).toMatchObject({ status: "delivered" });
 
     const ids = await announce(who, "both");
     expect(ids.sort()).toEqual(["evt_both", `evt_both_${endpoint_id}`]);
@@ -208,8 +216,8 @@ describe("A new endpoint", () => {
     ).toBeTruthy();
     expect(outside.to(RECEIVER).at(-1)?.body).toBe(last?.body);
     expect((await endpointsOf(who)).map(({ endpoint_id: id, days }) => [id, days])).toEqual([
-      ["ep_default", [{ day: dayOf(Date.now()), delivered: 1, failed: 0 }]],
-      [endpoint_id, [{ day: dayOf(Date.now()), delivered: 1, failed: 0 }]],
+      ["ep_default", [{ day: dayOf(Date.now()), delivered: 2, failed: 0 }]],
+      [endpoint_id, [{ day: dayOf(Date.now()), delivered: 2, failed: 0 }]],
     ]);
   });
 
@@ -289,14 +297,15 @@ describe("An endpoint with a new url", () => {
     await deliverQueued(who);
     expect(outside.to(NEW_URL).map(isTest)).toEqual([true]);
     expect((await eventsOf(who)).filter((event) => event.id === id)).toMatchObject([
-      { endpoint_id, status: "pending" },
+      { endpoint_id, status: "held" },
     ]);
 
     isReady = true;
     await send(who, "POST", `/api/events/test/?endpoint_id=${endpoint_id}&challenge=now`);
     await deliverQueued(who);
-    queued.push(id);
-    await deliverQueued(who, Date.now() + DAY_MS);
+    await sweepRecoveries(env, Date.now());
+    expect(queued).toEqual([id]);
+    await deliverQueued(who);
     expect(outside.to(NEW_URL).filter((request) => !isTest(request))).toHaveLength(1);
   });
 });
@@ -415,6 +424,61 @@ describe("A failing endpoint", () => {
     expect(queued).toHaveLength(650);
     await sweepRecoveries(env, Date.now());
     expect(queued).toHaveLength(650);
+  });
+});
+
+describe("An event that had no endpoint", () => {
+  /** Stores an event, lets its delivery fail, and creates two endpoints. */
+  async function unreceived() {
+    const who = await newPartner();
+    const outside = playOutside({ [URL_2]: obedient, [RECEIVER]: obedient });
+    const [id = ""] = await announce(who, "unreceived");
+    await deliverQueued(who);
+    const path = `/api/events/${id}/`;
+    expect(await read(who, path)).toMatchObject({ status: "failed", endpoint_id: null });
+    await problemOf(await send(who, "POST", `${path}resend/`), 409, "no_event_url");
+    const first = await createVerified(who);
+    const second = await createVerified(who, { url: RECEIVER });
+    await createVerified(who, { event_types: ["user.erased"] });
+    const events = (url: string) => outside.to(url).filter(({ body }) => !body.includes("test.ping"));
+    return { who, id, path, first, second, events };
+  }
+
+  test("is sent to each endpoint that wants it now when it is resent, and is theirs from then on", async () => {
+    const { who, id, path, first, second, events } = await unreceived();
+    expect((await send(who, "POST", `${path}resend/`)).status).toBe(202);
+    expect(queued.sort()).toEqual([id, `${id}_${second.endpoint_id}`]);
+    await deliverQueued(who);
+    expect(await read(who, path)).toMatchObject({ status: "delivered", endpoint_id: first.endpoint_id });
+    expect(await read(who, `/api/events/${id}_${second.endpoint_id}/`)).toMatchObject({
+      status: "delivered",
+      endpoint_id: second.endpoint_id,
+    });
+    expect((await send(who, "POST", `${path}resend/`)).status).toBe(202);
+    await deliverQueued(who);
+    expect([events(URL_2).length, events(RECEIVER).length]).toEqual([2, 1]);
+  });
+
+  test("is sent once by recovering endpoints that want it", async () => {
+    const { who, id, path, first, second, events } = await unreceived();
+    const since = { since: new Date(Date.now() - DAY_MS).toISOString() };
+    for (const { endpoint_id } of [second, first, second]) {
+      const response = await send(who, "POST", `/api/endpoints/${endpoint_id}/recover/`, { body: since });
+      expect(response.status).toBe(202);
+    }
+    expect(queued).toEqual([id]);
+    await deliverQueued(who);
+    expect(await read(who, path)).toMatchObject({ status: "delivered", endpoint_id: second.endpoint_id });
+    expect([events(URL_2).length, events(RECEIVER).length]).toEqual([0, 1]);
+  });
+
+  test("is not sent by recovering an endpoint that does not want its type", async () => {
+    const { who, path } = await unreceived();
+    const other = await createVerified(who, { event_types: ["import.cancelled"] });
+    const since = { since: new Date(Date.now() - DAY_MS).toISOString() };
+    await send(who, "POST", `/api/endpoints/${other.endpoint_id}/recover/`, { body: since });
+    expect(queued).toEqual([]);
+    expect(await read(who, path)).toMatchObject({ status: "failed", endpoint_id: null });
   });
 });
 

@@ -2,6 +2,7 @@ import { env } from "cloudflare:workers";
 import { afterEach, expect, test, vi } from "vitest";
 import { HOST, ping, read, RECEIVER, SOURCE, task } from "../flows/partnerActs.ts";
 import { databaseOf } from "../support/databases.ts";
+import { send } from "../support/http.ts";
 import { once, playOutside } from "../support/outside.ts";
 import { newPartner } from "../support/partner.ts";
 import { rideFile } from "../support/rideFile.ts";
@@ -24,7 +25,6 @@ test("A completed import is announced to each endpoint that wants it, with the s
     insert.bind(who.partnerId, "ep_default", null, wanted, 1, 1),
     insert.bind(who.partnerId, "ep_b", SECOND, wanted, 1, 2),
     insert.bind(who.partnerId, "ep_c", "https://hooks.example.com/other", '["user.erased"]', 1, 3),
-    insert.bind(who.partnerId, "ep_d", "https://hooks.example.com/unverified", wanted, null, 4),
   ]);
   const outside = playOutside({
     [`${HOST}/1`]: once(rideFile()),
@@ -49,11 +49,18 @@ test("A completed import is announced to each endpoint that wants it, with the s
   });
 });
 
-test("A task says that no event will be sent only while the partner has no receiver for it", async () => {
+test("A task warns while the partner has no receiver for its event, or only an unverified one", async () => {
   const who = await newPartner();
   const warned = await task(who, { event_id: "first", user_id: "a" });
-  const noReceiver = expect.arrayContaining([expect.stringContaining("no event_url is configured")]);
+  const noReceiver = expect.arrayContaining(["no_event_url"]);
   expect(warned).toMatchObject({ warnings: noReceiver });
+  const unverified = expect.arrayContaining(["endpoint_unverified"]);
+  const response = await send(who, "POST", "/api/endpoints/", { body: { url: RECEIVER } });
+  expect(response.status).toBe(201);
+  const held = await task(who, { event_id: "held", user_id: "c" });
+  expect(held).toMatchObject({ warnings: unverified });
+  expect(held).not.toMatchObject({ warnings: noReceiver });
+  expect(await read(who, `/api/imports/${held.import_id}/`)).toMatchObject({ warnings: held["warnings"] });
   await databaseOf(who)
     .prepare(
       `INSERT INTO endpoints (partner_id, endpoint_id, url, event_types, secrets, verified_at, created_at)
@@ -62,6 +69,8 @@ test("A task says that no event will be sent only while the partner has no recei
     .bind(who.partnerId, SECOND)
     .run();
   const { import_id, ...answer } = await task(who, { event_id: "second", user_id: "b" });
-  expect(answer).not.toMatchObject({ warnings: noReceiver });
-  expect(await read(who, `/api/imports/${import_id}/`)).not.toMatchObject({ warnings: noReceiver });
+  expect(answer).toMatchObject({ warnings: ["nothing_held"] });
+  expect(await read(who, `/api/imports/${import_id}/`)).toMatchObject({
+    warnings: ["nothing_held"],
+  });
 });

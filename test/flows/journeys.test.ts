@@ -4,7 +4,7 @@ import { Webhook } from "standardwebhooks";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { randomId } from "../../src/identifiers.ts";
-import { NO_EVENT_URL } from "../../src/imports/import.ts";
+import { NO_EVENT_URL } from "../../src/imports/warnings.pure.ts";
 import { collectorOf, deliverEvent, settle } from "../support/world.ts";
 import { problemOf, send } from "../support/http.ts";
 import { once, playOutside, type Answer } from "../support/outside.ts";

@@ -6,11 +6,19 @@ export function ImportWarnings({ row }: { row: Import }) {
     <>
       {row.warnings.map((warning) => (
         <p key={warning} class="note">
-          {warning === "nothing_held" ? <NothingHeld row={row} /> : warning}
+          <Warning code={warning} row={row} />
         </p>
       ))}
     </>
   );
+}
+
+function Warning({ code, row }: { code: string; row: Import }) {
+  if (code === "nothing_held") return <NothingHeld row={row} />;
+  if (code === "no_event_url") return <>No endpoint receives the import's event, so it is not sent.</>;
+  if (code === "endpoint_unverified")
+    return <>The endpoint has not returned its challenge yet. The import's event waits until it has.</>;
+  return <>{code}</>;
 }
 
 function NothingHeld({ row }: { row: Import }) {

@@ -55,7 +55,7 @@ function endpointNeeds({ events }: Overview, endpoints: readonly Endpoint[]): Ne
 }
 
 function wordsOf({ url, state, failing_since, disabled_at }: Endpoint): string {
-  if (state === "unverified") return `${url} has not returned its challenge, so it receives no events.`;
+  if (state === "unverified") return `${url} has not returned its challenge, so its events wait.`;
   return state === "disabled"
     ? `${url} has been disabled since ${localTime(disabled_at)}.`
     : `${url} has been failing since ${localTime(failing_since)}.`;

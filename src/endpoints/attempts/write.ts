@@ -2,6 +2,7 @@ import { ENDPOINT_DAYS, ENDPOINT_FAILS_FOR_MS } from "../../contract/limits.ts";
 import { DATABASE_NOW } from "../../database/sql.ts";
 import { dayOf } from "../../contract/days.ts";
 import { ENDPOINT_IDS, includesOutcomes } from "../subscribers.ts";
+import { OLDEST_HELD } from "../write.ts";
 
 /** An attempt to deliver an event to an endpoint. */
 export interface EndpointAttempt {
@@ -15,6 +16,12 @@ export interface EndpointAttempt {
   /** Whether the receiver returned the challenge of a test event. */
   verified: boolean;
 }
+
+/** Events of the last moments before the verification may only be recorded as held after it. */
+const HELD_MEANWHILE_MS = 60_000;
+/** SQL assignment that sends the events that waited for the verification. During a hold, they wait for its end. */
+const RECOVER_HELD = `recover_since = CASE WHEN on_hold_since IS NULL
+  THEN min(coalesce(recover_since, ?3), coalesce(${OLDEST_HELD}, ?3), ?3 - ${HELD_MEANWHILE_MS}) END`;
 
 /**
  * Returns the statements that count an attempt and change the endpoint's state. They count nothing for a deleted or unknown
@@ -36,7 +43,7 @@ export function countAttempt(
   if (isTest) {
     // A verified endpoint receives outcomes from now on.
     const position = `outcomes_time = CASE WHEN ${includesOutcomes("event_types")} THEN ${DATABASE_NOW} END, outcomes_place = ''`;
-    return verified ? [change(`verified_at = ?3, moved_at = NULL, ${position}`, "verified_at IS NULL")] : [];
+    return verified ? [change(`verified_at = ?3, ${position}, ${RECOVER_HELD}`, "verified_at IS NULL")] : [];
   }
   const hasFailedLong = `failing_since <= ?3 - ${ENDPOINT_FAILS_FOR_MS}`;
   const day = dayOf(nowMs);

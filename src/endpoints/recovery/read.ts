@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { FORGED, TEST } from "../../deliveries/forged.ts";
+import { NO_ENDPOINT } from "../endpoint.ts";
+import { wantsType } from "../subscribers.ts";
 
 const endpointRows = z.array(z.object({ partner_id: z.string(), endpoint_id: z.string() }));
 
@@ -35,19 +37,28 @@ const eventRows = z.array(
   z.object({ delivery_id: z.string(), created_at: z.number(), is_match: z.number() }),
 );
 
-/** Returns the endpoint's next events from the time on. `is_match`: 1 for those that failed or are held. */
+/**
+ * Returns the next events of the endpoint, and those without a receiver, from the time on. `is_match`: 1 for those that
+ * failed or are held, and have one of the endpoint's types if they had no receiver.
+ */
 export async function readEvents(
   db: D1Database,
   { partner_id, endpoint_id }: EndpointName,
   sinceMs: number,
   limit: number,
 ): Promise<{ events: z.infer<typeof eventRows>; rowsRead: number }> {
+  const eventsOf = (receiver: string, isMatch: string) =>
+    `SELECT * FROM (
+       SELECT d.delivery_id, d.created_at, ${isMatch} AS is_match FROM deliveries d INDEXED BY deliveries_of_endpoint
+       WHERE d.partner_id = ?1 AND d.endpoint_id = ${receiver} AND d.kind = 'event' AND d.created_at >= ?3
+       ORDER BY d.created_at, d.delivery_id LIMIT ?4)`;
+  const isOwn = `d.status IN ('failed', 'held') AND d.type NOT IN ('${TEST}', '${FORGED}')`;
+  const isWanted = `d.status = 'failed' AND EXISTS (
+    SELECT 1 FROM endpoints e WHERE e.partner_id = ?1 AND e.endpoint_id = ?2 AND ${wantsType("d.type")})`;
   const found = await db
     .prepare(
-      `SELECT delivery_id, created_at, status IN ('failed', 'held') AND type NOT IN ('${TEST}', '${FORGED}') AS is_match
-       FROM deliveries INDEXED BY deliveries_of_endpoint
-       WHERE partner_id = ? AND endpoint_id = ? AND kind = 'event' AND created_at >= ?
-       ORDER BY created_at, delivery_id LIMIT ?`,
+      `${eventsOf("?2", isOwn)} UNION ALL ${eventsOf(`'${NO_ENDPOINT}'`, isWanted)}
+       ORDER BY created_at, delivery_id LIMIT ?4`,
     )
     .bind(partner_id, endpoint_id, sinceMs, limit)
     .all();

@@ -36,7 +36,8 @@ export async function sweepRecoveries(
 }
 
 /**
- * Sends again the next events of an endpoint that failed or were held since `recover_since`, a few pages. Ends the
+ * Sends again the next events of an endpoint that failed or were held since `recover_since`, a few pages. Includes events
+ * of its types that had no receiver. Ends the
  * recovery after the last one. Returns how many events were sent, and the number of rows read.
  */
 export async function recover(
@@ -71,7 +72,7 @@ async function recoverPage(
   const next = through === since && matches.length === 0 ? since + 1 : through;
   const ids = matches.map(({ delivery_id }) => delivery_id);
   await db.batch([
-    restartDeliveries(db, partner_id, ids, nowMs),
+    restartDeliveries(db, endpoint, ids, nowMs),
     moveRecovery(db, endpoint, since, isLast ? null : next),
   ]);
   if (ids.length > 0) {

@@ -5,8 +5,7 @@ import { eventSchema, eventStatusSchema, eventWithAttemptsSchema } from "../../d
 import * as read from "../../deliveries/read.ts";
 import { TEST } from "../../deliveries/forged.ts";
 import * as sending from "../../deliveries/sendEvent.ts";
-import { NO_ENDPOINT } from "../../endpoints/endpoint.ts";
-import { storedEndpoint, storedEndpoints } from "../../endpoints/read.ts";
+import { receiversOfEvent, storedEndpoints } from "../../endpoints/read.ts";
 import { endpoint, type RequestContext } from "../context.ts";
 import { pageResponse, pageOf, pageQuery } from "../pages.ts";
 import { conflictProblem, notFound, notFoundProblem, problem, readProblems } from "../problem.ts";
@@ -68,7 +67,7 @@ function noEventUrl(c: RequestContext) {
   return problem(
     c,
     "no_event_url",
-    "The partner has no `event_url`, or the event's endpoint was deleted, so the event cannot be sent. Create an endpoint with `POST /api/endpoints/`.",
+    "No endpoint receives the event: the partner has none for its type, or the event's endpoint was deleted. Create an endpoint with `POST /api/endpoints/`, or add the type to one.",
   );
 }
 
@@ -109,9 +108,10 @@ export const resendEvent = endpoint(resendRoute, async (c) => {
   const { partner } = c.var;
   const event = await read.readEvent(c.env, partner, id);
   if (event === null) return notFound(c, "event");
-  if ((await storedEndpoint(c.env, partner, event.endpoint_id ?? NO_ENDPOINT)) === null) return noEventUrl(c);
+  const receivers = await receiversOfEvent(c.env, partner, event);
+  if (receivers.length === 0) return noEventUrl(c);
   if (event.type === TEST && (await sending.isAtTestLimit(c.env, partner, Date.now()))) return testLimit(c);
-  if (!(await sending.resendEvent(c.env, partner, id, Date.now()))) {
+  if (!(await sending.resendEvent(c.env, partner, id, receivers, Date.now()))) {
     return problem(
       c,
       "event_in_delivery",

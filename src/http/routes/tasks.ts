@@ -1,20 +1,15 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { MAX_JSON_BODY_BYTES } from "../../contract/limits.ts";
 import type { StartedImport } from "../../collector/calls.ts";
-import { receivesImports } from "../../endpoints/read.ts";
+import { receiverWarning } from "../../endpoints/read.ts";
 import type { Env } from "../../env.ts";
 import { userHash } from "../../identifiers.ts";
 import { countsOf, importCountsSchema, importFilesOf } from "../../imports/counts.pure.ts";
-import {
-  IMPORT_STATUSES,
-  taskResponseSchema,
-  NO_EVENT_URL,
-  type ImportAnswer,
-} from "../../imports/import.ts";
+import { IMPORT_STATUSES, taskResponseSchema, type ImportAnswer } from "../../imports/import.ts";
 import { readImport } from "../../imports/read.ts";
 import { missingOf, previewImport, startImport } from "../../imports/startImport.ts";
 import { taskSchema, type Task } from "../../imports/task.ts";
-import { importWarnings } from "../../imports/warnings.pure.ts";
+import { importWarnings, RECEIVER_WARNINGS } from "../../imports/warnings.pure.ts";
 import type { Partner } from "../../partners/partner.ts";
 import { endpoint } from "../context.ts";
 import { idempotencyKey, runOnce } from "../idempotency.ts";
@@ -51,7 +46,7 @@ const storedSchema = z.object({
   ...importCountsSchema.shape,
   repeated: z.boolean(),
   missing: z.array(z.number()).nullable(),
-  sendable: z.boolean(),
+  warning: z.enum(RECEIVER_WARNINGS).nullable(),
 });
 type StoredAnswer = z.infer<typeof storedSchema>;
 
@@ -66,9 +61,9 @@ async function outcomeOf(
   { import: row, repeated, missing }: StartedImport,
 ): Promise<TaskOutcome> {
   const { import_id, status } = row;
-  const sendable = row.event_id === null || (await receivesImports(env, partner));
+  const warning = row.event_id === null ? null : await receiverWarning(env, partner);
   const { held_under_other_source = null } = row;
-  return { import_id, status, ...countsOf(row), repeated, missing, sendable, held_under_other_source };
+  return { import_id, status, ...countsOf(row), repeated, missing, warning, held_under_other_source };
 }
 
 /** Returns the text to store. Parsing removes the other sources. */
@@ -84,7 +79,7 @@ async function rebuilt(env: Env, partner: Partner, stored: string): Promise<Task
 
 function answerOf(task: Task, outcome: TaskOutcome): ImportAnswer {
   const { user_id, source, is_initial_import, event_id = null } = task;
-  const { import_id, status, repeated, sendable } = outcome;
+  const { import_id, status, repeated, warning } = outcome;
   const missing = missingOf(task, outcome.missing);
   return {
     import_id,
@@ -96,7 +91,7 @@ function answerOf(task: Task, outcome: TaskOutcome): ImportAnswer {
     files: importFilesOf(outcome),
     ...(missing === null ? {} : { missing_summary_ids: missing }),
     repeated,
-    ...importWarnings(outcome, event_id !== null && !sendable ? [NO_EVENT_URL] : []),
+    ...importWarnings(outcome, event_id === null ? null : warning),
   };
 }
 

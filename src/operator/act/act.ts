@@ -2,7 +2,9 @@ import { collectorNamed, collectorOfId } from "../../collector/client.ts";
 import { MIGRATIONS } from "../../collector/storage/schema.ts";
 import { MAX_RETRIED_FILES } from "../../contract/limits.ts";
 import { isUsedUp, sumOverDatabases, wholeInvocation, type Allowance } from "../../database/databases.ts";
+import { readEvent } from "../../deliveries/read.ts";
 import { resendEvent } from "../../deliveries/sendEvent.ts";
+import { receiversOfEvent } from "../../endpoints/read.ts";
 import type { Env } from "../../env.ts";
 import { previewRetry, retryFiles } from "../../files/retryFiles.ts";
 import { DECODER_VERSION } from "../../fit/index.ts";
@@ -131,7 +133,9 @@ async function inspect(env: Env, partnerId: string, id: string): Promise<object>
 /** Delivers an event again. Returns false when it is unknown, is due or is being delivered, or without the partner's settings. */
 async function resend(env: Env, partnerId: string, id: string, nowMs: number): Promise<boolean> {
   const partner = await readPartner(env.PARTNERS, partnerId);
-  return partner !== null && (await resendEvent(env, partner, id, nowMs));
+  const event = partner === null ? null : await readEvent(env, partner, id);
+  if (partner === null || event === null) return false;
+  return resendEvent(env, partner, id, await receiversOfEvent(env, partner, event), nowMs);
 }
 
 /** Queues a failed file, or all failed files of an import, again. Returns how many. */
