@@ -1,7 +1,7 @@
-import { deliveryIdOfEvent } from "../deliveries/ids.ts";
 import { challengeIn } from "../deliveries/challenge.pure.ts";
 import { REJECTIONS } from "../deliveries/forged.ts";
 import { RESPONSE_DEADLINE_MS } from "../deliveries/schedule.pure.ts";
+import { IMPORT_COMPLETED } from "../endpoints/eventTypes.ts";
 import {
   object,
   RUN_AGAIN,
@@ -14,12 +14,21 @@ import {
 } from "./api.ts";
 import { tinyRide } from "./tinyRide.ts";
 
+/** An endpoint of the partner. */
+export interface Endpoint {
+  endpoint_id: string;
+  url: string;
+  event_types: string[];
+  /** Whether events are sent to it now. */
+  isActive: boolean;
+}
+
 /** State that the steps of one run share. */
 export interface Run {
   target: Target;
   userId: string;
   startInSeconds: number;
-  eventUrl: string | null;
+  endpoints: Endpoint[];
   importId: string | null;
   /** The file of the live ride. */
   liveFileId: string | null;
@@ -140,9 +149,14 @@ async function edit(run: Run, fields: { activity_name: string | null; sport: str
   );
 }
 
-/** Sends a test event and waits for its first attempt. Returns the event. */
-async function sendTestEvent(run: Run, query: string): Promise<ApiResponse["body"]> {
-  const sent = await sendExpecting(run.target, "POST", `/api/events/test/?${query}`, 202);
+/** Sends a test event to an endpoint and waits for its first attempt. Returns the event. */
+async function sendTestEvent(
+  run: Run,
+  { endpoint_id }: Endpoint,
+  query: string,
+): Promise<ApiResponse["body"]> {
+  const path = `/api/events/test/?endpoint_id=${endpoint_id}&${query}`;
+  const sent = await sendExpecting(run.target, "POST", path, 202);
   return waitFor("The test event was not sent", EVENT_SECONDS, async () => {
     const event = await sendExpecting(run.target, "GET", `/api/events/${String(sent["id"])}/`, 200);
     return attemptsOf(event).length > 0 ? event : null;
@@ -171,10 +185,90 @@ function oneOf(numbers: readonly number[]): string {
   return `${numbers.slice(0, -1).join(", ")} or ${numbers.at(-1)}`;
 }
 
-const NO_EVENT_URL = {
-  skipped:
-    "No event_url is configured, so no events are sent. Poll GET /api/events/, or ask us to configure one.",
-};
+async function readEndpoints({ target }: Run): Promise<Endpoint[]> {
+  const { data } = await sendExpecting(target, "GET", "/api/endpoints/", 200);
+  const endpoints = Array.isArray(data) ? data.map(object) : [];
+  return endpoints.map(({ endpoint_id, url, event_types, state, on_hold }) => ({
+    endpoint_id: String(endpoint_id),
+    url: String(url),
+    event_types: Array.isArray(event_types) ? event_types.map(String) : [],
+    isActive: (state === "active" || state === "failing") && on_hold !== true,
+  }));
+}
+
+/**
+ * Runs a check on each of the partner's endpoints to which events are sent, or on those that receive the type. Returns what
+ * the checks found, or `skipped` without such an endpoint.
+ */
+async function onEachEndpoint(
+  { endpoints }: Run,
+  check: (endpoint: Endpoint) => Promise<string>,
+  type: string | null = null,
+): Promise<string | { skipped: string }> {
+  if (endpoints.length === 0)
+    return {
+      skipped:
+        "No endpoint exists, so no events are sent. Create one with POST /api/endpoints/, or poll GET /api/events/.",
+    };
+  const active = endpoints.filter(({ isActive }) => isActive);
+  if (active.length === 0)
+    return {
+      skipped:
+        "No endpoint is active, so no events are sent. GET /api/endpoints/ shows why. An unverified endpoint must return its challenge.",
+    };
+  const chosen = active.filter(({ event_types }) => type === null || event_types.includes(type));
+  if (chosen.length === 0) return { skipped: `No active endpoint receives ${type}.` };
+  const found: string[] = [];
+  for (const endpoint of chosen) {
+    const name = chosen.length === 1 ? "" : `${endpoint.url}: `;
+    try {
+      found.push(name + (await check(endpoint)));
+    } catch (fault) {
+      if (fault instanceof StepFailure) throw new StepFailure(name + fault.message);
+      throw fault;
+    }
+  }
+  return found.join(" ");
+}
+
+/** Waits until the event of the import is delivered to the endpoint. */
+async function expectEvent(run: Run, { endpoint_id }: Endpoint): Promise<string> {
+  const list = `/api/events/?import_id=${run.importId}&endpoint_id=${endpoint_id}&type=${IMPORT_COMPLETED}`;
+  const event = await waitFor("The import event was not delivered", EVENT_SECONDS, async () => {
+    const { data } = await sendExpecting(run.target, "GET", list, 200);
+    const found = object(Array.isArray(data) ? data[0] : null);
+    if (typeof found["id"] !== "string") return null;
+    const { status, body } = await send(run.target, "GET", `/api/events/${found["id"]}/`);
+    return status === 200 && (body["status"] !== "pending" || attemptsOf(body).length > 1) ? body : null;
+  });
+  const attempt = attemptsOf(event).at(-1) ?? {};
+  if (event["status"] === "delivered")
+    return `Delivered in ${String(attempt["milliseconds"])} ms. ${responseTo(attempt)}`;
+  throw new StepFailure(
+    `The event was not delivered. ${responseTo(attempt)} Return any 2xx status within ${RESPONSE_DEADLINE_MS / 1000} s.`,
+  );
+}
+
+/** Expects the receiver to return the challenge of a test event. */
+async function expectChallenge(run: Run, endpoint: Endpoint): Promise<string> {
+  const challenge = randomName();
+  const event = await sendTestEvent(run, endpoint, `challenge=${challenge}`);
+  const [attempt = {}] = attemptsOf(event);
+  if (challengeIn(String(attempt["answer"])) === challenge) return "Your receiver returned the challenge.";
+  throw new StepFailure(
+    `${responseTo(attempt)} The response must contain the challenge. After your receiver has verified the signature of a test.ping event, return the JSON body {"challenge": "…"} with the value of data.challenge.`,
+  );
+}
+
+/** Expects the receiver to reject a test event with a wrong signature. */
+async function expectRejection(run: Run, endpoint: Endpoint): Promise<string> {
+  const event = await sendTestEvent(run, endpoint, `signature=wrong&challenge=${randomName()}`);
+  const [attempt = {}] = attemptsOf(event);
+  if (event["status"] === "delivered") return `The wrong signature was rejected. ${responseTo(attempt)}`;
+  throw new StepFailure(
+    `The event had a wrong signature. ${responseTo(attempt)} Verify webhook-signature, and reject a wrong one with ${oneOf(REJECTIONS)}.`,
+  );
+}
 
 /** The steps of the integration check, in order. */
 export const STEPS: readonly Step[] = [
@@ -183,7 +277,7 @@ export const STEPS: readonly Step[] = [
     title: "The partner id and the key are accepted",
     async run(run) {
       const partner = await sendExpecting(run.target, "GET", "/api/partner/", 200);
-      run.eventUrl = typeof partner["event_url"] === "string" ? partner["event_url"] : null;
+      run.endpoints = await readEndpoints(run);
       const keys = Array.isArray(partner["keys"]) ? partner["keys"].length : 0;
       const { status } = await send({ ...run.target, key: `${run.target.key}x` }, "GET", "/api/partner/");
       if (status !== 401) {
@@ -308,57 +402,19 @@ export const STEPS: readonly Step[] = [
     id: "event",
     title: "The import event is delivered",
     independent: true,
-    async run(run) {
-      if (run.eventUrl === null) return NO_EVENT_URL;
-      const event = await waitFor("The import event was not delivered", EVENT_SECONDS, async () => {
-        const { status, body } = await send(
-          run.target,
-          "GET",
-          `/api/events/${deliveryIdOfEvent(run.importId ?? "")}/`,
-        );
-        return status === 200 && (body["status"] !== "pending" || attemptsOf(body).length > 1) ? body : null;
-      });
-      const attempt = attemptsOf(event).at(-1) ?? {};
-      if (event["status"] !== "delivered") {
-        throw new StepFailure(
-          `The event was not delivered. ${responseTo(attempt)} Return any 2xx status within ${RESPONSE_DEADLINE_MS / 1000} s.`,
-        );
-      }
-      return `Delivered in ${String(attempt["milliseconds"])} ms. ${responseTo(attempt)}`;
-    },
+    run: async (run) => onEachEndpoint(run, async (endpoint) => expectEvent(run, endpoint), IMPORT_COMPLETED),
   },
   {
     id: "challenge",
     title: "The receiver returns the challenge",
     independent: true,
-    async run(run) {
-      if (run.eventUrl === null) return NO_EVENT_URL;
-      const challenge = randomName();
-      const event = await sendTestEvent(run, `challenge=${challenge}`);
-      const [attempt = {}] = attemptsOf(event);
-      if (challengeIn(String(attempt["answer"])) !== challenge) {
-        throw new StepFailure(
-          `${responseTo(attempt)} The response must contain the challenge. After your receiver has verified the signature of a test.ping event, return the JSON body {"challenge": "…"} with the value of data.challenge.`,
-        );
-      }
-      return "Your receiver returned the challenge.";
-    },
+    run: async (run) => onEachEndpoint(run, async (endpoint) => expectChallenge(run, endpoint)),
   },
   {
     id: "wrong_signature",
     title: "The receiver rejects a wrong signature",
     independent: true,
-    async run(run) {
-      if (run.eventUrl === null) return NO_EVENT_URL;
-      const event = await sendTestEvent(run, `signature=wrong&challenge=${randomName()}`);
-      const [attempt = {}] = attemptsOf(event);
-      if (event["status"] !== "delivered") {
-        throw new StepFailure(
-          `The event had a wrong signature. ${responseTo(attempt)} Verify webhook-signature, and reject a wrong one with ${oneOf(REJECTIONS)}.`,
-        );
-      }
-      return `The wrong signature was rejected. ${responseTo(attempt)}`;
-    },
+    run: async (run) => onEachEndpoint(run, async (endpoint) => expectRejection(run, endpoint)),
   },
   {
     id: "deletion",

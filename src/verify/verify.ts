@@ -15,7 +15,7 @@ export async function verify(target: Target, onStep: (step: StepResult) => void)
     target,
     userId: `verify-${randomName()}`,
     startInSeconds: Math.floor(started / 1000) - RIDE_AGE_SECONDS,
-    eventUrl: null,
+    endpoints: [],
     importId: null,
     liveFileId: null,
   };

@@ -1,25 +1,31 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { StepFailure } from "../../src/verify/api.ts";
-import { STEPS, type Run } from "../../src/verify/steps.ts";
+import { STEPS, type Endpoint, type Run } from "../../src/verify/steps.ts";
 import { verify } from "../../src/verify/verify.ts";
 
 const target = { base: "https://api.example.com", partnerId: "acme", key: "aep_key" };
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Runs one step of a partner with an event_url. Its event has this status and this only attempt. */
+const ENDPOINT: Endpoint = {
+  endpoint_id: "ep_1",
+  url: "https://hooks.example.com/",
+  event_types: ["bulk_fit_import.completed"],
+  isActive: true,
+};
+
+/** Runs one step of a partner with one endpoint. Its event has this status and this only attempt. */
 async function failureOf(stepId: string, status: string, attempt: object): Promise<string> {
   vi.spyOn(globalThis, "fetch").mockImplementation(async (_url, init) =>
     init?.method === "POST"
       ? Response.json({ id: "evt_1" }, { status: 202 })
-      : Response.json({ id: "evt_1", status, attempts: [attempt] }),
+      : Response.json({ id: "evt_1", status, attempts: [attempt], data: [{ id: "evt_1" }] }),
   );
-  const eventUrl = "https://hooks.example.com/";
   const run: Run = {
     target,
     userId: "verify-1",
     startInSeconds: 1_760_000_000,
-    eventUrl,
+    endpoints: [ENDPOINT],
     importId: "1",
     liveFileId: "1",
   };
@@ -57,6 +63,70 @@ test.each([
   expect(await failureOf(step, "failed", attempt)).toBe(message);
 });
 
+test("The webhook steps test each active endpoint, and say what is missing without one", async () => {
+  const run: Run = {
+    target,
+    userId: "verify-1",
+    startInSeconds: 1_760_000_000,
+    endpoints: [],
+    importId: "1",
+    liveFileId: "1",
+  };
+  const endpoint = (id: string, fields: object = {}) => ({
+    endpoint_id: id,
+    url: `https://hooks.example.com/${id}`,
+    event_types: ["bulk_fit_import.completed"],
+    state: "active",
+    on_hold: false,
+    ...fields,
+  });
+  const served = { data: [] as object[] };
+  const asked: string[] = [];
+  vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
+    const { url, headers } = new Request(input, init);
+    const { pathname, search } = new URL(url);
+    asked.push(pathname + search);
+    if (pathname === "/api/partner/")
+      return Response.json(
+        { event_url: null, keys: [1] },
+        { status: headers.get("Authorization")?.endsWith("x") === true ? 401 : 200 },
+      );
+    if (pathname === "/api/endpoints/") return Response.json(served);
+    if (pathname === "/api/events/test/") return Response.json({ id: "evt_t" }, { status: 202 });
+    const attempts = [{ status: 400, answer: "no", milliseconds: 1 }];
+    return Response.json({ id: "evt_1", status: "delivered", attempts, data: [{ id: "evt_1" }] });
+  });
+  const outcome = async (stepId: string, endpoints: object[]) => {
+    served.data = endpoints;
+    await STEPS.find(({ id }) => id === "key")?.run(run);
+    asked.length = 0;
+    return STEPS.find(({ id }) => id === stepId)?.run(run);
+  };
+
+  expect(await outcome("wrong_signature", [endpoint("a"), endpoint("b")])).toBe(
+    "https://hooks.example.com/a: The wrong signature was rejected. Your receiver returned 400. " +
+      "https://hooks.example.com/b: The wrong signature was rejected. Your receiver returned 400.",
+  );
+  const tested = asked.flatMap((path) => /test\/\?endpoint_id=(\w+)&/.exec(path)?.[1] ?? []);
+  expect(tested).toEqual(["a", "b"]);
+  const other = endpoint("b", { event_types: ["user.erased"] });
+  expect(await outcome("event", [endpoint("a"), other])).toBe(
+    "Delivered in 1 ms. Your receiver returned 400.",
+  );
+  expect(asked[0]).toContain("endpoint_id=a&");
+  expect(await outcome("event", [other])).toEqual({
+    skipped: "No active endpoint receives bulk_fit_import.completed.",
+  });
+  expect(await outcome("event", [])).toEqual({
+    skipped: expect.stringContaining("Create one with POST /api/endpoints/"),
+  });
+  for (const fields of [{ state: "unverified" }, { state: "disabled" }, { on_hold: true }]) {
+    expect(await outcome("challenge", [endpoint("a", fields)])).toEqual({
+      skipped: expect.stringContaining("No endpoint is active"),
+    });
+  }
+});
+
 /** Runs one step against a service that returns these responses to the requests, by method and path. */
 async function resultOf(stepId: string, responses: Record<string, [status: number, body: object]>) {
   vi.spyOn(globalThis, "fetch").mockImplementation(async (input, init) => {
@@ -68,7 +138,7 @@ async function resultOf(stepId: string, responses: Record<string, [status: numbe
     target,
     userId: "verify-1",
     startInSeconds: 1_760_000_000,
-    eventUrl: null,
+    endpoints: [],
     importId: null,
     liveFileId: null,
   };
@@ -128,7 +198,7 @@ test("The check fails when an older ping that arrives late is not superseded", a
     target,
     userId: "verify-1",
     startInSeconds: 1_760_000_000,
-    eventUrl: null,
+    endpoints: [],
     importId: null,
     liveFileId: null,
   };
