@@ -152,6 +152,10 @@ async function create(stores: Stores, request: Request, now: Date): Promise<Comm
     `Database:        ${partner.database}`,
     "The key and the secret are shown only once.",
   ];
+  if (partner.event_url === null)
+    lines.push(
+      "The secret signs events to an event_url, if you set one. Endpoints of the partner's own have secrets of their own.",
+    );
   if (remote) lines.push(`The key works within ${inWords(SETTINGS_SPREAD_FOR_MS)}.`);
   return { ok: true, json: credentials, text: lines.join("\n") };
 }
