@@ -24,28 +24,32 @@ export function aside(...cards: string[]): string {
 /** Returns a listing with a title. It scrolls with the keyboard. Tests find it by `name`. */
 export function card(text: string, title: string, name?: string): string {
   const mark = name === undefined ? "" : ` data-snippet="${name}"`;
-  return `<div class="card"><div class="bar"><span>${escape(title)}</span>${COPY}</div>${pre(text, mark)}</div>`;
+  return `<div class="card"${mark}><div class="bar"><span>${escape(title)}</span>${COPY}</div>${pre(text, "")}</div>`;
 }
 
-/** Returns a listing in several languages, as tabs that work without a script. Tests find it by name and language. */
+/**
+ * Returns a listing in several languages, as tabs that work without a script. Tests find it by name and language. The form keeps
+ * the choice of this listing apart from others with the same names.
+ */
 export function tabs(
-  listings: Listings,
+  listings: Partial<Listings>,
   name: string,
-  tabNames: Readonly<Record<Language, string>> = TAB_NAMES,
+  { title = "", tabNames = TAB_NAMES }: { title?: string; tabNames?: typeof TAB_NAMES } = {},
 ): string {
-  const choices = LANGUAGES.map((language, index) => {
+  const languages = LANGUAGES.filter((language) => listings[language] !== undefined);
+  const choices = languages.map((language, index) => {
     const checked = index === 0 ? " checked" : "";
-    return `<label><input type="radio" name="tab-${name}" value="${language}"${checked}><span>${tabNames[language]}</span></label>`;
+    return `<label><input type="radio" name="language" value="${language}"${checked}><span>${tabNames[language]}</span></label>`;
   });
-  const blocks = LANGUAGES.map((language) =>
-    pre(listings[language], ` class="${language}" data-snippet="${name}.${language}"`),
-  );
-  return `<div class="card tabbed"><div class="bar"><fieldset class="tabs"><legend>Language</legend>${choices.join("")}</fieldset>${COPY}</div>${blocks.join("")}</div>`;
+  const blocks = languages.map((language) => pre(listings[language] ?? "", ` class="${language}"`));
+  const caption = title === "" ? "" : `<div class="caption">${escape(title)}</div>`;
+  const programs = languages.length < LANGUAGES.length ? " programs" : "";
+  return `<div class="card tabbed${programs}" data-snippet="${name}">${caption}<div class="bar"><form><fieldset class="tabs"><legend>Language</legend>${choices.join("")}</fieldset></form>${COPY}</div>${blocks.join("")}</div>`;
 }
 
 /** Returns a request in every language. */
-export function requestTabs(request: ShownRequest, name: string): string {
-  return tabs(listingsFor(request), name);
+export function requestTabs(request: ShownRequest, name: string, title = ""): string {
+  return tabs(listingsFor(request), name, { title });
 }
 
 function pre(text: string, marks: string): string {

@@ -87,7 +87,7 @@ export const PROBLEM_ADVICE: Readonly<Record<ProblemCode, string>> = {
 export const FAULT_CODES: Readonly<Record<FaultCode, string>> = {
   required: "The field or parameter is missing.",
   invalid_type:
-    "The value has the wrong type. For example, `priority` is a number; ids and times are strings.",
+    "The value has the wrong type. For example, ids and times are strings, and `overwrite_mode` is `true` or `false` without quotes.",
   invalid_value: "The value is not allowed here.",
   invalid_format: "The value does not have the format of this field.",
   too_short: "The value has too few characters or items.",

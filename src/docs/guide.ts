@@ -68,14 +68,14 @@ import { USER_AGENT_NAME } from "../outbound/userAgent.ts";
 import { BYTES_PER_REQUEST, ROWS_PER_REQUEST } from "../http/rateLimit.ts";
 import { MORE_DETAILS } from "./examples.ts";
 import { escape, prose, table } from "./html.ts";
-import type { ShownRequest } from "./requests.ts";
-import { FIRST_PING } from "./smallRide.ts";
-import { OWN_RIDE, SETTINGS, VERIFY } from "./snippets.ts";
+import type { Listings, ShownRequest } from "./requests.ts";
+import { FIRST_PING, NEXT_RIDE } from "./smallRide.ts";
+import { OWN_RIDE, RECEIVER, SETTINGS, VERIFY } from "./snippets.ts";
 
 const HISTORY = {
   activity_files: [
     { ...FIRST_PING.activity_files[0], priority: 0, summary_id: "history-0001" },
-    { ...FIRST_PING.activity_files[0], priority: 0, summary_id: "history-0002" },
+    { ...FIRST_PING.activity_files[0], ...NEXT_RIDE, priority: 0, summary_id: "history-0002" },
   ],
 };
 const TASK = {
@@ -99,9 +99,48 @@ function patch(path: string, json: object): ShownRequest {
   return { method: "PATCH", path, json };
 }
 
+/** Titles of the listings, by name. */
+const TITLES: Readonly<Record<string, string>> = {
+  "first-ping": "Step 1: send a ride",
+  "first-read": "Step 2: read the activity",
+  "own-ride": "Step 3: send your own ride",
+  "history-ping": "Step 1: ping the files",
+  task: "Step 3: send the task",
+  imports: "Step 4: wait for completion",
+  "failed-files": "Step 5: check the failed files",
+  idempotency: "Ping with an idempotency key",
+  "create-endpoint": "Step 1: create an endpoint",
+  verify: "verify.ts or verify.py: verify the signature",
+  receiver: "receiver.ts or receiver.py: the whole receiver",
+  challenge: "Step 3: ask for a challenge",
+  endpoint: "Step 4: read the state of the endpoint",
+  poll: "Poll events",
+  activities: "List the activities of a user",
+  streams: "Read streams",
+  rr: "Read beat-to-beat intervals",
+  canonical: "List each ride once",
+  training: "Read the training baseline",
+  rename: "Rename a file",
+  sport: "Correct a sport",
+  delete: "Delete a user",
+  "create-key": "Create a key",
+  "delete-key": "Delete a key",
+  settings: "Change a setting",
+  usage: "Read the usage",
+};
+
+const titleOf = (name: string) => TITLES[name] ?? "";
+/** Names of the tabs of listings that are programs. */
+const PROGRAM_TABS = { curl: "Shell", typescript: "TypeScript", python: "Python" };
+
 /** Returns a request beside the text. */
 function request(shown: ShownRequest, name: string): string {
-  return aside(requestTabs(shown, name));
+  return aside(requestTabs(shown, name, titleOf(name)));
+}
+
+/** Returns a program beside the text. */
+function program(listings: Partial<Listings>, name: string): string {
+  return aside(tabs(listings, name, { title: titleOf(name), tabNames: PROGRAM_TABS }));
 }
 
 const FIRST_RESPONSE = `{
@@ -351,10 +390,9 @@ ${aside(card(FIRST_RESPONSE, "Response 202"))}
 You can read the file by its <code>file_id</code> at once. Lists, users and the overview show it within about three seconds.</p>
 <p><strong>2. Read the activity.</strong> A live ride is usually imported within a second.</p>
 ${request(get("/api/activities/?user_id=rider-1"), "first-read")}
-<p><strong>3. Send your own ride.</strong> Store a FIT file as <code>ride.fit</code>. The program sends it in base64, waits for the import, and prints the activity.
-Store it as <code>ride.ts</code> and run <code>node ride.ts</code> (Node 22.18 or newer), or as <code>ride.py</code> and run <code>python3 ride.py</code>.</p>
-${aside(tabs(OWN_RIDE, "own-ride", { curl: "Shell", typescript: "TypeScript", python: "Python" }))}
-<p>In Python, <code>urlopen</code> raises an <code>HTTPError</code> for an error response. Its <code>read()</code> returns the problem document.</p>
+<p><strong>3. Send your own ride.</strong> The program asks the service for the start of the ride, sends the file in base64, waits for the import, and prints the activity. If you send the same file again, it is a <code>duplicate</code>: the program says so, and prints the activity of the first import.
+Store a FIT file as <code>ride.fit</code>. Store the program as <code>ride.ts</code> and run <code>node ride.ts</code> (Node 22.18 or newer; with Node 20 run <code>npx tsx ride.ts</code>), as <code>ride.py</code> and run <code>python3 ride.py</code>, or as <code>ride.sh</code> and run <code>sh ride.sh</code>. To send another file, add its name: <code>sh ride.sh other.fit</code>.</p>
+${program(OWN_RIDE, "own-ride")}
 <p><strong>4. Send the URL of a file.</strong> For larger files, put an <code>https://</code> URL into <code>callback_url</code>. The service requests the URL exactly as you sent it.
 <a href="#downloads">Downloads</a> says how often the service requests it and how long it must work.</p>`,
     },
@@ -432,7 +470,7 @@ ${request(post("/api/fit_partner_ping/", HISTORY), "history-ping")}</li>
 <li><p><strong>Send the task.</strong> It releases all files that are held for this user and source as one import.</p>
 ${request(post("/api/task_partner/", TASK), "task")}
 <p><code>missing_summary_ids</code> in the response lists the expected files that were never pinged.
-The warning <code>nothing_held</code> means that no file was held for this user and source, so the import has no files. <code>held_under_other_source</code> lists the user's other sources that had held files: if
+Treat the warning <code>nothing_held</code> as an error. It means that no file was held for this user and source, so the import has no files: the <code>user_id</code> or <code>source</code> of the task probably differs from that of the pings. <code>held_under_other_source</code> lists the user's other sources that had held files: if
 one of them is the right one, send the task again with it.
 The warning <code>no_event_url</code> means that no endpoint receives the event of the import, and <code>endpoint_unverified</code> that the endpoint has not returned its challenge yet: the event is held until it has.
 <code>is_initial_import: true</code> requests a training plan when the import completes. Use it only for the first history of a user.</p></li>
@@ -498,21 +536,33 @@ as <code>rejected</code>. Without it, one invalid item rejects the whole request
       title: "Receiving webhooks",
       html: `
 <p>Events are POST requests to your <code>event_url</code>, or to each of your <a href="#createEndpoint">endpoints</a>. Each endpoint gets its own event with its own id. Events are signed as Standard Webhooks specifies. Use one of its libraries or the listings below.</p>
-<ol>
-<li>Verify the signature over the original bytes of the body. Reject a request if its <code>webhook-timestamp</code> is more than five minutes old. This is the time of the attempt: an event that is sent again has a new one.</li>
-<li>Store the event, respond with any 2xx within ${inWords(RESPONSE_DEADLINE_MS)}, then process it.</li>
-<li>An event may arrive more than once, always with the same <code>webhook-id</code>.</li>
-<li>Respond with 2xx to event types that you do not know.</li>
-</ol>
+<p><strong>1. Create an endpoint.</strong> <code>url</code> is the address of your receiver. The response has the <code>endpoint_id</code>, and the <code>webhook_secret</code>, which is not shown again. The endpoint is <code>unverified</code>.</p>
+${request(post("/api/endpoints/", { url: "https://receiver.example.com/events", event_types: ["bulk_fit_import.completed", "file.imported", "file.failed"] }), "create-endpoint")}
+<p><strong>2. Start your receiver.</strong> Store the listings as <code>verify.ts</code> and <code>receiver.ts</code>, or as <code>verify.py</code> and <code>receiver.py</code>. Set <code>WEBHOOK_SECRET</code> to the secret, and run <code>node receiver.ts</code> (Node 22.18 or newer; with Node 20 <code>npx tsx receiver.ts</code>) or <code>python3 receiver.py</code>. The receiver listens on <code>PORT</code>, or on 8080. It:</p>
+<ul>
+<li><strong>Verifies the signature</strong> over the original bytes of the body, and rejects a request if its <code>webhook-timestamp</code> is more than five minutes old. This is the time of the attempt: an event that is sent again has a new one.</li>
+<li><strong>Returns the challenge.</strong> See step 3.</li>
+<li><strong>Recognizes repeated events.</strong> An event may arrive more than once, always with the same <code>webhook-id</code>.</li>
+<li><strong>Responds in time,</strong> with any 2xx within ${inWords(RESPONSE_DEADLINE_MS)}, also to event types that it does not know. It stores the event before the response, and processes it afterwards.</li>
+</ul>
+${program(VERIFY, "verify")}
+${program(RECEIVER, "receiver")}
+<p>The listing for the shell is for a manual test of a signature.</p>
+<p><strong>3. Return the challenge.</strong> The first event is a <code>test.ping</code> with a text in <code>data.challenge</code>. Verify it, then respond with 200 and <code>{"challenge": "…"}</code> with the same text. Until then the endpoint stays <code>unverified</code>, and its other events are held. A 2xx without the challenge does not verify the endpoint, and the challenge is not sent again.</p>
+<p>The service sends the challenge when you create the endpoint. A receiver that rejects it, because it does not know the secret yet, gets it again after at most ${inWords(EVENT_DELAYS_MS[0] ?? 0)}, then after at most ${inWords(EVENT_DELAYS_MS[1] ?? 0)}, and so on. To get another challenge at once, set <code>ENDPOINT_ID</code> and ask for one with a text of your choice:</p>
+${request({ method: "POST", path: "/api/events/test/?endpoint_id=$ENDPOINT_ID&challenge=my-receiver" }, "challenge")}
+<p><strong>4. Check the endpoint.</strong> Its <code>state</code> is now <code>active</code>.</p>
+${request(get("/api/endpoints/$ENDPOINT_ID/"), "endpoint")}
+<h3 id="event-body">The body of an event</h3>
+<p>The event's id is only in the header <code>webhook-id</code>. <code>type</code> says what <code>data</code> contains. The reference shows <a href="#webhooks">each type</a>.</p>
+<h3 id="attempts">When the receiver fails</h3>
 <p>If your receiver does not respond with 2xx in time, the service sends the event again. The pauses are ${listed(EVENT_DELAYS_MS)}, each shortened at random by at most ${JITTER * 100} %. <code>Retry-After</code> lengthens a pause. Redirects are not followed. 410 ends the attempts.
 While your receiver does not respond in time, other events wait without an attempt. <code>next_attempt_at</code> of an event is the time of its next attempt.
 <a href="#getEvent"><code>GET /api/events/{id}/</code></a> shows each attempt with your response.
 <a href="#sendTestEvent"><code>POST /api/events/test/</code></a> sends a test event. When your receiver works again, <a href="#resendEvent"><code>POST /api/events/{id}/resend/</code></a> sends
 an event at once. An event is sent only after its import can be read.</p>
-<h3 id="verifying">Verifying the signature</h3>
-<p>Your secret begins with <code>whsec_</code>. While a secret is rotated, an event has several signatures. Accept the event if one of them matches.</p>
-${aside(tabs(VERIFY, "verify", { curl: "Shell", typescript: "TypeScript", python: "Python" }))}
-<p>The listing for the shell is for a manual test.</p>`,
+<h3 id="verifying">Several secrets</h3>
+<p>Your secret begins with <code>whsec_</code>. While a secret is rotated, an event has several signatures. Accept the event if one of them matches.</p>`,
     },
     {
       id: "outcomes",

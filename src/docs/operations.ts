@@ -1,3 +1,4 @@
+import { DELAYS_MS as EVENT_DELAYS_MS } from "../deliveries/schedule.pure.ts";
 import { inBytes, inDigits, inWords } from "../contract/amounts.ts";
 import { BASELINE_ACTIVITIES, MAX_BASELINE_BYTES } from "../training/baseline.ts";
 import {
@@ -207,7 +208,7 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     tag: "Events",
     description:
       `Creates an endpoint. A partner can have ${MAX_ENDPOINTS}. The endpoint receives no events before its receiver has returned the challenge of a test event, which is sent at once ` +
-      "and, after failures, again by the retry schedule. `POST /api/events/test/` with `endpoint_id` and `challenge` sends another one. The challenge may arrive before this response: a receiver that rejects it, because it does not know the secret yet, gets it again seconds later. Store `webhook_secret`: it is not shown again. " +
+      `and, after failures, again by the retry schedule. \`POST /api/events/test/\` with \`endpoint_id\` and \`challenge\` sends another one. The challenge may arrive before this response: a receiver that rejects it, because it does not know the secret yet, gets it again after at most ${inWords(EVENT_DELAYS_MS[0] ?? 0)}, then after at most ${inWords(EVENT_DELAYS_MS[1] ?? 0)}. Store \`webhook_secret\`: it is not shown again. ` +
       `Until the challenge is returned, events are held for up to ${inWords(EVENTS_HELD_FOR_MS)}, then they fail. They are sent within minutes after it. Outcomes are reported from then on.`,
   },
   "GET /api/endpoints/{endpoint_id}/": {

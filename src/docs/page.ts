@@ -60,7 +60,7 @@ const IDS = {
 <p>Each listing runs as shown, with <code>PARTNER_ID</code> and <code>AUTH_KEY</code> in the environment. Listings with an id of a file, activity, import, event, endpoint or key take it from the environment as well.
 These commands set the ids of your newest ones. Set <code>KEY_ID</code> yourself, to the id of a key that you do not use.</p>
 ${aside(card(NEWEST_IDS, "Ids for the shell", "ids"))}
-<p>Run the TypeScript listings with Node (<code>node listing.ts</code>) and the Python listings with Python 3. They need no packages.</p>`,
+<p>Run the TypeScript listings with Node 22.18 or newer (<code>node listing.ts</code>), or with Node 20 and <code>npx tsx listing.ts</code>. Run the Python listings with Python 3.9 or newer. They need no packages.</p>`,
 };
 
 /** Returns a section. Its code stands beside it on wide screens. An article in it places its own code. */

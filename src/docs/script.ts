@@ -12,6 +12,9 @@ export const SCRIPT = String.raw`
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const markTabs = () => {
     for (const input of all(".tabs input")) input.checked = input.value === root.dataset.language;
+    for (const fieldset of all(".programs .tabs")) {
+      if (!fieldset.querySelector(":checked")) fieldset.querySelector("input").checked = true;
+    }
   };
 
   document.addEventListener("change", ({ target }) => {
@@ -72,7 +75,6 @@ export const SCRIPT = String.raw`
       const text = each.matches("h3") ? "" : each.textContent.replace(/\s+/g, " ");
       return { to: address + "#" + each.id, title: (heading ?? each).textContent, text, low: text.toLowerCase() };
     });
-    // The guide with the reference, and the schemas, are two pages. Each finds the other's entries, too.
     const loadOther = async () => {
       const other = ["/docs/", "/docs/schemas/"].find((each) => each !== location.pathname);
       try {

@@ -20,3 +20,10 @@ export const FIRST_PING = {
     },
   ],
 };
+
+/** The small ride one day later: another ride of a history. */
+export const NEXT_RIDE = {
+  start_time_in_seconds: "1631152000",
+  callback_url:
+    "DiBkCGEAAAAuRklUfspAAAAAAAIAAQABAoQABAEAQQAAFAAD/QSGAwECBQSGAYAbnDt4AAAAAAGIIpw7jNASEwBAAAASAAb9BIYCBIYFAQAHBIYIBIYJBIYAiCKcO4AbnDsCQHcbAEB3GwDQEhMAarg=",
+};

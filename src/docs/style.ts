@@ -59,6 +59,7 @@ h3 code,a code{background:none;padding:0}
 .path{font-weight:600}
 .card{margin:1rem 0;background:var(--code);color:var(--code-ink);border-radius:8px;border:1px solid var(--code-line);overflow:hidden}
 .bar{display:flex;align-items:center;gap:.5rem;min-height:2.4rem;padding:0 .5rem 0 .9rem;background:var(--code-bar);color:var(--code-soft);font-size:.82rem}
+.caption{padding:.35rem .9rem 0;background:var(--code-bar);color:var(--code-ink);font-size:.82rem;font-weight:600}
 .tabs{display:flex;margin:0 0 0 -.6rem;padding:0;border:0;min-width:0}
 .tabs label{position:relative;cursor:pointer}
 .tabs input{position:absolute;inset:0;width:100%;height:100%;margin:0;opacity:0;cursor:pointer}
@@ -71,6 +72,7 @@ pre{margin:0;padding:.8rem .9rem;overflow:auto;max-height:28rem;font-size:.8rem;
 pre:focus-visible{outline-offset:-2px;outline-color:#7db7ff}
 .tabbed .typescript,.tabbed .python{display:none}
 html:not([data-language]) .tabbed:has([value=typescript]:checked) .typescript,html:not([data-language]) .tabbed:has([value=python]:checked) .python,
+[data-language=curl] .programs .typescript,
 [data-language=typescript] .tabbed .typescript,[data-language=python] .tabbed .python{display:block}
 html:not([data-language]) .tabbed:not(:has([value=curl]:checked)) .curl,[data-language]:not([data-language=curl]) .tabbed .curl{display:none}
 .method{font:700 .72rem ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;border:1px solid;border-radius:4px;padding:.1em .4em}
@@ -97,7 +99,7 @@ tr:target,article:target>h3{background:var(--mark)}
 @media(max-width:639px){
 html{scroll-padding-top:7rem}
 .search{order:9;flex-basis:100%}
-.top .docs,.top .changelog{display:none}
+.open-contents~.docs,.top .changelog{display:none}
 .top{gap:.25rem .9rem}
 h1{font-size:1.7rem}
 table,tbody,tr,th,td{display:block}

@@ -35,7 +35,14 @@ const TESTED = [
   "settings",
   "delete-key",
   "usage",
+  "create-endpoint",
+  "challenge",
+  "endpoint",
 ];
+
+const stateSchema = z.object({ state: z.string() });
+const createdSchema = stateSchema.extend({ endpoint_id: z.string(), webhook_secret: z.string() });
+const testEventSchema = z.object({ id: z.string(), attempts: z.array(z.unknown()) });
 
 let service: ServiceProcess;
 let runner: ListingRunner;
@@ -76,6 +83,14 @@ describe.for(RUNNABLE)("the guide's listings, run in order in %s,", (language) =
     const { printed } = await runner.run("own-ride", language, false);
     const activity: unknown = JSON.parse(language === "curl" ? (printed.split("\n").at(-1) ?? "") : printed);
     expect(activity).toMatchObject({ sport: "cycling", activity_name: "My ride", distance_in_meters: 12500 });
+  });
+
+  test("print the problem of a ride that cannot be imported, and stop", async () => {
+    const ride = path.join(runner.folder, "ride.fit");
+    await writeFile(ride, "not a ride");
+    const failure = await runner.run("own-ride", language, false).catch(String);
+    await writeFile(ride, Buffer.from(SMALL_RIDE, "base64"));
+    expect(failure).toMatch(/"code":"\w*fit\w*"/);
   });
 
   test("rename the ride and correct its sport", async () => {
@@ -127,6 +142,51 @@ describe.for(RUNNABLE)("the guide's listings, run in order in %s,", (language) =
   });
 });
 
+describe.for(RUNNABLE)("an endpoint, made with the guide's listings in %s,", (language) => {
+  test("is verified by the guide's receiver, which rejects forgeries and prints each event once", async () => {
+    const { partner_id, auth_key } = await service.createPartner(`receiver-${language}`, "--local");
+    Object.assign(runner.settings, { PARTNER_ID: partner_id, AUTH_KEY: auth_key });
+    const call = async (method: string, to: string, body?: object) => {
+      const headers = { Authorization: `Bearer ${auth_key}`, "Partner-Id": partner_id };
+      const json = body === undefined ? {} : { body: JSON.stringify(body) };
+      const type = { "Content-Type": "application/json" };
+      const response = await fetch(service.url + to, { method, headers: { ...headers, ...type }, ...json });
+      expect(response.ok).toBe(true);
+      return response.json();
+    };
+    const created = createdSchema.parse(await runner.json("create-endpoint", language));
+    expect(created.state).toBe("unverified");
+    runner.settings["ENDPOINT_ID"] = created.endpoint_id;
+    const receiver = await runner.startReceiver(
+      language === "python" ? "python" : "typescript",
+      created.webhook_secret,
+    );
+    try {
+      await call("PATCH", `/api/endpoints/${created.endpoint_id}/`, { url: receiver.url });
+      const challenge = testEventSchema.parse(await runner.json("challenge", language));
+      await eventually("the endpoint is verified", 60, async () =>
+        stateSchema.parse(await runner.json("endpoint", language)).state === "active" ? true : undefined,
+      );
+      expect((await fetch(receiver.url, { method: "POST", body: "{}" })).status).toBe(401);
+
+      const linesOf = () =>
+        receiver
+          .printed()
+          .split("\n")
+          .filter((line) => line.includes(challenge.id));
+      const attempts = async () =>
+        testEventSchema.parse(await call("GET", `/api/events/${challenge.id}/`)).attempts.length;
+      await eventually("the test event is delivered", 60, async () => (await attempts()) > 0 || undefined);
+      const before = await attempts();
+      await call("POST", `/api/events/${challenge.id}/resend/`);
+      await eventually("it is sent again", 60, async () => (await attempts()) > before || undefined);
+      expect(linesOf()).toHaveLength(1);
+    } finally {
+      await receiver.stop();
+    }
+  });
+});
+
 test("every listing of the guide and of the reference is run by a test", async () => {
   const { paths } = z
     .object({ paths: z.record(z.string(), z.record(z.string(), z.object({ operationId: z.string() }))) })
@@ -137,5 +197,6 @@ test("every listing of the guide and of the reference is run by a test", async (
   const inTabs = [...TESTED, "verify", ...operations].flatMap((name) =>
     ["curl", "typescript", "python"].map((language) => `${name}.${language}`),
   );
-  expect([...runner.listings.keys()].toSorted()).toEqual([...inTabs, "ids"].toSorted());
+  const others = ["ids", "receiver.typescript", "receiver.python"];
+  expect([...runner.listings.keys()].toSorted()).toEqual([...inTabs, ...others].toSorted());
 });

@@ -1,10 +1,12 @@
-import { execFile, spawnSync } from "node:child_process";
+import { execFile, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import process from "node:process";
 import { LANGUAGES, type Language } from "../../src/docs/requests.ts";
 import { listingsIn } from "../docs/listings.ts";
+import { eventually } from "../support/eventually.ts";
+import { freePort } from "../support/loopback.ts";
 
 /** Makes curl print the status after the body, without a change of the listing. */
 const CURL_SETTINGS = 'write-out = "\\n%{http_code}"\n';
@@ -29,6 +31,14 @@ export interface ListingRun {
   status: number | null;
   /** What the listing printed, without the status. */
   printed: string;
+}
+
+/** A receiver of events that runs. */
+interface Receiver {
+  url: string;
+  /** What it has printed. */
+  printed(): string;
+  stop(): Promise<void>;
 }
 
 /** Runs the listings of the page that the service serves, unchanged, in an empty folder. */
@@ -75,6 +85,39 @@ export class ListingRunner {
     } catch {
       throw new Error(`The listing ${name} for ${language} printed ${printed}`);
     }
+  }
+
+  /** Starts the receiver of the page on a free port. Returns its address when it listens. */
+  async startReceiver(language: "typescript" | "python", secret: string): Promise<Receiver> {
+    const ending = language === "python" ? "py" : "ts";
+    for (const name of ["verify", "receiver"]) {
+      const text = this.listings.get(`${name}.${language}`) ?? "";
+      await writeFile(path.join(this.folder, `${name}.${ending}`), text);
+    }
+    const port = await freePort();
+    const env = { ...process.env, PORT: String(port), WEBHOOK_SECRET: secret };
+    const command = language === "python" ? "python3" : process.execPath;
+    const child = spawn(command, [`receiver.${ending}`], { cwd: this.folder, env });
+    let printed = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding("utf8").on("data", (text: string) => (printed += text));
+    const url = `http://127.0.0.1:${port}/`;
+    await eventually("the receiver listens", 60, async () => {
+      if (child.exitCode !== null) throw new Error(`The receiver stopped: ${printed}`);
+      return fetch(url, { method: "POST", body: "" }).then(
+        () => true,
+        () => undefined,
+      );
+    });
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    return {
+      url,
+      printed: () => printed,
+      stop: async () => {
+        child.kill();
+        await ended;
+      },
+    };
   }
 
   /** Runs a command in the shell with the runner's settings. Returns what it printed. */

@@ -8,7 +8,7 @@ import { importCompletedEvent } from "../../src/deliveries/bodies.pure.ts";
 import { signedHeaders } from "../../src/deliveries/sign.ts";
 import { countsOf } from "../../src/imports/counts.pure.ts";
 import { newWebhookSecret } from "../../src/partners/partner.ts";
-import { VERIFY } from "../../src/docs/snippets.ts";
+import { OWN_RIDE, RECEIVER, VERIFY } from "../../src/docs/snippets.ts";
 
 const SECRET = newWebhookSecret();
 const OTHER_SECRET = newWebhookSecret();
@@ -115,6 +115,8 @@ group.for(VERIFIERS)("verifying an event in $name, as the guide shows it", ({ ve
       { headers: { ...headers, "webhook-signature": "v1,AAAA" } },
       { headers: { ...headers, "webhook-signature": headers["webhook-signature"].replace("v1,", "v2,") } },
       { secret: OTHER_SECRET },
+      { headers: { ...headers, "webhook-timestamp": "" } },
+      { headers: { ...headers, "webhook-signature": "" } },
     ]) {
       expect([changes, await verify(delivery(changes))]).toEqual([changes, "bad"]);
     }
@@ -125,3 +127,32 @@ group.for(VERIFIERS)("verifying an event in $name, as the guide shows it", ({ ve
     expect(await verify(delivery({}, Date.now() - 360_000))).toBe("bad");
   });
 });
+
+test.runIf(PYTHON)("verifying in Python rejects a request of http.server without the headers", async () => {
+  await writeFile(path.join(folder, "verify.py"), VERIFY.python);
+  const program = `import http.client, io, verify
+headers = http.client.parse_headers(io.BytesIO(b"Host: receiver\\r\\n\\r\\n"))
+print(verify.verify("${SECRET}", headers, b"{}"))`;
+  expect(await printed("python3", ["-c", program])).toBe("False");
+});
+
+test("the receiver in TypeScript has no type errors, with the strict settings of the compiler", async () => {
+  await writeFile(path.join(folder, "verify.ts"), VERIFY.typescript);
+  await writeFile(path.join(folder, "receiver.ts"), RECEIVER.typescript);
+  await writeFile(path.join(folder, "ride.ts"), OWN_RIDE.typescript);
+  const types = path.join(import.meta.dirname, "..", "..", "node_modules", "@types");
+  const flags = [
+    "--strict",
+    "--noEmit",
+    "--allowImportingTsExtensions",
+    "--skipLibCheck",
+    "--target",
+    "esnext",
+    "--module",
+    "nodenext",
+  ];
+  const given = [...flags, "--typeRoots", types, "--types", "node", "receiver.ts", "ride.ts"];
+  await writeFile(path.join(folder, "package.json"), '{"type":"module"}');
+  const compiler = path.join(import.meta.dirname, "..", "..", "node_modules", "typescript-7", "bin", "tsc");
+  expect(await printed(process.execPath, [compiler, ...given])).toBe("");
+}, 120_000);
