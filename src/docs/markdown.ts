@@ -8,7 +8,7 @@ const FENCES: Readonly<Record<string, string>> = { curl: "sh", typescript: "ts",
 /** Returns the guide as Markdown. Links lead to the HTML page. */
 export function guideAsMarkdown(): string {
   const sections = guide().map(({ title, html }) => `## ${title}\n\n${toMarkdown(html)}\n`);
-  return `# ${INFO.title} ${API_VERSION}: guide\n\n${INFO.summary} The reference is an OpenAPI document: ${ORIGIN}/openapi.json\n\n${sections.join("\n")}`;
+  return `# ${INFO.title} ${API_VERSION}: guide\n\n${INFO.summary} The reference is at ${ORIGIN}/docs/reference.md, and an OpenAPI document at ${ORIGIN}/openapi.json.\n\n${sections.join("\n")}`;
 }
 
 /** Returns the index for language models (llmstxt.org). */
@@ -20,6 +20,7 @@ export function llmsIndex(): string {
 ## Documentation
 
 - [Guide](${ORIGIN}/docs/guide.md): how to send files, import histories, receive webhooks and handle errors, with listings in curl, TypeScript and Python
+- [Reference](${ORIGIN}/docs/reference.md): every operation with its parameters, body, responses and an example, every event, and the fields of every schema
 - [OpenAPI document](${ORIGIN}/openapi.json): every operation, field, limit and error
 - [Changelog](${ORIGIN}/docs/changelog/): changes by version, and deprecated operations
 

@@ -60,7 +60,14 @@ group("/openapi.json", () => {
 
 const PAGES = ["/", "/docs/", "/docs/schemas/", "/docs/changelog/"];
 /** Addresses of other pages and documents that pages link to. */
-const OTHER_PAGES = new Set([...PAGES, "/openapi.json", "/llms.txt", "/docs/guide.md", "/health/"]);
+const OTHER_PAGES = new Set([
+  ...PAGES,
+  "/openapi.json",
+  "/llms.txt",
+  "/docs/guide.md",
+  "/docs/reference.md",
+  "/health/",
+]);
 
 group("each page", () => {
   test.for(PAGES)(
@@ -111,7 +118,7 @@ group("each page", () => {
     expect(matches(pages[1]?.[1] ?? "", /\shref="#([^"]*)"/g).length).toBeGreaterThan(100);
   });
 
-  test.for([...PAGES, "/docs/guide.md", "/llms.txt", "/openapi.json"])(
+  test.for([...PAGES, "/docs/guide.md", "/docs/reference.md", "/llms.txt", "/openapi.json"])(
     "%s is kept by browsers until it changes",
     async (path) => {
       const first = await ask(path);
@@ -129,7 +136,7 @@ group("each page", () => {
   );
 
   test("shows the address at which it was requested in its listings", async () => {
-    for (const path of ["/", "/docs/", "/docs/guide.md", "/llms.txt"]) {
+    for (const path of ["/", "/docs/", "/docs/guide.md", "/docs/reference.md", "/llms.txt"]) {
       for (const origin of ["http://127.0.0.1:9001", "http://localhost:9002", "http://127.0.0.1:9001"]) {
         const text = await (await app.request(`${origin}${path}`, {}, env)).text();
         expect(text).toContain(`${origin}/`);
@@ -170,6 +177,29 @@ group("/docs/guide.md and /llms.txt", () => {
     for (const address of addresses) {
       if (!address.endsWith("/console/")) expect((await app.request(address, {}, env)).status).toBe(200);
     }
+  });
+});
+
+group("/docs/reference.md", () => {
+  test("has every operation, event, schema and field as Markdown", async () => {
+    const response = await ask("/docs/reference.md");
+    expect(response.headers.get("Content-Type")).toBe("text/markdown; charset=UTF-8");
+    const markdown = await response.text();
+    const { paths, webhooks, components } = describe(app);
+    for (const [path, item] of Object.entries(paths ?? {})) {
+      for (const method of METHODS) {
+        if (item[method] !== undefined) expect(markdown).toContain(`\n### ${method.toUpperCase()} ${path}\n`);
+      }
+    }
+    for (const type of Object.keys(webhooks ?? {})) expect(markdown).toContain(`\n### EVENT ${type}\n`);
+    for (const [name, schema] of Object.entries(components?.schemas ?? {})) {
+      const [, text = ""] = markdown.split(`\n### ${name}\n`);
+      const own = text.split("\n### ")[0] ?? "";
+      const fields = "$ref" in schema ? [] : Object.keys(schema.properties ?? {});
+      for (const field of fields) expect(own).toContain(`\n- \`${field}\``);
+    }
+    const outside = markdown.replaceAll(/^ *```[^]*?^ *```$/gm, "").replaceAll(/`[^`]*`/g, "");
+    expect(outside).not.toMatch(/<\/?[a-z]+|&[a-z]+;/);
   });
 });
 

@@ -7,6 +7,7 @@ import { PAGE_POLICY } from "../../docs/frame.ts";
 import { renderFrontPage } from "../../docs/frontPage.ts";
 import { guideAsMarkdown, llmsIndex } from "../../docs/markdown.ts";
 import { renderPage, renderSchemas } from "../../docs/page.ts";
+import { referenceAsMarkdown } from "../../docs/referenceMarkdown.ts";
 import { ORIGIN } from "../../docs/requests.ts";
 import type { AppEnv } from "../context.ts";
 
@@ -17,6 +18,7 @@ const PATHS = {
   schemas: "/docs/schemas/",
   changelog: "/docs/changelog/",
   guide: "/docs/guide.md/",
+  reference: "/docs/reference.md/",
   llms: "/llms.txt/",
   openapi: "/openapi.json/",
 } as const;
@@ -44,6 +46,10 @@ export function serveDocs(app: OpenAPIHono<AppEnv>): void {
   );
   app.get(PATHS.changelog, serve(HTML, renderChangelog));
   app.get(PATHS.guide, serve(MARKDOWN, guideAsMarkdown));
+  app.get(
+    PATHS.reference,
+    serve(MARKDOWN, () => referenceAsMarkdown(document())),
+  );
   app.get(PATHS.llms, serve(TEXT, llmsIndex));
   app.get(
     PATHS.openapi,
