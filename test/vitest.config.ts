@@ -48,6 +48,8 @@ export default defineConfig(async () => {
   return {
     root,
     test: {
+      // Most tests wait for a runtime or a process of their own, so that one file for each core leaves none idle.
+      maxWorkers: "100%",
       // Log lines help only when a test fails.
       silent: "passed-only" as const,
       provide: { intake },
