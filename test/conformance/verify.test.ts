@@ -132,7 +132,7 @@ test(
 test(
   "the smoke test of a deployment passes for a working service, leaves only the canary, and reads its rides at the next deployment",
   async () => {
-    const registry = await localRegistry(service.state);
+    const registry = localRegistry(service.state);
     const databases = await localDatabases(service.state);
     if (!registry.ok || !databases.ok) throw new Error("Cannot open the stores of the service.");
     const [database] = databases.all;
