@@ -39,6 +39,15 @@ export const SCRIPT = String.raw`
     setTimeout(() => { target.textContent = "Copy"; }, 2000);
   });
 
+  let readAt = 0;
+  document.addEventListener("click", (event) => {
+    if (event.target.matches(".open-contents")) readAt = scrollY;
+    if (!event.target.matches(".close")) return;
+    event.preventDefault();
+    location.hash = "";
+    scrollTo(0, readAt);
+  });
+
   const followSections = () => {
     const links = new Map(all("#contents a[href^='#']").map((link) => [link.hash.slice(1), link]));
     const visible = new Set();

@@ -175,4 +175,18 @@ describe.skipIf(executablePath === null)("The documentation in a browser", () =>
     expect(await page.locator("#contents [aria-current]").count()).toBe(1);
     await page.context().close();
   });
+
+  test("closing the contents on a phone returns to where the reader was", async () => {
+    const page = await open("/docs/", { width: 390 });
+    await page.evaluate(`document.getElementById("getActivity").scrollIntoView()`);
+    const before = await valueOf(page, "scrollY", z.number());
+    expect(before).toBeGreaterThan(1_000);
+    // The driver of the browser scrolls before it clicks a link of the sticky header.
+    await page.evaluate(`document.querySelector(".open-contents").click()`);
+    await page.getByRole("navigation", { name: "Contents" }).waitFor();
+    await page.evaluate(`document.querySelector("#contents .close").click()`);
+    await expect.poll(async () => valueOf(page, "scrollY", z.number())).toBe(before);
+    expect(await page.getByRole("navigation", { name: "Contents" }).isVisible()).toBe(false);
+    await page.context().close();
+  });
 });
