@@ -115,7 +115,7 @@ test(
     second.exec("UPDATE erased SET next_sweep_at = NULL, user_id = NULL, sweeps_left = 0");
     expect(await answerOf("remove", "leaver")).toMatchObject({ status: "removing", users: 0 });
     const [namespace] = api.namespaces.values();
-    const suspended_at = new Date(Date.now() - 121_000).toISOString();
+    const suspended_at = new Date(Date.now() - 151_000).toISOString();
     second
       .prepare(
         "UPDATE partner_settings SET settings = json_set(settings, '$.suspended_at', ?) WHERE partner_id = 'leaver'",
