@@ -179,8 +179,8 @@ export interface AttemptResult {
 }
 
 /**
- * Returns the statements that record an attempt, end its claim and release the delivery that waits for this one.
- * They change nothing once the claim has expired. Run them in one batch.
+ * Returns the statements that record an attempt, end its claim and, unless it was postponed, release the delivery that waits
+ * for this one. They change nothing once the claim has expired. Run them in one batch.
  */
 export function recordAttempt(
   db: D1Database,
@@ -207,7 +207,8 @@ export function recordAttempt(
       result.counted ? 1 : 0,
       result.unreceived === true ? 1 : 0,
     );
-  if (claimed.then_deliver === null) return [settled];
+  const isPostponed = result.status === "pending" && !result.counted;
+  if (claimed.then_deliver === null || isPostponed) return [settled];
   const released = db
     .prepare(
       `UPDATE deliveries SET status = 'pending', next_attempt_at = ?3, updated_at = ${DATABASE_NOW}

@@ -371,6 +371,35 @@ describe("A plan request", () => {
     return { ...ownerOf(who.partnerId), delivery_id: row.delivery_id };
   }
 
+  /** Stores an event that waits for the first attempt of a plan request. Returns a function that reads its status. */
+  async function storeEventAfter({ delivery_id }: { delivery_id: string }, who: TestPartner) {
+    const db = databaseOf(who);
+    const eventId = delivery_id.replace("plan_", "evt_");
+    await insertDelivery(db, {
+      partner_id: who.partnerId,
+      delivery_id: eventId,
+      kind: "event",
+      type: "bulk_fit_import.completed",
+      user_id: "user-1",
+      import_id: delivery_id.replace("plan_", ""),
+      body: "{}",
+      status: "waiting",
+      then_deliver: null,
+      next_attempt_at: null,
+      endpoint_id: "ep_default",
+    }).run();
+    const ofDelivery = "partner_id = ? AND delivery_id = ?";
+    await db
+      .prepare(`UPDATE deliveries SET then_deliver = ? WHERE ${ofDelivery}`)
+      .bind(eventId, who.partnerId, delivery_id)
+      .run();
+    return async () =>
+      db
+        .prepare(`SELECT status FROM deliveries WHERE ${ofDelivery}`)
+        .bind(who.partnerId, eventId)
+        .first<string>("status");
+  }
+
   async function storedRow(who: TestPartner): Promise<string> {
     const rows = await databaseOf(who)
       .prepare("SELECT * FROM deliveries WHERE partner_id = ?")
@@ -430,7 +459,7 @@ describe("A plan request", () => {
     for (const secret of ["aept_", token.slice(5, 60), "as_of"]) expect(readable).not.toContain(secret);
   });
 
-  test("is postponed when the partner's plan requests have read too many rows, and others' are not", async () => {
+  test("is postponed with the event after it when the partner's plan requests have read too many rows, and others' are not", async () => {
     const [who, other] = [await newPartner(), await newPartner()];
     for (const partner of [who, other]) await rideOf(partner, "user-1");
     const outside = playOutside({ [PLANNER]: () => new Response(null, { status: 503 }) });
@@ -438,14 +467,17 @@ describe("A plan request", () => {
     const at = Date.now();
     const [first, postponed] = [await storePlan(who), await storePlan(who)];
     const ofOther = await storePlan(other);
+    const statusOfEvent = await storeEventAfter(postponed, who);
     // The first request may read one more row, and reads several.
     chargePlanRows(who.partnerId, PLAN_ROWS_PER_MINUTE - 1, at);
     for (const message of [first, postponed, ofOther]) await deliverDue(world, message, { now });
     const sentTo = () =>
       outside.to(PLANNER).map(({ body }) => sentPlanRequestSchema.parse(JSON.parse(body)).data.partner_id);
     expect(sentTo()).toEqual([who.partnerId, other.partnerId]);
+    expect(await statusOfEvent()).toBe("waiting");
     await deliverDue(world, postponed, { now: () => at + 11 * 60_000 });
     expect(sentTo()).toEqual([who.partnerId, other.partnerId, who.partnerId]);
+    expect(await statusOfEvent()).toBe("pending");
   });
 
   test("is not sent once the user was erased", async () => {

@@ -21,7 +21,8 @@ export class MemoryStatement {
 
   now() {
     const { rows, changes } = this.#database.run(this.#sql, this.#bindings);
-    return { success: true, results: rows, meta: { changes } };
+    // D1 also counts rows that a query reads and does not return.
+    return { success: true, results: rows, meta: { changes, rows_read: rows.length } };
   }
 
   async run() {
