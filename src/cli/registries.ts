@@ -22,7 +22,6 @@ const PUBLISHER_WAIT_MS = 1_000;
 
 /** The partners of a service: in a state folder, or of the deployed service. Changes go the same way as those of the API. */
 export interface Registry {
-  ok: true;
   /** Returns the newest settings of a partner in KV. Null for a partner that KV does not have. */
   read(partnerId: string): Promise<Partner | null>;
   /** Returns all partners in KV. */
@@ -75,7 +74,6 @@ function registryOver(
     return run === null ? null : readStored(run, partner_id);
   };
   return {
-    ok: true,
     close,
     read: async (partnerId) => {
       const published = await readPublished(partnerId);
@@ -138,7 +136,6 @@ export function localRegistry(state: string): Registry {
   };
   const writable = async () => (opened ??= open());
   return {
-    ok: true,
     read: async (partnerId) =>
       readFiles(state, null, async (files) => {
         const published = await files.readPartner(partnerId);

@@ -124,7 +124,6 @@ function registryOnDisk(): Registry {
   const fileOf = (partnerId: string) => path.join(home, "kv", encodeURIComponent(`partner:${partnerId}`));
   const note = (change: string) => written.push(change.replace(/smoke-\w+/, "smoke-X"));
   return {
-    ok: true,
     read: registered,
     list: async () => [],
     listStored: async () => [],

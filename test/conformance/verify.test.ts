@@ -134,7 +134,7 @@ test(
   async () => {
     const registry = localRegistry(service.state);
     const databases = await localDatabases(service.state);
-    if (!registry.ok || !databases.ok) throw new Error("Cannot open the stores of the service.");
+    if (!databases.ok) throw new Error("Cannot open the stores of the service.");
     const [database] = databases.all;
     if (database === undefined) throw new Error("The service has no database.");
     try {
