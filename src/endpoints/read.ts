@@ -7,7 +7,7 @@ import { count, fieldsOf, text } from "../database/parse.ts";
 import { instantOf } from "../database/rows.ts";
 import type { Env } from "../env.ts";
 import { publicSecrets, unexpired, type Partner } from "../partners/partner.ts";
-import { ENDPOINT_UNVERIFIED, NO_EVENT_URL, type ReceiverWarning } from "../imports/warnings.pure.ts";
+import { receiverWarningOf, type ReceiverWarning } from "../imports/warnings.pure.ts";
 import { DEFAULT_ENDPOINT, IMPORT_COMPLETED, type Endpoint } from "./endpoint.ts";
 import { ENDPOINT_COLUMNS, parseEndpoint, type StoredEndpoint } from "./storedEndpoint.pure.ts";
 
@@ -86,8 +86,8 @@ export async function receiverWarning(env: Env, partner: Partner): Promise<Recei
   try {
     const stored = await withTimeout(QUESTION_MS, storedEndpoints(env, partner));
     const receivers = stored.filter(({ event_types }) => event_types.includes(IMPORT_COMPLETED));
-    if (receivers.length === 0) return NO_EVENT_URL;
-    return receivers.every(({ verified_at }) => verified_at === null) ? ENDPOINT_UNVERIFIED : null;
+    const hasVerified = receivers.some(({ verified_at }) => verified_at !== null);
+    return receiverWarningOf(null, receivers.length === 0 ? null : hasVerified);
   } catch {
     return null;
   }

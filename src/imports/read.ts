@@ -25,7 +25,7 @@ import { wantsType } from "../endpoints/subscribers.ts";
 import type { Partner } from "../partners/partner.ts";
 import { IMPORT_COUNTS, importFilesOf, type ImportCounts } from "./counts.pure.ts";
 import { type Import, type ImportStatus } from "./import.ts";
-import { ENDPOINT_UNVERIFIED, importWarnings, NO_EVENT_URL, type ReceiverWarning } from "./warnings.pure.ts";
+import { importWarnings, receiverWarningOf, type ReceiverWarning } from "./warnings.pure.ts";
 import type { ImportProjection } from "./write.ts";
 
 export interface ImportRow extends ImportCounts {
@@ -88,9 +88,8 @@ function receiverWarning(
   { event_url }: PartnerView,
   { event_id, event_status, has_verified_endpoint }: ImportRow,
 ): ReceiverWarning | null {
-  if (event_id === null || event_status === "delivered" || event_url !== null) return null;
-  if (has_verified_endpoint === null) return NO_EVENT_URL;
-  return has_verified_endpoint === 0 ? ENDPOINT_UNVERIFIED : null;
+  if (event_id === null || event_status === "delivered") return null;
+  return receiverWarningOf(event_url, has_verified_endpoint === null ? null : has_verified_endpoint === 1);
 }
 
 /** Returns an import of a row of `IMPORT_COLUMNS`. */

@@ -9,6 +9,18 @@ export const RECEIVER_WARNINGS = [NO_EVENT_URL, ENDPOINT_UNVERIFIED] as const;
 export type ReceiverWarning = (typeof RECEIVER_WARNINGS)[number];
 
 /**
+ * Returns the warning about the receiver of an import's event, or null. `hasVerified`: whether an endpoint that receives such
+ * events is verified; null without such an endpoint.
+ */
+export function receiverWarningOf(
+  event_url: string | null,
+  hasVerified: boolean | null,
+): ReceiverWarning | null {
+  if (event_url !== null || hasVerified === true) return null;
+  return hasVerified === null ? NO_EVENT_URL : ENDPOINT_UNVERIFIED;
+}
+
+/**
  * Returns the codes of the warnings of an import: that about its event's receiver, and for an import without files another, with the user's
  * other sources that had held files. Null sources are unknown.
  */

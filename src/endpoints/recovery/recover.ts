@@ -37,8 +37,8 @@ export async function sweepRecoveries(
 
 /**
  * Sends again the next events of an endpoint that failed or were held since `recover_since`, a few pages. Includes events
- * of its types that had no receiver. Ends the
- * recovery after the last one. Returns how many events were sent, and the number of rows read.
+ * of its types that had no receiver. Ends the recovery after the last one. Returns how many events were sent, and the number
+ * of rows read.
  */
 export async function recover(
   env: Env,
