@@ -1,6 +1,7 @@
 /** Days in UTC, as `2026-11-29`. Filters and calendars count days in UTC, as the overview does. */
 
-const DAY_MS = 86_400_000;
+import { DAY_MS } from "../contract/limits.ts";
+
 const DAY = /^\d{4}-\d\d-\d\d$/;
 
 /** Returns the start of a day, or null for a text that is no day. */

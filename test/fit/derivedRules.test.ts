@@ -18,6 +18,14 @@ const moving = (second: number): Field[] => [
   [7, "uint16", 200],
 ];
 
+/** Seconds and meters: movement, a stop of a minute, movement. */
+const STOP_BETWEEN = [
+  [0, 0],
+  [60, 300],
+  [120, 300],
+  [180, 600],
+] as const;
+
 describe("moving time", () => {
   test.each([
     ["total_moving_time", [59, "uint32", 250_000], 250],
@@ -50,12 +58,7 @@ describe("moving time", () => {
 
   test("follows the distance when there is no speed", () => {
     const file = activityFile();
-    for (const [second, meters] of [
-      [0, 0],
-      [60, 300],
-      [120, 300],
-      [180, 600],
-    ] as const) {
+    for (const [second, meters] of STOP_BETWEEN) {
       file.record(second, [[5, "uint32", meters * 100]]);
     }
     expect(decodeOne(file.session([], 180).build()).moving_time_in_seconds).toBe(120);
@@ -85,12 +88,7 @@ describe("records with only some of the readings", () => {
 
   test("do not interrupt movement by distance", () => {
     const file = activityFile();
-    for (const [second, meters] of [
-      [0, 0],
-      [60, 300],
-      [120, 300],
-      [180, 600],
-    ] as const) {
+    for (const [second, meters] of STOP_BETWEEN) {
       file.record(second, [[5, "uint32", meters * 100]]).record(second + 20, position);
     }
     expect(decodeOne(file.session([], 200).build()).moving_time_in_seconds).toBe(120);

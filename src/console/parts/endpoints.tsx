@@ -1,11 +1,12 @@
 import { useState } from "preact/hooks";
+import { dateOf, dayOf } from "../../contract/days.ts";
+import { DAY_MS } from "../../contract/limits.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import type { Api, Problem } from "../api.ts";
 import { counted, localTime, number } from "../format.ts";
 import { addressOf } from "../router.ts";
 import { Action, ProblemBox } from "./page.tsx";
 
-const DAY_MS = 86_400_000;
 /** Number of days of a strip, as the service counts them. */
 const DAYS = 14;
 
@@ -31,9 +32,9 @@ export function reasonOf(
 
 /** Attempts of the last 14 days as columns. A day without attempts is a line. */
 export function DayStrip({ endpoint: { days } }: { endpoint: Endpoint }) {
-  const today = Math.floor(Date.now() / DAY_MS);
+  const today = dayOf(Date.now());
   const columns = Array.from({ length: DAYS }, (_, index) => {
-    const day = new Date((today - DAYS + 1 + index) * DAY_MS).toISOString().slice(0, 10);
+    const day = dateOf(today - DAYS + 1 + index);
     return days.find((one) => one.day === day) ?? { day, delivered: 0, failed: 0 };
   });
   const most = Math.max(1, ...columns.map(({ delivered, failed }) => delivered + failed));

@@ -1,3 +1,4 @@
+import { DAY_MS } from "../../contract/limits.ts";
 import type { Endpoint } from "../../endpoints/endpoint.ts";
 import type { Import } from "../../imports/import.ts";
 import type { Overview } from "../../overview/overview.ts";
@@ -5,7 +6,6 @@ import type { PartnerWithUsage } from "../../partners/settings.ts";
 import { age, bytes, counted, localTime, number } from "../format.ts";
 import { addressOf } from "../router.ts";
 
-const DAY_MS = 86_400_000;
 /** A key that ends within this time is named. */
 const KEY_WARNED_MS = 14 * DAY_MS;
 /** A running import without a change for this time is named. */

@@ -1,4 +1,5 @@
 import { useState } from "preact/hooks";
+import { DAY_MS } from "../../contract/limits.ts";
 import type { Endpoint, EventType } from "../../endpoints/endpoint.ts";
 import { IMPORT_COMPLETED } from "../../endpoints/eventTypes.ts";
 import type { PartnerWithUsage } from "../../partners/settings.ts";
@@ -19,7 +20,6 @@ import { Revealed } from "../parts/revealed.tsx";
 import { LONGEST_SPAN, Usage, type UsageDays } from "../parts/usage.tsx";
 
 const EVERY_MS = 5_000;
-const DAY_MS = 86_400_000;
 
 /** Returns the first day (UTC) whose usage is shown. */
 function firstDay(): string {
